@@ -1,0 +1,330 @@
+package fly
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+const (
+	addressFields = `
+		id name status hostname network
+		organization { id slug name }
+		sharedIpAddress
+		ipAddresses {
+			totalCount
+			nodes { id address type region createdAt network { name organization { slug } } serviceName }
+		}`
+	addressesQuery    = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + ` egressIpAddresses { totalCount nodes { ip region updatedAt } } } }`
+	addressesNoEgress = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + ` } }`
+)
+
+// appVariables are the variables of every query about one app.
+type appVariables struct {
+	AppName string `json:"appName"`
+}
+
+// Addresses implements [Client]. One GraphQL query tells everything. If its
+// egress part fails it is asked again without; if GraphQL as a whole fails, the
+// Machines API is read instead, which has no types.
+func (c *FlyGo) Addresses(ctx context.Context, app string) (Addresses, error) {
+	if err := checkApp(app); err != nil {
+		return Addresses{}, err
+	}
+	op := c.reading("addresses", app, "", brisk())
+	data, err := c.query(ctx, op, "FlycastAddresses", addressesQuery, appVariables{app})
+	if mentions(err, "egressIpAddresses") {
+		data, err = c.query(ctx, op, "FlycastAddresses", addressesNoEgress, appVariables{app})
+	}
+	err = op.explain(err)
+	if err == nil {
+		var list Addresses
+		if list, err = decodeAddresses(data); err == nil {
+			return list, nil
+		}
+		if errors.Is(err, errNoApp) {
+			return Addresses{}, op.notFound("")
+		}
+		err = op.unreadable(err)
+	}
+	switch CodeOf(err) {
+	case gate.NotFound, gate.Unauthorized, gate.RateLimited:
+		return Addresses{}, err
+	}
+	if ctx.Err() != nil {
+		return Addresses{}, err
+	}
+	list, fallback := c.assignments(ctx, app)
+	switch {
+	case fallback == nil:
+		return list, nil
+	case CodeOf(fallback) == gate.PlatformError:
+		return Addresses{}, err // both failed: the first failure says more
+	}
+	return Addresses{}, fallback
+}
+
+// assignments reads the addresses from the Machines API.
+func (c *FlyGo) assignments(ctx context.Context, app string) (Addresses, error) {
+	op := c.reading("ip_assignments", app, "", calm())
+	answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/ip_assignments", nil, nil)
+	if err != nil {
+		return Addresses{}, err
+	}
+	list, err := decodeAssignments(answer)
+	if err != nil {
+		return Addresses{}, op.unreadable(err)
+	}
+	op = c.reading("app", app, "", calm())
+	if answer, err = c.call(ctx, op, http.MethodGet, "/apps/"+app, nil, nil); err != nil {
+		return Addresses{}, err
+	}
+	var record wireApp
+	if err := json.Unmarshal(answer, &record); err != nil {
+		return Addresses{}, op.unreadable(err)
+	}
+	list.App = record.app()
+	return list, nil
+}
+
+// row is one address as some API tells it.
+type row struct {
+	address   string
+	kind      string // the platform's type; empty if it sent none
+	shared    bool
+	egress    bool
+	region    string
+	createdAt string
+	network   string
+	org       string
+}
+
+// wireAddress is an inbound address in GraphQL.
+type wireAddress struct {
+	Address, Type, Region, CreatedAt string
+	Network                          *struct {
+		Name         string
+		Organization *struct{ Slug string }
+	}
+}
+
+func (w wireAddress) row() row {
+	r := row{address: w.Address, kind: w.Type, region: w.Region, createdAt: w.CreatedAt}
+	if w.Network != nil {
+		r.network = w.Network.Name
+		if w.Network.Organization != nil {
+			r.org = w.Network.Organization.Slug
+		}
+	}
+	return r
+}
+
+// errNoApp means that the answer holds no app.
+var errNoApp = errors.New("no such app")
+
+// decodeAddresses reads the data of the GraphQL answer.
+func decodeAddresses(data []byte) (Addresses, error) {
+	var answer struct {
+		App *struct {
+			wireApp
+			SharedIPAddress string
+			IPAddresses     *struct {
+				TotalCount int
+				Nodes      []*wireAddress
+			}
+			EgressIPAddresses *struct {
+				TotalCount int
+				Nodes      []*struct{ IP, Region, UpdatedAt string }
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return Addresses{}, err
+	}
+	app := answer.App
+	if app == nil {
+		return Addresses{}, errNoApp
+	}
+	if app.IPAddresses == nil || app.IPAddresses.Nodes == nil && app.IPAddresses.TotalCount > 0 {
+		return Addresses{}, errors.New("the list of addresses is missing")
+	}
+	if got, total := len(app.IPAddresses.Nodes), app.IPAddresses.TotalCount; got < total {
+		return Addresses{}, fmt.Errorf("the list holds %d of %d addresses", got, total)
+	}
+	var rows []row
+	for _, node := range app.IPAddresses.Nodes {
+		if node == nil {
+			return Addresses{}, errors.New("an address is null")
+		}
+		rows = append(rows, node.row())
+	}
+	if app.SharedIPAddress != "" {
+		rows = append(rows, row{address: app.SharedIPAddress, kind: "shared_v4", region: "global"})
+	}
+	egressKnown := app.EgressIPAddresses != nil && app.EgressIPAddresses.Nodes != nil &&
+		len(app.EgressIPAddresses.Nodes) >= app.EgressIPAddresses.TotalCount
+	if app.EgressIPAddresses != nil {
+		for _, node := range app.EgressIPAddresses.Nodes {
+			if node == nil {
+				egressKnown = false
+				continue
+			}
+			rows = append(rows, row{address: node.IP, egress: true, region: node.Region, createdAt: node.UpdatedAt})
+		}
+	}
+	list, err := addresses(rows, egressKnown)
+	return Addresses{App: app.app(), List: list, EgressKnown: egressKnown}, err
+}
+
+// decodeAssignments reads the Machines API's list. It carries no types; newer
+// answers carry egress and network, which fly-go drops. EgressKnown is true if
+// every address says whether it is one.
+func decodeAssignments(body []byte) (Addresses, error) {
+	var answer struct {
+		IPs *[]struct {
+			IP        string `json:"ip"`
+			Region    string `json:"region"`
+			Shared    bool   `json:"shared"`
+			Egress    *bool  `json:"egress"`
+			CreatedAt string `json:"created_at"`
+			Network   *struct {
+				Name    string `json:"name"`
+				OrgSlug string `json:"org_slug"`
+			} `json:"network"`
+		} `json:"ips"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return Addresses{}, err
+	}
+	if answer.IPs == nil {
+		return Addresses{}, errors.New("the list of addresses is missing")
+	}
+	rows := make([]row, 0, len(*answer.IPs))
+	egressKnown := len(*answer.IPs) > 0
+	for _, ip := range *answer.IPs {
+		r := row{address: ip.IP, shared: ip.Shared, region: ip.Region, createdAt: ip.CreatedAt}
+		if ip.Network != nil {
+			r.network, r.org = ip.Network.Name, ip.Network.OrgSlug
+		}
+		if ip.Egress == nil {
+			egressKnown = false
+		} else {
+			r.egress = *ip.Egress
+		}
+		rows = append(rows, r)
+	}
+	list, err := addresses(rows, egressKnown)
+	return Addresses{List: list, EgressKnown: egressKnown}, err
+}
+
+// addresses classifies rows, one address for each IP, in a fixed order: by
+// kind as the constants stand, then by IP. An address that cannot be read is
+// an error, since a list without it could pass for a private one.
+func addresses(rows []row, egressKnown bool) ([]Address, error) {
+	byIP := make(map[netip.Addr]Address, len(rows))
+	for _, r := range rows {
+		ip, err := netip.ParseAddr(r.address)
+		if err != nil || ip.Zone() != "" {
+			return nil, fmt.Errorf("not an IP address: %s", quote(r.address, nil))
+		}
+		kind, inferred := classify(ip, r, egressKnown)
+		a := Address{
+			IP: ip, Kind: kind, Inferred: inferred, Region: r.region,
+			CreatedAt: moment(r.createdAt), Network: r.network, Org: r.org,
+		}
+		switch earlier, twice := byIP[ip]; {
+		case !twice || kind == Egress:
+		case earlier.Kind == Egress || earlier.Kind == kind:
+			a = earlier
+		default:
+			a.Kind, a.Inferred = UnknownKind, true
+		}
+		byIP[ip] = a
+	}
+	list := make([]Address, 0, len(byIP))
+	for _, a := range byIP {
+		list = append(list, a)
+	}
+	order := []Kind{DedicatedV4, SharedV4, DedicatedV6, Flycast, Egress, UnknownKind}
+	slices.SortFunc(list, func(a, b Address) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
+			a.IP.Compare(b.IP))
+	})
+	return list, nil
+}
+
+// classify decides what an address is. Egress comes first, whatever else a row
+// says: such an address is never inbound. The platform's type counts only if
+// the address can be of that type; a contradiction is unknown. Without a type
+// the address itself decides, and the kind is inferred.
+func classify(ip netip.Addr, r row, egressKnown bool) (kind Kind, inferred bool) {
+	if r.egress || r.kind == "egress_v4" || r.kind == "egress_v6" {
+		return Egress, false
+	}
+	fits := UnknownKind
+	global := ip.IsGlobalUnicast() && !ip.IsPrivate()
+	switch {
+	case private(ip):
+		fits = Flycast
+	case ip.Is4() && global && (r.shared || r.kind == "shared_v4"):
+		fits = SharedV4
+	case ip.Is4() && global:
+		fits = DedicatedV4
+	case ip.Is6() && !ip.Is4In6() && global && !r.shared:
+		fits = DedicatedV6
+	}
+	if fits == UnknownKind {
+		return UnknownKind, r.kind == ""
+	}
+	if r.kind == "" {
+		return fits, true
+	}
+	typed := map[Kind]string{DedicatedV4: "v4", SharedV4: "shared_v4", DedicatedV6: "v6", Flycast: "private_v6"}
+	if typed[fits] != r.kind {
+		return UnknownKind, false
+	}
+	return fits, !egressKnown && (fits == DedicatedV4 || fits == DedicatedV6)
+}
+
+// wireApp is an app's record, in GraphQL and in the Machines API.
+type wireApp struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	Status       string `json:"status"`
+	Hostname     string `json:"hostname"`
+	Network      string `json:"network"`
+	Organization struct {
+		ID   string `json:"id"`
+		Slug string `json:"slug"`
+		Name string `json:"name"`
+	} `json:"organization"`
+}
+
+func (w wireApp) app() App {
+	return App{
+		ID:           w.ID,
+		Name:         w.Name,
+		Status:       w.Status,
+		Hostname:     w.Hostname,
+		Network:      w.Network,
+		Organization: Organization(w.Organization),
+	}
+}
+
+// moment reads a time; what cannot be read is the zero time.
+func moment(s string) time.Time {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

@@ -1,0 +1,57 @@
+package fly
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// Error is a failure that somebody can act on. Message is text of our own with
+// what the platform said quoted and bounded; it never holds a token or a body.
+type Error struct {
+	Code       gate.Code
+	Message    string
+	Hint       string        // the next tool or command, if there is one
+	RequestID  string        // fly-request-id, for Fly's support
+	RetryAfter time.Duration // for rate_limited and busy
+	Err        error         // the cause, for the log
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Ambiguous is a write whose outcome is unknown: it was sent, and the answer
+// was lost or says nothing about the effect. Read the state to settle it.
+type Ambiguous struct {
+	Status int   // HTTP status, 0 if no answer came
+	Cause  error // nil if an answer came
+}
+
+func (e *Ambiguous) Error() string {
+	if e.Status != 0 {
+		return fmt.Sprintf("the platform answered %d to a write: whether it took effect is not known", e.Status)
+	}
+	return "the answer to a write was lost: whether it took effect is not known"
+}
+
+// Unwrap gives the cause.
+func (e *Ambiguous) Unwrap() error { return e.Cause }
+
+// CodeOf is the code of an error of this package: internal for any other.
+func CodeOf(err error) gate.Code {
+	var coded *Error
+	var ambiguous *Ambiguous
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &coded):
+		return coded.Code
+	case errors.As(err, &ambiguous):
+		return gate.PlatformError
+	}
+	return gate.Internal
+}

@@ -1,0 +1,236 @@
+package fly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// explain turns what a request came back with into the errors of [Client].
+func (op *operation) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	var coded *Error
+	var ambiguous *Ambiguous
+	var failed *failure
+	var refused gqlerror.List
+	switch {
+	case errors.As(err, &coded):
+		return coded
+	case errors.As(err, &ambiguous):
+		return ambiguous
+	case errors.As(err, &failed):
+		return op.explainFailure(failed)
+	case errors.As(err, &refused) && len(refused) > 0:
+		return op.explainRefusal(refused)
+	case op.write && op.sent:
+		return &Ambiguous{Cause: err}
+	}
+	return op.unreadable(err)
+}
+
+// unreadable is an answer that arrived and makes no sense.
+func (op *operation) unreadable(cause error) error {
+	if op.write {
+		return &Ambiguous{Cause: cause}
+	}
+	return op.error(gate.PlatformError, "Fly's answer cannot be read", "", cause)
+}
+
+func (op *operation) explainFailure(f *failure) error {
+	var e *Error
+	switch {
+	case f.limited:
+		e = op.error(gate.RateLimited, "held back: Fly allows no more of these requests for now", "", nil)
+	case errors.Is(f.cause, errRedirect):
+		e = op.error(gate.PlatformError, f.cause.Error(), "", nil)
+	case f.status != 0:
+		e = op.byStatus(f.status, f.text)
+	case errors.Is(f.cause, context.Canceled):
+		e = op.error(gate.PlatformError, "the call was cancelled before Fly answered", "", f.cause)
+	case errors.Is(f.cause, context.DeadlineExceeded):
+		e = op.error(gate.PlatformError, "Fly did not answer in time", "", f.cause)
+	case f.unsent:
+		e = op.error(gate.PlatformError, "Fly could not be reached, nothing was sent", "", f.cause)
+	default:
+		e = op.error(gate.PlatformError, "Fly's answer was lost", "", f.cause)
+	}
+	e.RetryAfter = f.retryAfter
+	return e
+}
+
+// byStatus maps an HTTP status of the Machines API, or of GraphQL's front.
+func (op *operation) byStatus(status int, text string) *Error {
+	lower := strings.ToLower(text)
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return op.unauthorized(text)
+	case http.StatusNotFound:
+		return op.notFound(text)
+	case http.StatusTooManyRequests:
+		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", text, nil)
+	case http.StatusPreconditionFailed:
+		if !op.write { // such as processes of a Machine that is stopped
+			return op.error(gate.Precondition, op.subject()+" is not in the state for this", text, nil)
+		}
+		return op.error(gate.Stale, op.subject()+" has changed meanwhile", text, nil)
+	case http.StatusConflict, http.StatusBadRequest, http.StatusUnprocessableEntity:
+		switch {
+		case op.write && versionConflict.MatchString(lower):
+			return op.error(gate.Stale, op.subject()+" has changed meanwhile", text, nil)
+		case status != http.StatusConflict:
+			return op.error(gate.InvalidInput, fmt.Sprintf("Fly refused the request (%d)", status), text, nil)
+		case strings.Contains(lower, "lease"):
+			return op.error(gate.Busy, "somebody else holds the lease of "+op.subject(), text, nil)
+		}
+		return op.error(gate.Busy, op.subject()+" is busy", text, nil)
+	}
+	return op.error(gate.PlatformError, fmt.Sprintf("Fly answered %d", status), text, nil)
+}
+
+// versionConflict finds the refusal of a current_version that is not current.
+var versionConflict = regexp.MustCompile(`current[ _]version|version (mismatch|conflict)|instance[ _]id (mismatch|does not match)`)
+
+// explainRefusal maps the errors in a GraphQL answer.
+func (op *operation) explainRefusal(list gqlerror.List) error {
+	first := list[0]
+	code, _ := first.Extensions["code"].(string)
+	switch strings.ToUpper(code) {
+	case "UNAUTHORIZED", "UNAUTHENTICATED", "FORBIDDEN":
+		return op.unauthorized(first.Message)
+	case "NOT_FOUND":
+		return op.notFound(first.Message)
+	case "INVALID", "INVALID_ARGUMENTS", "UNPROCESSABLE":
+		return op.error(gate.InvalidInput, "Fly refused the request", first.Message, nil)
+	case "RATE_LIMITED", "TOO_MANY_REQUESTS", "THROTTLED":
+		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", first.Message, nil)
+	case "SERVER_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT":
+		if op.write {
+			return &Ambiguous{Status: http.StatusOK, Cause: op.error(gate.PlatformError, "Fly failed", first.Message, nil)}
+		}
+	}
+	lower := strings.ToLower(first.Message)
+	switch {
+	case strings.Contains(lower, "could not find"):
+		return op.notFound(first.Message)
+	case strings.Contains(lower, "not authorized"), strings.Contains(lower, "unauthorized"):
+		return op.unauthorized(first.Message)
+	}
+	return op.error(gate.PlatformError, "Fly failed", first.Message, nil)
+}
+
+// mentions reports whether the answer's errors are about one field.
+func mentions(err error, field string) bool {
+	var list gqlerror.List
+	if !errors.As(err, &list) {
+		return false
+	}
+	for _, e := range list {
+		if strings.Contains(strings.ToLower(e.Path.String()+" "+e.Message), strings.ToLower(field)) {
+			return true
+		}
+	}
+	return false
+}
+
+// subject names what the operation is about.
+func (op *operation) subject() string {
+	switch {
+	case op.thing != "":
+		return op.thing
+	case op.machine != "":
+		return "Machine " + op.machine + " of app " + op.app
+	case op.app != "":
+		return "app " + op.app
+	}
+	return "the account"
+}
+
+func (op *operation) unauthorized(text string) *Error {
+	e := op.error(gate.Unauthorized, "the access token does not allow this for "+op.subject(), text, nil)
+	e.Hint = tokenHint(op.app)
+	return e
+}
+
+func (op *operation) notFound(text string) *Error {
+	if op.thing == "" && op.machine == "" && op.app != "" {
+		return op.error(gate.NotFound, "the app "+op.app+" is not visible to this token", text, nil)
+	}
+	return op.error(gate.NotFound, op.subject()+" is not there, or not visible to this token", text, nil)
+}
+
+func (op *operation) error(code gate.Code, message, text string, cause error) *Error {
+	if text = quote(text, op.secrets); text != "" {
+		message += ": Fly says " + text
+	}
+	if op.write && refusal(code) {
+		message += "; nothing was changed"
+	}
+	return &Error{Code: code, Message: message, RequestID: plain(op.requestID, 64), Err: cause}
+}
+
+// refusal reports whether the code says that a write was turned down.
+func refusal(code gate.Code) bool {
+	switch code {
+	case gate.Unauthorized, gate.NotFound, gate.RateLimited, gate.InvalidInput, gate.Busy, gate.Stale:
+		return true
+	}
+	return false
+}
+
+func noToken(app string) *Error {
+	return &Error{Code: gate.Unauthorized, Message: "no access token is set", Hint: tokenHint(app)}
+}
+
+func tokenHint(app string) string {
+	command := "fly tokens create deploy -a " + app + " -x 24h"
+	if app == "" {
+		command = "fly tokens create org -x 24h"
+	}
+	return command + ", and put the token into FLY_API_TOKEN"
+}
+
+// quote makes text from outside safe to show: one line, at most 120 printable
+// characters, in quotation marks, with secrets masked. Empty stays empty.
+func quote(text string, secrets []string) string {
+	for _, secret := range secrets {
+		if len(secret) >= 4 {
+			text = strings.ReplaceAll(text, secret, hidden)
+		}
+	}
+	if text = plain(text, 120); text == "" {
+		return ""
+	}
+	return `"` + strings.ReplaceAll(text, `"`, "'") + `"`
+}
+
+// plain keeps the printable characters of the first limit, on one line.
+func plain(text string, limit int) string {
+	var b strings.Builder
+	space, n := false, 0
+	for _, r := range text {
+		if !unicode.IsPrint(r) || r == ' ' || r == unicode.ReplacementChar {
+			space = b.Len() > 0
+			continue
+		}
+		if space {
+			b.WriteByte(' ')
+			n++
+		}
+		if space = false; n >= limit {
+			return b.String() + "…"
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
+}

@@ -1,0 +1,280 @@
+// Package fly is what this program needs of Fly.io: the domain types, the
+// small [Client] interface, and its one implementation over fly-go.
+//
+// Every method that changes something takes a [gate.Grant] and spends one step
+// of it before it sends anything; a refused step wraps [gate.ErrNotGranted]
+// and nothing was sent. Writes are sent once: an answer that was lost comes
+// back as an [*Ambiguous] and is settled by reading, never by sending again.
+package fly
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Client reads and changes apps. Errors are *[Error] with a [gate.Code], or
+// *[Ambiguous] for a write whose outcome is unknown, or wrap
+// [gate.ErrNotGranted]. Implementations are safe for concurrent use.
+type Client interface {
+	// App reads the app's record; code not_found if this token cannot see it.
+	App(ctx context.Context, app string) (App, error)
+	// AppNames lists the apps this token can list, sorted; an app-scoped token
+	// gets unauthorized.
+	AppNames(ctx context.Context) ([]string, error)
+	// Organization reads an organization by slug.
+	Organization(ctx context.Context, slug string) (Organization, error)
+	// Addresses lists every address of the app, egress included, together with
+	// the app's record, which comes in the same answer.
+	Addresses(ctx context.Context, app string) (Addresses, error)
+	// Machines lists all Machines that are not destroyed, nor being destroyed,
+	// in one request, sorted by id.
+	Machines(ctx context.Context, app string) ([]Machine, error)
+	// Machine reads one Machine.
+	Machine(ctx context.Context, app, id string) (Machine, error)
+	// Certificates lists the app's certificates, all pages.
+	Certificates(ctx context.Context, app string) ([]Certificate, error)
+	// Release reads the definition of the app's current release: fly.toml as
+	// JSON. Code not_found if the app has no release or none with a definition.
+	Release(ctx context.Context, app string) (Release, error)
+	// Processes lists what runs in a started Machine, with its listening
+	// sockets. Code precondition if the Machine is not started.
+	Processes(ctx context.Context, app, id string) ([]Process, error)
+	// Wait returns nil once the Machine with this instance id is in state. A
+	// time-out of the platform's own is repeated until ctx ends.
+	Wait(ctx context.Context, app, id, instanceID, state string) error
+
+	// AllocateFlycast allocates one private address for a network. It spends
+	// allocate_address with target [Network.Target]. Fly does not deduplicate:
+	// list first, and list again after an *Ambiguous.
+	AllocateFlycast(ctx context.Context, grant *gate.Grant, app string, network Network) (Address, error)
+	// ReleaseAddress gives an address up for good. It spends release_address
+	// with the address as target. A not_found means that the app or the address
+	// is not there: read the list to know which.
+	ReleaseAddress(ctx context.Context, grant *gate.Grant, app string, ip netip.Addr) error
+	// LeaseMachine takes the lease of a Machine for ttl. It spends lease_machine
+	// with the id as target. Code busy if somebody else holds it; the message
+	// names the owner as the platform does.
+	LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration) (*Lease, error)
+	// UpdateMachine replaces a Machine's configuration. It spends update_machine,
+	// or put_back_machine, with target [Update.Target]. Code stale if the Machine
+	// is no longer at the expected instance, busy if the lease is not ours.
+	UpdateMachine(ctx context.Context, grant *gate.Grant, app string, update Update) (Machine, error)
+}
+
+// App is an app's record. Network is empty when the platform does not tell it.
+type App struct {
+	ID           string
+	Name         string
+	Status       string
+	Hostname     string
+	Network      string
+	Organization Organization
+}
+
+// Organization owns apps. ID is the node id that GraphQL inputs want; it may
+// be empty where only the slug is known.
+type Organization struct {
+	ID   string
+	Slug string
+	Name string
+}
+
+// Kind classifies an address by who can come in through it.
+type Kind string
+
+// The kinds. Egress addresses are outbound only. Unknown is what matched no
+// rule: it is shown and never touched.
+const (
+	DedicatedV4 Kind = "dedicated_v4"
+	SharedV4    Kind = "shared_v4"
+	DedicatedV6 Kind = "dedicated_v6"
+	Flycast     Kind = "flycast"
+	Egress      Kind = "egress"
+	UnknownKind Kind = "unknown"
+)
+
+// Public reports whether the internet comes in through this kind of address.
+func (k Kind) Public() bool { return k == DedicatedV4 || k == SharedV4 || k == DedicatedV6 }
+
+// MonthlyUSD is the list price in US dollars a month (Fly's pricing page,
+// "Anycast IP addresses", read 2026-08): dedicated IPv4 costs, the rest is free.
+// Egress addresses are priced by the pair and not counted here.
+func (k Kind) MonthlyUSD() float64 {
+	if k == DedicatedV4 {
+		return 2
+	}
+	return 0
+}
+
+// Address is one address of an app.
+type Address struct {
+	IP        netip.Addr
+	Kind      Kind
+	Inferred  bool      // the platform sent no type, or the egress list could not be read
+	Region    string    // "global" for anycast
+	CreatedAt time.Time // zero for a shared address
+	Network   string    // Flycast: name of the network it serves, if told
+	Org       string    // Flycast: slug of the organization it serves, if told
+}
+
+// NetworkID is the part of a private address that names its 6PN network: the
+// 32 bits after fdaa:, as eight hex digits. Empty for other addresses. Two
+// addresses with the same NetworkID are on the same network.
+func NetworkID(ip netip.Addr) string {
+	if !private(ip) {
+		return ""
+	}
+	b := ip.As16()
+	return fmt.Sprintf("%08x", binary.BigEndian.Uint32(b[2:6]))
+}
+
+// private reports whether ip is in fdaa::/16, Fly's private networks.
+func private(ip netip.Addr) bool {
+	if !ip.Is6() || ip.Is4In6() {
+		return false
+	}
+	b := ip.As16()
+	return b[0] == 0xfd && b[1] == 0xaa
+}
+
+// Addresses is the whole list of an app at one moment.
+type Addresses struct {
+	App         App
+	List        []Address
+	EgressKnown bool // the egress list was read; if not, v4 and v6 are inferred
+}
+
+// Machine is one Machine.
+type Machine struct {
+	ID         string
+	Name       string
+	State      string // created, started, stopped, suspended, … (Fly's machine states)
+	Region     string
+	InstanceID string // changes with every update
+	PrivateIP  netip.Addr
+	HostStatus string // ok, unknown, unreachable; empty if not told
+	Cordoned   bool
+	Incomplete bool // the platform could not send the whole configuration: never update from it
+	Config     machine.Config
+	Checks     []CheckStatus
+	Exit       *Exit // the newest exit event, if it is newer than the newest start
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// CheckStatus is the state of one health check.
+type CheckStatus struct {
+	Name   string
+	Status string // passing, warning, critical
+	Output string // text from outside
+}
+
+// Exit is how a Machine's program ended.
+type Exit struct {
+	Code      int
+	OOMKilled bool
+	Requested bool
+}
+
+// Certificate is a TLS certificate of a custom hostname.
+type Certificate struct {
+	Hostname   string
+	Configured bool
+}
+
+// Release is the current release of an app.
+type Release struct {
+	Version    int
+	Definition json.RawMessage // fly.toml as JSON, as flyctl stored it
+}
+
+// Process is a program in a Machine.
+type Process struct {
+	PID     int
+	Command string
+	Listen  []Socket
+}
+
+// Socket is a listening socket, such as tcp [::]:8080.
+type Socket struct {
+	Proto   string
+	Address string
+}
+
+// Network names the network a Flycast address is to serve. The organization's
+// id is needed by the API; name "" is the default network of the organization.
+type Network struct {
+	Organization Organization
+	Name         string
+}
+
+// Target is how a grant names the network: organization slug, slash, name.
+func (n Network) Target() string { return n.Organization.Slug + "/" + n.Name }
+
+// Update is a new configuration for one Machine.
+type Update struct {
+	ID              string
+	Config          machine.Config
+	CurrentInstance string // the instance id the configuration was made from
+	Lease           *Lease
+	SkipLaunch      bool // leave the Machine stopped
+	PutBack         bool // the earlier configuration, after a failure
+}
+
+// Verb is the step this update spends.
+func (u Update) Verb() gate.Verb {
+	if u.PutBack {
+		return gate.PutBackMachine
+	}
+	return gate.UpdateMachine
+}
+
+// Target is how a grant names the update: the Machine with the first half of
+// the hash of the configuration that it will get.
+func (u Update) Target() string { return UpdateTarget(u.ID, u.Config) }
+
+// UpdateTarget is [Update.Target] before there is an Update.
+func UpdateTarget(id string, config machine.Config) string { return id + "@" + config.Hash()[:32] }
+
+// Lease is the right to change one Machine for a time. Only LeaseMachine gives
+// one, so its two methods need no grant of their own.
+type Lease struct {
+	App       string
+	MachineID string
+	Owner     string
+	nonce     string
+	refresh   func(ctx context.Context, ttl time.Duration) error
+	release   func(ctx context.Context) error
+}
+
+// Refresh prolongs the lease to ttl from now.
+func (l *Lease) Refresh(ctx context.Context, ttl time.Duration) error {
+	if l == nil || l.refresh == nil {
+		return fmt.Errorf("%w: lease: none is held", gate.ErrNotGranted)
+	}
+	return l.refresh(ctx, ttl)
+}
+
+// Release gives the lease back. Releasing a lease that is gone is no error.
+func (l *Lease) Release(ctx context.Context) error {
+	if l == nil || l.release == nil {
+		return fmt.Errorf("%w: lease: none is held", gate.ErrNotGranted)
+	}
+	return l.release(ctx)
+}
+
+var (
+	appName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	machineID = regexp.MustCompile(`^[0-9a-f]{1,32}$`)
+)
+
+// ValidAppName reports whether a string can be an app's name.
+func ValidAppName(s string) bool { return appName.MatchString(s) }

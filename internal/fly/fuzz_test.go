@@ -1,0 +1,95 @@
+package fly
+
+import (
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func FuzzDecodeMachines(f *testing.F) {
+	f.Add([]byte(`[{"id":"0a","state":"started","private_ip":"fdaa::1","config":{"image":"i","env":{"A":"b"}},"events":[{"type":"exit","request":{"exit_event":{"exit_code":1}}}]}]`))
+	f.Add([]byte(`[{"id":"0a","config":null,"incomplete_config":{},"checks":[null,{"output":"\u202e"}]},null]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		machines, err := decodeMachines(body)
+		for _, m := range machines {
+			if !machineID.MatchString(m.ID) || m.State == "destroyed" {
+				t.Errorf("Machine %+v", m)
+			}
+			for _, c := range m.Checks {
+				checkPlain(t, c.Name, c.Status, c.Output)
+			}
+			checkPlain(t, m.Name, m.State, m.Region, m.HostStatus)
+		}
+		if err != nil && machines != nil {
+			t.Errorf("an error came with Machines: %v", err)
+		}
+	})
+}
+
+func FuzzDecodeAddresses(f *testing.F) {
+	f.Add([]byte(`{"app":{"name":"a","organization":{"id":"o","slug":"s"},"sharedIpAddress":"66.241.124.11","egressIpAddresses":{"totalCount":1,"nodes":[{"ip":"9.9.9.9"}]},"ipAddresses":{"totalCount":2,"nodes":[{"address":"fdaa:0:2::1","type":"private_v6","network":{"name":"n","organization":null}},{"address":"9.9.9.9","type":"v4"}]}}}`))
+	f.Add([]byte(`{"app":{"ipAddresses":{"nodes":[null]}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := decodeAddresses(data)
+		if err == nil {
+			checkAddresses(t, list)
+		}
+	})
+}
+
+func FuzzDecodeAssignments(f *testing.F) {
+	f.Add([]byte(`{"ips":[{"ip":"9.9.9.9","egress":true},{"ip":"fdaa:0:2::1","shared":true,"network":{"name":"n","org_slug":"o"}}]}`))
+	f.Add([]byte(`{"ips":[{"ip":"::ffff:1.2.3.4"},{"ip":"1.2.3.4"}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		list, err := decodeAssignments(body)
+		if err != nil {
+			return
+		}
+		checkAddresses(t, list)
+		for _, a := range list.List {
+			if a.Kind != Egress && !a.Inferred {
+				t.Errorf("%+v is certain without a type", a)
+			}
+		}
+	})
+}
+
+func FuzzQuote(f *testing.F) {
+	f.Add("machine not found\n\x1b[31m", "found")
+	f.Fuzz(func(t *testing.T, text, secret string) {
+		got := quote(text, []string{secret})
+		checkPlain(t, got)
+		if n := utf8.RuneCountInString(got); n > 125 {
+			t.Errorf("%d characters", n)
+		}
+	})
+}
+
+// checkAddresses holds for every list, whatever it was made of.
+func checkAddresses(t *testing.T, list Addresses) {
+	t.Helper()
+	seen := make(map[string]bool)
+	for _, a := range list.List {
+		if seen[a.IP.String()] || !a.IP.IsValid() {
+			t.Errorf("%s comes twice, or is none", a.IP)
+		}
+		seen[a.IP.String()] = true
+		if a.Kind == Flycast && !private(a.IP) || a.Kind.Public() && private(a.IP) {
+			t.Errorf("%s is %s", a.IP, a.Kind)
+		}
+		if (a.Kind == DedicatedV4 || a.Kind == DedicatedV6) && !list.EgressKnown && !a.Inferred {
+			t.Errorf("%s is certain although the egress list is not known", a.IP)
+		}
+	}
+}
+
+func checkPlain(t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		for _, r := range text {
+			if !unicode.IsPrint(r) {
+				t.Errorf("%q is not plain", text)
+			}
+		}
+	}
+}

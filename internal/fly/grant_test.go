@@ -1,0 +1,130 @@
+package fly
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestNothingIsSentWithoutAGrant calls every method of Client that takes a
+// grant, found by reflection, with grants that do not grant the step.
+func TestNothingIsSentWithoutAGrant(t *testing.T) {
+	p, client := sandboxClient(t, sandbox.Options{})
+	const app = "shop-api"
+	id := p.MachineIDs(app)[0]
+	shared := netip.MustParseAddr("66.241.124.11")
+	own := ownNetwork(t, client, app)
+	update := Update{ID: id, Config: machine.Config{}, CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, client, app, id)}
+	p.ResetCalls()
+
+	steps := map[string]gate.Step{
+		"AllocateFlycast": {Verb: gate.AllocateAddress, App: app, Target: own.Target()},
+		"ReleaseAddress":  {Verb: gate.ReleaseAddress, App: app, Target: shared.String()},
+		"LeaseMachine":    {Verb: gate.LeaseMachine, App: app, Target: id},
+		"UpdateMachine":   {Verb: gate.UpdateMachine, App: app, Target: update.Target()},
+	}
+	grantType := reflect.TypeFor[*gate.Grant]()
+	arguments := func(method reflect.Type, grant *gate.Grant) []reflect.Value {
+		var in []reflect.Value
+		names := 0
+		for i := range method.NumIn() {
+			switch method.In(i) {
+			case reflect.TypeFor[context.Context]():
+				in = append(in, reflect.ValueOf(t.Context()))
+			case grantType:
+				in = append(in, reflect.ValueOf(grant))
+			case reflect.TypeFor[string]():
+				in = append(in, reflect.ValueOf([]string{app, id, update.CurrentInstance, "started"}[names]))
+				names++
+			case reflect.TypeFor[netip.Addr]():
+				in = append(in, reflect.ValueOf(shared))
+			case reflect.TypeFor[Network]():
+				in = append(in, reflect.ValueOf(own))
+			case reflect.TypeFor[time.Duration]():
+				in = append(in, reflect.ValueOf(time.Minute))
+			case reflect.TypeFor[Update]():
+				in = append(in, reflect.ValueOf(update))
+			default:
+				t.Fatalf("no argument of type %s is known to this test", method.In(i))
+			}
+		}
+		return in
+	}
+
+	seen := 0
+	contract, value := reflect.TypeFor[Client](), reflect.ValueOf(client)
+	for i := range contract.NumMethod() {
+		name := contract.Method(i).Name
+		method := value.MethodByName(name)
+		changing := false
+		for j := range method.Type().NumIn() {
+			changing = changing || method.Type().In(j) == grantType
+		}
+		if !changing {
+			method.Call(arguments(method.Type(), nil))
+			if writes := p.Writes(); len(writes) != 0 {
+				t.Errorf("%s takes no grant and sent %v", name, operations(writes))
+			}
+			continue
+		}
+		seen++
+		step, ok := steps[name]
+		if !ok {
+			t.Errorf("%s takes a grant and is not known to this test", name)
+			continue
+		}
+		foreign, sibling := step, step
+		foreign.App, sibling.Target = "legacy-api", step.Target+"0"
+		spent := grantFor(t, step)
+		if err := spent.Spend(step.Verb, step.App, step.Target); err != nil {
+			t.Fatal(err)
+		}
+		var others []gate.Step
+		for other, s := range steps {
+			if other != name {
+				others = append(others, s)
+			}
+		}
+		p.ResetCalls()
+		for kind, grant := range map[string]*gate.Grant{
+			"nil": nil, "zero": {}, "empty": grantFor(t), "another app's": grantFor(t, foreign),
+			"another target's": grantFor(t, sibling), "other verbs'": grantFor(t, others...), "spent": spent,
+		} {
+			out := method.Call(arguments(method.Type(), grant))
+			err, _ := out[len(out)-1].Interface().(error)
+			if !errors.Is(err, gate.ErrNotGranted) {
+				t.Errorf("%s with a grant that is %s: %v", name, kind, err)
+			}
+		}
+		if calls := p.Calls(); len(calls) != 0 {
+			t.Errorf("%s sent %v", name, operations(calls))
+		}
+
+		out := method.Call(arguments(method.Type(), grantFor(t, step)))
+		if err, _ := out[len(out)-1].Interface().(error); errors.Is(err, gate.ErrNotGranted) || len(p.Calls()) == 0 {
+			t.Errorf("%s with its grant: %v, calls %v", name, err, operations(p.Calls()))
+		}
+		p.ResetCalls()
+	}
+	if seen != len(steps) {
+		t.Errorf("%d methods take a grant, want %d", seen, len(steps))
+	}
+
+	p.ResetCalls()
+	for name, lease := range map[string]*Lease{"nil": nil, "zero": {}, "made up": {App: app, MachineID: id, Owner: "me"}} {
+		if err := lease.Refresh(t.Context(), time.Minute); !errors.Is(err, gate.ErrNotGranted) {
+			t.Errorf("refreshing a lease that is %s: %v", name, err)
+		}
+		if err := lease.Release(t.Context()); !errors.Is(err, gate.ErrNotGranted) {
+			t.Errorf("releasing a lease that is %s: %v", name, err)
+		}
+	}
+	checkCalls(t, p)
+}

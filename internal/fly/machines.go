@@ -1,0 +1,245 @@
+package fly
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// maxText bounds what is kept of text from a Machine: outputs, commands.
+const maxText = 1000
+
+// Machines implements [Client]. The list is sorted by id.
+func (c *FlyGo) Machines(ctx context.Context, app string) ([]Machine, error) {
+	if err := checkApp(app); err != nil {
+		return nil, err
+	}
+	op := c.reading("machines", app, "", calm())
+	answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/machines", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := decodeMachines(answer)
+	if err != nil {
+		return nil, op.unreadable(err)
+	}
+	return machines, nil
+}
+
+// Machine implements [Client].
+func (c *FlyGo) Machine(ctx context.Context, app, id string) (Machine, error) {
+	if err := checkMachine(app, id); err != nil {
+		return Machine{}, err
+	}
+	op := c.reading("machine", app, id, brisk())
+	answer, err := c.call(ctx, op, http.MethodGet, machinePath(app, id), nil, nil)
+	if err != nil {
+		return Machine{}, err
+	}
+	m, err := decodeMachine(answer)
+	if err != nil {
+		return Machine{}, op.unreadable(err)
+	}
+	return m, nil
+}
+
+// Processes implements [Client].
+func (c *FlyGo) Processes(ctx context.Context, app, id string) ([]Process, error) {
+	if err := checkMachine(app, id); err != nil {
+		return nil, err
+	}
+	op := c.reading("ps", app, id, calm())
+	answer, err := c.call(ctx, op, http.MethodGet, machinePath(app, id)+"/ps", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	var wire []struct {
+		PID     int    `json:"pid"`
+		Command string `json:"command"`
+		Listen  []struct {
+			Proto   string `json:"proto"`
+			Address string `json:"address"`
+		} `json:"listen_sockets"`
+	}
+	if err := json.Unmarshal(answer, &wire); err != nil {
+		return nil, op.unreadable(err)
+	}
+	list := make([]Process, 0, len(wire))
+	for _, w := range wire {
+		p := Process{PID: w.PID, Command: plain(w.Command, maxText)}
+		for _, s := range w.Listen {
+			p.Listen = append(p.Listen, Socket{Proto: plain(s.Proto, 16), Address: plain(s.Address, 64)})
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// Wait implements [Client].
+func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string) error {
+	if err := checkMachine(app, id); err != nil {
+		return err
+	}
+	for {
+		timeout := time.Minute // the platform's longest
+		if deadline, ok := ctx.Deadline(); ok {
+			timeout = min(timeout, max(time.Until(deadline), time.Second))
+		}
+		query := url.Values{"state": {state}, "timeout": {strconv.Itoa(int(timeout.Seconds()))}}
+		if instanceID != "" {
+			query.Set("instance_id", instanceID)
+		}
+		op := c.reading("wait", app, id, calm())
+		op.timeout = timeout + c.timeout
+		_, err := c.send(ctx, op, http.MethodGet, machinePath(app, id)+"/wait?"+query.Encode(), nil, nil)
+		var failed *failure
+		switch {
+		case err == nil:
+			return nil
+		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout && failed.status != http.StatusGatewayTimeout:
+			return op.explain(err)
+		case ctx.Err() != nil:
+			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state, nil)+" in time", failed.text, ctx.Err())
+		}
+	}
+}
+
+func machinePath(app, id string) string { return "/apps/" + app + "/machines/" + id }
+
+// wireMachine is a Machine as the Machines API sends it.
+type wireMachine struct {
+	ID               string          `json:"id"`
+	Name             string          `json:"name"`
+	State            string          `json:"state"`
+	Region           string          `json:"region"`
+	InstanceID       string          `json:"instance_id"`
+	PrivateIP        string          `json:"private_ip"`
+	HostStatus       string          `json:"host_status"`
+	Cordoned         bool            `json:"cordoned"`
+	Config           *machine.Config `json:"config"`
+	IncompleteConfig *machine.Config `json:"incomplete_config"`
+	Checks           []wireCheck     `json:"checks"`
+	Events           []wireEvent     `json:"events"`
+	CreatedAt        string          `json:"created_at"`
+	UpdatedAt        string          `json:"updated_at"`
+}
+
+type wireCheck struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+	Output string `json:"output"`
+}
+
+type wireEvent struct {
+	Type      string `json:"type"`
+	Timestamp int64  `json:"timestamp"` // milliseconds
+	Request   *struct {
+		ExitEvent    *wireExit `json:"exit_event"`
+		MonitorEvent *struct {
+			ExitEvent *wireExit `json:"exit_event"`
+		} `json:"MonitorEvent"`
+	} `json:"request"`
+}
+
+type wireExit struct {
+	ExitCode      int  `json:"exit_code"`
+	OOMKilled     bool `json:"oom_killed"`
+	RequestedStop bool `json:"requested_stop"`
+}
+
+// decodeMachines reads a list of Machines, without those that are gone.
+func decodeMachines(body []byte) ([]Machine, error) {
+	var wire []wireMachine
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return nil, err
+	}
+	machines := make([]Machine, 0, len(wire))
+	for _, w := range wire {
+		if w.State == "destroyed" || w.State == "destroying" {
+			continue
+		}
+		m, err := w.machine()
+		if err != nil {
+			return nil, err
+		}
+		machines = append(machines, m)
+	}
+	slices.SortFunc(machines, func(a, b Machine) int { return cmp.Compare(a.ID, b.ID) })
+	return machines, nil
+}
+
+func decodeMachine(body []byte) (Machine, error) {
+	var wire wireMachine
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return Machine{}, err
+	}
+	return wire.machine()
+}
+
+func (w wireMachine) machine() (Machine, error) {
+	if !machineID.MatchString(w.ID) {
+		return Machine{}, errors.New("a Machine without a proper id: " + quote(w.ID, nil))
+	}
+	m := Machine{
+		ID:         w.ID,
+		Name:       plain(w.Name, 63),
+		State:      plain(w.State, 32),
+		Region:     plain(w.Region, 32),
+		InstanceID: plain(w.InstanceID, 64),
+		HostStatus: plain(w.HostStatus, 32),
+		Cordoned:   w.Cordoned,
+		Incomplete: w.Config == nil || w.IncompleteConfig != nil,
+		Exit:       lastExit(w.Events),
+		CreatedAt:  moment(w.CreatedAt),
+		UpdatedAt:  moment(w.UpdatedAt),
+	}
+	for _, config := range []*machine.Config{w.IncompleteConfig, w.Config} {
+		if config != nil {
+			m.Config = *config
+		}
+	}
+	if ip, err := netip.ParseAddr(w.PrivateIP); err == nil {
+		m.PrivateIP = ip
+	}
+	for _, check := range w.Checks {
+		// Doubles that the platform adds for old versions of flyctl (fly-go, RemoveCompatChecks).
+		if !strings.HasPrefix(check.Name, "bg_deployments_compat") {
+			m.Checks = append(m.Checks, CheckStatus{plain(check.Name, 128), plain(check.Status, 32), plain(check.Output, maxText)})
+		}
+	}
+	return m, nil
+}
+
+// lastExit is the newest exit, unless the Machine has started since. Events
+// come newest first; equal times keep that order.
+func lastExit(events []wireEvent) *Exit {
+	events = slices.Clone(events)
+	slices.SortStableFunc(events, func(a, b wireEvent) int { return cmp.Compare(b.Timestamp, a.Timestamp) })
+	for _, event := range events {
+		switch {
+		case event.Type == "start":
+			return nil
+		case event.Type != "exit" || event.Request == nil:
+			continue
+		}
+		exit := event.Request.ExitEvent
+		if monitor := event.Request.MonitorEvent; monitor != nil && monitor.ExitEvent != nil {
+			exit = monitor.ExitEvent
+		}
+		if exit != nil {
+			return &Exit{Code: exit.ExitCode, OOMKilled: exit.OOMKilled, Requested: exit.RequestedStop}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package fly
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+var orgSlug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// maxPages bounds every list that comes in pages.
+const maxPages = 100
+
+const (
+	appQuery = `query FlycastApp($appName: String!) {
+		app(name: $appName) { id name status hostname network organization { id slug name } }
+	}`
+	appsQuery = `query FlycastApps($after: String) {
+		apps(type: "container", first: 200, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } }
+	}`
+	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug name } }`
+	releaseQuery      = `query FlycastRelease($appName: String!) {
+		app(name: $appName) { currentReleaseUnprocessed { version configDefinition } }
+	}`
+)
+
+// App implements [Client].
+func (c *FlyGo) App(ctx context.Context, app string) (App, error) {
+	if err := checkApp(app); err != nil {
+		return App{}, err
+	}
+	op := c.reading("app_record", app, "", brisk())
+	data, err := c.ask(ctx, op, "FlycastApp", appQuery, appVariables{app})
+	if err != nil {
+		return App{}, err
+	}
+	var answer struct{ App *wireApp }
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return App{}, op.unreadable(err)
+	}
+	if answer.App == nil {
+		return App{}, op.notFound("")
+	}
+	return answer.App.app(), nil
+}
+
+// AppNames implements [Client].
+func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
+	type page struct {
+		After string `json:"after,omitempty"`
+	}
+	op := c.reading("apps", "", "", brisk())
+	var names []string
+	var at page
+	for range maxPages {
+		data, err := c.ask(ctx, op, "FlycastApps", appsQuery, at)
+		if err != nil {
+			return nil, err
+		}
+		var answer struct {
+			Apps struct {
+				Nodes    []struct{ Name string }
+				PageInfo struct {
+					HasNextPage bool
+					EndCursor   string
+				}
+			}
+		}
+		if err := json.Unmarshal(data, &answer); err != nil {
+			return nil, op.unreadable(err)
+		}
+		for _, node := range answer.Apps.Nodes {
+			if ValidAppName(node.Name) {
+				names = append(names, node.Name)
+			}
+		}
+		next := answer.Apps.PageInfo
+		if !next.HasNextPage || next.EndCursor == "" || next.EndCursor == at.After {
+			break
+		}
+		at.After = next.EndCursor
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// Organization implements [Client].
+func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, error) {
+	op := c.reading("organization", "", "", brisk())
+	if !orgSlug.MatchString(slug) {
+		return Organization{}, &Error{Code: gate.InvalidInput, Message: quote(slug, op.secrets) + " is not the slug of an organization"}
+	}
+	op.thing = "organization " + slug
+	variables := struct {
+		Slug string `json:"slug"`
+	}{slug}
+	data, err := c.ask(ctx, op, "FlycastOrganization", organizationQuery, variables)
+	if err != nil {
+		return Organization{}, err
+	}
+	var answer struct{ Organization *Organization }
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return Organization{}, op.unreadable(err)
+	}
+	if answer.Organization == nil {
+		return Organization{}, op.notFound("")
+	}
+	return *answer.Organization, nil
+}
+
+// Release implements [Client].
+func (c *FlyGo) Release(ctx context.Context, app string) (Release, error) {
+	if err := checkApp(app); err != nil {
+		return Release{}, err
+	}
+	op := c.reading("release", app, "", brisk())
+	data, err := c.ask(ctx, op, "FlycastRelease", releaseQuery, appVariables{app})
+	if err != nil {
+		return Release{}, err
+	}
+	var answer struct {
+		App *struct {
+			CurrentReleaseUnprocessed *struct {
+				Version          int
+				ConfigDefinition json.RawMessage
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return Release{}, op.unreadable(err)
+	}
+	if answer.App == nil {
+		return Release{}, op.notFound("")
+	}
+	release := answer.App.CurrentReleaseUnprocessed
+	if release == nil || len(release.ConfigDefinition) == 0 || bytes.Equal(release.ConfigDefinition, []byte("null")) {
+		return Release{}, op.error(gate.NotFound, "the app "+app+" has no release with a configuration", "", nil)
+	}
+	definition := release.ConfigDefinition
+	var text string
+	if json.Unmarshal(definition, &text) == nil { // a JSON scalar may come as its text
+		definition = json.RawMessage(text)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(definition, &fields); err != nil || fields == nil {
+		return Release{}, op.unreadable(errors.New("the definition is not an object"))
+	}
+	return Release{Version: release.Version, Definition: definition}, nil
+}
+
+// Certificates implements [Client].
+func (c *FlyGo) Certificates(ctx context.Context, app string) ([]Certificate, error) {
+	if err := checkApp(app); err != nil {
+		return nil, err
+	}
+	op := c.reading("certificates", app, "", calm())
+	var list []Certificate
+	query := url.Values{"limit": {"100"}}
+	for range maxPages {
+		answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/certificates?"+query.Encode(), nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Certificates []struct {
+				Hostname   string `json:"hostname"`
+				Configured bool   `json:"configured"`
+			} `json:"certificates"`
+			NextCursor string `json:"next_cursor"`
+		}
+		if err := json.Unmarshal(answer, &page); err != nil {
+			return nil, op.unreadable(err)
+		}
+		for _, cert := range page.Certificates {
+			list = append(list, Certificate{Hostname: plain(cert.Hostname, 253), Configured: cert.Configured})
+		}
+		if page.NextCursor == "" {
+			return list, nil
+		}
+		if page.NextCursor == query.Get("cursor") {
+			break
+		}
+		query.Set("cursor", page.NextCursor)
+	}
+	return nil, op.unreadable(errors.New("the list of certificates does not end"))
+}
+
+func checkApp(app string) error {
+	if !ValidAppName(app) {
+		return &Error{Code: gate.InvalidInput, Message: quote(app, nil) + " is not the name of an app"}
+	}
+	return nil
+}
+
+func checkMachine(app, id string) error {
+	if err := checkApp(app); err != nil {
+		return err
+	}
+	if !machineID.MatchString(id) {
+		return &Error{Code: gate.InvalidInput, Message: quote(id, nil) + " is not the id of a Machine"}
+	}
+	return nil
+}

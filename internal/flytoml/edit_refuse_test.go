@@ -1,0 +1,148 @@
+package flytoml
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+func TestEditRefusesFile(t *testing.T) {
+	all := blueprint()
+	all.SoftLimit = ptr(20)
+	tests := []struct {
+		name, text  string
+		row, column int
+		reason      string
+	}{
+		{"keys differ in case", "[http_service]\ninternal_port = 1\n  Internal_Port = 2\n", 3, 3, `"Internal_Port" differs from "internal_port" in case alone`},
+		{"tables differ in case", "[http_service]\n[HTTP_SERVICE]\n", 2, 2, "in case alone"},
+		{"sections differ in case", "[env]\n[ENV]\n", 2, 2, "in case alone"},
+		{"dotted keys differ in case", "[[services]]\nconcurrency.a = 1\nConcurrency.b = 1\n", 3, 1, "in case alone"},
+		{"keys of inline tables differ in case", "services = [{a = 1, A = 2}]\n", 1, 21, "in case alone"},
+		{"keys of ports differ in case", "[[services]]\n[[services.ports]]\nport = 1\nPORT = 2\n", 4, 1, "in case alone"},
+		{"long s", "[http_service]\n\"proce\u017fses\" = []\nprocesses = []\n", 3, 1, "in case alone"},
+		{"array of http_service", "[[http_service]]\ninternal_port = 1\n", 1, 3, "http_service is not a table"},
+		{"http_service is a value", "http_service = 80\n", 1, 16, "http_service is not a table"},
+		{"services is a value", "app = ''\nservices = 'web'\n", 2, 12, "services is not a table"},
+		{"services are values", "services = [{a = 1}, 80]\n", 1, 22, "services[1] is not a table"},
+		{"a table for a value", "[http_service]\n[http_service.auto_stop_machines]\na = 1\n", 2, 15, "http_service.auto_stop_machines is a table"},
+		{"a comment in the value", "[http_service]\nauto_stop_machines = [ # x\n]\n", 2, 22, "comment inside"},
+		{"array of limits", "[http_service]\n[[http_service.concurrency]]\ntype = ''\n", 2, 16, "http_service.concurrency is not a table"},
+		{"number of limits", "[[services]]\nconcurrency = 20\n", 2, 15, "concurrency is not a table"},
+		{"text of limits", "[[services]]\nconcurrency = 'many'\n", 2, 15, `neither a table nor "soft,hard"`},
+		{"old limits of http_service", "[http_service]\nconcurrency = '1,2'\n", 2, 15, "is not a table"},
+		{"hard limit", "[http_service.concurrency]\nhard_limit = 19\n", 2, 14, "the hard limit 19 is below the soft limit 20"},
+		{"old hard limit", "[[services]]\nconcurrency = '1,2'\n", 2, 15, "the hard limit 2 is below the soft limit 20"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			edited, err := parse(t, tt.text).Edit(all)
+			var refused *SyntaxError
+			if !errors.As(err, &refused) {
+				t.Fatalf("err = %v", err)
+			}
+			if edited != nil {
+				t.Errorf("edited = %v", edited)
+			}
+			if refused.Row != tt.row || refused.Column != tt.column {
+				t.Errorf("at %d:%d, want %d:%d", refused.Row, refused.Column, tt.row, tt.column)
+			}
+			if !strings.Contains(refused.Reason, tt.reason) {
+				t.Errorf("reason = %s, want %s", refused.Reason, tt.reason)
+			}
+		})
+	}
+}
+
+// Names that are data may differ in case alone.
+func TestEditKeepsNamesThatDifferInCase(t *testing.T) {
+	for _, text := range []string{
+		"[http_service]\ninternal_port = 1\n[http_service.http_options.response.headers]\nX-A = 'b'\nx-a = 'c'\n",
+		"[env]\nA = '1'\na = '2'\n[http_service]\ninternal_port = 1\n",
+		"[processes]\nWeb = ''\nweb = ''\n[http_service]\nprocesses = ['web']\n",
+	} {
+		edited, err := parse(t, text).Edit(blueprint())
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if len(edited.Changes) == 0 {
+			t.Errorf("%s: no changes", text)
+		}
+	}
+}
+
+// What no editor should see: Parse refuses it with the place.
+func TestParseRefusesUnsafeFiles(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text        string
+		row, column int
+	}{
+		"CR only":         {"app = 'x'\r[http_service]\r", 1, 10},
+		"CR in a comment": {"app = 'x'\n# a\rb\n", 2, 4},
+		"NUL":             {"app = 'x'\n# \x00\n", 2, 3},
+		"byte order mark": {"\xef\xbb\xbfapp = 'x'\n", 1, 1},
+	} {
+		_, err := Parse("fly.toml", []byte(tt.text))
+		var refused *SyntaxError
+		if !errors.As(err, &refused) || refused.Row != tt.row || refused.Column != tt.column {
+			t.Errorf("%s: err = %v, want one at %d:%d", name, err, tt.row, tt.column)
+		}
+	}
+}
+
+func TestEditRefusesEdit(t *testing.T) {
+	text := "[processes]\nweb = ''\njobs = ''\n"
+	tests := []struct {
+		name, want string
+		edit       Edit
+	}{
+		{"unknown group", `no process group "app"; the file has jobs, web`, Edit{Groups: []string{"web", "app"}}},
+		{"negative minimum", "min_machines_running cannot be -1", Edit{MinMachines: ptr(-1)}},
+		{"no limit", "soft_limit cannot be 0", Edit{SoftLimit: ptr(0)}},
+		{"unknown type", `not "tcp"`, Edit{ConcurrencyType: "tcp"}},
+		{"no port", "needs an internal_port", Edit{Create: &Create{}}},
+		{"no such port", "internal_port cannot be 65536", Edit{Create: &Create{InternalPort: 65536}}},
+		{"whose service", "needs its process groups named: the file has jobs, web", Edit{Create: &Create{InternalPort: 80}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			edited, err := parse(t, text).Edit(tt.edit)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || edited != nil {
+				t.Errorf("edited = %v, err = %v, want %s", edited, err, tt.want)
+			}
+		})
+	}
+}
+
+// The check of the result sees what an editor gone wrong would do.
+func TestVerify(t *testing.T) {
+	const text = "a = 1\n[http_service]\nforce_https = true\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n"
+	path := keyPath{{key: "http_service"}, {key: "force_https"}}
+	tests := []struct {
+		name, after, want string
+	}{
+		{"as meant", "a = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", ""},
+		{"not done", text, "http_service.force_https is not what it was to be"},
+		{"wrong type", strings.Replace(text, "true", "'false'", 1), "http_service.force_https is not what it was to be"},
+		{"something else", "a = 2\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", "a differs"},
+		{"another list", "a = 1\n[http_service]\nforce_https = false\nlist = [2024-01-01, nan]\n[[services]]\nx = 1\n", "http_service.list differs"},
+		{"gone", "a = 1\n[http_service]\nforce_https = false\n[[services]]\nx = 1\n", "http_service.list is gone"},
+		{"new", "a = 1\nb = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", "b is new"},
+		{"one more", "a = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n[[services]]\n", "services differs"},
+		{"no TOML", "a = \n", "toml"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ed := &editor{
+				changes: make([]EditChange, 1),
+				paths:   []keyPath{path},
+				values:  []scalar{{kind: unstable.Bool, on: false}},
+			}
+			err := ed.verify(parse(t, text).doc, []byte(tt.after))
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("err = %v, want %q", err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,310 @@
+package flytoml
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// What a concurrency limit counts.
+const (
+	requests    = "requests"
+	connections = "connections"
+)
+
+// service is a table of the file that makes a service.
+type service struct {
+	table  *node
+	path   keyPath
+	single bool // [http_service]
+	groups []string
+}
+
+// services lists the file's services: http_service first, as flyctl does. An
+// empty [[services]] is none: flyctl drops it, and a key would bring it to life.
+func (l *layout) services(standard string) ([]service, error) {
+	var list []service
+	add := func(table *node, path keyPath, single bool) error {
+		if !table.isTable() {
+			return l.refuse(table.at.start, path.String()+" is not a table, so no service can be edited")
+		}
+		if len(table.members) > 0 || single {
+			list = append(list, service{table, path, single, groupsOf(table, standard)})
+		}
+		return nil
+	}
+	if table, name := l.root.get("http_service"); table != nil {
+		if err := add(table, keyPath{{key: name}}, true); err != nil {
+			return nil, err
+		}
+	}
+	all, name := l.root.get("services")
+	switch {
+	case all == nil:
+	case all.isArray():
+		for i, table := range all.items {
+			if err := add(table, keyPath{{key: name}, {index: i}}, false); err != nil {
+				return nil, err
+			}
+		}
+	default:
+		if err := add(all, keyPath{{key: name}}, false); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// groupsOf are the process groups that a service names; flyctl takes none, and
+// an empty name, for the default group.
+func groupsOf(table *node, standard string) []string {
+	var groups []string
+	if processes, _ := table.get("processes"); processes != nil {
+		for _, item := range processes.items {
+			if item.kind == unstable.String && item.text != "" {
+				groups = append(groups, item.text)
+			} else {
+				groups = append(groups, standard)
+			}
+		}
+	}
+	if len(groups) == 0 {
+		groups = []string{standard}
+	}
+	return groups
+}
+
+// of tells whether the service belongs to one of the groups; no groups mean all.
+func (s service) of(groups []string) bool {
+	return len(groups) == 0 || slices.ContainsFunc(s.groups, func(group string) bool {
+		return slices.Contains(groups, group)
+	})
+}
+
+// ports are the tables of a service's ports, with their paths: an array of
+// tables or, in old files, a single one. What else flyctl would not take has
+// no key to edit.
+func (s service) ports() ([]*node, []keyPath) {
+	ports, name := s.table.get("ports")
+	switch {
+	case ports == nil:
+		return nil, nil
+	case ports.isTable():
+		return []*node{ports}, []keyPath{s.path.with(pathStep{key: name})}
+	}
+	var tables []*node
+	var paths []keyPath
+	for i, item := range ports.items {
+		if item.isTable() {
+			tables = append(tables, item)
+			paths = append(paths, s.path.with(pathStep{key: name}, pathStep{index: i}))
+		}
+	}
+	return tables, paths
+}
+
+// handles tells whether a port has a handler.
+func handles(port *node, handler string) bool {
+	handlers, _ := port.get("handlers")
+	return handlers != nil && slices.ContainsFunc(handlers.items, func(item *node) bool {
+		return item.kind == unstable.String && item.text == handler
+	})
+}
+
+// http tells whether the service speaks HTTP to Fly Proxy.
+func (s service) http() bool {
+	ports, _ := s.ports()
+	return s.single || slices.ContainsFunc(ports, func(port *node) bool { return handles(port, "http") })
+}
+
+// editor applies an edit to the services of a file and keeps account of it.
+type editor struct {
+	placer
+	changes []EditChange
+	paths   []keyPath // of changes
+	values  []scalar  // of changes
+}
+
+// edit brings one service to what the edit says.
+func (ed *editor) edit(s service, e Edit) error {
+	if e.ForceHTTPS != nil {
+		if err := ed.forceHTTPS(s, *e.ForceHTTPS); err != nil {
+			return err
+		}
+	}
+	for _, setting := range e.settings() {
+		if err := ed.set(s, s.table, s.path, setting.key, setting.value); err != nil {
+			return err
+		}
+	}
+	return ed.concurrency(s, e)
+}
+
+// setting is a key of a service with the value it is to have.
+type setting struct {
+	key   string
+	value scalar
+}
+
+// settings are the edit's plain keys, in flyctl's order.
+func (e Edit) settings() []setting {
+	var list []setting
+	if e.Autostop != nil {
+		list = append(list, setting{"auto_stop_machines", scalar{kind: unstable.String, text: e.Autostop.String()}})
+	}
+	if e.Autostart != nil {
+		list = append(list, setting{"auto_start_machines", scalar{kind: unstable.Bool, on: *e.Autostart}})
+	}
+	if e.MinMachines != nil {
+		list = append(list, setting{"min_machines_running", number(*e.MinMachines)})
+	}
+	return list
+}
+
+// forceHTTPS turns the redirect to HTTPS on or off, on the service or on its
+// ports. Off, it is not written where it is absent.
+func (ed *editor) forceHTTPS(s service, on bool) error {
+	const key = "force_https"
+	value := scalar{kind: unstable.Bool, on: on}
+	tables, paths := []*node{s.table}, []keyPath{s.path}
+	if !s.single {
+		tables, paths = s.ports()
+	}
+	for i, table := range tables {
+		present, _ := table.get(key)
+		plain := s.single || handles(table, "http") && !handles(table, "tls")
+		if on && !plain || !on && present == nil {
+			continue
+		}
+		if err := ed.set(s, table, paths[i], key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newLimits are the keys of a concurrency table for a service that has none.
+func (e Edit) newLimits(s service) []setting {
+	kind := e.ConcurrencyType
+	switch {
+	case !s.http() && e.SoftLimit == nil || kind == "" && e.SoftLimit == nil:
+		return nil
+	case !s.http():
+		kind = connections
+	case kind == "":
+		kind = requests
+	}
+	list := []setting{{"type", scalar{kind: unstable.String, text: kind}}}
+	if e.SoftLimit != nil {
+		list = append(list, setting{"soft_limit", number(*e.SoftLimit)})
+	}
+	return list
+}
+
+// concurrency sets the limits of a service, in a table, or in the old string
+// "soft,hard".
+func (ed *editor) concurrency(s service, e Edit) error {
+	limits := e.newLimits(s)
+	if limits == nil {
+		return nil
+	}
+	table, name := s.table.get("concurrency")
+	path := s.path.with(pathStep{key: name})
+	switch {
+	case table == nil:
+		pairs, changes := ed.record(s, path, limits)
+		ed.addTable(s.table, name, pairs, changes)
+		return nil
+	case table.kind == unstable.String && !s.single:
+		return ed.legacyLimits(s, table, path, e)
+	case !table.isTable():
+		return ed.refuse(table.at.start, path.String()+" is not a table, so no limit can be set in it")
+	}
+	if hard, _ := table.get("hard_limit"); hard != nil && e.SoftLimit != nil {
+		if limit, ok := hard.integer(ed.src); ok && limit < int64(*e.SoftLimit) {
+			return ed.tooSoft(hard.at.start, limit, *e.SoftLimit)
+		}
+	}
+	if len(table.members) > 0 && (e.ConcurrencyType == "" || !s.http()) {
+		limits = limits[1:] // the table's own type, or flyctl's default, stays
+	}
+	for _, limit := range limits {
+		if err := ed.set(s, table, path, limit.key, limit.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ed *editor) tooSoft(offset int, hard int64, soft int) error {
+	return ed.refuse(offset, fmt.Sprintf("the hard limit %d is below the soft limit %d: raise it first", hard, soft))
+}
+
+// legacyLimits sets the first number of a "soft,hard" string. flyctl reads it
+// so in services only, and takes it to count requests.
+func (ed *editor) legacyLimits(s service, n *node, path keyPath, e Edit) error {
+	if e.ConcurrencyType == connections && s.http() {
+		return ed.refuse(n.at.start, fmt.Sprintf("%s = %q always counts requests: write it as a table to count connections", path, n.text))
+	}
+	soft := e.SoftLimit
+	if soft == nil {
+		return nil
+	}
+	was, rest, ok := strings.Cut(n.text, ",")
+	hard, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+	if !ok || err != nil {
+		return ed.refuse(n.at.start, path.String()+` is neither a table nor "soft,hard"`)
+	}
+	if hard < int64(*soft) {
+		return ed.tooSoft(n.at.start, hard, *soft)
+	}
+	if limit, err := strconv.Atoi(strings.TrimSpace(was)); err == nil && limit == *soft {
+		return nil
+	}
+	return ed.put(s, n, path, scalar{kind: unstable.String, text: strconv.Itoa(*soft) + "," + rest})
+}
+
+// create adds an [http_service] at the end of a file that names these
+// processes. With any, flyctl wants every service to say whose it is.
+func (ed *editor) create(e Edit, processes []string) error {
+	groups := e.Groups
+	if len(groups) == 0 {
+		groups = processes
+		if len(groups) > 1 {
+			return fmt.Errorf("a new http_service needs its process groups named: the file has %s", strings.Join(groups, ", "))
+		}
+	}
+	s := service{table: &node{}, path: keyPath{{key: "http_service"}}, single: true, groups: groups}
+	if len(groups) == 0 {
+		s.groups = []string{defaultGroup}
+	}
+	list := []setting{{"internal_port", number(e.Create.InternalPort)}}
+	if e.ForceHTTPS != nil {
+		list = append(list, setting{"force_https", scalar{kind: unstable.Bool, on: *e.ForceHTTPS}})
+	}
+	list = append(list, e.settings()...)
+	if len(groups) > 0 {
+		list = append(list, setting{"processes", scalar{kind: unstable.Array, list: groups}})
+	}
+	lines := append([]newLine{{text: "[http_service]"}}, ed.lines(s, s.path, list, ed.unit)...)
+	if limits := e.newLimits(s); limits != nil {
+		path := s.path.with(pathStep{key: "concurrency"})
+		lines = append(lines, newLine{}, newLine{text: ed.unit + "[http_service.concurrency]"})
+		lines = append(lines, ed.lines(s, path, limits, ed.unit+ed.unit)...)
+	}
+	ed.addLines(lines)
+	return nil
+}
+
+// lines are settings as they are to be written, one a line.
+func (ed *editor) lines(s service, path keyPath, list []setting, indent string) []newLine {
+	pairs, changes := ed.record(s, path, list)
+	lines := make([]newLine, len(pairs))
+	for i, pair := range pairs {
+		lines[i] = newLine{indent + pair[0] + " = " + pair[1], changes[i : i+1]}
+	}
+	return lines
+}

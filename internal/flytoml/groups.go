@@ -1,0 +1,134 @@
+package flytoml
+
+import (
+	"maps"
+	"slices"
+)
+
+// defaultGroup is the group that a file without [processes] has.
+const defaultGroup = "app"
+
+// Definition is the file as flyctl understands it. The error says, in flyctl's
+// words, why flyctl could not decode it; every conversion fails then. The
+// result is the caller's own.
+func (f *File) Definition() (*Definition, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return f.def.clone(), nil
+}
+
+// Groups are the process groups, sorted: the keys of [processes], or app.
+func (f *File) Groups() []string { return f.def.groups() }
+
+// DefaultGroup is the group that sections without processes belong to: app if
+// there is one, else the first by name.
+func (f *File) DefaultGroup() string { return f.def.defaultGroup() }
+
+// PrimaryRegion is primary_region, empty if the file has none.
+func (f *File) PrimaryRegion() string { return f.def.PrimaryRegion }
+
+// ReleaseCommand is the [deploy] section's release_command, empty if none.
+func (f *File) ReleaseCommand() string {
+	if f.def.Deploy == nil {
+		return ""
+	}
+	return f.def.Deploy.ReleaseCommand
+}
+
+func (d *Definition) groups() []string {
+	if len(d.Processes) == 0 {
+		return []string{defaultGroup}
+	}
+	return slices.Sorted(maps.Keys(d.Processes))
+}
+
+// hasGroup tells whether the definition has a process group.
+func (d *Definition) hasGroup(name string) bool {
+	if len(d.Processes) == 0 {
+		return name == defaultGroup
+	}
+	_, ok := d.Processes[name]
+	return ok
+}
+
+func (d *Definition) defaultGroup() string {
+	if d.hasGroup(defaultGroup) {
+		return defaultGroup
+	}
+	first, found := "", false
+	for name := range d.Processes {
+		if !found || name < first {
+			first, found = name, true
+		}
+	}
+	return first
+}
+
+// flatten is what of the definition concerns one group (flyctl's
+// Config.Flatten). The sections' processes stay as they are: nobody reads them
+// any more. It shares memory with d.
+//
+// [env], [[statics]], stop settings and swap are every group's. So are
+// [[files]]: flyctl merges them before it looks at their processes.
+func (d *Definition) flatten(group string) *Definition {
+	standard := d.defaultGroup()
+	belongs := func(processes []string) bool {
+		if len(processes) == 0 {
+			return group == standard
+		}
+		return slices.ContainsFunc(processes, func(name string) bool {
+			return name == group || name == "" && group == standard
+		})
+	}
+
+	out := *d
+	out.Checks = make(map[string]*ToplevelCheck)
+	for name, check := range d.Checks {
+		if check != nil && belongs(check.Processes) {
+			out.Checks[name] = check
+		}
+	}
+	if d.HTTPService != nil && !belongs(d.HTTPService.Processes) {
+		out.HTTPService = nil
+	}
+	out.Services = filter(d.Services, func(s Service) bool { return belongs(s.Processes) })
+	out.Mounts = filter(d.Mounts, func(m Mount) bool { return belongs(m.Processes) })
+	out.Metrics = filter(d.Metrics, func(m *Metrics) bool { return m != nil && belongs(m.Processes) })
+	out.Restart = filter(d.Restart, func(r Restart) bool { return belongs(r.Processes) })
+
+	// A [[vm]] that names the group wins over one for all; among equals the first.
+	out.VM = filter(d.VM, func(c *Compute) bool {
+		return c != nil && (len(c.Processes) == 0 || belongs(c.Processes))
+	})
+	if i := slices.IndexFunc(out.VM, func(c *Compute) bool { return slices.Contains(c.Processes, group) }); i > 0 {
+		out.VM = out.VM[i:]
+	}
+	if len(out.VM) > 0 {
+		out.VM = out.VM[:1]
+		if guest := out.VM[0].MachineGuest; guest != nil && guest.HostDedicationID != "" {
+			out.HostDedicationID = guest.HostDedicationID
+		}
+	}
+	return &out
+}
+
+func filter[T any](all []T, keep func(T) bool) []T {
+	var kept []T
+	for _, item := range all {
+		if keep(item) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+// allServices are the services in the order flyctl sends them: http_service
+// first, as the service it stands for.
+func (d *Definition) allServices() []Service {
+	var all []Service
+	if d.HTTPService != nil {
+		all = append(all, d.HTTPService.service())
+	}
+	return append(all, d.Services...)
+}

@@ -1,0 +1,75 @@
+package flytoml
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// tomlKey writes a key, quoted if it must be.
+func tomlKey(key string) string {
+	for _, r := range key {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
+		default:
+			return basicString(key)
+		}
+	}
+	if key == "" {
+		return `""`
+	}
+	return key
+}
+
+// tomlText writes a string: over several lines if it has several, in single
+// quotes if that saves escapes, else in double quotes.
+func tomlText(s string) string {
+	plain := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f })
+	switch {
+	case plain && strings.Contains(s, "\n") && !strings.Contains(s, "'''") && !strings.HasSuffix(s, "'"):
+		return "'''\n" + s + "'''"
+	case plain && strings.ContainsAny(s, `"\`) && !strings.ContainsAny(s, "'\n"):
+		return "'" + s + "'"
+	}
+	return basicString(s)
+}
+
+func basicString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"', r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < ' ' || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// tomlNumber writes a JSON number: TOML has no integers beyond 64 bits, and no
+// exponent without a fraction's type.
+func tomlNumber(n json.Number) string {
+	if i, err := strconv.ParseInt(n.String(), 10, 64); err == nil {
+		return strconv.FormatInt(i, 10)
+	}
+	f, err := n.Float64()
+	if err != nil {
+		return basicString(n.String())
+	}
+	s := strconv.FormatFloat(f, 'g', -1, 64)
+	if !strings.ContainsAny(s, ".e") {
+		s += ".0"
+	}
+	return s
+}

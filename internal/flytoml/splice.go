@@ -1,0 +1,91 @@
+package flytoml
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// splice puts text in the place of a span of the file.
+type splice struct {
+	at      span
+	text    string
+	rank    int // among insertions at the same place: which goes first
+	changes []int
+}
+
+// Ranks of insertions at the same place: what belongs to the table above it
+// comes before what begins a new one.
+const (
+	rankKey = iota
+	rankSubtable
+	rankTable
+)
+
+// splices is a set of changes to a file's bytes. The spans do not overlap.
+type splices struct {
+	*layout
+	list []splice
+}
+
+// replace puts text in the place of a value.
+func (s *splices) replace(at span, text string, changes ...int) {
+	s.list = append(s.list, splice{at: at, text: text, changes: changes})
+}
+
+// lineAfter adds a line after the one that holds offset, with that line's
+// ending. The last line of a file without a final newline stays without.
+func (s *splices) lineAfter(offset, rank int, text string, changes ...int) {
+	_, next := s.line(offset)
+	if next == 0 || s.src[next-1] != '\n' {
+		s.list = append(s.list, splice{span{next, next}, s.eol + text, rank, changes})
+		return
+	}
+	s.list = append(s.list, splice{span{next, next}, text + s.eolAt(next), rank, changes})
+}
+
+// lineBefore adds a line before the one that begins at start.
+func (s *splices) lineBefore(start, rank int, text string, changes ...int) {
+	_, next := s.line(start)
+	s.list = append(s.list, splice{span{start, start}, text + s.eolAt(next), rank, changes})
+}
+
+// sort brings the splices into the order of the text: insertions before a
+// replacement at the same place, and among themselves by rank, then as they
+// were added.
+func (s *splices) sort() {
+	slices.SortStableFunc(s.list, func(a, b splice) int {
+		return cmp.Or(
+			cmp.Compare(a.at.start, b.at.start),
+			cmp.Compare(a.at.end, b.at.end),
+			cmp.Compare(a.rank, b.rank),
+		)
+	})
+}
+
+// apply returns the file with the sorted splices in place, and tells row the
+// line of each change, from 1.
+func (s *splices) apply(row func(change, line int)) []byte {
+	size := len(s.src)
+	for _, sp := range s.list {
+		size += len(sp.text) - (sp.at.end - sp.at.start)
+	}
+	out := make([]byte, 0, size)
+	line, counted, from := 1, 0, 0
+	for _, sp := range s.list {
+		out = append(out, s.src[from:sp.at.start]...)
+		begin := len(out) + len(sp.text) - len(strings.TrimLeft(sp.text, "\r\n"))
+		out = append(out, sp.text...)
+		from = sp.at.end
+		if len(sp.changes) == 0 {
+			continue
+		}
+		line += bytes.Count(out[counted:begin], []byte("\n"))
+		counted = begin
+		for _, change := range sp.changes {
+			row(change, line)
+		}
+	}
+	return append(out, s.src[from:]...)
+}

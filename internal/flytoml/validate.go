@@ -1,0 +1,269 @@
+package flytoml
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/shlex"
+)
+
+// InvalidError says that flyctl would refuse a file which it can read.
+type InvalidError struct {
+	// Reason is the verdict: "invalid app configuration", or why the file's
+	// shape could not be decoded.
+	Reason string
+	// Text is what `fly config validate` prints, without colours: one finding
+	// a line, warnings included, the reason last. It quotes the file.
+	Text string
+}
+
+// The most of flyctl's text that the error's own message repeats.
+const maxInvalid = 2000
+
+// Error is flyctl's text, shortened.
+func (e *InvalidError) Error() string {
+	text := strings.ToValidUTF8(e.Text[:min(len(e.Text), maxInvalid)], "")
+	if text != e.Text {
+		text += "…"
+	}
+	return text
+}
+
+// Validate refuses what `fly config validate` refuses (flyctl, Config.Validate)
+// with an [*InvalidError]. As there, a file can be valid and yet fail to
+// convert: an unknown VM size, a check without a port.
+func (f *File) Validate() error {
+	v := &validation{}
+	fmt.Fprintf(&v.text, "Validating %s\n", f.name)
+	v.build(f.def)
+	v.deploy(f.def)
+	v.checks(f.def)
+	v.services(f.def)
+	v.processes(f.def)
+	v.console(f.def)
+	v.mounts(f.def)
+	v.restart(f.def)
+	v.compression(f.def)
+	reason := "invalid app configuration"
+	switch {
+	case f.err != nil:
+		reason = f.err.Error()
+	case !v.failed:
+		return nil
+	}
+	fmt.Fprintf(&v.text, "\n   ✘%s\n", reason)
+	return &InvalidError{Reason: reason, Text: strings.TrimRight(v.text.String(), "\n")}
+}
+
+// validation collects findings in flyctl's words and order.
+type validation struct {
+	text   strings.Builder
+	failed bool
+}
+
+func (v *validation) warn(format string, args ...any) { fmt.Fprintf(&v.text, format, args...) }
+
+func (v *validation) fail(format string, args ...any) {
+	v.warn(format, args...)
+	v.failed = true
+}
+
+func (v *validation) build(d *Definition) {
+	b := d.Build
+	if b == nil {
+		return
+	}
+	var strategies []string
+	if b.Image != "" {
+		strategies = append(strategies, fmt.Sprintf("the \"%s\" docker image", b.Image))
+	}
+	if b.Builder != "" || len(b.Buildpacks) > 0 {
+		strategies = append(strategies, "a buildpack")
+	}
+	if b.Dockerfile != "" || b.DockerBuildTarget != "" {
+		if b.Dockerfile != "" {
+			strategies = append(strategies, fmt.Sprintf("the \"%s\" dockerfile", b.Dockerfile))
+		} else {
+			strategies = append(strategies, "a dockerfile")
+		}
+	}
+	if b.Builtin != "" {
+		strategies = append(strategies, fmt.Sprintf("the \"%s\" builtin image", b.Builtin))
+	}
+	if len(strategies) > 1 {
+		v.warn("WARN more than one build configuration found: [%s]\n", strings.Join(strategies, ", "))
+	}
+}
+
+func (v *validation) deploy(d *Definition) {
+	if d.Deploy == nil {
+		return
+	}
+	if _, err := shlex.Split(d.Deploy.ReleaseCommand); err != nil {
+		v.fail("Can't shell split release command: '%s'\n", d.Deploy.ReleaseCommand)
+	}
+	strategies := []string{"canary", "rolling", "immediate", "bluegreen"}
+	strategy := d.Deploy.Strategy
+	if strategy != "" && !slices.Contains(strategies, strategy) {
+		v.fail("unsupported deployment strategy '%s'; Apps v2 supports the following strategies: %s",
+			strategy, strings.Join(strategies, ", "))
+	}
+	if strategy == "canary" && len(d.Mounts) > 0 {
+		v.fail("error canary deployment strategy is not supported when using mounted volumes")
+	}
+}
+
+func (v *validation) checks(d *Definition) {
+	for _, name := range slices.Sorted(maps.Keys(d.Checks)) {
+		check := d.Checks[name]
+		if check == nil {
+			continue
+		}
+		if _, err := check.wire(); err != nil {
+			v.fail("Can't process top level check '%s': %s\n", name, err)
+		}
+		if check.Interval != nil && time.Duration(*check.Interval) < 2*time.Second {
+			v.fail("Check '%s' interval is too short: %s, minimum is 2 seconds\n", name, check.Interval)
+		}
+		if check.Timeout != nil && time.Duration(*check.Timeout) > time.Minute {
+			v.fail("Check '%s' timeout is too long: %s, maximum is 60 seconds\n", name, check.Timeout)
+		}
+	}
+}
+
+func (v *validation) services(d *Definition) {
+	for _, service := range d.allServices() {
+		if len(service.Processes) == 0 && len(d.Processes) > 0 {
+			v.fail("Service has no processes set but app has %d processes defined; update fly.toml to set processes for each service\n", len(d.Processes))
+		}
+		for _, name := range service.Processes {
+			if !d.hasGroup(name) {
+				v.fail("Service specifies '%s' as one of its processes, but no processes are defined with that name; "+
+					"update fly.toml [processes] to add '%s' process or remove it from service's processes list\n", name, name)
+			}
+		}
+		if len(service.Ports) == 0 {
+			v.warn("WARNING: Service must expose at least one port. Add a [[services.ports]] section to fly.toml; " +
+				"Check docs at https://fly.io/docs/reference/configuration/#services-ports \n " +
+				"Validation for _services without ports_ will hard fail after February 15, 2024.")
+		}
+		for _, check := range service.TCPChecks {
+			if check != nil {
+				v.serviceCheck("TCP", check.Interval, check.Timeout, check.GracePeriod)
+			}
+		}
+		for _, check := range service.HTTPChecks {
+			if check != nil {
+				v.serviceCheck("HTTP", check.Interval, check.Timeout, check.GracePeriod)
+			}
+		}
+	}
+}
+
+// serviceCheck warns of durations that the platform raises or lowers.
+func (v *validation) serviceCheck(kind string, interval, timeout, grace *Duration) {
+	for _, field := range []struct {
+		duration *Duration
+		what     string
+		zeroOK   bool
+	}{{interval, "an interval", false}, {timeout, "a timeout", false}, {grace, "a grace period", true}} {
+		if field.duration == nil {
+			continue
+		}
+		d := time.Duration(*field.duration)
+		switch {
+		case field.zeroOK && d != 0 && d < time.Second:
+			v.warn("WARN Service %s check has %s that is non-zero and less than 1 second (%v); this will be raised to 1 second\n", kind, field.what, d)
+		case !field.zeroOK && d < time.Second:
+			v.warn("WARN Service %s check has %s less than 1 second (%v); this will be raised to 1 second\n", kind, field.what, d)
+		case d > time.Minute:
+			v.warn("WARN Service %s check has %s greater than 1 minute (%v); this will be lowered to 1 minute\n", kind, field.what, d)
+		}
+	}
+}
+
+func (v *validation) processes(d *Definition) {
+	for _, name := range slices.Sorted(maps.Keys(d.Processes)) {
+		if _, err := shlex.Split(d.Processes[name]); err != nil {
+			v.fail("Could not parse command for '%s' process group; check [processes] section: %s\n", name, err)
+		}
+	}
+}
+
+func (v *validation) console(d *Definition) {
+	if _, err := shlex.Split(d.ConsoleCommand); err != nil {
+		v.fail("Can't shell split console command: '%s'\n", d.ConsoleCommand)
+	}
+}
+
+func (v *validation) mounts(d *Definition) {
+	for _, m := range d.Mounts {
+		v.gigabytes(m, "initial_size", m.InitialSize)
+		if m.SnapshotRetention != nil && (*m.SnapshotRetention < 1 || *m.SnapshotRetention > 60) {
+			v.fail("mount '%s' has a snapshot_retention value which is not between 1 and 60 days inclusive\n", m.Source)
+		}
+		threshold := m.AutoExtendSizeThreshold
+		increment := v.gigabytes(m, "auto_extend_size_increment", m.AutoExtendSizeIncrement)
+		limit := v.gigabytes(m, "auto_extend_size_limit", m.AutoExtendSizeLimit)
+		if threshold == 0 && increment == 0 && limit == 0 {
+			continue
+		}
+		if increment == 0 && limit == 0 {
+			v.fail("mount '%s' auto_extend_size_threshold, auto_extend_size_increment and auto_extend_size_limit must be all defined or none\n", m.Source)
+		}
+		if threshold < 50 || threshold > 99 {
+			v.fail("mount '%s' auto_extend_size_threshold must be between 50 and 99\n", m.Source)
+		}
+		if increment < 1 || increment > 100 {
+			v.fail("mount '%s' auto_extend_size_increment must be between 1GB and 100GB\n", m.Source)
+		}
+		if limit != 0 && (limit < 1 || limit > 500) {
+			v.fail("mount '%s' auto_extend_size_limit must be between 1GB and 500GB\n", m.Source)
+		}
+	}
+}
+
+func (v *validation) gigabytes(m Mount, key, value string) int {
+	if value == "" {
+		return 0
+	}
+	n, err := gigabytes(value)
+	switch {
+	case err != nil:
+		v.fail("mount '%s' with %s '%s' will fail because of: %s\n", m.Source, key, value, err)
+	case n < 1:
+		v.fail("mount '%s' has an %s '%s' value which is smaller than 1GB\n", m.Source, key, value)
+	}
+	return n
+}
+
+func (v *validation) restart(d *Definition) {
+	for _, restart := range d.Restart {
+		for _, name := range restart.Processes {
+			if !d.hasGroup(name) {
+				v.fail("Restart policy specifies '%s' as one of its processes, but no processes are defined with that name; "+
+					"update fly.toml [processes] to add '%s' process or remove it from restart policy's processes list\n", name, name)
+			}
+		}
+		if _, err := restart.Policy.wire(); err != nil {
+			v.fail("%s\n", err)
+		}
+	}
+}
+
+func (v *validation) compression(d *Definition) {
+	if d.Build == nil {
+		return
+	}
+	switch c := d.Build.Compression; c {
+	case "", "gzip", "zstd":
+	default:
+		v.fail("Invalid value '%s' for compression. Valid options are 'gzip', 'zstd', or leave unset.\n", c)
+	}
+	if level := d.Build.CompressionLevel; level != nil && (*level < 0 || *level > 9) {
+		v.fail("Invalid value '%d' for compression level. Must be an integer between 0 and 9.\n", *level)
+	}
+}

@@ -1,0 +1,56 @@
+package gate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// Fact is something about the world that makes an approved step right, as a
+// key and a value: "address/66.241.124.11" = "shared_v4". When a fact is gone,
+// new or different, the approval is stale.
+type Fact struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// sum is a fact as a question remembers it: enough to tell what changed.
+type sum struct {
+	Key string `json:"k"`
+	Sum string `json:"s"`
+}
+
+func sums(facts []Fact) []sum {
+	out := make([]sum, len(facts))
+	for i, f := range facts {
+		h := sha256.Sum256([]byte(f.Value))
+		out[i] = sum{f.Key, hex.EncodeToString(h[:6])}
+	}
+	slices.SortFunc(out, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
+	return out
+}
+
+// changed tells in words how the facts moved from those that were shown.
+func changed(was []sum, facts []Fact) []string {
+	before := make(map[string]string, len(was))
+	for _, s := range was {
+		before[s.Key] = s.Sum
+	}
+	var out []string
+	for _, s := range sums(facts) {
+		old, ok := before[s.Key]
+		delete(before, s.Key)
+		switch {
+		case !ok:
+			out = append(out, s.Key+" is new")
+		case old != s.Sum:
+			out = append(out, s.Key+" changed")
+		}
+	}
+	for key := range before {
+		out = append(out, key+" is gone")
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,174 @@
+package gate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Policy is what the operator wrote down before start: which plans he answers
+// himself. It answers the question; it never widens a plan. The zero Policy
+// asks about everything that is gated.
+type Policy struct {
+	rules []Rule
+}
+
+// Rule is one [[rule]] of a policy file. The first rule whose tools and apps
+// match a plan decides.
+type Rule struct {
+	Name         string   `toml:"name"`
+	Tools        []string `toml:"tools"` // empty: every tool
+	Apps         []string `toml:"apps"`  // names or path.Match patterns; empty: every app
+	Decision     string   `toml:"decision"`
+	Accept       []string `toml:"accept"` // hazards that auto covers
+	Channel      string   `toml:"channel"`
+	LimitPerHour int      `toml:"limit_per_hour"`
+}
+
+// Vocabulary is what a policy file may name.
+type Vocabulary struct {
+	Tools   []string
+	Hazards []string
+	// Irreversible are the hazards of which a rule that accepts one must name
+	// apps literally and set limit_per_hour.
+	Irreversible []string
+}
+
+const maxPolicySize = 256 << 10
+
+// LoadPolicy reads a policy file. The file must not be writable by group or
+// others. All problems are reported together.
+func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return Policy{}, fmt.Errorf("policy: %s is not a regular file", file)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", file, info.Mode().Perm())
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxPolicySize+1))
+	if err != nil {
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	if len(data) > maxPolicySize {
+		return Policy{}, fmt.Errorf("policy: %s is larger than %d bytes", file, maxPolicySize)
+	}
+	return ParsePolicy(data, vocabulary)
+}
+
+// ParsePolicy reads a policy; unknown keys and words are errors.
+func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
+	var doc struct {
+		Rule []Rule `toml:"rule"`
+	}
+	dec := toml.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&doc); err != nil {
+		var strict *toml.StrictMissingError
+		if errors.As(err, &strict) {
+			return Policy{}, fmt.Errorf("policy: unknown keys:\n%s", strict.String())
+		}
+		return Policy{}, fmt.Errorf("policy: %w", err)
+	}
+	var problems []error
+	for i := range doc.Rule {
+		rule := &doc.Rule[i]
+		if rule.Name == "" {
+			rule.Name = fmt.Sprintf("rule %d", i+1)
+		}
+		for _, problem := range rule.problems(vocabulary) {
+			problems = append(problems, fmt.Errorf("policy: %s: %s", rule.Name, problem))
+		}
+	}
+	return Policy{doc.Rule}, errors.Join(problems...)
+}
+
+func (r Rule) problems(v Vocabulary) []string {
+	var out []string
+	for _, tool := range r.Tools {
+		if !slices.Contains(v.Tools, tool) {
+			out = append(out, fmt.Sprintf("no tool %q that changes something; there are %s", tool, strings.Join(v.Tools, ", ")))
+		}
+	}
+	for _, app := range r.Apps {
+		if _, err := path.Match(app, ""); err != nil || app == "" {
+			out = append(out, fmt.Sprintf("apps: malformed pattern %q", app))
+		}
+	}
+	for _, hazard := range r.Accept {
+		if !slices.Contains(v.Hazards, hazard) {
+			out = append(out, fmt.Sprintf("accept: no hazard %q; there are %s", hazard, strings.Join(v.Hazards, ", ")))
+		}
+	}
+	switch r.Decision {
+	case "ask", "auto", "block":
+	default:
+		out = append(out, fmt.Sprintf("decision %q is none of ask, auto, block", r.Decision))
+	}
+	switch Channel(r.Channel) {
+	case "", ChannelElicitation, ChannelTerminal:
+	default:
+		out = append(out, fmt.Sprintf("channel %q is none of elicitation, terminal", r.Channel))
+	}
+	if r.LimitPerHour < 0 {
+		out = append(out, "limit_per_hour is negative")
+	}
+	if r.Decision != "auto" {
+		if len(r.Accept) > 0 {
+			out = append(out, "accept is for decision = \"auto\"")
+		}
+		return out
+	}
+	irreversible := slices.ContainsFunc(r.Accept, func(h string) bool { return slices.Contains(v.Irreversible, h) })
+	if irreversible && !r.literalApps() {
+		out = append(out, "auto for what cannot be undone needs literal app names in apps")
+	}
+	if irreversible && r.LimitPerHour == 0 {
+		out = append(out, "auto for what cannot be undone needs limit_per_hour")
+	}
+	return out
+}
+
+// literalApps reports whether the rule names its apps without patterns.
+func (r Rule) literalApps() bool {
+	return len(r.Apps) > 0 && !slices.ContainsFunc(r.Apps, func(a string) bool { return strings.ContainsAny(a, `*?[\`) })
+}
+
+// match finds the rule for a tool and an app.
+func (p Policy) match(tool, app string) (Rule, bool) {
+	for _, rule := range p.rules {
+		if len(rule.Tools) > 0 && !slices.Contains(rule.Tools, tool) {
+			continue
+		}
+		if len(rule.Apps) == 0 || slices.ContainsFunc(rule.Apps, func(a string) bool { ok, _ := path.Match(a, app); return ok }) {
+			return rule, true
+		}
+	}
+	return Rule{}, false
+}
+
+// covers reports whether an auto rule covers a plan: every hazard accepted, and
+// for what cannot be undone a literal app name and a cap.
+func (r Rule) covers(hazards []string, irreversible bool) bool {
+	for _, h := range hazards {
+		if !slices.Contains(r.Accept, h) {
+			return false
+		}
+	}
+	return !irreversible || r.literalApps() && r.LimitPerHour > 0
+}

@@ -1,0 +1,238 @@
+package gate
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ApprovalRequest is a plan that waits for a person in a terminal, as a
+// readable file in the state folder. Plan is the plan's own JSON: the terminal
+// shows it and computes the digest from what it shows. Nothing in the file is
+// trusted by the server when an answer comes back.
+type ApprovalRequest struct {
+	Ticket  string          `json:"ticket"`
+	Tool    string          `json:"tool"`
+	App     string          `json:"app"`
+	Caller  string          `json:"caller"`
+	Asker   string          `json:"asker"` // the caller's name, for the person
+	From    string          `json:"from"`  // which server, for the person
+	Nonce   string          `json:"nonce"`
+	Digest  string          `json:"digest"`
+	Created time.Time       `json:"created"`
+	Expires time.Time       `json:"expires"`
+	Facts   []sum           `json:"facts,omitempty"`
+	Plan    json.RawMessage `json:"plan"`
+}
+
+// Statement is what a signature of this request covers, with the digest that
+// the signer computed himself.
+func (r ApprovalRequest) Statement(digest string) Statement {
+	return Statement{Digest: digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: r.Nonce, Expires: r.Expires}
+}
+
+// ApprovalAnswer is what the terminal leaves beside a request.
+type ApprovalAnswer struct {
+	Approved bool      `json:"approved"`
+	Reason   string    `json:"reason,omitempty"` // of a rejection; text from outside
+	Code     string    `json:"code,omitempty"`   // of an approval: [Signature.Code]
+	At       time.Time `json:"at"`
+}
+
+// Requests is the folder of approval requests: created with mode 0700, capped
+// in number and age.
+type Requests struct {
+	dir string
+	now func() time.Time
+}
+
+const (
+	maxRequests    = 200
+	maxRequestSize = 1 << 20
+	// requestLife is how long a terminal approval counts. The digest is checked
+	// again anyway when it is used.
+	requestLife = 4 * time.Hour
+)
+
+// NewRequests uses (and makes) the folder.
+func NewRequests(dir string, now func() time.Time) (*Requests, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("approval requests: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("approval requests: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("approval requests: %s can be read by others: %w", dir, err)
+		}
+	}
+	return &Requests{dir, now}, nil
+}
+
+var ticketPattern = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$`)
+
+// crockford is the alphabet of tickets: no I, L, O, U.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+func newTicket() string {
+	var raw [8]byte
+	rand.Read(raw[:])
+	for i, b := range raw {
+		raw[i] = crockford[b%32]
+	}
+	return string(raw[:4]) + "-" + string(raw[4:])
+}
+
+// ParseTicket brings what a person typed into a ticket's form: any case, with
+// or without the dash, O for 0 and I or L for 1.
+func ParseTicket(typed string) (string, error) {
+	s := strings.ToUpper(strings.TrimSpace(typed))
+	s = strings.NewReplacer("O", "0", "I", "1", "L", "1", "-", "", " ", "").Replace(s)
+	if len(s) == 8 {
+		s = s[:4] + "-" + s[4:]
+	}
+	if !ticketPattern.MatchString(s) {
+		return "", errors.New("a ticket looks like RK4M-7Q2P")
+	}
+	return s, nil
+}
+
+func newNonce() string {
+	var raw [nonceLen]byte
+	rand.Read(raw[:])
+	return hex.EncodeToString(raw[:])
+}
+
+// put stores a request for the plan, or finds the one that the same caller
+// already has for the same digest.
+func (s *Requests) put(r Request) (ApprovalRequest, error) {
+	all, err := s.list()
+	if err != nil {
+		return ApprovalRequest{}, err
+	}
+	for _, have := range all {
+		if have.Caller == r.Caller && have.Tool == r.Tool && have.App == r.App && have.Digest == r.Digest {
+			return have, nil
+		}
+	}
+	for len(all) >= maxRequests { // oldest first
+		s.remove(all[0].Ticket)
+		all = all[1:]
+	}
+	now := s.now()
+	req := ApprovalRequest{
+		Ticket: newTicket(), Tool: r.Tool, App: r.App, Caller: r.Caller, Asker: r.Asker, From: r.From,
+		Nonce: newNonce(), Digest: r.Digest, Created: now, Expires: now.Add(requestLife).Truncate(time.Second),
+		Facts: sums(r.Facts), Plan: r.Plan,
+	}
+	return req, s.write(req.Ticket+".json", req)
+}
+
+// Load reads a request by its ticket. A missing or expired one is [fs.ErrNotExist].
+func (s *Requests) Load(ticket string) (ApprovalRequest, error) {
+	if !ticketPattern.MatchString(ticket) {
+		return ApprovalRequest{}, fmt.Errorf("approval request %q: %w", ticket, fs.ErrNotExist)
+	}
+	var req ApprovalRequest
+	if err := s.read(ticket+".json", &req); err != nil {
+		return ApprovalRequest{}, err
+	}
+	if req.Ticket != ticket || !req.Expires.After(s.now()) {
+		return ApprovalRequest{}, fmt.Errorf("approval request %s: %w", ticket, fs.ErrNotExist)
+	}
+	return req, nil
+}
+
+// Answer leaves a person's answer beside the request.
+func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
+	if _, err := s.Load(ticket); err != nil {
+		return err
+	}
+	return s.write(ticket+".answer.json", answer)
+}
+
+// answer reads the answer to a request, if there is one.
+func (s *Requests) answer(ticket string) (ApprovalAnswer, bool) {
+	var a ApprovalAnswer
+	return a, s.read(ticket+".answer.json", &a) == nil
+}
+
+// list gives the requests that still count, oldest first, and sweeps the rest.
+func (s *Requests) list() ([]ApprovalRequest, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("approval requests: %w", err)
+	}
+	var all []ApprovalRequest
+	for _, e := range entries {
+		ticket, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || !ticketPattern.MatchString(ticket) {
+			continue
+		}
+		req, err := s.Load(ticket)
+		if err != nil {
+			s.remove(ticket)
+			continue
+		}
+		all = append(all, req)
+	}
+	slices.SortFunc(all, func(a, b ApprovalRequest) int { return a.Created.Compare(b.Created) })
+	return all, nil
+}
+
+// remove forgets a request and its answer.
+func (s *Requests) remove(ticket string) {
+	// Best effort: what is left behind expires, and its nonce is burnt.
+	_ = os.Remove(filepath.Join(s.dir, ticket+".json"))
+	_ = os.Remove(filepath.Join(s.dir, ticket+".answer.json"))
+}
+
+func (s *Requests) write(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("approval request: %w", err)
+	}
+	tmp, err := os.CreateTemp(s.dir, ".tmp-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("approval request: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(append(data, '\n'))
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("approval request: %w", err)
+	}
+	if err := os.Rename(tmp.Name(), filepath.Join(s.dir, name)); err != nil {
+		return fmt.Errorf("approval request: %w", err)
+	}
+	return nil
+}
+
+func (s *Requests) read(name string, v any) error {
+	path := filepath.Join(s.dir, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("approval request: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRequestSize {
+		return fmt.Errorf("approval request %s: not a small regular file", name)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("approval request: %w", err)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("approval request %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package gate
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrBadState means that a requestState was not made by this server for this
+// call. The MCP specification (2026-07-28, multi round-trip requests) treats
+// the state as attacker-controlled; the answer is a protocol error, not a new
+// question.
+var ErrBadState = errors.New("requestState was not issued by this server for this call")
+
+// state is what a question carries with it, sealed.
+type state struct {
+	Version int       `json:"v"`
+	Tool    string    `json:"t"`
+	App     string    `json:"a"`
+	Caller  string    `json:"c"`
+	Digest  string    `json:"d"`
+	Nonce   string    `json:"n"`
+	Issued  time.Time `json:"i"`
+	Expires time.Time `json:"e"`
+	Reasked bool      `json:"r,omitempty"`
+	Facts   []sum     `json:"f,omitempty"`
+}
+
+// Sealer encrypts and authenticates the state of a question (AES-256-GCM).
+type Sealer struct {
+	aead cipher.AEAD
+}
+
+// NewSealer makes a Sealer of a 32-byte key; replicas that share the key accept
+// each other's states.
+func NewSealer(key []byte) (*Sealer, error) {
+	if len(key) != 32 {
+		return nil, fmt.Errorf("sealing key: %d bytes, want 32", len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("sealing key: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("sealing key: %w", err)
+	}
+	return &Sealer{aead}, nil
+}
+
+// NewRandomSealer makes a Sealer whose key dies with the process.
+func NewRandomSealer() *Sealer {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails, crypto/rand
+	s, err := NewSealer(key)
+	if err != nil {
+		panic(err) // 32 bytes always make a key
+	}
+	return s
+}
+
+// domain separates these sealed values from anything else sealed by the key.
+const domain = "flycast-mcp requestState v1"
+
+func (s *Sealer) seal(st state) (string, error) {
+	plain, err := json.Marshal(st)
+	if err != nil {
+		return "", fmt.Errorf("seal state: %w", err)
+	}
+	nonce := make([]byte, s.aead.NonceSize())
+	rand.Read(nonce)
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(domain))), nil
+}
+
+// maxState bounds what is decoded; a state holds at most some hundred facts.
+const maxState = 256 << 10
+
+func (s *Sealer) open(sealed string) (state, error) {
+	if len(sealed) > maxState {
+		return state{}, ErrBadState
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil || len(raw) < s.aead.NonceSize() {
+		return state{}, ErrBadState
+	}
+	n := s.aead.NonceSize()
+	plain, err := s.aead.Open(nil, raw[:n], raw[n:], []byte(domain))
+	if err != nil {
+		return state{}, ErrBadState
+	}
+	var st state
+	if err := json.Unmarshal(plain, &st); err != nil || st.Version != 1 {
+		return state{}, ErrBadState
+	}
+	return st, nil
+}

@@ -1,0 +1,249 @@
+// Package journal is the append-only record of what was planned, approved and
+// done, and of which approvals were used. One JSON object a line, synced to
+// disk before a call returns. Several processes may share a file: appends and
+// look-ups are made under a file lock.
+//
+// It stores names, addresses, digests and hashes: never a token, an
+// environment value or a configuration.
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Event is what an entry records.
+type Event string
+
+// The events. Burnt is the use of an approval; it precedes the first write of
+// its run. Started … Finished bracket a run; Step is one change that was made.
+const (
+	Refused  Event = "refused"
+	Asked    Event = "asked"
+	Burnt    Event = "burnt"
+	Started  Event = "started"
+	Step     Event = "step"
+	Finished Event = "finished"
+)
+
+// Entry is one line. Empty fields are left out.
+type Entry struct {
+	Time     time.Time `json:"time"`
+	Event    Event     `json:"event"`
+	Tool     string    `json:"tool,omitempty"`
+	App      string    `json:"app,omitempty"`
+	Caller   string    `json:"caller,omitempty"`
+	Digest   string    `json:"digest,omitempty"`
+	Nonce    string    `json:"nonce,omitempty"`
+	Expires  time.Time `json:"expires,omitzero"`
+	Channel  string    `json:"channel,omitempty"`
+	By       string    `json:"by,omitempty"`
+	Verb     string    `json:"verb,omitempty"`
+	Target   string    `json:"target,omitempty"`
+	Status   string    `json:"status,omitempty"`
+	Code     string    `json:"code,omitempty"`
+	Hazards  []string  `json:"hazards,omitempty"`
+	Released []string  `json:"released,omitempty"`
+}
+
+// Journal is safe for concurrent use, also by other processes.
+type Journal struct {
+	mu     sync.Mutex
+	file   *os.File
+	now    func() time.Time
+	read   int64                // how far the file has been taken in
+	burnt  map[string]time.Time // nonce → expiry
+	byRule map[string][]time.Time
+}
+
+// keep is how long uses by a rule are remembered for limits per hour.
+const keep = 2 * time.Hour
+
+// Open opens or makes the file (mode 0600, in a folder of mode 0700) and reads
+// back the nonces that are still of interest. A line that cannot be read (a
+// crash in the middle of a write) is passed over.
+func Open(path string, now func() time.Time) (*Journal, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	j := &Journal{file: file, now: now, burnt: map[string]time.Time{}, byRule: map[string][]time.Time{}}
+	err = j.locked(func() error { return nil })
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// Close closes the file.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// Append records an entry; its time is set here. On an error the entry may or
+// may not be on disk.
+func (j *Journal) Append(e Entry) error {
+	return j.locked(func() error { return j.append(e) })
+}
+
+// Burn records the use of the entry's nonce unless it was used before; fresh
+// tells. The entry needs Nonce and Expires.
+func (j *Journal) Burn(e Entry) (fresh bool, err error) {
+	if e.Nonce == "" || e.Expires.IsZero() {
+		return false, errors.New("journal: burn: nonce and expiry are needed")
+	}
+	e.Event = Burnt
+	err = j.locked(func() error {
+		if _, used := j.burnt[e.Nonce]; used {
+			return nil
+		}
+		if err := j.append(e); err != nil {
+			return err
+		}
+		fresh = true
+		return nil
+	})
+	return fresh, err
+}
+
+// Burnt reports whether a nonce was used, here or by another process. When the
+// journal cannot be read, everything counts as used.
+func (j *Journal) Burnt(nonce string) bool {
+	used := true
+	err := j.locked(func() error {
+		_, used = j.burnt[nonce]
+		return nil
+	})
+	return used || err != nil
+}
+
+// Uses counts how often a policy rule approved something since a time, at most
+// two hours back.
+func (j *Journal) Uses(rule string, since time.Time) (int, error) {
+	n := 0
+	err := j.locked(func() error {
+		for _, at := range j.byRule[rule] {
+			if at.After(since) {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Any reports whether some entry of the whole file satisfies match.
+func (j *Journal) Any(match func(Entry) bool) (bool, error) {
+	found := false
+	err := j.locked(func() error {
+		r := bufio.NewReaderSize(io.NewSectionReader(j.file, 0, j.read), 64<<10)
+		for !found {
+			line, err := r.ReadBytes('\n')
+			var e Entry
+			if json.Unmarshal(bytes.TrimSpace(line), &e) == nil {
+				found = match(e)
+			}
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("journal: %w", err)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// locked takes in what others wrote and runs do, all under the lock.
+func (j *Journal) locked(do func() error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := lockFile(j.file); err != nil {
+		return fmt.Errorf("journal: lock: %w", err)
+	}
+	defer unlockFile(j.file)
+	if err := j.catchUp(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return do()
+}
+
+func (j *Journal) append(e Entry) error {
+	e.Time = j.now().UTC()
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	line = append(line, '\n')
+	if _, err := j.file.Write(line); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	j.read += int64(len(line))
+	j.take(e)
+	return nil
+}
+
+// catchUp reads from where the last read ended. A last line without its newline
+// is what a crash left: it gets one, so that the next entry starts a line.
+func (j *Journal) catchUp() error {
+	info, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() == j.read {
+		return nil
+	}
+	r := bufio.NewReaderSize(io.NewSectionReader(j.file, j.read, info.Size()-j.read), 64<<10)
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > 0 {
+			j.read += int64(len(line))
+			var e Entry
+			if json.Unmarshal(bytes.TrimSpace(line), &e) == nil {
+				j.take(e)
+			}
+		}
+		switch {
+		case err == io.EOF && len(line) > 0:
+			n, err := j.file.Write([]byte{'\n'})
+			j.read += int64(n)
+			return err
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func (j *Journal) take(e Entry) {
+	now := j.now()
+	if e.Event != Burnt {
+		return
+	}
+	if e.Expires.After(now) {
+		j.burnt[e.Nonce] = e.Expires
+	}
+	if e.Channel == "policy" && now.Sub(e.Time) < keep {
+		j.byRule[e.By] = append(j.byRule[e.By], e.Time)
+	}
+	for nonce, expires := range j.burnt {
+		if !expires.After(now) {
+			delete(j.burnt, nonce)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+// Package machine is a Fly Machine's configuration as the JSON document that
+// the Machines API takes and returns.
+//
+// A [Config] keeps every field, those this program does not know included:
+// the API replaces the whole configuration on an update, so a field that is
+// lost here is lost on the platform. Typed views ([Config.Services],
+// [Config.Checks], [Config.Guest], …) read parts of it; [Config.With] and
+// [Config.Without] give a changed copy.
+//
+//	cfg, err := machine.ParseConfig(body)
+//	services, err := cfg.Services()
+//	changed, err := cfg.With("services", services)
+package machine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Config is one configuration document. Values are immutable: methods that
+// change something return a copy. The zero Config is the empty document.
+type Config struct {
+	fields map[string]json.RawMessage
+}
+
+// ParseConfig reads a JSON object.
+func ParseConfig(data []byte) (Config, error) {
+	var c Config
+	err := json.Unmarshal(data, &c)
+	return c, err
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. Only an object (or null, the
+// empty document) is accepted.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+		c.fields = nil
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return fmt.Errorf("machine configuration: %w", err)
+	}
+	c.fields = fields
+	return nil
+}
+
+// MarshalJSON implements [json.Marshaler]; keys are sorted, values are the
+// bytes that were read.
+func (c Config) MarshalJSON() ([]byte, error) {
+	if c.fields == nil {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(c.fields)
+}
+
+// IsZero reports whether the document has no field.
+func (c Config) IsZero() bool { return len(c.fields) == 0 }
+
+// Keys are the names of the top-level fields, sorted.
+func (c Config) Keys() []string { return slices.Sorted(maps.Keys(c.fields)) }
+
+// Raw is the value of a top-level field as it was read, nil if there is none.
+func (c Config) Raw(key string) json.RawMessage { return bytes.Clone(c.fields[key]) }
+
+// With returns a copy in which key holds the JSON form of value.
+func (c Config) With(key string, value any) (Config, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return Config{}, fmt.Errorf("machine configuration: field %q: %w", key, err)
+	}
+	fields := maps.Clone(c.fields)
+	if fields == nil {
+		fields = make(map[string]json.RawMessage, 1)
+	}
+	fields[key] = raw
+	return Config{fields}, nil
+}
+
+// Without returns a copy that lacks the keys.
+func (c Config) Without(keys ...string) Config {
+	fields := maps.Clone(c.fields)
+	for _, key := range keys {
+		delete(fields, key)
+	}
+	return Config{fields}
+}
+
+// view decodes a top-level field into v and leaves v alone when it is absent.
+func (c Config) view(key string, v any) error {
+	raw, ok := c.fields[key]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("machine configuration: field %q: %w", key, err)
+	}
+	return nil
+}
+
+// Services are the services Fly Proxy routes to this Machine.
+func (c Config) Services() ([]Service, error) {
+	var services []Service
+	err := c.view("services", &services)
+	return services, err
+}
+
+// Checks are the top-level checks by name; service checks stand in their service.
+func (c Config) Checks() (map[string]Check, error) {
+	var checks map[string]Check
+	err := c.view("checks", &checks)
+	return checks, err
+}
+
+// Env are the Machine's environment variables. They may hold secrets: never
+// print, log or send the values anywhere but back to the Machines API.
+func (c Config) Env() (map[string]string, error) {
+	var env map[string]string
+	err := c.view("env", &env)
+	return env, err
+}
+
+// Metadata is the Machine's metadata; see the Metadata… constants.
+func (c Config) Metadata() (map[string]string, error) {
+	var metadata map[string]string
+	err := c.view("metadata", &metadata)
+	return metadata, err
+}
+
+// Guest is the size of the Machine, nil if the document has none.
+func (c Config) Guest() (*Guest, error) {
+	var guest *Guest
+	err := c.view("guest", &guest)
+	return guest, err
+}
+
+// Mounts are the volumes mounted into the Machine.
+func (c Config) Mounts() ([]Mount, error) {
+	var mounts []Mount
+	err := c.view("mounts", &mounts)
+	return mounts, err
+}
+
+// Image is the reference of the image the Machine runs, empty if there is none.
+func (c Config) Image() string {
+	var image string
+	if c.view("image", &image) != nil {
+		return ""
+	}
+	return image
+}
+
+// AutoDestroy tells whether stopping the Machine destroys it.
+func (c Config) AutoDestroy() bool {
+	var destroy bool
+	return c.view("auto_destroy", &destroy) == nil && destroy
+}
+
+// Validate checks that every typed view can be read, so that later reads of a
+// document that came from outside cannot fail half-way.
+func (c Config) Validate() error {
+	_, services := c.Services()
+	_, checks := c.Checks()
+	_, env := c.Env()
+	_, metadata := c.Metadata()
+	_, guest := c.Guest()
+	_, mounts := c.Mounts()
+	return errors.Join(services, checks, env, metadata, guest, mounts)
+}
+
+// ProcessGroup is the process group of the Machine as flyctl reads it:
+// metadata fly_process_group, else the older process_group, else empty.
+func (c Config) ProcessGroup() string {
+	metadata, err := c.Metadata()
+	if err != nil {
+		return ""
+	}
+	if group := metadata[MetadataProcessGroup]; group != "" {
+		return group
+	}
+	return metadata["process_group"]
+}
+
+// FlyLaunch reports whether `fly deploy` manages the Machine: metadata
+// fly_platform_version is v2 and it is not a release-command or console Machine.
+func (c Config) FlyLaunch() bool {
+	metadata, err := c.Metadata()
+	if err != nil || metadata[MetadataPlatformVersion] != "v2" {
+		return false
+	}
+	group := c.ProcessGroup()
+	return group != "fly_app_release_command" && group != "fly_app_console"
+}
+
+// Metadata keys that flyctl reads and writes (fly-go, machine_types.go).
+const (
+	MetadataPlatformVersion = "fly_platform_version"
+	MetadataProcessGroup    = "fly_process_group"
+	MetadataReleaseID       = "fly_release_id"
+	MetadataReleaseVersion  = "fly_release_version"
+	MetadataFlyctlVersion   = "fly_flyctl_version"
+)

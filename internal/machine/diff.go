@@ -1,0 +1,279 @@
+package machine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Change is one value that differs between two configurations. Before and
+// After are compact JSON, empty when the value is absent; what may be a secret
+// (environment values, file contents, check headers) is masked and only says
+// how long it is.
+type Change struct {
+	Path   string
+	Before string
+	After  string
+}
+
+// String is the change on one line.
+func (c Change) String() string {
+	switch {
+	case c.Before == "":
+		return c.Path + " = " + c.After
+	case c.After == "":
+		return c.Path + " removed (was " + c.Before + ")"
+	}
+	return c.Path + ": " + c.Before + " → " + c.After
+}
+
+// Equal reports whether two configurations mean the same to Fly: absent, null
+// and empty values are alike, "off"/"stop" and false/true of autostop are
+// alike, and the headers of a check are a set.
+func Equal(a, b Config) bool {
+	return a.Hash() == b.Hash()
+}
+
+// Hash is the SHA-256 of the canonical form, in hex. Configurations that are
+// [Equal] have the same hash.
+func (c Config) Hash() string {
+	var buf bytes.Buffer
+	if c.fields != nil {
+		writeCanonical(&buf, c.normalised())
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
+// Diff lists what has to change to make b of a, sorted by path.
+func Diff(a, b Config) []Change {
+	before, after := make(map[string]string), make(map[string]string)
+	flatten(before, "", a.normalised())
+	flatten(after, "", b.normalised())
+	var changes []Change
+	for path, was := range before {
+		if now := after[path]; now != was {
+			changes = append(changes, masked(Change{path, was, now}))
+		}
+	}
+	for path, now := range after {
+		if _, ok := before[path]; !ok {
+			changes = append(changes, masked(Change{path, "", now}))
+		}
+	}
+	slices.SortFunc(changes, func(x, y Change) int { return strings.Compare(x.Path, y.Path) })
+	return changes
+}
+
+// DiffKeys lists the top-level fields in which a and b differ, sorted.
+func DiffKeys(a, b Config) []string {
+	x, y := a.normalised(), b.normalised()
+	keys := maps.Clone(x)
+	maps.Copy(keys, y)
+	var differ []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		var left, right bytes.Buffer
+		writeCanonical(&left, x[key])
+		writeCanonical(&right, y[key])
+		if !bytes.Equal(left.Bytes(), right.Bytes()) {
+			differ = append(differ, key)
+		}
+	}
+	return differ
+}
+
+// tree is a JSON value: map[string]tree, []tree, or a literal. Numbers stay as
+// they were written so that no precision is lost.
+type tree any
+
+func (c Config) normalised() map[string]tree {
+	out := make(map[string]tree, len(c.fields))
+	for key, raw := range c.fields {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
+		var value tree
+		if dec.Decode(&value) != nil {
+			value = string(raw)
+		}
+		if value = normalise(key, value); value != nil {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// normalise drops what is null or empty and brings the spellings that Fly
+// treats alike to one. It returns nil for what is to be dropped.
+func normalise(path string, value tree) tree {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]tree, len(v))
+		for key, child := range v {
+			if n := normalise(path+"."+key, child); n != nil {
+				out[key] = n
+			}
+		}
+		if len(out) == 0 {
+			return nil
+		}
+		return out
+	case []any:
+		out := make([]tree, 0, len(v))
+		for _, child := range v {
+			if n := normalise(path, child); n != nil {
+				out = append(out, n)
+			}
+		}
+		if len(out) == 0 {
+			return nil
+		}
+		if strings.HasSuffix(path, "checks.headers") {
+			slices.SortFunc(out, compareCanonical)
+		}
+		return out
+	case string:
+		switch {
+		case v == "":
+			return nil
+		case path == "services.autostop" && v == "off":
+			return false
+		case path == "services.autostop" && v == "stop":
+			return true
+		}
+		return v
+	case bool:
+		// A port's false is written by nobody (omitempty) and echoed by some.
+		if !v && strings.HasSuffix(path, ".force_https") {
+			return nil
+		}
+		return v
+	}
+	return value
+}
+
+func compareCanonical(a, b tree) int {
+	var x, y bytes.Buffer
+	writeCanonical(&x, a)
+	writeCanonical(&y, b)
+	return bytes.Compare(x.Bytes(), y.Bytes())
+}
+
+func writeCanonical(buf *bytes.Buffer, value tree) {
+	switch v := value.(type) {
+	case map[string]tree:
+		buf.WriteByte('{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				buf.WriteByte(',')
+			}
+			buf.WriteString(strconv.Quote(key))
+			buf.WriteByte(':')
+			writeCanonical(buf, v[key])
+		}
+		buf.WriteByte('}')
+	case []tree:
+		buf.WriteByte('[')
+		for i, child := range v {
+			if i > 0 {
+				buf.WriteByte(',')
+			}
+			writeCanonical(buf, child)
+		}
+		buf.WriteByte(']')
+	case string:
+		buf.WriteString(strconv.Quote(v))
+	case nil:
+		buf.WriteString("null")
+	default: // bool, json.Number
+		fmt.Fprint(buf, v)
+	}
+}
+
+// flatten turns a value into path → literal. Arrays are addressed by index.
+func flatten(out map[string]string, path string, value tree) {
+	switch v := value.(type) {
+	case map[string]tree:
+		for key, child := range v {
+			next := key
+			if path != "" {
+				next = path + "." + key
+			}
+			flatten(out, next, child)
+		}
+	case []tree:
+		if scalars(v) {
+			out[path] = canonical(v)
+			return
+		}
+		for i, child := range v {
+			flatten(out, fmt.Sprintf("%s[%d]", path, i), child)
+		}
+	default:
+		out[path] = canonical(value)
+	}
+}
+
+func scalars(values []tree) bool {
+	for _, v := range values {
+		switch v.(type) {
+		case map[string]tree, []tree:
+			return false
+		}
+	}
+	return true
+}
+
+func canonical(value tree) string {
+	var buf bytes.Buffer
+	writeCanonical(&buf, value)
+	return buf.String()
+}
+
+// masked hides the values of a change that may hold a secret.
+func masked(c Change) Change {
+	if !Secret(c.Path) {
+		return c
+	}
+	suffix := ""
+	if c.Before != "" && c.After != "" {
+		suffix = ", changed"
+	}
+	c.Before, c.After = Mask(c.Before, ""), Mask(c.After, suffix)
+	return c
+}
+
+// Secret reports whether the value at a path of a configuration may hold a
+// secret: environment values other than the two that Fly sets, the contents of
+// files, the values of headers that checks send.
+func Secret(path string) bool {
+	switch {
+	case path == "env.FLY_PROCESS_GROUP", path == "env.PRIMARY_REGION":
+		return false
+	case strings.HasPrefix(path, "env."), strings.Contains(path, ".env."):
+		return true
+	case strings.HasSuffix(path, "raw_value"):
+		return true
+	case strings.Contains(path, "headers") && strings.HasSuffix(path, ".values"):
+		return true
+	}
+	return false
+}
+
+// Mask is what stands in place of a secret: its length in bytes, and a note.
+// An empty value stays empty.
+func Mask(value, note string) string {
+	if value == "" {
+		return ""
+	}
+	n := len(value)
+	if unquoted, err := strconv.Unquote(value); err == nil {
+		n = len(unquoted)
+	}
+	return fmt.Sprintf("‹hidden, %d bytes%s›", n, note)
+}

@@ -1,0 +1,189 @@
+// Package plan holds the values of plan, approve, apply, verify: what a tool
+// wants to do and why ([Plan]), what a person is asked ([Question]), and what
+// came of it ([Result]). It does nothing itself.
+//
+// A Plan's [Plan.Digest] covers everything that Apply will use and everything
+// the question is rendered from: what is approved is what is shown is what is
+// done. It leaves out whatever may move while a person reads: run states,
+// checks, leases, times, prices, sentences, order.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// Plan is everything that one call would change.
+type Plan struct {
+	Tool    string      `json:"tool"`
+	App     string      `json:"app"`
+	AppID   string      `json:"app_id"`
+	Steps   []Step      `json:"steps"`
+	Facts   []gate.Fact `json:"facts"`   // what makes the steps right
+	Hazards []Hazard    `json:"hazards"` // what can go wrong for somebody
+	Unknown []Unknown   `json:"unknown"` // what could not be checked
+	Impact  Impact      `json:"impact"`
+
+	Blockers []Blocker `json:"-"` // why it must not happen as things are; not digested: a blocked plan is never approved
+	Gated    bool      `json:"-"` // a question is needed
+}
+
+// Step is one change: a verb, the target that a grant names, and the
+// parameters that describe it to a person.
+type Step struct {
+	Verb   gate.Verb `json:"verb"`
+	Target string    `json:"target"`
+	Params []Param   `json:"params,omitempty"`
+}
+
+// Param is a named parameter of a step.
+type Param struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Names of parameters.
+const (
+	ParamKind    = "kind"    // of an address
+	ParamGroup   = "group"   // process group of a Machine
+	ParamRegion  = "region"  // of a Machine
+	ParamMachine = "machine" // id of a Machine
+	ParamChange  = "change"  // one line of a Machine's configuration diff; may repeat
+	ParamNetwork = "network" // a Flycast address's network
+	ParamOrg     = "org"     // and its organization
+	ParamImage   = "image"   // a new image
+)
+
+// Get is the first value of a parameter, empty if there is none.
+func (s Step) Get(name string) string {
+	for _, p := range s.Params {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// All are the values of a parameter that may repeat.
+func (s Step) All(name string) []string {
+	var out []string
+	for _, p := range s.Params {
+		if p.Name == name {
+			out = append(out, p.Value)
+		}
+	}
+	return out
+}
+
+// Shown reports whether the step is an object of the question. Leases, and what
+// happens only after a failure, are told in sentences.
+func (s Step) Shown() bool { return s.Verb != gate.LeaseMachine && s.Verb != gate.PutBackMachine }
+
+// Empty reports that there is nothing to do.
+func (p Plan) Empty() bool { return len(p.Steps) == 0 }
+
+// Has reports whether the plan has a hazard.
+func (p Plan) Has(h Hazard) bool { return slices.Contains(p.Hazards, h) }
+
+// Fact adds something that makes the steps right.
+func (p *Plan) Fact(key, value string) { p.Facts = append(p.Facts, gate.Fact{Key: key, Value: value}) }
+
+// Hazard adds a hazard once.
+func (p *Plan) Hazard(h Hazard) {
+	if !p.Has(h) {
+		p.Hazards = append(p.Hazards, h)
+	}
+}
+
+// Irreversible reports whether a step cannot be undone.
+func (p Plan) Irreversible() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Shown() && s.Undo() == UndoNo }) ||
+		slices.ContainsFunc(p.Hazards, Hazard.Irreversible)
+}
+
+// encodingVersion begins every canonical encoding; it changes when the meaning
+// of a field does.
+const encodingVersion = "flycast-mcp plan v1"
+
+// Digest is the SHA-256 of the canonical encoding, in hex.
+func (p Plan) Digest() string {
+	c := p
+	c.Steps, c.Facts = slices.Clone(p.Steps), slices.Clone(p.Facts)
+	c.Hazards, c.Unknown = slices.Clone(p.Hazards), slices.Clone(p.Unknown)
+	slices.SortFunc(c.Facts, func(a, b gate.Fact) int {
+		return strings.Compare(a.Key+"\x00"+a.Value, b.Key+"\x00"+b.Value)
+	})
+	slices.SortFunc(c.Steps, func(a, b Step) int {
+		return strings.Compare(string(a.Verb)+"\x00"+a.Target, string(b.Verb)+"\x00"+b.Target)
+	})
+	slices.Sort(c.Hazards)
+	slices.Sort(c.Unknown)
+	body, err := json.Marshal(c)
+	if err != nil {
+		panic(fmt.Sprintf("plan: %v", err)) // strings and slices of strings always marshal
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s", encodingVersion, body)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Grants are the plan's steps as a grant holds them.
+func (p Plan) Grants() []gate.Step {
+	out := make([]gate.Step, len(p.Steps))
+	for i, s := range p.Steps {
+		out[i] = gate.Step{Verb: s.Verb, App: p.App, Target: s.Target}
+	}
+	return out
+}
+
+// Request is the plan as it comes to the gate; the caller's part is for the
+// adapter to fill in.
+func (p Plan) Request() (gate.Request, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return gate.Request{}, fmt.Errorf("plan: %w", err)
+	}
+	hazards := make([]string, len(p.Hazards))
+	for i, h := range p.Hazards {
+		hazards[i] = string(h)
+	}
+	return gate.Request{
+		Tool: p.Tool, App: p.App, Digest: p.Digest(), Facts: p.Facts, Steps: p.Grants(), Hazards: hazards,
+		Gated: p.Gated, Irreversible: p.Irreversible(), Objects: p.Question(nil).objects(), Plan: body,
+	}, nil
+}
+
+// Parse reads a plan that a server left for a terminal. Words that this version
+// does not know are refused: they could not be shown.
+func Parse(data []byte) (Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return Plan{}, fmt.Errorf("plan: %w", err)
+	}
+	for _, h := range p.Hazards {
+		if h.Sentence() == "" {
+			return Plan{}, fmt.Errorf("plan: unknown hazard %q", h)
+		}
+	}
+	for _, u := range p.Unknown {
+		if u.Sentence() == "" {
+			return Plan{}, fmt.Errorf("plan: unknown word %q among what was not checked", u)
+		}
+	}
+	for _, s := range p.Steps {
+		if s.Undo() == "" {
+			return Plan{}, fmt.Errorf("plan: unknown verb %q", s.Verb)
+		}
+	}
+	if p.Impact.Sentence(p.App) == "" {
+		return Plan{}, fmt.Errorf("plan: unknown impact %q", p.Impact)
+	}
+	p.Gated = true
+	return p, nil
+}

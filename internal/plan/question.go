@@ -1,0 +1,326 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// Question is what a person is asked. The form of a client and the terminal
+// render this one value. Every line is made from what the digest covers, by
+// sentences of this package: nothing else can be put before a person.
+type Question struct {
+	Title      string
+	Changed    []string // since the plan that was shown before
+	What       []string
+	Effect     []string
+	NotChecked []string
+	NotDone    []string
+	Undo       []string
+	TypeName   bool // the answer is the app's name; otherwise a tick
+}
+
+// Limits of a form: during an elicitation nothing else is on the screen.
+const (
+	formLines      = 15
+	formCharacters = 1200
+	objectLimit    = 9 // more than a form may hold
+)
+
+// Question renders the plan.
+func (p Plan) Question(changed []string) Question {
+	q := Question{Changed: changed, TypeName: p.Irreversible()}
+	q.Title, q.What = p.title(), p.what()
+	q.Effect = p.effect()
+	for _, u := range p.Unknown {
+		q.NotChecked = append(q.NotChecked, u.Sentence())
+	}
+	q.NotDone = p.notDone()
+	q.Undo = p.undo()
+	return q
+}
+
+// Text is the question as a form shows it.
+func (q Question) Text() string {
+	var b strings.Builder
+	if len(q.Changed) > 0 {
+		fmt.Fprintf(&b, "CHANGED since you were asked: %s\n", strings.Join(quoteFacts(q.Changed), "; "))
+	}
+	b.WriteString(q.Title + "\n")
+	section := func(name, join string, lines []string) {
+		if len(lines) == 0 {
+			return
+		}
+		if join != "" {
+			lines = []string{strings.Join(lines, join)}
+		}
+		for i, line := range lines {
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(&b, "%-12s%s\n", name, line)
+		}
+	}
+	section("WHAT", "", q.What)
+	section("EFFECT", "", q.Effect)
+	section("NOT CHECKED", "; ", q.NotChecked)
+	section("NOT DONE", "; ", q.NotDone)
+	section("UNDO", "; ", q.Undo)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Fits reports whether a form can show the question whole.
+func (q Question) Fits() bool {
+	text := q.Text()
+	return strings.Count(text, "\n") < formLines && utf8.RuneCountInString(text) <= formCharacters
+}
+
+// objects is how much there is to show: a text that does not fit a form counts
+// as too much, so that the gate sends it to the terminal.
+func (q Question) objects() int {
+	if !q.Fits() {
+		return max(len(q.What), objectLimit)
+	}
+	return len(q.What)
+}
+
+func (p Plan) shown() []Step {
+	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !s.Shown() })
+}
+
+func (p Plan) title() string {
+	n := len(p.shown())
+	switch p.Tool {
+	case "release_public_ips":
+		return fmt.Sprintf("Release %s of %s?", count(n, "address", "addresses"), p.App)
+	case "allocate_flycast":
+		return fmt.Sprintf("Allocate %s for %s?", count(n, "Flycast address", "Flycast addresses"), p.App)
+	case "deploy":
+		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(n, "Machine", "Machines"), p.App)
+	}
+	return fmt.Sprintf("Make %s to %s (%s)?", count(n, "change", "changes"), p.App, Quote(p.Tool))
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// what lists the objects by value. Machines that get the same change are one
+// entry that names them all.
+func (p Plan) what() []string {
+	var out []string
+	groups := make(map[string][]Step)
+	var order []string
+	for _, s := range p.shown() {
+		if s.Verb != gate.UpdateMachine {
+			out = append(out, s.Line())
+			continue
+		}
+		key := s.Get(ParamGroup) + "\x00" + strings.Join(s.All(ParamChange), "\x00")
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], s)
+	}
+	for _, key := range order {
+		out = append(out, machineLines(groups[key])...)
+	}
+	return out
+}
+
+func machineLines(steps []Step) []string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.Get(ParamMachine) + " (" + Quote(s.Get(ParamRegion)) + ")"
+	}
+	group := steps[0].Get(ParamGroup)
+	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
+	for _, change := range steps[0].All(ParamChange) {
+		out = append(out, "  "+Line(change))
+	}
+	return out
+}
+
+// Line is a step as one line of the question or of a result.
+func (s Step) Line() string {
+	switch s.Verb {
+	case gate.ReleaseAddress:
+		line := s.Target + "  " + KindName(s.Get(ParamKind))
+		if s.Undo() == UndoNo {
+			line += ", LOST FOR GOOD"
+		}
+		return line
+	case gate.AllocateAddress:
+		return fmt.Sprintf("a Flycast address for network %s of organization %s", networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
+	case gate.UpdateMachine:
+		return fmt.Sprintf("Machine %s of group %s in %s", s.Get(ParamMachine), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
+	}
+	return string(s.Verb) + " " + Quote(s.Target)
+}
+
+func networkName(name string) string {
+	if name == "" {
+		return "default"
+	}
+	return Quote(name)
+}
+
+// KindName is an address's kind in words.
+func KindName(kind string) string {
+	switch kind {
+	case "dedicated_v4":
+		return "dedicated IPv4"
+	case "shared_v4":
+		return "shared IPv4"
+	case "dedicated_v6":
+		return "dedicated IPv6"
+	case "flycast":
+		return "Flycast"
+	case "egress":
+		return "egress"
+	}
+	return "unknown"
+}
+
+func (p Plan) effect() []string {
+	out := []string{p.Impact.Sentence(p.App)}
+	for _, h := range p.Hazards {
+		switch h {
+		case Restart, BriefOutage, AppUnreachable, DedicatedV4Lost, DedicatedV6Lost:
+			continue // told by the impact, or beside the address
+		case CustomHostnameStops:
+			out = append(out, h.Sentence()+": "+strings.Join(p.subjects("certificate/"), ", "))
+		default:
+			out = append(out, h.Sentence())
+		}
+	}
+	if usd := p.MonthlyUSD(); usd < 0 {
+		out = append(out, fmt.Sprintf("saves $%g a month", -usd))
+	} else if usd > 0 {
+		out = append(out, fmt.Sprintf("costs $%g a month", usd))
+	}
+	return out
+}
+
+// subjects are what facts with a prefix are about, quoted.
+func (p Plan) subjects(prefix string) []string {
+	var out []string
+	for _, f := range p.Facts {
+		if name, ok := strings.CutPrefix(f.Key, prefix); ok {
+			out = append(out, Quote(name))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// MonthlyUSD is what the plan changes in the monthly bill, by list prices: a
+// dedicated IPv4 costs $2 a month (Fly's pricing page, 2026-08).
+func (p Plan) MonthlyUSD() float64 {
+	var usd float64
+	for _, s := range p.Steps {
+		if s.Verb == gate.ReleaseAddress && s.Get(ParamKind) == "dedicated_v4" {
+			usd -= 2
+		}
+	}
+	return usd
+}
+
+func (p Plan) notDone() []string {
+	switch p.Tool {
+	case "release_public_ips":
+		return []string{"certificates, DNS records, egress and Flycast addresses are left alone"}
+	case "deploy":
+		return []string{"no build", "no address is allocated", "no release_command runs"}
+	case "allocate_flycast":
+		return []string{"no public address is allocated or released"}
+	}
+	return nil
+}
+
+func (p Plan) undo() []string {
+	var lost, shared bool
+	for _, s := range p.shown() {
+		if s.Verb == gate.ReleaseAddress {
+			lost = lost || s.Undo() == UndoNo
+			shared = shared || s.Undo() == UndoPartly
+		}
+	}
+	var out []string
+	if shared {
+		out = append(out, "a shared IPv4 can be allocated again, perhaps another one")
+	}
+	if lost {
+		out = append(out, "dedicated addresses do NOT come back, new ones are different")
+	}
+	switch p.Tool {
+	case "deploy":
+		out = append(out, "a Machine that fails gets its earlier configuration back; later: deploy the earlier file")
+	case "allocate_flycast":
+		out = append(out, "the address can be released")
+	}
+	return out
+}
+
+// quoted text is cut after this many characters.
+const quoteLimit = 40
+
+// Quote shows text from outside: between quotes, on one line, printable, at
+// most 40 characters.
+func Quote(s string) string {
+	return `"` + clean(s, quoteLimit) + `"`
+}
+
+// lineLimit bounds one line of a diff.
+const lineLimit = 100
+
+// Line makes text from outside one printable line of at most 100 characters.
+func Line(s string) string { return clean(s, lineLimit) }
+
+func clean(s string, limit int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n == limit {
+			b.WriteRune('…')
+			break
+		}
+		switch {
+		case r == '"':
+			r = '\''
+		case r == utf8.RuneError, !unicode.IsPrint(r) && r != ' ', unicode.In(r, unicode.Cf, unicode.Co):
+			r = '·'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
+}
+
+// quoteFacts renders what the gate says has moved: at most six, then a count.
+func quoteFacts(changed []string) []string {
+	const most = 6
+	out := make([]string, 0, most+1)
+	for i, c := range changed {
+		if i == most {
+			out = append(out, fmt.Sprintf("and %d more", len(changed)-most))
+			break
+		}
+		out = append(out, clean(c, 80))
+	}
+	return out
+}
+
+// Clean makes a name from outside printable: one line, at most 40 characters.
+func Clean(s string) string { return clean(s, quoteLimit) }
+
+// Message makes an error's text one printable line of at most 240 characters.
+func Message(s string) string { return clean(s, 240) }

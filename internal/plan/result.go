@@ -1,0 +1,132 @@
+package plan
+
+import "github.com/flycast-mcp/flycast-mcp/internal/gate"
+
+// Status is how a call of a changing tool ended.
+type Status string
+
+// The statuses.
+const (
+	Applied       Status = "applied"
+	NothingToDo   Status = "nothing_to_do"
+	NeedsApproval Status = "needs_approval"
+	Running       Status = "running"
+	Partial       Status = "partial"
+	Refused       Status = "refused"
+	Failed        Status = "failed"
+)
+
+// Result is the envelope that every changing tool answers in, refusals
+// included. Empty fields are left out of the JSON, never null; status, summary
+// and next are always there.
+type Result struct {
+	Status      Status         `json:"status" jsonschema:"applied, nothing_to_do, needs_approval, running, partial, refused or failed"`
+	Summary     string         `json:"summary"`
+	App         string         `json:"app,omitempty"`
+	Code        gate.Code      `json:"code,omitempty"`
+	Retry       gate.Retry     `json:"retry,omitempty" jsonschema:"now, after_wait, after_fix, after_person or never"`
+	RetryAfterS int            `json:"retry_after_s,omitempty"`
+	RequestID   string         `json:"request_id,omitempty"`
+	Blockers    []Blocker      `json:"blockers,omitempty"`
+	Plan        *Summary       `json:"plan,omitempty"`
+	Steps       []Record       `json:"steps,omitempty"`
+	Omitted     int            `json:"omitted,omitempty"`
+	Approval    *ApprovalState `json:"approval,omitempty"`
+	Verified    []string       `json:"verified,omitempty" jsonschema:"read back after the write"`
+	Assumed     []string       `json:"assumed,omitempty"`
+	Unknown     []string       `json:"unknown,omitempty"`
+	Undo        []string       `json:"undo,omitempty"`
+	Next        []Next         `json:"next" jsonschema:"what to do now, in order; empty: nothing is left"`
+}
+
+// Envelope is the result itself: tools embed a Result in their own output, and
+// fill and read it through this.
+func (r *Result) Envelope() *Result { return r }
+
+// Summary is the plan in a result.
+type Summary struct {
+	Digest           string   `json:"digest"`
+	Hazards          []Hazard `json:"hazards,omitempty"`
+	Impact           Impact   `json:"impact"`
+	MonthlyUSDChange float64  `json:"monthly_usd_change,omitempty"`
+}
+
+// Summary is the plan's part of the envelope.
+func (p Plan) Summary() *Summary {
+	return &Summary{Digest: p.Digest(), Hazards: p.Hazards, Impact: p.Impact, MonthlyUSDChange: p.MonthlyUSD()}
+}
+
+// State is how far a step got.
+type State string
+
+// The states of a step.
+const (
+	Planned    State = "planned"
+	Done       State = "done"
+	Skipped    State = "skipped"
+	StepFailed State = "failed"
+	PutBack    State = "put_back"
+	NotStarted State = "not_started"
+)
+
+// Record is a step in a result: the plan first, the record later.
+type Record struct {
+	Do     gate.Verb `json:"do"`
+	Target string    `json:"target,omitempty"`
+	State  State     `json:"state"`
+	Undo   Undo      `json:"undo,omitempty"`
+	Note   string    `json:"note,omitempty"`
+}
+
+// Records are the plan's shown steps, in one state.
+func (p Plan) Records(state State) []Record {
+	var out []Record
+	for _, s := range p.shown() {
+		target := s.Target
+		if m := s.Get(ParamMachine); m != "" {
+			target = m
+		}
+		out = append(out, Record{Do: s.Verb, Target: target, State: state, Undo: s.Undo(), Note: s.note()})
+	}
+	return out
+}
+
+func (s Step) note() string {
+	switch s.Verb {
+	case gate.ReleaseAddress:
+		return KindName(s.Get(ParamKind))
+	case gate.UpdateMachine:
+		return "group " + clean(s.Get(ParamGroup), quoteLimit)
+	}
+	return ""
+}
+
+// ApprovalState is where the approval of a plan stands.
+type ApprovalState struct {
+	Ticket    string       `json:"ticket,omitempty"`
+	Command   string       `json:"command,omitempty" jsonschema:"for the person, in a terminal"`
+	ExpiresAt string       `json:"expires_at,omitempty"`
+	Channel   gate.Channel `json:"channel,omitempty" jsonschema:"elicitation, terminal, policy or none"`
+	By        string       `json:"by,omitempty"`
+}
+
+// Next is something to do now: a call for the agent, a command or a decision
+// for the person.
+type Next struct {
+	Who       string     `json:"who" jsonschema:"agent or person"`
+	Tool      string     `json:"tool,omitempty"`
+	Arguments *Arguments `json:"arguments,omitempty"`
+	Command   string     `json:"command,omitempty"`
+	Why       string     `json:"why"`
+}
+
+// Arguments are those that a next call may name: never an approval, and never
+// what would go through a blocker.
+type Arguments struct {
+	App          string   `json:"app,omitempty"`
+	Path         string   `json:"path,omitempty"`
+	Draft        string   `json:"draft,omitempty"`
+	IPs          []string `json:"ips,omitempty"`
+	Create       bool     `json:"create,omitempty"`
+	InternalPort int      `json:"internal_port,omitempty"`
+}

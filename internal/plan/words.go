@@ -1,0 +1,190 @@
+package plan
+
+import "github.com/flycast-mcp/flycast-mcp/internal/gate"
+
+// Hazard is something that a plan does to somebody. One vocabulary for plan,
+// question, policy and journal.
+type Hazard string
+
+// The hazards.
+const (
+	DedicatedV4Lost        Hazard = "dedicated_v4_lost"
+	DedicatedV6Lost        Hazard = "dedicated_v6_lost"
+	CustomHostnameStops    Hazard = "custom_hostname_stops"
+	UDPStops               Hazard = "udp_stops"
+	AppUnreachable         Hazard = "app_unreachable"
+	Restart                Hazard = "restart"
+	BriefOutage            Hazard = "brief_outage"
+	ImageChange            Hazard = "image_change"
+	OtherConfigChanges     Hazard = "other_config_changes"
+	FilesLostOnStop        Hazard = "files_lost_on_stop"
+	MachineDestroyedOnStop Hazard = "machine_destroyed_on_stop"
+	NewPublicService       Hazard = "new_public_service"
+	PublicPlainHTTP        Hazard = "public_plain_http"
+	OpenToOtherNetwork     Hazard = "open_to_other_network"
+)
+
+// Hazards is the whole vocabulary, in the contract's order.
+func Hazards() []Hazard {
+	return []Hazard{
+		DedicatedV4Lost, DedicatedV6Lost, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
+		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, OpenToOtherNetwork,
+	}
+}
+
+// Irreversible reports whether what the hazard names cannot come back.
+func (h Hazard) Irreversible() bool {
+	switch h {
+	case DedicatedV4Lost, DedicatedV6Lost:
+		return true
+	}
+	return false
+}
+
+// Sentence is the hazard in the question; empty for an unknown word.
+func (h Hazard) Sentence() string {
+	switch h {
+	case DedicatedV4Lost:
+		return "a dedicated IPv4 address is LOST FOR GOOD"
+	case DedicatedV6Lost:
+		return "a dedicated IPv6 address is LOST FOR GOOD"
+	case CustomHostnameStops:
+		return "custom hostnames stop answering and their certificates stop renewing"
+	case UDPStops:
+		return "UDP services stop: Flycast carries no UDP"
+	case AppUnreachable:
+		return "THE APP WILL BE REACHABLE NOWHERE until it is repaired"
+	case Restart:
+		return "Machines restart"
+	case BriefOutage:
+		return "a short outage: a group has one Machine only"
+	case ImageChange:
+		return "another image will run"
+	case OtherConfigChanges:
+		return "the file also changes environment or checks"
+	case FilesLostOnStop:
+		return "files outside volumes are lost whenever a Machine stops"
+	case MachineDestroyedOnStop:
+		return "a Machine is destroyed when it stops (auto_destroy)"
+	case NewPublicService:
+		return "a service is added while the app has public addresses"
+	case PublicPlainHTTP:
+		return "plain HTTP is answered on public addresses until they are released"
+	case OpenToOtherNetwork:
+		return "everything on another network can reach the app"
+	}
+	return ""
+}
+
+// Unknown is something a plan could not check.
+type Unknown string
+
+// What is never visible from here, or was not this time.
+const (
+	CallersUnknown   Unknown = "callers_unknown"
+	FlycastUnproven  Unknown = "flycast_unproven"
+	BindUnknown      Unknown = "bind_unknown"
+	StoppedUnproven  Unknown = "stopped_unproven"
+	EgressUnread     Unknown = "egress_unread"
+	CertsUnread      Unknown = "certificates_unread"
+	ForeignUsers     Unknown = "foreign_callers_unknown"
+	MachinesHostDown Unknown = "host_down"
+)
+
+// Sentence is the unknown in questions and results; empty for an unknown word.
+func (u Unknown) Sentence() string {
+	switch u {
+	case CallersUnknown:
+		return "who calls the public name (webhooks, monitors, browsers, other apps)"
+	case FlycastUnproven:
+		return "whether the app answers over Flycast"
+	case BindUnknown:
+		return "whether a stopped Machine's program listens where Fly Proxy can reach it"
+	case StoppedUnproven:
+		return "whether stopped Machines start with the new configuration"
+	case EgressUnread:
+		return "which addresses are egress: that list could not be read"
+	case CertsUnread:
+		return "custom hostnames: the certificates could not be read"
+	case ForeignUsers:
+		return "who is on the other network"
+	case MachinesHostDown:
+		return "Machines whose host is down"
+	}
+	return ""
+}
+
+// Impact is what a plan does to those who use the app.
+type Impact string
+
+// The impacts.
+const (
+	ImpactNone             Impact = "none"
+	ImpactRestart          Impact = "restart"
+	ImpactBriefOutage      Impact = "brief_outage"
+	ImpactPublicAccessEnds Impact = "public_access_ends"
+	ImpactUnreachable      Impact = "unreachable"
+	ImpactUnknown          Impact = "unknown"
+)
+
+// Sentence is the impact in the question; empty for an unknown word.
+func (i Impact) Sentence(app string) string {
+	switch i {
+	case ImpactNone:
+		return "nobody who uses " + app + " today notices"
+	case ImpactRestart:
+		return "running Machines restart, one at a time; the others go on answering"
+	case ImpactBriefOutage:
+		return "running Machines restart, one at a time; a group with a single Machine does not answer meanwhile"
+	case ImpactPublicAccessEnds:
+		return app + ".fly.dev and everything else that comes over the internet stops; no restart"
+	case ImpactUnreachable:
+		return "THE APP WILL BE REACHABLE NOWHERE: not from the internet, and not over Flycast either"
+	case ImpactUnknown:
+		return "what this does to those who use " + app + " could not be told"
+	}
+	return ""
+}
+
+// Undo says whether a step can be taken back.
+type Undo string
+
+// The three answers.
+const (
+	UndoYes    Undo = "yes"
+	UndoPartly Undo = "partly"
+	UndoNo     Undo = "no"
+)
+
+// Undo tells whether the step can be taken back; empty for an unknown verb.
+func (s Step) Undo() Undo {
+	switch s.Verb {
+	case gate.AllocateAddress, gate.UpdateMachine, gate.LeaseMachine, gate.PutBackMachine, gate.WriteFile, gate.MakeDraft:
+		return UndoYes
+	case gate.ReleaseAddress:
+		if s.Get(ParamKind) == "shared_v4" {
+			return UndoPartly // another one may come back
+		}
+		return UndoNo
+	}
+	return ""
+}
+
+// Blocker is a reason why the app is not ready. ID is the contract's word; Fix
+// names the tool and arguments, or the change to the app, that mend it.
+type Blocker struct {
+	ID   string `json:"id"`
+	What string `json:"what,omitempty"`
+	Fix  string `json:"fix,omitempty"`
+}
+
+// The blockers of release readiness.
+const (
+	NoFlycast           = "no_flycast"
+	FlycastWrongNetwork = "flycast_wrong_network"
+	NoServices          = "no_services"
+	ForceHTTPS          = "force_https"
+	TLSOnly             = "tls_only"
+	BindLoopback        = "bind_loopback"
+	UDPService          = "udp_service"
+)

@@ -1,0 +1,413 @@
+// Package rollout puts new configurations onto existing Machines, one Machine
+// at a time: lease, update, wait for started and healthy, read back. A Machine
+// that fails gets its exact earlier configuration back, and the rollout stops.
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Change is the new configuration of one Machine. Before is the Machine as the
+// plan saw it; the platform refuses the update if it has changed since.
+type Change struct {
+	Before fly.Machine
+	Group  string
+	After  machine.Config
+}
+
+// Launch reports whether the Machine runs the new configuration at once. As
+// with fly deploy, only Machines that run (or try to) are started again; a
+// stopped or suspended one is updated and stays as it is.
+func (c Change) Launch() bool {
+	switch c.Before.State {
+	case "started", "starting", "failed":
+		return true
+	}
+	return false
+}
+
+// Sort brings changes into the order of the rollout: by group, running Machines
+// first so that the first update is one that proves something, then by id.
+func Sort(changes []Change) {
+	slices.SortFunc(changes, func(a, b Change) int {
+		if c := strings.Compare(a.Group, b.Group); c != 0 {
+			return c
+		}
+		if a.Launch() != b.Launch() {
+			if a.Launch() {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Before.ID, b.Before.ID)
+	})
+}
+
+// State is how far a Machine got.
+type State string
+
+// The states. Broken means that neither the new nor the earlier configuration
+// could be brought up: the Machine needs a person.
+const (
+	Healthy    State = "healthy"     // updated, started, checks passing, read back
+	Unproven   State = "unproven"    // updated while stopped: not started, not proved
+	PutBack    State = "put_back"    // failed, and has its earlier configuration again
+	Broken     State = "broken"      // failed, and could not be put back
+	Unchanged  State = "unchanged"   // refused before anything was sent to it
+	NotStarted State = "not_started" // the rollout ended before its turn
+)
+
+// Outcome is what became of one Machine.
+type Outcome struct {
+	ID    string
+	Group string
+	State State
+	Err   error    // why it failed, nil otherwise
+	Drift []string // read back, and not what was sent: one line a field
+}
+
+// Report lists every Machine of the rollout, in its order.
+type Report struct {
+	Machines []Outcome
+}
+
+// Count tells how many Machines ended in a state.
+func (r Report) Count(state State) int {
+	n := 0
+	for _, m := range r.Machines {
+		if m.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// Failed is the Machine that ended the rollout, if one did.
+func (r Report) Failed() (Outcome, bool) {
+	i := slices.IndexFunc(r.Machines, func(o Outcome) bool { return o.Err != nil })
+	if i < 0 {
+		return Outcome{}, false
+	}
+	return r.Machines[i], true
+}
+
+// Phase is a moment in the work on one Machine.
+type Phase struct {
+	Group   string
+	Machine string
+	Doing   string // such as "updating"
+	N, Of   int    // this Machine, all Machines
+}
+
+// Clock is how the rollout tells and waits for time.
+type Clock interface {
+	Now() time.Time
+	After(time.Duration) <-chan time.Time
+}
+
+// Engine carries rollouts out.
+type Engine struct {
+	Client        fly.Client
+	Clock         Clock
+	StartWithin   time.Duration // for a Machine to be started
+	HealthyWithin time.Duration // for its checks to pass, from then on
+}
+
+const (
+	leaseTTL = 60 * time.Second
+	// waitStep is how long one wait for a state lasts before the lease is refreshed.
+	waitStep = 15 * time.Second
+	pollStep = time.Second
+)
+
+// Run carries the changes out in the order given. The grant must hold, for each
+// Machine, lease_machine, update_machine for After and put_back_machine for
+// Before. Run does not stop in the middle of a Machine: give it a context that
+// outlives the caller.
+func (e Engine) Run(ctx context.Context, grant *gate.Grant, app string, changes []Change, progress func(Phase)) Report {
+	var report Report
+	for i, change := range changes {
+		say := func(doing string) {
+			progress(Phase{Group: change.Group, Machine: change.Before.ID, Doing: doing, N: i + 1, Of: len(changes)})
+		}
+		outcome := e.roll(ctx, grant, app, change, say)
+		report.Machines = append(report.Machines, outcome)
+		if outcome.Err != nil {
+			for _, rest := range changes[i+1:] {
+				report.Machines = append(report.Machines, Outcome{ID: rest.Before.ID, Group: rest.Group, State: NotStarted})
+			}
+			break
+		}
+	}
+	return report
+}
+
+func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change Change, say func(string)) Outcome {
+	out := Outcome{ID: change.Before.ID, Group: change.Group, State: Unchanged}
+	say("taking the lease")
+	lease, err := e.Client.LeaseMachine(ctx, grant, app, change.Before.ID, leaseTTL)
+	if err != nil {
+		out.Err = fmt.Errorf("take the lease: %w", err)
+		return out
+	}
+	hold := &held{lease: lease, clock: e.Clock, since: e.Clock.Now()}
+	// A lease that cannot be given back runs out by itself.
+	defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
+
+	say("updating")
+	updated, err := e.update(ctx, grant, app, fly.Update{
+		ID: change.Before.ID, Config: change.After, CurrentInstance: change.Before.InstanceID, Lease: lease, SkipLaunch: !change.Launch(),
+	}, change.Before.InstanceID)
+	if err != nil {
+		out.Err = fmt.Errorf("update: %w", err)
+		if !errors.Is(err, errTookEffect) {
+			return out
+		}
+		return e.putBack(ctx, grant, app, change, hold, out, say)
+	}
+	if change.Launch() {
+		if err := e.prove(ctx, app, updated, change.After, hold, say); err != nil {
+			out.Err = err
+			return e.putBack(ctx, grant, app, change, hold, out, say)
+		}
+	}
+	live, err := e.Client.Machine(ctx, app, change.Before.ID)
+	if err != nil {
+		out.State, out.Err = Unproven, fmt.Errorf("read back: %w", err)
+		return out
+	}
+	out.Drift = drift(change.After, live.Config)
+	out.State = Healthy
+	if !change.Launch() {
+		out.State = Unproven
+	}
+	return out
+}
+
+// errTookEffect marks an update whose answer was lost, which reading showed to
+// have replaced the configuration by something else than was sent.
+var errTookEffect = errors.New("the Machine changed, and not to what was sent")
+
+// update sends a configuration once. When the answer is lost, the Machine's
+// instance and configuration tell what happened.
+func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, update fly.Update, was string) (fly.Machine, error) {
+	m, err := e.Client.UpdateMachine(ctx, grant, app, update)
+	var ambiguous *fly.Ambiguous
+	if !errors.As(err, &ambiguous) {
+		return m, err
+	}
+	for range settleReads {
+		live, readErr := e.Client.Machine(ctx, app, update.ID)
+		switch {
+		case readErr != nil:
+			err = errors.Join(ambiguous, readErr)
+		case machine.Equal(live.Config, update.Config):
+			return live, nil
+		case live.InstanceID != was:
+			return live, fmt.Errorf("%w: %w", ambiguous, errTookEffect)
+		}
+		select {
+		case <-ctx.Done():
+			return fly.Machine{}, err
+		case <-e.Clock.After(pollStep):
+		}
+	}
+	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", err, settleReads)
+}
+
+// settleReads is how often the state is read after a lost answer.
+const settleReads = 3
+
+// prove waits until the Machine runs its new instance and all its checks pass.
+func (e Engine) prove(ctx context.Context, app string, m fly.Machine, want machine.Config, hold *held, say func(string)) error {
+	say("waiting for it to start")
+	if err := e.started(ctx, app, m, hold); err != nil {
+		return err
+	}
+	checks := countChecks(want)
+	if checks > 0 {
+		say("waiting for its health checks")
+	}
+	deadline := e.Clock.Now().Add(e.HealthyWithin)
+	for {
+		live, err := e.Client.Machine(ctx, app, m.ID)
+		if err != nil && fly.CodeOf(err) != gate.RateLimited {
+			return fmt.Errorf("read its state: %w", err)
+		}
+		if err == nil {
+			if done, err := healthy(live, checks); done {
+				return err
+			}
+		}
+		if e.Clock.Now().After(deadline) {
+			return fmt.Errorf("its health checks did not pass within %v: %s", e.HealthyWithin, failing(live))
+		}
+		if err := hold.refresh(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.Clock.After(pollStep):
+		}
+	}
+}
+
+func (e Engine) started(ctx context.Context, app string, m fly.Machine, hold *held) error {
+	deadline := e.Clock.Now().Add(e.StartWithin)
+	for {
+		step, cancel := context.WithTimeout(ctx, waitStep)
+		err := e.Client.Wait(step, app, m.ID, m.InstanceID, "started")
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if live, readErr := e.Client.Machine(ctx, app, m.ID); readErr == nil {
+			if crashed := crash(live); crashed != nil {
+				return crashed
+			}
+		}
+		if !errors.Is(err, context.DeadlineExceeded) || e.Clock.Now().After(deadline) {
+			return fmt.Errorf("it did not start: %w", err)
+		}
+		if err := hold.refresh(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// healthy tells whether waiting is over, and with what.
+func healthy(m fly.Machine, checks int) (done bool, err error) {
+	if err := crash(m); err != nil {
+		return true, err
+	}
+	if m.State != "started" || len(m.Checks) < checks {
+		return false, nil
+	}
+	for _, c := range m.Checks {
+		if c.Status != "passing" {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// crash is the error of a Machine that ended by itself.
+func crash(m fly.Machine) error {
+	if m.State != "stopped" && m.State != "failed" {
+		return nil
+	}
+	switch {
+	case m.Exit == nil && m.State == "failed":
+		return errors.New("the Machine failed to start")
+	case m.Exit == nil || m.Exit.Requested:
+		return nil
+	case m.Exit.OOMKilled:
+		return errors.New("its program was killed for lack of memory")
+	}
+	return fmt.Errorf("its program ended with exit code %d", m.Exit.Code)
+}
+
+func countChecks(config machine.Config) int {
+	n := 0
+	if checks, err := config.Checks(); err == nil {
+		n += len(checks)
+	}
+	if services, err := config.Services(); err == nil {
+		for _, s := range services {
+			n += len(s.Checks)
+		}
+	}
+	return n
+}
+
+func failing(m fly.Machine) string {
+	var names []string
+	for _, c := range m.Checks {
+		if c.Status != "passing" {
+			names = append(names, fmt.Sprintf("%.60q is %.20q", c.Name, c.Status))
+		}
+	}
+	if len(names) == 0 {
+		return "not all of them have reported"
+	}
+	return strings.Join(names, ", ")
+}
+
+// putBack gives a failed Machine its earlier configuration.
+func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, change Change, hold *held, out Outcome, say func(string)) Outcome {
+	say("putting the earlier configuration back")
+	out.State = Broken
+	live, err := e.Client.Machine(ctx, app, change.Before.ID)
+	if err != nil {
+		out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
+		return out
+	}
+	// Without a fresh lease the update itself is refused, and says so.
+	_ = hold.refresh(ctx)
+	restored, err := e.update(ctx, grant, app, fly.Update{
+		ID: live.ID, Config: change.Before.Config, CurrentInstance: live.InstanceID, Lease: hold.lease, SkipLaunch: !change.Launch(), PutBack: true,
+	}, live.InstanceID)
+	if err != nil {
+		out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
+		return out
+	}
+	if change.Launch() {
+		say("waiting for it to start with the earlier configuration")
+		if err := e.started(ctx, app, restored, hold); err != nil {
+			out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
+			return out
+		}
+	}
+	out.State = PutBack
+	return out
+}
+
+// drift lists what was sent and is not there. What the platform adds by itself
+// is no drift.
+func drift(sent, found machine.Config) []string {
+	var out []string
+	for _, c := range machine.Diff(sent, found) {
+		if c.Before != "" {
+			out = append(out, fmt.Sprintf("%s: sent %s, found %s", c.Path, c.Before, orNothing(c.After)))
+		}
+	}
+	return out
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// held is a lease that is refreshed while the work goes on.
+type held struct {
+	lease *fly.Lease
+	clock Clock
+	since time.Time
+}
+
+func (h *held) refresh(ctx context.Context) error {
+	if h.clock.Now().Sub(h.since) < leaseTTL/3 {
+		return nil
+	}
+	if err := h.lease.Refresh(ctx, leaseTTL); err != nil {
+		return fmt.Errorf("keep the lease: %w", err)
+	}
+	h.since = h.clock.Now()
+	return nil
+}

@@ -1,0 +1,243 @@
+// Package roots is the only way to a person's files: folders that were named
+// at start, each behind an [os.Root], so that neither ".." nor a symbolic link
+// leads out of them.
+//
+// Only regular files named *.toml, *.json or *.yaml of at most 1 MiB are read.
+// Replacing one is atomic: a temporary file in the same folder, the mode kept,
+// synced, and renamed over the old one after its bytes were compared with those
+// the change was made from. On any error the file is what it was.
+package roots
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// MaxSize is the size of the largest file that is read, in bytes.
+const MaxSize = 1 << 20
+
+// Errors that callers tell apart.
+var (
+	ErrOutside = errors.New("outside the roots of this server")
+	ErrChanged = errors.New("the file changed meanwhile")
+	ErrKind    = errors.New("not a regular *.toml, *.json or *.yaml file of at most 1 MiB")
+)
+
+// Roots are the folders a server may read and write files in. The zero value
+// has none: every path is outside.
+type Roots struct {
+	roots []root
+}
+
+type root struct {
+	dir string // absolute, symbolic links resolved
+	fs  *os.Root
+}
+
+// Open opens the folders. Relative ones are taken from the working directory.
+func Open(dirs ...string) (*Roots, error) {
+	r := &Roots{}
+	for _, dir := range dirs {
+		abs, err := filepath.Abs(dir)
+		if err == nil {
+			abs, err = filepath.EvalSymlinks(abs)
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("root %s: %w", dir, err), r.Close())
+		}
+		opened, err := os.OpenRoot(abs)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("root %s: %w", dir, err), r.Close())
+		}
+		r.roots = append(r.roots, root{abs, opened})
+	}
+	return r, nil
+}
+
+// Implicit is the root that a server has without being told: the folder it was
+// started in, unless that is / or the home folder. The second result is false
+// when there is none.
+func Implicit(cwd, home string) (string, bool) {
+	clean := filepath.Clean(cwd)
+	if cwd == "" || clean == filepath.VolumeName(clean)+string(filepath.Separator) || home != "" && clean == filepath.Clean(home) {
+		return "", false
+	}
+	return clean, true
+}
+
+// Close closes the folders.
+func (r *Roots) Close() error {
+	var errs []error
+	for _, root := range r.roots {
+		errs = append(errs, root.fs.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Dirs are the folders, as absolute paths.
+func (r *Roots) Dirs() []string {
+	if r == nil {
+		return nil
+	}
+	dirs := make([]string, len(r.roots))
+	for i, root := range r.roots {
+		dirs[i] = root.dir
+	}
+	return dirs
+}
+
+// File is a file as it was read.
+type File struct {
+	Path string // absolute
+	Data []byte
+}
+
+// Read reads a file. A relative path is taken from the first root; a folder
+// stands for the fly.toml in it.
+func (r *Roots) Read(path string) (File, error) {
+	root, name, err := r.find(path)
+	if err != nil {
+		return File{}, err
+	}
+	if info, err := root.fs.Stat(name); err == nil && info.IsDir() {
+		name = filepath.Join(name, "fly.toml")
+	}
+	data, _, err := root.read(name)
+	if err != nil {
+		return File{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return File{Path: filepath.Join(root.dir, name), Data: data}, nil
+}
+
+// Replace writes new over a file that still holds old. [ErrChanged] means that
+// it does not, and that nothing was written.
+func (r *Roots) Replace(path string, old, new []byte) error {
+	root, name, err := r.find(path)
+	if err != nil {
+		return err
+	}
+	if err := root.replace(name, old, new); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// find is the root of a path, and the path within it. The folder part of the
+// path may come through symbolic links, as temporary and home folders often do.
+func (r *Roots) find(path string) (root, string, error) {
+	if r == nil || len(r.roots) == 0 {
+		return root{}, "", fmt.Errorf("%s: %w: it has none", path, ErrOutside)
+	}
+	if path == "" || strings.ContainsRune(path, 0) {
+		return root{}, "", fmt.Errorf("%q: %w", path, ErrOutside)
+	}
+	abs := path
+	if !filepath.IsAbs(path) {
+		abs = filepath.Join(r.roots[0].dir, path)
+	}
+	candidates := []string{filepath.Clean(abs)}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		candidates = append(candidates, filepath.Join(dir, filepath.Base(abs)))
+	}
+	for _, candidate := range candidates {
+		for _, root := range r.roots {
+			rel, err := filepath.Rel(root.dir, candidate)
+			if err == nil && filepath.IsLocal(rel) {
+				return root, rel, nil
+			}
+		}
+	}
+	return root{}, "", fmt.Errorf("%s: %w", path, ErrOutside)
+}
+
+func allowed(name string) bool {
+	return slices.Contains([]string{".toml", ".json", ".yaml"}, filepath.Ext(name))
+}
+
+func (r root) read(name string) ([]byte, fs.FileMode, error) {
+	if !allowed(name) {
+		return nil, 0, ErrKind
+	}
+	// Lstat: a link is not the file that a rename would replace.
+	info, err := r.fs.Lstat(name)
+	if err != nil {
+		return nil, 0, plain(err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > MaxSize {
+		return nil, 0, ErrKind
+	}
+	f, err := r.fs.Open(name)
+	if err != nil {
+		return nil, 0, plain(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, 0, plain(err)
+	}
+	if len(data) > MaxSize {
+		return nil, 0, ErrKind
+	}
+	return data, info.Mode().Perm(), nil
+}
+
+func (r root) replace(name string, old, new []byte) (err error) {
+	current, mode, err := r.read(name)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(current, old) {
+		return ErrChanged
+	}
+	var suffix [6]byte
+	rand.Read(suffix[:])
+	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix[:]))
+	f, err := r.fs.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return plain(err)
+	}
+	defer func() {
+		if err != nil {
+			_ = r.fs.Remove(tmp)
+		}
+	}()
+	_, writeErr := f.Write(new)
+	// The umask may have taken bits away; the mode is the person's choice.
+	if err := errors.Join(writeErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return plain(err)
+	}
+	current, _, err = r.read(name)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(current, old) {
+		return ErrChanged
+	}
+	if err := r.fs.Rename(tmp, name); err != nil {
+		return plain(err)
+	}
+	if dir, err := r.fs.Open(filepath.Dir(name)); err == nil {
+		// The rename has happened; a failing sync of the folder cannot undo it.
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
+	return nil
+}
+
+// plain drops the operation and path that os puts before an error.
+func plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,275 @@
+// Package rules judges an app from what was read of it: who can reach it, what
+// answers, and what keeps it from working privately. It reads nothing itself;
+// where an input is missing it says unknown, never fine.
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// Snapshot is what was read of an app at one moment. A nil Machines with
+// MachinesKnown false means that they could not be read.
+type Snapshot struct {
+	Addresses     fly.Addresses
+	Machines      []fly.Machine
+	MachinesKnown bool
+	Listening     map[string][]fly.Process // Machine id → what runs in it; sampled
+}
+
+// Verdict is about addresses only: through what the app can be reached.
+type Verdict string
+
+// The verdicts.
+const (
+	Public      Verdict = "public"      // public addresses, no Flycast address
+	Private     Verdict = "private"     // a Flycast address, no public ones
+	Both        Verdict = "both"        //
+	Unreachable Verdict = "unreachable" // neither
+	Unknown     Verdict = "unknown"     // an address could not be classified
+)
+
+// Judge is the verdict on a list of addresses.
+func Judge(list []fly.Address) Verdict {
+	var public, flycast, unknown bool
+	for _, a := range list {
+		public = public || a.Kind.Public()
+		flycast = flycast || a.Kind == fly.Flycast
+		unknown = unknown || a.Kind == fly.UnknownKind
+	}
+	switch {
+	case public && flycast:
+		return Both
+	case public:
+		return Public
+	case unknown:
+		return Unknown
+	case flycast:
+		return Private
+	}
+	return Unreachable
+}
+
+// Answer is yes, no or unknown.
+type Answer string
+
+// The answers.
+const (
+	Yes     Answer = "yes"
+	No      Answer = "no"
+	Unclear Answer = "unknown"
+)
+
+// Exposed tells whether anything answers the internet: a public address and a
+// service with a port (Fly's "default-deny": only declared ports are connected
+// to something; networking/services).
+func (s Snapshot) Exposed() Answer {
+	verdict := Judge(s.Addresses.List)
+	switch {
+	case verdict == Private, verdict == Unreachable:
+		return No
+	case !s.MachinesKnown:
+		return Unclear
+	case !s.anyPort():
+		return No
+	case verdict == Unknown:
+		return Unclear
+	}
+	return Yes
+}
+
+func (s Snapshot) anyPort() bool {
+	for _, services := range s.services() {
+		if slices.ContainsFunc(services, func(sv machine.Service) bool { return len(sv.Ports) > 0 }) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasServices reports whether any Machine has a service.
+func (s Snapshot) HasServices() bool {
+	for _, services := range s.services() {
+		if len(services) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// services are those of each Machine; a configuration that cannot be read
+// counts as none (fly.Client validates what it reads).
+func (s Snapshot) services() map[string][]machine.Service {
+	out := make(map[string][]machine.Service, len(s.Machines))
+	for _, m := range s.Machines {
+		if services, err := m.Config.Services(); err == nil {
+			out[m.ID] = services
+		}
+	}
+	return out
+}
+
+// NetworkID is the network the app's Machines are on, from their private
+// addresses: empty when there is none to read, or when they disagree.
+func (s Snapshot) NetworkID() string {
+	id := ""
+	for _, m := range s.Machines {
+		n := fly.NetworkID(m.PrivateIP)
+		if n == "" {
+			continue
+		}
+		if id != "" && id != n {
+			return ""
+		}
+		id = n
+	}
+	return id
+}
+
+// Own tells whether a Flycast address serves the app's own network.
+func (s Snapshot) Own(a fly.Address) Answer {
+	if a.Kind != fly.Flycast {
+		return No
+	}
+	if id := s.NetworkID(); id != "" {
+		if fly.NetworkID(a.IP) == id {
+			return Yes
+		}
+		return No
+	}
+	app := s.Addresses.App
+	switch {
+	case a.Network == "" || app.Network == "":
+		return Unclear
+	case a.Network == app.Network && (a.Org == "" || a.Org == app.Organization.Slug):
+		return Yes
+	}
+	return No
+}
+
+// UDPServices names the UDP ports of the app, such as "5000/udp".
+func (s Snapshot) UDPServices() []string {
+	var out []string
+	for _, services := range s.services() {
+		for _, sv := range services {
+			if sv.Protocol != "udp" {
+				continue
+			}
+			for _, p := range sv.Ports {
+				out = append(out, p.String()+"/udp")
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// InternalPort is the internal port of the app's services if they all have the
+// same one, else 0.
+func (s Snapshot) InternalPort() int {
+	port := 0
+	for _, services := range s.services() {
+		for _, sv := range services {
+			if sv.InternalPort == 0 || port != 0 && port != sv.InternalPort {
+				return 0
+			}
+			port = sv.InternalPort
+		}
+	}
+	return port
+}
+
+// Blockers are what keeps the app from working privately, judged from the live
+// Machines: Flycast needs an address on the callers' network, a service, plain
+// HTTP without a redirect to https, and a program that listens where Fly Proxy
+// comes in (Fly's networking/flycast page).
+func (s Snapshot) Blockers() []plan.Blocker {
+	app := s.Addresses.App.Name
+	var out []plan.Blocker
+	add := func(id, what, fix string) { out = append(out, plan.Blocker{ID: id, What: what, Fix: fix}) }
+
+	switch s.flycast() {
+	case No:
+		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", fmt.Sprintf("allocate_flycast {app: %q}", app))
+	case Unclear:
+		add(plan.FlycastWrongNetwork, "every Flycast address is for another network than the app's own", fmt.Sprintf("allocate_flycast {app: %q}", app))
+	}
+	if !s.MachinesKnown {
+		return out
+	}
+	if !s.HasServices() {
+		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", "patch_services with create and internal_port, then deploy")
+	}
+	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
+		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is sent to https, where nothing answers", "patch_services, then deploy")
+	}
+	if ports := s.tlsOnly(); len(ports) > 0 {
+		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates", "give the service a port with plain handlers in fly.toml, then deploy")
+	}
+	if udp := s.UDPServices(); len(udp) > 0 {
+		add(plan.UDPService, "UDP on "+strings.Join(udp, ", ")+": Flycast carries no UDP", "keep the dedicated IPv4, or move the callers to "+app+".internal")
+	}
+	for _, finding := range s.unreachableListeners() {
+		add(plan.BindLoopback, finding, "make the program listen on 0.0.0.0 at internal_port, and deploy it with fly deploy")
+	}
+	return out
+}
+
+// flycast tells whether there is a Flycast address for the app's own network:
+// Unclear means that there are some, but none of them for it.
+func (s Snapshot) flycast() Answer {
+	answer := No
+	for _, a := range s.Addresses.List {
+		if a.Kind != fly.Flycast {
+			continue
+		}
+		if s.Own(a) != No {
+			return Yes
+		}
+		answer = Unclear
+	}
+	return answer
+}
+
+func forcesHTTPS(p machine.Port) bool { return p.ForceHTTPS }
+
+// ports names the ports that a rule is true of.
+func (s Snapshot) ports(rule func(machine.Port) bool) []string {
+	var out []string
+	for _, services := range s.services() {
+		for _, sv := range services {
+			for _, p := range sv.Ports {
+				if rule(p) {
+					out = append(out, p.String())
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// tlsOnly names the ports of services that offer nothing without TLS.
+func (s Snapshot) tlsOnly() []string {
+	tls := func(p machine.Port) bool {
+		return slices.Contains(p.Handlers, "tls") || slices.Contains(p.Handlers, "pg_tls")
+	}
+	var out []string
+	for _, services := range s.services() {
+		for _, sv := range services {
+			if len(sv.Ports) == 0 || slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return !tls(p) }) {
+				continue
+			}
+			for _, p := range sv.Ports {
+				out = append(out, p.String())
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

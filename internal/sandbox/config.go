@@ -1,0 +1,155 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// accept turns a configuration from a request into the one that is kept.
+// Fields are kept as they came, known or not, with two exceptions of Fly's:
+// autostop is echoed as false, true or "suspend", and fly.toml's names for
+// autostop and autostart are dropped silently where a service has them.
+func accept(raw json.RawMessage) (machine.Config, error) {
+	if len(raw) == 0 || bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+		return machine.Config{}, invalid("config is required")
+	}
+	config, err := machine.ParseConfig(raw)
+	if err != nil {
+		return machine.Config{}, invalid("invalid config: %v", err)
+	}
+	if config.Image() == "" {
+		return machine.Config{}, invalid("invalid config.image: image is required")
+	}
+	if err := config.Validate(); err != nil {
+		return machine.Config{}, invalid("invalid config: %v", err)
+	}
+	if config.Raw("services") == nil {
+		return config, nil
+	}
+	var services []map[string]json.RawMessage
+	if err := json.Unmarshal(config.Raw("services"), &services); err != nil {
+		return machine.Config{}, invalid("invalid config.services: %v", err)
+	}
+	for _, service := range services {
+		delete(service, "auto_stop_machines")
+		delete(service, "auto_start_machines")
+		switch string(service["autostop"]) {
+		case `"off"`:
+			service["autostop"] = json.RawMessage("false")
+		case `"stop"`:
+			service["autostop"] = json.RawMessage("true")
+		}
+	}
+	return config.With("services", services)
+}
+
+// probe is a configured health check, as far as the platform acts on it.
+type probe struct {
+	name string
+	port int // 0: none given
+}
+
+// probes are the checks of a configuration: those of services in their order,
+// then the top-level ones by name.
+func probes(config machine.Config) []probe {
+	type check struct {
+		Type string `json:"type"`
+		Port int    `json:"port"`
+	}
+	var services []struct {
+		InternalPort int     `json:"internal_port"`
+		Checks       []check `json:"checks"`
+	}
+	var found []probe
+	if json.Unmarshal(config.Raw("services"), &services) == nil {
+		for _, service := range services {
+			for _, c := range service.Checks {
+				port := service.InternalPort
+				if c.Port != 0 {
+					port = c.Port
+				}
+				found = append(found, probe{fmt.Sprintf("servicecheck-%02d-%s-%d", len(found), c.Type, port), port})
+			}
+		}
+	}
+	var named map[string]check
+	if json.Unmarshal(config.Raw("checks"), &named) == nil {
+		for _, name := range slices.Sorted(maps.Keys(named)) {
+			found = append(found, probe{name, named[name].Port})
+		}
+	}
+	return found
+}
+
+// internalPorts are the distinct ports and protocols of the services.
+func internalPorts(config machine.Config) []socket {
+	var services []struct {
+		Protocol     string `json:"protocol"`
+		InternalPort int    `json:"internal_port"`
+	}
+	if json.Unmarshal(config.Raw("services"), &services) != nil {
+		return nil
+	}
+	var sockets []socket
+	for _, service := range services {
+		s := socket{proto: "tcp", address: fmt.Sprintf("0.0.0.0:%d", service.InternalPort)}
+		if service.Protocol == "udp" {
+			s = socket{proto: "udp", address: fmt.Sprintf("172.19.0.2:%d", service.InternalPort)}
+		}
+		if service.InternalPort > 0 && !slices.Contains(sockets, s) {
+			sockets = append(sockets, s)
+		}
+	}
+	return sockets
+}
+
+// imageRef is a reference taken apart.
+type imageRef struct {
+	registry, repository, tag, digest string
+}
+
+// parseImage reads registry/repository:tag@digest. A reference without a
+// registry is one of Docker Hub, which Fly pulls through its mirror.
+func parseImage(ref string) imageRef {
+	var image imageRef
+	name, digest, _ := strings.Cut(ref, "@")
+	image.digest = digest
+	if slash := strings.LastIndexByte(name, '/'); strings.Contains(name[slash+1:], ":") {
+		colon := strings.LastIndexByte(name, ':')
+		name, image.tag = name[:colon], name[colon+1:]
+	} else if digest == "" {
+		image.tag = "latest"
+	}
+	registry, repository, ok := strings.Cut(name, "/")
+	if !ok || !strings.ContainsAny(registry, ".:") {
+		registry, repository = "docker-hub-mirror.fly.io", name
+		if !ok {
+			repository = "library/" + name
+		}
+	}
+	image.registry, image.repository = registry, repository
+	return image
+}
+
+// String is the full reference without the digest.
+func (i imageRef) String() string {
+	ref := i.registry + "/" + i.repository
+	if i.tag != "" {
+		ref += ":" + i.tag
+	}
+	return ref
+}
+
+// digestOf makes up the digest of an image from its reference.
+func digestOf(ref string) string {
+	sum := sha256.Sum256([]byte(ref))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

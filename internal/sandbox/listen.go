@@ -1,0 +1,100 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Server is a platform that listens on a loopback address.
+type Server struct {
+	// URL is the base URL of all three APIs, such as http://127.0.0.1:4280.
+	URL string
+
+	server *http.Server
+	done   chan struct{}
+}
+
+// Listen serves the platform on a loopback address ("127.0.0.1:0" for any free
+// port) until [Server.Close]. Other addresses, names among them, are refused:
+// the platform's token is no secret.
+func (p *Platform) Listen(addr string) (*Server, error) {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
+	}
+	if !at.Addr().IsLoopback() {
+		return nil, fmt.Errorf("sandbox address %s: the emulated platform listens on loopback addresses only", at)
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", at.String())
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{URL: "http://" + listener.Addr().String(), done: make(chan struct{})}
+	s.server = &http.Server{
+		Handler:           p.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	go func() {
+		defer close(s.done)
+		defer cancel()
+		_ = s.server.Serve(listener) // ends with Close; nothing else can be done about an error
+	}()
+	return s, nil
+}
+
+// Close stops listening and drops all connections.
+func (s *Server) Close() error {
+	err := s.server.Close()
+	<-s.done
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Environment is what points any Fly client at this server and sends nothing
+// of it elsewhere: the three base URLs, telemetry off, and a proxy that does
+// not exist for everything that is not loopback.
+func (s *Server) Environment(token string) []string {
+	const fence = "http://127.0.0.1:9"
+	return []string{
+		"FLY_API_BASE_URL=" + s.URL,
+		"FLY_FLAPS_BASE_URL=" + s.URL,
+		"FLY_UIEX_BASE_URL=" + s.URL,
+		"FLY_METRICS_BASE_URL=" + s.URL,
+		"FLY_SYNTHETICS_BASE_URL=" + s.URL,
+		"FLY_ACCESS_TOKEN=" + token,
+		"FLY_API_TOKEN=" + token,
+		"FLY_SEND_METRICS=0",
+		"FLY_SYNTHETICS_AGENT=0",
+		"FLY_NO_UPDATE_CHECK=1",
+		"FLY_NO_INCIDENTS_CHECK=1",
+		"FLY_TRACE_COLLECTOR_URL=127.0.0.1",
+		"HTTP_PROXY=" + fence,
+		"HTTPS_PROXY=" + fence,
+		"http_proxy=" + fence,
+		"https_proxy=" + fence,
+		"NO_PROXY=127.0.0.1,::1",
+		"no_proxy=127.0.0.1,::1",
+	}
+}
+
+// Exports is [Server.Environment] as lines for a shell. FLY_CONFIG_DIR is left
+// to the caller: it should be a folder of its own.
+func (s *Server) Exports(token string) string {
+	var b strings.Builder
+	for _, variable := range s.Environment(token) {
+		name, value, _ := strings.Cut(variable, "=")
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return b.String()
+}

@@ -1,0 +1,88 @@
+package sandbox
+
+import (
+	"sync"
+	"time"
+)
+
+// Limits of what is kept: the latest calls, and the first bytes of each body.
+const (
+	maxCalls    = 100_000
+	maxCallBody = 64 << 10
+)
+
+// Call is one request as it arrived and what became of it.
+type Call struct {
+	Time   time.Time // virtual
+	Method string
+	Path   string
+	Query  string
+
+	// Operation is a stable name: of a REST route ("machine.update",
+	// "ip.release"; the full list is in routes.go), of a GraphQL request
+	// "graphql." and its first field ("graphql.allocateIpAddress"), or
+	// "unknown".
+	Operation string
+	App       string
+	Target    string // Machine id, address, hostname or release id; of an allocation its type
+	Write     bool   // the operation can change something, whatever its HTTP method
+
+	Status        int    // what was answered; 0 if the connection was dropped or nothing was answered yet
+	Body          []byte // request body, at most 64 KiB
+	FaultInjected bool
+	Token         TokenKind
+}
+
+// recorder keeps calls in their order of arrival.
+type recorder struct {
+	mu    sync.Mutex
+	calls []*Call
+}
+
+// add records a call, which from now on is changed only through settle.
+func (r *recorder) add(call *Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.calls) >= maxCalls {
+		r.calls = append(r.calls[:0:0], r.calls[maxCalls/10:]...)
+	}
+	r.calls = append(r.calls, call)
+}
+
+// settle notes how a call ended.
+func (r *recorder) settle(call *Call, status int, injected bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	call.Status, call.FaultInjected = status, injected
+}
+
+func (r *recorder) list(keep func(*Call) bool) []Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var calls []Call
+	for _, call := range r.calls {
+		if keep(call) {
+			calls = append(calls, *call)
+		}
+	}
+	return calls
+}
+
+// Calls are all requests since the start or [Platform.ResetCalls], in order of
+// arrival, refused ones included. [Platform.Seed] leaves none.
+func (p *Platform) Calls() []Call {
+	return p.recorder.list(func(*Call) bool { return true })
+}
+
+// Writes are the calls whose operation can change something, whether or not
+// it did: lease calls are among them, GraphQL queries are not.
+func (p *Platform) Writes() []Call {
+	return p.recorder.list(func(c *Call) bool { return c.Write })
+}
+
+// ResetCalls forgets the recorded calls.
+func (p *Platform) ResetCalls() {
+	p.recorder.mu.Lock()
+	defer p.recorder.mu.Unlock()
+	p.recorder.calls = nil
+}

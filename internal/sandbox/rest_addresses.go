@@ -1,0 +1,101 @@
+package sandbox
+
+import (
+	"net/http"
+	"net/netip"
+)
+
+// assignment is an address in the Machines API: without type and id.
+type assignment struct {
+	IP          string             `json:"ip"`
+	Region      string             `json:"region"`
+	ServiceName string             `json:"service_name"`
+	Shared      bool               `json:"shared"`
+	CreatedAt   string             `json:"created_at"`
+	Egress      *bool              `json:"egress,omitempty"`
+	Network     *assignmentNetwork `json:"network,omitempty"`
+}
+
+type assignmentNetwork struct {
+	Name string `json:"name"`
+	Org  string `json:"org_slug"`
+}
+
+func (req *request) assign(a *address) assignment {
+	row := assignment{
+		IP: a.ip.String(), Region: a.region, ServiceName: a.service,
+		Shared: a.kind == "shared_v4", CreatedAt: stamp(a.created),
+	}
+	if req.platform.options.OmitTypes {
+		return row
+	}
+	row.Egress = new(false)
+	if a.network != nil {
+		row.Network = &assignmentNetwork{a.network.name, a.network.organization.slug}
+	}
+	return row
+}
+
+// listAssignments lists inbound and outbound addresses alike; only the newer
+// field egress tells them apart.
+func listAssignments(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	rows := []assignment{}
+	for _, addr := range a.list(req.platform.options.ListLag) {
+		rows = append(rows, req.assign(addr))
+	}
+	for _, e := range a.egress {
+		row := assignment{IP: e.ip.String(), Region: e.region, CreatedAt: stamp(e.updated)}
+		if !req.platform.options.OmitTypes {
+			row.Egress = new(true)
+		}
+		rows = append(rows, row)
+	}
+	return reply(http.StatusOK, map[string][]assignment{"ips": rows})
+}
+
+func createAssignment(req *request) answer {
+	var in struct {
+		Type    string `json:"type"`
+		Region  string `json:"region"`
+		Org     string `json:"org_slug"`
+		Network string `json:"network"`
+		Service string `json:"service_name"`
+	}
+	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	w := wish{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
+	if in.Org != "" {
+		if w.organization = req.platform.state.organization(in.Org); w.organization == nil {
+			return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "organization not found"})
+		}
+	}
+	addr, err := req.platform.state.allocate(a, w, req.plan, req.now)
+	if err != nil {
+		return refuse(err)
+	}
+	return reply(http.StatusOK, req.assign(addr))
+}
+
+func deleteAssignment(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	ip, err := netip.ParseAddr(req.PathValue("target"))
+	if err != nil {
+		return refuse(invalid("invalid IP address"))
+	}
+	if err := a.release(ip); err != nil {
+		return refuse(err)
+	}
+	return answer{status: http.StatusNoContent}
+}

@@ -1,0 +1,118 @@
+package sandbox
+
+import (
+	"cmp"
+	"encoding/json"
+)
+
+// route is one operation of the platform.
+type route struct {
+	pattern   string
+	operation string
+	handle    func(*request) answer
+
+	write        bool           // it can change something
+	perMachine   bool           // its rate limit is per Machine, not per app
+	wholeAccount bool           // closed to app-scoped tokens
+	waits        bool           // it takes the lock itself, as it waits
+	graph        bool           // GraphQL
+	classify     func(*request) // fills in what of the call stands in the body
+}
+
+// routeTable lists the operations. The check of a certificate and the steps
+// of a build are POSTs that change nothing here.
+func routeTable() []route {
+	read := func(pattern, operation string, handle func(*request) answer) route {
+		return route{pattern: pattern, operation: operation, handle: handle}
+	}
+	write := func(pattern, operation string, handle func(*request) answer) route {
+		return route{pattern: pattern, operation: operation, handle: handle, write: true}
+	}
+	account := func(r route) route { r.wholeAccount = true; return r }
+	each := func(r route) route { r.perMachine = true; return r }
+	const (
+		app   = "/v1/apps/{app}"
+		one   = app + "/machines/{target}"
+		lease = one + "/lease"
+		ips   = app + "/ip_assignments"
+		certs = app + "/certificates"
+		uiex  = "/api/v1"
+	)
+	wait := each(read("GET "+one+"/wait", "machine.wait", waitMachine))
+	wait.waits = true
+	graphql := read("POST /graphql", "graphql.unknown", serveGraph)
+	graphql.graph, graphql.classify = true, classifyGraph
+	names := func(r route) route { r.classify = classifyBody; return r }
+	patch := write("PATCH "+uiex+"/releases/{target}", "release.update", updateRelease)
+	patch.classify = classifyRelease
+	return []route{
+		account(read("GET /v1/apps", "app.list", listApps)),
+		names(account(write("POST /v1/apps", "app.create", createApp))),
+		read("GET "+app, "app.get", getApp),
+
+		read("GET "+app+"/machines", "machine.list", listMachines),
+		write("POST "+app+"/machines", "machine.create", createMachine),
+		each(read("GET "+one, "machine.get", getMachine)),
+		each(write("POST "+one, "machine.update", updateMachine)),
+		each(write("DELETE "+one, "machine.destroy", destroyMachine)),
+		each(write("POST "+one+"/start", "machine.start", startMachine)),
+		each(write("POST "+one+"/stop", "machine.stop", stopMachine)),
+		each(write("POST "+one+"/suspend", "machine.suspend", suspendMachine)),
+		each(write("POST "+one+"/cordon", "machine.cordon", cordonMachine)),
+		each(write("POST "+one+"/uncordon", "machine.uncordon", uncordonMachine)),
+		wait,
+		each(read("GET "+lease, "lease.get", getLease)),
+		each(write("POST "+lease, "lease.acquire", acquireLease)),
+		each(write("DELETE "+lease, "lease.release", releaseLease)),
+		each(read("GET "+one+"/ps", "machine.ps", listProcesses)),
+		each(read("GET "+one+"/events", "machine.events", listEvents)),
+		each(read("GET "+one+"/versions", "machine.versions", listVersions)),
+		each(read("GET "+one+"/metadata", "machine.metadata", getMetadata)),
+
+		read("GET "+ips, "ip.list", listAssignments),
+		names(write("POST "+ips, "ip.allocate", createAssignment)),
+		write("DELETE "+ips+"/{target}", "ip.release", deleteAssignment),
+
+		read("GET "+certs, "certificate.list", listCertificates),
+		write("POST "+certs+"/acme", "certificate.create", createCertificate),
+		read("GET "+certs+"/{target}", "certificate.get", getCertificate),
+		read("POST "+certs+"/{target}/check", "certificate.check", getCertificate),
+
+		read("GET "+uiex+"/organizations/{organization}", "organization.get", getOrganization),
+		names(write("POST "+uiex+"/releases", "release.create", createRelease)),
+		patch,
+		names(read("POST "+uiex+"/builds", "build.create", createBuild)),
+		names(read("POST "+uiex+"/builds/finish", "build.finish", finishBuild)),
+
+		graphql,
+	}
+}
+
+// classifyBody notes the app that the body of an account-wide operation names,
+// and the type of an address that is asked for.
+func classifyBody(req *request) {
+	var in struct {
+		Name string `json:"name"`
+		App  string `json:"app_name"`
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(req.body, &in) != nil {
+		return
+	}
+	if req.call.App == "" {
+		req.call.App = cmp.Or(in.App, in.Name)
+	}
+	if req.call.Target == "" {
+		req.call.Target = in.Type
+	}
+}
+
+// classifyRelease notes the app of a release.
+func classifyRelease(req *request) {
+	p := req.platform
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.state.releases[req.call.Target]; r != nil {
+		req.call.App = r.app.name
+	}
+}

@@ -1,0 +1,296 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is the largest request body; more is answered with 413.
+const maxBody = 1 << 20
+
+// request is one request on its way through the platform.
+type request struct {
+	*http.Request
+	platform *Platform
+	body     []byte
+	now      time.Time
+	grant    grant
+	plan     plan
+	call     *Call
+	graph    graphRequest // of the GraphQL route
+}
+
+// answer is what a handler replies. A nil body is an empty one.
+type answer struct {
+	status     int
+	body       []byte
+	retryAfter time.Duration
+}
+
+func reply(status int, v any) answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return reply(http.StatusInternalServerError, errorBody{Error: err.Error()})
+	}
+	return answer{status: status, body: body}
+}
+
+// errorBody is Fly's error document.
+type errorBody struct {
+	Error  string `json:"error"`
+	Status string `json:"status,omitempty"`
+}
+
+// refuse turns an error into an answer.
+func refuse(err error) answer {
+	var refusal *apiError
+	if !errors.As(err, &refusal) {
+		return reply(http.StatusInternalServerError, errorBody{Error: err.Error()})
+	}
+	body := errorBody{Error: refusal.message}
+	if refusal.code == "name_taken" {
+		body.Status = refusal.code
+	}
+	return reply(refusal.status, body)
+}
+
+var errUnauthorized = &apiError{http.StatusForbidden, "UNAUTHORIZED", "unauthorized"}
+
+// routes registers every route; one that does not exist is recorded too.
+func (p *Platform) routes() http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range routeTable() {
+		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { p.serve(rt, w, r) })
+	}
+	unknown := route{operation: "unknown", handle: func(*request) answer {
+		return reply(http.StatusNotFound, errorBody{Error: "not found"})
+	}}
+	nowhere := func(w http.ResponseWriter, r *http.Request) {
+		rt := unknown
+		rt.write = r.Method != http.MethodGet && r.Method != http.MethodHead
+		p.serve(rt, w, r)
+	}
+	mux.HandleFunc("/", nowhere)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
+			nowhere(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// serve takes one request through recording, token, faults and limits to its
+// handler. A dropped connection is http.ErrAbortHandler.
+func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
+	req := &request{Request: r, platform: p, plan: planOf(r.Context()), now: p.clock.Now()}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	req.body = body
+	req.call = &Call{
+		Time: req.now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+		Operation: rt.operation, App: r.PathValue("app"), Target: r.PathValue("target"), Write: rt.write,
+		Body: bytes.Clone(body[:min(len(body), maxCallBody)]),
+	}
+	if rt.classify != nil {
+		rt.classify(req)
+	}
+	req.grant = p.authenticate(r)
+	req.call.Token = req.grant.kind
+
+	var tooLarge *http.MaxBytesError
+	switch {
+	case !req.plan.at.IsZero():
+		req.now = req.plan.at
+		p.send(w, req.run(rt))
+		return
+	case errors.As(err, &tooLarge):
+		p.recorder.add(req.call)
+		p.finish(w, req.call, reply(http.StatusRequestEntityTooLarge, errorBody{Error: "request body too large"}), false)
+		return
+	}
+	p.recorder.add(req.call)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the client went away in the middle of its body
+	}
+	if req.grant.kind == TokenNone {
+		p.finish(w, req.call, reply(http.StatusUnauthorized, errorBody{Error: "authenticate: token validation error"}), false)
+		return
+	}
+	fault, hit := p.faults.take(req.call)
+	if !hit {
+		p.finish(w, req.call, p.limited(rt, req), false)
+		return
+	}
+	p.suffer(w, rt, req, fault)
+}
+
+// suffer serves a call that a fault hits.
+func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault Fault) {
+	if fault.Delay > 0 && p.clock.Wait(req.Context(), req.now.Add(fault.Delay), nil) != nil {
+		p.drop(req.call)
+	}
+	if fault.Before != nil {
+		fault.Before(p)
+	}
+	req.now = p.clock.Now()
+	if fault.Reset == ResetBefore {
+		p.drop(req.call)
+	}
+	instead := answer{status: fault.Status, body: []byte(fault.Body), retryAfter: fault.RetryAfter}
+	if fault.Status != 0 && fault.Body == "" {
+		instead = reply(fault.Status, errorBody{Error: strings.ToLower(http.StatusText(fault.Status))})
+		instead.retryAfter = fault.RetryAfter
+	}
+	if fault.Status != 0 && !fault.EffectThenStatus && fault.Reset == ResetNone {
+		p.finish(w, req.call, instead, true)
+		return
+	}
+	given := p.limited(rt, req)
+	switch {
+	case fault.Reset == ResetAfter:
+		p.drop(req.call)
+	case fault.EffectThenStatus:
+		given = instead
+	case fault.Malformed:
+		given.body = given.body[:len(given.body)/2]
+	}
+	p.finish(w, req.call, given, true)
+}
+
+// limited serves a call unless it comes too fast.
+func (p *Platform) limited(rt route, req *request) answer {
+	if p.options.RateLimits && strings.HasPrefix(req.URL.Path, "/v1/") {
+		id := req.call.App
+		if rt.perMachine {
+			id += "/" + req.call.Target
+		}
+		if wait := p.limits.take(limitKey{req.call.Operation, id}, req.now); wait > 0 {
+			a := reply(http.StatusTooManyRequests, errorBody{Error: "rate limit exceeded"})
+			a.retryAfter = wait
+			return a
+		}
+	}
+	return req.run(rt)
+}
+
+// run checks what the token allows and serves the call.
+func (req *request) run(rt route) answer {
+	switch {
+	case rt.graph: // the resolvers check, as the app stands in the query
+	case rt.write && !req.grant.writes():
+		return refuse(errUnauthorized)
+	case req.call.App != "" && !req.grant.sees(req.call.App):
+		return refuse(errUnauthorized)
+	case rt.wholeAccount && req.grant.kind == TokenApp:
+		return refuse(errUnauthorized)
+	}
+	if rt.waits {
+		return rt.handle(req)
+	}
+	p := req.platform
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if req.call.Write {
+		defer p.notify()
+	}
+	return rt.handle(req)
+}
+
+// drop closes the connection without an answer.
+func (p *Platform) drop(call *Call) {
+	p.recorder.settle(call, 0, true)
+	panic(http.ErrAbortHandler)
+}
+
+func (p *Platform) finish(w http.ResponseWriter, call *Call, a answer, injected bool) {
+	p.recorder.settle(call, a.status, injected)
+	p.send(w, a)
+}
+
+func (p *Platform) send(w http.ResponseWriter, a answer) {
+	p.mu.Lock()
+	id := p.state.ids.ulid("request") + "-iad"
+	p.mu.Unlock()
+	w.Header().Set("Fly-Request-Id", id)
+	if a.retryAfter > 0 {
+		seconds := (a.retryAfter + time.Second - 1) / time.Second
+		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	if len(a.body) > 0 {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	}
+	w.WriteHeader(a.status)
+	if len(a.body) > 0 {
+		_, _ = w.Write(a.body) // nobody is left to tell
+	}
+}
+
+// decode reads the body into v; an empty one leaves v alone. Fields that v
+// lacks are dropped silently, as Fly does.
+func (req *request) decode(v any) error {
+	if len(bytes.TrimSpace(req.body)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(req.body, v); err != nil {
+		return invalid("unable to parse request body: %.200s", err.Error())
+	}
+	return nil
+}
+
+// app finds the app in the path. One that belongs to somebody else is
+// forbidden, not missing.
+func (req *request) app() (*app, error) {
+	s := req.platform.state
+	switch name := req.PathValue("app"); {
+	case s.apps[name] != nil:
+		return s.apps[name], nil
+	case s.taken[name]:
+		return nil, errUnauthorized
+	}
+	return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "app not found"}
+}
+
+// machine finds the app and the Machine in the path, the Machine as it is now.
+func (req *request) machine() (*app, *vm, error) {
+	a, err := req.app()
+	if err != nil {
+		return nil, nil, err
+	}
+	m := a.machine(req.PathValue("target"))
+	if m == nil {
+		return nil, nil, &apiError{http.StatusNotFound, "NOT_FOUND", "machine not found"}
+	}
+	m.settle(req.platform.state, req.now)
+	return a, m, nil
+}
+
+// plan decides what an operation would otherwise draw: the fixture's ids,
+// addresses and times. Only requests from within the process can carry one.
+type plan struct {
+	at                time.Time // zero: an ordinary request
+	machine, instance string
+	address, second   netip.Addr
+	release           string
+	version           int
+	network           uint32
+}
+
+type planKey struct{}
+
+func withPlan(ctx context.Context, p plan) context.Context {
+	return context.WithValue(ctx, planKey{}, p)
+}
+
+func planOf(ctx context.Context) plan {
+	p, _ := ctx.Value(planKey{}).(plan)
+	return p
+}

@@ -1,0 +1,286 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// state is everything the platform knows. Platform.mu guards it.
+type state struct {
+	ids           ids
+	organizations []*organization
+	apps          map[string]*app
+	taken         map[string]bool // app names that belong to somebody the tokens do not see
+	releases      map[string]*release
+	builds        map[int]*build
+}
+
+// organization is an owner of apps, with its private networks.
+type organization struct {
+	id       string
+	number   int
+	slug     string
+	name     string
+	personal bool
+	networks []*network // the default one first
+}
+
+// network is a 6PN. The 32 bits of its id stand after fdaa: in every address on it.
+type network struct {
+	id           string
+	bits         uint32
+	name         string
+	organization *organization
+	created      time.Time
+	flycast      int // the last Flycast number given out
+}
+
+// app is one app and all it owns.
+type app struct {
+	id           string
+	number       int
+	name         string
+	organization *organization
+	network      *network
+	status       string // pending or deployed
+	created      time.Time
+	machines     []*vm
+	addresses    []*address // with those released lately, see address.gone
+	egress       []*egress
+	certificates []*certificate
+	releases     []*release // oldest first
+	reads        atomic.Int64
+}
+
+// release is a version of an app, in the sense of `fly releases`.
+type release struct {
+	id         string
+	app        *app
+	version    int
+	status     string
+	strategy   string
+	image      string
+	definition json.RawMessage
+	metadata   json.RawMessage
+	created    time.Time
+	updated    time.Time
+}
+
+// build is a record of a build; the sandbox builds nothing.
+type build struct {
+	id     int
+	app    string
+	status string
+}
+
+// certificate is a custom hostname of an app.
+type certificate struct {
+	id       string
+	hostname string
+	created  time.Time
+}
+
+func newState() *state {
+	s := &state{
+		ids:      ids{count: make(map[string]int)},
+		apps:     make(map[string]*app),
+		taken:    make(map[string]bool),
+		releases: make(map[string]*release),
+		builds:   make(map[int]*build),
+	}
+	created := time.Date(2025, 9, 1, 8, 0, 0, 0, time.UTC)
+	s.addOrganization("personal", "Personal", true, 0x0002_1c4f, created)
+	s.addOrganization("partner", "Partner Ltd", false, 0x0003_5b10, created)
+	return s
+}
+
+func (s *state) addOrganization(slug, name string, personal bool, bits uint32, created time.Time) {
+	org := &organization{
+		id:       s.ids.ulid("organization"),
+		number:   s.ids.number("organization number", 4000),
+		slug:     slug,
+		name:     name,
+		personal: personal,
+	}
+	s.organizations = append(s.organizations, org)
+	s.addNetwork(org, "default", bits, created)
+}
+
+func (s *state) addNetwork(org *organization, name string, bits uint32, created time.Time) *network {
+	n := &network{id: s.ids.ulid("network"), bits: bits, name: name, organization: org, created: created, flycast: 1}
+	org.networks = append(org.networks, n)
+	return n
+}
+
+func (s *state) organization(slug string) *organization {
+	i := slices.IndexFunc(s.organizations, func(o *organization) bool { return o.slug == slug })
+	if i < 0 {
+		return nil
+	}
+	return s.organizations[i]
+}
+
+func (s *state) organizationByID(id string) *organization {
+	i := slices.IndexFunc(s.organizations, func(o *organization) bool { return o.id == id })
+	if i < 0 {
+		return nil
+	}
+	return s.organizations[i]
+}
+
+// appsOf are the apps of an organization (nil: of all) by name.
+func (s *state) appsOf(org *organization) []*app {
+	var apps []*app
+	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
+		if a := s.apps[name]; org == nil || a.organization == org {
+			apps = append(apps, a)
+		}
+	}
+	return apps
+}
+
+func (o *organization) network(name string) *network {
+	if name == "" {
+		return o.networks[0]
+	}
+	i := slices.IndexFunc(o.networks, func(n *network) bool { return n.name == name })
+	if i < 0 {
+		return nil
+	}
+	return o.networks[i]
+}
+
+// createApp makes an app, and its network if the organization has none of that name.
+func (s *state) createApp(name, orgSlug, networkName string, plan plan, now time.Time) (*app, error) {
+	org := s.organization(orgSlug)
+	switch {
+	case !validAppName(name):
+		return nil, &apiError{http.StatusUnprocessableEntity, "invalid_argument", "Validation failed: Name may only contain lowercase letters, numbers and hyphens"}
+	case s.apps[name] != nil || s.taken[name]:
+		return nil, &apiError{http.StatusUnprocessableEntity, "name_taken", "Validation failed: Name has already been taken"}
+	case org == nil:
+		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Organization"}
+	}
+	net := org.network(networkName)
+	if net == nil {
+		bits := plan.network
+		if bits == 0 {
+			bits = 0x0009_7000 + uint32(s.ids.number("network bits", 0))
+		}
+		net = s.addNetwork(org, networkName, bits, now)
+	}
+	a := &app{
+		id:           s.ids.opaque("app", "", 16),
+		number:       s.ids.number("app number", 1_000_000),
+		name:         name,
+		organization: org,
+		network:      net,
+		status:       "pending",
+		created:      now,
+	}
+	s.apps[name] = a
+	return a, nil
+}
+
+func validAppName(name string) bool {
+	return len(name) > 0 && len(name) <= 63 && name[0] != '-' &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+func (a *app) hostname() string    { return a.name + ".fly.dev" }
+func (a *app) cnameTarget() string { return a.id[:6] + "." + a.hostname() }
+
+// active are the Machines that are not destroyed.
+func (a *app) active() []*vm {
+	return slices.DeleteFunc(slices.Clone(a.machines), func(m *vm) bool { return m.state == "destroyed" })
+}
+
+func (a *app) machine(id string) *vm {
+	i := slices.IndexFunc(a.machines, func(m *vm) bool { return m.id == id })
+	if i < 0 {
+		return nil
+	}
+	return a.machines[i]
+}
+
+// current is the latest release, nil if there is none.
+func (a *app) current() *release {
+	if len(a.releases) == 0 {
+		return nil
+	}
+	return a.releases[len(a.releases)-1]
+}
+
+// createRelease adds a release; it counts as deployed only once it is complete.
+func (s *state) createRelease(a *app, image, strategy string, definition json.RawMessage, plan plan, now time.Time) *release {
+	r := &release{
+		id: s.ids.opaque("release", "rel_", 16), app: a, version: 1, status: "pending",
+		strategy: strings.ToUpper(strategy), image: image, definition: definition, created: now, updated: now,
+	}
+	if last := a.current(); last != nil {
+		r.version = last.version + 1
+	}
+	if plan.release != "" {
+		r.id, r.version = plan.release, plan.version
+	}
+	a.releases = append(a.releases, r)
+	s.releases[r.id] = r
+	return r
+}
+
+// update changes a release. A complete one makes the app a deployed one.
+func (r *release) update(status string, metadata json.RawMessage, now time.Time) {
+	if status != "" {
+		r.status = status
+	}
+	if len(metadata) > 0 {
+		r.metadata = metadata
+	}
+	if r.status == "complete" {
+		r.app.status = "deployed"
+	}
+	r.updated = now
+}
+
+// inProgress reports whether the release is still being rolled out.
+func (r *release) inProgress() bool { return r.status == "pending" || r.status == "running" }
+
+// prefix is the first 48 bits of the network's addresses: fdaa and the id.
+func (n *network) prefix() [6]byte {
+	return [6]byte{0xfd, 0xaa, byte(n.bits >> 24), byte(n.bits >> 16), byte(n.bits >> 8), byte(n.bits)}
+}
+
+// nextFlycast is a new Flycast address on the network: fdaa:<id>:0:1::<n>.
+func (n *network) nextFlycast() netip.Addr {
+	n.flycast++
+	var b [16]byte
+	prefix := n.prefix()
+	copy(b[:], prefix[:])
+	b[9], b[14], b[15] = 1, byte(n.flycast>>8), byte(n.flycast)
+	return netip.AddrFrom16(b)
+}
+
+// apiError is a refusal, in the form of both APIs.
+type apiError struct {
+	status  int    // REST
+	code    string // GraphQL's extensions.code; REST's status for name_taken
+	message string
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// Extensions is how the GraphQL engine learns the code.
+func (e *apiError) Extensions() map[string]any { return map[string]any{"code": e.code} }
+
+var errAppNotFound = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find App"}
+
+func invalid(format string, args ...any) *apiError {
+	return &apiError{http.StatusBadRequest, "invalid_argument", fmt.Sprintf(format, args...)}
+}

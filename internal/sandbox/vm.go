@@ -1,0 +1,229 @@
+package sandbox
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Failure is how a launch of a Machine goes wrong.
+type Failure int
+
+// The failures; see [Platform.FailMachine].
+const (
+	FailNone   Failure = iota
+	FailExit           // the program exits with code 1: state stopped, an exit event
+	FailLaunch         // the Machine cannot be launched: state failed
+	FailChecks         // it starts, and its checks stay critical
+)
+
+// vm is a Machine. State changes that take time are pending and take effect
+// when the Machine is looked at after their time has come; see settle.
+type vm struct {
+	id, name, region string
+	privateIP        netip.Addr
+	created, updated time.Time
+	config           machine.Config
+	instance         string
+	versions         []version // newest first
+	state            string
+	events           []event // newest first
+	started          time.Time
+	sick             bool // its checks stay critical
+	listen           []socket
+	lease            *lease
+	cordoned         bool
+
+	pending  *launch
+	failures []Failure // of the next launches
+}
+
+// version is a configuration the Machine has or had.
+type version struct {
+	instance string
+	config   machine.Config
+}
+
+// launch is a start that is under way.
+type launch struct {
+	at      time.Time
+	failure Failure
+}
+
+// event is an entry of a Machine's history.
+type event struct {
+	id        string
+	kind      string // launch, start, stop, exit, update, …
+	status    string
+	source    string
+	at        time.Time
+	exit      *exit
+	restarted int
+}
+
+// exit says how a program ended.
+type exit struct {
+	code      int
+	requested bool
+}
+
+// socket is something the Machine's program listens on.
+type socket struct{ proto, address string }
+
+// parseSocket reads "host:port", "tcp://host:port" or "udp://host:port".
+func parseSocket(s string) socket {
+	if proto, address, ok := strings.Cut(s, "://"); ok {
+		return socket{proto, address}
+	}
+	return socket{"tcp", s}
+}
+
+// reaches reports whether Fly's proxy and health checks get through to a port.
+func (s socket) reaches(port int) bool {
+	host, err := netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
+	return err == nil && int(host.Port()) == port && !host.Addr().IsLoopback() && !isPrivate(host.Addr())
+}
+
+func isPrivate(addr netip.Addr) bool {
+	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
+}
+
+// transient states are left without anybody's doing.
+var transient = []string{"creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying"}
+
+// createMachine adds a Machine to the app, not launched yet.
+func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
+	m := &vm{
+		id: s.ids.machine(), name: name, region: region, created: now, updated: now,
+		state: "created", listen: internalPorts(config),
+	}
+	if plan.machine != "" {
+		m.id = plan.machine
+	}
+	if m.name == "" {
+		m.name = s.ids.name()
+	}
+	if m.region == "" {
+		m.region = "iad"
+	}
+	m.privateIP = machineAddress(a.network, m.id)
+	m.configure(s, config, plan)
+	m.record(s, event{kind: "launch", status: "created", source: "user", at: now})
+	a.machines = append(a.machines, m)
+	return m
+}
+
+// machineAddress is a Machine's 6PN address: fdaa:<network>:a7b:… and ::2.
+func machineAddress(n *network, id string) netip.Addr {
+	var b [16]byte
+	prefix := n.prefix()
+	copy(b[:], prefix[:])
+	b[6], b[7] = 0x0a, 0x7b
+	if raw, err := hex.DecodeString(id); err == nil && len(raw) >= 6 {
+		copy(b[8:14], raw[len(raw)-6:])
+	}
+	b[15] = 2
+	return netip.AddrFrom16(b)
+}
+
+// configure gives the Machine a new version.
+func (m *vm) configure(s *state, config machine.Config, plan plan) {
+	m.config, m.instance = config, s.ids.instance()
+	if plan.instance != "" {
+		m.instance = plan.instance
+	}
+	m.versions = slices.Insert(m.versions, 0, version{m.instance, config})
+}
+
+func (m *vm) record(s *state, e event) {
+	e.id = s.ids.ulid("event")
+	m.events = slices.Insert(m.events, 0, e)
+}
+
+// launch begins a start that is over after delay; meanwhile the Machine is in
+// the state given.
+func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Duration) {
+	m.pending = &launch{at: now.Add(delay)}
+	if len(m.failures) > 0 {
+		m.pending.failure, m.failures = m.failures[0], m.failures[1:]
+	}
+	m.state = meanwhile
+	m.settle(s, now)
+}
+
+// settle lets a pending launch take effect if its time has come.
+func (m *vm) settle(s *state, now time.Time) {
+	if m.pending == nil || now.Before(m.pending.at) {
+		return
+	}
+	at, failure := m.pending.at, m.pending.failure
+	m.pending = nil
+	if failure == FailLaunch {
+		m.state = "failed"
+		m.record(s, event{kind: "launch", status: "failed", source: "flyd", at: at})
+		return
+	}
+	m.state, m.started, m.sick = "started", at, failure == FailChecks
+	m.record(s, event{kind: "start", status: "started", source: "flyd", at: at})
+	if failure == FailExit {
+		m.state = "stopped"
+		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit{code: 1}, restarted: 2})
+	}
+}
+
+// update replaces the whole configuration. Without skipLaunch the Machine is
+// started, also one that was stopped; with it, it ends up stopped.
+func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.Time, delay time.Duration) {
+	m.configure(s, config, plan{})
+	m.updated = now
+	running := m.state == "started"
+	m.pending = nil
+	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
+	switch {
+	case !skipLaunch:
+		m.launch(s, "replacing", now, delay)
+	case running:
+		m.halt(s, "stopped", now)
+	case m.state != "created":
+		m.state = "stopped"
+	}
+}
+
+// halt stops or suspends a Machine, on request.
+func (m *vm) halt(s *state, to string, now time.Time) {
+	if m.state == to {
+		return
+	}
+	m.pending = nil
+	m.state, m.updated = to, now
+	m.record(s, event{kind: "exit", status: to, source: "flyd", at: now, exit: &exit{requested: true}})
+}
+
+// health is the state of one check.
+type health struct {
+	name, status, output string
+	updated              time.Time
+}
+
+// health tells how the Machine's checks stand.
+func (m *vm) health(now time.Time, delay time.Duration) []health {
+	var found []health
+	for _, p := range probes(m.config) {
+		h := health{p.name, "passing", "HTTP GET 200 OK", m.started.Add(delay)}
+		reached := p.port == 0 || slices.ContainsFunc(m.listen, func(s socket) bool { return s.reaches(p.port) })
+		switch {
+		case m.state != "started":
+			h.status, h.output, h.updated = "warning", "the machine hasn't started", m.updated
+		case now.Before(m.started.Add(delay)) && !now.Before(m.started):
+			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
+		case m.sick || !reached:
+			h.status, h.output = "critical", "connect: connection refused"
+		}
+		found = append(found, h)
+	}
+	return found
+}

@@ -1,0 +1,232 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+const (
+	defaultBodyLimit = 1 << 20
+	bodyTime         = 30 * time.Second // for a body to arrive
+	headerTime       = 5 * time.Second  // for a header to arrive
+	idleTime         = 2 * time.Minute  // between requests of a connection
+	sessionTTL       = time.Hour        // a session nobody used is ended
+	shutdownTime     = 5 * time.Second  // for calls to finish when the server stops
+)
+
+// HTTPOptions say how MCP is served over HTTP.
+type HTTPOptions struct {
+	// Addr is the loopback address to listen on, such as 127.0.0.1:8787. Port 0
+	// takes a free one.
+	Addr string
+	// Token is the bearer token that every request must carry; required.
+	Token string
+	// SSE adds the deprecated HTTP+SSE transport at /sse and /message.
+	SSE bool
+	// BodyLimit is the size of the largest request body; 0 means 1 MiB.
+	BodyLimit int64
+	// AllowedOrigins are the web origins that may call, each exactly as a
+	// browser writes it. If there are none, those of this server itself may:
+	// loopback names with its own port, over http.
+	AllowedOrigins []string
+	// Log may be nil.
+	Log *slog.Logger
+	// Ready, if not nil, is called with the endpoint's URL once it is served.
+	Ready func(url string)
+}
+
+func (o HTTPOptions) withDefaults() HTTPOptions {
+	if o.BodyLimit <= 0 {
+		o.BodyLimit = defaultBodyLimit
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// ErrNotLoopback: the address can be reached from other machines.
+var ErrNotLoopback = errors.New("only loopback addresses (127.0.0.1, ::1, localhost) are served for now")
+
+// ServeHTTP serves MCP over streamable HTTP at /mcp, for both eras of the
+// protocol, until ctx ends: then open streams end at once, calls have five
+// seconds to finish, and it returns nil. An address that is not on the loopback
+// network is refused with [ErrNotLoopback]; nothing is listened on then.
+func ServeHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) error {
+	o = o.withDefaults()
+	listener, err := listenLoopback(ctx, o.Addr)
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	return serveHTTP(ctx, s, o, listener, shutdownTime)
+}
+
+// listenLoopback checks the name before and the address after: localhost is
+// whatever the system says it is.
+func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w", addr, err)
+	}
+	if !isLoopback(host) {
+		return nil, fmt.Errorf("listen on %q: %w", addr, ErrNotLoopback)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		_ = listener.Close()
+		return nil, fmt.Errorf("listen on %q: %w", addr, ErrNotLoopback)
+	}
+	return listener, nil
+}
+
+func serveHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions, listener net.Listener, grace time.Duration) error {
+	handler, err := NewHTTPHandler(ctx, s, o)
+	if err != nil {
+		_ = listener.Close()
+		return fmt.Errorf("http: %w", err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(o.withDefaults().Log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	if o.Ready != nil {
+		o.Ready("http://" + listener.Addr().String() + "/mcp")
+	}
+	select {
+	case err := <-failed:
+		return fmt.Errorf("http: %w", err)
+	case <-ctx.Done():
+	}
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := server.Shutdown(within); err != nil {
+		// Calls that take longer are cut off from their client.
+		return server.Close()
+	}
+	return nil
+}
+
+// NewHTTPHandler is what [ServeHTTP] serves. It takes its own port from the
+// connection a request came in on (http.LocalAddrContextKey), so it works only
+// in a real http.Server. Open streams end with ctx. An unusable token is an
+// error.
+func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) (http.Handler, error) {
+	o = o.withDefaults()
+	bearer, err := newBearerPolicy(o.Token)
+	if err != nil {
+		return nil, err
+	}
+	body := bodyPolicy{limit: o.BodyLimit, time: bodyTime}
+	sessions := newOwnedSessions()
+	transport := mcpserver.NewStreamableHTTPServer(s,
+		mcpserver.WithSessionIdManagerResolver(sessions),
+		mcpserver.WithSessionIdleTTL(sessionTTL),
+		mcpserver.WithStreamableHTTPLogger(o.Log),
+		mcpserver.WithHTTPContextFunc(ownDelivery(s)))
+	context.AfterFunc(ctx, func() { _ = transport.Shutdown(context.WithoutCancel(ctx)) })
+
+	paths := map[string]http.Handler{
+		"/mcp": chain(streamed(transport, o.Log),
+			methodPolicy{http.MethodPost, http.MethodGet, http.MethodDelete}.check,
+			checkContentType, body.check, sessions.check, endStreams(ctx)),
+	}
+	if o.SSE {
+		sse := newSSEServer(s, o.Log)
+		paths["/sse"] = chain(http.HandlerFunc(sse.open), methodPolicy{http.MethodGet}.check, endStreams(ctx))
+		paths["/message"] = chain(http.HandlerFunc(sse.post), methodPolicy{http.MethodPost}.check, checkContentType, body.check)
+	}
+	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler, ok := paths[r.URL.Path]; ok {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
+	return chain(served, checkHost, originPolicy{o.AllowedOrigins}.check, bearer.check), nil
+}
+
+// endStreams ends what would stay open for ever when the server stops. Mcp-go
+// ends its GET streams itself, but waits for subscriptions/listen.
+func endStreams(ctx context.Context) middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet || postedFrom(r.Context()).method == string(mcp.MethodSubscriptionsListen) {
+				own, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				defer context.AfterFunc(ctx, cancel)()
+				r = r.WithContext(own)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+type streamKey struct{}
+
+// streamed serves mcp-go's transport on a [responseStream], and answers for it
+// when it panics: the tools' recovery does not cover completions and hooks.
+func streamed(transport http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stream := newResponseStream(w, log)
+		defer func() {
+			value := recover()
+			if value == nil {
+				return
+			}
+			message := postedFrom(r.Context())
+			id := logPanic(r.Context(), log, "request "+message.method, value)
+			if stream.begun() {
+				panic(http.ErrAbortHandler) // the client sees a broken response
+			}
+			answerPanic(stream, message, id, log)
+		}()
+		transport.ServeHTTP(stream, r.WithContext(context.WithValue(r.Context(), streamKey{}, stream)))
+	})
+}
+
+func answerPanic(stream *responseStream, message posted, id string, log *slog.Logger) {
+	rpcID := message.id
+	if !validID(rpcID) {
+		rpcID = nil
+	}
+	encoded, err := json.Marshal(rpcError(rpcID, mcp.INTERNAL_ERROR, internalMessage(id)))
+	if err != nil {
+		log.Error("encode a message", "error", err)
+	}
+	stream.Header().Set("Content-Type", "application/json")
+	stream.WriteHeader(http.StatusInternalServerError)
+	_, _ = stream.Write(encoded)
+}
+
+// ownDelivery gives the calls that may send notifications a session of their
+// own, which writes to the response of their POST.
+func ownDelivery(s *mcpserver.MCPServer) mcpserver.HTTPContextFunc {
+	notifying := []string{string(mcp.MethodToolsCall), string(mcp.MethodPromptsGet), string(mcp.MethodResourcesRead)}
+	return func(ctx context.Context, r *http.Request) context.Context {
+		stream, streaming := r.Context().Value(streamKey{}).(*responseStream)
+		session, known := mcpserver.ClientSessionFromContext(ctx).(clientSession)
+		if !streaming || !known || !slices.Contains(notifying, postedFrom(r.Context()).method) {
+			return ctx
+		}
+		own, call := forCall(session, stream.notify)
+		return withDelivery(s.WithContext(ctx, own), call)
+	}
+}

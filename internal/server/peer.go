@@ -1,0 +1,394 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/tools"
+)
+
+const (
+	// toolSlots is how many tool calls of one peer run at once. Calls that wait
+	// for a person hold their slot, so it must not be small.
+	toolSlots = 64
+	// maxInFlight is how many requests of one peer may be unanswered.
+	maxInFlight = 1024
+)
+
+// peer is one client on a connection that carries whole messages both ways:
+// the two pipes of stdio, or an event stream and the POSTs that belong to it.
+// It does what mcp-go's own transports for those do not: a cancelled request is
+// not answered, notifications come before their response, ids are echoed as
+// they were sent, and a panic's text stays here.
+type peer struct {
+	server  *mcpserver.MCPServer
+	log     *slog.Logger
+	session *peerSession
+	base    clientSession // the session, with or without questions
+	slots   chan struct{}
+	running sync.WaitGroup
+
+	writing sync.Mutex
+	write   func(message []byte) error // one whole message; called with writing held
+
+	mu      sync.Mutex
+	closed  bool
+	calls   map[string]*peerCall
+	asked   int64
+	replies map[int64]chan message
+}
+
+// peerCall is a request that was not answered yet.
+type peerCall struct {
+	cancel    context.CancelFunc
+	listening bool // subscriptions/listen: open until somebody ends it
+	cancelled bool // by the client; guarded by peer.mu
+}
+
+// message is any JSON-RPC message.
+type message struct {
+	ID     json.RawMessage `json:"id"`
+	Method *string         `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result"`
+	Error  json.RawMessage `json:"error"`
+}
+
+// newPeer makes a peer that answers through write. It is told of messages by
+// receive and must be closed.
+func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func([]byte) error, canAsk bool) *peer {
+	p := &peer{
+		server:  server,
+		log:     log,
+		session: newPeerSession(),
+		slots:   make(chan struct{}, toolSlots),
+		write:   write,
+		calls:   make(map[string]*peerCall),
+		replies: make(map[int64]chan message),
+	}
+	p.base = p.session
+	if canAsk {
+		p.base = askingPeerSession{p.session, p.ask}
+	}
+	return p
+}
+
+// open makes the peer known to the server, whose broadcasts it gets until the
+// context ends.
+func (p *peer) open(ctx context.Context) error {
+	if err := p.server.RegisterSession(ctx, p.base); err != nil {
+		return err
+	}
+	go func() {
+		for {
+			select {
+			case n := <-p.session.notifications:
+				p.send(n)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return nil
+}
+
+// close ends what cannot end by itself once the client sends nothing any more:
+// questions get no answer, subscriptions no unsubscribe. Other calls go on.
+func (p *peer) close(ctx context.Context) {
+	p.server.UnregisterSession(ctx, p.session.id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for id, reply := range p.replies {
+		close(reply)
+		delete(p.replies, id)
+	}
+	for _, call := range p.calls {
+		if call.listening {
+			call.cancel()
+		}
+	}
+}
+
+// receive takes one message of the client. It blocks for no handler but that of
+// initialize, which what follows may depend on. Requests run under ctx.
+func (p *peer) receive(ctx context.Context, raw []byte) {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
+		return
+	}
+	var m message
+	if err := json.Unmarshal(raw, &m); err != nil {
+		if !json.Valid(raw) {
+			p.refuse(nil, mcp.PARSE_ERROR, "the message is not valid JSON")
+			return
+		}
+		p.refuse(nil, mcp.INVALID_REQUEST, "the message is not a JSON-RPC object; batches are not supported")
+		return
+	}
+	if string(m.Error) == "null" {
+		m.Error = nil // some clients send both, one of them null
+	}
+	switch {
+	case m.Method == nil && m.ID != nil && (m.Result != nil || m.Error != nil):
+		p.answered(m)
+	case m.Method == nil:
+		p.refuse(m.ID, mcp.INVALID_REQUEST, "the message has no method")
+	case m.ID == nil:
+		p.notified(ctx, raw, m)
+	case !validID(m.ID):
+		p.refuse(nil, mcp.INVALID_REQUEST, "a request's id is a string or a number")
+	default:
+		p.request(ctx, raw, m)
+	}
+}
+
+// validID: MCP allows strings and numbers, and forbids null.
+func validID(id json.RawMessage) bool {
+	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
+}
+
+func (p *peer) notified(ctx context.Context, raw []byte, m message) {
+	if *m.Method == string(mcp.MethodNotificationCancelled) {
+		var params struct {
+			RequestID json.RawMessage `json:"requestId"`
+		}
+		if json.Unmarshal(m.Params, &params) == nil {
+			p.cancel(params.RequestID)
+		}
+		return
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			logPanic(ctx, p.log, "notification", value)
+		}
+	}()
+	p.server.HandleMessage(p.server.WithContext(ctx, p.base), raw)
+}
+
+func (p *peer) cancel(id json.RawMessage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if call := p.calls[string(id)]; call != nil {
+		call.cancelled = true
+		call.cancel()
+	}
+}
+
+func (p *peer) request(ctx context.Context, raw []byte, m message) {
+	ctx, cancel := context.WithCancel(ctx)
+	call := &peerCall{cancel: cancel, listening: *m.Method == string(mcp.MethodSubscriptionsListen)}
+
+	p.mu.Lock()
+	_, twice := p.calls[string(m.ID)]
+	full := len(p.calls) >= maxInFlight
+	if p.closed || twice || full {
+		p.mu.Unlock()
+		cancel()
+		switch {
+		case twice:
+			p.refuse(m.ID, mcp.INVALID_REQUEST, "a request with this id is not answered yet")
+		case full:
+			p.refuse(m.ID, mcp.INTERNAL_ERROR, "too many requests are not answered yet")
+		}
+		return
+	}
+	p.calls[string(m.ID)] = call
+	p.mu.Unlock()
+
+	if *m.Method == string(mcp.MethodInitialize) {
+		p.serve(ctx, raw, m, call)
+		return
+	}
+	p.running.Go(func() { p.serve(ctx, raw, m, call) })
+}
+
+// serve runs one request and answers it.
+func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall) {
+	defer call.cancel()
+	if *m.Method == string(mcp.MethodToolsCall) {
+		select {
+		case p.slots <- struct{}{}:
+			defer func() { <-p.slots }()
+		case <-ctx.Done(): // the handler finds that out at once
+		}
+	}
+	response := p.handle(ctx, raw, m, call)
+
+	p.mu.Lock()
+	delete(p.calls, string(m.ID))
+	cancelled := call.cancelled
+	p.mu.Unlock()
+	if response == nil || cancelled {
+		return // MCP: nothing is sent for a request that was cancelled
+	}
+	p.send(withID(response, m.ID))
+}
+
+func (p *peer) handle(ctx context.Context, raw []byte, m message, call *peerCall) (response mcp.JSONRPCMessage) {
+	defer func() {
+		if value := recover(); value != nil {
+			id := logPanic(ctx, p.log, "request "+*m.Method, value)
+			response = rpcError(m.ID, mcp.INTERNAL_ERROR, internalMessage(id))
+		}
+	}()
+	if *m.Method == string(mcp.MethodInitialize) {
+		return p.server.HandleMessage(p.server.WithContext(ctx, p.base), raw)
+	}
+	base := p.base
+	if isModern(raw) {
+		base = p.session.forRequest()
+	}
+	session, own := forCall(base, func(n mcp.JSONRPCNotification) {
+		p.mu.Lock()
+		cancelled := call.cancelled
+		p.mu.Unlock()
+		if !cancelled {
+			p.send(n)
+		}
+	})
+	defer own.deliver()()
+	return p.server.HandleMessage(p.server.WithContext(ctx, session), raw)
+}
+
+// isModern tells whether a message says that it is of revision 2026-07-28 or
+// later. It decodes exactly as mcp-go does, so that no message, whatever keys
+// it repeats, is of one era here and of another there.
+func isModern(raw []byte) bool {
+	var m struct {
+		Params struct {
+			Meta *mcp.Meta `json:"_meta"`
+		} `json:"params"`
+	}
+	return json.Unmarshal(raw, &m) == nil && mcp.IsModernProtocol(m.Params.Meta.ProtocolVersion())
+}
+
+// ask sends elicitation/create and waits for the client's answer.
+func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	reply := make(chan message, 1)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, tools.ErrClientGone
+	}
+	p.asked++
+	id := p.asked
+	p.replies[id] = reply
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.replies, id)
+		p.mu.Unlock()
+	}()
+
+	p.send(mcp.JSONRPCRequest{
+		JSONRPC: mcp.JSONRPC_VERSION,
+		ID:      mcp.NewRequestId(id),
+		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)},
+		Params:  request.Params,
+	})
+	select {
+	case m, ok := <-reply:
+		if !ok {
+			return nil, tools.ErrClientGone
+		}
+		return readElicitation(m)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func readElicitation(m message) (*mcp.ElicitationResult, error) {
+	if m.Error != nil {
+		var e struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		}
+		if err := json.Unmarshal(m.Error, &e); err != nil {
+			return nil, tools.NewElicitationError(0, "an error that cannot be read")
+		}
+		return nil, tools.NewElicitationError(e.Code, e.Message)
+	}
+	var result mcp.ElicitationResult
+	if err := json.Unmarshal(m.Result, &result); err != nil {
+		return nil, tools.NewElicitationError(0, "an answer that cannot be read")
+	}
+	return &result, nil
+}
+
+func (p *peer) answered(m message) {
+	id, err := strconv.ParseInt(strings.Trim(string(m.ID), `"`), 10, 64)
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	reply := p.replies[id]
+	delete(p.replies, id)
+	p.mu.Unlock()
+	if reply != nil {
+		reply <- m
+	}
+}
+
+// refuse answers a message that goes no further. A nil id stands for one that
+// could not be read.
+func (p *peer) refuse(id json.RawMessage, code int, text string) {
+	if !validID(id) {
+		id = nil
+	}
+	p.send(rpcError(id, code, text))
+}
+
+// send writes one message. A client that cannot be written to is noticed by
+// whoever reads from it; here it is only logged.
+func (p *peer) send(message mcp.JSONRPCMessage) {
+	encoded, err := json.Marshal(message)
+	if err != nil {
+		p.log.Error("encode a message", "error", err)
+		response, ok := message.(mcp.JSONRPCResponse)
+		if !ok {
+			return
+		}
+		id, _ := json.Marshal(response.ID)
+		encoded, _ = json.Marshal(rpcError(id, mcp.INTERNAL_ERROR, "the result could not be encoded"))
+	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.write(encoded); err != nil && !errors.Is(err, errStreamClosed) {
+		p.log.Warn("write to the client", "error", err)
+	}
+}
+
+// withID puts the id back as the client wrote it: decoded into a float64 it
+// would lose digits beyond 2^53.
+func withID(response mcp.JSONRPCMessage, id json.RawMessage) mcp.JSONRPCMessage {
+	switch r := response.(type) {
+	case mcp.JSONRPCResponse:
+		r.ID = mcp.NewRequestId(id)
+		return r
+	case mcp.JSONRPCError:
+		r.ID = mcp.NewRequestId(id)
+		return r
+	}
+	return response
+}
+
+func rpcError(id json.RawMessage, code int, text string) mcp.JSONRPCError {
+	var value any
+	if id != nil {
+		value = id
+	}
+	return mcp.JSONRPCError{
+		JSONRPC: mcp.JSONRPC_VERSION,
+		ID:      mcp.NewRequestId(value),
+		Error:   mcp.NewJSONRPCErrorDetails(code, text, nil),
+	}
+}

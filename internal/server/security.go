@@ -1,0 +1,269 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/tools"
+)
+
+// The checks every HTTP request passes before MCP sees it, each a policy with a
+// middleware of its own. In this order: Host, Origin, bearer; then, for a path
+// that exists, method, Content-Type, size of the body. Answers repeat nothing
+// of the request. Most come from the specification's "Security Best Practices"
+// (local server compromise, session hijacking) and its transport page.
+
+type middleware func(http.Handler) http.Handler
+
+// chain puts the first middleware outermost.
+func chain(h http.Handler, checks ...middleware) http.Handler {
+	for _, check := range slices.Backward(checks) {
+		h = check(h)
+	}
+	return h
+}
+
+// ownPort is the port a request came in on; empty if the server does not say.
+func ownPort(r *http.Request) string {
+	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if addr == nil {
+		return ""
+	}
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return ""
+	}
+	return port
+}
+
+// isLoopback: an address of the loopback network, or the name that means it.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// isOwnHost tells whether host, as in a Host header, names this machine and
+// this port. Port 80 need not be written.
+func isOwnHost(host, port string) bool {
+	name, given, err := net.SplitHostPort(host)
+	if err != nil {
+		name, given = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "80"
+	}
+	return port != "" && given == port && isLoopback(name)
+}
+
+// checkHost refuses a page whose name was rebound to the loopback address: its
+// requests carry that name.
+func checkHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isOwnHost(r.Host, ownPort(r)) {
+			http.Error(w, "Host is not this server", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// originPolicy says which web pages may call: those listed, exactly as browsers
+// write an origin. Without a list, pages of this very server.
+type originPolicy struct {
+	allowed []string
+}
+
+func (p originPolicy) allows(origin, port string) bool {
+	if len(p.allowed) > 0 {
+		return slices.Contains(p.allowed, origin)
+	}
+	host, found := strings.CutPrefix(origin, "http://")
+	return found && isOwnHost(host, port)
+}
+
+func (p originPolicy) check(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, origin := range r.Header.Values("Origin") {
+			if !p.allows(origin, ownPort(r)) {
+				http.Error(w, "Origin is not allowed", http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bearerPolicy knows the one token by its hash.
+type bearerPolicy struct {
+	hash [sha256.Size]byte
+}
+
+func newBearerPolicy(token string) (bearerPolicy, error) {
+	for _, c := range []byte(token) {
+		if c <= ' ' || c > '~' {
+			return bearerPolicy{}, errors.New("a bearer token is printable ASCII without spaces")
+		}
+	}
+	if token == "" {
+		return bearerPolicy{}, errors.New("a bearer token is required")
+	}
+	return bearerPolicy{sha256.Sum256([]byte(token))}, nil
+}
+
+// allows compares in constant time, whatever the token's length.
+func (p bearerPolicy) allows(token string) bool {
+	hash := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(hash[:], p.hash[:]) == 1
+}
+
+// caller is who bears the token. Its hash names him; the token does not leave
+// this file.
+func (p bearerPolicy) caller() tools.Caller {
+	id := hex.EncodeToString(p.hash[:])[:16]
+	return tools.Caller{ID: "http:" + id, Name: "an HTTP client (token " + id[:8] + "…)"}
+}
+
+// check lets the bearer through, marks the call as his, and takes the header
+// off: handlers see the headers of a call.
+func (p bearerPolicy) check(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given := r.Header.Values("Authorization")
+		token, ok := "", false
+		if len(given) == 1 {
+			token, ok = bearerToken(given[0])
+		}
+		if !ok || !p.allows(token) {
+			challenge := `Bearer realm="flycast-mcp"`
+			if len(given) > 0 {
+				challenge += `, error="invalid_token"`
+			}
+			w.Header().Set("WWW-Authenticate", challenge)
+			http.Error(w, "a bearer token is required", http.StatusUnauthorized)
+			return
+		}
+		r = r.Clone(tools.WithCaller(r.Context(), p.caller()))
+		r.Header.Del("Authorization")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bearerToken reads an Authorization header. The scheme's case does not matter
+// (RFC 9110, 11.1).
+func bearerToken(header string) (token string, ok bool) {
+	scheme, token, found := strings.Cut(header, " ")
+	return token, found && strings.EqualFold(scheme, "Bearer") && token != ""
+}
+
+// methodPolicy is what a path is for.
+type methodPolicy []string
+
+func (p methodPolicy) check(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(p, r.Method) {
+			w.Header().Set("Allow", strings.Join(p, ", "))
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isJSON: a browser cannot send this type to another origin without asking
+// first, and it is never allowed to.
+func isJSON(contentType string) bool {
+	mediaType, params, err := mime.ParseMediaType(contentType)
+	charset, given := params["charset"]
+	return err == nil && mediaType == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
+func checkContentType(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && !isJSON(r.Header.Get("Content-Type")) {
+			http.Error(w, "Content-Type must be application/json", http.StatusUnsupportedMediaType)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// posted is the body of a POST and what it is about. A body that is not a
+// JSON-RPC message has no more than its bytes.
+type posted struct {
+	body   []byte
+	method string
+	id     json.RawMessage
+	modern bool // says that it is of revision 2026-07-28 or later
+	valid  bool
+}
+
+type postedKey struct{}
+
+func postedFrom(ctx context.Context) posted {
+	p, _ := ctx.Value(postedKey{}).(posted)
+	return p
+}
+
+// bodyPolicy is how large a body may be and how long it may take to arrive.
+type bodyPolicy struct {
+	limit int64
+	time  time.Duration
+}
+
+// check reads the body of a POST, within the limits, and keeps it in the
+// context for the checks that depend on it.
+func (p bodyPolicy) check(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		// Set here, not on the server: there it would end long answers too.
+		// A writer that cannot do it belongs to a test.
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(p.time))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, p.limit))
+		_ = control.SetReadDeadline(time.Time{})
+		var tooLarge *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLarge):
+			http.Error(w, "the body is larger than "+strconv.FormatInt(p.limit, 10)+" bytes", http.StatusRequestEntityTooLarge)
+			return
+		case err != nil:
+			http.Error(w, "the body could not be read", http.StatusBadRequest)
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), postedKey{}, readPosted(body, r.Header)))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+func readPosted(body []byte, header http.Header) posted {
+	p := posted{body: body}
+	var m struct {
+		ID     json.RawMessage `json:"id"`
+		Method string          `json:"method"`
+	}
+	if json.Unmarshal(body, &m) != nil {
+		return p
+	}
+	p.valid, p.method, p.id = true, m.Method, m.ID
+	p.modern = isModern(body) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
+	return p
+}

@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/tools"
+)
+
+// sseServer is the HTTP+SSE transport of revision 2024-11-05, for clients that
+// have nothing newer: GET /sse opens a stream, whose first event names where to
+// POST; answers come on the stream. It carries no questions to the client, and
+// it is served only behind the checks that streamable HTTP has. It does not use
+// mcp-go's transport, which answers any origin.
+type sseServer struct {
+	server *mcpserver.MCPServer
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	streams map[string]*sseStream // by session id
+}
+
+// sseStream is one client's open stream.
+type sseStream struct {
+	peer  *peer
+	owner string
+	ctx   context.Context // ends with the stream; calls run under it
+}
+
+var errStreamClosed = errors.New("the stream is closed")
+
+func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger) *sseServer {
+	return &sseServer{server: server, log: log, streams: make(map[string]*sseStream)}
+}
+
+// open serves GET /sse for as long as the client stays.
+func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	control := http.NewResponseController(w)
+	ended := false // guarded by the peer's writing lock
+	write := func(piece []byte) error {
+		if ended {
+			return errStreamClosed
+		}
+		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+		if _, err := w.Write(piece); err != nil {
+			cancel()
+			return err
+		}
+		return control.Flush()
+	}
+	p := newPeer(s.server, s.log, func(message []byte) error { return write(event(message)) }, false)
+
+	if err := p.open(ctx); err != nil {
+		s.log.Error("open a stream", "error", err)
+		http.Error(w, "the stream could not be opened", http.StatusInternalServerError)
+		return
+	}
+	defer func() {
+		p.close(context.WithoutCancel(ctx))
+		p.writing.Lock()
+		defer p.writing.Unlock()
+		ended = true
+	}()
+	// Known before the client is told where to POST, which it does at once.
+	s.mu.Lock()
+	s.streams[p.session.id] = &sseStream{peer: p, owner: tools.CallerFrom(ctx).ID, ctx: ctx}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.streams, p.session.id)
+		s.mu.Unlock()
+	}()
+
+	p.writing.Lock()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Accel-Buffering", "no")
+	err := write(fmt.Appendf(nil, "event: endpoint\ndata: /message?sessionId=%s\n\n", p.session.id))
+	p.writing.Unlock()
+	if err != nil {
+		return
+	}
+	<-ctx.Done()
+}
+
+// post serves POST /message: the answer, if there is one, comes on the stream.
+func (s *sseServer) post(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	stream := s.streams[r.URL.Query().Get("sessionId")]
+	s.mu.Unlock()
+	if stream == nil || stream.owner != tools.CallerFrom(r.Context()).ID {
+		http.Error(w, "no such session", http.StatusNotFound)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	stream.peer.receive(stream.ctx, postedFrom(r.Context()).body)
+}

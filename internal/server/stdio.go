@@ -1,0 +1,189 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+)
+
+const (
+	// maxLine is the longest message taken on stdio.
+	maxLine = 4 << 20
+	// finishTime is how long calls may still take after the client closed its
+	// end, before they are cancelled.
+	finishTime = 10 * time.Second
+	// stopTime is how long cancelled calls may take to return.
+	stopTime = 5 * time.Second
+)
+
+// ServeStdio serves one client: a message a line on in, nothing but messages on
+// out. It returns nil when in ends, after the calls in flight had ten seconds
+// to answer, and when ctx ends, which cancels them. A line that is too long or
+// not JSON gets a JSON-RPC error and the session goes on; a failing in or out
+// ends it with that error.
+//
+// A blocked read cannot be taken back: after ctx ended, one goroutine may hold
+// on to in until it yields.
+func ServeStdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
+	return stdio{server: s, log: log, after: time.After}.serve(ctx, in, out)
+}
+
+type stdio struct {
+	server *mcpserver.MCPServer
+	log    *slog.Logger
+	after  func(time.Duration) <-chan time.Time
+}
+
+func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
+	}
+	calls, cancelCalls := context.WithCancel(ctx)
+	defer cancelCalls()
+
+	broken := make(chan error, 1)
+	p := newPeer(t.server, t.log, func(message []byte) error {
+		_, err := out.Write(append(message, '\n'))
+		if err != nil {
+			select {
+			case broken <- err:
+			default:
+			}
+		}
+		return err
+	}, true)
+	if err := p.open(calls); err != nil {
+		return fmt.Errorf("stdio: %w", err)
+	}
+
+	lines := make(chan line)
+	go readLines(calls, in, lines)
+	err := t.receive(ctx, calls, p, lines, broken)
+
+	p.close(context.WithoutCancel(ctx))
+	returned := make(chan struct{})
+	go func() {
+		p.running.Wait()
+		close(returned)
+	}()
+	if err == nil && ctx.Err() == nil {
+		select {
+		case <-returned:
+			return nil
+		case <-ctx.Done():
+		case <-t.after(finishTime):
+			t.log.Warn("the client closed its end; calls that are not finished are cancelled")
+		}
+	}
+	cancelCalls()
+	select {
+	case <-returned:
+	case <-t.after(stopTime):
+		t.log.Warn("calls did not end when they were cancelled")
+	}
+	return err
+}
+
+// receive hands over lines until there are no more.
+func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, broken <-chan error) error {
+	for {
+		select {
+		case l, ok := <-lines:
+			switch {
+			case !ok:
+				return nil
+			case l.err != nil:
+				return fmt.Errorf("stdio: read: %w", l.err)
+			case l.tooLong:
+				p.refuse(earlyID(l.text), mcp.INVALID_REQUEST,
+					fmt.Sprintf("the message is longer than %d MiB", maxLine>>20))
+			default:
+				p.receive(calls, l.text)
+			}
+		case err := <-broken:
+			return fmt.Errorf("stdio: write: %w", err)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// line is one line of input; of one that is too long, its beginning.
+type line struct {
+	text    []byte
+	tooLong bool
+	err     error
+}
+
+// readLines sends every line and closes the channel at the end of the input.
+func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
+	defer close(lines)
+	reader := bufio.NewReaderSize(in, 64<<10)
+	for {
+		l, end := readLine(reader, maxLine)
+		if len(l.text) > 0 || l.err != nil {
+			select {
+			case lines <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if end {
+			return
+		}
+	}
+}
+
+// readLine reads up to the next line feed, and no more into memory than limit.
+// The input may end without one.
+func readLine(reader *bufio.Reader, limit int) (l line, end bool) {
+	for {
+		part, err := reader.ReadSlice('\n')
+		if room := limit - len(l.text); len(bytes.TrimRight(part, "\r\n")) > room {
+			part, l.tooLong = part[:room], true
+		}
+		l.text = append(l.text, part...)
+		switch {
+		case err == nil:
+			return l, false
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF):
+			return l, true
+		default:
+			return line{err: err}, true
+		}
+	}
+}
+
+// earlyID finds the id of a message that is not all there, so that its sender
+// does not wait for ever. Clients put it before what makes a message long; nil
+// if this one did not.
+func earlyID(beginning []byte) json.RawMessage {
+	decoder := json.NewDecoder(bytes.NewReader(beginning[:min(len(beginning), 4<<10)]))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil
+		}
+		if key == "id" {
+			return value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,548 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// pipes is a client's end of a stdio session, as bytes.
+type pipes struct {
+	t      *testing.T
+	in     *io.PipeWriter
+	lines  chan []byte // what the server wrote; closed when it ends
+	done   chan error
+	stop   context.CancelFunc
+	timers map[time.Duration]chan time.Time
+}
+
+func startStdio(t *testing.T, f *fixture) *pipes {
+	t.Helper()
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	ctx, stop := context.WithCancel(t.Context())
+	p := &pipes{t: t, in: inW, lines: make(chan []byte, 1000), done: make(chan error, 1), stop: stop,
+		timers: map[time.Duration]chan time.Time{finishTime: make(chan time.Time), stopTime: make(chan time.Time)}}
+	transport := stdio{server: f.MCPServer, log: f.logger(), after: func(d time.Duration) <-chan time.Time { return p.timers[d] }}
+	go func() {
+		p.done <- transport.serve(ctx, inR, outW)
+		_ = outW.Close()
+	}()
+	go func() {
+		defer close(p.lines)
+		out := bufio.NewReader(outR)
+		for {
+			line, err := out.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			p.lines <- line
+		}
+	}()
+	t.Cleanup(func() {
+		stop()
+		_ = inW.Close()
+		_ = outR.Close()
+	})
+	return p
+}
+
+func (p *pipes) send(messages ...string) {
+	p.t.Helper()
+	for _, m := range messages {
+		if _, err := io.WriteString(p.in, m+"\n"); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *pipes) receive() rpc {
+	p.t.Helper()
+	line, ok := <-p.lines
+	if !ok {
+		p.t.Fatal("the server ended")
+	}
+	return parse(p.t, line)
+}
+
+// rest is whatever else the server writes before it ends.
+func (p *pipes) rest() []rpc {
+	p.t.Helper()
+	var messages []rpc
+	for line := range p.lines {
+		messages = append(messages, parse(p.t, line))
+	}
+	return messages
+}
+
+func (p *pipes) wantEnd(want error) {
+	p.t.Helper()
+	if err := <-p.done; !errors.Is(err, want) {
+		p.t.Errorf("ended with %v, want %v", err, want)
+	}
+}
+
+func TestStdioEras(t *testing.T) {
+	t.Run("2026-07-28", func(t *testing.T) {
+		p := startStdio(t, newFixture())
+		p.send(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{` + modernMeta + `}}}`)
+		var discovered struct {
+			SupportedVersions []string
+			ResultType        string
+			TTLMs             int
+			CacheScope        string
+		}
+		if err := json.Unmarshal(p.receive().Result, &discovered); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(discovered.SupportedVersions, "2026-07-28") || discovered.ResultType != "complete" {
+			t.Errorf("discovered %+v", discovered)
+		}
+		if discovered.TTLMs != 60_000 || discovered.CacheScope != "public" {
+			t.Errorf("cache hints %d %s, want 60000 public", discovered.TTLMs, discovered.CacheScope)
+		}
+		p.send(toolCall("2", "echo", modernMeta, `"text":"hello"`))
+		if got := p.receive().text(t); got != "hello" {
+			t.Errorf("got %q", got)
+		}
+	})
+	for _, version := range []string{"2025-11-25", "2025-06-18", "2024-11-05"} {
+		t.Run(version, func(t *testing.T) {
+			p := startStdio(t, newFixture())
+			// All at once: what follows initialize may rely on it.
+			p.send(initializeMessage(version, `{"elicitation":{}}`),
+				`{"jsonrpc":"2.0","method":"notifications/initialized"}`,
+				toolCall("2", "echo", "", `"text":"hello"`))
+			var initialized struct{ ProtocolVersion string }
+			if err := json.Unmarshal(p.receive().Result, &initialized); err != nil || initialized.ProtocolVersion != version {
+				t.Errorf("initialized %+v, %v", initialized, err)
+			}
+			if got := p.receive().text(t); got != "hello" {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestStdioAnswersByID(t *testing.T) {
+	f := newFixture()
+	p := startStdio(t, f)
+	// More held calls than mcp-go has workers; an answer overtakes them all.
+	for i := range 20 {
+		p.send(toolCall(fmt.Sprint(i), "hold", "", ""))
+	}
+	for range 20 {
+		<-f.started
+	}
+	p.send(toolCall(`"9007199254740993"`, "echo", "", `"text":"string"`))
+	if m := p.receive(); string(m.ID) != `"9007199254740993"` || m.text(t) != "string" {
+		t.Errorf("got %s", m.ID)
+	}
+	p.send(toolCall(`9007199254740993`, "echo", "", `"text":"number"`))
+	if m := p.receive(); string(m.ID) != `9007199254740993` || m.text(t) != "number" {
+		t.Errorf("got %s", m.ID)
+	}
+	seen := map[string]bool{}
+	for range 20 {
+		f.release <- struct{}{}
+		seen[string(p.receive().ID)] = true
+	}
+	if len(seen) != 20 {
+		t.Errorf("answers for %v", seen)
+	}
+}
+
+func TestStdioBadInput(t *testing.T) {
+	long := strings.Repeat("x", maxLine)
+	tests := []struct {
+		name, send string
+		wantCode   int
+		wantID     string
+	}{
+		{"not JSON", `{"jsonrpc":"2.0",`, mcp.PARSE_ERROR, "null"},
+		{"nothing like JSON", `hello`, mcp.PARSE_ERROR, "null"},
+		{"a batch", `[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, mcp.INVALID_REQUEST, "null"},
+		{"a number", `1`, mcp.INVALID_REQUEST, "null"},
+		{"no method", `{"jsonrpc":"2.0","id":7}`, mcp.INVALID_REQUEST, "7"},
+		{"null id", `{"jsonrpc":"2.0","id":null,"method":"ping"}`, mcp.INVALID_REQUEST, "null"},
+		{"object id", `{"jsonrpc":"2.0","id":{},"method":"ping"}`, mcp.INVALID_REQUEST, "null"},
+		{"wrong version", `{"jsonrpc":"1.0","id":7,"method":"ping"}`, mcp.INVALID_REQUEST, "7"},
+		{"unknown method", `{"jsonrpc":"2.0","id":7,"method":"nothing"}`, mcp.METHOD_NOT_FOUND, "7"},
+		{"unknown tool", toolCall("7", "nothing", "", ""), mcp.INVALID_PARAMS, "7"},
+		{"params of a wrong type", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[]}`, mcp.INVALID_REQUEST, "7"},
+		{"too long", toolCall("7", "echo", "", `"text":"`+long+`"`), mcp.INVALID_REQUEST, "7"},
+		{"too long, no id in sight", `{"params":"` + long + `","id":7}`, mcp.INVALID_REQUEST, "null"},
+	}
+	p := startStdio(t, newFixture())
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p.send(tt.send)
+			m := p.receive()
+			if m.Error == nil || m.Error.Code != tt.wantCode || string(m.ID) != tt.wantID && !(tt.wantID == "null" && m.ID == nil) {
+				t.Errorf("got id %s, error %+v; want id %s, code %d", m.ID, m.Error, tt.wantID, tt.wantCode)
+			}
+		})
+	}
+	p.send("", "\r", toolCall("8", "echo", "", `"text":"still here"`)+"\r")
+	if got := p.receive().text(t); got != "still here" {
+		t.Errorf("got %q", got)
+	}
+	p.send(`{"jsonrpc":"2.0","id":99,"result":{}}`, `{"jsonrpc":"2.0","id":"x","error":{}}`, `{"jsonrpc":"2.0","method":"notifications/unknown"}`)
+	_ = p.in.Close()
+	if rest := p.rest(); rest != nil {
+		t.Errorf("answers to what needs none: %+v", rest)
+	}
+	p.wantEnd(nil)
+}
+
+func TestStdioLongestLine(t *testing.T) {
+	p := startStdio(t, newFixture())
+	empty := toolCall("1", "echo", "", `"text":""`)
+	p.send(toolCall("1", "echo", "", `"text":"`+strings.Repeat("x", maxLine-len(empty))+`"`))
+	if m := p.receive(); m.Error != nil {
+		t.Errorf("a message of exactly the limit: %+v", m.Error)
+	}
+}
+
+func TestReadLine(t *testing.T) {
+	tests := []struct {
+		in       string
+		want     string
+		tooLong  bool
+		wantEnds bool
+	}{
+		{"abc\n", "abc\n", false, false},
+		{"abc", "abc", false, true},
+		{"", "", false, true},
+		{"12345678\n", "12345678\n", false, false},
+		{"123456789\n", "12345678", true, false},
+		{"123456789", "12345678", true, true},
+		{strings.Repeat("x", 100) + "\n", "xxxxxxxx", true, false},
+	}
+	for _, tt := range tests {
+		reader := bufio.NewReaderSize(strings.NewReader(tt.in), 16)
+		got, ends := readLine(reader, 8)
+		if strings.TrimRight(string(got.text), "\n") != strings.TrimRight(tt.want, "\n") || got.tooLong != tt.tooLong || ends != tt.wantEnds {
+			t.Errorf("%q: got %q, too long %v, ends %v", tt.in, got.text, got.tooLong, ends)
+		}
+	}
+}
+
+func FuzzEarlyID(f *testing.F) {
+	f.Add([]byte(`{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":"`))
+	f.Add([]byte(`{"id":"a`))
+	f.Add([]byte(`[[[[`))
+	f.Fuzz(func(t *testing.T, beginning []byte) {
+		if id := earlyID(beginning); id != nil && !json.Valid(id) {
+			t.Errorf("%q: got %q", beginning, id)
+		}
+	})
+}
+
+func TestStdioCancel(t *testing.T) {
+	f := newFixture()
+	p := startStdio(t, f)
+	p.send(toolCall("7", "hold", "", ""), toolCall(`"7"`, "hold", "", ""))
+	<-f.started
+	<-f.started
+	// An id that is not the same one, although it prints alike.
+	p.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`)
+	if err := <-f.ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	f.release <- struct{}{}
+	if m := p.receive(); string(m.ID) != `"7"` || m.text(t) != "released" {
+		t.Errorf("got %s %s, want the other call", m.ID, m.Result)
+	}
+	_ = p.in.Close()
+	if rest := p.rest(); rest != nil {
+		t.Errorf("a cancelled request was answered: %+v", rest)
+	}
+	p.wantEnd(nil)
+}
+
+func TestStdioEndOfInput(t *testing.T) {
+	t.Run("calls finish", func(t *testing.T) {
+		f := newFixture()
+		p := startStdio(t, f)
+		p.send(toolCall("1", "hold", "", ""))
+		// The last line has no line feed.
+		if _, err := io.WriteString(p.in, toolCall("2", "hold", "", "")); err != nil {
+			t.Fatal(err)
+		}
+		_ = p.in.Close()
+		<-f.started
+		<-f.started
+		f.release <- struct{}{}
+		f.release <- struct{}{}
+		for _, m := range p.rest() {
+			if m.text(t) != "released" {
+				t.Errorf("got %s", m.Result)
+			}
+		}
+		p.wantEnd(nil)
+	})
+	t.Run("calls that do not are cancelled", func(t *testing.T) {
+		f := newFixture()
+		p := startStdio(t, f)
+		p.send(toolCall("1", "hold", "", ""))
+		<-f.started
+		_ = p.in.Close()
+		p.timers[finishTime] <- time.Time{}
+		<-f.ended
+		_ = p.rest()
+		p.wantEnd(nil)
+	})
+	t.Run("a question ends at once", func(t *testing.T) {
+		p := startStdio(t, newFixture())
+		p.send(initializeMessage("2025-11-25", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
+		p.receive()
+		if m := p.receive(); m.Method != "elicitation/create" {
+			t.Fatalf("got %+v", m)
+		}
+		_ = p.in.Close()
+		if rest := p.rest(); len(rest) != 1 || !strings.Contains(rest[0].text(t), "the client left") {
+			t.Errorf("got %+v", rest)
+		}
+		p.wantEnd(nil)
+	})
+	t.Run("a subscription ends at once, with its result", func(t *testing.T) {
+		p := startStdio(t, newFixture())
+		p.send(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta + `},"notifications":{"toolsListChanged":true}}}`)
+		if m := p.receive(); m.Method != "notifications/subscriptions/acknowledged" {
+			t.Errorf("got %+v", m)
+		}
+		_ = p.in.Close()
+		if rest := p.rest(); len(rest) != 1 || string(rest[0].ID) != "1" || rest[0].Result == nil {
+			t.Errorf("got %+v", rest)
+		}
+		p.wantEnd(nil)
+	})
+}
+
+func TestStdioStops(t *testing.T) {
+	f := newFixture()
+	p := startStdio(t, f)
+	p.send(toolCall("1", "hold", "", ""))
+	<-f.started
+	p.stop()
+	if err := <-f.ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the call got %v", err)
+	}
+	_ = p.rest()
+	p.wantEnd(nil)
+}
+
+func TestStdioBrokenPipe(t *testing.T) {
+	broken := errors.New("broken")
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	_ = outR.CloseWithError(broken)
+	done := make(chan error)
+	go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, nil) }()
+	if _, err := io.WriteString(inW, toolCall("1", "echo", "", "")+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, broken) {
+		t.Errorf("ended with %v, want %v", err, broken)
+	}
+	_ = inW.Close()
+}
+
+func TestStdioNotificationsComeFirst(t *testing.T) {
+	for _, era := range []string{"", modernMeta + ","} {
+		f := newFixture()
+		p := startStdio(t, f)
+		if era == "" {
+			p.send(initializeMessage("2025-11-25", `{}`))
+			p.receive()
+		}
+		for i := range 50 {
+			p.send(toolCall(fmt.Sprint(i), "steps", era+fmt.Sprintf(`"progressToken":%d`, i), ""))
+			for step := range 10 {
+				var params struct{ ProgressToken, Progress int }
+				m := p.receive()
+				if err := json.Unmarshal(m.Params, &params); err != nil || params.ProgressToken != i || params.Progress != step+1 {
+					t.Fatalf("message %d of call %d is %s %s", step, i, m.Params, m.Result)
+				}
+			}
+			if m := p.receive(); string(m.ID) != fmt.Sprint(i) {
+				t.Fatalf("got %+v, want the response of %d", m, i)
+			}
+		}
+		_ = p.in.Close()
+		if rest := p.rest(); rest != nil {
+			t.Errorf("after the last response: %+v", rest)
+		}
+	}
+}
+
+func TestStdioPanic(t *testing.T) {
+	tests := []struct{ name, send string }{
+		{"tool", toolCall("1", "panic", "", "")},
+		{"prompt", `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"panic"}}`},
+		{"resource", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"test://panic"}}`},
+		{"completion", `{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"panic"},"argument":{"name":"a","value":""}}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture()
+			p := startStdio(t, f)
+			p.send(tt.send)
+			m := p.receive()
+			answer := m.text(t)
+			checkPanic(t, f, answer)
+			if tt.name != "tool" {
+				return
+			}
+			var result struct {
+				IsError           bool
+				StructuredContent internalResult
+			}
+			if err := json.Unmarshal(m.Result, &result); err != nil {
+				t.Fatal(err)
+			}
+			s := result.StructuredContent
+			if !result.IsError || s.Status != "failed" || s.Code != "internal" || s.Retry != "never" || s.Next == nil || !strings.Contains(answer, s.RequestID) {
+				t.Errorf("got %+v", result)
+			}
+		})
+	}
+}
+
+// The capabilities of one modern request are not those of the session.
+func TestStdioErasDoNotMix(t *testing.T) {
+	p := startStdio(t, newFixture())
+	capable := strings.Replace(modernMeta, `"io.modelcontextprotocol/clientCapabilities":{}`, `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`, 1)
+	p.send(initializeMessage("2025-11-25", `{}`), toolCall("1", "ask", capable, ""), toolCall("2", "ask", "", ""))
+	p.receive()
+	got := map[string]string{}
+	for range 2 {
+		m := p.receive()
+		got[string(m.ID)] = m.text(t)
+	}
+	if got["1"] != "roundtrip" || got["2"] != "none" {
+		t.Errorf("got %v, want 1 roundtrip, 2 none", got)
+	}
+}
+
+func TestStdioElicitation(t *testing.T) {
+	tests := []struct {
+		name, reply string
+		want        string
+	}{
+		{"accept", `"result":{"action":"accept","content":{"sure":true}}`, "accept true"},
+		{"accept beside a null error", `"error":null,"result":{"action":"accept","content":{"sure":true}}`, "accept true"},
+		{"decline", `"result":{"action":"decline"}`, "decline <nil>"},
+		{"not supported after all", `"error":{"code":-32601,"message":"Method not found"}`, "error -32601: Method not found"},
+		{"nonsense", `"result":"yes"`, "cannot be read"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := startStdio(t, newFixture())
+			p.send(initializeMessage("2025-06-18", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
+			p.receive()
+			question := p.receive()
+			if question.Method != "elicitation/create" {
+				t.Fatalf("got %+v", question)
+			}
+			p.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, question.ID, tt.reply))
+			if got := p.receive().text(t); !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestStdioLateAnswer(t *testing.T) {
+	f := newFixture()
+	p := startStdio(t, f)
+	p.send(initializeMessage("2025-06-18", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
+	p.receive()
+	question := p.receive()
+	f.within <- time.Time{}
+	if got := p.receive().text(t); !strings.Contains(got, "no answer") {
+		t.Errorf("got %q", got)
+	}
+	p.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"sure":true}}}`, question.ID))
+	if late := <-f.late; late.Action != "accept" {
+		t.Errorf("got %+v", late)
+	}
+}
+
+type person struct{}
+
+func (person) Elicit(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "accept", Content: map[string]any{"sure": true}}}, nil
+}
+
+// elicitThrough calls "ask" with a real client and gives back what it says.
+func elicitThrough(t *testing.T, via transport.Interface, version string, declares bool) string {
+	t.Helper()
+	options := []client.ClientOption{client.WithProtocolVersion(version)}
+	if declares {
+		options = append(options, client.WithElicitationHandler(person{}))
+	}
+	c := client.NewClient(via, options...)
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	initialize := mcp.InitializeRequest{}
+	initialize.Params.ProtocolVersion = version
+	initialize.Params.ClientInfo = mcp.Implementation{Name: "test", Version: "1"}
+	if _, err := c.Initialize(t.Context(), initialize); err != nil {
+		t.Fatal(err)
+	}
+	call := mcp.CallToolRequest{}
+	call.Params.Name = "ask"
+	result, err := c.CallTool(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result.Content[0].(mcp.TextContent).Text
+}
+
+var elicitations = []struct {
+	version  string
+	declares bool
+	want     string
+}{
+	{mcp.ProtocolVersion20260728, true, "roundtrip"},
+	{mcp.ProtocolVersion20260728, false, "none"},
+	{mcp.ProtocolVersion20251125, true, "accept true"},
+	{mcp.ProtocolVersion20251125, false, "none"},
+	{mcp.ProtocolVersion20250618, true, "accept true"},
+}
+
+func TestStdioWithRealClient(t *testing.T) {
+	for _, tt := range elicitations {
+		t.Run(fmt.Sprintf("%s declares %v", tt.version, tt.declares), func(t *testing.T) {
+			inR, inW := io.Pipe()
+			outR, outW := io.Pipe()
+			done := make(chan error, 1)
+			go func() {
+				done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, nil)
+				_ = outW.Close()
+			}()
+			via := transport.NewIO(outR, inW, io.NopCloser(strings.NewReader("")))
+			if got := elicitThrough(t, via, tt.version, tt.declares); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if err := <-done; err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,288 @@
+package tools
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// This file renders results. On success some clients show the model only the
+// structured half, on an error only the text: each is complete alone.
+
+// busyRetry is when to look again after another run was in the way.
+const busyRetry = 15 * time.Second
+
+// maxSteps is how many steps a result lists; the rest is counted.
+const maxSteps = 20
+
+// isError is the contract's split: what the model or a person should treat as
+// an error, and what is an ordinary answer.
+func isError(r plan.Result) bool {
+	switch r.Status {
+	case plan.Failed, plan.Partial:
+		return true
+	case plan.Refused:
+		switch r.Code {
+		case gate.Declined, gate.Blocked, gate.NotConfirmed, gate.Unavailable, gate.NoAnswer, gate.Busy:
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+// result is both halves of an answer.
+func (a *adapter) result(structured any, text string, isError bool) *mcp.CallToolResult {
+	r := mcp.NewToolResultStructured(structured, text)
+	r.IsError = isError
+	return r
+}
+
+// finish makes an envelope conform: the sandbox's mark, the bounds, next never null.
+func (a *adapter) finish(r *plan.Result) {
+	if a.Sandbox && !strings.HasPrefix(r.Summary, sandboxMark) {
+		r.Summary = sandboxMark + r.Summary
+	}
+	if len(r.Steps) > maxSteps {
+		r.Omitted = len(r.Steps) - maxSteps
+		r.Steps = r.Steps[:maxSteps]
+	}
+	const maxNext = 4
+	if len(r.Next) > maxNext {
+		r.Next = r.Next[:maxNext]
+	}
+	if r.Next == nil {
+		r.Next = []plan.Next{}
+	}
+}
+
+// sandboxMark begins every summary that tells of the emulated platform.
+const sandboxMark = "[sandbox] "
+
+// text is the whole answer for a person, and for models that get only the text.
+func (t *changing[In, Work, Out, P]) text(r *plan.Result, out Out) string {
+	extra := ""
+	if t.Text != nil {
+		extra = t.Text(out)
+	}
+	return envelopeText(*r, extra)
+}
+
+func envelopeText(r plan.Result, extra string) string {
+	var b strings.Builder
+	b.WriteString(r.Summary + "\n")
+	if r.Code != "" {
+		fmt.Fprintf(&b, "code: %s (retry: %s", r.Code, r.Retry)
+		if r.RetryAfterS > 0 {
+			fmt.Fprintf(&b, ", in %d s", r.RetryAfterS)
+		}
+		b.WriteString(")\n")
+	}
+	if r.RequestID != "" {
+		fmt.Fprintf(&b, "fly-request-id: %s\n", r.RequestID)
+	}
+	for _, blocker := range r.Blockers {
+		fmt.Fprintf(&b, "blocker %s: %s", blocker.ID, blocker.What)
+		if blocker.Fix != "" {
+			fmt.Fprintf(&b, " → %s", blocker.Fix)
+		}
+		b.WriteByte('\n')
+	}
+	if r.Plan != nil {
+		fmt.Fprintf(&b, "plan %.12s: impact %s", r.Plan.Digest, r.Plan.Impact)
+		for i, h := range r.Plan.Hazards {
+			fmt.Fprintf(&b, "%s%s", map[bool]string{true: "; hazards ", false: ", "}[i == 0], h)
+		}
+		b.WriteByte('\n')
+	}
+	for _, s := range r.Steps {
+		fmt.Fprintf(&b, "- %s: %s %s", s.State, s.Do, s.Target)
+		if s.Note != "" {
+			fmt.Fprintf(&b, " (%s)", s.Note)
+		}
+		if s.Undo == plan.UndoNo && s.State == plan.Planned {
+			b.WriteString(" cannot be undone")
+		}
+		b.WriteByte('\n')
+	}
+	if r.Omitted > 0 {
+		fmt.Fprintf(&b, "- and %d more\n", r.Omitted)
+	}
+	if extra != "" {
+		b.WriteString(strings.TrimSuffix(extra, "\n") + "\n")
+	}
+	if ap := r.Approval; ap != nil && ap.Ticket != "" {
+		fmt.Fprintf(&b, "ticket %s, until %s: a person runs: %s\n", ap.Ticket, ap.ExpiresAt, ap.Command)
+	} else if ap != nil && ap.Channel != "" && ap.Channel != gate.ChannelNone {
+		fmt.Fprintf(&b, "approved by: %s %s\n", ap.Channel, ap.By)
+	}
+	for _, list := range []struct {
+		name  string
+		lines []string
+	}{{"verified", r.Verified}, {"assumed", r.Assumed}, {"unknown", r.Unknown}, {"undo", r.Undo}} {
+		for _, line := range list.lines {
+			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
+		}
+	}
+	b.WriteString(nextText(r.Next))
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func nextText(next []plan.Next) string {
+	var b strings.Builder
+	for _, n := range next {
+		what := n.Command
+		if n.Tool != "" {
+			what = n.Tool + argumentsText(n.Arguments)
+		}
+		fmt.Fprintf(&b, "next (%s): %s", n.Who, what)
+		if what != "" {
+			b.WriteString(": ")
+		}
+		b.WriteString(n.Why + "\n")
+	}
+	return b.String()
+}
+
+func argumentsText(a *plan.Arguments) string {
+	if a == nil {
+		return ""
+	}
+	var parts []string
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf("%s: %q", name, value))
+		}
+	}
+	add("app", a.App)
+	add("path", a.Path)
+	add("draft", a.Draft)
+	if len(a.IPs) > 0 {
+		parts = append(parts, fmt.Sprintf("ips: %q", a.IPs))
+	}
+	if a.Create {
+		parts = append(parts, "create: true")
+	}
+	if a.InternalPort != 0 {
+		parts = append(parts, fmt.Sprintf("internal_port: %d", a.InternalPort))
+	}
+	return " {" + strings.Join(parts, ", ") + "}"
+}
+
+// sentence ends a message.
+func sentence(message string) string {
+	if message == "" || strings.HasSuffix(message, ".") || strings.HasSuffix(message, "?") {
+		return message
+	}
+	return message + "."
+}
+
+// refuse answers a call that did not get as far as a plan, or not past one.
+func (t *changing[In, Work, Out, P]) refuse(p *Problem) *mcp.CallToolResult {
+	var out Out
+	r := P(&out).Envelope()
+	t.fill(r, p)
+	r.Status = plan.Refused
+	if p.Code == gate.PlatformError || p.Code == gate.Internal || p.Code == gate.RateLimited {
+		r.Status = plan.Failed
+	}
+	r.Summary = strings.TrimSpace(sentence(p.Message) + " Nothing was changed.")
+	if p.Code == gate.Internal {
+		r.Summary = sentence(p.Message)
+	}
+	t.finish(r)
+	return t.result(out, t.text(r, out), isError(*r))
+}
+
+// failed answers a call whose Apply ended in an error before it had a record.
+func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *Problem) *mcp.CallToolResult {
+	r := P(&planned.Out).Envelope()
+	t.fill(r, p)
+	r.Status, r.App = plan.Failed, planned.Plan.App
+	r.Summary = sentence(p.Message)
+	t.finish(r)
+	return t.result(planned.Out, t.text(r, planned.Out), true)
+}
+
+func (a *adapter) fill(r *plan.Result, p *Problem) {
+	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.Next
+	if p.RetryAfter > 0 {
+		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
+	}
+	if p.Hint != "" {
+		who := "agent"
+		if r.Retry == gate.RetryAfterPerson {
+			who = "person"
+		}
+		r.Next = append([]plan.Next{{Who: who, Why: p.Hint}}, r.Next...)
+	}
+}
+
+// blocked answers a call whose plan must not happen as things are.
+func (t *changing[In, Work, Out, P]) blocked(planned Planned[Work, Out]) *mcp.CallToolResult {
+	r := P(&planned.Out).Envelope()
+	r.Status, r.App, r.Code, r.Retry = plan.Refused, planned.Plan.App, gate.Precondition, gate.Precondition.Retry()
+	r.Blockers, r.Next = planned.Plan.Blockers, planned.Next
+	ids := make([]string, len(r.Blockers))
+	for i, b := range r.Blockers {
+		ids[i] = b.ID
+	}
+	r.Summary = fmt.Sprintf("%s is not ready: %s. Nothing was changed.", planned.Plan.App, strings.Join(slices.Compact(ids), ", "))
+	t.finish(r)
+	return t.result(planned.Out, t.text(r, planned.Out), true)
+}
+
+// answer is a plan's outcome that needs no gate.
+func (t *changing[In, Work, Out, P]) answer(planned Planned[Work, Out], status plan.Status, summary string, next []plan.Next) *mcp.CallToolResult {
+	r := P(&planned.Out).Envelope()
+	r.Status, r.App, r.Summary, r.Next = status, planned.Plan.App, summary, next
+	t.finish(r)
+	return t.result(planned.Out, t.text(r, planned.Out), false)
+}
+
+// dryRun shows the plan and stops.
+func (t *changing[In, Work, Out, P]) dryRun(planned Planned[Work, Out]) *mcp.CallToolResult {
+	r := P(&planned.Out).Envelope()
+	r.Status, r.App = plan.NeedsApproval, planned.Plan.App
+	r.Plan, r.Steps = planned.Plan.Summary(), planned.Plan.Records(plan.Planned)
+	for _, u := range planned.Plan.Unknown {
+		r.Unknown = append(r.Unknown, u.Sentence())
+	}
+	why := "the same call without dry_run asks a person and then does it"
+	if !planned.Plan.Gated && !t.Spec().Effect.Gated() {
+		why = "the same call without dry_run does it; nobody needs to be asked"
+		r.Approval = &plan.ApprovalState{Channel: gate.ChannelNone}
+	}
+	r.Summary = strings.TrimSpace(planned.Summary + " Dry run: nothing was changed.")
+	r.Next = []plan.Next{{Who: "agent", Tool: t.Spec().Name, Why: why}}
+	t.finish(r)
+	return t.result(planned.Out, t.text(r, planned.Out), false)
+}
+
+// named checks the app of a call: its form, and the server's allow-list.
+func (a *adapter) named(arguments map[string]any) *Problem {
+	app, _ := arguments["app"].(string)
+	if app == "" && arguments["app"] == nil {
+		return nil
+	}
+	return a.allowed(app)
+}
+
+// allowed checks an app that a call, a file or a prompt names.
+func (a *adapter) allowed(app string) *Problem {
+	switch {
+	case !fly.ValidAppName(app):
+		return invalid("%.70q cannot be the name of a Fly app", app)
+	case len(a.Apps) > 0 && !slices.Contains(a.Apps, app):
+		return &Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started for %s only, not for %s", strings.Join(a.Apps, ", "), app)}
+	}
+	return nil
+}

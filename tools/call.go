@@ -1,0 +1,326 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// reading is a [Reading] as it is served.
+type reading[In, Out any] struct {
+	*adapter
+	Reading[In, Out]
+	in  *jsonschema.Schema
+	out json.RawMessage
+}
+
+func newReading[In, Out any](a *adapter, r Reading[In, Out], refine func(map[string]*jsonschema.Schema)) Tool {
+	return &reading[In, Out]{a, r, inputSchema[In](refine), outputSchema[Out]()}
+}
+
+func (t *reading[In, Out]) Spec() Spec { return t.Reading.Spec }
+
+func (t *reading[In, Out]) Definition() mcp.Tool { return definition(t.Reading.Spec, raw(t.in), t.out) }
+
+func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	in, problem := decode[In](t.in, t.defaults(t.in, request.GetArguments()))
+	if problem == nil {
+		problem = t.named(request.GetArguments())
+	}
+	if problem == nil {
+		out, err := t.Read(ctx, in)
+		if err == nil {
+			return t.result(out, t.Text(out), false), nil
+		}
+		problem = t.explain(ctx, err)
+	}
+	out := t.Failed(sentence(problem.Message), problem)
+	return t.result(out, t.Text(out), true), nil
+}
+
+// enveloped is an output with the envelope of changing tools in it.
+type enveloped[Out any] interface {
+	*Out
+	Envelope() *plan.Result
+}
+
+// changing is a [Changing] as it is served.
+type changing[In, Work, Out any, P enveloped[Out]] struct {
+	*adapter
+	Changing[In, Work, Out]
+	in  *jsonschema.Schema
+	out json.RawMessage
+}
+
+func newChanging[In, Work, Out any, P enveloped[Out]](a *adapter, c Changing[In, Work, Out], refine func(map[string]*jsonschema.Schema)) Tool {
+	return &changing[In, Work, Out, P]{a, c, inputSchema[In](refine), outputSchema[Out]()}
+}
+
+func (t *changing[In, Work, Out, P]) Spec() Spec { return t.Changing.Spec }
+
+func (t *changing[In, Work, Out, P]) Definition() mcp.Tool {
+	return definition(t.Changing.Spec, raw(t.in), t.out)
+}
+
+// options are the two arguments that the adapter itself understands.
+type options struct {
+	Approval string `json:"approval"`
+	DryRun   bool   `json:"dry_run"`
+}
+
+// invocation is one tools/call on its way through the stages.
+type invocation[In, Work, Out any] struct {
+	request mcp.CallToolRequest
+	caller  Caller
+	key     string
+	in      In
+	options options
+}
+
+func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	c := invocation[In, Work, Out]{request: request, caller: CallerFrom(ctx)}
+	arguments := t.defaults(t.in, request.GetArguments())
+	in, problem := decode[In](t.in, arguments)
+	if problem == nil {
+		problem = t.named(arguments)
+	}
+	if problem != nil {
+		return t.refuse(problem), nil
+	}
+	c.in = in
+	body, err := json.Marshal(arguments)
+	if err == nil {
+		err = json.Unmarshal(body, &c.options)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("arguments: %w", err)
+	}
+	c.key = strings.Join([]string{c.caller.ID, t.Spec().Name, string(body)}, "\x00") // map keys are sorted
+
+	if at := t.runs.find(c.key); at != nil {
+		return t.attach(ctx, request, at)
+	}
+	reply, err := roundTripReply(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := t.Plan(ctx, c.in)
+	if err != nil {
+		return t.refuse(t.explain(ctx, err)), nil
+	}
+	switch {
+	case len(planned.Plan.Blockers) > 0:
+		return t.blocked(planned), nil
+	case planned.Plan.Empty():
+		return t.answer(planned, plan.NothingToDo, planned.Nothing, planned.Next), nil
+	case c.options.DryRun:
+		return t.dryRun(planned), nil
+	}
+	return t.pass(ctx, c, planned, reply)
+}
+
+// pass brings a plan through the gate, asking as often as the gate wants.
+func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
+	kind := CanElicit(ctx)
+	for {
+		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
+		request, err := planned.Plan.Request()
+		if err != nil {
+			return nil, err
+		}
+		request.Caller, request.Asker, request.From = c.caller.ID, c.caller.Name, t.From
+		request.CanAsk, request.Code = kind != ElicitNone, c.options.Approval
+		if request.Gated {
+			if other := t.runs.busy(planned.Plan.App); other != nil {
+				return t.refuse(busy(other)), nil
+			}
+		}
+		outcome, err := t.Gate.Decide(request, reply)
+		if err != nil {
+			return nil, err
+		}
+		switch outcome.Kind {
+		case gate.Proceed:
+			return t.run(ctx, c, planned, outcome)
+		case gate.Ask:
+			t.record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
+			form := approvalForm(planned.Plan, outcome)
+			if kind == ElicitRoundTrip {
+				return inputRequired(form, outcome.State), nil
+			}
+			next, over := t.askSession(ctx, c.request, form, outcome, request)
+			if over != nil {
+				return t.ungranted(planned, *over), nil
+			}
+			reply = next
+			// The approving call always plans again: the world moved while a person read.
+			if planned, err = t.Plan(ctx, c.in); err != nil {
+				return t.refuse(t.explain(ctx, err)), nil
+			}
+			if len(planned.Plan.Blockers) > 0 {
+				return t.blocked(planned), nil
+			}
+			if planned.Plan.Empty() {
+				return t.answer(planned, plan.NothingToDo, planned.Nothing, planned.Next), nil
+			}
+		default:
+			t.record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
+			return t.ungranted(planned, outcome), nil
+		}
+	}
+}
+
+// run takes the app, burns the approval and applies. Past this point the work
+// no longer depends on the client being there.
+func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (*mcp.CallToolResult, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // the client left before anything was done
+	}
+	app := planned.Plan.App
+	if t.Spec().Effect == Local {
+		app = c.key // local work does not keep the app from others
+	}
+	at, ok := t.runs.begin(c.key, t.Spec().Name, app)
+	if !ok {
+		return t.refuse(busy(at)), nil
+	}
+	grant, err := outcome.Commit()
+	if err != nil {
+		t.runs.abandon(at)
+		if errors.Is(err, gate.ErrReplayed) {
+			return t.ungranted(planned, gate.Outcome{Code: gate.Replayed}), nil
+		}
+		t.Log.Error("approval could not be recorded", "tool", t.Spec().Name, "app", planned.Plan.App, "err", err)
+		return t.refuse(&Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"}), nil
+	}
+	work := context.WithoutCancel(ctx)
+	progress := NewProgress(ctx, c.request)
+	at.watch(progress.Step)
+	go func() {
+		by := grant.Approval()
+		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
+		entry.Event = journal.Started
+		t.record(entry)
+		result, status := t.apply(work, c, planned, grant, at)
+		entry.Event, entry.Status = journal.Finished, string(status)
+		t.record(entry)
+		t.runs.end(at, result)
+	}()
+	return t.wait(ctx, progress, at)
+}
+
+// apply runs Apply and renders what came of it. A panic there must not take the
+// process down in the middle of a change.
+func (t *changing[In, Work, Out, P]) apply(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) (result *mcp.CallToolResult, status plan.Status) {
+	defer func() {
+		if v := recover(); v != nil {
+			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))
+			result, status = t.refuse(&Problem{Code: gate.Internal, Message: "the work ended in an error of this program; some of it may have been done", Hint: "list_ips and the status resource show what is there now"}), plan.Failed
+		}
+	}()
+	out, err := t.Apply(ctx, planned.Work, grant, at.step)
+	if err != nil {
+		p := t.explain(ctx, err)
+		return t.failed(planned, p), plan.Failed
+	}
+	envelope := P(&out).Envelope()
+	by := grant.Approval()
+	if by.Channel != gate.ChannelNone {
+		envelope.Approval = &plan.ApprovalState{Channel: by.Channel, By: by.By}
+	}
+	t.finish(envelope)
+	return t.result(out, t.text(envelope, out), isError(*envelope)), envelope.Status
+}
+
+// attach waits for a run that an identical call started.
+func (t *changing[In, Work, Out, P]) attach(ctx context.Context, request mcp.CallToolRequest, at *run) (*mcp.CallToolResult, error) {
+	progress := NewProgress(ctx, request)
+	at.watch(progress.Step)
+	return t.wait(ctx, progress, at)
+}
+
+// wait gives the result if it comes in time, else "running".
+func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progress, at *run) (*mcp.CallToolResult, error) {
+	defer progress.Done()
+	defer at.watch(nil)
+	select {
+	case <-at.done:
+		t.runs.fetched(at)
+		return at.result, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-t.Clock.After(t.Hold):
+	}
+	var out Out
+	envelope := P(&out).Envelope()
+	*envelope = plan.Result{
+		Status: plan.Running, App: at.app, Retry: gate.RetryNow,
+		Summary: fmt.Sprintf("%s is still at work on %s (%s); nothing further was started by this call.", at.tool, at.app, orWord(at.now(), "starting")),
+		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
+	}
+	t.finish(envelope)
+	return t.result(out, t.text(envelope, out), false), nil
+}
+
+func orWord(s, word string) string {
+	if s == "" {
+		return word
+	}
+	return s
+}
+
+func busy(other *run) *Problem {
+	return &Problem{
+		Code: gate.Busy, Message: fmt.Sprintf("%s is at work on %s", other.tool, other.app), RetryAfter: busyRetry,
+		Hint: "wait and call again; the identical call attaches to its own run",
+	}
+}
+
+// record appends to the journal; what fails there is the operator's to know.
+func (a *adapter) record(e journal.Entry) {
+	if a.Journal == nil {
+		return
+	}
+	if err := a.Journal.Append(e); err != nil {
+		a.Log.Error("journal", "event", e.Event, "err", err)
+	}
+}
+
+// explain turns an error into what is answered. One that nobody outside can act
+// on goes to the log whole and is answered with an id.
+func (a *adapter) explain(ctx context.Context, err error) *Problem {
+	if p, ok := problem(err); ok {
+		return p
+	}
+	if ctx.Err() != nil {
+		return &Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
+	}
+	id := newDraftID()
+	a.Log.Error("internal error", "id", id, "err", err)
+	return &Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
+}
+
+// defaults fills the app in that a person set for the whole session (FLY_APP,
+// as flyctl has it).
+func (a *adapter) defaults(schema *jsonschema.Schema, arguments map[string]any) map[string]any {
+	if a.DefaultApp == "" || !slices.Contains(schema.Required, "app") || arguments["app"] != nil {
+		return arguments
+	}
+	filled := map[string]any{"app": a.DefaultApp}
+	for k, v := range arguments {
+		if v != nil {
+			filled[k] = v
+		}
+	}
+	return filled
+}

@@ -1,0 +1,383 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+)
+
+type deployInput struct {
+	App      string `json:"app" jsonschema:"name of the Fly app"`
+	Draft    string `json:"draft,omitempty" jsonschema:"handle from patch_services"`
+	Path     string `json:"path,omitempty" jsonschema:"fly.toml, instead of draft"`
+	Content  string `json:"content,omitempty" jsonschema:"text of a fly.toml, instead of draft"`
+	Image    string `json:"image,omitempty" jsonschema:"another image; default: the one each Machine runs"`
+	Approval string `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
+	DryRun   bool   `json:"dry_run,omitempty"`
+}
+
+type deployOutput struct {
+	plan.Result
+	Changes  []string       `json:"changes,omitempty" jsonschema:"what differs in the Machines' configuration"`
+	Machines *machineCounts `json:"machines,omitempty"`
+	Remarks  []string       `json:"remarks,omitempty"`
+}
+
+type machineCounts struct {
+	Total     int `json:"total"`
+	Updated   int `json:"updated"`
+	Unchanged int `json:"unchanged"`
+	Healthy   int `json:"healthy"`
+	Unproven  int `json:"unproven" jsonschema:"updated while stopped: not started, so not proved"`
+}
+
+type deployWork struct {
+	app       string
+	changes   []rollout.Change
+	unchanged int
+	out       deployOutput
+}
+
+func (a *adapter) deploy() Tool {
+	return newChanging(a, Changing[deployInput, deployWork, deployOutput]{
+		Spec: Spec{
+			Name: "deploy", Title: "Deploy configuration", Effect: Restarts,
+			Description: "Puts services, checks and env of a fly.toml onto the app's existing Machines, one at a time, with the image they run; puts back a Machine that fails. A person is asked. After patch_services, before release_public_ips. Not for new code: no build, no address, no release_command. On running, repeat the call.",
+		},
+		Plan:  a.planDeploy,
+		Apply: a.applyDeploy,
+		Text:  deployText,
+	}, func(p map[string]*jsonschema.Schema) { app(p) })
+}
+
+func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deployWork, deployOutput], error) {
+	var none Planned[deployWork, deployOutput]
+	src, err := a.deploySource(ctx, in)
+	if err != nil {
+		return none, err
+	}
+	if name := src.file.App(); name != "" && name != in.App {
+		return none, invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
+	}
+	if err := src.file.Validate(); err != nil {
+		return none, invalid("flyctl would refuse the file: %.600s", err.Error())
+	}
+	s, err := a.observe(ctx, in.App)
+	if err != nil {
+		return none, err
+	}
+	if !s.MachinesKnown {
+		return none, &Problem{Code: gate.Unauthorized, Message: "this token may not read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
+	}
+	d := deployment{in: in, file: src.file, snapshot: s}
+	if err := d.compute(); err != nil {
+		return none, err
+	}
+	planned := Planned[deployWork, deployOutput]{Plan: d.plan(), Out: deployOutput{
+		Changes: d.changeLines(), Remarks: d.remarks,
+		Machines: &machineCounts{Total: len(d.changes) + d.unchanged, Unchanged: d.unchanged},
+	}}
+	planned.Plan.Fact("file", src.file.SHA256())
+	planned.Work = deployWork{app: in.App, changes: d.changes, unchanged: d.unchanged, out: planned.Out}
+	planned.Summary = fmt.Sprintf("Would update %d of %d Machines of %s, one at a time.", len(d.changes), len(d.changes)+d.unchanged, in.App)
+	planned.Nothing = fmt.Sprintf("All %d Machines of %s already have this configuration. Nothing was changed.", d.unchanged, in.App)
+	if planned.Plan.Empty() {
+		planned.Next = a.guide(s)
+	}
+	if len(planned.Plan.Blockers) > 0 {
+		planned.Next = d.wayRound()
+	}
+	return planned, nil
+}
+
+// deploySource is the one file a call names.
+func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, error) {
+	given := 0
+	for _, v := range []string{in.Draft, in.Path, in.Content} {
+		if v != "" {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return source{}, invalid("give exactly one of draft, path and content")
+	case in.Path != "":
+		return a.fromPath(in.Path)
+	case in.Content != "":
+		file, err := parse("content", []byte(in.Content))
+		return source{file: file}, err
+	}
+	have, p := a.drafts.get(in.Draft, CallerFrom(ctx).ID, in.App)
+	if p != nil {
+		return source{}, p
+	}
+	if have.path == "" {
+		file, err := parse("draft", have.data)
+		return source{file: file}, err
+	}
+	src, err := a.fromPath(have.path)
+	if err == nil && src.file.SHA256() != sha(have.data) {
+		return source{}, &Problem{Code: gate.Stale, Message: fmt.Sprintf("%s is no longer what the draft holds", have.path), Hint: "call patch_services again, or deploy with path"}
+	}
+	return src, err
+}
+
+// applyDeploy rolls the changes out and tells what became of each Machine.
+func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report Report) (deployOutput, error) {
+	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, StartWithin: startWithin, HealthyWithin: healthyWithin}
+	result := engine.Run(ctx, grant, w.app, w.changes, func(p rollout.Phase) {
+		report(p.N-1, p.Of, fmt.Sprintf("group %s, Machine %s (%d of %d): %s", p.Group, p.Machine, p.N, p.Of, p.Doing))
+	})
+	return a.reportDeploy(w, result), nil
+}
+
+// Limits of the wait for one Machine (flyctl's default wait-timeout is 5 minutes).
+const (
+	startWithin   = 5 * time.Minute
+	healthyWithin = 5 * time.Minute
+)
+
+func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
+	out := w.out
+	out.App = w.app
+	healthy, unproven := result.Count(rollout.Healthy), result.Count(rollout.Unproven)
+	out.Machines = &machineCounts{Total: len(w.changes) + w.unchanged, Updated: healthy + unproven, Unchanged: w.unchanged, Healthy: healthy, Unproven: unproven}
+	var drift []string
+	for _, m := range result.Machines {
+		out.Steps = append(out.Steps, machineRecord(m))
+		for _, line := range m.Drift {
+			drift = append(drift, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
+		}
+	}
+	if healthy > 0 {
+		out.Verified = []string{fmt.Sprintf("%d started, with passing checks, and read back with the configuration that was sent", healthy)}
+	}
+	if unproven > 0 {
+		out.Unknown = append(out.Unknown, fmt.Sprintf("%d updated while stopped and not started: not proved", unproven))
+	}
+	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
+	out.Undo = []string{"deploy the earlier fly.toml"}
+	const not = "No address was allocated, nothing was built, no release_command ran."
+	failed, bad := result.Failed()
+	switch {
+	case bad:
+		out.Status, out.Code = plan.Failed, failedCode(failed.Err)
+		if healthy+unproven > 0 {
+			out.Status = plan.Partial
+		}
+		out.Retry = out.Code.Retry()
+		out.Summary = fmt.Sprintf("Deploy of %s stopped at Machine %s: %s. %s %d of %d updated. %s",
+			w.app, failed.ID, plan.Message(failed.Err.Error()), fate(failed.State), healthy+unproven, len(w.changes), not)
+		out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
+	case len(drift) > 0:
+		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
+		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", w.app, not)
+		out.Unknown = append(out.Unknown, drift...)
+	default:
+		out.Status = plan.Applied
+		out.Summary = fmt.Sprintf("%d of %d Machines of %s run the new configuration. %s", healthy, len(w.changes)+w.unchanged, w.app, not)
+		if unproven > 0 {
+			out.Summary = fmt.Sprintf("%d of %d Machines of %s have the new configuration, %d of them proved. %s", healthy+unproven, len(w.changes)+w.unchanged, w.app, healthy, not)
+		}
+		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "judges the live Machines anew and names what is left"}}
+	}
+	return out
+}
+
+func machineRecord(m rollout.Outcome) plan.Record {
+	r := plan.Record{Do: gate.UpdateMachine, Target: m.ID, Undo: plan.UndoYes, Note: "group " + plan.Clean(m.Group)}
+	switch m.State {
+	case rollout.Healthy:
+		r.State, r.Note = plan.Done, r.Note+", healthy"
+	case rollout.Unproven:
+		r.State, r.Note = plan.Done, r.Note+", stopped: not proved"
+	case rollout.PutBack:
+		r.State = plan.PutBack
+	case rollout.NotStarted:
+		r.State = plan.NotStarted
+	default:
+		r.State = plan.StepFailed
+	}
+	if m.Err != nil {
+		r.Note += ": " + plan.Message(m.Err.Error())
+	}
+	return r
+}
+
+func fate(s rollout.State) string {
+	switch s {
+	case rollout.PutBack:
+		return "It has its earlier configuration again."
+	case rollout.Broken:
+		return "Its earlier configuration could NOT be put back: it needs a person."
+	case rollout.Unchanged:
+		return "It was not changed."
+	}
+	return "Its state could not be read back."
+}
+
+func failedCode(err error) gate.Code {
+	if code := fly.CodeOf(err); code != gate.Internal {
+		return code
+	}
+	return gate.PlatformError
+}
+
+func deployText(out deployOutput) string {
+	var b strings.Builder
+	if m := out.Machines; m != nil {
+		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven\n", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
+	}
+	for _, line := range out.Changes {
+		fmt.Fprintf(&b, "change: %s\n", line)
+	}
+	for _, line := range out.Remarks {
+		fmt.Fprintf(&b, "remark: %s\n", line)
+	}
+	return b.String()
+}
+
+// wayRound is what to do instead when a deploy would open the app further.
+func (d *deployment) wayRound() []plan.Next {
+	for _, b := range d.blockers {
+		if b.ID == string(plan.NewPublicService) {
+			return []plan.Next{
+				{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address"},
+				{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: with no public address left, the new service is private from birth"},
+			}
+		}
+	}
+	return []plan.Next{{Who: "person", Why: "make the file agree with the Machines in what is named, or use fly deploy for that change"}}
+}
+
+// deployment computes what a file changes on the live Machines.
+type deployment struct {
+	in       deployInput
+	file     converter
+	snapshot rules.Snapshot
+
+	changes   []rollout.Change
+	unchanged int
+	hazards   []plan.Hazard
+	blockers  []plan.Blocker
+	remarks   []string
+}
+
+// converter is a fly.toml as far as a deployment needs it.
+type converter interface {
+	Groups() []string
+	DefaultGroup() string
+	ReleaseCommand() string
+	Apply(group string, existing machine.Config) (machine.Config, error)
+}
+
+// blocker ids of deploy, beside those of release readiness.
+const (
+	otherField   = "other_field_changes"
+	hostDown     = "host_down"
+	noMachines   = "no_machines"
+	cannotUpdate = "incomplete_configuration"
+)
+
+func (d *deployment) compute() error {
+	groups := d.file.Groups()
+	found := make(map[string]bool)
+	fields := make(map[string][]string) // field → Machines
+	for _, m := range d.snapshot.Machines {
+		group := m.Config.ProcessGroup()
+		if group == "" {
+			group = d.file.DefaultGroup()
+		}
+		switch {
+		case !m.Config.FlyLaunch():
+			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s was not made by fly deploy and is left alone", m.ID))
+			continue
+		case !slices.Contains(groups, group):
+			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s is of group %s, which the file does not have: it is left alone (fly deploy would destroy it)", m.ID, plan.Quote(group)))
+			continue
+		case m.Incomplete:
+			d.blockers = append(d.blockers, plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
+			continue
+		case m.HostStatus != "" && m.HostStatus != "ok":
+			d.blockers = append(d.blockers, plan.Blocker{ID: hostDown, What: fmt.Sprintf("the host of Machine %s is %s", m.ID, plan.Quote(m.HostStatus)), Fix: "wait for the host, or replace the Machine with flyctl"})
+			continue
+		}
+		found[group] = true
+		after, err := d.after(group, m)
+		if err != nil {
+			return invalid("group %s: %.300s", plan.Quote(group), err.Error())
+		}
+		if machine.Equal(m.Config, after) {
+			d.unchanged++
+			continue
+		}
+		for _, field := range otherFields(m.Config, after, d.in.Image != "") {
+			fields[field] = append(fields[field], m.ID)
+		}
+		d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
+	}
+	for _, group := range groups {
+		if !found[group] {
+			d.remarks = append(d.remarks, fmt.Sprintf("group %s has no Machine; none is created", plan.Quote(group)))
+		}
+	}
+	if len(found) == 0 && len(d.blockers) == 0 {
+		d.blockers = append(d.blockers, plan.Blocker{ID: noMachines, What: "there is no Machine of the file's process groups", Fix: "the first deploy is flyctl's: allocate_flycast first, then fly deploy --flycast"})
+	}
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		d.blockers = append(d.blockers, plan.Blocker{
+			ID: otherField, What: fmt.Sprintf("the file would also change %q of Machine %s", field, strings.Join(fields[field], ", ")),
+			Fix: "make the file agree with the live Machines in it, or use fly deploy",
+		})
+	}
+	if d.file.ReleaseCommand() != "" {
+		d.remarks = append(d.remarks, "the file has a release_command; it is not run")
+	}
+	rollout.Sort(d.changes)
+	return d.exposure()
+}
+
+// after is the configuration a Machine would get.
+func (d *deployment) after(group string, m fly.Machine) (machine.Config, error) {
+	after, err := d.file.Apply(group, m.Config)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	if after, err = rollout.KeepVolumes(m.Config, after); err != nil {
+		return machine.Config{}, err
+	}
+	if d.in.Image != "" {
+		return after.With("image", d.in.Image)
+	}
+	return after, nil
+}
+
+// otherFields are the fields that would change and are not services, checks or
+// env. The process group that flyctl writes under its newer name is no change.
+func otherFields(before, after machine.Config, image bool) []string {
+	return slices.DeleteFunc(machine.DiffKeys(before, after), func(key string) bool {
+		switch key {
+		case "services", "checks", "env":
+			return true
+		case "image":
+			return image
+		case "metadata":
+			return !slices.ContainsFunc(machine.Diff(before, after), func(c machine.Change) bool {
+				return strings.HasPrefix(c.Path, "metadata.") && c.Path != "metadata."+machine.MetadataProcessGroup
+			})
+		}
+		return false
+	})
+}

@@ -1,0 +1,222 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+)
+
+type listInput struct {
+	App string `json:"app" jsonschema:"name of the Fly app"`
+}
+
+// listOutput is the answer of list_ips. Verdict is about addresses, exposed
+// about whether anything answers the internet, blockers about what keeps the
+// app from working privately.
+type listOutput struct {
+	Status    string         `json:"status" jsonschema:"ok or failed"`
+	Summary   string         `json:"summary"`
+	Code      gate.Code      `json:"code,omitempty"`
+	Retry     gate.Retry     `json:"retry,omitempty"`
+	RetryS    int            `json:"retry_after_s,omitempty"`
+	RequestID string         `json:"request_id,omitempty"`
+	Verdict   rules.Verdict  `json:"verdict,omitempty" jsonschema:"through which addresses: public, private, both, unreachable, unknown"`
+	Exposed   rules.Answer   `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
+	Addresses []address      `json:"addresses,omitempty"`
+	Blockers  []plan.Blocker `json:"blockers,omitempty"`
+	Unknown   []string       `json:"unknown,omitempty"`
+	Next      []plan.Next    `json:"next"`
+}
+
+type address struct {
+	IP         string       `json:"ip"`
+	Kind       fly.Kind     `json:"kind" jsonschema:"dedicated_v4, shared_v4, dedicated_v6, flycast, egress or unknown"`
+	Inferred   bool         `json:"inferred,omitempty"`
+	Region     string       `json:"region,omitempty"`
+	CreatedAt  string       `json:"created_at,omitempty"`
+	Network    string       `json:"network,omitempty"`
+	NetworkID  string       `json:"network_id,omitempty"`
+	Org        string       `json:"org,omitempty"`
+	OwnNetwork rules.Answer `json:"own_network,omitempty"`
+	MonthlyUSD float64      `json:"monthly_usd,omitempty"`
+
+	age time.Duration
+}
+
+func (a *adapter) listIPs() Tool {
+	return newReading(a, Reading[listInput, listOutput]{
+		Spec: Spec{
+			Name: "list_ips", Title: "List IP addresses", Effect: Reads,
+			Description: "Lists every IP address of a Fly app with its kind, price and network, says whether the app is public, private or both, whether anything answers the internet, and what keeps it from working over Flycast. Changes nothing. Start here, follow next, and call it again at the end.",
+		},
+		Read: a.readIPs,
+		Failed: func(summary string, p *Problem) listOutput {
+			out := listOutput{Status: "failed", Summary: summary, Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())), RequestID: p.RequestID, Next: []plan.Next{}}
+			if p.Hint != "" {
+				out.Next = []plan.Next{{Who: "person", Why: p.Hint}}
+			}
+			return out
+		},
+		Text: listText,
+	}, func(p map[string]*jsonschema.Schema) { app(p) })
+}
+
+// app is the pattern of app names, for every schema that has one.
+func app(p map[string]*jsonschema.Schema) {
+	p["app"].Pattern = `^[a-z0-9][a-z0-9-]{0,62}$`
+}
+
+func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error) {
+	s, err := a.observe(ctx, in.App)
+	if err != nil {
+		return listOutput{}, err
+	}
+	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Next: a.guide(s)}
+	for _, addr := range s.Addresses.List {
+		out.Addresses = append(out.Addresses, a.describe(s, addr))
+	}
+	if !s.Addresses.EgressKnown {
+		out.Unknown = append(out.Unknown, plan.EgressUnread.Sentence())
+	}
+	if !s.MachinesKnown {
+		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
+	}
+	if s.MachinesKnown && s.HasServices() {
+		out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
+	}
+	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s.", in.App, out.Verdict, out.Exposed))
+	return out, nil
+}
+
+func (a *adapter) mark(summary string) string {
+	if a.Sandbox {
+		return sandboxMark + summary
+	}
+	return summary
+}
+
+func (a *adapter) describe(s rules.Snapshot, addr fly.Address) address {
+	out := address{
+		IP: addr.IP.String(), Kind: addr.Kind, Inferred: addr.Inferred, Region: plan.Clean(addr.Region), Network: plan.Clean(addr.Network),
+		NetworkID: fly.NetworkID(addr.IP), Org: plan.Clean(addr.Org), MonthlyUSD: addr.Kind.MonthlyUSD(),
+	}
+	if !addr.CreatedAt.IsZero() {
+		out.CreatedAt = addr.CreatedAt.UTC().Format(time.RFC3339)
+		out.age = a.Clock.Now().Sub(addr.CreatedAt)
+	}
+	if addr.Kind == fly.Flycast {
+		out.OwnNetwork = s.Own(addr)
+	}
+	return out
+}
+
+// guide names the next step of the job: a Flycast address first, then the file
+// and the deploy, the release last.
+func (a *adapter) guide(s rules.Snapshot) []plan.Next {
+	app := s.Addresses.App.Name
+	has := make(map[string]bool)
+	for _, b := range s.Blockers() {
+		has[b.ID] = true
+	}
+	public := false
+	for _, addr := range s.Addresses.List {
+		public = public || addr.Kind.Public()
+	}
+	switch {
+	case has[plan.NoFlycast] || has[plan.FlycastWrongNetwork]:
+		return []plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "a Flycast address comes first: it is free, and keeps a later deploy from making the app public"}}
+	case has[plan.NoServices] && public:
+		return []plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "nothing answers on the public addresses yet: release them before a service is deployed"}}
+	case has[plan.NoServices]:
+		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create"}}
+	case has[plan.ForceHTTPS] || has[plan.TLSOnly]:
+		return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: app}, Why: "give path or content of its fly.toml if there is one; then deploy"}}
+	case has[plan.UDPService] || has[plan.BindLoopback]:
+		return []plan.Next{{Who: "person", Why: "decide what happens to the blockers; Flycast cannot serve them"}}
+	case public:
+		return []plan.Next{
+			{Who: "person", Why: "who calls the public address (webhooks, monitors, browsers, other apps)? they stop"},
+			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "the live Machines are ready; a person is asked"},
+		}
+	}
+	return []plan.Next{}
+}
+
+func listText(out listOutput) string {
+	var b strings.Builder
+	b.WriteString(out.Summary + "\n")
+	if out.Code != "" {
+		fmt.Fprintf(&b, "code: %s (retry: %s)\n", out.Code, out.Retry)
+	}
+	if len(out.Addresses) > 0 {
+		b.WriteString(addressTable(out.Addresses) + "\n")
+	}
+	for _, blocker := range out.Blockers {
+		fmt.Fprintf(&b, "blocker %s: %s → %s\n", blocker.ID, blocker.What, blocker.Fix)
+	}
+	for _, u := range out.Unknown {
+		fmt.Fprintf(&b, "unknown: %s\n", u)
+	}
+	b.WriteString(nextText(out.Next))
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func addressTable(list []address) string {
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	t.SetStyle(style)
+	t.AppendHeader(table.Row{"ADDRESS", "KIND", "REGION", "AGE", "NETWORK", "PRICE"})
+	for _, a := range list {
+		kind := string(a.Kind)
+		if a.Inferred {
+			kind += " (inferred)"
+		}
+		price := "free"
+		if a.MonthlyUSD > 0 {
+			price = fmt.Sprintf("$%g/month", a.MonthlyUSD)
+		}
+		if a.Kind == fly.Egress {
+			price = "by the pair"
+		}
+		t.AppendRow(table.Row{a.IP, kind, a.Region, age(a.age), network(a), price})
+	}
+	return t.Render()
+}
+
+func age(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+func network(a address) string {
+	if a.NetworkID == "" {
+		return ""
+	}
+	name := a.NetworkID
+	if a.Network != "" {
+		name = a.Network + " (" + a.NetworkID + ")"
+	}
+	switch a.OwnNetwork {
+	case rules.Yes:
+		return name + ", own"
+	case rules.No:
+		return name + ", FOREIGN"
+	}
+	return name
+}

@@ -1,0 +1,281 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+type patchInput struct {
+	App          string   `json:"app,omitempty" jsonschema:"needed without path and content: its deployed configuration is taken"`
+	Path         string   `json:"path,omitempty" jsonschema:"fly.toml to edit in place"`
+	Content      string   `json:"content,omitempty" jsonschema:"text of a fly.toml, instead of path"`
+	Groups       []string `json:"process_groups,omitempty" jsonschema:"only services of these groups"`
+	InternalPort int      `json:"internal_port,omitempty" jsonschema:"where the app listens; for create"`
+	Autostop     string   `json:"autostop,omitempty" jsonschema:"default stop"`
+	MinMachines  int      `json:"min_machines_running,omitempty" jsonschema:"default 0"`
+	SoftLimit    int      `json:"soft_limit,omitempty" jsonschema:"requests a Machine takes before another starts"`
+	Create       bool     `json:"create,omitempty" jsonschema:"add an http_service if there is no service"`
+}
+
+type patchOutput struct {
+	plan.Result
+	Diff    string   `json:"diff,omitempty"`
+	Draft   string   `json:"draft,omitempty" jsonschema:"handle for deploy, 30 minutes"`
+	Content string   `json:"content,omitempty" jsonschema:"the edited text, if text was sent"`
+	SHA256  string   `json:"sha256,omitempty"`
+	Remarks []remark `json:"remarks,omitempty"`
+}
+
+type remark struct {
+	Code string `json:"code"`
+	Row  int    `json:"row,omitempty"`
+	What string `json:"what"`
+	Fix  string `json:"fix,omitempty"`
+}
+
+type patchWork struct {
+	app    string // empty if neither the file nor the call names one
+	path   string
+	before []byte
+	after  []byte
+	target string
+	out    patchOutput
+}
+
+func (a *adapter) patchServices() Tool {
+	return newChanging(a, Changing[patchInput, patchWork, patchOutput]{
+		Spec: Spec{
+			Name: "patch_services", Title: "Patch services in fly.toml", Effect: Local,
+			Description: "Edits the services of a fly.toml for Flycast: force_https off, autostop, autostart, min_machines_running; comments and formatting stay. Writes the file given by path, else returns a draft. No question; nothing on Fly changes until deploy, the next step. Never guesses internal_port.",
+		},
+		Plan:  a.planPatch,
+		Apply: a.applyPatch,
+		Text:  patchText,
+	}, func(p map[string]*jsonschema.Schema) {
+		app(p)
+		p["autostop"].Enum = []any{"off", "stop", "suspend"}
+		bound(p["internal_port"], 1, 65535)
+		bound(p["min_machines_running"], 0, 1000)
+		bound(p["soft_limit"], 1, 1_000_000)
+	})
+}
+
+func bound(s *jsonschema.Schema, low, high float64) { s.Minimum, s.Maximum = &low, &high }
+
+func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWork, patchOutput], error) {
+	var none Planned[patchWork, patchOutput]
+	src, shown, err := a.patchSource(ctx, in)
+	if err != nil {
+		return none, err
+	}
+	name, err := a.patchApp(in, src.file)
+	if err != nil {
+		return none, err
+	}
+	edit, err := a.edit(ctx, in, name)
+	if err != nil {
+		return none, err
+	}
+	edited, err := src.file.Edit(edit)
+	if err != nil {
+		return none, editProblem(err)
+	}
+	after, err := parse(src.file.Name(), edited.After)
+	if err != nil {
+		return none, err
+	}
+	// What is shown of a deployed configuration is its masked rendering, edited
+	// the same way: no environment value leaves the process, on context lines either.
+	visible := edited
+	if shown != src.file {
+		if visible, err = shown.Edit(edit); err != nil {
+			return none, editProblem(err)
+		}
+	}
+	out := patchOutput{Diff: visible.Diff("fly.toml"), SHA256: sha(edited.After), Remarks: remarks(after)}
+	if in.Content != "" {
+		out.Content = string(edited.After)
+	}
+	target := "draft@" + out.SHA256
+	verb, what := gate.MakeDraft, "make a draft of the edited fly.toml"
+	if src.path != "" {
+		target, verb, what = src.path+"@"+out.SHA256, gate.WriteFile, "edit "+src.path
+	}
+	planned := Planned[patchWork, patchOutput]{
+		Plan: plan.Plan{Tool: "patch_services", App: name, Impact: plan.ImpactNone},
+		Work: patchWork{app: name, path: src.path, before: edited.Before, after: edited.After, target: target, out: out},
+		Out:  out,
+	}
+	if len(edited.Changes) == 0 {
+		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
+		if src.path != "" || in.Content != "" {
+			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}
+		}
+		if len(src.file.Remarks()) > 0 {
+			planned.Nothing = "There is nothing to edit; see the remarks. Nothing was changed."
+		}
+		return planned, nil
+	}
+	planned.Plan.Steps = []plan.Step{{Verb: verb, Target: target}}
+	planned.Plan.Fact("file", sha(edited.Before))
+	planned.Summary = fmt.Sprintf("Would %s.", what)
+	return planned, nil
+}
+
+// patchSource is the file to edit, and what may be shown of it: the same,
+// except for a deployed configuration.
+func (a *adapter) patchSource(ctx context.Context, in patchInput) (src source, shown *flytoml.File, err error) {
+	switch {
+	case in.Path != "" && in.Content != "":
+		return source{}, nil, invalid("give path or content, not both")
+	case in.Path != "":
+		src, err = a.fromPath(in.Path)
+	case in.Content != "":
+		src.file, err = parse("content", []byte(in.Content))
+	case in.App != "" || a.DefaultApp != "":
+		name := orWord(in.App, a.DefaultApp)
+		if src.file, err = a.deployed(ctx, name, flytoml.Shown); err != nil {
+			return source{}, nil, err
+		}
+		shown, err = a.deployed(ctx, name, flytoml.Masked)
+		return src, shown, err
+	default:
+		return source{}, nil, invalid("give path, content or app")
+	}
+	return src, src.file, err
+}
+
+// patchApp is the app a file is for. A file of another app is refused: the next
+// deploy would go there.
+func (a *adapter) patchApp(in patchInput, file *flytoml.File) (string, error) {
+	name := file.App()
+	switch {
+	case in.App != "" && name != "" && in.App != name:
+		return "", invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
+	case name == "":
+		name = in.App
+	}
+	if name == "" {
+		return "", nil
+	}
+	if p := a.allowed(name); p != nil {
+		return "", p
+	}
+	return name, nil
+}
+
+// edit is what the services are to be, as Fly's blueprint for private apps has it.
+func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml.Edit, error) {
+	off, on := false, true
+	autostop, err := machine.ParseAutostop(orWord(in.Autostop, "stop"))
+	if err != nil {
+		return flytoml.Edit{}, invalid("%s", err.Error())
+	}
+	e := flytoml.Edit{Groups: in.Groups, ForceHTTPS: &off, Autostop: &autostop, Autostart: &on, MinMachines: &in.MinMachines}
+	if in.SoftLimit > 0 {
+		e.SoftLimit, e.ConcurrencyType = &in.SoftLimit, "requests"
+	}
+	if !in.Create {
+		if in.InternalPort != 0 {
+			return flytoml.Edit{}, invalid("internal_port is for create: the port of an existing service is not changed")
+		}
+		return e, nil
+	}
+	port := in.InternalPort
+	if port == 0 && name != "" {
+		s, err := a.observe(ctx, name)
+		if err != nil {
+			return flytoml.Edit{}, err
+		}
+		port = s.InternalPort()
+	}
+	if port == 0 {
+		p := invalid("create needs internal_port: no live service tells it, and it is never guessed")
+		p.Hint = "ask the user on which port the app listens"
+		return flytoml.Edit{}, p
+	}
+	e.Create = &flytoml.Create{InternalPort: port}
+	return e, nil
+}
+
+// editProblem keeps what is wrong with the file apart from a bug of ours.
+func editProblem(err error) error {
+	if errors.Is(err, flytoml.ErrEdit) {
+		return err
+	}
+	return invalid("%.600s", err.Error())
+}
+
+func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report Report) (patchOutput, error) {
+	out := w.out
+	verb := gate.MakeDraft
+	if w.path != "" {
+		verb = gate.WriteFile
+	}
+	if err := grant.Spend(verb, w.app, w.target); err != nil {
+		return patchOutput{}, err
+	}
+	record := plan.Record{Do: verb, Target: w.path, State: plan.Done, Undo: plan.UndoYes}
+	out.App, out.Status = w.app, plan.Applied
+	out.Summary = "The edited configuration is a draft. Nothing on Fly was changed."
+	if w.path != "" {
+		if err := a.Roots.Replace(w.path, w.before, w.after); err != nil {
+			return patchOutput{}, err
+		}
+		out.Summary = fmt.Sprintf("%s was edited. Nothing on Fly was changed: deploy does that.", w.path)
+		back, err := a.Roots.Read(w.path)
+		if err != nil || sha(back.Data) != out.SHA256 {
+			out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
+			out.Summary = fmt.Sprintf("%s was written, but reads differently now. Nothing on Fly was changed.", w.path)
+			return out, nil
+		}
+		out.Verified = []string{"the file was read back and has the bytes of the diff"}
+		out.Undo = []string{"the diff, applied in reverse"}
+	}
+	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, data: w.after})
+	out.Steps = []plan.Record{record}
+	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft}, Why: "puts the edited services onto the live Machines; a person is asked"}}
+	return out, nil
+}
+
+func remarks(file *flytoml.File) []remark {
+	const most = 20
+	var out []remark
+	for _, r := range file.Remarks() {
+		if len(out) == most {
+			break
+		}
+		out = append(out, remark{Code: r.Code, Row: r.Row, What: r.What, Fix: r.Fix})
+	}
+	return out
+}
+
+func patchText(out patchOutput) string {
+	var b strings.Builder
+	for _, r := range out.Remarks {
+		fmt.Fprintf(&b, "remark %s", r.Code)
+		if r.Row > 0 {
+			fmt.Fprintf(&b, " (row %d)", r.Row)
+		}
+		fmt.Fprintf(&b, ": %s → %s\n", r.What, r.Fix)
+	}
+	if out.Diff != "" {
+		b.WriteString("diff:\n" + out.Diff)
+	}
+	if out.Content != "" {
+		b.WriteString("content:\n" + out.Content + "\n")
+	}
+	if out.Draft != "" {
+		fmt.Fprintf(&b, "draft: %s (30 minutes), sha256 %s\n", out.Draft, out.SHA256)
+	}
+	return b.String()
+}

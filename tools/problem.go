@@ -1,0 +1,55 @@
+package tools
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+)
+
+// Problem is an error that the model or a person can act on.
+type Problem struct {
+	Code       gate.Code
+	Message    string // a sentence without its full stop
+	Hint       string // the next tool or command
+	RetryAfter time.Duration
+	RequestID  string
+	Blockers   []plan.Blocker
+	Next       []plan.Next
+}
+
+func (p *Problem) Error() string { return p.Message }
+
+func invalid(format string, args ...any) *Problem {
+	return &Problem{Code: gate.InvalidInput, Message: fmt.Sprintf(format, args...)}
+}
+
+// problem turns any error into one to answer with. ok is false for an error
+// that nobody outside can act on: it is a bug of ours.
+func problem(err error) (*Problem, bool) {
+	var p *Problem
+	var coded *fly.Error
+	var ambiguous *fly.Ambiguous
+	switch {
+	case errors.As(err, &p):
+		return p, true
+	case errors.As(err, &coded):
+		return &Problem{Code: coded.Code, Message: coded.Message, Hint: coded.Hint, RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
+	case errors.As(err, &ambiguous):
+		return &Problem{Code: gate.PlatformError, Message: ambiguous.Error(), Hint: "list_ips and the status resource show what is there now"}, true
+	case errors.Is(err, roots.ErrOutside):
+		return &Problem{Code: gate.InvalidInput, Message: err.Error(), Hint: "start the server with --root DIR, or send the file as content"}, true
+	case errors.Is(err, roots.ErrChanged):
+		return &Problem{Code: gate.Stale, Message: err.Error(), Hint: "call again: the file is read anew"}, true
+	case errors.Is(err, roots.ErrKind):
+		return &Problem{Code: gate.InvalidInput, Message: err.Error()}, true
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return &Problem{Code: gate.InvalidInput, Message: err.Error()}, true
+	}
+	return nil, false
+}

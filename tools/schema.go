@@ -1,0 +1,178 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// schemas are derived from the Go types once, and normalised to what clients
+// can read: no nullable types, no composition, an object at the root, items for
+// every array (mcp.md, "Practical portability").
+func inputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.Schema {
+	s := derive[T]()
+	if refine != nil {
+		refine(s.Properties)
+	}
+	return s
+}
+
+func outputSchema[T any]() json.RawMessage {
+	s := derive[T]()
+	open(s)
+	return raw(s)
+}
+
+func derive[T any]() *jsonschema.Schema {
+	s, err := jsonschema.For[T](nil)
+	if err != nil {
+		panic(fmt.Sprintf("schema of %T: %v", *new(T), err)) // a mistake in a declaration; every test finds it
+	}
+	flatten(s)
+	return s
+}
+
+func raw(s *jsonschema.Schema) json.RawMessage {
+	body, err := json.Marshal(s)
+	if err != nil {
+		panic(fmt.Sprintf("schema: %v", err)) // made of plain values
+	}
+	return body
+}
+
+// flatten takes "null" out of types: our encoders leave empty fields out.
+func flatten(s *jsonschema.Schema) {
+	if s == nil {
+		return
+	}
+	if len(s.Types) > 0 {
+		s.Types = slices.DeleteFunc(s.Types, func(t string) bool { return t == "null" })
+		if len(s.Types) == 1 {
+			s.Type, s.Types = s.Types[0], nil
+		}
+	}
+	flatten(s.Items)
+	for _, p := range s.Properties {
+		flatten(p)
+	}
+}
+
+// open lets objects of an answer have further fields, which costs fewer tokens
+// than saying that they have none.
+func open(s *jsonschema.Schema) {
+	if s == nil {
+		return
+	}
+	s.AdditionalProperties = nil
+	open(s.Items)
+	for _, p := range s.Properties {
+		open(p)
+	}
+}
+
+// decode reads the arguments of a call into In. Every problem is told in one
+// sentence with the valid names; nothing is accepted in silence.
+func decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *Problem) {
+	var in In
+	for _, name := range slices.Sorted(maps.Keys(arguments)) {
+		if schema.Properties[name] == nil {
+			return in, unknownArgument(schema, name)
+		}
+	}
+	for _, name := range schema.Required {
+		if arguments[name] == nil {
+			return in, invalid("argument %s is missing", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(arguments)) {
+		if problem := check(name, schema.Properties[name], arguments[name]); problem != nil {
+			return in, problem
+		}
+	}
+	body, err := json.Marshal(arguments)
+	if err == nil {
+		err = json.Unmarshal(body, &in)
+	}
+	if err != nil {
+		return in, invalid("the arguments could not be read")
+	}
+	return in, nil
+}
+
+func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
+	valid := slices.Sorted(maps.Keys(schema.Properties))
+	near := ""
+	for _, v := range valid {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), v); d <= 3 && (near == "" || d < levenshtein.ComputeDistance(strings.ToLower(name), near)) {
+			near = v
+		}
+	}
+	p := invalid("there is no argument %.40q", name)
+	p.Hint = "valid arguments: " + strings.Join(valid, ", ")
+	if near != "" {
+		p.Hint = "did you mean " + near + "? " + p.Hint
+	}
+	return p
+}
+
+// check compares one argument with its schema. The types used by inputs are
+// string, boolean, integer and array of strings.
+func check(name string, s *jsonschema.Schema, value any) *Problem {
+	switch s.Type {
+	case "string":
+		v, ok := value.(string)
+		if !ok {
+			return invalid("argument %s must be a string, not %s", name, jsonType(value))
+		}
+		if len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)) {
+			return invalid("argument %s is %.40q; it must be one of %v", name, v, s.Enum)
+		}
+		if s.MaxLength != nil && len(v) > *s.MaxLength {
+			return invalid("argument %s is longer than %d bytes", name, *s.MaxLength)
+		}
+	case "boolean":
+		if _, ok := value.(bool); !ok {
+			return invalid("argument %s must be true or false, not %s", name, jsonType(value))
+		}
+	case "integer":
+		v, ok := value.(float64)
+		if !ok || v != float64(int64(v)) {
+			return invalid("argument %s must be a whole number, not %s", name, jsonType(value))
+		}
+		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
+			return invalid("argument %s is %d; it must be from %g to %g", name, int64(v), *s.Minimum, *s.Maximum)
+		}
+	case "array":
+		items, ok := value.([]any)
+		if !ok {
+			return invalid("argument %s must be an array of strings, not %s", name, jsonType(value))
+		}
+		for _, item := range items {
+			if _, ok := item.(string); !ok {
+				return invalid("argument %s must hold strings only, not %s", name, jsonType(item))
+			}
+		}
+	}
+	return nil
+}
+
+func jsonType(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case float64, json.Number:
+		return "a number"
+	case []any:
+		return "an array"
+	}
+	return "an object"
+}

@@ -1,0 +1,173 @@
+// Package tools holds the MCP tools: one file a tool, each a declaration with
+// its name, texts, schemas, effect, plan and apply. Hints, the read-only
+// filter, the gate's policy, the README's table and the golden schemas derive
+// from it.
+//
+// A [Reading] tool only reads. A [Changing] tool plans, passes the gate, applies
+// and reads back; it cannot skip a stage, because the adapter in call.go runs
+// them and the client methods it ends in want a grant.
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+)
+
+// Effect is the worst that a tool can do.
+type Effect string
+
+// The effects, from harmless to final.
+const (
+	Reads        Effect = "read"
+	Local        Effect = "local"        // changes a file or a draft here, nothing on the platform
+	Additive     Effect = "additive"     // adds something that can be removed again
+	Restarts     Effect = "restarts"     // restarts Machines
+	Exposes      Effect = "exposes"      // lets somebody in who could not come in before
+	Irreversible Effect = "irreversible" // takes away what does not come back
+)
+
+// ReadOnly reports whether the tool exists under --read-only.
+func (e Effect) ReadOnly() bool { return e == Reads }
+
+// Gated reports whether every plan of such a tool needs a question.
+func (e Effect) Gated() bool { return e == Restarts || e == Exposes || e == Irreversible }
+
+// Spec is what a tool says of itself.
+type Spec struct {
+	Name        string
+	Title       string
+	Description string // 28 to 52 words: what changes, who is asked, its place in the order, what it does not do
+	Effect      Effect
+}
+
+// annotations are MCP's four hints. All tools speak to Fly or to a person's
+// files (openWorld), and all of them look first and do only what is missing
+// (idempotent).
+func (s Spec) annotations() mcp.ToolAnnotation {
+	readOnly, yes := s.Effect.ReadOnly(), true
+	destructive := s.Effect.Gated()
+	return mcp.ToolAnnotation{Title: s.Title, ReadOnlyHint: &readOnly, DestructiveHint: &destructive, IdempotentHint: &yes, OpenWorldHint: &yes}
+}
+
+// Tool is a declared tool, ready to be served.
+type Tool interface {
+	Spec() Spec
+	// Definition is the tool as tools/list shows it.
+	Definition() mcp.Tool
+	// Call serves one tools/call. Whatever the model or a person can mend is an
+	// isError result; an error is for the protocol.
+	Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error)
+}
+
+// Reading declares a tool that changes nothing.
+type Reading[In, Out any] struct {
+	Spec Spec
+	Read func(ctx context.Context, in In) (Out, error)
+	// Failed is the answer for an error that somebody can act on.
+	Failed func(summary string, err *Problem) Out
+	// Text is the answer for a person.
+	Text func(Out) string
+}
+
+// Changing declares a tool that changes something. Work is the tool's own data
+// for Apply: it lives for one call and is never stored or sent.
+type Changing[In, Work, Out any] struct {
+	Spec  Spec
+	Plan  func(ctx context.Context, in In) (Planned[Work, Out], error)
+	Apply func(ctx context.Context, work Work, grant *gate.Grant, progress Report) (Out, error)
+	// Text is what the tool's own fields add to the envelope's text; may be nil.
+	Text func(Out) string
+}
+
+// Report tells how far an Apply has come: steps done, of how many, and what is
+// happening now.
+type Report func(done, total int, message string)
+
+// Planned is a plan with what Apply needs and what the answer shows besides the
+// envelope.
+type Planned[Work, Out any] struct {
+	Plan    plan.Plan
+	Work    Work
+	Out     Out
+	Summary string      // one sentence: what the plan would do
+	Nothing string      // one sentence, if there is nothing to do
+	Next    []plan.Next // if there is nothing to do, or if blockers stand in the way
+}
+
+// Clock tells and waits for time.
+type Clock interface {
+	Now() time.Time
+	After(time.Duration) <-chan time.Time
+}
+
+// Deps are what tools are made of.
+type Deps struct {
+	Fly          fly.Client
+	Gate         *gate.Gate
+	Journal      *journal.Journal // nil: nothing is recorded, and nothing gated happens
+	Roots        *roots.Roots     // nil: no paths
+	Clock        Clock
+	Hold         time.Duration // how long a call waits for work before it answers "running"
+	AnswerWithin time.Duration // how long a person has to answer in the client
+	Apps         []string      // if not empty: the only apps that may be named
+	DefaultApp   string        // for calls that name none
+	Sandbox      bool          // mark every result
+	From         string        // this server, for the person who approves
+	// ApproveCommand is the exact command for a person to approve a ticket, or,
+	// with an empty ticket, to make his key.
+	ApproveCommand func(ticket string) string
+	Log            *slog.Logger
+}
+
+// adapter is what all tools of a server share.
+type adapter struct {
+	Deps
+	runs   *runs
+	drafts *drafts
+}
+
+// All are the tools, in the order in which a person would use them.
+func All(d Deps) []Tool {
+	a := &adapter{Deps: d, runs: newRuns(d.Clock), drafts: newDrafts(d.Clock)}
+	return []Tool{
+		a.listIPs(),
+		a.allocateFlycast(),
+		a.patchServices(),
+		a.deploy(),
+		a.releasePublicIPs(),
+	}
+}
+
+// ReadOnly keeps the tools that change nothing.
+func ReadOnly(all []Tool) []Tool {
+	return slices.DeleteFunc(slices.Clone(all), func(t Tool) bool { return !t.Spec().Effect.ReadOnly() })
+}
+
+// Changers are the names that a policy may use.
+func Changers(all []Tool) []string {
+	var out []string
+	for _, t := range all {
+		if !t.Spec().Effect.ReadOnly() {
+			out = append(out, t.Spec().Name)
+		}
+	}
+	return out
+}
+
+func definition(s Spec, in, out json.RawMessage) mcp.Tool {
+	return mcp.Tool{
+		Name: s.Name, Title: s.Title, Description: s.Description, Annotations: s.annotations(),
+		RawInputSchema: in, RawOutputSchema: out,
+	}
+}
