@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
@@ -56,56 +54,13 @@ func withRoots(err error, dirs []string) error {
 	return p
 }
 
-// deployed is the configuration as the platform has it: the definition of the
-// current release, else what the Machines amount to.
+// deployed is the configuration as the platform has it.
 func (a *adapter) deployed(ctx context.Context, app string, values flytoml.Values) (*flytoml.File, error) {
-	text, err := Deployed(ctx, a.Fly, app, values)
+	text, err := deployed.Read(ctx, a.Fly, app, values)
 	if err != nil {
 		return nil, err
 	}
 	return parse("deployed fly.toml", text)
-}
-
-// Deployed renders the configuration of an app as a fly.toml, from its current
-// release, else from its Machines. With [flytoml.Masked] no environment value
-// is in it.
-func Deployed(ctx context.Context, client fly.Client, app string, values flytoml.Values) ([]byte, error) {
-	release, err := client.Release(ctx, app)
-	if err == nil {
-		return flytoml.RenderTOML(release.Definition, values)
-	}
-	if fly.CodeOf(err) != gate.NotFound {
-		return nil, err
-	}
-	machines, err := client.Machines(ctx, app)
-	if err != nil {
-		return nil, err
-	}
-	groups := make(map[string]machine.Config)
-	region := ""
-	for _, m := range machines {
-		if !m.Config.FlyLaunch() || m.Incomplete {
-			continue
-		}
-		if _, have := groups[groupOf(m)]; !have {
-			groups[groupOf(m)] = m.Config
-		}
-		if env, err := m.Config.Env(); err == nil && region == "" {
-			region = env["PRIMARY_REGION"]
-		}
-	}
-	if len(groups) == 0 {
-		return nil, &Problem{Code: gate.Precondition, Message: fmt.Sprintf("%s has no release with a stored configuration and no Machines that fly deploy made", app), Hint: "give path or content of its fly.toml"}
-	}
-	return flytoml.FromMachines(app, region, groups, values)
-}
-
-// groupOf is a Machine's process group; Machines without one are of "app".
-func groupOf(m fly.Machine) string {
-	if group := m.Config.ProcessGroup(); group != "" {
-		return group
-	}
-	return "app"
 }
 
 func sha(data []byte) string {

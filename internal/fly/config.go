@@ -164,8 +164,8 @@ func (t Token) reveal() string {
 // parts are the single tokens, without an authorization scheme.
 func (t Token) parts() []string {
 	list := t.reveal()
-	for _, scheme := range []string{"Bearer ", "FlyV1 "} {
-		list = strings.TrimPrefix(list, scheme)
+	if scheme, rest, ok := strings.Cut(list, " "); ok && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "FlyV1")) {
+		list = rest
 	}
 	var parts []string
 	for part := range strings.SplitSeq(list, ",") {

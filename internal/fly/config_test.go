@@ -57,7 +57,7 @@ func TestParseEnvironment(t *testing.T) {
 			problems: []string{"FLY_API_BASE_URL names a loopback", "FLY_FLAPS_BASE_URL names a loopback", "FLY_UIEX_BASE_URL names a loopback"}},
 		{name: "real token hidden among sandbox tokens", env: with(three("http://127.0.0.1:1"), "FLY_ACCESS_TOKEN", "Bearer sandbox-1, fm2_x"),
 			problems: []string{"FLY_API_BASE_URL names a loopback", "FLY_FLAPS_BASE_URL names a loopback", "FLY_UIEX_BASE_URL names a loopback"}},
-		{name: "sandbox token hidden among real ones", env: map[string]string{"FLY_ACCESS_TOKEN": "FlyV1 fm2_x,sandbox-1"},
+		{name: "sandbox token hidden among real ones", env: map[string]string{"FLY_ACCESS_TOKEN": "flyv1 fm2_x,sandbox-1"},
 			problems: []string{"FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL"}},
 		{name: "no URLs", env: with(three("://"), "FLY_API_BASE_URL", "api.fly.io", "FLY_UIEX_BASE_URL", "ftp://api.fly.io"),
 			problems: []string{"FLY_API_BASE_URL is not a URL", "FLY_FLAPS_BASE_URL is not a URL", "FLY_UIEX_BASE_URL is neither"}},

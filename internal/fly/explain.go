@@ -55,14 +55,20 @@ func (op *operation) explainFailure(f *failure) error {
 		e = op.error(gate.PlatformError, f.cause.Error(), "", nil)
 	case f.status != 0:
 		e = op.byStatus(f.status, f.text)
-	case errors.Is(f.cause, context.Canceled):
-		e = op.error(gate.PlatformError, "the call was cancelled before Fly answered", "", f.cause)
-	case errors.Is(f.cause, context.DeadlineExceeded):
-		e = op.error(gate.PlatformError, "Fly did not answer in time", "", f.cause)
-	case f.unsent:
-		e = op.error(gate.PlatformError, "Fly could not be reached, nothing was sent", "", f.cause)
 	default:
-		e = op.error(gate.PlatformError, "Fly's answer was lost", "", f.cause)
+		message := "Fly's answer was lost"
+		switch {
+		case errors.Is(f.cause, context.Canceled):
+			message = "the call was cancelled before Fly answered"
+		case errors.Is(f.cause, context.DeadlineExceeded):
+			message = "Fly did not answer in time"
+		case f.unsent:
+			message = "Fly could not be reached"
+		}
+		if f.unsent {
+			message += "; nothing was sent"
+		}
+		e = op.error(gate.PlatformError, message, "", f.cause)
 	}
 	e.RetryAfter = f.retryAfter
 	return e
@@ -115,7 +121,7 @@ func (op *operation) explainRefusal(list gqlerror.List) error {
 		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", first.Message, nil)
 	case "SERVER_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT":
 		if op.write {
-			return &Ambiguous{Status: http.StatusOK, Cause: op.error(gate.PlatformError, "Fly failed", first.Message, nil)}
+			return &Ambiguous{Status: http.StatusOK, Cause: errors.New("Fly says " + quote(first.Message, op.secrets))}
 		}
 	}
 	lower := strings.ToLower(first.Message)

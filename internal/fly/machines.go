@@ -47,7 +47,7 @@ func (c *FlyGo) Machine(ctx context.Context, app, id string) (Machine, error) {
 	if err != nil {
 		return Machine{}, err
 	}
-	m, err := decodeMachine(answer)
+	m, err := decodeMachine(answer, id)
 	if err != nil {
 		return Machine{}, op.unreadable(err)
 	}
@@ -107,7 +107,7 @@ func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string) err
 		switch {
 		case err == nil:
 			return nil
-		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout && failed.status != http.StatusGatewayTimeout:
+		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout:
 			return op.explain(err)
 		case ctx.Err() != nil:
 			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state, nil)+" in time", failed.text, ctx.Err())
@@ -179,10 +179,14 @@ func decodeMachines(body []byte) ([]Machine, error) {
 	return machines, nil
 }
 
-func decodeMachine(body []byte) (Machine, error) {
+// decodeMachine reads the Machine with that id.
+func decodeMachine(body []byte, id string) (Machine, error) {
 	var wire wireMachine
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return Machine{}, err
+	}
+	if wire.ID != id {
+		return Machine{}, errors.New("the answer is about another Machine")
 	}
 	return wire.machine()
 }

@@ -41,6 +41,9 @@ func TestDecodeMachines(t *testing.T) {
 			t.Errorf("%s was read", body)
 		}
 	}
+	if _, err := decodeMachine([]byte(`{"id":"0a"}`), "0b"); err == nil {
+		t.Error("another Machine was read")
+	}
 }
 
 func TestLastExit(t *testing.T) {
@@ -62,7 +65,7 @@ func TestLastExit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, err := decodeMachine([]byte(`{"id":"0a","events":[` + test.events + `]}`))
+			m, err := decodeMachine([]byte(`{"id":"0a","events":[`+test.events+`]}`), "0a")
 			if err != nil || !reflect.DeepEqual(m.Exit, test.want) {
 				t.Errorf("got %+v, %v; want %+v", m.Exit, err, test.want)
 			}

@@ -82,13 +82,16 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 			}
 		}
 		next := answer.Apps.PageInfo
-		if !next.HasNextPage || next.EndCursor == "" || next.EndCursor == at.After {
+		if !next.HasNextPage {
+			slices.Sort(names)
+			return slices.Compact(names), nil
+		}
+		if next.EndCursor == at.After {
 			break
 		}
 		at.After = next.EndCursor
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return nil, op.unreadable(errors.New("the list of apps does not end"))
 }
 
 // Organization implements [Client].

@@ -149,8 +149,11 @@ func (t *transport) attempt(r *http.Request, op *operation, base *url.URL, body 
 	for _, header := range []string{"Fly-Force-Instance-Id", "Fly-Force-Region", "Fly-Force-Trace"} {
 		out.Header.Del(header) // fly-go takes these from the environment
 	}
-	out.Body, out.GetBody = http.NoBody, nil
+	out.Body, out.GetBody, out.ContentLength = http.NoBody, nil, int64(len(body))
 	if len(body) > 0 {
+		// With GetBody, Go replaces a stale idle connection if not one byte of
+		// the request was written, and only then, whatever the method.
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		out.Body = io.NopCloser(bytes.NewReader(body))
 	}
 

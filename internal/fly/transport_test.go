@@ -10,10 +10,9 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
@@ -187,84 +186,6 @@ func TestAnswersAreLimited(t *testing.T) {
 	}
 }
 
-func TestLimiter(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/machines") {
-			_, _ = io.WriteString(w, "[]")
-			return
-		}
-		_, _ = io.WriteString(w, `{"id":"`+r.URL.Path[len(r.URL.Path)-2:]+`"}`)
-	}))
-	defer server.Close()
-	client, clock := testClient(t, server.URL)
-	list := func(app string) {
-		t.Helper()
-		if _, err := client.Machines(t.Context(), app); err != nil {
-			t.Fatal(err)
-		}
-	}
-	get := func(id string) {
-		t.Helper()
-		if _, err := client.Machine(t.Context(), "a", id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 3 {
-		list("a")
-		list("b")
-	}
-	for range 10 {
-		get("aa")
-		get("bb")
-	}
-	if got := clock.slept(); got != 0 {
-		t.Fatalf("slept %v within the bursts", got)
-	}
-	for range 4 {
-		list("a")
-	}
-	if got := clock.slept(); got <= 4*time.Second || got > 4500*time.Millisecond {
-		t.Errorf("four lists beyond the burst took %v, want a little over 4s", got)
-	}
-	before := clock.slept()
-	for range 20 {
-		get("cc")
-	}
-	if got := clock.slept() - before; got <= 2*time.Second || got > 2500*time.Millisecond {
-		t.Errorf("ten gets beyond the burst took %v, want a little over 2s", got)
-	}
-
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	list("d")
-	list("d")
-	list("d")
-	before = clock.slept()
-	_, err := client.Machines(ctx, "d")
-	var coded *Error
-	if !errors.As(err, &coded) || coded.Code != gate.RateLimited || coded.RetryAfter <= time.Second {
-		t.Errorf("a wait past the deadline: got %v, want rate_limited with the time", err)
-	}
-	if clock.slept() != before {
-		t.Error("it slept all the same")
-	}
-}
-
-func TestLimiterForgetsFullBuckets(t *testing.T) {
-	fake := newFakeClock()
-	l := &limiter{clock: clock{fake.Now, fake.Sleep}, buckets: make(map[bucketKey]*rate.Limiter)}
-	for i := range 3 * maxBuckets {
-		op := &operation{action: "get", machine: fmt.Sprint(i), pace: calm()}
-		if err := l.wait(t.Context(), op); err != nil {
-			t.Fatal(err)
-		}
-		_ = fake.Sleep(t.Context(), time.Second)
-	}
-	if got := len(l.buckets); got > maxBuckets {
-		t.Errorf("%d buckets are kept, want at most %d", got, maxBuckets)
-	}
-}
-
 // release is a GraphQL write, which is the kind that fly-go would repeat.
 func release(t *testing.T, ctx context.Context, c *FlyGo) error {
 	t.Helper()
@@ -320,16 +241,68 @@ func TestWriteThatTimesOutIsAmbiguous(t *testing.T) {
 	}
 }
 
-// silent is a transport that fails without telling how far it got.
-type silent struct{}
-
-func (silent) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("broken") }
-
+// A transport that does not tell how far it got may have sent everything.
 func TestWriteOverSilentTransportIsAmbiguous(t *testing.T) {
-	client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = silent{} })
+	client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = &broken{err: errors.New("broken")} })
 	var ambiguous *Ambiguous
 	if err := release(t, t.Context(), client); !errors.As(err, &ambiguous) {
 		t.Errorf("got %v, want ambiguous", err)
+	}
+}
+
+// broken is a transport that always fails in the same way.
+type broken struct {
+	err      error
+	attempts int
+}
+
+func (b *broken) RoundTrip(*http.Request) (*http.Response, error) {
+	b.attempts++
+	return nil, b.err
+}
+
+// TestFlyGoRepeatsNothing: resets and temporary errors are what its own two
+// retry layers look for.
+func TestFlyGoRepeatsNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want int
+	}{
+		"reset":     {fmt.Errorf("read: %w", syscall.ECONNRESET), maxAttempts},
+		"temporary": {&net.DNSError{IsTemporary: true}, 1},
+		"time-out":  {context.DeadlineExceeded, 1},
+	} {
+		for kind, read := range reads() {
+			base := &broken{err: test.err}
+			client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = base })
+			checkCode(t, read(t.Context(), client), gate.PlatformError)
+			if base.attempts != test.want {
+				t.Errorf("%s, %s: %d attempts, want %d", name, kind, base.attempts, test.want)
+			}
+		}
+		base := &broken{err: test.err}
+		client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = base })
+		if err := release(t, t.Context(), client); err == nil || base.attempts != 1 {
+			t.Errorf("%s, write: %v after %d attempts, want 1", name, err, base.attempts)
+		}
+	}
+}
+
+func TestAnswerCutShort(t *testing.T) {
+	for status, wantAmbiguous := range map[int]bool{200: true, 404: false, 422: false, 502: true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "{")
+		}))
+		client, _ := testClient(t, server.URL)
+		op := client.writing("test", "shop-api", "")
+		_, err := client.call(t.Context(), op, http.MethodPost, "/apps/shop-api", nil, nil)
+		var ambiguous *Ambiguous
+		if err == nil || errors.As(err, &ambiguous) != wantAmbiguous {
+			t.Errorf("%d, then nothing: %v, want ambiguous %v", status, err, wantAmbiguous)
+		}
+		server.Close()
 	}
 }
 
@@ -348,75 +321,5 @@ func TestWriteIsSentOnce(t *testing.T) {
 	}
 	if calls.count() != 1 {
 		t.Errorf("%d requests, want 1", calls.count())
-	}
-}
-
-// TestProcessEnvironmentHasNoSay sets every variable that fly-go reads.
-func TestProcessEnvironmentHasNoSay(t *testing.T) {
-	var stolen, calls counter
-	thief := httptest.NewServer(stolen.wrap(answerOK))
-	defer thief.Close()
-	server := httptest.NewServer(calls.wrap(func(w http.ResponseWriter, r *http.Request) {
-		r.URL.Path = strings.TrimPrefix(r.URL.Path, "/prefix")
-		http.SetCookie(w, &http.Cookie{Name: "fly_flaps_affinity", Value: "there", Path: "/"})
-		answerOK(w, r)
-	}))
-	defer server.Close()
-	for _, base := range []string{
-		thief.URL, thief.URL + "/v2?x=y#z", "http://user:hunter2@" + strings.TrimPrefix(thief.URL, "http://"),
-		"garbage", "mailto:somebody", "//", "?",
-	} {
-		t.Run(base, func(t *testing.T) {
-			calls.requests = nil
-			t.Setenv("FLY_FLAPS_BASE_URL", base)
-			t.Setenv("FLY_API_BASE_URL", base)
-			t.Setenv("FLY_UIEX_BASE_URL", base)
-			t.Setenv("FLY_FORCE_INSTANCE_ID", "instance")
-			t.Setenv("FLY_FORCE_REGION", "iad")
-			t.Setenv("FLY_FORCE_TRACE", "1")
-			t.Setenv("FLY_API_TOKEN", "sandbox-of-the-environment")
-			client, _ := testClient(t, server.URL+"/prefix/")
-			for kind, read := range reads() {
-				for range 2 {
-					if err := read(t.Context(), client); err != nil {
-						t.Errorf("%s: %v", kind, err)
-					}
-				}
-			}
-			if got := calls.count(); got != 4 {
-				t.Fatalf("%d requests, want 4", got)
-			}
-			cookies := 0
-			for _, r := range calls.requests {
-				if got, want := r.Header.Get("Authorization"), "Bearer "+testToken; got != want {
-					t.Errorf("%s: authorization %q, want %q", r.URL, got, want)
-				}
-				if got, want := r.Header.Get("User-Agent"), "flycast-mcp/test"; got != want {
-					t.Errorf("%s: user agent %q, want %q", r.URL, got, want)
-				}
-				for _, header := range []string{"Fly-Force-Instance-Id", "Fly-Force-Region", "Fly-Force-Trace"} {
-					if got := r.Header.Get(header); got != "" {
-						t.Errorf("%s: %s is %q", r.URL, header, got)
-					}
-				}
-				if r.URL.Path != "/graphql" && r.URL.Path != "/v1/apps/shop-api/machines" || r.URL.RawQuery != "" {
-					t.Errorf("asked for %s", r.URL)
-				}
-				if cookie, err := r.Cookie("fly_flaps_affinity"); err == nil && cookie.Value == "there" {
-					cookies++
-				}
-			}
-			if cookies != 1 {
-				t.Errorf("the affinity cookie came back %d times, want once, with the second REST read", cookies)
-			}
-		})
-	}
-	if n := stolen.count(); n != 0 {
-		t.Errorf("%d requests reached the environment's host", n)
-	}
-
-	t.Setenv("FLY_FLAPS_BASE_URL", "http://[::1")
-	if _, err := New(Options{UserAgent: "flycast-mcp/test"}); CodeOf(err) != gate.InvalidInput {
-		t.Errorf("a FLY_FLAPS_BASE_URL that is no URL: got %v, want invalid_input", err)
 	}
 }

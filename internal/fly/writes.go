@@ -206,10 +206,7 @@ func (c *FlyGo) UpdateMachine(ctx context.Context, grant *gate.Grant, app string
 	if err != nil {
 		return Machine{}, err
 	}
-	m, err := decodeMachine(answer)
-	if err == nil && m.ID != update.ID {
-		err = errors.New("the answer is about another Machine")
-	}
+	m, err := decodeMachine(answer, update.ID)
 	if err != nil {
 		return Machine{}, op.unreadable(err)
 	}

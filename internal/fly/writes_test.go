@@ -4,9 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
@@ -158,9 +154,9 @@ func TestGraphQLRefusalsOfWrites(t *testing.T) {
 		{"not JSON", `<html>`, true, ""},
 		{"empty", ` `, true, ""},
 	}
+	p, client := sandboxClient(t, sandbox.Options{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, client := sandboxClient(t, sandbox.Options{})
 			p.Inject(sandbox.Fault{Status: 200, Body: test.body})
 			err := release(t, t.Context(), client)
 			var ambiguous *Ambiguous
@@ -255,217 +251,4 @@ func TestAllocationOfPublicAddressIsNoticed(t *testing.T) {
 	if address.IP.String() != "2a09:8280:1::1" || strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("got %+v, %v", address, err)
 	}
-}
-
-func TestLeaseAndUpdate(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
-	const app = "shop-api"
-	id := p.MachineIDs(app)[0]
-
-	// A platform newer than this program: fields it does not know, at every level.
-	invented, err := machine.ParseConfig([]byte(strings.Replace(string(mustJSON(t, p.MachineConfig(app, id))), `{`,
-		`{"invented":{"deep":[1,2.50,{"x":null}]},"big":12345678901234567890,`, 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var services []map[string]json.RawMessage
-	if err := json.Unmarshal(invented.Raw("services"), &services); err != nil {
-		t.Fatal(err)
-	}
-	services[0]["new_in_service"] = json.RawMessage(`{"a":"<b>"}`)
-	if invented, err = invented.With("services", services); err != nil {
-		t.Fatal(err)
-	}
-	p.SetMachineConfig(app, id, invented)
-
-	m, err := client.Machine(t.Context(), app, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed, err := m.Config.With("env", map[string]string{"LOG_LEVEL": "debug"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.ResetCalls()
-	lease := leased(t, client, app, id)
-	if lease.App != app || lease.MachineID != id || lease.Owner == "" || p.Machine(app, id).LeaseOwner != lease.Owner {
-		t.Errorf("lease %+v, platform says %q", lease, p.Machine(app, id).LeaseOwner)
-	}
-	if err := lease.Refresh(t.Context(), 2*time.Minute); err != nil {
-		t.Error(err)
-	}
-	update := Update{ID: id, Config: changed, CurrentInstance: m.InstanceID, Lease: lease}
-	back := Update{ID: id, Config: m.Config, Lease: lease, PutBack: true}
-	grant := grantFor(t,
-		gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()},
-		gate.Step{Verb: gate.PutBackMachine, App: app, Target: back.Target()})
-	after, err := client.UpdateMachine(t.Context(), grant, app, update)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if after.InstanceID == m.InstanceID || after.InstanceID != p.Machine(app, id).InstanceID {
-		t.Errorf("instance %s after %s", after.InstanceID, m.InstanceID)
-	}
-	var sent struct {
-		Config         map[string]json.RawMessage `json:"config"`
-		CurrentVersion string                     `json:"current_version"`
-	}
-	calls := p.Calls()
-	if err := json.Unmarshal(calls[len(calls)-1].Body, &sent); err != nil {
-		t.Fatal(err)
-	}
-	if sent.CurrentVersion != m.InstanceID {
-		t.Errorf("current_version %q, want %q", sent.CurrentVersion, m.InstanceID)
-	}
-	if got, want := string(sent.Config["big"]), "12345678901234567890"; got != want {
-		t.Errorf("big number %s, want %s", got, want)
-	}
-	if changes := machine.Diff(p.MachineConfig(app, id), changed); len(changes) != 0 {
-		t.Errorf("the platform's configuration differs from what was meant: %v", changes)
-	}
-
-	if _, err := client.UpdateMachine(t.Context(), grant, app, back); CodeOf(err) != gate.Internal {
-		t.Errorf("without an instance: %v", err)
-	}
-	back.CurrentInstance = after.InstanceID
-	grant = grantFor(t, gate.Step{Verb: gate.PutBackMachine, App: app, Target: back.Target()})
-	if _, err := client.UpdateMachine(t.Context(), grant, app, back); err != nil {
-		t.Fatal(err)
-	}
-	if changes := machine.Diff(p.MachineConfig(app, id), invented); len(changes) != 0 {
-		t.Errorf("after putting back: %v", changes)
-	}
-	for range 2 { // the second finds no lease
-		if err := lease.Release(t.Context()); err != nil {
-			t.Errorf("releasing: %v", err)
-		}
-	}
-	if owner := p.Machine(app, id).LeaseOwner; owner != "" {
-		t.Errorf("%s still holds the lease", owner)
-	}
-}
-
-func TestUpdateSkipsTheLaunch(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
-	const app = "inner-circle"
-	id := p.MachineIDs(app)[1]
-	m, err := client.Machine(t.Context(), app, id)
-	if err != nil || m.State != "stopped" {
-		t.Fatalf("%s, %v", m.State, err)
-	}
-	update := Update{ID: id, Config: m.Config, CurrentInstance: m.InstanceID, Lease: leased(t, client, app, id), SkipLaunch: true}
-	grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()})
-	if _, err := client.UpdateMachine(t.Context(), grant, app, update); err != nil {
-		t.Fatal(err)
-	}
-	if state := p.Machine(app, id).State; state != "stopped" {
-		t.Errorf("the Machine is %s, want stopped", state)
-	}
-}
-
-func TestOthersGetInTheWay(t *testing.T) {
-	const app, other = "shop-api", "mallory@example.com"
-	p, client := sandboxClient(t, sandbox.Options{})
-	id := p.MachineIDs(app)[0]
-	m, err := client.Machine(t.Context(), app, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	update := func(lease *Lease, instance string) error {
-		u := Update{ID: id, Config: m.Config, CurrentInstance: instance, Lease: lease}
-		_, err := client.UpdateMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: u.Target()}), app, u)
-		return err
-	}
-	p.HoldLease(app, id, other, time.Hour)
-	_, err = client.LeaseMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute)
-	checkCode(t, err, gate.Busy)
-	if err == nil || !strings.Contains(err.Error(), other) {
-		t.Errorf("%v does not name the owner", err)
-	}
-	p.DropLease(app, id)
-
-	lease := leased(t, client, app, id)
-	p.DropLease(app, id)
-	p.HoldLease(app, id, other, time.Hour)
-	checkCode(t, update(lease, m.InstanceID), gate.Busy)
-	checkCode(t, lease.Refresh(t.Context(), time.Minute), gate.Busy)
-	if err := lease.Release(t.Context()); err != nil {
-		t.Errorf("releasing a lease that is gone: %v", err)
-	}
-	if owner := p.Machine(app, id).LeaseOwner; owner != other {
-		t.Errorf("the other's lease is held by %q", owner)
-	}
-	p.DropLease(app, id)
-
-	lease = leased(t, client, app, id)
-	checkCode(t, update(lease, "01AN0THER1NSTANCE"), gate.Stale)
-	for name, wrong := range map[string]*Lease{
-		"none": nil, "empty": {}, "another Machine's": leased(t, client, app, p.MachineIDs(app)[1]),
-	} {
-		p.ResetCalls()
-		if err := update(wrong, m.InstanceID); CodeOf(err) != gate.Internal {
-			t.Errorf("lease %s: %v", name, err)
-		}
-		checkCalls(t, p)
-	}
-}
-
-// TestSecretsStayOut lets a platform repeat what it was sent in its errors.
-func TestSecretsStayOut(t *testing.T) {
-	const secret = "correct horse battery"
-	for _, status := range []int{400, 401, 403, 404, 409, 412, 418, 422, 429, 500, 503} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "/lease") {
-				_, _ = io.WriteString(w, `{"data":{"nonce":"nonce-of-the-lease"}}`)
-				return
-			}
-			var body struct {
-				Config struct {
-					Env map[string]string `json:"env"`
-				} `json:"config"`
-			}
-			_ = json.NewDecoder(r.Body).Decode(&body)
-			w.WriteHeader(status)
-			_ = json.NewEncoder(w).Encode(map[string]string{"error": strings.Join([]string{
-				r.Header.Get("Authorization"), body.Config.Env["PASSWORD"], r.Header.Get("Fly-Machine-Lease-Nonce"),
-				"\x1b[31mred\u202e\u200b\n\"quoted\"", strings.Repeat("x", 500)}, " ")})
-		}))
-		client, _ := testClient(t, server.URL)
-		config, err := machine.ParseConfig([]byte(`{"env":{"PASSWORD":"` + secret + `"}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		update := Update{ID: "0a", Config: config, CurrentInstance: "i", Lease: leased(t, client, "shop-api", "0a")}
-		grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: "shop-api", Target: update.Target()})
-		_, updated := client.UpdateMachine(t.Context(), grant, "shop-api", update)
-		_, read := client.Machines(t.Context(), "shop-api")
-		_, asked := client.App(t.Context(), "shop-api")
-		for _, err := range []error{updated, read, asked} {
-			if err == nil {
-				t.Fatalf("%d is no error", status)
-			}
-			text := err.Error()
-			for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
-				text += cause.Error()
-			}
-			for _, hush := range []string{testToken, secret, "nonce-of-the-lease", "\x1b", "\u202e", "\u200b", "\n"} {
-				if strings.Contains(text, hush) {
-					t.Errorf("%d: %q is in %q", status, hush, text)
-				}
-			}
-			if len(text) > 400 {
-				t.Errorf("%d: %d characters", status, len(text))
-			}
-		}
-		server.Close()
-	}
-}
-
-func mustJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	data, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }

@@ -296,8 +296,8 @@ type (
 		SizeMB      uint64 `json:"size_mb,omitempty"`
 	}
 	machineRootfs struct {
-		SizeGB  uint64 `json:"size_gb,omitempty"`
-		Persist string `json:"persist,omitempty"`
+		SizeGB  uint64               `json:"size_gb,omitempty"`
+		Persist MachinePersistRootfs `json:"persist,omitempty"`
 	}
 	machineCacheDrive struct {
 		SizeMB uint64 `json:"size_mb,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,4 +165,33 @@ func (a *Autostop) UnmarshalJSON(data []byte) error {
 		return (*machine.Autostop)(a).UnmarshalJSON(data)
 	}
 	return errors.New("autostop value is not a valid bool or string")
+}
+
+// UnmarshalJSON reads a word or the number that stands for it.
+func (p *MachinePersistRootfs) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	numbered := []MachinePersistRootfs{"", "never", "restart", "always"}
+	var word string
+	wrong := json.Unmarshal(data, &word)
+	if wrong == nil {
+		if word == "none" {
+			word = ""
+		}
+		if !slices.Contains(numbered, MachinePersistRootfs(word)) {
+			return fmt.Errorf("invalid persist_rootfs string value \"%s\"", word)
+		}
+		*p = MachinePersistRootfs(word)
+		return nil
+	}
+	var n int
+	if json.Unmarshal(data, &n) != nil {
+		return wrong
+	}
+	if n < 0 || n >= len(numbered) {
+		return fmt.Errorf("invalid persist_rootfs int value %d", n)
+	}
+	*p = numbered[n]
+	return nil
 }

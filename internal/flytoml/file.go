@@ -118,7 +118,7 @@ func decodeError(name string, data []byte, err error) *SyntaxError {
 		return &SyntaxError{Name: name, Reason: strings.TrimPrefix(err.Error(), "toml: ")}
 	}
 	row, column := decode.Position()
-	e := syntaxErrorAt(name, data, offsetOf(data, row, column), strings.TrimPrefix(decode.Error(), "toml: "))
+	e := syntaxErrorAt(name, data, offsetOf(data, row, column), oneLine(strings.TrimPrefix(decode.Error(), "toml: ")))
 	if offset, reason := unsafeBytes(data); offset >= 0 {
 		e = syntaxErrorAt(name, data, offset, reason)
 	}

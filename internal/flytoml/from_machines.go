@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -16,7 +15,8 @@ import (
 // FromMachines writes the fly.toml that an app's Machines seem to come from,
 // for apps without a stored definition: one configuration for each process
 // group (the most common one, where a group's Machines differ). Services come
-// back as [[services]].
+// back as [[services]]. An empty primaryRegion is taken from the Machines'
+// PRIMARY_REGION.
 //
 // What a fly.toml cannot say, or not for one group alone, is left out and
 // listed in comments at the top, without values: applying the file would
@@ -388,24 +388,4 @@ func gigabyteText(gb int) string {
 		return ""
 	}
 	return strconv.Itoa(gb) + "GB"
-}
-
-// shellJoin writes words so that they split again into the same ones.
-func shellJoin(words []string) string {
-	quoted := make([]string, len(words))
-	for i, word := range words {
-		switch {
-		case word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !shellSafe(r) }):
-			quoted[i] = word
-		case !strings.Contains(word, "'"):
-			quoted[i] = "'" + word + "'"
-		default:
-			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
-		}
-	}
-	return strings.Join(quoted, " ")
-}
-
-func shellSafe(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:=,@%+", r)
 }

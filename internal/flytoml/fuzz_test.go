@@ -62,3 +62,59 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// sameDocument compares documents of which the rendering leaves out what is
+// empty at the top.
+func sameDocument(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	normal := func(data []byte) string {
+		var doc map[string]any
+		if err := json.Unmarshal(data, &doc); err != nil {
+			t.Fatal(err)
+		}
+		for key := range doc {
+			if empty(key, doc[key]) {
+				delete(doc, key)
+			}
+		}
+		out, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	return normal(a) == normal(b)
+}
+
+// FuzzRenderTOML: whatever JSON object a release stores, the file made of it
+// can be read, and reads the same when its own document is rendered again.
+func FuzzRenderTOML(f *testing.F) {
+	f.Add([]byte(stored))
+	f.Add([]byte(`{"a":{"b":[{"c":{}},{"c":{"d":[[{}],[]]}}]},"":null,"x.y":{"z":[{"k":1},2]}}`))
+	f.Fuzz(func(t *testing.T, definition []byte) {
+		if len(definition) > 1<<16 {
+			return
+		}
+		for _, values := range []Values{Masked, Shown} {
+			data, err := RenderTOML(definition, values)
+			if err != nil {
+				continue
+			}
+			file, err := Parse("fly.toml", data)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, data)
+			}
+			again, err := json.Marshal(file.doc)
+			if err != nil {
+				continue // an infinite number
+			}
+			second, err := FromDefinition("fly.toml", again)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := json.Marshal(second.doc); err != nil || !sameDocument(t, again, got) {
+				t.Fatalf("got\n%s\nwant\n%s", got, again)
+			}
+		}
+	})
+}

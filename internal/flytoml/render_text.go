@@ -73,3 +73,23 @@ func tomlNumber(n json.Number) string {
 	}
 	return s
 }
+
+// shellJoin writes words so that they split again into the same ones.
+func shellJoin(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		switch {
+		case word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !shellSafe(r) }):
+			quoted[i] = word
+		case !strings.Contains(word, "'"):
+			quoted[i] = "'" + word + "'"
+		default:
+			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+func shellSafe(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:=,@%+", r)
+}

@@ -124,6 +124,27 @@ func (p *Platform) Machine(app, id string) Machine {
 	return truth
 }
 
+// AddApp creates an app, and its network if the organization has none of that
+// name; an empty network is the organization's default one.
+func (p *Platform) AddApp(name, org, network string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.state.createApp(name, org, network, plan{}, p.clock.Now()); err != nil {
+		panic("sandbox: " + err.Error())
+	}
+}
+
+// AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
+func (p *Platform) AddMachine(app, region string, config machine.Config) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	now := p.clock.Now()
+	m := p.state.createMachine(p.mustApp(app), config, "", region, plan{}, now)
+	m.launch(p.state, "starting", now, p.options.StartDelay)
+	return m.id
+}
+
 // MachineConfig is the configuration the Machine has.
 func (p *Platform) MachineConfig(app, id string) machine.Config { return p.Machine(app, id).Config }
 

@@ -14,8 +14,6 @@ import (
 // query is executed; see serve.go.
 type root struct{}
 
-var errNoOrganization = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Organization"}
-
 // find is the app of a query. What the token does not cover is not found.
 func (req *request) find(name string) (*app, error) {
 	a := req.platform.state.apps[name]

@@ -75,7 +75,7 @@ func createAssignment(req *request) answer {
 	w := wish{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
 	if in.Org != "" {
 		if w.organization = req.platform.state.organization(in.Org); w.organization == nil {
-			return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "organization not found"})
+			return refuse(missing("organization"))
 		}
 	}
 	addr, err := req.platform.state.allocate(a, w, req.plan, req.now)

@@ -51,7 +51,7 @@ func listApps(req *request) answer {
 	case slug == "":
 		return refuse(invalid("org_slug is required"))
 	case org == nil:
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "organization not found"})
+		return refuse(missing("organization"))
 	}
 	records := []appRecord{}
 	for _, a := range req.platform.state.appsOf(org) {
@@ -109,7 +109,7 @@ type organizationRecord struct {
 func getOrganization(req *request) answer {
 	org := req.platform.state.organization(req.PathValue("organization"))
 	if org == nil {
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "organization not found"})
+		return refuse(missing("organization"))
 	}
 	return reply(http.StatusOK, map[string]organizationRecord{"organization": {
 		ID: org.id, InternalNumericID: org.number, Slug: org.slug, RawSlug: org.slug, PaidPlan: true,
@@ -171,7 +171,7 @@ func updateRelease(req *request) answer {
 	}
 	r := req.platform.state.releases[req.PathValue("target")]
 	if r == nil {
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "release not found"})
+		return refuse(missing("release"))
 	}
 	r.update(in.Status, in.Metadata, req.now)
 	return reply(http.StatusOK, recordRelease(r))
@@ -181,7 +181,7 @@ func updateRelease(req *request) answer {
 func (req *request) named(name string) (*app, error) {
 	a := req.platform.state.apps[name]
 	if a == nil {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "app not found"}
+		return nil, missing("app")
 	}
 	return a, nil
 }
@@ -217,7 +217,7 @@ func finishBuild(req *request) answer {
 	}
 	b := req.platform.state.builds[in.ID]
 	if b == nil || b.app != in.App {
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "build not found"})
+		return refuse(missing("build"))
 	}
 	b.status = in.Status
 	return reply(http.StatusOK, recordBuild(b))

@@ -167,7 +167,7 @@ func getCertificate(req *request) answer {
 	}
 	i := slices.IndexFunc(a.certificates, func(c *certificate) bool { return c.hostname == req.PathValue("target") })
 	if i < 0 {
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "certificate not found"})
+		return refuse(missing("certificate"))
 	}
 	return reply(http.StatusOK, a.detail(a.certificates[i]))
 }

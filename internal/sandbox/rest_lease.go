@@ -35,7 +35,7 @@ func getLease(req *request) answer {
 	}
 	l := m.held(req.now)
 	if l == nil {
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "lease not found"})
+		return refuse(missing("lease"))
 	}
 	return reply(http.StatusOK, recordLease(m, l))
 }
@@ -76,7 +76,7 @@ func releaseLease(req *request) answer {
 		return refuse(err)
 	}
 	if m.held(req.now) == nil {
-		return refuse(&apiError{http.StatusNotFound, "NOT_FOUND", "lease not found"})
+		return refuse(missing("lease"))
 	}
 	if err := m.permit(req.Header.Get(nonceHeader), req.now); err != nil {
 		return refuse(err)

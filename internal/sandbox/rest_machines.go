@@ -194,7 +194,7 @@ func (req *request) change() (*vm, error) {
 		return nil, err
 	}
 	if m.state == "destroyed" {
-		return nil, &apiError{http.StatusPreconditionFailed, "failed_precondition", "failed_precondition: machine is destroyed"}
+		return nil, precondition("machine is destroyed")
 	}
 	return m, m.permit(req.Header.Get(nonceHeader), req.now)
 }
@@ -213,8 +213,7 @@ func updateMachine(req *request) answer {
 		return refuse(err)
 	}
 	if in.CurrentVersion != "" && in.CurrentVersion != m.instance {
-		return refuse(&apiError{http.StatusPreconditionFailed, "failed_precondition",
-			"failed_precondition: machine " + m.id + " has version " + m.instance + ", not current_version"})
+		return refuse(precondition("machine %s has version %s, not current_version", m.id, m.instance))
 	}
 	config, err := accept(in.Config)
 	if err != nil {
@@ -232,7 +231,7 @@ func destroyMachine(req *request) answer {
 	}
 	force := req.URL.Query().Get("force") == "true" || req.URL.Query().Get("kill") == "true"
 	if m.state == "started" && !force {
-		return refuse(&apiError{http.StatusPreconditionFailed, "failed_precondition", "failed_precondition: unable to destroy machine, not currently stopped"})
+		return refuse(precondition("unable to destroy machine, not currently stopped"))
 	}
 	m.halt(req.platform.state, "destroyed", req.now)
 	m.lease = nil
@@ -252,7 +251,7 @@ func startMachine(req *request) answer {
 	switch {
 	case previous == "started" || previous == "starting":
 	case slices.Contains(transient, previous):
-		return refuse(&apiError{http.StatusPreconditionFailed, "failed_precondition", "failed_precondition: unable to start machine from current state: '" + previous + "'"})
+		return refuse(precondition("unable to start machine from current state: '%s'", previous))
 	default:
 		m.updated = req.now
 		m.launch(req.platform.state, "starting", req.now, req.platform.options.StartDelay)

@@ -63,8 +63,6 @@ func refuse(err error) answer {
 	return reply(refusal.status, body)
 }
 
-var errUnauthorized = &apiError{http.StatusForbidden, "UNAUTHORIZED", "unauthorized"}
-
 // routes registers every route; one that does not exist is recorded too.
 func (p *Platform) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -256,7 +254,7 @@ func (req *request) app() (*app, error) {
 	case s.taken[name]:
 		return nil, errUnauthorized
 	}
-	return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "app not found"}
+	return nil, missing("app")
 }
 
 // machine finds the app and the Machine in the path, the Machine as it is now.
@@ -267,7 +265,7 @@ func (req *request) machine() (*app, *vm, error) {
 	}
 	m := a.machine(req.PathValue("target"))
 	if m == nil {
-		return nil, nil, &apiError{http.StatusNotFound, "NOT_FOUND", "machine not found"}
+		return nil, nil, missing("machine")
 	}
 	m.settle(req.platform.state, req.now)
 	return a, m, nil

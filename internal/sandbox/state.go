@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -265,22 +264,4 @@ func (n *network) nextFlycast() netip.Addr {
 	copy(b[:], prefix[:])
 	b[9], b[14], b[15] = 1, byte(n.flycast>>8), byte(n.flycast)
 	return netip.AddrFrom16(b)
-}
-
-// apiError is a refusal, in the form of both APIs.
-type apiError struct {
-	status  int    // REST
-	code    string // GraphQL's extensions.code; REST's status for name_taken
-	message string
-}
-
-func (e *apiError) Error() string { return e.message }
-
-// Extensions is how the GraphQL engine learns the code.
-func (e *apiError) Extensions() map[string]any { return map[string]any{"code": e.code} }
-
-var errAppNotFound = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find App"}
-
-func invalid(format string, args ...any) *apiError {
-	return &apiError{http.StatusBadRequest, "invalid_argument", fmt.Sprintf(format, args...)}
 }

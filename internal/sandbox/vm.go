@@ -139,9 +139,13 @@ func (m *vm) configure(s *state, config machine.Config, plan plan) {
 	m.versions = slices.Insert(m.versions, 0, version{m.instance, config})
 }
 
+// maxEvents is how much of its history a Machine keeps.
+const maxEvents = 100
+
 func (m *vm) record(s *state, e event) {
 	e.id = s.ids.ulid("event")
 	m.events = slices.Insert(m.events, 0, e)
+	m.events = m.events[:min(len(m.events), maxEvents)]
 }
 
 // launch begins a start that is over after delay; meanwhile the Machine is in
@@ -180,16 +184,17 @@ func (m *vm) settle(s *state, now time.Time) {
 func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.Time, delay time.Duration) {
 	m.configure(s, config, plan{})
 	m.updated = now
-	running := m.state == "started"
 	m.pending = nil
 	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
+	if m.state == "started" {
+		m.halt(s, "stopped", now)
+	}
 	switch {
 	case !skipLaunch:
+		m.record(s, event{kind: "launch", status: "created", source: "user", at: now})
 		m.launch(s, "replacing", now, delay)
-	case running:
-		m.halt(s, "stopped", now)
 	case m.state != "created":
-		m.state = "stopped"
+		m.state = "stopped" // a suspended one too: its snapshot is of the old version
 	}
 }
 

@@ -2,9 +2,11 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -102,6 +104,28 @@ func TestSSE(t *testing.T) {
 		if resp := s.do(request{path: path, body: toolCall("1", "hold", "", "")}); resp.StatusCode != 404 && resp.StatusCode != 400 {
 			t.Errorf("%s: got %s", path, resp.Status)
 		}
+	}
+}
+
+func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
+	sse := newSSEServer(newFixture().MCPServer, newFixture().logger())
+	answered := make(chan []byte, 1)
+	p := newPeer(sse.server, sse.log, func(message []byte) error {
+		answered <- message
+		return nil
+	}, false)
+	sse.streams[p.session.id] = &sseStream{peer: p, owner: "http:alice", ctx: t.Context()}
+	for caller, want := range map[string]int{"http:mallory": http.StatusNotFound, "http:alice": http.StatusAccepted} {
+		r := httptest.NewRequest(http.MethodPost, "/message?sessionId="+p.session.id, nil)
+		ctx := context.WithValue(tools.WithCaller(r.Context(), tools.Caller{ID: caller}), postedKey{}, posted{body: []byte("{")})
+		w := httptest.NewRecorder()
+		sse.post(w, r.WithContext(ctx))
+		if w.Code != want {
+			t.Errorf("%s: got %d, want %d", caller, w.Code, want)
+		}
+	}
+	if n := len(answered); n != 1 {
+		t.Errorf("%d messages were taken, want the owner's", n)
 	}
 }
 

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
@@ -215,41 +213,6 @@ func TestStdioLongestLine(t *testing.T) {
 	}
 }
 
-func TestReadLine(t *testing.T) {
-	tests := []struct {
-		in       string
-		want     string
-		tooLong  bool
-		wantEnds bool
-	}{
-		{"abc\n", "abc\n", false, false},
-		{"abc", "abc", false, true},
-		{"", "", false, true},
-		{"12345678\n", "12345678\n", false, false},
-		{"123456789\n", "12345678", true, false},
-		{"123456789", "12345678", true, true},
-		{strings.Repeat("x", 100) + "\n", "xxxxxxxx", true, false},
-	}
-	for _, tt := range tests {
-		reader := bufio.NewReaderSize(strings.NewReader(tt.in), 16)
-		got, ends := readLine(reader, 8)
-		if strings.TrimRight(string(got.text), "\n") != strings.TrimRight(tt.want, "\n") || got.tooLong != tt.tooLong || ends != tt.wantEnds {
-			t.Errorf("%q: got %q, too long %v, ends %v", tt.in, got.text, got.tooLong, ends)
-		}
-	}
-}
-
-func FuzzEarlyID(f *testing.F) {
-	f.Add([]byte(`{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":"`))
-	f.Add([]byte(`{"id":"a`))
-	f.Add([]byte(`[[[[`))
-	f.Fuzz(func(t *testing.T, beginning []byte) {
-		if id := earlyID(beginning); id != nil && !json.Valid(id) {
-			t.Errorf("%q: got %q", beginning, id)
-		}
-	})
-}
-
 func TestStdioCancel(t *testing.T) {
 	f := newFixture()
 	p := startStdio(t, f)
@@ -416,132 +379,6 @@ func TestStdioPanic(t *testing.T) {
 			s := result.StructuredContent
 			if !result.IsError || s.Status != "failed" || s.Code != "internal" || s.Retry != "never" || s.Next == nil || !strings.Contains(answer, s.RequestID) {
 				t.Errorf("got %+v", result)
-			}
-		})
-	}
-}
-
-// The capabilities of one modern request are not those of the session.
-func TestStdioErasDoNotMix(t *testing.T) {
-	p := startStdio(t, newFixture())
-	capable := strings.Replace(modernMeta, `"io.modelcontextprotocol/clientCapabilities":{}`, `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`, 1)
-	p.send(initializeMessage("2025-11-25", `{}`), toolCall("1", "ask", capable, ""), toolCall("2", "ask", "", ""))
-	p.receive()
-	got := map[string]string{}
-	for range 2 {
-		m := p.receive()
-		got[string(m.ID)] = m.text(t)
-	}
-	if got["1"] != "roundtrip" || got["2"] != "none" {
-		t.Errorf("got %v, want 1 roundtrip, 2 none", got)
-	}
-}
-
-func TestStdioElicitation(t *testing.T) {
-	tests := []struct {
-		name, reply string
-		want        string
-	}{
-		{"accept", `"result":{"action":"accept","content":{"sure":true}}`, "accept true"},
-		{"accept beside a null error", `"error":null,"result":{"action":"accept","content":{"sure":true}}`, "accept true"},
-		{"decline", `"result":{"action":"decline"}`, "decline <nil>"},
-		{"not supported after all", `"error":{"code":-32601,"message":"Method not found"}`, "error -32601: Method not found"},
-		{"nonsense", `"result":"yes"`, "cannot be read"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := startStdio(t, newFixture())
-			p.send(initializeMessage("2025-06-18", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
-			p.receive()
-			question := p.receive()
-			if question.Method != "elicitation/create" {
-				t.Fatalf("got %+v", question)
-			}
-			p.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,%s}`, question.ID, tt.reply))
-			if got := p.receive().text(t); !strings.Contains(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-func TestStdioLateAnswer(t *testing.T) {
-	f := newFixture()
-	p := startStdio(t, f)
-	p.send(initializeMessage("2025-06-18", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
-	p.receive()
-	question := p.receive()
-	f.within <- time.Time{}
-	if got := p.receive().text(t); !strings.Contains(got, "no answer") {
-		t.Errorf("got %q", got)
-	}
-	p.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"sure":true}}}`, question.ID))
-	if late := <-f.late; late.Action != "accept" {
-		t.Errorf("got %+v", late)
-	}
-}
-
-type person struct{}
-
-func (person) Elicit(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "accept", Content: map[string]any{"sure": true}}}, nil
-}
-
-// elicitThrough calls "ask" with a real client and gives back what it says.
-func elicitThrough(t *testing.T, via transport.Interface, version string, declares bool) string {
-	t.Helper()
-	options := []client.ClientOption{client.WithProtocolVersion(version)}
-	if declares {
-		options = append(options, client.WithElicitationHandler(person{}))
-	}
-	c := client.NewClient(via, options...)
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	initialize := mcp.InitializeRequest{}
-	initialize.Params.ProtocolVersion = version
-	initialize.Params.ClientInfo = mcp.Implementation{Name: "test", Version: "1"}
-	if _, err := c.Initialize(t.Context(), initialize); err != nil {
-		t.Fatal(err)
-	}
-	call := mcp.CallToolRequest{}
-	call.Params.Name = "ask"
-	result, err := c.CallTool(t.Context(), call)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return result.Content[0].(mcp.TextContent).Text
-}
-
-var elicitations = []struct {
-	version  string
-	declares bool
-	want     string
-}{
-	{mcp.ProtocolVersion20260728, true, "roundtrip"},
-	{mcp.ProtocolVersion20260728, false, "none"},
-	{mcp.ProtocolVersion20251125, true, "accept true"},
-	{mcp.ProtocolVersion20251125, false, "none"},
-	{mcp.ProtocolVersion20250618, true, "accept true"},
-}
-
-func TestStdioWithRealClient(t *testing.T) {
-	for _, tt := range elicitations {
-		t.Run(fmt.Sprintf("%s declares %v", tt.version, tt.declares), func(t *testing.T) {
-			inR, inW := io.Pipe()
-			outR, outW := io.Pipe()
-			done := make(chan error, 1)
-			go func() {
-				done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, nil)
-				_ = outW.Close()
-			}()
-			via := transport.NewIO(outR, inW, io.NopCloser(strings.NewReader("")))
-			if got := elicitThrough(t, via, tt.version, tt.declares); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-			if err := <-done; err != nil {
-				t.Errorf("ended with %v", err)
 			}
 		})
 	}

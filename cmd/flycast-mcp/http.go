@@ -1,0 +1,77 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/server"
+)
+
+func httpCommand(p program) *cobra.Command {
+	var s serving
+	var addr, tokenFile string
+	var sse bool
+	var origins []string
+	c := &cobra.Command{
+		Use: "http", Short: "Serve MCP over streamable HTTP at /mcp, on a loopback address", Args: cobra.NoArgs,
+		Long: `Serve MCP over streamable HTTP at /mcp, on a loopback address.
+
+Every request needs a bearer token. Without --token-file a random one is made
+and printed on stderr. Over HTTP there are no paths: clients send content.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			token, err := bearer(tokenFile)
+			if err != nil {
+				return err
+			}
+			app, err := s.build(c.Context(), p, true)
+			if err != nil {
+				return err
+			}
+			err = server.ServeHTTP(c.Context(), app.mcp, server.HTTPOptions{
+				Addr: addr, Token: token, SSE: sse, AllowedOrigins: origins, Log: app.log,
+				Ready: func(url string) {
+					fmt.Fprintf(p.stderr, "serving %s\n", url)
+					if tokenFile == "" {
+						fmt.Fprintf(p.stderr, "Authorization: Bearer %s\n", token)
+					}
+				},
+			})
+			return errors.Join(err, app.Close())
+		},
+	}
+	s.flags(c)
+	f := c.Flags()
+	f.StringVar(&addr, "addr", "127.0.0.1:8787", "loopback address to listen on")
+	f.StringVar(&tokenFile, "token-file", "", "file with the bearer token that clients must send (default: a random one, printed)")
+	f.BoolVar(&sse, "sse", false, "also serve the deprecated HTTP+SSE transport at /sse and /message, behind the same checks")
+	f.StringArrayVar(&origins, "allow-origin", nil, "a web origin that may call, such as http://localhost:6274; repeatable; default: this server's own")
+	return c
+}
+
+// bearer is the token clients must send.
+func bearer(file string) (string, error) {
+	if file == "" {
+		return rand.Text(), nil
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("--token-file %s can be read by others (mode %v): chmod 600 it", file, info.Mode().Perm())
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if len(token) < 16 {
+		return "", fmt.Errorf("--token-file %s: the token has %d characters, want at least 16", file, len(token))
+	}
+	return token, nil
+}

@@ -1,0 +1,42 @@
+// Command flycast-mcp is an MCP server that takes a Fly.io app off the public
+// internet and puts it behind Flycast, safely.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, program{
+		args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: wallClock{},
+	})
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program, for main and for tests. It gives the exit code.
+func run(ctx context.Context, p program) int {
+	root := p.command()
+	root.SetArgs(p.args)
+	root.SetIn(p.stdin)
+	root.SetOut(p.stderr) // stdout belongs to the protocol and to what a command prints on purpose
+	root.SetErr(p.stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(p.stderr, "flycast-mcp: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// wallClock is real time.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// How long Machines of the emulated platform take, so that a rollout looks like one.
+const (
+	startDelay = 600 * time.Millisecond
+	checkDelay = 400 * time.Millisecond
+)
+
+func sandboxCommand(p program) *cobra.Command {
+	var addr, configs string
+	c := &cobra.Command{
+		Use: "sandbox", Short: "Run an emulated Fly platform on a loopback address", Args: cobra.NoArgs,
+		Long: `Run an emulated Fly platform on a loopback address, with an example organization.
+
+It prints the export lines that point any Fly client at it and send nothing of
+it elsewhere. Its state is in memory and the same at every start.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
+			if err := platform.Seed(c.Context()); err != nil {
+				return err
+			}
+			if configs != "" {
+				if err := platform.WriteConfigs(configs); err != nil {
+					return err
+				}
+			}
+			listening, err := platform.Listen(addr)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(p.stdout, listening.Exports(platform.Token()))
+			if err == nil {
+				fmt.Fprintf(p.stderr, "emulated Fly platform at %s with the apps %v; Ctrl-C ends it\n", listening.URL, platform.AppNames())
+				<-c.Context().Done()
+			}
+			return errors.Join(err, listening.Close())
+		},
+	}
+	c.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&configs, "write-configs", "", "write each app's file as DIR/<app>/fly.toml")
+	return c
+}

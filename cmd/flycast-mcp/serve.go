@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	mcpserver "github.com/mark3labs/mcp-go/server"
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/internal/server"
+	"github.com/flycast-mcp/flycast-mcp/prompts"
+	"github.com/flycast-mcp/flycast-mcp/resources"
+	"github.com/flycast-mcp/flycast-mcp/tools"
+)
+
+// serving are the settings that stdio and http share.
+type serving struct {
+	sandbox       bool
+	readOnly      bool
+	allowLoopback bool
+	apps          []string
+	roots         []string
+	policy        string
+	approval      string
+	approverKeys  []string
+	stateDir      string
+	hold          time.Duration
+	answerWithin  time.Duration
+	logLevel      string
+}
+
+func (s *serving) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.BoolVar(&s.sandbox, "sandbox", false, "run on an embedded, emulated Fly platform; no FLY_* variable is read")
+	f.BoolVar(&s.readOnly, "read-only", false, "only tools that change nothing exist")
+	f.StringArrayVar(&s.apps, "app", nil, "an app that may be named; repeatable; default: every app the token can see")
+	f.StringArrayVar(&s.roots, "root", nil, "a folder whose fly.toml files may be read and edited; repeatable; default: the working directory, unless it is / or the home folder")
+	f.StringVar(&s.policy, "policy", "", "a TOML file that says what the operator answers himself")
+	f.StringVar(&s.approval, "approval", "auto", "how questions may be answered: auto, elicit, terminal or deny")
+	f.StringArrayVar(&s.approverKeys, "approver-key", nil, "a public key file whose owner may approve in a terminal; repeatable; default: the one that approve --init made")
+	f.StringVar(&s.stateDir, "state-dir", "", "folder of the journal and of approval requests (default: the user's state folder)")
+	f.DurationVar(&s.hold, "hold", 45*time.Second, "how long a call waits for work before it answers \"running\"")
+	f.DurationVar(&s.answerWithin, "answer-within", 5*time.Minute, "how long a person has to answer in the client")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error; the log goes to stderr")
+	f.BoolVar(&s.allowLoopback, "allow-loopback-api", false, "let a real token go to an API on a loopback address")
+}
+
+// application is a server with what has to be closed after it.
+type application struct {
+	mcp   *mcpserver.MCPServer
+	log   *slog.Logger
+	close []func() error
+}
+
+func (a *application) Close() error {
+	var errs []error
+	for i := len(a.close) - 1; i >= 0; i-- {
+		errs = append(errs, a.close[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// build puts the server together. Everything that can be refused at start is,
+// all problems at once; nothing is sent anywhere.
+func (s *serving) build(ctx context.Context, p program, http bool) (app *application, err error) {
+	app = &application{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, app.Close())
+			app = nil
+		}
+	}()
+	if app.log, err = logger(p.stderr, s.logLevel); err != nil {
+		return app, err
+	}
+	client, err := s.client(ctx, p, app)
+	if err != nil {
+		return app, err
+	}
+	files, err := s.open(p, http)
+	if err != nil {
+		return app, err
+	}
+	app.close = append(app.close, files.Close)
+	for _, name := range s.apps {
+		if !fly.ValidAppName(name) {
+			return app, fmt.Errorf("--app %q cannot be the name of a Fly app", name)
+		}
+	}
+	state, err := p.stateDir(s.stateDir)
+	if err != nil {
+		return app, err
+	}
+	deps := tools.Deps{
+		Fly: client, Roots: files, Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+		Sandbox: s.sandbox, From: s.from(http), ApproveCommand: s.approveCommand, Log: app.log,
+	}
+	if !s.sandbox {
+		deps.DefaultApp = p.getenv("FLY_APP")
+	}
+	// Without a writable journal nothing gated happens; the rest works.
+	if deps.Journal, err = journal.Open(filepath.Join(state, journalFile), p.clock.Now); err != nil {
+		app.log.Error("no writable journal: nothing that needs an approval will be done", "err", err)
+		deps.Journal = nil
+	} else {
+		app.close = append(app.close, deps.Journal.Close)
+	}
+	if deps.Gate, err = s.gate(p, app, state, deps.Journal, files); err != nil {
+		return app, err
+	}
+	app.mcp = server.New(server.Options{
+		Version: version(), Tools: tools.All(deps), ReadOnly: s.readOnly, Sandbox: s.sandbox, Log: app.log,
+		Resources: resources.Resources{Fly: client, Roots: files, Apps: s.apps, Sandbox: s.sandbox},
+		Completer: resources.Completer{Fly: client, Apps: s.apps},
+		Prompts:   prompts.Prompts{Fly: client, Apps: s.apps, Now: p.clock.Now},
+	})
+	return app, nil
+}
+
+// client is the Fly client: of the platform that the environment names, or of
+// an embedded one.
+func (s *serving) client(ctx context.Context, p program, app *application) (fly.Client, error) {
+	options := fly.Options{UserAgent: "flycast-mcp/" + version(), AllowLoopback: s.allowLoopback}
+	if !s.sandbox {
+		endpoints, token, err := fly.ParseEnvironment(p.lookup, s.allowLoopback)
+		if err != nil {
+			return nil, err
+		}
+		options.Endpoints, options.Token = endpoints, token
+		return fly.New(options)
+	}
+	platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
+	if err := platform.Seed(ctx); err != nil {
+		return nil, err
+	}
+	listening, err := platform.Listen("127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	app.close = append(app.close, listening.Close)
+	options.Endpoints = fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}
+	options.Token = fly.NewToken(platform.Token())
+	return fly.New(options)
+}
+
+// open opens the roots. Over HTTP there are no paths at all, except those that
+// the operator names.
+func (s *serving) open(p program, http bool) (*roots.Roots, error) {
+	if http && len(s.roots) > 0 {
+		return nil, errors.New("--root: over HTTP there are no paths; clients send content")
+	}
+	if http {
+		return roots.Open()
+	}
+	dirs := s.roots
+	if len(dirs) == 0 {
+		cwd, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("working directory: %w", err)
+		}
+		if dir, ok := roots.Implicit(cwd, p.getenv("HOME")); ok {
+			dirs = []string{dir}
+		}
+	}
+	return roots.Open(dirs...)
+}
+
+// gate is the gate with the operator's policy and the approvers' public keys.
+func (s *serving) gate(p program, app *application, state string, j *journal.Journal, files *roots.Roots) (*gate.Gate, error) {
+	mode, err := gate.ParseMode(s.approval)
+	if err != nil {
+		return nil, fmt.Errorf("--%w", err)
+	}
+	o := gate.Options{Mode: mode, Ledger: tools.Ledger{Journal: j}, AnswerWithin: s.answerWithin, Now: p.clock.Now}
+	if s.policy != "" {
+		if err := outside(s.policy, files); err != nil {
+			return nil, err
+		}
+		if o.Policy, err = gate.LoadPolicy(s.policy, vocabulary()); err != nil {
+			return nil, err
+		}
+	}
+	if o.Keys, err = s.keys(p); err != nil {
+		return nil, err
+	}
+	if o.Requests, err = gate.NewRequests(filepath.Join(state, requestsDir), p.clock.Now); err != nil {
+		app.log.Error("approvals in a terminal are not possible", "err", err)
+		o.Requests = nil
+	}
+	return gate.New(o), nil
+}
+
+// keys are the public keys that were named, else the default one if it exists.
+func (s *serving) keys(p program) ([]gate.PublicKey, error) {
+	paths := s.approverKeys
+	if len(paths) == 0 {
+		dir, err := p.configDir()
+		if err != nil {
+			return nil, nil // no home, no default key
+		}
+		path := filepath.Join(dir, publicKey)
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil // not made yet: the answers say how
+		}
+		paths = []string{path}
+	}
+	var keys []gate.PublicKey
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("--approver-key: %w", err)
+		}
+		key, err := gate.ParsePublicKey(string(data))
+		if err != nil {
+			return nil, fmt.Errorf("--approver-key %s: %w", path, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// vocabulary is what a policy may name.
+func vocabulary() gate.Vocabulary {
+	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.Deps{Clock: wallClock{}}))}
+	for _, h := range plan.Hazards() {
+		v.Hazards = append(v.Hazards, string(h))
+		if h.Irreversible() {
+			v.Irreversible = append(v.Irreversible, string(h))
+		}
+	}
+	return v
+}
+
+// outside refuses a policy that lies where an agent's file tools could reach it.
+func outside(policy string, files *roots.Roots) error {
+	abs, err := filepath.Abs(policy)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		return fmt.Errorf("--policy: %w", err)
+	}
+	for _, dir := range files.Dirs() {
+		if rel, err := filepath.Rel(dir, abs); err == nil && filepath.IsLocal(rel) {
+			return fmt.Errorf("--policy %s lies within the root %s: put it where the server edits no files", policy, dir)
+		}
+	}
+	return nil
+}
+
+// from names this server to the person who approves.
+func (s *serving) from(http bool) string {
+	transport := "stdio"
+	if http {
+		transport = "HTTP"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "this machine"
+	}
+	return fmt.Sprintf("%s server on %s, process %d", transport, host, os.Getpid())
+}
+
+// approveCommand is the exact command for a person, for this installation.
+func (s *serving) approveCommand(ticket string) string {
+	name := "flycast-mcp"
+	if exe, err := os.Executable(); err == nil {
+		name = exe
+	}
+	words := []string{name, "approve"}
+	if ticket == "" {
+		return strings.Join(append(words, "--init"), " ")
+	}
+	if s.stateDir != "" {
+		dir, err := filepath.Abs(s.stateDir)
+		if err != nil {
+			dir = s.stateDir
+		}
+		words = append(words, "--state-dir", dir)
+	}
+	return strings.Join(append(words, ticket), " ")
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/server"
+)
+
+func stdioCommand(p program) *cobra.Command {
+	var s serving
+	c := &cobra.Command{
+		Use: "stdio", Short: "Serve MCP on stdin and stdout, for one client", Args: cobra.NoArgs,
+		Long: `Serve MCP on stdin and stdout, for one client.
+
+The token is read from FLY_ACCESS_TOKEN or FLY_API_TOKEN. Give the server an
+app-scoped one that ends soon: fly tokens create deploy -a APP -x 24h`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			app, err := s.build(c.Context(), p, false)
+			if err != nil {
+				return err
+			}
+			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, app.log)
+			return errors.Join(err, app.Close())
+		},
+	}
+	s.flags(c)
+	return c
+}

@@ -1,0 +1,65 @@
+package fly
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// TestSecretsStayOut lets a platform repeat what it was sent in its errors.
+func TestSecretsStayOut(t *testing.T) {
+	const secret = "correct horse battery"
+	for _, status := range []int{400, 401, 403, 404, 409, 412, 418, 422, 429, 500, 503} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/lease") {
+				_, _ = io.WriteString(w, `{"data":{"nonce":"nonce-of-the-lease"}}`)
+				return
+			}
+			var body struct {
+				Config struct {
+					Env map[string]string `json:"env"`
+				} `json:"config"`
+			}
+			_ = json.NewDecoder(r.Body).Decode(&body)
+			w.WriteHeader(status)
+			_ = json.NewEncoder(w).Encode(map[string]string{"error": strings.Join([]string{
+				r.Header.Get("Authorization"), body.Config.Env["PASSWORD"], r.Header.Get("Fly-Machine-Lease-Nonce"),
+				"\x1b[31mred\u202e\u200b\n\"quoted\"", strings.Repeat("x", 500)}, " ")})
+		}))
+		client, _ := testClient(t, server.URL)
+		config, err := machine.ParseConfig([]byte(`{"env":{"PASSWORD":"` + secret + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		update := Update{ID: "0a", Config: config, CurrentInstance: "i", Lease: leased(t, client, "shop-api", "0a")}
+		grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: "shop-api", Target: update.Target()})
+		_, updated := client.UpdateMachine(t.Context(), grant, "shop-api", update)
+		_, read := client.Machines(t.Context(), "shop-api")
+		_, asked := client.App(t.Context(), "shop-api")
+		for _, err := range []error{updated, read, asked} {
+			if err == nil {
+				t.Fatalf("%d is no error", status)
+			}
+			text := err.Error()
+			for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
+				text += cause.Error()
+			}
+			for _, hush := range []string{testToken, secret, "nonce-of-the-lease", "\x1b", "\u202e", "\u200b", "\n"} {
+				if strings.Contains(text, hush) {
+					t.Errorf("%d: %q is in %q", status, hush, text)
+				}
+			}
+			if len(text) > 400 {
+				t.Errorf("%d: %d characters", status, len(text))
+			}
+		}
+		server.Close()
+	}
+}

@@ -1,0 +1,168 @@
+package flytoml
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// gather joins the tables under several keys, in the keys' order, and removes
+// the keys.
+func gather(doc map[string]any, what string, keys ...string) ([]map[string]any, error) {
+	var all []map[string]any
+	for _, key := range keys {
+		raw, ok := doc[key]
+		if !ok {
+			continue
+		}
+		part, err := tables(raw)
+		if err != nil {
+			return nil, fmt.Errorf("Error processing %s: %w", what, err)
+		}
+		delete(doc, key)
+		all = append(all, part...)
+	}
+	return all, nil
+}
+
+// checkHeaders reads a table, or a list of tables with name and value. Its
+// errors do not quote the headers, which may be credentials; flyctl's do.
+func checkHeaders(raw any) (map[string]string, error) {
+	headers := map[string]string{}
+	switch raw := raw.(type) {
+	case []any:
+		for _, item := range raw {
+			header, ok := item.(map[string]any)
+			if !ok {
+				return nil, fmt.Errorf("Can't cast a header of type %T into map[string]any", item)
+			}
+			name, ok := header["name"]
+			if !ok {
+				return nil, fmt.Errorf("Unsupported headers format: a header has no name")
+			}
+			value := ""
+			if raw, ok := header["value"]; ok {
+				value = text(raw)
+			}
+			headers[text(name)] = value
+		}
+	case map[string]any:
+		for name, value := range raw {
+			headers[name] = text(value)
+		}
+	default:
+		return nil, fmt.Errorf("Unsupported headers format: %T", raw)
+	}
+	return headers, nil
+}
+
+// legacyConcurrency reads "soft,hard", which counts requests.
+func legacyConcurrency(s string) (map[string]any, error) {
+	left, right, ok := strings.Cut(s, ",")
+	if !ok {
+		return nil, fmt.Errorf("Unknown value '%s' for concurrency limits", s)
+	}
+	soft, err := strconv.Atoi(left)
+	if err != nil {
+		return nil, fmt.Errorf("Can not convert '%s': %w", s, err)
+	}
+	hard, err := strconv.Atoi(right)
+	if err != nil {
+		return nil, fmt.Errorf("Can not convert '%s': %w", s, err)
+	}
+	return map[string]any{"type": "requests", "hard_limit": hard, "soft_limit": soft}, nil
+}
+
+// durationIn makes a duration string of a number of units. What is neither
+// number nor string, and the empty string, become null: the key is dropped.
+func durationIn(raw any, unit time.Duration) any {
+	switch raw := raw.(type) {
+	case *string:
+		return raw
+	case string:
+		if raw == "" {
+			return nil
+		}
+		return &raw
+	case float64:
+		s := (time.Duration(raw) * unit).String()
+		return &s
+	case int64:
+		s := (time.Duration(raw) * unit).String()
+		return &s
+	}
+	return nil
+}
+
+// toInt makes the value under key a whole number: quoted numbers are read,
+// fractions cut off.
+func toInt(table map[string]any, key string) error {
+	raw, ok := table[key]
+	if !ok {
+		return nil
+	}
+	switch raw := raw.(type) {
+	case string:
+		n, err := strconv.Atoi(raw)
+		if err != nil {
+			return fmt.Errorf("Can not convert '%s' to integer: %w", raw, err)
+		}
+		table[key] = n
+	case float64:
+		table[key] = int(raw)
+	case int64:
+		table[key] = int(raw)
+	default:
+		return fmt.Errorf("Unknown type for cast: %T", raw)
+	}
+	return nil
+}
+
+// text is Go's default form of a value.
+func text(raw any) string {
+	if s, ok := raw.(string); ok {
+		return s
+	}
+	return fmt.Sprintf("%v", raw)
+}
+
+// tables reads a list of tables, or one table in place of a list.
+func tables(raw any) ([]map[string]any, error) {
+	switch raw := raw.(type) {
+	case map[string]any:
+		return []map[string]any{raw}, nil
+	case []map[string]any:
+		return raw, nil
+	case []any:
+		out := make([]map[string]any, 0, len(raw))
+		for _, item := range raw {
+			table, ok := item.(map[string]any)
+			if !ok {
+				return nil, fmt.Errorf("Can not cast '%s' of type '%t' as map[string]any", item, item)
+			}
+			out = append(out, table)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("Unknown type '%T'", raw)
+}
+
+// stringList reads a string or a list of strings.
+func stringList(raw any, key string) ([]string, error) {
+	switch raw := raw.(type) {
+	case string:
+		return []string{raw}, nil
+	case []any:
+		out := make([]string, 0, len(raw))
+		for _, item := range raw {
+			s, ok := item.(string)
+			if !ok {
+				return nil, fmt.Errorf("could not cast %v of type %T to string on %s", item, item, key)
+			}
+			out = append(out, s)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("could not cast %v of type %T to []string on %s", raw, raw, key)
+}

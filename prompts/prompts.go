@@ -1,0 +1,153 @@
+// Package prompts holds the guided workflows. Each carries facts that were
+// fetched for it, with their time, the calls with their arguments filled in,
+// the questions for the user first, and when to stop. The texts are the
+// embedded .md files.
+package prompts
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"text/template"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+)
+
+//go:embed *.md
+var texts embed.FS
+
+// Prompts serves the prompts.
+type Prompts struct {
+	Fly  fly.Client
+	Apps []string // if not empty: the only apps that may be named
+	Now  func() time.Time
+}
+
+// All are the prompts with their handlers. Under read-only only the audit is
+// of use.
+func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
+	app := mcp.WithArgument("app", mcp.ArgumentDescription("name of the Fly app"), mcp.RequiredArgument())
+	all := []mcpserver.ServerPrompt{{
+		Prompt: mcp.NewPrompt("audit_exposure", mcp.WithPromptTitle("Audit exposure"),
+			mcp.WithPromptDescription("Says how exposed an app is and what keeps it from working privately. Changes nothing."), app),
+		Handler: p.audit,
+	}}
+	if readOnly {
+		return all
+	}
+	return append(all, mcpserver.ServerPrompt{
+		Prompt: mcp.NewPrompt("make_private", mcp.WithPromptTitle("Make an app private"),
+			mcp.WithPromptDescription("Takes an app off the public internet and puts it behind Flycast, step by step, with a person's approval."), app,
+			mcp.WithArgument("path", mcp.ArgumentDescription("its fly.toml, if there is one here"))),
+		Handler: p.makePrivate,
+	})
+}
+
+// facts is what the texts are filled with.
+type facts struct {
+	App, Time, Facts, Patch string
+	NeedsPort               bool
+}
+
+func (p Prompts) audit(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	f, _, err := p.fetch(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return render("audit_exposure.md", "How exposed "+f.App+" is", f)
+}
+
+func (p Prompts) makePrivate(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	f, s, err := p.fetch(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	path := request.Params.Arguments["path"]
+	if len(path) > 200 || path != plan.Line(path) && path != "" {
+		return nil, errors.New("path: a plain path of at most 100 characters, please")
+	}
+	f.Patch = fmt.Sprintf(`{"app": %q}, with "path" or "content" if the user has the fly.toml`, f.App)
+	if path != "" {
+		f.Patch = fmt.Sprintf(`{"app": %q, "path": %q}`, f.App, path)
+	}
+	f.NeedsPort = s.MachinesKnown && !s.HasServices()
+	return render("make_private.md", "Make "+f.App+" private", f)
+}
+
+// fetch reads the app that a prompt is about.
+func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts, rules.Snapshot, error) {
+	app := request.Params.Arguments["app"]
+	switch {
+	case app == "":
+		return facts{}, rules.Snapshot{}, errors.New("argument app is missing")
+	case !fly.ValidAppName(app):
+		return facts{}, rules.Snapshot{}, fmt.Errorf("%.70q cannot be the name of a Fly app", app)
+	case len(p.Apps) > 0 && !slices.Contains(p.Apps, app):
+		return facts{}, rules.Snapshot{}, fmt.Errorf("this server was started for %s only", strings.Join(p.Apps, ", "))
+	}
+	var s rules.Snapshot
+	var addressErr, machineErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Addresses, addressErr = p.Fly.Addresses(ctx, app) })
+	wg.Go(func() { s.Machines, machineErr = p.Fly.Machines(ctx, app) })
+	wg.Wait()
+	if addressErr != nil {
+		return facts{}, rules.Snapshot{}, addressErr
+	}
+	s.MachinesKnown = machineErr == nil
+	return facts{App: app, Time: p.Now().UTC().Format(time.RFC3339), Facts: summary(s)}, s, nil
+}
+
+// maxFacts bounds the lines about addresses and Machines; the rest is counted.
+const maxFacts = 8
+
+func summary(s rules.Snapshot) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "addresses: %s; exposed to the internet: %s\n", rules.Judge(s.Addresses.List), s.Exposed())
+	for i, a := range s.Addresses.List {
+		if i == maxFacts {
+			fmt.Fprintf(&b, "  and %d more\n", len(s.Addresses.List)-maxFacts)
+			break
+		}
+		fmt.Fprintf(&b, "  %s  %s\n", a.IP, a.Kind)
+	}
+	if !s.MachinesKnown {
+		b.WriteString("Machines: could not be read\n")
+	} else {
+		fmt.Fprintf(&b, "Machines: %d\n", len(s.Machines))
+	}
+	for i, m := range s.Machines {
+		if i == maxFacts {
+			break
+		}
+		fmt.Fprintf(&b, "  %s  %s  group %s  %s\n", m.ID, plan.Clean(m.State), plan.Quote(m.Config.ProcessGroup()), plan.Clean(m.Region))
+	}
+	for _, blocker := range s.Blockers() {
+		fmt.Fprintf(&b, "blocker %s: %s\n", blocker.ID, strings.ReplaceAll(plan.Message(blocker.What), "`", "'"))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func render(name, description string, f facts) (*mcp.GetPromptResult, error) {
+	t, err := template.ParseFS(texts, name)
+	if err != nil {
+		return nil, fmt.Errorf("prompt %s: %w", name, err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, f); err != nil {
+		return nil, fmt.Errorf("prompt %s: %w", name, err)
+	}
+	return mcp.NewGetPromptResult(description, []mcp.PromptMessage{
+		mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(b.String())),
+	}), nil
+}

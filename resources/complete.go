@@ -1,0 +1,57 @@
+package resources
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+)
+
+// maxCompletions is MCP's bound on a completion.
+const maxCompletions = 100
+
+// Completer completes names of apps, in resource templates and in prompts.
+type Completer struct {
+	Fly  fly.Client
+	Apps []string // if not empty: the only apps that may be named
+}
+
+// CompleteResourceArgument completes {app}.
+func (c Completer) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+	return c.complete(ctx, argument), nil
+}
+
+// CompletePromptArgument completes the argument app.
+func (c Completer) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+	return c.complete(ctx, argument), nil
+}
+
+// complete offers the apps that begin with what was typed. A token that cannot
+// list apps gets no offers, which is no error.
+func (c Completer) complete(ctx context.Context, argument mcp.CompleteArgument) *mcp.Completion {
+	out := &mcp.Completion{Values: []string{}}
+	if argument.Name != "app" {
+		return out
+	}
+	names := slices.Sorted(slices.Values(c.Apps))
+	if len(names) == 0 {
+		listed, err := c.Fly.AppNames(ctx)
+		if err != nil {
+			return out
+		}
+		names = listed
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, argument.Value) {
+			out.Values = append(out.Values, name)
+		}
+	}
+	out.Total = len(out.Values)
+	if out.Total > maxCompletions {
+		out.Values, out.HasMore = out.Values[:maxCompletions], true
+	}
+	return out
+}

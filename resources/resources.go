@@ -1,0 +1,162 @@
+// Package resources serves what an agent may want to read without calling a
+// tool: a person's fly.toml, and the status and the deployed configuration of
+// an app. Reads only.
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+)
+
+// URI templates.
+const (
+	FileTemplate     = "fly-toml:///{+path}"
+	StatusTemplate   = "flycast://apps/{app}/status"
+	DeployedTemplate = "flycast://apps/{app}/fly.toml"
+)
+
+// Resources serves the templates.
+type Resources struct {
+	Fly     fly.Client
+	Roots   *roots.Roots // nil: no files
+	Apps    []string     // if not empty: the only apps that may be named
+	Sandbox bool
+}
+
+// Templates are the resource templates with their handlers.
+func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
+	templates := []mcpserver.ServerResourceTemplate{
+		{
+			Template: mcp.NewResourceTemplate(StatusTemplate, "app-status",
+				mcp.WithTemplateTitle("Status of an app"), mcp.WithTemplateMIMEType("application/json"),
+				mcp.WithTemplateDescription("Addresses, Machines with state and services, what is awake, and the verdict, as JSON.")),
+			Handler: r.status,
+		},
+		{
+			Template: mcp.NewResourceTemplate(DeployedTemplate, "app-fly-toml",
+				mcp.WithTemplateTitle("fly.toml as deployed"), mcp.WithTemplateMIMEType("application/toml"),
+				mcp.WithTemplateDescription("The configuration as deployed, from the current release or the Machines; environment values are masked.")),
+			Handler: r.deployed,
+		},
+	}
+	if len(r.Roots.Dirs()) > 0 {
+		templates = append(templates, mcpserver.ServerResourceTemplate{
+			Template: mcp.NewResourceTemplate(FileTemplate, "fly-toml-file",
+				mcp.WithTemplateTitle("A fly.toml on this machine"), mcp.WithTemplateMIMEType("application/toml"),
+				mcp.WithTemplateDescription("A fly.toml below the server's roots; path is absolute, without its first slash.")),
+			Handler: r.file,
+		})
+	}
+	return templates
+}
+
+func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	app, err := r.app(request)
+	if err != nil {
+		return nil, err
+	}
+	status, err := r.read(ctx, app)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	body, err := json.MarshalIndent(status, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("status of %s: %w", app, err)
+	}
+	return text(request, "application/json", string(body)), nil
+}
+
+func (r Resources) deployed(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	app, err := r.app(request)
+	if err != nil {
+		return nil, err
+	}
+	body, err := deployed.Read(ctx, r.Fly, app, flytoml.Masked)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	return text(request, "application/toml", string(body)), nil
+}
+
+func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	path, err := pathOf(request.Params.URI)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.Roots.Read(path)
+	if err != nil {
+		if errors.Is(err, roots.ErrOutside) {
+			return nil, fmt.Errorf("%w; they are %q", err, r.Roots.Dirs())
+		}
+		return nil, err
+	}
+	return text(request, "application/toml", string(f.Data)), nil
+}
+
+// pathOf is the absolute path of a fly-toml URI. An escaped slash or dot means
+// the same as a plain one; the roots decide where it may lead.
+func pathOf(uri string) (string, error) {
+	rest, ok := strings.CutPrefix(uri, "fly-toml:///")
+	if !ok {
+		return "", fmt.Errorf("%.100q is not a fly-toml:/// URI", uri)
+	}
+	path, err := url.PathUnescape(rest)
+	if err != nil {
+		return "", fmt.Errorf("%.100q: malformed escape", uri)
+	}
+	return "/" + path, nil
+}
+
+func (r Resources) app(request mcp.ReadResourceRequest) (string, error) {
+	app := variable(request, "app")
+	if !fly.ValidAppName(app) {
+		return "", fmt.Errorf("%.70q cannot be the name of a Fly app", app)
+	}
+	if len(r.Apps) > 0 && !slices.Contains(r.Apps, app) {
+		return "", fmt.Errorf("this server was started for %s only", strings.Join(r.Apps, ", "))
+	}
+	return app, nil
+}
+
+// variable is a template variable; mcp-go hands them over as lists.
+func variable(request mcp.ReadResourceRequest, name string) string {
+	switch v := request.Params.Arguments[name].(type) {
+	case string:
+		return v
+	case []string:
+		if len(v) == 1 {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// plainError gives the sentence of an error that somebody can act on; the rest
+// is only named.
+func plainError(err error) error {
+	var coded *fly.Error
+	if errors.As(err, &coded) {
+		if coded.Hint != "" {
+			return fmt.Errorf("%s: %s; %s", coded.Code, coded.Message, coded.Hint)
+		}
+		return fmt.Errorf("%s: %s", coded.Code, coded.Message)
+	}
+	return err
+}
+
+func text(request mcp.ReadResourceRequest, mime, body string) []mcp.ResourceContents {
+	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: mime, Text: body}}
+}

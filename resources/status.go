@@ -1,0 +1,135 @@
+package resources
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+)
+
+// Status is an app at one moment.
+type Status struct {
+	App       string         `json:"app"`
+	Sandbox   bool           `json:"sandbox,omitempty"`
+	Verdict   rules.Verdict  `json:"verdict"`
+	Exposed   rules.Answer   `json:"exposed"`
+	Addresses []Address      `json:"addresses"`
+	Machines  []Machine      `json:"machines"`
+	Awake     int            `json:"awake"` // Machines that run now
+	Blockers  []plan.Blocker `json:"blockers"`
+	Unknown   []string       `json:"unknown,omitempty"`
+}
+
+// Address is one address of the app.
+type Address struct {
+	IP        string     `json:"ip"`
+	Kind      fly.Kind   `json:"kind"`
+	Inferred  bool       `json:"inferred,omitempty"`
+	Region    string     `json:"region,omitempty"`
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+	Network   string     `json:"network,omitempty"`
+	NetworkID string     `json:"network_id,omitempty"`
+}
+
+// Machine is one Machine with what Fly Proxy does for it.
+type Machine struct {
+	ID       string    `json:"id"`
+	Group    string    `json:"group,omitempty"`
+	Region   string    `json:"region"`
+	State    string    `json:"state"`
+	Services []Service `json:"services"`
+	Checks   []Check   `json:"checks,omitempty"`
+}
+
+// Service is a service in a few words.
+type Service struct {
+	Protocol     string   `json:"protocol,omitempty"`
+	InternalPort int      `json:"internal_port"`
+	Ports        []string `json:"ports"`
+	ForceHTTPS   bool     `json:"force_https,omitempty"`
+	Autostop     string   `json:"autostop"` // off, stop, suspend
+	Autostart    *bool    `json:"autostart,omitempty"`
+	MinMachines  *int     `json:"min_machines_running,omitempty"`
+}
+
+// Check is the state of a health check; its output is text from outside and
+// left out.
+type Check struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+func (r Resources) read(ctx context.Context, app string) (Status, error) {
+	var s rules.Snapshot
+	var addressErr, machineErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Addresses, addressErr = r.Fly.Addresses(ctx, app) })
+	wg.Go(func() { s.Machines, machineErr = r.Fly.Machines(ctx, app) })
+	wg.Wait()
+	if addressErr != nil {
+		return Status{}, addressErr
+	}
+	s.MachinesKnown = machineErr == nil
+	out := Status{
+		App: app, Sandbox: r.Sandbox, Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(),
+		Addresses: []Address{}, Machines: []Machine{}, Blockers: s.Blockers(),
+	}
+	if out.Blockers == nil {
+		out.Blockers = []plan.Blocker{}
+	}
+	if machineErr != nil {
+		out.Unknown = append(out.Unknown, "the Machines: "+plan.Message(plainError(machineErr).Error()))
+	}
+	if !s.Addresses.EgressKnown {
+		out.Unknown = append(out.Unknown, plan.EgressUnread.Sentence())
+	}
+	for _, a := range s.Addresses.List {
+		out.Addresses = append(out.Addresses, describeAddress(a))
+	}
+	for _, m := range s.Machines {
+		described := describeMachine(m)
+		if m.State == "started" {
+			out.Awake++
+		}
+		out.Machines = append(out.Machines, described)
+	}
+	return out, nil
+}
+
+func describeAddress(a fly.Address) Address {
+	out := Address{IP: a.IP.String(), Kind: a.Kind, Inferred: a.Inferred, Region: plan.Clean(a.Region), Network: plan.Clean(a.Network), NetworkID: fly.NetworkID(a.IP)}
+	if !a.CreatedAt.IsZero() {
+		at := a.CreatedAt.UTC()
+		out.CreatedAt = &at
+	}
+	return out
+}
+
+func describeMachine(m fly.Machine) Machine {
+	out := Machine{ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region), State: plan.Clean(m.State), Services: []Service{}}
+	if services, err := m.Config.Services(); err == nil {
+		for _, s := range services {
+			out.Services = append(out.Services, describeService(s))
+		}
+	}
+	for _, c := range m.Checks {
+		out.Checks = append(out.Checks, Check{plan.Clean(c.Name), plan.Clean(c.Status)})
+	}
+	return out
+}
+
+func describeService(s machine.Service) Service {
+	out := Service{Protocol: plan.Clean(s.Protocol), InternalPort: s.InternalPort, Ports: []string{}, Autostop: machine.AutostopOff.String(), Autostart: s.Autostart, MinMachines: s.MinMachinesRunning}
+	if s.Autostop != nil {
+		out.Autostop = s.Autostop.String()
+	}
+	for _, p := range s.Ports {
+		out.Ports = append(out.Ports, p.String())
+		out.ForceHTTPS = out.ForceHTTPS || p.ForceHTTPS
+	}
+	return out
+}
