@@ -33,8 +33,9 @@ type allocateOutput struct {
 type allocateWork struct {
 	app     string
 	network fly.Network
-	wantID  string // the network's id in addresses, if it is known
-	before  []fly.Address
+	source  string
+	wantID  string         // the network's id in addresses, if it is known
+	before  rules.Snapshot // as the plan saw it
 }
 
 func (a *adapter) allocateFlycast() Tool {
@@ -67,7 +68,7 @@ func (a *adapter) planAllocate(ctx context.Context, in allocateInput) (Planned[a
 	p := plan.Plan{Tool: "allocate_flycast", App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
 	addressFacts(&p, s.Addresses.List)
 	planned := Planned[allocateWork, allocateOutput]{
-		Work: allocateWork{app: in.App, network: target.network, wantID: target.id, before: s.Addresses.List},
+		Work: allocateWork{app: in.App, network: target.network, source: target.source, wantID: target.id, before: s},
 		Out:  allocateOutput{NetworkSource: target.source},
 	}
 	if have, ok := target.served(s); ok {
@@ -181,7 +182,7 @@ func (a *adapter) applyAllocate(ctx context.Context, w allocateWork, grant *gate
 	}
 	report(1, 2, "reading the addresses back")
 	after, fresh, readErr := a.appeared(ctx, w, got)
-	out := allocateOutput{Result: plan.Result{App: w.app}}
+	out := allocateOutput{Result: plan.Result{App: w.app}, NetworkSource: w.source}
 	record := plan.Record{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.Done, Undo: plan.UndoYes}
 	switch {
 	case readErr != nil || len(fresh) == 0:
@@ -231,17 +232,19 @@ func (a *adapter) appeared(ctx context.Context, w allocateWork, got fly.Address)
 			case <-a.Clock.After(settleStep):
 			}
 		}
-		s, err := a.observe(ctx, w.app)
+		s := w.before
+		addresses, err := a.Fly.Addresses(ctx, w.app)
 		if lastErr = err; err != nil {
 			continue
 		}
+		s.Addresses = addresses
 		var fresh []fly.Address
-		for _, addr := range s.Addresses.List {
+		for _, addr := range addresses.List {
 			switch {
 			case addr.Kind != fly.Flycast:
 			case addr.IP == got.IP:
 				return s, []fly.Address{addr}, nil
-			case !slices.ContainsFunc(w.before, func(b fly.Address) bool { return b.IP == addr.IP }):
+			case !slices.ContainsFunc(w.before.Addresses.List, func(b fly.Address) bool { return b.IP == addr.IP }):
 				fresh = append(fresh, addr)
 			}
 		}

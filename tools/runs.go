@@ -1,19 +1,23 @@
 package tools
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// runs keeps one run per app: two agents must not change the same app at once,
-// and a client that gave up early must be able to find its run again.
-type runs struct {
+// Runs keeps one run per app: two agents must not change the same app at once,
+// and a client that gave up early must be able to find its run again. A run
+// outlives the call that started it; a program that ends must [Runs.Wait].
+type Runs struct {
 	clock Clock
 	mu    sync.Mutex
 	byApp map[string]*run
 	ended map[string]*run // by key; results nobody has fetched yet
+
+	working sync.WaitGroup
 }
 
 // run is one Apply at work.
@@ -34,13 +38,14 @@ type run struct {
 // keepEnded is how long a result waits for the client that was told "running".
 const keepEnded = 15 * time.Minute
 
-func newRuns(clock Clock) *runs {
-	return &runs{clock: clock, byApp: make(map[string]*run), ended: make(map[string]*run)}
+// NewRuns keeps no run yet.
+func NewRuns(clock Clock) *Runs {
+	return &Runs{clock: clock, byApp: make(map[string]*run), ended: make(map[string]*run)}
 }
 
 // find is the run that an identical call attaches to, if there is one: at work,
 // or ended without anybody having fetched its result.
-func (r *runs) find(key string) *run {
+func (r *Runs) find(key string) *run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for k, old := range r.ended {
@@ -60,14 +65,14 @@ func (r *runs) find(key string) *run {
 }
 
 // busy is the run that has the app, if one has.
-func (r *runs) busy(app string) *run {
+func (r *Runs) busy(app string) *run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.byApp[app]
 }
 
 // begin takes the app. ok is false if another run has it; that one is returned.
-func (r *runs) begin(key, tool, app string) (at *run, ok bool) {
+func (r *Runs) begin(key, tool, app string) (at *run, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if other := r.byApp[app]; other != nil {
@@ -75,28 +80,31 @@ func (r *runs) begin(key, tool, app string) (at *run, ok bool) {
 	}
 	at = &run{key: key, tool: tool, app: app, started: r.clock.Now(), done: make(chan struct{})}
 	r.byApp[app] = at
+	r.working.Add(1)
 	return at, true
 }
 
 // abandon gives the app back without a run.
-func (r *runs) abandon(at *run) {
+func (r *Runs) abandon(at *run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.byApp, at.app)
+	r.working.Done()
 }
 
 // end gives the app back and keeps the result for whoever attaches.
-func (r *runs) end(at *run, result *mcp.CallToolResult) {
+func (r *Runs) end(at *run, result *mcp.CallToolResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.byApp, at.app)
+	defer r.working.Done()
 	at.result, at.ended = result, r.clock.Now()
 	r.ended[at.key] = at
 	close(at.done)
 }
 
 // fetched forgets a result that was delivered.
-func (r *runs) fetched(at *run) {
+func (r *Runs) fetched(at *run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended[at.key] == at {
@@ -126,4 +134,20 @@ func (at *run) now() string {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	return at.doing
+}
+
+// Wait returns when no run is at work any more, or with the context's error.
+// Nothing may begin a run meanwhile: call it when no more calls come in.
+func (r *Runs) Wait(ctx context.Context) error {
+	idle := make(chan struct{})
+	go func() {
+		r.working.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -117,6 +117,7 @@ type Deps struct {
 	Gate         *gate.Gate
 	Journal      *journal.Journal // nil: nothing is recorded, and nothing gated happens
 	Roots        *roots.Roots     // nil: no paths
+	Runs         *Runs
 	Clock        Clock
 	Hold         time.Duration // how long a call waits for work before it answers "running"
 	AnswerWithin time.Duration // how long a person has to answer in the client
@@ -133,13 +134,13 @@ type Deps struct {
 // adapter is what all tools of a server share.
 type adapter struct {
 	Deps
-	runs   *runs
+	runs   *Runs
 	drafts *drafts
 }
 
 // All are the tools, in the order in which a person would use them.
 func All(d Deps) []Tool {
-	a := &adapter{Deps: d, runs: newRuns(d.Clock), drafts: newDrafts(d.Clock)}
+	a := &adapter{Deps: d, runs: d.Runs, drafts: newDrafts(d.Clock)}
 	return []Tool{
 		a.listIPs(),
 		a.allocateFlycast(),

@@ -1,5 +1,355 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
-func approveCommand(p program) *cobra.Command { return &cobra.Command{Use: "approve"} }
+	"github.com/docker/go-units"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// approving is one run of approve.
+type approving struct {
+	program
+	makeKey  bool
+	stateDir string
+	key      string
+	request  string
+}
+
+func approveCommand(p program) *cobra.Command {
+	a := approving{program: p}
+	c := &cobra.Command{
+		Use: "approve [TICKET]", Short: "Approve or reject what an agent wants to do, in a terminal", Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		Long: `Approve or reject what an agent wants to do, in a terminal.
+
+Without a ticket it lists what waits. With one it shows the plan, asks for the
+app's name, and signs the plan with a key that a passphrase opens. It signs what
+it shows: if anything differs when the agent calls again, the signature fits
+nothing and nothing is done.
+
+Make a key once with --init. Servers read its public half when they start.`,
+		Example: `  flycast-mcp approve --init
+  flycast-mcp approve RK4M-7Q2P
+  flycast-mcp approve --request RK4M-7Q2P.json   # copied from a server elsewhere`,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 1 && (a.makeKey || a.request != ""):
+				return errors.New("a ticket goes with neither --init nor --request")
+			case a.makeKey:
+				return did(a.initialize(c.Context()), "No key was made.")
+			case a.request != "":
+				return did(a.answerFile(c.Context()), "Nothing was approved.")
+			case len(args) == 1:
+				return did(a.answerTicket(c.Context(), args[0]), "Nothing was approved.")
+			}
+			return a.list()
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&a.makeKey, "init", false, "make a key to approve with, protected by a passphrase")
+	f.StringVar(&a.stateDir, "state-dir", "", "the server's state folder (default: the user's state folder)")
+	f.StringVar(&a.key, "key", "", "the key file (default: the one that --init made)")
+	f.StringVar(&a.request, "request", "", "a request file of a server elsewhere: prints a code for the tool's argument \"approval\"")
+	c.MarkFlagsMutuallyExclusive("init", "key")
+	c.MarkFlagsMutuallyExclusive("init", "request", "state-dir")
+	return c
+}
+
+// did ends an error with what did not happen.
+func did(err error, not string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w. %s", err, not)
+}
+
+// requests is the folder where the server leaves its requests. Only servers
+// make it: a mistyped name must not look like a folder without requests.
+func (a approving) requests() (*gate.Requests, string, error) {
+	state, err := a.program.stateDir(a.stateDir)
+	if err != nil {
+		return nil, "", err
+	}
+	dir := filepath.Join(state, requestsDir)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, dir, fmt.Errorf("no server has used the state folder %s: run the command as the agent shows it, --state-dir included", state)
+	}
+	requests, err := gate.NewRequests(dir, a.clock.Now)
+	return requests, dir, err
+}
+
+// list prints the requests that nobody has answered.
+func (a approving) list() error {
+	requests, dir, err := a.requests()
+	if err != nil {
+		return err
+	}
+	waiting, err := requests.Waiting()
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 0 {
+		fmt.Fprintf(a.stderr, "nothing waits for an approval in %s\n", dir)
+		return nil
+	}
+	now := a.clock.Now()
+	t := table.NewWriter()
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	t.SetStyle(style)
+	t.AppendHeader(table.Row{"TICKET", "TOOL", "APP", "ASKED BY", "AGE", "ENDS IN"})
+	for _, r := range waiting {
+		t.AppendRow(table.Row{
+			r.Ticket, plan.Clean(r.Tool), plan.Clean(r.App), plan.Clean(r.Asker),
+			units.HumanDuration(now.Sub(r.Created)), units.HumanDuration(r.Expires.Sub(now)),
+		})
+	}
+	_, err = fmt.Fprintln(a.stdout, t.Render())
+	return err
+}
+
+// answerTicket asks about a request in the state folder, and leaves the answer
+// beside it.
+func (a approving) answerTicket(ctx context.Context, typed string) error {
+	ticket, err := gate.ParseTicket(typed)
+	if err != nil {
+		return err
+	}
+	requests, dir, err := a.requests()
+	if err != nil {
+		return err
+	}
+	gone := fmt.Errorf("no request %s waits in %s: it has expired, was used, or belongs to a server with another --state-dir", ticket, dir)
+	req, err := requests.Load(ticket)
+	if errors.Is(err, fs.ErrNotExist) {
+		return gone
+	}
+	if err != nil {
+		return err
+	}
+	p, err := a.read(req)
+	if err != nil {
+		return err
+	}
+	return a.atTerminal(func(t *terminal) error {
+		a.show(t, req, p)
+		yes, err := choose(ctx, t, p.App)
+		if err != nil {
+			return err
+		}
+		answer, by := gate.ApprovalAnswer{Approved: yes}, ""
+		if yes {
+			answer.Code, by, err = a.sign(ctx, t, req, p)
+		} else {
+			answer.Reason, err = reason(ctx, t)
+		}
+		if err != nil {
+			return err
+		}
+		answer.At = a.clock.Now()
+		if err := requests.Answer(ticket, answer); errors.Is(err, fs.ErrNotExist) {
+			return gone
+		} else if err != nil {
+			return err
+		}
+		if !yes {
+			t.say("\nRejected. The agent learns it, with your reason, when it repeats its call.\n")
+			return nil
+		}
+		t.say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n", by, clockTime(req.Expires))
+		return nil
+	})
+}
+
+// answerFile asks about a request that was copied from a server elsewhere, and
+// prints the approval as a code. Nothing is written anywhere.
+func (a approving) answerFile(ctx context.Context) error {
+	if a.request == "-" {
+		return errors.New("--request needs a file: stdin is for the person")
+	}
+	req, err := gate.ReadRequest(a.request)
+	if err != nil {
+		return err
+	}
+	p, err := a.read(req)
+	if err != nil {
+		return err
+	}
+	var code string
+	err = a.atTerminal(func(t *terminal) error {
+		a.show(t, req, p)
+		yes, err := choose(ctx, t, p.App)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return errors.New("rejected: the server does not learn it from here, so tell the agent")
+		}
+		var by string
+		if code, by, err = a.sign(ctx, t, req, p); err != nil {
+			return err
+		}
+		t.say("\nApproved with key %s, for one use until %s.\n", by, clockTime(req.Expires))
+		t.say("Now tell the agent to repeat the identical call with this as its argument \"approval\":\n")
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.stdout, code)
+	return err
+}
+
+// read gives the plan of a request that can be answered. The digest that is
+// signed is the one computed here, of the plan that is shown; where the file
+// claims another one it was changed, and no signature could fit.
+func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
+	if err := req.Check(a.clock.Now()); err != nil {
+		return plan.Plan{}, err
+	}
+	p, err := plan.Parse(req.Plan)
+	if err != nil {
+		return plan.Plan{}, fmt.Errorf("the request cannot be shown by this version of the program: %w", err)
+	}
+	switch {
+	case !fly.ValidAppName(p.App):
+		return plan.Plan{}, fmt.Errorf("the request's app %s cannot be the name of a Fly app", plan.Quote(p.App))
+	case req.App != p.App, req.Tool != p.Tool:
+		return plan.Plan{}, fmt.Errorf("the request says %s of %s, but its plan is %s of %s: the file was changed",
+			plan.Quote(req.Tool), plan.Quote(req.App), plan.Quote(p.Tool), plan.Quote(p.App))
+	case req.Digest != p.Digest():
+		return plan.Plan{}, errors.New("the plan in the request is not the one that its digest names: the file was changed, or another version wrote it, and a signature would fit no plan")
+	}
+	return p, nil
+}
+
+// show puts the whole question before the person, after who asks it.
+func (a approving) show(t *terminal, req gate.ApprovalRequest, p plan.Plan) {
+	now := a.clock.Now()
+	line := func(name, format string, args ...any) { t.say("%-12s%s\n", name, fmt.Sprintf(format, args...)) }
+	line("REQUEST", "%s", req.Ticket)
+	line("ASKED BY", "%s, known to the server as %s", plan.Quote(req.Asker), plan.Quote(req.Caller))
+	line("FROM", "\"%s\"", plan.Line(req.From))
+	line("ASKED", "%s, %s ago", clockTime(req.Created), strings.ToLower(units.HumanDuration(now.Sub(req.Created))))
+	line("ENDS", "%s, in %s", clockTime(req.Expires), strings.ToLower(units.HumanDuration(req.Expires.Sub(now))))
+	line("TOOL", "%s", plan.Quote(p.Tool))
+	line("PLAN", "%s", p.Digest())
+	t.say("\n%s\n\n", p.Question(nil).Text())
+}
+
+// choose reads the app's name, which approves, or a no. Anything else is asked
+// once more. A no goes first: an app of that name cannot be approved here.
+func choose(ctx context.Context, t *terminal, app string) (yes bool, err error) {
+	for range 2 {
+		typed, err := t.ask(ctx, `Type the app's name to approve, or "no" to reject: `)
+		if err != nil {
+			return false, err
+		}
+		switch typed = strings.TrimSpace(typed); {
+		case strings.EqualFold(typed, "no"), strings.EqualFold(typed, "reject"):
+			return false, nil
+		case typed == app:
+			return true, nil
+		}
+		t.say("That is neither the app's name nor \"no\".\n")
+	}
+	return false, errors.New("the app's name was not typed")
+}
+
+// reasonLimit is how many characters of a reason the agent gets.
+const reasonLimit = 200
+
+func reason(ctx context.Context, t *terminal) (string, error) {
+	typed, err := t.ask(ctx, "Why? One line, which the agent gets (Enter for none): ")
+	if err != nil {
+		return "", err
+	}
+	typed = strings.TrimSpace(typed)
+	if runes := []rune(typed); len(runes) > reasonLimit {
+		typed = string(runes[:reasonLimit])
+		t.say("The agent gets the first %d characters.\n", reasonLimit)
+	}
+	return plan.Message(typed), nil
+}
+
+// passphraseTries is how often a mistyped passphrase is asked for again.
+const passphraseTries = 3
+
+// sign approves the plan that was shown, and names the key.
+func (a approving) sign(ctx context.Context, t *terminal, req gate.ApprovalRequest, p plan.Plan) (code, by string, err error) {
+	path, sealed, err := a.sealedKey()
+	if err != nil {
+		return "", "", err
+	}
+	for range passphraseTries {
+		passphrase, err := t.askSecret(ctx, fmt.Sprintf("Passphrase of %s: ", path))
+		if err != nil {
+			return "", "", err
+		}
+		var key gate.SigningKey
+		if passphrase == "" {
+			err = gate.ErrWrongPassphrase
+		} else {
+			key, err = gate.OpenSigningKey(sealed, passphrase)
+		}
+		if errors.Is(err, gate.ErrWrongPassphrase) {
+			t.say("Wrong passphrase.\n")
+			continue
+		}
+		if err != nil {
+			return "", "", fmt.Errorf("%s: %w", path, err)
+		}
+		if err := req.Check(a.clock.Now()); err != nil { // a person takes his time
+			return "", "", err
+		}
+		code, err = key.Sign(req.Statement(p.Digest())).Code()
+		return code, key.Public().ID(), err
+	}
+	return "", "", fmt.Errorf("%w, %d times", gate.ErrWrongPassphrase, passphraseTries)
+}
+
+// maxKeySize is far more than an approver's key needs.
+const maxKeySize = 64 << 10
+
+// sealedKey reads the key file, still closed.
+func (a approving) sealedKey() (path string, sealed []byte, err error) {
+	if path = a.key; path == "" {
+		dir, err := a.configDir()
+		if err != nil {
+			return "", nil, err
+		}
+		path = filepath.Join(dir, signingKey)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil, fmt.Errorf("there is no key %s: make one with flycast-mcp approve --init, then restart the server", path)
+	case err != nil:
+		return "", nil, err
+	case !info.Mode().IsRegular() || info.Size() > maxKeySize:
+		return "", nil, fmt.Errorf("%s: not an approver's key", path)
+	}
+	if sealed, err = os.ReadFile(path); err != nil {
+		return "", nil, err
+	}
+	if err := gate.Protected(sealed); err != nil {
+		return "", nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return path, sealed, nil
+}
+
+// clockTime is a time as a person reads it.
+func clockTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

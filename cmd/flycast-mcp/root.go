@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -16,6 +17,9 @@ type program struct {
 	stdout io.Writer // the protocol, or what a command prints on purpose
 	stderr io.Writer // everything else
 	clock  tools.Clock
+	tune   func(*fly.Options) // for tests; nil in the real program
+
+	workFactor int // of new approver's keys, as [gate.SigningKey.Encrypt] takes it; for tests
 }
 
 func (p program) getenv(name string) string {

@@ -61,16 +61,29 @@ func (s *serving) flags(c *cobra.Command) {
 type application struct {
 	mcp   *mcpserver.MCPServer
 	log   *slog.Logger
+	runs  *tools.Runs
 	close []func() error
 }
 
+// Close waits for work that outlived its call, since a change that has begun is
+// finished or put back, and closes the rest.
 func (a *application) Close() error {
 	var errs []error
+	if a.runs != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
+		defer cancel()
+		if err := a.runs.Wait(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("work under way was cut off after %v; the journal says which: %w", finishWithin, err))
+		}
+	}
 	for i := len(a.close) - 1; i >= 0; i-- {
 		errs = append(errs, a.close[i]())
 	}
 	return errors.Join(errs...)
 }
+
+// finishWithin is how long a server that was told to end finishes what it began.
+const finishWithin = 10 * time.Minute
 
 // build puts the server together. Everything that can be refused at start is,
 // all problems at once; nothing is sent anywhere.
@@ -104,7 +117,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	deps := tools.Deps{
-		Fly: client, Roots: files, Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
 		Sandbox: s.sandbox, From: s.from(http), ApproveCommand: s.approveCommand, Log: app.log,
 	}
 	if !s.sandbox {
@@ -117,6 +130,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	} else {
 		app.close = append(app.close, deps.Journal.Close)
 	}
+	app.runs = deps.Runs
 	if deps.Gate, err = s.gate(p, app, state, deps.Journal, files); err != nil {
 		return app, err
 	}
@@ -133,6 +147,9 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 // an embedded one.
 func (s *serving) client(ctx context.Context, p program, app *application) (fly.Client, error) {
 	options := fly.Options{UserAgent: "flycast-mcp/" + version(), AllowLoopback: s.allowLoopback}
+	if p.tune != nil {
+		p.tune(&options)
+	}
 	if !s.sandbox {
 		endpoints, token, err := fly.ParseEnvironment(p.lookup, s.allowLoopback)
 		if err != nil {

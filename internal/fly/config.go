@@ -65,6 +65,9 @@ func ParseEnvironment(lookup func(string) (string, bool), allowLoopback bool) (E
 // allowLoopback says that this is meant. The error names every problem, one a
 // line, and no value.
 func (e Endpoints) Check(token Token, allowLoopback bool) error {
+	if e == (Endpoints{}) {
+		e = Production()
+	}
 	if problems := e.problems(token, allowLoopback); len(problems) > 0 {
 		return errors.New(strings.Join(problems, "\n"))
 	}

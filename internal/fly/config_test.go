@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
 func TestParseEnvironment(t *testing.T) {
@@ -132,5 +134,14 @@ func TestTokenPrintsAsMask(t *testing.T) {
 	}
 	if got := token.String(); got != hidden {
 		t.Errorf("String is %q, want %q", got, hidden)
+	}
+}
+
+func TestZeroEndpointsAreFly(t *testing.T) {
+	if err := (Endpoints{}).Check(NewToken("sandbox-1"), true); err == nil {
+		t.Error("a sandbox's token may go to Fly.io")
+	}
+	if _, err := New(Options{Token: NewToken("sandbox-1")}); CodeOf(err) != gate.InvalidInput {
+		t.Errorf("a client that sends a sandbox's token to Fly.io: %v", err)
 	}
 }

@@ -96,10 +96,13 @@ func TestWritesAreSentOnce(t *testing.T) {
 		"release lease/404":            "",
 	}
 	for _, w := range writes() {
+		p, url := platform(t, sandbox.Options{})
 		for _, test := range tests {
 			name := w.name + "/" + test.name
 			t.Run(name, func(t *testing.T) {
-				p, client := sandboxClient(t, sandbox.Options{})
+				p.ClearFaults()
+				p.DropLease("shop-api", p.MachineIDs("shop-api")[0])
+				client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(p.Token()) })
 				do := w.prepare(t, p, client)
 				p.ResetCalls()
 				test.fault.Times = -1

@@ -31,7 +31,8 @@ func sums(facts []Fact) []sum {
 	return out
 }
 
-// changed tells in words how the facts moved from those that were shown.
+// changed tells in words how the facts moved from those that were shown. Where
+// none did, the plan itself is another one: the call had other arguments.
 func changed(was []sum, facts []Fact) []string {
 	before := make(map[string]string, len(was))
 	for _, s := range was {
@@ -52,5 +53,8 @@ func changed(was []sum, facts []Fact) []string {
 		out = append(out, key+" is gone")
 	}
 	slices.Sort(out)
+	if len(out) == 0 {
+		out = []string{"what is to be done"}
+	}
 	return out
 }

@@ -125,9 +125,13 @@ type Outcome struct {
 // ErrReplayed means that the approval had been used when it was to be burnt.
 var ErrReplayed = errors.New("approval was used before")
 
+// ErrCapReached means that other plans used up a policy rule's limit per hour
+// between the decision and its commit.
+var ErrCapReached = errors.New("the policy rule's limit per hour is reached")
+
 // Commit uses the approval up, durably, and hands out the grant. It may be
-// called once, and only for Proceed. [ErrReplayed] and every other error mean
-// that nothing may be changed.
+// called once, and only for Proceed. [ErrReplayed], [ErrCapReached] and every
+// other error mean that nothing may be changed.
 func (o Outcome) Commit() (*Grant, error) {
 	if o.Kind != Proceed || o.commit == nil {
 		return nil, fmt.Errorf("commit: %w", ErrNotGranted)
@@ -176,6 +180,7 @@ type Gate struct {
 	unanswered map[string]tally     // questions without an answer, by request key
 	late       map[string]time.Time // a yes that came too late
 	closed     map[string]time.Time // nonces of questions that were answered otherwise
+	capped     sync.Mutex           // counting a rule's uses and adding one are one act
 }
 
 type tally struct {
@@ -197,7 +202,7 @@ func (g *Gate) Decide(r Request, reply *Reply) (Outcome, error) {
 	now := g.Now()
 	rule, ruled := g.Policy.match(r.Tool, r.App)
 	out, err := g.decide(r, reply, rule, ruled, now)
-	if err == nil && out.Kind != Proceed {
+	if err == nil {
 		out.Late = g.takeLate(r.key(), now)
 	}
 	return out, err
@@ -211,13 +216,10 @@ func (g *Gate) decide(r Request, reply *Reply, rule Rule, ruled bool, now time.T
 		return g.proceed(r, Approval{Channel: ChannelNone}, newNonce(), now.Add(memory)), nil
 	}
 	if ruled && rule.Decision == "auto" && rule.covers(r.Hazards, r.Irreversible) {
-		if rule.LimitPerHour > 0 {
-			n, err := g.Ledger.Uses(rule.Name, now.Add(-time.Hour))
-			if err != nil || n >= rule.LimitPerHour {
-				return Outcome{Code: Blocked, Reason: fmt.Sprintf("%s: %d per hour", rule.Name, rule.LimitPerHour)}, nil
-			}
+		if rule.LimitPerHour > 0 && g.withinCap(rule) != nil {
+			return Outcome{Code: Blocked, Reason: fmt.Sprintf("%s: %d per hour", rule.Name, rule.LimitPerHour)}, nil
 		}
-		return g.proceed(r, Approval{ChannelPolicy, rule.Name}, newNonce(), now.Add(memory)), nil
+		return g.underCap(rule, g.proceed(r, Approval{ChannelPolicy, rule.Name}, newNonce(), now.Add(memory))), nil
 	}
 	if g.Mode == ModeDeny {
 		return Outcome{Code: Blocked, Reason: "this server was started with --approval deny"}, nil
@@ -291,7 +293,7 @@ func judge(st state, r Request, reply Reply, used bool, now time.Time) verdict {
 		return verdict{kind: Refuse, code: Declined, close: true, person: true}
 	case reply.Action != Accept:
 		return verdict{kind: NeedsTerminal, code: NoAnswer, close: true}
-	case now.After(st.Expires):
+	case !now.Before(st.Expires):
 		return verdict{kind: Refuse, code: Expired, close: true, person: true}
 	case st.Digest != r.Digest:
 		return verdict{kind: Ask, code: Stale, changed: changed(st.Facts, r.Facts), close: true, person: true}
@@ -374,19 +376,20 @@ func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 		if !ok {
 			continue
 		}
+		if !answer.Approved { // a person's no holds whatever has moved since
+			g.Requests.remove(req.Ticket)
+			return Outcome{Code: Declined, Reason: answer.Reason}, true
+		}
 		if req.Digest != r.Digest {
 			stale = &req
 			continue
 		}
-		defer g.Requests.remove(req.Ticket)
-		if !answer.Approved {
-			return Outcome{Code: Declined, Reason: answer.Reason}, true
-		}
 		sig, err := ParseCode(answer.Code)
 		if err != nil {
+			g.Requests.remove(req.Ticket)
 			return Outcome{Code: InvalidInput, Reason: ErrBadCode.Error()}, true
 		}
-		return g.signed(r, sig, now), true
+		return g.usingUp(req.Ticket, g.signed(r, sig, now)), true
 	}
 	if stale == nil {
 		return Outcome{}, false
@@ -395,6 +398,55 @@ func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 	out := g.toTerminal(r, ChannelTerminal, Stale, now)
 	out.Changed = changed(stale.Facts, r.Facts)
 	return out, true
+}
+
+// usingUp removes a request once its answer is of no further use: at once when
+// it was refused, with the commit when it counts. A call that ends in between
+// (another run is at work on the app) has used nothing up.
+func (g *Gate) usingUp(ticket string, out Outcome) Outcome {
+	if out.Kind != Proceed {
+		g.Requests.remove(ticket)
+		return out
+	}
+	commit := out.commit
+	out.commit = func() (*Grant, error) {
+		grant, err := commit()
+		if err == nil || errors.Is(err, ErrReplayed) {
+			g.Requests.remove(ticket)
+		}
+		return grant, err
+	}
+	return out
+}
+
+// withinCap reports whether a rule may approve once more in this hour.
+func (g *Gate) withinCap(rule Rule) error {
+	n, err := g.Ledger.Uses(rule.Name, g.Now().Add(-time.Hour))
+	if err != nil {
+		return fmt.Errorf("count the uses of a policy rule: %w", err)
+	}
+	if n >= rule.LimitPerHour {
+		return ErrCapReached
+	}
+	return nil
+}
+
+// underCap counts again when the approval is used: many calls may have been
+// decided before the first of them was recorded.
+func (g *Gate) underCap(rule Rule, out Outcome) Outcome {
+	if rule.LimitPerHour == 0 {
+		return out
+	}
+	commit := out.commit
+	out.commit = func() (*Grant, error) {
+		g.capped.Lock()
+		defer g.capped.Unlock()
+		if err := g.withinCap(rule); err != nil {
+			return nil, err
+		}
+		return commit()
+	}
+	return out
 }
 
 // signed judges a signature against the plan as it is now.

@@ -40,6 +40,32 @@ func (r ApprovalRequest) Statement(digest string) Statement {
 	return Statement{Digest: digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: r.Nonce, Expires: r.Expires}
 }
 
+// ErrExpired means that a request is too old to be answered.
+var ErrExpired = errors.New("the request has expired")
+
+// Check refuses a request that cannot be answered, or that no server can have
+// left: one that expired ([ErrExpired]), one that ends later than requests live,
+// one whose ticket or nonce is malformed.
+func (r ApprovalRequest) Check(now time.Time) error {
+	nonce, err := hex.DecodeString(r.Nonce)
+	switch {
+	case !ticketPattern.MatchString(r.Ticket) || err != nil || len(nonce) != nonceLen:
+		return errors.New("not an approval request: its ticket or its nonce is malformed")
+	case !r.Expires.After(now):
+		return ErrExpired
+	case r.Expires.After(now.Add(requestLife + clockSkew)):
+		return fmt.Errorf("not an approval request: it would last longer than %s", requestLife)
+	}
+	return nil
+}
+
+// ReadRequest reads a request from a file, as it was copied from the folder of
+// a server elsewhere. It is not checked yet: see [ApprovalRequest.Check].
+func ReadRequest(path string) (ApprovalRequest, error) {
+	var req ApprovalRequest
+	return req, readSmall(path, &req)
+}
+
 // ApprovalAnswer is what the terminal leaves beside a request.
 type ApprovalAnswer struct {
 	Approved bool      `json:"approved"`
@@ -61,6 +87,8 @@ const (
 	// requestLife is how long a terminal approval counts. The digest is checked
 	// again anyway when it is used.
 	requestLife = 4 * time.Hour
+	// clockSkew is how far the clocks of server and terminal may be apart.
+	clockSkew = 10 * time.Minute
 )
 
 // NewRequests uses (and makes) the folder.
@@ -154,6 +182,15 @@ func (s *Requests) Load(ticket string) (ApprovalRequest, error) {
 	return req, nil
 }
 
+// Waiting gives the requests that nobody has answered yet, oldest first.
+func (s *Requests) Waiting() ([]ApprovalRequest, error) {
+	all, err := s.list()
+	return slices.DeleteFunc(all, func(r ApprovalRequest) bool {
+		_, answered := s.answer(r.Ticket)
+		return answered
+	}), err
+}
+
 // Answer leaves a person's answer beside the request.
 func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
 	if _, err := s.Load(ticket); err != nil {
@@ -203,6 +240,9 @@ func (s *Requests) write(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
 	}
+	if len(data) >= maxRequestSize { // no terminal could read it back
+		return fmt.Errorf("approval request: %d bytes, more than %d", len(data), maxRequestSize-1)
+	}
 	tmp, err := os.CreateTemp(s.dir, ".tmp-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
@@ -219,7 +259,11 @@ func (s *Requests) write(name string, v any) error {
 }
 
 func (s *Requests) read(name string, v any) error {
-	path := filepath.Join(s.dir, name)
+	return readSmall(filepath.Join(s.dir, name), v)
+}
+
+func readSmall(path string, v any) error {
+	name := filepath.Base(path)
 	info, err := os.Lstat(path)
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)

@@ -66,8 +66,8 @@ const (
 func (s Signature) Code() (string, error) {
 	keyID, err1 := hex.DecodeString(s.KeyID)
 	nonce, err2 := hex.DecodeString(s.Nonce)
-	if err := errors.Join(err1, err2); err != nil || len(keyID) != keyIDLen || len(nonce) != nonceLen {
-		return "", fmt.Errorf("approval code: malformed key id or nonce: %w", err)
+	if errors.Join(err1, err2) != nil || len(keyID) != keyIDLen || len(nonce) != nonceLen || len(s.Sig) != ed25519.SignatureSize {
+		return "", errors.New("approval code: malformed key id, nonce or signature")
 	}
 	raw := append([]byte{codeVersion}, keyID...)
 	raw = append(raw, nonce...)
@@ -185,6 +185,17 @@ func (k SigningKey) Encrypt(w io.Writer, passphrase string, workFactor int) erro
 	return nil
 }
 
+// Protected tells, before anybody types a passphrase, whether a key file is
+// protected by one. It returns [ErrNoPassphrase] for a plain key, and for one
+// that is encrypted to another key, which a program could open by itself.
+func Protected(data []byte) error {
+	header, err := age.ExtractHeader(armor.NewReader(bytes.NewReader(data)))
+	if err != nil || !bytes.HasPrefix(header, []byte("age-encryption.org/v1\n-> scrypt ")) {
+		return ErrNoPassphrase
+	}
+	return nil
+}
+
 // ErrWrongPassphrase means that the passphrase does not open the key.
 var ErrWrongPassphrase = errors.New("wrong passphrase")
 
@@ -194,8 +205,8 @@ func OpenSigningKey(data []byte, passphrase string) (SigningKey, error) {
 	if passphrase == "" {
 		return SigningKey{}, ErrNoPassphrase
 	}
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte(armor.Header)) {
-		return SigningKey{}, ErrNoPassphrase
+	if err := Protected(data); err != nil {
+		return SigningKey{}, err
 	}
 	identity, err := age.NewScryptIdentity(passphrase)
 	if err != nil {

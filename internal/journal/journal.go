@@ -64,7 +64,9 @@ type Journal struct {
 	byRule map[string][]time.Time
 }
 
-// keep is how long uses by a rule are remembered for limits per hour.
+// keep is how long uses by a rule are remembered for limits per hour, and nonces
+// beyond their expiry: an approval that was accepted a moment before it expired
+// may be burnt a moment after, and clocks are set back.
 const keep = 2 * time.Hour
 
 // Open opens or makes the file (mode 0600, in a folder of mode 0700) and reads
@@ -204,12 +206,23 @@ func (j *Journal) catchUp() error {
 	if err != nil {
 		return err
 	}
+	if info.Size() < j.read { // cut short from outside; what was burnt stays burnt
+		j.read = 0
+	}
 	if info.Size() == j.read {
 		return nil
 	}
 	r := bufio.NewReaderSize(io.NewSectionReader(j.file, j.read, info.Size()-j.read), 64<<10)
 	for {
 		line, err := r.ReadBytes('\n')
+		if err == io.EOF && len(line) > 0 {
+			// Not taken in before its newline stands: should that fail, the
+			// next try begins here again.
+			if _, err := j.file.Write([]byte{'\n'}); err != nil {
+				return err
+			}
+			line = append(line, '\n')
+		}
 		if len(line) > 0 {
 			j.read += int64(len(line))
 			var e Entry
@@ -218,10 +231,6 @@ func (j *Journal) catchUp() error {
 			}
 		}
 		switch {
-		case err == io.EOF && len(line) > 0:
-			n, err := j.file.Write([]byte{'\n'})
-			j.read += int64(n)
-			return err
 		case err == io.EOF:
 			return nil
 		case err != nil:
@@ -235,14 +244,12 @@ func (j *Journal) take(e Entry) {
 	if e.Event != Burnt {
 		return
 	}
-	if e.Expires.After(now) {
-		j.burnt[e.Nonce] = e.Expires
-	}
+	j.burnt[e.Nonce] = e.Expires
 	if e.Channel == "policy" && now.Sub(e.Time) < keep {
 		j.byRule[e.By] = append(j.byRule[e.By], e.Time)
 	}
 	for nonce, expires := range j.burnt {
-		if !expires.After(now) {
+		if !expires.Add(keep).After(now) {
 			delete(j.burnt, nonce)
 		}
 	}

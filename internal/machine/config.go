@@ -10,6 +10,9 @@
 //	cfg, err := machine.ParseConfig(body)
 //	services, err := cfg.Services()
 //	changed, err := cfg.With("services", services)
+//
+// A view that is written back holds what its type knows and nothing else: that
+// is how flyctl, too, replaces services by those of fly.toml.
 package machine
 
 import (

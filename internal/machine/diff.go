@@ -35,7 +35,8 @@ func (c Change) String() string {
 
 // Equal reports whether two configurations mean the same to Fly: absent, null
 // and empty values are alike, "off"/"stop" and false/true of autostop are
-// alike, and the headers of a check are a set.
+// alike, and the headers of a check are a set. An empty string is a value in a
+// list (an argument of a command) and in an environment.
 func Equal(a, b Config) bool {
 	return a.Hash() == b.Hash()
 }
@@ -44,9 +45,7 @@ func Equal(a, b Config) bool {
 // [Equal] have the same hash.
 func (c Config) Hash() string {
 	var buf bytes.Buffer
-	if c.fields != nil {
-		writeCanonical(&buf, c.normalised())
-	}
+	writeCanonical(&buf, c.normalised())
 	sum := sha256.Sum256(buf.Bytes())
 	return hex.EncodeToString(sum[:])
 }
@@ -126,20 +125,24 @@ func normalise(path string, value tree) tree {
 	case []any:
 		out := make([]tree, 0, len(v))
 		for _, child := range v {
-			if n := normalise(path, child); n != nil {
+			n := normalise(path, child)
+			if child == "" {
+				n = "" // redis-server --save ""
+			}
+			if n != nil {
 				out = append(out, n)
 			}
 		}
 		if len(out) == 0 {
 			return nil
 		}
-		if strings.HasSuffix(path, "checks.headers") {
+		if checkHeaders(path) {
 			slices.SortFunc(out, compareCanonical)
 		}
 		return out
 	case string:
 		switch {
-		case v == "":
+		case v == "" && !environment(path):
 			return nil
 		case path == "services.autostop" && v == "off":
 			return false
@@ -155,6 +158,19 @@ func normalise(path string, value tree) tree {
 		return v
 	}
 	return value
+}
+
+// checkHeaders reports whether a path, without indices, is the list of headers
+// of a service's check (services.checks.headers) or of a top-level one
+// (checks.NAME.headers).
+func checkHeaders(path string) bool {
+	return strings.HasSuffix(path, ".checks.headers") || strings.HasPrefix(path, "checks.") && strings.HasSuffix(path, ".headers")
+}
+
+// environment reports whether a path is a variable of the Machine's environment
+// or of that of one of its processes or containers.
+func environment(path string) bool {
+	return strings.HasPrefix(path, "env.") || strings.Contains(path, ".env.")
 }
 
 func compareCanonical(a, b tree) int {
@@ -255,12 +271,12 @@ func Secret(path string) bool {
 	switch {
 	case path == "env.FLY_PROCESS_GROUP", path == "env.PRIMARY_REGION":
 		return false
-	case strings.HasPrefix(path, "env."), strings.Contains(path, ".env."):
+	case path == "env", environment(path), strings.HasSuffix(path, ".env"):
 		return true
-	case strings.HasSuffix(path, "raw_value"):
+	case strings.Contains(path, "raw_value"):
 		return true
-	case strings.Contains(path, "headers") && strings.HasSuffix(path, ".values"):
-		return true
+	case strings.Contains(path, "checks") && strings.Contains(path, "headers"):
+		return !strings.HasSuffix(path, ".name")
 	}
 	return false
 }

@@ -114,8 +114,9 @@ const encodingVersion = "flycast-mcp plan v1"
 // Digest is the SHA-256 of the canonical encoding, in hex.
 func (p Plan) Digest() string {
 	c := p
-	c.Steps, c.Facts = slices.Clone(p.Steps), slices.Clone(p.Facts)
-	c.Hazards, c.Unknown = slices.Clone(p.Hazards), slices.Clone(p.Unknown)
+	// Never nil: null and [] must not make two digests of one plan.
+	c.Steps, c.Facts = append([]Step{}, p.Steps...), append([]gate.Fact{}, p.Facts...)
+	c.Hazards, c.Unknown = append([]Hazard{}, p.Hazards...), append([]Unknown{}, p.Unknown...)
 	slices.SortFunc(c.Facts, func(a, b gate.Fact) int {
 		return strings.Compare(a.Key+"\x00"+a.Value, b.Key+"\x00"+b.Value)
 	})

@@ -139,7 +139,7 @@ func (p Plan) what() []string {
 func machineLines(steps []Step) []string {
 	names := make([]string, len(steps))
 	for i, s := range steps {
-		names[i] = s.Get(ParamMachine) + " (" + Quote(s.Get(ParamRegion)) + ")"
+		names[i] = Clean(s.Get(ParamMachine)) + " (" + Quote(s.Get(ParamRegion)) + ")"
 	}
 	group := steps[0].Get(ParamGroup)
 	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
@@ -153,7 +153,7 @@ func machineLines(steps []Step) []string {
 func (s Step) Line() string {
 	switch s.Verb {
 	case gate.ReleaseAddress:
-		line := s.Target + "  " + KindName(s.Get(ParamKind))
+		line := Clean(s.Target) + "  " + KindName(s.Get(ParamKind))
 		if s.Undo() == UndoNo {
 			line += ", LOST FOR GOOD"
 		}
@@ -161,7 +161,7 @@ func (s Step) Line() string {
 	case gate.AllocateAddress:
 		return fmt.Sprintf("a Flycast address for network %s of organization %s", networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
 	case gate.UpdateMachine:
-		return fmt.Sprintf("Machine %s of group %s in %s", s.Get(ParamMachine), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
+		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	}
 	return string(s.Verb) + " " + Quote(s.Target)
 }

@@ -169,7 +169,7 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 	}, change.Before.InstanceID)
 	if err != nil {
 		out.Err = fmt.Errorf("update: %w", err)
-		if !errors.Is(err, errTookEffect) {
+		if !errors.Is(err, errTookEffect) && !errors.Is(err, errUnsettled) {
 			return out
 		}
 		return e.putBack(ctx, grant, app, change, hold, out, say)
@@ -193,9 +193,11 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 	return out
 }
 
-// errTookEffect marks an update whose answer was lost, which reading showed to
-// have replaced the configuration by something else than was sent.
-var errTookEffect = errors.New("the Machine changed, and not to what was sent")
+// What reading may tell of an update whose answer was lost.
+var (
+	errTookEffect = errors.New("the Machine changed, and not to what was sent")
+	errUnsettled  = errors.New("the Machine could not be read, so what became of it is not known")
+)
 
 // update sends a configuration once. When the answer is lost, the Machine's
 // instance and configuration tell what happened.
@@ -205,8 +207,10 @@ func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, updat
 	if !errors.As(err, &ambiguous) {
 		return m, err
 	}
+	read := false
 	for range settleReads {
 		live, readErr := e.Client.Machine(ctx, app, update.ID)
+		read = readErr == nil
 		switch {
 		case readErr != nil:
 			err = errors.Join(ambiguous, readErr)
@@ -217,134 +221,18 @@ func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, updat
 		}
 		select {
 		case <-ctx.Done():
-			return fly.Machine{}, err
+			return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
 		case <-e.Clock.After(pollStep):
 		}
+	}
+	if !read {
+		return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
 	}
 	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", err, settleReads)
 }
 
 // settleReads is how often the state is read after a lost answer.
 const settleReads = 3
-
-// prove waits until the Machine runs its new instance and all its checks pass.
-func (e Engine) prove(ctx context.Context, app string, m fly.Machine, want machine.Config, hold *held, say func(string)) error {
-	say("waiting for it to start")
-	if err := e.started(ctx, app, m, hold); err != nil {
-		return err
-	}
-	checks := countChecks(want)
-	if checks > 0 {
-		say("waiting for its health checks")
-	}
-	deadline := e.Clock.Now().Add(e.HealthyWithin)
-	for {
-		live, err := e.Client.Machine(ctx, app, m.ID)
-		if err != nil && fly.CodeOf(err) != gate.RateLimited {
-			return fmt.Errorf("read its state: %w", err)
-		}
-		if err == nil {
-			if done, err := healthy(live, checks); done {
-				return err
-			}
-		}
-		if e.Clock.Now().After(deadline) {
-			return fmt.Errorf("its health checks did not pass within %v: %s", e.HealthyWithin, failing(live))
-		}
-		if err := hold.refresh(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-e.Clock.After(pollStep):
-		}
-	}
-}
-
-func (e Engine) started(ctx context.Context, app string, m fly.Machine, hold *held) error {
-	deadline := e.Clock.Now().Add(e.StartWithin)
-	for {
-		step, cancel := context.WithTimeout(ctx, waitStep)
-		err := e.Client.Wait(step, app, m.ID, m.InstanceID, "started")
-		cancel()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if live, readErr := e.Client.Machine(ctx, app, m.ID); readErr == nil {
-			if crashed := crash(live); crashed != nil {
-				return crashed
-			}
-		}
-		if !errors.Is(err, context.DeadlineExceeded) || e.Clock.Now().After(deadline) {
-			return fmt.Errorf("it did not start: %w", err)
-		}
-		if err := hold.refresh(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// healthy tells whether waiting is over, and with what.
-func healthy(m fly.Machine, checks int) (done bool, err error) {
-	if err := crash(m); err != nil {
-		return true, err
-	}
-	if m.State != "started" || len(m.Checks) < checks {
-		return false, nil
-	}
-	for _, c := range m.Checks {
-		if c.Status != "passing" {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// crash is the error of a Machine that ended by itself.
-func crash(m fly.Machine) error {
-	if m.State != "stopped" && m.State != "failed" {
-		return nil
-	}
-	switch {
-	case m.Exit == nil && m.State == "failed":
-		return errors.New("the Machine failed to start")
-	case m.Exit == nil || m.Exit.Requested:
-		return nil
-	case m.Exit.OOMKilled:
-		return errors.New("its program was killed for lack of memory")
-	}
-	return fmt.Errorf("its program ended with exit code %d", m.Exit.Code)
-}
-
-func countChecks(config machine.Config) int {
-	n := 0
-	if checks, err := config.Checks(); err == nil {
-		n += len(checks)
-	}
-	if services, err := config.Services(); err == nil {
-		for _, s := range services {
-			n += len(s.Checks)
-		}
-	}
-	return n
-}
-
-func failing(m fly.Machine) string {
-	var names []string
-	for _, c := range m.Checks {
-		if c.Status != "passing" {
-			names = append(names, fmt.Sprintf("%.60q is %.20q", c.Name, c.Status))
-		}
-	}
-	if len(names) == 0 {
-		return "not all of them have reported"
-	}
-	return strings.Join(names, ", ")
-}
 
 // putBack gives a failed Machine its earlier configuration.
 func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, change Change, hold *held, out Outcome, say func(string)) Outcome {
@@ -353,6 +241,10 @@ func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, chan
 	live, err := e.Client.Machine(ctx, app, change.Before.ID)
 	if err != nil {
 		out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
+		return out
+	}
+	if live.InstanceID == change.Before.InstanceID {
+		out.State = Unchanged // the update never arrived
 		return out
 	}
 	// Without a fresh lease the update itself is refused, and says so.
@@ -392,22 +284,4 @@ func orNothing(s string) string {
 		return "nothing"
 	}
 	return s
-}
-
-// held is a lease that is refreshed while the work goes on.
-type held struct {
-	lease *fly.Lease
-	clock Clock
-	since time.Time
-}
-
-func (h *held) refresh(ctx context.Context) error {
-	if h.clock.Now().Sub(h.since) < leaseTTL/3 {
-		return nil
-	}
-	if err := h.lease.Refresh(ctx, leaseTTL); err != nil {
-		return fmt.Errorf("keep the lease: %w", err)
-	}
-	h.since = h.clock.Now()
-	return nil
 }

@@ -5,7 +5,10 @@
 // Only regular files named *.toml, *.json or *.yaml of at most 1 MiB are read.
 // Replacing one is atomic: a temporary file in the same folder, the mode kept,
 // synced, and renamed over the old one after its bytes were compared with those
-// the change was made from. On any error the file is what it was.
+// the change was made from. On any error the file is what it was. Where the
+// system has flock, the folder is locked meanwhile: of several servers that
+// replace the same bytes one wins. An editor that saves between the comparison
+// and the rename, some microseconds, loses what it saved.
 package roots
 
 import (
@@ -20,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // MaxSize is the size of the largest file that is read, in bytes.
@@ -39,8 +43,9 @@ type Roots struct {
 }
 
 type root struct {
-	dir string // absolute, symbolic links resolved
-	fs  *os.Root
+	dir       string // absolute, symbolic links resolved
+	fs        *os.Root
+	replacing *sync.Mutex
 }
 
 // Open opens the folders. Relative ones are taken from the working directory.
@@ -58,20 +63,38 @@ func Open(dirs ...string) (*Roots, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("root %s: %w", dir, err), r.Close())
 		}
-		r.roots = append(r.roots, root{abs, opened})
+		r.roots = append(r.roots, root{abs, opened, new(sync.Mutex)})
 	}
 	return r, nil
 }
 
 // Implicit is the root that a server has without being told: the folder it was
-// started in, unless that is / or the home folder. The second result is false
-// when there is none.
+// started in, unless that is /, or the home folder or one above it, by whatever
+// symbolic links the two are named. The second result is false when there is
+// none.
 func Implicit(cwd, home string) (string, bool) {
 	clean := filepath.Clean(cwd)
-	if cwd == "" || clean == filepath.VolumeName(clean)+string(filepath.Separator) || home != "" && clean == filepath.Clean(home) {
+	if cwd == "" || holds(clean, filepath.VolumeName(clean)+string(filepath.Separator)) {
+		return "", false
+	}
+	if home != "" && (holds(clean, filepath.Clean(home)) || holds(resolved(clean), resolved(home))) {
 		return "", false
 	}
 	return clean, true
+}
+
+// holds reports whether a path is dir or something in it.
+func holds(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// resolved is a path without symbolic links, or as it is where that fails.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
 }
 
 // Close closes the folders.
@@ -144,19 +167,29 @@ func (r *Roots) find(path string) (root, string, error) {
 	if !filepath.IsAbs(path) {
 		abs = filepath.Join(r.roots[0].dir, path)
 	}
-	candidates := []string{filepath.Clean(abs)}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
-		candidates = append(candidates, filepath.Join(dir, filepath.Base(abs)))
-	}
-	for _, candidate := range candidates {
-		for _, root := range r.roots {
-			rel, err := filepath.Rel(root.dir, candidate)
-			if err == nil && filepath.IsLocal(rel) {
-				return root, rel, nil
-			}
+	abs = located(filepath.Clean(abs))
+	for _, root := range r.roots {
+		rel, err := filepath.Rel(root.dir, abs)
+		if err == nil && filepath.IsLocal(rel) {
+			return root, rel, nil
 		}
 	}
 	return root{}, "", fmt.Errorf("%s: %w", path, ErrOutside)
+}
+
+// located is where a path leads: all of it for a folder, for a file its folder
+// part, as a link is not the file that a rename would replace. A folder that
+// does not exist is taken as it is named.
+func located(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		if info, err := os.Stat(real); err == nil && info.IsDir() {
+			return real
+		}
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
 }
 
 func allowed(name string) bool {
@@ -191,6 +224,14 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 }
 
 func (r root) replace(name string, old, new []byte) (err error) {
+	r.replacing.Lock()
+	defer r.replacing.Unlock()
+	if dir, err := r.fs.Open(filepath.Dir(name)); err == nil {
+		defer dir.Close() // and with it the lock
+		if lockedByOther(dir) {
+			return fmt.Errorf("%w: another program has locked its folder", ErrChanged)
+		}
+	}
 	current, mode, err := r.read(name)
 	if err != nil {
 		return err

@@ -217,3 +217,61 @@ func TestListLag(t *testing.T) {
 	input["input"] = map[string]any{"appId": "shop-api", "ip": "66.241.124.11"}
 	wantBody(t, query(t, p, release, input), "errors.0.extensions.code", "NOT_FOUND")
 }
+
+// TestEveryField asks for the fields that no other test does.
+func TestEveryField(t *testing.T) {
+	p := seeded(t, sandbox.Options{})
+	got := query(t, p, `{
+		app(name: "legacy-api") {
+			id name hostname state version appUrl status createdAt role { name } currentRelease { id }
+			organization { slug type rawSlug name paidPlan billable viewerRole remoteBuilderImage }
+			ipAddresses { totalCount nodes { serviceName createdAt } } egressIpAddresses { totalCount }
+			certificates { totalCount nodes { hostname clientStatus configured createdAt } }
+			releasesUnprocessed(first: 1, status: "complete") {
+				totalCount
+				nodes { deploymentStrategy description inProgress reason stable updatedAt imageRef user { id name email } }
+			}
+			image(ref: "registry.fly.io/legacy-api:v1@sha256:0123456789012345678901234567890123456789") {
+				id digest ref compressedSize compressedSizeFull manifest registry repository tag
+			}
+		}
+		apps(first: 2, after: "game-server") { totalCount pageInfo { hasNextPage endCursor } nodes { name } }
+		inner: app(name: "inner-circle") { ipAddresses { nodes { network { id createdAt updatedAt name } } } }
+		personalOrganization { slug }
+		organizations { totalCount }
+		taken: appNameAvailable(name: "shop-api")
+		free: appNameAvailable(name: "shop-api-2")
+		canPerformBluegreenDeployment(name: "shop-api")
+	}`, nil)
+	for path, want := range map[string]string{
+		"errors":         "null",
+		"data.app.state": "DEPLOYED", "data.app.version": "87", "data.app.hostname": "legacy-api.fly.dev",
+		"data.app.role": "null", "data.app.currentRelease": "null", "data.app.appUrl": "null",
+		"data.app.certificates.nodes.0.hostname":                  "api.legacy-shop.example",
+		"data.app.certificates.nodes.0.clientStatus":              "Ready",
+		"data.app.releasesUnprocessed.nodes.0.inProgress":         "false",
+		"data.app.releasesUnprocessed.nodes.0.deploymentStrategy": "ROLLING",
+		"data.app.image.digest":                                   "sha256:0123456789012345678901234567890123456789",
+		"data.app.image.compressedSizeFull":                       "41252864",
+		"data.apps.pageInfo.hasNextPage":                          "true",
+		"data.apps.pageInfo.endCursor":                            "legacy-api",
+		"data.inner.ipAddresses.nodes.0.network.name":             "default",
+		"data.taken":                             "false",
+		"data.free":                              "true",
+		"data.personalOrganization.slug":         "personal",
+		"data.organizations.totalCount":          "2",
+		"data.app.egressIpAddresses.totalCount":  "2",
+		"data.app.ipAddresses.nodes.0.createdAt": "2026-03-03T16:43:10Z",
+	} {
+		wantBody(t, got, path, want)
+	}
+	got = query(t, p, `{latestImageDetails(image: "registry.fly.io/x:1") { tag version digest registry repository }}`, nil)
+	wantBody(t, got, "errors.0.message", "Unknown repository") // flyctl takes it for "nothing newer"
+
+	const releaseEgress = `mutation { releaseEgressIpAddress(input: {appId: "legacy-api", ip: "209.71.80.45"}) { v4 v6 clientMutationId } }`
+	wantBody(t, query(t, p, releaseEgress, nil), "data.releaseEgressIpAddress.v4", "209.71.80.45")
+	wantBody(t, query(t, p, releaseEgress, nil), "errors.0.extensions.code", "NOT_FOUND")
+	if got := len(p.Addresses("legacy-api")); got != 3 {
+		t.Errorf("%d addresses are left, want 3", got)
+	}
+}

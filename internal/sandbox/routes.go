@@ -19,8 +19,8 @@ type route struct {
 	classify     func(*request) // fills in what of the call stands in the body
 }
 
-// routeTable lists the operations. The check of a certificate and the steps
-// of a build are POSTs that change nothing here.
+// routeTable lists the operations. The check of a certificate is a POST that
+// changes nothing here.
 func routeTable() []route {
 	read := func(pattern, operation string, handle func(*request) answer) route {
 		return route{pattern: pattern, operation: operation, handle: handle}
@@ -81,8 +81,8 @@ func routeTable() []route {
 		read("GET "+uiex+"/organizations/{organization}", "organization.get", getOrganization),
 		names(write("POST "+uiex+"/releases", "release.create", createRelease)),
 		patch,
-		names(read("POST "+uiex+"/builds", "build.create", createBuild)),
-		names(read("POST "+uiex+"/builds/finish", "build.finish", finishBuild)),
+		names(write("POST "+uiex+"/builds", "build.create", createBuild)),
+		names(write("POST "+uiex+"/builds/finish", "build.finish", finishBuild)),
 
 		graphql,
 	}

@@ -52,7 +52,7 @@ type Platform struct {
 	graph    *graph
 	handler  http.Handler
 
-	mu      sync.Mutex // guards state, which is never held while waiting
+	mu      sync.Mutex // guards the rest; never held while waiting
 	state   *state
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte

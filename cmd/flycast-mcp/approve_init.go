@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// initialize makes a signing key under a passphrase, and its public half, in
+// the configuration folder. It never replaces a file.
+func (a approving) initialize(ctx context.Context) error {
+	dir, err := a.configDir()
+	if err != nil {
+		return err
+	}
+	private, public := filepath.Join(dir, signingKey), filepath.Join(dir, publicKey)
+	for _, path := range []string{private, public} {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s exists and is never overwritten: to replace it, move %s and %s away first", path, signingKey, publicKey)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return a.atTerminal(func(t *terminal) error {
+		t.say("A key to approve with. Its passphrase is asked for at every approval.\n")
+		passphrase, err := newPassphrase(ctx, t)
+		if err != nil {
+			return err
+		}
+		key, err := gate.NewSigningKey()
+		if err != nil {
+			return err
+		}
+		var sealed bytes.Buffer
+		if err := key.Encrypt(&sealed, passphrase, a.workFactor); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		if err := writeNew(private, sealed.Bytes(), 0o600); err != nil {
+			return err
+		}
+		if err := writeNew(public, []byte(key.Public().String()+"\n"), 0o644); err != nil {
+			return errors.Join(err, os.Remove(private))
+		}
+		t.say("\nKey %s\n  %s  keep it to yourself, and out of the agent's reach\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
+		t.say("Servers that are running have to be restarted to know the key.\n")
+		return nil
+	})
+}
+
+// minPassphrase is how many characters a passphrase must have.
+const minPassphrase = 8
+
+func newPassphrase(ctx context.Context, t *terminal) (string, error) {
+	passphrase, err := t.askSecret(ctx, fmt.Sprintf("New passphrase, at least %d characters: ", minPassphrase))
+	if err != nil {
+		return "", err
+	}
+	if n := utf8.RuneCountInString(passphrase); n == 0 {
+		return "", gate.ErrNoPassphrase
+	} else if n < minPassphrase {
+		return "", fmt.Errorf("a passphrase needs at least %d characters", minPassphrase)
+	}
+	again, err := t.askSecret(ctx, "The same again: ")
+	if err != nil {
+		return "", err
+	}
+	if again != passphrase {
+		return "", errors.New("the two passphrases differ")
+	}
+	return passphrase, nil
+}
+
+// writeNew writes a file that must not exist yet, and leaves none if it fails.
+func writeNew(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}

@@ -1,0 +1,515 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestScripts runs testdata/script/*.txtar: the real program over stdio,
+// against an emulated platform in this process, whose truth and recorded calls
+// the scripts assert.
+//
+//	platform [option…]        a seeded platform; $FLY_* point at it. Options: lag=N no-types no-app-network no-egress
+//	fault operation=G [status=N] [after=N] [times=N] [reset=before|after] [effect] [app=A]
+//	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease, fail-machine, loopback, add-certificate, set-image
+//	truth APP public=N flycast=N
+//	writes [OPERATION] N      the platform recorded so many writes (since the last forget)
+//	forget                    forget the recorded calls
+//	server [era=V] [elicit] [-- ARG…]   start flycast-mcp stdio ARG…
+//	answer ACTION [wait=D] [FIELD=VALUE…]   what the person does with the next question
+//	before-answer VERB APP …  an actor's act between the question and the answer
+//	call TOOL JSON            tools/call; stdout has the structured half, stderr the text half
+//	repeat [state]            the last call once more, with its last state and answer if state
+//	want PATH VALUE | want PATH ~REGEXP | want -missing PATH
+//	asked REGEXP / ! asked REGEXP    the last question that was put
+//	questions N               so many questions were put since the server started
+//	save NAME PATH            put a value of the last answer into $NAME
+//	clock D                   advance the program's clock
+//	raw LINE                  send a line as it is; stdout has the answer
+//	rpc METHOD JSON           any other request; stdout has the result or error
+//	stop                      end the server and wait for it
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("..", "..", "testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			clock := filepath.Join(env.WorkDir, ".clock")
+			env.Setenv("TEST_CLOCK", clock)
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("XDG_STATE_HOME", "")
+			env.Setenv("XDG_CONFIG_HOME", "")
+			s := &stage{clock: clock}
+			env.Values[stageKey{}] = s
+			env.Defer(s.close)
+			return os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o700)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"platform":      on((*stage).platformCmd),
+			"fault":         on((*stage).fault),
+			"actor":         on((*stage).actor),
+			"truth":         on((*stage).truth),
+			"writes":        on((*stage).writes),
+			"forget":        on((*stage).forget),
+			"server":        on((*stage).server),
+			"answer":        on((*stage).answer),
+			"before-answer": on((*stage).beforeAnswer),
+			"call":          on((*stage).call),
+			"repeat":        on((*stage).repeat),
+			"want":          on((*stage).want),
+			"asked":         on((*stage).asked),
+			"questions":     on((*stage).questions),
+			"save":          on((*stage).save),
+			"clock":         on((*stage).advance),
+			"raw":           on((*stage).raw),
+			"rpc":           on((*stage).rpc),
+			"stop":          on((*stage).stop),
+		},
+	})
+}
+
+type stageKey struct{}
+
+// stage is what a script works with.
+type stage struct {
+	ts       *testscript.TestScript
+	neg      bool
+	clock    string
+	offset   time.Duration
+	platform *sandbox.Platform
+	listen   *sandbox.Server
+	client   *rpcClient
+
+	lastTool  string
+	lastArgs  json.RawMessage
+	lastState string
+	lastReply json.RawMessage
+	result    map[string]any // structured half of the last answer
+	answers   []scripted
+	question  string
+	put       int
+}
+
+// scripted is what the person does with a question.
+type scripted struct {
+	action  string
+	content map[string]any
+	wait    time.Duration
+	act     []string // what somebody else does before the answer
+}
+
+func on(cmd func(*stage, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		s := ts.Value(stageKey{}).(*stage)
+		s.ts, s.neg = ts, neg
+		cmd(s, args)
+	}
+}
+
+func (s *stage) close() {
+	if s.client != nil {
+		s.client.close()
+	}
+	if s.listen != nil {
+		_ = s.listen.Close()
+	}
+}
+
+func (s *stage) platformCmd(args []string) {
+	var o sandbox.Options
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		switch name {
+		case "lag":
+			n, err := strconv.Atoi(value)
+			s.ts.Check(err)
+			o.ListLag = n
+		case "no-types":
+			o.OmitTypes = true
+		case "no-app-network":
+			o.OmitAppNetwork = true
+		case "no-egress":
+			o.OmitEgress = true
+		default:
+			s.ts.Fatalf("platform: unknown option %s", arg)
+		}
+	}
+	s.platform = sandbox.New(o)
+	s.ts.Check(s.platform.Seed(context.Background()))
+	listen, err := s.platform.Listen("127.0.0.1:0")
+	s.ts.Check(err)
+	s.listen = listen
+	for _, v := range listen.Environment(s.platform.Token()) {
+		name, value, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "FLY_") {
+			s.ts.Setenv(name, value)
+		}
+	}
+	s.ts.Setenv("FLY_URL", listen.URL)
+	s.ts.Setenv("FLY_READONLY_TOKEN", s.platform.ReadOnlyToken())
+	s.ts.Check(s.platform.WriteConfigs(s.ts.MkAbs(".")))
+}
+
+func (s *stage) fault(args []string) {
+	var f sandbox.Fault
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		n, _ := strconv.Atoi(value)
+		switch name {
+		case "operation":
+			f.Operation = value
+		case "app":
+			f.App = value
+		case "status":
+			f.Status = n
+		case "after":
+			f.After = n
+		case "times":
+			f.Times = n
+		case "effect":
+			f.EffectThenStatus = true
+		case "malformed":
+			f.Malformed = true
+		case "reset":
+			f.Reset = map[string]sandbox.Reset{"before": sandbox.ResetBefore, "after": sandbox.ResetAfter}[value]
+		default:
+			s.ts.Fatalf("fault: unknown option %s", arg)
+		}
+	}
+	s.platform.Inject(f)
+}
+
+func (s *stage) actor(args []string) { s.act(args) }
+
+// act is somebody else changing the platform.
+func (s *stage) act(args []string) {
+	verb, app, rest := args[0], args[1], args[2:]
+	ids := s.platform.MachineIDs(app)
+	switch verb {
+	case "stop-machine":
+		s.platform.StopMachine(app, ids[0])
+	case "add-address":
+		s.platform.AddAddress(app, rest[0], "", "")
+	case "remove-address":
+		s.platform.RemoveAddress(app, rest[0])
+	case "hold-lease":
+		s.platform.HoldLease(app, ids[0], rest[0], time.Hour)
+	case "fail-machine":
+		s.platform.FailMachine(app, ids[0], sandbox.FailExit)
+	case "loopback":
+		for _, id := range ids {
+			s.platform.SetListen(app, id, []string{"127.0.0.1:8080"})
+		}
+	case "add-certificate":
+		s.platform.AddCertificate(app, rest[0])
+	case "rename-group":
+		for _, id := range ids {
+			config := s.platform.MachineConfig(app, id)
+			metadata, err := config.Metadata()
+			s.ts.Check(err)
+			text, err := strconv.Unquote(`"` + rest[0] + `"`)
+			s.ts.Check(err)
+			metadata["fly_process_group"] = text
+			config, err = config.With("metadata", metadata)
+			s.ts.Check(err)
+			s.platform.SetMachineConfig(app, id, config)
+		}
+	case "set-field":
+		for _, id := range ids {
+			config, err := s.platform.MachineConfig(app, id).With(rest[0], json.RawMessage(rest[1]))
+			s.ts.Check(err)
+			s.platform.SetMachineConfig(app, id, config)
+		}
+	default:
+		s.ts.Fatalf("actor: unknown act %s", verb)
+	}
+}
+
+func (s *stage) truth(args []string) {
+	got := map[string]int{}
+	for _, a := range s.platform.Addresses(args[0]) {
+		switch a.Kind {
+		case "private_v6":
+			got["flycast"]++
+		case "v4", "v6", "shared_v4":
+			got["public"]++
+		default:
+			got[a.Kind]++
+		}
+	}
+	for _, arg := range args[1:] {
+		kind, want, _ := strings.Cut(arg, "=")
+		if strconv.Itoa(got[kind]) != want {
+			s.ts.Fatalf("%s has %d %s addresses, want %s", args[0], got[kind], kind, want)
+		}
+	}
+}
+
+func (s *stage) writes(args []string) {
+	want, operation := args[len(args)-1], ""
+	if len(args) == 2 {
+		operation = args[0]
+	}
+	var seen []string
+	for _, c := range s.platform.Writes() {
+		if operation == "" || c.Operation == operation {
+			seen = append(seen, fmt.Sprintf("%s %s %s → %d", c.Operation, c.App, c.Target, c.Status))
+		}
+	}
+	if strconv.Itoa(len(seen)) != want {
+		s.ts.Fatalf("%d writes %s, want %s:\n%s", len(seen), operation, want, strings.Join(seen, "\n"))
+	}
+}
+
+func (s *stage) forget([]string) { s.platform.ResetCalls() }
+
+func (s *stage) server(args []string) {
+	if s.client != nil {
+		s.client.close()
+	}
+	era, elicit := "2025-06-18", false
+	for len(args) > 0 && args[0] != "--" {
+		name, value, _ := strings.Cut(args[0], "=")
+		switch name {
+		case "era":
+			era = value
+		case "elicit":
+			elicit = true
+		default:
+			s.ts.Fatalf("server: unknown option %s", args[0])
+		}
+		args = args[1:]
+	}
+	if len(args) > 0 {
+		args = args[1:]
+	}
+	s.put, s.question = 0, ""
+	client, err := startClient(s.ts, era, elicit, append([]string{"stdio", "--state-dir", s.ts.MkAbs("state"), "--log-level", "warn"}, args...))
+	s.ts.Check(err)
+	client.ask = s.respond
+	s.client = client
+	s.ts.Check(client.open())
+}
+
+func (s *stage) answer(args []string) {
+	a := scripted{action: args[0], content: map[string]any{}}
+	for _, arg := range args[1:] {
+		name, value, _ := strings.Cut(arg, "=")
+		switch {
+		case name == "wait":
+			d, err := time.ParseDuration(value)
+			s.ts.Check(err)
+			a.wait = d
+		case value == "true" || value == "false":
+			a.content[name] = value == "true"
+		default:
+			a.content[name] = value
+		}
+	}
+	s.answers = append(s.answers, a)
+}
+
+func (s *stage) beforeAnswer(args []string) {
+	if len(s.answers) == 0 {
+		s.ts.Fatalf("before-answer: there is no answer yet")
+	}
+	s.answers[len(s.answers)-1].act = args
+}
+
+// respond is the person. It is called for each question; ok is false if nobody
+// answers.
+func (s *stage) respond(message string) (action string, content map[string]any, ok bool) {
+	s.put++
+	s.question = message
+	if len(s.answers) == 0 {
+		return "", nil, false
+	}
+	a := s.answers[0]
+	s.answers = s.answers[1:]
+	if a.wait > 0 {
+		s.tick(a.wait)
+	}
+	if a.act != nil {
+		s.act(a.act)
+	}
+	if a.action == "none" {
+		return "", nil, false
+	}
+	return a.action, a.content, true
+}
+
+func (s *stage) tick(d time.Duration) {
+	s.offset += d
+	tmp := s.clock + ".new"
+	s.ts.Check(os.WriteFile(tmp, []byte(s.offset.String()), 0o600))
+	s.ts.Check(os.Rename(tmp, s.clock))
+}
+
+func (s *stage) advance(args []string) {
+	d, err := time.ParseDuration(args[0])
+	s.ts.Check(err)
+	s.tick(d)
+}
+
+func (s *stage) call(args []string) {
+	s.lastTool, s.lastArgs = args[0], json.RawMessage("{}")
+	if len(args) > 1 {
+		s.lastArgs = json.RawMessage(args[1])
+	}
+	if !json.Valid(s.lastArgs) {
+		s.ts.Fatalf("call: %s is not JSON", s.lastArgs)
+	}
+	s.lastState, s.lastReply = "", nil
+	s.send()
+}
+
+func (s *stage) repeat(args []string) {
+	if len(args) == 0 {
+		s.lastState, s.lastReply = "", nil
+	}
+	s.send()
+}
+
+// send makes the call, answers questions on the way, and keeps what came back.
+func (s *stage) send() {
+	out, err := s.client.callTool(s.lastTool, s.lastArgs, &s.lastState, &s.lastReply)
+	s.result = nil
+	if err != nil {
+		fmt.Fprintln(s.ts.Stderr(), err)
+		if !s.neg {
+			s.ts.Fatalf("call %s: %v", s.lastTool, err)
+		}
+		return
+	}
+	if s.neg {
+		s.ts.Fatalf("call %s: succeeded: %s", s.lastTool, out.Structured)
+	}
+	if len(out.Structured) > 0 {
+		s.ts.Check(json.Unmarshal(out.Structured, &s.result))
+	}
+	fmt.Fprintf(s.ts.Stdout(), "%s\n", out.Structured)
+	fmt.Fprintf(s.ts.Stderr(), "%s\nisError: %v\n", out.Text, out.IsError)
+}
+
+func (s *stage) want(args []string) {
+	if args[0] == "-missing" {
+		if v, ok := lookup(s.result, args[1]); ok {
+			s.ts.Fatalf("%s is %v, want it missing", args[1], v)
+		}
+		return
+	}
+	v, ok := lookup(s.result, args[0])
+	got, want := fmt.Sprint(v), strings.Join(args[1:], " ")
+	if list, is := v.([]any); is {
+		words := make([]string, len(list))
+		for i, item := range list {
+			words[i] = fmt.Sprint(item)
+			if m, is := item.(map[string]any); is {
+				words[i] = fmt.Sprint(m["id"])
+			}
+		}
+		got = strings.Join(words, " ")
+	}
+	match := ok && got == want
+	if pattern, is := strings.CutPrefix(want, "~"); is {
+		match = ok && regexp.MustCompile(pattern).MatchString(got)
+	}
+	if match == s.neg {
+		body, _ := json.MarshalIndent(s.result, "", "  ")
+		s.ts.Fatalf("%s is %q (there: %v), want %q\n%s", args[0], got, ok, want, body)
+	}
+}
+
+// lookup finds a value by a dotted path; numbers index arrays.
+func lookup(v any, path string) (any, bool) {
+	for part := range strings.SplitSeq(path, ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			next, ok := at[part]
+			if !ok {
+				return nil, false
+			}
+			v = next
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i >= len(at) {
+				return nil, false
+			}
+			v = at[i]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+func (s *stage) asked(args []string) {
+	if regexp.MustCompile(args[0]).MatchString(s.question) == s.neg {
+		s.ts.Fatalf("the question was:\n%s", s.question)
+	}
+}
+
+func (s *stage) questions(args []string) {
+	if strconv.Itoa(s.put) != args[0] {
+		s.ts.Fatalf("%d questions were put, want %s; the last:\n%s", s.put, args[0], s.question)
+	}
+}
+
+func (s *stage) save(args []string) {
+	v, ok := lookup(s.result, args[1])
+	if !ok {
+		s.ts.Fatalf("there is no %s in the last answer", args[1])
+	}
+	s.ts.Setenv(args[0], fmt.Sprint(v))
+}
+
+func (s *stage) raw(args []string) {
+	line, err := s.client.raw(strings.Join(args, " "))
+	s.ts.Check(err)
+	fmt.Fprintf(s.ts.Stdout(), "%s\n", line)
+}
+
+func (s *stage) rpc(args []string) {
+	params := json.RawMessage("{}")
+	if len(args) > 1 {
+		params = json.RawMessage(args[1])
+	}
+	reply, err := s.client.request(args[0], params)
+	s.ts.Check(err)
+	if (reply.Error != nil) != s.neg {
+		s.ts.Fatalf("%s: error %s, result %s", args[0], reply.Error, reply.Result)
+	}
+	fmt.Fprintf(s.ts.Stdout(), "%s%s\n", reply.Result, reply.Error)
+}
+
+func (s *stage) stop([]string) {
+	if s.client == nil {
+		s.ts.Fatalf("stop: no server runs")
+	}
+	err := s.client.close()
+	s.client = nil
+	if err != nil && !s.neg {
+		s.ts.Fatalf("server: %v", err)
+	}
+}
+
+// leaked finds secrets in what a server wrote.
+func leaked(text string, secrets []string) error {
+	i := slices.IndexFunc(secrets, func(secret string) bool { return strings.Contains(text, secret) })
+	if i < 0 {
+		return nil
+	}
+	return errors.New("a secret is in the server's output")
+}
