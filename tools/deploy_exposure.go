@@ -32,11 +32,11 @@ func (d *deployment) exposure() error {
 			d.opened(c, before, after)
 		}
 		d.stopping(c, before, after)
-		if c.Launch() {
-			d.hazard(plan.Restart)
-			if d.alone(c) {
-				d.hazard(plan.BriefOutage)
-			}
+		// Not from run states: Machines stop while people read, and that must not
+		// make an approval stale.
+		d.hazard(plan.Restart)
+		if d.alone(c) {
+			d.hazard(plan.BriefOutage)
 		}
 		keys := machine.DiffKeys(c.Before.Config, c.After)
 		if slices.Contains(keys, "env") || slices.Contains(keys, "checks") {
@@ -116,21 +116,18 @@ func looksStateful(image string) bool {
 	})
 }
 
-// alone reports whether no other running Machine of the group answers meanwhile.
+// alone reports whether the Machine is the only one of its group.
 func (d *deployment) alone(c rollout.Change) bool {
-	for _, m := range d.snapshot.Machines {
-		if m.ID != c.Before.ID && m.State == "started" && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool {
+		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup()
+	})
 }
 
 // plan is the deployment as a value.
 func (d *deployment) plan() plan.Plan {
 	p := plan.Plan{
 		Tool: "deploy", App: d.in.App, AppID: d.snapshot.Addresses.App.ID, Hazards: d.hazards, Blockers: d.blockers,
-		Impact: plan.ImpactNone, Unknown: []plan.Unknown{plan.FlycastUnproven},
+		Impact: plan.ImpactNone, Unknown: []plan.Unknown{plan.FlycastUnproven, plan.StoppedUnproven},
 	}
 	switch {
 	case p.Has(plan.BriefOutage):
@@ -142,13 +139,8 @@ func (d *deployment) plan() plan.Plan {
 	for _, m := range d.snapshot.Machines {
 		p.Fact("machine/"+m.ID, m.InstanceID)
 	}
-	stopped := false
 	for _, c := range d.changes {
-		stopped = stopped || !c.Launch()
 		p.Steps = append(p.Steps, machineSteps(c)...)
-	}
-	if stopped {
-		p.Unknown = append(p.Unknown, plan.StoppedUnproven)
 	}
 	return p
 }

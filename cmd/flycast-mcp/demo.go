@@ -1,5 +1,123 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
 
-func demoCommand(p program) *cobra.Command { return &cobra.Command{Use: "demo"} }
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+func demoCommand(p program) *cobra.Command {
+	d := demo{program: p}
+	c := &cobra.Command{
+		Use: "demo", Short: "Watch a public app become private, on an emulated platform", Args: cobra.NoArgs,
+		Long: `Watch a public app become private, on an emulated Fly platform.
+
+The demo runs the platform in its own process and this program as an MCP server
+beside it, does what an agent would do, and asks you what a person is asked.
+It reads no FLY_* variable, no token and no file of yours. The exit code is not
+zero if the app did not end private.`,
+		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
+	}
+	c.Flags().BoolVar(&d.yes, "yes", false, "answer the questions in the person's place")
+	c.Flags().StringVar(&d.app, "app", "shop-api", "which example app: shop-api, legacy-api, tenant-7, game-server or inner-circle")
+	return c
+}
+
+// demo is one run of the demo.
+type demo struct {
+	program
+	app string
+	yes bool
+
+	executable string   // the server's binary; empty: this program's own
+	env        []string // more environment for the server
+}
+
+// run shows the whole journey. It fails if the app did not end private.
+func (d *demo) run(ctx context.Context) (err error) {
+	platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(d.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
+	if err := platform.Seed(ctx); err != nil {
+		return err
+	}
+	file, ok := platform.FlyToml(d.app)
+	if !ok {
+		return fmt.Errorf("--app %q is none of the example apps: %s", d.app, strings.Join(platform.AppNames(), ", "))
+	}
+	listening, err := platform.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, listening.Close()) }()
+	place, err := newDemoPlace(d.app, file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(place.dir)) }()
+
+	out := newPage(d.program)
+	asker := &asker{page: out, program: d.program, app: d.app, inPlace: d.yes || !interactive(d.program)}
+	client, err := d.connect(ctx, place, listening.Environment(platform.Token()), asker)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+
+	out.intro(d.app, client.version, asker)
+	j := journey{page: out, client: client, app: d.app, file: place.file}
+	if err := j.run(ctx); err != nil {
+		if ctx.Err() != nil {
+			out.print("")
+			return errInterrupted
+		}
+		return err
+	}
+	return j.conclude(public(platform, d.app))
+}
+
+// public are the addresses over which the internet reaches an app, asked of the
+// platform itself, past the server.
+func public(platform *sandbox.Platform, app string) []string {
+	var list []string
+	for _, a := range platform.Addresses(app) {
+		ip, err := netip.ParseAddr(a.IP)
+		if !strings.HasPrefix(a.Kind, "egress") && (err != nil || fly.NetworkID(ip) == "") {
+			list = append(list, a.IP)
+		}
+	}
+	return list
+}
+
+// demoPlace is the demo's temporary folder: the app's own folder, which is the
+// server's root, and beside it what the server keeps.
+type demoPlace struct {
+	dir   string
+	root  string
+	file  string // the app's fly.toml
+	state string
+}
+
+func newDemoPlace(app string, flyToml []byte) (demoPlace, error) {
+	dir, err := os.MkdirTemp("", "flycast-mcp-demo-")
+	if err != nil {
+		return demoPlace{}, err
+	}
+	p := demoPlace{dir: dir, root: filepath.Join(dir, app), state: filepath.Join(dir, "state")}
+	p.file = filepath.Join(p.root, "fly.toml")
+	err = os.Mkdir(p.root, 0o700)
+	if err == nil {
+		err = os.WriteFile(p.file, flyToml, 0o600)
+	}
+	if err != nil {
+		return demoPlace{}, errors.Join(err, os.RemoveAll(dir))
+	}
+	return p, nil
+}

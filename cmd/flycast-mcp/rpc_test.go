@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // rpcClient is an MCP client in its barest form: lines of JSON-RPC over a
@@ -25,6 +27,8 @@ type rpcClient struct {
 	era    string
 	elicit bool
 	nextID int
+	asked  json.RawMessage               // id of the last question of a handshake era
+	output map[string]*jsonschema.Schema // what tools/list promises of each tool's results
 	ask    func(message string) (action string, content map[string]any, ok bool)
 }
 
@@ -122,8 +126,10 @@ func (c *rpcClient) capabilities() map[string]any {
 // open makes the handshake of the era, if it has one.
 func (c *rpcClient) open() error {
 	if c.modern() {
-		_, err := c.request("server/discover", json.RawMessage("{}"))
-		return err
+		if _, err := c.request("server/discover", json.RawMessage("{}")); err != nil {
+			return err
+		}
+		return c.schemas()
 	}
 	params, err := json.Marshal(map[string]any{
 		"protocolVersion": c.era, "capabilities": c.capabilities(), "clientInfo": map[string]string{"name": "script", "version": "1"},
@@ -138,7 +144,58 @@ func (c *rpcClient) open() error {
 	if reply.Error != nil {
 		return fmt.Errorf("initialize: %s", reply.Error)
 	}
-	return c.write(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	if err := c.write(`{"jsonrpc":"2.0","method":"notifications/initialized"}`); err != nil {
+		return err
+	}
+	return c.schemas()
+}
+
+// schemas reads the output schemas, against which every structured result is
+// checked from then on.
+func (c *rpcClient) schemas() error {
+	reply, err := c.request("tools/list", json.RawMessage("{}"))
+	if err != nil {
+		return err
+	}
+	var list struct {
+		Tools []struct {
+			Name         string          `json:"name"`
+			OutputSchema json.RawMessage `json:"outputSchema"`
+		} `json:"tools"`
+	}
+	if err := json.Unmarshal(reply.Result, &list); err != nil {
+		return err
+	}
+	c.output = make(map[string]*jsonschema.Schema)
+	for _, t := range list.Tools {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(t.OutputSchema))
+		if err != nil {
+			return err
+		}
+		compiler := jsonschema.NewCompiler()
+		if err := compiler.AddResource(t.Name, doc); err != nil {
+			return err
+		}
+		if c.output[t.Name], err = compiler.Compile(t.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// conforms checks a structured result: its schema, and that nothing is null.
+func (c *rpcClient) conforms(tool string, structured json.RawMessage) error {
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(structured))
+	if err != nil {
+		return fmt.Errorf("%s: structured content: %w", tool, err)
+	}
+	if err := c.output[tool].Validate(value); err != nil {
+		return fmt.Errorf("%s: structured content: %w", tool, err)
+	}
+	if bytes.Contains(structured, []byte(":null")) {
+		return fmt.Errorf("%s: structured content has a null: %s", tool, structured)
+	}
+	return nil
 }
 
 func (c *rpcClient) write(line string) error {
@@ -215,15 +272,21 @@ func (c *rpcClient) answer(asked rpcReply) error {
 	if err := json.Unmarshal(asked.Params, &params); err != nil {
 		return err
 	}
+	c.asked = asked.ID
 	action, content, ok := c.ask(params.Message)
 	if !ok {
 		return nil
 	}
+	return c.respond(action, content)
+}
+
+// respond answers the last question.
+func (c *rpcClient) respond(action string, content map[string]any) error {
 	result := map[string]any{"action": action}
 	if action == "accept" {
 		result["content"] = content
 	}
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": asked.ID, "result": result})
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.asked, "result": result})
 	if err != nil {
 		return err
 	}
@@ -272,7 +335,7 @@ func (c *rpcClient) callTool(name string, args json.RawMessage, state *string, g
 			for _, c := range result.Content {
 				out.Text += c.Text
 			}
-			return out, nil
+			return out, c.conforms(name, out.Structured)
 		}
 		responses := map[string]any{}
 		for id, q := range result.InputRequests {

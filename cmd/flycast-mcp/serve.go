@@ -63,6 +63,8 @@ type application struct {
 	log   *slog.Logger
 	runs  *tools.Runs
 	close []func() error
+
+	sandbox bool // on an emulated platform, its own or another process's
 }
 
 // Close waits for work that outlived its call, since a change that has begun is
@@ -118,7 +120,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	}
 	deps := tools.Deps{
 		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
-		Sandbox: s.sandbox, From: s.from(http), ApproveCommand: s.approveCommand, Log: app.log,
+		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: s.approveCommand, Log: app.log,
 	}
 	if !s.sandbox {
 		deps.DefaultApp = p.getenv("FLY_APP")
@@ -135,8 +137,8 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	app.mcp = server.New(server.Options{
-		Version: version(), Tools: tools.All(deps), ReadOnly: s.readOnly, Sandbox: s.sandbox, Log: app.log,
-		Resources: resources.Resources{Fly: client, Roots: files, Apps: s.apps, Sandbox: s.sandbox},
+		Version: version(), Tools: tools.All(deps), ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
+		Resources: resources.Resources{Fly: client, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
 		Completer: resources.Completer{Fly: client, Apps: s.apps},
 		Prompts:   prompts.Prompts{Fly: client, Apps: s.apps, Now: p.clock.Now},
 	})
@@ -156,6 +158,7 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 			return nil, err
 		}
 		options.Endpoints, options.Token = endpoints, token
+		app.sandbox = token.Sandbox()
 		return fly.New(options)
 	}
 	platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
@@ -166,7 +169,7 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 	if err != nil {
 		return nil, err
 	}
-	app.close = append(app.close, listening.Close)
+	app.close, app.sandbox = append(app.close, listening.Close), true
 	options.Endpoints = fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}
 	options.Token = fly.NewToken(platform.Token())
 	return fly.New(options)

@@ -30,6 +30,7 @@ func Read(ctx context.Context, client fly.Client, app string, values flytoml.Val
 		return nil, err
 	}
 	groups := make(map[string]machine.Config)
+	alike := make(map[[2]string]int) // group, hash of a configuration → Machines
 	region := ""
 	for _, m := range machines {
 		if !m.Config.FlyLaunch() || m.Incomplete {
@@ -39,7 +40,9 @@ func Read(ctx context.Context, client fly.Client, app string, values flytoml.Val
 		if group == "" {
 			group = "app"
 		}
-		if _, have := groups[group]; !have {
+		// The most common one; of equally common ones the one found first.
+		alike[[2]string{group, m.Config.Hash()}]++
+		if have, ok := groups[group]; !ok || alike[[2]string{group, m.Config.Hash()}] > alike[[2]string{group, have.Hash()}] {
 			groups[group] = m.Config
 		}
 		if env, err := m.Config.Env(); err == nil && region == "" {

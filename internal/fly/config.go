@@ -191,6 +191,12 @@ func (t Token) origins() (sandboxed, real bool) {
 	return sandboxed, real
 }
 
+// Sandbox reports whether this is an emulated platform's token and nothing else.
+func (t Token) Sandbox() bool {
+	sandboxed, real := t.origins()
+	return sandboxed && !real
+}
+
 const hidden = "‹hidden›"
 
 // String is a mask.

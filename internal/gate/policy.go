@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -171,4 +172,34 @@ func (r Rule) covers(hazards []string, irreversible bool) bool {
 		}
 	}
 	return !irreversible || r.literalApps() && r.LimitPerHour > 0
+}
+
+// withinCap reports whether a rule may approve once more in this hour.
+func (g *Gate) withinCap(rule Rule) error {
+	n, err := g.Ledger.Uses(rule.Name, g.Now().Add(-time.Hour))
+	if err != nil {
+		return fmt.Errorf("count the uses of a policy rule: %w", err)
+	}
+	if n >= rule.LimitPerHour {
+		return ErrCapReached
+	}
+	return nil
+}
+
+// underCap counts again when the approval is used: many calls may have been
+// decided before the first of them was recorded.
+func (g *Gate) underCap(rule Rule, out Outcome) Outcome {
+	if rule.LimitPerHour == 0 {
+		return out
+	}
+	commit := out.commit
+	out.commit = func() (*Grant, error) {
+		g.capped.Lock()
+		defer g.capped.Unlock()
+		if err := g.withinCap(rule); err != nil {
+			return nil, err
+		}
+		return commit()
+	}
+	return out
 }

@@ -275,8 +275,8 @@ func Secret(path string) bool {
 		return true
 	case strings.Contains(path, "raw_value"):
 		return true
-	case strings.Contains(path, "checks") && strings.Contains(path, "headers"):
-		return !strings.HasSuffix(path, ".name")
+	case strings.Contains(path, "headers"):
+		return strings.HasSuffix(path, ".values") || strings.Contains(path, "checks") && !strings.HasSuffix(path, "].name")
 	}
 	return false
 }

@@ -9,12 +9,12 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
@@ -101,9 +101,10 @@ func (p *Plan) Hazard(h Hazard) {
 	}
 }
 
-// Irreversible reports whether a step cannot be undone.
+// Irreversible reports whether a step cannot be undone, or not wholly: the
+// person types the app's name then.
 func (p Plan) Irreversible() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Shown() && s.Undo() == UndoNo }) ||
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Shown() && s.Undo() != UndoYes }) ||
 		slices.ContainsFunc(p.Hazards, Hazard.Irreversible)
 }
 
@@ -118,10 +119,12 @@ func (p Plan) Digest() string {
 	c.Steps, c.Facts = append([]Step{}, p.Steps...), append([]gate.Fact{}, p.Facts...)
 	c.Hazards, c.Unknown = append([]Hazard{}, p.Hazards...), append([]Unknown{}, p.Unknown...)
 	slices.SortFunc(c.Facts, func(a, b gate.Fact) int {
-		return strings.Compare(a.Key+"\x00"+a.Value, b.Key+"\x00"+b.Value)
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
 	})
 	slices.SortFunc(c.Steps, func(a, b Step) int {
-		return strings.Compare(string(a.Verb)+"\x00"+a.Target, string(b.Verb)+"\x00"+b.Target)
+		return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.Target, b.Target), slices.CompareFunc(a.Params, b.Params, func(x, y Param) int {
+			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
+		}))
 	})
 	slices.Sort(c.Hazards)
 	slices.Sort(c.Unknown)

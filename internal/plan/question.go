@@ -94,16 +94,16 @@ func (p Plan) shown() []Step {
 }
 
 func (p Plan) title() string {
-	n := len(p.shown())
+	n, app := len(p.shown()), Line(p.App)
 	switch p.Tool {
 	case "release_public_ips":
-		return fmt.Sprintf("Release %s of %s?", count(n, "address", "addresses"), p.App)
+		return fmt.Sprintf("Release %s of %s?", count(n, "address", "addresses"), app)
 	case "allocate_flycast":
-		return fmt.Sprintf("Allocate %s for %s?", count(n, "Flycast address", "Flycast addresses"), p.App)
+		return fmt.Sprintf("Allocate %s for %s?", count(n, "Flycast address", "Flycast addresses"), app)
 	case "deploy":
-		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(n, "Machine", "Machines"), p.App)
+		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(n, "Machine", "Machines"), app)
 	}
-	return fmt.Sprintf("Make %s to %s (%s)?", count(n, "change", "changes"), p.App, Quote(p.Tool))
+	return fmt.Sprintf("Make %s to %s (%s)?", count(n, "change", "changes"), app, Quote(p.Tool))
 }
 
 func count(n int, one, many string) string {
@@ -191,7 +191,7 @@ func KindName(kind string) string {
 }
 
 func (p Plan) effect() []string {
-	out := []string{p.Impact.Sentence(p.App)}
+	out := []string{p.Impact.Sentence(Line(p.App))}
 	for _, h := range p.Hazards {
 		switch h {
 		case Restart, BriefOutage, AppUnreachable, DedicatedV4Lost, DedicatedV6Lost:
@@ -314,9 +314,20 @@ func quoteFacts(changed []string) []string {
 			out = append(out, fmt.Sprintf("and %d more", len(changed)-most))
 			break
 		}
-		out = append(out, clean(c, 80))
+		out = append(out, quoteFact(c))
 	}
 	return out
+}
+
+// quoteFact quotes what a fact is about: certificate "www.example.com" is new.
+func quoteFact(changed string) string {
+	kind, rest, _ := strings.Cut(changed, "/")
+	for _, how := range []string{" is new", " changed", " is gone"} {
+		if name, ok := strings.CutSuffix(rest, how); ok {
+			return Clean(kind) + " " + Quote(name) + how
+		}
+	}
+	return Clean(changed)
 }
 
 // Clean makes a name from outside printable: one line, at most 40 characters.

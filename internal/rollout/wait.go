@@ -110,15 +110,17 @@ func crash(m fly.Machine) error {
 	if m.State != "stopped" && m.State != "failed" {
 		return nil
 	}
+	// The exit may be that of the instance before, which the update ended.
+	own := m.Exit != nil && !m.Exit.Requested
 	switch {
-	case m.Exit == nil && m.State == "failed":
-		return errors.New("the Machine failed to start")
-	case m.Exit == nil || m.Exit.Requested:
-		return nil
-	case m.Exit.OOMKilled:
+	case own && m.Exit.OOMKilled:
 		return errors.New("its program was killed for lack of memory")
+	case own:
+		return fmt.Errorf("its program ended with exit code %d", m.Exit.Code)
+	case m.State == "failed":
+		return errors.New("the Machine failed to start")
 	}
-	return fmt.Errorf("its program ended with exit code %d", m.Exit.Code)
+	return nil
 }
 
 func countChecks(config machine.Config) int {

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // MaxSize is the size of the largest file that is read, in bytes.
@@ -178,16 +179,16 @@ func (r *Roots) find(path string) (root, string, error) {
 }
 
 // located is where a path leads: all of it for a folder, for a file its folder
-// part, as a link is not the file that a rename would replace. A folder that
-// does not exist is taken as it is named.
+// part, as a link is not the file that a rename would replace. What does not
+// exist is taken as it is named; os.Root judges it anyway.
 func located(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		if info, err := os.Stat(real); err == nil && info.IsDir() {
 			return real
 		}
 	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		return filepath.Join(dir, filepath.Base(path))
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(located(parent), filepath.Base(path))
 	}
 	return path
 }
@@ -213,6 +214,9 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 		return nil, 0, plain(err)
 	}
 	defer f.Close()
+	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+		return nil, 0, ErrChanged
+	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, 0, plain(err)
@@ -274,11 +278,20 @@ func (r root) replace(name string, old, new []byte) (err error) {
 	return nil
 }
 
-// plain drops the operation and path that os puts before an error.
+// plain drops the operation and path that os puts before an error, and turns
+// what is wrong with a path into an error of this package.
 func plain(err error) error {
 	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
+	if !errors.As(err, &path) {
+		return err
 	}
-	return err
+	var errno syscall.Errno
+	switch {
+	case errors.Is(path.Err, fs.ErrClosed):
+	case !errors.As(path.Err, &errno): // os.Root has no sentinel for a link that leads out
+		return ErrOutside
+	case errno == syscall.ENOTDIR, errno == syscall.ELOOP, errno == syscall.ENAMETOOLONG:
+		return fmt.Errorf("%w: %w", ErrKind, errno)
+	}
+	return path.Err
 }

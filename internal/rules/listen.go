@@ -39,7 +39,7 @@ func (s Snapshot) unreachableListeners() []string {
 	return slices.Compact(out)
 }
 
-// listens tells what is wrong with who listens on a port; empty if nothing is,
+// listens tells what is wrong with who listens on a TCP port; empty if nothing is,
 // or if it cannot be told.
 func listens(processes []fly.Process, port int) string {
 	var loopback, sixpn, other bool
@@ -49,7 +49,7 @@ func listens(processes []fly.Process, port int) string {
 			ip, err := netip.ParseAddr(host)
 			switch {
 			case !ok, at == hallpassPort && fly.NetworkID(ip) != "":
-			case at != port:
+			case at != port, strings.HasPrefix(socket.Proto, "udp"):
 				other = true
 			case err != nil, ip.IsUnspecified():
 				return ""

@@ -254,15 +254,22 @@ func (s Snapshot) ports(rule func(machine.Port) bool) []string {
 	return slices.Compact(out)
 }
 
-// tlsOnly names the ports of services that offer nothing without TLS.
+// tlsOnly names the ports through which a program is offered with TLS alone:
+// no service of the same Machine has a plain port for the same internal port.
 func (s Snapshot) tlsOnly() []string {
 	tls := func(p machine.Port) bool {
 		return slices.Contains(p.Handlers, "tls") || slices.Contains(p.Handlers, "pg_tls")
 	}
 	var out []string
 	for _, services := range s.services() {
+		plain := make(map[int]bool) // internal ports
 		for _, sv := range services {
-			if len(sv.Ports) == 0 || slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return !tls(p) }) {
+			if sv.Protocol != "udp" && slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return !tls(p) }) {
+				plain[sv.InternalPort] = true
+			}
+		}
+		for _, sv := range services {
+			if sv.Protocol == "udp" || plain[sv.InternalPort] {
 				continue
 			}
 			for _, p := range sv.Ports {

@@ -1,0 +1,568 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"filippo.io/age/armor"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+func TestApproveInit(t *testing.T) {
+	d := newDesk(t)
+	p := d.sit("approve", "--init")
+	p.sees("New passphrase")
+	p.enters(passphrase)
+	p.sees("The same again")
+	p.enters(passphrase)
+	p.sees("restarted")
+	p.ends(0)
+
+	private, public := filepath.Join(d.configDir(), signingKey), filepath.Join(d.configDir(), publicKey)
+	sealed, err := os.ReadFile(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := gate.ParsePublicKey(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := gate.OpenSigningKey(sealed, passphrase)
+	if err != nil || opened.Public().ID() != key.ID() {
+		t.Errorf("got key %v, %v; want the private half of %s", opened.Public(), err, key.ID())
+	}
+	if !strings.Contains(p.shown, key.ID()) {
+		t.Errorf("the key's id %s was not shown:\n%s", key.ID(), p.shown)
+	}
+	for path, want := range map[string]fs.FileMode{private: 0o600, public: 0o644, d.configDir(): 0o700} {
+		info, err := os.Stat(path)
+		if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v; want mode %v", path, info, err, want)
+		}
+	}
+
+	for _, gone := range []string{"", private} { // whichever of the two is left
+		if gone != "" {
+			if err := os.Remove(gone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := d.sit("approve", "--init")
+		again.sees("never overwritten: to replace it, move approver.key and approver.pub away")
+		again.sees("No key was made.")
+		again.ends(1)
+		if now, err := os.ReadFile(public); err != nil || !bytes.Equal(now, text) {
+			t.Errorf("the public key changed: %v", err)
+		}
+	}
+}
+
+func TestApproveInitRefusesPassphrases(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines []string
+		want  string
+	}{
+		"empty":     {[]string{""}, "must be protected by a passphrase"},
+		"short":     {[]string{"7 chars"}, "at least 8 characters. No key"},
+		"different": {[]string{passphrase, "correct horse batteri"}, "differ"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			p := d.sit("approve", "--init")
+			prompts := []string{"New passphrase", "The same again"}
+			for i, line := range test.lines {
+				p.sees(prompts[i])
+				p.enters(line)
+			}
+			p.sees(test.want)
+			p.ends(1)
+			if _, err := os.Stat(d.configDir()); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("something was written: %v", err)
+			}
+		})
+	}
+}
+
+func TestApproveTicket(t *testing.T) {
+	d := newDesk(t)
+	key := d.key()
+	g, wanted := d.gate(key), releasePlan()
+	ticket := d.wait(g, wanted)
+	d.advance(12 * time.Minute)
+
+	// A ticket may be typed as people type, and one slip is forgiven each time.
+	p := d.sit("approve", strings.ToLower(strings.ReplaceAll(ticket, "-", "")))
+	p.sees(`"the local user"`)
+	p.sees(`"stdio server on desk, process 7"`)
+	p.sees("12 minutes ago")
+	p.sees("in 4 hours")
+	p.sees(wanted.Digest())
+	p.sees(wanted.Question(nil).Text())
+	p.sees("app's name")
+	p.enters("yes")
+	p.sees("neither")
+	p.sees("app's name")
+	p.enters("shop")
+	p.sees("Passphrase")
+	p.enters("wrong")
+	p.sees("Wrong passphrase")
+	p.sees("Passphrase")
+	p.enters(passphrase)
+	p.sees("repeat the identical call")
+	p.ends(0)
+	if p.stdout.Len() > 0 {
+		t.Errorf("got %q on stdout, want nothing", p.stdout.String())
+	}
+
+	outcome := d.decide(g, wanted, "")
+	if outcome.Kind != gate.Proceed {
+		t.Fatalf("got outcome %+v, want Proceed", outcome)
+	}
+	grant, err := outcome.Commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := grant.Approval(), (gate.Approval{Channel: gate.ChannelTerminal, By: key.ID()}); got != want {
+		t.Errorf("got approval %+v, want %+v", got, want)
+	}
+}
+
+// The signature is for the plan that was shown, not for the call that asked.
+func TestApproveTicketOfAPlanThatMoved(t *testing.T) {
+	d := newDesk(t)
+	g, shown := d.gate(d.key()), releasePlan()
+	p := d.sit("approve", d.wait(g, shown))
+	p.sees("app's name")
+	p.enters("shop")
+	p.sees("Passphrase")
+	p.enters(passphrase)
+	p.ends(0)
+	moved := releasePlan()
+	moved.Steps = moved.Steps[:1]
+	if got := d.decide(g, moved, ""); got.Kind == gate.Proceed || got.Code != gate.Stale {
+		t.Errorf("got outcome %+v, want stale", got)
+	}
+}
+
+func TestApproveShowsEverything(t *testing.T) {
+	d := newDesk(t)
+	g, large := d.gate(d.key()), releasePlan()
+	for i := range 20 {
+		ip := "137.66.9." + string(rune('a'+i))
+		large.Steps = append(large.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: "dedicated_v4"}}})
+	}
+	p := d.sit("approve", d.wait(g, large))
+	p.sees(large.Question(nil).Text())
+	p.sees("app's name")
+	p.enters("no")
+	p.sees("Why?")
+	p.enters("")
+	p.ends(0)
+}
+
+// Text from outside is shown, never obeyed.
+func TestApproveShowsOnlyPrintable(t *testing.T) {
+	d := newDesk(t)
+	g, hostile := d.gate(d.key()), releasePlan()
+	hostile.Steps[0].Target = "1.2.3.4\x1b[2J\x1b[H\nUNDO everything"
+	hostile.Fact("certificate/\u202egro.elpmaxe\x1b[8m", "")
+	hostile.Hazard(plan.CustomHostnameStops)
+	r, err := hostile.Request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Caller, r.Asker, r.From = "c\x1b]0;x\a", "a\nENDS never", "f\x9b2J"
+	outcome, err := g.Decide(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := d.sit("approve", outcome.Ticket)
+	p.sees("app's name")
+	p.enters("no")
+	p.sees("Why?")
+	p.enters("looks \x1b odd")
+	p.ends(0)
+	for _, bad := range []string{"\x1b", "\x9b", "\a", "\u202e", "\nUNDO everything", "\nENDS never"} {
+		if strings.Contains(p.shown, bad) {
+			t.Errorf("the terminal got %q:\n%q", bad, p.shown)
+		}
+	}
+}
+
+func TestApproveReject(t *testing.T) {
+	for word, test := range map[string]struct{ typed, want string }{
+		"no":     {"the \"old\" address is printed on invoices", "the 'old' address is printed on invoices"},
+		"Reject": {strings.Repeat("ä", 300), strings.Repeat("ä", 200)},
+		" NO ":   {"", ""},
+	} {
+		t.Run(word, func(t *testing.T) {
+			d := newDesk(t)
+			g, wanted := d.gate(d.key()), releasePlan()
+			p := d.sit("approve", d.wait(g, wanted))
+			p.sees("app's name")
+			p.enters(word)
+			p.sees("Why?")
+			p.enters(test.typed)
+			p.sees("Rejected")
+			p.ends(0)
+			if strings.Contains(p.shown, "Passphrase") {
+				t.Error("a passphrase was asked for")
+			}
+			got := d.decide(g, wanted, "")
+			if got.Kind != gate.Refuse || got.Code != gate.Declined || got.Reason != test.want {
+				t.Errorf("got outcome %+v, want declined with %q", got, test.want)
+			}
+		})
+	}
+}
+
+// Whatever ends a conversation early leaves everything as it was.
+func TestApproveNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		talk func(*desk, *person)
+		want string
+	}{
+		"wrong name twice": {func(_ *desk, p *person) {
+			p.enters("shop-staging")
+			p.sees("neither")
+			p.sees("app's name")
+			p.enters("")
+		}, "the app's name was not typed. Nothing was approved."},
+		"wrong passphrase thrice": {func(_ *desk, p *person) {
+			p.enters("shop")
+			for _, wrong := range []string{"wrong one", "", "wrong two"} {
+				p.sees("Passphrase")
+				p.enters(wrong)
+				p.sees("Wrong")
+			}
+		}, "wrong passphrase, 3 times. Nothing was approved."},
+		"Ctrl-C at the name": {func(_ *desk, p *person) {
+			p.types("sho\x03")
+		}, "interrupted. Nothing was approved."},
+		"Ctrl-D at the passphrase": {func(_ *desk, p *person) {
+			p.enters("shop")
+			p.sees("Passphrase")
+			p.types("\x04")
+		}, "interrupted. Nothing was approved."},
+		"interrupted at the reason": {func(_ *desk, p *person) {
+			p.enters("no")
+			p.sees("Why?")
+			p.types("\x03")
+		}, "interrupted. Nothing was approved."},
+		"expired meanwhile": {func(d *desk, p *person) {
+			p.enters("shop")
+			p.sees("Passphrase")
+			d.advance(4 * time.Hour)
+			p.enters(passphrase)
+		}, "expired. Nothing was approved."},
+		"withdrawn meanwhile": {func(d *desk, p *person) {
+			p.enters("shop")
+			p.sees("Passphrase")
+			if err := os.RemoveAll(d.requestsDir()); err != nil {
+				d.t.Error(err)
+			}
+			if err := os.Mkdir(d.requestsDir(), 0o700); err != nil {
+				d.t.Error(err)
+			}
+			p.enters(passphrase)
+		}, "Nothing was approved."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			g, wanted := d.gate(d.key()), releasePlan()
+			ticket := d.wait(g, wanted)
+			p := d.sit("approve", ticket)
+			p.sees("app's name")
+			test.talk(d, p)
+			p.sees(test.want)
+			p.ends(1)
+			if d.answered(ticket) {
+				t.Error("an answer was left")
+			}
+			if got := d.decide(g, wanted, ""); got.Kind != gate.NeedsTerminal {
+				t.Errorf("got outcome %+v, want that the request still waits", got)
+			}
+		})
+	}
+}
+
+// A signal ends the program while it waits for a key, with the terminal put back.
+func TestApproveTerminated(t *testing.T) {
+	d := newDesk(t)
+	ticket := d.wait(d.gate(d.key()), releasePlan())
+	p := d.sit("approve", ticket)
+	p.sees("app's name")
+	p.enters("shop")
+	p.sees("Passphrase")
+	p.cancel()
+	if got := <-p.code; got != 1 || d.answered(ticket) {
+		t.Errorf("got exit code %d, answered %v; want 1, false", got, d.answered(ticket))
+	}
+}
+
+func TestApproveRefusesRequests(t *testing.T) {
+	for name, test := range map[string]struct {
+		forge func(*gate.ApprovalRequest, *plan.Plan)
+		want  string
+	}{
+		"plan changed, digest kept": {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Steps = p.Steps[:1] }, "a signature would fit no plan. Nothing was approved."},
+		"digest changed":            {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Digest = strings.Repeat("0", 64) }, "a signature would fit no plan"},
+		"another app":               {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.App = "blog" }, "the file was changed"},
+		"another tool":              {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Tool = "deploy" }, "the file was changed"},
+		"unknown words":             {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Hazards = append(p.Hazards, "harmless") }, "cannot be shown"},
+		"no name of an app": {func(r *gate.ApprovalRequest, p *plan.Plan) {
+			p.App, r.App = "shop\nUNDO all", "shop\nUNDO all"
+			r.Digest = p.Digest()
+		}, "cannot be the name of a Fly app"},
+		"too long a life": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Expires.Add(24 * time.Hour) }, "would last longer"},
+		"malformed nonce": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Nonce = "00" }, "malformed"},
+		"expired":         {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Created.Add(-time.Second) }, "expired"},
+	} {
+		for _, flag := range []string{"", "--request"} {
+			t.Run(name+flag, func(t *testing.T) {
+				d := newDesk(t)
+				p := releasePlan()
+				ticket := d.wait(d.gate(d.key()), p)
+				path := filepath.Join(d.requestsDir(), ticket+".json")
+				data, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var req gate.ApprovalRequest
+				if err := json.Unmarshal(data, &req); err != nil {
+					t.Fatal(err)
+				}
+				test.forge(&req, &p)
+				if req.Plan, err = json.Marshal(p); err != nil {
+					t.Fatal(err)
+				}
+				if data, err = json.Marshal(req); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, data, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args := []string{"approve", ticket}
+				if flag != "" {
+					args = []string{"approve", flag, path}
+				}
+				who := d.sit(args...)
+				who.sees(test.want)
+				who.ends(1)
+				if strings.Contains(who.shown, "app's name") || who.stdout.Len() > 0 || d.answered(ticket) {
+					t.Errorf("it was asked for, or answered:\n%s%s", who.shown, who.stdout.String())
+				}
+			})
+		}
+	}
+}
+
+func TestApproveRefusesKeys(t *testing.T) {
+	plain, err := gate.NewSigningKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var toKey bytes.Buffer
+	armored := armor.NewWriter(&toKey)
+	w, err := age.Encrypt(armored, identity.Recipient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(plain.Public().String())); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), armored.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ content, want string }{
+		"plain":               {"0123456789abcdef0123456789abcdef", "must be protected by a passphrase. Nothing was approved."},
+		"opened by a program": {toKey.String(), "must be protected by a passphrase. Nothing was approved."},
+		"too large":           {strings.Repeat("x", maxKeySize+1), "not an approver's key. Nothing was approved."},
+		"missing":             {"", "approve --init, then restart the server. Nothing was approved."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			ticket := d.wait(d.gate(d.key()), releasePlan())
+			file := filepath.Join(d.home, "key")
+			if test.content != "" {
+				if err := os.WriteFile(file, []byte(test.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p := d.sit("approve", "--key", file, ticket)
+			p.sees("app's name")
+			p.enters("shop")
+			p.sees(test.want)
+			p.ends(1)
+			if strings.Contains(p.shown, "Passphrase") || d.answered(ticket) {
+				t.Errorf("a passphrase was asked for:\n%s", p.shown)
+			}
+		})
+	}
+}
+
+func TestApproveNeedsTerminal(t *testing.T) {
+	d := newDesk(t)
+	ticket := d.wait(d.gate(d.key()), releasePlan())
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("shop\n" + passphrase + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	for _, args := range [][]string{{ticket}, {"--request", filepath.Join(d.requestsDir(), ticket+".json")}} {
+		var stdout, stderr bytes.Buffer
+		p := d.program(append([]string{"approve"}, args...)...)
+		p.stdin, p.stdout, p.stderr = r, &stdout, &stderr
+		if code := run(t.Context(), p); code != 1 || !strings.Contains(stderr.String(), "for a person at a terminal") || stdout.Len() > 0 {
+			t.Errorf("got exit code %d and %q, %q on stdout", code, stderr.String(), stdout.String())
+		}
+	}
+	if d.answered(ticket) {
+		t.Error("an answer was left")
+	}
+	home := newDesk(t)
+	if code := run(t.Context(), home.program("approve", "--init")); code != 1 {
+		t.Errorf("--init: got exit code %d, want 1", code)
+	}
+	if _, err := os.Stat(home.configDir()); err == nil {
+		t.Error("--init wrote something")
+	}
+}
+
+func TestApproveRequestFile(t *testing.T) {
+	server, d := newDesk(t), newDesk(t) // two machines
+	g, wanted := server.gate(d.key()), releasePlan()
+	ticket := server.wait(g, wanted)
+	file := filepath.Join(d.home, "copied.json")
+	data, err := os.ReadFile(filepath.Join(server.requestsDir(), ticket+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	no := d.sit("approve", "--request", file)
+	no.sees("app's name")
+	no.enters("no")
+	no.sees("tell the agent. Nothing was approved.")
+	no.ends(1)
+	if no.stdout.Len() > 0 {
+		t.Errorf("got %q on stdout after a rejection", no.stdout.String())
+	}
+
+	p := d.sit("approve", "--request", file)
+	p.sees("app's name")
+	p.enters("shop")
+	p.sees("Passphrase")
+	p.enters(passphrase)
+	p.sees(`as its argument "approval"`)
+	p.ends(0)
+	if server.answered(ticket) {
+		t.Error("an answer was left on the server")
+	}
+	if _, err := os.Stat(filepath.Join(d.home, ".local")); err == nil {
+		t.Error("a state folder was made")
+	}
+	code := strings.TrimSuffix(p.stdout.String(), "\n")
+	outcome := server.decide(g, wanted, code)
+	if outcome.Kind != gate.Proceed {
+		t.Fatalf("got outcome %+v for code %q, want Proceed", outcome, code)
+	}
+	if _, err := outcome.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if again := server.decide(g, wanted, code); again.Code != gate.Replayed {
+		t.Errorf("got outcome %+v the second time, want replayed", again)
+	}
+}
+
+func TestApproveArguments(t *testing.T) {
+	for line, want := range map[string]string{
+		"--request -":                 "stdin is for the person",
+		"--request no-such.json":      "Nothing was approved.",
+		"--request x.json RK4M-7Q2P":  "neither --init nor --request",
+		"--init RK4M-7Q2P":            "neither --init nor --request",
+		"--init --key x":              "none of the others can be",
+		"--init --request x":          "none of the others can be",
+		"--request x --state-dir dir": "none of the others can be",
+		"RK4M":                        "a ticket looks like RK4M-7Q2P. Nothing was approved.",
+		"RK4M-7Q2P":                   "waits in",
+		"--state-dir nowhere":         "no server has used the state folder",
+	} {
+		d := newDesk(t)
+		d.gate()
+		var stderr bytes.Buffer
+		p := d.program(append([]string{"approve"}, strings.Fields(line)...)...)
+		p.stderr = &stderr
+		if code := run(t.Context(), p); code != 1 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("approve %s: got exit code %d, %q; want %q", line, code, stderr.String(), want)
+		}
+	}
+	if _, err := os.Stat("nowhere"); err == nil {
+		t.Error("a mistyped state folder was made")
+	}
+}
+
+func TestApproveList(t *testing.T) {
+	d := newDesk(t)
+	list := func() (string, string) {
+		var stdout, stderr bytes.Buffer
+		p := d.program("approve")
+		p.stdout, p.stderr = &stdout, &stderr
+		if code := run(t.Context(), p); code != 0 {
+			t.Fatalf("got exit code %d: %s", code, stderr.String())
+		}
+		return stdout.String(), stderr.String()
+	}
+	g := d.gate(d.key())
+	if stdout, stderr := list(); stdout != "" || !strings.Contains(stderr, "nothing waits") {
+		t.Errorf("got %q, %q; want that nothing waits", stdout, stderr)
+	}
+	older, newer := releasePlan(), releasePlan()
+	newer.App = "blog"
+	first := d.wait(g, older)
+	d.advance(time.Hour + time.Minute)
+	second := d.wait(g, newer)
+	stdout, _ := list()
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("got\n%s\nwant a header and two requests", stdout)
+	}
+	for i, want := range [][]string{{"TICKET", "ENDS IN"}, {first, "release_public_ips", "shop", "the local user", "About an hour", "3 hours"}, {second, "blog", "4 hours"}} {
+		for _, word := range want {
+			if !strings.Contains(lines[i], word) {
+				t.Errorf("line %d: got %q, want %q in it", i, lines[i], word)
+			}
+		}
+	}
+	if err := g.Requests.Answer(first, gate.ApprovalAnswer{}); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, _ := list(); strings.Contains(stdout, first) || !strings.Contains(stdout, second) {
+		t.Errorf("got\n%s\nwant only %s", stdout, second)
+	}
+}

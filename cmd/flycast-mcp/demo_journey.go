@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// journey is the calls of the demo, in the order of the job: a Flycast address
+// first, the release of the public ones last.
+type journey struct {
+	page   *page
+	client *demoClient
+	app    string
+	file   string
+
+	number   int
+	reason   string   // why a call did not do its part; those after it are not made
+	undone   []string // calls that were not made, or did not do their part
+	after    listing
+	verified []string
+	assumed  []string
+	unknown  []string
+	undo     []string
+}
+
+// demoCall is a call of a changing tool.
+type demoCall struct {
+	tool string
+	why  string
+	with demoArguments
+}
+
+// run makes all calls, and lists the addresses before and after them. An error
+// is one of the connection; an app that is not private yet is none.
+func (j *journey) run(ctx context.Context) error {
+	if _, err := j.list(ctx, "Where the app stands."); err != nil {
+		return err
+	}
+	deploy := demoArguments{App: j.app, Path: j.file}
+	for _, c := range []demoCall{
+		{"allocate_flycast", "A private address, before anything is taken away. Free, so nobody is asked.", demoArguments{App: j.app}},
+		{"patch_services", "The app's own fly.toml: plain HTTP inside the network, stop when idle, start on request.", demoArguments{Path: j.file}},
+		{"deploy", "The edited file onto the live Machines, one at a time. A person is asked.", deploy},
+		{"release_public_ips", "The way in from the internet goes away, last, and for good. A person is asked.", demoArguments{App: j.app}},
+	} {
+		if j.reason != "" {
+			j.undone = append(j.undone, c.tool)
+			continue
+		}
+		if c.tool == "deploy" {
+			c.with = deploy
+		}
+		out, err := j.change(ctx, c)
+		if err != nil {
+			return err
+		}
+		if out.Draft != "" {
+			deploy = demoArguments{App: j.app, Draft: out.Draft}
+		}
+	}
+	after, err := j.list(ctx, "Where the app stands now.")
+	j.after = after
+	return err
+}
+
+func (j *journey) list(ctx context.Context, why string) (listing, error) {
+	with := demoArguments{App: j.app}
+	j.begin("list_ips", with, why)
+	out, err := call[listing](ctx, j.client, "list_ips", with)
+	if err == nil {
+		j.page.listing(out)
+		j.unknown = merge(j.unknown, out.Unknown)
+	}
+	return out, err
+}
+
+func (j *journey) change(ctx context.Context, c demoCall) (outcome, error) {
+	j.begin(c.tool, c.with, c.why)
+	out, err := call[outcome](ctx, j.client, c.tool, c.with)
+	if err != nil {
+		return out, err
+	}
+	j.page.outcome(out)
+	if out.Status != plan.Applied && out.Status != plan.NothingToDo {
+		j.undone, j.reason = append(j.undone, c.tool), string(out.Status)
+		if out.Code != "" {
+			j.reason += ", " + string(out.Code)
+		}
+	}
+	j.verified = append(j.verified, by(c.tool, out.Verified)...)
+	j.assumed = merge(j.assumed, out.Assumed)
+	j.unknown = merge(j.unknown, out.Unknown)
+	j.undo = append(j.undo, by(c.tool, out.Undo)...)
+	return out, nil
+}
+
+func (j *journey) begin(tool string, with demoArguments, why string) {
+	j.number++
+	j.page.heading(j.number, tool, with.String(), why)
+}
+
+// by says whose sentences they are.
+func by(tool string, list []string) []string {
+	var out []string
+	for _, s := range list {
+		out = append(out, tool+": "+s)
+	}
+	return out
+}
+
+// merge adds what is not there yet.
+func merge(list, more []string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// conclude gives the verdict, by the last list_ips and by the addresses that
+// the platform itself still routes from the internet.
+func (j *journey) conclude(public []string) error {
+	p := j.page
+	private := j.after.Verdict == "private" && len(public) == 0
+	p.section("Verdict")
+	truth := "asked past the server, the platform has no public address for it"
+	if len(public) > 0 {
+		truth = "asked past the server, the platform still answers for it on " + strings.Join(public, " and ")
+	}
+	if private {
+		p.text(fmt.Sprintf("%s is private: list_ips says so, and %s.", j.app, truth))
+		p.text(fmt.Sprintf("From now on the other apps of its network use http://%s.flycast.", j.app))
+	} else {
+		p.text(fmt.Sprintf("%s is NOT private: list_ips says %s, and %s.", j.app, j.after.Verdict, truth))
+	}
+	if len(j.undone) > 0 {
+		p.text(fmt.Sprintf("%s: %s. Not done: %s.", j.undone[0], j.reason, strings.Join(j.undone, ", ")))
+	}
+	p.items("Verified (read back after the write)", j.verified)
+	p.items("Assumed", j.assumed)
+	p.items("NOT verified", j.unknown)
+	p.items("To undo", j.undo)
+	if !private {
+		return fmt.Errorf("%s did not end private", j.app)
+	}
+	p.section("Now with an app of yours")
+	p.lines(nextSteps)
+	return nil
+}
+
+// nextSteps is how the server gets into a client.
+const nextSteps = `go install ./cmd/flycast-mcp                       # in the checkout: the binary, on your PATH
+
+# the same emulated platform, with an agent of yours doing the calls:
+claude mcp add --transport stdio flycast-sandbox -- flycast-mcp stdio --sandbox
+
+# an app of yours, in the folder of its fly.toml, with a token for it alone and for a day:
+export FLY_API_TOKEN="$(fly tokens create deploy -a YOUR-APP -x 24h)"
+claude mcp add --transport stdio --env FLY_API_TOKEN="$FLY_API_TOKEN" flycast \
+  -- flycast-mcp stdio --app YOUR-APP
+`

@@ -1,0 +1,402 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// jumpClock is real time plus what was waited for: nothing is really waited
+// for. The server's clock follows it through a file.
+type jumpClock struct {
+	file string
+
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+func (c *jumpClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *jumpClock) After(d time.Duration) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+	// Renamed, as the server must not read half a file.
+	err := os.WriteFile(c.file+".new", []byte(c.offset.String()), 0o600)
+	if err == nil {
+		err = os.Rename(c.file+".new", c.file)
+	}
+	if err != nil {
+		panic(err)
+	}
+	fired := make(chan time.Time, 1)
+	fired <- time.Now().Add(c.offset)
+	return fired
+}
+
+// newDemo is a demo of an app, with the program that [TestMain] installed as
+// its server. No variable of the environment but those of the page is read.
+func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
+	t.Helper()
+	server, err := exec.LookPath("flycast-mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := &jumpClock{file: filepath.Join(t.TempDir(), "clock")}
+	lookup := func(name string) (string, bool) {
+		if strings.HasPrefix(name, "FLY_") {
+			t.Errorf("the demo reads %s", name)
+		}
+		return "", false
+	}
+	return &demo{
+		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock},
+		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file},
+	}
+}
+
+func TestDemo(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	for _, test := range []struct {
+		app  string
+		want []string // in this order
+	}{
+		{"shop-api", []string{
+			"answers in the person's place",
+			"1  list_ips", "66.241.124.11", "no Flycast address",
+			"2  allocate_flycast", "· allocating the Flycast address", "[sandbox] shop-api has the Flycast address fdaa:",
+			"3  patch_services", "-  force_https          = true", "+  force_https          = false",
+			"4  deploy", "│ Deploy configuration onto 2 Machines of shop-api?", "│ NOT CHECKED", "Tick to approve", "› [x]",
+			"(1 of 2): waiting for it to start", "(2 of 2): waiting for its health checks", "[sandbox] 2 of 2 Machines",
+			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD", "Type the app's name", "› shop-api",
+			"· releasing 66.241.124.11", "[sandbox] 2 of 2 released",
+			"6  list_ips", "shop-api: private by its addresses", "Flycast",
+			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified", "whether the app answers over Flycast",
+			"claude mcp add",
+		}},
+		{"legacy-api", []string{"api.legacy-shop.example", "legacy-api is private"}},
+		{"tenant-7", []string{"network tenant-7", "tenant-7 is private"}},
+	} {
+		t.Run(test.app, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := newDemo(t, test.app, strings.NewReader(""), &out).run(t.Context()); err != nil {
+				t.Errorf("got error %v", err)
+			}
+			checkPage(t, out.String(), test.want)
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// checkPage wants pieces in their order, within the width, and nothing secret.
+func checkPage(t *testing.T, page string, want []string) {
+	t.Helper()
+	rest := page
+	for _, piece := range want {
+		_, after, ok := strings.Cut(rest, piece)
+		if !ok {
+			t.Errorf("no %q (any more) in:\n%s", piece, page)
+			return
+		}
+		rest = after
+	}
+	for line := range strings.Lines(page) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > pageWidth {
+			t.Errorf("%d columns, want at most %d: %s", n, pageWidth, line)
+		}
+	}
+	for _, secret := range []string{"postgres://", "sw0rdfish", "sandbox-", "\x1b"} {
+		if strings.Contains(page, secret) {
+			t.Errorf("%q is on the page:\n%s", secret, page)
+		}
+	}
+}
+
+// typist types at a pseudo-terminal: each answer once its question is there.
+type typist struct {
+	t       *testing.T
+	demo    *demo
+	answers []struct{ question, typed string }
+}
+
+// run gives what was on the screen and how the demo ended.
+func (p typist) run(ctx context.Context) (screen string, err error) {
+	p.t.Helper()
+	keyboard, tty, err := pty.Open()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = keyboard.Close() }()
+	p.demo.stdin, p.demo.stdout = tty, tty
+	ended := make(chan error, 1)
+	go func() {
+		ended <- p.demo.run(ctx)
+		_ = tty.Close() // ends the reading below
+	}()
+	var seen strings.Builder
+	answers := p.answers
+	waiting := 0 // where the next question begins
+	for r := bufio.NewReader(keyboard); ; {
+		c, _, err := r.ReadRune()
+		if err != nil {
+			break
+		}
+		seen.WriteRune(c)
+		if c != '›' || len(answers) == 0 {
+			continue
+		}
+		if question := seen.String()[waiting:]; !strings.Contains(question, answers[0].question) {
+			p.t.Errorf("no %q in the question:\n%s", answers[0].question, question)
+		}
+		waiting = seen.Len()
+		if _, err := io.WriteString(keyboard, answers[0].typed+"\n"); err != nil {
+			p.t.Error(err)
+		}
+		answers = answers[1:]
+	}
+	if len(answers) > 0 {
+		p.t.Errorf("never asked: %v", answers)
+	}
+	return seen.String(), <-ended
+}
+
+func TestDemoAsksThePerson(t *testing.T) {
+	t.Parallel()
+	type answers = []struct{ question, typed string }
+	for _, test := range []struct {
+		name    string
+		answers answers
+		private bool
+		want    []string
+	}{
+		{"yes", answers{
+			{"Deploy configuration onto 2 Machines of shop-api?", "y"},
+			{"Release 2 addresses of shop-api?", "shop-apl"},
+			{"is not the app's name", "shop-api"},
+		}, true, []string{"shop-api is private"}},
+		{"Enter declines the deploy", answers{{"Deploy configuration", ""}}, false, []string{
+			"A person said no.", "shop-api is NOT private: list_ips says both", "deploy: refused, declined. Not done: deploy, release_public_ips.",
+		}},
+		{"no declines the release", answers{{"Deploy configuration", "yes"}, {"Release 2 addresses", "no"}}, false, []string{
+			"2 of 2 Machines", "A person said no.", "answers for it on 2a09:8280:1::2d:1111 and 66.241.124.11", "Not done: release_public_ips.",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := typist{t, newDemo(t, "shop-api", nil, nil), test.answers}
+			screen, err := p.run(t.Context())
+			if (err == nil) != test.private {
+				t.Errorf("got error %v, want private %v", err, test.private)
+			}
+			// Lines are broken where the page is full.
+			words := strings.Join(strings.Fields(screen), " ")
+			for _, want := range test.want {
+				if !strings.Contains(words, want) {
+					t.Errorf("no %q in:\n%s", want, screen)
+				}
+			}
+			if strings.Contains(screen, "in the person's place") || !strings.Contains(screen, "\x1b[1m") {
+				t.Errorf("not for a person at a terminal:\n%s", screen)
+			}
+		})
+	}
+}
+
+// cancelAt ends a context when a text is written.
+type cancelAt struct {
+	text   string
+	cancel context.CancelFunc
+}
+
+func (c cancelAt) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte(c.text)) {
+		c.cancel()
+	}
+	return len(b), nil
+}
+
+// An interrupted demo ends its server and leaves nothing behind, whatever it
+// was doing.
+func TestDemoInterrupted(t *testing.T) {
+	for _, at := range []string{"1  list_ips", "│ Deploy", "(1 of 2): waiting for it to start"} {
+		t.Run(at, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("TMPDIR", dir)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			d := newDemo(t, "shop-api", strings.NewReader(""), cancelAt{at, cancel})
+			pid := filepath.Join(t.TempDir(), "pid")
+			d.executable = script(t, fmt.Sprintf("echo $$ > '%s'\nexec '%s' \"$@\"\n", pid, d.executable))
+			if err := d.run(ctx); !errors.Is(err, errInterrupted) {
+				t.Errorf("got error %v, want %v", err, errInterrupted)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+			data, err := os.ReadFile(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat("/proc/self"); err != nil {
+				t.Skip("no /proc to look for the process in")
+			}
+			if _, err := os.Stat(filepath.Join("/proc", strings.TrimSpace(string(data)))); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the server %s is still there: %v", data, err)
+			}
+		})
+	}
+}
+
+// script is an executable shell script.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(name, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// The server's environment is made from nothing.
+func TestDemoEnvironment(t *testing.T) {
+	t.Setenv("FLY_REGION", "from-the-user")
+	t.Setenv("FLY_API_TOKEN", "from-the-user")
+	t.Setenv("XDG_STATE_HOME", "/from-the-user")
+	dump := filepath.Join(t.TempDir(), "env")
+	d := newDemo(t, "inner-circle", strings.NewReader(""), io.Discard)
+	d.executable = script(t, fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.executable))
+	if _, err := os.Stat("/proc/self/environ"); err != nil {
+		t.Skip("no /proc to read an environment from")
+	}
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(dump)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(data, []byte("from-the-user")) {
+		t.Errorf("the user's environment came through:\n%s", data)
+	}
+	for _, want := range []string{"FLY_FLAPS_BASE_URL=http://127.0.0.1:", "FLY_ACCESS_TOKEN=sandbox-", "HOME="} {
+		if !bytes.Contains(data, []byte(want)) {
+			t.Errorf("no %s in:\n%s", want, data)
+		}
+	}
+}
+
+// As a process, with the command line, real time and the exit code.
+func TestDemoCommand(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		app    string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"inner-circle", 0, "inner-circle is private", ""},
+		{"game-server", 1, "Flycast carries no UDP", "game-server did not end private"},
+		{"nope", 1, "", "none of the example apps: game-server, inner-circle"},
+	} {
+		t.Run(test.app, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), "flycast-mcp", "demo", "--yes", "--app", test.app)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			var exit *exec.ExitError
+			if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if got := cmd.ProcessState.ExitCode(); got != test.code {
+				t.Errorf("got exit code %d, want %d", got, test.code)
+			}
+			if !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) || test.stderr == "" && stderr.Len() > 0 {
+				t.Errorf("got stdout\n%s\nand stderr\n%s", &stdout, &stderr)
+			}
+		})
+	}
+}
+
+func TestDemoForm(t *testing.T) {
+	properties := func(p map[string]any) map[string]any {
+		return map[string]any{"type": "object", "properties": p}
+	}
+	box := properties(map[string]any{"confirm": map[string]any{"type": "boolean"}})
+	name := properties(map[string]any{"app": map[string]any{"type": "string"}})
+	for _, test := range []struct {
+		schema any
+		typed  string
+		action mcp.ElicitationResponseAction
+		want   any
+	}{
+		{box, "y", "accept", true},
+		{box, "YES", "accept", true},
+		{box, "", "decline", nil},
+		{box, "n", "decline", nil},
+		{box, "shop-api", "decline", nil},
+		{name, "shop-api", "accept", "shop-api"},
+		{name, "y", "accept", "y"}, // the server's to refuse
+		{name, "No", "decline", nil},
+		{name, "", "decline", nil},
+	} {
+		form, err := readForm(test.schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := form.result(test.typed)
+		content, _ := got.Content.(map[string]any)
+		if got.Action != test.action || content[form.name] != test.want {
+			t.Errorf("%q with box %v: got %s %v, want %s %v", test.typed, form.box, got.Action, content, test.action, test.want)
+		}
+	}
+	for _, schema := range []any{nil, "x", properties(nil), properties(map[string]any{"a": map[string]any{}, "b": map[string]any{}})} {
+		if form, err := readForm(schema); err == nil {
+			t.Errorf("%v: got %v, want an error", schema, form)
+		}
+	}
+}
+
+func TestPageHang(t *testing.T) {
+	for i, test := range []struct {
+		text string
+		want string
+	}{
+		{"", "> \n"},
+		{"one two", "> one two\n"},
+		{"one two three four", "> one two\n  three four\n"},
+		{"  kept  blanks of a line", ">   kept\n  blanks of\n  a line\n"},
+		{"averyverylongword and more", "> averyverylongword\n  and more\n"},
+		{"über ünder örtlich", "> über ünder\n  örtlich\n"},
+	} {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			var out bytes.Buffer
+			p := &page{w: &out, width: 12}
+			p.hang("> ", "  ", test.text, "")
+			if got := out.String(); got != test.want {
+				t.Errorf("%q: got\n%s\nwant\n%s", test.text, got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,237 @@
+package gate
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+// clock is a time that moves only when told.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: time.Date(2026, 8, 3, 9, 30, 0, 123456789, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// ledger remembers in memory; with err set it cannot remember anything.
+type ledger struct {
+	mu    sync.Mutex
+	now   func() time.Time
+	uses  []Use
+	times []time.Time
+	err   error
+}
+
+func (l *ledger) Burn(u Use) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return false, l.err
+	}
+	for _, have := range l.uses {
+		if have.Nonce == u.Nonce {
+			return false, nil
+		}
+	}
+	l.uses, l.times = append(l.uses, u), append(l.times, l.now())
+	return true, nil
+}
+
+func (l *ledger) Burnt(nonce string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, have := range l.uses {
+		if have.Nonce == nonce {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *ledger) Uses(rule string, since time.Time) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for i, have := range l.uses {
+		if have.Approval == (Approval{ChannelPolicy, rule}) && l.times[i].After(since) {
+			n++
+		}
+	}
+	return n, l.err
+}
+
+func (l *ledger) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+var errDisk = errors.New("the disk is full")
+
+// fixture is a gate with everything it can have: a client that asks, a folder
+// of requests, an approver's key, a ledger.
+type fixture struct {
+	*Gate
+	t      *testing.T
+	clock  *clock
+	ledger *ledger
+	key    SigningKey
+}
+
+func newFixture(t *testing.T, change ...func(*Options)) *fixture {
+	t.Helper()
+	f := &fixture{t: t, clock: newClock()}
+	f.ledger = &ledger{now: f.clock.Now}
+	var err error
+	if f.key, err = NewSigningKey(); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := NewRequests(t.TempDir(), f.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Mode: ModeAuto, Keys: []PublicKey{f.key.Public()}, Requests: requests, Ledger: f.ledger,
+		AnswerWithin: 5 * time.Minute, Now: f.clock.Now,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	f.Gate = New(o)
+	return f
+}
+
+func mode(m Mode) func(*Options) { return func(o *Options) { o.Mode = m } }
+
+func noKeys(o *Options) { o.Keys = nil }
+
+func noRequests(o *Options) { o.Requests = nil }
+
+func policy(t *testing.T, text string) func(*Options) {
+	t.Helper()
+	p, err := ParsePolicy([]byte(text), vocabulary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(o *Options) { o.Policy = p }
+}
+
+// release is a plan that cannot be undone, with two steps.
+func release() Request {
+	return Request{
+		Tool: "release_public_ips", App: "shop", Caller: "local", Asker: "the local user", From: "stdio",
+		Digest:  "0f0f",
+		Facts:   []Fact{{"address/66.241.124.11", "shared_v4"}, {"address/137.66.1.1", "dedicated_v4"}},
+		Steps:   []Step{{ReleaseAddress, "shop", "66.241.124.11"}, {ReleaseAddress, "shop", "137.66.1.1"}},
+		Hazards: []string{"dedicated_v4_lost"}, Gated: true, Irreversible: true, Objects: 2,
+		Plan: json.RawMessage(`{"tool":"release_public_ips"}`), CanAsk: true,
+	}
+}
+
+// deploy is a plan that can be undone.
+func deploy() Request {
+	r := release()
+	r.Tool, r.Digest, r.Hazards, r.Irreversible = "deploy", "d0d0", []string{"restart"}, false
+	r.Steps = []Step{{UpdateMachine, "shop", "148e1@aa"}}
+	return r
+}
+
+// decide is a Decide that must not end in an error.
+func (f *fixture) decide(r Request, reply *Reply) Outcome {
+	f.t.Helper()
+	out, err := f.Decide(r, reply)
+	if err != nil {
+		f.t.Fatalf("Decide: %v", err)
+	}
+	return out
+}
+
+// ask decides without an answer, must get a question, and lets a person read it.
+func (f *fixture) ask(r Request) Outcome {
+	f.t.Helper()
+	out := f.decide(r, nil)
+	wants(f.t, out, Ask, "")
+	f.clock.advance(10 * time.Second)
+	return out
+}
+
+// yes is the right answer of a person to a question.
+func yes(r Request, o Outcome) *Reply {
+	if r.Irreversible {
+		return &Reply{State: o.State, Action: Accept, Typed: r.App}
+	}
+	return &Reply{State: o.State, Action: Accept, Ticked: true}
+}
+
+// wants checks an outcome's kind and code, and that nothing but Proceed grants.
+func wants(t *testing.T, got Outcome, kind Kind, code Code) {
+	t.Helper()
+	if got.Kind != kind || got.Code != code {
+		t.Fatalf("got kind %d code %q (reason %q), want kind %d code %q", got.Kind, got.Code, got.Reason, kind, code)
+	}
+	if kind == Proceed {
+		return
+	}
+	if grant, err := got.Commit(); grant != nil || !errors.Is(err, ErrNotGranted) {
+		t.Fatalf("Commit of what is no Proceed gave %v, %v", grant, err)
+	}
+	if (got.State != "") != (kind == Ask) || (got.Ticket != "") != (kind == NeedsTerminal) {
+		t.Fatalf("kind %d with state %q and ticket %q", kind, got.State, got.Ticket)
+	}
+}
+
+// commit must grant.
+func (f *fixture) commit(o Outcome) *Grant {
+	f.t.Helper()
+	wants(f.t, o, Proceed, "")
+	grant, err := o.Commit()
+	if err != nil {
+		f.t.Fatalf("Commit: %v", err)
+	}
+	return grant
+}
+
+// nothingBurnt checks that no approval was used up.
+func (f *fixture) nothingBurnt() {
+	f.t.Helper()
+	if n := len(f.ledger.uses); n != 0 {
+		f.t.Fatalf("%d approvals burnt, want none", n)
+	}
+}
+
+// sign answers a ticket as the terminal does: with the digest of what it showed.
+func (f *fixture) sign(ticket, digest string) {
+	f.t.Helper()
+	if err := f.Requests.Answer(ticket, ApprovalAnswer{Approved: true, Code: f.code(ticket, digest), At: f.clock.Now()}); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// code is the approval of a ticket as one word.
+func (f *fixture) code(ticket, digest string) string {
+	f.t.Helper()
+	req, err := f.Requests.Load(ticket)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	code, err := f.key.Sign(req.Statement(digest)).Code()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return code
+}

@@ -1,0 +1,504 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// clock is a time that moves only when told.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newClock() *clock { return &clock{at: time.Date(2026, 8, 3, 9, 30, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func path(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "state", "journal.jsonl")
+}
+
+func open(t *testing.T, path string, c *clock) *Journal {
+	t.Helper()
+	j, err := Open(path, c.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func use(c *clock, nonce string) Entry {
+	return Entry{Tool: "deploy", App: "shop", Nonce: nonce, Expires: c.Now().Add(time.Hour), Channel: "elicitation"}
+}
+
+func burn(t *testing.T, j *Journal, e Entry, want bool) {
+	t.Helper()
+	got, err := j.Burn(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Fatalf("burning %s: fresh %v, want %v", e.Nonce, got, want)
+	}
+}
+
+// entries reads the file's lines as another program would.
+func entries(t *testing.T, path string) []Entry {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+		t.Errorf("the last line has no end: %q", data)
+	}
+	var out []Entry
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		var e Entry
+		if json.Unmarshal(lines.Bytes(), &e) == nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func TestAppend(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	want := []Entry{
+		{Event: Asked, Tool: "deploy", App: "shop", Caller: "local", Digest: "d0", Hazards: []string{"restart"}},
+		{Event: Step, App: "shop", Verb: "release_address", Target: "137.66.1.1"},
+		{Event: Finished, App: "a\"b\nc", Status: "applied"},
+	}
+	for i := range want {
+		c.advance(time.Second)
+		want[i].Time = time.Unix(0, 0) // what the caller says of the time is not believed
+		if err := j.Append(want[i]); err != nil {
+			t.Fatal(err)
+		}
+		want[i].Time = c.Now()
+	}
+	if got := entries(t, p); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	data, err := os.ReadFile(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, empty := range []string{"nonce", "expires", "null", `""`} {
+		if strings.Contains(string(data), empty) {
+			t.Errorf("an empty field (%s) is written:\n%s", empty, data)
+		}
+	}
+}
+
+func TestBurnAcrossReopen(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	if j.Burnt("n1") {
+		t.Error("burnt before it was")
+	}
+	burn(t, j, use(c, "n1"), true)
+	burn(t, j, use(c, "n1"), false)
+	if !j.Burnt("n1") || j.Burnt("n2") {
+		t.Errorf("n1 %v, n2 %v, want true, false", j.Burnt("n1"), j.Burnt("n2"))
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j = open(t, p, c)
+	if !j.Burnt("n1") {
+		t.Error("forgotten")
+	}
+	burn(t, j, use(c, "n1"), false)
+	burn(t, j, use(c, "n2"), true)
+	if got := entries(t, p); len(got) != 2 || got[0].Event != Burnt || got[0].Nonce != "n1" || got[1].Nonce != "n2" {
+		t.Errorf("got %+v, want n1 and n2 once each", got)
+	}
+}
+
+func TestBurnWants(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	for _, e := range []Entry{{}, {Nonce: "n"}, {Expires: c.Now()}} {
+		if fresh, err := j.Burn(e); fresh || err == nil {
+			t.Errorf("%+v: got %v, %v, want it refused", e, fresh, err)
+		}
+	}
+	if got := entries(t, p); len(got) != 0 {
+		t.Errorf("recorded %+v", got)
+	}
+}
+
+// Only a burnt entry uses a nonce up.
+func TestOtherEventsBurnNothing(t *testing.T) {
+	c := newClock()
+	j := open(t, path(t), c)
+	e := use(c, "n")
+	for _, e.Event = range []Event{Asked, Refused, Started, Step, Finished} {
+		if err := j.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if j.Burnt("n") {
+		t.Error("burnt")
+	}
+}
+
+// A nonce is remembered beyond its expiry, for those who were in time when they
+// asked, and forgotten in the end.
+func TestExpiry(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	burn(t, j, use(c, "n"), true)
+	for _, after := range []time.Duration{time.Hour, time.Second, keep - 2*time.Second} {
+		c.advance(after)
+		burn(t, j, use(c, fmt.Sprint("another ", after)), true) // sweeps
+		burn(t, j, use(c, "n"), false)
+		if again := open(t, p, c); !again.Burnt("n") {
+			t.Error("forgotten by a new process")
+		}
+	}
+	c.advance(time.Second)
+	if again := open(t, p, c); again.Burnt("n") {
+		t.Error("remembered for ever")
+	}
+
+	late := use(c, "late")
+	late.Expires = c.Now().Add(-time.Second)
+	burn(t, j, late, true)
+	burn(t, j, late, false)
+}
+
+// A crash in the middle of a write leaves a torn line: it is passed over, and
+// the next entry starts a line.
+func TestTornLine(t *testing.T) {
+	whole, err := json.Marshal(Entry{Event: Burnt, Nonce: "torn", Expires: newClock().Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n < len(whole); n += 7 {
+		p, c := path(t), newClock()
+		j := open(t, p, c)
+		burn(t, j, use(c, "before"), true)
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		scribble(t, p, whole[:n])
+		j = open(t, p, c)
+		if !j.Burnt("before") || j.Burnt("torn") {
+			t.Errorf("%d bytes: before %v, torn %v", n, j.Burnt("before"), j.Burnt("torn"))
+		}
+		burn(t, j, use(c, "after"), true)
+		if got := entries(t, p); len(got) != 2 || got[1].Nonce != "after" {
+			t.Errorf("%d bytes: got %+v", n, got)
+		}
+		if again := open(t, p, c); !again.Burnt("after") || !again.Burnt("before") {
+			t.Errorf("%d bytes: forgotten", n)
+		}
+	}
+}
+
+// A line that only lacks its end is an entry.
+func TestLineWithoutEnd(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	line, err := json.Marshal(Entry{Event: Burnt, Nonce: "whole", Expires: c.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scribble(t, p, line) // while the journal is open
+	burn(t, j, use(c, "whole"), false)
+	burn(t, j, use(c, "next"), true)
+	if got := entries(t, p); len(got) != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func scribble(t *testing.T, path string, data []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(data); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// While the end of a torn line cannot be written nothing is, and later entries
+// do not end up on it.
+func TestTornLineThatCannotBeEnded(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	scribble(t, p, []byte(`{"event":"bur`))
+	writable := j.file
+	readOnly, err := os.Open(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer readOnly.Close()
+	j.file = readOnly
+	for range 2 {
+		if fresh, err := j.Burn(use(c, "n")); fresh || err == nil {
+			t.Fatalf("got %v, %v, want an error", fresh, err)
+		}
+		if !j.Burnt("n") {
+			t.Error("unused, although the journal cannot be brought up to date")
+		}
+	}
+	j.file = writable
+	burn(t, j, use(c, "n"), true)
+	if again := open(t, p, c); !again.Burnt("n") {
+		t.Errorf("a new process does not find the entry: %+v", entries(t, p))
+	}
+}
+
+// What is no journal line is passed over, wherever it is.
+func TestGarbage(t *testing.T) {
+	p, c := path(t), newClock()
+	open(t, p, c)
+	scribble(t, p, []byte("\n\n[]\nnull\n\xff\xfe\n{\"event\":\"burnt\"}\n{\"time\":7}\n"+strings.Repeat("x", 1<<17)+"\n"))
+	j := open(t, p, c)
+	burn(t, j, use(c, "n"), true)
+	if again := open(t, p, c); !again.Burnt("n") || again.Burnt("m") {
+		t.Error("lost behind garbage")
+	}
+}
+
+// Two processes: each has its own Journal on the file.
+func TestTwoProcesses(t *testing.T) {
+	p, c := path(t), newClock()
+	one, two := open(t, p, c), open(t, p, c)
+	burn(t, one, use(c, "a"), true)
+	if !two.Burnt("a") {
+		t.Error("the other does not see it")
+	}
+	burn(t, two, use(c, "a"), false)
+	burn(t, two, use(c, "b"), true)
+	burn(t, one, use(c, "b"), false)
+	if got := entries(t, p); len(got) != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestBurnConcurrently(t *testing.T) {
+	const processes, each, nonces = 2, 6, 3
+	p, c := path(t), newClock()
+	var won [nonces]atomic.Int32
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for range processes {
+		j := open(t, p, c)
+		for range each {
+			wg.Go(func() {
+				<-start
+				for n := range nonces {
+					fresh, err := j.Burn(use(c, fmt.Sprint("n", n)))
+					if err != nil {
+						t.Error(err)
+					}
+					if fresh {
+						won[n].Add(1)
+					}
+					if err := j.Append(Entry{Event: Step, App: "shop"}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	close(start)
+	wg.Wait()
+	for n := range nonces {
+		if got := won[n].Load(); got != 1 {
+			t.Errorf("nonce %d was burnt %d times, want once", n, got)
+		}
+	}
+	if got := entries(t, p); len(got) != nonces+processes*each*nonces {
+		t.Errorf("%d whole lines, want %d", len(got), nonces+processes*each*nonces)
+	}
+}
+
+// A file that somebody cut short still takes entries and shows them to others,
+// and what this process saw burnt stays burnt.
+func TestCutShort(t *testing.T) {
+	p, c := path(t), newClock()
+	one, two := open(t, p, c), open(t, p, c)
+	for i := range 5 {
+		burn(t, one, use(c, fmt.Sprint("old", i)), true)
+	}
+	if !two.Burnt("old0") {
+		t.Fatal("not seen")
+	}
+	if err := os.Truncate(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	burn(t, one, use(c, "new"), true)
+	if !two.Burnt("new") {
+		t.Error("the other does not see what came after")
+	}
+	burn(t, two, use(c, "new"), false)
+	burn(t, one, use(c, "old0"), false)
+	burn(t, two, use(c, "old4"), false)
+}
+
+func TestUnwritable(t *testing.T) {
+	c := newClock()
+	if _, err := Open(t.TempDir(), c.Now); err == nil {
+		t.Error("a folder was opened")
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(filepath.Join(file, "journal"), c.Now); err == nil {
+		t.Error("a journal below a file was opened")
+	}
+
+	p := path(t)
+	j := open(t, p, c)
+	burn(t, j, use(c, "n"), true)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if fresh, err := j.Burn(use(c, "m")); fresh || err == nil {
+		t.Errorf("Burn: got %v, %v, want an error", fresh, err)
+	}
+	if err := j.Append(Entry{}); err == nil {
+		t.Error("Append: no error")
+	}
+	if !j.Burnt("never used") {
+		t.Error("Burnt: what cannot be looked up must count as used")
+	}
+	if _, err := j.Uses("r", c.Now()); err == nil {
+		t.Error("Uses: no error")
+	}
+	if _, err := j.Any(func(Entry) bool { return true }); err == nil {
+		t.Error("Any: no error")
+	}
+
+	// A file that can be read and not written.
+	j = open(t, p, c)
+	whole := j.file
+	readOnly, err := os.Open(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer readOnly.Close()
+	j.file = readOnly
+	if fresh, err := j.Burn(use(c, "m")); fresh || err == nil {
+		t.Errorf("read-only: got %v, %v, want an error", fresh, err)
+	}
+	j.file = whole
+	burn(t, j, use(c, "m"), true) // it had not been used
+}
+
+func TestUses(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	approve := func(nonce, channel, rule string) {
+		e := use(c, nonce)
+		e.Channel, e.By = channel, rule
+		burn(t, j, e, true)
+	}
+	uses := func(j *Journal, rule string, want int) {
+		t.Helper()
+		if got, err := j.Uses(rule, c.Now().Add(-time.Hour)); err != nil || got != want {
+			t.Errorf("%s at %v: got %d, %v, want %d", rule, c.Now().Format(time.TimeOnly), got, err, want)
+		}
+	}
+	uses(j, "nightly", 0)
+	approve("1", "policy", "nightly")
+	approve("2", "policy", "other")
+	approve("3", "terminal", "nightly") // a key of that name
+	c.advance(30 * time.Minute)
+	approve("4", "policy", "nightly")
+	for _, j := range []*Journal{j, open(t, p, c)} {
+		uses(j, "nightly", 2)
+		uses(j, "other", 1)
+		uses(j, "", 0)
+	}
+	c.advance(30*time.Minute - 1)
+	uses(j, "nightly", 2)
+	c.advance(1)
+	uses(j, "nightly", 1)
+	c.advance(time.Hour)
+	uses(j, "nightly", 0)
+	c.advance(keep)
+	uses(open(t, p, c), "nightly", 0)
+}
+
+func TestAny(t *testing.T) {
+	p, c := path(t), newClock()
+	j := open(t, p, c)
+	is := func(app string) func(Entry) bool { return func(e Entry) bool { return e.App == app } }
+	any := func(j *Journal, app string, want bool) {
+		t.Helper()
+		if got, err := j.Any(is(app)); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", app, got, err, want)
+		}
+	}
+	any(j, "shop", false)
+	for _, app := range []string{"shop", "api"} {
+		if err := j.Append(Entry{Event: Step, App: app}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scribble(t, p, []byte("garbage\n"))
+	c.advance(1000 * time.Hour) // the whole file, however old
+	other := open(t, p, c)
+	if err := other.Append(Entry{Event: Step, App: "third"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, app := range []string{"shop", "api", "third"} {
+		any(j, app, true)
+	}
+	any(j, "fourth", false)
+	var seen []string
+	if _, err := j.Any(func(e Entry) bool { seen = append(seen, e.App); return false }); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"shop", "api", "third"}; !slices.Equal(seen, want) {
+		t.Errorf("saw %q, want %q", seen, want)
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	p := path(t)
+	open(t, p, newClock())
+	for path, want := range map[string]os.FileMode{p: 0o600, filepath.Dir(p): 0o700} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s: mode %v, want %v", filepath.Base(path), got, want)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package rollout
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestLostAnswers: an update is sent once, whatever becomes of its answer, and
+// reading tells what it did.
+func TestLostAnswers(t *testing.T) {
+	const get, update = "machine.get", "machine.update"
+	// One read of the client is up to four requests.
+	unreadable := func(reads int) sandbox.Fault {
+		return sandbox.Fault{Operation: get, Times: 4 * reads, Status: http.StatusInternalServerError + 3}
+	}
+	tests := []struct {
+		name   string
+		faults []sandbox.Fault
+		want   State
+		code   gate.Code // empty: it goes on
+		says   string
+		sent   int // updates, putting back included
+	}{
+		{name: "connection lost after the effect", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}}, want: Healthy, sent: 1},
+		{name: "answered 502 after the effect", faults: []sandbox.Fault{{Operation: update, Status: 502, EffectThenStatus: true}}, want: Healthy, sent: 1},
+		{name: "answered 408 after the effect", faults: []sandbox.Fault{{Operation: update, Status: 408, EffectThenStatus: true}}, want: Healthy, sent: 1},
+		{name: "half an answer", faults: []sandbox.Fault{{Operation: update, Malformed: true}}, want: Healthy, sent: 1},
+		{name: "lost after the effect, the first reading fails", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(1)}, want: Healthy, sent: 1},
+
+		{name: "connection lost before", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "answered 500 without effect", faults: []sandbox.Fault{{Operation: update, Status: 500}}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "lost before, the first readings fail", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}, unreadable(2)}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "refused", faults: []sandbox.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}}, want: Unchanged, code: gate.InvalidInput, says: "no such thing", sent: 1},
+		{name: "too many requests", faults: []sandbox.Fault{{Operation: update, Status: 429}}, want: Unchanged, code: gate.RateLimited, sent: 1},
+
+		// Not known is not the same as unchanged.
+		{name: "lost before, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}, unreadable(settleReads)},
+			want: Unchanged, code: gate.PlatformError, says: "not known", sent: 1},
+		{name: "lost after the effect, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(settleReads)},
+			want: PutBack, code: gate.PlatformError, says: "not known", sent: 2},
+		{name: "lost after the effect, no reading succeeds", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(settleReads + 1)},
+			want: Broken, code: gate.PlatformError, says: "not known", sent: 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{})
+			first := b.MachineIDs(b.app)[0]
+			b.invent(first)
+			changes := b.changes()
+			for _, fault := range test.faults {
+				fault.Target = first
+				b.Inject(fault)
+			}
+			report := b.run(changes)
+			if n := len(b.sentUpdates(first)); n != test.sent {
+				t.Errorf("%d updates were sent, want %d", n, test.sent)
+			}
+			b.released(first)
+			if test.code == "" {
+				b.states(report, Healthy, Healthy)
+				if !machine.Equal(b.MachineConfig(b.app, first), changes[0].After) {
+					t.Error("it has another configuration")
+				}
+				return
+			}
+			b.states(report, test.want, NotStarted)
+			b.failed(report, first, test.code, test.says)
+			b.untouched(changes[1])
+			switch test.want {
+			case Unchanged:
+				b.unchanged(changes[0])
+			case PutBack:
+				b.has(first, changes[0].Before.Config)
+			}
+		})
+	}
+}
+
+// TestSomethingElseArrived: the answer was lost, and the Machine changed into
+// neither configuration: what it had is put back.
+func TestSomethingElseArrived(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	changes := b.changes()
+	id := changes[0].Before.ID
+	other := b.inService(changes[0].After, "internal_port", "9999")
+	b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Reset: sandbox.ResetBefore,
+		Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, id, other) }})
+	report := b.run(changes)
+	b.states(report, PutBack, NotStarted)
+	b.failed(report, id, gate.PlatformError, "not to what was sent")
+	b.has(id, changes[0].Before.Config)
+	b.released(id)
+	b.untouched(changes[1])
+}
+
+// TestPutBackFails: the report names the Machine and both errors.
+func TestPutBackFails(t *testing.T) {
+	after := func(f sandbox.Fault) func(*bench, string) {
+		return func(b *bench, id string) {
+			b.FailMachine(b.app, id, sandbox.FailExit)
+			f.Target, f.After = id, 1
+			b.Inject(f)
+		}
+	}
+	tests := []struct {
+		name   string
+		break_ func(b *bench, id string)
+		says   string
+		sent   int
+	}{
+		{"the earlier configuration does not start either", func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailExit, sandbox.FailExit) },
+			"put back: its program ended with exit code 1", 2},
+		{"nor can it be launched", func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailExit, sandbox.FailLaunch) },
+			"put back: ", 2},
+		{"the update is refused", after(sandbox.Fault{Operation: "machine.update", Status: 422, Body: `{"error":"no capacity"}`}), "no capacity", 2},
+		{"the update is lost", after(sandbox.Fault{Operation: "machine.update", Reset: sandbox.ResetBefore}), "put back: the answer to a write was lost", 2},
+		{"it cannot be read", func(b *bench, id string) {
+			b.FailMachine(b.app, id, sandbox.FailExit)
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
+		}, "put back: Fly answered 503", 1},
+		{"it was destroyed", func(b *bench, id string) {
+			b.FailMachine(b.app, id, sandbox.FailExit)
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.DestroyMachine(b.app, id) }})
+		}, "put back:", 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{})
+			changes := b.changes()
+			id := changes[0].Before.ID
+			test.break_(b, id)
+			report := b.run(changes)
+			b.states(report, Broken, NotStarted)
+			b.failed(report, id, "", "its program ended with exit code 1", test.says)
+			if n := len(b.sentUpdates(id)); n != test.sent {
+				t.Errorf("%d updates were sent, want %d", n, test.sent)
+			}
+			if report.Count(Broken) != 1 {
+				t.Errorf("got %+v", report)
+			}
+			b.released(id)
+			b.untouched(changes[1])
+		})
+	}
+}
+
+// TestPutBackAnswerLost: putting back is settled by reading too.
+func TestPutBackAnswerLost(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	changes := b.changes()
+	id := changes[0].Before.ID
+	b.FailMachine(b.app, id, sandbox.FailExit)
+	b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, After: 1, Reset: sandbox.ResetAfter})
+	b.states(b.run(changes), PutBack, NotStarted)
+	b.has(id, changes[0].Before.Config)
+	b.released(id)
+}
+
+// TestPlatformStumbles: that Fly does not answer a question says nothing about
+// the Machine, and is no reason to restart it with its earlier configuration.
+func TestPlatformStumbles(t *testing.T) {
+	for name, fault := range map[string]sandbox.Fault{
+		"wait answers 502":    {Operation: "machine.wait", Status: 502, Times: 20},
+		"wait answers 429":    {Operation: "machine.wait", Status: 429, Times: 20},
+		"wait is dropped":     {Operation: "machine.wait", Reset: sandbox.ResetBefore, Times: 20},
+		"reading answers 502": {Operation: "machine.get", Status: 502, Times: 20},
+		"reading answers 429": {Operation: "machine.get", Status: 429, RetryAfter: time.Second, Times: 20},
+		"half an answer":      {Operation: "machine.get", Malformed: true, Times: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 30 * time.Second})
+			b.settle()
+			changes := b.changes()[:1]
+			id := changes[0].Before.ID
+			fault.Target = id
+			b.Inject(fault)
+			b.states(b.run(changes), Healthy)
+			if n := len(b.sentUpdates(id)); n != 1 {
+				t.Errorf("%d updates were sent", n)
+			}
+			b.leaseNeverLapsed(id)
+			b.released(id)
+		})
+	}
+	t.Run("for ever", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 502, Times: -1})
+		report := b.run(changes)
+		b.states(report, Broken, NotStarted)
+		b.failed(report, id, gate.PlatformError, "it did not start", "502")
+		b.has(id, changes[0].Before.Config) // though nobody saw it start
+		b.released(id)
+	})
+	t.Run("the right to read ends", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, Status: 403})
+		report := b.run(changes)
+		b.states(report, PutBack, NotStarted)
+		b.failed(report, id, gate.Unauthorized, "read its state")
+	})
+}
+
+// TestReadBackFails: the Machine is healthy; whether it has what was sent is
+// not known, and the rollout ends.
+func TestReadBackFails(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	changes := b.changes()
+	id := changes[0].Before.ID
+	b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
+	report := b.run(changes)
+	b.states(report, Unproven, NotStarted)
+	b.failed(report, id, gate.PlatformError, "read back")
+	b.released(id)
+	b.untouched(changes[1])
+}
+
+// TestDrift: the platform silently drops a field that it does not take there.
+func TestDrift(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	changes := b.changes()
+	changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)
+	report := b.run(changes)
+	b.states(report, Healthy, Healthy)
+	if got, want := report.Machines[0].Drift, []string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
+		t.Errorf("got drift %q, want %q", got, want)
+	}
+	// "stop" came back as true, which means the same.
+	if got := report.Machines[1].Drift; len(got) != 0 {
+		t.Errorf("got drift %q", got)
+	}
+}
+
+// TestDriftHidesValues: environment values are never in a line.
+func TestDriftHidesValues(t *testing.T) {
+	parse := func(text string) machine.Config {
+		c, err := machine.ParseConfig([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	got := drift(
+		parse(`{"env":{"A":"hunter2","B":"hunter3"},"image":"x","services":[{"autostop":"off"}]}`),
+		parse(`{"env":{"A":"changed2","NEW":"hunter4"},"image":"y","services":[{"autostop":false,"added":1}],"added":true}`))
+	want := []string{"env.A", "env.B", "image"}
+	var paths []string
+	for _, line := range got {
+		path, _, _ := strings.Cut(line, ": ")
+		paths = append(paths, path)
+		for _, secret := range []string{"hunter", "changed2"} {
+			if strings.Contains(line, secret) {
+				t.Errorf("%q holds a value", line)
+			}
+		}
+	}
+	if !slices.Equal(paths, want) {
+		t.Errorf("got %q, want paths %q", got, want)
+	}
+}

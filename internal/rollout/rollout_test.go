@@ -1,0 +1,468 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestOneAtATime: under the platform's own rate limits, with starts and checks
+// that take their time.
+func TestOneAtATime(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+	b.settle()
+	changes := b.changes()
+	report := b.run(changes)
+	b.states(report, Healthy, Healthy)
+	if _, failed := report.Failed(); failed || report.Count(Healthy) != 2 || report.Count(PutBack) != 0 {
+		t.Errorf("got %+v", report)
+	}
+
+	var order []string // target and operation, repetitions left out
+	for _, c := range b.Calls() {
+		if step := c.Target + " " + c.Operation; len(order) == 0 || order[len(order)-1] != step {
+			order = append(order, step)
+		}
+		if c.Status/100 != 2 {
+			t.Errorf("%s was answered with %d", c.Operation, c.Status)
+		}
+	}
+	var want []string
+	for _, c := range changes {
+		for _, operation := range []string{"lease.acquire", "machine.update", "machine.wait", "machine.get", "lease.release"} {
+			want = append(want, c.Before.ID+" "+operation)
+		}
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("got %q, want %q", order, want)
+	}
+
+	for i, c := range changes {
+		id := c.Before.ID
+		if out := report.Machines[i]; out.ID != id || out.Group != "app" || out.Err != nil || len(out.Drift) != 0 {
+			t.Errorf("got %+v", out)
+		}
+		truth := b.Machine(b.app, id)
+		if truth.State != "started" || !truth.ChecksPassing || truth.InstanceID == c.Before.InstanceID {
+			t.Errorf("Machine %s is %s at %s, checks passing %t", id, truth.State, truth.InstanceID, truth.ChecksPassing)
+		}
+		if changes := machine.Diff(truth.Config, c.After); len(changes) != 0 {
+			t.Errorf("Machine %s differs: %v", id, changes)
+		}
+		if n := b.count(id, "machine.update"); n != 1 {
+			t.Errorf("Machine %s was updated %d times", id, n)
+		}
+		if n := b.count(id, "machine.get"); n < 2 { // the checks were not passing at once
+			t.Errorf("Machine %s was read %d times", id, n)
+		}
+		b.released(id)
+	}
+
+	doing := []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks"}
+	var phases []Phase
+	for i, c := range changes {
+		for _, d := range doing {
+			phases = append(phases, Phase{Group: "app", Machine: c.Before.ID, Doing: d, N: i + 1, Of: 2})
+		}
+	}
+	if !slices.Equal(b.phases, phases) {
+		t.Errorf("got phases %v, want %v", b.phases, phases)
+	}
+}
+
+// TestNothingToDo: a rollout of no Machines sends nothing.
+func TestNothingToDo(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	if report := b.run(nil); len(report.Machines) != 0 || len(b.Calls()) != 0 || len(b.phases) != 0 {
+		t.Errorf("got %+v, %d calls, %v", report, len(b.Calls()), b.phases)
+	}
+}
+
+// sentUpdates are the bodies of a Machine's updates.
+func (b *bench) sentUpdates(id string) []updateBody {
+	b.t.Helper()
+	var out []updateBody
+	for _, c := range b.Calls() {
+		if c.Operation != "machine.update" || c.Target != id {
+			continue
+		}
+		var body updateBody
+		if err := json.Unmarshal(c.Body, &body); err != nil {
+			b.t.Fatal(err)
+		}
+		out = append(out, body)
+	}
+	return out
+}
+
+type updateBody struct {
+	Config         machine.Config `json:"config"`
+	CurrentVersion string         `json:"current_version"`
+	SkipLaunch     bool           `json:"skip_launch"`
+}
+
+// TestPutBack: the first Machine fails in every way there is. It gets exactly
+// what it had; the second is never touched.
+func TestPutBack(t *testing.T) {
+	tests := []struct {
+		name   string
+		delay  time.Duration // of the checks
+		break_ func(b *bench, id string)
+		says   string
+	}{
+		{name: "checks never pass", break_: func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailChecks) },
+			says: `its health checks did not pass within 2m0s: "servicecheck-00-http-8080" is "critical"`},
+		{name: "the program listens elsewhere", break_: func(b *bench, id string) { b.SetListen(b.app, id, []string{"127.0.0.1:8080"}) },
+			says: "did not pass"},
+		{name: "the program ends at once", break_: func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailExit) },
+			says: "its program ended with exit code 1"},
+		{name: "the Machine cannot be launched", break_: func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailLaunch) },
+			says: "the Machine failed to start"},
+		{name: "the program ends while its checks are awaited", delay: time.Minute, break_: func(b *bench, id string) {
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 3, Before: func(p *sandbox.Platform) {
+				p.FailMachine(b.app, id, sandbox.FailExit)
+				p.StopMachine(b.app, id)
+				p.StartMachine(b.app, id)
+			}})
+		}, says: "its program ended with exit code 1"},
+		{name: "somebody stops it while its checks are awaited", delay: time.Minute, break_: func(b *bench, id string) {
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 3, Before: func(p *sandbox.Platform) { p.StopMachine(b.app, id) }})
+		}, says: "did not pass within 2m0s"},
+		{name: "it never starts", break_: func(b *bench, id string) {
+			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Before: func(*sandbox.Platform) {
+				b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: 9,
+					Before: func(p *sandbox.Platform) { p.Clock().Advance(waitStep) }})
+			}})
+		}, says: "it did not start"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: test.delay})
+			first := b.MachineIDs(b.app)[0]
+			b.invent(first)
+			changes := b.changes()
+			changes[0].After = b.inService(changes[0].After, "min_machines_running", "0")
+			test.break_(b, first)
+			report := b.run(changes)
+			b.states(report, PutBack, NotStarted)
+			b.failed(report, first, "", test.says)
+
+			b.has(first, changes[0].Before.Config)
+			truth := b.Machine(b.app, first)
+			if truth.State != "started" || truth.InstanceID == changes[0].Before.InstanceID {
+				t.Errorf("it is %s at %s", truth.State, truth.InstanceID)
+			}
+			sent := b.sentUpdates(first)
+			if len(sent) != 2 || sent[0].CurrentVersion != changes[0].Before.InstanceID || sent[1].CurrentVersion == sent[0].CurrentVersion {
+				t.Fatalf("got updates %+v", sent)
+			}
+			if sent[0].SkipLaunch || sent[1].SkipLaunch {
+				t.Error("a running Machine was updated without a launch")
+			}
+			if !sameDocument(t, sent[1].Config, changes[0].Before.Config) {
+				t.Errorf("sent back with %v", machine.Diff(sent[1].Config, changes[0].Before.Config))
+			}
+			b.released(first)
+			b.leaseNeverLapsed(first)
+			b.untouched(changes[1])
+			if out := report.Machines[1]; out.ID != changes[1].Before.ID || out.Group != "app" || out.Err != nil {
+				t.Errorf("got %+v", out)
+			}
+			if last := b.phases[len(b.phases)-1]; last.Machine != first || last.Doing != "waiting for it to start with the earlier configuration" {
+				t.Errorf("the last phase is %+v", last)
+			}
+		})
+	}
+}
+
+// leaseNeverLapsed checks that the lease was prolonged in time.
+func (b *bench) leaseNeverLapsed(id string) {
+	b.t.Helper()
+	var held time.Time
+	for _, c := range b.Calls() {
+		if c.Target != id {
+			continue
+		}
+		switch {
+		case held.IsZero():
+		case c.Time.Sub(held) >= leaseTTL:
+			b.t.Errorf("%s came %v after the lease was last prolonged", c.Operation, c.Time.Sub(held))
+		}
+		if c.Operation == "lease.acquire" && c.Status == 201 {
+			held = c.Time
+		}
+	}
+}
+
+// TestLeaseIsKept: the Machine takes long to start, and long to become healthy.
+func TestLeaseIsKept(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
+	b.settle()
+	changes := b.changes()[:1]
+	id := changes[0].Before.ID
+	b.states(b.run(changes), Healthy)
+	b.leaseNeverLapsed(id)
+	b.released(id)
+	// 200 s, prolonged at most every 20 s and at least every 35 s.
+	if n := b.count(id, "lease.acquire"); n < 6 || n > 11 {
+		t.Errorf("the lease was taken or prolonged %d times", n)
+	}
+}
+
+// TestLeaseStumbles: that one prolongation fails is no reason to restart a
+// Machine with its earlier configuration; that somebody else has the lease is.
+func TestLeaseStumbles(t *testing.T) {
+	t.Run("once", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 100 * time.Second})
+		b.settle()
+		changes := b.changes()[:1]
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Times: 3, Status: 502})
+		b.states(b.run(changes), Healthy)
+		b.leaseNeverLapsed(id)
+		b.released(id)
+	})
+	t.Run("always", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 100 * time.Second})
+		b.settle()
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Times: -1, Status: 502})
+		report := b.run(changes)
+		b.states(report, PutBack, NotStarted) // in time, under the lease as it was
+		b.failed(report, id, gate.PlatformError, "keep the lease")
+		b.has(id, changes[0].Before.Config)
+		b.untouched(changes[1])
+	})
+	t.Run("taken away", func(t *testing.T) {
+		const other = "mallory@example.com"
+		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 100 * time.Second})
+		b.settle()
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.HoldLease(b.app, id, other, time.Hour) }})
+		report := b.run(changes)
+		b.states(report, Broken, NotStarted)
+		b.failed(report, id, gate.Busy, "keep the lease", "put back", other)
+		if changed := machine.Diff(b.MachineConfig(b.app, id), changes[0].After); len(changed) != 0 {
+			t.Errorf("it was changed under somebody else's lease: %v", changed)
+		}
+		if owner := b.Machine(b.app, id).LeaseOwner; owner != other {
+			t.Errorf("the lease is held by %q", owner)
+		}
+		b.untouched(changes[1])
+	})
+}
+
+// TestStoppedMachine: it is updated, not started, and not called healthy.
+func TestStoppedMachine(t *testing.T) {
+	b := newBench(t, "inner-circle", sandbox.Options{})
+	b.settle()
+	changes := b.changes()
+	running, stopped := changes[0].Before, changes[1].Before
+	if running.State != "started" || stopped.State != "stopped" {
+		t.Fatalf("got %s and %s", running.State, stopped.State)
+	}
+	report := b.run(changes)
+	b.states(report, Healthy, Unproven)
+	if _, failed := report.Failed(); failed || len(report.Machines[1].Drift) != 0 {
+		t.Errorf("got %+v", report.Machines[1])
+	}
+	truth := b.Machine(b.app, stopped.ID)
+	if truth.State != "stopped" || machine.Equal(truth.Config, stopped.Config) || !machine.Equal(truth.Config, changes[1].After) {
+		t.Errorf("it is %s: %v", truth.State, machine.Diff(truth.Config, changes[1].After))
+	}
+	if slices.Contains(truth.Events[:len(truth.Events)-len(events(t, b, stopped))], "start started") {
+		t.Errorf("it was started: %q", truth.Events)
+	}
+	if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.update", "machine.get", "lease.release"}; !slices.Equal(got, want) {
+		t.Errorf("got calls %q, want %q", got, want)
+	}
+	if sent := b.sentUpdates(stopped.ID); len(sent) != 1 || !sent[0].SkipLaunch {
+		t.Errorf("got updates %+v", sent)
+	}
+	b.released(stopped.ID)
+	for _, p := range b.phases {
+		if p.Machine == stopped.ID && strings.Contains(p.Doing, "start") {
+			t.Errorf("it is said to be %s", p.Doing)
+		}
+	}
+}
+
+// events are those of a new platform, before any update.
+func events(t *testing.T, b *bench, m fly.Machine) []string {
+	t.Helper()
+	return newBench(t, b.app, sandbox.Options{}).Machine(b.app, m.ID).Events
+}
+
+// TestSomebodyElse: what others did since the plan is not overwritten.
+func TestSomebodyElse(t *testing.T) {
+	const other = "mallory@example.com"
+	t.Run("holds the lease", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.HoldLease(b.app, id, other, time.Hour)
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.failed(report, id, gate.Busy, "take the lease", other)
+		if got, want := b.operations(id), []string{"lease.acquire"}; !slices.Equal(got, want) {
+			t.Errorf("got calls %q, want %q", got, want)
+		}
+		b.unchanged(changes[0])
+		b.untouched(changes[1])
+		if owner := b.Machine(b.app, id).LeaseOwner; owner != other {
+			t.Errorf("the lease is held by %q", owner)
+		}
+	})
+	t.Run("changed the first Machine", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
+		b.SetMachineConfig(b.app, id, theirs)
+		at := b.Machine(b.app, id).InstanceID
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.failed(report, id, gate.Stale, "update")
+		b.has(id, theirs)
+		if now := b.Machine(b.app, id).InstanceID; now != at {
+			t.Errorf("it is at %s, was at %s", now, at)
+		}
+		b.released(id)
+		b.untouched(changes[1])
+	})
+	t.Run("changed the second while the first was updated", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		first, second := changes[0].Before.ID, changes[1].Before.ID
+		theirs := b.inService(changes[1].Before.Config, "theirs", "true")
+		b.Inject(sandbox.Fault{Operation: "lease.release", Target: first, Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, second, theirs) }})
+		report := b.run(changes)
+		b.states(report, Healthy, Unchanged)
+		b.failed(report, second, gate.Stale)
+		b.has(second, theirs)
+		b.released(second)
+	})
+	t.Run("destroyed it", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		b.DestroyMachine(b.app, changes[0].Before.ID)
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.untouched(changes[1])
+	})
+}
+
+// TestWithoutAGrant: each step that is missing is a request that is not sent.
+func TestWithoutAGrant(t *testing.T) {
+	t.Run("lease", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		for name, grant := range map[string]*gate.Grant{
+			"none": nil, "zero": {}, "without the lease": b.grant(changes, gate.LeaseMachine),
+			"the other Machine's": b.grant(changes[1:]),
+		} {
+			report := b.runWith(t.Context(), grant, changes)
+			b.states(report, Unchanged, NotStarted)
+			if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
+				t.Errorf("%s: got %v", name, out.Err)
+			}
+		}
+		b.untouched(changes[0])
+		b.untouched(changes[1])
+	})
+	t.Run("update", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		others := slices.Clone(changes)
+		others[0].After = b.inService(others[0].After, "min_machines_running", "3")
+		for name, grant := range map[string]*gate.Grant{
+			"without the update": b.grant(changes, gate.UpdateMachine), "for another configuration": b.grant(others),
+		} {
+			b.ResetCalls()
+			report := b.runWith(t.Context(), grant, changes)
+			b.states(report, Unchanged, NotStarted)
+			if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
+				t.Errorf("%s: got %v", name, out.Err)
+			}
+			if got, want := b.operations(id), []string{"lease.acquire", "lease.release"}; !slices.Equal(got, want) {
+				t.Errorf("%s: got calls %q, want %q", name, got, want)
+			}
+			b.unchanged(changes[0])
+			b.untouched(changes[1])
+		}
+	})
+	t.Run("put back", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.FailMachine(b.app, id, sandbox.FailExit)
+		report := b.runWith(t.Context(), b.grant(changes, gate.PutBackMachine), changes)
+		b.states(report, Broken, NotStarted)
+		b.failed(report, id, "", "exit code 1", "put back")
+		if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
+			t.Errorf("got %v", out.Err)
+		}
+		if n := len(b.sentUpdates(id)); n != 1 {
+			t.Errorf("%d updates were sent", n)
+		}
+		b.released(id)
+		b.untouched(changes[1])
+	})
+	t.Run("spent", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		grant := b.grant(changes)
+		b.states(b.runWith(t.Context(), grant, changes), Healthy, Healthy)
+		b.ResetCalls()
+		b.states(b.runWith(t.Context(), grant, changes), Unchanged, NotStarted)
+		if calls := b.Calls(); len(calls) != 0 {
+			t.Errorf("%d requests were sent", len(calls))
+		}
+	})
+}
+
+// TestCancelled: a caller that breaks the rule and cancels in the middle of a
+// Machine is told that the Machine needs somebody; the lease is given back.
+func TestCancelled(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		report := b.runWith(ctx, b.grant(changes), changes)
+		b.states(report, Unchanged, NotStarted)
+		b.untouched(changes[0])
+		b.untouched(changes[1])
+	})
+	for _, at := range []string{"waiting for it to start", "waiting for its health checks"} {
+		t.Run(at, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: time.Minute})
+			b.settle()
+			changes := b.changes()
+			id := changes[0].Before.ID
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			report := b.engine.Run(ctx, b.grant(changes), b.app, changes, func(p Phase) {
+				if p.Doing == at {
+					cancel()
+				}
+			})
+			b.states(report, Broken, NotStarted)
+			b.failed(report, id, "", "put back")
+			b.released(id)
+			b.untouched(changes[1])
+		})
+	}
+}

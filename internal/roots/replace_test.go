@@ -1,0 +1,134 @@
+package roots
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestReplace(t *testing.T) {
+	dir, _ := folder(t)
+	r := open(t, dir)
+	for _, text := range []string{"", "app = \"new\"\n", strings.Repeat("# long\r\n", 10_000), "no newline at the end"} {
+		file, err := r.Read("sub/fly.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Replace("sub/fly.toml", file.Data, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		holdsText(t, filepath.Join(dir, "sub", "fly.toml"), text)
+	}
+	holdsExactly(t, filepath.Join(dir, "sub"), "fly.toml")
+	holdsText(t, filepath.Join(dir, "fly.toml"), content)
+}
+
+// TestReplaceIsARename: who has the file open reads the old bytes to their end,
+// never half of each.
+func TestReplaceIsARename(t *testing.T) {
+	dir, _ := folder(t)
+	path := filepath.Join(dir, "fly.toml")
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := open(t, dir).Replace(path, []byte(content), []byte("app = \"new\"\n")); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if _, err := got.ReadFrom(reader); err != nil || got.String() != content {
+		t.Errorf("a reader that had opened it got %q, %v", got.String(), err)
+	}
+}
+
+func TestReplaceAfterAChange(t *testing.T) {
+	dir, _ := folder(t)
+	path := filepath.Join(dir, "fly.toml")
+	r := open(t, dir)
+	file, err := r.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const theirs = "app = \"shop-api\" # somebody else's\n"
+	write(t, path, theirs)
+	if err := r.Replace(path, file.Data, []byte("app = \"mine\"\n")); !errors.Is(err, ErrChanged) {
+		t.Errorf("got %v, want %v", err, ErrChanged)
+	}
+	holdsText(t, path, theirs)
+	holdsExactly(t, dir, "fly.toml", "sub")
+
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Replace(path, file.Data, []byte("app = \"mine\"\n")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is gone: got %v", err)
+	}
+	holdsExactly(t, dir, "sub")
+}
+
+// TestReplaceCannotMakeItsFile: the name is legal, that of the temporary file
+// beside it is too long.
+func TestReplaceCannotMakeItsFile(t *testing.T) {
+	dir, _ := folder(t)
+	name := strings.Repeat("n", 245) + ".toml"
+	write(t, filepath.Join(dir, name), content)
+	if err := open(t, dir).Replace(name, []byte(content), []byte("x = 1\n")); err == nil {
+		t.Error("no error")
+	}
+	holdsText(t, filepath.Join(dir, name), content)
+	holdsExactly(t, dir, "fly.toml", name, "sub")
+}
+
+// TestReplaceAtOnce: of several that replace the same bytes exactly one wins,
+// and the file is that one's, whole. Each has its own Roots, as several servers
+// have.
+func TestReplaceAtOnce(t *testing.T) {
+	dir, _ := folder(t)
+	path := filepath.Join(dir, "fly.toml")
+	const writers, rounds = 8, 40
+	all := make([]*Roots, writers)
+	for i := range all {
+		all[i] = open(t, dir)
+		if i%2 == 1 {
+			all[i] = all[i-1] // two goroutines of one server
+		}
+	}
+	old := []byte(content)
+	for round := range rounds {
+		errs := make([]error, writers)
+		texts := make([][]byte, writers)
+		start := make(chan struct{})
+		var done sync.WaitGroup
+		for i := range writers {
+			texts[i] = bytes.Repeat([]byte{'#', byte('a' + i), byte('0' + round%10), '\n'}, 2000)
+			done.Go(func() {
+				<-start
+				errs[i] = all[i].Replace(path, old, texts[i])
+			})
+		}
+		close(start)
+		done.Wait()
+		winner := -1
+		for i, err := range errs {
+			switch {
+			case err == nil && winner >= 0:
+				t.Fatalf("round %d: %d and %d both won", round, winner, i)
+			case err == nil:
+				winner = i
+			case !errors.Is(err, ErrChanged):
+				t.Fatalf("round %d: %v", round, err)
+			}
+		}
+		if winner < 0 {
+			t.Fatalf("round %d: nobody won", round)
+		}
+		holdsText(t, path, string(texts[winner]))
+		old = texts[winner]
+	}
+	holdsExactly(t, dir, "fly.toml", "sub")
+}
