@@ -255,11 +255,15 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 	defer at.watch(nil)
 	select {
 	case <-at.done:
-		t.runs.fetched(at)
-		return at.result, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-t.Clock.After(t.Hold):
+	}
+	select {
+	case <-at.done: // also if both came at once
+		t.runs.fetched(at)
+		return at.result, nil
+	default:
 	}
 	var out Out
 	envelope := P(&out).Envelope()

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -19,9 +18,7 @@ type asker struct {
 	page    *page
 	app     string
 	inPlace bool
-
-	once  sync.Once
-	lines chan string // what is typed; closed at the end of the input
+	typed   *bufio.Reader
 }
 
 // reading is how long an answer is held back at least: the server takes one
@@ -120,17 +117,16 @@ func (a *asker) askPerson(ctx context.Context, form demoForm) (string, error) {
 	} else {
 		a.page.prompt("Enter declines › ")
 	}
-	a.once.Do(func() {
-		a.lines = make(chan string)
-		go func() {
-			defer close(a.lines)
-			for in := bufio.NewScanner(a.stdin); in.Scan(); {
-				a.lines <- strings.TrimSpace(in.Text())
-			}
-		}()
-	})
+	answer := make(chan string, 1)
+	go func() {
+		line, err := a.typed.ReadString('\n')
+		if err != nil {
+			line = "" // the end of the input is no answer
+		}
+		answer <- strings.TrimSpace(line)
+	}()
 	select {
-	case line := <-a.lines:
+	case line := <-answer:
 		return line, nil
 	case <-ctx.Done():
 		return "", ctx.Err()

@@ -72,6 +72,9 @@ func (j *journey) list(ctx context.Context, why string) (listing, error) {
 	j.begin("list_ips", with, why)
 	out, err := call[listing](ctx, j.client, "list_ips", with)
 	if err == nil {
+		if out.Verdict == "" {
+			out.Verdict = "unknown" // it could not be read; the summary says why
+		}
 		j.page.listing(out)
 		j.unknown = merge(j.unknown, out.Unknown)
 	}

@@ -56,7 +56,11 @@ func (p *page) heading(number int, tool, arguments, why string) {
 	p.mu.Lock()
 	p.last = ""
 	p.mu.Unlock()
-	p.print(fmt.Sprintf("\n%s%d  %s%s  %s%s%s", p.bold, number, tool, p.plain, p.dim, arguments, p.plain))
+	call := fmt.Sprintf("%d  %s", number, tool)
+	if room := p.width - utf8.RuneCountInString(call) - 2; utf8.RuneCountInString(arguments) > room {
+		arguments = string([]rune(arguments)[:max(room-1, 0)]) + "…"
+	}
+	p.print("\n" + p.bold + call + p.plain + "  " + p.dim + arguments + p.plain)
 	p.faint(why)
 }
 
@@ -64,7 +68,20 @@ func (p *page) section(title string) { p.print("\n" + p.bold + title + p.plain) 
 
 func (p *page) listing(l listing) {
 	p.text(l.Summary)
-	p.print("")
+	if len(l.Addresses) > 0 {
+		p.print("")
+		p.table(l)
+	}
+	for i, blocker := range l.Blockers {
+		if i == 0 {
+			p.print("")
+			p.text("In the way of Flycast:")
+		}
+		p.item(blocker.What)
+	}
+}
+
+func (p *page) table(l listing) {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "ADDRESS\tKIND\tAGE\tPRICE\tREACHED FROM")
@@ -87,13 +104,6 @@ func (p *page) listing(l listing) {
 	_ = t.Flush() // into memory
 	for line := range strings.Lines(b.String()) {
 		p.print("   " + strings.TrimRight(line, " \n"))
-	}
-	for i, blocker := range l.Blockers {
-		if i == 0 {
-			p.print("")
-			p.text("In the way of Flycast:")
-		}
-		p.item(blocker.What)
 	}
 }
 

@@ -69,14 +69,12 @@ func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
 		return "", false
 	}
 	return &demo{
-		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock},
+		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock, tune: hurry},
 		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file},
 	}
 }
 
 func TestDemo(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
 	for _, test := range []struct {
 		app  string
 		want []string // in this order
@@ -98,6 +96,7 @@ func TestDemo(t *testing.T) {
 		{"tenant-7", []string{"network tenant-7", "tenant-7 is private"}},
 	} {
 		t.Run(test.app, func(t *testing.T) {
+			dir := temporary(t)
 			var out bytes.Buffer
 			if err := newDemo(t, test.app, strings.NewReader(""), &out).run(t.Context()); err != nil {
 				t.Errorf("got error %v", err)
@@ -108,6 +107,17 @@ func TestDemo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// temporary is an empty folder that temporary files go to from now on.
+func temporary(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "tmp")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", dir)
+	return dir
 }
 
 // checkPage wants pieces in their order, within the width, and nothing secret.
@@ -242,8 +252,7 @@ func (c cancelAt) Write(b []byte) (int, error) {
 func TestDemoInterrupted(t *testing.T) {
 	for _, at := range []string{"1  list_ips", "│ Deploy", "(1 of 2): waiting for it to start"} {
 		t.Run(at, func(t *testing.T) {
-			dir := t.TempDir()
-			t.Setenv("TMPDIR", dir)
+			dir := temporary(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			d := newDemo(t, "shop-api", strings.NewReader(""), cancelAt{at, cancel})

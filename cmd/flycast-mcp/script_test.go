@@ -22,7 +22,7 @@ import (
 // the scripts assert.
 //
 //	platform [option…]        a seeded platform; $FLY_* point at it. Options: lag=N no-types no-app-network no-egress
-//	fault operation=G [status=N] [after=N] [times=N] [reset=before|after] [effect] [app=A]
+//	fault operation=G [status=N] [after=N] [times=N] [reset=before|after] [effect] [delay=D] [app=A]
 //	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease, fail-machine, loopback, add-certificate, set-image
 //	truth APP public=N flycast=N
 //	writes [OPERATION] N      the platform recorded so many writes (since the last forget)
@@ -32,7 +32,8 @@ import (
 //	before-answer VERB APP …  an actor's act between the question and the answer
 //	late ACTION [FIELD=VALUE…]  answer the last question after its call has ended
 //	call TOOL JSON            tools/call; stdout has the structured half, stderr the text half
-//	repeat [state]            the last call once more, with its last state and answer if state
+//	repeat [state|until STATUS]   the last call once more, with its last state and answer if state
+//	pass D                    let time pass on the platform
 //	want PATH VALUE | want PATH ~REGEXP | want -missing PATH
 //	asked REGEXP / ! asked REGEXP    the last question that was put
 //	questions N               so many questions were put since the server started
@@ -73,6 +74,7 @@ func TestScripts(t *testing.T) {
 			"asked":         on((*stage).asked),
 			"questions":     on((*stage).questions),
 			"save":          on((*stage).save),
+			"pass":          on((*stage).pass),
 			"clock":         on((*stage).advance),
 			"raw":           on((*stage).raw),
 			"rpc":           on((*stage).rpc),
@@ -185,6 +187,10 @@ func (s *stage) fault(args []string) {
 			f.EffectThenStatus = true
 		case "malformed":
 			f.Malformed = true
+		case "delay":
+			d, err := time.ParseDuration(value)
+			s.ts.Check(err)
+			f.Delay = d
 		case "reset":
 			f.Reset = map[string]sandbox.Reset{"before": sandbox.ResetBefore, "after": sandbox.ResetAfter}[value]
 		default:
@@ -388,7 +394,22 @@ func (s *stage) call(args []string) {
 	s.send()
 }
 
+func (s *stage) pass(args []string) {
+	d, err := time.ParseDuration(args[0])
+	s.ts.Check(err)
+	s.platform.Clock().Advance(d)
+}
+
 func (s *stage) repeat(args []string) {
+	if len(args) == 2 && args[0] == "until" {
+		const most = 2000
+		for range most {
+			if s.send(); s.result["status"] == args[1] {
+				return
+			}
+		}
+		s.ts.Fatalf("repeat: status is still %v after %d calls", s.result["status"], most)
+	}
 	if len(args) == 0 {
 		s.lastState, s.lastReply = "", nil
 	}

@@ -157,7 +157,7 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 		if err != nil {
 			return nil, err
 		}
-		options.Endpoints, options.Token = endpoints, token
+		options.Endpoints, options.Token, options.Organization = endpoints, token, p.getenv("FLY_ORG")
 		app.sandbox = token.Sandbox()
 		return fly.New(options)
 	}

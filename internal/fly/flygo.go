@@ -26,6 +26,7 @@ type Options struct {
 	Token         Token         // empty: every method answers unauthorized, and how to get one
 	AllowLoopback bool          // a token that is not a sandbox's may go to a loopback address
 	UserAgent     string        // name/version
+	Organization  string        // if set, AppNames lists the apps of this organization only
 	Timeout       time.Duration // of one request; 0: 30 s. Wait has its own on top
 
 	HTTP  http.RoundTripper                          // nil: a transport of its own
@@ -44,6 +45,8 @@ type FlyGo struct {
 	userAgent string
 	timeout   time.Duration
 	clock     clock
+
+	organization string
 }
 
 // New makes a client without using the network. It fails with code
@@ -62,7 +65,7 @@ func New(o Options) (*FlyGo, error) {
 	if apiErr != nil || flapsErr != nil {
 		return nil, &Error{Code: gate.InvalidInput, Message: "all three base URLs are needed, or none"}
 	}
-	c := &FlyGo{token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: clock{o.Now, o.Sleep}}
+	c := &FlyGo{token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: clock{o.Now, o.Sleep}, organization: o.Organization}
 	if c.timeout <= 0 {
 		c.timeout = 30 * time.Second
 	}

@@ -23,7 +23,7 @@ const (
 		app(name: $appName) { id name status hostname network organization { id slug name } }
 	}`
 	appsQuery = `query FlycastApps($after: String) {
-		apps(type: "container", first: 200, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } }
+		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug } } pageInfo { hasNextPage endCursor } }
 	}`
 	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug name } }`
 	releaseQuery      = `query FlycastRelease($appName: String!) {
@@ -66,7 +66,10 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 		}
 		var answer struct {
 			Apps struct {
-				Nodes    []struct{ Name string }
+				Nodes []struct {
+					Name         string
+					Organization struct{ Slug string }
+				}
 				PageInfo struct {
 					HasNextPage bool
 					EndCursor   string
@@ -77,7 +80,7 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 			return nil, op.unreadable(err)
 		}
 		for _, node := range answer.Apps.Nodes {
-			if ValidAppName(node.Name) {
+			if ValidAppName(node.Name) && (c.organization == "" || node.Organization.Slug == c.organization) {
 				names = append(names, node.Name)
 			}
 		}

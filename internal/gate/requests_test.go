@@ -81,14 +81,16 @@ func TestRequestsAreCapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	var second ApprovalRequest
-	for i := range maxRequests {
-		c.advance(time.Second)
-		r := release()
-		r.Digest = fmt.Sprint(i)
-		if req := put(t, s, r); i == 0 {
+	for i := range maxRequests - 1 {
+		req := first
+		req.Ticket, req.Digest, req.Created = newTicket(), fmt.Sprint(i), first.Created.Add(time.Duration(i+1)*time.Second)
+		if i == 0 {
 			second = req
 		}
+		write(t, filepath.Join(s.dir, req.Ticket+".json"), []byte(text(t, req)), 0o600)
 	}
+	c.advance(time.Hour)
+	put(t, s, deploy())
 	all, err := s.list()
 	if err != nil || len(all) != maxRequests {
 		t.Fatalf("%d requests, %v, want %d", len(all), err, maxRequests)

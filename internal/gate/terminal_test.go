@@ -93,6 +93,11 @@ func TestTerminalStale(t *testing.T) {
 		t.Error("the old ticket was given out for the new plan")
 	}
 	f.nothingBurnt()
+	again := f.decide(moved, nil)
+	wants(t, again, NeedsTerminal, "") // told once
+	if again.Ticket != out.Ticket {
+		t.Errorf("got ticket %s, want %s again", again.Ticket, out.Ticket)
+	}
 	f.sign(out.Ticket, "other")
 	f.commit(f.decide(moved, nil))
 }

@@ -458,13 +458,13 @@ func TestAny(t *testing.T) {
 	p, c := path(t), newClock()
 	j := open(t, p, c)
 	is := func(app string) func(Entry) bool { return func(e Entry) bool { return e.App == app } }
-	any := func(j *Journal, app string, want bool) {
+	has := func(j *Journal, app string, want bool) {
 		t.Helper()
 		if got, err := j.Any(is(app)); err != nil || got != want {
 			t.Errorf("%s: got %v, %v, want %v", app, got, err, want)
 		}
 	}
-	any(j, "shop", false)
+	has(j, "shop", false)
 	for _, app := range []string{"shop", "api"} {
 		if err := j.Append(Entry{Event: Step, App: app}); err != nil {
 			t.Fatal(err)
@@ -477,9 +477,9 @@ func TestAny(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, app := range []string{"shop", "api", "third"} {
-		any(j, app, true)
+		has(j, app, true)
 	}
-	any(j, "fourth", false)
+	has(j, "fourth", false)
 	var seen []string
 	if _, err := j.Any(func(e Entry) bool { seen = append(seen, e.App); return false }); err != nil {
 		t.Fatal(err)

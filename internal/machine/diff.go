@@ -211,14 +211,18 @@ func writeCanonical(buf *bytes.Buffer, value tree) {
 	}
 }
 
-// flatten turns a value into path → literal. Arrays are addressed by index.
+// flatten turns a value into path → literal. Arrays are addressed by index; a
+// key that could be taken for a path is quoted, so that no two values share one.
 func flatten(out map[string]string, path string, value tree) {
 	switch v := value.(type) {
 	case map[string]tree:
 		for key, child := range v {
 			next := key
+			if key == "" || strings.ContainsAny(key, `.[]"`) {
+				next = strconv.Quote(key)
+			}
 			if path != "" {
-				next = path + "." + key
+				next = path + "." + next
 			}
 			flatten(out, next, child)
 		}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -110,10 +111,10 @@ func TestPutBackFails(t *testing.T) {
 		}
 	}
 	tests := []struct {
-		name   string
-		break_ func(b *bench, id string)
-		says   string
-		sent   int
+		name  string
+		spoil func(b *bench, id string)
+		says  string
+		sent  int
 	}{
 		{"the earlier configuration does not start either", func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailExit, sandbox.FailExit) },
 			"put back: its program ended with exit code 1", 2},
@@ -121,13 +122,9 @@ func TestPutBackFails(t *testing.T) {
 			"put back: ", 2},
 		{"the update is refused", after(sandbox.Fault{Operation: "machine.update", Status: 422, Body: `{"error":"no capacity"}`}), "no capacity", 2},
 		{"the update is lost", after(sandbox.Fault{Operation: "machine.update", Reset: sandbox.ResetBefore}), "put back: the answer to a write was lost", 2},
-		{"it cannot be read", func(b *bench, id string) {
-			b.FailMachine(b.app, id, sandbox.FailExit)
-			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
-		}, "put back: Fly answered 503", 1},
 		{"it was destroyed", func(b *bench, id string) {
 			b.FailMachine(b.app, id, sandbox.FailExit)
-			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.DestroyMachine(b.app, id) }})
+			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.DestroyMachine(b.app, id) }})
 		}, "put back:", 2},
 	}
 	for _, test := range tests {
@@ -135,7 +132,7 @@ func TestPutBackFails(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{})
 			changes := b.changes()
 			id := changes[0].Before.ID
-			test.break_(b, id)
+			test.spoil(b, id)
 			report := b.run(changes)
 			b.states(report, Broken, NotStarted)
 			b.failed(report, id, "", "its program ended with exit code 1", test.says)
@@ -149,6 +146,20 @@ func TestPutBackFails(t *testing.T) {
 			b.untouched(changes[1])
 		})
 	}
+}
+
+// TestPutBackUnseen: the platform answers no reading any more. What is known of
+// the update is enough to put back.
+func TestPutBackUnseen(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	changes := b.changes()
+	id := changes[0].Before.ID
+	b.FailMachine(b.app, id, sandbox.FailExit)
+	b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
+	report := b.run(changes)
+	b.states(report, PutBack, NotStarted)
+	b.has(id, changes[0].Before.Config)
+	b.released(id)
 }
 
 // TestPutBackAnswerLost: putting back is settled by reading too.
@@ -266,5 +277,37 @@ func TestDriftHidesValues(t *testing.T) {
 	}
 	if !slices.Equal(paths, want) {
 		t.Errorf("got %q, want paths %q", got, want)
+	}
+}
+
+// TestAnswersFromBefore: Fly's API may answer a reading from a replica that has
+// not heard of the update yet. What the earlier instance did proves nothing.
+func TestAnswersFromBefore(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		state string
+		fails sandbox.Failure
+		want  State
+	}{
+		{"it was broken", "failed", sandbox.FailNone, Healthy},
+		{"it was well", "started", sandbox.FailChecks, PutBack},
+		{"it was well, the new one ends", "started", sandbox.FailExit, PutBack},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{})
+			changes := b.changes()[:1]
+			id := changes[0].Before.ID
+			before, err := json.Marshal(map[string]any{
+				"id": id, "state": test.state, "instance_id": changes[0].Before.InstanceID, "config": changes[0].Before.Config,
+				"checks": []map[string]string{{"name": "servicecheck-00-http-8080", "status": "passing"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.FailMachine(b.app, id, test.fails)
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, Status: http.StatusOK, Body: string(before), Times: 3})
+			b.states(b.run(changes), test.want)
+			b.released(id)
+		})
 	}
 }

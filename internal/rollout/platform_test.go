@@ -104,7 +104,7 @@ func newBench(t *testing.T, app string, options sandbox.Options) *bench {
 	}
 	return &bench{
 		Platform: p, t: t, app: app, client: client,
-		engine: Engine{Client: client, Clock: ticking{p.Clock()}, StartWithin: 2 * time.Minute, HealthyWithin: 2 * time.Minute},
+		engine: Engine{Client: client, Clock: ticking{p.Clock()}, StartWithin: time.Minute, HealthyWithin: 75 * time.Second},
 	}
 }
 

@@ -172,12 +172,12 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 		if !errors.Is(err, errTookEffect) && !errors.Is(err, errUnsettled) {
 			return out
 		}
-		return e.putBack(ctx, grant, app, change, hold, out, say)
+		return e.putBack(ctx, grant, app, change, updated.InstanceID, hold, out, say)
 	}
 	if change.Launch() {
 		if err := e.prove(ctx, app, updated, change.After, hold, say); err != nil {
 			out.Err = err
-			return e.putBack(ctx, grant, app, change, hold, out, say)
+			return e.putBack(ctx, grant, app, change, updated.InstanceID, hold, out, say)
 		}
 	}
 	live, err := e.Client.Machine(ctx, app, change.Before.ID)
@@ -234,24 +234,27 @@ func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, updat
 // settleReads is how often the state is read after a lost answer.
 const settleReads = 3
 
-// putBack gives a failed Machine its earlier configuration.
-func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, change Change, hold *held, out Outcome, say func(string)) Outcome {
+// putBack gives a failed Machine its earlier configuration. at is the instance
+// that failed; it is read if it is not known.
+func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, change Change, at string, hold *held, out Outcome, say func(string)) Outcome {
 	say("putting the earlier configuration back")
 	out.State = Broken
-	live, err := e.Client.Machine(ctx, app, change.Before.ID)
-	if err != nil {
-		out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
-		return out
-	}
-	if live.InstanceID == change.Before.InstanceID {
-		out.State = Unchanged // the update never arrived
-		return out
+	if at == "" {
+		live, err := e.Client.Machine(ctx, app, change.Before.ID)
+		if err != nil {
+			out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
+			return out
+		}
+		if at = live.InstanceID; at == change.Before.InstanceID {
+			out.State = Unchanged // the update never arrived
+			return out
+		}
 	}
 	// Without a fresh lease the update itself is refused, and says so.
 	_ = hold.refresh(ctx)
 	restored, err := e.update(ctx, grant, app, fly.Update{
-		ID: live.ID, Config: change.Before.Config, CurrentInstance: live.InstanceID, Lease: hold.lease, SkipLaunch: !change.Launch(), PutBack: true,
-	}, live.InstanceID)
+		ID: change.Before.ID, Config: change.Before.Config, CurrentInstance: at, Lease: hold.lease, SkipLaunch: !change.Launch(), PutBack: true,
+	}, at)
 	if err != nil {
 		out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
 		return out

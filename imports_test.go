@@ -1,0 +1,92 @@
+package flycastmcp_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/flycast-mcp/flycast-mcp/"
+
+// edges are the imports that the design allows between our own packages. A
+// package that is not here, or an edge that is not, is a change of the design.
+func edges() map[string][]string {
+	return map[string][]string{
+		"internal/gate":     {},
+		"internal/machine":  {},
+		"internal/journal":  {},
+		"internal/roots":    {},
+		"internal/plan":     {"internal/gate"},
+		"internal/flytoml":  {"internal/machine"},
+		"internal/fly":      {"internal/gate", "internal/machine"},
+		"internal/sandbox":  {"internal/machine"},
+		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
+		"internal/rules":    {"internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
+		"internal/rollout":  {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
+		"tools": {
+			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",
+			"internal/gate", "internal/journal", "internal/roots", "internal/deployed",
+		},
+		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
+		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan"},
+		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal"},
+	}
+}
+
+// owners are libraries that one package alone may know.
+func owners() map[string][]string {
+	return map[string][]string{
+		"github.com/superfly/fly-go":      {"internal/fly"},
+		"github.com/mark3labs/mcp-go":     {"internal/server", "tools", "resources", "prompts", "cmd/flycast-mcp"},
+		"github.com/graph-gophers":        {"internal/sandbox"},
+		"github.com/spf13/cobra":          {"cmd/flycast-mcp"},
+		"filippo.io/age":                  {"internal/gate"},
+		"github.com/pelletier/go-toml":    {"internal/flytoml", "internal/gate", "internal/sandbox"},
+		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
+		"github.com/google/jsonschema-go": {"tools"},
+	}
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, owned := edges(), owners()
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var pkg struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&pkg); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(pkg.ImportPath+"/", module)
+		name = strings.TrimSuffix(name, "/")
+		for _, path := range pkg.Imports {
+			for library, by := range owned {
+				if strings.HasPrefix(path, library) && !slices.Contains(by, name) {
+					t.Errorf("%s imports %s, which is for %v only", name, path, by)
+				}
+			}
+			ours, ok := strings.CutPrefix(path, module)
+			if !ok || strings.HasPrefix(name, "cmd/") {
+				continue // cmd joins the rest
+			}
+			to, known := allowed[name]
+			switch {
+			case !known:
+				t.Errorf("%s is not in the design's layout", name)
+			case !slices.Contains(to, ours):
+				t.Errorf("%s imports %s, which the design does not allow", name, ours)
+			}
+		}
+	}
+}

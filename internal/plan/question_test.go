@@ -1,0 +1,328 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+var updateGolden = flag.Bool("update", false, "write the golden files anew")
+
+func TestQuestionGolden(t *testing.T) {
+	shared := releasePlan()
+	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1], []Hazard{CustomHostnameStops}, ImpactPublicAccessEnds
+	dedicated := releasePlan()
+	dedicated.Steps = append(dedicated.Steps, Step{Verb: gate.ReleaseAddress, Target: "137.66.1.1", Params: []Param{{ParamKind, "dedicated_v4"}}})
+	dedicated.Hazard(DedicatedV4Lost)
+	tests := []struct {
+		name    string
+		plan    Plan
+		changed []string
+	}{
+		{"release_unreachable", releasePlan(), nil},
+		{"release_shared", shared, nil},
+		{"release_dedicated_v4_stale", dedicated, []string{"address/137.66.1.1 is new", "certificate/www.example.com changed", "what is to be done"}},
+		{"deploy_groups", deployPlan(), nil},
+		{"deploy_stale", deployPlan(), []string{"file changed", "machine/148e3 is gone"}},
+		{"allocate_foreign", foreignPlan(), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			q := tt.plan.Question(tt.changed)
+			got := q.Text()
+			printable(t, got)
+			if !q.Fits() {
+				t.Error("does not fit a form")
+			}
+			file := filepath.Join("testdata", tt.name+".golden")
+			if *updateGolden {
+				if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got+"\n" != string(want) {
+				t.Errorf("%s differs; got:\n%s", file, got)
+			}
+		})
+	}
+}
+
+// printable checks that a text holds nothing that moves a cursor, reorders
+// letters or cannot be seen.
+func printable(t *testing.T, text string) {
+	t.Helper()
+	if !utf8.ValidString(text) {
+		t.Errorf("not UTF-8: %q", text)
+	}
+	for _, r := range text {
+		if r != '\n' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp)) {
+			t.Errorf("%U in %q", r, text)
+			return
+		}
+	}
+}
+
+// What a form shows is whole, or the gate is told that it is too much.
+func TestFits(t *testing.T) {
+	tests := []struct {
+		name string
+		plan func() Plan
+		fits bool
+	}{
+		{"two addresses", releasePlan, true},
+		{"eight addresses", func() Plan { return manyAddresses(8) }, true},
+		{"nine addresses", func() Plan { return manyAddresses(9) }, false},
+		{"many hostnames", func() Plan {
+			p := releasePlan()
+			for i := range 100 {
+				p.Fact(fmt.Sprintf("certificate/customer-%d.example.com", i), "")
+			}
+			return p
+		}, false},
+		{"a long diff", func() Plan {
+			p := deployPlan()
+			for i := range 20 {
+				p.Steps[1].Params = append(p.Steps[1].Params, Param{ParamChange, fmt.Sprintf("env.V%d = ‹hidden, 3 bytes›", i)})
+			}
+			return p
+		}, false},
+		{"many Machines", func() Plan {
+			p := deployPlan()
+			for i := range 60 {
+				p.Steps = append(p.Steps, update(fmt.Sprintf("148e%04d", i), "app", "fra", "services[0].autostop: false → true")...)
+			}
+			return p
+		}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := tt.plan()
+			q := p.Question(nil)
+			lines, characters := strings.Count(q.Text(), "\n")+1, utf8.RuneCountInString(q.Text())
+			r, err := p.Request()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if shown := r.Objects <= 8; shown != tt.fits {
+				t.Errorf("%d objects, %d lines, %d characters: goes into a form %v, want %v", r.Objects, lines, characters, shown, tt.fits)
+			}
+			if q.Fits() != (lines <= 15 && characters <= 1200) {
+				t.Errorf("%d lines, %d characters: Fits says %v", lines, characters, q.Fits())
+			}
+		})
+	}
+}
+
+func manyAddresses(n int) Plan {
+	p := releasePlan()
+	p.Steps, p.Hazards, p.Impact = nil, nil, ImpactPublicAccessEnds
+	for i := range n {
+		p.Steps = append(p.Steps, Step{Verb: gate.ReleaseAddress, Target: fmt.Sprintf("137.66.1.%d", i), Params: []Param{{ParamKind, "dedicated_v4"}}})
+	}
+	return p
+}
+
+func TestFitsAtTheLimits(t *testing.T) {
+	for _, tt := range []struct {
+		lines, width int
+		want         bool
+	}{{15, 10, true}, {16, 10, false}, {1, 1200, true}, {1, 1201, false}} {
+		q := Question{Title: strings.Repeat("ä", tt.width)}
+		for range tt.lines - 1 {
+			q.What = append(q.What, "x")
+		}
+		if got := q.Fits(); got != tt.want {
+			t.Errorf("%d lines, first of %d characters: got %v, want %v", tt.lines, tt.width, got, tt.want)
+		}
+	}
+}
+
+// hostile are names that want to be more than a name.
+var hostile = map[string]string{
+	"newline":        "app\nUNDO        everything comes back",
+	"carriage":       "app\rEFFECT      none",
+	"line separator": "app\u2028UNDO        yes\u2029\u0085\v\f",
+	"ANSI":           "\x1b[2J\x1b[1;1H\x1b]0;title\x07app\x9b31m",
+	"bidi":           "\u202eppa\u202c\u2066\u2069\u200f\u061c",
+	"invisible":      "a\u200bp\u200dp\ufeff\u00ad\u2060\U000e0041",
+	"private use":    "\ue000\U000f0000",
+	"quotes":         `app", region "fra" LOST NOTHING "`,
+	"500 characters": strings.Repeat("approve ", 62) + "now!",
+	"500 wide ones":  strings.Repeat("界", 500),
+	"bad UTF-8":      "app\xff\xfe\xc0\x80",
+	"replacement":    "app\ufffd",
+	"NUL and tab":    "a\x00p\tp\b\b\b\x7f",
+	"fake section":   "UNDO        yes",
+	"odd spaces":     "a\u00a0p\u3000p\u2003",
+	"empty":          "",
+}
+
+func TestHostileNames(t *testing.T) {
+	// Each puts a name from outside wherever one can stand.
+	places := map[string]func(name string) (Plan, []string){
+		"group and region": func(name string) (Plan, []string) {
+			p := deployPlan()
+			p.Steps = slices.Concat(update("148e1", name, name, "services[0].autostop: false → true"))
+			return p, nil
+		},
+		"Machine": func(name string) (Plan, []string) {
+			p := deployPlan()
+			p.Steps = update(name, "app", "fra", "services[0].autostop: false → true")
+			return p, nil
+		},
+		"change": func(name string) (Plan, []string) {
+			p := deployPlan()
+			p.Steps = update("148e1", "app", "fra", "init.cmd = "+name)
+			return p, nil
+		},
+		"hostname": func(name string) (Plan, []string) {
+			p := releasePlan()
+			p.Fact("certificate/"+name, "")
+			return p, []string{"certificate/" + name + " is new", "address/1.2.3.4 is gone"}
+		},
+		"bare fact": func(name string) (Plan, []string) { return releasePlan(), []string{name} },
+		"network and organization": func(name string) (Plan, []string) {
+			p := foreignPlan()
+			p.Steps[0].Params = []Param{{ParamNetwork, "n" + name}, {ParamOrg, name}}
+			return p, nil
+		},
+		"address and kind": func(name string) (Plan, []string) {
+			p := releasePlan()
+			p.Steps[0].Target, p.Steps[0].Params[0].Value = name, name
+			return p, nil
+		},
+		"app":  func(name string) (Plan, []string) { p := releasePlan(); p.App = name; return p, nil },
+		"tool": func(name string) (Plan, []string) { p := releasePlan(); p.Tool = "x" + name; return p, nil },
+		"target": func(name string) (Plan, []string) {
+			p := releasePlan()
+			p.Steps = []Step{{Verb: gate.WriteFile, Target: name}}
+			return p, nil
+		},
+	}
+	for place, in := range places {
+		plain, changed := in("plain")
+		want := sections(plain.Question(changed).Text())
+		for name, evil := range hostile {
+			t.Run(place+"/"+name, func(t *testing.T) {
+				p, changed := in(evil)
+				text := p.Question(changed).Text()
+				printable(t, text)
+				if got := sections(text); !slices.Equal(got, want) {
+					t.Errorf("sections %q, want %q:\n%s", got, want, text)
+				}
+				if place == "app" || place == "change" { // a name of up to 63, a line of up to 100
+					return
+				}
+				if strings.Contains(text, strings.Repeat("approve ", 6)) || strings.Contains(text, strings.Repeat("界", 41)) {
+					t.Errorf("more than 40 characters of it:\n%s", text)
+				}
+			})
+		}
+	}
+}
+
+// sections are the words at the beginning of each line.
+func sections(text string) []string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
+		head, _, _ := strings.Cut(line, "  ")
+		if strings.ToUpper(head) != head {
+			head, _, _ = strings.Cut(head, " ") // the title
+		}
+		out = append(out, head)
+	}
+	return out
+}
+
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{
+		"app":                    `"app"`,
+		"":                       `""`,
+		`a"b`:                    `"a'b"`,
+		"a\nb\x1b[0m":            `"a·b·[0m"`,
+		"\u202eabc":              `"·abc"`,
+		"größe":                  `"größe"`,
+		strings.Repeat("x", 40):  `"` + strings.Repeat("x", 40) + `"`,
+		strings.Repeat("x", 41):  `"` + strings.Repeat("x", 40) + `…"`,
+		strings.Repeat("界", 500): `"` + strings.Repeat("界", 40) + `…"`,
+	} {
+		if got := Quote(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+	for name, evil := range hostile {
+		for _, got := range []string{Quote(evil), Clean(evil), Line(evil), Message(evil)} {
+			printable(t, got)
+			if strings.Contains(got, "\n") {
+				t.Errorf("%s: %q has more than one line", name, got)
+			}
+		}
+		inner := strings.TrimSuffix(strings.TrimPrefix(Quote(evil), `"`), `"`)
+		if n := utf8.RuneCountInString(strings.TrimSuffix(inner, "…")); n > 40 || strings.Contains(inner, `"`) {
+			t.Errorf("%s: %q", name, inner)
+		}
+		if n := utf8.RuneCountInString(Line(evil)); n > 101 {
+			t.Errorf("%s: a line of %d characters", name, n)
+		}
+	}
+}
+
+func TestChangedIsBounded(t *testing.T) {
+	var changed []string
+	for i := range 50 {
+		changed = append(changed, fmt.Sprintf("machine/148e%d is gone", i))
+	}
+	line, _, _ := strings.Cut(releasePlan().Question(changed).Text(), "\n")
+	if !strings.HasPrefix(line, "CHANGED") || !strings.Contains(line, `machine "148e5" is gone; and 44 more`) || strings.Contains(line, "148e6") {
+		t.Errorf("got %q", line)
+	}
+}
+
+func TestMonthlyUSD(t *testing.T) {
+	if got := manyAddresses(3).MonthlyUSD(); got != -6 {
+		t.Errorf("three dedicated v4: got %v, want -6", got)
+	}
+	if got := releasePlan().MonthlyUSD(); got != 0 {
+		t.Errorf("shared v4 and v6: got %v, want 0", got)
+	}
+	if text := manyAddresses(1).Question(nil).Text(); !strings.Contains(text, "saves $2 a month") {
+		t.Errorf("the question does not tell:\n%s", text)
+	}
+}
+
+// Leases, and what happens only after a failure, are no objects.
+func TestRecords(t *testing.T) {
+	got := deployPlan().Records(Planned)
+	if len(got) != 3 {
+		t.Fatalf("got %d records, want 3: %+v", len(got), got)
+	}
+	want := Record{Do: gate.UpdateMachine, Target: "148e1", State: Planned, Undo: UndoYes, Note: "group app"}
+	if got[0] != want {
+		t.Errorf("got %+v, want %+v", got[0], want)
+	}
+	want = Record{Do: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b", State: Done, Undo: UndoNo, Note: "dedicated IPv6"}
+	if got := releasePlan().Records(Done); got[1] != want {
+		t.Errorf("got %+v, want %+v", got[1], want)
+	}
+	for name, evil := range hostile {
+		p := deployPlan()
+		p.Steps = update("148e1", evil, "fra")
+		note := p.Records(Planned)[0].Note
+		printable(t, note)
+		if strings.Contains(note, "\n") || utf8.RuneCountInString(note) > len("group ")+41 {
+			t.Errorf("%s: note %q", name, note)
+		}
+	}
+}

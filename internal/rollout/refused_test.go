@@ -1,0 +1,175 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestSomebodyElse: what others did since the plan is not overwritten.
+func TestSomebodyElse(t *testing.T) {
+	const other = "mallory@example.com"
+	t.Run("holds the lease", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.HoldLease(b.app, id, other, time.Hour)
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.failed(report, id, gate.Busy, "take the lease", other)
+		if got, want := b.operations(id), []string{"lease.acquire"}; !slices.Equal(got, want) {
+			t.Errorf("got calls %q, want %q", got, want)
+		}
+		b.unchanged(changes[0])
+		b.untouched(changes[1])
+		if owner := b.Machine(b.app, id).LeaseOwner; owner != other {
+			t.Errorf("the lease is held by %q", owner)
+		}
+	})
+	t.Run("changed the first Machine", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
+		b.SetMachineConfig(b.app, id, theirs)
+		at := b.Machine(b.app, id).InstanceID
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.failed(report, id, gate.Stale, "update")
+		b.has(id, theirs)
+		if now := b.Machine(b.app, id).InstanceID; now != at {
+			t.Errorf("it is at %s, was at %s", now, at)
+		}
+		b.released(id)
+		b.untouched(changes[1])
+	})
+	t.Run("changed the second while the first was updated", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		first, second := changes[0].Before.ID, changes[1].Before.ID
+		theirs := b.inService(changes[1].Before.Config, "theirs", "true")
+		b.Inject(sandbox.Fault{Operation: "lease.release", Target: first, Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, second, theirs) }})
+		report := b.run(changes)
+		b.states(report, Healthy, Unchanged)
+		b.failed(report, second, gate.Stale)
+		b.has(second, theirs)
+		b.released(second)
+	})
+	t.Run("destroyed it", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		b.DestroyMachine(b.app, changes[0].Before.ID)
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.untouched(changes[1])
+	})
+}
+
+// TestWithoutAGrant: each step that is missing is a request that is not sent.
+func TestWithoutAGrant(t *testing.T) {
+	t.Run("lease", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		for name, grant := range map[string]*gate.Grant{
+			"none": nil, "zero": {}, "without the lease": b.grant(changes, gate.LeaseMachine),
+			"the other Machine's": b.grant(changes[1:]),
+		} {
+			report := b.runWith(t.Context(), grant, changes)
+			b.states(report, Unchanged, NotStarted)
+			if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
+				t.Errorf("%s: got %v", name, out.Err)
+			}
+		}
+		b.untouched(changes[0])
+		b.untouched(changes[1])
+	})
+	t.Run("update", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		others := slices.Clone(changes)
+		others[0].After = b.inService(others[0].After, "min_machines_running", "3")
+		for name, grant := range map[string]*gate.Grant{
+			"without the update": b.grant(changes, gate.UpdateMachine), "for another configuration": b.grant(others),
+		} {
+			b.ResetCalls()
+			report := b.runWith(t.Context(), grant, changes)
+			b.states(report, Unchanged, NotStarted)
+			if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
+				t.Errorf("%s: got %v", name, out.Err)
+			}
+			if got, want := b.operations(id), []string{"lease.acquire", "lease.release"}; !slices.Equal(got, want) {
+				t.Errorf("%s: got calls %q, want %q", name, got, want)
+			}
+			b.unchanged(changes[0])
+			b.untouched(changes[1])
+		}
+	})
+	t.Run("put back", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.FailMachine(b.app, id, sandbox.FailExit)
+		report := b.runWith(t.Context(), b.grant(changes, gate.PutBackMachine), changes)
+		b.states(report, Broken, NotStarted)
+		b.failed(report, id, "", "exit code 1", "put back")
+		if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
+			t.Errorf("got %v", out.Err)
+		}
+		if n := len(b.sentUpdates(id)); n != 1 {
+			t.Errorf("%d updates were sent", n)
+		}
+		b.released(id)
+		b.untouched(changes[1])
+	})
+	t.Run("spent", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		grant := b.grant(changes)
+		b.states(b.runWith(t.Context(), grant, changes), Healthy, Healthy)
+		b.ResetCalls()
+		b.states(b.runWith(t.Context(), grant, changes), Unchanged, NotStarted)
+		if calls := b.Calls(); len(calls) != 0 {
+			t.Errorf("%d requests were sent", len(calls))
+		}
+	})
+}
+
+// TestCancelled: a caller that breaks the rule and cancels in the middle of a
+// Machine is told that the Machine needs somebody; the lease is given back.
+func TestCancelled(t *testing.T) {
+	t.Run("before", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		report := b.runWith(ctx, b.grant(changes), changes)
+		b.states(report, Unchanged, NotStarted)
+		b.untouched(changes[0])
+		b.untouched(changes[1])
+	})
+	for _, at := range []string{"waiting for it to start", "waiting for its health checks"} {
+		t.Run(at, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: time.Minute})
+			b.settle()
+			changes := b.changes()
+			id := changes[0].Before.ID
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			report := b.engine.Run(ctx, b.grant(changes), b.app, changes, func(p Phase) {
+				if p.Doing == at {
+					cancel()
+				}
+			})
+			b.states(report, Broken, NotStarted)
+			b.failed(report, id, "", "put back")
+			b.released(id)
+			b.untouched(changes[1])
+		})
+	}
+}

@@ -1,0 +1,91 @@
+package rollout
+
+import (
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+func TestCrash(t *testing.T) {
+	const failed = "the Machine failed to start"
+	tests := []struct {
+		state string
+		exit  *fly.Exit
+		want  string
+	}{
+		{"started", &fly.Exit{Code: 1}, ""},
+		{"replacing", &fly.Exit{Code: 1}, ""},
+		{"stopped", nil, ""},
+		{"stopped", &fly.Exit{Requested: true}, ""},
+		{"stopped", &fly.Exit{Requested: true, OOMKilled: true}, ""},
+		{"stopped", &fly.Exit{Code: 137}, "its program ended with exit code 137"},
+		{"stopped", &fly.Exit{}, "its program ended with exit code 0"},
+		{"stopped", &fly.Exit{Code: 137, OOMKilled: true}, "its program was killed for lack of memory"},
+		{"failed", nil, failed},
+		{"failed", &fly.Exit{Requested: true}, failed},
+		{"failed", &fly.Exit{Code: 2}, "its program ended with exit code 2"},
+	}
+	for _, test := range tests {
+		got := ""
+		if err := crash(fly.Machine{State: test.state, Exit: test.exit}); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s, %+v: got %q, want %q", test.state, test.exit, got, test.want)
+		}
+	}
+}
+
+// TestHealthy: every check that is configured must have reported and pass.
+func TestHealthy(t *testing.T) {
+	checks := func(statuses ...string) (out []fly.CheckStatus) {
+		for _, status := range statuses {
+			out = append(out, fly.CheckStatus{Name: "c", Status: status})
+		}
+		return out
+	}
+	tests := []struct {
+		name    string
+		machine fly.Machine
+		checks  int
+		done    bool
+		err     bool
+	}{
+		{"no checks", fly.Machine{State: "started"}, 0, true, false},
+		{"no checks, not started", fly.Machine{State: "starting"}, 0, false, false},
+		{"passing", fly.Machine{State: "started", Checks: checks("passing", "passing")}, 2, true, false},
+		{"one has not reported", fly.Machine{State: "started", Checks: checks("passing")}, 2, false, false},
+		{"none has reported", fly.Machine{State: "started"}, 1, false, false},
+		{"a warning", fly.Machine{State: "started", Checks: checks("passing", "warning")}, 2, false, false},
+		{"critical", fly.Machine{State: "started", Checks: checks("critical")}, 1, false, false},
+		{"passing, but stopped", fly.Machine{State: "stopped", Checks: checks("passing")}, 1, false, false},
+		{"crashed", fly.Machine{State: "stopped", Checks: checks("passing"), Exit: &fly.Exit{Code: 1}}, 1, true, true},
+	}
+	for _, test := range tests {
+		done, err := healthy(test.machine, test.checks)
+		if done != test.done || (err != nil) != test.err {
+			t.Errorf("%s: got %t, %v", test.name, done, err)
+		}
+	}
+}
+
+func TestCountChecks(t *testing.T) {
+	tests := []struct {
+		config string
+		want   int
+	}{
+		{`{}`, 0},
+		{`{"services":[{"checks":[{"type":"tcp"},{"type":"http"}]},{"checks":[]},{}]}`, 2},
+		{`{"checks":{"a":{"type":"http"},"b":{"type":"tcp"}},"services":[{"checks":[{"type":"tcp"}]}]}`, 3},
+	}
+	for _, test := range tests {
+		config, err := machine.ParseConfig([]byte(test.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := countChecks(config); got != test.want {
+			t.Errorf("%s: got %d, want %d", test.config, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package tools
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	tableStart = "<!-- tools: generated from the declarations by go test ./tools -update -->\n"
+	tableEnd   = "<!-- /tools -->"
+)
+
+// readmeTable is the README's list of tools.
+func readmeTable(all []Tool) string {
+	effects := map[Effect]string{
+		Reads: "nothing", Local: "a file here", Additive: "adds an address", Restarts: "Machines restart", Exposes: "who can reach it", Irreversible: "**for good**",
+	}
+	var b strings.Builder
+	b.WriteString("| tool | what it does | changes | asks a person |\n|---|---|---|---|\n")
+	for _, t := range all {
+		s := t.Spec()
+		asks := "no"
+		if s.Effect.Gated() {
+			asks = "always"
+		} else if s.Effect == Additive {
+			asks = "for another network"
+		}
+		first, _, _ := strings.Cut(s.Description, ". ")
+		fmt.Fprintf(&b, "| `%s` | %s. | %s | %s |\n", s.Name, first, effects[s.Effect], asks)
+	}
+	return b.String()
+}
+
+func TestReadmeTable(t *testing.T) {
+	path := filepath.Join("..", "README.md")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(data), tableStart)
+	_, tail, ok2 := strings.Cut(rest, tableEnd)
+	if !ok || !ok2 {
+		t.Fatal("the README has no place for the table")
+	}
+	want := head + tableStart + readmeTable(declared()) + tableEnd + tail
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(data) != want {
+		t.Error("the README's table is out of date: run go test ./tools -update")
+	}
+}
