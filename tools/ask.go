@@ -180,7 +180,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 	case gate.Declined:
 		b.WriteString("A person said no.")
 		if o.Reason != "" {
-			fmt.Fprintf(&b, " The reason given: %s.", plan.Quote(o.Reason))
+			fmt.Fprintf(&b, " The reason given: \"%s\".", plan.Message(o.Reason))
 		}
 		b.WriteString(" Do not ask again unless the person does.")
 	case gate.NotConfirmed:

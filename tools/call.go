@@ -20,20 +20,21 @@ import (
 type reading[In, Out any] struct {
 	*adapter
 	Reading[In, Out]
-	in  *jsonschema.Schema
-	out json.RawMessage
+	schemas
 }
 
 func newReading[In, Out any](a *adapter, r Reading[In, Out], refine func(map[string]*jsonschema.Schema)) Tool {
-	return &reading[In, Out]{a, r, inputSchema[In](refine), outputSchema[Out]()}
+	return &reading[In, Out]{a, r, newSchemas[In, Out](r.Spec.Name, refine)}
 }
 
 func (t *reading[In, Out]) Spec() Spec { return t.Reading.Spec }
 
-func (t *reading[In, Out]) Definition() mcp.Tool { return definition(t.Reading.Spec, raw(t.in), t.out) }
+func (t *reading[In, Out]) Definition() mcp.Tool {
+	return definition(t.Reading.Spec, t.input(), t.output())
+}
 
 func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	in, problem := decode[In](t.in, t.defaults(t.in, request.GetArguments()))
+	in, problem := decode[In](t.parsed(), t.defaults(t.parsed(), request.GetArguments()))
 	if problem == nil {
 		problem = t.named(request.GetArguments())
 	}
@@ -58,18 +59,17 @@ type enveloped[Out any] interface {
 type changing[In, Work, Out any, P enveloped[Out]] struct {
 	*adapter
 	Changing[In, Work, Out]
-	in  *jsonschema.Schema
-	out json.RawMessage
+	schemas
 }
 
 func newChanging[In, Work, Out any, P enveloped[Out]](a *adapter, c Changing[In, Work, Out], refine func(map[string]*jsonschema.Schema)) Tool {
-	return &changing[In, Work, Out, P]{a, c, inputSchema[In](refine), outputSchema[Out]()}
+	return &changing[In, Work, Out, P]{a, c, newSchemas[In, Out](c.Spec.Name, refine)}
 }
 
 func (t *changing[In, Work, Out, P]) Spec() Spec { return t.Changing.Spec }
 
 func (t *changing[In, Work, Out, P]) Definition() mcp.Tool {
-	return definition(t.Changing.Spec, raw(t.in), t.out)
+	return definition(t.Changing.Spec, t.input(), t.output())
 }
 
 // options are the two arguments that the adapter itself understands.
@@ -89,8 +89,8 @@ type invocation[In, Work, Out any] struct {
 
 func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	c := invocation[In, Work, Out]{request: request, caller: CallerFrom(ctx)}
-	arguments := t.defaults(t.in, request.GetArguments())
-	in, problem := decode[In](t.in, arguments)
+	arguments := t.defaults(t.parsed(), request.GetArguments())
+	in, problem := decode[In](t.parsed(), arguments)
 	if problem == nil {
 		problem = t.named(arguments)
 	}

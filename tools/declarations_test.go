@@ -39,6 +39,22 @@ func TestGoldenDefinitions(t *testing.T) {
 	}
 }
 
+// TestEmbeddedSchemas holds that what is embedded is what the types say.
+func TestEmbeddedSchemas(t *testing.T) {
+	for _, tool := range declared() {
+		in, out := tool.(interface {
+			derive() (in, out *jsonschema.Schema)
+		}).derive()
+		for which, s := range map[string]*jsonschema.Schema{"input": in, "output": out} {
+			body, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, schemaFile(tool.Spec().Name, which), body)
+		}
+	}
+}
+
 func golden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if *update {

@@ -1,19 +1,64 @@
 package tools
 
 import (
+	"embed"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// schemas are derived from the Go types once, and normalised to what clients
-// can read: no nullable types, no composition, an object at the root, items for
-// every array (mcp.md, "Practical portability").
+// Schemas are derived from the Go types, and normalised to what clients can
+// read: no nullable types, no composition, an object at the root, items for
+// every array (mcp.md, "Practical portability"). Deriving takes milliseconds,
+// and a client may start the program only to ask what it is: so they are
+// derived once, by `go test ./tools -update`, and embedded; a test compares.
+
+//go:embed schemas/*.json
+var embedded embed.FS
+
+// schemas are the two of a tool.
+type schemas struct {
+	name    string
+	derived func() (in, out *jsonschema.Schema)
+	parsed  func() *jsonschema.Schema // of the input, read at the first call
+}
+
+func newSchemas[In, Out any](name string, refine func(map[string]*jsonschema.Schema)) schemas {
+	s := schemas{name: name, derived: func() (in, out *jsonschema.Schema) { return inputSchema[In](refine), outputSchema[Out]() }}
+	s.parsed = sync.OnceValue(func() *jsonschema.Schema {
+		var in jsonschema.Schema
+		if err := json.Unmarshal(s.input(), &in); err != nil {
+			panic(fmt.Sprintf("embedded schema of %s: %v", name, err)) // every test reads it
+		}
+		return &in
+	})
+	return s
+}
+
+// derive makes the schemas from the types.
+func (s schemas) derive() (in, out *jsonschema.Schema) { return s.derived() }
+
+func (s schemas) input() json.RawMessage { return s.read("input") }
+
+func (s schemas) output() json.RawMessage { return s.read("output") }
+
+func (s schemas) read(which string) json.RawMessage {
+	body, err := embedded.ReadFile(schemaFile(s.name, which))
+	if err != nil {
+		panic(err) // every test reads it
+	}
+	return body
+}
+
+// schemaFile is where a schema stands, in this folder.
+func schemaFile(tool, which string) string { return "schemas/" + tool + "." + which + ".json" }
+
 func inputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.Schema {
 	s := derive[T]()
 	if refine != nil {
@@ -22,10 +67,10 @@ func inputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.
 	return s
 }
 
-func outputSchema[T any]() json.RawMessage {
+func outputSchema[T any]() *jsonschema.Schema {
 	s := derive[T]()
 	open(s)
-	return raw(s)
+	return s
 }
 
 func derive[T any]() *jsonschema.Schema {
@@ -35,14 +80,6 @@ func derive[T any]() *jsonschema.Schema {
 	}
 	flatten(s)
 	return s
-}
-
-func raw(s *jsonschema.Schema) json.RawMessage {
-	body, err := json.Marshal(s)
-	if err != nil {
-		panic(fmt.Sprintf("schema: %v", err)) // made of plain values
-	}
-	return body
 }
 
 // flatten takes "null" out of types: our encoders leave empty fields out.

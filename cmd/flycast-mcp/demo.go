@@ -17,7 +17,10 @@ import (
 )
 
 func demoCommand(p program) *cobra.Command {
-	d := demo{program: p}
+	d := demo{program: p, options: sandbox.Options{
+		StartDelay: startDelay, CheckDelay: checkDelay,
+		RateLimits: p.tune == nil, // a server that a test tuned may not keep to them
+	}}
 	c := &cobra.Command{
 		Use: "demo", Short: "Watch a public app become private, on an emulated platform", Args: cobra.NoArgs,
 		Long: `Watch a public app become private, on an emulated Fly platform.
@@ -39,16 +42,15 @@ type demo struct {
 	app string
 	yes bool
 
+	options    sandbox.Options
 	executable string   // the server's binary; empty: this program's own
 	env        []string // more environment for the server
 }
 
 // run shows the whole journey. It fails if the app did not end private.
 func (d *demo) run(ctx context.Context) (err error) {
-	platform := sandbox.New(sandbox.Options{
-		Clock: sandbox.NewClock(d.clock.Now), StartDelay: startDelay, CheckDelay: checkDelay,
-		RateLimits: d.tune == nil, // a server that a test made hurry does not keep to them
-	})
+	d.options.Clock = sandbox.NewClock(d.clock.Now)
+	platform := sandbox.New(d.options)
 	if err := platform.Seed(ctx); err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/creack/pty"
-	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // jumpClock is real time plus what was waited for: nothing is really waited
@@ -53,6 +53,9 @@ func (c *jumpClock) After(d time.Duration) <-chan time.Time {
 	return fired
 }
 
+// noRaceSleep lets a process of a test with the race detector end at once.
+const noRaceSleep = "GORACE=atexit_sleep_ms=0"
+
 // newDemo is a demo of an app, with the program that [TestMain] installed as
 // its server. No variable of the environment but those of the page is read.
 func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
@@ -69,8 +72,9 @@ func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
 		return "", false
 	}
 	return &demo{
-		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock, tune: hurry},
-		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file},
+		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock},
+		options: sandbox.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 20 * time.Millisecond},
+		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file, noRaceSleep},
 	}
 }
 
@@ -333,7 +337,7 @@ func TestDemoCommand(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), "flycast-mcp", "demo", "--yes", "--app", test.app)
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			cmd.Stdout, cmd.Stderr, cmd.Env = &stdout, &stderr, append(os.Environ(), noRaceSleep)
 			var exit *exec.ExitError
 			if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 				t.Fatal(err)
@@ -343,68 +347,6 @@ func TestDemoCommand(t *testing.T) {
 			}
 			if !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) || test.stderr == "" && stderr.Len() > 0 {
 				t.Errorf("got stdout\n%s\nand stderr\n%s", &stdout, &stderr)
-			}
-		})
-	}
-}
-
-func TestDemoForm(t *testing.T) {
-	properties := func(p map[string]any) map[string]any {
-		return map[string]any{"type": "object", "properties": p}
-	}
-	box := properties(map[string]any{"confirm": map[string]any{"type": "boolean"}})
-	name := properties(map[string]any{"app": map[string]any{"type": "string"}})
-	for _, test := range []struct {
-		schema any
-		typed  string
-		action mcp.ElicitationResponseAction
-		want   any
-	}{
-		{box, "y", "accept", true},
-		{box, "YES", "accept", true},
-		{box, "", "decline", nil},
-		{box, "n", "decline", nil},
-		{box, "shop-api", "decline", nil},
-		{name, "shop-api", "accept", "shop-api"},
-		{name, "y", "accept", "y"}, // the server's to refuse
-		{name, "No", "decline", nil},
-		{name, "", "decline", nil},
-	} {
-		form, err := readForm(test.schema)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := form.result(test.typed)
-		content, _ := got.Content.(map[string]any)
-		if got.Action != test.action || content[form.name] != test.want {
-			t.Errorf("%q with box %v: got %s %v, want %s %v", test.typed, form.box, got.Action, content, test.action, test.want)
-		}
-	}
-	for _, schema := range []any{nil, "x", properties(nil), properties(map[string]any{"a": map[string]any{}, "b": map[string]any{}})} {
-		if form, err := readForm(schema); err == nil {
-			t.Errorf("%v: got %v, want an error", schema, form)
-		}
-	}
-}
-
-func TestPageHang(t *testing.T) {
-	for i, test := range []struct {
-		text string
-		want string
-	}{
-		{"", "> \n"},
-		{"one two", "> one two\n"},
-		{"one two three four", "> one two\n  three four\n"},
-		{"  kept  blanks of a line", ">   kept\n  blanks of\n  a line\n"},
-		{"averyverylongword and more", "> averyverylongword\n  and more\n"},
-		{"über ünder örtlich", "> über ünder\n  örtlich\n"},
-	} {
-		t.Run(strconv.Itoa(i), func(t *testing.T) {
-			var out bytes.Buffer
-			p := &page{w: &out, width: 12}
-			p.hang("> ", "  ", test.text, "")
-			if got := out.String(); got != test.want {
-				t.Errorf("%q: got\n%s\nwant\n%s", test.text, got, test.want)
 			}
 		})
 	}

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			code := run(ctx, program{
 				args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-				clock: fileClock(os.Getenv("TEST_CLOCK")), tune: hurry,
+				clock: fileClock(os.Getenv("TEST_CLOCK")), tune: hurry, workFactor: 2,
 			})
 			stop()
 			os.Exit(code)

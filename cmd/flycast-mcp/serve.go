@@ -120,7 +120,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	}
 	deps := tools.Deps{
 		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
-		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: s.approveCommand, Log: app.log,
+		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: approveCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
 		deps.DefaultApp = p.getenv("FLY_APP")
@@ -293,22 +293,29 @@ func (s *serving) from(http bool) string {
 	return fmt.Sprintf("%s server on %s, process %d", transport, host, os.Getpid())
 }
 
-// approveCommand is the exact command for a person, for this installation.
-func (s *serving) approveCommand(ticket string) string {
+// approveCommand is the exact command for a person, for this installation: his
+// shell may have another PATH and other folders than the client that started
+// the server.
+func approveCommand(state string) func(ticket string) string {
 	name := "flycast-mcp"
 	if exe, err := os.Executable(); err == nil {
 		name = exe
 	}
-	words := []string{name, "approve"}
-	if ticket == "" {
-		return strings.Join(append(words, "--init"), " ")
-	}
-	if s.stateDir != "" {
-		dir, err := filepath.Abs(s.stateDir)
-		if err != nil {
-			dir = s.stateDir
+	return func(ticket string) string {
+		if ticket == "" {
+			return shellQuote(name) + " approve --init"
 		}
-		words = append(words, "--state-dir", dir)
+		return strings.Join([]string{shellQuote(name), "approve", "--state-dir", shellQuote(state), ticket}, " ")
 	}
-	return strings.Join(append(words, ticket), " ")
+}
+
+// shellQuote makes one word of a POSIX shell.
+func shellQuote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

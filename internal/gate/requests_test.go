@@ -342,6 +342,9 @@ func FuzzRequestFile(f *testing.F) {
 			t.Fatalf("%v was found right", req.Expires)
 		}
 		_ = req.Statement("digest").bytes()
+		if _, err := json.Marshal(req); err != nil {
+			return // a time zone of 24 hours is read by encoding/json, and not written
+		}
 		if err := s.write(ticket+".json", req); err != nil {
 			if len(data) < maxRequestSize/16 { // indentation and escapes make it longer
 				t.Fatal(err)

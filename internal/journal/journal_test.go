@@ -194,103 +194,6 @@ func TestExpiry(t *testing.T) {
 	burn(t, j, late, false)
 }
 
-// A crash in the middle of a write leaves a torn line: it is passed over, and
-// the next entry starts a line.
-func TestTornLine(t *testing.T) {
-	whole, err := json.Marshal(Entry{Event: Burnt, Nonce: "torn", Expires: newClock().Now().Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := 1; n < len(whole); n += 7 {
-		p, c := path(t), newClock()
-		j := open(t, p, c)
-		burn(t, j, use(c, "before"), true)
-		if err := j.Close(); err != nil {
-			t.Fatal(err)
-		}
-		scribble(t, p, whole[:n])
-		j = open(t, p, c)
-		if !j.Burnt("before") || j.Burnt("torn") {
-			t.Errorf("%d bytes: before %v, torn %v", n, j.Burnt("before"), j.Burnt("torn"))
-		}
-		burn(t, j, use(c, "after"), true)
-		if got := entries(t, p); len(got) != 2 || got[1].Nonce != "after" {
-			t.Errorf("%d bytes: got %+v", n, got)
-		}
-		if again := open(t, p, c); !again.Burnt("after") || !again.Burnt("before") {
-			t.Errorf("%d bytes: forgotten", n)
-		}
-	}
-}
-
-// A line that only lacks its end is an entry.
-func TestLineWithoutEnd(t *testing.T) {
-	p, c := path(t), newClock()
-	j := open(t, p, c)
-	line, err := json.Marshal(Entry{Event: Burnt, Nonce: "whole", Expires: c.Now().Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	scribble(t, p, line) // while the journal is open
-	burn(t, j, use(c, "whole"), false)
-	burn(t, j, use(c, "next"), true)
-	if got := entries(t, p); len(got) != 2 {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func scribble(t *testing.T, path string, data []byte) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// While the end of a torn line cannot be written nothing is, and later entries
-// do not end up on it.
-func TestTornLineThatCannotBeEnded(t *testing.T) {
-	p, c := path(t), newClock()
-	j := open(t, p, c)
-	scribble(t, p, []byte(`{"event":"bur`))
-	writable := j.file
-	readOnly, err := os.Open(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer readOnly.Close()
-	j.file = readOnly
-	for range 2 {
-		if fresh, err := j.Burn(use(c, "n")); fresh || err == nil {
-			t.Fatalf("got %v, %v, want an error", fresh, err)
-		}
-		if !j.Burnt("n") {
-			t.Error("unused, although the journal cannot be brought up to date")
-		}
-	}
-	j.file = writable
-	burn(t, j, use(c, "n"), true)
-	if again := open(t, p, c); !again.Burnt("n") {
-		t.Errorf("a new process does not find the entry: %+v", entries(t, p))
-	}
-}
-
-// What is no journal line is passed over, wherever it is.
-func TestGarbage(t *testing.T) {
-	p, c := path(t), newClock()
-	open(t, p, c)
-	scribble(t, p, []byte("\n\n[]\nnull\n\xff\xfe\n{\"event\":\"burnt\"}\n{\"time\":7}\n"+strings.Repeat("x", 1<<17)+"\n"))
-	j := open(t, p, c)
-	burn(t, j, use(c, "n"), true)
-	if again := open(t, p, c); !again.Burnt("n") || again.Burnt("m") {
-		t.Error("lost behind garbage")
-	}
-}
-
 // Two processes: each has its own Journal on the file.
 func TestTwoProcesses(t *testing.T) {
 	p, c := path(t), newClock()
@@ -343,29 +246,6 @@ func TestBurnConcurrently(t *testing.T) {
 	if got := entries(t, p); len(got) != nonces+processes*each*nonces {
 		t.Errorf("%d whole lines, want %d", len(got), nonces+processes*each*nonces)
 	}
-}
-
-// A file that somebody cut short still takes entries and shows them to others,
-// and what this process saw burnt stays burnt.
-func TestCutShort(t *testing.T) {
-	p, c := path(t), newClock()
-	one, two := open(t, p, c), open(t, p, c)
-	for i := range 5 {
-		burn(t, one, use(c, fmt.Sprint("old", i)), true)
-	}
-	if !two.Burnt("old0") {
-		t.Fatal("not seen")
-	}
-	if err := os.Truncate(p, 0); err != nil {
-		t.Fatal(err)
-	}
-	burn(t, one, use(c, "new"), true)
-	if !two.Burnt("new") {
-		t.Error("the other does not see what came after")
-	}
-	burn(t, two, use(c, "new"), false)
-	burn(t, one, use(c, "old0"), false)
-	burn(t, two, use(c, "old4"), false)
 }
 
 func TestUnwritable(t *testing.T) {

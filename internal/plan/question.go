@@ -144,9 +144,22 @@ func machineLines(steps []Step) []string {
 	group := steps[0].Get(ParamGroup)
 	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
 	for _, change := range steps[0].All(ParamChange) {
-		out = append(out, "  "+Line(change))
+		out = append(out, wrapped(change)...)
 	}
 	return out
+}
+
+// wrapped is a change on as many lines as it needs: what a Machine will run
+// must not hide behind the hundredth character of a command.
+func wrapped(change string) []string {
+	rest := []rune(clean(change, len(change)))
+	indent := "  "
+	var out []string
+	for len(rest) > lineLimit {
+		out = append(out, indent+string(rest[:lineLimit]))
+		rest, indent = rest[lineLimit:], "    "
+	}
+	return append(out, indent+string(rest))
 }
 
 // Line is a step as one line of the question or of a result.

