@@ -23,9 +23,10 @@ type page struct {
 	dim   string
 	plain string
 
-	mu   sync.Mutex
-	w    io.Writer
-	last string // line of progress
+	mu    sync.Mutex
+	w     io.Writer
+	last  string // line of progress
+	blank bool   // the last line was one
 }
 
 const pageWidth = 100
@@ -60,11 +61,15 @@ func (p *page) heading(number int, tool, arguments, why string) {
 	if room := p.width - utf8.RuneCountInString(call) - 2; utf8.RuneCountInString(arguments) > room {
 		arguments = string([]rune(arguments)[:max(room-1, 0)]) + "…"
 	}
-	p.print("\n" + p.bold + call + p.plain + "  " + p.dim + arguments + p.plain)
+	p.print("")
+	p.print(p.bold + call + p.plain + "  " + p.dim + arguments + p.plain)
 	p.faint(why)
 }
 
-func (p *page) section(title string) { p.print("\n" + p.bold + title + p.plain) }
+func (p *page) section(title string) {
+	p.print("")
+	p.print(p.bold + title + p.plain)
+}
 
 func (p *page) listing(l listing) {
 	p.text(l.Summary)
@@ -211,10 +216,14 @@ func (p *page) hang(first, rest, s, style string) {
 	flush()
 }
 
+// print prints a line. Of several blank ones in a row, one.
 func (p *page) print(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintln(p.w, line)
+	if line != "" || !p.blank {
+		fmt.Fprintln(p.w, line)
+	}
+	p.blank = line == ""
 }
 
 // prompt leaves the cursor behind the text.
@@ -222,4 +231,5 @@ func (p *page) prompt(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprint(p.w, "   "+text)
+	p.blank = false
 }

@@ -120,7 +120,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	}
 	deps := tools.Deps{
 		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
-		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: approveCommand(state), Log: app.log,
+		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
 		deps.DefaultApp = p.getenv("FLY_APP")
@@ -293,10 +293,10 @@ func (s *serving) from(http bool) string {
 	return fmt.Sprintf("%s server on %s, process %d", transport, host, os.Getpid())
 }
 
-// approveCommand is the exact command for a person, for this installation: his
+// approvalCommand is the exact command for a person, for this installation: his
 // shell may have another PATH and other folders than the client that started
 // the server.
-func approveCommand(state string) func(ticket string) string {
+func approvalCommand(state string) func(ticket string) string {
 	name := "flycast-mcp"
 	if exe, err := os.Executable(); err == nil {
 		name = exe

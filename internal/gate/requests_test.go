@@ -261,6 +261,26 @@ func TestRequestTooLarge(t *testing.T) {
 	wants(t, f.decide(r, nil), Refuse, Internal)
 }
 
+// A copied request reads as it was left, and from a small regular file only.
+func TestReadRequest(t *testing.T) {
+	s, c := newStore(t)
+	want := put(t, s, release())
+	file := filepath.Join(s.dir, want.Ticket+".json")
+	got, err := ReadRequest(file)
+	if err != nil || got.Check(c.Now()) != nil || text(t, got.Statement("d")) != text(t, want.Statement("d")) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	link := filepath.Join(t.TempDir(), "link.json")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{link, s.dir, filepath.Join(s.dir, "none.json")} {
+		if _, err := ReadRequest(bad); err == nil {
+			t.Errorf("%s was read", filepath.Base(bad))
+		}
+	}
+}
+
 func TestWaiting(t *testing.T) {
 	s, c := newStore(t)
 	one := put(t, s, release())
