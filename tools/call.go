@@ -197,8 +197,11 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, W
 	grant, err := outcome.Commit()
 	if err != nil {
 		t.runs.abandon(at)
-		if errors.Is(err, gate.ErrReplayed) {
+		switch {
+		case errors.Is(err, gate.ErrReplayed):
 			return t.ungranted(planned, gate.Outcome{Code: gate.Replayed}), nil
+		case errors.Is(err, gate.ErrCapReached):
+			return t.ungranted(planned, gate.Outcome{Code: gate.Blocked, Reason: "the cap of its rule is reached"}), nil
 		}
 		t.Log.Error("approval could not be recorded", "tool", t.Spec().Name, "app", planned.Plan.App, "err", err)
 		return t.refuse(&Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"}), nil

@@ -203,6 +203,9 @@ func machineRecord(m rollout.Outcome) plan.Record {
 		r.State, r.Note = plan.Done, r.Note+", healthy"
 	case rollout.Unproven:
 		r.State, r.Note = plan.Done, r.Note+", stopped: not proved"
+		if m.Err != nil {
+			r.Note = "group " + plan.Clean(m.Group) + ", updated, but not read back"
+		}
 	case rollout.PutBack:
 		r.State = plan.PutBack
 	case rollout.NotStarted:

@@ -404,9 +404,10 @@ func (s *stage) repeat(args []string) {
 	if len(args) == 2 && args[0] == "until" {
 		const most = 2000
 		for range most {
-			if s.send(); s.result["status"] == args[1] {
+			if s.result["status"] == args[1] {
 				return
 			}
+			s.send()
 		}
 		s.ts.Fatalf("repeat: status is still %v after %d calls", s.result["status"], most)
 	}
