@@ -41,7 +41,7 @@ func edges() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/superfly/fly-go":      {"internal/fly"},
-		"github.com/mark3labs/mcp-go":     {"internal/server", "tools", "resources", "prompts", "cmd/flycast-mcp"},
+		"github.com/mark3labs/mcp-go":     {"internal/server", "tools", "resources", "prompts", "cmd/flycast-mcp", "bench/bare"},
 		"github.com/graph-gophers":        {"internal/sandbox"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp"},
 		"filippo.io/age":                  {"internal/gate"},

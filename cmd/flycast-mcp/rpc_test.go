@@ -79,6 +79,7 @@ func startClient(ts *testscript.TestScript, era string, elicit bool, args []stri
 	}
 	c := &rpcClient{cmd: exec.Command(path, args...), era: era, elicit: elicit, stderr: &lockedBuffer{}, lines: make(chan string, 1000)}
 	c.cmd.Dir = ts.MkAbs(".")
+	c.cmd.Env = []string{"GORACE=atexit_sleep_ms=0"} // or each server takes a second to end
 	for _, name := range []string{
 		"PATH", "HOME", "TEST_CLOCK", "TMPDIR", "GOCOVERDIR", "FLY_API_BASE_URL", "FLY_FLAPS_BASE_URL", "FLY_UIEX_BASE_URL",
 		"FLY_ACCESS_TOKEN", "FLY_API_TOKEN", "FLY_APP",

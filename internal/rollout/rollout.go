@@ -125,7 +125,7 @@ type Engine struct {
 const (
 	leaseTTL = 60 * time.Second
 	// waitStep is how long one wait for a state lasts before the lease is refreshed.
-	waitStep = 15 * time.Second
+	waitStep = 5 * time.Second
 	pollStep = time.Second
 )
 

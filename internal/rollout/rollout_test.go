@@ -136,7 +136,7 @@ func TestPutBack(t *testing.T) {
 		}, says: "did not pass within 1m15s"},
 		{name: "it never starts", spoil: func(b *bench, id string) {
 			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Before: func(*sandbox.Platform) {
-				b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: 5,
+				b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: 15,
 					Before: func(p *sandbox.Platform) { p.Clock().Advance(waitStep) }})
 			}})
 		}, says: "it did not start"},
