@@ -133,9 +133,10 @@ func summary(s rules.Snapshot) string {
 		fmt.Fprintf(&b, "  %s  %s  group %s  %s\n", m.ID, plan.Clean(m.State), plan.Quote(m.Config.ProcessGroup()), plan.Clean(m.Region))
 	}
 	for _, blocker := range s.Blockers() {
-		fmt.Fprintf(&b, "blocker %s: %s\n", blocker.ID, strings.ReplaceAll(plan.Message(blocker.What), "`", "'"))
+		fmt.Fprintf(&b, "blocker %s: %s\n", blocker.ID, plan.Message(blocker.What))
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	// Nothing from outside may end the fence it stands in.
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "`", "'")
 }
 
 func render(name, description string, f facts) (*mcp.GetPromptResult, error) {

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mcpclient "github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// steppedClock is real time plus steps that a test makes.
+type steppedClock struct {
+	mu   sync.Mutex
+	plus time.Duration
+}
+
+func (c *steppedClock) step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plus += d
+}
+
+func (c *steppedClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.plus)
+}
+
+func (c *steppedClock) After(d time.Duration) <-chan time.Time {
+	if d <= 2*time.Second {
+		d /= 20
+	}
+	return time.After(d)
+}
+
+// serveHTTP runs `flycast-mcp http` in this process and gives its URL and the
+// bearer token it printed.
+func serveHTTP(t *testing.T, clock *steppedClock, args ...string) (url, token string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	done := make(chan int, 1)
+	home := t.TempDir()
+	go func() {
+		done <- run(ctx, program{
+			args: append([]string{"http", "--addr", "127.0.0.1:0", "--sandbox", "--log-level", "error"}, args...),
+			lookup: func(name string) (string, bool) {
+				if name == "HOME" {
+					return home, true
+				}
+				return "", false
+			},
+			stdin: strings.NewReader(""), stdout: io.Discard, stderr: in, clock: clock, tune: hurry,
+		})
+		_ = in.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != 0 {
+			t.Errorf("exit code %d, want 0", code)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), "serving "); ok {
+			url = rest
+		}
+		if rest, ok := strings.CutPrefix(lines.Text(), "Authorization: Bearer "); ok {
+			token = rest
+			break
+		}
+		if url != "" && len(args) > 0 && args[0] == "--token-file" {
+			break
+		}
+	}
+	go io.Copy(io.Discard, out)
+	if url == "" {
+		t.Fatal("no URL was printed")
+	}
+	return url, token
+}
+
+// approver answers every question after three seconds of the program's clock.
+type approver struct {
+	clock *steppedClock
+	asked []string
+}
+
+func (a *approver) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	a.asked = append(a.asked, request.Params.Message)
+	a.clock.step(3 * time.Second)
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
+		Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{"app": "shop-api", "confirm": true},
+	}}, nil
+}
+
+// TestHTTPJourney goes the whole way over streamable HTTP, in both eras. There
+// are no paths: the file travels as content.
+func TestHTTPJourney(t *testing.T) {
+	for _, era := range []string{"2025-06-18", "2026-07-28"} {
+		t.Run(era, func(t *testing.T) {
+			clock := &steppedClock{}
+			url, token := serveHTTP(t, clock)
+			person := &approver{clock: clock}
+			options := []mcpclient.ClientOption{mcpclient.WithElicitationHandler(person), mcpclient.WithProtocolVersion(era)}
+			if era < "2026" {
+				options = append(options, mcpclient.WithLegacyProtocolOnly())
+			}
+			over, err := transport.NewStreamableHTTP(url, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := mcpclient.NewClient(over, options...)
+			defer c.Close()
+			ctx := context.Background()
+			if err := c.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+			var hello mcp.InitializeRequest
+			hello.Params.ProtocolVersion = era
+			hello.Params.ClientInfo = mcp.Implementation{Name: "test", Version: "1"}
+			if _, err := c.Initialize(ctx, hello); err != nil {
+				t.Fatal(err)
+			}
+			call := func(tool string, args map[string]any) map[string]any {
+				t.Helper()
+				result, err := c.CallTool(ctx, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: args}})
+				if err != nil {
+					t.Fatalf("%s: %v", tool, err)
+				}
+				body, err := json.Marshal(result.StructuredContent)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var out map[string]any
+				if err := json.Unmarshal(body, &out); err != nil {
+					t.Fatal(err)
+				}
+				return out
+			}
+			want := func(out map[string]any, key, value string) {
+				t.Helper()
+				if out[key] != value {
+					t.Fatalf("%s is %v, want %s: %v", key, out[key], value, out)
+				}
+			}
+			want(call("list_ips", map[string]any{"app": "shop-api"}), "verdict", "public")
+			want(call("allocate_flycast", map[string]any{"app": "shop-api"}), "status", "applied")
+			want(call("patch_services", map[string]any{"path": "fly.toml"}), "code", "invalid_input")
+			patched := call("patch_services", map[string]any{"app": "shop-api"})
+			want(patched, "status", "applied")
+			want(call("deploy", map[string]any{"app": "shop-api", "draft": patched["draft"]}), "status", "applied")
+			want(call("release_public_ips", map[string]any{"app": "shop-api"}), "verdict", "private")
+			want(call("list_ips", map[string]any{"app": "shop-api"}), "exposed", "no")
+			if len(person.asked) != 2 {
+				t.Errorf("%d questions, want 2: %q", len(person.asked), person.asked)
+			}
+		})
+	}
+}
+
+func TestHTTPTokenFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("0123456789abcdef0123\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url, _ := serveHTTP(t, &steppedClock{}, "--token-file", file)
+	const ping = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
+	for _, test := range []struct {
+		name, bearer, origin string
+		want                 int
+	}{
+		{"right", "Bearer 0123456789abcdef0123", "", http.StatusOK},
+		{"wrong", "Bearer 0123456789abcdef0124", "", http.StatusUnauthorized},
+		{"none", "", "", http.StatusUnauthorized},
+		{"a web page", "Bearer 0123456789abcdef0123", "https://evil.example", http.StatusForbidden},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			request, err := http.NewRequest(http.MethodPost, url, strings.NewReader(ping))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set("Accept", "application/json, text/event-stream")
+			if test.bearer != "" {
+				request.Header.Set("Authorization", test.bearer)
+			}
+			if test.origin != "" {
+				request.Header.Set("Origin", test.origin)
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if response.StatusCode != test.want {
+				t.Errorf("status %d, want %d", response.StatusCode, test.want)
+			}
+		})
+	}
+}
+
+func TestHTTPRefusesToStart(t *testing.T) {
+	loose := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(loose, []byte("0123456789abcdef0123"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"all interfaces", []string{"--addr", "0.0.0.0:0"}, "loopback"},
+		{"a root", []string{"--root", "."}, "no paths"},
+		{"a token others can read", []string{"--token-file", loose}, "chmod 600"},
+		{"a mode that is none", []string{"--approval", "maybe"}, "auto, elicit, terminal, deny"},
+		{"an app that is none", []string{"--app", "Shop API"}, "cannot be the name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var stderr strings.Builder
+			home := t.TempDir()
+			code := run(context.Background(), program{
+				args:   append([]string{"http", "--sandbox"}, test.args...),
+				lookup: func(name string) (string, bool) { return home, name == "HOME" },
+				stdin:  strings.NewReader(""), stdout: io.Discard, stderr: &stderr, clock: &steppedClock{},
+			})
+			if code != 1 || !strings.Contains(stderr.String(), test.want) {
+				t.Errorf("exit code %d, stderr %q, want %q", code, stderr.String(), test.want)
+			}
+		})
+	}
+}
