@@ -25,7 +25,7 @@ func edges() map[string][]string {
 		"internal/fly":      {"internal/gate", "internal/machine"},
 		"internal/sandbox":  {"internal/machine"},
 		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
-		"internal/rules":    {"internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
+		"internal/rules":    {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
 		"internal/rollout":  {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
 		"tools": {
 			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"text/template"
 	"time"
 
@@ -95,16 +94,10 @@ func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts
 	case len(p.Apps) > 0 && !slices.Contains(p.Apps, app):
 		return facts{}, rules.Snapshot{}, fmt.Errorf("this server was started for %s only", strings.Join(p.Apps, ", "))
 	}
-	var s rules.Snapshot
-	var addressErr, machineErr error
-	var wg sync.WaitGroup
-	wg.Go(func() { s.Addresses, addressErr = p.Fly.Addresses(ctx, app) })
-	wg.Go(func() { s.Machines, machineErr = p.Fly.Machines(ctx, app) })
-	wg.Wait()
-	if addressErr != nil {
-		return facts{}, rules.Snapshot{}, addressErr
+	s, err := rules.Read(ctx, p.Fly, app)
+	if err != nil {
+		return facts{}, rules.Snapshot{}, err
 	}
-	s.MachinesKnown = machineErr == nil
 	return facts{App: app, Time: p.Now().UTC().Format(time.RFC3339), Facts: summary(s)}, s, nil
 }
 

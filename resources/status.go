@@ -2,7 +2,6 @@ package resources
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -64,16 +63,10 @@ type Check struct {
 }
 
 func (r Resources) read(ctx context.Context, app string) (Status, error) {
-	var s rules.Snapshot
-	var addressErr, machineErr error
-	var wg sync.WaitGroup
-	wg.Go(func() { s.Addresses, addressErr = r.Fly.Addresses(ctx, app) })
-	wg.Go(func() { s.Machines, machineErr = r.Fly.Machines(ctx, app) })
-	wg.Wait()
-	if addressErr != nil {
-		return Status{}, addressErr
+	s, err := rules.Read(ctx, r.Fly, app)
+	if err != nil {
+		return Status{}, err
 	}
-	s.MachinesKnown = machineErr == nil
 	out := Status{
 		App: app, Sandbox: r.Sandbox, Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(),
 		Addresses: []Address{}, Machines: []Machine{}, Blockers: s.Blockers(),
@@ -81,8 +74,8 @@ func (r Resources) read(ctx context.Context, app string) (Status, error) {
 	if out.Blockers == nil {
 		out.Blockers = []plan.Blocker{}
 	}
-	if machineErr != nil {
-		out.Unknown = append(out.Unknown, "the Machines: "+plan.Message(plainError(machineErr).Error()))
+	if !s.MachinesKnown {
+		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
 	}
 	if !s.Addresses.EgressKnown {
 		out.Unknown = append(out.Unknown, plan.EgressUnread.Sentence())

@@ -57,7 +57,7 @@ func (a *adapter) allocateFlycast() Tool {
 
 func (a *adapter) planAllocate(ctx context.Context, in allocateInput) (Planned[allocateWork, allocateOutput], error) {
 	var none Planned[allocateWork, allocateOutput]
-	s, err := a.observe(ctx, in.App)
+	s, err := rules.Read(ctx, a.Fly, in.App)
 	if err != nil {
 		return none, err
 	}

@@ -140,6 +140,9 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 		}
 		request.Caller, request.Asker, request.From = c.caller.ID, c.caller.Name, t.From
 		request.CanAsk, request.Code = kind != ElicitNone, c.options.Approval
+		if request.Gated && t.Journal == nil {
+			return t.refuse(noJournal()), nil
+		}
 		if request.Gated {
 			if other := t.runs.busy(planned.Plan.App); other != nil {
 				return t.refuse(busy(other)), nil
@@ -290,6 +293,15 @@ func busy(other *run) *Problem {
 	return &Problem{
 		Code: gate.Busy, Message: fmt.Sprintf("%s is at work on %s", other.tool, other.app), RetryAfter: busyRetry,
 		Hint: "wait and call again; the identical call attaches to its own run",
+	}
+}
+
+// noJournal refuses before anybody is asked: without a durable record an
+// approval could be used twice.
+func noJournal() *Problem {
+	return &Problem{
+		Code: gate.Unavailable, Message: "this server has no writable journal, and without one nothing is done that needs an approval",
+		Hint: "start it with --state-dir DIR, a folder it can write to",
 	}
 }
 

@@ -74,7 +74,7 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err := src.file.Validate(); err != nil {
 		return none, invalid("flyctl would refuse the file: %.600s", err.Error())
 	}
-	s, err := a.observe(ctx, in.App)
+	s, err := rules.Read(ctx, a.Fly, in.App)
 	if err != nil {
 		return none, err
 	}

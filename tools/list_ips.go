@@ -77,7 +77,7 @@ func app(p map[string]*jsonschema.Schema) {
 }
 
 func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error) {
-	s, err := a.observe(ctx, in.App)
+	s, err := rules.Read(ctx, a.Fly, in.App)
 	if err != nil {
 		return listOutput{}, err
 	}

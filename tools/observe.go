@@ -3,32 +3,11 @@ package tools
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
-
-// observe reads what the rules judge by: the addresses and the Machines, at
-// the same time, one request each. Addresses are needed; Machines that this
-// token may not list are left unknown.
-func (a *adapter) observe(ctx context.Context, app string) (rules.Snapshot, error) {
-	var s rules.Snapshot
-	var addressErr, machineErr error
-	var wg sync.WaitGroup
-	wg.Go(func() { s.Addresses, addressErr = a.Fly.Addresses(ctx, app) })
-	wg.Go(func() { s.Machines, machineErr = a.Fly.Machines(ctx, app) })
-	wg.Wait()
-	if addressErr != nil {
-		return rules.Snapshot{}, addressErr
-	}
-	if machineErr != nil && fly.CodeOf(machineErr) != gate.Unauthorized {
-		return rules.Snapshot{}, machineErr
-	}
-	s.MachinesKnown = machineErr == nil
-	return s, nil
-}
 
 // listen looks into one started Machine for each group and region. What cannot
 // be read stays unknown.

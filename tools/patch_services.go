@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 type patchInput struct {
@@ -192,7 +193,7 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 	}
 	port := in.InternalPort
 	if port == 0 && name != "" {
-		s, err := a.observe(ctx, name)
+		s, err := rules.Read(ctx, a.Fly, name)
 		if err != nil {
 			return flytoml.Edit{}, err
 		}

@@ -63,7 +63,7 @@ func (a *adapter) releasePublicIPs() Tool {
 
 func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[releaseWork, releaseOutput], error) {
 	var none Planned[releaseWork, releaseOutput]
-	s, err := a.observe(ctx, in.App)
+	s, err := rules.Read(ctx, a.Fly, in.App)
 	if err != nil {
 		return none, err
 	}

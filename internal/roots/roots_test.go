@@ -319,9 +319,9 @@ func TestImplicit(t *testing.T) {
 		cwd, home string
 		want      string // empty: none
 	}{
-		{"/work/shop", "/home/me", "/work/shop"},
-		{"/work/shop/", "/home/me", "/work/shop"},
-		{"/work/../work/shop", "", "/work/shop"},
+		{"/srv/shop", "/home/me", "/srv/shop"},
+		{"/srv/shop/", "/home/me", "/srv/shop"},
+		{"/srv/../srv/shop", "", "/srv/shop"},
 		{"/home/me/shop", "/home/me", "/home/me/shop"},
 		{"/home/me/shop", "/home/me/", "/home/me/shop"},
 		{"/home/me2", "/home/me", "/home/me2"},

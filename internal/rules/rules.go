@@ -1,6 +1,6 @@
 // Package rules judges an app from what was read of it: who can reach it, what
-// answers, and what keeps it from working privately. It reads nothing itself;
-// where an input is missing it says unknown, never fine.
+// answers, and what keeps it from working privately. [Read] fetches the inputs;
+// where one is missing the rules say unknown, never fine.
 package rules
 
 import (
