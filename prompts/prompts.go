@@ -30,6 +30,9 @@ type Prompts struct {
 	Fly  fly.Client
 	Apps []string // if not empty: the only apps that may be named
 	Now  func() time.Time
+	// Paths tells whether the server reads files here; without, no prompt
+	// offers a path.
+	Paths bool
 }
 
 // All are the prompts with their handlers. Under read-only only the audit is
@@ -44,12 +47,14 @@ func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 	if readOnly {
 		return all
 	}
-	return append(all, mcpserver.ServerPrompt{
-		Prompt: mcp.NewPrompt("make_private", mcp.WithPromptTitle("Make an app private"),
-			mcp.WithPromptDescription("Takes an app off the public internet and puts it behind Flycast, step by step, with a person's approval."), app,
-			mcp.WithArgument("path", mcp.ArgumentDescription("its fly.toml, if there is one here"))),
-		Handler: p.makePrivate,
-	})
+	options := []mcp.PromptOption{
+		mcp.WithPromptTitle("Make an app private"),
+		mcp.WithPromptDescription("Takes an app off the public internet and puts it behind Flycast, step by step, with a person's approval."), app,
+	}
+	if p.Paths {
+		options = append(options, mcp.WithArgument("path", mcp.ArgumentDescription("its fly.toml, if there is one here")))
+	}
+	return append(all, mcpserver.ServerPrompt{Prompt: mcp.NewPrompt("make_private", options...), Handler: p.makePrivate})
 }
 
 // facts is what the texts are filled with.
@@ -72,6 +77,9 @@ func (p Prompts) makePrivate(ctx context.Context, request mcp.GetPromptRequest) 
 		return nil, err
 	}
 	path := request.Params.Arguments["path"]
+	if path != "" && !p.Paths {
+		return nil, errors.New("path: this server reads no files; send the file as content")
+	}
 	if len(path) > 200 || path != plan.Line(path) && path != "" {
 		return nil, errors.New("path: a plain path of at most 100 characters, please")
 	}

@@ -36,7 +36,7 @@ func served(t *testing.T, apps ...string) (Prompts, *sandbox.Platform) {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-	return Prompts{Fly: client, Apps: apps, Now: now}, platform
+	return Prompts{Fly: client, Apps: apps, Now: now, Paths: true}, platform
 }
 
 func get(t *testing.T, p Prompts, name string, args map[string]string) (string, error) {
@@ -112,6 +112,10 @@ func TestPromptsRefuse(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+	p.Paths = false
+	if _, err := get(t, p, "make_private", map[string]string{"app": "shop-api", "path": "fly.toml"}); err == nil {
+		t.Error("a path was taken by a server that reads no files")
 	}
 	for _, c := range platform.Calls() {
 		if c.App != "shop-api" {

@@ -193,3 +193,24 @@ func TestComplete(t *testing.T) {
 		})
 	}
 }
+
+// TestStatusOfUnreadMachine: no services in the list does not mean that there
+// are none.
+func TestStatusOfUnreadMachine(t *testing.T) {
+	platform := seeded(t)
+	id := platform.MachineIDs("shop-api")[0]
+	config, err := platform.MachineConfig("shop-api", id).With("services", []map[string]int{{"protocol": 6}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	platform.SetMachineConfig("shop-api", id, config)
+	s, err := Resources{Fly: client(t, platform, platform.Token())}.read(context.Background(), "shop-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range s.Machines {
+		if m.Unread != (m.ID == id) {
+			t.Errorf("Machine %s: unread %t", m.ID, m.Unread)
+		}
+	}
+}

@@ -40,6 +40,7 @@ type Machine struct {
 	Group    string    `json:"group,omitempty"`
 	Region   string    `json:"region"`
 	State    string    `json:"state"`
+	Unread   bool      `json:"unread,omitempty"` // its configuration could not be read whole: there may be more services
 	Services []Service `json:"services"`
 	Checks   []Check   `json:"checks,omitempty"`
 }
@@ -77,8 +78,8 @@ func (r Resources) read(ctx context.Context, app string) (Status, error) {
 	if !s.MachinesKnown {
 		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
 	}
-	if !s.Addresses.EgressKnown {
-		out.Unknown = append(out.Unknown, plan.EgressUnread.Sentence())
+	for _, u := range s.Unknowns() {
+		out.Unknown = append(out.Unknown, u.Sentence())
 	}
 	for _, a := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, describeAddress(a))
@@ -103,7 +104,7 @@ func describeAddress(a fly.Address) Address {
 }
 
 func describeMachine(m fly.Machine) Machine {
-	out := Machine{ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region), State: plan.Clean(m.State), Services: []Service{}}
+	out := Machine{ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region), State: plan.Clean(m.State), Unread: m.Incomplete || m.Unreadable, Services: []Service{}}
 	if services, err := m.Config.Services(); err == nil {
 		for _, s := range services {
 			out.Services = append(out.Services, describeService(s))

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -31,21 +33,26 @@ type allocateOutput struct {
 
 // allocateWork is what Apply needs: where to, and what was there before.
 type allocateWork struct {
-	app     string
-	network fly.Network
-	source  string
-	wantID  string         // the network's id in addresses, if it is known
-	before  rules.Snapshot // as the plan saw it
+	app string
+	destination
+	before rules.Snapshot // as the plan saw it
+}
+
+// allocator is the tool with what it remembers between calls.
+type allocator struct {
+	*adapter
+	unsettled *unsettled
 }
 
 func (a *adapter) allocateFlycast() Tool {
+	allocator := &allocator{a, newUnsettled(a.Clock)}
 	return newChanging(a, Changing[allocateInput, allocateWork, allocateOutput]{
 		Spec: Spec{
 			Name: "allocate_flycast", Title: "Allocate a Flycast address", Effect: Additive,
 			Description: "Gives the app a private Flycast address on its own network, or returns the one it has. Free, can be undone, no question; a person is asked only for another network or org. First step, before any deploy or release. Releases nothing. On running, repeat the identical call.",
 		},
-		Plan:  a.planAllocate,
-		Apply: a.applyAllocate,
+		Plan:  allocator.plan,
+		Apply: allocator.apply,
 		Text: func(out allocateOutput) string {
 			if out.Address == "" {
 				return ""
@@ -55,7 +62,7 @@ func (a *adapter) allocateFlycast() Tool {
 	}, func(p map[string]*jsonschema.Schema) { app(p) })
 }
 
-func (a *adapter) planAllocate(ctx context.Context, in allocateInput) (Planned[allocateWork, allocateOutput], error) {
+func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocateWork, allocateOutput], error) {
 	var none Planned[allocateWork, allocateOutput]
 	s, err := rules.Read(ctx, a.Fly, in.App)
 	if err != nil {
@@ -68,14 +75,26 @@ func (a *adapter) planAllocate(ctx context.Context, in allocateInput) (Planned[a
 	p := plan.Plan{Tool: "allocate_flycast", App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
 	addressFacts(&p, s.Addresses.List)
 	planned := Planned[allocateWork, allocateOutput]{
-		Work: allocateWork{app: in.App, network: target.network, source: target.source, wantID: target.id, before: s},
+		Work: allocateWork{app: in.App, destination: target, before: s},
 		Out:  allocateOutput{NetworkSource: target.source},
 	}
-	if have, ok := target.served(s); ok {
+	have, unclear := target.served(s)
+	if have.IP.IsValid() {
+		a.unsettled.settle(target.key(in.App))
 		planned.Plan, planned.Out.Address = p, have.IP.String()
 		planned.Nothing = fmt.Sprintf("%s already has the Flycast address %s for this network. Nothing was changed.", in.App, have.IP)
 		planned.Next = a.guide(s)
 		return planned, nil
+	}
+	if unclear.IP.IsValid() {
+		return none, &Problem{
+			Code:    gate.Precondition,
+			Message: fmt.Sprintf("%s has the Flycast address %s, and which network it serves is not known: another one is not allocated beside it", in.App, unclear.IP),
+			Hint:    fmt.Sprintf("ask the user which network it is for (fly ips list -a %s); with a Machine of the app, call again", in.App),
+		}
+	}
+	if left := a.unsettled.left(target.key(in.App)); left > 0 {
+		return none, stillUnsettled(in.App, left)
 	}
 	p.Steps = []plan.Step{{
 		Verb: gate.AllocateAddress, Target: target.network.Target(),
@@ -91,13 +110,25 @@ func (a *adapter) planAllocate(ctx context.Context, in allocateInput) (Planned[a
 	return planned, nil
 }
 
+func stillUnsettled(app string, left time.Duration) *Problem {
+	return &Problem{
+		Code: gate.Busy, RetryAfter: left,
+		Message: fmt.Sprintf("an allocation for this network of %s was sent a short time ago, and whether it took effect is not known yet: another one is not sent", app),
+		Next:    []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "list first: if the address has appeared there is nothing left to allocate"}},
+	}
+}
+
 // destination is the network an address is wanted for.
 type destination struct {
 	network fly.Network
 	id      string // as it stands in addresses; empty if not known
+	notID   string // the id of the app's own network, if this is certainly another one
 	source  string
 	foreign bool
 }
+
+// key names the destination of an app's allocation.
+func (d destination) key(app string) string { return app + "\x00" + d.network.Target() }
 
 // network settles for which network. The app's own unless told: from the app's
 // record, else from an address that names the network its Machines are on. The
@@ -115,10 +146,14 @@ func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInpu
 		if err != nil {
 			return destination{}, err
 		}
-		return destination{network: fly.Network{Organization: org, Name: in.Network}, source: "argument", foreign: true}, nil
+		return destination{network: fly.Network{Organization: org, Name: in.Network}, notID: s.NetworkID(), source: "argument", foreign: true}, nil
 	}
 	if in.Network != "" && in.Network != d.network.Name {
-		return destination{network: fly.Network{Organization: own.Organization, Name: in.Network}, source: "argument", foreign: true}, nil
+		other := destination{network: fly.Network{Organization: own.Organization, Name: in.Network}, source: "argument", foreign: true}
+		if d.network.Name != "" { // else it may be the app's own that is named
+			other.notID = s.NetworkID()
+		}
+		return other, nil
 	}
 	if d.network.Name == "" {
 		return destination{}, &Problem{
@@ -142,21 +177,38 @@ func nameOf(s rules.Snapshot) string {
 	return ""
 }
 
-// served finds the address that already serves the network.
-func (d destination) served(s rules.Snapshot) (fly.Address, bool) {
-	i := slices.IndexFunc(s.Addresses.List, func(addr fly.Address) bool {
-		switch {
-		case addr.Kind != fly.Flycast:
-			return false
-		case !d.foreign:
-			return s.Own(addr) == rules.Yes
+// served finds the address that already serves the network, and one of which
+// that cannot be told; the zero Address stands for none.
+func (d destination) served(s rules.Snapshot) (have, unclear fly.Address) {
+	for _, addr := range s.Addresses.List {
+		switch d.serves(s, addr) {
+		case rules.Yes:
+			return addr, fly.Address{}
+		case rules.Unclear:
+			unclear = addr
 		}
-		return addr.Network == d.network.Name && addr.Org == d.network.Organization.Slug
-	})
-	if i < 0 {
-		return fly.Address{}, false
 	}
-	return s.Addresses.List[i], true
+	return fly.Address{}, unclear
+}
+
+func (d destination) serves(s rules.Snapshot, addr fly.Address) rules.Answer {
+	const standard = "default" // what an unnamed network is called
+	name := orWord(addr.Network, standard)
+	switch {
+	case addr.Kind != fly.Flycast:
+		return rules.No
+	case !d.foreign:
+		return s.Own(addr)
+	case d.notID != "" && fly.NetworkID(addr.IP) == d.notID:
+		return rules.No
+	case addr.Org != "" && addr.Org != d.network.Organization.Slug:
+		return rules.No
+	case addr.Network != "" && name != orWord(d.network.Name, standard):
+		return rules.No
+	case addr.Org == "", name != orWord(d.network.Name, standard):
+		return rules.Unclear
+	}
+	return rules.Yes
 }
 
 // addressFacts puts all addresses into a plan: any change makes it stale.
@@ -173,66 +225,137 @@ const (
 	settleStep  = time.Second
 )
 
-func (a *adapter) applyAllocate(ctx context.Context, w allocateWork, grant *gate.Grant, report Report) (allocateOutput, error) {
+func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant, report Report) (allocateOutput, error) {
+	if left := a.unsettled.begin(w.key(w.app)); left > 0 {
+		return allocateOutput{}, stillUnsettled(w.app, left)
+	}
 	report(0, 2, "allocating the Flycast address")
 	got, err := a.Fly.AllocateFlycast(ctx, grant, w.app, w.network)
 	var ambiguous *fly.Ambiguous
-	if err != nil && !errors.As(err, &ambiguous) {
+	notPrivate := got.IP.IsValid() && fly.CodeOf(err) == gate.VerifyFailed
+	if err != nil && !notPrivate && !errors.As(err, &ambiguous) {
+		a.unsettled.settle(w.key(w.app))
 		return allocateOutput{}, err
 	}
 	report(1, 2, "reading the addresses back")
+	if notPrivate {
+		a.unsettled.settle(w.key(w.app))
+		return a.reportNotPrivate(w, got), nil
+	}
 	after, fresh, readErr := a.appeared(ctx, w, got)
-	out := allocateOutput{Result: plan.Result{App: w.app}, NetworkSource: w.source}
-	record := plan.Record{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.Done, Undo: plan.UndoYes}
-	switch {
-	case readErr != nil || len(fresh) == 0:
-		record.State = plan.StepFailed
-		out.Steps = []plan.Record{record}
-		out.Status, out.Code, out.Retry = plan.Failed, gate.PlatformError, gate.RetryNow
-		out.Summary = fmt.Sprintf("Whether a Flycast address was allocated for %s is not known: the list shows no new one after %d readings.", w.app, settleReads)
-		out.Unknown = []string{"whether the allocation took effect; it was sent once and is not sent again by this call"}
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "see whether the address has appeared before allocating again"}}
-		return out, nil
-	case len(fresh) > 1:
+	if readErr != nil || len(fresh) == 0 {
+		return a.reportUnseen(w, got, after), nil
+	}
+	a.unsettled.settle(w.key(w.app))
+	addr := fresh[0]
+	out := a.allocated(w, addr)
+	if len(fresh) > 1 {
 		out.Unknown = append(out.Unknown, fmt.Sprintf("which of the %d new Flycast addresses is ours: somebody else allocated one at the same time", len(fresh)))
 	}
-	addr := fresh[0]
-	record.Note = addr.IP.String()
-	out.Steps, out.Address = []plan.Record{record}, addr.IP.String()
-	out.Undo = []string{fmt.Sprintf("fly ips release %s -a %s", addr.IP, w.app)}
-	if wrong := a.wrongNetwork(w, after, addr); wrong != "" {
+	changed := publicChanges(w.before.Addresses.List, after.Addresses.List)
+	if wrong := w.wrong(addr); wrong != "" {
 		out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
-		out.Summary = fmt.Sprintf("An address was allocated for %s, but %s. No public address was touched.", w.app, wrong)
+		out.Summary = fmt.Sprintf("An address was allocated for %s, but %s. %s", w.app, wrong, publicSentence("No public address was touched.", changed))
 		out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "give the wrong address back"}}
 		return out, nil
 	}
 	out.Status = plan.Applied
-	out.Summary = fmt.Sprintf("%s has the Flycast address %s. Its public addresses are as they were.", w.app, addr.IP)
+	out.Summary = fmt.Sprintf("%s has the Flycast address %s. %s", w.app, addr.IP, publicSentence("Its public addresses are as they were.", changed))
 	if ambiguous != nil {
 		out.Assumed = []string{"the platform's answer was lost; the address that appeared is taken for the one asked for"}
 	}
 	out.Verified = []string{fmt.Sprintf("%s is in fdaa::/16, on network %s, and in the list of addresses read afterwards", addr.IP, fly.NetworkID(addr.IP))}
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
-	if w.wantID == "" {
+	if w.foreign && addr.Org == "" {
+		out.Unknown = append(out.Unknown, "whose organization's network the address is on: the platform does not tell it")
+	}
+	if w.id == "" {
 		out.Assumed = append(out.Assumed, "the id of the network could not be compared: there is no Machine to tell it")
 	}
 	out.Next = a.guide(after)
 	return out, nil
 }
 
+// allocated begins the answer about an address that there is now, and records it.
+func (a *allocator) allocated(w allocateWork, addr fly.Address) allocateOutput {
+	a.record(journal.Entry{Event: journal.Step, App: w.app, Tool: "allocate_flycast", Verb: string(gate.AllocateAddress), Target: addr.IP.String()})
+	out := allocateOutput{Result: plan.Result{App: w.app}, Address: addr.IP.String(), NetworkSource: w.source}
+	out.Steps = []plan.Record{{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.Done, Undo: plan.UndoYes, Note: addr.IP.String()}}
+	out.Undo = []string{fmt.Sprintf("fly ips release %s -a %s", addr.IP, w.app)}
+	return out
+}
+
+// reportNotPrivate answers when the platform gave another kind of address than
+// it was asked for: a person gives it back.
+func (a *allocator) reportNotPrivate(w allocateWork, addr fly.Address) allocateOutput {
+	out := a.allocated(w, addr)
+	out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
+	out.Summary = fmt.Sprintf("A private address was asked for %s, and Fly allocated %s, which is not in fdaa::/16.", w.app, addr.IP)
+	if addr.Kind.Public() {
+		out.Summary = fmt.Sprintf("A private address was asked for %s, and Fly allocated %s, a PUBLIC address (%s): what the app serves can be reached from the internet over it until it is released.",
+			w.app, addr.IP, plan.KindName(string(addr.Kind)))
+	}
+	out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "give the address back: nobody asked for it"}}
+	return out
+}
+
+// reportUnseen answers when the list does not show what was sent.
+func (a *allocator) reportUnseen(w allocateWork, got fly.Address, after rules.Snapshot) allocateOutput {
+	a.record(journal.Entry{Event: journal.Step, App: w.app, Tool: "allocate_flycast", Verb: string(gate.AllocateAddress), Target: w.network.Target(), Code: string(gate.PlatformError)})
+	out := allocateOutput{Result: plan.Result{App: w.app}, NetworkSource: w.source}
+	out.Steps = []plan.Record{{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.StepFailed, Undo: plan.UndoYes}}
+	out.Status, out.Code, out.Retry = plan.Failed, gate.PlatformError, gate.RetryNow
+	out.Summary = fmt.Sprintf("Whether a Flycast address was allocated for %s is not known: the list shows no new one after %d readings.", w.app, settleReads)
+	out.Unknown = []string{"whether the allocation took effect; it was sent once and is not sent again by this call"}
+	if got.IP.IsValid() {
+		out.Unknown = append(out.Unknown, fmt.Sprintf("where %s is, which the platform's answer named", got.IP))
+	}
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "see whether the address has appeared before allocating again"}}
+	if changed := publicChanges(w.before.Addresses.List, after.Addresses.List); len(changed) > 0 {
+		out.Summary += " " + publicSentence("", changed)
+		out.Next = append(out.Next, plan.Next{Who: "person", Why: "see whether somebody else changed the public addresses, or this allocation did"})
+	}
+	return out
+}
+
+// publicChanges tells which public addresses, or such as may be, came and went.
+// Kinds are not compared: another source of the list may know fewer of them.
+func publicChanges(before, after []fly.Address) []string {
+	var out []string
+	missing := func(from, in []fly.Address, how string) {
+		for _, addr := range from {
+			known := slices.ContainsFunc(in, func(o fly.Address) bool { return o.IP == addr.IP })
+			if !known && (addr.Kind.Public() || addr.Kind == fly.UnknownKind) {
+				out = append(out, fmt.Sprintf("%s (%s) is %s", addr.IP, plan.KindName(string(addr.Kind)), how))
+			}
+		}
+	}
+	missing(after, before, "new")
+	missing(before, after, "gone")
+	return out
+}
+
+func publicSentence(unchanged string, changed []string) string {
+	if len(changed) == 0 {
+		return unchanged
+	}
+	return fmt.Sprintf("Its public addresses changed meanwhile: %s.", strings.Join(changed, ", "))
+}
+
 // appeared reads the list until it shows a Flycast address that was not there
-// before, preferring the one the platform named.
-func (a *adapter) appeared(ctx context.Context, w allocateWork, got fly.Address) (rules.Snapshot, []fly.Address, error) {
+// before, preferring the one the platform named. The snapshot holds the last
+// list that was read.
+func (a *allocator) appeared(ctx context.Context, w allocateWork, got fly.Address) (rules.Snapshot, []fly.Address, error) {
+	s := w.before
 	var lastErr error
 	for i := range settleReads {
 		if i > 0 {
 			select {
 			case <-ctx.Done():
-				return rules.Snapshot{}, nil, ctx.Err()
+				return s, nil, ctx.Err()
 			case <-a.Clock.After(settleStep):
 			}
 		}
-		s := w.before
 		addresses, err := a.Fly.Addresses(ctx, w.app)
 		if lastErr = err; err != nil {
 			continue
@@ -252,19 +375,23 @@ func (a *adapter) appeared(ctx context.Context, w allocateWork, got fly.Address)
 			return s, fresh, nil
 		}
 	}
-	return rules.Snapshot{}, nil, lastErr
+	return s, nil, lastErr
 }
 
-// wrongNetwork says what is wrong with where the address ended; empty if nothing is.
-func (a *adapter) wrongNetwork(w allocateWork, after rules.Snapshot, addr fly.Address) string {
-	id := fly.NetworkID(addr.IP)
+// wrong says what is wrong with where the address ended; empty if nothing is.
+func (d destination) wrong(addr fly.Address) string {
+	id, org := fly.NetworkID(addr.IP), d.network.Organization.Slug
 	switch {
 	case id == "":
 		return fmt.Sprintf("%s is not a private address", addr.IP)
-	case w.wantID != "" && id != w.wantID:
-		return fmt.Sprintf("%s is on network %s, and the app's Machines are on %s", addr.IP, id, w.wantID)
-	case w.wantID == "" && addr.Network != "" && w.network.Name != "" && addr.Network != w.network.Name:
-		return fmt.Sprintf("%s is on network %s, not on %s", addr.IP, plan.Quote(addr.Network), plan.Quote(w.network.Name))
+	case d.id != "" && id != d.id:
+		return fmt.Sprintf("%s is on network %s, and the app's Machines are on %s", addr.IP, id, d.id)
+	case d.notID != "" && id == d.notID:
+		return fmt.Sprintf("%s is on the app's own network, not on %s of organization %s", addr.IP, plan.Quote(orWord(d.network.Name, "default")), plan.Quote(org))
+	case d.id == "" && addr.Org != "" && org != "" && addr.Org != org:
+		return fmt.Sprintf("%s is on a network of organization %s, not of %s", addr.IP, plan.Quote(addr.Org), plan.Quote(org))
+	case d.id == "" && addr.Network != "" && d.network.Name != "" && addr.Network != d.network.Name:
+		return fmt.Sprintf("%s is on network %s, not on %s", addr.IP, plan.Quote(addr.Network), plan.Quote(d.network.Name))
 	}
 	return ""
 }

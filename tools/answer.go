@@ -256,7 +256,7 @@ func (t *changing[In, Work, Out, P]) dryRun(planned Planned[Work, Out]) *mcp.Cal
 	for _, u := range planned.Plan.Unknown {
 		r.Unknown = append(r.Unknown, u.Sentence())
 	}
-	why := "the same call without dry_run asks a person and then does it"
+	why := "the same call without dry_run asks a person, unless the operator's policy answers, and then does it"
 	if !planned.Plan.Gated && !t.Spec().Effect.Gated() {
 		why = "the same call without dry_run does it; nobody needs to be asked"
 		r.Approval = &plan.ApprovalState{Channel: gate.ChannelNone}

@@ -107,7 +107,10 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	}
 	c.key = strings.Join([]string{c.caller.ID, t.Spec().Name, string(body)}, "\x00") // map keys are sorted
 
-	if at := t.runs.find(c.key); at != nil {
+	if at, over := t.runs.find(c.key); over {
+		t.runs.fetched(at)
+		return t.earlier(at), nil
+	} else if at != nil {
 		return t.attach(ctx, request, at)
 	}
 	reply, err := roundTripReply(ctx, request)
@@ -118,21 +121,35 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	if err != nil {
 		return t.refuse(t.explain(ctx, err)), nil
 	}
-	switch {
-	case len(planned.Plan.Blockers) > 0:
-		return t.blocked(planned), nil
-	case planned.Plan.Empty():
-		return t.answer(planned, plan.NothingToDo, planned.Nothing, planned.Next), nil
-	case c.options.DryRun:
+	if over := t.over(planned); over != nil {
+		return over, nil
+	}
+	if c.options.DryRun {
 		return t.dryRun(planned), nil
 	}
 	return t.pass(ctx, c, planned, reply)
 }
 
+// over is the answer to a plan with which the call ends, nil if there is
+// something to do that may be done.
+func (t *changing[In, Work, Out, P]) over(planned Planned[Work, Out]) *mcp.CallToolResult {
+	switch {
+	case len(planned.Plan.Blockers) > 0:
+		return t.blocked(planned)
+	case planned.Plan.Empty():
+		return t.answer(planned, plan.NothingToDo, planned.Nothing, planned.Next)
+	}
+	return nil
+}
+
+// maxDrifts bounds how often one call goes back to the gate because the app
+// moved between the decision and the run.
+const maxDrifts = 3
+
 // pass brings a plan through the gate, asking as often as the gate wants.
 func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
-	for {
+	for drifts := 0; ; {
 		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
 		request, err := planned.Plan.Request()
 		if err != nil {
@@ -145,7 +162,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 		}
 		if request.Gated {
 			if other := t.runs.busy(planned.Plan.App); other != nil {
-				return t.refuse(busy(other)), nil
+				return t.meet(ctx, c, other)
 			}
 		}
 		outcome, err := t.Gate.Decide(request, reply)
@@ -154,7 +171,14 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 		}
 		switch outcome.Kind {
 		case gate.Proceed:
-			return t.run(ctx, c, planned, outcome)
+			drifted, result, err := t.run(ctx, c, planned, outcome)
+			if drifted == nil {
+				return result, err
+			}
+			if drifts++; drifts > maxDrifts {
+				return t.ungranted(*drifted, gate.Outcome{Code: gate.Stale, Reason: "the app kept changing"}), nil
+			}
+			planned = *drifted
 		case gate.Ask:
 			t.record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
 			form := approvalForm(planned.Plan, outcome)
@@ -170,64 +194,93 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 			if planned, err = t.Plan(ctx, c.in); err != nil {
 				return t.refuse(t.explain(ctx, err)), nil
 			}
-			if len(planned.Plan.Blockers) > 0 {
-				return t.blocked(planned), nil
-			}
-			if planned.Plan.Empty() {
-				return t.answer(planned, plan.NothingToDo, planned.Nothing, planned.Next), nil
-			}
 		default:
 			t.record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
 			return t.ungranted(planned, outcome), nil
 		}
+		if over := t.over(planned); over != nil {
+			return over, nil
+		}
 	}
 }
 
-// run takes the app, burns the approval and applies. Past this point the work
-// no longer depends on the client being there.
-func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (*mcp.CallToolResult, error) {
+// run takes the app, makes sure that the plan still holds, burns the approval
+// and applies. A plan that does not hold any more is given back as it is now,
+// with nothing used up: another run may have come and gone since the decision.
+func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (drifted *Planned[Work, Out], result *mcp.CallToolResult, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err // the client left before anything was done
+		return nil, nil, err // the client left before anything was done
 	}
-	app := planned.Plan.App
-	if t.Spec().Effect == Local {
-		app = c.key // local work does not keep the app from others
+	at, other, err := t.runs.begin(work{key: c.key, tool: t.Spec().Name, app: planned.Plan.App, local: t.Spec().Effect == Local, gated: planned.Plan.Gated})
+	switch {
+	case other != nil:
+		result, err = t.meet(ctx, c, other)
+		return nil, result, err
+	case err != nil:
+		return nil, t.refuse(t.untaken(planned.Plan.App, err)), nil
 	}
-	at, ok := t.runs.begin(c.key, t.Spec().Name, app)
-	if !ok {
-		return t.refuse(busy(at)), nil
+	started := false
+	defer func() { // whatever happens, a panic included
+		if !started {
+			t.runs.abandon(at, t.refuse(busy(at)))
+		}
+	}()
+	if planned.Plan.Gated {
+		again, err := t.Plan(ctx, c.in)
+		switch {
+		case err != nil:
+			return nil, t.refuse(t.explain(ctx, err)), nil
+		case again.Plan.Digest() != planned.Plan.Digest():
+			return &again, nil, nil
+		}
+		again.Plan.Gated, planned = true, again
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
 	}
 	grant, err := outcome.Commit()
 	if err != nil {
-		t.runs.abandon(at)
-		switch {
-		case errors.Is(err, gate.ErrReplayed):
-			return t.ungranted(planned, gate.Outcome{Code: gate.Replayed}), nil
-		case errors.Is(err, gate.ErrCapReached):
-			return t.ungranted(planned, gate.Outcome{Code: gate.Blocked, Reason: "the cap of its rule is reached"}), nil
-		}
-		t.Log.Error("approval could not be recorded", "tool", t.Spec().Name, "app", planned.Plan.App, "err", err)
-		return t.refuse(&Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"}), nil
+		return nil, t.uncommitted(planned, err), nil
 	}
-	work := context.WithoutCancel(ctx)
+	started = true
 	progress := NewProgress(ctx, c.request)
-	at.watch(progress.Step)
+	at.watch(progress) // from its first step
+	t.start(ctx, c, planned, grant, at)
+	result, err = t.wait(ctx, progress, at)
+	return nil, result, err
+}
+
+// uncommitted answers for an approval that could not be used.
+func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err error) *mcp.CallToolResult {
+	switch {
+	case errors.Is(err, gate.ErrReplayed):
+		return t.ungranted(planned, gate.Outcome{Code: gate.Replayed})
+	case errors.Is(err, gate.ErrCapReached):
+		return t.ungranted(planned, gate.Outcome{Code: gate.Blocked, Reason: "the cap of its rule is reached"})
+	}
+	t.Log.Error("approval could not be recorded", "tool", t.Spec().Name, "app", planned.Plan.App, "err", err)
+	return t.refuse(&Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"})
+}
+
+// start applies. Past this point the work no longer depends on the client
+// being there.
+func (t *changing[In, Work, Out, P]) start(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) {
+	ctx = context.WithoutCancel(ctx)
 	go func() {
 		by := grant.Approval()
 		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
 		entry.Event = journal.Started
 		t.record(entry)
-		result, status := t.apply(work, c, planned, grant, at)
+		result, status := t.apply(ctx, planned, grant, at)
 		entry.Event, entry.Status = journal.Finished, string(status)
 		t.record(entry)
 		t.runs.end(at, result)
 	}()
-	return t.wait(ctx, progress, at)
 }
 
 // apply runs Apply and renders what came of it. A panic there must not take the
 // process down in the middle of a change.
-func (t *changing[In, Work, Out, P]) apply(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) (result *mcp.CallToolResult, status plan.Status) {
+func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[Work, Out], grant *gate.Grant, at *run) (result *mcp.CallToolResult, status plan.Status) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))
@@ -246,54 +299,6 @@ func (t *changing[In, Work, Out, P]) apply(ctx context.Context, c invocation[In,
 	}
 	t.finish(envelope)
 	return t.result(out, t.text(envelope, out), isError(*envelope)), envelope.Status
-}
-
-// attach waits for a run that an identical call started.
-func (t *changing[In, Work, Out, P]) attach(ctx context.Context, request mcp.CallToolRequest, at *run) (*mcp.CallToolResult, error) {
-	progress := NewProgress(ctx, request)
-	at.watch(progress.Step)
-	return t.wait(ctx, progress, at)
-}
-
-// wait gives the result if it comes in time, else "running".
-func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progress, at *run) (*mcp.CallToolResult, error) {
-	defer progress.Done()
-	defer at.watch(nil)
-	select {
-	case <-at.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-t.Clock.After(t.Hold):
-	}
-	select {
-	case <-at.done: // also if both came at once
-		t.runs.fetched(at)
-		return at.result, nil
-	default:
-	}
-	var out Out
-	envelope := P(&out).Envelope()
-	*envelope = plan.Result{
-		Status: plan.Running, App: at.app, Retry: gate.RetryNow,
-		Summary: fmt.Sprintf("%s is still at work on %s (%s); nothing further was started by this call.", at.tool, at.app, orWord(at.now(), "starting")),
-		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
-	}
-	t.finish(envelope)
-	return t.result(out, t.text(envelope, out), false), nil
-}
-
-func orWord(s, word string) string {
-	if s == "" {
-		return word
-	}
-	return s
-}
-
-func busy(other *run) *Problem {
-	return &Problem{
-		Code: gate.Busy, Message: fmt.Sprintf("%s is at work on %s", other.tool, other.app), RetryAfter: busyRetry,
-		Hint: "wait and call again; the identical call attaches to its own run",
-	}
 }
 
 // noJournal refuses before anybody is asked: without a durable record an

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -44,10 +43,8 @@ type machineCounts struct {
 }
 
 type deployWork struct {
-	app       string
-	changes   []rollout.Change
-	unchanged int
-	out       deployOutput
+	deployment
+	out deployOutput
 }
 
 func (a *adapter) deploy() Tool {
@@ -87,12 +84,12 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	}
 	planned := Planned[deployWork, deployOutput]{Plan: d.plan(), Out: deployOutput{
 		Changes: d.changeLines(), Remarks: d.remarks,
-		Machines: &machineCounts{Total: len(d.changes) + d.unchanged, Unchanged: d.unchanged},
+		Machines: &machineCounts{Total: len(s.Machines), Unchanged: d.unchanged},
 	}}
 	planned.Plan.Fact("file", src.file.SHA256())
-	planned.Work = deployWork{app: in.App, changes: d.changes, unchanged: d.unchanged, out: planned.Out}
-	planned.Summary = fmt.Sprintf("Would update %d of %d Machines of %s, one at a time.", len(d.changes), len(d.changes)+d.unchanged, in.App)
-	planned.Nothing = fmt.Sprintf("All %d Machines of %s already have this configuration. Nothing was changed.", d.unchanged, in.App)
+	planned.Work = deployWork{deployment: d, out: planned.Out}
+	planned.Summary = fmt.Sprintf("Would update %d of %s of %s, one at a time.", len(d.changes), machines(len(s.Machines)), in.App)
+	planned.Nothing = d.nothing()
 	if planned.Plan.Empty() {
 		planned.Next = a.guide(s)
 	}
@@ -100,6 +97,25 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 		planned.Next = d.wayRound()
 	}
 	return planned, nil
+}
+
+// nothing tells what a deploy without changes found.
+func (d *deployment) nothing() string {
+	app, total := d.in.App, len(d.snapshot.Machines)
+	switch left := total - d.unchanged; {
+	case left > 0:
+		return fmt.Sprintf("Of the %s of %s, %d already had this configuration and %d were left alone. Nothing was changed.", machines(total), app, d.unchanged, left)
+	case total == 1:
+		return fmt.Sprintf("The one Machine of %s already has this configuration. Nothing was changed.", app)
+	}
+	return fmt.Sprintf("All %d Machines of %s already have this configuration. Nothing was changed.", total, app)
+}
+
+func machines(n int) string {
+	if n == 1 {
+		return "1 Machine"
+	}
+	return fmt.Sprintf("%d Machines", n)
 }
 
 // deploySource is the one file a call names.
@@ -134,124 +150,6 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 	return src, err
 }
 
-// applyDeploy rolls the changes out and tells what became of each Machine.
-func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report Report) (deployOutput, error) {
-	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, StartWithin: startWithin, HealthyWithin: healthyWithin}
-	result := engine.Run(ctx, grant, w.app, w.changes, func(p rollout.Phase) {
-		report(p.N-1, p.Of, fmt.Sprintf("group %s, Machine %s (%d of %d): %s", p.Group, p.Machine, p.N, p.Of, p.Doing))
-	})
-	return a.reportDeploy(w, result), nil
-}
-
-// Limits of the wait for one Machine (flyctl's default wait-timeout is 5 minutes).
-const (
-	startWithin   = 5 * time.Minute
-	healthyWithin = 5 * time.Minute
-)
-
-func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
-	out := w.out
-	out.App = w.app
-	healthy, unproven := result.Count(rollout.Healthy), result.Count(rollout.Unproven)
-	out.Machines = &machineCounts{Total: len(w.changes) + w.unchanged, Updated: healthy + unproven, Unchanged: w.unchanged, Healthy: healthy, Unproven: unproven}
-	var drift []string
-	for _, m := range result.Machines {
-		out.Steps = append(out.Steps, machineRecord(m))
-		for _, line := range m.Drift {
-			drift = append(drift, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
-		}
-	}
-	if healthy > 0 {
-		out.Verified = []string{fmt.Sprintf("%d started, with passing checks, and read back with the configuration that was sent", healthy)}
-	}
-	if unproven > 0 {
-		out.Unknown = append(out.Unknown, fmt.Sprintf("%d updated while stopped and not started: not proved", unproven))
-	}
-	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
-	out.Undo = []string{"deploy the earlier fly.toml"}
-	const not = "No address was allocated, nothing was built, no release_command ran."
-	failed, bad := result.Failed()
-	switch {
-	case bad:
-		out.Status, out.Code = plan.Failed, failedCode(failed.Err)
-		if healthy+unproven > 0 {
-			out.Status = plan.Partial
-		}
-		out.Retry = out.Code.Retry()
-		out.Summary = fmt.Sprintf("Deploy of %s stopped at Machine %s: %s. %s %d of %d updated. %s",
-			w.app, failed.ID, plan.Message(failed.Err.Error()), fate(failed.State), healthy+unproven, len(w.changes), not)
-		out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
-	case len(drift) > 0:
-		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
-		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", w.app, not)
-		out.Unknown = append(out.Unknown, drift...)
-	default:
-		out.Status = plan.Applied
-		out.Summary = fmt.Sprintf("%d of %d Machines of %s run the new configuration. %s", healthy, len(w.changes)+w.unchanged, w.app, not)
-		if unproven > 0 {
-			out.Summary = fmt.Sprintf("%d of %d Machines of %s have the new configuration, %d of them proved. %s", healthy+unproven, len(w.changes)+w.unchanged, w.app, healthy, not)
-		}
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "judges the live Machines anew and names what is left"}}
-	}
-	return out
-}
-
-func machineRecord(m rollout.Outcome) plan.Record {
-	r := plan.Record{Do: gate.UpdateMachine, Target: m.ID, Undo: plan.UndoYes, Note: "group " + plan.Clean(m.Group)}
-	switch m.State {
-	case rollout.Healthy:
-		r.State, r.Note = plan.Done, r.Note+", healthy"
-	case rollout.Unproven:
-		r.State, r.Note = plan.Done, r.Note+", stopped: not proved"
-		if m.Err != nil {
-			r.Note = "group " + plan.Clean(m.Group) + ", updated, but not read back"
-		}
-	case rollout.PutBack:
-		r.State = plan.PutBack
-	case rollout.NotStarted:
-		r.State = plan.NotStarted
-	default:
-		r.State = plan.StepFailed
-	}
-	if m.Err != nil {
-		r.Note += ": " + plan.Message(m.Err.Error())
-	}
-	return r
-}
-
-func fate(s rollout.State) string {
-	switch s {
-	case rollout.PutBack:
-		return "It has its earlier configuration again."
-	case rollout.Broken:
-		return "Its earlier configuration could NOT be put back: it needs a person."
-	case rollout.Unchanged:
-		return "It was not changed."
-	}
-	return "Its state could not be read back."
-}
-
-func failedCode(err error) gate.Code {
-	if code := fly.CodeOf(err); code != gate.Internal {
-		return code
-	}
-	return gate.PlatformError
-}
-
-func deployText(out deployOutput) string {
-	var b strings.Builder
-	if m := out.Machines; m != nil {
-		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven\n", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
-	}
-	for _, line := range out.Changes {
-		fmt.Fprintf(&b, "change: %s\n", line)
-	}
-	for _, line := range out.Remarks {
-		fmt.Fprintf(&b, "remark: %s\n", line)
-	}
-	return b.String()
-}
-
 // wayRound is what to do instead when a deploy would open the app further.
 func (d *deployment) wayRound() []plan.Next {
 	for _, b := range d.blockers {
@@ -276,6 +174,8 @@ type deployment struct {
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
+	lost      []string // what would keep the app from answering, and does not now
+	silent    bool     // nothing of the app would answer
 }
 
 // converter is a fly.toml as far as a deployment needs it.
@@ -310,7 +210,7 @@ func (d *deployment) compute() error {
 		case !slices.Contains(groups, group):
 			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s is of group %s, which the file does not have: it is left alone (fly deploy would destroy it)", m.ID, plan.Quote(group)))
 			continue
-		case m.Incomplete:
+		case m.Incomplete || m.Unreadable:
 			d.blockers = append(d.blockers, plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
 			continue
 		case m.HostStatus != "" && m.HostStatus != "ok":

@@ -13,12 +13,28 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// exposure compares what answers on public addresses before and after. A new
-// service on a public app is refused; what is merely loosened is a hazard that
-// the plan states first.
+// audience is who comes in through the app's addresses, beside its own network.
+type audience struct {
+	public  bool // anybody, or it cannot be told
+	foreign bool // a Flycast address is, or may be, for another network
+}
+
+func audienceOf(s rules.Snapshot) audience {
+	verdict := rules.Judge(s.Addresses.List)
+	return audience{
+		public: verdict != rules.Private && verdict != rules.Unreachable,
+		foreign: slices.ContainsFunc(s.Addresses.List, func(a fly.Address) bool {
+			return a.Kind == fly.Flycast && s.Own(a) != rules.Yes
+		}),
+	}
+}
+
+// exposure compares what answers before and after, and whom. A new service on a
+// public app is refused; what is merely loosened, and what would no longer
+// answer, is a hazard that the plan states first.
 func (d *deployment) exposure() error {
-	verdict := rules.Judge(d.snapshot.Addresses.List)
-	public := verdict != rules.Private && verdict != rules.Unreachable
+	reach := audienceOf(d.snapshot)
+	d.unreachable(reach)
 	for _, c := range d.changes {
 		before, err := c.Before.Config.Services()
 		if err != nil {
@@ -28,9 +44,7 @@ func (d *deployment) exposure() error {
 		if err != nil {
 			return invalid("group %s: %.200s", plan.Quote(c.Group), err.Error())
 		}
-		if public {
-			d.opened(c, before, after)
-		}
+		d.opened(c, before, after, reach)
 		d.stopping(c, before, after)
 		// Not from run states: Machines stop while people read, and that must not
 		// make an approval stale.
@@ -55,35 +69,74 @@ func (d *deployment) hazard(h plan.Hazard) {
 	}
 }
 
-// opened finds what would answer on public addresses and did not before.
-func (d *deployment) opened(c rollout.Change, before, after []machine.Service) {
-	had := make(map[string]machine.Port)
-	for _, s := range before {
-		for _, p := range s.Ports {
-			had[s.Protocol+"/"+p.String()] = p
+// unreachable finds what would keep the app from answering that does not now,
+// by the rules of release readiness; over public addresses Fly Proxy does TLS
+// and follows its own redirects.
+func (d *deployment) unreachable(reach audience) {
+	after := d.afterwards()
+	before := d.snapshot.Blockers()
+	for _, b := range after.Blockers() {
+		ends := b.ID == plan.NoServices || !reach.public && (b.ID == plan.ForceHTTPS || b.ID == plan.TLSOnly)
+		if ends && !slices.ContainsFunc(before, func(had plan.Blocker) bool { return had.ID == b.ID }) {
+			d.lost = append(d.lost, b.What)
 		}
 	}
-	for _, s := range after {
-		for _, p := range s.Ports {
-			was, ok := had[s.Protocol+"/"+p.String()]
-			switch {
-			case !ok:
-				d.blockers = append(d.blockers, plan.Blocker{
-					ID: string(plan.NewPublicService), What: fmt.Sprintf("port %s of group %s would be new, on an app with public addresses", p.String(), plan.Quote(c.Group)),
-					Fix: "release the public addresses first (release_public_ips), then deploy",
-				})
-			case loosened(was, p):
-				d.hazard(plan.PublicPlainHTTP)
-			}
+	d.silent = !answers(after, reach.public)
+	gone := d.silent && answers(d.snapshot, reach.public)
+	for _, c := range d.changes {
+		if was, is := services(c.Before.Config), services(c.After); sleepsForGood(is) && !sleepsForGood(was) {
+			d.lost = append(d.lost, fmt.Sprintf("Machine %s is stopped when idle and no request starts it again (autostart is off)", c.Before.ID))
 		}
 	}
-	d.blockers = slices.Compact(d.blockers)
+	if gone && len(d.lost) == 0 {
+		d.lost = append(d.lost, "no port of the app leads to a program that answers")
+	}
+	if len(d.lost) > 0 {
+		d.hazard(plan.AppUnreachable)
+	}
+	for _, what := range d.lost {
+		d.remarks = append(d.remarks, "after this deploy: "+what)
+	}
 }
 
-// loosened reports whether a port lets plain text through that it did not before.
-func loosened(was, is machine.Port) bool {
-	tls := func(p machine.Port) bool { return slices.Contains(p.Handlers, "tls") }
-	return was.ForceHTTPS && !is.ForceHTTPS || tls(was) && !tls(is)
+// afterwards is the snapshot as it would be after the deploy.
+func (d *deployment) afterwards() rules.Snapshot {
+	s := d.snapshot
+	s.Machines = slices.Clone(s.Machines)
+	for _, c := range d.changes {
+		if i := slices.IndexFunc(s.Machines, func(m fly.Machine) bool { return m.ID == c.Before.ID }); i >= 0 {
+			s.Machines[i].Config = c.After
+		}
+	}
+	return s
+}
+
+func services(c machine.Config) []machine.Service {
+	list, err := c.Services()
+	if err != nil {
+		return nil // exposure says so
+	}
+	return list
+}
+
+// answers reports whether a request to one of the app's ports gets to a
+// program: over Flycast only plain ports do, and no port of a Machine that
+// stays stopped once it is.
+func answers(s rules.Snapshot, public bool) bool {
+	return slices.ContainsFunc(s.Machines, func(m fly.Machine) bool {
+		list := services(m.Config)
+		return !sleepsForGood(list) && slices.ContainsFunc(doors(list), func(d door) bool {
+			return public || d.protocol() != "udp" && !d.port.ForceHTTPS && !encrypted(d.port)
+		})
+	})
+}
+
+// sleepsForGood reports whether Fly Proxy stops an idle Machine and nothing
+// starts it again.
+func sleepsForGood(list []machine.Service) bool {
+	return stops(list) && !slices.ContainsFunc(list, func(s machine.Service) bool {
+		return !asleep(s) || s.MinMachinesRunning != nil && *s.MinMachinesRunning > 0
+	})
 }
 
 // stopping finds Machines that would now be stopped when idle, and should not be.
@@ -129,7 +182,14 @@ func (d *deployment) plan() plan.Plan {
 		Tool: "deploy", App: d.in.App, AppID: d.snapshot.Addresses.App.ID, Hazards: d.hazards, Blockers: d.blockers,
 		Impact: plan.ImpactNone, Unknown: []plan.Unknown{plan.FlycastUnproven, plan.StoppedUnproven},
 	}
+	if p.Has(plan.OpenToOtherNetwork) {
+		p.Unknown = append(p.Unknown, plan.ForeignUsers)
+	}
 	switch {
+	case p.Has(plan.AppUnreachable) && d.silent:
+		p.Impact = plan.ImpactUnreachable
+	case p.Has(plan.AppUnreachable):
+		p.Impact = plan.ImpactUnknown // some of it goes on answering
 	case p.Has(plan.BriefOutage):
 		p.Impact = plan.ImpactBriefOutage
 	case p.Has(plan.Restart):

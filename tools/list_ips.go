@@ -85,9 +85,7 @@ func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	for _, addr := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, a.describe(s, addr))
 	}
-	if !s.Addresses.EgressKnown {
-		out.Unknown = append(out.Unknown, plan.EgressUnread.Sentence())
-	}
+	out.Unknown = unknowns(s)
 	if !s.MachinesKnown {
 		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
 	}
@@ -96,6 +94,19 @@ func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	}
 	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s.", in.App, out.Verdict, out.Exposed))
 	return out, nil
+}
+
+// unknowns are what a reading does not tell, as sentences.
+func unknowns(s rules.Snapshot) []string {
+	var out []string
+	for _, u := range s.Unknowns() {
+		sentence := u.Sentence()
+		if u == plan.KindUnknown {
+			sentence = strings.Join(s.Unrecognised(), ", ") + ": " + sentence
+		}
+		out = append(out, sentence)
+	}
+	return out
 }
 
 func (a *adapter) mark(summary string) string {
@@ -132,11 +143,21 @@ func (a *adapter) guide(s rules.Snapshot) []plan.Next {
 	for _, addr := range s.Addresses.List {
 		public = public || addr.Kind.Public()
 	}
+	unclear := func(next []plan.Next) []plan.Next {
+		if s.FlycastUnclear() {
+			next = append([]plan.Next{{Who: "person", Why: "does the Flycast address serve the network of those who call the app? nothing that Fly sent tells; ask before a release"}}, next...)
+		}
+		return next
+	}
 	switch {
 	case has[plan.NoFlycast] || has[plan.FlycastWrongNetwork]:
 		return []plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "a Flycast address comes first: it is free, and keeps a later deploy from making the app public"}}
+	case has[plan.MachineUnread]:
+		return []plan.Next{{Who: "person", Command: "fly machine list -a " + app, Why: "Machines whose configuration could not be read may serve the public: list_ips again when they can be read"}}
+	case !s.MachinesKnown && public:
+		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token may not read the Machines: whether the app is ready for Flycast is not known"}}
 	case has[plan.NoServices] && public:
-		return []plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "nothing answers on the public addresses yet: release them before a service is deployed"}}
+		return unclear([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "nothing answers on the public addresses yet: release them before a service is deployed"}})
 	case has[plan.NoServices]:
 		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create"}}
 	case has[plan.ForceHTTPS] || has[plan.TLSOnly]:
@@ -144,10 +165,12 @@ func (a *adapter) guide(s rules.Snapshot) []plan.Next {
 	case has[plan.UDPService] || has[plan.BindLoopback]:
 		return []plan.Next{{Who: "person", Why: "decide what happens to the blockers; Flycast cannot serve them"}}
 	case public:
-		return []plan.Next{
+		return unclear([]plan.Next{
 			{Who: "person", Why: "who calls the public address (webhooks, monitors, browsers, other apps)? they stop"},
 			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "the live Machines are ready; a person is asked"},
-		}
+		})
+	case len(s.Unrecognised()) > 0:
+		return []plan.Next{{Who: "person", Command: "fly ips list -a " + app, Why: "find out what " + strings.Join(s.Unrecognised(), ", ") + " is: its kind is not recognised, and it may be public"}}
 	}
 	return []plan.Next{}
 }

@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -35,6 +34,9 @@ type releaseOutput struct {
 type releaseWork struct {
 	app   string
 	queue []fly.Address // in the order of release
+
+	before           rules.Snapshot // what the plan was made from
+	allowUnreachable bool
 }
 
 func (a *adapter) releasePublicIPs() Tool {
@@ -81,6 +83,10 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 		if len(in.IPs) == 0 {
 			planned.Nothing = fmt.Sprintf("%s has no public address. Nothing was changed.", in.App)
 		}
+		if unrecognised := s.Unrecognised(); len(unrecognised) > 0 {
+			planned.Nothing = fmt.Sprintf("%s has no address to release that is known to be public, but %s is of a kind that is not recognised, may be public, and is left alone. Nothing was changed.", in.App, strings.Join(unrecognised, ", "))
+			planned.Out.Unknown = unknowns(s)
+		}
 		return planned, nil
 	}
 	a.listen(ctx, &s)
@@ -109,11 +115,9 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 		p.Unknown = append(p.Unknown, plan.CertsUnread)
 	}
 	p.Unknown = append(p.Unknown, plan.CallersUnknown, plan.FlycastUnproven)
-	if !s.Addresses.EgressKnown {
-		p.Unknown = append(p.Unknown, plan.EgressUnread)
-	}
-	ready(&p, s, in, len(queue) == len(planned.Out.Remaining))
-	planned.Plan = p
+	p.Unknown = append(p.Unknown, s.Unknowns()...)
+	ready(&p, s, in, queue)
+	planned.Plan, planned.Work.before, planned.Work.allowUnreachable = p, s, in.AllowUnreachable
 	planned.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s.", len(queue), len(planned.Out.Remaining), in.App)
 	if len(p.Blockers) > 0 {
 		planned.Next = a.guide(s)
@@ -121,31 +125,53 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	return planned, nil
 }
 
-// ready judges from the live Machines whether the app works without its public
-// addresses. An app without any service is the exception in which the release
-// comes before the deploy: nothing answers there, so nothing is lost.
-func ready(p *plan.Plan, s rules.Snapshot, in releaseInput, all bool) {
-	exposed := s.Exposed()
-	if all && exposed != rules.No {
+// ready judges from the live Machines whether the app works without the
+// addresses in the queue. Public access ends when nothing that stays carries a
+// service; with an address that does, only a part of the callers loses.
+func ready(p *plan.Plan, s rules.Snapshot, in releaseInput, queue []fly.Address) {
+	stays := slices.DeleteFunc(slices.Clone(s.Addresses.List), func(x fly.Address) bool { return holds(queue, x.IP) })
+	all, exposed := len(public(stays)) == 0, s.Exposed()
+	ends := all || exposed != rules.No && s.Answers(stays) == rules.No
+	switch {
+	case exposed == rules.No:
+	case ends:
 		p.Impact = plan.ImpactPublicAccessEnds
-	}
-	blockers := slices.DeleteFunc(s.Blockers(), func(b plan.Blocker) bool { return b.ID == plan.NoServices && s.MachinesKnown && exposed == rules.No })
-	if !s.MachinesKnown {
-		blockers = append(blockers, plan.Blocker{ID: plan.NoServices, What: "this token may not read the Machines: whether the app would work over Flycast is not known", Fix: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)})
+	default:
+		p.Impact = plan.ImpactUnknown
 	}
 	if len(s.UDPServices()) > 0 {
 		p.Hazard(plan.UDPStops)
 	}
+	blockers := unready(s, s)
 	switch {
 	case len(blockers) == 0:
 	case in.AllowUnreachable:
-		if all {
+		if ends {
 			p.Impact = plan.ImpactUnreachable
 		}
 		p.Hazard(plan.AppUnreachable)
 	default:
 		p.Blockers = blockers
 	}
+}
+
+// unready is what keeps the app from working over Flycast as it is now. An app
+// that was planned without any service is the exception in which the release
+// comes before the deploy: nothing answers there, so nothing is lost.
+func unready(now, planned rules.Snapshot) []plan.Blocker {
+	silent := now.MachinesKnown && now.Exposed() == rules.No && !planned.HasServices()
+	blockers := slices.DeleteFunc(now.Blockers(), func(b plan.Blocker) bool { return b.ID == plan.NoServices && silent })
+	if !now.MachinesKnown {
+		blockers = append(blockers, plan.Blocker{
+			ID: plan.NoServices, What: "this token may not read the Machines: whether the app would work over Flycast is not known",
+			Fix: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", now.Addresses.App.Name),
+		})
+	}
+	return blockers
+}
+
+func holds(list []fly.Address, ip netip.Addr) bool {
+	return slices.ContainsFunc(list, func(x fly.Address) bool { return x.IP == ip })
 }
 
 // chosen are the addresses to release, in the order of release: shared v4, then
@@ -191,7 +217,7 @@ func sortForRelease(queue []fly.Address) {
 func (a *adapter) withoutReleased(app string, s rules.Snapshot, ips []string) []string {
 	return slices.DeleteFunc(slices.Clone(ips), func(text string) bool {
 		ip, err := netip.ParseAddr(text)
-		if err != nil || a.Journal == nil || slices.ContainsFunc(s.Addresses.List, func(x fly.Address) bool { return x.IP == ip }) {
+		if err != nil || a.Journal == nil || holds(s.Addresses.List, ip) {
 			return false
 		}
 		released, err := a.Journal.Any(func(e journal.Entry) bool {
@@ -226,7 +252,7 @@ func pick(s rules.Snapshot, ips []string) ([]fly.Address, error) {
 		case fly.UnknownKind:
 			return nil, invalid("%s is of a kind that is not recognised, and is left alone", ip)
 		}
-		if !slices.ContainsFunc(queue, func(x fly.Address) bool { return x.IP == ip }) {
+		if !holds(queue, ip) {
 			queue = append(queue, addr)
 		}
 	}
@@ -242,146 +268,4 @@ func public(list []fly.Address) []string {
 		}
 	}
 	return out
-}
-
-func (a *adapter) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report Report) (releaseOutput, error) {
-	out := releaseOutput{Result: plan.Result{App: w.app}}
-	var failure error
-	for i, addr := range w.queue {
-		report(i, len(w.queue), fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind))))
-		record := plan.Record{Do: gate.ReleaseAddress, Target: addr.IP.String(), State: plan.NotStarted, Undo: undo(addr), Note: plan.KindName(string(addr.Kind))}
-		if failure == nil {
-			failure = a.releaseOne(ctx, w.app, addr, grant)
-			record.State = plan.Done
-			if failure != nil {
-				record.State = plan.StepFailed
-				record.Note += ": " + plan.Message(failure.Error())
-			} else {
-				out.Released = append(out.Released, addr.IP.String())
-			}
-		}
-		out.Steps = append(out.Steps, record)
-	}
-	report(len(w.queue), len(w.queue), "reading the addresses back, twice")
-	list, agreed, err := a.settled(ctx, w.app, out.Released)
-	if err == nil {
-		out.Verdict, out.Remaining = rules.Judge(list), public(list)
-	}
-	a.concludeRelease(w, &out, failure, agreed && err == nil)
-	return out, nil
-}
-
-func undo(addr fly.Address) plan.Undo {
-	return plan.Step{Verb: gate.ReleaseAddress, Params: []plan.Param{{Name: plan.ParamKind, Value: string(addr.Kind)}}}.Undo()
-}
-
-// releaseOne releases an address and settles an answer that was lost or that
-// says "not found" by reading: an unknown app is not found too.
-func (a *adapter) releaseOne(ctx context.Context, app string, addr fly.Address, grant *gate.Grant) error {
-	err := a.Fly.ReleaseAddress(ctx, grant, app, addr.IP)
-	var ambiguous *fly.Ambiguous
-	if err != nil && !errors.As(err, &ambiguous) && fly.CodeOf(err) != gate.NotFound {
-		return err
-	}
-	if err != nil {
-		gone, readErr := a.gone(ctx, app, addr.IP)
-		if readErr != nil {
-			return errors.Join(err, readErr)
-		}
-		if !gone {
-			return fmt.Errorf("%w; read back, the address is still there", err)
-		}
-	}
-	a.record(journal.Entry{Event: journal.Step, App: app, Tool: "release_public_ips", Verb: string(gate.ReleaseAddress), Target: addr.IP.String()})
-	return nil
-}
-
-// gone reads the list until it no longer holds an address, a few times.
-func (a *adapter) gone(ctx context.Context, app string, ip netip.Addr) (bool, error) {
-	for i := range settleReads {
-		if i > 0 {
-			select {
-			case <-ctx.Done():
-				return false, ctx.Err()
-			case <-a.Clock.After(settleStep):
-			}
-		}
-		addresses, err := a.Fly.Addresses(ctx, app)
-		if err != nil {
-			return false, err
-		}
-		if !slices.ContainsFunc(addresses.List, func(x fly.Address) bool { return x.IP == ip }) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// settled reads the list until two readings in a row are equal and hold none of
-// what was released. agreed is false if that did not come about.
-func (a *adapter) settled(ctx context.Context, app string, released []string) (list []fly.Address, agreed bool, err error) {
-	var before []fly.Address
-	for i := range settleReads + 1 {
-		if i > 0 {
-			select {
-			case <-ctx.Done():
-				return before, false, ctx.Err()
-			case <-a.Clock.After(settleStep):
-			}
-		}
-		addresses, err := a.Fly.Addresses(ctx, app)
-		if err != nil {
-			return before, false, err
-		}
-		list = addresses.List
-		clean := !slices.ContainsFunc(list, func(x fly.Address) bool { return slices.Contains(released, x.IP.String()) })
-		if i > 0 && clean && slices.EqualFunc(list, before, func(x, y fly.Address) bool { return x.IP == y.IP && x.Kind == y.Kind }) {
-			return list, true, nil
-		}
-		before = list
-	}
-	return list, false, nil
-}
-
-// concludeRelease tells exactly what went, what is left and what was verified.
-func (a *adapter) concludeRelease(w releaseWork, out *releaseOutput, failure error, verified bool) {
-	rest := fmt.Sprintf("%d of %d released", len(out.Released), len(w.queue))
-	out.Unknown = []string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()}
-	for _, addr := range w.queue[:len(out.Released)] {
-		if undo(addr) == plan.UndoNo {
-			out.Undo = append(out.Undo, fmt.Sprintf("%s does not come back; fly ips allocate-v4 or allocate-v6 gives another address", addr.IP))
-		} else {
-			out.Undo = append(out.Undo, fmt.Sprintf("fly ips allocate-v4 --shared -a %s, perhaps another address than %s", w.app, addr.IP))
-		}
-	}
-	switch {
-	case failure != nil:
-		p, ok := problem(failure)
-		if !ok {
-			p = &Problem{Code: gate.PlatformError, Message: plan.Message(failure.Error())}
-		}
-		a.fill(&out.Result, p)
-		out.Status = plan.Partial
-		if len(out.Released) == 0 {
-			out.Status = plan.Failed
-		}
-		out.Summary = fmt.Sprintf("Release stopped at the first error, %s: %s. What is left was not touched.", rest, plan.Message(p.Message))
-		out.Next = append([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: w.app}, Why: "does the rest; a person is asked again"}}, out.Next...)
-	case !verified:
-		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
-		out.Summary = fmt.Sprintf("The platform accepted the release of %s, but its list did not settle: not verified.", strings.Join(out.Released, ", "))
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute"}}
-	default:
-		out.Status = plan.Applied
-		out.Summary = fmt.Sprintf("%s of %s; it is %s now. Certificates and DNS records were left alone.", rest, w.app, out.Verdict)
-		if len(out.Remaining) > 0 {
-			out.Next = []plan.Next{{Who: "person", Why: "the app is still public over " + strings.Join(out.Remaining, ", ")}}
-		}
-	}
-	if verified && len(out.Released) > 0 {
-		out.Verified = []string{"two equal readings of the list, without " + strings.Join(out.Released, ", ")}
-	}
-	if failure == nil {
-		out.Assumed = []string{w.app + ".fly.dev stops resolving within minutes; that is not checked from here"}
-	}
 }

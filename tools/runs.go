@@ -2,6 +2,8 @@ package tools
 
 import (
 	"context"
+	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -12,40 +14,63 @@ import (
 // and a client that gave up early must be able to find its run again. A run
 // outlives the call that started it; a program that ends must [Runs.Wait].
 type Runs struct {
-	clock Clock
-	mu    sync.Mutex
-	byApp map[string]*run
-	ended map[string]*run // by key; results nobody has fetched yet
-
+	clock   Clock
+	locks   string // the folder of the apps' locks; empty: this process is alone
+	mu      sync.Mutex
+	at      map[string]*run // by slot
+	ended   map[string]*run // by key; results nobody has fetched yet
 	working sync.WaitGroup
 }
 
-// run is one Apply at work.
+// run is one Apply at work, or about to be.
 type run struct {
-	key     string // who called what with which arguments
-	tool    string
-	app     string
+	work
 	started time.Time
 	ended   time.Time
+	lock    *os.File // of the app, among processes; nil for local work
 	done    chan struct{}
 	result  *mcp.CallToolResult // set before done is closed
 
-	mu    sync.Mutex
-	doing string
-	tell  func(done, total int, message string) // the progress of the call that waits
+	mu       sync.Mutex
+	doing    string
+	watchers map[*Progress]struct{} // of the calls that wait
 }
 
-// keepEnded is how long a result waits for the client that was told "running".
-const keepEnded = 15 * time.Minute
+// work says what a run is.
+type work struct {
+	key   string // who called what with which arguments; it may hold secrets and is never shown
+	tool  string
+	app   string // as it is shown; local work may have none
+	local bool   // changes nothing on the platform, and keeps no app from others
+	gated bool   // needs an approval
+}
 
-// NewRuns keeps no run yet.
-func NewRuns(clock Clock) *Runs {
-	return &Runs{clock: clock, byApp: make(map[string]*run), ended: make(map[string]*run)}
+// slot is what one run at a time has.
+func (w work) slot() string {
+	if w.local {
+		return w.key
+	}
+	return w.app
+}
+
+// on is what the work is on, in words.
+func (w work) on() string { return orWord(w.app, "the configuration") }
+
+// keepEnded is how long a result waits for the client that was told "running".
+const keepEnded = 2 * time.Minute
+
+// NewRuns keeps no run yet, and knows of no other process.
+func NewRuns(clock Clock) *Runs { return NewSharedRuns(clock, "") }
+
+// NewSharedRuns keeps one run per app among all processes that use the same
+// folder. The folder is made when the first run begins.
+func NewSharedRuns(clock Clock, locks string) *Runs {
+	return &Runs{clock: clock, locks: locks, at: make(map[string]*run), ended: make(map[string]*run)}
 }
 
 // find is the run that an identical call attaches to, if there is one: at work,
-// or ended without anybody having fetched its result.
-func (r *Runs) find(key string) *run {
+// or over without anybody having fetched its result.
+func (r *Runs) find(key string) (at *run, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for k, old := range r.ended {
@@ -54,53 +79,70 @@ func (r *Runs) find(key string) *run {
 		}
 	}
 	if old := r.ended[key]; old != nil {
-		return old
+		return old, true
 	}
-	for _, at := range r.byApp {
+	for _, at := range r.at {
 		if at.key == key {
-			return at
+			return at, false
 		}
 	}
-	return nil
+	return nil, false
 }
 
-// busy is the run that has the app, if one has.
+// busy is the run that has the app, if one of this process has.
 func (r *Runs) busy(app string) *run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byApp[app]
+	return r.at[app]
 }
 
-// begin takes the app. ok is false if another run has it; that one is returned.
-func (r *Runs) begin(key, tool, app string) (at *run, ok bool) {
+// begin takes the app, or for local work only the call's own key. If another
+// run of this process has it, that one is returned instead; if another process
+// has it, the error is [errAppLocked]. Where locks cannot be had at all, only
+// what needs no approval begins, as without a journal.
+func (r *Runs) begin(w work) (at, other *run, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if other := r.byApp[app]; other != nil {
-		return other, false
+	if other := r.at[w.slot()]; other != nil {
+		return nil, other, nil
 	}
-	at = &run{key: key, tool: tool, app: app, started: r.clock.Now(), done: make(chan struct{})}
-	r.byApp[app] = at
+	at = &run{work: w, started: r.clock.Now(), done: make(chan struct{}), watchers: make(map[*Progress]struct{})}
+	if !w.local && r.locks != "" {
+		if at.lock, err = lockApp(r.locks, w.app); err != nil && (w.gated || errors.Is(err, errAppLocked)) {
+			return nil, nil, err
+		}
+	}
+	r.at[w.slot()] = at
 	r.working.Add(1)
-	return at, true
+	return at, nil, nil
 }
 
-// abandon gives the app back without a run.
-func (r *Runs) abandon(at *run) {
+// abandon gives the app back without anything done. Calls that attached
+// meanwhile get the answer.
+func (r *Runs) abandon(at *run, answer *mcp.CallToolResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.byApp, at.app)
-	r.working.Done()
+	r.leave(at, answer)
 }
 
 // end gives the app back and keeps the result for whoever attaches.
 func (r *Runs) end(at *run, result *mcp.CallToolResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.byApp, at.app)
-	defer r.working.Done()
-	at.result, at.ended = result, r.clock.Now()
 	r.ended[at.key] = at
+	r.leave(at, result)
+}
+
+// leave gives the app back before anybody hears of it: his next call may go to
+// another process.
+func (r *Runs) leave(at *run, result *mcp.CallToolResult) {
+	delete(r.at, at.slot())
+	if at.lock != nil {
+		_ = at.lock.Close() // nothing was written; closing gives the lock back
+	}
+	at.result, at.ended = result, r.clock.Now()
 	close(at.done)
+	r.working.Done()
 }
 
 // fetched forgets a result that was delivered.
@@ -112,21 +154,27 @@ func (r *Runs) fetched(at *run) {
 	}
 }
 
-// step notes what the run is doing and tells the call that waits for it.
+// step notes what the run is doing and tells the calls that wait for it.
 func (at *run) step(done, total int, message string) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	at.doing = message
-	if at.tell != nil {
-		at.tell(done, total, message)
+	for p := range at.watchers {
+		p.Step(done, total, message)
 	}
 }
 
-// watch has the run tell its steps to one call; nil ends that.
-func (at *run) watch(tell func(done, total int, message string)) {
+// watch has the run tell its steps to one more call, until unwatch.
+func (at *run) watch(p *Progress) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	at.tell = tell
+	at.watchers[p] = struct{}{}
+}
+
+func (at *run) unwatch(p *Progress) {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	delete(at.watchers, p)
 }
 
 // now is what the run is doing.

@@ -1,14 +1,23 @@
 package tools
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
@@ -18,8 +27,22 @@ type source struct {
 	path string // absolute; empty unless it is a person's file
 }
 
-// parse reads a fly.toml. A syntax error names row and column and shows the line.
+// parse reads a fly.toml that may be deployed. One with a mask in place of a
+// value is refused: the mask would overwrite the secret it stands for.
 func parse(name string, data []byte) (*flytoml.File, error) {
+	file, err := parseShown(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if p := masked(file); p != nil {
+		return nil, p
+	}
+	return file, nil
+}
+
+// parseShown reads a fly.toml that is shown and never deployed. A syntax error
+// names row and column and shows the line.
+func parseShown(name string, data []byte) (*flytoml.File, error) {
 	if len(data) > roots.MaxSize {
 		return nil, invalid("the configuration is larger than 1 MiB")
 	}
@@ -38,7 +61,99 @@ func (a *adapter) fromPath(path string) (source, error) {
 		return source{}, withRoots(err, a.Roots.Dirs())
 	}
 	file, err := parse(f.Path, f.Data)
-	return source{file, f.Path}, err
+	if err != nil {
+		return source{}, err
+	}
+	if p := foreign(f.Path, file); p != nil {
+		return source{}, p
+	}
+	return source{file, f.Path}, nil
+}
+
+// foreign refuses a file of another program: one that is neither named as
+// flyctl's are nor names an app, or whose keys are mostly not flyctl's.
+func foreign(file string, content *flytoml.File) *Problem {
+	if content.App() != "" {
+		return nil
+	}
+	base := strings.ToLower(filepath.Base(file))
+	named := slices.ContainsFunc([]string{"fly.toml", "fly.*.toml", "*.fly.toml"}, func(pattern string) bool {
+		ok, _ := path.Match(pattern, base)
+		return ok
+	})
+	unknown := 0
+	for _, r := range content.Remarks() {
+		if r.Code == flytoml.RemarkUnknownKey && !strings.ContainsAny(r.Path, ".[") {
+			unknown++
+		}
+	}
+	var p *Problem
+	switch {
+	case !named:
+		p = invalid("%.200s is not taken for a fly.toml: it has neither the name of one nor an app at its top", file)
+	case unknown > len(meaning(content)):
+		p = invalid("%.200s is not taken for a fly.toml: it names no app, and flyctl knows few of its keys", file)
+	default:
+		return nil
+	}
+	p.Hint = `give the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, or any name with app = "NAME" at the top)`
+	return p
+}
+
+// meaning is what flyctl makes of a file, as a JSON object; empty if it refuses
+// the file.
+func meaning(file *flytoml.File) map[string]any {
+	var out map[string]any
+	if def, err := file.Definition(); err == nil {
+		if body, err := json.Marshal(def); err == nil {
+			_ = json.Unmarshal(body, &out) // it is an object: it was made from a struct
+		}
+	}
+	return out
+}
+
+// masked refuses a file that has a mask in place of a value, as every answer
+// that shows a deployed configuration has.
+func masked(file *flytoml.File) *Problem {
+	at := maskIn(nil, meaning(file))
+	if at == nil {
+		return nil
+	}
+	place := ""
+	for i, line := range bytes.Split(file.Bytes(), []byte("\n")) {
+		text := string(line)
+		if machine.HoldsMask(text) && strings.Contains(text, at[len(at)-1]) && !strings.HasPrefix(strings.TrimSpace(text), "#") {
+			place = fmt.Sprintf(" (row %d)", i+1)
+			break
+		}
+	}
+	p := invalid("%.200s has a mask in place of the value of %s%s: deploying it would overwrite the real value", file.Name(), plan.Quote(strings.Join(at, ".")), place)
+	p.Hint = "patch_services {app} without path and content makes a draft that has the real values; or give the person's own file"
+	return p
+}
+
+// maskIn is the path of the first value with a mask in it, by name; nil if
+// there is none. Names are as flyctl spells them.
+func maskIn(at []string, value any) []string {
+	switch value := value.(type) {
+	case string:
+		if machine.HoldsMask(value) {
+			return at
+		}
+	case []any:
+		for _, item := range value {
+			if found := maskIn(at, item); found != nil {
+				return found
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			if found := maskIn(append(slices.Clone(at), key), value[key]); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
 // withRoots names the roots when a path is outside of them.
@@ -54,13 +169,22 @@ func withRoots(err error, dirs []string) error {
 	return p
 }
 
-// deployed is the configuration as the platform has it.
+// deployed is the configuration as the platform has it. With [flytoml.Masked]
+// it is for showing only.
 func (a *adapter) deployed(ctx context.Context, app string, values flytoml.Values) (*flytoml.File, error) {
 	text, err := deployed.Read(ctx, a.Fly, app, values)
 	if err != nil {
 		return nil, err
 	}
-	return parse("deployed fly.toml", text)
+	file, err := parseShown("deployed fly.toml", text)
+	if err != nil || values == flytoml.Masked {
+		return file, err
+	}
+	if p := masked(file); p != nil {
+		p.Hint = "an earlier deploy put it there: give path or content of the person's own file"
+		return nil, p
+	}
+	return file, nil
 }
 
 func sha(data []byte) string {

@@ -46,6 +46,7 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 	}
 	s.flags(c)
 	f := c.Flags()
+	f.Lookup("root").Hidden = true // refused: over HTTP there are no paths
 	f.StringVar(&addr, "addr", "127.0.0.1:8787", "loopback address to listen on")
 	f.StringVar(&tokenFile, "token-file", "", "file with the bearer token that clients must send (default: a random one, printed)")
 	f.BoolVar(&sse, "sse", false, "also serve the deprecated HTTP+SSE transport at /sse and /message, behind the same checks")

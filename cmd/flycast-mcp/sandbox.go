@@ -38,7 +38,8 @@ it elsewhere. Its state is in memory and the same at every start.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(p.stdout, listening.Exports(platform.Token()))
+			// A folder of its own keeps flyctl away from the person's ~/.fly.
+			_, err = fmt.Fprint(p.stdout, "export FLY_CONFIG_DIR=\"$(mktemp -d)\"\n"+listening.Exports(platform.Token()))
 			if err == nil {
 				fmt.Fprintf(p.stderr, "emulated Fly platform at %s with the apps %v; Ctrl-C ends it\n", listening.URL, platform.AppNames())
 				<-c.Context().Done()

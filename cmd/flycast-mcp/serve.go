@@ -119,7 +119,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	deps := tools.Deps{
-		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+		Fly: client, Roots: files, Runs: tools.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
 		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
@@ -140,7 +140,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		Version: version(), Tools: tools.All(deps), ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
 		Resources: resources.Resources{Fly: client, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
 		Completer: resources.Completer{Fly: client, Apps: s.apps},
-		Prompts:   prompts.Prompts{Fly: client, Apps: s.apps, Now: p.clock.Now},
+		Prompts:   prompts.Prompts{Fly: client, Apps: s.apps, Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
 	})
 	return app, nil
 }
@@ -279,6 +279,10 @@ func outside(policy string, files *roots.Roots) error {
 	}
 	return nil
 }
+
+// locksDir holds the apps' locks, in the state folder: one run per app among
+// all servers that share it.
+const locksDir = "locks"
 
 // from names this server to the person who approves.
 func (s *serving) from(http bool) string {

@@ -14,6 +14,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
+// ErrNotSent is wrapped by the errors of requests that certainly never left.
+var ErrNotSent = errors.New("the request was not sent")
+
 // explain turns what a request came back with into the errors of [Client].
 func (op *operation) explain(err error) error {
 	if err == nil {
@@ -50,7 +53,7 @@ func (op *operation) explainFailure(f *failure) error {
 	var e *Error
 	switch {
 	case f.limited:
-		e = op.error(gate.RateLimited, "held back: Fly allows no more of these requests for now", "", nil)
+		e = op.error(gate.RateLimited, "held back: Fly allows no more of these requests for now", "", ErrNotSent)
 	case errors.Is(f.cause, errRedirect):
 		e = op.error(gate.PlatformError, f.cause.Error(), "", nil)
 	case f.status != 0:
@@ -65,10 +68,12 @@ func (op *operation) explainFailure(f *failure) error {
 		case f.unsent:
 			message = "Fly could not be reached"
 		}
+		cause := f.cause
 		if f.unsent {
 			message += "; nothing was sent"
+			cause = errors.Join(ErrNotSent, cause)
 		}
-		e = op.error(gate.PlatformError, message, "", f.cause)
+		e = op.error(gate.PlatformError, message, "", cause)
 	}
 	e.RetryAfter = f.retryAfter
 	return e
@@ -106,7 +111,9 @@ func (op *operation) byStatus(status int, text string) *Error {
 // versionConflict finds the refusal of a current_version that is not current.
 var versionConflict = regexp.MustCompile(`current[ _]version|version (mismatch|conflict)|instance[ _]id (mismatch|does not match)`)
 
-// explainRefusal maps the errors in a GraphQL answer.
+// explainRefusal maps the errors in a GraphQL answer. A mutation may have taken
+// effect before its answer went wrong: what is not clearly a refusal is an
+// [*Ambiguous].
 func (op *operation) explainRefusal(list gqlerror.List) error {
 	first := list[0]
 	code, _ := first.Extensions["code"].(string)
@@ -119,17 +126,15 @@ func (op *operation) explainRefusal(list gqlerror.List) error {
 		return op.error(gate.InvalidInput, "Fly refused the request", first.Message, nil)
 	case "RATE_LIMITED", "TOO_MANY_REQUESTS", "THROTTLED":
 		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", first.Message, nil)
-	case "SERVER_ERROR", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT":
-		if op.write {
-			return &Ambiguous{Status: http.StatusOK, Cause: errors.New("Fly says " + quote(first.Message, op.secrets))}
-		}
 	}
 	lower := strings.ToLower(first.Message)
 	switch {
-	case strings.Contains(lower, "could not find"):
+	case code == "" && strings.Contains(lower, "could not find"):
 		return op.notFound(first.Message)
-	case strings.Contains(lower, "not authorized"), strings.Contains(lower, "unauthorized"):
+	case code == "" && (strings.Contains(lower, "not authorized") || strings.Contains(lower, "unauthorized")):
 		return op.unauthorized(first.Message)
+	case op.write:
+		return &Ambiguous{Status: http.StatusOK, Cause: errors.New("Fly says " + quote(first.Message, op.secrets))}
 	}
 	return op.error(gate.PlatformError, "Fly failed", first.Message, nil)
 }

@@ -163,6 +163,7 @@ type Machine struct {
 	HostStatus string // ok, unknown, unreachable; empty if not told
 	Cordoned   bool
 	Incomplete bool // the platform could not send the whole configuration: never update from it
+	Unreadable bool // it sent no configuration, or one that this program cannot read: what it serves is not known
 	Config     machine.Config
 	Checks     []CheckStatus
 	Exit       *Exit // the newest exit event, if it is newer than the newest start

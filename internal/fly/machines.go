@@ -164,6 +164,9 @@ func decodeMachines(body []byte) ([]Machine, error) {
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return nil, err
 	}
+	if wire == nil { // null is not "no Machines"
+		return nil, errors.New("the list of Machines is missing")
+	}
 	machines := make([]Machine, 0, len(wire))
 	for _, w := range wire {
 		if w.State == "destroyed" || w.State == "destroying" {
@@ -213,6 +216,7 @@ func (w wireMachine) machine() (Machine, error) {
 			m.Config = *config
 		}
 	}
+	m.Unreadable = w.Config == nil || m.Config.Validate() != nil
 	if ip, err := netip.ParseAddr(w.PrivateIP); err == nil {
 		m.PrivateIP = ip
 	}

@@ -11,6 +11,7 @@ func TestDecodeMachines(t *testing.T) {
 		{"id":"0a","state":"started","private_ip":"nonsense","created_at":"yesterday","config":null,"incomplete_config":{"image":"i"},"host_status":"unreachable"},
 		{"id":"0c","state":"started"},
 		{"id":"0d","state":"started","config":{"image":"i"},"incomplete_config":{}},
+		{"id":"10","state":"started","config":{"services":[{"protocol":"tcp","autostop":"hibernate"}]}},
 		{"id":"0e","state":"destroyed"},
 		{"id":"0f","state":"destroying"}]`))
 	if err != nil {
@@ -19,14 +20,15 @@ func TestDecodeMachines(t *testing.T) {
 	type short struct {
 		id         string
 		incomplete bool
+		unreadable bool
 		image      string
 		checks     int
 	}
 	var list []short
 	for _, m := range got {
-		list = append(list, short{m.ID, m.Incomplete, m.Config.Image(), len(m.Checks)})
+		list = append(list, short{m.ID, m.Incomplete, m.Unreadable, m.Config.Image(), len(m.Checks)})
 	}
-	want := []short{{"0a", true, "i", 0}, {"0b", false, "i", 1}, {"0c", true, "", 0}, {"0d", true, "i", 0}}
+	want := []short{{"0a", true, true, "i", 0}, {"0b", false, false, "i", 1}, {"0c", true, true, "", 0}, {"0d", true, false, "i", 0}, {"10", false, true, "", 0}}
 	if !reflect.DeepEqual(list, want) {
 		t.Errorf("got %v, want %v", list, want)
 	}
@@ -36,7 +38,7 @@ func TestDecodeMachines(t *testing.T) {
 	if got[0].HostStatus != "unreachable" || got[0].PrivateIP.IsValid() || !got[0].CreatedAt.IsZero() {
 		t.Errorf("got %+v", got[0])
 	}
-	for _, body := range []string{``, `{}`, `[{"id":"../x"}]`, `[{"state":"started"}]`, `[{"id":"0a","config":[]}]`, `[{"id":"0a","config":"x"}]`} {
+	for _, body := range []string{``, `{}`, `null`, `[null]`, `[{"id":"../x"}]`, `[{"state":"started"}]`, `[{"id":"0a","config":[]}]`, `[{"id":"0a","config":"x"}]`} {
 		if _, err := decodeMachines([]byte(body)); err == nil {
 			t.Errorf("%s was read", body)
 		}

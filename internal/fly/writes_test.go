@@ -150,7 +150,9 @@ func TestGraphQLRefusalsOfWrites(t *testing.T) {
 		{"not found", `{"errors":[{"message":"Could not find App","extensions":{"code":"NOT_FOUND"}}]}`, false, gate.NotFound},
 		{"unprocessable", `{"errors":[{"message":"no","extensions":{"code":"UNPROCESSABLE"}}]}`, false, gate.InvalidInput},
 		{"unauthorized", `{"errors":[{"message":"no","extensions":{"code":"UNAUTHORIZED"}}]}`, false, gate.Unauthorized},
-		{"no code", `{"errors":[{"message":"no"}]}`, false, gate.PlatformError},
+		{"unauthorized without a code", `{"errors":[{"message":"You are not authorized"}]}`, false, gate.Unauthorized},
+		{"no code", `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`, true, ""},
+		{"a code that is not known", `{"errors":[{"message":"could not find a worker","extensions":{"code":"TROUBLE"}}]}`, true, ""},
 		{"server error", `{"errors":[{"message":"no","extensions":{"code":"SERVER_ERROR"}}]}`, true, ""},
 		{"no data", `{"data":null}`, true, ""},
 		{"another shape", `{"data":{"releaseIpAddress":null}}`, true, ""},
@@ -253,5 +255,22 @@ func TestAllocationOfPublicAddressIsNoticed(t *testing.T) {
 	checkCode(t, err, gate.VerifyFailed)
 	if address.IP.String() != "2a09:8280:1::1" || strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("got %+v, %v", address, err)
+	}
+}
+
+// TestNotSent: only what certainly never left wraps ErrNotSent.
+func TestNotSent(t *testing.T) {
+	p, url := platform(t, sandbox.Options{})
+	client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(p.Token()) })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := release(t, ctx, client); !errors.Is(err, ErrNotSent) || len(p.Writes()) != 0 {
+		t.Errorf("cancelled: %v, %v sent", err, operations(p.Writes()))
+	}
+	for _, fault := range []sandbox.Fault{{Status: 409}, {Status: 404}, {Status: 500}, {Reset: sandbox.ResetAfter}} {
+		p.Inject(fault)
+		if err := release(t, t.Context(), client); err == nil || errors.Is(err, ErrNotSent) {
+			t.Errorf("%+v: %v", fault, err)
+		}
 	}
 }

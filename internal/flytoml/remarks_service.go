@@ -67,8 +67,8 @@ func stopping(a *Autostop) bool {
 
 func (r *reviewer) service(s placed) {
 	if s.Protocol == "udp" {
-		r.add(RemarkUDP, join(s.path, "protocol"), "Flycast does not serve UDP: without a public dedicated IPv4 address the service is out of reach",
-			"use TCP, or reach it at the Machines' own addresses")
+		r.add(RemarkUDP, join(s.path, "protocol"), "Flycast does not serve UDP, and a datagram does not wake a stopped Machine: without a public dedicated IPv4 address, or once autostop has stopped the Machine, the service is out of reach",
+			"use TCP, or reach it at the Machines' own addresses and leave autostop off")
 	}
 	if s.InternalPort == 0 {
 		r.add(RemarkNoPort, s.path, "the service has no internal_port, so Fly Proxy does not know where the app listens", "set internal_port")

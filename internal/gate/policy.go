@@ -45,7 +45,9 @@ type Vocabulary struct {
 const maxPolicySize = 256 << 10
 
 // LoadPolicy reads a policy file. The file must not be writable by group or
-// others. All problems are reported together.
+// others and, where files have owners, must belong to the user this program
+// runs as or to root: whoever else owns it can change it at any time. All
+// problems are reported together.
 func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -62,6 +64,9 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", file, info.Mode().Perm())
 	}
+	if uid, known := owner(info); known && !ours(uid, os.Geteuid()) {
+		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d): it must be this user's or root's", file, uid)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPolicySize+1))
 	if err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
@@ -71,6 +76,9 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 	}
 	return ParsePolicy(data, vocabulary)
 }
+
+// ours reports whether a file's owner may write rules for this process.
+func ours(owner, euid int) bool { return owner == euid || owner == 0 }
 
 // ParsePolicy reads a policy; unknown keys and words are errors.
 func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {

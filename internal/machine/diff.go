@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -297,3 +298,9 @@ func Mask(value, note string) string {
 	}
 	return fmt.Sprintf("‹hidden, %d bytes%s›", n, note)
 }
+
+var mask = regexp.MustCompile(`‹hidden, [0-9]+ bytes[^›]*›`)
+
+// HoldsMask reports whether a text holds what [Mask] makes. Sent as a value, it
+// would take the place of the secret that it stands for.
+func HoldsMask(text string) bool { return mask.MatchString(text) }

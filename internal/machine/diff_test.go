@@ -202,3 +202,19 @@ func TestMask(t *testing.T) {
 		t.Errorf("got %s, want %s", changes[0].After, want)
 	}
 }
+
+func TestHoldsMask(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{Mask("secret", ""), true},
+		{Mask("secret", ", changed"), true},
+		{"postgres://app:" + Mask("secret", "") + "@db/app", true},
+		{"", false}, {"hidden, 6 bytes", false}, {"‹hidden›", false}, {"‹hidden, six bytes›", false},
+	} {
+		if got := HoldsMask(tt.text); got != tt.want {
+			t.Errorf("%q: got %v, want %v", tt.text, got, tt.want)
+		}
+	}
+}

@@ -336,3 +336,19 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestPartOfARelease: with addresses left, the impact is not known, and an app
+// that is not ready for Flycast is said to be so all the same.
+func TestPartOfARelease(t *testing.T) {
+	p := Plan{Tool: "release_public_ips", App: "demo", Impact: ImpactUnknown, Hazards: []Hazard{AppUnreachable}}
+	text := strings.Join(p.Question(nil).Effect, "\n")
+	for _, want := range []string{"who comes in over what is listed is cut off", AppUnreachable.Sentence()} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q, want %q in it", text, want)
+		}
+	}
+	p.Impact = ImpactUnreachable
+	if text := strings.Join(p.Question(nil).Effect, "\n"); strings.Contains(text, AppUnreachable.Sentence()) || !strings.Contains(text, "NOWHERE") {
+		t.Errorf("got %q, want it told once", text)
+	}
+}

@@ -150,14 +150,16 @@ func machineLines(steps []Step) []string {
 }
 
 // wrapped is a change on as many lines as it needs: what a Machine will run
-// must not hide behind the hundredth character of a command.
+// must not hide behind the hundredth character of a command. Runs of blanks
+// become one and every further line begins with a mark, so that no text can
+// pass for a section of the question.
 func wrapped(change string) []string {
-	rest := []rune(clean(change, len(change)))
+	rest := []rune(strings.Join(strings.Fields(clean(change, len(change))), " "))
 	indent := "  "
 	var out []string
 	for len(rest) > lineLimit {
 		out = append(out, indent+string(rest[:lineLimit]))
-		rest, indent = rest[lineLimit:], "    "
+		rest, indent = rest[lineLimit:], "  │ "
 	}
 	return append(out, indent+string(rest))
 }
@@ -205,10 +207,17 @@ func KindName(kind string) string {
 
 func (p Plan) effect() []string {
 	out := []string{p.Impact.Sentence(Line(p.App))}
+	if p.Tool == "release_public_ips" && p.Impact == ImpactUnknown {
+		out = []string{"who comes in over what is listed is cut off; what that means to the rest of those who use " + Line(p.App) + " could not be told"}
+	}
 	for _, h := range p.Hazards {
 		switch h {
-		case Restart, BriefOutage, AppUnreachable, DedicatedV4Lost, DedicatedV6Lost:
+		case Restart, BriefOutage, DedicatedV4Lost, DedicatedV6Lost:
 			continue // told by the impact, or beside the address
+		case AppUnreachable:
+			if p.Impact != ImpactUnreachable {
+				out = append(out, h.Sentence())
+			}
 		case CustomHostnameStops:
 			out = append(out, h.Sentence()+": "+strings.Join(p.subjects("certificate/"), ", "))
 		default:

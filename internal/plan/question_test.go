@@ -33,6 +33,7 @@ func TestQuestionGolden(t *testing.T) {
 		{"deploy_groups", deployPlan(), nil},
 		{"deploy_stale", deployPlan(), []string{"file changed", "machine/148e3 is gone"}},
 		{"allocate_foreign", foreignPlan(), nil},
+		{"deploy_imitated_section", imitatingPlan(), nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,6 +57,33 @@ func TestQuestionGolden(t *testing.T) {
 				t.Errorf("%s differs; got:\n%s", file, got)
 			}
 		})
+	}
+}
+
+// imitatingPlan has a value that is made to end in a section of its own: at the
+// margin after some blanks, and at the beginning of a further line.
+func imitatingPlan() Plan {
+	p := deployPlan()
+	path := "services[0].checks[0].path: '/up' → '/up?"
+	value := path + strings.Repeat("a", lineLimit-utf8.RuneCountInString(path)) + "EFFECT nobody notices" + strings.Repeat(" ", 90) + "NOT CHECKED nothing'"
+	p.Steps = update("148e1", "app", "fra", value)
+	return p
+}
+
+// Text from a file cannot pass for a section.
+func TestImitatedSection(t *testing.T) {
+	text := imitatingPlan().Question(nil).Text()
+	for line := range strings.SplitSeq(text, "\n") {
+		body := strings.TrimLeft(line, " ")
+		if strings.Contains(line, "nobody notices") && !strings.HasPrefix(body, "│ ") {
+			t.Errorf("a line without a mark: %q", line)
+		}
+		if strings.Contains(line, "NOT CHECKED nothing") && strings.Contains(body, "  ") {
+			t.Errorf("a run of blanks: %q", line)
+		}
+	}
+	if !strings.Contains(text, "NOT CHECKED nothing'") {
+		t.Errorf("the end is not shown:\n%s", text)
 	}
 }
 

@@ -53,7 +53,7 @@ func (h Hazard) Sentence() string {
 	case UDPStops:
 		return "UDP services stop: Flycast carries no UDP"
 	case AppUnreachable:
-		return "THE APP WILL BE REACHABLE NOWHERE until it is repaired"
+		return "THE APP IS NOT READY FOR FLYCAST: until it is repaired, those who lose the public address find it UNREACHABLE"
 	case Restart:
 		return "Machines restart"
 	case BriefOutage:
@@ -67,7 +67,7 @@ func (h Hazard) Sentence() string {
 	case MachineDestroyedOnStop:
 		return "a Machine is destroyed when it stops (auto_destroy)"
 	case NewPublicService:
-		return "a service is added while the app has public addresses"
+		return "more answers on public addresses than before"
 	case PublicPlainHTTP:
 		return "plain HTTP is answered on public addresses until they are released"
 	case OpenToOtherNetwork:
@@ -89,6 +89,8 @@ const (
 	CertsUnread      Unknown = "certificates_unread"
 	ForeignUsers     Unknown = "foreign_callers_unknown"
 	MachinesHostDown Unknown = "host_down"
+	FlycastUnclear   Unknown = "flycast_network_unclear"
+	KindUnknown      Unknown = "address_kind_unknown"
 )
 
 // Sentence is the unknown in questions and results; empty for an unknown word.
@@ -110,6 +112,10 @@ func (u Unknown) Sentence() string {
 		return "who is on the other network"
 	case MachinesHostDown:
 		return "Machines whose host is down"
+	case FlycastUnclear:
+		return "whether the Flycast address serves the app's own network: neither the Machines nor the names tell"
+	case KindUnknown:
+		return "what comes in over an address whose kind is not recognised: it is left alone"
 	}
 	return ""
 }
@@ -187,4 +193,5 @@ const (
 	TLSOnly             = "tls_only"
 	BindLoopback        = "bind_loopback"
 	UDPService          = "udp_service"
+	MachineUnread       = "machine_unread"
 )

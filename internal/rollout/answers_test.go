@@ -17,9 +17,10 @@ import (
 // reading tells what it did.
 func TestLostAnswers(t *testing.T) {
 	const get, update = "machine.get", "machine.update"
-	// One read of the client is up to four requests.
+	// One read of the client is up to four requests. The first one, under the
+	// lease, succeeds.
 	unreadable := func(reads int) sandbox.Fault {
-		return sandbox.Fault{Operation: get, Times: 4 * reads, Status: http.StatusInternalServerError + 3}
+		return sandbox.Fault{Operation: get, After: 1, Times: 4 * reads, Status: http.StatusInternalServerError + 3}
 	}
 	tests := []struct {
 		name   string
@@ -38,6 +39,11 @@ func TestLostAnswers(t *testing.T) {
 		{name: "connection lost before", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
 		{name: "answered 500 without effect", faults: []sandbox.Fault{{Operation: update, Status: 500}}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
 		{name: "lost before, the first readings fail", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}, unreadable(2)}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "refused after the effect", faults: []sandbox.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}}, want: Healthy, sent: 1},
+		{name: "in conflict with itself", faults: []sandbox.Fault{{Operation: update, Status: 409, EffectThenStatus: true}}, want: Healthy, sent: 1},
+		{name: "refused after the effect, the first reading fails", faults: []sandbox.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(1)},
+			want: PutBack, code: gate.InvalidInput, says: "not known", sent: 2},
+
 		{name: "refused", faults: []sandbox.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}}, want: Unchanged, code: gate.InvalidInput, says: "no such thing", sent: 1},
 		{name: "too many requests", faults: []sandbox.Fault{{Operation: update, Status: 429}}, want: Unchanged, code: gate.RateLimited, sent: 1},
 
@@ -181,9 +187,9 @@ func TestPlatformStumbles(t *testing.T) {
 		"wait answers 502":    {Operation: "machine.wait", Status: 502, Times: 20},
 		"wait answers 429":    {Operation: "machine.wait", Status: 429, Times: 20},
 		"wait is dropped":     {Operation: "machine.wait", Reset: sandbox.ResetBefore, Times: 20},
-		"reading answers 502": {Operation: "machine.get", Status: 502, Times: 20},
-		"reading answers 429": {Operation: "machine.get", Status: 429, RetryAfter: time.Second, Times: 20},
-		"half an answer":      {Operation: "machine.get", Malformed: true, Times: 3},
+		"reading answers 502": {Operation: "machine.get", After: 1, Status: 502, Times: 20},
+		"reading answers 429": {Operation: "machine.get", After: 1, Status: 429, RetryAfter: time.Second, Times: 20},
+		"half an answer":      {Operation: "machine.get", After: 1, Malformed: true, Times: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 30 * time.Second})
@@ -215,7 +221,7 @@ func TestPlatformStumbles(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
-		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, Status: 403})
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Status: 403})
 		report := b.run(changes)
 		b.states(report, PutBack, NotStarted)
 		b.failed(report, id, gate.Unauthorized, "read its state")
@@ -228,7 +234,7 @@ func TestReadBackFails(t *testing.T) {
 	b := newBench(t, "shop-api", sandbox.Options{})
 	changes := b.changes()
 	id := changes[0].Before.ID
-	b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
+	b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 2, Times: -1, Status: 503})
 	report := b.run(changes)
 	b.states(report, Unproven, NotStarted)
 	b.failed(report, id, gate.PlatformError, "read back")
@@ -263,7 +269,7 @@ func TestDriftHidesValues(t *testing.T) {
 	}
 	got := drift(
 		parse(`{"env":{"A":"hunter2","B":"hunter3"},"image":"x","services":[{"autostop":"off"}]}`),
-		parse(`{"env":{"A":"changed2","NEW":"hunter4"},"image":"y","services":[{"autostop":false,"added":1}],"added":true}`))
+		parse(`{"env":{"A":"changed2","NEW":"hunter4"},"image":"y","services":[{"autostop":false,"added":1}],"added":true}`), machine.Config{})
 	want := []string{"env.A", "env.B", "image"}
 	var paths []string
 	for _, line := range got {

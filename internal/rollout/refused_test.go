@@ -42,6 +42,9 @@ func TestSomebodyElse(t *testing.T) {
 		b.states(report, Unchanged, NotStarted)
 		b.failed(report, id, gate.Stale, "update")
 		b.has(id, theirs)
+		if n := b.count(id, "machine.update"); n != 0 {
+			t.Errorf("%d updates were sent", n)
+		}
 		if now := b.Machine(b.app, id).InstanceID; now != at {
 			t.Errorf("it is at %s, was at %s", now, at)
 		}
@@ -59,6 +62,31 @@ func TestSomebodyElse(t *testing.T) {
 		b.failed(report, second, gate.Stale)
 		b.has(second, theirs)
 		b.released(second)
+	})
+	t.Run("changed it after it was read under the lease", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
+		b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.failed(report, id, gate.Stale, "update")
+		b.has(id, theirs) // and is not put back
+		b.released(id)
+	})
+	t.Run("changed it, and then it cannot be read", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
+		b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: 4, Status: 503})
+		report := b.run(changes)
+		b.states(report, Unchanged, NotStarted)
+		b.failed(report, id, gate.Stale, "not known")
+		b.has(id, theirs)
+		b.released(id)
 	})
 	t.Run("destroyed it", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
@@ -103,7 +131,7 @@ func TestWithoutAGrant(t *testing.T) {
 			if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
 				t.Errorf("%s: got %v", name, out.Err)
 			}
-			if got, want := b.operations(id), []string{"lease.acquire", "lease.release"}; !slices.Equal(got, want) {
+			if got, want := b.operations(id), []string{"lease.acquire", "machine.get", "lease.release"}; !slices.Equal(got, want) {
 				t.Errorf("%s: got calls %q, want %q", name, got, want)
 			}
 			b.unchanged(changes[0])

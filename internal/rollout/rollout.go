@@ -73,6 +73,9 @@ type Outcome struct {
 	State State
 	Err   error    // why it failed, nil otherwise
 	Drift []string // read back, and not what was sent: one line a field
+
+	Launched bool // it ran when its turn came, so the update started it anew
+	Checks   int  // health checks of the new configuration
 }
 
 // Report lists every Machine of the rollout, in its order.
@@ -120,6 +123,9 @@ type Engine struct {
 	Clock         Clock
 	StartWithin   time.Duration // for a Machine to be started
 	HealthyWithin time.Duration // for its checks to pass, from then on
+	// Record, if not nil, gets the outcome of each Machine whose turn came, as
+	// soon as it is known.
+	Record func(Outcome)
 }
 
 const (
@@ -132,7 +138,8 @@ const (
 // Run carries the changes out in the order given. The grant must hold, for each
 // Machine, lease_machine, update_machine for After and put_back_machine for
 // Before. Run does not stop in the middle of a Machine: give it a context that
-// outlives the caller.
+// outlives the caller. A Machine that was started or stopped since the plan is
+// treated as what it is when its turn comes; one that was changed is refused.
 func (e Engine) Run(ctx context.Context, grant *gate.Grant, app string, changes []Change, progress func(Phase)) Report {
 	var report Report
 	for i, change := range changes {
@@ -141,6 +148,9 @@ func (e Engine) Run(ctx context.Context, grant *gate.Grant, app string, changes 
 		}
 		outcome := e.roll(ctx, grant, app, change, say)
 		report.Machines = append(report.Machines, outcome)
+		if e.Record != nil {
+			e.Record(outcome)
+		}
 		if outcome.Err != nil {
 			for _, rest := range changes[i+1:] {
 				report.Machines = append(report.Machines, Outcome{ID: rest.Before.ID, Group: rest.Group, State: NotStarted})
@@ -163,6 +173,16 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 	// A lease that cannot be given back runs out by itself.
 	defer func() { _ = lease.Release(context.WithoutCancel(ctx)) }()
 
+	live, err := e.planned(ctx, app, change.Before)
+	if err != nil {
+		out.Err = fmt.Errorf("update: %w", err)
+		return out
+	}
+	// Fly Proxy may have woken or stopped it since the plan: what runs now is
+	// what must run afterwards.
+	change.Before.State = live.State
+	out.Launched, out.Checks = change.Launch(), countChecks(change.After)
+
 	say("updating")
 	updated, err := e.update(ctx, grant, app, fly.Update{
 		ID: change.Before.ID, Config: change.After, CurrentInstance: change.Before.InstanceID, Lease: lease, SkipLaunch: !change.Launch(),
@@ -180,12 +200,11 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 			return e.putBack(ctx, grant, app, change, updated.InstanceID, hold, out, say)
 		}
 	}
-	live, err := e.Client.Machine(ctx, app, change.Before.ID)
-	if err != nil {
+	if live, err = e.Client.Machine(ctx, app, change.Before.ID); err != nil {
 		out.State, out.Err = Unproven, fmt.Errorf("read back: %w", err)
 		return out
 	}
-	out.Drift = drift(change.After, live.Config)
+	out.Drift = drift(change.After, live.Config, change.Before.Config)
 	out.State = Healthy
 	if !change.Launch() {
 		out.State = Unproven
@@ -193,46 +212,18 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 	return out
 }
 
-// What reading may tell of an update whose answer was lost.
-var (
-	errTookEffect = errors.New("the Machine changed, and not to what was sent")
-	errUnsettled  = errors.New("the Machine could not be read, so what became of it is not known")
-)
-
-// update sends a configuration once. When the answer is lost, the Machine's
-// instance and configuration tell what happened.
-func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, update fly.Update, was string) (fly.Machine, error) {
-	m, err := e.Client.UpdateMachine(ctx, grant, app, update)
-	var ambiguous *fly.Ambiguous
-	if !errors.As(err, &ambiguous) {
-		return m, err
+// planned reads a Machine under its lease: it must still be the one that the
+// plan saw.
+func (e Engine) planned(ctx context.Context, app string, before fly.Machine) (fly.Machine, error) {
+	live, err := e.Client.Machine(ctx, app, before.ID)
+	if err != nil {
+		return fly.Machine{}, fmt.Errorf("read it under the lease: %w", err)
 	}
-	read := false
-	for range settleReads {
-		live, readErr := e.Client.Machine(ctx, app, update.ID)
-		read = readErr == nil
-		switch {
-		case readErr != nil:
-			err = errors.Join(ambiguous, readErr)
-		case machine.Equal(live.Config, update.Config):
-			return live, nil
-		case live.InstanceID != was:
-			return live, fmt.Errorf("%w: %w", ambiguous, errTookEffect)
-		}
-		select {
-		case <-ctx.Done():
-			return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
-		case <-e.Clock.After(pollStep):
-		}
+	if live.InstanceID != before.InstanceID {
+		return fly.Machine{}, &fly.Error{Code: gate.Stale, Message: "Machine " + before.ID + " has changed meanwhile"}
 	}
-	if !read {
-		return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
-	}
-	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", err, settleReads)
+	return live, nil
 }
-
-// settleReads is how often the state is read after a lost answer.
-const settleReads = 3
 
 // putBack gives a failed Machine its earlier configuration. at is the instance
 // that failed; it is read if it is not known.
@@ -245,8 +236,8 @@ func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, chan
 			out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err))
 			return out
 		}
-		if at = live.InstanceID; at == change.Before.InstanceID {
-			out.State = Unchanged // the update never arrived
+		if at = live.InstanceID; at == change.Before.InstanceID || foreign(out.Err) && !machine.Equal(live.Config, change.After) {
+			out.State = Unchanged // the update never arrived, or what is there is somebody else's
 			return out
 		}
 	}
@@ -268,23 +259,4 @@ func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, chan
 	}
 	out.State = PutBack
 	return out
-}
-
-// drift lists what was sent and is not there. What the platform adds by itself
-// is no drift.
-func drift(sent, found machine.Config) []string {
-	var out []string
-	for _, c := range machine.Diff(sent, found) {
-		if c.Before != "" {
-			out = append(out, fmt.Sprintf("%s: sent %s, found %s", c.Path, c.Before, orNothing(c.After)))
-		}
-	}
-	return out
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
 }

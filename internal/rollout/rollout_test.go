@@ -35,7 +35,7 @@ func TestOneAtATime(t *testing.T) {
 	}
 	var want []string
 	for _, c := range changes {
-		for _, operation := range []string{"lease.acquire", "machine.update", "machine.wait", "machine.get", "lease.release"} {
+		for _, operation := range []string{"lease.acquire", "machine.get", "machine.update", "machine.wait", "machine.get", "lease.release"} {
 			want = append(want, c.Before.ID+" "+operation)
 		}
 	}
@@ -304,7 +304,7 @@ func TestStoppedMachine(t *testing.T) {
 	if got := starts(truth); got != started {
 		t.Errorf("it was started: %q", truth.Events)
 	}
-	if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.update", "machine.get", "lease.release"}; !slices.Equal(got, want) {
+	if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.get", "machine.update", "machine.get", "lease.release"}; !slices.Equal(got, want) {
 		t.Errorf("got calls %q, want %q", got, want)
 	}
 	if sent := b.sentUpdates(stopped.ID); len(sent) != 1 || !sent[0].SkipLaunch {
@@ -315,6 +315,60 @@ func TestStoppedMachine(t *testing.T) {
 		if p.Machine == stopped.ID && strings.Contains(p.Doing, "start") {
 			t.Errorf("it is said to be %s", p.Doing)
 		}
+	}
+}
+
+// TestWokenMachine: what runs when its turn comes must run afterwards, whatever
+// the plan saw; and what was stopped since is not started.
+func TestWokenMachine(t *testing.T) {
+	t.Run("woken", func(t *testing.T) {
+		b := newBench(t, "inner-circle", sandbox.Options{})
+		b.settle()
+		changes := b.changes()
+		id := changes[1].Before.ID
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, Before: func(p *sandbox.Platform) {
+			p.StartMachine(b.app, id)
+			p.Clock().Advance(time.Minute)
+		}})
+		report := b.run(changes)
+		b.states(report, Healthy, Healthy)
+		if m := b.Machine(b.app, id); m.State != "started" || !report.Machines[1].Launched || report.Machines[1].Checks != 1 {
+			t.Errorf("it is %s: %+v", m.State, report.Machines[1])
+		}
+		if sent := b.sentUpdates(id); len(sent) != 1 || sent[0].SkipLaunch {
+			t.Errorf("got updates %+v", sent)
+		}
+	})
+	t.Run("stopped", func(t *testing.T) {
+		b := newBench(t, "inner-circle", sandbox.Options{})
+		b.settle()
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, Before: func(p *sandbox.Platform) { p.StopMachine(b.app, id) }})
+		report := b.run(changes)
+		b.states(report, Unproven, Unproven)
+		if m := b.Machine(b.app, id); m.State != "stopped" || report.Machines[0].Launched {
+			t.Errorf("it is %s: %+v", m.State, report.Machines[0])
+		}
+	})
+}
+
+// TestRecord: each outcome is told when it is known, not at the end; what never
+// had its turn is not told.
+func TestRecord(t *testing.T) {
+	b := newBench(t, "shop-api", sandbox.Options{})
+	changes := b.changes()
+	second := changes[1].Before.ID
+	var told []string
+	b.engine.Record = func(o Outcome) { told = append(told, o.ID+" "+string(o.State)) }
+	b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: second, Status: 403, Before: func(*sandbox.Platform) {
+		if len(told) != 1 {
+			t.Errorf("before the second Machine: %q", told)
+		}
+	}})
+	b.run(changes)
+	if want := []string{changes[0].Before.ID + " healthy", second + " unchanged"}; !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
 	}
 }
 

@@ -37,6 +37,17 @@ var (
 	ErrKind    = errors.New("not a regular *.toml, *.json or *.yaml file of at most 1 MiB")
 )
 
+// ErrLinked is an [ErrKind] of its own: a file with several names. Replacing it
+// would part them, and the other names would keep the old text.
+var ErrLinked error = kindError("the file has more than one hard link, and was left as it is: replacing it would part its names")
+
+type kindError string
+
+func (e kindError) Error() string { return string(e) }
+
+// Unwrap makes it an [ErrKind].
+func (kindError) Unwrap() error { return ErrKind }
+
 // Roots are the folders a server may read and write files in. The zero value
 // has none: every path is outside.
 type Roots struct {
@@ -143,7 +154,8 @@ func (r *Roots) Read(path string) (File, error) {
 }
 
 // Replace writes new over a file that still holds old. [ErrChanged] means that
-// it does not, and that nothing was written.
+// it does not, and that nothing was written. A file with several hard links is
+// refused with [ErrLinked], where the system tells their number.
 func (r *Roots) Replace(path string, old, new []byte) error {
 	root, name, err := r.find(path)
 	if err != nil {
@@ -242,6 +254,11 @@ func (r root) replace(name string, old, new []byte) (err error) {
 	}
 	if !bytes.Equal(current, old) {
 		return ErrChanged
+	}
+	if info, err := r.fs.Lstat(name); err != nil {
+		return plain(err)
+	} else if links(info) > 1 {
+		return ErrLinked
 	}
 	var suffix [6]byte
 	rand.Read(suffix[:])

@@ -112,3 +112,31 @@ func TestLockedFolder(t *testing.T) {
 	}
 	holdsExactly(t, dir, "fly.toml", "sub")
 }
+
+// TestHardLinks: a rename would part the names of a file.
+func TestHardLinks(t *testing.T) {
+	dir, _ := folder(t)
+	path, second := filepath.Join(dir, "fly.toml"), filepath.Join(dir, "same.toml")
+	if err := os.Link(path, second); err != nil {
+		t.Skipf("no hard links here: %v", err)
+	}
+	r := open(t, dir)
+	for _, name := range []string{"fly.toml", "same.toml"} {
+		if _, err := r.Read(name); err != nil {
+			t.Errorf("reading %s: %v", name, err)
+		}
+		err := r.Replace(name, []byte(content), []byte("x = 1\n"))
+		if !errors.Is(err, ErrLinked) || !errors.Is(err, ErrKind) {
+			t.Errorf("replacing %s: got %v, want %v", name, err, ErrLinked)
+		}
+	}
+	holdsText(t, path, content)
+	holdsText(t, second, content)
+	holdsExactly(t, dir, "fly.toml", "same.toml", "sub")
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Replace("fly.toml", []byte(content), []byte("x = 1\n")); err != nil {
+		t.Errorf("with one name left: %v", err)
+	}
+}

@@ -67,13 +67,16 @@ const (
 
 // Exposed tells whether anything answers the internet: a public address and a
 // service with a port (Fly's "default-deny": only declared ports are connected
-// to something; networking/services).
+// to something; networking/services). A Machine that was not read whole may have
+// one that is not seen: without it the answer is never no.
 func (s Snapshot) Exposed() Answer {
 	verdict := Judge(s.Addresses.List)
 	switch {
 	case verdict == Private, verdict == Unreachable:
 		return No
 	case !s.MachinesKnown:
+		return Unclear
+	case !s.anyPort() && len(s.unread()) > 0:
 		return Unclear
 	case !s.anyPort():
 		return No
@@ -102,8 +105,18 @@ func (s Snapshot) HasServices() bool {
 	return false
 }
 
-// services are those of each Machine; a configuration that cannot be read
-// counts as none (fly.Client validates what it reads).
+// unread are the Machines whose configuration is not known, or not whole.
+func (s Snapshot) unread() []string {
+	var out []string
+	for _, m := range s.Machines {
+		if m.Incomplete || m.Unreadable {
+			out = append(out, m.ID)
+		}
+	}
+	return out
+}
+
+// services are those of each Machine, as far as they could be read: see unread.
 func (s Snapshot) services() map[string][]machine.Service {
 	out := make(map[string][]machine.Service, len(s.Machines))
 	for _, m := range s.Machines {
@@ -196,13 +209,16 @@ func (s Snapshot) Blockers() []plan.Blocker {
 	switch s.flycast() {
 	case No:
 		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", fmt.Sprintf("allocate_flycast {app: %q}", app))
-	case Unclear:
+	case foreign:
 		add(plan.FlycastWrongNetwork, "every Flycast address is for another network than the app's own", fmt.Sprintf("allocate_flycast {app: %q}", app))
 	}
 	if !s.MachinesKnown {
 		return out
 	}
-	if !s.HasServices() {
+	if unread := s.unread(); len(unread) > 0 {
+		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read whole: what it serves is not known",
+			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
+	} else if !s.HasServices() {
 		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", "patch_services with create and internal_port, then deploy")
 	}
 	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
@@ -220,18 +236,34 @@ func (s Snapshot) Blockers() []plan.Blocker {
 	return out
 }
 
+// enumerate names a few of many.
+func enumerate(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// foreign is the answer that there are Flycast addresses, all of other networks.
+const foreign Answer = "foreign"
+
 // flycast tells whether there is a Flycast address for the app's own network:
-// Unclear means that there are some, but none of them for it.
+// Unclear means that there is one of which that cannot be told.
 func (s Snapshot) flycast() Answer {
 	answer := No
 	for _, a := range s.Addresses.List {
 		if a.Kind != fly.Flycast {
 			continue
 		}
-		if s.Own(a) != No {
+		switch own := s.Own(a); {
+		case own == Yes:
 			return Yes
+		case own == Unclear:
+			answer = Unclear
+		case answer == No:
+			answer = foreign
 		}
-		answer = Unclear
 	}
 	return answer
 }

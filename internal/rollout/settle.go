@@ -1,0 +1,96 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// What reading may tell of an update whose answer was lost or says too little.
+var (
+	errTookEffect = errors.New("the Machine changed, and not to what was sent")
+	errUnsettled  = errors.New("the Machine could not be read, so what became of it is not known")
+)
+
+// settleReads is how often the state is read after a lost answer.
+const settleReads = 3
+
+// update sends a configuration once. When the answer is lost or is a refusal,
+// the Machine's instance and configuration tell what happened.
+func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, update fly.Update, was string) (fly.Machine, error) {
+	m, err := e.Client.UpdateMachine(ctx, grant, app, update)
+	var ambiguous *fly.Ambiguous
+	switch {
+	case err == nil:
+		return m, nil
+	case errors.As(err, &ambiguous):
+		return e.settle(ctx, app, update, was, ambiguous)
+	case turnedAway(err):
+		return fly.Machine{}, err
+	}
+	return e.refused(ctx, app, update, was, err)
+}
+
+// settle reads what became of an update whose answer was lost.
+func (e Engine) settle(ctx context.Context, app string, update fly.Update, was string, err error) (fly.Machine, error) {
+	lost, read := err, false
+	for range settleReads {
+		live, readErr := e.Client.Machine(ctx, app, update.ID)
+		read = readErr == nil
+		switch {
+		case readErr != nil:
+			err = errors.Join(lost, readErr)
+		case machine.Equal(live.Config, update.Config):
+			return live, nil
+		case live.InstanceID != was:
+			return live, fmt.Errorf("%w: %w", lost, errTookEffect)
+		}
+		select {
+		case <-ctx.Done():
+			return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
+		case <-e.Clock.After(pollStep):
+		}
+	}
+	if !read {
+		return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
+	}
+	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", err, settleReads)
+}
+
+// refused reads once before a refusal is believed: a status says what the
+// platform answered, not what it did.
+func (e Engine) refused(ctx context.Context, app string, update fly.Update, was string, refusal error) (fly.Machine, error) {
+	live, err := e.Client.Machine(ctx, app, update.ID)
+	switch {
+	case err != nil:
+		return fly.Machine{}, fmt.Errorf("%w: %w", refusal, errUnsettled)
+	case live.InstanceID == was:
+		return fly.Machine{}, refusal
+	case machine.Equal(live.Config, update.Config):
+		return live, nil
+	case foreign(refusal):
+		return fly.Machine{}, refusal
+	}
+	return live, fmt.Errorf("%w: %w", refusal, errTookEffect)
+}
+
+// turnedAway reports whether an update ended before the platform came to it:
+// it was never sent, or this token, this Machine or this rate is not let in.
+func turnedAway(err error) bool {
+	switch fly.CodeOf(err) {
+	case gate.Internal, gate.Unauthorized, gate.NotFound, gate.RateLimited:
+		return true
+	}
+	return false
+}
+
+// foreign reports whether an update was refused because of somebody else's
+// work. What the Machine has then is theirs, and is not put back.
+func foreign(refusal error) bool {
+	code := fly.CodeOf(refusal)
+	return code == gate.Stale || code == gate.Busy
+}

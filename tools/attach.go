@@ -1,0 +1,98 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// This file is what a call gets that meets a run, its own or another's.
+
+// meet is the way of a call that finds a run at work: the identical call
+// attaches, another one is told to wait.
+func (t *changing[In, Work, Out, P]) meet(ctx context.Context, c invocation[In, Work, Out], other *run) (*mcp.CallToolResult, error) {
+	if other.key == c.key {
+		return t.attach(ctx, c.request, other)
+	}
+	return t.refuse(busy(other)), nil
+}
+
+// attach waits for a run that an identical call started.
+func (t *changing[In, Work, Out, P]) attach(ctx context.Context, request mcp.CallToolRequest, at *run) (*mcp.CallToolResult, error) {
+	progress := NewProgress(ctx, request)
+	at.watch(progress)
+	return t.wait(ctx, progress, at)
+}
+
+// wait gives the result of a run if it comes in time, else "running".
+func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progress, at *run) (*mcp.CallToolResult, error) {
+	defer progress.Done()
+	defer at.unwatch(progress)
+	select {
+	case <-at.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-t.Clock.After(t.Hold):
+	}
+	select {
+	case <-at.done: // also if both came at once
+		t.runs.fetched(at)
+		return at.result, nil
+	default:
+	}
+	var out Out
+	envelope := P(&out).Envelope()
+	*envelope = plan.Result{
+		Status: plan.Running, App: at.app, Retry: gate.RetryNow,
+		Summary: fmt.Sprintf("%s is still at work on %s (%s); nothing further was started by this call.", at.tool, at.on(), orWord(at.now(), "starting")),
+		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
+	}
+	t.finish(envelope)
+	return t.result(out, t.text(envelope, out), false), nil
+}
+
+// earlier is the result of a run that was over before this call came: what it
+// tells may not be so any more.
+func (t *changing[In, Work, Out, P]) earlier(at *run) *mcp.CallToolResult {
+	out, ok := at.result.StructuredContent.(Out)
+	if !ok {
+		return at.result // not ours; results of this tool always are
+	}
+	r := P(&out).Envelope()
+	r.Summary = fmt.Sprintf("Result of the run that ended at %s; nothing was done by this call. %s", at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(r.Summary, sandboxMark))
+	t.finish(r)
+	return t.result(out, t.text(r, out), at.result.IsError)
+}
+
+func orWord(s, word string) string {
+	if s == "" {
+		return word
+	}
+	return s
+}
+
+func busy(other *run) *Problem {
+	return &Problem{
+		Code: gate.Busy, Message: fmt.Sprintf("%s is at work on %s", other.tool, other.on()), RetryAfter: busyRetry,
+		Hint: "wait and call again; the identical call attaches to its own run",
+	}
+}
+
+// untaken answers for an app that could not be taken among processes.
+func (a *adapter) untaken(app string, err error) *Problem {
+	if errors.Is(err, errAppLocked) {
+		return &Problem{
+			Code: gate.Busy, Message: "another process of this server is at work on " + app, RetryAfter: busyRetry,
+			Hint: "wait and call again",
+		}
+	}
+	a.Log.Error("the app's lock could not be taken", "app", app, "err", err)
+	return &Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder, and without it nothing is done that needs an approval. Nothing was changed", Hint: "the server's log has the reason"}
+}

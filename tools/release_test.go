@@ -1,0 +1,445 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+const (
+	readyServices = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["http","tls"]}]}]`
+	rawTCP        = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`
+)
+
+// releaseStage is an adapter on an emulated platform, whose answers can be
+// edited on their way. A policy approves every release of shop-api and
+// legacy-api.
+type releaseStage struct {
+	*sandbox.Platform
+	t       *testing.T
+	a       *adapter
+	journal *journal.Journal
+	edit    func(path string, body []byte) []byte
+}
+
+// steppedClock passes whenever somebody waits.
+type steppedClock struct{ *sandbox.Clock }
+
+func (c steppedClock) After(d time.Duration) <-chan time.Time {
+	at := make(chan time.Time, 1)
+	if d < 30*time.Second { // beyond: the limits of a call, never reached here
+		c.Advance(d)
+		at <- c.Now()
+	}
+	return at
+}
+
+func (s *releaseStage) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || s.edit == nil {
+		return response, err
+	}
+	body, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(s.edit(r.URL.Path, body)))
+	response.ContentLength = -1
+	return response, err
+}
+
+func newReleaseStage(t *testing.T, o sandbox.Options) *releaseStage {
+	t.Helper()
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	o.Clock = sandbox.NewClock(func() time.Time { return at })
+	s := &releaseStage{Platform: sandbox.New(o), t: t}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(s.Seed(t.Context()))
+	listen, err := s.Listen("127.0.0.1:0")
+	check(err)
+	t.Cleanup(func() { listen.Close() })
+	now := s.Clock().Now
+	client, err := fly.New(fly.Options{
+		Endpoints: fly.Endpoints{API: listen.URL, Flaps: listen.URL, UIEX: listen.URL}, Token: fly.NewToken(s.Token()), UserAgent: "test/1", HTTP: s, Now: now,
+		Sleep: func(ctx context.Context, d time.Duration) error { s.Clock().Advance(d); return ctx.Err() },
+	})
+	check(err)
+	s.journal, err = journal.Open(filepath.Join(t.TempDir(), "journal"), now)
+	check(err)
+	words := gate.Vocabulary{Tools: []string{"release_public_ips"}}
+	for _, h := range plan.Hazards() {
+		words.Hazards = append(words.Hazards, string(h))
+		if h.Irreversible() {
+			words.Irreversible = append(words.Irreversible, string(h))
+		}
+	}
+	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
+		"accept = ['dedicated_v4_lost', 'dedicated_v6_lost', 'custom_hostname_stops']\n"), words)
+	check(err)
+	clock := steppedClock{s.Clock()}
+	s.a = &adapter{Deps: Deps{
+		Fly: client, Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
+		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: Ledger{s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
+	}, runs: NewRuns(clock), drafts: newDrafts(clock)}
+	return s
+}
+
+// ready gives the app a Flycast address, and its Machines these services.
+func (s *releaseStage) ready(app, services string) (flycast string) {
+	s.t.Helper()
+	for _, id := range s.MachineIDs(app) {
+		config, err := s.MachineConfig(app, id).With("services", json.RawMessage(services))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.SetMachineConfig(app, id, config)
+	}
+	return s.AddAddress(app, "private_v6", "", "")
+}
+
+func callTool[T any](s *releaseStage, tool Tool, args map[string]any) (out T) {
+	s.t.Helper()
+	var request mcp.CallToolRequest
+	request.Params.Name, request.Params.Arguments = tool.Spec().Name, args
+	result, err := tool.Call(s.t.Context(), request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	body, err := json.Marshal(result.StructuredContent)
+	if err == nil {
+		err = json.Unmarshal(body, &out)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+func (s *releaseStage) release(args map[string]any) releaseOutput {
+	s.t.Helper()
+	return callTool[releaseOutput](s, s.a.releasePublicIPs(), args)
+}
+
+func (s *releaseStage) list(app string) listOutput {
+	s.t.Helper()
+	return callTool[listOutput](s, s.a.listIPs(), map[string]any{"app": app})
+}
+
+func blockerIDs(list []plan.Blocker) (out []string) {
+	for _, b := range list {
+		out = append(out, b.ID)
+	}
+	return out
+}
+
+// TestUnreadMachinesAreNotSilent: a Machine of which the configuration is not
+// known may serve the whole internet.
+func TestUnreadMachinesAreNotSilent(t *testing.T) {
+	machines := func(edit func(string) string) func(string, []byte) []byte {
+		return func(path string, body []byte) []byte {
+			if strings.HasSuffix(path, "/machines") {
+				return []byte(edit(string(body)))
+			}
+			return body
+		}
+	}
+	const noConfig = `"config":null,"was":`
+	down := func(s string) string {
+		return strings.ReplaceAll(s, `"host_status":"ok"`, `"host_status":"unreachable"`)
+	}
+	tests := []struct {
+		name, app string
+		edit      func(string) string
+		hostDown  bool
+	}{
+		{"a value that cannot be read", "shop-api", func(s string) string { return strings.ReplaceAll(s, `"protocol":"tcp"`, `"protocol":6`) }, false},
+		{"no configuration", "shop-api", func(s string) string { return down(strings.ReplaceAll(s, `"config":`, noConfig)) }, true},
+		{"of one Machine", "legacy-api", func(s string) string {
+			i := strings.Index(s, `"91857d02b4e683"`)
+			return s[:i] + down(strings.Replace(s[i:], `"config":`, noConfig, 1))
+		}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newReleaseStage(t, sandbox.Options{})
+			s.AddAddress(test.app, "private_v6", "", "")
+			s.edit = machines(test.edit)
+			list := s.list(test.app)
+			if list.Exposed != "unknown" || !slices.Equal(blockerIDs(list.Blockers), []string{plan.MachineUnread}) {
+				t.Errorf("exposed %s, blockers %v", list.Exposed, list.Blockers)
+			}
+			if got := slices.Contains(list.Unknown, plan.MachinesHostDown.Sentence()); got != test.hostDown {
+				t.Errorf("unknown %q, host down %t", list.Unknown, test.hostDown)
+			}
+			out := s.release(map[string]any{"app": test.app})
+			if out.Status != plan.Refused || !slices.Equal(blockerIDs(out.Blockers), []string{plan.MachineUnread}) {
+				t.Errorf("got %s, %s", out.Status, out.Summary)
+			}
+			for _, next := range append(list.Next, out.Next...) {
+				if next.Tool == "release_public_ips" {
+					t.Errorf("advised %+v", next)
+				}
+			}
+			if out := s.release(map[string]any{"app": test.app, "allow_unreachable": true, "dry_run": true}); out.Plan.Impact != plan.ImpactUnreachable {
+				t.Errorf("got impact %s, want unreachable", out.Plan.Impact)
+			}
+			if writes := s.Writes(); len(writes) != 0 {
+				t.Errorf("%v was sent", writes)
+			}
+		})
+	}
+	t.Run("null", func(t *testing.T) {
+		s := newReleaseStage(t, sandbox.Options{})
+		s.AddAddress("shop-api", "private_v6", "", "")
+		s.edit = machines(func(string) string { return "null" })
+		if out := s.release(map[string]any{"app": "shop-api"}); out.Code != gate.PlatformError {
+			t.Errorf("got %s %s, want platform_error", out.Code, out.Summary)
+		}
+	})
+}
+
+// TestImpactOfPartOfTheAddresses: what stays decides who loses.
+func TestImpactOfPartOfTheAddresses(t *testing.T) {
+	tests := []struct {
+		name, services string
+		add            []string // besides the v4 and v6 of legacy-api
+		leave          string   // the kind that stays
+		flycast, force bool
+		want           plan.Impact
+	}{
+		{name: "v6 stays", services: readyServices, leave: "v6", flycast: true, want: plan.ImpactUnknown},
+		{name: "v6 stays for raw TCP", services: rawTCP, leave: "v6", flycast: true, want: plan.ImpactUnknown},
+		{name: "shared v4 stays", services: readyServices, add: []string{"shared_v4"}, leave: "shared_v4", flycast: true, want: plan.ImpactUnknown},
+		{name: "shared v4 carries no raw TCP", services: rawTCP, add: []string{"shared_v4"}, leave: "shared_v4", flycast: true, want: plan.ImpactPublicAccessEnds},
+		{name: "nothing stays", services: readyServices, flycast: true, want: plan.ImpactPublicAccessEnds},
+		{name: "nobody is there", services: `[]`, leave: "v6", flycast: true, want: plan.ImpactNone},
+		{name: "not ready, v6 stays", services: readyServices, leave: "v6", force: true, want: plan.ImpactUnknown},
+		{name: "not ready, nothing carries it", services: rawTCP, add: []string{"shared_v4"}, leave: "shared_v4", force: true, want: plan.ImpactUnreachable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newReleaseStage(t, sandbox.Options{})
+			flycast := s.ready("legacy-api", test.services)
+			if !test.flycast {
+				s.RemoveAddress("legacy-api", flycast)
+			}
+			for _, kind := range test.add {
+				s.AddAddress("legacy-api", kind, "", "")
+			}
+			var ips []string
+			for _, a := range s.Addresses("legacy-api") {
+				if slices.Contains([]string{"v4", "v6", "shared_v4"}, a.Kind) && a.Kind != test.leave {
+					ips = append(ips, a.IP)
+				}
+			}
+			in := releaseInput{App: "legacy-api", IPs: ips, AllowUnreachable: test.force}
+			planned, err := s.a.planRelease(t.Context(), in)
+			if err != nil || len(planned.Plan.Blockers) > 0 {
+				t.Fatal(err, planned.Plan.Blockers)
+			}
+			if planned.Plan.Impact != test.want || planned.Plan.Has(plan.AppUnreachable) != test.force {
+				t.Errorf("got %s, %v; want %s", planned.Plan.Impact, planned.Plan.Hazards, test.want)
+			}
+			question := planned.Plan.Question(nil).Text()
+			if test.want != plan.ImpactNone && strings.Contains(question, "notices") || test.force && !regexp.MustCompile("UNREACHABLE|REACHABLE NOWHERE").MatchString(question) {
+				t.Errorf("the question hides it:\n%s", question)
+			}
+		})
+	}
+}
+
+// TestReadAgainBeforeEachRelease: somebody else works on the app between two
+// releases of one run.
+func TestReadAgainBeforeEachRelease(t *testing.T) {
+	tests := []struct {
+		name    string
+		act     func(p *sandbox.Platform, flycast string)
+		says    string
+		blocker string
+	}{
+		{"Flycast is gone", func(p *sandbox.Platform, flycast string) { p.RemoveAddress("legacy-api", flycast) }, "no Flycast address", plan.NoFlycast},
+		{"the address is gone", func(p *sandbox.Platform, _ string) { p.RemoveAddress("legacy-api", "137.66.18.204") }, "it is gone", ""},
+		{"the services are gone", func(p *sandbox.Platform, _ string) {
+			for _, id := range p.MachineIDs("legacy-api") {
+				p.SetMachineConfig("legacy-api", id, p.MachineConfig("legacy-api", id).Without("services"))
+			}
+		}, "no Machine has a service", plan.NoServices},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newReleaseStage(t, sandbox.Options{})
+			flycast := s.ready("legacy-api", readyServices)
+			s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *sandbox.Platform) { test.act(p, flycast) }})
+			out := s.release(map[string]any{"app": "legacy-api"})
+			if out.Status != plan.Partial || out.Code != gate.Stale || !strings.Contains(out.Summary, test.says) {
+				t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
+			}
+			if len(out.Steps) != 2 || out.Steps[0].State != plan.Done || out.Steps[1].State != plan.NotStarted {
+				t.Errorf("got %+v", out.Steps)
+			}
+			if test.blocker != "" && !slices.Contains(blockerIDs(out.Blockers), test.blocker) {
+				t.Errorf("got blockers %v", out.Blockers)
+			}
+			if writes := s.Writes(); len(writes) != 1 {
+				t.Errorf("%d writes, want 1", len(writes))
+			}
+		})
+	}
+	t.Run("Flycast goes with the last one", func(t *testing.T) {
+		s := newReleaseStage(t, sandbox.Options{})
+		flycast := s.ready("legacy-api", readyServices)
+		s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", After: 1, Before: func(p *sandbox.Platform) { p.RemoveAddress("legacy-api", flycast) }})
+		out := s.release(map[string]any{"app": "legacy-api"})
+		if out.Status != plan.Partial || out.Code != gate.VerifyFailed || out.Verdict != "unreachable" || len(out.Next) == 0 || out.Next[0].Tool != "allocate_flycast" {
+			t.Errorf("got %s %s %s: %s, next %+v", out.Status, out.Code, out.Verdict, out.Summary, out.Next)
+		}
+	})
+	t.Run("requests", func(t *testing.T) {
+		s := newReleaseStage(t, sandbox.Options{})
+		s.ready("legacy-api", readyServices)
+		if out := s.release(map[string]any{"app": "legacy-api"}); out.Status != plan.Applied {
+			t.Fatal(out.Summary)
+		}
+		count := map[string]int{}
+		for _, c := range s.Calls() {
+			count[c.Operation]++
+		}
+		// Planned twice, as every approved call is; one reading before each
+		// release, two after them; the Machines before the last one.
+		if count["graphql.app"] != 2+2+2 || count["machine.list"] != 2+1 {
+			t.Errorf("got %v", count)
+		}
+	})
+}
+
+// TestAcceptedButStillThere: what the list still holds is not released,
+// whatever the platform said.
+func TestAcceptedButStillThere(t *testing.T) {
+	s := newReleaseStage(t, sandbox.Options{})
+	s.ready("shop-api", readyServices)
+	s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Status: 200, Body: `{"data":{"releaseIpAddress":{"clientMutationId":null}}}`})
+	out := s.release(map[string]any{"app": "shop-api"})
+	if out.Status != plan.Partial || out.Code != gate.VerifyFailed {
+		t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
+	}
+	const lied, gone = "66.241.124.11", "2a09:8280:1::2d:1111"
+	if !slices.Equal(out.Released, []string{gone}) || !slices.Equal(out.Remaining, []string{lied}) {
+		t.Errorf("released %v, remaining %v", out.Released, out.Remaining)
+	}
+	if out.Steps[0].State != plan.StepFailed || !strings.Contains(out.Steps[0].Note, "accepted, but still there") || out.Steps[1].State != plan.Done {
+		t.Errorf("got %+v", out.Steps)
+	}
+	if len(out.Undo) != 1 || !strings.HasPrefix(out.Undo[0], gone) || len(out.Assumed) != 0 {
+		t.Errorf("undo %q, assumed %q", out.Undo, out.Assumed)
+	}
+	var entries []journal.Entry
+	if _, err := s.journal.Any(func(e journal.Entry) bool {
+		if e.Event == journal.Step && e.Target == lied {
+			entries = append(entries, e)
+		}
+		return false
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 2 || entries[0].Code != "" || entries[1].Code != string(gate.VerifyFailed) {
+		t.Errorf("journal %+v: want the acceptance, then what the reading showed", entries)
+	}
+}
+
+// TestErrorAfterTheEffect: an error that is no clear refusal is settled by reading.
+func TestErrorAfterTheEffect(t *testing.T) {
+	tests := []struct {
+		name  string
+		fault sandbox.Fault
+		want  plan.State
+		reads bool // the list is read to settle it
+	}{
+		{"GraphQL error after the effect", sandbox.Fault{Status: 200, EffectThenStatus: true, Body: `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`}, plan.Done, true},
+		{"409 after the effect", sandbox.Fault{Status: 409, EffectThenStatus: true}, plan.Done, true},
+		{"GraphQL error without effect", sandbox.Fault{Status: 200, Body: `{"errors":[{"message":"Something went wrong"}]}`}, plan.StepFailed, true},
+		{"refused", sandbox.Fault{Status: 403}, plan.StepFailed, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newReleaseStage(t, sandbox.Options{})
+			s.ready("shop-api", readyServices)
+			test.fault.Operation = "graphql.releaseIpAddress"
+			s.Inject(test.fault)
+			out := s.release(map[string]any{"app": "shop-api", "ips": []any{"66.241.124.11"}})
+			if len(out.Steps) != 1 || out.Steps[0].State != test.want || (len(out.Released) == 1) != (test.want == plan.Done) {
+				t.Errorf("got %+v, released %v: %s", out.Steps, out.Released, out.Summary)
+			}
+			if got := strings.Contains(out.Steps[0].Note, "read back"); got != test.reads {
+				t.Errorf("note %q", out.Steps[0].Note)
+			}
+		})
+	}
+}
+
+// TestUnclearFlycastIsTold: neither the Machines nor the names tell which
+// network the Flycast address serves.
+func TestUnclearFlycastIsTold(t *testing.T) {
+	s := newReleaseStage(t, sandbox.Options{OmitAppNetwork: true})
+	s.ready("shop-api", readyServices)
+	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`), regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
+	s.edit = func(path string, body []byte) []byte {
+		body = private.ReplaceAll(body, []byte(`"private_ip":""`))
+		if strings.HasSuffix(path, "/graphql") {
+			body = network.ReplaceAll(body, []byte(`"network":null`))
+		}
+		return body
+	}
+	list := s.list("shop-api")
+	if !slices.Contains(list.Unknown, plan.FlycastUnclear.Sentence()) || len(list.Next) == 0 || !strings.Contains(list.Next[0].Why, "does the Flycast address serve") {
+		t.Errorf("unknown %q, next %+v", list.Unknown, list.Next)
+	}
+	planned, err := s.a.planRelease(t.Context(), releaseInput{App: "shop-api"})
+	if err != nil || !slices.Contains(planned.Plan.Question(nil).NotChecked, plan.FlycastUnclear.Sentence()) {
+		t.Errorf("got %v, not checked %q", err, planned.Plan.Unknown)
+	}
+}
+
+// TestUnrecognisedAddressIsNamed: it may be public, so "no public address"
+// would not be true.
+func TestUnrecognisedAddressIsNamed(t *testing.T) {
+	s := newReleaseStage(t, sandbox.Options{})
+	s.ready("shop-api", readyServices)
+	s.RemoveAddress("shop-api", "66.241.124.11")
+	s.edit = func(_ string, body []byte) []byte {
+		return bytes.ReplaceAll(body, []byte(`"type":"v6"`), []byte(`"type":"anycast_v6"`))
+	}
+	const ip = "2a09:8280:1::2d:1111"
+	out := s.release(map[string]any{"app": "shop-api"})
+	if out.Status != plan.NothingToDo || strings.Contains(out.Summary, "has no public address") || !strings.Contains(out.Summary, ip) {
+		t.Errorf("got %s: %s", out.Status, out.Summary)
+	}
+	list := s.list("shop-api")
+	for _, unknown := range [][]string{out.Unknown, list.Unknown} {
+		if !slices.ContainsFunc(unknown, func(u string) bool { return strings.HasPrefix(u, ip) }) {
+			t.Errorf("%q does not name it", unknown)
+		}
+	}
+	if len(list.Next) != 1 || !strings.Contains(list.Next[0].Why, ip) {
+		t.Errorf("next %+v", list.Next)
+	}
+}

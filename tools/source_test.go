@@ -1,0 +1,132 @@
+package tools
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// What a deployed configuration is shown as must not come back as one.
+func TestMasksAreNotDeployed(t *testing.T) {
+	w := newWorkbench(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", sandbox.Options{})
+	shown, err := deployed.Read(t.Context(), w.adapter.Fly, "shop-api", flytoml.Masked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(w.dir, "fly.toml")
+	if err := os.WriteFile(path, shown, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	handle := w.adapter.drafts.put(draft{caller: CallerFrom(t.Context()).ID, app: "shop-api", data: shown})
+	w.ResetCalls()
+	for _, tt := range []struct {
+		tool      string
+		arguments map[string]any
+	}{
+		{"deploy", map[string]any{"app": "shop-api", "content": string(shown)}},
+		{"deploy", map[string]any{"app": "shop-api", "path": path}},
+		{"deploy", map[string]any{"app": "shop-api", "draft": handle}},
+		{"patch_services", map[string]any{"content": string(shown)}},
+		{"patch_services", map[string]any{"path": path}},
+	} {
+		var out plan.Result
+		w.call(tt.tool, tt.arguments, &out)
+		if out.Code != gate.InvalidInput || !strings.Contains(out.Summary, `"env.DATABASE_URL" (row 8)`) || !strings.Contains(out.Next[0].Why, "patch_services {app}") {
+			t.Errorf("%s %v: got %s: %s, next %+v", tt.tool, tt.arguments["path"], out.Code, out.Summary, out.Next)
+		}
+	}
+	if back, err := os.ReadFile(path); err != nil || string(back) != string(shown) {
+		t.Errorf("the file was changed (%v):\n%s", err, back)
+	}
+	if writes := w.Writes(); len(writes) != 0 {
+		t.Errorf("the platform was written to: %v", writes)
+	}
+	// The way that the hint names.
+	var out patchOutput
+	w.call("patch_services", map[string]any{"app": "shop-api"}, &out)
+	if out.Status != plan.Applied || out.Draft == "" || strings.Contains(out.Diff, "sw0rdfish") {
+		t.Errorf("got %s: %s, draft %q, diff:\n%s", out.Status, out.Summary, out.Draft, out.Diff)
+	}
+}
+
+func TestParseRefusesMasks(t *testing.T) {
+	const head = "app = \"shop\"\n"
+	for _, tt := range []struct {
+		name, text, want string // want empty: accepted
+	}{
+		{"env", "[env]\n  A = \"x\"\n  B = \"‹hidden, 3 bytes›\"\n", `"env.B" (row 4)`},
+		{"env, changed", "[env]\n  B = \"‹hidden, 3 bytes, changed›\"\n", `"env.B" (row 3)`},
+		{"within a value", "[env]\n  B = \"postgres://‹hidden, 3 bytes›@db\"\n", `"env.B"`},
+		{"escaped", "[env]\n  B = \"\\u2039hidden, 3 bytes\\u203a\"\n", `"env.B":`},
+		{"build argument", "[build.args]\n  TOKEN = \"‹hidden, 3 bytes›\"\n", `"build.args.TOKEN" (row 3)`},
+		{"file", "[[files]]\n  guest_path = \"/a\"\n  raw_value = \"‹hidden, 3 bytes›\"\n", `"files.raw_value" (row 4)`},
+		{"check header", "[http_service]\ninternal_port = 80\n[[http_service.checks]]\n[http_service.checks.headers]\nAuthorization = \"‹hidden, 3 bytes›\"\n", "http_service.checks.headers"},
+		{"comment", "# B = \"‹hidden, 3 bytes›\"\n[env]\n  B = \"x\"\n", ""},
+	} {
+		_, err := parse("content", []byte(head+tt.text))
+		switch {
+		case tt.want == "" && err != nil:
+			t.Errorf("%s: %v", tt.name, err)
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+		if _, err := parseShown("content", []byte(head+tt.text)); err != nil {
+			t.Errorf("%s, for showing: %v", tt.name, err)
+		}
+	}
+}
+
+// A file of another program is neither edited nor deployed.
+func TestForeignFiles(t *testing.T) {
+	const service = "[http_service]\ninternal_port = 8080\nforce_https = true\n"
+	const cargo = "[package]\nname = \"x\"\n\n[dependencies]\n"
+	for _, tt := range []struct {
+		name, text string
+		ok         bool
+	}{
+		{"Cargo.toml", cargo, false},
+		{"pyproject.toml", "[project]\nname = \"x\"\n", false},
+		{"netlify.toml", "", false},
+		{"netlify.toml", "[build]\n", false},
+		{"services.toml", "[[services]]\nname = \"billing\"\nurl = \"http://x\"\n", false},
+		{"traefik.toml", service, false},
+		{"myfly.toml", service, false},
+		{"fly.toml", cargo, false},
+		{"fly.toml", service, true},
+		{"fly.toml", "", true},
+		{"fly.staging.toml", service, true},
+		{"staging.fly.toml", service, true},
+		{"config.toml", "app = \"shop-api\"\n" + service, true},
+		{"fly.toml", "app = \"shop-api\"\nx = 1\ny = 2\nz = 3\n" + service, true},
+		{"fly.toml", "x = 1\n" + service, true},
+		{"config.toml", "[app]\nname = \"x\"\n" + service, false},
+		{"config.toml", "app = 7\n" + service, false},
+	} {
+		w := newWorkbench(t, "", sandbox.Options{})
+		path := filepath.Join(w.dir, tt.name)
+		if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for tool, arguments := range map[string]map[string]any{
+			"patch_services": {"path": path, "app": "shop-api", "create": true, "internal_port": 8080},
+			"deploy":         {"path": path, "app": "shop-api", "dry_run": true},
+		} {
+			var out plan.Result
+			w.call(tool, arguments, &out)
+			refused := out.Code == gate.InvalidInput && strings.Contains(out.Summary, "is not taken for a fly.toml")
+			if refused == tt.ok {
+				t.Errorf("%s of %s, %q: got %s %s: %s", tool, tt.name, tt.text, out.Status, out.Code, out.Summary)
+			}
+			if back, err := os.ReadFile(path); !tt.ok && (err != nil || string(back) != tt.text) {
+				t.Errorf("%s of %s: the file was changed to %q (%v)", tool, tt.name, back, err)
+			}
+		}
+	}
+}

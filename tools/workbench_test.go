@@ -1,0 +1,143 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// workbench is an adapter on a seeded platform of its own, in this process. The
+// policy approves what the test names; short waits pass on the platform's clock.
+type workbench struct {
+	*sandbox.Platform
+	t       *testing.T
+	adapter *adapter
+	tools   map[string]Tool
+	dir     string // the one root
+	journal string
+	// request and answer, if set, stand between the client and the platform.
+	request func(body []byte) []byte
+	answer  func(body []byte) []byte
+}
+
+func newWorkbench(t *testing.T, policy string, o sandbox.Options) *workbench {
+	t.Helper()
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	o.Clock = sandbox.NewClock(func() time.Time { return at })
+	w := &workbench{Platform: sandbox.New(o), t: t, tools: map[string]Tool{}, dir: t.TempDir(), journal: filepath.Join(t.TempDir(), "journal")}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(w.Seed(t.Context()))
+	server, err := w.Listen("127.0.0.1:0")
+	must(err)
+	t.Cleanup(func() { server.Close() })
+	now := w.Clock().Now
+	client, err := fly.New(fly.Options{
+		Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL}, Token: fly.NewToken(w.Token()), UserAgent: "test/1", HTTP: w, Now: now,
+		Sleep: func(ctx context.Context, d time.Duration) error { w.Clock().Advance(d); return ctx.Err() },
+	})
+	must(err)
+	book, err := journal.Open(w.journal, now)
+	must(err)
+	t.Cleanup(func() { book.Close() })
+	requests, err := gate.NewRequests(filepath.Join(t.TempDir(), "requests"), now)
+	must(err)
+	rules, err := gate.ParsePolicy([]byte(policy), gate.Vocabulary{Tools: []string{"allocate_flycast", "deploy"}, Hazards: []string{"open_to_other_network", "restart"}})
+	must(err)
+	folders, err := roots.Open(w.dir)
+	must(err)
+	t.Cleanup(func() { folders.Close() })
+	clock := workbenchClock{w.Clock()}
+	w.adapter = &adapter{
+		Deps: Deps{
+			Fly: client, Journal: book, Roots: folders, Runs: NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,
+			Gate:           gate.New(gate.Options{Mode: gate.ModeAuto, Policy: rules, Requests: requests, Ledger: Ledger{book}, AnswerWithin: time.Minute, Now: now}),
+			ApproveCommand: func(ticket string) string { return "approve " + ticket },
+			Log:            slog.New(slog.NewTextHandler(io.Discard, nil)),
+		},
+		drafts: newDrafts(clock),
+	}
+	w.adapter.runs = w.adapter.Runs
+	for _, tool := range []Tool{w.adapter.allocateFlycast(), w.adapter.patchServices(), w.adapter.deploy()} {
+		w.tools[tool.Spec().Name] = tool
+	}
+	return w
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (w *workbench) RoundTrip(request *http.Request) (*http.Response, error) {
+	edit := func(body io.ReadCloser, how func([]byte) []byte) (io.ReadCloser, int64, error) {
+		defer body.Close()
+		data, err := io.ReadAll(body)
+		data = how(data)
+		return io.NopCloser(bytes.NewReader(data)), int64(len(data)), err
+	}
+	var err error
+	if w.request != nil && request.Body != nil {
+		if request.Body, request.ContentLength, err = edit(request.Body, w.request); err != nil {
+			return nil, err
+		}
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil || w.answer == nil {
+		return response, err
+	}
+	response.Header.Del("Content-Length")
+	response.Body, response.ContentLength, err = edit(response.Body, w.answer)
+	return response, err
+}
+
+// call is one tools/call; out gets the structured half.
+func (w *workbench) call(tool string, arguments map[string]any, out any) {
+	w.t.Helper()
+	sent := make(map[string]any) // as JSON has it
+	body, err := json.Marshal(arguments)
+	if err == nil {
+		err = json.Unmarshal(body, &sent)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	result, err := w.tools[tool].Call(w.t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: sent}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if body, err = json.Marshal(result.StructuredContent); err == nil {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// workbenchClock lets short waits pass at once; long ones never end.
+type workbenchClock struct{ clock *sandbox.Clock }
+
+func (c workbenchClock) Now() time.Time { return c.clock.Now() }
+
+func (c workbenchClock) After(d time.Duration) <-chan time.Time {
+	passed := make(chan time.Time, 1)
+	if d < time.Minute {
+		c.clock.Advance(d)
+		passed <- c.clock.Now()
+	}
+	return passed
+}
