@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -127,6 +128,9 @@ type destination struct {
 	foreign bool
 }
 
+// nameOfNetwork is what names of networks and slugs of organizations look like.
+var nameOfNetwork = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
 // key names the destination of an app's allocation.
 func (d destination) key(app string) string { return app + "\x00" + d.network.Target() }
 
@@ -135,6 +139,11 @@ func (d destination) key(app string) string { return app + "\x00" + d.network.Ta
 // organization's default is never taken in silence: Fly would take it, and an
 // app on a custom network would get an address its neighbours cannot reach.
 func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInput) (destination, error) {
+	for name, value := range map[string]string{"network": in.Network, "org": in.Org} {
+		if value != "" && !nameOfNetwork.MatchString(value) {
+			return destination{}, invalid("argument %s is %.40q, which cannot be a name there", name, value)
+		}
+	}
 	own := s.Addresses.App
 	d := destination{network: fly.Network{Organization: own.Organization, Name: own.Network}, id: s.NetworkID(), source: "app_record"}
 	if own.Network == "" {

@@ -101,6 +101,9 @@ func envelopeText(r plan.Result, extra string) string {
 		for i, h := range r.Plan.Hazards {
 			fmt.Fprintf(&b, "%s%s", map[bool]string{true: "; hazards ", false: ", "}[i == 0], h)
 		}
+		if r.Plan.MonthlyUSDChange != 0 {
+			fmt.Fprintf(&b, "; %+g $ a month", r.Plan.MonthlyUSDChange)
+		}
 		b.WriteByte('\n')
 	}
 	for _, s := range r.Steps {
@@ -216,6 +219,9 @@ func (a *adapter) fill(r *plan.Result, p *Problem) {
 	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.Next
 	if p.RetryAfter > 0 {
 		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
+	}
+	if p.Hint == "" && p.Code == gate.NotFound {
+		p.Hint = "is it in another organization? this server's token cannot see it"
 	}
 	if p.Hint != "" {
 		who := "agent"

@@ -162,6 +162,9 @@ func (t *changing[In, Work, Out, P]) ungranted(planned Planned[Work, Out], o gat
 			{Who: "agent", Tool: t.Spec().Name, Why: "after that, repeat the identical call"},
 		}
 	}
+	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && !o.NoKey {
+		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask its person (elicitation), or start the server with --approval auto"}}
+	}
 	if o.NoKey {
 		r.Next = []plan.Next{{Who: "person", Command: t.ApproveCommand(""), Why: "make a signing key once, then restart the server: from then on approvals can be given in a terminal"}}
 	}
@@ -206,7 +209,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 			fmt.Fprintf(&b, " (%s)", o.Reason)
 		}
 	case gate.Blocked:
-		fmt.Fprintf(&b, "The operator's policy does not allow it: %s.", plan.Quote(o.Reason))
+		fmt.Fprintf(&b, "The operator does not allow it: %s.", plan.Message(o.Reason))
 	case gate.InvalidInput:
 		fmt.Fprintf(&b, "The approval is not valid: %s.", o.Reason)
 	case gate.Internal:

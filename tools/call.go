@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,9 +35,13 @@ func (t *reading[In, Out]) Definition() mcp.Tool {
 }
 
 func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	in, problem := decode[In](t.parsed(), t.defaults(t.parsed(), request.GetArguments()))
+	var in In
+	arguments, problem := t.arguments(t.parsed(), request)
 	if problem == nil {
-		problem = t.named(request.GetArguments())
+		in, problem = decode[In](t.parsed(), arguments)
+	}
+	if problem == nil {
+		problem = t.named(arguments)
 	}
 	if problem == nil {
 		out, err := t.Read(ctx, in)
@@ -46,7 +51,7 @@ func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest
 		problem = t.explain(ctx, err)
 	}
 	out := t.Failed(sentence(problem.Message), problem)
-	return t.result(out, t.Text(out), true), nil
+	return t.result(out, t.Text(out), problem.Code != gate.Blocked), nil
 }
 
 // enveloped is an output with the envelope of changing tools in it.
@@ -89,15 +94,16 @@ type invocation[In, Work, Out any] struct {
 
 func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	c := invocation[In, Work, Out]{request: request, caller: CallerFrom(ctx)}
-	arguments := t.defaults(t.parsed(), request.GetArguments())
-	in, problem := decode[In](t.parsed(), arguments)
+	arguments, problem := t.arguments(t.parsed(), request)
+	if problem == nil {
+		c.in, problem = decode[In](t.parsed(), arguments)
+	}
 	if problem == nil {
 		problem = t.named(arguments)
 	}
 	if problem != nil {
 		return t.refuse(problem), nil
 	}
-	c.in = in
 	body, err := json.Marshal(arguments)
 	if err == nil {
 		err = json.Unmarshal(body, &c.options)
@@ -225,7 +231,7 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, W
 			t.runs.abandon(at, t.refuse(busy(at)))
 		}
 	}()
-	if planned.Plan.Gated {
+	if t.Spec().Effect != Local {
 		again, err := t.Plan(ctx, c.in)
 		switch {
 		case err != nil:
@@ -233,7 +239,8 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, W
 		case again.Plan.Digest() != planned.Plan.Digest():
 			return &again, nil, nil
 		}
-		again.Plan.Gated, planned = true, again
+		again.Plan.Gated = planned.Plan.Gated
+		planned = again
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -334,17 +341,20 @@ func (a *adapter) explain(ctx context.Context, err error) *Problem {
 	return &Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
 }
 
-// defaults fills the app in that a person set for the whole session (FLY_APP,
-// as flyctl has it).
-func (a *adapter) defaults(schema *jsonschema.Schema, arguments map[string]any) map[string]any {
-	if a.DefaultApp == "" || !slices.Contains(schema.Required, "app") || arguments["app"] != nil {
-		return arguments
+// arguments are those of a call, with the app that a person set for the whole
+// session (FLY_APP, as flyctl has it) where none is named.
+func (a *adapter) arguments(schema *jsonschema.Schema, request mcp.CallToolRequest) (map[string]any, *Problem) {
+	given, ok := request.Params.Arguments.(map[string]any)
+	if !ok && request.Params.Arguments != nil {
+		return nil, invalid("the arguments must be an object, not %s", jsonType(request.Params.Arguments))
 	}
-	filled := map[string]any{"app": a.DefaultApp}
-	for k, v := range arguments {
-		if v != nil {
-			filled[k] = v
-		}
+	if a.DefaultApp == "" || !slices.Contains(schema.Required, "app") || given["app"] != nil {
+		return given, nil
 	}
-	return filled
+	filled := maps.Clone(given)
+	if filled == nil {
+		filled = make(map[string]any, 1)
+	}
+	filled["app"] = a.DefaultApp
+	return filled, nil
 }

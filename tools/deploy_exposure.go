@@ -230,7 +230,7 @@ func (d *deployment) changeLines() []string {
 	seen := make(map[string]bool)
 	for _, c := range d.changes {
 		for _, change := range machine.Diff(c.Before.Config, c.After) {
-			line := plan.Line(c.Group + ": " + change.String())
+			line := plan.Message(c.Group + ": " + change.String())
 			if seen[line] {
 				continue
 			}

@@ -61,7 +61,7 @@ func (a *adapter) listIPs() Tool {
 		},
 		Read: a.readIPs,
 		Failed: func(summary string, p *Problem) listOutput {
-			out := listOutput{Status: "failed", Summary: summary, Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())), RequestID: p.RequestID, Next: []plan.Next{}}
+			out := listOutput{Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())), RequestID: p.RequestID, Next: []plan.Next{}}
 			if p.Hint != "" {
 				out.Next = []plan.Next{{Who: "person", Why: p.Hint}}
 			}
@@ -180,6 +180,12 @@ func listText(out listOutput) string {
 	b.WriteString(out.Summary + "\n")
 	if out.Code != "" {
 		fmt.Fprintf(&b, "code: %s (retry: %s)\n", out.Code, out.Retry)
+	}
+	if out.RetryS > 0 {
+		fmt.Fprintf(&b, "retry after: %d s\n", out.RetryS)
+	}
+	if out.RequestID != "" {
+		fmt.Fprintf(&b, "fly-request-id: %s\n", out.RequestID)
 	}
 	if len(out.Addresses) > 0 {
 		b.WriteString(addressTable(out.Addresses) + "\n")

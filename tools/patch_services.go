@@ -102,8 +102,8 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			return none, editProblem(err)
 		}
 	}
-	out := patchOutput{Diff: visible.Diff("fly.toml"), SHA256: sha(edited.After), Remarks: remarks(after)}
-	if in.Content != "" {
+	out := patchOutput{Diff: bounded(visible.Diff("fly.toml")), SHA256: sha(edited.After), Remarks: remarks(after)}
+	if in.Content != "" && len(edited.Changes) > 0 && len(edited.After) <= maxShown {
 		out.Content = string(edited.After)
 	}
 	target := "draft@" + out.SHA256
@@ -118,6 +118,11 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	}
 	if len(edited.Changes) == 0 {
 		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
+		if !hasService(src.file) {
+			planned.Nothing = "The file has no service, and none was added: deployed as it is, it takes the services off the Machines. Nothing was changed."
+			planned.Next = []plan.Next{{Who: "person", Why: "on which port does the app listen? then patch_services with create and internal_port adds a service"}}
+			return planned, nil
+		}
 		if src.path != "" || in.Content != "" {
 			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}
 		}
@@ -242,10 +247,36 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Verified = []string{"the file was read back and has the bytes of the diff"}
 		out.Undo = []string{"the diff, applied in reverse"}
 	}
-	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, data: w.after})
 	out.Steps = []plan.Record{record}
+	if w.app == "" {
+		out.Next = []plan.Next{{Who: "person", Why: "for which app is the file? it names none; deploy needs app, with the content or the path"}}
+		return out, nil
+	}
+	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, data: w.after})
 	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft}, Why: "puts the edited services onto the live Machines; a person is asked"}}
 	return out, nil
+}
+
+// maxShown bounds a diff, and an edited text, in an answer: agents pay for every
+// token. The draft, or the file, has the whole.
+const maxShown = 12_000
+
+func bounded(diff string) string {
+	if len(diff) <= maxShown {
+		return diff
+	}
+	cut := strings.LastIndexByte(diff[:maxShown], '\n') + 1
+	return diff[:cut] + fmt.Sprintf("… and %d more lines\n", strings.Count(diff[cut:], "\n"))
+}
+
+// hasService reports whether any process group of the file has a service.
+func hasService(file *flytoml.File) bool {
+	for _, group := range file.Groups() {
+		if services, err := file.Services(group); err != nil || len(services) > 0 {
+			return true // what cannot be converted is not called empty
+		}
+	}
+	return false
 }
 
 func remarks(file *flytoml.File) []remark {

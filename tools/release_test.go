@@ -2,155 +2,18 @@ package tools
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
-
-const (
-	readyServices = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["http","tls"]}]}]`
-	rawTCP        = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`
-)
-
-// releaseStage is an adapter on an emulated platform, whose answers can be
-// edited on their way. A policy approves every release of shop-api and
-// legacy-api.
-type releaseStage struct {
-	*sandbox.Platform
-	t       *testing.T
-	a       *adapter
-	journal *journal.Journal
-	edit    func(path string, body []byte) []byte
-}
-
-// steppedClock passes whenever somebody waits.
-type steppedClock struct{ *sandbox.Clock }
-
-func (c steppedClock) After(d time.Duration) <-chan time.Time {
-	at := make(chan time.Time, 1)
-	if d < 30*time.Second { // beyond: the limits of a call, never reached here
-		c.Advance(d)
-		at <- c.Now()
-	}
-	return at
-}
-
-func (s *releaseStage) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil || s.edit == nil {
-		return response, err
-	}
-	body, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(s.edit(r.URL.Path, body)))
-	response.ContentLength = -1
-	return response, err
-}
-
-func newReleaseStage(t *testing.T, o sandbox.Options) *releaseStage {
-	t.Helper()
-	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	o.Clock = sandbox.NewClock(func() time.Time { return at })
-	s := &releaseStage{Platform: sandbox.New(o), t: t}
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	check(s.Seed(t.Context()))
-	listen, err := s.Listen("127.0.0.1:0")
-	check(err)
-	t.Cleanup(func() { listen.Close() })
-	now := s.Clock().Now
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listen.URL, Flaps: listen.URL, UIEX: listen.URL}, Token: fly.NewToken(s.Token()), UserAgent: "test/1", HTTP: s, Now: now,
-		Sleep: func(ctx context.Context, d time.Duration) error { s.Clock().Advance(d); return ctx.Err() },
-	})
-	check(err)
-	s.journal, err = journal.Open(filepath.Join(t.TempDir(), "journal"), now)
-	check(err)
-	words := gate.Vocabulary{Tools: []string{"release_public_ips"}}
-	for _, h := range plan.Hazards() {
-		words.Hazards = append(words.Hazards, string(h))
-		if h.Irreversible() {
-			words.Irreversible = append(words.Irreversible, string(h))
-		}
-	}
-	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
-		"accept = ['dedicated_v4_lost', 'dedicated_v6_lost', 'custom_hostname_stops']\n"), words)
-	check(err)
-	clock := steppedClock{s.Clock()}
-	s.a = &adapter{Deps: Deps{
-		Fly: client, Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
-		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: Ledger{s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
-	}, runs: NewRuns(clock), drafts: newDrafts(clock)}
-	return s
-}
-
-// ready gives the app a Flycast address, and its Machines these services.
-func (s *releaseStage) ready(app, services string) (flycast string) {
-	s.t.Helper()
-	for _, id := range s.MachineIDs(app) {
-		config, err := s.MachineConfig(app, id).With("services", json.RawMessage(services))
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		s.SetMachineConfig(app, id, config)
-	}
-	return s.AddAddress(app, "private_v6", "", "")
-}
-
-func callTool[T any](s *releaseStage, tool Tool, args map[string]any) (out T) {
-	s.t.Helper()
-	var request mcp.CallToolRequest
-	request.Params.Name, request.Params.Arguments = tool.Spec().Name, args
-	result, err := tool.Call(s.t.Context(), request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	body, err := json.Marshal(result.StructuredContent)
-	if err == nil {
-		err = json.Unmarshal(body, &out)
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return out
-}
-
-func (s *releaseStage) release(args map[string]any) releaseOutput {
-	s.t.Helper()
-	return callTool[releaseOutput](s, s.a.releasePublicIPs(), args)
-}
-
-func (s *releaseStage) list(app string) listOutput {
-	s.t.Helper()
-	return callTool[listOutput](s, s.a.listIPs(), map[string]any{"app": app})
-}
-
-func blockerIDs(list []plan.Blocker) (out []string) {
-	for _, b := range list {
-		out = append(out, b.ID)
-	}
-	return out
-}
 
 // TestUnreadMachinesAreNotSilent: a Machine of which the configuration is not
 // known may serve the whole internet.
@@ -208,6 +71,14 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 			}
 		})
 	}
+	t.Run("not listed for this token", func(t *testing.T) {
+		s := newReleaseStage(t, sandbox.Options{})
+		s.ready("shop-api", readyServices)
+		s.Inject(sandbox.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
+		if list := s.list("shop-api"); len(list.Next) != 1 || !strings.HasPrefix(list.Next[0].Command, "fly tokens create") {
+			t.Errorf("next %+v", list.Next)
+		}
+	})
 	t.Run("null", func(t *testing.T) {
 		s := newReleaseStage(t, sandbox.Options{})
 		s.AddAddress("shop-api", "private_v6", "", "")
@@ -305,6 +176,44 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 			}
 		})
 	}
+	// What a reading says of an address changes between two releases.
+	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`), regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
+	for _, test := range []struct {
+		name, says string
+		edit       func(body []byte) []byte
+	}{
+		{"another kind", "it was dedicated IPv4 and is unknown", func(body []byte) []byte {
+			return bytes.ReplaceAll(body, []byte(`"type":"v4"`), []byte(`"type":"anycast"`))
+		}},
+		{"Flycast of another network", "the app's own network is gone", func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newReleaseStage(t, sandbox.Options{})
+			s.ready("legacy-api", readyServices)
+			var begun atomic.Bool
+			s.edit = func(path string, body []byte) []byte {
+				body = private.ReplaceAll(body, []byte(`"private_ip":""`)) // only the names tell
+				if strings.HasSuffix(path, "/graphql") && begun.Load() {
+					return test.edit(body)
+				}
+				return body
+			}
+			s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Before: func(*sandbox.Platform) { begun.Store(true) }})
+			out := s.release(map[string]any{"app": "legacy-api"})
+			if out.Status != plan.Partial || out.Code != gate.Stale || !strings.Contains(out.Summary, test.says) || len(s.Writes()) != 1 {
+				t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
+			}
+		})
+	}
+	t.Run("allow_unreachable goes on", func(t *testing.T) {
+		s := newReleaseStage(t, sandbox.Options{})
+		flycast := s.ready("legacy-api", readyServices)
+		s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *sandbox.Platform) { p.RemoveAddress("legacy-api", flycast) }})
+		out := s.release(map[string]any{"app": "legacy-api", "allow_unreachable": true})
+		if out.Status != plan.Applied || len(out.Released) != 2 {
+			t.Errorf("got %s: %s", out.Status, out.Summary)
+		}
+	})
 	t.Run("Flycast goes with the last one", func(t *testing.T) {
 		s := newReleaseStage(t, sandbox.Options{})
 		flycast := s.ready("legacy-api", readyServices)

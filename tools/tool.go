@@ -123,6 +123,7 @@ type Deps struct {
 	AnswerWithin time.Duration // how long a person has to answer in the client
 	Apps         []string      // if not empty: the only apps that may be named
 	DefaultApp   string        // for calls that name none
+	ReadOnly     bool          // tools that change something are not served: no answer names them
 	Sandbox      bool          // mark every result
 	From         string        // this server, for the person who approves
 	// ApproveCommand is the exact command for a person to approve a ticket, or,

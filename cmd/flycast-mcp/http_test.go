@@ -224,6 +224,8 @@ func TestHTTPRefusesToStart(t *testing.T) {
 		{"a root", []string{"--root", "."}, "no paths"},
 		{"a token others can read", []string{"--token-file", loose}, "chmod 600"},
 		{"a mode that is none", []string{"--approval", "maybe"}, "auto, elicit, terminal, deny"},
+		{"no time to answer", []string{"--answer-within", "1s", "--hold", "-1s"}, "nobody can read"},
+		{"a negative hold", []string{"--answer-within", "1s", "--hold", "-1s"}, "negative"},
 		{"an app that is none", []string{"--app", "Shop API"}, "cannot be the name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,18 +110,20 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	app.close = append(app.close, files.Close)
-	for _, name := range s.apps {
-		if !fly.ValidAppName(name) {
-			return app, fmt.Errorf("--app %q cannot be the name of a Fly app", name)
-		}
+	if err := s.check(p); err != nil {
+		return app, err
 	}
 	state, err := p.stateDir(s.stateDir)
 	if err != nil {
 		return app, err
 	}
+	if app.sandbox && s.stateDir == "" {
+		// What is tried out must not count towards the caps of what is real.
+		state = filepath.Join(state, "sandbox")
+	}
 	deps := tools.Deps{
 		Fly: client, Roots: files, Runs: tools.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
-		Sandbox: app.sandbox, From: s.from(http), ApproveCommand: approvalCommand(state), Log: app.log,
+		ReadOnly: s.readOnly, Sandbox: app.sandbox, From: s.from(http, app.sandbox), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
 		deps.DefaultApp = p.getenv("FLY_APP")
@@ -144,6 +147,30 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	})
 	return app, nil
 }
+
+// check finds what is wrong with the settings, all of it at once.
+func (s *serving) check(p program) error {
+	var problems []error
+	names := s.apps
+	if app := p.getenv("FLY_APP"); app != "" && !s.sandbox {
+		names = append(slices.Clone(names), app)
+	}
+	for _, name := range names {
+		if !fly.ValidAppName(name) {
+			problems = append(problems, fmt.Errorf("%q (--app, or FLY_APP) cannot be the name of a Fly app", name))
+		}
+	}
+	if s.hold < 0 {
+		problems = append(problems, fmt.Errorf("--hold %v is negative", s.hold))
+	}
+	if s.answerWithin < leastAnswer {
+		problems = append(problems, fmt.Errorf("--answer-within %v is less than %v: nobody can read a question in that time", s.answerWithin, leastAnswer))
+	}
+	return errors.Join(problems...)
+}
+
+// leastAnswer is the shortest time a person is given.
+const leastAnswer = 10 * time.Second
 
 // client is the Fly client: of the platform that the environment names, or of
 // an embedded one.
@@ -285,10 +312,13 @@ func outside(policy string, files *roots.Roots) error {
 const locksDir = "locks"
 
 // from names this server to the person who approves.
-func (s *serving) from(http bool) string {
+func (s *serving) from(http, sandboxed bool) string {
 	transport := "stdio"
 	if http {
 		transport = "HTTP"
+	}
+	if sandboxed {
+		transport = "[sandbox] " + transport
 	}
 	host, err := os.Hostname()
 	if err != nil {
