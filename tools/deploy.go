@@ -204,14 +204,14 @@ func (d *deployment) compute() error {
 			group = d.file.DefaultGroup()
 		}
 		switch {
+		case m.Incomplete || m.Unreadable: // whose it is cannot be told either
+			d.blockers = append(d.blockers, plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
+			continue
 		case !m.Config.FlyLaunch():
 			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s was not made by fly deploy and is left alone", m.ID))
 			continue
 		case !slices.Contains(groups, group):
 			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s is of group %s, which the file does not have: it is left alone (fly deploy would destroy it)", m.ID, plan.Quote(group)))
-			continue
-		case m.Incomplete || m.Unreadable:
-			d.blockers = append(d.blockers, plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
 			continue
 		case m.HostStatus != "" && m.HostStatus != "ok":
 			d.blockers = append(d.blockers, plan.Blocker{ID: hostDown, What: fmt.Sprintf("the host of Machine %s is %s", m.ID, plan.Quote(m.HostStatus)), Fix: "wait for the host, or replace the Machine with flyctl"})

@@ -134,6 +134,14 @@ func (a *adapter) describe(s rules.Snapshot, addr fly.Address) address {
 // guide names the next step of the job: a Flycast address first, then the file
 // and the deploy, the release last.
 func (a *adapter) guide(s rules.Snapshot) []plan.Next {
+	next := a.steps(s)
+	if a.ReadOnly && len(next) > 0 {
+		return []plan.Next{{Who: "person", Why: "this server is read-only: the next step would be " + orWord(next[0].Tool, next[0].Why) + "; start it without --read-only for that"}}
+	}
+	return next
+}
+
+func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 	app := s.Addresses.App.Name
 	has := make(map[string]bool)
 	for _, b := range s.Blockers() {

@@ -118,7 +118,7 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	p.Unknown = append(p.Unknown, s.Unknowns()...)
 	ready(&p, s, in, queue)
 	planned.Plan, planned.Work.before, planned.Work.allowUnreachable = p, s, in.AllowUnreachable
-	planned.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s.", len(queue), len(planned.Out.Remaining), in.App)
+	planned.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s%s.", len(queue), len(planned.Out.Remaining), in.App, stopping(certificates))
 	if len(p.Blockers) > 0 {
 		planned.Next = a.guide(s)
 	}
@@ -172,6 +172,23 @@ func unready(now, planned rules.Snapshot) []plan.Blocker {
 
 func holds(list []fly.Address, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(x fly.Address) bool { return x.IP == ip })
+}
+
+// stopping names the custom hostnames that will stop, at most five of them.
+func stopping(certificates []fly.Certificate) string {
+	if len(certificates) == 0 {
+		return ""
+	}
+	const most = 5
+	var names []string
+	for i, c := range certificates {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(certificates)-most))
+			break
+		}
+		names = append(names, plan.Quote(c.Hostname))
+	}
+	return "; custom hostnames stop answering: " + strings.Join(names, ", ")
 }
 
 // chosen are the addresses to release, in the order of release: shared v4, then
