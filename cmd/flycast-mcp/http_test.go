@@ -16,6 +16,8 @@ import (
 	mcpclient "github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // steppedClock is real time plus steps that a test makes.
@@ -43,24 +45,32 @@ func (c *steppedClock) After(d time.Duration) <-chan time.Time {
 	return time.After(d)
 }
 
-// serveHTTP runs `flycast-mcp http` in this process and gives its URL and the
-// bearer token it printed.
+// serveHTTP runs `flycast-mcp http` in this process, on an emulated platform
+// without rate limits, and gives its URL and the bearer token it printed.
 func serveHTTP(t *testing.T, clock *steppedClock, args ...string) (url, token string) {
 	t.Helper()
+	platform := sandbox.New(sandbox.Options{})
+	if err := platform.Seed(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	listening, err := platform.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listening.Close() })
+	env := map[string]string{"HOME": t.TempDir()}
+	for _, v := range listening.Environment(platform.Token()) {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	done := make(chan int, 1)
-	home := t.TempDir()
 	go func() {
 		done <- run(ctx, program{
-			args: append([]string{"http", "--addr", "127.0.0.1:0", "--sandbox", "--log-level", "error"}, args...),
-			lookup: func(name string) (string, bool) {
-				if name == "HOME" {
-					return home, true
-				}
-				return "", false
-			},
-			stdin: strings.NewReader(""), stdout: io.Discard, stderr: in, clock: clock, tune: hurry,
+			args:   append([]string{"http", "--addr", "127.0.0.1:0", "--log-level", "error"}, args...),
+			lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+			stdin:  strings.NewReader(""), stdout: io.Discard, stderr: in, clock: clock, tune: hurry,
 		})
 		_ = in.Close()
 	}()
@@ -113,9 +123,6 @@ func TestHTTPJourney(t *testing.T) {
 			url, token := serveHTTP(t, clock)
 			person := &approver{clock: clock}
 			options := []mcpclient.ClientOption{mcpclient.WithElicitationHandler(person), mcpclient.WithProtocolVersion(era)}
-			if era < "2026" {
-				options = append(options, mcpclient.WithLegacyProtocolOnly())
-			}
 			over, err := transport.NewStreamableHTTP(url, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
 			if err != nil {
 				t.Fatal(err)
@@ -131,6 +138,9 @@ func TestHTTPJourney(t *testing.T) {
 			hello.Params.ClientInfo = mcp.Implementation{Name: "test", Version: "1"}
 			if _, err := c.Initialize(ctx, hello); err != nil {
 				t.Fatal(err)
+			}
+			if c.ProtocolVersion() != era {
+				t.Fatalf("protocol %s, want %s", c.ProtocolVersion(), era)
 			}
 			call := func(tool string, args map[string]any) map[string]any {
 				t.Helper()
