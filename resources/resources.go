@@ -144,8 +144,9 @@ func variable(request mcp.ReadResourceRequest, name string) string {
 	return ""
 }
 
-// plainError gives the sentence of an error that somebody can act on; the rest
-// is only named.
+// plainError gives the code, the sentence and the hint of an error of the client.
+// Other errors here name what is wrong with the URI or with the stored
+// configuration; they hold no values.
 func plainError(err error) error {
 	var coded *fly.Error
 	if errors.As(err, &coded) {

@@ -96,11 +96,9 @@ func reply(state, action string, content map[string]any) *gate.Reply {
 
 // askSession asks while the call is open, with a time limit of our own. It
 // gives the answer, or the outcome that ends the call.
-func (a *adapter) askSession(ctx context.Context, request mcp.CallToolRequest, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request) (*gate.Reply, *gate.Outcome) {
-	progress := NewProgress(ctx, request)
+func (a *adapter) askSession(ctx context.Context, progress *Progress, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request) (*gate.Reply, *gate.Outcome) {
 	ticks, stopTicks := a.ticks(ctx)
 	stopBeating := progress.Heartbeat(ticks, func() string { return "waiting for a person's answer" })
-	defer progress.Done()
 	defer stopBeating()
 	defer stopTicks()
 
@@ -213,7 +211,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 	case gate.InvalidInput:
 		fmt.Fprintf(&b, "The approval is not valid: %s.", o.Reason)
 	case gate.Internal:
-		b.WriteString("The approval request could not be stored; the server's log has the reason.")
+		b.WriteString("The approval could not be recorded or counted; the server's log has the reason.")
 	case "":
 		b.WriteString("A person has to approve it in a terminal.")
 	}

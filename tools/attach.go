@@ -19,21 +19,19 @@ import (
 // attaches, another one is told to wait.
 func (t *changing[In, Work, Out, P]) meet(ctx context.Context, c invocation[In, Work, Out], other *run) (*mcp.CallToolResult, error) {
 	if other.key == c.key {
-		return t.attach(ctx, c.request, other)
+		return t.attach(ctx, c.progress, other)
 	}
 	return t.refuse(busy(other)), nil
 }
 
 // attach waits for a run that an identical call started.
-func (t *changing[In, Work, Out, P]) attach(ctx context.Context, request mcp.CallToolRequest, at *run) (*mcp.CallToolResult, error) {
-	progress := NewProgress(ctx, request)
+func (t *changing[In, Work, Out, P]) attach(ctx context.Context, progress *Progress, at *run) (*mcp.CallToolResult, error) {
 	at.watch(progress)
 	return t.wait(ctx, progress, at)
 }
 
 // wait gives the result of a run if it comes in time, else "running".
 func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progress, at *run) (*mcp.CallToolResult, error) {
-	defer progress.Done()
 	defer at.unwatch(progress)
 	select {
 	case <-at.done:

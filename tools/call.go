@@ -85,15 +85,16 @@ type options struct {
 
 // invocation is one tools/call on its way through the stages.
 type invocation[In, Work, Out any] struct {
-	request mcp.CallToolRequest
-	caller  Caller
-	key     string
-	in      In
-	options options
+	caller   Caller
+	key      string
+	in       In
+	options  options
+	progress *Progress // one for the whole call: its values must grow
 }
 
 func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	c := invocation[In, Work, Out]{request: request, caller: CallerFrom(ctx)}
+	c := invocation[In, Work, Out]{caller: CallerFrom(ctx), progress: NewProgress(ctx, request)}
+	defer c.progress.Done()
 	arguments, problem := t.arguments(t.parsed(), request)
 	if problem == nil {
 		c.in, problem = decode[In](t.parsed(), arguments)
@@ -117,7 +118,7 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 		t.runs.fetched(at)
 		return t.earlier(at), nil
 	} else if at != nil {
-		return t.attach(ctx, request, at)
+		return t.attach(ctx, c.progress, at)
 	}
 	reply, err := roundTripReply(ctx, request)
 	if err != nil {
@@ -191,7 +192,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 			if kind == ElicitRoundTrip {
 				return inputRequired(form, outcome.State), nil
 			}
-			next, over := t.askSession(ctx, c.request, form, outcome, request)
+			next, over := t.askSession(ctx, c.progress, form, outcome, request)
 			if over != nil {
 				return t.ungranted(planned, *over), nil
 			}
@@ -201,6 +202,9 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 				return t.refuse(t.explain(ctx, err)), nil
 			}
 		default:
+			if outcome.Err != nil {
+				t.Log.Error("gate", "tool", request.Tool, "app", request.App, "err", outcome.Err)
+			}
 			t.record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
 			return t.ungranted(planned, outcome), nil
 		}
@@ -250,10 +254,9 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, W
 		return nil, t.uncommitted(planned, err), nil
 	}
 	started = true
-	progress := NewProgress(ctx, c.request)
-	at.watch(progress) // from its first step
+	at.watch(c.progress) // from its first step
 	t.start(ctx, c, planned, grant, at)
-	result, err = t.wait(ctx, progress, at)
+	result, err = t.wait(ctx, c.progress, at)
 	return nil, result, err
 }
 
@@ -336,7 +339,7 @@ func (a *adapter) explain(ctx context.Context, err error) *Problem {
 	if ctx.Err() != nil {
 		return &Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
 	}
-	id := newDraftID()
+	id := randomID()
 	a.Log.Error("internal error", "id", id, "err", err)
 	return &Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
 }

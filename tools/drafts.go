@@ -49,9 +49,7 @@ func (d *drafts) put(keep draft) string {
 		}
 		delete(d.byID, oldest)
 	}
-	var id [8]byte
-	rand.Read(id[:])
-	handle := "draft_" + hex.EncodeToString(id[:])
+	handle := "draft_" + randomID()
 	keep.made = d.clock.Now()
 	d.byID[handle] = keep
 	return handle
@@ -80,8 +78,8 @@ func (d *drafts) sweep() {
 	}
 }
 
-// newDraftID is eight random bytes, for names that appear in a log.
-func newDraftID() string {
+// randomID is eight random bytes in hex, for names of drafts and lines of the log.
+func randomID() string {
 	var id [8]byte
 	rand.Read(id[:])
 	return hex.EncodeToString(id[:])

@@ -88,8 +88,8 @@ func (a *application) Close() error {
 // finishWithin is how long a server that was told to end finishes what it began.
 const finishWithin = 10 * time.Minute
 
-// build puts the server together. Everything that can be refused at start is,
-// all problems at once; nothing is sent anywhere.
+// build puts the server together. Everything that can be refused at start is;
+// nothing is sent anywhere.
 func (s *serving) build(ctx context.Context, p program, http bool) (app *application, err error) {
 	app = &application{}
 	defer func() {
@@ -202,8 +202,7 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 	return fly.New(options)
 }
 
-// open opens the roots. Over HTTP there are no paths at all, except those that
-// the operator names.
+// open opens the roots. Over HTTP there are no paths at all.
 func (s *serving) open(p program, http bool) (*roots.Roots, error) {
 	if http && len(s.roots) > 0 {
 		return nil, errors.New("--root: over HTTP there are no paths; clients send content")

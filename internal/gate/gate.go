@@ -116,6 +116,7 @@ type Outcome struct {
 	Typed   string    // what was typed instead of the app's name
 	Reason  string    // of a rejection, or which rule blocked: text from outside
 	NoKey   bool      // a terminal could be used if an approver's key existed
+	Err     error     // Internal: what failed, for the log
 	Late    bool      // an earlier yes came after its limit and was not used
 
 	commit func() (*Grant, error)
@@ -215,8 +216,13 @@ func (g *Gate) decide(r Request, reply *Reply, rule Rule, ruled bool, now time.T
 		return g.proceed(r, Approval{Channel: ChannelNone}, newNonce(), now.Add(memory)), nil
 	}
 	if ruled && rule.Decision == "auto" && rule.covers(r.Hazards, r.Irreversible) {
-		if rule.LimitPerHour > 0 && g.withinCap(rule) != nil {
-			return Outcome{Code: Blocked, Reason: fmt.Sprintf("%s: %d per hour", rule.Name, rule.LimitPerHour)}, nil
+		if rule.LimitPerHour > 0 {
+			switch err := g.roomUnderCap(rule); {
+			case errors.Is(err, ErrCapReached):
+				return Outcome{Code: Blocked, Reason: fmt.Sprintf("%s: %d per hour", rule.Name, rule.LimitPerHour)}, nil
+			case err != nil:
+				return Outcome{Code: Internal, Err: err}, nil
+			}
 		}
 		return g.underCap(rule, g.proceed(r, Approval{ChannelPolicy, rule.Name}, newNonce(), now.Add(memory))), nil
 	}
@@ -320,7 +326,7 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 	}
 	sealed, err := g.Sealer.seal(st)
 	if err != nil {
-		return Outcome{Code: Internal}
+		return Outcome{Code: Internal, Err: err}
 	}
 	g.count(r.key(), now)
 	out.Kind, out.Code, out.State, out.Expires = Ask, code, sealed, st.Expires

@@ -100,6 +100,9 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 		if rule.Name == "" {
 			rule.Name = fmt.Sprintf("rule %d", i+1)
 		}
+		if i > 0 && slices.ContainsFunc(doc.Rule[:i], func(r Rule) bool { return r.Name == rule.Name }) {
+			problems = append(problems, fmt.Errorf("policy: two rules are named %q; a limit is counted by name", rule.Name))
+		}
 		for _, problem := range rule.problems(vocabulary) {
 			problems = append(problems, fmt.Errorf("policy: %s: %s", rule.Name, problem))
 		}
@@ -182,8 +185,10 @@ func (r Rule) covers(hazards []string, irreversible bool) bool {
 	return !irreversible || r.literalApps() && r.LimitPerHour > 0
 }
 
-// withinCap reports whether a rule may approve once more in this hour.
-func (g *Gate) withinCap(rule Rule) error {
+// roomUnderCap is nil if a rule may approve once more in this hour, and
+// [ErrCapReached] if it may not. A count that could not be read is another error:
+// nothing is approved then either, when it is asked again at the commit.
+func (g *Gate) roomUnderCap(rule Rule) error {
 	n, err := g.Ledger.Uses(rule.Name, g.Now().Add(-time.Hour))
 	if err != nil {
 		return fmt.Errorf("count the uses of a policy rule: %w", err)
@@ -204,7 +209,7 @@ func (g *Gate) underCap(rule Rule, out Outcome) Outcome {
 	out.commit = func() (*Grant, error) {
 		g.capped.Lock()
 		defer g.capped.Unlock()
-		if err := g.withinCap(rule); err != nil {
+		if err := g.roomUnderCap(rule); err != nil {
 			return nil, err
 		}
 		return commit()

@@ -222,7 +222,11 @@ func TestPolicyCap(t *testing.T) {
 func TestPolicyCapWithoutLedger(t *testing.T) {
 	f := newFixture(t, policy(t, capped))
 	f.ledger.fail(errDisk)
-	wants(t, f.decide(deploy(), nil), Refuse, Blocked)
+	out := f.decide(deploy(), nil)
+	wants(t, out, Refuse, Internal)
+	if !errors.Is(out.Err, errDisk) {
+		t.Errorf("got error %v, want the ledger's for the log", out.Err)
+	}
 }
 
 // Calls for different apps are decided side by side: the cap holds for what is

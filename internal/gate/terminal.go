@@ -16,7 +16,7 @@ func (g *Gate) toTerminal(r Request, channel Channel, code Code, now time.Time) 
 	}
 	req, err := g.Requests.put(r)
 	if err != nil {
-		return Outcome{Kind: Refuse, Code: Internal}
+		return Outcome{Kind: Refuse, Code: Internal, Err: err}
 	}
 	return Outcome{Kind: NeedsTerminal, Code: code, Ticket: req.Ticket, Expires: req.Expires}
 }

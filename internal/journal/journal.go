@@ -36,22 +36,21 @@ const (
 
 // Entry is one line. Empty fields are left out.
 type Entry struct {
-	Time     time.Time `json:"time"`
-	Event    Event     `json:"event"`
-	Tool     string    `json:"tool,omitempty"`
-	App      string    `json:"app,omitempty"`
-	Caller   string    `json:"caller,omitempty"`
-	Digest   string    `json:"digest,omitempty"`
-	Nonce    string    `json:"nonce,omitempty"`
-	Expires  time.Time `json:"expires,omitzero"`
-	Channel  string    `json:"channel,omitempty"`
-	By       string    `json:"by,omitempty"`
-	Verb     string    `json:"verb,omitempty"`
-	Target   string    `json:"target,omitempty"`
-	Status   string    `json:"status,omitempty"`
-	Code     string    `json:"code,omitempty"`
-	Hazards  []string  `json:"hazards,omitempty"`
-	Released []string  `json:"released,omitempty"`
+	Time    time.Time `json:"time"`
+	Event   Event     `json:"event"`
+	Tool    string    `json:"tool,omitempty"`
+	App     string    `json:"app,omitempty"`
+	Caller  string    `json:"caller,omitempty"`
+	Digest  string    `json:"digest,omitempty"`
+	Nonce   string    `json:"nonce,omitempty"`
+	Expires time.Time `json:"expires,omitzero"`
+	Channel string    `json:"channel,omitempty"`
+	By      string    `json:"by,omitempty"`
+	Verb    string    `json:"verb,omitempty"`
+	Target  string    `json:"target,omitempty"`
+	Status  string    `json:"status,omitempty"`
+	Code    string    `json:"code,omitempty"`
+	Hazards []string  `json:"hazards,omitempty"`
 }
 
 // Journal is safe for concurrent use, also by other processes.

@@ -57,7 +57,6 @@ const (
 	ParamChange  = "change"  // one line of a Machine's configuration diff; may repeat
 	ParamNetwork = "network" // a Flycast address's network
 	ParamOrg     = "org"     // and its organization
-	ParamImage   = "image"   // a new image
 )
 
 // Get is the first value of a parameter, empty if there is none.

@@ -63,7 +63,6 @@ type State string
 const (
 	Planned    State = "planned"
 	Done       State = "done"
-	Skipped    State = "skipped"
 	StepFailed State = "failed"
 	PutBack    State = "put_back"
 	NotStarted State = "not_started"

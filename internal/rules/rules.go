@@ -219,10 +219,10 @@ func (s Snapshot) Blockers() []plan.Blocker {
 		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read whole: what it serves is not known",
 			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
 	} else if !s.HasServices() {
-		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", "patch_services with create and internal_port, then deploy")
+		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", fmt.Sprintf("patch_services {app: %q, create: true, internal_port: …}, then deploy {app: %q, draft: …}", app, app))
 	}
 	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
-		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is sent to https, where nothing answers", "patch_services, then deploy")
+		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is sent to https, where nothing answers", fmt.Sprintf("patch_services {app: %q}, then deploy {app: %q, draft: …}", app, app))
 	}
 	if ports := s.tlsOnly(); len(ports) > 0 {
 		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates", "give the service a port with plain handlers in fly.toml, then deploy")

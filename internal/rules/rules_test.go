@@ -302,7 +302,7 @@ func TestBlockers(t *testing.T) {
 // TestBlockersNameTheFix: a model follows these words.
 func TestBlockersNameTheFix(t *testing.T) {
 	s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}}, MachinesKnown: true, Machines: []fly.Machine{vm(t, "1", noServices)}}
-	want := map[string]string{plan.NoFlycast: `allocate_flycast {app: "demo"}`, plan.NoServices: "patch_services with create and internal_port, then deploy"}
+	want := map[string]string{plan.NoFlycast: `allocate_flycast {app: "demo"}`, plan.NoServices: `patch_services {app: "demo", create: true, internal_port: …}, then deploy {app: "demo", draft: …}`}
 	got := s.Blockers()
 	if len(got) != len(want) {
 		t.Errorf("got %d blockers, want %d", len(got), len(want))
