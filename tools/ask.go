@@ -193,6 +193,10 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 	case gate.NoAnswer:
 		b.WriteString("No decision came from the person; the plan can still be approved.")
 	case gate.Unavailable:
+		if o.TooLong {
+			b.WriteString("The plan is too long for a form: a person has to read it in a terminal.")
+			break
+		}
 		b.WriteString("Nobody could be asked in this client, or it answered by itself.")
 	case gate.Expired:
 		b.WriteString("The answer came too late and was not used; call again to be asked anew.")

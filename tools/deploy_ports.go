@@ -83,6 +83,16 @@ func (d *deployment) opened(c rollout.Change, before, after []machine.Service, r
 	}
 	had := doors(before)
 	for _, is := range doors(after) {
+		if !is.within(had) && plainBeside(is, had) {
+			if reach.foreign {
+				d.hazard(plan.OpenToOtherNetwork)
+			}
+			if reach.public {
+				d.hazard(plan.PublicPlainHTTP)
+				d.hazard(plan.NewPublicService)
+			}
+			continue
+		}
 		if !is.within(had) {
 			news("port %s of group %s would be new", is.port.String(), plan.Quote(c.Group))
 			continue
@@ -174,3 +184,16 @@ func wakes(was, is machine.Service) bool {
 
 // asleep reports whether no request starts a stopped Machine of the service.
 func asleep(s machine.Service) bool { return s.Autostart != nil && !*s.Autostart }
+
+// plainBeside reports whether a new port is the plain HTTP way to a program
+// that the same Machine offers with TLS only: what [plan.TLSOnly] asks for before
+// a release, so that it cannot wait for the release.
+func plainBeside(is door, had []door) bool {
+	same := func(was door) bool {
+		return was.protocol() == "tcp" && was.service.InternalPort == is.service.InternalPort
+	}
+	return is.protocol() == "tcp" && is.lo == is.hi && handles(is.port, "http") && slices.ContainsFunc(had, same) &&
+		!slices.ContainsFunc(had, func(was door) bool {
+			return same(was) && (!handles(was.port, "http") || !encrypted(was.port))
+		})
+}

@@ -117,7 +117,7 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	p.Unknown = append(p.Unknown, plan.CallersUnknown, plan.FlycastUnproven)
 	p.Unknown = append(p.Unknown, s.Unknowns()...)
 	ready(&p, s, in, queue)
-	planned.Plan, planned.Work.before, planned.Work.allowUnreachable = p, s, in.AllowUnreachable
+	planned.Plan, planned.Work.before, planned.Work.allowUnreachable = p, s, p.Has(plan.AppUnreachable)
 	planned.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s%s.", len(queue), len(planned.Out.Remaining), in.App, stopping(certificates))
 	if len(p.Blockers) > 0 {
 		planned.Next = a.guide(s)

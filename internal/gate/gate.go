@@ -115,6 +115,7 @@ type Outcome struct {
 	Changed []string  // what moved since the plan that was shown
 	Typed   string    // what was typed instead of the app's name
 	Reason  string    // of a rejection, or which rule blocked: text from outside
+	TooLong bool      // a form cannot show the plan whole
 	NoKey   bool      // a terminal could be used if an approver's key existed
 	Err     error     // Internal: what failed, for the log
 	Late    bool      // an earlier yes came after its limit and was not used
@@ -315,8 +316,12 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 	switch {
 	case !g.elicitAllowed(channel):
 		return g.toTerminal(r, channel, code, now)
-	case !r.CanAsk, r.Objects > maxObjects:
+	case !r.CanAsk:
 		return g.toTerminal(r, channel, Unavailable, now)
+	case r.Objects > maxObjects:
+		out := g.toTerminal(r, channel, Unavailable, now)
+		out.TooLong = true
+		return out
 	case g.asked(r.key(), now) >= maxUnanswered:
 		return g.toTerminal(r, channel, NoAnswer, now)
 	}

@@ -144,7 +144,12 @@ func machineLines(steps []Step) []string {
 	group := steps[0].Get(ParamGroup)
 	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
 	for _, change := range steps[0].All(ParamChange) {
-		out = append(out, wrapped(change)...)
+		lines, last := wrapped(change), len(out)-1
+		if packs(out[last], lines) {
+			out[last] += "; " + strings.TrimSpace(lines[0])
+			continue
+		}
+		out = append(out, lines...)
 	}
 	return out
 }
@@ -162,6 +167,14 @@ func wrapped(change string) []string {
 		rest, indent = rest[lineLimit:], "  │ "
 	}
 	return append(out, indent+string(rest))
+}
+
+// packs reports whether a change goes on the line of the one before it. Only
+// fields of services do: their values are short words and numbers, so that none
+// can imitate its neighbour.
+func packs(line string, next []string) bool {
+	short := func(s string) bool { return strings.HasPrefix(s, "  services[") }
+	return len(next) == 1 && short(line) && short(next[0]) && utf8.RuneCountInString(line)+utf8.RuneCountInString(next[0]) <= lineLimit
 }
 
 // Line is a step as one line of the question or of a result.
