@@ -17,7 +17,7 @@ import (
 
 // meet is the way of a call that finds a run at work: the identical call
 // attaches, another one is told to wait.
-func (t *changing[In, Work, Out, P]) meet(ctx context.Context, c invocation[In, Work, Out], other *run) (*mcp.CallToolResult, error) {
+func (t *changing[In, Work, Out, P]) meet(ctx context.Context, c *invocation[In, Work, Out], other *run) (*mcp.CallToolResult, error) {
 	if other.key == c.key {
 		return t.attach(ctx, c.progress, other)
 	}

@@ -90,11 +90,13 @@ type invocation[In, Work, Out any] struct {
 	in       In
 	options  options
 	progress *Progress // one for the whole call: its values must grow
+	held     *run      // the app, taken before the plan that an answer is judged by
 }
 
 func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	c := invocation[In, Work, Out]{caller: CallerFrom(ctx), progress: NewProgress(ctx, request)}
+	c := &invocation[In, Work, Out]{caller: CallerFrom(ctx), progress: NewProgress(ctx, request)}
 	defer c.progress.Done()
+	defer t.giveBack(c) // however the call ends, a panic included
 	arguments, problem := t.arguments(t.parsed(), request)
 	if problem == nil {
 		c.in, problem = decode[In](t.parsed(), arguments)
@@ -123,6 +125,11 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	reply, err := roundTripReply(ctx, request)
 	if err != nil {
 		return nil, err
+	}
+	if app, _ := arguments["app"].(string); reply != nil && app != "" {
+		if over, err := t.take(ctx, c, app, true); over != nil || err != nil {
+			return over, err
+		}
 	}
 	planned, err := t.Plan(ctx, c.in)
 	if err != nil {
@@ -154,7 +161,7 @@ func (t *changing[In, Work, Out, P]) over(planned Planned[Work, Out]) *mcp.CallT
 const maxDrifts = 3
 
 // pass brings a plan through the gate, asking as often as the gate wants.
-func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
+func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
 	for drifts := 0; ; {
 		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
@@ -168,7 +175,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 			return t.refuse(noJournal()), nil
 		}
 		if request.Gated {
-			if other := t.runs.busy(planned.Plan.App); other != nil {
+			if other := t.runs.busy(planned.Plan.App); other != nil && other != c.held {
 				return t.meet(ctx, c, other)
 			}
 		}
@@ -187,6 +194,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 			}
 			planned = *drifted
 		case gate.Ask:
+			t.giveBack(c) // a person may take his time
 			t.record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
 			form := approvalForm(planned.Plan, outcome)
 			if kind == ElicitRoundTrip {
@@ -197,6 +205,9 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 				return t.ungranted(planned, *over), nil
 			}
 			reply = next
+			if over, err := t.take(ctx, c, planned.Plan.App, true); over != nil || err != nil {
+				return over, err
+			}
 			// The approving call always plans again: the world moved while a person read.
 			if planned, err = t.Plan(ctx, c.in); err != nil {
 				return t.refuse(t.explain(ctx, err)), nil
@@ -214,37 +225,51 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c invocation[In, 
 	}
 }
 
-// run takes the app, makes sure that the plan still holds, burns the approval
-// and applies. A plan that does not hold any more is given back as it is now,
-// with nothing used up: another run may have come and gone since the decision.
-func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (drifted *Planned[Work, Out], result *mcp.CallToolResult, err error) {
+// take takes the app for a call; a call that cannot have it gets its answer.
+func (t *changing[In, Work, Out, P]) take(ctx context.Context, c *invocation[In, Work, Out], app string, gated bool) (*mcp.CallToolResult, error) {
+	at, other, err := t.runs.begin(work{key: c.key, tool: t.Spec().Name, app: app, local: t.Spec().Effect == Local, gated: gated})
+	switch {
+	case other != nil:
+		return t.meet(ctx, c, other)
+	case err != nil:
+		return t.refuse(t.untaken(app, err)), nil
+	}
+	c.held = at
+	return nil, nil
+}
+
+// giveBack gives an app back with which nothing was done.
+func (t *changing[In, Work, Out, P]) giveBack(c *invocation[In, Work, Out]) {
+	if c.held != nil {
+		t.runs.abandon(c.held, t.refuse(busy(c.held)))
+		c.held = nil
+	}
+}
+
+// run burns the approval and applies. The plan must have been made while the
+// app was held: another run may have come and gone since. Where it was not, the
+// app is taken and the plan made again; one that does not hold any more is
+// given back as it is now, with nothing used up.
+func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (drifted *Planned[Work, Out], result *mcp.CallToolResult, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err // the client left before anything was done
 	}
-	at, other, err := t.runs.begin(work{key: c.key, tool: t.Spec().Name, app: planned.Plan.App, local: t.Spec().Effect == Local, gated: planned.Plan.Gated})
-	switch {
-	case other != nil:
-		result, err = t.meet(ctx, c, other)
-		return nil, result, err
-	case err != nil:
-		return nil, t.refuse(t.untaken(planned.Plan.App, err)), nil
-	}
-	started := false
-	defer func() { // whatever happens, a panic included
-		if !started {
-			t.runs.abandon(at, t.refuse(busy(at)))
+	if c.held == nil {
+		if over, err := t.take(ctx, c, planned.Plan.App, planned.Plan.Gated); over != nil || err != nil {
+			return nil, over, err
 		}
-	}()
-	if t.Spec().Effect != Local {
-		again, err := t.Plan(ctx, c.in)
-		switch {
-		case err != nil:
-			return nil, t.refuse(t.explain(ctx, err)), nil
-		case again.Plan.Digest() != planned.Plan.Digest():
-			return &again, nil, nil
+		if t.Spec().Effect != Local {
+			again, err := t.Plan(ctx, c.in)
+			if err != nil {
+				return nil, t.refuse(t.explain(ctx, err)), nil
+			}
+			again.Plan.Gated = planned.Plan.Gated
+			if again.Plan.Digest() != planned.Plan.Digest() {
+				t.giveBack(c)
+				return &again, nil, nil
+			}
+			planned = again
 		}
-		again.Plan.Gated = planned.Plan.Gated
-		planned = again
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -253,7 +278,8 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c invocation[In, W
 	if err != nil {
 		return nil, t.uncommitted(planned, err), nil
 	}
-	started = true
+	at := c.held
+	c.held = nil         // it ends with the work
 	at.watch(c.progress) // from its first step
 	t.start(ctx, c, planned, grant, at)
 	result, err = t.wait(ctx, c.progress, at)
@@ -274,7 +300,7 @@ func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err
 
 // start applies. Past this point the work no longer depends on the client
 // being there.
-func (t *changing[In, Work, Out, P]) start(ctx context.Context, c invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) {
+func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) {
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		by := grant.Approval()
