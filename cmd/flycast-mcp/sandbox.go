@@ -12,8 +12,8 @@ import (
 
 // How long Machines of the emulated platform take, so that a rollout looks like one.
 const (
-	startDelay = 600 * time.Millisecond
-	checkDelay = 400 * time.Millisecond
+	startDelay = 400 * time.Millisecond
+	checkDelay = 300 * time.Millisecond
 )
 
 func sandboxCommand(p program) *cobra.Command {

@@ -132,7 +132,7 @@ const (
 	leaseTTL = 60 * time.Second
 	// waitStep is how long one wait for a state lasts before the lease is refreshed.
 	waitStep = 5 * time.Second
-	pollStep = time.Second
+	pollStep = 500 * time.Millisecond
 )
 
 // Run carries the changes out in the order given. The grant must hold, for each

@@ -17,7 +17,7 @@ var (
 )
 
 // settleReads is how often the state is read after a lost answer.
-const settleReads = 3
+const settleReads = 6
 
 // update sends a configuration once. When the answer is lost or is a refusal,
 // the Machine's instance and configuration tell what happened.
