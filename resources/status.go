@@ -104,7 +104,7 @@ func describeAddress(a fly.Address) Address {
 }
 
 func describeMachine(m fly.Machine) Machine {
-	out := Machine{ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region), State: plan.Clean(m.State), Unread: m.Incomplete || m.Unreadable, Services: []Service{}}
+	out := Machine{ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region), State: plan.Clean(m.State), Unread: !m.Whole(), Services: []Service{}}
 	if services, err := m.Config.Services(); err == nil {
 		for _, s := range services {
 			out.Services = append(out.Services, describeService(s))

@@ -220,9 +220,6 @@ func (a *adapter) fill(r *plan.Result, p *Problem) {
 	if p.RetryAfter > 0 {
 		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
 	}
-	if p.Hint == "" && p.Code == gate.NotFound {
-		p.Hint = "is it in another organization? this server's token cannot see it"
-	}
 	if p.Hint != "" {
 		who := "agent"
 		if r.Retry == gate.RetryAfterPerson {

@@ -204,7 +204,7 @@ func (d *deployment) compute() error {
 			group = d.file.DefaultGroup()
 		}
 		switch {
-		case m.Incomplete || m.Unreadable: // whose it is cannot be told either
+		case !m.Whole(): // whose it is cannot be told either
 			d.blockers = append(d.blockers, plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
 			continue
 		case !m.Config.FlyLaunch():

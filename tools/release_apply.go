@@ -44,12 +44,13 @@ func (a *adapter) applyRelease(ctx context.Context, w releaseWork, grant *gate.G
 	}
 	report(len(w.queue), len(w.queue), "reading the addresses back, twice")
 	list, agreed, err := a.settled(ctx, w.app, out.Released)
+	after := w.before // the Machines are the plan's: only addresses were read again
 	if err == nil {
-		w.before.Addresses.List = list
+		after.Addresses.List = list
 		out.Verdict, out.Remaining = rules.Judge(list), public(list)
 	}
 	still := a.takeBack(w.app, &out, list, err == nil)
-	a.concludeRelease(w, &out, outcome{failure: failure, still: still, read: err == nil, verified: agreed && err == nil})
+	a.concludeRelease(ctx, w, &out, releaseEnd{after: after, failure: failure, still: still, read: err == nil, verified: agreed && err == nil})
 	return out, nil
 }
 
@@ -65,7 +66,7 @@ func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Addres
 	now := w.before
 	var err error
 	if now.Addresses, err = a.Fly.Addresses(ctx, w.app); err != nil {
-		return unreadBefore(addr, err)
+		return a.unreadBefore(ctx, addr, err)
 	}
 	i := slices.IndexFunc(now.Addresses.List, func(x fly.Address) bool { return x.IP == addr.IP })
 	switch {
@@ -81,7 +82,7 @@ func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Addres
 	others := slices.DeleteFunc(public(now.Addresses.List), func(ip string) bool { return ip == addr.IP.String() || slices.Contains(released, ip) })
 	if len(others) == 0 {
 		if now.Machines, err = a.Fly.Machines(ctx, w.app); err != nil {
-			return unreadBefore(addr, err)
+			return a.unreadBefore(ctx, addr, err)
 		}
 	}
 	if blockers := unready(now, w.before); len(blockers) > 0 {
@@ -94,11 +95,8 @@ func moved(addr fly.Address, what string, blockers []plan.Blocker, next []plan.N
 	return &Problem{Code: gate.Stale, Message: fmt.Sprintf("the app changed before %s was released: %s", addr.IP, what), Blockers: blockers, Next: next}
 }
 
-func unreadBefore(addr fly.Address, err error) *Problem {
-	p, ok := problem(err)
-	if !ok {
-		p = &Problem{Code: gate.PlatformError, Message: err.Error()}
-	}
+func (a *adapter) unreadBefore(ctx context.Context, addr fly.Address, err error) *Problem {
+	p := a.explain(ctx, err)
 	p.Message = fmt.Sprintf("before %s was released the app could not be read again: %s", addr.IP, p.Message)
 	return p
 }
@@ -118,10 +116,7 @@ func (a *adapter) releaseOne(ctx context.Context, app string, addr fly.Address, 
 		return false, err
 	}
 	if said = err == nil; !said {
-		p, ok := problem(err)
-		if !ok {
-			p = &Problem{Code: gate.PlatformError, Message: err.Error()}
-		}
+		p := a.explain(ctx, err)
 		gone, readErr := a.gone(ctx, app, addr.IP)
 		switch {
 		case readErr != nil:
@@ -220,8 +215,9 @@ func (a *adapter) settled(ctx context.Context, app string, released []string) (l
 	return list, false, nil
 }
 
-// outcome is how the releases and the reading after them ended.
-type outcome struct {
+// releaseEnd is how the releases and the reading after them ended.
+type releaseEnd struct {
+	after    rules.Snapshot
 	failure  error    // that of the first step that did not go through
 	still    []string // accepted, but still there
 	read     bool     // the list was read afterwards
@@ -229,9 +225,9 @@ type outcome struct {
 }
 
 // concludeRelease tells exactly what went, what is left and what was verified.
-func (a *adapter) concludeRelease(w releaseWork, out *releaseOutput, o outcome) {
+func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *releaseOutput, o releaseEnd) {
 	rest := fmt.Sprintf("%d of %d released", len(out.Released), len(w.queue))
-	out.Unknown = append([]string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()}, unknowns(w.before)...)
+	out.Unknown = append([]string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()}, unknowns(o.after)...)
 	for _, addr := range w.queue {
 		switch {
 		case !slices.Contains(out.Released, addr.IP.String()):
@@ -243,7 +239,7 @@ func (a *adapter) concludeRelease(w releaseWork, out *releaseOutput, o outcome) 
 	}
 	switch {
 	case o.failure != nil:
-		a.stopped(w, out, o.failure, rest)
+		a.stopped(ctx, w, out, o.failure, rest)
 	case len(o.still) > 0:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 		if len(out.Released) == 0 {
@@ -251,6 +247,10 @@ func (a *adapter) concludeRelease(w releaseWork, out *releaseOutput, o outcome) 
 		}
 		out.Summary = fmt.Sprintf("%s of %s: the platform accepted the release of %s, but still lists it: not released as far as can be read.", rest, w.app, strings.Join(o.still, ", "))
 		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute; what it still holds can be released by another call, a person is asked again"}}
+	case !o.read:
+		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
+		out.Summary = fmt.Sprintf("The platform accepted the release of %s, but its list could not be read afterwards: not verified.", strings.Join(out.Released, ", "))
+		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute"}}
 	case !o.verified:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 		out.Summary = fmt.Sprintf("The platform accepted the release of %s, but its list did not settle: not verified.", strings.Join(out.Released, ", "))
@@ -258,9 +258,9 @@ func (a *adapter) concludeRelease(w releaseWork, out *releaseOutput, o outcome) 
 	default:
 		out.Status = plan.Applied
 		out.Summary = fmt.Sprintf("%s of %s; it is %s now. Certificates and DNS records were left alone.", rest, w.app, out.Verdict)
-		if lost := unready(w.before, w.before); o.read && !w.allowUnreachable && len(lost) > 0 {
+		if lost := unready(o.after, w.before); o.read && !w.allowUnreachable && len(lost) > 0 {
 			out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
-			out.Blockers, out.Next = lost, a.guide(w.before)
+			out.Blockers, out.Next = lost, a.guide(o.after)
 			out.Summary = fmt.Sprintf("%s of %s, but the app changed meanwhile: %s. It is %s now.", rest, w.app, lost[0].What, out.Verdict)
 		} else if len(out.Remaining) > 0 {
 			out.Next = []plan.Next{{Who: "person", Why: "the app is still public over " + strings.Join(out.Remaining, ", ")}}
@@ -281,11 +281,8 @@ func (a *adapter) concludeRelease(w releaseWork, out *releaseOutput, o outcome) 
 }
 
 // stopped tells why the work ended before its last step.
-func (a *adapter) stopped(w releaseWork, out *releaseOutput, failure error, rest string) {
-	p, ok := problem(failure)
-	if !ok {
-		p = &Problem{Code: gate.PlatformError, Message: plan.Message(failure.Error())}
-	}
+func (a *adapter) stopped(ctx context.Context, w releaseWork, out *releaseOutput, failure error, rest string) {
+	p := a.explain(ctx, failure)
 	a.fill(&out.Result, p)
 	out.Status = plan.Partial
 	if len(out.Released) == 0 {

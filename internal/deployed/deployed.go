@@ -33,7 +33,7 @@ func Read(ctx context.Context, client fly.Client, app string, values flytoml.Val
 	alike := make(map[[2]string]int) // group, hash of a configuration → Machines
 	region := ""
 	for _, m := range machines {
-		if !m.Config.FlyLaunch() || m.Incomplete {
+		if !m.Whole() || !m.Config.FlyLaunch() {
 			continue
 		}
 		group := m.Config.ProcessGroup()

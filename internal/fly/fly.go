@@ -171,6 +171,10 @@ type Machine struct {
 	UpdatedAt  time.Time
 }
 
+// Whole reports whether the Machine's configuration was read whole. One that was
+// not says nothing about the Machine, and must not be updated from.
+func (m Machine) Whole() bool { return !m.Incomplete && !m.Unreadable }
+
 // CheckStatus is the state of one health check.
 type CheckStatus struct {
 	Name   string

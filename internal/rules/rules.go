@@ -109,7 +109,7 @@ func (s Snapshot) HasServices() bool {
 func (s Snapshot) unread() []string {
 	var out []string
 	for _, m := range s.Machines {
-		if m.Incomplete || m.Unreadable {
+		if !m.Whole() {
 			out = append(out, m.ID)
 		}
 	}
