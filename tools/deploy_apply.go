@@ -116,7 +116,9 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	}
 	out.Verified, out.Unknown = proved(result)
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
-	out.Undo = []string{"deploy the earlier fly.toml"}
+	if healthy+unproven > 0 {
+		out.Undo = []string{"deploy the earlier fly.toml"}
+	}
 	const not = "No address was allocated, nothing was built, no release_command ran."
 	failed, bad := result.Failed()
 	switch {
@@ -129,6 +131,10 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		out.Summary = fmt.Sprintf("Deploy of %s stopped at Machine %s: %s. %s %d of %d updated. %s",
 			app, failed.ID, plan.Message(failed.Err.Error()), fate(failed), healthy+unproven, len(w.changes), not)
 		out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
+		if out.Code == gate.Busy {
+			out.RetryAfterS = int(busyRetry.Seconds())
+			out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Why: "wait until the other deployer's lease is given back, then repeat the identical call; a person is asked again"}}
+		}
 	case len(drift) > 0:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", app, not)

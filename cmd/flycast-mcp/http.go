@@ -33,7 +33,7 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 				return err
 			}
 			err = server.ServeHTTP(c.Context(), app.mcp, server.HTTPOptions{
-				Addr: addr, Token: token, SSE: sse, AllowedOrigins: origins, Log: app.log,
+				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins, Log: app.log,
 				Ready: func(url string) {
 					fmt.Fprintf(p.stderr, "serving %s\n", url)
 					if tokenFile == "" {
@@ -76,3 +76,6 @@ func bearer(file string) (string, error) {
 	}
 	return token, nil
 }
+
+// bodyLimit leaves room for a fly.toml of 1 MiB as the text of an argument.
+const bodyLimit = 2 << 20
