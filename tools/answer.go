@@ -102,7 +102,7 @@ func envelopeText(r plan.Result, extra string) string {
 			fmt.Fprintf(&b, "%s%s", map[bool]string{true: "; hazards ", false: ", "}[i == 0], h)
 		}
 		if r.Plan.MonthlyUSDChange != 0 {
-			fmt.Fprintf(&b, "; %+g $ a month", r.Plan.MonthlyUSDChange)
+			fmt.Fprintf(&b, "; monthly bill %+g US dollars", r.Plan.MonthlyUSDChange)
 		}
 		b.WriteByte('\n')
 	}
