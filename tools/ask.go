@@ -193,11 +193,16 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 	case gate.NoAnswer:
 		b.WriteString("No decision came from the person; the plan can still be approved.")
 	case gate.Unavailable:
-		if o.TooLong {
+		switch {
+		case o.TooLong:
 			b.WriteString("The plan is too long for a form: a person has to read it in a terminal.")
-			break
+		case o.TooFast:
+			b.WriteString("The answer came faster than a person reads, so a program gave it, and it does not count.")
+		case o.Kind == gate.Refuse && !o.NoKey:
+			b.WriteString("Nobody can be asked in this client, and this server takes answers nowhere else.")
+		default:
+			b.WriteString("Nobody can be asked in this client: a person has to approve in a terminal.")
 		}
-		b.WriteString("Nobody could be asked in this client, or it answered by itself.")
 	case gate.Expired:
 		b.WriteString("The answer came too late and was not used; call again to be asked anew.")
 	case gate.Replayed:

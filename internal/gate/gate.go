@@ -115,6 +115,7 @@ type Outcome struct {
 	Changed []string  // what moved since the plan that was shown
 	Typed   string    // what was typed instead of the app's name
 	Reason  string    // of a rejection, or which rule blocked: text from outside
+	TooFast bool      // the answer came before a person could have read the question
 	TooLong bool      // a form cannot show the plan whole
 	NoKey   bool      // a terminal could be used if an approver's key existed
 	Err     error     // Internal: what failed, for the log
@@ -272,7 +273,9 @@ func (g *Gate) answered(r Request, channel Channel, reply Reply, now time.Time) 
 	case Ask:
 		return g.ask(r, channel, v.code, Outcome{Changed: v.changed, Typed: v.typed}, v.code == NotConfirmed, now), nil
 	case NeedsTerminal:
-		return g.toTerminal(r, channel, v.code, now), nil
+		out := g.toTerminal(r, channel, v.code, now)
+		out.TooFast = v.code == Unavailable
+		return out, nil
 	}
 	return Outcome{Code: v.code, Typed: v.typed}, nil
 }
