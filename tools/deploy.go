@@ -261,6 +261,11 @@ func (d *deployment) after(group string, m fly.Machine) (machine.Config, error) 
 	if after, err = rollout.KeepVolumes(m.Config, after); err != nil {
 		return machine.Config{}, err
 	}
+	// fly deploy makes a standby serve when its group has services; that is a
+	// change of another field, which is refused by name.
+	if len(services(after)) > 0 {
+		after = after.Without("standbys")
+	}
 	if d.in.Image != "" {
 		return after.With("image", d.in.Image)
 	}

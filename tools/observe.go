@@ -10,7 +10,7 @@ import (
 )
 
 // listen looks into one started Machine for each group and region. What cannot
-// be read stays unknown.
+// be read makes no blocker; the release's plan says that it was not checked.
 func (a *adapter) listen(ctx context.Context, s *rules.Snapshot) {
 	s.Listening = make(map[string][]fly.Process)
 	for _, id := range s.Sample() {

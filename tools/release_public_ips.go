@@ -115,6 +115,9 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 		p.Unknown = append(p.Unknown, plan.CertsUnread)
 	}
 	p.Unknown = append(p.Unknown, plan.CallersUnknown, plan.FlycastUnproven)
+	if s.HasServices() { // always, as what was sampled depends on which Machines run
+		p.Unknown = append(p.Unknown, plan.BindUnknown)
+	}
 	p.Unknown = append(p.Unknown, s.Unknowns()...)
 	ready(&p, s, in, queue)
 	planned.Plan, planned.Work.before, planned.Work.allowUnreachable = p, s, p.Has(plan.AppUnreachable)

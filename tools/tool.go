@@ -12,7 +12,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -137,34 +136,6 @@ type adapter struct {
 	Deps
 	runs   *Runs
 	drafts *drafts
-}
-
-// All are the tools, in the order in which a person would use them.
-func All(d Deps) []Tool {
-	a := &adapter{Deps: d, runs: d.Runs, drafts: newDrafts(d.Clock)}
-	return []Tool{
-		a.listIPs(),
-		a.allocateFlycast(),
-		a.patchServices(),
-		a.deploy(),
-		a.releasePublicIPs(),
-	}
-}
-
-// ReadOnly keeps the tools that change nothing.
-func ReadOnly(all []Tool) []Tool {
-	return slices.DeleteFunc(slices.Clone(all), func(t Tool) bool { return !t.Spec().Effect.ReadOnly() })
-}
-
-// Changers are the names that a policy may use.
-func Changers(all []Tool) []string {
-	var out []string
-	for _, t := range all {
-		if !t.Spec().Effect.ReadOnly() {
-			out = append(out, t.Spec().Name)
-		}
-	}
-	return out
 }
 
 func definition(s Spec, in, out json.RawMessage) mcp.Tool {

@@ -101,7 +101,7 @@ func (u Unknown) Sentence() string {
 	case FlycastUnproven:
 		return "whether the app answers over Flycast"
 	case BindUnknown:
-		return "whether a stopped Machine's program listens where Fly Proxy can reach it"
+		return "whether the program listens where Fly Proxy comes in, on Machines that are stopped or do not tell"
 	case StoppedUnproven:
 		return "whether stopped Machines start with the new configuration"
 	case EgressUnread:
