@@ -24,7 +24,7 @@ func readmeTable(all []Tool) string {
 		s := t.Spec()
 		asks := "no"
 		if s.Effect.Gated() {
-			asks = "always"
+			asks = "yes, unless a policy answers"
 		} else if s.Effect == Additive {
 			asks = "for another network"
 		}
