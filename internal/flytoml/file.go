@@ -18,7 +18,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"strings"
 	"unicode/utf8"
 
@@ -34,15 +33,16 @@ const (
 // File is a fly.toml as it was read: its bytes, and what they say. It is
 // immutable, and safe for concurrent use.
 type File struct {
-	name string
-	data []byte
-	doc  map[string]any // as go-toml decodes it; nobody may change it
-	def  *Definition    // doc as flyctl understands it
-	err  error          // why flyctl would not accept doc's shape; def then holds app alone
+	name   string
+	format format
+	data   []byte
+	doc    map[string]any // as its format's decoder has it; nobody may change it
+	def    *Definition    // doc as flyctl understands it
+	err    error          // why flyctl would not accept doc's shape; def then holds app alone
 }
 
-// Parse reads a file. The name is used in messages and decides the format;
-// only TOML is supported so far.
+// Parse reads a file. The name is used in messages and decides the format:
+// *.json is JSON, *.yaml is YAML, everything else is TOML.
 //
 // An error is a [*SyntaxError]: the file is not TOML, or it is larger than
 // [MaxSize], nested deeper than [MaxDepth], or holds bytes that cannot be
@@ -50,10 +50,7 @@ type File struct {
 // UTF-8). A file that is TOML but not a configuration that flyctl accepts is
 // read; see [File.Definition] and [File.Validate].
 func Parse(name string, data []byte) (*File, error) {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".json", ".yaml", ".yml":
-		return nil, &SyntaxError{Name: name, Reason: "only TOML files are supported, not " + path.Ext(name)}
-	}
+	format := formatOf(name)
 	if len(data) > MaxSize {
 		return nil, &SyntaxError{Name: name, Reason: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxSize)}
 	}
@@ -61,8 +58,8 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, syntaxErrorAt(name, data, offset, fmt.Sprintf("nested deeper than %d levels", MaxDepth))
 	}
 	data = bytes.Clone(data)
-	doc := map[string]any{}
-	if err := toml.Unmarshal(data, &doc); err != nil {
+	doc, err := format.decode(data)
+	if err != nil {
 		return nil, decodeError(name, data, err)
 	}
 	if offset, reason := unsafeBytes(data); offset >= 0 {
@@ -71,7 +68,7 @@ func Parse(name string, data []byte) (*File, error) {
 	if depth(doc, MaxDepth+1) > MaxDepth {
 		return nil, &SyntaxError{Name: name, Reason: fmt.Sprintf("nested deeper than %d levels", MaxDepth)}
 	}
-	f := &File{name: name, data: data, doc: doc}
+	f := &File{name: name, format: format, data: data, doc: doc}
 	f.def, f.err = define(doc)
 	return f, nil
 }

@@ -1,0 +1,5 @@
+//go:build deps
+
+package deps
+
+import _ "github.com/tailscale/hujson"
