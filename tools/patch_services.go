@@ -118,7 +118,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	}
 	if len(edited.Changes) == 0 {
 		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
-		if !hasService(src.file) {
+		if !src.file.HasService() {
 			planned.Nothing = "The file has no service, and none was added: deployed as it is, it takes the services off the Machines. Nothing was changed."
 			planned.Next = []plan.Next{{Who: "person", Why: "on which port does the app listen? then patch_services with create and internal_port adds a service"}}
 			return planned, nil
@@ -181,12 +181,15 @@ func (a *adapter) patchApp(in patchInput, file *flytoml.File) (string, error) {
 
 // edit is what the services are to be, as Fly's blueprint for private apps has it.
 func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml.Edit, error) {
-	off, on := false, true
-	autostop, err := machine.ParseAutostop(orWord(in.Autostop, "stop"))
-	if err != nil {
-		return flytoml.Edit{}, invalid("%s", err.Error())
+	e := flytoml.Blueprint()
+	e.Groups, e.MinMachines = in.Groups, &in.MinMachines
+	if in.Autostop != "" {
+		autostop, err := machine.ParseAutostop(in.Autostop)
+		if err != nil {
+			return flytoml.Edit{}, invalid("%s", err.Error())
+		}
+		e.Autostop = &autostop
 	}
-	e := flytoml.Edit{Groups: in.Groups, ForceHTTPS: &off, Autostop: &autostop, Autostart: &on, MinMachines: &in.MinMachines}
 	if in.SoftLimit > 0 {
 		e.SoftLimit, e.ConcurrencyType = &in.SoftLimit, "requests"
 	}
@@ -267,16 +270,6 @@ func bounded(diff string) string {
 	}
 	cut := strings.LastIndexByte(diff[:maxShown], '\n') + 1
 	return diff[:cut] + fmt.Sprintf("… and %d more lines\n", strings.Count(diff[cut:], "\n"))
-}
-
-// hasService reports whether any process group of the file has a service.
-func hasService(file *flytoml.File) bool {
-	for _, group := range file.Groups() {
-		if services, err := file.Services(group); err != nil || len(services) > 0 {
-			return true // what cannot be converted is not called empty
-		}
-	}
-	return false
 }
 
 func remarks(file *flytoml.File) []remark {

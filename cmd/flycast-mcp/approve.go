@@ -106,11 +106,7 @@ func (a approving) list() error {
 		return nil
 	}
 	now := a.clock.Now()
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	t.SetStyle(style)
-	t.AppendHeader(table.Row{"TICKET", "TOOL", "APP", "ASKED BY", "AGE", "ENDS IN"})
+	t := newTable("TICKET", "TOOL", "APP", "ASKED BY", "AGE", "ENDS IN")
 	for _, r := range waiting {
 		t.AppendRow(table.Row{
 			r.Ticket, plan.Clean(r.Tool), plan.Clean(r.App), plan.Clean(r.Asker),

@@ -28,7 +28,7 @@ func run(ctx context.Context, p program) int {
 	root.SetOut(p.stderr) // stdout belongs to the protocol and to what a command prints on purpose
 	root.SetErr(p.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(p.stderr, "flycast-mcp: %v\n", err)
+		fmt.Fprintf(p.stderr, "flycast-mcp: %s\n", escaped(err.Error())) // it may quote what it is about
 		return 1
 	}
 	return 0

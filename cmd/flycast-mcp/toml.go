@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+)
+
+func tomlCommand(p program) *cobra.Command {
+	c := &cobra.Command{
+		Use: "toml", Short: "Check, edit and convert fly.toml files, without a token or a network", Args: cobra.NoArgs,
+		Long: `Check, edit and convert fly.toml files by flyctl's own rules, without a token or
+a network.
+
+FILE is a fly.toml, fly.json or fly.yaml: the end of its name tells which. A
+single dash reads standard input, and --name then gives the name. With --json
+the answer on standard output is meant for programs, and its shape is stable.
+
+The exit status is 0 if all is well, and 1 if a file is refused, a check fails
+or the command was misused; standard error says which.`,
+		Example: `  flycast-mcp toml lint fly.toml
+  flycast-mcp toml patch fly.toml            # shows what would change
+  flycast-mcp toml patch fly.toml --write
+  flycast-mcp toml convert fly.toml --json | jq .machine_config.app`,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(
+		tomlLintCommand(p),
+		tomlPatchCommand(p),
+		tomlConvertCommand(p),
+	)
+	return c
+}
+
+// printJSON prints one object, on one line.
+func (p program) printJSON(object any) error {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object); err != nil {
+		return err
+	}
+	_, err := io.WriteString(p.stdout, shown(p.stdout, b.String()))
+	return err
+}
+
+// unread is what --json prints of a file that could not be read.
+type unread struct {
+	File      string `json:"file,omitempty"`
+	LoadError string `json:"load_error"`
+}
+
+// loadError is why a file could not be read: flyctl's own text where flyctl
+// has one.
+func loadError(err error) string {
+	var syntax *flytoml.SyntaxError
+	if errors.As(err, &syntax) && syntax.Text != "" {
+		return syntax.Text
+	}
+	return err.Error()
+}

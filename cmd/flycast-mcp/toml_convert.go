@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// converting is one run of toml convert.
+type converting struct {
+	program
+	existing string
+	groups   []string
+	json     bool
+}
+
+func tomlConvertCommand(p program) *cobra.Command {
+	var stdin stdinName
+	a := converting{program: p}
+	c := &cobra.Command{
+		Use: "convert FILE", Short: "Show the Machine configurations that fly deploy makes of a fly.toml", Args: cobra.ExactArgs(1),
+		Long: `Show the Machine configurations that fly deploy makes of a fly.toml, one for each
+process group: from nothing, or with --existing onto the configuration that a
+Machine has. What the rollout adds (image, release metadata, volumes) is not in
+them.
+
+With --json it prints one object:
+  {"process_groups": [NAME], "machine_config": {NAME: CONFIG},
+   "conversion_error": {NAME: TEXT}, "invalid_reason": TEXT}
+or {"load_error": TEXT} if the file cannot be read. conversion_error is there
+for groups that cannot be converted, and invalid_reason if flyctl refuses the
+file, both in flyctl's words. The exit status is 1 for load_error and
+invalid_reason. A conversion_error alone leaves it 0: the answer is by group.
+Without --json all three make it 1.`,
+		Example: `  flycast-mcp toml convert fly.toml
+  flycast-mcp toml convert fly.toml --group web --json
+  fly machine status ID --json | flycast-mcp toml convert fly.toml --existing - --json`,
+		RunE: func(c *cobra.Command, args []string) error {
+			files, err := stdin.arguments(c, args)
+			if err != nil {
+				return err
+			}
+			if files[0].path == stdinPath && a.existing == stdinPath {
+				return errors.New("standard input (-) can be read once only")
+			}
+			return a.run(c.Context(), files[0])
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&a.existing, "existing", "", "a JSON `FILE` with a Machine, or its config, to convert onto; - reads standard input")
+	f.StringArrayVar(&a.groups, "group", nil, "only this process `GROUP`; repeatable")
+	f.BoolVar(&a.json, "json", false, "print a JSON object")
+	stdin.flag(c)
+	return c
+}
+
+// converted is what --json prints.
+type converted struct {
+	Groups          []string                  `json:"process_groups"`
+	Config          map[string]machine.Config `json:"machine_config"`
+	ConversionError map[string]string         `json:"conversion_error,omitempty"`
+	InvalidReason   string                    `json:"invalid_reason,omitempty"`
+
+	invalid error // InvalidReason, shortened
+}
+
+func (a converting) run(ctx context.Context, file tomlArgument) error {
+	existing, err := a.readExisting(ctx)
+	if err != nil {
+		return err
+	}
+	parsed, err := a.readToml(ctx, file)
+	if err != nil {
+		if a.json && !errors.Is(err, errInterrupted) {
+			return errors.Join(a.printJSON(unread{LoadError: loadError(err)}), err)
+		}
+		return err
+	}
+	groups := parsed.Groups()
+	for _, group := range a.groups {
+		if !slices.Contains(groups, group) {
+			return fmt.Errorf("no process group %q; the file has %s", group, strings.Join(groups, ", "))
+		}
+	}
+	if len(a.groups) > 0 {
+		groups = slices.Compact(slices.Sorted(slices.Values(a.groups)))
+	}
+	out := convert(parsed, groups, existing)
+	if a.json {
+		err = a.printJSON(out)
+		if out.invalid != nil {
+			err = errors.Join(err, fmt.Errorf("%s: flyctl refuses the file; see invalid_reason", file.title))
+		}
+		return err
+	}
+	text, err := summary(out)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file.title, err)
+	}
+	if _, err := io.WriteString(a.stdout, text); err != nil {
+		return err
+	}
+	return out.refusal(file.title)
+}
+
+func convert(file *flytoml.File, groups []string, existing machine.Config) converted {
+	out := converted{Groups: groups, Config: make(map[string]machine.Config), ConversionError: make(map[string]string)}
+	for _, group := range groups {
+		config, err := file.Apply(group, existing)
+		if err != nil {
+			out.ConversionError[group] = err.Error()
+			continue
+		}
+		out.Config[group] = config
+	}
+	var invalid *flytoml.InvalidError
+	if errors.As(file.Validate(), &invalid) {
+		out.InvalidReason, out.invalid = invalid.Text, invalid
+	}
+	return out
+}
+
+// refusal says what flyctl would refuse, and is nil if that is nothing.
+func (c converted) refusal(title string) error {
+	var errs []error
+	if c.invalid != nil {
+		errs = append(errs, fmt.Errorf("%s: flyctl refuses the file:\n%w", title, c.invalid))
+	}
+	for _, group := range c.Groups {
+		if text, ok := c.ConversionError[group]; ok {
+			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, group, text))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxMachine bounds a Machine that is read, in bytes: its files are part of it.
+const maxMachine = 16 << 20
+
+// readExisting is the configuration to convert onto: of a whole Machine, as the
+// Machines API and `fly machine status --json` print it, its config; else the
+// object itself.
+func (a converting) readExisting(ctx context.Context) (machine.Config, error) {
+	if a.existing == "" {
+		return machine.Config{}, nil
+	}
+	title := a.existing
+	if title == stdinPath {
+		title = "standard input"
+	}
+	data, err := a.readInput(ctx, a.existing, title, maxMachine)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	if data = bytes.TrimSpace(data); !bytes.HasPrefix(data, []byte("{")) {
+		return machine.Config{}, fmt.Errorf("%s: not a JSON object: give one Machine, or its config", title)
+	}
+	config, err := machine.ParseConfig(data)
+	if inner := config.Raw("config"); err == nil && inner != nil {
+		if !bytes.HasPrefix(inner, []byte("{")) {
+			return machine.Config{}, fmt.Errorf("%s: the Machine has no config", title)
+		}
+		config, err = machine.ParseConfig(inner)
+	}
+	if err != nil {
+		return machine.Config{}, fmt.Errorf("%s: %w", title, err)
+	}
+	return config, nil
+}

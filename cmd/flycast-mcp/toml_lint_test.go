@@ -1,0 +1,37 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestTomlLintJSON(t *testing.T) {
+	const service = "[http_service]\ninternal_port = 8080\nauto_stop_machines = 'stop'\nauto_start_machines = true\nmin_machines_running = 0\n"
+	bad, good := write(t, "fly.toml", "appp = 'a'\n"+service), write(t, "fly.toml", "app = 'a'\n"+service)
+	broken := write(t, "fly.toml", "app = \n")
+	stdout, stderr, code := runToml(nil, "lint", "--json", bad, good, broken)
+	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+	if code != 1 || len(lines) != 3 || !strings.Contains(stderr, "3 files: 1 error, ") {
+		t.Fatalf("exit code %d, %q\n%s", code, stderr, stdout)
+	}
+	var got linted
+	if err := json.Unmarshal([]byte(lines[0]), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.File != bad || got.Errors != 0 || got.Warnings == 0 || len(got.Findings) == 0 || got.Findings[0].Code != "unknown_key" || got.Findings[0].Row != 1 {
+		t.Errorf("a misspelt key: %s", lines[0])
+	}
+	name, _ := json.Marshal(good)
+	if want := `{"file":` + string(name) + `,"findings":[],"errors":0,"warnings":0}`; lines[1] != want {
+		t.Errorf("a good file: %s, want %s", lines[1], want)
+	}
+	var object map[string]string
+	if err := json.Unmarshal([]byte(lines[2]), &object); err != nil || len(object) != 2 || object["file"] != broken ||
+		!strings.HasPrefix(object["load_error"], "row 1 column 7\n") {
+		t.Errorf("a file that is not TOML: %s, %v", lines[2], err)
+	}
+	if _, stderr, code := runToml(nil, "lint", "--json", bad, good); code != 0 || stderr != "" {
+		t.Errorf("warnings alone: exit code %d, %q", code, stderr)
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+)
+
+// stdinPath stands for standard input.
+const stdinPath = "-"
+
+// tomlArgument is a file as the command line names it.
+type tomlArgument struct {
+	path  string // or stdinPath
+	title string // what it is called in what is printed
+}
+
+// stdinName is the flag that names standard input.
+type stdinName string
+
+func (n *stdinName) flag(c *cobra.Command) {
+	c.Flags().StringVar((*string)(n), "name", "fly.toml", "what standard input is called; the end of the `NAME` tells the format: fly.json, fly.yaml")
+}
+
+// arguments are the files that a command line names.
+func (n stdinName) arguments(c *cobra.Command, paths []string) ([]tomlArgument, error) {
+	files := make([]tomlArgument, len(paths))
+	stdin := 0
+	for i, path := range paths {
+		files[i] = tomlArgument{path, path}
+		if path == stdinPath {
+			files[i].title = string(n)
+			stdin++
+		}
+	}
+	switch {
+	case stdin > 1:
+		return nil, errors.New("standard input (-) can be read once only")
+	case stdin == 0 && c.Flags().Changed("name"):
+		return nil, errors.New("--name is for standard input (-)")
+	}
+	return files, nil
+}
+
+// readToml reads and parses a file. Its errors name it as the command line
+// does; flyctl's texts name it without its folders, as flyctl does where it is
+// run beside the file.
+func (p program) readToml(ctx context.Context, file tomlArgument) (*flytoml.File, error) {
+	data, err := p.readInput(ctx, file.path, file.title, flytoml.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := flytoml.Parse(filepath.Base(file.title), data)
+	return parsed, file.named(err)
+}
+
+// named gives an error about a place in the file the file's full name.
+func (a tomlArgument) named(err error) error {
+	var syntax *flytoml.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	full := *syntax
+	full.Name = a.title
+	return &full
+}
+
+// readInput reads a regular file or standard input, and no more of it than it
+// may have.
+func (p program) readInput(ctx context.Context, path, title string, limit int64) ([]byte, error) {
+	if path == stdinPath {
+		return p.readStdin(ctx, title, limit)
+	}
+	info, err := os.Stat(path) // first: to open a pipe would wait for its other end
+	switch {
+	case err != nil:
+		return nil, about(title, err)
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a folder: name the file in it", title)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file: use - and redirect standard input to read a pipe or a device", title)
+	case info.Size() > limit:
+		return nil, tooLarge(title, limit)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, about(title, err)
+	}
+	defer f.Close()
+	return readLimited(f, title, limit)
+}
+
+// readStdin gives up when ctx ends: the read cannot be ended, and is left
+// behind.
+func (p program) readStdin(ctx context.Context, title string, limit int64) ([]byte, error) {
+	type input struct {
+		data []byte
+		err  error
+	}
+	done := make(chan input, 1)
+	go func() {
+		data, err := readLimited(p.stdin, title, limit)
+		done <- input{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, errInterrupted
+	case in := <-done:
+		return in.data, in.err
+	}
+}
+
+func readLimited(r io.Reader, title string, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case err != nil:
+		return nil, about(title, err)
+	case int64(len(data)) > limit:
+		return nil, tooLarge(title, limit)
+	}
+	return data, nil
+}
+
+func tooLarge(title string, limit int64) error {
+	return fmt.Errorf("%s has more than the %d bytes allowed", title, limit)
+}
+
+// about says which file an error of the system is about, without the
+// operation.
+func about(title string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("%s: %w", title, err)
+}

@@ -1,0 +1,27 @@
+package flytoml
+
+import "github.com/flycast-mcp/flycast-mcp/internal/machine"
+
+// Blueprint is the edit that Fly's blueprint "Autostart and autostop private
+// apps" asks of services that are reached over Flycast: force_https off, since
+// Flycast clients speak plain HTTP; Machines stopped when idle and started on
+// request, and none kept running.
+func Blueprint() Edit {
+	return Edit{
+		ForceHTTPS:  new(false),
+		Autostop:    new(machine.AutostopStop),
+		Autostart:   new(true),
+		MinMachines: new(0),
+	}
+}
+
+// HasService reports whether any process group has a service. A group that
+// cannot be converted is not called empty.
+func (f *File) HasService() bool {
+	for _, group := range f.Groups() {
+		if services, err := f.Services(group); err != nil || len(services) > 0 {
+			return true
+		}
+	}
+	return false
+}
