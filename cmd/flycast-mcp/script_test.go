@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", home)
 			env.Setenv("XDG_STATE_HOME", "")
 			env.Setenv("XDG_CONFIG_HOME", "")
+			env.Setenv("GORACE", "atexit_sleep_ms=10") // not a second for each process
 			s := &stage{clock: clock}
 			env.Values[stageKey{}] = s
 			env.Defer(s.close)
