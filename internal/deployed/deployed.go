@@ -68,5 +68,5 @@ func fromRelease(ctx context.Context, client fly.Client, app string, release fly
 	if release.Version > 0 {
 		source = fmt.Sprintf("release %d", release.Version)
 	}
-	return append(flytoml.Head(app, source, notes...), body...), nil
+	return flytoml.Generated(app, source, body, notes...), nil
 }

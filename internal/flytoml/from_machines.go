@@ -15,10 +15,11 @@ import (
 //
 // It reads as one that Fly's own tools write: a service that is what
 // [http_service] stands for comes back as that, what several groups share is
-// written once, a Machine's size has its name. The comment at the top lists
-// what the file cannot say (what Machines never tell, what a deploy of it
-// would change on them, what a deploy keeps), without values, and the notes
-// before that.
+// written once, a Machine's size has its name. Variables and files of one group
+// become every group's; where groups contradict each other the default one
+// wins. The comment at the top has the notes, then lists what the file cannot
+// say (what Machines never tell, what a deploy of it would change on them, what
+// a deploy keeps), without values.
 func FromMachines(app, primaryRegion string, groups map[string]machine.Config, values Values, notes ...Note) ([]byte, error) {
 	if len(groups) == 0 {
 		return nil, fmt.Errorf("app %s has no Machines to make a fly.toml from", quote(app))
@@ -59,7 +60,7 @@ func FromMachines(app, primaryRegion string, groups map[string]machine.Config, v
 		return nil, err
 	}
 	notes = append(slices.Clip(notes), (&File{name: "fly.toml", def: &b.def}).losses(groups)...)
-	return append(Head(app, "its Machines", notes...), body...), nil
+	return Generated(app, "its Machines", body, notes...), nil
 }
 
 // liveConfig is what of a Machine's configuration a fly.toml can hold.

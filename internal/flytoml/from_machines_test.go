@@ -328,28 +328,6 @@ func TestFromGuest(t *testing.T) {
 	}
 }
 
-// TestReadableDurations: the text is shorter, the length is the same.
-func TestReadableDurations(t *testing.T) {
-	for in, want := range map[string]string{
-		"15s": "15s", "1m0s": "1m", "1m30s": "1m30s", "1h0m0s": "1h", "10m0s": "10m", "1h10m0s": "1h10m", "1h0m5s": "1h0m5s",
-		"0s": "0s", "60s": "60s", "1.5s": "1.5s", "": "", "soon": "soon", "-1m0s": "-1m",
-	} {
-		if got := readableDuration(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
-		}
-	}
-	const definition = `{"kill_timeout":"1m0s","deploy":{"wait_timeout":"10m0s"},"env":{"timeout":"1m0s"},"timeout":"1m0s",
-		"checks":{"timeout":{"interval":"1m0s","headers":{"timeout":"1m0s"}}},
-		"http_service":{"checks":[{"grace_period":"1m0s","path":"1m0s"}],"http_options":{"response":{"headers":{"interval":"1m0s"}}}}}`
-	got, err := RenderTOML(json.RawMessage(definition), Shown)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if short, long := strings.Count(string(got), `m"`), strings.Count(string(got), `"1m0s"`); short != 4 || long != 5 {
-		t.Errorf("%d short and %d long, want 4 and 5:\n%s", short, long, got)
-	}
-}
-
 // A spelling of a duration is no difference.
 func TestWouldChange(t *testing.T) {
 	file := parseFile(t, "app = 'x'\n[[services]]\ninternal_port = 1\n[[services.tcp_checks]]\ninterval = '60s'\n[mounts]\nsource = 'd'\ndestination = '/d'\n")
@@ -369,14 +347,14 @@ func TestWouldChange(t *testing.T) {
 	}
 }
 
-// TestHead: text from outside stays within its comment.
-func TestHead(t *testing.T) {
+// TestGenerated: text from outside stays within its comment.
+func TestGenerated(t *testing.T) {
 	long := strings.Repeat("word ", 60)
 	note := Note{Text: "a\nb = 1 \x00\u202e", Lines: []string{"c\r\n[env]", long}}
 	for range 80 {
 		note.Lines = append(note.Lines, "more")
 	}
-	head := Head("x\"\n[services]", "the test", note)
+	head := Generated("x\"\n[services]", "the test", nil, note)
 	for line := range strings.Lines(string(head)) {
 		if line != "\n" && !strings.HasPrefix(line, "#") || len([]rune(line)) > noteWidth+1 {
 			t.Errorf("line %q", line)

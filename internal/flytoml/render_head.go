@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Note is something to know about a generated file, for the comments at its
@@ -21,10 +23,14 @@ const (
 	noteWidth    = 100
 )
 
-// Head is the comment at the top of a generated file, in the words of
-// flyctl's (appconfig, Config.WriteTo), with what the file was made from in
-// place of the date, and the notes below. An empty line ends it.
-func Head(app, source string, notes ...Note) []byte {
+// Generated puts a comment before a rendered file: flyctl's own words
+// (appconfig, Config.WriteTo) with what the file was made from in place of the
+// date, then the notes. A file with masked values says that it is not for
+// deploying.
+func Generated(app, source string, body []byte, notes ...Note) []byte {
+	if machine.HoldsMask(string(body)) {
+		notes = append([]Note{{Text: "Values that may be secrets are hidden: this is for reading, and not for deploying."}}, notes...)
+	}
 	var b bytes.Buffer
 	comment(&b, "", fmt.Sprintf("fly.toml app configuration file generated for %s from %s", app, source))
 	b.WriteString("#\n# See https://fly.io/docs/reference/configuration/ for information about how to use this file.\n#\n")
@@ -39,6 +45,7 @@ func Head(app, source string, notes ...Note) []byte {
 		b.WriteString("#\n")
 	}
 	b.WriteByte('\n')
+	b.Write(body)
 	return b.Bytes()
 }
 

@@ -125,6 +125,28 @@ func TestShellJoin(t *testing.T) {
 	}
 }
 
+// TestReadableDurations: the text is shorter, the length is the same.
+func TestReadableDurations(t *testing.T) {
+	for in, want := range map[string]string{
+		"15s": "15s", "1m0s": "1m", "1m30s": "1m30s", "1h0m0s": "1h", "10m0s": "10m", "1h10m0s": "1h10m", "1h0m5s": "1h0m5s",
+		"0s": "0s", "60s": "60s", "1.5s": "1.5s", "": "", "soon": "soon", "-1m0s": "-1m",
+	} {
+		if got := readableDuration(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	const definition = `{"kill_timeout":"1m0s","deploy":{"wait_timeout":"10m0s"},"env":{"timeout":"1m0s"},"timeout":"1m0s",
+		"checks":{"timeout":{"interval":"1m0s","headers":{"timeout":"1m0s"}}},
+		"http_service":{"checks":[{"grace_period":"1m0s","path":"1m0s"}],"http_options":{"response":{"headers":{"interval":"1m0s"}}}}}`
+	got, err := RenderTOML(json.RawMessage(definition), Shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if short, long := strings.Count(string(got), `m"`), strings.Count(string(got), `"1m0s"`); short != 4 || long != 5 {
+		t.Errorf("%d short and %d long, want 4 and 5:\n%s", short, long, got)
+	}
+}
+
 // A string of any kind comes back as it was.
 func TestTOMLText(t *testing.T) {
 	for _, s := range []string{"", "a", `"`, `\`, "'", "'\"", "\n", "a\nb", "\na'''b", "x\ny'", "\r\n", "\x00\x7f\t", "é‹›", "\u2028"} {
