@@ -48,7 +48,7 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 		{
 			Template: mcp.NewResourceTemplate(DeployedTemplate, "app-fly-toml",
 				mcp.WithTemplateTitle("fly.toml as deployed"), mcp.WithTemplateMIMEType("application/toml"),
-				mcp.WithTemplateDescription("The configuration as deployed, from the current release or the Machines; environment values are masked.")),
+				mcp.WithTemplateDescription("The configuration as deployed, from the current release or the Machines; comments tell where the Machines differ; environment values are masked.")),
 			Handler: r.deployed,
 		},
 	}

@@ -115,7 +115,8 @@ func TestDeployedIsMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(body, "sw0rdfish") || !strings.Contains(body, "DATABASE_URL") || !strings.Contains(body, "hidden") {
+	if strings.Contains(body, "sw0rdfish") || !strings.Contains(body, "DATABASE_URL") || !strings.Contains(body, "hidden") ||
+		!strings.HasPrefix(body, "# fly.toml app configuration file generated for shop-api from release ") {
 		t.Errorf("got:\n%s", body)
 	}
 }

@@ -9,52 +9,64 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Read renders the definition that the app's current release stores; an app
-// without one is read from its Machines, whose values a fly.toml can not always
-// say (comments at the top name what is left out). With [flytoml.Masked] no
-// environment value is in the text. Code precondition if there is neither a
-// definition nor a Machine that fly deploy made.
+// without one is read from its Machines. Comments at the top tell which, where
+// the Machines differ from the release, what of them is not in the file, and
+// which Machines did not count. They name keys and Machines, and no values.
+//
+// With [flytoml.Masked] no environment value is in the text. Code precondition
+// if there is neither a definition nor a Machine that fly deploy made. Machines
+// that cannot be read are an error only where there is no release.
 func Read(ctx context.Context, client fly.Client, app string, values flytoml.Values) ([]byte, error) {
 	release, err := client.Release(ctx, app)
-	if err == nil {
-		return flytoml.RenderTOML(release.Definition, values)
-	}
-	if fly.CodeOf(err) != gate.NotFound {
+	switch {
+	case err == nil:
+		return fromRelease(ctx, client, app, release, values)
+	case fly.CodeOf(err) != gate.NotFound:
 		return nil, err
 	}
 	machines, err := client.Machines(ctx, app)
 	if err != nil {
 		return nil, err
 	}
-	groups := make(map[string]machine.Config)
-	alike := make(map[[2]string]int) // group, hash of a configuration → Machines
-	region := ""
-	for _, m := range machines {
-		if !m.Whole() || !m.Config.FlyLaunch() {
-			continue
-		}
-		group := m.Config.ProcessGroup()
-		if group == "" {
-			group = "app"
-		}
-		// The most common one; of equally common ones the one found first.
-		alike[[2]string{group, m.Config.Hash()}]++
-		if have, ok := groups[group]; !ok || alike[[2]string{group, m.Config.Hash()}] > alike[[2]string{group, have.Hash()}] {
-			groups[group] = m.Config
-		}
-		if env, err := m.Config.Env(); err == nil && region == "" {
-			region = env["PRIMARY_REGION"]
-		}
-	}
-	if len(groups) == 0 {
+	launched, leftOut := sorted(machines)
+	if len(launched) == 0 {
 		return nil, &fly.Error{
 			Code:    gate.Precondition,
 			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine that fly deploy made", app),
 			Hint:    "give path or content of its fly.toml",
 		}
 	}
-	return flytoml.FromMachines(app, region, groups, values)
+	groups, notes := typical(launched)
+	return flytoml.FromMachines(app, "", groups, values, append(notes, leftOut...)...)
+}
+
+// fromRelease renders a definition with what the Machines make of it.
+func fromRelease(ctx context.Context, client fly.Client, app string, release fly.Release, values flytoml.Values) ([]byte, error) {
+	body, err := flytoml.RenderTOML(release.Definition, values)
+	if err != nil {
+		return nil, err
+	}
+	var notes []flytoml.Note
+	machines, err := client.Machines(ctx, app)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		notes = []flytoml.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still have this configuration is not known.", fly.CodeOf(err))}}
+	default:
+		file, err := flytoml.FromDefinition("fly.toml", release.Definition)
+		if err != nil {
+			return nil, err
+		}
+		launched, leftOut := sorted(machines)
+		notes = append(differences(file, launched), leftOut...)
+	}
+	source := "the definition that its release stores"
+	if release.Version > 0 {
+		source = fmt.Sprintf("release %d", release.Version)
+	}
+	return flytoml.Generated(app, source, body, notes...), nil
 }

@@ -156,6 +156,9 @@ func (w *renderer) value(path []string, value any) string {
 	case json.Number:
 		return tomlNumber(value)
 	case string:
+		if isDuration(path) {
+			value = readableDuration(value)
+		}
 		return tomlText(value)
 	case []any:
 		items := make([]string, 0, len(value))

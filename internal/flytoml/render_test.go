@@ -116,78 +116,34 @@ func readableCases(t testing.TB) map[string]*File {
 	return files
 }
 
-// TestFromMachinesRoundTrip: the file made of Machines gives the same Machines
-// again, where nothing is noted as left out.
-func TestFromMachinesRoundTrip(t *testing.T) {
-	compared := 0
-	for name, file := range readableCases(t) {
-		live := map[string]machine.Config{}
-		for _, group := range file.Groups() {
-			if config, err := file.Apply(group, machine.Config{}); err == nil {
-				live[group] = config
-			}
-		}
-		if len(live) == 0 {
-			continue
-		}
-		data, err := FromMachines(file.App(), file.PrimaryRegion(), live, Shown)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		again, err := Parse("fly.toml", data)
-		if err != nil {
-			t.Errorf("%s: %v\n%s", name, err, data)
-			continue
-		}
-		if strings.Contains(string(data), "# Not in this file") {
-			continue
-		}
-		compared++
-		for group, want := range live {
-			got, err := again.Apply(group, machine.Config{})
-			if err != nil {
-				t.Errorf("%s, group %s: %v", name, group, err)
-				continue
-			}
-			for _, change := range machine.Diff(want, got) {
-				t.Errorf("%s, group %s: %s", name, group, change)
-			}
-		}
-	}
-	if compared < 60 {
-		t.Errorf("only %d files compared", compared)
-	}
-}
-
-func TestFromMachines(t *testing.T) {
-	data, err := os.ReadFile("testdata/oracle/existing-machine.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := config(t, string(data))
-	work := config(t, `{"env":{"LOG_LEVEL":"info","QUEUE":"q"},"init":{"cmd":["sh","-c","it's"]},"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":768},"containers":[{}]}`)
-	got, err := FromMachines("demo", "", map[string]machine.Config{"app": web, "work": work}, Masked)
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, filepath.Join("testdata", "render", "machines.toml"), got)
-	for _, secret := range []string{"set-by-hand", "aGVsbG8", "hello from"} {
-		if strings.Contains(string(got), secret) {
-			t.Errorf("%s is not masked", secret)
-		}
-	}
-	if _, err := FromMachines("demo", "", nil, Masked); err == nil {
-		t.Error("no Machines: no error")
-	}
-}
-
 func TestShellJoin(t *testing.T) {
 	for _, words := range [][]string{{"a", "b c"}, {""}, {"it's", `"`, `\`, `a\"b'`}, {"#x", "$HOME", "a;b", "é\n"}} {
 		got, err := shlex.Split(shellJoin(words))
 		if err != nil || !slices.Equal(got, words) {
 			t.Errorf("%q → %s → %q, %v", words, shellJoin(words), got, err)
 		}
+	}
+}
+
+// TestReadableDurations: the text is shorter, the length is the same.
+func TestReadableDurations(t *testing.T) {
+	for in, want := range map[string]string{
+		"15s": "15s", "1m0s": "1m", "1m30s": "1m30s", "1h0m0s": "1h", "10m0s": "10m", "1h10m0s": "1h10m", "1h0m5s": "1h0m5s",
+		"0s": "0s", "60s": "60s", "1.5s": "1.5s", "": "", "soon": "soon", "-1m0s": "-1m",
+	} {
+		if got := readableDuration(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	const definition = `{"kill_timeout":"1m0s","deploy":{"wait_timeout":"10m0s"},"env":{"timeout":"1m0s"},"timeout":"1m0s",
+		"checks":{"timeout":{"interval":"1m0s","headers":{"timeout":"1m0s"}}},
+		"http_service":{"checks":[{"grace_period":"1m0s","path":"1m0s"}],"http_options":{"response":{"headers":{"interval":"1m0s"}}}}}`
+	got, err := RenderTOML(json.RawMessage(definition), Shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if short, long := strings.Count(string(got), `m"`), strings.Count(string(got), `"1m0s"`); short != 4 || long != 5 {
+		t.Errorf("%d short and %d long, want 4 and 5:\n%s", short, long, got)
 	}
 }
 

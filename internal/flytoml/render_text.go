@@ -3,8 +3,10 @@ package flytoml
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // tomlKey writes a key, quoted if it must be.
@@ -22,13 +24,16 @@ func tomlKey(key string) string {
 	return key
 }
 
-// tomlText writes a string: over several lines if it has several, in single
-// quotes if that saves escapes, else in double quotes.
+// tomlText writes a string: over several lines if it has several (in double
+// quotes if single ones would end it), in single quotes if that saves escapes,
+// else in double quotes.
 func tomlText(s string) string {
 	plain := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f })
 	switch {
 	case plain && strings.Contains(s, "\n") && !strings.Contains(s, "'''") && !strings.HasSuffix(s, "'"):
 		return "'''\n" + s + "'''"
+	case plain && strings.Contains(s, "\n"):
+		return "\"\"\"\n" + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"""`
 	case plain && strings.ContainsAny(s, `"\`) && !strings.ContainsAny(s, "'\n"):
 		return "'" + s + "'"
 	}
@@ -55,6 +60,38 @@ func basicString(s string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+// isDuration tells the paths of a definition that hold a length of time.
+func isDuration(path []string) bool {
+	switch path[0] {
+	case "kill_timeout":
+		return len(path) == 1
+	case "deploy", "http_service", "services", "checks", "machine_checks":
+	default:
+		return false
+	}
+	switch path[len(path)-1] {
+	case "interval", "timeout", "grace_period", "kill_timeout", "wait_timeout", "release_command_timeout":
+		return !slices.Contains(path, "headers")
+	}
+	return false
+}
+
+// readableDuration leaves out the zeros at the end of a duration that Go
+// wrote: 1m for 1m0s. Any other text stays as it is.
+func readableDuration(s string) string {
+	d, err := time.ParseDuration(s)
+	if err != nil || d.String() != s {
+		return s
+	}
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // tomlNumber writes a JSON number: TOML has no integers beyond 64 bits, and no
