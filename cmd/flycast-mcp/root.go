@@ -46,6 +46,7 @@ Try it on an emulated platform: flycast-mcp demo`,
 		demoCommand(p),
 		sandboxCommand(p),
 		approveCommand(p),
+		tomlCommand(p),
 		versionCommand(p),
 	)
 	return root
