@@ -97,8 +97,8 @@ func (d *deployment) remarkOrigins() {
 		d.remarks = append(d.remarks, fmt.Sprintf("this undoes what was %s: %s", d.report.Why(drift.FromLive), few(undone)))
 	}
 	for _, group := range d.report.Groups {
-		if group.Unreleased != "" {
-			d.remarks = append(d.remarks, fmt.Sprintf("where the changes of group %s come from is not known: %s", plan.Quote(group.Name), plan.Message(group.Unreleased)))
+		for _, doubt := range d.report.Doubts(group) {
+			d.remarks = append(d.remarks, plan.Message(doubt))
 		}
 	}
 }

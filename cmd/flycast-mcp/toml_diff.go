@@ -75,6 +75,7 @@ With --json the report is one object, whose shape is stable:
      "fate",                          same, update, destroy or create
      "machines": [ID],
      "unreleased",                    why no release could be compared with
+     "behind": [ID],                  Machines that did not get the release
      "differences": [{"machines": [ID],
        "fields": [{"path", "live", "file", "release",   left out if absent
          "origin"}]}]}],              file, live, both or unknown
@@ -279,14 +280,16 @@ func (d *differing) table(r drift.Report) string {
 		case drift.Create:
 			parts = append(parts, fmt.Sprintf("group %s has no Machine: fly deploy would create some\n", name))
 		case drift.Update:
-			if g.Unreleased != "" {
-				parts = append(parts, fmt.Sprintf("group %s: %s\n", name, oneLine(g.Unreleased)))
-			}
 			for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth, drift.Unknown} {
 				if t := fields(r, g, origin); t.Length() > 0 {
 					parts = append(parts, fmt.Sprintf("group %s: %s\n%s\n", name, heading(r, origin), t.Render()))
 				}
 			}
+		}
+	}
+	for _, g := range r.Groups {
+		for _, doubt := range r.Doubts(g) {
+			parts = append(parts, oneLine(doubt)+"\n")
 		}
 	}
 	if len(parts) == 0 {

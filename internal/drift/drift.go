@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -51,7 +52,7 @@ type Origin string
 const (
 	FromEdit Origin = "edit"    // the edit of the services, beside Input.Base; whatever the release says
 	FromFile Origin = "file"    // the file was edited since the release; the Machine is as released
-	FromLive Origin = "live"    // the Machine was changed since the release; the file is as released
+	FromLive Origin = "live"    // the Machine was changed since the release (or is Group.Behind it); the file is as released
 	FromBoth Origin = "both"    // both were, each in its own way
 	Unknown  Origin = "unknown" // there is no release to compare with
 )
@@ -81,6 +82,7 @@ type Group struct {
 	Fate        Fate         `json:"fate"`
 	Machines    []string     `json:"machines"`              // ids, sorted
 	Unreleased  string       `json:"unreleased,omitempty"`  // why there is nothing released to compare with
+	Behind      []string     `json:"behind,omitempty"`      // Machines that differ and did not get the release: their metadata names an older one
 	Differences []Difference `json:"differences,omitempty"` // by their first Machine
 }
 
@@ -189,6 +191,9 @@ func (in Input) differences(group *Group, machines []Machine) error {
 		if len(fields) == 0 {
 			continue
 		}
+		if version := versionOf(m.Config); in.Release != nil && 0 < version && version < in.Version {
+			group.Behind = append(group.Behind, m.ID)
+		}
 		alike := fmt.Sprintf("%q", fields)
 		at, seen := entry[alike]
 		if !seen {
@@ -202,6 +207,20 @@ func (in Input) differences(group *Group, machines []Machine) error {
 		group.Fate = Update
 	}
 	return nil
+}
+
+// versionOf is the release that a Machine was last deployed with, 0 if it is not
+// known.
+func versionOf(config machine.Config) int {
+	metadata, err := config.Metadata()
+	if err != nil {
+		return 0
+	}
+	version, err := strconv.Atoi(metadata[machine.MetadataReleaseVersion])
+	if err != nil {
+		return 0
+	}
+	return version
 }
 
 // fields compares one configuration: what of it is compared is live.

@@ -209,6 +209,29 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestBehind: a Machine that the release did not reach is not taken for one that
+// was changed by hand.
+func TestBehind(t *testing.T) {
+	debug := with(released, `"info"`, `"debug"`)
+	at := func(text, version string) machine.Config {
+		return live(t, text, "app", "metadata", `{"fly_platform_version":"v2","fly_process_group":"app","fly_release_version":"`+version+`"}`)
+	}
+	in := drift.Input{File: file(t, debug), Release: file(t, debug), Version: 14, Machines: []drift.Machine{
+		{ID: "m1", Config: at(released, "13")}, {ID: "m2", Config: at(released, "14")}, {ID: "m3", Config: at(released, "x")}, {ID: "m4", Config: at(debug, "13")},
+	}}
+	report := compare(t, in)
+	if got, want := report.Groups[0].Behind, []string{"m1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than it`; !slices.Contains(report.Lines(0), want) {
+		t.Errorf("got %q", report.Lines(0))
+	}
+	in.Version = 0
+	if got := compare(t, in).Groups[0].Behind; len(got) > 0 {
+		t.Errorf("got %q without a version", got)
+	}
+}
+
 // TestSecrets: no value that may be a secret is in a report.
 func TestSecrets(t *testing.T) {
 	const secret = "sw0rdfish"

@@ -61,6 +61,18 @@ func (r Report) Why(origin Origin) string {
 	return "where from is not known"
 }
 
+// Doubts say, a sentence each, what makes the origins in a group doubtful.
+func (r Report) Doubts(g Group) []string {
+	var out []string
+	if g.Unreleased != "" {
+		out = append(out, fmt.Sprintf("where the changes of group %s come from is not known: %s", name(g.Name), g.Unreleased))
+	}
+	if len(g.Behind) > 0 {
+		out = append(out, fmt.Sprintf("%s of group %s did not get version %d: what differs there may be older than it", machines(g.Behind), name(g.Name), r.Version))
+	}
+	return out
+}
+
 // Undoes reports whether a deploy would undo what somebody did to a Machine.
 func (o Origin) Undoes() bool { return o == FromLive || o == FromBoth }
 
@@ -76,6 +88,7 @@ func (r Report) Lines(max int) []string {
 		case Create:
 			lines = append(lines, fmt.Sprintf("group %s has no Machine: fly deploy would create some", name(g.Name)))
 		}
+		lines = append(lines, r.Doubts(g)...)
 	}
 	for _, e := range r.Entries() {
 		line := fmt.Sprintf("%s of %s of group %s: live %s, file %s: %s",
