@@ -147,16 +147,23 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 	if p != nil {
 		return source{}, p
 	}
-	src, err := source{}, error(nil)
+	src, err := a.fromDraft(have)
+	if err == nil && have.base != nil {
+		src.base, err = parseShown(src.file.Name(), have.base)
+	}
+	return src, err
+}
+
+// fromDraft is a draft's file: of one that was written, as it is now.
+func (a *adapter) fromDraft(have draft) (source, error) {
 	if have.path == "" {
-		src.file, err = parse("draft", have.data)
-	} else if src, err = a.fromPath(have.path); err == nil && src.file.SHA256() != sha(have.data) {
+		file, err := parse("draft", have.data)
+		return source{file: file}, err
+	}
+	src, err := a.fromPath(have.path)
+	if err == nil && src.file.SHA256() != sha(have.data) {
 		return source{}, &Problem{Code: gate.Stale, Message: fmt.Sprintf("%s is no longer what the draft holds", have.path), Hint: "call patch_services again, or deploy with path"}
 	}
-	if err != nil {
-		return source{}, err
-	}
-	src.base, err = parseShown(src.file.Name(), have.base)
 	return src, err
 }
 
