@@ -22,6 +22,7 @@ func edges() map[string][]string {
 		"internal/roots":    {},
 		"internal/plan":     {"internal/gate"},
 		"internal/flytoml":  {"internal/machine"},
+		"internal/drift":    {"internal/flytoml", "internal/machine"},
 		"internal/fly":      {"internal/gate", "internal/machine"},
 		"internal/sandbox":  {"internal/machine"},
 		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
@@ -29,7 +30,7 @@ func edges() map[string][]string {
 		"internal/rollout":  {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
 		"tools": {
 			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",
-			"internal/gate", "internal/journal", "internal/roots", "internal/deployed",
+			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift",
 		},
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan"},

@@ -3,12 +3,12 @@ package tools
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -30,6 +30,7 @@ type deployInput struct {
 type deployOutput struct {
 	plan.Result
 	Changes  []string       `json:"changes,omitempty" jsonschema:"what differs in the Machines' configuration"`
+	Drift    []drifted      `json:"drift,omitempty" jsonschema:"of the changes, those that are not the edit of patch_services"`
 	Machines *machineCounts `json:"machines,omitempty"`
 	Remarks  []string       `json:"remarks,omitempty"`
 }
@@ -82,8 +83,15 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err := d.compute(); err != nil {
 		return none, err
 	}
+	if err := a.trace(ctx, &d, src.base); err != nil {
+		return none, err
+	}
+	d.refuseOthers()
+	if err := d.exposure(); err != nil {
+		return none, err
+	}
 	planned := Planned[deployWork, deployOutput]{Plan: d.plan(), Out: deployOutput{
-		Changes: d.changeLines(), Remarks: d.remarks,
+		Changes: d.changeLines(), Drift: d.drifted(), Remarks: d.remarks,
 		Machines: &machineCounts{Total: len(s.Machines), Unchanged: d.unchanged},
 	}}
 	planned.Plan.Fact("file", src.file.SHA256())
@@ -139,6 +147,15 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 	if p != nil {
 		return source{}, p
 	}
+	src, err := a.fromDraft(have)
+	if err == nil && have.base != nil {
+		src.base, err = parseShown(src.file.Name(), have.base)
+	}
+	return src, err
+}
+
+// fromDraft is a draft's file: of one that was written, as it is now.
+func (a *adapter) fromDraft(have draft) (source, error) {
 	if have.path == "" {
 		file, err := parse("draft", have.data)
 		return source{file: file}, err
@@ -163,7 +180,8 @@ func (d *deployment) wayRound() []plan.Next {
 	return []plan.Next{{Who: "person", Why: "make the file agree with the Machines in what is named, or use fly deploy for that change"}}
 }
 
-// deployment computes what a file changes on the live Machines.
+// deployment computes what a file changes on the live Machines: compute finds
+// the changes, trace where they come from, refuseOthers and exposure judge them.
 type deployment struct {
 	in       deployInput
 	file     converter
@@ -176,14 +194,15 @@ type deployment struct {
 	remarks   []string
 	lost      []string // what would keep the app from answering, and does not now
 	silent    bool     // nothing of the app would answer
+
+	others map[string][]string // field that deploy does not change → ids of Machines
+	report drift.Report        // where the changes come from
 }
 
 // converter is a fly.toml as far as a deployment needs it.
 type converter interface {
-	Groups() []string
-	DefaultGroup() string
+	drift.Converter
 	ReleaseCommand() string
-	Apply(group string, existing machine.Config) (machine.Config, error)
 }
 
 // blocker ids of deploy, beside those of release readiness.
@@ -197,7 +216,7 @@ const (
 func (d *deployment) compute() error {
 	groups := d.file.Groups()
 	found := make(map[string]bool)
-	fields := make(map[string][]string) // field → Machines
+	d.others = make(map[string][]string)
 	for _, m := range d.snapshot.Machines {
 		group := m.Config.ProcessGroup()
 		if group == "" {
@@ -227,7 +246,7 @@ func (d *deployment) compute() error {
 			continue
 		}
 		for _, field := range otherFields(m.Config, after, d.in.Image != "") {
-			fields[field] = append(fields[field], m.ID)
+			d.others[field] = append(d.others[field], m.ID)
 		}
 		d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
 	}
@@ -239,32 +258,21 @@ func (d *deployment) compute() error {
 	if len(found) == 0 && len(d.blockers) == 0 {
 		d.blockers = append(d.blockers, plan.Blocker{ID: noMachines, What: "there is no Machine of the file's process groups", Fix: "the first deploy is flyctl's: allocate_flycast first, then fly deploy --flycast"})
 	}
-	for _, field := range slices.Sorted(maps.Keys(fields)) {
-		d.blockers = append(d.blockers, plan.Blocker{
-			ID: otherField, What: fmt.Sprintf("the file would also change %q of Machine %s", field, strings.Join(fields[field], ", ")),
-			Fix: "make the file agree with the live Machines in it, or use fly deploy",
-		})
-	}
 	if d.file.ReleaseCommand() != "" {
 		d.remarks = append(d.remarks, "the file has a release_command; it is not run")
 	}
 	rollout.Sort(d.changes)
-	return d.exposure()
+	return nil
 }
 
 // after is the configuration a Machine would get.
 func (d *deployment) after(group string, m fly.Machine) (machine.Config, error) {
-	after, err := d.file.Apply(group, m.Config)
+	after, err := drift.Apply(d.file, group, m.Config)
 	if err != nil {
 		return machine.Config{}, err
 	}
 	if after, err = rollout.KeepVolumes(m.Config, after); err != nil {
 		return machine.Config{}, err
-	}
-	// fly deploy makes a standby serve when its group has services; that is a
-	// change of another field, which is refused by name.
-	if len(services(after)) > 0 {
-		after = after.Without("standbys")
 	}
 	if d.in.Image != "" {
 		return after.With("image", d.in.Image)

@@ -107,11 +107,11 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	out.App = app
 	healthy, unproven := result.Count(rollout.Healthy), result.Count(rollout.Unproven)
 	out.Machines = &machineCounts{Total: total, Updated: healthy + unproven, Unchanged: w.unchanged, Healthy: healthy, Unproven: unproven}
-	var drift []string
+	var mismatches []string
 	for _, m := range result.Machines {
 		out.Steps = append(out.Steps, machineRecord(m))
-		for _, line := range m.Drift {
-			drift = append(drift, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
+		for _, line := range m.Mismatch {
+			mismatches = append(mismatches, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
 		}
 	}
 	out.Verified, out.Unknown = proved(result)
@@ -135,10 +135,10 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 			out.RetryAfterS = int(busyRetry.Seconds())
 			out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Why: "wait until the other deployer's lease is given back, then repeat the identical call; a person is asked again"}}
 		}
-	case len(drift) > 0:
+	case len(mismatches) > 0:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", app, not)
-		out.Unknown = append(out.Unknown, drift...)
+		out.Unknown = append(out.Unknown, mismatches...)
 	default:
 		out.Status = plan.Applied
 		out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration. %s", healthy, machines(total), app, not)
@@ -153,7 +153,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 // proved counts what was seen of the Machines, each claim for those only of
 // which it is true.
 func proved(result rollout.Report) (verified, unknown []string) {
-	var checked, started, drifted, stopped, unread int
+	var checked, started, mismatched, stopped, unread int
 	for _, m := range result.Machines {
 		switch {
 		case m.State == rollout.Unproven && m.Err != nil:
@@ -161,8 +161,8 @@ func proved(result rollout.Report) (verified, unknown []string) {
 		case m.State == rollout.Unproven:
 			stopped++
 		case m.State != rollout.Healthy:
-		case len(m.Drift) > 0:
-			drifted++
+		case len(m.Mismatch) > 0:
+			mismatched++
 		case m.Checks > 0:
 			checked++
 		default:
@@ -178,7 +178,7 @@ func proved(result rollout.Report) (verified, unknown []string) {
 	add(&verified, started, "%d started and read back with the configuration that was sent; without health checks to prove more")
 	add(&unknown, stopped, "%d updated while stopped and not started: not proved")
 	add(&unknown, unread, "%d updated, but not read back: not proved")
-	add(&unknown, drifted, "%d started with another configuration than was sent: not proved")
+	add(&unknown, mismatched, "%d started with another configuration than was sent: not proved")
 	return verified, unknown
 }
 
@@ -202,7 +202,7 @@ func machineRecord(m rollout.Outcome) plan.Record {
 	default:
 		r.State = plan.StepFailed
 	}
-	if len(m.Drift) > 0 {
+	if len(m.Mismatch) > 0 {
 		r.Note += ", but holds something else than was sent"
 	}
 	if m.Err != nil {

@@ -222,24 +222,3 @@ func machineSteps(c rollout.Change) []plan.Step {
 		{Verb: gate.PutBackMachine, Target: fly.UpdateTarget(c.Before.ID, c.Before.Config)},
 	}
 }
-
-// changeLines tells by group what differs, at most twenty lines.
-func (d *deployment) changeLines() []string {
-	const most = 20
-	var out []string
-	seen := make(map[string]bool)
-	for _, c := range d.changes {
-		for _, change := range machine.Diff(c.Before.Config, c.After) {
-			line := plan.Message(c.Group + ": " + change.String())
-			if seen[line] {
-				continue
-			}
-			seen[line] = true
-			if len(out) == most {
-				return append(out, "and more")
-			}
-			out = append(out, line)
-		}
-	}
-	return out
-}

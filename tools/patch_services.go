@@ -255,7 +255,7 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Next = []plan.Next{{Who: "person", Why: "for which app is the file? it names none; deploy needs app, with the content or the path"}}
 		return out, nil
 	}
-	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, data: w.after})
+	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, base: w.before, data: w.after})
 	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft}, Why: "puts the edited services onto the live Machines; a person is asked"}}
 	return out, nil
 }

@@ -24,7 +24,8 @@ import (
 // source is a fly.toml and where it came from.
 type source struct {
 	file *flytoml.File
-	path string // absolute; empty unless it is a person's file
+	path string        // absolute; empty unless it is a person's file
+	base *flytoml.File // before patch_services edited it; nil if that is not known
 }
 
 // parse reads a fly.toml that may be deployed. One with a mask in place of a
@@ -67,7 +68,7 @@ func (a *adapter) fromPath(path string) (source, error) {
 	if p := foreign(f.Path, file); p != nil {
 		return source{}, p
 	}
-	return source{file, f.Path}, nil
+	return source{file: file, path: f.Path}, nil
 }
 
 // foreign refuses a file of another program: one that is neither named as

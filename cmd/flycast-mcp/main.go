@@ -28,8 +28,11 @@ func run(ctx context.Context, p program) int {
 	root.SetOut(p.stderr) // stdout belongs to the protocol and to what a command prints on purpose
 	root.SetErr(p.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(p.stderr, "flycast-mcp: %s\n", escaped(err.Error())) // it may quote what it is about
-		return 1
+		status, text := exitStatus(err)
+		if text != "" {
+			fmt.Fprintf(p.stderr, "flycast-mcp: %s\n", escaped(text)) // it may quote what it is about
+		}
+		return status
 	}
 	return 0
 }

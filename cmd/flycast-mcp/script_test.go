@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -42,6 +44,7 @@ import (
 //	raw LINE                  send a line as it is; stdout has the answer
 //	rpc METHOD JSON           any other request; stdout has the result or error
 //	stop                      end the server and wait for it
+//	exits N PROGRAM ARG…      run a program, which ends with status N
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "script"),
@@ -80,6 +83,7 @@ func TestScripts(t *testing.T) {
 			"raw":           on((*stage).raw),
 			"rpc":           on((*stage).rpc),
 			"stop":          on((*stage).stop),
+			"exits":         on((*stage).exits),
 		},
 	})
 }
@@ -556,5 +560,19 @@ func (s *stage) stop([]string) {
 	s.client = nil
 	if err != nil && !s.neg {
 		s.ts.Fatalf("server: %v", err)
+	}
+}
+
+func (s *stage) exits(args []string) {
+	status := 0
+	if err := s.ts.Exec(args[1], args[2:]...); err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) {
+			s.ts.Fatalf("%s: %v", args[1], err)
+		}
+		status = ended.ExitCode()
+	}
+	if strconv.Itoa(status) != args[0] {
+		s.ts.Fatalf("status %d, want %s", status, args[0])
 	}
 }

@@ -13,16 +13,16 @@ import (
 
 func tomlCommand(p program) *cobra.Command {
 	c := &cobra.Command{
-		Use: "toml", Short: "Check, edit and convert fly.toml files, without a token or a network", Args: cobra.NoArgs,
-		Long: `Check, edit and convert fly.toml files by flyctl's own rules, without a token or
-a network.
+		Use: "toml", Short: "Check, edit, convert and compare fly.toml files", Args: cobra.NoArgs,
+		Long: `Check, edit, convert and compare fly.toml files by flyctl's own rules. Only diff
+uses a token and the network, and not with --existing.
 
 FILE is a fly.toml, fly.json or fly.yaml: the end of its name tells which. A
 single dash reads standard input, and --name then gives the name. With --json
 the answer on standard output is meant for programs, and its shape is stable.
 
 The exit status is 0 if all is well, and 1 if a file is refused, a check fails
-or the command was misused; standard error says which.`,
+or the command was misused; standard error says which. That of diff is diff's.`,
 		Example: `  flycast-mcp toml lint fly.toml
   flycast-mcp toml patch fly.toml            # shows what would change
   flycast-mcp toml patch fly.toml --write
@@ -33,6 +33,7 @@ or the command was misused; standard error says which.`,
 		tomlLintCommand(p),
 		tomlPatchCommand(p),
 		tomlConvertCommand(p),
+		tomlDiffCommand(p),
 	)
 	return c
 }

@@ -158,6 +158,10 @@ type wireExit struct {
 	RequestedStop bool `json:"requested_stop"`
 }
 
+// ParseMachines reads a list of Machines as the Machines API sends it and `fly
+// machine list --json` prints it, without those that are gone, sorted by id.
+func ParseMachines(list []byte) ([]Machine, error) { return decodeMachines(list) }
+
 // decodeMachines reads a list of Machines, without those that are gone.
 func decodeMachines(body []byte) ([]Machine, error) {
 	var wire []wireMachine

@@ -142,6 +142,16 @@ type Mount struct {
 	SizeGBLimit            int    `json:"size_gb_limit,omitempty"`
 }
 
+// MountFromFile reports whether a field of a mount is fly.toml's to set. The
+// others are the volume's, and only the Machine knows them.
+func MountFromFile(field string) bool {
+	switch field {
+	case "name", "path", "extend_threshold_percent", "add_size_gb", "size_gb_limit":
+		return true
+	}
+	return false
+}
+
 // Autostop is what Fly Proxy does with an idle Machine.
 type Autostop int
 

@@ -249,12 +249,12 @@ func TestDrift(t *testing.T) {
 	changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)
 	report := b.run(changes)
 	b.states(report, Healthy, Healthy)
-	if got, want := report.Machines[0].Drift, []string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
-		t.Errorf("got drift %q, want %q", got, want)
+	if got, want := report.Machines[0].Mismatch, []string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
+		t.Errorf("got mismatch %q, want %q", got, want)
 	}
 	// "stop" came back as true, which means the same.
-	if got := report.Machines[1].Drift; len(got) != 0 {
-		t.Errorf("got drift %q", got)
+	if got := report.Machines[1].Mismatch; len(got) != 0 {
+		t.Errorf("got mismatch %q", got)
 	}
 }
 
@@ -267,7 +267,7 @@ func TestDriftHidesValues(t *testing.T) {
 		}
 		return c
 	}
-	got := drift(
+	got := mismatch(
 		parse(`{"env":{"A":"hunter2","B":"hunter3"},"image":"x","services":[{"autostop":"off"}]}`),
 		parse(`{"env":{"A":"changed2","NEW":"hunter4"},"image":"y","services":[{"autostop":false,"added":1}],"added":true}`), machine.Config{})
 	want := []string{"env.A", "env.B", "image"}

@@ -68,11 +68,11 @@ const (
 
 // Outcome is what became of one Machine.
 type Outcome struct {
-	ID    string
-	Group string
-	State State
-	Err   error    // why it failed, nil otherwise
-	Drift []string // read back, and not what was sent: one line a field
+	ID       string
+	Group    string
+	State    State
+	Err      error    // why it failed, nil otherwise
+	Mismatch []string // read back, and not what was sent: one line a field
 
 	Launched bool // it ran when its turn came, so the update started it anew
 	Checks   int  // health checks of the new configuration
@@ -204,7 +204,7 @@ func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change 
 		out.State, out.Err = Unproven, fmt.Errorf("read back: %w", err)
 		return out
 	}
-	out.Drift = drift(change.After, live.Config, change.Before.Config)
+	out.Mismatch = mismatch(change.After, live.Config, change.Before.Config)
 	out.State = Healthy
 	if !change.Launch() {
 		out.State = Unproven

@@ -45,7 +45,7 @@ func TestOneAtATime(t *testing.T) {
 
 	for i, c := range changes {
 		id := c.Before.ID
-		if out := report.Machines[i]; out.ID != id || out.Group != "app" || out.Err != nil || len(out.Drift) != 0 {
+		if out := report.Machines[i]; out.ID != id || out.Group != "app" || out.Err != nil || len(out.Mismatch) != 0 {
 			t.Errorf("got %+v", out)
 		}
 		truth := b.Machine(b.app, id)
@@ -294,7 +294,7 @@ func TestStoppedMachine(t *testing.T) {
 	started := starts(b.Machine(b.app, stopped.ID))
 	report := b.run(changes)
 	b.states(report, Healthy, Unproven)
-	if _, failed := report.Failed(); failed || len(report.Machines[1].Drift) != 0 {
+	if _, failed := report.Failed(); failed || len(report.Machines[1].Mismatch) != 0 {
 		t.Errorf("got %+v", report.Machines[1])
 	}
 	truth := b.Machine(b.app, stopped.ID)

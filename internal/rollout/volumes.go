@@ -3,7 +3,6 @@ package rollout
 import (
 	"encoding/json"
 	"errors"
-	"slices"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
@@ -25,15 +24,12 @@ func KeepVolumes(existing, converted machine.Config) (machine.Config, error) {
 		return converted, nil
 	}
 	for key, value := range have[0] {
-		if _, set := want[0][key]; !set && !slices.Contains(fromFile, key) {
+		if _, set := want[0][key]; !set && !machine.MountFromFile(key) {
 			want[0][key] = value
 		}
 	}
 	return converted.With("mounts", want)
 }
-
-// fromFile are the fields of a mount that fly.toml owns: what it leaves out is gone.
-var fromFile = []string{"name", "path", "extend_threshold_percent", "add_size_gb", "size_gb_limit"}
 
 func mounts(c machine.Config, into *[]map[string]json.RawMessage) error {
 	raw := c.Raw("mounts")

@@ -8,7 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// TestKept: what was to go and is still there is drift; what the platform adds
+// TestKept: what was to go and is still there is a mismatch; what the platform adds
 // by itself is not.
 func TestKept(t *testing.T) {
 	const (
@@ -41,7 +41,7 @@ func TestKept(t *testing.T) {
 				return c
 			}
 			var got []string
-			for _, line := range drift(parse(test.sent), parse(test.found), parse(test.before)) {
+			for _, line := range mismatch(parse(test.sent), parse(test.found), parse(test.before)) {
 				path, _, _ := strings.Cut(line, ": ")
 				got = append(got, path)
 			}

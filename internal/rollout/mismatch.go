@@ -7,11 +7,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// drift lists in what the configuration that was read back is not the one that
-// was sent. What the platform adds by itself is no drift; what was to go and
+// mismatch lists in what the configuration that was read back is not the one that
+// was sent. What the platform adds by itself is none; what was to go and
 // stayed is: a value of services, checks or env that the Machine had before, or
 // a whole service or port more than was sent.
-func drift(sent, found, before machine.Config) []string {
+func mismatch(sent, found, before machine.Config) []string {
 	had := make(map[string]bool)
 	for _, c := range machine.Diff(before, machine.Config{}) {
 		had[c.Path] = true

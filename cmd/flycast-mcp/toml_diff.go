@@ -1,0 +1,348 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/drift"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Exit statuses of toml diff, as diff has them; 0 is no difference.
+const (
+	statusDiffers = 1
+	statusTrouble = 2
+)
+
+// maxExisting bounds a list of Machines.
+const maxExisting = 64 << 20
+
+// differing is one run of toml diff.
+type differing struct {
+	program
+	client   serving // which platform
+	app      string
+	existing string
+	release  string
+	json     bool
+}
+
+func tomlDiffCommand(p program) *cobra.Command {
+	d := differing{program: p}
+	trouble := func(err error) error {
+		if err == nil || errors.As(err, new(exit)) {
+			return err
+		}
+		return exit{statusTrouble, err}
+	}
+	c := &cobra.Command{
+		Use: "diff FILE", Short: "Say what a deploy of a fly.toml would change on the live Machines, and since when",
+		Args: func(c *cobra.Command, args []string) error { return trouble(cobra.ExactArgs(1)(c, args)) },
+		Long: `Say what a deploy of a fly.toml would change on the live Machines, by flyctl's
+own rules, and where each difference comes from: whether FILE was edited since
+the last release, or a Machine was changed, which the deploy would undo. Nothing
+is written anywhere.
+
+The Machines and the last release's configuration are read from Fly (app: that
+of FILE, or --app; token: FLY_ACCESS_TOKEN or FLY_API_TOKEN), or the Machines
+from a file with --existing; then nothing is sent anywhere, and --release gives
+the other. A dash reads standard input.
+
+Values that may be secrets (environment, contents of files, headers of checks)
+are masked and only tell their length. The image, the release's own metadata and
+which volume a mount has are no differences.
+
+The exit status is 0 if a deploy would change nothing, 1 if it would change
+something, and 2 in trouble.
+
+With --json the report is one object, whose shape is stable:
+  {"version",                         of the release; left out if not known
+   "groups": [{"name",
+     "fate",                          same, update, destroy or create
+     "machines": [ID],
+     "unreleased",                    why no release could be compared with
+     "behind": [ID],                  Machines that did not get the release
+     "differences": [{"machines": [ID],
+       "fields": [{"path", "live", "file", "release",   left out if absent
+         "origin"}]}]}],              file, live, both or unknown
+   "unmanaged": [ID]}                 Machines that fly deploy leaves alone`,
+		Example: `  flycast-mcp toml diff fly.toml
+  fly machine list --json | flycast-mcp toml diff --existing - fly.toml
+  flycast-mcp toml diff --existing machines.json --release released.toml fly.toml`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return trouble(d.run(c.Context(), tomlArgument{path: args[0], title: args[0]}))
+		},
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(err) })
+	f := c.Flags()
+	f.StringVar(&d.app, "app", "", "read the Machines of this app (default: the app that FILE names)")
+	f.StringVar(&d.existing, "existing", "", "read the Machines from a JSON `FILE`: one configuration, one Machine, or a list as fly machine list --json prints it")
+	f.StringVar(&d.release, "release", "", "compare with this `FILE` in place of the last release: a fly.toml, or a release's definition in JSON")
+	f.BoolVar(&d.json, "json", false, "print the report as JSON")
+	f.BoolVar(&d.client.sandbox, "sandbox", false, "read from an embedded, emulated Fly platform; no FLY_* variable is read")
+	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false, "let a real token go to an API on a loopback address")
+	return c
+}
+
+// run is the whole comparison. Its error is an exit if something differs.
+func (d *differing) run(ctx context.Context, name tomlArgument) error {
+	if d.existing != "" && (d.app != "" || d.client.sandbox) {
+		return errors.New("--existing reads no app: give it without --app and --sandbox")
+	}
+	stdin := func(path string) bool { return path == "-" }
+	inputs := []string{name.path, d.existing, d.release}
+	if i := slices.IndexFunc(inputs, stdin); i >= 0 && slices.ContainsFunc(inputs[i+1:], stdin) {
+		return errors.New("standard input (-) can be read once only")
+	}
+	file, err := d.readToml(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := file.Validate(); err != nil {
+		return fmt.Errorf("%s: flyctl would refuse the file: %w", name.title, err)
+	}
+	in := drift.Input{File: file}
+	if d.release != "" {
+		released, err := d.readRelease(ctx)
+		if err != nil {
+			return err
+		}
+		in.Release = released
+	}
+	var partial []string // Machines that cannot be compared
+	if d.existing != "" {
+		in.Machines, partial, err = d.readExisting(ctx, file)
+	} else {
+		partial, err = d.readLive(ctx, file, &in)
+	}
+	if err != nil {
+		return err
+	}
+	report, err := drift.Compare(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name.title, err)
+	}
+	if d.json {
+		err = d.printJSON(report)
+	} else {
+		_, err = io.WriteString(d.stdout, d.table(report))
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(partial) > 0:
+		return fmt.Errorf("not compared, as the platform does not send their whole configuration: Machine %s", strings.Join(partial, ", "))
+	case report.Differs():
+		return exit{status: statusDiffers}
+	}
+	return nil
+}
+
+// readRelease reads what stands for the last release.
+func (d *differing) readRelease(ctx context.Context) (*flytoml.File, error) {
+	data, err := d.readInput(ctx, d.release, d.release, flytoml.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(d.release)
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return flytoml.Parse(name, data)
+	}
+	file, err := flytoml.FromDefinition(strings.TrimSuffix(name, ".json"), data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.release, err)
+	}
+	return file, nil
+}
+
+// readLive reads the Machines, and the last release unless a file stands for
+// it: one request each. An app without a release is compared all the same.
+func (d *differing) readLive(ctx context.Context, file *flytoml.File, in *drift.Input) (partial []string, err error) {
+	app := cmp.Or(d.app, file.App())
+	switch {
+	case app == "":
+		return nil, errors.New("the file names no app: say which with --app, or read Machines from a file with --existing")
+	case file.App() != "" && file.App() != app:
+		return nil, fmt.Errorf("the file is for the app %q, not for %q", file.App(), app)
+	}
+	running := &application{}
+	defer func() { err = errors.Join(err, running.Close()) }()
+	client, err := d.client.client(ctx, d.program, running)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := client.Machines(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	in.Machines, partial = comparables(machines)
+	if in.Release != nil {
+		return partial, nil
+	}
+	release, err := client.Release(ctx, app)
+	if fly.CodeOf(err) == gate.NotFound {
+		return partial, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	released, err := flytoml.FromDefinition("last release", release.Definition)
+	if err != nil {
+		return nil, err
+	}
+	in.Release, in.Version = released, release.Version
+	return partial, nil
+}
+
+// comparables are the Machines whose configuration is there, and the ids of the
+// others.
+func comparables(machines []fly.Machine) (whole []drift.Machine, partial []string) {
+	for _, m := range machines {
+		if !m.Whole() {
+			partial = append(partial, m.ID)
+			continue
+		}
+		whole = append(whole, drift.Machine{ID: m.ID, Config: m.Config})
+	}
+	return whole, partial
+}
+
+// readExisting reads Machines, or bare configurations. A bare one is taken for
+// what fly deploy made, of the group it names, else of the file's default one.
+func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machines []drift.Machine, partial []string, err error) {
+	data, err := d.readInput(ctx, d.existing, d.existing, maxExisting)
+	if err != nil {
+		return nil, nil, err
+	}
+	if data = bytes.TrimSpace(data); len(data) == 0 {
+		return nil, nil, fmt.Errorf("%s is empty", d.existing)
+	}
+	if !bytes.HasPrefix(data, []byte("[")) {
+		data = slices.Concat([]byte("["), data, []byte("]"))
+	}
+	var objects []map[string]json.RawMessage
+	if err := json.Unmarshal(data, &objects); err != nil {
+		return nil, nil, fmt.Errorf("%s: neither a configuration nor Machines in JSON: %w", d.existing, err)
+	}
+	if slices.ContainsFunc(objects, func(o map[string]json.RawMessage) bool { return o == nil }) {
+		return nil, nil, fmt.Errorf("%s: null is neither a configuration nor a Machine", d.existing)
+	}
+	if len(objects) > 0 && !slices.ContainsFunc(objects, isMachine) {
+		var configs []machine.Config
+		if err := json.Unmarshal(data, &configs); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", d.existing, err)
+		}
+		for i, config := range configs {
+			if err := config.Validate(); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", d.existing, err)
+			}
+			machines = append(machines, drift.Machine{
+				ID: fmt.Sprintf("configuration %d", i+1), Group: cmp.Or(config.ProcessGroup(), file.DefaultGroup()), Config: config,
+			})
+		}
+		return machines, nil, nil
+	}
+	list, err := fly.ParseMachines(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", d.existing, err)
+	}
+	machines, partial = comparables(list)
+	return machines, partial, nil
+}
+
+// isMachine tells a Machine from a bare configuration, which has neither field.
+func isMachine(object map[string]json.RawMessage) bool {
+	return object["config"] != nil || object["incomplete_config"] != nil
+}
+
+// table is the report for people: by process group and origin.
+func (d *differing) table(r drift.Report) string {
+	var parts []string
+	for _, g := range r.Groups {
+		name := oneLine(fmt.Sprintf("%q", g.Name))
+		switch g.Fate {
+		case drift.Destroy:
+			parts = append(parts, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s\n", name, machineList(g.Machines, 0)))
+		case drift.Create:
+			parts = append(parts, fmt.Sprintf("group %s has no Machine: fly deploy would create some\n", name))
+		case drift.Update:
+			for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth, drift.Unknown} {
+				if t := fields(r, g, origin); t.Length() > 0 {
+					parts = append(parts, fmt.Sprintf("group %s: %s\n%s\n", name, heading(r, origin), t.Render()))
+				}
+			}
+		}
+	}
+	for _, g := range r.Groups {
+		for _, doubt := range r.Doubts(g) {
+			parts = append(parts, oneLine(doubt)+"\n")
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "a deploy would change nothing\n")
+	}
+	if n := len(r.Unmanaged); n > 0 {
+		parts = append(parts, fmt.Sprintf("left alone, as fly deploy did not make it: %s\n", machineList(r.Unmanaged, 0)))
+	}
+	return strings.Join(parts, "\n")
+}
+
+func heading(r drift.Report, origin drift.Origin) string {
+	if origin.Undoes() {
+		return r.Why(origin) + "; a deploy would undo it"
+	}
+	return r.Why(origin)
+}
+
+// fields is the table of what of a group has one origin.
+func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
+	const widest = 48 // of a value; longer ones are broken
+	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
+	if origin == drift.Unknown {
+		header, released = []any{"FIELD", "LIVE", "FILE", "MACHINES"}, false
+	}
+	t := newTable(header...)
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "LIVE", WidthMax: widest}, {Name: "FILE", WidthMax: widest}, {Name: "RELEASE", WidthMax: widest}})
+	for _, e := range r.Entries() {
+		if e.Group != g.Name || e.Origin != origin {
+			continue
+		}
+		row := table.Row{oneLine(e.Path), orDash(e.Live), orDash(e.File)}
+		if released {
+			row = append(row, orDash(e.Release))
+		}
+		t.AppendRow(append(row, machineList(e.Machines, len(g.Machines))))
+	}
+	return t
+}
+
+func orDash(value string) string { return oneLine(cmp.Or(value, "-")) }
+
+// machineList names up to three Machines, and counts more; of is how many there
+// are, if that is worth telling.
+func machineList(ids []string, of int) string {
+	const most = 3
+	switch {
+	case len(ids) == of && of > 1:
+		return fmt.Sprintf("all %d", of)
+	case len(ids) <= most:
+		return oneLine(strings.Join(ids, ", "))
+	case of > 0:
+		return fmt.Sprintf("%d of %d", len(ids), of)
+	}
+	return fmt.Sprintf("%d Machines", len(ids))
+}

@@ -1,0 +1,181 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/drift"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// drifted is a value that a deploy would change although patch_services did not
+// edit it. Values are not in it: changes has them, secrets masked.
+type drifted struct {
+	Group    string       `json:"group"`
+	Path     string       `json:"path"`
+	Origin   drift.Origin `json:"origin" jsonschema:"since the last release: file (edited), live (Machines changed, undone by deploy), both or unknown"`
+	Machines int          `json:"machines"`
+}
+
+// Bounds of what a result says about single Machines and fields.
+const (
+	maxChanges = 20 // lines of changes, and of drift
+	maxNamed   = 5  // in one sentence
+)
+
+// trace finds where the changes come from: the edit of the services (base is
+// the file before it), the file, or the Machines. The last release is read only
+// if there is a change beside the edit; that is one more request. If it cannot
+// be read the plan stands, and says that it does not know.
+func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) error {
+	if len(d.changes) == 0 {
+		return nil
+	}
+	in := drift.Input{File: d.file}
+	if base != nil {
+		in.Base = base
+	}
+	for _, c := range d.changes {
+		in.Machines = append(in.Machines, drift.Machine{ID: c.Before.ID, Group: c.Group, Config: c.Before.Config})
+	}
+	if err := d.compare(in); err != nil {
+		return err
+	}
+	if len(d.drifted()) == 0 {
+		return nil
+	}
+	const unknown = "where the changes come from is not known: "
+	release, err := a.Fly.Release(ctx, d.in.App)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case fly.CodeOf(err) == gate.NotFound:
+		d.remarks = append(d.remarks, unknown+"the app has no release with a stored configuration to compare with")
+		return nil
+	case err != nil:
+		d.remarks = append(d.remarks, fmt.Sprintf(unknown+"the last release could not be read (%s)", fly.CodeOf(err)))
+		return nil
+	}
+	released, err := flytoml.FromDefinition("last release", release.Definition)
+	if err != nil {
+		d.remarks = append(d.remarks, fmt.Sprintf(unknown+"what version %d stores is no configuration", release.Version))
+		return nil
+	}
+	in.Release, in.Version = released, release.Version
+	if err := d.compare(in); err != nil {
+		return err
+	}
+	d.remarkOrigins()
+	return nil
+}
+
+func (d *deployment) compare(in drift.Input) error {
+	report, err := drift.Compare(in)
+	if err != nil {
+		return invalid("%.300s", err.Error())
+	}
+	d.report = report
+	return nil
+}
+
+// remarkOrigins says what a deploy would undo, and what could not be compared.
+func (d *deployment) remarkOrigins() {
+	var undone []string
+	for _, e := range d.report.Entries() {
+		if e.Origin.Undoes() {
+			undone = append(undone, plan.Line(e.Group+" "+e.Path))
+		}
+	}
+	if len(undone) > 0 {
+		d.remarks = append(d.remarks, fmt.Sprintf("this undoes what was %s: %s", d.report.Why(drift.FromLive), few(undone)))
+	}
+	for _, group := range d.report.Groups {
+		for _, doubt := range d.report.Doubts(group) {
+			d.remarks = append(d.remarks, plan.Message(doubt))
+		}
+	}
+}
+
+// drifted are the changes that are not the edit's, bounded.
+func (d *deployment) drifted() []drifted {
+	var out []drifted
+	for _, e := range d.report.Entries() {
+		if e.Origin != drift.FromEdit && len(out) < maxChanges {
+			out = append(out, drifted{plan.Clean(e.Group), plan.Line(e.Path), e.Origin, len(e.Machines)})
+		}
+	}
+	return out
+}
+
+// refuseOthers blocks what deploy does not do: changes of other fields than
+// services, checks and env. It says who made them, as that decides what to do.
+func (d *deployment) refuseOthers() {
+	for _, field := range slices.Sorted(maps.Keys(d.others)) {
+		paths := make(map[drift.Origin][]string)
+		for _, e := range d.report.Entries() {
+			if e.Key() == field && !slices.Contains(paths[e.Origin], e.Path) {
+				paths[e.Origin] = append(paths[e.Origin], e.Path)
+			}
+		}
+		b := plan.Blocker{
+			ID: otherField, What: fmt.Sprintf("the file would also change %q of Machine %s", field, few(d.others[field])),
+			Fix: "make the file agree with the live Machines in it, or use fly deploy",
+		}
+		for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth} {
+			if len(paths[origin]) > 0 {
+				b.What += fmt.Sprintf("; %s %s", plan.Line(few(paths[origin])), d.report.Why(origin))
+			}
+		}
+		if len(paths) == 1 && len(paths[drift.FromLive]) > 0 {
+			b.Fix = "to keep what the Machines have, write it into the file; to undo it, use fly deploy"
+		}
+		d.blockers = append(d.blockers, b)
+	}
+}
+
+// few names the first of many.
+func few(names []string) string {
+	if left := len(names) - maxNamed; left > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), left)
+	}
+	return strings.Join(names, ", ")
+}
+
+// changeLines tells by group what differs and, where the last release tells it,
+// who made the difference; at most twenty lines.
+func (d *deployment) changeLines() []string {
+	type place struct{ machine, path string }
+	origins := make(map[place]drift.Origin)
+	for _, e := range d.report.Entries() {
+		for _, id := range e.Machines {
+			origins[place{id, e.Path}] = e.Origin
+		}
+	}
+	var out []string
+	seen := make(map[string]bool)
+	for _, c := range d.changes {
+		for _, change := range machine.Diff(c.Before.Config, c.After) {
+			line := plan.Message(c.Group + ": " + change.String())
+			switch origin := origins[place{c.Before.ID, change.Path}]; origin {
+			case drift.FromFile, drift.FromLive, drift.FromBoth:
+				line += " (" + d.report.Why(origin) + ")"
+			}
+			if seen[line] {
+				continue
+			}
+			seen[line] = true
+			if len(out) == maxChanges {
+				return append(out, "and more")
+			}
+			out = append(out, line)
+		}
+	}
+	return out
+}
