@@ -182,9 +182,9 @@ func TestApplyRefuses(t *testing.T) {
 		{"[[files]]\nguest_path = '/f'\nlocal_path = 'x'", "[[files]] for '/f' takes its content from local_path, which is not supported here"},
 		{"[build.compose]\nfile = 'c.yml'", "[build.compose] takes containers from a compose file, which is not supported here"},
 		{"machine_config = 'm.json'", "machine_config takes its content from the file 'm.json', which is not supported here"},
-		{"machine_config = 'm.yml'", "invalid machine config source: 'm.yml'"},
-		{"container = 'web'\nmachine_config = '{\"containers\":[{\"name\":\"app\"}]}'", "container 'web' not found"},
-		{"machine_config = '{\"containers\":[{\"name\":\"app\"},{\"name\":\"b\"}]}'", "container 'b' must have an image specified"},
+		{"machine_config = 'm.yml'", `invalid machine config source: "m.yml"`},
+		{"container = 'web'\nmachine_config = '{\"containers\":[{\"name\":\"app\"}]}'", `container "web" not found`},
+		{"machine_config = '{\"containers\":[{\"name\":\"app\"},{\"name\":\"b\"}]}'", `container "b" must have an image specified`},
 		{"processes.web = ''", "the file has no process group 'app', only web"},
 	} {
 		_, err := parseFile(t, tt.toml).Apply("app", machine.Config{})

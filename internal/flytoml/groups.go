@@ -97,12 +97,15 @@ func (d *Definition) flatten(group string) *Definition {
 	out.Metrics = filter(d.Metrics, func(m *Metrics) bool { return m != nil && belongs(m.Processes) })
 	out.Restart = filter(d.Restart, func(r Restart) bool { return belongs(r.Processes) })
 
-	// A [[vm]] that names the group wins over one for all; among equals the first.
+	// The first [[vm]] counts, unless later ones name the group: of these the
+	// last does.
 	out.VM = filter(d.VM, func(c *Compute) bool {
 		return c != nil && (len(c.Processes) == 0 || belongs(c.Processes))
 	})
-	if i := slices.IndexFunc(out.VM, func(c *Compute) bool { return slices.Contains(c.Processes, group) }); i > 0 {
-		out.VM = out.VM[i:]
+	for _, c := range out.VM {
+		if slices.Contains(c.Processes, group) {
+			out.VM = []*Compute{c}
+		}
 	}
 	if len(out.VM) > 0 {
 		out.VM = out.VM[:1]
