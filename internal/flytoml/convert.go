@@ -72,6 +72,12 @@ type (
 	}
 )
 
+// replacedFields come from fly.toml alone: what a Machine, or machine_config,
+// has there does not stay.
+func replacedFields() []string {
+	return []string{"env", "services", "checks", "mounts", "statics", "metrics", "files", "stop_config", "restart"}
+}
+
 // apply converts a flattened definition. The order is flyctl's
 // (Config.updateMachineConfig), as it decides which of several errors shows.
 func (d *Definition) apply(group string, config machine.Config, local localFiles) (machine.Config, error) {
@@ -82,12 +88,10 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	if config, err = d.mergeMachineConfig(config, local); err != nil {
 		return machine.Config{}, err
 	}
-	edit := &edit{config: config}
+	edit := &edit{config: config.Without(replacedFields()...)}
 
 	if len(d.Metrics) > 0 && d.Metrics[0].MachineMetrics != nil {
 		edit.set("metrics", d.Metrics[0].MachineMetrics)
-	} else {
-		edit.unset("metrics")
 	}
 
 	init, err := d.init(group)
@@ -105,7 +109,7 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	for _, service := range d.allServices() {
 		services = append(services, service.wire())
 	}
-	setOrUnset(edit, "services", services)
+	setIfAny(edit, "services", services)
 
 	checks, err := d.wireChecks(group)
 	if err != nil {
@@ -113,8 +117,6 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	}
 	if len(checks) > 0 {
 		edit.set("checks", checks)
-	} else {
-		edit.unset("checks")
 	}
 
 	env := make(map[string]string, len(d.Env)+2)
@@ -129,21 +131,19 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	for _, s := range d.Statics {
 		statics = append(statics, wireStatic(s))
 	}
-	setOrUnset(edit, "statics", statics)
+	setIfAny(edit, "statics", statics)
 
 	var mounts []machine.Mount
 	for _, mount := range d.Mounts {
 		mounts = append(mounts, mount.wire())
 	}
-	setOrUnset(edit, "mounts", mounts)
+	setIfAny(edit, "mounts", mounts)
 
 	if d.KillSignal != nil || d.KillTimeout != nil {
 		edit.set("stop_config", wireStop{d.KillTimeout, d.KillSignal})
-	} else {
-		edit.unset("stop_config")
 	}
 
-	setOrUnset(edit, "files", files)
+	setIfAny(edit, "files", files)
 
 	guest, err := d.guest()
 	if err != nil {
@@ -153,7 +153,6 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 		edit.set("guest", guest)
 	}
 
-	edit.unset("restart")
 	for _, restart := range d.Restart {
 		policy, err := restart.Policy.wire()
 		if err != nil {
@@ -258,14 +257,10 @@ func (e *edit) set(key string, value any) {
 	}
 }
 
-func (e *edit) unset(key string) { e.config = e.config.Without(key) }
-
-func setOrUnset[T any](e *edit, key string, values []T) {
-	if len(values) == 0 {
-		e.unset(key)
-		return
+func setIfAny[T any](e *edit, key string, values []T) {
+	if len(values) > 0 {
+		e.set(key, values)
 	}
-	e.set(key, values)
 }
 
 // merge sets single fields of an object and leaves its others; a nil value

@@ -62,7 +62,7 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 		return machine.Config{}, err
 	}
 
-	for _, key := range replacedFields() {
+	for _, key := range replacedFields() { // decoded for their types' sake alone
 		delete(before, key)
 		delete(after, key)
 	}
@@ -80,12 +80,6 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 		}
 	}
 	return config, nil
-}
-
-// replacedFields come from fly.toml in any case: what machine_config says of
-// them must have the right type and counts for nothing.
-func replacedFields() []string {
-	return []string{"env", "services", "checks", "mounts", "statics", "metrics", "files", "stop_config", "restart"}
 }
 
 // inlineJSON is the text of machine_config.

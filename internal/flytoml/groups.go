@@ -3,6 +3,7 @@ package flytoml
 import (
 	"maps"
 	"slices"
+	"sync"
 )
 
 // defaultGroup is the group that a file without [processes] has.
@@ -72,14 +73,11 @@ func (d *Definition) defaultGroup() string {
 // [env], [[statics]], stop settings and swap are every group's. So are
 // [[files]]: flyctl merges them before it looks at their processes.
 func (d *Definition) flatten(group string) *Definition {
-	standard := d.defaultGroup()
+	// Asked for each section, and in a file of many groups for each of them.
+	standard := sync.OnceValue(func() bool { return group == d.defaultGroup() })
 	belongs := func(processes []string) bool {
-		if len(processes) == 0 {
-			return group == standard
-		}
-		return slices.ContainsFunc(processes, func(name string) bool {
-			return name == group || name == "" && group == standard
-		})
+		return slices.Contains(processes, group) ||
+			(len(processes) == 0 || slices.Contains(processes, "")) && standard()
 	}
 
 	out := *d
