@@ -24,9 +24,11 @@ import (
 // the volumes of mounts (a mount comes back without its volume, size and
 // encryption), standbys, and a host_dedication_id without [[vm]].
 //
-// It fails where flyctl fails, in flyctl's words; it also fails where flyctl
-// would read other files (local_path, compose, machine_config = "x.json"),
-// naming the key, and for a group that the file does not have.
+// It fails where flyctl fails, in flyctl's words. It also fails, naming the
+// key, where flyctl would read other files (local_path, machine_config =
+// "x.json") and none were given by [File.WithFiles], where a compose file is
+// to be converted, and for a group that the file does not have. Its errors
+// repeat no value of an environment, a file or a check's header.
 func (f *File) Apply(group string, existing machine.Config) (machine.Config, error) {
 	if f.err != nil {
 		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.err)
@@ -35,7 +37,7 @@ func (f *File) Apply(group string, existing machine.Config) (machine.Config, err
 		return machine.Config{}, fmt.Errorf("the file has no process group %s, only %s",
 			quote(group), oneLine(strings.Join(f.Groups(), ", ")))
 	}
-	return f.def.flatten(group).apply(group, existing)
+	return f.def.flatten(group).apply(group, existing, f.files)
 }
 
 // Services are the services that a Machine of the group would have.
@@ -70,22 +72,26 @@ type (
 	}
 )
 
+// replacedFields come from fly.toml alone: what a Machine, or machine_config,
+// has there does not stay.
+func replacedFields() []string {
+	return []string{"env", "services", "checks", "mounts", "statics", "metrics", "files", "stop_config", "restart"}
+}
+
 // apply converts a flattened definition. The order is flyctl's
 // (Config.updateMachineConfig), as it decides which of several errors shows.
-func (d *Definition) apply(group string, config machine.Config) (machine.Config, error) {
-	files, err := d.wireFiles()
+func (d *Definition) apply(group string, config machine.Config, local localFiles) (machine.Config, error) {
+	files, err := d.wireFiles(local)
 	if err != nil {
 		return machine.Config{}, err
 	}
-	if config, err = d.mergeMachineConfig(config); err != nil {
+	if config, err = d.mergeMachineConfig(config, local); err != nil {
 		return machine.Config{}, err
 	}
-	edit := &edit{config: config}
+	edit := &edit{config: config.Without(replacedFields()...)}
 
 	if len(d.Metrics) > 0 && d.Metrics[0].MachineMetrics != nil {
 		edit.set("metrics", d.Metrics[0].MachineMetrics)
-	} else {
-		edit.unset("metrics")
 	}
 
 	init, err := d.init(group)
@@ -103,7 +109,7 @@ func (d *Definition) apply(group string, config machine.Config) (machine.Config,
 	for _, service := range d.allServices() {
 		services = append(services, service.wire())
 	}
-	setOrUnset(edit, "services", services)
+	setIfAny(edit, "services", services)
 
 	checks, err := d.wireChecks(group)
 	if err != nil {
@@ -111,8 +117,6 @@ func (d *Definition) apply(group string, config machine.Config) (machine.Config,
 	}
 	if len(checks) > 0 {
 		edit.set("checks", checks)
-	} else {
-		edit.unset("checks")
 	}
 
 	env := make(map[string]string, len(d.Env)+2)
@@ -127,21 +131,19 @@ func (d *Definition) apply(group string, config machine.Config) (machine.Config,
 	for _, s := range d.Statics {
 		statics = append(statics, wireStatic(s))
 	}
-	setOrUnset(edit, "statics", statics)
+	setIfAny(edit, "statics", statics)
 
 	var mounts []machine.Mount
 	for _, mount := range d.Mounts {
 		mounts = append(mounts, mount.wire())
 	}
-	setOrUnset(edit, "mounts", mounts)
+	setIfAny(edit, "mounts", mounts)
 
 	if d.KillSignal != nil || d.KillTimeout != nil {
 		edit.set("stop_config", wireStop{d.KillTimeout, d.KillSignal})
-	} else {
-		edit.unset("stop_config")
 	}
 
-	setOrUnset(edit, "files", files)
+	setIfAny(edit, "files", files)
 
 	guest, err := d.guest()
 	if err != nil {
@@ -151,7 +153,6 @@ func (d *Definition) apply(group string, config machine.Config) (machine.Config,
 		edit.set("guest", guest)
 	}
 
-	edit.unset("restart")
 	for _, restart := range d.Restart {
 		policy, err := restart.Policy.wire()
 		if err != nil {
@@ -195,14 +196,20 @@ func (d *Definition) init(group string) (map[string]any, error) {
 
 // wireFiles are the files a Machine gets. Of two for one path the later wins;
 // a later one without content removes the earlier (fly-go's MergeFiles).
-func (d *Definition) wireFiles() ([]wireFile, error) {
+func (d *Definition) wireFiles(local localFiles) ([]wireFile, error) {
 	var order []string
 	files := map[string]wireFile{}
 	for _, file := range d.Files {
 		wire := wireFile{GuestPath: file.GuestPath}
 		switch {
-		case file.LocalPath != "":
+		case file.LocalPath != "" && !local.given():
 			return nil, fmt.Errorf("[[files]] for %s takes its content from local_path, which is not supported here", quote(file.GuestPath))
+		case file.LocalPath != "":
+			content, err := local.base64(file.LocalPath)
+			if err != nil {
+				return nil, fmt.Errorf("could not read file %s: %w", file.LocalPath, err)
+			}
+			wire.RawValue = content
 		case file.SecretName != "":
 			wire.SecretName = &file.SecretName
 		case file.RawValue != "":
@@ -250,14 +257,10 @@ func (e *edit) set(key string, value any) {
 	}
 }
 
-func (e *edit) unset(key string) { e.config = e.config.Without(key) }
-
-func setOrUnset[T any](e *edit, key string, values []T) {
-	if len(values) == 0 {
-		e.unset(key)
-		return
+func setIfAny[T any](e *edit, key string, values []T) {
+	if len(values) > 0 {
+		e.set(key, values)
 	}
-	e.set(key, values)
 }
 
 // merge sets single fields of an object and leaves its others; a nil value

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -12,27 +14,26 @@ import (
 // mergeMachineConfig lays the JSON of machine_config (or of the experimental
 // section's) over a configuration, before anything else of the file, and
 // gives the container that the app's image is for the image ".", which the
-// deploy replaces. A file name in its place, and a compose file, are refused.
+// deploy replaces (flyctl, containerconfig.ParseContainerConfig). A compose
+// file is refused: flyctl makes containers of it in random order.
 //
 // The JSON is decoded over the existing configuration into one struct, as in
-// flyctl: objects are merged, containers are merged by position, unknown keys
-// of the JSON are dropped.
-func (d *Definition) mergeMachineConfig(config machine.Config) (machine.Config, error) {
+// flyctl: objects are merged, lists are merged by position, unknown keys of
+// the JSON are dropped.
+func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles) (machine.Config, error) {
 	if d.Build != nil && d.Build.Compose != nil {
-		return machine.Config{}, errors.New("[build.compose] takes containers from a compose file, which is not supported here")
+		return machine.Config{}, refuseCompose(d.Build.Compose.File, local)
 	}
 	source := d.MachineConfig
 	if source == "" && d.Experimental != nil {
 		source = d.Experimental.MachineConfig
 	}
-	switch {
-	case source == "":
+	if source == "" {
 		return config, nil
-	case strings.HasPrefix(source, "{"):
-	case strings.HasSuffix(source, ".json"):
-		return machine.Config{}, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here", quote(source))
-	default:
-		return machine.Config{}, fmt.Errorf("invalid machine config source: %s", quote(source))
+	}
+	data, err := inlineJSON(source, local)
+	if err != nil {
+		return machine.Config{}, err
 	}
 
 	existing, err := config.MarshalJSON()
@@ -41,15 +42,17 @@ func (d *Definition) mergeMachineConfig(config machine.Config) (machine.Config, 
 	}
 	var merged machineConfig
 	if err := json.Unmarshal(existing, &merged); err != nil {
-		return machine.Config{}, inFlyctlsWords(err)
+		return machine.Config{}, inFlyGosWords(err)
 	}
 	before, err := fields(merged)
 	if err != nil {
 		return machine.Config{}, err
 	}
-	// The text may hold secrets: the message does not quote it, unlike flyctl's.
-	if err := json.Unmarshal([]byte(source), &merged); err != nil {
-		return machine.Config{}, fmt.Errorf("invalid machine config: %w", inFlyctlsWords(err))
+	if err := json.Unmarshal(data, &merged); err != nil {
+		return machine.Config{}, invalidInline(source, inFlyGosWords(err))
+	}
+	if err := merged.readLocalFiles(source, data, local); err != nil {
+		return machine.Config{}, err
 	}
 	if err := merged.selectContainer(d.Container); err != nil {
 		return machine.Config{}, err
@@ -59,6 +62,10 @@ func (d *Definition) mergeMachineConfig(config machine.Config) (machine.Config, 
 		return machine.Config{}, err
 	}
 
+	for _, key := range replacedFields() { // decoded for their types' sake alone
+		delete(before, key)
+		delete(after, key)
+	}
 	for key := range before {
 		if _, kept := after[key]; !kept {
 			config = config.Without(key)
@@ -75,6 +82,129 @@ func (d *Definition) mergeMachineConfig(config machine.Config) (machine.Config, 
 	return config, nil
 }
 
+// inlineJSON is the text of machine_config.
+func inlineJSON(source string, local localFiles) ([]byte, error) {
+	switch {
+	case strings.HasPrefix(source, "{"):
+		return []byte(source), nil
+	case !strings.HasSuffix(source, ".json"):
+		if secretive(source) {
+			return nil, errors.New("invalid machine config source: neither JSON in braces nor a *.json file")
+		}
+		return nil, fmt.Errorf("invalid machine config source: %q", source)
+	case !local.given():
+		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here", quote(source))
+	}
+	return local.read(source)
+}
+
+// refuseCompose has flyctl's words where the compose file is missing.
+func refuseCompose(name string, local localFiles) error {
+	if name != "" && local.given() {
+		if _, err := local.read(path.Clean(name)); err != nil {
+			return fmt.Errorf("failed to read compose file: %w", err)
+		}
+	}
+	return errors.New("[build.compose] takes containers from a compose file, which is not supported here")
+}
+
+// invalidInline is flyctl's message. It repeats the text as flyctl does, unless
+// secrets may stand in it.
+func invalidInline(source string, err error) error {
+	if secretive(source) {
+		return fmt.Errorf("invalid machine config: %w", err)
+	}
+	return fmt.Errorf("invalid machine config %q: %w", source, err)
+}
+
+// The longest text of machine_config that a message repeats.
+const maxInlineQuote = 500
+
+// secretive tells that a text is long, or names something whose value may be a
+// secret.
+func secretive(text string) bool {
+	if len(text) > maxInlineQuote {
+		return true
+	}
+	lower := strings.ToLower(text)
+	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "password", `\u`}, func(word string) bool {
+		return strings.Contains(lower, word)
+	})
+}
+
+// localFile names the file on this side that a Machine's file is a copy of.
+// fly-go's structs do not have it, so flyctl reads the JSON a second time.
+type (
+	localFile struct {
+		GuestPath string `json:"guest_path"`
+		LocalPath string `json:"local_path"`
+	}
+	localContainer struct {
+		Name  string      `json:"name"`
+		Files []localFile `json:"files"`
+	}
+	localConfig struct {
+		Files      []localFile      `json:"files"`
+		Containers []localContainer `json:"containers"`
+	}
+)
+
+// readLocalFiles gives the files that have no content yet, the Machine's and
+// its containers', that of the local file for the same path.
+func (c *machineConfig) readLocalFiles(source string, data []byte, local localFiles) error {
+	complete := !slices.ContainsFunc(c.Files, (*containerFile).empty)
+	for _, container := range c.Containers {
+		complete = complete && (container == nil || !slices.ContainsFunc(container.Files, (*containerFile).empty))
+	}
+	if complete {
+		return nil
+	}
+	var named localConfig
+	if err := json.Unmarshal(data, &named); err != nil {
+		return invalidInline(source, inFlyGosWords(err))
+	}
+	if err := fill(c.Files, named.Files, local); err != nil {
+		return err
+	}
+	for _, container := range c.Containers {
+		if container == nil {
+			continue
+		}
+		var files []localFile
+		for _, n := range named.Containers {
+			if n.Name == container.Name {
+				files = append(files, n.Files...)
+			}
+		}
+		if err := fill(container.Files, files, local); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fill(files []*containerFile, named []localFile, local localFiles) error {
+	for _, file := range files {
+		if !file.empty() {
+			continue
+		}
+		for _, n := range named {
+			if n.GuestPath != file.GuestPath || n.LocalPath == "" {
+				continue
+			}
+			if !local.given() {
+				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here", quote(n.GuestPath))
+			}
+			content, err := local.base64(n.LocalPath)
+			if err != nil {
+				return fmt.Errorf("failed to read file at %s: %w", n.LocalPath, err)
+			}
+			file.RawValue = content
+		}
+	}
+	return nil
+}
+
 // fields are the top-level fields of v's JSON form.
 func fields(v any) (map[string]json.RawMessage, error) {
 	data, err := json.Marshal(v)
@@ -86,25 +216,57 @@ func fields(v any) (map[string]json.RawMessage, error) {
 	return out, err
 }
 
-// keepUnknown adds to an object the fields that the old one had and that were
-// not understood. Anything but objects passes through.
+// keepUnknown adds to a value what the old one had and was not understood: to
+// objects their fields, to lists what their items at the same place had.
 func keepUnknown(old, understood, value json.RawMessage) json.RawMessage {
-	var was, known, now map[string]json.RawMessage
-	if json.Unmarshal(old, &was) != nil || json.Unmarshal(value, &now) != nil || now == nil {
+	if was, now, ok := decodeBoth[[]json.RawMessage](old, value); ok {
+		var known []json.RawMessage
+		if json.Unmarshal(understood, &known) != nil {
+			known = nil
+		}
+		for i := range min(len(was), len(now)) {
+			now[i] = keepUnknown(was[i], at(known, i), now[i])
+		}
+		return encoded(now, value)
+	}
+	was, now, ok := decodeBoth[map[string]json.RawMessage](old, value)
+	if !ok {
 		return value
 	}
+	var known map[string]json.RawMessage
 	if json.Unmarshal(understood, &known) != nil {
 		known = nil
 	}
 	for key, field := range was {
+		current, set := now[key]
 		_, understood := known[key]
-		if _, set := now[key]; !set && !understood {
+		switch {
+		case set:
+			now[key] = keepUnknown(field, known[key], current)
+		case !understood:
 			now[key] = field
 		}
 	}
-	out, err := json.Marshal(now)
+	return encoded(now, value)
+}
+
+// decodeBoth reads two values as the same kind of thing, if they are of it.
+func decodeBoth[T []json.RawMessage | map[string]json.RawMessage](a, b json.RawMessage) (x, y T, ok bool) {
+	ok = json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && len(x) > 0 && len(y) > 0
+	return x, y, ok
+}
+
+func at(list []json.RawMessage, i int) json.RawMessage {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+func encoded(v any, otherwise json.RawMessage) json.RawMessage {
+	out, err := json.Marshal(v)
 	if err != nil {
-		return value
+		return otherwise
 	}
 	return out
 }
@@ -131,7 +293,7 @@ func (c *machineConfig) selectContainer(name string) error {
 	switch {
 	case selected != nil:
 	case name != "":
-		return fmt.Errorf("container %s not found", quote(name))
+		return fmt.Errorf("container %q not found", name)
 	default:
 		selected = c.Containers[0]
 	}
@@ -140,169 +302,8 @@ func (c *machineConfig) selectContainer(name string) error {
 		case container == selected:
 			container.Image = "."
 		case container.Image == "":
-			return fmt.Errorf("container %s must have an image specified", quote(container.Name))
-		}
-		for _, file := range container.Files {
-			if file != nil && file.RawValue == nil && file.SecretName == nil && file.LocalPath != "" {
-				return fmt.Errorf("container %s takes the content of %s from local_path, which is not supported here",
-					quote(container.Name), quote(file.GuestPath))
-			}
-			if file != nil {
-				file.LocalPath = ""
-			}
+			return fmt.Errorf("container %q must have an image specified", container.Name)
 		}
 	}
 	return nil
 }
-
-// machineConfig is fly-go's MachineConfig, as far as fly.toml does not replace
-// its fields in any case.
-type machineConfig struct {
-	Init                    *machineInit       `json:"init,omitempty"`
-	Guest                   *MachineGuest      `json:"guest,omitempty"`
-	Metadata                map[string]string  `json:"metadata,omitempty"`
-	Image                   string             `json:"image,omitempty"`
-	Schedule                string             `json:"schedule,omitempty"`
-	AutoDestroy             bool               `json:"auto_destroy,omitempty"`
-	DNS                     *dnsConfig         `json:"dns,omitempty"`
-	Processes               []machineProcess   `json:"processes,omitempty"`
-	Standbys                []string           `json:"standbys,omitempty"`
-	Containers              []*containerConfig `json:"containers,omitempty"`
-	Volumes                 []*volumeConfig    `json:"volumes,omitempty"`
-	Rootfs                  *machineRootfs     `json:"rootfs,omitempty"`
-	CacheDrive              *machineCacheDrive `json:"cache_drive,omitempty"`
-	Spot                    *machineSpot       `json:"spot,omitempty"`
-	VMSize                  string             `json:"size,omitempty"`
-	DisableMachineAutostart *bool              `json:"disable_machine_autostart,omitempty"`
-}
-
-type (
-	machineInit struct {
-		Exec       []string `json:"exec,omitempty"`
-		Entrypoint []string `json:"entrypoint,omitempty"`
-		Cmd        []string `json:"cmd,omitempty"`
-		Tty        bool     `json:"tty,omitempty"`
-		SwapSizeMB *int     `json:"swap_size_mb,omitempty"`
-		KernelArgs []string `json:"kernel_args,omitempty"`
-	}
-	dnsConfig struct {
-		SkipRegistration bool             `json:"skip_registration,omitempty"`
-		Nameservers      []string         `json:"nameservers,omitempty"`
-		Searches         []string         `json:"searches,omitempty"`
-		Options          []dnsOption      `json:"options,omitempty"`
-		DNSForwardRules  []dnsForwardRule `json:"dns_forward_rules,omitempty"`
-		Hostname         string           `json:"hostname,omitempty"`
-		HostnameFqdn     string           `json:"hostname_fqdn,omitempty"`
-	}
-	dnsOption struct {
-		Name  string `json:"name,omitempty"`
-		Value string `json:"value,omitempty"`
-	}
-	dnsForwardRule struct {
-		Basename string `json:"basename,omitempty"`
-		Addr     string `json:"addr,omitempty"`
-	}
-	machineProcess struct {
-		ExecOverride       []string          `json:"exec,omitempty"`
-		EntrypointOverride []string          `json:"entrypoint,omitempty"`
-		CmdOverride        []string          `json:"cmd,omitempty"`
-		UserOverride       string            `json:"user,omitempty"`
-		ExtraEnv           map[string]string `json:"env,omitempty"`
-		Secrets            []machineSecret   `json:"secrets,omitempty"`
-		IgnoreAppSecrets   bool              `json:"ignore_app_secrets,omitempty"`
-		EnvFrom            []envFrom         `json:"env_from,omitempty"`
-	}
-	machineSecret struct {
-		EnvVar string `json:"env_var"`
-		Name   string `json:"name"`
-	}
-	envFrom struct {
-		EnvVar   string `json:"env_var"`
-		FieldRef string `json:"field_ref"`
-	}
-	containerConfig struct {
-		Name               string                 `json:"name"`
-		Image              string                 `json:"image"`
-		ExecOverride       []string               `json:"exec,omitempty"`
-		EntrypointOverride []string               `json:"entrypoint,omitempty"`
-		CmdOverride        []string               `json:"cmd,omitempty"`
-		UserOverride       string                 `json:"user,omitempty"`
-		ExtraEnv           map[string]string      `json:"env,omitempty"`
-		Secrets            []machineSecret        `json:"secrets,omitempty"`
-		EnvFrom            []envFrom              `json:"env_from,omitempty"`
-		Files              []*containerFile       `json:"files,omitempty"`
-		Restart            *machineRestart        `json:"restart,omitempty"`
-		Stop               *wireStop              `json:"stop,omitempty"`
-		DependsOn          []containerDependency  `json:"depends_on,omitempty"`
-		Healthchecks       []containerHealthcheck `json:"healthchecks,omitempty"`
-		Mounts             []containerMount       `json:"mounts,omitempty"`
-	}
-	containerFile struct {
-		GuestPath   string  `json:"guest_path,omitempty"`
-		RawValue    *string `json:"raw_value,omitempty"`
-		SecretName  *string `json:"secret_name,omitempty"`
-		ImageConfig *string `json:"image_config,omitempty"`
-		Mode        uint32  `json:"mode,omitempty"`
-		LocalPath   string  `json:"local_path,omitempty"` // flyctl's own, never sent
-	}
-	machineRestart struct {
-		Policy      string  `json:"policy,omitempty"`
-		MaxRetries  int     `json:"max_retries,omitempty"`
-		GPUBidPrice float32 `json:"gpu_bid_price,omitempty"`
-	}
-	containerDependency struct {
-		Name      string `json:"name"`
-		Condition string `json:"condition"`
-	}
-	containerMount struct {
-		Name string `json:"name"`
-		Path string `json:"path"`
-	}
-	containerHealthcheck struct {
-		Name             string           `json:"name"`
-		Interval         int64            `json:"interval,omitempty"`
-		GracePeriod      int64            `json:"grace_period,omitempty"`
-		SuccessThreshold int32            `json:"success_threshold,omitempty"`
-		FailureThreshold int32            `json:"failure_threshold,omitempty"`
-		Timeout          int64            `json:"timeout,omitempty"`
-		Kind             string           `json:"kind,omitempty"`
-		Unhealthy        string           `json:"unhealthy,omitempty"`
-		HTTP             *httpHealthcheck `json:"http,omitempty"`
-		TCP              *tcpHealthcheck  `json:"tcp,omitempty"`
-		Exec             *execHealthcheck `json:"exec,omitempty"`
-	}
-	httpHealthcheck struct {
-		Port          int32            `json:"port"`
-		Method        string           `json:"method,omitempty"`
-		Path          string           `json:"path,omitempty"`
-		Headers       []machine.Header `json:"headers,omitempty"`
-		Scheme        string           `json:"scheme,omitempty"`
-		TLSSkipVerify *bool            `json:"tls_skip_verify,omitempty"`
-		TLSServerName string           `json:"tls_server_name,omitempty"`
-	}
-	tcpHealthcheck struct {
-		Port int32 `json:"port"`
-	}
-	execHealthcheck struct {
-		Command []string `json:"command"`
-	}
-	volumeConfig struct {
-		Name    string         `json:"name"`
-		TempDir *tempDirVolume `json:"temp_dir,omitempty"`
-		Image   string         `json:"image,omitempty"`
-	}
-	tempDirVolume struct {
-		StorageType string `json:"storage_type"`
-		SizeMB      uint64 `json:"size_mb,omitempty"`
-	}
-	machineRootfs struct {
-		SizeGB  uint64               `json:"size_gb,omitempty"`
-		Persist MachinePersistRootfs `json:"persist,omitempty"`
-	}
-	machineCacheDrive struct {
-		SizeMB uint64 `json:"size_mb,omitempty"`
-	}
-	machineSpot struct {
-		MaxPriceFraction float64 `json:"max_price_fraction,omitempty"`
-	}
-)

@@ -27,13 +27,28 @@ func config(t testing.TB, data string) machine.Config {
 	return c
 }
 
-// TestApply compares single fields of conversions from nothing. What a rule is
-// about stands in the field; `absent` wants it left out.
+// rule is one field of a conversion from nothing. `absent` wants it left out.
+type rule struct{ name, toml, group, field, want string }
+
+const absent = ""
+
+func testRules(t *testing.T, rules []rule) {
+	t.Helper()
+	for _, tt := range rules {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseFile(t, tt.toml).Apply(tt.group, machine.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(got.Raw(tt.field)); !sameJSON(t, got, tt.want) {
+				t.Errorf("%s:\n got %s\nwant %s", tt.field, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestApply(t *testing.T) {
-	const absent = ""
-	for _, tt := range []struct {
-		name, toml, group, field, want string
-	}{
+	testRules(t, []rule{
 		{"a service without protocol has none", "[[services]]\ninternal_port = 1", "app", "services", `[{"internal_port":1,"force_instance_key":null}]`},
 		{"quoted ports and old concurrency", "[[services]]\ninternal_port = \"8080\"\nconcurrency = \"12,23\"\n[[services.ports]]\nport = \"80\"", "app", "services",
 			`[{"internal_port":8080,"ports":[{"port":80}],"concurrency":{"type":"requests","hard_limit":23,"soft_limit":12},"force_instance_key":null}]`},
@@ -91,17 +106,7 @@ func TestApply(t *testing.T) {
 		{"a file without content removes an earlier one", "[[files]]\nguest_path = '/f'\nraw_value = 'x'\n[[files]]\nguest_path = '/g'\nraw_value = 'y'\n[[files]]\nguest_path = '/f'", "app", "files", `[{"guest_path":"/g","raw_value":"eQ=="}]`},
 		{"the last restart wins, never is no", "[[restart]]\npolicy = 'always'\n[[restart]]\npolicy = 'never'\nretries = 3", "app", "restart", `{"policy":"no","max_retries":3}`},
 		{"metadata", "", "app", "metadata", `{"fly_platform_version":"v2","fly_process_group":"app"}`},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseFile(t, tt.toml).Apply(tt.group, machine.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := string(got.Raw(tt.field)); !sameJSON(t, got, tt.want) {
-				t.Errorf("%s:\n got %s\nwant %s", tt.field, got, tt.want)
-			}
-		})
-	}
+	})
 }
 
 func sameJSON(t *testing.T, got, want string) bool {
@@ -182,9 +187,9 @@ func TestApplyRefuses(t *testing.T) {
 		{"[[files]]\nguest_path = '/f'\nlocal_path = 'x'", "[[files]] for '/f' takes its content from local_path, which is not supported here"},
 		{"[build.compose]\nfile = 'c.yml'", "[build.compose] takes containers from a compose file, which is not supported here"},
 		{"machine_config = 'm.json'", "machine_config takes its content from the file 'm.json', which is not supported here"},
-		{"machine_config = 'm.yml'", "invalid machine config source: 'm.yml'"},
-		{"container = 'web'\nmachine_config = '{\"containers\":[{\"name\":\"app\"}]}'", "container 'web' not found"},
-		{"machine_config = '{\"containers\":[{\"name\":\"app\"},{\"name\":\"b\"}]}'", "container 'b' must have an image specified"},
+		{"machine_config = 'm.yml'", `invalid machine config source: "m.yml"`},
+		{"container = 'web'\nmachine_config = '{\"containers\":[{\"name\":\"app\"}]}'", `container "web" not found`},
+		{"machine_config = '{\"containers\":[{\"name\":\"app\"},{\"name\":\"b\"}]}'", `container "b" must have an image specified`},
 		{"processes.web = ''", "the file has no process group 'app', only web"},
 	} {
 		_, err := parseFile(t, tt.toml).Apply("app", machine.Config{})
@@ -213,27 +218,6 @@ func TestErrorsKeepSecrets(t *testing.T) {
 			if strings.Contains(remark.What+remark.Fix, "hunter2") {
 				t.Errorf("%q: remark %+v", toml, remark)
 			}
-		}
-	}
-}
-
-// Inline JSON is laid over the Machine: containers by position, objects field
-// by field, and what neither side understands stays.
-func TestApplyMachineConfig(t *testing.T) {
-	existing := config(t, `{"containers":[{"name":"app","image":"old","cmd":["x"]}],"dns":{"hostname":"h","future":1},"future":2}`)
-	f := parseFile(t, `machine_config = '{"Containers":[{"name":"app"},{"name":"side","image":"s"}],"dns":{"searches":["a"]},"unknown":1}'`)
-	got, err := f.Apply("app", existing)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for key, want := range map[string]string{
-		"containers": `[{"name":"app","image":".","cmd":["x"]},{"name":"side","image":"s"}]`,
-		"dns":        `{"hostname":"h","future":1,"searches":["a"]}`,
-		"future":     `2`,
-		"unknown":    ``,
-	} {
-		if !sameJSON(t, string(got.Raw(key)), want) {
-			t.Errorf("%s = %s, want %s", key, got.Raw(key), want)
 		}
 	}
 }

@@ -39,6 +39,7 @@ type File struct {
 	doc    map[string]any // as its format's decoder has it; nobody may change it
 	def    *Definition    // doc as flyctl understands it
 	err    error          // why flyctl would not accept doc's shape; def then holds app alone
+	files  localFiles     // what the conversion may read beside it
 }
 
 // Parse reads a file. The name is used in messages and decides the format:

@@ -3,6 +3,7 @@ package flytoml
 import (
 	"maps"
 	"slices"
+	"sync"
 )
 
 // defaultGroup is the group that a file without [processes] has.
@@ -72,14 +73,11 @@ func (d *Definition) defaultGroup() string {
 // [env], [[statics]], stop settings and swap are every group's. So are
 // [[files]]: flyctl merges them before it looks at their processes.
 func (d *Definition) flatten(group string) *Definition {
-	standard := d.defaultGroup()
+	// Asked for each section, and in a file of many groups for each of them.
+	standard := sync.OnceValue(func() bool { return group == d.defaultGroup() })
 	belongs := func(processes []string) bool {
-		if len(processes) == 0 {
-			return group == standard
-		}
-		return slices.ContainsFunc(processes, func(name string) bool {
-			return name == group || name == "" && group == standard
-		})
+		return slices.Contains(processes, group) ||
+			(len(processes) == 0 || slices.Contains(processes, "")) && standard()
 	}
 
 	out := *d
@@ -97,12 +95,15 @@ func (d *Definition) flatten(group string) *Definition {
 	out.Metrics = filter(d.Metrics, func(m *Metrics) bool { return m != nil && belongs(m.Processes) })
 	out.Restart = filter(d.Restart, func(r Restart) bool { return belongs(r.Processes) })
 
-	// A [[vm]] that names the group wins over one for all; among equals the first.
+	// The first [[vm]] counts, unless later ones name the group: of these the
+	// last does.
 	out.VM = filter(d.VM, func(c *Compute) bool {
 		return c != nil && (len(c.Processes) == 0 || belongs(c.Processes))
 	})
-	if i := slices.IndexFunc(out.VM, func(c *Compute) bool { return slices.Contains(c.Processes, group) }); i > 0 {
-		out.VM = out.VM[i:]
+	for _, c := range out.VM {
+		if slices.Contains(c.Processes, group) {
+			out.VM = []*Compute{c}
+		}
 	}
 	if len(out.VM) > 0 {
 		out.VM = out.VM[:1]

@@ -249,6 +249,15 @@ func patchChecks(doc map[string]any) error {
 	switch raw := raw.(type) {
 	case map[string]any:
 		checks = raw
+		for _, name := range slices.Sorted(maps.Keys(checks)) {
+			check, ok := checks[name].(map[string]any)
+			if !ok {
+				return fmt.Errorf("'checks' section of unknown type: %T", checks[name])
+			}
+			if err := patchCheck(check); err != nil {
+				return err
+			}
+		}
 	case []any:
 		for _, item := range raw {
 			check, ok := item.(map[string]any)
@@ -259,19 +268,13 @@ func patchChecks(doc map[string]any) error {
 			if !ok {
 				return fmt.Errorf("check item name not a string")
 			}
+			if err := patchCheck(check); err != nil {
+				return err
+			}
 			checks[name] = check
 		}
 	default:
 		return fmt.Errorf("'checks' section of unknown type: %T", raw)
-	}
-	for _, name := range slices.Sorted(maps.Keys(checks)) {
-		check, ok := checks[name].(map[string]any)
-		if !ok {
-			return fmt.Errorf("'checks' section of unknown type: %T", checks[name])
-		}
-		if err := patchCheck(check); err != nil {
-			return err
-		}
 	}
 	if len(checks) == 0 {
 		delete(doc, "checks")

@@ -26,8 +26,8 @@ func gather(doc map[string]any, what string, keys ...string) ([]map[string]any, 
 	return all, nil
 }
 
-// checkHeaders reads a table, or a list of tables with name and value. Its
-// errors do not quote the headers, which may be credentials; flyctl's do.
+// checkHeaders reads a table, or a list of tables with name and value. Unlike
+// flyctl's, its errors quote only what cannot be a credential.
 func checkHeaders(raw any) (map[string]string, error) {
 	headers := map[string]string{}
 	switch raw := raw.(type) {
@@ -35,7 +35,7 @@ func checkHeaders(raw any) (map[string]string, error) {
 		for _, item := range raw {
 			header, ok := item.(map[string]any)
 			if !ok {
-				return nil, fmt.Errorf("Can't cast a header of type %T into map[string]any", item)
+				return nil, fmt.Errorf("Can't cast %s into map[string]any", syntax(item))
 			}
 			name, ok := header["name"]
 			if !ok {
@@ -52,9 +52,19 @@ func checkHeaders(raw any) (map[string]string, error) {
 			headers[name] = text(value)
 		}
 	default:
-		return nil, fmt.Errorf("Unsupported headers format: %T", raw)
+		return nil, fmt.Errorf("Unsupported headers format: %s", syntax(raw))
 	}
 	return headers, nil
+}
+
+// syntax is Go's syntax for a number, a boolean or nothing, and the type alone
+// of anything else.
+func syntax(raw any) string {
+	switch raw.(type) {
+	case nil, bool, int, int64, uint64, float64:
+		return fmt.Sprintf("%#v", raw)
+	}
+	return fmt.Sprintf("a header of type %T", raw)
 }
 
 // legacyConcurrency reads "soft,hard", which counts requests.
@@ -111,7 +121,11 @@ func toInt(table map[string]any, key string) error {
 		table[key] = n
 	case float64:
 		table[key] = int(raw)
+	case int: // what a YAML decoder makes of one, and the next two
+		table[key] = raw
 	case int64:
+		table[key] = int(raw)
+	case uint64:
 		table[key] = int(raw)
 	default:
 		return fmt.Errorf("Unknown type for cast: %T", raw)
@@ -148,9 +162,11 @@ func tables(raw any) ([]map[string]any, error) {
 	return nil, fmt.Errorf("Unknown type '%T'", raw)
 }
 
-// stringList reads a string or a list of strings.
+// stringList reads a string or a list of strings; null is no list.
 func stringList(raw any, key string) ([]string, error) {
 	switch raw := raw.(type) {
+	case nil:
+		return nil, nil
 	case string:
 		return []string{raw}, nil
 	case []any:

@@ -14,14 +14,14 @@ import (
 
 // oracle is what flyctl makes of one file.
 type oracle struct {
-	LoadError       string                    `json:"load_error"`
+	LoadError       string                    `json:"load_error,omitempty"`
 	Valid           bool                      `json:"valid"`
-	InvalidReason   string                    `json:"invalid_reason"`
-	App             string                    `json:"app"`
-	Groups          []string                  `json:"process_groups"`
-	Config          map[string]machine.Config `json:"machine_config"`
-	ConversionError map[string]string         `json:"conversion_error"`
-	OntoExisting    map[string]machine.Config `json:"machine_config_onto_existing"`
+	InvalidReason   string                    `json:"invalid_reason,omitempty"`
+	App             string                    `json:"app,omitempty"`
+	Groups          []string                  `json:"process_groups,omitempty"`
+	Config          map[string]machine.Config `json:"machine_config,omitempty"`
+	ConversionError map[string]string         `json:"conversion_error,omitempty"`
+	OntoExisting    map[string]machine.Config `json:"machine_config_onto_existing,omitempty"`
 }
 
 // oracleDirs are the copy in testdata, and the folder it is a copy of where

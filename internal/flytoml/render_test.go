@@ -73,7 +73,7 @@ func TestDefinitionRoundTrip(t *testing.T) {
 			t.Errorf("%s: groups %q, want %q", name, file.Groups(), def.groups())
 		}
 		for _, group := range def.groups() {
-			want, wantErr := def.flatten(group).apply(group, machine.Config{})
+			want, wantErr := def.flatten(group).apply(group, machine.Config{}, localFiles{})
 			got, err := file.Apply(group, machine.Config{})
 			if (err == nil) != (wantErr == nil) {
 				t.Errorf("%s, group %s: error %v, want %v", name, group, err, wantErr)
