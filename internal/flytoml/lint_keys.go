@@ -251,7 +251,7 @@ func nearest(key string, names []string) (name string, clear bool) {
 		return "", false
 	}
 	key = strings.ToLower(key)
-	bare := func(s string) string { return strings.NewReplacer("_", "", "-", "").Replace(s) }
+	bare := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "_", ""), "-", "") }
 	letters := bare(key)
 	limit := 1 // one letter off in a short name, two or a quarter in a longer one
 	if len(key) > 3 {

@@ -105,15 +105,16 @@ func (l *linter) dropped(root spot) {
 // TOML gives it to the last of them.
 func (l *linter) lastAlone(root spot) {
 	spots := l.list(root, "services")
-	if len(spots) < 2 || l.def.Services[len(spots)-1].Concurrency == nil {
+	last := len(l.def.Services) - 1
+	if last < 1 || last >= len(spots) || l.def.Services[last].Concurrency == nil || *l.def.Services[last].Concurrency == (machine.Concurrency{}) {
 		return
 	}
-	for _, s := range l.def.Services[:len(spots)-1] {
+	for _, s := range l.def.Services[:last] {
 		if s.Concurrency != nil {
 			return
 		}
 	}
-	at := l.under(spots[len(spots)-1], "concurrency")
+	at := l.under(spots[last], "concurrency")
 	if at.found && at.at.value == (span{}) {
 		l.info(FindingLastService, at, note{"only the last service has concurrency limits", "in TOML [services.concurrency] belongs to the [[services]] above it alone", "write one below each service, if it was meant for all"})
 	}
