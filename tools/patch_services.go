@@ -126,7 +126,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		if src.path != "" || in.Content != "" {
 			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}
 		}
-		if len(src.file.Remarks()) > 0 {
+		if len(remarks(src.file)) > 0 {
 			planned.Nothing = "There is nothing to edit; see the remarks. Nothing was changed."
 		}
 		return planned, nil
@@ -272,14 +272,17 @@ func bounded(diff string) string {
 	return diff[:cut] + fmt.Sprintf("… and %d more lines\n", strings.Count(diff[cut:], "\n"))
 }
 
+// remarks are the errors and warnings of a file, in the order of its lines.
 func remarks(file *flytoml.File) []remark {
 	const most = 20
 	var out []remark
-	for _, r := range file.Remarks() {
+	for _, f := range file.Lint() {
 		if len(out) == most {
 			break
 		}
-		out = append(out, remark{Code: r.Code, Row: r.Row, What: r.What, Fix: r.Fix})
+		if f.Severity != flytoml.SeverityInfo {
+			out = append(out, remark{Code: f.Code, Row: f.Row, What: f.What, Fix: f.Fix})
+		}
 	}
 	return out
 }

@@ -83,8 +83,8 @@ func foreign(file string, content *flytoml.File) *Problem {
 		return ok
 	})
 	unknown := 0
-	for _, r := range content.Remarks() {
-		if r.Code == flytoml.RemarkUnknownKey && !strings.ContainsAny(r.Path, ".[") {
+	for _, r := range content.Lint() {
+		if r.Code == flytoml.FindingUnknownKey && !strings.ContainsAny(r.Path, ".[") {
 			unknown++
 		}
 	}

@@ -24,7 +24,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("the bytes changed")
 		}
 		_ = file.Validate()
-		for _, remark := range file.Remarks() {
+		for _, remark := range file.Lint() {
 			if remark.Code == "" || remark.Row < 0 || remark.Column < 0 {
 				t.Fatalf("remark %+v", remark)
 			}

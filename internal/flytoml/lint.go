@@ -1,0 +1,197 @@
+package flytoml
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Lint reads the file critically: findings in the order of its lines, the
+// worse first where they stand at the same place. A file that flyctl refuses
+// (see [File.Validate]) has an error among them, and so has one that it
+// accepts and cannot convert.
+//
+// It goes further than `fly config validate --strict`, which does not look
+// inside lists of tables, nor at values.
+func (f *File) Lint() []Finding {
+	l := &linter{file: f, def: f.def, standard: f.def.defaultGroup(), at: f.places()}
+	for i, b := range f.data {
+		if b == '\n' {
+			l.lines = append(l.lines, i+1)
+		}
+	}
+	root := spot{value: f.doc}
+	l.keys(root, "", schema())
+	l.whole(root)
+	if f.err == nil {
+		l.services(root)
+		l.sections(root)
+	}
+	l.refused(root)
+	slices.SortStableFunc(l.findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.Row, b.Row),
+			cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
+		)
+	})
+	return l.findings
+}
+
+// linter collects findings. Its work grows in proportion to the file: nothing
+// is looked up once for each pair of sections.
+type linter struct {
+	file     *File
+	def      *Definition
+	standard string // the default group
+	at       map[string]extent
+	lines    []int // where the second line begins, and the others
+	findings []Finding
+	errors   int                    // of findings
+	homes    map[string][]homeTable // of keys, once one is needed
+}
+
+// spot is a place in the document: what stands there, and where in the file,
+// or in the nearest part around it that has a place.
+type spot struct {
+	path  string
+	at    extent
+	value any  // as decoded
+	read  bool // the document has it
+	found bool // and at is its own
+}
+
+// The longest path that is kept; what lies deeper goes by the path of the
+// table around it. No key that flyctl knows is near it.
+const maxPath = 512
+
+// under is the spot of a key, found in any case, as encoding/json does. Of a
+// key that the table does not have it is the table's own, without a value.
+func (l *linter) under(s spot, key string) spot {
+	table, _ := s.value.(map[string]any)
+	value, ok := table[key]
+	if !ok {
+		last := "" // of several, as the JSON that flyctl makes of them is sorted
+		for name := range table {
+			if name > last && strings.EqualFold(name, key) {
+				last, ok = name, true
+			}
+		}
+		if ok {
+			key, value = last, table[last]
+		}
+	}
+	return l.step(s, join(s.path, key), value, ok)
+}
+
+// item is the spot of an item of a list.
+func (l *linter) item(s spot, i int) spot {
+	list, _ := s.value.([]any)
+	if i >= len(list) {
+		if i == 0 && s.read { // one table in place of a list
+			return s
+		}
+		return l.step(s, s.path, nil, false)
+	}
+	return l.step(s, fmt.Sprintf("%s[%d]", s.path, i), list[i], true)
+}
+
+func (l *linter) step(from spot, path string, value any, read bool) spot {
+	to := spot{path: from.path, at: from.at, value: value, read: read}
+	if !read || len(path) > maxPath {
+		return to
+	}
+	to.path = path
+	if at, ok := l.at[path]; ok {
+		to.at, to.found = at, true
+	}
+	return to
+}
+
+// note is what a finding says; each part is a sentence or a phrase of one.
+type note struct{ what, why, fix string }
+
+func (l *linter) error(code string, s spot, n note) *Finding {
+	l.errors++
+	return l.add(SeverityError, code, s, n)
+}
+
+func (l *linter) warn(code string, s spot, n note) *Finding {
+	return l.add(SeverityWarning, code, s, n)
+}
+
+func (l *linter) info(code string, s spot, n note) *Finding {
+	return l.add(SeverityInfo, code, s, n)
+}
+
+// add makes a finding. The result is good until the next one.
+func (l *linter) add(severity Severity, code string, s spot, n note) *Finding {
+	f := Finding{Code: code, Severity: severity, Path: shorten(s.path), What: n.what, Why: n.why, Fix: n.fix}
+	if s.at != (extent{}) {
+		line, _ := slices.BinarySearch(l.lines, s.at.key.start+1)
+		f.Row, f.Column = line+1, s.at.key.start+1
+		if line > 0 {
+			f.Column -= l.lines[line-1]
+		}
+	}
+	l.findings = append(l.findings, f)
+	return &l.findings[len(l.findings)-1]
+}
+
+// source is the value of a spot as the file spells it; empty if that is not
+// known, as for tables.
+func (l *linter) source(s spot) string {
+	if !s.found {
+		return ""
+	}
+	return string(l.file.data[s.at.value.start:s.at.value.end])
+}
+
+// replaceValue is the edit that puts text in the place of a value; nil if its
+// place is not known.
+func replaceValue(s spot, text string) *TextEdit {
+	if !s.found || s.at.value == (span{}) {
+		return nil
+	}
+	return &TextEdit{Offset: s.at.value.start, Length: s.at.value.end - s.at.value.start, Text: text}
+}
+
+// rename is the edit that gives a key another name. Only keys of plain values
+// have one: the name of a table may stand in many places.
+func (l *linter) rename(s spot, name string) *TextEdit {
+	if !s.found || s.at.value == (span{}) {
+		return nil
+	}
+	if l.file.format == formatJSON {
+		name = `"` + name + `"`
+	}
+	return &TextEdit{Offset: s.at.key.start, Length: s.at.key.end - s.at.key.start, Text: name}
+}
+
+// quoted is a word as a string of the file's format, in the quotes that the
+// value at s has.
+func (l *linter) quoted(s spot, word string) string {
+	if strings.HasPrefix(l.source(s), "'") {
+		return "'" + word + "'"
+	}
+	return `"` + word + `"`
+}
+
+func shorten(path string) string {
+	if runes := []rune(path); len(runes) > 3*maxQuoted {
+		path = string(runes[:3*maxQuoted]) + "…"
+	}
+	return oneLine(path)
+}
+
+// oneLine shows a text from the file, or flyctl's words about it, on one line.
+func oneLine(s string) string {
+	if len(s) > 20*maxQuoted {
+		s = s[:20*maxQuoted] // what is left has more characters than are shown
+	}
+	if runes := []rune(s); len(runes) > 5*maxQuoted {
+		s = string(runes[:5*maxQuoted]) + "…"
+	}
+	return printable([]byte(s))
+}

@@ -1,0 +1,148 @@
+package flytoml
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// serviceChecks looks at the checks of one service.
+func (l *linter) serviceChecks(s placed) {
+	list := l.under(s.spot, "tcp_checks")
+	for i, check := range s.TCPChecks {
+		if check != nil {
+			l.serviceCheck(l.item(list, i), "TCP", check.Interval, check.Timeout, check.GracePeriod)
+		}
+	}
+	list = l.under(s.spot, "http_checks")
+	if s.http {
+		list = l.under(s.spot, "checks")
+	}
+	for i, check := range s.HTTPChecks {
+		if check == nil {
+			continue
+		}
+		at := l.item(list, i)
+		l.serviceCheck(at, "HTTP", check.Interval, check.Timeout, check.GracePeriod)
+		if check.HTTPMethod != nil && *check.HTTPMethod != strings.ToUpper(*check.HTTPMethod) {
+			method := l.under(at, "method")
+			l.warn(FindingCheckMethod, method, note{
+				fmt.Sprintf("the check is sent with the method %s", quote(*check.HTTPMethod)),
+				"methods are in capitals in HTTP; flyctl raises the case for top-level [checks] only", "write " + quote(strings.ToUpper(*check.HTTPMethod)),
+			}).Edit = replaceValue(method, l.quoted(method, strings.ToUpper(*check.HTTPMethod)))
+			if !plainWord(*check.HTTPMethod) {
+				l.findings[len(l.findings)-1].Edit = nil
+			}
+		}
+		if !s.answersHTTP() && len(s.Ports) > 0 && (check.HTTPProtocol == nil || *check.HTTPProtocol != "https") {
+			l.info(FindingCheckType, at, note{"an HTTP check of a service without the http handler", "the check speaks plain HTTP to internal_port, whatever the handlers are: it fails if the app expects TLS or another protocol there", `use a TCP check, or protocol = "https", if it does`})
+		}
+	}
+	l.machineChecks(l.under(s.spot, "machine_checks"), s.MachineChecks)
+}
+
+// plainWord tells words that can stand in quotes of any kind as they are.
+func plainWord(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+func (l *linter) machineChecks(list spot, checks []*ServiceMachineCheck) {
+	for i, check := range checks {
+		if check != nil {
+			l.duration(l.under(l.item(list, i), "kill_timeout"), check.KillTimeout)
+		}
+	}
+}
+
+// serviceCheck looks at the durations of a check.
+func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *Duration) {
+	fields := []struct {
+		key string
+		d   *Duration
+	}{{"interval", interval}, {"timeout", timeout}, {"grace_period", grace}}
+	sane := true
+	for i, field := range fields {
+		place := l.under(at, field.key)
+		if !l.duration(place, field.d) {
+			sane = false
+			continue
+		}
+		var only [3]*Duration
+		only[i] = field.d
+		v := &validation{}
+		v.serviceCheck(kind, only[0], only[1], only[2])
+		if warning := strings.TrimPrefix(v.text.String(), "WARN "); warning != "" {
+			sane = false
+			l.warn(FindingCheckClamped, place, note{oneLine(strings.TrimSpace(warning)), "Fly holds the durations of service checks between a second and a minute", "write the duration that is meant, between 1s and 60s"})
+		}
+	}
+	if sane {
+		l.overlap(at, interval, timeout)
+	}
+}
+
+func (l *linter) overlap(at spot, interval, timeout *Duration) {
+	if interval != nil && timeout != nil && *timeout > *interval {
+		l.warn(FindingCheckTimeout, l.under(at, "timeout"), note{
+			fmt.Sprintf("the timeout of %s is longer than the interval of %s", timeout, interval), "a slow answer is still awaited when the next check is due", "let the interval be the longer"})
+	}
+}
+
+// topChecks looks at [checks].
+func (l *linter) topChecks(root spot) {
+	spots := l.checks(root)
+	for _, name := range slices.Sorted(maps.Keys(l.def.Checks)) {
+		check, at := l.def.Checks[name], spots[name]
+		if check == nil {
+			continue
+		}
+		sane := l.duration(l.under(at, "interval"), check.Interval)
+		sane = l.duration(l.under(at, "timeout"), check.Timeout) && sane
+		l.duration(l.under(at, "grace_period"), check.GracePeriod)
+		v := &validation{} // what flyctl refuses is told elsewhere
+		v.checks(&Definition{Checks: map[string]*ToplevelCheck{name: check}})
+		if sane && !v.failed {
+			l.overlap(at, check.Interval, check.Timeout)
+		}
+		if check.Port != nil && !validPort(*check.Port) {
+			l.portRange(l.under(at, "port"), *check.Port)
+		}
+	}
+}
+
+// duration looks at how a duration is written; d is what flyctl made of it.
+// false says that it cannot have been meant so.
+func (l *linter) duration(s spot, d *Duration) bool {
+	const why = "a bare number is milliseconds in [checks] and under [[services]], seconds in kill_timeout, and nanoseconds everywhere else"
+	var n float64
+	switch value := s.value.(type) {
+	case int64:
+		n = float64(value)
+	case int:
+		n = float64(value)
+	case float64:
+		n = value
+	case string:
+		if value != "" || d != nil {
+			return true
+		}
+	case nil:
+		return true
+	}
+	key := s.path[strings.LastIndexByte(s.path, '.')+1:]
+	switch {
+	case d == nil:
+		l.warn(FindingDurationDropped, s, note{
+			fmt.Sprintf("flyctl drops %s without a word", key), "it takes text and, except in YAML, bare numbers for a duration; anything else, and empty text, it throws away", `write a duration with a unit, as in "15s"`})
+		return false
+	case n == 0:
+		return true
+	case n == float64(*d) && *d < Duration(time.Millisecond):
+		l.warn(FindingNanoseconds, s, note{fmt.Sprintf("%s is %s: a bare number is nanoseconds here", key, d), why, `write it with a unit, as in "15s"`})
+		return false
+	}
+	l.info(FindingBareDuration, s, note{fmt.Sprintf("%s is a bare number, which flyctl takes for %s here", key, d), why, fmt.Sprintf(`write "%s"`, d)}).Edit = replaceValue(s, l.quoted(s, d.String()))
+	return true
+}

@@ -1,0 +1,284 @@
+package flytoml
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+const ignored = "flyctl ignores keys that it does not know, at every depth and without a word"
+
+// keys looks at every key of a value: whether flyctl knows it there and, where
+// flyctl could not read the file, whether its value has the right shape. plain
+// is the path without indexes.
+func (l *linter) keys(s spot, plain string, known *section) {
+	switch value := s.value.(type) {
+	case []any:
+		if item := listItem(plain, known); item != nil {
+			known = item
+		}
+		for i := range value {
+			l.keys(l.item(s, i), plain, known)
+		}
+	case map[string]any:
+		if known.keys == nil {
+			return
+		}
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			here := l.step(s, join(s.path, key), value[key], true)
+			name := ""
+			if !known.any {
+				if name = l.key(here, s, plain, key, known); name == "" {
+					continue
+				}
+			}
+			below := known.keys[name]
+			if known.any {
+				name = key
+			}
+			if len(plain)+len(name) > maxPath {
+				continue
+			}
+			at := strings.TrimPrefix(plain+"."+name, ".")
+			if l.file.err != nil {
+				l.shape(here, at, below)
+			}
+			l.keys(here, at, below)
+		}
+	}
+}
+
+// key finds the known name of a key of the table s; empty if flyctl ignores it.
+func (l *linter) key(here, s spot, plain, key string, known *section) string {
+	if _, ok := known.keys[key]; ok {
+		if d, ok := deadKeys(plain, key); ok {
+			l.dead(here, d)
+		}
+		return key
+	}
+	for _, name := range known.names() {
+		if strings.EqualFold(name, key) {
+			l.keyCase(here, s, plain, key, name, known.keys[name])
+			return name
+		}
+	}
+	if d, ok := deadKeys(plain, key); ok {
+		l.dead(here, d)
+		return ""
+	}
+	if n, ok := l.misplaced(plain, key); ok {
+		l.warn(FindingMisplacedKey, here, n)
+		return ""
+	}
+	n := note{
+		fmt.Sprintf("flyctl does not know the key %s %s and ignores it", quote(key), in(plain)), ignored,
+		"remove it, or look the name up in Fly's configuration reference",
+	}
+	var edit *TextEdit
+	name, clear := nearest(key, known.names())
+	if name != "" {
+		n.fix = fmt.Sprintf("did you mean %s?", name)
+		if table := s.value.(map[string]any); clear && !hasKey(table, name) && shapeError(here.value, plain, name, known.keys[name]) == nil {
+			edit = l.rename(here, name)
+		}
+	}
+	l.warn(FindingUnknownKey, here, n).Edit = edit
+	return ""
+}
+
+func (l *linter) keyCase(here, s spot, plain, key, name string, known *section) {
+	n := note{
+		fmt.Sprintf("%s is read as %s, but what flyctl does for that key in lower case (old spellings, quoted numbers) it does not do here", quote(key), name),
+		"flyctl decodes keys in any case, and translates old spellings in exact lower case only",
+		"write " + name,
+	}
+	switch {
+	case plain != "":
+	case name == "vm", name == "mounts", name == "metrics":
+		n.what = fmt.Sprintf("%s is ignored: flyctl reads %s in lower case only", quote(key), name)
+		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
+	}
+	finding := l.warn(FindingKeyCase, here, n)
+	if _, twice := s.value.(map[string]any)[name]; !twice && shapeError(here.value, plain, name, known) == nil {
+		finding.Edit = l.rename(here, name)
+	}
+}
+
+// in names the table of a plain path in a sentence.
+func in(plain string) string {
+	if plain == "" {
+		return "at the top of the file"
+	}
+	return "in " + shorten(plain)
+}
+
+// deadKey is what became of a key that did something once.
+type deadKey struct{ what, fix string }
+
+func (l *linter) dead(s spot, d deadKey) {
+	severity := SeverityWarning
+	if list, ok := s.value.([]any); ok && len(list) == 0 && strings.HasSuffix(s.path, ".script_checks") || s.value == int64(0) {
+		severity = SeverityInfo // old templates have it, and it promises nothing
+	}
+	l.add(severity, FindingDeadKey, s, note{d.what, "the key is of Fly's first platform or of an experiment that ended; flyctl has no use for it any more", d.fix})
+}
+
+// deadKeys knows the keys that old files still have.
+func deadKeys(plain, key string) (deadKey, bool) {
+	inCheck := strings.HasSuffix(plain, "checks") || strings.HasPrefix(plain, "checks.")
+	switch {
+	case plain == "services" && key == "script_checks":
+		return deadKey{"script_checks do nothing any more: a Machine has TCP and HTTP checks", "remove it"}, true
+	case inCheck && key == "restart_limit":
+		return deadKey{"restart_limit does nothing any more: a failing check does not restart a Machine", "remove it; [[restart]] says what happens when the program ends"}, true
+	case plain == "experimental" && key == "allowed_public_ports":
+		return deadKey{"allowed_public_ports does nothing any more: it keeps no port private", "remove it; what is public follows from the app's addresses and services"}, true
+	case plain == "experimental" && key == "private_network":
+		return deadKey{"private_network does nothing any more: every app has a private network, and this keeps nothing off the public one", "remove it"}, true
+	case plain == "experimental" && key == "auto_rollback":
+		return deadKey{"auto_rollback does nothing: a failed deploy is not rolled back", "remove it"}, true
+	case (plain == "mounts" || plain == "mount") && key == "encrypted":
+		return deadKey{"encrypted does nothing any more: it is decided when a volume is created", "remove it"}, true
+	case plain == "" && key == "redis", plain == "" && key == "scale":
+		return deadKey{quote(key) + " does nothing any more", "remove it"}, true
+	}
+	return deadKey{}, false
+}
+
+// misplaced tells where a key belongs that flyctl knows in another table.
+func (l *linter) misplaced(plain, key string) (note, bool) {
+	n := note{why: ignored}
+	switch plain + "." + key {
+	case "services.checks":
+		n.what, n.fix = "a service under [[services]] has no checks of this name, and flyctl ignores them", "name it [[services.http_checks]] or [[services.tcp_checks]]"
+		return n, true
+	case "http_service.ports":
+		n.what, n.fix = "[http_service] has no ports: it listens on 80 and 443, and flyctl ignores this", "remove it, or write the service as [[services]] with [[services.ports]]"
+		return n, true
+	case "http_service.http_checks", "http_service.tcp_checks":
+		n.what, n.fix = fmt.Sprintf("[http_service] has no %s, and flyctl ignores them", key), "name it [[http_service.checks]]; TCP checks are for [[services]]"
+		return n, true
+	case "http_service.protocol":
+		n.what, n.fix = "[http_service] has no protocol: it is TCP always", "remove it, or write the service as [[services]]"
+		return n, true
+	}
+	if l.homes == nil {
+		l.homes = schema().homes()
+	}
+	home, ok := homeOf(plain, key, l.homes[key])
+	if !ok {
+		return n, false
+	}
+	n.what = fmt.Sprintf("the key %s has no meaning %s, and flyctl ignores it", quote(key), in(plain))
+	n.fix = "move it to " + home.title
+	if home.path == "" {
+		n.fix = "move it to the top of the file, above the first table"
+	}
+	return n, true
+}
+
+// homeOf chooses among the tables that have a key the one that it was probably
+// meant for: the top of the file, a table near by, or the only one there is.
+func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
+	common := func(home string) int { // steps that two paths share
+		a, b := strings.Split(plain, "."), strings.Split(home, ".")
+		n := 0
+		for n < len(a) && n < len(b) && a[n] == b[n] {
+			n++
+		}
+		return n
+	}
+	steps := func(path string) int { return strings.Count(path, ".") + 1 }
+	everywhere := []string{"processes", "checks", "container"} // known at the top, and in many tables besides
+	var best homeTable
+	found := 0
+	for _, home := range homes {
+		if home.path == "" && !slices.Contains(everywhere, key) {
+			return home, true
+		}
+		if n := common(home.path); home.path != "" && plain != "" && n > found && steps(home.path) <= n+1 {
+			best, found = home, n
+		}
+	}
+	if found > 0 {
+		return best, true
+	}
+	// Words of every day are no sign of the table they belong to.
+	if slices.Contains([]string{"args", "command", "file", "headers", "image", "method", "name", "path", "policy", "port", "processes", "source", "type", "version"}, key) ||
+		plain != "" && slices.Contains([]string{"retries", "size", "settings"}, key) {
+		return homeTable{}, false
+	}
+	families := map[string]bool{}
+	for _, home := range homes {
+		if steps(home.path) > steps(homes[0].path) {
+			break
+		}
+		family, _, _ := strings.Cut(home.path, ".")
+		switch family {
+		case "services":
+			family = "http_service"
+		case "compute", "computes":
+			family = "vm"
+		case "mount":
+			family = "mounts"
+		case "metric":
+			family = "metrics"
+		}
+		families[family] = true
+		if best.path == "" || home.path == family {
+			best = home
+		}
+	}
+	return best, len(families) == 1
+}
+
+func hasKey(table map[string]any, name string) bool {
+	for key := range table {
+		if strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// nearest is the name a key was probably meant to be, empty if none is near;
+// clear says that it can be no other.
+func nearest(key string, names []string) (name string, clear bool) {
+	if len(key) > 2*maxQuoted {
+		return "", false
+	}
+	key = strings.ToLower(key)
+	bare := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "_", ""), "-", "") }
+	letters := bare(key)
+	limit := 1 // one letter off in a short name, two or a quarter in a longer one
+	if len(key) > 3 {
+		limit = max(len(key)/4, 2)
+	}
+	best, next := limit+1, limit+1
+	for _, candidate := range names {
+		if len(candidate)-len(key) > limit || len(key)-len(candidate) > limit {
+			continue
+		}
+		switch n := levenshtein.ComputeDistance(key, candidate); {
+		case n < best:
+			name, best, next = candidate, n, best
+		case n < next:
+			next = n
+		}
+	}
+	if name != "" {
+		sure := len(key) >= 5 && best == 1 || len(key) >= 8 && best == 2
+		return name, best < next && sure
+	}
+	for _, candidate := range names {
+		// The same letters, or a name that was cut short: autostop for
+		// auto_stop_machines.
+		if whole := bare(candidate); len(letters) >= 4 && strings.HasPrefix(whole, letters) {
+			return candidate, whole == letters
+		}
+	}
+	return "", false
+}

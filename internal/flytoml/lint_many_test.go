@@ -1,0 +1,92 @@
+package flytoml
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// manyFindings is a file with something to find in each of n services, and for
+// every ten of them a process group, a size, a mount and a check.
+func manyFindings(n int) string {
+	var b strings.Builder
+	b.WriteString("app = 'x'\n[processes]\n")
+	for i := range n / 10 {
+		fmt.Fprintf(&b, "g%d = ''\n", i)
+	}
+	for i := range n {
+		fmt.Fprintf(&b, "[[services]]\nprotocl = 1\nprocesses = ['g%d']\n[[services.ports]]\nport = %d\n", i/10, i%65535+1)
+	}
+	for i := range n / 10 {
+		fmt.Fprintf(&b, "[[vm]]\nprocesses = ['g%d']\n[[mounts]]\nprocesses = ['g%d']\n[checks.c%d]\nport = 0\ntype = 'tcp'\n", i, i, i)
+	}
+	return b.String()
+}
+
+// TestLintMany: the work is in proportion to the file; each with each of ten
+// thousand services would not come to an end here. Wide tables are JSON, as
+// go-toml compares each key of a table with each.
+func TestLintMany(t *testing.T) {
+	long := strings.Repeat("x.", 150_000)
+	for _, tt := range []struct{ what, name, text string }{
+		{"services", "fly.json", manyJSON(4_000)},
+		{"services in TOML", "fly.toml", manyFindings(2_000)},
+		{"ten thousand services", "fly.toml", "app = 'x'\n" + strings.Repeat("[[services]]\ninternal_port = 1\nprotocl = 'tcp'\n[[services.ports]]\nport = 0\n", 10_000)},
+		{"unknown keys", "fly.json", "{" + unknownKeys(40_000) + "}"},
+		{"overlapping ranges", "fly.toml", "app = 'x'\n[[services]]\n" + strings.Repeat("[[services.ports]]\nstart_port = 1\nend_port = 9\n", 10_000)},
+		{"a long name", "fly.json", `{"checks": {"` + long + `": {` + unknownKeys(20_000) + "}}}"},
+		{"a long quoted name", "fly.toml", "[[checks]]\nname = '" + long + "'\n"},
+		{"a long header", "fly.toml", "[checks.'" + long + "']\n" + strings.Repeat("x.a.", 10) + "b = 1\n"},
+		{"environment", "fly.json", `{"env": {` + unknownKeys(40_000) + "}}"},
+		{"files", "fly.toml", strings.Repeat("[[files]]\nguest_path = '/x'\nx = 1\n", 10_000)},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			f, err := Parse(tt.name, []byte(tt.text))
+			if err != nil {
+				t.Fatalf("%d bytes: %v", len(tt.text), err)
+			}
+			if findings := f.Lint(); len(findings) == 0 {
+				t.Error("nothing found")
+			}
+		})
+	}
+}
+
+// unknownKeys are n members of a JSON object.
+func unknownKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"key_%d": [1],`, i)
+	}
+	return strings.TrimSuffix(b.String(), ",")
+}
+
+// manyJSON has n groups, and for each a service, a size, a mount and a check.
+func manyJSON(n int) string {
+	var processes, services, vms, mounts, checks []string
+	for i := range n {
+		processes = append(processes, fmt.Sprintf(`"g%d": ""`, i))
+		services = append(services, fmt.Sprintf(`{"protocl": 1, "processes": ["g%d"], "ports": [{"port": %d}]}`, i, i))
+		vms = append(vms, fmt.Sprintf(`{"processes": ["g%d"]}`, i))
+		mounts = append(mounts, fmt.Sprintf(`{"processes": ["g%d"]}`, i))
+		checks = append(checks, fmt.Sprintf(`"c%d": {"type": "tcp"}`, i))
+	}
+	join := func(items []string) string { return strings.Join(items, ",\n") }
+	return fmt.Sprintf(`{"processes": {%s}, "services": [%s], "vm": [%s], "mounts": [%s], "checks": {%s}}`,
+		join(processes), join(services), join(vms), join(mounts), join(checks))
+}
+
+func BenchmarkLintMany(b *testing.B) {
+	for _, n := range []int{1_000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			f, err := Parse("fly.toml", []byte(manyFindings(n)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				f.Lint()
+			}
+		})
+	}
+}

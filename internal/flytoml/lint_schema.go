@@ -1,0 +1,128 @@
+package flytoml
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// section is what flyctl knows of one key: the type of its value and, if that
+// is a table or a list of tables, the keys in it.
+type section struct {
+	kind reflect.Type
+	keys map[string]*section // nil for a plain value
+	any  bool                // keys are free; all have the section under ""
+}
+
+// schema is the shape of a fly.toml, the old spellings included.
+func schema() *section {
+	root := sectionOf(reflect.TypeFor[Definition]())
+	word, number := sectionOf(reflect.TypeFor[string]()), sectionOf(reflect.TypeFor[int]())
+	duration := sectionOf(reflect.TypeFor[Duration]())
+	for old, now := range map[string]string{"mount": "mounts", "metric": "metrics", "compute": "vm", "computes": "vm"} {
+		root.keys[old] = root.keys[now]
+	}
+	root.keys["build"].keys["build_target"] = word
+	experimental := root.keys["experimental"].keys
+	experimental["kill_timeout"] = duration
+	experimental["metrics_port"], experimental["metrics_path"] = number, word
+	return root
+}
+
+// listItem is the shape of an item where flyctl accepts a list of tables in
+// place of a table; nil elsewhere.
+func listItem(path string, under *section) *section {
+	text := func(names ...string) *section {
+		item := &section{keys: map[string]*section{}}
+		for _, name := range names {
+			item.keys[name] = &section{}
+		}
+		return item
+	}
+	switch {
+	case path == "checks" && under != nil:
+		item := text("name")
+		for key, child := range under.keys[""].keys {
+			item.keys[key] = child
+		}
+		return item
+	case path == "processes":
+		return text("name", "command")
+	case strings.HasSuffix(path, "headers"):
+		return text("name", "value")
+	}
+	return nil
+}
+
+func sectionOf(t reflect.Type) *section {
+	s := &section{kind: t}
+	if t == reflect.TypeFor[json.RawMessage]() {
+		return s
+	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		below := sectionOf(t.Elem())
+		s.keys, s.any = below.keys, below.any
+	case reflect.Map:
+		s.keys, s.any = map[string]*section{"": sectionOf(t.Elem())}, true
+	case reflect.Struct:
+		s.keys = map[string]*section{}
+		for field := range t.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if !field.Anonymous || name != "" {
+				s.keys[name] = sectionOf(field.Type)
+				continue
+			}
+			for key, child := range sectionOf(field.Type).keys {
+				s.keys[key] = child
+			}
+		}
+	}
+	return s
+}
+
+// names are the section's keys, sorted.
+func (s *section) names() []string {
+	names := make([]string, 0, len(s.keys))
+	for name := range s.keys {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// home is a table that has a key.
+type homeTable struct {
+	path  string // without indexes, NAME for a name that is free; empty for the top of the file
+	title string // as its header is written
+}
+
+// homes are the tables that have each key, the shallow first.
+func (s *section) homes() map[string][]homeTable {
+	homes := map[string][]homeTable{}
+	type place struct {
+		path string
+		s    *section
+	}
+	for queue := []place{{"", s}}; len(queue) > 0; queue = queue[1:] {
+		at := queue[0]
+		if at.s.any {
+			if below := at.s.keys[""]; below.keys != nil {
+				queue = append(queue, place{join(at.path, "NAME"), below})
+			}
+			continue
+		}
+		title := "[" + at.path + "]"
+		if at.s.kind.Kind() == reflect.Slice {
+			title = "[" + title + "]"
+		}
+		for _, name := range at.s.names() {
+			homes[name] = append(homes[name], homeTable{at.path, title})
+			if below := at.s.keys[name]; below.keys != nil {
+				queue = append(queue, place{join(at.path, name), below})
+			}
+		}
+	}
+	return homes
+}
