@@ -76,6 +76,8 @@ func legacyConcurrency(s string) (map[string]any, error) {
 
 // durationIn makes a duration string of a number of units. What is neither
 // number nor string, and the empty string, become null: the key is dropped.
+// So do the whole numbers of YAML, which are of type int: flyctl knows the
+// types of TOML and JSON only.
 func durationIn(raw any, unit time.Duration) any {
 	switch raw := raw.(type) {
 	case *string:
@@ -113,6 +115,9 @@ func toInt(table map[string]any, key string) error {
 		table[key] = int(raw)
 	case int64:
 		table[key] = int(raw)
+	case int: // YAML has these two
+	case uint64:
+		table[key] = int(raw)
 	default:
 		return fmt.Errorf("Unknown type for cast: %T", raw)
 	}
@@ -148,9 +153,11 @@ func tables(raw any) ([]map[string]any, error) {
 	return nil, fmt.Errorf("Unknown type '%T'", raw)
 }
 
-// stringList reads a string or a list of strings.
+// stringList reads a string or a list of strings; null is no list.
 func stringList(raw any, key string) ([]string, error) {
 	switch raw := raw.(type) {
+	case nil:
+		return nil, nil
 	case string:
 		return []string{raw}, nil
 	case []any:
