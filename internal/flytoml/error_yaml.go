@@ -31,7 +31,7 @@ func (t *yamlText) error(err error, node *yaml.Node) *SyntaxError {
 	case e.Mark.Line > 0:
 		return t.errorAt(e.Mark.Line, e.Mark.Column, reason).withText(text)
 	case e.Stage == yaml.ReaderStage:
-		return syntaxErrorAt("", t.data, unreadableYAML(t.data), reason).withText(text)
+		return syntaxErrorAt("", utf8Of(t.data), unreadableYAML(utf8Of(t.data)), reason).withText(text)
 	}
 	// Of a value that is not what its tag says, only the message is known.
 	if culprit := wrongTag(node, 0); culprit != nil {

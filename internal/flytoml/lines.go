@@ -85,6 +85,7 @@ func utf8Of(data []byte) []byte {
 	default:
 		return data
 	}
+	// Half a pair becomes a replacement character; the library refuses it.
 	units := make([]uint16, 0, len(data)/2)
 	for i := 2; i+1 < len(data); i += 2 {
 		units = append(units, order.Uint16(data[i:]))

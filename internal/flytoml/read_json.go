@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 )
 
 // nullReason is said of a document that holds nothing: flyctl's translations
@@ -55,9 +56,13 @@ func jsonError(data []byte, err error) *SyntaxError {
 		case (data[offset] == '}' || data[offset] == ']') && bytes.HasSuffix(bytes.TrimRight(data[:offset], " \t\r\n"), []byte(",")):
 			reason += ": there are no trailing commas in JSON"
 		}
-	case errors.As(err, &mismatch) && len(mismatch.Value) > len("number") && mismatch.Value[:len("number")] == "number":
-		offset = int(mismatch.Offset) // behind a number that is too large
-		for offset > 0 && bytes.IndexByte([]byte("+-.0123456789eE"), data[offset-1]) >= 0 {
+	case errors.As(err, &mismatch) && strings.HasPrefix(mismatch.Value, "number "):
+		// Too large. The offset is behind the number, or behind the byte that ends it.
+		offset = min(int(mismatch.Offset), len(data))
+		if offset > 0 && !inNumber(data[offset-1]) {
+			offset--
+		}
+		for offset > 0 && inNumber(data[offset-1]) {
 			offset--
 		}
 	}
@@ -67,4 +72,8 @@ func jsonError(data []byte, err error) *SyntaxError {
 // firstByte is where a JSON document begins.
 func firstByte(data []byte) int {
 	return len(data) - len(bytes.TrimLeft(data, " \t\r\n"))
+}
+
+func inNumber(b byte) bool {
+	return strings.IndexByte("+-.eE0123456789", b) >= 0
 }

@@ -46,7 +46,7 @@ const (
 
 // Remarks reads the file critically, in the order of its lines.
 func (f *File) Remarks() []Remark {
-	r := &reviewer{file: f, at: locate(f.data)}
+	r := &reviewer{file: f, at: f.locate()}
 	for i, b := range f.data {
 		if b == '\n' {
 			r.lines = append(r.lines, i+1)
@@ -80,7 +80,8 @@ type reviewer struct {
 func (r *reviewer) add(code, path, what, fix string) {
 	remark := Remark{Code: code, Path: shorten(path), What: what, Fix: fix}
 	for at := path; at != ""; {
-		if offset, ok := r.at[at]; ok {
+		if place, ok := r.at[at]; ok {
+			offset := place.key.start
 			line, _ := slices.BinarySearch(r.lines, offset+1)
 			remark.Row, remark.Column = line+1, offset+1
 			if line > 0 {
