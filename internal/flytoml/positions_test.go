@@ -126,7 +126,7 @@ func TestPositions(t *testing.T) {
 		{"fly.yaml", byteOrderMark + "é: {'é': é, \"b\\\"\": 'it''s'}\r\nlist:\r\n- é\r- - \"é\n  b\"\n- a: &x 1\n  b: *x\n  c: !!str 2\n  d: |\n    text\n  e: a\n    b\n  f:\n  g: [1]\n", map[string][2]string{
 			"é":            {"é", ""},
 			"é.é":          {"'é'", "é"},
-			`é."b\""`:     {`"b\""`, "'it''s'"},
+			`é."b\""`:      {`"b\""`, "'it''s'"},
 			"list":         {"list", ""},
 			"list[0]":      {"é", "é"},
 			"list[1][0]":   {"\"é\n  b\"", "\"é\n  b\""},
