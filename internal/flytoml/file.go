@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 )
 
 // Limits of what Parse reads.
@@ -33,8 +34,10 @@ type File struct {
 	format format
 	data   []byte
 	doc    map[string]any // as its format's decoder has it; nobody may change it
-	def    *Definition    // doc as flyctl understands it
-	err    error          // why flyctl would not accept doc's shape; def then holds app alone
+
+	// The definition and why flyctl would not accept doc's shape, made when they
+	// are first asked for: an edit does without.
+	define func() (*Definition, error)
 }
 
 // Parse reads a file. The name is used in messages and decides the format, as
@@ -64,7 +67,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, err
 	}
 	f.doc = doc
-	f.def, f.err = define(doc)
+	f.define = sync.OnceValues(func() (*Definition, error) { return define(doc) })
 	return f, nil
 }
 
@@ -81,4 +84,17 @@ func (f *File) SHA256() string {
 }
 
 // App is the app the file names, empty if it names none.
-func (f *File) App() string { return f.def.App }
+func (f *File) App() string { return f.def().App }
+
+// def is the document as flyctl understands it; it holds the app alone if
+// there is a shapeError.
+func (f *File) def() *Definition {
+	def, _ := f.define()
+	return def
+}
+
+// shapeError tells why flyctl would not accept the document's shape.
+func (f *File) shapeError() error {
+	_, err := f.define()
+	return err
+}

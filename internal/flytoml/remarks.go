@@ -53,8 +53,8 @@ func (f *File) Remarks() []Remark {
 		}
 	}
 	r.keys("", "", f.doc, schema())
-	if f.err != nil {
-		r.add(RemarkInvalid, "", "flyctl cannot read the configuration: "+oneLine(f.err.Error()), "correct the value")
+	if f.shapeError() != nil {
+		r.add(RemarkInvalid, "", "flyctl cannot read the configuration: "+oneLine(f.shapeError().Error()), "correct the value")
 	} else {
 		r.groups()
 		r.services()
@@ -224,7 +224,7 @@ func under(paths []string, i int) string {
 
 // groups looks for sections of groups that do not exist.
 func (r *reviewer) groups() {
-	d := r.file.def
+	d := r.file.def()
 	check := func(path string, processes []string, then string) {
 		for _, name := range processes {
 			if name != "" && !d.hasGroup(name) {
@@ -263,11 +263,11 @@ func (r *reviewer) groups() {
 }
 
 func (r *reviewer) mounts() {
-	if len(r.file.def.Mounts) < 2 {
+	if len(r.file.def().Mounts) < 2 {
 		return
 	}
-	for _, group := range r.file.def.groups() {
-		if mounts := r.file.def.flatten(group).Mounts; len(mounts) > 1 {
+	for _, group := range r.file.def().groups() {
+		if mounts := r.file.def().flatten(group).Mounts; len(mounts) > 1 {
 			r.add(RemarkMounts, under(r.sections("mount", "mounts"), 0),
 				fmt.Sprintf("the group %s has %d mounts, and a Machine gets the first alone", quote(group), len(mounts)), "keep one for each group")
 		}

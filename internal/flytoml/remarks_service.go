@@ -18,11 +18,11 @@ type placed struct {
 
 func (r *reviewer) placedServices() []placed {
 	var all []placed
-	if s := r.file.def.HTTPService; s != nil {
+	if s := r.file.def().HTTPService; s != nil {
 		all = append(all, placed{s.service(), under(r.sections("http_service"), 0), true})
 	}
 	paths := r.sections("services")
-	for i, s := range r.file.def.Services {
+	for i, s := range r.file.def().Services {
 		all = append(all, placed{s, under(paths, i), false})
 	}
 	return all
@@ -37,7 +37,7 @@ func (r *reviewer) services() {
 	}
 	own := map[string][]placed{}
 	for _, s := range all {
-		for _, group := range r.file.def.served(s.Service) {
+		for _, group := range r.file.def().served(s.Service) {
 			own[group] = append(own[group], s)
 		}
 	}
@@ -133,7 +133,7 @@ func validPort(n int) bool { return n > 0 && n < 1<<16 }
 // suspend looks for groups that Fly cannot suspend (Fly docs, "Machine Suspend
 // and Resume"): more than 2 GB of memory, swap, a GPU.
 func (r *reviewer) suspend() {
-	d := r.file.def
+	d := r.file.def()
 	obstacles := map[string]string{} // by group
 	for _, s := range r.placedServices() {
 		if s.AutoStopMachines == nil || machine.Autostop(*s.AutoStopMachines) != machine.AutostopSuspend {
