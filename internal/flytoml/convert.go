@@ -30,14 +30,14 @@ import (
 // to be converted, and for a group that the file does not have. Its errors
 // repeat no value of an environment, a file or a check's header.
 func (f *File) Apply(group string, existing machine.Config) (machine.Config, error) {
-	if f.err != nil {
-		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.err)
+	if f.shapeError() != nil {
+		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.shapeError())
 	}
-	if !f.def.hasGroup(group) {
+	if !f.def().hasGroup(group) {
 		return machine.Config{}, fmt.Errorf("the file has no process group %s, only %s",
 			quote(group), oneLine(strings.Join(f.Groups(), ", ")))
 	}
-	return f.def.flatten(group).apply(group, existing, f.files)
+	return f.def().flatten(group).apply(group, existing, f.files)
 }
 
 // Services are the services that a Machine of the group would have.

@@ -24,7 +24,7 @@ func define(doc map[string]any) (*Definition, error) {
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(patched)
+		data, err := appendJSON(make([]byte, 0, 8<<10), patched)
 		if err != nil {
 			return err
 		}

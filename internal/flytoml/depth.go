@@ -1,6 +1,34 @@
 package flytoml
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+)
+
+func tooDeepReason() string { return fmt.Sprintf("nested deeper than %d levels", MaxDepth) }
+
+// tooDeepJSON finds the bracket that nests a JSON text deeper than MaxDepth;
+// -1 if there is none.
+func tooDeepJSON(data []byte) int {
+	brackets := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			if brackets++; brackets > MaxDepth {
+				return i
+			}
+		case ']', '}':
+			brackets--
+		}
+	}
+	return -1
+}
 
 // tooDeep finds where a text nests deeper than MaxDepth, before the decoder
 // is let near it: brackets inside brackets, and dots inside one key. It knows
@@ -71,6 +99,10 @@ func depth(value any, limit int) int {
 	deepest := 0
 	switch value := value.(type) {
 	case map[string]any:
+		for _, item := range value {
+			deepest = max(deepest, depth(item, limit-1))
+		}
+	case map[any]any: // in YAML, of keys that are not all strings
 		for _, item := range value {
 			deepest = max(deepest, depth(item, limit-1))
 		}

@@ -10,15 +10,24 @@ import (
 // section. Unlike Groups it knows them in a file whose shape flyctl does not
 // accept: an edit may be what mends it.
 func (f *File) processes() []string {
-	if f.err == nil {
-		return slices.Sorted(maps.Keys(f.def.Processes))
+	var keys []string
+	for key := range f.doc {
+		if strings.EqualFold(key, "processes") {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	if table, ok := f.doc["processes"].(map[string]any); ok && len(keys) == 1 {
+		return slices.Sorted(maps.Keys(table)) // the same in whatever shape the rest is
+	}
+	if f.shapeError() == nil {
+		return slices.Sorted(maps.Keys(f.def().Processes))
 	}
 	var names []string
-	for key, value := range f.doc {
-		if !strings.EqualFold(key, "processes") {
-			continue
-		}
-		switch value := value.(type) {
+	for _, key := range keys {
+		switch value := f.doc[key].(type) {
 		case map[string]any:
 			names = slices.Collect(maps.Keys(value))
 		case []any:

@@ -1,12 +1,6 @@
 package flytoml
 
-import (
-	"encoding/json"
-	"strings"
-
-	"github.com/pelletier/go-toml/v2"
-	"go.yaml.in/yaml/v4"
-)
+import "strings"
 
 // format is how a file is written. flyctl takes it from the end of the name.
 type format int
@@ -29,21 +23,37 @@ func formatOf(name string) format {
 	return formatTOML
 }
 
-// decode reads a document as flyctl does: integers are int64 in TOML, float64
-// in JSON and int in YAML, which its translations of old spellings tell apart.
-func (f format) decode(data []byte) (map[string]any, error) {
-	doc := map[string]any{}
-	var err error
+// misnamed tells names that promise another format than flyctl reads them in.
+func misnamed(name string) bool {
+	lower := strings.ToLower(name)
+	return formatOf(name) == formatTOML && (formatOf(lower) != formatTOML || strings.HasSuffix(lower, ".yml"))
+}
+
+// read decodes a file within this package's limits. The document is what
+// [format.decode] makes of it; the error lacks the file's name.
+func (f format) read(data []byte) (map[string]any, *SyntaxError) {
 	switch f {
 	case formatJSON:
-		err = json.Unmarshal(data, &doc)
+		return readJSON(data)
 	case formatYAML:
-		err = yaml.Unmarshal(data, &doc)
-	default:
-		err = toml.Unmarshal(data, &doc)
+		return readYAML(data)
 	}
-	if err != nil {
-		return nil, err
+	return readTOML(data)
+}
+
+// decode reads a document as flyctl does: integers are int64 in TOML, float64
+// in JSON and int in YAML, which its translations of old spellings tell apart.
+// It is for data that has no more in it than a file that was read.
+func (f format) decode(data []byte) (map[string]any, error) {
+	switch f {
+	case formatJSON:
+		return decodeJSON(data)
+	case formatYAML:
+		doc, err := readYAML(data)
+		if err != nil {
+			return nil, err
+		}
+		return doc, nil
 	}
-	return doc, nil
+	return decodeTOML(data)
 }

@@ -59,7 +59,7 @@ func FromMachines(app, primaryRegion string, groups map[string]machine.Config, v
 	if err != nil {
 		return nil, err
 	}
-	notes = append(slices.Clip(notes), (&File{name: "fly.toml", def: &b.def}).losses(groups)...)
+	notes = append(slices.Clip(notes), fileOf(&b.def).losses(groups)...)
 	return Generated(app, "its Machines", body, notes...), nil
 }
 

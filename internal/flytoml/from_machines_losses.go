@@ -103,7 +103,7 @@ const maxPaths = 100
 // say. They are found by converting it, so that they are exact.
 func (f *File) losses(groups map[string]machine.Config) []Note {
 	unknown := Note{Text: "Machines do not tell [build], [deploy] and console_command."}
-	if len(f.def.Mounts) > 0 {
+	if len(f.def().Mounts) > 0 {
 		unknown.Text = "Machines do not tell [build], [deploy], console_command and the snapshots of [[mounts]]."
 	}
 	changed, kept, refused := map[string][]string{}, map[string][]string{}, map[string][]string{}

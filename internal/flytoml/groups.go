@@ -13,28 +13,28 @@ const defaultGroup = "app"
 // words, why flyctl could not decode it; every conversion fails then. The
 // result is the caller's own.
 func (f *File) Definition() (*Definition, error) {
-	if f.err != nil {
-		return nil, f.err
+	if f.shapeError() != nil {
+		return nil, f.shapeError()
 	}
-	return f.def.clone(), nil
+	return f.def().clone(), nil
 }
 
 // Groups are the process groups, sorted: the keys of [processes], or app.
-func (f *File) Groups() []string { return f.def.groups() }
+func (f *File) Groups() []string { return f.def().groups() }
 
 // DefaultGroup is the group that sections without processes belong to: app if
 // there is one, else the first by name.
-func (f *File) DefaultGroup() string { return f.def.defaultGroup() }
+func (f *File) DefaultGroup() string { return f.def().defaultGroup() }
 
 // PrimaryRegion is primary_region, empty if the file has none.
-func (f *File) PrimaryRegion() string { return f.def.PrimaryRegion }
+func (f *File) PrimaryRegion() string { return f.def().PrimaryRegion }
 
 // ReleaseCommand is the [deploy] section's release_command, empty if none.
 func (f *File) ReleaseCommand() string {
-	if f.def.Deploy == nil {
+	if f.def().Deploy == nil {
 		return ""
 	}
-	return f.def.Deploy.ReleaseCommand
+	return f.def().Deploy.ReleaseCommand
 }
 
 func (d *Definition) groups() []string {

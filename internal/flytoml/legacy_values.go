@@ -86,6 +86,8 @@ func legacyConcurrency(s string) (map[string]any, error) {
 
 // durationIn makes a duration string of a number of units. What is neither
 // number nor string, and the empty string, become null: the key is dropped.
+// So do the whole numbers of YAML, which are of type int: flyctl knows the
+// types of TOML and JSON only.
 func durationIn(raw any, unit time.Duration) any {
 	switch raw := raw.(type) {
 	case *string:

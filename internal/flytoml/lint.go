@@ -2,7 +2,6 @@ package flytoml
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -15,7 +14,7 @@ import (
 // It goes further than `fly config validate --strict`, which does not look
 // inside lists of tables, nor at values.
 func (f *File) Lint() []Finding {
-	l := &linter{file: f, def: f.def, standard: f.def.defaultGroup(), at: f.places()}
+	l := &linter{file: f, def: f.def(), standard: f.def().defaultGroup(), at: f.locate()}
 	for i, b := range f.data {
 		if b == '\n' {
 			l.lines = append(l.lines, i+1)
@@ -24,7 +23,7 @@ func (f *File) Lint() []Finding {
 	root := spot{value: f.doc}
 	l.keys(root, "", schema())
 	l.whole(root)
-	if f.err == nil {
+	if f.shapeError() == nil {
 		l.services(root)
 		l.sections(root)
 	}
@@ -45,7 +44,7 @@ type linter struct {
 	file     *File
 	def      *Definition
 	standard string // the default group
-	at       map[string]extent
+	at       positions
 	lines    []int // where the second line begins, and the others
 	findings []Finding
 	errors   int                    // of findings
@@ -56,15 +55,11 @@ type linter struct {
 // or in the nearest part around it that has a place.
 type spot struct {
 	path  string
-	at    extent
+	at    place
 	value any  // as decoded
 	read  bool // the document has it
 	found bool // and at is its own
 }
-
-// The longest path that is kept; what lies deeper goes by the path of the
-// table around it. No key that flyctl knows is near it.
-const maxPath = 512
 
 // under is the spot of a key, found in any case, as encoding/json does. Of a
 // key that the table does not have it is the table's own, without a value.
@@ -94,7 +89,7 @@ func (l *linter) item(s spot, i int) spot {
 		}
 		return l.step(s, s.path, nil, false)
 	}
-	return l.step(s, fmt.Sprintf("%s[%d]", s.path, i), list[i], true)
+	return l.step(s, itemOf(s.path, i), list[i], true)
 }
 
 func (l *linter) step(from spot, path string, value any, read bool) spot {
@@ -128,7 +123,7 @@ func (l *linter) info(code string, s spot, n note) *Finding {
 // add makes a finding. The result is good until the next one.
 func (l *linter) add(severity Severity, code string, s spot, n note) *Finding {
 	f := Finding{Code: code, Severity: severity, Path: shorten(s.path), What: n.what, Why: n.why, Fix: n.fix}
-	if s.at != (extent{}) {
+	if s.at != (place{}) {
 		line, _ := slices.BinarySearch(l.lines, s.at.key.start+1)
 		f.Row, f.Column = line+1, s.at.key.start+1
 		if line > 0 {

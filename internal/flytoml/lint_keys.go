@@ -43,7 +43,7 @@ func (l *linter) keys(s spot, plain string, known *section) {
 				continue
 			}
 			at := strings.TrimPrefix(plain+"."+name, ".")
-			if l.file.err != nil {
+			if l.file.shapeError() != nil {
 				l.shape(here, at, below)
 			}
 			l.keys(here, at, below)
@@ -81,7 +81,7 @@ func (l *linter) key(here, s spot, plain, key string, known *section) string {
 	name, clear := nearest(key, known.names())
 	if name != "" {
 		n.fix = fmt.Sprintf("did you mean %s?", name)
-		if table := s.value.(map[string]any); clear && !hasKey(table, name) && shapeError(here.value, plain, name, known.keys[name]) == nil {
+		if table := s.value.(map[string]any); clear && !hasKey(table, name) && misfit(here.value, plain, name, known.keys[name]) == nil {
 			edit = l.rename(here, name)
 		}
 	}
@@ -102,7 +102,7 @@ func (l *linter) keyCase(here, s spot, plain, key, name string, known *section) 
 		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
 	}
 	finding := l.warn(FindingKeyCase, here, n)
-	if _, twice := s.value.(map[string]any)[name]; !twice && shapeError(here.value, plain, name, known) == nil {
+	if _, twice := s.value.(map[string]any)[name]; !twice && misfit(here.value, plain, name, known) == nil {
 		finding.Edit = l.rename(here, name)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // each at its own place. It asks the very rules of Validate and Apply, about
 // one section at a time.
 func (l *linter) refused(root spot) {
-	if l.file.err == nil {
+	if l.file.shapeError() == nil {
 		l.invalidCommands(root)
 		l.invalidDeploy(root)
 		l.invalidChecks(root)

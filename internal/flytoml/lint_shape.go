@@ -23,7 +23,7 @@ func (l *linter) shape(s spot, at string, known *section) {
 		l.autostop(s)
 		return
 	}
-	if err := shapeError(s.value, plain, key, known); err != nil {
+	if err := misfit(s.value, plain, key, known); err != nil {
 		l.error(FindingInvalid, s, note{
 			fmt.Sprintf("flyctl cannot read the value of %s, and refuses the file", quote(key)),
 			"flyctl says: " + oneLine(err.Error()), shapeFix(s.value, plain, known),
@@ -68,9 +68,9 @@ func shapeFix(value any, plain string, known *section) string {
 	return "correct the value"
 }
 
-// shapeError is why flyctl cannot decode a value, in its words: what it
+// misfit is why flyctl cannot decode a value, in its words: what it
 // translates first is translated, then encoding/json has the say.
-func shapeError(value any, plain, key string, known *section) error {
+func misfit(value any, plain, key string, known *section) error {
 	table := map[string]any{key: cloneValue(value)}
 	inServices := plain == "services" || strings.HasPrefix(plain, "services.")
 	inCheck := inServices && strings.HasSuffix(plain, "_checks") || plain == "checks" || strings.HasPrefix(plain, "checks.")

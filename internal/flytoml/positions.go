@@ -2,18 +2,57 @@ package flytoml
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// positions maps the path of every key of a file to where the key stands. A
-// path has the names joined by dots and an index behind each array:
-// services[0].ports[1].port.
-type positions map[string]int
+// positions maps the path of every key of a file, and of every item of its
+// arrays, to where it stands. A path has the names joined by dots and an index
+// behind each array: services[0].ports[1].port. Very long names and paths are
+// cut, see join: what stands deeper has no position.
+type positions map[string]place
+
+// place is where a key and its value stand. An item of an array has no key:
+// its own place stands for it.
+type place struct {
+	key   span
+	value span // empty if it is not one piece that can be replaced alone: TOML's tables with headers, YAML's blocks, anchors, aliases and tagged values
+}
+
+// locate finds the keys of the file. What an alias of YAML repeats has the
+// alias's place alone.
+func (f *File) locate() positions {
+	switch f.format {
+	case formatJSON:
+		return locateJSON(f.data)
+	case formatYAML:
+		return locateYAML(f.data)
+	}
+	return locateTOML(f.data)
+}
+
+// add notes a place, the first of those a path has.
+func (p positions) add(path string, at place) {
+	if _, seen := p[path]; !seen {
+		p[path] = at
+	}
+}
+
+// What a path holds of one name, and the length from which on it is not
+// extended: a hostile file repeats a long name in the path of every key.
+const (
+	maxName = 128
+	maxPath = 512
+)
 
 // join adds a name to a path.
 func join(path, name string) string {
+	if len(path) > maxPath {
+		return path
+	}
+	if len(name) > maxName {
+		name = name[:maxName] + "…"
+	}
 	if name == "" || strings.ContainsAny(name, ".[] \t\"'") {
 		name = fmt.Sprintf("%q", name)
 	}
@@ -23,68 +62,10 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// locate finds the keys of a file that go-toml has decoded without an error.
-func locate(data []byte) positions {
-	found := positions{}
-	counts := map[string]int{} // of the tables of each [[array]], by its path without the last index
-	var parser unstable.Parser
-	parser.Reset(data)
-	base := ""
-	for parser.NextExpression() {
-		expr := parser.Expression()
-		switch expr.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			base = ""
-			for it := expr.Key(); it.Next(); {
-				base = join(base, string(it.Node().Data))
-				if expr.Kind == unstable.ArrayTable && it.IsLast() {
-					counts[base]++
-				}
-				if _, seen := found[base]; !seen {
-					found[base] = int(it.Node().Raw.Offset)
-				}
-				if n := counts[base]; n > 0 {
-					base = fmt.Sprintf("%s[%d]", base, n-1)
-					if _, seen := found[base]; !seen {
-						found[base] = int(it.Node().Raw.Offset)
-					}
-				}
-			}
-		case unstable.KeyValue:
-			found.keyValue(base, expr)
-		}
+// itemOf adds an index to a path.
+func itemOf(path string, i int) string {
+	if len(path) > maxPath {
+		return path
 	}
-	return found
-}
-
-func (p positions) keyValue(base string, kv *unstable.Node) {
-	for it := kv.Key(); it.Next(); {
-		base = join(base, string(it.Node().Data))
-		if _, seen := p[base]; !seen {
-			p[base] = int(it.Node().Raw.Offset)
-		}
-	}
-	p.value(base, p[base], kv.Value())
-}
-
-func (p positions) value(path string, at int, value *unstable.Node) {
-	switch value.Kind {
-	case unstable.InlineTable:
-		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.KeyValue {
-				p.keyValue(path, it.Node())
-			}
-		}
-	case unstable.Array:
-		i := 0
-		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.Comment {
-				continue
-			}
-			item := fmt.Sprintf("%s[%d]", path, i)
-			p[item] = at
-			p.value(item, at, it.Node())
-			i++
-		}
-	}
+	return path + "[" + strconv.Itoa(i) + "]"
 }

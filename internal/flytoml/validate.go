@@ -38,19 +38,19 @@ func (e *InvalidError) Error() string {
 func (f *File) Validate() error {
 	v := &validation{}
 	fmt.Fprintf(&v.text, "Validating %s\n", f.name)
-	v.build(f.def)
-	v.deploy(f.def)
-	v.checks(f.def)
-	v.services(f.def)
-	v.processes(f.def)
-	v.console(f.def)
-	v.mounts(f.def)
-	v.restart(f.def)
-	v.compression(f.def)
+	v.build(f.def())
+	v.deploy(f.def())
+	v.checks(f.def())
+	v.services(f.def())
+	v.processes(f.def())
+	v.console(f.def())
+	v.mounts(f.def())
+	v.restart(f.def())
+	v.compression(f.def())
 	reason := "invalid app configuration"
 	switch {
-	case f.err != nil:
-		reason = f.err.Error()
+	case f.shapeError() != nil:
+		reason = f.shapeError().Error()
 	case !v.failed:
 		return nil
 	}

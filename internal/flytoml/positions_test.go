@@ -1,0 +1,178 @@
+package flytoml
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// walk visits every value of a document with its path.
+func walk(path string, value any, visit func(path string, value any)) {
+	if path != "" {
+		visit(path, value)
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for key, item := range value {
+			walk(join(path, key), item, visit)
+		}
+	case []any:
+		for i, item := range value {
+			walk(itemOf(path, i), item, visit)
+		}
+	}
+}
+
+// checkPositions: every value of a file has a place, its key stands there, and
+// a value's own extent says the value. It returns how many extents there are.
+func checkPositions(t *testing.T, f *File) int {
+	t.Helper()
+	found := f.locate()
+	values := 0
+	walk("", f.doc, func(path string, value any) {
+		at, ok := found[path]
+		if !ok {
+			t.Errorf("%s: %s has no place", f.Name(), path)
+			return
+		}
+		if at.key.start < 0 || at.key.end < at.key.start || at.key.end > len(f.data) || at.value.start < 0 || at.value.end > len(f.data) || at.value.end < at.value.start {
+			t.Fatalf("%s: %s is at %v", f.Name(), path, at)
+		}
+		if at.value.end == at.value.start {
+			return
+		}
+		values++
+		text := string(f.data[at.value.start:at.value.end])
+		alone := [...]string{formatTOML: "x = " + text, formatJSON: `{"x":` + text + "}", formatYAML: "x: " + text}[f.format]
+		doc, err := f.format.decode([]byte(alone))
+		if err != nil || !same(doc["x"], value) {
+			t.Errorf("%s: %s: %q is %v, %v, want %v", f.Name(), path, text, doc["x"], err, value)
+		}
+	})
+	return values
+}
+
+func TestPositionsOfEveryValue(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join("testdata", "oracle", "cases", "*.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		file, err := Parse(filepath.Base(path), must(os.ReadFile(path))(t))
+		if err != nil {
+			continue
+		}
+		values := checkPositions(t, file)
+		scalars := 0
+		walk("", file.doc, func(_ string, value any) {
+			switch value.(type) {
+			case map[string]any, []any:
+			default:
+				scalars++
+			}
+		})
+		if values < scalars {
+			t.Errorf("%s: %d of %d values have an extent", path, values, scalars)
+		}
+		if data, err := json.MarshalIndent(file.doc, "", "\t"); err == nil {
+			other, err := Parse("fly.json", data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if values := checkPositions(t, other); values < scalars {
+				t.Errorf("%s as JSON: %d of %d values have an extent", path, values, scalars)
+			}
+		}
+		data := must(yaml.Marshal(file.doc))(t)
+		for _, text := range []string{
+			string(data),
+			strings.ReplaceAll(string(data), "\n", "\r\n"),
+			byteOrderMark + string(data),
+		} {
+			other, err := Parse("fly.yaml", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPositions(t, other)
+		}
+	}
+}
+
+func TestPositions(t *testing.T) {
+	for _, tt := range []struct {
+		name, data string
+		want       map[string][2]string // path: text of the key, text of the value
+	}{
+		{"fly.toml", "[[services]]\n'internal_port' = 80 # c\nports = [ # c\n {port = 1}, # d\n\n {b.c = 'é'} ]\n[services.x]\n", map[string][2]string{
+			"services":                  {"services", ""},
+			"services[0]":               {"services", ""},
+			"services[0].internal_port": {"'internal_port'", "80"},
+			"services[0].ports":         {"ports", "[ # c\n {port = 1}, # d\n\n {b.c = 'é'} ]"},
+			"services[0].ports[0]":      {"{port = 1}", "{port = 1}"},
+			"services[0].ports[1].b":    {"b", ""},
+			"services[0].ports[1].b.c":  {"c", "'é'"},
+			"services[0].x":             {"x", ""},
+		}},
+		{"fly.json", `{"é": [1, {"b c": null}], "d": {}, "d": "\u00e9"}`, map[string][2]string{
+			"é":          {`"é"`, `[1, {"b c": null}]`},
+			"é[0]":       {"1", "1"},
+			`é[1]."b c"`: {`"b c"`, "null"},
+			"d":          {`"d"`, `"\u00e9"`},
+		}},
+		{"fly.yaml", byteOrderMark + "é: {'é': é, \"b\\\"\": 'it''s'}\r\nlist:\r\n- é\r- - \"é\n  b\"\n- a: &x 1\n  b: *x\n  c: !!str 2\n  d: |\n    text\n  e: a\n    b\n  f:\n  g: [1]\n", map[string][2]string{
+			"é":            {"é", ""},
+			"é.é":          {"'é'", "é"},
+			`é."b\""`:      {`"b\""`, "'it''s'"},
+			"list":         {"list", ""},
+			"list[0]":      {"é", "é"},
+			"list[1][0]":   {"\"é\n  b\"", "\"é\n  b\""},
+			"list[2].a":    {"a", ""},
+			"list[2].b":    {"b", ""},
+			"list[2].c":    {"c", ""},
+			"list[2].d":    {"d", ""},
+			"list[2].e":    {"e", ""},
+			"list[2].f":    {"f", ""},
+			"list[2].g":    {"g", ""},
+			"list[2].g[0]": {"1", "1"},
+		}},
+	} {
+		f, err := Parse(tt.name, []byte(tt.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := f.locate()
+		for path, want := range tt.want {
+			at, ok := found[path]
+			got := [2]string{tt.data[at.key.start:at.key.end], tt.data[at.value.start:at.value.end]}
+			if !ok || got != want {
+				t.Errorf("%s: %s is %q, %t, want %q", tt.name, path, got, ok, want)
+			}
+		}
+		checkPositions(t, f)
+	}
+}
+
+// Paths do not grow with the names in them.
+func TestPositionsOfLongNames(t *testing.T) {
+	long := strings.Repeat("k", 10_000)
+	for name, data := range map[string]string{
+		"fly.toml": "[" + long + "]\na=1",
+		"fly.json": `{"` + long + `": {"a": 1}}`,
+		"fly.yaml": `"` + long + `": {a: 1}`,
+	} {
+		f, err := Parse(name, []byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path := range f.locate() {
+			if len(path) > maxPath {
+				t.Errorf("%s: a path of %d bytes", name, len(path))
+			}
+		}
+		checkPositions(t, f)
+	}
+}

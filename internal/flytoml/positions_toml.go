@@ -1,0 +1,95 @@
+package flytoml
+
+import "github.com/pelletier/go-toml/v2/unstable"
+
+// locateTOML finds the keys of a file that go-toml has decoded without an error.
+func locateTOML(data []byte) positions {
+	l := tomlLocator{found: positions{}, text: layout{src: data}, counts: map[string]int{}}
+	var parser unstable.Parser
+	parser.Reset(data)
+	parser.KeepComments = true // the ends of arrays lie behind them
+	base := ""
+	for parser.NextExpression() {
+		expr := parser.Expression()
+		switch expr.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			base = l.header(expr)
+		case unstable.KeyValue:
+			l.keyValue(base, expr)
+		}
+	}
+	return l.found
+}
+
+type tomlLocator struct {
+	found  positions
+	text   layout
+	counts map[string]int // of the tables of each [[array]], by its path without the last index
+}
+
+func rawSpan(n *unstable.Node) span {
+	return span{int(n.Raw.Offset), int(n.Raw.Offset + n.Raw.Length)}
+}
+
+// header notes the names in a header, and returns the path of its table.
+func (l *tomlLocator) header(expr *unstable.Node) string {
+	base := ""
+	for it := expr.Key(); it.Next(); {
+		at := place{key: rawSpan(it.Node())}
+		base = join(base, string(it.Node().Data))
+		l.found.add(base, at)
+		if expr.Kind == unstable.ArrayTable && it.IsLast() {
+			l.counts[base]++
+		}
+		if n := l.counts[base]; n > 0 {
+			base = itemOf(base, n-1)
+			l.found.add(base, at)
+		}
+	}
+	return base
+}
+
+// keyValue notes `key = value`, and returns where the value ends.
+func (l *tomlLocator) keyValue(base string, kv *unstable.Node) int {
+	var at place
+	for it := kv.Key(); it.Next(); {
+		at.key = rawSpan(it.Node())
+		base = join(base, string(it.Node().Data))
+		if !it.IsLast() {
+			l.found.add(base, at)
+		}
+	}
+	start := l.text.blanks(l.text.blanks(at.key.end) + 1)
+	at.value = l.value(base, kv.Value(), start)
+	l.found.add(base, at)
+	return at.value.end
+}
+
+// value notes what stands inside a value that begins at start. go-toml tells
+// the range of a scalar only: see scanner.value.
+func (l *tomlLocator) value(path string, value *unstable.Node, start int) span {
+	switch value.Kind {
+	case unstable.InlineTable:
+		end := start + 1
+		for it := value.Children(); it.Next(); {
+			if it.Node().Kind == unstable.KeyValue {
+				end = l.keyValue(path, it.Node())
+			}
+		}
+		return span{start, l.text.filler(end) + 1}
+	case unstable.Array:
+		end, i := start+1, 0
+		for it := value.Children(); it.Next(); {
+			if it.Node().Kind == unstable.Comment {
+				continue
+			}
+			item := itemOf(path, i)
+			at := l.value(item, it.Node(), l.text.filler(end))
+			l.found.add(item, place{key: at, value: at})
+			end = at.end
+			i++
+		}
+		return span{start, l.text.filler(end) + 1}
+	}
+	return rawSpan(value)
+}

@@ -1,0 +1,124 @@
+package flytoml
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// SyntaxError tells why a file could not be read, and where.
+type SyntaxError struct {
+	Name   string // of the file
+	Row    int    // from 1, counting LF; 0 if the error has no place, as a file's size has none
+	Column int    // from 1, in bytes
+	Line   string // the line, shortened around Column
+	Caret  string // blanks and a ^ under the place in Line
+	Reason string
+	Text   string // what flyctl prints for this file, cut after 16 KB; empty if flyctl would read it
+}
+
+// Error is name:row:column: reason, followed by the line and the caret.
+func (e *SyntaxError) Error() string {
+	if e.Row == 0 {
+		return fmt.Sprintf("%s: %s", e.Name, e.Reason)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s\n%s\n%s", e.Name, e.Row, e.Column, e.Reason, e.Line, e.Caret)
+}
+
+// The most of a decoder's own words that an error keeps: an excerpt may hold
+// lines of any length.
+const maxText = 16 << 10
+
+// withText adds what flyctl prints. A byte that is not UTF-8 becomes one
+// replacement character, as JSON has it.
+func (e *SyntaxError) withText(text string) *SyntaxError {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	e.Text = string([]rune(text))
+	return e
+}
+
+func offsetOf(data []byte, row, column int) int {
+	offset := 0
+	for ; row > 1; row-- {
+		next := bytes.IndexByte(data[offset:], '\n')
+		if next < 0 {
+			break
+		}
+		offset += next + 1
+	}
+	return min(offset+column-1, len(data))
+}
+
+const byteOrderMark = "\xef\xbb\xbf"
+
+// The widest piece of a line that an error shows.
+const maxLine = 120
+
+func syntaxErrorAt(name string, data []byte, offset int, reason string) *SyntaxError {
+	start := bytes.LastIndexByte(data[:offset], '\n') + 1
+	end := len(data)
+	if next := bytes.IndexByte(data[start:], '\n'); next >= 0 {
+		end = start + next
+	}
+	e := &SyntaxError{
+		Name:   name,
+		Row:    bytes.Count(data[:start], []byte("\n")) + 1,
+		Column: offset - start + 1,
+		Reason: reason,
+	}
+	if offset-start > maxLine*2/3 {
+		start = offset - maxLine*2/3
+	}
+	end = max(min(end, start+maxLine), start)
+	at := min(offset, end)
+	before := printable(data[start:at])
+	e.Line = before + printable(data[at:end])
+	e.Caret = strings.Repeat(" ", utf8.RuneCountInString(before)) + "^"
+	return e
+}
+
+// printable shows text on one line, one rune for each: control characters and
+// bytes that are not UTF-8 become the replacement character.
+func printable(text []byte) string {
+	text = bytes.TrimSuffix(text, []byte("\r"))
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case !visible(r):
+			return utf8.RuneError
+		}
+		return r
+	}, string(text))
+}
+
+// unsafeBytes finds the first byte that keeps a file from being edited
+// faithfully; the offset is -1 if there is none. (TOML has none of them.)
+func unsafeBytes(data []byte) (offset int, reason string) {
+	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
+		return 0, "the file begins with a UTF-8 byte order mark, which flyctl refuses in TOML and JSON: save it without"
+	}
+	if bytes.IndexByte(data, 0) < 0 && bytes.IndexByte(data, '\r') < 0 && utf8.Valid(data) {
+		return -1, ""
+	}
+	for i := 0; i < len(data); {
+		switch b := data[i]; {
+		case b == 0:
+			return i, "the file holds a NUL byte"
+		case b == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
+			return i, "a line ends in CR alone: use LF or CRLF"
+		case b < utf8.RuneSelf:
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i, "a byte is not valid UTF-8: save the file as UTF-8"
+		}
+		i += size
+	}
+	return -1, ""
+}
