@@ -12,10 +12,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
+// AppImage is the image that [File.Apply] gives the container which is to run
+// the app's own image, where a file has containers in machine_config. It is no
+// image: the deploy replaces it.
+const AppImage = "."
+
 // mergeMachineConfig lays the JSON of machine_config (the experimental
 // section's, if it has one) over a configuration, before anything else of the file, and
-// gives the container that the app's image is for the image ".", which the
-// deploy replaces (flyctl, containerconfig.ParseContainerConfig). A compose
+// gives one container the [AppImage] (flyctl,
+// containerconfig.ParseContainerConfig). A compose
 // file is refused: flyctl makes containers of it in random order.
 //
 // The JSON is decoded over the existing configuration into one struct, as in
@@ -315,7 +320,7 @@ func (c *machineConfig) selectContainer(name string) error {
 	for _, container := range c.Containers {
 		switch {
 		case container == selected:
-			container.Image = "."
+			container.Image = AppImage
 		case container.Image == "":
 			return fmt.Errorf("container %q must have an image specified", container.Name)
 		}
