@@ -18,10 +18,10 @@ import (
 const AppImage = "."
 
 // mergeMachineConfig lays the JSON of machine_config (the experimental
-// section's, if it has one) over a configuration, before anything else of the file, and
-// gives one container the [AppImage] (flyctl,
-// containerconfig.ParseContainerConfig). A compose
-// file is refused: flyctl makes containers of it in random order.
+// section's, if it has one) over a configuration, before anything else of the
+// file, and gives one container the [AppImage] (flyctl,
+// containerconfig.ParseContainerConfig). A compose file is refused: flyctl
+// makes containers of it in random order.
 //
 // The JSON is decoded over the existing configuration into one struct, as in
 // flyctl: objects are merged, lists are merged by position, unknown keys of
