@@ -20,9 +20,10 @@ import (
 // init's cmd, entrypoint, exec and swap_size_mb are replaced (and removed
 // where the file has none), metadata is merged, guest is replaced if a [[vm]]
 // concerns the group. Every other field stays byte for byte, unknown ones
-// included. Left to the rollout: image, release metadata, flyctl's version,
-// the volumes of mounts (a mount comes back without its volume, size and
-// encryption), standbys, and a host_dedication_id without [[vm]].
+// included. Left to the rollout: image, the [AppImage] of a container, release
+// metadata, flyctl's version, the volumes of mounts (a mount comes back without
+// its volume, size and encryption), standbys, and a host_dedication_id without
+// [[vm]].
 //
 // It fails where flyctl fails, in flyctl's words. It also fails, naming the
 // key, where flyctl would read other files (local_path, machine_config =

@@ -43,6 +43,7 @@ func TestWithFiles(t *testing.T) {
 		{"the Machine's files are fly.toml's", "machine_config = 'm.json'", "files", absent},
 		{"the last of two for one path", `machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f","local_path":"empty"},{"guest_path":"/f","local_path":"conf/x.txt"}]}]}'`, "containers",
 			`[{"name":"a","image":".","files":[{"guest_path":"/f","raw_value":"aGVsbG8="},{"guest_path":"/f","raw_value":"aGVsbG8="}]}]`},
+		{"no compose file of a known name", "[build.compose]", "init", `{}`},
 		{"a container's file without a name stays empty", `machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f"}]}]}'`, "containers", `[{"name":"a","image":".","files":[{"guest_path":"/f"}]}]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,11 +60,12 @@ func TestWithFiles(t *testing.T) {
 
 func TestWithFilesRefuses(t *testing.T) {
 	files := fstest.MapFS{
-		"big":      {Data: make([]byte, MaxFileSize+1)},
-		"pipe":     {Mode: fs.ModeNamedPipe},
-		"dir/x":    {Data: []byte("x")},
-		"bad.json": {Data: []byte(`{"env":{"PW":"hunter2"},"image":5}`)},
-		"c.yml":    {Data: []byte("services: {}")},
+		"big":                {Data: make([]byte, MaxFileSize+1)},
+		"pipe":               {Mode: fs.ModeNamedPipe},
+		"dir/x":              {Data: []byte("x")},
+		"bad.json":           {Data: []byte(`{"env":{"PW":"hunter2"},"image":5}`)},
+		"c.yml":              {Data: []byte("services: {}")},
+		"docker-compose.yml": {Data: []byte("services: {}")},
 	}
 	inline := func(local string) string {
 		return `machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f","local_path":"` + local + `"}]}]}'`
@@ -85,6 +87,7 @@ func TestWithFilesRefuses(t *testing.T) {
 		{"build.compose.file = './none.yml'", "failed to read compose file: open none.yml: no such file or directory"},
 		{"build.compose.file = 'c.yml'", "[build.compose] takes containers from a compose file, which is not supported here"},
 		{"[build.compose]", "[build.compose] takes containers from a compose file, which is not supported here"},
+		{"[build.compose]\nfile = '../c.yml'", "failed to read compose file: '../c.yml' lies outside the folder and is not read"},
 	} {
 		var names []string
 		_, err := parseFile(t, tt.toml).WithFiles(opened{files, &names}).Apply("app", machine.Config{})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -11,21 +12,28 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// mergeMachineConfig lays the JSON of machine_config (or of the experimental
-// section's) over a configuration, before anything else of the file, and
-// gives the container that the app's image is for the image ".", which the
-// deploy replaces (flyctl, containerconfig.ParseContainerConfig). A compose
-// file is refused: flyctl makes containers of it in random order.
+// AppImage is the image that [File.Apply] gives the container which is to run
+// the app's own image, where a file has containers in machine_config. It is no
+// image: the deploy replaces it.
+const AppImage = "."
+
+// mergeMachineConfig lays the JSON of machine_config (the experimental
+// section's, if it has one) over a configuration, before anything else of the
+// file, and gives one container the [AppImage] (flyctl,
+// containerconfig.ParseContainerConfig). A compose file is refused: flyctl
+// makes containers of it in random order.
 //
 // The JSON is decoded over the existing configuration into one struct, as in
 // flyctl: objects are merged, lists are merged by position, unknown keys of
 // the JSON are dropped.
 func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles) (machine.Config, error) {
 	if d.Build != nil && d.Build.Compose != nil {
-		return machine.Config{}, refuseCompose(d.Build.Compose.File, local)
+		if err := refuseCompose(d.Build.Compose.File, local); err != nil {
+			return machine.Config{}, err
+		}
 	}
 	source := d.MachineConfig
-	if source == "" && d.Experimental != nil {
+	if d.Experimental != nil && d.Experimental.MachineConfig != "" {
 		source = d.Experimental.MachineConfig
 	}
 	if source == "" {
@@ -98,14 +106,26 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 	return local.read(source)
 }
 
-// refuseCompose has flyctl's words where the compose file is missing.
+// refuseCompose has flyctl's words where the compose file is missing. A section
+// that names none stands for the first that exists of some names; where none
+// does, there is nothing to refuse.
 func refuseCompose(name string, local localFiles) error {
-	if name != "" && local.given() {
+	refused := errors.New("[build.compose] takes containers from a compose file, which is not supported here")
+	switch {
+	case !local.given():
+		return refused
+	case name != "":
 		if _, err := local.read(path.Clean(name)); err != nil {
 			return fmt.Errorf("failed to read compose file: %w", err)
 		}
+		return refused
 	}
-	return errors.New("[build.compose] takes containers from a compose file, which is not supported here")
+	for _, known := range []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"} {
+		if _, err := fs.Stat(local.fs, known); err == nil {
+			return refused
+		}
+	}
+	return nil
 }
 
 // invalidInline is flyctl's message. It repeats the text as flyctl does, unless
@@ -300,7 +320,7 @@ func (c *machineConfig) selectContainer(name string) error {
 	for _, container := range c.Containers {
 		switch {
 		case container == selected:
-			container.Image = "."
+			container.Image = AppImage
 		case container.Image == "":
 			return fmt.Errorf("container %q must have an image specified", container.Name)
 		}

@@ -79,7 +79,8 @@ func TestMachineConfigSelects(t *testing.T) {
 		{`machine_config = '{"containers":[{"name":"a"},{"name":"b","image":"y"}]}'`, `[{"name":"a","image":"."},{"name":"b","image":"y"}]`},
 		{"container = 'b'\n" + `machine_config = '{"containers":[{"name":"a","image":"x"},{"name":"b"},{"name":"b","image":"z"}]}'`, `[{"name":"a","image":"x"},{"name":"b","image":"."},{"name":"b","image":"z"}]`},
 		{`experimental.machine_config = '{"containers":[{}]}'`, `[{"name":"","image":"."}]`},
-		{"machine_config = '{}'\n" + `experimental.machine_config = '{"containers":[{}]}'`, absent},
+		{"machine_config = 'nothing'\n" + `experimental.machine_config = '{"containers":[{}]}'`, `[{"name":"","image":"."}]`},
+		{"experimental.machine_config = ''\n" + `machine_config = '{"containers":[{}]}'`, `[{"name":"","image":"."}]`},
 	} {
 		got, err := parseFile(t, tt.toml).Apply("app", machine.Config{})
 		if err != nil {

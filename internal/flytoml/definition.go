@@ -43,18 +43,15 @@ type Definition struct {
 
 // Experimental is the [experimental] section.
 type Experimental struct {
-	Cmd              []string `json:"cmd,omitempty"`
-	Entrypoint       []string `json:"entrypoint,omitempty"`
-	Exec             []string `json:"exec,omitempty"`
-	AutoRollback     bool     `json:"auto_rollback,omitempty"`
-	EnableConsul     bool     `json:"enable_consul,omitempty"`
-	EnableEtcd       bool     `json:"enable_etcd,omitempty"`
-	LazyLoadImages   bool     `json:"lazy_load_images,omitempty"`
-	Attached         Attached `json:"attached,omitzero"`
-	MachineConfig    string   `json:"machine_config,omitempty"`
-	UseZstd          bool     `json:"use_zstd,omitempty"`
-	Compression      string   `json:"compression,omitempty"`
-	CompressionLevel *int     `json:"compression_level,omitempty"`
+	Cmd            []string `json:"cmd,omitempty"`
+	Entrypoint     []string `json:"entrypoint,omitempty"`
+	Exec           []string `json:"exec,omitempty"`
+	AutoRollback   bool     `json:"auto_rollback,omitempty"`
+	EnableConsul   bool     `json:"enable_consul,omitempty"`
+	EnableEtcd     bool     `json:"enable_etcd,omitempty"`
+	LazyLoadImages bool     `json:"lazy_load_images,omitempty"`
+	Attached       Attached `json:"attached,omitzero"`
+	MachineConfig  string   `json:"machine_config,omitempty"`
 }
 
 // Attached names secrets of attached apps that are exported to this one.

@@ -30,6 +30,7 @@ func TestServiceRules(t *testing.T) {
 		{"a whole fraction is a number", "[[services]]\nmin_machines_running = 1.0", "app", "services", `[{"min_machines_running":1,` + end},
 		{"any protocol", "[[services]]\nprotocol = 'sctp'", "app", "services", `[{"protocol":"sctp",` + end},
 		{"keys of the wire and of long ago count for nothing", "[[services]]\nforce_instance_key = 'k'\nautostop = true\nscript_checks = []\ntcp_checks = []\nhttp_checks = []\nprotocol = ''", "app", "services", `[{` + end},
+		{"a service of nothing but empty checks is dropped", "[[services]]\ntcp_checks = []\nhttp_checks = []", "app", "services", absent},
 		{"an empty list of services", "services = []", "app", "services", absent},
 		{"a group that is named twice", "[[services]]\ninternal_port = 1\nprocesses = ['app', 'app', '']", "app", "services", `[{"internal_port":1,` + end},
 		{"services of several groups", "processes = { a = '', b = '' }\n[[services]]\ninternal_port = 1\nprocesses = ['a', 'b']\n[[services]]\ninternal_port = 2\nprocesses = ['b']", "b", "services", `[{"internal_port":1,"force_instance_key":null},{"internal_port":2,` + end},

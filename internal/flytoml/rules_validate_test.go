@@ -46,7 +46,11 @@ func TestValidationRules(t *testing.T) {
 			"WARN more than one build configuration found: [a buildpack, a dockerfile, the \"node\" builtin image]\nInvalid value '-1' for compression level. Must be an integer between 0 and 9.\n" + invalid},
 		{"[build]\nbuildpacks = ['x']\ndockerfile = 'D'\nbuild_target = 't'\ncompression = 'GZIP'",
 			"WARN more than one build configuration found: [a buildpack, the \"D\" dockerfile]\nInvalid value 'GZIP' for compression. Valid options are 'gzip', 'zstd', or leave unset.\n" + invalid},
-		{"[build]\ncompression = 'zstd'\ncompression_level = 9\n[experimental]\ncompression = 'x'", ""},
+		{"[build]\nimage = 'i'\ndockerfile = 'https://user:pw@example.com/a/Dockerfile?token=t#x'\ncompression = 'x'",
+			"WARN more than one build configuration found: [the \"i\" docker image, the \"https://example.com/a/Dockerfile\" dockerfile]\nInvalid value 'x' for compression. Valid options are 'gzip', 'zstd', or leave unset.\n" + invalid},
+		{"[build]\nimage = 'i'\ndockerfile = 'HTTPS:pw@example.com'\ncompression = 'x'",
+			"WARN more than one build configuration found: [the \"i\" docker image, the \"invalid URL\" dockerfile]\nInvalid value 'x' for compression. Valid options are 'gzip', 'zstd', or leave unset.\n" + invalid},
+		{"[build]\ncompression = 'zstd'\ncompression_level = 9\n[experimental]\ncompression = 5\nuse_zstd = 'x'", ""},
 
 		{mount("initial_size = 0"), "mount 'd' has an initial_size '0' value which is smaller than 1GB\n" + invalid},
 		{mount("initial_size = '1gib'\nsnapshot_retention = 1"), ""},

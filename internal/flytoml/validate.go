@@ -3,6 +3,7 @@ package flytoml
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ func (v *validation) build(d *Definition) {
 	}
 	if b.Dockerfile != "" || b.DockerBuildTarget != "" {
 		if b.Dockerfile != "" {
-			strategies = append(strategies, fmt.Sprintf("the \"%s\" dockerfile", b.Dockerfile))
+			strategies = append(strategies, fmt.Sprintf("the \"%s\" dockerfile", displayed(b.Dockerfile)))
 		} else {
 			strategies = append(strategies, "a dockerfile")
 		}
@@ -96,6 +97,20 @@ func (v *validation) build(d *Definition) {
 	if len(strategies) > 1 {
 		v.warn("WARN more than one build configuration found: [%s]\n", strings.Join(strategies, ", "))
 	}
+}
+
+// displayed is the name of a Dockerfile without what may be secret of a URL: user,
+// query and fragment.
+func displayed(dockerfile string) string {
+	address, err := url.Parse(dockerfile)
+	if err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https") {
+		return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path, RawPath: address.RawPath}).String()
+	}
+	start := strings.ToLower(strings.TrimSpace(dockerfile))
+	if strings.HasPrefix(start, "http:") || strings.HasPrefix(start, "https:") {
+		return "invalid URL"
+	}
+	return dockerfile
 }
 
 func (v *validation) deploy(d *Definition) {
