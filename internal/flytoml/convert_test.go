@@ -209,9 +209,9 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", toml, err)
 		}
-		for _, remark := range f.Lint() {
-			if strings.Contains(remark.What+remark.Fix, "hunter2") {
-				t.Errorf("%q: remark %+v", toml, remark)
+		for _, finding := range f.Lint() {
+			if strings.Contains(finding.What+finding.Fix, "hunter2") {
+				t.Errorf("%q: finding %+v", toml, finding)
 			}
 		}
 	}
