@@ -24,9 +24,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("the bytes changed")
 		}
 		_ = file.Validate()
-		for _, remark := range file.Lint() {
-			if remark.Code == "" || remark.Row < 0 || remark.Column < 0 {
-				t.Fatalf("remark %+v", remark)
+		for _, finding := range file.Lint() {
+			if finding.Code == "" || finding.Row < 0 || finding.Column < 0 {
+				t.Fatalf("finding %+v", finding)
 			}
 		}
 		live := map[string]machine.Config{}

@@ -28,12 +28,12 @@ func (l *linter) serviceChecks(s placed) {
 		l.serviceCheck(at, "HTTP", check.Interval, check.Timeout, check.GracePeriod)
 		if check.HTTPMethod != nil && *check.HTTPMethod != strings.ToUpper(*check.HTTPMethod) {
 			method := l.under(at, "method")
-			l.warn(FindingCheckMethod, method, note{
+			capitals := strings.ToUpper(*check.HTTPMethod)
+			finding := l.info(FindingCheckMethod, method, note{
 				fmt.Sprintf("the check is sent with the method %s", quote(*check.HTTPMethod)),
-				"methods are in capitals in HTTP; flyctl raises the case for top-level [checks] only", "write " + quote(strings.ToUpper(*check.HTTPMethod)),
-			}).Edit = replaceValue(method, l.quoted(method, strings.ToUpper(*check.HTTPMethod)))
-			if !plainWord(*check.HTTPMethod) {
-				l.findings[len(l.findings)-1].Edit = nil
+				"methods are in capitals in HTTP; flyctl raises the case for top-level [checks] only", "write " + quote(capitals)})
+			if plainWord(capitals) {
+				finding.Edit = replaceValue(method, l.quoted(method, capitals))
 			}
 		}
 		if !s.answersHTTP() && len(s.Ports) > 0 && (check.HTTPProtocol == nil || *check.HTTPProtocol != "https") {
@@ -43,9 +43,9 @@ func (l *linter) serviceChecks(s placed) {
 	l.machineChecks(l.under(s.spot, "machine_checks"), s.MachineChecks)
 }
 
-// plainWord tells words that can stand in quotes of any kind as they are.
+// plainWord tells words in capitals, which stand in quotes as they are.
 func plainWord(s string) bool {
-	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 func (l *linter) machineChecks(list spot, checks []*ServiceMachineCheck) {

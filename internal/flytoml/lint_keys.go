@@ -119,9 +119,10 @@ func in(plain string) string {
 type deadKey struct{ what, fix string }
 
 func (l *linter) dead(s spot, d deadKey) {
+	// As the templates of old had them: empty, zero, and auto_rollback on.
 	severity := SeverityWarning
-	if list, ok := s.value.([]any); ok && len(list) == 0 && strings.HasSuffix(s.path, ".script_checks") || s.value == int64(0) {
-		severity = SeverityInfo // old templates have it, and it promises nothing
+	if list, ok := s.value.([]any); ok && len(list) == 0 || text(s.value) == "0" || strings.HasSuffix(s.path, ".auto_rollback") {
+		severity = SeverityInfo
 	}
 	l.add(severity, FindingDeadKey, s, note{d.what, "the key is of Fly's first platform or of an experiment that ended; flyctl has no use for it any more", d.fix})
 }

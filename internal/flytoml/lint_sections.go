@@ -180,8 +180,12 @@ func looksEncoded(s string) bool {
 func (l *linter) sizes(root spot) {
 	spots := l.list(root, "compute", "computes", "vm")
 	for i, vm := range l.def.VM {
-		if vm != nil && vm.Memory != "" && vm.MachineGuest != nil && vm.MemoryMB != 0 {
-			l.warn(FindingMemoryTwice, l.under(nth(spots, i), "memory_mb"), note{"memory and memory_mb are both set", "memory_mb wins", "keep one"})
+		if vm == nil || vm.Memory == "" || vm.MachineGuest == nil || vm.MemoryMB == 0 {
+			continue
+		}
+		// `fly launch` writes both, with the same amount.
+		if mb, err := megabytes(vm.Memory); err != nil || mb != vm.MemoryMB {
+			l.warn(FindingMemoryTwice, l.under(nth(spots, i), "memory_mb"), note{"memory and memory_mb differ", "memory_mb wins", "keep one"})
 		}
 	}
 	if len(l.def.VM) == 0 && l.def.HostDedicationID != "" {

@@ -76,8 +76,11 @@ func misfit(value any, plain, key string, known *section) error {
 	inCheck := inServices && strings.HasSuffix(plain, "_checks") || plain == "checks" || strings.HasPrefix(plain, "checks.")
 	var err error
 	switch {
-	case known.kind == nil, value == nil, plain == "" && slices.Contains([]string{"compute", "computes", "vm", "mount", "mounts", "metric", "metrics"}, key) && areTables(value):
+	case known.kind == nil:
 		return nil
+	case plain == "" && slices.Contains([]string{"compute", "computes", "vm", "mount", "mounts", "metric", "metrics"}, key):
+		_, err = tables(value)
+		return err
 	case plain == "" && key == "env":
 		_, err = envStrings(value)
 		return err
@@ -86,11 +89,8 @@ func misfit(value any, plain, key string, known *section) error {
 	case inServices && (key == "internal_port" || key == "port"):
 		err = toInt(table, key)
 	case inServices && (key == "tcp_checks" || key == "http_checks" || key == "ports"):
-		if areTables(value) {
-			return nil
-		}
 		_, err = tables(value)
-		return fmt.Errorf("Error processing %s: %w", key, err)
+		return err
 	case plain == "services" && key == "concurrency":
 		if text, ok := value.(string); ok {
 			_, err = legacyConcurrency(text)
@@ -132,11 +132,6 @@ func misfit(value any, plain, key string, known *section) error {
 
 func isVM(plain string) bool { return plain == "vm" || plain == "compute" || plain == "computes" }
 
-func areTables(value any) bool {
-	_, err := tables(value)
-	return err == nil
-}
-
 func topShape(key string, value any) error {
 	switch value := value.(type) {
 	case map[string]any:
@@ -174,12 +169,19 @@ func tableShape(value any, known *section) error {
 	list := kind.Kind() == reflect.Slice
 	got := "number"
 	switch value := value.(type) {
+	case nil:
+		return nil
 	case map[string]any:
 		if !list {
 			return nil
 		}
 		got = "object"
 	case []any:
+		for _, item := range value {
+			if _, ok := item.(map[string]any); !ok && item != nil && list {
+				return fmt.Errorf("json: cannot unmarshal an item into a field of type %s", flyctlTypes().Replace(known.kind.String()))
+			}
+		}
 		if list {
 			return nil
 		}
