@@ -52,20 +52,22 @@ func yamlV3Text(err error, e *yaml.LoadError) string {
 		}
 		return b.String()
 	}
-	line := 0
-	if e.Stage == yaml.ScannerStage || e.Stage == yaml.ParserStage {
-		line = max(e.ContextMark.Line-1, 0)
-		if line == 0 {
-			line = max(e.Mark.Line-1, 0)
-		}
-		if line > 0 && e.Stage == yaml.ScannerStage {
-			line++
-		}
+	return "yaml: " + yamlV3Line(e.Stage, e.ContextMark.Line, e.Mark.Line) + inYAMLv3sWords(e)
+}
+
+// yamlV3Line is the line that yaml.v3 names: of what surrounds the error
+// rather than of the error, one too few for the parser, and never the first.
+func yamlV3Line(stage yaml.Stage, context, line int) string {
+	if context > 1 {
+		line = context
 	}
-	if line > 0 {
-		return fmt.Sprintf("yaml: line %d: %s", line, inYAMLv3sWords(e))
+	if line <= 1 || stage != yaml.ScannerStage && stage != yaml.ParserStage {
+		return ""
 	}
-	return "yaml: " + inYAMLv3sWords(e)
+	if stage == yaml.ParserStage {
+		line--
+	}
+	return fmt.Sprintf("line %d: ", line)
 }
 
 // readerValue is what the library adds to errors about bytes.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"go.yaml.in/yaml/v4"
 )
 
 // FuzzParse: no input makes reading, converting, reviewing or rendering panic;
@@ -14,53 +15,96 @@ func FuzzParse(f *testing.F) {
 	for _, data := range oracleCases(f) {
 		f.Add(data)
 	}
-	existing := config(f, `{"init":{"tty":true},"metadata":{"a":"b"},"containers":[{"name":"x"}]}`)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := Parse("fly.toml", data)
-		if err != nil {
-			return
-		}
-		if string(file.Bytes()) != string(data) {
-			t.Fatal("the bytes changed")
-		}
-		_ = file.Validate()
-		for _, finding := range file.Lint() {
-			if finding.Code == "" || finding.Row < 0 || finding.Column < 0 {
-				t.Fatalf("finding %+v", finding)
-			}
-		}
-		live := map[string]machine.Config{}
-		for _, group := range file.Groups() {
-			config, err := file.Apply(group, existing)
-			if err != nil {
-				continue
-			}
-			if err := config.Validate(); err != nil {
-				t.Fatalf("group %q: %v", group, err)
-			}
-			live[group] = config
-		}
-		if len(live) > 0 {
-			rendered, err := FromMachines(file.App(), file.PrimaryRegion(), live, Masked)
-			if err == nil {
-				_, err = Parse("fly.toml", rendered)
-			}
-			if err != nil {
-				t.Fatalf("from Machines: %v\n%s", err, rendered)
-			}
-		}
-		def, err := file.Definition()
-		if err != nil {
-			return
-		}
-		definition, err := json.Marshal(def)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := FromDefinition("fly.toml", definition); err != nil {
-			t.Fatalf("from the definition: %v", err)
+		if file, err := Parse("fly.toml", data); err == nil {
+			exercise(t, file, data)
 		}
 	})
+}
+
+// FuzzParseFormats is FuzzParse for fly.json and fly.yaml. A file that is not
+// read has a place where it is wrong, every key of one that is has a place too,
+// and what its extents hold is what the keys have.
+func FuzzParseFormats(f *testing.F) {
+	for _, data := range oracleCases(f) {
+		file, err := Parse("fly.toml", data)
+		if err != nil {
+			continue
+		}
+		if data, err := json.Marshal(file.doc); err == nil {
+			f.Add(data)
+		}
+		f.Add(must(yaml.Marshal(file.doc))(f))
+	}
+	for _, tt := range hostile() {
+		if len(tt[1]) > 500 {
+			tt[1] = tt[1][:500]
+		}
+		f.Add([]byte(tt[1]))
+	}
+	f.Add([]byte("\xef\xbb\xbfa: &x !!str \"\\x41é\n b\"\r\nb: [*x, 'it''s', ~]\r<<: {c: 1}\u2028---\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
+			file, err := Parse(name, data)
+			if err != nil {
+				if e := err.(*SyntaxError); e.Row < 1 && len(data) <= MaxSize && e.Reason != tooDeepReason() {
+					t.Fatalf("no place: %v", err)
+				}
+				continue
+			}
+			exercise(t, file, data)
+			checkPositions(t, file)
+			if fresh, err := file.format.decode(data); err != nil || !same(fresh, file.doc) {
+				t.Fatalf("the document changed: %v", err)
+			}
+		}
+	})
+}
+
+// exercise does everything with a file that can be done without editing it.
+func exercise(t *testing.T, file *File, data []byte) {
+	t.Helper()
+	existing := config(t, `{"init":{"tty":true},"metadata":{"a":"b"},"containers":[{"name":"x"}]}`)
+	if string(file.Bytes()) != string(data) {
+		t.Fatal("the bytes changed")
+	}
+	_ = file.Validate()
+	for _, finding := range file.Lint() {
+		if finding.Code == "" || finding.Row < 0 || finding.Column < 0 {
+			t.Fatalf("finding %+v", finding)
+		}
+	}
+	live := map[string]machine.Config{}
+	for _, group := range file.Groups() {
+		config, err := file.Apply(group, existing)
+		if err != nil {
+			continue
+		}
+		if err := config.Validate(); err != nil {
+			t.Fatalf("group %q: %v", group, err)
+		}
+		live[group] = config
+	}
+	if len(live) > 0 {
+		rendered, err := FromMachines(file.App(), file.PrimaryRegion(), live, Masked)
+		if err == nil {
+			_, err = Parse("fly.toml", rendered)
+		}
+		if err != nil {
+			t.Fatalf("from Machines: %v\n%s", err, rendered)
+		}
+	}
+	def, err := file.Definition()
+	if err != nil {
+		return
+	}
+	definition, err := json.Marshal(def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FromDefinition("fly.toml", definition); err != nil {
+		t.Fatalf("from the definition: %v", err)
+	}
 }
 
 // sameDocument compares documents of which the rendering leaves out what is

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A quarter of what a file may have keeps a careless reader busy long enough.
-const hostileSize = MaxSize / 4
+// An eighth of what a file may have keeps a careless reader busy long enough.
+const hostileSize = MaxSize / 8
 
 // filled repeats a text up to a file's size.
 func filled(text string) string { return strings.Repeat(text, hostileSize/len(text)) }
@@ -53,16 +53,13 @@ func hostile() map[string][3]string {
 		"yaml dashes":         {"fly.yaml", filled("- "), "nested deeper"},
 		"yaml questions":      {"fly.yaml", filled("? "), "nested deeper"},
 		"yaml keys":           {"fly.yaml", numbered("k@: 1\n"), ""},
-		"yaml flow keys":      {"fly.yaml", "a: {" + numbered("k@: 1,") + "}", ""},
 		"yaml equal keys":     {"fly.yaml", filled("a: 1\n"), "already defined"},
 		"yaml chain":          {"fly.yaml", "a0: &a0 [x]\n" + chained("a@: &a@ [*a@-1]\n"), "aliases repeat"},
 		"yaml bomb":           {"fly.yaml", "a0: &a0 [x]\n" + chained("a@: &a@ [*a@-1,*a@-1]\n"), "aliases repeat"},
 		"yaml merges":         {"fly.yaml", "a0: &a0 {k: 1}\n" + chained("a@: &a@ {<<: *a@-1, k@: 1}\n"), "aliases repeat"},
-		"yaml repeated text":  {"fly.yaml", "a: &a " + strings.Repeat("x", MaxSize/2) + "\nb: [" + strings.Repeat("*a, ", MaxSize/10) + "]", "aliases repeat"},
+		"yaml repeated text":  {"fly.yaml", "a: &a " + filled("x") + "\nb: [" + filled("*a, ") + "]", "aliases repeat"},
 		"yaml tag directives": {"fly.yaml", numbered("%TAG !a@! x\n") + "---\na: 1", "too many directives"},
-		"yaml comments":       {"fly.yaml", numbered("# x\na@: 1 # y\n"), ""},
 		"yaml documents":      {"fly.yaml", "{}\n" + filled("---\n"), ""},
-		"yaml key":            {"fly.yaml", "\"" + filled("k") + "\": 1", ""},
 		"yaml indent":         {"fly.yaml", indented(), "nested deeper"},
 	}
 }
@@ -76,8 +73,8 @@ func indented() string {
 	return b.String()
 }
 
-// TestHostile would take minutes, or the memory of the machine, if a limit
-// were missing.
+// TestHostile checks the limits by their reasons; without one of them it takes
+// long, or the memory of the machine.
 func TestHostile(t *testing.T) {
 	for what, tt := range hostile() {
 		t.Run(what, func(t *testing.T) {

@@ -21,6 +21,9 @@ func readYAML(data []byte) (map[string]any, *SyntaxError) {
 	if err != nil || node == nil {
 		return doc, err
 	}
+	if err := t.missingKey(node); err != nil {
+		return nil, err
+	}
 	if err := t.repeats(node); err != nil {
 		return nil, err
 	}
@@ -40,6 +43,25 @@ func readYAML(data []byte) (map[string]any, *SyntaxError) {
 type yamlText struct {
 	data  []byte
 	index *lineIndex // made when it is first asked for
+}
+
+// missingKey refuses `: value` in a block, which the library reads as an empty
+// key and yaml.v3 does not.
+func (t *yamlText) missingKey(node *yaml.Node) *SyntaxError {
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && node.Style&yaml.FlowStyle == 0 && i%2 == 0 &&
+			child.Kind == yaml.ScalarNode && child.Value == "" && child.Style == 0 && child.Anchor == "" {
+			e := t.errorAt(child.Line, child.Column, "did not find expected key")
+			if bytes.HasPrefix(t.index.data[t.index.offset(child.Line, child.Column):], []byte(":")) {
+				line := yamlV3Line(yaml.ParserStage, node.Line, child.Line)
+				return e.withText("yaml: " + line + e.Reason)
+			}
+		}
+		if err := t.missingKey(child); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The most directives a file may have: the library compares each %TAG with all
