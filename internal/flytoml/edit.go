@@ -84,7 +84,7 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	if err := e.check(groups); err != nil {
 		return nil, err
 	}
-	l, err := scan(f.name, f.data)
+	l, err := scan(f.format, f.name, f.data)
 	if err != nil {
 		return nil, err
 	}
@@ -92,23 +92,24 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	if err != nil {
 		return nil, err
 	}
-	ed := &editor{placer: placer{splices: splices{layout: l}}}
-	for _, s := range services {
-		if !s.of(e.Groups) {
+	s := &splices{layout: l}
+	ed := &editor{splices: s, writer: newWriter(f.format, s)}
+	for _, service := range services {
+		if !service.of(e.Groups) {
 			continue
 		}
-		if err := ed.edit(s, e); err != nil {
+		if err := ed.edit(service, e); err != nil {
 			return nil, err
 		}
 	}
 	if len(services) == 0 && e.Create != nil {
-		if err := ed.create(e, f.processes()); err != nil {
+		if err := ed.newService(e, f.processes()); err != nil {
 			return nil, err
 		}
 	}
 	ed.finish()
 	after := ed.apply(func(change, line int) { ed.changes[change].Row = line })
-	if err := ed.verify(f.doc, after); err != nil {
+	if err := ed.verify(f.format, f.doc, after); err != nil {
 		return nil, fmt.Errorf("%s: %w: %v", f.name, ErrEdit, err)
 	}
 	return &Edited{Before: f.Bytes(), After: after, Changes: ed.changes, splices: ed.list}, nil

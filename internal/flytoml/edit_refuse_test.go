@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 func TestEditRefusesFile(t *testing.T) {
@@ -137,9 +135,9 @@ func TestVerify(t *testing.T) {
 			ed := &editor{
 				changes: make([]EditChange, 1),
 				paths:   []keyPath{path},
-				values:  []scalar{{kind: unstable.Bool, on: false}},
+				values:  []scalar{{kind: kindBool, on: false}},
 			}
-			err := ed.verify(parse(t, text).doc, []byte(tt.after))
+			err := ed.verify(formatTOML, parse(t, text).doc, []byte(tt.after))
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("err = %v, want %q", err, tt.want)
 			}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // pathStep is a key of a table or, if that is empty, an index of an array.
@@ -70,15 +68,15 @@ func (ed *editor) intent() *intent {
 
 // verify decodes the edited bytes, and compares them with the document before:
 // every value that was meant to change has, and no other.
-func (ed *editor) verify(before map[string]any, after []byte) error {
+func (ed *editor) verify(format format, before map[string]any, after []byte) error {
 	if len(ed.changes) == 0 {
 		if len(ed.list) > 0 {
 			return errors.New("bytes differ without a change")
 		}
 		return nil
 	}
-	doc := map[string]any{}
-	if err := toml.Unmarshal(after, &doc); err != nil {
+	doc, err := format.decode(after)
+	if err != nil {
 		return err
 	}
 	if m := compare(before, doc, ed.intent()); m != nil {

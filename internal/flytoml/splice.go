@@ -89,3 +89,20 @@ func (s *splices) apply(row func(change, line int)) []byte {
 	}
 	return append(out, s.src[from:]...)
 }
+
+// addLines adds lines at the end of the file, behind an empty one if gap says so.
+func (s *splices) addLines(lines []newLine, gap bool) {
+	if len(s.src) == 0 {
+		for _, l := range lines {
+			s.replace(span{}, l.text+s.eol, l.changes...)
+		}
+		return
+	}
+	offset := s.lineBreakBefore(len(s.src))
+	if start, first := s.lineStart(offset); gap && (!first || start < offset) {
+		s.lineAfter(offset, rankTable, "")
+	}
+	for _, l := range lines {
+		s.lineAfter(offset, rankTable, l.text, l.changes...)
+	}
+}
