@@ -11,7 +11,12 @@ import (
 
 func parse(t *testing.T, text string) *File {
 	t.Helper()
-	f, err := Parse("fly.toml", []byte(text))
+	return parseAs(t, "fly.toml", text)
+}
+
+func parseAs(t *testing.T, name, text string) *File {
+	t.Helper()
+	f, err := Parse(name, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,10 +266,12 @@ func editTests() []editTest {
 	}
 }
 
-func TestEdit(t *testing.T) {
-	for _, tt := range editTests() {
+func TestEdit(t *testing.T) { testEdits(t, "fly.toml", editTests()) }
+
+func testEdits(t *testing.T, name string, tests []editTest) {
+	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := parse(t, tt.before)
+			f := parseAs(t, name, tt.before)
 			edited, err := f.Edit(tt.edit)
 			if err != nil {
 				t.Fatal(err)

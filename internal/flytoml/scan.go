@@ -216,10 +216,11 @@ func (n *node) indexKey(name string) string {
 	return foldKey(name)
 }
 
-// majority is the quote that most strings have, out of how many have each.
+// majority is the quote that most strings have, out of how many have each;
+// plain is -1 where none is not possible.
 func majority(plain, single, double int) byte {
 	switch {
-	case plain > single && plain >= double:
+	case plain >= single && plain >= double:
 		return 0
 	case single > double:
 		return '\''

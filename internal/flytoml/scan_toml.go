@@ -44,7 +44,7 @@ func (l *layout) scanTOML() error {
 	if err := s.parser.Error(); err != nil {
 		return fmt.Errorf("%s: go-toml reads the file but does not parse it: %w", s.name, err)
 	}
-	s.quote, s.sign = majority(0, s.quotes[0], s.quotes[1]), " = "
+	s.quote, s.sign = majority(-1, s.quotes[0], s.quotes[1]), " = "
 	return nil
 }
 

@@ -24,7 +24,7 @@ type yamlScanner struct {
 	places yamlPlaces
 	shared map[*yaml.Node]struct{} // what aliases stand for
 	target map[*yaml.Node]*node    // the same, as it was read
-	quotes [3]int                  // strings without quotes, in single and in double ones
+	quotes map[yaml.Style]int      // strings without quotes, in single and in double ones
 	nested bool                    // unit is known
 }
 
@@ -39,12 +39,12 @@ func (l *layout) scanYAML() error {
 	if err := yaml.Unmarshal(l.src, &document); err != nil {
 		return fmt.Errorf("%s: the file can be decoded but not parsed: %w", l.name, err)
 	}
-	s := &yamlScanner{layout: l, places: places, shared: map[*yaml.Node]struct{}{}, target: map[*yaml.Node]*node{}}
+	s := &yamlScanner{layout: l, places: places, shared: map[*yaml.Node]struct{}{}, target: map[*yaml.Node]*node{}, quotes: map[yaml.Style]int{}}
 	end := 0
 	l.root = &node{kind: kindTable, own: &block{}}
 	if len(document.Content) > 0 {
 		top := document.Content[0]
-		s.findShared(top)
+		s.survey(top, false)
 		start := s.start(top)
 		var err error
 		switch {
@@ -59,7 +59,7 @@ func (l *layout) scanYAML() error {
 			return err
 		}
 	}
-	l.quote = majority(s.quotes[0], s.quotes[1], s.quotes[2])
+	l.quote = majority(s.quotes[0], s.quotes[yaml.SingleQuotedStyle], s.quotes[yaml.DoubleQuotedStyle])
 	return l.yamlEnd(end, len(document.Content) == 0)
 }
 
@@ -84,13 +84,16 @@ func (l *layout) yamlEnd(offset int, none bool) error {
 	return nil
 }
 
-// findShared notes what aliases stand for.
-func (s *yamlScanner) findShared(y *yaml.Node) {
-	if y.Kind == yaml.AliasNode {
+// survey notes what aliases stand for, and the quotes that strings have.
+func (s *yamlScanner) survey(y *yaml.Node, key bool) {
+	switch {
+	case y.Kind == yaml.AliasNode:
 		s.shared[y.Alias] = struct{}{}
+	case y.Kind == yaml.ScalarNode && y.Tag == "!!str" && !key:
+		s.quotes[y.Style]++
 	}
-	for _, child := range y.Content {
-		s.findShared(child)
+	for i, child := range y.Content {
+		s.survey(child, y.Kind == yaml.MappingNode && i%2 == 0)
 	}
 }
 
@@ -240,11 +243,14 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		if !present {
 			child.locked = lockedBare
 		}
+		if flow {
+			end = s.blanks(end)
+		}
 	} else if end, err = s.value(tracked, value, column, false); err != nil {
 		return 0, err
 	}
 	child.inherit(table)
-	s.learnYAML(value, column, flow)
+	s.learnUnit(value, column, flow)
 	table.own.entries = append(table.own.entries, entry{
 		name:  key.Value,
 		at:    span{start, end},
@@ -319,22 +325,13 @@ func (s *yamlScanner) closing(offset int, bracket byte) (int, error) {
 	return end + 1, nil
 }
 
-// learnYAML takes note of the habits in a value of a mapping.
-func (s *yamlScanner) learnYAML(value *yaml.Node, column int, flow bool) {
-	switch {
-	case value.Kind == yaml.ScalarNode && value.Tag == "!!str":
-		switch value.Style {
-		case 0:
-			s.quotes[0]++
-		case yaml.SingleQuotedStyle:
-			s.quotes[1]++
-		case yaml.DoubleQuotedStyle:
-			s.quotes[2]++
-		}
-	case value.Kind == yaml.MappingNode && value.Style == 0 && len(value.Content) > 0 && !flow && !s.nested:
-		if width := value.Content[0].Column - 1 - column; width > 0 {
-			s.unit, s.nested = strings.Repeat(" ", width), true
-		}
+// learnUnit takes note of how deep a mapping stands in another.
+func (s *yamlScanner) learnUnit(value *yaml.Node, column int, flow bool) {
+	if s.nested || flow || value.Kind != yaml.MappingNode || value.Style != 0 || len(value.Content) == 0 {
+		return
+	}
+	if width := value.Content[0].Column - 1 - column; width > 0 {
+		s.unit, s.nested = strings.Repeat(" ", width), true
 	}
 }
 
