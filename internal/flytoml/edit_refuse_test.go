@@ -7,13 +7,7 @@ import (
 )
 
 func TestEditRefusesFile(t *testing.T) {
-	all := blueprint()
-	all.SoftLimit = ptr(20)
-	tests := []struct {
-		name, text  string
-		row, column int
-		reason      string
-	}{
+	tests := []refusal{
 		{"keys differ in case", "[http_service]\ninternal_port = 1\n  Internal_Port = 2\n", 3, 3, `"Internal_Port" differs from "internal_port" in case alone`},
 		{"tables differ in case", "[http_service]\n[HTTP_SERVICE]\n", 2, 2, "in case alone"},
 		{"sections differ in case", "[env]\n[ENV]\n", 2, 2, "in case alone"},
@@ -34,9 +28,22 @@ func TestEditRefusesFile(t *testing.T) {
 		{"hard limit", "[http_service.concurrency]\nhard_limit = 19\n", 2, 14, "the hard limit 19 is below the soft limit 20"},
 		{"old hard limit", "[[services]]\nconcurrency = '1,2'\n", 2, 15, "the hard limit 2 is below the soft limit 20"},
 	}
+	testRefusals(t, "fly.toml", tests)
+}
+
+// refusal is a file that cannot be edited, and what is said of it.
+type refusal struct {
+	name, text  string
+	row, column int
+	reason      string
+}
+
+func testRefusals(t *testing.T, name string, tests []refusal) {
+	all := blueprint()
+	all.SoftLimit = ptr(20)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			edited, err := parse(t, tt.text).Edit(all)
+			edited, err := parseAs(t, name, tt.text).Edit(all)
 			var refused *SyntaxError
 			if !errors.As(err, &refused) {
 				t.Fatalf("err = %v", err)
@@ -52,6 +59,50 @@ func TestEditRefusesFile(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEditRefusesJSON(t *testing.T) {
+	testRefusals(t, "fly.json", []refusal{
+		{"a key twice", `{"http_service":{"a":1,"b":1,"a":2}}`, 1, 30, `the key "a" is there twice`},
+		{"services twice", `{"services":[],"services":[{"a":1}]}`, 1, 16, `the key "services" is there twice`},
+		{"keys differ in case", `{"services":[{"ports":[{"port":1,"PORT":2}]}]}`, 1, 34, "in case alone"},
+		{"tables differ in case", "{\"http_service\":{},\n\"HTTP_SERVICE\":{}}", 2, 1, "in case alone"},
+		{"services that are none", `{"services":[{"a":1},null]}`, 1, 22, "services[1] is not a table"},
+		{"a list for a service", `{"http_service":[]}`, 1, 17, "http_service is not a table"},
+		{"number of limits", `{"services":[{"concurrency":1}]}`, 1, 29, "concurrency is not a table"},
+		{"hard limit", `{"http_service":{"concurrency":{"hard_limit":1.9e1}}}`, 1, 46, "the hard limit 19 is below the soft limit 20"},
+		{"no object", " null", 1, 2, "no JSON object"},
+	})
+}
+
+func TestEditRefusesYAML(t *testing.T) {
+	testRefusals(t, "fly.yaml", []refusal{
+		{"keys differ in case", "http_service:\n  a: 1\n  A: 1\n", 3, 3, "in case alone"},
+		{"service used twice", "services:\n- &a\n  internal_port: 1\n- *a\n", 3, 3, "services[0] is used in more than one place"},
+		{"port used twice", "services:\n- ports:\n  - &p {force_https: true}\n  - *p\n", 3, 22, "services[0].ports[0].force_https is used in more than one place"},
+		{"value used twice", "http_service:\n  min_machines_running: &n 1\nx: *n\n", 2, 28, "min_machines_running is used in more than one place"},
+		{"value used as a key", "http_service:\n  min_machines_running: &n 1\nx: {*n : 1}\n", 2, 28, "min_machines_running is used in more than one place"},
+		{"service from elsewhere", "x: &x {internal_port: 1}\nhttp_service: *x\n", 2, 15, "http_service is used in more than one place"},
+		{"keys from elsewhere", "services:\n- &a\n  internal_port: 1\n- <<: *a\n  x: 1\n", 4, 3, "services[1] takes keys from elsewhere"},
+		{"limits from elsewhere", "http_service:\n  concurrency:\n    <<: {a: 1}\n", 3, 5, "http_service.concurrency takes keys from elsewhere"},
+		{"ports from elsewhere", "services:\n- ports:\n  - <<: {force_https: true}\n", 3, 5, "services[0].ports[0] takes keys from elsewhere"},
+		{"all from elsewhere", "<<: {http_service: {}}\n", 1, 1, "the file takes keys from elsewhere"},
+		{"tag", "http_service:\n  min_machines_running: !!int 1\n", 2, 31, "has a tag"},
+		{"text over lines", "http_service:\n  auto_stop_machines: |\n    off\n", 2, 23, "is a text over several lines"},
+		{"text that does not end", "http_service:\n  é: |\n    x", 3, 6, "end its last line first"},
+		{"table for a value", "http_service:\n  auto_stop_machines:\n    a: b\n", 3, 5, "is a table where flyctl takes a value"},
+		{"list for a value", "http_service:\n  auto_stop_machines:\n  - b\n", 3, 3, "is a table where flyctl takes a value"},
+		{"comment in a value", "http_service:\n  auto_stop_machines: [ # x\n  ]\n", 2, 23, "comment inside"},
+		{"two documents", "http_service:\n  a: 1\n---\nb: 1\n", 3, 1, "more than one YAML document"},
+		{"explicit key", "http_service:\n  ? a\n  : 1\n", 2, 5, "not a plain one"},
+		{"key that is a number", "http_service:\n  1: 1\n", 2, 3, "the key '1' is not a text"},
+		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
+		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
+		{"services that are none", "services:\n- a: 1\n-\n", 3, 2, "services[1] is not a table"},
+		{"a value for a service", "http_service: 80\n", 1, 15, "http_service is not a table"},
+		{"old hard limit", "services:\n- concurrency: '1,2'\n", 2, 16, "the hard limit 2 is below the soft limit 20"},
+		{"hard limit", "http_service:\n  concurrency:\n    hard_limit: 0x13\n", 3, 17, "the hard limit 19 is below the soft limit 20"},
+	})
 }
 
 // Names that are data may differ in case alone.

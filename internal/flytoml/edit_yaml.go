@@ -9,11 +9,15 @@ import (
 // of a flow mapping between its braces.
 type yamlWriter struct{ braces }
 
-func (p *yamlWriter) set(n *node, text string, change int) {
+func (p *yamlWriter) set(n *node, text string, change int) { p.put(n, text, change) }
+
+// put writes in the place of a value, which may have no text at all.
+func (p *yamlWriter) put(n *node, text string, changes ...int) {
+	rank := rankKey
 	if n.at.start == n.at.end {
-		text = " " + text
+		text, rank = " "+text, rankValue
 	}
-	p.replace(n.at, text, change)
+	p.list = append(p.list, splice{n.at, text, rank, changes})
 }
 
 func (p *yamlWriter) addKey(t *node, k newKey) error {
@@ -32,8 +36,7 @@ func (p *yamlWriter) addTable(t *node, k newKey, null *node) error {
 	case null != nil && null.at.start == null.at.end && !t.own.inline:
 		return p.linesBehind(null.at.end, -2*t.own.column-2, p.keys(k.keys, column(t.own.column)+p.unit)...)
 	case null != nil:
-		p.set(null, p.inline(k), k.changes()[0])
-		p.list[len(p.list)-1].changes = k.changes()
+		p.put(null, p.inline(k), k.changes()...)
 		return nil
 	case t.own.inline:
 		return p.addKey(t, k)

@@ -80,9 +80,15 @@ func yamlTests() []editTest {
 		{"empty flow mapping", autostart(),
 			"http_service: {}\n",
 			"http_service: { auto_start_machines: true }\n"},
+		{"nothing on the last line", Edit{SoftLimit: ptr(9), ConcurrencyType: requests},
+			"http_service:\n  concurrency:\n    soft_limit:",
+			"http_service:\n  concurrency:\n    soft_limit: 9\n    type: requests"},
 		{"behind a text over lines", autostart(),
 			"http_service:\n  processes: [x]\n  note: |+\n    a\n   # b\n\nenv: {}\n",
 			"http_service:\n  processes: [x]\n  note: |+\n    a\n   # b\n\n  auto_start_machines: true\nenv: {}\n"},
+		{"behind a text of blanks", autostart(),
+			"http_service:\n  processes: [x]\n  note: |1\n      \n\nenv: {}\n",
+			"http_service:\n  processes: [x]\n  note: |1\n      \n  auto_start_machines: true\n\nenv: {}\n"},
 		{"before a text that does not end", autostart(),
 			"http_service:\n  internal_port: 1\n  note: >-\n    a",
 			"http_service:\n  internal_port: 1\n  auto_start_machines: true\n  note: >-\n    a"},
@@ -153,3 +159,21 @@ func yamlTests() []editTest {
 }
 
 func TestEditYAML(t *testing.T) { testEdits(t, "fly.yaml", yamlTests()) }
+
+// A byte order mark has no column, and stays.
+func TestEditYAMLByteOrderMark(t *testing.T) {
+	const mark = "\ufeff"
+	for _, tt := range yamlTests() {
+		if tt.before == "" {
+			continue
+		}
+		f := parseAs(t, "fly.yaml", tt.before)
+		f.data = []byte(mark + tt.before)
+		edited, err := f.Edit(tt.edit)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		} else if got, want := string(edited.After), mark+tt.want; got != want {
+			t.Errorf("%s: got:\n%s\nwant:\n%s", tt.name, got, want)
+		}
+	}
+}

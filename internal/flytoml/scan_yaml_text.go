@@ -142,7 +142,8 @@ func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 		if !empty && first-next <= column {
 			break
 		}
-		if keep || !empty {
+		// Blanks deeper than the text's indentation are text, too.
+		if keep || !empty || lineEnd-next > column+1 {
 			end = lineEnd
 		}
 		next = after

@@ -3,6 +3,7 @@ package flytoml
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
@@ -16,11 +17,13 @@ type splice struct {
 }
 
 // Ranks of insertions at the same place: what belongs to the table above it
-// comes before what begins a new one.
+// comes before what begins a new one. YAML, where what stands deeper comes
+// first, has ranks of its own between rankValue and rankTable.
 const (
-	rankKey = iota
-	rankSubtable
-	rankTable
+	rankValue    = math.MinInt
+	rankKey      = 0
+	rankSubtable = 1
+	rankTable    = 2
 )
 
 // splices is a set of changes to a file's bytes. The spans do not overlap.
