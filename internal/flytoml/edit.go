@@ -35,6 +35,12 @@ type Edit struct {
 	// "connections". Other services are left alone: they have connections only.
 	ConcurrencyType string
 
+	// PlainPort, from 1 to 65535, is added with the handler http to every
+	// service whose ports all speak TLS with HTTP inside, so that callers over
+	// Flycast reach it without a certificate. A port that another service of
+	// the file has is an error.
+	PlainPort *int
+
 	// Create adds an [http_service] at the end of a file that has no service
 	// at all, with the values above, for Groups. It does nothing to others.
 	Create *Create
@@ -98,7 +104,7 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 		if !service.of(e.Groups) {
 			continue
 		}
-		if err := ed.edit(service, e); err != nil {
+		if err := ed.edit(service, e, services); err != nil {
 			return nil, err
 		}
 	}
@@ -129,6 +135,8 @@ func (e Edit) check(groups []string) error {
 		return fmt.Errorf("soft_limit cannot be %d", *e.SoftLimit)
 	case e.ConcurrencyType != "" && e.ConcurrencyType != requests && e.ConcurrencyType != connections:
 		return fmt.Errorf("concurrency counts requests or connections, not %q", e.ConcurrencyType)
+	case e.PlainPort != nil && (*e.PlainPort < 1 || *e.PlainPort > 65535):
+		return fmt.Errorf("a port cannot be %d", *e.PlainPort)
 	case e.Create != nil && e.Create.InternalPort == 0:
 		return errors.New("a new http_service needs an internal_port")
 	case e.Create != nil && (e.Create.InternalPort < 1 || e.Create.InternalPort > 65535):

@@ -1,6 +1,7 @@
 package flytoml
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -84,7 +85,7 @@ func (p *braces) follow(e *entry, list []addition) {
 		p.replace(span{end, end}, ",")
 	}
 	for i, a := range list {
-		lines := p.lines(a, p.indent(e.at.start))
+		lines := p.lines(e, a, p.indent(e.at.start))
 		if trailing || i < len(list)-1 {
 			lines[len(lines)-1].text += ","
 		}
@@ -94,11 +95,16 @@ func (p *braces) follow(e *entry, list []addition) {
 	}
 }
 
-// lines is an addition on lines of its own. JSON breaks tables, the others
-// cannot or do not.
-func (p *braces) lines(a addition, indent string) []newLine {
-	if a.key.keys == nil || p.mark == "" {
+// lines is an addition on lines of its own. JSON breaks tables, but not an item
+// behind one that is not; the others cannot or do not.
+func (p *braces) lines(e *entry, a addition, indent string) []newLine {
+	item := a.key.name == ""
+	broken := !item || bytes.IndexByte(p.src[e.at.start:e.at.end], '\n') >= 0
+	switch {
+	case a.key.keys == nil || p.mark == "" || !broken:
 		return []newLine{{indent + a.text, a.key.changes()}}
+	case item:
+		return p.object(a.key, indent, indent)
 	}
 	return p.object(a.key, indent, indent+p.mark+a.key.name+p.mark+p.sign)
 }

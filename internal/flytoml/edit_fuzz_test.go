@@ -38,6 +38,8 @@ func manyEdits() map[string]Edit {
 		"blueprint": blueprint(),
 		"all":       all,
 		"limits":    {SoftLimit: ptr(3)},
+		"port":      {PlainPort: ptr(8080), Autostart: ptr(true)},
+		"redirect":  {PlainPort: ptr(8080), ForceHTTPS: ptr(true), SoftLimit: ptr(4)},
 		"counted":   {ConcurrencyType: connections},
 		"suspend":   {Autostop: ptr(machine.AutostopSuspend), MinMachines: ptr(2)},
 		"off":       {Autostop: ptr(machine.AutostopOff), Autostart: ptr(false), ForceHTTPS: ptr(true)},

@@ -57,6 +57,17 @@ func jsonTests() []editTest {
 			`{"http_service":{}}`,
 			`{"http_service":{"min_machines_running":1}}`},
 
+		// Plain ports.
+		{"plain port", plainPort(80),
+			"{\n  \"services\": [\n    {\n      \"ports\": [\n        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] }\n      ]\n    }\n  ]\n}\n",
+			"{\n  \"services\": [\n    {\n      \"ports\": [\n        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] },\n        { \"port\": 80, \"handlers\": [\"http\"] }\n      ]\n    }\n  ]\n}\n"},
+		{"plain port over lines", plainPort(80),
+			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n        \"handlers\": [\"tls\", \"http\"]\n      }\n    ]\n  }]\n}\n",
+			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n        \"handlers\": [\"tls\", \"http\"]\n      },\n      {\n        \"port\": 80,\n        \"handlers\": [\"http\"]\n      }\n    ]\n  }]\n}\n"},
+		{"plain port without blanks", plainPort(80),
+			`{"services":[{"ports":[{"handlers":["tls","http"]}]}]}`,
+			`{"services":[{"ports":[{"handlers":["tls","http"]},{"port":80,"handlers":["http"]}]}]}`},
+
 		// Limits.
 		{"limits among lines", softLimit(9),
 			"{\n  \"http_service\": {\n    \"internal_port\": 80\n  }\n}\n",

@@ -105,6 +105,30 @@ func TestEditRefusesYAML(t *testing.T) {
 	})
 }
 
+func TestEditRefusesPlainPort(t *testing.T) {
+	const tls = "[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n"
+	tests := []struct {
+		name, text, reason string
+	}{
+		{"http_service has it", "[http_service]\n" + tls, "services[0].ports cannot get the plain port 80, which http_service has"},
+		{"another service has it", tls + "[[services]]\n[[services.ports]]\nport = '80'\n", "which services[1].ports[0] has"},
+		{"another service has it in a range", tls + "[[services]]\n[[services.ports]]\nstart_port = 1\nend_port = 99\n", "which services[1].ports[0] has"},
+		{"the port itself", "[[services]]\n[[services.ports]]\nport = 80\nhandlers = ['tls', 'http']\n", "which services[0].ports[0] has"},
+		{"two services want it", tls + tls, "services[1].ports cannot get the plain port 80, which services[0].ports has"},
+		{"a single port", "[[services]]\n[services.ports]\nport = 443\nhandlers = ['tls', 'http']\n", "write it as a list"},
+		{"no port in the list", "[[services]]\nports = [{handlers = ['tls', 'http']}, 1]\n", "holds what is no port"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			edited, err := parse(t, tt.text).Edit(plainPort(80))
+			var refused *SyntaxError
+			if !errors.As(err, &refused) || !strings.Contains(refused.Reason, tt.reason) || refused.Row == 0 || edited != nil {
+				t.Errorf("edited = %v, err = %v, want %s", edited, err, tt.reason)
+			}
+		})
+	}
+}
+
 // Names that are data may differ in case alone.
 func TestEditKeepsNamesThatDifferInCase(t *testing.T) {
 	for _, text := range []string{
@@ -150,6 +174,7 @@ func TestEditRefusesEdit(t *testing.T) {
 		{"negative minimum", "min_machines_running cannot be -1", Edit{MinMachines: ptr(-1)}},
 		{"no limit", "soft_limit cannot be 0", Edit{SoftLimit: ptr(0)}},
 		{"unknown type", `not "tcp"`, Edit{ConcurrencyType: "tcp"}},
+		{"no such plain port", "a port cannot be 0", Edit{PlainPort: ptr(0)}},
 		{"no port", "needs an internal_port", Edit{Create: &Create{}}},
 		{"no such port", "internal_port cannot be 65536", Edit{Create: &Create{InternalPort: 65536}}},
 		{"whose service", "needs its process groups named: the file has jobs, web", Edit{Create: &Create{InternalPort: 80}}},

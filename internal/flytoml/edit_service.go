@@ -141,12 +141,13 @@ type editor struct {
 	*splices
 	writer
 	changes []EditChange
-	paths   []keyPath // of changes
-	values  []scalar  // of changes
+	paths   []keyPath      // of changes
+	values  []scalar       // of changes
+	ports   map[int]string // that were added, and to whom
 }
 
-// edit brings one service to what the edit says.
-func (ed *editor) edit(s service, e Edit) error {
+// edit brings one of the services to what the edit says.
+func (ed *editor) edit(s service, e Edit, services []service) error {
 	if e.ForceHTTPS != nil {
 		if err := ed.forceHTTPS(s, *e.ForceHTTPS); err != nil {
 			return err
@@ -157,7 +158,10 @@ func (ed *editor) edit(s service, e Edit) error {
 			return err
 		}
 	}
-	return ed.concurrency(s, e)
+	if err := ed.concurrency(s, e); err != nil || e.PlainPort == nil {
+		return err
+	}
+	return ed.plainPort(s, e, services)
 }
 
 // setting is a key of a service with the value it is to have.

@@ -29,6 +29,7 @@ func plainHTTP() Edit                   { return Edit{ForceHTTPS: ptr(false)} }
 func stop() Edit                        { return Edit{Autostop: ptr(machine.AutostopStop)} }
 func softLimit(n int) Edit              { return Edit{SoftLimit: &n} }
 func minMachines(n int) Edit            { return Edit{MinMachines: &n} }
+func plainPort(n int) Edit              { return Edit{PlainPort: &n} }
 func inGroups(e Edit, g ...string) Edit { e.Groups = g; return e }
 
 // editTest is a file before and after an edit.
@@ -185,6 +186,20 @@ func editTests() []editTest {
 		{"on again where ports answer plain HTTP", Edit{ForceHTTPS: ptr(true)},
 			"[[services]]\n[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n",
 			"[[services]]\n[[services.ports]]\nhandlers = ['http']\nforce_https = true\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n"},
+
+		// Plain ports.
+		{"plain port", plainPort(80),
+			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n    # more\n\n  [[services.tcp_checks]]\n    port = 1\n",
+			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n    # more\n\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n\n  [[services.tcp_checks]]\n    port = 1\n"},
+		{"plain port in brackets, on the last line", plainPort(80),
+			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}] } ]",
+			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}, { port = 80, handlers = [\"http\"] }] } ]"},
+		{"plain port and more", Edit{PlainPort: ptr(80), ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
+			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']",
+			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
+		{"no plain port where one is, or HTTP is not", plainPort(80),
+			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\n[[services.ports]]\nhandlers = ['tls']\n[[services]]\ninternal_port = 1\n",
+			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\n[[services.ports]]\nhandlers = ['tls']\n[[services]]\ninternal_port = 1\n"},
 
 		// Limits.
 		{"limits of a new table", softLimit(9),

@@ -138,12 +138,22 @@ func compare(before, after any, want *intent) *mismatch {
 		return nil
 	case []any:
 		was, ok := before.([]any)
-		if !ok || len(was) != len(after) {
+		added := 0
+		for step := range want.below {
+			if step.index >= len(was) {
+				added++
+			}
+		}
+		if !ok || len(was)+added != len(after) {
 			return &mismatch{what: "has another length"}
 		}
 		for i, value := range after {
 			step := pathStep{index: i}
-			if m := compare(was[i], value, want.below[step]); m != nil {
+			var before any // of an item that is new, nothing
+			if i < len(was) {
+				before = was[i]
+			}
+			if m := compare(before, value, want.below[step]); m != nil {
 				return m.under(step)
 			}
 		}

@@ -11,6 +11,8 @@ type writer interface {
 	addKey(t *node, k newKey) error
 	// addTable adds a table inside another, or in the place of a null.
 	addTable(t *node, k newKey, null *node) error
+	// addItem adds a table to a list that has one.
+	addItem(list *node, k newKey) error
 	// create adds a table at the top of the file, or in the place of a null.
 	create(k newKey, null *node) error
 	// finish writes what waits for the last key of its table.

@@ -99,6 +99,20 @@ func yamlTests() []editTest {
 			"--- # doc\n  http_service:\n    internal_port: 1\n... # end\n# over\n",
 			"--- # doc\n  http_service:\n    internal_port: 1\n    auto_start_machines: true\n... # end\n# over\n"},
 
+		// Plain ports.
+		{"plain port", Edit{PlainPort: ptr(80), ForceHTTPS: ptr(true), Autostart: ptr(true)},
+			"services:\n- ports:\n  - port: 443\n    handlers: [tls, http]\n    # more\n  # last\n- internal_port: 1\n",
+			"services:\n- ports:\n  - port: 443\n    handlers: [tls, http]\n    # more\n  - port: 80\n    handlers: [http]\n    force_https: true\n  auto_start_machines: true\n  # last\n- internal_port: 1\n  auto_start_machines: true\n"},
+		{"plain port, list not indented, all keys behind", Edit{PlainPort: ptr(80), SoftLimit: ptr(9), Autostart: ptr(true)},
+			"services:\n  - ports:\n    - handlers: [tls, http]",
+			"services:\n  - ports:\n    - handlers: [tls, http]\n    - port: 80\n      handlers: [http]\n    auto_start_machines: true\n    concurrency:\n      type: requests\n      soft_limit: 9"},
+		{"plain port in braces behind a dash", plainPort(80),
+			"services:\n- ports:\n  - {port: 443, handlers: [tls, http]} # x\n",
+			"services:\n- ports:\n  - {port: 443, handlers: [tls, http]} # x\n  - { port: 80, handlers: [http] }\n"},
+		{"plain port in brackets", plainPort(80),
+			"services: [{ports: [{port: 443, handlers: [tls, http]}]}]\n",
+			"services: [{ports: [{port: 443, handlers: [tls, http]}, { port: 80, handlers: [http] }]}]\n"},
+
 		// Limits.
 		{"limits", softLimit(9),
 			"http_service:\n  internal_port: 1\n  # hard_limit: 3\n\nenv:\n",
