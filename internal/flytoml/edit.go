@@ -9,8 +9,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// Edit says what the services of a fly.toml are to be: [http_service] and
-// every [[services]]. What is nil or zero is left as it is.
+// Edit says what the services of a fly.toml, fly.json or fly.yaml are to be:
+// http_service and all of services. What is nil or zero is left as it is.
 type Edit struct {
 	// Groups limits the edit to services of these process groups; empty means
 	// all services. A service without `processes` is the default group's. A
@@ -41,12 +41,12 @@ type Edit struct {
 	// the file has is an error.
 	PlainPort *int
 
-	// Create adds an [http_service] at the end of a file that has no service
-	// at all, with the values above, for Groups. It does nothing to others.
+	// Create adds an http_service at the end of a file that has no service at
+	// all, with the values above, for Groups. It does nothing to others.
 	Create *Create
 }
 
-// Create describes a new [http_service].
+// Create describes a new http_service.
 type Create struct {
 	InternalPort int // that the app listens on, 1 to 65535
 }
@@ -72,16 +72,19 @@ type EditChange struct {
 }
 
 // Edit applies an edit to the file's bytes and returns the new ones; the file
-// itself does not change. Nothing but the bytes of values that differ, and
-// whole lines (or members of inline tables) that must be added, is touched:
-// comments, order, indentation, line endings and unknown keys stay. A value
-// that already means the same (true for "stop") stays as it is written, so
-// the same edit twice equals once.
+// itself does not change. TOML stays TOML, JSON JSON and YAML YAML. Nothing but
+// the bytes of values that differ, and whole lines (or members of tables in
+// braces) that must be added, is touched: comments, order, indentation, line
+// endings and unknown keys stay. A value that already means the same (true for
+// "stop") stays as it is written, so the same edit twice equals once.
 //
 // What cannot be edited safely is refused whole, as a [*SyntaxError] with the
 // place: keys that differ in case alone, services or values of a shape that
-// flyctl does not take, a hard limit below the soft limit. Other errors are of
-// the edit itself: a value out of range, an unknown process group.
+// flyctl does not take, a hard limit below the soft limit. In JSON that is a
+// key that is there twice; in YAML what an anchor, alias or merge key (<<)
+// ties to another place, a value with a tag or over several lines, a key that
+// is no plain text, a second document. Other errors are of the edit itself: a
+// value out of range, an unknown process group.
 //
 // The result is decoded and compared with the original before it is returned:
 // exactly the changes listed may differ, else the error is [ErrEdit].

@@ -325,7 +325,7 @@ func randomYAML(seed uint64) []byte {
 }
 
 func TestEditRandomFormats(t *testing.T) {
-	const files = 250
+	const files = 60
 	for name, random := range map[string]func(uint64) []byte{"fly.json": randomJSON, "fly.yaml": randomYAML} {
 		t.Run(name, func(t *testing.T) {
 			parsed, refused, changed := 0, 0, 0
@@ -339,9 +339,8 @@ func TestEditRandomFormats(t *testing.T) {
 				}
 				parsed++
 				for what, e := range edits {
-					checkEdit(t, f, e)
-					switch edited, err := f.Edit(e); {
-					case err != nil:
+					switch edited := checkEdit(t, f, e); {
+					case edited == nil:
 						refused++
 					case len(edited.Changes) > 0:
 						changed++

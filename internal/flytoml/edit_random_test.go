@@ -208,8 +208,7 @@ func TestEditRandomFiles(t *testing.T) {
 		}
 		parsed++
 		for name, e := range edits {
-			checkEdit(t, f, e)
-			if edited, err := f.Edit(e); err == nil && len(edited.Changes) > 0 {
+			if edited := checkEdit(t, f, e); edited != nil && len(edited.Changes) > 0 {
 				changed++
 			}
 			if t.Failed() {

@@ -309,6 +309,8 @@ func TestEditIsUnderstood(t *testing.T) {
 	files := oracleCases(t)
 	for seed := range uint64(100) {
 		files[fmt.Sprint("random ", seed)] = randomFile(seed)
+		files[fmt.Sprint("random ", seed, ".json")] = randomJSON(seed)
+		files[fmt.Sprint("random ", seed, ".yaml")] = randomYAML(seed)
 	}
 	seen := 0
 	for name, data := range files {
