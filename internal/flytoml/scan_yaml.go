@@ -105,7 +105,11 @@ func (s *yamlScanner) start(y *yaml.Node) int {
 	}
 	empty := y.Kind == yaml.ScalarNode && y.Value == "" && y.Style&^yaml.TaggedStyle == 0
 	for next := offset; next < len(s.src) && (s.src[next] == '&' || s.src[next] == '!'); {
-		for offset = next; offset < len(s.src) && strings.IndexByte(" \t\r\n,]}", s.src[offset]) < 0; {
+		stop := " \t\r\n,]}"
+		if bytes.HasPrefix(s.src[next:], []byte("!<")) {
+			stop = " \t\r\n"
+		}
+		for offset = next; offset < len(s.src) && strings.IndexByte(stop, s.src[offset]) < 0; {
 			offset++
 		}
 		if next = s.filler(offset); !empty {
