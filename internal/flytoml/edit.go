@@ -102,7 +102,7 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 		return nil, err
 	}
 	s := &splices{layout: l}
-	ed := &editor{splices: s, writer: newWriter(f.format, s)}
+	ed := &editor{splices: s, writer: newWriter(f.format, s), services: len(services)}
 	for _, service := range services {
 		if !service.of(e.Groups) {
 			continue

@@ -144,6 +144,8 @@ type editor struct {
 	paths   []keyPath      // of changes
 	values  []scalar       // of changes
 	ports   map[int]string // that were added, and to whom
+
+	services int // of the file
 }
 
 // edit brings one of the services to what the edit says.

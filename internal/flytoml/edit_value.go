@@ -181,7 +181,15 @@ func (ed *editor) record(s service, path keyPath, list []setting) []newKey {
 	return keys
 }
 
+// account takes note of a change.
 func (ed *editor) account(change EditChange, path keyPath, v scalar) {
+	if ed.changes == nil {
+		room := 5 * ed.services // what an edit seldom exceeds
+		ed.changes = make([]EditChange, 0, room)
+		ed.paths = make([]keyPath, 0, room)
+		ed.values = make([]scalar, 0, room)
+		ed.list = slices.Grow(ed.list, room)
+	}
 	ed.changes = append(ed.changes, change)
 	ed.paths = append(ed.paths, path)
 	ed.values = append(ed.values, v)

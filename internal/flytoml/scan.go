@@ -196,6 +196,9 @@ func (l *layout) child(table *node, p part) (child *node, isNew bool, err error)
 	}
 	// The names of headers are data, not fields of flyctl's.
 	child = &node{exact: table.exact || strings.EqualFold(p.name, "headers")}
+	if table.members == nil {
+		table.members = make([]member, 0, few/2)
+	}
 	table.members = append(table.members, member{p.name, child})
 	switch {
 	case table.index != nil:

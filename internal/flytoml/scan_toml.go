@@ -16,6 +16,7 @@ type tomlScanner struct {
 	table    *node  // whose keys it holds; nil if no edit is about them
 	indented bool   // unit is known
 	quotes   [2]int // strings in single and in double quotes
+	parts    []part // of the last key
 }
 
 // scanTOML lays out a file that go-toml has decoded.
@@ -25,7 +26,6 @@ func (l *layout) scanTOML() error {
 	s.block = &block{}
 	s.root.own = s.block
 	s.table = s.root
-	s.parser.KeepComments = true
 	s.parser.Reset(s.src)
 	for s.parser.NextExpression() {
 		expr := s.parser.Expression()
@@ -170,9 +170,6 @@ func (s *tomlScanner) value(n *node, value *unstable.Node, start int) (int, erro
 		n.kind = kindArray
 		end := start + 1
 		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.Comment {
-				continue
-			}
 			item := &node{exact: n.exact}
 			var err error
 			if end, err = s.value(item, it.Node(), s.filler(end)); err != nil {
@@ -186,9 +183,6 @@ func (s *tomlScanner) value(n *node, value *unstable.Node, start int) (int, erro
 		end := start + 1
 		n.own = &block{inline: true}
 		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.Comment {
-				continue
-			}
 			var err error
 			if end, err = s.keyValue(n, n.own, it.Node(), false); err != nil {
 				return 0, err
@@ -220,14 +214,16 @@ func (s *tomlScanner) scalar(n *node, value *unstable.Node) {
 	}
 }
 
-// key copies the parts of a key: go-toml's nodes die with the expression.
+// key copies the parts of a key: go-toml's nodes die with the expression. They
+// stay until the next key is read.
 func (s *tomlScanner) key(it unstable.Iterator) []part {
-	parts := make([]part, 0, 2)
+	parts := s.parts[:0]
 	for it.Next() {
 		n := it.Node()
 		start := int(n.Raw.Offset)
 		parts = append(parts, part{string(n.Data), span{start, start + int(n.Raw.Length)}})
 	}
+	s.parts = parts
 	return parts
 }
 
