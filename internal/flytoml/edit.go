@@ -9,8 +9,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// Edit says what the services of a fly.toml are to be: [http_service] and
-// every [[services]]. What is nil or zero is left as it is.
+// Edit says what the services of a fly.toml, fly.json or fly.yaml are to be:
+// http_service and all of services. What is nil or zero is left as it is.
 type Edit struct {
 	// Groups limits the edit to services of these process groups; empty means
 	// all services. A service without `processes` is the default group's. A
@@ -35,12 +35,18 @@ type Edit struct {
 	// "connections". Other services are left alone: they have connections only.
 	ConcurrencyType string
 
-	// Create adds an [http_service] at the end of a file that has no service
-	// at all, with the values above, for Groups. It does nothing to others.
+	// PlainPort, from 1 to 65535, is added with the handler http to every
+	// service whose ports all speak TLS with HTTP inside, so that callers over
+	// Flycast reach it without a certificate. A port that another service of
+	// the file has is an error.
+	PlainPort *int
+
+	// Create adds an http_service at the end of a file that has no service at
+	// all, with the values above, for Groups. It does nothing to others.
 	Create *Create
 }
 
-// Create describes a new [http_service].
+// Create describes a new http_service.
 type Create struct {
 	InternalPort int // that the app listens on, 1 to 65535
 }
@@ -66,16 +72,19 @@ type EditChange struct {
 }
 
 // Edit applies an edit to the file's bytes and returns the new ones; the file
-// itself does not change. Nothing but the bytes of values that differ, and
-// whole lines (or members of inline tables) that must be added, is touched:
-// comments, order, indentation, line endings and unknown keys stay. A value
-// that already means the same (true for "stop") stays as it is written, so
-// the same edit twice equals once.
+// itself does not change. TOML stays TOML, JSON JSON and YAML YAML. Nothing but
+// the bytes of values that differ, and whole lines (or members of tables in
+// braces) that must be added, is touched: comments, order, indentation, line
+// endings and unknown keys stay. A value that already means the same (true for
+// "stop") stays as it is written, so the same edit twice equals once.
 //
 // What cannot be edited safely is refused whole, as a [*SyntaxError] with the
 // place: keys that differ in case alone, services or values of a shape that
-// flyctl does not take, a hard limit below the soft limit. Other errors are of
-// the edit itself: a value out of range, an unknown process group.
+// flyctl does not take, a hard limit below the soft limit. In JSON that is a
+// key that is there twice; in YAML what an anchor, alias or merge key (<<)
+// ties to another place, a value with a tag or over several lines, a key that
+// is no plain text, a second document. Other errors are of the edit itself: a
+// value out of range, an unknown process group.
 //
 // The result is decoded and compared with the original before it is returned:
 // exactly the changes listed may differ, else the error is [ErrEdit].
@@ -84,7 +93,7 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	if err := e.check(groups); err != nil {
 		return nil, err
 	}
-	l, err := scan(f.name, f.data)
+	l, err := scan(f.format, f.name, f.data)
 	if err != nil {
 		return nil, err
 	}
@@ -92,23 +101,24 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	if err != nil {
 		return nil, err
 	}
-	ed := &editor{placer: placer{splices: splices{layout: l}}}
-	for _, s := range services {
-		if !s.of(e.Groups) {
+	s := &splices{layout: l}
+	ed := &editor{splices: s, writer: newWriter(f.format, s), services: len(services)}
+	for _, service := range services {
+		if !service.of(e.Groups) {
 			continue
 		}
-		if err := ed.edit(s, e); err != nil {
+		if err := ed.edit(service, e, services); err != nil {
 			return nil, err
 		}
 	}
 	if len(services) == 0 && e.Create != nil {
-		if err := ed.create(e, f.processes()); err != nil {
+		if err := ed.newService(e, f.processes()); err != nil {
 			return nil, err
 		}
 	}
 	ed.finish()
 	after := ed.apply(func(change, line int) { ed.changes[change].Row = line })
-	if err := ed.verify(f.doc, after); err != nil {
+	if err := ed.verify(f.format, f.doc, after); err != nil {
 		return nil, fmt.Errorf("%s: %w: %v", f.name, ErrEdit, err)
 	}
 	return &Edited{Before: f.Bytes(), After: after, Changes: ed.changes, splices: ed.list}, nil
@@ -128,6 +138,8 @@ func (e Edit) check(groups []string) error {
 		return fmt.Errorf("soft_limit cannot be %d", *e.SoftLimit)
 	case e.ConcurrencyType != "" && e.ConcurrencyType != requests && e.ConcurrencyType != connections:
 		return fmt.Errorf("concurrency counts requests or connections, not %q", e.ConcurrencyType)
+	case e.PlainPort != nil && (*e.PlainPort < 1 || *e.PlainPort > 65535):
+		return fmt.Errorf("a port cannot be %d", *e.PlainPort)
 	case e.Create != nil && e.Create.InternalPort == 0:
 		return errors.New("a new http_service needs an internal_port")
 	case e.Create != nil && (e.Create.InternalPort < 1 || e.Create.InternalPort > 65535):

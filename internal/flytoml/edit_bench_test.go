@@ -16,6 +16,31 @@ func manyServices(n int) []byte {
 	return b.Bytes()
 }
 
+// manyAs is the same file in one of the other formats.
+func manyAs(tb testing.TB, name string, n int) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	switch formatOf(name) {
+	case formatTOML:
+		return manyServices(n)
+	case formatJSON:
+		b.WriteString("{\n  \"services\": [")
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, "\n    {\n      \"internal_port\": %d,\n      \"ports\": [{ \"force_https\": true }]\n    }", 1+i)
+		}
+		b.WriteString("\n  ]\n}\n")
+	case formatYAML:
+		b.WriteString("services:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "- internal_port: %d\n  ports:\n  - force_https: true\n", 1+i)
+		}
+	}
+	return b.Bytes()
+}
+
 // tenKB is a fly.toml of 10 KB with what such files hold.
 func tenKB() []byte {
 	var b bytes.Buffer
@@ -46,52 +71,61 @@ func tenKB() []byte {
 }
 
 func TestEditManyServices(t *testing.T) {
-	const n = 10_000
-	f, err := Parse("fly.toml", manyServices(n))
-	if err != nil {
-		t.Fatal(err)
-	}
-	edited, err := f.Edit(blueprint())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := len(edited.Changes), 4*n; got != want {
-		t.Errorf("%d changes, want %d", got, want)
-	}
-	if got := bytes.Count(edited.After, []byte("auto_start_machines = true\n")); got != n {
-		t.Errorf("%d services start by themselves, want %d", got, n)
-	}
-	if got, err := patchText(string(edited.Before), edited.Diff("fly.toml")); err != nil || got != string(edited.After) {
-		t.Errorf("the diff does not lead to the new text: %v", err)
+	for name, line := range map[string]string{
+		"fly.toml": "auto_start_machines = true\n",
+		"fly.json": "\"auto_start_machines\": true,\n",
+		"fly.yaml": "auto_start_machines: true\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 2_000
+			if name == "fly.toml" {
+				n = 10_000
+			}
+			f, err := Parse(name, manyAs(t, name, n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			edited, err := f.Edit(blueprint())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := len(edited.Changes), 4*n; got != want {
+				t.Errorf("%d changes, want %d", got, want)
+			}
+			if got := bytes.Count(edited.After, []byte(line)); got != n {
+				t.Errorf("%d services start by themselves, want %d", got, n)
+			}
+			if got, err := patchText(string(edited.Before), edited.Diff(name)); err != nil || got != string(edited.After) {
+				t.Errorf("the diff does not lead to the new text: %v", err)
+			}
+		})
 	}
 }
 
 func BenchmarkEdit(b *testing.B) {
-	for _, bench := range []struct {
-		name string
-		data []byte
-	}{
-		{"10KB", tenKB()},
-		{"1000 services", manyServices(1_000)},
-		{"10000 services", manyServices(10_000)},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			b.SetBytes(int64(len(bench.data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				f, err := Parse("fly.toml", bench.data)
-				if err != nil {
-					b.Fatal(err)
-				}
-				edited, err := f.Edit(blueprint())
-				if err != nil {
-					b.Fatal(err)
-				}
-				if len(edited.Changes) == 0 {
-					b.Fatal("no changes")
-				}
-			}
-		})
+	b.Run("10KB", func(b *testing.B) { benchmarkEdit(b, "fly.toml", tenKB()) })
+	for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
+		for _, n := range []int{1_000, 10_000} {
+			b.Run(fmt.Sprint(name, " ", n, " services"), func(b *testing.B) { benchmarkEdit(b, name, manyAs(b, name, n)) })
+		}
+	}
+}
+
+func benchmarkEdit(b *testing.B, name string, data []byte) {
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		f, err := Parse(name, data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		edited, err := f.Edit(blueprint())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(edited.Changes) == 0 {
+			b.Fatal("no changes")
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package flytoml
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/pelletier/go-toml/v2/unstable"
+	"go.yaml.in/yaml/v4"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -36,6 +38,8 @@ func manyEdits() map[string]Edit {
 		"blueprint": blueprint(),
 		"all":       all,
 		"limits":    {SoftLimit: ptr(3)},
+		"port":      {PlainPort: ptr(8080), Autostart: ptr(true)},
+		"redirect":  {PlainPort: ptr(8080), ForceHTTPS: ptr(true), SoftLimit: ptr(4)},
 		"counted":   {ConcurrencyType: connections},
 		"suspend":   {Autostop: ptr(machine.AutostopSuspend), MinMachines: ptr(2)},
 		"off":       {Autostop: ptr(machine.AutostopOff), Autostart: ptr(false), ForceHTTPS: ptr(true)},
@@ -63,15 +67,16 @@ func oracleCases(t testing.TB) map[string][]byte {
 	return cases
 }
 
-// checkEdit holds an edit to the invariants of every edit.
-func checkEdit(t *testing.T, f *File, e Edit) {
+// checkEdit holds an edit to the invariants of every edit. It returns what
+// became of the file; nil if the edit was refused.
+func checkEdit(t *testing.T, f *File, e Edit) *Edited {
 	t.Helper()
 	edited, err := f.Edit(e)
 	if err != nil {
 		if errors.Is(err, ErrEdit) {
 			t.Fatalf("%v\n%s", err, f.data)
 		}
-		return
+		return nil
 	}
 	before, after := edited.Before, edited.After
 	if len(edited.Changes) == 0 && !bytes.Equal(before, after) {
@@ -83,9 +88,7 @@ func checkEdit(t *testing.T, f *File, e Edit) {
 	if got, err := patchText(string(before), edited.Diff("fly.toml")); err != nil || got != string(after) {
 		t.Errorf("the diff does not lead to the new text: %v\n%s", err, edited.Diff("fly.toml"))
 	}
-	if got, want := comments(t, after), comments(t, before); !slices.Equal(got, want) {
-		t.Errorf("comments = %q, want %q", got, want)
-	}
+	checkComments(t, f.format, edited)
 	checkLineEndings(t, before, after)
 	rows := bytes.Split(after, []byte("\n"))
 	for _, c := range edited.Changes {
@@ -104,6 +107,7 @@ func checkEdit(t *testing.T, f *File, e Edit) {
 	if len(twice.Changes) > 0 || !bytes.Equal(twice.After, after) {
 		t.Errorf("the second time there are %v:\n%s", twice.Changes, twice.Diff("fly.toml"))
 	}
+	return edited
 }
 
 func firstLine(s string) string {
@@ -128,9 +132,26 @@ func checkLineEndings(t *testing.T, before, after []byte) {
 	}
 }
 
-// comments lists the comments of a document in their order, as go-toml sees
-// them.
-func comments(t *testing.T, data []byte) []string {
+// checkComments sees that no comment went. What YAML decodes to is checked by
+// the edit itself, so there it is enough that no # was cut out but in a string.
+func checkComments(t *testing.T, format format, e *Edited) {
+	t.Helper()
+	switch format {
+	case formatTOML:
+		if got, want := tomlComments(t, e.After), tomlComments(t, e.Before); !slices.Equal(got, want) {
+			t.Errorf("comments = %q, want %q", got, want)
+		}
+	case formatYAML:
+		for _, sp := range e.splices {
+			if was := e.Before[sp.at.start:sp.at.end]; bytes.Contains(was, []byte(" #")) && was[0] != '"' && was[0] != '\'' {
+				t.Errorf("cut out: %q", was)
+			}
+		}
+	}
+}
+
+// tomlComments are the comments as go-toml sees them.
+func tomlComments(t *testing.T, data []byte) []string {
 	t.Helper()
 	p := unstable.Parser{KeepComments: true}
 	p.Reset(data)
@@ -168,15 +189,72 @@ func FuzzEdit(f *testing.F) {
 	for _, data := range oracleCases(f) {
 		f.Add(data)
 	}
-	for _, tt := range editTests() {
+	fuzzEdit(f, "fly.toml", editTests(), randomFile)
+}
+
+// FuzzEditJSON has the oracle's cases as JSON among its seeds.
+func FuzzEditJSON(f *testing.F) {
+	for _, data := range converted(f, func(doc map[string]any) ([]byte, error) {
+		return json.MarshalIndent(doc, "", "  ")
+	}) {
+		f.Add(data)
+	}
+	for _, text := range []string{
+		"{\"http_service\": {\"internal_port\": 1,\n \"ports\" : [ ] , \"concurrency\":{} } , \"services\":[]}",
+		"{\"services\":[\n{\n\"a\":1\n,\n\"b\":[{}]}\n,{\"Concurrency\":null}]}\r\n",
+		"{\"http_service\":{\"auto_stop_machines\":\"\\ud800\",\"\\u0000\":1e400}}",
+		"[{}]", "null", "{\"services\":[null,{}]}",
+	} {
+		f.Add([]byte(text))
+	}
+	fuzzEdit(f, "fly.json", jsonTests(), randomJSON)
+}
+
+// FuzzEditYAML has the oracle's cases as YAML among its seeds.
+func FuzzEditYAML(f *testing.F) {
+	for _, data := range converted(f, func(doc map[string]any) ([]byte, error) { return yaml.Marshal(doc) }) {
+		f.Add(data)
+	}
+	for _, text := range []string{
+		"http_service: &a\n  <<: {x: 1}\nservices: [*a, &b {y: *a}]\n",
+		"%YAML 1.1\n---\nhttp_service: !!map\n  ? x\n  : y\n",
+		"http_service:\n  x: |2-\n      a\n     b",
+		"http_service: {a: [b: c], \"d\" : , ? e : f}\n...\n---\n",
+		"\xef\xbb\xbfservices:\n- - a\n- !t {}\n-\tx: 1\n",
+		"services:\n- internal_port: &p !!int 1\n  min_machines_running: *p\n- \"a\\\n  b\": 'c\n\n  d'\n",
+		"http_service: {1: x, null: y, .nan: z, [a]: b}\n",
+		"'http_service':\n  auto_stop_machines: !!str off\n  ports: &p\n  - &q {force_https: true}\n  - *q\nx: *p\n",
+	} {
+		f.Add([]byte(text))
+	}
+	fuzzEdit(f, "fly.yaml", yamlTests(), randomYAML)
+}
+
+// converted are the oracle's cases in another format.
+func converted(t testing.TB, marshal func(map[string]any) ([]byte, error)) [][]byte {
+	var list [][]byte
+	for name, data := range oracleCases(t) {
+		f, err := Parse(name, data)
+		if err != nil {
+			continue
+		}
+		if data, err = marshal(f.doc); err == nil {
+			list = append(list, data)
+		}
+	}
+	return list
+}
+
+func fuzzEdit(f *testing.F, name string, tests []editTest, random func(uint64) []byte) {
+	for _, tt := range tests {
 		f.Add([]byte(tt.before))
 	}
-	for seed := range uint64(100) {
-		f.Add(randomFile(seed))
+	for seed := range uint64(30) {
+		f.Add(random(seed))
 	}
 	edits := manyEdits()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := Parse("fly.toml", data)
+		file, err := Parse(name, data)
 		if err != nil {
 			return
 		}

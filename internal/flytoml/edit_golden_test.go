@@ -11,23 +11,28 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Each testdata/edit/NAME.toml has its outcome beside it: NAME.after, the file
-// as the blueprint with a soft limit makes it, and NAME.diff.
+// Each file in testdata/edit has its outcome beside it: NAME.after, the file as
+// the blueprint with a soft limit makes it, and NAME.diff.
 func TestEditGolden(t *testing.T) {
 	e := blueprint()
 	e.SoftLimit = ptr(20)
-	paths, err := filepath.Glob("testdata/edit/*.toml")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no files: %v", err)
+	var paths []string
+	for _, extension := range []string{"toml", "json", "yaml"} {
+		found, err := filepath.Glob("testdata/edit/*." + extension)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no %s files: %v", extension, err)
+		}
+		paths = append(paths, found...)
 	}
 	for _, path := range paths {
-		name := strings.TrimSuffix(filepath.Base(path), ".toml")
+		base := filepath.Base(path)
+		name := strings.TrimSuffix(base, filepath.Ext(base))
 		t.Run(name, func(t *testing.T) {
 			data, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := Parse(filepath.Base(path), data)
+			f, err := Parse(base, data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,8 +40,9 @@ func TestEditGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, strings.TrimSuffix(path, ".toml")+".after", edited.After)
-			golden(t, strings.TrimSuffix(path, ".toml")+".diff", []byte(edited.Diff("fly.toml")))
+			outcome := filepath.Join(filepath.Dir(path), name)
+			golden(t, outcome+".after", edited.After)
+			golden(t, outcome+".diff", []byte(edited.Diff("fly"+filepath.Ext(base))))
 		})
 	}
 }

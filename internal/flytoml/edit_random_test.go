@@ -7,20 +7,20 @@ import (
 	"testing"
 )
 
-// writer writes fly.toml files at random: every shape of services that flyctl
+// author writes fly.toml files at random: every shape of services that flyctl
 // takes, with comments wherever TOML has room for one. The fuzzer seldom gets
 // from one valid shape to another; this does.
-type writer struct {
+type author struct {
 	*rand.Rand
 	strings.Builder
 	eol      string
 	comments int
 }
 
-func (w *writer) pick(list ...string) string { return list[w.IntN(len(list))] }
+func (w *author) pick(list ...string) string { return list[w.IntN(len(list))] }
 
 // end ends a line, now and then with a comment, blanks or empty lines.
-func (w *writer) end() {
+func (w *author) end() {
 	if w.IntN(4) == 0 {
 		w.comments++
 		fmt.Fprintf(w, "%s# comment %d [x] 'y' }", w.pick(" ", "", "\t"), w.comments)
@@ -33,7 +33,7 @@ func (w *writer) end() {
 }
 
 // gap is what may stand between the items of an array or inline table.
-func (w *writer) gap() {
+func (w *author) gap() {
 	switch w.IntN(8) {
 	case 0:
 		w.end()
@@ -43,7 +43,7 @@ func (w *writer) gap() {
 	}
 }
 
-func (w *writer) name(key string) string {
+func (w *author) name(key string) string {
 	switch w.IntN(8) {
 	case 0:
 		return `"` + key + `"`
@@ -56,7 +56,7 @@ func (w *writer) name(key string) string {
 }
 
 // pairs are keys of a service with values, right and wrong ones.
-func (w *writer) pairs() [][2]string {
+func (w *author) pairs() [][2]string {
 	all := [][2]string{
 		{"internal_port", w.pick("8080", `"80"`, "0x50")},
 		{"protocol", w.pick(`"tcp"`, `'udp'`, `"""t\u0063p"""`)},
@@ -71,7 +71,7 @@ func (w *writer) pairs() [][2]string {
 }
 
 // inline is an inline table of pairs, with more given as text.
-func (w *writer) inline(pairs [][2]string, more ...string) string {
+func (w *author) inline(pairs [][2]string, more ...string) string {
 	var items []string
 	for _, p := range pairs {
 		items = append(items, w.name(p[0])+w.pick(" = ", "=", "  =  ")+p[1])
@@ -79,8 +79,8 @@ func (w *writer) inline(pairs [][2]string, more ...string) string {
 	return w.list("{", "}", append(items, more...))
 }
 
-func (w *writer) list(open, closing string, items []string) string {
-	in := &writer{Rand: w.Rand, eol: w.eol, comments: w.comments}
+func (w *author) list(open, closing string, items []string) string {
+	in := &author{Rand: w.Rand, eol: w.eol, comments: w.comments}
 	in.WriteString(open)
 	for i, item := range items {
 		in.gap()
@@ -96,7 +96,7 @@ func (w *writer) list(open, closing string, items []string) string {
 	return in.String()
 }
 
-func (w *writer) ports() []string {
+func (w *author) ports() []string {
 	var ports []string
 	for range w.IntN(3) {
 		ports = append(ports, w.inline([][2]string{
@@ -107,12 +107,12 @@ func (w *writer) ports() []string {
 	return ports
 }
 
-func (w *writer) concurrency() string {
+func (w *author) concurrency() string {
 	return w.inline([][2]string{{"soft_limit", "20"}, {"hard_limit", "99"}, {"type", "'connections'"}}[w.IntN(4):])
 }
 
 // keys writes a table's keys one a line, dotted ones among them.
-func (w *writer) keys(prefix string, single bool) {
+func (w *author) keys(prefix string, single bool) {
 	indent := w.pick("", "  ", "\t")
 	for _, p := range w.pairs() {
 		fmt.Fprintf(w, "%s%s%s%s%s", indent, prefix, w.name(p[0]), w.pick(" = ", "=", "   = "), p[1])
@@ -137,7 +137,7 @@ func (w *writer) keys(prefix string, single bool) {
 	}
 }
 
-func (w *writer) header(open, name, closing string) {
+func (w *author) header(open, name, closing string) {
 	parts := strings.Split(name, ".")
 	for i, part := range parts {
 		if w.IntN(8) == 0 {
@@ -150,14 +150,14 @@ func (w *writer) header(open, name, closing string) {
 
 // randomFile is the same file for the same seed.
 func randomFile(seed uint64) []byte {
-	w := &writer{Rand: rand.New(rand.NewPCG(seed, 1)), eol: "\n"}
+	w := &author{Rand: rand.New(rand.NewPCG(seed, 1)), eol: "\n"}
 	if seed%3 == 0 {
 		w.eol = "\r\n"
 	}
 	return w.file()
 }
 
-func (w *writer) file() []byte {
+func (w *author) file() []byte {
 	w.WriteString(w.pick("", "app = 'x'"+w.eol))
 	dotted := w.IntN(4) == 0
 	if dotted {
@@ -208,8 +208,7 @@ func TestEditRandomFiles(t *testing.T) {
 		}
 		parsed++
 		for name, e := range edits {
-			checkEdit(t, f, e)
-			if edited, err := f.Edit(e); err == nil && len(edited.Changes) > 0 {
+			if edited := checkEdit(t, f, e); edited != nil && len(edited.Changes) > 0 {
 				changed++
 			}
 			if t.Failed() {

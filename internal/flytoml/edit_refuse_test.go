@@ -4,18 +4,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 func TestEditRefusesFile(t *testing.T) {
-	all := blueprint()
-	all.SoftLimit = ptr(20)
-	tests := []struct {
-		name, text  string
-		row, column int
-		reason      string
-	}{
+	tests := []refusal{
 		{"keys differ in case", "[http_service]\ninternal_port = 1\n  Internal_Port = 2\n", 3, 3, `"Internal_Port" differs from "internal_port" in case alone`},
 		{"tables differ in case", "[http_service]\n[HTTP_SERVICE]\n", 2, 2, "in case alone"},
 		{"sections differ in case", "[env]\n[ENV]\n", 2, 2, "in case alone"},
@@ -36,9 +28,22 @@ func TestEditRefusesFile(t *testing.T) {
 		{"hard limit", "[http_service.concurrency]\nhard_limit = 19\n", 2, 14, "the hard limit 19 is below the soft limit 20"},
 		{"old hard limit", "[[services]]\nconcurrency = '1,2'\n", 2, 15, "the hard limit 2 is below the soft limit 20"},
 	}
+	testRefusals(t, "fly.toml", tests)
+}
+
+// refusal is a file that cannot be edited, and what is said of it.
+type refusal struct {
+	name, text  string
+	row, column int
+	reason      string
+}
+
+func testRefusals(t *testing.T, name string, tests []refusal) {
+	all := blueprint()
+	all.SoftLimit = ptr(20)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			edited, err := parse(t, tt.text).Edit(all)
+			edited, err := parseAs(t, name, tt.text).Edit(all)
 			var refused *SyntaxError
 			if !errors.As(err, &refused) {
 				t.Fatalf("err = %v", err)
@@ -51,6 +56,74 @@ func TestEditRefusesFile(t *testing.T) {
 			}
 			if !strings.Contains(refused.Reason, tt.reason) {
 				t.Errorf("reason = %s, want %s", refused.Reason, tt.reason)
+			}
+		})
+	}
+}
+
+func TestEditRefusesJSON(t *testing.T) {
+	testRefusals(t, "fly.json", []refusal{
+		{"a key twice", `{"http_service":{"a":1,"b":1,"a":2}}`, 1, 30, `the key "a" is there twice`},
+		{"services twice", `{"services":[],"services":[{"a":1}]}`, 1, 16, `the key "services" is there twice`},
+		{"keys differ in case", `{"services":[{"ports":[{"port":1,"PORT":2}]}]}`, 1, 34, "in case alone"},
+		{"tables differ in case", "{\"http_service\":{},\n\"HTTP_SERVICE\":{}}", 2, 1, "in case alone"},
+		{"services that are none", `{"services":[{"a":1},null]}`, 1, 22, "services[1] is not a table"},
+		{"a list for a service", `{"http_service":[]}`, 1, 17, "http_service is not a table"},
+		{"number of limits", `{"services":[{"concurrency":1}]}`, 1, 29, "concurrency is not a table"},
+		{"hard limit", `{"http_service":{"concurrency":{"hard_limit":1.9e1}}}`, 1, 46, "the hard limit 19 is below the soft limit 20"},
+		{"no object", " null", 1, 2, "no JSON object"},
+	})
+}
+
+func TestEditRefusesYAML(t *testing.T) {
+	testRefusals(t, "fly.yaml", []refusal{
+		{"keys differ in case", "http_service:\n  a: 1\n  A: 1\n", 3, 3, "in case alone"},
+		{"service used twice", "services:\n- &a\n  internal_port: 1\n- *a\n", 3, 3, "services[0] is used in more than one place"},
+		{"port used twice", "services:\n- ports:\n  - &p {force_https: true}\n  - *p\n", 3, 22, "services[0].ports[0].force_https is used in more than one place"},
+		{"value used twice", "http_service:\n  min_machines_running: &n 1\nx: *n\n", 2, 28, "min_machines_running is used in more than one place"},
+		{"value used as a key", "http_service:\n  min_machines_running: &n 1\nx: {*n : 1}\n", 2, 28, "min_machines_running is used in more than one place"},
+		{"service from elsewhere", "x: &x {internal_port: 1}\nhttp_service: *x\n", 2, 15, "http_service is used in more than one place"},
+		{"keys from elsewhere", "services:\n- &a\n  internal_port: 1\n- <<: *a\n  x: 1\n", 4, 3, "services[1] takes keys from elsewhere"},
+		{"limits from elsewhere", "http_service:\n  concurrency:\n    <<: {a: 1}\n", 3, 5, "http_service.concurrency takes keys from elsewhere"},
+		{"ports from elsewhere", "services:\n- ports:\n  - <<: {force_https: true}\n", 3, 5, "services[0].ports[0] takes keys from elsewhere"},
+		{"all from elsewhere", "<<: {http_service: {}}\n", 1, 1, "the file takes keys from elsewhere"},
+		{"tag", "http_service:\n  min_machines_running: !!int 1\n", 2, 31, "has a tag"},
+		{"text over lines", "http_service:\n  auto_stop_machines: |\n    off\n", 2, 23, "is a text over several lines"},
+		{"text that does not end", "http_service:\n  é: |\n    x", 3, 6, "end its last line first"},
+		{"table for a value", "http_service:\n  auto_stop_machines:\n    a: b\n", 3, 5, "is a table where flyctl takes a value"},
+		{"list for a value", "http_service:\n  auto_stop_machines:\n  - b\n", 3, 3, "is a table where flyctl takes a value"},
+		{"comment in a value", "http_service:\n  auto_stop_machines: [ # x\n  ]\n", 2, 23, "comment inside"},
+		{"two documents", "http_service:\n  a: 1\n---\nb: 1\n", 3, 1, "more than one YAML document"},
+		{"explicit key", "http_service:\n  ? a\n  : 1\n", 2, 5, "not a plain one"},
+		{"key that is a number", "http_service:\n  1: 1\n", 2, 3, "the key '1' is not a text"},
+		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
+		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
+		{"services that are none", "services:\n- a: 1\n-\n", 3, 2, "services[1] is not a table"},
+		{"a value for a service", "http_service: 80\n", 1, 15, "http_service is not a table"},
+		{"old hard limit", "services:\n- concurrency: '1,2'\n", 2, 16, "the hard limit 2 is below the soft limit 20"},
+		{"hard limit", "http_service:\n  concurrency:\n    hard_limit: 0x13\n", 3, 17, "the hard limit 19 is below the soft limit 20"},
+	})
+}
+
+func TestEditRefusesPlainPort(t *testing.T) {
+	const tls = "[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n"
+	tests := []struct {
+		name, text, reason string
+	}{
+		{"http_service has it", "[http_service]\n" + tls, "services[0].ports cannot get the plain port 80, which http_service has"},
+		{"another service has it", tls + "[[services]]\n[[services.ports]]\nport = '80'\n", "which services[1].ports[0] has"},
+		{"another service has it in a range", tls + "[[services]]\n[[services.ports]]\nstart_port = 1\nend_port = 99\n", "which services[1].ports[0] has"},
+		{"the port itself", "[[services]]\n[[services.ports]]\nport = 80\nhandlers = ['tls', 'http']\n", "which services[0].ports[0] has"},
+		{"two services want it", tls + tls, "services[1].ports cannot get the plain port 80, which services[0].ports has"},
+		{"a single port", "[[services]]\n[services.ports]\nport = 443\nhandlers = ['tls', 'http']\n", "write it as a list"},
+		{"no port in the list", "[[services]]\nports = [{handlers = ['tls', 'http']}, 1]\n", "holds what is no port"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			edited, err := parse(t, tt.text).Edit(plainPort(80))
+			var refused *SyntaxError
+			if !errors.As(err, &refused) || !strings.Contains(refused.Reason, tt.reason) || refused.Row == 0 || edited != nil {
+				t.Errorf("edited = %v, err = %v, want %s", edited, err, tt.reason)
 			}
 		})
 	}
@@ -101,6 +174,7 @@ func TestEditRefusesEdit(t *testing.T) {
 		{"negative minimum", "min_machines_running cannot be -1", Edit{MinMachines: ptr(-1)}},
 		{"no limit", "soft_limit cannot be 0", Edit{SoftLimit: ptr(0)}},
 		{"unknown type", `not "tcp"`, Edit{ConcurrencyType: "tcp"}},
+		{"no such plain port", "a port cannot be 0", Edit{PlainPort: ptr(0)}},
 		{"no port", "needs an internal_port", Edit{Create: &Create{}}},
 		{"no such port", "internal_port cannot be 65536", Edit{Create: &Create{InternalPort: 65536}}},
 		{"whose service", "needs its process groups named: the file has jobs, web", Edit{Create: &Create{InternalPort: 80}}},
@@ -137,9 +211,9 @@ func TestVerify(t *testing.T) {
 			ed := &editor{
 				changes: make([]EditChange, 1),
 				paths:   []keyPath{path},
-				values:  []scalar{{kind: unstable.Bool, on: false}},
+				values:  []scalar{{kind: kindBool, on: false}},
 			}
-			err := ed.verify(parse(t, text).doc, []byte(tt.after))
+			err := ed.verify(formatTOML, parse(t, text).doc, []byte(tt.after))
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("err = %v, want %q", err, tt.want)
 			}

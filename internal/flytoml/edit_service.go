@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // What a concurrency limit counts.
@@ -27,7 +25,13 @@ type service struct {
 // empty [[services]] is none: flyctl drops it, and a key would bring it to life.
 func (l *layout) services(standard string) ([]service, error) {
 	var list []service
+	if err := l.whole(l.root, "the file"); err != nil {
+		return nil, err
+	}
 	add := func(table *node, path keyPath, single bool) error {
+		if err := l.whole(table, path.String()); err != nil {
+			return err
+		}
 		if !table.isTable() {
 			return l.refuse(table.at.start, path.String()+" is not a table, so no service can be edited")
 		}
@@ -36,14 +40,14 @@ func (l *layout) services(standard string) ([]service, error) {
 		}
 		return nil
 	}
-	if table, name := l.root.get("http_service"); table != nil {
+	if table, name := l.root.get("http_service"); !table.absent() {
 		if err := add(table, keyPath{{key: name}}, true); err != nil {
 			return nil, err
 		}
 	}
 	all, name := l.root.get("services")
 	switch {
-	case all == nil:
+	case all.absent():
 	case all.isArray():
 		for i, table := range all.items {
 			if err := add(table, keyPath{{key: name}, {index: i}}, false); err != nil {
@@ -58,13 +62,22 @@ func (l *layout) services(standard string) ([]service, error) {
 	return list, nil
 }
 
+// whole refuses a table that takes keys from elsewhere: what it says cannot be
+// seen in its place.
+func (l *layout) whole(table *node, what string) error {
+	if table.merged > 0 {
+		return l.refuse(table.merged-1, what+" takes keys from elsewhere (<<): write them out, so that it can be edited")
+	}
+	return nil
+}
+
 // groupsOf are the process groups that a service names; flyctl takes none, and
 // an empty name, for the default group.
 func groupsOf(table *node, standard string) []string {
 	var groups []string
 	if processes, _ := table.get("processes"); processes != nil {
 		for _, item := range processes.items {
-			if item.kind == unstable.String && item.text != "" {
+			if item.kind == kindString && item.text != "" {
 				groups = append(groups, item.text)
 			} else {
 				groups = append(groups, standard)
@@ -110,26 +123,33 @@ func (s service) ports() ([]*node, []keyPath) {
 func handles(port *node, handler string) bool {
 	handlers, _ := port.get("handlers")
 	return handlers != nil && slices.ContainsFunc(handlers.items, func(item *node) bool {
-		return item.kind == unstable.String && item.text == handler
+		return item.kind == kindString && item.text == handler
 	})
 }
 
 // http tells whether the service speaks HTTP to Fly Proxy.
 func (s service) http() bool {
+	if s.single {
+		return true
+	}
 	ports, _ := s.ports()
-	return s.single || slices.ContainsFunc(ports, func(port *node) bool { return handles(port, "http") })
+	return slices.ContainsFunc(ports, func(port *node) bool { return handles(port, "http") })
 }
 
 // editor applies an edit to the services of a file and keeps account of it.
 type editor struct {
-	placer
+	*splices
+	writer
 	changes []EditChange
-	paths   []keyPath // of changes
-	values  []scalar  // of changes
+	paths   []keyPath      // of changes
+	values  []scalar       // of changes
+	ports   map[int]string // that were added, and to whom
+
+	services int // of the file
 }
 
-// edit brings one service to what the edit says.
-func (ed *editor) edit(s service, e Edit) error {
+// edit brings one of the services to what the edit says.
+func (ed *editor) edit(s service, e Edit, services []service) error {
 	if e.ForceHTTPS != nil {
 		if err := ed.forceHTTPS(s, *e.ForceHTTPS); err != nil {
 			return err
@@ -140,7 +160,10 @@ func (ed *editor) edit(s service, e Edit) error {
 			return err
 		}
 	}
-	return ed.concurrency(s, e)
+	if err := ed.concurrency(s, e); err != nil || e.PlainPort == nil {
+		return err
+	}
+	return ed.plainPort(s, e, services)
 }
 
 // setting is a key of a service with the value it is to have.
@@ -153,10 +176,10 @@ type setting struct {
 func (e Edit) settings() []setting {
 	var list []setting
 	if e.Autostop != nil {
-		list = append(list, setting{"auto_stop_machines", scalar{kind: unstable.String, text: e.Autostop.String()}})
+		list = append(list, setting{"auto_stop_machines", scalar{kind: kindString, text: e.Autostop.String()}})
 	}
 	if e.Autostart != nil {
-		list = append(list, setting{"auto_start_machines", scalar{kind: unstable.Bool, on: *e.Autostart}})
+		list = append(list, setting{"auto_start_machines", scalar{kind: kindBool, on: *e.Autostart}})
 	}
 	if e.MinMachines != nil {
 		list = append(list, setting{"min_machines_running", number(*e.MinMachines)})
@@ -168,15 +191,18 @@ func (e Edit) settings() []setting {
 // ports. Off, it is not written where it is absent.
 func (ed *editor) forceHTTPS(s service, on bool) error {
 	const key = "force_https"
-	value := scalar{kind: unstable.Bool, on: on}
+	value := scalar{kind: kindBool, on: on}
 	tables, paths := []*node{s.table}, []keyPath{s.path}
 	if !s.single {
 		tables, paths = s.ports()
 	}
 	for i, table := range tables {
+		if err := ed.whole(table, paths[i].String()); err != nil {
+			return err
+		}
 		present, _ := table.get(key)
 		plain := s.single || handles(table, "http") && !handles(table, "tls")
-		if on && !plain || !on && present == nil {
+		if on && !plain || !on && present.absent() {
 			continue
 		}
 		if err := ed.set(s, table, paths[i], key, value); err != nil {
@@ -197,7 +223,7 @@ func (e Edit) newLimits(s service) []setting {
 	case kind == "":
 		kind = requests
 	}
-	list := []setting{{"type", scalar{kind: unstable.String, text: kind}}}
+	list := []setting{{"type", scalar{kind: kindString, text: kind}}}
 	if e.SoftLimit != nil {
 		list = append(list, setting{"soft_limit", number(*e.SoftLimit)})
 	}
@@ -214,18 +240,27 @@ func (ed *editor) concurrency(s service, e Edit) error {
 	table, name := s.table.get("concurrency")
 	path := s.path.with(pathStep{key: name})
 	switch {
-	case table == nil:
-		pairs, changes := ed.record(s, path, limits)
-		ed.addTable(s.table, name, pairs, changes)
-		return nil
-	case table.kind == unstable.String && !s.single:
+	case table.absent():
+		for _, n := range []*node{s.table, table} {
+			if n == nil {
+				continue
+			}
+			if err := ed.unlocked(n, path); err != nil {
+				return err
+			}
+		}
+		return ed.addTable(s.table, newKey{name: name, keys: ed.record(s, path, limits)}, table)
+	case table.kind == kindString && !s.single:
 		return ed.legacyLimits(s, table, path, e)
 	case !table.isTable():
 		return ed.refuse(table.at.start, path.String()+" is not a table, so no limit can be set in it")
 	}
+	if err := ed.whole(table, path.String()); err != nil {
+		return err
+	}
 	if hard, _ := table.get("hard_limit"); hard != nil && e.SoftLimit != nil {
-		if limit, ok := hard.integer(ed.src); ok && limit < int64(*e.SoftLimit) {
-			return ed.tooSoft(hard.at.start, limit, *e.SoftLimit)
+		if hard.whole && hard.number < int64(*e.SoftLimit) {
+			return ed.tooSoft(hard.at.start, hard.number, *e.SoftLimit)
 		}
 	}
 	if len(table.members) > 0 && (e.ConcurrencyType == "" || !s.http()) {
@@ -264,12 +299,12 @@ func (ed *editor) legacyLimits(s service, n *node, path keyPath, e Edit) error {
 	if limit, err := strconv.Atoi(strings.TrimSpace(was)); err == nil && limit == *soft {
 		return nil
 	}
-	return ed.put(s, n, path, scalar{kind: unstable.String, text: strconv.Itoa(*soft) + "," + rest})
+	return ed.put(s, n, path, scalar{kind: kindString, text: strconv.Itoa(*soft) + "," + rest})
 }
 
-// create adds an [http_service] at the end of a file that names these
+// newService adds an [http_service] at the end of a file that names these
 // processes. With any, flyctl wants every service to say whose it is.
-func (ed *editor) create(e Edit, processes []string) error {
+func (ed *editor) newService(e Edit, processes []string) error {
 	groups := e.Groups
 	if len(groups) == 0 {
 		groups = processes
@@ -277,34 +312,28 @@ func (ed *editor) create(e Edit, processes []string) error {
 			return fmt.Errorf("a new http_service needs its process groups named: the file has %s", strings.Join(groups, ", "))
 		}
 	}
-	s := service{table: &node{}, path: keyPath{{key: "http_service"}}, single: true, groups: groups}
+	null, name := ed.root.get("http_service")
+	s := service{path: keyPath{{key: name}}, single: true, groups: groups}
 	if len(groups) == 0 {
 		s.groups = []string{defaultGroup}
 	}
 	list := []setting{{"internal_port", number(e.Create.InternalPort)}}
 	if e.ForceHTTPS != nil {
-		list = append(list, setting{"force_https", scalar{kind: unstable.Bool, on: *e.ForceHTTPS}})
+		list = append(list, setting{"force_https", scalar{kind: kindBool, on: *e.ForceHTTPS}})
 	}
 	list = append(list, e.settings()...)
 	if len(groups) > 0 {
-		list = append(list, setting{"processes", scalar{kind: unstable.Array, list: groups}})
+		list = append(list, setting{"processes", scalar{kind: kindArray, list: groups}})
 	}
-	lines := append([]newLine{{text: "[http_service]"}}, ed.lines(s, s.path, list, ed.unit)...)
+	keys := ed.record(s, s.path, list)
 	if limits := e.newLimits(s); limits != nil {
 		path := s.path.with(pathStep{key: "concurrency"})
-		lines = append(lines, newLine{}, newLine{text: ed.unit + "[http_service.concurrency]"})
-		lines = append(lines, ed.lines(s, path, limits, ed.unit+ed.unit)...)
+		keys = append(keys, newKey{name: "concurrency", keys: ed.record(s, path, limits)})
 	}
-	ed.addLines(lines)
-	return nil
-}
-
-// lines are settings as they are to be written, one a line.
-func (ed *editor) lines(s service, path keyPath, list []setting, indent string) []newLine {
-	pairs, changes := ed.record(s, path, list)
-	lines := make([]newLine, len(pairs))
-	for i, pair := range pairs {
-		lines[i] = newLine{indent + pair[0] + " = " + pair[1], changes[i : i+1]}
+	if null != nil {
+		if err := ed.unlocked(null, s.path); err != nil {
+			return err
+		}
 	}
-	return lines
+	return ed.writer.create(newKey{name: name, keys: keys}, null)
 }

@@ -11,7 +11,12 @@ import (
 
 func parse(t *testing.T, text string) *File {
 	t.Helper()
-	f, err := Parse("fly.toml", []byte(text))
+	return parseAs(t, "fly.toml", text)
+}
+
+func parseAs(t *testing.T, name, text string) *File {
+	t.Helper()
+	f, err := Parse(name, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,6 +29,7 @@ func plainHTTP() Edit                   { return Edit{ForceHTTPS: ptr(false)} }
 func stop() Edit                        { return Edit{Autostop: ptr(machine.AutostopStop)} }
 func softLimit(n int) Edit              { return Edit{SoftLimit: &n} }
 func minMachines(n int) Edit            { return Edit{MinMachines: &n} }
+func plainPort(n int) Edit              { return Edit{PlainPort: &n} }
 func inGroups(e Edit, g ...string) Edit { e.Groups = g; return e }
 
 // editTest is a file before and after an edit.
@@ -181,6 +187,20 @@ func editTests() []editTest {
 			"[[services]]\n[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n",
 			"[[services]]\n[[services.ports]]\nhandlers = ['http']\nforce_https = true\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n"},
 
+		// Plain ports.
+		{"plain port", plainPort(80),
+			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n    # more\n\n  [[services.tcp_checks]]\n    port = 1\n",
+			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n    # more\n\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n\n  [[services.tcp_checks]]\n    port = 1\n"},
+		{"plain port in brackets, on the last line", plainPort(80),
+			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}] } ]",
+			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}, { port = 80, handlers = [\"http\"] }] } ]"},
+		{"plain port and more", Edit{PlainPort: ptr(80), ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
+			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']",
+			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
+		{"no plain port where one is, or HTTP is not", plainPort(80),
+			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\n[[services.ports]]\nhandlers = ['tls']\n[[services]]\ninternal_port = 1\n",
+			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\n[[services.ports]]\nhandlers = ['tls']\n[[services]]\ninternal_port = 1\n"},
+
 		// Limits.
 		{"limits of a new table", softLimit(9),
 			"[http_service]\n  internal_port = 1\n  # hard_limit = 3\n\n[env]\n",
@@ -261,10 +281,12 @@ func editTests() []editTest {
 	}
 }
 
-func TestEdit(t *testing.T) {
-	for _, tt := range editTests() {
+func TestEdit(t *testing.T) { testEdits(t, "fly.toml", editTests()) }
+
+func testEdits(t *testing.T, name string, tests []editTest) {
+	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := parse(t, tt.before)
+			f := parseAs(t, name, tt.before)
 			edited, err := f.Edit(tt.edit)
 			if err != nil {
 				t.Fatal(err)
@@ -287,6 +309,8 @@ func TestEditIsUnderstood(t *testing.T) {
 	files := oracleCases(t)
 	for seed := range uint64(100) {
 		files[fmt.Sprint("random ", seed)] = randomFile(seed)
+		files[fmt.Sprint("random ", seed, ".json")] = randomJSON(seed)
+		files[fmt.Sprint("random ", seed, ".yaml")] = randomYAML(seed)
 	}
 	seen := 0
 	for name, data := range files {

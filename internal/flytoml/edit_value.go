@@ -3,47 +3,62 @@ package flytoml
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2/unstable"
+	"unicode"
 )
 
 // scalar is a value that an edit writes: a Bool, Integer or String, or an
 // Array of strings.
 type scalar struct {
-	kind unstable.Kind
+	kind kind
 	on   bool
 	n    int64
 	text string
 	list []string
 }
 
-func number(n int) scalar { return scalar{kind: unstable.Integer, n: int64(n)} }
+func number(n int) scalar { return scalar{kind: kindInteger, n: int64(n)} }
 
-// toml is the value as it is written, with strings in the given quotes.
-func (v scalar) toml(quote byte) string {
+// write is the value as it stands in a file, with strings in the given quotes;
+// 0 is none. It is the same text in every format.
+func (v scalar) write(quote byte) string {
 	switch v.kind {
-	case unstable.Bool:
+	case kindBool:
 		return strconv.FormatBool(v.on)
-	case unstable.Integer:
+	case kindInteger:
 		return strconv.FormatInt(v.n, 10)
-	case unstable.Array:
+	case kindArray:
 		items := make([]string, len(v.list))
 		for i, item := range v.list {
-			items[i] = tomlString(item, quote)
+			items[i] = quoted(item, quote)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	}
-	return tomlString(v.text, quote)
+	return quoted(v.text, quote)
 }
 
-// tomlString quotes a string; one that cannot stand in the wanted quotes as it
-// is gets double ones and escapes.
-func tomlString(s string, quote byte) string {
+// bareWord is a text that YAML reads as one without quotes, unless it is one
+// of the words that some readers take for a value of another type.
+var (
+	bareWord  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+	otherWord = regexp.MustCompile(`(?i)^(true|false|yes|no|on|y|n|null)$`)
+)
+
+// quoted quotes a string; one that cannot stand in the wanted quotes as it is
+// gets double ones and escapes, which mean the same in every format.
+func quoted(s string, quote byte) string {
+	if quote == 0 {
+		if bareWord.MatchString(s) && !otherWord.MatchString(s) {
+			return s
+		}
+		quote = '"'
+	}
+	escape := func(r rune) bool { return r < 0x10000 && !unicode.IsPrint(r) }
 	plain := !strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r == rune(quote) || r == '\\' && quote == '"'
+		return escape(r) || r == rune(quote) || r == '\\' && quote == '"'
 	})
 	if plain {
 		return string(quote) + s + string(quote)
@@ -55,7 +70,7 @@ func tomlString(s string, quote byte) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r < ' ' || r == 0x7f:
+		case escape(r):
 			fmt.Fprintf(&b, `\u%04X`, r)
 		default:
 			b.WriteRune(r)
@@ -65,51 +80,40 @@ func tomlString(s string, quote byte) string {
 	return b.String()
 }
 
-// decodesTo tells whether go-toml decodes the written value to got.
+// decodesTo tells whether the file's decoder reads the written value as got: a
+// number is an int64 in TOML, a float64 in JSON and an int in YAML.
 func (v scalar) decodesTo(got any) bool {
 	switch got := got.(type) {
 	case bool:
-		return v.kind == unstable.Bool && got == v.on
+		return v.kind == kindBool && got == v.on
 	case int64:
-		return v.kind == unstable.Integer && got == v.n
+		return v.kind == kindInteger && got == v.n
+	case int:
+		return v.kind == kindInteger && int64(got) == v.n
+	case float64:
+		return v.kind == kindInteger && got == float64(v.n)
 	case string:
-		return v.kind == unstable.String && got == v.text
+		return v.kind == kindString && got == v.text
 	case []any:
-		return v.kind == unstable.Array && slices.EqualFunc(v.list, got, func(want string, item any) bool {
+		return v.kind == kindArray && slices.EqualFunc(v.list, got, func(want string, item any) bool {
 			return item == want
 		})
 	}
 	return false
 }
 
-// integer reads an Integer in any of TOML's spellings, or a whole Float, which
-// flyctl takes for one.
-func (n *node) integer(src []byte) (int64, bool) {
-	text := string(src[n.at.start:n.at.end])
-	switch n.kind {
-	case unstable.Integer:
-		i, err := strconv.ParseInt(text, 0, 64)
-		return i, err == nil
-	case unstable.Float:
-		f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
-		return int64(f), err == nil && float64(int64(f)) == f
-	}
-	return 0, false
-}
-
 // means tells whether a value already says v. For flyctl, true and false are
 // spellings of stop and off where it wants one of these words.
-func (n *node) means(v scalar, src []byte) bool {
+func (n *node) means(v scalar) bool {
 	switch {
-	case v.kind == unstable.Integer:
-		i, ok := n.integer(src)
-		return ok && i == v.n
-	case n.kind == unstable.Bool && v.kind == unstable.String:
-		return v.text == "stop" && src[n.at.start] == 't' || v.text == "off" && src[n.at.start] == 'f'
+	case v.kind == kindInteger:
+		return n.whole && n.number == v.n
+	case n.kind == kindBool && v.kind == kindString:
+		return v.text == "stop" && n.on || v.text == "off" && !n.on
 	case n.kind != v.kind:
 		return false
-	case v.kind == unstable.Bool:
-		return v.on == (src[n.at.start] == 't')
+	case v.kind == kindBool:
+		return v.on == n.on
 	}
 	return n.text == v.text
 }
@@ -121,47 +125,71 @@ func (ed *editor) set(s service, table *node, path keyPath, key string, v scalar
 	if present != nil {
 		return ed.put(s, present, path.with(pathStep{key: name}), v)
 	}
-	pairs, changes := ed.record(s, path, []setting{{key, v}})
-	ed.addKey(table, pairs[0][0], pairs[0][1], changes...)
-	return nil
+	if err := ed.unlocked(table, path); err != nil {
+		return err
+	}
+	return ed.addKey(table, ed.record(s, path, []setting{{key, v}})[0])
 }
 
 // put replaces a value unless it means the same already. Strings keep the
 // quotes they had.
 func (ed *editor) put(s service, n *node, path keyPath, v scalar) error {
-	if n.kind == unstable.Table || n.kind == unstable.ArrayTable {
+	if n.kind == kindTable || n.kind == kindTables {
 		return ed.refuse(n.at.start, path.String()+" is a table where flyctl takes a value")
 	}
-	if n.means(v, ed.src) {
+	if n.means(v) {
 		return nil
 	}
+	if err := ed.unlocked(n, path); err != nil {
+		return err
+	}
 	was := ed.src[n.at.start:n.at.end]
-	if n.kind != unstable.String && bytes.IndexByte(was, '#') >= 0 {
+	if n.kind != kindString && bytes.IndexByte(was, '#') >= 0 {
 		return ed.refuse(n.at.start, path.String()+" is not a single value, and has a comment inside")
 	}
 	quote := ed.quote
-	if n.kind == unstable.String {
-		quote = was[0]
+	if n.kind == kindString && was[0] != '*' {
+		quote = 0
+		if was[0] == '"' || was[0] == '\'' {
+			quote = was[0]
+		}
 	}
-	ed.account(EditChange{Path: path.String(), Before: string(was), After: v.toml(quote), Groups: s.groups}, path, v)
-	ed.replace(n.at, v.toml(quote), len(ed.changes)-1)
+	text := v.write(quote)
+	ed.account(EditChange{Path: path.String(), Before: string(was), After: text, Groups: s.groups}, path, v)
+	ed.writer.set(n, text, len(ed.changes)-1)
 	return nil
 }
 
-// record takes new keys into account: it returns them as pairs to be written,
-// and the numbers of their changes.
-func (ed *editor) record(s service, path keyPath, list []setting) (pairs [][2]string, changes []int) {
-	for _, item := range list {
-		at := path.with(pathStep{key: item.key})
-		text := item.value.toml(ed.quote)
-		ed.account(EditChange{Path: at.String(), After: text, Groups: s.groups}, at, item.value)
-		pairs = append(pairs, [2]string{item.key, text})
-		changes = append(changes, len(ed.changes)-1)
+// unlocked refuses a change of what cannot be changed safely.
+func (ed *editor) unlocked(n *node, path keyPath) error {
+	if n.locked == "" {
+		return nil
 	}
-	return pairs, changes
+	return ed.refuse(n.at.start, path.String()+" "+n.locked)
 }
 
+// record takes new keys into account, and returns them as they are to be
+// written.
+func (ed *editor) record(s service, path keyPath, list []setting) []newKey {
+	keys := make([]newKey, len(list))
+	for i, item := range list {
+		at := path.with(pathStep{key: item.key})
+		text := item.value.write(ed.quote)
+		ed.account(EditChange{Path: at.String(), After: text, Groups: s.groups}, at, item.value)
+		keys[i] = newKey{name: item.key, text: text, change: len(ed.changes) - 1}
+	}
+	return keys
+}
+
+// account takes note of a change.
 func (ed *editor) account(change EditChange, path keyPath, v scalar) {
+	if ed.changes == nil {
+		room := 5 * ed.services // what an edit seldom exceeds
+		ed.changes = make([]EditChange, 0, room)
+		ed.paths = make([]keyPath, 0, room)
+		ed.values = make([]scalar, 0, room)
+		ed.list = slices.Grow(ed.list, room)
+	}
 	ed.changes = append(ed.changes, change)
 	ed.paths = append(ed.paths, path)
 	ed.values = append(ed.values, v)

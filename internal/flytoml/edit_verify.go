@@ -1,6 +1,7 @@
 package flytoml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 // pathStep is a key of a table or, if that is empty, an index of an array.
@@ -42,46 +41,51 @@ func (p keyPath) String() string {
 	return b.String()
 }
 
-// intent is a tree of the values that an edit meant to change.
+// intent is a value that an edit meant to change.
 type intent struct {
+	path  keyPath
 	value scalar
-	below map[pathStep]*intent // nil where value counts
 }
 
-func (ed *editor) intent() *intent {
-	top := &intent{}
+// intents are all of them, in the order of their paths, so that those under
+// the same step stand together.
+func (ed *editor) intents() []intent {
+	list := make([]intent, len(ed.paths))
 	for i, path := range ed.paths {
-		at := top
-		for _, step := range path {
-			if at.below == nil {
-				at.below = map[pathStep]*intent{}
-			}
-			next := at.below[step]
-			if next == nil {
-				next = &intent{}
-				at.below[step] = next
-			}
-			at = next
-		}
-		at.value = ed.values[i]
+		list[i] = intent{path, ed.values[i]}
 	}
-	return top
+	slices.SortStableFunc(list, func(a, b intent) int {
+		return slices.CompareFunc(a.path, b.path, func(a, b pathStep) int {
+			return cmp.Or(cmp.Compare(a.index, b.index), strings.Compare(a.key, b.key))
+		})
+	})
+	return list
+}
+
+// firstStep returns the intents of the first of the list's steps at a depth, and
+// the others.
+func firstStep(list []intent, depth int) (these, others []intent) {
+	n := 1
+	for n < len(list) && list[n].path[depth] == list[0].path[depth] {
+		n++
+	}
+	return list[:n], list[n:]
 }
 
 // verify decodes the edited bytes, and compares them with the document before:
 // every value that was meant to change has, and no other.
-func (ed *editor) verify(before map[string]any, after []byte) error {
+func (ed *editor) verify(format format, before map[string]any, after []byte) error {
 	if len(ed.changes) == 0 {
 		if len(ed.list) > 0 {
 			return errors.New("bytes differ without a change")
 		}
 		return nil
 	}
-	doc := map[string]any{}
-	if err := toml.Unmarshal(after, &doc); err != nil {
+	doc, err := format.decode(after)
+	if err != nil {
 		return err
 	}
-	if m := compare(before, doc, ed.intent()); m != nil {
+	if m := compare(before, doc, ed.intents(), 0); m != nil {
 		slices.Reverse(m.path)
 		return fmt.Errorf("%s %s", m.path, m.what)
 	}
@@ -99,17 +103,17 @@ func (m *mismatch) under(step pathStep) *mismatch {
 	return m
 }
 
-// compare finds a mismatch between two documents and the intent. before is nil
-// for a table that is new.
-func compare(before, after any, want *intent) *mismatch {
+// compare finds a mismatch between two values and the intents in them, whose
+// paths lead to them by depth steps. before is nil for a table that is new.
+func compare(before, after any, want []intent, depth int) *mismatch {
 	switch {
-	case want == nil && same(before, after):
+	case len(want) == 0 && same(before, after):
 		return nil
-	case want == nil:
+	case len(want) == 0:
 		return &mismatch{what: "differs"}
-	case want.below == nil && want.value.decodesTo(after):
+	case len(want[0].path) == depth && want[len(want)-1].value.decodesTo(after):
 		return nil
-	case want.below == nil:
+	case len(want[0].path) == depth:
 		return &mismatch{what: "is not what it was to be"}
 	}
 	switch after := after.(type) {
@@ -118,40 +122,76 @@ func compare(before, after any, want *intent) *mismatch {
 		if before != nil && !ok {
 			return &mismatch{what: "became a table"}
 		}
-		for key := range was {
-			if _, ok := after[key]; !ok {
-				return (&mismatch{what: "is gone"}).under(pathStep{key: key})
-			}
-		}
-		for key, value := range after {
-			step := pathStep{key: key}
-			if _, ok := was[key]; !ok && want.below[step] == nil {
-				return (&mismatch{what: "is new"}).under(step)
-			}
-			if m := compare(was[key], value, want.below[step]); m != nil {
-				return m.under(step)
-			}
-		}
-		for step := range want.below {
-			if _, ok := after[step.key]; !ok {
-				return (&mismatch{what: "was not added"}).under(step)
-			}
-		}
-		return nil
+		return compareTables(was, after, want, depth)
 	case []any:
 		was, ok := before.([]any)
-		if !ok || len(was) != len(after) {
+		if !ok {
 			return &mismatch{what: "has another length"}
 		}
-		for i, value := range after {
-			step := pathStep{index: i}
-			if m := compare(was[i], value, want.below[step]); m != nil {
-				return m.under(step)
-			}
-		}
-		return nil
+		return compareArrays(was, after, want, depth)
 	}
 	return &mismatch{what: "is no longer a table"}
+}
+
+func compareTables(was, after map[string]any, want []intent, depth int) *mismatch {
+	meant := make(map[string]struct{}, 8)
+	for len(want) > 0 {
+		var these []intent
+		these, want = firstStep(want, depth)
+		step := these[0].path[depth]
+		value, ok := after[step.key]
+		if !ok {
+			return (&mismatch{what: "was not added"}).under(step)
+		}
+		if m := compare(was[step.key], value, these, depth+1); m != nil {
+			return m.under(step)
+		}
+		meant[step.key] = struct{}{}
+	}
+	for key := range was {
+		if _, ok := after[key]; !ok {
+			return (&mismatch{what: "is gone"}).under(pathStep{key: key})
+		}
+	}
+	for key, value := range after {
+		if _, ok := meant[key]; ok {
+			continue
+		}
+		before, ok := was[key]
+		if !ok {
+			return (&mismatch{what: "is new"}).under(pathStep{key: key})
+		}
+		if !same(before, value) {
+			return (&mismatch{what: "differs"}).under(pathStep{key: key})
+		}
+	}
+	return nil
+}
+
+// compareArrays takes items behind those that were for new ones, if they are
+// meant.
+func compareArrays(was, after []any, want []intent, depth int) *mismatch {
+	for i, value := range after {
+		step := pathStep{index: i}
+		var these []intent
+		if len(want) > 0 && want[0].path[depth] == step {
+			these, want = firstStep(want, depth)
+		}
+		var before any
+		switch {
+		case i < len(was):
+			before = was[i]
+		case these == nil:
+			return &mismatch{what: "has another length"}
+		}
+		if m := compare(before, value, these, depth+1); m != nil {
+			return m.under(step)
+		}
+	}
+	if len(after) < len(was) || len(want) > 0 {
+		return &mismatch{what: "has another length"}
+	}
+	return nil
 }
 
 // same tells whether two decoded values are equal; NaN equals itself.
@@ -175,6 +215,20 @@ func same(a, b any) bool {
 		}
 		for i := range a {
 			if !same(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case map[any]any: // of YAML, where a key may be any value
+		b, ok := b.(map[any]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for key, value := range a {
+			if f, ok := key.(float64); ok && math.IsNaN(f) {
+				continue // no key equals it
+			}
+			if other, ok := b[key]; !ok || !same(value, other) {
 				return false
 			}
 		}

@@ -2,15 +2,30 @@ package flytoml
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/pelletier/go-toml/v2/unstable"
 )
 
 // span is a piece of a file, in bytes.
 type span struct{ start, end int }
+
+// kind is what a value is, in any of the formats.
+type kind int
+
+const (
+	kindOther  kind = iota // a date, say
+	kindTable              // made by headers and dotted keys, or a block mapping of YAML
+	kindTables             // an array of such
+	kindInline             // a table in braces
+	kindArray              // an array in brackets
+	kindString
+	kindBool
+	kindInteger
+	kindFloat
+	kindNull
+)
 
 // layout is where the services of a file stand in its bytes: a tree of their
 // tables and values, and the habits of whoever wrote them.
@@ -19,17 +34,25 @@ type layout struct {
 	src   []byte
 	root  *node
 	eol   string // of the file's first line
-	quote byte   // the one that most strings have
+	quote byte   // the one that most strings have; 0 if they have none
 	unit  string // by which keys stand deeper than their header
+	sign  string // between a key and its value
+	mark  string // the quotes around keys
+	open  bool   // the last line is one of a text, and does not end
 }
 
 // node is a value of the file, or a table that headers or dotted keys make.
 type node struct {
-	kind    unstable.Kind // Table and ArrayTable are made by headers and dotted keys, the rest are values
-	at      span          // of a value; of the key that first names a Table or ArrayTable
-	text    string        // what a String says
-	exact   bool          // keys that differ in case alone are different keys
-	members []member      // of a table
+	kind    kind
+	at      span   // of a value; of the key that first names a table without braces
+	text    string // what a String says
+	on      bool   // what a Bool says
+	number  int64  // what an Integer says, or a whole Float, which flyctl takes for one
+	whole   bool   // number counts
+	exact   bool   // keys that differ in case alone are different keys
+	locked  string // why nothing in it may change; empty if it may
+	merged  int    // behind where YAML's << stands in a table, if not 0
+	members []member
 	index   map[string]int
 	items   []*node // of an array
 	own     *block  // where a table's keys stand under its header or between its braces
@@ -45,12 +68,13 @@ type member struct {
 }
 
 // block is a run of keys that stand together: before the first header, under a
-// header, or between the braces of an inline table.
+// header, between the braces of an inline table, or in a column of YAML.
 type block struct {
 	at      span  // of the header or of the braces; empty for the first block
 	parts   []int // where the parts of the header's name end
 	name    int   // where the header's name begins
 	inline  bool
+	column  int // of YAML's keys, from 0
 	entries []entry
 }
 
@@ -69,13 +93,18 @@ type home struct {
 	entries []int // the keys in block that do
 }
 
-func (n *node) isTable() bool {
-	return n.kind == unstable.Table || n.kind == unstable.InlineTable
+// part is one name of a dotted key.
+type part struct {
+	name string
+	at   span
 }
 
-func (n *node) isArray() bool {
-	return n.kind == unstable.ArrayTable || n.kind == unstable.Array
-}
+func (n *node) isTable() bool { return n.kind == kindTable || n.kind == kindInline }
+
+func (n *node) isArray() bool { return n.kind == kindTables || n.kind == kindArray }
+
+// absent tells whether flyctl reads the value as if its key were not there.
+func (n *node) absent() bool { return n == nil || n.kind == kindNull }
 
 // get finds a key as encoding/json does for flyctl: in any case. It returns
 // the key as the file spells it.
@@ -110,57 +139,32 @@ func foldKey(key string) string {
 	}, key)
 }
 
-// scanner builds a layout, expression by expression.
-type scanner struct {
-	*layout
-	parser   unstable.Parser
-	block    *block // the one that is being read
-	table    *node  // whose keys it holds; nil if no edit is about them
-	indented bool   // unit is known
-	quotes   [2]int // strings in single and in double quotes
+// wholeFloat notes the number of a Float that has no fraction.
+func (n *node) wholeFloat(text string) {
+	f, err := strconv.ParseFloat(text, 64)
+	n.number, n.whole = int64(f), err == nil && float64(int64(f)) == f
 }
 
-// part is one name of a dotted key.
-type part struct {
-	name string
-	at   span
-}
-
-// scan lays out a file that go-toml has decoded without an error. It refuses
-// keys that differ in case alone where flyctl takes them for the same.
-func scan(name string, src []byte) (*layout, error) {
-	s := &scanner{layout: &layout{name: name, src: src, eol: "\n", unit: "  "}}
-	if _, next := s.line(0); next >= 2 && src[next-2] == '\r' {
-		s.eol = "\r\n"
+// scan lays out a file that its format's decoder has read without an error. It
+// refuses keys that differ in case alone where flyctl takes them for the same.
+func scan(format format, name string, src []byte) (*layout, error) {
+	l := &layout{name: name, src: src, eol: "\n", unit: "  "}
+	if _, next := l.line(0); next >= 2 && src[next-2] == '\r' {
+		l.eol = "\r\n"
 	}
-	s.root = &node{kind: unstable.Table}
-	s.block = &block{}
-	s.root.own = s.block
-	s.table = s.root
-	s.parser.KeepComments = true
-	s.parser.Reset(src)
-	for s.parser.NextExpression() {
-		expr := s.parser.Expression()
-		var err error
-		switch expr.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			err = s.header(expr)
-		case unstable.KeyValue:
-			_, err = s.keyValue(s.table, s.block, expr, s.table == s.root)
-			s.learn(expr)
-		}
-		if err != nil {
-			return nil, err
-		}
+	var err error
+	switch format {
+	case formatJSON:
+		err = l.scanJSON()
+	case formatYAML:
+		err = l.scanYAML()
+	default:
+		err = l.scanTOML()
 	}
-	if err := s.parser.Error(); err != nil {
-		return nil, fmt.Errorf("%s: go-toml reads the file but does not parse it: %w", name, err)
+	if err != nil {
+		return nil, err
 	}
-	s.quote = '"'
-	if s.quotes[0] > s.quotes[1] {
-		s.quote = '\''
-	}
-	return s.layout, nil
+	return l, nil
 }
 
 // isServices tells the two names at the top of a file that edits are about.
@@ -168,163 +172,8 @@ func isServices(name string) bool {
 	return strings.EqualFold(name, "http_service") || strings.EqualFold(name, "services")
 }
 
-// learn takes note of the habits in a line.
-func (s *scanner) learn(expr *unstable.Node) {
-	if value := expr.Value(); value.Kind == unstable.String {
-		switch s.src[value.Raw.Offset] {
-		case '\'':
-			s.quotes[0]++
-		case '"':
-			s.quotes[1]++
-		}
-	}
-	if !s.indented && s.block.at.end > 0 {
-		header, key := s.indent(s.block.at.start), s.indent(int(expr.Raw.Offset))
-		if strings.HasPrefix(key, header) {
-			s.unit = key[len(header):]
-			s.indented = true
-		}
-	}
-}
-
-// header reads a [table] or [[array of tables]].
-func (s *scanner) header(expr *unstable.Node) error {
-	parts := s.key(expr.Key())
-	last := parts[len(parts)-1].at
-	b := &block{name: parts[0].at.start, parts: ends(parts)}
-	b.at.start = b.name
-	for b.at.start--; s.src[b.at.start] != '['; b.at.start-- {
-	}
-	b.at.end = s.blanks(last.end) + 1
-	if expr.Kind == unstable.ArrayTable {
-		b.at.start--
-		b.at.end++
-	}
-	s.block, s.table = b, nil
-	tracked := isServices(parts[0].name)
-	t := s.root
-	for i, p := range parts {
-		child, isNew, err := s.child(t, p)
-		switch {
-		case err != nil:
-			return err
-		case !tracked:
-			return nil
-		}
-		if isNew {
-			child.kind, child.at = unstable.Table, p.at
-			if i == len(parts)-1 {
-				child.kind = expr.Kind
-			}
-		}
-		if i == len(parts)-1 {
-			if expr.Kind == unstable.ArrayTable {
-				item := &node{kind: unstable.Table, at: p.at, exact: child.exact}
-				child.items = append(child.items, item)
-				child = item
-			}
-			child.own = b
-			s.table = child
-			return nil
-		}
-		if child.kind == unstable.ArrayTable {
-			child = child.items[len(child.items)-1]
-		}
-		if child.kind != unstable.Table {
-			return s.refuse(p.at.start, "this header continues a table that cannot be continued")
-		}
-		if child.below == nil {
-			child.below, child.depth = b, i+1
-		}
-		t = child
-	}
-	return nil
-}
-
-// keyValue reads `key = value` into a table; top says that the table is the
-// root, where most keys are of no interest. It returns where the value ends.
-func (s *scanner) keyValue(table *node, b *block, expr *unstable.Node, top bool) (int, error) {
-	at := span{int(expr.Raw.Offset), int(expr.Raw.Offset + expr.Raw.Length)}
-	if table == nil {
-		return at.end, nil
-	}
-	parts := s.key(expr.Key())
-	last := parts[len(parts)-1]
-	e := entry{at: at, parts: ends(parts), value: s.blanks(s.blanks(last.at.end) + 1)}
-	if len(parts) == 1 {
-		e.name = last.name
-	}
-	b.entries = append(b.entries, e)
-	tracked := !top || isServices(parts[0].name)
-	for i, p := range parts {
-		child, isNew, err := s.child(table, p)
-		switch {
-		case err != nil:
-			return 0, err
-		case !tracked:
-			return at.end, nil
-		case i == len(parts)-1:
-			_, err := s.value(child, expr.Value(), e.value)
-			return at.end, err
-		case isNew:
-			child.kind, child.at = unstable.Table, p.at
-			child.dotted = home{block: b, depth: i + 1}
-		case child.kind != unstable.Table:
-			return 0, s.refuse(p.at.start, "this key continues a table that cannot be continued")
-		}
-		if child.dotted.block == b {
-			child.dotted.entries = append(child.dotted.entries, len(b.entries)-1)
-		}
-		table = child
-	}
-	return at.end, nil
-}
-
-// value reads a value that begins at start into n, and returns where it ends.
-// go-toml tells the range of a scalar only: the others end where their last
-// item, and the blanks, commas and comments after it, do.
-func (s *scanner) value(n *node, value *unstable.Node, start int) (int, error) {
-	n.kind, n.at.start = value.Kind, start
-	switch value.Kind {
-	case unstable.Array:
-		end := start + 1
-		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.Comment {
-				continue
-			}
-			item := &node{exact: n.exact}
-			var err error
-			if end, err = s.value(item, it.Node(), s.filler(end)); err != nil {
-				return 0, err
-			}
-			n.items = append(n.items, item)
-		}
-		n.at.end = s.filler(end) + 1
-	case unstable.InlineTable:
-		end := start + 1
-		n.own = &block{inline: true}
-		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.Comment {
-				continue
-			}
-			var err error
-			if end, err = s.keyValue(n, n.own, it.Node(), false); err != nil {
-				return 0, err
-			}
-		}
-		n.at.end = s.filler(end) + 1
-		n.own.at = n.at
-	default:
-		if value.Kind == unstable.String {
-			n.text = string(value.Data)
-		}
-		n.at.end = int(value.Raw.Offset + value.Raw.Length)
-	}
-	return n.at.end, nil
-}
-
 // child finds or makes the member that a part of a key names.
-func (s *scanner) child(table *node, p part) (child *node, isNew bool, err error) {
+func (l *layout) child(table *node, p part) (child *node, isNew bool, err error) {
 	// Few tables have more keys than this; for those who do, comparing each
 	// with each would take too long.
 	const few = 8
@@ -341,12 +190,15 @@ func (s *scanner) child(table *node, p part) (child *node, isNew bool, err error
 	}
 	if found >= 0 {
 		if m := table.members[found]; m.name != p.name {
-			return nil, false, s.refuse(p.at.start, fmt.Sprintf("the key %q differs from %q in case alone: flyctl takes both for the same key", p.name, m.name))
+			return nil, false, l.refuse(p.at.start, fmt.Sprintf("the key %q differs from %q in case alone: flyctl takes both for the same key", p.name, m.name))
 		}
 		return table.members[found].node, false, nil
 	}
 	// The names of headers are data, not fields of flyctl's.
 	child = &node{exact: table.exact || strings.EqualFold(p.name, "headers")}
+	if table.members == nil {
+		table.members = make([]member, 0, few/2)
+	}
 	table.members = append(table.members, member{p.name, child})
 	switch {
 	case table.index != nil:
@@ -367,23 +219,16 @@ func (n *node) indexKey(name string) string {
 	return foldKey(name)
 }
 
-// key copies the parts of a key: go-toml's nodes die with the expression.
-func (s *scanner) key(it unstable.Iterator) []part {
-	parts := make([]part, 0, 2)
-	for it.Next() {
-		n := it.Node()
-		start := int(n.Raw.Offset)
-		parts = append(parts, part{string(n.Data), span{start, start + int(n.Raw.Length)}})
+// majority is the quote that most strings have, out of how many have each;
+// plain is -1 where none is not possible.
+func majority(plain, single, double int) byte {
+	switch {
+	case plain >= single && plain >= double:
+		return 0
+	case single > double:
+		return '\''
 	}
-	return parts
-}
-
-func ends(parts []part) []int {
-	list := make([]int, len(parts))
-	for i, p := range parts {
-		list[i] = p.at.end
-	}
-	return list
+	return '"'
 }
 
 func (l *layout) refuse(offset int, reason string) error {

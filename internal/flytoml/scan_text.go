@@ -61,6 +61,12 @@ func (l *layout) indent(offset int) string {
 	return string(l.src[start:offset])
 }
 
+// lineIndent is the blanks that the line around offset begins with.
+func (l *layout) lineIndent(offset int) string {
+	start := bytes.LastIndexByte(l.src[:offset], '\n') + 1
+	return string(l.src[start:l.blanks(start)])
+}
+
 // eolAt is the line ending of the line that ends before next.
 func (l *layout) eolAt(next int) string {
 	switch {
@@ -113,4 +119,15 @@ func (l *layout) gapBefore(start int) bool {
 	previous := bytes.LastIndexByte(l.src[:start-1], '\n') + 1
 	end, _ := l.line(previous)
 	return l.blanks(previous) >= end
+}
+
+// lineBreakBefore steps back from the start of a line over the line ending.
+func (l *layout) lineBreakBefore(start int) int {
+	if start > 0 && l.src[start-1] == '\n' {
+		start--
+		if start > 0 && l.src[start-1] == '\r' {
+			start--
+		}
+	}
+	return start
 }

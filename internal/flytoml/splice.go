@@ -3,6 +3,7 @@ package flytoml
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
@@ -16,11 +17,13 @@ type splice struct {
 }
 
 // Ranks of insertions at the same place: what belongs to the table above it
-// comes before what begins a new one.
+// comes before what begins a new one. YAML, where what stands deeper comes
+// first, has ranks of its own between rankValue and rankTable.
 const (
-	rankKey = iota
-	rankSubtable
-	rankTable
+	rankValue    = math.MinInt
+	rankKey      = 0
+	rankSubtable = 1
+	rankTable    = 2
 )
 
 // splices is a set of changes to a file's bytes. The spans do not overlap.
@@ -88,4 +91,21 @@ func (s *splices) apply(row func(change, line int)) []byte {
 		}
 	}
 	return append(out, s.src[from:]...)
+}
+
+// addLines adds lines at the end of the file, behind an empty one if gap says so.
+func (s *splices) addLines(lines []newLine, gap bool) {
+	if len(s.src) == 0 {
+		for _, l := range lines {
+			s.replace(span{}, l.text+s.eol, l.changes...)
+		}
+		return
+	}
+	offset := s.lineBreakBefore(len(s.src))
+	if start, first := s.lineStart(offset); gap && (!first || start < offset) {
+		s.lineAfter(offset, rankTable, "")
+	}
+	for _, l := range lines {
+		s.lineAfter(offset, rankTable, l.text, l.changes...)
+	}
 }

@@ -1,0 +1,141 @@
+package flytoml
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
+
+// braces writes keys into tables that stand in braces, in any of the formats.
+type braces struct {
+	*splices
+	waiting map[*block][]addition
+}
+
+// addition is a key that goes into a table in braces.
+type addition struct {
+	key    newKey
+	text   string // the key with its value, on one line
+	behind int    // the entry it goes behind
+}
+
+func (p *braces) add(b *block, a addition) {
+	p.waiting[b] = append(p.waiting[b], a)
+}
+
+// finish writes the keys that were added.
+func (p *braces) finish() {
+	for b, list := range p.waiting {
+		if len(b.entries) == 0 {
+			p.fill(b, list)
+			continue
+		}
+		slices.SortStableFunc(list, func(a, b addition) int { return cmp.Compare(a.behind, b.behind) })
+		for len(list) > 0 {
+			n := 1
+			for n < len(list) && list[n].behind == list[0].behind {
+				n++
+			}
+			p.follow(&b.entries[list[0].behind], list[:n])
+			list = list[n:]
+		}
+	}
+	p.sort()
+}
+
+// join is additions on one line, and their changes.
+func (p *braces) join(list []addition) (text string, changes []int) {
+	for i, a := range list {
+		if i > 0 {
+			text += p.comma()
+		}
+		text += a.text
+		changes = append(changes, a.key.changes()...)
+	}
+	return text, changes
+}
+
+// fill writes the first keys of an empty table.
+func (p *braces) fill(b *block, list []addition) {
+	open := b.at.start + 1
+	text, changes := p.join(list)
+	if p.src[open] == '}' {
+		text += p.pad()
+	}
+	p.replace(span{open, open}, p.pad()+text, changes...)
+}
+
+// follow writes keys behind another: each on a line of its own if that one has
+// one, else on the same line.
+func (p *braces) follow(e *entry, list []addition) {
+	end := e.at.end
+	rest := p.blanks(end)
+	trailing := rest < len(p.src) && p.src[rest] == ','
+	if trailing {
+		rest = p.blanks(rest + 1)
+	}
+	_, first := p.lineStart(e.at.start)
+	alone := first && rest < len(p.src) && (p.src[rest] == '\n' || p.src[rest] == '\r' || p.src[rest] == '#')
+	if !alone || !trailing && p.commaAhead(end) {
+		text, changes := p.join(list)
+		p.replace(span{end, end}, p.comma()+text, changes...)
+		return
+	}
+	if !trailing {
+		p.replace(span{end, end}, ",")
+	}
+	for i, a := range list {
+		lines := p.lines(e, a, p.indent(e.at.start))
+		if trailing || i < len(list)-1 {
+			lines[len(lines)-1].text += ","
+		}
+		for _, line := range lines {
+			p.lineAfter(rest, rankKey, line.text, line.changes...)
+		}
+	}
+}
+
+// lines is an addition on lines of its own. JSON breaks tables, but not an item
+// behind one that is not; the others cannot or do not.
+func (p *braces) lines(e *entry, a addition, indent string) []newLine {
+	item := a.key.name == ""
+	broken := !item || bytes.IndexByte(p.src[e.at.start:e.at.end], '\n') >= 0
+	switch {
+	case a.key.keys == nil || p.mark == "" || !broken:
+		return []newLine{{indent + a.text, a.key.changes()}}
+	case item:
+		return p.object(a.key, indent, indent)
+	}
+	return p.object(a.key, indent, indent+p.mark+a.key.name+p.mark+p.sign)
+}
+
+// object is a table of JSON on lines of its own, the first with a beginning.
+func (l *layout) object(k newKey, indent, beginning string) []newLine {
+	lines := []newLine{{text: beginning + "{"}}
+	for i, key := range k.keys {
+		inner := []newLine{{indent + l.unit + l.assign(key), key.changes()}}
+		if key.keys != nil {
+			inner = l.object(key, indent+l.unit, indent+l.unit+l.mark+key.name+l.mark+l.sign)
+		}
+		if i < len(k.keys)-1 {
+			inner[len(inner)-1].text += ","
+		}
+		lines = append(lines, inner...)
+	}
+	return append(lines, newLine{text: indent + "}"})
+}
+
+// commaAhead tells whether a comma follows on a later line.
+func (l *layout) commaAhead(offset int) bool {
+	for offset < len(l.src) {
+		switch l.src[offset] {
+		case ' ', '\t', '\r', '\n':
+			offset++
+		case '#':
+			offset, _ = l.line(offset)
+		default:
+			return l.src[offset] == ','
+		}
+	}
+	return false
+}

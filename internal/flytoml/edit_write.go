@@ -1,0 +1,118 @@
+package flytoml
+
+import "strings"
+
+// writer puts what is new into a file in the manner of its neighbours. There
+// is one for each format.
+type writer interface {
+	// set puts a value in the place of another.
+	set(n *node, text string, change int)
+	// addKey adds a key to a table, in the shape that the table has.
+	addKey(t *node, k newKey) error
+	// addTable adds a table inside another, or in the place of a null.
+	addTable(t *node, k newKey, null *node) error
+	// addItem adds a table to a list that has one.
+	addItem(list *node, k newKey) error
+	// create adds a table at the top of the file, or in the place of a null.
+	create(k newKey, null *node) error
+	// finish writes what waits for the last key of its table.
+	finish()
+}
+
+// newWriter is the writer of a format.
+func newWriter(format format, s *splices) writer {
+	b := braces{splices: s, waiting: map[*block][]addition{}}
+	switch format {
+	case formatJSON:
+		return &jsonWriter{b}
+	case formatYAML:
+		return &yamlWriter{b}
+	}
+	return &tomlWriter{braces: b, opened: map[*node]struct{}{}}
+}
+
+// newKey is a key to add, with its value, or a table with its keys.
+type newKey struct {
+	name   string
+	text   string // the value as the format writes it
+	change int    // the number of the change that it is
+	keys   []newKey
+}
+
+// changes are the numbers of all the changes in a key.
+func (k newKey) changes() []int {
+	if k.keys == nil {
+		return []int{k.change}
+	}
+	var list []int
+	for _, key := range k.keys {
+		list = append(list, key.changes()...)
+	}
+	return list
+}
+
+// newLine is a line to add, without its ending, and the changes in it.
+type newLine struct {
+	text    string
+	changes []int
+}
+
+// assign is a key with its value on one line.
+func (l *layout) assign(k newKey) string {
+	return l.mark + k.name + l.mark + l.sign + l.inline(k)
+}
+
+// inline is a key's value on one line.
+func (l *layout) inline(k newKey) string {
+	if k.keys == nil {
+		return k.text
+	}
+	list := make([]string, len(k.keys))
+	for i, key := range k.keys {
+		list[i] = l.assign(key)
+	}
+	return "{" + l.pad() + strings.Join(list, l.comma()) + l.pad() + "}"
+}
+
+// pad stands inside braces on one line.
+func (l *layout) pad() string {
+	if l.sign == ":" {
+		return ""
+	}
+	return " "
+}
+
+// comma stands between the keys of a table on one line.
+func (l *layout) comma() string { return "," + l.pad() }
+
+// position counts the keys of a service from 1 in the order in which flyctl
+// writes them, as far as an edit needs it; 0 is any other key.
+func position(key string) int {
+	switch strings.ToLower(key) {
+	case "protocol":
+		return 1
+	case "internal_port":
+		return 2
+	case "force_https":
+		return 3
+	case "auto_stop_machines":
+		return 4
+	case "auto_start_machines":
+		return 5
+	case "min_machines_running":
+		return 6
+	}
+	return 0
+}
+
+// behind is the entry of a block that a new key goes behind: the last of those
+// that come before it in flyctl's order, or else the last of all.
+func behind(b *block, key string) int {
+	want := position(key)
+	for i := len(b.entries) - 1; i >= 0; i-- {
+		if at := position(b.entries[i].name); at > 0 && at < want {
+			return i
+		}
+	}
+	return len(b.entries) - 1
+}
