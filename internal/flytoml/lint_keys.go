@@ -27,11 +27,12 @@ func (l *linter) keys(s spot, plain string, known *section) {
 		if known.keys == nil {
 			return
 		}
+		table := &keyed{table: value}
 		for _, key := range slices.Sorted(maps.Keys(value)) {
 			here := l.step(s, join(s.path, key), value[key], true)
 			name := ""
 			if !known.any {
-				if name = l.key(here, s, plain, key, known); name == "" {
+				if name = l.key(here, table, plain, key, known); name == "" {
 					continue
 				}
 			}
@@ -51,8 +52,24 @@ func (l *linter) keys(s spot, plain string, known *section) {
 	}
 }
 
-// key finds the known name of a key of the table s; empty if flyctl ignores it.
-func (l *linter) key(here, s spot, plain, key string, known *section) string {
+// keyed is a table that can tell how many of its keys are the same to flyctl.
+type keyed struct {
+	table  map[string]any
+	folded map[string]int
+}
+
+func (k *keyed) count(name string) int {
+	if k.folded == nil {
+		k.folded = make(map[string]int, len(k.table))
+		for key := range k.table {
+			k.folded[foldKey(key)]++
+		}
+	}
+	return k.folded[foldKey(name)]
+}
+
+// key finds the known name of a key of a table; empty if flyctl ignores it.
+func (l *linter) key(here spot, table *keyed, plain, key string, known *section) string {
 	if _, ok := known.keys[key]; ok {
 		if d, ok := deadKeys(plain, key); ok {
 			l.dead(here, d)
@@ -61,7 +78,7 @@ func (l *linter) key(here, s spot, plain, key string, known *section) string {
 	}
 	for _, name := range known.names() {
 		if strings.EqualFold(name, key) {
-			l.keyCase(here, s, plain, key, name, known.keys[name])
+			l.keyCase(here, table, plain, key, name, known.keys[name])
 			return name
 		}
 	}
@@ -81,15 +98,20 @@ func (l *linter) key(here, s spot, plain, key string, known *section) string {
 	name, clear := nearest(key, known.names())
 	if name != "" {
 		n.fix = fmt.Sprintf("did you mean %s?", name)
+<<<<<<< HEAD
 		if table := s.value.(map[string]any); clear && !hasKey(table, name) && misfit(here.value, plain, name, known.keys[name]) == nil {
+=======
+		if clear && table.count(name) == 0 && shapeError(here.value, plain, name, known.keys[name]) == nil {
+>>>>>>> w-lint
 			edit = l.rename(here, name)
+			table.folded[foldKey(name)]++ // the next one that is near has none
 		}
 	}
 	l.warn(FindingUnknownKey, here, n).Edit = edit
 	return ""
 }
 
-func (l *linter) keyCase(here, s spot, plain, key, name string, known *section) {
+func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *section) {
 	n := note{
 		fmt.Sprintf("%s is read as %s, but what flyctl does for that key in lower case (old spellings, quoted numbers) it does not do here", quote(key), name),
 		"flyctl decodes keys in any case, and translates old spellings in exact lower case only",
@@ -102,7 +124,11 @@ func (l *linter) keyCase(here, s spot, plain, key, name string, known *section) 
 		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
 	}
 	finding := l.warn(FindingKeyCase, here, n)
+<<<<<<< HEAD
 	if _, twice := s.value.(map[string]any)[name]; !twice && misfit(here.value, plain, name, known) == nil {
+=======
+	if table.count(name) == 1 && shapeError(here.value, plain, name, known) == nil {
+>>>>>>> w-lint
 		finding.Edit = l.rename(here, name)
 	}
 }
@@ -234,15 +260,6 @@ func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
 		}
 	}
 	return best, len(families) == 1
-}
-
-func hasKey(table map[string]any, name string) bool {
-	for key := range table {
-		if strings.EqualFold(key, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // nearest is the name a key was probably meant to be, empty if none is near;

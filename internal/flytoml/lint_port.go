@@ -96,7 +96,7 @@ func (l *linter) port(s placed, at spot, port machine.Port) {
 		}
 		item := l.item(handlers, i)
 		finding := l.warn(FindingHandler, item, note{fmt.Sprintf("there is no handler %s", quote(handler)), "Fly Proxy knows http, tls, pg_tls and proxy_proto; flyctl sends any word as it stands", "use one of those, or none, which passes bytes through"})
-		if word, clear := nearest(handler, known); clear || foldKey(handler) == foldKey(word) {
+		if word, clear := nearest(handler, known); word != "" && (clear || foldKey(handler) == foldKey(word)) {
 			finding.Edit = replaceValue(item, l.quoted(item, word))
 		}
 	}
@@ -129,13 +129,14 @@ func (l *linter) forceHTTPS(s spot) {
 func (l *linter) reversed(at spot, port machine.Port) {
 	start, end := l.under(at, "start_port"), l.under(at, "end_port")
 	finding := l.warn(FindingPortReversed, end, note{fmt.Sprintf("the range %s is empty", port), "Fly Proxy listens on the ports from start_port to end_port; flyctl does not compare them", "swap start_port and end_port"})
-	if validPort(*port.StartPort) && validPort(*port.EndPort) {
+	// Keys in another case have an edit of their own.
+	if exact := strings.HasSuffix(start.path, ".start_port") && strings.HasSuffix(end.path, ".end_port"); exact && validPort(*port.StartPort) && validPort(*port.EndPort) {
 		finding.Edit = l.exchange(start, end)
 	}
 }
 
-// exchange is the edit that swaps two values that stand close together; what
-// is between them stays.
+// exchange is the edit that swaps two values where nothing but the key of the
+// second stands between them.
 func (l *linter) exchange(a, b spot) *TextEdit {
 	if a.at.value.start > b.at.value.start {
 		a, b = b, a
@@ -145,7 +146,7 @@ func (l *linter) exchange(a, b spot) *TextEdit {
 		return nil
 	}
 	between := string(l.file.data[a.at.value.end:b.at.value.start])
-	if len(between) > 2*maxQuoted || strings.ContainsAny(between, "{[#") {
+	if !strings.HasSuffix(b.path, "."+strings.Trim(between, " \t\r\n,=:\"'")) {
 		return nil
 	}
 	return &TextEdit{Offset: a.at.value.start, Length: b.at.value.end - a.at.value.start, Text: second + between + first}

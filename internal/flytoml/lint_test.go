@@ -267,6 +267,9 @@ func TestFix(t *testing.T) {
 		{"a misspelt key", "[http_service]\nforse_https = false # why", "[http_service]\nforce_https = false # why"},
 		{"a quoted key with a list", "[http_service]\n\"proceses\" = ['app']", "[http_service]\nprocesses = ['app']"},
 		{"not where the right one stands as well", "[http_service]\nforse_https = true\nforce_https = true", ""},
+		{"the first of two that are near", "[http_service]\nforce_http = true\nforse_https = true", "[http_service]\nforce_https = true\nforse_https = true"},
+		{"neither of two that are the same", "[http_service]\nForce_https = true\nFORCE_https = true", ""},
+		{"no word for an empty one", "[[services]]\n[[services.ports]]\nhandlers = ['', 'HTTP']", "[[services]]\n[[services.ports]]\nhandlers = ['', 'http']"},
 		{"not where the value would not do", "[http_service]\ninternal_prt = '80'", ""},
 		{"not the name of a table", "[http_services]\ninternal_port = 80", ""},
 		{"wrong case", "APP = 'x'\n[Http_Service]\nInternal_port = 1", "app = 'x'\n[Http_Service]\ninternal_port = 1"},
@@ -274,6 +277,8 @@ func TestFix(t *testing.T) {
 		{"not a guess", "[http_service]\nauto_stop_machines = 'pause'", ""},
 		{"a reversed range", "[[services]]\n[[services.ports]]\nstart_port = 20 # a\nend_port = 10", ""},
 		{"a reversed range on lines", "[[services]]\n[[services.ports]]\nend_port = 10\n  start_port = 20", "[[services]]\n[[services.ports]]\nend_port = 20\n  start_port = 10"},
+		{"a misspelt key in a reversed range", "[[services]]\n[[services.ports]]\nstart_port = 20\nforse_https = true\nend_port = 10", "[[services]]\n[[services.ports]]\nstart_port = 20\nforce_https = true\nend_port = 10"},
+		{"a reversed range in a line", "services = [{ports = [{start_port = 20, 'end_port' = 10}]}]", "services = [{ports = [{start_port = 10, 'end_port' = 20}]}]"},
 		{"durations", "kill_timeout = 90\n[[services]]\n[[services.tcp_checks]]\ninterval = 1_500", "kill_timeout = \"1m30s\"\n[[services]]\n[[services.tcp_checks]]\ninterval = \"1.5s\""},
 		{"CRLF stays", "kill_timeout = 5\r\napp = 'x'\r\n", "kill_timeout = \"5s\"\r\napp = 'x'\r\n"},
 	} {
