@@ -77,7 +77,7 @@ func TestEditManyServices(t *testing.T) {
 		"fly.yaml": "auto_start_machines: true\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := 2_000
+			n := 1_000
 			if name == "fly.toml" {
 				n = 10_000
 			}

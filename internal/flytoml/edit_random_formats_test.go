@@ -325,7 +325,7 @@ func randomYAML(seed uint64) []byte {
 }
 
 func TestEditRandomFormats(t *testing.T) {
-	const files = 60
+	const files = 50
 	for name, random := range map[string]func(uint64) []byte{"fly.json": randomJSON, "fly.yaml": randomYAML} {
 		t.Run(name, func(t *testing.T) {
 			parsed, refused, changed := 0, 0, 0
