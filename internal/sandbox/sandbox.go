@@ -33,6 +33,7 @@ type Options struct {
 	Token      string        // the full-rights token; empty: DefaultToken
 	StartDelay time.Duration // from update or start to state started
 	CheckDelay time.Duration // from started to passing checks
+	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
 	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine
 	ListLag    int           // address lists show a write only after that many further list reads
 
@@ -75,6 +76,7 @@ func New(options Options) *Platform {
 		changed: make(chan struct{}),
 		configs: make(map[string][]byte),
 	}
+	p.state.crashAfter = options.CrashAfter
 	p.graph = newGraph()
 	p.handler = p.routes()
 	return p
