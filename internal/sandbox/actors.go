@@ -202,6 +202,20 @@ func (p *Platform) SetListen(app, id string, sockets []string) {
 	})
 }
 
+// SetCheck says how one check of the Machine stands while it is started
+// (passing, warning, critical), by the name it has in the API; an empty status
+// lets it be what it is.
+func (p *Platform) SetCheck(app, id, name, status string) {
+	p.act(app, id, func(m *vm, _ time.Time) {
+		if m.said == nil {
+			m.said = make(map[string]string)
+		}
+		if m.said[name] = status; status == "" {
+			delete(m.said, name)
+		}
+	})
+}
+
 // HoldLease takes the Machine's lease for somebody else, whoever has it, and
 // returns its nonce.
 func (p *Platform) HoldLease(app, id, owner string, ttl time.Duration) string {

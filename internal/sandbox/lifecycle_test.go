@@ -163,6 +163,38 @@ func TestUnroutedMachine(t *testing.T) {
 	wantBody(t, ask(t, p, "GET", shop+"/machines/"+id, ""), "cordoned", "false")
 }
 
+func TestMachineLag(t *testing.T) {
+	p := seeded(t, sandbox.Options{MachineLag: 2})
+	count := func() (n int) {
+		t.Helper()
+		var list []json.RawMessage
+		if err := json.Unmarshal(ask(t, p, "GET", shop+"/machines", "").body, &list); err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	id := ask(t, p, "POST", shop+"/machines", `{"config":{"image":"nginx"}}`).get(t, "id")
+	wantStatus(t, ask(t, p, "GET", shop+"/machines/"+id, ""), 200)
+	for i, want := range []int{2, 2, 3, 3} {
+		if got := count(); got != want {
+			t.Errorf("list %d: %d Machines, want %d", i, got, want)
+		}
+	}
+}
+
+func TestSetCheck(t *testing.T) {
+	p := seeded(t, sandbox.Options{})
+	const name = "servicecheck-00-http-8080"
+	one := shop + "/machines/" + shopA
+	p.SetCheck("shop-api", shopA, name, "critical")
+	wantBody(t, ask(t, p, "GET", one, ""), "checks.0.status", "critical")
+	if p.Machine("shop-api", shopA).ChecksPassing || !p.Machine("shop-api", shopB).ChecksPassing {
+		t.Error("the truth is another")
+	}
+	p.SetCheck("shop-api", shopA, name, "")
+	wantBody(t, ask(t, p, "GET", one, ""), "checks.0.status", "passing")
+}
+
 func TestHosts(t *testing.T) {
 	p := seeded(t, sandbox.Options{})
 	one := shop + "/machines/" + shopA

@@ -121,6 +121,7 @@ func listMachines(req *request) answer {
 	}
 	query := req.URL.Query()
 	records := []machineRecord{}
+	defer func() { a.machineReads++ }()
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)
 		states := query["state"]
@@ -128,6 +129,7 @@ func listMachines(req *request) answer {
 			states = append(states, strings.Split(list, ",")...)
 		}
 		switch region := query.Get("region"); {
+		case m.listed > a.machineReads:
 		case m.state == "destroyed" && query.Get("include_deleted") != "true":
 		case len(states) > 0 && !slices.Contains(states, m.state):
 		case region != "" && region != m.region:
@@ -179,6 +181,9 @@ func createMachine(req *request) answer {
 	p := req.platform
 	m := p.state.createMachine(a, config, in.Name, in.Region, req.plan, req.now)
 	m.cordoned = in.Unrouted
+	if req.plan.at.IsZero() { // the fixture's are old
+		m.listed = a.machineReads + int64(p.options.MachineLag)
+	}
 	if !in.SkipLaunch {
 		m.launch(p.state, "starting", req.now, p.options.StartDelay)
 	}

@@ -36,6 +36,7 @@ type Options struct {
 	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
 	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine
 	ListLag    int           // address lists show a write only after that many further list reads
+	MachineLag int           // lists of Machines show a new one only after that many further list reads
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network

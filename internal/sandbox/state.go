@@ -57,6 +57,7 @@ type app struct {
 	certificates []*certificate
 	releases     []*release // oldest first
 	reads        atomic.Int64
+	machineReads int64 // lists of Machines that were read
 }
 
 // build is a record of a build; the sandbox builds nothing.

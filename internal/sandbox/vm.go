@@ -38,7 +38,9 @@ type vm struct {
 	state            string
 	events           []event // newest first
 	started          time.Time
-	sick             bool // its checks stay critical
+	sick             bool              // its checks stay critical
+	said             map[string]string // status of a check by name, whatever it would be
+	listed           int64             // number of the list read that first shows it
 	listen           []socket
 	lease            *lease
 	cordoned         bool
@@ -205,6 +207,9 @@ func (m *vm) health(now time.Time, delay time.Duration) []health {
 			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
 		case m.sick || !reached:
 			h.status, h.output = "critical", "connect: connection refused"
+		}
+		if status, ok := m.said[p.name]; ok && m.state == "started" {
+			h.status, h.output = status, "as told"
 		}
 		found = append(found, h)
 	}
