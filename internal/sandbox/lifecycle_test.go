@@ -85,19 +85,24 @@ func TestCrashLoopWithoutEnd(t *testing.T) {
 	if got := p.Machine("shop-api", shopA); got.State != "restarting" || len(got.Events) != 100 {
 		t.Errorf("%s, %d events", got.State, len(got.Events))
 	}
-	// A wait is woken by what the platform does by itself.
-	answers := make(chan reply)
-	id := p.Machine("shop-api", shopA).InstanceID
-	go func() {
-		answers <- ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?timeout=60&state=stopped&instance_id="+id, "")
-	}()
-	advance(p, "machine.wait", 0)
 	p.StopMachine("shop-api", shopA)
-	wantStatus(t, <-answers, 200)
 	clock.Advance(time.Hour)
 	if got := p.Machine("shop-api", shopA).State; got != "stopped" {
 		t.Errorf("a stopped Machine is %s", got)
 	}
+}
+
+// TestWaitForACrash has a wait woken by what the platform does by itself.
+func TestWaitForACrash(t *testing.T) {
+	clock := sandbox.NewClock(func() time.Time { return start })
+	p := seeded(t, sandbox.Options{Clock: clock, CrashAfter: 2 * time.Second})
+	p.FailMachine("shop-api", shopA, sandbox.FailCrash)
+	update(t, p, func(config map[string]any) { config["restart"] = map[string]any{"policy": "no"} }, nil)
+	id := p.Machine("shop-api", shopA).InstanceID
+	answers := make(chan reply)
+	go func() { answers <- ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?timeout=60&state=stopped&instance_id="+id, "") }()
+	advance(p, "machine.wait", 2*time.Second)
+	wantStatus(t, <-answers, 200)
 }
 
 func TestRestartAndSignal(t *testing.T) {
