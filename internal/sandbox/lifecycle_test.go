@@ -100,7 +100,9 @@ func TestWaitForACrash(t *testing.T) {
 	update(t, p, func(config map[string]any) { config["restart"] = map[string]any{"policy": "no"} }, nil)
 	id := p.Machine("shop-api", shopA).InstanceID
 	answers := make(chan reply)
-	go func() { answers <- ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?timeout=60&state=stopped&instance_id="+id, "") }()
+	go func() {
+		answers <- ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?timeout=60&state=stopped&instance_id="+id, "")
+	}()
 	advance(p, "machine.wait", 2*time.Second)
 	wantStatus(t, <-answers, 200)
 }
