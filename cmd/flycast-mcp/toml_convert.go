@@ -31,7 +31,8 @@ func tomlConvertCommand(p program) *cobra.Command {
 		Long: `Show the Machine configurations that fly deploy makes of a fly.toml, one for each
 process group: from nothing, or with --existing onto the configuration that a
 Machine has. What the rollout adds (image, release metadata, volumes) is not in
-them.
+them. Files that it names (local_path, machine_config) are read from the working
+directory, as flyctl reads them, and not from outside it.
 
 With --json it prints one object:
   {"process_groups": [NAME], "machine_config": {NAME: CONFIG},
@@ -85,6 +86,8 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 		}
 		return err
 	}
+	parsed, done := besideUs(parsed)
+	defer done()
 	groups := parsed.Groups()
 	for _, group := range a.groups {
 		if !slices.Contains(groups, group) {

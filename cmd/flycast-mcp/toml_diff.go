@@ -112,6 +112,8 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	if err != nil {
 		return err
 	}
+	file, done := besideUs(file)
+	defer done()
 	if err := file.Validate(); err != nil {
 		return fmt.Errorf("%s: flyctl would refuse the file: %w", name.title, err)
 	}

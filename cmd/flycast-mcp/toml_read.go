@@ -62,6 +62,16 @@ func (p program) readToml(ctx context.Context, file tomlArgument) (*flytoml.File
 	return parsed, file.named(err)
 }
 
+// besideUs lets a file's conversion read the files that it names in the working
+// directory, which is where flyctl looks for them, but none outside it.
+func besideUs(file *flytoml.File) (*flytoml.File, func()) {
+	root, err := os.OpenRoot(".")
+	if err != nil {
+		return file, func() {} // the conversion refuses such files by name
+	}
+	return file.WithFiles(root.FS()), func() { root.Close() }
+}
+
 // named gives an error about a place in the file the file's full name.
 func (a tomlArgument) named(err error) error {
 	var syntax *flytoml.SyntaxError

@@ -17,6 +17,10 @@ import (
 // ErrNotSent is wrapped by the errors of requests that certainly never left.
 var ErrNotSent = errors.New("the request was not sent")
 
+// ErrNoCapacity is wrapped by the refusals of a Machine or a volume for which no
+// host has room, or not the one it must stay on. Their code is precondition.
+var ErrNoCapacity = errors.New("no host has room")
+
 // explain turns what a request came back with into the errors of [Client].
 func (op *operation) explain(err error) error {
 	if err == nil {
@@ -82,6 +86,9 @@ func (op *operation) explainFailure(f *failure) error {
 // byStatus maps an HTTP status of the Machines API, or of GraphQL's front.
 func (op *operation) byStatus(status int, text string) *Error {
 	lower := strings.ToLower(text)
+	if op.write && noRoom.MatchString(lower) {
+		return op.error(gate.Precondition, "no host of Fly's has room for "+op.subject(), text, ErrNoCapacity)
+	}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return op.unauthorized(text)
@@ -90,7 +97,10 @@ func (op *operation) byStatus(status int, text string) *Error {
 	case http.StatusTooManyRequests:
 		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", text, nil)
 	case http.StatusPreconditionFailed:
-		if !op.write { // such as processes of a Machine that is stopped
+		switch {
+		case op.stateful && op.machine != "" && betweenStates.MatchString(lower):
+			return op.error(gate.Busy, op.subject()+" is between two states", text, nil)
+		case op.stateful || !op.write: // such as processes of a Machine that is stopped
 			return op.error(gate.Precondition, op.subject()+" is not in the state for this", text, nil)
 		}
 		return op.error(gate.Stale, op.subject()+" has changed meanwhile", text, nil)
@@ -107,6 +117,15 @@ func (op *operation) byStatus(status int, text string) *Error {
 	}
 	return op.error(gate.PlatformError, fmt.Sprintf("Fly answered %d", status), text, nil)
 }
+
+// noRoom finds the refusals for want of room on a host, or of a host (answers
+// seen: 400, 409, 412 and 422, with Machines and with volumes; flyctl goes by
+// the first two phrases).
+var noRoom = regexp.MustCompile(`could not reserve resource|deploys to this host are temporarily disabled|insufficient (cpus|memory|ips|resources)|no(t enough)? capacity|insufficient_capacity`)
+
+// betweenStates finds the refusals that pass by waiting. flyctl, too, waits on
+// "still active".
+var betweenStates = regexp.MustCompile(`still active|'creating'|starting|stopping|suspending|restarting|replacing|updating`)
 
 // versionConflict finds the refusal of a current_version that is not current.
 var versionConflict = regexp.MustCompile(`current[ _]version|version (mismatch|conflict)|instance[ _]id (mismatch|does not match)`)
@@ -192,7 +211,7 @@ func (op *operation) error(code gate.Code, message, text string, cause error) *E
 // refusal reports whether the code says that a write was turned down.
 func refusal(code gate.Code) bool {
 	switch code {
-	case gate.Unauthorized, gate.NotFound, gate.RateLimited, gate.InvalidInput, gate.Busy, gate.Stale:
+	case gate.Unauthorized, gate.NotFound, gate.RateLimited, gate.InvalidInput, gate.Precondition, gate.Busy, gate.Stale:
 		return true
 	}
 	return false

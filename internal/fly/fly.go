@@ -10,7 +10,6 @@ package fly
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -41,15 +40,28 @@ type Client interface {
 	Machine(ctx context.Context, app, id string) (Machine, error)
 	// Certificates lists the app's certificates, all pages.
 	Certificates(ctx context.Context, app string) ([]Certificate, error)
-	// Release reads the definition of the app's current release: fly.toml as
+	// Release reads the app's current release with its definition: fly.toml as
 	// JSON. Code not_found if the app has no release or none with a definition.
 	Release(ctx context.Context, app string) (Release, error)
+	// Releases lists the app's newest releases, at most limit, the newest first.
+	// One without a definition has a nil one.
+	Releases(ctx context.Context, app string, limit int) ([]Release, error)
 	// Processes lists what runs in a started Machine, with its listening
 	// sockets. Code precondition if the Machine is not started.
 	Processes(ctx context.Context, app, id string) ([]Process, error)
 	// Wait returns nil once the Machine with this instance id is in state. A
 	// time-out of the platform's own is repeated until ctx ends.
 	Wait(ctx context.Context, app, id, instanceID, state string) error
+
+	// LeaseHolder tells who holds the lease of a Machine, without taking it. The
+	// Holder is zero if nobody does; of a Machine that is not there, too.
+	LeaseHolder(ctx context.Context, app, id string) (Holder, error)
+	// MachineVersions lists the configurations a Machine has and had, as far as
+	// Fly keeps them. No order is promised: look for the instance id.
+	MachineVersions(ctx context.Context, app, id string) ([]MachineVersion, error)
+	// Volumes lists the volumes of the app that are not being destroyed, sorted
+	// by id.
+	Volumes(ctx context.Context, app string) ([]Volume, error)
 
 	// AllocateFlycast allocates one private address for a network. It spends
 	// allocate_address with target [Network.Target]. Fly does not deduplicate:
@@ -67,6 +79,46 @@ type Client interface {
 	// or put_back_machine, with target [Update.Target]. Code stale if the Machine
 	// is no longer at the expected instance, busy if the lease is not ours.
 	UpdateMachine(ctx context.Context, grant *gate.Grant, app string, update Update) (Machine, error)
+	// CreateMachine creates a Machine. It spends create_machine with target
+	// [NewMachine.Target]. The lease is of the new Machine if LeaseTTL asked for
+	// one and Fly gave it, else nil. Fly does not deduplicate: after an
+	// *Ambiguous list the Machines, and know yours by its metadata.
+	CreateMachine(ctx context.Context, grant *gate.Grant, app string, machine NewMachine) (Machine, *Lease, error)
+
+	// The next five spend the verb of their name with the Machine's id as target,
+	// and answer before the Machine is in its new state: Wait for it. A lease is
+	// needed if one is held, else nil. Code busy if somebody else holds the lease,
+	// or if the Machine is between two states (as replacing): a later try may do.
+	// Code precondition if the Machine's state does not allow it.
+
+	// StartMachine starts a Machine; one that is started is no error.
+	StartMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error
+	// StopMachine stops a Machine with the signal and time-out of its own
+	// stop_config, or Fly's.
+	StopMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error
+	// DestroyMachine removes a Machine for good, running or not. Its volumes stay.
+	DestroyMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error
+	// CordonMachine takes a Machine out of Fly Proxy's routing.
+	CordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error
+	// UncordonMachine puts it in again.
+	UncordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error
+
+	// SetMachineMetadata sets one entry of a Machine's metadata, without a new
+	// version and without a restart. It spends set_metadata with target
+	// [MetadataTarget]. No lease is asked for.
+	SetMachineMetadata(ctx context.Context, grant *gate.Grant, app, id, key, value string) error
+	// CreateVolume creates a volume. It spends create_volume with target
+	// [NewVolume.Target]. Fly does not deduplicate: list after an *Ambiguous.
+	CreateVolume(ctx context.Context, grant *gate.Grant, app string, volume NewVolume) (Volume, error)
+	// CreateRelease records a new release; it changes no Machine. It spends
+	// create_release with target [NewRelease.Target]. After an *Ambiguous, look
+	// for it in Releases.
+	CreateRelease(ctx context.Context, grant *gate.Grant, app string, release NewRelease) (Release, error)
+	// UpdateRelease records how a release goes on. It spends update_release with
+	// the status as target: the id does not exist yet when the step is approved.
+	// The release must come from this client and be of this app. Saying the same
+	// twice is harmless.
+	UpdateRelease(ctx context.Context, grant *gate.Grant, app string, release Release, update ReleaseUpdate) error
 }
 
 // App is an app's record. Network is empty when the platform does not tell it.
@@ -162,11 +214,14 @@ type Machine struct {
 	PrivateIP  netip.Addr
 	HostStatus string // ok, unknown, unreachable; empty if not told
 	Cordoned   bool
-	Incomplete bool // the platform could not send the whole configuration: never update from it
-	Unreadable bool // it sent no configuration, or one that this program cannot read: what it serves is not known
+	Incomplete bool   // the platform could not send the whole configuration: never update from it
+	Unreadable bool   // it sent no configuration, or one that this program cannot read: what it serves is not known
+	ImageRef   string // what it runs: registry/repository:tag@digest, as far as told
 	Config     machine.Config
 	Checks     []CheckStatus
-	Exit       *Exit // the newest exit event, if it is newer than the newest start
+	Events     []Event   // the newest first, at most 50
+	Started    time.Time // of the newest start event; zero if there is none
+	Exit       *Exit     // the newest exit event, if it is newer than the newest start
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -182,23 +237,10 @@ type CheckStatus struct {
 	Output string // text from outside
 }
 
-// Exit is how a Machine's program ended.
-type Exit struct {
-	Code      int
-	OOMKilled bool
-	Requested bool
-}
-
 // Certificate is a TLS certificate of a custom hostname.
 type Certificate struct {
 	Hostname   string
 	Configured bool
-}
-
-// Release is the current release of an app.
-type Release struct {
-	Version    int
-	Definition json.RawMessage // fly.toml as JSON, as flyctl stored it
 }
 
 // Process is a program in a Machine.
@@ -223,58 +265,6 @@ type Network struct {
 
 // Target is how a grant names the network: organization slug, slash, name.
 func (n Network) Target() string { return n.Organization.Slug + "/" + n.Name }
-
-// Update is a new configuration for one Machine.
-type Update struct {
-	ID              string
-	Config          machine.Config
-	CurrentInstance string // the instance id the configuration was made from
-	Lease           *Lease
-	SkipLaunch      bool // leave the Machine stopped
-	PutBack         bool // the earlier configuration, after a failure
-}
-
-// Verb is the step this update spends.
-func (u Update) Verb() gate.Verb {
-	if u.PutBack {
-		return gate.PutBackMachine
-	}
-	return gate.UpdateMachine
-}
-
-// Target is how a grant names the update: the Machine with the first half of
-// the hash of the configuration that it will get.
-func (u Update) Target() string { return UpdateTarget(u.ID, u.Config) }
-
-// UpdateTarget is [Update.Target] before there is an Update.
-func UpdateTarget(id string, config machine.Config) string { return id + "@" + config.Hash()[:32] }
-
-// Lease is the right to change one Machine for a time. Only LeaseMachine gives
-// one, so its two methods need no grant of their own.
-type Lease struct {
-	App       string
-	MachineID string
-	Owner     string
-	nonce     string
-	refresh   func(ctx context.Context, ttl time.Duration) error
-	release   func(ctx context.Context) error
-}
-
-// Refresh prolongs the lease to ttl from now.
-func (l *Lease) Refresh(ctx context.Context, ttl time.Duration) error {
-	if l == nil || l.refresh == nil {
-		return fmt.Errorf("%w: lease: none is held", gate.ErrNotGranted)
-	}
-	return l.refresh(ctx, ttl)
-}
-
-// Release gives the lease back. Releasing a lease that is gone is no error.
-func (l *Lease) Release(ctx context.Context) error {
-	if l == nil || l.release == nil {
-		return fmt.Errorf("%w: lease: none is held", gate.ErrNotGranted)
-	}
-	return l.release(ctx)
-}
 
 var (
 	appName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)

@@ -1,12 +1,14 @@
 package fly
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strings"
 	"time"
 
 	genqlient "github.com/Khan/genqlient/graphql"
@@ -62,7 +64,8 @@ func New(o Options) (*FlyGo, error) {
 	}
 	api, apiErr := parseBase(o.Endpoints.API)
 	machines, flapsErr := parseBase(o.Endpoints.Flaps)
-	if apiErr != nil || flapsErr != nil {
+	uiex, uiexErr := parseBase(o.Endpoints.UIEX)
+	if apiErr != nil || flapsErr != nil || uiexErr != nil {
 		return nil, &Error{Code: gate.InvalidInput, Message: "all three base URLs are needed, or none"}
 	}
 	c := &FlyGo{token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: clock{o.Now, o.Sleep}, organization: o.Organization}
@@ -79,7 +82,7 @@ func New(o Options) (*FlyGo, error) {
 		o.HTTP = newBaseTransport()
 	}
 	via := &transport{
-		routes: map[string]*url.URL{graphqlOrigin: api, flapsOrigin: machines},
+		routes: map[string]*url.URL{graphqlOrigin: api, flapsOrigin: machines, uiexOrigin: uiex},
 		next:   o.HTTP,
 		limits: &limiter{clock: c.clock, buckets: make(map[bucketKey]*rate.Limiter)},
 		clock:  c.clock,
@@ -167,6 +170,32 @@ func (c *FlyGo) send(ctx context.Context, op *operation, method, path string, bo
 	// fly-go takes the host, and whatever else it finds, from the environment.
 	request.URL = &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: request.URL.Path, RawQuery: request.URL.RawQuery}
 	request.Host = origin.Host
+	return c.deliver(request)
+}
+
+// callUIEX sends one request to uiex, the API behind flyctl's releases, which
+// fly-go does not know, and returns the body of a 2xx answer. All tokens go
+// along as Bearer, macaroons too: that is how flyctl does it there.
+func (c *FlyGo) callUIEX(ctx context.Context, op *operation, method, path string, body any) ([]byte, error) {
+	if c.token.Empty() {
+		return nil, noToken(op.app)
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, op.explain(&failure{cause: err, unsent: true})
+	}
+	request, err := http.NewRequestWithContext(op.within(ctx), method, uiexOrigin+path, bytes.NewReader(data))
+	if err != nil {
+		return nil, op.explain(&failure{cause: err, unsent: true})
+	}
+	request.Header.Set("Authorization", "Bearer "+strings.Join(c.token.parts(), ","))
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := c.deliver(request)
+	return answer, op.explain(err)
+}
+
+// deliver sends a request and reads its answer.
+func (c *FlyGo) deliver(request *http.Request) ([]byte, error) {
 	request.Header.Set("User-Agent", c.userAgent)
 	response, err := c.http.Do(request)
 	if err != nil {

@@ -1,6 +1,7 @@
 package fly
 
 import (
+	"encoding/json"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -18,10 +19,88 @@ func FuzzDecodeMachines(f *testing.F) {
 			for _, c := range m.Checks {
 				checkPlain(t, c.Name, c.Status, c.Output)
 			}
-			checkPlain(t, m.Name, m.State, m.Region, m.HostStatus)
+			checkPlain(t, m.Name, m.State, m.Region, m.HostStatus, m.ImageRef)
+			for i, e := range m.Events {
+				checkPlain(t, e.Type, e.Status, e.Source)
+				if i > 0 && e.Time.After(m.Events[i-1].Time) {
+					t.Error("an older event comes first")
+				}
+			}
+			if len(m.Events) > maxEvents {
+				t.Errorf("%d events", len(m.Events))
+			}
 		}
 		if err != nil && machines != nil {
 			t.Errorf("an error came with Machines: %v", err)
+		}
+	})
+}
+
+func FuzzDecodeCreated(f *testing.F) {
+	f.Add([]byte(`{"id":"0a","nonce":"n","state":"starting","config":{"image":"i"},"image_ref":{"repository":"r","digest":"sha256:0"}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		m, _, err := decodeCreated(body)
+		if err == nil && !machineID.MatchString(m.ID) {
+			t.Errorf("Machine %+v", m)
+		}
+	})
+}
+
+func FuzzDecodeVolumes(f *testing.F) {
+	f.Add([]byte(`[{"id":"vol_0a","name":"data","region":"iad","size_gb":3,"state":"created","attached_machine_id":"0a"},{"id":"vol_0b","state":"pending_destroy"}]`))
+	f.Add([]byte(`[null]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		volumes, err := decodeVolumes(body)
+		for _, v := range volumes {
+			if !volumeID.MatchString(v.ID) || v.State == "pending_destroy" {
+				t.Errorf("volume %+v", v)
+			}
+			checkPlain(t, v.Name, v.Region, v.State, v.AttachedMachine, v.HostStatus)
+		}
+		if err != nil && volumes != nil {
+			t.Errorf("an error came with volumes: %v", err)
+		}
+	})
+}
+
+func FuzzDecodeReleases(f *testing.F) {
+	f.Add([]byte(`{"app":{"releasesUnprocessed":{"nodes":[{"id":"r","version":2,"status":"complete","configDefinition":{"app":"a"}},null,{"configDefinition":"{}"}]}}}`))
+	f.Add([]byte(`{"release":{"id":"rel_1","version":3,"definition":{"app":"a"},"image_ref":"i"}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		releases, _ := decodeReleases(body, "a")
+		if created, err := decodeCreatedRelease(body, "a"); err == nil {
+			if !releaseID.MatchString(created.ID) {
+				t.Errorf("release %+v", created)
+			}
+			releases = append(releases, created)
+		}
+		for _, r := range releases {
+			checkPlain(t, r.ID, string(r.Status), r.Strategy, r.Image)
+			if r.Definition != nil && r.Definition[0] != '{' && !json.Valid(r.Definition) {
+				t.Errorf("definition %s", r.Definition)
+			}
+		}
+	})
+}
+
+func FuzzDecodeVersions(f *testing.F) {
+	f.Add([]byte(`[{"version":"01A","user_config":{"image":"i"}},{"version":"01B","user_config":null}]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		versions, _ := decodeVersions(body)
+		for _, v := range versions {
+			checkPlain(t, v.InstanceID)
+			if v.InstanceID == "" || !v.Unreadable && v.Config.Validate() != nil {
+				t.Errorf("version %+v", v)
+			}
+		}
+	})
+}
+
+func FuzzDecodeLease(f *testing.F) {
+	f.Add([]byte(`{"status":"success","data":{"nonce":"n","owner":"me","expires_at":1795330603}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if wire, err := decodeLease(body); err != nil && wire != (wireLease{}) {
+			t.Errorf("an error came with %+v", wire)
 		}
 	})
 }

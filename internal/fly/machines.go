@@ -17,8 +17,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// maxText bounds what is kept of text from a Machine: outputs, commands.
-const maxText = 1000
+// Bounds of what is kept: of text from a Machine such as outputs and commands,
+// and of the reference of an image.
+const (
+	maxText  = 1000
+	maxImage = 512
+)
 
 // Machines implements [Client]. The list is sorted by id.
 func (c *FlyGo) Machines(ctx context.Context, app string) ([]Machine, error) {
@@ -127,6 +131,7 @@ type wireMachine struct {
 	PrivateIP        string          `json:"private_ip"`
 	HostStatus       string          `json:"host_status"`
 	Cordoned         bool            `json:"cordoned"`
+	ImageRef         wireImage       `json:"image_ref"`
 	Config           *machine.Config `json:"config"`
 	IncompleteConfig *machine.Config `json:"incomplete_config"`
 	Checks           []wireCheck     `json:"checks"`
@@ -135,27 +140,35 @@ type wireMachine struct {
 	UpdatedAt        string          `json:"updated_at"`
 }
 
+type wireImage struct {
+	Registry   string `json:"registry"`
+	Repository string `json:"repository"`
+	Tag        string `json:"tag"`
+	Digest     string `json:"digest"`
+}
+
+// String is registry/repository:tag@digest without what was not told.
+func (w wireImage) String() string {
+	if w.Repository == "" {
+		return ""
+	}
+	ref := w.Repository
+	if w.Registry != "" {
+		ref = w.Registry + "/" + ref
+	}
+	if w.Tag != "" {
+		ref += ":" + w.Tag
+	}
+	if w.Digest != "" {
+		ref += "@" + w.Digest
+	}
+	return ref
+}
+
 type wireCheck struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
 	Output string `json:"output"`
-}
-
-type wireEvent struct {
-	Type      string `json:"type"`
-	Timestamp int64  `json:"timestamp"` // milliseconds
-	Request   *struct {
-		ExitEvent    *wireExit `json:"exit_event"`
-		MonitorEvent *struct {
-			ExitEvent *wireExit `json:"exit_event"`
-		} `json:"MonitorEvent"`
-	} `json:"request"`
-}
-
-type wireExit struct {
-	ExitCode      int  `json:"exit_code"`
-	OOMKilled     bool `json:"oom_killed"`
-	RequestedStop bool `json:"requested_stop"`
 }
 
 // ParseMachines reads a list of Machines as the Machines API sends it and `fly
@@ -211,10 +224,12 @@ func (w wireMachine) machine() (Machine, error) {
 		HostStatus: plain(w.HostStatus, 32),
 		Cordoned:   w.Cordoned,
 		Incomplete: w.Config == nil || w.IncompleteConfig != nil,
-		Exit:       lastExit(w.Events),
+		ImageRef:   plain(w.ImageRef.String(), maxImage),
+		Events:     history(w.Events),
 		CreatedAt:  moment(w.CreatedAt),
 		UpdatedAt:  moment(w.UpdatedAt),
 	}
+	m.Started, m.Exit = lastStart(m.Events), lastExit(m.Events)
 	for _, config := range []*machine.Config{w.IncompleteConfig, w.Config} {
 		if config != nil {
 			m.Config = *config
@@ -231,27 +246,4 @@ func (w wireMachine) machine() (Machine, error) {
 		}
 	}
 	return m, nil
-}
-
-// lastExit is the newest exit, unless the Machine has started since. Events
-// come newest first; equal times keep that order.
-func lastExit(events []wireEvent) *Exit {
-	events = slices.Clone(events)
-	slices.SortStableFunc(events, func(a, b wireEvent) int { return cmp.Compare(b.Timestamp, a.Timestamp) })
-	for _, event := range events {
-		switch {
-		case event.Type == "start":
-			return nil
-		case event.Type != "exit" || event.Request == nil:
-			continue
-		}
-		exit := event.Request.ExitEvent
-		if monitor := event.Request.MonitorEvent; monitor != nil && monitor.ExitEvent != nil {
-			exit = monitor.ExitEvent
-		}
-		if exit != nil {
-			return &Exit{Code: exit.ExitCode, OOMKilled: exit.OOMKilled, Requested: exit.RequestedStop}
-		}
-	}
-	return nil
 }

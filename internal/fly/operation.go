@@ -15,8 +15,11 @@ type operation struct {
 	thing   string // what it is about, if neither Machine nor app says it
 	pace    pace
 	write   bool
-	timeout time.Duration
-	secrets []string // never to be repeated in an error
+	// stateful marks a write that names no version of what it changes: that the
+	// platform finds a precondition not met does not mean that somebody changed it.
+	stateful bool
+	timeout  time.Duration
+	secrets  []string // never to be repeated in an error
 
 	sent      bool   // a write went out; there is no second time
 	requestID string // of the last answer

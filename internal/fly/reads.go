@@ -1,7 +1,6 @@
 package fly
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,9 +25,6 @@ const (
 		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug } } pageInfo { hasNextPage endCursor } }
 	}`
 	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug name } }`
-	releaseQuery      = `query FlycastRelease($appName: String!) {
-		app(name: $appName) { currentReleaseUnprocessed { version configDefinition } }
-	}`
 )
 
 // App implements [Client].
@@ -119,46 +115,6 @@ func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, er
 		return Organization{}, op.notFound("")
 	}
 	return *answer.Organization, nil
-}
-
-// Release implements [Client].
-func (c *FlyGo) Release(ctx context.Context, app string) (Release, error) {
-	if err := checkApp(app); err != nil {
-		return Release{}, err
-	}
-	op := c.reading("release", app, "", brisk())
-	data, err := c.ask(ctx, op, "FlycastRelease", releaseQuery, appVariables{app})
-	if err != nil {
-		return Release{}, err
-	}
-	var answer struct {
-		App *struct {
-			CurrentReleaseUnprocessed *struct {
-				Version          int
-				ConfigDefinition json.RawMessage
-			}
-		}
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return Release{}, op.unreadable(err)
-	}
-	if answer.App == nil {
-		return Release{}, op.notFound("")
-	}
-	release := answer.App.CurrentReleaseUnprocessed
-	if release == nil || len(release.ConfigDefinition) == 0 || bytes.Equal(release.ConfigDefinition, []byte("null")) {
-		return Release{}, op.error(gate.NotFound, "the app "+app+" has no release with a configuration", "", nil)
-	}
-	definition := release.ConfigDefinition
-	var text string
-	if json.Unmarshal(definition, &text) == nil { // a JSON scalar may come as its text
-		definition = json.RawMessage(text)
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(definition, &fields); err != nil || fields == nil {
-		return Release{}, op.unreadable(errors.New("the definition is not an object"))
-	}
-	return Release{Version: release.Version, Definition: definition}, nil
 }
 
 // Certificates implements [Client].

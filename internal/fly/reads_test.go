@@ -220,7 +220,13 @@ func appReads() map[string]func(context.Context, *FlyGo, string) error {
 			_, err := c.Processes(ctx, app, "0a")
 			return err
 		},
-		"Wait": func(ctx context.Context, c *FlyGo, app string) error { return c.Wait(ctx, app, "0a", "i", "started") },
+		"Wait":     func(ctx context.Context, c *FlyGo, app string) error { return c.Wait(ctx, app, "0a", "i", "started") },
+		"Volumes":  func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Volumes(ctx, app); return err },
+		"Releases": func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Releases(ctx, app, 3); return err },
+		"MachineVersions": func(ctx context.Context, c *FlyGo, app string) error {
+			_, err := c.MachineVersions(ctx, app, "0a")
+			return err
+		},
 	}
 }
 
@@ -237,6 +243,10 @@ func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		_, err := client.Machine(t.Context(), "shop-api", id)
 		checkCode(t, err, gate.InvalidInput)
 		_, err = client.Processes(t.Context(), "shop-api", id)
+		checkCode(t, err, gate.InvalidInput)
+		_, err = client.MachineVersions(t.Context(), "shop-api", id)
+		checkCode(t, err, gate.InvalidInput)
+		_, err = client.LeaseHolder(t.Context(), "shop-api", id)
 		checkCode(t, err, gate.InvalidInput)
 		checkCode(t, client.Wait(t.Context(), "shop-api", id, "i", "started"), gate.InvalidInput)
 	}

@@ -25,11 +25,12 @@ const (
 	firstBackoff = 200 * time.Millisecond
 )
 
-// The hosts that fly-go is made to talk to. Where requests really go is said
-// by the routes of the transport alone.
+// The hosts that requests are made for. Where they really go is said by the
+// routes of the transport alone: uiex has no host of its own on Fly.io.
 const (
 	graphqlOrigin = "https://api.fly.io"
 	flapsOrigin   = "https://api.machines.dev"
+	uiexOrigin    = "https://uiex.fly.io"
 )
 
 var (

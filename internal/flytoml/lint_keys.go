@@ -98,11 +98,7 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *section)
 	name, clear := nearest(key, known.names())
 	if name != "" {
 		n.fix = fmt.Sprintf("did you mean %s?", name)
-<<<<<<< HEAD
-		if table := s.value.(map[string]any); clear && !hasKey(table, name) && misfit(here.value, plain, name, known.keys[name]) == nil {
-=======
-		if clear && table.count(name) == 0 && shapeError(here.value, plain, name, known.keys[name]) == nil {
->>>>>>> w-lint
+		if clear && table.count(name) == 0 && misfit(here.value, plain, name, known.keys[name]) == nil {
 			edit = l.rename(here, name)
 			table.folded[foldKey(name)]++ // the next one that is near has none
 		}
@@ -124,11 +120,7 @@ func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known
 		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
 	}
 	finding := l.warn(FindingKeyCase, here, n)
-<<<<<<< HEAD
-	if _, twice := s.value.(map[string]any)[name]; !twice && misfit(here.value, plain, name, known) == nil {
-=======
-	if table.count(name) == 1 && shapeError(here.value, plain, name, known) == nil {
->>>>>>> w-lint
+	if table.count(name) == 1 && misfit(here.value, plain, name, known) == nil {
 		finding.Edit = l.rename(here, name)
 	}
 }

@@ -33,6 +33,7 @@ type Machine struct {
 	ChecksPassing           bool // all of them, and true if there are none
 	LeaseOwner              string
 	Cordoned                bool
+	HostStatus              string
 	Events                  []string // "type status", newest first
 }
 
@@ -109,7 +110,7 @@ func (p *Platform) Machine(app, id string) Machine {
 	p.act(app, id, func(m *vm, now time.Time) {
 		truth = Machine{
 			ID: m.id, Name: m.name, State: m.state, Region: m.region, InstanceID: m.instance,
-			PrivateIP: m.privateIP.String(), Config: m.config, ChecksPassing: true, Cordoned: m.cordoned,
+			PrivateIP: m.privateIP.String(), Config: m.config, ChecksPassing: true, Cordoned: m.cordoned, HostStatus: m.host,
 		}
 		for _, h := range m.health(now, p.options.CheckDelay) {
 			truth.ChecksPassing = truth.ChecksPassing && h.status == "passing"
@@ -135,12 +136,15 @@ func (p *Platform) AddApp(name, org, network string) {
 }
 
 // AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
+// Volumes that its configuration mounts are there from then on.
 func (p *Platform) AddMachine(app, region string, config machine.Config) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()
 	now := p.clock.Now()
-	m := p.state.createMachine(p.mustApp(app), config, "", region, plan{}, now)
+	a := p.mustApp(app)
+	p.state.adopt(a, config, region, now)
+	m := p.state.createMachine(a, config, "", region, plan{}, now)
 	m.launch(p.state, "starting", now, p.options.StartDelay)
 	return m.id
 }
@@ -151,7 +155,10 @@ func (p *Platform) MachineConfig(app, id string) machine.Config { return p.Machi
 // SetMachineConfig gives the Machine a new version with another configuration,
 // as somebody who runs `fly machine update` would, and starts it.
 func (p *Platform) SetMachineConfig(app, id string, config machine.Config) {
-	p.act(app, id, func(m *vm, now time.Time) { m.update(p.state, config, false, now, p.options.StartDelay) })
+	p.act(app, id, func(m *vm, now time.Time) {
+		p.state.adopt(m.app, config, m.region, now)
+		m.update(p.state, config, false, now, p.options.StartDelay)
+	})
 }
 
 // StopMachine stops the Machine as Fly Proxy or a person would.
@@ -175,6 +182,13 @@ func (p *Platform) FailMachine(app, id string, next ...Failure) {
 	p.act(app, id, func(m *vm, _ time.Time) { m.failures = next })
 }
 
+// SetHost says how the Machine's host is: ok, unknown or unreachable. The API
+// shows only part of the configuration of a Machine whose host is not ok, and
+// cannot change one whose host is unreachable.
+func (p *Platform) SetHost(app, id, status string) {
+	p.act(app, id, func(m *vm, _ time.Time) { m.host = status })
+}
+
 // SetListen says what the Machine's program listens on: "0.0.0.0:8080",
 // "127.0.0.1:8080", "[::]:8080", "udp://172.19.0.2:5000". A check of a port
 // that cannot be reached is critical. Until then a Machine listens on every
@@ -184,6 +198,20 @@ func (p *Platform) SetListen(app, id string, sockets []string) {
 		m.listen = nil
 		for _, s := range sockets {
 			m.listen = append(m.listen, parseSocket(s))
+		}
+	})
+}
+
+// SetCheck says how one check of the Machine stands while it is started
+// (passing, warning, critical), by the name it has in the API; an empty status
+// lets it be what it is.
+func (p *Platform) SetCheck(app, id, name, status string) {
+	p.act(app, id, func(m *vm, _ time.Time) {
+		if m.said == nil {
+			m.said = make(map[string]string)
+		}
+		if m.said[name] = status; status == "" {
+			delete(m.said, name)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"net/http"
 	"path"
 	"sync"
 	"time"
@@ -37,6 +38,18 @@ type Fault struct {
 	Delay            time.Duration   // on the platform's clock, before the call is served
 	Malformed        bool            // serve the call, then answer only the first half of the body
 	Before           func(*Platform) // runs just before the call is served: another actor
+}
+
+// NoCapacity is a fault on an operation: Fly's refusal for want of room on the
+// Machine's host, as seen with updates and starts (409).
+func NoCapacity(operation string) Fault {
+	return Fault{Operation: operation, Status: http.StatusConflict,
+		Body: `{"error":"aborted: could not reserve resource for machine: insufficient memory available to fulfill request on the current host"}`}
+}
+
+// HostClosed is a fault on an operation: Fly's refusal to deploy to a host.
+func HostClosed(operation string) Fault {
+	return Fault{Operation: operation, Status: http.StatusConflict, Body: `{"error":"aborted: deploys to this host are temporarily disabled"}`}
 }
 
 type faults struct {

@@ -14,7 +14,8 @@ func FuzzREST(f *testing.F) {
 	for _, body := range []string{
 		`{"config":{"image":"nginx","services":[{"autostop":"off","checks":[{"type":"tcp"}]}]},"lease_ttl":5}`,
 		`{"name":"x","org_slug":"personal","network":"n"}`, `{"type":"private_v6","network":"tenant-7"}`,
-		`{"ttl":-1}`, `{"hostname":"a"}`, `[]`, `null`, `{"config":null}`, `{"config":{"image":"@:","env":[]}}`, "\xff",
+		`{"ttl":-1}`, `{"hostname":"a"}`, `[]`, `null`, `{"config":null}`, `{"config":{"image":"@:","env":[]}}`, `{"signal":9,"value":"v","size_gb":2,"name":"data","region":"iad"}`,
+		`{"config":{"image":"nginx","restart":{"policy":"always"},"mounts":[{"volume":"vol_fuzz","path":"/"}]}}`, "\xff",
 	} {
 		f.Add(body, "state=started&timeout=1")
 	}
@@ -22,6 +23,9 @@ func FuzzREST(f *testing.F) {
 	targets := [][2]string{
 		{"POST", "/v1/apps"}, {"POST", shop + "/machines"}, {"POST", shop + "/machines/" + shopA},
 		{"POST", shop + "/machines/" + shopA + "/stop"}, {"POST", shop + "/machines/" + shopA + "/start"},
+		{"POST", shop + "/machines/" + shopA + "/restart"}, {"POST", shop + "/machines/" + shopA + "/signal"},
+		{"POST", shop + "/machines/" + shopA + "/metadata/x"}, {"DELETE", shop + "/machines/" + shopA + "/metadata/x"},
+		{"POST", shop + "/volumes"}, {"PUT", shop + "/volumes/vol_fuzz"}, {"PUT", shop + "/volumes/vol_fuzz/extend"},
 		{"POST", shop + "/machines/" + shopA + "/lease"}, {"POST", shop + "/ip_assignments"},
 		{"DELETE", shop + "/ip_assignments/x"}, {"POST", shop + "/certificates/acme"},
 		{"GET", shop + "/machines"}, {"GET", shop + "/certificates"}, {"GET", "/v1/apps"},

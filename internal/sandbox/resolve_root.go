@@ -284,7 +284,10 @@ func (*root) CreateRelease(ctx context.Context, args createReleaseArgs) (*create
 	if json.Unmarshal(definition, &text) == nil && json.Valid([]byte(text)) {
 		definition = json.RawMessage(text) // some clients send the document as a string
 	}
-	r := req.platform.state.createRelease(a, in.Image, in.Strategy, definition, req.plan, req.now)
+	r, err := req.platform.state.createRelease(a, in.Image, in.Strategy, definition, req.plan, req.now)
+	if err != nil {
+		return nil, err
+	}
 	return &createReleasePayload{appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, &releaseNode{r}}, nil
 }
 
@@ -310,7 +313,9 @@ func (*root) UpdateRelease(ctx context.Context, args updateReleaseArgs) (*update
 	if in.Metadata != nil {
 		metadata = in.Metadata.RawMessage
 	}
-	r.update(value(in.Status), metadata, req.now)
+	if err := r.update(value(in.Status), metadata, req.now); err != nil {
+		return nil, err
+	}
 	return &updateReleasePayload{release: &releaseNode{r}, mutation: in.ClientMutationId}, nil
 }
 

@@ -23,7 +23,7 @@ type machineRecord struct {
 	PrivateIP  string          `json:"private_ip"`
 	CreatedAt  string          `json:"created_at"`
 	UpdatedAt  string          `json:"updated_at"`
-	Config     machine.Config  `json:"config"`
+	Config     *machine.Config `json:"config"`
 	ImageRef   imageRecord     `json:"image_ref"`
 	Events     []eventRecord   `json:"events"`
 	Checks     []checkRecord   `json:"checks"`
@@ -81,11 +81,14 @@ func (req *request) describe(m *vm) machineRecord {
 	record := machineRecord{
 		ID: m.id, Name: m.name, State: m.state, Region: m.region,
 		InstanceID: m.instance, Version: m.instance, PrivateIP: m.privateIP.String(),
-		CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated), Config: m.config,
+		CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated), Config: &m.config,
 		ImageRef:   imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
 		Events:     recordEvents(m.events),
 		Checks:     []checkRecord{},
-		HostStatus: "ok", Cordoned: m.cordoned,
+		HostStatus: m.host, Cordoned: m.cordoned,
+	}
+	if m.host != "ok" {
+		record.Config, record.Incomplete = nil, new(m.config.Without("services", "checks", "mounts", "env"))
 	}
 	for _, h := range m.health(req.now, req.platform.options.CheckDelay) {
 		record.Checks = append(record.Checks, checkRecord{h.name, h.status, h.output, stamp(h.updated)})
@@ -99,7 +102,10 @@ func recordEvents(events []event) []eventRecord {
 		r := eventRecord{ID: e.id, Type: e.kind, Status: e.status, Source: e.source, Timestamp: e.at.UnixMilli()}
 		if e.exit != nil {
 			r.Request = &eventRequest{
-				ExitEvent:    exitRecord{ExitCode: e.exit.code, GuestExitCode: e.exit.code, RequestedStop: e.exit.requested, ExitedAt: stamp(e.at)},
+				ExitEvent: exitRecord{
+					ExitCode: e.exit.code, GuestExitCode: e.exit.code, GuestSignal: e.exit.signal, Signal: e.exit.signal,
+					OOMKilled: e.exit.oom, RequestedStop: e.exit.requested, Restarting: e.exit.restarting, ExitedAt: stamp(e.at),
+				},
 				RestartCount: e.restarted,
 			}
 		}
@@ -115,6 +121,7 @@ func listMachines(req *request) answer {
 	}
 	query := req.URL.Query()
 	records := []machineRecord{}
+	defer func() { a.machineReads++ }()
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)
 		states := query["state"]
@@ -122,6 +129,7 @@ func listMachines(req *request) answer {
 			states = append(states, strings.Split(list, ",")...)
 		}
 		switch region := query.Get("region"); {
+		case m.listed > a.machineReads:
 		case m.state == "destroyed" && query.Get("include_deleted") != "true":
 		case len(states) > 0 && !slices.Contains(states, m.state):
 		case region != "" && region != m.region:
@@ -150,6 +158,7 @@ func createMachine(req *request) answer {
 		Name       string          `json:"name"`
 		Region     string          `json:"region"`
 		SkipLaunch bool            `json:"skip_launch"`
+		Unrouted   bool            `json:"skip_service_registration"`
 		LeaseTTL   int             `json:"lease_ttl"`
 	}
 	if err := req.decode(&in); err != nil {
@@ -163,8 +172,18 @@ func createMachine(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
+	if in.Region == "" {
+		in.Region = defaultRegion
+	}
+	if err := a.mountable(config, in.Region, nil); err != nil {
+		return refuse(err)
+	}
 	p := req.platform
 	m := p.state.createMachine(a, config, in.Name, in.Region, req.plan, req.now)
+	m.cordoned = in.Unrouted
+	if req.plan.at.IsZero() { // the fixture's are old
+		m.listed = a.machineReads + int64(p.options.MachineLag)
+	}
 	if !in.SkipLaunch {
 		m.launch(p.state, "starting", req.now, p.options.StartDelay)
 	}
@@ -193,8 +212,11 @@ func (req *request) change() (*vm, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.state == "destroyed" {
+	switch {
+	case m.state == "destroyed":
 		return nil, precondition("machine is destroyed")
+	case m.host == "unreachable":
+		return nil, &apiError{http.StatusServiceUnavailable, "unavailable", "unavailable: the host of machine " + m.id + " is unreachable"}
 	}
 	return m, m.permit(req.Header.Get(nonceHeader), req.now)
 }
@@ -204,6 +226,7 @@ func updateMachine(req *request) answer {
 		Config         json.RawMessage `json:"config"`
 		CurrentVersion string          `json:"current_version"`
 		SkipLaunch     bool            `json:"skip_launch"`
+		Unrouted       bool            `json:"skip_service_registration"`
 	}
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
@@ -219,7 +242,11 @@ func updateMachine(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
+	if err := m.app.mountable(config, m.region, m); err != nil {
+		return refuse(err)
+	}
 	p := req.platform
+	m.cordoned = m.cordoned || in.Unrouted
 	m.update(p.state, config, in.SkipLaunch, req.now, p.options.StartDelay)
 	return reply(http.StatusOK, req.describe(m))
 }
@@ -240,50 +267,6 @@ func destroyMachine(req *request) answer {
 
 type okRecord struct {
 	OK bool `json:"ok"`
-}
-
-func startMachine(req *request) answer {
-	m, err := req.change()
-	if err != nil {
-		return refuse(err)
-	}
-	previous := m.state
-	switch {
-	case previous == "started" || previous == "starting":
-	case slices.Contains(transient, previous):
-		return refuse(precondition("unable to start machine from current state: '%s'", previous))
-	default:
-		m.updated = req.now
-		m.launch(req.platform.state, "starting", req.now, req.platform.options.StartDelay)
-	}
-	return reply(http.StatusOK, struct {
-		Message  string `json:"message,omitempty"`
-		Status   string `json:"status"`
-		Previous string `json:"previous_state"`
-	}{Status: "success", Previous: previous})
-}
-
-func stopMachine(req *request) answer { return haltMachine(req, "stopped") }
-
-func suspendMachine(req *request) answer { return haltMachine(req, "suspended") }
-
-// haltMachine wants a JSON body, even if it is {}, as Fly's API does.
-func haltMachine(req *request, to string) answer {
-	if to == "stopped" && len(req.body) == 0 {
-		return refuse(invalid("unable to parse request body: EOF"))
-	}
-	var in struct {
-		Signal string `json:"signal"`
-	}
-	if err := req.decode(&in); err != nil {
-		return refuse(err)
-	}
-	m, err := req.change()
-	if err != nil {
-		return refuse(err)
-	}
-	m.halt(req.platform.state, to, req.now)
-	return reply(http.StatusOK, okRecord{true})
 }
 
 func cordonMachine(req *request) answer { return setCordon(req, true) }
@@ -321,16 +304,4 @@ func listVersions(req *request) answer {
 		records = append(records, record{v.instance, v.config})
 	}
 	return reply(http.StatusOK, records)
-}
-
-func getMetadata(req *request) answer {
-	_, m, err := req.machine()
-	if err != nil {
-		return refuse(err)
-	}
-	metadata, err := m.config.Metadata()
-	if err != nil || metadata == nil {
-		metadata = map[string]string{}
-	}
-	return reply(http.StatusOK, metadata)
 }

@@ -78,8 +78,8 @@ func waitMachine(req *request) answer {
 		}
 		known := w.instance == "" || slices.ContainsFunc(m.versions, func(v version) bool { return v.instance == w.instance })
 		reached, state, wake, changed := w.reached(m), m.state, deadline, p.changed
-		if m.pending != nil && m.pending.at.Before(wake) {
-			wake = m.pending.at
+		if at, ok := m.due(); ok && at.Before(wake) {
+			wake = at
 		}
 		p.mu.Unlock()
 		switch {

@@ -36,6 +36,9 @@ func routeTable() []route {
 		lease = one + "/lease"
 		ips   = app + "/ip_assignments"
 		certs = app + "/certificates"
+		disks = app + "/volumes"
+		disk  = disks + "/{target}"
+		meta  = one + "/metadata/{key}"
 		uiex  = "/api/v1"
 	)
 	wait := each(read("GET "+one+"/wait", "machine.wait", waitMachine))
@@ -57,6 +60,8 @@ func routeTable() []route {
 		each(write("DELETE "+one, "machine.destroy", destroyMachine)),
 		each(write("POST "+one+"/start", "machine.start", startMachine)),
 		each(write("POST "+one+"/stop", "machine.stop", stopMachine)),
+		each(write("POST "+one+"/restart", "machine.restart", restartMachine)),
+		each(write("POST "+one+"/signal", "machine.signal", signalMachine)),
 		each(write("POST "+one+"/suspend", "machine.suspend", suspendMachine)),
 		each(write("POST "+one+"/cordon", "machine.cordon", cordonMachine)),
 		each(write("POST "+one+"/uncordon", "machine.uncordon", uncordonMachine)),
@@ -68,6 +73,15 @@ func routeTable() []route {
 		each(read("GET "+one+"/events", "machine.events", listEvents)),
 		each(read("GET "+one+"/versions", "machine.versions", listVersions)),
 		each(read("GET "+one+"/metadata", "machine.metadata", getMetadata)),
+		each(write("POST "+meta, "machine.metadata.set", setMetadata)),
+		each(write("DELETE "+meta, "machine.metadata.delete", deleteMetadata)),
+
+		read("GET "+disks, "volume.list", listVolumes),
+		write("POST "+disks, "volume.create", createVolume),
+		each(read("GET "+disk, "volume.get", getVolume)),
+		each(write("PUT "+disk, "volume.update", updateVolume)),
+		each(write("PUT "+disk+"/extend", "volume.extend", extendVolume)),
+		each(write("DELETE "+disk, "volume.destroy", destroyVolume)),
 
 		read("GET "+ips, "ip.list", listAssignments),
 		names(write("POST "+ips, "ip.allocate", createAssignment)),

@@ -33,8 +33,10 @@ type Options struct {
 	Token      string        // the full-rights token; empty: DefaultToken
 	StartDelay time.Duration // from update or start to state started
 	CheckDelay time.Duration // from started to passing checks
+	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
 	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine
 	ListLag    int           // address lists show a write only after that many further list reads
+	MachineLag int           // lists of Machines show a new one only after that many further list reads
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
@@ -75,6 +77,7 @@ func New(options Options) *Platform {
 		changed: make(chan struct{}),
 		configs: make(map[string][]byte),
 	}
+	p.state.crashAfter = options.CrashAfter
 	p.graph = newGraph()
 	p.handler = p.routes()
 	return p

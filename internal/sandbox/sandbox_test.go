@@ -55,6 +55,9 @@ func (r reply) get(t testing.TB, path string) string {
 		t.Fatalf("%v: %s", err, r.body)
 	}
 	for _, key := range strings.Split(path, ".") {
+		if key == "" { // the whole
+			break
+		}
 		switch v := value.(type) {
 		case map[string]any:
 			value = v[key]

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -19,6 +18,7 @@ type state struct {
 	taken         map[string]bool // app names that belong to somebody the tokens do not see
 	releases      map[string]*release
 	builds        map[int]*build
+	crashAfter    time.Duration // [Options.CrashAfter]
 }
 
 // organization is an owner of apps, with its private networks.
@@ -51,25 +51,13 @@ type app struct {
 	status       string // pending or deployed
 	created      time.Time
 	machines     []*vm
+	volumes      []*volume
 	addresses    []*address // with those released lately, see address.gone
 	egress       []*egress
 	certificates []*certificate
 	releases     []*release // oldest first
 	reads        atomic.Int64
-}
-
-// release is a version of an app, in the sense of `fly releases`.
-type release struct {
-	id         string
-	app        *app
-	version    int
-	status     string
-	strategy   string
-	image      string
-	definition json.RawMessage
-	metadata   json.RawMessage
-	created    time.Time
-	updated    time.Time
+	machineReads int64 // lists of Machines that were read
 }
 
 // build is a record of a build; the sandbox builds nothing.
@@ -208,48 +196,6 @@ func (a *app) machine(id string) *vm {
 	}
 	return a.machines[i]
 }
-
-// current is the latest release, nil if there is none.
-func (a *app) current() *release {
-	if len(a.releases) == 0 {
-		return nil
-	}
-	return a.releases[len(a.releases)-1]
-}
-
-// createRelease adds a release; it counts as deployed only once it is complete.
-func (s *state) createRelease(a *app, image, strategy string, definition json.RawMessage, plan plan, now time.Time) *release {
-	r := &release{
-		id: s.ids.opaque("release", "rel_", 16), app: a, version: 1, status: "pending",
-		strategy: strings.ToUpper(strategy), image: image, definition: definition, created: now, updated: now,
-	}
-	if last := a.current(); last != nil {
-		r.version = last.version + 1
-	}
-	if plan.release != "" {
-		r.id, r.version = plan.release, plan.version
-	}
-	a.releases = append(a.releases, r)
-	s.releases[r.id] = r
-	return r
-}
-
-// update changes a release. A complete one makes the app a deployed one.
-func (r *release) update(status string, metadata json.RawMessage, now time.Time) {
-	if status != "" {
-		r.status = status
-	}
-	if len(metadata) > 0 {
-		r.metadata = metadata
-	}
-	if r.status == "complete" {
-		r.app.status = "deployed"
-	}
-	r.updated = now
-}
-
-// inProgress reports whether the release is still being rolled out.
-func (r *release) inProgress() bool { return r.status == "pending" || r.status == "running" }
 
 // prefix is the first 48 bits of the network's addresses: fdaa and the id.
 func (n *network) prefix() [6]byte {

@@ -13,17 +13,22 @@ import (
 // Failure is how a launch of a Machine goes wrong.
 type Failure int
 
-// The failures; see [Platform.FailMachine].
+// The failures; see [Platform.FailMachine]. A program that crashes does so
+// [Options.CrashAfter] its start, at every start that the platform makes of this
+// launch: how often that is says the restart policy of the configuration.
 const (
 	FailNone   Failure = iota
-	FailExit           // the program exits with code 1: state stopped, an exit event
+	FailExit           // the program exits with code 1: state stopped, an exit event, no restart
 	FailLaunch         // the Machine cannot be launched: state failed
 	FailChecks         // it starts, and its checks stay critical
+	FailCrash          // the program exits with code 1 and is restarted
+	FailOOM            // the program is killed for want of memory (137) and is restarted
 )
 
 // vm is a Machine. State changes that take time are pending and take effect
 // when the Machine is looked at after their time has come; see settle.
 type vm struct {
+	app              *app
 	id, name, region string
 	privateIP        netip.Addr
 	created, updated time.Time
@@ -33,12 +38,16 @@ type vm struct {
 	state            string
 	events           []event // newest first
 	started          time.Time
-	sick             bool // its checks stay critical
+	sick             bool              // its checks stay critical
+	said             map[string]string // status of a check by name, whatever it would be
+	listed           int64             // number of the list read that first shows it
 	listen           []socket
 	lease            *lease
 	cordoned         bool
+	host             string // ok, unknown or unreachable
 
 	pending  *launch
+	ending   *ending
 	failures []Failure // of the next launches
 }
 
@@ -50,8 +59,9 @@ type version struct {
 
 // launch is a start that is under way.
 type launch struct {
-	at      time.Time
-	failure Failure
+	at       time.Time
+	failure  Failure
+	restarts int // that the platform made before
 }
 
 // event is an entry of a Machine's history.
@@ -63,12 +73,6 @@ type event struct {
 	at        time.Time
 	exit      *exit
 	restarted int
-}
-
-// exit says how a program ended.
-type exit struct {
-	code      int
-	requested bool
 }
 
 // socket is something the Machine's program listens on.
@@ -92,13 +96,16 @@ func isPrivate(addr netip.Addr) bool {
 	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
 }
 
+// defaultRegion is where a Machine goes for which none is asked.
+const defaultRegion = "iad"
+
 // transient states are left without anybody's doing.
 var transient = []string{"creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying"}
 
 // createMachine adds a Machine to the app, not launched yet.
 func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
 	m := &vm{
-		id: s.ids.machine(), name: name, region: region, created: now, updated: now,
+		app: a, host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
 		state: "created", listen: internalPorts(config),
 	}
 	if plan.machine != "" {
@@ -108,7 +115,7 @@ func (s *state) createMachine(a *app, config machine.Config, name, region string
 		m.name = s.ids.name()
 	}
 	if m.region == "" {
-		m.region = "iad"
+		m.region = defaultRegion
 	}
 	m.privateIP = machineAddress(a.network, m.id)
 	m.configure(s, config, plan)
@@ -137,6 +144,7 @@ func (m *vm) configure(s *state, config machine.Config, plan plan) {
 		m.instance = plan.instance
 	}
 	m.versions = slices.Insert(m.versions, 0, version{m.instance, config})
+	m.attach()
 }
 
 // maxEvents is how much of its history a Machine keeps.
@@ -148,43 +156,12 @@ func (m *vm) record(s *state, e event) {
 	m.events = m.events[:min(len(m.events), maxEvents)]
 }
 
-// launch begins a start that is over after delay; meanwhile the Machine is in
-// the state given.
-func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Duration) {
-	m.pending = &launch{at: now.Add(delay)}
-	if len(m.failures) > 0 {
-		m.pending.failure, m.failures = m.failures[0], m.failures[1:]
-	}
-	m.state = meanwhile
-	m.settle(s, now)
-}
-
-// settle lets a pending launch take effect if its time has come.
-func (m *vm) settle(s *state, now time.Time) {
-	if m.pending == nil || now.Before(m.pending.at) {
-		return
-	}
-	at, failure := m.pending.at, m.pending.failure
-	m.pending = nil
-	if failure == FailLaunch {
-		m.state = "failed"
-		m.record(s, event{kind: "launch", status: "failed", source: "flyd", at: at})
-		return
-	}
-	m.state, m.started, m.sick = "started", at, failure == FailChecks
-	m.record(s, event{kind: "start", status: "started", source: "flyd", at: at})
-	if failure == FailExit {
-		m.state = "stopped"
-		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit{code: 1}, restarted: 2})
-	}
-}
-
 // update replaces the whole configuration. Without skipLaunch the Machine is
 // started, also one that was stopped; with it, it ends up stopped.
 func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.Time, delay time.Duration) {
 	m.configure(s, config, plan{})
 	m.updated = now
-	m.pending = nil
+	m.pending, m.ending = nil, nil
 	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
 	if m.state == "started" {
 		m.halt(s, "stopped", now)
@@ -203,8 +180,11 @@ func (m *vm) halt(s *state, to string, now time.Time) {
 	if m.state == to {
 		return
 	}
-	m.pending = nil
+	m.pending, m.ending = nil, nil
 	m.state, m.updated = to, now
+	if to == "destroyed" {
+		m.detach()
+	}
 	m.record(s, event{kind: "exit", status: to, source: "flyd", at: now, exit: &exit{requested: true}})
 }
 
@@ -227,6 +207,9 @@ func (m *vm) health(now time.Time, delay time.Duration) []health {
 			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
 		case m.sick || !reached:
 			h.status, h.output = "critical", "connect: connection refused"
+		}
+		if status, ok := m.said[p.name]; ok && m.state == "started" {
+			h.status, h.output = status, "as told"
 		}
 		found = append(found, h)
 	}

@@ -4,17 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/netip"
-	"strconv"
-	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
-
-// leaseNonce is the header that proves a lease.
-const leaseNonce = "fly-machine-lease-nonce"
 
 const (
 	allocateMutation = `mutation FlycastAllocate($input: AllocateIPAddressInput!) {
@@ -122,93 +115,4 @@ func (c *FlyGo) ReleaseAddress(ctx context.Context, grant *gate.Grant, app strin
 		return op.unreadable(errors.Join(errors.New("the answer confirms no release"), err))
 	}
 	return nil
-}
-
-// LeaseMachine implements [Client]. A lost answer leaves a lease that nobody
-// holds; it ends by itself after ttl.
-func (c *FlyGo) LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration) (*Lease, error) {
-	if err := grant.Spend(gate.LeaseMachine, app, id); err != nil {
-		return nil, err
-	}
-	if err := checkMachine(app, id); err != nil {
-		return nil, err
-	}
-	op := c.writing("lease", app, id)
-	answer, err := c.call(ctx, op, http.MethodPost, leasePath(app, id, ttl), nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	var wire struct {
-		Data struct {
-			Nonce string `json:"nonce"`
-			Owner string `json:"owner"`
-		} `json:"data"`
-	}
-	if err := json.Unmarshal(answer, &wire); err != nil {
-		return nil, op.unreadable(err)
-	}
-	if wire.Data.Nonce == "" {
-		return nil, op.unreadable(errors.New("the answer holds no lease"))
-	}
-	lease := &Lease{App: app, MachineID: id, Owner: plain(wire.Data.Owner, 128), nonce: wire.Data.Nonce}
-	lease.refresh = func(ctx context.Context, ttl time.Duration) error {
-		op := c.writing("lease", app, id)
-		_, err := c.call(ctx, op, http.MethodPost, leasePath(app, id, ttl), nil, lease.header())
-		return err
-	}
-	lease.release = func(ctx context.Context) error {
-		op := c.writing("release_lease", app, id)
-		_, err := c.call(ctx, op, http.MethodDelete, machinePath(app, id)+"/lease", nil, lease.header())
-		switch CodeOf(err) {
-		case gate.NotFound, gate.Busy: // it has ended, or somebody else has one since
-			return nil
-		}
-		return err
-	}
-	return lease, nil
-}
-
-func leasePath(app, id string, ttl time.Duration) string {
-	return machinePath(app, id) + "/lease?ttl=" + strconv.Itoa(max(int(ttl.Seconds()), 1))
-}
-
-func (l *Lease) header() http.Header { return http.Header{leaseNonce: {l.nonce}} }
-
-// UpdateMachine implements [Client]. The lease must be of this Machine, and
-// CurrentInstance must be known: otherwise the code is internal and nothing is
-// sent.
-func (c *FlyGo) UpdateMachine(ctx context.Context, grant *gate.Grant, app string, update Update) (Machine, error) {
-	if err := grant.Spend(update.Verb(), app, update.Target()); err != nil {
-		return Machine{}, err
-	}
-	if err := checkMachine(app, update.ID); err != nil {
-		return Machine{}, err
-	}
-	if lease := update.Lease; lease == nil || lease.nonce == "" || lease.App != app || lease.MachineID != update.ID {
-		return Machine{}, &Error{Code: gate.Internal, Message: "update of Machine " + update.ID + " without its lease; nothing was changed"}
-	}
-	if update.CurrentInstance == "" {
-		return Machine{}, &Error{Code: gate.Internal, Message: "update of Machine " + update.ID + " without its current instance; nothing was changed"}
-	}
-	op := c.writing("update", app, update.ID)
-	op.secrets = append(op.secrets, update.Lease.nonce)
-	if env, err := update.Config.Env(); err == nil {
-		for _, value := range env {
-			op.secrets = append(op.secrets, value)
-		}
-	}
-	body := struct {
-		Config         machine.Config `json:"config"`
-		CurrentVersion string         `json:"current_version"`
-		SkipLaunch     bool           `json:"skip_launch,omitempty"`
-	}{update.Config, update.CurrentInstance, update.SkipLaunch}
-	answer, err := c.call(ctx, op, http.MethodPost, machinePath(app, update.ID), body, update.Lease.header())
-	if err != nil {
-		return Machine{}, err
-	}
-	m, err := decodeMachine(answer, update.ID)
-	if err != nil {
-		return Machine{}, op.unreadable(err)
-	}
-	return m, nil
 }

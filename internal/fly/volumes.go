@@ -1,0 +1,183 @@
+package fly
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Volume is a disk of an app. It stays in its region, on its host.
+type Volume struct {
+	ID              string
+	Name            string // not unique: the Machines of a group have volumes of one name
+	Region          string
+	SizeGB          int
+	State           string // created, …
+	AttachedMachine string // id of the Machine that has it; empty if none has
+	Encrypted       bool
+	HostStatus      string // ok, unknown, unreachable; empty if not told
+	CreatedAt       time.Time
+}
+
+// NewVolume is a volume to create. Zero values leave the choice to Fly, except
+// for Encrypted, which is always said.
+type NewVolume struct {
+	Name              string
+	Region            string
+	SizeGB            int
+	Encrypted         bool
+	SnapshotRetention int   // days
+	AutoBackup        *bool // scheduled snapshots
+
+	// The Machine that is to have it, so that Fly takes a host with room for it.
+	Guest *machine.Guest
+	Image string
+}
+
+// Target is how a grant names the volume: everything that decides what it is
+// and costs.
+func (v NewVolume) Target() string {
+	target := fmt.Sprintf("%s@%s:%dGB", v.Name, v.Region, v.SizeGB)
+	if !v.Encrypted {
+		target += ":unencrypted"
+	}
+	if v.SnapshotRetention != 0 {
+		target += fmt.Sprintf(":%d days", v.SnapshotRetention)
+	}
+	if v.AutoBackup != nil {
+		target += fmt.Sprintf(":snapshots=%t", *v.AutoBackup)
+	}
+	return target
+}
+
+var (
+	volumeID   = regexp.MustCompile(`^vol_[a-z0-9]{1,40}$`)
+	volumeName = regexp.MustCompile(`^[a-z0-9_]{1,30}$`) // fly docs, "Volumes": lowercase alphanumerics and underscores, 30 characters
+)
+
+// Volumes implements [Client].
+func (c *FlyGo) Volumes(ctx context.Context, app string) ([]Volume, error) {
+	if err := checkApp(app); err != nil {
+		return nil, err
+	}
+	op := c.reading("volumes", app, "", calm())
+	answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/volumes", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	volumes, err := decodeVolumes(answer)
+	if err != nil {
+		return nil, op.unreadable(err)
+	}
+	return volumes, nil
+}
+
+// CreateVolume implements [Client].
+func (c *FlyGo) CreateVolume(ctx context.Context, grant *gate.Grant, app string, volume NewVolume) (Volume, error) {
+	if err := grant.Spend(gate.CreateVolume, app, volume.Target()); err != nil {
+		return Volume{}, err
+	}
+	if err := errors.Join(checkApp(app), checkRegion(volume.Region)); err != nil {
+		return Volume{}, err
+	}
+	if !volumeName.MatchString(volume.Name) || volume.SizeGB < 0 {
+		return Volume{}, &Error{Code: gate.InvalidInput, Message: quote(volume.Name, nil) + " cannot be a volume: its name has at most 30 of a-z, 0-9 and _, its size is not negative"}
+	}
+	op := c.writing("create_volume", app, "")
+	op.stateful = true
+	body := struct {
+		Name              string         `json:"name"`
+		Region            string         `json:"region"`
+		SizeGB            int            `json:"size_gb,omitempty"`
+		Encrypted         bool           `json:"encrypted"`
+		SnapshotRetention int            `json:"snapshot_retention,omitempty"`
+		AutoBackup        *bool          `json:"auto_backup_enabled,omitempty"`
+		Guest             *machine.Guest `json:"compute,omitempty"`
+		Image             string         `json:"compute_image,omitempty"`
+	}{volume.Name, volume.Region, volume.SizeGB, volume.Encrypted, volume.SnapshotRetention, volume.AutoBackup, volume.Guest, volume.Image}
+	answer, err := c.call(ctx, op, http.MethodPost, "/apps/"+app+"/volumes", body, nil)
+	if err != nil {
+		return Volume{}, err
+	}
+	var wire wireVolume
+	if err := json.Unmarshal(answer, &wire); err != nil {
+		return Volume{}, op.unreadable(err)
+	}
+	created, err := wire.volume()
+	if err != nil {
+		return Volume{}, op.unreadable(err)
+	}
+	return created, nil
+}
+
+// wireVolume is a volume as the Machines API sends it.
+type wireVolume struct {
+	ID         string  `json:"id"`
+	Name       string  `json:"name"`
+	Region     string  `json:"region"`
+	SizeGB     int     `json:"size_gb"`
+	State      string  `json:"state"`
+	Machine    *string `json:"attached_machine_id"`
+	Encrypted  bool    `json:"encrypted"`
+	HostStatus string  `json:"host_status"`
+	CreatedAt  string  `json:"created_at"`
+}
+
+// goingStates are those of volumes that are being destroyed (fly-go has the
+// same list).
+func goingStates() []string {
+	return []string{"scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed"}
+}
+
+// decodeVolumes reads a list of volumes, without those that are going.
+func decodeVolumes(body []byte) ([]Volume, error) {
+	var wire []wireVolume
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return nil, err
+	}
+	if wire == nil { // null is not "no volumes"
+		return nil, errors.New("the list of volumes is missing")
+	}
+	volumes := make([]Volume, 0, len(wire))
+	for _, w := range wire {
+		if slices.Contains(goingStates(), w.State) {
+			continue
+		}
+		v, err := w.volume()
+		if err != nil {
+			return nil, err
+		}
+		volumes = append(volumes, v)
+	}
+	slices.SortFunc(volumes, func(a, b Volume) int { return cmp.Compare(a.ID, b.ID) })
+	return volumes, nil
+}
+
+func (w wireVolume) volume() (Volume, error) {
+	if !volumeID.MatchString(w.ID) {
+		return Volume{}, errors.New("a volume without a proper id: " + quote(w.ID, nil))
+	}
+	v := Volume{
+		ID:         w.ID,
+		Name:       plain(w.Name, 63),
+		Region:     plain(w.Region, 32),
+		SizeGB:     w.SizeGB,
+		State:      plain(w.State, 32),
+		Encrypted:  w.Encrypted,
+		HostStatus: plain(w.HostStatus, 32),
+		CreatedAt:  moment(w.CreatedAt),
+	}
+	if w.Machine != nil {
+		v.AttachedMachine = plain(*w.Machine, 64)
+	}
+	return v, nil
+}
