@@ -8,7 +8,7 @@ import (
 
 func TestTomlLintJSON(t *testing.T) {
 	const service = "[http_service]\ninternal_port = 8080\nauto_stop_machines = 'stop'\nauto_start_machines = true\nmin_machines_running = 0\n"
-	bad, good := write(t, "fly.toml", "appp = 'a'\n"+service), write(t, "fly.toml", "app = 'a'\n"+service)
+	bad, good := write(t, "fly.toml", "primary_regoin = 'ams'\napp = 'a'\n"+service), write(t, "fly.toml", "app = 'a'\n"+service)
 	broken := write(t, "fly.toml", "app = \n")
 	stdout, stderr, code := runToml(nil, "lint", "--json", bad, good, broken)
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")

@@ -1,5 +1,0 @@
-//go:build deps
-
-package deps
-
-import _ "github.com/tailscale/hujson"
