@@ -102,12 +102,12 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 		return nil, err
 	}
 	s := &splices{layout: l}
-	ed := &editor{splices: s, writer: newWriter(f.format, s), services: len(services)}
+	ed := &editor{splices: s, writer: newWriter(f.format, s), services: services}
 	for _, service := range services {
 		if !service.of(e.Groups) {
 			continue
 		}
-		if err := ed.edit(service, e, services); err != nil {
+		if err := ed.edit(service, e); err != nil {
 			return nil, err
 		}
 	}

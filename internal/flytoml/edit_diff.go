@@ -78,16 +78,7 @@ func wholeLines(src []byte, list []splice) []region {
 	var regions []region
 	done := 0 // what of src the last region's text holds
 	for _, sp := range list {
-		from := bytes.LastIndexByte(src[:sp.at.start], '\n') + 1
-		to := sp.at.end
-		// An insertion of whole lines between two lines leaves both alone.
-		between := sp.at.start == sp.at.end && from == sp.at.start && strings.HasSuffix(sp.text, "\n")
-		if !between {
-			to = len(src)
-			if i := bytes.IndexByte(src[sp.at.end:], '\n'); i >= 0 {
-				to = sp.at.end + i + 1
-			}
-		}
+		from, to := touched(src, sp, regions)
 		if n := len(regions); n == 0 || from > regions[n-1].to {
 			if n > 0 {
 				regions[n-1].text = append(regions[n-1].text, src[done:regions[n-1].to]...)
@@ -104,6 +95,23 @@ func wholeLines(src []byte, list []splice) []region {
 		regions[n-1].text = append(regions[n-1].text, src[done:regions[n-1].to]...)
 	}
 	return regions
+}
+
+// touched are the lines that a splice touches. What the last region has of
+// them is not searched again: all may stand on one long line.
+func touched(src []byte, sp splice, regions []region) (from, to int) {
+	if n := len(regions); n > 0 && sp.at.end < regions[n-1].to {
+		return regions[n-1].from, regions[n-1].to
+	}
+	from, to = bytes.LastIndexByte(src[:sp.at.start], '\n')+1, len(src)
+	// An insertion of whole lines between two lines leaves both alone.
+	if sp.at.start == sp.at.end && from == sp.at.start && strings.HasSuffix(sp.text, "\n") {
+		return from, from
+	}
+	if i := bytes.IndexByte(src[sp.at.end:], '\n'); i >= 0 {
+		to = sp.at.end + i + 1
+	}
+	return from, to
 }
 
 // writeLines writes lines behind a sign, and returns how many.

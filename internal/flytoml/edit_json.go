@@ -16,11 +16,12 @@ func (p *jsonWriter) addTable(t *node, k newKey, null *node) error {
 	if null == nil {
 		return p.addKey(t, k)
 	}
-	if !p.lined() {
+	start := t.own.keyOf(null)
+	if _, first := p.lineStart(start); !first {
 		p.replace(null.at, p.inline(k), k.changes()...)
 		return nil
 	}
-	lines := p.object(k, p.lineIndent(null.at.start), "")
+	lines := p.object(k, p.indent(start), "")
 	p.replace(null.at, lines[0].text)
 	for _, line := range lines[1:] {
 		p.replace(span{null.at.end, null.at.end}, p.eol+line.text, line.changes...)
@@ -28,25 +29,25 @@ func (p *jsonWriter) addTable(t *node, k newKey, null *node) error {
 	return nil
 }
 
+// keyOf is where the key of a value begins.
+func (b *block) keyOf(n *node) int {
+	for i := range b.entries {
+		if b.entries[i].value == n.at.start {
+			return b.entries[i].at.start
+		}
+	}
+	return n.at.start
+}
+
 func (p *jsonWriter) create(k newKey, null *node) error {
 	return p.addTable(p.root, k, null)
 }
 
-// lined tells whether the keys at the top of the file have a line each.
-func (l *layout) lined() bool {
-	entries := l.root.own.entries
-	if len(entries) == 0 {
-		return true
-	}
-	_, first := l.lineStart(entries[0].at.start)
-	return first
-}
-
 // finish writes the keys that were added. Those of an empty object get a line
-// each, where other objects have one.
+// each, if the object has one.
 func (p *jsonWriter) finish() {
 	for b, list := range p.waiting {
-		if len(b.entries) > 0 || !p.lined() {
+		if _, first := p.lineStart(b.name); len(b.entries) > 0 || !first {
 			continue
 		}
 		delete(p.waiting, b)
@@ -55,11 +56,12 @@ func (p *jsonWriter) finish() {
 			all.keys[i] = a.key
 		}
 		inside := span{b.at.start + 1, b.at.end - 1}
-		lines := p.object(all, p.lineIndent(b.at.start), "")
+		indent := p.indent(b.name)
+		lines := p.object(all, indent, "")
 		for _, line := range lines[1 : len(lines)-1] {
 			p.replace(span{inside.start, inside.start}, p.eol+line.text, line.changes...)
 		}
-		p.list = append(p.list, splice{at: inside, text: p.eol + p.lineIndent(b.at.start), rank: rankSubtable})
+		p.list = append(p.list, splice{at: inside, text: p.eol + indent, rank: rankSubtable})
 	}
 	p.braces.finish()
 }

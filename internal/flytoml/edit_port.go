@@ -10,9 +10,9 @@ import (
 
 // plainPort adds a port that answers plain HTTP to a service whose ports all
 // speak TLS, HTTP inside among them.
-func (ed *editor) plainPort(s service, e Edit, services []service) error {
+func (ed *editor) plainPort(s service, e Edit) error {
 	port := *e.PlainPort
-	ports, paths := s.ports()
+	ports, _ := s.ports()
 	all := !slices.ContainsFunc(ports, func(port *node) bool { return !handles(port, "tls") })
 	if s.single || len(ports) == 0 || !all || !s.http() {
 		return nil
@@ -22,12 +22,7 @@ func (ed *editor) plainPort(s service, e Edit, services []service) error {
 	if list.isArray() && len(list.items) != len(ports) {
 		return ed.refuse(list.at.start, path.String()+" holds what is no port")
 	}
-	for i, p := range ports {
-		if err := ed.whole(p, paths[i].String()); err != nil {
-			return err
-		}
-	}
-	if taken := ed.holder(port, services); taken != "" {
+	if taken := ed.holder(port); taken != "" {
 		return ed.refuse(list.at.start, fmt.Sprintf("%s cannot get the plain port %d, which %s has", path, port, taken))
 	}
 	if !list.isArray() {
@@ -52,8 +47,8 @@ func (ed *editor) plainPort(s service, e Edit, services []service) error {
 }
 
 // holder names the service that has a port already; empty if none has.
-func (ed *editor) holder(port int, services []service) string {
-	for _, s := range services {
+func (ed *editor) holder(port int) string {
+	for _, s := range ed.services {
 		if s.single && (port == 80 || port == 443) {
 			return s.path.String()
 		}

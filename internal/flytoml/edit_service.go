@@ -140,16 +140,21 @@ func (s service) http() bool {
 type editor struct {
 	*splices
 	writer
-	changes []EditChange
-	paths   []keyPath      // of changes
-	values  []scalar       // of changes
-	ports   map[int]string // that were added, and to whom
-
-	services int // of the file
+	services []service // of the file
+	changes  []EditChange
+	paths    []keyPath      // of changes
+	values   []scalar       // of changes
+	ports    map[int]string // that were added, and to whom
 }
 
 // edit brings one of the services to what the edit says.
-func (ed *editor) edit(s service, e Edit, services []service) error {
+func (ed *editor) edit(s service, e Edit) error {
+	ports, paths := s.ports()
+	for i, port := range ports {
+		if err := ed.whole(port, paths[i].String()); err != nil {
+			return err
+		}
+	}
 	if e.ForceHTTPS != nil {
 		if err := ed.forceHTTPS(s, *e.ForceHTTPS); err != nil {
 			return err
@@ -163,7 +168,7 @@ func (ed *editor) edit(s service, e Edit, services []service) error {
 	if err := ed.concurrency(s, e); err != nil || e.PlainPort == nil {
 		return err
 	}
-	return ed.plainPort(s, e, services)
+	return ed.plainPort(s, e)
 }
 
 // setting is a key of a service with the value it is to have.
@@ -197,9 +202,6 @@ func (ed *editor) forceHTTPS(s service, on bool) error {
 		tables, paths = s.ports()
 	}
 	for i, table := range tables {
-		if err := ed.whole(table, paths[i].String()); err != nil {
-			return err
-		}
 		present, _ := table.get(key)
 		plain := s.single || handles(table, "http") && !handles(table, "tls")
 		if on && !plain || !on && present.absent() {

@@ -184,7 +184,7 @@ func (ed *editor) record(s service, path keyPath, list []setting) []newKey {
 // account takes note of a change.
 func (ed *editor) account(change EditChange, path keyPath, v scalar) {
 	if ed.changes == nil {
-		room := 5 * ed.services // what an edit seldom exceeds
+		room := 5 * len(ed.services) // what an edit seldom exceeds
 		ed.changes = make([]EditChange, 0, room)
 		ed.paths = make([]keyPath, 0, room)
 		ed.values = make([]scalar, 0, room)

@@ -72,7 +72,7 @@ type member struct {
 type block struct {
 	at      span  // of the header or of the braces; empty for the first block
 	parts   []int // where the parts of the header's name end
-	name    int   // where the header's name begins
+	name    int   // where the header's name begins, or the key of a JSON object
 	inline  bool
 	column  int // of YAML's keys, from 0
 	entries []entry

@@ -45,7 +45,7 @@ func (l *layout) jsonValue(n *node, value *hujson.Value, top bool) error {
 	n.at = span{value.StartOffset, value.EndOffset}
 	switch v := value.Value.(type) {
 	case *hujson.Object:
-		n.kind, n.own = kindInline, &block{inline: true, at: n.at}
+		n.kind, n.own = kindInline, &block{inline: true, at: n.at, name: n.at.start}
 		for i := range v.Members {
 			if err := l.jsonMember(n, &v.Members[i], top); err != nil {
 				return err
@@ -84,7 +84,11 @@ func (l *layout) jsonMember(table *node, m *hujson.ObjectMember, top bool) error
 	case !isNew && !table.exact:
 		return l.refuse(at.start, fmt.Sprintf("the key %q is there twice: flyctl takes the last", name))
 	}
-	return l.jsonValue(child, &m.Value, false)
+	err = l.jsonValue(child, &m.Value, false)
+	if child.own != nil {
+		child.own.name = at.start
+	}
+	return err
 }
 
 func (n *node) jsonLiteral(literal hujson.Literal) {
