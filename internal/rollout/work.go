@@ -1,0 +1,68 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Work is one deployment, as a plan approved it.
+type Work struct {
+	App      string
+	Strategy Strategy
+	// MaxUnavailable is how many running Machines of a group may be at work at
+	// once: below 1 a share of them, rounded up; from 1 on their number.
+	MaxUnavailable float64
+	Updates        []Change // in any order
+	Creates        []Create
+	OnFailure      OnFailure
+	// Wake starts Machines that do not run once they are updated, proves them,
+	// and leaves them to autostop; those without autostop are stopped again.
+	Wake          bool
+	StartWithin   time.Duration // for a Machine to be started
+	HealthyWithin time.Duration // for its checks to pass, from then on
+	// Release is recorded before the first Machine and closed after the last;
+	// nil records none. Machines get its id and version in their metadata.
+	Release *fly.NewRelease
+}
+
+// Strategy is in which order Machines are updated, in flyctl's words.
+type Strategy string
+
+// Strategies.
+const (
+	Rolling   Strategy = "rolling"   // a part of each group at a time, the first of them alone
+	Immediate Strategy = "immediate" // all at once
+	Canary    Strategy = "canary"    // one extra Machine a group first, then rolling
+	BlueGreen Strategy = "bluegreen" // a second set beside the first, then the switch
+)
+
+// OnFailure is what becomes of a rollout when a Machine fails.
+type OnFailure string
+
+// What becomes of it.
+const (
+	PutAllBack OnFailure = "put_back" // the one that failed and all changed in this run get their earlier configuration
+	Stop       OnFailure = "stop"     // all stay as they are, and no other is touched
+	Continue   OnFailure = "continue" // it stays as it is, and the others go on
+)
+
+// Create is a Machine that a group lacks.
+type Create struct {
+	Group  string
+	Region string
+	Config machine.Config
+	Volume *fly.NewVolume // made first, and mounted; nil if the group has no mounts or a free volume is used
+	Use    string         // id of the free volume to mount, if there is one
+}
+
+// Step is one thing that a grant must hold for the work.
+type Step struct {
+	Verb   gate.Verb
+	Target string
+	// Machine is the one that the step is about, empty for a new one.
+	Machine string
+	Group   string
+}
