@@ -238,7 +238,7 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 	if left := a.unsettled.begin(w.key(w.app)); left > 0 {
 		return allocateOutput{}, stillUnsettled(w.app, left)
 	}
-	report(0, 2, "allocating the Flycast address")
+	report(Moment{Of: 2, Doing: "allocating the Flycast address"})
 	got, err := a.Fly.AllocateFlycast(ctx, grant, w.app, w.network)
 	var ambiguous *fly.Ambiguous
 	notPrivate := got.IP.IsValid() && fly.CodeOf(err) == gate.VerifyFailed
@@ -246,7 +246,7 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 		a.unsettled.settle(w.key(w.app))
 		return allocateOutput{}, err
 	}
-	report(1, 2, "reading the addresses back")
+	report(Moment{Done: 1, Of: 2, Doing: "reading the addresses back"})
 	if notPrivate {
 		a.unsettled.settle(w.key(w.app))
 		return a.reportNotPrivate(w, got), nil

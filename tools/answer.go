@@ -86,6 +86,9 @@ func envelopeText(r plan.Result, extra string) string {
 		}
 		b.WriteString(")\n")
 	}
+	if r.Run != "" {
+		fmt.Fprintf(&b, "run: %s\n", r.Run)
+	}
 	if r.RequestID != "" {
 		fmt.Fprintf(&b, "fly-request-id: %s\n", r.RequestID)
 	}
@@ -166,6 +169,7 @@ func argumentsText(a *plan.Arguments) string {
 		}
 	}
 	add("app", a.App)
+	add("run", a.Run)
 	add("path", a.Path)
 	add("draft", a.Draft)
 	if len(a.IPs) > 0 {

@@ -48,9 +48,12 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 	var out Out
 	envelope := P(&out).Envelope()
 	*envelope = plan.Result{
-		Status: plan.Running, App: at.app, Retry: gate.RetryNow,
-		Summary: fmt.Sprintf("%s is still at work on %s (%s); nothing further was started by this call.", at.tool, at.on(), orWord(at.now(), "starting")),
+		Status: plan.Running, App: at.app, Run: at.id, Retry: gate.RetryNow,
+		Summary: fmt.Sprintf("%s is still at work on %s (%s); nothing further was started by this call.", at.tool, at.on(), orWord(at.now().String(), "starting")),
 		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
+	}
+	if at.tool == deployName {
+		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "only looks how far it is"})
 	}
 	t.finish(envelope)
 	return t.result(out, t.text(envelope, out), false), nil

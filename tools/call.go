@@ -227,7 +227,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 
 // take takes the app for a call; a call that cannot have it gets its answer.
 func (t *changing[In, Work, Out, P]) take(ctx context.Context, c *invocation[In, Work, Out], app string, gated bool) (*mcp.CallToolResult, error) {
-	at, other, err := t.runs.begin(work{key: c.key, tool: t.Spec().Name, app: app, local: t.Spec().Effect == Local, gated: gated})
+	at, other, err := t.runs.begin(work{key: c.key, caller: c.caller.ID, tool: t.Spec().Name, app: app, local: t.Spec().Effect == Local, gated: gated})
 	switch {
 	case other != nil:
 		return t.meet(ctx, c, other)

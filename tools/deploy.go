@@ -3,61 +3,77 @@ package tools
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/drift"
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
+// deployName is the tool's, which others name.
+const deployName = "deploy"
+
 type deployInput struct {
-	App      string `json:"app" jsonschema:"name of the Fly app"`
-	Draft    string `json:"draft,omitempty" jsonschema:"handle from patch_services"`
-	Path     string `json:"path,omitempty" jsonschema:"fly.toml, instead of draft"`
-	Content  string `json:"content,omitempty" jsonschema:"text of a fly.toml, instead of draft"`
-	Image    string `json:"image,omitempty" jsonschema:"another image; default: the one each Machine runs"`
-	Approval string `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
-	DryRun   bool   `json:"dry_run,omitempty"`
+	App            string  `json:"app" jsonschema:"name of the Fly app"`
+	Draft          string  `json:"draft,omitempty" jsonschema:"handle from patch_services"`
+	Path           string  `json:"path,omitempty" jsonschema:"fly.toml, instead of draft"`
+	Content        string  `json:"content,omitempty" jsonschema:"text of a fly.toml, instead of draft"`
+	Image          string  `json:"image,omitempty" jsonschema:"another image; default: the one each Machine runs"`
+	Scope          string  `json:"scope,omitempty" jsonschema:"all (default): all the file says; services: services and checks only"`
+	Strategy       string  `json:"strategy,omitempty" jsonschema:"default: the file's, else rolling"`
+	MaxUnavailable float64 `json:"max_unavailable,omitempty" jsonschema:"of a group at once: a share below 1, else a number; default: the file's, else 0.33"`
+	WaitTimeout    string  `json:"wait_timeout,omitempty" jsonschema:"for one Machine; default: the file's, else 5m"`
+	OnFailure      string  `json:"on_failure,omitempty" jsonschema:"default put_back: all that was changed"`
+	Wake           *bool   `json:"wake,omitempty" jsonschema:"default true: start stopped Machines once, to prove them"`
+	Approval       string  `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
+	DryRun         bool    `json:"dry_run,omitempty"`
 }
 
 type deployOutput struct {
 	plan.Result
 	Changes  []string       `json:"changes,omitempty" jsonschema:"what differs in the Machines' configuration"`
 	Drift    []drifted      `json:"drift,omitempty" jsonschema:"of the changes, those that are not the edit of patch_services"`
+	Order    []string       `json:"order,omitempty" jsonschema:"what is done together, in this order"`
+	Expected string         `json:"expected,omitempty" jsonschema:"roughly how long, and of what that is made"`
 	Machines *machineCounts `json:"machines,omitempty"`
+	Release  int            `json:"release,omitempty" jsonschema:"version that was recorded"`
 	Remarks  []string       `json:"remarks,omitempty"`
 }
 
 type machineCounts struct {
 	Total     int `json:"total"`
 	Updated   int `json:"updated"`
+	Created   int `json:"created,omitempty"`
 	Unchanged int `json:"unchanged"`
+	Left      int `json:"left,omitempty" jsonschema:"left alone; remarks say why"`
 	Healthy   int `json:"healthy"`
-	Unproven  int `json:"unproven" jsonschema:"updated while stopped: not started, so not proved"`
+	Unproven  int `json:"unproven" jsonschema:"updated, and not proved"`
+	PutBack   int `json:"put_back,omitempty"`
 }
 
 type deployWork struct {
 	deployment
-	out deployOutput
+	work rollout.Work
+	out  deployOutput
 }
 
 func (a *adapter) deploy() Tool {
 	return newChanging(a, Changing[deployInput, deployWork, deployOutput]{
 		Spec: Spec{
-			Name: "deploy", Title: "Deploy configuration", Effect: Restarts,
-			Description: "Puts services, checks and env of a fly.toml onto the app's existing Machines, one at a time, with the image they run; puts back a Machine that fails. A person is asked. After patch_services, before release_public_ips. Not for new code: no build, no address, no release_command. On running, repeat the call.",
+			Name: deployName, Title: "Deploy configuration", Effect: Restarts,
+			Description: "Puts a fly.toml onto the app's Machines as fly deploy would, with the image they run; creates the first Machine of a new group; proves each, puts back what fails. A person is asked. After patch_services, before release_public_ips. Not for new code: no build, address, release_command. On running, repeat the call.",
 		},
 		Plan:  a.planDeploy,
 		Apply: a.applyDeploy,
 		Text:  deployText,
-	}, func(p map[string]*jsonschema.Schema) { app(p) })
+	}, func(p map[string]*jsonschema.Schema) {
+		app(p)
+		p["scope"].Enum = []any{scopeAll, scopeServices}
+		p["strategy"].Enum = []any{string(rollout.Rolling), string(rollout.Immediate), string(rollout.Canary), string(rollout.BlueGreen)}
+		p["on_failure"].Enum = []any{string(rollout.PutAllBack), string(rollout.Stop), string(rollout.Continue)}
+	})
 }
 
 func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deployWork, deployOutput], error) {
@@ -72,39 +88,68 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err := src.file.Validate(); err != nil {
 		return none, invalid("flyctl would refuse the file: %.600s", err.Error())
 	}
-	s, err := rules.Read(ctx, a.Fly, in.App)
-	if err != nil {
+	d := deployment{in: in, file: src.file}
+	if d.definition, err = src.file.Definition(); err != nil {
+		return none, invalid("flyctl would refuse the file: %.600s", err.Error())
+	}
+	var problem *Problem
+	if d.settings, problem = settingsOf(in, d.definition.Deploy); problem != nil {
+		return none, problem
+	}
+	if in.Image != "" && d.settings.scope == scopeServices {
+		return none, invalid("an image goes with scope all: scope services leaves the image as it is")
+	}
+	if d.snapshot, err = rules.Read(ctx, a.Fly, in.App); err != nil {
 		return none, err
 	}
-	if !s.MachinesKnown {
+	if !d.snapshot.MachinesKnown {
 		return none, &Problem{Code: gate.Unauthorized, Message: "this token may not read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
 	}
-	d := deployment{in: in, file: src.file, snapshot: s}
-	if err := d.compute(); err != nil {
+	disks := &disks{client: a.Fly, app: in.App}
+	if err := d.compute(ctx, disks); err != nil {
 		return none, err
 	}
 	if err := a.trace(ctx, &d, src.base); err != nil {
 		return none, err
 	}
-	d.refuseOthers()
 	if err := d.exposure(); err != nil {
 		return none, err
 	}
-	planned := Planned[deployWork, deployOutput]{Plan: d.plan(), Out: deployOutput{
+	work, err := a.deployWork(ctx, &d)
+	if err != nil {
+		return none, err
+	}
+	if err := a.remarkUnfinished(&d); err != nil {
+		return none, err
+	}
+	return a.planned(d, work), nil
+}
+
+// planned is the deployment as the adapter and its person see it.
+func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, deployOutput] {
+	app, total := d.in.App, len(d.snapshot.Machines)
+	out := deployOutput{
 		Changes: d.changeLines(), Drift: d.drifted(), Remarks: d.remarks,
-		Machines: &machineCounts{Total: len(s.Machines), Unchanged: d.unchanged},
-	}}
-	planned.Plan.Fact("file", src.file.SHA256())
-	planned.Work = deployWork{deployment: d, out: planned.Out}
-	planned.Summary = fmt.Sprintf("Would update %d of %s of %s, one at a time.", len(d.changes), machines(len(s.Machines)), in.App)
+		Machines: &machineCounts{Total: total, Unchanged: d.unchanged, Left: d.left},
+	}
+	planned := Planned[deployWork, deployOutput]{Plan: d.plan(work)}
+	if !planned.Plan.Empty() {
+		out.Order, out.Expected = d.order(work)
+	}
+	planned.Out, planned.Work = out, deployWork{deployment: d, work: work, out: out}
+	planned.Summary = fmt.Sprintf("Would update %d of %s of %s", len(d.changes), machines(total), app)
+	if n := len(d.creates); n > 0 {
+		planned.Summary += fmt.Sprintf(" and create %d", n)
+	}
+	planned.Summary += fmt.Sprintf(", %s.", d.settings.strategy)
 	planned.Nothing = d.nothing()
 	if planned.Plan.Empty() {
-		planned.Next = a.guide(s)
+		planned.Next = a.guide(d.snapshot)
 	}
-	if len(planned.Plan.Blockers) > 0 {
+	if len(d.blockers) > 0 {
 		planned.Next = d.wayRound()
 	}
-	return planned, nil
+	return planned
 }
 
 // nothing tells what a deploy without changes found.
@@ -180,120 +225,3 @@ func (d *deployment) wayRound() []plan.Next {
 	return []plan.Next{{Who: "person", Why: "make the file agree with the Machines in what is named, or use fly deploy for that change"}}
 }
 
-// deployment computes what a file changes on the live Machines: compute finds
-// the changes, trace where they come from, refuseOthers and exposure judge them.
-type deployment struct {
-	in       deployInput
-	file     converter
-	snapshot rules.Snapshot
-
-	changes   []rollout.Change
-	unchanged int
-	hazards   []plan.Hazard
-	blockers  []plan.Blocker
-	remarks   []string
-	lost      []string // what would keep the app from answering, and does not now
-	silent    bool     // nothing of the app would answer
-
-	others map[string][]string // field that deploy does not change → ids of Machines
-	report drift.Report        // where the changes come from
-}
-
-// converter is a fly.toml as far as a deployment needs it.
-type converter interface {
-	drift.Converter
-	ReleaseCommand() string
-}
-
-// blocker ids of deploy, beside those of release readiness.
-const (
-	otherField   = "other_field_changes"
-	hostDown     = "host_down"
-	noMachines   = "no_machines"
-	cannotUpdate = "incomplete_configuration"
-)
-
-func (d *deployment) compute() error {
-	groups := d.file.Groups()
-	found := make(map[string]bool)
-	d.others = make(map[string][]string)
-	for _, m := range d.snapshot.Machines {
-		group := m.Config.ProcessGroup()
-		if group == "" {
-			group = d.file.DefaultGroup()
-		}
-		switch {
-		case !m.Whole(): // whose it is cannot be told either
-			d.blockers = append(d.blockers, plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
-			continue
-		case !m.Config.FlyLaunch():
-			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s was not made by fly deploy and is left alone", m.ID))
-			continue
-		case !slices.Contains(groups, group):
-			d.remarks = append(d.remarks, fmt.Sprintf("Machine %s is of group %s, which the file does not have: it is left alone (fly deploy would destroy it)", m.ID, plan.Quote(group)))
-			continue
-		case m.HostStatus != "" && m.HostStatus != "ok":
-			d.blockers = append(d.blockers, plan.Blocker{ID: hostDown, What: fmt.Sprintf("the host of Machine %s is %s", m.ID, plan.Quote(m.HostStatus)), Fix: "wait for the host, or replace the Machine with flyctl"})
-			continue
-		}
-		found[group] = true
-		after, err := d.after(group, m)
-		if err != nil {
-			return invalid("group %s: %.300s", plan.Quote(group), err.Error())
-		}
-		if machine.Equal(m.Config, after) {
-			d.unchanged++
-			continue
-		}
-		for _, field := range otherFields(m.Config, after, d.in.Image != "") {
-			d.others[field] = append(d.others[field], m.ID)
-		}
-		d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
-	}
-	for _, group := range groups {
-		if !found[group] {
-			d.remarks = append(d.remarks, fmt.Sprintf("group %s has no Machine; none is created", plan.Quote(group)))
-		}
-	}
-	if len(found) == 0 && len(d.blockers) == 0 {
-		d.blockers = append(d.blockers, plan.Blocker{ID: noMachines, What: "there is no Machine of the file's process groups", Fix: "the first deploy is flyctl's: allocate_flycast first, then fly deploy --flycast"})
-	}
-	if d.file.ReleaseCommand() != "" {
-		d.remarks = append(d.remarks, "the file has a release_command; it is not run")
-	}
-	rollout.Sort(d.changes)
-	return nil
-}
-
-// after is the configuration a Machine would get.
-func (d *deployment) after(group string, m fly.Machine) (machine.Config, error) {
-	after, err := drift.Apply(d.file, group, m.Config)
-	if err != nil {
-		return machine.Config{}, err
-	}
-	if after, err = rollout.KeepVolumes(m.Config, after); err != nil {
-		return machine.Config{}, err
-	}
-	if d.in.Image != "" {
-		return after.With("image", d.in.Image)
-	}
-	return after, nil
-}
-
-// otherFields are the fields that would change and are not services, checks or
-// env. The process group that flyctl writes under its newer name is no change.
-func otherFields(before, after machine.Config, image bool) []string {
-	return slices.DeleteFunc(machine.DiffKeys(before, after), func(key string) bool {
-		switch key {
-		case "services", "checks", "env":
-			return true
-		case "image":
-			return image
-		case "metadata":
-			return !slices.ContainsFunc(machine.Diff(before, after), func(c machine.Change) bool {
-				return strings.HasPrefix(c.Path, "metadata.") && c.Path != "metadata."+machine.MetadataProcessGroup
-			})
-		}
-		return false
-	})
-}

@@ -123,7 +123,7 @@ func (b *deployBench) apply(planned Planned[deployWork, deployOutput]) (deployOu
 		b.t.Fatal(err)
 	}
 	b.ResetCalls()
-	return b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(int, int, string) {})
+	return b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
 }
 
 func (b *deployBench) deploy(content string) deployOutput {

@@ -19,7 +19,7 @@ func (a *adapter) applyRelease(ctx context.Context, w releaseWork, grant *gate.G
 	out := releaseOutput{Result: plan.Result{App: w.app}}
 	var failure error
 	for i, addr := range w.queue {
-		report(i, len(w.queue), fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind))))
+		report(Moment{Done: i, Of: len(w.queue), Doing: fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind)))})
 		record := plan.Record{Do: gate.ReleaseAddress, Target: addr.IP.String(), State: plan.NotStarted, Undo: undo(addr), Note: plan.KindName(string(addr.Kind))}
 		if failure == nil {
 			if failure = a.stillRight(ctx, w, addr, out.Released); failure != nil {
@@ -42,7 +42,7 @@ func (a *adapter) applyRelease(ctx context.Context, w releaseWork, grant *gate.G
 		}
 		out.Steps = append(out.Steps, record)
 	}
-	report(len(w.queue), len(w.queue), "reading the addresses back, twice")
+	report(Moment{Done: len(w.queue), Of: len(w.queue), Doing: "reading the addresses back, twice"})
 	list, agreed, err := a.settled(ctx, w.app, out.Released)
 	after := w.before // the Machines are the plan's: only addresses were read again
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,12 +20,14 @@ type Runs struct {
 	mu      sync.Mutex
 	at      map[string]*run // by slot
 	ended   map[string]*run // by key; results nobody has fetched yet
+	past    []*run          // the last ones that ended, the newest last
 	working sync.WaitGroup
 }
 
 // run is one Apply at work, or about to be.
 type run struct {
 	work
+	id      string // a name for those who ask how far it is; no capability
 	started time.Time
 	ended   time.Time
 	lock    *os.File // of the app, among processes; nil for local work
@@ -32,17 +35,18 @@ type run struct {
 	result  *mcp.CallToolResult // set before done is closed
 
 	mu       sync.Mutex
-	doing    string
+	doing    Moment
 	watchers map[*Progress]struct{} // of the calls that wait
 }
 
 // work says what a run is.
 type work struct {
-	key   string // who called what with which arguments; it may hold secrets and is never shown
-	tool  string
-	app   string // as it is shown; local work may have none
-	local bool   // changes nothing on the platform, and keeps no app from others
-	gated bool   // needs an approval
+	key    string // who called what with which arguments; it may hold secrets and is never shown
+	caller string
+	tool   string
+	app    string // as it is shown; local work may have none
+	local  bool   // changes nothing on the platform, and keeps no app from others
+	gated  bool   // needs an approval
 }
 
 // slot is what one run at a time has.
@@ -106,7 +110,7 @@ func (r *Runs) begin(w work) (at, other *run, err error) {
 	if other := r.at[w.slot()]; other != nil {
 		return nil, other, nil
 	}
-	at = &run{work: w, started: r.clock.Now(), done: make(chan struct{}), watchers: make(map[*Progress]struct{})}
+	at = &run{work: w, id: "run_" + randomID(), started: r.clock.Now(), done: make(chan struct{}), watchers: make(map[*Progress]struct{})}
 	if !w.local && r.locks != "" {
 		if at.lock, err = lockApp(r.locks, w.app); err != nil && (w.gated || errors.Is(err, errAppLocked)) {
 			return nil, nil, err
@@ -130,7 +134,38 @@ func (r *Runs) end(at *run, result *mcp.CallToolResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended[at.key] = at
+	if r.past = append(r.past, at); len(r.past) > maxPast {
+		r.past = slices.Delete(r.past, 0, len(r.past)-maxPast)
+	}
 	r.leave(at, result)
+}
+
+// maxPast is how many ended runs can be asked for, and pastFor how long.
+const (
+	maxPast = 50
+	pastFor = 30 * time.Minute
+)
+
+// look finds a caller's run of a tool on an app, at work or over: the one with
+// this id, or the newest if id is empty. nil if there is none.
+func (r *Runs) look(id, caller, tool, app string) *run {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.past = slices.DeleteFunc(r.past, func(old *run) bool { return r.clock.Now().Sub(old.ended) > pastFor })
+	matches := func(at *run) bool {
+		return at.caller == caller && at.tool == tool && at.app == app && (id == "" || at.id == id)
+	}
+	for _, at := range r.at {
+		if matches(at) {
+			return at
+		}
+	}
+	for _, old := range slices.Backward(r.past) {
+		if matches(old) {
+			return old
+		}
+	}
+	return nil
 }
 
 // leave gives the app back before anybody hears of it: his next call may go to
@@ -155,12 +190,12 @@ func (r *Runs) fetched(at *run) {
 }
 
 // step notes what the run is doing and tells the calls that wait for it.
-func (at *run) step(done, total int, message string) {
+func (at *run) step(m Moment) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	at.doing = message
+	at.doing = m
 	for p := range at.watchers {
-		p.Step(done, total, message)
+		p.Step(m.Done, m.Of, m.String())
 	}
 }
 
@@ -178,7 +213,7 @@ func (at *run) unwatch(p *Progress) {
 }
 
 // now is what the run is doing.
-func (at *run) now() string {
+func (at *run) now() Moment {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	return at.doing

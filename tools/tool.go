@@ -11,6 +11,7 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -89,9 +90,27 @@ type Changing[In, Work, Out any] struct {
 	Text func(Out) string
 }
 
-// Report tells how far an Apply has come: steps done, of how many, and what is
-// happening now.
-type Report func(done, total int, message string)
+// Report tells how far an Apply has come.
+type Report func(Moment)
+
+// Moment is a moment of a run: steps done, of how many, and what is happening
+// now, to which Machine if it is about one.
+type Moment struct {
+	Done, Of       int
+	Group, Machine string
+	Doing          string
+}
+
+// String is the moment in words.
+func (m Moment) String() string {
+	switch {
+	case m.Machine != "":
+		return fmt.Sprintf("group %s, Machine %s (%d of %d): %s", plan.Clean(m.Group), m.Machine, min(m.Done+1, m.Of), m.Of, m.Doing)
+	case m.Group != "":
+		return fmt.Sprintf("group %s (%d of %d): %s", plan.Clean(m.Group), min(m.Done+1, m.Of), m.Of, m.Doing)
+	}
+	return m.Doing
+}
 
 // Planned is a plan with what Apply needs and what the answer shows besides the
 // envelope.

@@ -140,7 +140,7 @@ func (w *workshop) tool(name string, effect Effect) Tool {
 			w.mu.Lock()
 			w.applied = append(w.applied, state)
 			w.mu.Unlock()
-			report(1, 2, "working")
+			report(Moment{Done: 1, Of: 2, Doing: "working"})
 			if w.onApply != nil {
 				w.onApply()
 			}

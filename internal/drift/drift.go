@@ -291,20 +291,6 @@ func converted(file Converter, group string, existing machine.Config) (machine.C
 	return stripped(config)
 }
 
-// Apply is the file's own, and the one rule of fly deploy that concerns more
-// than the file: a standby whose group has services stops being one (flyctl,
-// machines_launchinput.go).
-func Apply(file Converter, group string, existing machine.Config) (machine.Config, error) {
-	config, err := file.Apply(group, existing)
-	if err != nil {
-		return machine.Config{}, err
-	}
-	if services, err := config.Services(); err == nil && len(services) > 0 {
-		config = config.Without("standbys")
-	}
-	return config, nil
-}
-
 // stripped is a configuration without what a deploy sets of its own accord.
 func stripped(config machine.Config) (machine.Config, error) {
 	config = config.Without("image")
@@ -318,7 +304,7 @@ func stripped(config machine.Config) (machine.Config, error) {
 	if err != nil {
 		return machine.Config{}, err
 	}
-	config, err = prune(config, "env", func(env map[string]json.RawMessage) { delete(env, "FLY_STANDBY_FOR") })
+	config, err = prune(config, "env", func(env map[string]json.RawMessage) { delete(env, standbyFor) })
 	if err != nil {
 		return machine.Config{}, err
 	}

@@ -27,6 +27,16 @@ func (m Mount) wire() machine.Mount {
 	}
 }
 
+// InitialGB is the size in GB that a new volume for the mount gets, 1 where the
+// file says nothing (flyctl's default).
+func (m Mount) InitialGB() int {
+	size, err := gigabytes(m.InitialSize)
+	if err != nil || size < 1 {
+		return 1
+	}
+	return size
+}
+
 // gigabytes reads a volume's size: a bare number is gigabytes, units are
 // decimal. Empty is zero.
 func gigabytes(s string) (int, error) {

@@ -57,6 +57,7 @@ const (
 	ParamChange  = "change"  // one line of a Machine's configuration diff; may repeat
 	ParamNetwork = "network" // a Flycast address's network
 	ParamOrg     = "org"     // and its organization
+	ParamUntil   = "until"   // what ends a Machine that is created for a while only
 )
 
 // Get is the first value of a parameter, empty if there is none.
@@ -80,9 +81,18 @@ func (s Step) All(name string) []string {
 	return out
 }
 
-// Shown reports whether the step is an object of the question. Leases, and what
-// happens only after a failure, are told in sentences.
-func (s Step) Shown() bool { return s.Verb != gate.LeaseMachine && s.Verb != gate.PutBackMachine }
+// Shown reports whether the step is an object of the question. What serves the
+// change of a Machine (its lease, a start to prove it), what happens only after
+// a failure, and the record of a release are told in sentences.
+func (s Step) Shown() bool {
+	switch s.Verb {
+	case gate.AllocateAddress, gate.ReleaseAddress, gate.UpdateMachine, gate.CreateVolume, gate.WriteFile, gate.MakeDraft:
+		return true
+	case gate.CreateMachine:
+		return s.Get(ParamUntil) == ""
+	}
+	return s.Undo() == "" // what is not known is not hidden
+}
 
 // Empty reports that there is nothing to do.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }

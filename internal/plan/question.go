@@ -101,7 +101,7 @@ func (p Plan) title() string {
 	case "allocate_flycast":
 		return fmt.Sprintf("Allocate %s for %s?", count(n, "Flycast address", "Flycast addresses"), app)
 	case "deploy":
-		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(n, "Machine", "Machines"), app)
+		return p.deployTitle()
 	}
 	return fmt.Sprintf("Make %s to %s (%s)?", count(n, "change", "changes"), app, Quote(p.Tool))
 }
@@ -120,11 +120,11 @@ func (p Plan) what() []string {
 	groups := make(map[string][]Step)
 	var order []string
 	for _, s := range p.shown() {
-		if s.Verb != gate.UpdateMachine {
+		if s.Verb != gate.UpdateMachine && s.Verb != gate.CreateMachine {
 			out = append(out, s.Line())
 			continue
 		}
-		key := s.Get(ParamGroup) + "\x00" + strings.Join(s.All(ParamChange), "\x00")
+		key := string(s.Verb) + "\x00" + s.Get(ParamGroup) + "\x00" + strings.Join(s.All(ParamChange), "\x00")
 		if groups[key] == nil {
 			order = append(order, key)
 		}
@@ -139,7 +139,11 @@ func (p Plan) what() []string {
 func machineLines(steps []Step) []string {
 	names := make([]string, len(steps))
 	for i, s := range steps {
-		names[i] = Clean(s.Get(ParamMachine)) + " (" + Quote(s.Get(ParamRegion)) + ")"
+		name := Clean(s.Get(ParamMachine))
+		if s.Verb == gate.CreateMachine {
+			name = "a NEW Machine"
+		}
+		names[i] = name + " (" + Quote(s.Get(ParamRegion)) + ")"
 	}
 	group := steps[0].Get(ParamGroup)
 	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
@@ -190,6 +194,10 @@ func (s Step) Line() string {
 		return fmt.Sprintf("a Flycast address for network %s of organization %s", networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
 	case gate.UpdateMachine:
 		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
+	case gate.CreateMachine:
+		return fmt.Sprintf("a new Machine of group %s in %s", Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
+	case gate.CreateVolume:
+		return "a new volume " + Quote(s.Target)
 	}
 	return string(s.Verb) + " " + Quote(s.Target)
 }
@@ -237,6 +245,9 @@ func (p Plan) effect() []string {
 			out = append(out, h.Sentence())
 		}
 	}
+	if p.Tool == "deploy" {
+		out = append(out, p.deployEffect()...)
+	}
 	if usd := p.MonthlyUSD(); usd < 0 {
 		out = append(out, fmt.Sprintf("saves $%g a month", -usd))
 	} else if usd > 0 {
@@ -274,7 +285,7 @@ func (p Plan) notDone() []string {
 	case "release_public_ips":
 		return []string{"certificates, DNS records, egress and Flycast addresses are left alone"}
 	case "deploy":
-		return []string{"no build", "no address is allocated", "no release_command runs"}
+		return p.deployNotDone()
 	case "allocate_flycast":
 		return []string{"no public address is allocated or released"}
 	}
@@ -298,7 +309,7 @@ func (p Plan) undo() []string {
 	}
 	switch p.Tool {
 	case "deploy":
-		out = append(out, "a Machine that fails gets its earlier configuration back; later: deploy the earlier file")
+		out = append(out, p.deployUndo())
 	case "allocate_flycast":
 		out = append(out, "the address can be released")
 	}

@@ -27,6 +27,7 @@ type Result struct {
 	Retry       gate.Retry     `json:"retry,omitempty" jsonschema:"now, after_wait, after_fix, after_person or never"`
 	RetryAfterS int            `json:"retry_after_s,omitempty"`
 	RequestID   string         `json:"request_id,omitempty"`
+	Run         string         `json:"run,omitempty" jsonschema:"while running: for deploy_status"`
 	Blockers    []Blocker      `json:"blockers,omitempty"`
 	Plan        *Summary       `json:"plan,omitempty"`
 	Steps       []Record       `json:"steps,omitempty"`
@@ -84,6 +85,8 @@ func (p Plan) Records(state State) []Record {
 		target := s.Target
 		if m := s.Get(ParamMachine); m != "" {
 			target = m
+		} else if s.Verb == gate.CreateMachine {
+			target = s.Get(ParamRegion) // it has no id yet
 		}
 		out = append(out, Record{Do: s.Verb, Target: target, State: state, Undo: s.Undo(), Note: s.note()})
 	}
@@ -94,7 +97,7 @@ func (s Step) note() string {
 	switch s.Verb {
 	case gate.ReleaseAddress:
 		return KindName(s.Get(ParamKind))
-	case gate.UpdateMachine:
+	case gate.UpdateMachine, gate.CreateMachine:
 		return "group " + clean(s.Get(ParamGroup), quoteLimit)
 	}
 	return ""
@@ -123,6 +126,7 @@ type Next struct {
 // what would go through a blocker.
 type Arguments struct {
 	App          string   `json:"app,omitempty"`
+	Run          string   `json:"run,omitempty"`
 	Path         string   `json:"path,omitempty"`
 	Draft        string   `json:"draft,omitempty"`
 	IPs          []string `json:"ips,omitempty"`

@@ -22,6 +22,8 @@ const (
 	NewPublicService       Hazard = "new_public_service"
 	PublicPlainHTTP        Hazard = "public_plain_http"
 	OpenToOtherNetwork     Hazard = "open_to_other_network"
+	MachineCreated         Hazard = "machine_created"
+	MachinesReplaced       Hazard = "machines_replaced"
 )
 
 // Hazards is the whole vocabulary, in the contract's order.
@@ -29,6 +31,7 @@ func Hazards() []Hazard {
 	return []Hazard{
 		DedicatedV4Lost, DedicatedV6Lost, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
 		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, OpenToOtherNetwork,
+		MachineCreated, MachinesReplaced,
 	}
 }
 
@@ -61,7 +64,7 @@ func (h Hazard) Sentence() string {
 	case ImageChange:
 		return "another image will run"
 	case OtherConfigChanges:
-		return "the file also changes environment or checks"
+		return "the file also changes other settings than services"
 	case FilesLostOnStop:
 		return "files outside volumes are lost whenever a Machine stops"
 	case MachineDestroyedOnStop:
@@ -72,6 +75,10 @@ func (h Hazard) Sentence() string {
 		return "plain HTTP is answered on public addresses until they are released"
 	case OpenToOtherNetwork:
 		return "everything on another network can reach the app"
+	case MachineCreated:
+		return "what is new costs money: a Machine while it runs, a volume for as long as it is there"
+	case MachinesReplaced:
+		return "the Machines of now are DESTROYED once new ones beside them are healthy; files outside volumes go with them"
 	}
 	return ""
 }
@@ -139,9 +146,9 @@ func (i Impact) Sentence(app string) string {
 	case ImpactNone:
 		return "nobody who uses " + app + " today notices"
 	case ImpactRestart:
-		return "running Machines restart, one at a time; the others go on answering"
+		return "running Machines restart, a part of each group at a time; the others go on answering"
 	case ImpactBriefOutage:
-		return "running Machines restart, one at a time; a group with a single Machine does not answer meanwhile"
+		return "running Machines restart; a group that has one only, or whose Machines restart all at once, does not answer meanwhile"
 	case ImpactPublicAccessEnds:
 		return app + ".fly.dev and everything else that comes over the internet stops; no restart"
 	case ImpactUnreachable:
@@ -165,8 +172,11 @@ const (
 // Undo tells whether the step can be taken back; empty for an unknown verb.
 func (s Step) Undo() Undo {
 	switch s.Verb {
-	case gate.AllocateAddress, gate.UpdateMachine, gate.LeaseMachine, gate.PutBackMachine, gate.WriteFile, gate.MakeDraft:
+	case gate.AllocateAddress, gate.UpdateMachine, gate.LeaseMachine, gate.PutBackMachine, gate.WriteFile, gate.MakeDraft,
+		gate.CreateMachine, gate.CreateVolume, gate.StartMachine, gate.StopMachine, gate.CordonMachine, gate.UncordonMachine, gate.SetMetadata:
 		return UndoYes
+	case gate.DestroyMachine, gate.CreateRelease, gate.UpdateRelease:
+		return UndoPartly // a Machine like it can be made, a later release follows it
 	case gate.ReleaseAddress:
 		if s.Get(ParamKind) == "shared_v4" {
 			return UndoPartly // another one may come back

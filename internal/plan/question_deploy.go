@@ -1,0 +1,86 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// Facts of a deploy that decide how it is carried out; the question says each.
+const (
+	FactStrategy  = "strategy"   // rolling, immediate, canary or bluegreen
+	FactOnFailure = "on_failure" // put_back, stop or continue
+	FactWake      = "wake"       // true: Machines that do not run are started and proved
+	FactLeft      = "left/"      // followed by a process group that the file lacks; its Machines are left alone
+)
+
+func (p Plan) fact(key string) string {
+	for _, f := range p.Facts {
+		if f.Key == key {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+func (p Plan) deployTitle() string {
+	var updates, creates int
+	for _, s := range p.shown() {
+		switch s.Verb {
+		case gate.UpdateMachine:
+			updates++
+		case gate.CreateMachine:
+			creates++
+		}
+	}
+	app := Line(p.App)
+	switch {
+	case creates == 0:
+		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(updates, "Machine", "Machines"), app)
+	case updates == 0:
+		return fmt.Sprintf("Create %s of %s?", count(creates, "Machine", "Machines"), app)
+	}
+	return fmt.Sprintf("Deploy configuration onto %s of %s, and create %d more?", count(updates, "Machine", "Machines"), app, creates)
+}
+
+// deployEffect says what the strategy and the proof add to the impact.
+func (p Plan) deployEffect() []string {
+	var out []string
+	switch p.fact(FactStrategy) {
+	case "immediate":
+		out = append(out, "ALL AT ONCE: none is tried before the others")
+	case "canary":
+		out = append(out, "one extra Machine of each group is tried first, and destroyed again")
+	case "bluegreen":
+		out = append(out, "a second set of Machines is started beside the first; requests go over to it when it is healthy")
+	}
+	if p.fact(FactWake) == "true" {
+		out = append(out, "stopped Machines are started once, to prove them")
+	}
+	return out
+}
+
+func (p Plan) deployNotDone() []string {
+	out := []string{"no build", "no address is allocated", "no release_command runs"}
+	if left := p.subjects(FactLeft); len(left) > 0 {
+		const most = 5
+		if len(left) > most {
+			left = append(left[:most:most], fmt.Sprintf("%d more", len(left)-most))
+		}
+		out = append(out, "Machines of groups that the file lacks are not destroyed: "+strings.Join(left, ", "))
+	}
+	return out
+}
+
+func (p Plan) deployUndo() string {
+	switch p.fact(FactOnFailure) {
+	case "put_back":
+		return "if a Machine fails, it and those changed before it get their earlier configuration back; later: deploy the earlier file"
+	case "stop":
+		return "a Machine that fails is NOT put back, and no other is touched after it; deploy the earlier file"
+	case "continue":
+		return "a Machine that fails is NOT put back, and the others go on; deploy the earlier file"
+	}
+	return "a Machine that fails gets its earlier configuration back; later: deploy the earlier file"
+}

@@ -1,0 +1,252 @@
+package tools
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/drift"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+)
+
+// deployment computes what a file changes on the live Machines: compute finds
+// the changes, trace where they come from, exposure judges them.
+type deployment struct {
+	in         deployInput
+	settings   settings
+	file       *flytoml.File
+	definition *flytoml.Definition
+	snapshot   rules.Snapshot
+
+	changes   []rollout.Change
+	creates   []rollout.Create
+	unchanged int
+	left      int                 // Machines that are left alone
+	vanished  map[string][]string // group that the file lacks → ids of its Machines
+	hazards   []plan.Hazard
+	blockers  []plan.Blocker
+	remarks   []string
+	lost      []string // what would keep the app from answering, and does not now
+	silent    bool     // nothing of the app would answer
+
+	report drift.Report // where the changes come from
+}
+
+// blocker ids of deploy, beside those of release readiness.
+const (
+	hostDown     = "host_down"
+	noMachines   = "no_machines"
+	noImage      = "no_image"
+	noRegion     = "no_region"
+	replacement  = "replacement_needed"
+	cannotUpdate = "incomplete_configuration"
+	notPossible  = "strategy_not_possible"
+)
+
+func (d *deployment) block(b plan.Blocker) { d.blockers = append(d.blockers, b) }
+
+func (d *deployment) remark(format string, args ...any) {
+	d.remarks = append(d.remarks, fmt.Sprintf(format, args...))
+}
+
+// leave counts a Machine that is left alone, and says why.
+func (d *deployment) leave(id, why string) {
+	d.left++
+	d.remark("Machine %s %s: it is left alone", id, why)
+}
+
+// compute sorts the Machines out by group, and finds what each is to become.
+func (d *deployment) compute(ctx context.Context, disks *disks) error {
+	groups, served := d.file.Groups(), make(map[string]bool)
+	d.vanished = make(map[string][]string)
+	for _, m := range d.snapshot.Machines {
+		group := cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())
+		down := m.HostStatus != "" && m.HostStatus != "ok"
+		switch {
+		case !m.Whole() && down:
+			served[group] = true
+			if err := d.stranded(ctx, disks, m); err != nil {
+				return err
+			}
+		case !m.Whole(): // whose it is cannot be told either
+			d.block(plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
+		case !m.Config.FlyLaunch():
+			d.leave(m.ID, "was not made by fly deploy")
+		case leftOver(m.Config):
+			d.leave(m.ID, "is what an earlier deploy left behind when it tried its configuration out (fly machine destroy "+m.ID+" removes it)")
+		case !slices.Contains(groups, group):
+			d.left++
+			d.vanished[group] = append(d.vanished[group], m.ID)
+		default:
+			served[group] = true
+			if err := d.update(ctx, disks, group, m, down); err != nil {
+				return err
+			}
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(d.vanished)) {
+		ids := d.vanished[group]
+		d.remark("group %s is not in the file: its %s (%s) stay as they are; fly deploy would destroy them", plan.Quote(group), machines(len(ids)), few(ids))
+	}
+	rollout.Sort(d.changes)
+	return d.supply(ctx, disks, slices.DeleteFunc(slices.Clone(groups), func(g string) bool { return served[g] }))
+}
+
+// update finds what one Machine is to become.
+func (d *deployment) update(ctx context.Context, disks *disks, group string, m fly.Machine, down bool) error {
+	after, err := d.after(group, m)
+	if err != nil {
+		return invalid("group %s: %.300s", plan.Quote(group), err.Error())
+	}
+	if machine.Equal(m.Config, after) {
+		d.unchanged++
+		if m.State == "failed" {
+			d.remark("Machine %s has this configuration already, and is in state failed", m.ID)
+		}
+		return nil
+	}
+	if down {
+		return d.stranded(ctx, disks, m)
+	}
+	why, err := d.replaces(group, m.Config, after)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		d.block(plan.Blocker{
+			ID: replacement, What: fmt.Sprintf("Machine %s: %s; that takes another Machine in its place", m.ID, why),
+			Fix: "make the file agree with the Machine in this, or use fly deploy, which destroys the Machine and makes another",
+		})
+	}
+	if standby(m.Config) && !standby(after) {
+		d.remark("Machine %s stops being a standby, as its group has services (as with fly deploy)", m.ID)
+	}
+	d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
+	return nil
+}
+
+// stranded is a Machine that would have to be updated and whose host is not
+// well: one with a volume has to be waited for.
+func (d *deployment) stranded(ctx context.Context, disks *disks, m fly.Machine) error {
+	attached, err := disks.of(ctx, m)
+	if err != nil {
+		return err
+	}
+	if attached {
+		d.block(plan.Blocker{ID: hostDown, What: fmt.Sprintf("the host of Machine %s is %s, and it has a volume there", m.ID, plan.Quote(m.HostStatus)), Fix: "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"})
+		return nil
+	}
+	d.leave(m.ID, fmt.Sprintf("is on a host that is %s (fly deploy would replace it)", plan.Quote(m.HostStatus)))
+	return nil
+}
+
+// after is the configuration a Machine would get. Another image stands in the
+// configuration that the conversion starts from: so a container that runs the
+// app's image gets it too.
+func (d *deployment) after(group string, m fly.Machine) (machine.Config, error) {
+	from := m.Config
+	if d.in.Image != "" {
+		var err error
+		if from, err = from.With("image", d.in.Image); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	after, err := drift.Apply(d.file, group, from)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	if d.settings.scope == scopeServices {
+		return servicesOnly(m.Config, after)
+	}
+	return rollout.KeepVolumes(m.Config, after)
+}
+
+// servicesOnly is a configuration with the services and checks of another one.
+// A standby that has services now stops being one.
+func servicesOnly(config, of machine.Config) (machine.Config, error) {
+	var err error
+	for _, key := range []string{"services", "checks"} {
+		raw := of.Raw(key)
+		if raw == nil {
+			config = config.Without(key)
+			continue
+		}
+		if config, err = config.With(key, raw); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	if standby(of) {
+		return config, nil
+	}
+	return drift.ActiveOf(config)
+}
+
+// replaces says why the platform could not make one configuration of the other
+// on the Machine that is there, empty if it can (flyctl,
+// machines_launchinput.go).
+func (d *deployment) replaces(group string, before, after machine.Config) (string, error) {
+	if d.settings.scope == scopeServices {
+		return "", nil
+	}
+	had, err := before.Mounts()
+	if err != nil {
+		return "", err
+	}
+	want, err := after.Mounts()
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case len(had) > 1:
+		return fmt.Sprintf("it has %d volumes, of which a fly.toml can name one", len(had)), nil
+	case len(had) > 0 && len(want) == 0:
+		return fmt.Sprintf("it has the volume %s, and the file has no [[mounts]] for group %s", plan.Quote(had[0].Name), plan.Quote(group)), nil
+	case len(had) == 0 && len(want) > 0:
+		return fmt.Sprintf("the file mounts the volume %s, and it has none", plan.Quote(want[0].Name)), nil
+	case len(had) > 0 && had[0].Name != "" && had[0].Name != want[0].Name:
+		return fmt.Sprintf("the file mounts the volume %s, and it has %s", plan.Quote(want[0].Name), plan.Quote(had[0].Name)), nil
+	}
+	dedication, err := d.dedication(group)
+	if err != nil {
+		return "", err
+	}
+	if guest, err := before.Guest(); dedication != "" && err == nil && (guest == nil || guest.HostDedicationID != dedication) {
+		return fmt.Sprintf("the file wants it on the dedicated host %s", plan.Quote(dedication)), nil
+	}
+	return "", nil
+}
+
+// dedication is the host_dedication_id of a group: that of its [[vm]], else the
+// file's own.
+func (d *deployment) dedication(group string) (string, error) {
+	fresh, err := d.fresh(group, "")
+	if err != nil {
+		return "", err
+	}
+	guest, err := fresh.Guest()
+	if err != nil || guest == nil {
+		return d.definition.HostDedicationID, err
+	}
+	return guest.HostDedicationID, nil
+}
+
+// standby reports whether a Machine waits for others to fail.
+func standby(c machine.Config) bool {
+	raw := strings.TrimSpace(string(c.Raw("standbys")))
+	return raw != "" && raw != "null" && raw != "[]"
+}
+
+// leftOver reports whether a Machine is an extra one of a canary deploy, which
+// flyctl leaves behind when it fails.
+func leftOver(c machine.Config) bool {
+	metadata, err := c.Metadata()
+	return err == nil && metadata["fly_canary"] == "true"
+}
