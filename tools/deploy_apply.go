@@ -45,10 +45,11 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 			Hint:    "the same call plans anew and asks again",
 		}
 	}
-	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, StartWithin: startWithin, HealthyWithin: healthyWithin, Record: func(m rollout.Outcome) {
+	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: func(m rollout.Outcome) {
 		a.record(journal.Entry{Event: journal.Step, Tool: "deploy", App: app, Verb: string(gate.UpdateMachine), Target: m.ID, Status: string(m.State), Code: string(fly.CodeOf(m.Err))})
 	}}
-	result := engine.Run(ctx, grant, app, w.changes, func(p rollout.Phase) {
+	work := rollout.Work{App: app, Strategy: rollout.Rolling, Updates: w.changes, OnFailure: rollout.PutAllBack, StartWithin: startWithin, HealthyWithin: healthyWithin}
+	result := engine.Run(ctx, grant, work, func(p rollout.Phase) {
 		report(p.N-1, p.Of, fmt.Sprintf("group %s, Machine %s (%d of %d): %s", p.Group, p.Machine, p.N, p.Of, p.Doing))
 	})
 	out := a.reportDeploy(w, result)

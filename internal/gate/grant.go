@@ -50,6 +50,7 @@ type Grant struct {
 	mu    sync.Mutex
 	left  map[Step]int
 	known map[Step]bool
+	names map[Step]string // app and name to the target that was planned; see Name
 	by    Approval
 }
 
@@ -72,6 +73,9 @@ func (g *Grant) Spend(verb Verb, app, target string) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if planned, ok := g.names[Step{App: app, Target: target}]; ok && g.left[step] == 0 {
+		step.Target = planned
+	}
 	switch {
 	case g.left[step] > 0:
 		g.left[step]--
@@ -88,4 +92,19 @@ func (g *Grant) Approval() Approval {
 		return Approval{}
 	}
 	return g.by
+}
+
+// Name lets the steps that were planned for a thing without a name yet, under
+// the target planned, be spent under the name that it got. Steps for the name
+// itself go first.
+func (g *Grant) Name(app, planned, name string) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.names == nil {
+		g.names = make(map[Step]string)
+	}
+	g.names[Step{App: app, Target: name}] = planned
 }

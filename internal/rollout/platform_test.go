@@ -104,7 +104,7 @@ func newBench(t *testing.T, app string, options sandbox.Options) *bench {
 	}
 	return &bench{
 		Platform: p, t: t, app: app, client: client,
-		engine: Engine{Client: client, Clock: ticking{p.Clock()}, StartWithin: time.Minute, HealthyWithin: 75 * time.Second},
+		engine: Engine{Client: client, Clock: ticking{p.Clock()}},
 	}
 }
 
@@ -220,7 +220,8 @@ func (b *bench) run(changes []Change) Report {
 
 func (b *bench) runWith(ctx context.Context, grant *gate.Grant, changes []Change) Report {
 	b.t.Helper()
-	return b.engine.Run(ctx, grant, b.app, changes, func(p Phase) { b.phases = append(b.phases, p) })
+	work := Work{App: b.app, Strategy: Rolling, Updates: changes, OnFailure: Stop, StartWithin: time.Minute, HealthyWithin: 75 * time.Second}
+	return b.engine.Run(ctx, grant, work, func(p Phase) { b.phases = append(b.phases, p) })
 }
 
 // operations are the names of the calls about a Machine.

@@ -189,7 +189,7 @@ func TestCancelled(t *testing.T) {
 			id := changes[0].Before.ID
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			report := b.engine.Run(ctx, b.grant(changes), b.app, changes, func(p Phase) {
+			report := b.engine.Run(ctx, b.grant(changes), Work{App: b.app, Strategy: Rolling, Updates: changes, OnFailure: Stop, StartWithin: time.Minute, HealthyWithin: time.Minute}, func(p Phase) {
 				if p.Doing == at {
 					cancel()
 				}

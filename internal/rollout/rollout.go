@@ -7,109 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
-
-// Change is the new configuration of one Machine. Before is the Machine as the
-// plan saw it; the platform refuses the update if it has changed since.
-type Change struct {
-	Before fly.Machine
-	Group  string
-	After  machine.Config
-}
-
-// Launch reports whether the Machine runs the new configuration at once. As
-// with fly deploy, only Machines that run (or try to) are started again; a
-// stopped or suspended one is updated and stays as it is.
-func (c Change) Launch() bool {
-	switch c.Before.State {
-	case "started", "starting", "failed":
-		return true
-	}
-	return false
-}
-
-// Sort brings changes into the order of the rollout: by group, running Machines
-// first so that the first update is one that proves something, then by id.
-func Sort(changes []Change) {
-	slices.SortFunc(changes, func(a, b Change) int {
-		if c := strings.Compare(a.Group, b.Group); c != 0 {
-			return c
-		}
-		if a.Launch() != b.Launch() {
-			if a.Launch() {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.Before.ID, b.Before.ID)
-	})
-}
-
-// State is how far a Machine got.
-type State string
-
-// The states. Broken means that neither the new nor the earlier configuration
-// could be brought up: the Machine needs a person.
-const (
-	Healthy    State = "healthy"     // updated, started, checks passing, read back
-	Unproven   State = "unproven"    // updated while stopped: not started, not proved
-	PutBack    State = "put_back"    // failed, and has its earlier configuration again
-	Broken     State = "broken"      // failed, and could not be put back
-	Unchanged  State = "unchanged"   // refused before anything was sent to it
-	NotStarted State = "not_started" // the rollout ended before its turn
-)
-
-// Outcome is what became of one Machine.
-type Outcome struct {
-	ID       string
-	Group    string
-	State    State
-	Err      error    // why it failed, nil otherwise
-	Mismatch []string // read back, and not what was sent: one line a field
-
-	Launched bool // it ran when its turn came, so the update started it anew
-	Checks   int  // health checks of the new configuration
-}
-
-// Report lists every Machine of the rollout, in its order.
-type Report struct {
-	Machines []Outcome
-}
-
-// Count tells how many Machines ended in a state.
-func (r Report) Count(state State) int {
-	n := 0
-	for _, m := range r.Machines {
-		if m.State == state {
-			n++
-		}
-	}
-	return n
-}
-
-// Failed is the Machine that ended the rollout, if one did.
-func (r Report) Failed() (Outcome, bool) {
-	i := slices.IndexFunc(r.Machines, func(o Outcome) bool { return o.Err != nil })
-	if i < 0 {
-		return Outcome{}, false
-	}
-	return r.Machines[i], true
-}
-
-// Phase is a moment in the work on one Machine.
-type Phase struct {
-	Group   string
-	Machine string
-	Doing   string // such as "updating"
-	N, Of   int    // this Machine, all Machines
-}
 
 // Clock is how the rollout tells and waits for time.
 type Clock interface {
@@ -119,10 +22,10 @@ type Clock interface {
 
 // Engine carries rollouts out.
 type Engine struct {
-	Client        fly.Client
-	Clock         Clock
-	StartWithin   time.Duration // for a Machine to be started
-	HealthyWithin time.Duration // for its checks to pass, from then on
+	Client fly.Client
+	// Clock's After must block: while a Machine is waited for, heartbeats and
+	// leases go by it.
+	Clock Clock
 	// Record, if not nil, gets the outcome of each Machine whose turn came, as
 	// soon as it is known.
 	Record func(Outcome)
@@ -135,33 +38,43 @@ const (
 	pollStep = 500 * time.Millisecond
 )
 
-// Run carries the changes out in the order given. The grant must hold, for each
-// Machine, lease_machine, update_machine for After and put_back_machine for
-// Before. Run does not stop in the middle of a Machine: give it a context that
-// outlives the caller. A Machine that was started or stopped since the plan is
-// treated as what it is when its turn comes; one that was changed is refused.
-func (e Engine) Run(ctx context.Context, grant *gate.Grant, app string, changes []Change, progress func(Phase)) Report {
-	var report Report
+// Run carries the work out and returns when nothing of it is under way any more.
+// The grant must hold [Work.Steps]. When ctx ends, the Machines at work come to
+// their end, and no other is begun. progress is called by one goroutine at a time.
+func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
+	report := Report{first: -1}
+	changes := w.sortedUpdates()
 	for i, change := range changes {
+		if ctx.Err() != nil {
+			report.Interrupted = true
+		}
+		if report.first >= 0 || report.Interrupted {
+			report.Machines = append(report.Machines, Outcome{ID: change.Before.ID, Group: change.Group, State: NotStarted})
+			continue
+		}
 		say := func(doing string) {
 			progress(Phase{Group: change.Group, Machine: change.Before.ID, Doing: doing, N: i + 1, Of: len(changes)})
 		}
-		outcome := e.roll(ctx, grant, app, change, say)
+		outcome := single{e, w.StartWithin, w.HealthyWithin}.roll(context.WithoutCancel(ctx), grant, w.App, change, say)
 		report.Machines = append(report.Machines, outcome)
 		if e.Record != nil {
 			e.Record(outcome)
 		}
 		if outcome.Err != nil {
-			for _, rest := range changes[i+1:] {
-				report.Machines = append(report.Machines, Outcome{ID: rest.Before.ID, Group: rest.Group, State: NotStarted})
-			}
-			break
+			report.first = i
 		}
 	}
 	return report
 }
 
-func (e Engine) roll(ctx context.Context, grant *gate.Grant, app string, change Change, say func(string)) Outcome {
+// single is the engine for one Machine after the other.
+type single struct {
+	Engine
+	StartWithin   time.Duration
+	HealthyWithin time.Duration
+}
+
+func (e single) roll(ctx context.Context, grant *gate.Grant, app string, change Change, say func(string)) Outcome {
 	out := Outcome{ID: change.Before.ID, Group: change.Group, State: Unchanged}
 	say("taking the lease")
 	lease, err := e.Client.LeaseMachine(ctx, grant, app, change.Before.ID, leaseTTL)
@@ -227,7 +140,7 @@ func (e Engine) planned(ctx context.Context, app string, before fly.Machine) (fl
 
 // putBack gives a failed Machine its earlier configuration. at is the instance
 // that failed; it is read if it is not known.
-func (e Engine) putBack(ctx context.Context, grant *gate.Grant, app string, change Change, at string, hold *held, out Outcome, say func(string)) Outcome {
+func (e single) putBack(ctx context.Context, grant *gate.Grant, app string, change Change, at string, hold *held, out Outcome, say func(string)) Outcome {
 	say("putting the earlier configuration back")
 	out.State = Broken
 	if at == "" {

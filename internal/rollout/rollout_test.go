@@ -203,7 +203,7 @@ func (b *bench) leaseNeverLapsed(id string) {
 // TestLeaseIsKept: the Machine takes long to start, and long to become healthy.
 func TestLeaseIsKept(t *testing.T) {
 	b := newBench(t, "shop-api", sandbox.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
-	b.engine.StartWithin, b.engine.HealthyWithin = 2*time.Minute, 2*time.Minute
+			// The limits are those of runWith.
 	b.settle()
 	changes := b.changes()[:1]
 	id := changes[0].Before.ID

@@ -13,7 +13,7 @@ import (
 )
 
 // prove waits until the Machine runs its new instance and all its checks pass.
-func (e Engine) prove(ctx context.Context, app string, m fly.Machine, want machine.Config, hold *held, say func(string)) error {
+func (e single) prove(ctx context.Context, app string, m fly.Machine, want machine.Config, hold *held, say func(string)) error {
 	say("waiting for it to start")
 	if err := e.started(ctx, app, m, hold); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (e Engine) prove(ctx context.Context, app string, m fly.Machine, want machi
 	}
 }
 
-func (e Engine) started(ctx context.Context, app string, m fly.Machine, hold *held) error {
+func (e single) started(ctx context.Context, app string, m fly.Machine, hold *held) error {
 	deadline := e.Clock.Now().Add(e.StartWithin)
 	for {
 		step, cancel := context.WithTimeout(ctx, waitStep)
@@ -121,19 +121,6 @@ func crash(m fly.Machine) error {
 		return errors.New("the Machine failed to start")
 	}
 	return nil
-}
-
-func countChecks(config machine.Config) int {
-	n := 0
-	if checks, err := config.Checks(); err == nil {
-		n += len(checks)
-	}
-	if services, err := config.Services(); err == nil {
-		for _, s := range services {
-			n += len(s.Checks)
-		}
-	}
-	return n
 }
 
 func failing(m fly.Machine) string {

@@ -1,0 +1,117 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+)
+
+// State is how far a Machine got.
+type State string
+
+// The states. Broken means that what the run wanted to undo could not be
+// undone: the Machine needs a person.
+const (
+	Healthy    State = "healthy"     // has the new configuration, started, checks passing, read back
+	Unproven   State = "unproven"    // has the new configuration, and was not seen at work
+	Failed     State = "failed"      // has the new configuration, does not work with it, and was left so
+	PutBack    State = "put_back"    // has its earlier configuration again, because it or another one failed
+	Removed    State = "removed"     // was created in this run, and destroyed again
+	Broken     State = "broken"      // should have been put back or removed, and could not be
+	Unchanged  State = "unchanged"   // refused before anything was changed
+	NotStarted State = "not_started" // the run ended before its turn
+)
+
+// Outcome is what became of one Machine.
+type Outcome struct {
+	ID       string // empty for a Machine that was to be created and was not
+	Group    string
+	Region   string
+	State    State
+	Err      error    // what failed, nil otherwise
+	Mismatch []string // read back, and not what was sent: one line a field
+
+	Created  bool // made in this run
+	Launched bool // it ran when its turn came, so the update started it anew
+	Woken    bool // it did not run, and was started to be proved
+	Stopped  bool // it was woken, proved, and stopped again
+	Same     bool // it had the configuration before: nothing was sent to it
+
+	Before    string // instance id that the plan saw; empty for a new one
+	After     string // instance id of what the run sent, or put back; empty if that is not known
+	Volume    string // id of the volume that was made or taken for a new Machine
+	Checks    int    // health checks of the new configuration
+	Listening []Port // TCP ports of its services, of one Machine of each group
+	Proof     string // what was seen, in words; empty if nothing was
+}
+
+// Port is where one service's program listens.
+type Port struct {
+	Port  int
+	State Reach
+	// Address is the socket that was found, such as 127.0.0.1:8080; empty if
+	// none was.
+	Address string
+}
+
+// Reach is who gets through to a port.
+type Reach string
+
+// Who gets through.
+const (
+	ReachAll      Reach = "all"      // Fly Proxy does: 0.0.0.0, [::] or an address of the Machine
+	ReachLoopback Reach = "loopback" // only the Machine itself
+	ReachPrivate  Reach = "private"  // only the private network (fly-local-6pn), which Fly Proxy does not use
+	ReachNone     Reach = "none"     // nobody listens, although sockets were seen
+	ReachUnknown  Reach = "unknown"  // the list of processes did not tell
+)
+
+// ReleaseOutcome is what became of the release record.
+type ReleaseOutcome struct {
+	Release fly.Release
+	Status  fly.ReleaseStatus // the last one that was recorded
+	Err     error             // why it could not be made, or closed
+}
+
+// Report lists every Machine of a run: new ones first, then the updated ones by
+// group, those that ran before those that did not, and by id.
+type Report struct {
+	Machines    []Outcome
+	Release     *ReleaseOutcome // nil if none was to be recorded
+	Interrupted bool            // the context ended before the last Machine's turn
+	Err         error           // why nothing was begun; nil if something was
+	Took        time.Duration
+
+	first int // of Machines, the one that failed first; -1 for none
+}
+
+// Count tells how many Machines ended in a state.
+func (r Report) Count(state State) int {
+	n := 0
+	for _, m := range r.Machines {
+		if m.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// Failed is the Machine that failed first, if one did. Others may have failed
+// while it did, or after it.
+func (r Report) Failed() (Outcome, bool) {
+	if r.first < 0 || r.first >= len(r.Machines) {
+		return Outcome{}, false
+	}
+	return r.Machines[r.first], true
+}
+
+// Phase is a moment in the work on one Machine.
+type Phase struct {
+	Group   string
+	Machine string // empty for one that is not created yet, and for the release
+	Doing   string // such as "updating"
+	N, Of   int    // Machines whose turn has come, this one included; all Machines
+	// For is how long it has been doing this: heartbeats repeat a phase at least
+	// every five seconds.
+	For time.Duration
+}

@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"math"
+	"slices"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// closeTries is how often a release's status is sent, as flyctl does.
+const closeTries = 3
+
+// Steps is all that a grant must hold for the work, each step as often as it
+// may be taken. A step on a Machine that does not exist yet has the target of
+// its creation ([fly.NewMachine.Target]); once it is created, the grant knows
+// it by its id too.
+func (w Work) Steps() []Step {
+	var steps []Step
+	if w.Release != nil {
+		steps = append(steps, Step{Verb: gate.CreateRelease, Target: w.Release.Target()})
+	}
+	for _, create := range w.sortedCreates() {
+		steps = append(steps, w.createSteps(create)...)
+	}
+	for _, change := range w.sortedUpdates() {
+		steps = append(steps, w.updateSteps(change)...)
+	}
+	if w.Release != nil {
+		for _, status := range []fly.ReleaseStatus{fly.ReleaseRunning, fly.ReleaseComplete, fly.ReleaseFailed, fly.ReleaseInterrupted} {
+			steps = append(steps, slices.Repeat([]Step{{Verb: gate.UpdateRelease, Target: string(status)}}, closeTries)...)
+		}
+	}
+	return steps
+}
+
+// updateSteps are those of one existing Machine. To put back one that was done
+// with takes its lease a second time.
+func (w Work) updateSteps(c Change) []Step {
+	id := c.Before.ID
+	step := func(verb gate.Verb, target string) Step {
+		return Step{Verb: verb, Target: target, Machine: id, Group: c.Group}
+	}
+	steps := []Step{step(gate.LeaseMachine, id)}
+	if !c.Same() {
+		steps = append(steps, step(gate.UpdateMachine, fly.UpdateTarget(id, c.After)))
+	}
+	if !c.Launch() && w.wakes(c) {
+		steps = append(steps, step(gate.StartMachine, id))
+		if !autostops(c.After) {
+			steps = append(steps, step(gate.StopMachine, id))
+		}
+	}
+	if w.OnFailure == PutAllBack && !c.Same() {
+		steps = append(steps, step(gate.LeaseMachine, id), step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config)))
+	}
+	return steps
+}
+
+// createSteps are those of one new Machine.
+func (w Work) createSteps(c Create) []Step {
+	var steps []Step
+	if c.Volume != nil {
+		steps = append(steps, Step{Verb: gate.CreateVolume, Target: c.Volume.Target(), Group: c.Group})
+	}
+	target := c.machine().Target()
+	steps = append(steps, Step{Verb: gate.CreateMachine, Target: target, Group: c.Group})
+	if w.OnFailure == PutAllBack {
+		steps = append(steps, Step{Verb: gate.LeaseMachine, Target: target, Group: c.Group}, Step{Verb: gate.DestroyMachine, Target: target, Group: c.Group})
+	}
+	return steps
+}
+
+// machine is what is asked for, but for the labels of the release and the
+// volume, which do not count for its target.
+func (c Create) machine() fly.NewMachine {
+	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL}
+}
+
+// Check names what makes the work impossible, before anybody is asked: an
+// *fly.Error with code invalid_input or precondition.
+func (w Work) Check() error {
+	refuse := func(code gate.Code, message string) error { return &fly.Error{Code: code, Message: message} }
+	switch w.Strategy {
+	case Rolling, Immediate:
+	case Canary, BlueGreen:
+		return refuse(gate.Precondition, "the strategy "+string(w.Strategy)+" is not supported")
+	default:
+		return refuse(gate.InvalidInput, "the strategy is none of rolling, immediate, canary and bluegreen")
+	}
+	switch w.OnFailure {
+	case PutAllBack, Stop, Continue:
+	default:
+		return refuse(gate.InvalidInput, "what to do on a failure is none of put_back, stop and continue")
+	}
+	if w.MaxUnavailable < 0 || math.IsNaN(w.MaxUnavailable) || math.IsInf(w.MaxUnavailable, 0) {
+		return refuse(gate.InvalidInput, "max_unavailable is a share below 1, or a number of Machines")
+	}
+	if w.StartWithin <= 0 || w.HealthyWithin <= 0 {
+		return refuse(gate.InvalidInput, "the time for a Machine to start and to become healthy must be more than none")
+	}
+	seen := make(map[string]bool)
+	for _, c := range w.Updates {
+		id := c.Before.ID
+		switch {
+		case seen[id]:
+			return refuse(gate.InvalidInput, "Machine "+id+" is there twice")
+		case !c.Before.Whole():
+			return refuse(gate.Precondition, "the configuration of Machine "+id+" could not be read whole: an update from it would lose fields")
+		}
+		seen[id] = true
+	}
+	return nil
+}
