@@ -302,6 +302,7 @@ func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err
 // being there.
 func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) {
 	ctx = context.WithoutCancel(ctx)
+	at.apply()
 	go func() {
 		by := grant.Approval()
 		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}

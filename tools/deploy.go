@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -105,6 +106,9 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if !d.snapshot.MachinesKnown {
 		return none, &Problem{Code: gate.Unauthorized, Message: "this token may not read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
 	}
+	if d.unfinished, err = a.unfinishedDeploy(in.App); err != nil {
+		return none, err
+	}
 	disks := &disks{client: a.Fly, app: in.App}
 	if err := d.compute(ctx, disks); err != nil {
 		return none, err
@@ -119,9 +123,8 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err != nil {
 		return none, err
 	}
-	if err := a.remarkUnfinished(&d); err != nil {
-		return none, err
-	}
+	d.remarkUnfinished()
+	d.remarkImage()
 	return a.planned(d, work), nil
 }
 
@@ -214,14 +217,36 @@ func (a *adapter) fromDraft(have draft) (source, error) {
 
 // wayRound is what to do instead when a deploy would open the app further.
 func (d *deployment) wayRound() []plan.Next {
-	for _, b := range d.blockers {
-		if b.ID == string(plan.NewPublicService) {
-			return []plan.Next{
-				{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address"},
-				{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: with no public address left, the new service is private from birth"},
-			}
+	if d.blocked(string(plan.NewPublicService)) {
+		return []plan.Next{
+			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address"},
+			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: with no public address left, the new service is private from birth"},
+		}
+	}
+	if d.blocked(noMachines) {
+		return []plan.Next{
+			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address: so the app is private from birth"},
+			{Who: "person", Command: d.flyDeploy(), Why: "builds and deploys the first Machine; or name an image to this tool"},
 		}
 	}
 	return []plan.Next{{Who: "person", Why: "make the file agree with the Machines in what is named, or use fly deploy for that change"}}
 }
 
+func (d *deployment) blocked(id string) bool {
+	return slices.ContainsFunc(d.blockers, func(b plan.Blocker) bool { return b.ID == id })
+}
+
+// remarkImage says what the file tells of the image and deploy does not do.
+func (d *deployment) remarkImage() {
+	build := d.definition.Build
+	switch {
+	case build == nil || d.in.Image != "" || d.empty() || d.blocked(noMachines):
+	case build.Image != "":
+		d.remark("the file names the image %s; Machines keep the one they run unless image says so", plan.Quote(build.Image))
+	default:
+		d.remark("nothing is built: for new code a person runs %s", d.flyDeploy())
+	}
+	if d.file.ReleaseCommand() != "" {
+		d.remark("the file has a release_command; it is not run")
+	}
+}

@@ -10,14 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
-	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-)
-
-// Limits of the wait for one Machine (flyctl's default wait-timeout is 5 minutes).
-const (
-	startWithin   = 5 * time.Minute
-	healthyWithin = 5 * time.Minute
 )
 
 // applyDeploy rolls the changes out and tells what became of each Machine. The
@@ -45,12 +38,10 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 			Hint:    "the same call plans anew and asks again",
 		}
 	}
-	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: func(m rollout.Outcome) {
-		a.record(journal.Entry{Event: journal.Step, Tool: "deploy", App: app, Verb: string(gate.UpdateMachine), Target: m.ID, Status: string(m.State), Code: string(fly.CodeOf(m.Err))})
-	}}
-	work := rollout.Work{App: app, Strategy: rollout.Rolling, Updates: w.changes, OnFailure: rollout.PutAllBack, StartWithin: startWithin, HealthyWithin: healthyWithin}
-	result := engine.Run(ctx, grant, work, func(p rollout.Phase) {
-		report(p.N-1, p.Of, fmt.Sprintf("group %s, Machine %s (%d of %d): %s", p.Group, p.Machine, p.N, p.Of, p.Doing))
+	book := deployBook{adapter: a, work: w.work}
+	result := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: book.ended}.Run(ctx, grant, w.work, func(p rollout.Phase) {
+		book.begun(p)
+		report(moment(p))
 	})
 	out := a.reportDeploy(w, result)
 	a.readdressed(ctx, w, &out)
@@ -60,7 +51,7 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 // exposedBy lists what the deployment would do with other addresses, beyond
 // what its plan says.
 func (d *deployment) exposedBy(addresses fly.Addresses) ([]string, error) {
-	again := deployment{in: d.in, file: d.file, snapshot: d.snapshot, changes: d.changes}
+	again := deployment{in: d.in, settings: d.settings, file: d.file, snapshot: d.snapshot, changes: d.changes, creates: d.creates}
 	again.snapshot.Addresses = addresses
 	if err := again.exposure(); err != nil {
 		return nil, err
@@ -102,148 +93,55 @@ func (a *adapter) readdressed(ctx context.Context, w deployWork, out *deployOutp
 	}
 }
 
-func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
-	out := w.out
-	app, total := w.in.App, len(w.snapshot.Machines)
-	out.App = app
-	healthy, unproven := result.Count(rollout.Healthy), result.Count(rollout.Unproven)
-	out.Machines = &machineCounts{Total: total, Updated: healthy + unproven, Unchanged: w.unchanged, Healthy: healthy, Unproven: unproven}
-	var mismatches []string
-	for _, m := range result.Machines {
-		out.Steps = append(out.Steps, machineRecord(m))
-		for _, line := range m.Mismatch {
-			mismatches = append(mismatches, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
-		}
+// moment is a phase of the engine as a run tells it.
+func moment(p rollout.Phase) Moment {
+	m := Moment{Done: max(p.N-1, 0), Of: p.Of, Group: p.Group, Machine: p.Machine, Doing: p.Doing}
+	if p.For >= 5*time.Second {
+		m.Doing += fmt.Sprintf(", for %s", p.For.Round(time.Second))
 	}
-	out.Verified, out.Unknown = proved(result)
-	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
-	if healthy+unproven > 0 {
-		out.Undo = []string{"deploy the earlier fly.toml"}
-	}
-	const not = "No address was allocated, nothing was built, no release_command ran."
-	failed, bad := result.Failed()
-	switch {
-	case bad:
-		out.Status, out.Code = plan.Failed, failedCode(failed.Err)
-		if healthy+unproven > 0 {
-			out.Status = plan.Partial
-		}
-		out.Retry = out.Code.Retry()
-		out.Summary = fmt.Sprintf("Deploy of %s stopped at Machine %s: %s. %s %d of %d updated. %s",
-			app, failed.ID, plan.Message(failed.Err.Error()), fate(failed), healthy+unproven, len(w.changes), not)
-		out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
-		if out.Code == gate.Busy {
-			out.RetryAfterS = int(busyRetry.Seconds())
-			out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Why: "wait until the other deployer's lease is given back, then repeat the identical call; a person is asked again"}}
-		}
-	case len(mismatches) > 0:
-		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
-		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", app, not)
-		out.Unknown = append(out.Unknown, mismatches...)
-	default:
-		out.Status = plan.Applied
-		out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration. %s", healthy, machines(total), app, not)
-		if unproven > 0 {
-			out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them proved. %s", healthy+unproven, machines(total), app, healthy, not)
-		}
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "judges the live Machines anew and names what is left"}}
-	}
-	return out
+	return m
 }
 
-// proved counts what was seen of the Machines, each claim for those only of
-// which it is true.
-func proved(result rollout.Report) (verified, unknown []string) {
-	var checked, started, mismatched, stopped, unread int
-	for _, m := range result.Machines {
-		switch {
-		case m.State == rollout.Unproven && m.Err != nil:
-			unread++
-		case m.State == rollout.Unproven:
-			stopped++
-		case m.State != rollout.Healthy:
-		case len(m.Mismatch) > 0:
-			mismatched++
-		case m.Checks > 0:
-			checked++
-		default:
-			started++
-		}
-	}
-	add := func(to *[]string, n int, format string) {
-		if n > 0 {
-			*to = append(*to, fmt.Sprintf(format, n))
-		}
-	}
-	add(&verified, checked, "%d started, with passing checks, and read back with the configuration that was sent")
-	add(&verified, started, "%d started and read back with the configuration that was sent; without health checks to prove more")
-	add(&unknown, stopped, "%d updated while stopped and not started: not proved")
-	add(&unknown, unread, "%d updated, but not read back: not proved")
-	add(&unknown, mismatched, "%d started with another configuration than was sent: not proved")
-	return verified, unknown
+// deployBook writes into the journal what becomes of each Machine: an entry
+// before the work on it and one after, with instance ids and hashes of
+// configurations.
+type deployBook struct {
+	*adapter
+	work  rollout.Work
+	known map[string]bool // Machines that were begun with
 }
 
-func machineRecord(m rollout.Outcome) plan.Record {
-	r := plan.Record{Do: gate.UpdateMachine, Target: m.ID, Undo: plan.UndoYes, Note: "group " + plan.Clean(m.Group)}
-	switch m.State {
-	case rollout.Healthy:
-		r.State, r.Note = plan.Done, r.Note+", healthy"
-		if m.Checks == 0 {
-			r.Note = "group " + plan.Clean(m.Group) + ", started (it has no health checks)"
-		}
-	case rollout.Unproven:
-		r.State, r.Note = plan.Done, r.Note+", stopped: not proved"
-		if m.Err != nil {
-			r.Note = "group " + plan.Clean(m.Group) + ", updated, but not read back"
-		}
-	case rollout.PutBack:
-		r.State = plan.PutBack
-	case rollout.NotStarted:
-		r.State = plan.NotStarted
-	default:
-		r.State = plan.StepFailed
+func (b *deployBook) begun(p rollout.Phase) {
+	i := slices.IndexFunc(b.work.Updates, func(c rollout.Change) bool { return c.Before.ID == p.Machine })
+	if i < 0 || b.known[p.Machine] {
+		return
 	}
-	if len(m.Mismatch) > 0 {
-		r.Note += ", but holds something else than was sent"
+	if b.known == nil {
+		b.known = make(map[string]bool)
 	}
-	if m.Err != nil {
-		r.Note += ": " + plan.Message(m.Err.Error())
-	}
-	return r
+	b.known[p.Machine] = true
+	c := b.work.Updates[i]
+	b.record(journal.Entry{
+		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(gate.UpdateMachine), Target: p.Machine, Status: begun,
+		Instance: c.Before.InstanceID, Config: c.After.Hash(),
+	})
 }
 
-func fate(m rollout.Outcome) string {
-	switch m.State {
-	case rollout.PutBack:
-		if !m.Launched {
-			return "It has its earlier configuration again; it was not running and was not started."
-		}
-		return "It has its earlier configuration again: it was seen started, its checks were not awaited."
-	case rollout.Broken:
-		return "Its earlier configuration could NOT be put back: it needs a person."
-	case rollout.Unchanged:
-		return "It was not changed."
+func (b *deployBook) ended(m rollout.Outcome) {
+	verb := gate.UpdateMachine
+	if m.Created {
+		verb = gate.CreateMachine
 	}
-	return "Its state could not be read back."
+	b.record(journal.Entry{
+		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(verb), Target: m.ID, Status: string(m.State),
+		Code: string(codeOf(m.Err)), Instance: m.After,
+	})
 }
 
-func failedCode(err error) gate.Code {
-	if code := fly.CodeOf(err); code != gate.Internal {
-		return code
+// codeOf is the code of an error, empty for none.
+func codeOf(err error) gate.Code {
+	if err == nil {
+		return ""
 	}
-	return gate.PlatformError
-}
-
-func deployText(out deployOutput) string {
-	var b strings.Builder
-	if m := out.Machines; m != nil {
-		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven\n", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
-	}
-	for _, line := range out.Changes {
-		fmt.Fprintf(&b, "change: %s\n", line)
-	}
-	for _, line := range out.Remarks {
-		fmt.Fprintf(&b, "remark: %s\n", line)
-	}
-	return b.String()
+	return fly.CodeOf(err)
 }

@@ -3,8 +3,6 @@ package tools
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/drift"
@@ -112,32 +110,6 @@ func (d *deployment) drifted() []drifted {
 		}
 	}
 	return out
-}
-
-// refuseOthers blocks what deploy does not do: changes of other fields than
-// services, checks and env. It says who made them, as that decides what to do.
-func (d *deployment) refuseOthers() {
-	for _, field := range slices.Sorted(maps.Keys(d.others)) {
-		paths := make(map[drift.Origin][]string)
-		for _, e := range d.report.Entries() {
-			if e.Key() == field && !slices.Contains(paths[e.Origin], e.Path) {
-				paths[e.Origin] = append(paths[e.Origin], e.Path)
-			}
-		}
-		b := plan.Blocker{
-			ID: otherField, What: fmt.Sprintf("the file would also change %q of Machine %s", field, few(d.others[field])),
-			Fix: "make the file agree with the live Machines in it, or use fly deploy",
-		}
-		for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth} {
-			if len(paths[origin]) > 0 {
-				b.What += fmt.Sprintf("; %s %s", plan.Line(few(paths[origin])), d.report.Why(origin))
-			}
-		}
-		if len(paths) == 1 && len(paths[drift.FromLive]) > 0 {
-			b.Fix = "to keep what the Machines have, write it into the file; to undo it, use fly deploy"
-		}
-		d.blockers = append(d.blockers, b)
-	}
 }
 
 // few names the first of many.

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
@@ -36,6 +35,9 @@ func (d *deployment) exposure() error {
 	reach := audienceOf(d.snapshot)
 	d.unreachable(reach)
 	for _, c := range d.changes {
+		if c.Same() {
+			continue
+		}
 		before, err := c.Before.Config.Services()
 		if err != nil {
 			return invalid("Machine %s: %.200s", c.Before.ID, err.Error())
@@ -44,23 +46,49 @@ func (d *deployment) exposure() error {
 		if err != nil {
 			return invalid("group %s: %.200s", plan.Quote(c.Group), err.Error())
 		}
-		d.opened(c, before, after, reach)
+		d.opened(c.Group, before, after, reach)
 		d.stopping(c, before, after)
-		// Not from run states: Machines stop while people read, and that must not
-		// make an approval stale.
-		d.hazard(plan.Restart)
-		if d.alone(c) {
-			d.hazard(plan.BriefOutage)
+		d.changing(c)
+	}
+	for _, c := range d.creates {
+		after, err := c.Config.Services()
+		if err != nil {
+			return invalid("group %s: %.200s", plan.Quote(c.Group), err.Error())
 		}
-		keys := machine.DiffKeys(c.Before.Config, c.After)
-		if slices.Contains(keys, "env") || slices.Contains(keys, "checks") {
-			d.hazard(plan.OtherConfigChanges)
-		}
-		if slices.Contains(keys, "image") {
-			d.hazard(plan.ImageChange)
-		}
+		d.opened(c.Group, nil, after, reach)
+		d.hazard(plan.MachineCreated)
 	}
 	return nil
+}
+
+// changing states what a change does to a Machine, whatever it serves. Not from
+// run states: Machines stop while people read, and that must not make an
+// approval stale.
+func (d *deployment) changing(c rollout.Change) {
+	d.hazard(plan.Restart)
+	switch {
+	case d.settings.strategy == rollout.BlueGreen:
+		d.hazard(plan.MachinesReplaced)
+	case d.settings.strategy == rollout.Immediate, d.alone(c):
+		d.hazard(plan.BriefOutage)
+	}
+	for _, key := range machine.DiffKeys(c.Before.Config, c.After) {
+		switch {
+		case key == "services" || key == "metadata" && !otherMetadata(c):
+		case key == "image":
+			d.hazard(plan.ImageChange)
+		default:
+			d.hazard(plan.OtherConfigChanges)
+		}
+	}
+}
+
+// otherMetadata reports whether more of the metadata changes than the process
+// group, which flyctl writes under a newer name.
+func otherMetadata(c rollout.Change) bool {
+	return slices.ContainsFunc(machine.Diff(c.Before.Config, c.After), func(change machine.Change) bool {
+		return strings.HasPrefix(change.Path, "metadata.") && change.Path != "metadata."+machine.MetadataProcessGroup
+	})
 }
 
 func (d *deployment) hazard(h plan.Hazard) {
@@ -107,6 +135,9 @@ func (d *deployment) afterwards() rules.Snapshot {
 		if i := slices.IndexFunc(s.Machines, func(m fly.Machine) bool { return m.ID == c.Before.ID }); i >= 0 {
 			s.Machines[i].Config = c.After
 		}
+	}
+	for _, c := range d.creates {
+		s.Machines = append(s.Machines, fly.Machine{ID: "new in " + c.Group, Region: c.Region, State: "started", Config: c.Config})
 	}
 	return s
 }
@@ -174,51 +205,4 @@ func (d *deployment) alone(c rollout.Change) bool {
 	return !slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool {
 		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup()
 	})
-}
-
-// plan is the deployment as a value.
-func (d *deployment) plan() plan.Plan {
-	p := plan.Plan{
-		Tool: "deploy", App: d.in.App, AppID: d.snapshot.Addresses.App.ID, Hazards: d.hazards, Blockers: d.blockers,
-		Impact: plan.ImpactNone, Unknown: []plan.Unknown{plan.FlycastUnproven, plan.StoppedUnproven},
-	}
-	if p.Has(plan.OpenToOtherNetwork) {
-		p.Unknown = append(p.Unknown, plan.ForeignUsers)
-	}
-	switch {
-	case p.Has(plan.AppUnreachable) && d.silent:
-		p.Impact = plan.ImpactUnreachable
-	case p.Has(plan.AppUnreachable):
-		p.Impact = plan.ImpactUnknown // some of it goes on answering
-	case p.Has(plan.BriefOutage):
-		p.Impact = plan.ImpactBriefOutage
-	case p.Has(plan.Restart):
-		p.Impact = plan.ImpactRestart
-	}
-	addressFacts(&p, d.snapshot.Addresses.List)
-	for _, m := range d.snapshot.Machines {
-		p.Fact("machine/"+m.ID, m.InstanceID)
-	}
-	for _, c := range d.changes {
-		p.Steps = append(p.Steps, machineSteps(c)...)
-	}
-	return p
-}
-
-// machineSteps are what a grant must hold for one Machine: its lease, its
-// update, and its earlier configuration for the case that it fails.
-func machineSteps(c rollout.Change) []plan.Step {
-	update := plan.Step{Verb: gate.UpdateMachine, Target: fly.UpdateTarget(c.Before.ID, c.After), Params: []plan.Param{
-		{Name: plan.ParamMachine, Value: c.Before.ID},
-		{Name: plan.ParamGroup, Value: c.Group},
-		{Name: plan.ParamRegion, Value: c.Before.Region},
-	}}
-	for _, change := range machine.Diff(c.Before.Config, c.After) {
-		update.Params = append(update.Params, plan.Param{Name: plan.ParamChange, Value: change.String()})
-	}
-	return []plan.Step{
-		{Verb: gate.LeaseMachine, Target: c.Before.ID},
-		update,
-		{Verb: gate.PutBackMachine, Target: fly.UpdateTarget(c.Before.ID, c.Before.Config)},
-	}
 }

@@ -37,14 +37,14 @@ type deployment struct {
 	lost      []string // what would keep the app from answering, and does not now
 	silent    bool     // nothing of the app would answer
 
-	report drift.Report // where the changes come from
+	report     drift.Report // where the changes come from
+	unfinished *unfinished  // an earlier deploy that was cut short, nil if there is none
 }
 
 // blocker ids of deploy, beside those of release readiness.
 const (
 	hostDown     = "host_down"
 	noMachines   = "no_machines"
-	noImage      = "no_image"
 	noRegion     = "no_region"
 	replacement  = "replacement_needed"
 	cannotUpdate = "incomplete_configuration"
@@ -107,6 +107,10 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		return invalid("group %s: %.300s", plan.Quote(group), err.Error())
 	}
 	if machine.Equal(m.Config, after) {
+		if d.unfinished.halfDone(m.ID) {
+			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // to be proved
+			return nil
+		}
 		d.unchanged++
 		if m.State == "failed" {
 			d.remark("Machine %s has this configuration already, and is in state failed", m.ID)
@@ -227,7 +231,7 @@ func (d *deployment) replaces(group string, before, after machine.Config) (strin
 // dedication is the host_dedication_id of a group: that of its [[vm]], else the
 // file's own.
 func (d *deployment) dedication(group string) (string, error) {
-	fresh, err := d.fresh(group, "")
+	fresh, err := d.file.Apply(group, machine.Config{})
 	if err != nil {
 		return "", err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // door is a port, or a range of them, with the service that it leads to.
@@ -65,7 +64,7 @@ func (d door) within(had []door) bool {
 // opened finds what a group's ports would lead to and did not before: a new
 // port, or a port that leads to another program, is news; the rest of what is
 // looser than before is a hazard while the app has public addresses.
-func (d *deployment) opened(c rollout.Change, before, after []machine.Service, reach audience) {
+func (d *deployment) opened(group string, before, after []machine.Service, reach audience) {
 	if !reach.public && !reach.foreign {
 		return
 	}
@@ -94,7 +93,7 @@ func (d *deployment) opened(c rollout.Change, before, after []machine.Service, r
 			continue
 		}
 		if !is.within(had) {
-			news("port %s of group %s would be new", is.port.String(), plan.Quote(c.Group))
+			news("port %s of group %s would be new", is.port.String(), plan.Quote(group))
 			continue
 		}
 		for _, was := range had {
@@ -102,7 +101,7 @@ func (d *deployment) opened(c rollout.Change, before, after []machine.Service, r
 				continue
 			}
 			if was.service.InternalPort != is.service.InternalPort {
-				news("port %s of group %s would lead to internal port %d, not %d", is.port.String(), plan.Quote(c.Group), is.service.InternalPort, was.service.InternalPort)
+				news("port %s of group %s would lead to internal port %d, not %d", is.port.String(), plan.Quote(group), is.service.InternalPort, was.service.InternalPort)
 			}
 			if !reach.public {
 				continue

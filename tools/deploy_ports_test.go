@@ -140,7 +140,7 @@ func TestOpenedToOtherNetwork(t *testing.T) {
 		{"another's, nothing new", one, []string{otherFly}, false},
 	} {
 		d := exposed(t, one, test.after, test.addresses...)
-		p := d.plan()
+		p := d.plan(rollout.Work{})
 		if got := p.Has(plan.OpenToOtherNetwork); got != test.want || slices.Contains(p.Unknown, plan.ForeignUsers) != test.want || len(d.blockers) > 0 {
 			t.Errorf("%s: got %q, not checked %q, blockers %v", test.name, p.Hazards, p.Unknown, d.blockers)
 		}
@@ -176,7 +176,7 @@ func TestUnreachable(t *testing.T) {
 	for _, test := range tests {
 		for address, want := range map[string]plan.Impact{ownFly: test.private, v4: test.public} {
 			d := exposed(t, test.before, test.after, ownFly, address)
-			p := d.plan()
+			p := d.plan(rollout.Work{})
 			hazard := want == plan.ImpactUnreachable || want == plan.ImpactUnknown
 			if p.Impact != want || p.Has(plan.AppUnreachable) != hazard || (len(d.remarks) > 0) != hazard {
 				t.Errorf("%s, %s: got impact %s, hazards %q, remarks %q; want %s", test.name, address, p.Impact, p.Hazards, d.remarks, want)

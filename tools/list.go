@@ -10,13 +10,14 @@ func All(d Deps) []Tool {
 		a.allocateFlycast(),
 		a.patchServices(),
 		a.deploy(),
+		a.deployStatus(),
 		a.releasePublicIPs(),
 	}
 }
 
-// ReadOnly keeps the tools that change nothing.
+// ReadOnly keeps the tools that change nothing, and need none that does.
 func ReadOnly(all []Tool) []Tool {
-	return slices.DeleteFunc(slices.Clone(all), func(t Tool) bool { return !t.Spec().Effect.ReadOnly() })
+	return slices.DeleteFunc(slices.Clone(all), func(t Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
 }
 
 // Changers are the names that a policy may use.

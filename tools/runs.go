@@ -35,6 +35,7 @@ type run struct {
 	result  *mcp.CallToolResult // set before done is closed
 
 	mu       sync.Mutex
+	applying bool
 	doing    Moment
 	watchers map[*Progress]struct{} // of the calls that wait
 }
@@ -210,6 +211,20 @@ func (at *run) unwatch(p *Progress) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	delete(at.watchers, p)
+}
+
+// apply marks that the run has begun to change things.
+func (at *run) apply() {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	at.applying = true
+}
+
+// underWay reports whether the run has begun to change things.
+func (at *run) underWay() bool {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	return at.applying
 }
 
 // now is what the run is doing.

@@ -158,7 +158,7 @@ func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
 }
 
 // check compares one argument with its schema. The types used by inputs are
-// string, boolean, integer and array of strings.
+// string, boolean, integer, number and array of strings.
 func check(name string, s *jsonschema.Schema, value any) *Problem {
 	switch s.Type {
 	case "string":
@@ -183,6 +183,14 @@ func check(name string, s *jsonschema.Schema, value any) *Problem {
 		}
 		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
 			return invalid("argument %s is %d; it must be from %g to %g", name, int64(v), *s.Minimum, *s.Maximum)
+		}
+	case "number":
+		v, ok := value.(float64)
+		if !ok {
+			return invalid("argument %s must be a number, not %s", name, jsonType(value))
+		}
+		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
+			return invalid("argument %s is %g, which is out of its range", name, v)
 		}
 	case "array":
 		items, ok := value.([]any)

@@ -49,6 +49,7 @@ type Spec struct {
 	Title       string
 	Description string // 28 to 52 words: what changes, who is asked, its place in the order, what it does not do
 	Effect      Effect
+	Needs       string // the tool without which it is of no use; empty for most
 }
 
 // annotations are MCP's four hints. All tools speak to Fly or to a person's

@@ -51,6 +51,9 @@ type Entry struct {
 	Status  string    `json:"status,omitempty"`
 	Code    string    `json:"code,omitempty"`
 	Hazards []string  `json:"hazards,omitempty"`
+	// Instance is the version of a Machine, Config the hash of a configuration.
+	Instance string `json:"instance,omitempty"`
+	Config   string `json:"config,omitempty"`
 }
 
 // Journal is safe for concurrent use, also by other processes.

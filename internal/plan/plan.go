@@ -58,6 +58,7 @@ const (
 	ParamNetwork = "network" // a Flycast address's network
 	ParamOrg     = "org"     // and its organization
 	ParamUntil   = "until"   // what ends a Machine that is created for a while only
+	ParamProve   = "prove"   // why a Machine that has its configuration already is proved
 )
 
 // Get is the first value of a parameter, empty if there is none.
@@ -90,6 +91,8 @@ func (s Step) Shown() bool {
 		return true
 	case gate.CreateMachine:
 		return s.Get(ParamUntil) == ""
+	case gate.LeaseMachine:
+		return s.Get(ParamProve) != ""
 	}
 	return s.Undo() == "" // what is not known is not hidden
 }

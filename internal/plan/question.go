@@ -194,6 +194,8 @@ func (s Step) Line() string {
 		return fmt.Sprintf("a Flycast address for network %s of organization %s", networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
 	case gate.UpdateMachine:
 		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
+	case gate.LeaseMachine:
+		return fmt.Sprintf("Machine %s of group %s has its configuration already and is proved: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
 	case gate.CreateMachine:
 		return fmt.Sprintf("a new Machine of group %s in %s", Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.CreateVolume:

@@ -36,8 +36,10 @@ func (p Plan) deployTitle() string {
 	}
 	app := Line(p.App)
 	switch {
-	case creates == 0:
+	case creates == 0 && updates > 0:
 		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(updates, "Machine", "Machines"), app)
+	case updates == 0 && creates == 0:
+		return fmt.Sprintf("Prove %s of %s?", count(len(p.shown()), "Machine", "Machines"), app)
 	case updates == 0:
 		return fmt.Sprintf("Create %s of %s?", count(creates, "Machine", "Machines"), app)
 	}

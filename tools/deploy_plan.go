@@ -1,0 +1,132 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+)
+
+// deployWork is the deployment as the engine carries it out. What makes it
+// impossible becomes a blocker.
+func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, error) {
+	work := rollout.Work{
+		App: d.in.App, Strategy: d.settings.strategy, MaxUnavailable: d.settings.maxUnavailable, Updates: d.changes, Creates: d.creates,
+		OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
+	}
+	if d.empty() {
+		return work, nil
+	}
+	var refused *fly.Error
+	switch err := work.Check(); {
+	case errors.As(err, &refused) && refused.Code == gate.Precondition:
+		d.block(plan.Blocker{ID: notPossible, What: refused.Message, Fix: "give another strategy, such as rolling, which leaves the file as it is"})
+	case err != nil:
+		return work, err
+	}
+	release, err := a.releaseOf(ctx, d)
+	if err != nil {
+		return work, err
+	}
+	work.Release = release
+	return work, nil
+}
+
+func (d *deployment) empty() bool { return len(d.changes)+len(d.creates) == 0 }
+
+// plan is the deployment as a value.
+func (d *deployment) plan(work rollout.Work) plan.Plan {
+	p := plan.Plan{
+		Tool: deployName, App: d.in.App, AppID: d.snapshot.Addresses.App.ID, Hazards: d.hazards, Blockers: d.blockers,
+		Impact: d.impact(), Unknown: []plan.Unknown{plan.FlycastUnproven},
+	}
+	if !d.settings.wake {
+		p.Unknown = append(p.Unknown, plan.StoppedUnproven)
+	}
+	if p.Has(plan.OpenToOtherNetwork) {
+		p.Unknown = append(p.Unknown, plan.ForeignUsers)
+	}
+	addressFacts(&p, d.snapshot.Addresses.List)
+	for _, m := range d.snapshot.Machines {
+		p.Fact("machine/"+m.ID, m.InstanceID)
+	}
+	for group, ids := range d.vanished {
+		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
+	}
+	if d.file != nil {
+		p.Fact("file", d.file.SHA256())
+	}
+	d.settings.facts(&p)
+	if !d.empty() {
+		p.Steps = d.steps(work)
+	}
+	return p
+}
+
+func (d *deployment) impact() plan.Impact {
+	has := func(h plan.Hazard) bool { return slices.Contains(d.hazards, h) }
+	switch {
+	case has(plan.AppUnreachable) && d.silent:
+		return plan.ImpactUnreachable
+	case has(plan.AppUnreachable):
+		return plan.ImpactUnknown // some of it goes on answering
+	case has(plan.BriefOutage):
+		return plan.ImpactBriefOutage
+	case has(plan.Restart):
+		return plan.ImpactRestart
+	}
+	return plan.ImpactNone
+}
+
+// steps are what a grant must hold. Of Machines that run now the steps are those
+// of stopped ones, too: they may stop while a person reads, and that must not
+// make an approval stale.
+func (d *deployment) steps(work rollout.Work) []plan.Step {
+	work.Updates = slices.Clone(work.Updates)
+	changes := make(map[string]rollout.Change)
+	for i, c := range work.Updates {
+		changes[c.Before.ID] = c
+		work.Updates[i].Before.State = "stopped"
+	}
+	creates := make(map[string]rollout.Create)
+	for _, c := range d.creates {
+		creates[fly.NewMachine{Config: c.Config, Region: c.Region}.Target()] = c
+	}
+	var steps []plan.Step
+	for _, s := range work.Steps() {
+		step := plan.Step{Verb: s.Verb, Target: s.Target}
+		change, updates := changes[s.Machine]
+		create, planned := creates[s.Target]
+		switch {
+		case s.Verb == gate.UpdateMachine, s.Verb == gate.CreateMachine && updates && d.settings.strategy == rollout.BlueGreen:
+			step.Params = described(s.Machine, s.Group, change.Before.Region, machine.Diff(change.Before.Config, change.After))
+		case s.Verb == gate.CreateMachine && planned:
+			step.Params = described("", s.Group, create.Region, machine.Diff(machine.Config{}, create.Config))
+		case s.Verb == gate.LeaseMachine && updates && change.Same():
+			step.Params = append(described(s.Machine, s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
+		case s.Verb == gate.CreateMachine:
+			step.Params = append(described("", s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamUntil, Value: string(d.settings.strategy)})
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// described are the parameters of a step that a person is shown.
+func described(id, group, region string, changes []machine.Change) []plan.Param {
+	var params []plan.Param
+	if id != "" {
+		params = append(params, plan.Param{Name: plan.ParamMachine, Value: id})
+	}
+	params = append(params, plan.Param{Name: plan.ParamGroup, Value: group}, plan.Param{Name: plan.ParamRegion, Value: region})
+	for _, change := range changes {
+		params = append(params, plan.Param{Name: plan.ParamChange, Value: change.String()})
+	}
+	return params
+}

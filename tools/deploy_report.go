@@ -1,0 +1,358 @@
+package tools
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+)
+
+// notDone ends the summary of every deploy.
+const notDone = "No address was allocated, nothing was built, no release_command ran."
+
+// reportDeploy tells what became of each Machine.
+func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
+	out := w.out
+	out.App = w.in.App
+	tally := tallyOf(result)
+	out.Machines = &machineCounts{
+		Total: len(w.snapshot.Machines) + tally.created, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
+		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, PutBack: tally.putBack,
+	}
+	var mismatches []string
+	for _, m := range result.Machines {
+		out.Steps = append(out.Steps, machineRecord(m))
+		for _, line := range m.Mismatch {
+			mismatches = append(mismatches, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
+		}
+	}
+	if len(out.Steps) > maxSteps { // what is cut off is what needs no look
+		slices.SortStableFunc(out.Steps, func(a, b plan.Record) int {
+			done := func(r plan.Record) int {
+				if r.State == plan.Done {
+					return 1
+				}
+				return 0
+			}
+			return cmp.Compare(done(a), done(b))
+		})
+	}
+	out.Verified, out.Unknown = proved(result)
+	out.Unknown = append(out.Unknown, deaf(result)...)
+	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
+	if r := result.Release; r != nil {
+		out.Release = r.Release.Version
+		if r.Err != nil {
+			out.Unknown = append(out.Unknown, releaseNote(r))
+		}
+	}
+	if tally.changed() > 0 {
+		out.Undo = []string{"deploy the earlier fly.toml"}
+	}
+	failed, bad := result.Failed()
+	switch {
+	case result.Err != nil:
+		out.Status, out.Code = plan.Failed, failedCode(result.Err)
+		out.Retry = out.Code.Retry()
+		out.Summary = fmt.Sprintf("Deploy of %s did not begin: %s. No Machine was changed.", w.in.App, plan.Message(result.Err.Error()))
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew and asks again"}}
+	case bad:
+		a.reportFailure(w, tally, failed, &out)
+	case result.Interrupted:
+		out.Status, out.Code, out.Retry = plan.Partial, gate.PlatformError, gate.PlatformError.Retry()
+		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %d of %d Machines have the new configuration. %s", w.in.App, tally.changed(), len(result.Machines), notDone)
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call does what is left"}}
+	case len(mismatches) > 0:
+		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
+		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", w.in.App, notDone)
+		out.Unknown = append(out.Unknown, mismatches...)
+	default:
+		a.reportSuccess(w, tally, &out)
+	}
+	return out
+}
+
+func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
+	app, total := w.in.App, out.Machines.Total
+	out.Status = plan.Applied
+	out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration.", t.healthy, machines(total), app)
+	if t.unproven > 0 {
+		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them proved.", t.changed(), machines(total), app, t.healthy)
+	}
+	if t.created > 0 {
+		out.Summary += fmt.Sprintf(" %d created.", t.created)
+	}
+	if out.Release > 0 {
+		out.Summary += fmt.Sprintf(" Recorded as version %d.", out.Release)
+	}
+	out.Summary += " " + notDone
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "judges the live Machines anew and names what is left"}}
+}
+
+// reportFailure is about a Machine that failed. The status is partial if some
+// Machine has the new configuration now.
+func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, out *deployOutput) {
+	out.Status, out.Code = plan.Failed, failedCode(failed.Err)
+	if t.changed()+t.failed+t.broken > 0 {
+		out.Status = plan.Partial
+	}
+	out.Retry = out.Code.Retry()
+	name := "a new Machine of group " + plan.Clean(failed.Group)
+	if failed.ID != "" {
+		name = "Machine " + failed.ID
+	}
+	message := "it failed"
+	if failed.Err != nil {
+		message = plan.Message(failed.Err.Error())
+	}
+	stopped := "stopped at"
+	if w.settings.onFailure == rollout.Continue {
+		stopped = "went on after"
+	}
+	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s", w.in.App, stopped, name, message, fate(failed), t.sentence(len(w.changes)+len(w.creates)), notDone)
+	out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
+	if out.Code == gate.Busy {
+		out.RetryAfterS = int(busyRetry.Seconds())
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until the other deployer's lease is given back, then repeat the identical call; a person is asked again"}}
+	}
+	if out.Code == gate.Stale {
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew from what is there now, and asks again"}}
+	}
+}
+
+// tally counts what became of the Machines.
+type tally struct {
+	healthy, unproven, failed, putBack, removed, broken int
+	updated, created                                    int // have the new configuration
+}
+
+func tallyOf(result rollout.Report) tally {
+	var t tally
+	for _, m := range result.Machines {
+		switch m.State {
+		case rollout.Healthy:
+			t.healthy++
+		case rollout.Unproven:
+			t.unproven++
+		case rollout.Failed:
+			t.failed++
+		case rollout.PutBack:
+			t.putBack++
+		case rollout.Removed:
+			t.removed++
+		case rollout.Broken:
+			t.broken++
+		}
+		switch {
+		case m.State != rollout.Healthy && m.State != rollout.Unproven && m.State != rollout.Failed:
+		case m.Created:
+			t.created++
+		case !m.Same:
+			t.updated++
+		}
+	}
+	return t
+}
+
+// changed counts the Machines that came through.
+func (t tally) changed() int { return t.healthy + t.unproven }
+
+func (t tally) sentence(of int) string {
+	parts := []string{fmt.Sprintf("%d of %d updated", t.changed(), of)}
+	for _, p := range []struct {
+		n    int
+		what string
+	}{
+		{t.putBack, "put back"}, {t.removed, "created and removed again"},
+		{t.failed, "left with the new configuration although it failed"}, {t.broken, "in need of a person"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	return strings.Join(parts, ", ") + "."
+}
+
+// proved counts what was seen of the Machines, each claim for those only of
+// which it is true.
+func proved(result rollout.Report) (verified, unknown []string) {
+	var checked, started, mismatched, stopped, unread int
+	for _, m := range result.Machines {
+		switch {
+		case m.State == rollout.Unproven && m.Err != nil:
+			unread++
+		case m.State == rollout.Unproven:
+			stopped++
+		case m.State != rollout.Healthy:
+		case len(m.Mismatch) > 0:
+			mismatched++
+		case m.Checks > 0:
+			checked++
+		default:
+			started++
+		}
+	}
+	add := func(to *[]string, n int, format string) {
+		if n > 0 {
+			*to = append(*to, fmt.Sprintf(format, n))
+		}
+	}
+	add(&verified, checked, "%d started, with passing checks, and read back with the configuration that was sent")
+	add(&verified, started, "%d started and read back with the configuration that was sent; without health checks to prove more")
+	add(&unknown, stopped, "%d updated while stopped and not started: not proved")
+	add(&unknown, unread, "%d updated, but not read back: not proved")
+	add(&unknown, mismatched, "%d started with another configuration than was sent: not proved")
+	return verified, unknown
+}
+
+// deaf names ports where no request through Fly Proxy gets to a program.
+func deaf(result rollout.Report) []string {
+	var out []string
+	for _, m := range result.Machines {
+		for _, p := range m.Listening {
+			switch p.State {
+			case rollout.ReachLoopback, rollout.ReachPrivate:
+				out = append(out, fmt.Sprintf("Machine %s: port %d is bound to %s, where Fly Proxy does not come in; bind it to 0.0.0.0 or [::]", m.ID, p.Port, plan.Clean(p.Address)))
+			case rollout.ReachNone:
+				out = append(out, fmt.Sprintf("Machine %s: nothing listens on port %d", m.ID, p.Port))
+			}
+		}
+	}
+	return out
+}
+
+// machineRecord is one Machine: before, after, proof.
+func machineRecord(m rollout.Outcome) plan.Record {
+	r := plan.Record{Do: gate.UpdateMachine, Target: m.ID, Undo: plan.UndoYes, State: recordState(m.State)}
+	if m.Created || m.Before == "" && m.ID == "" {
+		r.Do = gate.CreateMachine
+		r.Target = cmp.Or(m.ID, m.Region)
+	}
+	notes := []string{"group " + plan.Clean(m.Group)}
+	if m.Before != "" && m.After != "" && m.Before != m.After {
+		notes = append(notes, m.Before+" → "+m.After)
+	}
+	if m.Volume != "" {
+		notes = append(notes, "volume "+m.Volume)
+	}
+	notes = append(notes, stateNote(m)...)
+	if m.Proof != "" {
+		notes = append(notes, plan.Line(m.Proof))
+	}
+	if len(m.Mismatch) > 0 {
+		notes = append(notes, "but holds something else than was sent")
+	}
+	r.Note = strings.Join(notes, ", ")
+	if m.Err != nil {
+		r.Note += ": " + plan.Message(m.Err.Error())
+	}
+	return r
+}
+
+func recordState(s rollout.State) plan.State {
+	switch s {
+	case rollout.Healthy, rollout.Unproven:
+		return plan.Done
+	case rollout.PutBack, rollout.Removed:
+		return plan.PutBack
+	case rollout.NotStarted:
+		return plan.NotStarted
+	}
+	return plan.StepFailed
+}
+
+// stateNote says how a Machine ended where its state does not.
+func stateNote(m rollout.Outcome) []string {
+	var notes []string
+	if m.Same {
+		notes = append(notes, "had it already")
+	}
+	switch {
+	case m.State == rollout.Healthy && m.Checks > 0:
+		notes = append(notes, "healthy")
+	case m.State == rollout.Healthy:
+		notes = append(notes, "started (it has no health checks)")
+	case m.State == rollout.Unproven && m.Err != nil:
+		notes = append(notes, "updated, but not read back")
+	case m.State == rollout.Unproven:
+		notes = append(notes, "not started: not proved")
+	case m.State == rollout.Failed:
+		notes = append(notes, "left with the new configuration")
+	case m.State == rollout.Removed:
+		notes = append(notes, "destroyed again")
+	case m.State == rollout.Broken:
+		notes = append(notes, "could not be put back")
+	}
+	switch {
+	case m.Stopped:
+		notes = append(notes, "woken, and stopped again")
+	case m.Woken:
+		notes = append(notes, "woken, and left to autostop")
+	}
+	return notes
+}
+
+func fate(m rollout.Outcome) string {
+	switch m.State {
+	case rollout.PutBack:
+		if !m.Launched {
+			return "It has its earlier configuration again; it was not running and was not started."
+		}
+		return "It has its earlier configuration again: it was seen started, its checks were not awaited."
+	case rollout.Removed:
+		return "It was destroyed again."
+	case rollout.Failed:
+		return "It was left with the new configuration."
+	case rollout.Broken:
+		if m.Created {
+			return "It could NOT be removed again: it needs a person."
+		}
+		return "Its earlier configuration could NOT be put back: it needs a person."
+	case rollout.Unchanged:
+		return "It was not changed."
+	}
+	return "Its state could not be read back."
+}
+
+func failedCode(err error) gate.Code {
+	if code := fly.CodeOf(err); err != nil && code != gate.Internal {
+		return code
+	}
+	return gate.PlatformError
+}
+
+func deployText(out deployOutput) string {
+	var b strings.Builder
+	if m := out.Machines; m != nil {
+		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
+		for _, more := range []struct {
+			n    int
+			what string
+		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}} {
+			if more.n > 0 {
+				fmt.Fprintf(&b, ", %d %s", more.n, more.what)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	for _, list := range []struct {
+		name  string
+		lines []string
+	}{{"change", out.Changes}, {"order", out.Order}, {"remark", out.Remarks}} {
+		for _, line := range list.lines {
+			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
+		}
+	}
+	if out.Expected != "" {
+		fmt.Fprintf(&b, "expected: %s\n", out.Expected)
+	}
+	if out.Release > 0 {
+		fmt.Fprintf(&b, "release: version %d\n", out.Release)
+	}
+	return b.String()
+}

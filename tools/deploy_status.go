@@ -1,0 +1,118 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+const deployStatusName = "deploy_status"
+
+type statusInput struct {
+	App string `json:"app" jsonschema:"name of the Fly app"`
+	Run string `json:"run,omitempty" jsonschema:"from deploy; default: the app's newest"`
+}
+
+// statusOutput is where a deploy stands.
+type statusOutput struct {
+	Status  string         `json:"status" jsonschema:"running, done, not_found or failed"`
+	Summary string         `json:"summary"`
+	App     string         `json:"app,omitempty"`
+	Run     string         `json:"run,omitempty"`
+	Group   string         `json:"group,omitempty"`
+	Machine string         `json:"machine,omitempty"`
+	Phase   string         `json:"phase,omitempty"`
+	Done    int            `json:"done,omitempty"`
+	Of      int            `json:"of,omitempty"`
+	Seconds int            `json:"seconds,omitempty" jsonschema:"since it began"`
+	Result  map[string]any `json:"result,omitempty" jsonschema:"what deploy answered, if done"`
+	Next    []plan.Next    `json:"next"`
+
+	text string // of the result
+}
+
+func (a *adapter) deployStatus() Tool {
+	return newReading(a, Reading[statusInput, statusOutput]{
+		Spec: Spec{
+			Name: deployStatusName, Title: "Status of a deploy", Effect: Reads, Needs: deployName,
+			Description: "Tells how far a deploy of this server is: phase, group, Machine, seconds; once it is done, its result. Asks nobody and changes nothing. For a client that gave up early; repeating the identical deploy call does the same and waits.",
+		},
+		Read: a.readStatus,
+		Failed: func(summary string, p *Problem) statusOutput {
+			return statusOutput{Status: "failed", Summary: a.mark(summary), Next: []plan.Next{}}
+		},
+		Text: statusText,
+	}, func(p map[string]*jsonschema.Schema) { app(p) })
+}
+
+func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
+	at := a.runs.look(in.Run, CallerFrom(ctx).ID, deployName, in.App)
+	if at == nil {
+		return statusOutput{
+			Status: "not_found", App: in.App, Run: in.Run,
+			Summary: a.mark(fmt.Sprintf("This server knows of no such deploy of %s: it ended more than %d minutes ago, was another's, or the server was restarted.", in.App, int(pastFor.Minutes()))),
+			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run it shows what is left to do"}},
+		}, nil
+	}
+	out := statusOutput{App: at.app, Run: at.id}
+	select {
+	case <-at.done:
+		return a.statusDone(out, at)
+	default:
+	}
+	m := at.now()
+	out.Status, out.Group, out.Machine, out.Phase, out.Done, out.Of = "running", plan.Clean(m.Group), m.Machine, orWord(m.Doing, "starting"), m.Done, m.Of
+	took := a.Clock.Now().Sub(at.started)
+	out.Seconds = int(took.Seconds())
+	out.Summary = a.mark(fmt.Sprintf("deploy is at work on %s for %s: %s.", at.app, took.Round(time.Second), orWord(m.String(), "starting")))
+	out.Next = []plan.Next{
+		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "ask again in some seconds; or repeat the identical deploy call, which waits"},
+	}
+	return out, nil
+}
+
+// statusDone is the result of a run that is over. It is not used up: the
+// identical call still gets it.
+func (a *adapter) statusDone(out statusOutput, at *run) (statusOutput, error) {
+	out.Status = "done"
+	out.Seconds = int(at.ended.Sub(at.started).Seconds())
+	body, err := json.Marshal(at.result.StructuredContent)
+	if err == nil {
+		err = json.Unmarshal(body, &out.Result)
+	}
+	if err != nil {
+		return statusOutput{}, err
+	}
+	for _, content := range at.result.Content {
+		if text, ok := content.(mcp.TextContent); ok {
+			out.text = text.Text
+		}
+	}
+	summary, _ := out.Result["summary"].(string)
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s", at.app, at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, sandboxMark)))
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.app}, Why: "judges the live Machines as they are now"}}
+	return out, nil
+}
+
+func statusText(out statusOutput) string {
+	var b strings.Builder
+	b.WriteString(out.Summary + "\n")
+	if out.Run != "" {
+		fmt.Fprintf(&b, "run: %s\n", out.Run)
+	}
+	if out.Status == "running" {
+		fmt.Fprintf(&b, "running: %d of %d done, %d s\n", out.Done, out.Of, out.Seconds)
+	}
+	if out.text != "" {
+		return b.String() + out.text
+	}
+	b.WriteString(nextText(out.Next))
+	return strings.TrimSuffix(b.String(), "\n")
+}
