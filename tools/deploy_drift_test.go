@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
@@ -113,10 +114,12 @@ func TestDeployDriftLive(t *testing.T) {
 	if got, want := drifts(out), []string{"app env.DEBUG live 1", "app guest.memory_mb live 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	want := `other_field_changes: the file would also change "guest" of Machine ` + strings.Join(ids, ", ") +
-		"; guest.memory_mb changed on the Machines since version 14 → to keep what the Machines have, write it into the file; to undo it, use fly deploy"
-	if got := blocked(out); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	want := "app: guest.memory_mb: 1024 → 512 (changed on the Machines since version 14)"
+	if len(out.Blockers) > 0 || out.Plan == nil || !slices.Contains(out.Plan.Hazards, plan.OtherConfigChanges) || !slices.Contains(out.Changes, want) {
+		t.Errorf("blocked %s, changes %q", blocked(out), out.Changes)
+	}
+	if want := "this undoes what was changed on the Machines since version 14: app env.DEBUG, app guest.memory_mb"; !slices.Contains(out.Remarks, want) {
+		t.Errorf("remarks %q", out.Remarks)
 	}
 }
 
@@ -127,8 +130,8 @@ func TestDeployDriftFile(t *testing.T) {
 	if got, want := drifts(out), []string{"app env.LOG_LEVEL file 2", "app guest.memory_mb file 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := blocked(out); !strings.Contains(got, "guest.memory_mb edited in the file since version 14 → make the file agree") {
-		t.Errorf("got %s", got)
+	if !mention(out.Changes, "guest.memory_mb: 512 → 1024 (edited in the file since version 14)") || len(out.Blockers) > 0 {
+		t.Errorf("changes %q, blocked %s", out.Changes, blocked(out))
 	}
 	if !mention(out.Changes, "env.LOG_LEVEL: ‹hidden, 4 bytes› → ‹hidden, 5 bytes, changed› (edited in the file since version 14)") {
 		t.Errorf("changes %q", out.Changes)
@@ -146,9 +149,9 @@ func TestDeployDriftBoth(t *testing.T) {
 	if got, want := drifts(out), []string{"app guest.memory_mb both 1", "app guest.memory_mb file 1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, want := range []string{"guest.memory_mb edited in the file since version 14; guest.memory_mb changed on the Machines and in the file since version 14", "make the file agree"} {
-		if got := blocked(out); !strings.Contains(got, want) {
-			t.Errorf("got %s, want %s", got, want)
+	for _, want := range []string{"512 → 1024 (edited in the file since version 14)", "2048 → 1024 (changed on the Machines and in the file since version 14)"} {
+		if !mention(out.Changes, want) {
+			t.Errorf("got %q, want %s", out.Changes, want)
 		}
 	}
 }
@@ -168,8 +171,8 @@ func TestDeployDriftUnknown(t *testing.T) {
 	if !mention(out.Remarks, "where the changes come from is not known: the last release could not be read (unauthorized)") {
 		t.Errorf("remarks %q", out.Remarks)
 	}
-	if got := blocked(out); !strings.Contains(got, `"guest" of Machine`) || !strings.Contains(got, "make the file agree") || strings.Contains(got, "since") {
-		t.Errorf("got %s", got)
+	if !mention(out.Changes, "guest.memory_mb: 512 → 1024") || mention(out.Changes, "since") {
+		t.Errorf("changes %q", out.Changes)
 	}
 
 	// An app without any.
@@ -241,9 +244,6 @@ func TestDeployDriftBounds(t *testing.T) {
 	out := b.plan(map[string]any{"content": b.file("= 512", "= 1024")})
 	if len(out.Drift) != maxChanges {
 		t.Errorf("%d entries", len(out.Drift))
-	}
-	if got := blocked(out); !strings.Contains(got, "and 57 more; guest.memory_mb edited") {
-		t.Errorf("got %s", got)
 	}
 	if i := slices.IndexFunc(out.Remarks, func(r string) bool { return strings.HasSuffix(r, "app env.VAR_04 and 57 more") }); i < 0 {
 		t.Errorf("remarks %q", out.Remarks)

@@ -1,11 +1,9 @@
 package tools
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,246 +16,129 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
-// deployBench plans and applies deploys of one app on an emulated platform, on
-// a virtual clock.
-type deployBench struct {
-	*sandbox.Platform
-	t       *testing.T
-	app     string
-	adapter *adapter
-}
-
-type tickingClock struct{ *sandbox.Clock }
-
-func (c tickingClock) After(d time.Duration) <-chan time.Time {
-	c.Advance(d)
-	done := make(chan time.Time, 1)
-	done <- c.Now()
-	return done
-}
-
-// starting lets a Machine come up while somebody waits for it.
-type starting struct {
-	platform *sandbox.Platform
-	next     http.RoundTripper
-}
-
-func (s starting) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, "/wait") {
-		s.platform.Clock().Advance(30 * time.Second)
-	}
-	return s.next.RoundTrip(r)
-}
-
-func newDeployBench(t *testing.T, app string) *deployBench {
-	t.Helper()
-	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	p := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(func() time.Time { return at })})
-	if err := p.Seed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	server, err := p.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL}, Token: fly.NewToken(p.Token()), UserAgent: "flycast-mcp/test",
-		HTTP: starting{p, &http.Transport{DisableKeepAlives: true}}, Now: p.Clock().Now,
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			p.Clock().Advance(d)
-			return ctx.Err()
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := journal.Open(filepath.Join(t.TempDir(), "state", "journal"), p.Clock().Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &deployBench{p, t, app, &adapter{Deps: Deps{Fly: client, Journal: j, Clock: tickingClock{p.Clock()}}}}
-}
-
-// file is the app's fly.toml with one piece of it replaced.
-func (b *deployBench) file(was, is string) string {
-	b.t.Helper()
-	file, ok := b.FlyToml(b.app)
-	if !ok || !strings.Contains(string(file), was) {
-		b.t.Fatalf("the file has no %q", was)
-	}
-	return strings.Replace(string(file), was, is, 1)
-}
-
-func (b *deployBench) plan(content string) Planned[deployWork, deployOutput] {
-	b.t.Helper()
-	planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: content})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if len(planned.Plan.Blockers) > 0 {
-		b.t.Fatalf("blocked: %v", planned.Plan.Blockers)
-	}
-	return planned
-}
-
-// apply does what was planned, as if it had been approved.
-func (b *deployBench) apply(planned Planned[deployWork, deployOutput]) (deployOutput, error) {
-	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now})
-	outcome, err := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	grant, err := outcome.Commit()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.ResetCalls()
-	return b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
-}
-
-func (b *deployBench) deploy(content string) deployOutput {
-	b.t.Helper()
-	out, err := b.apply(b.plan(content))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return out
-}
-
-// withoutChecks is inner-circle's file without its health check.
-func (b *deployBench) withoutChecks() string {
-	b.t.Helper()
-	text, _, ok := strings.Cut(b.file("", ""), "[[http_service.checks]]")
-	if !ok {
-		b.t.Fatal("the file has no checks")
-	}
-	return text
-}
-
-func mention(lines []string, text string) bool {
-	return slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, text) })
-}
-
 // TestDeployAddressCame: what was approved for a private app is not done to one
 // that became public between the approval and the first Machine.
 func TestDeployAddressCame(t *testing.T) {
 	for _, kind := range []string{"shared_v4", "v4", "v6"} {
-		b := newDeployBench(t, "inner-circle")
-		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
-		b.AddAddress(b.app, kind, "", "")
-		_, err := b.apply(planned)
-		var p *Problem
-		if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.NewPublicService)) || !strings.Contains(p.Message, "nothing was changed") {
-			t.Errorf("%s: got %v", kind, err)
-		}
-		if writes := b.Writes(); len(writes) != 0 {
-			t.Errorf("%s: %d writes", kind, len(writes))
-		}
+		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+			t := b.t
+			planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
+			b.AddAddress(b.app, kind, "", "")
+			_, err := b.apply(planned)
+			var p *Problem
+			if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.NewPublicService)) || !strings.Contains(p.Message, "nothing was changed") {
+				t.Errorf("%s: got %v", kind, err)
+			}
+			if writes := b.Writes(); len(writes) != 0 {
+				t.Errorf("%s: %d writes", kind, len(writes))
+			}
+		})
 	}
 }
 
 // TestDeployAddressWent: nor is what was approved for a public app done to one
 // that answers nobody after it.
 func TestDeployAddressWent(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	v6 := b.AddAddress(b.app, "v6", "", "")
-	planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
-	b.RemoveAddress(b.app, v6)
-	_, err := b.apply(planned)
-	var p *Problem
-	if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.AppUnreachable)) || len(b.Writes()) != 0 {
-		t.Errorf("got %v, %d writes", err, len(b.Writes()))
-	}
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		v6 := b.AddAddress(b.app, "v6", "", "")
+		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
+		b.RemoveAddress(b.app, v6)
+		_, err := b.apply(planned)
+		var p *Problem
+		if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.AppUnreachable)) || len(b.Writes()) != 0 {
+			t.Errorf("got %v, %d writes", err, len(b.Writes()))
+		}
+	})
 }
 
 // TestDeployAddressHarmless: an address that does not matter to this deploy
 // does not stop it, and is told at the end.
 func TestDeployAddressHarmless(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	planned := b.plan(b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"suspend\""))
-	b.AddAddress(b.app, "v6", "", "")
-	out, err := b.apply(planned)
-	if err != nil || out.Status != plan.Applied || !strings.Contains(out.Summary, "public addresses came") {
-		t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
-	}
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		planned := b.plan(b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"suspend\""))
+		b.AddAddress(b.app, "v6", "", "")
+		out, err := b.apply(planned)
+		if err != nil || out.Status != plan.Applied || !strings.Contains(out.Summary, "public addresses came") {
+			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
+		}
+	})
 }
 
 // TestDeployAddressUnread: without a look at the addresses nothing is begun.
 func TestDeployAddressUnread(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
-	for _, operation := range []string{"graphql.app", "ip.list"} {
-		b.Inject(sandbox.Fault{Operation: operation, Status: 503, Times: -1})
-	}
-	if _, err := b.apply(planned); err == nil || !strings.Contains(err.Error(), "nothing was changed") || len(b.Writes()) != 0 {
-		t.Errorf("got %v, %d writes", err, len(b.Writes()))
-	}
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
+		for _, operation := range []string{"graphql.app", "ip.list"} {
+			b.Inject(sandbox.Fault{Operation: operation, Status: 503, Times: -1})
+		}
+		if _, err := b.apply(planned); err == nil || !strings.Contains(err.Error(), "nothing was changed") || len(b.Writes()) != 0 {
+			t.Errorf("got %v, %d writes", err, len(b.Writes()))
+		}
+	})
 }
 
 // TestDeployAddressCameMeanwhile: one that comes while Machines are updated is
 // told at the end.
 func TestDeployAddressCameMeanwhile(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	address := ""
-	b.Inject(sandbox.Fault{Operation: "lease.acquire", Before: func(p *sandbox.Platform) { address = p.AddAddress(b.app, "v4", "", "") }})
-	out, err := b.apply(planned)
-	if err != nil || address == "" || !strings.Contains(out.Summary, address) || !mention(out.Unknown, address) {
-		t.Errorf("%s: got %q, unknown %q, %v", address, out.Summary, out.Unknown, err)
-	}
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
+		address := ""
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Before: func(p *sandbox.Platform) { address = p.AddAddress(b.app, "v4", "", "") }})
+		out, err := b.apply(planned)
+		if err != nil || address == "" || !strings.Contains(out.Summary, address) || !mention(out.Unknown, address) {
+			t.Errorf("%s: got %q, unknown %q, %v", address, out.Summary, out.Unknown, err)
+		}
+	})
 }
 
 // TestDeployAddressWentMeanwhile: and so is that nobody reaches it any more.
 func TestDeployAddressWentMeanwhile(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	v6 := b.AddAddress(b.app, "v6", "", "")
-	planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
-	b.Inject(sandbox.Fault{Operation: "lease.acquire", Before: func(p *sandbox.Platform) { p.RemoveAddress(b.app, v6) }})
-	out, err := b.apply(planned)
-	if err != nil || !strings.Contains(out.Summary, string(plan.AppUnreachable)) || strings.Contains(out.Summary, "public addresses came") {
-		t.Errorf("got %q, %v", out.Summary, err)
-	}
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		v6 := b.AddAddress(b.app, "v6", "", "")
+		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Before: func(p *sandbox.Platform) { p.RemoveAddress(b.app, v6) }})
+		out, err := b.apply(planned)
+		if err != nil || !strings.Contains(out.Summary, string(plan.AppUnreachable)) || strings.Contains(out.Summary, "public addresses came") {
+			t.Errorf("got %q, %v", out.Summary, err)
+		}
+	})
 }
 
 // TestDeployKept: what the platform keeps although it was to go is not verified.
 func TestDeployKept(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	content := b.file("", "")
-	for _, id := range b.MachineIDs(b.app) {
-		config := b.MachineConfig(b.app, id)
-		var services []json.RawMessage
-		if err := json.Unmarshal(config.Raw("services"), &services); err != nil {
-			t.Fatal(err)
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		content := b.file("", "")
+		for _, id := range b.MachineIDs(b.app) {
+			config := b.MachineConfig(b.app, id)
+			var services []json.RawMessage
+			if err := json.Unmarshal(config.Raw("services"), &services); err != nil {
+				t.Fatal(err)
+			}
+			config, err := config.With("services", append(services, json.RawMessage(`{"protocol":"tcp","internal_port":9090,"ports":[{"port":9090}]}`)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.SetMachineConfig(b.app, id, config)
 		}
-		config, err := config.With("services", append(services, json.RawMessage(`{"protocol":"tcp","internal_port":9090,"ports":[{"port":9090}]}`)))
-		if err != nil {
-			t.Fatal(err)
+		b.Clock().Advance(10 * time.Minute)
+		planned := b.plan(content)
+		kept := planned.Work.changes[0].Before
+		// The platform says yes and has the old configuration again when it is read back.
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: kept.ID, After: 2, Status: http.StatusOK, Body: b.document(kept), Times: 1})
+		out, err := b.apply(planned)
+		if err != nil || out.Code != gate.VerifyFailed || !mention(out.Unknown, "services[1].internal_port: sent nothing, found 9090") {
+			t.Errorf("got %s %q, unknown %q, %v", out.Code, out.Summary, out.Unknown, err)
 		}
-		b.SetMachineConfig(b.app, id, config)
-	}
-	b.Clock().Advance(10 * time.Minute)
-	planned := b.plan(content)
-	kept := planned.Work.changes[0].Before
-	// The platform says yes and has the old configuration again when it is read back.
-	b.Inject(sandbox.Fault{Operation: "machine.get", Target: kept.ID, After: 2, Status: http.StatusOK, Body: b.document(kept), Times: 1})
-	out, err := b.apply(planned)
-	if err != nil || out.Code != gate.VerifyFailed || !mention(out.Unknown, "services[1].internal_port: sent nothing, found 9090") {
-		t.Errorf("got %s %q, unknown %q, %v", out.Code, out.Summary, out.Unknown, err)
-	}
-	if mention(out.Verified, "2 started") {
-		t.Errorf("verified %q", out.Verified)
-	}
+		if mention(out.Verified, "2 started") {
+			t.Errorf("verified %q", out.Verified)
+		}
+	})
 }
 
 // document is a Machine as the platform sends it.
@@ -273,59 +154,73 @@ func (b *deployBench) document(m fly.Machine) string {
 // TestDeployVerified: checks are claimed where there are some.
 func TestDeployVerified(t *testing.T) {
 	for name, with := range map[string]bool{"with checks": true, "without": false} {
-		b := newDeployBench(t, "inner-circle")
-		content := b.file("min_machines_running = 0", "min_machines_running = 1")
-		if !with {
-			content = b.withoutChecks()
-		}
-		out := b.deploy(content)
-		if out.Machines.Healthy != 1 || len(out.Verified) != 1 || strings.Contains(out.Verified[0], "with passing checks") != with {
-			t.Errorf("%s: got %q of %+v", name, out.Verified, out.Machines)
-		}
+		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+			t := b.t
+			content := b.file("min_machines_running = 0", "min_machines_running = 1")
+			if !with {
+				content = b.withoutChecks()
+			}
+			out := b.deploy(content)
+			if out.Machines.Healthy != 1 || len(out.Verified) != 1 || strings.Contains(out.Verified[0], "with passing checks") != with {
+				t.Errorf("%s: got %q of %+v", name, out.Verified, out.Machines)
+			}
+		})
 	}
 }
 
 // TestDeployLeavesAlone: Machines that a file is not about are counted, and not
 // said to have its configuration.
 func TestDeployLeavesAlone(t *testing.T) {
-	b := newDeployBench(t, "legacy-api")
-	planned := b.plan(b.file(`, worker = "bin/worker"`, ""))
-	want := "Of the 2 Machines of legacy-api, 1 already had this configuration and 1 were left alone. Nothing was changed."
-	if !planned.Plan.Empty() || planned.Nothing != want || planned.Out.Machines.Total != 2 {
-		t.Errorf("got %q, %+v", planned.Nothing, planned.Out.Machines)
-	}
-	planned = b.plan(b.file("", ""))
-	if want := "All 2 Machines of legacy-api already have this configuration. Nothing was changed."; planned.Nothing != want {
-		t.Errorf("got %q", planned.Nothing)
-	}
+	deploys(t, "legacy-api", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		planned := b.plan(b.file(`, worker = "bin/worker"`, ""))
+		want := "Of the 2 Machines of legacy-api, 1 already had this configuration and 1 were left alone. Nothing was changed."
+		if !planned.Plan.Empty() || planned.Nothing != want || planned.Out.Machines.Total != 2 {
+			t.Errorf("got %q, %+v", planned.Nothing, planned.Out.Machines)
+		}
+		planned = b.plan(b.file("", ""))
+		if want := "All 2 Machines of legacy-api already have this configuration. Nothing was changed."; planned.Nothing != want {
+			t.Errorf("got %q", planned.Nothing)
+		}
+	})
 }
 
 // TestDeployPutBack: of a Machine that was put back no more is said than was seen.
 func TestDeployPutBack(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	b.FailMachine(b.app, "6e82de91c43987", sandbox.FailChecks)
-	out := b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	if out.Status != plan.Failed || !strings.Contains(out.Summary, "earlier configuration again: it was seen started, its checks were not awaited") {
-		t.Errorf("got %s %q", out.Status, out.Summary)
-	}
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		b.FailMachine(b.app, "6e82de91c43987", sandbox.FailChecks)
+		out := b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
+		if out.Status != plan.Failed || !strings.Contains(out.Summary, "earlier configuration again: it was seen started, its checks were not awaited") {
+			t.Errorf("got %s %q", out.Status, out.Summary)
+		}
+	})
 }
 
 // TestDeployJournal: the journal says of each Machine what became of it.
 func TestDeployJournal(t *testing.T) {
-	b := newDeployBench(t, "inner-circle")
-	b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403})
-	b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	var got []string
-	if _, err := b.adapter.Journal.Any(func(e journal.Entry) bool {
-		if e.Event == journal.Step {
-			got = append(got, strings.Join([]string{e.Tool, e.App, e.Verb, e.Target, e.Status, e.Code}, " "))
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403})
+		b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
+		var got []string
+		if _, err := b.adapter.Journal.Any(func(e journal.Entry) bool {
+			if e.Event == journal.Step {
+				got = append(got, strings.Join([]string{e.Tool, e.App, e.Verb, e.Target, e.Status, e.Code}, " "))
+				if e.Status == begun && (e.Instance == "" || len(e.Config) != 64) {
+					t.Errorf("no version: %+v", e)
+				}
+			}
+			return false
+		}); err != nil {
+			t.Fatal(err)
 		}
-		return false
-	}); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"deploy inner-circle update_machine 6e82de91c43987 healthy ", "deploy inner-circle update_machine d891275f6e3d38 unchanged unauthorized"}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
+		want := []string{
+			"deploy inner-circle update_machine 6e82de91c43987 begun ", "deploy inner-circle update_machine 6e82de91c43987 healthy ",
+			"deploy inner-circle update_machine d891275f6e3d38 begun ", "deploy inner-circle update_machine d891275f6e3d38 unchanged unauthorized",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }

@@ -1,0 +1,141 @@
+package tools
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// deployBench plans and applies deploys of one app on an emulated platform, on
+// a virtual clock.
+type deployBench struct {
+	*sandbox.Platform
+	t       *testing.T
+	app     string
+	adapter *adapter
+}
+
+// wallClock is the time of the bubble.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time { return time.Now() }
+
+func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// deploys runs a test in a bubble, where waiting takes no time.
+func deploys(t *testing.T, app string, options sandbox.Options, test func(b *deployBench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(newDeployBench(t, app, options)) })
+}
+
+func newDeployBench(t *testing.T, app string, options sandbox.Options) *deployBench {
+	t.Helper()
+	time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))) // a bubble begins in 2000
+	options.Clock = sandbox.NewClock(time.Now)
+	p := sandbox.New(options)
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client, err := fly.New(fly.Options{
+		Endpoints: fly.Endpoints{API: "http://127.0.0.1:1", Flaps: "http://127.0.0.1:1", UIEX: "http://127.0.0.1:1"}, Token: fly.NewToken(p.Token()), UserAgent: "flycast-mcp/test",
+		HTTP: p.Transport(), Now: time.Now,
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			select {
+			case <-time.After(d):
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(filepath.Join(t.TempDir(), "state", "journal"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	deps := Deps{Fly: client, Journal: j, Clock: wallClock{}, Runs: NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
+	return &deployBench{p, t, app, &adapter{Deps: deps, runs: deps.Runs, drafts: newDrafts(wallClock{})}}
+}
+
+// file is the app's fly.toml with one piece of it replaced.
+func (b *deployBench) file(was, is string) string {
+	b.t.Helper()
+	file, ok := b.FlyToml(b.app)
+	if !ok || !strings.Contains(string(file), was) {
+		b.t.Fatalf("the file has no %q", was)
+	}
+	return strings.Replace(string(file), was, is, 1)
+}
+
+func (b *deployBench) plan(content string) Planned[deployWork, deployOutput] {
+	b.t.Helper()
+	return b.planOf(deployInput{Content: content})
+}
+
+func (b *deployBench) planOf(in deployInput) Planned[deployWork, deployOutput] {
+	b.t.Helper()
+	in.App = b.app
+	planned, err := b.adapter.planDeploy(b.t.Context(), in)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(planned.Plan.Blockers) > 0 {
+		b.t.Fatalf("blocked: %v", planned.Plan.Blockers)
+	}
+	return planned
+}
+
+// apply does what was planned, as if it had been approved.
+func (b *deployBench) apply(planned Planned[deployWork, deployOutput]) (deployOutput, error) {
+	b.t.Helper()
+	g := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now})
+	outcome, err := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	grant, err := outcome.Commit()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.ResetCalls()
+	return b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
+}
+
+func (b *deployBench) deploy(content string) deployOutput {
+	b.t.Helper()
+	out, err := b.apply(b.plan(content))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+// withoutChecks is inner-circle's file without its health check.
+func (b *deployBench) withoutChecks() string {
+	b.t.Helper()
+	text, _, ok := strings.Cut(b.file("", ""), "[[http_service.checks]]")
+	if !ok {
+		b.t.Fatal("the file has no checks")
+	}
+	return text
+}
+
+func mention(lines []string, text string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, text) })
+}
