@@ -97,6 +97,10 @@ func (d *deployment) create(ctx context.Context, disks *disks, group, image, reg
 	if err != nil {
 		return err
 	}
+	if len(mounts) > 1 {
+		d.block(plan.Blocker{ID: replacement, What: fmt.Sprintf("the file has %d [[mounts]] for group %s, and a Machine gets one volume", len(mounts), plan.Quote(group)), Fix: "leave one of them"})
+		return nil
+	}
 	if len(mounts) > 0 {
 		list, err := disks.all(ctx)
 		if err != nil {

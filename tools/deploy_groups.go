@@ -209,6 +209,8 @@ func (d *deployment) replaces(group string, before, after machine.Config) (strin
 		return "", err
 	}
 	switch {
+	case len(want) > 1:
+		return fmt.Sprintf("the file has %d [[mounts]] for group %s, and a Machine gets one volume", len(want), plan.Quote(group)), nil
 	case len(had) > 1:
 		return fmt.Sprintf("it has %d volumes, of which a fly.toml can name one", len(had)), nil
 	case len(had) > 0 && len(want) == 0:

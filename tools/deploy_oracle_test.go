@@ -3,12 +3,15 @@ package tools
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
@@ -80,22 +83,22 @@ func readJSON(t *testing.T, path string, into any) {
 func TestDeployOracle(t *testing.T) {
 	cases, existing := oracleCases(t)
 	deployed, refused := 0, 0
-	for name, c := range cases {
-		for _, fresh := range []bool{true, false} {
-			deploys(t, "", sandbox.Options{}, func(b *deployBench) {
-				if !c.Valid || len(c.Errors) > 0 {
-					refused++
-					b.oracleRefused(name, c)
-					return
-				}
-				deployed++
-				if fresh {
-					b.oracleFresh(name, c)
-				} else {
-					b.oracleOnto(name, c, existing)
-				}
-			})
-		}
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		c := cases[name]
+		t.Run(name, func(t *testing.T) {
+			if !c.Valid || len(c.Errors) > 0 || c.twoMounts() {
+				refused++
+				deploys(t, "", sandbox.Options{}, func(b *deployBench) { b.oracleRefused(name, c) })
+				return
+			}
+			if c.App != "" && !fly.ValidAppName(c.App) {
+				refused++ // no app can have the name, and no call name it
+				return
+			}
+			deployed += 2
+			deploys(t, "", sandbox.Options{}, func(b *deployBench) { b.oracleFresh(name, c) })
+			deploys(t, "", sandbox.Options{}, func(b *deployBench) { b.oracleOnto(name, c, existing) })
+		})
 	}
 	t.Logf("%d deployed, %d refused", deployed, refused)
 	if deployed < 100 {
@@ -103,21 +106,48 @@ func TestDeployOracle(t *testing.T) {
 	}
 }
 
-// app makes an app that is private.
+// dedication is the file's own host_dedication_id, which the conversion leaves
+// to the deploy.
+func (c oracleCase) dedication(t *testing.T) string {
+	t.Helper()
+	file, err := flytoml.Parse("fly.toml", []byte(c.content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	definition, err := file.Definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return definition.HostDedicationID
+}
+
+// twoMounts reports whether a group would get two volumes, with which flyctl's
+// deploy fails at the platform.
+func (c oracleCase) twoMounts() bool {
+	for _, config := range c.FromNothing {
+		if mounts, err := config.Mounts(); err == nil && len(mounts) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// oracleApp makes an app that is private.
 func (b *deployBench) oracleApp(c oracleCase) {
 	b.app = c.App
 	if b.app == "" {
 		b.app = "nameless"
 	}
-	if !slices.Contains(b.AppNames(), b.app) {
-		b.AddApp(b.app, "personal", "")
-	}
+	b.AddApp(b.app, "personal", "")
 	b.AddAddress(b.app, "private_v6", "", "")
 }
 
 func (b *deployBench) oracleRefused(name string, c oracleCase) {
 	b.t.Helper()
-	b.oracleApp(oracleCase{})
+	if !fly.ValidAppName(c.App) {
+		c.App = ""
+	}
+	b.oracleApp(c)
 	planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: c.content, Image: oracleImage})
 	if err == nil && len(planned.Plan.Blockers) == 0 {
 		b.t.Errorf("%s: flyctl refuses it, deploy does not", name)
@@ -134,7 +164,7 @@ func (b *deployBench) oracleFresh(name string, c oracleCase) {
 	b.oracleDeploy(name+" from nothing", in, len(c.Groups), func(group string, _ machine.Config) machine.Config {
 		want := oracleWith(b.t, c.FromNothing[group], "image", oracleImage)
 		if want.Raw("guest") == nil {
-			want = oracleWith(b.t, want, "guest", machine.Guest{CPUKind: "shared", CPUs: 1, MemoryMB: 256})
+			want = oracleWith(b.t, want, "guest", machine.Guest{CPUKind: "shared", CPUs: 1, MemoryMB: 256, HostDedicationID: c.dedication(b.t)})
 		}
 		if !strings.Contains(c.content, "primary_region") {
 			want = oracleMerge(b.t, want, "env", "PRIMARY_REGION", "iad")
@@ -149,8 +179,12 @@ func (b *deployBench) oracleOnto(name string, c oracleCase, existing machine.Con
 	before := make(map[string]machine.Config)
 	for i, group := range c.Groups {
 		m := oracleMerge(b.t, existing, "metadata", machine.MetadataProcessGroup, group)
-		// fly deploy would replace a Machine whose volume is not the file's.
+		// fly deploy would replace a Machine whose volume is not the file's, or
+		// whose host is not.
 		m = m.Without("mounts")
+		if id := c.dedication(b.t); id != "" && c.FromNothing[group].Raw("guest") == nil {
+			m = oracleMerge(b.t, m, "guest", "host_dedication_id", id)
+		}
 		mounts, err := c.OntoExisting[group].Mounts()
 		if err != nil {
 			b.t.Fatal(err)
@@ -160,10 +194,13 @@ func (b *deployBench) oracleOnto(name string, c oracleCase, existing machine.Con
 			m = oracleWith(b.t, m, "mounts", []machine.Mount{mount})
 		}
 		before[group] = m
-		b.AddMachine(b.app, "iad", m)
+		b.SetListen(b.app, b.AddMachine(b.app, "iad", m), checkedPorts(b.t, c.OntoExisting[group]))
 	}
 	b.oracleDeploy(name+" onto existing", deployInput{Content: c.content, Strategy: string(rollout.Rolling)}, len(c.Groups), func(group string, _ machine.Config) machine.Config {
 		want := oracleMerge(b.t, c.OntoExisting[group], "metadata", machine.MetadataFlyctlVersion, "0.3.45")
+		if id := c.dedication(b.t); id != "" && c.FromNothing[group].Raw("guest") == nil {
+			want = oracleMerge(b.t, want, "guest", "host_dedication_id", id)
+		}
 		mounts, err := want.Mounts()
 		if err != nil {
 			b.t.Fatal(err)
@@ -233,6 +270,34 @@ func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wa
 	}
 }
 
+// checkedPorts is where a program must listen for its checks to pass.
+func checkedPorts(t *testing.T, config machine.Config) []string {
+	t.Helper()
+	list, err := config.Services()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := config.Checks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sockets []string
+	for _, s := range list {
+		sockets = append(sockets, fmt.Sprintf("0.0.0.0:%d", s.InternalPort))
+		for _, c := range s.Checks {
+			if c.Port != nil {
+				sockets = append(sockets, fmt.Sprintf("0.0.0.0:%d", *c.Port))
+			}
+		}
+	}
+	for _, c := range checks {
+		if c.Port != nil {
+			sockets = append(sockets, fmt.Sprintf("0.0.0.0:%d", *c.Port))
+		}
+	}
+	return sockets
+}
+
 // oracleContainers puts the image where the conversion leaves that to the deploy.
 func oracleContainers(t *testing.T, config machine.Config) machine.Config {
 	var containers []map[string]any
@@ -259,7 +324,7 @@ func oracleWith(t *testing.T, config machine.Config, key string, value any) mach
 // oracleMerge sets one entry of a table.
 func oracleMerge(t *testing.T, config machine.Config, key, name, value string) machine.Config {
 	t.Helper()
-	table := make(map[string]string)
+	table := make(map[string]any)
 	if raw := config.Raw(key); raw != nil {
 		if err := json.Unmarshal(raw, &table); err != nil {
 			t.Fatal(err)

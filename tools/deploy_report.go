@@ -18,7 +18,7 @@ const notDone = "No address was allocated, nothing was built, no release_command
 // reportDeploy tells what became of each Machine.
 func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
 	out := w.out
-	out.App = w.in.App
+	out.App, out.Order, out.Expected = w.in.App, nil, ""
 	tally := tallyOf(result)
 	out.Machines = &machineCounts{
 		Total: len(w.snapshot.Machines) + tally.created, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
@@ -273,6 +273,7 @@ func stateNote(m rollout.Outcome) []string {
 		notes = append(notes, "had it already")
 	}
 	switch {
+	case m.State == rollout.Healthy && m.Proof != "": // it says so
 	case m.State == rollout.Healthy && m.Checks > 0:
 		notes = append(notes, "healthy")
 	case m.State == rollout.Healthy:

@@ -130,7 +130,7 @@ func TestDeployKept(t *testing.T) {
 		planned := b.plan(content)
 		kept := planned.Work.changes[0].Before
 		// The platform says yes and has the old configuration again when it is read back.
-		b.Inject(sandbox.Fault{Operation: "machine.get", Target: kept.ID, After: 2, Status: http.StatusOK, Body: b.document(kept), Times: 1})
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: kept.ID, After: 1, Status: http.StatusOK, Body: b.document(kept), Times: 1})
 		out, err := b.apply(planned)
 		if err != nil || out.Code != gate.VerifyFailed || !mention(out.Unknown, "services[1].internal_port: sent nothing, found 9090") {
 			t.Errorf("got %s %q, unknown %q, %v", out.Code, out.Summary, out.Unknown, err)
@@ -161,7 +161,7 @@ func TestDeployVerified(t *testing.T) {
 				content = b.withoutChecks()
 			}
 			out := b.deploy(content)
-			if out.Machines.Healthy != 1 || len(out.Verified) != 1 || strings.Contains(out.Verified[0], "with passing checks") != with {
+			if out.Machines.Healthy != 2 || len(out.Verified) != 1 || strings.Contains(out.Verified[0], "with passing checks") != with {
 				t.Errorf("%s: got %q of %+v", name, out.Verified, out.Machines)
 			}
 		})
@@ -215,8 +215,10 @@ func TestDeployJournal(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		slices.Sort(got) // groups and pools are at work side by side
 		want := []string{
 			"deploy inner-circle update_machine 6e82de91c43987 begun ", "deploy inner-circle update_machine 6e82de91c43987 healthy ",
+			"deploy inner-circle update_machine 6e82de91c43987 put_back ",
 			"deploy inner-circle update_machine d891275f6e3d38 begun ", "deploy inner-circle update_machine d891275f6e3d38 unchanged unauthorized",
 		}
 		if !slices.Equal(got, want) {

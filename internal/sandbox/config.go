@@ -86,13 +86,14 @@ func probes(config machine.Config) []probe {
 	return found
 }
 
-// internalPorts are the distinct ports and protocols of the services.
+// internalPorts are the distinct ports and protocols of the services, and the
+// ports of the checks: a program has what it is checked for.
 func internalPorts(config machine.Config) []socket {
 	var services []struct {
 		Protocol     string `json:"protocol"`
 		InternalPort int    `json:"internal_port"`
 	}
-	if json.Unmarshal(config.Raw("services"), &services) != nil {
+	if raw := config.Raw("services"); raw != nil && json.Unmarshal(raw, &services) != nil {
 		return nil
 	}
 	var sockets []socket
@@ -102,6 +103,12 @@ func internalPorts(config machine.Config) []socket {
 			s = socket{proto: "udp", address: fmt.Sprintf("172.19.0.2:%d", service.InternalPort)}
 		}
 		if service.InternalPort > 0 && !slices.Contains(sockets, s) {
+			sockets = append(sockets, s)
+		}
+	}
+	for _, p := range probes(config) {
+		s := socket{proto: "tcp", address: fmt.Sprintf("0.0.0.0:%d", p.port)}
+		if p.port > 0 && !slices.Contains(sockets, s) {
 			sockets = append(sockets, s)
 		}
 	}
