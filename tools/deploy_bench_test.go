@@ -1,9 +1,13 @@
 package tools
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +27,25 @@ type deployBench struct {
 	t       *testing.T
 	app     string
 	adapter *adapter
+	// update, if set, changes what the platform gets as a Machine's update.
+	update func(body []byte) []byte
 }
+
+// RoundTrip implements [http.RoundTripper].
+func (b *deployBench) RoundTrip(r *http.Request) (*http.Response, error) {
+	if b.update != nil && r.Method == http.MethodPost && machinePath.MatchString(r.URL.Path) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = b.update(body)
+		r = r.Clone(r.Context())
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	return b.Transport().RoundTrip(r)
+}
+
+var machinePath = regexp.MustCompile(`/machines/[0-9a-f]+$`)
 
 // wallClock is the time of the bubble.
 type wallClock struct{}
@@ -48,9 +70,10 @@ func newDeployBench(t *testing.T, app string, options sandbox.Options) *deployBe
 			t.Fatal(err)
 		}
 	}
+	b := &deployBench{Platform: p, t: t, app: app}
 	client, err := fly.New(fly.Options{
 		Endpoints: fly.Endpoints{API: "http://127.0.0.1:1", Flaps: "http://127.0.0.1:1", UIEX: "http://127.0.0.1:1"}, Token: fly.NewToken(p.Token()), UserAgent: "flycast-mcp/test",
-		HTTP: p.Transport(), Now: time.Now,
+		HTTP: b, Now: time.Now,
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			select {
 			case <-time.After(d):
@@ -72,7 +95,8 @@ func newDeployBench(t *testing.T, app string, options sandbox.Options) *deployBe
 		}
 	})
 	deps := Deps{Fly: client, Journal: j, Clock: wallClock{}, Runs: NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
-	return &deployBench{p, t, app, &adapter{Deps: deps, runs: deps.Runs, drafts: newDrafts(wallClock{})}}
+	b.adapter = &adapter{Deps: deps, runs: deps.Runs, drafts: newDrafts(wallClock{})}
+	return b
 }
 
 // file is the app's fly.toml with one piece of it replaced.
