@@ -31,6 +31,11 @@ type deployment struct {
 	unchanged int
 	left      int                 // Machines that are left alone
 	vanished  map[string][]string // group that the file lacks → ids of its Machines
+	leaving   told                // why Machines are left alone
+	unread    told                // why Machines cannot be updated from what is known of them
+	replaced  told                // why Machines would have to be replaced
+	waiting   told                // why Machines have to be waited for
+	activated told                // Machines that stop being standbys
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
@@ -57,10 +62,38 @@ func (d *deployment) remark(format string, args ...any) {
 	d.remarks = append(d.remarks, fmt.Sprintf(format, args...))
 }
 
-// leave counts a Machine that is left alone, and says why.
-func (d *deployment) leave(id, why string) {
+// told are the Machines about which the same is to be said. Of many Machines one
+// sentence is made.
+type told struct {
+	of  []string // what is said, in the order in which it first came up
+	ids map[string][]string
+}
+
+func (t *told) say(what, id string) {
+	if t.ids == nil {
+		t.ids = make(map[string][]string)
+	}
+	if t.ids[what] == nil {
+		t.of = append(t.of, what)
+	}
+	t.ids[what] = append(t.ids[what], id)
+}
+
+// each gives every sentence with its Machines: Machine 148e1, Machines 148e1, 148e2.
+func (t *told) each(do func(what, machines string)) {
+	for _, what := range t.of {
+		word := "Machine "
+		if len(t.ids[what]) > 1 {
+			word = "Machines "
+		}
+		do(what, word+few(t.ids[what]))
+	}
+}
+
+// leave counts a Machine that is left alone.
+func (d *deployment) leave(id, what string) {
 	d.left++
-	d.remark("Machine %s %s: it is left alone", id, why)
+	d.leaving.say(what, id)
 }
 
 // compute sorts the Machines out by group, and finds what each is to become.
@@ -77,11 +110,11 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 				return err
 			}
 		case !m.Whole(): // whose it is cannot be told either
-			d.block(plan.Blocker{ID: cannotUpdate, What: fmt.Sprintf("the platform does not send the whole configuration of Machine %s: updating it would lose the rest", m.ID)})
+			d.unread.say("the platform does not send the whole configuration: an update would lose the rest", m.ID)
 		case !m.Config.FlyLaunch():
-			d.leave(m.ID, "was not made by fly deploy")
+			d.leave(m.ID, "not made by fly deploy")
 		case leftOver(m.Config):
-			d.leave(m.ID, "is what an earlier deploy left behind when it tried its configuration out (fly machine destroy "+m.ID+" removes it)")
+			d.leave(m.ID, "left behind by an earlier canary deploy (fly machine destroy removes it)")
 		case !slices.Contains(groups, group):
 			d.left++
 			d.vanished[group] = append(d.vanished[group], m.ID)
@@ -92,6 +125,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 			}
 		}
 	}
+	d.tell()
 	for _, group := range slices.Sorted(maps.Keys(d.vanished)) {
 		ids := d.vanished[group]
 		d.remark("group %s is not in the file: its %s (%s) stay as they are; fly deploy would destroy them", plan.Quote(group), machines(len(ids)), few(ids))
@@ -125,13 +159,10 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		return err
 	}
 	if why != "" {
-		d.block(plan.Blocker{
-			ID: replacement, What: fmt.Sprintf("Machine %s: %s; that takes another Machine in its place", m.ID, why),
-			Fix: "make the file agree with the Machine in this, or use fly deploy, which destroys the Machine and makes another",
-		})
+		d.replaced.say(why, m.ID)
 	}
 	if standby(m.Config) && !standby(after) {
-		d.remark("Machine %s stops being a standby, as its group has services (as with fly deploy)", m.ID)
+		d.activated.say("no standby any more, as its group has services (as with fly deploy)", m.ID)
 	}
 	d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
 	return nil
@@ -145,11 +176,23 @@ func (d *deployment) stranded(ctx context.Context, disks *disks, m fly.Machine) 
 		return err
 	}
 	if attached {
-		d.block(plan.Blocker{ID: hostDown, What: fmt.Sprintf("the host of Machine %s is %s, and it has a volume there", m.ID, plan.Quote(m.HostStatus)), Fix: "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"})
+		d.waiting.say(fmt.Sprintf("the host is %s, and a volume is there", plan.Quote(m.HostStatus)), m.ID)
 		return nil
 	}
-	d.leave(m.ID, fmt.Sprintf("is on a host that is %s (fly deploy would replace it)", plan.Quote(m.HostStatus)))
+	d.leave(m.ID, fmt.Sprintf("on a host that is %s (fly deploy would replace it)", plan.Quote(m.HostStatus)))
 	return nil
+}
+
+// tell makes remarks and blockers of what was found about single Machines.
+func (d *deployment) tell() {
+	block := func(id, fix string) func(what, machines string) {
+		return func(what, machines string) { d.block(plan.Blocker{ID: id, What: machines + ": " + what, Fix: fix}) }
+	}
+	d.leaving.each(func(what, machines string) { d.remark("left alone: %s: %s", machines, what) })
+	d.activated.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
+	d.unread.each(block(cannotUpdate, ""))
+	d.waiting.each(block(hostDown, "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"))
+	d.replaced.each(block(replacement, "that takes another Machine: make the file agree with what is there, or use fly deploy, which destroys the Machine and makes another"))
 }
 
 // after is the configuration a Machine would get. Another image stands in the

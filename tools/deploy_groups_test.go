@@ -274,10 +274,10 @@ func TestDeployLeft(t *testing.T) {
 	}{
 		{"detached", func(b *deployBench, id string) {
 			b.SetMachineConfig(b.app, id, b.MachineConfig(b.app, id).Without("metadata"))
-		}, "was not made by fly deploy"},
+		}, "not made by fly deploy"},
 		{"a canary", func(b *deployBench, id string) {
 			b.SetMachineConfig(b.app, id, oracleMerge(b.t, b.MachineConfig(b.app, id), "metadata", "fly_canary", "true"))
-		}, "left behind"},
+		}, "left behind by an earlier canary deploy"},
 		{"host down", func(b *deployBench, id string) { b.SetHost(b.app, id, "unreachable") }, `on a host that is "unreachable"`},
 	}
 	for _, test := range tests {
@@ -287,7 +287,7 @@ func TestDeployLeft(t *testing.T) {
 			test.do(b, id)
 			was := b.MachineConfig(b.app, id)
 			planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-			if !mention(planned.Out.Remarks, "Machine "+id+" ") || !mention(planned.Out.Remarks, test.want) || planned.Out.Machines.Left != 1 || len(planned.Work.creates) > 0 {
+			if !mention(planned.Out.Remarks, "Machine "+id) || !mention(planned.Out.Remarks, test.want) || planned.Out.Machines.Left != 1 || len(planned.Work.creates) > 0 {
 				t.Errorf("%s: remarks %q, %+v", test.name, planned.Out.Remarks, planned.Out.Machines)
 			}
 			out, err := b.apply(planned)
@@ -324,7 +324,7 @@ func TestDeployStandby(t *testing.T) {
 			config := oracleWith(t, b.MachineConfig(b.app, ids[1]), "standbys", []string{ids[0]})
 			b.SetMachineConfig(b.app, ids[1], oracleMerge(t, config, "env", "FLY_STANDBY_FOR", ids[0]))
 			planned := b.planOf(deployInput{Content: b.file("", ""), Scope: scope})
-			if !mention(planned.Out.Remarks, "stops being a standby") || len(planned.Work.changes) != 1 {
+			if !mention(planned.Out.Remarks, "no standby any more") || len(planned.Work.changes) != 1 {
 				t.Errorf("%s: remarks %q", scope, planned.Out.Remarks)
 			}
 			out, err := b.apply(planned)

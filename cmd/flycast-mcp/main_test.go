@@ -70,8 +70,8 @@ func (c fileClock) After(d time.Duration) <-chan time.Time {
 	if c == "" {
 		return time.After(d)
 	}
-	if d <= 2*time.Second {
-		d /= 20 // the pauses between two readings
+	if d <= 10*time.Second {
+		d /= 20 // the pauses between two readings, and what a program must live through
 	}
 	until, fired := c.Now().Add(d), make(chan time.Time, 1)
 	go func() {

@@ -34,7 +34,7 @@ import (
 //	before-answer VERB APP …  an actor's act between the question and the answer
 //	late ACTION [FIELD=VALUE…]  answer the last question after its call has ended
 //	call TOOL JSON            tools/call; stdout has the structured half, stderr the text half
-//	repeat [state|until STATUS]   the last call once more, with its last state and answer if state
+//	repeat [state|until STATUS|until PATH VALUE]   the last call once more, with its last state and answer if state
 //	pass D                    let time pass on the platform
 //	want PATH VALUE | want PATH ~REGEXP | want -missing PATH
 //	asked REGEXP / ! asked REGEXP    the last question that was put
@@ -406,15 +406,19 @@ func (s *stage) pass(args []string) {
 }
 
 func (s *stage) repeat(args []string) {
-	if len(args) == 2 && args[0] == "until" {
+	if len(args) >= 2 && args[0] == "until" {
+		path, want := "status", args[1:]
+		if len(args) > 2 {
+			path, want = args[1], args[2:]
+		}
 		const most = 2000
 		for range most {
-			if s.result["status"] == args[1] {
+			if _, _, match := s.matches(path, want); match {
 				return
 			}
 			s.send()
 		}
-		s.ts.Fatalf("repeat: status is still %v after %d calls", s.result["status"], most)
+		s.ts.Fatalf("repeat: %s is still not %q after %d calls: %v", path, want, most, s.result)
 	}
 	if len(args) == 0 {
 		s.lastState, s.lastReply = "", nil
@@ -450,8 +454,17 @@ func (s *stage) want(args []string) {
 		}
 		return
 	}
-	v, ok := lookup(s.result, args[0])
-	got, want := fmt.Sprint(v), strings.Join(args[1:], " ")
+	got, ok, match := s.matches(args[0], args[1:])
+	if match == s.neg {
+		body, _ := json.MarshalIndent(s.result, "", "  ")
+		s.ts.Fatalf("%s is %q (there: %v), want %q\n%s", args[0], got, ok, strings.Join(args[1:], " "), body)
+	}
+}
+
+// matches compares a value of the last answer with a text or, after ~, a pattern.
+func (s *stage) matches(path string, text []string) (got string, ok, match bool) {
+	v, ok := lookup(s.result, path)
+	got, want := fmt.Sprint(v), strings.Join(text, " ")
 	if list, is := v.([]any); is {
 		words := make([]string, len(list))
 		for i, item := range list {
@@ -462,14 +475,11 @@ func (s *stage) want(args []string) {
 		}
 		got = strings.Join(words, " ")
 	}
-	match := ok && got == want
+	match = ok && got == want
 	if pattern, is := strings.CutPrefix(want, "~"); is {
 		match = ok && regexp.MustCompile(pattern).MatchString(got)
 	}
-	if match == s.neg {
-		body, _ := json.MarshalIndent(s.result, "", "  ")
-		s.ts.Fatalf("%s is %q (there: %v), want %q\n%s", args[0], got, ok, want, body)
-	}
+	return got, ok, match
 }
 
 // lookup finds a value by a dotted path; numbers index arrays.

@@ -105,7 +105,7 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 func (r *run) smoke(ctx context.Context, j *job) error {
 	until := r.Clock.Now().Add(smokeTime)
 	for left := smokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
-		step, cancel := context.WithTimeout(ctx, left)
+		step, cancel := r.within(ctx, left)
 		err := r.Client.Wait(step, r.work.App, j.out.ID, j.at, "stopped")
 		over := step.Err() != nil
 		cancel()
@@ -117,6 +117,20 @@ func (r *run) smoke(ctx context.Context, j *job) error {
 		}
 	}
 	return nil
+}
+
+// within ends a context when the clock has come so far; the platform is told, too.
+func (r *run) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	passed := r.Clock.After(d)
+	go func() {
+		select {
+		case <-passed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // verdict tells whether waiting is over, and with what.
