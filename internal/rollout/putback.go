@@ -68,11 +68,9 @@ func (r *run) putBack(ctx context.Context, j *job) {
 			return
 		}
 		j.at = live.InstanceID
-		launch = launch || !failed && running(live.State)
+		launch = launch || !failed && !out.Woken && running(live.State)
 	}
-	restored, err := r.update(ctx, fly.Update{
-		ID: out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
-	}, j.at)
+	restored, err := r.restore(ctx, j, launch)
 	if err != nil {
 		broken(err)
 		return
@@ -89,6 +87,26 @@ func (r *run) putBack(ctx context.Context, j *job) {
 	out.State = PutBack
 }
 
+// putBackTries is how often the earlier configuration is sent, if reading shows
+// that it has not arrived. The version that is named with it lets no more than
+// one of them take effect.
+const putBackTries = 2
+
+func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Machine, err error) {
+	for range putBackTries {
+		restored, err = r.update(ctx, fly.Update{
+			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
+		}, j.at)
+		if err == nil || !passing(err) || errors.Is(err, errTookEffect) || errors.Is(err, errUnsettled) {
+			break
+		}
+		if err := r.pause(ctx, pollStep); err != nil {
+			return restored, err
+		}
+	}
+	return restored, err
+}
+
 // remove destroys a Machine that this run created. Its volume stays.
 func (r *run) remove(ctx context.Context, j *job) {
 	out := &j.out
@@ -100,18 +118,17 @@ func (r *run) remove(ctx context.Context, j *job) {
 	if err == nil {
 		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, out.ID, j.hold.of())
 	}
-	var ambiguous *fly.Ambiguous
-	if errors.As(err, &ambiguous) {
+	if err != nil {
 		err = r.destroyed(ctx, j, err)
 	}
-	if err != nil && fly.CodeOf(err) != gate.NotFound {
+	if err != nil {
 		out.Err = errors.Join(out.Err, fmt.Errorf("destroy it again: %w", err))
 		return
 	}
 	out.State = Removed
 }
 
-// destroyed reads what became of a destruction whose answer was lost.
+// destroyed reads whether a Machine is gone, though the answer did not say so.
 func (r *run) destroyed(ctx context.Context, j *job, lost error) error {
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)

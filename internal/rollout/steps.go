@@ -52,7 +52,8 @@ func (w Work) updateSteps(c Change) []Step {
 		}
 	}
 	if w.OnFailure == PutAllBack && !c.Same() {
-		steps = append(steps, step(gate.LeaseMachine, id), step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config)))
+		steps = append(steps, step(gate.LeaseMachine, id))
+		steps = append(steps, slices.Repeat([]Step{step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config))}, putBackTries)...)
 	}
 	return steps
 }
