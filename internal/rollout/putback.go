@@ -30,9 +30,7 @@ func (r *run) putAllBack(ctx context.Context) {
 		})
 	}
 	group.Wait()
-	if r.panicked != nil {
-		panic(r.panicked)
-	}
+	r.rethrow()
 }
 
 // putBack gives a Machine its earlier configuration, or destroys one that this
@@ -87,13 +85,14 @@ func (r *run) putBack(ctx context.Context, j *job) {
 	out.State = PutBack
 }
 
-// putBackTries is how often the earlier configuration is sent, if reading shows
-// that it has not arrived. The version that is named with it lets no more than
-// one of them take effect.
-const putBackTries = 2
+// undoTries is how often the earlier configuration, or a destruction, is sent if
+// reading shows that it has not arrived. The version that is named with a
+// configuration lets no more than one of them take effect.
+const undoTries = 2
 
+// restore sends the earlier configuration.
 func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Machine, err error) {
-	for range putBackTries {
+	for range undoTries {
 		restored, err = r.update(ctx, fly.Update{
 			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
 		}, j.at)
@@ -116,28 +115,36 @@ func (r *run) remove(ctx context.Context, j *job) {
 	r.say(j, "destroying it again")
 	err := r.secure(ctx, j)
 	if err == nil {
-		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, out.ID, j.hold.of())
+		err = r.destroy(ctx, j)
 	}
-	if err != nil {
-		err = r.destroyed(ctx, j, err)
-	}
-	if err != nil {
+	if err != nil && !r.gone(ctx, j) {
 		out.Err = errors.Join(out.Err, fmt.Errorf("destroy it again: %w", err))
 		return
 	}
 	out.State = Removed
 }
 
-// destroyed reads whether a Machine is gone, though the answer did not say so.
-func (r *run) destroyed(ctx context.Context, j *job, lost error) error {
+// destroy sends the destruction.
+func (r *run) destroy(ctx context.Context, j *job) (err error) {
+	for range undoTries {
+		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
+		if err == nil || !passing(err) || r.gone(ctx, j) {
+			break
+		}
+	}
+	return err
+}
+
+// gone reads whether a Machine is destroyed, whatever the answer was.
+func (r *run) gone(ctx context.Context, j *job) bool {
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
 		if fly.CodeOf(err) == gate.NotFound || err == nil && (live.State == "destroyed" || live.State == "destroying") {
-			return nil
+			return true
 		}
-		if err := r.pause(ctx, pollStep); err != nil {
-			return err
+		if r.pause(ctx, pollStep) != nil {
+			return false
 		}
 	}
-	return lost
+	return false
 }
