@@ -1,0 +1,116 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// status is one call of deploy_status: both halves of its answer.
+func (w *workshop) status(t *testing.T, ctx context.Context, arguments map[string]any) (statusOutput, string) {
+	t.Helper()
+	var request mcp.CallToolRequest
+	request.Params.Name, request.Params.Arguments = deployStatusName, arguments
+	result, err := w.deployStatus().Call(ctx, request)
+	if err != nil || result.IsError {
+		t.Fatalf("%v, %+v", err, result)
+	}
+	body, err := json.Marshal(result.StructuredContent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out statusOutput
+	if err := json.Unmarshal(body, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out, result.Content[0].(mcp.TextContent).Text
+}
+
+// TestDeployStatus: a client that gave up finds its deploy again, at work and
+// after it; nobody else does.
+func TestDeployStatus(t *testing.T) {
+	clock := newRunClock()
+	w := newWorkshop(t, clock, t.TempDir(), deployByItself)
+	w.Hold = 0
+	release := make(chan struct{})
+	w.onApply = func() { <-release }
+	tool := w.tool(deployName, Restarts)
+	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "not_found" {
+		t.Errorf("before it began: %+v", out)
+	}
+	started := serve(t.Context(), tool, shopAPI())
+	expect(t, started, plan.Running, "")
+	if started.Run == "" || len(started.Next) != 2 || started.Next[1].Tool != deployStatusName || started.Next[1].Arguments.Run != started.Run {
+		t.Errorf("run %q, next %+v", started.Run, started.Next)
+	}
+	if !strings.Contains(started.text, started.Run) {
+		t.Errorf("the text lacks the run: %s", started.text)
+	}
+	clock.pass(90 * time.Second)
+	named := map[string]any{"app": "shop-api", "run": started.Run}
+	for _, arguments := range []map[string]any{named, shopAPI()} {
+		out, text := w.status(t, t.Context(), arguments)
+		for out.Phase == "starting" { // it is about to say what it does
+			out, text = w.status(t, t.Context(), arguments)
+		}
+		if out.Status != "running" || out.Run != started.Run || out.Phase != "working" || out.Done != 1 || out.Of != 2 || out.Seconds != 90 || out.Result != nil {
+			t.Errorf("at work: %+v", out)
+		}
+		if !strings.Contains(text, "1 of 2 done, 90 s") || !strings.Contains(text, started.Run) {
+			t.Errorf("text: %s", text)
+		}
+	}
+	for name, lost := range map[string]struct {
+		ctx       context.Context
+		arguments map[string]any
+	}{
+		"another run":    {t.Context(), map[string]any{"app": "shop-api", "run": "run_0"}},
+		"another app":    {t.Context(), map[string]any{"app": "legacy-api", "run": started.Run}},
+		"another caller": {WithCaller(t.Context(), Caller{ID: "somebody"}), named},
+	} {
+		if out, _ := w.status(t, lost.ctx, lost.arguments); out.Status != "not_found" || out.Phase != "" || out.Result != nil {
+			t.Errorf("%s: %+v", name, out)
+		}
+	}
+	close(release)
+	if err := w.runs.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		out, text := w.status(t, t.Context(), named)
+		if out.Status != "done" || out.Result["status"] != "applied" || !strings.Contains(out.Summary, "Worked.") || !strings.Contains(text, "Worked.") {
+			t.Errorf("done: %+v, %s", out, text)
+		}
+	}
+	if got := serve(t.Context(), tool, shopAPI()); got.Status != plan.Applied || w.did() != "[0]" {
+		t.Errorf("the identical call got %s %q, did %s", got.Status, got.Summary, w.did())
+	}
+	clock.pass(31 * time.Minute)
+	if out, _ := w.status(t, t.Context(), named); out.Status != "not_found" {
+		t.Errorf("much later: %+v", out)
+	}
+}
+
+// TestDeployStatusOfAnotherTool: it is about deploys alone.
+func TestDeployStatusOfAnotherTool(t *testing.T) {
+	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w.Hold = 0
+	release := make(chan struct{})
+	defer close(release)
+	w.onApply = func() { <-release }
+	got := serve(t.Context(), w.tool("allocate_flycast", Additive), shopAPI())
+	expect(t, got, plan.Running, gate.Code(""))
+	if len(got.Next) != 1 {
+		t.Errorf("next %+v", got.Next)
+	}
+	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "not_found" {
+		t.Errorf("got %+v", out)
+	}
+}
