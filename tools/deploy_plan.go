@@ -30,6 +30,9 @@ func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, 
 	case err != nil:
 		return work, err
 	}
+	if len(d.creates) == 0 && !slices.ContainsFunc(d.changes, func(c rollout.Change) bool { return !c.Same() }) {
+		return work, nil // nothing new is released
+	}
 	release, err := a.releaseOf(ctx, d)
 	if err != nil {
 		return work, err

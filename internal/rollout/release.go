@@ -79,6 +79,9 @@ func sameJSON(a, b json.RawMessage) bool {
 // flyctl does.
 func (r *run) label(release fly.Release) error {
 	for _, j := range r.jobs {
+		if j.create == nil && j.change.Same() {
+			continue // nothing is sent to it
+		}
 		labelled, err := labelled(j.config, release)
 		if err != nil {
 			return err
