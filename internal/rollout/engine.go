@@ -158,7 +158,7 @@ func (r *run) unfinished() bool {
 }
 
 func (r *run) report(ctx context.Context) Report {
-	report := Report{Release: r.release, Err: r.err, first: r.first, Took: r.Clock.Now().Sub(r.began)}
+	report := Report{Release: r.release, Err: r.err, first: r.first + 1, Took: r.Clock.Now().Sub(r.began)}
 	report.Interrupted = ctx.Err() != nil && r.unfinished()
 	for _, j := range r.jobs {
 		report.Machines = append(report.Machines, j.out)
