@@ -102,23 +102,42 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 		creates[fly.NewMachine{Config: c.Config, Region: c.Region}.Target()] = c
 	}
 	var steps []plan.Step
-	for _, s := range work.Steps() {
+	all := work.Steps()
+	tells := telling(all)
+	for i, s := range all {
 		step := plan.Step{Verb: s.Verb, Target: s.Target}
 		change, updates := changes[s.Machine]
 		create, planned := creates[s.Target]
 		switch {
-		case s.Verb == gate.UpdateMachine, s.Verb == gate.CreateMachine && updates && d.settings.strategy == rollout.BlueGreen:
+		case updates && i == tells[s.Machine]:
 			step.Params = described(s.Machine, s.Group, change.Before.Region, machine.Diff(change.Before.Config, change.After))
+			if change.Same() {
+				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
+			}
 		case s.Verb == gate.CreateMachine && planned:
 			step.Params = described("", s.Group, create.Region, machine.Diff(machine.Config{}, create.Config))
-		case s.Verb == gate.LeaseMachine && updates && change.Same():
-			step.Params = append(described(s.Machine, s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 		case s.Verb == gate.CreateMachine:
 			step.Params = append(described("", s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamUntil, Value: string(d.settings.strategy)})
 		}
 		steps = append(steps, step)
 	}
 	return steps
+}
+
+// telling finds, for each existing Machine, the step that tells a person what
+// becomes of it: its update, else the creation of the one that takes its place,
+// else its end, else its first.
+func telling(steps []rollout.Step) map[string]int {
+	rank := func(s rollout.Step) int {
+		return slices.Index([]gate.Verb{gate.DestroyMachine, gate.CreateMachine, gate.UpdateMachine}, s.Verb)
+	}
+	tells := make(map[string]int)
+	for i, s := range steps {
+		if at, seen := tells[s.Machine]; s.Machine != "" && (!seen || rank(s) > rank(steps[at])) {
+			tells[s.Machine] = i
+		}
+	}
+	return tells
 }
 
 // described are the parameters of a step that a person is shown.

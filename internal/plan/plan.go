@@ -84,8 +84,12 @@ func (s Step) All(name string) []string {
 
 // Shown reports whether the step is an object of the question. What serves the
 // change of a Machine (its lease, a start to prove it), what happens only after
-// a failure, and the record of a release are told in sentences.
+// a failure, and the record of a release are told in sentences. What tells of a
+// changed configuration is shown whatever the verb.
 func (s Step) Shown() bool {
+	if s.Get(ParamChange) != "" {
+		return true
+	}
 	switch s.Verb {
 	case gate.AllocateAddress, gate.ReleaseAddress, gate.UpdateMachine, gate.CreateVolume, gate.WriteFile, gate.MakeDraft:
 		return true

@@ -171,7 +171,7 @@ func TestDigestLeavesOut(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for _, want := range []Plan{releasePlan(), deployPlan(), foreignPlan()} {
+	for _, want := range []Plan{releasePlan(), deployPlan(), creatingPlan(), foreignPlan()} {
 		r, err := want.Request()
 		if err != nil {
 			t.Fatal(err)

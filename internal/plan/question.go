@@ -120,7 +120,7 @@ func (p Plan) what() []string {
 	groups := make(map[string][]Step)
 	var order []string
 	for _, s := range p.shown() {
-		if s.Verb != gate.UpdateMachine && s.Verb != gate.CreateMachine {
+		if s.Verb != gate.UpdateMachine && s.Verb != gate.CreateMachine && s.Get(ParamChange) == "" {
 			out = append(out, s.Line())
 			continue
 		}
@@ -140,7 +140,10 @@ func machineLines(steps []Step) []string {
 	names := make([]string, len(steps))
 	for i, s := range steps {
 		name := Clean(s.Get(ParamMachine))
-		if s.Verb == gate.CreateMachine {
+		switch {
+		case s.Verb == gate.CreateMachine && name != "":
+			name = "a NEW Machine in place of " + name
+		case s.Verb == gate.CreateMachine:
 			name = "a NEW Machine"
 		}
 		names[i] = name + " (" + Quote(s.Get(ParamRegion)) + ")"
@@ -230,6 +233,9 @@ func KindName(kind string) string {
 
 func (p Plan) effect() []string {
 	out := []string{p.Impact.Sentence(Line(p.App))}
+	if p.replaces() {
+		out = nil // the strategy says it
+	}
 	if p.Tool == "release_public_ips" && p.Impact == ImpactUnknown {
 		out = []string{"who comes in over what is listed is cut off; what that means to the rest of those who use " + Line(p.App) + " could not be told"}
 	}

@@ -36,14 +36,32 @@ func (p Plan) deployTitle() string {
 	}
 	app := Line(p.App)
 	switch {
+	case p.fact(FactStrategy) == "bluegreen":
+		return fmt.Sprintf("Replace %s of %s?", count(p.machines(), "Machine", "Machines"), app)
 	case creates == 0 && updates > 0:
 		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(updates, "Machine", "Machines"), app)
 	case updates == 0 && creates == 0:
-		return fmt.Sprintf("Prove %s of %s?", count(len(p.shown()), "Machine", "Machines"), app)
+		return fmt.Sprintf("Prove %s of %s?", count(p.machines(), "Machine", "Machines"), app)
 	case updates == 0:
 		return fmt.Sprintf("Create %s of %s?", count(creates, "Machine", "Machines"), app)
 	}
 	return fmt.Sprintf("Deploy configuration onto %s of %s, and create %d more?", count(updates, "Machine", "Machines"), app, creates)
+}
+
+// machines counts the shown steps that are about a Machine.
+func (p Plan) machines() int {
+	n := 0
+	for _, s := range p.shown() {
+		if s.Verb != gate.CreateVolume {
+			n++
+		}
+	}
+	return n
+}
+
+// replaces reports whether Machines are replaced where others would restart.
+func (p Plan) replaces() bool {
+	return p.fact(FactStrategy) == "bluegreen" && (p.Impact == ImpactRestart || p.Impact == ImpactBriefOutage)
 }
 
 // deployEffect says what the strategy and the proof add to the impact.

@@ -32,6 +32,8 @@ func TestQuestionGolden(t *testing.T) {
 		{"release_dedicated_v4_stale", dedicated, []string{"address/137.66.1.1 is new", "certificate/www.example.com changed", "what is to be done"}},
 		{"deploy_groups", deployPlan(), nil},
 		{"deploy_stale", deployPlan(), []string{"file changed", "machine/148e3 is gone"}},
+		{"deploy_creates", creatingPlan(), nil},
+		{"deploy_replaces", replacingPlan(), []string{"strategy changed"}},
 		{"allocate_foreign", foreignPlan(), nil},
 		{"deploy_imitated_section", imitatingPlan(), nil},
 	}

@@ -1,0 +1,91 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// creatingPlan updates a Machine, creates one with a volume, and leaves those of
+// two groups alone.
+func creatingPlan() Plan {
+	p := deployPlan()
+	p.Steps = append(update("148e1", "app", "fra", "services[0].autostop: false → true"),
+		Step{Verb: gate.CreateRelease, Target: "rolling@0011"},
+		Step{Verb: gate.CreateVolume, Target: "data@fra:3GB"},
+		Step{Verb: gate.CreateMachine, Target: "fra@0022", Params: []Param{
+			{ParamGroup, "worker"}, {ParamRegion, "fra"}, {ParamChange, "image = 'registry.fly.io/shop:1'"}, {ParamChange, "guest.memory_mb = 256"},
+		}},
+		Step{Verb: gate.DestroyMachine, Target: "fra@0022"},
+		Step{Verb: gate.StartMachine, Target: "148e1"},
+		Step{Verb: gate.UpdateRelease, Target: "complete"},
+	)
+	p.Hazards = []Hazard{Restart, MachineCreated}
+	p.Fact(FactStrategy, "rolling")
+	p.Fact(FactOnFailure, "put_back")
+	p.Fact(FactWake, "true")
+	p.Fact(FactLeft+"cron", "148e8")
+	p.Fact(FactLeft+"old\ngroup", "148e9")
+	return p
+}
+
+// replacingPlan is a bluegreen one.
+func replacingPlan() Plan {
+	p := deployPlan()
+	p.Steps = []Step{
+		{Verb: gate.CreateMachine, Target: "fra@0033", Params: []Param{{ParamMachine, "148e1"}, {ParamGroup, "app"}, {ParamRegion, "fra"}, {ParamChange, "image: 'a' → 'b'"}}},
+		{Verb: gate.DestroyMachine, Target: "148e1"},
+	}
+	p.Hazards = []Hazard{Restart, ImageChange, MachinesReplaced}
+	p.Fact(FactStrategy, "bluegreen")
+	p.Fact(FactOnFailure, "stop")
+	return p
+}
+
+// TestDeployTitle: the title counts what a person sees.
+func TestDeployTitle(t *testing.T) {
+	machine := func(verb gate.Verb, params ...Param) Step { return Step{Verb: verb, Target: "x", Params: params} }
+	tests := []struct {
+		steps []Step
+		want  string
+	}{
+		{update("148e1", "app", "fra"), "Deploy configuration onto 1 Machine of shop?"},
+		{append(update("148e1", "app", "fra"), machine(gate.CreateMachine)), "Deploy configuration onto 1 Machine of shop, and create 1 more?"},
+		{[]Step{machine(gate.CreateMachine), machine(gate.CreateMachine), machine(gate.CreateVolume)}, "Create 2 Machines of shop?"},
+		{[]Step{machine(gate.CreateMachine, Param{ParamUntil, "canary"}), machine(gate.LeaseMachine, Param{ParamProve, "so"})}, "Prove 1 Machine of shop?"},
+	}
+	for _, test := range tests {
+		p := Plan{Tool: "deploy", App: "shop", Steps: test.steps}
+		if got := p.Question(nil).Title; got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+// TestDeployUndo: what becomes of a failure is said as it is.
+func TestDeployUndo(t *testing.T) {
+	for how, want := range map[string]string{"put_back": "it and those changed before it", "stop": "NOT put back, and no other", "continue": "NOT put back, and the others", "": "earlier configuration back"} {
+		p := deployPlan()
+		p.Fact(FactOnFailure, how)
+		if got := strings.Join(p.Question(nil).Undo, "; "); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q", how, got)
+		}
+	}
+}
+
+// TestEveryVerbHasWords: a terminal must be able to show what a server plans.
+func TestEveryVerbHasWords(t *testing.T) {
+	for _, verb := range []gate.Verb{
+		gate.AllocateAddress, gate.ReleaseAddress, gate.LeaseMachine, gate.UpdateMachine, gate.PutBackMachine, gate.CreateMachine, gate.StartMachine,
+		gate.StopMachine, gate.DestroyMachine, gate.CordonMachine, gate.UncordonMachine, gate.SetMetadata, gate.CreateVolume, gate.CreateRelease,
+		gate.UpdateRelease, gate.WriteFile, gate.MakeDraft,
+	} {
+		if (Step{Verb: verb}).Undo() == "" {
+			t.Errorf("%s: not known whether it can be undone", verb)
+		}
+	}
+	if s := (Step{Verb: "invented"}); !s.Shown() || s.Undo() != "" {
+		t.Error("an unknown verb is hidden")
+	}
+}
