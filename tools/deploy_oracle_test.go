@@ -83,23 +83,22 @@ func readJSON(t *testing.T, path string, into any) {
 func TestDeployOracle(t *testing.T) {
 	cases, existing := oracleCases(t)
 	deployed, refused := 0, 0
-	for _, name := range slices.Sorted(maps.Keys(cases)) {
-		c := cases[name]
-		t.Run(name, func(t *testing.T) {
-			if !c.Valid || len(c.Errors) > 0 || c.twoMounts() {
+	deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+		for _, name := range slices.Sorted(maps.Keys(cases)) {
+			c := cases[name]
+			switch {
+			case !c.Valid || len(c.Errors) > 0 || c.twoMounts():
 				refused++
-				deploys(t, "", sandbox.Options{}, func(b *deployBench) { b.oracleRefused(name, c) })
-				return
-			}
-			if c.App != "" && !fly.ValidAppName(c.App) {
+				b.oracleRefused(name, c)
+			case c.App != "" && !fly.ValidAppName(c.App):
 				refused++ // no app can have the name, and no call name it
-				return
+			default:
+				deployed += 2
+				b.oracleFresh(name, c)
+				b.oracleOnto(name, c, existing)
 			}
-			deployed += 2
-			deploys(t, "", sandbox.Options{}, func(b *deployBench) { b.oracleFresh(name, c) })
-			deploys(t, "", sandbox.Options{}, func(b *deployBench) { b.oracleOnto(name, c, existing) })
-		})
-	}
+		}
+	})
 	t.Logf("%d deployed, %d refused", deployed, refused)
 	if deployed < 100 {
 		t.Errorf("only %d were deployed", deployed)
@@ -132,14 +131,19 @@ func (c oracleCase) twoMounts() bool {
 	return false
 }
 
-// oracleApp makes an app that is private.
+// oracleApp makes an app that is private and has no Machine.
 func (b *deployBench) oracleApp(c oracleCase) {
 	b.app = c.App
 	if b.app == "" {
 		b.app = "nameless"
 	}
-	b.AddApp(b.app, "personal", "")
-	b.AddAddress(b.app, "private_v6", "", "")
+	if !slices.Contains(b.AppNames(), b.app) {
+		b.AddApp(b.app, "personal", "")
+		b.AddAddress(b.app, "private_v6", "", "")
+	}
+	for _, id := range b.MachineIDs(b.app) {
+		b.DestroyMachine(b.app, id)
+	}
 }
 
 func (b *deployBench) oracleRefused(name string, c oracleCase) {
@@ -190,7 +194,7 @@ func (b *deployBench) oracleOnto(name string, c oracleCase, existing machine.Con
 			b.t.Fatal(err)
 		}
 		for _, mount := range mounts {
-			mount.Path, mount.Volume, mount.Encrypted, mount.SizeGB, mount.AddSizeGB = "/before", fmt.Sprintf("vol_oracle%d", i), true, 10, 3
+			mount.Path, mount.Volume, mount.Encrypted, mount.SizeGB, mount.AddSizeGB = "/before", fmt.Sprintf("vol_%s%d", strings.ReplaceAll(b.app, "-", ""), i), true, 10, 3
 			m = oracleWith(b.t, m, "mounts", []machine.Mount{mount})
 		}
 		before[group] = m
@@ -221,7 +225,13 @@ func (b *deployBench) oracleOnto(name string, c oracleCase, existing machine.Con
 // deploys again.
 func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wanted func(group string, got machine.Config) machine.Config) {
 	b.t.Helper()
-	out, err := b.apply(b.planOf(in))
+	in.App = b.app
+	planned, err := b.adapter.planDeploy(b.t.Context(), in)
+	if err != nil || len(planned.Plan.Blockers) > 0 {
+		b.t.Errorf("%s: %v, %+v", name, err, planned.Plan.Blockers)
+		return
+	}
+	out, err := b.apply(planned)
 	if err != nil || out.Status != plan.Applied {
 		b.t.Errorf("%s: %s %q, %v", name, out.Status, out.Summary, err)
 		return

@@ -21,7 +21,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	out.App, out.Order, out.Expected = w.in.App, nil, ""
 	tally := tallyOf(result)
 	out.Machines = &machineCounts{
-		Total: len(w.snapshot.Machines) + tally.created, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
+		Total: len(w.snapshot.Machines) + tally.created - tally.replaced, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
 		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, PutBack: tally.putBack,
 	}
 	var mismatches []string
@@ -125,10 +125,15 @@ func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 	}
 }
 
+// replaced is the state of a Machine that went once another one stood in its
+// place.
+const replaced rollout.State = "replaced"
+
 // tally counts what became of the Machines.
 type tally struct {
 	healthy, unproven, failed, putBack, removed, broken int
 	updated, created                                    int // have the new configuration
+	replaced                                            int
 }
 
 func tallyOf(result rollout.Report) tally {
@@ -147,6 +152,8 @@ func tallyOf(result rollout.Report) tally {
 			t.removed++
 		case rollout.Broken:
 			t.broken++
+		case replaced:
+			t.replaced++
 		}
 		switch {
 		case m.State != rollout.Healthy && m.State != rollout.Unproven && m.State != rollout.Failed:
@@ -256,7 +263,7 @@ func machineRecord(m rollout.Outcome) plan.Record {
 
 func recordState(s rollout.State) plan.State {
 	switch s {
-	case rollout.Healthy, rollout.Unproven:
+	case rollout.Healthy, rollout.Unproven, replaced:
 		return plan.Done
 	case rollout.PutBack, rollout.Removed:
 		return plan.PutBack
@@ -286,6 +293,8 @@ func stateNote(m rollout.Outcome) []string {
 		notes = append(notes, "left with the new configuration")
 	case m.State == rollout.Removed:
 		notes = append(notes, "destroyed again")
+	case m.State == replaced:
+		notes = append(notes, "destroyed, another one is in its place")
 	case m.State == rollout.Broken:
 		notes = append(notes, "could not be put back")
 	}
