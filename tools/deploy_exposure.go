@@ -36,6 +36,9 @@ func (d *deployment) exposure() error {
 	d.unreachable(reach)
 	for _, c := range d.changes {
 		if c.Same() {
+			if d.exchanged[c.Group] || label(c.Before.Config, metadataCanary) == "true" {
+				d.hazard(plan.MachinesReplaced) // it may be one that goes
+			}
 			continue
 		}
 		before, err := c.Before.Config.Services()

@@ -44,6 +44,7 @@ type deployment struct {
 
 	report     drift.Report // where the changes come from
 	unfinished *unfinished  // an earlier deploy that was cut short, nil if there is none
+	exchanged  map[string]bool
 }
 
 // blocker ids of deploy, beside those of release readiness.
@@ -99,6 +100,7 @@ func (d *deployment) leave(id, what string) {
 // compute sorts the Machines out by group, and finds what each is to become.
 func (d *deployment) compute(ctx context.Context, disks *disks) error {
 	groups, served := d.file.Groups(), make(map[string]bool)
+	d.exchanged = d.halfExchanged()
 	d.vanished = make(map[string][]string)
 	for _, m := range d.snapshot.Machines {
 		group := cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())
@@ -113,7 +115,9 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 			d.unread.say("the platform does not send the whole configuration: an update would lose the rest", m.ID)
 		case !m.Config.FlyLaunch():
 			d.leave(m.ID, "not made by fly deploy")
-		case leftOver(m.Config):
+		case label(m.Config, metadataCanary) == "true" && d.settings.strategy == rollout.Canary:
+			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // the strategy destroys it
+		case label(m.Config, metadataCanary) == "true":
 			d.leave(m.ID, "left behind by an earlier canary deploy (fly machine destroy removes it)")
 		case !slices.Contains(groups, group):
 			d.left++
@@ -141,7 +145,7 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		return invalid("group %s: %.300s", plan.Quote(group), err.Error())
 	}
 	if machine.Equal(m.Config, after) {
-		if d.unfinished.halfDone(m.ID) {
+		if d.unfinished.halfDone(m.ID) || d.exchanged[group] {
 			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // to be proved
 			return nil
 		}
@@ -291,11 +295,4 @@ func (d *deployment) dedication(group string) (string, error) {
 func standby(c machine.Config) bool {
 	raw := strings.TrimSpace(string(c.Raw("standbys")))
 	return raw != "" && raw != "null" && raw != "[]"
-}
-
-// leftOver reports whether a Machine is an extra one of a canary deploy, which
-// flyctl leaves behind when it fails.
-func leftOver(c machine.Config) bool {
-	metadata, err := c.Metadata()
-	return err == nil && metadata["fly_canary"] == "true"
 }

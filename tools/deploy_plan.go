@@ -111,7 +111,9 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 		switch {
 		case updates && i == tells[s.Machine]:
 			step.Params = described(s.Machine, s.Group, change.Before.Region, machine.Diff(change.Before.Config, change.After))
-			if change.Same() {
+			if change.Same() && s.Verb == gate.DestroyMachine {
+				step.Params = append(step.Params, plan.Param{Name: plan.ParamChange, Value: "DESTROYED: left over from an earlier deploy"})
+			} else if change.Same() {
 				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 			}
 		case s.Verb == gate.CreateMachine && planned:

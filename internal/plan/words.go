@@ -78,7 +78,7 @@ func (h Hazard) Sentence() string {
 	case MachineCreated:
 		return "what is new costs money: a Machine while it runs, a volume for as long as it is there"
 	case MachinesReplaced:
-		return "the Machines of now are DESTROYED once new ones beside them are healthy; files outside volumes go with them"
+		return "Machines are DESTROYED once others stand in their place; what they hold outside volumes goes with them"
 	}
 	return ""
 }
