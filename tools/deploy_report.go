@@ -25,8 +25,13 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, PutBack: tally.putBack,
 	}
 	var mismatches []string
+	failed, bad := result.Failed()
 	for _, m := range result.Machines {
-		out.Steps = append(out.Steps, machineRecord(m))
+		record := machineRecord(m)
+		if m.State == rollout.Removed && !bad {
+			record.State = plan.Done // a canary: it was to go
+		}
+		out.Steps = append(out.Steps, record)
 		for _, line := range m.Mismatch {
 			mismatches = append(mismatches, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
 		}
@@ -54,7 +59,6 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	if tally.changed() > 0 {
 		out.Undo = []string{"deploy the earlier fly.toml"}
 	}
-	failed, bad := result.Failed()
 	switch {
 	case result.Err != nil:
 		out.Status, out.Code = plan.Failed, failedCode(result.Err)
@@ -239,6 +243,9 @@ func machineRecord(m rollout.Outcome) plan.Record {
 	if m.Created || m.Before == "" && m.ID == "" {
 		r.Do = gate.CreateMachine
 		r.Target = cmp.Or(m.ID, m.Region)
+	}
+	if m.State == replaced {
+		r.Do, r.Undo = gate.DestroyMachine, plan.UndoPartly
 	}
 	notes := []string{"group " + plan.Clean(m.Group)}
 	if m.Before != "" && m.After != "" && m.Before != m.After {
