@@ -42,6 +42,7 @@ type differing struct {
 }
 
 func tomlDiffCommand(p program) *cobra.Command {
+	var stdin stdinName
 	d := differing{program: p}
 	trouble := func(err error) error {
 		if err == nil || errors.As(err, new(exit)) {
@@ -84,7 +85,11 @@ With --json the report is one object, whose shape is stable:
   fly machine list --json | flycast-mcp toml diff --existing - fly.toml
   flycast-mcp toml diff --existing machines.json --release released.toml fly.toml`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return trouble(d.run(c.Context(), tomlArgument{path: args[0], title: args[0]}))
+			files, err := stdin.arguments(c, args)
+			if err != nil {
+				return trouble(err)
+			}
+			return trouble(d.run(c.Context(), files[0]))
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(err) })
@@ -95,6 +100,7 @@ With --json the report is one object, whose shape is stable:
 	f.BoolVar(&d.json, "json", false, "print the report as JSON")
 	f.BoolVar(&d.client.sandbox, "sandbox", false, "read from an embedded, emulated Fly platform; no FLY_* variable is read")
 	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false, "let a real token go to an API on a loopback address")
+	stdin.flag(c)
 	return c
 }
 
