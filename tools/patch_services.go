@@ -125,6 +125,10 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			planned.Next = []plan.Next{{Who: "person", Why: "on which port does the app listen? then patch_services with create and internal_port adds a service"}}
 			return planned, nil
 		}
+		if !src.file.HasService(in.Groups...) {
+			planned.Nothing = fmt.Sprintf("No service of the file is of the process groups %.200q, and none was added. Nothing was changed.", in.Groups)
+			return planned, nil
+		}
 		if src.path != "" || in.Content != "" {
 			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}
 		}

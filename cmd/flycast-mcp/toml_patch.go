@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -154,6 +155,8 @@ func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) 
 		a.tellRewritten(file, out)
 	case !parsed.HasService():
 		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create --internal-port PORT adds one\n", title)
+	case !parsed.HasService(a.edit.Groups...):
+		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, oneLine(strings.Join(a.edit.Groups, ", ")))
 	default:
 		fmt.Fprintf(a.stderr, "%s: the services are already so, nothing to do\n", title)
 	}
