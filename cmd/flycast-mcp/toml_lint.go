@@ -33,8 +33,9 @@ func tomlLintCommand(p program) *cobra.Command {
 what it says, and what stands in the way of Flycast.
 
 Each finding is a line FILE:ROW:COLUMN: SEVERITY: WHAT [CODE], with the reason
-and the cure below it. The exit status is 1 if there is an error, or a warning
-with --strict.
+and the cure below it. While flyctl cannot read a value, keys and types are
+looked at alone: the rest comes to light once that is mended. The exit status is
+1 if there is an error, or a warning with --strict.
 
 With --json each FILE gives one line:
   {"file", "findings": [{"code", "severity", "path", "row", "column", "what",
@@ -154,7 +155,11 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 	if out.Changed {
 		l.tellRewritten(file, out)
 	}
-	return l.say(lines(file.title, left.Findings))
+	text := lines(file.title, left.Findings)
+	if slices.ContainsFunc(left.Findings, func(f flytoml.Finding) bool { return f.Edit != nil }) {
+		text += fmt.Sprintf("%s: more came to light that --fix can mend: run it again on the mended file\n", oneLine(file.title))
+	}
+	return l.say(text)
 }
 
 // counted is what --json prints of a file, and adds it to the sums.
