@@ -31,18 +31,19 @@ func tomlConvertCommand(p program) *cobra.Command {
 		Long: `Show the Machine configurations that fly deploy makes of a fly.toml, one for each
 process group: from nothing, or with --existing onto the configuration that a
 Machine has. What the rollout adds (image, release metadata, volumes) is not in
-them, nor which flyctl the Machine was deployed with. Files that it names (local_path, machine_config) are read from the working
-directory, as flyctl reads them, and not from outside it.
+them, nor which flyctl the Machine was deployed with. Files that it names
+(local_path, machine_config) are read from the working directory, as flyctl
+reads them, and not from outside it.
 
 With --json it prints one object:
   {"process_groups": [NAME], "machine_config": {NAME: CONFIG},
    "conversion_error": {NAME: TEXT}, "invalid_reason": TEXT}
 or {"load_error": TEXT} if the file cannot be read. process_groups are those of
 the file; --group narrows the rest. conversion_error is there for groups that
-cannot be converted, and invalid_reason if flyctl refuses the
-file, both in flyctl's words. The exit status is 1 for load_error and
-invalid_reason. A conversion_error alone leaves it 0: the answer is by group.
-Without --json all three make it 1.`,
+cannot be converted, and invalid_reason if flyctl refuses the file, both in
+flyctl's words. The exit status is 1 for load_error and invalid_reason. A
+conversion_error alone leaves it 0: the answer is by group. Without --json all
+three make it 1.`,
 		Example: `  flycast-mcp toml convert fly.toml
   flycast-mcp toml convert fly.toml --group web --json
   fly machine status ID --json | flycast-mcp toml convert fly.toml --existing - --json`,
