@@ -33,7 +33,7 @@ func edges() map[string][]string {
 			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift",
 		},
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
-		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan"},
+		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal"},
 	}
 }
