@@ -42,11 +42,11 @@ With --json each FILE gives one line:
    "why", "fix", "edit"}], "errors", "warnings"}
 or {"file", "load_error"} if it cannot be read.
 
-With --fix the edits that are right beyond doubt are made, as a diff, which is
-written with --write only; FILE - is then a filter, as for toml patch. What they
-do not mend is told on standard error, with the rows of the fixed file, and is
-what the exit status is about. With --json the line has the findings that are
-left, and "changed", "written", "diff", "changes", "sha256_before" and
+With --fix the errors and warnings that have one right cure are mended, as a
+diff, which is written with --write only; FILE - is then a filter, as for toml
+patch. What is left is told on standard error, with the rows of the fixed file,
+and is what the exit status is about. With --json the line has the findings that
+are left, and "changed", "written", "diff", "changes", "sha256_before" and
 "sha256_after" as toml patch has; or {"file", "edit_error"} if nothing can be
 mended.`,
 		Example: `  flycast-mcp toml lint fly.toml
@@ -118,7 +118,7 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	}
 	findings := parsed.Lint()
 	if l.fix {
-		return l.mend(file, parsed, findings)
+		return l.mend(file, parsed, slices.DeleteFunc(findings, func(f flytoml.Finding) bool { return !mended(f) }))
 	}
 	if l.json {
 		return l.printJSON(l.counted(file, findings, nil))
@@ -126,6 +126,10 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	l.counted(file, findings, nil)
 	return l.say(lines(file.title, findings))
 }
+
+// mended are the findings that --fix is about. A note is not: what it is about
+// works.
+func mended(f flytoml.Finding) bool { return f.Edit != nil && f.Severity != flytoml.SeverityInfo }
 
 // mend fixes one file, and tells what is left.
 func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flytoml.Finding) error {
@@ -156,7 +160,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 		l.tellRewritten(file, out)
 	}
 	text := lines(file.title, left.Findings)
-	if slices.ContainsFunc(left.Findings, func(f flytoml.Finding) bool { return f.Edit != nil }) {
+	if slices.ContainsFunc(left.Findings, mended) {
 		text += fmt.Sprintf("%s: more came to light that --fix can mend: run it again on the mended file\n", oneLine(file.title))
 	}
 	return l.say(text)
