@@ -7,51 +7,45 @@ import (
 	"unicode/utf8"
 )
 
-// lineIndex finds the places that the YAML library tells: lines from 1, where
-// CR, NEL, LS and PS end one too, and columns from 1 in characters, where a
-// byte order mark is none.
+// lineIndex turns the places that the YAML library tells into offsets: lines
+// from 1, where CR, NEL, LS and PS end one too, and columns from 1 in
+// characters, where a byte order mark is none.
 type lineIndex struct {
 	data  []byte // in UTF-8
-	lines []int  // where each begins
-
-	// Where the last answer was: places are asked for in the file's order, and
-	// a line may be as long as the file.
-	line, column, at int
+	lines []int  // how many characters stand before each line
+	marks []int  // where every markedth character stands
+	count int    // of the characters
+	odd   int    // where the first line break is that is none to an editor; -1 if there is none
 }
+
+// marked is how far apart the characters are whose places a lineIndex keeps: a
+// line may be as long as the file.
+const marked = 64
 
 func newLineIndex(data []byte) *lineIndex {
-	x := &lineIndex{data: utf8Of(data)}
-	start := 0
+	x := &lineIndex{data: utf8Of(data), lines: []int{0}, odd: -1}
+	i := 0
 	if bytes.HasPrefix(x.data, []byte(byteOrderMark)) {
-		start = len(byteOrderMark)
+		i = len(byteOrderMark)
 	}
-	x.lines = []int{start}
-	for i := start; i < len(x.data); {
-		n := lineBreak(x.data[i:])
-		if n > 0 {
-			x.lines = append(x.lines, i+n)
+	for ; i < len(x.data); x.count++ {
+		if x.count%marked == 0 {
+			x.marks = append(x.marks, i)
 		}
-		i += max(n, 1)
+		r, size := utf8.DecodeRune(x.data[i:])
+		switch {
+		case r == '\r' && i+1 < len(x.data) && x.data[i+1] == '\n':
+		case r == '\r', r == '\u0085', r == '\u2028', r == '\u2029':
+			if x.odd < 0 {
+				x.odd = i
+			}
+			fallthrough
+		case r == '\n':
+			x.lines = append(x.lines, x.count+1)
+		}
+		i += size
 	}
 	return x
-}
-
-// lineBreak is the length of the line break that a text begins with, 0 if it
-// begins with none.
-func lineBreak(text []byte) int {
-	switch {
-	case text[0] == '\n':
-		return 1
-	case text[0] == '\r' && len(text) > 1 && text[1] == '\n':
-		return 2
-	case text[0] == '\r':
-		return 1
-	case text[0] == 0xc2 && len(text) > 1 && text[1] == 0x85:
-		return 2
-	case text[0] == 0xe2 && len(text) > 2 && text[1] == 0x80 && (text[2] == 0xa8 || text[2] == 0xa9):
-		return 3
-	}
-	return 0
 }
 
 // offset is the place in bytes of a line and a column; those behind the end
@@ -63,14 +57,16 @@ func (x *lineIndex) offset(line, column int) int {
 	if line > len(x.lines) {
 		return len(x.data)
 	}
-	if line != x.line || column < x.column {
-		x.line, x.column, x.at = line, 1, x.lines[line-1]
+	n := x.lines[line-1] + max(column, 1) - 1
+	if n >= x.count {
+		return len(x.data)
 	}
-	for ; x.column < column && x.at < len(x.data); x.column++ {
-		_, size := utf8.DecodeRune(x.data[x.at:])
-		x.at += size
+	at := x.marks[n/marked]
+	for range n % marked {
+		_, size := utf8.DecodeRune(x.data[at:])
+		at += size
 	}
-	return x.at
+	return at
 }
 
 // utf8Of is a YAML text in UTF-8: the library reads UTF-16 as well, by its byte
