@@ -22,7 +22,7 @@ func edges() map[string][]string {
 		"internal/roots":    {},
 		"internal/plan":     {"internal/gate"},
 		"internal/flytoml":  {"internal/machine"},
-		"internal/drift":    {"internal/machine"},
+		"internal/drift":    {"internal/flytoml", "internal/machine"},
 		"internal/fly":      {"internal/gate", "internal/machine"},
 		"internal/sandbox":  {"internal/machine"},
 		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},

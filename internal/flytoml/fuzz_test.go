@@ -43,6 +43,7 @@ func FuzzParseFormats(f *testing.F) {
 		f.Add([]byte(tt[1]))
 	}
 	f.Add([]byte("\xef\xbb\xbfa: &x !!str \"\\x41é\n b\"\r\nb: [*x, 'it''s', ~]\r<<: {c: 1}\u2028---\n"))
+	f.Add([]byte(`{"":[{"0":?}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
 			file, err := Parse(name, data)
