@@ -47,9 +47,7 @@ func fromFile(config machine.Config) (machine.Config, error) {
 			return machine.Config{}, fmt.Errorf("machine configuration: field %q: %w", "mounts", err)
 		}
 		for _, mount := range mounts {
-			for _, own := range []string{"volume", "size_gb", "encrypted"} {
-				delete(mount, own)
-			}
+			maps.DeleteFunc(mount, func(key string, _ json.RawMessage) bool { return !machine.MountFromFile(key) })
 		}
 		edit.set("mounts", mounts)
 	}
@@ -181,14 +179,14 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 	for _, c := range changes {
 		switch {
 		case c.After == "":
-			gone[topKey(c.Path)]++
+			gone[c.Key()]++
 		case c.Before == "":
-			come[topKey(c.Path)]++
+			come[c.Key()]++
 		}
 	}
 	had := map[string]int{} // how many values a key has
 	for _, c := range changes {
-		key := topKey(c.Path)
+		key := c.Key()
 		if _, counted := had[key]; counted {
 			continue
 		}
@@ -201,7 +199,7 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 	}
 	var paths []string
 	for _, c := range changes {
-		path, key := c.Path, topKey(c.Path)
+		path, key := c.Path, c.Key()
 		if gone[key] > 1 && gone[key] == had[key] || come[key] > 1 && had[key] == 0 {
 			path = key
 		}
@@ -210,13 +208,6 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 		}
 	}
 	return paths
-}
-
-func topKey(path string) string {
-	if i := strings.IndexAny(path, ".["); i > 0 {
-		return path[:i]
-	}
-	return path
 }
 
 // byGroups puts the groups before each line, those of one line together.
