@@ -120,6 +120,7 @@ func reverseTrip(t *testing.T, what string, live map[string]machine.Config) []by
 
 // TestFromMachinesOracle: what flyctl makes of a file, back to a file.
 func TestFromMachinesOracle(t *testing.T) {
+	t.Parallel()
 	compared := 0
 	for _, dir := range oracleDirs(t) {
 		paths, err := filepath.Glob(filepath.Join(dir, "expected", "*.json"))

@@ -65,6 +65,7 @@ func checkPositions(t *testing.T, f *File) int {
 }
 
 func TestPositionsOfEveryValue(t *testing.T) {
+	t.Parallel()
 	paths, err := filepath.Glob(filepath.Join("testdata", "oracle", "cases", "*.toml"))
 	if err != nil {
 		t.Fatal(err)
