@@ -40,7 +40,7 @@ func changes(before, after machine.Config) ([]machine.Change, error) {
 // fromFile leaves out of a configuration what never comes from a fly.toml, and
 // is another for every Machine or every release.
 func fromFile(config machine.Config) (machine.Config, error) {
-	edit := &edit{config: config.Without("image", "standbys")}
+	b := &configBuilder{config: config.Without("image", "standbys")}
 	if raw := config.Raw("mounts"); raw != nil {
 		var mounts []map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &mounts); err != nil {
@@ -49,17 +49,17 @@ func fromFile(config machine.Config) (machine.Config, error) {
 		for _, mount := range mounts {
 			maps.DeleteFunc(mount, func(key string, _ json.RawMessage) bool { return !machine.MountFromFile(key) })
 		}
-		edit.set("mounts", mounts)
+		b.set("mounts", mounts)
 	}
 	if config.Raw("env") != nil {
-		edit.merge("env", map[string]any{"FLY_STANDBY_FOR": nil})
+		b.merge("env", map[string]any{"FLY_STANDBY_FOR": nil})
 	}
 	if config.Raw("metadata") != nil {
-		edit.merge("metadata", map[string]any{
+		b.merge("metadata", map[string]any{
 			machine.MetadataFlyctlVersion: nil, machine.MetadataReleaseID: nil, machine.MetadataReleaseVersion: nil,
 		})
 	}
-	return edit.config, edit.err
+	return b.config, b.err
 }
 
 // FromFile is the part of a Machine's configuration that a fly.toml could
