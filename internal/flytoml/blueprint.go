@@ -14,17 +14,3 @@ func Blueprint() Edit {
 		MinMachines: new(0),
 	}
 }
-
-// HasService reports whether one of the process groups has a service; any, if
-// none is given. A group that cannot be converted is not called empty.
-func (f *File) HasService(groups ...string) bool {
-	if len(groups) == 0 {
-		groups = f.Groups()
-	}
-	for _, group := range groups {
-		if services, err := f.Services(group); err != nil || len(services) > 0 {
-			return true
-		}
-	}
-	return false
-}

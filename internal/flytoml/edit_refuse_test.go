@@ -97,6 +97,8 @@ func TestEditRefusesYAML(t *testing.T) {
 		{"key that is a number", "http_service:\n  1: 1\n", 2, 3, "the key '1' is not a text"},
 		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
 		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
+		{"CR alone", "http_service:\n  a: \"x\ry\"\n", 2, 8, "line break that YAML knows"},
+		{"UTF-16", "\xff\xfea\x00:\x00 \x00b\x00\n\x00", 1, 1, "is in UTF-16"},
 		{"services that are none", "services:\n- a: 1\n-\n", 3, 2, "services[1] is not a table"},
 		{"a value for a service", "http_service: 80\n", 1, 15, "http_service is not a table"},
 		{"old hard limit", "services:\n- concurrency: '1,2'\n", 2, 16, "the hard limit 2 is below the soft limit 20"},

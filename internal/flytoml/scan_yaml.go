@@ -21,7 +21,7 @@ const (
 // value begins, not where it ends.
 type yamlScanner struct {
 	*layout
-	places yamlPlaces
+	places *lineIndex
 	shared map[*yaml.Node]struct{} // what aliases stand for
 	target map[*yaml.Node]*node    // the same, as it was read
 	quotes map[yaml.Style]int      // strings without quotes, in single and in double ones
@@ -31,13 +31,20 @@ type yamlScanner struct {
 // scanYAML lays out a file that yaml has decoded.
 func (l *layout) scanYAML() error {
 	l.sign = ": "
-	places, odd := newYAMLPlaces(l.src)
-	if odd >= 0 {
-		return l.refuse(odd, "the file holds a line break that YAML knows and editors do not (U+0085, U+2028 or U+2029)")
+	places := newLineIndex(l.src)
+	switch {
+	case !bytes.Equal(places.data, l.src):
+		return l.refuse(0, "the file is in UTF-16: save it as UTF-8")
+	case places.odd >= 0:
+		return l.refuse(places.odd, "the file holds a line break that YAML knows and editors do not (CR alone, U+0085, U+2028 or U+2029)")
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(l.src, &document); err != nil {
-		return fmt.Errorf("%s: the file can be decoded but not parsed: %w", l.name, err)
+	document, wrong := (&yamlText{data: l.src}).compose()
+	switch {
+	case wrong != nil:
+		wrong.Name = l.name
+		return wrong
+	case document == nil:
+		document = &yaml.Node{}
 	}
 	s := &yamlScanner{layout: l, places: places, shared: map[*yaml.Node]struct{}{}, target: map[*yaml.Node]*node{}, quotes: map[yaml.Style]int{}}
 	end := 0
