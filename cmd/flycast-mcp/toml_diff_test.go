@@ -85,5 +85,10 @@ func FuzzReadExisting(f *testing.F) {
 		if text := d.table(report); text != printable(text) {
 			t.Errorf("not printable: %q", text)
 		}
+		for _, line := range report.Lines(0) {
+			if strings.Contains(line, "\n") || line != printable(line) {
+				t.Errorf("not one printable line: %q", line)
+			}
+		}
 	})
 }

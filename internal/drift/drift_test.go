@@ -65,15 +65,6 @@ func compare(t *testing.T, in drift.Input) drift.Report {
 	return report
 }
 
-// told are the entries of a report, a line each.
-func told(r drift.Report) []string {
-	var lines []string
-	for _, e := range r.Entries() {
-		lines = append(lines, fmt.Sprintf("%s %q %s: %s → %s, %s", e.Group, e.Machines, e.Path, e.Live, e.File, r.Why(e.Origin)))
-	}
-	return lines
-}
-
 // TestOrigin: a difference is traced to who made it.
 func TestOrigin(t *testing.T) {
 	debug := with(released, `"info"`, `"debug"`)
@@ -142,11 +133,11 @@ func TestNoDrift(t *testing.T) {
 		"metadata", `{"fly_platform_version":"v2","process_group":"app","fly_release_id":"r","fly_release_version":"14","fly_flyctl_version":"0.3","fly_builder_id":"b","custom":"kept"}`,
 		"standbys", `[]`, "env", `{"LOG_LEVEL":"info","FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"iad","FLY_STANDBY_FOR":"m0"}`)
 	if report := compare(t, drift.Input{File: file(t, text), Release: file(t, text), Machines: []drift.Machine{{ID: "m1", Config: config}}}); report.Differs() {
-		t.Errorf("got %q", told(report))
+		t.Errorf("got %q", report.Lines(0))
 	}
 	moved := compare(t, drift.Input{File: file(t, with(text, "/data\"", "/other\"")), Release: file(t, text), Machines: []drift.Machine{{ID: "m1", Config: config}}})
-	want := []string{`app ["m1"] mounts[0].path: "/data" → "/other", edited in the file since the last release`}
-	if got := told(moved); !slices.Equal(got, want) {
+	want := []string{`mounts[0].path of Machine m1 of group "app": live "/data", file "/other": edited in the file since the last release`}
+	if got := moved.Lines(0); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	standby, err := config.With("standbys", []string{"m0"})
@@ -188,11 +179,19 @@ func TestGroups(t *testing.T) {
 		t.Errorf("unmanaged %q", report.Unmanaged)
 	}
 	want := []string{
-		`web ["hand1" "hand2"] env.LOG_LEVEL: ‹hidden, 5 bytes› → ‹hidden, 4 bytes›, changed on the Machines since version 42`,
-		`web ["hand2"] restart.policy: "always" → , changed on the Machines since version 42`,
+		`group "cron" has no Machine: fly deploy would create some`,
+		`group "old" is not in the file: fly deploy would destroy its Machine old1`,
+		`env.LOG_LEVEL of 2 Machines of group "web": live ‹hidden, 5 bytes›, file ‹hidden, 4 bytes›: changed on the Machines since version 42; a deploy would undo it`,
+		`restart.policy of Machine hand2 of group "web": live "always", file none: changed on the Machines since version 42; a deploy would undo it`,
 	}
-	if got := told(report); !slices.Equal(got, want) {
+	if got := report.Lines(0); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := report.Lines(2); !slices.Equal(got, []string{want[0], "and 3 more"}) {
+		t.Errorf("got %q", got)
+	}
+	if got := report.Lines(4); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 
 	// One entry for all that differ alike, and one order for every order.
@@ -224,9 +223,8 @@ func TestBehind(t *testing.T) {
 	if got, want := report.Groups[0].Behind, []string{"m1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	want := []string{`Machine m1 of group "app" did not get version 14: what differs there may be older than it`}
-	if got := report.Doubts(report.Groups[0]); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than it`; !slices.Contains(report.Lines(0), want) {
+		t.Errorf("got %q", report.Lines(0))
 	}
 	in.Version = 0
 	if got := compare(t, in).Groups[0].Behind; len(got) > 0 {
@@ -248,7 +246,7 @@ func TestSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := string(body) + strings.Join(told(report), "\n")
+	all := string(body) + strings.Join(report.Lines(0), "\n")
 	for _, leak := range []string{secret, "swordfish", "c3cwcmRmaXNo"} { // the last is the file's content in base64
 		if strings.Contains(all, leak) {
 			t.Errorf("%s is in the report", leak)
@@ -263,16 +261,11 @@ func TestSecrets(t *testing.T) {
 
 // TestHostile: names from outside make no further line.
 func TestHostile(t *testing.T) {
-	group := "bad\n\x1b" + strings.Repeat("x", 100)
-	f := file(t, "[processes]\n\"bad\\n\\u001b"+group[len("bad\n\x1b"):]+"\" = \"\"\n")
-	config := live(t, released, "app", "metadata", `{"fly_platform_version":"v2","fly_release_version":"1"}`)
-	in := drift.Input{File: f, Release: file(t, released), Version: 2, Machines: []drift.Machine{{ID: "m\n2\x00", Group: group, Config: config}}}
-	report := compare(t, in)
-	doubts := report.Doubts(report.Groups[0])
-	if len(doubts) != 2 {
-		t.Errorf("got %q, want that the release lacks the group, and that it did not get there", doubts)
-	}
-	for _, line := range doubts {
+	config := live(t, released, "app", "env", `{"A\n\u001b[31mdone":"x"}`)
+	in := drift.Input{File: file(t, released), Machines: []drift.Machine{
+		{ID: "m1", Config: config}, {ID: "m2\x00", Group: "bad\n" + strings.Repeat("x", 100), Config: config},
+	}}
+	for _, line := range compare(t, in).Lines(0) {
 		if strings.ContainsAny(line, "\n\x1b\x00") || len([]rune(line)) > 300 {
 			t.Errorf("got %q", line)
 		}

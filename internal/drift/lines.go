@@ -76,6 +76,35 @@ func (r Report) Doubts(g Group) []string {
 // Undoes reports whether a deploy would undo what somebody did to a Machine.
 func (o Origin) Undoes() bool { return o == FromLive || o == FromBoth }
 
+// Lines are the report for people, at most max lines (all of them if max is 0),
+// the last of which then counts what is left out. Each is printable, names its
+// group and is no longer than about 300 characters.
+func (r Report) Lines(max int) []string {
+	var lines []string
+	for _, g := range r.Groups {
+		switch g.Fate {
+		case Destroy:
+			lines = append(lines, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s", name(g.Name), machines(g.Machines)))
+		case Create:
+			lines = append(lines, fmt.Sprintf("group %s has no Machine: fly deploy would create some", name(g.Name)))
+		}
+		lines = append(lines, r.Doubts(g)...)
+	}
+	for _, e := range r.Entries() {
+		line := fmt.Sprintf("%s of %s of group %s: live %s, file %s: %s",
+			short(e.Path), machines(e.Machines), name(e.Group), value(e.Live), value(e.File), r.Why(e.Origin))
+		if e.Origin.Undoes() {
+			line += "; a deploy would undo it"
+		}
+		lines = append(lines, line)
+	}
+	if max > 0 && len(lines) > max {
+		left := len(lines) - max + 1
+		lines = append(lines[:max-1:max-1], fmt.Sprintf("and %d more", left))
+	}
+	return lines
+}
+
 func machines(ids []string) string {
 	if len(ids) == 1 {
 		return "Machine " + short(ids[0])
@@ -85,6 +114,14 @@ func machines(ids []string) string {
 
 // name quotes a name from outside: printable, on one line, cut.
 func name(text string) string { return strconv.Quote(short(text)) }
+
+// value shows one side of a field: none where it has nothing.
+func value(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return short(text)
+}
 
 // short cuts text after 60 characters, and takes out what is not printable.
 func short(text string) string {
