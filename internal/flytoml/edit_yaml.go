@@ -59,10 +59,10 @@ func (p *yamlWriter) create(k newKey, null *node) error {
 		if p.open {
 			return p.openText()
 		}
-		p.addLines(lines, p.separated())
+		p.addLines(lines, p.separated() && p.kept < stop)
 		return nil
 	}
-	if p.separated() && !p.gapBefore(stop) {
+	if p.separated() && p.kept < stop && !p.gapBefore(stop) {
 		p.lineBefore(stop, rankTable, "")
 	}
 	for _, line := range lines {

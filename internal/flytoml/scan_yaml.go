@@ -15,6 +15,7 @@ const (
 	lockedTagged = "has a tag, which a new value would not fit"
 	lockedBare   = "is a key without a colon"
 	lockedBlock  = "is a text over several lines"
+	lockedPair   = "is a pair without braces, which has no room for another: write it as {key: value}"
 )
 
 // yamlScanner builds a layout from the nodes of a document. These tell where a
@@ -188,6 +189,9 @@ func (s *yamlScanner) mapping(n *node, y *yaml.Node, start int, top bool) (int, 
 		if flow {
 			n.kind = kindInline
 		}
+		if flow && s.src[start] != '{' && n.locked == "" {
+			n.locked = lockedPair
+		}
 	}
 	end := start
 	if flow && s.src[start] == '{' {
@@ -247,8 +251,8 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		if !present {
 			child.locked = lockedBare
 		}
-		if flow {
-			end = s.blanks(end)
+		if next := s.blanks(end); flow && next < len(s.src) && s.src[next] != '#' {
+			end = next // a comment needs a blank before it
 		}
 	} else if end, err = s.value(tracked, value, column, false); err != nil {
 		return 0, err
