@@ -96,6 +96,7 @@ func TestEditRefusesYAML(t *testing.T) {
 		{"explicit key", "http_service:\n  ? a\n  : 1\n", 2, 5, "not a plain one"},
 		{"key that is a number", "http_service:\n  1: 1\n", 2, 3, "the key '1' is not a text"},
 		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
+		{"colon on the next line", "{\n c\n:}\n", 2, 2, "not a plain one"},
 		{"pair without braces", "services: [é: 1, {}]\n", 1, 12, "services[0] is a pair without braces"},
 		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
 		{"services that are none", "services:\n- a: 1\n-\n", 3, 2, "services[1] is not a table"},

@@ -122,10 +122,14 @@ func (p *yamlWriter) below(offset, column int) int {
 func (p *yamlWriter) documentEnd() int {
 	start := 0
 	if entries := p.root.own.entries; len(entries) > 0 {
-		_, start = p.line(entries[len(entries)-1].at.end)
+		_, start = p.line(entries[len(entries)-1].at.start)
 	}
-	for start < len(p.src) && !bytes.HasPrefix(p.src[start:], []byte("...")) {
-		_, start = p.line(start)
+	for start < len(p.src) {
+		end, next := p.line(start)
+		if dots := start + len("..."); bytes.HasPrefix(p.src[start:end], []byte("...")) && (dots == end || p.blanks(dots) > dots) {
+			break
+		}
+		start = next
 	}
 	return start
 }

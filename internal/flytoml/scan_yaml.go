@@ -228,7 +228,7 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 	case key.Tag == "!!merge":
 		table.merged = start + 1
 		return s.value(nil, value, column, false)
-	case key.Kind != yaml.ScalarNode || !present && !flow || start != s.places.offset(key.Line, key.Column):
+	case key.Kind != yaml.ScalarNode || !present && (!flow || s.colonBelow(colon)) || start != s.places.offset(key.Line, key.Column):
 		return 0, s.refuse(start, "this key is not a plain one: write it as `key: value`")
 	case key.Tag != "!!str" && !top:
 		return 0, s.refuse(start, fmt.Sprintf("the key %s is not a text", quote(key.Value)))
@@ -266,6 +266,14 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		value: s.places.offset(value.Line, value.Column),
 	})
 	return end, nil
+}
+
+// colonBelow tells whether a key's colon stands on a later line.
+func (s *yamlScanner) colonBelow(offset int) bool {
+	for offset < len(s.src) && strings.IndexByte(" \t\r\n", s.src[offset]) >= 0 {
+		offset++
+	}
+	return offset < len(s.src) && s.src[offset] == ':'
 }
 
 // inherit locks what is inside a locked table.
