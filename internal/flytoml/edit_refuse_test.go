@@ -165,6 +165,16 @@ func TestParseRefusesUnsafeFiles(t *testing.T) {
 	}
 }
 
+// An error does not list thousands of process groups.
+func TestEditRefusesShortly(t *testing.T) {
+	f := parse(t, "[processes]\n"+strings.Repeat("a", 900)+" = ''\nb = ''\n")
+	for _, edit := range []Edit{{Groups: []string{"c"}}, {Create: &Create{InternalPort: 80}}} {
+		if _, err := f.Edit(edit); err == nil || len(err.Error()) > 400 {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestEditRefusesEdit(t *testing.T) {
 	text := "[processes]\nweb = ''\njobs = ''\n"
 	tests := []struct {
