@@ -28,8 +28,9 @@ import (
 // It fails where flyctl fails, in flyctl's words. It also fails, naming the
 // key, where flyctl would read other files (local_path, machine_config =
 // "x.json") and none were given by [File.WithFiles], where a compose file is
-// to be converted, and for a group that the file does not have. Its errors
-// repeat no value of an environment, a file or a check's header.
+// to be converted, for a group that the file does not have, and for a file of
+// more than [MaxGroups]. Its errors repeat no value of an environment, a file
+// or a check's header.
 func (f *File) Apply(group string, existing machine.Config) (machine.Config, error) {
 	if f.shapeError() != nil {
 		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.shapeError())
@@ -37,6 +38,12 @@ func (f *File) Apply(group string, existing machine.Config) (machine.Config, err
 	if !f.def().hasGroup(group) {
 		return machine.Config{}, fmt.Errorf("the file has no process group %s, only %s",
 			quote(group), oneLine(strings.Join(f.Groups(), ", ")))
+	}
+	if n := len(f.def().Processes); n > MaxGroups {
+		return machine.Config{}, fmt.Errorf("the file has %d process groups, more than the %d allowed", n, MaxGroups)
+	}
+	if group == "" { // as flyctl's Flatten has it
+		group = f.def().defaultGroup()
 	}
 	return f.def().flatten(group).apply(group, existing, f.files)
 }

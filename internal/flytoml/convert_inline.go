@@ -147,7 +147,8 @@ func secretive(text string) bool {
 		return true
 	}
 	lower := strings.ToLower(text)
-	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "password", `\u`}, func(word string) bool {
+	// A command line has its secrets behind a "=".
+	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", "=", `\u`}, func(word string) bool {
 		return strings.Contains(lower, word)
 	})
 }

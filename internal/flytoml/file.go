@@ -14,6 +14,10 @@ const (
 	MaxDepth = 64      // nested tables and arrays
 )
 
+// MaxGroups is the most process groups that Apply converts: each of them gets
+// all of the file's environment.
+const MaxGroups = 1000
+
 // File is a fly.toml, fly.json or fly.yaml as it was read: its bytes, and what they say. It is
 // immutable, and safe for concurrent use.
 type File struct {

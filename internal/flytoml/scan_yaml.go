@@ -15,6 +15,7 @@ const (
 	lockedTagged = "has a tag, which a new value would not fit"
 	lockedBare   = "is a key without a colon"
 	lockedBlock  = "is a text over several lines"
+	lockedPair   = "is a pair without braces, which has no room for another: write it as {key: value}"
 )
 
 // yamlScanner builds a layout from the nodes of a document. These tell where a
@@ -195,6 +196,9 @@ func (s *yamlScanner) mapping(n *node, y *yaml.Node, start int, top bool) (int, 
 		if flow {
 			n.kind = kindInline
 		}
+		if flow && s.src[start] != '{' && n.locked == "" {
+			n.locked = lockedPair
+		}
 	}
 	end := start
 	if flow && s.src[start] == '{' {
@@ -231,7 +235,7 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 	case key.Tag == "!!merge":
 		table.merged = start + 1
 		return s.value(nil, value, column, false)
-	case key.Kind != yaml.ScalarNode || !present && !flow || start != s.places.offset(key.Line, key.Column):
+	case key.Kind != yaml.ScalarNode || !present && (!flow || s.colonBelow(colon)) || start != s.places.offset(key.Line, key.Column):
 		return 0, s.refuse(start, "this key is not a plain one: write it as `key: value`")
 	case key.Tag != "!!str" && !top:
 		return 0, s.refuse(start, fmt.Sprintf("the key %s is not a text", quote(key.Value)))
@@ -254,8 +258,8 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		if !present {
 			child.locked = lockedBare
 		}
-		if flow {
-			end = s.blanks(end)
+		if next := s.blanks(end); flow && next < len(s.src) && s.src[next] != '#' {
+			end = next // a comment needs a blank before it
 		}
 	} else if end, err = s.value(tracked, value, column, false); err != nil {
 		return 0, err
@@ -269,6 +273,14 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		value: s.places.offset(value.Line, value.Column),
 	})
 	return end, nil
+}
+
+// colonBelow tells whether a key's colon stands on a later line.
+func (s *yamlScanner) colonBelow(offset int) bool {
+	for offset < len(s.src) && strings.IndexByte(" \t\r\n", s.src[offset]) >= 0 {
+		offset++
+	}
+	return offset < len(s.src) && s.src[offset] == ':'
 }
 
 // inherit locks what is inside a locked table.

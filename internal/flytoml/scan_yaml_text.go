@@ -102,5 +102,8 @@ func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 		next = after
 	}
 	s.open = s.open || end == len(s.src)
+	if keep {
+		s.kept = next
+	}
 	return end, nil
 }
