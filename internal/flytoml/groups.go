@@ -37,17 +37,6 @@ func (f *File) ReleaseCommand() string {
 	return f.def().Deploy.ReleaseCommand
 }
 
-// HasService reports whether any process group has a service. A group that
-// cannot be converted is not called empty.
-func (f *File) HasService() bool {
-	for _, group := range f.Groups() {
-		if services, err := f.Services(group); err != nil || len(services) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 func (d *Definition) groups() []string {
 	if len(d.Processes) == 0 {
 		return []string{defaultGroup}
