@@ -52,8 +52,8 @@ three make it 1.`,
 			if err != nil {
 				return err
 			}
-			if files[0].path == stdinPath && a.existing == stdinPath {
-				return errors.New("standard input (-) can be read once only")
+			if err := stdinOnce(files[0].path, a.existing); err != nil {
+				return err
 			}
 			return a.run(c.Context(), files[0])
 		},

@@ -109,10 +109,8 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	if d.existing != "" && (d.app != "" || d.client.sandbox) {
 		return errors.New("--existing reads no app: give it without --app and --sandbox")
 	}
-	stdin := func(path string) bool { return path == "-" }
-	inputs := []string{name.path, d.existing, d.release}
-	if i := slices.IndexFunc(inputs, stdin); i >= 0 && slices.ContainsFunc(inputs[i+1:], stdin) {
-		return errors.New("standard input (-) can be read once only")
+	if err := stdinOnce(name.path, d.existing, d.release); err != nil {
+		return err
 	}
 	file, err := d.readToml(ctx, name)
 	if err != nil {
@@ -318,7 +316,6 @@ func heading(r drift.Report, origin drift.Origin) string {
 
 // fields is the table of what of a group has one origin.
 func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
-	const widest = 48 // of a value; longer ones are broken
 	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
 	if origin == drift.Unknown {
 		header, released = []any{"FIELD", "LIVE", "FILE", "MACHINES"}, false
@@ -338,7 +335,7 @@ func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
 	return t
 }
 
-func orDash(value string) string { return oneLine(cmp.Or(value, "-")) }
+func orDash(value string) string { return oneLine(cmp.Or(value, none)) }
 
 // machineList names up to three Machines, and counts more; of is how many there
 // are, if that is worth telling.
