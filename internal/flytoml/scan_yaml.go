@@ -34,7 +34,7 @@ func (l *layout) scanYAML() error {
 	l.sign = ": "
 	places, odd := newYAMLPlaces(l.src)
 	if odd >= 0 {
-		return l.refuse(odd, "the file holds a line break that YAML knows and editors do not (U+0085, U+2028 or U+2029)")
+		return l.refuse(odd, "the file holds a line break that YAML knows and editors do not (CR alone, U+0085, U+2028 or U+2029)")
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(l.src, &document); err != nil {

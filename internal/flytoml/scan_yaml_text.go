@@ -29,10 +29,10 @@ func newYAMLPlaces(src []byte) (p yamlPlaces, odd int) {
 			r, width = utf8.DecodeRune(text[i:])
 			p.runes = append(p.runes, mark+i)
 		}
-		switch r {
-		case '\n':
+		switch {
+		case r == '\n':
 			p.lines = append(p.lines, count+1)
-		case '\u0085', '\u2028', '\u2029':
+		case r == '\r' && !bytes.HasPrefix(text[i:], []byte("\r\n")), r == '\u0085', r == '\u2028', r == '\u2029':
 			return p, mark + i
 		}
 		i += width
