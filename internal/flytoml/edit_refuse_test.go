@@ -98,6 +98,8 @@ func TestEditRefusesYAML(t *testing.T) {
 		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
 		{"colon on the next line", "{\n c\n:}\n", 2, 2, "not a plain one"},
 		{"pair without braces", "services: [é: 1, {}]\n", 1, 12, "services[0] is a pair without braces"},
+		{"CR alone", "a: 1 # b\rhttp_service:\n", 1, 9, "line break that YAML knows"},
+		{"CR at the end", "#\r", 1, 2, "line break that YAML knows"},
 		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
 		{"CR alone", "http_service:\n  a: \"x\ry\"\n", 2, 8, "line break that YAML knows"},
 		{"UTF-16", "\xff\xfea\x00:\x00 \x00b\x00\n\x00", 1, 1, "is in UTF-16"},

@@ -41,7 +41,7 @@ func listItem(path string, under *section) *section {
 		return item
 	}
 	switch {
-	case path == "checks" && under != nil:
+	case path == "checks" && under != nil && under.any: // false inside such a list
 		item := text("name")
 		for key, child := range under.keys[""].keys {
 			item.keys[key] = child
