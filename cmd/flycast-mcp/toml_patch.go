@@ -18,6 +18,7 @@ type patching struct {
 	edit         flytoml.Edit
 	autostop     string
 	softLimit    int
+	plainPort    int
 	create       bool
 	internalPort int
 
@@ -65,6 +66,7 @@ edited.`,
 	f.BoolVar(a.edit.Autostart, "autostart", *a.edit.Autostart, "start Machines on request")
 	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines that are kept running in the primary region")
 	f.IntVar(&a.softLimit, "soft-limit", 0, "load that a Machine takes before another is started")
+	f.IntVar(&a.plainPort, "plain-port", 0, "add this `PORT` for plain HTTP to HTTP services whose ports all have TLS, which no private caller can use")
 	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "", "what limits count: requests or connections (requests with --soft-limit)")
 	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS, "redirect plain HTTP, which Flycast clients speak")
 	f.BoolVar(&a.create, "create", false, "add an http_service to a file without a service")
@@ -84,6 +86,9 @@ func (a *patching) complete(c *cobra.Command) error {
 		return fmt.Errorf("--autostop %q is none of stop, suspend, off", a.autostop)
 	}
 	a.edit.Autostop = &autostop
+	if c.Flags().Changed("plain-port") {
+		a.edit.PlainPort = &a.plainPort
+	}
 	if c.Flags().Changed("soft-limit") {
 		a.edit.SoftLimit = &a.softLimit
 		if a.edit.ConcurrencyType == "" {
