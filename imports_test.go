@@ -33,7 +33,7 @@ func edges() map[string][]string {
 			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift",
 		},
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
-		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan"},
+		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal"},
 	}
 }
@@ -49,6 +49,12 @@ func owners() map[string][]string {
 		"github.com/pelletier/go-toml":    {"internal/flytoml", "internal/gate", "internal/sandbox"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
 		"github.com/google/jsonschema-go": {"tools"},
+		"go.yaml.in/yaml":                 {"internal/flytoml"},
+		"github.com/tailscale/hujson":     {"internal/flytoml"},
+		"github.com/google/shlex":         {"internal/flytoml"},
+		"github.com/docker/go-units":      {"internal/flytoml", "cmd/flycast-mcp"},
+		"github.com/agnivade/levenshtein": {"internal/flytoml", "tools"},
+		"github.com/jedib0t/go-pretty":    {"cmd/flycast-mcp", "tools"},
 	}
 }
 

@@ -64,10 +64,15 @@ type facts struct {
 }
 
 func (p Prompts) audit(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-	f, _, err := p.fetch(ctx, request)
+	f, s, err := p.fetch(ctx, request)
 	if err != nil {
 		return nil, err
 	}
+	changed, err := p.drifted(ctx, s, f.App)
+	if err != nil {
+		return nil, err
+	}
+	f.Facts += "\n" + fenced(changed)
 	return render("audit_exposure.md", "How exposed "+f.App+" is", f)
 }
 
@@ -136,9 +141,11 @@ func summary(s rules.Snapshot) string {
 	for _, blocker := range s.Blockers() {
 		fmt.Fprintf(&b, "blocker %s: %s\n", blocker.ID, plan.Message(blocker.What))
 	}
-	// Nothing from outside may end the fence it stands in.
-	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "`", "'")
+	return fenced(strings.TrimSuffix(b.String(), "\n"))
 }
+
+// fenced is text that cannot end the fence it stands in.
+func fenced(text string) string { return strings.ReplaceAll(text, "`", "'") }
 
 func render(name, description string, f facts) (*mcp.GetPromptResult, error) {
 	t, err := template.ParseFS(texts, name)

@@ -143,3 +143,42 @@ func TestHostileFacts(t *testing.T) {
 		t.Errorf("%d fences, want 2:\n%s", n, got)
 	}
 }
+
+// TestAuditDrift holds that the audit tells what the next deploy would undo, and
+// no value of the environment.
+func TestAuditDrift(t *testing.T) {
+	p, platform := served(t)
+	id := platform.MachineIDs("shop-api")[0]
+	config := platform.MachineConfig("shop-api", id)
+	env, err := config.Env()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env["DATABASE_URL"] = "sw0rdfish-2"
+	if config, err = config.With("env", env); err != nil {
+		t.Fatal(err)
+	}
+	if config, err = config.With("restart", map[string]string{"policy": "always"}); err != nil {
+		t.Fatal(err)
+	}
+	platform.SetMachineConfig("shop-api", id, config)
+	got, err := get(t, p, "audit_exposure", map[string]string{"app": "shop-api"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"changed since the last release (file: as released):\n  env.DATABASE_URL of Machine " + id + ` of group "app": live ‹hidden, 11 bytes›, file ‹hidden, 52 bytes›: changed on the Machines since version 14; a deploy would undo it`,
+		"\n  restart.policy of Machine " + id + ` of group "app": live "always", file none: `,
+	} {
+		if !strings.Contains(got, line) {
+			t.Errorf("no line %q in:\n%s", line, got)
+		}
+	}
+	if strings.Contains(got, "sw0rdfish") {
+		t.Errorf("an environment value is shown:\n%s", got)
+	}
+	platform.Inject(sandbox.Fault{Operation: "graphql.app", Times: -1, Status: 200, Body: `{"data":{"app":{"currentReleaseUnprocessed":null}}}`})
+	if got, err = get(t, p, "audit_exposure", map[string]string{"app": "inner-circle"}); err != nil || !strings.Contains(got, "changed since the last release: not known") {
+		t.Errorf("without a release: %v\n%s", err, got)
+	}
+}

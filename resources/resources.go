@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -55,8 +56,8 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 	if len(r.Roots.Dirs()) > 0 {
 		templates = append(templates, mcpserver.ServerResourceTemplate{
 			Template: mcp.NewResourceTemplate(FileTemplate, "fly-toml-file",
-				mcp.WithTemplateTitle("A fly.toml on this machine"), mcp.WithTemplateMIMEType("application/toml"),
-				mcp.WithTemplateDescription("A fly.toml below the server's roots; path is absolute, without its first slash.")),
+				mcp.WithTemplateTitle("A fly.toml on this machine"),
+				mcp.WithTemplateDescription("A fly.toml, fly.json or fly.yaml below the server's roots; path is absolute, without its first slash.")),
 			Handler: r.file,
 		})
 	}
@@ -103,7 +104,7 @@ func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]m
 		}
 		return nil, err
 	}
-	return text(request, "application/toml", string(f.Data)), nil
+	return text(request, "application/"+strings.TrimPrefix(filepath.Ext(f.Path), "."), string(f.Data)), nil
 }
 
 // pathOf is the absolute path of a fly-toml URI. An escaped slash or dot means

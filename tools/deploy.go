@@ -19,8 +19,8 @@ const deployName = "deploy"
 type deployInput struct {
 	App            string  `json:"app" jsonschema:"name of the Fly app"`
 	Draft          string  `json:"draft,omitempty" jsonschema:"handle from patch_services"`
-	Path           string  `json:"path,omitempty" jsonschema:"fly.toml, instead of draft"`
-	Content        string  `json:"content,omitempty" jsonschema:"text of a fly.toml, instead of draft"`
+	Path           string  `json:"path,omitempty" jsonschema:"fly.toml, fly.json or fly.yaml, instead of draft"`
+	Content        string  `json:"content,omitempty" jsonschema:"text of a fly.toml, fly.json or fly.yaml, instead of draft"`
 	Image          string  `json:"image,omitempty" jsonschema:"another image; default: the one each Machine runs"`
 	Scope          string  `json:"scope,omitempty" jsonschema:"all (default): all the file says; services: services and checks only"`
 	Strategy       string  `json:"strategy,omitempty" jsonschema:"default: the file's, else rolling"`
@@ -188,7 +188,7 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 	case in.Path != "":
 		return a.fromPath(in.Path)
 	case in.Content != "":
-		file, err := parse("content", []byte(in.Content))
+		file, err := parseContent(in.Content)
 		return source{file: file}, err
 	}
 	have, p := a.drafts.get(in.Draft, CallerFrom(ctx).ID, in.App)
@@ -205,7 +205,7 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 // fromDraft is a draft's file: of one that was written, as it is now.
 func (a *adapter) fromDraft(have draft) (source, error) {
 	if have.path == "" {
-		file, err := parse("draft", have.data)
+		file, err := parse(have.name, have.data)
 		return source{file: file}, err
 	}
 	src, err := a.fromPath(have.path)

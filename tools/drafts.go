@@ -22,6 +22,7 @@ type draft struct {
 	caller string
 	app    string
 	path   string // the file it was written to, if it was
+	name   string // as it was read: it tells the format
 	base   []byte // before the edit
 	data   []byte
 	made   time.Time

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -17,8 +18,8 @@ import (
 
 type patchInput struct {
 	App          string   `json:"app,omitempty" jsonschema:"needed without path and content: its deployed configuration is taken"`
-	Path         string   `json:"path,omitempty" jsonschema:"fly.toml to edit in place"`
-	Content      string   `json:"content,omitempty" jsonschema:"text of a fly.toml, instead of path"`
+	Path         string   `json:"path,omitempty" jsonschema:"fly.toml, fly.json or fly.yaml to edit in place"`
+	Content      string   `json:"content,omitempty" jsonschema:"text of a fly.toml, fly.json or fly.yaml, instead of path"`
 	Groups       []string `json:"process_groups,omitempty" jsonschema:"only services of these groups"`
 	InternalPort int      `json:"internal_port,omitempty" jsonschema:"where the app listens; for create"`
 	Autostop     string   `json:"autostop,omitempty" jsonschema:"default stop"`
@@ -46,6 +47,7 @@ type remark struct {
 type patchWork struct {
 	app    string // empty if neither the file nor the call names one
 	path   string
+	name   string // as it was read
 	before []byte
 	after  []byte
 	target string
@@ -102,7 +104,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			return none, editProblem(err)
 		}
 	}
-	out := patchOutput{Diff: bounded(visible.Diff("fly.toml")), SHA256: sha(edited.After), Remarks: remarks(after)}
+	out := patchOutput{Diff: bounded(visible.Diff(diffTitle(src.file))), SHA256: sha(edited.After), Remarks: remarks(after)}
 	if in.Content != "" && len(edited.Changes) > 0 && len(edited.After) <= maxShown {
 		out.Content = string(edited.After)
 	}
@@ -113,7 +115,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	}
 	planned := Planned[patchWork, patchOutput]{
 		Plan: plan.Plan{Tool: "patch_services", App: name, Impact: plan.ImpactNone},
-		Work: patchWork{app: name, path: src.path, before: edited.Before, after: edited.After, target: target, out: out},
+		Work: patchWork{app: name, path: src.path, name: src.file.Name(), before: edited.Before, after: edited.After, target: target, out: out},
 		Out:  out,
 	}
 	if len(edited.Changes) == 0 {
@@ -121,6 +123,10 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		if !src.file.HasService() {
 			planned.Nothing = "The file has no service, and none was added: deployed as it is, it takes the services off the Machines. Nothing was changed."
 			planned.Next = []plan.Next{{Who: "person", Why: "on which port does the app listen? then patch_services with create and internal_port adds a service"}}
+			return planned, nil
+		}
+		if !src.file.HasService(in.Groups...) {
+			planned.Nothing = fmt.Sprintf("No service of the file is of the process groups %.200q, and none was added. Nothing was changed.", in.Groups)
 			return planned, nil
 		}
 		if src.path != "" || in.Content != "" {
@@ -146,7 +152,7 @@ func (a *adapter) patchSource(ctx context.Context, in patchInput) (src source, s
 	case in.Path != "":
 		src, err = a.fromPath(in.Path)
 	case in.Content != "":
-		src.file, err = parse("content", []byte(in.Content))
+		src.file, err = parseContent(in.Content)
 	case in.App != "" || a.DefaultApp != "":
 		name := orWord(in.App, a.DefaultApp)
 		if src.file, err = a.deployed(ctx, name, flytoml.Shown); err != nil {
@@ -255,9 +261,18 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Next = []plan.Next{{Who: "person", Why: "for which app is the file? it names none; deploy needs app, with the content or the path"}}
 		return out, nil
 	}
-	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, base: w.before, data: w.after})
+	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, name: w.name, base: w.before, data: w.after})
 	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft}, Why: "puts the edited services onto the live Machines; a person is asked"}}
 	return out, nil
+}
+
+// diffTitle names a file in a diff, by its format.
+func diffTitle(file *flytoml.File) string {
+	switch extension := filepath.Ext(file.Name()); extension {
+	case ".json", ".yaml":
+		return "fly" + extension
+	}
+	return "fly.toml"
 }
 
 // maxShown bounds a diff, and an edited text, in an answer: agents pay for every

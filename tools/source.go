@@ -11,6 +11,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
-// source is a fly.toml and where it came from.
+// source is a fly.toml, fly.json or fly.yaml and where it came from.
 type source struct {
 	file *flytoml.File
 	path string        // absolute; empty unless it is a person's file
@@ -55,6 +56,22 @@ func parseShown(name string, data []byte) (*flytoml.File, error) {
 	return file, err
 }
 
+// yamlKey begins a YAML file: a TOML one has = or ] in its first line.
+var yamlKey = regexp.MustCompile(`\A(?:\s*(?:#[^\n]*)?\n)*(?:---|[A-Za-z_][\w-]*:)(?:\s|\z)`)
+
+// parseContent reads a file that was sent as text. How it begins tells its
+// format, as no name does: the three have no beginning in common.
+func parseContent(text string) (*flytoml.File, error) {
+	name := "content"
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(text), "{"):
+		name = "content.json"
+	case yamlKey.MatchString(text):
+		name = "content.yaml"
+	}
+	return parse(name, []byte(text))
+}
+
 // fromPath reads a person's file, within the roots.
 func (a *adapter) fromPath(path string) (source, error) {
 	f, err := a.Roots.Read(path)
@@ -78,8 +95,9 @@ func foreign(file string, content *flytoml.File) *Problem {
 		return nil
 	}
 	base := strings.ToLower(filepath.Base(file))
-	named := slices.ContainsFunc([]string{"fly.toml", "fly.*.toml", "*.fly.toml"}, func(pattern string) bool {
-		ok, _ := path.Match(pattern, base)
+	stem := strings.TrimSuffix(base, filepath.Ext(base)) // the roots have judged the rest
+	named := slices.ContainsFunc([]string{"fly", "fly.*", "*.fly"}, func(pattern string) bool {
+		ok, _ := path.Match(pattern, stem)
 		return ok
 	})
 	unknown := 0
@@ -97,7 +115,7 @@ func foreign(file string, content *flytoml.File) *Problem {
 	default:
 		return nil
 	}
-	p.Hint = `give the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, or any name with app = "NAME" at the top)`
+	p.Hint = `give the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
 	return p
 }
 

@@ -83,6 +83,34 @@ func TestParseRefusesMasks(t *testing.T) {
 	}
 }
 
+// A text has no name, and tells its format by how it begins.
+func TestParseContent(t *testing.T) {
+	for _, tt := range []struct {
+		text, want string // the app; or what is wrong
+	}{
+		{"app = \"shop\"", "shop"},
+		{"# app: x\n\n[env]\nA = \"\"\"\napp: x\"\"\"", ""},
+		{"'app' = 'shop'", "shop"},
+		{"app.x:y = 1", "content:1:6: "},
+		{"{\"app\": \"shop\"}", "shop"},
+		{" \r\n{\"app\": ", "content.json:2:"},
+		{"app: shop", "shop"},
+		{"---\napp: shop\n", "shop"},
+		{"# ours\r\n\r\nbuild-x:\r\napp: shop\r\n", "shop"},
+		{"http_service:\n  a: [", "content.yaml:2:"},
+		{"app: ‹hidden, 3 bytes›", "has a mask in place of the value of \"app\""},
+		{"", ""},
+	} {
+		file, err := parseContent(tt.text)
+		switch {
+		case err != nil && (tt.want == "" || !strings.Contains(err.Error(), tt.want)):
+			t.Errorf("%q: %v, want %q", tt.text, err, tt.want)
+		case err == nil && file.App() != tt.want:
+			t.Errorf("%q: app %q, want %q", tt.text, file.App(), tt.want)
+		}
+	}
+}
+
 // A file of another program is neither edited nor deployed.
 func TestForeignFiles(t *testing.T) {
 	const service = "[http_service]\ninternal_port = 8080\nforce_https = true\n"
@@ -106,6 +134,11 @@ func TestForeignFiles(t *testing.T) {
 		{"config.toml", "app = \"shop-api\"\n" + service, true},
 		{"fly.toml", "app = \"shop-api\"\nx = 1\ny = 2\nz = 3\n" + service, true},
 		{"fly.toml", "x = 1\n" + service, true},
+		{"fly.json", `{"http_service": {"internal_port": 8080}}`, true},
+		{"fly.staging.yaml", "http_service: {internal_port: 8080}\n", true},
+		{"config.json", `{"app": "shop-api", "http_service": {"internal_port": 8080}}`, true},
+		{"package.json", `{"name": "shop-api"}`, false},
+		{"docker-compose.yaml", "services: {web: {image: x}}\n", false},
 		{"config.toml", "[app]\nname = \"x\"\n" + service, false},
 		{"config.toml", "app = 7\n" + service, false},
 	} {

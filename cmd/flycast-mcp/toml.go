@@ -38,7 +38,8 @@ or the command was misused; standard error says which. That of diff is diff's.`,
 	return c
 }
 
-// printJSON prints one object, on one line.
+// printJSON prints one object, on one line. What is not UTF-8 in it, as a Machine
+// that was read may have, is replaced: JSON is UTF-8.
 func (p program) printJSON(object any) error {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
@@ -46,7 +47,7 @@ func (p program) printJSON(object any) error {
 	if err := encoder.Encode(object); err != nil {
 		return err
 	}
-	_, err := io.WriteString(p.stdout, shown(p.stdout, b.String()))
+	_, err := io.WriteString(p.stdout, shown(p.stdout, strings.ToValidUTF8(b.String(), "\uFFFD")))
 	return err
 }
 

@@ -31,17 +31,19 @@ func tomlConvertCommand(p program) *cobra.Command {
 		Long: `Show the Machine configurations that fly deploy makes of a fly.toml, one for each
 process group: from nothing, or with --existing onto the configuration that a
 Machine has. What the rollout adds (image, release metadata, volumes) is not in
-them. Files that it names (local_path, machine_config) are read from the working
-directory, as flyctl reads them, and not from outside it.
+them, nor which flyctl the Machine was deployed with. Files that it names
+(local_path, machine_config) are read from the working directory, as flyctl
+reads them, and not from outside it.
 
 With --json it prints one object:
   {"process_groups": [NAME], "machine_config": {NAME: CONFIG},
    "conversion_error": {NAME: TEXT}, "invalid_reason": TEXT}
-or {"load_error": TEXT} if the file cannot be read. conversion_error is there
-for groups that cannot be converted, and invalid_reason if flyctl refuses the
-file, both in flyctl's words. The exit status is 1 for load_error and
-invalid_reason. A conversion_error alone leaves it 0: the answer is by group.
-Without --json all three make it 1.`,
+or {"load_error": TEXT} if the file cannot be read. process_groups are those of
+the file; --group narrows the rest. conversion_error is there for groups that
+cannot be converted, and invalid_reason if flyctl refuses the file, both in
+flyctl's words. The exit status is 1 for load_error and invalid_reason. A
+conversion_error alone leaves it 0: the answer is by group. Without --json all
+three make it 1.`,
 		Example: `  flycast-mcp toml convert fly.toml
   flycast-mcp toml convert fly.toml --group web --json
   fly machine status ID --json | flycast-mcp toml convert fly.toml --existing - --json`,
@@ -50,8 +52,8 @@ Without --json all three make it 1.`,
 			if err != nil {
 				return err
 			}
-			if files[0].path == stdinPath && a.existing == stdinPath {
-				return errors.New("standard input (-) can be read once only")
+			if err := stdinOnce(files[0].path, a.existing); err != nil {
+				return err
 			}
 			return a.run(c.Context(), files[0])
 		},
@@ -94,10 +96,7 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 			return fmt.Errorf("no process group %q; the file has %s", group, strings.Join(groups, ", "))
 		}
 	}
-	if len(a.groups) > 0 {
-		groups = slices.Compact(slices.Sorted(slices.Values(a.groups)))
-	}
-	out := convert(parsed, groups, existing)
+	out := convert(parsed, a.groups, existing)
 	if a.json {
 		err = a.printJSON(out)
 		if out.invalid != nil {
@@ -115,10 +114,17 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 	return out.refusal(file.title)
 }
 
+// convert converts the given groups, or all if there are none given.
 func convert(file *flytoml.File, groups []string, existing machine.Config) converted {
-	out := converted{Groups: groups, Config: make(map[string]machine.Config), ConversionError: make(map[string]string)}
+	out := converted{Groups: file.Groups(), Config: make(map[string]machine.Config), ConversionError: make(map[string]string)}
+	if len(groups) == 0 {
+		groups = out.Groups
+	}
 	for _, group := range groups {
 		config, err := file.Apply(group, existing)
+		if err == nil {
+			config, err = withoutDeployer(config)
+		}
 		if err != nil {
 			out.ConversionError[group] = err.Error()
 			continue
@@ -130,6 +136,17 @@ func convert(file *flytoml.File, groups []string, existing machine.Config) conve
 		out.InvalidReason, out.invalid = invalid.Text, invalid
 	}
 	return out
+}
+
+// withoutDeployer is a configuration that does not say which flyctl deployed the
+// Machine: each flyctl writes its own version there.
+func withoutDeployer(config machine.Config) (machine.Config, error) {
+	metadata, err := config.Metadata()
+	if _, ok := metadata[machine.MetadataFlyctlVersion]; !ok || err != nil {
+		return config, err
+	}
+	delete(metadata, machine.MetadataFlyctlVersion)
+	return config.With("metadata", metadata)
 }
 
 // refusal says what flyctl would refuse, and is nil if that is nothing.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
@@ -88,24 +89,10 @@ func compareConverted(t *testing.T, want oracleAnswer, configs map[string]machin
 		t.Errorf("%s: configurations of %q, want %q", path, slices.Sorted(maps.Keys(got.Config)), slices.Sorted(maps.Keys(configs)))
 	}
 	for group, config := range got.Config {
-		for _, change := range machine.Diff(configs[group], withoutFlyctl(t, config)) {
+		for _, change := range machine.Diff(configs[group], config) {
 			t.Errorf("%s %v: %s: from flyctl's to ours: %s", path, flags, group, change)
 		}
 	}
-}
-
-// withoutFlyctl removes what the recorded answers leave out.
-func withoutFlyctl(t *testing.T, config machine.Config) machine.Config {
-	t.Helper()
-	metadata, err := config.Metadata()
-	if err != nil {
-		t.Fatal(err)
-	}
-	delete(metadata, machine.MetadataFlyctlVersion)
-	if config, err = config.With("metadata", metadata); err != nil {
-		t.Fatal(err)
-	}
-	return config
 }
 
 // TestTomlConvertExisting holds that a whole Machine and its config are the
@@ -138,5 +125,15 @@ func TestTomlConvertExisting(t *testing.T) {
 		if code != 1 || stdout != "" || !strings.Contains(stderr, problem) {
 			t.Errorf("--existing %.40s: exit code %d, %q, %q", text, code, stdout, stderr)
 		}
+	}
+}
+
+// TestTomlConvertUTF8 holds that standard output is UTF-8, whatever a Machine
+// holds that was read.
+func TestTomlConvertUTF8(t *testing.T) {
+	path := write(t, "fly.toml", "app = 'a'\n")
+	stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", write(t, "machine.json", "{\"image\": \"\xff\"}"))
+	if code != 0 || !utf8.ValidString(stdout) || !strings.Contains(stdout, "\"image\":\"\uFFFD\"") {
+		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
 	}
 }

@@ -42,6 +42,7 @@ type differing struct {
 }
 
 func tomlDiffCommand(p program) *cobra.Command {
+	var stdin stdinName
 	d := differing{program: p}
 	trouble := func(err error) error {
 		if err == nil || errors.As(err, new(exit)) {
@@ -84,7 +85,11 @@ With --json the report is one object, whose shape is stable:
   fly machine list --json | flycast-mcp toml diff --existing - fly.toml
   flycast-mcp toml diff --existing machines.json --release released.toml fly.toml`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return trouble(d.run(c.Context(), tomlArgument{path: args[0], title: args[0]}))
+			files, err := stdin.arguments(c, args)
+			if err != nil {
+				return trouble(err)
+			}
+			return trouble(d.run(c.Context(), files[0]))
 		},
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(err) })
@@ -95,6 +100,7 @@ With --json the report is one object, whose shape is stable:
 	f.BoolVar(&d.json, "json", false, "print the report as JSON")
 	f.BoolVar(&d.client.sandbox, "sandbox", false, "read from an embedded, emulated Fly platform; no FLY_* variable is read")
 	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false, "let a real token go to an API on a loopback address")
+	stdin.flag(c)
 	return c
 }
 
@@ -103,10 +109,8 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	if d.existing != "" && (d.app != "" || d.client.sandbox) {
 		return errors.New("--existing reads no app: give it without --app and --sandbox")
 	}
-	stdin := func(path string) bool { return path == "-" }
-	inputs := []string{name.path, d.existing, d.release}
-	if i := slices.IndexFunc(inputs, stdin); i >= 0 && slices.ContainsFunc(inputs[i+1:], stdin) {
-		return errors.New("standard input (-) can be read once only")
+	if err := stdinOnce(name.path, d.existing, d.release); err != nil {
+		return err
 	}
 	file, err := d.readToml(ctx, name)
 	if err != nil {
@@ -312,7 +316,6 @@ func heading(r drift.Report, origin drift.Origin) string {
 
 // fields is the table of what of a group has one origin.
 func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
-	const widest = 48 // of a value; longer ones are broken
 	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
 	if origin == drift.Unknown {
 		header, released = []any{"FIELD", "LIVE", "FILE", "MACHINES"}, false
@@ -332,7 +335,7 @@ func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
 	return t
 }
 
-func orDash(value string) string { return oneLine(cmp.Or(value, "-")) }
+func orDash(value string) string { return oneLine(cmp.Or(value, none)) }
 
 // machineList names up to three Machines, and counts more; of is how many there
 // are, if that is worth telling.

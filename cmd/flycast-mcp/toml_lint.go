@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,8 @@ type linting struct {
 	program
 	json   bool
 	strict bool
+	fix    bool
+	write  bool
 
 	files, errors, warnings, infos int // so far; a file that cannot be read is an error
 }
@@ -30,19 +33,32 @@ func tomlLintCommand(p program) *cobra.Command {
 what it says, and what stands in the way of Flycast.
 
 Each finding is a line FILE:ROW:COLUMN: SEVERITY: WHAT [CODE], with the reason
-and the cure below it. The exit status is 1 if there is an error, or a warning
-with --strict.
+and the cure below it. While flyctl cannot read a value, keys and types are
+looked at alone: the rest comes to light once that is mended. The exit status is
+1 if there is an error, or a warning with --strict.
 
 With --json each FILE gives one line:
   {"file", "findings": [{"code", "severity", "path", "row", "column", "what",
    "why", "fix", "edit"}], "errors", "warnings"}
-or {"file", "load_error"} if it cannot be read.`,
+or {"file", "load_error"} if it cannot be read.
+
+With --fix the errors and warnings that have one right cure are mended, as a
+diff, which is written with --write only; FILE - is then a filter, as for toml
+patch. What is left is told on standard error, with the rows of the fixed file,
+and is what the exit status is about. With --json the line has the findings that
+are left, and "changed", "written", "diff", "changes", "sha256_before" and
+"sha256_after" as toml patch has; or {"file", "edit_error"} if nothing can be
+mended.`,
 		Example: `  flycast-mcp toml lint fly.toml
   flycast-mcp toml lint --strict */fly.toml
+  flycast-mcp toml lint --fix --write fly.toml
   git show HEAD:fly.toml | flycast-mcp toml lint - --json`,
 		RunE: func(c *cobra.Command, args []string) error {
 			files, err := stdin.arguments(c, args)
 			if err != nil {
+				return err
+			}
+			if err := l.complete(args); err != nil {
 				return err
 			}
 			for _, file := range files {
@@ -56,16 +72,33 @@ or {"file", "load_error"} if it cannot be read.`,
 	f := c.Flags()
 	f.BoolVar(&l.json, "json", false, "print one JSON object a file")
 	f.BoolVar(&l.strict, "strict", false, "fail on warnings too")
+	f.BoolVar(&l.fix, "fix", false, "mend what has one right cure, and print that as a diff")
+	f.BoolVar(&l.write, "write", false, "write the mended files, for --fix")
 	stdin.flag(c)
 	return c
 }
 
+// complete refuses flags that do not go together.
+func (l *linting) complete(paths []string) error {
+	stdin := slices.Contains(paths, stdinPath)
+	switch {
+	case l.write && !l.fix:
+		return errors.New("--write is for --fix")
+	case l.write && stdin:
+		return errors.New("--write needs files: what is read from standard input is printed")
+	case l.fix && stdin && !l.json && len(paths) > 1:
+		return errors.New("--fix prints standard input as it is to be: give - alone")
+	}
+	return nil
+}
+
 // linted is what --json prints of a file.
 type linted struct {
-	File     string            `json:"file"`
-	Findings []flytoml.Finding `json:"findings"`
-	Errors   int               `json:"errors"`
-	Warnings int               `json:"warnings"`
+	File       string            `json:"file"`
+	Findings   []flytoml.Finding `json:"findings"`
+	Errors     int               `json:"errors"`
+	Warnings   int               `json:"warnings"`
+	*rewritten                   // by --fix
 }
 
 // lint reads one file and prints what there is to say. Its error is one of the
@@ -81,10 +114,62 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 		if l.json {
 			return l.printJSON(unread{file.title, loadError(err)})
 		}
-		return l.print(unreadable(file.title, err))
+		return l.say(unreadable(file.title, err))
 	}
-	out := linted{File: file.title, Findings: parsed.Lint()}
-	for _, finding := range out.Findings {
+	findings := parsed.Lint()
+	if l.fix {
+		return l.mend(file, parsed, slices.DeleteFunc(findings, func(f flytoml.Finding) bool { return !mended(f) }))
+	}
+	if l.json {
+		return l.printJSON(l.counted(file, findings, nil))
+	}
+	l.counted(file, findings, nil)
+	return l.say(lines(file.title, findings))
+}
+
+// mended are the findings that --fix is about. A note is not: what it is about
+// works.
+func mended(f flytoml.Finding) bool { return f.Edit != nil && f.Severity != flytoml.SeverityInfo }
+
+// mend fixes one file, and tells what is left.
+func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flytoml.Finding) error {
+	edited, err := parsed.Fix(findings)
+	if err == nil {
+		parsed, err = flytoml.Parse(parsed.Name(), edited.After)
+	}
+	if err != nil {
+		l.errors++
+		err = file.named(err)
+		if l.json {
+			return l.printJSON(notEdited{file.title, err.Error()})
+		}
+		return l.say(fmt.Sprintf("%s: error: cannot be mended: %s [edit_error]\n", oneLine(file.title), oneLine(err.Error())))
+	}
+	out, err := rewrite(file, edited, l.write)
+	if err != nil {
+		return err
+	}
+	left := l.counted(file, parsed.Lint(), &out)
+	if l.json {
+		return l.printJSON(left)
+	}
+	if err := l.printRewritten(file, out, edited.After, false); err != nil {
+		return err
+	}
+	if out.Changed {
+		l.tellRewritten(file, out)
+	}
+	text := lines(file.title, left.Findings)
+	if slices.ContainsFunc(left.Findings, mended) {
+		text += fmt.Sprintf("%s: more came to light that --fix can mend: run it again on the mended file\n", oneLine(file.title))
+	}
+	return l.say(text)
+}
+
+// counted is what --json prints of a file, and adds it to the sums.
+func (l *linting) counted(file tomlArgument, findings []flytoml.Finding, fixed *rewritten) linted {
+	out := linted{File: file.title, Findings: findings, rewritten: fixed}
+	for _, finding := range findings {
 		switch finding.Severity {
 		case flytoml.SeverityError:
 			out.Errors++
@@ -96,15 +181,17 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	}
 	l.errors += out.Errors
 	l.warnings += out.Warnings
-	if l.json {
-		if out.Findings == nil {
-			out.Findings = []flytoml.Finding{}
-		}
-		return l.printJSON(out)
+	if out.Findings == nil {
+		out.Findings = []flytoml.Finding{}
 	}
+	return out
+}
+
+// lines are the findings for people: what, why and the cure.
+func lines(title string, findings []flytoml.Finding) string {
 	var b strings.Builder
-	for _, f := range out.Findings {
-		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place(file.title, f.Row, f.Column), f.Severity, oneLine(f.What), f.Code)
+	for _, f := range findings {
+		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place(title, f.Row, f.Column), f.Severity, oneLine(f.What), f.Code)
 		if f.Why != "" {
 			fmt.Fprintf(&b, "    %s\n", oneLine(f.Why))
 		}
@@ -112,11 +199,17 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 			fmt.Fprintf(&b, "    fix: %s\n", oneLine(f.Fix))
 		}
 	}
-	return l.print(b.String())
+	return b.String()
 }
 
-func (l *linting) print(lines string) error {
-	_, err := io.WriteString(l.stdout, lines)
+// say prints what was found: on standard error where standard output has the
+// mended file, or the diff.
+func (l *linting) say(text string) error {
+	w := l.stdout
+	if l.fix {
+		w = l.stderr
+	}
+	_, err := io.WriteString(w, text)
 	return err
 }
 

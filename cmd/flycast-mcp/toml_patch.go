@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
 // patching is one run of toml patch.
@@ -22,6 +18,7 @@ type patching struct {
 	edit         flytoml.Edit
 	autostop     string
 	softLimit    int
+	plainPort    int
 	create       bool
 	internalPort int
 
@@ -69,6 +66,7 @@ edited.`,
 	f.BoolVar(a.edit.Autostart, "autostart", *a.edit.Autostart, "start Machines on request")
 	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines that are kept running in the primary region")
 	f.IntVar(&a.softLimit, "soft-limit", 0, "load that a Machine takes before another is started")
+	f.IntVar(&a.plainPort, "plain-port", 0, "add this `PORT` for plain HTTP to HTTP services whose ports all have TLS, which no private caller can use")
 	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "", "what limits count: requests or connections (requests with --soft-limit)")
 	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS, "redirect plain HTTP, which Flycast clients speak")
 	f.BoolVar(&a.create, "create", false, "add an http_service to a file without a service")
@@ -88,6 +86,9 @@ func (a *patching) complete(c *cobra.Command) error {
 		return fmt.Errorf("--autostop %q is none of stop, suspend, off", a.autostop)
 	}
 	a.edit.Autostop = &autostop
+	if c.Flags().Changed("plain-port") {
+		a.edit.PlainPort = &a.plainPort
+	}
 	if c.Flags().Changed("soft-limit") {
 		a.edit.SoftLimit = &a.softLimit
 		if a.edit.ConcurrencyType == "" {
@@ -108,29 +109,6 @@ func (a *patching) complete(c *cobra.Command) error {
 	return nil
 }
 
-// patched is what --json prints.
-type patched struct {
-	Changed bool           `json:"changed"`
-	Written bool           `json:"written"`
-	Diff    string         `json:"diff"`
-	Changes []patchedValue `json:"changes"`
-	Before  string         `json:"sha256_before"`
-	After   string         `json:"sha256_after"`
-}
-
-type patchedValue struct {
-	Path   string   `json:"path"`
-	Before string   `json:"before"` // empty if it was added
-	After  string   `json:"after"`
-	Row    int      `json:"row"` // of the edited file
-	Groups []string `json:"groups"`
-}
-
-// notEdited is what --json prints of a file that cannot be edited.
-type notEdited struct {
-	EditError string `json:"edit_error"`
-}
-
 func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	parsed, err := a.readToml(ctx, file)
 	if err != nil {
@@ -139,23 +117,11 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	edited, err := parsed.Edit(a.edit)
 	if err != nil {
 		err = file.named(err)
-		return a.refuse(notEdited{err.Error()}, err)
+		return a.refuse(notEdited{EditError: err.Error()}, err)
 	}
-	out := patched{
-		Changed: len(edited.Changes) > 0,
-		Diff:    edited.Diff(oneLine(file.title)),
-		Changes: make([]patchedValue, len(edited.Changes)),
-		Before:  parsed.SHA256(),
-		After:   digest(edited.After),
-	}
-	for i, change := range edited.Changes {
-		out.Changes[i] = patchedValue{change.Path, change.Before, change.After, change.Row, change.Groups}
-	}
-	if out.Changed && a.write {
-		if err := replace(file.path, edited.Before, edited.After); err != nil {
-			return fmt.Errorf("%w. Nothing was written", err)
-		}
-		out.Written = true
+	out, err := rewrite(file, edited, a.write)
+	if err != nil {
+		return err
 	}
 	if err := a.print(file, out, edited.After); err != nil {
 		return err
@@ -179,49 +145,24 @@ func (a *patching) refuse(object any, err error) error {
 
 // print prints what the command was run for: the object, the diff, or standard
 // input as it is to be.
-func (a *patching) print(file tomlArgument, out patched, after []byte) error {
-	text := out.Diff
-	switch {
-	case a.json:
+func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
+	if a.json {
 		return a.printJSON(out)
-	case file.path == stdinPath && !a.check:
-		text = string(after)
 	}
-	_, err := io.WriteString(a.stdout, shown(a.stdout, text))
-	return err
+	return a.printRewritten(file, out, after, a.check)
 }
 
 // tell says on standard error what was done, and what was not.
-func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out patched) {
+func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) {
 	title := oneLine(file.title)
 	switch {
-	case out.Written:
-		fmt.Fprintf(a.stderr, "%s: written, with %s\n", title, count(len(out.Changes), "change"))
-	case out.Changed && file.path != stdinPath:
-		fmt.Fprintf(a.stderr, "%s: %s to make; nothing was written, --write does that\n", title, count(len(out.Changes), "change"))
 	case out.Changed:
+		a.tellRewritten(file, out)
 	case !parsed.HasService():
 		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create --internal-port PORT adds one\n", title)
+	case !parsed.HasService(a.edit.Groups...):
+		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, oneLine(strings.Join(a.edit.Groups, ", ")))
 	default:
 		fmt.Fprintf(a.stderr, "%s: the services are already so, nothing to do\n", title)
 	}
-}
-
-// replace writes a file that still holds before. Of a symbolic link the file it
-// leads to is written, and the link stays.
-func replace(path string, before, after []byte) error {
-	target, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return about(path, err)
-	}
-	folder, err := roots.Open(filepath.Dir(target))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Replace(filepath.Base(target), before, after), folder.Close())
-}
-
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }

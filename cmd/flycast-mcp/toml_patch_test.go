@@ -137,7 +137,7 @@ func TestTomlPatchJSON(t *testing.T) {
 		{[]string{"--check"}, 0, false, false},
 	} {
 		stdout, stderr, code := runToml(nil, append([]string{"patch", path, "--json"}, tt.flags...)...)
-		var got patched
+		var got rewritten
 		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 			t.Fatalf("%v: %v in %q", tt.flags, err, stdout)
 		}

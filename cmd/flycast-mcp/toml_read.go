@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -32,22 +33,29 @@ func (n *stdinName) flag(c *cobra.Command) {
 
 // arguments are the files that a command line names.
 func (n stdinName) arguments(c *cobra.Command, paths []string) ([]tomlArgument, error) {
+	if err := stdinOnce(paths...); err != nil {
+		return nil, err
+	}
+	if c.Flags().Changed("name") && !slices.Contains(paths, stdinPath) {
+		return nil, errors.New("--name is for standard input (-)")
+	}
 	files := make([]tomlArgument, len(paths))
-	stdin := 0
 	for i, path := range paths {
 		files[i] = tomlArgument{path, path}
 		if path == stdinPath {
 			files[i].title = string(n)
-			stdin++
 		}
 	}
-	switch {
-	case stdin > 1:
-		return nil, errors.New("standard input (-) can be read once only")
-	case stdin == 0 && c.Flags().Changed("name"):
-		return nil, errors.New("--name is for standard input (-)")
-	}
 	return files, nil
+}
+
+// stdinOnce refuses paths of which several are standard input.
+func stdinOnce(paths ...string) error {
+	first := slices.Index(paths, stdinPath)
+	if first >= 0 && slices.Contains(paths[first+1:], stdinPath) {
+		return errors.New("standard input (-) can be read once only")
+	}
+	return nil
 }
 
 // readToml reads and parses a file. Its errors name it as the command line

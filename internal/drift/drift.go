@@ -17,7 +17,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
@@ -104,12 +103,7 @@ type Field struct {
 }
 
 // Key is the top-level field of the configuration that the value lies in.
-func (f Field) Key() string {
-	if end := strings.IndexAny(f.Path, ".["); end >= 0 {
-		return f.Path[:end]
-	}
-	return f.Path
-}
+func (f Field) Key() string { return machine.Change{Path: f.Path}.Key() }
 
 // Differs reports whether a deploy would do anything.
 func (r Report) Differs() bool {

@@ -14,14 +14,3 @@ func Blueprint() Edit {
 		MinMachines: new(0),
 	}
 }
-
-// HasService reports whether any process group has a service. A group that
-// cannot be converted is not called empty.
-func (f *File) HasService() bool {
-	for _, group := range f.Groups() {
-		if services, err := f.Services(group); err != nil || len(services) > 0 {
-			return true
-		}
-	}
-	return false
-}

@@ -28,8 +28,9 @@ import (
 // It fails where flyctl fails, in flyctl's words. It also fails, naming the
 // key, where flyctl would read other files (local_path, machine_config =
 // "x.json") and none were given by [File.WithFiles], where a compose file is
-// to be converted, and for a group that the file does not have. Its errors
-// repeat no value of an environment, a file or a check's header.
+// to be converted, for a group that the file does not have, and for a file of
+// more than [MaxGroups]. Its errors repeat no value of an environment, a file
+// or a check's header.
 func (f *File) Apply(group string, existing machine.Config) (machine.Config, error) {
 	if f.shapeError() != nil {
 		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.shapeError())
@@ -37,6 +38,12 @@ func (f *File) Apply(group string, existing machine.Config) (machine.Config, err
 	if !f.def().hasGroup(group) {
 		return machine.Config{}, fmt.Errorf("the file has no process group %s, only %s",
 			quote(group), oneLine(strings.Join(f.Groups(), ", ")))
+	}
+	if n := len(f.def().Processes); n > MaxGroups {
+		return machine.Config{}, fmt.Errorf("the file has %d process groups, more than the %d allowed", n, MaxGroups)
+	}
+	if group == "" { // as flyctl's Flatten has it
+		group = f.def().defaultGroup()
 	}
 	return f.def().flatten(group).apply(group, existing, f.files)
 }
@@ -89,19 +96,19 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	if config, err = d.mergeMachineConfig(config, local); err != nil {
 		return machine.Config{}, err
 	}
-	edit := &edit{config: config.Without(replacedFields()...)}
+	b := &configBuilder{config: config.Without(replacedFields()...)}
 
 	if len(d.Metrics) > 0 && d.Metrics[0].MachineMetrics != nil {
-		edit.set("metrics", d.Metrics[0].MachineMetrics)
+		b.set("metrics", d.Metrics[0].MachineMetrics)
 	}
 
 	init, err := d.init(group)
 	if err != nil {
 		return machine.Config{}, err
 	}
-	edit.merge("init", init)
+	b.merge("init", init)
 
-	edit.merge("metadata", map[string]any{
+	b.merge("metadata", map[string]any{
 		machine.MetadataPlatformVersion: "v2",
 		machine.MetadataProcessGroup:    group,
 	})
@@ -110,14 +117,14 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	for _, service := range d.allServices() {
 		services = append(services, service.wire())
 	}
-	setIfAny(edit, "services", services)
+	setIfAny(b, "services", services)
 
 	checks, err := d.wireChecks(group)
 	if err != nil {
 		return machine.Config{}, err
 	}
 	if len(checks) > 0 {
-		edit.set("checks", checks)
+		b.set("checks", checks)
 	}
 
 	env := make(map[string]string, len(d.Env)+2)
@@ -126,32 +133,32 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	if d.PrimaryRegion != "" {
 		env["PRIMARY_REGION"] = d.PrimaryRegion
 	}
-	edit.set("env", env)
+	b.set("env", env)
 
 	var statics []wireStatic
 	for _, s := range d.Statics {
 		statics = append(statics, wireStatic(s))
 	}
-	setIfAny(edit, "statics", statics)
+	setIfAny(b, "statics", statics)
 
 	var mounts []machine.Mount
 	for _, mount := range d.Mounts {
 		mounts = append(mounts, mount.wire())
 	}
-	setIfAny(edit, "mounts", mounts)
+	setIfAny(b, "mounts", mounts)
 
 	if d.KillSignal != nil || d.KillTimeout != nil {
-		edit.set("stop_config", wireStop{d.KillTimeout, d.KillSignal})
+		b.set("stop_config", wireStop{d.KillTimeout, d.KillSignal})
 	}
 
-	setIfAny(edit, "files", files)
+	setIfAny(b, "files", files)
 
 	guest, err := d.guest()
 	if err != nil {
 		return machine.Config{}, err
 	}
 	if guest != nil {
-		edit.set("guest", guest)
+		b.set("guest", guest)
 	}
 
 	for _, restart := range d.Restart {
@@ -159,9 +166,9 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 		if err != nil {
 			return machine.Config{}, err
 		}
-		edit.set("restart", wireRestart{policy, restart.MaxRetries})
+		b.set("restart", wireRestart{policy, restart.MaxRetries})
 	}
-	return edit.config, edit.err
+	return b.config, b.err
 }
 
 // init is what fly.toml says about init: a nil value removes the key.
@@ -246,32 +253,32 @@ func (p RestartPolicy) wire() (string, error) {
 	return "", fmt.Errorf("invalid restart policy: %s", string(p))
 }
 
-// edit changes a configuration step by step and keeps the first error.
-type edit struct {
+// configBuilder changes a configuration step by step and keeps the first error.
+type configBuilder struct {
 	config machine.Config
 	err    error
 }
 
-func (e *edit) set(key string, value any) {
-	if e.err == nil {
-		e.config, e.err = e.config.With(key, value)
+func (b *configBuilder) set(key string, value any) {
+	if b.err == nil {
+		b.config, b.err = b.config.With(key, value)
 	}
 }
 
-func setIfAny[T any](e *edit, key string, values []T) {
+func setIfAny[T any](b *configBuilder, key string, values []T) {
 	if len(values) > 0 {
-		e.set(key, values)
+		b.set(key, values)
 	}
 }
 
 // merge sets single fields of an object and leaves its others; a nil value
 // removes a field.
-func (e *edit) merge(key string, fields map[string]any) {
+func (b *configBuilder) merge(key string, fields map[string]any) {
 	object := map[string]any{}
-	if raw := e.config.Raw(key); raw != nil && e.err == nil {
+	if raw := b.config.Raw(key); raw != nil && b.err == nil {
 		old := map[string]json.RawMessage{}
-		if e.err = json.Unmarshal(raw, &old); e.err != nil {
-			e.err = fmt.Errorf("machine configuration: field %q: %w", key, e.err)
+		if b.err = json.Unmarshal(raw, &old); b.err != nil {
+			b.err = fmt.Errorf("machine configuration: field %q: %w", key, b.err)
 			return
 		}
 		for name, value := range old {
@@ -285,5 +292,5 @@ func (e *edit) merge(key string, fields map[string]any) {
 		}
 		object[name] = value
 	}
-	e.set(key, object)
+	b.set(key, object)
 }

@@ -147,7 +147,8 @@ func secretive(text string) bool {
 		return true
 	}
 	lower := strings.ToLower(text)
-	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "password", `\u`}, func(word string) bool {
+	// A command line has its secrets behind a "=".
+	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", "=", `\u`}, func(word string) bool {
 		return strings.Contains(lower, word)
 	})
 }
@@ -245,9 +246,9 @@ func keepUnknown(old, understood, value json.RawMessage) json.RawMessage {
 			known = nil
 		}
 		for i := range min(len(was), len(now)) {
-			now[i] = keepUnknown(was[i], at(known, i), now[i])
+			now[i] = keepUnknown(was[i], itemAt(known, i), now[i])
 		}
-		return encoded(now, value)
+		return encodedOr(value, now)
 	}
 	was, now, ok := decodeBoth[map[string]json.RawMessage](old, value)
 	if !ok {
@@ -267,7 +268,7 @@ func keepUnknown(old, understood, value json.RawMessage) json.RawMessage {
 			now[key] = field
 		}
 	}
-	return encoded(now, value)
+	return encodedOr(value, now)
 }
 
 // decodeBoth reads two values as the same kind of thing, if they are of it.
@@ -276,14 +277,16 @@ func decodeBoth[T []json.RawMessage | map[string]json.RawMessage](a, b json.RawM
 	return x, y, ok
 }
 
-func at(list []json.RawMessage, i int) json.RawMessage {
+// itemAt is an item of a list, nil behind its end.
+func itemAt(list []json.RawMessage, i int) json.RawMessage {
 	if i < len(list) {
 		return list[i]
 	}
 	return nil
 }
 
-func encoded(v any, otherwise json.RawMessage) json.RawMessage {
+// encodedOr is a value as JSON, or what stands for one that has none.
+func encodedOr(otherwise json.RawMessage, v any) json.RawMessage {
 	out, err := json.Marshal(v)
 	if err != nil {
 		return otherwise

@@ -2,6 +2,7 @@ package flytoml
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -221,6 +222,9 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		"[http_service]\n[[http_service.checks]]\nheaders = { Authorization = ['hunter2'] }",
 		"[http_service]\n[[http_service.checks]]\nheaders = 'hunter2'",
 		"[[services]]\n[[services.http_checks]]\nheaders = [{ value = 'hunter2' }]",
+		"[[services]]\nhttp_checks = [[{ headers = { A = 'hunter2' } }]]",
+		`machine_config = '{"init": {"cmd": ["run", "--code=hunter2"]'`,
+		`machine_config = '{"api_key": "hunter2"'`,
 	} {
 		f := parseFile(t, toml)
 		_, err := f.Apply("app", machine.Config{})
@@ -234,6 +238,38 @@ func TestErrorsKeepSecrets(t *testing.T) {
 			if strings.Contains(remark.What+remark.Fix, "hunter2") {
 				t.Errorf("%q: remark %+v", toml, remark)
 			}
+		}
+	}
+}
+
+// flyctl takes a group without a name for the default one.
+func TestApplyGroupWithoutName(t *testing.T) {
+	f := parseFile(t, "[processes]\n'' = 'a'\napp = 'b'\nweb = 'c'")
+	config, err := f.Apply("", machine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"cmd":["b"]}`
+	if got := string(config.Raw("init")); got != want {
+		t.Errorf("init = %s, want %s", got, want)
+	}
+	if got, want := string(config.Raw("env")), `{"FLY_PROCESS_GROUP":"app"}`; got != want {
+		t.Errorf("env = %s, want %s", got, want)
+	}
+}
+
+func TestApplyRefusesManyGroups(t *testing.T) {
+	var b strings.Builder
+	for i := range MaxGroups {
+		fmt.Fprintf(&b, "g%d = ''\n", i)
+	}
+	for _, tt := range []struct{ toml, want string }{
+		{"[processes]\n" + b.String(), ""},
+		{"[processes]\n" + b.String() + "more = ''\n", "the file has 1001 process groups, more than the 1000 allowed"},
+	} {
+		_, err := parseFile(t, tt.toml).Apply("g0", machine.Config{})
+		if got := fmt.Sprint(err); tt.want == "" && err != nil || tt.want != "" && got != tt.want {
+			t.Errorf("got %s, want %q", got, tt.want)
 		}
 	}
 }

@@ -128,7 +128,7 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 func (e Edit) check(groups []string) error {
 	for _, group := range e.Groups {
 		if !slices.Contains(groups, group) {
-			return fmt.Errorf("no process group %q; the file has %s", group, strings.Join(groups, ", "))
+			return fmt.Errorf("no process group %q; the file has %s", group, oneLine(strings.Join(groups, ", ")))
 		}
 	}
 	switch {

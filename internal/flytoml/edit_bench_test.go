@@ -71,15 +71,17 @@ func tenKB() []byte {
 }
 
 func TestEditManyServices(t *testing.T) {
+	t.Parallel()
 	for name, line := range map[string]string{
 		"fly.toml": "auto_start_machines = true\n",
 		"fly.json": "\"auto_start_machines\": true,\n",
 		"fly.yaml": "auto_start_machines: true\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := 1_000
 			if name == "fly.toml" {
-				n = 10_000
+				n = 5_000
 			}
 			f, err := Parse(name, manyAs(t, name, n))
 			if err != nil {

@@ -75,7 +75,7 @@ func (p *braces) follow(e *entry, list []addition) {
 		rest = p.blanks(rest + 1)
 	}
 	_, first := p.lineStart(e.at.start)
-	alone := first && rest < len(p.src) && (p.src[rest] == '\n' || p.src[rest] == '\r' || p.src[rest] == '#')
+	alone := first && rest < len(p.src) && (p.src[rest] == '#' || p.src[rest] == '\n' || bytes.HasPrefix(p.src[rest:], []byte("\r\n")))
 	if !alone || !trailing && p.commaAhead(end) {
 		text, changes := p.join(list)
 		p.replace(span{end, end}, p.comma()+text, changes...)

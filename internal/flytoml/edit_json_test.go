@@ -60,6 +60,10 @@ func jsonTests() []editTest {
 			`{"http_service":{}}`,
 			`{"http_service":{"min_machines_running":1}}`},
 
+		{"CR alone", autostart(),
+			"{\r\n  \"http_service\": {\r\n    \"internal_port\": 80\r}\r\n}",
+			"{\r\n  \"http_service\": {\r\n    \"internal_port\": 80, \"auto_start_machines\": true\r}\r\n}"},
+
 		// Plain ports.
 		{"plain port", plainPort(80),
 			"{\n  \"services\": [\n    {\n      \"ports\": [\n        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] }\n      ]\n    }\n  ]\n}\n",

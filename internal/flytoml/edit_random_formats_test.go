@@ -325,9 +325,11 @@ func randomYAML(seed uint64) []byte {
 }
 
 func TestEditRandomFormats(t *testing.T) {
+	t.Parallel()
 	const files = 50
 	for name, random := range map[string]func(uint64) []byte{"fly.json": randomJSON, "fly.yaml": randomYAML} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			parsed, refused, changed := 0, 0, 0
 			edits := manyEdits()
 			for seed := range uint64(files) {

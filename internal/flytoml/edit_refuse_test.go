@@ -96,7 +96,13 @@ func TestEditRefusesYAML(t *testing.T) {
 		{"explicit key", "http_service:\n  ? a\n  : 1\n", 2, 5, "not a plain one"},
 		{"key that is a number", "http_service:\n  1: 1\n", 2, 3, "the key '1' is not a text"},
 		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
+		{"colon on the next line", "{\n c\n:}\n", 2, 2, "not a plain one"},
+		{"pair without braces", "services: [é: 1, {}]\n", 1, 12, "services[0] is a pair without braces"},
+		{"CR alone", "a: 1 # b\rhttp_service:\n", 1, 9, "line break that YAML knows"},
+		{"CR at the end", "#\r", 1, 2, "line break that YAML knows"},
 		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
+		{"CR alone", "http_service:\n  a: \"x\ry\"\n", 2, 8, "line break that YAML knows"},
+		{"UTF-16", "\xff\xfea\x00:\x00 \x00b\x00\n\x00", 1, 1, "is in UTF-16"},
 		{"services that are none", "services:\n- a: 1\n-\n", 3, 2, "services[1] is not a table"},
 		{"a value for a service", "http_service: 80\n", 1, 15, "http_service is not a table"},
 		{"old hard limit", "services:\n- concurrency: '1,2'\n", 2, 16, "the hard limit 2 is below the soft limit 20"},
@@ -159,6 +165,16 @@ func TestParseRefusesUnsafeFiles(t *testing.T) {
 		var refused *SyntaxError
 		if !errors.As(err, &refused) || refused.Row != tt.row || refused.Column != tt.column {
 			t.Errorf("%s: err = %v, want one at %d:%d", name, err, tt.row, tt.column)
+		}
+	}
+}
+
+// An error does not list thousands of process groups.
+func TestEditRefusesShortly(t *testing.T) {
+	f := parse(t, "[processes]\n"+strings.Repeat("a", 900)+" = ''\nb = ''\n")
+	for _, edit := range []Edit{{Groups: []string{"c"}}, {Create: &Create{InternalPort: 80}}} {
+		if _, err := f.Edit(edit); err == nil || len(err.Error()) > 400 {
+			t.Errorf("got %v", err)
 		}
 	}
 }

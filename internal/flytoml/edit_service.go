@@ -311,7 +311,7 @@ func (ed *editor) newService(e Edit, processes []string) error {
 	if len(groups) == 0 {
 		groups = processes
 		if len(groups) > 1 {
-			return fmt.Errorf("a new http_service needs its process groups named: the file has %s", strings.Join(groups, ", "))
+			return fmt.Errorf("a new http_service needs its process groups named: the file has %s", oneLine(strings.Join(groups, ", ")))
 		}
 	}
 	null, name := ed.root.get("http_service")

@@ -304,6 +304,7 @@ func testEdits(t *testing.T, name string, tests []editTest) {
 
 // What the editor wrote is what the converter, by flyctl's rules, reads.
 func TestEditIsUnderstood(t *testing.T) {
+	t.Parallel()
 	e := blueprint()
 	e.SoftLimit = ptr(5)
 	files := oracleCases(t)

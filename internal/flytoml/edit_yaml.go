@@ -59,10 +59,10 @@ func (p *yamlWriter) create(k newKey, null *node) error {
 		if p.open {
 			return p.openText()
 		}
-		p.addLines(lines, p.separated())
+		p.addLines(lines, p.separated() && p.kept < stop)
 		return nil
 	}
-	if p.separated() && !p.gapBefore(stop) {
+	if p.separated() && p.kept < stop && !p.gapBefore(stop) {
 		p.lineBefore(stop, rankTable, "")
 	}
 	for _, line := range lines {
@@ -122,10 +122,14 @@ func (p *yamlWriter) below(offset, column int) int {
 func (p *yamlWriter) documentEnd() int {
 	start := 0
 	if entries := p.root.own.entries; len(entries) > 0 {
-		_, start = p.line(entries[len(entries)-1].at.end)
+		_, start = p.line(entries[len(entries)-1].at.start)
 	}
-	for start < len(p.src) && !bytes.HasPrefix(p.src[start:], []byte("...")) {
-		_, start = p.line(start)
+	for start < len(p.src) {
+		end, next := p.line(start)
+		if dots := start + len("..."); bytes.HasPrefix(p.src[start:end], []byte("...")) && (dots == end || p.blanks(dots) > dots) {
+			break
+		}
+		start = next
 	}
 	return start
 }

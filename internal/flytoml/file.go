@@ -1,16 +1,3 @@
-// Package flytoml reads, edits and converts fly.toml files, and fly.json and
-// fly.yaml, which say the same in other formats.
-//
-// [Parse] keeps the file's bytes beside what they say, so that an edit can
-// leave everything it is not about as it was. [File.Apply] converts a file to
-// the Machine configuration that `fly deploy` would send, by flyctl's own
-// rules, its quirks included (flyctl, internal/appconfig): unknown keys are
-// ignored, key names match in any case, old spellings are translated first.
-//
-//	file, err := flytoml.Parse("fly.toml", data)
-//	for _, group := range file.Groups() {
-//		config, err := file.Apply(group, existing)
-//	}
 package flytoml
 
 import (
@@ -26,6 +13,10 @@ const (
 	MaxSize  = 1 << 20 // bytes
 	MaxDepth = 64      // nested tables and arrays
 )
+
+// MaxGroups is the most process groups that Apply converts: each of them gets
+// all of the file's environment.
+const MaxGroups = 1000
 
 // File is a fly.toml, fly.json or fly.yaml as it was read: its bytes, and what they say. It is
 // immutable, and safe for concurrent use.

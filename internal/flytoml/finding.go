@@ -57,11 +57,11 @@ const (
 const (
 	FindingUnknownKey   = "unknown_key"   // flyctl ignores the key
 	FindingMisplacedKey = "misplaced_key" // flyctl knows the key in another table
-	FindingDeadKey      = "dead_key"      // it did something once
+	FindingDeadKey      = "dead_key"      // it did something once, and does nothing now
 	FindingKeyCase      = "key_case"      // read in any case, but not by the translations of old spellings
 )
 
-// Codes of the file as a whole, and of process groups.
+// Codes of the whole file and its process groups.
 const (
 	FindingEmpty            = "empty_file"         // nothing in it
 	FindingNoApp            = "no_app"             // the app is named by a flag or not at all
@@ -73,17 +73,17 @@ const (
 	FindingSeveralSections  = "several_sections"   // sections of which only one counts
 	FindingMounts           = "several_mounts"     // flyctl deploys one mount a Machine
 	FindingMountIncomplete  = "mount_incomplete"   // a mount without source or destination
-	FindingBluegreenMounts  = "bluegreen_mounts"   // bluegreen and volumes
+	FindingBluegreenMounts  = "bluegreen_mounts"   // a bluegreen deploy of Machines with volumes
 	FindingMaxUnavailable   = "max_unavailable"    // neither a share nor a number of Machines
 	FindingBuildConflict    = "build_conflict"     // more than one way to build
-	FindingFilesProcesses   = "files_processes"    // every group gets the file
-	FindingRawValue         = "raw_value_encoded"  // flyctl encodes it once more
+	FindingFilesProcesses   = "files_processes"    // processes of [[files]] does nothing: every group gets the file
+	FindingRawValue         = "raw_value_encoded"  // a raw_value that is encoded already: flyctl encodes it once more
 	FindingMemoryTwice      = "memory_twice"       // memory_mb wins over memory
 	FindingHostDedication   = "host_dedication"    // without [[vm]] it is not in the Machine
 	FindingEnvOverwritten   = "env_overwritten"    // flyctl sets the variable itself
 	FindingEnvText          = "env_text"           // the Machine gets another text than stands here
 	FindingEnvSecret        = "env_secret"         // looks like a secret, by its name
-	FindingKillTimeout      = "kill_timeout_limit" // longer than Fly waits
+	FindingKillTimeout      = "kill_timeout_limit" // kill_timeout is longer than Fly waits
 )
 
 // Codes of services.
@@ -104,26 +104,26 @@ const (
 	FindingForceHTTPS     = "force_https"        // Flycast callers get a redirect they cannot follow
 	FindingTLSOnly        = "tls_only_service"   // no port without TLS, which Flycast clients need
 	FindingProxyProto     = "proxy_proto"        // the app must understand the header
-	FindingUDP            = "udp_service"        // not served over Flycast
+	FindingUDP            = "udp_service"        // UDP, which is not served over Flycast
 	FindingDedicatedIPv4  = "dedicated_ipv4"     // a first deploy asks for a dedicated address
 )
 
 // Codes of autostop and concurrency.
 const (
 	FindingMixedAutostop     = "autostop_not_all"         // one service keeps the Machines of its group awake
-	FindingNoAutostart       = "autostop_no_start"        // stops and is not started again
-	FindingImplicitAutostart = "autostart_unset"          // Fly's sources name two defaults
+	FindingNoAutostart       = "autostop_no_start"        // Machines are stopped, and not started again
+	FindingImplicitAutostart = "autostart_unset"          // auto_start_machines is left out, and Fly's sources name two defaults
 	FindingSuspend           = "suspend_impossible"       // Fly stops the Machine instead
 	FindingRestartAlways     = "restart_always"           // a restart policy that autostop has been seen to fight with
 	FindingMinimum           = "negative_minimum"         // min_machines_running below zero
 	FindingMinimumHuge       = "huge_minimum"             // min_machines_running above any sensible number
 	FindingMinimumRegion     = "minimum_without_region"   // the minimum is counted in primary_region
-	FindingMinimumUnused     = "minimum_without_autostop" // nothing stops anyway
+	FindingMinimumUnused     = "minimum_without_autostop" // a minimum where nothing is stopped anyway
 	FindingSoftOverHard      = "soft_over_hard"           // soft_limit above hard_limit
 	FindingLimit             = "limit_not_positive"       // a limit of zero or less
 	FindingConcurrencyType   = "concurrency_type"         // neither requests nor connections
 	FindingConnections       = "concurrency_connections"  // open connections keep an HTTP service awake
-	FindingLegacyConcurrency = "legacy_concurrency"       // "soft,hard"
+	FindingLegacyConcurrency = "legacy_concurrency"       // limits in the old spelling, "soft,hard"
 )
 
 // Codes of checks and durations.

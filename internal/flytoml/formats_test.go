@@ -58,6 +58,7 @@ func differences(t *testing.T, a, b *File, existing machine.Config) []string {
 // what becomes of it. The exceptions are flyctl's own: its translations of old
 // spellings tell the decoders' number types apart.
 func TestFormatsAgree(t *testing.T) {
+	t.Parallel()
 	const (
 		vanish   = "whole numbers as durations vanish: flyctl's translation knows int64 and float64, YAML's are int"
 		infinite = "there is no infinite number in JSON"

@@ -40,28 +40,26 @@ func changes(before, after machine.Config) ([]machine.Change, error) {
 // fromFile leaves out of a configuration what never comes from a fly.toml, and
 // is another for every Machine or every release.
 func fromFile(config machine.Config) (machine.Config, error) {
-	edit := &edit{config: config.Without("image", "standbys")}
+	b := &configBuilder{config: config.Without("image", "standbys")}
 	if raw := config.Raw("mounts"); raw != nil {
 		var mounts []map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &mounts); err != nil {
 			return machine.Config{}, fmt.Errorf("machine configuration: field %q: %w", "mounts", err)
 		}
 		for _, mount := range mounts {
-			for _, own := range []string{"volume", "size_gb", "encrypted"} {
-				delete(mount, own)
-			}
+			maps.DeleteFunc(mount, func(key string, _ json.RawMessage) bool { return !machine.MountFromFile(key) })
 		}
-		edit.set("mounts", mounts)
+		b.set("mounts", mounts)
 	}
 	if config.Raw("env") != nil {
-		edit.merge("env", map[string]any{"FLY_STANDBY_FOR": nil})
+		b.merge("env", map[string]any{"FLY_STANDBY_FOR": nil})
 	}
 	if config.Raw("metadata") != nil {
-		edit.merge("metadata", map[string]any{
+		b.merge("metadata", map[string]any{
 			machine.MetadataFlyctlVersion: nil, machine.MetadataReleaseID: nil, machine.MetadataReleaseVersion: nil,
 		})
 	}
-	return edit.config, edit.err
+	return b.config, b.err
 }
 
 // FromFile is the part of a Machine's configuration that a fly.toml could
@@ -181,14 +179,14 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 	for _, c := range changes {
 		switch {
 		case c.After == "":
-			gone[topKey(c.Path)]++
+			gone[c.Key()]++
 		case c.Before == "":
-			come[topKey(c.Path)]++
+			come[c.Key()]++
 		}
 	}
 	had := map[string]int{} // how many values a key has
 	for _, c := range changes {
-		key := topKey(c.Path)
+		key := c.Key()
 		if _, counted := had[key]; counted {
 			continue
 		}
@@ -201,7 +199,7 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 	}
 	var paths []string
 	for _, c := range changes {
-		path, key := c.Path, topKey(c.Path)
+		path, key := c.Path, c.Key()
 		if gone[key] > 1 && gone[key] == had[key] || come[key] > 1 && had[key] == 0 {
 			path = key
 		}
@@ -210,13 +208,6 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 		}
 	}
 	return paths
-}
-
-func topKey(path string) string {
-	if i := strings.IndexAny(path, ".["); i > 0 {
-		return path[:i]
-	}
-	return path
 }
 
 // byGroups puts the groups before each line, those of one line together.

@@ -109,6 +109,7 @@ func withPort(check map[string]any) map[string]any {
 // TestFromMachinesRandom: whatever the services of the groups, the file gives
 // the same Machines, but for what it says.
 func TestFromMachinesRandom(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(60) {
 		r := randomFleet{rand.New(rand.NewPCG(seed, 1))}
 		var services []map[string]any

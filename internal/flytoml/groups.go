@@ -37,6 +37,20 @@ func (f *File) ReleaseCommand() string {
 	return f.def().Deploy.ReleaseCommand
 }
 
+// HasService reports whether one of the process groups has a service; any, if
+// none is given. A group that cannot be converted is not called empty.
+func (f *File) HasService(groups ...string) bool {
+	if len(groups) == 0 {
+		groups = f.Groups()
+	}
+	for _, group := range groups {
+		if services, err := f.Services(group); err != nil || len(services) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *Definition) groups() []string {
 	if len(d.Processes) == 0 {
 		return []string{defaultGroup}

@@ -76,8 +76,10 @@ func indented() string {
 // TestHostile checks the limits by their reasons; without one of them it takes
 // long, or the memory of the machine.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	for what, tt := range hostile() {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			f, err := Parse(tt[0], []byte(tt[1]))
 			if tt[2] == "" != (err == nil) || err != nil && !strings.Contains(err.(*SyntaxError).Reason, tt[2]) {
 				t.Fatalf("got %.200v, want %q", err, tt[2])

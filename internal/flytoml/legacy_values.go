@@ -155,13 +155,23 @@ func tables(raw any) ([]map[string]any, error) {
 		for _, item := range raw {
 			table, ok := item.(map[string]any)
 			if !ok {
-				return nil, fmt.Errorf("Can not cast '%s' of type '%t' as map[string]any", item, item)
+				return nil, notTable(item)
 			}
 			out = append(out, table)
 		}
 		return out, nil
 	}
 	return nil, fmt.Errorf("Unknown type '%T'", raw)
+}
+
+// notTable is flyctl's message. Unlike flyctl's, it does not repeat what is
+// inside a list or a table: the headers of checks may be.
+func notTable(item any) error {
+	switch item.(type) {
+	case []any, map[any]any:
+		return fmt.Errorf("Can not cast a value of type %T as map[string]any", item)
+	}
+	return fmt.Errorf("Can not cast '%s' of type '%t' as map[string]any", item, item)
 }
 
 // stringList reads a string or a list of strings; null is no list.

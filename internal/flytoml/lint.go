@@ -172,21 +172,3 @@ func (l *linter) quoted(s spot, word string) string {
 	}
 	return `"` + word + `"`
 }
-
-func shorten(path string) string {
-	if runes := []rune(path); len(runes) > 3*maxQuoted {
-		path = string(runes[:3*maxQuoted]) + "…"
-	}
-	return oneLine(path)
-}
-
-// oneLine shows a text from the file, or flyctl's words about it, on one line.
-func oneLine(s string) string {
-	if len(s) > 20*maxQuoted {
-		s = s[:20*maxQuoted] // what is left has more characters than are shown
-	}
-	if runes := []rune(s); len(runes) > 5*maxQuoted {
-		s = string(runes[:5*maxQuoted]) + "…"
-	}
-	return printable([]byte(s))
-}

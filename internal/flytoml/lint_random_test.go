@@ -11,6 +11,7 @@ import (
 // TestLintRandom: of whatever is made of flyctl's keys and of values right and
 // wrong, lint has an error if and only if flyctl would refuse it.
 func TestLintRandom(t *testing.T) {
+	t.Parallel()
 	w := docWriter{rand.New(rand.NewPCG(1, 2))}
 	known, refused := schema(), 0
 	for range 1_000 {

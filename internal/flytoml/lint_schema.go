@@ -41,7 +41,7 @@ func listItem(path string, under *section) *section {
 		return item
 	}
 	switch {
-	case path == "checks" && under != nil:
+	case path == "checks" && under != nil && under.any: // false inside such a list
 		item := text("name")
 		for key, child := range under.keys[""].keys {
 			item.keys[key] = child
@@ -92,7 +92,7 @@ func (s *section) names() []string {
 	return names
 }
 
-// home is a table that has a key.
+// homeTable is a table that has a key.
 type homeTable struct {
 	path  string // without indexes, NAME for a name that is free; empty for the top of the file
 	title string // as its header is written

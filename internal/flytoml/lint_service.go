@@ -162,7 +162,7 @@ func (l *linter) service(s placed) {
 	case s.AutoStartMachines == nil:
 		l.info(FindingImplicitAutostart, start, note{"auto_start_machines is not set where idle Machines are stopped", "Fly's documentation names two defaults: true for fly.toml, false for the Machines API", "set auto_start_machines = true"})
 	case !*s.AutoStartMachines:
-		l.warn(FindingNoAutostart, start, note{"idle Machines are stopped and no request starts them again", "Fly Proxy starts a Machine for a request only if auto_start_machines is true", "set auto_start_machines = true"}).Edit = replaceValue(start, "true")
+		l.warn(FindingNoAutostart, start, note{"idle Machines are stopped and no request starts them again", "Fly Proxy starts a Machine for a request only if auto_start_machines is true", "set auto_start_machines = true, unless something else starts them"})
 	}
 }
 

@@ -7,7 +7,6 @@ func locateTOML(data []byte) positions {
 	l := tomlLocator{found: positions{}, text: layout{src: data}, counts: map[string]int{}}
 	var parser unstable.Parser
 	parser.Reset(data)
-	parser.KeepComments = true // the ends of arrays lie behind them
 	base := ""
 	for parser.NextExpression() {
 		expr := parser.Expression()
@@ -25,10 +24,6 @@ type tomlLocator struct {
 	found  positions
 	text   layout
 	counts map[string]int // of the tables of each [[array]], by its path without the last index
-}
-
-func rawSpan(n *unstable.Node) span {
-	return span{int(n.Raw.Offset), int(n.Raw.Offset + n.Raw.Length)}
 }
 
 // header notes the names in a header, and returns the path of its table.
@@ -66,23 +61,18 @@ func (l *tomlLocator) keyValue(base string, kv *unstable.Node) int {
 }
 
 // value notes what stands inside a value that begins at start. go-toml tells
-// the range of a scalar only: see scanner.value.
+// the range of a scalar only: see tomlScanner.value.
 func (l *tomlLocator) value(path string, value *unstable.Node, start int) span {
 	switch value.Kind {
 	case unstable.InlineTable:
 		end := start + 1
 		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.KeyValue {
-				end = l.keyValue(path, it.Node())
-			}
+			end = l.keyValue(path, it.Node())
 		}
 		return span{start, l.text.filler(end) + 1}
 	case unstable.Array:
 		end, i := start+1, 0
 		for it := value.Children(); it.Next(); {
-			if it.Node().Kind == unstable.Comment {
-				continue
-			}
 			item := itemOf(path, i)
 			at := l.value(item, it.Node(), l.text.filler(end))
 			l.found.add(item, place{key: at, value: at})

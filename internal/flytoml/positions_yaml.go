@@ -60,33 +60,16 @@ func (p place) replaceable(value *yaml.Node) place {
 func (l *yamlLocator) span(node *yaml.Node) span {
 	start := l.index.offset(node.Line, node.Column)
 	at := span{start, start}
-	if node.Kind != yaml.ScalarNode || node.Anchor != "" || start >= len(l.index.data) {
+	if node.Kind != yaml.ScalarNode || node.Anchor != "" {
 		return at
 	}
-	text := l.index.data[start:]
-	switch {
-	case node.Style&yaml.DoubleQuotedStyle != 0 && text[0] == '"':
-		at.end = start + yamlQuoted(text, true)
-	case node.Style&yaml.SingleQuotedStyle != 0 && text[0] == '\'':
-		at.end = start + yamlQuoted(text, false)
-	case node.Style == 0 && bytes.HasPrefix(text, []byte(node.Value)):
+	switch data := l.index.data; {
+	case node.Style&yaml.DoubleQuotedStyle != 0:
+		at.end = max(start, yamlQuotedEnd(data, start, '"'))
+	case node.Style&yaml.SingleQuotedStyle != 0:
+		at.end = max(start, yamlQuotedEnd(data, start, '\''))
+	case node.Style == 0 && bytes.HasPrefix(data[start:], []byte(node.Value)):
 		at.end = start + len(node.Value)
 	}
 	return at
-}
-
-// yamlQuoted is the length of the string in quotes that a text begins with.
-func yamlQuoted(text []byte, escapes bool) int {
-	for i := 1; i < len(text); i++ {
-		switch {
-		case escapes && text[i] == '\\':
-			i++
-		case text[i] != text[0]:
-		case !escapes && i+1 < len(text) && text[i+1] == text[0]:
-			i++
-		default:
-			return i + 1
-		}
-	}
-	return 0
 }

@@ -39,6 +39,7 @@ type layout struct {
 	sign  string // between a key and its value
 	mark  string // the quotes around keys
 	open  bool   // the last line is one of a text, and does not end
+	kept  int    // where a text ends that keeps the empty lines behind it
 }
 
 // node is a value of the file, or a table that headers or dotted keys make.

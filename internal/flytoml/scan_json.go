@@ -42,7 +42,7 @@ func (l *layout) learnJSON(top *hujson.Value, first *hujson.ObjectMember) {
 // jsonValue reads a value into n; top says that it is the whole document,
 // where most keys are of no interest.
 func (l *layout) jsonValue(n *node, value *hujson.Value, top bool) error {
-	n.at = span{value.StartOffset, value.EndOffset}
+	n.at = jsonSpan(*value)
 	switch v := value.Value.(type) {
 	case *hujson.Object:
 		n.kind, n.own = kindInline, &block{inline: true, at: n.at, name: n.at.start}
@@ -67,7 +67,7 @@ func (l *layout) jsonValue(n *node, value *hujson.Value, top bool) error {
 }
 
 func (l *layout) jsonMember(table *node, m *hujson.ObjectMember, top bool) error {
-	at := span{m.Name.StartOffset, m.Name.EndOffset}
+	at := jsonSpan(m.Name)
 	name := m.Name.Value.(hujson.Literal).String()
 	table.own.entries = append(table.own.entries, entry{
 		name:  name,

@@ -48,6 +48,11 @@ func (l *layout) scanTOML() error {
 	return nil
 }
 
+// rawSpan is where go-toml says that a key, a scalar or an expression stands.
+func rawSpan(n *unstable.Node) span {
+	return span{int(n.Raw.Offset), int(n.Raw.Offset + n.Raw.Length)}
+}
+
 // learn takes note of the habits in a line.
 func (s *tomlScanner) learn(expr *unstable.Node) {
 	if value := expr.Value(); value.Kind == unstable.String {
@@ -124,7 +129,7 @@ func (s *tomlScanner) header(expr *unstable.Node) error {
 // keyValue reads `key = value` into a table; top says that the table is the
 // root, where most keys are of no interest. It returns where the value ends.
 func (s *tomlScanner) keyValue(table *node, b *block, expr *unstable.Node, top bool) (int, error) {
-	at := span{int(expr.Raw.Offset), int(expr.Raw.Offset + expr.Raw.Length)}
+	at := rawSpan(expr)
 	if table == nil {
 		return at.end, nil
 	}
@@ -191,7 +196,7 @@ func (s *tomlScanner) value(n *node, value *unstable.Node, start int) (int, erro
 		n.at.end = s.filler(end) + 1
 		n.own.at = n.at
 	default:
-		n.at.end = int(value.Raw.Offset + value.Raw.Length)
+		n.at.end = rawSpan(value).end
 		s.scalar(n, value)
 	}
 	return n.at.end, nil
@@ -219,9 +224,7 @@ func (s *tomlScanner) scalar(n *node, value *unstable.Node) {
 func (s *tomlScanner) key(it unstable.Iterator) []part {
 	parts := s.parts[:0]
 	for it.Next() {
-		n := it.Node()
-		start := int(n.Raw.Offset)
-		parts = append(parts, part{string(n.Data), span{start, start + int(n.Raw.Length)}})
+		parts = append(parts, part{string(it.Node().Data), rawSpan(it.Node())})
 	}
 	s.parts = parts
 	return parts

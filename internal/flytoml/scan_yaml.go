@@ -15,13 +15,14 @@ const (
 	lockedTagged = "has a tag, which a new value would not fit"
 	lockedBare   = "is a key without a colon"
 	lockedBlock  = "is a text over several lines"
+	lockedPair   = "is a pair without braces, which has no room for another: write it as {key: value}"
 )
 
 // yamlScanner builds a layout from the nodes of a document. These tell where a
 // value begins, not where it ends.
 type yamlScanner struct {
 	*layout
-	places yamlPlaces
+	places *lineIndex
 	shared map[*yaml.Node]struct{} // what aliases stand for
 	target map[*yaml.Node]*node    // the same, as it was read
 	quotes map[yaml.Style]int      // strings without quotes, in single and in double ones
@@ -31,13 +32,20 @@ type yamlScanner struct {
 // scanYAML lays out a file that yaml has decoded.
 func (l *layout) scanYAML() error {
 	l.sign = ": "
-	places, odd := newYAMLPlaces(l.src)
-	if odd >= 0 {
-		return l.refuse(odd, "the file holds a line break that YAML knows and editors do not (U+0085, U+2028 or U+2029)")
+	places := newLineIndex(l.src)
+	switch {
+	case !bytes.Equal(places.data, l.src):
+		return l.refuse(0, "the file is in UTF-16: save it as UTF-8")
+	case places.odd >= 0:
+		return l.refuse(places.odd, "the file holds a line break that YAML knows and editors do not (CR alone, U+0085, U+2028 or U+2029)")
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(l.src, &document); err != nil {
-		return fmt.Errorf("%s: the file can be decoded but not parsed: %w", l.name, err)
+	document, wrong := (&yamlText{data: l.src}).compose()
+	switch {
+	case wrong != nil:
+		wrong.Name = l.name
+		return wrong
+	case document == nil:
+		document = &yaml.Node{}
 	}
 	s := &yamlScanner{layout: l, places: places, shared: map[*yaml.Node]struct{}{}, target: map[*yaml.Node]*node{}, quotes: map[yaml.Style]int{}}
 	end := 0
@@ -188,6 +196,9 @@ func (s *yamlScanner) mapping(n *node, y *yaml.Node, start int, top bool) (int, 
 		if flow {
 			n.kind = kindInline
 		}
+		if flow && s.src[start] != '{' && n.locked == "" {
+			n.locked = lockedPair
+		}
 	}
 	end := start
 	if flow && s.src[start] == '{' {
@@ -224,7 +235,7 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 	case key.Tag == "!!merge":
 		table.merged = start + 1
 		return s.value(nil, value, column, false)
-	case key.Kind != yaml.ScalarNode || !present && !flow || start != s.places.offset(key.Line, key.Column):
+	case key.Kind != yaml.ScalarNode || !present && (!flow || s.colonBelow(colon)) || start != s.places.offset(key.Line, key.Column):
 		return 0, s.refuse(start, "this key is not a plain one: write it as `key: value`")
 	case key.Tag != "!!str" && !top:
 		return 0, s.refuse(start, fmt.Sprintf("the key %s is not a text", quote(key.Value)))
@@ -247,8 +258,8 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		if !present {
 			child.locked = lockedBare
 		}
-		if flow {
-			end = s.blanks(end)
+		if next := s.blanks(end); flow && next < len(s.src) && s.src[next] != '#' {
+			end = next // a comment needs a blank before it
 		}
 	} else if end, err = s.value(tracked, value, column, false); err != nil {
 		return 0, err
@@ -262,6 +273,14 @@ func (s *yamlScanner) pair(table *node, key, value *yaml.Node, column int, flow,
 		value: s.places.offset(value.Line, value.Column),
 	})
 	return end, nil
+}
+
+// colonBelow tells whether a key's colon stands on a later line.
+func (s *yamlScanner) colonBelow(offset int) bool {
+	for offset < len(s.src) && strings.IndexByte(" \t\r\n", s.src[offset]) >= 0 {
+		offset++
+	}
+	return offset < len(s.src) && s.src[offset] == ':'
 }
 
 // inherit locks what is inside a locked table.

@@ -2,57 +2,9 @@ package flytoml
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
-
-// yamlPlaces turns rows and columns of YAML's nodes, which count characters,
-// into offsets.
-type yamlPlaces struct {
-	lines []int // where each line starts, in characters
-	runes []int // where each character starts; nil if each is a byte
-	size  int
-}
-
-// newYAMLPlaces also finds the first line break that is none to anyone but
-// YAML; the offset is -1 if there is none.
-func newYAMLPlaces(src []byte) (p yamlPlaces, odd int) {
-	p = yamlPlaces{lines: []int{0}, size: len(src)}
-	text := bytes.TrimPrefix(src, []byte("\ufeff"))
-	mark := len(src) - len(text) // the byte order mark has no column
-	ascii := mark == 0 && !bytes.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
-	count := 0
-	for i := 0; i < len(text); count++ {
-		r, width := rune(text[i]), 1
-		if !ascii {
-			r, width = utf8.DecodeRune(text[i:])
-			p.runes = append(p.runes, mark+i)
-		}
-		switch r {
-		case '\n':
-			p.lines = append(p.lines, count+1)
-		case '\u0085', '\u2028', '\u2029':
-			return p, mark + i
-		}
-		i += width
-	}
-	if !ascii {
-		p.runes = append(p.runes, len(src))
-	}
-	return p, -1
-}
-
-func (p *yamlPlaces) offset(row, column int) int {
-	i := p.size
-	if row >= 1 && row <= len(p.lines) {
-		i = p.lines[row-1] + column - 1
-	}
-	if p.runes != nil {
-		return p.runes[min(i, len(p.runes)-1)]
-	}
-	return min(i, p.size)
-}
 
 // scalarEnd is where a scalar that begins at start ends. column is that of the
 // block around it.
@@ -60,9 +12,9 @@ func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 	end := -1
 	switch {
 	case y.Style&yaml.DoubleQuotedStyle != 0:
-		end = s.quoted(start, '"')
+		end = yamlQuotedEnd(s.src, start, '"')
 	case y.Style&yaml.SingleQuotedStyle != 0:
-		end = s.quoted(start, '\'')
+		end = yamlQuotedEnd(s.src, start, '\'')
 	case y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return s.blockScalar(start, column)
 	case y.Kind == yaml.ScalarNode:
@@ -74,17 +26,18 @@ func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 	return end, nil
 }
 
-// quoted is the offset behind a string in quotes; -1 if there is none.
-func (s *yamlScanner) quoted(start int, quote byte) int {
-	if start == len(s.src) || s.src[start] != quote {
+// yamlQuotedEnd is the offset behind a string that begins with a quote at
+// start; -1 if there is none.
+func yamlQuotedEnd(data []byte, start int, quote byte) int {
+	if start == len(data) || data[start] != quote {
 		return -1
 	}
-	for i := start + 1; i < len(s.src); i++ {
+	for i := start + 1; i < len(data); i++ {
 		switch {
-		case s.src[i] == '\\' && quote == '"':
+		case data[i] == '\\' && quote == '"':
 			i++
-		case s.src[i] != quote:
-		case quote == '\'' && i+1 < len(s.src) && s.src[i+1] == quote:
+		case data[i] != quote:
+		case quote == '\'' && i+1 < len(data) && data[i+1] == quote:
 			i++
 		default:
 			return i + 1
@@ -149,5 +102,8 @@ func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 		next = after
 	}
 	s.open = s.open || end == len(s.src)
+	if keep {
+		s.kept = next
+	}
 	return end, nil
 }

@@ -1,6 +1,7 @@
 package flytoml
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,4 +35,38 @@ func quote(s string) string {
 // and do not change the direction of what follows.
 func visible(r rune) bool {
 	return r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r)
+}
+
+// printable shows text on one line, one rune for each: control characters and
+// bytes that are not UTF-8 become the replacement character.
+func printable(text []byte) string {
+	text = bytes.TrimSuffix(text, []byte("\r"))
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case !visible(r):
+			return utf8.RuneError
+		}
+		return r
+	}, string(text))
+}
+
+// shorten shows a path from the file on one line, cut if it is long.
+func shorten(path string) string {
+	if runes := []rune(path); len(runes) > 3*maxQuoted {
+		path = string(runes[:3*maxQuoted]) + "…"
+	}
+	return oneLine(path)
+}
+
+// oneLine shows a text from the file, or flyctl's words about it, on one line.
+func oneLine(s string) string {
+	if len(s) > 20*maxQuoted {
+		s = s[:20*maxQuoted] // what is left has more characters than are shown
+	}
+	if runes := []rune(s); len(runes) > 5*maxQuoted {
+		s = string(runes[:5*maxQuoted]) + "…"
+	}
+	return printable([]byte(s))
 }

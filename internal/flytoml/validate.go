@@ -17,7 +17,8 @@ type InvalidError struct {
 	// shape could not be decoded.
 	Reason string
 	// Text is what `fly config validate` prints, without colours: one finding
-	// a line, warnings included, the reason last. It quotes the file.
+	// a line, warnings included, the reason last. It quotes the file. Findings
+	// past 1 MiB are left out.
 	Text string
 }
 
@@ -65,7 +66,14 @@ type validation struct {
 	failed bool
 }
 
-func (v *validation) warn(format string, args ...any) { fmt.Fprintf(&v.text, format, args...) }
+// The most text of findings that is kept: a service may name 50,000 groups.
+const maxFindings = 1 << 20
+
+func (v *validation) warn(format string, args ...any) {
+	if v.text.Len() < maxFindings {
+		fmt.Fprintf(&v.text, format, args...)
+	}
+}
 
 func (v *validation) fail(format string, args ...any) {
 	v.warn(format, args...)

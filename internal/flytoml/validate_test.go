@@ -56,3 +56,14 @@ func TestInvalidErrorIsShort(t *testing.T) {
 		t.Errorf("message of %d bytes", len(err.Error()))
 	}
 }
+
+func TestInvalidErrorKeepsSomeFindings(t *testing.T) {
+	f := parseFile(t, "[http_service]\nprocesses = ["+strings.Repeat("'x',", 10_000)+"]\n")
+	var invalid *InvalidError
+	if !errors.As(f.Validate(), &invalid) {
+		t.Fatal("the file is valid")
+	}
+	if n := len(invalid.Text); n < maxFindings || n > maxFindings+1000 || !strings.HasSuffix(invalid.Text, invalid.Reason) {
+		t.Errorf("a text of %d bytes that ends %q", n, invalid.Text[n-50:])
+	}
+}

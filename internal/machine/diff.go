@@ -34,6 +34,14 @@ func (c Change) String() string {
 	return c.Path + ": " + c.Before + " → " + c.After
 }
 
+// Key is the top-level field that the value lies in.
+func (c Change) Key() string {
+	if end := strings.IndexAny(c.Path, ".["); end > 0 {
+		return c.Path[:end]
+	}
+	return c.Path
+}
+
 // Equal reports whether two configurations mean the same to Fly: absent, null
 // and empty values are alike, "off"/"stop" and false/true of autostop are
 // alike, and the headers of a check are a set. An empty string is a value in a

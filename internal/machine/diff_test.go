@@ -218,3 +218,16 @@ func TestHoldsMask(t *testing.T) {
 		}
 	}
 }
+
+func TestChangeKey(t *testing.T) {
+	for path, want := range map[string]string{
+		"env.A":             "env",
+		"services[0].ports": "services",
+		"image":             "image",
+		`checks."a.b".port`: "checks",
+	} {
+		if got := (Change{Path: path}).Key(); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+}

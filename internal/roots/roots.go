@@ -137,20 +137,31 @@ type File struct {
 }
 
 // Read reads a file. A relative path is taken from the first root; a folder
-// stands for the fly.toml in it.
+// stands for the fly.toml in it, or for the fly.json or fly.yaml where there is
+// none before it, as flyctl looks for them.
 func (r *Roots) Read(path string) (File, error) {
 	root, name, err := r.find(path)
 	if err != nil {
 		return File{}, err
 	}
 	if info, err := root.fs.Stat(name); err == nil && info.IsDir() {
-		name = filepath.Join(name, "fly.toml")
+		name = root.inFolder(name)
 	}
 	data, _, err := root.read(name)
 	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return File{Path: filepath.Join(root.dir, name), Data: data}, nil
+}
+
+// inFolder is the file that a folder stands for; fly.toml if there is none.
+func (r root) inFolder(folder string) string {
+	for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
+		if _, err := r.fs.Lstat(filepath.Join(folder, name)); err == nil {
+			return filepath.Join(folder, name)
+		}
+	}
+	return filepath.Join(folder, "fly.toml")
 }
 
 // Replace writes new over a file that still holds old. [ErrChanged] means that

@@ -101,6 +101,12 @@ func TestRead(t *testing.T) {
 	if err := os.MkdirAll(in("empty", "odd.toml"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"two/fly.yaml", "two/fly.json", "one/fly.yaml", "one/fly.yml"} {
+		if err := os.MkdirAll(filepath.Dir(in(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, in(name), content)
+	}
 	symlink(t, "fly.toml", in("link.toml"))
 	symlink(t, out("fly.toml"), in("out.toml"))
 	symlink(t, "sub", in("inner"))
@@ -128,6 +134,8 @@ func TestRead(t *testing.T) {
 		{name: "a folder", path: "sub", want: in("sub", "fly.toml")},
 		{name: "JSON", path: "fly.json", want: in("fly.json")},
 		{name: "YAML", path: "fly.yaml", want: in("fly.yaml")},
+		{name: "a folder with fly.json and fly.yaml", path: "two", want: in("two", "fly.json")},
+		{name: "a folder with fly.yaml", path: "one", want: in("one", "fly.yaml")},
 		{name: "exactly the largest", path: "full.toml", want: in("full.toml")},
 		{name: "a linked folder inside", path: "inner/fly.toml", want: in("sub", "fly.toml")},
 		{name: "a linked folder inside, itself", path: "inner", want: in("sub", "fly.toml")},

@@ -80,21 +80,6 @@ func syntaxErrorAt(name string, data []byte, offset int, reason string) *SyntaxE
 	return e
 }
 
-// printable shows text on one line, one rune for each: control characters and
-// bytes that are not UTF-8 become the replacement character.
-func printable(text []byte) string {
-	text = bytes.TrimSuffix(text, []byte("\r"))
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case !visible(r):
-			return utf8.RuneError
-		}
-		return r
-	}, string(text))
-}
-
 // unsafeBytes finds the first byte that keeps a file from being edited
 // faithfully; the offset is -1 if there is none. (TOML has none of them.)
 func unsafeBytes(data []byte) (offset int, reason string) {

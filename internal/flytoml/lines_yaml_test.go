@@ -1,0 +1,45 @@
+package flytoml
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestLineIndex asks for every character of a text with every line break, on
+// lines longer than the distance between the characters that are kept.
+func TestLineIndex(t *testing.T) {
+	long := strings.Repeat("é-", marked)
+	text := byteOrderMark
+	index := newLineIndex([]byte(text + strings.Join([]string{long, "", long, long, long, long, "x\xff"}, "\n")))
+	if index.odd != -1 {
+		t.Errorf("an odd line break at %d", index.odd)
+	}
+	for _, end := range []string{"\n", "\r\n", "\r", "\u0085", "\u2028", "\u2029", ""} {
+		text += long + end
+	}
+	index = newLineIndex([]byte(text))
+	if want := strings.Index(text, "\r"+long); index.odd != want {
+		t.Errorf("the first odd line break is at %d, want %d", index.odd, want)
+	}
+	line, column := 1, 1
+	for at := len(byteOrderMark); at < len(text); {
+		if got := index.offset(line, column); got != at {
+			t.Fatalf("%d:%d is at %d, want %d", line, column, got, at)
+		}
+		r, size := utf8.DecodeRuneInString(text[at:])
+		at += size
+		column++
+		if strings.ContainsRune("\n\r\u0085\u2028\u2029", r) && !strings.HasPrefix(text[at-1:], "\r\n") {
+			line, column = line+1, 1
+		}
+	}
+	for _, place := range [][2]int{{line, column}, {line, column + 1}, {line + 1, 1}} {
+		if got := index.offset(place[0], place[1]); got != len(text) {
+			t.Errorf("%v is at %d, want the end", place, got)
+		}
+	}
+	if got := index.offset(0, 9); got != len(byteOrderMark) {
+		t.Errorf("line 0 is at %d, want the beginning", got)
+	}
+}
