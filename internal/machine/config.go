@@ -212,3 +212,7 @@ const (
 
 // SafeToDestroy is the tag of a Machine whose successor serves.
 const SafeToDestroy = "safe_to_destroy"
+
+// EnvStandbyFor is the environment variable in which flyctl tells a standby whom
+// it stands by for.
+const EnvStandbyFor = "FLY_STANDBY_FOR"

@@ -36,7 +36,8 @@ func (r *run) create(ctx context.Context, j *job) {
 	}
 	r.say(j, "creating it")
 	asked := r.Clock.Now()
-	planned := fly.NewMachine{Config: j.config, Region: j.create.Region, LeaseTTL: leaseTTL}
+	planned := j.create.machine()
+	planned.Config = j.config
 	created, lease, err := r.Client.CreateMachine(ctx, r.grant, r.work.App, planned)
 	var ambiguous *fly.Ambiguous
 	if errors.As(err, &ambiguous) {
@@ -109,7 +110,15 @@ func (r *run) made(m fly.Machine, j *job) bool {
 		return false
 	}
 	want, err := j.config.Metadata()
-	return err == nil && have[machine.MetadataReleaseID] == want[machine.MetadataReleaseID]
+	if err != nil {
+		return false
+	}
+	for _, key := range []string{machine.MetadataReleaseID, machine.MetadataCanary, replacesKey} {
+		if have[key] != want[key] {
+			return false
+		}
+	}
+	return true
 }
 
 // claim takes a thing for this run's, if it is not known already.

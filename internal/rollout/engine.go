@@ -55,13 +55,17 @@ type run struct {
 	began    time.Time
 	release  *ReleaseOutcome
 	err      error // why nothing was begun
-	heard    sync.Mutex
+	// final is how the run ended, where that is not to be told from the Machines
+	// that failed: nothing more is put back.
+	final fly.ReleaseStatus
+	heard sync.Mutex
 
 	mu       sync.Mutex // guards the rest
 	jobs     []*job     // in the order of the report
 	changed  []*job     // those with something new, in the order in which they got it
 	turns    int        // begun
 	first    int        // of jobs, the one that failed first; -1 for none
+	halted   bool       // nothing more is begun, whatever OnFailure says
 	seen     map[string]bool
 	known    map[string]bool // Machines and volumes that this run did not make, or has found
 	panicked any
@@ -74,10 +78,11 @@ type job struct {
 	create *Create        // of a new one
 	config machine.Config // what is sent: with the labels of the release
 
-	hold *held  // nil while no lease is held
-	ran  bool   // it ran when its turn came
-	sent bool   // the platform may have something of this run
-	at   string // the instance that was sent; empty if that is not known
+	hold *held              // nil while no lease is held
+	ran  bool               // it ran when its turn came
+	sent bool               // the platform may have something of this run
+	at   string             // the instance that was sent; empty if that is not known
+	did  map[gate.Verb]bool // what an exchange of Machines did with it
 	out  Outcome
 
 	n     int // of the turns; guarded by run.mu, like the rest
@@ -95,13 +100,17 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 		j.place, j.out.State = len(r.jobs), NotStarted
 		r.jobs = append(r.jobs, j)
 	}
-	for _, create := range w.sortedCreates() {
-		add(&job{create: &create, config: create.Config, out: Outcome{Group: create.Group, Region: create.Region, Checks: countChecks(create.Config)}})
+	created, _ := w.places()
+	for _, create := range created {
+		add(&job{create: &create, config: create.Config, out: Outcome{
+			Group: create.Group, Region: create.Region, Role: create.role, For: create.of, Checks: countChecks(create.Config),
+		}})
 	}
+	parts := w.parts()
 	for _, change := range w.sortedUpdates() {
 		before := change.Before
 		add(&job{change: change, config: change.After, out: Outcome{
-			ID: before.ID, Group: change.Group, Region: before.Region, Before: before.InstanceID, Checks: countChecks(change.After),
+			ID: before.ID, Group: change.Group, Region: before.Region, Role: parts[before.ID].role, Before: before.InstanceID, Checks: countChecks(change.After),
 		}})
 	}
 	return r
@@ -109,19 +118,33 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 
 func (r *run) carryOut(ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
+	if err := r.allowed(whole); err != nil {
+		r.err = err
+		return
+	}
 	if err := r.openRelease(whole); err != nil {
 		r.err = err
 		r.closeRelease(whole, fly.ReleaseFailed)
 		return
 	}
 	for _, stage := range r.work.Order() {
-		if r.work.Strategy == Immediate && !stage[0].Create {
+		switch role := stage[0].Role; {
+		case r.work.Strategy == Immediate && !stage[0].Create:
 			r.immediate(ctx, stage)
-			continue
+		case role == RoleCanary:
+			r.stage(ctx, stage, r.canary)
+		case role == RoleLeftover && r.work.Strategy == Canary:
+			r.stage(ctx, stage, r.clear)
+		case role == "":
+			r.stage(ctx, stage, r.turn)
 		}
-		r.stage(ctx, stage, r.turn)
+	}
+	if r.work.Strategy == BlueGreen {
+		r.blueGreen(ctx)
 	}
 	switch failed := r.failed(); {
+	case r.final != "":
+		r.closeRelease(whole, r.final)
 	case failed && r.work.OnFailure == PutAllBack:
 		r.putAllBack(whole)
 		r.closeRelease(whole, fly.ReleaseFailed)

@@ -21,10 +21,11 @@ type Pool struct {
 	Running  bool     // they ran when the plan was made
 	Create   bool     // they are new
 	Alone    bool     // the first goes alone
+	Role     Role     // of all of them
 	Machines []string // ids in the order of their turns; one empty id for each new one
 	Width    int
 
-	members []int // places in the report
+	members []int // places in the report; see [Work.places]
 }
 
 // Order is who goes when. The pools of one stage are at work side by side; a
@@ -37,33 +38,75 @@ func (w Work) Order() [][]Pool {
 			stages = append(stages, pools)
 		}
 	}
-	add(w.creates())
-	if w.Strategy == Immediate {
+	switch w.Strategy {
+	case Canary:
+		add(w.pools(RoleLeftover))
+		add(w.made(RoleCanary))
+	}
+	add(w.made(""))
+	switch w.Strategy {
+	case Immediate:
 		add(w.atOnce())
-	} else {
+	default:
 		add(w.rolling())
+	}
+	if w.Strategy == BlueGreen {
+		add(w.made(RoleGreen))
+		add(append(w.pools(RoleBlue), w.pools(RoleLeftover)...))
 	}
 	return stages
 }
 
-func (w Work) creates() []Pool {
+// places are where in the report the Machines are that the work creates, and
+// where the existing ones begin.
+func (w Work) places() (created []Create, existing int) {
+	created = slices.Concat(w.extras(), w.sortedCreates())
+	return created, len(created)
+}
+
+// made are the pools of the new Machines of a role.
+func (w Work) made(role Role) []Pool {
 	var pools []Pool
-	for i, create := range w.sortedCreates() {
-		if n := len(pools); n > 0 && pools[n-1].Group == create.Group {
-			pools[n-1].Machines = append(pools[n-1].Machines, "")
-			pools[n-1].members = append(pools[n-1].members, i)
+	created, _ := w.places()
+	for i, create := range created {
+		if create.role != role {
 			continue
 		}
-		pools = append(pools, Pool{Group: create.Group, Create: true, Alone: true, Machines: []string{""}, members: []int{i}, Width: maxImmediate})
+		if n := len(pools); n == 0 || pools[n-1].Group != create.Group {
+			pools = append(pools, Pool{Group: create.Group, Create: true, Role: role, Alone: role == "", Width: maxImmediate})
+		}
+		pool := &pools[len(pools)-1]
+		pool.Machines = append(pool.Machines, "")
+		pool.members = append(pool.members, i)
+	}
+	return pools
+}
+
+// pools are those of the existing Machines of a role, by group.
+func (w Work) pools(role Role) []Pool {
+	var pools []Pool
+	parts := w.parts()
+	_, first := w.places()
+	for i, change := range w.sortedUpdates() {
+		if parts[change.Before.ID].role != role {
+			continue
+		}
+		if n := len(pools); n == 0 || pools[n-1].Group != change.Group || pools[n-1].Running != change.Launch() {
+			pools = append(pools, Pool{Group: change.Group, Running: change.Launch(), Role: role, Width: maxImmediate})
+		}
+		pool := &pools[len(pools)-1]
+		pool.Machines = append(pool.Machines, change.Before.ID)
+		pool.members = append(pool.members, first+i)
 	}
 	return pools
 }
 
 func (w Work) atOnce() []Pool {
 	pool := Pool{Running: true, Width: maxImmediate}
+	_, first := w.places()
 	for i, change := range w.sortedUpdates() {
 		pool.Machines = append(pool.Machines, change.Before.ID)
-		pool.members = append(pool.members, len(w.Creates)+i)
+		pool.members = append(pool.members, first+i)
 	}
 	if len(pool.Machines) == 0 {
 		return nil
@@ -74,17 +117,9 @@ func (w Work) atOnce() []Pool {
 // rolling splits each group into those that run and those that do not, as
 // flyctl does (machines_deploymachinesapp.go, updateUsingRollingStrategy).
 func (w Work) rolling() []Pool {
-	var pools []Pool
-	for i, change := range w.sortedUpdates() {
-		if n := len(pools); n == 0 || pools[n-1].Group != change.Group || pools[n-1].Running != change.Launch() {
-			pools = append(pools, Pool{Group: change.Group, Running: change.Launch(), Alone: true})
-		}
-		pool := &pools[len(pools)-1]
-		pool.Machines = append(pool.Machines, change.Before.ID)
-		pool.members = append(pool.members, len(w.Creates)+i)
-	}
+	pools := w.pools("")
 	for i, pool := range pools {
-		pools[i].Width = maxCold
+		pools[i].Alone, pools[i].Width = true, maxCold
 		if pool.Running {
 			pools[i].Width = w.width(len(pool.Machines))
 		}
