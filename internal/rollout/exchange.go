@@ -196,6 +196,9 @@ func (x *exchange) green(ctx context.Context, j *job, instead map[string]string)
 // shown proves a green Machine. One that is not started, and not woken, has
 // nothing to prove.
 func (x *exchange) shown(ctx context.Context, j *job) error {
+	if err := x.secure(ctx, j); err != nil { // it is held already, unless the answer to the creation was lost
+		return err
+	}
 	x.show(ctx, j)
 	err := j.out.Err
 	j.out.Err = nil
