@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -26,7 +25,6 @@ const fleet = "fleet"
 func newFleet(t *testing.T, options sandbox.Options, groups ...fleetGroup) *bench {
 	t.Helper()
 	b := newBench(t, fleet, options)
-	b.AddApp(fleet, "personal", "")
 	for _, g := range groups {
 		for i := range g.running + g.stopped {
 			id := b.AddMachine(fleet, "iad", g.config(t))
@@ -168,9 +166,4 @@ func widest(spans []span) int {
 
 func only(spans []span, group string) []span {
 	return slices.DeleteFunc(slices.Clone(spans), func(s span) bool { return s.group != group })
-}
-
-// requests are the names of the calls about a Machine, with how often each came.
-func (b *bench) requests(id string) string {
-	return fmt.Sprint(b.operations(id))
 }

@@ -79,15 +79,23 @@ func sameJSON(a, b json.RawMessage) bool {
 // flyctl does.
 func (r *run) label(release fly.Release) error {
 	for _, j := range r.jobs {
-		labelled, err := withLabels(j.config, map[string]string{
-			machine.MetadataReleaseID: release.ID, machine.MetadataReleaseVersion: strconv.Itoa(release.Version),
-		})
+		labelled, err := labelled(j.config, release)
 		if err != nil {
-			return fmt.Errorf("metadata: %w", err)
+			return err
 		}
 		j.config = labelled
 	}
 	return nil
+}
+
+func labelled(config machine.Config, release fly.Release) (machine.Config, error) {
+	config, err := withLabels(config, map[string]string{
+		machine.MetadataReleaseID: release.ID, machine.MetadataReleaseVersion: strconv.Itoa(release.Version),
+	})
+	if err != nil {
+		return machine.Config{}, fmt.Errorf("metadata: %w", err)
+	}
+	return config, nil
 }
 
 // closeRelease records how the release ended, if there is one.
