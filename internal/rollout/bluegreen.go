@@ -95,6 +95,12 @@ func (w Work) greens() []Create {
 // most eight, as with fly deploy.
 func greenWidth(n int) int { return min((n+2)/3, maxImmediate) }
 
+// Destroyed are the Machines that are there now and will be gone for good when
+// all goes well, and with them what they wrote to their root file systems.
+func (w Work) Destroyed() []Change {
+	return append(w.played(RoleBlue), w.played(RoleLeftover)...)
+}
+
 // leaveSteps are those of one existing Machine that is destroyed.
 func (w Work) leaveSteps(c Change) []Step {
 	id := c.Before.ID

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ type Pool struct {
 	Running  bool     // they ran when the plan was made
 	Create   bool     // they are new
 	Alone    bool     // the first goes alone
-	Role     Role     // of all of them
+	Role     Role     // of all of them; with leftover ones, that of the others
 	Machines []string // ids in the order of their turns; one empty id for each new one
 	Width    int
 
@@ -30,7 +31,9 @@ type Pool struct {
 
 // Order is who goes when. The pools of one stage are at work side by side; a
 // stage begins when the one before it is done. New Machines come first: if there
-// is no room for them, nothing that runs was touched.
+// is no room for them, nothing that runs was touched. A canary goes before them.
+// With bluegreen those that have the configuration already follow, then the green
+// ones and last the blue.
 func (w Work) Order() [][]Pool {
 	var stages [][]Pool
 	add := func(pools []Pool) {
@@ -51,10 +54,39 @@ func (w Work) Order() [][]Pool {
 		add(w.rolling())
 	}
 	if w.Strategy == BlueGreen {
-		add(w.made(RoleGreen))
-		add(append(w.pools(RoleBlue), w.pools(RoleLeftover)...))
+		greens := w.made(RoleGreen)
+		add(together(greens, greenWidth(count(greens))))
+		add(together(append(w.pools(RoleBlue), w.pools(RoleLeftover)...), maxImmediate))
 	}
 	return stages
+}
+
+// together is one pool of all Machines of several, in the order of the report.
+func together(pools []Pool, width int) []Pool {
+	if len(pools) == 0 {
+		return nil
+	}
+	all := Pool{Create: pools[0].Create, Role: pools[0].Role, Width: width}
+	ids := make(map[int]string)
+	for _, pool := range pools {
+		all.Running = all.Running || pool.Running
+		for i, place := range pool.members {
+			ids[place] = pool.Machines[i]
+		}
+	}
+	all.members = slices.Sorted(maps.Keys(ids))
+	for _, place := range all.members {
+		all.Machines = append(all.Machines, ids[place])
+	}
+	return []Pool{all}
+}
+
+func count(pools []Pool) int {
+	n := 0
+	for _, pool := range pools {
+		n += len(pool.members)
+	}
+	return n
 }
 
 // places are where in the report the Machines are that the work creates, and
