@@ -142,6 +142,62 @@ func TestBlueGreenTakesItsTime(t *testing.T) {
 	})
 }
 
+// TestBlueGreenUndoTakesItsTime: Fly Proxy learns that the blue Machines are back
+// before the green ones go, and that the green ones are out of routing before
+// they are destroyed.
+func TestBlueGreenUndoTakesItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		b.settle()
+		b.Inject(sandbox.Fault{Operation: "machine.destroy", Status: 422})
+		report := b.do(b.with(BlueGreen, b.changes()))
+		role := make(map[string]Role)
+		for _, m := range report.Machines {
+			role[m.ID] = m.Role
+		}
+		first, last := make(map[string]time.Time), make(map[string]time.Time)
+		for _, c := range b.Calls() {
+			step := string(role[c.Target]) + " " + c.Operation
+			if last[step] = c.Time; first[step].IsZero() {
+				first[step] = c.Time
+			}
+		}
+		for _, gap := range [][2]string{{"blue machine.uncordon", "green machine.cordon"}, {"green machine.cordon", "green machine.destroy"}} {
+			if got := first[gap[1]].Sub(last[gap[0]]); got < proxyTime {
+				t.Errorf("%v between %s and %s, want %v", got, gap[0], gap[1], proxyTime)
+			}
+		}
+	})
+}
+
+// TestBlueGreenMeanwhile: what happened to a blue Machine between the plan and
+// its turn. One that was woken gets a green one that runs; one that a person took
+// out of routing, or put into it, is not what was approved.
+func TestBlueGreenMeanwhile(t *testing.T) {
+	bubble(t, "woken", func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", stopped: 1, checks: true, autostop: true})
+		w := b.upgradeWith(BlueGreen)
+		w.Wake = false
+		b.StartMachine(fleet, w.Updates[0].Before.ID)
+		report := b.do(w)
+		b.states(report, Healthy, Replaced)
+		b.truth(report)
+		if got := b.Machine(fleet, report.Machines[0].ID); got.State != "started" {
+			t.Errorf("the green Machine is %s", got.State)
+		}
+		b.sequenceIs(report, "create", "green uncordon", "blue metadata.set", "blue cordon", "blue stop", "blue destroy")
+	})
+	bubble(t, "cordoned", func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 1, checks: true})
+		w := b.upgradeWith(BlueGreen)
+		b.cordon(w.Updates[0].Before.ID)
+		report := b.do(w)
+		b.states(report, NotStarted, Unchanged)
+		b.failed(report, w.Updates[0].Before.ID, gate.Stale, "cordoned")
+		b.truth(report)
+	})
+}
+
 // TestBlueGreenFailsBeforeTheSwitch: the green Machines are gone, the blue ones
 // never got a request that changes them, whatever is to be done on a failure.
 func TestBlueGreenFailsBeforeTheSwitch(t *testing.T) {

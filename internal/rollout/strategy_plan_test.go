@@ -107,6 +107,70 @@ func TestStrategyOrder(t *testing.T) {
 	}
 }
 
+// TestBlueGreenParts: what an earlier run left half done is told from what the
+// Machines say of themselves.
+func TestBlueGreenParts(t *testing.T) {
+	type machineOf struct {
+		id, tag, replaces string
+		cordoned, same    bool
+	}
+	tests := []struct {
+		name     string
+		machines []machineOf
+		want     string
+	}{
+		{"all of one set", []machineOf{{id: "1", tag: "100"}, {id: "2", tag: "100", cordoned: true}}, "1 blue routed, 2 blue"},
+		{"one more by fly scale", []machineOf{{id: "1", tag: "100", replaces: "9"}, {id: "2"}}, "1 blue routed, 2 blue routed"},
+		{"greens never routed", []machineOf{{id: "1"}, {id: "2"}, {id: "3", tag: "200", replaces: "1", cordoned: true, same: true}},
+			"1 blue routed, 2 blue routed, 3 leftover"},
+		{"some greens routed", []machineOf{{id: "1"}, {id: "2"}, {id: "3", tag: "200", replaces: "1", same: true}, {id: "4", tag: "200", replaces: "2", cordoned: true, same: true}},
+			"1 leftover, 2 leftover, 3  routed, 4  routed"},
+		{"and one of them for a cordoned one", []machineOf{{id: "1"}, {id: "2", cordoned: true}, {id: "3", tag: "200", replaces: "1", same: true}, {id: "4", tag: "200", replaces: "2", cordoned: true, same: true}},
+			"1 leftover, 2 leftover, 3  routed, 4 "},
+		{"blues marked and cordoned", []machineOf{{id: "1", tag: machine.SafeToDestroy, cordoned: true}, {id: "3", tag: "200", replaces: "1", same: true}},
+			"1 leftover, 3  routed"},
+		{"and the file has changed since", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200", replaces: "1"}},
+			"1 leftover, 3 blue routed"},
+		{"marked by flyctl", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200"}}, "1 leftover, 3 blue routed"},
+		{"marked, and alone", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200", cordoned: true}}, "1 blue routed, 3 blue"},
+		{"names itself", []machineOf{{id: "1", tag: "200", replaces: "1", cordoned: true}}, "1 blue"},
+	}
+	for _, test := range tests {
+		w := Work{Strategy: BlueGreen}
+		for _, m := range test.machines {
+			metadata := map[string]string{machine.MetadataProcessGroup: "api"}
+			for key, value := range map[string]string{machine.MetadataBlueGreenTag: m.tag, replacesKey: m.replaces} {
+				if value != "" {
+					metadata[key] = value
+				}
+			}
+			config, err := withLabels(machine.Config{}, metadata)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := Change{Before: fly.Machine{ID: m.id, Config: config, Cordoned: m.cordoned}, Group: "api", After: config}
+			if !m.same {
+				if c.After, err = config.With("image", "a:2"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Updates = append(w.Updates, c)
+		}
+		var got []string
+		for id, p := range w.parts() {
+			text := id + " " + string(p.role)
+			if p.routed {
+				text += " routed"
+			}
+			got = append(got, text)
+		}
+		slices.Sort(got)
+		if got := strings.Join(got, ", "); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
 // TestGreensAreToldApart: two greens of the same configuration have targets of
 // their own, which do not depend on when they are made.
 func TestGreensAreToldApart(t *testing.T) {
