@@ -118,7 +118,9 @@ func (w Work) leaveSteps(c Change) []Step {
 		}
 		add(gate.StopMachine, id)
 	}
-	add(gate.DestroyMachine, id)
+	for range undoTries {
+		add(gate.DestroyMachine, id)
+	}
 	if w.Strategy == BlueGreen && w.OnFailure == PutAllBack {
 		add(gate.LeaseMachine, id)
 		add(gate.StartMachine, id)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,8 @@ func TestCreateLost(t *testing.T) {
 		"the Machine's":         {sandbox.Fault{Operation: "machine.create", Reset: sandbox.ResetAfter}, map[State]int{Healthy: 1}},
 		"the Machine's, broken": {sandbox.Fault{Operation: "machine.create", Malformed: true}, map[State]int{Healthy: 1}},
 		"the volume's":          {sandbox.Fault{Operation: "volume.create", Status: 504, EffectThenStatus: true}, map[State]int{Healthy: 1}},
+		"refused, and made":     {sandbox.Fault{Operation: "machine.create", Status: 422, EffectThenStatus: true}, map[State]int{Healthy: 1}},
+		"the volume's, refused": {sandbox.Fault{Operation: "volume.create", Status: 409, EffectThenStatus: true}, map[State]int{Healthy: 1}},
 		"before the Machine":    {sandbox.Fault{Operation: "machine.create", Reset: sandbox.ResetBefore}, map[State]int{Broken: 1}},
 		"before the volume":     {sandbox.Fault{Operation: "volume.create", Reset: sandbox.ResetBefore}, map[State]int{Unchanged: 1}},
 	} {
@@ -183,6 +186,18 @@ func TestRelease(t *testing.T) {
 				t.Errorf("got %v, %v", metadata, err)
 			}
 		}
+	})
+	bubble(t, "interrupted", func(t *testing.T) {
+		b, w := begin(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		report := b.engine.Run(ctx, b.grantFor(w), w, func(p Phase) {
+			if p.Doing == "updating" {
+				cancel()
+			}
+		})
+		status(t, b, report, fly.ReleaseInterrupted)
+		b.counts(report, map[State]int{Healthy: 1, NotStarted: 1})
 	})
 	bubble(t, "failed", func(t *testing.T) {
 		b, w := begin(t)

@@ -82,6 +82,7 @@ type job struct {
 	ran  bool               // it ran when its turn came
 	sent bool               // the platform may have something of this run
 	at   string             // the instance that was sent; empty if that is not known
+	idle bool               // it is known to stand still after an update that did not launch it
 	did  map[gate.Verb]bool // what an exchange of Machines did with it
 	out  Outcome
 
@@ -122,6 +123,11 @@ func (r *run) carryOut(ctx context.Context) {
 		r.err = err
 		return
 	}
+	defer func() {
+		if r.panicked != nil {
+			r.closeRelease(whole, fly.ReleaseInterrupted)
+		}
+	}()
 	if err := r.openRelease(whole); err != nil {
 		r.err = err
 		r.closeRelease(whole, fly.ReleaseFailed)
@@ -175,7 +181,7 @@ func (r *run) unfinished() bool {
 }
 
 func (r *run) report(ctx context.Context) Report {
-	report := Report{Release: r.release, Err: r.err, first: r.first, Took: r.Clock.Now().Sub(r.began)}
+	report := Report{Release: r.release, Err: r.err, first: r.first + 1, Took: r.Clock.Now().Sub(r.began)}
 	report.Interrupted = ctx.Err() != nil && r.unfinished()
 	for _, j := range r.jobs {
 		report.Machines = append(report.Machines, j.out)

@@ -187,7 +187,7 @@ func (x *exchange) green(ctx context.Context, j *job, instead map[string]string)
 	if err != nil {
 		return err
 	}
-	j.config = config
+	j.config, j.idle = config, true // if it is not started at once
 	x.create(ctx, j)
 	err, j.out.Err = j.out.Err, nil
 	return err
@@ -239,7 +239,7 @@ func (x *exchange) retire(ctx context.Context) {
 	}
 	// From the first one on there is no way back.
 	for i := range x.blues {
-		switch ok := x.each(x.blues[i:i+1], 1, func(j *job) error { return x.destroy(ctx, j) }); {
+		switch ok := x.each(x.blues[i:i+1], 1, func(j *job) error { return x.drop(ctx, j) }); {
 		case ok:
 			x.final = over
 		case x.final == "" && x.work.OnFailure != Continue:

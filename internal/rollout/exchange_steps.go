@@ -130,15 +130,10 @@ func (x *exchange) stop(ctx context.Context, j *job) error {
 	return nil
 }
 
-// destroy removes a blue Machine for good.
-func (x *exchange) destroy(ctx context.Context, j *job) error {
+// drop destroys a blue Machine.
+func (x *exchange) drop(ctx context.Context, j *job) error {
 	x.say(j, "destroying it")
-	err := x.Client.DestroyMachine(ctx, x.grant, x.work.App, j.out.ID, j.hold.of())
-	var ambiguous *fly.Ambiguous
-	if errors.As(err, &ambiguous) {
-		err = x.destroyed(ctx, j, err)
-	}
-	if err != nil && fly.CodeOf(err) != gate.NotFound {
+	if err := x.destroy(ctx, j); err != nil && !x.gone(ctx, j) {
 		j.out.State = Broken
 		return fmt.Errorf("destroy: %w", err)
 	}

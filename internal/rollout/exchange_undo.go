@@ -51,7 +51,7 @@ func (x *exchange) turnBack(ctx context.Context) {
 		}
 		return
 	}
-	if !x.each(x.blues, maxImmediate, func(j *job) error { return x.restore(ctx, j) }) {
+	if !x.each(x.blues, maxImmediate, func(j *job) error { return x.reinstate(ctx, j) }) {
 		x.final = fly.ReleaseFailed // the green Machines have to go on serving
 		return
 	}
@@ -77,9 +77,9 @@ func (x *exchange) leave(j *job) {
 	j.out.Err = errors.Join(j.out.Err, errors.New("it was left beside the new Machines: "+strings.Join(how, ", ")))
 }
 
-// restore gives a blue Machine its part back: running, if it ran, and proved,
+// reinstate gives a blue Machine its part back: running, if it ran, and proved,
 // then in routing.
-func (x *exchange) restore(ctx context.Context, j *job) error {
+func (x *exchange) reinstate(ctx context.Context, j *job) error {
 	if len(j.did) == 0 {
 		return nil
 	}

@@ -152,9 +152,13 @@ func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		w := b.work(b.changes())
+		w.Release = newRelease()
 		defer func() {
 			if cause := recover(); cause != "the test's" {
 				t.Errorf("got %v", cause)
+			}
+			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
+				t.Errorf("the release is %s", status)
 			}
 			b.released(w.Updates[0].Before.ID)
 			b.untouched(w.Updates[1])

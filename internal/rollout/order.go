@@ -19,7 +19,7 @@ const (
 // proved, the others, at most Width at once.
 type Pool struct {
 	Group    string   // empty where the pool is of all groups
-	Running  bool     // they ran when the plan was made
+	Running  bool     // they ran when the plan was made; false where the pool is of all groups
 	Create   bool     // they are new
 	Alone    bool     // the first goes alone
 	Role     Role     // of all of them; with leftover ones, that of the others
@@ -69,7 +69,6 @@ func together(pools []Pool, width int) []Pool {
 	all := Pool{Create: pools[0].Create, Role: pools[0].Role, Width: width}
 	ids := make(map[int]string)
 	for _, pool := range pools {
-		all.Running = all.Running || pool.Running
 		for i, place := range pool.members {
 			ids[place] = pool.Machines[i]
 		}
@@ -134,7 +133,7 @@ func (w Work) pools(role Role) []Pool {
 }
 
 func (w Work) atOnce() []Pool {
-	pool := Pool{Running: true, Width: maxImmediate}
+	pool := Pool{Width: maxImmediate}
 	_, first := w.places()
 	for i, change := range w.sortedUpdates() {
 		pool.Machines = append(pool.Machines, change.Before.ID)

@@ -61,7 +61,8 @@ func (w Work) updateSteps(c Change) []Step {
 		}
 	}
 	if w.OnFailure == PutAllBack && !c.Same() {
-		steps = append(steps, step(gate.LeaseMachine, id), step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config)))
+		steps = append(steps, step(gate.LeaseMachine, id))
+		steps = append(steps, slices.Repeat([]Step{step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config))}, undoTries)...)
 	}
 	return steps
 }
@@ -86,7 +87,8 @@ func (w Work) createSteps(c Create) []Step {
 		add(gate.UncordonMachine, gate.CordonMachine)
 	}
 	if w.OnFailure == PutAllBack || c.role != "" {
-		add(gate.LeaseMachine, gate.DestroyMachine)
+		add(gate.LeaseMachine)
+		add(slices.Repeat([]gate.Verb{gate.DestroyMachine}, undoTries)...)
 	}
 	return steps
 }
@@ -116,6 +118,15 @@ func (w Work) Check() error {
 	}
 	if w.StartWithin <= 0 || w.HealthyWithin <= 0 {
 		return refuse(gate.InvalidInput, "the time for a Machine to start and to become healthy must be more than none")
+	}
+	for _, c := range w.Creates {
+		mounts, err := c.Config.Mounts()
+		switch {
+		case err != nil, (c.Volume != nil || c.Use != "") != (len(mounts) > 0):
+			return refuse(gate.InvalidInput, "a new Machine of group "+c.Group+" has a volume and no mount for it, or a mount and no volume")
+		case c.Volume != nil && (c.Use != "" || c.Volume.Region != c.Region):
+			return refuse(gate.InvalidInput, "the volume of a new Machine of group "+c.Group+" is not one, or not in its region")
+		}
 	}
 	seen := make(map[string]bool)
 	for _, c := range w.Updates {

@@ -25,7 +25,9 @@ func TestStrategyKilled(t *testing.T) {
 					fleetGroup{name: "api", running: 2, checks: true}, fleetGroup{name: "web", stopped: 1, autostop: true})
 				b.watched()
 				survivor := b.client
-				b.client = b.newClient(&dying{b.Transport(), after + 1}) // one for the list of the plan
+				mortal := &dying{next: b.Transport()}
+				mortal.left.Store(int64(after) + 1) // one for the list of the plan
+				b.client = b.newClient(mortal)
 				b.engine.Client = b.client
 				w := b.upgradeWith(strategy)
 				first := b.do(w)

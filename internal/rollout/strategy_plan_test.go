@@ -36,23 +36,23 @@ func TestStrategySteps(t *testing.T) {
 		want      map[string]string // Machine to its steps
 	}{
 		{Canary, Stop, map[string]string{
-			"":  "create_machine iad, lease_machine iad, destroy_machine iad, create_machine iad, lease_machine iad, destroy_machine iad",
+			"":  "create_machine iad, lease_machine iad, destroy_machine iad, destroy_machine iad, create_machine iad, lease_machine iad, destroy_machine iad, destroy_machine iad",
 			"1": "lease_machine 1, update_machine 1",
 			"2": "lease_machine 2, update_machine 2, start_machine 2, stop_machine 2",
 			"3": "lease_machine 3, update_machine 3",
 		}},
 		{BlueGreen, Stop, map[string]string{
-			"": "create_machine iad, uncordon_machine iad, cordon_machine iad, lease_machine iad, destroy_machine iad, " +
-				"create_machine iad, start_machine iad, stop_machine iad, uncordon_machine iad, cordon_machine iad, lease_machine iad, destroy_machine iad, " +
-				"create_machine iad, lease_machine iad, destroy_machine iad",
-			"1": "lease_machine 1, set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, cordon_machine 1, stop_machine 1, destroy_machine 1",
-			"2": "lease_machine 2, set_metadata 2/fly_bluegreen_deployment_tag=safe_to_destroy, cordon_machine 2, stop_machine 2, destroy_machine 2",
-			"3": "lease_machine 3, set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, stop_machine 3, destroy_machine 3",
+			"": "create_machine iad, uncordon_machine iad, cordon_machine iad, lease_machine iad, destroy_machine iad, destroy_machine iad, " +
+				"create_machine iad, start_machine iad, stop_machine iad, uncordon_machine iad, cordon_machine iad, lease_machine iad, destroy_machine iad, destroy_machine iad, " +
+				"create_machine iad, lease_machine iad, destroy_machine iad, destroy_machine iad",
+			"1": "lease_machine 1, set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, cordon_machine 1, stop_machine 1, destroy_machine 1, destroy_machine 1",
+			"2": "lease_machine 2, set_metadata 2/fly_bluegreen_deployment_tag=safe_to_destroy, cordon_machine 2, stop_machine 2, destroy_machine 2, destroy_machine 2",
+			"3": "lease_machine 3, set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, stop_machine 3, destroy_machine 3, destroy_machine 3",
 		}},
 		{BlueGreen, PutAllBack, map[string]string{
-			"1": "lease_machine 1, set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, cordon_machine 1, stop_machine 1, destroy_machine 1, " +
+			"1": "lease_machine 1, set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, cordon_machine 1, stop_machine 1, destroy_machine 1, destroy_machine 1, " +
 				"lease_machine 1, start_machine 1, uncordon_machine 1, set_metadata 1/fly_bluegreen_deployment_tag=",
-			"3": "lease_machine 3, set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, stop_machine 3, destroy_machine 3, " +
+			"3": "lease_machine 3, set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, stop_machine 3, destroy_machine 3, destroy_machine 3, " +
 				"lease_machine 3, start_machine 3, set_metadata 3/fly_bluegreen_deployment_tag=",
 		}},
 	}
