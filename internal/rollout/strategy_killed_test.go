@@ -14,11 +14,11 @@ import (
 // TestStrategyKilled: our process ends at any request. A rerun, with a new plan
 // over what is there, finishes: as many Machines as before, all with the new
 // image, all in routing, and nothing left over of either run. At every request
-// some Machine serves. Every second request stands for all; of canary, those up to
+// some Machine serves. Every fifth request stands for all; of canary, those up to
 // the rolling part, which is TestKilled's.
 func TestStrategyKilled(t *testing.T) {
 	for strategy, most := range map[Strategy]int{Canary: 20, BlueGreen: 100} {
-		for after := 0; after < most; after += 2 {
+		for after := 0; after < most; after += 5 {
 			whole := false
 			synctest.Test(t, func(t *testing.T) {
 				b := newFleet(t, sandbox.Options{StartDelay: time.Second, CheckDelay: time.Second},
@@ -60,7 +60,7 @@ func TestStrategyKilled(t *testing.T) {
 				}
 				break
 			}
-			if after+2 >= most && strategy == BlueGreen {
+			if after+5 >= most && strategy == BlueGreen {
 				t.Errorf("%s: no run came to its end within %d requests", strategy, most)
 			}
 		}
