@@ -141,6 +141,26 @@ func TestBlueGreenTakesItsTime(t *testing.T) {
 	})
 }
 
+// TestBlueGreenIsHeard: it is never silent for longer than a heartbeat, and tells
+// of what is going on, not of what is over.
+func TestBlueGreenIsHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{StartDelay: 12 * time.Second, CheckDelay: 13 * time.Second})
+		b.settle()
+		w := b.with(BlueGreen, b.changes())
+		grant, last := b.grantFor(w), b.Clock().Now()
+		report := b.engine.Run(t.Context(), grant, w, func(p Phase) {
+			if now := b.Clock().Now(); now.Sub(last) > heartbeat {
+				t.Errorf("%v of silence before %+v", now.Sub(last), p)
+			}
+			if last = b.Clock().Now(); p.For > proxyTime && !strings.HasPrefix(p.Doing, "waiting") {
+				t.Errorf("got %+v", p)
+			}
+		})
+		b.states(report, Healthy, Healthy, Replaced, Replaced)
+	})
+}
+
 // TestBlueGreenMeanwhile: what happened to a blue Machine between the plan and
 // its turn. One that was woken gets a green one that runs; one that a person took
 // out of routing, or put into it, is not what was approved.

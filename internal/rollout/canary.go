@@ -16,24 +16,21 @@ import (
 // is not proved, or is cut off when it is destroyed. The first deployment of an
 // app has none.
 func (w Work) canaries() []Create {
-	same := make(map[string]bool)
-	for _, c := range w.played("") {
-		if _, seen := same[c.Group]; !seen {
-			same[c.Group] = true
-		}
-		same[c.Group] = same[c.Group] && c.Same()
+	changes := w.played("")
+	wanted := make(map[string]bool) // groups
+	for _, c := range changes {
+		wanted[c.Group] = wanted[c.Group] || !c.Same()
 	}
 	var canaries []Create
-	made := make(map[string]bool)
-	for _, c := range w.played("") {
-		if made[c.Group] || same[c.Group] || standby(c.After) {
+	for _, c := range changes {
+		if !wanted[c.Group] || standby(c.After) {
 			continue
 		}
 		config, err := canaryConfig(c.After)
 		if err != nil {
 			continue // Check refuses it
 		}
-		made[c.Group] = true
+		wanted[c.Group] = false
 		canaries = append(canaries, Create{Group: c.Group, Region: c.Before.Region, Config: config, role: RoleCanary, unrouted: true})
 	}
 	return canaries

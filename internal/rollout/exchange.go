@@ -86,6 +86,7 @@ func (x *exchange) each(jobs []*job, width int, do func(*job) error) bool {
 	var failed atomic.Bool
 	x.all(width, jobs, func(j *job) {
 		x.begin(j)
+		defer x.rests(j)
 		defer func() {
 			if cause := recover(); cause != nil {
 				x.mu.Lock()
@@ -107,6 +108,13 @@ func (x *exchange) each(jobs []*job, width int, do func(*job) error) bool {
 		panic(x.panicked)
 	}
 	return !failed.Load()
+}
+
+// rests notes that nothing is being done with a Machine for now.
+func (x *exchange) rests(j *job) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	j.busy = false
 }
 
 // ready reports whether all green Machines are there and proved.
@@ -263,6 +271,8 @@ func (x *exchange) passOver(j *job, err error) error {
 // giveTime gives Fly Proxy time to learn the new routing.
 func (x *exchange) giveTime(ctx context.Context) {
 	for _, j := range x.blues {
+		x.begin(j)
+		defer x.rests(j)
 		x.say(j, "giving Fly Proxy time to learn the new routing")
 	}
 	_ = x.pause(ctx, proxyTime) // this context does not end

@@ -39,7 +39,10 @@ const (
 	BlueGreen Strategy = "bluegreen" // a second set beside the first, then the switch
 )
 
-// OnFailure is what becomes of a rollout when a Machine fails.
+// OnFailure is what becomes of a rollout when a Machine fails. Whatever it says,
+// a canary that fails ends the run, and is destroyed; so are all green Machines
+// if one fails before they are in routing. Once a blue Machine is destroyed,
+// nothing is put back any more.
 type OnFailure string
 
 // What becomes of it.
