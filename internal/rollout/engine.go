@@ -62,6 +62,7 @@ type run struct {
 
 	mu       sync.Mutex // guards the rest
 	jobs     []*job     // in the order of the report
+	clerk    *job       // the work on the release, for those who watch
 	changed  []*job     // those with something new, in the order in which they got it
 	turns    int        // begun
 	first    int        // of jobs, the one that failed first; -1 for none
@@ -95,7 +96,7 @@ type job struct {
 func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	r := &run{
 		Engine: e, work: w, grant: grant, progress: progress, began: e.Clock.Now(), first: -1,
-		seen: make(map[string]bool), known: make(map[string]bool),
+		seen: make(map[string]bool), known: make(map[string]bool), clerk: new(job),
 	}
 	add := func(j *job) {
 		j.place, j.out.State = len(r.jobs), NotStarted

@@ -109,7 +109,7 @@ func (x *exchange) stop(ctx context.Context, j *job) error {
 		return nil // to stop it is to destroy it
 	}
 	if !j.ran { // Fly Proxy may have woken it until it was out of routing
-		live, err := x.Client.Machine(ctx, x.work.App, j.out.ID)
+		live, err := x.look(ctx, j.out.ID)
 		if err != nil {
 			return fmt.Errorf("read its state: %w", err)
 		}
