@@ -105,10 +105,15 @@ func (w Work) Destroyed() []Change {
 func (w Work) leaveSteps(c Change) []Step {
 	id := c.Before.ID
 	var steps []Step
-	add := func(verb gate.Verb, target string) {
+	once := func(verb gate.Verb, target string) {
 		steps = append(steps, Step{Verb: verb, Target: target, Machine: id, Group: c.Group})
 	}
-	add(gate.LeaseMachine, id)
+	add := func(verb gate.Verb, target string) {
+		for range undoTries {
+			once(verb, target)
+		}
+	}
+	once(gate.LeaseMachine, id)
 	if w.Strategy == BlueGreen {
 		if !safeToDestroy(c) {
 			add(gate.SetMetadata, fly.MetadataTarget(id, machine.MetadataBlueGreenTag, machine.SafeToDestroy))
@@ -118,11 +123,9 @@ func (w Work) leaveSteps(c Change) []Step {
 		}
 		add(gate.StopMachine, id)
 	}
-	for range undoTries {
-		add(gate.DestroyMachine, id)
-	}
+	add(gate.DestroyMachine, id)
 	if w.Strategy == BlueGreen && w.OnFailure == PutAllBack {
-		add(gate.LeaseMachine, id)
+		once(gate.LeaseMachine, id)
 		add(gate.StartMachine, id)
 		if !c.Before.Cordoned {
 			add(gate.UncordonMachine, id)
@@ -138,7 +141,7 @@ func (w Work) leaveSteps(c Change) []Step {
 // earlier run left it.
 func (w Work) routeSteps(c Change) []Step {
 	var steps []Step
-	for _, verb := range []gate.Verb{gate.LeaseMachine, gate.UncordonMachine, gate.CordonMachine} {
+	for _, verb := range []gate.Verb{gate.LeaseMachine, gate.UncordonMachine, gate.UncordonMachine, gate.CordonMachine, gate.CordonMachine} {
 		steps = append(steps, Step{Verb: verb, Target: c.Before.ID, Machine: c.Before.ID, Group: c.Group})
 	}
 	return steps

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -42,28 +41,40 @@ type steering func(ctx context.Context, grant *gate.Grant, app, id string, lease
 // steer does one thing to a Machine and notes it; done tells from the Machine, if
 // the answer is lost, whether it has taken effect.
 func (x *exchange) steer(ctx context.Context, j *job, verb gate.Verb, do steering, done func(fly.Machine) bool) error {
-	j.did[verb] = true
-	return x.settled(ctx, j, verb, do(ctx, x.grant, x.work.App, j.out.ID, j.hold.of()), done)
+	return x.try(ctx, j, verb, func() error { return do(ctx, x.grant, x.work.App, j.out.ID, j.hold.of()) }, done)
 }
 
-func (x *exchange) settled(ctx context.Context, j *job, verb gate.Verb, err error, done func(fly.Machine) bool) error {
-	var ambiguous *fly.Ambiguous
-	for range settleReads {
-		if !errors.As(err, &ambiguous) {
+// try sends something that is harmless to say twice, and once more if Fly did not
+// answer and reading shows no effect.
+func (x *exchange) try(ctx context.Context, j *job, verb gate.Verb, do func() error, done func(fly.Machine) bool) error {
+	j.did[verb] = true
+	var err error
+	for range undoTries {
+		if err = do(); err == nil || !passing(err) {
 			break
 		}
-		live, readErr := x.Client.Machine(ctx, x.work.App, j.out.ID)
-		if readErr == nil && done(live) {
+		if x.came(ctx, j, done) {
 			return nil
-		}
-		if err := x.pause(ctx, pollStep); err != nil {
-			return err
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
 	}
 	return nil
+}
+
+// came reads whether a Machine has become what was asked for.
+func (x *exchange) came(ctx context.Context, j *job, done func(fly.Machine) bool) bool {
+	for range settleReads {
+		live, err := x.Client.Machine(ctx, x.work.App, j.out.ID)
+		if err == nil && done(live) {
+			return true
+		}
+		if x.pause(ctx, pollStep) != nil {
+			return false
+		}
+	}
+	return false
 }
 
 func cordoned(m fly.Machine) bool   { return m.Cordoned }
@@ -86,11 +97,9 @@ func (x *exchange) tag(ctx context.Context, j *job) error {
 }
 
 func (x *exchange) setTag(ctx context.Context, j *job, value string) error {
-	j.did[gate.SetMetadata] = true
-	err := x.Client.SetMachineMetadata(ctx, x.grant, x.work.App, j.out.ID, machine.MetadataBlueGreenTag, value)
-	return x.settled(ctx, j, gate.SetMetadata, err, func(m fly.Machine) bool {
-		return labelOf(m.Config, machine.MetadataBlueGreenTag) == value
-	})
+	return x.try(ctx, j, gate.SetMetadata, func() error {
+		return x.Client.SetMachineMetadata(ctx, x.grant, x.work.App, j.out.ID, machine.MetadataBlueGreenTag, value)
+	}, func(m fly.Machine) bool { return labelOf(m.Config, machine.MetadataBlueGreenTag) == value })
 }
 
 // unroute takes a blue Machine out of routing.

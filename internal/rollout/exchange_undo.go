@@ -109,13 +109,24 @@ func (x *exchange) reinstate(ctx context.Context, j *job) error {
 // restart starts a blue Machine again, and proves it.
 func (x *exchange) restart(ctx context.Context, j *job) error {
 	x.say(j, "starting it again")
-	up := func(m fly.Machine) bool { return running(m.State) }
-	if err := x.steer(ctx, j, gate.StartMachine, x.Client.StartMachine, up); err != nil {
-		return err
+	live, err := x.look(ctx, j.out.ID)
+	if err != nil {
+		return fmt.Errorf("read its state: %w", err)
+	}
+	if !running(live.State) {
+		if !idle(live.State) { // it is stopping
+			wait, cancel := context.WithTimeout(ctx, x.work.StartWithin)
+			_ = x.Client.Wait(wait, x.work.App, j.out.ID, live.InstanceID, "stopped") // the start tells
+			cancel()
+		}
+		up := func(m fly.Machine) bool { return running(m.State) }
+		if err := x.steer(ctx, j, gate.StartMachine, x.Client.StartMachine, up); err != nil {
+			return err
+		}
 	}
 	before := j.change.Before
 	j.config, j.at = before.Config, before.InstanceID
 	j.out.Checks, j.out.Same = countChecks(before.Config), true
-	_, err := x.prove(ctx, j)
+	_, err = x.prove(ctx, j)
 	return err
 }

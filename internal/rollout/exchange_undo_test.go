@@ -27,7 +27,7 @@ func TestBlueGreenIsUndone(t *testing.T) {
 		{"it cannot be cordoned", refuse("machine.cordon", 0), "cordon"},
 		{"it cannot be stopped", refuse("machine.stop", 1), "stop"},
 		{"it cannot be destroyed", refuse("machine.destroy", 0), "destroy"},
-		{"the answer is lost, and nothing done", sandbox.Fault{Operation: "machine.cordon", Reset: sandbox.ResetBefore}, "cordon"},
+		{"the answer is lost, and nothing done", sandbox.Fault{Operation: "machine.cordon", Reset: sandbox.ResetBefore, Times: 4}, "cordon"},
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
@@ -134,6 +134,25 @@ func TestBlueGreenCannotBeUndone(t *testing.T) {
 			t.Errorf("got %q in routing", got)
 		}
 	})
+}
+
+// TestBlueGreenStumbles: what Fly did not answer to, and what has not arrived, is
+// sent once more.
+func TestBlueGreenStumbles(t *testing.T) {
+	// The second fault is for the first try with the other Machine.
+	for operation, after := range map[string]int{"machine.uncordon": 0, "machine.metadata.set": 0, "machine.cordon": 0, "machine.stop": 0, "machine.destroy": 1} {
+		bubble(t, operation, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{})
+			b.settle()
+			b.Inject(sandbox.Fault{Operation: operation, Status: 503})
+			b.Inject(sandbox.Fault{Operation: operation, Reset: sandbox.ResetBefore, After: after})
+			b.watched()
+			report := b.do(b.with(BlueGreen, b.changes()))
+			b.states(report, Healthy, Healthy, Replaced, Replaced)
+			b.truth(report)
+			b.releaseIs(report, fly.ReleaseComplete)
+		})
+	}
 }
 
 // TestBlueGreenAnswersLost: every lost answer is settled by reading, and nothing

@@ -84,7 +84,8 @@ func (w Work) createSteps(c Create) []Step {
 		add(gate.StartMachine, gate.StopMachine)
 	}
 	if c.routed {
-		add(gate.UncordonMachine, gate.CordonMachine)
+		add(slices.Repeat([]gate.Verb{gate.UncordonMachine}, undoTries)...)
+		add(slices.Repeat([]gate.Verb{gate.CordonMachine}, undoTries)...)
 	}
 	if w.OnFailure == PutAllBack || c.role != "" {
 		add(gate.LeaseMachine)
