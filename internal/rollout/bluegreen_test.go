@@ -123,8 +123,7 @@ func TestBlueGreen(t *testing.T) {
 // Machines are out of routing, and before they are stopped.
 func TestBlueGreenTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.do(b.with(BlueGreen, b.changes()))
 		last := make(map[string]time.Time)
 		first := make(map[string]time.Time)
@@ -145,8 +144,7 @@ func TestBlueGreenTakesItsTime(t *testing.T) {
 // of what is going on, not of what is over.
 func TestBlueGreenIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{StartDelay: 12 * time.Second, CheckDelay: 13 * time.Second})
-		b.settle()
+		b := newFleet(t, sandbox.Options{StartDelay: 12 * time.Second, CheckDelay: 13 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
 		w := b.with(BlueGreen, b.changes())
 		grant, last := b.grantFor(w), b.Clock().Now()
 		report := b.engine.Run(t.Context(), grant, w, func(p Phase) {
@@ -221,8 +219,7 @@ func TestBlueGreenFailsBeforeTheSwitch(t *testing.T) {
 	for i, test := range tests {
 		onFailure := []OnFailure{PutAllBack, Stop, Continue}[i%3]
 		bubble(t, test.name+", "+string(onFailure), func(t *testing.T) {
-			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 3 * time.Second})
-			b.settle()
+			b := newFleet(t, sandbox.Options{CheckDelay: 3 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
 			w := b.with(BlueGreen, b.changes())
 			w.OnFailure = onFailure
 			test.spoil(b, w)
@@ -379,26 +376,6 @@ func TestBlueGreenChecks(t *testing.T) {
 		}
 		if err := b.with(BlueGreen, nil).Check(); err != nil {
 			t.Error(err)
-		}
-	})
-}
-
-// TestBlueGreenLimit: the organization's limit is found out before anything is
-// recorded.
-func TestBlueGreenLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
-		b.ForbidBlueGreen("shop-api")
-		report := b.do(b.with(BlueGreen, b.changes()))
-		if fly.CodeOf(report.Err) != gate.Precondition || !strings.Contains(report.Err.Error(), "org limits") {
-			t.Errorf("got %v", report.Err)
-		}
-		b.states(report, NotStarted, NotStarted, NotStarted, NotStarted)
-		for _, c := range b.Calls() {
-			if c.Write {
-				t.Errorf("got %s", c.Operation)
-			}
 		}
 	})
 }

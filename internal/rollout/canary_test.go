@@ -164,8 +164,7 @@ func TestCanaryFails(t *testing.T) {
 	for i, test := range tests {
 		onFailure := []OnFailure{PutAllBack, Stop, Continue}[i%3]
 		bubble(t, test.name+", "+string(onFailure), func(t *testing.T) {
-			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 3 * time.Second, CrashAfter: time.Second})
-			b.settle()
+			b := newFleet(t, sandbox.Options{CheckDelay: 3 * time.Second, CrashAfter: time.Second}, fleetGroup{name: "api", running: 2, checks: true})
 			changes := b.changes()
 			w := b.with(Canary, changes)
 			w.OnFailure = onFailure
@@ -185,8 +184,7 @@ func TestCanaryFails(t *testing.T) {
 // TestCanaryAnswerLost: it is found, proved and destroyed, and not made twice.
 func TestCanaryAnswerLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{MachineLag: 2})
-		b.settle()
+		b := newFleet(t, sandbox.Options{MachineLag: 2}, fleetGroup{name: "api", running: 2, checks: true})
 		w := b.with(Canary, b.changes())
 		b.Inject(sandbox.Fault{Operation: "machine.create", Reset: sandbox.ResetAfter})
 		b.Inject(sandbox.Fault{Operation: "machine.destroy", Reset: sandbox.ResetAfter})
@@ -200,8 +198,7 @@ func TestCanaryAnswerLost(t *testing.T) {
 // TestCanaryCancelled: the canary comes to its end, and no Machine is begun.
 func TestCanaryCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 3 * time.Second})
-		b.settle()
+		b := newFleet(t, sandbox.Options{CheckDelay: 3 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
 		changes := b.changes()
 		w := b.with(Canary, changes)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -31,8 +31,7 @@ func TestBlueGreenIsUndone(t *testing.T) {
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
-			b := newBench(t, "shop-api", sandbox.Options{StartDelay: 2 * time.Second, CheckDelay: 3 * time.Second})
-			b.settle()
+			b := newFleet(t, sandbox.Options{StartDelay: 2 * time.Second, CheckDelay: 3 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
 			changes := b.changes()
 			b.Inject(test.fault)
 			b.watched()
@@ -55,8 +54,7 @@ func TestBlueGreenIsUndone(t *testing.T) {
 // and the report says how.
 func TestBlueGreenLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(sandbox.Fault{Operation: "machine.destroy", Status: 422})
 		b.watched()
 		w := b.with(BlueGreen, b.changes())
@@ -80,8 +78,7 @@ func TestBlueGreenLeft(t *testing.T) {
 // routing gently are destroyed all the same, as with fly deploy.
 func TestBlueGreenGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(sandbox.Fault{Operation: "machine.cordon", Status: 422})
 		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: 422})
 		b.watched()
@@ -100,8 +97,7 @@ func TestBlueGreenGoesOn(t *testing.T) {
 // TestBlueGreenNoWayBack: once a blue Machine is destroyed, the green ones stay.
 func TestBlueGreenNoWayBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(sandbox.Fault{Operation: "machine.destroy", Status: 422, After: 1})
 		b.watched()
 		report := b.do(b.with(BlueGreen, b.changes()))
@@ -119,8 +115,7 @@ func TestBlueGreenNoWayBack(t *testing.T) {
 // green ones go on serving.
 func TestBlueGreenCannotBeUndone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(sandbox.Fault{Operation: "machine.destroy", Status: 422})
 		b.Inject(sandbox.Fault{Operation: "machine.start", Status: 422})
 		b.watched()
@@ -142,8 +137,7 @@ func TestBlueGreenStumbles(t *testing.T) {
 	// The second fault is for the first try with the other Machine.
 	for operation, after := range map[string]int{"machine.uncordon": 0, "machine.metadata.set": 0, "machine.cordon": 0, "machine.stop": 0, "machine.destroy": 1} {
 		bubble(t, operation, func(t *testing.T) {
-			b := newBench(t, "shop-api", sandbox.Options{})
-			b.settle()
+			b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 			b.Inject(sandbox.Fault{Operation: operation, Status: 503})
 			b.Inject(sandbox.Fault{Operation: operation, Reset: sandbox.ResetBefore, After: after})
 			b.watched()
@@ -160,8 +154,7 @@ func TestBlueGreenStumbles(t *testing.T) {
 func TestBlueGreenAnswersLost(t *testing.T) {
 	for _, operation := range []string{"machine.create", "machine.uncordon", "machine.metadata.set", "machine.cordon", "machine.stop", "machine.destroy"} {
 		bubble(t, operation, func(t *testing.T) {
-			b := newBench(t, "shop-api", sandbox.Options{MachineLag: 1})
-			b.settle()
+			b := newFleet(t, sandbox.Options{MachineLag: 1}, fleetGroup{name: "api", running: 2, checks: true})
 			b.Inject(sandbox.Fault{Operation: operation, Reset: sandbox.ResetAfter, Times: 2})
 			b.watched()
 			report := b.do(b.with(BlueGreen, b.changes()))
@@ -197,8 +190,7 @@ func TestBlueGreenCancelled(t *testing.T) {
 	}
 	for _, test := range tests {
 		bubble(t, test.operation, func(t *testing.T) {
-			b := newBench(t, "shop-api", sandbox.Options{})
-			b.settle()
+			b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 			ctx, cancel := context.WithCancel(t.Context())
 			w := b.with(BlueGreen, b.changes())
 			b.Inject(sandbox.Fault{Operation: test.operation, Before: func(*sandbox.Platform) { cancel() }})
@@ -221,8 +213,7 @@ func TestBlueGreenCancelled(t *testing.T) {
 // they are destroyed.
 func TestBlueGreenUndoTakesItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{})
-		b.settle()
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(sandbox.Fault{Operation: "machine.destroy", Status: 422})
 		report := b.do(b.with(BlueGreen, b.changes()))
 		role := make(map[string]Role)

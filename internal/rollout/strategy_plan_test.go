@@ -254,3 +254,23 @@ func TestBlueGreenNeedsItsGrant(t *testing.T) {
 		b.truth(report)
 	})
 }
+
+// TestBlueGreenLimit: the organization's limit is found out before anything is
+// recorded.
+func TestBlueGreenLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		b.settle()
+		b.ForbidBlueGreen("shop-api")
+		report := b.do(b.with(BlueGreen, b.changes()))
+		if fly.CodeOf(report.Err) != gate.Precondition || !strings.Contains(report.Err.Error(), "org limits") {
+			t.Errorf("got %v", report.Err)
+		}
+		b.states(report, NotStarted, NotStarted, NotStarted, NotStarted)
+		for _, c := range b.Calls() {
+			if c.Write {
+				t.Errorf("got %s", c.Operation)
+			}
+		}
+	})
+}
