@@ -25,7 +25,8 @@ type NewMachine struct {
 // Target is how a grant names the Machine: its region with a hash of the
 // configuration that it will get. As in [UpdateTarget] the labels of the release
 // do not count, and neither do the ids of volumes: a volume that is created on
-// the way has none yet, and Fly mounts no volume that another Machine has.
+// the way has none yet, and Fly mounts no volume that another Machine has. Of the
+// Machines that it stands by for, their number counts: they may be new as well.
 func (m NewMachine) Target() string {
 	config := m.Config
 	var mounts []map[string]json.RawMessage
@@ -37,7 +38,29 @@ func (m NewMachine) Target() string {
 			config = unbound
 		}
 	}
-	return m.Region + "@" + targetHash(config)
+	return m.Region + "@" + targetHash(anyStandbys(config))
+}
+
+// anyStandbys is a configuration without the ids of the Machines that it stands
+// by for.
+func anyStandbys(config machine.Config) machine.Config {
+	var env map[string]json.RawMessage
+	var list []string
+	if raw := config.Raw("standbys"); raw == nil || json.Unmarshal(raw, &list) != nil || len(list) == 0 {
+		return config
+	}
+	counted, err := config.With("standbys", len(list))
+	if err != nil {
+		return config
+	}
+	if raw := config.Raw("env"); raw == nil || json.Unmarshal(raw, &env) != nil {
+		return counted
+	}
+	delete(env, machine.EnvStandbyFor)
+	if anonymous, err := counted.With("env", env); err == nil {
+		return anonymous
+	}
+	return counted
 }
 
 var region = regexp.MustCompile(`^[a-z]{2,8}$`)

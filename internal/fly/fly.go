@@ -46,6 +46,10 @@ type Client interface {
 	// Releases lists the app's newest releases, at most limit, the newest first.
 	// One without a definition has a nil one.
 	Releases(ctx context.Context, app string, limit int) ([]Release, error)
+	// CanBlueGreen tells whether Fly lets the app be deployed with the strategy
+	// bluegreen: an organization's limits may leave no room for a second set of
+	// Machines.
+	CanBlueGreen(ctx context.Context, app string) (bool, error)
 	// Processes lists what runs in a started Machine, with its listening
 	// sockets. Code precondition if the Machine is not started.
 	Processes(ctx context.Context, app, id string) ([]Process, error)

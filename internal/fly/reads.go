@@ -24,6 +24,7 @@ const (
 	appsQuery = `query FlycastApps($after: String) {
 		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug } } pageInfo { hasNextPage endCursor } }
 	}`
+	blueGreenQuery    = `query FlycastBlueGreen($appName: String!) { canPerformBluegreenDeployment(name: $appName) }`
 	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug name } }`
 )
 
@@ -45,6 +46,27 @@ func (c *FlyGo) App(ctx context.Context, app string) (App, error) {
 		return App{}, op.notFound("")
 	}
 	return answer.App.app(), nil
+}
+
+// CanBlueGreen implements [Client]. An answer without the word is none: what is
+// not said is not allowed.
+func (c *FlyGo) CanBlueGreen(ctx context.Context, app string) (bool, error) {
+	if err := checkApp(app); err != nil {
+		return false, err
+	}
+	op := c.reading("bluegreen", app, "", brisk())
+	data, err := c.ask(ctx, op, "FlycastBlueGreen", blueGreenQuery, appVariables{app})
+	if err != nil {
+		return false, err
+	}
+	var answer struct{ CanPerformBluegreenDeployment *bool }
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return false, op.unreadable(err)
+	}
+	if answer.CanPerformBluegreenDeployment == nil {
+		return false, op.unreadable(errors.New("it does not tell whether bluegreen is possible"))
+	}
+	return *answer.CanPerformBluegreenDeployment, nil
 }
 
 // AppNames implements [Client].

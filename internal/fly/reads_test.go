@@ -376,6 +376,29 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestCanBlueGreen: only a clear yes is one.
+func TestCanBlueGreen(t *testing.T) {
+	p, client := sandboxClient(t, sandbox.Options{})
+	p.ForbidBlueGreen("tenant-7")
+	for _, test := range []struct {
+		app  string
+		want bool
+		code gate.Code
+	}{{"shop-api", true, ""}, {"tenant-7", false, ""}, {"nobodys", false, gate.NotFound}, {"Not A Name", false, gate.InvalidInput}} {
+		got, err := client.CanBlueGreen(t.Context(), test.app)
+		checkCode(t, err, test.code)
+		if got != test.want {
+			t.Errorf("%s: got %t, want %t", test.app, got, test.want)
+		}
+	}
+	p.Inject(sandbox.Fault{Operation: "graphql.canPerformBluegreenDeployment", Status: 200, Body: `{"data":{}}`})
+	got, err := client.CanBlueGreen(t.Context(), "shop-api")
+	checkCode(t, err, gate.PlatformError)
+	if got {
+		t.Error("no answer was taken for a yes")
+	}
+}
+
 func TestConcurrentReads(t *testing.T) {
 	_, client := sandboxClient(t, sandbox.Options{})
 	var wait sync.WaitGroup

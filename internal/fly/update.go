@@ -31,18 +31,20 @@ func (u Update) Verb() gate.Verb {
 // configuration that it will get.
 func (u Update) Target() string { return UpdateTarget(u.ID, u.Config) }
 
-// UpdateTarget is [Update.Target] before there is an Update. Two entries of the
+// UpdateTarget is [Update.Target] before there is an Update. Three entries of the
 // metadata do not count: fly_release_id and fly_release_version, labels that
-// decide nothing, and that nobody knows before the release is made.
+// decide nothing, and that nobody knows before the release is made; and
+// fly_bluegreen_deployment_tag, which says when a set of Machines was made.
 func UpdateTarget(id string, config machine.Config) string { return id + "@" + targetHash(config) }
 
-// targetHash is the first half of a configuration's hash, without the labels of
-// the release.
+// targetHash is the first half of a configuration's hash, without labels that
+// decide nothing.
 func targetHash(config machine.Config) string {
 	var metadata map[string]json.RawMessage
 	if raw := config.Raw("metadata"); raw != nil && json.Unmarshal(raw, &metadata) == nil {
 		delete(metadata, machine.MetadataReleaseID)
 		delete(metadata, machine.MetadataReleaseVersion)
+		delete(metadata, machine.MetadataBlueGreenTag)
 		if unlabelled, err := config.With("metadata", metadata); err == nil {
 			config = unlabelled
 		}

@@ -206,4 +206,13 @@ const (
 	MetadataReleaseID       = "fly_release_id"
 	MetadataReleaseVersion  = "fly_release_version"
 	MetadataFlyctlVersion   = "fly_flyctl_version"
+	MetadataCanary          = "fly_canary"                   // "true" on a Machine that is there to be proved
+	MetadataBlueGreenTag    = "fly_bluegreen_deployment_tag" // when the set was made, or [SafeToDestroy]
 )
+
+// SafeToDestroy is the tag of a Machine whose successor serves.
+const SafeToDestroy = "safe_to_destroy"
+
+// EnvStandbyFor is the environment variable in which flyctl tells a standby whom
+// it stands by for.
+const EnvStandbyFor = "FLY_STANDBY_FOR"

@@ -36,7 +36,8 @@ func (r *run) create(ctx context.Context, j *job) {
 	}
 	r.say(j, "creating it")
 	asked := r.Clock.Now()
-	planned := fly.NewMachine{Config: j.config, Region: j.create.Region, LeaseTTL: leaseTTL}
+	planned := j.create.machine()
+	planned.Config = j.config
 	created, lease, err := r.Client.CreateMachine(ctx, r.grant, r.work.App, planned)
 	if err != nil && !turnedAway(err) && !errors.Is(err, fly.ErrNoCapacity) {
 		created, err = r.lostMachine(ctx, j, err)
@@ -112,7 +113,15 @@ func (r *run) made(m fly.Machine, j *job) bool {
 		return false
 	}
 	want, err := j.config.Metadata()
-	return err == nil && have[machine.MetadataReleaseID] == want[machine.MetadataReleaseID]
+	if err != nil {
+		return false
+	}
+	for _, key := range []string{machine.MetadataReleaseID, machine.MetadataCanary, replacesKey} {
+		if have[key] != want[key] {
+			return false
+		}
+	}
+	return true
 }
 
 // claim takes a thing for this run's, if it is not known already.

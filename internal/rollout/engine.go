@@ -55,7 +55,10 @@ type run struct {
 	began    time.Time
 	release  *ReleaseOutcome
 	err      error // why nothing was begun
-	heard    sync.Mutex
+	// final is how the run ended, where that is not to be told from the Machines
+	// that failed: nothing more is put back.
+	final fly.ReleaseStatus
+	heard sync.Mutex
 
 	mu       sync.Mutex // guards the rest
 	jobs     []*job     // in the order of the report
@@ -63,6 +66,7 @@ type run struct {
 	changed  []*job     // those with something new, in the order in which they got it
 	turns    int        // begun
 	first    int        // of jobs, the one that failed first; -1 for none
+	halted   bool       // nothing more is begun, whatever OnFailure says
 	seen     map[string]bool
 	known    map[string]bool // Machines and volumes that this run did not make, or has found
 	panicked any
@@ -75,11 +79,12 @@ type job struct {
 	create *Create        // of a new one
 	config machine.Config // what is sent: with the labels of the release
 
-	hold *held  // nil while no lease is held
-	ran  bool   // it ran when its turn came
-	sent bool   // the platform may have something of this run
-	at   string // the instance that was sent; empty if that is not known
-	idle bool   // it is known to stand still after an update that did not launch it
+	hold *held              // nil while no lease is held
+	ran  bool               // it ran when its turn came
+	sent bool               // the platform may have something of this run
+	at   string             // the instance that was sent; empty if that is not known
+	idle bool               // it is known to stand still after an update that did not launch it
+	did  map[gate.Verb]bool // what an exchange of Machines did with it
 	out  Outcome
 
 	n     int // of the turns; guarded by run.mu, like the rest
@@ -97,13 +102,17 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 		j.place, j.out.State = len(r.jobs), NotStarted
 		r.jobs = append(r.jobs, j)
 	}
-	for _, create := range w.sortedCreates() {
-		add(&job{create: &create, config: create.Config, out: Outcome{Group: create.Group, Region: create.Region, Checks: countChecks(create.Config)}})
+	created, _ := w.places()
+	for _, create := range created {
+		add(&job{create: &create, config: create.Config, out: Outcome{
+			Group: create.Group, Region: create.Region, Role: create.role, For: create.of, Checks: countChecks(create.Config),
+		}})
 	}
+	parts := w.parts()
 	for _, change := range w.sortedUpdates() {
 		before := change.Before
 		add(&job{change: change, config: change.After, out: Outcome{
-			ID: before.ID, Group: change.Group, Region: before.Region, Before: before.InstanceID, Checks: countChecks(change.After),
+			ID: before.ID, Group: change.Group, Region: before.Region, Role: parts[before.ID].role, Before: before.InstanceID, Checks: countChecks(change.After),
 		}})
 	}
 	return r
@@ -111,6 +120,10 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 
 func (r *run) carryOut(ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
+	if err := r.allowed(whole); err != nil {
+		r.err = err
+		return
+	}
 	defer func() {
 		if r.panicked != nil {
 			r.closeRelease(whole, fly.ReleaseInterrupted)
@@ -122,13 +135,23 @@ func (r *run) carryOut(ctx context.Context) {
 		return
 	}
 	for _, stage := range r.work.Order() {
-		if r.work.Strategy == Immediate && !stage[0].Create {
+		switch role := stage[0].Role; {
+		case r.work.Strategy == Immediate && !stage[0].Create:
 			r.immediate(ctx, stage)
-			continue
+		case role == RoleCanary:
+			r.stage(ctx, stage, r.canary)
+		case role == RoleLeftover && r.work.Strategy == Canary:
+			r.stage(ctx, stage, r.clear)
+		case role == "":
+			r.stage(ctx, stage, r.turn)
 		}
-		r.stage(ctx, stage, r.turn)
+	}
+	if r.work.Strategy == BlueGreen {
+		r.blueGreen(ctx)
 	}
 	switch failed := r.failed(); {
+	case r.final != "":
+		r.closeRelease(whole, r.final)
 	case failed && r.work.OnFailure == PutAllBack:
 		r.putAllBack(whole)
 		r.closeRelease(whole, fly.ReleaseFailed)

@@ -97,10 +97,10 @@ func (r *run) planned(ctx context.Context, before fly.Machine) (fly.Machine, err
 // is woken first, where the work says so.
 func (r *run) show(ctx context.Context, j *job) {
 	out := &j.out
-	up := out.Launched || out.Created || out.Same && j.ran
+	up := out.Launched || out.Created && !j.create.asleep || out.Same && j.ran
 	// One that was stopped since the plan, and that nobody would stop again, is
 	// left stopped.
-	if !up && (j.change.Launch() || !r.work.wakes(j.change)) {
+	if !up && (j.change.Launch() || !r.work.wakes(Change{After: j.config})) {
 		live, err := r.look(ctx, out.ID)
 		if err != nil {
 			out.Err = fmt.Errorf("read back: %w", err)
@@ -127,7 +127,7 @@ func (r *run) show(ctx context.Context, j *job) {
 		r.listens(ctx, j)
 	}
 	out.Mismatch = mismatch(j.config, live.Config, j.change.Before.Config)
-	if out.Woken && !autostops(j.config) {
+	if out.Woken && (!autostops(j.config) || out.Created) {
 		r.rest(ctx, j)
 	}
 }
@@ -175,15 +175,13 @@ func (r *run) judge(ctx context.Context, j *job) {
 	if j.out.Err == nil {
 		return
 	}
-	r.mu.Lock()
-	if r.first < 0 {
-		r.first = j.place
-	}
-	r.mu.Unlock()
+	r.blame(j)
 	switch {
 	case j.out.Same:
 		j.out.State = Failed // there is nothing earlier to go back to
 	case !j.sent:
+	case j.out.Role != "":
+		r.discard(ctx, j)
 	case r.work.OnFailure == PutAllBack:
 		r.putBack(ctx, j)
 	default:

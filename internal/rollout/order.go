@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,15 +22,18 @@ type Pool struct {
 	Running  bool     // they ran when the plan was made; false where the pool is of all groups
 	Create   bool     // they are new
 	Alone    bool     // the first goes alone
+	Role     Role     // of all of them; with leftover ones, that of the others
 	Machines []string // ids in the order of their turns; one empty id for each new one
 	Width    int
 
-	members []int // places in the report
+	members []int // places in the report; see [Work.places]
 }
 
 // Order is who goes when. The pools of one stage are at work side by side; a
 // stage begins when the one before it is done. New Machines come first: if there
-// is no room for them, nothing that runs was touched.
+// is no room for them, nothing that runs was touched. A canary goes before them.
+// With bluegreen those that have the configuration already follow, then the green
+// ones and last the blue.
 func (w Work) Order() [][]Pool {
 	var stages [][]Pool
 	add := func(pools []Pool) {
@@ -37,33 +41,103 @@ func (w Work) Order() [][]Pool {
 			stages = append(stages, pools)
 		}
 	}
-	add(w.creates())
-	if w.Strategy == Immediate {
+	switch w.Strategy {
+	case Canary:
+		add(w.pools(RoleLeftover))
+		add(w.made(RoleCanary))
+	}
+	add(w.made(""))
+	switch w.Strategy {
+	case Immediate:
 		add(w.atOnce())
-	} else {
+	default:
 		add(w.rolling())
+	}
+	if w.Strategy == BlueGreen {
+		greens := w.made(RoleGreen)
+		add(together(greens, greenWidth(count(greens))))
+		add(together(append(w.pools(RoleBlue), w.pools(RoleLeftover)...), maxImmediate))
 	}
 	return stages
 }
 
-func (w Work) creates() []Pool {
+// together is one pool of all Machines of several, in the order of the report.
+func together(pools []Pool, width int) []Pool {
+	if len(pools) == 0 {
+		return nil
+	}
+	all := Pool{Create: pools[0].Create, Role: pools[0].Role, Width: width}
+	ids := make(map[int]string)
+	for _, pool := range pools {
+		for i, place := range pool.members {
+			ids[place] = pool.Machines[i]
+		}
+	}
+	all.members = slices.Sorted(maps.Keys(ids))
+	for _, place := range all.members {
+		all.Machines = append(all.Machines, ids[place])
+	}
+	return []Pool{all}
+}
+
+func count(pools []Pool) int {
+	n := 0
+	for _, pool := range pools {
+		n += len(pool.members)
+	}
+	return n
+}
+
+// places are where in the report the Machines are that the work creates, and
+// where the existing ones begin.
+func (w Work) places() (created []Create, existing int) {
+	created = slices.Concat(w.extras(), w.sortedCreates())
+	return created, len(created)
+}
+
+// made are the pools of the new Machines of a role.
+func (w Work) made(role Role) []Pool {
 	var pools []Pool
-	for i, create := range w.sortedCreates() {
-		if n := len(pools); n > 0 && pools[n-1].Group == create.Group {
-			pools[n-1].Machines = append(pools[n-1].Machines, "")
-			pools[n-1].members = append(pools[n-1].members, i)
+	created, _ := w.places()
+	for i, create := range created {
+		if create.role != role {
 			continue
 		}
-		pools = append(pools, Pool{Group: create.Group, Create: true, Alone: true, Machines: []string{""}, members: []int{i}, Width: maxImmediate})
+		if n := len(pools); n == 0 || pools[n-1].Group != create.Group {
+			pools = append(pools, Pool{Group: create.Group, Create: true, Role: role, Alone: role == "", Width: maxImmediate})
+		}
+		pool := &pools[len(pools)-1]
+		pool.Machines = append(pool.Machines, "")
+		pool.members = append(pool.members, i)
+	}
+	return pools
+}
+
+// pools are those of the existing Machines of a role, by group.
+func (w Work) pools(role Role) []Pool {
+	var pools []Pool
+	parts := w.parts()
+	_, first := w.places()
+	for i, change := range w.sortedUpdates() {
+		if parts[change.Before.ID].role != role {
+			continue
+		}
+		if n := len(pools); n == 0 || pools[n-1].Group != change.Group || pools[n-1].Running != change.Launch() {
+			pools = append(pools, Pool{Group: change.Group, Running: change.Launch(), Role: role, Width: maxImmediate})
+		}
+		pool := &pools[len(pools)-1]
+		pool.Machines = append(pool.Machines, change.Before.ID)
+		pool.members = append(pool.members, first+i)
 	}
 	return pools
 }
 
 func (w Work) atOnce() []Pool {
 	pool := Pool{Width: maxImmediate}
+	_, first := w.places()
 	for i, change := range w.sortedUpdates() {
 		pool.Machines = append(pool.Machines, change.Before.ID)
-		pool.members = append(pool.members, len(w.Creates)+i)
+		pool.members = append(pool.members, first+i)
 	}
 	if len(pool.Machines) == 0 {
 		return nil
@@ -74,17 +148,9 @@ func (w Work) atOnce() []Pool {
 // rolling splits each group into those that run and those that do not, as
 // flyctl does (machines_deploymachinesapp.go, updateUsingRollingStrategy).
 func (w Work) rolling() []Pool {
-	var pools []Pool
-	for i, change := range w.sortedUpdates() {
-		if n := len(pools); n == 0 || pools[n-1].Group != change.Group || pools[n-1].Running != change.Launch() {
-			pools = append(pools, Pool{Group: change.Group, Running: change.Launch(), Alone: true})
-		}
-		pool := &pools[len(pools)-1]
-		pool.Machines = append(pool.Machines, change.Before.ID)
-		pool.members = append(pool.members, len(w.Creates)+i)
-	}
+	pools := w.pools("")
 	for i, pool := range pools {
-		pools[i].Width = maxCold
+		pools[i].Alone, pools[i].Width = true, maxCold
 		if pool.Running {
 			pools[i].Width = w.width(len(pool.Machines))
 		}

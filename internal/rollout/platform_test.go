@@ -177,8 +177,14 @@ func (b *bench) grantFor(w Work, without ...gate.Verb) *gate.Grant {
 			steps = append(steps, gate.Step{Verb: step.Verb, App: w.App, Target: step.Target})
 		}
 	}
+	return b.granted(w, steps)
+}
+
+// granted is the right to take the steps.
+func (b *bench) granted(w Work, steps []gate.Step) *gate.Grant {
+	b.t.Helper()
 	g := gate.New(gate.Options{Ledger: &ledger{}, Now: b.Clock().Now})
-	outcome, err := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: steps}, nil)
+	outcome, err := g.Decide(gate.Request{Tool: "deploy", App: w.App, Steps: steps}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

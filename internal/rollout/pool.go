@@ -55,7 +55,7 @@ func (r *run) all(width int, jobs []*job, do func(*job)) {
 func (r *run) over(ctx context.Context) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return ctx.Err() != nil || r.panicked != nil || r.first >= 0 && r.work.OnFailure != Continue
+	return ctx.Err() != nil || r.panicked != nil || r.halted || r.first >= 0 && r.work.OnFailure != Continue
 }
 
 // guarded is one turn. A panic in it ends the run and goes on in Run's own

@@ -17,7 +17,7 @@ import (
 func (r *run) putAllBack(ctx context.Context) {
 	lanes := make(map[string][]*job)
 	for _, j := range slices.Backward(r.changed) {
-		if j.out.State != PutBack && j.out.State != Broken && j.out.State != Removed && j.out.State != Unchanged {
+		if j.out.State != PutBack && j.out.State != Broken && j.out.State != Removed && j.out.State != Unchanged && j.out.Role == "" {
 			lanes[j.out.Group] = append(lanes[j.out.Group], j)
 		}
 	}

@@ -92,18 +92,13 @@ func (r *run) label(release fly.Release) error {
 }
 
 func labelled(config machine.Config, release fly.Release) (machine.Config, error) {
-	metadata := make(map[string]json.RawMessage)
-	if raw := config.Raw("metadata"); raw != nil {
-		if err := json.Unmarshal(raw, &metadata); err != nil {
-			return machine.Config{}, fmt.Errorf("metadata: %w", err)
-		}
+	config, err := withLabels(config, map[string]string{
+		machine.MetadataReleaseID: release.ID, machine.MetadataReleaseVersion: strconv.Itoa(release.Version),
+	})
+	if err != nil {
+		return machine.Config{}, fmt.Errorf("metadata: %w", err)
 	}
-	if metadata == nil {
-		metadata = make(map[string]json.RawMessage)
-	}
-	metadata[machine.MetadataReleaseID] = json.RawMessage(strconv.Quote(release.ID))
-	metadata[machine.MetadataReleaseVersion] = json.RawMessage(strconv.Quote(strconv.Itoa(release.Version)))
-	return config.With("metadata", metadata)
+	return config, nil
 }
 
 // closeRelease records how the release ended, if there is one.

@@ -18,6 +18,7 @@ const (
 	Failed     State = "failed"      // has the new configuration, does not work with it, and was left so
 	PutBack    State = "put_back"    // has its earlier configuration again, because it or another one failed
 	Removed    State = "removed"     // was created in this run, and destroyed again
+	Replaced   State = "replaced"    // was destroyed, once the one in its place served
 	Broken     State = "broken"      // should have been put back or removed, and could not be
 	Unchanged  State = "unchanged"   // refused before anything was changed
 	NotStarted State = "not_started" // the run ended before its turn
@@ -28,6 +29,8 @@ type Outcome struct {
 	ID       string // empty for a Machine that was to be created and was not
 	Group    string
 	Region   string
+	Role     Role   // in the strategy; empty for most
+	For      string // of a green Machine: id of the one in whose place it is
 	State    State
 	Err      error    // what failed, nil otherwise
 	Mismatch []string // read back, and not what was sent: one line a field

@@ -20,11 +20,20 @@ func (w Work) Steps() []Step {
 	if w.Release != nil {
 		steps = append(steps, Step{Verb: gate.CreateRelease, Target: w.Release.Target()})
 	}
-	for _, create := range w.sortedCreates() {
+	for _, create := range slices.Concat(w.extras(), w.sortedCreates()) {
 		steps = append(steps, w.createSteps(create)...)
 	}
+	parts := w.parts()
 	for _, change := range w.sortedUpdates() {
-		steps = append(steps, w.updateSteps(change)...)
+		switch part := parts[change.Before.ID]; {
+		case part.role != "":
+			steps = append(steps, w.leaveSteps(change)...)
+		default:
+			steps = append(steps, w.updateSteps(change)...)
+			if part.routed && change.Before.Cordoned && w.Strategy == BlueGreen {
+				steps = append(steps, w.routeSteps(change)...)
+			}
+		}
 	}
 	if w.Release != nil {
 		for _, status := range []fly.ReleaseStatus{fly.ReleaseRunning, fly.ReleaseComplete, fly.ReleaseFailed, fly.ReleaseInterrupted} {
@@ -34,7 +43,7 @@ func (w Work) Steps() []Step {
 	return steps
 }
 
-// updateSteps are those of one existing Machine. To put back one that was done
+// updateSteps are those of one existing Machine that stays. To put back one that was done
 // with takes its lease a second time.
 func (w Work) updateSteps(c Change) []Step {
 	id := c.Before.ID
@@ -66,9 +75,21 @@ func (w Work) createSteps(c Create) []Step {
 	}
 	target := c.machine().Target()
 	steps = append(steps, Step{Verb: gate.CreateMachine, Target: target, Group: c.Group})
-	if w.OnFailure == PutAllBack {
-		steps = append(steps, Step{Verb: gate.LeaseMachine, Target: target, Group: c.Group})
-		steps = append(steps, slices.Repeat([]Step{{Verb: gate.DestroyMachine, Target: target, Group: c.Group}}, undoTries)...)
+	add := func(verbs ...gate.Verb) {
+		for _, verb := range verbs {
+			steps = append(steps, Step{Verb: verb, Target: target, Group: c.Group})
+		}
+	}
+	if c.asleep && w.Wake && !standby(c.Config) {
+		add(gate.StartMachine, gate.StopMachine)
+	}
+	if c.routed {
+		add(slices.Repeat([]gate.Verb{gate.UncordonMachine}, undoTries)...)
+		add(slices.Repeat([]gate.Verb{gate.CordonMachine}, undoTries)...)
+	}
+	if w.OnFailure == PutAllBack || c.role != "" {
+		add(gate.LeaseMachine)
+		add(slices.Repeat([]gate.Verb{gate.DestroyMachine}, undoTries)...)
 	}
 	return steps
 }
@@ -76,7 +97,7 @@ func (w Work) createSteps(c Create) []Step {
 // machine is what is asked for, but for the labels of the release and the
 // volume, which do not count for its target.
 func (c Create) machine() fly.NewMachine {
-	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL}
+	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL, SkipLaunch: c.asleep, SkipServiceRegistration: c.unrouted}
 }
 
 // Check names what makes the work impossible, before anybody is asked: an
@@ -84,9 +105,7 @@ func (c Create) machine() fly.NewMachine {
 func (w Work) Check() error {
 	refuse := func(code gate.Code, message string) error { return &fly.Error{Code: code, Message: message} }
 	switch w.Strategy {
-	case Rolling, Immediate:
-	case Canary, BlueGreen:
-		return refuse(gate.Precondition, "the strategy "+string(w.Strategy)+" is not supported")
+	case Rolling, Immediate, Canary, BlueGreen:
 	default:
 		return refuse(gate.InvalidInput, "the strategy is none of rolling, immediate, canary and bluegreen")
 	}
@@ -120,6 +139,12 @@ func (w Work) Check() error {
 			return refuse(gate.Precondition, "the configuration of Machine "+id+" could not be read whole: an update from it would lose fields")
 		}
 		seen[id] = true
+	}
+	switch w.Strategy {
+	case Canary:
+		return w.checkCanary()
+	case BlueGreen:
+		return w.checkBlueGreen()
 	}
 	return nil
 }

@@ -39,7 +39,10 @@ const (
 	BlueGreen Strategy = "bluegreen" // a second set beside the first, then the switch
 )
 
-// OnFailure is what becomes of a rollout when a Machine fails.
+// OnFailure is what becomes of a rollout when a Machine fails. Whatever it says,
+// a canary that fails ends the run, and is destroyed; so are all green Machines
+// if one fails before they are in routing. Once a blue Machine is destroyed,
+// nothing is put back any more.
 type OnFailure string
 
 // What becomes of it.
@@ -56,6 +59,12 @@ type Create struct {
 	Config machine.Config
 	Volume *fly.NewVolume // made first, and mounted; nil if the group has no mounts or a free volume is used
 	Use    string         // id of the free volume to mount, if there is one
+
+	role     Role   // canary or green; empty for a Machine that the app keeps
+	of       string // id of the Machine whose place a green one takes
+	asleep   bool   // not started when it is created
+	unrouted bool   // not in Fly Proxy's routing when it is created
+	routed   bool   // to be put in once all are proved
 }
 
 // Step is one thing that a grant must hold for the work.

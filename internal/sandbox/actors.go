@@ -135,6 +135,14 @@ func (p *Platform) AddApp(name, org, network string) {
 	}
 }
 
+// ForbidBlueGreen lets the app's organization have no room for a second set of
+// Machines, which the strategy bluegreen needs.
+func (p *Platform) ForbidBlueGreen(app string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mustApp(app).oneSet = true
+}
+
 // AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
 // Volumes that its configuration mounts are there from then on.
 func (p *Platform) AddMachine(app, region string, config machine.Config) string {

@@ -130,7 +130,13 @@ func (*root) AppNameAvailable(ctx context.Context, args struct{ Name string }) b
 	return validAppName(args.Name) && s.apps[args.Name] == nil && !s.taken[args.Name]
 }
 
-func (*root) CanPerformBluegreenDeployment(struct{ Name string }) bool { return true }
+func (*root) CanPerformBluegreenDeployment(ctx context.Context, args struct{ Name string }) (bool, error) {
+	a, err := requestOf(ctx).find(args.Name)
+	if err != nil {
+		return false, err
+	}
+	return !a.oneSet, nil
+}
 
 // LatestImageDetails knows no published images; flyctl takes this error for
 // "nothing newer".

@@ -58,6 +58,7 @@ type app struct {
 	releases     []*release // oldest first
 	reads        atomic.Int64
 	machineReads int64 // lists of Machines that were read
+	oneSet       bool  // its organization has no room for a second set of Machines
 }
 
 // build is a record of a build; the sandbox builds nothing.
