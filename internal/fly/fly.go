@@ -73,8 +73,11 @@ type Client interface {
 	ReleaseAddress(ctx context.Context, grant *gate.Grant, app string, ip netip.Addr) error
 	// LeaseMachine takes the lease of a Machine for ttl. It spends lease_machine
 	// with the id as target. Code busy if somebody else holds it; the message
-	// names the owner as the platform does.
-	LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration) (*Lease, error)
+	// names the owner as the platform does. again, if not nil, is asked after such
+	// a refusal, after one for too many requests and after a lost answer: when it
+	// returns nil, the lease is asked for once more under the same step; its error
+	// ends that.
+	LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration, again func(refusal error) error) (*Lease, error)
 	// UpdateMachine replaces a Machine's configuration. It spends update_machine,
 	// or put_back_machine, with target [Update.Target]. Code stale if the Machine
 	// is no longer at the expected instance, busy if the lease is not ours.

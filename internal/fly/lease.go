@@ -62,14 +62,31 @@ func (l *Lease) header() http.Header {
 }
 
 // LeaseMachine implements [Client]. A lost answer leaves a lease that nobody
-// holds; it ends by itself after ttl.
-func (c *FlyGo) LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration) (*Lease, error) {
+// holds; it ends by itself after ttl. That one spent step covers every try is
+// safe: Fly gives no lease while one is held, so no more than one comes of them.
+func (c *FlyGo) LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration, again func(refusal error) error) (*Lease, error) {
 	if err := grant.Spend(gate.LeaseMachine, app, id); err != nil {
 		return nil, err
 	}
 	if err := checkMachine(app, id); err != nil {
 		return nil, err
 	}
+	for {
+		lease, err := c.tryLease(ctx, app, id, ttl)
+		if err == nil || again == nil {
+			return lease, err
+		}
+		var ambiguous *Ambiguous
+		if code := CodeOf(err); code != gate.Busy && code != gate.RateLimited && !errors.As(err, &ambiguous) {
+			return nil, err
+		}
+		if err := again(err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *FlyGo) tryLease(ctx context.Context, app, id string, ttl time.Duration) (*Lease, error) {
 	op := c.writing("lease", app, id)
 	answer, err := c.call(ctx, op, http.MethodPost, leasePath(app, id, ttl), nil, nil)
 	if err != nil {

@@ -131,7 +131,7 @@ func TestOthersGetInTheWay(t *testing.T) {
 		return err
 	}
 	p.HoldLease(app, id, other, time.Hour)
-	_, err = client.LeaseMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute)
+	_, err = client.LeaseMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute, nil)
 	checkCode(t, err, gate.Busy)
 	if err == nil || !strings.Contains(err.Error(), other) {
 		t.Errorf("%v does not name the owner", err)

@@ -37,7 +37,7 @@ func writes() []write {
 			id := p.MachineIDs(app)[0]
 			grant := grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id})
 			return func(ctx context.Context) error {
-				_, err := c.LeaseMachine(ctx, grant, app, id, time.Minute)
+				_, err := c.LeaseMachine(ctx, grant, app, id, time.Minute, nil)
 				return err
 			}
 		}},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -56,7 +57,7 @@ func TestLostAnswers(t *testing.T) {
 			want: Broken, code: gate.PlatformError, says: "not known", sent: 1},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		bubble(t, test.name, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{})
 			first := b.MachineIDs(b.app)[0]
 			b.invent(first)
@@ -93,18 +94,20 @@ func TestLostAnswers(t *testing.T) {
 // TestSomethingElseArrived: the answer was lost, and the Machine changed into
 // neither configuration: what it had is put back.
 func TestSomethingElseArrived(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	id := changes[0].Before.ID
-	other := b.inService(changes[0].After, "internal_port", "9999")
-	b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Reset: sandbox.ResetBefore,
-		Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, id, other) }})
-	report := b.run(changes)
-	b.states(report, PutBack, NotStarted)
-	b.failed(report, id, gate.PlatformError, "not to what was sent")
-	b.has(id, changes[0].Before.Config)
-	b.released(id)
-	b.untouched(changes[1])
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		other := b.inService(changes[0].After, "internal_port", "9999")
+		b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Reset: sandbox.ResetBefore,
+			Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, id, other) }})
+		report := b.run(changes)
+		b.states(report, PutBack, NotStarted)
+		b.failed(report, id, gate.PlatformError, "not to what was sent")
+		b.has(id, changes[0].Before.Config)
+		b.released(id)
+		b.untouched(changes[1])
+	})
 }
 
 // TestPutBackFails: the report names the Machine and both errors.
@@ -134,7 +137,7 @@ func TestPutBackFails(t *testing.T) {
 		}, "put back:", 2},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		bubble(t, test.name, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{})
 			changes := b.changes()
 			id := changes[0].Before.ID
@@ -157,27 +160,31 @@ func TestPutBackFails(t *testing.T) {
 // TestPutBackUnseen: the platform answers no reading any more. What is known of
 // the update is enough to put back.
 func TestPutBackUnseen(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	id := changes[0].Before.ID
-	b.FailMachine(b.app, id, sandbox.FailExit)
-	b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
-	report := b.run(changes)
-	b.states(report, PutBack, NotStarted)
-	b.has(id, changes[0].Before.Config)
-	b.released(id)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.FailMachine(b.app, id, sandbox.FailExit)
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
+		report := b.run(changes)
+		b.states(report, PutBack, NotStarted)
+		b.has(id, changes[0].Before.Config)
+		b.released(id)
+	})
 }
 
 // TestPutBackAnswerLost: putting back is settled by reading too.
 func TestPutBackAnswerLost(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	id := changes[0].Before.ID
-	b.FailMachine(b.app, id, sandbox.FailExit)
-	b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, After: 1, Reset: sandbox.ResetAfter})
-	b.states(b.run(changes), PutBack, NotStarted)
-	b.has(id, changes[0].Before.Config)
-	b.released(id)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.FailMachine(b.app, id, sandbox.FailExit)
+		b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, After: 1, Reset: sandbox.ResetAfter})
+		b.states(b.run(changes), PutBack, NotStarted)
+		b.has(id, changes[0].Before.Config)
+		b.released(id)
+	})
 }
 
 // TestPlatformStumbles: that Fly does not answer a question says nothing about
@@ -191,7 +198,7 @@ func TestPlatformStumbles(t *testing.T) {
 		"reading answers 429": {Operation: "machine.get", After: 1, Status: 429, RetryAfter: time.Second, Times: 20},
 		"half an answer":      {Operation: "machine.get", After: 1, Malformed: true, Times: 3},
 	} {
-		t.Run(name, func(t *testing.T) {
+		bubble(t, name, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 30 * time.Second})
 			b.settle()
 			changes := b.changes()[:1]
@@ -206,18 +213,25 @@ func TestPlatformStumbles(t *testing.T) {
 			b.released(id)
 		})
 	}
-	t.Run("for ever", func(t *testing.T) {
+	bubble(t, "for ever", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 502, Times: -1})
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Status: 502, Times: -1})
 		report := b.run(changes)
 		b.states(report, Broken, NotStarted)
-		b.failed(report, id, gate.PlatformError, "it did not start", "502")
+		b.failed(report, id, gate.PlatformError, "it did not start", "put back")
 		b.has(id, changes[0].Before.Config) // though nobody saw it start
 		b.released(id)
 	})
-	t.Run("the right to read ends", func(t *testing.T) {
+	bubble(t, "only waiting, for ever", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		b.Inject(sandbox.Fault{Operation: "machine.wait", Status: 502, Times: -1})
+		b.states(b.run(changes), Healthy, Healthy)
+	})
+	bubble(t, "the right to read ends", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -228,34 +242,40 @@ func TestPlatformStumbles(t *testing.T) {
 	})
 }
 
-// TestReadBackFails: the Machine is healthy; whether it has what was sent is
-// not known, and the rollout ends.
+// TestReadBackFails: whether a stopped Machine has what was sent is not known,
+// and the rollout ends.
 func TestReadBackFails(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	id := changes[0].Before.ID
-	b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 2, Times: -1, Status: 503})
-	report := b.run(changes)
-	b.states(report, Unproven, NotStarted)
-	b.failed(report, id, gate.PlatformError, "read back")
-	b.released(id)
-	b.untouched(changes[1])
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "inner-circle", sandbox.Options{})
+		b.settle()
+		changes := b.changes()[1:]
+		id := changes[0].Before.ID
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 503})
+		w := b.work(changes)
+		w.OnFailure = Stop
+		report := b.do(w)
+		b.states(report, Failed)
+		b.failed(report, id, gate.PlatformError, "read back")
+		b.released(id)
+	})
 }
 
 // TestDrift: the platform silently drops a field that it does not take there.
 func TestDrift(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)
-	report := b.run(changes)
-	b.states(report, Healthy, Healthy)
-	if got, want := report.Machines[0].Mismatch, []string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
-		t.Errorf("got mismatch %q, want %q", got, want)
-	}
-	// "stop" came back as true, which means the same.
-	if got := report.Machines[1].Mismatch; len(got) != 0 {
-		t.Errorf("got mismatch %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)
+		report := b.run(changes)
+		b.states(report, Healthy, Healthy)
+		if got, want := report.Machines[0].Mismatch, []string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
+			t.Errorf("got mismatch %q, want %q", got, want)
+		}
+		// "stop" came back as true, which means the same.
+		if got := report.Machines[1].Mismatch; len(got) != 0 {
+			t.Errorf("got mismatch %q", got)
+		}
+	})
 }
 
 // TestDriftHidesValues: environment values are never in a line.
@@ -299,7 +319,7 @@ func TestAnswersFromBefore(t *testing.T) {
 		{"it was well", "started", sandbox.FailChecks, PutBack},
 		{"it was well, the new one ends", "started", sandbox.FailExit, PutBack},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		bubble(t, test.name, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{})
 			changes := b.changes()[:1]
 			id := changes[0].Before.ID

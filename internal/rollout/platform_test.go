@@ -3,23 +3,22 @@ package rollout
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
-// bench is an engine at work on an emulated platform, over HTTP. All of them
-// share one virtual clock, which moves when somebody waits.
+// bench is an engine at work on an emulated platform, in memory and in a
+// testing/synctest bubble: all share its time, which passes when all wait.
 type bench struct {
 	*sandbox.Platform
 	t      *testing.T
@@ -29,82 +28,40 @@ type bench struct {
 	phases []Phase
 }
 
-// ticking is the platform's clock for those who wait: waiting moves it.
-type ticking struct{ *sandbox.Clock }
-
-func (c ticking) After(d time.Duration) <-chan time.Time {
-	c.Advance(d)
-	done := make(chan time.Time, 1)
-	done <- c.Now()
-	return done
+// bubble runs a part of a test in a bubble of its own, where time passes when
+// everybody waits.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
-// virtual lets virtual time pass while a wait is held: until the Machine has
-// started, or for waitStep. The engine's own limit of a wait is in real time;
-// it ends here when the virtual one does.
-type virtual struct {
-	platform *sandbox.Platform
-	next     http.RoundTripper
-}
+// present is the platform's clock for those who wait.
+type present struct{ *sandbox.Clock }
 
-func (v virtual) RoundTrip(r *http.Request) (*http.Response, error) {
-	parts := strings.Split(r.URL.Path, "/") // /v1/apps/APP/machines/ID/wait
-	if len(parts) != 7 || parts[6] != "wait" {
-		return v.next.RoundTrip(r)
-	}
-	app, id := parts[3], parts[5]
-	started := func() bool { return v.platform.Machine(app, id).State == "started" }
-	for passed := time.Duration(0); passed < waitStep && !started(); passed += time.Second {
-		v.platform.Clock().Advance(time.Second)
-	}
-	if !started() {
-		v.platform.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: http.StatusRequestTimeout})
-	}
-	response, err := v.next.RoundTrip(r)
-	if err == nil && response.StatusCode == http.StatusRequestTimeout {
-		if err := response.Body.Close(); err != nil {
-			return nil, err
-		}
-		return nil, context.DeadlineExceeded
-	}
-	return response, err
-}
+func (present) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 func newBench(t *testing.T, app string, options sandbox.Options) *bench {
 	t.Helper()
-	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	options.Clock = sandbox.NewClock(func() time.Time { return at })
+	ahead := time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+	options.Clock = sandbox.NewClock(func() time.Time { return time.Now().Add(ahead) })
 	p := sandbox.New(options)
 	if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	server, err := p.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	const url = "http://127.0.0.1"
 	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL},
+		Endpoints: fly.Endpoints{API: url, Flaps: url, UIEX: url},
 		Token:     fly.NewToken(p.Token()),
 		UserAgent: "flycast-mcp/test",
-		// Go repeats a GET by itself when a reused connection was dropped.
-		HTTP: virtual{p, &http.Transport{DisableKeepAlives: true}},
-		Now:  p.Clock().Now,
-		Sleep: func(ctx context.Context, d time.Duration) error {
-			p.Clock().Advance(d)
-			return ctx.Err()
-		},
+		HTTP:      p.Transport(),
+		Now:       p.Clock().Now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &bench{
 		Platform: p, t: t, app: app, client: client,
-		engine: Engine{Client: client, Clock: ticking{p.Clock()}},
+		engine: Engine{Client: client, Clock: present{p.Clock()}},
 	}
 }
 
@@ -184,24 +141,35 @@ func (l *ledger) Burnt(nonce string) bool {
 
 func (l *ledger) Uses(string, time.Time) (int, error) { return 0, nil }
 
+// work is the changes as one rolling deployment, which stops at a failure after
+// putting back what it did.
+func (b *bench) work(changes []Change) Work {
+	return Work{
+		App: b.app, Strategy: Rolling, MaxUnavailable: 1, Updates: changes, OnFailure: PutAllBack,
+		StartWithin: time.Minute, HealthyWithin: 75 * time.Second,
+	}
+}
+
 // grant is the right to carry the changes out, as a gate hands it out for the
 // plan of a deploy, without the steps of some verbs.
 func (b *bench) grant(changes []Change, without ...gate.Verb) *gate.Grant {
 	b.t.Helper()
-	p := plan.Plan{Tool: "deploy", App: b.app}
-	for _, c := range changes {
-		for _, step := range []plan.Step{
-			{Verb: gate.LeaseMachine, Target: c.Before.ID},
-			{Verb: gate.UpdateMachine, Target: fly.UpdateTarget(c.Before.ID, c.After)},
-			{Verb: gate.PutBackMachine, Target: fly.UpdateTarget(c.Before.ID, c.Before.Config)},
-		} {
-			if !slices.Contains(without, step.Verb) {
-				p.Steps = append(p.Steps, step)
-			}
+	return b.grantFor(b.work(changes), without...)
+}
+
+func (b *bench) grantFor(w Work, without ...gate.Verb) *gate.Grant {
+	b.t.Helper()
+	if err := w.Check(); err != nil {
+		b.t.Fatal(err)
+	}
+	var steps []gate.Step
+	for _, step := range w.Steps() {
+		if !slices.Contains(without, step.Verb) {
+			steps = append(steps, gate.Step{Verb: step.Verb, App: w.App, Target: step.Target})
 		}
 	}
 	g := gate.New(gate.Options{Ledger: &ledger{}, Now: b.Clock().Now})
-	outcome, err := g.Decide(gate.Request{Tool: p.Tool, App: p.App, Steps: p.Grants()}, nil)
+	outcome, err := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: steps}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -220,8 +188,18 @@ func (b *bench) run(changes []Change) Report {
 
 func (b *bench) runWith(ctx context.Context, grant *gate.Grant, changes []Change) Report {
 	b.t.Helper()
-	work := Work{App: b.app, Strategy: Rolling, Updates: changes, OnFailure: Stop, StartWithin: time.Minute, HealthyWithin: 75 * time.Second}
-	return b.engine.Run(ctx, grant, work, func(p Phase) { b.phases = append(b.phases, p) })
+	return b.carryOut(ctx, grant, b.work(changes))
+}
+
+// do carries work out with a full grant.
+func (b *bench) do(w Work) Report {
+	b.t.Helper()
+	return b.carryOut(b.t.Context(), b.grantFor(w), w)
+}
+
+func (b *bench) carryOut(ctx context.Context, grant *gate.Grant, w Work) Report {
+	b.t.Helper()
+	return b.engine.Run(ctx, grant, w, func(p Phase) { b.phases = append(b.phases, p) })
 }
 
 // operations are the names of the calls about a Machine.

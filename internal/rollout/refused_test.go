@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // TestSomebodyElse: what others did since the plan is not overwritten.
 func TestSomebodyElse(t *testing.T) {
 	const other = "mallory@example.com"
-	t.Run("holds the lease", func(t *testing.T) {
+	bubble(t, "holds the lease", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -22,8 +23,11 @@ func TestSomebodyElse(t *testing.T) {
 		report := b.run(changes)
 		b.states(report, Unchanged, NotStarted)
 		b.failed(report, id, gate.Busy, "take the lease", other)
-		if got, want := b.operations(id), []string{"lease.acquire"}; !slices.Equal(got, want) {
-			t.Errorf("got calls %q, want %q", got, want)
+		if b.count(id, "lease.acquire")+b.count(id, "lease.get") != len(b.operations(id)) {
+			t.Errorf("got calls %q", b.operations(id))
+		}
+		if report.Took > leaseWithin || report.Took < leaseWithin-leaseStep {
+			t.Errorf("it took %v", report.Took)
 		}
 		b.unchanged(changes[0])
 		b.untouched(changes[1])
@@ -31,7 +35,7 @@ func TestSomebodyElse(t *testing.T) {
 			t.Errorf("the lease is held by %q", owner)
 		}
 	})
-	t.Run("changed the first Machine", func(t *testing.T) {
+	bubble(t, "changed the first Machine", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -51,19 +55,20 @@ func TestSomebodyElse(t *testing.T) {
 		b.released(id)
 		b.untouched(changes[1])
 	})
-	t.Run("changed the second while the first was updated", func(t *testing.T) {
+	bubble(t, "changed the second while the first was updated", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		first, second := changes[0].Before.ID, changes[1].Before.ID
 		theirs := b.inService(changes[1].Before.Config, "theirs", "true")
 		b.Inject(sandbox.Fault{Operation: "lease.release", Target: first, Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, second, theirs) }})
 		report := b.run(changes)
-		b.states(report, Healthy, Unchanged)
+		b.states(report, PutBack, Unchanged)
 		b.failed(report, second, gate.Stale)
+		b.has(first, changes[0].Before.Config)
 		b.has(second, theirs)
 		b.released(second)
 	})
-	t.Run("changed it after it was read under the lease", func(t *testing.T) {
+	bubble(t, "changed it after it was read under the lease", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -75,7 +80,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.has(id, theirs) // and is not put back
 		b.released(id)
 	})
-	t.Run("changed it, and then it cannot be read", func(t *testing.T) {
+	bubble(t, "changed it, and then it cannot be read", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -88,7 +93,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.has(id, theirs)
 		b.released(id)
 	})
-	t.Run("destroyed it", func(t *testing.T) {
+	bubble(t, "destroyed it", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		b.DestroyMachine(b.app, changes[0].Before.ID)
@@ -100,7 +105,7 @@ func TestSomebodyElse(t *testing.T) {
 
 // TestWithoutAGrant: each step that is missing is a request that is not sent.
 func TestWithoutAGrant(t *testing.T) {
-	t.Run("lease", func(t *testing.T) {
+	bubble(t, "lease", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		for name, grant := range map[string]*gate.Grant{
@@ -116,7 +121,7 @@ func TestWithoutAGrant(t *testing.T) {
 		b.untouched(changes[0])
 		b.untouched(changes[1])
 	})
-	t.Run("update", func(t *testing.T) {
+	bubble(t, "update", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -138,7 +143,7 @@ func TestWithoutAGrant(t *testing.T) {
 			b.untouched(changes[1])
 		}
 	})
-	t.Run("put back", func(t *testing.T) {
+	bubble(t, "put back", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -155,49 +160,68 @@ func TestWithoutAGrant(t *testing.T) {
 		b.released(id)
 		b.untouched(changes[1])
 	})
-	t.Run("spent", func(t *testing.T) {
+	bubble(t, "spent", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		grant := b.grant(changes)
 		b.states(b.runWith(t.Context(), grant, changes), Healthy, Healthy)
 		b.ResetCalls()
 		b.states(b.runWith(t.Context(), grant, changes), Unchanged, NotStarted)
-		if calls := b.Calls(); len(calls) != 0 {
-			t.Errorf("%d requests were sent", len(calls))
+		for _, c := range b.Writes() { // there was a second lease, to put back under
+			if !strings.HasPrefix(c.Operation, "lease.") {
+				t.Errorf("%s was sent", c.Operation)
+			}
 		}
 	})
 }
 
-// TestCancelled: a caller that breaks the rule and cancels in the middle of a
-// Machine is told that the Machine needs somebody; the lease is given back.
+// TestCancelled: the Machine at work comes to its end, no other is begun, and the
+// report says so.
 func TestCancelled(t *testing.T) {
-	t.Run("before", func(t *testing.T) {
+	bubble(t, "before", func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		changes := b.changes()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		report := b.runWith(ctx, b.grant(changes), changes)
-		b.states(report, Unchanged, NotStarted)
+		b.states(report, NotStarted, NotStarted)
+		if !report.Interrupted {
+			t.Error("it is not said to be interrupted")
+		}
 		b.untouched(changes[0])
 		b.untouched(changes[1])
 	})
-	for _, at := range []string{"waiting for it to start", "waiting for its health checks"} {
-		t.Run(at, func(t *testing.T) {
+	for _, at := range []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks"} {
+		bubble(t, at, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: time.Minute})
 			b.settle()
 			changes := b.changes()
-			id := changes[0].Before.ID
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			report := b.engine.Run(ctx, b.grant(changes), Work{App: b.app, Strategy: Rolling, Updates: changes, OnFailure: Stop, StartWithin: time.Minute, HealthyWithin: time.Minute}, func(p Phase) {
+			report := b.engine.Run(ctx, b.grant(changes), b.work(changes), func(p Phase) {
 				if p.Doing == at {
 					cancel()
 				}
 			})
-			b.states(report, Broken, NotStarted)
-			b.failed(report, id, "", "put back")
-			b.released(id)
+			b.states(report, Healthy, NotStarted)
+			if _, failed := report.Failed(); failed || !report.Interrupted {
+				t.Errorf("got %+v", report)
+			}
+			b.released(changes[0].Before.ID)
 			b.untouched(changes[1])
 		})
 	}
+	bubble(t, "waiting for somebody else's lease", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		b.HoldLease(b.app, changes[0].Before.ID, "other@example.com", time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		report := b.runWith(ctx, b.grant(changes), changes)
+		b.states(report, NotStarted, NotStarted)
+		if !report.Interrupted || report.Took != 10*time.Second {
+			t.Errorf("interrupted %t after %v", report.Interrupted, report.Took)
+		}
+		b.unchanged(changes[0])
+	})
 }

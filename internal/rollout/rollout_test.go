@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
@@ -15,73 +15,82 @@ import (
 // TestOneAtATime: under the platform's own rate limits, with starts and checks
 // that take their time.
 func TestOneAtATime(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
-	b.settle()
-	changes := b.changes()
-	report := b.run(changes)
-	b.states(report, Healthy, Healthy)
-	if _, failed := report.Failed(); failed || report.Count(Healthy) != 2 || report.Count(PutBack) != 0 {
-		t.Errorf("got %+v", report)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b.settle()
+		changes := b.changes()
+		report := b.run(changes)
+		b.states(report, Healthy, Healthy)
+		if _, failed := report.Failed(); failed || report.Count(Healthy) != 2 || report.Count(PutBack) != 0 {
+			t.Errorf("got %+v", report)
+		}
 
-	var order []string // target and operation, repetitions left out
-	for _, c := range b.Calls() {
-		if step := c.Target + " " + c.Operation; len(order) == 0 || order[len(order)-1] != step {
-			order = append(order, step)
+		var order []string // target and operation, repetitions left out
+		for _, c := range b.Calls() {
+			if step := c.Target + " " + c.Operation; len(order) == 0 || order[len(order)-1] != step {
+				order = append(order, step)
+			}
+			if c.Status/100 != 2 {
+				t.Errorf("%s was answered with %d", c.Operation, c.Status)
+			}
 		}
-		if c.Status/100 != 2 {
-			t.Errorf("%s was answered with %d", c.Operation, c.Status)
+		var want []string
+		for i, c := range changes {
+			operations := []string{"lease.acquire", "machine.get", "machine.update", "machine.wait", "machine.get", "machine.ps", "lease.release"}
+			if i > 0 {
+				operations = slices.Delete(operations, 5, 6) // the sockets of one Machine are enough
+			}
+			for _, operation := range operations {
+				want = append(want, c.Before.ID+" "+operation)
+			}
 		}
-	}
-	var want []string
-	for _, c := range changes {
-		for _, operation := range []string{"lease.acquire", "machine.get", "machine.update", "machine.wait", "machine.get", "lease.release"} {
-			want = append(want, c.Before.ID+" "+operation)
+		if !slices.Equal(order, want) {
+			t.Errorf("got %q, want %q", order, want)
 		}
-	}
-	if !slices.Equal(order, want) {
-		t.Errorf("got %q, want %q", order, want)
-	}
 
-	for i, c := range changes {
-		id := c.Before.ID
-		if out := report.Machines[i]; out.ID != id || out.Group != "app" || out.Err != nil || len(out.Mismatch) != 0 {
-			t.Errorf("got %+v", out)
+		for i, c := range changes {
+			id := c.Before.ID
+			if out := report.Machines[i]; out.ID != id || out.Group != "app" || out.Err != nil || len(out.Mismatch) != 0 {
+				t.Errorf("got %+v", out)
+			}
+			truth := b.Machine(b.app, id)
+			if truth.State != "started" || !truth.ChecksPassing || truth.InstanceID == c.Before.InstanceID {
+				t.Errorf("Machine %s is %s at %s, checks passing %t", id, truth.State, truth.InstanceID, truth.ChecksPassing)
+			}
+			if changes := machine.Diff(truth.Config, c.After); len(changes) != 0 {
+				t.Errorf("Machine %s differs: %v", id, changes)
+			}
+			if n := b.count(id, "machine.update"); n != 1 {
+				t.Errorf("Machine %s was updated %d times", id, n)
+			}
+			if n := b.count(id, "machine.get"); n < 2 { // the checks were not passing at once
+				t.Errorf("Machine %s was read %d times", id, n)
+			}
+			b.released(id)
 		}
-		truth := b.Machine(b.app, id)
-		if truth.State != "started" || !truth.ChecksPassing || truth.InstanceID == c.Before.InstanceID {
-			t.Errorf("Machine %s is %s at %s, checks passing %t", id, truth.State, truth.InstanceID, truth.ChecksPassing)
-		}
-		if changes := machine.Diff(truth.Config, c.After); len(changes) != 0 {
-			t.Errorf("Machine %s differs: %v", id, changes)
-		}
-		if n := b.count(id, "machine.update"); n != 1 {
-			t.Errorf("Machine %s was updated %d times", id, n)
-		}
-		if n := b.count(id, "machine.get"); n < 2 { // the checks were not passing at once
-			t.Errorf("Machine %s was read %d times", id, n)
-		}
-		b.released(id)
-	}
 
-	doing := []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks"}
-	var phases []Phase
-	for i, c := range changes {
-		for _, d := range doing {
-			phases = append(phases, Phase{Group: "app", Machine: c.Before.ID, Doing: d, N: i + 1, Of: 2})
+		doing := []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks", "looking at its listening sockets"}
+		var phases []Phase
+		for i, c := range changes {
+			for _, d := range doing[:5-i] {
+				phases = append(phases, Phase{Group: "app", Machine: c.Before.ID, Doing: d, N: i + 1, Of: 2})
+			}
 		}
-	}
-	if !slices.Equal(b.phases, phases) {
-		t.Errorf("got phases %v, want %v", b.phases, phases)
-	}
+		b.phases = slices.DeleteFunc(b.phases, func(p Phase) bool { return p.For > 0 }) // heartbeats
+		if !slices.Equal(b.phases, phases) {
+			t.Errorf("got phases %v, want %v", b.phases, phases)
+		}
+	})
 }
 
 // TestNothingToDo: a rollout of no Machines sends nothing.
 func TestNothingToDo(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	if report := b.run(nil); len(report.Machines) != 0 || len(b.Calls()) != 0 || len(b.phases) != 0 {
-		t.Errorf("got %+v, %d calls, %v", report, len(b.Calls()), b.phases)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		if report := b.run(nil); len(report.Machines) != 0 || len(b.Calls()) != 0 || len(b.phases) != 0 {
+			t.Errorf("got %+v, %d calls, %v", report, len(b.Calls()), b.phases)
+		}
+	})
 }
 
 // sentUpdates are the bodies of a Machine's updates.
@@ -131,18 +140,15 @@ func TestPutBack(t *testing.T) {
 				p.StartMachine(b.app, id)
 			}})
 		}, says: "its program ended with exit code 1"},
-		{name: "somebody stops it while its checks are awaited", delay: time.Minute, spoil: func(b *bench, id string) {
-			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 3, Before: func(p *sandbox.Platform) { p.StopMachine(b.app, id) }})
-		}, says: "did not pass within 1m15s"},
 		{name: "it never starts", spoil: func(b *bench, id string) {
-			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Before: func(*sandbox.Platform) {
-				b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: 15,
-					Before: func(p *sandbox.Platform) { p.Clock().Advance(waitStep) }})
-			}})
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id}) // under the lease
+			b.Inject(sandbox.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: -1, Delay: waitStep})
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, Status: 503, Times: -1})
+			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.ClearFaults() }})
 		}, says: "it did not start"},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		bubble(t, test.name, func(t *testing.T) {
 			b := newBench(t, "shop-api", sandbox.Options{CheckDelay: test.delay})
 			first := b.MachineIDs(b.app)[0]
 			b.invent(first)
@@ -202,126 +208,65 @@ func (b *bench) leaseNeverLapsed(id string) {
 
 // TestLeaseIsKept: the Machine takes long to start, and long to become healthy.
 func TestLeaseIsKept(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
-			// The limits are those of runWith.
-	b.settle()
-	changes := b.changes()[:1]
-	id := changes[0].Before.ID
-	b.states(b.run(changes), Healthy)
-	b.leaseNeverLapsed(id)
-	b.released(id)
-	// 200 s, prolonged at most every 20 s and at least every 35 s.
-	if n := b.count(id, "lease.acquire"); n < 6 || n > 11 {
-		t.Errorf("the lease was taken or prolonged %d times", n)
-	}
-}
-
-// TestLeaseStumbles: that one prolongation fails is no reason to restart a
-// Machine with its earlier configuration; that somebody else has the lease is.
-func TestLeaseStumbles(t *testing.T) {
-	t.Run("once", func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 70 * time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
 		b.settle()
 		changes := b.changes()[:1]
 		id := changes[0].Before.ID
-		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Times: 3, Status: 502})
-		b.states(b.run(changes), Healthy)
+		w := b.work(changes)
+		w.StartWithin, w.HealthyWithin = 2*time.Minute, 2*time.Minute
+		b.states(b.do(w), Healthy)
 		b.leaseNeverLapsed(id)
 		b.released(id)
-	})
-	t.Run("always", func(t *testing.T) {
-		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 70 * time.Second})
-		b.settle()
-		changes := b.changes()
-		id := changes[0].Before.ID
-		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Times: -1, Status: 502})
-		report := b.run(changes)
-		b.states(report, PutBack, NotStarted) // in time, under the lease as it was
-		b.failed(report, id, gate.PlatformError, "keep the lease")
-		b.has(id, changes[0].Before.Config)
-		b.untouched(changes[1])
-	})
-	t.Run("taken away", func(t *testing.T) {
-		const other = "mallory@example.com"
-		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 70 * time.Second})
-		b.settle()
-		changes := b.changes()
-		id := changes[0].Before.ID
-		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.HoldLease(b.app, id, other, time.Hour) }})
-		report := b.run(changes)
-		b.states(report, Broken, NotStarted)
-		b.failed(report, id, gate.Busy, "keep the lease", "put back", other)
-		if changed := machine.Diff(b.MachineConfig(b.app, id), changes[0].After); len(changed) != 0 {
-			t.Errorf("it was changed under somebody else's lease: %v", changed)
+		// 200 s, prolonged at most every 20 s and at least every 35 s.
+		if n := b.count(id, "lease.acquire"); n < 6 || n > 11 {
+			t.Errorf("the lease was taken or prolonged %d times", n)
 		}
-		if owner := b.Machine(b.app, id).LeaseOwner; owner != other {
-			t.Errorf("the lease is held by %q", owner)
-		}
-		b.untouched(changes[1])
 	})
-}
-
-// TestLeaseAnswerLost: nothing is changed under a lease that may be ours; it
-// runs out by itself.
-func TestLeaseAnswerLost(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	id := changes[0].Before.ID
-	b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, Reset: sandbox.ResetAfter})
-	report := b.run(changes)
-	b.states(report, Unchanged, NotStarted)
-	b.failed(report, id, gate.PlatformError, "take the lease")
-	b.unchanged(changes[0])
-	b.untouched(changes[1])
-	if got, want := b.operations(id), []string{"lease.acquire"}; !slices.Equal(got, want) {
-		t.Errorf("got calls %q, want %q", got, want)
-	}
-	b.Clock().Advance(leaseTTL)
-	if owner := b.Machine(b.app, id).LeaseOwner; owner != "" {
-		t.Errorf("%s still holds the lease", owner)
-	}
 }
 
 // TestStoppedMachine: it is updated, not started, and not called healthy.
 func TestStoppedMachine(t *testing.T) {
-	b := newBench(t, "inner-circle", sandbox.Options{})
-	b.settle()
-	changes := b.changes()
-	running, stopped := changes[0].Before, changes[1].Before
-	if running.State != "started" || stopped.State != "stopped" {
-		t.Fatalf("got %s and %s", running.State, stopped.State)
-	}
-	started := starts(b.Machine(b.app, stopped.ID))
-	report := b.run(changes)
-	b.states(report, Healthy, Unproven)
-	if _, failed := report.Failed(); failed || len(report.Machines[1].Mismatch) != 0 {
-		t.Errorf("got %+v", report.Machines[1])
-	}
-	truth := b.Machine(b.app, stopped.ID)
-	if truth.State != "stopped" || machine.Equal(truth.Config, stopped.Config) || !machine.Equal(truth.Config, changes[1].After) {
-		t.Errorf("it is %s: %v", truth.State, machine.Diff(truth.Config, changes[1].After))
-	}
-	if got := starts(truth); got != started {
-		t.Errorf("it was started: %q", truth.Events)
-	}
-	if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.get", "machine.update", "machine.get", "lease.release"}; !slices.Equal(got, want) {
-		t.Errorf("got calls %q, want %q", got, want)
-	}
-	if sent := b.sentUpdates(stopped.ID); len(sent) != 1 || !sent[0].SkipLaunch {
-		t.Errorf("got updates %+v", sent)
-	}
-	b.released(stopped.ID)
-	for _, p := range b.phases {
-		if p.Machine == stopped.ID && strings.Contains(p.Doing, "start") {
-			t.Errorf("it is said to be %s", p.Doing)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "inner-circle", sandbox.Options{})
+		b.settle()
+		changes := b.changes()
+		running, stopped := changes[0].Before, changes[1].Before
+		if running.State != "started" || stopped.State != "stopped" {
+			t.Fatalf("got %s and %s", running.State, stopped.State)
 		}
-	}
+		started := starts(b.Machine(b.app, stopped.ID))
+		report := b.run(changes)
+		b.states(report, Healthy, Unproven)
+		if _, failed := report.Failed(); failed || len(report.Machines[1].Mismatch) != 0 {
+			t.Errorf("got %+v", report.Machines[1])
+		}
+		truth := b.Machine(b.app, stopped.ID)
+		if truth.State != "stopped" || machine.Equal(truth.Config, stopped.Config) || !machine.Equal(truth.Config, changes[1].After) {
+			t.Errorf("it is %s: %v", truth.State, machine.Diff(truth.Config, changes[1].After))
+		}
+		if got := starts(truth); got != started {
+			t.Errorf("it was started: %q", truth.Events)
+		}
+		if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.get", "machine.update", "machine.get", "lease.release"}; !slices.Equal(got, want) {
+			t.Errorf("got calls %q, want %q", got, want)
+		}
+		if sent := b.sentUpdates(stopped.ID); len(sent) != 1 || !sent[0].SkipLaunch {
+			t.Errorf("got updates %+v", sent)
+		}
+		b.released(stopped.ID)
+		for _, p := range b.phases {
+			if p.Machine == stopped.ID && strings.Contains(p.Doing, "start") {
+				t.Errorf("it is said to be %s", p.Doing)
+			}
+		}
+	})
 }
 
 // TestWokenMachine: what runs when its turn comes must run afterwards, whatever
 // the plan saw; and what was stopped since is not started.
 func TestWokenMachine(t *testing.T) {
-	t.Run("woken", func(t *testing.T) {
+	bubble(t, "woken", func(t *testing.T) {
 		b := newBench(t, "inner-circle", sandbox.Options{})
 		b.settle()
 		changes := b.changes()
@@ -339,7 +284,7 @@ func TestWokenMachine(t *testing.T) {
 			t.Errorf("got updates %+v", sent)
 		}
 	})
-	t.Run("stopped", func(t *testing.T) {
+	bubble(t, "stopped", func(t *testing.T) {
 		b := newBench(t, "inner-circle", sandbox.Options{})
 		b.settle()
 		changes := b.changes()
@@ -356,20 +301,22 @@ func TestWokenMachine(t *testing.T) {
 // TestRecord: each outcome is told when it is known, not at the end; what never
 // had its turn is not told.
 func TestRecord(t *testing.T) {
-	b := newBench(t, "shop-api", sandbox.Options{})
-	changes := b.changes()
-	second := changes[1].Before.ID
-	var told []string
-	b.engine.Record = func(o Outcome) { told = append(told, o.ID+" "+string(o.State)) }
-	b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: second, Status: 403, Before: func(*sandbox.Platform) {
-		if len(told) != 1 {
-			t.Errorf("before the second Machine: %q", told)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		second := changes[1].Before.ID
+		var told []string
+		b.engine.Record = func(o Outcome) { told = append(told, o.ID+" "+string(o.State)) }
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: second, Status: 403, Before: func(*sandbox.Platform) {
+			if len(told) != 1 {
+				t.Errorf("before the second Machine: %q", told)
+			}
+		}})
+		b.run(changes)
+		if want := []string{changes[0].Before.ID + " healthy", second + " unchanged", changes[0].Before.ID + " put_back"}; !slices.Equal(told, want) {
+			t.Errorf("got %q, want %q", told, want)
 		}
-	}})
-	b.run(changes)
-	if want := []string{changes[0].Before.ID + " healthy", second + " unchanged"}; !slices.Equal(told, want) {
-		t.Errorf("got %q, want %q", told, want)
-	}
+	})
 }
 
 // starts counts how often a Machine was started.

@@ -21,25 +21,25 @@ const settleReads = 6
 
 // update sends a configuration once. When the answer is lost or is a refusal,
 // the Machine's instance and configuration tell what happened.
-func (e Engine) update(ctx context.Context, grant *gate.Grant, app string, update fly.Update, was string) (fly.Machine, error) {
-	m, err := e.Client.UpdateMachine(ctx, grant, app, update)
+func (r *run) update(ctx context.Context, update fly.Update, was string) (fly.Machine, error) {
+	m, err := r.Client.UpdateMachine(ctx, r.grant, r.work.App, update)
 	var ambiguous *fly.Ambiguous
 	switch {
 	case err == nil:
 		return m, nil
 	case errors.As(err, &ambiguous):
-		return e.settle(ctx, app, update, was, ambiguous)
+		return r.settle(ctx, update, was, ambiguous)
 	case turnedAway(err):
 		return fly.Machine{}, err
 	}
-	return e.refused(ctx, app, update, was, err)
+	return r.refused(ctx, update, was, err)
 }
 
 // settle reads what became of an update whose answer was lost.
-func (e Engine) settle(ctx context.Context, app string, update fly.Update, was string, err error) (fly.Machine, error) {
+func (r *run) settle(ctx context.Context, update fly.Update, was string, err error) (fly.Machine, error) {
 	lost, read := err, false
 	for range settleReads {
-		live, readErr := e.Client.Machine(ctx, app, update.ID)
+		live, readErr := r.Client.Machine(ctx, r.work.App, update.ID)
 		read = readErr == nil
 		switch {
 		case readErr != nil:
@@ -49,10 +49,8 @@ func (e Engine) settle(ctx context.Context, app string, update fly.Update, was s
 		case live.InstanceID != was:
 			return live, fmt.Errorf("%w: %w", lost, errTookEffect)
 		}
-		select {
-		case <-ctx.Done():
+		if r.pause(ctx, pollStep) != nil {
 			return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
-		case <-e.Clock.After(pollStep):
 		}
 	}
 	if !read {
@@ -63,8 +61,8 @@ func (e Engine) settle(ctx context.Context, app string, update fly.Update, was s
 
 // refused reads once before a refusal is believed: a status says what the
 // platform answered, not what it did.
-func (e Engine) refused(ctx context.Context, app string, update fly.Update, was string, refusal error) (fly.Machine, error) {
-	live, err := e.Client.Machine(ctx, app, update.ID)
+func (r *run) refused(ctx context.Context, update fly.Update, was string, refusal error) (fly.Machine, error) {
+	live, err := r.Client.Machine(ctx, r.work.App, update.ID)
 	switch {
 	case err != nil:
 		return fly.Machine{}, fmt.Errorf("%w: %w", refusal, errUnsettled)

@@ -35,6 +35,12 @@ func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
+	in.Header = make(http.Header, len(r.Header)) // the wire does not know how names were spelt
+	for name, values := range r.Header {
+		for _, value := range values {
+			in.Header.Add(name, value)
+		}
+	}
 	var recorded recording
 	m.platform.handler.ServeHTTP(&recorded, in)
 	return &http.Response{

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"testing"
+	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -28,7 +29,7 @@ func TestCrash(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := ""
-		if err := crash(fly.Machine{State: test.state, Exit: test.exit}); err != nil {
+		if err := crash(fly.Machine{State: test.state, Exit: test.exit}, false); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -37,8 +38,20 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestHealthy: every check that is configured must have reported and pass.
-func TestHealthy(t *testing.T) {
+// history is a Machine's events, the newest first.
+func history(types ...string) (events []fly.Event) {
+	for _, text := range types {
+		event := fly.Event{Type: text}
+		if text == "exit 1" {
+			event = fly.Event{Type: "exit", Exit: &fly.Exit{Code: 1}}
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+// TestVerdict: every check that is configured must have reported and pass.
+func TestVerdict(t *testing.T) {
 	checks := func(statuses ...string) (out []fly.CheckStatus) {
 		for _, status := range statuses {
 			out = append(out, fly.CheckStatus{Name: "c", Status: status})
@@ -61,9 +74,19 @@ func TestHealthy(t *testing.T) {
 		{"critical", fly.Machine{State: "started", Checks: checks("critical")}, 1, false, false},
 		{"passing, but stopped", fly.Machine{State: "stopped", Checks: checks("passing")}, 1, false, false},
 		{"crashed", fly.Machine{State: "stopped", Checks: checks("passing"), Exit: &fly.Exit{Code: 1}}, 1, true, true},
+		{"crashed once, and up again", fly.Machine{State: "started", Events: history("start", "exit 1", "start", "launch"), Checks: checks("passing")}, 1, true, false},
+		{"crashed once, without checks", fly.Machine{State: "started", Events: history("start", "exit 1", "start", "launch")}, 0, true, true},
+		{"crashed again", fly.Machine{State: "started", Events: history("start", "exit 1", "start", "exit 1", "start", "launch"), Checks: checks("passing")}, 1, true, true},
+		{"the one before crashed", fly.Machine{State: "started", Events: history("start", "launch", "update", "exit 1", "start", "exit 1")}, 0, true, false},
+		{"stopped by somebody", fly.Machine{State: "stopped", Started: time.Unix(1, 0), Exit: &fly.Exit{Requested: true}}, 0, true, true},
+		{"restarting", fly.Machine{State: "restarting", Events: history("exit 1", "start", "launch"), Checks: checks("passing")}, 1, false, false},
+	}
+	serving, err := machine.ParseConfig([]byte(`{"services":[{"internal_port":8080}]}`))
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, test := range tests {
-		done, err := healthy(test.machine, test.checks)
+		done, err := new(run).verdict(&job{config: serving, out: Outcome{Checks: test.checks}}, test.machine)
 		if done != test.done || (err != nil) != test.err {
 			t.Errorf("%s: got %t, %v", test.name, done, err)
 		}

@@ -1,0 +1,184 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Lists show a new Machine or volume late: a lost answer is settled by this many
+// readings, one every createStep.
+const (
+	createReads = 8
+	createStep  = 2 * time.Second
+)
+
+// create makes a Machine that a group lacks, with the volume that it mounts. It
+// comes with its lease.
+func (r *run) create(ctx context.Context, j *job) {
+	ctx = context.WithoutCancel(ctx)
+	out := &j.out
+	out.State = Unchanged
+	if err := r.mount(ctx, j); err != nil {
+		out.Err = err
+		return
+	}
+	if err := r.learn(ctx); err != nil {
+		out.Err = fmt.Errorf("list the Machines before one is created: %w", err)
+		return
+	}
+	r.say(j, "creating it")
+	asked := r.Clock.Now()
+	planned := fly.NewMachine{Config: j.config, Region: j.create.Region, LeaseTTL: leaseTTL}
+	created, lease, err := r.Client.CreateMachine(ctx, r.grant, r.work.App, planned)
+	var ambiguous *fly.Ambiguous
+	if errors.As(err, &ambiguous) {
+		created, err = r.lostMachine(ctx, j, err)
+	}
+	if err != nil {
+		out.Err = fmt.Errorf("create: %w", err)
+		if errors.Is(err, errUnsettled) {
+			out.State = Broken
+		}
+		return
+	}
+	if lease != nil {
+		j.hold = r.keep(lease, asked)
+	}
+	r.grant.Name(r.work.App, planned.Target(), created.ID)
+	r.mu.Lock()
+	r.known[created.ID] = true
+	out.ID = created.ID
+	r.mu.Unlock()
+	out.State, out.Created, out.After, j.at = Unproven, true, created.InstanceID, created.InstanceID
+	r.has(j)
+}
+
+// learn reads once which Machines there are before the first is created.
+func (r *run) learn(ctx context.Context) error {
+	r.mu.Lock()
+	learnt := r.known[""]
+	r.mu.Unlock()
+	if learnt {
+		return nil
+	}
+	machines, err := r.Client.Machines(ctx, r.work.App)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[""] = true
+	for _, m := range machines {
+		r.known[m.ID] = true
+	}
+	return nil
+}
+
+// lostMachine finds the Machine whose creation's answer was lost. It is never
+// created a second time: what is not found stays an error.
+func (r *run) lostMachine(ctx context.Context, j *job, lost error) (fly.Machine, error) {
+	r.say(j, "looking for it: the answer to its creation was lost")
+	for range createReads {
+		machines, err := r.Client.Machines(ctx, r.work.App)
+		if err == nil {
+			i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.claim(m.ID, r.made(m, j)) })
+			if i >= 0 {
+				return machines[i], nil
+			}
+		}
+		if err := r.pause(ctx, createStep); err != nil {
+			return fly.Machine{}, err
+		}
+	}
+	return fly.Machine{}, fmt.Errorf("%w: no such Machine is listed: %w", lost, errUnsettled)
+}
+
+// made reports whether a Machine is the one that a job created: of its group and
+// region and, if a release is recorded, with its label.
+func (r *run) made(m fly.Machine, j *job) bool {
+	have, err := m.Config.Metadata()
+	if err != nil || m.Config.ProcessGroup() != j.config.ProcessGroup() || m.Region != j.create.Region {
+		return false
+	}
+	want, err := j.config.Metadata()
+	return err == nil && have[machine.MetadataReleaseID] == want[machine.MetadataReleaseID]
+}
+
+// claim takes a thing for this run's, if it is not known already.
+func (r *run) claim(id string, fits bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !fits || r.known[id] {
+		return false
+	}
+	r.known[id] = true
+	return true
+}
+
+// mount finds or makes the volume of a new Machine, and names it in what will be
+// sent.
+func (r *run) mount(ctx context.Context, j *job) error {
+	id := j.create.Use
+	if j.create.Volume != nil {
+		volume, err := r.volume(ctx, j)
+		if err != nil {
+			return fmt.Errorf("create its volume: %w", err)
+		}
+		id = volume.ID
+	}
+	if id == "" {
+		return nil
+	}
+	j.out.Volume = id
+	var entries []map[string]json.RawMessage
+	if err := mounts(j.config, &entries); err != nil || len(entries) == 0 {
+		return &fly.Error{Code: gate.InvalidInput, Message: "a new Machine has a volume, and no mount for it", Err: err}
+	}
+	name, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	entries[0]["volume"] = name
+	j.config, err = j.config.With("mounts", entries)
+	return err
+}
+
+// volume makes the volume of a new Machine.
+func (r *run) volume(ctx context.Context, j *job) (fly.Volume, error) {
+	r.say(j, "creating its volume")
+	before, err := r.Client.Volumes(ctx, r.work.App)
+	if err != nil {
+		return fly.Volume{}, err
+	}
+	want := *j.create.Volume
+	made, err := r.Client.CreateVolume(ctx, r.grant, r.work.App, want)
+	var ambiguous *fly.Ambiguous
+	if err == nil || !errors.As(err, &ambiguous) {
+		r.claim(made.ID, err == nil)
+		return made, err
+	}
+	for range createReads {
+		after, readErr := r.Client.Volumes(ctx, r.work.App)
+		if readErr == nil {
+			i := slices.IndexFunc(after, func(v fly.Volume) bool {
+				old := slices.ContainsFunc(before, func(b fly.Volume) bool { return b.ID == v.ID })
+				return r.claim(v.ID, !old && v.Name == want.Name && v.Region == want.Region && v.AttachedMachine == "")
+			})
+			if i >= 0 {
+				return after[i], nil
+			}
+		}
+		if err := r.pause(ctx, createStep); err != nil {
+			return fly.Volume{}, err
+		}
+	}
+	return fly.Volume{}, fmt.Errorf("%w: no such volume is listed", err)
+}

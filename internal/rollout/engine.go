@@ -1,0 +1,171 @@
+// Package rollout carries deployments out: new configurations onto existing
+// Machines, and new Machines where a group has none. Each Machine is leased,
+// updated at the version that the plan saw, proved and read back; groups go side
+// by side, the first Machine of each alone. What becomes of a failure is the
+// work's to say: everything put back, or left.
+package rollout
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// Clock is how the rollout tells and waits for time.
+type Clock interface {
+	Now() time.Time
+	After(time.Duration) <-chan time.Time
+}
+
+// Engine carries rollouts out.
+type Engine struct {
+	Client fly.Client
+	// Clock's After must block until the time has come: heartbeats and leases go
+	// by it while a Machine is waited for.
+	Clock Clock
+	// Record, if not nil, gets the outcome of each Machine as soon as it is known,
+	// and once more when the Machine is put back because another one failed. It
+	// is called by one goroutine at a time.
+	Record func(Outcome)
+}
+
+// Run carries the work out and returns when nothing of it is under way any more.
+// The grant must hold [Work.Steps]. When ctx ends, the Machines at work come to
+// their end, whatever that is, and no other is begun. A Machine that was started
+// or stopped since the plan is treated as what it is when its turn comes; one
+// that was changed is refused. progress is called by one goroutine at a time.
+func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
+	r := newRun(e, grant, w, progress)
+	stop := r.beat()
+	defer stop()
+	r.carryOut(ctx)
+	return r.report(ctx)
+}
+
+// run is one Run under way.
+type run struct {
+	Engine
+	work     Work
+	grant    *gate.Grant
+	progress func(Phase)
+	began    time.Time
+	release  *ReleaseOutcome
+	err      error // why nothing was begun
+	heard    sync.Mutex
+
+	mu       sync.Mutex // guards the rest
+	jobs     []*job     // in the order of the report
+	changed  []*job     // those with something new, in the order in which they got it
+	turns    int        // begun
+	first    int        // of jobs, the one that failed first; -1 for none
+	seen     map[string]bool
+	known    map[string]bool // Machines and volumes that this run did not make, or has found
+	panicked any
+}
+
+// job is one Machine of a run.
+type job struct {
+	place  int
+	change Change         // of an existing Machine
+	create *Create        // of a new one
+	config machine.Config // what is sent: with the labels of the release
+
+	hold *held  // nil while no lease is held
+	ran  bool   // it ran when its turn came
+	sent bool   // the platform may have something of this run
+	at   string // the instance that was sent; empty if that is not known
+	out  Outcome
+
+	n     int // of the turns; guarded by run.mu, like the rest
+	doing string
+	since time.Time
+	busy  bool
+}
+
+func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
+	r := &run{
+		Engine: e, work: w, grant: grant, progress: progress, began: e.Clock.Now(), first: -1,
+		seen: make(map[string]bool), known: make(map[string]bool),
+	}
+	add := func(j *job) {
+		j.place, j.out.State = len(r.jobs), NotStarted
+		r.jobs = append(r.jobs, j)
+	}
+	for _, create := range w.sortedCreates() {
+		add(&job{create: &create, config: create.Config, out: Outcome{Group: create.Group, Region: create.Region, Checks: countChecks(create.Config)}})
+	}
+	for _, change := range w.sortedUpdates() {
+		before := change.Before
+		add(&job{change: change, config: change.After, out: Outcome{
+			ID: before.ID, Group: change.Group, Region: before.Region, Before: before.InstanceID, Checks: countChecks(change.After),
+		}})
+	}
+	return r
+}
+
+func (r *run) carryOut(ctx context.Context) {
+	whole := context.WithoutCancel(ctx)
+	if err := r.openRelease(whole); err != nil {
+		r.err = err
+		r.closeRelease(whole, fly.ReleaseFailed)
+		return
+	}
+	for _, stage := range r.work.Order() {
+		if r.work.Strategy == Immediate && !stage[0].Create {
+			r.immediate(ctx, stage)
+			continue
+		}
+		r.stage(ctx, stage, r.turn)
+	}
+	switch failed := r.failed(); {
+	case failed && r.work.OnFailure == PutAllBack:
+		r.putAllBack(whole)
+		r.closeRelease(whole, fly.ReleaseFailed)
+	case failed:
+		r.closeRelease(whole, fly.ReleaseFailed)
+	case r.unfinished():
+		r.closeRelease(whole, fly.ReleaseInterrupted)
+	default:
+		r.closeRelease(whole, fly.ReleaseComplete)
+	}
+}
+
+// failed reports whether some Machine has failed.
+func (r *run) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.first >= 0
+}
+
+// unfinished reports whether some Machine's turn did not come.
+func (r *run) unfinished() bool {
+	for _, j := range r.jobs {
+		if j.out.State == NotStarted {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) report(ctx context.Context) Report {
+	report := Report{Release: r.release, Err: r.err, first: r.first, Took: r.Clock.Now().Sub(r.began)}
+	report.Interrupted = ctx.Err() != nil && r.unfinished()
+	for _, j := range r.jobs {
+		report.Machines = append(report.Machines, j.out)
+	}
+	return report
+}
+
+// pause waits on the injected clock.
+func (r *run) pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.Clock.After(d):
+		return nil
+	}
+}

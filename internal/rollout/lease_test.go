@@ -1,0 +1,168 @@
+package rollout
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestLeaseStumbles: a lease that cannot be prolonged is no reason to take a
+// configuration back: proving only reads. What must be written is written under
+// a lease that holds.
+func TestLeaseStumbles(t *testing.T) {
+	stumble := func(b *bench, id string, times int) {
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Times: times, Status: 502})
+	}
+	bubble(t, "for a while", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 70 * time.Second})
+		b.settle()
+		changes := b.changes()[:1]
+		id := changes[0].Before.ID
+		stumble(b, id, 3)
+		b.states(b.run(changes), Healthy)
+		b.leaseNeverLapsed(id)
+		b.released(id)
+	})
+	bubble(t, "for ever, and the Machine is well", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{CheckDelay: 70 * time.Second})
+		b.settle()
+		changes := b.changes()[:1]
+		stumble(b, changes[0].Before.ID, -1)
+		b.states(b.run(changes), Healthy)
+		b.released(changes[0].Before.ID)
+	})
+	bubble(t, "until it has run out, and the Machine is not well", func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()[:1]
+		id := changes[0].Before.ID
+		b.FailMachine(b.app, id, sandbox.FailChecks)
+		stumble(b, id, 16)
+		b.states(b.run(changes), PutBack)
+		b.has(id, changes[0].Before.Config)
+		b.released(id)
+	})
+	bubble(t, "taken away for ever", func(t *testing.T) {
+		const other = "mallory@example.com"
+		b := newBench(t, "shop-api", sandbox.Options{})
+		changes := b.changes()
+		id := changes[0].Before.ID
+		b.FailMachine(b.app, id, sandbox.FailChecks)
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.HoldLease(b.app, id, other, time.Hour) }})
+		report := b.run(changes)
+		b.states(report, Broken, NotStarted)
+		b.failed(report, id, gate.Busy, "did not pass", "put back", other)
+		if changed := machine.Diff(b.MachineConfig(b.app, id), changes[0].After); len(changed) != 0 {
+			t.Errorf("it was changed under somebody else's lease: %v", changed)
+		}
+		if owner := b.Machine(b.app, id).LeaseOwner; owner != other {
+			t.Errorf("the lease is held by %q", owner)
+		}
+		b.untouched(changes[1])
+	})
+}
+
+// TestLeaseAnswerLost: nothing is changed under a lease that may be ours. It is
+// waited for until it has run out.
+func TestLeaseAnswerLost(t *testing.T) {
+	for name, fault := range map[string]sandbox.Fault{
+		"after":     {Reset: sandbox.ResetAfter},
+		"before":    {Reset: sandbox.ResetBefore},
+		"502":       {Status: 502, EffectThenStatus: true},
+		"malformed": {Malformed: true},
+		"429":       {Status: 429, RetryAfter: 2 * time.Second},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{})
+			changes := b.changes()[:1]
+			id := changes[0].Before.ID
+			fault.Operation, fault.Target = "lease.acquire", id
+			b.Inject(fault)
+			report := b.run(changes)
+			b.states(report, Healthy)
+			if lost := name != "before" && name != "429"; lost && report.Took < leaseTTL-time.Second || !lost && report.Took > 5*time.Second {
+				t.Errorf("it took %v", report.Took)
+			}
+			b.released(id)
+		})
+	}
+}
+
+// TestLeaseOfAnother: it is named, waited for, and never stolen; one step of the
+// grant is enough.
+func TestLeaseOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const other = "mallory@example.com"
+		b := newBench(t, "shop-api", sandbox.Options{RateLimits: true})
+		changes := b.changes()[:1]
+		id := changes[0].Before.ID
+		b.HoldLease(b.app, id, other, 47*time.Second)
+		w := b.work(changes)
+		w.OnFailure = Stop // one lease in the grant
+		report := b.do(w)
+		b.states(report, Healthy)
+		if report.Took < 47*time.Second || report.Took > 53*time.Second {
+			t.Errorf("it took %v", report.Took)
+		}
+		var named bool
+		for _, p := range b.phases {
+			named = named || strings.Contains(p.Doing, "which "+other+" holds until 12:00:47")
+		}
+		if !named {
+			t.Errorf("nobody is named: %v", b.phases)
+		}
+		for _, c := range b.Calls() {
+			if c.Status == 429 {
+				t.Errorf("%s came too fast", c.Operation)
+			}
+		}
+		b.released(id)
+	})
+}
+
+// TestHeartbeats: while a Machine is waited for, no silence is longer than five
+// seconds.
+func TestHeartbeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{StartDelay: 33 * time.Second, CheckDelay: 21 * time.Second})
+		b.settle()
+		w := b.work(b.changes())
+		last, beats := b.Clock().Now(), 0
+		report := b.engine.Run(t.Context(), b.grantFor(w), w, func(p Phase) {
+			if silent := b.Clock().Now().Sub(last); silent > heartbeat {
+				t.Errorf("silent for %v before %v", silent, p)
+			}
+			if last = b.Clock().Now(); p.For > 0 {
+				beats++
+			}
+		})
+		b.states(report, Healthy, Healthy)
+		if beats < 20 {
+			t.Errorf("%d heartbeats in %v", beats, report.Took)
+		}
+	})
+}
+
+// TestPanic: what goes wrong in the program itself leaves no lease behind.
+func TestPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, "shop-api", sandbox.Options{})
+		w := b.work(b.changes())
+		defer func() {
+			if cause := recover(); cause != "the test's" {
+				t.Errorf("got %v", cause)
+			}
+			b.released(w.Updates[0].Before.ID)
+			b.untouched(w.Updates[1])
+		}()
+		b.engine.Run(t.Context(), b.grantFor(w), w, func(p Phase) {
+			if p.Doing == "updating" {
+				panic("the test's")
+			}
+		})
+	})
+}

@@ -1,0 +1,180 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// turn takes one Machine all the way: lease, update or creation, proof, and what
+// follows a failure.
+func (r *run) turn(ctx context.Context, j *job) {
+	if j.create != nil {
+		r.create(ctx, j)
+	} else {
+		r.put(ctx, j)
+	}
+	// From here on the Machine is not left in the middle.
+	ctx = context.WithoutCancel(ctx)
+	if j.out.State == Unproven && j.out.Err == nil {
+		r.show(ctx, j)
+	}
+	r.judge(ctx, j)
+}
+
+// put gives an existing Machine its new configuration, under its lease. The
+// state is Unproven if it has it, Unchanged if nothing was changed, and
+// NotStarted if ctx ended while somebody else held the lease.
+func (r *run) put(ctx context.Context, j *job) {
+	out, before := &j.out, j.change.Before
+	out.State = Unchanged
+	hold, err := r.lease(ctx, j, before.ID)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		out.State = NotStarted
+		return
+	case err != nil:
+		out.Err = fmt.Errorf("take the lease: %w", err)
+		return
+	}
+	j.hold = hold
+	ctx = context.WithoutCancel(ctx)
+	live, err := r.planned(ctx, before)
+	if err != nil {
+		out.Err = fmt.Errorf("update: %w", err)
+		return
+	}
+	// Fly Proxy may have woken or stopped it since the plan: what runs now is
+	// what must run afterwards.
+	j.ran = running(live.State)
+	if j.change.Same() {
+		out.State, out.Same, j.at = Unproven, true, live.InstanceID
+		return
+	}
+	out.Launched = j.ran
+	if !j.ran && j.change.Launch() && r.work.wakes(j.change) && autostops(j.config) {
+		out.Launched, out.Woken = true, true // it has stopped since the plan: no step was planned to start it
+	}
+	r.say(j, "updating")
+	updated, err := r.update(ctx, fly.Update{
+		ID: before.ID, Config: j.config, CurrentInstance: before.InstanceID, Lease: hold.lease, SkipLaunch: !out.Launched,
+	}, before.InstanceID)
+	if err != nil {
+		out.Err = fmt.Errorf("update: %w", err)
+		if !errors.Is(err, errTookEffect) && !errors.Is(err, errUnsettled) {
+			return
+		}
+	}
+	out.State, j.at, out.After = Unproven, updated.InstanceID, updated.InstanceID
+	r.has(j)
+}
+
+// has notes that the platform may have something of this run.
+func (r *run) has(j *job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j.sent = true
+	r.changed = append(r.changed, j)
+}
+
+// planned reads a Machine under its lease: it must still be the one that the
+// plan saw.
+func (r *run) planned(ctx context.Context, before fly.Machine) (fly.Machine, error) {
+	live, err := r.Client.Machine(ctx, r.work.App, before.ID)
+	if err != nil {
+		return fly.Machine{}, fmt.Errorf("read it under the lease: %w", err)
+	}
+	if live.InstanceID != before.InstanceID {
+		return fly.Machine{}, &fly.Error{Code: gate.Stale, Message: "Machine " + before.ID + " has changed meanwhile"}
+	}
+	return live, nil
+}
+
+// show proves a Machine that has its new configuration: one that does not run
+// is woken first, where the work says so.
+func (r *run) show(ctx context.Context, j *job) {
+	out := &j.out
+	up := out.Launched || out.Created || out.Same && j.ran
+	if !up && !r.work.wakes(j.change) {
+		live, err := r.Client.Machine(ctx, r.work.App, out.ID)
+		if err != nil {
+			out.Err = fmt.Errorf("read back: %w", err)
+			return
+		}
+		out.Mismatch = mismatch(j.config, live.Config, j.change.Before.Config)
+		return
+	}
+	if !up {
+		if err := r.wake(ctx, j); err != nil {
+			out.Err = err
+			return
+		}
+	}
+	live, err := r.prove(ctx, j)
+	if err != nil {
+		if !errors.Is(err, errStoppedMeanwhile) {
+			out.Err = err
+			return
+		}
+		out.Proof = "somebody stopped it before it was proved"
+	} else {
+		out.State = Healthy
+		r.listens(ctx, j)
+	}
+	out.Mismatch = mismatch(j.config, live.Config, j.change.Before.Config)
+	if out.Woken && !autostops(j.config) {
+		r.rest(ctx, j)
+	}
+}
+
+// wake starts a Machine that was updated while it did not run.
+func (r *run) wake(ctx context.Context, j *job) error {
+	r.say(j, "waking it")
+	j.out.Woken = true
+	if err := r.Client.StartMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of()); err != nil {
+		var ambiguous *fly.Ambiguous
+		if !errors.As(err, &ambiguous) { // waiting tells what became of it
+			return fmt.Errorf("start it: %w", err)
+		}
+	}
+	return nil
+}
+
+// rest stops a Machine again that was woken, and that Fly Proxy would not stop.
+func (r *run) rest(ctx context.Context, j *job) {
+	r.say(j, "stopping it again")
+	err := r.Client.StopMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
+	var ambiguous *fly.Ambiguous
+	if err == nil || errors.As(err, &ambiguous) {
+		wait, cancel := context.WithTimeout(ctx, r.work.StartWithin)
+		defer cancel()
+		err = r.Client.Wait(wait, r.work.App, j.out.ID, j.at, "stopped")
+	}
+	if err != nil {
+		j.out.Mismatch = append(j.out.Mismatch, "state: it did not run before, and could not be stopped again: "+err.Error())
+		return
+	}
+	j.out.Stopped = true
+}
+
+// judge does what the work wants done about a Machine that failed.
+func (r *run) judge(ctx context.Context, j *job) {
+	if j.out.Err == nil {
+		return
+	}
+	r.mu.Lock()
+	if r.first < 0 {
+		r.first = j.place
+	}
+	r.mu.Unlock()
+	switch {
+	case !j.sent:
+	case r.work.OnFailure == PutAllBack:
+		r.putBack(ctx, j)
+	default:
+		j.out.State = Failed
+	}
+}

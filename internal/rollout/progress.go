@@ -1,0 +1,86 @@
+package rollout
+
+import "time"
+
+// heartbeat is the longest silence of a run.
+const heartbeat = 5 * time.Second
+
+// begin notes that a Machine's turn has come.
+func (r *run) begin(j *job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if j.n == 0 {
+		r.turns++
+		j.n = r.turns
+	}
+	j.busy = true
+}
+
+// end notes that a Machine's turn is over, and records what became of it.
+func (r *run) end(j *job) {
+	r.mu.Lock()
+	j.busy = false
+	r.mu.Unlock()
+	if r.Record != nil {
+		r.heard.Lock()
+		defer r.heard.Unlock()
+		r.Record(j.out)
+	}
+}
+
+// say tells what is being done with a Machine.
+func (r *run) say(j *job, doing string) {
+	r.mu.Lock()
+	j.doing, j.since = doing, r.Clock.Now()
+	r.mu.Unlock()
+	r.tell(r.phase(j))
+}
+
+func (r *run) phase(j *job) Phase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Phase{Group: j.out.Group, Machine: j.out.ID, Doing: j.doing, N: j.n, Of: len(r.jobs), For: r.Clock.Now().Sub(j.since)}
+}
+
+func (r *run) tell(p Phase) {
+	r.heard.Lock()
+	defer r.heard.Unlock()
+	r.progress(p)
+}
+
+// beat repeats the phase that lasts longest, until stop is called.
+func (r *run) beat() (stop func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-over:
+				return
+			case <-r.Clock.After(heartbeat):
+			}
+			if j := r.longest(); j != nil {
+				if p := r.phase(j); p.For > 0 {
+					r.tell(p)
+				}
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-done
+	}
+}
+
+// longest is the Machine that has been in its phase for the longest time.
+func (r *run) longest() *job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var longest *job
+	for _, j := range r.jobs {
+		if j.busy && j.doing != "" && (longest == nil || j.since.Before(longest.since)) {
+			longest = j
+		}
+	}
+	return longest
+}

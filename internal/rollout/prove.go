@@ -1,0 +1,234 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+const (
+	// waitStep is the longest wait for a state before the Machine is looked at.
+	waitStep = 15 * time.Second
+	// smokeTime is how long a program without health checks must live (flyctl's
+	// smoke checks: 10 s).
+	smokeTime = 10 * time.Second
+	// pollStep is the first pause between two readings; each is twice the one
+	// before, up to maxPollStep.
+	pollStep    = 500 * time.Millisecond
+	maxPollStep = 4 * time.Second
+)
+
+// errStoppedMeanwhile is no failure: Fly Proxy or a person stopped the Machine.
+var errStoppedMeanwhile = errors.New("it was stopped before it was proved")
+
+// prove waits until a Machine runs what was sent, and works: all its health
+// checks pass or, without any, its program lives for smokeTime. It returns the
+// Machine as it was read last, which is the reading back.
+func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
+	r.say(j, "waiting for it to start")
+	if err := r.started(ctx, j, j.at); err != nil {
+		return fly.Machine{}, err
+	}
+	if j.out.Checks == 0 {
+		r.say(j, "watching that it stays up")
+		if err := r.smoke(ctx, j); err != nil {
+			return fly.Machine{}, err
+		}
+	} else {
+		r.say(j, "waiting for its health checks")
+	}
+	deadline := r.Clock.Now().Add(r.work.HealthyWithin)
+	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
+		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
+		if err != nil && !passing(err) {
+			return live, fmt.Errorf("read its state: %w", err)
+		}
+		// Another instance is an answer from before the update.
+		if err == nil && live.InstanceID == j.at {
+			if done, err := r.verdict(j, live); done {
+				return live, err
+			}
+		}
+		if !r.Clock.Now().Before(deadline) {
+			return live, fmt.Errorf("its health checks did not pass within %v: %s", r.work.HealthyWithin, failing(live))
+		}
+		if err := r.pause(ctx, pause); err != nil {
+			return live, err
+		}
+	}
+}
+
+// started waits until an instance of a Machine has started. The platform's own
+// wait is used: one request, unless it takes long or goes wrong.
+func (r *run) started(ctx context.Context, j *job, instance string) error {
+	deadline := r.Clock.Now().Add(r.work.StartWithin)
+	for {
+		step, cancel := context.WithTimeout(ctx, max(min(waitStep, deadline.Sub(r.Clock.Now())), time.Second))
+		err := r.Client.Wait(step, r.work.App, j.out.ID, instance, "started")
+		over := step.Err() != nil
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID); readErr == nil && live.InstanceID == instance {
+			if live.State == "started" {
+				return nil
+			}
+			if err := crash(live, j.out.Same); err != nil {
+				return err
+			}
+		}
+		// A Machine just created may not be known everywhere.
+		fresh := j.out.Created && fly.CodeOf(err) == gate.NotFound
+		if !passing(err) && !fresh || !r.Clock.Now().Before(deadline) {
+			return fmt.Errorf("it did not start: %w", err)
+		}
+		if !over {
+			if err := r.pause(ctx, pollStep); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// smoke lets a Machine live for smokeTime: it ends early if the Machine stops.
+// Whether it has crashed is seen in its history, by the reading that follows.
+func (r *run) smoke(ctx context.Context, j *job) error {
+	until := r.Clock.Now().Add(smokeTime)
+	for left := smokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
+		step, cancel := context.WithTimeout(ctx, left)
+		err := r.Client.Wait(step, r.work.App, j.out.ID, j.at, "stopped")
+		over := step.Err() != nil
+		cancel()
+		if err == nil || over && ctx.Err() == nil {
+			return nil
+		}
+		if err := r.pause(ctx, min(pollStep, left)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdict tells whether waiting is over, and with what.
+func (r *run) verdict(j *job, m fly.Machine) (done bool, err error) {
+	out := &j.out
+	if finished(m, j.config) {
+		out.Proof = "its program did its work and ended with exit code 0"
+		return true, nil
+	}
+	if err := crash(m, out.Same); err != nil {
+		return true, err
+	}
+	crashes, last := crashed(m)
+	switch {
+	case out.Same:
+	case crashes > 1, crashes == 1 && out.Checks == 0:
+		return true, ended(last)
+	}
+	switch m.State {
+	case "started":
+	case "stopped", "suspended":
+		if m.Exit != nil && m.Exit.Requested && !m.Started.IsZero() {
+			return true, errStoppedMeanwhile
+		}
+		return false, nil
+	default:
+		return false, nil
+	}
+	if len(m.Checks) < out.Checks {
+		return false, nil
+	}
+	for _, c := range m.Checks {
+		if c.Status != "passing" {
+			return false, nil
+		}
+	}
+	if out.Proof = fmt.Sprintf("started, and %d of %d health checks pass", len(m.Checks), len(m.Checks)); out.Checks == 0 {
+		out.Proof = fmt.Sprintf("started, and up for %v; it has no health checks", smokeTime)
+	}
+	return true, nil
+}
+
+// finished reports whether a program that serves nobody came to its end as it
+// should, and is not to be started again.
+func finished(m fly.Machine, config machine.Config) bool {
+	services, err := config.Services()
+	return err == nil && len(services) == 0 && countChecks(config) == 0 &&
+		m.State == "stopped" && m.Exit != nil && !m.Exit.Requested && !m.Exit.OOMKilled && m.Exit.Code == 0
+}
+
+// crash is the error of a Machine that ended by itself and is not started again.
+// same tells that its history may be that of an earlier run.
+func crash(m fly.Machine, same bool) error {
+	if m.State != "stopped" && m.State != "failed" {
+		return nil
+	}
+	crashes, last := crashed(m)
+	switch {
+	// The exit may be that of the instance before, which the update ended.
+	case m.Exit != nil && !m.Exit.Requested:
+		return ended(*m.Exit)
+	case m.State == "failed":
+		return errors.New("the Machine failed to start")
+	case crashes > 0 && !same:
+		return ended(last)
+	}
+	return nil
+}
+
+// crashed counts how often the program has ended by itself, with an error, since
+// the Machine got its configuration; last is the newest such end.
+func crashed(m fly.Machine) (n int, last fly.Exit) {
+	for _, event := range m.Events {
+		if event.Type == "update" || event.Type == "launch" {
+			break
+		}
+		if e := event.Exit; e != nil && !e.Requested && (e.Code != 0 || e.OOMKilled) {
+			if n++; n == 1 {
+				last = *e
+			}
+		}
+	}
+	return n, last
+}
+
+func ended(e fly.Exit) error {
+	again := ""
+	if e.Restarting {
+		again = ", and is started again and again"
+	}
+	if e.OOMKilled {
+		return errors.New("its program was killed for lack of memory" + again)
+	}
+	return fmt.Errorf("its program ended with exit code %d%s", e.Code, again)
+}
+
+// passing reports whether an error says nothing about the Machine, only that
+// Fly did not answer this once: no reason to take a configuration back.
+func passing(err error) bool {
+	code := fly.CodeOf(err)
+	return code == gate.RateLimited || code == gate.PlatformError
+}
+
+func failing(m fly.Machine) string {
+	var names []string
+	for _, c := range m.Checks {
+		if c.Status != "passing" {
+			names = append(names, fmt.Sprintf("%.60q is %.20q", c.Name, c.Status))
+		}
+	}
+	if len(names) == 0 {
+		return "not all of them have reported"
+	}
+	return strings.Join(names, ", ")
+}

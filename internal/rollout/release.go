@@ -1,0 +1,147 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// releaseAge is how old a release may be that is taken for the one whose answer
+// was lost; it covers clocks that differ.
+const releaseAge = 5 * time.Minute
+
+// openRelease records the release as running, and labels what will be sent.
+func (r *run) openRelease(ctx context.Context) error {
+	if r.work.Release == nil {
+		return nil
+	}
+	r.tell(Phase{Doing: "recording the release", Of: len(r.jobs)})
+	r.release = &ReleaseOutcome{}
+	release, err := r.Client.CreateRelease(ctx, r.grant, r.work.App, *r.work.Release)
+	var ambiguous *fly.Ambiguous
+	if errors.As(err, &ambiguous) {
+		release, err = r.lostRelease(ctx, err)
+	}
+	if err == nil {
+		r.release.Release, r.release.Status = release, release.Status
+		err = r.mark(ctx, fly.ReleaseRunning, "")
+	}
+	if err == nil {
+		err = r.label(release)
+	}
+	if err != nil {
+		r.release.Err = fmt.Errorf("record the release: %w", err)
+		return r.release.Err
+	}
+	return nil
+}
+
+// lostRelease finds the release whose answer was lost: the newest that is
+// pending, young, and holds what was sent.
+func (r *run) lostRelease(ctx context.Context, lost error) (fly.Release, error) {
+	for range settleReads {
+		releases, err := r.Client.Releases(ctx, r.work.App, 10)
+		if err == nil {
+			i := slices.IndexFunc(releases, func(have fly.Release) bool { return r.ours(have) })
+			if i >= 0 {
+				return releases[i], nil
+			}
+		}
+		if err := r.pause(ctx, pollStep); err != nil {
+			return fly.Release{}, err
+		}
+	}
+	return fly.Release{}, lost
+}
+
+func (r *run) ours(have fly.Release) bool {
+	want := r.work.Release
+	return have.Status == "pending" && strings.EqualFold(have.Strategy, want.Strategy) && have.Image == want.Image &&
+		have.CreatedAt.After(r.began.Add(-releaseAge)) && sameJSON(have.Definition, want.Definition)
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y map[string]json.RawMessage
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	var deepX, deepY map[string]interface{}
+	return json.Unmarshal(a, &deepX) == nil && json.Unmarshal(b, &deepY) == nil && reflect.DeepEqual(deepX, deepY)
+}
+
+// label puts the id and the version of the release into what will be sent, as
+// flyctl does.
+func (r *run) label(release fly.Release) error {
+	for _, j := range r.jobs {
+		labelled, err := labelled(j.config, release)
+		if err != nil {
+			return err
+		}
+		j.config = labelled
+	}
+	return nil
+}
+
+func labelled(config machine.Config, release fly.Release) (machine.Config, error) {
+	metadata := make(map[string]json.RawMessage)
+	if raw := config.Raw("metadata"); raw != nil {
+		if err := json.Unmarshal(raw, &metadata); err != nil {
+			return machine.Config{}, fmt.Errorf("metadata: %w", err)
+		}
+	}
+	if metadata == nil {
+		metadata = make(map[string]json.RawMessage)
+	}
+	metadata[machine.MetadataReleaseID] = json.RawMessage(strconv.Quote(release.ID))
+	metadata[machine.MetadataReleaseVersion] = json.RawMessage(strconv.Quote(strconv.Itoa(release.Version)))
+	return config.With("metadata", metadata)
+}
+
+// closeRelease records how the release ended, if there is one.
+func (r *run) closeRelease(ctx context.Context, status fly.ReleaseStatus) {
+	if r.release == nil || r.release.Release.ID == "" {
+		return
+	}
+	problem := ""
+	switch {
+	case status == fly.ReleaseInterrupted:
+		problem = "cancelled before the last Machine"
+	case r.first >= 0:
+		j := r.jobs[r.first]
+		problem = fmt.Sprintf("Machine %s: %v", j.out.ID, j.out.Err)
+	case status == fly.ReleaseFailed:
+		problem = "the release could not be recorded as running"
+	}
+	if err := r.mark(ctx, status, problem); err != nil {
+		r.release.Err = errors.Join(r.release.Err, fmt.Errorf("close the release as %s: %w", status, err))
+	}
+}
+
+// mark records a status; saying it twice is harmless.
+func (r *run) mark(ctx context.Context, status fly.ReleaseStatus, problem string) error {
+	var err error
+	for i := range closeTries {
+		err = r.Client.UpdateRelease(ctx, r.grant, r.work.App, r.release.Release, fly.ReleaseUpdate{Status: status, Problem: problem})
+		if err == nil {
+			r.release.Status = status
+			return nil
+		}
+		if !passing(err) && fly.CodeOf(err) != gate.Busy || i == closeTries-1 {
+			break
+		}
+		if err := r.pause(ctx, pollStep<<i); err != nil {
+			return err
+		}
+	}
+	return err
+}
