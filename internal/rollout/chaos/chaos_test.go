@@ -109,6 +109,13 @@ func (w *world) trial(troubles ...*trouble) (first *attempt, problems []string) 
 	return first, problems
 }
 
+// well reports whether every Machine got what it was to get.
+func (a *attempt) well() bool {
+	return a.report.Err == nil && !slices.ContainsFunc(a.report.Machines, func(m rollout.Outcome) bool {
+		return m.Err != nil || m.State != rollout.Healthy && m.State != rollout.Unproven
+	})
+}
+
 // String is a run for a person who looks for the cause.
 func (a *attempt) String() string {
 	var b strings.Builder
@@ -128,21 +135,19 @@ func (a *attempt) String() string {
 }
 
 // bubble is a trial in a world and a time of its own.
-func bubble(t *testing.T, s scenario, seed uint64, troubles ...*trouble) (calls []call, problems []string) {
-	synctest.Test(t, func(t *testing.T) {
-		first, found := newWorld(t, s, seed).trial(troubles...)
-		calls, problems = sequence(first.calls), found
-	})
-	return calls, problems
+func bubble(t *testing.T, s scenario, seed uint64, troubles ...*trouble) (first *attempt, problems []string) {
+	synctest.Test(t, func(t *testing.T) { first, problems = newWorld(t, s, seed).trial(troubles...) })
+	return first, problems
 }
 
 // tally counts runs by operation and kind.
 type tally struct {
-	mu       sync.Mutex
-	runs     int
-	missed   int // the call was not made in that run
-	counts   map[string]map[string]int
-	requests float64 // the most, as a multiple of those without a fault
+	mu      sync.Mutex
+	runs    int
+	missed  int // the call was not made in that run
+	counts  map[string]map[string]int
+	through map[string]int // runs by kind that came to a good end in spite of it
+	of      map[string]int // runs by kind that would have without it
 }
 
 func (c *tally) add(troubles ...*trouble) {
@@ -164,6 +169,21 @@ func (c *tally) add(troubles ...*trouble) {
 	}
 }
 
+// compare notes whether a run came to a good end that does without the trouble.
+func (c *tally) compare(t *trouble, well bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of, c.through = make(map[string]int), make(map[string]int)
+	}
+	if t.hit {
+		c.of[t.kind.name]++
+	}
+	if t.hit && well {
+		c.through[t.kind.name]++
+	}
+}
+
 func (c *tally) log(t *testing.T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -179,6 +199,11 @@ func (c *tally) log(t *testing.T) {
 		}
 		t.Logf("%-16s %5d: %s", operation, sum, strings.Join(row, ", "))
 	}
+	for _, kind := range kinds() {
+		if n := c.of[kind.name]; n > 0 {
+			t.Logf("%-28s %4d of %4d deployments went through all the same", kind.name, c.through[kind.name], n)
+		}
+	}
 }
 
 // TestEveryCall tries every kind of fault at every call of every scenario.
@@ -188,18 +213,21 @@ func TestEveryCall(t *testing.T) {
 		for _, s := range scenarios() {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
-				calls, problems := bubble(t, s, *firstSeed)
+				plain, problems := bubble(t, s, *firstSeed)
 				if len(problems) > 0 {
 					t.Fatalf("without a fault:\n  %s", strings.Join(problems, "\n  "))
 				}
-				for _, at := range calls {
+				for _, at := range sequence(plain.calls) {
 					for _, kind := range kinds() {
 						trouble := &trouble{kind: kind, at: at}
 						if !strings.Contains(trouble.String(), *only) {
 							continue
 						}
-						_, problems := bubble(t, s, *firstSeed, trouble)
+						first, problems := bubble(t, s, *firstSeed, trouble)
 						counts.add(trouble)
+						if plain.well() {
+							counts.compare(trouble, first.well())
+						}
 						if len(problems) > 0 {
 							t.Errorf("%s\n  repeat: -run='%s' -chaos.seed=%d -chaos.fault='%s'\n  %s", trouble, t.Name(), *firstSeed, trouble, strings.Join(problems, "\n  "))
 						}
@@ -232,7 +260,8 @@ func TestRandom(t *testing.T) {
 func random(t *testing.T, seed uint64, counts *tally) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := randomScenario(r)
-	calls, problems := bubble(t, s, seed)
+	plain, problems := bubble(t, s, seed)
+	calls := sequence(plain.calls)
 	var troubles []*trouble
 	for range 1 + r.IntN(3) {
 		if len(calls) == 0 {

@@ -153,18 +153,18 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 		bad(isNew, "has another configuration")
 		bad(found.ChecksPassing || found.State != "started", "its checks do not pass")
 		bad(out.After == "" || out.After == found.InstanceID, "is at %s, not %s", found.InstanceID, out.After)
-		switch {
-		case out.Stopped:
-			bad(found.State == "stopped", "is %s, not stopped", found.State)
-		default:
-			bad(found.State == "started", "is %s", found.State)
+		want := "started"
+		if out.Stopped {
+			want = "stopped"
 		}
+		bad(found.State == want, "is %s, not %s", found.State, want)
 	case rollout.Unproven, rollout.Failed:
 		bad(isNew, "has another configuration")
 	case rollout.PutBack:
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
 		if w.scenario.spoil == sandbox.FailNone || out.ID != w.first[w.scenario.spoiled].ID {
-			bad(running(found.State) == ran, "is %s, and was %s", found.State, change.Before.State)
+			// One that was woken is left to autostop.
+			bad(running(found.State) == ran || !ran && w.autostops(change.Group), "is %s, and was %s", found.State, change.Before.State)
 		}
 	case rollout.Unchanged, rollout.NotStarted:
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
@@ -255,7 +255,7 @@ func (w *world) manners(a *attempt) (problems []string) {
 	excused := slices.ContainsFunc(a.trouble, func(t *trouble) bool {
 		return strings.HasPrefix(t.at.operation, "lease.") || t.at.operation == "machine.create"
 	})
-	if !excused {
+	if !excused && a.trouble != nil {
 		problems = append(problems, w.unleased()...)
 	}
 	limited := 0
@@ -323,6 +323,11 @@ func (w *world) heal() {
 		w.StopMachine(app, first.ID)
 	}
 	time.Sleep(5 * time.Second)
+}
+
+// autostops reports whether Fly Proxy stops the idle Machines of a group.
+func (w *world) autostops(name string) bool {
+	return slices.ContainsFunc(w.scenario.groups, func(g group) bool { return g.name == name && g.autostop })
 }
 
 func running(state string) bool {

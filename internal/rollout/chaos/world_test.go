@@ -39,7 +39,7 @@ type world struct {
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, scenario: s, seed: seed, Platform: sandbox.New(sandbox.Options{
-		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 3 * time.Second,
+		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 500 * time.Millisecond,
 		RateLimits: true, MachineLag: s.lag,
 	})}
 	w.AddApp(app, "personal", "")
