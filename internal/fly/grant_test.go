@@ -52,6 +52,8 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published, current, progress, 5} {
 		parameters[reflect.TypeOf(parameter)] = reflect.ValueOf(parameter)
 	}
+	again := reflect.TypeFor[func(error) error]()
+	parameters[again] = reflect.Zero(again)
 	grantType := reflect.TypeFor[*gate.Grant]()
 	arguments := func(method reflect.Type, grant *gate.Grant) []reflect.Value {
 		var in []reflect.Value

@@ -113,10 +113,17 @@ func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string) err
 			return nil
 		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout:
 			return op.explain(err)
-		case ctx.Err() != nil:
-			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state, nil)+" in time", failed.text, ctx.Err())
+		case ctx.Err() != nil || ending(ctx):
+			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state, nil)+" in time", failed.text, context.DeadlineExceeded)
 		}
 	}
+}
+
+// ending reports whether the context ends before the shortest wait of the
+// platform's would.
+func ending(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < time.Second
 }
 
 func machinePath(app, id string) string { return "/apps/" + app + "/machines/" + id }

@@ -121,3 +121,32 @@ func TestParseMode(t *testing.T) {
 		}
 	}
 }
+
+// TestGrantName: steps planned for something that had no name are spent under
+// the name it got, once each, and under no other.
+func TestGrantName(t *testing.T) {
+	grant := newGrant([]Step{{DestroyMachine, "shop", "iad@aa"}, {StartMachine, "shop", "iad@aa"}, {StartMachine, "shop", "m1"}}, Approval{})
+	refused := func(verb Verb, app, target string) {
+		t.Helper()
+		if err := grant.Spend(verb, app, target); !errors.Is(err, ErrNotGranted) {
+			t.Errorf("%s of %s in %s: got %v", verb, target, app, err)
+		}
+	}
+	granted := func(verb Verb, target string) {
+		t.Helper()
+		if err := grant.Spend(verb, "shop", target); err != nil {
+			t.Error(err)
+		}
+	}
+	refused(DestroyMachine, "shop", "m1")
+	grant.Name("shop", "iad@aa", "m1")
+	refused(DestroyMachine, "shop", "m2")
+	refused(DestroyMachine, "other", "m1")
+	refused(StopMachine, "shop", "m1")
+	granted(DestroyMachine, "m1")
+	refused(DestroyMachine, "shop", "m1")
+	granted(StartMachine, "m1") // its own
+	granted(StartMachine, "m1") // the planned one
+	refused(StartMachine, "shop", "m1")
+	(*Grant)(nil).Name("shop", "iad@aa", "m1")
+}

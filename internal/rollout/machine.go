@@ -98,7 +98,9 @@ func (r *run) planned(ctx context.Context, before fly.Machine) (fly.Machine, err
 func (r *run) show(ctx context.Context, j *job) {
 	out := &j.out
 	up := out.Launched || out.Created || out.Same && j.ran
-	if !up && !r.work.wakes(j.change) {
+	// One that was stopped since the plan, and that nobody would stop again, is
+	// left stopped.
+	if !up && (j.change.Launch() || !r.work.wakes(j.change)) {
 		live, err := r.Client.Machine(ctx, r.work.App, out.ID)
 		if err != nil {
 			out.Err = fmt.Errorf("read back: %w", err)

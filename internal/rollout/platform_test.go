@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -45,24 +46,32 @@ func newBench(t *testing.T, app string, options sandbox.Options) *bench {
 	ahead := time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	options.Clock = sandbox.NewClock(func() time.Time { return time.Now().Add(ahead) })
 	p := sandbox.New(options)
-	if err := p.Seed(t.Context()); err != nil {
+	if app == fleet {
+		p.AddApp(fleet, "personal", "")
+	} else if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	b := &bench{Platform: p, t: t, app: app}
+	b.client = b.newClient(p.Transport())
+	b.engine = Engine{Client: b.client, Clock: present{p.Clock()}}
+	return b
+}
+
+// newClient is a client with full rights that sends through a transport.
+func (b *bench) newClient(through http.RoundTripper) *fly.FlyGo {
+	b.t.Helper()
 	const url = "http://127.0.0.1"
 	client, err := fly.New(fly.Options{
 		Endpoints: fly.Endpoints{API: url, Flaps: url, UIEX: url},
-		Token:     fly.NewToken(p.Token()),
+		Token:     fly.NewToken(b.Token()),
 		UserAgent: "flycast-mcp/test",
-		HTTP:      p.Transport(),
-		Now:       p.Clock().Now,
+		HTTP:      through,
+		Now:       b.Clock().Now,
 	})
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	return &bench{
-		Platform: p, t: t, app: app, client: client,
-		engine: Engine{Client: client, Clock: present{p.Clock()}},
-	}
+	return client
 }
 
 // invent gives a Machine fields that no program knows, at several levels.

@@ -71,12 +71,8 @@ func (r *run) ours(have fly.Release) bool {
 }
 
 func sameJSON(a, b json.RawMessage) bool {
-	var x, y map[string]json.RawMessage
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return false
-	}
-	var deepX, deepY map[string]interface{}
-	return json.Unmarshal(a, &deepX) == nil && json.Unmarshal(b, &deepY) == nil && reflect.DeepEqual(deepX, deepY)
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // label puts the id and the version of the release into what will be sent, as
