@@ -101,17 +101,18 @@ func (r *run) remove(ctx context.Context, j *job) {
 		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, out.ID, j.hold.of())
 	}
 	var ambiguous *fly.Ambiguous
-	if errors.As(err, &ambiguous) {
+	if errors.As(err, &ambiguous) || fly.CodeOf(err) == gate.NotFound {
 		err = r.destroyed(ctx, j, err)
 	}
-	if err != nil && fly.CodeOf(err) != gate.NotFound {
+	if err != nil {
 		out.Err = errors.Join(out.Err, fmt.Errorf("destroy it again: %w", err))
 		return
 	}
 	out.State = Removed
 }
 
-// destroyed reads what became of a destruction whose answer was lost.
+// destroyed reads what became of a destruction whose answer was lost, or says
+// that there is no such Machine.
 func (r *run) destroyed(ctx context.Context, j *job, lost error) error {
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)

@@ -120,6 +120,9 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := pause(ctx, there); err != nil {
 		return nil, err
 	}
+	if n.dead.Load() {
+		return nil, errDead
+	}
 	response, err := n.next.RoundTrip(r)
 	if err == nil && response.StatusCode == silence {
 		<-ctx.Done()
