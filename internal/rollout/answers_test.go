@@ -130,7 +130,7 @@ func TestPutBackFails(t *testing.T) {
 		{"nor can it be launched", func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailExit, sandbox.FailLaunch) },
 			"put back: ", 2},
 		{"the update is refused", after(sandbox.Fault{Operation: "machine.update", Status: 422, Body: `{"error":"no capacity"}`}), "no capacity", 2},
-		{"the update is lost", after(sandbox.Fault{Operation: "machine.update", Reset: sandbox.ResetBefore}), "put back: the answer to a write was lost", 2},
+		{"the update is lost", after(sandbox.Fault{Operation: "machine.update", Reset: sandbox.ResetBefore, Times: 2}), "put back: the answer to a write was lost", 3},
 		{"it was destroyed", func(b *bench, id string) {
 			b.FailMachine(b.app, id, sandbox.FailExit)
 			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, After: 1, Before: func(p *sandbox.Platform) { p.DestroyMachine(b.app, id) }})
@@ -171,6 +171,24 @@ func TestPutBackUnseen(t *testing.T) {
 		b.has(id, changes[0].Before.Config)
 		b.released(id)
 	})
+}
+
+// TestPutBackOnceMore: the earlier configuration is sent once more if it has not
+// arrived.
+func TestPutBackOnceMore(t *testing.T) {
+	for name, fault := range map[string]sandbox.Fault{"lost": {Reset: sandbox.ResetBefore}, "500": {Status: 500}, "429": {Status: 429}} {
+		bubble(t, name, func(t *testing.T) {
+			b := newBench(t, "shop-api", sandbox.Options{})
+			changes := b.changes()
+			id := changes[0].Before.ID
+			b.FailMachine(b.app, id, sandbox.FailExit)
+			fault.Operation, fault.Target, fault.After = "machine.update", id, 1
+			b.Inject(fault)
+			b.states(b.run(changes), PutBack, NotStarted)
+			b.has(id, changes[0].Before.Config)
+			b.released(id)
+		})
+	}
 }
 
 // TestPutBackAnswerLost: putting back is settled by reading too.

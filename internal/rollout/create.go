@@ -38,8 +38,7 @@ func (r *run) create(ctx context.Context, j *job) {
 	asked := r.Clock.Now()
 	planned := fly.NewMachine{Config: j.config, Region: j.create.Region, LeaseTTL: leaseTTL}
 	created, lease, err := r.Client.CreateMachine(ctx, r.grant, r.work.App, planned)
-	var ambiguous *fly.Ambiguous
-	if errors.As(err, &ambiguous) {
+	if err != nil && !turnedAway(err) && !errors.Is(err, fly.ErrNoCapacity) {
 		created, err = r.lostMachine(ctx, j, err)
 	}
 	if err != nil {
@@ -82,10 +81,11 @@ func (r *run) learn(ctx context.Context) error {
 	return nil
 }
 
-// lostMachine finds the Machine whose creation's answer was lost. It is never
-// created a second time: what is not found stays an error.
+// lostMachine finds the Machine whose creation's answer was lost, or is a refusal:
+// a status says what the platform answered, not what it did. It is never created
+// a second time: what is not found stays an error.
 func (r *run) lostMachine(ctx context.Context, j *job, lost error) (fly.Machine, error) {
-	r.say(j, "looking for it: the answer to its creation was lost")
+	r.say(j, "looking for it: its creation was not confirmed")
 	for range createReads {
 		machines, err := r.Client.Machines(ctx, r.work.App)
 		if err == nil {
@@ -97,6 +97,9 @@ func (r *run) lostMachine(ctx context.Context, j *job, lost error) (fly.Machine,
 		if err := r.pause(ctx, createStep); err != nil {
 			return fly.Machine{}, err
 		}
+	}
+	if !passing(lost) {
+		return fly.Machine{}, lost
 	}
 	return fly.Machine{}, fmt.Errorf("%w: no such Machine is listed: %w", lost, errUnsettled)
 }
@@ -160,8 +163,7 @@ func (r *run) volume(ctx context.Context, j *job) (fly.Volume, error) {
 	}
 	want := *j.create.Volume
 	made, err := r.Client.CreateVolume(ctx, r.grant, r.work.App, want)
-	var ambiguous *fly.Ambiguous
-	if err == nil || !errors.As(err, &ambiguous) {
+	if err == nil || turnedAway(err) || errors.Is(err, fly.ErrNoCapacity) {
 		r.claim(made.ID, err == nil)
 		return made, err
 	}
@@ -180,5 +182,5 @@ func (r *run) volume(ctx context.Context, j *job) (fly.Volume, error) {
 			return fly.Volume{}, err
 		}
 	}
-	return fly.Volume{}, fmt.Errorf("%w: no such volume is listed", err)
+	return fly.Volume{}, fmt.Errorf("%w; no such volume is listed", err)
 }

@@ -78,6 +78,8 @@ func TestCreateLost(t *testing.T) {
 		"the Machine's":         {sandbox.Fault{Operation: "machine.create", Reset: sandbox.ResetAfter}, map[State]int{Healthy: 1}},
 		"the Machine's, broken": {sandbox.Fault{Operation: "machine.create", Malformed: true}, map[State]int{Healthy: 1}},
 		"the volume's":          {sandbox.Fault{Operation: "volume.create", Status: 504, EffectThenStatus: true}, map[State]int{Healthy: 1}},
+		"refused, and made":     {sandbox.Fault{Operation: "machine.create", Status: 422, EffectThenStatus: true}, map[State]int{Healthy: 1}},
+		"the volume's, refused": {sandbox.Fault{Operation: "volume.create", Status: 409, EffectThenStatus: true}, map[State]int{Healthy: 1}},
 		"before the Machine":    {sandbox.Fault{Operation: "machine.create", Reset: sandbox.ResetBefore}, map[State]int{Broken: 1}},
 		"before the volume":     {sandbox.Fault{Operation: "volume.create", Reset: sandbox.ResetBefore}, map[State]int{Unchanged: 1}},
 	} {

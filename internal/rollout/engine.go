@@ -78,6 +78,7 @@ type job struct {
 	ran  bool   // it ran when its turn came
 	sent bool   // the platform may have something of this run
 	at   string // the instance that was sent; empty if that is not known
+	idle bool   // it is known to stand still after an update that did not launch it
 	out  Outcome
 
 	n     int // of the turns; guarded by run.mu, like the rest
@@ -109,6 +110,11 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 
 func (r *run) carryOut(ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
+	defer func() {
+		if r.panicked != nil {
+			r.closeRelease(whole, fly.ReleaseInterrupted)
+		}
+	}()
 	if err := r.openRelease(whole); err != nil {
 		r.err = err
 		r.closeRelease(whole, fly.ReleaseFailed)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,11 +275,11 @@ var errKilled = errors.New("the process was killed")
 // dying lets so many requests through.
 type dying struct {
 	next http.RoundTripper
-	left int
+	left atomic.Int64
 }
 
 func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
-	if d.left--; d.left < 0 {
+	if d.left.Add(-1) < 0 {
 		return nil, errKilled
 	}
 	return d.next.RoundTrip(r)
@@ -293,7 +294,9 @@ func TestKilled(t *testing.T) {
 			b := newFleet(t, sandbox.Options{StartDelay: time.Second, CheckDelay: time.Second},
 				fleetGroup{name: "api", running: 2, checks: true}, fleetGroup{name: "web", stopped: 1, autostop: true})
 			survivor := b.client
-			b.client = b.newClient(&dying{b.Transport(), after + 1}) // one for the list of the plan
+			mortal := &dying{next: b.Transport()}
+			mortal.left.Store(int64(after) + 1) // one for the list of the plan
+			b.client = b.newClient(mortal)
 			b.engine.Client = b.client
 			w := b.upgrade()
 			w.Wake, w.Release = true, newRelease()

@@ -51,7 +51,7 @@ func (r *run) put(ctx context.Context, j *job) {
 	// what must run afterwards.
 	j.ran = running(live.State)
 	if j.change.Same() {
-		out.State, out.Same, j.at = Unproven, true, live.InstanceID
+		out.State, out.Same, j.at, j.idle = Unproven, true, live.InstanceID, idle(live.State)
 		return
 	}
 	out.Launched = j.ran
@@ -68,7 +68,7 @@ func (r *run) put(ctx context.Context, j *job) {
 			return
 		}
 	}
-	out.State, j.at, out.After = Unproven, updated.InstanceID, updated.InstanceID
+	out.State, j.at, out.After, j.idle = Unproven, updated.InstanceID, updated.InstanceID, idle(updated.State)
 	r.has(j)
 }
 
@@ -132,10 +132,18 @@ func (r *run) show(ctx context.Context, j *job) {
 	}
 }
 
+// idle reports whether a Machine in that state can be started.
+func idle(state string) bool { return state == "stopped" || state == "suspended" || state == "created" }
+
 // wake starts a Machine that was updated while it did not run.
 func (r *run) wake(ctx context.Context, j *job) error {
 	r.say(j, "waking it")
 	j.out.Woken = true
+	if !j.idle { // a start that is refused for that cannot be sent again
+		wait, cancel := context.WithTimeout(ctx, waitStep)
+		_ = r.Client.Wait(wait, r.work.App, j.out.ID, j.at, "stopped") // the start tells
+		cancel()
+	}
 	if err := r.Client.StartMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of()); err != nil {
 		var ambiguous *fly.Ambiguous
 		if !errors.As(err, &ambiguous) { // waiting tells what became of it
@@ -178,6 +186,8 @@ func (r *run) judge(ctx context.Context, j *job) {
 	}
 	r.mu.Unlock()
 	switch {
+	case j.out.Same:
+		j.out.State = Failed // there is nothing earlier to go back to
 	case !j.sent:
 	case r.work.OnFailure == PutAllBack:
 		r.putBack(ctx, j)

@@ -18,7 +18,7 @@ const (
 // proved, the others, at most Width at once.
 type Pool struct {
 	Group    string   // empty where the pool is of all groups
-	Running  bool     // they ran when the plan was made
+	Running  bool     // they ran when the plan was made; false where the pool is of all groups
 	Create   bool     // they are new
 	Alone    bool     // the first goes alone
 	Machines []string // ids in the order of their turns; one empty id for each new one
@@ -60,7 +60,7 @@ func (w Work) creates() []Pool {
 }
 
 func (w Work) atOnce() []Pool {
-	pool := Pool{Running: true, Width: maxImmediate}
+	pool := Pool{Width: maxImmediate}
 	for i, change := range w.sortedUpdates() {
 		pool.Machines = append(pool.Machines, change.Before.ID)
 		pool.members = append(pool.members, len(w.Creates)+i)

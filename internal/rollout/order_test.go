@@ -59,7 +59,7 @@ func TestOrder(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	w.Strategy, w.Creates = Immediate, nil
-	want = `[ running=true create=false alone=false ["1" "3" "4" "5" "2"] 8]
+	want = `[ running=false create=false alone=false ["1" "3" "4" "5" "2"] 8]
 `
 	if got := text(w.Order()); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -23,9 +23,7 @@ func (r *run) stage(ctx context.Context, pools []Pool, turn func(context.Context
 		})
 	}
 	group.Wait()
-	if r.panicked != nil {
-		panic(r.panicked)
-	}
+	r.rethrow()
 }
 
 // each gives Machines their turns in their order, at most width at a time, until
@@ -101,6 +99,11 @@ func (r *run) immediate(ctx context.Context, pools []Pool) {
 			r.judge(ctx, j)
 		})
 	})
+	r.rethrow()
+}
+
+// rethrow goes on with the panic of a turn.
+func (r *run) rethrow() {
 	if r.panicked != nil {
 		panic(r.panicked)
 	}

@@ -80,7 +80,7 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 			return ctx.Err()
 		}
 		if live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID); readErr == nil && live.InstanceID == instance {
-			if live.State == "started" {
+			if live.State == "started" || finished(live, j.config) {
 				return nil
 			}
 			if err := crash(live, j.out.Same); err != nil {

@@ -30,9 +30,7 @@ func (r *run) putAllBack(ctx context.Context) {
 		})
 	}
 	group.Wait()
-	if r.panicked != nil {
-		panic(r.panicked)
-	}
+	r.rethrow()
 }
 
 // putBack gives a Machine its earlier configuration, or destroys one that this
@@ -68,11 +66,9 @@ func (r *run) putBack(ctx context.Context, j *job) {
 			return
 		}
 		j.at = live.InstanceID
-		launch = launch || !failed && running(live.State)
+		launch = launch || !failed && !out.Woken && running(live.State)
 	}
-	restored, err := r.update(ctx, fly.Update{
-		ID: out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
-	}, j.at)
+	restored, err := r.restore(ctx, j, launch)
 	if err != nil {
 		broken(err)
 		return
@@ -89,6 +85,27 @@ func (r *run) putBack(ctx context.Context, j *job) {
 	out.State = PutBack
 }
 
+// undoTries is how often the earlier configuration, or a destruction, is sent if
+// reading shows that it has not arrived. The version that is named with a
+// configuration lets no more than one of them take effect.
+const undoTries = 2
+
+// restore sends the earlier configuration.
+func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Machine, err error) {
+	for range undoTries {
+		restored, err = r.update(ctx, fly.Update{
+			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
+		}, j.at)
+		if err == nil || !passing(err) || errors.Is(err, errTookEffect) || errors.Is(err, errUnsettled) {
+			break
+		}
+		if err := r.pause(ctx, pollStep); err != nil {
+			return restored, err
+		}
+	}
+	return restored, err
+}
+
 // remove destroys a Machine that this run created. Its volume stays.
 func (r *run) remove(ctx context.Context, j *job) {
 	out := &j.out
@@ -98,30 +115,36 @@ func (r *run) remove(ctx context.Context, j *job) {
 	r.say(j, "destroying it again")
 	err := r.secure(ctx, j)
 	if err == nil {
-		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, out.ID, j.hold.of())
+		err = r.destroy(ctx, j)
 	}
-	var ambiguous *fly.Ambiguous
-	if errors.As(err, &ambiguous) || fly.CodeOf(err) == gate.NotFound {
-		err = r.destroyed(ctx, j, err)
-	}
-	if err != nil {
+	if err != nil && !r.gone(ctx, j) {
 		out.Err = errors.Join(out.Err, fmt.Errorf("destroy it again: %w", err))
 		return
 	}
 	out.State = Removed
 }
 
-// destroyed reads what became of a destruction whose answer was lost, or says
-// that there is no such Machine.
-func (r *run) destroyed(ctx context.Context, j *job, lost error) error {
+// destroy sends the destruction.
+func (r *run) destroy(ctx context.Context, j *job) (err error) {
+	for range undoTries {
+		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
+		if err == nil || !passing(err) || r.gone(ctx, j) {
+			break
+		}
+	}
+	return err
+}
+
+// gone reads whether a Machine is destroyed, whatever the answer was.
+func (r *run) gone(ctx context.Context, j *job) bool {
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
 		if fly.CodeOf(err) == gate.NotFound || err == nil && (live.State == "destroyed" || live.State == "destroying") {
-			return nil
+			return true
 		}
-		if err := r.pause(ctx, pollStep); err != nil {
-			return err
+		if r.pause(ctx, pollStep) != nil {
+			return false
 		}
 	}
-	return lost
+	return false
 }

@@ -52,7 +52,8 @@ func (w Work) updateSteps(c Change) []Step {
 		}
 	}
 	if w.OnFailure == PutAllBack && !c.Same() {
-		steps = append(steps, step(gate.LeaseMachine, id), step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config)))
+		steps = append(steps, step(gate.LeaseMachine, id))
+		steps = append(steps, slices.Repeat([]Step{step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config))}, undoTries)...)
 	}
 	return steps
 }
@@ -66,7 +67,8 @@ func (w Work) createSteps(c Create) []Step {
 	target := c.machine().Target()
 	steps = append(steps, Step{Verb: gate.CreateMachine, Target: target, Group: c.Group})
 	if w.OnFailure == PutAllBack {
-		steps = append(steps, Step{Verb: gate.LeaseMachine, Target: target, Group: c.Group}, Step{Verb: gate.DestroyMachine, Target: target, Group: c.Group})
+		steps = append(steps, Step{Verb: gate.LeaseMachine, Target: target, Group: c.Group})
+		steps = append(steps, slices.Repeat([]Step{{Verb: gate.DestroyMachine, Target: target, Group: c.Group}}, undoTries)...)
 	}
 	return steps
 }
@@ -98,6 +100,15 @@ func (w Work) Check() error {
 	}
 	if w.StartWithin <= 0 || w.HealthyWithin <= 0 {
 		return refuse(gate.InvalidInput, "the time for a Machine to start and to become healthy must be more than none")
+	}
+	for _, c := range w.Creates {
+		mounts, err := c.Config.Mounts()
+		switch {
+		case err != nil, (c.Volume != nil || c.Use != "") != (len(mounts) > 0):
+			return refuse(gate.InvalidInput, "a new Machine of group "+c.Group+" has a volume and no mount for it, or a mount and no volume")
+		case c.Volume != nil && (c.Use != "" || c.Volume.Region != c.Region):
+			return refuse(gate.InvalidInput, "the volume of a new Machine of group "+c.Group+" is not one, or not in its region")
+		}
 	}
 	seen := make(map[string]bool)
 	for _, c := range w.Updates {
