@@ -1,8 +1,8 @@
 // Package chaos tries the engine of the rollout against everything that can go
 // wrong with any of its calls. It holds tests only.
 //
-//	go test ./internal/rollout/chaos                                   # a third of every call × every kind of fault, and some at random
-//	go test ./internal/rollout/chaos -chaos.one=1                      # all of them
+//	go test ./internal/rollout/chaos                                   # many of every call × every kind of fault, and some at random
+//	go test ./internal/rollout/chaos -chaos.each=0                     # all of them
 //	go test ./internal/rollout/chaos -chaos.runs=20000 -chaos.seed=7   # as many at random, from that seed on
 //
 // A run that fails tells the flags that repeat it.
@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -26,8 +28,8 @@ import (
 )
 
 var (
-	randomRuns = flag.Int("chaos.runs", 200, "how many runs at random")
-	oneIn      = flag.Int("chaos.one", 3, "of every call × every kind of fault, one in so many is tried; the seed says which")
+	randomRuns = flag.Int("chaos.runs", 60/share, "how many runs at random")
+	perApp     = flag.Int("chaos.each", 170/share, "how many of every call × every kind of fault are tried in each scenario, spread evenly from a place that the seed says; 0: all")
 	firstSeed  = flag.Uint64("chaos.seed", 1, "the seed of the first run; each further one adds 1")
 	only       = flag.String("chaos.fault", "", "only the faults whose name has this text")
 )
@@ -219,27 +221,48 @@ func TestEveryCall(t *testing.T) {
 				if len(problems) > 0 {
 					t.Fatalf("without a fault:\n  %s", strings.Join(problems, "\n  "))
 				}
-				turn := *firstSeed
-				for _, at := range sequence(plain.calls) {
-					for _, kind := range kinds() {
-						trouble := &trouble{kind: kind, at: at}
-						if turn++; *only == "" && turn%uint64(*oneIn) != 0 || !strings.Contains(trouble.String(), *only) {
-							continue
-						}
-						first, problems := bubble(t, s, *firstSeed, trouble)
-						counts.add(trouble)
-						if plain.well() {
-							counts.compare(trouble, first.well())
-						}
-						if len(problems) > 0 {
-							t.Errorf("%s\n  repeat: -run='%s' -chaos.seed=%d -chaos.fault='%s'\n  %s", trouble, t.Name(), *firstSeed, trouble, strings.Join(problems, "\n  "))
-						}
+				for _, trouble := range every(sequence(plain.calls)) {
+					first, problems := bubble(t, s, *firstSeed, trouble)
+					counts.add(trouble)
+					if plain.well() {
+						counts.compare(trouble, first.well())
+					}
+					if len(problems) > 0 {
+						t.Errorf("%s\n  repeat: -run='%s' -chaos.seed=%d -chaos.fault='%s'\n  %s", trouble, t.Name(), *firstSeed, trouble, strings.Join(problems, "\n  "))
 					}
 				}
 			})
 		}
 	})
 	counts.log(t)
+}
+
+// every is each kind of fault at each call, as many of them as the flags want.
+func every(calls []call) []*trouble {
+	var all []*trouble
+	for _, at := range calls {
+		for _, kind := range kinds() {
+			if trouble := (&trouble{kind: kind, at: at}); strings.Contains(trouble.String(), *only) {
+				all = append(all, trouble)
+			}
+		}
+	}
+	if *only != "" || *perApp == 0 || len(all) <= *perApp {
+		return all
+	}
+	var some []*trouble
+	offset := int(*firstSeed % uint64(len(all)))
+	for i := range *perApp {
+		some = append(some, all[(i*len(all) / *perApp + offset)%len(all)])
+	}
+	return some
+}
+
+// TestMain spends memory for time: the apps are small, and there are many.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	debug.SetGCPercent(800)
+	os.Exit(m.Run())
 }
 
 // TestRandom tries one to three faults at once, in apps and deployments drawn
