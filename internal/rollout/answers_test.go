@@ -53,7 +53,7 @@ func TestLostAnswers(t *testing.T) {
 			want: Unchanged, code: gate.PlatformError, says: "not known", sent: 1},
 		{name: "lost after the effect, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(settleReads)},
 			want: PutBack, code: gate.PlatformError, says: "not known", sent: 2},
-		{name: "lost after the effect, no reading succeeds", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(settleReads + 1)},
+		{name: "lost after the effect, no reading succeeds", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(2 * settleReads)},
 			want: Broken, code: gate.PlatformError, says: "not known", sent: 1},
 	}
 	for _, test := range tests {

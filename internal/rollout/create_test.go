@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -185,6 +186,18 @@ func TestRelease(t *testing.T) {
 				t.Errorf("got %v, %v", metadata, err)
 			}
 		}
+	})
+	bubble(t, "interrupted", func(t *testing.T) {
+		b, w := begin(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		report := b.engine.Run(ctx, b.grantFor(w), w, func(p Phase) {
+			if p.Doing == "updating" {
+				cancel()
+			}
+		})
+		status(t, b, report, fly.ReleaseInterrupted)
+		b.counts(report, map[State]int{Healthy: 1, NotStarted: 1})
 	})
 	bubble(t, "failed", func(t *testing.T) {
 		b, w := begin(t)

@@ -59,6 +59,7 @@ type run struct {
 
 	mu       sync.Mutex // guards the rest
 	jobs     []*job     // in the order of the report
+	clerk    *job       // the work on the release, for those who watch
 	changed  []*job     // those with something new, in the order in which they got it
 	turns    int        // begun
 	first    int        // of jobs, the one that failed first; -1 for none
@@ -90,7 +91,7 @@ type job struct {
 func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	r := &run{
 		Engine: e, work: w, grant: grant, progress: progress, began: e.Clock.Now(), first: -1,
-		seen: make(map[string]bool), known: make(map[string]bool),
+		seen: make(map[string]bool), known: make(map[string]bool), clerk: new(job),
 	}
 	add := func(j *job) {
 		j.place, j.out.State = len(r.jobs), NotStarted
@@ -158,7 +159,7 @@ func (r *run) unfinished() bool {
 }
 
 func (r *run) report(ctx context.Context) Report {
-	report := Report{Release: r.release, Err: r.err, first: r.first, Took: r.Clock.Now().Sub(r.began)}
+	report := Report{Release: r.release, Err: r.err, first: r.first + 1, Took: r.Clock.Now().Sub(r.began)}
 	report.Interrupted = ctx.Err() != nil && r.unfinished()
 	for _, j := range r.jobs {
 		report.Machines = append(report.Machines, j.out)

@@ -58,7 +58,10 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*held, error) {
 			wait = coded.RetryAfter
 		}
 		holder, err := r.Client.LeaseHolder(whole, r.work.App, id)
-		if err == nil && !holder.ExpiresAt.IsZero() {
+		switch {
+		case err != nil:
+			wait = max(wait, maxPollStep)
+		case !holder.ExpiresAt.IsZero():
 			doing = fmt.Sprintf("waiting for the lease, which %s holds until %s", named(holder), holder.ExpiresAt.Format(time.TimeOnly))
 			wait = min(max(holder.ExpiresAt.Sub(r.Clock.Now()), time.Second), leaseStep)
 			refusal = fmt.Errorf("%s holds it until %s: %w", named(holder), holder.ExpiresAt.Format(time.TimeOnly), refusal)

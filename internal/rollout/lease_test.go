@@ -130,7 +130,9 @@ func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{StartDelay: 33 * time.Second, CheckDelay: 21 * time.Second})
 		b.settle()
+		b.Inject(sandbox.Fault{Operation: "release.*", Times: 3, Delay: 18 * time.Second})
 		w := b.work(b.changes())
+		w.Release = newRelease()
 		last, beats := b.Clock().Now(), 0
 		report := b.engine.Run(t.Context(), b.grantFor(w), w, func(p Phase) {
 			if silent := b.Clock().Now().Sub(last); silent > heartbeat {
@@ -152,9 +154,13 @@ func TestPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, "shop-api", sandbox.Options{})
 		w := b.work(b.changes())
+		w.Release = newRelease()
 		defer func() {
 			if cause := recover(); cause != "the test's" {
 				t.Errorf("got %v", cause)
+			}
+			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
+				t.Errorf("the release is %s", status)
 			}
 			b.released(w.Updates[0].Before.ID)
 			b.untouched(w.Updates[1])

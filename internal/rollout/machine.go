@@ -83,7 +83,7 @@ func (r *run) has(j *job) {
 // planned reads a Machine under its lease: it must still be the one that the
 // plan saw.
 func (r *run) planned(ctx context.Context, before fly.Machine) (fly.Machine, error) {
-	live, err := r.Client.Machine(ctx, r.work.App, before.ID)
+	live, err := r.look(ctx, before.ID)
 	if err != nil {
 		return fly.Machine{}, fmt.Errorf("read it under the lease: %w", err)
 	}
@@ -101,7 +101,7 @@ func (r *run) show(ctx context.Context, j *job) {
 	// One that was stopped since the plan, and that nobody would stop again, is
 	// left stopped.
 	if !up && (j.change.Launch() || !r.work.wakes(j.change)) {
-		live, err := r.Client.Machine(ctx, r.work.App, out.ID)
+		live, err := r.look(ctx, out.ID)
 		if err != nil {
 			out.Err = fmt.Errorf("read back: %w", err)
 			return

@@ -28,6 +28,19 @@ func (r *run) end(j *job) {
 	}
 }
 
+// writing tells that the release is being recorded, until done is called.
+func (r *run) writing(doing string) (done func()) {
+	r.mu.Lock()
+	r.clerk.busy = true
+	r.mu.Unlock()
+	r.say(r.clerk, doing)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.clerk.busy = false
+	}
+}
+
 // say tells what is being done with a Machine.
 func (r *run) say(j *job, doing string) {
 	r.mu.Lock()
@@ -72,11 +85,15 @@ func (r *run) beat() (stop func()) {
 	}
 }
 
-// longest is the Machine that has been in its phase for the longest time.
+// longest is the Machine, or the release, that has been in its phase for the
+// longest time.
 func (r *run) longest() *job {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var longest *job
+	if r.clerk.busy {
+		longest = r.clerk
+	}
 	for _, j := range r.jobs {
 		if j.busy && j.doing != "" && (longest == nil || j.since.Before(longest.since)) {
 			longest = j

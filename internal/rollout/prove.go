@@ -68,7 +68,7 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 // wait is used: one request, unless it takes long or goes wrong.
 func (r *run) started(ctx context.Context, j *job, instance string) error {
 	deadline := r.Clock.Now().Add(r.work.StartWithin)
-	for {
+	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
 		step, cancel := context.WithTimeout(ctx, max(min(waitStep, deadline.Sub(r.Clock.Now())), time.Second))
 		err := r.Client.Wait(step, r.work.App, j.out.ID, instance, "started")
 		over := step.Err() != nil
@@ -79,7 +79,8 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		if live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID); readErr == nil && live.InstanceID == instance {
+		live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID)
+		if readErr == nil && live.InstanceID == instance {
 			if live.State == "started" || finished(live, j.config) {
 				return nil
 			}
@@ -87,13 +88,14 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 				return err
 			}
 		}
-		// A Machine just created may not be known everywhere.
-		fresh := j.out.Created && fly.CodeOf(err) == gate.NotFound
-		if !passing(err) && !fresh || !r.Clock.Now().Before(deadline) {
+		// What can be read is not judged by a wait that was refused; and a Machine
+		// just created may not be known everywhere.
+		lost := readErr != nil && !passing(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound)
+		if lost || !r.Clock.Now().Before(deadline) {
 			return fmt.Errorf("it did not start: %w", err)
 		}
 		if !over {
-			if err := r.pause(ctx, pollStep); err != nil {
+			if err := r.pause(ctx, pause); err != nil {
 				return err
 			}
 		}

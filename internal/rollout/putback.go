@@ -52,7 +52,7 @@ func (r *run) putBack(ctx context.Context, j *job) {
 	}
 	launch := j.ran
 	if j.at == "" || !kept {
-		live, err := r.Client.Machine(ctx, r.work.App, out.ID)
+		live, err := r.look(ctx, out.ID)
 		if err != nil {
 			broken(err)
 			return

@@ -25,7 +25,7 @@ func (r *run) openRelease(ctx context.Context) error {
 	if r.work.Release == nil {
 		return nil
 	}
-	r.tell(Phase{Doing: "recording the release", Of: len(r.jobs)})
+	defer r.writing("recording the release")()
 	r.release = &ReleaseOutcome{}
 	release, err := r.Client.CreateRelease(ctx, r.grant, r.work.App, *r.work.Release)
 	var ambiguous *fly.Ambiguous
@@ -108,6 +108,7 @@ func (r *run) closeRelease(ctx context.Context, status fly.ReleaseStatus) {
 	if r.release == nil || r.release.Release.ID == "" {
 		return
 	}
+	defer r.writing("closing the release")()
 	problem := ""
 	switch {
 	case status == fly.ReleaseInterrupted:

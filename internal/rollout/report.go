@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -82,7 +83,7 @@ type Report struct {
 	Err         error           // why nothing was begun; nil if something was
 	Took        time.Duration
 
-	first int // of Machines, the one that failed first; -1 for none
+	first int // the number, from 1, of the Machine that failed first; 0 if that is not known
 }
 
 // Count tells how many Machines ended in a state.
@@ -99,10 +100,14 @@ func (r Report) Count(state State) int {
 // Failed is the Machine that failed first, if one did. Others may have failed
 // while it did, or after it.
 func (r Report) Failed() (Outcome, bool) {
-	if r.first < 0 || r.first >= len(r.Machines) {
+	if r.first > 0 {
+		return r.Machines[r.first-1], true
+	}
+	i := slices.IndexFunc(r.Machines, func(o Outcome) bool { return o.Err != nil })
+	if i < 0 {
 		return Outcome{}, false
 	}
-	return r.Machines[r.first], true
+	return r.Machines[i], true
 }
 
 // Phase is a moment in the work on one Machine.

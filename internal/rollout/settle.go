@@ -59,6 +59,16 @@ func (r *run) settle(ctx context.Context, update fly.Update, was string, err err
 	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", err, settleReads)
 }
 
+// look reads a Machine, more than once if Fly does not answer.
+func (r *run) look(ctx context.Context, id string) (live fly.Machine, err error) {
+	for range settleReads {
+		if live, err = r.Client.Machine(ctx, r.work.App, id); err == nil || !passing(err) || r.pause(ctx, pollStep) != nil {
+			break
+		}
+	}
+	return live, err
+}
+
 // refused reads once before a refusal is believed: a status says what the
 // platform answered, not what it did.
 func (r *run) refused(ctx context.Context, update fly.Update, was string, refusal error) (fly.Machine, error) {
