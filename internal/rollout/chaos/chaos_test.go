@@ -120,6 +120,15 @@ func (a *attempt) well() bool {
 	})
 }
 
+// states are how far the Machines got, in the order of the report.
+func (a *attempt) states() string {
+	var list []string
+	for _, m := range a.report.Machines {
+		list = append(list, string(m.State))
+	}
+	return strings.Join(list, " ")
+}
+
 // String is a run for a person who looks for the cause.
 func (a *attempt) String() string {
 	var b strings.Builder
@@ -221,11 +230,17 @@ func TestEveryCall(t *testing.T) {
 				if len(problems) > 0 {
 					t.Fatalf("without a fault:\n  %s", strings.Join(problems, "\n  "))
 				}
+				if got := plain.states(); got != s.want {
+					t.Errorf("without a fault: got %s, want %s\n%s", got, s.want, plain)
+				}
 				for _, trouble := range every(sequence(plain.calls)) {
 					first, problems := bubble(t, s, *firstSeed, trouble)
 					counts.add(trouble)
 					if plain.well() {
 						counts.compare(trouble, first.well())
+						if trouble.kind.harmless && !first.well() {
+							problems = append(problems, "it did not go through", first.String())
+						}
 					}
 					if len(problems) > 0 {
 						t.Errorf("%s\n  repeat: -run='%s' -chaos.seed=%d -chaos.fault='%s'\n  %s", trouble, t.Name(), *firstSeed, trouble, strings.Join(problems, "\n  "))
@@ -250,10 +265,14 @@ func every(calls []call) []*trouble {
 	if *only != "" || *perApp == 0 || len(all) <= *perApp {
 		return all
 	}
-	var some []*trouble
-	offset := int(*firstSeed % uint64(len(all)))
-	for i := range *perApp {
-		some = append(some, all[(i*len(all) / *perApp + offset)%len(all)])
+	// Lost answers are always among them: those alone must change nothing.
+	lost := func(t *trouble) bool { return t.kind.harmless && t.kind.fault.Reset == sandbox.ResetAfter }
+	others := slices.DeleteFunc(slices.Clone(all), lost)
+	some := slices.DeleteFunc(all, func(t *trouble) bool { return !lost(t) })
+	offset := int(*firstSeed % uint64(len(others)))
+	n := max(*perApp-len(some), 0)
+	for i := range n {
+		some = append(some, others[(i*len(others)/n+offset)%len(others)])
 	}
 	return some
 }

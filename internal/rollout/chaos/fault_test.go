@@ -36,6 +36,8 @@ type kind struct {
 	kill   bool // the process ends with this call
 	cancel bool // the person asks to end with this call
 	again  bool // it is started again at once, not when its leases have ended
+
+	harmless bool // no deployment fails for it: what was sent took effect
 }
 
 // kinds are what goes wrong, one at a time.
@@ -51,10 +53,10 @@ func kinds() []kind {
 		{name: "503 for a while", fault: sandbox.Fault{Status: 503, Times: 5}},
 		{name: "502 for good", fault: sandbox.Fault{Status: 502, Times: -1}},
 		{name: "reset before", fault: sandbox.Fault{Reset: sandbox.ResetBefore}},
-		{name: "reset after", fault: sandbox.Fault{Reset: sandbox.ResetAfter}},
+		{name: "reset after", fault: sandbox.Fault{Reset: sandbox.ResetAfter}, harmless: true},
 		{name: "silence before", fault: sandbox.Fault{Status: silence}},
 		{name: "silence after", fault: sandbox.Fault{Status: silence, EffectThenStatus: true}},
-		{name: "slow", fault: sandbox.Fault{Delay: 12 * time.Second}},
+		{name: "slow", fault: sandbox.Fault{Delay: 12 * time.Second}, harmless: true},
 		{name: "half an answer", fault: sandbox.Fault{Malformed: true}},
 		{name: "another answer", fault: sandbox.Fault{Status: 200, Body: `[{"a":1}]`, EffectThenStatus: true}},
 		{name: "killed before", fault: sandbox.Fault{Reset: sandbox.ResetBefore}, kill: true},

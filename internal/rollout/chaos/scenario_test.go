@@ -23,6 +23,7 @@ type scenario struct {
 	spoil          sandbox.Failure // of one Machine's next launch
 	spoiled        int             // which one
 	lag            int             // of the lists of Machines
+	want           string          // how far the Machines get without any fault, in the order of the report
 }
 
 // group is Machines with one job.
@@ -76,18 +77,30 @@ func scenarios() []scenario {
 	cold := group{name: "web", running: 1, stopped: 2, checks: true, autostop: true}
 	disk := group{name: "store", checks: true, mounts: true}
 	return []scenario{
-		{name: "healthy, put back", groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true},
-		{name: "healthy, stop", groups: []group{web}, strategy: rollout.Rolling, maxUnavailable: 1, onFailure: rollout.Stop},
-		{name: "cold, woken", groups: []group{cold}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, wake: true},
-		{name: "cold without autostop, woken", groups: []group{{name: "web", stopped: 2, checks: true}}, strategy: rollout.Rolling, onFailure: rollout.Stop, wake: true},
-		{name: "cold, left asleep", groups: []group{cold}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true},
-		{name: "the second is sick, put back", groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks, spoiled: 1},
-		{name: "the first crashes, continue", groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true, spoil: sandbox.FailCrash},
-		{name: "the second ends, stop", groups: []group{{name: "web", running: 3}}, strategy: rollout.Rolling, onFailure: rollout.Stop, spoil: sandbox.FailExit, spoiled: 1},
-		{name: "immediate, one sick, put back", groups: []group{web, worker}, strategy: rollout.Immediate, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks, spoiled: 2},
-		{name: "created with a volume", groups: []group{worker}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, lag: 2},
-		{name: "created, then one sick, put back", groups: []group{web}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks},
-		{name: "created, stop", groups: []group{worker}, create: group{name: "store", checks: true}, strategy: rollout.Rolling, onFailure: rollout.Stop},
+		{name: "healthy, put back", want: "healthy healthy healthy",
+			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true},
+		{name: "healthy, stop", want: "healthy healthy",
+			groups: []group{web}, strategy: rollout.Rolling, maxUnavailable: 1, onFailure: rollout.Stop},
+		{name: "cold, woken", want: "healthy healthy healthy",
+			groups: []group{cold}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, wake: true},
+		{name: "cold without autostop, woken", want: "healthy healthy",
+			groups: []group{{name: "web", stopped: 2, checks: true}}, strategy: rollout.Rolling, onFailure: rollout.Stop, wake: true},
+		{name: "cold, left asleep", want: "healthy unproven unproven",
+			groups: []group{cold}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true},
+		{name: "the second is sick, put back", want: "put_back put_back put_back",
+			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks, spoiled: 1},
+		{name: "the first crashes, continue", want: "failed healthy healthy",
+			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true, spoil: sandbox.FailCrash},
+		{name: "the second ends, stop", want: "healthy failed not_started",
+			groups: []group{{name: "web", running: 3}}, strategy: rollout.Rolling, onFailure: rollout.Stop, spoil: sandbox.FailExit, spoiled: 1},
+		{name: "immediate, one sick, put back", want: "put_back put_back put_back",
+			groups: []group{web, worker}, strategy: rollout.Immediate, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks, spoiled: 1},
+		{name: "created with a volume", want: "healthy healthy",
+			groups: []group{worker}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, lag: 2},
+		{name: "created, then one sick, put back", want: "removed put_back not_started",
+			groups: []group{web}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks},
+		{name: "created, stop", want: "healthy healthy",
+			groups: []group{worker}, create: group{name: "store", checks: true}, strategy: rollout.Rolling, onFailure: rollout.Stop},
 	}
 }
 

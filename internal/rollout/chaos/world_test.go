@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,6 +62,9 @@ func newWorld(t *testing.T, s scenario, seed uint64) *world {
 	for _, id := range w.MachineIDs(app) {
 		w.first = append(w.first, w.Machine(app, id))
 	}
+	slices.SortFunc(w.first, func(a, b sandbox.Machine) int { // as their turns come
+		return cmp.Or(strings.Compare(a.Config.ProcessGroup(), b.Config.ProcessGroup()), strings.Compare(a.State, b.State), strings.Compare(a.ID, b.ID))
+	})
 	if s.spoil != sandbox.FailNone {
 		w.FailMachine(app, w.first[s.spoiled].ID, s.spoil)
 	}
