@@ -49,9 +49,10 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*held, error) {
 	r.say(j, "taking the lease")
 	limit := r.Clock.Now().Add(leaseWithin)
 	whole := context.WithoutCancel(ctx)
-	asked := r.Clock.Now()
+	asked, step := r.Clock.Now(), pollStep
 	lease, err := r.Client.LeaseMachine(whole, r.grant, r.work.App, id, leaseTTL, func(refusal error) error {
-		doing, wait := "waiting for the lease", pollStep
+		doing, wait := "waiting for the lease", step
+		step = min(2*step, leaseStep)
 		var coded *fly.Error
 		if errors.As(refusal, &coded) && coded.RetryAfter > 0 {
 			wait = coded.RetryAfter

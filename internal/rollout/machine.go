@@ -163,6 +163,11 @@ func (r *run) rest(ctx context.Context, j *job) {
 		defer cancel()
 		err = r.Client.Wait(wait, r.work.App, j.out.ID, j.at, "stopped")
 	}
+	if err != nil { // the answer is not the state
+		if live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID); readErr == nil && live.State == "stopped" {
+			err = nil
+		}
+	}
 	if err != nil {
 		j.out.Mismatch = append(j.out.Mismatch, "state: it did not run before, and could not be stopped again: "+err.Error())
 		return

@@ -113,7 +113,7 @@ func serveGraph(req *request) answer {
 		return reply(http.StatusOK, graphql.Response{Errors: []*gqlerrors.QueryError{{Message: "syntax error in query"}}})
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
-	response := req.platform.graph.schema.Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
+	response := req.platform.graph().schema.Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
 	if req.platform.options.OmitTypes {
 		response.Data = req.graph.untyped(response.Data)
 	}

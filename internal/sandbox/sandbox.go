@@ -51,7 +51,7 @@ type Platform struct {
 	recorder recorder
 	faults   faults
 	limits   limits
-	graph    *graph
+	graph    func() *graph
 	handler  http.Handler
 
 	mu      sync.Mutex // guards the rest; never held while waiting
@@ -78,7 +78,7 @@ func New(options Options) *Platform {
 		configs: make(map[string][]byte),
 	}
 	p.state.crashAfter = options.CrashAfter
-	p.graph = newGraph()
+	p.graph = sync.OnceValue(newGraph) // many a platform is never asked in GraphQL
 	p.handler = p.routes()
 	return p
 }
