@@ -140,11 +140,19 @@ func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, d
 		out.Order, out.Expected = d.order(work)
 	}
 	planned.Out, planned.Work = out, deployWork{deployment: d, work: work, out: out}
-	planned.Summary = fmt.Sprintf("Would update %d of %s of %s", len(d.changes), machines(total), app)
+	replaced, leftover := goings(work)
+	does, n := "update", len(d.changes)-leftover
+	if replaced > 0 {
+		does, n = "replace", replaced
+	}
+	planned.Summary = fmt.Sprintf("Would %s %d of %s of %s", does, n, machines(total), app)
 	if n := len(d.creates); n > 0 {
 		planned.Summary += fmt.Sprintf(" and create %d", n)
 	}
 	planned.Summary += fmt.Sprintf(", %s.", d.settings.strategy)
+	if leftover > 0 {
+		planned.Summary += fmt.Sprintf(" Would destroy %d left over from an earlier deploy.", leftover)
+	}
 	planned.Nothing = d.nothing()
 	if planned.Plan.Empty() {
 		planned.Next = a.guide(d.snapshot)

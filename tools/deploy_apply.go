@@ -122,13 +122,13 @@ func (b *deployBook) begun(p rollout.Phase) {
 	b.known[p.Machine] = true
 	c := b.work.Updates[i]
 	b.record(journal.Entry{
-		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(gate.UpdateMachine), Target: p.Machine, Status: begun,
+		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(b.verb(p.Machine)), Target: p.Machine, Status: begun,
 		Instance: c.Before.InstanceID, Config: c.After.Hash(),
 	})
 }
 
 func (b *deployBook) ended(m rollout.Outcome) {
-	verb := gate.UpdateMachine
+	verb := b.verb(m.ID)
 	if m.Created {
 		verb = gate.CreateMachine
 	}
@@ -136,6 +136,14 @@ func (b *deployBook) ended(m rollout.Outcome) {
 		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(verb), Target: m.ID, Status: string(m.State),
 		Code: string(codeOf(m.Err)), Instance: m.After,
 	})
+}
+
+// verb is what was to be done with an existing Machine.
+func (b *deployBook) verb(id string) gate.Verb {
+	if slices.ContainsFunc(b.work.Destroyed(), func(c rollout.Change) bool { return c.Before.ID == id }) {
+		return gate.DestroyMachine
+	}
+	return gate.UpdateMachine
 }
 
 // codeOf is the code of an error, empty for none.

@@ -7,25 +7,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
-// Entries of a Machine's metadata that strategies with more Machines than the
-// app has leave on them: flyctl's, and the one of this program's engine by which
-// a Machine names the one in whose place it is.
-const (
-	metadataCanary    = "fly_canary"
-	metadataBlueGreen = "fly_bluegreen_deployment_tag"
-	metadataReplaces  = "flycast_replaces"
-	safeToDestroy     = "safe_to_destroy"
-)
-
-// label is one entry of a configuration's metadata.
-func label(c machine.Config, key string) string {
-	metadata, err := c.Metadata()
-	if err != nil {
-		return ""
-	}
-	return metadata[key]
-}
-
 // halfExchanged are the groups in which an earlier bluegreen deploy did not come
 // to its end. Such a deploy, made again, is given all their Machines, also those
 // that have their configuration already: it knows which of them are to go.
@@ -39,9 +20,21 @@ func (d *deployment) halfExchanged() map[string]bool {
 		there[m.ID] = true
 	}
 	for _, m := range d.snapshot.Machines {
-		if label(m.Config, metadataBlueGreen) == safeToDestroy || there[label(m.Config, metadataReplaces)] {
+		if m.Config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy || there[m.Config.Label(rollout.ReplacesKey)] {
 			groups[cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())] = true
 		}
 	}
 	return groups
+}
+
+// goings counts the Machines that are destroyed: once another is in their place,
+// and because an earlier deploy left them over.
+func goings(work rollout.Work) (replaced, leftover int) {
+	greens := make(map[string]bool)
+	for _, s := range work.Steps() {
+		if s.For != "" {
+			greens[s.For] = true
+		}
+	}
+	return len(greens), len(work.Destroyed()) - len(greens)
 }

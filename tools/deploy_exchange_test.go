@@ -3,7 +3,9 @@ package tools
 import (
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
@@ -15,12 +17,12 @@ func TestDeployLeftOver(t *testing.T) {
 		labels   map[string]string
 		want     int // Machines of the work
 	}{
-		{"canary", map[string]string{metadataCanary: "true"}, 1},
-		{"rolling", map[string]string{metadataCanary: "true"}, 0},
-		{"bluegreen", map[string]string{metadataBlueGreen: safeToDestroy}, 2},
-		{"bluegreen", map[string]string{metadataReplaces: "6e82de91c43987"}, 2},
-		{"bluegreen", map[string]string{metadataReplaces: "0000000000000a", metadataBlueGreen: "1"}, 0},
-		{"rolling", map[string]string{metadataBlueGreen: safeToDestroy}, 0},
+		{"canary", map[string]string{machine.MetadataCanary: "true"}, 1},
+		{"rolling", map[string]string{machine.MetadataCanary: "true"}, 0},
+		{"bluegreen", map[string]string{machine.MetadataBlueGreenTag: machine.SafeToDestroy}, 2},
+		{"bluegreen", map[string]string{rollout.ReplacesKey: "6e82de91c43987"}, 2},
+		{"bluegreen", map[string]string{rollout.ReplacesKey: "0000000000000a", machine.MetadataBlueGreenTag: "1"}, 0},
+		{"rolling", map[string]string{machine.MetadataBlueGreenTag: machine.SafeToDestroy}, 0},
 	}
 	for _, test := range tests {
 		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {

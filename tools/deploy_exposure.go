@@ -34,11 +34,11 @@ func audienceOf(s rules.Snapshot) audience {
 func (d *deployment) exposure() error {
 	reach := audienceOf(d.snapshot)
 	d.unreachable(reach)
+	if len(d.toWork().Destroyed()) > 0 {
+		d.hazard(plan.MachinesReplaced)
+	}
 	for _, c := range d.changes {
 		if c.Same() {
-			if d.exchanged[c.Group] || label(c.Before.Config, metadataCanary) == "true" {
-				d.hazard(plan.MachinesReplaced) // it may be one that goes
-			}
 			continue
 		}
 		before, err := c.Before.Config.Services()
@@ -70,8 +70,7 @@ func (d *deployment) exposure() error {
 func (d *deployment) changing(c rollout.Change) {
 	d.hazard(plan.Restart)
 	switch {
-	case d.settings.strategy == rollout.BlueGreen:
-		d.hazard(plan.MachinesReplaced)
+	case d.settings.strategy == rollout.BlueGreen: // the old ones serve until the new ones do
 	case d.settings.strategy == rollout.Immediate, d.alone(c):
 		d.hazard(plan.BriefOutage)
 	}

@@ -115,9 +115,9 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 			d.unread.say("the platform does not send the whole configuration: an update would lose the rest", m.ID)
 		case !m.Config.FlyLaunch():
 			d.leave(m.ID, "not made by fly deploy")
-		case label(m.Config, metadataCanary) == "true" && d.settings.strategy == rollout.Canary:
+		case m.Config.Label(machine.MetadataCanary) == "true" && d.settings.strategy == rollout.Canary:
 			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // the strategy destroys it
-		case label(m.Config, metadataCanary) == "true":
+		case m.Config.Label(machine.MetadataCanary) == "true":
 			d.leave(m.ID, "left behind by an earlier canary deploy (fly machine destroy removes it)")
 		case !slices.Contains(groups, group):
 			d.left++

@@ -16,15 +16,16 @@ import (
 // deployWork is the deployment as the engine carries it out. What makes it
 // impossible becomes a blocker.
 func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, error) {
-	work := rollout.Work{
-		App: d.in.App, Strategy: d.settings.strategy, MaxUnavailable: d.settings.maxUnavailable, Updates: d.changes, Creates: d.creates,
-		OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
-	}
+	work := d.toWork()
 	if d.empty() {
 		return work, nil
 	}
+	err := work.Check()
+	if err == nil {
+		err = work.Allowed(ctx, a.Fly)
+	}
 	var refused *fly.Error
-	switch err := work.Check(); {
+	switch {
 	case errors.As(err, &refused) && refused.Code == gate.Precondition:
 		d.block(plan.Blocker{ID: notPossible, What: refused.Message, Fix: "give another strategy, such as rolling, which leaves the file as it is"})
 	case err != nil:
@@ -39,6 +40,14 @@ func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, 
 	}
 	work.Release = release
 	return work, nil
+}
+
+// toWork is the deployment as the engine's value, but for the release.
+func (d *deployment) toWork() rollout.Work {
+	return rollout.Work{
+		App: d.in.App, Strategy: d.settings.strategy, MaxUnavailable: d.settings.maxUnavailable, Updates: d.changes, Creates: d.creates,
+		OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
+	}
 }
 
 func (d *deployment) empty() bool { return len(d.changes)+len(d.creates) == 0 }
@@ -101,39 +110,57 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 	for _, c := range d.creates {
 		creates[fly.NewMachine{Config: c.Config, Region: c.Region}.Target()] = c
 	}
-	var steps []plan.Step
 	all := work.Steps()
-	tells := telling(all)
+	ends, tells := endings(work, all), telling(all)
+	var steps []plan.Step
 	for i, s := range all {
 		step := plan.Step{Verb: s.Verb, Target: s.Target}
-		change, updates := changes[s.Machine]
-		create, planned := creates[s.Target]
+		change, create := changes[s.Machine], creates[s.Target]
+		end, goes := ends[s.Machine]
 		switch {
-		case updates && i == tells[s.Machine]:
+		case s.Machine != "" && tells[s.Machine] != i:
+		case goes:
+			step.Params = append(described(s.Machine, s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamEnd, Value: end})
+		case s.Machine != "":
 			step.Params = described(s.Machine, s.Group, change.Before.Region, machine.Diff(change.Before.Config, change.After))
-			if change.Same() && s.Verb == gate.DestroyMachine {
-				step.Params = append(step.Params, plan.Param{Name: plan.ParamChange, Value: "DESTROYED: left over from an earlier deploy"})
-			} else if change.Same() {
+			if change.Same() {
 				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 			}
-		case s.Verb == gate.CreateMachine && planned:
+		case s.Verb != gate.CreateMachine:
+		case s.Role == rollout.RoleGreen:
+			blue := changes[s.For]
+			step.Params = described(s.For, s.Group, blue.Before.Region, machine.Diff(blue.Before.Config, blue.After))
+		case s.Role == rollout.RoleCanary:
+			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(d.settings.strategy)}}
+		default:
 			step.Params = described("", s.Group, create.Region, machine.Diff(machine.Config{}, create.Config))
-		case s.Verb == gate.CreateMachine:
-			step.Params = append(described("", s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamUntil, Value: string(d.settings.strategy)})
 		}
 		steps = append(steps, step)
 	}
 	return steps
 }
 
-// telling finds, for each existing Machine, the step that tells a person what
-// becomes of it: its update, else the creation of the one that takes its place,
-// else its end, else its first.
-func telling(steps []rollout.Step) map[string]int {
-	rank := func(s rollout.Step) int {
-		return slices.Index([]gate.Verb{gate.DestroyMachine, gate.CreateMachine, gate.UpdateMachine}, s.Verb)
+// endings says why Machines that are there now are destroyed.
+func endings(work rollout.Work, steps []rollout.Step) map[string]string {
+	ends := make(map[string]string)
+	for _, c := range work.Destroyed() {
+		ends[c.Before.ID] = "left over from an earlier deploy"
 	}
+	for _, s := range steps {
+		if s.For != "" {
+			ends[s.For] = "once the new one serves"
+		}
+	}
+	return ends
+}
+
+// telling finds, for each existing Machine, the step that tells a person what
+// becomes of it: its end or its update, else its first.
+func telling(steps []rollout.Step) map[string]int {
 	tells := make(map[string]int)
+	rank := func(s rollout.Step) int {
+		return slices.Index([]gate.Verb{gate.UpdateMachine, gate.DestroyMachine}, s.Verb)
+	}
 	for i, s := range steps {
 		if at, seen := tells[s.Machine]; s.Machine != "" && (!seen || rank(s) > rank(steps[at])) {
 			tells[s.Machine] = i

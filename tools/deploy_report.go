@@ -19,19 +19,15 @@ const notDone = "No address was allocated, nothing was built, no release_command
 func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
 	out := w.out
 	out.App, out.Order, out.Expected = w.in.App, nil, ""
-	tally := tallyOf(result)
+	tally, greens := tallyOf(result), instead(result)
 	out.Machines = &machineCounts{
-		Total: len(w.snapshot.Machines) + tally.created - tally.replaced, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
+		Total: len(w.snapshot.Machines) + tally.created - tally.destroyed, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
 		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, PutBack: tally.putBack,
 	}
 	var mismatches []string
 	failed, bad := result.Failed()
 	for _, m := range result.Machines {
-		record := machineRecord(m)
-		if m.State == rollout.Removed && !bad {
-			record.State = plan.Done // a canary: it was to go
-		}
-		out.Steps = append(out.Steps, record)
+		out.Steps = append(out.Steps, machineRecord(m, greens[m.ID]))
 		for _, line := range m.Mismatch {
 			mismatches = append(mismatches, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
 		}
@@ -59,6 +55,9 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	if tally.changed() > 0 {
 		out.Undo = []string{"deploy the earlier fly.toml"}
 	}
+	if tally.destroyed > 0 {
+		out.Undo = append(out.Undo, fmt.Sprintf("%s destroyed: what they held outside volumes does not come back", machines(tally.destroyed)))
+	}
 	switch {
 	case result.Err != nil:
 		out.Status, out.Code = plan.Failed, failedCode(result.Err)
@@ -69,7 +68,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		a.reportFailure(w, tally, failed, &out)
 	case result.Interrupted:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.PlatformError, gate.PlatformError.Retry()
-		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %d of %d Machines have the new configuration. %s", w.in.App, tally.changed(), len(result.Machines), notDone)
+		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %d of %d Machines have the new configuration. %s", w.in.App, tally.changed(), tally.of, notDone)
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call does what is left"}}
 	case len(mismatches) > 0:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
@@ -88,8 +87,14 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	if t.unproven > 0 {
 		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them proved.", t.changed(), machines(total), app, t.healthy)
 	}
+	if t.canaries > 0 {
+		out.Summary += fmt.Sprintf(" Tried on %d extra first, destroyed since.", t.canaries)
+	}
 	if t.created > 0 {
 		out.Summary += fmt.Sprintf(" %d created.", t.created)
+	}
+	if t.destroyed > 0 {
+		out.Summary += fmt.Sprintf(" %d destroyed as planned.", t.destroyed)
 	}
 	if out.Release > 0 {
 		out.Summary += fmt.Sprintf(" Recorded as version %d.", out.Release)
@@ -118,7 +123,7 @@ func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 	if w.settings.onFailure == rollout.Continue {
 		stopped = "went on after"
 	}
-	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s", w.in.App, stopped, name, message, fate(failed), t.sentence(len(w.changes)+len(w.creates)), notDone)
+	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s", w.in.App, stopped, name, message, fate(failed), t.sentence(), notDone)
 	out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
 	if out.Code == gate.Busy {
 		out.RetryAfterS = int(busyRetry.Seconds())
@@ -127,66 +132,6 @@ func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 	if out.Code == gate.Stale {
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew from what is there now, and asks again"}}
 	}
-}
-
-// replaced is the state of a Machine that went once another one stood in its
-// place.
-const replaced rollout.State = "replaced"
-
-// tally counts what became of the Machines.
-type tally struct {
-	healthy, unproven, failed, putBack, removed, broken int
-	updated, created                                    int // have the new configuration
-	replaced                                            int
-}
-
-func tallyOf(result rollout.Report) tally {
-	var t tally
-	for _, m := range result.Machines {
-		switch m.State {
-		case rollout.Healthy:
-			t.healthy++
-		case rollout.Unproven:
-			t.unproven++
-		case rollout.Failed:
-			t.failed++
-		case rollout.PutBack:
-			t.putBack++
-		case rollout.Removed:
-			t.removed++
-		case rollout.Broken:
-			t.broken++
-		case replaced:
-			t.replaced++
-		}
-		switch {
-		case m.State != rollout.Healthy && m.State != rollout.Unproven && m.State != rollout.Failed:
-		case m.Created:
-			t.created++
-		case !m.Same:
-			t.updated++
-		}
-	}
-	return t
-}
-
-// changed counts the Machines that came through.
-func (t tally) changed() int { return t.healthy + t.unproven }
-
-func (t tally) sentence(of int) string {
-	parts := []string{fmt.Sprintf("%d of %d updated", t.changed(), of)}
-	for _, p := range []struct {
-		n    int
-		what string
-	}{
-		{t.putBack, "put back"}, {t.removed, "created and removed again"},
-		{t.failed, "left with the new configuration although it failed"}, {t.broken, "in need of a person"},
-	} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
-		}
-	}
-	return strings.Join(parts, ", ") + "."
 }
 
 // proved counts what was seen of the Machines, each claim for those only of
@@ -237,15 +182,22 @@ func deaf(result rollout.Report) []string {
 	return out
 }
 
-// machineRecord is one Machine: before, after, proof.
-func machineRecord(m rollout.Outcome) plan.Record {
+// machineRecord is one Machine: before, after, proof. Green is the id of the one
+// in its place, if there is one.
+func machineRecord(m rollout.Outcome, green string) plan.Record {
 	r := plan.Record{Do: gate.UpdateMachine, Target: m.ID, Undo: plan.UndoYes, State: recordState(m.State)}
 	if m.Created || m.Before == "" && m.ID == "" {
 		r.Do = gate.CreateMachine
 		r.Target = cmp.Or(m.ID, m.Region)
 	}
-	if m.State == replaced {
-		r.Do, r.Undo = gate.DestroyMachine, plan.UndoPartly
+	switch {
+	case m.Role == rollout.RoleBlue, m.Role == rollout.RoleLeftover:
+		r.Do = gate.DestroyMachine
+		if leaves(m) {
+			r.State, r.Undo = plan.Done, plan.UndoNo
+		}
+	case leaves(m): // a canary
+		r.State = plan.Done
 	}
 	notes := []string{"group " + plan.Clean(m.Group)}
 	if m.Before != "" && m.After != "" && m.Before != m.After {
@@ -254,7 +206,10 @@ func machineRecord(m rollout.Outcome) plan.Record {
 	if m.Volume != "" {
 		notes = append(notes, "volume "+m.Volume)
 	}
-	notes = append(notes, stateNote(m)...)
+	if m.For != "" {
+		notes = append(notes, "in place of "+m.For)
+	}
+	notes = append(notes, stateNote(m, green)...)
 	if m.Proof != "" {
 		notes = append(notes, plan.Line(m.Proof))
 	}
@@ -270,7 +225,7 @@ func machineRecord(m rollout.Outcome) plan.Record {
 
 func recordState(s rollout.State) plan.State {
 	switch s {
-	case rollout.Healthy, rollout.Unproven, replaced:
+	case rollout.Healthy, rollout.Unproven, rollout.Replaced:
 		return plan.Done
 	case rollout.PutBack, rollout.Removed:
 		return plan.PutBack
@@ -281,7 +236,7 @@ func recordState(s rollout.State) plan.State {
 }
 
 // stateNote says how a Machine ended where its state does not.
-func stateNote(m rollout.Outcome) []string {
+func stateNote(m rollout.Outcome, green string) []string {
 	var notes []string
 	if m.Same {
 		notes = append(notes, "had it already")
@@ -298,10 +253,14 @@ func stateNote(m rollout.Outcome) []string {
 		notes = append(notes, "not started: not proved")
 	case m.State == rollout.Failed:
 		notes = append(notes, "left with the new configuration")
+	case m.Role == rollout.RoleCanary && leaves(m):
+		notes = append(notes, "a canary: tried and destroyed, as planned")
+	case m.Role == rollout.RoleLeftover && leaves(m):
+		notes = append(notes, "left over from an earlier deploy: destroyed")
 	case m.State == rollout.Removed:
 		notes = append(notes, "destroyed again")
-	case m.State == replaced:
-		notes = append(notes, "destroyed, another one is in its place")
+	case m.State == rollout.Replaced:
+		notes = append(notes, "destroyed: "+cmp.Or(green, "another one")+" is in its place")
 	case m.State == rollout.Broken:
 		notes = append(notes, "could not be put back")
 	}

@@ -122,31 +122,17 @@ func convert(file *flytoml.File, groups []string, existing machine.Config) conve
 	}
 	for _, group := range groups {
 		config, err := file.Apply(group, existing)
-		if err == nil {
-			config, err = withoutDeployer(config)
-		}
 		if err != nil {
 			out.ConversionError[group] = err.Error()
 			continue
 		}
-		out.Config[group] = config
+		out.Config[group] = config.WithoutFlyctlVersion()
 	}
 	var invalid *flytoml.InvalidError
 	if errors.As(file.Validate(), &invalid) {
 		out.InvalidReason, out.invalid = invalid.Text, invalid
 	}
 	return out
-}
-
-// withoutDeployer is a configuration that does not say which flyctl deployed the
-// Machine: each flyctl writes its own version there.
-func withoutDeployer(config machine.Config) (machine.Config, error) {
-	metadata, err := config.Metadata()
-	if _, ok := metadata[machine.MetadataFlyctlVersion]; !ok || err != nil {
-		return config, err
-	}
-	delete(metadata, machine.MetadataFlyctlVersion)
-	return config.With("metadata", metadata)
 }
 
 // refusal says what flyctl would refuse, and is nil if that is nothing.

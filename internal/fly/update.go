@@ -31,9 +31,10 @@ func (u Update) Verb() gate.Verb {
 // configuration that it will get.
 func (u Update) Target() string { return UpdateTarget(u.ID, u.Config) }
 
-// UpdateTarget is [Update.Target] before there is an Update. Three entries of the
+// UpdateTarget is [Update.Target] before there is an Update. Four entries of the
 // metadata do not count: fly_release_id and fly_release_version, labels that
-// decide nothing, and that nobody knows before the release is made; and
+// decide nothing, and that nobody knows before the release is made;
+// fly_flyctl_version, which says who deployed last; and
 // fly_bluegreen_deployment_tag, which says when a set of Machines was made.
 func UpdateTarget(id string, config machine.Config) string { return id + "@" + targetHash(config) }
 
@@ -44,6 +45,7 @@ func targetHash(config machine.Config) string {
 	if raw := config.Raw("metadata"); raw != nil && json.Unmarshal(raw, &metadata) == nil {
 		delete(metadata, machine.MetadataReleaseID)
 		delete(metadata, machine.MetadataReleaseVersion)
+		delete(metadata, machine.MetadataFlyctlVersion)
 		delete(metadata, machine.MetadataBlueGreenTag)
 		if unlabelled, err := config.With("metadata", metadata); err == nil {
 			config = unlabelled

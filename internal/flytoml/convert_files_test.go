@@ -85,8 +85,8 @@ func TestWithFilesRefuses(t *testing.T) {
 		{`machine_config = '{"files":[{"guest_path":"/f","local_path":"none"}]}'`, "failed to read file at none: open none: no such file or directory"},
 		{`machine_config = '{"files":[{"guest_path":"/f","local_path":5}]}'`, `invalid machine config "{\"files\":[{\"guest_path\":\"/f\",\"local_path\":5}]}": json: cannot unmarshal number into Go struct field LocalFile.files.local_path of type string`},
 		{"build.compose.file = './none.yml'", "failed to read compose file: open none.yml: no such file or directory"},
-		{"build.compose.file = 'c.yml'", "[build.compose] takes containers from a compose file, which is not supported here"},
-		{"[build.compose]", "[build.compose] takes containers from a compose file, which is not supported here"},
+		{"build.compose.file = 'c.yml'", "[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
+		{"[build.compose]", "[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
 		{"[build.compose]\nfile = '../c.yml'", "failed to read compose file: '../c.yml' lies outside the folder and is not read"},
 	} {
 		var names []string

@@ -101,7 +101,7 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("invalid machine config source: %q", source)
 	case !local.given():
-		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here", quote(source))
+		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here: use fly deploy, or write the JSON into machine_config itself", quote(source))
 	}
 	return local.read(source)
 }
@@ -110,7 +110,7 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 // that names none stands for the first that exists of some names; where none
 // does, there is nothing to refuse.
 func refuseCompose(name string, local localFiles) error {
-	refused := errors.New("[build.compose] takes containers from a compose file, which is not supported here")
+	refused := errors.New("[build.compose] takes containers from a compose file, which is not supported here: use fly deploy")
 	switch {
 	case !local.given():
 		return refused
@@ -214,7 +214,7 @@ func fill(files []*containerFile, named []localFile, local localFiles) error {
 				continue
 			}
 			if !local.given() {
-				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here", quote(n.GuestPath))
+				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, or write the content as raw_value (base64)", quote(n.GuestPath))
 			}
 			content, err := local.base64(n.LocalPath)
 			if err != nil {

@@ -188,6 +188,35 @@ func (c Config) ProcessGroup() string {
 	return metadata["process_group"]
 }
 
+// Label is one entry of the metadata, empty if there is none or the metadata
+// cannot be read.
+func (c Config) Label(key string) string {
+	metadata, err := c.Metadata()
+	if err != nil {
+		return ""
+	}
+	return metadata[key]
+}
+
+// WithoutFlyctlVersion is a copy whose metadata does not say which flyctl
+// deployed the Machine: each flyctl writes its own version there, and what others
+// send is not from it. Metadata that cannot be read stays as it is.
+func (c Config) WithoutFlyctlVersion() Config {
+	var metadata map[string]json.RawMessage
+	if raw := c.Raw("metadata"); raw == nil || json.Unmarshal(raw, &metadata) != nil {
+		return c
+	}
+	if _, ok := metadata[MetadataFlyctlVersion]; !ok {
+		return c
+	}
+	delete(metadata, MetadataFlyctlVersion)
+	without, err := c.With("metadata", metadata)
+	if err != nil {
+		return c
+	}
+	return without
+}
+
 // FlyLaunch reports whether `fly deploy` manages the Machine: metadata
 // fly_platform_version is v2 and it is not a release-command or console Machine.
 func (c Config) FlyLaunch() bool {

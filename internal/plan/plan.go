@@ -59,6 +59,7 @@ const (
 	ParamOrg     = "org"     // and its organization
 	ParamUntil   = "until"   // what ends a Machine that is created for a while only
 	ParamProve   = "prove"   // why a Machine that has its configuration already is proved
+	ParamEnd     = "end"     // why a Machine that is there now is destroyed
 )
 
 // Get is the first value of a parameter, empty if there is none.
@@ -97,6 +98,8 @@ func (s Step) Shown() bool {
 		return s.Get(ParamUntil) == ""
 	case gate.LeaseMachine:
 		return s.Get(ParamProve) != ""
+	case gate.DestroyMachine:
+		return s.Get(ParamEnd) != ""
 	}
 	return s.Undo() == "" // what is not known is not hidden
 }

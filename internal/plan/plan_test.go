@@ -275,6 +275,8 @@ func TestIrreversible(t *testing.T) {
 		"a hazard alone": {Plan{Hazards: []Hazard{DedicatedV4Lost}}, true},
 		"other hazards":  {Plan{Hazards: []Hazard{Restart, AppUnreachable}}, false},
 		"deploy":         {deployPlan(), false},
+		"bluegreen":      {replacingPlan(), true},
+		"new and gone":   {creatingPlan(), false}, // what is destroyed is what the plan makes
 		"foreign":        {foreignPlan(), false},
 		"one of many":    {releasePlan(), true},
 	} {
@@ -294,7 +296,7 @@ func TestVocabulary(t *testing.T) {
 			t.Errorf("hazard %s: sentence %q, twice %v", h, h.Sentence(), seen[h])
 		}
 		seen[h] = true
-		if want := h == DedicatedV4Lost || h == DedicatedV6Lost; h.Irreversible() != want {
+		if want := h == DedicatedV4Lost || h == DedicatedV6Lost || h == MachinesReplaced; h.Irreversible() != want {
 			t.Errorf("hazard %s: irreversible %v, want %v", h, h.Irreversible(), want)
 		}
 	}

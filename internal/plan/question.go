@@ -120,11 +120,15 @@ func (p Plan) what() []string {
 	groups := make(map[string][]Step)
 	var order []string
 	for _, s := range p.shown() {
-		if s.Verb != gate.UpdateMachine && s.Verb != gate.CreateMachine && s.Get(ParamChange) == "" {
-			out = append(out, s.Line())
-			continue
+		switch s.Verb {
+		case gate.UpdateMachine, gate.CreateMachine, gate.DestroyMachine:
+		default:
+			if s.Get(ParamChange) == "" {
+				out = append(out, s.Line())
+				continue
+			}
 		}
-		key := string(s.Verb) + "\x00" + s.Get(ParamGroup) + "\x00" + strings.Join(s.All(ParamChange), "\x00")
+		key := string(s.Verb) + "\x00" + s.Get(ParamGroup) + "\x00" + s.Get(ParamEnd) + "\x00" + strings.Join(s.All(ParamChange), "\x00")
 		if groups[key] == nil {
 			order = append(order, key)
 		}
@@ -150,6 +154,9 @@ func machineLines(steps []Step) []string {
 	}
 	group := steps[0].Get(ParamGroup)
 	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
+	if end := steps[0].Get(ParamEnd); end != "" {
+		out[0] += ": DESTROYED FOR GOOD, " + Line(end)
+	}
 	for _, change := range steps[0].All(ParamChange) {
 		lines, last := wrapped(change), len(out)-1
 		if packs(out[last], lines) {
@@ -203,6 +210,8 @@ func (s Step) Line() string {
 		return fmt.Sprintf("a new Machine of group %s in %s", Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.CreateVolume:
 		return "a new volume " + Quote(s.Target)
+	case gate.DestroyMachine:
+		return fmt.Sprintf("Machine %s of group %s in %s is DESTROYED FOR GOOD: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)), Line(s.Get(ParamEnd)))
 	}
 	return string(s.Verb) + " " + Quote(s.Target)
 }
@@ -301,8 +310,9 @@ func (p Plan) notDone() []string {
 }
 
 func (p Plan) undo() []string {
-	var lost, shared bool
+	var lost, shared, destroyed bool
 	for _, s := range p.shown() {
+		destroyed = destroyed || s.Verb == gate.DestroyMachine
 		if s.Verb == gate.ReleaseAddress {
 			lost = lost || s.Undo() == UndoNo
 			shared = shared || s.Undo() == UndoPartly
@@ -317,6 +327,9 @@ func (p Plan) undo() []string {
 	}
 	switch p.Tool {
 	case "deploy":
+		if destroyed {
+			out = append(out, "Machines that are destroyed do NOT come back")
+		}
 		out = append(out, p.deployUndo())
 	case "allocate_flycast":
 		out = append(out, "the address can be released")

@@ -25,38 +25,39 @@ func (p Plan) fact(key string) string {
 }
 
 func (p Plan) deployTitle() string {
-	var updates, creates int
+	var updates, creates, replaces, ends, proves int
 	for _, s := range p.shown() {
 		switch s.Verb {
 		case gate.UpdateMachine:
 			updates++
 		case gate.CreateMachine:
-			creates++
+			if s.Get(ParamMachine) != "" {
+				replaces++
+			} else {
+				creates++
+			}
+		case gate.DestroyMachine:
+			ends++
+		case gate.LeaseMachine:
+			proves++
 		}
 	}
 	app := Line(p.App)
 	switch {
-	case p.fact(FactStrategy) == "bluegreen":
-		return fmt.Sprintf("Replace %s of %s?", count(p.machines(), "Machine", "Machines"), app)
+	case replaces > 0 && creates > 0:
+		return fmt.Sprintf("Replace %s of %s, and create %d more?", count(replaces, "Machine", "Machines"), app, creates)
+	case replaces > 0:
+		return fmt.Sprintf("Replace %s of %s?", count(replaces, "Machine", "Machines"), app)
+	case updates == 0 && creates == 0 && ends > 0:
+		return fmt.Sprintf("Destroy %s of %s?", count(ends, "Machine", "Machines"), app)
 	case creates == 0 && updates > 0:
 		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(updates, "Machine", "Machines"), app)
 	case updates == 0 && creates == 0:
-		return fmt.Sprintf("Prove %s of %s?", count(p.machines(), "Machine", "Machines"), app)
+		return fmt.Sprintf("Prove %s of %s?", count(proves, "Machine", "Machines"), app)
 	case updates == 0:
 		return fmt.Sprintf("Create %s of %s?", count(creates, "Machine", "Machines"), app)
 	}
 	return fmt.Sprintf("Deploy configuration onto %s of %s, and create %d more?", count(updates, "Machine", "Machines"), app, creates)
-}
-
-// machines counts the shown steps that are about a Machine.
-func (p Plan) machines() int {
-	n := 0
-	for _, s := range p.shown() {
-		if s.Verb != gate.CreateVolume {
-			n++
-		}
-	}
-	return n
 }
 
 // replaces reports whether Machines are replaced where others would restart.
@@ -94,6 +95,9 @@ func (p Plan) deployNotDone() []string {
 }
 
 func (p Plan) deployUndo() string {
+	if p.fact(FactStrategy) == "bluegreen" {
+		return p.exchangeUndo()
+	}
 	switch p.fact(FactOnFailure) {
 	case "put_back":
 		return "if a Machine fails, it and those changed before it get their earlier configuration back; later: deploy the earlier file"
@@ -103,4 +107,17 @@ func (p Plan) deployUndo() string {
 		return "a Machine that fails is NOT put back, and the others go on; deploy the earlier file"
 	}
 	return "a Machine that fails gets its earlier configuration back; later: deploy the earlier file"
+}
+
+// exchangeUndo is about two sets of Machines. Until requests go over to the new
+// one, it goes if one of it fails, whatever is to be done on a failure.
+func (p Plan) exchangeUndo() string {
+	const early = "if a new Machine fails before requests go to it, all new ones are destroyed and the old ones stay"
+	switch p.fact(FactOnFailure) {
+	case "stop":
+		return early + "; what fails later is NOT put back; deploy the earlier file"
+	case "continue":
+		return early + "; what fails later is NOT put back, and the rest goes on; deploy the earlier file"
+	}
+	return early + ", also later, until the first old one is destroyed; afterwards: deploy the earlier file"
 }

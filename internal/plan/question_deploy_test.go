@@ -35,7 +35,8 @@ func replacingPlan() Plan {
 	p := deployPlan()
 	p.Steps = []Step{
 		{Verb: gate.CreateMachine, Target: "fra@0033", Params: []Param{{ParamMachine, "148e1"}, {ParamGroup, "app"}, {ParamRegion, "fra"}, {ParamChange, "image: 'a' → 'b'"}}},
-		{Verb: gate.DestroyMachine, Target: "148e1"},
+		{Verb: gate.DestroyMachine, Target: "148e1", Params: []Param{{ParamMachine, "148e1"}, {ParamGroup, "app"}, {ParamRegion, "fra"}, {ParamEnd, "once the new one serves"}}},
+		{Verb: gate.DestroyMachine, Target: "148e1"}, // once more, if the answer is lost
 	}
 	p.Hazards = []Hazard{Restart, ImageChange, MachinesReplaced}
 	p.Fact(FactStrategy, "bluegreen")

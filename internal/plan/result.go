@@ -97,7 +97,7 @@ func (s Step) note() string {
 	switch s.Verb {
 	case gate.ReleaseAddress:
 		return KindName(s.Get(ParamKind))
-	case gate.UpdateMachine, gate.CreateMachine, gate.LeaseMachine:
+	case gate.UpdateMachine, gate.CreateMachine, gate.LeaseMachine, gate.DestroyMachine:
 		return "group " + clean(s.Get(ParamGroup), quoteLimit)
 	}
 	return ""

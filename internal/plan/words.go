@@ -38,7 +38,7 @@ func Hazards() []Hazard {
 // Irreversible reports whether what the hazard names cannot come back.
 func (h Hazard) Irreversible() bool {
 	switch h {
-	case DedicatedV4Lost, DedicatedV6Lost:
+	case DedicatedV4Lost, DedicatedV6Lost, MachinesReplaced:
 		return true
 	}
 	return false
@@ -78,7 +78,7 @@ func (h Hazard) Sentence() string {
 	case MachineCreated:
 		return "what is new costs money: a Machine while it runs, a volume for as long as it is there"
 	case MachinesReplaced:
-		return "Machines are DESTROYED once others stand in their place; what they hold outside volumes goes with them"
+		return "Machines are DESTROYED; what they hold outside volumes goes with them"
 	}
 	return ""
 }
@@ -175,8 +175,13 @@ func (s Step) Undo() Undo {
 	case gate.AllocateAddress, gate.UpdateMachine, gate.LeaseMachine, gate.PutBackMachine, gate.WriteFile, gate.MakeDraft,
 		gate.CreateMachine, gate.CreateVolume, gate.StartMachine, gate.StopMachine, gate.CordonMachine, gate.UncordonMachine, gate.SetMetadata:
 		return UndoYes
-	case gate.DestroyMachine, gate.CreateRelease, gate.UpdateRelease:
-		return UndoPartly // a Machine like it can be made, a later release follows it
+	case gate.CreateRelease, gate.UpdateRelease:
+		return UndoPartly // a later release follows it
+	case gate.DestroyMachine:
+		if s.Get(ParamEnd) != "" {
+			return UndoNo // another can be made, without what was in this one
+		}
+		return UndoPartly // of one that the same plan creates
 	case gate.ReleaseAddress:
 		if s.Get(ParamKind) == "shared_v4" {
 			return UndoPartly // another one may come back

@@ -12,10 +12,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// replacesKey is the metadata key under which a green Machine names the one in
+// ReplacesKey is the metadata key under which a green Machine names the one in
 // whose place it is. It lets a later run tell the two sets of an earlier one
 // apart that did not come to its end.
-const replacesKey = "flycast_replaces"
+const ReplacesKey = "flycast_replaces"
 
 // blueGreenParts says which Machines are replaced. One that has the new
 // configuration already stays. What an earlier run left half done is finished:
@@ -33,11 +33,11 @@ func (w Work) blueGreenParts(parts map[string]part) {
 	begun := make(map[string]bool)   // tags of sets whose switch had begun
 	serving := make(map[string]bool) // groups
 	for id, c := range byID {
-		green, tag := c.Before, labelOf(c.Before.Config, machine.MetadataBlueGreenTag)
+		green, tag := c.Before, c.Before.Config.Label(machine.MetadataBlueGreenTag)
 		if tag != machine.SafeToDestroy && !green.Cordoned {
 			serving[c.Group] = true
 		}
-		blue, there := byID[labelOf(green.Config, replacesKey)]
+		blue, there := byID[green.Config.Label(ReplacesKey)]
 		if !there || tag == machine.SafeToDestroy || blue.Before.ID == id {
 			continue
 		}
@@ -51,7 +51,7 @@ func (w Work) blueGreenParts(parts map[string]part) {
 	}
 	for green, blue := range pairs {
 		c := byID[green]
-		if !begun[labelOf(c.Before.Config, machine.MetadataBlueGreenTag)] {
+		if !begun[c.Before.Config.Label(machine.MetadataBlueGreenTag)] {
 			parts[green] = part{role: RoleLeftover}
 			continue
 		}
@@ -69,7 +69,7 @@ func (w Work) blueGreenParts(parts map[string]part) {
 }
 
 func safeToDestroy(c Change) bool {
-	return labelOf(c.Before.Config, machine.MetadataBlueGreenTag) == machine.SafeToDestroy
+	return c.Before.Config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy
 }
 
 // greens are one Machine for each that is replaced, in its region and, at first,
@@ -79,7 +79,7 @@ func (w Work) greens() []Create {
 	var greens []Create
 	for _, c := range w.played(RoleBlue) {
 		id := c.Before.ID
-		config, err := withLabels(c.After, map[string]string{replacesKey: id})
+		config, err := withLabels(c.After, map[string]string{ReplacesKey: id})
 		if err != nil {
 			continue // Check refuses it
 		}
@@ -131,7 +131,7 @@ func (w Work) leaveSteps(c Change) []Step {
 			add(gate.UncordonMachine, id)
 		}
 		if !safeToDestroy(c) {
-			add(gate.SetMetadata, fly.MetadataTarget(id, machine.MetadataBlueGreenTag, labelOf(c.Before.Config, machine.MetadataBlueGreenTag)))
+			add(gate.SetMetadata, fly.MetadataTarget(id, machine.MetadataBlueGreenTag, c.Before.Config.Label(machine.MetadataBlueGreenTag)))
 		}
 	}
 	return steps
@@ -149,8 +149,8 @@ func (w Work) routeSteps(c Change) []Step {
 
 // checkBlueGreen refuses what flyctl refuses, and volumes, which it does not see
 // coming: a volume is mounted by one Machine, so a green one would have none of
-// its data. Whether the organization has room for a second set is asked when the
-// work begins; see [fly.Client.CanBlueGreen].
+// its data. Whether the organization has room for a second set only Fly knows;
+// see [Work.Allowed].
 func (w Work) checkBlueGreen() error {
 	refuse := func(message, hint string) error {
 		return &fly.Error{Code: gate.Precondition, Message: message, Hint: hint}
@@ -168,7 +168,7 @@ func (w Work) checkBlueGreen() error {
 			return refuse("app not in valid state for bluegreen deployments: Machine "+c.Before.ID+" mounts a volume, which no second Machine can mount",
 				`use strategy "rolling"`)
 		}
-		if _, err := withLabels(c.After, map[string]string{replacesKey: c.Before.ID}); err != nil {
+		if _, err := withLabels(c.After, map[string]string{ReplacesKey: c.Before.ID}); err != nil {
 			return &fly.Error{Code: gate.InvalidInput, Message: "the configuration of Machine " + c.Before.ID + " cannot be given to another", Err: err}
 		}
 		checks += countChecks(c.After)
@@ -190,12 +190,13 @@ func (w Work) checkBlueGreen() error {
 	return nil
 }
 
-// allowed asks the platform what it must be asked before anything is done.
-func (r *run) allowed(ctx context.Context) error {
-	if r.work.Strategy != BlueGreen || len(r.work.played(RoleBlue)) == 0 {
+// Allowed asks Fly for what [Work.Check] cannot tell. A no is an *fly.Error with
+// code precondition, in flyctl's words. A run asks again before anything is done.
+func (w Work) Allowed(ctx context.Context, client fly.Client) error {
+	if w.Strategy != BlueGreen || len(w.played(RoleBlue)) == 0 {
 		return nil
 	}
-	can, err := r.Client.CanBlueGreen(ctx, r.work.App)
+	can, err := client.CanBlueGreen(ctx, w.App)
 	if err != nil {
 		return fmt.Errorf("ask whether bluegreen is possible: %w", err)
 	}

@@ -68,7 +68,7 @@ func (b *bench) asBefore(changes []Change) {
 		if now.InstanceID != c.Before.InstanceID || now.State != c.Before.State || now.Cordoned != c.Before.Cordoned {
 			b.t.Errorf("Machine %s is at %s, %s, cordoned %t; was at %s, %s", now.ID, now.InstanceID, now.State, now.Cordoned, c.Before.InstanceID, c.Before.State)
 		}
-		if tag := labelOf(now.Config, machine.MetadataBlueGreenTag); tag != labelOf(c.Before.Config, machine.MetadataBlueGreenTag) {
+		if tag := now.Config.Label(machine.MetadataBlueGreenTag); tag != c.Before.Config.Label(machine.MetadataBlueGreenTag) {
 			b.t.Errorf("Machine %s has the tag %q", c.Before.ID, tag)
 		}
 	}
@@ -104,7 +104,7 @@ func TestBlueGreen(t *testing.T) {
 			}
 			metadata, err := got.Config.Metadata()
 			want := map[string]string{
-				machine.MetadataBlueGreenTag: "1795349400", replacesKey: c.Before.ID,
+				machine.MetadataBlueGreenTag: "1795349400", ReplacesKey: c.Before.ID,
 				machine.MetadataReleaseID: report.Release.Release.ID, machine.MetadataProcessGroup: "app",
 			}
 			for key, value := range want {

@@ -119,14 +119,14 @@ func TestCanary(t *testing.T) {
 				}
 			}
 		}
-		if labelOf(asked.Config, machine.MetadataCanary) != "true" || string(asked.Config.Raw("dns")) != `{"skip_registration":true}` || !asked.Unrouted {
+		if asked.Config.Label(machine.MetadataCanary) != "true" || string(asked.Config.Raw("dns")) != `{"skip_registration":true}` || !asked.Unrouted {
 			t.Errorf("got metadata %s, dns %s, unrouted %t", asked.Config.Raw("metadata"), asked.Config.Raw("dns"), asked.Unrouted)
 		}
-		if labelOf(asked.Config, machine.MetadataReleaseID) != report.Release.Release.ID {
+		if asked.Config.Label(machine.MetadataReleaseID) != report.Release.Release.ID {
 			t.Errorf("the canary has not the label of the release: %s", asked.Config.Raw("metadata"))
 		}
 		for _, c := range changes {
-			if got := b.MachineConfig("shop-api", c.Before.ID); labelOf(got, machine.MetadataCanary) != "" || got.Raw("dns") != nil {
+			if got := b.MachineConfig("shop-api", c.Before.ID); got.Label(machine.MetadataCanary) != "" || got.Raw("dns") != nil {
 				t.Errorf("Machine %s got what is the canary's", c.Before.ID)
 			}
 		}

@@ -116,7 +116,7 @@ func (r *run) made(m fly.Machine, j *job) bool {
 	if err != nil {
 		return false
 	}
-	for _, key := range []string{machine.MetadataReleaseID, machine.MetadataCanary, replacesKey} {
+	for _, key := range []string{machine.MetadataReleaseID, machine.MetadataCanary, ReplacesKey} {
 		if have[key] != want[key] {
 			return false
 		}

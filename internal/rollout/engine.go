@@ -77,7 +77,7 @@ type job struct {
 	place  int
 	change Change         // of an existing Machine
 	create *Create        // of a new one
-	config machine.Config // what is sent: with the labels of the release
+	config machine.Config // what is sent: with the labels of the release, without flyctl's version
 
 	hold *held              // nil while no lease is held
 	ran  bool               // it ran when its turn came
@@ -104,14 +104,14 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	}
 	created, _ := w.places()
 	for _, create := range created {
-		add(&job{create: &create, config: create.Config, out: Outcome{
+		add(&job{create: &create, config: create.Config.WithoutFlyctlVersion(), out: Outcome{
 			Group: create.Group, Region: create.Region, Role: create.role, For: create.of, Checks: countChecks(create.Config),
 		}})
 	}
 	parts := w.parts()
 	for _, change := range w.sortedUpdates() {
 		before := change.Before
-		add(&job{change: change, config: change.After, out: Outcome{
+		add(&job{change: change, config: change.After.WithoutFlyctlVersion(), out: Outcome{
 			ID: before.ID, Group: change.Group, Region: before.Region, Role: parts[before.ID].role, Before: before.InstanceID, Checks: countChecks(change.After),
 		}})
 	}
@@ -120,7 +120,7 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 
 func (r *run) carryOut(ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
-	if err := r.allowed(whole); err != nil {
+	if err := r.work.Allowed(whole, r.Client); err != nil {
 		r.err = err
 		return
 	}

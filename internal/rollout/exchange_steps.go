@@ -99,7 +99,7 @@ func (x *exchange) tag(ctx context.Context, j *job) error {
 func (x *exchange) setTag(ctx context.Context, j *job, value string) error {
 	return x.try(ctx, j, gate.SetMetadata, func() error {
 		return x.Client.SetMachineMetadata(ctx, x.grant, x.work.App, j.out.ID, machine.MetadataBlueGreenTag, value)
-	}, func(m fly.Machine) bool { return labelOf(m.Config, machine.MetadataBlueGreenTag) == value })
+	}, func(m fly.Machine) bool { return m.Config.Label(machine.MetadataBlueGreenTag) == value })
 }
 
 // unroute takes a blue Machine out of routing.

@@ -97,7 +97,7 @@ func (x *exchange) reinstate(ctx context.Context, j *job) error {
 		err = x.steer(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, uncordoned)
 	}
 	if err == nil && j.did[gate.SetMetadata] {
-		err = x.setTag(ctx, j, labelOf(before.Config, machine.MetadataBlueGreenTag))
+		err = x.setTag(ctx, j, before.Config.Label(machine.MetadataBlueGreenTag))
 	}
 	if err != nil {
 		return fmt.Errorf("put back: %w", err)

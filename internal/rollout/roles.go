@@ -33,7 +33,7 @@ func (w Work) parts() map[string]part {
 	switch w.Strategy {
 	case Canary:
 		for _, c := range w.Updates {
-			if labelOf(c.Before.Config, machine.MetadataCanary) == "true" {
+			if c.Before.Config.Label(machine.MetadataCanary) == "true" {
 				parts[c.Before.ID] = part{role: RoleLeftover}
 			}
 		}
@@ -64,15 +64,6 @@ func (w Work) extras() []Create {
 		return w.greens()
 	}
 	return nil
-}
-
-// labelOf is one entry of a configuration's metadata.
-func labelOf(config machine.Config, key string) string {
-	metadata, err := config.Metadata()
-	if err != nil {
-		return ""
-	}
-	return metadata[key]
 }
 
 // withLabels sets entries of a configuration's metadata.

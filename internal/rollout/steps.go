@@ -74,12 +74,12 @@ func (w Work) createSteps(c Create) []Step {
 		steps = append(steps, Step{Verb: gate.CreateVolume, Target: c.Volume.Target(), Group: c.Group})
 	}
 	target := c.machine().Target()
-	steps = append(steps, Step{Verb: gate.CreateMachine, Target: target, Group: c.Group})
 	add := func(verbs ...gate.Verb) {
 		for _, verb := range verbs {
-			steps = append(steps, Step{Verb: verb, Target: target, Group: c.Group})
+			steps = append(steps, Step{Verb: verb, Target: target, Group: c.Group, Role: c.role, For: c.of})
 		}
 	}
+	add(gate.CreateMachine)
 	if c.asleep && w.Wake && !standby(c.Config) {
 		add(gate.StartMachine, gate.StopMachine)
 	}

@@ -144,7 +144,7 @@ func TestBlueGreenParts(t *testing.T) {
 		w := Work{Strategy: BlueGreen}
 		for _, m := range test.machines {
 			metadata := map[string]string{machine.MetadataProcessGroup: "api"}
-			for key, value := range map[string]string{machine.MetadataBlueGreenTag: m.tag, replacesKey: m.replaces} {
+			for key, value := range map[string]string{machine.MetadataBlueGreenTag: m.tag, ReplacesKey: m.replaces} {
 				if value != "" {
 					metadata[key] = value
 				}

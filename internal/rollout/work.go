@@ -74,4 +74,6 @@ type Step struct {
 	// Machine is the one that the step is about, empty for a new one.
 	Machine string
 	Group   string
+	Role    Role   // of a new Machine: canary or green; empty for one that the app keeps
+	For     string // of a green Machine: id of the one in whose place it will be
 }
