@@ -1,13 +1,46 @@
 package tools
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
+
+// TestDeployDestroysLeftOver: a canary that an earlier deploy left behind is
+// shown as what goes for good, and is told of when it has gone.
+func TestDeployDestroysLeftOver(t *testing.T) {
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		const left = "d891275f6e3d38"
+		b.SetMachineConfig(b.app, left, oracleMerge(t, b.MachineConfig(b.app, left), "metadata", machine.MetadataCanary, "true"))
+		planned := b.planOf(deployInput{Content: b.file("", ""), Strategy: "canary"})
+		question := planned.Plan.Question(nil)
+		if want := `group "app": d891275f6e3d38 ("ord"): DESTROYED FOR GOOD, left over from an earlier deploy`; !question.TypeName ||
+			question.Title != "Destroy 1 Machine of inner-circle?" || !slices.Equal(question.What, []string{want}) {
+			t.Errorf("got\n%s", question.Text())
+		}
+		if want := "1. group app: d891275f6e3d38, left over from an earlier deploy, destroyed"; !slices.Equal(planned.Out.Order, []string{want}) {
+			t.Errorf("order %q", planned.Out.Order)
+		}
+		out, err := b.apply(planned)
+		if err != nil || out.Status != plan.Applied || *out.Machines != (machineCounts{Total: 1, Unchanged: 1}) || len(out.Steps) != 1 ||
+			!strings.HasPrefix(out.Summary, "No Machine of inner-circle had to be updated. 1 destroyed as planned.") {
+			t.Fatalf("got %s %q %+v %+v, %v", out.Status, out.Summary, out.Machines, out.Steps, err)
+		}
+		if got := out.Steps[0]; got.Do != gate.DestroyMachine || got.Target != left || got.State != plan.Done || got.Undo != plan.UndoNo || !strings.Contains(got.Note, "left over") {
+			t.Errorf("told: %+v", got)
+		}
+		if got := b.MachineIDs(b.app); slices.Contains(got, left) || len(got) != 1 {
+			t.Errorf("there are %v", got)
+		}
+	})
+}
 
 // TestDeployLeftOver: the strategies get the Machines that an earlier deploy with
 // them left behind, and no other that has its configuration already.

@@ -14,6 +14,7 @@ const (
 	guessUpdate = 2 * time.Second  // until its new configuration is there
 	guessStart  = 5 * time.Second  // until it runs
 	guessSmoke  = 10 * time.Second // without checks: what it must live through
+	guessLeave  = 25 * time.Second // until Fly Proxy has learned twice, and the program has ended
 )
 
 // order says what is done together, and how long all of it may take.
@@ -51,6 +52,14 @@ func poolLine(stage int, pool rollout.Pool) string {
 	}
 	n := len(pool.Machines)
 	switch {
+	case pool.Role == rollout.RoleCanary:
+		return fmt.Sprintf("%d. %s: a canary, destroyed again when it is proved", stage, what)
+	case pool.Role == rollout.RoleGreen:
+		return fmt.Sprintf("%d. %s: %d new beside the old ones, %d at once", stage, what, n, pool.Width)
+	case pool.Role == rollout.RoleBlue:
+		return fmt.Sprintf("%d. %s: %s taken out of routing, stopped and destroyed", stage, what, few(pool.Machines))
+	case pool.Role == rollout.RoleLeftover:
+		return fmt.Sprintf("%d. %s: %s, left over from an earlier deploy, destroyed", stage, what, few(pool.Machines))
 	case pool.Create:
 		return fmt.Sprintf("%d. %s: %d new", stage, what, n)
 	case pool.Running:
@@ -72,19 +81,34 @@ func poolLine(stage int, pool rollout.Pool) string {
 // poolTurns is how many Machines of a pool come one after the other.
 func poolTurns(pool rollout.Pool) int {
 	n, width := len(pool.Machines), max(pool.Width, 1)
+	if leaving(pool) {
+		return 1
+	}
 	if pool.Alone && n > 0 {
 		return 1 + (n-1+width-1)/width
 	}
 	return (n + width - 1) / width
 }
 
+func leaving(pool rollout.Pool) bool {
+	return pool.Role == rollout.RoleBlue || pool.Role == rollout.RoleLeftover
+}
+
 // guess is how long one Machine of a pool takes: its start, and its slowest
 // check or what it must live through without any.
 func (d *deployment) guess(pool rollout.Pool, after map[string]machine.Config) time.Duration {
-	if !pool.Running && !pool.Create && !d.settings.wake {
+	switch {
+	case leaving(pool):
+		return guessLeave
+	case !pool.Running && !pool.Create && !d.settings.wake:
 		return guessUpdate
 	}
 	config := after[pool.Machines[0]]
+	for _, c := range d.changes { // a canary or green one is as they will be
+		if pool.Role != "" && (pool.Group == c.Group || pool.Group == "") && slowestCheck(c.After) >= slowestCheck(config) {
+			config = c.After
+		}
+	}
 	for _, c := range d.creates {
 		if pool.Create && c.Group == pool.Group {
 			config = c.Config

@@ -87,6 +87,9 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	if t.unproven > 0 {
 		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them proved.", t.changed(), machines(total), app, t.healthy)
 	}
+	if t.of == 0 { // only what was left over went
+		out.Summary = fmt.Sprintf("No Machine of %s had to be updated.", app)
+	}
 	if t.canaries > 0 {
 		out.Summary += fmt.Sprintf(" Tried on %d extra first, destroyed since.", t.canaries)
 	}

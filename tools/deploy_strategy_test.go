@@ -29,6 +29,9 @@ func TestDeployCanary(t *testing.T) {
 		if planned.Plan.Has(plan.MachinesReplaced) || question.TypeName || planned.Summary != "Would update 2 of 2 Machines of inner-circle, canary." {
 			t.Errorf("got %q of\n%s", planned.Summary, question.Text())
 		}
+		if order := planned.Out.Order; order[0] != "1. group app: a canary, destroyed again when it is proved" {
+			t.Errorf("order %q", order)
+		}
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied || *out.Machines != (machineCounts{Total: 2, Updated: 2, Healthy: 2}) ||
 			!strings.Contains(out.Summary, "Tried on 1 extra first, destroyed since.") {
@@ -99,6 +102,13 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 		}
 		if !slices.Equal(ends, blues) {
 			t.Errorf("irreversible: %v, want %v", ends, blues)
+		}
+		order := []string{
+			"1. all groups: 2 new beside the old ones, 1 at once",
+			"2. all groups: 6e82de91c43987, d891275f6e3d38 taken out of routing, stopped and destroyed",
+		}
+		if !slices.Equal(planned.Out.Order, order) {
+			t.Errorf("order %q, expected %q", planned.Out.Order, planned.Out.Expected)
 		}
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied || *out.Machines != (machineCounts{Total: 2, Created: 2, Healthy: 2}) ||
@@ -200,7 +210,7 @@ func TestDeployRefusedCall(t *testing.T) {
 func TestDeployOtherFiles(t *testing.T) {
 	for more, want := range map[string][]string{
 		"[[files]]\nguest_path = '/f'\nlocal_path = 'f.conf'\n": {"local_path", "fly deploy", "raw_value"},
-		"[experimental]\nmachine_config = 'x.json'\n":            {"machine_config", "fly deploy"},
+		"[experimental]\nmachine_config = 'x.json'\n":           {"machine_config", "fly deploy"},
 		"[experimental]\nmachine_config = '''{\"containers\":[{\"name\":\"app\",\"files\":[{\"guest_path\":\"/f\",\"local_path\":\"f\"}]}]}'''\n": {
 			"machine_config", "local_path", "fly deploy", "raw_value",
 		},
