@@ -75,6 +75,23 @@ func TestDeployUndo(t *testing.T) {
 	}
 }
 
+// TestDeployUndoOfTwoSets: the new set goes on any failure before it serves; what
+// fails later depends on what was asked for.
+func TestDeployUndoOfTwoSets(t *testing.T) {
+	for how, want := range map[string]string{"put_back": "until the first old one is destroyed", "stop": "later is NOT put back;", "continue": "and the rest goes on"} {
+		p := replacingPlan()
+		p.Facts = nil
+		p.Fact(FactStrategy, "bluegreen")
+		p.Fact(FactOnFailure, how)
+		got := strings.Join(p.Question(nil).Undo, "; ")
+		for _, want := range []string{"do NOT come back", "all new ones are destroyed and the old ones stay", want} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in %q", how, want, got)
+			}
+		}
+	}
+}
+
 // TestEveryVerbHasWords: a terminal must be able to show what a server plans.
 func TestEveryVerbHasWords(t *testing.T) {
 	for _, verb := range []gate.Verb{
