@@ -140,34 +140,6 @@ func (p Plan) what() []string {
 	return out
 }
 
-func machineLines(steps []Step) []string {
-	names := make([]string, len(steps))
-	for i, s := range steps {
-		name := Clean(s.Get(ParamMachine))
-		switch {
-		case s.Verb == gate.CreateMachine && name != "":
-			name = "a NEW Machine in place of " + name
-		case s.Verb == gate.CreateMachine:
-			name = "a NEW Machine"
-		}
-		names[i] = name + " (" + Quote(s.Get(ParamRegion)) + ")"
-	}
-	group := steps[0].Get(ParamGroup)
-	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
-	if end := steps[0].Get(ParamEnd); end != "" {
-		out[0] += ": DESTROYED FOR GOOD, " + Line(end)
-	}
-	for _, change := range steps[0].All(ParamChange) {
-		lines, last := wrapped(change), len(out)-1
-		if packs(out[last], lines) {
-			out[last] += "; " + strings.TrimSpace(lines[0])
-			continue
-		}
-		out = append(out, lines...)
-	}
-	return out
-}
-
 // wrapped is a change on as many lines as it needs: what a Machine will run
 // must not hide behind the hundredth character of a command. Runs of blanks
 // become one and every further line begins with a mark, so that no text can

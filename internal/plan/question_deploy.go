@@ -121,3 +121,32 @@ func (p Plan) exchangeUndo() string {
 	}
 	return early + ", also later, until the first old one is destroyed; afterwards: deploy the earlier file"
 }
+
+// machineLines are Machines with which the same is done.
+func machineLines(steps []Step) []string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		name := Clean(s.Get(ParamMachine))
+		switch {
+		case s.Verb == gate.CreateMachine && name != "":
+			name = "a NEW Machine in place of " + name
+		case s.Verb == gate.CreateMachine:
+			name = "a NEW Machine"
+		}
+		names[i] = name + " (" + Quote(s.Get(ParamRegion)) + ")"
+	}
+	group := steps[0].Get(ParamGroup)
+	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
+	if end := steps[0].Get(ParamEnd); end != "" {
+		out[0] += ": DESTROYED FOR GOOD, " + Line(end)
+	}
+	for _, change := range steps[0].All(ParamChange) {
+		lines, last := wrapped(change), len(out)-1
+		if packs(out[last], lines) {
+			out[last] += "; " + strings.TrimSpace(lines[0])
+			continue
+		}
+		out = append(out, lines...)
+	}
+	return out
+}
