@@ -79,13 +79,14 @@ type job struct {
 	create *Create        // of a new one
 	config machine.Config // what is sent: with the labels of the release
 
-	hold *held              // nil while no lease is held
-	ran  bool               // it ran when its turn came
-	sent bool               // the platform may have something of this run
-	at   string             // the instance that was sent; empty if that is not known
-	idle bool               // it is known to stand still after an update that did not launch it
-	did  map[gate.Verb]bool // what an exchange of Machines did with it
-	out  Outcome
+	hold    *held              // nil while no lease is held
+	ran     bool               // it ran when its turn came
+	sent    bool               // the platform may have something of this run
+	at      string             // the instance that was sent; empty if that is not known
+	idle    bool               // it is known to stand still after an update that did not launch it
+	crashes int                // in its history, before its turn, if nothing is sent to it
+	did     map[gate.Verb]bool // what an exchange of Machines did with it
+	out     Outcome
 
 	n     int // of the turns; guarded by run.mu, like the rest
 	doing string

@@ -52,6 +52,7 @@ func (r *run) put(ctx context.Context, j *job) {
 	j.ran = running(live.State)
 	if j.change.Same() {
 		out.State, out.Same, j.at, j.idle = Unproven, true, live.InstanceID, idle(live.State)
+		j.crashes, _ = crashed(live)
 		return
 	}
 	out.Launched = j.ran

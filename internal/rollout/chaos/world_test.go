@@ -41,7 +41,7 @@ type world struct {
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, scenario: s, seed: seed, Platform: sandbox.New(sandbox.Options{
-		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 500 * time.Millisecond,
+		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 3 * time.Second,
 		RateLimits: true, MachineLag: s.lag,
 	})}
 	w.AddApp(app, "personal", "")
