@@ -38,6 +38,11 @@ type Engine struct {
 // their end, whatever that is, and no other is begun. A Machine that was started
 // or stopped since the plan is treated as what it is when its turn comes; one
 // that was changed is refused. progress is called by one goroutine at a time.
+//
+// The release of the work is closed whatever happens, also when a callback
+// panics: that ends the run and goes on in the caller. Only a process that is
+// killed leaves its release as running. A later Run cannot tell such a release
+// from that of somebody who is still at work, and leaves it so.
 func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
 	r := newRun(e, grant, w, progress)
 	stop := r.beat()
@@ -125,14 +130,17 @@ func (r *run) carryOut(ctx context.Context) {
 		r.err = err
 		return
 	}
+	closed := false
 	defer func() {
-		if r.panicked != nil {
+		if !closed { // a panic goes on
+			r.hush()
 			r.closeRelease(whole, fly.ReleaseInterrupted)
 		}
 	}()
 	if err := r.openRelease(whole); err != nil {
 		r.err = err
 		r.closeRelease(whole, fly.ReleaseFailed)
+		closed = true
 		return
 	}
 	for _, stage := range r.work.Order() {
@@ -150,6 +158,7 @@ func (r *run) carryOut(ctx context.Context) {
 	if r.work.Strategy == BlueGreen {
 		r.blueGreen(ctx)
 	}
+	r.rethrow()
 	switch failed := r.failed(); {
 	case r.final != "":
 		r.closeRelease(whole, r.final)
@@ -163,6 +172,7 @@ func (r *run) carryOut(ctx context.Context) {
 	default:
 		r.closeRelease(whole, fly.ReleaseComplete)
 	}
+	closed = true
 }
 
 // failed reports whether some Machine has failed.

@@ -105,7 +105,10 @@ func (r *run) immediate(ctx context.Context, pools []Pool) {
 
 // rethrow goes on with the panic of a turn.
 func (r *run) rethrow() {
-	if r.panicked != nil {
-		panic(r.panicked)
+	r.mu.Lock()
+	cause := r.panicked
+	r.mu.Unlock()
+	if cause != nil {
+		panic(cause)
 	}
 }
