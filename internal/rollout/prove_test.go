@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -181,5 +182,26 @@ func TestSmoke(t *testing.T) {
 		w = b.upgrade()
 		w.Updates[0].After = w.Updates[0].Before.Config
 		b.states(b.do(w), Healthy)
+	})
+}
+
+// TestRestless: one that was woken and cannot be stopped again is healthy, and
+// that it runs is told.
+func TestRestless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", stopped: 1, checks: true})
+		w := b.upgrade()
+		w.Wake = true
+		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: 403})
+		report := b.do(w)
+		b.states(report, Healthy)
+		out := report.Machines[0]
+		if !out.Restless() || out.Stopped || b.Machine(fleet, out.ID).State != "started" {
+			t.Errorf("got %+v", out)
+		}
+		out.Mismatch = append(out.Mismatch, "env.LOG_LEVEL: changed")
+		if out.Restless() {
+			t.Error("another field differs, too")
+		}
 	})
 }
