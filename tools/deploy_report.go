@@ -72,7 +72,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call does what is left"}}
 	case len(mismatches) > 0:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
-		out.Summary = fmt.Sprintf("%s was deployed, but the platform holds something else than was sent. %s", w.in.App, notDone)
+		out.Summary = fmt.Sprintf("%s was deployed, but %s. %s", w.in.App, odd(result), notDone)
 		out.Unknown = append(out.Unknown, mismatches...)
 	default:
 		a.reportSuccess(w, tally, &out)
@@ -137,6 +137,20 @@ func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 	}
 }
 
+// odd says in what the platform is not as it should be.
+func odd(result rollout.Report) string {
+	awake := 0
+	for _, m := range result.Machines {
+		switch {
+		case m.Restless():
+			awake++
+		case len(m.Mismatch) > 0:
+			return "the platform holds something else than was sent"
+		}
+	}
+	return fmt.Sprintf("%d that did not run before could not be stopped again, and run now", awake)
+}
+
 // proved counts what was seen of the Machines, each claim for those only of
 // which it is true.
 func proved(result rollout.Report) (verified, unknown []string) {
@@ -148,7 +162,7 @@ func proved(result rollout.Report) (verified, unknown []string) {
 		case m.State == rollout.Unproven:
 			stopped++
 		case m.State != rollout.Healthy:
-		case len(m.Mismatch) > 0:
+		case len(m.Mismatch) > 0 && !m.Restless():
 			mismatched++
 		case m.Checks > 0:
 			checked++
@@ -216,7 +230,10 @@ func machineRecord(m rollout.Outcome, green string) plan.Record {
 	if m.Proof != "" {
 		notes = append(notes, plan.Line(m.Proof))
 	}
-	if len(m.Mismatch) > 0 {
+	switch {
+	case m.Restless():
+		notes = append(notes, "but could not be stopped again")
+	case len(m.Mismatch) > 0:
 		notes = append(notes, "but holds something else than was sent")
 	}
 	r.Note = strings.Join(notes, ", ")

@@ -185,7 +185,7 @@ func TestDeployPutBack(t *testing.T) {
 func TestDeployJournal(t *testing.T) {
 	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
 		t := b.t
-		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403})
+		b.Inject(sandbox.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403, Delay: time.Second}) // the other one has begun by then
 		b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		var got []string
 		if _, err := b.adapter.Journal.Any(func(e journal.Entry) bool {

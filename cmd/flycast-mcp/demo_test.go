@@ -89,7 +89,7 @@ func TestDemo(t *testing.T) {
 			"2  allocate_flycast", "· allocating the Flycast address", "[sandbox] shop-api has the Flycast address fdaa:",
 			"3  patch_services", "-  force_https          = true", "+  force_https          = false",
 			"4  deploy", "│ Deploy configuration onto 2 Machines of shop-api?", "│ NOT CHECKED", "Tick to approve", "› [x]",
-			"(1 of 2): waiting for it to start", "(2 of 2): waiting for its health checks", "[sandbox] 2 of 2 Machines",
+			"(1 of 2): waiting for it to start", "(2 of 2): watching that it stays up", "[sandbox] 2 of 2 Machines",
 			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD", "Type the app's name", "› shop-api",
 			"· releasing 66.241.124.11", "[sandbox] 2 of 2 released",
 			"6  list_ips", "shop-api: private by its addresses", "Flycast",

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ import (
 //	late ACTION [FIELD=VALUE…]  answer the last question after its call has ended
 //	call TOOL JSON            tools/call; stdout has the structured half, stderr the text half
 //	repeat [state|until STATUS|until PATH VALUE]   the last call once more, with its last state and answer if state
+//	held OPERATION            wait until a call has come to the platform that it has not answered
 //	pass D                    let time pass on the platform
 //	want PATH VALUE | want PATH ~REGEXP | want -missing PATH
 //	asked REGEXP / ! asked REGEXP    the last question that was put
@@ -78,6 +80,7 @@ func TestScripts(t *testing.T) {
 			"asked":         on((*stage).asked),
 			"questions":     on((*stage).questions),
 			"save":          on((*stage).save),
+			"held":          on((*stage).held),
 			"pass":          on((*stage).pass),
 			"clock":         on((*stage).advance),
 			"raw":           on((*stage).raw),
@@ -405,20 +408,39 @@ func (s *stage) pass(args []string) {
 	s.platform.Clock().Advance(d)
 }
 
+// held waits for a call, so that the time that passes next passes for it.
+func (s *stage) held(args []string) {
+	s.until(args[0]+" is not held", func() bool {
+		return slices.ContainsFunc(s.platform.Calls(), func(c sandbox.Call) bool { return c.Operation == args[0] && c.Status == 0 })
+	})
+}
+
+// until tries again and again, however slow the machine is, and leaves the
+// processor to the server in between. It gives up only on a server that hangs.
+func (s *stage) until(problem string, try func() bool) {
+	const hangs = 3 * time.Minute
+	for start := time.Now(); time.Since(start) < hangs; time.Sleep(2 * time.Millisecond) {
+		if try() {
+			return
+		}
+	}
+	s.ts.Fatalf("%s after %v: %v", problem, hangs, s.result)
+}
+
 func (s *stage) repeat(args []string) {
 	if len(args) >= 2 && args[0] == "until" {
 		path, want := "status", args[1:]
 		if len(args) > 2 {
 			path, want = args[1], args[2:]
 		}
-		const most = 2000
-		for range most {
+		s.until(fmt.Sprintf("%s is still not %q", path, want), func() bool {
 			if _, _, match := s.matches(path, want); match {
-				return
+				return true
 			}
 			s.send()
-		}
-		s.ts.Fatalf("repeat: %s is still not %q after %d calls: %v", path, want, most, s.result)
+			return false
+		})
+		return
 	}
 	if len(args) == 0 {
 		s.lastState, s.lastReply = "", nil

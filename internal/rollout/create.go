@@ -21,17 +21,18 @@ const (
 )
 
 // create makes a Machine that a group lacks, with the volume that it mounts. It
-// comes with its lease.
+// comes with its lease. If the group has a Machine by now, nothing is made: the
+// plan was made from a list that was late.
 func (r *run) create(ctx context.Context, j *job) {
 	ctx = context.WithoutCancel(ctx)
 	out := &j.out
 	out.State = Unchanged
-	if err := r.mount(ctx, j); err != nil {
-		out.Err = err
+	if err := r.learn(ctx, j); err != nil {
+		out.Err = fmt.Errorf("create: %w", err)
 		return
 	}
-	if err := r.learn(ctx); err != nil {
-		out.Err = fmt.Errorf("list the Machines before one is created: %w", err)
+	if err := r.mount(ctx, j); err != nil {
+		out.Err = err
 		return
 	}
 	r.say(j, "creating it")
@@ -61,25 +62,42 @@ func (r *run) create(ctx context.Context, j *job) {
 	r.has(j)
 }
 
-// learn reads once which Machines there are before the first is created.
-func (r *run) learn(ctx context.Context) error {
+// learn reads which Machines there are before the first is created, and before
+// each that is to be the only one of its group.
+func (r *run) learn(ctx context.Context, j *job) error {
 	r.mu.Lock()
 	learnt := r.known[""]
 	r.mu.Unlock()
-	if learnt {
+	sole := j.out.Role == ""
+	if learnt && !sole {
 		return nil
 	}
 	machines, err := r.Client.Machines(ctx, r.work.App)
 	if err != nil {
-		return err
+		return fmt.Errorf("list the Machines before: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if sole {
+		if i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.rival(m, j) }); i >= 0 {
+			return &fly.Error{Code: gate.Stale, Message: "group " + j.out.Group + " has a Machine meanwhile: " + machines[i].ID}
+		}
+	}
+	if r.known[""] { // what is new since may be of this run
+		return nil
+	}
 	r.known[""] = true
 	for _, m := range machines {
 		r.known[m.ID] = true
 	}
 	return nil
+}
+
+// rival reports whether a Machine serves in the group of one that is to be
+// created, and is none that the plan or this run knows. r.mu is held.
+func (r *run) rival(m fly.Machine, j *job) bool {
+	return m.Config.FlyLaunch() && m.Config.ProcessGroup() == j.config.ProcessGroup() && m.State != "destroyed" && m.State != "destroying" &&
+		!slices.ContainsFunc(r.jobs, func(known *job) bool { return known.out.ID == m.ID })
 }
 
 // lostMachine finds the Machine whose creation's answer was lost, or is a refusal:

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,6 +101,58 @@ func TestCreateLost(t *testing.T) {
 			b.noLeases()
 		})
 	}
+}
+
+// TestCreateLate: a plan made from a list that was late makes nothing twice, and
+// no volume either.
+func TestCreateLate(t *testing.T) {
+	for name, test := range map[string]struct {
+		group, version string
+		gone           bool
+		want           map[State]int
+	}{
+		"of the group":        {"work", "v2", false, map[State]int{Unchanged: 1, NotStarted: 1}},
+		"of another one":      {"jobs", "v2", false, map[State]int{Healthy: 2}},
+		"not fly deploy's":    {"work", "v1", false, map[State]int{Healthy: 2}},
+		"destroyed meanwhile": {"work", "v2", true, map[State]int{Healthy: 2}},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 1, checks: true})
+			w := creating(t, b)
+			config, err := withLabels(fleetGroup{name: test.group, worker: true}.config(t), map[string]string{machine.MetadataPlatformVersion: test.version})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rival := b.AddMachine(fleet, "fra", config)
+			b.settle()
+			if test.gone {
+				b.DestroyMachine(fleet, rival)
+			}
+			report := b.do(w)
+			b.counts(report, test.want)
+			if test.want[Unchanged] == 0 {
+				return
+			}
+			b.failed(report, "", gate.Stale, "meanwhile", rival)
+			b.untouched(w.Updates[0])
+			for _, c := range b.Calls() {
+				if c.Write && !strings.HasPrefix(c.Operation, "release.") {
+					t.Errorf("got %s", c.Operation)
+				}
+			}
+			if n := len(b.Volumes(fleet)); n != 0 {
+				t.Errorf("%d volumes were made", n)
+			}
+			b.has(rival, config)
+		})
+	}
+	bubble(t, "two of one group", func(t *testing.T) { // of the same plan
+		b := newFleet(t, sandbox.Options{})
+		w := b.work(nil)
+		config := fleetGroup{name: "work", worker: true}.config(t)
+		w.Creates = []Create{{Group: "work", Region: "fra", Config: config}, {Group: "work", Region: "ams", Config: config}}
+		b.counts(b.do(w), map[State]int{Healthy: 2})
+	})
 }
 
 // TestCreateFails: nothing that runs was touched before, and what was created is

@@ -38,6 +38,11 @@ type Engine struct {
 // their end, whatever that is, and no other is begun. A Machine that was started
 // or stopped since the plan is treated as what it is when its turn comes; one
 // that was changed is refused. progress is called by one goroutine at a time.
+//
+// The release of the work is closed whatever happens, also when a callback
+// panics: that ends the run and goes on in the caller. Only a process that is
+// killed leaves its release as running. A later Run cannot tell such a release
+// from that of somebody who is still at work, and leaves it so.
 func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
 	r := newRun(e, grant, w, progress)
 	stop := r.beat()
@@ -79,13 +84,14 @@ type job struct {
 	create *Create        // of a new one
 	config machine.Config // what is sent: with the labels of the release, without flyctl's version
 
-	hold *held              // nil while no lease is held
-	ran  bool               // it ran when its turn came
-	sent bool               // the platform may have something of this run
-	at   string             // the instance that was sent; empty if that is not known
-	idle bool               // it is known to stand still after an update that did not launch it
-	did  map[gate.Verb]bool // what an exchange of Machines did with it
-	out  Outcome
+	hold    *held              // nil while no lease is held
+	ran     bool               // it ran when its turn came
+	sent    bool               // the platform may have something of this run
+	at      string             // the instance that was sent; empty if that is not known
+	idle    bool               // it is known to stand still after an update that did not launch it
+	crashes int                // in its history, before its turn, if nothing is sent to it
+	did     map[gate.Verb]bool // what an exchange of Machines did with it
+	out     Outcome
 
 	n     int // of the turns; guarded by run.mu, like the rest
 	doing string
@@ -124,14 +130,17 @@ func (r *run) carryOut(ctx context.Context) {
 		r.err = err
 		return
 	}
+	closed := false
 	defer func() {
-		if r.panicked != nil {
+		if !closed { // a panic goes on
+			r.hush()
 			r.closeRelease(whole, fly.ReleaseInterrupted)
 		}
 	}()
 	if err := r.openRelease(whole); err != nil {
 		r.err = err
 		r.closeRelease(whole, fly.ReleaseFailed)
+		closed = true
 		return
 	}
 	for _, stage := range r.work.Order() {
@@ -149,6 +158,7 @@ func (r *run) carryOut(ctx context.Context) {
 	if r.work.Strategy == BlueGreen {
 		r.blueGreen(ctx)
 	}
+	r.rethrow()
 	switch failed := r.failed(); {
 	case r.final != "":
 		r.closeRelease(whole, r.final)
@@ -162,6 +172,7 @@ func (r *run) carryOut(ctx context.Context) {
 	default:
 		r.closeRelease(whole, fly.ReleaseComplete)
 	}
+	closed = true
 }
 
 // failed reports whether some Machine has failed.

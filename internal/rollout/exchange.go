@@ -104,9 +104,7 @@ func (x *exchange) each(jobs []*job, width int, do func(*job) error) bool {
 			x.blame(j)
 		}
 	})
-	if x.panicked != nil {
-		panic(x.panicked)
-	}
+	x.rethrow()
 	return !failed.Load()
 }
 

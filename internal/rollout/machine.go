@@ -52,6 +52,7 @@ func (r *run) put(ctx context.Context, j *job) {
 	j.ran = running(live.State)
 	if j.change.Same() {
 		out.State, out.Same, j.at, j.idle = Unproven, true, live.InstanceID, idle(live.State)
+		j.crashes, _ = crashed(live)
 		return
 	}
 	out.Launched = j.ran
@@ -153,6 +154,9 @@ func (r *run) wake(ctx context.Context, j *job) error {
 	return nil
 }
 
+// awake begins the line of a Machine that goes on running.
+const awake = "state: it did not run before, and could not be stopped again: "
+
 // rest stops a Machine again that was woken, and that Fly Proxy would not stop.
 func (r *run) rest(ctx context.Context, j *job) {
 	r.say(j, "stopping it again")
@@ -169,7 +173,7 @@ func (r *run) rest(ctx context.Context, j *job) {
 		}
 	}
 	if err != nil {
-		j.out.Mismatch = append(j.out.Mismatch, "state: it did not run before, and could not be stopped again: "+err.Error())
+		j.out.Mismatch = append(j.out.Mismatch, awake+err.Error())
 		return
 	}
 	j.out.Stopped = true

@@ -75,7 +75,8 @@ func (r *run) guarded(ctx context.Context, j *job, turn func(context.Context, *j
 	turn(ctx, j)
 }
 
-// immediate updates all Machines, and proves them only when all are updated.
+// immediate updates all Machines, and proves them only when all are updated, all
+// side by side: each is mostly one long wait.
 func (r *run) immediate(ctx context.Context, pools []Pool) {
 	whole := context.WithoutCancel(ctx)
 	r.stage(ctx, pools, func(ctx context.Context, j *job) {
@@ -93,7 +94,7 @@ func (r *run) immediate(ctx context.Context, pools []Pool) {
 			}
 		}
 	}
-	r.all(maxCold, sent, func(j *job) {
+	r.all(len(sent), sent, func(j *job) {
 		r.guarded(whole, j, func(ctx context.Context, j *job) {
 			r.show(ctx, j)
 			r.judge(ctx, j)
@@ -104,7 +105,10 @@ func (r *run) immediate(ctx context.Context, pools []Pool) {
 
 // rethrow goes on with the panic of a turn.
 func (r *run) rethrow() {
-	if r.panicked != nil {
-		panic(r.panicked)
+	r.mu.Lock()
+	cause := r.panicked
+	r.mu.Unlock()
+	if cause != nil {
+		panic(cause)
 	}
 }

@@ -61,6 +61,26 @@ func (r *run) tell(p Phase) {
 	r.progress(p)
 }
 
+// hush lets nothing more be told: whoever listens may have panicked.
+func (r *run) hush() {
+	r.heard.Lock()
+	defer r.heard.Unlock()
+	r.progress = func(Phase) {}
+}
+
+// again repeats a phase. A panic in it ends the run as one in a turn does.
+func (r *run) again(p Phase) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.mu.Lock()
+			r.panicked = cause
+			r.mu.Unlock()
+			r.hush()
+		}
+	}()
+	r.tell(p)
+}
+
 // beat repeats the phase that lasts longest, until stop is called.
 func (r *run) beat() (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
@@ -74,7 +94,7 @@ func (r *run) beat() (stop func()) {
 			}
 			if j := r.longest(); j != nil {
 				if p := r.phase(j); p.For > 0 {
-					r.tell(p)
+					r.again(p)
 				}
 			}
 		}

@@ -15,8 +15,8 @@ import (
 const (
 	// waitStep is the longest wait for a state before the Machine is looked at.
 	waitStep = 15 * time.Second
-	// smokeTime is how long a program without health checks must live (flyctl's
-	// smoke checks: 10 s).
+	// smokeTime is how long every program must live (flyctl's smoke checks: 10 s):
+	// checks that pass say nothing of a crash just after.
 	smokeTime = 10 * time.Second
 	// pollStep is the first pause between two readings; each is twice the one
 	// before, up to maxPollStep.
@@ -27,36 +27,47 @@ const (
 // errStoppedMeanwhile is no failure: Fly Proxy or a person stopped the Machine.
 var errStoppedMeanwhile = errors.New("it was stopped before it was proved")
 
-// prove waits until a Machine runs what was sent, and works: all its health
-// checks pass or, without any, its program lives for smokeTime. It returns the
-// Machine as it was read last, which is the reading back.
+// prove waits until a Machine runs what was sent, and works: its program lives for
+// smokeTime, and all its health checks pass. A program with checks may crash
+// once, as with fly deploy, if it then lives for smokeTime. The Machine as it was
+// read last is returned, which is the reading back.
 func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 	r.say(j, "waiting for it to start")
 	if err := r.started(ctx, j, j.at); err != nil {
 		return fly.Machine{}, err
 	}
-	if j.out.Checks == 0 {
-		r.say(j, "watching that it stays up")
-		if err := r.smoke(ctx, j); err != nil {
-			return fly.Machine{}, err
-		}
-	} else {
-		r.say(j, "waiting for its health checks")
-	}
-	deadline := r.Clock.Now().Add(r.work.HealthyWithin)
+	deadline := r.Clock.Now().Add(max(r.work.HealthyWithin, 2*smokeTime))
+	watched, crashes := false, 0
 	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
+		if !watched {
+			r.repeat(j, "watching that it stays up")
+			var err error
+			if watched, err = r.smoke(ctx, j); err != nil {
+				return fly.Machine{}, err
+			}
+		}
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
 		if err != nil && !passing(err) {
 			return live, fmt.Errorf("read its state: %w", err)
 		}
 		// Another instance is an answer from before the update.
 		if err == nil && live.InstanceID == j.at {
-			if done, err := r.verdict(j, live); done {
+			if n, _ := j.crashed(live); n > crashes {
+				watched, crashes = false, n
+			}
+			if done, err := r.verdict(j, live, watched); done {
 				return live, err
 			}
 		}
-		if !r.Clock.Now().Before(deadline) {
+		switch {
+		case r.Clock.Now().Before(deadline):
+		case !watched:
+			return live, fmt.Errorf("it did not stay up for %v", smokeTime)
+		default:
 			return live, fmt.Errorf("its health checks did not pass within %v: %s", r.work.HealthyWithin, failing(live))
+		}
+		if watched {
+			r.repeat(j, "waiting for its health checks")
 		}
 		if err := r.pause(ctx, pause); err != nil {
 			return live, err
@@ -84,8 +95,11 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 			if live.State == "started" || finished(live, j.config) {
 				return nil
 			}
-			if err := crash(live, j.out.Same); err != nil {
+			if err := j.crash(live); err != nil {
 				return err
+			}
+			if n, last := j.crashed(live); n > 1 {
+				return ended(last)
 			}
 		}
 		// What can be read is not judged by a wait that was refused; and a Machine
@@ -102,23 +116,27 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 	}
 }
 
-// smoke lets a Machine live for smokeTime: it ends early if the Machine stops.
-// Whether it has crashed is seen in its history, by the reading that follows.
-func (r *run) smoke(ctx context.Context, j *job) error {
+// smoke lets a program live for smokeTime, and reports whether it was watched so
+// long: it ends early if the Machine stops. Whether it has crashed is seen in its
+// history, by the reading that follows.
+func (r *run) smoke(ctx context.Context, j *job) (watched bool, err error) {
 	until := r.Clock.Now().Add(smokeTime)
 	for left := smokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
 		step, cancel := r.within(ctx, left)
 		err := r.Client.Wait(step, r.work.App, j.out.ID, j.at, "stopped")
 		over := step.Err() != nil
 		cancel()
-		if err == nil || over && ctx.Err() == nil {
-			return nil
+		switch {
+		case err == nil:
+			return false, nil
+		case over && ctx.Err() == nil:
+			return true, nil
 		}
 		if err := r.pause(ctx, min(pollStep, left)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // within ends a context when the clock has come so far; the platform is told, too.
@@ -135,20 +153,18 @@ func (r *run) within(ctx context.Context, d time.Duration) (context.Context, con
 	return ctx, cancel
 }
 
-// verdict tells whether waiting is over, and with what.
-func (r *run) verdict(j *job, m fly.Machine) (done bool, err error) {
+// verdict tells whether waiting is over, and with what. watched tells that the
+// program has lived long enough.
+func (r *run) verdict(j *job, m fly.Machine, watched bool) (done bool, err error) {
 	out := &j.out
 	if finished(m, j.config) {
 		out.Proof = "its program did its work and ended with exit code 0"
 		return true, nil
 	}
-	if err := crash(m, out.Same); err != nil {
+	if err := j.crash(m); err != nil {
 		return true, err
 	}
-	crashes, last := crashed(m)
-	switch {
-	case out.Same:
-	case crashes > 1, crashes == 1 && out.Checks == 0:
+	if crashes, last := j.crashed(m); crashes > 1 || crashes == 1 && out.Checks == 0 {
 		return true, ended(last)
 	}
 	switch m.State {
@@ -161,7 +177,7 @@ func (r *run) verdict(j *job, m fly.Machine) (done bool, err error) {
 	default:
 		return false, nil
 	}
-	if len(m.Checks) < out.Checks {
+	if !watched || len(m.Checks) < out.Checks {
 		return false, nil
 	}
 	for _, c := range m.Checks {
@@ -169,7 +185,7 @@ func (r *run) verdict(j *job, m fly.Machine) (done bool, err error) {
 			return false, nil
 		}
 	}
-	if out.Proof = fmt.Sprintf("started, and %d of %d health checks pass", len(m.Checks), len(m.Checks)); out.Checks == 0 {
+	if out.Proof = fmt.Sprintf("started, up for %v, and %d of %d health checks pass", smokeTime, len(m.Checks), len(m.Checks)); out.Checks == 0 {
 		out.Proof = fmt.Sprintf("started, and up for %v; it has no health checks", smokeTime)
 	}
 	return true, nil
@@ -184,26 +200,31 @@ func finished(m fly.Machine, config machine.Config) bool {
 }
 
 // crash is the error of a Machine that ended by itself and is not started again.
-// same tells that its history may be that of an earlier run.
-func crash(m fly.Machine, same bool) error {
+func (j *job) crash(m fly.Machine) error {
 	if m.State != "stopped" && m.State != "failed" {
 		return nil
 	}
-	crashes, last := crashed(m)
+	crashes, last := j.crashed(m)
 	switch {
 	// The exit may be that of the instance before, which the update ended.
 	case m.Exit != nil && !m.Exit.Requested:
 		return ended(*m.Exit)
 	case m.State == "failed":
 		return errors.New("the Machine failed to start")
-	case crashes > 0 && !same:
+	case crashes > 0:
 		return ended(last)
 	}
 	return nil
 }
 
 // crashed counts how often the program has ended by itself, with an error, since
-// the Machine got its configuration; last is the newest such end.
+// the Machine got its configuration or, if it had it before, since its turn came;
+// last is the newest such end.
+func (j *job) crashed(m fly.Machine) (n int, last fly.Exit) {
+	n, last = crashed(m)
+	return max(n-j.crashes, 0), last
+}
+
 func crashed(m fly.Machine) (n int, last fly.Exit) {
 	for _, event := range m.Events {
 		if event.Type == "update" || event.Type == "launch" {

@@ -2,10 +2,12 @@ package rollout
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestCrash(t *testing.T) {
@@ -29,7 +31,7 @@ func TestCrash(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := ""
-		if err := crash(fly.Machine{State: test.state, Exit: test.exit}, false); err != nil {
+		if err := new(job).crash(fly.Machine{State: test.state, Exit: test.exit}); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -86,7 +88,7 @@ func TestVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range tests {
-		done, err := new(run).verdict(&job{config: serving, out: Outcome{Checks: test.checks}}, test.machine)
+		done, err := new(run).verdict(&job{config: serving, out: Outcome{Checks: test.checks}}, test.machine, true)
 		if done != test.done || (err != nil) != test.err {
 			t.Errorf("%s: got %t, %v", test.name, done, err)
 		}
@@ -111,4 +113,95 @@ func TestCountChecks(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", test.config, got, test.want)
 		}
 	}
+}
+
+// TestSmoke: a program is watched for a while also when its checks pass.
+func TestSmoke(t *testing.T) {
+	options := sandbox.Options{StartDelay: 2 * time.Second, CheckDelay: time.Second}
+	for name, after := range map[string]time.Duration{
+		"it crashes at once":                   0,
+		"it crashes after its checks pass":     3 * time.Second,
+		"it crashes before the watch is over":  8 * time.Second,
+		"it crashes again, in the second":      9500 * time.Millisecond,
+		"it has crashed when it is looked at":  6 * time.Second,
+		"it crashes between start and reading": time.Second,
+	} {
+		for _, strategy := range []Strategy{Rolling, Immediate} {
+			bubble(t, name+", "+string(strategy), func(t *testing.T) {
+				crashing := options
+				crashing.CrashAfter = after
+				b := newFleet(t, crashing, fleetGroup{name: "api", running: 2, checks: true})
+				w := b.upgrade()
+				w.Strategy, w.Release = strategy, newRelease()
+				id := w.member("api", 0).Before.ID
+				b.FailMachine(fleet, id, sandbox.FailCrash)
+				report := b.do(w)
+				b.failed(report, id, "", "exit code 1")
+				if report.Machines[0].State != PutBack || report.Release.Status != fly.ReleaseFailed {
+					t.Errorf("got %s, release %s", report.Machines[0].State, report.Release.Status)
+				}
+				b.has(id, w.member("api", 0).Before.Config)
+			})
+		}
+	}
+	bubble(t, "side by side", func(t *testing.T) {
+		b := newFleet(t, options, fleetGroup{name: "api", running: 40, checks: true})
+		w := b.upgrade()
+		w.Strategy = Immediate
+		report := b.do(w)
+		b.counts(report, map[State]int{Healthy: 40})
+		if report.Took > 2*smokeTime {
+			t.Errorf("it took %v", report.Took)
+		}
+	})
+	bubble(t, "the watch is cut short", func(t *testing.T) {
+		b := newFleet(t, options, fleetGroup{name: "api", running: 1, checks: true})
+		w := b.upgrade()
+		id := w.member("api", 0).Before.ID
+		b.Inject(sandbox.Fault{Operation: "machine.wait", After: 1, Status: 200, Body: `{"ok":true}`})
+		report := b.do(w)
+		b.states(report, Healthy)
+		if n := b.count(id, "machine.wait"); n != 3 || report.Took < options.StartDelay+smokeTime {
+			t.Errorf("%d waits in %v", n, report.Took)
+		}
+	})
+	bubble(t, "something earlier has crashed", func(t *testing.T) {
+		crashing := options
+		crashing.CrashAfter = 3 * time.Second
+		b := newFleet(t, crashing, fleetGroup{name: "api", running: 1, checks: true})
+		id := b.MachineIDs(fleet)[0]
+		b.FailMachine(fleet, id, sandbox.FailCrash)
+		b.SetMachineConfig(fleet, id, b.MachineConfig(fleet, id))
+		time.Sleep(20 * time.Second)
+		w := b.upgrade()
+		w.Updates[0].After = w.Updates[0].Before.Config
+		b.states(b.do(w), Failed)
+		b.FailMachine(fleet, id)
+		b.StartMachine(fleet, id)
+		time.Sleep(time.Minute)
+		w = b.upgrade()
+		w.Updates[0].After = w.Updates[0].Before.Config
+		b.states(b.do(w), Healthy)
+	})
+}
+
+// TestRestless: one that was woken and cannot be stopped again is healthy, and
+// that it runs is told.
+func TestRestless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", stopped: 1, checks: true})
+		w := b.upgrade()
+		w.Wake = true
+		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: 403})
+		report := b.do(w)
+		b.states(report, Healthy)
+		out := report.Machines[0]
+		if !out.Restless() || out.Stopped || b.Machine(fleet, out.ID).State != "started" {
+			t.Errorf("got %+v", out)
+		}
+		out.Mismatch = append(out.Mismatch, "env.LOG_LEVEL: changed")
+		if out.Restless() {
+			t.Error("another field differs, too")
+		}
+	})
 }

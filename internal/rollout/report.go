@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -47,6 +48,12 @@ type Outcome struct {
 	Checks    int    // health checks of the new configuration
 	Listening []Port // TCP ports of its services, of one Machine of each group
 	Proof     string // what was seen, in words; empty if nothing was
+}
+
+// Restless reports whether nothing else is wrong with a Machine than that it was
+// woken and could not be stopped again; Mismatch says why.
+func (o Outcome) Restless() bool {
+	return len(o.Mismatch) == 1 && strings.HasPrefix(o.Mismatch[0], awake)
 }
 
 // Port is where one service's program listens.

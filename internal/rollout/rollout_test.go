@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func TestOneAtATime(t *testing.T) {
 			if step := c.Target + " " + c.Operation; len(order) == 0 || order[len(order)-1] != step {
 				order = append(order, step)
 			}
-			if c.Status/100 != 2 {
+			if c.Status/100 != 2 && c.Status != http.StatusRequestTimeout { // the one wait for an end that does not come
 				t.Errorf("%s was answered with %d", c.Operation, c.Status)
 			}
 		}
@@ -63,13 +64,10 @@ func TestOneAtATime(t *testing.T) {
 			if n := b.count(id, "machine.update"); n != 1 {
 				t.Errorf("Machine %s was updated %d times", id, n)
 			}
-			if n := b.count(id, "machine.get"); n < 2 { // the checks were not passing at once
-				t.Errorf("Machine %s was read %d times", id, n)
-			}
 			b.released(id)
 		}
 
-		doing := []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks", "looking at its listening sockets"}
+		doing := []string{"taking the lease", "updating", "waiting for it to start", "watching that it stays up", "looking at its listening sockets"}
 		var phases []Phase
 		for i, c := range changes {
 			for _, d := range doing[:5-i] {

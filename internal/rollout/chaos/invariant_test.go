@@ -106,7 +106,7 @@ func (w *world) complete(a *attempt) (problems []string) {
 	}
 	if len(a.work.Creates) > 0 {
 		for _, id := range w.created() {
-			if count[id] != 1 && !w.unknown(a) {
+			if count[id] != 1 && !w.unknown(a) && !named(a, id) {
 				problems = append(problems, "Machine "+id+" was made, and is not in the report")
 			}
 		}
@@ -119,6 +119,11 @@ func (w *world) unknown(a *attempt) bool {
 	return slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
 		return out.ID == "" && out.State == rollout.Broken && out.Err != nil
 	})
+}
+
+// named reports whether an error tells of a Machine or a volume.
+func named(a *attempt, id string) bool {
+	return slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Err != nil && strings.Contains(out.Err.Error(), id) })
 }
 
 // truth compares one outcome with the platform.
@@ -194,7 +199,9 @@ func (w *world) truthOfNew(out rollout.Outcome, there bool) (problems []string) 
 	case rollout.Removed:
 		bad(!there && out.ID != "", "is there %t", there)
 	case rollout.Unchanged, rollout.NotStarted:
-		bad(len(w.created()) == 0, "%q was made", w.created())
+		for _, id := range w.created() {
+			bad(out.Err != nil && strings.Contains(out.Err.Error(), id), "%s was made", id)
+		}
 	case rollout.PutBack:
 		bad(false, "it never had another configuration")
 	}
@@ -238,11 +245,9 @@ func (w *world) released(a *attempt) (problems []string) {
 // volumes: those that no Machine has are named.
 func (w *world) volumes(a *attempt) (problems []string) {
 	for _, v := range w.Volumes(app) {
-		named := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
-			return out.Volume == v.ID || out.Err != nil && strings.Contains(out.Err.Error(), v.ID)
-		})
+		reported := named(a, v.ID) || slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Volume == v.ID })
 		used := slices.ContainsFunc(a.work.Creates, func(c rollout.Create) bool { return c.Use == v.ID })
-		if v.Machine == "" && !named && !used && !w.unknown(a) {
+		if v.Machine == "" && !reported && !used && !w.unknown(a) {
 			problems = append(problems, "volume "+v.ID+" belongs to no Machine, and is not named")
 		}
 	}

@@ -96,7 +96,7 @@ func scenarios() []scenario {
 		{name: "immediate, one sick, put back", want: "put_back put_back put_back",
 			groups: []group{web, worker}, strategy: rollout.Immediate, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks, spoiled: 1},
 		{name: "created with a volume", want: "healthy healthy",
-			groups: []group{worker}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, lag: 2},
+			groups: []group{worker}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, lag: 1},
 		{name: "created, then one sick, put back", want: "removed put_back not_started",
 			groups: []group{web}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: sandbox.FailChecks},
 		{name: "created, stop", want: "healthy healthy",
@@ -120,7 +120,7 @@ func randomScenario(r *rand.Rand) scenario {
 		s.groups = append(s.groups, g)
 	}
 	if r.IntN(3) == 0 {
-		s.create, s.lag = group{name: "store", checks: pick(), mounts: pick()}, r.IntN(3)
+		s.create, s.lag = group{name: "store", checks: pick(), mounts: pick()}, r.IntN(2)
 		s.volume = s.create.mounts
 	}
 	if r.IntN(3) == 0 {

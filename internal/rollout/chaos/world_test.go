@@ -41,7 +41,7 @@ type world struct {
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
 	t.Helper()
 	w := &world{t: t, scenario: s, seed: seed, Platform: sandbox.New(sandbox.Options{
-		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 500 * time.Millisecond,
+		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 3 * time.Second,
 		RateLimits: true, MachineLag: s.lag,
 	})}
 	w.AddApp(app, "personal", "")
@@ -186,7 +186,7 @@ func (w *world) plan(p *process) rollout.Work {
 	w.t.Helper()
 	s := w.scenario
 	var live []fly.Machine
-	for range s.lag + 1 { // the list has caught up with what was done before
+	for range max(s.lag, 1) { // with a lag of one, the list is late by what was done just before
 		var err error
 		if live, err = p.client.Machines(w.t.Context(), app); err != nil {
 			w.t.Fatal(err)
