@@ -40,7 +40,9 @@ looked at alone: the rest comes to light once that is mended. The exit status is
 With --json each FILE gives one line:
   {"file", "findings": [{"code", "severity", "path", "row", "column", "what",
    "why", "fix", "edit"}], "errors", "warnings"}
-or {"file", "load_error"} if it cannot be read.
+or {"file", "load_error"} if it cannot be read. Of more than a thousand findings
+a thousand are listed, the errors first; one with the code "more" stands for the
+rest of a severity, with their number in "count". The sums have them all.
 
 With --fix the errors and warnings that have one right cure are mended, as a
 diff, which is written with --write only; FILE - is then a filter, as for toml
@@ -170,13 +172,14 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 func (l *linting) counted(file tomlArgument, findings []flytoml.Finding, fixed *rewritten) linted {
 	out := linted{File: file.title, Findings: findings, rewritten: fixed}
 	for _, finding := range findings {
+		n := max(finding.Count, 1)
 		switch finding.Severity {
 		case flytoml.SeverityError:
-			out.Errors++
+			out.Errors += n
 		case flytoml.SeverityWarning:
-			out.Warnings++
+			out.Warnings += n
 		default:
-			l.infos++
+			l.infos += n
 		}
 	}
 	l.errors += out.Errors

@@ -35,6 +35,7 @@ type Finding struct {
 	Why      string    `json:"why"`              // what follows from it, and by what rule
 	Fix      string    `json:"fix"`              // what to do, in words
 	Edit     *TextEdit `json:"edit,omitempty"`   // what to do, in bytes, where one edit is right beyond doubt
+	Count    int       `json:"count,omitempty"`  // of FindingMore: how many findings it stands for
 }
 
 // TextEdit replaces a piece of a file.
@@ -52,6 +53,9 @@ const (
 	FindingBluegreenChecks = "bluegreen_checks" // a bluegreen deploy without health checks
 	FindingOutsideFile     = "outside_file"     // depends on a file that is not looked at
 )
+
+// FindingMore stands for findings that are left out, as there are too many.
+const FindingMore = "more"
 
 // Codes of keys.
 const (

@@ -140,7 +140,8 @@ func TestLintCodes(t *testing.T) {
 		t.Fatalf("%d codes in finding.go", len(codes))
 	}
 	unseen := maps.Clone(codes)
-	for _, tt := range lintCases() {
+	cases := append(lintCases(), lintCase{name: "more than are listed", text: overfull()})
+	for _, tt := range cases {
 		for _, f := range parseFile(t, tt.text).Lint() {
 			delete(unseen, f.Code)
 			if !codes[f.Code] || f.What == "" || f.Why == "" || f.Fix == "" || f.Severity == "" {
