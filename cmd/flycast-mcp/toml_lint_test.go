@@ -45,3 +45,12 @@ func TestTomlLintMany(t *testing.T) {
 		t.Errorf("%d warnings, %d findings, %v", got.Warnings, len(got.Findings), err)
 	}
 }
+
+// TestTomlFixLeaves: what would do harm is not mended, and not promised.
+func TestTomlFixLeaves(t *testing.T) {
+	path := write(t, "fly.toml", "app = 'a'\n[deploy]\nstrategi = 'x'\n[http_service]\ninternal_port = 80\n")
+	stdout, stderr, _ := runToml(nil, "lint", "--fix", path)
+	if stdout != "" || !strings.Contains(stderr, "did you mean strategy?; --fix leaves it") || strings.Contains(stderr, "run it again") {
+		t.Errorf("%q\n%s", stdout, stderr)
+	}
+}

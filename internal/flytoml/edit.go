@@ -59,6 +59,7 @@ var ErrEdit = errors.New("the edit does not do what it should, which is a bug; n
 type Edited struct {
 	Before, After []byte
 	Changes       []EditChange // in the order of services; empty if there was nothing to do
+	Left          []Finding    // of Fix: those whose edit would have made the file worse
 	splices       []splice
 }
 
