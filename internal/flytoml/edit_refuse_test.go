@@ -260,3 +260,18 @@ func TestEditRefusalHides(t *testing.T) {
 		}
 	}
 }
+
+// TestEditBeforeHides: a change does not tell what a table or list has where a
+// value belongs.
+func TestEditBeforeHides(t *testing.T) {
+	for _, tt := range []struct{ name, text, before string }{
+		{"fly.toml", "[http_service]\nforce_https = { a = 'S3CR3T' }\n", "a table"},
+		{"fly.json", `{"http_service": {"force_https": ["S3CR3T"]}}`, "a list"},
+		{"fly.yaml", "http_service: {force_https: {a: S3CR3T}}", "a table"},
+	} {
+		edited, err := parseAs(t, tt.name, tt.text).Edit(Edit{ForceHTTPS: ptr(false)})
+		if err != nil || len(edited.Changes) != 1 || edited.Changes[0].Before != tt.before {
+			t.Errorf("%s: %+v, %v", tt.text, edited, err)
+		}
+	}
+}

@@ -252,6 +252,8 @@ func TestLintKeepsSecrets(t *testing.T) {
 		"[[http_service.checks]]\nheaders = ['hunter2']",
 		"[[services]]\n[[services.http_checks]]\nheaders = ['hunter2']",
 		"[[files]]\nraw_value = 'hunter2'\nprocesses = 'x'",
+		"[http_service]\nauto_stop_machines = { a = 'hunter2' }",
+		"[http_service]\nauto_stop_machines = ['hunter2']",
 		`machine_config = '{"env": {"PW": "hunter2"}, "containers": 5}'`,
 		`machine_config = '{"env": {"PW": "hunter2"'`,
 	} {
