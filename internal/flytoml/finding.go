@@ -54,8 +54,10 @@ const (
 	FindingOutsideFile     = "outside_file"     // depends on a file that is not looked at
 )
 
-// FindingMore stands for findings that are left out, as there are too many.
-const FindingMore = "more"
+// Codes of findings about findings.
+const (
+	FindingMore = "more" // stands for findings that are not listed, as there are too many
+)
 
 // Codes of keys.
 const (
