@@ -56,6 +56,19 @@ func parseShown(name string, data []byte) (*flytoml.File, error) {
 	return file, err
 }
 
+// parseHeld reads a configuration made of what Fly holds. A syntax error, as of
+// too many keys, names row and column, and does not show the line: a value in it
+// may be a secret.
+func parseHeld(data []byte) (*flytoml.File, error) {
+	const name = "deployed fly.toml"
+	file, err := flytoml.Parse(name, data)
+	var syntax *flytoml.SyntaxError
+	if errors.As(err, &syntax) && syntax.Row > 0 {
+		return nil, invalid("%s:%d:%d: %s", name, syntax.Row, syntax.Column, syntax.Reason)
+	}
+	return file, err
+}
+
 // yamlKey begins a YAML file: a TOML one has = or ] in its first line.
 var yamlKey = regexp.MustCompile(`\A(?:\s*(?:#[^\n]*)?\n)*(?:---|[A-Za-z_][\w-]*:)(?:\s|\z)`)
 
@@ -195,7 +208,7 @@ func (a *adapter) deployed(ctx context.Context, app string, values flytoml.Value
 	if err != nil {
 		return nil, err
 	}
-	file, err := parseShown("deployed fly.toml", text)
+	file, err := parseHeld(text)
 	if err != nil || values == flytoml.Masked {
 		return file, err
 	}

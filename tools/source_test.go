@@ -163,3 +163,12 @@ func TestForeignFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldHidesTheLine: what Fly holds cannot be read, and its values are not
+// told.
+func TestHeldHidesTheLine(t *testing.T) {
+	_, err := parseHeld([]byte("[env]\nTOKEN = 'S3CR3T' oops\n"))
+	if err == nil || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "deployed fly.toml:2:18: ") {
+		t.Errorf("got %v", err)
+	}
+}

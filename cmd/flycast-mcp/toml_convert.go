@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -100,13 +101,13 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 	if a.json {
 		err = a.printJSON(out)
 		if out.invalid != nil {
-			err = errors.Join(err, fmt.Errorf("%s: flyctl refuses the file; see invalid_reason", file.title))
+			err = errors.Join(err, fmt.Errorf("%s: flyctl refuses the file; see invalid_reason", oneLine(file.title)))
 		}
 		return err
 	}
 	text, err := summary(out)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file.title, err)
+		return fmt.Errorf("%s: %w", oneLine(file.title), err)
 	}
 	if _, err := io.WriteString(a.stdout, text); err != nil {
 		return err
@@ -137,13 +138,16 @@ func convert(file *flytoml.File, groups []string, existing machine.Config) conve
 
 // refusal says what flyctl would refuse, and is nil if that is nothing.
 func (c converted) refusal(title string) error {
+	name := filepath.Base(title) // as flyctl's text has it
+	title = oneLine(title)
 	var errs []error
 	if c.invalid != nil {
-		errs = append(errs, fmt.Errorf("%s: flyctl refuses the file:\n%w", title, c.invalid))
+		text := strings.Replace(c.invalid.Error(), name, oneLine(name), 1)
+		errs = append(errs, fmt.Errorf("%s: flyctl refuses the file:\n%s", title, text))
 	}
 	for _, group := range c.Groups {
 		if text, ok := c.ConversionError[group]; ok {
-			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, group, text))
+			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, oneLine(group), oneLine(text)))
 		}
 	}
 	return errors.Join(errs...)
@@ -154,12 +158,13 @@ const maxMachine = 16 << 20
 
 // readExisting is the configuration to convert onto: of a whole Machine, as the
 // Machines API and `fly machine status --json` print it, its config; else the
-// object itself.
+// object itself. What no Machine can have is an error, as it is no matter of the
+// file's groups.
 func (a converting) readExisting(ctx context.Context) (machine.Config, error) {
 	if a.existing == "" {
 		return machine.Config{}, nil
 	}
-	title := a.existing
+	title := oneLine(a.existing)
 	if title == stdinPath {
 		title = "standard input"
 	}
@@ -179,6 +184,9 @@ func (a converting) readExisting(ctx context.Context) (machine.Config, error) {
 	}
 	if err != nil {
 		return machine.Config{}, fmt.Errorf("%s: %w", title, err)
+	}
+	if err := config.Validate(); err != nil {
+		return machine.Config{}, fmt.Errorf("%s: not a Machine's configuration: %w", title, err)
 	}
 	return config, nil
 }

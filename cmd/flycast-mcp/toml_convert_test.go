@@ -119,6 +119,9 @@ func TestTomlConvertExisting(t *testing.T) {
 		`{"id": "148e", "config": "x"}`:  "the Machine has no config",
 		`{"image": `:                     "unexpected end",
 		``:                               "not a JSON object",
+		`{"init": 4}`:                    "not a Machine's configuration",
+		`{"config": {"metadata": [1]}}`:  "not a Machine's configuration",
+		`{"services": {}}`:               "not a Machine's configuration",
 		`{"metadata": {"a": 1}, "x": ` + strings.Repeat("[", 20000): "max depth",
 	} {
 		stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", write(t, "machine.json", text))
@@ -135,5 +138,16 @@ func TestTomlConvertUTF8(t *testing.T) {
 	stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", write(t, "machine.json", "{\"image\": \"\xff\"}"))
 	if code != 0 || !utf8.ValidString(stdout) || !strings.Contains(stdout, "\"image\":\"\uFFFD\"") {
 		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
+	}
+}
+
+// TestTomlConvertTitle: a name of two lines stays on one.
+func TestTomlConvertTitle(t *testing.T) {
+	path := write(t, "a\nb.toml", "app = 'a'\n[http_service]\ninternal_port = 80\nprocesses = ['none']\n[checks.c]\ntype = 'tcp'\n[[vm]]\nsize = 'none'\n")
+	for _, flags := range [][]string{nil, {"--json"}, {"--existing", filepath.Join(filepath.Dir(path), "c\nd")}} {
+		_, stderr, code := runToml(nil, append([]string{"convert", path}, flags...)...)
+		if code != 1 || strings.Contains(stderr, "a\nb") || strings.Contains(stderr, "c\nd") {
+			t.Errorf("%q: exit code %d, %q", flags, code, stderr)
+		}
 	}
 }

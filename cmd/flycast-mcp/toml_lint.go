@@ -40,10 +40,12 @@ looked at alone: the rest comes to light once that is mended. The exit status is
 With --json each FILE gives one line:
   {"file", "findings": [{"code", "severity", "path", "row", "column", "what",
    "why", "fix", "edit"}], "errors", "warnings"}
-or {"file", "load_error"} if it cannot be read.
+or {"file", "load_error"} if it cannot be read. Of more than a thousand findings
+a thousand are listed, the errors first; one with the code "more" stands for the
+rest of a severity, with their number in "count". The sums have them all.
 
-With --fix the errors and warnings that have one right cure are mended, as a
-diff, which is written with --write only; FILE - is then a filter, as for toml
+With --fix the errors and warnings that have one right cure are mended, unless
+flyctl would then refuse more than before, as a diff, which is written with --write only; FILE - is then a filter, as for toml
 patch. What is left is told on standard error, with the rows of the fixed file,
 and is what the exit status is about. With --json the line has the findings that
 are left, and "changed", "written", "diff", "changes", "sha256_before" and
@@ -149,7 +151,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 	if err != nil {
 		return err
 	}
-	left := l.counted(file, parsed.Lint(), &out)
+	left := l.counted(file, unmended(parsed.Lint(), edited.Left), &out)
 	if l.json {
 		return l.printJSON(left)
 	}
@@ -166,17 +168,35 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 	return l.say(text)
 }
 
+// unmended are the findings about a mended file. Those that were left out of its
+// mending say so, and have no edit.
+func unmended(findings, left []flytoml.Finding) []flytoml.Finding {
+	type cause struct{ code, path string }
+	skipped := make(map[cause]bool, len(left))
+	for _, finding := range left {
+		skipped[cause{finding.Code, finding.Path}] = true
+	}
+	for i, finding := range findings {
+		if finding.Edit != nil && skipped[cause{finding.Code, finding.Path}] {
+			findings[i].Edit = nil
+			findings[i].Fix += "; --fix leaves it, as flyctl would then refuse what the file says there"
+		}
+	}
+	return findings
+}
+
 // counted is what --json prints of a file, and adds it to the sums.
 func (l *linting) counted(file tomlArgument, findings []flytoml.Finding, fixed *rewritten) linted {
 	out := linted{File: file.title, Findings: findings, rewritten: fixed}
 	for _, finding := range findings {
+		n := max(finding.Count, 1)
 		switch finding.Severity {
 		case flytoml.SeverityError:
-			out.Errors++
+			out.Errors += n
 		case flytoml.SeverityWarning:
-			out.Warnings++
+			out.Warnings += n
 		default:
-			l.infos++
+			l.infos += n
 		}
 	}
 	l.errors += out.Errors

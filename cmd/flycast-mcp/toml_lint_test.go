@@ -35,3 +35,22 @@ func TestTomlLintJSON(t *testing.T) {
 		t.Errorf("warnings alone: exit code %d, %q", code, stderr)
 	}
 }
+
+// TestTomlLintMany: the sums have what is too much to be listed.
+func TestTomlLintMany(t *testing.T) {
+	text := "[http_service]\ninternal_port = 80\nauto_start_machines = true\n" + strings.Repeat("[[http_service.checks]]\nzzz = 1\n", 3_000)
+	stdout, _, _ := runToml(nil, "lint", "--json", write(t, "fly.toml", text))
+	var got linted
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Warnings < 3_000 || len(got.Findings) > 1_003 {
+		t.Errorf("%d warnings, %d findings, %v", got.Warnings, len(got.Findings), err)
+	}
+}
+
+// TestTomlFixLeaves: what would do harm is not mended, and not promised.
+func TestTomlFixLeaves(t *testing.T) {
+	path := write(t, "fly.toml", "app = 'a'\n[deploy]\nstrategi = 'x'\n[http_service]\ninternal_port = 80\n")
+	stdout, stderr, _ := runToml(nil, "lint", "--fix", path)
+	if stdout != "" || !strings.Contains(stderr, "did you mean strategy?; --fix leaves it") || strings.Contains(stderr, "run it again") {
+		t.Errorf("%q\n%s", stdout, stderr)
+	}
+}

@@ -39,7 +39,7 @@ func (l localFiles) given() bool { return l.fs != nil }
 func (l localFiles) read(name string) ([]byte, error) {
 	clean := path.Clean(name)
 	if path.IsAbs(name) || !fs.ValidPath(clean) {
-		return nil, fmt.Errorf("%s lies outside the folder and is not read", quote(name))
+		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read", quote(name))
 	}
 	info, err := fs.Stat(l.fs, clean)
 	switch {

@@ -59,13 +59,14 @@ var ErrEdit = errors.New("the edit does not do what it should, which is a bug; n
 type Edited struct {
 	Before, After []byte
 	Changes       []EditChange // in the order of services; empty if there was nothing to do
+	Left          []Finding    // of Fix: those whose edit would have made the file worse
 	splices       []splice
 }
 
 // EditChange is one value that differs.
 type EditChange struct {
 	Path   string   // as the file spells it: services[1].ports[0].force_https
-	Before string   // the value as it stood in the file; empty if it was added
+	Before string   // the value as it stood in the file; empty if it was added; "a table" or "a list" where that stood in place of a value
 	After  string   // as it stands there now
 	Row    int      // of Edited.After, from 1
 	Groups []string // process groups whose service this is

@@ -235,3 +235,43 @@ func TestVerify(t *testing.T) {
 		})
 	}
 }
+
+// TestEditRefusalHides: what stands beside the offending key or value is not
+// shown, and what is shown has the caret under it.
+func TestEditRefusalHides(t *testing.T) {
+	all := blueprint()
+	all.SoftLimit = ptr(20)
+	for _, tt := range []struct{ name, text, line, caret string }{
+		{"fly.json", `{"env":{"A":"S3CR3T"},"services":[{"ports":[{"port":1,"PORT":2}]}],"x":"S3CR3T"}`, `… "PORT" …`, "  ^"},
+		{"fly.json", `{"env":{"A":"S3CR3T"},"http_service":["S3CR3T"]}`, `… [ …`, "  ^"},
+		{"fly.yaml", "{env: {A: S3CR3T}, http_service: 80, x: S3CR3T}", `… 80 …`, "  ^"},
+		{"fly.toml", "http_service = {a = 'S3CR3T', A = 'S3CR3T'}\n", `… A …`, "  ^"},
+		{"fly.toml", "[http_service]\nA.x = 'S3CR3T'\n  a.y = 'S3CR3T'\n", `a.y …`, "^"},
+		{"fly.toml", "http_service = 'S3CR3T with blanks'\n", `…  …`, "  ^"},
+		{"fly.yaml", "http_service: " + strings.Repeat(`"`, 2) + "\n", `… ""`, "  ^"},
+	} {
+		_, err := parseAs(t, tt.name, tt.text).Edit(all)
+		var refused *SyntaxError
+		if !errors.As(err, &refused) {
+			t.Fatalf("%s: %v", tt.text, err)
+		}
+		if refused.Line != tt.line || refused.Caret != tt.caret || strings.Contains(err.Error(), "S3CR3T") {
+			t.Errorf("%s: %q, %q\n%v", tt.text, refused.Line, refused.Caret, err)
+		}
+	}
+}
+
+// TestEditBeforeHides: a change does not tell what a table or list has where a
+// value belongs.
+func TestEditBeforeHides(t *testing.T) {
+	for _, tt := range []struct{ name, text, before string }{
+		{"fly.toml", "[http_service]\nforce_https = { a = 'S3CR3T' }\n", "a table"},
+		{"fly.json", `{"http_service": {"force_https": ["S3CR3T"]}}`, "a list"},
+		{"fly.yaml", "http_service: {force_https: {a: S3CR3T}}", "a table"},
+	} {
+		edited, err := parseAs(t, tt.name, tt.text).Edit(Edit{ForceHTTPS: ptr(false)})
+		if err != nil || len(edited.Changes) != 1 || edited.Changes[0].Before != tt.before {
+			t.Errorf("%s: %+v, %v", tt.text, edited, err)
+		}
+	}
+}

@@ -155,9 +155,21 @@ func (ed *editor) put(s service, n *node, path keyPath, v scalar) error {
 		}
 	}
 	text := v.write(quote)
-	ed.account(EditChange{Path: path.String(), Before: string(was), After: text, Groups: s.groups}, path, v)
+	ed.account(EditChange{Path: path.String(), Before: shownValue(string(was), n.kind, v.kind), After: text, Groups: s.groups}, path, v)
 	ed.writer.set(n, text, len(ed.changes)-1)
 	return nil
+}
+
+// shownValue is a value as a change tells it: what a table has where a single
+// value belongs is nobody's to tell.
+func shownValue(text string, is, wanted kind) string {
+	switch {
+	case is == kindInline:
+		return "a table"
+	case is == kindArray && wanted != kindArray:
+		return "a list"
+	}
+	return text
 }
 
 // unlocked refuses a change of what cannot be changed safely.

@@ -26,7 +26,7 @@ func (t *yamlText) error(err error, node *yaml.Node) *SyntaxError {
 		return t.errorAt(1, 1, oneLine(err.Error())).withText(err.Error())
 	}
 	text := yamlV3Text(err, e)
-	reason := oneLine(inYAMLv3sWords(e))
+	reason := oneLine(withoutValue.ReplaceAllString(inYAMLv3sWords(e), "$1"))
 	switch {
 	case e.Mark.Line > 0:
 		return t.errorAt(e.Mark.Line, e.Mark.Column, reason).withText(text)
@@ -72,6 +72,10 @@ func yamlV3Line(stage yaml.Stage, context, line int) string {
 
 // readerValue is what the library adds to errors about bytes.
 var readerValue = regexp.MustCompile(` \(value: \d+\)$`)
+
+// withoutValue finds the value that a message repeats, which may be a secret: the
+// reason says what is wrong without it.
+var withoutValue = regexp.MustCompile("(?s) `.*`( as a | into )")
 
 // inYAMLv3sWords gives an error the message that yaml.v3 has for it.
 func inYAMLv3sWords(e *yaml.LoadError) string {

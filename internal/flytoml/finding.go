@@ -35,6 +35,7 @@ type Finding struct {
 	Why      string    `json:"why"`              // what follows from it, and by what rule
 	Fix      string    `json:"fix"`              // what to do, in words
 	Edit     *TextEdit `json:"edit,omitempty"`   // what to do, in bytes, where one edit is right beyond doubt
+	Count    int       `json:"count,omitempty"`  // of FindingMore: how many findings it stands for
 }
 
 // TextEdit replaces a piece of a file.
@@ -51,6 +52,11 @@ const (
 	FindingUnconvertible   = "unconvertible"    // valid, but no Machine can be made of it
 	FindingBluegreenChecks = "bluegreen_checks" // a bluegreen deploy without health checks
 	FindingOutsideFile     = "outside_file"     // depends on a file that is not looked at
+)
+
+// Codes of findings about findings.
+const (
+	FindingMore = "more" // stands for findings that are not listed, as there are too many
 )
 
 // Codes of keys.

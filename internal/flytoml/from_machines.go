@@ -19,7 +19,7 @@ import (
 // become every group's; where groups contradict each other the default one
 // wins. The comment at the top has the notes, then lists what the file cannot
 // say (what Machines never tell, what a deploy of it would change on them, what
-// a deploy keeps), without values.
+// a deploy keeps), without values. Of very many variables it has the number.
 func FromMachines(app, primaryRegion string, groups map[string]machine.Config, values Values, notes ...Note) ([]byte, error) {
 	if len(groups) == 0 {
 		return nil, fmt.Errorf("app %s has no Machines to make a fly.toml from", quote(app))
@@ -59,7 +59,11 @@ func FromMachines(app, primaryRegion string, groups map[string]machine.Config, v
 	if err != nil {
 		return nil, err
 	}
-	notes = append(slices.Clip(notes), fileOf(&b.def).losses(groups)...)
+	lost, err := fileOf(&b.def).losses(groups)
+	if err != nil {
+		return nil, err
+	}
+	notes = append(slices.Clip(notes), lost...)
 	return Generated(app, "its Machines", body, notes...), nil
 }
 

@@ -99,14 +99,18 @@ const maxPaths = 100
 
 // losses are the notes about what a file made from the configurations cannot
 // say. They are found by converting it, so that they are exact.
-func (f *File) losses(groups map[string]machine.Config) []Note {
+func (f *File) losses(groups map[string]machine.Config) ([]Note, error) {
 	unknown := Note{Text: "Machines do not tell [build], [deploy] and console_command."}
 	if len(f.def().Mounts) > 0 {
 		unknown.Text = "Machines do not tell [build], [deploy], console_command and the snapshots of [[mounts]]."
 	}
+	lean, configs, variables, err := f.withoutVariables(groups)
+	if err != nil {
+		return nil, err
+	}
 	changed, kept, refused := map[string][]string{}, map[string][]string{}, map[string][]string{}
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		would, keeps, err := f.lost(group, groups[group])
+		would, keeps, err := lean.lost(group, configs[group])
 		if err != nil {
 			refused[oneLine(err.Error())] = append(refused[oneLine(err.Error())], quote(group))
 			continue
@@ -119,12 +123,15 @@ func (f *File) losses(groups map[string]machine.Config) []Note {
 			{"would get", func(c machine.Change) bool { return c.Before == "" }},
 			{"would get another", func(c machine.Change) bool { return c.Before != "" && c.After != "" }},
 		} {
-			if paths := Paths(filter(would, kind.belong), groups[group]); len(paths) > 0 {
+			if paths := Paths(filter(would, kind.belong), configs[group]); len(paths) > 0 {
 				line := kind.words + " " + Listed(paths, maxPaths)
 				changed[line] = append(changed[line], quote(group))
 			}
 		}
-		if paths := Paths(keeps, groups[group]); len(paths) > 0 {
+		if line, ok := variables[group]; ok {
+			changed[line] = append(changed[line], quote(group))
+		}
+		if paths := Paths(keeps, configs[group]); len(paths) > 0 {
 			line := "keeps " + Listed(paths, maxPaths)
 			kept[line] = append(kept[line], quote(group))
 		}
@@ -148,7 +155,7 @@ func (f *File) losses(groups map[string]machine.Config) []Note {
 			notes = append(notes, Note{part.text, byGroups(part.lines)})
 		}
 	}
-	return notes
+	return notes, nil
 }
 
 // lost is what a deploy of the file would change on a Machine, and what it

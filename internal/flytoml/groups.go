@@ -109,23 +109,60 @@ func (d *Definition) flatten(group string) *Definition {
 	out.Metrics = filter(d.Metrics, func(m *Metrics) bool { return m != nil && belongs(m.Processes) })
 	out.Restart = filter(d.Restart, func(r Restart) bool { return belongs(r.Processes) })
 
-	// The first [[vm]] counts, unless later ones name the group: of these the
-	// last does.
-	out.VM = filter(d.VM, func(c *Compute) bool {
-		return c != nil && (len(c.Processes) == 0 || belongs(c.Processes))
-	})
-	for _, c := range out.VM {
-		if slices.Contains(c.Processes, group) {
-			out.VM = []*Compute{c}
-		}
-	}
-	if len(out.VM) > 0 {
-		out.VM = out.VM[:1]
-		if guest := out.VM[0].MachineGuest; guest != nil && guest.HostDedicationID != "" {
+	out.VM = nil
+	sizes := d.sizes(func(name string) bool { return name == group })
+	if i := sizes.of(group, standard); i >= 0 {
+		out.VM = []*Compute{d.VM[i]}
+		if guest := d.VM[i].MachineGuest; guest != nil && guest.HostDedicationID != "" {
 			out.HostDedicationID = guest.HostDedicationID
 		}
 	}
 	return &out
+}
+
+// sizes tells which [[vm]] section a group gets, by its index: the last of those
+// that name the group (flyctl's lo.MaxBy), else the first that is for it without
+// its name.
+type sizes struct {
+	named    map[string]int // the last that names a group
+	general  int            // the first without processes; -1 if there is none
+	standard int            // the first for the default group, without its name; -1 if there is none
+}
+
+// sizes looks at the sections once. Of the names that they have it keeps those
+// that are wanted.
+func (d *Definition) sizes(wanted func(group string) bool) sizes {
+	s := sizes{map[string]int{}, -1, -1}
+	for i, vm := range d.VM {
+		if vm == nil {
+			continue
+		}
+		if s.general < 0 && len(vm.Processes) == 0 {
+			s.general = i
+		}
+		if s.standard < 0 && (len(vm.Processes) == 0 || slices.Contains(vm.Processes, "")) {
+			s.standard = i
+		}
+		for _, name := range vm.Processes {
+			if wanted(name) {
+				s.named[name] = i
+			}
+		}
+	}
+	return s
+}
+
+// of is the section of a group, -1 if it has none; standard tells whether the
+// group is the default one.
+func (s sizes) of(group string, standard func() bool) int {
+	i, ok := s.named[group]
+	switch {
+	case ok:
+		return i
+	case s.standard >= 0 && standard():
+		return s.standard
+	}
+	return s.general
 }
 
 func filter[T any](all []T, keep func(T) bool) []T {

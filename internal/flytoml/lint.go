@@ -13,6 +13,11 @@ import (
 //
 // It goes further than `fly config validate --strict`, which does not look
 // inside lists of tables, nor at values.
+//
+// Of more than a thousand findings a thousand are left, the errors before the
+// warnings and the notes, and of each of these the first twenty with a code
+// before more of the same. After them stands one [FindingMore] for each severity
+// of which some are left out, with their number in Count.
 func (f *File) Lint() []Finding {
 	l := &linter{file: f, def: f.def(), standard: f.def().defaultGroup(), at: f.locate()}
 	for i, b := range f.data {
@@ -28,14 +33,18 @@ func (f *File) Lint() []Finding {
 		l.sections(root)
 	}
 	l.refused(root)
-	slices.SortStableFunc(l.findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(a.Row, b.Row),
-			cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Severity.rank(), b.Severity.rank()),
-		)
-	})
-	return l.findings
+	slices.SortStableFunc(l.findings, byPlace)
+	l.limit()
+	return append(l.findings, l.more()...)
+}
+
+// byPlace orders findings as Lint returns them.
+func byPlace(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.Row, b.Row),
+		cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Severity.rank(), b.Severity.rank()),
+	)
 }
 
 // linter collects findings. Its work grows in proportion to the file: nothing
@@ -47,7 +56,9 @@ type linter struct {
 	at       positions
 	lines    []int // where the second line begins, and the others
 	findings []Finding
-	errors   int                    // of findings
+	errors   int                    // of findings, those left out included
+	kinds    map[kindOfFinding]int  // how many there are of each
+	left     map[Severity]int       // how many are left out
 	homes    map[string][]homeTable // of keys, once one is needed
 }
 
@@ -120,8 +131,12 @@ func (l *linter) info(code string, s spot, n note) *Finding {
 	return l.add(SeverityInfo, code, s, n)
 }
 
-// add makes a finding. The result is good until the next one.
+// add makes a finding. The result is good until the next one; of too many of a
+// kind it is not among the findings.
 func (l *linter) add(severity Severity, code string, s spot, n note) *Finding {
+	if l.full(severity, code) {
+		return &Finding{}
+	}
 	f := Finding{Code: code, Severity: severity, Path: shorten(s.path), What: n.what, Why: n.why, Fix: n.fix}
 	if s.at != (place{}) {
 		line, _ := slices.BinarySearch(l.lines, s.at.key.start+1)

@@ -32,9 +32,7 @@ func FuzzLint(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, findingLines(findings))
 		}
-		if _, err := Parse(name, edited.After); err != nil {
-			t.Fatal(err)
-		}
+		checkNoWorse(t, file, edited)
 	})
 }
 
@@ -43,6 +41,9 @@ func checkPlaces(t *testing.T, data []byte, findings []Finding) {
 	lines := bytes.Split(data, []byte("\n"))
 	row := 0
 	for _, finding := range findings {
+		if finding.Code == FindingMore {
+			continue // behind the others
+		}
 		if finding.Row < row || finding.Row > len(lines) {
 			t.Fatalf("row: %+v", finding)
 		}

@@ -83,38 +83,13 @@ func (l *linter) members(processes []string) []string {
 	return slices.Compact(groups)
 }
 
-// effectiveVMs are the indexes of the [[vm]] sections that the groups get, by
-// the rule of flatten; groups without one are left out.
+// effectiveVMs are the indexes of the [[vm]] sections that the groups get;
+// groups without one are left out.
 func (l *linter) effectiveVMs() map[string]int {
-	own := map[string]int{} // the first that names a group
-	general, forStandard := -1, -1
-	for i, vm := range l.def.VM {
-		if vm == nil {
-			continue
-		}
-		if len(vm.Processes) == 0 && general < 0 {
-			general = i
-		}
-		if forStandard < 0 && (len(vm.Processes) == 0 || slices.Contains(vm.Processes, "")) {
-			forStandard = i
-		}
-		for _, name := range vm.Processes {
-			if _, seen := own[name]; !seen {
-				own[name] = i
-			}
-		}
-	}
+	sizes := l.def.sizes(l.def.hasGroup)
 	used := map[string]int{}
 	for _, group := range l.def.groups() {
-		i, ok := own[group]
-		switch {
-		case ok:
-		case group == l.standard:
-			i = forStandard
-		default:
-			i = general
-		}
-		if i >= 0 {
+		if i := sizes.of(group, func() bool { return group == l.standard }); i >= 0 {
 			used[group] = i
 		}
 	}
@@ -147,10 +122,10 @@ func (l *linter) groups(root spot) {
 	for i, s := range d.Mounts {
 		mounts = append(mounts, grouped{nth(spots, i), s.Processes})
 	}
-	spots = l.list(root, "compute", "computes", "vm")
+	computes := l.list(root, "compute", "computes", "vm")
 	for i, s := range d.VM {
 		if s != nil {
-			vms = append(vms, grouped{nth(spots, i), s.Processes})
+			vms = append(vms, grouped{nth(computes, i), s.Processes})
 		}
 	}
 	spots = l.list(root, "metric", "metrics")
@@ -187,7 +162,7 @@ func (l *linter) groups(root spot) {
 	l.several(mounts, FindingMounts, "a Machine gets the first alone", "flyctl deploys one volume a Machine, and the others are lost without a word")
 	l.several(metrics, FindingSeveralSections, "the first counts", "a Machine has one place that metrics are read from: flyctl takes the first section that names the group")
 	l.several(restarts, FindingSeveralSections, "the last counts", "a Machine has one restart policy: flyctl lets each section replace the one before, retries included")
-	l.severalVMs(vms)
+	l.severalVMs(computes)
 }
 
 // strangers are groups that [processes] does not have.
@@ -242,28 +217,25 @@ func (l *linter) several(sections []grouped, code, counts, why string) {
 	}
 }
 
-// severalVMs reports sizes that no group gets although their groups exist.
-func (l *linter) severalVMs(sections []grouped) {
-	named := map[string]bool{}
-	general := false
-	for _, s := range sections {
-		lost := ""
-		if len(s.processes) == 0 {
-			if general {
-				lost = "for all groups"
-			}
-			general = true
+// severalVMs reports sizes that another one keeps from a group, or from all.
+func (l *linter) severalVMs(spots []spot) {
+	sizes := l.def.sizes(l.def.hasGroup)
+	for i, vm := range l.def.VM {
+		if vm == nil {
+			continue
 		}
-		for _, group := range s.processes {
-			if named[group] && l.def.hasGroup(group) {
-				lost = "for the group " + quote(group)
-			}
-			named[group] = true
+		what := ""
+		if len(vm.Processes) == 0 && sizes.general != i {
+			what = "there is an earlier [[vm]] for all groups, and the first counts"
 		}
-		if lost != "" {
-			l.warn(FindingSeveralSections, s.spot, note{
-				"there is an earlier [[vm]] " + lost + ", and the first counts",
-				"of several sizes that name a group flyctl takes the first, and one that names it before one that names none", "keep one for each group"})
+		for _, group := range vm.Processes {
+			if last, ok := sizes.named[group]; ok && last != i {
+				what = fmt.Sprintf("there is a later [[vm]] for the group %s, and the last counts", quote(group))
+			}
+		}
+		if what != "" {
+			l.warn(FindingSeveralSections, nth(spots, i), note{what,
+				"of several sizes that name a group flyctl takes the last, of several that name none the first, and one that names the group before one that names none", "keep one for each group"})
 		}
 	}
 }

@@ -197,7 +197,7 @@ func tableShape(value any, known *section) error {
 // autostop looks at a value that flyctl refuses.
 func (l *linter) autostop(s spot) {
 	const right = "off, stop or suspend"
-	word, isText := "", false
+	word, isText, shown := "", false, ""
 	switch value := s.value.(type) {
 	case nil, bool:
 		return
@@ -205,9 +205,14 @@ func (l *linter) autostop(s spot) {
 		if _, err := machine.ParseAutostop(value); err == nil {
 			return
 		}
-		word, isText = value, true
+		word, isText, shown = value, true, quote(value)
+	case map[string]any:
+		shown = "a table"
+	case []any:
+		shown = "a list"
 	default:
 		word = text(value)
+		shown = quote(word)
 	}
 	meant := ""
 	switch strings.ToLower(strings.TrimSpace(word)) {
@@ -219,7 +224,7 @@ func (l *linter) autostop(s spot) {
 		meant = "suspend"
 	}
 	n := note{
-		fmt.Sprintf("auto_stop_machines cannot be %s: flyctl refuses the file", quote(word)),
+		fmt.Sprintf("auto_stop_machines cannot be %s: flyctl refuses the file", shown),
 		`flyctl takes "off", "stop" and "suspend", and true for "stop" and false for "off" without quotes`,
 		"write one of " + right,
 	}

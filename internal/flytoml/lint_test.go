@@ -52,7 +52,7 @@ func lintCases() []lintCase {
 		{"processes that are dropped", oneHTTP + "[[processes]]\ncommand = 'x'\n[[processes]]\nname = 'app'\n", []string{"E invalid 2:2 http_service", "processes_dropped 4:3 processes[0]"}},
 		{"the first group by name", "app = 'x'\n[processes]\nweb = ''\napi = ''\n[http_service]\ninternal_port = 1\nprocesses = ['web']\n[[mounts]]\nsource = 'd'\ndestination = '/d'\n", []string{"default_group 8:3 mounts[0]"}},
 		{"several of a kind", oneHTTP + "[[mounts]]\nsource = 'a'\ndestination = '/a'\n[[mounts]]\nsource = 'b'\ndestination = '/b'\n[[metrics]]\nport = 1\n[[metrics]]\nport = 2\n[[restart]]\npolicy = 'always'\n[[restart]]\npolicy = 'never'\n[[vm]]\nmemory = 512\n[[vm]]\nmemory = 1024\n", []string{"several_mounts 7:3 mounts[1]", "several_sections 12:3 metrics[1]", "several_sections 16:3 restart[1]", "several_sections 20:3 vm[1]"}},
-		{"several sizes", "app = 'x'\n[processes]\na = ''\nb = ''\n[http_service]\ninternal_port = 80\nprocesses = ['a']\n[[vm]]\nmemory = 512\n[[vm]]\nmemory = 1024\nprocesses = ['a']\n[[vm]]\nmemory = 2048\nprocesses = ['a']\n", []string{"several_sections 13:3 vm[2]"}},
+		{"several sizes", "app = 'x'\n[processes]\na = ''\nb = ''\n[http_service]\ninternal_port = 80\nprocesses = ['a']\n[[vm]]\nmemory = 512\n[[vm]]\nmemory = 1024\nprocesses = ['a']\n[[vm]]\nmemory = 2048\nprocesses = ['a']\n", []string{"several_sections 10:3 vm[1]"}},
 		{"services", "app = 'x'\n[[services]]\nprotocol = 'udp'\ninternal_port = 53\n[[services]]\nprotocol = 'tcp'\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 99999\nhandlers = ['tls']", []string{"no_ports 2:3 services[0]", "udp_service 3:1 services[0].protocol", "no_internal_port 5:3 services[1]", "tls_only_service 5:3 services[1]", "I dedicated_ipv4 5:3 services[1]", "port_out_of_range 11:1 services[1].ports[1].port"}},
 		{"a dropped service does not shift the others", "app = 'x'\n[[services]]\n[[services]]\nprotocol = 'tcp'\ninternal_port = 3", []string{"service_dropped 2:3 services[0]", "no_ports 3:3 services[1]"}},
 		{"protocols and handlers", "app = 'x'\n[[services]]\ninternal_port = 1\n[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services]]\nprotocol = 'TCP'\ninternal_port = 2\n[[services.ports]]\nport = 8080\nhandlers = ['htp', 'HTTP', 'proxy_proto']\n", []string{"no_protocol 2:3 services[0]", "unknown_protocol 8:1 services[1].protocol", "I proxy_proto 12:1 services[1].ports[0].handlers", "unknown_handler 12:13 services[1].ports[0].handlers[0]", "unknown_handler 12:20 services[1].ports[0].handlers[1]"}},
@@ -140,7 +140,8 @@ func TestLintCodes(t *testing.T) {
 		t.Fatalf("%d codes in finding.go", len(codes))
 	}
 	unseen := maps.Clone(codes)
-	for _, tt := range lintCases() {
+	cases := append(lintCases(), lintCase{name: "more than are listed", text: overfull()})
+	for _, tt := range cases {
 		for _, f := range parseFile(t, tt.text).Lint() {
 			delete(unseen, f.Code)
 			if !codes[f.Code] || f.What == "" || f.Why == "" || f.Fix == "" || f.Severity == "" {
@@ -251,6 +252,8 @@ func TestLintKeepsSecrets(t *testing.T) {
 		"[[http_service.checks]]\nheaders = ['hunter2']",
 		"[[services]]\n[[services.http_checks]]\nheaders = ['hunter2']",
 		"[[files]]\nraw_value = 'hunter2'\nprocesses = 'x'",
+		"[http_service]\nauto_stop_machines = { a = 'hunter2' }",
+		"[http_service]\nauto_stop_machines = ['hunter2']",
 		`machine_config = '{"env": {"PW": "hunter2"}, "containers": 5}'`,
 		`machine_config = '{"env": {"PW": "hunter2"'`,
 	} {
@@ -322,11 +325,10 @@ func TestFixRefuses(t *testing.T) {
 		return Finding{Code: FindingBareDuration, Path: path, Edit: &edit}
 	}
 	for name, findings := range map[string][]Finding{
-		"outside":        {finding("a", TextEdit{Offset: 25, Length: 9})},
-		"before":         {finding("a", TextEdit{Offset: -1, Length: 1})},
-		"overlapping":    {finding("a", TextEdit{0, 5, "b"}), finding("b", TextEdit{4, 2, "b"})},
-		"no longer TOML": {finding("a", TextEdit{0, 3, "= ="})},
-		"no help":        {finding("kill_timeout", TextEdit{25, 1, "6"})},
+		"outside":     {finding("a", TextEdit{Offset: 25, Length: 9})},
+		"before":      {finding("a", TextEdit{Offset: -1, Length: 1})},
+		"overlapping": {finding("a", TextEdit{0, 5, "b"}), finding("b", TextEdit{4, 2, "b"})},
+		"no help":     {finding("kill_timeout", TextEdit{25, 1, "6"})},
 	} {
 		if edited, err := f.Fix(findings); !errors.Is(err, ErrEdit) || edited != nil {
 			t.Errorf("%s: %v", name, err)

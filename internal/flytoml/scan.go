@@ -231,7 +231,3 @@ func majority(plain, single, double int) byte {
 	}
 	return '"'
 }
-
-func (l *layout) refuse(offset int, reason string) error {
-	return syntaxErrorAt(l.name, l.src, offset, reason)
-}

@@ -343,7 +343,7 @@ func (s *yamlScanner) closing(offset int, bracket byte) (int, error) {
 		end = s.filler(end + 1)
 	}
 	if end == len(s.src) || s.src[end] != bracket {
-		return 0, s.refuse(min(offset, len(s.src)), "the end of this collection cannot be found")
+		return 0, s.refuseHidden(min(offset, len(s.src)), "the end of this collection cannot be found")
 	}
 	return end + 1, nil
 }

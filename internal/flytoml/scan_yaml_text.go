@@ -21,7 +21,7 @@ func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 		end = s.plain(start, y.Value)
 	}
 	if end < 0 {
-		return 0, s.refuse(start, "the end of this value cannot be found")
+		return 0, s.refuseHidden(start, "the end of this value cannot be found")
 	}
 	return end, nil
 }
@@ -79,7 +79,7 @@ func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 	end, next := s.line(start)
 	header := s.src[start:end]
 	if len(header) == 0 || header[0] != '|' && header[0] != '>' {
-		return 0, s.refuse(start, "the end of this value cannot be found")
+		return 0, s.refuseHidden(start, "the end of this value cannot be found")
 	}
 	if i := bytes.IndexByte(header, ' '); i >= 0 {
 		header = header[:i]

@@ -163,8 +163,8 @@ func (c Config) AutoDestroy() bool {
 	return c.view("auto_destroy", &destroy) == nil && destroy
 }
 
-// Validate checks that every typed view can be read, so that later reads of a
-// document that came from outside cannot fail half-way.
+// Validate checks that every typed view can be read, and that init is an object,
+// so that later reads of a document that came from outside cannot fail half-way.
 func (c Config) Validate() error {
 	_, services := c.Services()
 	_, checks := c.Checks()
@@ -172,7 +172,8 @@ func (c Config) Validate() error {
 	_, metadata := c.Metadata()
 	_, guest := c.Guest()
 	_, mounts := c.Mounts()
-	return errors.Join(services, checks, env, metadata, guest, mounts)
+	var init map[string]json.RawMessage
+	return errors.Join(services, checks, env, metadata, guest, mounts, c.view("init", &init))
 }
 
 // ProcessGroup is the process group of the Machine as flyctl reads it:

@@ -100,7 +100,7 @@ func TestViewsOfNothing(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for _, text := range []string{
 		`{"services":{}}`, `{"services":[1]}`, `{"services":[{"autostop":"maybe"}]}`, `{"services":[{"internal_port":"80"}]}`,
-		`{"checks":[]}`, `{"env":{"A":1}}`, `{"env":[]}`, `{"metadata":"x"}`, `{"guest":[]}`, `{"mounts":{}}`,
+		`{"checks":[]}`, `{"env":{"A":1}}`, `{"env":[]}`, `{"metadata":"x"}`, `{"guest":[]}`, `{"mounts":{}}`, `{"init":4}`,
 	} {
 		err := parse(t, text).Validate()
 		key := strings.Split(text, `"`)[1]

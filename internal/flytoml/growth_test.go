@@ -1,0 +1,83 @@
+package flytoml
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// servicesIn is a file with n services, each with something to edit and to
+// find in it, and a process group for every ten of them.
+func servicesIn(name string, n int) string {
+	var groups, services []string
+	group, service, text := "g%d = ''", "[[services]]\ninternal_port = %d\nprotocl = 'tcp'\nprocesses = ['g%d']\n[[services.ports]]\nport = %d\nforce_https = true\nhandlers = ['http']", "[processes]\n%s\n%s\n"
+	separator := "\n"
+	switch formatOf(name) {
+	case formatJSON:
+		group, separator = `"g%d": ""`, ",\n"
+		service = `{"internal_port": %d, "protocl": "tcp", "processes": ["g%d"], "ports": [{"port": %d, "force_https": true, "handlers": ["http"]}]}`
+		text = `{"processes": {%s}, "services": [%s]}`
+	case formatYAML:
+		group = "  g%d: ''"
+		service = "- internal_port: %d\n  protocl: tcp\n  processes: [g%d]\n  ports:\n  - port: %d\n    force_https: true\n    handlers: [http]"
+		text = "processes:\n%s\nservices:\n%s\n"
+	}
+	for i := range n {
+		if i%10 == 0 {
+			groups = append(groups, fmt.Sprintf(group, i/10))
+		}
+		services = append(services, fmt.Sprintf(service, i+1, i/10, i+1))
+	}
+	return fmt.Sprintf(text, strings.Join(groups, separator), strings.Join(services, separator))
+}
+
+// TestGrowth: ten times the services take no more than twenty times the memory
+// and allocations, where a copy inside a loop would take a hundred times.
+// (go-toml takes more than ten.) It is not parallel, as it counts what the whole
+// process allocates.
+func TestGrowth(t *testing.T) {
+	const few, many = 150, 1_500
+	blueprint := blueprint()
+	for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
+		files := map[int]*File{few: parseAs(t, name, servicesIn(name, few)), many: parseAs(t, name, servicesIn(name, many))}
+		for n, f := range files {
+			if f.shapeError() != nil {
+				t.Fatalf("%d services: %v", n, f.shapeError())
+			}
+		}
+		for _, work := range []struct {
+			name string
+			do   func(f *File) (done bool)
+		}{
+			{"Parse", func(f *File) bool {
+				again, err := Parse(name, f.data)
+				return err == nil && again.shapeError() == nil
+			}},
+			{"Lint", func(f *File) bool { return len(f.Lint()) >= few }},
+			{"Validate", func(f *File) bool { return f.Validate() == nil }},
+			{"Edit", func(f *File) bool {
+				edited, err := f.Edit(blueprint)
+				return err == nil && len(edited.Changes) >= few && edited.Diff(name) != ""
+			}},
+		} {
+			cost := func(n int) (bytes, count uint64) {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				done := work.do(files[n])
+				runtime.ReadMemStats(&after)
+				if !done {
+					t.Errorf("%s of %s: of %d services it does not do what it should", work.name, name, n)
+				}
+				return after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs
+			}
+			cost(few) // what is made once
+			fewBytes, fewCount := cost(few)
+			manyBytes, manyCount := cost(many)
+			if manyBytes > 20*fewBytes || manyCount > 20*fewCount {
+				t.Errorf("%s of %s: %d bytes and %d allocations for %d services, %d and %d for %d",
+					work.name, name, fewBytes, fewCount, few, manyBytes, manyCount, many)
+			}
+		}
+	}
+}
