@@ -71,3 +71,57 @@ func TestDeployLeftOver(t *testing.T) {
 		})
 	}
 }
+
+// TestDeployLeftOverShown: one that an earlier bluegreen deploy left behind has
+// the old configuration; what a person reads is its end, not an update. Of one
+// that is replaced, it is the new one.
+func TestDeployLeftOverShown(t *testing.T) {
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		const leftover, stays = "d891275f6e3d38", "6e82de91c43987"
+		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", metadataBlueGreen, safeToDestroy))
+		planned := b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "bluegreen"})
+		if got := shownSteps(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
+			t.Errorf("steps %q, irreversible %v", got, planned.Plan.Irreversible())
+		}
+		question := planned.Plan.Question(nil).Text()
+		for _, want := range []string{
+			"Replace 1 Machine of inner-circle, and DESTROY 1 left over",
+			`group "app": a NEW Machine in place of ` + stays + ` ("ord")` + "\n              services[0].min_machines_running",
+			`group "app": ` + leftover + ` ("ord")` + "\n              DESTROYED: left over from an earlier deploy",
+		} {
+			if !strings.Contains(question, want) {
+				t.Errorf("no %q in\n%s", want, question)
+			}
+		}
+	})
+}
+
+// TestDeployCanaryOfMixed: the canary is the same one whatever Machines run; its
+// making is a step of the plan, whichever state the group's first Machine is in.
+func TestDeployCanaryOfMixed(t *testing.T) {
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		first := b.MachineIDs(b.app)[0]
+		for _, id := range b.MachineIDs(b.app)[1:] {
+			b.DestroyMachine(b.app, id)
+		}
+		config := b.MachineConfig(b.app, first)
+		for _, region := range []string{"ams", "fra"} {
+			b.AddMachine(b.app, region, config)
+		}
+		b.StopMachine(b.app, slices.Min(b.MachineIDs(b.app)))
+		in := deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"}
+		planned := b.planOf(in)
+		for _, id := range b.MachineIDs(b.app) {
+			b.StartMachine(b.app, id)
+		}
+		if again := b.planOf(in); again.Plan.Digest() != planned.Plan.Digest() {
+			t.Error("a Machine that was woken makes another plan")
+		}
+		out, err := b.apply(planned)
+		if err != nil || out.Status != plan.Applied {
+			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
+		}
+	})
+}

@@ -60,8 +60,16 @@ func (d *deployment) exposure() error {
 		}
 		d.opened(c.Group, nil, after, reach)
 		d.hazard(plan.MachineCreated)
+		if !d.runs(c.Config.Image()) {
+			d.hazard(plan.ImageChange)
+		}
 	}
 	return nil
+}
+
+// runs reports whether a Machine of the app has that image.
+func (d *deployment) runs(image string) bool {
+	return slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool { return m.Config.Image() == image })
 }
 
 // changing states what a change does to a Machine, whatever it serves. Not from

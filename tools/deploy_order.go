@@ -62,6 +62,7 @@ func poolLine(stage int, pool rollout.Pool) string {
 		return fmt.Sprintf("%d. %s: %s, left over from an earlier deploy, destroyed", stage, what, few(pool.Machines))
 	case pool.Create:
 		return fmt.Sprintf("%d. %s: %d new", stage, what, n)
+	case pool.Group == "": // some run, some do not
 	case pool.Running:
 		what += ", running"
 	default:

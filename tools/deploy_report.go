@@ -227,7 +227,7 @@ func machineRecord(m rollout.Outcome, green string) plan.Record {
 		notes = append(notes, "in place of "+m.For)
 	}
 	notes = append(notes, stateNote(m, green)...)
-	if m.Proof != "" {
+	if m.Proof != "" && (m.State == rollout.Healthy || m.State == rollout.Unproven) { // else it is of what is there no more
 		notes = append(notes, plan.Line(m.Proof))
 	}
 	switch {

@@ -1,9 +1,12 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -11,12 +14,16 @@ import (
 )
 
 // canaries are one extra Machine for each group in which something changes, like
-// its first Machine that runs. As with fly deploy it stays out of the DNS. It
+// its first Machine by id, whether it runs or not: Machines stop and are woken
+// while a person reads, and the canary is part of what is approved. As with fly deploy it stays out of the DNS. It
 // stays out of Fly Proxy's routing as well: nobody's request meets a program that
 // is not proved, or is cut off when it is destroyed. The first deployment of an
 // app has none.
 func (w Work) canaries() []Create {
 	changes := w.played("")
+	slices.SortFunc(changes, func(a, b Change) int {
+		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Before.ID, b.Before.ID))
+	})
 	wanted := make(map[string]bool) // groups
 	for _, c := range changes {
 		wanted[c.Group] = wanted[c.Group] || !c.Same()
