@@ -79,16 +79,16 @@ func TestDeployLeftOverShown(t *testing.T) {
 	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
 		t := b.t
 		const leftover, stays = "d891275f6e3d38", "6e82de91c43987"
-		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", metadataBlueGreen, safeToDestroy))
+		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", machine.MetadataBlueGreenTag, machine.SafeToDestroy))
 		planned := b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "bluegreen"})
-		if got := shownSteps(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
+		if got := shownSteps(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
 			t.Errorf("steps %q, irreversible %v", got, planned.Plan.Irreversible())
 		}
 		question := planned.Plan.Question(nil).Text()
 		for _, want := range []string{
-			"Replace 1 Machine of inner-circle, and DESTROY 1 left over",
+			"Replace 1 Machine of inner-circle, and destroy 1 left over?",
 			`group "app": a NEW Machine in place of ` + stays + ` ("ord")` + "\n              services[0].min_machines_running",
-			`group "app": ` + leftover + ` ("ord")` + "\n              DESTROYED: left over from an earlier deploy",
+			`group "app": ` + leftover + ` ("ord"): DESTROYED FOR GOOD, left over from an earlier deploy`,
 		} {
 			if !strings.Contains(question, want) {
 				t.Errorf("no %q in\n%s", want, question)

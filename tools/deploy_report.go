@@ -287,8 +287,10 @@ func stateNote(m rollout.Outcome, green string) []string {
 	switch {
 	case m.Stopped:
 		notes = append(notes, "woken, and stopped again")
-	case m.Woken:
+	case m.Woken && (m.State == rollout.Healthy || m.State == rollout.Unproven):
 		notes = append(notes, "woken, and left to autostop")
+	case m.Woken:
+		notes = append(notes, "woken")
 	}
 	return notes
 }

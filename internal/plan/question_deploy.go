@@ -42,22 +42,25 @@ func (p Plan) deployTitle() string {
 			proves++
 		}
 	}
-	app := Line(p.App)
+	app, more := Line(p.App), ""
+	if left := ends - replaces; left > 0 && replaces+creates+updates > 0 {
+		more = fmt.Sprintf(", and destroy %d left over", left)
+	}
 	switch {
 	case replaces > 0 && creates > 0:
-		return fmt.Sprintf("Replace %s of %s, and create %d more?", count(replaces, "Machine", "Machines"), app, creates)
+		return fmt.Sprintf("Replace %s of %s, and create %d more%s?", count(replaces, "Machine", "Machines"), app, creates, more)
 	case replaces > 0:
-		return fmt.Sprintf("Replace %s of %s?", count(replaces, "Machine", "Machines"), app)
+		return fmt.Sprintf("Replace %s of %s%s?", count(replaces, "Machine", "Machines"), app, more)
 	case updates == 0 && creates == 0 && ends > 0:
 		return fmt.Sprintf("Destroy %s of %s?", count(ends, "Machine", "Machines"), app)
 	case creates == 0 && updates > 0:
-		return fmt.Sprintf("Deploy configuration onto %s of %s?", count(updates, "Machine", "Machines"), app)
+		return fmt.Sprintf("Deploy configuration onto %s of %s%s?", count(updates, "Machine", "Machines"), app, more)
 	case updates == 0 && creates == 0:
 		return fmt.Sprintf("Prove %s of %s?", count(proves, "Machine", "Machines"), app)
 	case updates == 0:
-		return fmt.Sprintf("Create %s of %s?", count(creates, "Machine", "Machines"), app)
+		return fmt.Sprintf("Create %s of %s%s?", count(creates, "Machine", "Machines"), app, more)
 	}
-	return fmt.Sprintf("Deploy configuration onto %s of %s, and create %d more?", count(updates, "Machine", "Machines"), app, creates)
+	return fmt.Sprintf("Deploy configuration onto %s of %s, and create %d more%s?", count(updates, "Machine", "Machines"), app, creates, more)
 }
 
 // replaces reports whether Machines are replaced where others would restart.
