@@ -9,22 +9,28 @@ import (
 
 // halfExchanged are the groups in which an earlier bluegreen deploy did not come
 // to its end. Such a deploy, made again, is given all their Machines, also those
-// that have their configuration already: it knows which of them are to go.
+// that have their configuration already: it knows which of them are to go. With
+// another strategy they are named, and there are no such groups.
 func (d *deployment) halfExchanged() map[string]bool {
 	groups := make(map[string]bool)
-	if d.settings.strategy != rollout.BlueGreen {
-		return groups
-	}
 	there := make(map[string]bool)
 	for _, m := range d.snapshot.Machines {
 		there[m.ID] = true
 	}
+	var left []string
 	for _, m := range d.snapshot.Machines {
 		if m.Config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy || there[m.Config.Label(rollout.ReplacesKey)] {
 			groups[cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())] = true
+			left = append(left, m.ID)
 		}
 	}
-	return groups
+	if d.settings.strategy == rollout.BlueGreen {
+		return groups
+	}
+	if len(left) > 0 {
+		d.remark("an earlier bluegreen deploy did not come to its end, and two sets of Machines are there (%s): strategy bluegreen finishes it, this one leaves both", few(left))
+	}
+	return nil
 }
 
 // goings counts the Machines that are destroyed: once another is in their place,

@@ -68,6 +68,10 @@ func TestDeployLeftOver(t *testing.T) {
 			if err != nil || len(planned.Work.changes) != test.want || planned.Plan.Has(plan.MachinesReplaced) != (test.want > 0) {
 				b.t.Errorf("%s %v: %d Machines, want %d, %v", test.strategy, test.labels, len(planned.Work.changes), test.want, err)
 			}
+			named := test.strategy == "rolling" && test.labels[machine.MetadataBlueGreenTag] == machine.SafeToDestroy
+			if mention(planned.Out.Remarks, "strategy bluegreen finishes it") != named {
+				b.t.Errorf("%s %v: remarks %q", test.strategy, test.labels, planned.Out.Remarks)
+			}
 		})
 	}
 }

@@ -43,7 +43,7 @@ func parse(name string, data []byte) (*flytoml.File, error) {
 }
 
 // parseShown reads a fly.toml that is shown and never deployed. A syntax error
-// names row and column and shows the line.
+// names row and column; the line is not shown, as it may be one of [env].
 func parseShown(name string, data []byte) (*flytoml.File, error) {
 	if len(data) > roots.MaxSize {
 		return nil, invalid("the configuration is larger than 1 MiB")
@@ -51,20 +51,7 @@ func parseShown(name string, data []byte) (*flytoml.File, error) {
 	file, err := flytoml.Parse(name, data)
 	var syntax *flytoml.SyntaxError
 	if errors.As(err, &syntax) {
-		return nil, invalid("%s", syntax.Error())
-	}
-	return file, err
-}
-
-// parseHeld reads a configuration made of what Fly holds. A syntax error, as of
-// too many keys, names row and column, and does not show the line: a value in it
-// may be a secret.
-func parseHeld(data []byte) (*flytoml.File, error) {
-	const name = "deployed fly.toml"
-	file, err := flytoml.Parse(name, data)
-	var syntax *flytoml.SyntaxError
-	if errors.As(err, &syntax) && syntax.Row > 0 {
-		return nil, invalid("%s:%d:%d: %s", name, syntax.Row, syntax.Column, syntax.Reason)
+		return nil, invalid("%s", syntax.Brief())
 	}
 	return file, err
 }
@@ -208,7 +195,7 @@ func (a *adapter) deployed(ctx context.Context, app string, values flytoml.Value
 	if err != nil {
 		return nil, err
 	}
-	file, err := parseHeld(text)
+	file, err := parseShown("deployed fly.toml", text)
 	if err != nil || values == flytoml.Masked {
 		return file, err
 	}

@@ -167,8 +167,25 @@ func TestForeignFiles(t *testing.T) {
 // TestHeldHidesTheLine: what Fly holds cannot be read, and its values are not
 // told.
 func TestHeldHidesTheLine(t *testing.T) {
-	_, err := parseHeld([]byte("[env]\nTOKEN = 'S3CR3T' oops\n"))
+	_, err := parseShown("deployed fly.toml", []byte("[env]\nTOKEN = 'S3CR3T' oops\n"))
 	if err == nil || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "deployed fly.toml:2:18: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestSyntaxErrorsHoldNoValue: the line that is wrong may be one of [env].
+func TestSyntaxErrorsHoldNoValue(t *testing.T) {
+	for _, content := range []string{
+		"app = \"shop\"\n[env]\n  KEY = sw0rdfish\n",
+		"app = \"shop\"\n[env]\n  KEY = \"sw0rdfish\n",
+		"app = \"shop\"\n[env]\n  KEY = \"a\"\n  KEY = \"sw0rdfish\"\n",
+		"{\"app\": \"shop\", \"env\": {\"KEY\": sw0rdfish}}",
+		"app: shop\nenv:\n  KEY: \"sw0rdfish\n",
+		"app: shop\nenv:\n  KEY: a\n  KEY: sw0rdfish\n",
+	} {
+		_, err := parseContent(content)
+		if err == nil || strings.Contains(err.Error(), "sw0rdfish") {
+			t.Errorf("%q: got %v", content, err)
+		}
 	}
 }

@@ -21,9 +21,18 @@ type SyntaxError struct {
 // Error is name:row:column: reason, followed by the line and the caret.
 func (e *SyntaxError) Error() string {
 	if e.Row == 0 {
+		return e.Brief()
+	}
+	return fmt.Sprintf("%s\n%s\n%s", e.Brief(), e.Line, e.Caret)
+}
+
+// Brief is the error without the line, which may hold a secret: a value of [env]
+// is one.
+func (e *SyntaxError) Brief() string {
+	if e.Row == 0 {
 		return fmt.Sprintf("%s: %s", e.Name, e.Reason)
 	}
-	return fmt.Sprintf("%s:%d:%d: %s\n%s\n%s", e.Name, e.Row, e.Column, e.Reason, e.Line, e.Caret)
+	return fmt.Sprintf("%s:%d:%d: %s", e.Name, e.Row, e.Column, e.Reason)
 }
 
 // The most of a decoder's own words that an error keeps: an excerpt may hold
