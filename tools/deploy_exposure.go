@@ -53,6 +53,9 @@ func (d *deployment) exposure() error {
 		d.stopping(c, before, after)
 		d.changing(c)
 	}
+	if how := d.settings.onFailure; (how == rollout.Stop || how == rollout.Continue) && !d.empty() {
+		d.hazard(plan.NotPutBack)
+	}
 	for _, c := range d.creates {
 		after, err := c.Config.Services()
 		if err != nil {

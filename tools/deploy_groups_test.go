@@ -143,6 +143,23 @@ func TestDeployCreates(t *testing.T) {
 	}
 }
 
+// TestDeployCreatesImage: a new Machine that runs what no other does is said to.
+func TestDeployCreatesImage(t *testing.T) {
+	for image, want := range map[string]bool{"": false, "docker.io/library/other:1": true} {
+		deploys(t, "legacy-api", sandbox.Options{}, func(b *deployBench) {
+			for _, id := range b.MachineIDs(b.app) {
+				if b.MachineConfig(b.app, id).ProcessGroup() == "worker" {
+					b.DestroyMachine(b.app, id)
+				}
+			}
+			planned := b.planOf(deployInput{Content: b.file("", ""), Image: image})
+			if len(planned.Work.creates) != 1 || planned.Plan.Has(plan.ImageChange) != want {
+				b.t.Errorf("%q: %d created, hazards %q", image, len(planned.Work.creates), planned.Plan.Hazards)
+			}
+		})
+	}
+}
+
 // TestDeployCreatesNothingPublic: a new Machine does not answer the internet
 // beside what answers there.
 func TestDeployCreatesNothingPublic(t *testing.T) {

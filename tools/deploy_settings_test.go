@@ -29,6 +29,9 @@ func TestDeployOnFailure(t *testing.T) {
 			slices.Sort(ids)
 			b.FailMachine(b.app, ids[1], sandbox.FailChecks)
 			planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20"), OnFailure: test.how})
+			if planned.Plan.Has(plan.NotPutBack) != (test.how != "put_back") {
+				t.Errorf("%s: hazards %q", test.how, planned.Plan.Hazards)
+			}
 			out, err := b.apply(planned)
 			if err != nil || out.Status != test.status || *out.Machines != test.counts || out.Code == "" {
 				t.Errorf("%s: got %s %s %q %+v, %v", test.how, out.Status, out.Code, out.Summary, *out.Machines, err)

@@ -222,8 +222,8 @@ func (p Plan) effect() []string {
 	}
 	for _, h := range p.Hazards {
 		switch h {
-		case Restart, BriefOutage, DedicatedV4Lost, DedicatedV6Lost:
-			continue // told by the impact, or beside the address
+		case Restart, BriefOutage, DedicatedV4Lost, DedicatedV6Lost, NotPutBack:
+			continue // told by the impact, beside the address, or by how to undo it
 		case AppUnreachable:
 			if p.Impact != ImpactUnreachable {
 				out = append(out, h.Sentence())

@@ -24,6 +24,7 @@ const (
 	OpenToOtherNetwork     Hazard = "open_to_other_network"
 	MachineCreated         Hazard = "machine_created"
 	MachinesReplaced       Hazard = "machines_replaced"
+	NotPutBack             Hazard = "not_put_back"
 )
 
 // Hazards is the whole vocabulary, in the contract's order.
@@ -31,7 +32,7 @@ func Hazards() []Hazard {
 	return []Hazard{
 		DedicatedV4Lost, DedicatedV6Lost, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
 		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, OpenToOtherNetwork,
-		MachineCreated, MachinesReplaced,
+		MachineCreated, MachinesReplaced, NotPutBack,
 	}
 }
 
@@ -79,6 +80,8 @@ func (h Hazard) Sentence() string {
 		return "what is new costs money: a Machine while it runs, a volume for as long as it is there"
 	case MachinesReplaced:
 		return "Machines are DESTROYED; what they hold outside volumes goes with them"
+	case NotPutBack:
+		return "a Machine that fails is NOT put back"
 	}
 	return ""
 }

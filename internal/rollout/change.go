@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -39,8 +41,17 @@ func (c Change) Same() bool {
 
 // wakes reports whether the Machine, if it does not run, is started to be
 // proved. A standby is not: it starts when the Machine fails that it stands by
-// for (Fly docs, "Standby Machines").
-func (w Work) wakes(c Change) bool { return w.Wake && !standby(c.After) }
+// for (Fly docs, "Standby Machines"). Neither is one that has a schedule, whose
+// work would be done once more, nor one that Fly destroys when it stops.
+func (w Work) wakes(c Change) bool {
+	return w.Wake && !standby(c.After) && !scheduled(c.After) && !c.After.AutoDestroy()
+}
+
+// scheduled reports whether Fly starts the Machine at set times.
+func scheduled(config machine.Config) bool {
+	raw := strings.TrimSpace(string(config.Raw("schedule")))
+	return raw != "" && raw != "null" && raw != `""`
+}
 
 func standby(config machine.Config) bool {
 	var standbys []json.RawMessage
@@ -48,18 +59,13 @@ func standby(config machine.Config) bool {
 	return raw != nil && json.Unmarshal(raw, &standbys) == nil && len(standbys) > 0
 }
 
-// autostops reports whether Fly Proxy stops or suspends an idle Machine.
+// autostops reports whether Fly Proxy stops or suspends an idle Machine: one
+// service without autostop keeps it awake.
 func autostops(config machine.Config) bool {
 	services, err := config.Services()
-	if err != nil {
-		return false
-	}
-	for _, s := range services {
-		if s.Autostop != nil && *s.Autostop != machine.AutostopOff {
-			return true
-		}
-	}
-	return false
+	return err == nil && len(services) > 0 && !slices.ContainsFunc(services, func(s machine.Service) bool {
+		return s.Autostop == nil || *s.Autostop == machine.AutostopOff
+	})
 }
 
 func countChecks(config machine.Config) int {

@@ -42,6 +42,36 @@ func TestLaunch(t *testing.T) {
 	}
 }
 
+// TestWakes: what is not started to be proved, and what has to be stopped again.
+func TestWakes(t *testing.T) {
+	tests := []struct {
+		config           string
+		wakes, autostops bool
+	}{
+		{`{}`, true, false},
+		{`{"services":[{"autostop":"stop"}]}`, true, true},
+		{`{"services":[{"autostop":true},{"autostop":"suspend"}]}`, true, true},
+		{`{"services":[{"autostop":"stop"},{"autostop":"off"}]}`, true, false},
+		{`{"services":[{"autostop":"stop"},{}]}`, true, false},
+		{`{"standbys":["148e1"]}`, false, false},
+		{`{"schedule":"daily"}`, false, false},
+		{`{"schedule":""}`, true, false},
+		{`{"auto_destroy":true}`, false, false},
+	}
+	for _, test := range tests {
+		config, err := machine.ParseConfig([]byte(test.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (Work{Wake: true}).wakes(Change{After: config}); got != test.wakes {
+			t.Errorf("%s: woken %t, want %t", test.config, got, test.wakes)
+		}
+		if got := autostops(config); got != test.autostops {
+			t.Errorf("%s: stopped by Fly Proxy %t, want %t", test.config, got, test.autostops)
+		}
+	}
+}
+
 func TestKeepVolumes(t *testing.T) {
 	tests := []struct {
 		name      string

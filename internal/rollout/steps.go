@@ -80,7 +80,7 @@ func (w Work) createSteps(c Create) []Step {
 		}
 	}
 	add(gate.CreateMachine)
-	if c.asleep && w.Wake && !standby(c.Config) {
+	if c.asleep && w.wakes(Change{After: c.Config}) {
 		add(gate.StartMachine, gate.StopMachine)
 	}
 	if c.routed {
