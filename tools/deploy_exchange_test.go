@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +127,29 @@ func TestDeployCanaryOfMixed(t *testing.T) {
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied {
 			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
+		}
+	})
+}
+
+// TestDeployExchangeTurnedBack: of a Machine whose place the new one did not take
+// it is not said that it did not run.
+func TestDeployExchangeTurnedBack(t *testing.T) {
+	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		had := b.MachineIDs(b.app)
+		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20"), Strategy: "bluegreen"})
+		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: http.StatusUnprocessableEntity, Times: 2})
+		out, err := b.apply(planned)
+		if err != nil || out.Status != plan.Failed || strings.Contains(out.Summary, "not running") || !strings.Contains(out.Summary, "It is what it was") {
+			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
+		}
+		for _, record := range out.Steps {
+			if strings.Contains(record.Note, "had it already") {
+				t.Errorf("%s: %q", record.Target, record.Note)
+			}
+		}
+		if got := b.MachineIDs(b.app); !slices.Equal(got, had) {
+			t.Errorf("Machines %q, want %q", got, had)
 		}
 	})
 }

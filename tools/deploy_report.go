@@ -258,7 +258,7 @@ func recordState(s rollout.State) plan.State {
 // stateNote says how a Machine ended where its state does not.
 func stateNote(m rollout.Outcome, green string) []string {
 	var notes []string
-	if m.Same {
+	if m.Same && m.State != rollout.PutBack { // that is one which a green one did not take the place of
 		notes = append(notes, "had it already")
 	}
 	switch {
@@ -298,6 +298,9 @@ func stateNote(m rollout.Outcome, green string) []string {
 func fate(m rollout.Outcome) string {
 	switch m.State {
 	case rollout.PutBack:
+		if m.Role == rollout.RoleBlue || m.Role == rollout.RoleLeftover {
+			return "It is what it was, and in its place."
+		}
 		if !m.Launched {
 			return "It has its earlier configuration again; it was not running and was not started."
 		}
