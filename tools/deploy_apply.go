@@ -39,7 +39,9 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 		}
 	}
 	book := deployBook{adapter: a, work: w.work}
-	result := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: book.ended}.Run(ctx, grant, w.work, func(p rollout.Phase) {
+	running, stop := a.runs.interruptible(ctx)
+	defer stop()
+	result := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: book.ended}.Run(running, grant, w.work, func(p rollout.Phase) {
 		book.begun(p)
 		report(moment(p))
 	})

@@ -111,3 +111,37 @@ func jsonText(v any) string {
 	}
 	return string(body)
 }
+
+// TestDeployInterrupted: a server that ends lets the Machine at work come to its
+// end, and begins with no other.
+func TestDeployInterrupted(t *testing.T) {
+	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20")})
+		b.Inject(sandbox.Fault{Operation: "machine.update", Before: func(*sandbox.Platform) {
+			b.adapter.runs.Interrupt()
+			b.adapter.runs.Interrupt()
+		}})
+		out, err := b.apply(planned)
+		if err != nil || out.Status != plan.Partial || out.Machines.Healthy != 1 || !strings.Contains(out.Summary, "interrupted: 1 of 2") {
+			t.Errorf("got %s %q %+v, %v", out.Status, out.Summary, out.Machines, err)
+		}
+		if got := b.Releases(b.app)[0].Status; got != "interrupted" {
+			t.Errorf("the release is %s", got)
+		}
+		updates, leases := 0, 0
+		for _, call := range b.Writes() {
+			switch call.Operation {
+			case "machine.update":
+				updates++
+			case "lease.acquire":
+				leases++
+			case "lease.release":
+				leases--
+			}
+		}
+		if updates != 1 || leases != 0 {
+			t.Errorf("%d updates, %d leases left", updates, leases)
+		}
+	})
+}

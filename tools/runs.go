@@ -22,6 +22,9 @@ type Runs struct {
 	ended   map[string]*run // by key; results nobody has fetched yet
 	past    []*run          // the last ones that ended, the newest last
 	working sync.WaitGroup
+
+	interrupt   sync.Once
+	interrupted chan struct{} // closed when nothing more is to be begun
 }
 
 // run is one Apply at work, or about to be.
@@ -70,7 +73,7 @@ func NewRuns(clock Clock) *Runs { return NewSharedRuns(clock, "") }
 // NewSharedRuns keeps one run per app among all processes that use the same
 // folder. The folder is made when the first run begins.
 func NewSharedRuns(clock Clock, locks string) *Runs {
-	return &Runs{clock: clock, locks: locks, at: make(map[string]*run), ended: make(map[string]*run)}
+	return &Runs{clock: clock, locks: locks, at: make(map[string]*run), ended: make(map[string]*run), interrupted: make(chan struct{})}
 }
 
 // find is the run that an identical call attaches to, if there is one: at work,
@@ -248,4 +251,24 @@ func (r *Runs) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Interrupt ends what can be ended between two steps: a deploy comes to the end
+// of the Machines that it is at, begins with no other one and tells so. Other
+// work is short, and goes on.
+func (r *Runs) Interrupt() {
+	r.interrupt.Do(func() { close(r.interrupted) })
+}
+
+// interruptible is a context that ends with [Runs.Interrupt].
+func (r *Runs) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-r.interrupted:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

@@ -75,8 +75,14 @@ func (a *application) Close() error {
 	if a.runs != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
 		defer cancel()
-		if err := a.runs.Wait(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("work under way was cut off after %v; the journal says which: %w", finishWithin, err))
+		if a.runs.Wait(ctx) != nil {
+			a.log.Warn("work under way is ended after the Machines it is at", "after", finishWithin)
+			a.runs.Interrupt()
+			rest, cancel := context.WithTimeout(context.Background(), interruptWithin)
+			defer cancel()
+			if err := a.runs.Wait(rest); err != nil {
+				errs = append(errs, fmt.Errorf("work under way was cut off after %v; the journal says which: %w", finishWithin+interruptWithin, err))
+			}
 		}
 	}
 	for i := len(a.close) - 1; i >= 0; i-- {
@@ -86,7 +92,11 @@ func (a *application) Close() error {
 }
 
 // finishWithin is how long a server that was told to end finishes what it began.
-const finishWithin = 10 * time.Minute
+// After that no other Machine is begun, and those at work have interruptWithin.
+const (
+	finishWithin    = 10 * time.Minute
+	interruptWithin = 15 * time.Minute
+)
 
 // build puts the server together. Everything that can be refused at start is;
 // nothing is sent anywhere.
