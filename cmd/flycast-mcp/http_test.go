@@ -39,7 +39,7 @@ func (c *steppedClock) Now() time.Time {
 }
 
 func (c *steppedClock) After(d time.Duration) <-chan time.Time {
-	if d <= 2*time.Second {
+	if d <= 10*time.Second {
 		d /= 20
 	}
 	return time.After(d)
