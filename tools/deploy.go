@@ -45,12 +45,13 @@ type deployOutput struct {
 
 type machineCounts struct {
 	Total     int `json:"total"`
-	Updated   int `json:"updated"`
+	Updated   int `json:"updated" jsonschema:"without those that failed"`
 	Created   int `json:"created,omitempty"`
 	Unchanged int `json:"unchanged"`
 	Left      int `json:"left,omitempty" jsonschema:"left alone; remarks say why"`
 	Healthy   int `json:"healthy"`
 	Unproven  int `json:"unproven" jsonschema:"updated, and not proved"`
+	Failed    int `json:"failed,omitempty" jsonschema:"have the new configuration, do not work with it, and were left so"`
 	PutBack   int `json:"put_back,omitempty"`
 }
 

@@ -18,7 +18,7 @@ import (
 type drifted struct {
 	Group    string       `json:"group"`
 	Path     string       `json:"path"`
-	Origin   drift.Origin `json:"origin" jsonschema:"since the last release: file (edited), live (Machines changed, undone by deploy), both or unknown"`
+	Origin   drift.Origin `json:"origin" jsonschema:"since the last release: file (edited), live (Machines changed, undone by deploy), both, behind (Machines that did not get the release) or unknown"`
 	Machines int          `json:"machines"`
 }
 
@@ -136,7 +136,7 @@ func (d *deployment) changeLines() []string {
 		for _, change := range machine.Diff(c.Before.Config, c.After) {
 			line := plan.Message(c.Group + ": " + change.String())
 			switch origin := origins[place{c.Before.ID, change.Path}]; origin {
-			case drift.FromFile, drift.FromLive, drift.FromBoth:
+			case drift.FromFile, drift.FromLive, drift.FromBoth, drift.Behind:
 				line += " (" + d.report.Why(origin) + ")"
 			}
 			if seen[line] {

@@ -123,6 +123,25 @@ func TestDeployDriftLive(t *testing.T) {
 	}
 }
 
+// TestDeployDriftBehind: a Machine that an earlier deploy did not come to is not
+// told as changed by hand.
+func TestDeployDriftBehind(t *testing.T) {
+	b := newDriftBench(t)
+	id := b.MachineIDs("shop-api")[0]
+	b.byHand(id, "env", map[string]any{"LOG_LEVEL": "trace"})
+	b.byHand(id, "metadata", map[string]any{"fly_release_version": "13"})
+	out := b.plan(map[string]any{"content": b.file()})
+	if got, want := drifts(out), []string{"app env.LOG_LEVEL behind 1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if !mention(out.Changes, "(on Machines that did not get version 14)") || mention(out.Changes, "changed on the Machines") {
+		t.Errorf("changes %q", out.Changes)
+	}
+	if mention(out.Remarks, "this undoes") || !mention(out.Remarks, "did not get version 14") {
+		t.Errorf("remarks %q", out.Remarks)
+	}
+}
+
 // TestDeployDriftFile: an edit of the file since the release is told as such.
 func TestDeployDriftFile(t *testing.T) {
 	b := newDriftBench(t)

@@ -21,8 +21,8 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	out.App, out.Order, out.Expected = w.in.App, nil, ""
 	tally, greens := tallyOf(result), instead(result)
 	out.Machines = &machineCounts{
-		Total: len(w.snapshot.Machines) + tally.created - tally.destroyed, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
-		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, PutBack: tally.putBack,
+		Total: len(w.snapshot.Machines) + tally.added - tally.destroyed, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
+		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, Failed: tally.failed, PutBack: tally.putBack,
 	}
 	var mismatches []string
 	failed, bad := result.Failed()
@@ -334,7 +334,7 @@ func deployText(out deployOutput) string {
 		for _, more := range []struct {
 			n    int
 			what string
-		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}} {
+		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}, {m.Failed, "failed and left so"}} {
 			if more.n > 0 {
 				fmt.Fprintf(&b, ", %d %s", more.n, more.what)
 			}

@@ -17,10 +17,11 @@ func TestDeployOnFailure(t *testing.T) {
 		how    string
 		status plan.Status
 		counts machineCounts
+		says   string
 	}{
-		{"put_back", plan.Failed, machineCounts{Total: 2, PutBack: 2}},
-		{"stop", plan.Partial, machineCounts{Total: 2, Updated: 2, Healthy: 1}},
-		{"continue", plan.Partial, machineCounts{Total: 2, Updated: 2, Healthy: 1}},
+		{"put_back", plan.Failed, machineCounts{Total: 2, PutBack: 2}, "0 of 2 updated, 2 put back."},
+		{"stop", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 left with the new configuration although it failed."},
+		{"continue", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 left with the new configuration although it failed."},
 	}
 	for _, test := range tests {
 		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
@@ -33,7 +34,7 @@ func TestDeployOnFailure(t *testing.T) {
 				t.Errorf("%s: hazards %q", test.how, planned.Plan.Hazards)
 			}
 			out, err := b.apply(planned)
-			if err != nil || out.Status != test.status || *out.Machines != test.counts || out.Code == "" {
+			if err != nil || out.Status != test.status || *out.Machines != test.counts || out.Code == "" || !strings.Contains(out.Summary, test.says) {
 				t.Errorf("%s: got %s %s %q %+v, %v", test.how, out.Status, out.Code, out.Summary, *out.Machines, err)
 			}
 			if got := b.Releases(b.app)[0].Status; got != "failed" {
@@ -119,7 +120,9 @@ func TestDeployInterrupted(t *testing.T) {
 		t := b.t
 		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20")})
 		b.Inject(sandbox.Fault{Operation: "machine.update", Before: func(*sandbox.Platform) {
-			b.adapter.runs.Interrupt()
+			if b.adapter.runs.Interrupt() {
+				t.Error("told of work that is not among the runs")
+			}
 			b.adapter.runs.Interrupt()
 		}})
 		out, err := b.apply(planned)

@@ -30,7 +30,8 @@ func instead(result rollout.Report) map[string]string {
 // tally counts what became of the Machines.
 type tally struct {
 	healthy, unproven, failed, putBack, removed, broken int
-	updated, created                                    int // have the new configuration
+	updated, created                                    int // came through: were there before, or not
+	added                                               int // are there now and were not before, whether they work or not
 	canaries, destroyed                                 int // went as planned: extra ones, and those that were there before
 	of                                                  int // that were to have it
 }
@@ -64,11 +65,14 @@ func tallyOf(result rollout.Report) tally {
 		case rollout.Broken:
 			t.broken++
 		}
+		through := m.State == rollout.Healthy || m.State == rollout.Unproven
 		switch {
-		case m.State != rollout.Healthy && m.State != rollout.Unproven && m.State != rollout.Failed:
-		case m.Created:
-			t.created++
-		case !m.Same:
+		case m.Created && (through || m.State == rollout.Failed || m.State == rollout.Broken):
+			t.added++
+			if through {
+				t.created++
+			}
+		case through && !m.Same:
 			t.updated++
 		}
 	}
@@ -79,11 +83,12 @@ func tallyOf(result rollout.Report) tally {
 func (t tally) changed() int { return t.healthy + t.unproven }
 
 func (t tally) sentence() string {
-	parts := []string{fmt.Sprintf("%d of %d updated", t.changed(), t.of)}
+	parts := []string{fmt.Sprintf("%d of %d updated", t.updated, t.of)}
 	for _, p := range []struct {
 		n    int
 		what string
 	}{
+		{t.created, "created"}, {t.changed() - t.updated - t.created, "only proved"},
 		{t.putBack, "put back"}, {t.destroyed, "destroyed as planned"}, {t.removed, "created and removed again"},
 		{t.failed, "left with the new configuration although it failed"}, {t.broken, "in need of a person"},
 	} {

@@ -255,9 +255,17 @@ func (r *Runs) Wait(ctx context.Context) error {
 
 // Interrupt ends what can be ended between two steps: a deploy comes to the end
 // of the Machines that it is at, begins with no other one and tells so. Other
-// work is short, and goes on.
-func (r *Runs) Interrupt() {
-	r.interrupt.Do(func() { close(r.interrupted) })
+// work is short, and goes on. It reports whether anything is at work that was
+// not interrupted before.
+func (r *Runs) Interrupt() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := false
+	r.interrupt.Do(func() {
+		close(r.interrupted)
+		first = len(r.at) > 0
+	})
+	return first
 }
 
 // interruptible is a context that ends with [Runs.Interrupt].

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,7 +46,10 @@ import (
 //	clock D                   advance the program's clock
 //	raw LINE                  send a line as it is; stdout has the answer
 //	rpc METHOD JSON           any other request; stdout has the result or error
-//	stop                      end the server and wait for it
+//	signal                    send the server SIGTERM
+//	interrupt                 and wait until it has told its work to end
+//	release APP STATUS        what the app's last release says
+//	end                       end the server and wait for it (stop, testscript's own, ends the script)
 //	exits N PROGRAM ARG…      run a program, which ends with status N
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -85,7 +89,10 @@ func TestScripts(t *testing.T) {
 			"clock":         on((*stage).advance),
 			"raw":           on((*stage).raw),
 			"rpc":           on((*stage).rpc),
-			"stop":          on((*stage).stop),
+			"signal":        on((*stage).signal),
+			"interrupt":     on((*stage).interrupt),
+			"release":       on((*stage).release),
+			"end":           on((*stage).end),
 			"exits":         on((*stage).exits),
 		},
 	})
@@ -583,9 +590,22 @@ func (s *stage) quiet() {
 	}
 }
 
-func (s *stage) stop([]string) {
+func (s *stage) signal([]string) { s.ts.Check(s.client.cmd.Process.Signal(syscall.SIGTERM)) }
+
+func (s *stage) interrupt(args []string) {
+	s.signal(args)
+	s.until("nothing was interrupted", func() bool { return strings.Contains(s.client.stderr.String(), "work under way is ended") })
+}
+
+func (s *stage) release(args []string) {
+	if got := s.platform.Releases(args[0])[0].Status; got != args[1] {
+		s.ts.Fatalf("the release of %s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+func (s *stage) end([]string) {
 	if s.client == nil {
-		s.ts.Fatalf("stop: no server runs")
+		s.ts.Fatalf("end: no server runs")
 	}
 	err := s.client.close()
 	s.quiet()

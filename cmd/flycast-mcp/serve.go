@@ -69,15 +69,15 @@ type application struct {
 }
 
 // Close waits for work that outlived its call, since a change that has begun is
-// finished or put back, and closes the rest.
+// finished or put back, and closes the rest. A client that is gone does not end
+// the work; a signal, before or meanwhile, does between two Machines.
 func (a *application) Close() error {
 	var errs []error
 	if a.runs != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
 		defer cancel()
 		if a.runs.Wait(ctx) != nil {
-			a.log.Warn("work under way is ended after the Machines it is at", "after", finishWithin)
-			a.runs.Interrupt()
+			a.interrupt()
 			rest, cancel := context.WithTimeout(context.Background(), interruptWithin)
 			defer cancel()
 			if err := a.runs.Wait(rest); err != nil {
@@ -91,15 +91,23 @@ func (a *application) Close() error {
 	return errors.Join(errs...)
 }
 
-// finishWithin is how long a server that was told to end finishes what it began.
-// After that no other Machine is begun, and those at work have interruptWithin.
+// interrupt has work under way end after the Machines that it is at.
+func (a *application) interrupt() {
+	if a.runs.Interrupt() {
+		a.log.Warn("work under way is ended after the Machines it is at; what it does not come to is left as it is")
+	}
+}
+
+// finishWithin is how long a server without a client, which nobody told to end,
+// finishes what it began. After that no other Machine is begun, and those at
+// work have interruptWithin.
 const (
 	finishWithin    = 10 * time.Minute
 	interruptWithin = 15 * time.Minute
 )
 
 // build puts the server together. Everything that can be refused at start is;
-// nothing is sent anywhere.
+// nothing is sent anywhere. When ctx ends, work under way ends at its next step.
 func (s *serving) build(ctx context.Context, p program, http bool) (app *application, err error) {
 	app = &application{}
 	defer func() {
@@ -155,6 +163,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		Completer: resources.Completer{Fly: client, Apps: s.apps},
 		Prompts:   prompts.Prompts{Fly: client, Apps: s.apps, Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
 	})
+	context.AfterFunc(ctx, app.interrupt)
 	return app, nil
 }
 

@@ -79,7 +79,7 @@ With --json the report is one object, whose shape is stable:
      "behind": [ID],                  Machines that did not get the release
      "differences": [{"machines": [ID],
        "fields": [{"path", "live", "file", "release",   left out if absent
-         "origin"}]}]}],              file, live, both or unknown
+         "origin"}]}]}],              file, live, both, behind or unknown
    "unmanaged": [ID]}                 Machines that fly deploy leaves alone`,
 		Example: `  flycast-mcp toml diff fly.toml
   fly machine list --json | flycast-mcp toml diff --existing - fly.toml
@@ -286,7 +286,7 @@ func (d *differing) table(r drift.Report) string {
 		case drift.Create:
 			parts = append(parts, fmt.Sprintf("group %s has no Machine: fly deploy would create some\n", name))
 		case drift.Update:
-			for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth, drift.Unknown} {
+			for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth, drift.Behind, drift.Unknown} {
 				if t := fields(r, g, origin); t.Length() > 0 {
 					parts = append(parts, fmt.Sprintf("group %s: %s\n%s\n", name, heading(r, origin), t.Render()))
 				}

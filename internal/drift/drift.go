@@ -51,8 +51,9 @@ type Origin string
 const (
 	FromEdit Origin = "edit"    // the edit of the services, beside Input.Base; whatever the release says
 	FromFile Origin = "file"    // the file was edited since the release; the Machine is as released
-	FromLive Origin = "live"    // the Machine was changed since the release (or is Group.Behind it); the file is as released
+	FromLive Origin = "live"    // the Machine was changed since the release; the file is as released
 	FromBoth Origin = "both"    // both were, each in its own way
+	Behind   Origin = "behind"  // the Machine is not as released, and did not get the release (Group.Behind): who made the difference is not known
 	Unknown  Origin = "unknown" // there is no release to compare with
 )
 
@@ -166,18 +167,20 @@ func ids(machines []Machine) []string {
 // differences compares the Machines of a group. Those with one configuration
 // are compared once; those that differ alike become one entry.
 func (in Input) differences(group *Group, machines []Machine) error {
-	compared := make(map[string][]Field) // hash of what is compared → how it differs
+	compared := make(map[string][]Field) // hash of what is compared, and whether it is behind → how it differs
 	entry := make(map[string]int)        // fields, as text → index in group.Differences
 	for _, m := range machines {
 		live, err := stripped(m.Config)
 		if err != nil {
 			return err
 		}
-		hash := live.Hash()
+		version := versionOf(m.Config)
+		behind := in.Release != nil && 0 < version && version < in.Version
+		hash := live.Hash() + strconv.FormatBool(behind)
 		fields, done := compared[hash]
 		if !done {
 			var unreleased string
-			if fields, unreleased, err = in.fields(group.Name, m.Config, live); err != nil {
+			if fields, unreleased, err = in.fields(group.Name, m.Config, live, behind); err != nil {
 				return err
 			}
 			compared[hash], group.Unreleased = fields, cmp.Or(group.Unreleased, unreleased)
@@ -185,7 +188,7 @@ func (in Input) differences(group *Group, machines []Machine) error {
 		if len(fields) == 0 {
 			continue
 		}
-		if version := versionOf(m.Config); in.Release != nil && 0 < version && version < in.Version {
+		if behind {
 			group.Behind = append(group.Behind, m.ID)
 		}
 		alike := fmt.Sprintf("%q", fields)
@@ -218,7 +221,7 @@ func versionOf(config machine.Config) int {
 }
 
 // fields compares one configuration: what of it is compared is live.
-func (in Input) fields(group string, existing, live machine.Config) (fields []Field, unreleased string, err error) {
+func (in Input) fields(group string, existing, live machine.Config, behind bool) (fields []Field, unreleased string, err error) {
 	file, err := converted(in.File, group, existing)
 	if err != nil {
 		return nil, "", err
@@ -240,7 +243,7 @@ func (in Input) fields(group string, existing, live machine.Config) (fields []Fi
 		field := Field{Path: c.Path, Live: liveText[c.Path], File: fileText[c.Path], Origin: Unknown}
 		if unreleased == "" {
 			field.Release = releaseText[c.Path]
-			field.Origin = since(byHand[c.Path], inFile[c.Path])
+			field.Origin = since(byHand[c.Path], inFile[c.Path], behind)
 		}
 		if edited[c.Path] {
 			field.Origin = FromEdit
@@ -251,8 +254,10 @@ func (in Input) fields(group string, existing, live machine.Config) (fields []Fi
 }
 
 // since is where a difference comes from that somebody made after the release.
-func since(live, file bool) Origin {
+func since(live, file, behind bool) Origin {
 	switch {
+	case live && behind:
+		return Behind
 	case live && file:
 		return FromBoth
 	case live:

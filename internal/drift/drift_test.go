@@ -226,6 +226,25 @@ func TestBehind(t *testing.T) {
 	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than it`; !slices.Contains(report.Lines(0), want) {
 		t.Errorf("got %q", report.Lines(0))
 	}
+	origins := make(map[drift.Origin][]string)
+	for _, e := range report.Entries() {
+		origins[e.Origin] = append(origins[e.Origin], e.Machines...)
+	}
+	if want := map[drift.Origin][]string{drift.Behind: {"m1"}, drift.FromLive: {"m2", "m3"}}; !reflect.DeepEqual(origins, want) {
+		t.Errorf("got %q, want %q", origins, want)
+	}
+	// What only the file has changed is the file's all the same.
+	edited := in
+	edited.File, edited.Machines = file(t, with(debug, "8080", "9090")), in.Machines[:1]
+	for _, e := range compare(t, edited).Entries() {
+		want := drift.FromFile
+		if e.Path == "env.LOG_LEVEL" {
+			want = drift.Behind
+		}
+		if e.Origin != want || e.Origin.Undoes() {
+			t.Errorf("%s: got %s, want %s", e.Path, e.Origin, want)
+		}
+	}
 	in.Version = 0
 	if got := compare(t, in).Groups[0].Behind; len(got) > 0 {
 		t.Errorf("got %q without a version", got)

@@ -57,6 +57,8 @@ func (r Report) Why(origin Origin) string {
 		return "changed on the Machines since " + since
 	case FromBoth:
 		return "changed on the Machines and in the file since " + since
+	case Behind:
+		return "on Machines that did not get " + since
 	}
 	return "where from is not known"
 }

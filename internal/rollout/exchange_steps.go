@@ -45,12 +45,15 @@ func (x *exchange) steer(ctx context.Context, j *job, verb gate.Verb, do steerin
 }
 
 // try sends something that is harmless to say twice, and once more if Fly did not
-// answer and reading shows no effect.
+// answer and reading shows no effect. It is noted as done unless every answer was
+// a refusal.
 func (x *exchange) try(ctx context.Context, j *job, verb gate.Verb, do func() error, done func(fly.Machine) bool) error {
-	j.did[verb] = true
 	var err error
 	for range undoTries {
-		if err = do(); err == nil || !passing(err) {
+		if err = do(); err == nil || fly.CodeOf(err) == gate.PlatformError {
+			j.did[verb] = true
+		}
+		if err == nil || !passing(err) {
 			break
 		}
 		if x.came(ctx, j, done) {

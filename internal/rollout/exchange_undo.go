@@ -71,16 +71,26 @@ func (x *exchange) leave(j *job) {
 		}
 	}
 	if len(how) == 0 {
+		x.spared(j)
 		return
 	}
 	j.out.State = Broken
 	j.out.Err = errors.Join(j.out.Err, errors.New("it was left beside the new Machines: "+strings.Join(how, ", ")))
 }
 
+// spared tells of a blue Machine with which nothing was done: what was wanted of
+// it was refused, or its turn did not come.
+func (x *exchange) spared(j *job) {
+	if j.out.Err != nil {
+		j.out.State = Unchanged
+	}
+}
+
 // reinstate gives a blue Machine its part back: running, if it ran, and proved,
 // then in routing.
 func (x *exchange) reinstate(ctx context.Context, j *job) error {
 	if len(j.did) == 0 {
+		x.spared(j)
 		return nil
 	}
 	j.out.State = Broken

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
@@ -22,12 +23,13 @@ func TestBlueGreenIsUndone(t *testing.T) {
 		name  string
 		fault sandbox.Fault
 		says  string
+		state State // of the one that failed
 	}{
-		{"it cannot be marked", refuse("machine.metadata.set", 1), "set_metadata"},
-		{"it cannot be cordoned", refuse("machine.cordon", 0), "cordon"},
-		{"it cannot be stopped", refuse("machine.stop", 1), "stop"},
-		{"it cannot be destroyed", refuse("machine.destroy", 0), "destroy"},
-		{"the answer is lost, and nothing done", sandbox.Fault{Operation: "machine.cordon", Reset: sandbox.ResetBefore, Times: 4}, "cordon"},
+		{"it cannot be marked", refuse("machine.metadata.set", 1), "set_metadata", Unchanged},
+		{"it cannot be cordoned", refuse("machine.cordon", 0), "cordon", PutBack},
+		{"it cannot be stopped", refuse("machine.stop", 1), "stop", PutBack},
+		{"it cannot be destroyed", refuse("machine.destroy", 0), "destroy", PutBack},
+		{"the answer is lost, and nothing done", sandbox.Fault{Operation: "machine.cordon", Reset: sandbox.ResetBefore, Times: 4}, "cordon", PutBack},
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
@@ -43,7 +45,7 @@ func TestBlueGreenIsUndone(t *testing.T) {
 			b.asBefore(changes)
 			b.releaseIs(report, fly.ReleaseFailed)
 			failed, ok := report.Failed()
-			if !ok || failed.Role != RoleBlue || failed.State != PutBack || !strings.Contains(failed.Err.Error(), test.says) {
+			if !ok || failed.Role != RoleBlue || failed.State != test.state || !strings.Contains(failed.Err.Error(), test.says) {
 				t.Errorf("got %+v, want %q in its error", failed, test.says)
 			}
 		})
@@ -70,6 +72,29 @@ func TestBlueGreenLeft(t *testing.T) {
 		}
 		if got := b.serving(); len(got) != 2 || got[0] != report.Machines[0].ID || got[1] != report.Machines[1].ID {
 			t.Errorf("got %q in routing", got)
+		}
+	})
+}
+
+// TestBlueGreenLeftAlone: what was refused is not told as done.
+func TestBlueGreenLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 2, checks: true})
+		b.Inject(sandbox.Fault{Operation: "machine.metadata.set", Status: 422, After: 1})
+		b.watched()
+		w := b.with(BlueGreen, b.changes())
+		w.OnFailure = Stop
+		report := b.do(w)
+		b.truth(report)
+		b.releaseIs(report, fly.ReleaseFailed)
+		if got := report.Count(Broken); got != 1 {
+			t.Errorf("%d Machines left changed, want 1", got)
+		}
+		for _, m := range report.Machines[2:] {
+			marked := b.MachineConfig(b.app, m.ID).Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy
+			if marked != (m.State == Broken) || !marked && m.State != Unchanged || m.Err == nil || marked != strings.Contains(m.Err.Error(), "marked as safe to destroy") {
+				t.Errorf("marked %t: got %s, %v", marked, m.State, m.Err)
+			}
 		}
 	})
 }
