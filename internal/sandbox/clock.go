@@ -6,27 +6,38 @@ import (
 	"time"
 )
 
-// Clock is virtual time: a source plus an offset that only grows. It is safe
-// for concurrent use.
+// Clock is virtual time: a source that may run at another speed, plus what was
+// advanced. It never goes back. It is safe for concurrent use.
 type Clock struct {
 	source func() time.Time
 
-	mu       sync.Mutex
-	offset   time.Duration
-	advanced chan struct{} // closed and replaced by Advance
+	mu      sync.Mutex
+	from    time.Time // the source's time since which speed holds
+	at      time.Time // the virtual time then
+	speed   float64
+	changed chan struct{} // closed and replaced by Advance and SetSpeed
 }
 
 // NewClock returns a clock that reads source: time.Now for one that runs, a
 // constant function for one that moves by Advance alone.
 func NewClock(source func() time.Time) *Clock {
-	return &Clock{source: source, advanced: make(chan struct{})}
+	now := source()
+	return &Clock{source: source, from: now, at: now, speed: 1, changed: make(chan struct{})}
 }
 
 // Now is the virtual time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.source().Add(c.offset)
+	return c.now()
+}
+
+func (c *Clock) now() time.Time {
+	passed := max(c.source().Sub(c.from), 0)
+	if c.speed != 1 {
+		passed = time.Duration(float64(passed) * c.speed)
+	}
+	return c.at.Add(passed)
 }
 
 // Advance moves the clock forward and wakes those who wait on it. A negative
@@ -34,9 +45,31 @@ func (c *Clock) Now() time.Time {
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.offset += max(d, 0)
-	close(c.advanced)
-	c.advanced = make(chan struct{})
+	c.at = c.at.Add(max(d, 0))
+	c.wake()
+}
+
+// Speed is how many virtual seconds pass in one of the source.
+func (c *Clock) Speed() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.speed
+}
+
+// SetSpeed lets the clock run that many times as fast as its source from now
+// on; 0 stops it, so that it moves by Advance alone. A negative speed is 0.
+func (c *Clock) SetSpeed(speed float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	c.from, c.at, c.speed = c.source(), now, max(speed, 0)
+	c.wake()
+}
+
+// wake tells those who wait to look again. The caller holds mu.
+func (c *Clock) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
 }
 
 // Wait returns nil when the clock has reached until or wake is closed, else
@@ -44,17 +77,17 @@ func (c *Clock) Advance(d time.Duration) {
 func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{}) error {
 	for {
 		c.mu.Lock()
-		left, advanced := until.Sub(c.source().Add(c.offset)), c.advanced
+		left, speed, changed := until.Sub(c.now()), c.speed, c.changed
 		c.mu.Unlock()
 		if left <= 0 {
 			return nil
 		}
-		timer := time.NewTimer(left)
+		timer := time.NewTimer(elapsed(left, speed))
 		select {
 		case <-wake:
 			timer.Stop()
 			return nil
-		case <-advanced:
+		case <-changed:
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
@@ -62,4 +95,13 @@ func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{})
 		}
 		timer.Stop()
 	}
+}
+
+// elapsed is how long a virtual duration takes at a speed, rounded up; as good
+// as for ever at speed 0.
+func elapsed(d time.Duration, speed float64) time.Duration {
+	if speed == 1 {
+		return d
+	}
+	return time.Duration(min(float64(d)/speed, float64(1000*time.Hour))) + 1
 }

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,5 +50,46 @@ func TestClock(t *testing.T) {
 	running := sandbox.NewClock(time.Now)
 	if err := running.Wait(t.Context(), running.Now().Add(time.Millisecond), nil); err != nil {
 		t.Errorf("real time: %v", err)
+	}
+}
+
+func TestClockSpeed(t *testing.T) {
+	var mu sync.Mutex
+	real := start
+	pass := func(d time.Duration) { mu.Lock(); real = real.Add(d); mu.Unlock() }
+	clock := sandbox.NewClock(func() time.Time { mu.Lock(); defer mu.Unlock(); return real })
+	want := start
+	for _, tt := range []struct {
+		speed           float64
+		passed, counted time.Duration
+	}{
+		{1, time.Second, time.Second},
+		{60, time.Second, time.Minute},
+		{0, time.Hour, 0},
+		{-1, time.Hour, 0},
+		{0.5, time.Minute, 30 * time.Second},
+	} {
+		clock.SetSpeed(tt.speed)
+		if got := clock.Speed(); got != max(tt.speed, 0) {
+			t.Errorf("speed %v, want %v", got, tt.speed)
+		}
+		pass(tt.passed)
+		if want = want.Add(tt.counted); !clock.Now().Equal(want) {
+			t.Errorf("at speed %v: now %s, want %s", tt.speed, clock.Now(), want)
+		}
+	}
+	clock.SetSpeed(0)
+	done := make(chan error)
+	go func() { done <- clock.Wait(t.Context(), want.Add(time.Hour), nil) }()
+	clock.SetSpeed(1)
+	pass(time.Hour)
+	clock.SetSpeed(2) // looks again, as the source does not tell
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	fast := sandbox.NewClock(time.Now)
+	fast.SetSpeed(1e6)
+	if err := fast.Wait(t.Context(), fast.Now().Add(time.Hour), nil); err != nil {
+		t.Error(err)
 	}
 }
