@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,10 +12,14 @@ import (
 // accept turns a configuration from a request into the one that is kept.
 // Fields are kept as they came, known or not, with two exceptions of Fly's:
 // autostop is echoed as false, true or "suspend", and fly.toml's names for
-// autostop and autostart are dropped silently where a service has them.
-func accept(raw json.RawMessage) (machine.Config, error) {
-	if len(raw) == 0 || bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+// autostop and autostart are dropped silently where a service has them. With
+// [Options.DropUnknown] every field that Fly does not publish is.
+func (p *Platform) accept(raw json.RawMessage) (machine.Config, error) {
+	if isNull(raw) {
 		return machine.Config{}, invalid("config is required")
+	}
+	if p.options.DropUnknown {
+		raw = published().prune(raw)
 	}
 	config, err := machine.ParseConfig(raw)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func exits(t *testing.T, p *sandbox.Platform, app, id string) []fly.MachineEvent {
 	t.Helper()
 	var events, exits []fly.MachineEvent
-	if err := json.Unmarshal(ask(t, p, "GET", "/v1/apps/"+app+"/machines/"+id+"/events", "").body, &events); err != nil {
+	if err := json.Unmarshal(ask(t, p, "GET", "/v1/apps/"+app+"/machines/"+id+"/events?limit=50", "").body, &events); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range events {
@@ -82,7 +82,7 @@ func TestCrashLoopWithoutEnd(t *testing.T) {
 	p.FailMachine("shop-api", shopA, sandbox.FailCrash)
 	update(t, p, func(config map[string]any) { config["restart"] = map[string]any{"policy": "always"} }, nil)
 	clock.Advance(24 * time.Hour)
-	if got := p.Machine("shop-api", shopA); got.State != "restarting" || len(got.Events) != 100 {
+	if got := p.Machine("shop-api", shopA); got.State != "restarting" || len(got.Events) != 50 {
 		t.Errorf("%s, %d events", got.State, len(got.Events))
 	}
 	p.StopMachine("shop-api", shopA)

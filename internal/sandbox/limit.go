@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"math"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 
 // limits are Fly's rate limits of the Machines API: for each action on each
 // Machine or app 1 request a second with burst 3, for reading one Machine 5
-// with burst 10 (Machines API, "Rate limits").
+// with burst 10, for deleting apps 100 a minute (Machines API, "Rate limits").
+// GraphQL and the uiex API have none here.
 type limits struct {
 	mu      sync.Mutex
 	buckets map[limitKey]*rate.Limiter
@@ -18,24 +20,50 @@ type limits struct {
 
 type limitKey struct{ action, id string }
 
+// limitOf names the limit that a call counts against.
+func limitOf(rt route, call *Call) limitKey {
+	switch {
+	case deletesApp(rt.operation): // of one person, whichever apps
+		return limitKey{action: rt.operation}
+	case rt.perMachine:
+		return limitKey{rt.operation, call.App + "/" + call.Target}
+	}
+	return limitKey{rt.operation, call.App}
+}
+
+func deletesApp(operation string) bool {
+	return operation == "app.delete" || operation == "app.destroy"
+}
+
+// bucket is the limit of an action: tokens a second and burst.
+func bucket(action string) *rate.Limiter {
+	switch {
+	case action == "machine.get":
+		return rate.NewLimiter(5, 10)
+	case deletesApp(action):
+		return rate.NewLimiter(rate.Limit(100.0/60), 100)
+	}
+	return rate.NewLimiter(1, 3)
+}
+
+// limited reports whether calls of a path are counted.
+func limited(path string) bool { return strings.HasPrefix(path, "/v1/") }
+
 // take returns how long the caller must wait; 0 if it may go ahead.
 func (l *limits) take(key limitKey, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	bucket := l.buckets[key]
-	if bucket == nil {
-		bucket = rate.NewLimiter(1, 3)
-		if key.action == "machine.get" {
-			bucket = rate.NewLimiter(5, 10)
-		}
+	limiter := l.buckets[key]
+	if limiter == nil {
+		limiter = bucket(key.action)
 		if l.buckets == nil {
 			l.buckets = make(map[limitKey]*rate.Limiter)
 		}
-		l.buckets[key] = bucket
+		l.buckets[key] = limiter
 	}
-	if bucket.AllowN(now, 1) {
+	if limiter.AllowN(now, 1) {
 		return 0
 	}
-	missing := 1 - bucket.TokensAt(now)
-	return time.Duration(math.Ceil(missing / float64(bucket.Limit()) * float64(time.Second)))
+	missing := 1 - limiter.TokensAt(now)
+	return time.Duration(math.Ceil(missing / float64(limiter.Limit()) * float64(time.Second)))
 }

@@ -88,6 +88,8 @@ func TestUpdateOfStopped(t *testing.T) {
 	wantBody(t, got, "events.0.type", "start")
 	wantBody(t, got, "events.1.type", "launch") // flyctl looks for a start after a launch
 	wantBody(t, update(t, p, nil, map[string]any{"skip_launch": true}), "state", "stopped")
+	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+shopA+"/suspend", ""), 412) // there is nothing to keep
+	p.StartMachine("shop-api", shopA)
 	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+shopA+"/suspend", ""), 200)
 	wantBody(t, update(t, p, nil, map[string]any{"skip_launch": true}), "state", "stopped")
 }
@@ -138,7 +140,7 @@ func TestLease(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	clock := sandbox.NewClock(func() time.Time { return start })
-	p := seeded(t, sandbox.Options{Clock: clock, StartDelay: 4 * time.Second, CheckDelay: 3 * time.Second})
+	p := seeded(t, sandbox.Options{Clock: clock, StartDelay: 4 * time.Second, CheckDelay: 3 * time.Second, StrictWait: true})
 	wait := shop + "/machines/" + shopA + "/wait"
 	wantStatus(t, ask(t, p, "GET", wait+"?state=started&timeout=60", ""), 200)
 	for path, want := range map[string]int{

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
+// startMachine starts a Machine that is at rest. One on its way elsewhere
+// cannot be started yet.
 func startMachine(req *request) answer {
 	m, err := req.change()
 	if err != nil {
@@ -15,7 +18,9 @@ func startMachine(req *request) answer {
 	previous := m.state
 	switch {
 	case previous == "started" || previous == "starting":
-	case slices.Contains(transient, previous):
+	case previous == "replacing":
+		return refuse(precondition("machine getting replaced, refusing to start"))
+	case slices.Contains(transient, previous) || previous == "created" && len(m.pending) > 0:
 		return refuse(precondition("unable to start machine from current state: '%s'", previous))
 	default:
 		m.updated = req.now
@@ -28,31 +33,70 @@ func startMachine(req *request) answer {
 	}{Status: "success", Previous: previous})
 }
 
-func stopMachine(req *request) answer { return haltMachine(req, "stopped") }
-
-func suspendMachine(req *request) answer { return haltMachine(req, "suspended") }
-
-// haltMachine wants a JSON body, even if it is {}, as Fly's API does.
-func haltMachine(req *request, to string) answer {
-	if to == "stopped" && len(req.body) == 0 {
+// stopMachine wants a JSON body, even if it is {}, as Fly's API does.
+func stopMachine(req *request) answer {
+	if len(req.body) == 0 {
 		return refuse(invalid("unable to parse request body: EOF"))
 	}
 	var in struct {
-		Signal string `json:"signal"`
+		Signal  string          `json:"signal"`
+		Timeout json.RawMessage `json:"timeout"`
 	}
 	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	how, err := parseStopping(in.Signal, in.Timeout)
+	if err != nil {
 		return refuse(err)
 	}
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)
 	}
-	m.halt(req.platform.state, to, req.now)
+	if m.state == "destroying" {
+		return refuse(precondition("unable to stop machine from current state: '%s'", m.state))
+	}
+	m.stop(req.platform.state, "stopped", how, req.now)
 	return reply(http.StatusOK, okRecord{true})
 }
 
-// restartMachine stops a started Machine and starts it again.
+// parseStopping reads how a program is to be ended.
+func parseStopping(signal string, timeout json.RawMessage) (stopping, error) {
+	how := stopping{signal: strings.ToUpper(signal)}
+	if how.signal != "" && signals[how.signal] == 0 {
+		return stopping{}, invalid("invalid_argument: signal %.20q is not known", signal)
+	}
+	var err error
+	if how.timeout, err = parseDuration(timeout); err != nil {
+		return stopping{}, invalid("invalid_argument: timeout: %v", err)
+	}
+	return how, nil
+}
+
+// suspendMachine suspends a Machine that runs.
+func suspendMachine(req *request) answer {
+	m, err := req.change()
+	if err != nil {
+		return refuse(err)
+	}
+	switch m.state {
+	case "started", "suspending", "suspended":
+	default:
+		return refuse(precondition("unable to suspend machine from current state: '%s'", m.state))
+	}
+	m.halt(req.platform.state, "suspended", req.now)
+	return reply(http.StatusOK, okRecord{true})
+}
+
+// restartMachine stops a started Machine and starts it again. How it is stopped
+// stands in the query.
 func restartMachine(req *request) answer {
+	query := req.URL.Query()
+	how, err := parseStopping(query.Get("signal"), json.RawMessage(strconv.Quote(query.Get("timeout"))))
+	if err != nil {
+		return refuse(err)
+	}
+	how.force = query.Get("force_stop") == "true"
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)
@@ -60,14 +104,9 @@ func restartMachine(req *request) answer {
 	if m.state != "started" {
 		return refuse(precondition("unable to restart machine from current state: '%s'", m.state))
 	}
-	p := req.platform
-	m.halt(p.state, "stopped", req.now)
-	m.launch(p.state, "restarting", req.now, p.options.StartDelay)
+	m.restart(req.platform.state, how, req.now, req.platform.options.StartDelay)
 	return reply(http.StatusOK, okRecord{true})
 }
-
-// signals are those that the API sends.
-var signals = map[string]int{"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGUSR1": 10, "SIGUSR2": 12, "SIGTERM": 15}
 
 // signalMachine sends a signal, by its name or number, to the program. Those
 // that ask it to end do end it; the restart policy says what follows.
@@ -101,59 +140,4 @@ func signalMachine(req *request) answer {
 		m.settle(req.platform.state, req.now)
 	}
 	return reply(http.StatusOK, okRecord{true})
-}
-
-func getMetadata(req *request) answer {
-	_, m, err := req.machine()
-	if err != nil {
-		return refuse(err)
-	}
-	metadata, err := m.config.Metadata()
-	if err != nil || metadata == nil {
-		metadata = map[string]string{}
-	}
-	return reply(http.StatusOK, metadata)
-}
-
-// setMetadata sets one entry. The Machine keeps its version, and its lease is
-// not asked for: flyctl sends no nonce with it while it holds leases.
-func setMetadata(req *request) answer {
-	var in struct {
-		Value *string `json:"value"`
-	}
-	if err := req.decode(&in); err != nil {
-		return refuse(err)
-	}
-	if in.Value == nil {
-		return refuse(invalid("invalid_argument: value is required"))
-	}
-	return editMetadata(req, func(metadata map[string]string) { metadata[req.PathValue("key")] = *in.Value })
-}
-
-func deleteMetadata(req *request) answer {
-	return editMetadata(req, func(metadata map[string]string) { delete(metadata, req.PathValue("key")) })
-}
-
-func editMetadata(req *request, edit func(map[string]string)) answer {
-	_, m, err := req.machine()
-	if err != nil {
-		return refuse(err)
-	}
-	if m.state == "destroyed" {
-		return refuse(precondition("machine is destroyed"))
-	}
-	metadata, err := m.config.Metadata()
-	if err != nil {
-		return refuse(invalid("invalid config.metadata: %v", err))
-	}
-	if metadata == nil {
-		metadata = make(map[string]string)
-	}
-	edit(metadata)
-	config, err := m.config.With("metadata", metadata)
-	if err != nil {
-		return refuse(err)
-	}
-	m.config, m.versions[0].config, m.updated = config, config, req.now
-	return answer{status: http.StatusNoContent}
 }

@@ -2,117 +2,14 @@ package sandbox
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // nonceHeader carries the nonce of the lease a change is made under.
 const nonceHeader = "fly-machine-lease-nonce"
-
-// machineRecord is a Machine in the Machines API.
-type machineRecord struct {
-	ID         string          `json:"id"`
-	Name       string          `json:"name"`
-	State      string          `json:"state"`
-	Region     string          `json:"region"`
-	InstanceID string          `json:"instance_id"`
-	Version    string          `json:"version"`
-	PrivateIP  string          `json:"private_ip"`
-	CreatedAt  string          `json:"created_at"`
-	UpdatedAt  string          `json:"updated_at"`
-	Config     *machine.Config `json:"config"`
-	ImageRef   imageRecord     `json:"image_ref"`
-	Events     []eventRecord   `json:"events"`
-	Checks     []checkRecord   `json:"checks"`
-	HostStatus string          `json:"host_status"`
-	Cordoned   bool            `json:"cordoned"`
-	Incomplete *machine.Config `json:"incomplete_config"`
-	Nonce      string          `json:"nonce,omitempty"`
-}
-
-type imageRecord struct {
-	Registry   string            `json:"registry"`
-	Repository string            `json:"repository"`
-	Tag        string            `json:"tag,omitempty"`
-	Digest     string            `json:"digest"`
-	Labels     map[string]string `json:"labels"`
-}
-
-type checkRecord struct {
-	Name      string `json:"name"`
-	Status    string `json:"status"`
-	Output    string `json:"output"`
-	UpdatedAt string `json:"updated_at"`
-}
-
-type eventRecord struct {
-	ID        string        `json:"id"`
-	Type      string        `json:"type"`
-	Status    string        `json:"status"`
-	Source    string        `json:"source"`
-	Timestamp int64         `json:"timestamp"` // milliseconds
-	Request   *eventRequest `json:"request,omitempty"`
-}
-
-type eventRequest struct {
-	ExitEvent    exitRecord `json:"exit_event"`
-	RestartCount int        `json:"restart_count"`
-}
-
-type exitRecord struct {
-	ExitCode      int    `json:"exit_code"`
-	GuestExitCode int    `json:"guest_exit_code"`
-	GuestSignal   int    `json:"guest_signal"`
-	OOMKilled     bool   `json:"oom_killed"`
-	RequestedStop bool   `json:"requested_stop"`
-	Restarting    bool   `json:"restarting"`
-	Signal        int    `json:"signal"`
-	ExitedAt      string `json:"exited_at"`
-}
-
-func (req *request) describe(m *vm) machineRecord {
-	image := parseImage(m.config.Image())
-	if image.digest == "" {
-		image.digest = digestOf(image.String())
-	}
-	record := machineRecord{
-		ID: m.id, Name: m.name, State: m.state, Region: m.region,
-		InstanceID: m.instance, Version: m.instance, PrivateIP: m.privateIP.String(),
-		CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated), Config: &m.config,
-		ImageRef:   imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
-		Events:     recordEvents(m.events),
-		Checks:     []checkRecord{},
-		HostStatus: m.host, Cordoned: m.cordoned,
-	}
-	if m.host != "ok" {
-		record.Config, record.Incomplete = nil, new(m.config.Without("services", "checks", "mounts", "env"))
-	}
-	for _, h := range m.health(req.now, req.platform.options.CheckDelay) {
-		record.Checks = append(record.Checks, checkRecord{h.name, h.status, h.output, stamp(h.updated)})
-	}
-	return record
-}
-
-func recordEvents(events []event) []eventRecord {
-	records := make([]eventRecord, 0, len(events))
-	for _, e := range events {
-		r := eventRecord{ID: e.id, Type: e.kind, Status: e.status, Source: e.source, Timestamp: e.at.UnixMilli()}
-		if e.exit != nil {
-			r.Request = &eventRequest{
-				ExitEvent: exitRecord{
-					ExitCode: e.exit.code, GuestExitCode: e.exit.code, GuestSignal: e.exit.signal, Signal: e.exit.signal,
-					OOMKilled: e.exit.oom, RequestedStop: e.exit.requested, Restarting: e.exit.restarting, ExitedAt: stamp(e.at),
-				},
-				RestartCount: e.restarted,
-			}
-		}
-		records = append(records, r)
-	}
-	return records
-}
 
 func listMachines(req *request) answer {
 	a, err := req.app()
@@ -120,47 +17,69 @@ func listMachines(req *request) answer {
 		return refuse(err)
 	}
 	query := req.URL.Query()
-	records := []machineRecord{}
+	states, region, summary := listed(query["state"]), query.Get("region"), query.Get("summary") == "true"
+	records, summaries := []machineRecord{}, []machineSummary{}
 	defer func() { a.machineReads++ }()
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)
-		states := query["state"]
-		for _, list := range states {
-			states = append(states, strings.Split(list, ",")...)
-		}
-		switch region := query.Get("region"); {
+		switch {
 		case m.listed > a.machineReads:
 		case m.state == "destroyed" && query.Get("include_deleted") != "true":
 		case len(states) > 0 && !slices.Contains(states, m.state):
 		case region != "" && region != m.region:
-		case !hasMetadata(m.config, query):
+		case !hasMetadata(m, query):
+		case summary:
+			summaries = append(summaries, summarize(m))
 		default:
 			records = append(records, req.describe(m))
 		}
 	}
+	if summary {
+		return reply(http.StatusOK, summaries)
+	}
 	return reply(http.StatusOK, records)
 }
 
-// hasMetadata applies the filters metadata.KEY=VALUE.
-func hasMetadata(config machine.Config, query map[string][]string) bool {
-	metadata, _ := config.Metadata()
+// listed are the values of a query parameter that is repeated or separated by
+// commas.
+func listed(values []string) []string {
+	var list []string
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
+	}
+	return list
+}
+
+// hasMetadata applies the filters metadata.KEY=VALUE, all of them.
+func hasMetadata(m *vm, query map[string][]string) bool {
 	for filter, values := range query {
-		if key, ok := strings.CutPrefix(filter, "metadata."); ok && !slices.Contains(values, metadata[key]) {
+		if key, ok := strings.CutPrefix(filter, "metadata."); ok && !slices.Contains(values, m.reading().metadata[key]) {
 			return false
 		}
 	}
 	return true
 }
 
+// machineInput is the body of a creation and of an update. What it lacks is
+// dropped silently.
+type machineInput struct {
+	Config         json.RawMessage `json:"config"`
+	Name           string          `json:"name"`
+	Region         string          `json:"region"`
+	CurrentVersion string          `json:"current_version"`
+	SkipLaunch     bool            `json:"skip_launch"`
+	Unrouted       bool            `json:"skip_service_registration"`
+	SkipSecrets    bool            `json:"skip_secrets"`        // changes nothing: no program here reads one
+	MinSecrets     *uint64         `json:"min_secrets_version"` // the newest is always there
+	LeaseTTL       int             `json:"lease_ttl"`
+}
+
 func createMachine(req *request) answer {
-	var in struct {
-		Config     json.RawMessage `json:"config"`
-		Name       string          `json:"name"`
-		Region     string          `json:"region"`
-		SkipLaunch bool            `json:"skip_launch"`
-		Unrouted   bool            `json:"skip_service_registration"`
-		LeaseTTL   int             `json:"lease_ttl"`
-	}
+	var in machineInput
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
@@ -168,42 +87,78 @@ func createMachine(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
-	config, err := accept(in.Config)
+	p := req.platform
+	config, err := p.accept(in.Config)
 	if err != nil {
 		return refuse(err)
 	}
-	if in.Region == "" {
-		in.Region = defaultRegion
-	}
-	if err := a.mountable(config, in.Region, nil); err != nil {
+	region, err := placed(in.Region)
+	if err != nil {
 		return refuse(err)
 	}
-	p := req.platform
-	m := p.state.createMachine(a, config, in.Name, in.Region, req.plan, req.now)
+	if err := a.nameFree(in.Name); err != nil {
+		return refuse(err)
+	}
+	if err := a.mountable(config, region, nil); err != nil {
+		return refuse(err)
+	}
+	m := p.state.createMachine(a, config, in.Name, region, req.plan, req.now)
 	m.cordoned = in.Unrouted
 	if req.plan.at.IsZero() { // the fixture's are old
-		m.listed = a.machineReads + int64(p.options.MachineLag)
+		m.listed, m.hidden = a.machineReads+int64(p.options.MachineLag), p.options.CreateLag
 	}
-	if !in.SkipLaunch {
-		m.launch(p.state, "starting", req.now, p.options.StartDelay)
-	}
+	m.prepare(p.state, in.SkipLaunch, req.now, p.options.StartDelay)
 	record := req.describe(m)
-	if in.LeaseTTL > 0 {
-		l, err := m.acquire(p.state, "", userEmail, "", seconds(in.LeaseTTL), req.now)
-		if err != nil {
-			return refuse(err)
-		}
-		record.Nonce = l.nonce
+	if record.Nonce, err = req.lend(m, in.LeaseTTL); err != nil {
+		return refuse(err)
 	}
 	return reply(http.StatusOK, record)
 }
 
+// nameFree refuses a name that another Machine of the app has.
+func (a *app) nameFree(name string) error {
+	for _, m := range a.machines {
+		if name != "" && m.name == name && m.state != "destroyed" {
+			return &apiError{http.StatusConflict, "already_exists",
+				fmt.Sprintf("already_exists: unique machine name violation, machine ID %s already exists with name %q", m.id, name)}
+		}
+	}
+	return nil
+}
+
+// lend takes the Machine's lease for the one who creates or updates it, if a
+// lease_ttl asks for that, and returns its nonce.
+func (req *request) lend(m *vm, ttl int) (nonce string, err error) {
+	if ttl <= 0 {
+		return "", nil
+	}
+	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, "", seconds(ttl), req.now)
+	if err != nil {
+		return "", err
+	}
+	return l.nonce, nil
+}
+
 func getMachine(req *request) answer {
-	_, m, err := req.machine()
+	m, err := req.visible()
 	if err != nil {
 		return refuse(err)
 	}
 	return reply(http.StatusOK, req.describe(m))
+}
+
+// visible finds the Machine for a read of it alone, which [Options.CreateLag]
+// hides at first.
+func (req *request) visible() (*vm, error) {
+	_, m, err := req.machine()
+	if err != nil {
+		return nil, err
+	}
+	if m.hidden > 0 {
+		m.hidden--
+		return nil, missing("machine")
+	}
+	return m, nil
 }
 
 // change finds the Machine for a change under the lease of the nonce header.
@@ -222,12 +177,7 @@ func (req *request) change() (*vm, error) {
 }
 
 func updateMachine(req *request) answer {
-	var in struct {
-		Config         json.RawMessage `json:"config"`
-		CurrentVersion string          `json:"current_version"`
-		SkipLaunch     bool            `json:"skip_launch"`
-		Unrouted       bool            `json:"skip_service_registration"`
-	}
+	var in machineInput
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
@@ -235,33 +185,42 @@ func updateMachine(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
-	if in.CurrentVersion != "" && in.CurrentVersion != m.instance {
+	switch {
+	case m.state == "destroying":
+		return refuse(precondition("machine is being destroyed"))
+	case in.CurrentVersion != "" && in.CurrentVersion != m.instance:
 		return refuse(precondition("machine %s has version %s, not current_version", m.id, m.instance))
 	}
-	config, err := accept(in.Config)
+	p := req.platform
+	config, err := p.accept(in.Config)
 	if err != nil {
 		return refuse(err)
 	}
 	if err := m.app.mountable(config, m.region, m); err != nil {
 		return refuse(err)
 	}
-	p := req.platform
+	rests := slices.Contains([]string{"created", "stopped", "suspended"}, m.state)
 	m.cordoned = m.cordoned || in.Unrouted
-	m.update(p.state, config, in.SkipLaunch, req.now, p.options.StartDelay)
-	return reply(http.StatusOK, req.describe(m))
+	m.update(p.state, config, in.SkipLaunch || rests && p.options.KeepStopped, req.now, p.options.StartDelay)
+	record := req.describe(m)
+	if record.Nonce, err = req.lend(m, in.LeaseTTL); err != nil {
+		return refuse(err)
+	}
+	return reply(http.StatusOK, record)
 }
 
+// destroyMachine wants force for a Machine that is not at rest.
 func destroyMachine(req *request) answer {
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)
 	}
-	force := req.URL.Query().Get("force") == "true" || req.URL.Query().Get("kill") == "true"
-	if m.state == "started" && !force {
+	query := req.URL.Query()
+	force := query.Get("force") == "true" || query.Get("kill") == "true"
+	if !force && (m.state == "started" || slices.Contains(transient, m.state) && m.state != "destroying") {
 		return refuse(precondition("unable to destroy machine, not currently stopped"))
 	}
 	m.halt(req.platform.state, "destroyed", req.now)
-	m.lease = nil
 	return reply(http.StatusOK, okRecord{true})
 }
 
@@ -280,28 +239,4 @@ func setCordon(req *request, cordoned bool) answer {
 	}
 	m.cordoned = cordoned
 	return reply(http.StatusOK, okRecord{true})
-}
-
-func listEvents(req *request) answer {
-	_, m, err := req.machine()
-	if err != nil {
-		return refuse(err)
-	}
-	return reply(http.StatusOK, recordEvents(m.events))
-}
-
-func listVersions(req *request) answer {
-	_, m, err := req.machine()
-	if err != nil {
-		return refuse(err)
-	}
-	type record struct {
-		Version string         `json:"version"`
-		Config  machine.Config `json:"user_config"`
-	}
-	records := make([]record, 0, len(m.versions))
-	for _, v := range m.versions {
-		records = append(records, record{v.instance, v.config})
-	}
-	return reply(http.StatusOK, records)
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -164,4 +165,44 @@ func destroyVolume(req *request) answer {
 	}
 	v.state = "pending_destroy"
 	return reply(http.StatusOK, recordVolume(v))
+}
+
+// snapshotRecord is a copy of a volume in the Machines API.
+type snapshotRecord struct {
+	ID            string `json:"id"`
+	Size          int    `json:"size"`        // bytes
+	VolumeSize    int    `json:"volume_size"` // bytes
+	Digest        string `json:"digest"`
+	CreatedAt     string `json:"created_at"`
+	Status        string `json:"status"`
+	RetentionDays int    `json:"retention_days"`
+}
+
+func recordSnapshot(s snapshot) snapshotRecord {
+	return snapshotRecord{
+		ID: s.id, Size: 1 << 20, VolumeSize: s.sizeGB << 30, Digest: digestOf(s.id), CreatedAt: stamp(s.created),
+		Status: "created", RetentionDays: s.retention,
+	}
+}
+
+func listSnapshots(req *request) answer {
+	v, err := req.disk()
+	if err != nil {
+		return refuse(err)
+	}
+	records := []snapshotRecord{}
+	for _, s := range v.snapshots {
+		records = append(records, recordSnapshot(s))
+	}
+	return reply(http.StatusOK, records)
+}
+
+func createSnapshot(req *request) answer {
+	v, err := req.disk()
+	if err != nil {
+		return refuse(err)
+	}
+	s := snapshot{req.platform.state.ids.opaque("snapshot", "vs_", 20), v.sizeGB, v.retention, req.now}
+	v.snapshots = slices.Insert(v.snapshots, 0, s)
+	return reply(http.StatusOK, recordSnapshot(s))
 }

@@ -13,8 +13,10 @@ type route struct {
 
 	write        bool           // it can change something
 	perMachine   bool           // its rate limit is per Machine, not per app
-	wholeAccount bool           // closed to app-scoped tokens
+	wholeAccount bool           // closed to tokens of one app
 	waits        bool           // it takes the lock itself, as it waits
+	exec         bool           // open to tokens that may only run commands
+	private      bool           // its body is not recorded
 	graph        bool           // GraphQL
 	classify     func(*request) // fills in what of the call stands in the body
 }
@@ -39,10 +41,15 @@ func routeTable() []route {
 		disks = app + "/volumes"
 		disk  = disks + "/{target}"
 		meta  = one + "/metadata/{key}"
+		hush  = app + "/secrets"
+		org   = "/v1/orgs/{organization}"
 		uiex  = "/api/v1"
 	)
 	wait := each(read("GET "+one+"/wait", "machine.wait", waitMachine))
 	wait.waits = true
+	exec := each(write("POST "+one+"/exec", "machine.exec", execMachine))
+	exec.waits, exec.exec = true, true
+	private := func(r route) route { r.private = true; return r }
 	graphql := read("POST /graphql", "graphql.unknown", serveGraph)
 	graphql.graph, graphql.classify = true, classifyGraph
 	names := func(r route) route { r.classify = classifyBody; return r }
@@ -66,6 +73,10 @@ func routeTable() []route {
 		each(write("POST "+one+"/cordon", "machine.cordon", cordonMachine)),
 		each(write("POST "+one+"/uncordon", "machine.uncordon", uncordonMachine)),
 		wait,
+		exec,
+		each(read("GET "+one+"/memory", "machine.memory", getMemory)),
+		each(write("PUT "+one+"/memory", "machine.memory.limit", setMemory)),
+		each(write("POST "+one+"/memory/reclaim", "machine.memory.reclaim", reclaimMemory)),
 		each(read("GET "+lease, "lease.get", getLease)),
 		each(write("POST "+lease, "lease.acquire", acquireLease)),
 		each(write("DELETE "+lease, "lease.release", releaseLease)),
@@ -73,6 +84,9 @@ func routeTable() []route {
 		each(read("GET "+one+"/events", "machine.events", listEvents)),
 		each(read("GET "+one+"/versions", "machine.versions", listVersions)),
 		each(read("GET "+one+"/metadata", "machine.metadata", getMetadata)),
+		each(write("PUT "+one+"/metadata", "machine.metadata.update", patchMetadata)),
+		each(write("PATCH "+one+"/metadata", "machine.metadata.update", patchMetadata)),
+		each(read("GET "+meta, "machine.metadata.get", getMetadataValue)),
 		each(write("POST "+meta, "machine.metadata.set", setMetadata)),
 		each(write("DELETE "+meta, "machine.metadata.delete", deleteMetadata)),
 
@@ -82,6 +96,21 @@ func routeTable() []route {
 		each(write("PUT "+disk, "volume.update", updateVolume)),
 		each(write("PUT "+disk+"/extend", "volume.extend", extendVolume)),
 		each(write("DELETE "+disk, "volume.destroy", destroyVolume)),
+		each(read("GET "+disk+"/snapshots", "volume.snapshots", listSnapshots)),
+		each(write("POST "+disk+"/snapshots", "volume.snapshot", createSnapshot)),
+
+		read("GET "+hush, "secret.list", listSecrets),
+		private(write("POST "+hush, "secret.update", updateSecrets)),
+		read("GET "+hush+"/{target}", "secret.get", getSecret),
+		private(write("POST "+hush+"/{target}", "secret.set", setSecret)),
+		write("DELETE "+hush+"/{target}", "secret.delete", deleteSecret),
+
+		account(read("GET "+org+"/machines", "org.machines", listOrgMachines)),
+		account(read("GET "+org+"/volumes", "org.volumes", listOrgVolumes)),
+		read("GET /v1/platform/regions", "platform.regions", listRegions),
+		read("POST /v1/platform/placements", "platform.placements", placeMachines),
+		read("GET /v1/tokens/current", "token.current", currentToken),
+		write("POST "+app+"/deploy_token", "token.create", createDeployToken),
 
 		read("GET "+ips, "ip.list", listAssignments),
 		names(write("POST "+ips, "ip.allocate", createAssignment)),

@@ -33,10 +33,24 @@ type Options struct {
 	Token      string        // the full-rights token; empty: DefaultToken
 	StartDelay time.Duration // from update or start to state started
 	CheckDelay time.Duration // from started to passing checks
+
+	CreateDelay  time.Duration // a new Machine stays created for so long, as its image is fetched
+	UpdateDelay  time.Duration // an updated one stays replacing for so long before its new version is launched or left stopped
+	StopDelay    time.Duration // from stop to stopped: how long a program takes to end, at most its kill timeout
+	SuspendDelay time.Duration // from suspend to suspended
+	ResumeDelay  time.Duration // from start to started of a suspended Machine; 0: StartDelay
+	DestroyDelay time.Duration // from destroy to destroyed
+
 	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
 	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine
 	ListLag    int           // address lists show a write only after that many further list reads
 	MachineLag int           // lists of Machines show a new one only after that many further list reads
+	CreateLag  int           // a new Machine is not found by that many reads of it alone
+	AppLag     int           // lists of apps show a new one only after that many further list reads
+
+	DropUnknown bool // fields of a configuration that Fly does not publish are dropped silently; else all are kept
+	KeepStopped bool // an update without skip_launch leaves a Machine stopped that was, as Fly does since 2026
+	StrictWait  bool // waiting for stopped wants the instance, as Fly did until 2026 and flyctl no longer sends
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
@@ -47,7 +61,6 @@ type Options struct {
 type Platform struct {
 	options  Options
 	clock    *Clock
-	tokens   tokens
 	recorder recorder
 	faults   faults
 	limits   limits
@@ -72,12 +85,15 @@ func New(options Options) *Platform {
 	p := &Platform{
 		options: options,
 		clock:   options.Clock,
-		tokens:  tokens{full: options.Token, apps: make(map[string]string)},
 		state:   newState(),
 		changed: make(chan struct{}),
 		configs: make(map[string][]byte),
 	}
 	p.state.crashAfter = options.CrashAfter
+	p.state.delays = delays{
+		create: options.CreateDelay, update: options.UpdateDelay, stop: options.StopDelay, suspend: options.SuspendDelay,
+		resume: options.ResumeDelay, destroy: options.DestroyDelay,
+	}
 	p.graph = sync.OnceValue(newGraph) // many a platform is never asked in GraphQL
 	p.handler = p.routes()
 	return p

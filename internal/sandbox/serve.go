@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +36,7 @@ type answer struct {
 	status     int
 	body       []byte
 	retryAfter time.Duration
+	allow      string // the Allow header
 }
 
 func reply(status int, v any) answer {
@@ -57,7 +60,8 @@ func refuse(err error) answer {
 		return reply(http.StatusInternalServerError, errorBody{Error: err.Error()})
 	}
 	body := errorBody{Error: refusal.message}
-	if refusal.code == "name_taken" {
+	switch refusal.code {
+	case "name_taken", "insufficient_capacity", "volume_placement_capacity": // the ones that Fly documents
 		body.Status = refusal.code
 	}
 	return reply(refusal.status, body)
@@ -66,16 +70,15 @@ func refuse(err error) answer {
 // routes registers every route; one that does not exist is recorded too.
 func (p *Platform) routes() http.Handler {
 	mux := http.NewServeMux()
+	methods := make(map[string]bool)
 	for _, rt := range routeTable() {
 		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { p.serve(rt, w, r) })
+		method, _, _ := strings.Cut(rt.pattern, " ")
+		methods[method] = true
 	}
-	unknown := route{operation: "unknown", handle: func(*request) answer {
-		return reply(http.StatusNotFound, errorBody{Error: "not found"})
-	}}
+	known := slices.Sorted(maps.Keys(methods))
 	nowhere := func(w http.ResponseWriter, r *http.Request) {
-		rt := unknown
-		rt.write = r.Method != http.MethodGet && r.Method != http.MethodHead
-		p.serve(rt, w, r)
+		p.serve(unknown(mux, known, r), w, r)
 	}
 	mux.HandleFunc("/", nowhere)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +90,32 @@ func (p *Platform) routes() http.Handler {
 	})
 }
 
+// unknown is the route of a request that has none: not found, or a path that is
+// known with other methods.
+func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
+	var allowed []string
+	if path.Clean(r.URL.Path) == r.URL.Path {
+		for _, method := range methods {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := mux.Handler(other); pattern != "/" {
+				allowed = append(allowed, method)
+			}
+		}
+	}
+	return route{
+		operation: "unknown", write: r.Method != http.MethodGet && r.Method != http.MethodHead,
+		handle: func(*request) answer {
+			if len(allowed) == 0 {
+				return reply(http.StatusNotFound, errorBody{Error: "not found"})
+			}
+			a := reply(http.StatusMethodNotAllowed, errorBody{Error: "method not allowed"})
+			a.allow = strings.Join(allowed, ", ")
+			return a
+		},
+	}
+}
+
 // serve takes one request through recording, token, faults and limits to its
 // handler. A dropped connection is http.ErrAbortHandler.
 func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
@@ -96,7 +125,9 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	req.call = &Call{
 		Time: req.now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
 		Operation: rt.operation, App: r.PathValue("app"), Target: r.PathValue("target"), Write: rt.write,
-		Body: bytes.Clone(body[:min(len(body), maxCallBody)]),
+	}
+	if !rt.private {
+		req.call.Body = bytes.Clone(body[:min(len(body), maxCallBody)])
 	}
 	if rt.classify != nil {
 		rt.classify(req)
@@ -166,12 +197,8 @@ func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault F
 
 // limited serves a call unless it comes too fast.
 func (p *Platform) limited(rt route, req *request) answer {
-	if p.options.RateLimits && strings.HasPrefix(req.URL.Path, "/v1/") {
-		id := req.call.App
-		if rt.perMachine {
-			id += "/" + req.call.Target
-		}
-		if wait := p.limits.take(limitKey{req.call.Operation, id}, req.now); wait > 0 {
+	if p.options.RateLimits && limited(req.URL.Path) {
+		if wait := p.limits.take(limitOf(rt, req.call), req.now); wait > 0 {
 			a := reply(http.StatusTooManyRequests, errorBody{Error: "rate limit exceeded"})
 			a.retryAfter = wait
 			return a
@@ -182,25 +209,41 @@ func (p *Platform) limited(rt route, req *request) answer {
 
 // run checks what the token allows and serves the call.
 func (req *request) run(rt route) answer {
-	switch {
-	case rt.graph: // the resolvers check, as the app stands in the query
-	case rt.write && !req.grant.writes():
-		return refuse(errUnauthorized)
-	case req.call.App != "" && !req.grant.sees(req.call.App):
-		return refuse(errUnauthorized)
-	case rt.wholeAccount && req.grant.kind == TokenApp:
-		return refuse(errUnauthorized)
-	}
-	if rt.waits {
-		return rt.handle(req)
-	}
 	p := req.platform
 	p.mu.Lock()
+	if err := req.allowed(rt); err != nil {
+		p.mu.Unlock()
+		return refuse(err)
+	}
+	if rt.waits {
+		p.mu.Unlock()
+		return rt.handle(req)
+	}
 	defer p.mu.Unlock()
 	if req.call.Write {
 		defer p.notify()
 	}
 	return rt.handle(req)
+}
+
+// allowed checks what the token allows. Of GraphQL the resolvers do, as the app
+// stands in the query.
+func (req *request) allowed(rt route) error {
+	g, app, slug := req.grant, req.call.App, req.PathValue("organization")
+	switch {
+	case rt.graph:
+	case app != "" && !g.sees(app):
+		return errUnauthorized
+	case rt.exec && !g.executes(app):
+		return errUnauthorized
+	case rt.write && !rt.exec && !g.changes(app):
+		return errUnauthorized
+	case rt.wholeAccount && !g.lists():
+		return errUnauthorized
+	case slug != "" && !g.seesOrganization(slug):
+		return missing("organization")
+	}
+	return nil
 }
 
 // drop closes the connection without an answer.
@@ -211,6 +254,9 @@ func (p *Platform) drop(call *Call) {
 
 func (p *Platform) finish(w http.ResponseWriter, call *Call, a answer, injected bool) {
 	p.recorder.settle(call, a.status, injected)
+	if call.Method == http.MethodHead {
+		a.body = nil
+	}
 	p.send(w, a)
 }
 
@@ -222,6 +268,9 @@ func (p *Platform) send(w http.ResponseWriter, a answer) {
 	if a.retryAfter > 0 {
 		seconds := (a.retryAfter + time.Second - 1) / time.Second
 		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	if a.allow != "" {
+		w.Header().Set("Allow", a.allow)
 	}
 	if len(a.body) > 0 {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")

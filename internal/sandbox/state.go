@@ -18,7 +18,9 @@ type state struct {
 	taken         map[string]bool // app names that belong to somebody the tokens do not see
 	releases      map[string]*release
 	builds        map[int]*build
+	tokens        []*token
 	crashAfter    time.Duration // [Options.CrashAfter]
+	delays        delays
 }
 
 // organization is an owner of apps, with its private networks.
@@ -29,6 +31,7 @@ type organization struct {
 	name     string
 	personal bool
 	networks []*network // the default one first
+	appReads int64      // lists of its apps that were read
 }
 
 // network is a 6PN. The 32 bits of its id stand after fdaa: in every address on it.
@@ -59,6 +62,8 @@ type app struct {
 	reads        atomic.Int64
 	machineReads int64 // lists of Machines that were read
 	oneSet       bool  // its organization has no room for a second set of Machines
+	secrets      secrets
+	listed       int64 // number of the list of apps that first shows it
 }
 
 // build is a record of a build; the sandbox builds nothing.

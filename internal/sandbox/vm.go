@@ -45,23 +45,20 @@ type vm struct {
 	lease            *lease
 	cordoned         bool
 	host             string // ok, unknown or unreachable
+	memoryLimit      int    // MB, set through the API; 0: all of it
 
-	pending  *launch
+	hidden int // by that many more reads of it alone it is not found
+
+	pending  []step // in the order of their times
 	ending   *ending
 	failures []Failure // of the next launches
+	read     *reading  // of config; see [vm.reading]
 }
 
 // version is a configuration the Machine has or had.
 type version struct {
 	instance string
 	config   machine.Config
-}
-
-// launch is a start that is under way.
-type launch struct {
-	at       time.Time
-	failure  Failure
-	restarts int // that the platform made before
 }
 
 // event is an entry of a Machine's history.
@@ -139,16 +136,26 @@ func machineAddress(n *network, id string) netip.Addr {
 
 // configure gives the Machine a new version.
 func (m *vm) configure(s *state, config machine.Config, plan plan) {
-	m.config, m.instance = config, s.ids.instance()
+	m.instance = s.ids.instance()
 	if plan.instance != "" {
 		m.instance = plan.instance
 	}
-	m.versions = slices.Insert(m.versions, 0, version{m.instance, config})
+	m.versions = slices.Insert(m.versions, 0, version{instance: m.instance})
+	m.versions = m.versions[:min(len(m.versions), maxVersions)]
+	m.setConfig(config)
 	m.attach()
 }
 
-// maxEvents is how much of its history a Machine keeps.
-const maxEvents = 100
+// setConfig changes the configuration of the present version.
+func (m *vm) setConfig(config machine.Config) {
+	m.config, m.versions[0].config, m.read = config, config, nil
+}
+
+// How much of its history a Machine keeps.
+const (
+	maxEvents   = 50 // the most that the API lists (Machines API, "List events")
+	maxVersions = 50
+)
 
 func (m *vm) record(s *state, e event) {
 	e.id = s.ids.ulid("event")
@@ -161,31 +168,23 @@ func (m *vm) record(s *state, e event) {
 func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.Time, delay time.Duration) {
 	m.configure(s, config, plan{})
 	m.updated = now
-	m.pending, m.ending = nil, nil
 	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
+	at := now.Add(s.delays.update)
+	replaced := step{state: "replacing"}
 	if m.state == "started" {
-		m.halt(s, "stopped", now)
+		took, exit := m.ends(s, stopping{})
+		at = at.Add(took)
+		replaced.events = append(replaced.events, event{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit})
 	}
-	switch {
-	case !skipLaunch:
-		m.record(s, event{kind: "launch", status: "created", source: "user", at: now})
-		m.launch(s, "replacing", now, delay)
-	case m.state != "created":
-		m.state = "stopped" // a suspended one too: its snapshot is of the old version
+	replaced.at = at
+	m.pending, m.ending, m.state = nil, nil, "replacing"
+	if skipLaunch { // a suspended one too is stopped: its snapshot is of the old version
+		m.plan(replaced, step{at: at, state: "stopped"})
+	} else {
+		replaced.events = append(replaced.events, event{kind: "launch", status: "created", source: "user", at: at})
+		m.plan(replaced, step{at: at.Add(delay), state: "started", failure: m.nextFailure()})
 	}
-}
-
-// halt stops or suspends a Machine, on request.
-func (m *vm) halt(s *state, to string, now time.Time) {
-	if m.state == to {
-		return
-	}
-	m.pending, m.ending = nil, nil
-	m.state, m.updated = to, now
-	if to == "destroyed" {
-		m.detach()
-	}
-	m.record(s, event{kind: "exit", status: to, source: "flyd", at: now, exit: &exit{requested: true}})
+	m.settle(s, now)
 }
 
 // health is the state of one check.
@@ -196,8 +195,9 @@ type health struct {
 
 // health tells how the Machine's checks stand.
 func (m *vm) health(now time.Time, delay time.Duration) []health {
-	var found []health
-	for _, p := range probes(m.config) {
+	probes := m.reading().probes
+	found := make([]health, 0, len(probes))
+	for _, p := range probes {
 		h := health{p.name, "passing", "HTTP GET 200 OK", m.started.Add(delay)}
 		reached := p.port == 0 || slices.ContainsFunc(m.listen, func(s socket) bool { return s.reaches(p.port) })
 		switch {

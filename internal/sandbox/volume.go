@@ -18,6 +18,15 @@ type volume struct {
 	backup           bool
 	attached         *vm
 	created          time.Time
+	snapshots        []snapshot // newest first
+}
+
+// snapshot is a copy of a volume.
+type snapshot struct {
+	id        string
+	sizeGB    int
+	retention int // days
+	created   time.Time
 }
 
 // disks are the volumes that are not being destroyed.
