@@ -164,7 +164,7 @@ func TestCreateMachine(t *testing.T) {
 	if err := lease.Release(t.Context()); err != nil || p.Machine(app, m.ID).LeaseOwner != "" {
 		t.Errorf("the lease is still held, %v", err)
 	}
-	in.LeaseTTL, in.Config = 0, config.Without("mounts")
+	in.LeaseTTL, in.Config, in.Name = 0, config.Without("mounts"), "canary-2" // names are unique
 	_, lease, err = client.CreateMachine(t.Context(), oneStep(t, gate.CreateMachine, app, in.Target()), app, in)
 	if err != nil || lease != nil {
 		t.Errorf("lease %v that was not asked for, %v", lease, err)

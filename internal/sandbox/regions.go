@@ -11,11 +11,13 @@ type region struct {
 	latitude, longitude float64
 	gateway, paid       bool // it has a WireGuard gateway; it wants a paid plan
 	geo                 string
-	capacity            int // how many performance-1x Machines it has room for
+	capacity            int // how many performance-1x Machines it has room for; 0: none any more, it is deprecated
 }
 
+func (r region) deprecated() bool { return r.capacity == 0 }
+
 // regions are Fly's, by code (fly.io/docs/reference/regions, 2026), with made-up
-// capacities.
+// capacities, and those that Fly left in 2025: apps name them still.
 func regions() []region {
 	return []region{
 		{"ams", "Amsterdam, Netherlands", 52.374, 4.8897, true, false, "europe", 420},
@@ -36,6 +38,23 @@ func regions() []region {
 		{"sjc", "San Jose, California (US)", 37.3517, -121.8967, true, false, "north_america", 350},
 		{"syd", "Sydney, Australia", -33.8661, 151.1989, true, false, "asia_pacific", 230},
 		{"yyz", "Toronto, Canada", 43.6477, -79.3891, true, false, "north_america", 220},
+		{"atl", "Atlanta, Georgia (US)", 33.6407, -84.4277, false, false, "north_america", 0},
+		{"bog", "Bogotá, Colombia", 4.7016, -74.1469, false, false, "south_america", 0},
+		{"bos", "Boston, Massachusetts (US)", 42.3656, -71.0096, false, false, "north_america", 0},
+		{"den", "Denver, Colorado (US)", 39.8561, -104.6737, false, false, "north_america", 0},
+		{"eze", "Ezeiza, Argentina", -34.8222, -58.5358, false, false, "south_america", 0},
+		{"gdl", "Guadalajara, Mexico", 20.5218, -103.3111, false, false, "north_america", 0},
+		{"gig", "Rio de Janeiro, Brazil", -22.8053, -43.2566, false, false, "south_america", 0},
+		{"hkg", "Hong Kong, Hong Kong", 22.3080, 113.9185, false, false, "asia_pacific", 0},
+		{"mad", "Madrid, Spain", 40.4839, -3.5680, false, false, "europe", 0},
+		{"mia", "Miami, Florida (US)", 25.7959, -80.2870, false, false, "north_america", 0},
+		{"otp", "Bucharest, Romania", 44.5711, 26.0850, false, false, "europe", 0},
+		{"phx", "Phoenix, Arizona (US)", 33.4352, -112.0101, false, false, "north_america", 0},
+		{"qro", "Querétaro, Mexico", 20.6173, -100.1857, false, false, "north_america", 0},
+		{"scl", "Santiago, Chile", -33.3928, -70.7858, false, false, "south_america", 0},
+		{"sea", "Seattle, Washington (US)", 47.4502, -122.3088, false, false, "north_america", 0},
+		{"waw", "Warsaw, Poland", 52.1672, 20.9679, false, false, "europe", 0},
+		{"yul", "Montreal, Canada", 45.4706, -73.7408, false, false, "north_america", 0},
 	}
 }
 
@@ -51,18 +70,18 @@ func areas() map[string]string {
 // area. Words that name none are left out.
 func placement(expression string) []region {
 	var found []region
-	add := func(keep func(region) bool) {
+	add := func(word string, keep func(region) bool) {
 		for _, r := range regions() {
-			if keep(r) && !slices.Contains(found, r) {
+			if keep(r) && (!r.deprecated() || r.code == word) && !slices.Contains(found, r) {
 				found = append(found, r)
 			}
 		}
 	}
 	for _, word := range listed([]string{expression}) {
 		area := areas()[word]
-		add(func(r region) bool { return r.code == word })
-		add(func(r region) bool { return r.code == defaultRegion && (word == "any" || r.geo == area) })
-		add(func(r region) bool { return word == "any" || r.geo == area })
+		add(word, func(r region) bool { return r.code == word })
+		add(word, func(r region) bool { return r.code == defaultRegion && (word == "any" || r.geo == area) })
+		add(word, func(r region) bool { return word == "any" || r.geo == area })
 	}
 	return found
 }

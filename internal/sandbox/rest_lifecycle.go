@@ -18,8 +18,6 @@ func startMachine(req *request) answer {
 	previous := m.state
 	switch {
 	case previous == "started" || previous == "starting":
-	case previous == "replacing":
-		return refuse(precondition("machine getting replaced, refusing to start"))
 	case slices.Contains(transient, previous) || previous == "created" && len(m.pending) > 0:
 		return refuse(precondition("unable to start machine from current state: '%s'", previous))
 	default:

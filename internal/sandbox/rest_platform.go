@@ -20,7 +20,7 @@ func listRegions(*request) answer {
 	for _, r := range regions() {
 		rows = append(rows, regionRecord{
 			Code: r.code, Name: r.name, Latitude: r.latitude, Longitude: r.longitude, GatewayAvailable: r.gateway,
-			RequiresPaidPlan: r.paid, Capacity: r.capacity, GeoRegion: r.geo,
+			RequiresPaidPlan: r.paid, Deprecated: r.deprecated(), Capacity: r.capacity, GeoRegion: r.geo,
 		})
 	}
 	return reply(http.StatusOK, struct {

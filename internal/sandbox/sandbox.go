@@ -49,8 +49,8 @@ type Options struct {
 	AppLag     int           // lists of apps show a new one only after that many further list reads
 
 	DropUnknown bool // fields of a configuration that Fly does not publish are dropped silently; else all are kept
-	KeepStopped bool // an update without skip_launch leaves a Machine stopped that was, as Fly does since 2026
-	StrictWait  bool // waiting for stopped wants the instance, as Fly did until 2026 and flyctl no longer sends
+	KeepStopped bool // an update without skip_launch leaves a Machine stopped that was, as Fly is seen to do; else it is started
+	StrictWait  bool // waiting for stopped wants the instance, as Fly once did; the flyctl of today sends none and takes a refusal for the end
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
