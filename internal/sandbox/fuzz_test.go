@@ -16,6 +16,8 @@ func FuzzREST(f *testing.F) {
 		`{"name":"x","org_slug":"personal","network":"n"}`, `{"type":"private_v6","network":"tenant-7"}`,
 		`{"ttl":-1}`, `{"hostname":"a"}`, `[]`, `null`, `{"config":null}`, `{"config":{"image":"@:","env":[]}}`, `{"signal":9,"value":"v","size_gb":2,"name":"data","region":"iad"}`,
 		`{"config":{"image":"nginx","restart":{"policy":"always"},"mounts":[{"volume":"vol_fuzz","path":"/"}]}}`, "\xff",
+		`{"values":{"A":"b","B":null},"value":"x","metadata":{"a":null},"limit_mb":64,"amount_mb":-1,"org_slug":"personal","count":3,"expiry":"1h"}`,
+		`{"timeout":"9999999999999999999","signal":"SIGTERM"}`, `{"timeout":-1}`, `{"config":{"image":"x","auto_destroy":true,"stop_config":{"timeout":[]},"files":[{}]}}`,
 	} {
 		f.Add(body, "state=started&timeout=1")
 	}
@@ -29,6 +31,10 @@ func FuzzREST(f *testing.F) {
 		{"POST", shop + "/machines/" + shopA + "/lease"}, {"POST", shop + "/ip_assignments"},
 		{"DELETE", shop + "/ip_assignments/x"}, {"POST", shop + "/certificates/acme"},
 		{"GET", shop + "/machines"}, {"GET", shop + "/certificates"}, {"GET", "/v1/apps"},
+		{"PUT", shop + "/machines/" + shopA + "/metadata"}, {"GET", shop + "/machines/" + shopA + "/events"},
+		{"PUT", shop + "/machines/" + shopA + "/memory"}, {"POST", shop + "/machines/" + shopA + "/memory/reclaim"},
+		{"POST", shop + "/secrets"}, {"POST", shop + "/secrets/A"}, {"GET", shop + "/secrets"}, {"POST", shop + "/deploy_token"},
+		{"POST", "/v1/platform/placements"}, {"GET", "/v1/orgs/personal/machines"}, {"GET", "/v1/orgs/personal/volumes"},
 		{"POST", "/api/v1/releases"}, {"PATCH", "/api/v1/releases/x"}, {"POST", "/api/v1/builds/finish"},
 	}
 	f.Fuzz(func(t *testing.T, body, query string) {

@@ -238,7 +238,7 @@ func (req *request) allowed(rt route) error {
 		return errUnauthorized
 	case rt.write && !rt.exec && !g.changes(app):
 		return errUnauthorized
-	case rt.wholeAccount && !g.lists():
+	case rt.wholeAccount && (!g.lists() || rt.write && !g.changes("")):
 		return errUnauthorized
 	case slug != "" && !g.seesOrganization(slug):
 		return missing("organization")
