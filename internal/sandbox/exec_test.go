@@ -61,6 +61,11 @@ func TestExecPrograms(t *testing.T) {
 // TestExecTime: sleep passes on the platform's clock, up to a timeout and as
 // long as the Machine runs.
 func TestExecTime(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	answers := make(chan reply)
+	go func() { answers <- ask(t, w.Platform, "POST", w.fill("{one}/exec"), `{"cmd":"sleep 500"}`) }()
+	advance(w.Platform, "machine.exec", 60*time.Second)
+	wantStatus(t, <-answers, 408)
 	for _, test := range []struct {
 		body   string
 		during func(*world)
@@ -70,10 +75,11 @@ func TestExecTime(t *testing.T) {
 		{`{"cmd":"sleep 5"}`, func(w *world) { w.Clock().Advance(5 * time.Second) }, 200, "0"},
 		{`{"cmd":"sleep 1.5"}`, func(w *world) { w.Clock().Advance(1500 * time.Millisecond) }, 200, "0"},
 		{`{"cmd":"sleep 50","timeout":10}`, func(w *world) { w.Clock().Advance(10 * time.Second) }, 408, ""},
-		{`{"cmd":"sleep 500"}`, func(w *world) { w.Clock().Advance(60 * time.Second) }, 408, ""},
-		{`{"cmd":"sleep 50"}`, func(w *world) { w.StopMachine("demo", w.machine) }, 200, "137"},
+		{`{"cmd":"sleep 50"}`, func(w *world) { w.Clock().Advance(20 * time.Second) }, 200, "137"}, // the Machine crashes before
 	} {
-		w := newWorld(t, sandbox.Options{})
+		w := newWorld(t, sandbox.Options{CrashAfter: 15 * time.Second})
+		w.FailMachine("demo", w.machine, sandbox.FailCrash)
+		w.do(`POST {one} {"config":{c}}`)
 		answers := make(chan reply)
 		go func() { answers <- ask(t, w.Platform, "POST", w.fill("{one}/exec"), test.body) }()
 		advance(w.Platform, "machine.exec", 0)

@@ -67,14 +67,14 @@ func execMachine(req *request) answer {
 		return refuse(err)
 	}
 	run := invocation{machine: m, args: words, stdin: in.Stdin, now: req.now}
-	code := run.run()
+	code, began := run.run(), m.started
 	p.mu.Unlock()
 
 	timeout := seconds(maxExec)
 	if in.Timeout > 0 {
 		timeout = seconds(in.Timeout)
 	}
-	signal, err := req.outlast(m, min(run.sleep, timeout))
+	signal, err := req.outlast(m, began, min(run.sleep, timeout))
 	switch {
 	case err != nil:
 		return refuse(&apiError{http.StatusRequestTimeout, "canceled", "the client went away"})
@@ -104,19 +104,15 @@ func (req *request) executable(container string) (*vm, error) {
 	return m, nil
 }
 
-// outlast waits for a program to end. A signal tells that the Machine did
-// before it.
-func (req *request) outlast(m *vm, d time.Duration) (signal int, err error) {
+// outlast waits for a program to end. A signal tells that the Machine, which
+// began at a time, did before it.
+func (req *request) outlast(m *vm, began time.Time, d time.Duration) (signal int, err error) {
 	p, end := req.platform, req.now.Add(d)
-	instance := ""
 	for {
 		p.mu.Lock()
 		req.now = p.clock.Now()
 		m.settle(p.state, req.now)
-		if instance == "" {
-			instance = m.instance
-		}
-		gone, wake, changed := m.state != "started" || m.instance != instance, end, p.changed
+		gone, wake, changed := m.state != "started" || !m.started.Equal(began), end, p.changed
 		if at, ok := m.due(); ok && at.Before(wake) {
 			wake = at
 		}
