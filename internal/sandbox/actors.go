@@ -75,7 +75,10 @@ func (p *Platform) AppNames() []string {
 func (p *Platform) Addresses(app string) []Address {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := p.mustApp(app)
+	return p.mustApp(app).rows()
+}
+
+func (a *app) rows() []Address {
 	var list []Address
 	for _, addr := range a.held() {
 		row := Address{ID: addr.id, IP: addr.ip.String(), Kind: addr.kind, Region: addr.region, Created: addr.created}

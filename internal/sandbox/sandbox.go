@@ -18,6 +18,7 @@ package sandbox
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,6 +54,8 @@ type Platform struct {
 	limits   limits
 	graph    func() *graph
 	handler  http.Handler
+
+	revision atomic.Uint64 // counts calls of notify
 
 	mu      sync.Mutex // guards the rest; never held while waiting
 	state   *state
@@ -91,6 +94,7 @@ func (p *Platform) Clock() *Clock { return p.clock }
 
 // notify wakes those who wait for a change. The caller holds mu.
 func (p *Platform) notify() {
+	p.revision.Add(1)
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
