@@ -50,6 +50,7 @@ type Platform struct {
 	tokens   tokens
 	recorder recorder
 	faults   faults
+	schedule schedule
 	limits   limits
 	graph    func() *graph
 	handler  http.Handler
