@@ -184,7 +184,9 @@ type clockRecord struct {
 	Speed float64   `json:"speed"`
 }
 
-func (p *Platform) controlClock() clockRecord { return clockRecord{p.clock.Now().UTC(), p.clock.Speed()} }
+func (p *Platform) controlClock() clockRecord {
+	return clockRecord{p.clock.Now().UTC(), p.clock.Speed()}
+}
 
 func (p *Platform) controlSetClock(r *http.Request, body []byte) (any, error) {
 	if _, err := contentType(r, "application/json"); err != nil {

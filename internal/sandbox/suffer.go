@@ -12,6 +12,7 @@ func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault F
 	if fault.Delay > 0 && p.clock.Wait(req.Context(), req.now.Add(fault.Delay), nil) != nil {
 		p.drop(req.call)
 	}
+	p.catchUp()
 	if fault.Before != nil {
 		fault.Before(p)
 	}
