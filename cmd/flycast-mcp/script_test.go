@@ -183,36 +183,9 @@ func (s *stage) platformCmd(args []string) {
 }
 
 func (s *stage) fault(args []string) {
-	var f sandbox.Fault
-	for _, arg := range args {
-		name, value, _ := strings.Cut(arg, "=")
-		n, _ := strconv.Atoi(value)
-		switch name {
-		case "operation":
-			f.Operation = value
-		case "app":
-			f.App = value
-		case "status":
-			f.Status = n
-		case "after":
-			f.After = n
-		case "times":
-			f.Times = n
-		case "effect":
-			f.EffectThenStatus = true
-		case "malformed":
-			f.Malformed = true
-		case "delay":
-			d, err := time.ParseDuration(value)
-			s.ts.Check(err)
-			f.Delay = d
-		case "reset":
-			f.Reset = map[string]sandbox.Reset{"before": sandbox.ResetBefore, "after": sandbox.ResetAfter}[value]
-		default:
-			s.ts.Fatalf("fault: unknown option %s", arg)
-		}
-	}
-	s.platform.Inject(f)
+	script, err := sandbox.ParseFault(strings.Join(args, " "))
+	s.ts.Check(err)
+	s.platform.Play(script)
 }
 
 func (s *stage) actor(args []string) { s.act(args) }

@@ -252,7 +252,7 @@ func (p *Platform) controlCalls(r *http.Request, _ []byte) (any, error) {
 		Calls []callRecord `json:"calls"`
 		Next  int          `json:"next"` // what to ask for with since
 	}
-	out.Next = since
+	out.Calls, out.Next = []callRecord{}, since
 	kept := 0
 	for _, c := range p.recorder.list(func(c *Call) bool {
 		keep := c.Number > since && kept < limit && (c.Write || query.Get("writes") != "true")
