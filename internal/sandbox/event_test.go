@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,4 +147,31 @@ func TestRun(t *testing.T) {
 		cancel()
 		synctest.Wait()
 	})
+}
+
+// TestConcurrentScript is for the race detector, and for locks in the wrong order.
+func TestConcurrentScript(t *testing.T) {
+	p := seeded(t, sandbox.Options{})
+	server := listening(t, p) // and with it Run
+	var group sync.WaitGroup
+	for _, do := range []func(){
+		func() { ask(t, p, "GET", shop+"/machines", "") },
+		func() {
+			play(t, p, "machine.list jump=1s chance=0.5", "event app=shop-api do=stop every=1s", "clock jump=1s at=1s")
+		},
+		func() { p.Clock().Advance(time.Second) },
+		func() { p.Faults(); p.Events(); p.Machine("shop-api", shopA) },
+		func() { _ = p.Happen(sandbox.Happening{App: "shop-api", Do: sandbox.DoStart}) },
+		p.ClearFaults,
+	} {
+		group.Go(func() {
+			for range 50 {
+				do()
+			}
+		})
+	}
+	group.Wait()
+	if status, _, err := send(t, p, server, "GET", shop, ""); status != 200 {
+		t.Errorf("afterwards: %d, %v", status, err)
+	}
 }

@@ -3,6 +3,9 @@ package sandbox_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -272,6 +275,30 @@ func again(t *testing.T, script sandbox.Script) {
 	for _, e := range entries {
 		if got, err := sandbox.ParseFault(e.String()); err != nil || lines(got) != e.String() {
 			t.Errorf("%q: %v, again %q", e, err, lines(got))
+		}
+	}
+}
+
+// TestDocumentedScript holds that the examples of the documentation are right.
+func TestDocumentedScript(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "sandbox.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Faults\n")
+	_, text, _ := strings.Cut(section, "```toml\n")
+	text, _, _ = strings.Cut(text, "```")
+	script, err := sandbox.ParseScript([]byte(text))
+	if err != nil || len(script.Faults) != 3 || len(script.Events) != 2 {
+		t.Errorf("%d faults, %d events, %v", len(script.Faults), len(script.Events), err)
+	}
+	flags := regexp.MustCompile(`--fault '([^'…]+)'`).FindAllStringSubmatch(section, -1)
+	if len(flags) != 4 {
+		t.Errorf("%d flags", len(flags))
+	}
+	for _, flag := range flags {
+		if _, err := sandbox.ParseFault(flag[1]); err != nil {
+			t.Errorf("%s: %v", flag[1], err)
 		}
 	}
 }
