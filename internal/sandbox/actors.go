@@ -47,6 +47,7 @@ func (p *Platform) mustApp(name string) *app {
 
 // act runs f on a Machine under the lock and tells those who wait.
 func (p *Platform) act(app, id string, f func(*vm, time.Time)) {
+	p.catchUp()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()

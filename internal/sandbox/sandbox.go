@@ -51,6 +51,7 @@ type Platform struct {
 	tokens   tokens
 	recorder recorder
 	faults   faults
+	schedule schedule
 	limits   limits
 	graph    func() *graph
 	handler  http.Handler

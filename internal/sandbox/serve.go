@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,9 +32,10 @@ type request struct {
 
 // answer is what a handler replies. A nil body is an empty one.
 type answer struct {
-	status     int
-	body       []byte
-	retryAfter time.Duration
+	status      int
+	body        []byte
+	contentType string // empty: JSON
+	retryAfter  time.Duration
 }
 
 func reply(status int, v any) answer {
@@ -90,6 +92,7 @@ func (p *Platform) routes() http.Handler {
 // serve takes one request through recording, token, faults and limits to its
 // handler. A dropped connection is http.ErrAbortHandler.
 func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
+	p.catchUp()
 	req := &request{Request: r, platform: p, plan: planOf(r.Context()), now: p.clock.Now()}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	req.body = body
@@ -129,39 +132,6 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.suffer(w, rt, req, fault)
-}
-
-// suffer serves a call that a fault hits.
-func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault Fault) {
-	if fault.Delay > 0 && p.clock.Wait(req.Context(), req.now.Add(fault.Delay), nil) != nil {
-		p.drop(req.call)
-	}
-	if fault.Before != nil {
-		fault.Before(p)
-	}
-	req.now = p.clock.Now()
-	if fault.Reset == ResetBefore {
-		p.drop(req.call)
-	}
-	instead := answer{status: fault.Status, body: []byte(fault.Body), retryAfter: fault.RetryAfter}
-	if fault.Status != 0 && fault.Body == "" {
-		instead = reply(fault.Status, errorBody{Error: strings.ToLower(http.StatusText(fault.Status))})
-		instead.retryAfter = fault.RetryAfter
-	}
-	if fault.Status != 0 && !fault.EffectThenStatus && fault.Reset == ResetNone {
-		p.finish(w, req.call, instead, true)
-		return
-	}
-	given := p.limited(rt, req)
-	switch {
-	case fault.Reset == ResetAfter:
-		p.drop(req.call)
-	case fault.EffectThenStatus:
-		given = instead
-	case fault.Malformed:
-		given.body = given.body[:len(given.body)/2]
-	}
-	p.finish(w, req.call, given, true)
 }
 
 // limited serves a call unless it comes too fast.
@@ -224,7 +194,7 @@ func (p *Platform) send(w http.ResponseWriter, a answer) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
 	if len(a.body) > 0 {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Content-Type", cmp.Or(a.contentType, "application/json; charset=utf-8"))
 	}
 	w.WriteHeader(a.status)
 	if len(a.body) > 0 {

@@ -86,9 +86,19 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
+func (s socket) parse() (netip.AddrPort, error) {
+	return netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
+}
+
+// valid tells whether a program can listen on it.
+func (s socket) valid() bool {
+	_, err := s.parse()
+	return err == nil && (s.proto == "tcp" || s.proto == "udp")
+}
+
 // reaches reports whether Fly's proxy and health checks get through to a port.
 func (s socket) reaches(port int) bool {
-	host, err := netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
+	host, err := s.parse()
 	return err == nil && int(host.Port()) == port && !host.Addr().IsLoopback() && !isPrivate(host.Addr())
 }
 
