@@ -69,6 +69,7 @@ func (p *Platform) Changed() <-chan struct{} {
 
 // Site is an app's present. The error is [ErrGone].
 func (p *Platform) Site(app string) (Site, error) {
+	p.catchUp()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.state.apps[app]
@@ -204,6 +205,7 @@ func (p *Platform) AwaitStart(ctx context.Context, app, id string) (state string
 
 // look runs f on a Machine under the lock.
 func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
+	p.catchUp()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.state.apps[app]
