@@ -42,6 +42,7 @@ func (p *Platform) mustApp(name string) *app {
 	if a == nil {
 		panic(fmt.Sprintf("sandbox: no app %q", name))
 	}
+	a.note()
 	return a
 }
 
@@ -130,6 +131,7 @@ func (p *Platform) Machine(app, id string) Machine {
 func (p *Platform) AddApp(name, org, network string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.state.createApp(name, org, network, plan{}, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -140,6 +142,7 @@ func (p *Platform) AddApp(name, org, network string) {
 func (p *Platform) ForbidBlueGreen(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	p.mustApp(app).oneSet = true
 }
 
@@ -276,6 +279,7 @@ func (p *Platform) RemoveAddress(app, ip string) {
 func (p *Platform) AddCertificate(app, hostname string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.mustApp(app).certify(p.state, hostname, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -286,5 +290,6 @@ func (p *Platform) AddCertificate(app, hostname string) {
 func (p *Platform) TakeName(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	p.state.taken[app] = true
 }

@@ -58,6 +58,7 @@ type Platform struct {
 	state   *state
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte
+	keeper  *keeper // nil: in memory only; set before anybody else is there
 }
 
 // New returns a platform with two organizations, `personal` and `partner`,
@@ -93,4 +94,5 @@ func (p *Platform) Clock() *Clock { return p.clock }
 func (p *Platform) notify() {
 	close(p.changed)
 	p.changed = make(chan struct{})
+	p.keeper.poke()
 }
