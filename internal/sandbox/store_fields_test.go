@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -109,28 +110,25 @@ func (s *snapshot) walk(path string, v reflect.Value) {
 	if v.IsZero() {
 		return
 	}
-	if v.CanInterface() {
-		switch value := v.Interface().(type) {
-		case time.Time:
-			line(value.UTC().Format(time.RFC3339Nano))
-			return
-		case machine.Config, json.RawMessage:
-			raw, err := json.Marshal(value)
-			if err != nil {
-				line(err)
-			}
-			line(string(raw))
-			return
-		case []*address: // without those that only list lag still shows
-			value = (&app{addresses: value}).held()
-			for i := range value {
-				s.walk(fmt.Sprintf("%s[%d]", path, i), reflect.ValueOf(value[i]))
-			}
-			return
-		case fmt.Stringer:
-			line(value)
-			return
+	switch v.Type() { // of others alone: a copy of ours would copy locks
+	case reflect.TypeFor[time.Time]():
+		line(v.Interface().(time.Time).UTC().Format(time.RFC3339Nano))
+		return
+	case reflect.TypeFor[machine.Config](), reflect.TypeFor[json.RawMessage]():
+		raw, err := json.Marshal(v.Interface())
+		if err != nil {
+			line(err)
 		}
+		line(string(raw))
+		return
+	case reflect.TypeFor[netip.Addr]():
+		line(v.Interface())
+		return
+	case reflect.TypeFor[[]*address](): // without those that only list lag still shows
+		for i, addr := range (&app{addresses: v.Interface().([]*address)}).held() {
+			s.walk(fmt.Sprintf("%s[%d]", path, i), reflect.ValueOf(addr))
+		}
+		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

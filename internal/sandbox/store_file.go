@@ -39,6 +39,7 @@ type stateFile struct {
 	db   *bbolt.DB
 
 	clock    storedClock    // as it is stored
+	totals   storedTotals   // as they are stored
 	children map[string]int // how many keys there are by bucket, slash and app id
 	apps     map[string]bool
 }
@@ -198,13 +199,13 @@ func (f *stateFile) read() (*storedState, error) {
 		if stored.releases, err = readAll[storedRelease](tx, bucketReleases); err != nil {
 			return err
 		}
-		for problem := range tx.Check() { // after all pages were seen to be there
-			err = fmt.Errorf("%w: %w", errDamaged, problem)
-		}
-		return err
+		return sound(tx)
 	})
 	if err != nil || stored == nil {
 		return nil, err
+	}
+	if got := (storedTotals{len(stored.apps), len(stored.machines), len(stored.releases)}); got != f.totals {
+		return nil, fmt.Errorf("%w: records are missing: there are %+v and there were %+v", errDamaged, got, f.totals)
 	}
 	slices.SortFunc(stored.machines, func(a, b storedMachine) int { return a.Order - b.Order })
 	slices.SortStableFunc(stored.releases, func(a, b storedRelease) int { return a.Version - b.Version })
@@ -220,6 +221,38 @@ func (f *stateFile) read() (*storedState, error) {
 	return stored, nil
 }
 
+// sound checks that every page of the file is either free or one, and that those
+// in use are those that hold something: a page that is in use and listed as
+// free would be written over. It does what [bbolt.Tx.Check] does as far as that
+// matters; that one takes for ever over some damaged pages.
+func sound(tx *bbolt.Tx) error {
+	pages := int(tx.Size()) / tx.DB().Info().PageSize
+	inUse, own := 0, 0 // own are bbolt's
+	for id := 0; id < pages; {
+		page, err := tx.Page(id)
+		switch {
+		case err != nil:
+			return err
+		case page.Type == "free":
+			id++
+			continue
+		case strings.HasPrefix(page.Type, "unknown") || page.OverflowCount < 0 || page.OverflowCount >= pages-id:
+			return fmt.Errorf("%w: page %d is none", errDamaged, id)
+		}
+		size := 1 + page.OverflowCount
+		if page.Type == "meta" || page.Type == "freelist" {
+			own += size
+		}
+		inUse += size
+		id += size
+	}
+	s := tx.Cursor().Bucket().Stats()
+	if holds := own + s.BranchPageN + s.BranchOverflowN + s.LeafPageN + s.LeafOverflowN; holds != inUse {
+		return fmt.Errorf("%w: %d pages hold something and %d are in use", errDamaged, holds, inUse)
+	}
+	return nil
+}
+
 func (f *stateFile) readAccount(account *bbolt.Bucket, stored *storedAccount) error {
 	var format int
 	switch err := unsealRecord(bucketAccount, "format", account.Get([]byte("format")), &format); {
@@ -231,7 +264,7 @@ func (f *stateFile) readAccount(account *bbolt.Bucket, stored *storedAccount) er
 		return fmt.Errorf("%w: it has format %d", errDamaged, format)
 	}
 	sections := stored.sections()
-	sections["clock"] = &stored.clock
+	sections["clock"], sections["totals"] = &stored.clock, &f.totals
 	for key, section := range sections {
 		sealed := account.Get([]byte(key))
 		if sealed == nil { // nothing was stored yet
@@ -262,6 +295,25 @@ func readAll[T any](tx *bbolt.Tx, bucket string) ([]T, error) {
 	return all, err
 }
 
+// storedTotals are how many records there are: a lost page of them is missed.
+type storedTotals struct {
+	Apps     int `json:"apps"`
+	Machines int `json:"machines"`
+	Releases int `json:"releases"`
+}
+
+// add counts an edit that makes or deletes a record.
+func (t *storedTotals) add(bucket string, n int) {
+	switch bucket {
+	case bucketApps:
+		t.Apps += n
+	case bucketMachines:
+		t.Machines += n
+	case bucketReleases:
+		t.Releases += n
+	}
+}
+
 // fileEdit is what a commit does to one key. A nil value deletes it.
 type fileEdit struct {
 	bucket, key string
@@ -271,8 +323,9 @@ type fileEdit struct {
 // write stores what of the records differs from the file, in one transaction.
 // Without a difference it does nothing.
 func (f *stateFile) write(r *records) error {
+	totals := f.totals
 	err := guardPages(func() error {
-		edits, err := f.edits(r)
+		edits, err := f.edits(r, &totals)
 		if err != nil || len(edits) == 0 && !r.account.clock.moved(f.clock) {
 			return err
 		}
@@ -306,7 +359,7 @@ func (f *stateFile) write(r *records) error {
 			delete(f.children, bucketReleases+"/"+id)
 		}
 	}
-	f.clock, f.apps = r.account.clock, r.apps
+	f.clock, f.apps, f.totals = r.account.clock, r.apps, totals
 	for _, a := range r.changed {
 		f.children[bucketMachines+"/"+a.ID] = len(a.machines)
 		f.children[bucketReleases+"/"+a.ID] = len(a.releases)
@@ -314,8 +367,8 @@ func (f *stateFile) write(r *records) error {
 	return nil
 }
 
-// edits compares the records with the file.
-func (f *stateFile) edits(r *records) (edits []fileEdit, err error) {
+// edits compares the records with the file. It keeps the totals.
+func (f *stateFile) edits(r *records, totals *storedTotals) (edits []fileEdit, err error) {
 	fresh := make(map[string]int) // keys that are new, like children
 	err = f.db.View(func(tx *bbolt.Tx) error {
 		put := func(bucket, app, key string, record any) error {
@@ -327,6 +380,7 @@ func (f *stateFile) edits(r *records) (edits []fileEdit, err error) {
 			old := tx.Bucket([]byte(bucket)).Get([]byte(key))
 			if old == nil {
 				fresh[bucket+"/"+app]++
+				totals.add(bucket, 1)
 			}
 			if !bytes.Equal(old, value) {
 				edits = append(edits, fileEdit{bucket, key, value})
@@ -369,7 +423,12 @@ func (f *stateFile) edits(r *records) (edits []fileEdit, err error) {
 				prune(bucketReleases, id, nil)
 			}
 		}
-		return nil
+		for _, e := range edits {
+			if e.value == nil {
+				totals.add(e.bucket, -1)
+			}
+		}
+		return put(bucketAccount, "", "totals", totals)
 	})
 	return edits, err
 }
