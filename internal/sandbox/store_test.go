@@ -222,6 +222,46 @@ func TestStateTime(t *testing.T) {
 	}
 }
 
+// TestStateUnasked holds that what others do is stored without a request or a
+// Close, and that what time did is stored once somebody saw it.
+func TestStateUnasked(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	state := func() string { // as it is stored, not settled
+		return opened(t, copied(t, path)).state.apps["shop-api"].machine(shopMachine).state
+	}
+	p.StopMachine("shop-api", shopMachine)
+	for state() != "stopped" { // it is under way
+	}
+	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/start", "")
+	if got := state(); got != "starting" {
+		t.Fatalf("state %s, want starting", got)
+	}
+	p.Clock().Advance(time.Minute)
+	send(t, p, "GET", "/v1/apps/shop-api/machines", "")
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(); got != "started" {
+		t.Errorf("state %s, want started", got)
+	}
+}
+
+// TestStateLaunch holds that a launch is stored however the Machine was found.
+func TestStateLaunch(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	p.mu.Lock()
+	for _, m := range p.state.apps["shop-api"].machines {
+		m.launch(p.state, "starting", p.clock.Now(), time.Minute)
+	}
+	p.mu.Unlock()
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, snap(t, opened(t, copied(t, path))), snap(t, p))
+}
+
 func TestStateClock(t *testing.T) {
 	for _, test := range []struct {
 		name  string
