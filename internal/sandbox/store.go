@@ -54,7 +54,7 @@ var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable", "the emu
 // process, damaged, of a newer format, or no state file at all.
 func Open(path string, options Options) (*Platform, error) {
 	p := New(options)
-	file, stored, err := openState(path)
+	file, stored, err := openState(path, options.unsynced)
 	if err == nil && stored != nil {
 		if err = p.restore(stored); err != nil {
 			err = errors.Join(fmt.Errorf("sandbox: state file %s is damaged: %w", path, err), file.close())
