@@ -191,11 +191,19 @@ func (req *request) run(rt route) answer {
 	case rt.wholeAccount && req.grant.kind == TokenApp:
 		return refuse(errUnauthorized)
 	}
-	if rt.waits {
-		return rt.handle(req)
+	p := req.platform
+	if !rt.waits {
+		given, written := req.handle(rt)
+		return p.keeper.answer(given, written)
 	}
-	given, written := req.handle(rt)
-	return req.platform.keeper.answer(given, written)
+	given := rt.handle(req)
+	if !req.call.Write {
+		return given
+	}
+	if err := p.Sync(); err != nil {
+		return refuse(err)
+	}
+	return given
 }
 
 // handle serves the call under the lock. Written is what has to be on the disk
