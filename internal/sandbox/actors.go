@@ -42,6 +42,7 @@ func (p *Platform) mustApp(name string) *app {
 	if a == nil {
 		panic(fmt.Sprintf("sandbox: no app %q", name))
 	}
+	a.note()
 	return a
 }
 
@@ -134,6 +135,7 @@ func (p *Platform) Machine(app, id string) Machine {
 func (p *Platform) AddApp(name, org, network string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.state.createApp(name, org, network, plan{}, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -144,6 +146,7 @@ func (p *Platform) AddApp(name, org, network string) {
 func (p *Platform) ForbidBlueGreen(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	p.mustApp(app).oneSet = true
 }
 
@@ -280,6 +283,7 @@ func (p *Platform) RemoveAddress(app, ip string) {
 func (p *Platform) AddCertificate(app, hostname string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.mustApp(app).certify(p.state, hostname, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -290,5 +294,6 @@ func (p *Platform) AddCertificate(app, hostname string) {
 func (p *Platform) TakeName(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	p.state.taken[app] = true
 }

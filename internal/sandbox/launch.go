@@ -30,6 +30,7 @@ func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Durati
 		m.pending.failure, m.failures = m.failures[0], m.failures[1:]
 	}
 	m.state = meanwhile
+	m.note()
 	m.settle(s, now)
 }
 

@@ -42,6 +42,8 @@ type Options struct {
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
 	OmitEgress     bool // GraphQL egressIpAddresses answers an error
+
+	unsynced bool // a state file is written without waiting for the disk, for tests: only the computer's own crash tells
 }
 
 // Platform is one emulated Fly.io. It is safe for concurrent use.
@@ -62,6 +64,7 @@ type Platform struct {
 	state   *state
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte
+	keeper  *keeper // nil: in memory only; set before anybody else is there
 }
 
 // New returns a platform with two organizations, `personal` and `partner`,
@@ -98,4 +101,5 @@ func (p *Platform) notify() {
 	p.revision.Add(1)
 	close(p.changed)
 	p.changed = make(chan struct{})
+	p.keeper.poke()
 }

@@ -161,16 +161,36 @@ func (req *request) run(rt route) answer {
 	case rt.wholeAccount && req.grant.kind == TokenApp:
 		return refuse(errUnauthorized)
 	}
-	if rt.waits {
-		return rt.handle(req)
+	p := req.platform
+	if !rt.waits {
+		given, written := req.handle(rt)
+		return p.keeper.answer(given, written)
 	}
+	given := rt.handle(req)
+	if !req.call.Write {
+		return given
+	}
+	if err := p.Sync(); err != nil {
+		return refuse(err)
+	}
+	return given
+}
+
+// handle serves the call under the lock. Written is what has to be on the disk
+// before the answer, nil if nothing has.
+func (req *request) handle(rt route) (given answer, written *batch) {
 	p := req.platform
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if req.call.Write {
-		defer p.notify()
+	if !req.call.Write {
+		return rt.handle(req), nil
 	}
-	return rt.handle(req)
+	defer p.notify()
+	given = rt.handle(req)
+	if req.plan.at.IsZero() { // the fixture is stored as a whole
+		written = p.keeper.pending()
+	}
+	return given, written
 }
 
 // drop closes the connection without an answer.
@@ -220,6 +240,7 @@ func (req *request) app() (*app, error) {
 	s := req.platform.state
 	switch name := req.PathValue("app"); {
 	case s.apps[name] != nil:
+		req.note(s.apps[name])
 		return s.apps[name], nil
 	case s.taken[name]:
 		return nil, errUnauthorized

@@ -29,6 +29,7 @@ const (
 // when the Machine is looked at after their time has come; see settle.
 type vm struct {
 	app              *app
+	order            int // among all Machines ever made
 	id, name, region string
 	privateIP        netip.Addr
 	created, updated time.Time
@@ -49,6 +50,8 @@ type vm struct {
 	pending  *launch
 	ending   *ending
 	failures []Failure // of the next launches
+
+	noted bool // it may have changed since it was stored
 }
 
 // version is a configuration the Machine has or had.
@@ -115,7 +118,7 @@ var transient = []string{"creating", "starting", "stopping", "suspending", "rest
 // createMachine adds a Machine to the app, not launched yet.
 func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
 	m := &vm{
-		app: a, host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
+		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
 		state: "created", listen: internalPorts(config),
 	}
 	if plan.machine != "" {
@@ -161,6 +164,7 @@ func (m *vm) configure(s *state, config machine.Config, plan plan) {
 const maxEvents = 100
 
 func (m *vm) record(s *state, e event) {
+	m.note()
 	e.id = s.ids.ulid("event")
 	m.events = slices.Insert(m.events, 0, e)
 	m.events = m.events[:min(len(m.events), maxEvents)]

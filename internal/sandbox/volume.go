@@ -120,6 +120,7 @@ type Volume struct {
 func (p *Platform) AddVolume(app, name, region string, sizeGB int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	return p.state.createVolume(p.mustApp(app), name, region, sizeGB, p.clock.Now()).id
 }
 
