@@ -55,6 +55,7 @@ func owners() map[string][]string {
 		"github.com/docker/go-units":      {"internal/flytoml", "cmd/flycast-mcp"},
 		"github.com/agnivade/levenshtein": {"internal/flytoml", "tools"},
 		"github.com/jedib0t/go-pretty":    {"cmd/flycast-mcp", "tools"},
+		"go.etcd.io/bbolt":                {"internal/sandbox"},
 	}
 }
 

@@ -17,18 +17,26 @@ const (
 )
 
 func sandboxCommand(p program) *cobra.Command {
-	var addr, configs string
+	var addr, configs, state string
+	var faults *faultFlags
 	c := &cobra.Command{
 		Use: "sandbox", Short: "Run an emulated Fly platform on a loopback address", Args: cobra.NoArgs,
 		Long: `Run an emulated Fly platform on a loopback address, with an example organization.
 
 It prints the export lines that point any Fly client at it and send nothing of
-it elsewhere. Its state is in memory and the same at every start.`,
-		RunE: func(c *cobra.Command, _ []string) error {
-			platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
-			if err := platform.Seed(c.Context()); err != nil {
+it elsewhere. Its state is in memory and the same at every start, or kept in a
+file with --state.`,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			platform, err := openPlatform(c.Context(), state, sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
+			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, platform.Close()) }()
+			control, err := faults.start(p, platform)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, control.Close()) }()
 			if configs != "" {
 				if err := platform.WriteConfigs(configs); err != nil {
 					return err
@@ -47,7 +55,9 @@ it elsewhere. Its state is in memory and the same at every start.`,
 			return errors.Join(err, listening.Close())
 		},
 	}
+	faults = addFaultFlags(c)
 	c.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&state, "state", "", "file that keeps the state from one start to the next; made if it does not exist")
 	c.Flags().StringVar(&configs, "write-configs", "", "write each app's file as DIR/<app>/fly.toml")
 	return c
 }

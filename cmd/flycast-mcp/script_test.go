@@ -26,7 +26,7 @@ import (
 // the scripts assert.
 //
 //	platform [option…]        a seeded platform; $FLY_* point at it. Options: lag=N no-types no-app-network no-egress
-//	fault operation=G [status=N] [after=N] [times=N] [reset=before|after] [effect] [delay=D] [app=A]
+//	fault OPERATION KEY=VALUE…  as --fault of the sandbox command
 //	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease, fail-machine, loopback, add-certificate, set-image
 //	truth APP public=N flycast=N
 //	writes [OPERATION] N      the platform recorded so many writes (since the last forget)
@@ -183,36 +183,9 @@ func (s *stage) platformCmd(args []string) {
 }
 
 func (s *stage) fault(args []string) {
-	var f sandbox.Fault
-	for _, arg := range args {
-		name, value, _ := strings.Cut(arg, "=")
-		n, _ := strconv.Atoi(value)
-		switch name {
-		case "operation":
-			f.Operation = value
-		case "app":
-			f.App = value
-		case "status":
-			f.Status = n
-		case "after":
-			f.After = n
-		case "times":
-			f.Times = n
-		case "effect":
-			f.EffectThenStatus = true
-		case "malformed":
-			f.Malformed = true
-		case "delay":
-			d, err := time.ParseDuration(value)
-			s.ts.Check(err)
-			f.Delay = d
-		case "reset":
-			f.Reset = map[string]sandbox.Reset{"before": sandbox.ResetBefore, "after": sandbox.ResetAfter}[value]
-		default:
-			s.ts.Fatalf("fault: unknown option %s", arg)
-		}
-	}
-	s.platform.Inject(f)
+	script, err := sandbox.ParseFault(strings.Join(args, " "))
+	s.ts.Check(err)
+	s.platform.Play(script)
 }
 
 func (s *stage) actor(args []string) { s.act(args) }

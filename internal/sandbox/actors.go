@@ -42,11 +42,13 @@ func (p *Platform) mustApp(name string) *app {
 	if a == nil {
 		panic(fmt.Sprintf("sandbox: no app %q", name))
 	}
+	a.note()
 	return a
 }
 
 // act runs f on a Machine under the lock and tells those who wait.
 func (p *Platform) act(app, id string, f func(*vm, time.Time)) {
+	p.catchUp()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()
@@ -75,7 +77,10 @@ func (p *Platform) AppNames() []string {
 func (p *Platform) Addresses(app string) []Address {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	a := p.mustApp(app)
+	return p.mustApp(app).rows()
+}
+
+func (a *app) rows() []Address {
 	var list []Address
 	for _, addr := range a.held() {
 		row := Address{ID: addr.id, IP: addr.ip.String(), Kind: addr.kind, Region: addr.region, Created: addr.created}
@@ -130,6 +135,7 @@ func (p *Platform) Machine(app, id string) Machine {
 func (p *Platform) AddApp(name, org, network string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.state.createApp(name, org, network, plan{}, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -140,6 +146,7 @@ func (p *Platform) AddApp(name, org, network string) {
 func (p *Platform) ForbidBlueGreen(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	p.mustApp(app).oneSet = true
 }
 
@@ -276,6 +283,7 @@ func (p *Platform) RemoveAddress(app, ip string) {
 func (p *Platform) AddCertificate(app, hostname string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.mustApp(app).certify(p.state, hostname, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -286,5 +294,6 @@ func (p *Platform) AddCertificate(app, hostname string) {
 func (p *Platform) TakeName(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	p.state.taken[app] = true
 }

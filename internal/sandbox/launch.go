@@ -42,6 +42,7 @@ func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Durati
 	}
 	m.pending, m.ending, m.state = nil, nil, meanwhile
 	m.plan(step{at: now.Add(delay), state: "started", failure: m.nextFailure()})
+	m.note()
 	m.settle(s, now)
 }
 
@@ -59,7 +60,10 @@ func (m *vm) prepare(s *state, skipLaunch bool, now time.Time, delay time.Durati
 	}
 }
 
-func (m *vm) plan(steps ...step) { m.pending = append(m.pending, steps...) }
+func (m *vm) plan(steps ...step) {
+	m.pending = append(m.pending, steps...)
+	m.note()
+}
 
 // nextFailure uses up one of the failures that were asked for.
 func (m *vm) nextFailure() (next Failure) {
@@ -99,6 +103,7 @@ func (m *vm) due() (at time.Time, ok bool) {
 // advance carries out the next step.
 func (m *vm) advance(s *state) {
 	next := m.pending[0]
+	m.note()
 	if m.pending = m.pending[1:]; len(m.pending) == 0 {
 		m.pending = nil
 	}

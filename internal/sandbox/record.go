@@ -13,6 +13,7 @@ const (
 
 // Call is one request as it arrived and what became of it.
 type Call struct {
+	Number int       // 1 for the first since the start; ResetCalls does not count again
 	Time   time.Time // virtual
 	Method string
 	Path   string
@@ -37,6 +38,7 @@ type Call struct {
 type recorder struct {
 	mu    sync.Mutex
 	calls []*Call
+	count int
 }
 
 // add records a call, which from now on is changed only through settle.
@@ -46,6 +48,8 @@ func (r *recorder) add(call *Call) {
 	if len(r.calls) >= maxCalls {
 		r.calls = append(r.calls[:0:0], r.calls[maxCalls/10:]...)
 	}
+	r.count++
+	call.Number = r.count
 	r.calls = append(r.calls, call)
 }
 

@@ -20,6 +20,7 @@ type release struct {
 	metadata   json.RawMessage
 	created    time.Time
 	updated    time.Time
+	noted      bool // it may have changed since it was stored
 }
 
 // The words for them that Fly's clients use.
@@ -53,6 +54,7 @@ func (s *state) createRelease(a *app, image, strategy string, definition json.Ra
 		r.id, r.version = plan.release, plan.version
 	}
 	a.releases = append(a.releases, r)
+	r.note()
 	s.releases[r.id] = r
 	return r, nil
 }
@@ -73,6 +75,7 @@ func (r *release) update(status string, metadata json.RawMessage, now time.Time)
 		r.app.status = "deployed"
 	}
 	r.updated = now
+	r.note()
 	return nil
 }
 

@@ -20,6 +20,7 @@ func (req *request) find(name string) (*app, error) {
 	if a == nil || !req.grant.sees(name) {
 		return nil, errAppNotFound
 	}
+	req.note(a)
 	return a, nil
 }
 

@@ -131,6 +131,7 @@ func (req *request) named(name string) (*app, error) {
 	if a == nil {
 		return nil, missing("app")
 	}
+	req.note(a)
 	return a, nil
 }
 

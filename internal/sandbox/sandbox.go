@@ -18,6 +18,7 @@ package sandbox
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,6 +56,14 @@ type Options struct {
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
 	OmitEgress     bool // GraphQL egressIpAddresses answers an error
+
+	unsynced bool // a state file is written without waiting for the disk, for tests: only the computer's own crash tells
+}
+
+func (o Options) delays() delays {
+	return delays{
+		create: o.CreateDelay, update: o.UpdateDelay, stop: o.StopDelay, suspend: o.SuspendDelay, resume: o.ResumeDelay, destroy: o.DestroyDelay,
+	}
 }
 
 // Platform is one emulated Fly.io. It is safe for concurrent use.
@@ -63,14 +72,18 @@ type Platform struct {
 	clock    *Clock
 	recorder recorder
 	faults   faults
+	schedule schedule
 	limits   limits
 	graph    func() *graph
 	handler  http.Handler
+
+	revision atomic.Uint64 // counts calls of notify
 
 	mu      sync.Mutex // guards the rest; never held while waiting
 	state   *state
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte
+	keeper  *keeper // nil: in memory only; set before anybody else is there
 }
 
 // New returns a platform with two organizations, `personal` and `partner`,
@@ -90,10 +103,7 @@ func New(options Options) *Platform {
 		configs: make(map[string][]byte),
 	}
 	p.state.crashAfter = options.CrashAfter
-	p.state.delays = delays{
-		create: options.CreateDelay, update: options.UpdateDelay, stop: options.StopDelay, suspend: options.SuspendDelay,
-		resume: options.ResumeDelay, destroy: options.DestroyDelay,
-	}
+	p.state.delays = options.delays()
 	p.graph = sync.OnceValue(newGraph) // many a platform is never asked in GraphQL
 	p.handler = p.routes()
 	return p
@@ -107,6 +117,8 @@ func (p *Platform) Clock() *Clock { return p.clock }
 
 // notify wakes those who wait for a change. The caller holds mu.
 func (p *Platform) notify() {
+	p.revision.Add(1)
 	close(p.changed)
 	p.changed = make(chan struct{})
+	p.keeper.poke()
 }

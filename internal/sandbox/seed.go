@@ -89,12 +89,14 @@ func (p *Platform) Seed(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sandbox fixture: %w", err)
 	}
-	for _, app := range f.Apps {
-		if err := p.seedApp(ctx, f, app); err != nil {
-			return fmt.Errorf("sandbox fixture: app %s: %w", app.Name, err)
+	return p.together(func() error {
+		for _, app := range f.Apps {
+			if err := p.seedApp(ctx, f, app); err != nil {
+				return fmt.Errorf("sandbox fixture: app %s: %w", app.Name, err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) error {
@@ -141,6 +143,7 @@ func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) erro
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.mustApp(app.Name).note()
 	p.configs[app.Name] = f.files[app.FlyToml]
 	return nil
 }

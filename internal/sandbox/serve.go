@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,10 +34,11 @@ type request struct {
 
 // answer is what a handler replies. A nil body is an empty one.
 type answer struct {
-	status     int
-	body       []byte
-	retryAfter time.Duration
-	allow      string // the Allow header
+	status      int
+	body        []byte
+	contentType string // empty: JSON
+	retryAfter  time.Duration
+	allow       string // the Allow header
 }
 
 func reply(status int, v any) answer {
@@ -119,6 +121,7 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 // serve takes one request through recording, token, faults and limits to its
 // handler. A dropped connection is http.ErrAbortHandler.
 func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
+	p.catchUp()
 	req := &request{Request: r, platform: p, plan: planOf(r.Context()), now: p.clock.Now()}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	req.body = body
@@ -162,39 +165,6 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	p.suffer(w, rt, req, fault)
 }
 
-// suffer serves a call that a fault hits.
-func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault Fault) {
-	if fault.Delay > 0 && p.clock.Wait(req.Context(), req.now.Add(fault.Delay), nil) != nil {
-		p.drop(req.call)
-	}
-	if fault.Before != nil {
-		fault.Before(p)
-	}
-	req.now = p.clock.Now()
-	if fault.Reset == ResetBefore {
-		p.drop(req.call)
-	}
-	instead := answer{status: fault.Status, body: []byte(fault.Body), retryAfter: fault.RetryAfter}
-	if fault.Status != 0 && fault.Body == "" {
-		instead = reply(fault.Status, errorBody{Error: strings.ToLower(http.StatusText(fault.Status))})
-		instead.retryAfter = fault.RetryAfter
-	}
-	if fault.Status != 0 && !fault.EffectThenStatus && fault.Reset == ResetNone {
-		p.finish(w, req.call, instead, true)
-		return
-	}
-	given := p.limited(rt, req)
-	switch {
-	case fault.Reset == ResetAfter:
-		p.drop(req.call)
-	case fault.EffectThenStatus:
-		given = instead
-	case fault.Malformed:
-		given.body = given.body[:len(given.body)/2]
-	}
-	p.finish(w, req.call, given, true)
-}
-
 // limited serves a call unless it comes too fast.
 func (p *Platform) limited(rt route, req *request) answer {
 	if p.options.RateLimits && limited(req.URL.Path) {
@@ -215,15 +185,36 @@ func (req *request) run(rt route) answer {
 		p.mu.Unlock()
 		return refuse(err)
 	}
-	if rt.waits {
-		p.mu.Unlock()
-		return rt.handle(req)
+	p.mu.Unlock()
+	if !rt.waits {
+		given, written := req.handle(rt)
+		return p.keeper.answer(given, written)
 	}
+	given := rt.handle(req)
+	if !req.call.Write {
+		return given
+	}
+	if err := p.Sync(); err != nil {
+		return refuse(err)
+	}
+	return given
+}
+
+// handle serves the call under the lock. Written is what has to be on the disk
+// before the answer, nil if nothing has.
+func (req *request) handle(rt route) (given answer, written *batch) {
+	p := req.platform
+	p.mu.Lock()
 	defer p.mu.Unlock()
-	if req.call.Write {
-		defer p.notify()
+	if !req.call.Write {
+		return rt.handle(req), nil
 	}
-	return rt.handle(req)
+	defer p.notify()
+	given = rt.handle(req)
+	if req.plan.at.IsZero() { // the fixture is stored as a whole
+		written = p.keeper.pending()
+	}
+	return given, written
 }
 
 // allowed checks what the token allows. Of GraphQL the resolvers do, as the app
@@ -273,7 +264,7 @@ func (p *Platform) send(w http.ResponseWriter, a answer) {
 		w.Header().Set("Allow", a.allow)
 	}
 	if len(a.body) > 0 {
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Content-Type", cmp.Or(a.contentType, "application/json; charset=utf-8"))
 	}
 	w.WriteHeader(a.status)
 	if len(a.body) > 0 {
@@ -299,6 +290,7 @@ func (req *request) app() (*app, error) {
 	s := req.platform.state
 	switch name := req.PathValue("app"); {
 	case s.apps[name] != nil:
+		req.note(s.apps[name])
 		return s.apps[name], nil
 	case s.taken[name]:
 		return nil, errUnauthorized

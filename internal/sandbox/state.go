@@ -64,6 +64,7 @@ type app struct {
 	oneSet       bool  // its organization has no room for a second set of Machines
 	secrets      secrets
 	listed       int64 // number of the list of apps that first shows it
+	noted        bool  // it, a Machine or a release of it may have changed since it was stored
 }
 
 // build is a record of a build; the sandbox builds nothing.
@@ -177,6 +178,7 @@ func (s *state) createApp(name, orgSlug, networkName string, plan plan, now time
 		network:      net,
 		status:       "pending",
 		created:      now,
+		noted:        true,
 	}
 	s.apps[name] = a
 	return a, nil
@@ -195,11 +197,13 @@ func (a *app) active() []*vm {
 	return slices.DeleteFunc(slices.Clone(a.machines), func(m *vm) bool { return m.state == "destroyed" })
 }
 
+// machine is the Machine of an id, nil if there is none. Who finds it may change it.
 func (a *app) machine(id string) *vm {
 	i := slices.IndexFunc(a.machines, func(m *vm) bool { return m.id == id })
 	if i < 0 {
 		return nil
 	}
+	a.machines[i].note()
 	return a.machines[i]
 }
 

@@ -29,6 +29,7 @@ const (
 // when the Machine is looked at after their time has come; see settle.
 type vm struct {
 	app              *app
+	order            int // among all Machines ever made
 	id, name, region string
 	privateIP        netip.Addr
 	created, updated time.Time
@@ -53,6 +54,8 @@ type vm struct {
 	ending   *ending
 	failures []Failure // of the next launches
 	read     *reading  // of config; see [vm.reading]
+
+	noted bool // it may have changed since it was stored
 }
 
 // version is a configuration the Machine has or had.
@@ -83,9 +86,19 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
+func (s socket) parse() (netip.AddrPort, error) {
+	return netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
+}
+
+// valid tells whether a program can listen on it.
+func (s socket) valid() bool {
+	_, err := s.parse()
+	return err == nil && (s.proto == "tcp" || s.proto == "udp")
+}
+
 // reaches reports whether Fly's proxy and health checks get through to a port.
 func (s socket) reaches(port int) bool {
-	host, err := netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
+	host, err := s.parse()
 	return err == nil && int(host.Port()) == port && !host.Addr().IsLoopback() && !isPrivate(host.Addr())
 }
 
@@ -102,7 +115,7 @@ var transient = []string{"creating", "starting", "stopping", "suspending", "rest
 // createMachine adds a Machine to the app, not launched yet.
 func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
 	m := &vm{
-		app: a, host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
+		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
 		state: "created", listen: internalPorts(config),
 	}
 	if plan.machine != "" {
@@ -158,6 +171,7 @@ const (
 )
 
 func (m *vm) record(s *state, e event) {
+	m.note()
 	e.id = s.ids.ulid("event")
 	m.events = slices.Insert(m.events, 0, e)
 	m.events = m.events[:min(len(m.events), maxEvents)]

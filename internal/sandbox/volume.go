@@ -18,11 +18,11 @@ type volume struct {
 	backup           bool
 	attached         *vm
 	created          time.Time
-	snapshots        []snapshot // newest first
+	snapshots        []volumeSnapshot // newest first
 }
 
-// snapshot is a copy of a volume.
-type snapshot struct {
+// volumeSnapshot is a copy of a volume.
+type volumeSnapshot struct {
 	id        string
 	sizeGB    int
 	retention int // days
@@ -129,6 +129,7 @@ type Volume struct {
 func (p *Platform) AddVolume(app, name, region string, sizeGB int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	return p.state.createVolume(p.mustApp(app), name, region, sizeGB, p.clock.Now()).id
 }
 

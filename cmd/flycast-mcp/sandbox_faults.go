@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// faultFlags are the flags that say what goes wrong on an emulated platform.
+type faultFlags struct {
+	file    string
+	faults  []string
+	seed    int64
+	control string
+}
+
+// addFaultFlags adds them to a command.
+func addFaultFlags(c *cobra.Command) *faultFlags {
+	var f faultFlags
+	c.Flags().StringVar(&f.file, "faults", "", "a script of faults and events, in TOML")
+	c.Flags().StringArrayVar(&f.faults, "fault", nil, "a fault or event, such as 'ip.release status=502 times=2' or 'clock jump=1h at=30s'; repeatable")
+	c.Flags().Int64Var(&f.seed, "seed", 0, "what the chances of faults are drawn from; 0: the script's seed, or a random one, which is printed")
+	c.Flags().StringVar(&f.control, "control", "", "loopback address of the control endpoint, such as 127.0.0.1:0; none by default")
+	return &f
+}
+
+// start plays the script on the platform and opens the control endpoint, whose
+// export line and the seed it prints. The caller closes what it gives.
+func (f *faultFlags) start(p program, platform *sandbox.Platform) (io.Closer, error) {
+	script, err := f.script()
+	if err != nil {
+		return nil, err
+	}
+	if script.Seed == 0 {
+		script.Seed = rand.Int64N(1_000_000) + 1
+		if f.control != "" || slices.ContainsFunc(script.Faults, func(f sandbox.Fault) bool { return f.Chance > 0 }) {
+			fmt.Fprintf(p.stderr, "--seed %d gives the same faults again\n", script.Seed)
+		}
+	}
+	platform.Play(script)
+	if f.control == "" {
+		return io.NopCloser(nil), nil
+	}
+	listening, err := platform.ListenControl(f.control)
+	if err != nil {
+		return nil, fmt.Errorf("--control: %w", err)
+	}
+	if _, err := fmt.Fprintf(p.stdout, "export FLYCAST_SANDBOX_CONTROL='%s'\n", listening.URL); err != nil {
+		_ = listening.Close() // what could not be printed says more
+		return nil, err
+	}
+	return listening, nil
+}
+
+// script is the file's script, then the flags' entries in their order.
+func (f *faultFlags) script() (sandbox.Script, error) {
+	var script sandbox.Script
+	if f.file != "" {
+		data, err := os.ReadFile(f.file)
+		if err != nil {
+			return script, fmt.Errorf("--faults: %w", err)
+		}
+		if script, err = sandbox.ParseScript(data); err != nil {
+			return script, fmt.Errorf("--faults %s: %w", f.file, err)
+		}
+	}
+	for _, line := range f.faults {
+		one, err := sandbox.ParseFault(line)
+		if err != nil {
+			return script, fmt.Errorf("--fault %.200q: %w", line, err)
+		}
+		script.Faults, script.Events = append(script.Faults, one.Faults...), append(script.Events, one.Events...)
+	}
+	if f.seed != 0 {
+		script.Seed = f.seed
+	}
+	return script, nil
+}

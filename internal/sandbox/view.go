@@ -1,0 +1,234 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// The methods of this file are for those who stand beside the API and live with
+// the platform: Fly Proxy, the programs that Machines run, and the pages that
+// show it. Like those of actors.go they leave no trace in Calls and ignore
+// leases, rate limits, faults and list lag; apps and Machines may be gone at any
+// time, which is an error here.
+
+// ErrGone is the error for an app or a Machine that does not exist.
+var ErrGone = errors.New("sandbox: not there")
+
+// Site is one app at a moment.
+type Site struct {
+	App, Org, Network string
+	Status            string
+	Addresses         []Address // as Platform.Addresses lists them
+	Hostnames         []string  // custom ones, of its certificates
+	Machines          []Backend // in the order of creation, destroyed ones left out
+
+	// Revision is [Platform.Revision] of the moment. The site stays as it is
+	// while that stays and the clock has not reached Until (zero: no limit).
+	Revision uint64
+	Until    time.Time
+}
+
+// Backend is a Machine at a moment.
+type Backend struct {
+	ID, Name, InstanceID string
+	Region, Group, State string
+	Since                time.Time // the last change of its state or configuration
+	PrivateIP            netip.Addr
+	Cordoned             bool
+	HostStatus           string // ok, unknown or unreachable
+	Passing              bool   // every check of it passes; true if it has none
+	Listen               []string
+	Config               machine.Config
+}
+
+// Public tells whether the app has an address on the internet.
+func (s Site) Public() bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "v4" || a.Kind == "v6" || a.Kind == "shared_v4" })
+}
+
+// Flycast tells whether the app has a Flycast address on a network of its organization or another.
+func (s Site) Flycast() bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "private_v6" })
+}
+
+// Revision counts the changes of the platform, those by time left out.
+func (p *Platform) Revision() uint64 { return p.revision.Load() }
+
+// Changed is closed at the next change of the platform, those by time left out.
+func (p *Platform) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+// Site is an app's present. The error is [ErrGone].
+func (p *Platform) Site(app string) (Site, error) {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.state.apps[app]
+	if a == nil {
+		return Site{}, fmt.Errorf("app %q: %w", app, ErrGone)
+	}
+	now := p.clock.Now()
+	site := Site{
+		App: a.name, Org: a.organization.slug, Network: a.network.name, Status: a.status,
+		Addresses: a.rows(), Revision: p.revision.Load(),
+	}
+	for _, c := range a.certificates {
+		site.Hostnames = append(site.Hostnames, c.hostname)
+	}
+	until := func(at time.Time) {
+		if at.After(now) && (site.Until.IsZero() || at.Before(site.Until)) {
+			site.Until = at
+		}
+	}
+	for _, m := range a.machines {
+		if m.settle(p.state, now); m.state == "destroyed" {
+			continue
+		}
+		if at, ok := m.due(); ok {
+			until(at)
+		}
+		if m.state == "started" {
+			until(m.started.Add(p.options.CheckDelay))
+		}
+		site.Machines = append(site.Machines, m.backend(now, p.options.CheckDelay))
+	}
+	return site, nil
+}
+
+func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
+	b := Backend{
+		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
+		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
+	}
+	if m.state == "started" && m.started.After(b.Since) {
+		b.Since = m.started
+	}
+	metadata, err := m.config.Metadata()
+	if err == nil {
+		b.Group = metadata["fly_process_group"]
+	}
+	for _, h := range m.health(now, checkDelay) {
+		b.Passing = b.Passing && h.status == "passing"
+	}
+	for _, s := range m.listen {
+		b.Listen = append(b.Listen, s.proto+"://"+s.address)
+	}
+	return b
+}
+
+// Wake starts a Machine as Fly Proxy does for a request; one that is started or
+// on its way is left alone. It does not wait: see [Platform.AwaitStart]. The
+// error says why it cannot be started.
+func (p *Platform) Wake(app, id string) error {
+	return p.with(app, id, func(m *vm, now time.Time) error {
+		switch {
+		case m.state == "started" || m.pending != nil:
+			return nil
+		case m.host == "unreachable":
+			return fmt.Errorf("the host of Machine %s is unreachable", id)
+		case m.state != "stopped" && m.state != "suspended" && m.state != "created":
+			return fmt.Errorf("unable to start Machine %s from its state %s", id, m.state)
+		}
+		m.launch(p.state, "starting", now, p.options.StartDelay)
+		return nil
+	})
+}
+
+// Park stops or suspends a started Machine as Fly Proxy's autostop does.
+func (p *Platform) Park(app, id string, suspend bool) error {
+	return p.with(app, id, func(m *vm, now time.Time) error {
+		if m.state != "started" {
+			return fmt.Errorf("unable to stop Machine %s in its state %s", id, m.state)
+		}
+		to := "stopped"
+		if suspend {
+			to = "suspended"
+		}
+		m.halt(p.state, to, now)
+		return nil
+	})
+}
+
+// Exit ends the program of a Machine as if it had ended by itself; what follows
+// is up to the restart policy. Another instance of the Machine than the one
+// named is left alone: its program is another one.
+func (p *Platform) Exit(app, id, instance string, code int) error {
+	return p.with(app, id, func(m *vm, now time.Time) error {
+		if m.state == "started" && m.instance == instance {
+			m.ending = &ending{at: now, exit: exit{code: code}}
+			m.settle(p.state, now)
+		}
+		return nil
+	})
+}
+
+// Bind says what the Machine's program listens on, as [Platform.SetListen] does.
+func (p *Platform) Bind(app, id string, sockets []string) error {
+	return p.with(app, id, func(m *vm, _ time.Time) error {
+		m.listen = nil
+		for _, s := range sockets {
+			m.listen = append(m.listen, parseSocket(s))
+		}
+		return nil
+	})
+}
+
+// AwaitStart returns nil once the Machine is started, and the state it is in
+// when nothing is under way that could start it.
+func (p *Platform) AwaitStart(ctx context.Context, app, id string) (state string, err error) {
+	for {
+		var changed chan struct{}
+		var until time.Time
+		err := p.look(app, id, func(m *vm, now time.Time) {
+			state, changed, until = m.state, p.changed, now.Add(time.Hour)
+			if at, ok := m.due(); ok {
+				until = at
+			}
+		})
+		if err != nil || state == "started" || !slices.Contains(transient, state) {
+			return state, err
+		}
+		if err := p.clock.Wait(ctx, until, changed); err != nil {
+			return state, err
+		}
+	}
+}
+
+// look runs f on a Machine under the lock.
+func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.state.apps[app]
+	if a == nil {
+		return fmt.Errorf("app %q: %w", app, ErrGone)
+	}
+	m := a.machine(id)
+	if m == nil {
+		return fmt.Errorf("Machine %q of app %q: %w", id, app, ErrGone)
+	}
+	now := p.clock.Now()
+	m.settle(p.state, now)
+	f(m, now)
+	return nil
+}
+
+// with is look for a change, of which those who wait are told.
+func (p *Platform) with(app, id string, f func(*vm, time.Time) error) error {
+	var done error
+	err := p.look(app, id, func(m *vm, now time.Time) {
+		if done = f(m, now); done == nil {
+			p.notify()
+		}
+	})
+	return errors.Join(err, done)
+}

@@ -1,0 +1,98 @@
+package sandbox_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestSite follows an app through what the data plane does with it.
+func TestSite(t *testing.T) {
+	clock := sandbox.NewClock(func() time.Time { return start })
+	p := sandbox.New(sandbox.Options{Clock: clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(time.Hour)
+	const app = "shop-api"
+	site := func() sandbox.Site {
+		t.Helper()
+		s, err := p.Site(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := site()
+	if !s.Public() || s.Flycast() || len(s.Machines) != 2 || s.Machines[0].State != "started" || s.Machines[0].Group != "app" {
+		t.Fatalf("the seeded app: %+v", s)
+	}
+	id := s.Machines[0].ID
+	if err := p.Park(app, id, true); err != nil {
+		t.Fatal(err)
+	}
+	changed, revision := p.Changed(), p.Revision()
+	if got := site().Machines[0].State; got != "suspended" {
+		t.Fatalf("parked: %s", got)
+	}
+	if err := p.Park(app, id, false); err == nil {
+		t.Error("a Machine that does not run was stopped")
+	}
+	if p.Revision() != revision {
+		t.Error("reading, or what failed, counts as a change")
+	}
+	if err := p.Wake(app, id); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody was told of the wake")
+	}
+	s = site()
+	if s.Machines[0].State != "starting" || !s.Until.Equal(clock.Now().Add(2*time.Second)) || s.Revision == revision {
+		t.Fatalf("woken: %+v", s)
+	}
+	done := make(chan error, 1)
+	go func() {
+		state, err := p.AwaitStart(t.Context(), app, id)
+		if state != "started" {
+			err = errors.Join(err, errors.New(state))
+		}
+		done <- err
+	}()
+	clock.Advance(2 * time.Second)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if s = site(); !s.Until.Equal(clock.Now().Add(time.Second)) {
+		t.Errorf("the checks are due at %s, the clock says %s", s.Until, clock.Now())
+	}
+	if err := p.Exit(app, id, "another", 1); err != nil || site().Machines[0].State != "started" {
+		t.Errorf("another instance's end: %v, %s", err, site().Machines[0].State)
+	}
+	if err := p.Exit(app, id, s.Machines[0].InstanceID, 1); err != nil || site().Machines[0].State != "restarting" {
+		t.Errorf("the program's end: %v, %s", err, site().Machines[0].State)
+	}
+	if err := p.Bind(app, id, []string{"127.0.0.1:1"}); err != nil || site().Machines[0].Listen[0] != "tcp://127.0.0.1:1" {
+		t.Errorf("bind: %v, %v", err, site().Machines[0].Listen)
+	}
+	p.SetHost(app, id, "unreachable")
+	p.StopMachine(app, id)
+	if err := p.Wake(app, id); err == nil {
+		t.Error("a Machine of an unreachable host was woken")
+	}
+	for _, err := range []error{p.Wake(app, "none"), p.Wake("none", id), p.Park("none", id, false)} {
+		if !errors.Is(err, sandbox.ErrGone) {
+			t.Errorf("got %v, want ErrGone", err)
+		}
+	}
+	if _, err := p.Site("none"); !errors.Is(err, sandbox.ErrGone) {
+		t.Errorf("got %v, want ErrGone", err)
+	}
+	if state, err := p.AwaitStart(t.Context(), app, id); state != "stopped" || err != nil {
+		t.Errorf("nothing under way: %s, %v", state, err)
+	}
+}
