@@ -35,8 +35,8 @@ type strippedLease struct {
 	ExpiresAt   int64  `json:"expires_at"` // seconds
 }
 
-// machineSummary is a Machine in a list that was asked for a summary.
-type machineSummary struct {
+// briefMachine is a Machine in a list that was asked for a summary.
+type briefMachine struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
 	State      string      `json:"state"`
@@ -49,8 +49,8 @@ type machineSummary struct {
 	Cordoned   bool        `json:"cordoned"`
 }
 
-func summarize(m *vm) machineSummary {
-	return machineSummary{
+func summarize(m *vm) briefMachine {
+	return briefMachine{
 		ID: m.id, Name: m.name, State: m.state, Region: m.region, InstanceID: m.instance, PrivateIP: m.privateIP.String(),
 		CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated), ImageRef: m.reading().image, Cordoned: m.cordoned,
 	}

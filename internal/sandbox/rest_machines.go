@@ -18,7 +18,7 @@ func listMachines(req *request) answer {
 	}
 	query := req.URL.Query()
 	states, region, summary := listed(query["state"]), query.Get("region"), query.Get("summary") == "true"
-	records, summaries := []machineRecord{}, []machineSummary{}
+	records, summaries := []machineRecord{}, []briefMachine{}
 	defer func() { a.machineReads++ }()
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)

@@ -178,7 +178,7 @@ type snapshotRecord struct {
 	RetentionDays int    `json:"retention_days"`
 }
 
-func recordSnapshot(s snapshot) snapshotRecord {
+func recordSnapshot(s volumeSnapshot) snapshotRecord {
 	return snapshotRecord{
 		ID: s.id, Size: 1 << 20, VolumeSize: s.sizeGB << 30, Digest: digestOf(s.id), CreatedAt: stamp(s.created),
 		Status: "created", RetentionDays: s.retention,
@@ -202,7 +202,7 @@ func createSnapshot(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
-	s := snapshot{req.platform.state.ids.opaque("snapshot", "vs_", 20), v.sizeGB, v.retention, req.now}
+	s := volumeSnapshot{req.platform.state.ids.opaque("snapshot", "vs_", 20), v.sizeGB, v.retention, req.now}
 	v.snapshots = slices.Insert(v.snapshots, 0, s)
 	return reply(http.StatusOK, recordSnapshot(s))
 }

@@ -57,6 +57,12 @@ type Options struct {
 	OmitEgress     bool // GraphQL egressIpAddresses answers an error
 }
 
+func (o Options) delays() delays {
+	return delays{
+		create: o.CreateDelay, update: o.UpdateDelay, stop: o.StopDelay, suspend: o.SuspendDelay, resume: o.ResumeDelay, destroy: o.DestroyDelay,
+	}
+}
+
 // Platform is one emulated Fly.io. It is safe for concurrent use.
 type Platform struct {
 	options  Options
@@ -90,10 +96,7 @@ func New(options Options) *Platform {
 		configs: make(map[string][]byte),
 	}
 	p.state.crashAfter = options.CrashAfter
-	p.state.delays = delays{
-		create: options.CreateDelay, update: options.UpdateDelay, stop: options.StopDelay, suspend: options.SuspendDelay,
-		resume: options.ResumeDelay, destroy: options.DestroyDelay,
-	}
+	p.state.delays = options.delays()
 	p.graph = sync.OnceValue(newGraph) // many a platform is never asked in GraphQL
 	p.handler = p.routes()
 	return p

@@ -18,11 +18,11 @@ type volume struct {
 	backup           bool
 	attached         *vm
 	created          time.Time
-	snapshots        []snapshot // newest first
+	snapshots        []volumeSnapshot // newest first
 }
 
-// snapshot is a copy of a volume.
-type snapshot struct {
+// volumeSnapshot is a copy of a volume.
+type volumeSnapshot struct {
 	id        string
 	sizeGB    int
 	retention int // days
