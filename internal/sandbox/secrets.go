@@ -13,7 +13,7 @@ import (
 // no program here reads one.
 type secrets struct {
 	version uint64 // of the whole; every change makes a new one
-	named   map[string]secret
+	named   map[string]*secret
 }
 
 type secret struct {
@@ -30,15 +30,15 @@ func secretDigest(app *app, name, value string) string {
 // setSecrets sets secrets of the app and returns their new version.
 func (s *state) setSecrets(a *app, values map[string]string, now time.Time) uint64 {
 	if a.secrets.named == nil {
-		a.secrets.named = make(map[string]secret)
+		a.secrets.named = make(map[string]*secret)
 	}
 	for name, value := range values {
-		known, ok := a.secrets.named[name]
-		if !ok {
-			known.created = now
+		known := a.secrets.named[name]
+		if known == nil {
+			known = &secret{created: now}
+			a.secrets.named[name] = known
 		}
 		known.digest, known.updated = secretDigest(a, name, value), now
-		a.secrets.named[name] = known
 	}
 	return a.secrets.next(len(values) > 0)
 }
