@@ -215,7 +215,7 @@ func (p *Platform) controlSetClock(r *http.Request, body []byte) (any, error) {
 	}
 	p.change(ClockChange{by, in.Speed})
 	p.catchUp()
-	return p.controlClock(), nil
+	return p.controlClock(), p.Sync() // a crash must not take the clock back
 }
 
 // callRecord is a call without its headers.

@@ -66,12 +66,6 @@ func (o Options) delays() delays {
 	}
 }
 
-func (o Options) delays() delays {
-	return delays{
-		create: o.CreateDelay, update: o.UpdateDelay, stop: o.StopDelay, suspend: o.SuspendDelay, resume: o.ResumeDelay, destroy: o.DestroyDelay,
-	}
-}
-
 // Platform is one emulated Fly.io. It is safe for concurrent use.
 type Platform struct {
 	options  Options
