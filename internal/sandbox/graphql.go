@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	graphql "github.com/graph-gophers/graphql-go"
 	gqlerrors "github.com/graph-gophers/graphql-go/errors"
@@ -18,10 +19,13 @@ import (
 var schemaText string
 
 // graph is the GraphQL engine.
-type graph struct{ schema *graphql.Schema }
+type graph struct {
+	schema   *graphql.Schema
+	settling sync.Mutex // guards Machines while fields are resolved at the same time
+}
 
 func newGraph() *graph {
-	return &graph{graphql.MustParseSchema(schemaText, &root{},
+	return &graph{schema: graphql.MustParseSchema(schemaText, &root{}, graphql.UseFieldResolvers(),
 		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10),
 		graphql.Logger(silent{}), graphql.PanicHandler(silent{}))}
 }

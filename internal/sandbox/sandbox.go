@@ -47,7 +47,6 @@ type Options struct {
 type Platform struct {
 	options  Options
 	clock    *Clock
-	tokens   tokens
 	recorder recorder
 	faults   faults
 	limits   limits
@@ -72,7 +71,6 @@ func New(options Options) *Platform {
 	p := &Platform{
 		options: options,
 		clock:   options.Clock,
-		tokens:  tokens{full: options.Token, apps: make(map[string]string)},
 		state:   newState(),
 		changed: make(chan struct{}),
 		configs: make(map[string][]byte),

@@ -215,7 +215,7 @@ func (p *Platform) ask(ctx context.Context, at plan, method, path string, in any
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+p.tokens.full)
+	req.Header.Set("Authorization", "Bearer "+p.options.Token)
 	var out response
 	p.handler.ServeHTTP(&out, req)
 	var refusal struct {

@@ -182,25 +182,39 @@ func (p *Platform) limited(rt route, req *request) answer {
 
 // run checks what the token allows and serves the call.
 func (req *request) run(rt route) answer {
-	switch {
-	case rt.graph: // the resolvers check, as the app stands in the query
-	case rt.write && !req.grant.writes():
-		return refuse(errUnauthorized)
-	case req.call.App != "" && !req.grant.sees(req.call.App):
-		return refuse(errUnauthorized)
-	case rt.wholeAccount && req.grant.kind == TokenApp:
-		return refuse(errUnauthorized)
-	}
-	if rt.waits {
-		return rt.handle(req)
-	}
 	p := req.platform
 	p.mu.Lock()
+	if err := req.allowed(rt); err != nil {
+		p.mu.Unlock()
+		return refuse(err)
+	}
+	if rt.waits {
+		p.mu.Unlock()
+		return rt.handle(req)
+	}
 	defer p.mu.Unlock()
 	if req.call.Write {
 		defer p.notify()
 	}
 	return rt.handle(req)
+}
+
+// allowed checks what the token allows. Of GraphQL the resolvers do, as the app
+// stands in the query.
+func (req *request) allowed(rt route) error {
+	g, app, slug := req.grant, req.call.App, req.PathValue("organization")
+	switch {
+	case rt.graph:
+	case app != "" && !g.sees(app):
+		return errUnauthorized
+	case rt.write && !g.changes(app):
+		return errUnauthorized
+	case rt.wholeAccount && !g.lists():
+		return errUnauthorized
+	case slug != "" && !g.seesOrganization(slug):
+		return missing("organization")
+	}
+	return nil
 }
 
 // drop closes the connection without an answer.

@@ -18,6 +18,7 @@ type state struct {
 	taken         map[string]bool // app names that belong to somebody the tokens do not see
 	releases      map[string]*release
 	builds        map[int]*build
+	tokens        []*token
 	crashAfter    time.Duration // [Options.CrashAfter]
 }
 
