@@ -118,6 +118,9 @@ func serveGraph(req *request) answer {
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
 	response := req.platform.graph().schema.Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
+	for _, err := range response.Errors {
+		reword(err)
+	}
 	if req.platform.options.OmitTypes {
 		response.Data = req.graph.untyped(response.Data)
 	}

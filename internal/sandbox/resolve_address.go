@@ -155,8 +155,7 @@ func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs)
 		return nil, err
 	}
 	ip, _ := netip.ParseAddr(value(in.Ip)) // an invalid one is not found
-	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip })
-	if i < 0 {
+	if !a.releaseEgress(ip) {
 		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find EgressIPAddress"}
 	}
 	payload := &releaseEgressPayload{mutation: in.ClientMutationId}
@@ -165,7 +164,6 @@ func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs)
 	} else {
 		payload.v6 = &gone
 	}
-	a.egress = slices.Delete(a.egress, i, i+1)
 	return payload, nil
 }
 

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -122,18 +121,9 @@ func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, er
 	}
 	a, err := s.createApp(name, org.slug, value(in.Network), req.plan, req.now)
 	if err != nil {
-		return nil, unprocessable(err)
+		return nil, err
 	}
 	return &appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, nil
-}
-
-// unprocessable words REST's refusals of a request as GraphQL does.
-func unprocessable(err error) error {
-	var refusal *apiError
-	if errors.As(err, &refusal) && (refusal.status == http.StatusUnprocessableEntity || refusal.status == http.StatusBadRequest) {
-		return &apiError{refusal.status, "UNPROCESSABLE", refusal.message}
-	}
-	return err
 }
 
 // deleteAppPayload resolves DeleteAppPayload.

@@ -121,11 +121,11 @@ func (req *request) scope(org *organization, profile string, params *scalar) (Sc
 		return Scope{Kind: TokenOrg, Org: org.slug}, nil
 	}
 	if profile != "deploy" {
-		return Scope{}, unprocessable(invalid("profile %.40q is not known", profile))
+		return Scope{}, invalid("profile %.40q is not known", profile)
 	}
 	var in tokenParams
 	if params != nil && json.Unmarshal(params.RawMessage, &in) != nil {
-		return Scope{}, unprocessable(invalid("profile parameters are invalid"))
+		return Scope{}, invalid("profile parameters are invalid")
 	}
 	for _, a := range req.visible(org) {
 		if in.App == a.name || in.App == a.id {
@@ -162,7 +162,7 @@ func (*root) CreateLimitedAccessToken(ctx context.Context, args struct {
 	life := tokenLife
 	if expiry := value(in.Expiry); expiry != "" {
 		if life, err = time.ParseDuration(expiry); err != nil || life <= 0 {
-			return nil, unprocessable(invalid("expiry is not a duration"))
+			return nil, invalid("expiry is not a duration")
 		}
 	}
 	scope.Name, scope.Expires = in.Name, req.now.Add(life)

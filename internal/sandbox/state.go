@@ -60,6 +60,7 @@ type app struct {
 	reads        atomic.Int64
 	machineReads int64 // lists of Machines that were read
 	oneSet       bool  // its organization has no room for a second set of Machines
+	secrets      secrets
 }
 
 // build is a record of a build; the sandbox builds nothing.
