@@ -122,6 +122,7 @@ func serveGraph(req *request) answer {
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
 	response := req.platform.graph().schema.Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
+	response.Errors = response.Errors[:min(len(response.Errors), maxErrors)]
 	for _, err := range response.Errors {
 		reword(err)
 	}

@@ -8,6 +8,10 @@ import (
 	gqlerrors "github.com/graph-gophers/graphql-go/errors"
 )
 
+// maxErrors is how many errors of one query are told: a query whose fields
+// conflict with each other has very many.
+const maxErrors = 50
+
 // unknownField is how the engine words a field that a type does not have.
 var unknownField = regexp.MustCompile(`^Cannot query field "(\w+)" on type "(\w+)"\.`)
 
