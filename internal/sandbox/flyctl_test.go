@@ -110,7 +110,7 @@ func TestCommands(t *testing.T) {
 		}},
 		"apps list": {{query: appPage, variables: map[string]any{"after": ""}, want: fields{
 			"data.apps.pageInfo.hasNextPage": "false", "data.apps.pageInfo.endCursor": "tenant-7",
-			"data.apps.nodes.0.name": "game-server", "data.apps.nodes.0.organization.slug": "personal", "data.apps.nodes.0.status": "deployed",
+			"data.apps.nodes.0.name": "game-server", "data.apps.nodes.0.organization.slug": "personal", "data.apps.nodes.0.status": "deployed", "data.apps.nodes.0.currentRelease.createdAt": "2026-04-02T21:40:18Z",
 		}}},
 		"apps list, uiex": {
 			{path: "GET /api/v1/organizations?admin=false", want: fields{"organizations.0.slug": "personal"}},

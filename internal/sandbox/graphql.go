@@ -2,7 +2,7 @@ package sandbox
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,8 +16,21 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-//go:embed schema.graphql
-var schemaText string
+//go:embed schema/*.graphql
+var schemaFiles embed.FS
+
+// schemaText is the schema, of all its files.
+func schemaText() string {
+	var text strings.Builder
+	for _, name := range []string{"root", "app", "account", "change"} {
+		part, err := schemaFiles.ReadFile("schema/" + name + ".graphql")
+		if err != nil {
+			panic(err) // it is part of the program
+		}
+		text.Write(part)
+	}
+	return text.String()
+}
 
 // graph is the GraphQL engine.
 type graph struct {
@@ -26,7 +39,7 @@ type graph struct {
 }
 
 func newGraph() *graph {
-	return &graph{schema: graphql.MustParseSchema(schemaText, &root{}, graphql.UseFieldResolvers(),
+	return &graph{schema: graphql.MustParseSchema(schemaText(), &root{}, graphql.UseFieldResolvers(),
 		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10), graphql.OverlapValidationLimit(100_000),
 		graphql.Logger(silent{}), graphql.PanicHandler(silent{}))}
 }

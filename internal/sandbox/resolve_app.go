@@ -122,27 +122,30 @@ func (n *appNode) CurrentReleaseUnprocessed() *releaseNode {
 	return nil
 }
 
-// CurrentRelease belongs to the platform before Machines.
-func (n *appNode) CurrentRelease() *releaseNode { return nil }
+// CurrentRelease is what `fly apps list` shows as the latest deploy.
+func (n *appNode) CurrentRelease() *releaseNode { return n.CurrentReleaseUnprocessed() }
 
-// Releases belongs to it too.
 func (n *appNode) Releases(args pageArgs) *connection[*releaseNode] {
-	return paged(nil, args, releaseCursor)
+	return paged(n.releases(""), args, releaseCursor)
 }
 
-// ReleasesUnprocessed are the releases, the newest first.
 func (n *appNode) ReleasesUnprocessed(args struct {
 	After, Before *string
 	First, Last   *int32
 	Status        *string
 }) *connection[*releaseNode] {
+	return paged(n.releases(value(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
+}
+
+// releases are those of a status (empty: all), the newest first.
+func (n *appNode) releases(status string) []*releaseNode {
 	var nodes []*releaseNode
 	for _, r := range slices.Backward(n.app.releases) {
-		if value(args.Status) == "" || r.status == *args.Status {
+		if status == "" || r.status == status {
 			nodes = append(nodes, &releaseNode{r})
 		}
 	}
-	return paged(nodes, pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
+	return nodes
 }
 
 // Image resolves any reference; the sandbox has no registry.
