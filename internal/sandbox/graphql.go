@@ -32,17 +32,13 @@ func schemaText() string {
 	return text.String()
 }
 
-// graph is the GraphQL engine.
-type graph struct {
-	schema   *graphql.Schema
-	settling sync.Mutex // guards Machines while fields are resolved at the same time
-}
-
-func newGraph() *graph {
-	return &graph{schema: graphql.MustParseSchema(schemaText(), &root{}, graphql.UseFieldResolvers(),
+// schema is the parsed schema with its resolvers. It holds no state: all
+// platforms of a process share it, as parsing takes milliseconds.
+var schema = sync.OnceValue(func() *graphql.Schema {
+	return graphql.MustParseSchema(schemaText(), &root{}, graphql.UseFieldResolvers(),
 		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10), graphql.OverlapValidationLimit(100_000),
-		graphql.Logger(silent{}), graphql.PanicHandler(silent{}))}
-}
+		graphql.Logger(silent{}), graphql.PanicHandler(silent{}))
+})
 
 // graphRequest is the body of a GraphQL request.
 type graphRequest struct {
@@ -103,8 +99,8 @@ func classifyGraph(req *request) {
 			}
 			values[argument.Name] = value
 		}
-		req.call.App = firstText(values, "name", "appId")
-		req.call.Target = firstText(values, "ip", "ipAddressId", "type", "releaseId", "slug")
+		req.call.App = firstText(values, "appId", "appName", "name")
+		req.call.Target = firstText(values, "ip", "ipAddressId", "type", "releaseId", "slug", "hostname", "machineId", "profile")
 		return
 	}
 }
@@ -134,7 +130,7 @@ func serveGraph(req *request) answer {
 		return reply(http.StatusOK, graphql.Response{Errors: []*gqlerrors.QueryError{{Message: "syntax error in query"}}})
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
-	response := req.platform.graph().schema.Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
+	response := schema().Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
 	response.Errors = response.Errors[:min(len(response.Errors), maxErrors)]
 	for _, err := range response.Errors {
 		reword(err)

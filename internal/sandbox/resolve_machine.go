@@ -17,9 +17,8 @@ type machineNode struct {
 
 // machinesOf are the app's Machines that are not destroyed, as they are now.
 func (req *request) machinesOf(a *app) []*machineNode {
-	settling := &req.platform.graph().settling
-	settling.Lock()
-	defer settling.Unlock()
+	req.platform.settling.Lock()
+	defer req.platform.settling.Unlock()
 	var nodes []*machineNode
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)

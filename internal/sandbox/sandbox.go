@@ -50,7 +50,7 @@ type Platform struct {
 	recorder recorder
 	faults   faults
 	limits   limits
-	graph    func() *graph
+	settling sync.Mutex // guards Machines while fields of a query are resolved at the same time
 	handler  http.Handler
 
 	mu      sync.Mutex // guards the rest; never held while waiting
@@ -76,7 +76,6 @@ func New(options Options) *Platform {
 		configs: make(map[string][]byte),
 	}
 	p.state.crashAfter = options.CrashAfter
-	p.graph = sync.OnceValue(newGraph) // many a platform is never asked in GraphQL
 	p.handler = p.routes()
 	return p
 }

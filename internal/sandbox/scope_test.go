@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -153,6 +154,28 @@ func TestPages(t *testing.T) {
 		names := strings.NewReplacer(`[`, "", `]`, "", `{"name":"`, "", `"}`, "", ",", " ").Replace(got.get(t, "data.apps.nodes"))
 		if names != want {
 			t.Errorf("%s: %q, want %q", arguments, names, want)
+		}
+	}
+}
+
+// TestGraphCalls is what the recorder tells of a query, for faults and for
+// those who look on.
+func TestGraphCalls(t *testing.T) {
+	p := seeded(t, sandbox.Options{})
+	for text, want := range map[string]string{
+		`{app(name:"shop-api"){id}}`:                                                                                       "graphql.app shop-api  false",
+		`{machine(machineId:"` + shopA + `"){id}}`:                                                                         "graphql.machine  " + shopA + " false",
+		`mutation{deleteApp(appId:"no-such"){organization{id}}}`:                                                           "graphql.deleteApp no-such  true",
+		`mutation{deleteCertificate(appId:"shop-api",hostname:"a.b"){app{id}}}`:                                            "graphql.deleteCertificate shop-api a.b true",
+		`mutation{createBuild(input:{appName:"shop-api",builderType:"x",strategiesAvailable:[]}){id}}`:                     "graphql.createBuild shop-api  true",
+		`mutation{createApp(input:{organizationId:"x",name:"fresh"}){app{id}}}`:                                            "graphql.createApp fresh  true",
+		`mutation{createLimitedAccessToken(input:{name:"n",organizationId:"x",profile:"deploy"}){limitedAccessToken{id}}}`: "graphql.createLimitedAccessToken n deploy true",
+	} {
+		p.ResetCalls()
+		query(t, p, text, nil)
+		call := p.Calls()[0]
+		if got := fmt.Sprint(call.Operation, " ", call.App, " ", call.Target, " ", call.Write); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }
