@@ -7,8 +7,8 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// visible are the apps of an organization (nil: of all) that the token covers.
-func (req *request) visible(org *organization) []*app {
+// covered are the apps of an organization (nil: of all) that the token covers.
+func (req *request) covered(org *organization) []*app {
 	var apps []*app
 	for _, a := range req.platform.state.appsOf(org) {
 		if req.grant.sees(a.name) {
@@ -120,7 +120,7 @@ func (n *organizationNode) Type() string {
 }
 
 func (n *organizationNode) Apps(args pageArgs) *connection[*appNode] {
-	return n.req.appPage(n.req.visible(n.org), args)
+	return n.req.appPage(n.req.covered(n.org), args)
 }
 
 // Members are the sandbox's only person.

@@ -74,7 +74,7 @@ func (*root) Apps(ctx context.Context, args appsArgs) (*connection[*appNode], er
 			return nil, err
 		}
 	}
-	apps := req.visible(org)
+	apps := req.covered(org)
 	if value(args.Role) != "" {
 		apps = nil // no app here has a role
 	}

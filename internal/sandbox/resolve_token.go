@@ -127,7 +127,7 @@ func (req *request) scope(org *organization, profile string, params *scalar) (Sc
 	if params != nil && json.Unmarshal(params.RawMessage, &in) != nil {
 		return Scope{}, invalid("profile parameters are invalid")
 	}
-	for _, a := range req.visible(org) {
+	for _, a := range req.covered(org) {
 		if in.App == a.name || in.App == a.id {
 			return Scope{Kind: TokenApp, App: a.name}, nil
 		}

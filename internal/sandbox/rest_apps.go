@@ -54,7 +54,7 @@ func listApps(req *request) answer {
 		return refuse(missing("organization"))
 	}
 	records := []appRecord{}
-	for _, a := range req.visible(org) {
+	for _, a := range req.covered(org) {
 		if record := req.record(a); record.AppRole == query.Get("app_role") || !query.Has("app_role") {
 			records = append(records, record)
 		}

@@ -113,7 +113,7 @@ func currentRelease(req *request) answer {
 // released.
 func listCurrentReleases(req *request) answer {
 	times := make(map[string]string)
-	for _, a := range req.visible(nil) {
+	for _, a := range req.covered(nil) {
 		if r := a.current(); r != nil {
 			times[a.name] = stamp(r.created)
 		}

@@ -8,9 +8,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
-// TestScopes asks with every kind of token. What a token does not cover is not
+// TestGraphScopes asks with every kind of token. What a token does not cover is not
 // found, what it may not change is not authorized, and nothing changes.
-func TestScopes(t *testing.T) {
+func TestGraphScopes(t *testing.T) {
 	p := seeded(t, sandbox.Options{})
 	wantStatus(t, ask(t, p, "POST", "/v1/apps", `{"name":"theirs","org_slug":"partner"}`), 201)
 	full, readOnly, expired := p.Token(), p.ReadOnlyToken(), p.ExpiredToken()
@@ -93,8 +93,8 @@ func TestScopes(t *testing.T) {
 	wantBody(t, query(t, p, `{app(name:"shop-api"){secrets{name} certificates{totalCount}}}`, nil), "data.app.certificates.totalCount", "0")
 }
 
-// TestSecretsAreNotRecorded sets a secret: calls keep no body of it.
-func TestSecretsAreNotRecorded(t *testing.T) {
+// TestGraphSecrets sets a secret: calls keep no body of it.
+func TestGraphSecrets(t *testing.T) {
 	p := seeded(t, sandbox.Options{})
 	const set = `mutation($input: SetSecretsInput!) { setSecrets(input: $input) { release { id version } app { secrets { name digest createdAt } } } }`
 	value := "s3cr3t-value"
