@@ -13,7 +13,7 @@ type regionNode struct {
 func newRegionNode(r region) *regionNode {
 	return &regionNode{
 		Code: r.code, Name: r.name, Latitude: &r.latitude, Longitude: &r.longitude,
-		GatewayAvailable: r.gateway, RequiresPaidPlan: r.paid,
+		GatewayAvailable: r.gateway, RequiresPaidPlan: r.paid, Deprecated: r.capacity == 0,
 	}
 }
 
