@@ -260,3 +260,22 @@ func TestTokensThroughFlyGo(t *testing.T) {
 		"Authorization", "Bearer "+p.AppToken("shop-api"))
 	wantBody(t, got, "errors.0.extensions.code", "UNAUTHORIZED") // an app's token makes none that can do more
 }
+
+// TestSecretsThroughFlyGo sets, lists and unsets secrets as older clients do.
+func TestSecretsThroughFlyGo(t *testing.T) {
+	ctx, p := t.Context(), seeded(t, sandbox.Options{})
+	gql, _ := clients(t, p)
+	if _, err := gql.SetSecrets(ctx, "shop-api", map[string]string{"B": "2", "A": "1"}); err != nil {
+		t.Fatal(err)
+	}
+	listed, err := gql.GetAppSecrets(ctx, "shop-api")
+	if err != nil || len(listed) != 2 || listed[0].Name != "A" || listed[0].Digest == "" || listed[0].Digest == listed[1].Digest || listed[0].CreatedAt.IsZero() {
+		t.Errorf("%+v, %v", listed, err)
+	}
+	if _, err := gql.UnsetSecrets(ctx, "shop-api", []string{"A"}); err != nil {
+		t.Fatal(err)
+	}
+	if listed, err = gql.GetAppSecrets(ctx, "shop-api"); err != nil || len(listed) != 1 || listed[0].Name != "B" {
+		t.Errorf("%+v, %v", listed, err)
+	}
+}
