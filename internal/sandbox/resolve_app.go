@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"encoding/json"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -106,7 +107,7 @@ func (n *appNode) SharedIpAddress() *string {
 
 func (n *appNode) EgressIpAddresses(args pageArgs) (*connection[*egressNode], error) {
 	if n.req.platform.options.OmitEgress {
-		return nil, &apiError{500, "SERVER_ERROR", "Something went wrong"}
+		return nil, &apiError{http.StatusInternalServerError, "SERVER_ERROR", "Something went wrong"}
 	}
 	var nodes []*egressNode
 	for _, e := range n.app.egress {

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	graphql "github.com/graph-gophers/graphql-go"
 )
@@ -49,7 +50,7 @@ func (*root) Machine(ctx context.Context, args struct{ MachineId string }) (*mac
 			}
 		}
 	}
-	return nil, &apiError{404, "NOT_FOUND", "Could not find Machine"}
+	return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Machine"}
 }
 
 func (n *machineNode) ID() graphql.ID     { return graphql.ID(n.vm.id) }
