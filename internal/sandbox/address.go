@@ -97,6 +97,16 @@ func (a *app) release(ip netip.Addr) error {
 	return nil
 }
 
+// releaseEgress takes an outbound address from the app; it reports whether the
+// app had it.
+func (a *app) releaseEgress(ip netip.Addr) bool {
+	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip })
+	if i >= 0 {
+		a.egress = slices.Delete(a.egress, i, i+1)
+	}
+	return i >= 0
+}
+
 // held are the addresses the app really has.
 func (a *app) held() []*address {
 	return slices.DeleteFunc(slices.Clone(a.addresses), func(addr *address) bool { return addr.gone >= 0 })

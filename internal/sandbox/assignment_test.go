@@ -35,7 +35,12 @@ func TestAssignments(t *testing.T) {
 	wantStatus(t, ask(t, p, "DELETE", ips+"/2a09%3A8280%3A1%3A%3A2d%3A1111", ""), 204)
 	wantStatus(t, ask(t, p, "DELETE", ips+"/2a09:8280:1::2d:1111", ""), 404)
 	wantStatus(t, ask(t, p, "DELETE", ips+"/66.241.124.11", ""), 204)
-	wantStatus(t, ask(t, p, "DELETE", "/v1/apps/legacy-api/ip_assignments/209.71.80.45", ""), 404) // egress is not inbound
+	old := "/v1/apps/legacy-api/ip_assignments/"
+	wantStatus(t, ask(t, p, "DELETE", old+"209.71.80.45", ""), 204) // one endpoint for both directions
+	wantStatus(t, ask(t, p, "DELETE", old+"209.71.80.45", ""), 404)
+	if held := len(p.Addresses("legacy-api")); held != 3 {
+		t.Errorf("%d addresses are left, want 3", held)
+	}
 
 	p = seeded(t, sandbox.Options{OmitTypes: true})
 	if got := ask(t, p, "GET", "/v1/apps/legacy-api/ip_assignments", ""); strings.Contains(string(got.body), "egress") {

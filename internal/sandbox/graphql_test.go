@@ -246,7 +246,7 @@ func TestEveryField(t *testing.T) {
 	for path, want := range map[string]string{
 		"errors":         "null",
 		"data.app.state": "DEPLOYED", "data.app.version": "87", "data.app.hostname": "legacy-api.fly.dev",
-		"data.app.role": "null", "data.app.currentRelease": "null", "data.app.appUrl": "null",
+		"data.app.role": "null", "data.app.currentRelease.id": "P3nHy8DqXc5sWf1R", "data.app.appUrl": "null",
 		"data.app.certificates.nodes.0.hostname":                  "api.legacy-shop.example",
 		"data.app.certificates.nodes.0.clientStatus":              "Ready",
 		"data.app.releasesUnprocessed.nodes.0.inProgress":         "false",

@@ -2,10 +2,8 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"net/netip"
-	"slices"
+	"strconv"
 
 	graphql "github.com/graph-gophers/graphql-go"
 )
@@ -24,20 +22,29 @@ func (req *request) find(name string) (*app, error) {
 	return a, nil
 }
 
+var errNoMutation = &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to access this mutation"}
+
 // mutable is the app of a mutation.
 func (req *request) mutable(name string) (*app, error) {
 	if !req.grant.writes() {
-		return nil, &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to access this mutation"}
+		return nil, errNoMutation
 	}
-	return req.find(name)
+	a, err := req.find(name)
+	if err == nil && !req.grant.changes(name) {
+		return nil, errNoMutation
+	}
+	return a, err
 }
 
 func (*root) App(ctx context.Context, args struct{ InternalId, Name *string }) (*appNode, error) {
 	req := requestOf(ctx)
-	if args.Name == nil {
-		return nil, errAppNotFound
+	name := value(args.Name)
+	for _, a := range req.platform.state.apps {
+		if args.Name == nil && args.InternalId != nil && strconv.Itoa(a.number) == *args.InternalId {
+			name = a.name
+		}
 	}
-	a, err := req.find(*args.Name)
+	a, err := req.find(name)
 	if err != nil {
 		return nil, err
 	}
@@ -55,76 +62,83 @@ type appsArgs struct {
 	Type           *string
 }
 
-// Apps pages by name: the cursor is the last one shown.
-func (*root) Apps(ctx context.Context, args appsArgs) (*appConnection, error) {
+// Apps are those the token covers, by name.
+func (*root) Apps(ctx context.Context, args appsArgs) (*connection[*appNode], error) {
 	req := requestOf(ctx)
-	if req.grant.kind == TokenApp {
+	if !req.grant.lists() {
 		return nil, &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to list apps"}
 	}
 	var org *organization
 	if args.OrganizationId != nil {
-		if org = req.platform.state.organizationByID(string(*args.OrganizationId)); org == nil {
-			return nil, errNoOrganization
+		var err error
+		if org, err = req.organization(*args.OrganizationId); err != nil {
+			return nil, err
 		}
 	}
-	apps := req.platform.state.appsOf(org)
-	if args.Role != nil && *args.Role != "" {
+	apps := req.covered(org)
+	if value(args.Role) != "" {
 		apps = nil // no app here has a role
 	}
-	conn := &appConnection{total: len(apps)}
-	if args.After != nil {
-		apps = slices.DeleteFunc(apps, func(a *app) bool { return a.name <= *args.After })
-	}
-	if args.First != nil && int(*args.First) < len(apps) {
-		apps, conn.more = apps[:max(*args.First, 0)], true
-	}
+	return req.appPage(apps, pageArgs{args.After, args.Before, args.First, args.Last}), nil
+}
+
+func (req *request) appPage(apps []*app, args pageArgs) *connection[*appNode] {
+	var nodes []*appNode
 	for _, a := range apps {
-		conn.nodes = append(conn.nodes, &appNode{req: req, app: a})
+		nodes = append(nodes, &appNode{req: req, app: a})
 	}
-	return conn, nil
+	return paged(nodes, args, (*appNode).Name)
 }
 
-func (*root) Organization(ctx context.Context, args struct {
-	ID         *graphql.ID
-	Name, Slug *string
-}) (*organizationNode, error) {
-	s := requestOf(ctx).platform.state
-	var org *organization
-	switch {
-	case args.ID != nil:
-		org = s.organizationByID(string(*args.ID))
-	case args.Slug != nil:
-		org = s.organization(*args.Slug)
+type createAppArgs struct {
+	Input struct {
+		AppRoleId        *string
+		ClientMutationId *string
+		EnableSubdomains bool
+		Heroku           *bool
+		Machines         bool
+		Name             *string
+		Network          *string
+		OrganizationId   graphql.ID
+		PreferredRegion  *string
+		Runtime          string
 	}
-	if org == nil {
-		return nil, errNoOrganization
+}
+
+// CreateApp makes an app; one without a name gets one.
+func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, error) {
+	req, in := requestOf(ctx), args.Input
+	if !req.grant.writes() || !req.grant.lists() {
+		return nil, errNoMutation
 	}
-	return &organizationNode{org}, nil
-}
-
-type organizationsArgs struct {
-	Admin                 *bool
-	After                 *string
-	Before                *string
-	First                 *int32
-	Last                  *int32
-	Type                  *string
-	WithBillingIssuesOnly *bool
-}
-
-func (*root) Organizations(ctx context.Context, _ organizationsArgs) *organizationConnection {
-	var nodes []*organizationNode
-	for _, org := range requestOf(ctx).platform.state.organizations {
-		nodes = append(nodes, &organizationNode{org})
+	org, err := req.organization(in.OrganizationId)
+	if err != nil {
+		return nil, err
 	}
-	return &organizationConnection{nodes}
+	s := req.platform.state
+	name := value(in.Name)
+	if name == "" {
+		name = s.ids.name()
+	}
+	a, err := s.createApp(name, org.slug, value(in.Network), req.plan, req.now)
+	if err != nil {
+		return nil, err
+	}
+	return &appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, nil
 }
 
-func (*root) PersonalOrganization(ctx context.Context) *organizationNode {
-	return &organizationNode{requestOf(ctx).platform.state.organization("personal")}
-}
+// deleteAppPayload resolves DeleteAppPayload.
+type deleteAppPayload struct{ Organization *organizationNode }
 
-func (*root) Viewer() *principal { return &principal{} }
+func (*root) DeleteApp(ctx context.Context, args struct{ AppId graphql.ID }) (*deleteAppPayload, error) {
+	req := requestOf(ctx)
+	a, err := req.mutable(string(args.AppId))
+	if err != nil {
+		return nil, err
+	}
+	req.platform.destroyApp(a, req.now)
+	return &deleteAppPayload{&organizationNode{req, a.organization}}, nil
+}
 
 func (*root) AppNameAvailable(ctx context.Context, args struct{ Name string }) bool {
 	s := requestOf(ctx).platform.state
@@ -145,186 +159,32 @@ func (*root) LatestImageDetails(args struct {
 	FlyVersion *string
 	Image      string
 }) (*imageVersion, error) {
-	return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Unknown repository"}
+	return nil, errUnknownRepository
 }
 
-type allocateArgs struct {
-	Input struct {
-		AppId            graphql.ID
-		ClientMutationId *string
-		Network          *string
-		OrganizationId   *graphql.ID
-		Region           *string
-		ServiceName      *string
-		Type             string
-	}
+func (*root) LatestImageTag(args struct {
+	Repository string
+	SnapshotId *graphql.ID
+}) (string, error) {
+	return "", errUnknownRepository
 }
 
-func (*root) AllocateIpAddress(ctx context.Context, args allocateArgs) (*allocatePayload, error) {
-	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
-	if err != nil {
-		return nil, err
-	}
-	w := wish{kind: in.Type, region: value(in.Region), service: value(in.ServiceName), network: value(in.Network)}
-	if in.OrganizationId != nil && *in.OrganizationId != "" {
-		if w.organization = req.platform.state.organizationByID(string(*in.OrganizationId)); w.organization == nil {
-			return nil, errNoOrganization
-		}
-	}
-	addr, err := req.platform.state.allocate(a, w, req.plan, req.now)
-	if err != nil {
-		return nil, err
-	}
-	payload := &allocatePayload{appPayload: appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}}
-	if addr.kind != "shared_v4" {
-		payload.address = &addressNode{addr}
-	}
-	return payload, nil
+var errUnknownRepository = &apiError{http.StatusNotFound, "NOT_FOUND", "Unknown repository"}
+
+// imageVersion resolves ImageVersion.
+type imageVersion struct {
+	Digest, Registry, Repository, Tag string
+	Version                           *string
 }
 
-type releaseArgs struct {
-	Input struct {
-		AppId            *graphql.ID
-		ClientMutationId *string
-		Ip               *string
-		IpAddressId      *graphql.ID
-		ServiceName      *string
-	}
+// appPayload is what the mutations of an app answer.
+type appPayload struct {
+	app      *appNode
+	mutation *string
 }
 
-func (*root) ReleaseIpAddress(ctx context.Context, args releaseArgs) (*appPayload, error) {
-	req, in := requestOf(ctx), args.Input
-	if in.AppId == nil {
-		return nil, errAppNotFound
-	}
-	a, err := req.mutable(string(*in.AppId))
-	if err != nil {
-		return nil, err
-	}
-	ip, _ := netip.ParseAddr(value(in.Ip)) // an invalid one is not found
-	if in.IpAddressId != nil && *in.IpAddressId != "" {
-		held := a.held()
-		if i := slices.IndexFunc(held, func(addr *address) bool { return addr.id == string(*in.IpAddressId) }); i >= 0 {
-			ip = held[i].ip
-		}
-	}
-	if err := a.release(ip); err != nil {
-		return nil, err
-	}
-	return &appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, nil
-}
-
-type allocateEgressArgs struct {
-	Input struct {
-		AppId            graphql.ID
-		ClientMutationId *string
-		MachineId        *graphql.ID
-		Region           *string
-	}
-}
-
-// AllocateEgressIpAddress serves the app-scoped form only.
-func (*root) AllocateEgressIpAddress(ctx context.Context, args allocateEgressArgs) (*egressPayload, error) {
-	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
-	if err != nil {
-		return nil, err
-	}
-	if value(in.Region) == "" {
-		return nil, invalid("region is required for an app-scoped egress IP")
-	}
-	v4, v6 := req.platform.state.allocateEgress(a, *in.Region, req.plan, req.now)
-	return &egressPayload{v4: v4.ip.String(), v6: v6.ip.String(), mutation: in.ClientMutationId}, nil
-}
-
-type releaseEgressArgs struct {
-	Input struct {
-		AppId            graphql.ID
-		ClientMutationId *string
-		Ip               *string
-		MachineId        *graphql.ID
-	}
-}
-
-func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs) (*releaseEgressPayload, error) {
-	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
-	if err != nil {
-		return nil, err
-	}
-	ip, _ := netip.ParseAddr(value(in.Ip)) // an invalid one is not found
-	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip })
-	if i < 0 {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find EgressIPAddress"}
-	}
-	payload := &releaseEgressPayload{mutation: in.ClientMutationId}
-	if gone := ip.String(); ip.Is4() {
-		payload.v4 = &gone
-	} else {
-		payload.v6 = &gone
-	}
-	a.egress = slices.Delete(a.egress, i, i+1)
-	return payload, nil
-}
-
-type createReleaseArgs struct {
-	Input struct {
-		AppId            graphql.ID
-		BuildId          *graphql.ID
-		ClientMutationId *string
-		Definition       scalar
-		Image            string
-		PlatformVersion  string
-		Strategy         string
-	}
-}
-
-func (*root) CreateRelease(ctx context.Context, args createReleaseArgs) (*createReleasePayload, error) {
-	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
-	if err != nil {
-		return nil, err
-	}
-	definition := in.Definition.RawMessage
-	var text string
-	if json.Unmarshal(definition, &text) == nil && json.Valid([]byte(text)) {
-		definition = json.RawMessage(text) // some clients send the document as a string
-	}
-	r, err := req.platform.state.createRelease(a, in.Image, in.Strategy, definition, req.plan, req.now)
-	if err != nil {
-		return nil, err
-	}
-	return &createReleasePayload{appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, &releaseNode{r}}, nil
-}
-
-type updateReleaseArgs struct {
-	Input struct {
-		ClientMutationId *string
-		Metadata         *scalar
-		ReleaseId        graphql.ID
-		Status           *string
-	}
-}
-
-func (*root) UpdateRelease(ctx context.Context, args updateReleaseArgs) (*updateReleasePayload, error) {
-	req, in := requestOf(ctx), args.Input
-	r := req.platform.state.releases[string(in.ReleaseId)]
-	if r == nil {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Release"}
-	}
-	if _, err := req.mutable(r.app.name); err != nil {
-		return nil, err
-	}
-	var metadata json.RawMessage
-	if in.Metadata != nil {
-		metadata = in.Metadata.RawMessage
-	}
-	if err := r.update(value(in.Status), metadata, req.now); err != nil {
-		return nil, err
-	}
-	return &updateReleasePayload{release: &releaseNode{r}, mutation: in.ClientMutationId}, nil
-}
+func (p *appPayload) App() *appNode             { return p.app }
+func (p *appPayload) ClientMutationId() *string { return p.mutation }
 
 // value is what a nullable argument holds, empty if it is absent.
 func value(s *string) string {

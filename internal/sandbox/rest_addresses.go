@@ -57,6 +57,20 @@ func listAssignments(req *request) answer {
 	return reply(http.StatusOK, map[string][]assignment{"ips": rows})
 }
 
+// egressPair answers the allocation of outbound addresses, which come in pairs.
+type egressPair struct {
+	IP        *string `json:"ip"`
+	Pair      ipPair  `json:"ip_pair"`
+	Region    string  `json:"region"`
+	CreatedAt string  `json:"created_at"`
+	Egress    bool    `json:"egress"`
+}
+
+type ipPair struct {
+	V4 string `json:"v4"`
+	V6 string `json:"v6"`
+}
+
 func createAssignment(req *request) answer {
 	var in struct {
 		Type    string `json:"type"`
@@ -72,9 +86,21 @@ func createAssignment(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
+	anycast := in.Region == "" || in.Region == "global"
+	switch {
+	case in.Type == "egress_pair" && anycast:
+		return refuse(invalid("region is required for an egress IP"))
+	case in.Type == "egress_pair":
+		v4, v6 := req.platform.state.allocateEgress(a, in.Region, req.plan, req.now)
+		return reply(http.StatusOK, egressPair{
+			Pair: ipPair{v4.ip.String(), v6.ip.String()}, Region: in.Region, CreatedAt: stamp(v4.updated), Egress: true,
+		})
+	case !anycast && (in.Type == "shared_v4" || in.Type == "private_v6"): // flyctl, ips allocate: the API refuses it
+		return refuse(invalid("region is not supported for IP address type %s", in.Type))
+	}
 	w := wish{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
 	if in.Org != "" {
-		if w.organization = req.platform.state.organization(in.Org); w.organization == nil {
+		if w.organization = req.platform.state.organization(in.Org); w.organization == nil || !req.grant.seesOrganization(in.Org) {
 			return refuse(missing("organization"))
 		}
 	}
@@ -85,6 +111,8 @@ func createAssignment(req *request) answer {
 	return reply(http.StatusOK, req.assign(addr))
 }
 
+// deleteAssignment releases inbound and outbound addresses alike (flyctl, ips
+// release-egress: the Machines API has one endpoint for both).
 func deleteAssignment(req *request) answer {
 	a, err := req.app()
 	if err != nil {
@@ -93,6 +121,9 @@ func deleteAssignment(req *request) answer {
 	ip, err := netip.ParseAddr(req.PathValue("target"))
 	if err != nil {
 		return refuse(invalid("invalid IP address"))
+	}
+	if a.releaseEgress(ip) {
+		return answer{status: http.StatusNoContent}
 	}
 	if err := a.release(ip); err != nil {
 		return refuse(err)

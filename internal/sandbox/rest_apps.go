@@ -44,18 +44,20 @@ func (req *request) record(a *app) appRecord {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func listApps(req *request) answer {
-	slug := req.URL.Query().Get("org_slug")
+	query := req.URL.Query()
+	slug := query.Get("org_slug")
 	org := req.platform.state.organization(slug)
 	switch {
 	case slug == "":
 		return refuse(invalid("org_slug is required"))
-	case org == nil || !req.grant.seesOrganization(slug):
+	case org == nil || !req.grant.seesOrganization(org.slug):
 		return refuse(missing("organization"))
 	}
 	records := []appRecord{}
-	for _, a := range req.platform.state.appsOf(org) {
-		if a.listed <= org.appReads {
-			records = append(records, req.record(a))
+	for _, a := range req.covered(org) {
+		record := req.record(a)
+		if a.listed <= org.appReads && (record.AppRole == query.Get("app_role") || !query.Has("app_role")) {
+			records = append(records, record)
 		}
 	}
 	org.appReads++
@@ -99,30 +101,15 @@ func getApp(req *request) answer {
 	return reply(http.StatusOK, req.record(a))
 }
 
-// organizationRecord is an organization in the uiex API.
-type organizationRecord struct {
-	ID                      string `json:"id"`
-	InternalNumericID       int    `json:"internal_numeric_id"`
-	Slug                    string `json:"slug"`
-	RawSlug                 string `json:"raw_slug"`
-	PaidPlan                bool   `json:"paid_plan"`
-	Personal                bool   `json:"personal"`
-	BillingStatus           string `json:"billing_status"`
-	Name                    string `json:"name"`
-	Billable                bool   `json:"billable"`
-	ProvisionsBetaExtension bool   `json:"provisions_beta_extensions"`
-	RemoteBuilderImage      string `json:"remote_builder_image"`
-}
-
-func getOrganization(req *request) answer {
-	org := req.platform.state.organization(req.PathValue("organization"))
-	if org == nil {
-		return refuse(missing("organization"))
+// deleteApp answers before what the app had is gone, as Fly does; here it is
+// gone at once.
+func deleteApp(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
 	}
-	return reply(http.StatusOK, map[string]organizationRecord{"organization": {
-		ID: org.id, InternalNumericID: org.number, Slug: org.slug, RawSlug: org.slug, PaidPlan: true,
-		Personal: org.personal, BillingStatus: "CURRENT", Name: org.name, Billable: true,
-	}})
+	req.platform.destroyApp(a, req.now)
+	return answer{status: http.StatusAccepted}
 }
 
 // named finds an app that the body names.
@@ -134,49 +121,3 @@ func (req *request) named(name string) (*app, error) {
 	req.note(a)
 	return a, nil
 }
-
-func createBuild(req *request) answer {
-	var in struct {
-		App string `json:"app_name"`
-	}
-	if err := req.decode(&in); err != nil {
-		return refuse(err)
-	}
-	a, err := req.named(in.App)
-	if err != nil {
-		return refuse(err)
-	}
-	s := req.platform.state
-	b := &build{id: s.ids.number("build", 0), app: a.name, status: "building"}
-	s.builds[b.id] = b
-	return reply(http.StatusOK, recordBuild(b))
-}
-
-func finishBuild(req *request) answer {
-	var in struct {
-		ID     int    `json:"build_id"`
-		App    string `json:"app_name"`
-		Status string `json:"status"`
-	}
-	if err := req.decode(&in); err != nil {
-		return refuse(err)
-	}
-	if _, err := req.named(in.App); err != nil {
-		return refuse(err)
-	}
-	b := req.platform.state.builds[in.ID]
-	if b == nil || b.app != in.App {
-		return refuse(missing("build"))
-	}
-	b.status = in.Status
-	return reply(http.StatusOK, recordBuild(b))
-}
-
-// buildRecord is a build in the uiex API.
-type buildRecord struct {
-	ID        int    `json:"id"`
-	Status    string `json:"status"`
-	WallClock int    `json:"wallclock_time_ms"`
-}
-
-func recordBuild(b *build) buildRecord { return buildRecord{ID: b.id, Status: b.status} }

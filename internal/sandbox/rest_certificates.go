@@ -159,21 +159,69 @@ func (a *app) certify(s *state, hostname string, now time.Time) (*certificate, e
 	return c, nil
 }
 
+var errNoCertificate = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find AppCertificate"}
+
+// certificate is the app's hostname of that name, nil if it has none.
+func (a *app) certificate(hostname string) *certificate {
+	i := slices.IndexFunc(a.certificates, func(c *certificate) bool { return c.hostname == hostname })
+	if i < 0 {
+		return nil
+	}
+	return a.certificates[i]
+}
+
+// decertify takes a hostname and its certificates away from the app.
+func (a *app) decertify(hostname string) (*certificate, error) {
+	c := a.certificate(hostname)
+	if c == nil {
+		return nil, errNoCertificate
+	}
+	a.certificates = slices.DeleteFunc(a.certificates, func(other *certificate) bool { return other == c })
+	return c, nil
+}
+
+func (c *certificate) expires() time.Time { return c.created.Add(90 * 24 * time.Hour) }
+func (c *certificate) wildcard() bool     { return strings.HasPrefix(c.hostname, "*.") }
+
+// apexOf is the domain a hostname belongs to: its last two labels, which is
+// right for the names that examples have.
+func apexOf(hostname string) string {
+	labels := strings.Split(hostname, ".")
+	return strings.Join(labels[max(len(labels)-2, 0):], ".")
+}
+
+// challenge is the DNS record that would prove the hostname to the authority.
+func (a *app) challenge(c *certificate) acmeChallenge {
+	name := strings.TrimPrefix(c.hostname, "*.")
+	return acmeChallenge{"_acme-challenge." + name, name + "." + a.id[:6] + ".flydns.net"}
+}
+
 // getCertificate also serves the check: it tells what it knows and issues nothing.
 func getCertificate(req *request) answer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
-	i := slices.IndexFunc(a.certificates, func(c *certificate) bool { return c.hostname == req.PathValue("target") })
-	if i < 0 {
+	c := a.certificate(req.PathValue("target"))
+	if c == nil {
 		return refuse(missing("certificate"))
 	}
-	return reply(http.StatusOK, a.detail(a.certificates[i]))
+	return reply(http.StatusOK, a.detail(c))
+}
+
+func deleteCertificate(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	if _, err := a.decertify(req.PathValue("target")); err != nil {
+		return refuse(missing("certificate"))
+	}
+	return answer{status: http.StatusNoContent}
 }
 
 func (a *app) detail(c *certificate) certificateDetail {
-	ok, expires := a.configured(), stamp(c.created.Add(90*24*time.Hour))
+	ok, expires := a.configured(), stamp(c.expires())
 	d := certificateDetail{
 		Hostname: c.hostname, Configured: ok, AcmeRequested: true, Status: a.certificateStatus(), DNSProvider: "enom",
 		Certificates: []issuedCertificate{{
@@ -183,7 +231,7 @@ func (a *app) detail(c *certificate) certificateDetail {
 		Validation: certificateValidation{ALPNConfigured: ok, HTTPConfigured: ok},
 		DNSRequirements: dnsRequirements{
 			A: []string{}, AAAA: []string{}, CNAME: a.cnameTarget(),
-			ACMEChallenge: acmeChallenge{"_acme-challenge." + c.hostname, c.hostname + "." + a.id[:6] + ".flydns.net"},
+			ACMEChallenge: a.challenge(c),
 			Ownership:     ownership{"_fly-ownership." + c.hostname, "app-" + a.id[:8], "org-" + a.organization.slug},
 		},
 	}

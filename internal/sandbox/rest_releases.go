@@ -3,6 +3,8 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
 )
 
 // releaseRecord is a release in the uiex API.
@@ -68,4 +70,53 @@ func updateRelease(req *request) answer {
 		return refuse(err)
 	}
 	return reply(http.StatusOK, recordRelease(r))
+}
+
+// maxReleases is how many releases one answer lists.
+const maxReleases = 200
+
+// listReleases lists an app's releases, the newest first.
+func listReleases(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	limit := maxReleases
+	if text := req.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return refuse(invalid("invalid limit"))
+		}
+		limit = min(n, maxReleases)
+	}
+	records := []releaseRecord{}
+	for _, r := range slices.Backward(a.releases) {
+		if len(records) < limit {
+			records = append(records, recordRelease(r))
+		}
+	}
+	return reply(http.StatusOK, map[string][]releaseRecord{"releases": records})
+}
+
+func currentRelease(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	if a.current() == nil {
+		return refuse(missing("release"))
+	}
+	return reply(http.StatusOK, recordRelease(a.current()))
+}
+
+// listCurrentReleases tells when each app that the token covers was last
+// released.
+func listCurrentReleases(req *request) answer {
+	times := make(map[string]string)
+	for _, a := range req.covered(nil) {
+		if r := a.current(); r != nil {
+			times[a.name] = stamp(r.created)
+		}
+	}
+	return reply(http.StatusOK, times)
 }

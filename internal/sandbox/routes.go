@@ -59,6 +59,7 @@ func routeTable() []route {
 		account(read("GET /v1/apps", "app.list", listApps)),
 		names(account(write("POST /v1/apps", "app.create", createApp))),
 		read("GET "+app, "app.get", getApp),
+		write("DELETE "+app, "app.destroy", deleteApp),
 
 		read("GET "+app+"/machines", "machine.list", listMachines),
 		write("POST "+app+"/machines", "machine.create", createMachine),
@@ -120,8 +121,14 @@ func routeTable() []route {
 		write("POST "+certs+"/acme", "certificate.create", createCertificate),
 		read("GET "+certs+"/{target}", "certificate.get", getCertificate),
 		read("POST "+certs+"/{target}/check", "certificate.check", getCertificate),
+		write("DELETE "+certs+"/{target}", "certificate.delete", deleteCertificate),
 
+		read("GET "+uiex+"/organizations", "organization.list", listOrganizations),
 		read("GET "+uiex+"/organizations/{organization}", "organization.get", getOrganization),
+		read("GET "+uiex+"/apps/{app}/logs", "log.list", listLogs),
+		read("GET "+uiex+"/apps/{app}/releases", "release.list", listReleases),
+		read("GET "+uiex+"/apps/{app}/releases/current", "release.current", currentRelease),
+		read("GET "+uiex+"/releases/all_current", "release.times", listCurrentReleases),
 		names(write("POST "+uiex+"/releases", "release.create", createRelease)),
 		patch,
 		names(write("POST "+uiex+"/builds", "build.create", createBuild)),

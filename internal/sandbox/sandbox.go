@@ -74,7 +74,7 @@ type Platform struct {
 	faults   faults
 	schedule schedule
 	limits   limits
-	graph    func() *graph
+	settling sync.Mutex // guards Machines while fields of a query are resolved at the same time
 	handler  http.Handler
 
 	revision atomic.Uint64 // counts calls of notify
@@ -104,7 +104,6 @@ func New(options Options) *Platform {
 	}
 	p.state.crashAfter = options.CrashAfter
 	p.state.delays = options.delays()
-	p.graph = sync.OnceValue(newGraph) // many a platform is never asked in GraphQL
 	p.handler = p.routes()
 	return p
 }

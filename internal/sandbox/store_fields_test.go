@@ -34,7 +34,7 @@ func storedFields() map[string]string {
 		"Platform.recorder": process, "Platform.faults": process, "Platform.limits": process, "Platform.graph": process,
 		"Platform.handler": process, "Platform.mu": process, "Platform.changed": process, "Platform.revision": process,
 		"Platform.state": stored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,
-		"Platform.schedule": process,
+		"Platform.schedule": process, "Platform.settling": process,
 
 		"token.id": stored, "token.secret": stored, "token.scope": stored, "token.created": stored, "token.revoked": stored,
 		"Scope.Kind": stored, "Scope.Org": stored, "Scope.App": stored, "Scope.Name": stored, "Scope.Expires": stored,

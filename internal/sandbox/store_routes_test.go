@@ -17,6 +17,16 @@ type change struct {
 	same   bool // it leaves the state as it is
 }
 
+func (c change) after(requests ...[3]string) change {
+	c.before = requests
+	return c
+}
+
+func (c change) changingNothing() change {
+	c.same = true
+	return c
+}
+
 const (
 	storeShop = "/v1/apps/shop-api"
 	machineAt = storeShop + "/machines/" + shopMachine
@@ -27,6 +37,7 @@ const (
 func changes() map[string]change {
 	stop := [3]string{"POST", machineAt + "/stop", "{}"}
 	disk := [3]string{"POST", storeShop + "/volumes", mountable}
+	hostname := [3]string{"POST", storeShop + "/certificates/acme", `{"hostname":"www.example.com"}`}
 	graph := func(text string) change {
 		return change{path: "/graphql", body: `{"query":"mutation{` + strings.ReplaceAll(text, `"`, `\"`) + `}"}`}
 	}
@@ -69,12 +80,26 @@ func changes() map[string]change {
 		"build.finish": {path: "/api/v1/builds/finish", body: `{"app_name":"shop-api","build_id":1,"status":"done"}`,
 			before: [][3]string{{"POST", "/api/v1/builds", `{"app_name":"shop-api"}`}}},
 
-		"graphql.allocateIpAddress":       graph(`a: allocateIpAddress(input:{appId:"shop-api",type:v4}){app{id}} b: allocateIpAddress(input:{appId:"legacy-api",type:v4}){app{id}}`),
-		"graphql.releaseIpAddress":        graph(`releaseIpAddress(input:{appId:"shop-api",ip:"66.241.124.11"}){app{id}}`),
-		"graphql.allocateEgressIpAddress": graph(`allocateEgressIpAddress(input:{appId:"shop-api",region:"ams"}){v4}`),
-		"graphql.releaseEgressIpAddress":  graph(`releaseEgressIpAddress(input:{appId:"legacy-api",ip:"209.71.80.45"}){v4}`),
-		"graphql.createRelease":           graph(`createRelease(input:{appId:"shop-api",image:"a/b:2",platformVersion:"machines",strategy:ROLLING,definition:"{}"}){release{id}}`),
-		"graphql.updateRelease":           graph(`updateRelease(input:{releaseId:"` + shopRelease + `",status:"failed"}){release{id}}`),
+		"graphql.allocateIpAddress":        graph(`a: allocateIpAddress(input:{appId:"shop-api",type:v4}){app{id}} b: allocateIpAddress(input:{appId:"legacy-api",type:v4}){app{id}}`),
+		"graphql.releaseIpAddress":         graph(`releaseIpAddress(input:{appId:"shop-api",ip:"66.241.124.11"}){app{id}}`),
+		"graphql.allocateEgressIpAddress":  graph(`allocateEgressIpAddress(input:{appId:"shop-api",region:"ams"}){v4}`),
+		"graphql.releaseEgressIpAddress":   graph(`releaseEgressIpAddress(input:{appId:"legacy-api",ip:"209.71.80.45"}){v4}`),
+		"graphql.createRelease":            graph(`createRelease(input:{appId:"shop-api",image:"a/b:2",platformVersion:"machines",strategy:ROLLING,definition:"{}"}){release{id}}`),
+		"app.destroy":                      {path: storeShop},
+		"certificate.delete":               {path: storeShop + "/certificates/www.example.com", before: [][3]string{hostname}},
+		"graphql.createApp":                graph(`createApp(input:{name:"new",organizationId:"{organization}"}){app{id}}`),
+		"graphql.deleteApp":                graph(`deleteApp(appId:"shop-api"){organization{id}}`),
+		"graphql.addCertificate":           graph(`addCertificate(appId:"shop-api",hostname:"www.example.com"){certificate{id}}`),
+		"graphql.checkCertificate":         graph(`checkCertificate(input:{appId:"shop-api",hostname:"www.example.com"}){certificate{id}}`).after(hostname).changingNothing(),
+		"graphql.deleteCertificate":        graph(`deleteCertificate(appId:"shop-api",hostname:"www.example.com"){app{id}}`).after(hostname),
+		"graphql.setSecrets":               graph(`setSecrets(input:{appId:"shop-api",secrets:[{key:"A",value:"b"}]}){app{id}}`),
+		"graphql.unsetSecrets":             graph(`unsetSecrets(input:{appId:"shop-api",keys:["A"]}){app{id}}`).after([3]string{"POST", storeShop + "/secrets/A", `{"value":"b"}`}),
+		"graphql.createBuild":              graph(`createBuild(input:{appName:"shop-api",builderType:"x",strategiesAvailable:[]}){id}`),
+		"graphql.finishBuild":              graph(`finishBuild(input:{appName:"shop-api",buildId:"1",status:"done"}){id}`).after([3]string{"POST", "/api/v1/builds", `{"app_name":"shop-api"}`}),
+		"graphql.createLimitedAccessToken": graph(`createLimitedAccessToken(input:{name:"n",organizationId:"{organization}",profile:"deploy_organization"}){limitedAccessToken{id}}`),
+		"graphql.deleteLimitedAccessToken": graph(`deleteLimitedAccessToken(input:{id:"{minted}"}){token}`).after([3]string{"POST", storeShop + "/deploy_token", ""}),
+		"graphql.validateWireGuardPeers":   graph(`validateWireGuardPeers(input:{peerIps:["fdaa::1"]}){invalidPeerIps}`).changingNothing(),
+		"graphql.updateRelease":            graph(`updateRelease(input:{releaseId:"` + shopRelease + `",status:"failed"}){release{id}}`),
 	}
 }
 
@@ -87,7 +112,7 @@ func writes(t *testing.T) map[string]string {
 			list[rt.operation], _, _ = strings.Cut(rt.pattern, " ")
 		}
 	}
-	schema, err := parser.ParseSchema(&ast.Source{Input: schemaText})
+	schema, err := parser.ParseSchema(&ast.Source{Input: schemaText()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +135,7 @@ func TestStateRoutes(t *testing.T) {
 		t.Run(operation, func(t *testing.T) {
 			path := copied(t, path)
 			p := opened(t, path)
-			ids := strings.NewReplacer("{volume}", "")
+			ids := strings.NewReplacer("{organization}", p.state.organizations[0].id)
 			do := func(method, path, body string) {
 				var headers []string
 				if m := p.Machine("shop-api", shopMachine); m.LeaseOwner != "" {
@@ -118,6 +143,9 @@ func TestStateRoutes(t *testing.T) {
 				}
 				if disks := p.Volumes("shop-api"); len(disks) > 0 {
 					ids = strings.NewReplacer("{volume}", disks[0].ID)
+				}
+				if tokens := p.state.tokens; len(tokens) > 0 {
+					ids = strings.NewReplacer("{minted}", tokens[len(tokens)-1].id)
 				}
 				send(t, p, method, ids.Replace(path), ids.Replace(body), headers...)
 			}
