@@ -133,6 +133,7 @@ func (p *Platform) Machine(app, id string) Machine {
 func (p *Platform) AddApp(name, org, network string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.state.createApp(name, org, network, plan{}, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}
@@ -279,6 +280,7 @@ func (p *Platform) RemoveAddress(app, ip string) {
 func (p *Platform) AddCertificate(app, hostname string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.notify()
 	if _, err := p.mustApp(app).certify(p.state, hostname, p.clock.Now()); err != nil {
 		panic("sandbox: " + err.Error())
 	}

@@ -24,17 +24,9 @@ type Server struct {
 // port) until [Server.Close]. Other addresses, names among them, are refused:
 // the platform's token is no secret.
 func (p *Platform) Listen(addr string) (*Server, error) {
-	at, err := netip.ParseAddrPort(addr)
+	listener, err := ListenLoopback(addr)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
-	}
-	if !at.Addr().IsLoopback() {
-		return nil, fmt.Errorf("sandbox address %s: the emulated platform listens on loopback addresses only", at)
-	}
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", at.String())
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{URL: "http://" + listener.Addr().String(), done: make(chan struct{})}
@@ -49,6 +41,23 @@ func (p *Platform) Listen(addr string) (*Server, error) {
 		_ = s.server.Serve(listener) // ends with Close; nothing else can be done about an error
 	}()
 	return s, nil
+}
+
+// ListenLoopback listens on a loopback IP and a port; any other address is an error.
+func ListenLoopback(addr string) (net.Listener, error) {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
+	}
+	if !at.Addr().IsLoopback() {
+		return nil, fmt.Errorf("sandbox address %s: the emulated platform listens on loopback addresses only", at)
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", at.String())
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return listener, nil
 }
 
 // Close stops listening and drops all connections.
