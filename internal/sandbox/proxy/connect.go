@@ -162,15 +162,33 @@ func join(ctx context.Context, a, b net.Conn) {
 	both.Wait()
 }
 
-// pour copies until the source ends, and ends the target's side of it.
+// pour copies until the source ends, or the target takes no more, and ends the
+// target's side of it. What the target has sent meanwhile still arrives.
 func pour(to, from net.Conn) {
-	if _, err := io.Copy(to, from); err != nil {
-		_, _ = to.Close(), from.Close() // one side broke: nothing more can come of it
+	source := &noting{Reader: from}
+	_, _ = io.Copy(to, source) // who broke it off, source tells
+	if source.err != nil {
+		_, _ = to.Close(), from.Close() // what comes back has nowhere to go
 		return
 	}
 	if half, ok := to.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		_ = to.Close() // it cannot be ended by half
 	}
+}
+
+// noting is a reader that remembers how it broke off.
+type noting struct {
+	io.Reader
+	err error
+}
+
+// Read implements [io.Reader].
+func (n *noting) Read(p []byte) (int, error) {
+	c, err := n.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.err = err
+	}
+	return c, err
 }
 
 // CloseWrite ends what is sent to the client, if its connection can do that.

@@ -82,6 +82,7 @@ func (d *door) proxied(w http.ResponseWriter, r *http.Request, v *visit, n name,
 		v.fail(w, failNoService(n.app, port))
 		return
 	case route.tls != c.secure:
+		w.Header().Set("Connection", "close") // it is of the wrong kind
 		v.fail(w, failHandshake(n.app, port, route.tls))
 		return
 	case route.options.ForceHTTPS && route.http && !c.secure:

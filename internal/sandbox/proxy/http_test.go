@@ -1,0 +1,415 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestHeaders compares what the app sees, and what the client gets, with Fly's.
+func TestHeaders(t *testing.T) {
+	b := newBench(t, Options{Region: "lhr"})
+	ids := b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"response": {"headers": {"X-Added": "yes", "X-Many": ["a", "b"], "X-Hidden": false}}},`, 1), "iad")
+	var seen *http.Request
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = r
+		w.Header().Set("Server", "app")
+		w.Header().Set("X-Hidden", "secret")
+	})
+	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/path?q=1",
+		"X-Forwarded-For", "198.51.100.7", "Fly-Client-Ip", "198.51.100.7", "Fly-Region", "xxx", "Fly-Replay-Src", "instance=x", "Connection", "Fly-Forwarded-Port", "X-Forwarded-Proto", "https")
+	address := b.platform.Addresses("shop-api")[0].IP
+	want := map[string]string{
+		"X-Forwarded-For": "198.51.100.7, 127.0.0.1, " + address, "X-Forwarded-Proto": "http", "X-Forwarded-Port": "80", "X-Forwarded-Ssl": "off",
+		"Fly-Client-Ip": "127.0.0.1", "Fly-Forwarded-Port": "80", "Fly-Region": "lhr", "Fly-Request-Id": res.Header.Get("Fly-Request-Id"),
+		"Via": "1.1 fly.io", "X-Request-Start": fmt.Sprintf("t=%d", b.clock.Now().UnixMicro()), "Fly-Replay-Src": "",
+	}
+	for key, value := range want {
+		if got := seen.Header.Get(key); got != value {
+			t.Errorf("the app sees %s: %q, want %q", key, got, value)
+		}
+	}
+	if seen.Host != "shop-api.flycast" || seen.RequestURI != "/path?q=1" {
+		t.Errorf("the app sees %s at %s", seen.RequestURI, seen.Host)
+	}
+	if id := res.Header.Get("Fly-Request-Id"); len(id) != 30 || !strings.HasSuffix(id, "-lhr") {
+		t.Errorf("request id %q", id)
+	}
+	if h := res.Header; h.Get("Server") != server || h.Get("Via") != "1.1 fly.io" || h.Get("X-Added") != "yes" || strings.Join(h["X-Many"], ",") != "a,b" || h.Get("X-Hidden") != "" {
+		t.Errorf("the answer has %v", h)
+	}
+	if _, err := b.web.Get("http://shop-api.internal:8080/"); err != nil {
+		t.Fatal(err)
+	}
+	for key := range want {
+		if got := seen.Header.Get(key); got != "" {
+			t.Errorf("past Fly Proxy the app sees %s: %q", key, got)
+		}
+	}
+	_ = ids
+}
+
+// TestRoutingHeaders chooses Machines by the request's headers.
+func TestRoutingHeaders(t *testing.T) {
+	b := newBench(t, Options{})
+	ids := b.app("shop-api", web, "iad", "fra", "lhr")
+	b.platform.StopMachine("shop-api", ids[2])
+	tests := []struct {
+		key, value, machine, code string
+	}{
+		{"Fly-Prefer-Region", "fra", ids[1], ""},
+		{"Fly-Prefer-Region", "syd, eu", ids[1], ""},
+		{"Fly-Prefer-Region", "syd", ids[0], ""},
+		{"Fly-Force-Region", "fra,iad", ids[1], ""},
+		{"Fly-Force-Region", "syd", "", "PR03"},
+		{"Fly-Prefer-Instance-Id", ids[1], ids[1], ""},
+		{"Fly-Prefer-Instance-Id", "none", ids[0], ""},
+		{"Fly-Force-Instance-Id", ids[1], ids[1], ""},
+		{"Fly-Force-Instance-Id", "none", "", "PR03"},
+		{"Fly-Force-Instance-Id", ids[2], ids[2], ""}, // it is started
+	}
+	var unavailable string
+	b.programs.handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		unavailable = r.Header.Get("Fly-Preferred-Instance-Unavailable")
+	})
+	for _, tt := range tests {
+		unavailable = ""
+		res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/", tt.key, tt.value)
+		if res.Header.Get("X-Machine") != tt.machine || res.Header.Get(errorHeader) != tt.code {
+			t.Errorf("%s: %s: got %s %s, want %s %s", tt.key, tt.value, res.Header.Get("X-Machine"), res.Header.Get(errorHeader), tt.machine, tt.code)
+		}
+		if want := map[bool]string{true: "none"}[tt.key == "Fly-Prefer-Instance-Id" && tt.value == "none"]; unavailable != want {
+			t.Errorf("%s: %s: unavailable is %q, want %q", tt.key, tt.value, unavailable, want)
+		}
+	}
+}
+
+// TestReplay lets apps send requests on.
+func TestReplay(t *testing.T) {
+	b := newBench(t, Options{})
+	ids := b.app("router", web, "iad", "fra")
+	target := b.app("hidden", web, "iad")[0]
+	for _, a := range b.platform.Addresses("hidden") {
+		b.platform.RemoveAddress("hidden", a.IP)
+	}
+	b.platform.StopMachine("hidden", target)
+	b.platform.AddApp("foreign", "partner", "")
+	b.platform.AddMachine("foreign", "iad", config(t, web))
+	tests := []struct {
+		replay, machine, code string
+	}{
+		{"region=fra", ids[1], ""},
+		{`region="syd,any";state=x`, ids[0], "PA02"}, // it ends where it began, and again
+		{"instance=" + ids[1], ids[1], ""},
+		{"elsewhere=true", ids[1], ""},
+		{"app=hidden", target, ""},
+		{"app=foreign", ids[0], "PA05"},
+		{"app=nobody", ids[0], "PA04"},
+		{"to=somewhere", ids[0], "PA03"},
+		{"app", ids[0], "PA03"},
+	}
+	for _, tt := range tests {
+		source := ""
+		b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if w.Header().Get("X-Machine") == ids[0] {
+				w.Header().Set("Fly-Replay", tt.replay)
+				return
+			}
+			source = r.Header.Get("Fly-Replay-Src")
+			_, _ = io.Copy(w, r.Body)
+		})
+		res, err := b.web.Post("http://router.flycast/", "text/plain", strings.NewReader("the body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if code := res.Header.Get(errorHeader); code != tt.code || tt.code == "" && string(body) != "the body" {
+			t.Errorf("%s: %d %s", tt.replay, res.StatusCode, body)
+		}
+		if want := "instance=" + ids[0] + ";region=iad;t="; tt.code == "" && !strings.HasPrefix(source, want) {
+			t.Errorf("%s: source %q, want %s…", tt.replay, source, want)
+		}
+		if v := b.last(); v.Machine != tt.machine || v.Code != tt.code {
+			t.Errorf("%s: the visit is %+v", tt.replay, v)
+		}
+	}
+}
+
+// TestStream reads events while the answer goes on, and goes away in the middle.
+func TestStream(t *testing.T) {
+	b := newBench(t, Options{})
+	id := b.app("shop-api", web, "iad")[0]
+	next, gone := make(chan string), make(chan struct{})
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(gone)
+		w.Header().Set("Content-Type", "text/event-stream")
+		for {
+			select {
+			case event := <-next:
+				fmt.Fprintf(w, "data: %s\n\n", event)
+				w.(http.Flusher).Flush()
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://shop-api.flycast/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { next <- "one" }()
+	res, err := b.web.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewReader(res.Body)
+	for _, event := range []string{"one", "two"} {
+		if event == "two" {
+			next <- event
+		}
+		if line, err := lines.ReadString('\n'); line != "data: "+event+"\n" {
+			t.Fatalf("%q, %v", line, err)
+		}
+		_, _ = lines.ReadString('\n')
+	}
+	if got := b.traffic.Load(id); got != 1 {
+		t.Errorf("load %d, want 1", got)
+	}
+	cancel()
+	<-gone
+	if v := b.visit(1); v.Machine != id || v.Code != "" || b.traffic.Load(id) != 0 {
+		t.Errorf("the visit is %+v, load %d", v, b.traffic.Load(id))
+	}
+}
+
+// TestUpgrade speaks another protocol after 101.
+func TestUpgrade(t *testing.T) {
+	b := newBench(t, Options{})
+	b.app("shop-api", web, "iad")
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil || r.Header.Get("Upgrade") != "echo" {
+			t.Error(err, r.Header)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		line, _ := buffered.ReadString('\n')
+		_, _ = io.WriteString(conn, line)
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://shop-api.flycast/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	res, err := b.web.Do(req)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(res, err)
+	}
+	conn := res.Body.(io.ReadWriteCloser)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "ping\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(conn); string(got) != "ping\n" {
+		t.Errorf("got %q", got)
+	}
+	conn.Close() // each side ends for itself
+	if v := b.visit(1); v.Status != 101 {
+		t.Errorf("the visit is %+v", v)
+	}
+}
+
+// TestTrailers pass both ways, and HEAD has no body.
+func TestTrailers(t *testing.T) {
+	b := newBench(t, Options{})
+	b.app("shop-api", web, "iad")
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.Header().Set("Content-Length", "1000")
+			return
+		}
+		w.Header().Set("Trailer", "X-Sum")
+		_, _ = io.Copy(w, r.Body)
+		w.Header().Set("X-Sum", r.Trailer.Get("X-Count")+"!")
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://shop-api.flycast/", struct{ io.Reader }{strings.NewReader("body")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Trailer = http.Header{"X-Count": {"4"}}
+	res, err := b.web.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, _ := io.ReadAll(res.Body); string(body) != "body" || res.Trailer.Get("X-Sum") != "4!" {
+		t.Errorf("%q with %v", body, res.Trailer)
+	}
+	if res, body := b.ask(b.web, http.MethodHead, "http://shop-api.flycast/"); res.ContentLength != 1000 || body != "" {
+		t.Errorf("HEAD: %d %q", res.ContentLength, body)
+	}
+}
+
+// zeros is a body that does not fit into what is kept of it.
+type zeros int64
+
+func (z *zeros) Read(p []byte) (int, error) {
+	if *z == 0 {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), int64(*z))
+	clear(p[:n])
+	*z -= zeros(n)
+	return int(n), nil
+}
+
+// TestBigBody goes through, but to no second Machine.
+func TestBigBody(t *testing.T) {
+	b := newBench(t, Options{})
+	ids := b.app("shop-api", web, "iad", "fra")
+	for _, tt := range []struct {
+		size   int64
+		replay string
+		code   string
+	}{
+		{replayLimit + 1<<20, "", ""},
+		{flyReplayLimit, "region=fra", ""},
+		{flyReplayLimit + 1, "region=fra", "PA01"},
+		{replayLimit + 1, "region=fra", "PA01"},
+	} {
+		b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n, err := io.Copy(io.Discard, r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			if w.Header().Get("X-Machine") == ids[0] && tt.replay != "" {
+				w.Header().Set("Fly-Replay", tt.replay)
+			}
+			fmt.Fprint(w, n)
+		})
+		body := zeros(tt.size)
+		res, err := b.web.Post("http://shop-api.flycast/", "text/plain", &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		if code := res.Header.Get(errorHeader); code != tt.code || tt.code == "" && string(got) != fmt.Sprint(tt.size) {
+			t.Errorf("%d bytes, %q: %s %s", tt.size, tt.replay, code, got)
+		}
+	}
+}
+
+// TestReplayBody reads a body twice, and half of it meanwhile.
+func TestReplayBody(t *testing.T) {
+	b := &replayBody{source: strings.NewReader("abcdef")}
+	first, _ := b.open()
+	_, _ = io.ReadFull(first, make([]byte, 3))
+	_ = first.Close()
+	if _, err := first.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("closed: %v", err)
+	}
+	for range 2 {
+		r, err := b.open()
+		if got, _ := io.ReadAll(r); string(got) != "abcdef" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	big := &replayBody{source: bytes.NewReader(make([]byte, replayLimit+1))}
+	r, _ := big.open()
+	if n, _ := io.Copy(io.Discard, r); n != replayLimit+1 || big.kept != nil {
+		t.Errorf("%d bytes, %d kept", n, len(big.kept))
+	}
+	if _, err := big.open(); err == nil {
+		t.Error("a body that is gone was opened again")
+	}
+}
+
+// TestHTTP2Backend reaches a program that speaks h2c.
+func TestHTTP2Backend(t *testing.T) {
+	b := newBench(t, Options{})
+	b.app("grpc", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"h2_backend": true},`, 1), "iad")
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
+	if _, body := b.ask(b.web, http.MethodGet, "http://grpc.flycast/"); body != "HTTP/2.0" {
+		t.Errorf("the app was asked with %s", body)
+	}
+}
+
+// TestConnectionsCount keeps the load while the client's connection lives, where
+// the service counts connections, and ends it with the Machine.
+func TestConnectionsCount(t *testing.T) {
+	b := newBench(t, Options{})
+	ids := b.app("shop-api", strings.Replace(web, `"requests"`, `"connections"`, 1), "iad", "iad")
+	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
+	first := res.Header.Get("X-Machine")
+	for range 4 { // the connection is kept, and its Machine with it
+		if res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.Header.Get("X-Machine") != first || b.traffic.Load(first) != 1 {
+			t.Fatalf("%s answered, load %d", res.Header.Get("X-Machine"), b.traffic.Load(first))
+		}
+	}
+	changed := func() { // the proxy has seen it when the load is gone
+		for b.traffic.Load(first) != 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	b.platform.StopMachine("shop-api", first)
+	changed()
+	res, _ = b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
+	if second := res.Header.Get("X-Machine"); second == first || b.traffic.Load(second) != 1 {
+		t.Errorf("%s answered, load %d", second, b.traffic.Load(second))
+	} else {
+		first = second
+	}
+	b.web.CloseIdleConnections()
+	changed()
+	_ = ids
+}
+
+// TestHostile sends requests that no client means well with.
+func TestHostile(t *testing.T) {
+	b := newBench(t, Options{})
+	b.app("shop-api", web, "iad")
+	tests := []struct{ request, want string }{
+		{"GET / HTTP/1.1\r\nHost: user@shop-api.flycast\r\n\r\n", "HTTP/1.1 400"},
+		{"GET / HTTP/1.1\r\nHost: shop-api.flycast:80:81\r\n\r\n", "HTTP/1.1 403"},
+		{"GET / HTTP/1.1\r\nHost: shop-api.flycast:99999\r\n\r\n", "HTTP/1.1 403"},
+		{"GET / HTTP/1.1\r\nHost: shop-api.flycast:+80\r\n\r\n", "HTTP/1.1 403"},
+		{"GET / HTTP/1.1\r\nHost: shop-api.flycast\r\nHost: other.flycast\r\n\r\n", "HTTP/1.1 400"},
+		{"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400"},
+		{"GET ftp://shop-api.flycast/ HTTP/1.1\r\nHost: shop-api.flycast\r\n\r\n", "HTTP/1.1 400"},
+		{"GET https://shop-api.flycast/ HTTP/1.1\r\nHost: shop-api.flycast\r\n\r\n", "HTTP/1.1 400"},
+		{"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", "HTTP/1.1 403"},
+		{"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n", "HTTP/1.1 404"},
+		{"CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\n\r\n", "HTTP/1.1 404"},
+		{"CONNECT shop-api.flycast HTTP/1.1\r\nHost: shop-api.flycast\r\n\r\n", "HTTP/1.1 400"},
+		{"GET / HTTP/1.1\r\nHost: shop-api.flycast\r\nX-Big: " + strings.Repeat("x", 200_000) + "\r\n\r\n", "HTTP/1.1 431"},
+		{"POST / HTTP/1.1\r\nHost: shop-api.flycast\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabc", "HTTP/1.1 400"},
+		{"POST / HTTP/1.1\r\nHost: shop-api.flycast\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", "HTTP/1.1 501"},
+	}
+	for _, tt := range tests {
+		conn := b.dial(b.listening.Flycast)
+		if _, err := io.WriteString(conn, tt.request); err != nil && len(tt.request) < 1000 {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if !strings.HasPrefix(line, tt.want) {
+			t.Errorf("%.80q: got %q, %v, want %s", tt.request, line, err, tt.want)
+		}
+		conn.Close()
+	}
+	if got := b.programs.targets(); len(got) != 0 {
+		t.Errorf("connections to %+v", got)
+	}
+}
