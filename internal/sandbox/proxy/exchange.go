@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"syscall"
+	"time"
 )
 
 // exchange is one HTTP request on its way through Fly Proxy. It is the
@@ -31,6 +32,13 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 			e.record.Woke = true
 		}
 	}()
+	pause := new(idle)
+	if o := e.route.options.HTTPOptions; !e.bare && o != nil && o.IdleTimeout != nil && *o.IdleTimeout > 0 {
+		pause = &idle{proxy: e.proxy, timeout: time.Duration(*o.IdleTimeout) * time.Second}
+		watched, stop := pause.watch(r)
+		defer stop()
+		r = watched
+	}
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		e.body = &replayBody{source: r.Body}
 	}
@@ -41,6 +49,9 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	}, func(res *http.Response) {
 		if !e.bare {
 			outbound(res.Header, e.route.options.HTTPOptions, e.inbound.id, r.ProtoMajor)
+		}
+		if pause.timeout > 0 {
+			pause.answer(res)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -347,6 +348,47 @@ func TestHTTP2Backend(t *testing.T) {
 	}
 }
 
+// TestIdleTimeout ends requests on which nothing happens, before their answer
+// and in the middle of it.
+func TestIdleTimeout(t *testing.T) {
+	b := newBench(t, Options{})
+	b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"idle_timeout": 7},`, 1), "iad")
+	began := make(chan bool)
+	wait := b.proxy.wait
+	b.proxy.wait = func(ctx context.Context, until time.Time, wake <-chan struct{}) error {
+		select {
+		case <-began:
+		case <-ctx.Done():
+		}
+		return wait(ctx, until, wake)
+	}
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/half" {
+			w.WriteHeader(http.StatusAccepted)
+			w.(http.Flusher).Flush()
+		} else {
+			began <- true
+		}
+		<-r.Context().Done()
+	})
+	res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/none")
+	if res.StatusCode != 502 || !strings.Contains(body, "idle_timeout of 7s") || b.last().Took != 7*time.Second {
+		t.Errorf("%d %s, %+v", res.StatusCode, body, b.last())
+	}
+	res, err := b.web.Get("http://shop-api.flycast/half")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	began <- true
+	if _, err := io.ReadAll(res.Body); err == nil || res.StatusCode != http.StatusAccepted {
+		t.Errorf("%d, %v: the answer came to an end", res.StatusCode, err)
+	}
+	if v := b.visit(2); v.Code != "PU02" || v.Took != 7*time.Second {
+		t.Errorf("the visit is %+v", v)
+	}
+}
+
 // TestConnectionsCount keeps the load while the client's connection lives, where
 // the service counts connections, and ends it with the Machine.
 func TestConnectionsCount(t *testing.T) {
@@ -361,7 +403,7 @@ func TestConnectionsCount(t *testing.T) {
 	}
 	changed := func() { // the proxy has seen it when the load is gone
 		for b.traffic.Load(first) != 0 {
-			time.Sleep(time.Millisecond)
+			runtime.Gosched()
 		}
 	}
 	b.platform.StopMachine("shop-api", first)

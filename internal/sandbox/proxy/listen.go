@@ -141,10 +141,15 @@ func (q *queue) push(c net.Conn) {
 func (q *queue) Accept() (net.Conn, error) {
 	select {
 	case c := <-q.conns:
-		return c, nil
+		select {
+		case <-q.closed:
+			_ = c.Close() // it came too late
+		default:
+			return c, nil
+		}
 	case <-q.closed:
-		return nil, net.ErrClosed
 	}
+	return nil, net.ErrClosed
 }
 
 // Close implements [net.Listener]; the sockets are closed by [Listening.Close].

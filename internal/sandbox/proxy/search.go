@@ -120,7 +120,7 @@ func (s *search) look(r *route, c *client) (*seat, verdict) {
 			}
 			k := rank{order, m.distance, float64(load) / float64(m.soft)}
 			if held || m.ID == s.woken {
-				k = rank{order: -1}
+				k = rank{order: order, distance: -1} // before all that are as much wanted
 			}
 			switch by := k.compare(bestRank); {
 			case best == nil || by < 0:

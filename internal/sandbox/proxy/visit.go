@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log"
@@ -39,7 +40,14 @@ func (v *visit) over() {
 // leads notes where a name leads.
 func (v *visit) leads(n name) {
 	v.record.App = n.app
-	v.record.Door = map[kind]sandbox.Door{flycast: sandbox.DoorFlycast, internal: sandbox.DoorInternal, public: sandbox.DoorPublic}[n.kind]
+	switch n.kind {
+	case flycast:
+		v.record.Door = sandbox.DoorFlycast
+	case internal:
+		v.record.Door = sandbox.DoorInternal
+	case public:
+		v.record.Door = sandbox.DoorPublic
+	}
 }
 
 // fail answers with what went wrong. A client that went away gets nothing.
@@ -58,7 +66,8 @@ func (v *visit) fail(w http.ResponseWriter, err error) {
 func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.RoundTripper, request func(http.Header), respond func(*http.Response)) {
 	complete := false
 	defer func() {
-		if !complete && v.record.Code == "" && r.Context().Err() == nil {
+		cause := context.Cause(r.Context())
+		if _, late := isFailure(cause); !complete && v.record.Code == "" && (late || cause == nil) {
 			v.record.Code = "PU02" // the answer broke off
 		}
 	}()
@@ -79,8 +88,13 @@ func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.Rou
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if _, ok := isFailure(err); !ok && r.Context().Err() == nil {
+			_, ok := isFailure(err)
+			switch cause := context.Cause(r.Context()); {
+			case ok:
+			case cause == nil:
 				err = failConnection(err, 0)
+			default:
+				err = cause
 			}
 			v.fail(w, err)
 		},
