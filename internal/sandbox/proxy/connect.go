@@ -25,7 +25,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	v.leads(n)
 	v.record.Path = fmt.Sprintf("tcp/%d", port)
 	if err == nil && port == 0 {
-		err = fail("HOST", http.StatusBadRequest, "CONNECT needs a port, as in %s:80", n.host)
+		err = fail(codeHost, http.StatusBadRequest, "CONNECT needs a port, as in %s:80", n.host)
 	}
 	if err != nil {
 		v.fail(w, err)
@@ -53,7 +53,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	defer program.Close()
 	conn, err := accept(w, v.client)
 	if err != nil {
-		v.fail(w, fail("HOST", http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
+		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
 		return
 	}
 	defer conn.Close()
@@ -118,7 +118,7 @@ func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done fun
 func (d *door) lead(w http.ResponseWriter, v *visit, n name, port int) {
 	conn, err := accept(w, v.client)
 	if err != nil {
-		v.fail(w, fail("HOST", http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
+		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
 		return
 	}
 	v.silent = true

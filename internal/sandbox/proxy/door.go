@@ -43,7 +43,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Scheme != "" && r.URL.Scheme != "http" && !c.secure {
-		v.fail(w, fail("HOST", http.StatusBadRequest, "for a URL that begins with %.20q, ask with CONNECT", r.URL.Scheme))
+		v.fail(w, fail(codeHost, http.StatusBadRequest, "for a URL that begins with %.20q, ask with CONNECT", r.URL.Scheme))
 		return
 	}
 	n, port, t, err := d.destination(c, r)

@@ -9,10 +9,14 @@ import (
 	"syscall"
 )
 
+// codeHost is that of names, and ways to ask, that are none of the platform's.
+const codeHost = "HOST"
+
 // Failure is why Fly Proxy did not get through. Codes with two letters and two
 // digits are Fly's own (Fly docs, "Error codes"); DNS is a name that does not
 // resolve and PORT a port that nothing serves, of which a client of Fly sees no
-// more than that; HOST, LOOP and REFUSED are the sandbox's.
+// more than that; HOST (see codeHost) and REFUSED (past Fly Proxy) are the
+// sandbox's.
 type Failure struct {
 	Code   string // such as PC01
 	Status int    // of the answer, where there is one

@@ -245,8 +245,16 @@ func TestNames(t *testing.T) {
 		if res.StatusCode != tt.status || res.Header.Get(errorHeader) != tt.code || !strings.Contains(body, tt.within) || res.Header.Get("X-Machine") != tt.machine {
 			t.Errorf("%s: %d %s %q from %q, want %d %s %q from %q", tt.url, res.StatusCode, res.Header.Get(errorHeader), body, res.Header.Get("X-Machine"), tt.status, tt.code, tt.within, tt.machine)
 		}
+		if tt.code == codeHost { // not the platform's: no visit
+			continue
+		}
 		if v := b.visit(before + 1); v.Status != tt.status || v.Code != tt.code || v.Machine != tt.machine {
 			t.Errorf("%s: the visit is %+v", tt.url, v)
+		}
+	}
+	for _, v := range b.traffic.Recent(0) {
+		if v.Code == codeHost || v.App == "nobody" {
+			t.Errorf("the visit %+v", v)
 		}
 	}
 	for _, target := range b.programs.targets() {

@@ -17,6 +17,7 @@ func (d *door) look(authority string) (n name, port int, t *table, err error) {
 	}
 	n, ok := parseName(host)
 	if !ok {
+		n.app = ""
 		return n, port, nil, failName(host, "there is no such name")
 	}
 	t, err = d.resolve(&n)
@@ -36,7 +37,9 @@ func (d *door) resolve(n *name) (*table, error) {
 	}
 	t, err := d.proxy.table(n.app)
 	if err != nil {
-		return nil, failNoApp(n.app)
+		gone := n.app
+		n.app = "" // it is nobody's
+		return nil, failNoApp(gone)
 	}
 	caller := d.proxy.caller(t.site)
 	switch {
@@ -117,7 +120,7 @@ func failHost(authority string, inside bool) *Failure {
 	}
 	host = strings.Trim(host, "[]")
 	if net.ParseIP(host) != nil || host == "localhost" || host == "" {
-		return fail("HOST", http.StatusNotFound, "this is Fly Proxy of an emulated platform: name an app in the Host header, or use this address as an HTTP proxy, for %s", names)
+		return fail(codeHost, http.StatusNotFound, "this is Fly Proxy of an emulated platform: name an app in the Host header, or use this address as an HTTP proxy, for %s", names)
 	}
-	return fail("HOST", http.StatusForbidden, "%.100q is no name of this platform, and this is no proxy to anywhere else: it serves %s", host, names)
+	return fail(codeHost, http.StatusForbidden, "%.100q is no name of this platform, and this is no proxy to anywhere else: it serves %s", host, names)
 }

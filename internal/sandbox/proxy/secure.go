@@ -64,7 +64,7 @@ func (d *door) secure(c *client) {
 func (h *handshake) answer(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	config, err := h.config(hello)
 	if f, ok := isFailure(err); ok {
-		h.visit.record.Code = f.Code
+		h.visit.note(f)
 		h.visit.client.abort()
 	}
 	return config, err
@@ -124,7 +124,7 @@ func (d *door) pass(conn *tls.Conn, c *client, h *handshake) {
 	program, done, err := v.dial(d.ctx, v.newSearch(h.name.app, h.port))
 	if err != nil {
 		if f, ok := isFailure(err); ok {
-			v.record.Code = f.Code
+			v.note(f)
 		}
 		c.abort()
 		return

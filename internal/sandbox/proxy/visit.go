@@ -18,7 +18,7 @@ type visit struct {
 	proxy  *Proxy
 	client *client
 	record sandbox.Visit
-	silent bool // it only led to another one
+	silent bool // it only led to another one, or was none of the platform's
 }
 
 // maxPath is how much of a path is kept.
@@ -50,13 +50,21 @@ func (v *visit) leads(n name) {
 	}
 }
 
+// note keeps a failure's code. Names that are none of the platform's leave no
+// visit: a browser that has the proxy for all its traffic asks for many.
+func (v *visit) note(f *Failure) {
+	v.record.Code = f.Code
+	v.silent = v.silent || f.Code == codeHost
+}
+
 // fail answers with what went wrong. A client that went away gets nothing.
 func (v *visit) fail(w http.ResponseWriter, err error) {
 	f, ok := isFailure(err)
 	if !ok {
 		panic(http.ErrAbortHandler)
 	}
-	v.record.Code, v.record.Status = f.Code, f.Status
+	v.note(f)
+	v.record.Status = f.Status
 	f.write(w)
 }
 
