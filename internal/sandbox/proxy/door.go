@@ -137,7 +137,7 @@ func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n name, 
 func (v *visit) pick(n name, t *table) (*sandbox.Backend, error) {
 	machines := t.machines(n)
 	if len(machines) == 0 {
-		return nil, failName(n.host, "no Machine of it is started; names under .internal do not go through Fly Proxy, and start none")
+		return nil, failName(n.host, "has no started Machine; names under .internal do not go through Fly Proxy, and start none")
 	}
 	b := &machines[rand.IntN(len(machines))]
 	v.record.Machine = b.ID

@@ -224,15 +224,15 @@ func TestNames(t *testing.T) {
 		{b.web, "http://shop-api.flycast:8080/", 502, "PORT", "no service of app shop-api has the external port 8080", ""},
 		{b.web, "http://a.shop-api.flycast/", 502, "DNS", "no such name", ""},
 		{b.web, "http://nobody.flycast/", 502, "DNS", "there is no app nobody", ""},
-		{b.web, "http://bare.flycast/", 502, "DNS", "no such name: bare.flycast: bare has no Flycast address", ""},
-		{b.internet, "http://bare.fly.dev/", 502, "DNS", "no such name: bare.fly.dev: bare has no public address", ""},
+		{b.web, "http://bare.flycast/", 502, "DNS", "no such name: bare.flycast has no Flycast address", ""},
+		{b.internet, "http://bare.fly.dev/", 502, "DNS", "no such name: bare.fly.dev has no public address", ""},
 		{b.web, "http://tenant.flycast/", 502, "DNS", "no Flycast address on the caller's network, tenant-7 of personal", ""},
 		{b.web, "http://bare.internal:8080/", 200, "", "hello", b.platform.MachineIDs("bare")[0]},
 		{b.web, "http://global.bare.internal:8080/", 200, "", "hello", b.platform.MachineIDs("bare")[0]},
 		{b.web, "http://fra.shop-api.internal:8080/", 200, "", "hello", ids[1]},
 		{b.web, "http://" + ids[1] + ".vm.shop-api.internal:8080/", 200, "", "hello", ids[1]},
-		{b.web, "http://lhr.shop-api.internal:8080/", 502, "DNS", "no Machine of it is started", ""},
-		{b.web, "http://worker.process.shop-api.internal:8080/", 502, "DNS", "no Machine of it is started", ""},
+		{b.web, "http://lhr.shop-api.internal:8080/", 502, "DNS", "has no started Machine", ""},
+		{b.web, "http://worker.process.shop-api.internal:8080/", 502, "DNS", "has no started Machine", ""},
 		{b.web, "http://one.two.three.shop-api.internal/", 502, "DNS", "no such name", ""},
 		{b.web, "http://example.com/", 403, "HOST", "this is no proxy to anywhere else", ""},
 		{b.internet, "http://shop.example/", 403, "HOST", "this is no proxy to anywhere else", ""},
@@ -308,6 +308,57 @@ func TestHostHeader(t *testing.T) {
 	if len(b.programs.targets()) != 0 {
 		t.Error("a redirect went to a Machine")
 	}
+}
+
+// TestClose ends what is under way: a raw connection, a request that is held,
+// one that is answered, and a client that has said nothing.
+func TestClose(t *testing.T) {
+	b := newBench(t, Options{})
+	id := b.app("orders-db", db, "iad")[0]
+	ended := make(chan struct{}, 2)
+	b.programs.raw[id] = func(conn net.Conn) {
+		_, _ = io.Copy(io.Discard, conn)
+		ended <- struct{}{}
+	}
+	b.app("shop-api", web, "iad")
+	asked := make(chan struct{})
+	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+		ended <- struct{}{}
+	})
+	held := make(chan struct{})
+	b.proxy.wait = func(ctx context.Context, _ time.Time, _ <-chan struct{}) error {
+		close(held)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	b.platform.StopMachine("sleeper", b.app("sleeper", web, "iad")[0])
+	silent := b.dial(b.listening.Flycast)
+	raw, _ := b.connect(b.listening.Flycast, "orders-db.flycast:5432")
+	var wg sync.WaitGroup
+	for _, app := range []string{"shop-api", "sleeper"} {
+		wg.Go(func() {
+			if res, err := b.web.Get("http://" + app + ".flycast/"); err == nil {
+				res.Body.Close()
+				t.Errorf("%s: %d", app, res.StatusCode)
+			}
+		})
+	}
+	<-asked
+	<-held
+	if err := b.listening.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	<-ended
+	<-ended
+	for _, conn := range []net.Conn{silent, raw} {
+		if n, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Errorf("%d bytes after the end", n)
+		}
+	}
+	b.listening, _ = b.proxy.Listen("127.0.0.1:0", "")
 }
 
 func TestListenRefusesOtherAddresses(t *testing.T) {

@@ -18,7 +18,7 @@ func (d *door) look(authority string) (n name, port int, t *table, err error) {
 	n, ok := parseName(host)
 	if !ok {
 		n.app = ""
-		return n, port, nil, failName(host, "there is no such name")
+		return n, port, nil, failName(host, "is none that the platform gives")
 	}
 	t, err = d.resolve(&n)
 	return n, port, t, err
@@ -29,7 +29,7 @@ func (d *door) look(authority string) (n name, port int, t *table, err error) {
 func (d *door) resolve(n *name) (*table, error) {
 	switch {
 	case n.kind != public && !d.inside:
-		return nil, failName(n.host, "names under .flycast and .internal exist on the private network only")
+		return nil, failName(n.host, "exists on the private network only")
 	case n.kind == public && n.app == "":
 		if n.app = d.proxy.appOf(n.host); n.app == "" {
 			return nil, failHost(n.host, d.inside)
@@ -44,13 +44,13 @@ func (d *door) resolve(n *name) (*table, error) {
 	caller := d.proxy.caller(t.site)
 	switch {
 	case n.kind == public && !t.site.Public():
-		return nil, failName(n.host, n.app+" has no public address")
+		return nil, failName(n.host, "has no public address")
 	case n.kind == flycast && !t.site.Flycast():
-		return nil, failName(n.host, n.app+" has no Flycast address")
+		return nil, failName(n.host, "has no Flycast address")
 	case n.kind == flycast && !caller.reaches(t.site):
-		return nil, failName(n.host, n.app+" has no Flycast address on the caller's network, "+caller.String())
+		return nil, failName(n.host, "has no Flycast address on the caller's network, "+caller.String())
 	case n.kind == internal && caller != (Caller{t.site.Org, t.site.Network}):
-		return nil, failName(n.host, n.app+" is not on the caller's network, "+caller.String())
+		return nil, failName(n.host, "is not on the caller's network, "+caller.String())
 	}
 	return t, nil
 }
@@ -97,7 +97,7 @@ func matches(hostname, host string) bool {
 }
 
 func failName(host, why string) *Failure {
-	return fail("DNS", http.StatusBadGateway, "no such name: %s: %s", host, why)
+	return fail("DNS", http.StatusBadGateway, "no such name: %s %s", host, why)
 }
 
 func failNoApp(app string) *Failure {

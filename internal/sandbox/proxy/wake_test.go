@@ -192,6 +192,11 @@ func TestNoMachine(t *testing.T) {
 			b.platform.StopMachine("shop-api", id)
 			b.platform.FailMachine("shop-api", id, sandbox.FailExit)
 		}, 502, "PM05", "failed to connect to machine", 8 * time.Second},
+		{"full", web, func(b *bench, id string) {
+			for range 3 {
+				b.Cleanup(b.traffic.Begin(id))
+			}
+		}, 503, "PR04", "all instances are at their hard_limit", 30 * time.Second},
 		{"checks never pass", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1),
 			func(b *bench, id string) { b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080", "critical") }, 503, "PR03", "no known healthy instances", 8 * time.Second},
 		{"checks go on for ever", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1),
@@ -273,4 +278,37 @@ func TestLeastLoaded(t *testing.T) {
 			t.Fatalf("%s answered, want the idle one", res.Header.Get("X-Machine"))
 		}
 	}
+}
+
+// TestRunningClock wakes a Machine on a clock that runs, with the waits that are
+// really made.
+func TestRunningClock(t *testing.T) {
+	b := newBench(t, Options{})
+	platform := sandbox.New(sandbox.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 10 * time.Millisecond})
+	platform.AddApp("shop-api", "personal", "")
+	platform.AddAddress("shop-api", "private_v6", "", "")
+	id := platform.AddMachine("shop-api", "iad", config(t, strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)))
+	platform.StopMachine("shop-api", id)
+	b.programs.refuse[id] = 2
+	listening, err := New(Options{Platform: platform, Programs: b.programs, Hold: time.Hour, Patience: time.Hour}).Listen("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listening.Close()
+	client := b.client(listening.Flycast)
+	var wg sync.WaitGroup
+	for range 10 { // more than the hard limit: some wait for others
+		wg.Go(func() {
+			res, err := client.Get("http://shop-api.flycast/")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			res.Body.Close()
+			if res.StatusCode != 200 {
+				t.Errorf("%d %s", res.StatusCode, res.Header.Get(errorHeader))
+			}
+		})
+	}
+	wg.Wait()
 }
