@@ -85,6 +85,7 @@ func (d *door) reach(ctx context.Context, v *visit, n name, port int, t *table) 
 // dial finds a Machine and connects to its program, with the header of the
 // PROXY protocol if the port has it.
 func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done func(), err error) {
+	s.raw = true
 	defer func() { v.record.Woke = s.woke }()
 	for {
 		seat, route, err := s.next(ctx, v.client)

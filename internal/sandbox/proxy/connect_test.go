@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // db is a service that passes bytes on, and one that ends TLS before it does.
@@ -93,6 +94,13 @@ func TestRaw(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", to, res.StatusCode, res.Header.Get(errorHeader), code)
 		}
 	}
+	b.platform.SetMachineConfig("orders-db", id, config(t, strings.Replace(db, `"autostart": true`, `"autostart": false`, 1)))
+	b.platform.StopMachine("orders-db", id)
+	if _, res := b.connect(b.listening.Flycast, "orders-db.flycast:5432"); res.Header.Get(errorHeader) != "PR01" {
+		t.Errorf("no Machine: %d %s", res.StatusCode, res.Header.Get(errorHeader))
+	}
+	b.platform.StartMachine("orders-db", id)
+	b.clock.Advance(time.Minute)
 	b.programs.refuse[id] = -1
 	for to, code := range map[string]string{"orders-db.flycast:5432": "PC01", "orders-db.internal:5432": "REFUSED"} {
 		if _, res := b.connect(b.listening.Flycast, to); res.StatusCode != 502 || res.Header.Get(errorHeader) != code {

@@ -27,6 +27,7 @@ type search struct {
 	app   string
 	port  int
 	wish  wish
+	raw   bool // it is a connection, not a request
 
 	began    time.Time
 	attempts int
@@ -41,7 +42,7 @@ type search struct {
 // next waits for a Machine and takes a place on it. The error is a *Failure, or
 // the context's.
 func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
-	var changed <-chan struct{}
+	var changed, visited <-chan struct{}
 	for {
 		now := s.proxy.clock.Now()
 		t, err := s.proxy.table(s.app)
@@ -66,18 +67,18 @@ func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
 			return nil, nil, s.giveUp(ctx, verdict, r)
 		}
 		if changed == nil {
-			changed = s.proxy.platform.Changed()
+			changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
 			continue // what changed before this line would be missed
 		}
 		wake := changed
 		if verdict.full {
-			wake = s.proxy.traffic.Changed()
+			wake = visited
 		}
 		if err := s.proxy.wait(ctx, until, wake); err != nil {
 			return nil, nil, err
 		}
 		clear(s.refusing)
-		changed = s.proxy.platform.Changed()
+		changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
 	}
 }
 
@@ -261,6 +262,9 @@ func (s *search) giveUp(ctx context.Context, v verdict, r *route) *Failure {
 		return fail("PM05", http.StatusBadGateway, "failed to connect to machine: it was started and did not stay so")
 	case s.unreachable(r):
 		return fail("PU03", http.StatusBadGateway, "unreachable worker host")
+	}
+	if s.raw {
+		return fail("PR01", http.StatusServiceUnavailable, "no known healthy instances found for route tcp/%d", s.port)
 	}
 	return fail("PR03", http.StatusServiceUnavailable, "could not find a good candidate within %d attempts at load balancing. last error: no known healthy instances found for route tcp/%d."+
 		" (hint: is your app shut down? is there an ongoing deployment with a volume or are you using the 'immediate' strategy? have your app's instances all reached their hard limit?)", s.attempts, s.port)

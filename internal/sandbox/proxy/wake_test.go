@@ -161,7 +161,7 @@ func TestNoMachine(t *testing.T) {
 	tests := []struct {
 		name   string
 		config string
-		break_ func(b *bench, id string)
+		spoil  func(b *bench, id string)
 		status int
 		code   string
 		within string
@@ -206,7 +206,7 @@ func TestNoMachine(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t, Options{})
 			id := b.app("shop-api", tt.config, "iad")[0]
-			tt.break_(b, id)
+			tt.spoil(b, id)
 			res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
 			if res.StatusCode != tt.status || res.Header.Get(errorHeader) != tt.code || !strings.Contains(body, tt.within) {
 				t.Errorf("%d %s %q, want %d %s %q", res.StatusCode, res.Header.Get(errorHeader), body, tt.status, tt.code, tt.within)
