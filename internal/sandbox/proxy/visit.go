@@ -81,7 +81,7 @@ func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.Rou
 	}()
 	reverse := httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.Host, p.Out.URL.RawQuery, p.Out.URL.User = p.In.Host, p.In.URL.RawQuery, nil
+			p.Out.Host, p.Out.URL.RawQuery = p.In.Host, p.In.URL.RawQuery
 			p.Out.Trailer = p.In.Trailer // filled in when the body ends
 			for _, key := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if values := p.In.Header[key]; values != nil {
