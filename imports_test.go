@@ -35,6 +35,8 @@ func edges() map[string][]string {
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal"},
+
+		"internal/sandbox/proxy": {"internal/sandbox", "internal/machine"},
 	}
 }
 

@@ -35,17 +35,9 @@ func (p *Platform) ListenControl(addr string) (*Server, error) {
 
 // listen serves a handler until Close; beside runs as long.
 func listen(addr string, handler http.Handler, beside func(context.Context)) (*Server, error) {
-	at, err := netip.ParseAddrPort(addr)
+	listener, err := ListenLoopback(addr)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
-	}
-	if !at.Addr().IsLoopback() {
-		return nil, fmt.Errorf("sandbox address %s: the emulated platform listens on loopback addresses only", at)
-	}
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", at.String())
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{URL: "http://" + listener.Addr().String(), done: make(chan struct{})}
@@ -62,6 +54,23 @@ func listen(addr string, handler http.Handler, beside func(context.Context)) (*S
 	running.Go(func() { beside(ctx) })
 	go func() { running.Wait(); close(s.done) }()
 	return s, nil
+}
+
+// ListenLoopback listens on a loopback IP and a port; any other address is an error.
+func ListenLoopback(addr string) (net.Listener, error) {
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
+	}
+	if !at.Addr().IsLoopback() {
+		return nil, fmt.Errorf("sandbox address %s: the emulated platform listens on loopback addresses only", at)
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", at.String())
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return listener, nil
 }
 
 // Close stops listening and drops all connections.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -43,6 +44,7 @@ type Backend struct {
 	Cordoned             bool
 	HostStatus           string // ok, unknown or unreachable
 	Passing              bool   // every check of it passes; true if it has none
+	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
 	Listen               []string
 	Config               machine.Config
 }
@@ -104,10 +106,26 @@ func (p *Platform) Site(app string) (Site, error) {
 	return site, nil
 }
 
+// AppOf is the app that has a certificate for a hostname, a wildcard's one label
+// included, empty if none has.
+func (p *Platform) AppOf(hostname string) string {
+	_, parent, _ := strings.Cut(hostname, ".")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.state.appsOf(nil) {
+		for _, c := range a.certificates {
+			if c.hostname == hostname || c.hostname == "*."+parent {
+				return a.name
+			}
+		}
+	}
+	return ""
+}
+
 func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
-		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
+		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config,
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
@@ -118,6 +136,9 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	}
 	for _, h := range m.health(now, checkDelay) {
 		b.Passing = b.Passing && h.status == "passing"
+		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
+			b.Serving = h.status
+		}
 	}
 	for _, s := range m.listen {
 		b.Listen = append(b.Listen, s.proto+"://"+s.address)

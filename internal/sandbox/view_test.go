@@ -96,3 +96,61 @@ func TestSite(t *testing.T) {
 		t.Errorf("nothing under way: %s, %v", state, err)
 	}
 }
+
+// TestServing tells the checks that route from those that do not.
+func TestServing(t *testing.T) {
+	clock := sandbox.NewClock(func() time.Time { return start })
+	p := sandbox.New(sandbox.Options{Clock: clock, CheckDelay: time.Second})
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const app = "shop-api"
+	id := p.MachineIDs(app)[0]
+	serving := func() string {
+		t.Helper()
+		s, err := p.Site(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Machines[0].Serving
+	}
+	clock.Advance(time.Hour)
+	p.StopMachine(app, id)
+	p.StartMachine(app, id)
+	if got := serving(); got != "warning" {
+		t.Errorf("just started: %s", got)
+	}
+	clock.Advance(time.Second)
+	if got := serving(); got != "passing" {
+		t.Errorf("a second later: %s", got)
+	}
+	p.SetListen(app, id, []string{"127.0.0.1:8080"})
+	if got := serving(); got != "critical" {
+		t.Errorf("out of reach: %s", got)
+	}
+	p.SetListen(app, id, []string{"0.0.0.0:8080"})
+	config, err := p.MachineConfig(app, id).With("checks", map[string]map[string]any{"disk": {"type": "tcp", "port": 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.SetMachineConfig(app, id, config)
+	clock.Advance(time.Hour)
+	if got := serving(); got != "passing" || p.Machine(app, id).ChecksPassing {
+		t.Errorf("with a check of its own that fails: %s", got)
+	}
+}
+
+func TestAppOf(t *testing.T) {
+	p := sandbox.New(sandbox.Options{})
+	p.AddApp("shop-api", "personal", "")
+	before := p.Revision()
+	p.AddCertificate("shop-api", "*.shop.example")
+	if p.Revision() == before {
+		t.Error("a certificate is no change")
+	}
+	for host, want := range map[string]string{"a.shop.example": "shop-api", "a.b.shop.example": "", "shop.example": "", "": ""} {
+		if got := p.AppOf(host); got != want {
+			t.Errorf("%q is %q's, want %q", host, got, want)
+		}
+	}
+}

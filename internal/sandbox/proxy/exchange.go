@@ -1,0 +1,142 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// exchange is one HTTP request on its way through Fly Proxy. It is the
+// transport of its own reverse proxy: which Machine answers is found out, and
+// found out again, underneath that.
+type exchange struct {
+	*visit
+	search  *search
+	route   *route // of the port that was called
+	inbound inbound
+	bare    bool // no handler speaks HTTP here: the bytes pass as they are
+	body    *replayBody
+	replays int
+	extra   http.Header // of the request, for the Machine it goes to next
+	seat    *seat       // the place it has; nil: none
+}
+
+// serve answers through the app.
+func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if e.seat != nil {
+			e.seat.leave()
+		}
+		if e.search.woke {
+			e.record.Woke = true
+		}
+	}()
+	pause := new(idle)
+	if o := e.route.options.HTTPOptions; !e.bare && o != nil && o.IdleTimeout != nil && *o.IdleTimeout > 0 {
+		pause = &idle{proxy: e.proxy, timeout: time.Duration(*o.IdleTimeout) * time.Second}
+		watched, stop := pause.watch(r)
+		defer stop()
+		r = watched
+	}
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		e.body = &replayBody{source: r.Body}
+	}
+	e.forward(w, r, e, func(h http.Header) {
+		if !e.bare {
+			e.inbound.set(h, r.ProtoMajor)
+		}
+	}, func(res *http.Response) {
+		if !e.bare {
+			outbound(res.Header, e.route.options.HTTPOptions, e.inbound.id, r.ProtoMajor)
+		}
+		if pause.timeout > 0 {
+			pause.answer(res)
+		}
+	})
+}
+
+// RoundTrip implements [http.RoundTripper]: it sends the request to a Machine,
+// and to another one where that helps.
+func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	ctx := out.Context()
+	for lost := 0; ; {
+		seat, route, err := e.search.next(ctx, e.client)
+		if err != nil {
+			return nil, err
+		}
+		e.admit(seat, e.search)
+		res, err := e.send(out, seat, route)
+		switch header := e.replayHeader(res); {
+		case err == nil && header == "":
+			return res, nil
+		case err == nil:
+			_ = res.Body.Close() // the app's word is in the header
+			err = e.follow(header, seat)
+			e.leave()
+			if err != nil {
+				return nil, err
+			}
+		case errors.Is(err, syscall.ECONNREFUSED):
+			e.leave()
+			e.search.refuse(seat.member)
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case again(out) && lost < 2:
+			lost++
+			e.leave()
+			e.search.refuse(seat.member)
+		default:
+			return nil, failConnection(err, seat.internalPort)
+		}
+	}
+}
+
+// again tells whether a request that got lost on the way may be sent again.
+func again(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+}
+
+func (e *exchange) replayHeader(res *http.Response) string {
+	if res == nil || e.bare {
+		return ""
+	}
+	return res.Header.Get("Fly-Replay")
+}
+
+func (e *exchange) leave() {
+	e.seat.leave()
+	e.seat = nil
+}
+
+// admit notes where the request goes.
+func (e *exchange) admit(s *seat, found *search) {
+	e.seat = s
+	e.record.Machine = s.ID
+	e.record.App = s.app
+	e.record.Held += e.proxy.clock.Now().Sub(found.began)
+	found.began = e.proxy.clock.Now()
+	e.record.Woke = e.record.Woke || found.woken == s.ID
+}
+
+// send sends the request to one Machine.
+func (e *exchange) send(out *http.Request, s *seat, r *route) (*http.Response, error) {
+	request := out.Clone(out.Context())
+	aim(request, &s.Backend, s.internalPort)
+	for key, values := range e.extra {
+		request.Header[key] = values
+	}
+	if prefer := e.search.wish.preferMachine; prefer != "" && prefer != s.ID && !e.bare {
+		request.Header.Set("Fly-Preferred-Instance-Unavailable", prefer)
+	}
+	if e.body != nil {
+		body, err := e.body.open()
+		if err != nil {
+			return nil, err
+		}
+		request.Body, request.GetBody = body, e.body.open
+		request.Trailer = out.Trailer // the one that is filled in
+	}
+	way := lane{h2: s.h2 && r.http}
+	return e.proxy.pools.transport(e.proxy.options.Programs, s.app, &s.Backend, way).RoundTrip(request)
+}

@@ -1,0 +1,86 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// idle is a request's idle_timeout: it ends the request when nothing has passed
+// either way for so long, by the platform's clock.
+type idle struct {
+	proxy   *Proxy
+	timeout time.Duration
+	last    atomic.Int64 // nanoseconds of the clock
+}
+
+// watch lets the request end. The function it returns ends the watch.
+func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	i.note()
+	go func() {
+		for {
+			until := time.Unix(0, i.last.Load()).Add(i.timeout)
+			if !i.proxy.clock.Now().Before(until) {
+				cancel(fail("PU02", http.StatusBadGateway, "could not complete HTTP request to instance: idle_timeout of %s", i.timeout))
+				return
+			}
+			if i.proxy.wait(ctx, until, nil) != nil {
+				return
+			}
+		}
+	}()
+	watched = r.WithContext(ctx)
+	if r.Body != nil && r.Body != http.NoBody {
+		watched.Body = struct {
+			io.Reader
+			io.Closer
+		}{passing{i, r.Body}, r.Body}
+	}
+	return watched, func() { cancel(nil) }
+}
+
+func (i *idle) note() { i.last.Store(i.proxy.clock.Now().UnixNano()) }
+
+// answer watches what comes back.
+func (i *idle) answer(res *http.Response) {
+	if both, ok := res.Body.(io.ReadWriteCloser); ok { // after an upgrade
+		res.Body = struct {
+			io.Reader
+			io.Writer
+			io.Closer
+		}{passing{i, both}, passed{i, both}, both}
+		return
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{passing{i, res.Body}, res.Body}
+}
+
+// passing notes what is read, passed what is written.
+type passing struct {
+	idle *idle
+	from io.Reader
+}
+
+// Read implements [io.Reader].
+func (p passing) Read(b []byte) (int, error) {
+	n, err := p.from.Read(b)
+	p.idle.note()
+	return n, err
+}
+
+type passed struct {
+	idle *idle
+	to   io.Writer
+}
+
+// Write implements [io.Writer].
+func (p passed) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	p.idle.note()
+	return n, err
+}

@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// name is a host of the platform, as its resolvers know it.
+type name struct {
+	kind    kind
+	host    string // lowercase, without a final dot
+	app     string // empty for a custom hostname
+	machine string // of .internal: this one Machine
+	region  string // of .internal: its Machines
+	group   string // of .internal: its Machines
+}
+
+// kind is where a name leads.
+type kind int
+
+const (
+	flycast  kind = iota // to Fly Proxy over the private network
+	internal             // straight to a Machine
+	public               // to Fly Proxy from the internet: <app>.fly.dev or a custom hostname
+)
+
+var errAuthority = errors.New("want a host name and, after a colon, a port")
+
+// parseAuthority takes a Host header, or what CONNECT names, apart. The port is
+// 0 if there is none. IP addresses are no names.
+func parseAuthority(s string) (host string, port int, err error) {
+	host, digits, ok := strings.Cut(s, ":")
+	if ok {
+		port, err = strconv.Atoi(digits)
+		if err != nil || port < 1 || port > 65535 || strings.Trim(digits, "0123456789") != "" {
+			return "", 0, errAuthority
+		}
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if !validHost(host) || net.ParseIP(host) != nil {
+		return "", 0, errAuthority
+	}
+	return host, port, nil
+}
+
+// validHost reports whether s is made of labels as a host name is. Underscores
+// stand in names of process groups.
+func validHost(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// parseName tells what a host is (Fly docs, "Private networking": the names
+// under .internal). A host that is none of the platform's suffixes may be a
+// custom hostname. It is not ok if it can be no name at all, such as
+// nothing.like.this.flycast.
+func parseName(host string) (n name, ok bool) {
+	n.host = host
+	labels := strings.Split(host, ".")
+	last := labels[len(labels)-1]
+	switch {
+	case last == "flycast":
+		n.kind, n.app = flycast, labels[0]
+		return n, len(labels) == 2
+	case last == "internal":
+		n.kind = internal
+		labels = labels[:len(labels)-1]
+		if len(labels) == 0 {
+			return n, false
+		}
+		n.app = labels[len(labels)-1]
+		return n, n.scope(labels[:len(labels)-1])
+	case strings.HasSuffix(host, ".fly.dev"):
+		n.kind, n.app = public, labels[0]
+		return n, len(labels) == 3
+	}
+	n.kind = public
+	return n, len(labels) > 1
+}
+
+// scope reads what stands before the app in a name under .internal.
+func (n *name) scope(labels []string) bool {
+	switch {
+	case len(labels) == 0, len(labels) == 1 && labels[0] == "global":
+		return true
+	case len(labels) == 1 && len(labels[0]) == 3:
+		n.region = labels[0]
+		return true
+	case len(labels) == 2 && labels[1] == "vm":
+		n.machine = labels[0]
+		return true
+	case len(labels) == 2 && labels[1] == "process":
+		n.group = labels[0]
+		return true
+	}
+	return false
+}

@@ -1,0 +1,307 @@
+package proxy
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// retryEvery is how long the search waits before it looks again where nothing
+// tells it to: a Machine at its limit, a program that does not listen yet.
+const retryEvery = 100 * time.Millisecond
+
+// wish is which Machines a request wants (Fly docs, "Dynamic request routing").
+type wish struct {
+	machine       string // this one only
+	preferMachine string
+	regions       []string // these only, in this order; nil: any
+	preferRegions []string // these first, in this order
+	not           string   // any but this one
+}
+
+// search looks for a Machine for one request or connection.
+type search struct {
+	proxy *Proxy
+	app   string
+	port  int
+	wish  wish
+	raw   bool // it is a connection, not a request
+
+	began    time.Time
+	attempts int
+	woken    string          // the Machine that was started for it
+	woke     bool            // one was
+	tried    map[string]bool // those that it started, or could not: once each
+	refusing map[string]bool // refused since the last pause
+	refused  time.Time       // when one first did; zero: none has
+	broken   error           // what went wrong with a start
+}
+
+// next waits for a Machine and takes a place on it. The error is a *Failure, or
+// the context's.
+func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
+	var changed, visited <-chan struct{}
+	for {
+		now := s.proxy.clock.Now()
+		t, err := s.proxy.table(s.app)
+		if err != nil {
+			return nil, nil, failNoApp(s.app)
+		}
+		r := t.route(s.port)
+		if r == nil {
+			return nil, nil, failNoService(s.app, s.port)
+		}
+		s.attempts++
+		seat, verdict := s.look(r, c)
+		if seat != nil {
+			return seat, r, nil
+		}
+		if verdict.startable != "" {
+			s.start(verdict.startable)
+			continue
+		}
+		until, limit := s.limit(verdict, t, now)
+		if !now.Before(limit) {
+			return nil, nil, s.giveUp(ctx, verdict, r)
+		}
+		if changed == nil {
+			changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
+			continue // what changed before this line would be missed
+		}
+		wake := changed
+		if verdict.full {
+			wake = visited
+		}
+		if err := s.proxy.wait(ctx, until, wake); err != nil {
+			return nil, nil, err
+		}
+		clear(s.refusing)
+		changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
+	}
+}
+
+// verdict is what the search found where there was no place.
+type verdict struct {
+	startable string // the Machine to start
+	coming    bool   // one is on its way
+	full      bool   // one is at its hard limit
+	refusing  *member
+}
+
+// look takes a place on the best Machine, or tells why there is none. It starts
+// one more if all that serve are at their soft limit.
+func (s *search) look(r *route, c *client) (*seat, verdict) {
+	var v verdict
+	var best, startable *member
+	var bestRank, startRank rank
+	spare, on, ties := false, false, 1
+	s.proxy.seats.Lock()
+	defer s.proxy.seats.Unlock()
+	for i := range r.members {
+		m := &r.members[i]
+		order, wanted := s.wants(m)
+		if !wanted {
+			continue
+		}
+		on = on || m.coming()
+		switch {
+		case m.healthy():
+			load := s.proxy.traffic.Load(m.ID)
+			spare = spare || load < m.soft
+			held := c.holds(m)
+			switch {
+			case s.refusing[m.ID]:
+				v.refusing = m
+				continue
+			case m.hard > 0 && load >= m.hard && !held:
+				v.full = true
+				continue
+			}
+			k := rank{order, m.distance, float64(load) / float64(m.soft)}
+			if held || m.ID == s.woken {
+				k = rank{order: order, distance: -1} // before all that are as much wanted
+			}
+			switch by := k.compare(bestRank); {
+			case best == nil || by < 0:
+				best, bestRank, ties = m, k, 1
+			case by == 0:
+				if ties++; rand.IntN(ties) == 0 {
+					best = m
+				}
+			}
+		case m.startable() && !s.tried[m.ID]:
+			k := rank{order, m.distance, 0}
+			if m.State == "suspended" {
+				k.load = -1 // it is there sooner
+			}
+			if startable == nil || k.compare(startRank) < 0 {
+				startable, startRank = m, k
+			}
+		case m.unsettled():
+			v.coming = true
+		}
+	}
+	v.coming = v.coming || on
+	if best == nil {
+		if startable != nil && !on && v.refusing == nil {
+			v.startable = startable.ID
+		}
+		return nil, v
+	}
+	if startable != nil && !on && !spare {
+		_ = s.proxy.platform.Wake(s.app, startable.ID) // one more; the request has its Machine
+	}
+	return s.proxy.sit(best, c), v
+}
+
+// rank orders Machines: what the request wants, then the distance, then the load.
+type rank struct {
+	order    int
+	distance float64
+	load     float64
+}
+
+func (a rank) compare(b rank) int {
+	switch {
+	case a.order != b.order:
+		return a.order - b.order
+	case a.distance < b.distance, a.distance == b.distance && a.load < b.load:
+		return -1
+	case a == b:
+		return 0
+	}
+	return 1
+}
+
+// wants tells how early the request would take the Machine, and whether at all.
+func (s *search) wants(m *member) (order int, ok bool) {
+	w := s.wish
+	if w.machine != "" && m.ID != w.machine || m.ID == w.not {
+		return 0, false
+	}
+	if m.ID == w.preferMachine {
+		return -1, true
+	}
+	within := func(meant string) bool { return s.proxy.atlas.within(m.Region, meant) }
+	if w.regions != nil {
+		order = slices.IndexFunc(w.regions, within)
+		return order, order >= 0
+	}
+	if order = slices.IndexFunc(w.preferRegions, within); order < 0 {
+		order = len(w.preferRegions)
+	}
+	return order, true
+}
+
+// start starts a Machine. Requests that come meanwhile see it on its way: there
+// is one start for all.
+func (s *search) start(id string) {
+	if s.tried == nil {
+		s.tried = make(map[string]bool)
+	}
+	s.tried[id] = true
+	if err := s.proxy.platform.Wake(s.app, id); err != nil {
+		s.broken = err
+		return
+	}
+	s.woken, s.woke = id, true
+}
+
+// limit is until when to wait before the next look, and until when at all.
+func (s *search) limit(v verdict, t *table, now time.Time) (until, limit time.Time) {
+	options := s.proxy.options
+	limit = s.began.Add(options.Patience)
+	switch {
+	case v.refusing != nil:
+		limit = s.refused.Add(options.Patience)
+	case v.coming, v.full:
+		limit = s.began.Add(options.Hold)
+	}
+	until = limit
+	if t.site.Until.After(now) && t.site.Until.Before(until) {
+		until = t.site.Until
+	}
+	if v.refusing != nil || v.full {
+		if soon := now.Add(retryEvery); soon.Before(until) {
+			until = soon
+		}
+	}
+	return until, limit
+}
+
+// refuse notes that a Machine refused the connection.
+func (s *search) refuse(m *member) {
+	if s.refusing == nil {
+		s.refusing = make(map[string]bool)
+	}
+	s.refusing[m.ID] = true
+	if s.refused.IsZero() {
+		s.refused = s.proxy.clock.Now()
+	}
+}
+
+// giveUp says why no Machine was found.
+func (s *search) giveUp(ctx context.Context, v verdict, r *route) *Failure {
+	switch {
+	case v.refusing != nil:
+		return failRefused(v.refusing.internalPort)
+	case v.full:
+		return fail("PR04", http.StatusServiceUnavailable, "could not find a good candidate within %d attempts at load balancing: all instances are at their hard_limit", s.attempts)
+	}
+	if f := s.knock(ctx, r); f != nil {
+		return f
+	}
+	switch {
+	case v.coming:
+		return fail("PM03", http.StatusServiceUnavailable, "could not wake up machine due to a timeout requesting from the machines API")
+	case s.broken != nil:
+		return s.failStart(r)
+	case s.woke:
+		return fail("PM05", http.StatusBadGateway, "failed to connect to machine: it was started and did not stay so")
+	case s.unreachable(r):
+		return fail("PU03", http.StatusBadGateway, "unreachable worker host")
+	}
+	if s.raw {
+		return fail("PR01", http.StatusServiceUnavailable, "no known healthy instances found for route tcp/%d", s.port)
+	}
+	return fail("PR03", http.StatusServiceUnavailable, "could not find a good candidate within %d attempts at load balancing. last error: no known healthy instances found for route tcp/%d."+
+		" (hint: is your app shut down? is there an ongoing deployment with a volume or are you using the 'immediate' strategy? have your app's instances all reached their hard limit?)", s.attempts, s.port)
+}
+
+// knock connects to a Machine whose checks fail: that nothing listens is the
+// better answer.
+func (s *search) knock(ctx context.Context, r *route) *Failure {
+	for i := range r.members {
+		m := &r.members[i]
+		if _, wanted := s.wants(m); !wanted || !m.reachable() || m.healthy() {
+			continue
+		}
+		conn, err := s.proxy.options.Programs.Dial(ctx, m.target())
+		if err == nil {
+			_ = conn.Close() // nothing was sent
+			continue
+		}
+		if f := failConnection(err, m.internalPort); f.Code == "PC01" {
+			return f
+		}
+	}
+	return nil
+}
+
+func (s *search) unreachable(r *route) bool {
+	return slices.ContainsFunc(r.members, func(m member) bool { return m.State == "started" && m.HostStatus != "ok" })
+}
+
+func (s *search) failStart(r *route) *Failure {
+	i := slices.IndexFunc(r.members, func(m member) bool { return s.tried[m.ID] })
+	if i >= 0 && r.members[i].HostStatus != "ok" {
+		return fail("PU03", http.StatusBadGateway, "unreachable worker host: %.200s", s.broken.Error())
+	}
+	return fail("PM01", http.StatusBadGateway, "machines API returned an error: %.200s", s.broken.Error())
+}
+
+func (m *member) target() Target {
+	return Target{App: m.app, Machine: m.ID, Instance: m.InstanceID, Port: m.internalPort}
+}

@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"net"
+	"sync"
+)
+
+// seat is a request's or a connection's place on a Machine: it counts as load
+// until left.
+type seat struct {
+	*member
+	end func() // nil: the client's connection holds the place
+}
+
+func (s *seat) leave() {
+	if s.end != nil {
+		s.end()
+	}
+}
+
+// sit takes a place. Where a service counts connections, the place belongs to
+// the client's connection and stays until that ends.
+func (p *Proxy) sit(m *member, c *client) *seat {
+	if m.connections && c.occupy(m, p) {
+		return &seat{member: m}
+	}
+	return &seat{m, p.traffic.Begin(m.ID)}
+}
+
+// client is a connection of a client, or one that it made through CONNECT.
+type client struct {
+	net.Conn
+	pools  *pools
+	head   []byte  // what was read of it already
+	tunnel *tunnel // nil: the Host header says where it leads
+	secure bool    // TLS ended here
+	port   int     // that its scheme implies, or of CONNECT
+
+	mu     sync.Mutex
+	seats  map[string]func() // by Machine
+	closed bool
+}
+
+// tunnel is where CONNECT leads.
+type tunnel struct {
+	name name
+	port int
+}
+
+// Read implements [net.Conn].
+func (c *client) Read(b []byte) (int, error) {
+	if len(c.head) > 0 {
+		n := copy(b, c.head)
+		c.head = c.head[n:]
+		return n, nil
+	}
+	return c.Conn.Read(b)
+}
+
+// Close implements [net.Conn]. The connection's places become free.
+func (c *client) Close() error {
+	c.mu.Lock()
+	seats := c.seats
+	c.seats, c.closed = nil, true
+	c.mu.Unlock()
+	for machine, end := range seats {
+		c.pools.forget(machine, c)
+		end()
+	}
+	return c.Conn.Close()
+}
+
+// abort closes the connection so that the other side sees a reset.
+func (c *client) abort() {
+	conn := c.Conn
+	for {
+		inner, ok := conn.(*client)
+		if !ok {
+			break
+		}
+		conn = inner.Conn
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // else it is closed the ordinary way
+	}
+	_ = c.Close() // it is being dropped
+}
+
+// holds tells whether the connection has a place on the Machine.
+func (c *client) holds(m *member) bool {
+	if c == nil || !m.connections {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seats[m.ID] != nil
+}
+
+// occupy gives the connection a place on the Machine; false if the connection is
+// over.
+func (c *client) occupy(m *member, p *Proxy) bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	switch held := c.seats[m.ID] != nil; {
+	case c.closed, held:
+		c.mu.Unlock()
+		return held
+	case c.seats == nil:
+		c.seats = make(map[string]func())
+	}
+	c.seats[m.ID] = p.traffic.Begin(m.ID)
+	c.mu.Unlock()
+	p.pools.guest(m, c)
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed { // meanwhile: its places are free already
+		p.pools.forget(m.ID, c)
+	}
+	return true
+}
+
+// vacate gives the place on a Machine up.
+func (c *client) vacate(machine string) {
+	c.mu.Lock()
+	end := c.seats[machine]
+	delete(c.seats, machine)
+	c.mu.Unlock()
+	if end != nil {
+		end()
+	}
+}
