@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// Server is a platform that listens on a loopback address.
+// Server is a handler that listens on a loopback address.
 type Server struct {
-	// URL is the base URL of all three APIs, such as http://127.0.0.1:4280.
+	// URL is the base URL, of a platform that of all three APIs, such as
+	// http://127.0.0.1:4280.
 	URL string
 
 	server *http.Server
@@ -23,7 +24,10 @@ type Server struct {
 // Listen serves the platform on a loopback address ("127.0.0.1:0" for any free
 // port) until [Server.Close]. Other addresses, names among them, are refused:
 // the platform's token is no secret.
-func (p *Platform) Listen(addr string) (*Server, error) {
+func (p *Platform) Listen(addr string) (*Server, error) { return Serve(addr, p.handler) }
+
+// Serve is [Platform.Listen] for what stands beside the API.
+func Serve(addr string, handler http.Handler) (*Server, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
@@ -39,7 +43,7 @@ func (p *Platform) Listen(addr string) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{URL: "http://" + listener.Addr().String(), done: make(chan struct{})}
 	s.server = &http.Server{
-		Handler:           p.handler,
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}

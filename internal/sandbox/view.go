@@ -45,6 +45,15 @@ type Backend struct {
 	Passing              bool   // every check of it passes; true if it has none
 	Listen               []string
 	Config               machine.Config
+	Cause                Cause
+}
+
+// Cause is what the data plane last did to a Machine's state, and when: a
+// request woke it, it was parked as idle, its program ended. The API's own
+// changes leave it as it is: it explains a change only if it is as recent.
+type Cause struct {
+	What string // request, idle or exit; empty: nothing yet
+	At   time.Time
 }
 
 // Public tells whether the app has an address on the internet.
@@ -106,7 +115,7 @@ func (p *Platform) Site(app string) (Site, error) {
 func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
-		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
+		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config, Cause: m.cause,
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
@@ -137,6 +146,7 @@ func (p *Platform) Wake(app, id string) error {
 		case m.state != "stopped" && m.state != "suspended" && m.state != "created":
 			return fmt.Errorf("unable to start Machine %s from its state %s", id, m.state)
 		}
+		m.cause = Cause{"request", now}
 		m.launch(p.state, "starting", now, p.options.StartDelay)
 		return nil
 	})
@@ -152,6 +162,7 @@ func (p *Platform) Park(app, id string, suspend bool) error {
 		if suspend {
 			to = "suspended"
 		}
+		m.cause = Cause{"idle", now}
 		m.halt(p.state, to, now)
 		return nil
 	})
@@ -163,6 +174,7 @@ func (p *Platform) Park(app, id string, suspend bool) error {
 func (p *Platform) Exit(app, id, instance string, code int) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state == "started" && m.instance == instance {
+			m.cause = Cause{"exit", now}
 			m.ending = &ending{at: now, exit: exit{code: code}}
 			m.settle(p.state, now)
 		}

@@ -45,6 +45,7 @@ type vm struct {
 	lease            *lease
 	cordoned         bool
 	host             string // ok, unknown or unreachable
+	cause            Cause  // not of the API's doing
 
 	pending  *launch
 	ending   *ending
