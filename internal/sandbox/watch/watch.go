@@ -41,6 +41,15 @@ type Site struct {
 	Machines  []Machine `json:"machines"`
 }
 
+// Equal tells whether two sites, or none, are the same.
+func (s *Site) Equal(other *Site) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return s.App == other.App && s.Org == other.Org && s.Network == other.Network && slices.Equal(s.Addresses, other.Addresses) &&
+		slices.Equal(s.Hostnames, other.Hostnames) && slices.Equal(s.Machines, other.Machines)
+}
+
 // Address is an address of an app.
 type Address struct {
 	IP      string `json:"ip"`
