@@ -8,13 +8,15 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 )
 
-// Server is a handler that listens on a loopback address.
+// Server listens on a loopback address: for the platform's APIs, or for what
+// stands beside them.
 type Server struct {
-	// URL is the base URL, of a platform that of all three APIs, such as
-	// http://127.0.0.1:4280.
+	// URL is where, such as http://127.0.0.1:4280; of the platform the base URL
+	// of all three APIs.
 	URL string
 
 	server *http.Server
@@ -24,10 +26,12 @@ type Server struct {
 // Listen serves the platform on a loopback address ("127.0.0.1:0" for any free
 // port) until [Server.Close]. Other addresses, names among them, are refused:
 // the platform's token is no secret.
-func (p *Platform) Listen(addr string) (*Server, error) { return Serve(addr, p.handler) }
+func (p *Platform) Listen(addr string) (*Server, error) {
+	return listen(addr, p.handler, func(context.Context) {})
+}
 
-// Serve is [Platform.Listen] for what stands beside the API.
-func Serve(addr string, handler http.Handler) (*Server, error) {
+// listen serves a handler until Close; beside runs as long.
+func listen(addr string, handler http.Handler, beside func(context.Context)) (*Server, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
@@ -47,11 +51,13 @@ func Serve(addr string, handler http.Handler) (*Server, error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
-	go func() {
-		defer close(s.done)
+	var running sync.WaitGroup
+	running.Go(func() {
 		defer cancel()
 		_ = s.server.Serve(listener) // ends with Close; nothing else can be done about an error
-	}()
+	})
+	running.Go(func() { beside(ctx) })
+	go func() { running.Wait(); close(s.done) }()
 	return s, nil
 }
 
