@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -77,8 +78,8 @@ func fit(text string, width int) string {
 	if lipgloss.Width(text) <= width {
 		return text + strings.Repeat(" ", width-lipgloss.Width(text))
 	}
-	if width <= 0 {
-		return ""
+	if width < 2 {
+		return strings.Repeat("…", max(width, 0))
 	}
 	text = lipgloss.NewStyle().MaxWidth(width - 1).Render(text)
 	return text + "…" + strings.Repeat(" ", width-1-lipgloss.Width(text))
@@ -104,7 +105,7 @@ func (m sandboxTable) title() string {
 
 func (m sandboxTable) addresses() string {
 	var parts []string
-	for _, a := range []struct{ name, url string }{{"page", m.pageURL}, {"API", m.links.API}, {".flycast", m.links.Flycast}, {".fly.dev", m.links.Public}} {
+	for _, a := range []struct{ name, url string }{{"page", m.pageURL}, {".flycast", m.links.Flycast}, {".fly.dev", m.links.Public}, {"API", m.links.API}} {
 		if a.url != "" {
 			parts = append(parts, a.name+" "+a.url)
 		}
@@ -226,12 +227,7 @@ func (m sandboxTable) list(room int) []string {
 		return append(lines, m.whole("   no apps yet", look{faint: true}))[:min(room, 2)]
 	}
 	room--
-	at := 0
-	for i, r := range m.rows {
-		if r == m.cursor {
-			at = i
-		}
-	}
+	at := slices.Index(m.rows, m.cursor)
 	first := min(max(at-room/2, 0), max(len(m.rows)-room, 0))
 	for _, r := range m.rows[first:min(first+max(room, 0), len(m.rows))] {
 		lines = append(lines, m.line(r, columns))
@@ -245,30 +241,24 @@ func (m sandboxTable) line(r row, columns []column) string {
 		mark = "›"
 	}
 	if r.machine == "" {
-		for _, g := range m.scene.Apps {
-			if g.App == r.app {
-				return m.whole(mark+appText(g), look{bold: true, colour: magenta})
-			}
-		}
+		i := slices.IndexFunc(m.scene.Apps, func(g sandbox.Glance) bool { return g.App == r.app })
+		return m.whole(mark+appText(m.scene.Apps[i]), look{bold: true, colour: magenta})
 	}
-	var b strings.Builder
-	b.WriteString(look{bold: true}.render(mark) + "  ")
-	if site := m.site(r.app); site != nil {
-		for _, machine := range site.Machines {
-			if machine.ID != r.machine {
-				continue
-			}
-			for i, c := range columns {
-				if i > 0 {
-					b.WriteString(" ")
-				}
-				text, l := c.cell(machine)
-				l.bold = l.bold || r == m.cursor
-				b.WriteString(l.render(fit(text, c.width)))
-			}
+	machines := m.site(r.app).Machines
+	machine := machines[slices.IndexFunc(machines, func(w watch.Machine) bool { return w.ID == r.machine })]
+	line := mark + "  "
+	for i, c := range columns {
+		if i > 0 {
+			line += " "
 		}
+		text, l := c.cell(machine)
+		if text = fit(text, c.width); i == len(columns)-1 {
+			text = strings.TrimRight(text, " ")
+		}
+		l.bold = l.bold || r == m.cursor
+		line += l.render(text)
 	}
-	return b.String()
+	return line
 }
 
 func appText(g sandbox.Glance) string {
@@ -309,14 +299,17 @@ func (m sandboxTable) requests(n int) []string {
 		if app == "" {
 			app = "nobody's"
 		}
-		text := fmt.Sprintf("   %s  %s  %s  %s  %s", timeOfDay(v.At), fit(string(v.Door), 8), fit(app, 14), request(v), answer(v))
+		before := fmt.Sprintf("   %s  %s  %s  ", timeOfDay(v.At), fit(string(v.Door), 8), fit(app, 14))
+		after := "  " + answer(v)
 		if v.Held > 0 {
-			text += "  held " + span(v.Held)
+			after += "  held " + span(v.Held)
 		}
 		if v.Woke {
-			text += "  woke " + v.Machine
+			after += "  woke"
 		}
-		lines = append(lines, m.whole(text, l))
+		// The path is what is cut.
+		asked := strings.TrimRight(fit(request(v), max(m.width-lipgloss.Width(before+after), 8)), " ")
+		lines = append(lines, m.whole(before+asked+after, l))
 	}
 	return lines
 }
