@@ -67,7 +67,7 @@ func (f *sandboxFlags) register(c *cobra.Command) {
 	g.StringVar(&f.configs, "write-configs", "", "write each app's file as `DIR`/<app>/fly.toml")
 
 	g = group("Time").Flags()
-	f.speed = 1
+	f.speed.factor = 1
 	g.Var(&f.speed, "speed", "let the platform's clock run so many times as fast, such as 60x; 0 stops it")
 	g.DurationVar(&f.coldStart, "cold-start", startDelay, "how long a Machine takes to start, by that clock")
 
@@ -99,7 +99,10 @@ func groupedUsage(c *cobra.Command, groups []flagGroup) error {
 }
 
 // clockSpeed is a flag's value such as 60x, 0.5 or 0.
-type clockSpeed float64
+type clockSpeed struct {
+	factor float64
+	given  bool // on the command line
+}
 
 const maxSpeed = 1e6
 
@@ -109,12 +112,12 @@ func (s *clockSpeed) Set(text string) error {
 	if err != nil || math.IsNaN(n) || n < 0 || n > maxSpeed {
 		return fmt.Errorf("want a factor of 0 to %.0f, such as 60x", maxSpeed)
 	}
-	*s = clockSpeed(n)
+	s.factor, s.given = n, true
 	return nil
 }
 
 // String is the speed as one writes it.
-func (s *clockSpeed) String() string { return strconv.FormatFloat(float64(*s), 'g', 4, 64) + "x" }
+func (s *clockSpeed) String() string { return strconv.FormatFloat(s.factor, 'g', 4, 64) + "x" }
 
 // Type is what the help calls it.
 func (s *clockSpeed) Type() string { return "speed" }

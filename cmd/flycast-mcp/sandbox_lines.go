@@ -37,12 +37,12 @@ func (r *sandboxRun) showLines(ctx context.Context, source watch.Source) {
 		defer mu.Unlock()
 		_, _ = io.WriteString(r.stderr, line+"\n") // there is nowhere to tell of an error
 	}
-	r.note = func(text string) { say(timeOfDay(r.platform.Clock().Now()) + " " + oneLine(text)) }
 	page := ""
 	if r.pageURL != "" {
 		page = "; page at " + r.pageURL
 	}
 	say(fmt.Sprintf("emulated Fly platform at %s with the apps %v%s; Ctrl-C ends it", r.api.URL, r.platform.AppNames(), page))
+	r.notes.to(func(text string) { say(timeOfDay(r.platform.Clock().Now()) + " " + oneLine(text)) })
 	var before *watch.Scene
 	for scene := range source.Scenes(ctx, everySite) {
 		if before != nil && (len(before.Sites) == 0) == (len(scene.Sites) == 0) {
@@ -51,7 +51,7 @@ func (r *sandboxRun) showLines(ctx context.Context, source watch.Source) {
 			}
 		}
 		if len(scene.Sites) == 0 && len(scene.Apps) > 0 && (before == nil || len(before.Sites) > 0) {
-			r.note(fmt.Sprintf("more than %d Machines: only requests are told from here on", maxWatched))
+			r.notes.say(fmt.Sprintf("more than %d Machines: only requests are told from here on", maxWatched))
 		}
 		before = &scene
 	}

@@ -29,7 +29,7 @@ type sandboxRun struct {
 	links    webpage.Links // what listens where
 	pageURL  string        // empty: there is none
 
-	note    func(string)   // tells the person something; ready once there is a screen
+	notes   notes          // what the person is told beside the changes
 	running sync.WaitGroup // of goroutines that end with the context
 	opened  []func() error // what is to be closed, in the order it was opened
 }
@@ -82,7 +82,9 @@ func (r *sandboxRun) openPlatform(ctx context.Context) error {
 	if err := r.platform.Seed(ctx); err != nil {
 		return err
 	}
-	clock.SetSpeed(float64(r.flags.speed))
+	if r.flags.speed.given {
+		clock.SetSpeed(r.flags.speed.factor)
+	}
 	if r.flags.configs != "" {
 		return r.platform.WriteConfigs(r.flags.configs)
 	}
@@ -155,6 +157,36 @@ func writePrivate(name, text string) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// notes are for the person. Those that come before there is a screen wait for
+// it. The zero value is ready; it is safe for concurrent use.
+type notes struct {
+	mu    sync.Mutex
+	show  func(string)
+	early []string
+}
+
+// say tells the person something, in a line.
+func (n *notes) say(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.show == nil {
+		n.early = append(n.early, text)
+		return
+	}
+	n.show(text)
+}
+
+// to says where notes are shown from now on.
+func (n *notes) to(show func(string)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.show = show
+	for _, text := range n.early {
+		show(text)
+	}
+	n.early = nil
 }
 
 // show shows what happens until the person quits or the context ends: as a

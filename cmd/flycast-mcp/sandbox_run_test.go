@@ -234,3 +234,15 @@ func TestSpan(t *testing.T) {
 		}
 	}
 }
+
+// TestNotes holds that what is said before there is a screen is shown on it.
+func TestNotes(t *testing.T) {
+	var n notes
+	var shown []string
+	n.say("early")
+	n.to(func(text string) { shown = append(shown, text) })
+	n.say("late")
+	if got := strings.Join(shown, ","); got != "early,late" {
+		t.Errorf("got %q", got)
+	}
+}

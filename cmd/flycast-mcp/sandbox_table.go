@@ -24,7 +24,8 @@ func (r *sandboxRun) showTable(ctx context.Context, source watch.Source, in, out
 	table := newSandboxTable(source, r.links, r.pageURL)
 	program := tea.NewProgram(table, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out),
 		tea.WithEnvironment(r.terminalEnvironment()), tea.WithFPS(10), tea.WithoutSignalHandler())
-	r.note = func(text string) { program.Send(noteMsg(text)) }
+	// Sending waits for the program to run.
+	r.running.Go(func() { r.notes.to(func(text string) { program.Send(noteMsg(text)) }) })
 	r.running.Go(func() {
 		for scene := range source.Scenes(ctx, table.focus.open) {
 			program.Send(sceneMsg(scene))
