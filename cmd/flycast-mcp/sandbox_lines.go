@@ -83,7 +83,7 @@ func eventLine(e watch.Event) string {
 			words = append(words, "held "+span(e.Visit.Held))
 		}
 		if e.Visit.Woke {
-			words = append(words, "woke "+e.Visit.Machine)
+			words = append(words, strings.TrimSpace("woke "+e.Visit.Machine))
 		}
 	default:
 		words = append(words, "app", e.To)

@@ -108,7 +108,7 @@ func (s Source) Scene(open func([]sandbox.Glance) []string) Scene {
 }
 
 func (s Source) site(from sandbox.Site, last map[string]sandbox.Visit) Site {
-	site := Site{App: from.App, Org: from.Org, Network: from.Network, Addresses: []Address{}, Hostnames: slices.Clone(from.Hostnames), Machines: []Machine{}}
+	site := Site{App: from.App, Org: from.Org, Network: from.Network, Addresses: []Address{}, Hostnames: append([]string{}, from.Hostnames...), Machines: []Machine{}}
 	for _, a := range from.Addresses {
 		site.Addresses = append(site.Addresses, Address{a.IP, a.Kind, a.Region, a.Network})
 	}
@@ -119,6 +119,9 @@ func (s Source) site(from sandbox.Site, last map[string]sandbox.Visit) Site {
 		}
 		if m.Cause.At.After(m.Since) {
 			m.Since = m.Cause.At // waking changes nothing else
+		}
+		if m.Cause.What == "request" && m.Cause.At.After(m.Woken) {
+			m.Woken = m.Cause.At // the visit is not over, or found no Machine in time
 		}
 		m.Limit, m.Unit = limit(b)
 		m.Last = last[b.ID]

@@ -55,6 +55,15 @@ func TestScene(t *testing.T) {
 	if m.ID != shopA || m.State != "started" || m.Load != 1 || m.Limit == 0 || m.Unit == "" || !m.Woken.Equal(woke) || m.Last.Status != 200 {
 		t.Errorf("got %+v", m)
 	}
+	if err := s.Platform.Park(shop, shopA, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Platform.Wake(shop, shopA); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.Scene(only(shop)).Sites[0].Machines[0]; !m.Woken.Equal(start) || m.State != "starting" {
+		t.Errorf("woken at %s, %s: want at once", m.Woken, m.State)
+	}
 	text, err := json.Marshal(struct{ A, B any }{scene.Sites, scene.Visits})
 	if err != nil {
 		t.Fatal(err)
