@@ -16,18 +16,20 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 // package that is not here, or an edge that is not, is a change of the design.
 func edges() map[string][]string {
 	return map[string][]string{
-		"internal/gate":     {},
-		"internal/machine":  {},
-		"internal/journal":  {},
-		"internal/roots":    {},
-		"internal/plan":     {"internal/gate"},
-		"internal/flytoml":  {"internal/machine"},
-		"internal/drift":    {"internal/flytoml", "internal/machine"},
-		"internal/fly":      {"internal/gate", "internal/machine"},
-		"internal/sandbox":  {"internal/machine"},
-		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
-		"internal/rules":    {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
-		"internal/rollout":  {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
+		"internal/gate":          {},
+		"internal/machine":       {},
+		"internal/journal":       {},
+		"internal/roots":         {},
+		"internal/plan":          {"internal/gate"},
+		"internal/flytoml":       {"internal/machine"},
+		"internal/drift":         {"internal/flytoml", "internal/machine"},
+		"internal/fly":           {"internal/gate", "internal/machine"},
+		"internal/sandbox":       {"internal/machine"},
+		"internal/sandbox/watch": {"internal/sandbox"},
+		"internal/sandbox/page":  {"internal/sandbox", "internal/sandbox/watch"},
+		"internal/deployed":      {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
+		"internal/rules":         {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
+		"internal/rollout":       {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
 		"tools": {
 			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift",
@@ -58,6 +60,8 @@ func owners() map[string][]string {
 		"github.com/agnivade/levenshtein": {"internal/flytoml", "tools"},
 		"github.com/jedib0t/go-pretty":    {"cmd/flycast-mcp", "tools"},
 		"go.etcd.io/bbolt":                {"internal/sandbox"},
+		"charm.land":                      {"cmd/flycast-mcp"},
+		"github.com/chromedp":             {"internal/sandbox/page"}, // its tests
 	}
 }
 

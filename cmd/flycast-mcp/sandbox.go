@@ -1,13 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // How long Machines of the emulated platform take, so that a rollout looks like one.
@@ -16,48 +16,114 @@ const (
 	checkDelay = 300 * time.Millisecond
 )
 
+// sandboxFlags are what the person asked for.
+type sandboxFlags struct {
+	addr, page string // where to listen; page may be empty: none
+	configs    string // folder for the apps' files; empty: none
+	envFile    string // empty: none
+	speed      clockSpeed
+	coldStart  time.Duration
+	plain      bool
+	state      string // file; empty: memory
+	faults     *faultFlags
+}
+
 func sandboxCommand(p program) *cobra.Command {
-	var addr, configs, state string
-	var faults *faultFlags
+	run := sandboxRun{program: p}
 	c := &cobra.Command{
 		Use: "sandbox", Short: "Run an emulated Fly platform on a loopback address", Args: cobra.NoArgs,
 		Long: `Run an emulated Fly platform on a loopback address, with an example organization.
 
 It prints the export lines that point any Fly client at it and send nothing of
-it elsewhere. Its state is in memory and the same at every start, or kept in a
-file with --state.`,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			platform, err := openPlatform(c.Context(), state, sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, platform.Close()) }()
-			control, err := faults.start(p, platform)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, control.Close()) }()
-			if configs != "" {
-				if err := platform.WriteConfigs(configs); err != nil {
-					return err
-				}
-			}
-			listening, err := platform.Listen(addr)
-			if err != nil {
-				return err
-			}
-			// A folder of its own keeps flyctl away from the person's ~/.fly.
-			_, err = fmt.Fprint(p.stdout, "export FLY_CONFIG_DIR=\"$(mktemp -d)\"\n"+listening.Exports(platform.Token()))
-			if err == nil {
-				fmt.Fprintf(p.stderr, "emulated Fly platform at %s with the apps %v; Ctrl-C ends it\n", listening.URL, platform.AppNames())
-				<-c.Context().Done()
-			}
-			return errors.Join(err, listening.Close())
-		},
+it elsewhere, and shows what happens: in a terminal a live table, else a line on
+stderr for each change. A page at $FLYCAST_SANDBOX_PAGE shows the same. Its
+state is in memory and the same at every start, or kept in a file with --state.`,
+		Example: `  flycast-mcp sandbox --env-file fly.env     # in one terminal
+  . ./fly.env && fly status -a shop-api      # in another: any Fly client
+  open "$FLYCAST_SANDBOX_PAGE"               # the same as a picture`,
+		RunE: func(c *cobra.Command, _ []string) error { return run.run(c.Context()) },
 	}
-	faults = addFaultFlags(c)
-	c.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback address to listen on; port 0 takes a free one")
-	c.Flags().StringVar(&state, "state", "", "file that keeps the state from one start to the next; made if it does not exist")
-	c.Flags().StringVar(&configs, "write-configs", "", "write each app's file as DIR/<app>/fly.toml")
+	run.flags.register(c)
 	return c
 }
+
+// flagGroup is a part of the help.
+type flagGroup struct {
+	title string
+	flags *cobra.Command // only its flags are used
+}
+
+func (f *sandboxFlags) register(c *cobra.Command) {
+	var groups []flagGroup
+	group := func(title string) *cobra.Command {
+		g := flagGroup{title, new(cobra.Command)}
+		g.flags.Flags().SortFlags = false
+		groups = append(groups, g)
+		return g.flags
+	}
+	g := group("Where to listen (loopback addresses; port 0 takes a free one)").Flags()
+	g.StringVar(&f.addr, "addr", "127.0.0.1:0", "the APIs of the platform")
+	g.StringVar(&f.page, "page", "127.0.0.1:0", `the web page; "" for none`)
+
+	g = group("What the platform has").Flags()
+	g.StringVar(&f.configs, "write-configs", "", "write each app's file as `DIR`/<app>/fly.toml")
+
+	g.StringVar(&f.state, "state", "", "`FILE` that keeps the state from one start to the next; made if it does not exist")
+
+	f.faults = addFaultFlags(group("What goes wrong"))
+
+	g = group("Time").Flags()
+	f.speed.factor = 1
+	g.Var(&f.speed, "speed", "let the platform's clock run so many times as fast, such as 60x; 0 stops it")
+	g.DurationVar(&f.coldStart, "cold-start", startDelay, "how long a Machine takes to start, by that clock")
+
+	g = group("What is shown").Flags()
+	g.StringVar(&f.envFile, "env-file", "", "also write the export lines to `FILE`, readable by you alone")
+	g.BoolVar(&f.plain, "plain", false, "lines in place of the table")
+
+	for _, g := range groups {
+		c.Flags().AddFlagSet(g.flags.Flags())
+	}
+	c.SetUsageFunc(func(c *cobra.Command) error { return groupedUsage(c, groups) })
+}
+
+// groupedUsage prints a command's usage with its flags by group.
+func groupedUsage(c *cobra.Command, groups []flagGroup) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage:\n  %s\n", c.UseLine())
+	if c.HasExample() {
+		fmt.Fprintf(&b, "\nExample:\n%s\n", c.Example)
+	}
+	for _, g := range groups {
+		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.flags.Flags().FlagUsagesWrapped(100))
+	}
+	if help := c.Flags().Lookup("help"); help != nil {
+		fmt.Fprintf(&b, "\n  -h, --help   %s\n", help.Usage)
+	}
+	_, err := fmt.Fprint(c.OutOrStderr(), b.String())
+	return err
+}
+
+// clockSpeed is a flag's value such as 60x, 0.5 or 0.
+type clockSpeed struct {
+	factor float64
+	given  bool // on the command line
+}
+
+const maxSpeed = 1e6
+
+// Set reads a speed.
+func (s *clockSpeed) Set(text string) error {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSuffix(text, "x"), "×"), 64)
+	if err != nil || math.IsNaN(n) || n < 0 || n > maxSpeed {
+		return fmt.Errorf("want a factor of 0 to %.0f, such as 60x", maxSpeed)
+	}
+	s.factor, s.given = n, true
+	return nil
+}
+
+// String is the speed as one writes it.
+func (s *clockSpeed) String() string { return strconv.FormatFloat(s.factor, 'g', 4, 64) + "x" }
+
+// Type is what the help calls it.
+func (s *clockSpeed) Type() string { return "speed" }

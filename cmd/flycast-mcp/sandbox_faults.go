@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -30,9 +29,9 @@ func addFaultFlags(c *cobra.Command) *faultFlags {
 	return &f
 }
 
-// start plays the script on the platform and opens the control endpoint, whose
-// export line and the seed it prints. The caller closes what it gives.
-func (f *faultFlags) start(p program, platform *sandbox.Platform) (io.Closer, error) {
+// start plays the script on the platform, says the seed if it was drawn, and
+// opens the control endpoint: nil if none is asked for, else the caller's to close.
+func (f *faultFlags) start(platform *sandbox.Platform, say func(string)) (*sandbox.Server, error) {
 	script, err := f.script()
 	if err != nil {
 		return nil, err
@@ -40,20 +39,16 @@ func (f *faultFlags) start(p program, platform *sandbox.Platform) (io.Closer, er
 	if script.Seed == 0 {
 		script.Seed = rand.Int64N(1_000_000) + 1
 		if f.control != "" || slices.ContainsFunc(script.Faults, func(f sandbox.Fault) bool { return f.Chance > 0 }) {
-			fmt.Fprintf(p.stderr, "--seed %d gives the same faults again\n", script.Seed)
+			say(fmt.Sprintf("--seed %d gives the same faults again", script.Seed))
 		}
 	}
 	platform.Play(script)
 	if f.control == "" {
-		return io.NopCloser(nil), nil
+		return nil, nil
 	}
 	listening, err := platform.ListenControl(f.control)
 	if err != nil {
 		return nil, fmt.Errorf("--control: %w", err)
-	}
-	if _, err := fmt.Fprintf(p.stdout, "export FLYCAST_SANDBOX_CONTROL='%s'\n", listening.URL); err != nil {
-		_ = listening.Close() // what could not be printed says more
-		return nil, err
 	}
 	return listening, nil
 }

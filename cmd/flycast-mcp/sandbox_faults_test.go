@@ -107,17 +107,17 @@ func TestFaultFlags(t *testing.T) {
 		{faultFlags{faults: []string{"app.get status=500 chance=0.5"}, seed: 5}, false},
 		{faultFlags{faults: []string{"app.get status=500"}}, false},
 	} {
-		var stderr strings.Builder
+		var said string
 		platform := sandbox.New(sandbox.Options{})
-		control, err := tt.flags.start(program{stderr: &stderr}, platform)
+		control, err := tt.flags.start(platform, func(text string) { said += text })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := control.Close(); err != nil {
-			t.Error(err)
+		if control != nil {
+			t.Errorf("%+v: a control endpoint nobody asked for", tt.flags)
 		}
-		if printed := strings.HasPrefix(stderr.String(), "--seed "); printed != tt.printed || platform.FaultSeed() == 0 {
-			t.Errorf("%+v: seed %d, printed %q", tt.flags, platform.FaultSeed(), stderr.String())
+		if printed := strings.HasPrefix(said, "--seed "); printed != tt.printed || platform.FaultSeed() == 0 {
+			t.Errorf("%+v: seed %d, printed %q", tt.flags, platform.FaultSeed(), said)
 		}
 	}
 }

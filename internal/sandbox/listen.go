@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Server listens on a loopback address: for the platform's APIs, or for its
-// control endpoint.
+// Server listens on a loopback address: for the platform's APIs, or for what
+// stands beside them.
 type Server struct {
 	// URL is where, such as http://127.0.0.1:4280; of the platform the base URL
 	// of all three APIs.

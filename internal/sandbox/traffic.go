@@ -55,12 +55,14 @@ func (t *Traffic) Begin(machine string) (end func()) {
 		t.loads = make(map[string]int)
 	}
 	t.loads[machine]++
+	t.notify()
 	return sync.OnceFunc(func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.loads[machine]--; t.loads[machine] == 0 {
 			delete(t.loads, machine)
 		}
+		t.notify()
 	})
 }
 
@@ -87,6 +89,11 @@ func (t *Traffic) Add(v Visit) {
 		}
 		t.wakes[v.Machine] = v.At
 	}
+	t.notify()
+}
+
+// notify wakes those who wait for a change. The caller holds mu.
+func (t *Traffic) notify() {
 	if t.changed != nil {
 		close(t.changed)
 		t.changed = nil
@@ -115,7 +122,7 @@ func (t *Traffic) LastWake(machine string) time.Time {
 	return t.wakes[machine]
 }
 
-// Changed is closed at the next visit.
+// Changed is closed at the next visit or change of a load.
 func (t *Traffic) Changed() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()

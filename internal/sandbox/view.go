@@ -47,6 +47,15 @@ type Backend struct {
 	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
 	Listen               []string
 	Config               machine.Config
+	Cause                Cause
+}
+
+// Cause is what the data plane last did to a Machine's state, and when: a
+// request woke it, it was parked as idle, its program ended. The API's own
+// changes leave it as it is: it explains a change only if it is as recent.
+type Cause struct {
+	What string // request, idle or exit; empty: nothing yet
+	At   time.Time
 }
 
 // Public tells whether the app has an address on the internet.
@@ -125,7 +134,7 @@ func (p *Platform) AppOf(hostname string) string {
 func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
-		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config,
+		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
@@ -159,6 +168,7 @@ func (p *Platform) Wake(app, id string) error {
 		case m.state != "stopped" && m.state != "suspended" && m.state != "created":
 			return fmt.Errorf("unable to start Machine %s from its state %s", id, m.state)
 		}
+		m.cause = Cause{"request", now}
 		m.launch(p.state, "starting", now, p.options.StartDelay)
 		return nil
 	})
@@ -174,6 +184,7 @@ func (p *Platform) Park(app, id string, suspend bool) error {
 		if suspend {
 			to = "suspended"
 		}
+		m.cause = Cause{"idle", now}
 		m.halt(p.state, to, now)
 		return nil
 	})
@@ -185,6 +196,7 @@ func (p *Platform) Park(app, id string, suspend bool) error {
 func (p *Platform) Exit(app, id, instance string, code int) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state == "started" && m.instance == instance {
+			m.cause = Cause{"exit", now}
 			m.ending = &ending{at: now, exit: exit{code: code}}
 			m.settle(p.state, now)
 		}

@@ -47,6 +47,7 @@ type vm struct {
 	cordoned         bool
 	host             string // ok, unknown or unreachable
 	memoryLimit      int    // MB, set through the API; 0: all of it
+	cause            Cause  // not of the API's doing
 
 	hidden int // by that many more reads of it alone it is not found
 
