@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -25,7 +26,7 @@ type exit struct {
 // launch begins a start that is over after delay; meanwhile the Machine is in
 // the state given.
 func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Duration) {
-	m.pending, m.ending = &launch{at: now.Add(delay)}, nil
+	m.pending, m.ending = &launch{at: now.Add(cmp.Or(m.app.startDelay, delay))}, nil
 	if len(m.failures) > 0 {
 		m.pending.failure, m.failures = m.failures[0], m.failures[1:]
 	}

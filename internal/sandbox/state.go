@@ -57,8 +57,9 @@ type app struct {
 	certificates []*certificate
 	releases     []*release // oldest first
 	reads        atomic.Int64
-	machineReads int64 // lists of Machines that were read
-	oneSet       bool  // its organization has no room for a second set of Machines
+	machineReads int64         // lists of Machines that were read
+	oneSet       bool          // its organization has no room for a second set of Machines
+	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
 }
 
 // build is a record of a build; the sandbox builds nothing.

@@ -39,6 +39,8 @@ type Backend struct {
 	ID, Name, InstanceID string
 	Region, Group, State string
 	Since                time.Time // the last change of its state or configuration
+	Updated              time.Time // as the API's updated_at
+	Started              time.Time // when it was last started; zero: never
 	PrivateIP            netip.Addr
 	Cordoned             bool
 	HostStatus           string // ok, unknown or unreachable
@@ -106,7 +108,7 @@ func (p *Platform) Site(app string) (Site, error) {
 func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
-		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
+		Updated: m.updated, Started: m.started, Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started

@@ -86,16 +86,6 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
-// reaches reports whether Fly's proxy and health checks get through to a port.
-func (s socket) reaches(port int) bool {
-	host, err := netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
-	return err == nil && int(host.Port()) == port && !host.Addr().IsLoopback() && !isPrivate(host.Addr())
-}
-
-func isPrivate(addr netip.Addr) bool {
-	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
-}
-
 // defaultRegion is where a Machine goes for which none is asked.
 const defaultRegion = "iad"
 
@@ -139,6 +129,7 @@ func machineAddress(n *network, id string) netip.Addr {
 
 // configure gives the Machine a new version.
 func (m *vm) configure(s *state, config machine.Config, plan plan) {
+	m.rebind(config)
 	m.config, m.instance = config, s.ids.instance()
 	if plan.instance != "" {
 		m.instance = plan.instance
