@@ -174,6 +174,7 @@ type Program struct {
 	Region, State, Instance string
 	Started                 time.Time // when it was last started; zero: never
 	From                    string    // the state it was last started from: created, stopped or suspended
+	PrivateIP               netip.Addr
 	Listen                  []string
 	Config                  machine.Config
 	Until                   time.Time // when something happens to it by itself; zero: nothing does
@@ -203,7 +204,8 @@ func (p *Platform) Program(app, id string) (Program, error) {
 	var r Program
 	err := p.look(app, id, func(m *vm, _ time.Time) {
 		r = Program{
-			Region: m.region, State: m.state, Instance: m.instance, Started: m.started, From: m.origin(), Config: m.config,
+			Region: m.region, State: m.state, Instance: m.instance, Started: m.started, From: m.origin(),
+			PrivateIP: m.privateIP, Config: m.config,
 		}
 		for _, s := range m.listen {
 			r.Listen = append(r.Listen, s.proto+"://"+s.address)
