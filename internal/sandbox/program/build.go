@@ -62,7 +62,7 @@ func (d Definition) create(p *sandbox.Platform) error {
 				return err
 			}
 			id := p.AddMachine(d.Name, m.Region, mounted)
-			if len(d.sockets) > 0 {
+			if len(d.sockets) > 0 || len(d.Command) > 0 { // a command listens once it does
 				p.SetListen(d.Name, id, d.sockets)
 			}
 		}

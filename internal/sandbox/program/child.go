@@ -85,6 +85,7 @@ func (r *Runner) start(d Definition, b sandbox.Backend) {
 		app: d.Name, machine: b.ID, instance: b.InstanceID, started: b.Started,
 		internal: internalPort(b.Config), stop: readStop(b.Config), done: make(chan struct{}),
 	}
+	_ = r.platform.Bind(c.app, c.machine, nil) // it listens nowhere yet
 	switch err := r.spawn(c, d, b); {
 	case errors.Is(err, errClosed):
 		return
@@ -93,7 +94,6 @@ func (r *Runner) start(d Definition, b sandbox.Backend) {
 		_ = r.platform.Exit(c.app, c.machine, c.instance, 127) // a Machine that is gone needs none
 		return
 	}
-	_ = r.platform.Bind(c.app, c.machine, nil)
 	go r.tend(c)
 	go r.watch(c)
 }
@@ -159,9 +159,9 @@ func (r *Runner) tend(c *child) {
 	}
 	c.mu.Unlock()
 	close(c.done)
+	code := exitCode(c.cmd.ProcessState)
+	r.say(c, "system", fmt.Sprintf("the command ended with code %d", code))
 	if !asked {
-		code := exitCode(c.cmd.ProcessState)
-		r.say(c, "system", fmt.Sprintf("the command ended with code %d", code))
 		_ = r.platform.Exit(c.app, c.machine, c.instance, code)
 	}
 	r.mu.Lock()

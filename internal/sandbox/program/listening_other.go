@@ -3,8 +3,8 @@
 package program
 
 import (
-	"fmt"
 	"net"
+	"strconv"
 	"time"
 )
 
@@ -12,14 +12,15 @@ import (
 // computer. What host it bound cannot be seen here: all of them is assumed. The
 // address is empty if nothing does.
 func listening(port, internal int) (sockets []string, addr string) {
-	for host, all := range map[string]string{"127.0.0.1": "tcp://0.0.0.0", "[::1]": "tcp6://[::]"} {
-		at := fmt.Sprintf("%s:%d", host, port)
+	number := strconv.Itoa(port)
+	for _, try := range []struct{ host, socket string }{{"::1", "tcp6://[::]"}, {"127.0.0.1", "tcp://0.0.0.0"}} {
+		at := net.JoinHostPort(try.host, number)
 		conn, err := net.DialTimeout("tcp", at, time.Second)
 		if err != nil {
 			continue
 		}
 		conn.Close()
-		sockets = append(sockets, fmt.Sprintf("%s:%d", all, internal))
+		sockets = append(sockets, try.socket+":"+strconv.Itoa(internal))
 		addr = at
 	}
 	return sockets, addr
