@@ -124,8 +124,9 @@ func (r *Runner) Run(ctx context.Context) error {
 // pause waits for a change, for the time given unless it is zero, or for nudge.
 func (r *Runner) pause(ctx context.Context, until time.Time, changed <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		defer cancel()
 		select {
 		case <-r.nudged:
@@ -135,9 +136,11 @@ func (r *Runner) pause(ctx context.Context, until time.Time, changed <-chan stru
 	}()
 	if until.IsZero() {
 		<-ctx.Done()
-		return
+	} else {
+		_ = r.clock.Wait(ctx, until, nil) // whatever it was, Run looks again
 	}
-	_ = r.clock.Wait(ctx, until, nil) // whatever it was, Run looks again
+	cancel()
+	<-done // a nudge that it takes is for the next look, not for a later one
 }
 
 // nudge makes Run look again.
@@ -151,15 +154,15 @@ func (r *Runner) nudge() {
 // Close ends all programs and closes their connections. It may be called more
 // than once.
 func (r *Runner) Close() error {
-	r.endAll()
 	r.mu.Lock()
-	r.closed = true
+	r.closed = true // before commands end, or Run starts them again
 	programs := r.programs
 	r.programs = make(map[string]*program)
 	r.mu.Unlock()
 	for _, p := range programs {
 		p.end()
 	}
+	r.endAll()
 	return r.server.Close()
 }
 
