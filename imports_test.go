@@ -16,15 +16,20 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 // package that is not here, or an edge that is not, is a change of the design.
 func edges() map[string][]string {
 	return map[string][]string{
-		"internal/gate":     {},
-		"internal/machine":  {},
-		"internal/journal":  {},
-		"internal/roots":    {},
-		"internal/plan":     {"internal/gate"},
-		"internal/flytoml":  {"internal/machine"},
-		"internal/drift":    {"internal/flytoml", "internal/machine"},
-		"internal/fly":      {"internal/gate", "internal/machine"},
-		"internal/sandbox":  {"internal/machine"},
+		"internal/gate":    {},
+		"internal/machine": {},
+		"internal/journal": {},
+		"internal/roots":   {},
+		"internal/plan":    {"internal/gate"},
+		"internal/flytoml": {"internal/machine"},
+		"internal/drift":   {"internal/flytoml", "internal/machine"},
+		"internal/fly":     {"internal/gate", "internal/machine"},
+		"internal/sandbox": {"internal/machine"},
+
+		"internal/sandbox/autostop": {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/program":  {"internal/sandbox", "internal/sandbox/proxy", "internal/machine", "internal/flytoml"},
+		"internal/sandbox/proxy":    {"internal/sandbox", "internal/machine"},
+
 		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
 		"internal/rules":    {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
 		"internal/rollout":  {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
@@ -46,7 +51,7 @@ func owners() map[string][]string {
 		"github.com/graph-gophers":        {"internal/sandbox"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp"},
 		"filippo.io/age":                  {"internal/gate"},
-		"github.com/pelletier/go-toml":    {"internal/flytoml", "internal/gate", "internal/sandbox"},
+		"github.com/pelletier/go-toml":    {"internal/flytoml", "internal/gate", "internal/sandbox", "internal/sandbox/program"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
 		"github.com/google/jsonschema-go": {"tools"},
 		"go.yaml.in/yaml":                 {"internal/flytoml"},
