@@ -16,20 +16,15 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 // package that is not here, or an edge that is not, is a change of the design.
 func edges() map[string][]string {
 	return map[string][]string{
-		"internal/gate":    {},
-		"internal/machine": {},
-		"internal/journal": {},
-		"internal/roots":   {},
-		"internal/plan":    {"internal/gate"},
-		"internal/flytoml": {"internal/machine"},
-		"internal/drift":   {"internal/flytoml", "internal/machine"},
-		"internal/fly":     {"internal/gate", "internal/machine"},
-		"internal/sandbox": {"internal/machine"},
-
-		"internal/sandbox/autostop": {"internal/sandbox", "internal/machine"},
-		"internal/sandbox/program":  {"internal/sandbox", "internal/sandbox/proxy", "internal/machine", "internal/flytoml"},
-		"internal/sandbox/proxy":    {"internal/sandbox", "internal/machine"},
-
+		"internal/gate":     {},
+		"internal/machine":  {},
+		"internal/journal":  {},
+		"internal/roots":    {},
+		"internal/plan":     {"internal/gate"},
+		"internal/flytoml":  {"internal/machine"},
+		"internal/drift":    {"internal/flytoml", "internal/machine"},
+		"internal/fly":      {"internal/gate", "internal/machine"},
+		"internal/sandbox":  {"internal/machine"},
 		"internal/deployed": {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
 		"internal/rules":    {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
 		"internal/rollout":  {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
@@ -40,6 +35,9 @@ func edges() map[string][]string {
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal"},
+
+		"internal/sandbox/autostop": {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/program":  {"internal/sandbox", "internal/sandbox/proxy", "internal/machine", "internal/flytoml"},
 	}
 }
 

@@ -101,7 +101,7 @@ func newWorkshop(t *testing.T, host, more string) *workshop {
 	if host == "stubborn" {
 		timeout = "50ms"
 	}
-	file := "app = 'hello'\nprimary_region = 'fra'\nkill_timeout = '" + timeout + "'\n[env]\nGREETING = 'hi'\nLD_DEBUG_OUTPUT = 'mine'\n[http_service]\ninternal_port = 8080\n"
+	file := "app = 'hello'\nprimary_region = 'fra'\nkill_timeout = '" + timeout + "'\n[env]\nGREETING = 'hi'\nGORACE = 'atexit_sleep_ms=0'\nLD_DEBUG_OUTPUT = 'mine'\n[http_service]\ninternal_port = 8080\n"
 	if err := os.WriteFile(filepath.Join(w.dir, "fly.toml"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestCommand(t *testing.T) {
 
 	// What comes through the API does not get code into the command.
 	changed, err := w.platform.MachineConfig(app, w.id).With("env", map[string]string{
-		"GREETING": "hello", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp", "NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
+		"GREETING": "hello", "GORACE": "atexit_sleep_ms=0", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp", "NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
 	})
 	if err != nil {
 		t.Fatal(err)
