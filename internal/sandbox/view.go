@@ -108,11 +108,12 @@ func (p *Platform) Site(app string) (Site, error) {
 func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
-		Updated: m.updated, Started: m.started, Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
+		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Config: m.config,
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
 	}
+	b.Updated, b.Started = m.updated, m.started
 	metadata, err := m.config.Metadata()
 	if err == nil {
 		b.Group = metadata["fly_process_group"]
