@@ -173,7 +173,7 @@ func mainPort(config machine.Config) int {
 type Program struct {
 	Region, State, Instance string
 	Started                 time.Time // when it was last started; zero: never
-	From                    string    // the state it was last started from: created, stopped or suspended
+	From                    string    // the state it was last started from: created, stopped, suspended or restarting (its program had ended)
 	PrivateIP               netip.Addr
 	Listen                  []string
 	Config                  machine.Config
@@ -226,6 +226,8 @@ func (m *vm) origin() string {
 		switch {
 		case e.kind == "start" && e.status == "started":
 			started = true
+		case started && e.exit != nil && e.exit.restarting:
+			return "restarting"
 		case started && slices.Contains([]string{"created", "stopped", "suspended"}, e.status):
 			return e.status
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -48,6 +49,9 @@ type child struct {
 func (r *Runner) follow(app string, machines []sandbox.Backend) {
 	there := make(map[string]bool)
 	for _, b := range machines {
+		if strings.HasPrefix(b.Group, "fly_app_") {
+			continue // a Machine for a release command or a console
+		}
 		there[b.ID] = true
 		c := r.child(b.ID)
 		same := c != nil && c.instance == b.InstanceID

@@ -67,7 +67,7 @@ func (p *program) report(req *http.Request) report {
 
 // awake says how long the program runs, and what woke it.
 func (p *program) awake() string {
-	verb := map[string]string{"created": "started", "suspended": "resumed"}[p.from]
+	verb := map[string]string{"created": "started", "suspended": "resumed", "restarting": "restarted"}[p.from]
 	if verb == "" {
 		verb = "woken"
 	}

@@ -414,7 +414,7 @@ func TestEnd(t *testing.T) {
 		}
 		b.await("restarting")
 		b.clock.Advance(time.Minute)
-		if _, body := b.get("/healthz"); body != "ok\n" {
+		if _, body := b.get("/"); !strings.HasPrefix(body, "hello: restarted 59 s ago\n") {
 			t.Errorf("after the restart: %q", body)
 		}
 	})
