@@ -266,7 +266,7 @@ func (r *Runner) dialChild(ctx context.Context, to proxy.Target, now sandbox.Pro
 		c.mu.Unlock()
 	}
 	if addr == "" {
-		return nil, fmt.Errorf("Machine %s, port %d: %w", to.Machine, to.Port, syscall.ECONNREFUSED)
+		return nil, fmt.Errorf("port %d of Machine %s: %w", to.Port, to.Machine, syscall.ECONNREFUSED)
 	}
 	var dialer net.Dialer
 	return dialer.DialContext(ctx, "tcp", addr)

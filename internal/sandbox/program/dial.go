@@ -25,13 +25,13 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	case err != nil:
 		return nil, err
 	case now.State != "started":
-		return nil, fmt.Errorf("Machine %s is %s: %w", to.Machine, now.State, syscall.EHOSTUNREACH)
+		return nil, fmt.Errorf("the Machine %s is %s: %w", to.Machine, now.State, syscall.EHOSTUNREACH)
 	case to.Instance != "" && to.Instance != now.Instance:
-		return nil, fmt.Errorf("Machine %s runs another version: %w", to.Machine, syscall.EHOSTUNREACH)
+		return nil, fmt.Errorf("the Machine %s runs another version: %w", to.Machine, syscall.EHOSTUNREACH)
 	}
 	bound, ok := now.Reaches(to.Port, to.Direct)
 	if !ok {
-		return nil, fmt.Errorf("Machine %s, port %d: %w", to.Machine, to.Port, syscall.ECONNREFUSED)
+		return nil, fmt.Errorf("port %d of Machine %s: %w", to.Port, to.Machine, syscall.ECONNREFUSED)
 	}
 	if _, ok := r.commands[to.App]; ok {
 		return r.dialChild(ctx, to, now)
@@ -47,7 +47,7 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	dialed, accepted := newPair(caller, address(bound))
 	held, ok := p.hold(accepted)
 	if !ok {
-		return nil, fmt.Errorf("Machine %s stopped: %w", to.Machine, syscall.ECONNREFUSED)
+		return nil, fmt.Errorf("the Machine %s has stopped: %w", to.Machine, syscall.ECONNREFUSED)
 	}
 	if p.raw[to.Port] {
 		go p.echo(held)
