@@ -103,6 +103,13 @@ func (p *program) hold(c *conn) (h *held, ok bool) {
 	return h, true
 }
 
+// busy tells whether there are connections.
+func (p *program) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) > 0
+}
+
 // end closes all connections, now and in the future.
 func (p *program) end() {
 	p.mu.Lock()

@@ -46,6 +46,10 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	}
 	dialed, accepted := newPair(caller, address(bound))
 	held, ok := p.hold(accepted)
+	if now, err := r.platform.Program(to.App, to.Machine); err != nil || !now.Running(p.instance, p.started) {
+		r.retire(p) // Run may have looked before there was a connection to close
+		ok = false
+	}
 	if !ok {
 		return nil, fmt.Errorf("the Machine %s has stopped: %w", to.Machine, syscall.ECONNREFUSED)
 	}

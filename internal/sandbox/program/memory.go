@@ -80,8 +80,9 @@ func (c *conn) Write(b []byte) (int, error) { return c.out.Write(b) }
 // CloseWrite ends what the other side reads, as [net.TCPConn.CloseWrite] does.
 func (c *conn) CloseWrite() error { return c.out.Close() }
 
-// Close implements [net.Conn].
-func (c *conn) Close() error { return errors.Join(c.in.Close(), c.out.Close()) }
+// Close implements [net.Conn]. The way out is closed first: a server whose
+// reading fails answers that.
+func (c *conn) Close() error { return errors.Join(c.out.Close(), c.in.Close()) }
 
 // LocalAddr implements [net.Conn].
 func (c *conn) LocalAddr() net.Addr { return c.local }

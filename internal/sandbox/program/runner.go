@@ -66,6 +66,10 @@ type Line struct {
 	Text         string // without its end, cut after MaxLine bytes
 }
 
+// sweep is every how many looks of Run the built-in programs without connections
+// are looked at too: nobody notices their end but the memory they take.
+const sweep = 256
+
 // Runner runs the programs of all Machines. It is safe for concurrent use.
 type Runner struct {
 	options  Options
@@ -79,6 +83,7 @@ type Runner struct {
 
 	mu       sync.Mutex
 	closed   bool
+	looks    int
 	programs map[string]*program // built-in ones that were dialed, by Machine
 	children map[string]*child   // commands, by Machine
 	running  sync.WaitGroup      // the goroutines of children
@@ -174,10 +179,14 @@ func (r *Runner) reconcile() (until time.Time) {
 			until = at
 		}
 	}
+	var programs []*program
 	r.mu.Lock()
-	programs := make([]*program, 0, len(r.programs))
+	all := r.looks%sweep == 0
+	r.looks++
 	for _, p := range r.programs {
-		programs = append(programs, p)
+		if all || p.busy() {
+			programs = append(programs, p)
+		}
 	}
 	r.mu.Unlock()
 	for _, p := range programs {
