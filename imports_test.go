@@ -38,7 +38,9 @@ func edges() map[string][]string {
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal"},
 
-		"internal/sandbox/proxy": {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/proxy":    {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/autostop": {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/program":  {"internal/sandbox", "internal/sandbox/proxy", "internal/machine", "internal/flytoml"},
 	}
 }
 
@@ -50,7 +52,7 @@ func owners() map[string][]string {
 		"github.com/graph-gophers":        {"internal/sandbox"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp"},
 		"filippo.io/age":                  {"internal/gate"},
-		"github.com/pelletier/go-toml":    {"internal/flytoml", "internal/gate", "internal/sandbox"},
+		"github.com/pelletier/go-toml":    {"internal/flytoml", "internal/gate", "internal/sandbox", "internal/sandbox/program"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
 		"github.com/google/jsonschema-go": {"tools"},
 		"go.yaml.in/yaml":                 {"internal/flytoml"},

@@ -133,10 +133,7 @@ func (p *Platform) Machine(app, id string) Machine {
 // AddApp creates an app, and its network if the organization has none of that
 // name; an empty network is the organization's default one.
 func (p *Platform) AddApp(name, org, network string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	defer p.notify()
-	if _, err := p.state.createApp(name, org, network, plan{}, p.clock.Now()); err != nil {
+	if err := p.CreateApp(name, org, network); err != nil {
 		panic("sandbox: " + err.Error())
 	}
 }

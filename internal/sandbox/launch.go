@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -37,6 +38,7 @@ type exit struct {
 // launch begins a start that is over after delay; meanwhile the Machine is in
 // the state given. A suspended Machine resumes, in its own time.
 func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Duration) {
+	delay = cmp.Or(m.app.startDelay, delay)
 	if m.state == "suspended" && s.delays.resume > 0 {
 		delay = s.delays.resume
 	}

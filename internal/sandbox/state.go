@@ -63,8 +63,9 @@ type app struct {
 	machineReads int64 // lists of Machines that were read
 	oneSet       bool  // its organization has no room for a second set of Machines
 	secrets      secrets
-	listed       int64 // number of the list of apps that first shows it
-	noted        bool  // it, a Machine or a release of it may have changed since it was stored
+	listed       int64         // number of the list of apps that first shows it
+	noted        bool          // it, a Machine or a release of it may have changed since it was stored
+	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
 }
 
 // build is a record of a build; the sandbox builds nothing.

@@ -18,6 +18,7 @@ type storedApp struct {
 	Status       string              `json:"status"`
 	Created      time.Time           `json:"created,omitzero"`
 	OneSet       bool                `json:"one_set,omitempty"`
+	StartDelay   time.Duration       `json:"start_delay,omitempty"`
 	Volumes      []storedVolume      `json:"volumes,omitempty"`
 	Addresses    []storedAddress     `json:"addresses,omitempty"`
 	Egress       []storedEgress      `json:"egress,omitempty"`
@@ -122,7 +123,7 @@ type storedRelease struct {
 func storeApp(a *app) storedApp {
 	stored := storedApp{
 		ID: a.id, Number: a.number, Name: a.name, Network: a.network.id, Organization: a.organization.id,
-		Status: a.status, Created: a.created, OneSet: a.oneSet, Secrets: storeSecrets(a.secrets),
+		Status: a.status, Created: a.created, OneSet: a.oneSet, StartDelay: a.startDelay, Secrets: storeSecrets(a.secrets),
 	}
 	for _, v := range a.volumes {
 		disk := storedVolume{
@@ -176,7 +177,7 @@ func (s *state) restoreApps(stored *storedState, configs map[string][]byte) erro
 		a := &app{
 			id: record.ID, number: record.Number, name: record.Name, network: networks[record.Network],
 			organization: s.organizationByID(record.Organization),
-			status:       record.Status, created: record.Created, oneSet: record.OneSet, secrets: restoreSecrets(record.Secrets),
+			status:       record.Status, created: record.Created, oneSet: record.OneSet, startDelay: record.StartDelay, secrets: restoreSecrets(record.Secrets),
 		}
 		switch {
 		case a.network == nil || a.organization == nil:

@@ -50,7 +50,7 @@ func storedFields() map[string]string {
 
 		"app.id": stored, "app.number": stored, "app.name": stored, "app.organization": storedID, "app.network": storedID,
 		"app.status": stored, "app.created": stored, "app.machines": stored, "app.volumes": stored, "app.addresses": stored,
-		"app.egress": stored, "app.certificates": stored, "app.releases": stored, "app.oneSet": stored,
+		"app.egress": stored, "app.certificates": stored, "app.releases": stored, "app.oneSet": stored, "app.startDelay": stored,
 		"app.reads": lag, "app.machineReads": lag, "app.noted": noted, "app.listed": lag, "app.secrets": stored,
 		"secrets.version": stored, "secrets.named": stored,
 		"secret.digest": stored, "secret.created": stored, "secret.updated": stored,
@@ -70,7 +70,7 @@ func storedFields() map[string]string {
 		"vm.created": stored, "vm.updated": stored, "vm.config": stored, "vm.instance": stored, "vm.versions": stored,
 		"vm.state": stored, "vm.events": stored, "vm.started": stored, "vm.sick": stored, "vm.said": stored, "vm.listed": lag,
 		"vm.listen": stored, "vm.lease": stored, "vm.cordoned": stored, "vm.host": stored, "vm.pending": stored,
-		"vm.ending": stored, "vm.failures": stored, "vm.noted": noted, "vm.hidden": lag, "vm.read": "read again from the configuration", "vm.memoryLimit": stored,
+		"vm.ending": stored, "vm.failures": stored, "vm.noted": noted, "vm.hidden": lag, "vm.read": "read again from the configuration", "vm.memoryLimit": stored, "vm.cause": "shown where it happened",
 		"version.instance": stored, "version.config": stored,
 		"event.id": stored, "event.kind": stored, "event.status": stored, "event.source": stored, "event.at": stored,
 		"event.exit": stored, "event.restarted": stored,

@@ -95,6 +95,7 @@ func full(t *testing.T, path string) *Platform {
 	}
 	p.AddApp("full", "partner", "own")
 	p.ForbidBlueGreen("full")
+	p.SetStartDelay("full", 3*time.Second)
 	p.TakeName("theirs")
 	p.AppToken("full")
 	p.AddCertificate("full", "www.example.com")

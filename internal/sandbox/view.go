@@ -40,6 +40,8 @@ type Backend struct {
 	ID, Name, InstanceID string
 	Region, Group, State string
 	Since                time.Time // the last change of its state or configuration
+	Updated              time.Time // as the API's updated_at
+	Started              time.Time // when it was last started; zero: never
 	PrivateIP            netip.Addr
 	Cordoned             bool
 	HostStatus           string // ok, unknown or unreachable
@@ -139,6 +141,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
 	}
+	b.Updated, b.Started = m.updated, m.started
 	metadata, err := m.config.Metadata()
 	if err == nil {
 		b.Group = metadata["fly_process_group"]

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/hex"
 	"net/netip"
 	"slices"
@@ -87,26 +88,6 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
-func (s socket) parse() (netip.AddrPort, error) {
-	return netip.ParseAddrPort(strings.Replace(s.address, "*:", "0.0.0.0:", 1))
-}
-
-// valid tells whether a program can listen on it.
-func (s socket) valid() bool {
-	_, err := s.parse()
-	return err == nil && (s.proto == "tcp" || s.proto == "udp")
-}
-
-// reaches reports whether Fly's proxy and health checks get through to a port.
-func (s socket) reaches(port int) bool {
-	host, err := s.parse()
-	return err == nil && int(host.Port()) == port && !host.Addr().IsLoopback() && !isPrivate(host.Addr())
-}
-
-func isPrivate(addr netip.Addr) bool {
-	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
-}
-
 // defaultRegion is where a Machine goes for which none is asked.
 const defaultRegion = "iad"
 
@@ -150,6 +131,7 @@ func machineAddress(n *network, id string) netip.Addr {
 
 // configure gives the Machine a new version.
 func (m *vm) configure(s *state, config machine.Config, plan plan) {
+	m.rebind(config)
 	m.instance = s.ids.instance()
 	if plan.instance != "" {
 		m.instance = plan.instance
@@ -184,7 +166,7 @@ func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.T
 	m.configure(s, config, plan{})
 	m.updated = now
 	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
-	at := now.Add(s.delays.update)
+	at, delay := now.Add(s.delays.update), cmp.Or(m.app.startDelay, delay)
 	replaced := step{state: "replacing"}
 	if m.state == "started" {
 		took, exit := m.ends(s, stopping{})

@@ -1,0 +1,75 @@
+package program
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+)
+
+// TestCommandEnvironment: who may set what.
+func TestCommandEnvironment(t *testing.T) {
+	t.Setenv("PATH", "/bin")
+	t.Setenv("OWN", "x")
+	fly := map[string]string{
+		"GREETING": "hi", "PORT": "8080", "HOME": "/root", "ld_preload": "x", "PYTHONPATH": "x", "PATH": "x", "NODE_ENV": "production",
+		"FLY_ACCESS_TOKEN": "x", "A=B": "x", "NUL": "a\x00b", "": "x",
+	}
+	got := commandEnvironment(fly, map[string]string{"PYTHONPATH": "lib", "GREETING": "ignored"}, 4000, "/tmp/h")
+	want := []string{"GREETING=hi", "HOME=/tmp/h", "NODE_ENV=production", "PATH=/bin", "PORT=4000", "PYTHONPATH=lib", "TMPDIR=/tmp/h"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// TestOutput parts what a command writes into lines of a limited length.
+func TestOutput(t *testing.T) {
+	var got []string
+	o := &output{line: func(text string) { got = append(got, text) }}
+	for _, piece := range []string{"one\r\ntw", "o\n\n", strings.Repeat("x", MaxLine), "yyy", "zzz\nlast\xff"} {
+		if n, err := o.Write([]byte(piece)); n != len(piece) || err != nil {
+			t.Errorf("wrote %d, %v", n, err)
+		}
+	}
+	o.flush()
+	o.flush()
+	if want := []string{"one", "two", "", strings.Repeat("x", MaxLine), "last\uFFFD"}; !slices.Equal(got, want) {
+		t.Errorf("got %.80q", got)
+	}
+}
+
+func TestReadStop(t *testing.T) {
+	tests := []struct {
+		config string
+		want   stopConfig
+	}{
+		{`{}`, stopConfig{"SIGINT", 5 * time.Second}},
+		{`{"stop_config": {"timeout": "1m0s", "signal": "SIGTERM"}}`, stopConfig{"SIGTERM", time.Minute}},
+		{`{"stop_config": {"timeout": 2000000000}}`, stopConfig{"SIGINT", 2 * time.Second}},
+		{`{"stop_config": {"timeout": "1h"}}`, stopConfig{"SIGINT", 5 * time.Minute}},
+		{`{"stop_config": {"timeout": -1}}`, stopConfig{"SIGINT", 5 * time.Second}},
+		{`{"stop_config": 3}`, stopConfig{"SIGINT", 5 * time.Second}},
+	}
+	for _, tt := range tests {
+		config, err := machine.ParseConfig([]byte(tt.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readStop(config); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.config, got, tt.want)
+		}
+	}
+}
+
+func TestAgo(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0.0 s", 400 * time.Millisecond: "0.4 s", 42 * time.Second: "42 s", 5 * time.Minute: "5 min",
+		3 * time.Hour: "3 h", 72 * time.Hour: "3 days",
+	} {
+		if got := ago(d); got != want {
+			t.Errorf("%s: %s, want %s", d, got, want)
+		}
+	}
+}

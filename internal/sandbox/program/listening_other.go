@@ -1,0 +1,27 @@
+//go:build !linux
+
+package program
+
+import (
+	"net"
+	"strconv"
+	"time"
+)
+
+// listening tells whether something accepts connections on a port of this
+// computer. What host it bound cannot be seen here: all of them is assumed. The
+// address is empty if nothing does.
+func listening(port, internal int) (sockets []string, addr string) {
+	number := strconv.Itoa(port)
+	for _, try := range []struct{ host, socket string }{{"::1", "tcp6://[::]"}, {"127.0.0.1", "tcp://0.0.0.0"}} {
+		at := net.JoinHostPort(try.host, number)
+		conn, err := net.DialTimeout("tcp", at, time.Second)
+		if err != nil {
+			continue
+		}
+		conn.Close()
+		sockets = append(sockets, try.socket+":"+strconv.Itoa(internal))
+		addr = at
+	}
+	return sockets, addr
+}

@@ -1,0 +1,102 @@
+package program
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// memory is a listener for connections that are made in memory.
+type memory struct {
+	accept chan net.Conn
+	closed chan struct{}
+	close  func()
+}
+
+func newMemory() *memory {
+	m := &memory{accept: make(chan net.Conn), closed: make(chan struct{})}
+	m.close = sync.OnceFunc(func() { close(m.closed) })
+	return m
+}
+
+// hand gives a connection to the server, and closes it if that has ended.
+func (m *memory) hand(conn net.Conn) {
+	select {
+	case m.accept <- conn:
+	case <-m.closed:
+		conn.Close()
+	}
+}
+
+// Accept implements [net.Listener].
+func (m *memory) Accept() (net.Conn, error) {
+	select {
+	case conn := <-m.accept:
+		return conn, nil
+	case <-m.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements [net.Listener].
+func (m *memory) Close() error {
+	m.close()
+	return nil
+}
+
+// Addr implements [net.Listener].
+func (m *memory) Addr() net.Addr { return address("memory") }
+
+// address is where an end of a connection is.
+type address string
+
+// Network implements [net.Addr].
+func (address) Network() string { return "tcp" }
+
+// String implements [net.Addr].
+func (a address) String() string { return string(a) }
+
+// conn is one end of a connection in memory. It is made of two pipes, one for
+// each direction, so that one can be closed alone.
+type conn struct {
+	in, out       net.Conn
+	local, remote address
+}
+
+// newPair makes both ends of a connection between two addresses.
+func newPair(caller, callee address) (dialed, accepted *conn) {
+	toCaller, fromCallee := net.Pipe()
+	toCallee, fromCaller := net.Pipe()
+	return &conn{toCaller, fromCaller, caller, callee}, &conn{toCallee, fromCallee, callee, caller}
+}
+
+// Read implements [net.Conn].
+func (c *conn) Read(b []byte) (int, error) { return c.in.Read(b) }
+
+// Write implements [net.Conn].
+func (c *conn) Write(b []byte) (int, error) { return c.out.Write(b) }
+
+// CloseWrite ends what the other side reads, as [net.TCPConn.CloseWrite] does.
+func (c *conn) CloseWrite() error { return c.out.Close() }
+
+// Close implements [net.Conn]. The way out is closed first: a server whose
+// reading fails answers that.
+func (c *conn) Close() error { return errors.Join(c.out.Close(), c.in.Close()) }
+
+// LocalAddr implements [net.Conn].
+func (c *conn) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr implements [net.Conn].
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+// SetDeadline implements [net.Conn].
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.in.SetDeadline(t), c.out.SetDeadline(t))
+}
+
+// SetReadDeadline implements [net.Conn].
+func (c *conn) SetReadDeadline(t time.Time) error { return c.in.SetReadDeadline(t) }
+
+// SetWriteDeadline implements [net.Conn].
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.out.SetWriteDeadline(t) }

@@ -1,0 +1,58 @@
+package program
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+)
+
+// MaxLine is how much of a line that a command writes is kept.
+const MaxLine = 4096
+
+// output parts what a command writes into lines.
+type output struct {
+	line func(string)
+
+	mu   sync.Mutex
+	part []byte
+	cut  bool // the rest of this line is left out
+}
+
+func (r *Runner) output(c *child, stream string) *output {
+	return &output{line: func(text string) { r.say(c, stream, text) }}
+}
+
+// Write implements [io.Writer].
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := len(b)
+	for len(b) > 0 {
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		if !o.cut {
+			room := MaxLine - len(o.part)
+			o.part = append(o.part, line[:min(len(line), room)]...)
+			o.cut = len(line) > room
+		}
+		if whole {
+			o.end()
+		}
+		b = rest
+	}
+	return n, nil
+}
+
+// end gives the line away. The caller holds mu.
+func (o *output) end() {
+	o.line(strings.ToValidUTF8(strings.TrimSuffix(string(o.part), "\r"), "\uFFFD"))
+	o.part, o.cut = o.part[:0], false
+}
+
+// flush gives away a last line without an end.
+func (o *output) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.part) > 0 {
+		o.end()
+	}
+}
