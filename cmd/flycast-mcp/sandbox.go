@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
 )
 
 // How long Machines of the emulated platform take, so that a rollout looks like one.
@@ -18,14 +20,16 @@ const (
 
 // sandboxFlags are what the person asked for.
 type sandboxFlags struct {
-	addr, page string // where to listen; page may be empty: none
-	configs    string // folder for the apps' files; empty: none
-	envFile    string // empty: none
-	speed      clockSpeed
-	coldStart  time.Duration
-	plain      bool
-	state      string // file; empty: memory
-	faults     *faultFlags
+	addr, inside, public, page string // where to listen; empty but addr: not there
+	apps                       string // the operator's file; empty: none
+	configs                    string // folder for the apps' files; empty: none
+	envFile                    string // empty: none
+	speed                      clockSpeed
+	coldStart                  time.Duration
+	autostopEvery              time.Duration // 0: never
+	plain                      bool
+	state                      string // file; empty: memory
+	faults                     *faultFlags
 }
 
 func sandboxCommand(p program) *cobra.Command {
@@ -40,6 +44,7 @@ stderr for each change. A page at $FLYCAST_SANDBOX_PAGE shows the same. Its
 state is in memory and the same at every start, or kept in a file with --state.`,
 		Example: `  flycast-mcp sandbox --env-file fly.env     # in one terminal
   . ./fly.env && fly status -a shop-api      # in another: any Fly client
+  curl -x "$FLYCAST_SANDBOX_INSIDE" http://inner-circle.flycast/
   open "$FLYCAST_SANDBOX_PAGE"               # the same as a picture`,
 		RunE: func(c *cobra.Command, _ []string) error { return run.run(c.Context()) },
 	}
@@ -63,9 +68,12 @@ func (f *sandboxFlags) register(c *cobra.Command) {
 	}
 	g := group("Where to listen (loopback addresses; port 0 takes a free one)").Flags()
 	g.StringVar(&f.addr, "addr", "127.0.0.1:0", "the APIs of the platform")
+	g.StringVar(&f.inside, "inside", "127.0.0.1:0", `Fly Proxy for .flycast and .internal, by Host or as an HTTP proxy; "" for none`)
+	g.StringVar(&f.public, "public", "127.0.0.1:0", `Fly Proxy for .fly.dev and custom hostnames; "" for none`)
 	g.StringVar(&f.page, "page", "127.0.0.1:0", `the web page; "" for none`)
 
 	g = group("What the platform has").Flags()
+	g.StringVar(&f.apps, "apps", "", "apps of your own, in a TOML `FILE`; it may name commands that are run here")
 	g.StringVar(&f.configs, "write-configs", "", "write each app's file as `DIR`/<app>/fly.toml")
 
 	g.StringVar(&f.state, "state", "", "`FILE` that keeps the state from one start to the next; made if it does not exist")
@@ -76,6 +84,8 @@ func (f *sandboxFlags) register(c *cobra.Command) {
 	f.speed.factor = 1
 	g.Var(&f.speed, "speed", "let the platform's clock run so many times as fast, such as 60x; 0 stops it")
 	g.DurationVar(&f.coldStart, "cold-start", startDelay, "how long a Machine takes to start, by that clock")
+
+	g.DurationVar(&f.autostopEvery, "autostop-every", autostop.DefaultEvery, "how often Fly Proxy looks for idle Machines, by that clock; 0 for never")
 
 	g = group("What is shown").Flags()
 	g.StringVar(&f.envFile, "env-file", "", "also write the export lines to `FILE`, readable by you alone")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
+	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
 )
 
@@ -22,6 +23,8 @@ const firstApp = "shop-api"
 type sandboxRun struct {
 	program
 	flags sandboxFlags
+
+	definitions []programs.Definition // the operator's apps
 
 	platform *sandbox.Platform
 	traffic  *sandbox.Traffic
@@ -46,7 +49,10 @@ func (r *sandboxRun) run(ctx context.Context) (err error) {
 	steps := []func(context.Context) error{
 		r.openPlatform,
 		r.playFaults,
+		r.buildApps,
 		r.listenAPI,
+		r.listenProxy,
+		r.stopIdle,
 		r.listenPage, // the last: it names the others
 		r.writeExports,
 	}
