@@ -95,7 +95,6 @@ func full(t *testing.T, path string) *Platform {
 	}
 	p.AddApp("full", "partner", "own")
 	p.ForbidBlueGreen("full")
-	p.SetStartDelay("full", 3*time.Second)
 	p.TakeName("theirs")
 	p.AppToken("full")
 	p.AddCertificate("full", "www.example.com")
@@ -136,6 +135,7 @@ func full(t *testing.T, path string) *Platform {
 	p.mu.Unlock()
 	p.SetMachineConfig("full", p.MachineIDs("full")[2], storeConfig(t, `{"image":"a/b:2"}`))
 	p.Clock().SetSpeed(3)
+	p.SetStartDelay("full", 3*time.Second)
 	return p
 }
 
