@@ -220,7 +220,9 @@ func appReads() map[string]func(context.Context, *FlyGo, string) error {
 			_, err := c.Processes(ctx, app, "0a")
 			return err
 		},
-		"Wait":     func(ctx context.Context, c *FlyGo, app string) error { return c.Wait(ctx, app, "0a", "i", "started", time.Minute) },
+		"Wait": func(ctx context.Context, c *FlyGo, app string) error {
+			return c.Wait(ctx, app, "0a", "i", "started", time.Minute)
+		},
 		"Volumes":  func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Volumes(ctx, app); return err },
 		"Releases": func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Releases(ctx, app, 3); return err },
 		"MachineVersions": func(ctx context.Context, c *FlyGo, app string) error {

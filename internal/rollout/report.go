@@ -88,9 +88,11 @@ type ReleaseOutcome struct {
 // group, those that ran before those that did not, and by id.
 type Report struct {
 	Machines    []Outcome
-	Release     *ReleaseOutcome // nil if none was to be recorded
-	Interrupted bool            // the context ended before the last Machine's turn
-	Err         error           // why nothing was begun; nil if something was
+	Release     *ReleaseOutcome  // nil if none was to be recorded
+	Abandoned   []ReleaseOutcome // of the work, as they are now
+	Interrupted bool             // the run was stopped, or the context ended, before the last Machine's turn
+	Stopped     bool             // somebody wanted it to end, in time or not
+	Err         error            // why nothing was begun; nil if something was
 	Took        time.Duration
 
 	first int // the number, from 1, of the Machine that failed first; 0 if that is not known
