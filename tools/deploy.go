@@ -107,7 +107,10 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if !d.snapshot.MachinesKnown {
 		return none, &Problem{Code: gate.Unauthorized, Message: "this token may not read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
 	}
-	if d.unfinished, err = a.unfinishedDeploy(in.App); err != nil {
+	if d.past, err = a.pastDeploys(in.App); err != nil {
+		return none, err
+	}
+	if err := a.unlisted(ctx, &d); err != nil {
 		return none, err
 	}
 	disks := &disks{client: a.Fly, app: in.App}
@@ -120,11 +123,16 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err := d.exposure(); err != nil {
 		return none, err
 	}
+	a.unconfirmed(&d)
+	if err := a.abandoned(ctx, &d); err != nil {
+		return none, err
+	}
 	work, err := a.deployWork(ctx, &d)
 	if err != nil {
 		return none, err
 	}
 	d.remarkUnfinished()
+	d.remarkAbandoned()
 	d.remarkImage()
 	return a.planned(d, work), nil
 }
@@ -231,6 +239,9 @@ func (d *deployment) wayRound() []plan.Next {
 			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address"},
 			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: with no public address left, the new service is private from birth"},
 		}
+	}
+	if d.blocked(creationLost) {
+		return []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until then and repeat the identical call: lists show the Machine by then, if there is one"}}
 	}
 	if d.blocked(noMachines) {
 		return []plan.Next{

@@ -42,9 +42,10 @@ type deployment struct {
 	lost      []string // what would keep the app from answering, and does not now
 	silent    bool     // nothing of the app would answer
 
-	report     drift.Report // where the changes come from
-	unfinished *unfinished  // an earlier deploy that was cut short, nil if there is none
-	exchanged  map[string]bool
+	report    drift.Report  // where the changes come from
+	past      past          // earlier deploys
+	abandons  []fly.Release // releases that they left as running
+	exchanged map[string]bool
 }
 
 // blocker ids of deploy, beside those of release readiness.
@@ -55,6 +56,7 @@ const (
 	replacement  = "replacement_needed"
 	cannotUpdate = "incomplete_configuration"
 	notPossible  = "strategy_not_possible"
+	creationLost = "creation_unconfirmed"
 )
 
 func (d *deployment) block(b plan.Blocker) { d.blockers = append(d.blockers, b) }
@@ -145,7 +147,7 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		return invalid("group %s: %.300s", plan.Quote(group), err.Error())
 	}
 	if machine.Equal(m.Config, after) {
-		if d.unfinished.halfDone(m.ID) || d.exchanged[group] {
+		if d.past.unfinished.halfDone(m.ID) || d.exchanged[group] {
 			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // to be proved
 			return nil
 		}

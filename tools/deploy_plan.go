@@ -46,7 +46,7 @@ func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, 
 func (d *deployment) toWork() rollout.Work {
 	return rollout.Work{
 		App: d.in.App, Strategy: d.settings.strategy, MaxUnavailable: d.settings.maxUnavailable, Updates: d.changes, Creates: d.creates,
-		OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
+		Abandoned: d.abandons, OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
 	}
 }
 
@@ -70,6 +70,9 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	}
 	for group, ids := range d.vanished {
 		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
+	}
+	for _, r := range d.abandons {
+		p.Fact("release/"+r.ID, "left as "+string(r.Status))
 	}
 	if d.file != nil {
 		p.Fact("file", d.file.SHA256())
