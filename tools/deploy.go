@@ -134,6 +134,7 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	d.remarkUnfinished()
 	d.remarkAbandoned()
 	d.remarkImage()
+	d.remarkTags()
 	return a.planned(d, work), nil
 }
 

@@ -151,12 +151,12 @@ func (d *deployment) fresh(group, image string) (machine.Config, error) {
 }
 
 // image is what a new Machine runs: what the call names, else what most of the
-// app's Machines run, else what the file names.
+// app's Machines run, by its digest if a tag is all they name, else what the file names.
 func (d *deployment) image() string {
 	if d.in.Image != "" {
 		return d.in.Image
 	}
-	if image := d.common(func(m fly.Machine) string { return m.Config.Image() }); image != "" {
+	if image := d.common(func(m fly.Machine) string { image, _ := pinned(m); return image }); image != "" {
 		return image
 	}
 	if d.definition.Build != nil {

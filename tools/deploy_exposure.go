@@ -72,7 +72,7 @@ func (d *deployment) exposure() error {
 
 // runs reports whether a Machine of the app has that image.
 func (d *deployment) runs(image string) bool {
-	return slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool { return m.Config.Image() == image })
+	return slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool { return sameBuild(m, image) })
 }
 
 // changing states what a change does to a Machine, whatever it serves. Not from
@@ -88,6 +88,7 @@ func (d *deployment) changing(c rollout.Change) {
 	for _, key := range machine.DiffKeys(c.Before.Config, c.After) {
 		switch {
 		case key == "services" || key == "metadata" && !otherMetadata(c):
+		case key == "image" && sameBuild(c.Before, c.After.Image()): // by its digest now
 		case key == "image":
 			d.hazard(plan.ImageChange)
 		default:

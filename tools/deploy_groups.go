@@ -36,6 +36,7 @@ type deployment struct {
 	replaced  told                // why Machines would have to be replaced
 	waiting   told                // why Machines have to be waited for
 	activated told                // Machines that stop being standbys
+	resolved  told                // what their images' tags mean
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
@@ -169,6 +170,9 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 	}
 	if standby(m.Config) && !standby(after) {
 		d.activated.say("no standby any more, as its group has services (as with fly deploy)", m.ID)
+	}
+	if after, err = d.keepImage(m, after); err != nil {
+		return err
 	}
 	d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
 	return nil

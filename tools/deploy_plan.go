@@ -61,6 +61,9 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	if !d.settings.wake {
 		p.Unknown = append(p.Unknown, plan.StoppedUnproven)
 	}
+	if d.unsure() {
+		p.Unknown = append(p.Unknown, plan.BuildUnknown)
+	}
 	if p.Has(plan.OpenToOtherNetwork) {
 		p.Unknown = append(p.Unknown, plan.ForeignUsers)
 	}

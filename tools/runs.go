@@ -37,8 +37,8 @@ type run struct {
 	done    chan struct{}
 	result  *mcp.CallToolResult // set before done is closed
 
-	halt     sync.Once
-	halted   chan struct{} // closed when somebody wants it to end before its time
+	halt   sync.Once
+	halted chan struct{} // closed when somebody wants it to end before its time
 
 	mu       sync.Mutex
 	applying bool

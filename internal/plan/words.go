@@ -101,6 +101,7 @@ const (
 	MachinesHostDown Unknown = "host_down"
 	FlycastUnclear   Unknown = "flycast_network_unclear"
 	KindUnknown      Unknown = "address_kind_unknown"
+	BuildUnknown     Unknown = "build_unknown"
 )
 
 // Sentence is the unknown in questions and results; empty for an unknown word.
@@ -124,6 +125,8 @@ func (u Unknown) Sentence() string {
 		return "Machines whose host is down"
 	case FlycastUnclear:
 		return "whether the Flycast address serves the app's own network: neither the Machines nor the names tell"
+	case BuildUnknown:
+		return "which build the image's tag names when each Machine gets it"
 	case KindUnknown:
 		return "what comes in over an address whose kind is not recognised: it is left alone"
 	}
