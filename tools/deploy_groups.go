@@ -45,6 +45,7 @@ type deployment struct {
 
 	report    drift.Report  // where the changes come from
 	past      past          // earlier deploys
+	edited    bool          // they are compared with the file before the edit of its services
 	abandons  []fly.Release // releases that they left as running
 	exchanged map[string]bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -70,6 +71,9 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	addressFacts(&p, d.snapshot.Addresses.List)
 	for _, m := range d.snapshot.Machines {
 		p.Fact("machine/"+m.ID, m.InstanceID)
+	}
+	for origin, n := range d.origins() {
+		p.Fact(plan.FactOrigin+string(origin), strconv.Itoa(n))
 	}
 	for group, ids := range d.vanished {
 		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
