@@ -54,6 +54,14 @@ func (d *deployment) supply(ctx context.Context, disks *disks, groups []string) 
 		}
 		return nil
 	}
+	if len(d.faceless) > 0 {
+		d.block(plan.Blocker{
+			ID:   hostDown,
+			What: fmt.Sprintf("group %s has no Machine that can be seen, and what group Machine %s is of cannot be read: the host is down", plan.Quote(groups[0]), few(d.faceless)),
+			Fix:  "wait for the host: the group might get a second Machine",
+		})
+		return nil
+	}
 	image, region := d.image(), d.region()
 	if image == "" {
 		d.block(plan.Blocker{

@@ -214,9 +214,15 @@ func looksStateful(image string) bool {
 	})
 }
 
-// alone reports whether the Machine is the only one of its group.
+// alone reports whether no other Machine of its group is there that could do its
+// work meanwhile: not one on a host that is down and, if it serves, not one to
+// which Fly Proxy sends nothing.
 func (d *deployment) alone(c rollout.Change) bool {
+	serves := len(services(c.Before.Config)) > 0
 	return !slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool {
-		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup()
+		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup() && !hostless(m) && !(serves && m.Cordoned)
 	})
 }
+
+// hostless reports whether the host of a Machine is not well.
+func hostless(m fly.Machine) bool { return m.HostStatus != "" && m.HostStatus != "ok" }

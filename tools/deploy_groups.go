@@ -37,6 +37,8 @@ type deployment struct {
 	waiting   told                // why Machines have to be waited for
 	activated told                // Machines that stop being standbys
 	resolved  told                // what their images' tags mean
+	cordoned  told                // Machines that get no requests
+	faceless  []string            // Machines whose group nobody can tell: their hosts are down
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
@@ -108,10 +110,13 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 	d.vanished = make(map[string][]string)
 	for _, m := range d.snapshot.Machines {
 		group := cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())
-		down := m.HostStatus != "" && m.HostStatus != "ok"
+		down := hostless(m)
 		switch {
 		case !m.Whole() && down:
 			served[group] = true
+			if m.Config.ProcessGroup() == "" {
+				d.faceless = append(d.faceless, m.ID)
+			}
 			if err := d.stranded(ctx, disks, m); err != nil {
 				return err
 			}
@@ -172,6 +177,9 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 	if standby(m.Config) && !standby(after) {
 		d.activated.say("no standby any more, as its group has services (as with fly deploy)", m.ID)
 	}
+	if m.Cordoned && len(services(after)) > 0 {
+		d.cordoned.say("cordoned: Fly Proxy sends it no request, now and afterwards", m.ID)
+	}
 	if after, err = d.keepImage(m, after); err != nil {
 		return err
 	}
@@ -201,6 +209,7 @@ func (d *deployment) tell() {
 	}
 	d.leaving.each(func(what, machines string) { d.remark("left alone: %s: %s", machines, what) })
 	d.activated.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
+	d.cordoned.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
 	d.unread.each(block(cannotUpdate, ""))
 	d.waiting.each(block(hostDown, "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"))
 	d.replaced.each(block(replacement, "that takes another Machine: make the file agree with what is there, or use fly deploy, which destroys the Machine and makes another"))

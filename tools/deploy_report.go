@@ -125,6 +125,9 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	}
 	out.Summary += " " + notDone
 	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "judges the live Machines anew and names what is left"}}
+	if w.addressless() {
+		out.Next = append([]plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "the app has no address: this gives it a private one"}}, out.Next...)
+	}
 }
 
 // reportFailure is about a Machine that failed. The status is partial if some
