@@ -211,9 +211,9 @@ func TestRestless(t *testing.T) {
 type slowly struct{ *sandbox.Clock }
 
 func (c slowly) After(d time.Duration) <-chan time.Time {
-	passed := make(chan time.Time, 1)
+	passed, until := make(chan time.Time, 1), c.Now().Add(d)
 	go func() {
-		if c.Wait(context.Background(), c.Now().Add(d), nil) == nil {
+		if c.Wait(context.Background(), until, nil) == nil {
 			passed <- c.Now()
 		}
 	}()
@@ -229,8 +229,9 @@ func TestOneClock(t *testing.T) {
 		b.engine.Clock = slowly{b.Clock()}
 		w := b.upgrade()
 		b.FailMachine(fleet, w.Updates[0].Before.ID, sandbox.FailCrash)
-		defer b.settle() // those who still wait
 		b.do(w)
+		synctest.Wait()
+		b.settle() // those who still wait
 		b.has(w.Updates[0].Before.ID, w.Updates[0].Before.Config)
 	})
 }

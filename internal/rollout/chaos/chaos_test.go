@@ -94,7 +94,8 @@ func (w *world) trial(troubles ...*trouble) (first *attempt, problems []string) 
 		problems = append(problems, w.check(first)...)
 	default:
 		problems = append(problems, w.intact()...)
-		time.Sleep(time.Until(first.killed.Add(leaseTTL)) + time.Second)
+		// What was on its way when the process died may arrive later, and hold from then on.
+		time.Sleep(time.Until(first.killed.Add(leaseTTL)) + time.Second + slowest(troubles))
 		problems = append(problems, w.unleased()...)
 	}
 
@@ -118,6 +119,14 @@ func (w *world) trial(troubles ...*trouble) (first *attempt, problems []string) 
 		problems = append(problems, first.String(), "then "+second.String())
 	}
 	return first, problems
+}
+
+// slowest is the longest time that a call of these troubles takes.
+func slowest(troubles []*trouble) (longest time.Duration) {
+	for _, t := range troubles {
+		longest = max(longest, t.kind.fault.Delay)
+	}
+	return longest
 }
 
 // late reports whether a run refused to create what is there already.
