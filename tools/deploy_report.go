@@ -94,7 +94,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 // not for an agent to decide.
 func reportStopped(w deployWork, t tally, out *deployOutput) {
 	out.Status, out.Code, out.Retry = plan.Failed, gate.Declined, gate.Declined.Retry()
-	if t.changed()+t.failed > 0 {
+	if t.changed()+t.failed+t.unclear > 0 {
 		out.Status = plan.Partial
 	}
 	out.Summary = fmt.Sprintf("Deploy of %s was stopped before its last Machine, as somebody asked. %s %s", w.in.App, t.sentence(), notDone)
@@ -134,7 +134,7 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 // Machine has the new configuration now.
 func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, out *deployOutput) {
 	out.Status, out.Code = plan.Failed, failedCode(failed.Err)
-	if t.changed()+t.failed+t.broken > 0 {
+	if t.changed()+t.failed+t.unclear+t.broken > 0 {
 		out.Status = plan.Partial
 	}
 	out.Retry = out.Code.Retry()
@@ -305,6 +305,8 @@ func stateNote(m rollout.Outcome, green string) []string {
 		notes = append(notes, "destroyed again")
 	case m.State == rollout.Replaced:
 		notes = append(notes, "destroyed: "+cmp.Or(green, "another one")+" is in its place")
+	case m.State == rollout.Unclear:
+		notes = append(notes, "whether it has the new configuration is not known")
 	case m.State == rollout.Broken:
 		notes = append(notes, "could not be put back")
 	}
@@ -333,6 +335,8 @@ func fate(m rollout.Outcome) string {
 		return "It was destroyed again."
 	case rollout.Failed:
 		return "It was left with the new configuration."
+	case rollout.Unclear:
+		return "Whether it has the new configuration is not known: it needs a look."
 	case rollout.Broken:
 		if m.Created {
 			return "It could NOT be removed again: it needs a person."

@@ -25,7 +25,7 @@ func unfinishedOf(run journal.Run) *unfinished {
 	last := &unfinished{since: run.Began, touched: make(map[string]bool)}
 	for _, e := range run.Steps {
 		if e.Target != "" && e.Verb != string(gate.CreateRelease) {
-			last.touched[e.Target] = e.Status != begun && e.Status != created
+			last.touched[e.Target] = e.Status != begun && e.Status != created && e.Status != string(rollout.Unclear)
 		}
 	}
 	return last

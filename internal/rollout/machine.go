@@ -189,6 +189,8 @@ func (r *run) judge(ctx context.Context, j *job) {
 		r.discard(ctx, j)
 	case r.work.OnFailure == PutAllBack:
 		r.putBack(ctx, j)
+	case errors.Is(j.out.Err, errUnsettled), errors.Is(j.out.Err, errTookEffect):
+		j.out.State = Unclear
 	default:
 		j.out.State = Failed
 	}

@@ -17,6 +17,7 @@ const (
 	Healthy    State = "healthy"     // has the new configuration, started, checks passing, read back
 	Unproven   State = "unproven"    // has the new configuration, and was not seen at work
 	Failed     State = "failed"      // has the new configuration, does not work with it, and was left so
+	Unclear    State = "unclear"     // may have the new configuration or another one, as answers were lost, and was left so
 	PutBack    State = "put_back"    // has its earlier configuration again, because it or another one failed
 	Removed    State = "removed"     // was created in this run, and destroyed again
 	Replaced   State = "replaced"    // was destroyed, once the one in its place served

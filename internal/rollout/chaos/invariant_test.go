@@ -137,7 +137,7 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 	switch out.State {
 	case rollout.Healthy:
 		bad(out.Err == nil, "has the error %v", out.Err)
-	case rollout.Failed, rollout.Broken, rollout.Unchanged:
+	case rollout.Failed, rollout.Unclear, rollout.Broken, rollout.Unchanged:
 		bad(out.Err != nil, "has no error")
 	case rollout.Unproven, rollout.PutBack, rollout.Removed, rollout.NotStarted:
 	default:
