@@ -30,10 +30,10 @@ func instead(result rollout.Report) map[string]string {
 // tally counts what became of the Machines.
 type tally struct {
 	healthy, unproven, failed, unclear, putBack, removed, broken int
-	updated, created                                    int // came through: were there before, or not
-	added                                               int // are there now and were not before, whether they work or not
-	canaries, destroyed                                 int // went as planned: extra ones, and those that were there before
-	of                                                  int // that were to have it
+	updated, created                                             int // came through: were there before, or not
+	added                                                        int // are there now and were not before, whether they work or not
+	canaries, destroyed                                          int // went as planned: extra ones, and those that were there before
+	of                                                           int // that were to have it
 }
 
 func tallyOf(result rollout.Report) tally {
