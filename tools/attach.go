@@ -35,8 +35,8 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 	defer at.unwatch(progress)
 	select {
 	case <-at.done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-ctx.Done(): // a client that left hears nothing more
+		return t.cut(at), nil
 	case <-t.Clock.After(t.Hold):
 	}
 	select {
@@ -45,6 +45,33 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 		return at.result, nil
 	default:
 	}
+	return t.stillRunning(at), nil
+}
+
+// cut answers a call that is ended before its run is: mostly because this server
+// is told to end. It is an error to whoever still listens, as it is not known what
+// becomes of the run.
+func (t *changing[In, Work, Out, P]) cut(at *run) *mcp.CallToolResult {
+	select {
+	case <-at.done: // at the same moment
+		t.runs.fetched(at)
+		return at.result
+	default:
+	}
+	var out Out
+	envelope := P(&out).Envelope()
+	*envelope = plan.Result{
+		Status: plan.Failed, App: at.app, Run: at.id, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
+		Summary: fmt.Sprintf("This call was ended while %s was at work on %s (%s). What it has changed so far is not told here.", at.tool, at.on(), orWord(at.now().String(), "starting")),
+		Unknown: []string{"how the run ends: it goes on or, if this server is told to end, a deploy comes to the end of the Machines it is at and begins with no other one"},
+		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "the identical call attaches to the run or, if it is over, looks at what is there and does what is left"}},
+	}
+	t.finish(envelope)
+	return t.result(out, t.text(envelope, out), true)
+}
+
+// stillRunning answers a call that was held as long as calls are.
+func (t *changing[In, Work, Out, P]) stillRunning(at *run) *mcp.CallToolResult {
 	var out Out
 	envelope := P(&out).Envelope()
 	*envelope = plan.Result{
@@ -56,7 +83,7 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "only looks how far it is"})
 	}
 	t.finish(envelope)
-	return t.result(out, t.text(envelope, out), false), nil
+	return t.result(out, t.text(envelope, out), false)
 }
 
 // earlier is the result of a run that was over before this call came: what it

@@ -33,7 +33,7 @@ func TestGoldenDefinitions(t *testing.T) {
 		}
 		golden(t, filepath.Join("..", "testdata", "golden", "tools", tool.Spec().Name+".json"), append(got, '\n'))
 	}
-	want := []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status", "release_public_ips"}
+	want := []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status", "deploy_stop", "release_public_ips"}
 	if !slices.Equal(names, want) {
 		t.Errorf("tools are %v, want %v", names, want)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
@@ -107,7 +108,10 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if !d.snapshot.MachinesKnown {
 		return none, &Problem{Code: gate.Unauthorized, Message: "this token may not read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
 	}
-	if d.unfinished, err = a.unfinishedDeploy(in.App); err != nil {
+	if d.past, err = a.pastDeploys(in.App); err != nil {
+		return none, err
+	}
+	if err := a.unlisted(ctx, &d); err != nil {
 		return none, err
 	}
 	disks := &disks{client: a.Fly, app: in.App}
@@ -120,12 +124,19 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err := d.exposure(); err != nil {
 		return none, err
 	}
+	a.unconfirmed(&d)
+	if err := a.abandoned(ctx, &d); err != nil {
+		return none, err
+	}
 	work, err := a.deployWork(ctx, &d)
 	if err != nil {
 		return none, err
 	}
 	d.remarkUnfinished()
+	d.remarkAbandoned()
 	d.remarkImage()
+	d.remarkTags()
+	d.remarkAddresses()
 	return a.planned(d, work), nil
 }
 
@@ -147,8 +158,11 @@ func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, d
 		does, n = "replace", replaced
 	}
 	planned.Summary = fmt.Sprintf("Would %s %d of %s of %s", does, n, machines(total), app)
-	if n := len(d.creates); n > 0 {
-		planned.Summary += fmt.Sprintf(" and create %d", n)
+	switch creates := len(d.creates); {
+	case creates > 0 && n == 0:
+		planned.Summary = fmt.Sprintf("Would create %s of %s", machines(creates), app)
+	case creates > 0:
+		planned.Summary += fmt.Sprintf(" and create %d", creates)
 	}
 	planned.Summary += fmt.Sprintf(", %s.", d.settings.strategy)
 	if leftover > 0 {
@@ -232,6 +246,9 @@ func (d *deployment) wayRound() []plan.Next {
 			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: with no public address left, the new service is private from birth"},
 		}
 	}
+	if d.blocked(creationLost) {
+		return []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until then and repeat the identical call: lists show the Machine by then, if there is one"}}
+	}
 	if d.blocked(noMachines) {
 		return []plan.Next{
 			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address: so the app is private from birth"},
@@ -243,6 +260,20 @@ func (d *deployment) wayRound() []plan.Next {
 
 func (d *deployment) blocked(id string) bool {
 	return slices.ContainsFunc(d.blockers, func(b plan.Blocker) bool { return b.ID == id })
+}
+
+// remarkAddresses says what an app without any address is: not reached by anybody
+// and, to a `fly deploy` that takes its deployment for the first one, about to
+// become public.
+func (d *deployment) remarkAddresses() {
+	if !d.empty() && d.addressless() {
+		d.remark("the app has no address: nothing reaches it, and a fly deploy may give it public ones; allocate_flycast first keeps it private, and is free")
+	}
+}
+
+// addressless reports whether requests have no way to the app at all.
+func (d *deployment) addressless() bool {
+	return !slices.ContainsFunc(d.snapshot.Addresses.List, func(a fly.Address) bool { return a.Kind != fly.Egress })
 }
 
 // remarkImage says what the file tells of the image and deploy does not do.

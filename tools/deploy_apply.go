@@ -9,7 +9,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
@@ -39,9 +38,10 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 		}
 	}
 	book := deployBook{adapter: a, work: w.work}
-	running, stop := a.runs.interruptible(ctx)
-	defer stop()
-	result := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: book.ended}.Run(running, grant, w.work, func(p rollout.Phase) {
+	running, done := a.runs.interruptible(ctx)
+	defer done()
+	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: book.ended, Recorded: book.released, Stop: a.runs.halted(app)}
+	result := engine.Run(running, grant, w.work, func(p rollout.Phase) {
 		book.begun(p)
 		report(moment(p))
 	})
@@ -102,50 +102,6 @@ func moment(p rollout.Phase) Moment {
 		m.Doing += fmt.Sprintf(", for %s", p.For.Round(time.Second))
 	}
 	return m
-}
-
-// deployBook writes into the journal what becomes of each Machine: an entry
-// before the work on it and one after, with instance ids and hashes of
-// configurations.
-type deployBook struct {
-	*adapter
-	work  rollout.Work
-	known map[string]bool // Machines that were begun with
-}
-
-func (b *deployBook) begun(p rollout.Phase) {
-	i := slices.IndexFunc(b.work.Updates, func(c rollout.Change) bool { return c.Before.ID == p.Machine })
-	if i < 0 || b.known[p.Machine] {
-		return
-	}
-	if b.known == nil {
-		b.known = make(map[string]bool)
-	}
-	b.known[p.Machine] = true
-	c := b.work.Updates[i]
-	b.record(journal.Entry{
-		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(b.verb(p.Machine)), Target: p.Machine, Status: begun,
-		Instance: c.Before.InstanceID, Config: c.After.Hash(),
-	})
-}
-
-func (b *deployBook) ended(m rollout.Outcome) {
-	verb := b.verb(m.ID)
-	if m.Created {
-		verb = gate.CreateMachine
-	}
-	b.record(journal.Entry{
-		Event: journal.Step, Tool: deployName, App: b.work.App, Verb: string(verb), Target: m.ID, Status: string(m.State),
-		Code: string(codeOf(m.Err)), Instance: m.After,
-	})
-}
-
-// verb is what was to be done with an existing Machine.
-func (b *deployBook) verb(id string) gate.Verb {
-	if slices.ContainsFunc(b.work.Destroyed(), func(c rollout.Change) bool { return c.Before.ID == id }) {
-		return gate.DestroyMachine
-	}
-	return gate.UpdateMachine
 }
 
 // codeOf is the code of an error, empty for none.

@@ -54,6 +54,14 @@ func (d *deployment) supply(ctx context.Context, disks *disks, groups []string) 
 		}
 		return nil
 	}
+	if len(d.faceless) > 0 {
+		d.block(plan.Blocker{
+			ID:   hostDown,
+			What: fmt.Sprintf("group %s has no Machine that can be seen, and what group Machine %s is of cannot be read: the host is down", plan.Quote(groups[0]), few(d.faceless)),
+			Fix:  "wait for the host: the group might get a second Machine",
+		})
+		return nil
+	}
 	image, region := d.image(), d.region()
 	if image == "" {
 		d.block(plan.Blocker{
@@ -151,12 +159,12 @@ func (d *deployment) fresh(group, image string) (machine.Config, error) {
 }
 
 // image is what a new Machine runs: what the call names, else what most of the
-// app's Machines run, else what the file names.
+// app's Machines run, by its digest if a tag is all they name, else what the file names.
 func (d *deployment) image() string {
 	if d.in.Image != "" {
 		return d.in.Image
 	}
-	if image := d.common(func(m fly.Machine) string { return m.Config.Image() }); image != "" {
+	if image := d.common(func(m fly.Machine) string { image, _ := pinned(m); return image }); image != "" {
 		return image
 	}
 	if d.definition.Build != nil {

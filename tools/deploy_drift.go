@@ -38,7 +38,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 	}
 	in := drift.Input{File: d.file}
 	if base != nil {
-		in.Base = base
+		in.Base, d.edited = base, true
 	}
 	for _, c := range d.changes {
 		in.Machines = append(in.Machines, drift.Machine{ID: c.Before.ID, Group: c.Group, Config: c.Before.Config})
@@ -99,6 +99,22 @@ func (d *deployment) remarkOrigins() {
 			d.remarks = append(d.remarks, plan.Message(doubt))
 		}
 	}
+}
+
+// origins counts the values that differ, by where that comes from, for the person
+// who is asked. Without an edit to compare with a file that was edited is what a
+// deploy is for, and a missing release is no news; neither counts then.
+func (d *deployment) origins() map[drift.Origin]int {
+	n := make(map[drift.Origin]int)
+	for _, e := range d.report.Entries() {
+		switch {
+		case e.Origin == drift.FromEdit:
+		case !d.edited && (e.Origin == drift.FromFile || e.Origin == drift.Unknown):
+		default:
+			n[e.Origin]++
+		}
+	}
+	return n
 }
 
 // drifted are the changes that are not the edit's, bounded.

@@ -72,7 +72,7 @@ func (d *deployment) exposure() error {
 
 // runs reports whether a Machine of the app has that image.
 func (d *deployment) runs(image string) bool {
-	return slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool { return m.Config.Image() == image })
+	return slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool { return sameBuild(m, image) })
 }
 
 // changing states what a change does to a Machine, whatever it serves. Not from
@@ -88,6 +88,7 @@ func (d *deployment) changing(c rollout.Change) {
 	for _, key := range machine.DiffKeys(c.Before.Config, c.After) {
 		switch {
 		case key == "services" || key == "metadata" && !otherMetadata(c):
+		case key == "image" && sameBuild(c.Before, c.After.Image()): // by its digest now
 		case key == "image":
 			d.hazard(plan.ImageChange)
 		default:
@@ -213,9 +214,15 @@ func looksStateful(image string) bool {
 	})
 }
 
-// alone reports whether the Machine is the only one of its group.
+// alone reports whether no other Machine of its group is there that could do its
+// work meanwhile: not one on a host that is down and, if it serves, not one to
+// which Fly Proxy sends nothing.
 func (d *deployment) alone(c rollout.Change) bool {
+	serves := len(services(c.Before.Config)) > 0
 	return !slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool {
-		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup()
+		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup() && !hostless(m) && !(serves && m.Cordoned)
 	})
 }
+
+// hostless reports whether the host of a Machine is not well.
+func hostless(m fly.Machine) bool { return m.HostStatus != "" && m.HostStatus != "ok" }

@@ -36,15 +36,20 @@ type deployment struct {
 	replaced  told                // why Machines would have to be replaced
 	waiting   told                // why Machines have to be waited for
 	activated told                // Machines that stop being standbys
+	resolved  told                // what their images' tags mean
+	cordoned  told                // Machines that get no requests
+	faceless  []string            // Machines whose group nobody can tell: their hosts are down
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
 	lost      []string // what would keep the app from answering, and does not now
 	silent    bool     // nothing of the app would answer
 
-	report     drift.Report // where the changes come from
-	unfinished *unfinished  // an earlier deploy that was cut short, nil if there is none
-	exchanged  map[string]bool
+	report    drift.Report  // where the changes come from
+	past      past          // earlier deploys
+	edited    bool          // they are compared with the file before the edit of its services
+	abandons  []fly.Release // releases that they left as running
+	exchanged map[string]bool
 }
 
 // blocker ids of deploy, beside those of release readiness.
@@ -55,6 +60,7 @@ const (
 	replacement  = "replacement_needed"
 	cannotUpdate = "incomplete_configuration"
 	notPossible  = "strategy_not_possible"
+	creationLost = "creation_unconfirmed"
 )
 
 func (d *deployment) block(b plan.Blocker) { d.blockers = append(d.blockers, b) }
@@ -104,10 +110,13 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 	d.vanished = make(map[string][]string)
 	for _, m := range d.snapshot.Machines {
 		group := cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())
-		down := m.HostStatus != "" && m.HostStatus != "ok"
+		down := hostless(m)
 		switch {
 		case !m.Whole() && down:
 			served[group] = true
+			if m.Config.ProcessGroup() == "" {
+				d.faceless = append(d.faceless, m.ID)
+			}
 			if err := d.stranded(ctx, disks, m); err != nil {
 				return err
 			}
@@ -145,7 +154,7 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		return invalid("group %s: %.300s", plan.Quote(group), err.Error())
 	}
 	if machine.Equal(m.Config, after) {
-		if d.unfinished.halfDone(m.ID) || d.exchanged[group] {
+		if d.past.unfinished.halfDone(m.ID) || d.exchanged[group] {
 			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // to be proved
 			return nil
 		}
@@ -167,6 +176,12 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 	}
 	if standby(m.Config) && !standby(after) {
 		d.activated.say("no standby any more, as its group has services (as with fly deploy)", m.ID)
+	}
+	if m.Cordoned && len(services(after)) > 0 {
+		d.cordoned.say("cordoned: Fly Proxy sends it no request, now and afterwards", m.ID)
+	}
+	if after, err = d.keepImage(m, after); err != nil {
+		return err
 	}
 	d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: after})
 	return nil
@@ -194,6 +209,7 @@ func (d *deployment) tell() {
 	}
 	d.leaving.each(func(what, machines string) { d.remark("left alone: %s: %s", machines, what) })
 	d.activated.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
+	d.cordoned.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
 	d.unread.each(block(cannotUpdate, ""))
 	d.waiting.each(block(hostDown, "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"))
 	d.replaced.each(block(replacement, "that takes another Machine: make the file agree with what is there, or use fly deploy, which destroys the Machine and makes another"))

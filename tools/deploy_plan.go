@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -46,7 +47,7 @@ func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, 
 func (d *deployment) toWork() rollout.Work {
 	return rollout.Work{
 		App: d.in.App, Strategy: d.settings.strategy, MaxUnavailable: d.settings.maxUnavailable, Updates: d.changes, Creates: d.creates,
-		OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
+		Abandoned: d.abandons, OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
 	}
 }
 
@@ -61,6 +62,9 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	if !d.settings.wake {
 		p.Unknown = append(p.Unknown, plan.StoppedUnproven)
 	}
+	if d.unsure() {
+		p.Unknown = append(p.Unknown, plan.BuildUnknown)
+	}
 	if p.Has(plan.OpenToOtherNetwork) {
 		p.Unknown = append(p.Unknown, plan.ForeignUsers)
 	}
@@ -68,8 +72,14 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	for _, m := range d.snapshot.Machines {
 		p.Fact("machine/"+m.ID, m.InstanceID)
 	}
+	for origin, n := range d.origins() {
+		p.Fact(plan.FactOrigin+string(origin), strconv.Itoa(n))
+	}
 	for group, ids := range d.vanished {
 		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
+	}
+	for _, r := range d.abandons {
+		p.Fact("release/"+r.ID, "left as "+string(r.Status))
 	}
 	if d.file != nil {
 		p.Fact("file", d.file.SHA256())

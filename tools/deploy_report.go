@@ -46,6 +46,11 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	out.Verified, out.Unknown = proved(result)
 	out.Unknown = append(out.Unknown, deaf(result)...)
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
+	for _, r := range result.Abandoned {
+		if r.Err != nil {
+			out.Unknown = append(out.Unknown, fmt.Sprintf("version %d, which a deploy that was cut short left as %s, could not be closed: fly releases may show it so", r.Release.Version, r.Release.Status))
+		}
+	}
 	if r := result.Release; r != nil {
 		out.Release = r.Release.Version
 		if r.Err != nil {
@@ -66,6 +71,8 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew and asks again"}}
 	case bad:
 		a.reportFailure(w, tally, failed, &out)
+	case result.Interrupted && result.Stopped:
+		reportStopped(w, tally, &out)
 	case result.Interrupted:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.PlatformError, gate.PlatformError.Retry()
 		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %d of %d Machines have the new configuration. %s", w.in.App, tally.changed(), tally.of, notDone)
@@ -76,8 +83,22 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		out.Unknown = append(out.Unknown, mismatches...)
 	default:
 		a.reportSuccess(w, tally, &out)
+		if result.Stopped {
+			out.Summary += " It was asked to stop when no Machine was left to be begun."
+		}
 	}
 	return out
+}
+
+// reportStopped is about a deploy that somebody wanted to end. To begin again is
+// not for an agent to decide.
+func reportStopped(w deployWork, t tally, out *deployOutput) {
+	out.Status, out.Code, out.Retry = plan.Failed, gate.Declined, gate.Declined.Retry()
+	if t.changed()+t.failed+t.unclear > 0 {
+		out.Status = plan.Partial
+	}
+	out.Summary = fmt.Sprintf("Deploy of %s was stopped before its last Machine, as somebody asked. %s %s", w.in.App, t.sentence(), notDone)
+	out.Next = []plan.Next{{Who: "person", Why: "decides whether it is to go on: the same deploy call does what is left, and asks again"}}
 }
 
 func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
@@ -104,13 +125,16 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	}
 	out.Summary += " " + notDone
 	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "judges the live Machines anew and names what is left"}}
+	if w.addressless() {
+		out.Next = append([]plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "the app has no address: this gives it a private one"}}, out.Next...)
+	}
 }
 
 // reportFailure is about a Machine that failed. The status is partial if some
 // Machine has the new configuration now.
 func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, out *deployOutput) {
 	out.Status, out.Code = plan.Failed, failedCode(failed.Err)
-	if t.changed()+t.failed+t.broken > 0 {
+	if t.changed()+t.failed+t.unclear+t.broken > 0 {
 		out.Status = plan.Partial
 	}
 	out.Retry = out.Code.Retry()
@@ -281,6 +305,8 @@ func stateNote(m rollout.Outcome, green string) []string {
 		notes = append(notes, "destroyed again")
 	case m.State == rollout.Replaced:
 		notes = append(notes, "destroyed: "+cmp.Or(green, "another one")+" is in its place")
+	case m.State == rollout.Unclear:
+		notes = append(notes, "whether it has the new configuration is not known")
 	case m.State == rollout.Broken:
 		notes = append(notes, "could not be put back")
 	}
@@ -309,6 +335,8 @@ func fate(m rollout.Outcome) string {
 		return "It was destroyed again."
 	case rollout.Failed:
 		return "It was left with the new configuration."
+	case rollout.Unclear:
+		return "Whether it has the new configuration is not known: it needs a look."
 	case rollout.Broken:
 		if m.Created {
 			return "It could NOT be removed again: it needs a person."

@@ -72,6 +72,10 @@ func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput,
 	took := a.Clock.Now().Sub(at.started)
 	out.Seconds = int(took.Seconds())
 	out.Summary = a.mark(fmt.Sprintf("deploy is at work on %s for %s: %s.", at.app, took.Round(time.Second), orWord(m.String(), "starting")))
+	if at.stopping() {
+		out.Phase += ", being stopped"
+		out.Summary += " It was asked to stop: no other Machine is begun."
+	}
 	out.Next = []plan.Next{
 		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "ask again in some seconds; or repeat the identical deploy call, which waits"},
 	}

@@ -29,11 +29,11 @@ func instead(result rollout.Report) map[string]string {
 
 // tally counts what became of the Machines.
 type tally struct {
-	healthy, unproven, failed, putBack, removed, broken int
-	updated, created                                    int // came through: were there before, or not
-	added                                               int // are there now and were not before, whether they work or not
-	canaries, destroyed                                 int // went as planned: extra ones, and those that were there before
-	of                                                  int // that were to have it
+	healthy, unproven, failed, unclear, putBack, removed, broken int
+	updated, created                                             int // came through: were there before, or not
+	added                                                        int // are there now and were not before, whether they work or not
+	canaries, destroyed                                          int // went as planned: extra ones, and those that were there before
+	of                                                           int // that were to have it
 }
 
 func tallyOf(result rollout.Report) tally {
@@ -62,6 +62,8 @@ func tallyOf(result rollout.Report) tally {
 			if !leaves(m) {
 				t.removed++
 			}
+		case rollout.Unclear:
+			t.unclear++
 		case rollout.Broken:
 			t.broken++
 		}
@@ -90,7 +92,7 @@ func (t tally) sentence() string {
 	}{
 		{t.created, "created"}, {t.changed() - t.updated - t.created, "only proved"},
 		{t.putBack, "put back"}, {t.destroyed, "destroyed as planned"}, {t.removed, "created and removed again"},
-		{t.failed, "left with the new configuration although it failed"}, {t.broken, "in need of a person"},
+		{t.failed, "left with the new configuration although it failed"}, {t.unclear, "of which nobody knows what they have"}, {t.broken, "in need of a person"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))

@@ -4,13 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
-
-// begun is the status of a journal entry that precedes the work on a Machine.
-const begun = "begun"
 
 // unfinished is a deploy that has a beginning in the journal and no end: the
 // process that did it was ended, or is another one still at work.
@@ -19,30 +17,18 @@ type unfinished struct {
 	touched map[string]bool // id of a Machine → whether it came to its end
 }
 
-// unfinishedDeploy finds the last one of an app, if the app's last deploy is one.
-func (a *adapter) unfinishedDeploy(app string) (*unfinished, error) {
-	if a.Journal == nil {
-		return nil, nil
+// unfinishedOf is a run, if it is one without an end.
+func unfinishedOf(run journal.Run) *unfinished {
+	if run.Finished {
+		return nil
 	}
-	if a.runs != nil {
-		if at := a.runs.busy(app); at != nil && at.underWay() {
-			return nil, nil // it is this process's, and goes on
+	last := &unfinished{since: run.Began, touched: make(map[string]bool)}
+	for _, e := range run.Steps {
+		if e.Target != "" && e.Verb != string(gate.CreateRelease) {
+			last.touched[e.Target] = e.Status != begun && e.Status != created && e.Status != string(rollout.Unclear)
 		}
 	}
-	var last *unfinished
-	_, err := a.Journal.Any(func(e journal.Entry) bool {
-		switch {
-		case e.Tool != deployName || e.App != app:
-		case e.Event == journal.Started:
-			last = &unfinished{since: e.Time, touched: make(map[string]bool)}
-		case e.Event == journal.Finished:
-			last = nil
-		case e.Event == journal.Step && last != nil && e.Target != "":
-			last.touched[e.Target] = e.Status != begun
-		}
-		return false
-	})
-	return last, err
+	return last
 }
 
 // halfDone reports whether it began with a Machine and did not come to its end.
@@ -56,7 +42,7 @@ func (u *unfinished) halfDone(id string) bool {
 
 // remarkUnfinished says what an earlier deploy that was cut short left behind.
 func (d *deployment) remarkUnfinished() {
-	last := d.unfinished
+	last := d.past.unfinished
 	if last == nil {
 		return
 	}

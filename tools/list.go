@@ -11,6 +11,7 @@ func All(d Deps) []Tool {
 		a.patchServices(),
 		a.deploy(),
 		a.deployStatus(),
+		a.deployStop(),
 		a.releasePublicIPs(),
 	}
 }
@@ -20,11 +21,12 @@ func ReadOnly(all []Tool) []Tool {
 	return slices.DeleteFunc(slices.Clone(all), func(t Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
 }
 
-// Changers are the names that a policy may use.
+// Changers are the names that a policy may use: of the tools whose plans the gate
+// decides on.
 func Changers(all []Tool) []string {
 	var out []string
 	for _, t := range all {
-		if !t.Spec().Effect.ReadOnly() {
+		if e := t.Spec().Effect; !e.ReadOnly() && e != Halts {
 			out = append(out, t.Spec().Name)
 		}
 	}

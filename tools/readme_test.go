@@ -16,7 +16,7 @@ const (
 // readmeTable is the README's list of tools.
 func readmeTable(all []Tool) string {
 	effects := map[Effect]string{
-		Reads: "nothing", Local: "a file here", Additive: "adds an address", Restarts: "Machines restart", Exposes: "who can reach it", Irreversible: "**for good**",
+		Reads: "nothing", Local: "a file here", Halts: "ends a deploy", Additive: "adds an address", Restarts: "Machines restart", Exposes: "who can reach it", Irreversible: "**for good**",
 	}
 	var b strings.Builder
 	b.WriteString("| tool | what it does | changes | asks a person |\n|---|---|---|---|\n")

@@ -37,6 +37,9 @@ type run struct {
 	done    chan struct{}
 	result  *mcp.CallToolResult // set before done is closed
 
+	halt   sync.Once
+	halted chan struct{} // closed when somebody wants it to end before its time
+
 	mu       sync.Mutex
 	applying bool
 	doing    Moment
@@ -114,7 +117,7 @@ func (r *Runs) begin(w work) (at, other *run, err error) {
 	if other := r.at[w.slot()]; other != nil {
 		return nil, other, nil
 	}
-	at = &run{work: w, id: "run_" + randomID(), started: r.clock.Now(), done: make(chan struct{}), watchers: make(map[*Progress]struct{})}
+	at = &run{work: w, id: "run_" + randomID(), started: r.clock.Now(), done: make(chan struct{}), halted: make(chan struct{}), watchers: make(map[*Progress]struct{})}
 	if !w.local && r.locks != "" {
 		if at.lock, err = lockApp(r.locks, w.app); err != nil && (w.gated || errors.Is(err, errAppLocked)) {
 			return nil, nil, err
@@ -123,6 +126,35 @@ func (r *Runs) begin(w work) (at, other *run, err error) {
 	r.at[w.slot()] = at
 	r.working.Add(1)
 	return at, nil, nil
+}
+
+// stop has the run end before its time: it comes to the end of the Machines that
+// it is at, and begins with no other one. first tells whether nobody stopped it
+// before.
+func (at *run) stop() (first bool) {
+	at.halt.Do(func() {
+		close(at.halted)
+		first = true
+	})
+	return first
+}
+
+// halted is closed when somebody wants the app's run to end; nil if it has none.
+func (r *Runs) halted(app string) <-chan struct{} {
+	if at := r.busy(app); at != nil {
+		return at.halted
+	}
+	return nil
+}
+
+// stopping reports whether somebody wants the run to end.
+func (at *run) stopping() bool {
+	select {
+	case <-at.halted:
+		return true
+	default:
+		return false
+	}
 }
 
 // abandon gives the app back without anything done. Calls that attached

@@ -31,6 +31,7 @@ type Effect string
 const (
 	Reads        Effect = "read"
 	Local        Effect = "local"        // changes a file or a draft here, nothing on the platform
+	Halts        Effect = "halts"        // ends work under way as its approval says, and begins none
 	Additive     Effect = "additive"     // adds something that can be removed again
 	Restarts     Effect = "restarts"     // restarts Machines
 	Exposes      Effect = "exposes"      // lets somebody in who could not come in before
@@ -71,7 +72,8 @@ type Tool interface {
 	Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error)
 }
 
-// Reading declares a tool that changes nothing.
+// Reading declares a tool that changes nothing by itself: one that reads, or that
+// ends what another began.
 type Reading[In, Out any] struct {
 	Spec Spec
 	Read func(ctx context.Context, in In) (Out, error)

@@ -53,9 +53,11 @@ type Client interface {
 	// Processes lists what runs in a started Machine, with its listening
 	// sockets. Code precondition if the Machine is not started.
 	Processes(ctx context.Context, app, id string) ([]Process, error)
-	// Wait returns nil once the Machine with this instance id is in state. A
-	// time-out of the platform's own is repeated until ctx ends.
-	Wait(ctx context.Context, app, id, instanceID, state string) error
+	// Wait returns nil once the Machine with this instance id is in state, and an
+	// error of code platform_error if it is not within a time. The platform is told
+	// the time, in whole seconds, a minute at once; what is left of it goes by the
+	// client's clock.
+	Wait(ctx context.Context, app, id, instanceID, state string, within time.Duration) error
 
 	// LeaseHolder tells who holds the lease of a Machine, without taking it. The
 	// Holder is zero if nobody does; of a Machine that is not there, too.

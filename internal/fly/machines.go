@@ -90,16 +90,18 @@ func (c *FlyGo) Processes(ctx context.Context, app, id string) ([]Process, error
 	return list, nil
 }
 
+// maxWait is the platform's longest wait.
+const maxWait = time.Minute
+
 // Wait implements [Client].
-func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string) error {
+func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string, within time.Duration) error {
 	if err := checkMachine(app, id); err != nil {
 		return err
 	}
-	for {
-		timeout := time.Minute // the platform's longest
-		if deadline, ok := ctx.Deadline(); ok {
-			timeout = min(timeout, max(time.Until(deadline), time.Second))
-		}
+	until := c.clock.now().Add(within)
+	for left := within; ; left = until.Sub(c.clock.now()) {
+		// Rounded up: a wait that ends early costs another one.
+		timeout := min(max((left+time.Second-1).Truncate(time.Second), time.Second), maxWait)
 		query := url.Values{"state": {state}, "timeout": {strconv.Itoa(int(timeout.Seconds()))}}
 		if instanceID != "" {
 			query.Set("instance_id", instanceID)
@@ -113,17 +115,10 @@ func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string) err
 			return nil
 		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout:
 			return op.explain(err)
-		case ctx.Err() != nil || ending(ctx):
+		case ctx.Err() != nil || until.Sub(c.clock.now()) < time.Second: // what is left is less than the shortest wait
 			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state, nil)+" in time", failed.text, context.DeadlineExceeded)
 		}
 	}
-}
-
-// ending reports whether the context ends before the shortest wait of the
-// platform's would.
-func ending(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < time.Second
 }
 
 func machinePath(app, id string) string { return "/apps/" + app + "/machines/" + id }

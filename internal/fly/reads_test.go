@@ -177,7 +177,7 @@ func TestReads(t *testing.T) {
 	if err != nil || len(processes) != 2 || !slices.Contains(processes[0].Listen, Socket{"tcp", "0.0.0.0:8081"}) {
 		t.Errorf("processes %+v, %v", processes, err)
 	}
-	if err := client.Wait(ctx, "inner-circle", started.ID, started.InstanceID, "started"); err != nil {
+	if err := client.Wait(ctx, "inner-circle", started.ID, started.InstanceID, "started", time.Minute); err != nil {
 		t.Errorf("wait: %v", err)
 	}
 	checkCalls(t, p, "machine.list", "machine.get", "machine.ps", "machine.wait")
@@ -220,7 +220,9 @@ func appReads() map[string]func(context.Context, *FlyGo, string) error {
 			_, err := c.Processes(ctx, app, "0a")
 			return err
 		},
-		"Wait":     func(ctx context.Context, c *FlyGo, app string) error { return c.Wait(ctx, app, "0a", "i", "started") },
+		"Wait": func(ctx context.Context, c *FlyGo, app string) error {
+			return c.Wait(ctx, app, "0a", "i", "started", time.Minute)
+		},
 		"Volumes":  func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Volumes(ctx, app); return err },
 		"Releases": func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Releases(ctx, app, 3); return err },
 		"MachineVersions": func(ctx context.Context, c *FlyGo, app string) error {
@@ -248,7 +250,7 @@ func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		checkCode(t, err, gate.InvalidInput)
 		_, err = client.LeaseHolder(t.Context(), "shop-api", id)
 		checkCode(t, err, gate.InvalidInput)
-		checkCode(t, client.Wait(t.Context(), "shop-api", id, "i", "started"), gate.InvalidInput)
+		checkCode(t, client.Wait(t.Context(), "shop-api", id, "i", "started", time.Minute), gate.InvalidInput)
 	}
 	_, err := client.Organization(t.Context(), "a b")
 	checkCode(t, err, gate.InvalidInput)
@@ -289,7 +291,7 @@ func TestWaitRepeatsTheTimeOut(t *testing.T) {
 	id := p.MachineIDs("shop-api")[0]
 	instance := p.Machine("shop-api", id).InstanceID
 	p.Inject(sandbox.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: 4})
-	if err := client.Wait(t.Context(), "shop-api", id, instance, "started"); err != nil {
+	if err := client.Wait(t.Context(), "shop-api", id, instance, "started", 5*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	calls := p.Calls()
@@ -306,13 +308,13 @@ func TestWaitRepeatsTheTimeOut(t *testing.T) {
 		o.Token = NewToken(p.Token())
 		o.Sleep = func(context.Context, time.Duration) error { cancel(); return ctx.Err() }
 	})
-	err := impatient.Wait(ctx, "shop-api", id, instance, "started")
+	err := impatient.Wait(ctx, "shop-api", id, instance, "started", 5*time.Minute)
 	checkCode(t, err, gate.PlatformError)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error in it", err)
 	}
 	p.ClearFaults()
-	checkCode(t, client.Wait(t.Context(), "shop-api", id, instance, "asleep"), gate.InvalidInput)
+	checkCode(t, client.Wait(t.Context(), "shop-api", id, instance, "asleep", time.Minute), gate.InvalidInput)
 }
 
 // clientURL is where a client's requests to the Machines API go.

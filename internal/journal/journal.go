@@ -24,13 +24,15 @@ import (
 type Event string
 
 // The events. Burnt is the use of an approval; it precedes the first write of
-// its run. Started … Finished bracket a run; Step is one change that was made.
+// its run. Started … Finished bracket a run; Step is one change that was made;
+// Halted is somebody's wish that a run under way ends.
 const (
 	Refused  Event = "refused"
 	Asked    Event = "asked"
 	Burnt    Event = "burnt"
 	Started  Event = "started"
 	Step     Event = "step"
+	Halted   Event = "halted"
 	Finished Event = "finished"
 )
 
@@ -48,6 +50,7 @@ type Entry struct {
 	By      string    `json:"by,omitempty"`
 	Verb    string    `json:"verb,omitempty"`
 	Target  string    `json:"target,omitempty"`
+	Group   string    `json:"group,omitempty"` // process group, of what has no id yet
 	Status  string    `json:"status,omitempty"`
 	Code    string    `json:"code,omitempty"`
 	Hazards []string  `json:"hazards,omitempty"`
@@ -64,6 +67,7 @@ type Journal struct {
 	read   int64                // how far the file has been taken in
 	burnt  map[string]time.Time // nonce → expiry
 	byRule map[string][]time.Time
+	runs   map[subject][]*runOf // the oldest first
 }
 
 // keep is how long uses by a rule are remembered for limits per hour, and nonces
@@ -72,7 +76,7 @@ type Journal struct {
 const keep = 2 * time.Hour
 
 // Open opens or makes the file (mode 0600, in a folder of mode 0700) and reads
-// back the nonces that are still of interest. A line that cannot be read (a
+// back the nonces and runs that are still of interest. A line that cannot be read (a
 // crash in the middle of a write) is passed over.
 func Open(path string, now func() time.Time) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -82,7 +86,7 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{file: file, now: now, burnt: map[string]time.Time{}, byRule: map[string][]time.Time{}}
+	j := &Journal{file: file, now: now, burnt: map[string]time.Time{}, byRule: map[string][]time.Time{}, runs: map[subject][]*runOf{}}
 	err = j.locked(func() error { return nil })
 	if err != nil {
 		file.Close()
@@ -210,6 +214,7 @@ func (j *Journal) catchUp() error {
 	}
 	if info.Size() < j.read { // cut short from outside; what was burnt stays burnt
 		j.read = 0
+		clear(j.runs) // read again
 	}
 	if info.Size() == j.read {
 		return nil
@@ -242,6 +247,7 @@ func (j *Journal) catchUp() error {
 }
 
 func (j *Journal) take(e Entry) {
+	j.takeRun(e)
 	now := j.now()
 	if e.Event != Burnt {
 		return

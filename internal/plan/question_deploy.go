@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -12,6 +13,7 @@ const (
 	FactStrategy  = "strategy"   // rolling, immediate, canary or bluegreen
 	FactOnFailure = "on_failure" // put_back, stop or continue
 	FactWake      = "wake"       // true: Machines that do not run are started and proved
+	FactOrigin    = "origin/"    // followed by live, both, file, behind or unknown; how many values differ for that reason
 	FactLeft      = "left/"      // followed by a process group that the file lacks; its Machines are left alone
 )
 
@@ -68,9 +70,31 @@ func (p Plan) replaces() bool {
 	return p.fact(FactStrategy) == "bluegreen" && (p.Impact == ImpactRestart || p.Impact == ImpactBriefOutage)
 }
 
+// origins says how many of the values differ for another reason than that the
+// services were edited.
+func (p Plan) origins() []string {
+	var why []string
+	for _, origin := range []struct{ word, why string }{
+		{"live", "%s changed on the Machines since the last release: this UNDOES that"},
+		{"both", "%s changed on the Machines and in the file since then: the file wins"},
+		{"file", "%s edited in the file since then"},
+		{"behind", "%s on Machines that did not get it"},
+		{"unknown", "%s from nobody knows where"},
+	} {
+		n, err := strconv.Atoi(p.fact(FactOrigin + origin.word))
+		if err == nil && n > 0 {
+			why = append(why, fmt.Sprintf(origin.why, count(n, "value was", "values were")))
+		}
+	}
+	if len(why) == 0 {
+		return nil
+	}
+	return []string{"beside an edit of the services, " + strings.Join(why, "; ")}
+}
+
 // deployEffect says what the strategy and the proof add to the impact.
 func (p Plan) deployEffect() []string {
-	var out []string
+	out := p.origins()
 	switch p.fact(FactStrategy) {
 	case "immediate":
 		out = append(out, "ALL AT ONCE: none is tried before the others")

@@ -61,7 +61,7 @@ func (h Hazard) Sentence() string {
 	case Restart:
 		return "Machines restart"
 	case BriefOutage:
-		return "a short outage: a group has one Machine only"
+		return "a short outage: no other Machine of a group does its work meanwhile"
 	case ImageChange:
 		return "another image will run"
 	case OtherConfigChanges:
@@ -101,6 +101,7 @@ const (
 	MachinesHostDown Unknown = "host_down"
 	FlycastUnclear   Unknown = "flycast_network_unclear"
 	KindUnknown      Unknown = "address_kind_unknown"
+	BuildUnknown     Unknown = "build_unknown"
 )
 
 // Sentence is the unknown in questions and results; empty for an unknown word.
@@ -124,6 +125,8 @@ func (u Unknown) Sentence() string {
 		return "Machines whose host is down"
 	case FlycastUnclear:
 		return "whether the Flycast address serves the app's own network: neither the Machines nor the names tell"
+	case BuildUnknown:
+		return "which build the image's tag names when each Machine gets it"
 	case KindUnknown:
 		return "what comes in over an address whose kind is not recognised: it is left alone"
 	}
@@ -151,7 +154,7 @@ func (i Impact) Sentence(app string) string {
 	case ImpactRestart:
 		return "running Machines restart, a part of each group at a time; the others go on answering"
 	case ImpactBriefOutage:
-		return "running Machines restart; a group that has one only, or whose Machines restart all at once, does not answer meanwhile"
+		return "running Machines restart; a group with only one at work, or whose Machines restart all at once, does not answer meanwhile"
 	case ImpactPublicAccessEnds:
 		return app + ".fly.dev and everything else that comes over the internet stops; no restart"
 	case ImpactUnreachable:

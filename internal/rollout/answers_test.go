@@ -42,7 +42,8 @@ func TestLostAnswers(t *testing.T) {
 		{name: "lost before, the first readings fail", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}, unreadable(2)}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
 		{name: "refused after the effect", faults: []sandbox.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}}, want: Healthy, sent: 1},
 		{name: "in conflict with itself", faults: []sandbox.Fault{{Operation: update, Status: 409, EffectThenStatus: true}}, want: Healthy, sent: 1},
-		{name: "refused after the effect, the first reading fails", faults: []sandbox.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(1)},
+		{name: "refused after the effect, the first reading fails", faults: []sandbox.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(1)}, want: Healthy, sent: 1},
+		{name: "refused after the effect, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
 			want: PutBack, code: gate.InvalidInput, says: "not known", sent: 2},
 
 		{name: "refused", faults: []sandbox.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}}, want: Unchanged, code: gate.InvalidInput, says: "no such thing", sent: 1},

@@ -31,24 +31,54 @@ type Engine struct {
 	// and once more when the Machine is put back because another one failed. It
 	// is called by one goroutine at a time.
 	Record func(Outcome)
+	// Recorded, if not nil, gets a release when it is made, and each status of it
+	// that the platform has taken; also of those that were abandoned. It is called
+	// by one goroutine at a time.
+	Recorded func(fly.Release, fly.ReleaseStatus)
+	// Stop, if not nil, is closed by somebody who wants the run to end: as when the
+	// context ends, no other Machine is begun. Those that have something new then
+	// get their earlier configuration back if the work says so for a failure.
+	Stop <-chan struct{}
 }
 
 // Run carries the work out and returns when nothing of it is under way any more.
 // The grant must hold [Work.Steps]. When ctx ends, the Machines at work come to
-// their end, whatever that is, and no other is begun. A Machine that was started
+// their end, whatever that is, and no other is begun; nothing is put back: who
+// ends a context is in a hurry. A Machine that was started
 // or stopped since the plan is treated as what it is when its turn comes; one
 // that was changed is refused. progress is called by one goroutine at a time.
 //
 // The release of the work is closed whatever happens, also when a callback
 // panics: that ends the run and goes on in the caller. Only a process that is
-// killed leaves its release as running. A later Run cannot tell such a release
-// from that of somebody who is still at work, and leaves it so.
+// killed leaves its release as running. A later Run closes it if the work names
+// it as abandoned: by itself it could not tell it from that of somebody at work.
 func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
 	r := newRun(e, grant, w, progress)
-	stop := r.beat()
-	defer stop()
-	r.carryOut(ctx)
+	quiet := r.beat()
+	defer quiet()
+	going, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-e.Stop:
+			cancel()
+		case <-over:
+		}
+	}()
+	r.carryOut(ctx, going)
 	return r.report(ctx)
+}
+
+// stopped reports whether somebody wants the run to end.
+func (r *run) stopped() bool {
+	select {
+	case <-r.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // run is one Run under way.
@@ -59,7 +89,8 @@ type run struct {
 	progress func(Phase)
 	began    time.Time
 	release  *ReleaseOutcome
-	err      error // why nothing was begun
+	closed   []ReleaseOutcome // releases that were abandoned
+	err      error            // why nothing was begun
 	// final is how the run ended, where that is not to be told from the Machines
 	// that failed: nothing more is put back.
 	final fly.ReleaseStatus
@@ -124,12 +155,15 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	return r
 }
 
-func (r *run) carryOut(ctx context.Context) {
+// carryOut does the work until ctx ends. outer, around it, ends only if the
+// program does.
+func (r *run) carryOut(outer, ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
 	if err := r.work.Allowed(whole, r.Client); err != nil {
 		r.err = err
 		return
 	}
+	r.closeAbandoned(whole)
 	closed := false
 	defer func() {
 		if !closed { // a panic goes on
@@ -168,6 +202,9 @@ func (r *run) carryOut(ctx context.Context) {
 	case failed:
 		r.closeRelease(whole, fly.ReleaseFailed)
 	case r.unfinished():
+		if r.stopped() && outer.Err() == nil && r.work.OnFailure == PutAllBack {
+			r.putAllBack(whole)
+		}
 		r.closeRelease(whole, fly.ReleaseInterrupted)
 	default:
 		r.closeRelease(whole, fly.ReleaseComplete)
@@ -194,7 +231,9 @@ func (r *run) unfinished() bool {
 
 func (r *run) report(ctx context.Context) Report {
 	report := Report{Release: r.release, Err: r.err, first: r.first + 1, Took: r.Clock.Now().Sub(r.began)}
-	report.Interrupted = ctx.Err() != nil && r.unfinished()
+	report.Abandoned = r.closed
+	report.Stopped = r.stopped()
+	report.Interrupted = (ctx.Err() != nil || report.Stopped) && r.unfinished()
 	for _, j := range r.jobs {
 		report.Machines = append(report.Machines, j.out)
 	}

@@ -134,9 +134,7 @@ func (x *exchange) stop(ctx context.Context, j *job) error {
 	if err := x.steer(ctx, j, gate.StopMachine, x.Client.StopMachine, stopped); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(ctx, x.work.StartWithin)
-	defer cancel()
-	if err := x.Client.Wait(wait, x.work.App, j.out.ID, j.change.Before.InstanceID, "stopped"); err != nil {
+	if _, err := x.wait(ctx, j, j.change.Before.InstanceID, "stopped", x.work.StartWithin); err != nil {
 		return fmt.Errorf("it did not stop: %w", err)
 	}
 	return nil

@@ -125,9 +125,7 @@ func (x *exchange) restart(ctx context.Context, j *job) error {
 	}
 	if !running(live.State) {
 		if !idle(live.State) { // it is stopping
-			wait, cancel := context.WithTimeout(ctx, x.work.StartWithin)
-			_ = x.Client.Wait(wait, x.work.App, j.out.ID, live.InstanceID, "stopped") // the start tells
-			cancel()
+			_, _ = x.wait(ctx, j, live.InstanceID, "stopped", x.work.StartWithin) // the start tells
 		}
 		up := func(m fly.Machine) bool { return running(m.State) }
 		if err := x.steer(ctx, j, gate.StartMachine, x.Client.StartMachine, up); err != nil {

@@ -329,3 +329,23 @@ func TestKilled(t *testing.T) {
 		}
 	}
 }
+
+// TestUnclear: where nobody knows what a Machine has, and nothing is put back, no
+// more is said than that.
+func TestUnclear(t *testing.T) {
+	for _, on := range []OnFailure{Stop, Continue} {
+		bubble(t, string(on), func(t *testing.T) {
+			b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 1, checks: true})
+			w := b.upgrade()
+			w.OnFailure = on
+			id := w.Updates[0].Before.ID
+			b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Reset: sandbox.ResetBefore})
+			b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 502})
+			report := b.do(w)
+			b.counts(report, map[State]int{Unclear: 1})
+			b.failed(report, id, "", "not known")
+			b.has(id, w.Updates[0].Before.Config)
+			b.noLeases()
+		})
+	}
+}

@@ -141,9 +141,7 @@ func (r *run) wake(ctx context.Context, j *job) error {
 	r.say(j, "waking it")
 	j.out.Woken = true
 	if !j.idle { // a start that is refused for that cannot be sent again
-		wait, cancel := context.WithTimeout(ctx, waitStep)
-		_ = r.Client.Wait(wait, r.work.App, j.out.ID, j.at, "stopped") // the start tells
-		cancel()
+		_, _ = r.wait(ctx, j, j.at, "stopped", waitStep) // the start tells
 	}
 	if err := r.Client.StartMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of()); err != nil {
 		var ambiguous *fly.Ambiguous
@@ -163,9 +161,7 @@ func (r *run) rest(ctx context.Context, j *job) {
 	err := r.Client.StopMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
 	var ambiguous *fly.Ambiguous
 	if err == nil || errors.As(err, &ambiguous) {
-		wait, cancel := context.WithTimeout(ctx, r.work.StartWithin)
-		defer cancel()
-		err = r.Client.Wait(wait, r.work.App, j.out.ID, j.at, "stopped")
+		_, err = r.wait(ctx, j, j.at, "stopped", r.work.StartWithin)
 	}
 	if err != nil { // the answer is not the state
 		if live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID); readErr == nil && live.State == "stopped" {
@@ -193,6 +189,8 @@ func (r *run) judge(ctx context.Context, j *job) {
 		r.discard(ctx, j)
 	case r.work.OnFailure == PutAllBack:
 		r.putBack(ctx, j)
+	case errors.Is(j.out.Err, errUnsettled), errors.Is(j.out.Err, errTookEffect):
+		j.out.State = Unclear
 	default:
 		j.out.State = Failed
 	}

@@ -80,10 +80,7 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 func (r *run) started(ctx context.Context, j *job, instance string) error {
 	deadline := r.Clock.Now().Add(r.work.StartWithin)
 	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
-		step, cancel := context.WithTimeout(ctx, max(min(waitStep, deadline.Sub(r.Clock.Now())), time.Second))
-		err := r.Client.Wait(step, r.work.App, j.out.ID, instance, "started")
-		over := step.Err() != nil
-		cancel()
+		over, err := r.wait(ctx, j, instance, "started", max(min(waitStep, deadline.Sub(r.Clock.Now())), time.Second))
 		switch {
 		case err == nil:
 			return nil
@@ -122,26 +119,36 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 func (r *run) smoke(ctx context.Context, j *job) (watched bool, err error) {
 	until := r.Clock.Now().Add(smokeTime)
 	for left := smokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
-		step, cancel := r.within(ctx, left)
-		err := r.Client.Wait(step, r.work.App, j.out.ID, j.at, "stopped")
-		over := step.Err() != nil
-		cancel()
+		over, err := r.wait(ctx, j, j.at, "stopped", left)
 		switch {
 		case err == nil:
 			return false, nil
-		case over && ctx.Err() == nil:
+		case over:
 			return true, nil
 		}
-		if err := r.pause(ctx, min(pollStep, left)); err != nil {
+		if err := r.pause(ctx, min(pollStep, until.Sub(r.Clock.Now()))); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// within ends a context when the clock has come so far; the platform is told, too.
+// waitSlack is how much later than asked for the platform may answer a wait.
+const waitSlack = 5 * time.Second
+
+// wait has the platform wait for a state of an instance; over reports whether
+// it did not come in that time.
+func (r *run) wait(ctx context.Context, j *job, instance, state string, d time.Duration) (over bool, err error) {
+	until := r.Clock.Now().Add(d)
+	bounded, cancel := r.within(ctx, d+waitSlack)
+	defer cancel()
+	err = r.Client.Wait(bounded, r.work.App, j.out.ID, instance, state, d)
+	return err != nil && ctx.Err() == nil && !r.Clock.Now().Before(until), err
+}
+
+// within ends a context when the clock has come so far.
 func (r *run) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, d)
+	ctx, cancel := context.WithCancel(ctx)
 	passed := r.Clock.After(d)
 	go func() {
 		select {

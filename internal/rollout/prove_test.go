@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,5 +204,34 @@ func TestRestless(t *testing.T) {
 		if out.Restless() {
 			t.Error("another field differs, too")
 		}
+	})
+}
+
+// slowly is a clock whose waits go by itself alone.
+type slowly struct{ *sandbox.Clock }
+
+func (c slowly) After(d time.Duration) <-chan time.Time {
+	passed, until := make(chan time.Time, 1), c.Now().Add(d)
+	go func() {
+		if c.Wait(context.Background(), until, nil) == nil {
+			passed <- c.Now()
+		}
+	}()
+	return passed
+}
+
+// TestOneClock: a program is watched for ten seconds of the engine's clock, also
+// where that is ten times as slow as this machine's.
+func TestOneClock(t *testing.T) {
+	bubble(t, "slow", func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{CrashAfter: 8 * time.Second}, fleetGroup{name: "api", running: 1})
+		b.Clock().SetSpeed(0.1)
+		b.engine.Clock = slowly{b.Clock()}
+		w := b.upgrade()
+		b.FailMachine(fleet, w.Updates[0].Before.ID, sandbox.FailCrash)
+		b.do(w)
+		synctest.Wait()
+		b.settle() // those who still wait
+		b.has(w.Updates[0].Before.ID, w.Updates[0].Before.Config)
 	})
 }

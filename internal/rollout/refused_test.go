@@ -86,7 +86,7 @@ func TestSomebodyElse(t *testing.T) {
 		id := changes[0].Before.ID
 		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
 		b.Inject(sandbox.Fault{Operation: "machine.update", Target: id, Before: func(p *sandbox.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
-		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: 4, Status: 503})
+		b.Inject(sandbox.Fault{Operation: "machine.get", Target: id, After: 1, Times: 4 * settleReads, Status: 503})
 		report := b.run(changes)
 		b.states(report, Unchanged, NotStarted)
 		b.failed(report, id, gate.Stale, "not known")

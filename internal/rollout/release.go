@@ -34,7 +34,8 @@ func (r *run) openRelease(ctx context.Context) error {
 	}
 	if err == nil {
 		r.release.Release, r.release.Status = release, release.Status
-		err = r.mark(ctx, fly.ReleaseRunning, "")
+		r.recorded(release, release.Status)
+		err = r.mark(ctx, r.release, fly.ReleaseRunning, "")
 	}
 	if err == nil {
 		err = r.label(release)
@@ -109,6 +110,8 @@ func (r *run) closeRelease(ctx context.Context, status fly.ReleaseStatus) {
 	defer r.writing("closing the release")()
 	problem := ""
 	switch {
+	case status == fly.ReleaseInterrupted && r.stopped():
+		problem = "stopped by a user before the last Machine"
 	case status == fly.ReleaseInterrupted:
 		problem = "cancelled before the last Machine"
 	case r.first >= 0:
@@ -117,18 +120,42 @@ func (r *run) closeRelease(ctx context.Context, status fly.ReleaseStatus) {
 	case status == fly.ReleaseFailed:
 		problem = "the release could not be recorded as running"
 	}
-	if err := r.mark(ctx, status, problem); err != nil {
+	if err := r.mark(ctx, r.release, status, problem); err != nil {
 		r.release.Err = errors.Join(r.release.Err, fmt.Errorf("close the release as %s: %w", status, err))
 	}
 }
 
+// closeAbandoned closes the releases that earlier runs left behind.
+func (r *run) closeAbandoned(ctx context.Context) {
+	if len(r.work.Abandoned) == 0 {
+		return
+	}
+	defer r.writing("closing an earlier release")()
+	for _, release := range r.work.Abandoned {
+		out := ReleaseOutcome{Release: release, Status: release.Status}
+		out.Err = r.mark(ctx, &out, fly.ReleaseInterrupted, "the program that recorded it was ended before the last Machine")
+		r.closed = append(r.closed, out)
+	}
+}
+
+// recorded tells of a release, or of its status.
+func (r *run) recorded(release fly.Release, status fly.ReleaseStatus) {
+	if r.Recorded == nil {
+		return
+	}
+	r.heard.Lock()
+	defer r.heard.Unlock()
+	r.Recorded(release, status)
+}
+
 // mark records a status; saying it twice is harmless.
-func (r *run) mark(ctx context.Context, status fly.ReleaseStatus, problem string) error {
+func (r *run) mark(ctx context.Context, of *ReleaseOutcome, status fly.ReleaseStatus, problem string) error {
 	var err error
 	for i := range closeTries {
-		err = r.Client.UpdateRelease(ctx, r.grant, r.work.App, r.release.Release, fly.ReleaseUpdate{Status: status, Problem: problem})
+		err = r.Client.UpdateRelease(ctx, r.grant, r.work.App, of.Release, fly.ReleaseUpdate{Status: status, Problem: problem})
 		if err == nil {
-			r.release.Status = status
+			of.Status = status
+			r.recorded(of.Release, status)
 			return nil
 		}
 		if !passing(err) && fly.CodeOf(err) != gate.Busy || i == closeTries-1 {

@@ -17,6 +17,7 @@ const (
 	Healthy    State = "healthy"     // has the new configuration, started, checks passing, read back
 	Unproven   State = "unproven"    // has the new configuration, and was not seen at work
 	Failed     State = "failed"      // has the new configuration, does not work with it, and was left so
+	Unclear    State = "unclear"     // may have the new configuration or another one, as answers were lost, and was left so
 	PutBack    State = "put_back"    // has its earlier configuration again, because it or another one failed
 	Removed    State = "removed"     // was created in this run, and destroyed again
 	Replaced   State = "replaced"    // was destroyed, once the one in its place served
@@ -88,9 +89,11 @@ type ReleaseOutcome struct {
 // group, those that ran before those that did not, and by id.
 type Report struct {
 	Machines    []Outcome
-	Release     *ReleaseOutcome // nil if none was to be recorded
-	Interrupted bool            // the context ended before the last Machine's turn
-	Err         error           // why nothing was begun; nil if something was
+	Release     *ReleaseOutcome  // nil if none was to be recorded
+	Abandoned   []ReleaseOutcome // of the work, as they are now
+	Interrupted bool             // the run was stopped, or the context ended, before the last Machine's turn
+	Stopped     bool             // somebody wanted it to end, in time or not
+	Err         error            // why nothing was begun; nil if something was
 	Took        time.Duration
 
 	first int // the number, from 1, of the Machine that failed first; 0 if that is not known

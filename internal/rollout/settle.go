@@ -69,10 +69,10 @@ func (r *run) look(ctx context.Context, id string) (live fly.Machine, err error)
 	return live, err
 }
 
-// refused reads once before a refusal is believed: a status says what the
+// refused reads the Machine before a refusal is believed: a status says what the
 // platform answered, not what it did.
 func (r *run) refused(ctx context.Context, update fly.Update, was string, refusal error) (fly.Machine, error) {
-	live, err := r.Client.Machine(ctx, r.work.App, update.ID)
+	live, err := r.look(ctx, update.ID)
 	switch {
 	case err != nil:
 		return fly.Machine{}, fmt.Errorf("%w: %w", refusal, errUnsettled)

@@ -17,6 +17,9 @@ const closeTries = 3
 // it by its id too.
 func (w Work) Steps() []Step {
 	var steps []Step
+	for range w.Abandoned {
+		steps = append(steps, slices.Repeat([]Step{{Verb: gate.UpdateRelease, Target: string(fly.ReleaseInterrupted)}}, closeTries)...)
+	}
 	if w.Release != nil {
 		steps = append(steps, Step{Verb: gate.CreateRelease, Target: w.Release.Target()})
 	}

@@ -26,6 +26,10 @@ type Work struct {
 	// Release is recorded before the first Machine and closed after the last;
 	// nil records none. Machines get its id and version in their metadata.
 	Release *fly.NewRelease
+	// Abandoned are releases that nobody is at work on any more, and that have no
+	// end. They are closed as interrupted before the first Machine. One that cannot
+	// be closed stops nothing.
+	Abandoned []fly.Release
 }
 
 // Strategy is in which order Machines are updated, in flyctl's words.

@@ -34,7 +34,8 @@ type kind struct {
 	name   string
 	fault  sandbox.Fault
 	kill   bool // the process ends with this call
-	cancel bool // the person asks to end with this call
+	cancel bool // the program is told to end with this call
+	stop   bool // somebody wants the deployment to end with this call
 	again  bool // it is started again at once, not when its leases have ended
 
 	harmless bool // no deployment fails for it: what was sent took effect
@@ -63,6 +64,7 @@ func kinds() []kind {
 		{name: "killed after", fault: sandbox.Fault{Reset: sandbox.ResetAfter}, kill: true},
 		{name: "killed after, again at once", fault: sandbox.Fault{Reset: sandbox.ResetAfter}, kill: true, again: true},
 		{name: "cancelled", cancel: true},
+		{name: "stopped", stop: true},
 	}
 }
 
@@ -86,6 +88,9 @@ func (t *trouble) inject(w *world, p *process, cancel context.CancelFunc, died f
 		}
 		if t.kind.cancel {
 			cancel()
+		}
+		if t.kind.stop {
+			p.stop()
 		}
 	}
 	w.Inject(fault)

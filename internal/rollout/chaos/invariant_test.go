@@ -80,6 +80,7 @@ func (w *world) check(a *attempt) []string {
 		}
 	}
 	problems = append(problems, w.released(a)...)
+	problems = append(problems, w.stopped(a)...)
 	problems = append(problems, w.volumes(a)...)
 	problems = append(problems, w.manners(a)...)
 	return problems
@@ -136,7 +137,7 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 	switch out.State {
 	case rollout.Healthy:
 		bad(out.Err == nil, "has the error %v", out.Err)
-	case rollout.Failed, rollout.Broken, rollout.Unchanged:
+	case rollout.Failed, rollout.Unclear, rollout.Broken, rollout.Unchanged:
 		bad(out.Err != nil, "has no error")
 	case rollout.Unproven, rollout.PutBack, rollout.Removed, rollout.NotStarted:
 	default:
@@ -242,6 +243,23 @@ func (w *world) released(a *attempt) (problems []string) {
 	return problems
 }
 
+// stopped: a run that somebody ended leaves nothing that is new where the work
+// says so, and names what it could not put back.
+func (w *world) stopped(a *attempt) (problems []string) {
+	if !a.report.Stopped || !a.report.Interrupted || a.work.OnFailure != rollout.PutAllBack || a.report.Err != nil {
+		return nil
+	}
+	if slices.ContainsFunc(a.trouble, func(t *trouble) bool { return t.hit && t.kind.cancel }) {
+		return nil // the program was told to end as well
+	}
+	for _, out := range a.report.Machines {
+		if !out.Same && (out.State == rollout.Healthy || out.State == rollout.Unproven || out.State == rollout.Failed) {
+			problems = append(problems, fmt.Sprintf("the run was stopped, and Machine %s is left %s", out.ID, out.State))
+		}
+	}
+	return problems
+}
+
 // volumes: those that no Machine has are named.
 func (w *world) volumes(a *attempt) (problems []string) {
 	for _, v := range w.Volumes(app) {
@@ -276,7 +294,7 @@ func (w *world) manners(a *attempt) (problems []string) {
 	if bound := 20 + 60*machines; a.sent > bound {
 		problems = append(problems, fmt.Sprintf("%d requests for %d Machines, want at most %d", a.sent, machines, bound))
 	}
-	if bound := time.Duration(machines) * 10 * time.Minute; a.report.Took > bound {
+	if bound := time.Duration(machines)*10*time.Minute + time.Duration(len(a.work.Abandoned))*time.Minute; a.report.Took > bound {
 		problems = append(problems, fmt.Sprintf("it took %v, want at most %v", a.report.Took, bound))
 	}
 	return problems
@@ -304,6 +322,9 @@ func (w *world) finished(a *attempt) (problems []string) {
 	}
 	if a.report.Err != nil {
 		problems = append(problems, "nothing was begun")
+	}
+	for _, id := range w.left() {
+		problems = append(problems, "release "+id+" was left without an end")
 	}
 	for _, out := range a.report.Machines {
 		if out.State != rollout.Healthy && (out.State != rollout.Unproven || a.work.Wake) {

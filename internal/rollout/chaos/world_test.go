@@ -36,6 +36,9 @@ type world struct {
 	scenario scenario
 	seed     uint64
 	first    []sandbox.Machine // as they were before anything was deployed
+
+	mu    sync.Mutex
+	noted []string // ids of releases
 }
 
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
@@ -77,6 +80,7 @@ type process struct {
 	network *network
 	client  *fly.FlyGo
 	engine  rollout.Engine
+	stop    func()
 }
 
 func (w *world) process(seed uint64) *process {
@@ -90,7 +94,30 @@ func (w *world) process(seed uint64) *process {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &process{network: n, client: client, engine: rollout.Engine{Client: client, Clock: clock{}}}
+	stop := make(chan struct{})
+	engine := rollout.Engine{Client: client, Clock: clock{}, Recorded: w.note, Stop: stop}
+	return &process{network: n, client: client, engine: engine, stop: sync.OnceFunc(func() { close(stop) })}
+}
+
+// note is what a journal would have: the releases that some process made.
+func (w *world) note(r fly.Release, _ fly.ReleaseStatus) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.noted, r.ID) {
+		w.noted = append(w.noted, r.ID)
+	}
+}
+
+// left are the releases that were noted and have no end.
+func (w *world) left() (ids []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.Releases(app) {
+		if slices.Contains(w.noted, r.ID) && (r.Status == "pending" || r.Status == string(fly.ReleaseRunning)) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 type clock struct{}
@@ -218,6 +245,13 @@ func (w *world) plan(p *process) rollout.Work {
 	}
 	if err := work.Check(); err != nil {
 		w.t.Fatal(err)
+	}
+	if left := w.left(); len(left) > 0 {
+		list, err := p.client.Releases(w.t.Context(), app, 20)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		work.Abandoned = slices.DeleteFunc(list, func(r fly.Release) bool { return !slices.Contains(left, r.ID) })
 	}
 	return work
 }

@@ -1,0 +1,90 @@
+package journal
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Run is what the journal tells of one run of a tool on an app.
+type Run struct {
+	Began    time.Time
+	Finished bool // false: the program that did it was ended, or is still at work
+	// Steps are the last entry for each verb, target and group, by time.
+	Steps []Entry
+}
+
+// Runs are the runs of a tool on an app that began in the last two hours, and the
+// last one in any case if it has no end; the oldest first, eight at most. They
+// are kept in memory: what the call costs does not grow with the file.
+func (j *Journal) Runs(tool, app string) ([]Run, error) {
+	var runs []Run
+	err := j.locked(func() error {
+		for _, at := range j.runs[subject{tool, app}] {
+			steps := slices.Collect(maps.Values(at.steps))
+			slices.SortFunc(steps, func(a, b Entry) int { return a.Time.Compare(b.Time) })
+			runs = append(runs, Run{Began: at.began, Finished: at.finished, Steps: steps})
+		}
+		return nil
+	})
+	return runs, err
+}
+
+// Bounds of what is kept in memory for one tool and app.
+const (
+	maxRuns  = 8
+	maxTaken = 5000 // steps of one run
+)
+
+// subject is what runs are of.
+type subject struct{ tool, app string }
+
+// matter is what a step is about.
+type matter struct{ verb, target, group string }
+
+// runOf is a run as it is kept.
+type runOf struct {
+	began    time.Time
+	finished bool
+	steps    map[matter]Entry
+}
+
+// takeRun keeps what an entry tells of a run.
+func (j *Journal) takeRun(e Entry) {
+	of := subject{e.Tool, e.App}
+	switch e.Event {
+	case Started:
+		j.runs[of] = append(j.runs[of], &runOf{began: e.Time, steps: make(map[matter]Entry)})
+		j.prune()
+	case Finished:
+		if runs := j.runs[of]; len(runs) > 0 {
+			runs[len(runs)-1].finished = true
+			j.prune()
+		}
+	case Step:
+		runs := j.runs[of]
+		if len(runs) == 0 || runs[len(runs)-1].finished {
+			return
+		}
+		last := runs[len(runs)-1]
+		about := matter{e.Verb, e.Target, e.Group}
+		if _, known := last.steps[about]; known || len(last.steps) < maxTaken {
+			last.steps[about] = e
+		}
+	}
+}
+
+// prune drops what Runs does not tell.
+func (j *Journal) prune() {
+	old := j.now().Add(-keep)
+	for of, runs := range j.runs {
+		last := runs[len(runs)-1]
+		runs = slices.DeleteFunc(runs, func(r *runOf) bool { return r.began.Before(old) && (r.finished || r != last) })
+		if n := len(runs) - maxRuns; n > 0 {
+			runs = slices.Delete(runs, 0, n)
+		}
+		if j.runs[of] = runs; len(runs) == 0 {
+			delete(j.runs, of)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+const deployStopName = "deploy_stop"
+
+type stopInput struct {
+	App string `json:"app" jsonschema:"name of the Fly app"`
+	Run string `json:"run,omitempty" jsonschema:"from deploy; default: the one at work"`
+}
+
+type stopOutput struct {
+	Status  string      `json:"status" jsonschema:"stopping, not_found or failed"`
+	Summary string      `json:"summary"`
+	App     string      `json:"app,omitempty"`
+	Run     string      `json:"run,omitempty"`
+	Next    []plan.Next `json:"next"`
+}
+
+// deployStop declares the brake. A client that leaves, or cancels its call, does
+// not stop a deploy: half of a deploy is nothing that should come about by
+// accident. This is how to do it on purpose.
+//
+// Nobody is asked. What it leads to was approved with the deploy, whose grant
+// holds the steps and whose question says them: Machines stay as they are or, with
+// on_failure put_back, get their earlier configuration back. It takes nothing from
+// anybody that a failing Machine would not, and waiting for a person's answer
+// while Machine after Machine is changed would make a brake of no use.
+//
+// For the same reason anyone may use it who may name the app to this server, and
+// not the one alone who began: who else can see what goes wrong could begin a
+// deploy of the app as well. The journal has who it was; the run's result stays
+// the caller's who began it.
+func (a *adapter) deployStop() Tool {
+	return newReading(a, Reading[stopInput, stopOutput]{
+		Spec: Spec{
+			Name: deployStopName, Title: "Stop a deploy", Effect: Halts, Needs: deployName,
+			Description: "Ends a deploy between two Machines: those at work come to their end, no other is begun; those already changed are put back, or left as they are, as its on_failure says. Only if the user wants it. Asks nobody. deploy_status tells the outcome.",
+		},
+		Read: a.stopDeploy,
+		Failed: func(summary string, p *Problem) stopOutput {
+			return stopOutput{Status: "failed", Summary: a.mark(summary), Next: []plan.Next{}}
+		},
+		Text: stopText,
+	}, func(p map[string]*jsonschema.Schema) { app(p) })
+}
+
+func (a *adapter) stopDeploy(ctx context.Context, in stopInput) (stopOutput, error) {
+	at := a.runs.busy(in.App)
+	if at == nil || at.tool != deployName || !at.underWay() || in.Run != "" && in.Run != at.id {
+		return stopOutput{
+			Status: "not_found", App: in.App, Run: in.Run,
+			Summary: a.mark(fmt.Sprintf("This server is not at work on such a deploy of %s. Nothing was stopped.", in.App)),
+			Next:    []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App}, Why: "tells how the last one ended"}},
+		}, nil
+	}
+	out := stopOutput{Status: "stopping", App: at.app, Run: at.id}
+	if at.stop() {
+		a.record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.app, Caller: CallerFrom(ctx).ID, Target: at.id})
+	}
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s begins with no other Machine, and ends after those it is at (%s). What it has changed is then put back or left, as its on_failure says.", at.app, orWord(at.now().String(), "starting")))
+	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "tells when it has ended, and what became of each Machine; only to who began it"}}
+	return out, nil
+}
+
+func stopText(out stopOutput) string {
+	var b strings.Builder
+	b.WriteString(out.Summary + "\n")
+	if out.Run != "" {
+		fmt.Fprintf(&b, "run: %s\n", out.Run)
+	}
+	b.WriteString(nextText(out.Next))
+	return strings.TrimSuffix(b.String(), "\n")
+}

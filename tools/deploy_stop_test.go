@@ -1,0 +1,167 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// stop is one call of deploy_stop.
+func (w *workshop) stop(t *testing.T, ctx context.Context, arguments map[string]any) stopOutput {
+	t.Helper()
+	var request mcp.CallToolRequest
+	request.Params.Name, request.Params.Arguments = deployStopName, arguments
+	result, err := w.deployStop().Call(ctx, request)
+	if err != nil || result.IsError {
+		t.Fatalf("%v, %+v", err, result)
+	}
+	body, err := json.Marshal(result.StructuredContent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out stopOutput
+	if err := json.Unmarshal(body, &out); err != nil {
+		t.Fatal(err)
+	}
+	if text := result.Content[0].(mcp.TextContent).Text; !strings.HasPrefix(text, out.Summary+"\n") {
+		t.Errorf("text %s", text)
+	}
+	return out
+}
+
+// TestDeployStopCall: whoever may name the app stops its deploy; nothing else is
+// stopped, and the journal has who it was.
+func TestDeployStopCall(t *testing.T) {
+	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w.Hold = 0
+	release := make(chan struct{})
+	w.onApply = func() { <-release }
+	other := WithCaller(t.Context(), Caller{ID: "somebody"})
+	if got := w.stop(t, other, shopAPI()); got.Status != "not_found" {
+		t.Errorf("before it began: %+v", got)
+	}
+	started := serve(t.Context(), w.tool(deployName, Restarts), shopAPI())
+	expect(t, started, plan.Running, "")
+	at := w.runs.busy("shop-api")
+	for name, arguments := range map[string]map[string]any{
+		"another app": {"app": "legacy-api"}, "another run": {"app": "shop-api", "run": "run_0"},
+	} {
+		if got := w.stop(t, t.Context(), arguments); got.Status != "not_found" || at.stopping() {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	for range 2 {
+		got := w.stop(t, other, map[string]any{"app": "shop-api", "run": started.Run})
+		if got.Status != "stopping" || got.Run != started.Run || !at.stopping() {
+			t.Errorf("got %+v", got)
+		}
+	}
+	select {
+	case <-w.runs.halted("shop-api"):
+	default:
+		t.Error("the engine is not told")
+	}
+	if out, text := w.status(t, t.Context(), shopAPI()); !strings.Contains(out.Phase, "being stopped") || !strings.Contains(text, "asked to stop") {
+		t.Errorf("status: %+v, %s", out, text)
+	}
+	var who []string
+	if _, err := w.Journal.Any(func(e journal.Entry) bool {
+		if e.Event == journal.Halted {
+			who = append(who, e.Caller+" "+e.App+" "+e.Target)
+		}
+		return false
+	}); err != nil || len(who) != 1 || who[0] != "somebody shop-api "+started.Run {
+		t.Errorf("journal: %q, %v", who, err)
+	}
+	close(release)
+	if err := w.runs.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" {
+		t.Errorf("after its end: %+v", got)
+	}
+}
+
+// TestDeployStopLeavesOthers: what is no deploy is not stopped.
+func TestDeployStopLeavesOthers(t *testing.T) {
+	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w.Hold = 0
+	release := make(chan struct{})
+	defer close(release)
+	w.onApply = func() { <-release }
+	expect(t, serve(t.Context(), w.tool("allocate_flycast", Additive), shopAPI()), plan.Running, "")
+	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" || w.runs.busy("shop-api").stopping() {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestDeployStopped: the answer tells that somebody wanted it, what became of
+// what was changed, and that beginning again is for a person to decide.
+func TestDeployStopped(t *testing.T) {
+	for on, want := range map[rollout.OnFailure]struct {
+		status  plan.Status
+		summary string
+	}{
+		rollout.PutAllBack: {plan.Failed, "0 of 2 updated, 1 put back."},
+		rollout.Stop:       {plan.Partial, "1 of 2 updated."},
+	} {
+		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+			t := b.t
+			for _, id := range b.MachineIDs(b.app) { // both run: one after the other
+				b.StartMachine(b.app, id)
+			}
+			at, _, err := b.adapter.runs.begin(work{tool: deployName, app: b.app})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Inject(sandbox.Fault{Operation: "machine.update", Before: func(*sandbox.Platform) { at.stop() }})
+			out, err := b.apply(b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), OnFailure: string(on)}))
+			if err != nil || out.Status != want.status || out.Code != gate.Declined || out.Retry != gate.RetryNever {
+				t.Errorf("%s: got %s %s %s, %v", on, out.Status, out.Code, out.Retry, err)
+			}
+			if !strings.Contains(out.Summary, "was stopped before its last Machine, as somebody asked. "+want.summary) || out.Next[0].Who != "person" {
+				t.Errorf("%s: got %q, next %+v", on, out.Summary, out.Next)
+			}
+			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
+				t.Errorf("%s: the release is %s", on, status)
+			}
+			b.adapter.runs.abandon(at, nil)
+		})
+	}
+}
+
+// TestCutCall: a call that is ended while its run is at work gets a result that
+// says so, and no protocol error.
+func TestCutCall(t *testing.T) {
+	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	w.onApply = func() {
+		cancel() // as a server that is told to end does
+		<-release
+	}
+	var request mcp.CallToolRequest
+	request.Params.Name, request.Params.Arguments = deployName, shopAPI()
+	result, err := w.tool(deployName, Restarts).Call(ctx, request)
+	if err != nil || !result.IsError {
+		t.Fatalf("got %+v, %v", result, err)
+	}
+	got := result.StructuredContent.(workOutput)
+	if got.Status != plan.Failed || got.Code != gate.PlatformError || got.Run == "" || !strings.Contains(got.Summary, "ended while deploy was at work on shop-api") || len(got.Unknown) != 1 {
+		t.Errorf("got %+v", got)
+	}
+	close(release)
+	expect(t, serve(t.Context(), w.tool(deployName, Restarts), shopAPI()), plan.Applied, "") // the run went on
+	if w.did() != "[0]" {
+		t.Errorf("did %s", w.did())
+	}
+}

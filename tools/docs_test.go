@@ -1,0 +1,90 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// inputTables are the arguments of all tools, and the hazards.
+func inputTables(t *testing.T, all []Tool) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("## Arguments\n\nRequired ones are bold. Nothing else is accepted.\n")
+	for _, tool := range all {
+		var s jsonschema.Schema
+		if err := json.Unmarshal(tool.Definition().RawInputSchema, &s); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n| argument | type | |\n|---|---|---|\n", tool.Spec().Name)
+		required := func(name string) bool { return slices.Contains(s.Required, name) }
+		names := slices.Sorted(maps.Keys(s.Properties))
+		slices.SortStableFunc(names, func(a, b string) int {
+			switch {
+			case required(a) == required(b):
+				return 0
+			case required(a):
+				return -1
+			}
+			return 1
+		})
+		for _, name := range names {
+			p := s.Properties[name]
+			shown, kind := "`"+name+"`", p.Type
+			if required(name) {
+				shown = "**" + shown + "**"
+			}
+			if p.Items != nil {
+				kind += " of " + p.Items.Type
+			}
+			meaning := p.Description
+			if len(p.Enum) > 0 {
+				words := make([]string, len(p.Enum))
+				for i, word := range p.Enum {
+					words[i] = fmt.Sprintf("`%v`", word)
+				}
+				meaning = strings.TrimSuffix(strings.Join(words, ", ")+". "+meaning, ". ")
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", shown, kind, strings.ReplaceAll(meaning, "|", "\\|"))
+		}
+	}
+	b.WriteString("\n## Hazards\n\nOne vocabulary for plan, question, policy and journal. After those in bold the app's name has to be typed.\n\n| hazard | |\n|---|---|\n")
+	for _, h := range plan.Hazards() {
+		word := fmt.Sprintf("`%s`", h)
+		if h.Irreversible() {
+			word = "**" + word + "**"
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", word, h.Sentence())
+	}
+	return b.String()
+}
+
+func TestToolsDocument(t *testing.T) {
+	path := filepath.Join("..", "docs", "tools.md")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(data), tableStart)
+	_, tail, ok2 := strings.Cut(rest, tableEnd)
+	if !ok || !ok2 {
+		t.Fatal("the document has no place for the tables")
+	}
+	want := head + tableStart + inputTables(t, declared()) + tableEnd + tail
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if string(data) != want {
+		t.Error("docs/tools.md is out of date: run go test ./tools -update")
+	}
+}
