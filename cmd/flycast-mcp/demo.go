@@ -26,7 +26,8 @@ func demoCommand(p program) *cobra.Command {
 		Long: `Watch a public app become private, on an emulated Fly platform.
 
 The demo runs the platform in its own process and this program as an MCP server
-beside it, does what an agent would do, and asks you what a person is asked.
+beside it, does what an agent would do, asks you what a person is asked, and then
+proves it by requests through the emulated Fly Proxy.
 It reads no FLY_* variable, no token and no file of yours. The exit code is not
 zero if the app did not end private.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
@@ -63,6 +64,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, listening.Close()) }()
+	plane, err := startDataPlane(platform, dataPlaneOptions{inside: anyPort, public: anyPort})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plane.Close()) }()
 	place, err := newDemoPlace(d.app, file)
 	if err != nil {
 		return err
@@ -79,14 +85,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 	out.intro(d.app, client.version, asker)
 	j := journey{page: out, client: client, app: d.app, file: place.file}
-	if err := j.run(ctx); err != nil {
-		if ctx.Err() != nil {
-			out.print("")
-			return errInterrupted
-		}
-		return err
+	err = j.show(ctx, &proof{page: out, platform: platform, plane: plane, app: d.app})
+	if err != nil && ctx.Err() != nil {
+		out.print("")
+		return errInterrupted
 	}
-	return j.conclude(public(platform, d.app))
+	return err
 }
 
 // public are the addresses over which the internet reaches an app, asked of the

@@ -125,6 +125,23 @@ func merge(list, more []string) []string {
 	return list
 }
 
+// show is the demo from the first request to the verdict.
+func (j *journey) show(ctx context.Context, p *proof) error {
+	if err := p.before(ctx); err != nil {
+		return err
+	}
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	public := public(p.platform, j.app)
+	if j.after.Verdict == "private" && len(public) == 0 {
+		if err := p.after(ctx); err != nil {
+			return err
+		}
+	}
+	return j.conclude(public)
+}
+
 // conclude gives the verdict, by the last list_ips and by the addresses that
 // the platform itself still routes from the internet.
 func (j *journey) conclude(public []string) error {
@@ -146,7 +163,7 @@ func (j *journey) conclude(public []string) error {
 	}
 	p.items("Verified (read back after the write)", j.verified)
 	p.items("Assumed", j.assumed)
-	p.items("NOT verified", j.unknown)
+	p.items("NOT verified by the server", j.unknown)
 	p.items("To undo", j.undo)
 	if !private {
 		return fmt.Errorf("%s did not end private", j.app)

@@ -85,6 +85,8 @@ func TestDemo(t *testing.T) {
 	}{
 		{"shop-api", []string{
 			"answers in the person's place",
+			"Who gets an answer today", "GET http://shop-api.fly.dev/     301 to https://shop-api.fly.dev/",
+			"GET http://shop-api.flycast/     no answer: the name does not resolve",
 			"1  list_ips", "66.241.124.11", "no Flycast address",
 			"2  allocate_flycast", "· allocating the Flycast address", "[sandbox] shop-api has the Flycast address fdaa:",
 			"3  patch_services", "-  force_https          = true", "+  force_https          = false",
@@ -93,10 +95,14 @@ func TestDemo(t *testing.T) {
 			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD", "Type the app's name", "› shop-api",
 			"· releasing 66.241.124.11", "[sandbox] 2 of 2 released",
 			"6  list_ips", "shop-api: private by its addresses", "Flycast",
-			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified", "whether the app answers over Flycast",
+			"The proof, by requests", "GET http://shop-api.fly.dev/     no answer: the name does not resolve",
+			"5m0s later, without a request: autostop leaves Machine", "10m0s later", "148e21ea7d9d89 stopped",
+			"GET http://shop-api.flycast/     200 after", "Machine 148e21ea7d9d89 was started for it",
+			"GET http://shop-api.flycast/     200 after", "from Machine 148e21ea7d9d89", "5m0s later", "148e21ea7d9d89 stopped",
+			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified by the server", "whether the app answers over Flycast",
 			"claude mcp add",
 		}},
-		{"legacy-api", []string{"api.legacy-shop.example", "legacy-api is private"}},
+		{"legacy-api", []string{"api.legacy-shop.example", "of group worker goes on running: it has no services", "legacy-api is private"}},
 		{"tenant-7", []string{"network tenant-7", "tenant-7 is private"}},
 	} {
 		t.Run(test.app, func(t *testing.T) {

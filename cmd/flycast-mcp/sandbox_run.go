@@ -52,7 +52,6 @@ func (r *sandboxRun) run(ctx context.Context) (err error) {
 		r.buildApps,
 		r.listenAPI,
 		r.listenProxy,
-		r.stopIdle,
 		r.listenPage, // the last: it names the others
 		r.writeExports,
 	}
@@ -90,7 +89,6 @@ func (r *sandboxRun) openPlatform(ctx context.Context) error {
 		return err
 	}
 	r.closeLater(r.platform.Close)
-	r.traffic = new(sandbox.Traffic)
 	if r.flags.speed.given { // else a kept platform goes on with the speed it had
 		clock.SetSpeed(r.flags.speed.factor)
 	}
