@@ -49,6 +49,7 @@ func (r *sandboxRun) run(ctx context.Context) (err error) {
 	steps := []func(context.Context) error{
 		r.openPlatform,
 		r.playFaults,
+		r.writeConfigs,
 		r.buildApps,
 		r.listenAPI,
 		r.listenProxy,
@@ -92,10 +93,14 @@ func (r *sandboxRun) openPlatform(ctx context.Context) error {
 	if r.flags.speed.given { // else a kept platform goes on with the speed it had
 		clock.SetSpeed(r.flags.speed.factor)
 	}
-	if r.flags.configs != "" {
-		return r.platform.WriteConfigs(r.flags.configs)
-	}
 	return nil
+}
+
+func (r *sandboxRun) writeConfigs(context.Context) error {
+	if r.flags.configs == "" {
+		return nil
+	}
+	return r.platform.WriteConfigs(r.flags.configs)
 }
 
 // playFaults lets go wrong what the person asked for, and opens the endpoint
