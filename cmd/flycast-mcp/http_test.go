@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,36 +19,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
-// steppedClock is real time plus steps that a test makes.
-type steppedClock struct {
-	mu   sync.Mutex
-	plus time.Duration
-}
-
-func (c *steppedClock) step(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.plus += d
-}
-
-func (c *steppedClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.plus)
-}
-
-func (c *steppedClock) After(d time.Duration) <-chan time.Time {
-	if d <= 10*time.Second {
-		d /= 20
-	}
-	return time.After(d)
-}
-
 // serveHTTP runs `flycast-mcp http` in this process, on an emulated platform
 // without rate limits, and gives its URL and the bearer token it printed.
-func serveHTTP(t *testing.T, clock *steppedClock, args ...string) (url, token string) {
+func serveHTTP(t *testing.T, clock *sharedClock, args ...string) (url, token string) {
 	t.Helper()
-	platform := sandbox.New(sandbox.Options{})
+	platform := sandbox.New(clock.platform(sandbox.Options{}))
 	if err := platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +44,7 @@ func serveHTTP(t *testing.T, clock *steppedClock, args ...string) (url, token st
 		done <- run(ctx, program{
 			args:   append([]string{"http", "--addr", "127.0.0.1:0", "--log-level", "error"}, args...),
 			lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-			stdin:  strings.NewReader(""), stdout: io.Discard, stderr: in, clock: clock, tune: hurry,
+			stdin:  strings.NewReader(""), stdout: io.Discard, stderr: in, clock: clock, tune: clock.tune,
 		})
 		_ = in.Close()
 	}()
@@ -102,13 +76,13 @@ func serveHTTP(t *testing.T, clock *steppedClock, args ...string) (url, token st
 
 // approver answers every question after three seconds of the program's clock.
 type approver struct {
-	clock *steppedClock
+	clock *sharedClock
 	asked []string
 }
 
 func (a *approver) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	a.asked = append(a.asked, request.Params.Message)
-	a.clock.step(3 * time.Second)
+	a.clock.pass(3 * time.Second)
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{
 		Action: mcp.ElicitationResponseActionAccept, Content: map[string]any{"app": "shop-api", "confirm": true},
 	}}, nil
@@ -119,7 +93,7 @@ func (a *approver) Elicit(_ context.Context, request mcp.ElicitationRequest) (*m
 func TestHTTPJourney(t *testing.T) {
 	for _, era := range []string{"2025-06-18", "2026-07-28"} {
 		t.Run(era, func(t *testing.T) {
-			clock := &steppedClock{}
+			clock := newSharedClock(t)
 			url, token := serveHTTP(t, clock)
 			person := &approver{clock: clock}
 			options := []mcpclient.ClientOption{mcpclient.WithElicitationHandler(person), mcpclient.WithProtocolVersion(era)}
@@ -184,7 +158,7 @@ func TestHTTPTokenFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("0123456789abcdef0123\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	url, _ := serveHTTP(t, &steppedClock{}, "--token-file", file)
+	url, _ := serveHTTP(t, newSharedClock(t), "--token-file", file)
 	const ping = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
 	for _, test := range []struct {
 		name, bearer, origin string
@@ -244,7 +218,7 @@ func TestHTTPRefusesToStart(t *testing.T) {
 			code := run(context.Background(), program{
 				args:   append([]string{"http", "--sandbox"}, test.args...),
 				lookup: func(name string) (string, bool) { return home, name == "HOME" },
-				stdin:  strings.NewReader(""), stdout: io.Discard, stderr: &stderr, clock: &steppedClock{},
+				stdin:  strings.NewReader(""), stdout: io.Discard, stderr: &stderr, clock: wallClock{},
 			})
 			if code != 1 || !strings.Contains(stderr.String(), test.want) {
 				t.Errorf("exit code %d, stderr %q, want %q", code, stderr.String(), test.want)

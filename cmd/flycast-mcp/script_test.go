@@ -29,7 +29,7 @@ import (
 //	fault OPERATION KEY=VALUE…  as --fault of the sandbox command
 //	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease, fail-machine, loopback, add-certificate, set-image
 //	truth APP public=N flycast=N
-//	writes [OPERATION] N      the platform recorded so many writes (since the last forget)
+//	writes [OPERATION] N      the platform recorded so many writes (since the last forget); a lease and its prolongations are one
 //	forget                    forget the recorded calls
 //	server [era=V] [elicit] [-- ARG…]   start flycast-mcp stdio ARG…
 //	answer ACTION [wait=D] [FIELD=VALUE…]   what the person does with the next question
@@ -38,12 +38,11 @@ import (
 //	call TOOL JSON            tools/call; stdout has the structured half, stderr the text half
 //	repeat [state|until STATUS|until PATH VALUE]   the last call once more, with its last state and answer if state
 //	held OPERATION            wait until a call has come to the platform that it has not answered
-//	pass D                    let time pass on the platform
+//	pass D                    let time pass, for the program and the platform
 //	want PATH VALUE | want PATH ~REGEXP | want -missing PATH
 //	asked REGEXP / ! asked REGEXP    the last question that was put
 //	questions N               so many questions were put since the server started
 //	save NAME PATH            put a value of the last answer into $NAME
-//	clock D                   advance the program's clock
 //	raw LINE                  send a line as it is; stdout has the answer
 //	rpc METHOD JSON           any other request; stdout has the result or error
 //	signal                    send the server SIGTERM
@@ -55,8 +54,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "script"),
 		Setup: func(env *testscript.Env) error {
-			clock := filepath.Join(env.WorkDir, ".clock")
-			env.Setenv("TEST_CLOCK", clock)
+			clock := newSharedClock(t)
+			env.Setenv("TEST_CLOCK", clock.file)
 			home := t.TempDir() // not below the working directory: that would be no implicit root
 			env.Setenv("HOME", home)
 			env.Setenv("XDG_STATE_HOME", "")
@@ -86,7 +85,6 @@ func TestScripts(t *testing.T) {
 			"save":          on((*stage).save),
 			"held":          on((*stage).held),
 			"pass":          on((*stage).pass),
-			"clock":         on((*stage).advance),
 			"raw":           on((*stage).raw),
 			"rpc":           on((*stage).rpc),
 			"signal":        on((*stage).signal),
@@ -104,8 +102,7 @@ type stageKey struct{}
 type stage struct {
 	ts       *testscript.TestScript
 	neg      bool
-	clock    string
-	offset   time.Duration
+	clock    *sharedClock
 	platform *sandbox.Platform
 	listen   *sandbox.Server
 	client   *rpcClient
@@ -164,7 +161,7 @@ func (s *stage) platformCmd(args []string) {
 			s.ts.Fatalf("platform: unknown option %s", arg)
 		}
 	}
-	s.platform = sandbox.New(o)
+	s.platform = sandbox.New(s.clock.platform(o))
 	s.ts.Check(s.platform.Seed(context.Background()))
 	listen, err := s.platform.Listen("127.0.0.1:0")
 	s.ts.Check(err)
@@ -262,7 +259,17 @@ func (s *stage) writes(args []string) {
 		operation = args[0]
 	}
 	var seen []string
+	leased := make(map[string]bool) // Machines
 	for _, c := range s.platform.Writes() {
+		switch c.Operation {
+		case "lease.acquire":
+			if leased[c.Target] {
+				continue // prolonged, as a slow machine has it: no other lease
+			}
+			leased[c.Target] = c.Status < 300
+		case "lease.release":
+			leased[c.Target] = false
+		}
 		if operation == "" || c.Operation == operation {
 			seen = append(seen, fmt.Sprintf("%s %s %s → %d", c.Operation, c.App, c.Target, c.Status))
 		}
@@ -346,7 +353,7 @@ func (s *stage) respond(message string) (action string, content map[string]any, 
 	a := s.answers[0]
 	s.answers = s.answers[1:]
 	if a.wait > 0 {
-		s.tick(a.wait)
+		s.let(a.wait)
 	}
 	if a.act != nil {
 		s.act(a.act)
@@ -355,19 +362,6 @@ func (s *stage) respond(message string) (action string, content map[string]any, 
 		return "", nil, false
 	}
 	return a.action, a.content, true
-}
-
-func (s *stage) tick(d time.Duration) {
-	s.offset += d
-	tmp := s.clock + ".new"
-	s.ts.Check(os.WriteFile(tmp, []byte(s.offset.String()), 0o600))
-	s.ts.Check(os.Rename(tmp, s.clock))
-}
-
-func (s *stage) advance(args []string) {
-	d, err := time.ParseDuration(args[0])
-	s.ts.Check(err)
-	s.tick(d)
 }
 
 func (s *stage) call(args []string) {
@@ -385,7 +379,13 @@ func (s *stage) call(args []string) {
 func (s *stage) pass(args []string) {
 	d, err := time.ParseDuration(args[0])
 	s.ts.Check(err)
-	s.platform.Clock().Advance(d)
+	s.let(d)
+}
+
+// let lets time pass, and wakes what the platform holds for a time.
+func (s *stage) let(d time.Duration) {
+	s.clock.pass(d)
+	s.platform.Clock().Advance(0)
 }
 
 // held waits for a call, so that the time that passes next passes for it.

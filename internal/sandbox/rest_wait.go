@@ -111,6 +111,9 @@ func waitMachine(req *request) answer {
 			return refuse(&apiError{http.StatusRequestTimeout, "deadline_exceeded",
 				"machine failed to reach desired state, " + strings.Join(w.states, ", ") + ", currently " + now.State})
 		}
+		if p.options.OnWait != nil {
+			p.options.OnWait(wake)
+		}
 		if err := p.clock.Wait(req.Context(), wake, changed); err != nil {
 			return refuse(&apiError{http.StatusRequestTimeout, "canceled", "the client went away"})
 		}

@@ -42,6 +42,12 @@ type Options struct {
 	ResumeDelay  time.Duration // from start to started of a suspended Machine; 0: StartDelay
 	DestroyDelay time.Duration // from destroy to destroyed
 
+	// OnWait, if not nil, is called before a request that waits for a Machine's
+	// state is held, with the time at which the wait is over or the Machine changes
+	// by itself. Who moves the Clock there, as a test does, has nobody wait in real
+	// time. It may be called by several goroutines at once.
+	OnWait func(until time.Time)
+
 	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
 	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine
 	ListLag    int           // address lists show a write only after that many further list reads
