@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,6 +106,28 @@ func TestWaitForACrash(t *testing.T) {
 	}()
 	advance(p, "machine.wait", 2*time.Second)
 	wantStatus(t, <-answers, 200)
+}
+
+// TestOnWait moves a clock that stands still to where a wait ends, which is
+// where the Machine changes or where its time is up.
+func TestOnWait(t *testing.T) {
+	clock := sandbox.NewClock(func() time.Time { return start })
+	var asked []time.Duration
+	p := seeded(t, sandbox.Options{Clock: clock, StartDelay: 3 * time.Second, OnWait: func(until time.Time) {
+		asked = append(asked, until.Sub(start))
+		clock.Advance(until.Sub(clock.Now()))
+	}})
+	one := shop + "/machines/" + shopA
+	wantStatus(t, ask(t, p, "GET", one+"/wait?state=started", ""), 200)
+	if len(asked) > 0 {
+		t.Errorf("asked for %v with nothing to wait for", asked)
+	}
+	wantStatus(t, ask(t, p, "POST", one+"/restart", ""), 200)
+	wantStatus(t, ask(t, p, "GET", one+"/wait?state=started", ""), 200)
+	wantStatus(t, ask(t, p, "GET", one+"/wait?state=stopped&timeout=10", ""), 408)
+	if want := []time.Duration{3 * time.Second, 13 * time.Second}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %v, want %v", asked, want)
+	}
 }
 
 func TestRestartAndSignal(t *testing.T) {
