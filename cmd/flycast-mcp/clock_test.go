@@ -21,14 +21,14 @@ import (
 // it: heartbeats, leases, holds, limits.
 const longestPause = 4 * time.Second
 
-// sharedClock is real time plus what was jumped over: pauses of the program
-// (see After), what a platform is asked to wait for ([sharedClock.platform]),
-// and what a test lets pass. Everything in between takes the time it takes.
+// sharedClock stands still but for jumps: over pauses of the program (see
+// After), to the end of what a platform is asked to wait for
+// ([sharedClock.platform]), and by what a test lets pass. So it makes no
+// difference how fast the machine is.
 //
-// Processes share it through a file, with a line for each jump: how far the
-// clock is ahead of real time from then on. The largest counts, so that the
-// clock never goes back and two jumps to the same time are one. It is safe
-// for concurrent use.
+// Processes share it through a file, with a line for each time that it jumped
+// to. The latest counts: the clock never goes back, and two jumps to the same
+// time are one. It is safe for concurrent use.
 type sharedClock struct {
 	file string
 
@@ -37,7 +37,9 @@ type sharedClock struct {
 }
 
 func newSharedClock(t *testing.T) *sharedClock {
-	return &sharedClock{file: filepath.Join(t.TempDir(), "clock")}
+	c := &sharedClock{file: filepath.Join(t.TempDir(), "clock")}
+	c.jump(time.Now())
+	return c
 }
 
 // platform gives the options their clock: this one, which jumps to the end of
@@ -58,10 +60,7 @@ func (c *sharedClock) tune(o *fly.Options) {
 }
 
 // Now implements the program's clock.
-func (c *sharedClock) Now() time.Time { return time.Now().Add(c.ahead()) }
-
-// ahead is how far the clock is ahead of real time.
-func (c *sharedClock) ahead() (most time.Duration) {
+func (c *sharedClock) Now() (latest time.Time) {
 	data, err := os.ReadFile(c.file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		panic(err)
@@ -71,24 +70,25 @@ func (c *sharedClock) ahead() (most time.Duration) {
 		if !whole {
 			break // it is being written
 		}
-		d, err := time.ParseDuration(text)
+		at, err := time.ParseInLocation(time.RFC3339Nano, text, time.Local)
 		if err != nil {
 			panic(err)
 		}
-		most = max(most, d)
+		if at.After(latest) {
+			latest = at
+		}
 	}
-	return most
+	return latest
 }
 
 // jump moves the clock forward to a time, unless it has come that far.
 func (c *sharedClock) jump(to time.Time) {
-	ahead := time.Until(to)
-	if ahead <= c.ahead() {
+	if !to.After(c.Now()) {
 		return
 	}
 	file, err := os.OpenFile(c.file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err == nil {
-		_, err = fmt.Fprintln(file, ahead)
+		_, err = fmt.Fprintln(file, to.Format(time.RFC3339Nano))
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *sharedClock) jump(to time.Time) {
 func (c *sharedClock) pass(d time.Duration) { c.jump(c.Now().Add(d)) }
 
 // After implements the program's clock. A pause is jumped over; anything longer
-// fires once the clock has come that far, by itself or by somebody's jump.
+// fires once somebody's jump has brought the clock that far.
 func (c *sharedClock) After(d time.Duration) <-chan time.Time {
 	due, fired := c.Now().Add(d), make(chan time.Time, 1)
 	if d <= longestPause {
@@ -143,15 +143,12 @@ func TestSharedClock(t *testing.T) {
 	ours := newSharedClock(t)
 	theirs := &sharedClock{file: ours.file} // of another process
 	start := ours.Now()
-	if d := start.Sub(time.Now()); d > 0 {
-		t.Errorf("the clock begins %v ahead", d)
-	}
 	hour := theirs.After(time.Hour)
 	ours.jump(start.Add(time.Minute))
 	ours.jump(start.Add(time.Second)) // no way back
 	<-ours.After(longestPause)
-	if got, least := theirs.Now().Sub(start), time.Minute+longestPause; got < least || got > time.Hour {
-		t.Errorf("the other clock moved by %v, want %v and what the test took", got, least)
+	if got, want := theirs.Now().Sub(start), time.Minute+longestPause; got != want {
+		t.Errorf("the other clock moved by %v, want %v", got, want)
 	}
 	select {
 	case <-hour:
@@ -159,7 +156,7 @@ func TestSharedClock(t *testing.T) {
 	default:
 	}
 	ours.pass(time.Hour)
-	if got := (<-hour).Sub(start); got < time.Hour {
-		t.Errorf("an hour is over after %v", got)
+	if got, want := (<-hour).Sub(start), time.Hour+time.Minute+longestPause; got != want {
+		t.Errorf("an hour is over after %v, want %v", got, want)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/creack/pty"
@@ -40,7 +39,7 @@ func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
 	}
 	return &demo{
 		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock},
-		options: clock.platform(sandbox.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 20 * time.Millisecond}),
+		options: clock.platform(sandbox.Options{}),
 		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file, noRaceSleep},
 	}
 }
@@ -65,7 +64,7 @@ func TestDemo(t *testing.T) {
 			"6  list_ips", "shop-api: private by its addresses", "Flycast",
 			"The proof, by requests", "GET http://shop-api.fly.dev/     no answer: the name does not resolve",
 			"5m0s later, without a request: autostop leaves Machine", "10m0s later", "148e21ea7d9d89 stopped",
-			"GET http://shop-api.flycast/     200 after", "Machine 148e21ea7d9d89 was started for it",
+			"GET http://shop-api.flycast/     200 after", "Machine 148e21ea7d9d89 was started",
 			"GET http://shop-api.flycast/     200 after", "from Machine 148e21ea7d9d89", "5m0s later", "148e21ea7d9d89 stopped",
 			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified by the server", "whether the app answers over Flycast",
 			"claude mcp add",
