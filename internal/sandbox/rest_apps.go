@@ -29,7 +29,8 @@ type appOrganization struct {
 func (req *request) record(a *app) appRecord {
 	record := appRecord{
 		ID: a.id, Name: a.name, InternalNumericID: a.number, Status: a.status,
-		MachineCount: len(a.active()), VolumeCount: len(a.disks()),
+		MachineCount: count(a.machines, func(m *vm) bool { return m.state != "destroyed" }),
+		VolumeCount:  count(a.volumes, func(v *volume) bool { return v.state == "created" }),
 		Organization: appOrganization{a.organization.name, a.organization.slug, a.organization.number},
 		CnameTarget:  a.cnameTarget(),
 		CreatedAt:    stamp(a.created),
@@ -120,4 +121,13 @@ func (req *request) named(name string) (*app, error) {
 	}
 	req.note(a)
 	return a, nil
+}
+
+func count[T any](list []T, is func(T) bool) (n int) {
+	for _, one := range list {
+		if is(one) {
+			n++
+		}
+	}
+	return n
 }
