@@ -52,6 +52,18 @@ func BenchmarkMachineGet(b *testing.B) {
 	benchmark(b, p, "GET", "/v1/apps/app-0500/machines/"+p.MachineIDs("app-0500")[3], "")
 }
 
+func BenchmarkAppList(b *testing.B) {
+	benchmark(b, crowded(b, 1000), "GET", "/v1/apps?org_slug=personal", "")
+}
+
+func BenchmarkAppsGraphQL(b *testing.B) {
+	benchmark(b, crowded(b, 1000), "POST", "/graphql", `{"query":"{apps(first:200,after:\"app-0399\"){nodes{id name status organization{slug}} pageInfo{endCursor}}}"}`)
+}
+
+func BenchmarkOrgMachines(b *testing.B) {
+	benchmark(b, crowded(b, 1000), "GET", "/v1/orgs/personal/machines?limit=200", "")
+}
+
 func BenchmarkMachineUpdate(b *testing.B) {
 	p := crowded(b, 1000)
 	body := `{"config":` + strings.NewReplacer(`,"mounts":[{"volume":"{v}","path":"/data"}]`, "").Replace(demoConfig) + `}`

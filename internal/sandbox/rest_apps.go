@@ -54,8 +54,9 @@ func listApps(req *request) answer {
 	case org == nil || !req.grant.seesOrganization(org.slug):
 		return refuse(missing("organization"))
 	}
-	records := []appRecord{}
-	for _, a := range req.covered(org) {
+	apps := req.covered(org)
+	records := make([]appRecord, 0, len(apps))
+	for _, a := range apps {
 		record := req.record(a)
 		if a.listed <= org.appReads && (record.AppRole == query.Get("app_role") || !query.Has("app_role")) {
 			records = append(records, record)
