@@ -314,6 +314,11 @@ func (c *city) clients(b *testing.B, apps []string, perSecond int) {
 // Wanted: MB under 500; get, list, app and apps under 1 ms; 2,000 req/s without
 // an error. Churn is 50 changes a second of other apps; by the times of one run
 // it costs Fly Proxy little: cpu-µs/op is processor time, of the clients too.
+//
+// A run on two cores that others used too: 143 MB (111 without the calls
+// recorded), p50 of get 17 µs, of list 135 µs, of apps 1.9 ms (1,000 in one
+// answer); 2,000 req/s with and without churn, 6,300 to 9,100 as fast as it goes;
+// a wake adds 1.8 ms to the cold start. With a file 2,000 and 2,200 to 3,900.
 func BenchmarkLoad(b *testing.B) {
 	options := sandbox.Options{StartDelay: coldStart, CheckDelay: coldStart}
 	b.Run("memory", func(b *testing.B) { load(b, cityApps, options, false) })
