@@ -94,6 +94,7 @@ func (a *app) release(ip netip.Addr) error {
 		return &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find IPAddress"}
 	}
 	a.addresses[i].gone = a.reads.Load()
+	a.addresses = keepLatest(a.addresses, func(addr *address) bool { return addr.gone >= 0 })
 	return nil
 }
 

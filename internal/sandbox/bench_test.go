@@ -52,6 +52,18 @@ func BenchmarkMachineGet(b *testing.B) {
 	benchmark(b, p, "GET", "/v1/apps/app-0500/machines/"+p.MachineIDs("app-0500")[3], "")
 }
 
+func BenchmarkAppList(b *testing.B) {
+	benchmark(b, crowded(b, 1000), "GET", "/v1/apps?org_slug=personal", "")
+}
+
+func BenchmarkAppsGraphQL(b *testing.B) {
+	benchmark(b, crowded(b, 1000), "POST", "/graphql", `{"query":"{apps(first:200,after:\"app-0399\"){nodes{id name status organization{slug}} pageInfo{endCursor}}}"}`)
+}
+
+func BenchmarkOrgMachines(b *testing.B) {
+	benchmark(b, crowded(b, 1000), "GET", "/v1/orgs/personal/machines?limit=200", "")
+}
+
 func BenchmarkMachineUpdate(b *testing.B) {
 	p := crowded(b, 1000)
 	body := `{"config":` + strings.NewReplacer(`,"mounts":[{"volume":"{v}","path":"/data"}]`, "").Replace(demoConfig) + `}`
@@ -87,5 +99,29 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MB/10000-machines")
 		runtime.KeepAlive(p)
+	}
+}
+
+// TestReadsAreCheap bounds what a read makes, whoever else there is: by
+// allocations, as time depends on the computer.
+func TestReadsAreCheap(t *testing.T) {
+	p := crowded(t, 50)
+	for _, read := range []struct {
+		name, method, path, body string
+		most                     float64
+	}{
+		{"get", "GET", "/v1/apps/app-0025/machines/" + p.MachineIDs("app-0025")[3], "", 150},
+		{"list", "GET", "/v1/apps/app-0025/machines", "", 400},
+		{"apps", "GET", "/v1/apps?org_slug=personal", "", 400},
+		{"a Machine by GraphQL", "POST", "/graphql", `{"query":"{machine(machineId:\"` + p.MachineIDs("app-0025")[3] + `\"){id state}}"}`, 400},
+	} {
+		got := testing.AllocsPerRun(20, func() {
+			if got := ask(t, p, read.method, read.path, read.body); got.status != 200 {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+		})
+		if got > read.most {
+			t.Errorf("%s: %.0f allocations, want at most %.0f", read.name, got, read.most)
+		}
 	}
 }

@@ -86,6 +86,7 @@ func (p *Platform) happen(h Happening, now time.Time) error {
 	}
 	var failed error
 	for _, m := range machines {
+		m.note()
 		m.settle(p.state, now)
 		if err := m.suffer(p, h, now); err != nil && failed == nil {
 			failed = err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"sync"
@@ -16,7 +17,11 @@ import (
 type limits struct {
 	mu      sync.Mutex
 	buckets map[limitKey]*rate.Limiter
+	sweepAt int // so many buckets are looked through for full ones
 }
+
+// minSweep is how many buckets are never too many.
+const minSweep = 1024
 
 type limitKey struct{ action, id string }
 
@@ -59,6 +64,9 @@ func (l *limits) take(key limitKey, now time.Time) time.Duration {
 		if l.buckets == nil {
 			l.buckets = make(map[limitKey]*rate.Limiter)
 		}
+		if len(l.buckets) >= max(l.sweepAt, minSweep) {
+			l.sweep(now)
+		}
 		l.buckets[key] = limiter
 	}
 	if limiter.AllowN(now, 1) {
@@ -66,4 +74,11 @@ func (l *limits) take(key limitKey, now time.Time) time.Duration {
 	}
 	missing := 1 - limiter.TokensAt(now)
 	return time.Duration(math.Ceil(missing / float64(limiter.Limit()) * float64(time.Second)))
+}
+
+// sweep drops the buckets that are full again: a new one is the same. The caller
+// holds mu.
+func (l *limits) sweep(now time.Time) {
+	maps.DeleteFunc(l.buckets, func(_ limitKey, b *rate.Limiter) bool { return b.TokensAt(now) >= float64(b.Burst()) })
+	l.sweepAt = 2 * len(l.buckets)
 }

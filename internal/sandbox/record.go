@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Limits of what is kept: the latest calls, and the first bytes of each body.
+// Limits of what is kept: the latest calls by their number and their size
+// together, and the first bytes of each body.
 const (
-	maxCalls    = 100_000
-	maxCallBody = 64 << 10
+	maxCalls     = 100_000
+	maxCallsSize = 64 << 20
+	maxCallBody  = 64 << 10
 )
 
 // Call is one request as it arrived and what became of it.
@@ -38,6 +40,7 @@ type Call struct {
 type recorder struct {
 	mu    sync.Mutex
 	calls []*Call
+	size  int // of all calls, see [Call.size]
 	count int
 }
 
@@ -45,13 +48,26 @@ type recorder struct {
 func (r *recorder) add(call *Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.calls) >= maxCalls {
-		r.calls = append(r.calls[:0:0], r.calls[maxCalls/10:]...)
+	if r.size += call.size(); len(r.calls) >= maxCalls || r.size > maxCallsSize {
+		r.drop()
 	}
 	r.count++
 	call.Number = r.count
 	r.calls = append(r.calls, call)
 }
+
+// drop forgets a tenth of the calls, and more if they are large.
+func (r *recorder) drop() {
+	n := 0
+	for n < len(r.calls) && (n < maxCalls/10 && len(r.calls) >= maxCalls || r.size > maxCallsSize-maxCallsSize/10) {
+		r.size -= r.calls[n].size()
+		n++
+	}
+	r.calls = append(r.calls[:0:0], r.calls[n:]...)
+}
+
+// size is about what a call takes in memory.
+func (c *Call) size() int { return 256 + len(c.Path) + len(c.Query) + len(c.Body) }
 
 // settle notes how a call ended.
 func (r *recorder) settle(call *Call, status int, injected bool) {
@@ -73,7 +89,8 @@ func (r *recorder) list(keep func(*Call) bool) []Call {
 }
 
 // Calls are all requests since the start or [Platform.ResetCalls], in order of
-// arrival, refused ones included. [Platform.Seed] leaves none.
+// arrival, refused ones included; of very many the latest 100,000, or 64 MiB of
+// them. [Platform.Seed] leaves none.
 func (p *Platform) Calls() []Call {
 	return p.recorder.list(func(*Call) bool { return true })
 }
@@ -88,5 +105,5 @@ func (p *Platform) Writes() []Call {
 func (p *Platform) ResetCalls() {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
-	p.recorder.calls = nil
+	p.recorder.calls, p.recorder.size = nil, 0
 }

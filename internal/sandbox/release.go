@@ -29,6 +29,9 @@ var (
 	releaseStatuses = []string{"pending", "running", "complete", "failed", "interrupted"}
 )
 
+// maxHistory is how many releases of an app are kept.
+const maxHistory = 500
+
 // current is the latest release, nil if there is none.
 func (a *app) current() *release {
 	if len(a.releases) == 0 {
@@ -54,6 +57,10 @@ func (s *state) createRelease(a *app, image, strategy string, definition json.Ra
 		r.id, r.version = plan.release, plan.version
 	}
 	a.releases = append(a.releases, r)
+	if first := a.releases[0]; len(a.releases) > maxHistory {
+		a.releases = slices.Clone(a.releases[1:])
+		delete(s.releases, first.id)
+	}
 	r.note()
 	s.releases[r.id] = r
 	return r, nil

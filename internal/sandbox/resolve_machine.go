@@ -43,7 +43,10 @@ func (n *appNode) Machines(args struct {
 // Machine finds a Machine of any app that the token covers.
 func (*root) Machine(ctx context.Context, args struct{ MachineId string }) (*machineNode, error) {
 	req := requestOf(ctx)
-	for _, a := range req.covered(nil) {
+	for _, a := range req.platform.state.appsOf(nil) {
+		if a.find(args.MachineId) == nil || !req.grant.sees(a.name) {
+			continue
+		}
 		for _, m := range req.machinesOf(a) {
 			if m.vm.id == args.MachineId {
 				return m, nil

@@ -29,7 +29,8 @@ type appOrganization struct {
 func (req *request) record(a *app) appRecord {
 	record := appRecord{
 		ID: a.id, Name: a.name, InternalNumericID: a.number, Status: a.status,
-		MachineCount: len(a.active()), VolumeCount: len(a.disks()),
+		MachineCount: count(a.machines, func(m *vm) bool { return m.state != "destroyed" }),
+		VolumeCount:  count(a.volumes, func(v *volume) bool { return v.state == "created" }),
 		Organization: appOrganization{a.organization.name, a.organization.slug, a.organization.number},
 		CnameTarget:  a.cnameTarget(),
 		CreatedAt:    stamp(a.created),
@@ -53,8 +54,9 @@ func listApps(req *request) answer {
 	case org == nil || !req.grant.seesOrganization(org.slug):
 		return refuse(missing("organization"))
 	}
-	records := []appRecord{}
-	for _, a := range req.covered(org) {
+	apps := req.covered(org)
+	records := make([]appRecord, 0, len(apps))
+	for _, a := range apps {
 		record := req.record(a)
 		if a.listed <= org.appReads && (record.AppRole == query.Get("app_role") || !query.Has("app_role")) {
 			records = append(records, record)
@@ -120,4 +122,13 @@ func (req *request) named(name string) (*app, error) {
 	}
 	req.note(a)
 	return a, nil
+}
+
+func count[T any](list []T, is func(T) bool) (n int) {
+	for _, one := range list {
+		if is(one) {
+			n++
+		}
+	}
+	return n
 }

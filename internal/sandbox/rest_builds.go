@@ -5,10 +5,14 @@ import (
 	"strconv"
 )
 
+// maxBuilds is how many builds are kept, of all apps together.
+const maxBuilds = 1000
+
 // createBuild starts a record of a build. There is no builder behind it.
 func (s *state) createBuild(a *app) *build {
 	b := &build{id: s.ids.number("build", 0), app: a.name, status: "building"}
 	s.builds[b.id] = b
+	delete(s.builds, b.id-maxBuilds)
 	return b
 }
 

@@ -304,9 +304,12 @@ func (req *request) machine() (*app, *vm, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m := a.machine(req.PathValue("target"))
+	m := a.find(req.PathValue("target"))
 	if m == nil {
 		return nil, nil, missing("machine")
+	}
+	if req.call.Write {
+		m.note()
 	}
 	m.settle(req.platform.state, req.now)
 	return a, m, nil

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -15,6 +14,7 @@ type state struct {
 	ids           ids
 	organizations []*organization
 	apps          map[string]*app
+	byName        []*app          // the apps in order; a slice is never changed, but replaced
 	taken         map[string]bool // app names that belong to somebody the tokens do not see
 	releases      map[string]*release
 	builds        map[int]*build
@@ -64,6 +64,7 @@ type app struct {
 	oneSet       bool  // its organization has no room for a second set of Machines
 	secrets      secrets
 	listed       int64         // number of the list of apps that first shows it
+	notes        uint64        // how often it, or something of it, may have changed
 	noted        bool          // it, a Machine or a release of it may have changed since it was stored
 	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
 }
@@ -132,13 +133,36 @@ func (s *state) organizationByID(id string) *organization {
 
 // appsOf are the apps of an organization (nil: of all) by name.
 func (s *state) appsOf(org *organization) []*app {
+	if org == nil {
+		return slices.Clip(s.byName)
+	}
 	var apps []*app
-	for _, name := range slices.Sorted(maps.Keys(s.apps)) {
-		if a := s.apps[name]; org == nil || a.organization == org {
+	for _, a := range s.byName {
+		if a.organization == org {
 			apps = append(apps, a)
 		}
 	}
 	return apps
+}
+
+// put adds an app.
+func (s *state) put(a *app) {
+	s.apps[a.name] = a
+	i, _ := s.rank(a)
+	s.byName = slices.Insert(slices.Clip(s.byName), i, a)
+}
+
+// remove takes an app away.
+func (s *state) remove(a *app) {
+	delete(s.apps, a.name)
+	if i, ok := s.rank(a); ok {
+		s.byName = slices.Delete(slices.Clone(s.byName), i, i+1)
+	}
+}
+
+// rank is where an app stands, or would, among all by name.
+func (s *state) rank(a *app) (int, bool) {
+	return slices.BinarySearchFunc(s.byName, a.name, func(other *app, name string) int { return strings.Compare(other.name, name) })
 }
 
 func (o *organization) network(name string) *network {
@@ -181,7 +205,7 @@ func (s *state) createApp(name, orgSlug, networkName string, plan plan, now time
 		created:      now,
 		noted:        true,
 	}
-	s.apps[name] = a
+	s.put(a)
 	return a, nil
 }
 
@@ -198,14 +222,22 @@ func (a *app) active() []*vm {
 	return slices.DeleteFunc(slices.Clone(a.machines), func(m *vm) bool { return m.state == "destroyed" })
 }
 
-// machine is the Machine of an id, nil if there is none. Who finds it may change it.
-func (a *app) machine(id string) *vm {
+// find is the Machine of an id for who only reads, nil if there is none.
+func (a *app) find(id string) *vm {
 	i := slices.IndexFunc(a.machines, func(m *vm) bool { return m.id == id })
 	if i < 0 {
 		return nil
 	}
-	a.machines[i].note()
 	return a.machines[i]
+}
+
+// machine is find for who may change what is found.
+func (a *app) machine(id string) *vm {
+	m := a.find(id)
+	if m != nil {
+		m.note()
+	}
+	return m
 }
 
 // prefix is the first 48 bits of the network's addresses: fdaa and the id.

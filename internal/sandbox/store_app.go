@@ -185,7 +185,8 @@ func (s *state) restoreApps(stored *storedState, configs map[string][]byte) erro
 		case s.apps[a.name] != nil:
 			return fmt.Errorf("app %.70q is there twice", a.name)
 		}
-		s.apps[a.name], byID[a.id] = a, a
+		s.put(a)
+		byID[a.id] = a
 		if record.FlyToml != "" {
 			configs[a.name] = []byte(record.FlyToml)
 		}

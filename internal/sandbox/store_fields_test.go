@@ -51,7 +51,7 @@ func storedFields() map[string]string {
 		"app.id": stored, "app.number": stored, "app.name": stored, "app.organization": storedID, "app.network": storedID,
 		"app.status": stored, "app.created": stored, "app.machines": stored, "app.volumes": stored, "app.addresses": stored,
 		"app.egress": stored, "app.certificates": stored, "app.releases": stored, "app.oneSet": stored, "app.startDelay": stored,
-		"app.reads": lag, "app.machineReads": lag, "app.noted": noted, "app.listed": lag, "app.secrets": stored,
+		"app.reads": lag, "app.machineReads": lag, "app.noted": noted, "app.notes": noted, "state.byName": "made again from the apps", "app.listed": lag, "app.secrets": stored,
 		"secrets.version": stored, "secrets.named": stored,
 		"secret.digest": stored, "secret.created": stored, "secret.updated": stored,
 		"build.id": stored, "build.app": stored, "build.status": stored,

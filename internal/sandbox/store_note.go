@@ -4,17 +4,26 @@ package sandbox
 // of an app for a write and of one Machine by its id, and where a Machine's
 // history grows or a launch begins. So a handler need not think of it; a new one
 // that finds what it changes in another way calls note itself, and the test of
-// all write routes tells it to. Records are compared with those in the file: a
+// all write routes tells it to. [Platform.Renew] counts on the notes too. Records are compared with those in the file: a
 // note too many costs their encoding and nothing on the disk.
 
 // note says that the app's own record may have changed. The caller of note holds mu.
-func (a *app) note() { a.noted = true }
+func (a *app) note() {
+	a.noted = true
+	a.notes++
+}
 
 // note says that the Machine's record may have changed, and with it its app's volumes.
-func (m *vm) note() { m.noted, m.app.noted = true, true }
+func (m *vm) note() {
+	m.noted = true
+	m.app.note()
+}
 
 // note says that the release's record may have changed, and with it its app's status.
-func (r *release) note() { r.noted, r.app.noted = true, true }
+func (r *release) note() {
+	r.noted = true
+	r.app.note()
+}
 
 // note notes an app that a request found, if it is one that can change something.
 func (req *request) note(a *app) {

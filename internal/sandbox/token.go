@@ -42,10 +42,16 @@ func (t *token) valid(now time.Time) bool {
 	return t.revoked.IsZero() && (t.scope.Expires.IsZero() || now.Before(t.scope.Expires))
 }
 
+// maxTokens is how many tokens are too many to keep those that are not valid
+// any more, too.
+const maxTokens = 1000
+
 // mint makes a token. They are opaque: flyctl prunes macaroons it cannot read.
 func (s *state) mint(scope Scope, now time.Time) *token {
 	t := &token{id: s.ids.opaque("token id", "tok_", 16), secret: s.ids.opaque("token", "sandbox-"+string(scope.Kind)+"-", 24), scope: scope, created: now}
-	s.tokens = append(s.tokens, t)
+	if s.tokens = append(s.tokens, t); len(s.tokens) > maxTokens {
+		s.tokens = slices.DeleteFunc(slices.Clone(s.tokens), func(t *token) bool { return !t.valid(now) })
+	}
 	return t
 }
 

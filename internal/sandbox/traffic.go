@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -32,8 +33,11 @@ type Visit struct {
 	Took    time.Duration // from its arrival to the end of its answer, on the platform's clock
 }
 
-// maxVisits is how many visits are kept.
-const maxVisits = 512
+// How much is kept: visits, and Machines that were woken.
+const (
+	maxVisits = 512
+	maxWakes  = 20_000
+)
 
 // Traffic counts what is under way on each Machine and keeps the latest
 // visits. The zero value is ready; it is safe for concurrent use.
@@ -87,9 +91,19 @@ func (t *Traffic) Add(v Visit) {
 		if t.wakes == nil {
 			t.wakes = make(map[string]time.Time)
 		}
+		if len(t.wakes) >= maxWakes {
+			t.forget()
+		}
 		t.wakes[v.Machine] = v.At
 	}
 	t.notify()
+}
+
+// forget drops the older half of the wakes. The caller holds mu.
+func (t *Traffic) forget() {
+	times := slices.SortedFunc(maps.Values(t.wakes), time.Time.Compare)
+	middle := times[len(times)/2]
+	maps.DeleteFunc(t.wakes, func(_ string, at time.Time) bool { return !at.After(middle) })
 }
 
 // notify wakes those who wait for a change. The caller holds mu.
@@ -115,7 +129,8 @@ func (t *Traffic) Count() uint64 {
 	return t.count
 }
 
-// LastWake is when a request last started a Machine; zero if none did.
+// LastWake is when a request last started a Machine; zero if none did, or more
+// than ten thousand others were since.
 func (t *Traffic) LastWake(machine string) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -30,9 +30,13 @@ type Site struct {
 	Machines          []Backend // in the order of creation, destroyed ones left out
 
 	// Revision is [Platform.Revision] of the moment. The site stays as it is
-	// while that stays and the clock has not reached Until (zero: no limit).
+	// while that stays and the clock has not reached Until (zero: no limit); see
+	// [Platform.Renew] for when it does not stay.
 	Revision uint64
 	Until    time.Time
+
+	id    string // of the app
+	notes uint64 // of the app, at the moment
 }
 
 // Backend is a Machine at a moment.
@@ -85,6 +89,27 @@ func (p *Platform) Site(app string) (Site, error) {
 	p.catchUp()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.site(app)
+}
+
+// Renew is [Platform.Site] of the site's app. Where nothing of the app changed
+// since, whatever else did, that is the same site with the present Revision,
+// and costs next to nothing.
+func (p *Platform) Renew(site Site) (now Site, same bool, err error) {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.state.apps[site.App]
+	if a != nil && a.id == site.id && a.notes == site.notes && (site.Until.IsZero() || p.clock.Now().Before(site.Until)) {
+		site.Revision = p.revision.Load()
+		return site, true, nil
+	}
+	now, err = p.site(site.App)
+	return now, false, err
+}
+
+// site makes a site. The caller holds mu.
+func (p *Platform) site(app string) (Site, error) {
 	a := p.state.apps[app]
 	if a == nil {
 		return Site{}, fmt.Errorf("app %q: %w", app, ErrGone)
@@ -92,7 +117,7 @@ func (p *Platform) Site(app string) (Site, error) {
 	now := p.clock.Now()
 	site := Site{
 		App: a.name, Org: a.organization.slug, Network: a.network.name, Status: a.status,
-		Addresses: a.rows(), Revision: p.revision.Load(),
+		Addresses: a.rows(), Revision: p.revision.Load(), id: a.id,
 	}
 	for _, c := range a.certificates {
 		site.Hostnames = append(site.Hostnames, c.hostname)
@@ -114,6 +139,7 @@ func (p *Platform) Site(app string) (Site, error) {
 		}
 		site.Machines = append(site.Machines, m.backend(now, p.options.CheckDelay))
 	}
+	site.notes = a.notes // settling notes too
 	return site, nil
 }
 
@@ -142,10 +168,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 		b.Since = m.started
 	}
 	b.Updated, b.Started = m.updated, m.started
-	metadata, err := m.config.Metadata()
-	if err == nil {
-		b.Group = metadata["fly_process_group"]
-	}
+	b.Group = m.reading().metadata["fly_process_group"]
 	for _, h := range m.health(now, checkDelay) {
 		b.Passing = b.Passing && h.status == "passing"
 		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
@@ -248,7 +271,7 @@ func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
 	if a == nil {
 		return fmt.Errorf("app %q: %w", app, ErrGone)
 	}
-	m := a.machine(id)
+	m := a.find(id)
 	if m == nil {
 		return fmt.Errorf("Machine %q of app %q: %w", id, app, ErrGone)
 	}
@@ -262,6 +285,7 @@ func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
 func (p *Platform) with(app, id string, f func(*vm, time.Time) error) error {
 	var done error
 	err := p.look(app, id, func(m *vm, now time.Time) {
+		m.note()
 		if done = f(m, now); done == nil {
 			p.notify()
 		}

@@ -112,7 +112,10 @@ func (s *state) createMachine(a *app, config machine.Config, name, region string
 	m.privateIP = machineAddress(a.network, m.id)
 	m.configure(s, config, plan)
 	m.record(s, event{kind: "launch", status: "created", source: "user", at: now})
-	a.machines = append(a.machines, m)
+	a.machines = keepLatest(append(a.machines, m), func(m *vm) bool {
+		m.settle(s, now)
+		return m.state == "destroyed"
+	})
 	return m
 }
 

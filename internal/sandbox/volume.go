@@ -49,7 +49,7 @@ func (s *state) createVolume(a *app, name, region string, sizeGB int, now time.T
 		id: s.ids.opaque("volume", "vol_", 16), name: name, region: region, sizeGB: sizeGB, state: "created",
 		encrypted: true, retention: 5, backup: true, created: now,
 	}
-	a.volumes = append(a.volumes, v)
+	a.volumes = keepLatest(append(a.volumes, v), func(v *volume) bool { return v.state != "created" })
 	return v
 }
 

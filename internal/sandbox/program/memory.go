@@ -62,13 +62,17 @@ func (a address) String() string { return string(a) }
 type conn struct {
 	in, out       net.Conn
 	local, remote address
+	peer          *conn
 }
 
 // newPair makes both ends of a connection between two addresses.
 func newPair(caller, callee address) (dialed, accepted *conn) {
 	toCaller, fromCallee := net.Pipe()
 	toCallee, fromCaller := net.Pipe()
-	return &conn{toCaller, fromCaller, caller, callee}, &conn{toCallee, fromCallee, callee, caller}
+	dialed = &conn{in: toCaller, out: fromCaller, local: caller, remote: callee}
+	accepted = &conn{in: toCallee, out: fromCallee, local: callee, remote: caller, peer: dialed}
+	dialed.peer = accepted
+	return dialed, accepted
 }
 
 // Read implements [net.Conn].
@@ -82,7 +86,12 @@ func (c *conn) CloseWrite() error { return c.out.Close() }
 
 // Close implements [net.Conn]. The way out is closed first: a server whose
 // reading fails answers that.
-func (c *conn) Close() error { return errors.Join(c.out.Close(), c.in.Close()) }
+func (c *conn) Close() error {
+	// Timers that run on would keep the pipes, and cannot be stopped later.
+	_ = c.SetDeadline(time.Time{})
+	_ = c.peer.SetDeadline(time.Time{})
+	return errors.Join(c.out.Close(), c.in.Close())
+}
 
 // LocalAddr implements [net.Conn].
 func (c *conn) LocalAddr() net.Addr { return c.local }

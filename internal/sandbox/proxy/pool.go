@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type pool struct {
 	run        run
 	transports map[lane]*http.Transport
 	guests     map[*client]struct{} // connections that have a place on it
+	checked    *table               // by which sweep found that the run goes on
 }
 
 // run is a version of a Machine from one start to the next stop.
@@ -129,28 +131,26 @@ func (p *pool) close(machine string) {
 // sweep drops the pools of Machines that were stopped or changed.
 func (p *Proxy) sweep() {
 	p.pools.mu.Lock()
-	apps := make(map[string]map[string]run)
+	tables := make(map[string]*table)
 	for _, current := range p.pools.entries {
-		apps[current.app] = nil
+		tables[current.app] = nil
 	}
 	p.pools.mu.Unlock()
-	for app := range apps {
-		apps[app] = make(map[string]run)
+	for app := range tables {
 		t, err := p.table(app)
 		if err != nil {
-			continue
+			t = new(table) // it is gone, and so is all that ran
 		}
-		for _, b := range t.site.Machines {
-			if b.State == "started" {
-				apps[app][b.ID] = runOf(&b)
-			}
-		}
+		tables[app] = t
 	}
 	old := make(map[string]*pool)
 	p.pools.mu.Lock()
 	for id, current := range p.pools.entries {
-		runs, asked := apps[current.app]
-		if now, runs := runs[id]; asked && (!runs || now != current.run) {
+		switch t := tables[current.app]; {
+		case t == nil || t == current.checked: // one that is new, or nothing is
+		case t.runs(id, current.run):
+			current.checked = t
+		default:
 			old[id] = current
 			delete(p.pools.entries, id)
 		}
@@ -159,6 +159,13 @@ func (p *Proxy) sweep() {
 	for id, current := range old {
 		current.close(id)
 	}
+}
+
+// runs tells whether a run of a Machine goes on.
+func (t *table) runs(id string, of run) bool {
+	return slices.ContainsFunc(t.site.Machines, func(b sandbox.Backend) bool {
+		return b.ID == id && b.State == "started" && runOf(&b) == of
+	})
 }
 
 // drain closes what is idle.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -11,8 +12,9 @@ import (
 
 // table is how an app is routed at a moment.
 type table struct {
-	site  sandbox.Site
-	atlas atlas
+	site     sandbox.Site
+	revision atomic.Uint64 // of the platform, up to which the site is known to hold
+	atlas    atlas
 
 	mu     sync.Mutex
 	routes map[int]*route // those asked for; nil for a port that nothing serves
@@ -52,7 +54,11 @@ func (p *Proxy) table(app string) (*table, error) {
 	if t != nil && t.holds(p.platform.Revision(), p.clock.Now()) {
 		return t, nil
 	}
-	site, err := p.platform.Site(app)
+	site, same, err := p.renew(app, t)
+	if same {
+		t.revision.Store(site.Revision)
+		return t, nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -60,12 +66,28 @@ func (p *Proxy) table(app string) (*table, error) {
 		return nil, err
 	}
 	t = &table{site: site, atlas: p.atlas, routes: make(map[int]*route)}
+	t.revision.Store(site.Revision)
+	if len(p.tables) >= maxTables {
+		clear(p.tables)
+	}
 	p.tables[app] = t
 	return t, nil
 }
 
+// maxTables bounds what is remembered of apps, which may be gone.
+const maxTables = 4096
+
+// renew is the app's present site, the same one if only others changed.
+func (p *Proxy) renew(app string, t *table) (site sandbox.Site, same bool, err error) {
+	if t != nil {
+		return p.platform.Renew(t.site)
+	}
+	site, err = p.platform.Site(app)
+	return site, false, err
+}
+
 func (t *table) holds(revision uint64, now time.Time) bool {
-	return t.site.Revision == revision && (t.site.Until.IsZero() || now.Before(t.site.Until))
+	return t.revision.Load() == revision && (t.site.Until.IsZero() || now.Before(t.site.Until))
 }
 
 // maxRoutes bounds what a table remembers of ports that were asked for.
