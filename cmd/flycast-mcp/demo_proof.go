@@ -160,7 +160,7 @@ func (p *proof) idle() []autostop.Stopped {
 		}
 	}
 	for _, s := range stopped {
-		p.page.item(fmt.Sprintf("%s later, without a request: autostop leaves Machine %s %s", brief(s.At.Sub(from)), s.Machine, s.State))
+		p.page.item(fmt.Sprintf("%s without a request: Machine %s is %s by autostop", elapsed(s.At.Sub(from)), s.Machine, s.State))
 	}
 	reasons, err := p.plane.autostop.Explain(p.app)
 	if err != nil {

@@ -79,7 +79,7 @@ func eventLine(e watch.Event) string {
 			words = []string{timeOfDay(e.At), "nobody's"}
 		}
 		words = append(words, string(e.Visit.Door), request(*e.Visit), answer(*e.Visit))
-		if e.Visit.Held > 0 {
+		if e.Visit.Held >= time.Millisecond { // else it was not
 			words = append(words, "held "+span(e.Visit.Held))
 		}
 		if e.Visit.Woke {

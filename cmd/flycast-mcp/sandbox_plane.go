@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/proxy"
 )
 
 // buildApps makes the operator's own apps beside the examples.
@@ -24,6 +26,11 @@ func (r *sandboxRun) buildApps(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("--apps %s: %w", r.flags.apps, err)
+	}
+	for _, d := range r.definitions {
+		if delay, err := time.ParseDuration(d.StartDelay); err == nil && delay >= proxy.DefaultHold {
+			r.notes.say(fmt.Sprintf("%s: start_delay %s: Fly Proxy holds a request for %s: the one that wakes a Machine is answered 503 PM03", d.Name, delay, proxy.DefaultHold))
+		}
 	}
 	return nil
 }

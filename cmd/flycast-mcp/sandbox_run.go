@@ -13,6 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
 	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/proxy"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
 )
 
@@ -83,6 +84,9 @@ func (r *sandboxRun) openPlatform(ctx context.Context) error {
 	}
 	clock := sandbox.NewClock(r.clock.Now)
 	var err error
+	if r.flags.coldStart >= proxy.DefaultHold {
+		r.notes.say(fmt.Sprintf("--cold-start %s: Fly Proxy holds a request for %s: the one that wakes a Machine is answered 503 PM03", r.flags.coldStart, proxy.DefaultHold))
+	}
 	r.platform, err = openPlatform(ctx, r.flags.state, sandbox.Options{
 		Clock: clock, RateLimits: true, StartDelay: r.flags.coldStart, CheckDelay: checkDelay,
 	})

@@ -215,7 +215,7 @@ func TestEventLine(t *testing.T) {
 		},
 		{watch.Event{Visit: &sandbox.Visit{Door: sandbox.DoorPublic, Method: "GET", Path: "/\x1b[2J\r\n", Status: 502, Code: "PP02"}}, `12:00:00 nobody's public GET /\u001b[2J\r\n 502 PP02`},
 		{watch.Event{App: firstApp, Visit: &sandbox.Visit{Door: sandbox.DoorFlycast, Method: "GET", Path: "/", Status: 503, Code: "PM03", Woke: true}}, "12:00:00 shop-api flycast GET / 503 PM03 woke"},
-		{watch.Event{App: firstApp, Visit: &sandbox.Visit{Door: sandbox.DoorInternal}}, "12:00:00 shop-api internal raw connection closed"},
+		{watch.Event{App: firstApp, Visit: &sandbox.Visit{Door: sandbox.DoorInternal, Held: 300 * time.Microsecond}}, "12:00:00 shop-api internal raw connection closed"},
 	}
 	for _, tt := range tests {
 		tt.event.At = noon

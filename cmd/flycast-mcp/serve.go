@@ -19,7 +19,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
@@ -207,17 +206,11 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 		app.sandbox = token.Sandbox()
 		return fly.New(options)
 	}
-	platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
-	if err := platform.Seed(ctx); err != nil {
-		return nil, err
-	}
-	listening, err := platform.Listen("127.0.0.1:0")
+	endpoints, token, err := s.embed(ctx, p, app)
 	if err != nil {
 		return nil, err
 	}
-	app.close, app.sandbox = append(app.close, listening.Close), true
-	options.Endpoints = fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}
-	options.Token = fly.NewToken(platform.Token())
+	app.sandbox, options.Endpoints, options.Token = true, endpoints, token
 	return fly.New(options)
 }
 

@@ -135,6 +135,9 @@ func (m *vm) start(s *state, launch step) {
 	}
 	m.state, m.started, m.sick, m.memoryLimit = "started", launch.at, launch.failure == FailChecks, 0
 	m.record(s, event{kind: "start", status: "started", source: "flyd", at: launch.at})
+	if m.outside && m.origin() != "suspended" { // what resumes listens as it did
+		m.booting, m.listen = true, nil
+	}
 	switch {
 	case launch.failure == FailExit:
 		m.state = "stopped"

@@ -71,6 +71,7 @@ func storedFields() map[string]string {
 		"vm.state": stored, "vm.events": stored, "vm.started": stored, "vm.sick": stored, "vm.said": stored, "vm.listed": lag,
 		"vm.listen": stored, "vm.lease": stored, "vm.cordoned": stored, "vm.host": stored, "vm.pending": stored,
 		"vm.ending": stored, "vm.failures": stored, "vm.noted": noted, "vm.hidden": lag, "vm.read": "read again from the configuration", "vm.memoryLimit": stored, "vm.cause": "shown where it happened",
+		"vm.outside": "told again by what runs its program", "vm.booting": "told again by what runs its program",
 		"version.instance": stored, "version.config": stored,
 		"event.id": stored, "event.kind": stored, "event.status": stored, "event.source": stored, "event.at": stored,
 		"event.exit": stored, "event.restarted": stored,

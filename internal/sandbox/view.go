@@ -52,6 +52,7 @@ type Backend struct {
 	Passing              bool   // every check of it passes; true if it has none
 	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
 	Listen               []string
+	Booting              bool // its program, another process, has yet to listen
 	Config               machine.Config
 	Cause                Cause
 }
@@ -163,6 +164,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
 		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
+		Booting: m.booting && m.state == "started",
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
@@ -230,10 +232,22 @@ func (p *Platform) Exit(app, id, instance string, code int) error {
 	})
 }
 
-// Bind says what the Machine's program listens on, as [Platform.SetListen] does.
+// Boot says that the Machine's program is another process, which takes time of
+// this computer until it listens: from now on, and from each start of the
+// Machine on that is no resumption, it listens nowhere until [Platform.Bind], and
+// is waited for.
+func (p *Platform) Boot(app, id string) error {
+	return p.with(app, id, func(m *vm, _ time.Time) error {
+		m.outside, m.booting, m.listen = true, true, nil
+		return nil
+	})
+}
+
+// Bind says what the Machine's program listens on, as [Platform.SetListen] does:
+// it is waited for no longer.
 func (p *Platform) Bind(app, id string, sockets []string) error {
 	return p.with(app, id, func(m *vm, _ time.Time) error {
-		m.listen = nil
+		m.booting, m.listen = false, nil
 		for _, s := range sockets {
 			m.listen = append(m.listen, parseSocket(s))
 		}

@@ -44,6 +44,8 @@ type vm struct {
 	said             map[string]string // status of a check by name, whatever it would be
 	listed           int64             // number of the list read that first shows it
 	listen           []socket
+	outside          bool // its program is another process, which Boot and Bind tell of
+	booting          bool // and listens nowhere yet
 	lease            *lease
 	cordoned         bool
 	host             string // ok, unknown or unreachable
@@ -204,6 +206,8 @@ func (m *vm) health(now time.Time, delay time.Duration) []health {
 		case m.state != "started":
 			h.status, h.output, h.updated = "warning", "the machine hasn't started", m.updated
 		case now.Before(m.started.Add(delay)) && !now.Before(m.started):
+			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
+		case m.booting:
 			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
 		case m.sick || !reached:
 			h.status, h.output = "critical", "connect: connection refused"

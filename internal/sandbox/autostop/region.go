@@ -44,8 +44,12 @@ func (l *Loop) regions(site sandbox.Site) []region {
 		}
 		c := candidate{Backend: b, setting: l.setting(b), load: l.Traffic.Load(b.ID)}
 		c.keep = c.setting.keep
-		if ran := now.Sub(b.Started); c.keep == "" && ran < settle {
+		switch ran := now.Sub(b.Started); {
+		case c.keep != "":
+		case ran < settle:
 			c.keep = fmt.Sprintf("it was started %s ago, and is left alone for %s", ran.Round(time.Second), settle)
+		case b.Booting:
+			c.keep = "its program does not listen yet"
 		}
 		if c.setting.primary == b.Region {
 			regions[i].minimum = max(regions[i].minimum, c.setting.minimum)

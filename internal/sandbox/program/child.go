@@ -23,6 +23,7 @@ const (
 	killTimeout = 5 * time.Second        // from the signal to stop to SIGKILL where the configuration says nothing
 	farewell    = time.Second            // the same when the runner ends
 	patience    = 250 * time.Millisecond // between two looks at what a command listens on, at the most
+	bootTimeout = 8 * time.Second        // until requests are told that it listens nowhere; Fly Proxy's patience
 )
 
 // child is a command that runs for a Machine.
@@ -89,7 +90,7 @@ func (r *Runner) start(d Definition, b sandbox.Backend) {
 		app: d.Name, machine: b.ID, instance: b.InstanceID, started: b.Started,
 		internal: internalPort(b.Config), stop: readStop(b.Config), done: make(chan struct{}),
 	}
-	_ = r.platform.Bind(c.app, c.machine, nil) // it listens nowhere yet
+	_ = r.platform.Boot(c.app, c.machine) // a Machine that is gone needs none
 	switch err := r.spawn(c, d, b); {
 	case errors.Is(err, errClosed):
 		return
@@ -178,18 +179,19 @@ func (r *Runner) tend(c *child) {
 }
 
 // watch looks what the command listens on until it does, and tells the platform.
+// How long that takes is up to this computer, however fast the platform's clock
+// runs.
 func (r *Runner) watch(c *child) {
 	defer r.running.Done()
-	wait := 5 * time.Millisecond
+	wait, late := 5*time.Millisecond, time.Now().Add(bootTimeout)
 	for {
 		if sockets, addr := listening(c.port, c.internal); addr != "" {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if !c.ending {
-				c.addr = addr
-				_ = r.platform.Bind(c.app, c.machine, sockets)
-			}
+			r.bind(c, sockets, addr)
 			return
+		}
+		if !late.IsZero() && time.Now().After(late) {
+			late = time.Time{}
+			r.bind(c, nil, "")
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -199,6 +201,16 @@ func (r *Runner) watch(c *child) {
 			return
 		}
 		wait = min(2*wait, patience)
+	}
+}
+
+// bind tells the platform where the command listens, nowhere included.
+func (r *Runner) bind(c *child, sockets []string, addr string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending {
+		c.addr = addr
+		_ = r.platform.Bind(c.app, c.machine, sockets) // a Machine that is gone needs none
 	}
 }
 

@@ -102,7 +102,7 @@ func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done fun
 		switch {
 		case err == nil:
 			return program, seat.leave, nil
-		case errors.Is(err, syscall.ECONNREFUSED):
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH):
 			seat.leave()
 			s.refuse(seat.member)
 		default:

@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -57,16 +59,17 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // RoundTrip implements [http.RoundTripper]: it sends the request to a Machine,
-// and to another one where that helps.
+// and to another one while none has got it. A program that got it may have acted
+// on it, or ended by it: then there is no other (PU02).
 func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	ctx := out.Context()
-	for lost := 0; ; {
+	for {
 		seat, route, err := e.search.next(ctx, e.client)
 		if err != nil {
 			return nil, err
 		}
 		e.admit(seat, e.search)
-		res, err := e.send(out, seat, route)
+		res, sent, err := e.send(out, seat, route)
 		switch header := e.replayHeader(res); {
 		case err == nil && header == "":
 			return res, nil
@@ -77,24 +80,17 @@ func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			if err != nil {
 				return nil, err
 			}
-		case errors.Is(err, syscall.ECONNREFUSED):
-			e.leave()
-			e.search.refuse(seat.member)
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case again(out) && lost < 2:
-			lost++
+		case sent:
+			return nil, failSent(err)
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH):
 			e.leave()
 			e.search.refuse(seat.member)
 		default:
 			return nil, failConnection(err, seat.internalPort)
 		}
 	}
-}
-
-// again tells whether a request that got lost on the way may be sent again.
-func again(r *http.Request) bool {
-	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 }
 
 func (e *exchange) replayHeader(res *http.Response) string {
@@ -119,9 +115,14 @@ func (e *exchange) admit(s *seat, found *search) {
 	e.record.Woke = e.record.Woke || found.woken == s.ID
 }
 
-// send sends the request to one Machine.
-func (e *exchange) send(out *http.Request, s *seat, r *route) (*http.Response, error) {
-	request := out.Clone(out.Context())
+// send sends the request to one Machine, and tells whether the Machine got any of
+// it. A GET and its like are sent once more by net/http, to the same Machine, if
+// a kept connection breaks off.
+func (e *exchange) send(out *http.Request, s *seat, r *route) (res *http.Response, sent bool, err error) {
+	var wrote atomic.Bool
+	request := out.Clone(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
+		WroteHeaders: func() { wrote.Store(true) },
+	}))
 	aim(request, &s.Backend, s.internalPort)
 	for key, values := range e.extra {
 		request.Header[key] = values
@@ -132,11 +133,12 @@ func (e *exchange) send(out *http.Request, s *seat, r *route) (*http.Response, e
 	if e.body != nil {
 		body, err := e.body.open()
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		request.Body, request.GetBody = body, e.body.open
 		request.Trailer = out.Trailer // the one that is filled in
 	}
 	way := lane{h2: s.h2 && r.http}
-	return e.proxy.pools.transport(e.proxy.options.Programs, s.app, &s.Backend, way).RoundTrip(request)
+	res, err = e.proxy.pools.transport(e.proxy.options.Programs, s.app, &s.Backend, way).RoundTrip(request)
+	return res, wrote.Load(), err
 }

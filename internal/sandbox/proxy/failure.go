@@ -55,6 +55,15 @@ func failConnection(err error, port int) *Failure {
 	return fail("PU02", http.StatusBadGateway, "could not complete HTTP request to instance")
 }
 
+// failSent is the failure for an error of a connection on which a request was
+// sent. That its program takes none any more is how it ended, and no refusal.
+func failSent(err error) *Failure {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		err = io.ErrUnexpectedEOF
+	}
+	return failConnection(err, 0)
+}
+
 // errorHeader carries the code of a failure.
 const errorHeader = "Fly-Proxy-Error"
 

@@ -51,6 +51,9 @@ type Options struct {
 	Hold, Patience time.Duration
 }
 
+// DefaultHold is how long a request is held for a Machine that starts.
+const DefaultHold = 30 * time.Second
+
 // Proxy is Fly Proxy. It is safe for concurrent use.
 type Proxy struct {
 	options  Options
@@ -81,7 +84,7 @@ func New(options Options) *Proxy {
 		options.Region = "iad"
 	}
 	if options.Hold == 0 {
-		options.Hold = 30 * time.Second
+		options.Hold = DefaultHold
 	}
 	if options.Patience == 0 {
 		options.Patience = 8 * time.Second

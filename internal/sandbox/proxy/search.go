@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -35,7 +36,8 @@ type search struct {
 	woke     bool            // one was
 	tried    map[string]bool // those that it started, or could not: once each
 	refusing map[string]bool // refused since the last pause
-	refused  time.Time       // when one first did; zero: none has
+	refused  time.Time       // when one first did, or was not up to listening; zero: none has
+	aside    time.Duration   // waited for what takes time of this computer, whatever the clock says
 	broken   error           // what went wrong with a start
 }
 
@@ -77,6 +79,9 @@ func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
 		if err := s.proxy.wait(ctx, until, wake); err != nil {
 			return nil, nil, err
 		}
+		if verdict.booting {
+			s.aside += s.proxy.clock.Now().Sub(now)
+		}
 		clear(s.refusing)
 		changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
 	}
@@ -86,6 +91,7 @@ func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
 type verdict struct {
 	startable string // the Machine to start
 	coming    bool   // one is on its way
+	booting   bool   // and its program is about to listen
 	full      bool   // one is at its hard limit
 	refusing  *member
 }
@@ -106,6 +112,7 @@ func (s *search) look(r *route, c *client) (*seat, verdict) {
 			continue
 		}
 		on = on || m.coming()
+		v.booting = v.booting || m.reachable() && m.Booting
 		switch {
 		case m.healthy():
 			load := s.proxy.traffic.Load(m.ID)
@@ -211,13 +218,18 @@ func (s *search) start(id string) {
 
 // limit is until when to wait before the next look, and until when at all.
 func (s *search) limit(v verdict, t *table, now time.Time) (until, limit time.Time) {
-	options := s.proxy.options
-	limit = s.began.Add(options.Patience)
+	options, began := s.proxy.options, s.began.Add(s.aside)
+	if v.booting && s.refused.IsZero() {
+		s.refused = now // if it does not listen in the end, it has been borne with
+	}
+	limit = began.Add(options.Patience)
 	switch {
+	case v.booting:
+		limit = now.Add(math.MaxInt64) // what runs the program tells in any case
 	case v.refusing != nil:
 		limit = s.refused.Add(options.Patience)
 	case v.coming, v.full:
-		limit = s.began.Add(options.Hold)
+		limit = began.Add(options.Hold)
 	}
 	until = limit
 	if t.site.Until.After(now) && t.site.Until.Before(until) {

@@ -179,7 +179,7 @@ func newMember(app string, b sandbox.Backend, s machine.Service, p machine.Port)
 }
 
 // healthy tells whether the proxy sends traffic to the Machine.
-func (m *member) healthy() bool { return m.reachable() && m.Serving == "passing" }
+func (m *member) healthy() bool { return m.reachable() && m.Serving == "passing" && !m.Booting }
 
 // reachable is healthy, whatever the checks say.
 func (m *member) reachable() bool {
@@ -192,7 +192,7 @@ func (m *member) coming() bool {
 	case "creating", "starting", "replacing", "updating":
 		return !m.Cordoned
 	}
-	return m.reachable() && m.Serving == "warning"
+	return m.reachable() && (m.Serving == "warning" || m.Booting)
 }
 
 // unsettled tells whether the Machine is about to be in another state.

@@ -254,6 +254,80 @@ func TestAnotherMachine(t *testing.T) {
 	}
 }
 
+// TestSentOnce lets a program end by a request: no other Machine gets that.
+func TestSentOnce(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kept bool // the connection was used before
+	}{{"new connection", false}, {"kept connection", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, Options{})
+			ids := b.app("shop-api", web, "iad", "fra")
+			b.platform.StopMachine("shop-api", ids[1])
+			if c.kept {
+				b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
+			}
+			b.programs.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				b.programs.mu.Lock()
+				b.programs.refuse[ids[0]] = -1 // as of a process that is gone
+				b.programs.mu.Unlock()
+				panic(http.ErrAbortHandler)
+			})
+			res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
+			if got := res.Header.Get(errorHeader); got != "PU02" || b.state("shop-api", ids[1]) != "stopped" {
+				t.Errorf("%s, and the other Machine is %s", got, b.state("shop-api", ids[1]))
+			}
+		})
+	}
+}
+
+// TestBooting waits for a program that is another process, as long as that takes
+// on this computer, and starts nothing else meanwhile.
+func TestBooting(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		sockets []string
+		want    int
+	}{{"it listens", []string{"tcp://0.0.0.0:8080"}, 200}, {"it does not", nil, 502}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, Options{})
+			service := strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)
+			ids := b.app("shop-api", service, "iad", "fra")
+			for _, id := range ids {
+				b.platform.StopMachine("shop-api", id)
+				_ = b.platform.Boot("shop-api", id)
+			}
+			if c.sockets == nil {
+				b.programs.refuse[ids[0]], b.programs.refuse[ids[1]] = -1, -1
+			}
+			waits := b.proxy.wait
+			b.proxy.wait = func(ctx context.Context, until time.Time, wake <-chan struct{}) error {
+				site, err := b.platform.Site("shop-api")
+				if err != nil {
+					t.Error(err)
+				}
+				for _, m := range site.Machines {
+					if !m.Booting {
+						continue
+					}
+					b.clock.Advance(time.Hour) // of a clock that runs fast
+					if err := b.platform.Bind("shop-api", m.ID, c.sockets); err != nil {
+						t.Error(err)
+					}
+					return nil
+				}
+				return waits(ctx, until, wake)
+			}
+			if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.StatusCode != c.want || !b.last().Woke {
+				t.Errorf("%d %s, want %d; the visit is %+v", res.StatusCode, body, c.want, b.last())
+			}
+			if got := b.state("shop-api", ids[1]); c.want == 200 && got != "stopped" {
+				t.Errorf("the other Machine is %s", got)
+			}
+		})
+	}
+}
+
 // TestNearest takes the nearest region, and another only when there is none else.
 func TestNearest(t *testing.T) {
 	b := newBench(t, Options{Region: "ams"})
