@@ -49,6 +49,11 @@ func TestDeployScopeServices(t *testing.T) {
 			before[id] = b.MachineConfig(b.app, id)
 		}
 		planned := b.planOf(deployInput{Content: content, Scope: scopeServices})
+		for _, d := range planned.Out.Drift { // what stays as it lives is no change
+			if !strings.HasPrefix(d.Path, "services[") {
+				t.Errorf("drift has %+v", d)
+			}
+		}
 		if planned.Plan.Has(plan.OtherConfigChanges) {
 			t.Errorf("hazards %q", planned.Plan.Hazards)
 		}
@@ -117,6 +122,10 @@ func TestDeployCreates(t *testing.T) {
 				t.Errorf("%s: steps %q, hazards %q", name, got, planned.Plan.Hazards)
 			}
 			question := planned.Plan.Question(nil).Text()
+			// The smallest new Machine must fit a form: it is asked for in the client.
+			if !planned.Plan.Question(nil).Fits() || strings.Contains(question, "stopped Machines") {
+				t.Errorf("%s: the question does not fit a form: %s", name, question)
+			}
 			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) || !strings.Contains(question, "costs money") {
 				t.Errorf("%s: question %s", name, question)
 			}
