@@ -130,6 +130,9 @@ func TestDeployCreates(t *testing.T) {
 				t.Errorf("%s: question %s", name, question)
 			}
 			out, err := b.apply(planned)
+			if len(out.Undo) != 1 || !strings.HasPrefix(out.Undo[0], "fly machine destroy ") { // the earlier file would leave it
+				t.Errorf("%s: undo %q", name, out.Undo)
+			}
 			if err != nil || out.Status != plan.Applied || out.Machines.Created != 1 || out.Machines.Total != 3 {
 				t.Fatalf("%s: got %s %q %+v, %v", name, out.Status, out.Summary, out.Machines, err)
 			}

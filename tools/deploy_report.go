@@ -57,8 +57,13 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 			out.Unknown = append(out.Unknown, releaseNote(r))
 		}
 	}
-	if tally.changed() > 0 {
+	if tally.changed() > tally.created || tally.destroyed > 0 {
 		out.Undo = []string{"deploy the earlier fly.toml"}
+	}
+	for _, m := range result.Machines { // an earlier file without its group leaves such a Machine alone
+		if m.Created && m.Role == "" && (m.State == rollout.Healthy || m.State == rollout.Unproven) && len(out.Undo) < maxNamed {
+			out.Undo = append(out.Undo, fmt.Sprintf("fly machine destroy %s -a %s --force", m.ID, w.in.App))
+		}
 	}
 	if tally.destroyed > 0 {
 		out.Undo = append(out.Undo, fmt.Sprintf("%s destroyed: what they held outside volumes does not come back", machines(tally.destroyed)))

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,12 +156,15 @@ func wrapped(change string) []string {
 	return append(out, indent+string(rest))
 }
 
+// plainMount is a field of a mount whose value is a word or a path.
+var plainMount = regexp.MustCompile(`^  mounts\[\d+\]\.\w+ = '[\w./-]*'$`)
+
 // packs reports whether a change goes on the line of the one before it. Only
 // fields of services and sizes do: their values are short words and numbers, so that none
 // can imitate its neighbour.
 func packs(line string, next []string) bool {
 	short := func(s string) bool {
-		return strings.HasPrefix(s, "  services[") || strings.HasPrefix(s, "  guest.cpu") || strings.HasPrefix(s, "  guest.memory_mb")
+		return strings.HasPrefix(s, "  services[") || strings.HasPrefix(s, "  guest.cpu") || strings.HasPrefix(s, "  guest.memory_mb") || plainMount.MatchString(s)
 	}
 	return len(next) == 1 && short(line) && short(next[0]) && utf8.RuneCountInString(line)+utf8.RuneCountInString(next[0]) <= lineLimit
 }
