@@ -102,6 +102,9 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if in.Image != "" && d.settings.scope == scopeServices {
 		return none, invalid("an image goes with scope all: scope services leaves the image as it is")
 	}
+	if in.Image != "" && !imageName.MatchString(in.Image) {
+		return none, invalid("image is %s; it must be a reference such as registry.fly.io/%s:TAG", plan.Quote(in.Image), in.App)
+	}
 	if d.snapshot, err = rules.Read(ctx, a.Fly, in.App); err != nil {
 		return none, err
 	}

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/drift"
@@ -86,7 +87,7 @@ func (d *deployment) compare(in drift.Input) error {
 // remarkOrigins says what a deploy would undo, and what could not be compared.
 func (d *deployment) remarkOrigins() {
 	var undone []string
-	for _, e := range d.report.Entries() {
+	for _, e := range d.entries() {
 		if e.Origin.Undoes() {
 			undone = append(undone, plan.Line(e.Group+" "+e.Path))
 		}
@@ -101,12 +102,32 @@ func (d *deployment) remarkOrigins() {
 	}
 }
 
+// entries are the differences that this deploy makes equal, with the Machines of
+// which that is so: with scope services the file may differ in more.
+func (d *deployment) entries() []drift.Entry {
+	type place struct{ machine, path string }
+	made := make(map[place]bool)
+	for _, c := range d.changes {
+		for _, change := range machine.Diff(c.Before.Config, c.After) {
+			made[place{c.Before.ID, change.Path}] = true
+		}
+	}
+	var out []drift.Entry
+	for _, e := range d.report.Entries() {
+		e.Machines = slices.DeleteFunc(slices.Clone(e.Machines), func(id string) bool { return !made[place{id, e.Path}] })
+		if len(e.Machines) > 0 {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // origins counts the values that differ, by where that comes from, for the person
 // who is asked. Without an edit to compare with a file that was edited is what a
 // deploy is for, and a missing release is no news; neither counts then.
 func (d *deployment) origins() map[drift.Origin]int {
 	n := make(map[drift.Origin]int)
-	for _, e := range d.report.Entries() {
+	for _, e := range d.entries() {
 		switch {
 		case e.Origin == drift.FromEdit:
 		case !d.edited && (e.Origin == drift.FromFile || e.Origin == drift.Unknown):
@@ -120,7 +141,7 @@ func (d *deployment) origins() map[drift.Origin]int {
 // drifted are the changes that are not the edit's, bounded.
 func (d *deployment) drifted() []drifted {
 	var out []drifted
-	for _, e := range d.report.Entries() {
+	for _, e := range d.entries() {
 		if e.Origin != drift.FromEdit && len(out) < maxChanges {
 			out = append(out, drifted{plan.Clean(e.Group), plan.Line(e.Path), e.Origin, len(e.Machines)})
 		}

@@ -277,13 +277,13 @@ func TestDeployDriftAsked(t *testing.T) {
 		t := b.t
 		asked := func(d deployment) string { return d.plan(d.toWork()).Question(nil).Text() }
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if text := asked(planned.Work.deployment); strings.Contains(text, "beside an edit") {
+		if text := asked(planned.Work.deployment); strings.Contains(text, "of what differs") {
 			t.Errorf("an edited file: %s", text)
 		}
 		d := planned.Work.deployment
 		d.edited = true
 		if text := asked(d); !strings.Contains(text, "1 value was edited in the file since then") {
-			t.Errorf("beside an edit of the services: %s", text)
+			t.Errorf("of what differs: %s", text)
 		}
 		for _, id := range b.MachineIDs(b.app) {
 			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "env", map[string]string{"FLY_PROCESS_GROUP": "app", "DEBUG": "1"}))

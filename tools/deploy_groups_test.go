@@ -49,6 +49,11 @@ func TestDeployScopeServices(t *testing.T) {
 			before[id] = b.MachineConfig(b.app, id)
 		}
 		planned := b.planOf(deployInput{Content: content, Scope: scopeServices})
+		for _, d := range planned.Out.Drift { // what stays as it lives is no change
+			if !strings.HasPrefix(d.Path, "services[") {
+				t.Errorf("drift has %+v", d)
+			}
+		}
 		if planned.Plan.Has(plan.OtherConfigChanges) {
 			t.Errorf("hazards %q", planned.Plan.Hazards)
 		}
@@ -117,10 +122,17 @@ func TestDeployCreates(t *testing.T) {
 				t.Errorf("%s: steps %q, hazards %q", name, got, planned.Plan.Hazards)
 			}
 			question := planned.Plan.Question(nil).Text()
+			// The smallest new Machine must fit a form: it is asked for in the client.
+			if !planned.Plan.Question(nil).Fits() || strings.Contains(question, "stopped Machines") {
+				t.Errorf("%s: the question does not fit a form: %s", name, question)
+			}
 			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) || !strings.Contains(question, "costs money") {
 				t.Errorf("%s: question %s", name, question)
 			}
 			out, err := b.apply(planned)
+			if len(out.Undo) != 1 || !strings.HasPrefix(out.Undo[0], "fly machine destroy ") { // the earlier file would leave it
+				t.Errorf("%s: undo %q", name, out.Undo)
+			}
 			if err != nil || out.Status != plan.Applied || out.Machines.Created != 1 || out.Machines.Total != 3 {
 				t.Fatalf("%s: got %s %q %+v, %v", name, out.Status, out.Summary, out.Machines, err)
 			}

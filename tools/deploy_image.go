@@ -20,6 +20,10 @@ import (
 // `fly deploy --image` asks for the digest too, but sends the tag. An image that is
 // named to this tool is sent as it is named: the plan says what a tag means.
 
+// imageName is what an image reference is made of, in general terms: a registry
+// judges the rest.
+var imageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}$`)
+
 var digested = regexp.MustCompile(`@(sha256:[0-9a-f]{64})$`)
 
 // mutable reports whether a reference may come to name another build.

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -143,11 +144,26 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 		case s.Role == rollout.RoleCanary:
 			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(d.settings.strategy)}}
 		default:
-			step.Params = described("", s.Group, create.Region, machine.Diff(machine.Config{}, create.Config))
+			step.Params = described("", s.Group, create.Region, said(create, machine.Diff(machine.Config{}, create.Config)))
 		}
 		steps = append(steps, step)
 	}
 	return steps
+}
+
+// said are the fields of a new Machine without those that its group and region say
+// already: a form has few lines.
+func said(create rollout.Create, fields []machine.Change) []machine.Change {
+	follow := make(map[string]bool)
+	for path, value := range map[string]string{
+		"env.FLY_PROCESS_GROUP": create.Group, "metadata.fly_process_group": create.Group,
+		"env.PRIMARY_REGION": create.Region, "metadata.fly_platform_version": "v2",
+	} {
+		section, key, _ := strings.Cut(path, ".")
+		var held map[string]string
+		follow[path] = json.Unmarshal(create.Config.Raw(section), &held) == nil && held[key] == value
+	}
+	return slices.DeleteFunc(slices.Clone(fields), func(c machine.Change) bool { return follow[c.Path] })
 }
 
 // endings says why Machines that are there now are destroyed.

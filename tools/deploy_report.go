@@ -57,8 +57,13 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 			out.Unknown = append(out.Unknown, releaseNote(r))
 		}
 	}
-	if tally.changed() > 0 {
+	if tally.changed() > tally.created || tally.destroyed > 0 {
 		out.Undo = []string{"deploy the earlier fly.toml"}
+	}
+	for _, m := range result.Machines { // an earlier file without its group leaves such a Machine alone
+		if m.Created && m.Role == "" && (m.State == rollout.Healthy || m.State == rollout.Unproven) && len(out.Undo) < maxNamed {
+			out.Undo = append(out.Undo, fmt.Sprintf("fly machine destroy %s -a %s --force", m.ID, w.in.App))
+		}
 	}
 	if tally.destroyed > 0 {
 		out.Undo = append(out.Undo, fmt.Sprintf("%s destroyed: what they held outside volumes does not come back", machines(tally.destroyed)))
@@ -151,13 +156,22 @@ func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 		stopped = "went on after"
 	}
 	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s", w.in.App, stopped, name, message, fate(failed), t.sentence(), notDone)
-	out.Next = []plan.Next{{Who: "person", Why: "see why the Machine failed (fly logs); a later deploy does what is left"}}
-	if out.Code == gate.Busy {
+	switch {
+	case t.unclear+t.broken > 0:
+		out.Next = []plan.Next{{Who: "person", Command: "fly machine list -a " + w.in.App, Why: "some Machine could not be put back, or nobody knows what it has: look before anything else is deployed"}}
+	case out.Code == gate.Busy:
 		out.RetryAfterS = int(busyRetry.Seconds())
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until the other deployer's lease is given back, then repeat the identical call; a person is asked again"}}
-	}
-	if out.Code == gate.Stale {
+	case out.Code == gate.Stale:
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew from what is there now, and asks again"}}
+	case out.Code == gate.PlatformError:
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "Fly failed, not the Machine: the same call does what is left, and asks again"}}
+	case out.Code == gate.VerifyFailed:
+		out.Next = []plan.Next{{Who: "person", Command: "fly logs -a " + w.in.App + " --no-tail", Why: "says why it failed; once that is mended, the same deploy call does what is left, and asks again"}}
+	case out.Code == gate.Unauthorized:
+		out.Next = []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", w.in.App), Why: "this token was refused; give the server one that may do it"}}
+	default:
+		out.Next = []plan.Next{{Who: "person", Why: "mends what Fly refused; then the same deploy call does what is left, and asks again"}}
 	}
 }
 
@@ -297,6 +311,10 @@ func stateNote(m rollout.Outcome, green string) []string {
 		notes = append(notes, "not started: not proved")
 	case m.State == rollout.Failed:
 		notes = append(notes, "left with the new configuration")
+	case m.State == rollout.PutBack && m.Up:
+		notes = append(notes, "its earlier configuration again, seen started")
+	case m.State == rollout.PutBack && m.Role == "":
+		notes = append(notes, "its earlier configuration again, not seen started")
 	case m.Role == rollout.RoleCanary && leaves(m):
 		notes = append(notes, "a canary: tried and destroyed, as planned")
 	case m.Role == rollout.RoleLeftover && leaves(m):
@@ -327,8 +345,8 @@ func fate(m rollout.Outcome) string {
 		if m.Role == rollout.RoleBlue || m.Role == rollout.RoleLeftover {
 			return "It is what it was, and in its place."
 		}
-		if !m.Launched {
-			return "It has its earlier configuration again; it was not running and was not started."
+		if !m.Up {
+			return "It has its earlier configuration again, and was not seen started with it."
 		}
 		return "It has its earlier configuration again: it was seen started, its checks were not awaited."
 	case rollout.Removed:
@@ -348,11 +366,18 @@ func fate(m rollout.Outcome) string {
 	return "Its state could not be read back."
 }
 
+// failedCode is what a failure is called. An error without a code is about a
+// Machine that did not stand its proof: Fly did what was asked, and the same
+// again would end the same.
 func failedCode(err error) gate.Code {
-	if code := fly.CodeOf(err); err != nil && code != gate.Internal {
+	switch code := fly.CodeOf(err); {
+	case err == nil:
+		return gate.PlatformError
+	case code == gate.Internal:
+		return gate.VerifyFailed
+	default:
 		return code
 	}
-	return gate.PlatformError
 }
 
 func deployText(out deployOutput) string {

@@ -95,7 +95,7 @@ func TestDeploySettings(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		}
-		for _, in := range []deployInput{{WaitTimeout: "soon"}, {WaitTimeout: "1ms"}, {WaitTimeout: "9h"}, {MaxUnavailable: -1}, {Image: "x", Scope: scopeServices}} {
+		for _, in := range []deployInput{{WaitTimeout: "soon"}, {WaitTimeout: "1ms"}, {WaitTimeout: "9h"}, {MaxUnavailable: -1}, {Image: "x", Scope: scopeServices}, {Image: "x y"}, {Image: "-x"}, {Image: "x\n"}} {
 			in.App, in.Content = b.app, file
 			_, err := b.adapter.planDeploy(t.Context(), in)
 			if p, ok := problem(err); err == nil || !ok || p.Code != gate.InvalidInput {

@@ -178,7 +178,41 @@ func TestDeployPutBack(t *testing.T) {
 		if out.Status != plan.Failed || !strings.Contains(out.Summary, "earlier configuration again: it was seen started, its checks were not awaited") {
 			t.Errorf("got %s %q", out.Status, out.Summary)
 		}
+		// The same again would end the same: a person looks first.
+		want := plan.Next{Who: "person", Command: "fly logs -a inner-circle --no-tail"}
+		if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Command != want.Command || out.Code != gate.VerifyFailed || out.Retry != gate.RetryAfterFix {
+			t.Errorf("got %s, retry %s, next %+v", out.Code, out.Retry, out.Next)
+		}
+		var notes []string
+		for _, step := range out.Steps {
+			if step.State == plan.PutBack {
+				notes = append(notes, step.Note)
+			}
+		}
+		for _, want := range []string{"again, seen started", "again, not seen started"} { // the other one did not run
+			if !slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, want) }) {
+				t.Errorf("no Machine has %q: %q", want, notes)
+			}
+		}
 	})
+}
+
+// TestDeployFlyFails: where Fly fails and not the Machine, the same call is what
+// helps.
+func TestDeployFlyFails(t *testing.T) {
+	for status, want := range map[int]plan.Next{
+		500: {Who: "agent", Tool: deployName},
+		403: {Who: "person", Command: "fly tokens create deploy -a shop-api -x 24h"},
+		422: {Who: "person"},
+	} {
+		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+			b.Inject(sandbox.Fault{Operation: "machine.update", Status: status, Times: 9})
+			out := b.deploy(b.file("soft_limit = 200", "soft_limit = 20"))
+			if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Tool != want.Tool || out.Next[0].Command != want.Command {
+				b.t.Errorf("%d: %s, %q, next %+v", status, out.Code, out.Summary, out.Next)
+			}
+		})
+	}
 }
 
 // TestDeployJournal: the journal says of each Machine what became of it.

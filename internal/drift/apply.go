@@ -11,7 +11,8 @@ import (
 // Apply is the file's own, and two rules of fly deploy that concern more than
 // the file (flyctl, machines_launchinput.go): a standby whose group has services
 // stops being one, and the container that is to run the app's image gets the one
-// that the existing configuration names.
+// that the existing configuration names. Unlike fly deploy it keeps the unknown
+// fields of services, ports, checks and other objects that the file has too.
 func Apply(file Converter, group string, existing machine.Config) (machine.Config, error) {
 	config, err := file.Apply(group, existing)
 	if err != nil {
@@ -22,7 +23,10 @@ func Apply(file Converter, group string, existing machine.Config) (machine.Confi
 			return machine.Config{}, err
 		}
 	}
-	return withAppImage(config, existing)
+	if config, err = withAppImage(config, existing); err != nil {
+		return machine.Config{}, err
+	}
+	return keepUnknown(config, existing)
 }
 
 // ActiveOf is a configuration that is no standby's.

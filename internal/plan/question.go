@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,11 +156,16 @@ func wrapped(change string) []string {
 	return append(out, indent+string(rest))
 }
 
+// plainMount is a field of a mount whose value is a word or a path.
+var plainMount = regexp.MustCompile(`^  mounts\[\d+\]\.\w+ = '[\w./-]*'$`)
+
 // packs reports whether a change goes on the line of the one before it. Only
-// fields of services do: their values are short words and numbers, so that none
+// fields of services and sizes do: their values are short words and numbers, so that none
 // can imitate its neighbour.
 func packs(line string, next []string) bool {
-	short := func(s string) bool { return strings.HasPrefix(s, "  services[") }
+	short := func(s string) bool {
+		return strings.HasPrefix(s, "  services[") || strings.HasPrefix(s, "  guest.cpu") || strings.HasPrefix(s, "  guest.memory_mb") || plainMount.MatchString(s)
+	}
 	return len(next) == 1 && short(line) && short(next[0]) && utf8.RuneCountInString(line)+utf8.RuneCountInString(next[0]) <= lineLimit
 }
 
@@ -177,7 +183,7 @@ func (s Step) Line() string {
 	case gate.UpdateMachine:
 		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.LeaseMachine:
-		return fmt.Sprintf("Machine %s of group %s has its configuration already and is proved: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
+		return fmt.Sprintf("Machine %s of group %s has its configuration already, and is only proved: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
 	case gate.CreateMachine:
 		return fmt.Sprintf("a new Machine of group %s in %s", Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.CreateVolume:

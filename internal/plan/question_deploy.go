@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,7 +79,7 @@ func (p Plan) origins() []string {
 		{"live", "%s changed on the Machines since the last release: this UNDOES that"},
 		{"both", "%s changed on the Machines and in the file since then: the file wins"},
 		{"file", "%s edited in the file since then"},
-		{"behind", "%s on Machines that did not get it"},
+		{"behind", "%s still of an earlier release, on Machines that the last one did not reach"},
 		{"unknown", "%s from nobody knows where"},
 	} {
 		n, err := strconv.Atoi(p.fact(FactOrigin + origin.word))
@@ -89,7 +90,7 @@ func (p Plan) origins() []string {
 	if len(why) == 0 {
 		return nil
 	}
-	return []string{"beside an edit of the services, " + strings.Join(why, "; ")}
+	return []string{"of what differs, " + strings.Join(why, "; ")}
 }
 
 // deployEffect says what the strategy and the proof add to the impact.
@@ -103,7 +104,8 @@ func (p Plan) deployEffect() []string {
 	case "bluegreen":
 		out = append(out, "a second set of Machines is started beside the first; requests go over to it when it is healthy")
 	}
-	if p.fact(FactWake) == "true" {
+	there := func(s Step) bool { return s.Get(ParamMachine) != "" }
+	if p.fact(FactWake) == "true" && slices.ContainsFunc(p.Steps, there) {
 		out = append(out, "stopped Machines are started once, to prove them")
 	}
 	return out

@@ -112,14 +112,14 @@ func TestEveryVerbHasWords(t *testing.T) {
 // services is said briefly, and only if there is some of it.
 func TestQuestionOrigins(t *testing.T) {
 	p := deployPlan()
-	if text := p.Question(nil).Text(); strings.Contains(text, "beside an edit") {
+	if text := p.Question(nil).Text(); strings.Contains(text, "of what differs") {
 		t.Errorf("without origins: %s", text)
 	}
 	plain := p.Digest()
 	p.Fact(FactOrigin+"live", "2")
 	p.Fact(FactOrigin+"file", "1")
 	p.Fact(FactOrigin+"behind", "many") // not ours
-	want := "beside an edit of the services, 2 values were changed on the Machines since the last release: this UNDOES that; 1 value was edited in the file since then\n"
+	want := "of what differs, 2 values were changed on the Machines since the last release: this UNDOES that; 1 value was edited in the file since then\n"
 	if text := p.Question(nil).Text(); !strings.Contains(text, want) {
 		t.Errorf("got %s, want in it %s", text, want)
 	}

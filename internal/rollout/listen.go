@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -40,6 +41,30 @@ func (r *run) listens(ctx context.Context, j *job) {
 			return
 		}
 	}
+}
+
+// deaf says which ports of a Machine whose checks do not pass nobody gets to: the
+// likely reason, which cannot be seen any more once the Machine is put back. It is
+// empty if all are open, or if that cannot be told.
+func (r *run) deaf(ctx context.Context, j *job) string {
+	ports := tcpPorts(j.config)
+	if len(ports) == 0 {
+		return ""
+	}
+	processes, err := r.Client.Processes(ctx, r.work.App, j.out.ID)
+	if err != nil {
+		return ""
+	}
+	var said strings.Builder
+	for _, p := range reached(ports, processes) {
+		switch p.State {
+		case ReachLoopback, ReachPrivate:
+			fmt.Fprintf(&said, "; port %d is bound to %.60s, where Fly Proxy does not come in: bind it to 0.0.0.0 or [::]", p.Port, p.Address)
+		case ReachNone:
+			fmt.Fprintf(&said, "; nothing listens on port %d", p.Port)
+		}
+	}
+	return said.String()
 }
 
 // tcpPorts are the internal ports of services over TCP, each once.

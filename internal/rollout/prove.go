@@ -64,7 +64,7 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 		case !watched:
 			return live, fmt.Errorf("it did not stay up for %v", smokeTime)
 		default:
-			return live, fmt.Errorf("its health checks did not pass within %v: %s", r.work.HealthyWithin, failing(live))
+			return live, fmt.Errorf("its health checks did not pass within %v: %s%s", r.work.HealthyWithin, failing(live), r.deaf(ctx, j))
 		}
 		if watched {
 			r.repeat(j, "waiting for its health checks")
@@ -102,7 +102,13 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 		// What can be read is not judged by a wait that was refused; and a Machine
 		// just created may not be known everywhere.
 		lost := readErr != nil && !passing(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound)
-		if lost || !r.Clock.Now().Before(deadline) {
+		switch {
+		case lost:
+			return fmt.Errorf("it did not start: %w", err)
+		case r.Clock.Now().Before(deadline):
+		case readErr == nil && live.InstanceID == instance:
+			return fmt.Errorf("it did not start within %v: it is %.20q", r.work.StartWithin, live.State)
+		default:
 			return fmt.Errorf("it did not start: %w", err)
 		}
 		if !over {

@@ -81,6 +81,7 @@ func (r *run) putBack(ctx context.Context, j *job) {
 			broken(err)
 			return
 		}
+		out.Up = true
 	}
 	out.State = PutBack
 }

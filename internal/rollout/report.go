@@ -42,6 +42,7 @@ type Outcome struct {
 	Woken    bool // it did not run, and was started to be proved
 	Stopped  bool // it was woken, proved, and stopped again
 	Same     bool // it had the configuration before: nothing was sent to it
+	Up       bool // it was put back, and seen started with its earlier configuration
 
 	Before    string // instance id that the plan saw; empty for a new one
 	After     string // instance id of what the run sent, or put back; empty if that is not known

@@ -126,7 +126,9 @@ func TestPutBack(t *testing.T) {
 		{name: "checks never pass", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailChecks) },
 			says: `its health checks did not pass within 1m15s: "servicecheck-00-http-8080" is "critical"`},
 		{name: "the program listens elsewhere", spoil: func(b *bench, id string) { b.SetListen(b.app, id, []string{"127.0.0.1:8080"}) },
-			says: "did not pass"},
+			says: `is "critical"; port 8080 is bound to 127.0.0.1:8080, where Fly Proxy does not come in: bind it to 0.0.0.0 or [::]`},
+		{name: "the program listens nowhere", spoil: func(b *bench, id string) { b.SetListen(b.app, id, []string{"0.0.0.0:9"}) },
+			says: `is "critical"; nothing listens on port 8080`},
 		{name: "the program ends at once", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailExit) },
 			says: "its program ended with exit code 1"},
 		{name: "the Machine cannot be launched", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, sandbox.FailLaunch) },
@@ -156,6 +158,9 @@ func TestPutBack(t *testing.T) {
 			report := b.run(changes)
 			b.states(report, PutBack, NotStarted)
 			b.failed(report, first, "", test.says)
+			if !report.Machines[0].Up {
+				t.Error("it was put back, and is not said to have been seen started")
+			}
 
 			b.has(first, changes[0].Before.Config)
 			truth := b.Machine(b.app, first)
