@@ -30,6 +30,9 @@ type flyctl struct {
 	app  string
 	gql  *fly.Client
 	rest *flaps.Client
+
+	leases map[string]string // nonces of a deploy by Machine, to be refreshed
+	stale  time.Duration     // since they were
 }
 
 // newFlyctl has a platform whose clock runs ten times as fast as ours.
@@ -81,8 +84,30 @@ func (f *flyctl) must(err error) {
 	}
 }
 
-// sleep lets time pass, as flyctl does between two looks.
-func (f *flyctl) sleep(d time.Duration) { f.p.Clock().Advance(d) }
+// sleep lets time pass, as flyctl does between two looks. In the background a
+// deploy refreshes its leases every four seconds.
+func (f *flyctl) sleep(d time.Duration) {
+	f.t.Helper()
+	const every = 4 * time.Second
+	for d > 0 {
+		step := min(d, every-f.stale)
+		f.p.Clock().Advance(step)
+		d, f.stale = d-step, f.stale+step
+		if f.stale == every {
+			f.stale = 0
+			f.refresh()
+		}
+	}
+}
+
+// refresh refreshes the leases of a deploy.
+func (f *flyctl) refresh() {
+	f.t.Helper()
+	for id, nonce := range f.leases {
+		_, err := f.rest.RefreshLease(f.t.Context(), f.app, id, new(13), nonce)
+		f.must(err)
+	}
+}
 
 // parallel does something with each, all at the same time, and returns what
 // went wrong.
