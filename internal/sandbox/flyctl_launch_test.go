@@ -1,11 +1,15 @@
 package sandbox_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
-
-	"github.com/superfly/fly-go/flaps"
+	"time"
 
 	fly "github.com/superfly/fly-go"
+	"github.com/superfly/fly-go/flaps"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // getOrganization is what `launch` asks of the organization it launches into.
@@ -76,4 +80,41 @@ func TestFlyctlKeepsAsking(t *testing.T) {
 		f.must(err)
 	}
 	f.check()
+}
+
+// TestNowhere asks for what is not there: flyctl takes a 404 of the Machines API
+// with an error in JSON for a thing that is missing, and any other for a route.
+func TestNowhere(t *testing.T) {
+	p := seeded(t, sandbox.Options{})
+	const page = "404 page not found\n"
+	for path, want := range map[string]string{
+		"/v1/nothing": page, shop + "/machines/": page, "/v1//apps": page, shop + "/postgres": page,
+		shop + "/machines/none": `{"error":"machine not found"}`, "/v1/apps/none": `{"error":"app not found"}`,
+		"/api/v1/nothing": `{"errors":{"detail":"not found"}}`, "/nothing": `{"error":"not found"}`,
+	} {
+		got := ask(t, p, "GET", path, "")
+		wantStatus(t, got, http.StatusNotFound)
+		kind := got.header.Get("Content-Type")
+		if string(got.body) != want || strings.HasPrefix(kind, "text/plain") != (want == page) || got.header.Get("Fly-Request-Id") == "" {
+			t.Errorf("%s: %s %q", path, kind, got.body)
+		}
+	}
+}
+
+// TestCurrentRelease is the latest complete one, and the list starts with the
+// latest of all.
+func TestCurrentRelease(t *testing.T) {
+	p := seeded(t, sandbox.Options{})
+	const releases = "/api/v1/apps/shop-api/releases"
+	times := ask(t, p, "GET", "/api/v1/releases/all_current", "")
+	p.Clock().Advance(time.Hour)
+	created := ask(t, p, "POST", "/api/v1/releases", `{"app_name":"shop-api","image":"nginx","strategy":"ROLLING"}`)
+	wantBody(t, ask(t, p, "GET", releases+"?limit=1", ""), "releases.0.version", "15")
+	wantBody(t, ask(t, p, "GET", releases+"/current", ""), "version", "14")
+	wantBody(t, ask(t, p, "GET", "/api/v1/releases/all_current", ""), "shop-api", times.get(t, "shop-api"))
+	ask(t, p, "PATCH", "/api/v1/releases/"+created.get(t, "release.id"), `{"status":"complete"}`)
+	wantBody(t, ask(t, p, "GET", releases+"/current", ""), "version", "15")
+	if got := ask(t, p, "GET", "/api/v1/releases/all_current", "").get(t, "shop-api"); got <= times.get(t, "shop-api") {
+		t.Errorf("released at %s", got)
+	}
 }

@@ -79,13 +79,13 @@ func (p *Platform) routes() http.Handler {
 		methods[method] = true
 	}
 	known := slices.Sorted(maps.Keys(methods))
-	nowhere := func(w http.ResponseWriter, r *http.Request) {
+	other := func(w http.ResponseWriter, r *http.Request) {
 		p.serve(unknown(mux, known, r), w, r)
 	}
-	mux.HandleFunc("/", nowhere)
+	mux.HandleFunc("/", other)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
-			nowhere(w, r)
+			other(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -109,13 +109,25 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 		operation: "unknown", write: r.Method != http.MethodGet && r.Method != http.MethodHead,
 		handle: func(*request) answer {
 			if len(allowed) == 0 {
-				return reply(http.StatusNotFound, errorBody{Error: "not found"})
+				return nowhere(r.URL.Path)
 			}
 			a := reply(http.StatusMethodNotAllowed, errorBody{Error: "method not allowed"})
 			a.allow = strings.Join(allowed, ", ")
 			return a
 		},
 	}
+}
+
+// nowhere is the answer to a path that is none, as each API gives it. flyctl tells
+// by it a route that is missing from a thing that is.
+func nowhere(path string) answer {
+	switch {
+	case strings.HasPrefix(path, "/v1/"):
+		return answer{status: http.StatusNotFound, body: []byte("404 page not found\n"), contentType: "text/plain; charset=utf-8"}
+	case strings.HasPrefix(path, "/api/v1/"):
+		return answer{status: http.StatusNotFound, body: []byte(`{"errors":{"detail":"not found"}}`)}
+	}
+	return reply(http.StatusNotFound, errorBody{Error: "not found"})
 }
 
 // serve takes one request through recording, token, faults and limits to its
