@@ -135,7 +135,7 @@ func TestCreateMachine(t *testing.T) {
 	const app = "shop-api"
 	p, client := sandboxClient(t, sandbox.Options{})
 	volume := p.AddVolume(app, "data", "fra", 1)
-	config, err := machine.ParseConfig([]byte(`{"image":"nginx","invented":{"n":12345678901234567890},"mounts":[{"volume":"` + volume + `","path":"/data"}]}`))
+	config, err := machine.ParseConfig([]byte(`{"image":"nginx","guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},"invented":{"n":12345678901234567890},"mounts":[{"volume":"` + volume + `","path":"/data"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,10 +10,12 @@ import (
 )
 
 // accept turns a configuration from a request into the one that is kept.
-// Fields are kept as they came, known or not, with two exceptions of Fly's:
-// autostop is echoed as false, true or "suspend", and fly.toml's names for
-// autostop and autostart are dropped silently where a service has them. With
-// [Options.DropUnknown] every field that Fly does not publish is.
+// Fields are kept as they came, known or not, with three exceptions of Fly's:
+// autostop is echoed as false, true or "suspend", fly.toml's names for autostop
+// and autostart are dropped silently where a service has them, and a Machine
+// without a guest gets the smallest: flyctl's `machine status` and `scale count`
+// count on one. With [Options.DropUnknown] every field that Fly does not publish
+// is dropped.
 func (p *Platform) accept(raw json.RawMessage) (machine.Config, error) {
 	if isNull(raw) {
 		return machine.Config{}, invalid("config is required")
@@ -30,6 +32,11 @@ func (p *Platform) accept(raw json.RawMessage) (machine.Config, error) {
 	}
 	if err := config.Validate(); err != nil {
 		return machine.Config{}, invalid("invalid config: %v", err)
+	}
+	if isNull(config.Raw("guest")) {
+		if config, err = config.With("guest", json.RawMessage(defaultGuest)); err != nil {
+			return machine.Config{}, err
+		}
 	}
 	if config.Raw("services") == nil {
 		return config, nil
@@ -50,6 +57,10 @@ func (p *Platform) accept(raw json.RawMessage) (machine.Config, error) {
 	}
 	return config.With("services", services)
 }
+
+// defaultGuest is the size of a Machine that none was asked for: shared-cpu-1x
+// (Machines API, "Machine config object properties").
+const defaultGuest = `{"cpu_kind":"shared","cpus":1,"memory_mb":256}`
 
 // probe is a configured health check, as far as the platform acts on it.
 type probe struct {

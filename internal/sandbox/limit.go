@@ -14,6 +14,12 @@ import (
 // Machine or app 1 request a second with burst 3, for reading one Machine 5
 // with burst 10, for deleting apps 100 a minute (Machines API, "Rate limits").
 // GraphQL and the uiex API have none here.
+//
+// flyctl takes a 429 for the end. On Fly it meets none, as each of its requests
+// is on its way there for a while; here it would, as it creates five Machines at
+// a time and lists them in every command. So its calls are never refused for
+// coming too soon but held until their time, as far as that is no more than
+// [maxHeld] away. All other clients are refused at once.
 type limits struct {
 	mu      sync.Mutex
 	buckets map[limitKey]*rate.Limiter
@@ -40,8 +46,8 @@ func deletesApp(operation string) bool {
 	return operation == "app.delete" || operation == "app.destroy"
 }
 
-// bucket is the limit of an action: tokens a second and burst.
-func bucket(action string) *rate.Limiter {
+// newBucket is the limit of an action: tokens a second and burst.
+func newBucket(action string) *rate.Limiter {
 	switch {
 	case action == "machine.get":
 		return rate.NewLimiter(5, 10)
@@ -54,13 +60,44 @@ func bucket(action string) *rate.Limiter {
 // limited reports whether calls of a path are counted.
 func limited(path string) bool { return strings.HasPrefix(path, "/v1/") }
 
-// take returns how long the caller must wait; 0 if it may go ahead.
+// maxHeld is the longest time, by the platform's clock, that a call is held.
+const maxHeld = 30 * time.Second
+
+// isFlyctl reports whether the client is flyctl, by what it calls itself.
+func isFlyctl(userAgent string) bool { return strings.HasPrefix(userAgent, "flyctl/") }
+
+// take returns how long the caller must wait before it asks again; 0 if it may
+// go ahead.
 func (l *limits) take(key limitKey, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	limiter := l.bucket(key, now)
+	if limiter.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - limiter.TokensAt(now)
+	return time.Duration(math.Ceil(missing / float64(limiter.Limit()) * float64(time.Second)))
+}
+
+// queue takes the caller's place behind those who wait already and returns how
+// long it has to wait there. One that would wait longer than maxHeld has no
+// place; ok is false.
+func (l *limits) queue(key limitKey, now time.Time) (wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	place := l.bucket(key, now).ReserveN(now, 1)
+	if wait = place.DelayFrom(now); wait > maxHeld {
+		place.CancelAt(now)
+		return wait, false
+	}
+	return wait, true
+}
+
+// bucket is the limit of the key. The caller holds mu.
+func (l *limits) bucket(key limitKey, now time.Time) *rate.Limiter {
 	limiter := l.buckets[key]
 	if limiter == nil {
-		limiter = bucket(key.action)
+		limiter = newBucket(key.action)
 		if l.buckets == nil {
 			l.buckets = make(map[limitKey]*rate.Limiter)
 		}
@@ -69,11 +106,7 @@ func (l *limits) take(key limitKey, now time.Time) time.Duration {
 		}
 		l.buckets[key] = limiter
 	}
-	if limiter.AllowN(now, 1) {
-		return 0
-	}
-	missing := 1 - limiter.TokensAt(now)
-	return time.Duration(math.Ceil(missing / float64(limiter.Limit()) * float64(time.Second)))
+	return limiter
 }
 
 // sweep drops the buckets that are full again: a new one is the same. The caller

@@ -52,7 +52,7 @@ func TestUpdate(t *testing.T) {
 	}, map[string]any{"current_version": before.InstanceID, "unknown_input": 1})
 	wantStatus(t, got, 200)
 	wantBody(t, got, "config.from_next_year.depth.1", "two")
-	wantBody(t, got, "config.guest", "null")
+	wantBody(t, got, "config.guest", `{"cpu_kind":"shared","cpus":1,"memory_mb":256}`)
 	wantBody(t, got, "config.services.0.autostop", "true")
 	wantBody(t, got, "config.services.0.auto_stop_machines", "null")
 	wantBody(t, got, "config.services.0.auto_start_machines", "null")

@@ -40,6 +40,17 @@ func (a *app) current() *release {
 	return a.releases[len(a.releases)-1]
 }
 
+// completed is the latest release that is complete, nil if there is none: the
+// one that the uiex API calls current.
+func (a *app) completed() *release {
+	for _, r := range slices.Backward(a.releases) {
+		if r.status == "complete" {
+			return r
+		}
+	}
+	return nil
+}
+
 // createRelease adds a release; it counts as deployed only once it is complete.
 func (s *state) createRelease(a *app, image, strategy string, definition json.RawMessage, plan plan, now time.Time) (*release, error) {
 	strategy = strings.ToUpper(cmp.Or(strategy, "rolling"))

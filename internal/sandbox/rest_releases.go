@@ -98,15 +98,18 @@ func listReleases(req *request) answer {
 	return reply(http.StatusOK, map[string][]releaseRecord{"releases": records})
 }
 
+// currentRelease is the latest complete one: flyctl takes the first of the list
+// where one that is under way or failed counts.
 func currentRelease(req *request) answer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
-	if a.current() == nil {
+	r := a.completed()
+	if r == nil {
 		return refuse(missing("release"))
 	}
-	return reply(http.StatusOK, recordRelease(a.current()))
+	return reply(http.StatusOK, recordRelease(r))
 }
 
 // listCurrentReleases tells when each app that the token covers was last
@@ -114,7 +117,7 @@ func currentRelease(req *request) answer {
 func listCurrentReleases(req *request) answer {
 	times := make(map[string]string)
 	for _, a := range req.covered(nil) {
-		if r := a.current(); r != nil {
+		if r := a.completed(); r != nil {
 			times[a.name] = stamp(r.created)
 		}
 	}

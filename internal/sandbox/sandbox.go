@@ -49,7 +49,7 @@ type Options struct {
 	OnWait func(until time.Time)
 
 	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
-	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine
+	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine; flyctl is held back, others are refused
 	ListLag    int           // address lists show a write only after that many further list reads
 	MachineLag int           // lists of Machines show a new one only after that many further list reads
 	CreateLag  int           // a new Machine is not found by that many reads of it alone

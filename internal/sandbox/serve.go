@@ -79,13 +79,13 @@ func (p *Platform) routes() http.Handler {
 		methods[method] = true
 	}
 	known := slices.Sorted(maps.Keys(methods))
-	nowhere := func(w http.ResponseWriter, r *http.Request) {
+	other := func(w http.ResponseWriter, r *http.Request) {
 		p.serve(unknown(mux, known, r), w, r)
 	}
-	mux.HandleFunc("/", nowhere)
+	mux.HandleFunc("/", other)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
-			nowhere(w, r)
+			other(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -109,13 +109,25 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 		operation: "unknown", write: r.Method != http.MethodGet && r.Method != http.MethodHead,
 		handle: func(*request) answer {
 			if len(allowed) == 0 {
-				return reply(http.StatusNotFound, errorBody{Error: "not found"})
+				return nowhere(r.URL.Path)
 			}
 			a := reply(http.StatusMethodNotAllowed, errorBody{Error: "method not allowed"})
 			a.allow = strings.Join(allowed, ", ")
 			return a
 		},
 	}
+}
+
+// nowhere is the answer to a path that is none, as each API gives it. flyctl tells
+// by it a route that is missing from a thing that is.
+func nowhere(path string) answer {
+	switch {
+	case strings.HasPrefix(path, "/v1/"):
+		return answer{status: http.StatusNotFound, body: []byte("404 page not found\n"), contentType: "text/plain; charset=utf-8"}
+	case strings.HasPrefix(path, "/api/v1/"):
+		return answer{status: http.StatusNotFound, body: []byte(`{"errors":{"detail":"not found"}}`)}
+	}
+	return reply(http.StatusNotFound, errorBody{Error: "not found"})
 }
 
 // serve takes one request through recording, token, faults and limits to its
@@ -165,16 +177,38 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	p.suffer(w, rt, req, fault)
 }
 
-// limited serves a call unless it comes too fast.
+// limited serves a call unless it comes too fast. On a clock that stands still
+// nothing does: nobody's time would ever come.
 func (p *Platform) limited(rt route, req *request) answer {
-	if p.options.RateLimits && limited(req.URL.Path) {
-		if wait := p.limits.take(limitOf(rt, req.call), req.now); wait > 0 {
+	if p.options.RateLimits && limited(req.URL.Path) && p.clock.Speed() > 0 {
+		if wait := p.pace(rt, req); wait > 0 {
 			a := reply(http.StatusTooManyRequests, errorBody{Error: "rate limit exceeded"})
 			a.retryAfter = wait
 			return a
 		}
 	}
 	return req.run(rt)
+}
+
+// pace returns how long the caller must wait before it asks again, 0 if the call
+// may go ahead. flyctl waits here.
+func (p *Platform) pace(rt route, req *request) time.Duration {
+	key := limitOf(rt, req.call)
+	if !isFlyctl(req.UserAgent()) {
+		return p.limits.take(key, req.now)
+	}
+	wait, ok := p.limits.queue(key, req.now)
+	if !ok {
+		return wait
+	}
+	if wait > 0 {
+		if p.clock.Wait(req.Context(), req.now.Add(wait), nil) != nil {
+			p.drop(req.call) // the client went away
+		}
+		p.catchUp()
+		req.now = p.clock.Now()
+	}
+	return 0
 }
 
 // run checks what the token allows and serves the call.
