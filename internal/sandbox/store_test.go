@@ -217,8 +217,8 @@ func TestStateTime(t *testing.T) {
 	p := opened(t, path)
 	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
 	crashed := copied(t, path)
-	now := storeStart
-	again, err := Open(crashed, Options{unsynced: true, Clock: NewClock(func() time.Time { return now })})
+	clock := NewClock(func() time.Time { return storeStart })
+	again, err := Open(crashed, Options{unsynced: true, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestStateTime(t *testing.T) {
 	if got := again.Machine("shop-api", shopMachine).State; got != "restarting" {
 		t.Errorf("state %s, want restarting", got)
 	}
-	now = now.Add(time.Minute)
+	clock.Advance(time.Minute)
 	if got := again.Machine("shop-api", shopMachine).State; got != "started" {
 		t.Errorf("a minute later: state %s, want started", got)
 	}
