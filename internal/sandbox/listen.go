@@ -28,7 +28,9 @@ type Server struct {
 // addresses, names among them, are refused: the platform's token is no secret.
 // For the same reason so are requests of web pages, and those under another name
 // than the loopback's, to which a page's own could be rebound (403).
-func (p *Platform) Listen(addr string) (*Server, error) { return listen(addr, ownPages(p.handler), p.Run) }
+func (p *Platform) Listen(addr string) (*Server, error) {
+	return listen(addr, ownPages(p.handler), p.Run)
+}
 
 // ListenControl serves [Platform.Control] as [Platform.Listen] does the APIs.
 func (p *Platform) ListenControl(addr string) (*Server, error) {
