@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Limits of what is kept: the latest calls, and the first bytes of each body.
+// Limits of what is kept: the latest calls, the first bytes of each body, and
+// all of that together.
 const (
-	maxCalls    = 100_000
-	maxCallBody = 64 << 10
+	maxCalls     = 100_000
+	maxCallBody  = 64 << 10
+	maxCallBytes = 256 << 20
 )
 
 // Call is one request as it arrived and what became of it.
@@ -39,14 +41,25 @@ type recorder struct {
 	mu    sync.Mutex
 	calls []*Call
 	count int
+	bytes int // of the calls' texts
+}
+
+// size is what a call's texts take.
+func (c *Call) size() int {
+	return len(c.Path) + len(c.Query) + len(c.Body) + len(c.Operation) + len(c.App) + len(c.Target)
 }
 
 // add records a call, which from now on is changed only through settle.
 func (r *recorder) add(call *Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.calls) >= maxCalls {
-		r.calls = append(r.calls[:0:0], r.calls[maxCalls/10:]...)
+	r.bytes += call.size()
+	if len(r.calls) >= maxCalls || r.bytes > maxCallBytes {
+		old := (len(r.calls) + 9) / 10
+		for _, c := range r.calls[:old] {
+			r.bytes -= c.size()
+		}
+		r.calls = append(r.calls[:0:0], r.calls[old:]...)
 	}
 	r.count++
 	call.Number = r.count
@@ -88,5 +101,5 @@ func (p *Platform) Writes() []Call {
 func (p *Platform) ResetCalls() {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
-	p.recorder.calls = nil
+	p.recorder.calls, p.recorder.bytes = nil, 0
 }
