@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
+// lastYear is one that every date format can still write.
+const lastYear = 9000
+
 // Clock is virtual time: a source that may run at another speed, plus what was
-// advanced. It never goes back. It is safe for concurrent use.
+// advanced. It never goes back, and stands still at the end of the year 9000.
+// It is safe for concurrent use.
 type Clock struct {
 	source func() time.Time
 
@@ -34,10 +38,25 @@ func (c *Clock) Now() time.Time {
 
 func (c *Clock) now() time.Time {
 	passed := max(c.source().Sub(c.from), 0)
-	if c.speed != 1 {
-		passed = time.Duration(float64(passed) * c.speed)
+	if c.speed == 1 {
+		return bounded(c.at.Add(passed))
 	}
-	return c.at.Add(passed)
+	fast, at := float64(passed)*c.speed, c.at
+	const longest = float64(1 << 62) // nanoseconds: a duration ends after 292 years
+	for ; fast > longest && at.Year() <= lastYear; fast -= longest {
+		at = at.Add(1 << 62)
+	}
+	return bounded(at.Add(time.Duration(min(fast, longest))))
+}
+
+// lastMoment is the last moment of a clock.
+func lastMoment() time.Time { return time.Date(lastYear+1, 1, 1, 0, 0, 0, -1, time.UTC) }
+
+func bounded(at time.Time) time.Time {
+	if at.Year() > lastYear {
+		return lastMoment()
+	}
+	return at
 }
 
 // Advance moves the clock forward and wakes those who wait on it. A negative
@@ -45,7 +64,7 @@ func (c *Clock) now() time.Time {
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at = c.at.Add(max(d, 0))
+	c.at = bounded(c.at.Add(max(d, 0)))
 	c.wake()
 }
 
@@ -77,8 +96,12 @@ func (c *Clock) wake() {
 func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{}) error {
 	for {
 		c.mu.Lock()
-		left, speed, changed := until.Sub(c.now()), c.speed, c.changed
+		now, speed, changed := c.now(), c.speed, c.changed
 		c.mu.Unlock()
+		left := until.Sub(now)
+		if !now.Before(lastMoment()) {
+			speed = 0 // it goes no further
+		}
 		if left <= 0 {
 			return nil
 		}

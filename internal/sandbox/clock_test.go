@@ -93,3 +93,36 @@ func TestClockSpeed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClockFar lets a clock that runs fast pass more than a [time.Duration]
+// holds: it does not go back, and stands still before dates cannot be written.
+func TestClockFar(t *testing.T) {
+	real := start
+	clock := sandbox.NewClock(func() time.Time { return real })
+	clock.SetSpeed(1e6)
+	before := clock.Now()
+	for range 10 * 24 {
+		real = real.Add(time.Hour)
+		now := clock.Now()
+		if now.Before(before) {
+			t.Fatalf("%s after %s", now, before)
+		}
+		before = now
+	}
+	if _, err := before.MarshalJSON(); err != nil || before.Year() != 9000 {
+		t.Errorf("it ended at %s: %v", before, err)
+	}
+	clock.Advance(time.Hour)
+	clock.SetSpeed(1)
+	if now := clock.Now(); !now.Equal(before) {
+		t.Errorf("it went on to %s", now)
+	}
+
+	real = start
+	clock = sandbox.NewClock(func() time.Time { return real })
+	clock.SetSpeed(1e6)
+	real = real.Add(3 * time.Hour)
+	if got, want := clock.Now(), start.AddDate(0, 0, 125_000); got.Sub(want).Abs() > time.Second {
+		t.Errorf("three hours at 1e6 are %s, want %s", got, want)
+	}
+}

@@ -218,7 +218,7 @@ func (p *Platform) controlSetClock(r *http.Request, body []byte) (any, error) {
 	return p.controlClock(), p.Sync() // a crash must not take the clock back
 }
 
-// callRecord is a call without its headers.
+// callRecord is a call without its headers, and with a body as shownBody has it.
 type callRecord struct {
 	Number    int       `json:"number"`
 	Time      time.Time `json:"time"`
@@ -262,9 +262,11 @@ func (p *Platform) controlCalls(r *http.Request, _ []byte) (any, error) {
 		return keep
 	}) {
 		out.Next = c.Number
+		text, whole := shownBody(c.Body)
+		whole = whole && len(text) <= maxControlBody
 		out.Calls = append(out.Calls, callRecord{
 			c.Number, c.Time.UTC(), c.Method, c.Path, c.Query, c.Operation, c.App, c.Target, c.Write, c.Status, c.FaultInjected, c.Token,
-			string(c.Body[:min(len(c.Body), maxControlBody)]), len(c.Body) > maxControlBody,
+			text[:min(len(text), maxControlBody)], !whole,
 		})
 	}
 	return out, nil

@@ -150,9 +150,6 @@ func (p *Platform) jump(d time.Duration) {
 	p.catchUp()
 }
 
-// lastYear is one that every date format can still write.
-const lastYear = 9000
-
 func (p *Platform) advance(d time.Duration) {
 	if d > 0 && p.mayAdvance(d) {
 		p.clock.Advance(d)

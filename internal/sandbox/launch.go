@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"encoding/json"
+	"math"
 	"time"
 )
 
@@ -78,15 +79,36 @@ func (m *vm) nextFailure() (next Failure) {
 // settle lets take effect what was to happen by now: transitions, ends of
 // programs and the restarts that follow them.
 func (m *vm) settle(s *state, now time.Time) {
-	for {
+	for ends := 1; ; {
 		switch {
 		case len(m.pending) > 0 && !now.Before(m.pending[0].at):
 			m.advance(s)
 		case m.ending != nil && !now.Before(m.ending.at):
 			m.end(s)
+			if ends++; ends%maxEvents == 0 {
+				m.skip(s, now)
+			}
 		default:
 			return
 		}
+	}
+}
+
+// skip passes over the restarts of a program that crashes again and again, but
+// for the latest, which its history still shows: a clock that jumped by years
+// would make millions.
+func (m *vm) skip(s *state, now time.Time) {
+	if len(m.pending) == 0 {
+		return
+	}
+	next := &m.pending[0]
+	if next.failure != FailCrash && next.failure != FailOOM || restartDelay(next.restarts) < longestRestart {
+		return
+	}
+	every := longestRestart + s.crashAfter
+	n := int(now.Sub(next.at) / every)
+	if n = min(n, m.retries()-next.restarts) - maxEvents; n > 0 {
+		next.at, next.restarts = next.at.Add(time.Duration(n)*every), next.restarts+n
 	}
 }
 
@@ -189,12 +211,21 @@ func (m *vm) vanish(s *state, at time.Time) {
 
 // restartDelay is how long the platform waits with its nth restart. Fly tells
 // that it waits longer each time, not how long.
-func restartDelay(n int) time.Duration { return min(time.Second<<min(n-1, 5), 30*time.Second) }
+func restartDelay(n int) time.Duration { return min(time.Second<<min(n-1, 5), longestRestart) }
+
+const longestRestart = 30 * time.Second
 
 // restarts tells whether a program that ended with code is started again after
-// so many restarts. Without a policy it is on-failure with ten retries (Fly
-// docs, "Machine restart policy").
+// so many restarts.
 func (m *vm) restarts(code, before int) bool {
+	n := m.retries()
+	return n == math.MaxInt || code != 0 && before < n
+}
+
+// retries is how often a program that fails is started again; [math.MaxInt] for
+// one that is whatever its code. Without a policy it is on-failure with ten
+// retries (Fly docs, "Machine restart policy").
+func (m *vm) retries() int {
 	policy := struct {
 		Policy  string `json:"policy"`
 		Retries int    `json:"max_retries"`
@@ -202,14 +233,13 @@ func (m *vm) restarts(code, before int) bool {
 	if raw := m.config.Raw("restart"); raw != nil {
 		_ = json.Unmarshal(raw, &policy) // one that cannot be read says nothing
 	}
-	if policy.Retries == 0 {
-		policy.Retries = 10
+	switch {
+	case policy.Policy == "no":
+		return 0
+	case policy.Policy == "always":
+		return math.MaxInt
+	case policy.Retries == 0:
+		return 10
 	}
-	switch policy.Policy {
-	case "no":
-		return false
-	case "always":
-		return true
-	}
-	return code != 0 && before < policy.Retries
+	return min(policy.Retries, math.MaxInt-1)
 }

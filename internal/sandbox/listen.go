@@ -26,7 +26,11 @@ type Server struct {
 // Listen serves the platform on a loopback address ("127.0.0.1:0" for any free
 // port) until [Server.Close], and lets its events happen ([Platform.Run]). Other
 // addresses, names among them, are refused: the platform's token is no secret.
-func (p *Platform) Listen(addr string) (*Server, error) { return listen(addr, p.handler, p.Run) }
+// For the same reason so are requests of web pages, and those under another name
+// than the loopback's, to which a page's own could be rebound (403).
+func (p *Platform) Listen(addr string) (*Server, error) {
+	return listen(addr, ownPages(p.handler), p.Run)
+}
 
 // ListenControl serves [Platform.Control] as [Platform.Listen] does the APIs.
 func (p *Platform) ListenControl(addr string) (*Server, error) {

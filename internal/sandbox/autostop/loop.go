@@ -73,15 +73,25 @@ type Stopped struct {
 	Fallback string // why it was stopped where suspend is asked for; empty: that is not so
 }
 
+// breath is the least real time from one pass to the next.
+const breath = 10 * time.Millisecond
+
 // Run makes a pass after each Every until the context ends, whose error it
 // returns. If the clock jumps over several, they are made one after another,
 // all at the present of the clock.
 func (l *Loop) Run(ctx context.Context) error {
 	clock := l.Platform.Clock()
 	next := clock.Now().Add(l.every())
+	rest := time.NewTicker(breath)
+	defer rest.Stop()
 	for {
 		if err := clock.Wait(ctx, next, nil); err != nil {
 			return err
+		}
+		select { // a fast clock would leave time for nothing else
+		case <-rest.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		for now := clock.Now(); !next.After(now); next = next.Add(l.every()) {
 			if len(l.Pass()) == 0 { // nor would the others that are due

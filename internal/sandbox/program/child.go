@@ -26,6 +26,11 @@ const (
 	bootTimeout = 8 * time.Second        // until requests are told that it listens nowhere; Fly Proxy's patience
 )
 
+// spare is how many more commands may run than two for each Machine that the
+// operator's file has, the second being one that ends: an API's client can make
+// Machines without end.
+const spare = 50
+
 // child is a command that runs for a Machine.
 type child struct {
 	app, machine string
@@ -35,6 +40,7 @@ type child struct {
 	port         int // on this computer
 	internal     int // on the Machine
 	stop         stopConfig
+	leftOut      []string      // names of the Machine's variables that the operator's file does not name
 	done         chan struct{} // closed when it has ended
 
 	mu      sync.Mutex
@@ -99,6 +105,10 @@ func (r *Runner) start(d Definition, b sandbox.Backend) {
 		_ = r.platform.Exit(c.app, c.machine, c.instance, 127) // a Machine that is gone needs none
 		return
 	}
+	if len(c.leftOut) > 0 {
+		names := c.leftOut[:min(len(c.leftOut), 20)]
+		r.say(c, "system", fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: %.60q", names))
+	}
 	go r.tend(c)
 	go r.watch(c)
 }
@@ -107,8 +117,16 @@ func (r *Runner) start(d Definition, b sandbox.Backend) {
 func (r *Runner) spawn(c *child, d Definition, b sandbox.Backend) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed {
+	switch {
+	case r.closed:
 		return errClosed
+	case len(r.alive) >= r.most:
+		return fmt.Errorf("%d commands run already", len(r.alive))
+	}
+	for older := range r.alive {
+		if older.machine == c.machine && older != r.children[c.machine] {
+			older.end(0) // it had its time: the one before has begun and ended since
+		}
 	}
 	port, err := freePort()
 	if err != nil {
@@ -118,16 +136,17 @@ func (r *Runner) spawn(c *child, d Definition, b sandbox.Backend) error {
 		return err
 	}
 	c.port = port
-	fly := flyEnvironment(identity{c.app, c.machine, b.Region, b.InstanceID, b.PrivateIP, b.Config})
+	me := identity{c.app, c.machine, b.Region, b.InstanceID, b.PrivateIP, b.Config}
 	c.cmd = exec.Command(d.Command[0], d.Command[1:]...)
-	c.cmd.Dir, c.cmd.Env = d.Dir, commandEnvironment(fly, d.Env, port, c.home)
+	c.cmd.Dir = d.Dir
+	c.cmd.Env, c.leftOut = commandEnvironment(me, d.Env, port, c.home)
 	c.cmd.Stdout, c.cmd.Stderr = r.output(c, "stdout"), r.output(c, "stderr")
 	c.cmd.SysProcAttr = attributes()
 	c.cmd.WaitDelay = time.Second // for output of those it leaves behind
 	if err := c.cmd.Start(); err != nil {
 		return errors.Join(err, os.RemoveAll(c.home))
 	}
-	r.children[c.machine] = c
+	r.children[c.machine], r.alive[c] = c, struct{}{}
 	r.running.Add(2)
 	return nil
 }
@@ -170,7 +189,7 @@ func (r *Runner) tend(c *child) {
 		_ = r.platform.Exit(c.app, c.machine, c.instance, code)
 	}
 	r.mu.Lock()
-	if r.children[c.machine] == c {
+	if delete(r.alive, c); r.children[c.machine] == c {
 		delete(r.children, c.machine)
 	}
 	r.mu.Unlock()
@@ -261,7 +280,7 @@ func (c *child) end(timeout time.Duration) {
 // endAll ends all commands and waits for that.
 func (r *Runner) endAll() {
 	r.mu.Lock()
-	for _, c := range r.children {
+	for c := range r.alive {
 		c.end(min(c.stop.timeout, farewell))
 	}
 	r.mu.Unlock()

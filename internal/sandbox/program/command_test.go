@@ -98,7 +98,7 @@ func newWorkshop(t *testing.T, host, more string) *workshop {
 		t.Fatal(err)
 	}
 	timeout := "1m"
-	if host == "stubborn" {
+	if host == "stubborn" && more != patient {
 		timeout = "50ms"
 	}
 	file := "app = 'hello'\nprimary_region = 'fra'\nkill_timeout = '" + timeout + "'\n[env]\nGREETING = 'hi'\nGORACE = 'atexit_sleep_ms=0'\nLD_DEBUG_OUTPUT = 'mine'\n[http_service]\ninternal_port = 8080\n"
@@ -308,6 +308,46 @@ func TestCommandBind(t *testing.T) {
 		if reached := err == nil; reached != (host == "::") || err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("%s: %v", host, err)
 		}
+	}
+}
+
+// patient is for a stubborn command that is given its minute.
+const patient = "# patient\n"
+
+// TestCommandRestarts restarts a Machine whose program does not end when it is
+// asked to: there are two of them at the most, and none when the runner has
+// ended, which waits for no kill_timeout.
+func TestCommandRestarts(t *testing.T) {
+	w := newWorkshop(t, "stubborn", patient)
+	w.line("child ")
+	w.bound()
+	first := w.ask().PID
+	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
+	w.line("child ") // of the second one
+	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
+	w.line("child ", "ended with code 137")
+	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the first one, process %d, is there: %v", first, err)
+	}
+	began := time.Now()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+}
+
+// TestCommandCount makes Machines through the API without end.
+func TestCommandCount(t *testing.T) {
+	w := newWorkshop(t, "0.0.0.0", "")
+	w.bound()
+	w.SetMost(2)
+	for range 2 {
+		w.platform.AddMachine(app, "fra", w.platform.MachineConfig(app, w.id))
+	}
+	if l := w.line("cannot be run"); !strings.HasSuffix(l.Text, "2 commands run already") {
+		t.Errorf("%+v", l)
 	}
 }
 

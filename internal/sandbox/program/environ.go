@@ -26,6 +26,12 @@ func flyEnvironment(me identity) map[string]string {
 	if env, err := me.config.Env(); err == nil {
 		maps.Copy(all, env)
 	}
+	maps.Copy(all, flyVariables(me))
+	return all
+}
+
+// flyVariables are those that Fly sets.
+func flyVariables(me identity) map[string]string {
 	fly := map[string]string{
 		"FLY_APP_NAME":        me.app,
 		"FLY_MACHINE_ID":      me.machine,
@@ -39,28 +45,38 @@ func flyEnvironment(me identity) map[string]string {
 	if guest, err := me.config.Guest(); err == nil && guest != nil && guest.MemoryMB > 0 {
 		fly["FLY_VM_MEMORY_MB"] = strconv.Itoa(guest.MemoryMB)
 	}
-	for name, value := range fly {
-		if value != "" {
-			all[name] = value
-		}
+	if env, err := me.config.Env(); err == nil {
+		fly["PRIMARY_REGION"] = env["PRIMARY_REGION"]
 	}
-	return all
+	maps.DeleteFunc(fly, func(_, value string) bool { return value == "" })
+	return fly
 }
 
-// commandEnvironment is the environment of a command: what a program on Fly has,
-// PORT, and of this computer's PATH alone, with a home of its own. Variables of
-// the Machine's configuration, which anybody with a token of the emulated
-// platform may set, cannot make the command run other code: such ones come from
-// the operator's own file or not at all.
-func commandEnvironment(fly, operator map[string]string, port int, home string) []string {
+// commandEnvironment is the environment of a command: what Fly sets, PORT, of
+// this computer's PATH alone, with a home of its own, and those variables that
+// the operator's file names. Their values may be those of the Machine's
+// configuration, so that a deploy changes them; but anybody with a token of the
+// emulated platform may set that, so another name does not get in, as too many
+// make a program run other code (GUNICORN_CMD_ARGS, FLASK_APP, MAKEFLAGS), and
+// those that are known to keep the operator's value.
+//
+// It returns the names that do not get in too, sorted.
+func commandEnvironment(me identity, operator map[string]string, port int, home string) (environ, leftOut []string) {
 	all := make(map[string]string)
-	for name, value := range fly {
-		if !runsCode(name) && !secretOfFly(name) && name != "" && !strings.ContainsAny(name, "=\x00") && !strings.Contains(value, "\x00") {
+	deployed, err := me.config.Env()
+	if err != nil {
+		deployed = nil
+	}
+	for name, value := range operator {
+		if other, ok := deployed[name]; ok && !runsCode(name) {
+			value = other
+		}
+		if !secretOfFly(name) && name != "" && !strings.ContainsAny(name, "=\x00") && !strings.Contains(value, "\x00") {
 			all[name] = value
 		}
 	}
-	for name, value := range operator {
-		if runsCode(name) {
+	for name, value := range flyVariables(me) {
+		if !strings.Contains(value, "\x00") {
 			all[name] = value
 		}
 	}
@@ -78,11 +94,15 @@ func commandEnvironment(fly, operator map[string]string, port int, home string) 
 		all["USERPROFILE"], all["TEMP"], all["TMP"] = home, home, home
 	}
 	all["PORT"] = strconv.Itoa(port)
-	environ := make([]string, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		environ = append(environ, name+"="+all[name])
 	}
-	return environ
+	for _, name := range slices.Sorted(maps.Keys(deployed)) {
+		if _, ok := all[name]; !ok {
+			leftOut = append(leftOut, name)
+		}
+	}
+	return environ, leftOut
 }
 
 // secretOfFly tells whether a variable is one in which Fly's clients look for a
@@ -99,14 +119,14 @@ func runsCode(name string) bool {
 	if name == "NODE_ENV" || name == "PYTHONUNBUFFERED" {
 		return false
 	}
-	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "GEM_", "BUNDLE_", "NODE_", "NPM_", "JAVA_", "JDK_", "_JAVA", "PHP", "LUA_", "GIT_", "BASH_", "GCONV_", "GLIBC_", "DOTNET_", "COMPLUS_", "CORECLR_", "ERL_", "MALLOC_"} {
+	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "GEM_", "BUNDLE_", "NODE_", "NPM_", "JAVA_", "JDK_", "_JAVA", "PHP", "LUA_", "GIT_", "BASH_", "GCONV_", "GLIBC_", "DOTNET_", "COMPLUS_", "CORECLR_", "ERL_", "MALLOC_", "OPENSSL_", "GUNICORN_", "FLASK_", "MAKE", "RUSTC", "CARGO_", "DENO_", "BUN_", "R_", "JULIA_"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
 	return slices.Contains([]string{
 		"PATH", "HOME", "SHELL", "SHELLOPTS", "IFS", "ENV", "CDPATH", "PS4", "PROMPT_COMMAND", "EDITOR", "PAGER", "VISUAL", "BROWSER",
-		"CLASSPATH", "GODEBUG", "GOFLAGS", "SYSTEMROOT", "COMSPEC", "PATHEXT", "OPENSSL_CONF", "LOCPATH", "NLSPATH", "TERMINFO",
+		"CLASSPATH", "GODEBUG", "GOFLAGS", "SYSTEMROOT", "COMSPEC", "PATHEXT", "LOCPATH", "NLSPATH", "TERMINFO",
 		"TMPDIR", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "ZDOTDIR",
 	}, name)
 }

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -13,14 +14,28 @@ import (
 func TestCommandEnvironment(t *testing.T) {
 	t.Setenv("PATH", "/bin")
 	t.Setenv("OWN", "x")
-	fly := map[string]string{
-		"GREETING": "hi", "PORT": "8080", "HOME": "/root", "ld_preload": "x", "PYTHONPATH": "x", "PATH": "x", "NODE_ENV": "production",
-		"FLY_ACCESS_TOKEN": "x", "A=B": "x", "NUL": "a\x00b", "": "x",
+	config, err := machine.ParseConfig([]byte(`{"image": "nginx", "env": {
+		"GREETING": "hello", "PORT": "8080", "HOME": "/root", "ld_preload": "x", "PYTHONPATH": "x", "PATH": "x", "NODE_ENV": "production",
+		"GUNICORN_CMD_ARGS": "-c /tmp/x.py", "MAKEFLAGS": "x", "HTTP_PROXY": "x", "UNHEARD_OF": "x", "FLY_REGION": "x", "FLY_API_BASE_URL": "x",
+		"FLY_ACCESS_TOKEN": "x", "A=B": "x", "NUL": "a\u0000b", "": "x"
+	}}`))
+	if err != nil {
+		t.Fatal(err)
 	}
-	got := commandEnvironment(fly, map[string]string{"PYTHONPATH": "lib", "GREETING": "ignored"}, 4000, "/tmp/h")
-	want := []string{"GREETING=hi", "HOME=/tmp/h", "NODE_ENV=production", "PATH=/bin", "PORT=4000", "PYTHONPATH=lib", "TMPDIR=/tmp/h"}
+	operator := map[string]string{
+		"PYTHONPATH": "lib", "GREETING": "hi", "NODE_ENV": "development", "ONLY_HERE": "1", "NUL": "", "FLY_ACCESS_TOKEN": "", "A=B": "", "PORT": "1", "PATH": "/own",
+	}
+	got, left := commandEnvironment(identity{app: "hello", region: "fra", address: netip.MustParseAddr("fdaa::3"), config: config}, operator, 4000, "/tmp/h")
+	want := []string{
+		"FLY_APP_NAME=hello", "FLY_IMAGE_REF=nginx", "FLY_PRIVATE_IP=fdaa::3", "FLY_REGION=fra",
+		"GREETING=hello", "HOME=/tmp/h", "NODE_ENV=production", "ONLY_HERE=1", "PATH=/own", "PORT=4000", "PYTHONPATH=lib", "TMPDIR=/tmp/h",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	want = []string{"", "A=B", "FLY_ACCESS_TOKEN", "FLY_API_BASE_URL", "GUNICORN_CMD_ARGS", "HTTP_PROXY", "MAKEFLAGS", "NUL", "UNHEARD_OF", "ld_preload"}
+	if !slices.Equal(left, want) {
+		t.Errorf("left out %q, want %q", left, want)
 	}
 }
 

@@ -85,7 +85,9 @@ type Runner struct {
 	closed   bool
 	looks    int
 	programs map[string]*program // built-in ones that were dialed, by Machine
-	children map[string]*child   // commands, by Machine
+	children map[string]*child   // commands, by Machine: the last one of each
+	alive    map[*child]struct{} // all of them that have not ended
+	most     int                 // how many of them there may be
 	running  sync.WaitGroup      // the goroutines of children
 }
 
@@ -96,11 +98,14 @@ func New(options Options) *Runner {
 		options: options, platform: options.Platform, clock: options.Platform.Clock(),
 		commands: make(map[string]Definition), memory: newMemory(), page: template.Must(template.New("page").Parse(pageText)),
 		nudged:   make(chan struct{}, 1),
-		programs: make(map[string]*program), children: make(map[string]*child),
+		programs: make(map[string]*program), children: make(map[string]*child), alive: make(map[*child]struct{}), most: spare,
 	}
 	for _, d := range options.Definitions {
 		if len(d.Command) > 0 {
 			r.commands[d.Name] = d
+			for _, m := range d.Machines {
+				r.most += 2 * m.Count
+			}
 		}
 	}
 	r.server = &http.Server{

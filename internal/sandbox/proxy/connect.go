@@ -125,6 +125,8 @@ func (d *door) lead(w http.ResponseWriter, v *visit, n name, port int) {
 	v.silent = true
 	conn.tunnel = &tunnel{n, port}
 	conn.port = port
+	stop := context.AfterFunc(d.ctx, func() { _ = conn.Close() }) // ends what it waits for
+	defer stop()
 	d.arrive(conn)
 }
 

@@ -47,6 +47,11 @@ func (in inbound) set(h http.Header, major int) {
 			delete(h, key)
 		}
 	}
+	if strings.EqualFold(h.Get("Upgrade"), "h2c") { // what came after it nobody would look at (RFC 9113, 3.1: obsolete)
+		h.Del("Upgrade")
+		h.Del("Connection")
+		h.Del("HTTP2-Settings")
+	}
 	chain := slices.Clone(h["X-Forwarded-For"])
 	chain = append(chain, in.client)
 	if in.address != "" {

@@ -13,7 +13,7 @@ import (
 type idle struct {
 	proxy   *Proxy
 	timeout time.Duration
-	last    atomic.Int64 // nanoseconds of the clock
+	last    atomic.Int64 // microseconds of the clock: nanoseconds end in the year 2262
 }
 
 // watch lets the request end. The function it returns ends the watch.
@@ -22,7 +22,7 @@ func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
 	i.note()
 	go func() {
 		for {
-			until := time.Unix(0, i.last.Load()).Add(i.timeout)
+			until := time.UnixMicro(i.last.Load()).Add(i.timeout)
 			if !i.proxy.clock.Now().Before(until) {
 				cancel(fail("PU02", http.StatusBadGateway, "could not complete HTTP request to instance: idle_timeout of %s", i.timeout))
 				return
@@ -42,7 +42,7 @@ func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
 	return watched, func() { cancel(nil) }
 }
 
-func (i *idle) note() { i.last.Store(i.proxy.clock.Now().UnixNano()) }
+func (i *idle) note() { i.last.Store(i.proxy.clock.Now().UnixMicro()) }
 
 // answer watches what comes back.
 func (i *idle) answer(res *http.Response) {

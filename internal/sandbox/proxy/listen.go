@@ -110,12 +110,16 @@ func (p *Proxy) watch(ctx context.Context) {
 	}
 }
 
-// Close stops listening and drops all connections.
+// Close stops listening and drops all connections. It may be called more than
+// once.
 func (l *Listening) Close() error {
 	l.cancel()
 	var failed []error
 	for i, socket := range l.sockets {
-		failed = append(failed, socket.Close(), l.servers[i].Close())
+		if err := socket.Close(); !errors.Is(err, net.ErrClosed) {
+			failed = append(failed, err)
+		}
+		failed = append(failed, l.servers[i].Close())
 	}
 	l.running.Wait()
 	return errors.Join(failed...)
