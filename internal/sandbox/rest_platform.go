@@ -17,9 +17,9 @@ type regionRecord struct {
 
 func listRegions(*request) answer {
 	var rows []regionRecord
-	for _, r := range regions() {
+	for _, r := range Regions() {
 		rows = append(rows, regionRecord{
-			Code: r.code, Name: r.name, Latitude: r.latitude, Longitude: r.longitude, GatewayAvailable: r.gateway,
+			Code: r.Code, Name: r.name, Latitude: r.latitude, Longitude: r.longitude, GatewayAvailable: r.gateway,
 			RequiresPaidPlan: r.paid, Deprecated: r.deprecated(), Capacity: r.capacity, GeoRegion: r.geo,
 		})
 	}
@@ -74,7 +74,7 @@ func placeMachines(req *request) answer {
 			}
 			left -= n
 		}
-		rows = append(rows, placementRecord{r.code, n, n})
+		rows = append(rows, placementRecord{r.Code, n, n})
 	}
 	if left > 0 {
 		return refuse(&apiError{http.StatusUnprocessableEntity, "insufficient_capacity", "insufficient resources available to fulfill request"})

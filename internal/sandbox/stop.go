@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // signals are those that the API sends.
@@ -56,7 +58,7 @@ func (m *vm) stop(s *state, to string, how stopping, now time.Time) {
 	if m.state == to || len(m.pending) > 0 && m.pending[len(m.pending)-1].state == to {
 		return
 	}
-	if why := m.tooMuchToSuspend(); to == "suspended" && why != "" {
+	if why := m.unsuspendable(); to == "suspended" && why != "" {
 		m.record(s, event{kind: "suspend", status: "stopped instead: " + why, source: "flyd", at: now})
 		to = "stopped"
 	}
@@ -109,37 +111,47 @@ func (m *vm) restart(s *state, how stopping, now time.Time, delay time.Duration)
 const maxSuspendMB = 2048
 
 // suspendable is when Machines could first be suspended: one that was not
-// updated since cannot.
-var suspendable = time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC)
+// updated since cannot (the same page).
+func suspendable() time.Time { return time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC) }
 
-// tooMuchToSuspend says why a Machine cannot be suspended, empty if it can.
-func (m *vm) tooMuchToSuspend() string {
-	var shape struct {
-		Init struct {
-			Swap int `json:"swap_size_mb"`
-		} `json:"init"`
-		Schedule string `json:"schedule"`
+// unsuspendable says why a Machine of the configuration cannot be suspended,
+// empty if it can.
+func unsuspendable(config machine.Config) string {
+	var init struct {
+		Swap int `json:"swap_size_mb"`
 	}
-	raw, err := m.config.MarshalJSON()
-	if err == nil {
-		err = json.Unmarshal(raw, &shape)
+	var schedule string
+	guest, err := config.Guest()
+	for _, part := range []struct {
+		raw  json.RawMessage
+		into any
+	}{{config.Raw("init"), &init}, {config.Raw("schedule"), &schedule}} {
+		if part.raw != nil {
+			err = errors.Join(err, json.Unmarshal(part.raw, part.into))
+		}
 	}
-	guest, guestErr := m.config.Guest()
 	switch {
-	case errors.Join(err, guestErr) != nil:
+	case err != nil:
 		return "its configuration cannot be read"
 	case guest != nil && guest.MemoryMB > maxSuspendMB:
-		return fmt.Sprintf("more than %d MB of memory", maxSuspendMB)
+		return "it has more than 2 GB of memory"
 	case guest != nil && (guest.GPUs > 0 || guest.GPUKind != ""):
 		return "it has a GPU"
-	case shape.Init.Swap > 0:
+	case init.Swap > 0:
 		return "it has swap"
-	case shape.Schedule != "":
+	case schedule != "":
 		return "it has a schedule"
-	case m.updated.Before(suspendable):
-		return "it was last updated before June 20, 2024"
 	}
 	return ""
+}
+
+// unsuspendable says why the Machine cannot be suspended, empty if it can.
+func (m *vm) unsuspendable() string {
+	why := m.reading().unsuspendable
+	if why == "" && m.updated.Before(suspendable()) {
+		return "it was last updated before June 20, 2024"
+	}
+	return why
 }
 
 // parseDuration reads a duration as the API takes it: Go's notation, a number

@@ -50,6 +50,7 @@ type Backend struct {
 	Listen               []string
 	Config               machine.Config
 	Cause                Cause
+	Unsuspendable        string // why it is stopped where suspend is asked for; empty: it is suspended
 }
 
 // Cause is what the data plane last did to a Machine's state, and when: a
@@ -137,6 +138,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
 		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
+		Unsuspendable: m.unsuspendable(),
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
@@ -177,7 +179,8 @@ func (p *Platform) Wake(app, id string) error {
 	})
 }
 
-// Park stops or suspends a started Machine as Fly Proxy's autostop does.
+// Park stops or suspends a started Machine as Fly Proxy's autostop does. One
+// that cannot be suspended ([Backend.Unsuspendable]) is stopped.
 func (p *Platform) Park(app, id string, suspend bool) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state != "started" {

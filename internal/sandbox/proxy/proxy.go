@@ -92,7 +92,7 @@ func New(options Options) *Proxy {
 		platform: options.Platform,
 		traffic:  options.Traffic,
 		clock:    clock,
-		atlas:    atlas{options.Region, places()},
+		atlas:    newAtlas(options.Region),
 		buffers:  new(buffers),
 		issuer:   new(issuer),
 		wait:     clock.Wait,
