@@ -12,6 +12,7 @@ type reading struct {
 	probes        []probe
 	image         imageRecord
 	metadata      map[string]string
+	group         string // the process group
 	killTimeout   time.Duration
 	unsuspendable string // why it is stopped where suspend is asked for
 }
@@ -37,7 +38,7 @@ func (m *vm) reading() *reading {
 		document: document,
 		probes:   probes(m.config),
 		image:    imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
-		metadata: metadata, killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
+		metadata: metadata, group: m.config.ProcessGroup(), killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
 	}
 	return m.read
 }

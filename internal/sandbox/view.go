@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -143,11 +142,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
 	}
-	b.Updated, b.Started = m.updated, m.started
-	metadata, err := m.config.Metadata()
-	if err == nil {
-		b.Group = metadata["fly_process_group"]
-	}
+	b.Updated, b.Started, b.Group = m.updated, m.started, m.reading().group
 	for _, h := range m.health(now, checkDelay) {
 		b.Passing = b.Passing && h.status == "passing"
 		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
@@ -161,8 +156,8 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 }
 
 // Wake starts a Machine as Fly Proxy does for a request; one that is started or
-// on its way is left alone. It does not wait: see [Platform.AwaitStart]. The
-// error says why it cannot be started.
+// on its way is left alone. It does not wait for the start. The error says why
+// it cannot be started.
 func (p *Platform) Wake(app, id string) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		switch {
@@ -219,27 +214,6 @@ func (p *Platform) Bind(app, id string, sockets []string) error {
 		}
 		return nil
 	})
-}
-
-// AwaitStart returns nil once the Machine is started, and the state it is in
-// when nothing is under way that could start it.
-func (p *Platform) AwaitStart(ctx context.Context, app, id string) (state string, err error) {
-	for {
-		var changed chan struct{}
-		var until time.Time
-		err := p.look(app, id, func(m *vm, now time.Time) {
-			state, changed, until = m.state, p.changed, now.Add(time.Hour)
-			if at, ok := m.due(); ok {
-				until = at
-			}
-		})
-		if err != nil || state == "started" || !slices.Contains(transient, state) {
-			return state, err
-		}
-		if err := p.clock.Wait(ctx, until, changed); err != nil {
-			return state, err
-		}
-	}
 }
 
 // look runs f on a Machine under the lock.

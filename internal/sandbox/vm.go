@@ -91,8 +91,14 @@ func parseSocket(s string) socket {
 // defaultRegion is where a Machine goes for which none is asked.
 const defaultRegion = "iad"
 
-// transient states are left without anybody's doing.
-var transient = []string{"creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying"}
+// transient tells whether a state is left without anybody's doing.
+func transient(state string) bool {
+	switch state {
+	case "creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying":
+		return true
+	}
+	return false
+}
 
 // createMachine adds a Machine to the app, not launched yet.
 func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
