@@ -118,6 +118,8 @@ func answer(v sandbox.Visit) string {
 // span is a duration in its largest unit.
 func span(d time.Duration) string {
 	switch d = max(d, 0); {
+	case 0 < d && d < time.Millisecond:
+		return "under 1 ms"
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 10*time.Second:

@@ -101,7 +101,7 @@ func placement(expression string) []Region {
 		}
 	}
 	for _, word := range listed([]string{expression}) {
-		add(word, func(r Region) bool { return r.Code == defaultRegion && r.In(word) })
+		add(word, func(r Region) bool { return r.Code == DefaultRegion && r.In(word) })
 		add(word, func(r Region) bool { return r.In(word) })
 	}
 	return found
@@ -110,7 +110,7 @@ func placement(expression string) []Region {
 // placed is the region a new Machine goes to.
 func placed(expression string) (string, error) {
 	if strings.TrimSpace(expression) == "" {
-		return defaultRegion, nil
+		return DefaultRegion, nil
 	}
 	found := placement(expression)
 	if len(found) == 0 {

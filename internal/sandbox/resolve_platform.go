@@ -42,12 +42,12 @@ type platformNode struct{}
 func (*root) Platform() *platformNode { return &platformNode{} }
 
 func (*root) NearestRegion(struct{ WireguardGateway *bool }) *regionNode {
-	near, _ := regionOf(defaultRegion)
+	near, _ := regionOf(DefaultRegion)
 	return newRegionNode(near)
 }
 
 // RequestRegion is where the sandbox says its requests come in.
-func (*platformNode) RequestRegion() *string { return new(defaultRegion) }
+func (*platformNode) RequestRegion() *string { return new(DefaultRegion) }
 
 func (*platformNode) Regions() []*regionNode {
 	var nodes []*regionNode

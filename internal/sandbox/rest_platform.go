@@ -26,7 +26,7 @@ func listRegions(*request) answer {
 	return reply(http.StatusOK, struct {
 		Regions []regionRecord `json:"Regions"`
 		Nearest string         `json:"Nearest"`
-	}{rows, defaultRegion})
+	}{rows, DefaultRegion})
 }
 
 // regionLimit is how many Machines an organization may have in one region.
@@ -59,7 +59,7 @@ func placeMachines(req *request) answer {
 		return refuse(invalid("invalid_argument: count must not be negative"))
 	}
 	if in.Region == "" {
-		in.Region = defaultRegion + ",any"
+		in.Region = DefaultRegion + ",any"
 	}
 	found := placement(in.Region)
 	if len(found) == 0 {

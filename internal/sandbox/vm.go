@@ -88,8 +88,8 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
-// defaultRegion is where a Machine goes for which none is asked.
-const defaultRegion = "iad"
+// DefaultRegion is where a Machine goes for which none is asked.
+const DefaultRegion = "iad"
 
 // transient tells whether a state is left without anybody's doing.
 func transient(state string) bool {
@@ -113,7 +113,7 @@ func (s *state) createMachine(a *app, config machine.Config, name, region string
 		m.name = s.ids.name()
 	}
 	if m.region == "" {
-		m.region = defaultRegion
+		m.region = DefaultRegion
 	}
 	m.privateIP = machineAddress(a.network, m.id)
 	m.configure(s, config, plan)

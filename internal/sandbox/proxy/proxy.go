@@ -78,7 +78,7 @@ func New(options Options) *Proxy {
 		options.Traffic = new(sandbox.Traffic)
 	}
 	if options.Region == "" {
-		options.Region = "iad"
+		options.Region = sandbox.DefaultRegion
 	}
 	if options.Hold == 0 {
 		options.Hold = 30 * time.Second
