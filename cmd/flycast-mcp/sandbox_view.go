@@ -301,7 +301,7 @@ func (m sandboxTable) requests(n int) []string {
 		}
 		before := fmt.Sprintf("   %s  %s  %s  ", timeOfDay(v.At), fit(string(v.Door), 8), fit(app, 14))
 		after := "  " + answer(v)
-		if v.Held > 0 {
+		if v.Held >= noticed {
 			after += "  held " + span(v.Held)
 		}
 		if v.Woke {
