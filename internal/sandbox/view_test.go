@@ -11,10 +11,7 @@ import (
 // TestSite follows an app through what the data plane does with it.
 func TestSite(t *testing.T) {
 	clock := sandbox.NewClock(func() time.Time { return start })
-	p := sandbox.New(sandbox.Options{Clock: clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
-	if err := p.Seed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p := seeded(t, sandbox.Options{Clock: clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
 	clock.Advance(time.Hour)
 	const app = "shop-api"
 	site := func() sandbox.Site {
@@ -86,10 +83,7 @@ func TestSite(t *testing.T) {
 // TestServing tells the checks that route from those that do not.
 func TestServing(t *testing.T) {
 	clock := sandbox.NewClock(func() time.Time { return start })
-	p := sandbox.New(sandbox.Options{Clock: clock, CheckDelay: time.Second})
-	if err := p.Seed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p := seeded(t, sandbox.Options{Clock: clock, CheckDelay: time.Second})
 	const app = "shop-api"
 	id := p.MachineIDs(app)[0]
 	serving := func() string {
