@@ -164,17 +164,13 @@ func parseDuration(raw json.RawMessage) (time.Duration, error) {
 		return 0, nil
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		d := time.Duration(n)
-		if raw[0] == '"' {
-			if n > int64(maxKillTimeout/time.Second) {
-				return maxKillTimeout, nil
-			}
-			d = time.Duration(n) * time.Second
-		}
-		if d < 0 {
+		switch {
+		case n < 0:
 			return 0, fmt.Errorf("negative duration %.20q", text)
+		case raw[0] == '"':
+			return time.Duration(min(n, int64(maxKillTimeout/time.Second))) * time.Second, nil
 		}
-		return min(d, maxKillTimeout), nil
+		return min(time.Duration(n), maxKillTimeout), nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
