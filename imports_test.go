@@ -16,21 +16,24 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 // package that is not here, or an edge that is not, is a change of the design.
 func edges() map[string][]string {
 	return map[string][]string{
-		"internal/gate":          {},
-		"internal/machine":       {},
-		"internal/journal":       {},
-		"internal/roots":         {},
-		"internal/loopback":      {},
-		"internal/plan":          {"internal/gate"},
-		"internal/flytoml":       {"internal/machine"},
-		"internal/drift":         {"internal/flytoml", "internal/machine"},
-		"internal/fly":           {"internal/gate", "internal/machine", "internal/loopback"},
-		"internal/sandbox":       {"internal/machine", "internal/loopback"},
-		"internal/sandbox/watch": {"internal/sandbox"},
-		"internal/sandbox/page":  {"internal/sandbox", "internal/sandbox/watch", "internal/loopback"},
-		"internal/deployed":      {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
-		"internal/rules":         {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
-		"internal/rollout":       {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
+		"internal/gate":             {},
+		"internal/machine":          {},
+		"internal/journal":          {},
+		"internal/roots":            {},
+		"internal/loopback":         {},
+		"internal/plan":             {"internal/gate"},
+		"internal/flytoml":          {"internal/machine"},
+		"internal/drift":            {"internal/flytoml", "internal/machine"},
+		"internal/fly":              {"internal/gate", "internal/machine", "internal/loopback"},
+		"internal/sandbox":          {"internal/machine", "internal/loopback"},
+		"internal/sandbox/watch":    {"internal/sandbox"},
+		"internal/sandbox/page":     {"internal/sandbox", "internal/sandbox/watch", "internal/loopback"},
+		"internal/sandbox/proxy":    {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/autostop": {"internal/sandbox", "internal/machine"},
+		"internal/sandbox/program":  {"internal/sandbox", "internal/sandbox/proxy", "internal/machine", "internal/flytoml"},
+		"internal/deployed":         {"internal/fly", "internal/flytoml", "internal/gate", "internal/machine"},
+		"internal/rules":            {"internal/gate", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine"},
+		"internal/rollout":          {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
 		"tools": {
 			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift",
@@ -38,10 +41,6 @@ func edges() map[string][]string {
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback"},
-
-		"internal/sandbox/proxy":    {"internal/sandbox", "internal/machine"},
-		"internal/sandbox/autostop": {"internal/sandbox", "internal/machine"},
-		"internal/sandbox/program":  {"internal/sandbox", "internal/sandbox/proxy", "internal/machine", "internal/flytoml"},
 	}
 }
 
