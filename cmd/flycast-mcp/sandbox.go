@@ -67,16 +67,15 @@ func (f *sandboxFlags) register(c *cobra.Command) {
 		return g.flags
 	}
 	g := group("Where to listen (loopback addresses; port 0 takes a free one)").Flags()
-	g.StringVar(&f.addr, "addr", "127.0.0.1:0", "the APIs of the platform")
-	g.StringVar(&f.inside, "inside", "127.0.0.1:0", `Fly Proxy for .flycast and .internal, by Host or as an HTTP proxy; "" for none`)
-	g.StringVar(&f.public, "public", "127.0.0.1:0", `Fly Proxy for .fly.dev and custom hostnames; "" for none`)
-	g.StringVar(&f.page, "page", "127.0.0.1:0", `the web page; "" for none`)
+	g.StringVar(&f.addr, "addr", "127.0.0.1:0", "`ADDRESS` of the APIs of the platform")
+	g.StringVar(&f.inside, "inside", "127.0.0.1:0", "`ADDRESS` of Fly Proxy for .flycast and .internal, by Host or as an HTTP proxy; \"\" for none")
+	g.StringVar(&f.public, "public", "127.0.0.1:0", "`ADDRESS` of Fly Proxy for .fly.dev and custom hostnames; \"\" for none")
+	g.StringVar(&f.page, "page", "127.0.0.1:0", "`ADDRESS` of the web page; \"\" for none")
 
 	g = group("What the platform has").Flags()
-	g.StringVar(&f.apps, "apps", "", "apps of your own, in a TOML `FILE`; it may name commands that are run here")
+	g.StringVar(&f.apps, "apps", "", "apps of your own, from a TOML `FILE`; it may name commands that are run here")
 	g.StringVar(&f.configs, "write-configs", "", "write each app's file as `DIR`/<app>/fly.toml")
-
-	g.StringVar(&f.state, "state", "", "`FILE` that keeps the state from one start to the next; made if it does not exist")
+	g.StringVar(&f.state, "state", "", "the `FILE` that keeps the state from one start to the next; made if it does not exist")
 
 	f.faults = addFaultFlags(group("What goes wrong"))
 
@@ -84,7 +83,6 @@ func (f *sandboxFlags) register(c *cobra.Command) {
 	f.speed.factor = 1
 	g.Var(&f.speed, "speed", "let the platform's clock run so many times as fast, such as 60x; 0 stops it")
 	g.DurationVar(&f.coldStart, "cold-start", startDelay, "how long a Machine takes to start, by that clock")
-
 	g.DurationVar(&f.autostopEvery, "autostop-every", autostop.DefaultEvery, "how often Fly Proxy looks for idle Machines, by that clock; 0 for never")
 
 	g = group("What is shown").Flags()

@@ -22,10 +22,10 @@ type faultFlags struct {
 // addFaultFlags adds them to a command.
 func addFaultFlags(c *cobra.Command) *faultFlags {
 	var f faultFlags
-	c.Flags().StringVar(&f.file, "faults", "", "a script of faults and events, in TOML")
-	c.Flags().StringArrayVar(&f.faults, "fault", nil, "a fault or event, such as 'ip.release status=502 times=2' or 'clock jump=1h at=30s'; repeatable")
-	c.Flags().Int64Var(&f.seed, "seed", 0, "what the chances of faults are drawn from; 0: the script's seed, or a random one, which is printed")
-	c.Flags().StringVar(&f.control, "control", "", "loopback address of the control endpoint, such as 127.0.0.1:0; none by default")
+	c.Flags().StringVar(&f.file, "faults", "", "a script of faults and events, in a TOML `FILE`")
+	c.Flags().StringArrayVar(&f.faults, "fault", nil, "a `FAULT` or event, such as 'ip.release status=502 times=2' or 'clock jump=1h at=30s'; repeatable")
+	c.Flags().Int64Var(&f.seed, "seed", 0, "`NUMBER` that the chances of faults are drawn from; 0: the script's, or a random one, which is printed")
+	c.Flags().StringVar(&f.control, "control", "", "`ADDRESS` of the control endpoint, on loopback, such as 127.0.0.1:0; none by default")
 	return &f
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"net/http"
@@ -17,25 +16,10 @@ import (
 // control endpoint work on what the command serves.
 func TestSandboxFaults(t *testing.T) {
 	script := write(t, "faults.toml", "seed = 1\n[[fault]]\noperation = \"app.list\"\nstatus = 503\n")
-	ctx, cancel := context.WithCancel(context.Background())
-	out, in := io.Pipe()
 	var stderr strings.Builder
-	done := make(chan int, 1)
-	go func() {
-		done <- run(ctx, program{
-			args:   []string{"sandbox", "--faults", script, "--fault", "app.get status=418 chance=1 times=1", "--control", "127.0.0.1:0", "--seed", "7"},
-			lookup: func(string) (string, bool) { return "", false },
-			stdin:  strings.NewReader(""), stdout: in, stderr: &stderr, clock: wallClock{},
-		})
-		_ = in.Close()
-	}()
-	env := make(map[string]string)
-	for lines := bufio.NewScanner(out); env["no_proxy"] == "" && lines.Scan(); {
-		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
-		env[name] = strings.Trim(value, "'")
-	}
+	env, end := startSandbox(t, &stderr, "--faults", script, "--fault", "app.get status=418 chance=1 times=1", "--control", "127.0.0.1:0", "--seed", "7")
 	get := func(url string) (int, string) {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,8 +47,7 @@ func TestSandboxFaults(t *testing.T) {
 	if _, body := get(env["FLYCAST_SANDBOX_CONTROL"] + "/faults"); !strings.Contains(body, `"seed": 7`) || strings.Count(body, `"hits": 1`) != 2 {
 		t.Errorf("control: %s", body)
 	}
-	cancel()
-	if code := <-done; code != 0 || strings.Contains(stderr.String(), "--seed") {
+	if code := end(); code != 0 || strings.Contains(stderr.String(), "--seed") {
 		t.Errorf("exit code %d, want 0:\n%s", code, stderr.String())
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // startSandbox runs the command until end, which returns its exit code, and
 // returns what it exports.
-func startSandbox(t *testing.T, args ...string) (env map[string]string, end func() int) {
+func startSandbox(t *testing.T, stderr io.Writer, args ...string) (env map[string]string, end func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
@@ -20,7 +20,7 @@ func startSandbox(t *testing.T, args ...string) (env map[string]string, end func
 	go func() {
 		done <- run(ctx, program{
 			args: append([]string{"sandbox"}, args...), lookup: func(string) (string, bool) { return "", false },
-			stdin: strings.NewReader(""), stdout: in, stderr: io.Discard, clock: wallClock{},
+			stdin: strings.NewReader(""), stdout: in, stderr: stderr, clock: wallClock{},
 		})
 		_ = in.Close()
 	}()
@@ -60,7 +60,7 @@ func flaps(t *testing.T, env map[string]string, method, path, body string) strin
 // TestSandboxState holds that with --state one comes back to what one left.
 func TestSandboxState(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sandbox.state")
-	env, end := startSandbox(t, "--state", file)
+	env, end := startSandbox(t, io.Discard, "--state", file)
 	before := flaps(t, env, "GET", "inner-circle/ip_assignments", "")
 	flaps(t, env, "POST", "inner-circle/ip_assignments", `{"type":"private_v6"}`)
 	after := flaps(t, env, "GET", "inner-circle/ip_assignments", "")
@@ -70,11 +70,11 @@ func TestSandboxState(t *testing.T) {
 	if code := end(); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	env, end = startSandbox(t, "--state", file)
+	env, end = startSandbox(t, io.Discard, "--state", file)
 	if got := flaps(t, env, "GET", "inner-circle/ip_assignments", ""); got != after {
 		t.Errorf("addresses after a new start:\n%s\nwant\n%s", got, after)
 	}
-	if _, again := startSandbox(t, "--state", file); again() == 0 {
+	if _, again := startSandbox(t, io.Discard, "--state", file); again() == 0 {
 		t.Error("a second program took the same file")
 	}
 	if code := end(); code != 0 {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
@@ -302,7 +301,7 @@ func (m sandboxTable) requests(n int) []string {
 		}
 		before := fmt.Sprintf("   %s  %s  %s  ", timeOfDay(v.At), fit(string(v.Door), 8), fit(app, 14))
 		after := "  " + answer(v)
-		if v.Held >= time.Millisecond { // else it was not
+		if v.Held >= noticed {
 			after += "  held " + span(v.Held)
 		}
 		if v.Woke {

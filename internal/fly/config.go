@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
 // Endpoints are the base URLs of Fly's three APIs: GraphQL, Machines and uiex.
@@ -89,7 +90,7 @@ func (e Endpoints) problems(token Token, allowLoopback bool) []string {
 			problems = append(problems, field.variable+" "+err.Error())
 			continue
 		}
-		here := loopback(base.Hostname())
+		here := loopback.IsHost(base.Hostname())
 		switch {
 		case sandboxed && !here:
 			problems = append(problems, fmt.Sprintf("%s names %s, and the access token is a sandbox's: it belongs on a loopback address", field.variable, base.Hostname()))
@@ -124,7 +125,7 @@ func parseBase(s string) (*url.URL, error) {
 		return nil, errors.New("is neither an https nor an http URL")
 	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
 		return nil, errors.New("holds more than scheme, host and path")
-	case base.Scheme == "http" && !loopback(base.Hostname()) && base.Hostname() != internalAPI:
+	case base.Scheme == "http" && !loopback.IsHost(base.Hostname()) && base.Hostname() != internalAPI:
 		return nil, errors.New("is plain http to another machine: the token would be readable on the way")
 	}
 	return base, nil
@@ -133,14 +134,6 @@ func parseBase(s string) (*url.URL, error) {
 // internalAPI is the Machines API as seen from inside a private network, where
 // it is plain http (Fly docs, "Working with the Machines API").
 const internalAPI = "_api.internal"
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
 
 // Token is an access token, or several joined by commas as Fly writes them. It
 // prints as a mask however it is printed, also inside another value.

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
 const (
@@ -247,7 +249,7 @@ func platformText(body []byte) string {
 func newBaseTransport() *http.Transport {
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
-			if host := r.URL.Hostname(); loopback(host) || host == internalAPI {
+			if host := r.URL.Hostname(); loopback.IsHost(host) || host == internalAPI {
 				return nil, nil
 			}
 			return http.ProxyFromEnvironment(r)

@@ -94,6 +94,37 @@ type Concurrency struct {
 	SoftLimit int    `json:"soft_limit,omitempty"`
 }
 
+// defaultSoftLimit is the soft limit of a service that sets none (Fly docs,
+// "fly.toml", concurrency).
+const defaultSoftLimit = 20
+
+// Limits are how Fly Proxy counts a service's load, and up to where.
+type Limits struct {
+	Unit string // connections or requests
+	Soft int    // never 0
+	Hard int    // 0: none
+}
+
+// Limits are the service's, with Fly's defaults for what it does not say.
+func (s Service) Limits() Limits {
+	l := Limits{Unit: "connections", Soft: defaultSoftLimit}
+	c := s.Concurrency
+	if c == nil {
+		return l
+	}
+	if c.Type == "requests" {
+		l.Unit = c.Type
+	}
+	l.Hard = max(c.HardLimit, 0)
+	switch {
+	case c.SoftLimit > 0:
+		l.Soft = c.SoftLimit
+	case l.Hard > 0:
+		l.Soft = min(l.Soft, l.Hard)
+	}
+	return l
+}
+
 // Check is a health check, of a service or of the whole Machine. Durations are
 // Go duration strings ("15s"). Kind is for top-level checks only.
 type Check struct {

@@ -1,10 +1,10 @@
 package sandbox
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
 // ownPages lets through what programs send, and pages of this very server. A
@@ -12,13 +12,13 @@ import (
 // of the fetch, or, if its name was rebound to the loopback address, by its Host.
 func ownPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		port := localPort(r)
+		port := loopback.Port(r)
 		refusal := ""
-		if !ownHost(r.Host, port) {
+		if !loopback.IsOwn(r.Host, port) {
 			refusal = "Host is not this server"
 		}
 		for _, origin := range r.Header.Values("Origin") {
-			if host, ok := strings.CutPrefix(origin, "http://"); !ok || !ownHost(host, port) {
+			if host, ok := strings.CutPrefix(origin, "http://"); !ok || !loopback.IsOwn(host, port) {
 				refusal = "Origin is not this server"
 			}
 		}
@@ -33,28 +33,4 @@ func ownPages(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// localPort is the port a request came in on; empty if the server does not say.
-func localPort(r *http.Request) string {
-	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if addr == nil {
-		return ""
-	}
-	_, port, _ := net.SplitHostPort(addr.String()) // a TCP address always has one
-	return port
-}
-
-// ownHost tells whether a host with its port, as in a Host header, is this
-// machine's loopback and this port.
-func ownHost(host, port string) bool {
-	name, given, err := net.SplitHostPort(host)
-	if err != nil { // port 80 need not be written
-		name, given = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "80"
-	}
-	if given != port || port == "" {
-		return false
-	}
-	ip, err := netip.ParseAddr(name)
-	return strings.EqualFold(name, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }

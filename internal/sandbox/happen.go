@@ -103,7 +103,7 @@ func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
 	}
 	switch h.Do {
 	case DoStart:
-		if m.state != "started" && !slices.Contains(transient, m.state) {
+		if m.state != "started" && !transient(m.state) {
 			m.launch(p.state, "starting", now, p.options.StartDelay)
 		}
 	case DoStop:

@@ -33,8 +33,11 @@ func (p *Platform) Listen(addr string) (*Server, error) {
 }
 
 // ListenControl serves [Platform.Control] as [Platform.Listen] does the APIs.
-func (p *Platform) ListenControl(addr string) (*Server, error) {
-	return listen(addr, p.Control(), func(context.Context) {})
+func (p *Platform) ListenControl(addr string) (*Server, error) { return Serve(addr, p.Control()) }
+
+// Serve serves what stands beside the platform as [Platform.Listen] does the APIs.
+func Serve(addr string, handler http.Handler) (*Server, error) {
+	return listen(addr, handler, func(context.Context) {})
 }
 
 // listen serves a handler until Close; beside runs as long.

@@ -8,11 +8,13 @@ import (
 // reading is what the API needs of a configuration again and again, read once
 // for each version.
 type reading struct {
-	document    json.RawMessage
-	probes      []probe
-	image       imageRecord
-	metadata    map[string]string
-	killTimeout time.Duration
+	document      json.RawMessage
+	probes        []probe
+	image         imageRecord
+	metadata      map[string]string
+	group         string // the process group
+	killTimeout   time.Duration
+	unsuspendable string // why it is stopped where suspend is asked for
 }
 
 // reading is the present configuration's.
@@ -36,7 +38,7 @@ func (m *vm) reading() *reading {
 		document: document,
 		probes:   probes(m.config),
 		image:    imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
-		metadata: metadata, killTimeout: killTimeoutOf(m.config.Raw("stop_config")),
+		metadata: metadata, group: m.config.ProcessGroup(), killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
 	}
 	return m.read
 }

@@ -1,25 +1,50 @@
 package sandbox
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
 
-// region is a place where Fly runs Machines.
-type region struct {
-	code, name          string
+// Region is a place where Fly runs Machines.
+type Region struct {
+	Code                string
+	name                string
 	latitude, longitude float64
 	gateway, paid       bool // it has a WireGuard gateway; it wants a paid plan
 	geo                 string
 	capacity            int // how many performance-1x Machines it has room for; 0: none any more, it is deprecated
 }
 
-func (r region) deprecated() bool { return r.capacity == 0 }
+func (r Region) deprecated() bool { return r.capacity == 0 }
 
-// regions are Fly's, by code (fly.io/docs/reference/regions, 2026), with made-up
+// In tells whether a word of a region expression means the region: its code,
+// any, or the alias of an area that it is in (Fly docs, "Dynamic request routing").
+func (r Region) In(word string) bool {
+	switch word {
+	case "":
+		return false
+	case "any", r.Code:
+		return true
+	case "us", "usa":
+		return strings.HasSuffix(r.name, "(US)")
+	}
+	area, ok := areas()[word]
+	return ok && area == r.geo
+}
+
+// Distance to another region is in kilometres along the globe.
+func (r Region) Distance(to Region) float64 {
+	radians := func(degrees float64) float64 { return degrees * math.Pi / 180 }
+	cosine := math.Sin(radians(r.latitude))*math.Sin(radians(to.latitude)) +
+		math.Cos(radians(r.latitude))*math.Cos(radians(to.latitude))*math.Cos(radians(r.longitude-to.longitude))
+	return 6371 * math.Acos(min(max(cosine, -1), 1))
+}
+
+// Regions are Fly's, by code (fly.io/docs/reference/regions, 2026), with made-up
 // capacities, and those that Fly left in 2025: apps name them still.
-func regions() []region {
-	return []region{
+func Regions() []Region {
+	return []Region{
 		{"ams", "Amsterdam, Netherlands", 52.374, 4.8897, true, false, "europe", 420},
 		{"arn", "Stockholm, Sweden", 59.6512, 17.9178, false, false, "europe", 180},
 		{"bom", "Mumbai, India", 19.0974, 72.8745, false, true, "asia_pacific", 120},
@@ -58,30 +83,26 @@ func regions() []region {
 	}
 }
 
-// areas are the aliases of a region expression.
+// areas are the geographic areas of the aliases, but for the United States.
 func areas() map[string]string {
-	return map[string]string{
-		"na": "north_america", "us": "north_america", "sa": "south_america", "eu": "europe", "apac": "asia_pacific", "af": "africa",
-	}
+	return map[string]string{"na": "north_america", "sa": "south_america", "eu": "europe", "apac": "asia_pacific", "af": "africa"}
 }
 
 // placement reads a region expression, codes and aliases separated by commas:
 // the regions in the order of preference, the platform's own one first in an
 // area. Words that name none are left out.
-func placement(expression string) []region {
-	var found []region
-	add := func(word string, keep func(region) bool) {
-		for _, r := range regions() {
-			if keep(r) && (!r.deprecated() || r.code == word) && !slices.Contains(found, r) {
+func placement(expression string) []Region {
+	var found []Region
+	add := func(word string, keep func(Region) bool) {
+		for _, r := range Regions() {
+			if keep(r) && (!r.deprecated() || r.Code == word) && !slices.Contains(found, r) {
 				found = append(found, r)
 			}
 		}
 	}
 	for _, word := range listed([]string{expression}) {
-		area := areas()[word]
-		add(word, func(r region) bool { return r.code == word })
-		add(word, func(r region) bool { return r.code == defaultRegion && (word == "any" || r.geo == area) })
-		add(word, func(r region) bool { return word == "any" || r.geo == area })
+		add(word, func(r Region) bool { return r.Code == DefaultRegion && r.In(word) })
+		add(word, func(r Region) bool { return r.In(word) })
 	}
 	return found
 }
@@ -89,11 +110,11 @@ func placement(expression string) []region {
 // placed is the region a new Machine goes to.
 func placed(expression string) (string, error) {
 	if strings.TrimSpace(expression) == "" {
-		return defaultRegion, nil
+		return DefaultRegion, nil
 	}
 	found := placement(expression)
 	if len(found) == 0 {
 		return "", invalid("invalid_argument: region %.40q is not known", expression)
 	}
-	return found[0].code, nil
+	return found[0].Code, nil
 }

@@ -208,7 +208,7 @@ type servicePort struct {
 }
 
 // handlers are the words of the schema for what a port does.
-var handlers = []string{"EDGE_HTTP", "HTTP", "PG_TLS", "PROXY_PROTO", "TLS"}
+func handlers() []string { return []string{"EDGE_HTTP", "HTTP", "PG_TLS", "PROXY_PROTO", "TLS"} }
 
 // Services are those of the app's first Machine.
 func (n *appNode) Services() []*serviceNode {
@@ -245,7 +245,7 @@ func (n *appNode) Services() []*serviceNode {
 		for _, p := range s.Ports {
 			port := &servicePort{Port: p.Port, StartPort: p.StartPort, EndPort: p.EndPort, Handlers: []string{}}
 			for _, handler := range p.Handlers {
-				if handler = strings.ToUpper(handler); slices.Contains(handlers, handler) {
+				if handler = strings.ToUpper(handler); slices.Contains(handlers(), handler) {
 					port.Handlers = append(port.Handlers, handler)
 				}
 			}

@@ -10,19 +10,19 @@ type regionNode struct {
 	ProcessGroup                                   *string
 }
 
-func newRegionNode(r region) *regionNode {
+func newRegionNode(r Region) *regionNode {
 	return &regionNode{
-		Code: r.code, Name: r.name, Latitude: &r.latitude, Longitude: &r.longitude,
-		GatewayAvailable: r.gateway, RequiresPaidPlan: r.paid, Deprecated: r.capacity == 0,
+		Code: r.Code, Name: r.name, Latitude: &r.latitude, Longitude: &r.longitude,
+		GatewayAvailable: r.gateway, RequiresPaidPlan: r.paid, Deprecated: r.deprecated(),
 	}
 }
 
 // regionOf is the region of a code, and whether there is one.
-func regionOf(code string) (region, bool) {
-	all := regions()
-	i := slices.IndexFunc(all, func(r region) bool { return r.code == code })
+func regionOf(code string) (Region, bool) {
+	all := Regions()
+	i := slices.IndexFunc(all, func(r Region) bool { return r.Code == code })
 	if i < 0 {
-		return region{}, false
+		return Region{}, false
 	}
 	return all[i], true
 }
@@ -42,16 +42,16 @@ type platformNode struct{}
 func (*root) Platform() *platformNode { return &platformNode{} }
 
 func (*root) NearestRegion(struct{ WireguardGateway *bool }) *regionNode {
-	near, _ := regionOf(defaultRegion)
+	near, _ := regionOf(DefaultRegion)
 	return newRegionNode(near)
 }
 
 // RequestRegion is where the sandbox says its requests come in.
-func (*platformNode) RequestRegion() *string { return new(defaultRegion) }
+func (*platformNode) RequestRegion() *string { return new(DefaultRegion) }
 
 func (*platformNode) Regions() []*regionNode {
 	var nodes []*regionNode
-	for _, r := range regions() {
+	for _, r := range Regions() {
 		nodes = append(nodes, newRegionNode(r))
 	}
 	return nodes

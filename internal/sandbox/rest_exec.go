@@ -121,7 +121,7 @@ func (req *request) outlast(m *vm, began time.Time, d time.Duration) (signal int
 		case d == 0 || !req.now.Before(end):
 			return 0, nil
 		case gone:
-			return signals["SIGKILL"], nil
+			return signalNumber("SIGKILL"), nil
 		}
 		if err := p.clock.Wait(req.Context(), wake, changed); err != nil {
 			return 0, err

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +17,7 @@ func startMachine(req *request) answer {
 	previous := m.state
 	switch {
 	case previous == "started" || previous == "starting":
-	case slices.Contains(transient, previous) || previous == "created" && len(m.pending) > 0:
+	case transient(previous) || previous == "created" && len(m.pending) > 0:
 		return refuse(precondition("unable to start machine from current state: '%s'", previous))
 	default:
 		m.updated = req.now
@@ -61,7 +60,7 @@ func stopMachine(req *request) answer {
 // parseStopping reads how a program is to be ended.
 func parseStopping(signal string, timeout json.RawMessage) (stopping, error) {
 	how := stopping{signal: strings.ToUpper(signal)}
-	if how.signal != "" && signals[how.signal] == 0 {
+	if how.signal != "" && signalNumber(how.signal) == 0 {
 		return stopping{}, invalid("invalid_argument: signal %.20q is not known", signal)
 	}
 	var err error
@@ -118,7 +117,7 @@ func signalMachine(req *request) answer {
 	var name string
 	var number int
 	if json.Unmarshal(in.Signal, &name) == nil {
-		number = signals[strings.ToUpper(name)]
+		number = signalNumber(strings.ToUpper(name))
 	} else if json.Unmarshal(in.Signal, &number) != nil {
 		number = 0
 	}
@@ -133,7 +132,7 @@ func signalMachine(req *request) answer {
 		return refuse(precondition("unable to signal machine in current state: '%s'", m.state))
 	}
 	switch number {
-	case signals["SIGINT"], signals["SIGQUIT"], signals["SIGKILL"], signals["SIGTERM"]:
+	case signalNumber("SIGINT"), signalNumber("SIGQUIT"), signalNumber("SIGKILL"), signalNumber("SIGTERM"):
 		m.ending = &ending{at: req.now, exit: exit{code: 128 + number, signal: number}}
 		m.settle(req.platform.state, req.now)
 	}

@@ -88,7 +88,7 @@ func listLogs(req *request) answer {
 	}
 	query := req.URL.Query()
 	instance, place, after := query.Get("instance"), query.Get("region"), query.Get("next_token")
-	lines := []logLine{newLogLine(a.created, a.id, "", defaultRegion, "fly", "App "+a.name+" created")}
+	lines := []logLine{newLogLine(a.created, a.id, "", DefaultRegion, "fly", "App "+a.name+" created")}
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)
 		for _, e := range m.events {

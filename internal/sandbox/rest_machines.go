@@ -217,7 +217,7 @@ func destroyMachine(req *request) answer {
 	}
 	query := req.URL.Query()
 	force := query.Get("force") == "true" || query.Get("kill") == "true"
-	if !force && (m.state == "started" || slices.Contains(transient, m.state) && m.state != "destroying") {
+	if !force && (m.state == "started" || transient(m.state) && m.state != "destroying") {
 		return refuse(precondition("unable to destroy machine, not currently stopped"))
 	}
 	m.halt(req.platform.state, "destroyed", req.now)

@@ -17,16 +17,16 @@ type regionRecord struct {
 
 func listRegions(*request) answer {
 	var rows []regionRecord
-	for _, r := range regions() {
+	for _, r := range Regions() {
 		rows = append(rows, regionRecord{
-			Code: r.code, Name: r.name, Latitude: r.latitude, Longitude: r.longitude, GatewayAvailable: r.gateway,
+			Code: r.Code, Name: r.name, Latitude: r.latitude, Longitude: r.longitude, GatewayAvailable: r.gateway,
 			RequiresPaidPlan: r.paid, Deprecated: r.deprecated(), Capacity: r.capacity, GeoRegion: r.geo,
 		})
 	}
 	return reply(http.StatusOK, struct {
 		Regions []regionRecord `json:"Regions"`
 		Nearest string         `json:"Nearest"`
-	}{rows, defaultRegion})
+	}{rows, DefaultRegion})
 }
 
 // regionLimit is how many Machines an organization may have in one region.
@@ -59,7 +59,7 @@ func placeMachines(req *request) answer {
 		return refuse(invalid("invalid_argument: count must not be negative"))
 	}
 	if in.Region == "" {
-		in.Region = defaultRegion + ",any"
+		in.Region = DefaultRegion + ",any"
 	}
 	found := placement(in.Region)
 	if len(found) == 0 {
@@ -74,7 +74,7 @@ func placeMachines(req *request) answer {
 			}
 			left -= n
 		}
-		rows = append(rows, placementRecord{r.code, n, n})
+		rows = append(rows, placementRecord{r.Code, n, n})
 	}
 	if left > 0 {
 		return refuse(&apiError{http.StatusUnprocessableEntity, "insufficient_capacity", "insufficient resources available to fulfill request"})

@@ -10,7 +10,9 @@ import (
 )
 
 // waitable are the states a client may wait for; settled is any that lasts.
-var waitable = []string{"started", "stopped", "suspended", "destroyed", "settled", "failed", "created"}
+func waitable() []string {
+	return []string{"started", "stopped", "suspended", "destroyed", "settled", "failed", "created"}
+}
 
 // maxWait is the longest timeout of a wait, in seconds.
 const maxWait = 60
@@ -33,7 +35,7 @@ func (req *request) waiting() (waiting, error) {
 		w.states = []string{"started"}
 	}
 	for _, state := range w.states {
-		if !slices.Contains(waitable, state) {
+		if !slices.Contains(waitable(), state) {
 			return waiting{}, invalid("invalid_argument: state %.20q cannot be waited for", state)
 		}
 	}
@@ -66,7 +68,7 @@ func (w waiting) reached(m *vm) bool {
 		return slices.Contains(w.states, "stopped") || slices.Contains(w.states, "destroyed") || slices.Contains(w.states, "settled")
 	}
 	return slices.Contains(w.states, m.state) ||
-		slices.Contains(w.states, "settled") && !slices.Contains(transient, m.state)
+		slices.Contains(w.states, "settled") && !transient(m.state)
 }
 
 // waitRecord is the answer of a wait.

@@ -1,18 +1,3 @@
-// Package sandbox is an emulated Fly.io platform. It speaks Fly's own protocols
-// over HTTP: the Machines REST API under /v1, the uiex REST API under /api/v1
-// and GraphQL at /graphql, all on one origin and over one state, so that any
-// Fly client works on it unchanged.
-//
-//	p := sandbox.New(sandbox.Options{})
-//	if err := p.Seed(ctx); err != nil { … }      // the example organization
-//	server, err := p.Listen("127.0.0.1:0")       // server.URL is the base URL of all three APIs
-//
-// Every request is recorded ([Platform.Calls]), time is virtual ([Clock]),
-// and faults can be injected ([Platform.Inject]). Methods such as
-// [Platform.StopMachine] act as somebody else who uses the platform at the same
-// time; others such as [Platform.Addresses] tell its truth, past list lag.
-//
-// It shares no wire types with the clients that are tested against it.
 package sandbox
 
 import (

@@ -219,8 +219,8 @@ func (f Fault) String() string {
 	l.add("content_type", f.ContentType)
 	l.span("retry_after", f.RetryAfter)
 	l.flag("effect", f.EffectThenStatus)
-	for _, name := range slices.Sorted(maps.Keys(resets)) {
-		if f.Reset == resets[name] {
+	for _, name := range slices.Sorted(maps.Keys(resets())) {
+		if f.Reset == resets()[name] {
 			l.add("reset", name)
 		}
 	}

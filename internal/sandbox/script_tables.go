@@ -80,11 +80,10 @@ func (s *spans) read(key, text string, zero bool) time.Duration {
 	return d
 }
 
-// resets and answers are the words of the keys of their names.
-var (
-	resets  = map[string]Reset{"": ResetNone, "before": ResetBefore, "after": ResetAfter, "during": ResetDuring}
-	answers = []string{"no_capacity", "host_closed", "rate_limited", "edge"}
-)
+// resets are the words of the key reset.
+func resets() map[string]Reset {
+	return map[string]Reset{"": ResetNone, "before": ResetBefore, "after": ResetAfter, "during": ResetDuring}
+}
 
 func (t faultTable) fault() (Fault, error) {
 	var s spans
@@ -104,12 +103,12 @@ func (t faultTable) fault() (Fault, error) {
 			f = EdgeError(t.Operation, t.Status)
 		}
 	default:
-		return Fault{}, &keyError{"answer", fmt.Sprintf("%.40q is none of %s", t.Answer, strings.Join(answers, ", "))}
+		return Fault{}, &keyError{"answer", fmt.Sprintf("%.40q is none of no_capacity, host_closed, rate_limited, edge", t.Answer)}
 	}
 	f.Operation, f.App, f.Target = t.Operation, t.App, t.Target
 	f.At, f.For = s.read("at", t.At, true), s.read("for", t.For, false)
 	f.Delay, f.Trickle, f.Jump = s.read("delay", t.Delay, false), s.read("trickle", t.Trickle, false), s.read("jump", t.Jump, false)
-	f.After, f.EffectThenStatus, f.Malformed, f.Reset = t.After, t.Effect, t.Truncate, resets[t.Reset]
+	f.After, f.EffectThenStatus, f.Malformed, f.Reset = t.After, t.Effect, t.Truncate, resets()[t.Reset]
 	if t.Times != nil {
 		f.Times = *t.Times
 	}
@@ -136,7 +135,7 @@ func (t faultTable) fault() (Fault, error) {
 
 // check finds what cannot be meant.
 func (t faultTable) check(f Fault) error {
-	_, reset := resets[t.Reset]
+	_, reset := resets()[t.Reset]
 	for _, rule := range []struct {
 		broken       bool
 		key, message string

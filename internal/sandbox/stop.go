@@ -8,12 +8,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
-// signals are those that the API sends.
-var signals = map[string]int{
-	"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10,
-	"SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13, "SIGALRM": 14, "SIGTERM": 15,
+// signalNumber is the number of a signal that the API sends, 0 for any other name.
+func signalNumber(name string) int {
+	return map[string]int{
+		"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10,
+		"SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13, "SIGALRM": 14, "SIGTERM": 15,
+	}[name]
 }
 
 // stopping is how a program is asked to end.
@@ -56,7 +60,7 @@ func (m *vm) stop(s *state, to string, how stopping, now time.Time) {
 	if m.state == to || len(m.pending) > 0 && m.pending[len(m.pending)-1].state == to {
 		return
 	}
-	if why := m.tooMuchToSuspend(); to == "suspended" && why != "" {
+	if why := m.unsuspendable(); to == "suspended" && why != "" {
 		m.record(s, event{kind: "suspend", status: "stopped instead: " + why, source: "flyd", at: now})
 		to = "stopped"
 	}
@@ -109,37 +113,47 @@ func (m *vm) restart(s *state, how stopping, now time.Time, delay time.Duration)
 const maxSuspendMB = 2048
 
 // suspendable is when Machines could first be suspended: one that was not
-// updated since cannot.
-var suspendable = time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC)
+// updated since cannot (the same page).
+func suspendable() time.Time { return time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC) }
 
-// tooMuchToSuspend says why a Machine cannot be suspended, empty if it can.
-func (m *vm) tooMuchToSuspend() string {
-	var shape struct {
-		Init struct {
-			Swap int `json:"swap_size_mb"`
-		} `json:"init"`
-		Schedule string `json:"schedule"`
+// unsuspendable says why a Machine of the configuration cannot be suspended,
+// empty if it can.
+func unsuspendable(config machine.Config) string {
+	var init struct {
+		Swap int `json:"swap_size_mb"`
 	}
-	raw, err := m.config.MarshalJSON()
-	if err == nil {
-		err = json.Unmarshal(raw, &shape)
+	var schedule string
+	guest, err := config.Guest()
+	for _, part := range []struct {
+		raw  json.RawMessage
+		into any
+	}{{config.Raw("init"), &init}, {config.Raw("schedule"), &schedule}} {
+		if part.raw != nil {
+			err = errors.Join(err, json.Unmarshal(part.raw, part.into))
+		}
 	}
-	guest, guestErr := m.config.Guest()
 	switch {
-	case errors.Join(err, guestErr) != nil:
+	case err != nil:
 		return "its configuration cannot be read"
 	case guest != nil && guest.MemoryMB > maxSuspendMB:
-		return fmt.Sprintf("more than %d MB of memory", maxSuspendMB)
+		return "it has more than 2 GB of memory"
 	case guest != nil && (guest.GPUs > 0 || guest.GPUKind != ""):
 		return "it has a GPU"
-	case shape.Init.Swap > 0:
+	case init.Swap > 0:
 		return "it has swap"
-	case shape.Schedule != "":
+	case schedule != "":
 		return "it has a schedule"
-	case m.updated.Before(suspendable):
-		return "it was last updated before June 20, 2024"
 	}
 	return ""
+}
+
+// unsuspendable says why the Machine cannot be suspended, empty if it can.
+func (m *vm) unsuspendable() string {
+	why := m.reading().unsuspendable
+	if why == "" && m.updated.Before(suspendable()) {
+		return "it was last updated before June 20, 2024"
+	}
+	return why
 }
 
 // parseDuration reads a duration as the API takes it: Go's notation, a number
@@ -150,17 +164,13 @@ func parseDuration(raw json.RawMessage) (time.Duration, error) {
 		return 0, nil
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		d := time.Duration(n)
-		if raw[0] == '"' {
-			if n > int64(maxKillTimeout/time.Second) {
-				return maxKillTimeout, nil
-			}
-			d = time.Duration(n) * time.Second
-		}
-		if d < 0 {
+		switch {
+		case n < 0:
 			return 0, fmt.Errorf("negative duration %.20q", text)
+		case raw[0] == '"':
+			return time.Duration(min(n, int64(maxKillTimeout/time.Second))) * time.Second, nil
 		}
-		return min(d, maxKillTimeout), nil
+		return min(time.Duration(n), maxKillTimeout), nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -55,6 +54,7 @@ type Backend struct {
 	Booting              bool // its program, another process, has yet to listen
 	Config               machine.Config
 	Cause                Cause
+	Unsuspendable        string // why it is stopped where suspend is asked for; empty: it is suspended
 }
 
 // Cause is what the data plane last did to a Machine's state, and when: a
@@ -164,13 +164,13 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
 		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
-		Booting: m.booting && m.state == "started",
+		Booting:       m.booting && m.state == "started",
+		Unsuspendable: m.unsuspendable(),
 	}
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
 	}
-	b.Updated, b.Started = m.updated, m.started
-	b.Group = m.reading().metadata["fly_process_group"]
+	b.Updated, b.Started, b.Group = m.updated, m.started, m.reading().group
 	for _, h := range m.health(now, checkDelay) {
 		b.Passing = b.Passing && h.status == "passing"
 		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
@@ -184,8 +184,8 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 }
 
 // Wake starts a Machine as Fly Proxy does for a request; one that is started or
-// on its way is left alone. It does not wait: see [Platform.AwaitStart]. The
-// error says why it cannot be started.
+// on its way is left alone. It does not wait for the start. The error says why
+// it cannot be started.
 func (p *Platform) Wake(app, id string) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		switch {
@@ -202,7 +202,8 @@ func (p *Platform) Wake(app, id string) error {
 	})
 }
 
-// Park stops or suspends a started Machine as Fly Proxy's autostop does.
+// Park stops or suspends a started Machine as Fly Proxy's autostop does. One
+// that cannot be suspended ([Backend.Unsuspendable]) is stopped.
 func (p *Platform) Park(app, id string, suspend bool) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state != "started" {
@@ -253,27 +254,6 @@ func (p *Platform) Bind(app, id string, sockets []string) error {
 		}
 		return nil
 	})
-}
-
-// AwaitStart returns nil once the Machine is started, and the state it is in
-// when nothing is under way that could start it.
-func (p *Platform) AwaitStart(ctx context.Context, app, id string) (state string, err error) {
-	for {
-		var changed chan struct{}
-		var until time.Time
-		err := p.look(app, id, func(m *vm, now time.Time) {
-			state, changed, until = m.state, p.changed, now.Add(time.Hour)
-			if at, ok := m.due(); ok {
-				until = at
-			}
-		})
-		if err != nil || state == "started" || !slices.Contains(transient, state) {
-			return state, err
-		}
-		if err := p.clock.Wait(ctx, until, changed); err != nil {
-			return state, err
-		}
-	}
 }
 
 // look runs f on a Machine under the lock.

@@ -90,11 +90,17 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
-// defaultRegion is where a Machine goes for which none is asked.
-const defaultRegion = "iad"
+// DefaultRegion is where a Machine goes for which none is asked.
+const DefaultRegion = "iad"
 
-// transient states are left without anybody's doing.
-var transient = []string{"creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying"}
+// transient tells whether a state is left without anybody's doing.
+func transient(state string) bool {
+	switch state {
+	case "creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying":
+		return true
+	}
+	return false
+}
 
 // createMachine adds a Machine to the app, not launched yet.
 func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
@@ -109,7 +115,7 @@ func (s *state) createMachine(a *app, config machine.Config, name, region string
 		m.name = s.ids.name()
 	}
 	if m.region == "" {
-		m.region = defaultRegion
+		m.region = DefaultRegion
 	}
 	m.privateIP = machineAddress(a.network, m.id)
 	m.configure(s, config, plan)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
 const (
@@ -78,7 +80,7 @@ func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", addr, err)
 	}
-	if !isLoopback(host) {
+	if !loopback.IsHost(host) {
 		return nil, fmt.Errorf("listen on %q: %w", addr, ErrNotLoopback)
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)

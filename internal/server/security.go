@@ -10,9 +10,7 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -39,43 +38,11 @@ func chain(h http.Handler, checks ...middleware) http.Handler {
 	return h
 }
 
-// ownPort is the port a request came in on; empty if the server does not say.
-func ownPort(r *http.Request) string {
-	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if addr == nil {
-		return ""
-	}
-	_, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return ""
-	}
-	return port
-}
-
-// isLoopback: an address of the loopback network, or the name that means it.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
-}
-
-// isOwnHost tells whether host, as in a Host header, names this machine and
-// this port. Port 80 need not be written.
-func isOwnHost(host, port string) bool {
-	name, given, err := net.SplitHostPort(host)
-	if err != nil {
-		name, given = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "80"
-	}
-	return port != "" && given == port && isLoopback(name)
-}
-
 // checkHost refuses a page whose name was rebound to the loopback address: its
 // requests carry that name.
 func checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isOwnHost(r.Host, ownPort(r)) {
+		if !loopback.IsOwn(r.Host, loopback.Port(r)) {
 			http.Error(w, "Host is not this server", http.StatusForbidden)
 			return
 		}
@@ -94,13 +61,13 @@ func (p originPolicy) allows(origin, port string) bool {
 		return slices.Contains(p.allowed, origin)
 	}
 	host, found := strings.CutPrefix(origin, "http://")
-	return found && isOwnHost(host, port)
+	return found && loopback.IsOwn(host, port)
 }
 
 func (p originPolicy) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, origin := range r.Header.Values("Origin") {
-			if !p.allows(origin, ownPort(r)) {
+			if !p.allows(origin, loopback.Port(r)) {
 				http.Error(w, "Origin is not allowed", http.StatusForbidden)
 				return
 			}

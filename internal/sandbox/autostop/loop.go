@@ -140,7 +140,7 @@ func (l *Loop) stop(app string, r region, c *candidate) (s Stopped, ok bool) {
 	}
 	suspend := c.setting.mode == machine.AutostopSuspend
 	if suspend {
-		s.Fallback = c.setting.fallbackOf(c.Backend)
+		s.Fallback = c.Unsuspendable
 		suspend = s.Fallback == ""
 	}
 	if suspend {

@@ -15,11 +15,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
 )
@@ -79,6 +78,7 @@ func guard(next http.Handler) http.Handler {
 		"connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
 	}, "; ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _ := loopback.Split(r.Host)
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -86,7 +86,7 @@ func guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		switch {
-		case !loopback(r.Host):
+		case !loopback.IsHost(host):
 			http.Error(w, "this page answers loopback addresses and localhost only", http.StatusMisdirectedRequest)
 		case r.Method != http.MethodGet:
 			h.Set("Allow", http.MethodGet)
@@ -95,20 +95,6 @@ func guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
-}
-
-// loopback tells whether a Host header names this machine by a name that
-// nobody else can give out (RFC 6761 keeps localhost).
-func loopback(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = strings.Trim(host, "[]")
-	}
-	if strings.EqualFold(name, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.IsLoopback()
 }
 
 // hashOf is the source expression of the document's only element of a name.

@@ -2,6 +2,7 @@ package program
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,8 +169,8 @@ func (d *Definition) complete(dir string) error {
 	if err := d.read(dir); err != nil {
 		return err
 	}
-	d.Organization = orElse(d.Organization, "personal")
-	d.Image = orElse(d.Image, "registry.fly.io/"+d.Name+":sandbox")
+	d.Organization = cmp.Or(d.Organization, "personal")
+	d.Image = cmp.Or(d.Image, "registry.fly.io/"+d.Name+":sandbox")
 	if d.StartDelay != "" {
 		delay, err := time.ParseDuration(d.StartDelay)
 		if err != nil || delay <= 0 || delay > time.Hour {
@@ -187,13 +188,6 @@ func (d *Definition) complete(dir string) error {
 		}
 	}
 	return errors.Join(d.completeAddresses(), d.completeCommand(dir))
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // completeAddresses turns the words for addresses into the API's.
@@ -265,7 +259,7 @@ func (d *Definition) read(dir string) error {
 	if err := file.Validate(); err != nil {
 		return err
 	}
-	if d.Name = orElse(d.Name, file.App()); d.Name != file.App() {
+	if d.Name = cmp.Or(d.Name, file.App()); d.Name != file.App() {
 		return fmt.Errorf("fly.toml is of another app, %.63q", file.App())
 	}
 	if !appName.MatchString(d.Name) {
@@ -286,8 +280,8 @@ func (d *Definition) read(dir string) error {
 	}
 	for i := range d.Machines {
 		m := &d.Machines[i]
-		m.Group = orElse(m.Group, file.DefaultGroup())
-		m.Region = orElse(m.Region, orElse(file.PrimaryRegion(), "iad"))
+		m.Group = cmp.Or(m.Group, file.DefaultGroup())
+		m.Region = cmp.Or(m.Region, file.PrimaryRegion(), sandbox.DefaultRegion)
 		if m.Count == 0 {
 			m.Count = 1
 		}

@@ -43,14 +43,14 @@ func TestCommandEnvironment(t *testing.T) {
 func TestOutput(t *testing.T) {
 	var got []string
 	o := &output{line: func(text string) { got = append(got, text) }}
-	for _, piece := range []string{"one\r\ntw", "o\n\n", strings.Repeat("x", MaxLine), "yyy", "zzz\nlast\xff"} {
+	for _, piece := range []string{"one\r\ntw", "o\n\n", strings.Repeat("x", maxLine), "yyy", "zzz\nlast\xff"} {
 		if n, err := o.Write([]byte(piece)); n != len(piece) || err != nil {
 			t.Errorf("wrote %d, %v", n, err)
 		}
 	}
 	o.flush()
 	o.flush()
-	if want := []string{"one", "two", "", strings.Repeat("x", MaxLine), "last\uFFFD"}; !slices.Equal(got, want) {
+	if want := []string{"one", "two", "", strings.Repeat("x", maxLine), "last\uFFFD"}; !slices.Equal(got, want) {
 		t.Errorf("got %.80q", got)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// MaxLine is how much of a line that a command writes is kept.
-const MaxLine = 4096
+// maxLine is how much of a line that a command writes is kept.
+const maxLine = 4096
 
 // output parts what a command writes into lines.
 type output struct {
@@ -30,7 +30,7 @@ func (o *output) Write(b []byte) (int, error) {
 	for len(b) > 0 {
 		line, rest, whole := bytes.Cut(b, []byte("\n"))
 		if !o.cut {
-			room := MaxLine - len(o.part)
+			room := maxLine - len(o.part)
 			o.part = append(o.part, line[:min(len(line), room)]...)
 			o.cut = len(line) > room
 		}

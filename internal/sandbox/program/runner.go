@@ -63,7 +63,7 @@ type Options struct {
 type Line struct {
 	App, Machine string
 	Stream       string // stdout, stderr, or system: about the command
-	Text         string // without its end, cut after MaxLine bytes
+	Text         string // without its end, cut after 4 KiB
 }
 
 // sweep is every how many looks of Run the built-in programs without connections

@@ -81,7 +81,7 @@ func New(options Options) *Proxy {
 		options.Traffic = new(sandbox.Traffic)
 	}
 	if options.Region == "" {
-		options.Region = "iad"
+		options.Region = sandbox.DefaultRegion
 	}
 	if options.Hold == 0 {
 		options.Hold = DefaultHold
@@ -95,7 +95,7 @@ func New(options Options) *Proxy {
 		platform: options.Platform,
 		traffic:  options.Traffic,
 		clock:    clock,
-		atlas:    atlas{options.Region, places()},
+		atlas:    newAtlas(options.Region),
 		buffers:  new(buffers),
 		issuer:   new(issuer),
 		wait:     clock.Wait,

@@ -42,9 +42,6 @@ type member struct {
 	distance     float64
 }
 
-// defaultSoftLimit is that of a service without one (Fly docs, "fly.toml").
-const defaultSoftLimit = 20
-
 // table is the app's present one, from memory while nothing changed. The error
 // is [sandbox.ErrGone].
 func (p *Proxy) table(app string) (*table, error) {
@@ -161,21 +158,12 @@ func (r *route) handle(p machine.Port) {
 }
 
 func newMember(app string, b sandbox.Backend, s machine.Service, p machine.Port) member {
-	m := member{
+	limits := s.Limits()
+	return member{
 		Backend: b, app: app, internalPort: s.InternalPort, autostart: s.Autostart == nil || *s.Autostart,
-		connections: true, soft: defaultSoftLimit,
+		connections: limits.Unit == "connections", soft: limits.Soft, hard: limits.Hard,
 		h2: p.HTTPOptions != nil && p.HTTPOptions.H2Backend != nil && *p.HTTPOptions.H2Backend,
 	}
-	if c := s.Concurrency; c != nil {
-		m.connections = c.Type != "requests"
-		m.hard = max(c.HardLimit, 0)
-		if c.SoftLimit > 0 {
-			m.soft = c.SoftLimit
-		} else if m.hard > 0 {
-			m.soft = min(m.soft, m.hard)
-		}
-	}
-	return m
 }
 
 // healthy tells whether the proxy sends traffic to the Machine.

@@ -131,9 +131,6 @@ func (s Source) site(from sandbox.Site, last map[string]sandbox.Visit) Site {
 	return site
 }
 
-// defaultSoftLimit is Fly's for a service without one.
-const defaultSoftLimit = 20
-
 // limit is the lowest soft limit of the Machine's services.
 func limit(b sandbox.Backend) (soft int, unit string) {
 	services, err := b.Config.Services()
@@ -141,17 +138,8 @@ func limit(b sandbox.Backend) (soft int, unit string) {
 		return 0, ""
 	}
 	for _, service := range services {
-		n, by := defaultSoftLimit, "connections"
-		if c := service.Concurrency; c != nil {
-			if c.SoftLimit > 0 {
-				n = c.SoftLimit
-			}
-			if c.Type != "" {
-				by = c.Type
-			}
-		}
-		if soft == 0 || n < soft {
-			soft, unit = n, by
+		if l := service.Limits(); soft == 0 || l.Soft < soft {
+			soft, unit = l.Soft, l.Unit
 		}
 	}
 	return soft, unit

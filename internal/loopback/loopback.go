@@ -1,0 +1,48 @@
+// Package loopback tells what stays on this machine. What listens here for
+// programs of the same machine checks the Host of a request by it: a web page
+// whose name was rebound to the loopback address gives that name.
+package loopback
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// IsHost tells whether a host, without a port and without brackets, is an
+// address of the loopback network or localhost, a name that nobody else can
+// give out (RFC 6761).
+func IsHost(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// Split parts a Host header into host, without brackets, and port: 80, which
+// need not be written, if there is none.
+func Split(header string) (host, port string) {
+	host, port, err := net.SplitHostPort(header)
+	if err != nil {
+		return strings.TrimSuffix(strings.TrimPrefix(header, "["), "]"), "80"
+	}
+	return host, port
+}
+
+// IsOwn tells whether a Host header names this machine and this port.
+func IsOwn(header, port string) bool {
+	host, given := Split(header)
+	return port != "" && given == port && IsHost(host)
+}
+
+// Port is the port a request came in on; empty if the server does not say.
+func Port(r *http.Request) string {
+	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if addr == nil {
+		return ""
+	}
+	_, port, _ := net.SplitHostPort(addr.String()) // one without a port has none
+	return port
+}
