@@ -217,8 +217,8 @@ func TestStateTime(t *testing.T) {
 	p := opened(t, path)
 	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
 	crashed := copied(t, path)
-	now := storeStart
-	again, err := Open(crashed, Options{unsynced: true, Clock: NewClock(func() time.Time { return now })})
+	clock := NewClock(func() time.Time { return storeStart })
+	again, err := Open(crashed, Options{unsynced: true, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestStateTime(t *testing.T) {
 	if got := again.Machine("shop-api", shopMachine).State; got != "restarting" {
 		t.Errorf("state %s, want restarting", got)
 	}
-	now = now.Add(time.Minute)
+	clock.Advance(time.Minute)
 	if got := again.Machine("shop-api", shopMachine).State; got != "started" {
 		t.Errorf("a minute later: state %s, want started", got)
 	}
@@ -411,9 +411,14 @@ func TestStateFails(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), path) {
 		t.Fatalf("a write that is not stored: %v", err)
 	}
-	if p.keeper.file.db, err = bbolt.Open(path, 0o600, nil); err != nil {
+	k := p.keeper
+	close(k.quit) // it may be trying again
+	<-k.done
+	if k.file.db, err = bbolt.Open(path, 0o600, nil); err != nil {
 		t.Fatal(err)
 	}
+	k.quit, k.done = make(chan struct{}), make(chan struct{})
+	go p.keep()
 	post(t, p, "/v1/apps/legacy-api/certificates/acme", `{"hostname":"a.example.com"}`)
 	again := opened(t, copied(t, path))
 	if !again.Machine("shop-api", shopMachine).Cordoned {
