@@ -79,7 +79,7 @@ func eventLine(e watch.Event) string {
 			words = []string{timeOfDay(e.At), "nobody's"}
 		}
 		words = append(words, string(e.Visit.Door), request(*e.Visit), answer(*e.Visit))
-		if e.Visit.Held >= noticed {
+		if e.Visit.Held >= time.Millisecond { // else it was not
 			words = append(words, "held "+span(e.Visit.Held))
 		}
 		if e.Visit.Woke {
@@ -115,15 +115,9 @@ func answer(v sandbox.Visit) string {
 	return text
 }
 
-// noticed is how long a request has to have been held to be said: below it is
-// the time that looking for a Machine takes.
-const noticed = time.Millisecond
-
 // span is a duration in its largest unit.
 func span(d time.Duration) string {
 	switch d = max(d, 0); {
-	case 0 < d && d < time.Millisecond:
-		return "under 1 ms"
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 10*time.Second:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
@@ -301,7 +302,7 @@ func (m sandboxTable) requests(n int) []string {
 		}
 		before := fmt.Sprintf("   %s  %s  %s  ", timeOfDay(v.At), fit(string(v.Door), 8), fit(app, 14))
 		after := "  " + answer(v)
-		if v.Held >= noticed {
+		if v.Held >= time.Millisecond { // else it was not
 			after += "  held " + span(v.Held)
 		}
 		if v.Woke {

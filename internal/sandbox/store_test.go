@@ -411,9 +411,14 @@ func TestStateFails(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), path) {
 		t.Fatalf("a write that is not stored: %v", err)
 	}
-	if p.keeper.file.db, err = bbolt.Open(path, 0o600, nil); err != nil {
+	k := p.keeper
+	close(k.quit) // it may be trying again
+	<-k.done
+	if k.file.db, err = bbolt.Open(path, 0o600, nil); err != nil {
 		t.Fatal(err)
 	}
+	k.quit, k.done = make(chan struct{}), make(chan struct{})
+	go p.keep()
 	post(t, p, "/v1/apps/legacy-api/certificates/acme", `{"hostname":"a.example.com"}`)
 	again := opened(t, copied(t, path))
 	if !again.Machine("shop-api", shopMachine).Cordoned {

@@ -170,7 +170,8 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	if m.state == "started" && m.started.After(b.Since) {
 		b.Since = m.started
 	}
-	b.Updated, b.Started, b.Group = m.updated, m.started, m.reading().group
+	b.Updated, b.Started = m.updated, m.started
+	b.Group = m.reading().group
 	for _, h := range m.health(now, checkDelay) {
 		b.Passing = b.Passing && h.status == "passing"
 		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
