@@ -15,7 +15,7 @@
 //
 //	curl -x http://127.0.0.1:4281 http://shop-api.flycast/
 //	curl -H 'Host: shop-api.flycast' http://127.0.0.1:4281/
-//	curl -p -x http://127.0.0.1:4281 telnet://orders-db.flycast:5432
+//	curl -p -x http://127.0.0.1:4281 telnet://my-db.flycast:5432
 //
 // They listen on loopback IPs only and connect to nothing but the platform's
 // Machines. TLS comes on the same ports, told by its first byte; certificates
