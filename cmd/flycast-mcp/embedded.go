@@ -10,10 +10,14 @@ import (
 	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
 )
 
-// embed runs an emulated platform within the server until the application is
-// closed: its APIs, the data plane with the example apps behind it, and the page
-// that shows them. One line of the log says where a person watches, and where
-// the apps are called.
+// embedded is an emulated platform within the program.
+type embedded struct {
+	platform *sandbox.Platform
+	api      *sandbox.Server
+}
+
+// embed runs an emulated platform with the example apps until the application
+// is closed: its APIs, and no more until [application.openDoors].
 func (s *serving) embed(ctx context.Context, p program, app *application) (fly.Endpoints, fly.Token, error) {
 	refuse := func(err error) (fly.Endpoints, fly.Token, error) {
 		return fly.Endpoints{}, fly.Token{}, fmt.Errorf("--sandbox: %w", err)
@@ -27,11 +31,21 @@ func (s *serving) embed(ctx context.Context, p program, app *application) (fly.E
 		return refuse(err)
 	}
 	app.close = append(app.close, api.Close)
+	app.embedded = &embedded{platform, api}
+	return fly.Endpoints{API: api.URL, Flaps: api.URL, UIEX: api.URL}, fly.NewToken(platform.Token()), nil
+}
+
+// openDoors opens the data plane of the embedded platform, and the page that
+// shows it, until the application is closed. One line of the log says where a
+// person watches, and where the apps are called.
+func (a *application) openDoors() error {
+	refuse := func(err error) error { return fmt.Errorf("--sandbox: %w", err) }
+	platform, api := a.embedded.platform, a.embedded.api
 	plane, err := startDataPlane(platform, dataPlaneOptions{inside: anyPort, public: anyPort, every: autostop.DefaultEvery})
 	if err != nil {
 		return refuse(err)
 	}
-	app.close = append(app.close, plane.Close)
+	a.close = append(a.close, plane.Close)
 	page, err := sandbox.Serve(anyPort, webpage.New(webpage.Options{
 		Platform: platform, Traffic: plane.traffic, App: firstApp,
 		Links: webpage.Links{API: api.URL, Flycast: plane.doors.Flycast, Public: plane.doors.Public},
@@ -39,7 +53,7 @@ func (s *serving) embed(ctx context.Context, p program, app *application) (fly.E
 	if err != nil {
 		return refuse(err)
 	}
-	app.close = append(app.close, page.Close)
-	app.log.Info("emulated Fly platform", "page", page.URL, "inside", plane.doors.Flycast, "public", plane.doors.Public)
-	return fly.Endpoints{API: api.URL, Flaps: api.URL, UIEX: api.URL}, fly.NewToken(platform.Token()), nil
+	a.close = append(a.close, page.Close)
+	a.log.Info("emulated Fly platform", "page", page.URL, "inside", plane.doors.Flycast, "public", plane.doors.Public)
+	return nil
 }

@@ -64,7 +64,8 @@ type application struct {
 	runs  *tools.Runs
 	close []func() error
 
-	sandbox bool // on an emulated platform, its own or another process's
+	embedded *embedded // nil: the platform is elsewhere
+	sandbox  bool      // on an emulated platform, its own or another process's
 }
 
 // Close waits for work that outlived its call, since a change that has begun is
@@ -121,6 +122,11 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	client, err := s.client(ctx, p, app)
 	if err != nil {
 		return app, err
+	}
+	if app.embedded != nil {
+		if err := app.openDoors(); err != nil {
+			return app, err
+		}
 	}
 	files, err := s.open(p, http)
 	if err != nil {
