@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
@@ -21,6 +23,7 @@ func (r *sandboxRun) buildApps(ctx context.Context) error {
 	if err == nil {
 		r.definitions, err = programs.ReadDefinitions(data, filepath.Dir(r.flags.apps))
 	}
+	r.tellKept()
 	if err == nil {
 		err = programs.Build(ctx, r.platform, r.definitions)
 	}
@@ -33,6 +36,20 @@ func (r *sandboxRun) buildApps(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tellKept says which of the operator's apps are there already and are not built.
+func (r *sandboxRun) tellKept() {
+	there := r.platform.AppNames()
+	var kept []string
+	for _, d := range r.definitions {
+		if slices.Contains(there, d.Name) {
+			kept = append(kept, d.Name)
+		}
+	}
+	if len(kept) > 0 {
+		r.notes.say(fmt.Sprintf("there already, so Machines, services and addresses stay as they are whatever %s says: %s", r.flags.apps, strings.Join(kept, ", ")))
+	}
 }
 
 // listenProxy opens the doors to the apps, and lets Fly Proxy stop idle Machines.

@@ -81,3 +81,23 @@ func TestSandboxState(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// TestSandboxStateApps holds that apps which a file of --apps no longer changes are told.
+func TestSandboxStateApps(t *testing.T) {
+	const told = "there already, so Machines, services and addresses stay as they are"
+	file := filepath.Join(t.TempDir(), "sandbox.state")
+	apps := write(t, "apps.toml", "[[apps]]\nname = 'one'\nhttp_service = { internal_port = 8080 }\n")
+	for i, want := range []bool{false, true} {
+		var stderr strings.Builder
+		env, end := startSandbox(t, &stderr, "--state", file, "--apps", apps)
+		if got := flaps(t, env, "GET", "one/machines", ""); strings.Count(got, `"instance_id"`) != 1 {
+			t.Errorf("start %d: Machines %s", i, got)
+		}
+		if code := end(); code != 0 {
+			t.Errorf("start %d: exit code %d", i, code)
+		}
+		if got := strings.Contains(stderr.String(), told); got != want {
+			t.Errorf("start %d: told %v, want %v:\n%s", i, got, want, stderr.String())
+		}
+	}
+}

@@ -50,7 +50,7 @@ func openState(path string, unsynced bool) (*stateFile, *storedState, error) {
 	var handle *os.File
 	options := &bbolt.Options{Timeout: fileWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true, NoSync: unsynced, NoGrowSync: unsynced,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-			handle, err = os.OpenFile(name, flag, mode)
+			handle, err = openOwn(name, flag, mode)
 			return handle, err
 		}}
 	var stored *storedState
@@ -65,7 +65,7 @@ func openState(path string, unsynced bool) (*stateFile, *storedState, error) {
 		})
 	}
 	if err == nil && stored == nil {
-		err = f.begin()
+		err = f.begin(handle)
 	}
 	if err == nil {
 		return f, stored, nil
@@ -80,6 +80,27 @@ func openState(path string, unsynced bool) (*stateFile, *storedState, error) {
 		err = f.fault(err)
 	}
 	return nil, nil, err
+}
+
+// openOwn opens a file, or what a symbolic link leads to. One that is empty
+// becomes its owner's alone before anything is written, which fails on somebody
+// else's.
+func openOwn(name string, flag int, mode os.FileMode) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // opening a pipe or a device may do something
+		return nil, errors.New("it is not a regular file")
+	}
+	file, err := os.OpenFile(name, flag, mode)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() == 0 {
+		err = file.Chmod(0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // errDamaged is the error for a file whose content cannot be right.
@@ -116,8 +137,8 @@ func (f *stateFile) close() error {
 }
 
 // begin gives a new file its buckets and its format, for its owner's eyes only.
-func (f *stateFile) begin() error {
-	if err := os.Chmod(f.path, 0o600); err != nil {
+func (f *stateFile) begin(file *os.File) error {
+	if err := file.Chmod(0o600); err != nil { // one of bbolt's that holds nothing need not be empty
 		return err
 	}
 	return f.db.Update(func(tx *bbolt.Tx) error {

@@ -36,6 +36,8 @@ type child struct {
 	app, machine string
 	instance     string
 	cmd          *exec.Cmd
+	guard        *guard
+	unguarded    error // why the guard does not know of it
 	home         string
 	port         int // on this computer
 	internal     int // on the Machine
@@ -109,6 +111,9 @@ func (r *Runner) start(d Definition, b sandbox.Backend) {
 		names := c.leftOut[:min(len(c.leftOut), 20)]
 		r.say(c, "system", fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: %.60q", names))
 	}
+	if c.unguarded != nil {
+		r.say(c, "system", fmt.Sprintf("what the command starts goes on if the sandbox is killed: %v", c.unguarded))
+	}
 	go r.tend(c)
 	go r.watch(c)
 }
@@ -132,7 +137,11 @@ func (r *Runner) spawn(c *child, d Definition, b sandbox.Backend) error {
 	if err != nil {
 		return err
 	}
-	if c.home, err = os.MkdirTemp("", "flycast-sandbox-"); err != nil {
+	if c.unguarded, err = r.shelter(); err != nil {
+		return err
+	}
+	c.guard = r.guard
+	if c.home, err = os.MkdirTemp(r.homes, ""); err != nil {
 		return err
 	}
 	c.port = port
@@ -146,6 +155,7 @@ func (r *Runner) spawn(c *child, d Definition, b sandbox.Backend) error {
 	if err := c.cmd.Start(); err != nil {
 		return errors.Join(err, os.RemoveAll(c.home))
 	}
+	c.unguarded = errors.Join(c.unguarded, c.guard.add(c.cmd.Process))
 	r.children[c.machine], r.alive[c] = c, struct{}{}
 	r.running.Add(2)
 	return nil
@@ -170,6 +180,7 @@ func (r *Runner) tend(c *child) {
 	defer r.running.Done()
 	_ = c.cmd.Wait() // the state says it all
 	killGroup(c.cmd.Process)
+	c.guard.remove(c.cmd.Process)
 	for _, w := range []any{c.cmd.Stdout, c.cmd.Stderr} {
 		if w, ok := w.(*output); ok {
 			w.flush()
@@ -285,6 +296,7 @@ func (r *Runner) endAll() {
 	}
 	r.mu.Unlock()
 	r.running.Wait()
+	r.leave()
 }
 
 // dialChild connects to the command of a Machine.

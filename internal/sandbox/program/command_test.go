@@ -27,8 +27,11 @@ import (
 
 // TestMain lets this binary be the command that the tests run.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "command" {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == "command":
 		os.Exit(command(os.Args[2]))
+	case len(os.Args) > 2 && os.Args[1] == "runner":
+		os.Exit(runAndSay(os.Args[2]))
 	}
 	os.Exit(m.Run())
 }

@@ -88,6 +88,8 @@ type Runner struct {
 	children map[string]*child   // commands, by Machine: the last one of each
 	alive    map[*child]struct{} // all of them that have not ended
 	most     int                 // how many of them there may be
+	homes    string              // the folder of the commands' homes, empty until one is started
+	guard    *guard              // over that folder, nil if there is none
 	running  sync.WaitGroup      // the goroutines of children
 }
 

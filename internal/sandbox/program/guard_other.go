@@ -1,0 +1,16 @@
+//go:build !unix
+
+package program
+
+import "os"
+
+// guard is nothing here: there are no process groups.
+type guard struct{}
+
+func newGuard(string) (*guard, error) { return nil, nil }
+
+func (*guard) add(*os.Process) error { return nil }
+
+func (*guard) remove(*os.Process) {}
+
+func (*guard) close() {}
