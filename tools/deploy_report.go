@@ -380,6 +380,15 @@ func failedCode(err error) gate.Code {
 	}
 }
 
+// spoken are lines of a configuration diff in the words of a fly.toml.
+func spoken(changes []string) []string {
+	out := make([]string, len(changes))
+	for i, line := range changes {
+		out[i] = plan.SpokenChange(line)
+	}
+	return out
+}
+
 func deployText(out deployOutput) string {
 	var b strings.Builder
 	if m := out.Machines; m != nil {
@@ -397,7 +406,7 @@ func deployText(out deployOutput) string {
 	for _, list := range []struct {
 		name  string
 		lines []string
-	}{{"change", out.Changes}, {"order", out.Order}, {"remark", out.Remarks}} {
+	}{{"change", spoken(out.Changes)}, {"order", out.Order}, {"remark", out.Remarks}} {
 		for _, line := range list.lines {
 			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
 		}
