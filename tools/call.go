@@ -305,7 +305,7 @@ func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In
 	at.apply()
 	go func() {
 		by := grant.Approval()
-		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
+		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Run: at.id, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
 		entry.Event = journal.Started
 		t.record(entry)
 		result, status := t.apply(ctx, planned, grant, at)

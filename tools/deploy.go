@@ -44,16 +44,20 @@ type deployOutput struct {
 	Remarks  []string       `json:"remarks,omitempty"`
 }
 
+// machineCounts are the Machines that are there. Total is the sum of all the
+// others but Healthy and Unproven, which say again what was seen of them.
 type machineCounts struct {
-	Total     int `json:"total"`
-	Updated   int `json:"updated" jsonschema:"without those that failed"`
-	Created   int `json:"created,omitempty"`
-	Unchanged int `json:"unchanged"`
-	Left      int `json:"left,omitempty" jsonschema:"left alone; remarks say why"`
-	Healthy   int `json:"healthy"`
-	Unproven  int `json:"unproven" jsonschema:"updated, and not proved"`
-	Failed    int `json:"failed,omitempty" jsonschema:"have the new configuration, do not work with it, and were left so"`
-	PutBack   int `json:"put_back,omitempty"`
+	Total      int `json:"total"`
+	Updated    int `json:"updated" jsonschema:"without those that failed"`
+	Created    int `json:"created,omitempty"`
+	Unchanged  int `json:"unchanged" jsonschema:"had it already"`
+	Left       int `json:"left,omitempty" jsonschema:"left alone; remarks say why"`
+	Healthy    int `json:"healthy"`
+	Unproven   int `json:"unproven" jsonschema:"updated, and not proved"`
+	Failed     int `json:"failed,omitempty" jsonschema:"have the new configuration, do not work with it, and were left so"`
+	PutBack    int `json:"put_back,omitempty"`
+	NotStarted int `json:"not_started,omitempty" jsonschema:"as before: refused, or not their turn"`
+	Unclear    int `json:"unclear,omitempty" jsonschema:"need a look"`
 }
 
 type deployWork struct {
@@ -148,7 +152,7 @@ func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, d
 	app, total := d.in.App, len(d.snapshot.Machines)
 	out := deployOutput{
 		Changes: d.changeLines(), Drift: d.drifted(), Remarks: d.remarks,
-		Machines: &machineCounts{Total: total, Unchanged: d.unchanged, Left: d.left},
+		Machines: &machineCounts{Total: total, Unchanged: d.unchanged, Left: d.left, NotStarted: total - d.unchanged - d.left},
 	}
 	planned := Planned[deployWork, deployOutput]{Plan: d.plan(work)}
 	if !planned.Plan.Empty() {

@@ -121,6 +121,7 @@ func (b *deployBench) planOf(in deployInput) Planned[deployWork, deployOutput] {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.addUp(planned.Out)
 	if len(planned.Plan.Blockers) > 0 {
 		b.t.Fatalf("blocked: %v", planned.Plan.Blockers)
 	}
@@ -140,7 +141,17 @@ func (b *deployBench) apply(planned Planned[deployWork, deployOutput]) (deployOu
 		b.t.Fatal(err)
 	}
 	b.ResetCalls()
-	return b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
+	out, err := b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
+	b.addUp(out)
+	return out, err
+}
+
+// addUp checks that every Machine is counted once.
+func (b *deployBench) addUp(out deployOutput) {
+	b.t.Helper()
+	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
+		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
+	}
 }
 
 func (b *deployBench) deploy(content string) deployOutput {

@@ -171,7 +171,7 @@ func (d *deployment) changeLines() []string {
 	seen := make(map[string]bool)
 	for _, c := range d.changes {
 		for _, change := range machine.Diff(c.Before.Config, c.After) {
-			line := plan.Message(c.Group + ": " + change.String())
+			line := plan.Message(c.Group + ": " + changeText(c, change))
 			switch origin := origins[place{c.Before.ID, change.Path}]; origin {
 			case drift.FromFile, drift.FromLive, drift.FromBoth, drift.Behind:
 				line += " (" + d.report.Why(origin) + ")"

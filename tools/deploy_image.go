@@ -7,6 +7,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // A tag may name another build tomorrow. Fly looks it up whenever a Machine gets
@@ -15,7 +16,8 @@ import (
 // that the platform tells of it (image_ref), in the form name:tag@digest, as
 // `fly machine update` and `fly image update` send it. Tags that `fly deploy` makes
 // (deployment-…) name one build for good and stay as they are, and so does a
-// Machine that nothing else changes.
+// Machine that nothing else changes. Scope services pins, too: what lives is the
+// build, and a tag that is sent again may mean another one.
 //
 // `fly deploy --image` asks for the digest too, but sends the tag. An image that is
 // named to this tool is sent as it is named: the plan says what a tag means.
@@ -78,7 +80,7 @@ func (d *deployment) keepImage(m fly.Machine, after machine.Config) (machine.Con
 	case image == m.Config.Image():
 		return after, nil
 	}
-	d.resolved.say("the image "+plan.Quote(m.Config.Image())+" is a tag: it is sent with the digest of the build that runs, so that no other one comes", m.ID)
+	d.resolved.say("the tag "+plan.Quote(m.Config.Image())+" is pinned to the build that runs, so that no other one comes", m.ID)
 	return after.With("image", image)
 }
 
@@ -89,6 +91,24 @@ func sameBuild(m fly.Machine, image string) bool {
 	}
 	keeps, ok := pinned(m)
 	return ok && keeps == image
+}
+
+// changeText is one value that a change of a Machine gives it; an image that is
+// only pinned is told as the build that it is.
+func changeText(c rollout.Change, change machine.Change) string {
+	if change.Path == "image" && sameBuild(c.Before, c.After.Image()) {
+		return change.String() + " (the same build)"
+	}
+	return change.String()
+}
+
+// changeTexts are all of them.
+func changeTexts(c rollout.Change) []string {
+	var texts []string
+	for _, change := range machine.Diff(c.Before.Config, c.After) {
+		texts = append(texts, changeText(c, change))
+	}
+	return texts
 }
 
 // remarkTags says what is known of the builds that the images name.

@@ -83,6 +83,33 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 	})
 }
 
+// TestDeployServicesPin: scope services keeps the build, too. That a tag is sent
+// with its digest for that is in the plan, the text and the question, and no
+// other change beside the services is.
+func TestDeployServicesPin(t *testing.T) {
+	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		t := b.t
+		b.tagged("registry.fly.io/inner-circle:stable")
+		planned := b.planOf(deployInput{Content: b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"off\""), Scope: scopeServices})
+		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !mention(planned.Out.Remarks, "is pinned to the build that runs") {
+			t.Errorf("hazards %q, remarks %q", planned.Plan.Hazards, planned.Out.Remarks)
+		}
+		question := strings.Join(strings.Fields(strings.ReplaceAll(planned.Plan.Question(nil).Text(), "│", "")), "")
+		for _, change := range planned.Out.Changes {
+			if !strings.HasPrefix(change, "app: services") && (!strings.HasPrefix(change, "app: image: ") || !strings.HasSuffix(change, " (the same build)")) {
+				t.Errorf("change %s", change)
+			}
+		}
+		if !strings.Contains(question, "(thesamebuild)") || !strings.Contains(question, "services[0].autostop:stop→off") {
+			t.Errorf("question %s", question)
+		}
+		// What is structured has the platform's words, the text a person's.
+		if !mention(planned.Out.Changes, "autostop: true → false") || !strings.Contains(deployText(planned.Out), "autostop: stop → off") {
+			t.Errorf("changes %q, text %s", planned.Out.Changes, deployText(planned.Out))
+		}
+	})
+}
+
 // TestDeployTag: an image that is named by a tag is sent so; the plan and the
 // question say what that means.
 func TestDeployTag(t *testing.T) {

@@ -133,18 +133,18 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 		case goes:
 			step.Params = append(described(s.Machine, s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamEnd, Value: end})
 		case s.Machine != "":
-			step.Params = described(s.Machine, s.Group, change.Before.Region, machine.Diff(change.Before.Config, change.After))
+			step.Params = described(s.Machine, s.Group, change.Before.Region, changeTexts(change))
 			if change.Same() {
 				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 			}
 		case s.Verb != gate.CreateMachine:
 		case s.Role == rollout.RoleGreen:
 			blue := changes[s.For]
-			step.Params = described(s.For, s.Group, blue.Before.Region, machine.Diff(blue.Before.Config, blue.After))
+			step.Params = described(s.For, s.Group, blue.Before.Region, changeTexts(blue))
 		case s.Role == rollout.RoleCanary:
 			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(d.settings.strategy)}}
 		default:
-			step.Params = described("", s.Group, create.Region, said(create, machine.Diff(machine.Config{}, create.Config)))
+			step.Params = described("", s.Group, create.Region, said(create))
 		}
 		steps = append(steps, step)
 	}
@@ -153,7 +153,7 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 
 // said are the fields of a new Machine without those that its group and region say
 // already: a form has few lines.
-func said(create rollout.Create, fields []machine.Change) []machine.Change {
+func said(create rollout.Create) []string {
 	follow := make(map[string]bool)
 	for path, value := range map[string]string{
 		"env.FLY_PROCESS_GROUP": create.Group, "metadata.fly_process_group": create.Group,
@@ -163,7 +163,13 @@ func said(create rollout.Create, fields []machine.Change) []machine.Change {
 		var held map[string]string
 		follow[path] = json.Unmarshal(create.Config.Raw(section), &held) == nil && held[key] == value
 	}
-	return slices.DeleteFunc(slices.Clone(fields), func(c machine.Change) bool { return follow[c.Path] })
+	var texts []string
+	for _, change := range machine.Diff(machine.Config{}, create.Config) {
+		if !follow[change.Path] {
+			texts = append(texts, change.String())
+		}
+	}
+	return texts
 }
 
 // endings says why Machines that are there now are destroyed.
@@ -196,14 +202,14 @@ func telling(steps []rollout.Step) map[string]int {
 }
 
 // described are the parameters of a step that a person is shown.
-func described(id, group, region string, changes []machine.Change) []plan.Param {
+func described(id, group, region string, changes []string) []plan.Param {
 	var params []plan.Param
 	if id != "" {
 		params = append(params, plan.Param{Name: plan.ParamMachine, Value: id})
 	}
 	params = append(params, plan.Param{Name: plan.ParamGroup, Value: group}, plan.Param{Name: plan.ParamRegion, Value: region})
 	for _, change := range changes {
-		params = append(params, plan.Param{Name: plan.ParamChange, Value: change.String()})
+		params = append(params, plan.Param{Name: plan.ParamChange, Value: change})
 	}
 	return params
 }

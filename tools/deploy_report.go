@@ -21,8 +21,9 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	out.App, out.Order, out.Expected = w.in.App, nil, ""
 	tally, greens := tallyOf(result), instead(result)
 	out.Machines = &machineCounts{
-		Total: len(w.snapshot.Machines) + tally.added - tally.destroyed, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged,
+		Total: len(w.snapshot.Machines) + tally.added - tally.gone, Updated: tally.updated, Created: tally.created, Unchanged: w.unchanged + tally.same,
 		Left: w.left, Healthy: tally.healthy, Unproven: tally.unproven, Failed: tally.failed, PutBack: tally.putBack,
+		NotStarted: tally.notStarted, Unclear: tally.unclear + tally.broken - tally.unnamed,
 	}
 	var mismatches []string
 	failed, bad := result.Failed()
@@ -80,7 +81,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		reportStopped(w, tally, &out)
 	case result.Interrupted:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.PlatformError, gate.PlatformError.Retry()
-		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %d of %d Machines have the new configuration. %s", w.in.App, tally.changed(), tally.of, notDone)
+		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %s %s", w.in.App, tally.sentence(), notDone)
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call does what is left"}}
 	case len(mismatches) > 0:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
@@ -110,7 +111,10 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	app, total := w.in.App, out.Machines.Total
 	out.Status = plan.Applied
 	out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration.", t.healthy, machines(total), app)
-	if t.unproven > 0 {
+	switch {
+	case w.unchanged > 0 && t.of > 0:
+		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration: %d proved now, %d had it already.", t.changed()+w.unchanged, machines(total), app, t.healthy, w.unchanged)
+	case t.unproven > 0:
 		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them proved.", t.changed(), machines(total), app, t.healthy)
 	}
 	if t.of == 0 { // only what was left over went
@@ -378,35 +382,4 @@ func failedCode(err error) gate.Code {
 	default:
 		return code
 	}
-}
-
-func deployText(out deployOutput) string {
-	var b strings.Builder
-	if m := out.Machines; m != nil {
-		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
-		for _, more := range []struct {
-			n    int
-			what string
-		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}, {m.Failed, "failed and left so"}} {
-			if more.n > 0 {
-				fmt.Fprintf(&b, ", %d %s", more.n, more.what)
-			}
-		}
-		b.WriteByte('\n')
-	}
-	for _, list := range []struct {
-		name  string
-		lines []string
-	}{{"change", out.Changes}, {"order", out.Order}, {"remark", out.Remarks}} {
-		for _, line := range list.lines {
-			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
-		}
-	}
-	if out.Expected != "" {
-		fmt.Fprintf(&b, "expected: %s\n", out.Expected)
-	}
-	if out.Release > 0 {
-		fmt.Fprintf(&b, "release: version %d\n", out.Release)
-	}
-	return b.String()
 }

@@ -22,7 +22,7 @@ type statusInput struct {
 
 // statusOutput is where a deploy stands.
 type statusOutput struct {
-	Status  string         `json:"status" jsonschema:"running, done, not_found or failed"`
+	Status  string         `json:"status" jsonschema:"running, done, unfinished (cut short), not_found or failed"`
 	Summary string         `json:"summary"`
 	App     string         `json:"app,omitempty"`
 	Run     string         `json:"run,omitempty"`
@@ -33,6 +33,8 @@ type statusOutput struct {
 	Of      int            `json:"of,omitempty"`
 	Seconds int            `json:"seconds,omitempty" jsonschema:"since it began"`
 	Result  map[string]any `json:"result,omitempty" jsonschema:"what deploy answered, if done"`
+	Known   []string       `json:"known,omitempty" jsonschema:"from the journal, after a restart"`
+	Unknown []string       `json:"unknown,omitempty" jsonschema:"only Fly can tell"`
 	Next    []plan.Next    `json:"next"`
 
 	text string // of the result
@@ -42,7 +44,7 @@ func (a *adapter) deployStatus() Tool {
 	return newReading(a, Reading[statusInput, statusOutput]{
 		Spec: Spec{
 			Name: deployStatusName, Title: "Status of a deploy", Effect: Reads, Needs: deployName,
-			Description: "Tells how far a deploy of this server is: phase, group, Machine, seconds; once it is done, its result. Asks nobody and changes nothing. For a client that gave up early; repeating the identical deploy call does the same and waits.",
+			Description: "Tells how far a deploy of this server is: phase, group, Machine, seconds; once it is done, its result; after a restart, what the journal knows. Asks nobody and changes nothing. For a client that gave up early; repeating the identical deploy call does the same and waits.",
 		},
 		Read: a.readStatus,
 		Failed: func(summary string, p *Problem) statusOutput {
@@ -55,9 +57,16 @@ func (a *adapter) deployStatus() Tool {
 func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
 	at := a.runs.look(in.Run, CallerFrom(ctx).ID, deployName, in.App)
 	if at == nil {
+		recorded, err := a.recorded(CallerFrom(ctx).ID, in)
+		switch {
+		case err != nil:
+			return statusOutput{}, err
+		case recorded != nil:
+			return a.statusRecorded(*recorded, in.App), nil
+		}
 		return statusOutput{
 			Status: "not_found", App: in.App, Run: in.Run,
-			Summary: a.mark(fmt.Sprintf("This server knows of no such deploy of %s: it ended more than %d minutes ago, was another's, or the server was restarted.", in.App, int(pastFor.Minutes()))),
+			Summary: a.mark(fmt.Sprintf("Neither this server nor its journal knows of such a deploy of %s: it ended hours ago, was another's, or was none of this server.", in.App)),
 			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run it shows what is left to do"}},
 		}, nil
 	}
@@ -113,6 +122,12 @@ func statusText(out statusOutput) string {
 	}
 	if out.Status == "running" {
 		fmt.Fprintf(&b, "running: %d of %d done, %d s\n", out.Done, out.Of, out.Seconds)
+	}
+	for _, line := range out.Known {
+		fmt.Fprintf(&b, "known: %s\n", line)
+	}
+	for _, line := range out.Unknown {
+		fmt.Fprintf(&b, "not known: %s\n", line)
 	}
 	if out.text != "" {
 		return b.String() + out.text

@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -93,6 +94,11 @@ func TestDeployStatus(t *testing.T) {
 		t.Errorf("the identical call got %s %q, did %s", got.Status, got.Summary, w.did())
 	}
 	clock.pass(31 * time.Minute)
+	if out, _ := w.status(t, t.Context(), named); out.Status != "done" || out.Result != nil || !strings.Contains(out.Summary, ": applied. Its result is not kept any more") || out.Next[0].Tool != "list_ips" {
+		t.Errorf("later: %+v", out)
+	}
+	clock.pass(3 * time.Hour)
+	w.record(journal.Entry{Event: journal.Started, Tool: "allocate_flycast", App: "legacy-api"}) // entries make the journal forget
 	if out, _ := w.status(t, t.Context(), named); out.Status != "not_found" {
 		t.Errorf("much later: %+v", out)
 	}

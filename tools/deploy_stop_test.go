@@ -111,8 +111,8 @@ func TestDeployStopped(t *testing.T) {
 		status  plan.Status
 		summary string
 	}{
-		rollout.PutAllBack: {plan.Failed, "0 of 2 updated, 1 put back."},
-		rollout.Stop:       {plan.Partial, "1 of 2 updated."},
+		rollout.PutAllBack: {plan.Failed, "0 of 2 updated, 1 put back, 1 as before."},
+		rollout.Stop:       {plan.Partial, "1 of 2 updated, 1 as before."},
 	} {
 		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
 			t := b.t

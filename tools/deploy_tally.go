@@ -27,11 +27,16 @@ func instead(result rollout.Report) map[string]string {
 	return greens
 }
 
-// tally counts what became of the Machines.
+// tally counts what became of the Machines. Each one that is there now is in
+// exactly one of updated, created, same, putBack, failed, unclear, broken and
+// notStarted.
 type tally struct {
 	healthy, unproven, failed, unclear, putBack, removed, broken int
 	updated, created                                             int // came through: were there before, or not
-	added                                                        int // are there now and were not before, whether they work or not
+	same                                                         int // came through, and were only proved
+	notStarted                                                   int // were there before and are as they were: refused, or not their turn
+	unnamed                                                      int // of broken: nobody knows whether they are there
+	added, gone                                                  int // are there and were not before, whether they work or not; and the other way round
 	canaries, destroyed                                          int // went as planned: extra ones, and those that were there before
 	of                                                           int // that were to have it
 }
@@ -39,46 +44,69 @@ type tally struct {
 func tallyOf(result rollout.Report) tally {
 	var t tally
 	for _, m := range result.Machines {
-		switch m.Role {
-		case "", rollout.RoleGreen:
-			t.of++
-		}
-		switch leaving := leaves(m); {
-		case leaving && m.Created:
-			t.canaries++
-		case leaving:
-			t.destroyed++
-		}
-		switch m.State {
-		case rollout.Healthy:
-			t.healthy++
-		case rollout.Unproven:
-			t.unproven++
-		case rollout.Failed:
-			t.failed++
-		case rollout.PutBack:
-			t.putBack++
-		case rollout.Removed:
-			if !leaves(m) {
-				t.removed++
-			}
-		case rollout.Unclear:
-			t.unclear++
-		case rollout.Broken:
-			t.broken++
-		}
-		through := m.State == rollout.Healthy || m.State == rollout.Unproven
-		switch {
-		case m.Created && (through || m.State == rollout.Failed || m.State == rollout.Broken):
-			t.added++
-			if through {
-				t.created++
-			}
-		case through && !m.Same:
-			t.updated++
-		}
+		t.add(m)
 	}
 	return t
+}
+
+func (t *tally) add(m rollout.Outcome) {
+	switch m.Role {
+	case "", rollout.RoleGreen:
+		t.of++
+	}
+	there := m.State != rollout.Removed && m.State != rollout.Replaced
+	switch {
+	case m.Created && there:
+		t.added++
+	case !m.Created && !there:
+		t.gone++
+	}
+	switch leaving := leaves(m); {
+	case leaving && m.Created:
+		t.canaries++
+		return
+	case leaving:
+		t.destroyed++
+		return
+	}
+	switch m.State {
+	case rollout.Healthy, rollout.Unproven:
+		t.through(m)
+	case rollout.Failed:
+		t.failed++
+	case rollout.PutBack:
+		t.putBack++
+	case rollout.Removed:
+		t.removed++
+	case rollout.Unclear:
+		t.unclear++
+	case rollout.Broken:
+		t.broken++
+		if m.ID == "" {
+			t.unnamed++
+		}
+	case rollout.Unchanged, rollout.NotStarted:
+		if m.ID != "" {
+			t.notStarted++
+		}
+	}
+}
+
+// through counts a Machine that came through.
+func (t *tally) through(m rollout.Outcome) {
+	if m.State == rollout.Healthy {
+		t.healthy++
+	} else {
+		t.unproven++
+	}
+	switch {
+	case m.Created:
+		t.created++
+	case m.Same:
+		t.same++
+	default:
+		t.updated++
+	}
 }
 
 // changed counts the Machines that came through.
@@ -90,9 +118,10 @@ func (t tally) sentence() string {
 		n    int
 		what string
 	}{
-		{t.created, "created"}, {t.changed() - t.updated - t.created, "only proved"},
+		{t.created, "created"}, {t.same, "only proved"},
 		{t.putBack, "put back"}, {t.destroyed, "destroyed as planned"}, {t.removed, "created and removed again"},
 		{t.failed, "left with the new configuration although it failed"}, {t.unclear, "of which nobody knows what they have"}, {t.broken, "in need of a person"},
+		{t.notStarted, "as before"},
 	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))

@@ -25,10 +25,15 @@ func unfinishedOf(run journal.Run) *unfinished {
 	last := &unfinished{since: run.Began, touched: make(map[string]bool)}
 	for _, e := range run.Steps {
 		if e.Target != "" && e.Verb != string(gate.CreateRelease) {
-			last.touched[e.Target] = e.Status != begun && e.Status != created && e.Status != string(rollout.Unclear)
+			last.touched[e.Target] = endedStep(e)
 		}
 	}
 	return last
+}
+
+// endedStep reports whether a Machine's step came to an end that is known.
+func endedStep(e journal.Entry) bool {
+	return e.Status != begun && e.Status != created && e.Status != string(rollout.Unclear)
 }
 
 // halfDone reports whether it began with a Machine and did not come to its end.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -72,4 +73,37 @@ func TestDeployUnfinishedOther(t *testing.T) {
 			b.t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 	})
+}
+
+// TestDeployCounts: the Machines that had the configuration already are of those
+// that have it, and one whose turn did not come is counted.
+func TestDeployCounts(t *testing.T) {
+	for name, test := range map[string]struct {
+		faults  []sandbox.Fault
+		want    machineCounts
+		summary string
+	}{
+		"applied": {nil, machineCounts{Total: 2, Updated: 1, Unchanged: 1, Healthy: 1}, "2 of 2 Machines of inner-circle have the new configuration: 1 proved now, 1 had it already."},
+		"refused": {[]sandbox.Fault{{Operation: "machine.update", Status: 422}}, machineCounts{Total: 2, Unchanged: 1, NotStarted: 1}, "0 of 1 updated, 1 as before."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+				content := b.file("min_machines_running = 0", "min_machines_running = 1")
+				planned := b.plan(content)
+				if got, want := *planned.Out.Machines, (machineCounts{Total: 2, NotStarted: 2}); got != want {
+					t.Errorf("planned %+v, want %+v", got, want)
+				}
+				first := planned.Work.changes[0]
+				b.SetMachineConfig(b.app, first.Before.ID, first.After)
+				time.Sleep(10 * time.Minute)
+				for _, fault := range test.faults {
+					b.Inject(fault)
+				}
+				out := b.deploy(content)
+				if got := *out.Machines; got != test.want || !strings.Contains(out.Summary, test.summary) {
+					t.Errorf("got %+v, %q; want %+v", got, out.Summary, test.want)
+				}
+			})
+		})
+	}
 }

@@ -51,6 +51,7 @@ type patchWork struct {
 	before []byte
 	after  []byte
 	target string
+	behind string // why a deployed configuration that needs no edit is to be deployed again
 	out    patchOutput
 }
 
@@ -118,7 +119,14 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		Work: patchWork{app: name, path: src.path, name: src.file.Name(), before: edited.Before, after: edited.After, target: target, out: out},
 		Out:  out,
 	}
-	if len(edited.Changes) == 0 {
+	if len(edited.Changes) == 0 && src.path == "" && in.Content == "" && src.file.HasService(in.Groups...) {
+		behind, err := a.behind(ctx, name, src.file)
+		if err != nil {
+			return none, err
+		}
+		planned.Work.behind = behind
+	}
+	if len(edited.Changes) == 0 && planned.Work.behind == "" {
 		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
 		if !src.file.HasService() {
 			planned.Nothing = "The file has no service, and none was added: deployed as it is, it takes the services off the Machines. Nothing was changed."
@@ -140,6 +148,9 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	planned.Plan.Steps = []plan.Step{{Verb: verb, Target: target}}
 	planned.Plan.Fact("file", sha(edited.Before))
 	planned.Summary = fmt.Sprintf("Would %s.", what)
+	if planned.Work.behind != "" {
+		planned.Summary = fmt.Sprintf("The deployed configuration needs no edit, but %s. Would make a draft of it, for deploy.", planned.Work.behind)
+	}
 	return planned, nil
 }
 
@@ -242,6 +253,9 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 	record := plan.Record{Do: verb, Target: w.path, State: plan.Done, Undo: plan.UndoYes}
 	out.App, out.Status = w.app, plan.Applied
 	out.Summary = "The edited configuration is a draft. Nothing on Fly was changed."
+	if w.behind != "" {
+		out.Summary = fmt.Sprintf("The deployed configuration needs no edit, but %s. It is a draft now, for deploy. Nothing on Fly was changed.", w.behind)
+	}
 	if w.path != "" {
 		if err := a.Roots.Replace(w.path, w.before, w.after); err != nil {
 			return patchOutput{}, err

@@ -123,6 +123,10 @@ func (a *adapter) releaseOne(ctx context.Context, app string, addr fly.Address, 
 			p.Message += "; whether it took effect could not be read either: " + plan.Message(readErr.Error())
 			return false, p
 		case !gone:
+			var lost *fly.Ambiguous
+			if errors.As(err, &lost) {
+				p.Message = lost.Settled().Error()
+			}
 			p.Message += "; read back, the address is still there"
 			return false, p
 		}

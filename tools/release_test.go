@@ -303,6 +303,9 @@ func TestErrorAfterTheEffect(t *testing.T) {
 			if got := strings.Contains(out.Steps[0].Note, "read back"); got != test.reads {
 				t.Errorf("note %q", out.Steps[0].Note)
 			}
+			if strings.Contains(out.Steps[0].Note, "not known") {
+				t.Errorf("it was read back, and yet: %q", out.Steps[0].Note)
+			}
 		})
 	}
 }

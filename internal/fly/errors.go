@@ -31,11 +31,19 @@ type Ambiguous struct {
 	Cause  error // nil if an answer came
 }
 
-func (e *Ambiguous) Error() string {
+func (e *Ambiguous) Error() string { return e.answer() + ": whether it took effect is not known" }
+
+func (e *Ambiguous) answer() string {
 	if e.Status != 0 {
-		return fmt.Sprintf("the platform answered %d to a write: whether it took effect is not known", e.Status)
+		return fmt.Sprintf("the platform answered %d to a write", e.Status)
 	}
-	return "the answer to a write was lost: whether it took effect is not known"
+	return "the answer to a write was lost"
+}
+
+// Settled is the same failure without the doubt, for those who have read what
+// became of the write and say so. Its code is platform_error, too.
+func (e *Ambiguous) Settled() error {
+	return &Error{Code: gate.PlatformError, Message: e.answer(), Err: e}
 }
 
 // Unwrap gives the cause.

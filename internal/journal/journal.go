@@ -42,6 +42,7 @@ type Entry struct {
 	Event   Event     `json:"event"`
 	Tool    string    `json:"tool,omitempty"`
 	App     string    `json:"app,omitempty"`
+	Run     string    `json:"run,omitempty"` // id of a run, in Started and Finished
 	Caller  string    `json:"caller,omitempty"`
 	Digest  string    `json:"digest,omitempty"`
 	Nonce   string    `json:"nonce,omitempty"`

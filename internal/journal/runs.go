@@ -8,8 +8,12 @@ import (
 
 // Run is what the journal tells of one run of a tool on an app.
 type Run struct {
+	ID       string // empty if it was written down without one
+	Caller   string
 	Began    time.Time
-	Finished bool // false: the program that did it was ended, or is still at work
+	Finished bool      // false: the program that did it was ended, or is still at work
+	Ended    time.Time // zero unless Finished
+	Status   string    // how it ended; empty unless Finished
 	// Steps are the last entry for each verb, target and group, by time.
 	Steps []Entry
 }
@@ -23,7 +27,10 @@ func (j *Journal) Runs(tool, app string) ([]Run, error) {
 		for _, at := range j.runs[subject{tool, app}] {
 			steps := slices.Collect(maps.Values(at.steps))
 			slices.SortFunc(steps, func(a, b Entry) int { return a.Time.Compare(b.Time) })
-			runs = append(runs, Run{Began: at.began, Finished: at.finished, Steps: steps})
+			runs = append(runs, Run{
+				ID: at.began.Run, Caller: at.began.Caller, Began: at.began.Time,
+				Finished: at.finished, Ended: at.ended.Time, Status: at.ended.Status, Steps: steps,
+			})
 		}
 		return nil
 	})
@@ -44,8 +51,9 @@ type matter struct{ verb, target, group string }
 
 // runOf is a run as it is kept.
 type runOf struct {
-	began    time.Time
+	began    Entry
 	finished bool
+	ended    Entry
 	steps    map[matter]Entry
 }
 
@@ -54,11 +62,12 @@ func (j *Journal) takeRun(e Entry) {
 	of := subject{e.Tool, e.App}
 	switch e.Event {
 	case Started:
-		j.runs[of] = append(j.runs[of], &runOf{began: e.Time, steps: make(map[matter]Entry)})
+		j.runs[of] = append(j.runs[of], &runOf{began: e, steps: make(map[matter]Entry)})
 		j.prune()
 	case Finished:
 		if runs := j.runs[of]; len(runs) > 0 {
-			runs[len(runs)-1].finished = true
+			last := runs[len(runs)-1]
+			last.finished, last.ended = true, e
 			j.prune()
 		}
 	case Step:
@@ -79,7 +88,7 @@ func (j *Journal) prune() {
 	old := j.now().Add(-keep)
 	for of, runs := range j.runs {
 		last := runs[len(runs)-1]
-		runs = slices.DeleteFunc(runs, func(r *runOf) bool { return r.began.Before(old) && (r.finished || r != last) })
+		runs = slices.DeleteFunc(runs, func(r *runOf) bool { return r.began.Time.Before(old) && (r.finished || r != last) })
 		if n := len(runs) - maxRuns; n > 0 {
 			runs = slices.Delete(runs, 0, n)
 		}

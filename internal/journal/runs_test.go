@@ -46,6 +46,13 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%s: got %v, %v", name, none, err)
 		}
 	}
+	began, ended := Entry{Event: Started, Tool: "deploy", App: "fourth", Caller: "local", Run: "run_1"}, Entry{Event: Finished, Tool: "deploy", App: "fourth", Run: "run_1", Status: "partial"}
+	appendAll(t, writer, began)
+	c.advance(time.Minute)
+	appendAll(t, writer, ended)
+	if runs, err := other.Runs("deploy", "fourth"); err != nil || len(runs) != 1 || runs[0].ID != "run_1" || runs[0].Caller != "local" || runs[0].Status != "partial" || runs[0].Ended.Sub(runs[0].Began) != time.Minute {
+		t.Errorf("got %+v, %v", runs, err)
+	}
 	// What has an end is forgotten; what has none is not.
 	c.advance(keep + time.Minute)
 	appendAll(t, writer, of(Started, "third", "", ""), of(Finished, "third", "", ""))

@@ -170,7 +170,7 @@ func machineLines(steps []Step) []string {
 		out[0] += ": DESTROYED FOR GOOD, " + Line(end)
 	}
 	for _, change := range steps[0].All(ParamChange) {
-		lines, last := wrapped(change), len(out)-1
+		lines, last := wrapped(SpokenChange(change)), len(out)-1
 		if packs(out[last], lines) {
 			out[last] += "; " + strings.TrimSpace(lines[0])
 			continue

@@ -51,7 +51,9 @@ func TestLostAnswers(t *testing.T) {
 
 		// Not known is not the same as unchanged.
 		{name: "lost before, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetBefore}, unreadable(settleReads)},
-			want: Unchanged, code: gate.PlatformError, says: "not known", sent: 1},
+			want: Unchanged, code: gate.PlatformError, says: "read back later, the Machine is unchanged", sent: 1},
+		{name: "refused, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
+			want: Unchanged, code: gate.InvalidInput, says: "read back later, the Machine is unchanged", sent: 1},
 		{name: "lost after the effect, all readings fail for a while", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(settleReads)},
 			want: PutBack, code: gate.PlatformError, says: "not known", sent: 2},
 		{name: "lost after the effect, no reading succeeds", faults: []sandbox.Fault{{Operation: update, Reset: sandbox.ResetAfter}, unreadable(2 * settleReads)},
@@ -85,6 +87,9 @@ func TestLostAnswers(t *testing.T) {
 			switch test.want {
 			case Unchanged:
 				b.unchanged(changes[0])
+				if failed, _ := report.Failed(); strings.Contains(failed.Err.Error(), "not known") {
+					t.Errorf("it is unchanged, and yet: %v", failed.Err)
+				}
 			case PutBack:
 				b.has(first, changes[0].Before.Config)
 			}

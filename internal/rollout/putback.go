@@ -58,8 +58,11 @@ func (r *run) putBack(ctx context.Context, j *job) {
 			return
 		}
 		switch {
-		case live.InstanceID == out.Before, j.at == "" && foreign(out.Err) && !machine.Equal(live.Config, j.config):
-			out.State = Unchanged // the update never arrived, or what is there is somebody else's
+		case live.InstanceID == out.Before: // the update never arrived
+			out.State, out.Err = Unchanged, neverArrived(out.Err)
+			return
+		case j.at == "" && foreign(out.Err) && !machine.Equal(live.Config, j.config):
+			out.State = Unchanged // what is there is somebody else's
 			return
 		case j.at != "" && j.at != live.InstanceID:
 			broken(&fly.Error{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by somebody else meanwhile, and was left so"})

@@ -36,8 +36,8 @@ func (r *run) update(ctx context.Context, update fly.Update, was string) (fly.Ma
 }
 
 // settle reads what became of an update whose answer was lost.
-func (r *run) settle(ctx context.Context, update fly.Update, was string, err error) (fly.Machine, error) {
-	lost, read := err, false
+func (r *run) settle(ctx context.Context, update fly.Update, was string, lost *fly.Ambiguous) (fly.Machine, error) {
+	err, read := error(lost), false
 	for range settleReads {
 		live, readErr := r.Client.Machine(ctx, r.work.App, update.ID)
 		read = readErr == nil
@@ -47,7 +47,7 @@ func (r *run) settle(ctx context.Context, update fly.Update, was string, err err
 		case machine.Equal(live.Config, update.Config):
 			return live, nil
 		case live.InstanceID != was:
-			return live, fmt.Errorf("%w: %w", lost, errTookEffect)
+			return live, fmt.Errorf("%w: %w", lost.Settled(), errTookEffect)
 		}
 		if r.pause(ctx, pollStep) != nil {
 			return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
@@ -56,7 +56,23 @@ func (r *run) settle(ctx context.Context, update fly.Update, was string, err err
 	if !read {
 		return fly.Machine{}, fmt.Errorf("%w: %w", err, errUnsettled)
 	}
-	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", err, settleReads)
+	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", lost.Settled(), settleReads)
+}
+
+// neverArrived is why an update failed, once a later reading shows that it did
+// nothing: what was in doubt until then is not any more.
+func neverArrived(err error) error {
+	var lost *fly.Ambiguous
+	var coded *fly.Error
+	switch {
+	case !errors.Is(err, errUnsettled):
+		return err
+	case errors.As(err, &lost):
+		err = lost.Settled()
+	case errors.As(err, &coded):
+		err = coded
+	}
+	return fmt.Errorf("%w; read back later, the Machine is unchanged", err)
 }
 
 // look reads a Machine, more than once if Fly does not answer.

@@ -1,0 +1,85 @@
+package tools
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// patch plans a patch_services of the deployed configuration and, if there is
+// something to do, does it.
+func (b *deployBench) patch() (planned Planned[patchWork, patchOutput], out patchOutput) {
+	b.t.Helper()
+	planned, err := b.adapter.planPatch(b.t.Context(), patchInput{App: b.app})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if planned.Plan.Empty() {
+		return planned, out
+	}
+	outcome, err := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	grant, err := outcome.Commit()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if out, err = b.adapter.applyPatch(b.t.Context(), planned.Work, grant, func(Moment) {}); err != nil {
+		b.t.Fatal(err)
+	}
+	return planned, out
+}
+
+// TestPatchBehind: a deployed configuration that needs no edit, but that some
+// Machine did not get, becomes a draft that deploy finishes with. One that all
+// have does not.
+func TestPatchBehind(t *testing.T) {
+	for name, cut := range map[string]struct {
+		change func(b *deployBench, id string)
+		says   string
+	}{
+		"lacking": {func(b *deployBench, id string) {
+			b.SetMachineConfig(b.app, id, oracleWith(b.t, b.MachineConfig(b.app, id), "services", []any{}))
+			time.Sleep(10 * time.Minute)
+		}, "1 of 2 Machines do not have its services"},
+		"not proved": {func(b *deployBench, id string) {
+			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: id, Status: begun})
+		}, "1 of 2 Machines were not proved with it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+				t := b.t
+				if planned, _ := b.patch(); !planned.Plan.Empty() || len(planned.Next) != 0 {
+					t.Fatalf("all have it: %q, next %+v", planned.Summary, planned.Next)
+				}
+				id := b.MachineIDs(b.app)[1]
+				cut.change(b, id)
+				b.ResetCalls()
+				planned, out := b.patch()
+				if !strings.Contains(planned.Summary, cut.says) || out.Status != plan.Applied || !strings.Contains(out.Summary, cut.says) || out.Diff != "" || out.Draft == "" {
+					t.Fatalf("got %q, %s %q, diff %q", planned.Summary, out.Status, out.Summary, out.Diff)
+				}
+				if len(out.Next) != 1 || out.Next[0].Tool != deployName || out.Next[0].Arguments.Draft != out.Draft {
+					t.Errorf("next %+v", out.Next)
+				}
+				if writes := b.Writes(); len(writes) != 0 {
+					t.Errorf("%d writes", len(writes))
+				}
+				deployed, err := b.apply(b.planOf(deployInput{Draft: out.Draft}))
+				if err != nil || deployed.Status != plan.Applied || deployed.Machines.Healthy != 1 {
+					t.Errorf("got %s %q, %v", deployed.Status, deployed.Summary, err)
+				}
+				b.write(journal.Entry{Event: journal.Finished})
+				if again, _ := b.patch(); !again.Plan.Empty() {
+					t.Errorf("afterwards: %q", again.Summary)
+				}
+			})
+		})
+	}
+}
