@@ -43,13 +43,14 @@ type attempt struct {
 	sent    int64
 	calls   []sandbox.Call
 	trouble []*trouble
+	there   []string  // Machines, when it began
 	killed  time.Time // zero if it was not
 }
 
 // begin starts a run. died is closed when it is killed; the answer comes when
 // all of it has ended.
 func (w *world) begin(p *process, troubles ...*trouble) (died chan struct{}, ended chan *attempt) {
-	a := &attempt{work: w.plan(p), trouble: troubles}
+	a := &attempt{work: w.plan(p), trouble: troubles, there: w.MachineIDs(app)}
 	grant := w.grant(a.work)
 	w.ResetCalls()
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -100,6 +101,9 @@ func (w *world) trial(troubles ...*trouble) (first *attempt, problems []string) 
 	}
 
 	w.heal()
+	if !again && w.scenario.extras() {
+		time.Sleep(pace) // a person reads the report
+	}
 	_, ended = w.begin(w.process(w.seed + 1_000_000))
 	second := <-ended
 	if again && slowest(troubles) > 0 && overtaken(second) { // what the first one had sent arrived meanwhile
@@ -151,7 +155,7 @@ func (w *world) late(a *attempt) bool {
 // well reports whether every Machine got what it was to get.
 func (a *attempt) well() bool {
 	return a.report.Err == nil && !slices.ContainsFunc(a.report.Machines, func(m rollout.Outcome) bool {
-		return m.Err != nil || m.State != rollout.Healthy && m.State != rollout.Unproven
+		return !goodEnd(m, true)
 	})
 }
 
@@ -258,7 +262,7 @@ func (c *tally) log(t *testing.T) {
 func TestEveryCall(t *testing.T) {
 	var counts tally
 	t.Run("scenarios", func(t *testing.T) {
-		for _, s := range scenarios() {
+		for _, s := range slices.Concat(scenarios(), strategyScenarios()) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				plain, problems := bubble(t, s, *firstSeed)
@@ -268,7 +272,7 @@ func TestEveryCall(t *testing.T) {
 				if got := plain.states(); got != s.want {
 					t.Errorf("without a fault: got %s, want %s\n%s", got, s.want, plain)
 				}
-				for _, trouble := range every(sequence(plain.calls)) {
+				for _, trouble := range every(sequence(plain.calls), s.tries()) {
 					first, problems := bubble(t, s, *firstSeed, trouble)
 					counts.add(trouble)
 					if plain.well() {
@@ -288,7 +292,7 @@ func TestEveryCall(t *testing.T) {
 }
 
 // every is each kind of fault at each call, as many of them as the flags want.
-func every(calls []call) []*trouble {
+func every(calls []call, tries int) []*trouble {
 	var all []*trouble
 	for _, at := range calls {
 		for _, kind := range kinds() {
@@ -297,7 +301,7 @@ func every(calls []call) []*trouble {
 			}
 		}
 	}
-	if *only != "" || *perApp == 0 || len(all) <= *perApp {
+	if *only != "" || tries == 0 || len(all) <= tries {
 		return all
 	}
 	// Lost answers are always among them: those alone must change nothing.
@@ -305,7 +309,7 @@ func every(calls []call) []*trouble {
 	others := slices.DeleteFunc(slices.Clone(all), lost)
 	some := slices.DeleteFunc(all, func(t *trouble) bool { return !lost(t) })
 	offset := int(*firstSeed % uint64(len(others)))
-	n := max(*perApp-len(some), 0)
+	n := max(tries-len(some), 0)
 	for i := range n {
 		some = append(some, others[(i*len(others)/n+offset)%len(others)])
 	}

@@ -22,6 +22,7 @@ type scenario struct {
 	wake, release  bool
 	spoil          sandbox.Failure // of one Machine's next launch
 	spoiled        int             // which one
+	spoilNew       sandbox.Failure // of the first launch of the first new Machine
 	lag            int             // of the lists of Machines
 	want           string          // how far the Machines get without any fault, in the order of the report
 }
