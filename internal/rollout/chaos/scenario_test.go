@@ -128,5 +128,14 @@ func randomScenario(r *rand.Rand) scenario {
 		s.spoil = []sandbox.Failure{sandbox.FailExit, sandbox.FailLaunch, sandbox.FailChecks, sandbox.FailCrash, sandbox.FailOOM}[r.IntN(5)]
 		s.spoiled = r.IntN(machines)
 	}
+	if s.create.name == "" && r.IntN(3) == 0 {
+		s.strategy = []rollout.Strategy{rollout.Canary, rollout.BlueGreen}[r.IntN(2)]
+	}
+	if s.strategy == rollout.BlueGreen {
+		s.groups[0].checks, s.spoil = true, sandbox.FailNone // old Machines are not started anew
+	}
+	if s.extras() && r.IntN(4) == 0 {
+		s.spoilNew = []sandbox.Failure{sandbox.FailExit, sandbox.FailLaunch, sandbox.FailChecks, sandbox.FailCrash, sandbox.FailOOM}[r.IntN(5)]
+	}
 	return s
 }
