@@ -62,6 +62,10 @@ func (w *world) begin(p *process, troubles ...*trouble) (died chan struct{}, end
 			close(died)
 		})
 	}
+	if w.scenario.refused != "" && !w.begun { // the troubles come first
+		w.Inject(sandbox.Fault{Operation: w.scenario.refused, Status: 403})
+	}
+	w.begun = true
 	go func() {
 		defer cancel()
 		before := p.network.sent.Load()

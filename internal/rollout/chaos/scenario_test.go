@@ -23,6 +23,7 @@ type scenario struct {
 	spoil          sandbox.Failure // of one Machine's next launch
 	spoiled        int             // which one
 	spoilNew       sandbox.Failure // of the first launch of the first new Machine
+	refused        string          // the first operation of that kind is
 	lag            int             // of the lists of Machines
 	want           string          // how far the Machines get without any fault, in the order of the report
 }

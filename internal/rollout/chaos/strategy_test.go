@@ -35,6 +35,8 @@ func strategyScenarios() []scenario {
 			groups: []group{cold}, strategy: rollout.BlueGreen, onFailure: rollout.Stop, wake: true, release: true},
 		{name: "bluegreen, left asleep, continue", want: "healthy unproven replaced replaced",
 			groups: []group{cold}, strategy: rollout.BlueGreen, onFailure: rollout.Continue},
+		{name: "bluegreen, turned back", want: "removed put_back",
+			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true, refused: "machine.destroy"},
 		{name: "bluegreen, a green one is sick, put back", want: "removed removed not_started not_started",
 			groups: []group{web}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true, spoilNew: sandbox.FailCrash},
 	}

@@ -40,6 +40,7 @@ type world struct {
 	mu     sync.Mutex
 	noted  []string // ids of releases
 	spoilt bool
+	begun  bool
 }
 
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
