@@ -35,6 +35,10 @@ func strategyScenarios() []scenario {
 			groups: []group{cold}, strategy: rollout.BlueGreen, onFailure: rollout.Stop, wake: true, release: true},
 		{name: "bluegreen, left asleep, continue", want: "healthy unproven replaced replaced",
 			groups: []group{cold}, strategy: rollout.BlueGreen, onFailure: rollout.Continue},
+		{name: "a canary that stays, stop", want: "broken not_started",
+			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.Canary, onFailure: rollout.Stop, release: true, refused: "machine.destroy"},
+		{name: "bluegreen, both sets left, stop", want: "healthy broken",
+			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen, onFailure: rollout.Stop, release: true, refused: "machine.stop"},
 		{name: "bluegreen, turned back", want: "removed put_back",
 			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true, refused: "machine.destroy"},
 		{name: "bluegreen, a green one is sick, put back", want: "removed removed not_started not_started",
@@ -54,7 +58,7 @@ func (s scenario) extras() bool {
 // tries is how many troubles are tried in a scenario; 0: all.
 func (s scenario) tries() int {
 	if s.extras() {
-		return (*perApp + 2) / 3
+		return (*perApp + 4*share - 1) / (4 * share)
 	}
 	return *perApp
 }
