@@ -259,3 +259,18 @@ func TestBlueGreenUndoTakesItsTime(t *testing.T) {
 		}
 	})
 }
+
+// TestBlueGreenNotGone: that a Machine is not found once, after its destruction
+// was refused, does not make it a destroyed one.
+func TestBlueGreenNotGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newFleet(t, sandbox.Options{}, fleetGroup{name: "api", running: 1, checks: true})
+		b.Inject(sandbox.Fault{Operation: "machine.destroy", Status: 403, Before: func(p *sandbox.Platform) {
+			p.Inject(sandbox.Fault{Operation: "machine.get", Status: 404})
+		}})
+		report := b.do(b.with(BlueGreen, b.changes()))
+		b.states(report, Removed, PutBack)
+		b.truth(report)
+		b.releaseIs(report, fly.ReleaseFailed)
+	})
+}

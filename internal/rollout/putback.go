@@ -139,11 +139,16 @@ func (r *run) destroy(ctx context.Context, j *job) (err error) {
 	return err
 }
 
-// gone reads whether a Machine is destroyed, whatever the answer was.
+// gone reads whether a Machine is destroyed, whatever the answer was. That it is
+// not found is believed when it is said twice: one just created may not be known
+// everywhere.
 func (r *run) gone(ctx context.Context, j *job) bool {
+	missing := false
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
-		if fly.CodeOf(err) == gate.NotFound || err == nil && (live.State == "destroyed" || live.State == "destroying") {
+		again := missing
+		missing = fly.CodeOf(err) == gate.NotFound
+		if missing && again || err == nil && (live.State == "destroyed" || live.State == "destroying") {
 			return true
 		}
 		if r.pause(ctx, pollStep) != nil {

@@ -43,13 +43,14 @@ type attempt struct {
 	sent    int64
 	calls   []sandbox.Call
 	trouble []*trouble
+	there   []string  // Machines, when it began
 	killed  time.Time // zero if it was not
 }
 
 // begin starts a run. died is closed when it is killed; the answer comes when
 // all of it has ended.
 func (w *world) begin(p *process, troubles ...*trouble) (died chan struct{}, ended chan *attempt) {
-	a := &attempt{work: w.plan(p), trouble: troubles}
+	a := &attempt{work: w.plan(p), trouble: troubles, there: w.MachineIDs(app)}
 	grant := w.grant(a.work)
 	w.ResetCalls()
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -61,6 +62,10 @@ func (w *world) begin(p *process, troubles ...*trouble) (died chan struct{}, end
 			close(died)
 		})
 	}
+	if w.scenario.refused != "" && !w.begun { // the troubles come first
+		w.Inject(sandbox.Fault{Operation: w.scenario.refused, Status: 403})
+	}
+	w.begun = true
 	go func() {
 		defer cancel()
 		before := p.network.sent.Load()
@@ -100,6 +105,9 @@ func (w *world) trial(troubles ...*trouble) (first *attempt, problems []string) 
 	}
 
 	w.heal()
+	if !again && w.scenario.extras() {
+		time.Sleep(pace) // a person reads the report
+	}
 	_, ended = w.begin(w.process(w.seed + 1_000_000))
 	second := <-ended
 	if again && slowest(troubles) > 0 && overtaken(second) { // what the first one had sent arrived meanwhile
@@ -151,7 +159,7 @@ func (w *world) late(a *attempt) bool {
 // well reports whether every Machine got what it was to get.
 func (a *attempt) well() bool {
 	return a.report.Err == nil && !slices.ContainsFunc(a.report.Machines, func(m rollout.Outcome) bool {
-		return m.Err != nil || m.State != rollout.Healthy && m.State != rollout.Unproven
+		return !goodEnd(m, true)
 	})
 }
 
@@ -258,7 +266,7 @@ func (c *tally) log(t *testing.T) {
 func TestEveryCall(t *testing.T) {
 	var counts tally
 	t.Run("scenarios", func(t *testing.T) {
-		for _, s := range scenarios() {
+		for _, s := range slices.Concat(scenarios(), strategyScenarios()) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				plain, problems := bubble(t, s, *firstSeed)
@@ -268,7 +276,7 @@ func TestEveryCall(t *testing.T) {
 				if got := plain.states(); got != s.want {
 					t.Errorf("without a fault: got %s, want %s\n%s", got, s.want, plain)
 				}
-				for _, trouble := range every(sequence(plain.calls)) {
+				for _, trouble := range every(sequence(plain.calls), s.tries()) {
 					first, problems := bubble(t, s, *firstSeed, trouble)
 					counts.add(trouble)
 					if plain.well() {
@@ -288,7 +296,7 @@ func TestEveryCall(t *testing.T) {
 }
 
 // every is each kind of fault at each call, as many of them as the flags want.
-func every(calls []call) []*trouble {
+func every(calls []call, tries int) []*trouble {
 	var all []*trouble
 	for _, at := range calls {
 		for _, kind := range kinds() {
@@ -297,15 +305,18 @@ func every(calls []call) []*trouble {
 			}
 		}
 	}
-	if *only != "" || *perApp == 0 || len(all) <= *perApp {
+	if *only != "" || tries == 0 || len(all) <= tries {
 		return all
 	}
 	// Lost answers are always among them: those alone must change nothing.
 	lost := func(t *trouble) bool { return t.kind.harmless && t.kind.fault.Reset == sandbox.ResetAfter }
 	others := slices.DeleteFunc(slices.Clone(all), lost)
-	some := slices.DeleteFunc(all, func(t *trouble) bool { return !lost(t) })
+	some := slices.DeleteFunc(slices.Clone(all), func(t *trouble) bool { return !lost(t) })
+	if tries < *perApp { // where few are tried, no kind comes before another
+		some, others = nil, all
+	}
 	offset := int(*firstSeed % uint64(len(others)))
-	n := max(*perApp-len(some), 0)
+	n := max(tries-len(some), 0)
 	for i := range n {
 		some = append(some, others[(i*len(others)/n+offset)%len(others)])
 	}

@@ -1,13 +1,10 @@
 package chaos
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -23,10 +20,18 @@ func (w *world) intact() (problems []string) {
 	ids := w.MachineIDs(app)
 	for _, first := range w.first {
 		if !slices.Contains(ids, first.ID) {
-			problems = append(problems, "Machine "+first.ID+" is gone")
+			if len(w.greens(first.ID)) == 0 {
+				problems = append(problems, "Machine "+first.ID+" is gone")
+			}
 			continue
 		}
 		found := w.MachineConfig(app, first.ID)
+		if w.scenario.strategy == rollout.BlueGreen {
+			if !sameButLabels(found, first.Config) {
+				problems = append(problems, fmt.Sprintf("Machine %s was changed, and is to be replaced: %v", first.ID, machine.Diff(first.Config, found)))
+			}
+			continue
+		}
 		if !same(w.t, found, first.Config) && !sameButLabels(found, w.wanted(first.Config)) {
 			problems = append(problems, fmt.Sprintf("Machine %s has neither its earlier nor its new configuration: %v", first.ID, machine.Diff(first.Config, found)))
 		}
@@ -45,13 +50,14 @@ func (w *world) intact() (problems []string) {
 	if n := len(w.Volumes(app)); n > 1 || n > 0 && !w.scenario.volume {
 		problems = append(problems, fmt.Sprintf("%d volumes were made", n))
 	}
-	return problems
+	return append(problems, w.intactExtras()...)
 }
 
-// created are the Machines that are there and were not at first.
+// created are the Machines that are there and were not at first, but for those of
+// the strategy.
 func (w *world) created() []string {
 	return slices.DeleteFunc(w.MachineIDs(app), func(id string) bool {
-		return slices.ContainsFunc(w.first, func(m sandbox.Machine) bool { return m.ID == id })
+		return w.extra(id) || slices.ContainsFunc(w.first, func(m sandbox.Machine) bool { return m.ID == id })
 	})
 }
 
@@ -102,8 +108,8 @@ func (w *world) complete(a *attempt) (problems []string) {
 			problems = append(problems, fmt.Sprintf("Machine %s is %d times in the report", c.Before.ID, n))
 		}
 	}
-	if creates != len(a.work.Creates) {
-		problems = append(problems, fmt.Sprintf("%d new Machines are in the report, want %d", creates, len(a.work.Creates)))
+	if want := newcomers(a.work); creates != want {
+		problems = append(problems, fmt.Sprintf("%d new Machines are in the report, want %d", creates, want))
 	}
 	if len(a.work.Creates) > 0 {
 		for _, id := range w.created() {
@@ -112,7 +118,7 @@ func (w *world) complete(a *attempt) (problems []string) {
 			}
 		}
 	}
-	return problems
+	return append(problems, w.unreported(a)...)
 }
 
 // unknown reports whether the report says of a new Machine that it may be there.
@@ -139,14 +145,17 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 		bad(out.Err == nil, "has the error %v", out.Err)
 	case rollout.Failed, rollout.Unclear, rollout.Broken, rollout.Unchanged:
 		bad(out.Err != nil, "has no error")
-	case rollout.Unproven, rollout.PutBack, rollout.Removed, rollout.NotStarted:
+	case rollout.Unproven, rollout.PutBack, rollout.Removed, rollout.Replaced, rollout.NotStarted:
 	default:
 		bad(false, "that is no state")
 	}
 	i := slices.IndexFunc(a.work.Updates, func(c rollout.Change) bool { return c.Before.ID == out.ID })
 	there := slices.Contains(w.MachineIDs(app), out.ID)
 	if i < 0 {
-		return append(problems, w.truthOfNew(out, there)...)
+		return slices.Concat(problems, w.truthOfNew(out, there), w.truthOfExtra(out, there))
+	}
+	if more, judged := w.leaving(a, out, there); judged {
+		return append(problems, more...)
 	}
 	if !there {
 		return append(problems, "is gone")
@@ -175,7 +184,7 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 	case rollout.Unchanged, rollout.NotStarted:
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
 		bad(found.InstanceID == change.Before.InstanceID, "is at %s, not %s", found.InstanceID, change.Before.InstanceID)
-	case rollout.Removed:
+	case rollout.Removed, rollout.Replaced:
 		bad(false, "was there before")
 	}
 	return problems
@@ -193,7 +202,11 @@ func (w *world) truthOfNew(out rollout.Outcome, there bool) (problems []string) 
 		bad(there && out.Created, "is there %t, created %t", there, out.Created)
 		if there {
 			m := w.Machine(app, out.ID)
-			bad(m.State == "started" && m.ChecksPassing, "is %s, checks passing %t", m.State, m.ChecksPassing)
+			want := "started"
+			if out.Stopped {
+				want = "stopped"
+			}
+			bad(m.State == want && (m.ChecksPassing || out.Stopped), "is %s, checks passing %t", m.State, m.ChecksPassing)
 		}
 	case rollout.Unproven, rollout.Failed:
 		bad(there && out.Created, "is there %t, created %t", there, out.Created)
@@ -203,7 +216,7 @@ func (w *world) truthOfNew(out rollout.Outcome, there bool) (problems []string) 
 		for _, id := range w.created() {
 			bad(out.Err != nil && strings.Contains(out.Err.Error(), id), "%s was made", id)
 		}
-	case rollout.PutBack:
+	case rollout.PutBack, rollout.Replaced:
 		bad(false, "it never had another configuration")
 	}
 	return problems
@@ -226,6 +239,10 @@ func (w *world) released(a *attempt) (problems []string) {
 			bad(out.State == rollout.NotStarted, "nothing was begun, and Machine %s is %s", out.ID, out.State)
 		}
 	}
+	if report == nil && w.scenario.strategy == rollout.BlueGreen && a.report.Err != nil { // whether it is possible was asked first
+		bad(!slices.ContainsFunc(a.calls, func(c sandbox.Call) bool { return c.Write }), "nothing was begun, and something was written")
+		return problems
+	}
 	if report == nil {
 		return append(problems, "no release is reported")
 	}
@@ -238,7 +255,9 @@ func (w *world) released(a *attempt) (problems []string) {
 	}
 	bad(records[i].Status == string(report.Status), "the release is %s, and reported %s", records[i].Status, report.Status)
 	bad(report.Status != fly.ReleaseRunning && report.Status != "pending", "the release was left %s", report.Status)
-	worked := !slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Err != nil || out.State == rollout.NotStarted })
+	worked := !slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
+		return (out.Err != nil || out.State == rollout.NotStarted) && !a.hanging(out)
+	})
 	bad(worked == (report.Status == fly.ReleaseComplete), "the release is %s, and all went well: %t", report.Status, worked)
 	return problems
 }
@@ -290,7 +309,7 @@ func (w *world) manners(a *attempt) (problems []string) {
 	if limited > 0 && len(a.trouble) > 0 {
 		problems = append(problems, fmt.Sprintf("%d requests came too fast", limited))
 	}
-	machines := int64(len(a.work.Updates) + len(a.work.Creates))
+	machines := int64(len(a.work.Updates) + newcomers(a.work))
 	if bound := 20 + 60*machines; a.sent > bound {
 		problems = append(problems, fmt.Sprintf("%d requests for %d Machines, want at most %d", a.sent, machines, bound))
 	}
@@ -303,6 +322,9 @@ func (w *world) manners(a *attempt) (problems []string) {
 // finished: everything is as it was wanted.
 func (w *world) finished(a *attempt) (problems []string) {
 	for _, first := range w.first {
+		if w.scenario.strategy == rollout.BlueGreen {
+			break
+		}
 		found := w.Machine(app, first.ID)
 		if !sameButLabels(found.Config, w.wanted(first.Config)) {
 			problems = append(problems, "Machine "+first.ID+" does not have its new configuration")
@@ -311,6 +333,7 @@ func (w *world) finished(a *attempt) (problems []string) {
 			problems = append(problems, fmt.Sprintf("Machine %s is %s, checks passing %t", first.ID, found.State, found.ChecksPassing))
 		}
 	}
+	problems = append(problems, w.finishedExtras()...)
 	created := w.created()
 	if (w.scenario.create.name != "") != (len(created) == 1) {
 		problems = append(problems, fmt.Sprintf("created: %q", created))
@@ -327,7 +350,7 @@ func (w *world) finished(a *attempt) (problems []string) {
 		problems = append(problems, "release "+id+" was left without an end")
 	}
 	for _, out := range a.report.Machines {
-		if out.State != rollout.Healthy && (out.State != rollout.Unproven || a.work.Wake) {
+		if !goodEnd(out, !a.work.Wake) {
 			problems = append(problems, fmt.Sprintf("Machine %s is %s: %v", out.ID, out.State, out.Err))
 		}
 	}
@@ -337,6 +360,7 @@ func (w *world) finished(a *attempt) (problems []string) {
 // heal ends all troubles: what was sick is well when it starts again.
 func (w *world) heal() {
 	w.ClearFaults()
+	w.spoilt = true
 	if w.scenario.spoil == sandbox.FailNone {
 		return
 	}
@@ -362,30 +386,4 @@ func running(state string) bool {
 		return true
 	}
 	return false
-}
-
-// sameButLabels compares configurations without the labels of the release.
-func sameButLabels(a, b machine.Config) bool {
-	return fly.UpdateTarget("", a) == fly.UpdateTarget("", b)
-}
-
-// same compares JSON documents, numbers as they are written.
-func same(t *testing.T, a, b machine.Config) bool {
-	t.Helper()
-	return reflect.DeepEqual(document(t, a), document(t, b))
-}
-
-func document(t *testing.T, c machine.Config) any {
-	t.Helper()
-	data, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.UseNumber()
-	var doc any
-	if err := dec.Decode(&doc); err != nil {
-		t.Fatal(err)
-	}
-	return doc
 }

@@ -22,6 +22,8 @@ type scenario struct {
 	wake, release  bool
 	spoil          sandbox.Failure // of one Machine's next launch
 	spoiled        int             // which one
+	spoilNew       sandbox.Failure // of the first launch of the first new Machine
+	refused        string          // the first operation of that kind is
 	lag            int             // of the lists of Machines
 	want           string          // how far the Machines get without any fault, in the order of the report
 }
@@ -126,6 +128,15 @@ func randomScenario(r *rand.Rand) scenario {
 	if r.IntN(3) == 0 {
 		s.spoil = []sandbox.Failure{sandbox.FailExit, sandbox.FailLaunch, sandbox.FailChecks, sandbox.FailCrash, sandbox.FailOOM}[r.IntN(5)]
 		s.spoiled = r.IntN(machines)
+	}
+	if s.create.name == "" && r.IntN(3) == 0 {
+		s.strategy = []rollout.Strategy{rollout.Canary, rollout.BlueGreen}[r.IntN(2)]
+	}
+	if s.strategy == rollout.BlueGreen {
+		s.groups[0].checks, s.spoil = true, sandbox.FailNone // old Machines are not started anew
+	}
+	if s.extras() && r.IntN(4) == 0 {
+		s.spoilNew = []sandbox.Failure{sandbox.FailExit, sandbox.FailLaunch, sandbox.FailChecks, sandbox.FailCrash, sandbox.FailOOM}[r.IntN(5)]
 	}
 	return s
 }

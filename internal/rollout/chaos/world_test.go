@@ -37,8 +37,10 @@ type world struct {
 	seed     uint64
 	first    []sandbox.Machine // as they were before anything was deployed
 
-	mu    sync.Mutex
-	noted []string // ids of releases
+	mu     sync.Mutex
+	noted  []string // ids of releases
+	spoilt bool
+	begun  bool
 }
 
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
@@ -86,6 +88,9 @@ type process struct {
 func (w *world) process(seed uint64) *process {
 	w.t.Helper()
 	n := &network{next: w.Transport(), seed: seed, seen: make(map[string]int)}
+	if w.scenario.spoilNew != sandbox.FailNone {
+		n.next = spoiler{next: n.next, w: w}
+	}
 	const origin = "http://127.0.0.1:9"
 	client, err := fly.New(fly.Options{
 		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
@@ -226,11 +231,19 @@ func (w *world) plan(p *process) rollout.Work {
 	if s.release {
 		work.Release = &fly.NewRelease{Definition: json.RawMessage(`{"app":"shop"}`), Image: "registry.fly.io/shop:2", Strategy: string(s.strategy)}
 	}
-	found := make(map[string]bool)
+	found, half := make(map[string]bool), w.halfExchanged()
 	for _, m := range live {
 		found[m.Config.ProcessGroup()] = true
 		change := rollout.Change{Before: m, Group: m.Config.ProcessGroup(), After: w.wanted(m.Config)}
 		idle := w.ran(m.ID) && m.State != "started"
+		leftover := s.strategy == rollout.Canary && w.extra(m.ID)
+		if leftover || half[change.Group] {
+			if leftover {
+				change.After = m.Config // it is destroyed
+			}
+			work.Updates = append(work.Updates, change)
+			continue
+		}
 		if change.Same() && !idle && !slices.ContainsFunc(m.Checks, func(c fly.CheckStatus) bool { return m.State == "started" && c.Status != "passing" }) {
 			continue
 		}
@@ -279,8 +292,11 @@ func (w *world) create(p *process) rollout.Create {
 }
 
 // ran reports whether a Machine runs when nobody deploys: it did at first, or it
-// was created.
+// was created, not in the place of one that did not.
 func (w *world) ran(id string) bool {
+	if !slices.ContainsFunc(w.first, func(m sandbox.Machine) bool { return m.ID == id }) && w.extra(id) {
+		id = w.MachineConfig(app, id).Label(rollout.ReplacesKey)
+	}
 	for _, m := range w.first {
 		if m.ID == id {
 			return m.State == "started"
