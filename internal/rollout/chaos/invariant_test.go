@@ -360,7 +360,9 @@ func (w *world) finished(a *attempt) (problems []string) {
 // heal ends all troubles: what was sick is well when it starts again.
 func (w *world) heal() {
 	w.ClearFaults()
+	w.mu.Lock()
 	w.spoilt = true
+	w.mu.Unlock()
 	if w.scenario.spoil == sandbox.FailNone {
 		return
 	}
