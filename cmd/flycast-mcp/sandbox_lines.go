@@ -41,19 +41,21 @@ func (r *sandboxRun) showLines(ctx context.Context, source watch.Source) {
 	if r.pageURL != "" {
 		page = "; page at " + r.pageURL
 	}
+	before := source.Scene(everySite) // what happens once the first line is out is told
 	say(fmt.Sprintf("emulated Fly platform at %s with the apps %v%s; Ctrl-C ends it", r.api.URL, r.platform.AppNames(), page))
 	r.notes.to(func(text string) { say(timeOfDay(r.platform.Clock().Now()) + " " + oneLine(text)) })
-	var before *watch.Scene
+	many := func(s watch.Scene) bool { return len(s.Sites) == 0 && len(s.Apps) > 0 }
+	told := false
 	for scene := range source.Scenes(ctx, everySite) {
-		if before != nil && (len(before.Sites) == 0) == (len(scene.Sites) == 0) {
-			for _, e := range watch.Events(*before, scene) {
+		if (len(before.Sites) == 0) == (len(scene.Sites) == 0) {
+			for _, e := range watch.Events(before, scene) {
 				say(eventLine(e))
 			}
 		}
-		if len(scene.Sites) == 0 && len(scene.Apps) > 0 && (before == nil || len(before.Sites) > 0) {
+		if many(scene) && !told {
 			r.notes.say(fmt.Sprintf("more than %d Machines: only requests are told from here on", maxWatched))
 		}
-		before = &scene
+		before, told = scene, many(scene)
 	}
 }
 
