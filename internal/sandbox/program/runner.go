@@ -40,6 +40,7 @@ import (
 	"html/template"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -78,6 +79,7 @@ type Runner struct {
 	commands map[string]Definition // by app, those with a command
 	memory   *memory
 	server   *http.Server
+	cancel   context.CancelFunc // of what built-in programs answer
 	page     *template.Template
 	nudged   chan struct{}
 
@@ -110,7 +112,10 @@ func New(options Options) *Runner {
 			}
 		}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
 	r.server = &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		Handler:           r.routes(),
 		ConnContext:       withProgram,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -175,6 +180,7 @@ func (r *Runner) Close() error {
 		p.end()
 	}
 	r.endAll()
+	r.cancel() // an answer may wait on a clock that stands still
 	return r.server.Close()
 }
 
