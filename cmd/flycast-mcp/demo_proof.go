@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
@@ -114,7 +113,7 @@ func (p *proof) visit(ctx context.Context, known uint64) (sandbox.Visit, error) 
 
 // told says what became of a request.
 func told(v sandbox.Visit, answer *http.Response) string {
-	took := brief(v.Took)
+	took := span(v.Took)
 	switch {
 	case v.Code == "DNS":
 		return "no answer: the name does not resolve"
@@ -126,17 +125,6 @@ func told(v sandbox.Visit, answer *http.Response) string {
 		return fmt.Sprintf("%d (%s): no Machine took it", v.Status, v.Code)
 	}
 	return fmt.Sprintf("%d after %s, from Machine %s", v.Status, took, v.Machine)
-}
-
-// brief is a duration with two digits that matter.
-func brief(d time.Duration) string {
-	switch {
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d < time.Millisecond:
-		return "less than 1ms"
-	}
-	return d.Round(time.Millisecond).String()
 }
 
 // maxPasses is how many passes of autostop the demo waits for.

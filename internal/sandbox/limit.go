@@ -15,9 +15,9 @@ import (
 // with burst 10, for deleting apps 100 a minute (Machines API, "Rate limits").
 // GraphQL and the uiex API have none here.
 //
-// flyctl takes a 429 for the end. On Fly it meets none, as each of its requests
-// is on its way there for a while; here it would, as it creates five Machines at
-// a time and lists them in every command. So its calls are never refused for
+// flyctl takes a 429 for the end, and creates five Machines at a time and lists
+// them in every command. On Fly that works, presumably as its requests take a
+// while to arrive; here it would not. So its calls are never refused for
 // coming too soon but held until their time, as far as that is no more than
 // [maxHeld] away. All other clients are refused at once.
 type limits struct {
