@@ -220,16 +220,9 @@ func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *Probl
 }
 
 func (a *adapter) fill(r *plan.Result, p *Problem) {
-	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.Next
+	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.next()
 	if p.RetryAfter > 0 {
 		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
-	}
-	if p.Hint != "" {
-		who := "agent"
-		if r.Retry == gate.RetryAfterPerson {
-			who = "person"
-		}
-		r.Next = append([]plan.Next{{Who: who, Why: p.Hint}}, r.Next...)
 	}
 }
 

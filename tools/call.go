@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -369,22 +367,4 @@ func (a *adapter) explain(ctx context.Context, err error) *Problem {
 	id := randomID()
 	a.Log.Error("internal error", "id", id, "err", err)
 	return &Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
-}
-
-// arguments are those of a call, with the app that a person set for the whole
-// session (FLY_APP, as flyctl has it) where none is named.
-func (a *adapter) arguments(schema *jsonschema.Schema, request mcp.CallToolRequest) (map[string]any, *Problem) {
-	given, ok := request.Params.Arguments.(map[string]any)
-	if !ok && request.Params.Arguments != nil {
-		return nil, invalid("the arguments must be an object, not %s", jsonType(request.Params.Arguments))
-	}
-	if a.DefaultApp == "" || !slices.Contains(schema.Required, "app") || given["app"] != nil {
-		return given, nil
-	}
-	filled := maps.Clone(given)
-	if filled == nil {
-		filled = make(map[string]any, 1)
-	}
-	filled["app"] = a.DefaultApp
-	return filled, nil
 }

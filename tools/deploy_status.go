@@ -48,7 +48,7 @@ func (a *adapter) deployStatus() Tool {
 		},
 		Read: a.readStatus,
 		Failed: func(summary string, p *Problem) statusOutput {
-			return statusOutput{Status: "failed", Summary: a.mark(summary), Next: []plan.Next{}}
+			return statusOutput{Status: "failed", Summary: a.mark(summary), Next: p.next()}
 		},
 		Text: statusText,
 	}, func(p map[string]*jsonschema.Schema) { app(p) })

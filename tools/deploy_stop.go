@@ -48,7 +48,7 @@ func (a *adapter) deployStop() Tool {
 		},
 		Read: a.stopDeploy,
 		Failed: func(summary string, p *Problem) stopOutput {
-			return stopOutput{Status: "failed", Summary: a.mark(summary), Next: []plan.Next{}}
+			return stopOutput{Status: "failed", Summary: a.mark(summary), Next: p.next()}
 		},
 		Text: stopText,
 	}, func(p map[string]*jsonschema.Schema) { app(p) })

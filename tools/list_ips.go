@@ -61,11 +61,10 @@ func (a *adapter) listIPs() Tool {
 		},
 		Read: a.readIPs,
 		Failed: func(summary string, p *Problem) listOutput {
-			out := listOutput{Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())), RequestID: p.RequestID, Next: []plan.Next{}}
-			if p.Hint != "" {
-				out.Next = []plan.Next{{Who: "person", Why: p.Hint}}
+			return listOutput{
+				Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())),
+				RequestID: p.RequestID, Next: p.next(),
 			}
-			return out
 		},
 		Text: listText,
 	}, func(p map[string]*jsonschema.Schema) { app(p) })

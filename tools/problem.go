@@ -25,6 +25,20 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Message }
 
+// next returns the hint as what to do first, then Next; it is never nil. The hint
+// is for the agent, which corrects its own arguments, unless a person has to act.
+func (p *Problem) next() []plan.Next {
+	next := []plan.Next{}
+	if p.Hint != "" {
+		who := "agent"
+		if p.Code.Retry() == gate.RetryAfterPerson {
+			who = "person"
+		}
+		next = append(next, plan.Next{Who: who, Why: p.Hint})
+	}
+	return append(next, p.Next...)
+}
+
 func invalid(format string, args ...any) *Problem {
 	return &Problem{Code: gate.InvalidInput, Message: fmt.Sprintf(format, args...)}
 }
