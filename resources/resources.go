@@ -57,7 +57,7 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 		templates = append(templates, mcpserver.ServerResourceTemplate{
 			Template: mcp.NewResourceTemplate(FileTemplate, "fly-toml-file",
 				mcp.WithTemplateTitle("A fly.toml on this machine"),
-				mcp.WithTemplateDescription("A fly.toml, fly.json or fly.yaml below the server's roots; path is absolute, without its first slash.")),
+				mcp.WithTemplateDescription("A fly.toml, fly.json or fly.yaml below the server's roots, and no other program's file; path is absolute, without its first slash.")),
 			Handler: r.file,
 		})
 	}
@@ -103,6 +103,9 @@ func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]m
 			return nil, fmt.Errorf("%w; they are %q", err, r.Roots.Dirs())
 		}
 		return nil, err
+	}
+	if !flytoml.Recognize(f.Path, f.Data) {
+		return nil, fmt.Errorf("%.200s is not taken for a fly.toml: its keys are not those of one. It was not shown", f.Path)
 	}
 	return text(request, "application/"+strings.TrimPrefix(filepath.Ext(f.Path), "."), string(f.Data)), nil
 }

@@ -154,6 +154,42 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// TestFileOfAnotherProgram: what is not a fly.toml is not read, whatever its
+// name, and nothing of it is told.
+func TestFileOfAnotherProgram(t *testing.T) {
+	dir := t.TempDir()
+	files, err := roots.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = files.Close() })
+	r := Resources{Roots: files}
+	for name, body := range map[string]string{
+		".mcp.json":           `{"mcpServers": {"flycast": {"env": {"FLY_API_TOKEN": "S3CR3T"}}}}`,
+		"fly.json":            `{"type": "service_account", "private_key": "S3CR3T"}`,
+		"docker-compose.yaml": "services:\n  web:\n    environment: {A: S3CR3T}\n",
+		"secrets.toml":        "token = 'S3CR3T'\n",
+		"fly.toml":            "S3CR3T = = oops\n",
+		"broken.json":         `{"S3CR3T": `,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(t, r, "fly-toml://"+dir+"/"+name)
+		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "is not taken for a fly.toml") {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+	// A broken one is the person's all the same.
+	const broken = "app = 'shop-api'\n[http_service\n"
+	if err := os.WriteFile(filepath.Join(dir, "fly.staging.toml"), []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(t, r, "fly-toml://"+dir+"/fly.staging.toml"); err != nil || got != broken {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestAppsAreNarrowed(t *testing.T) {
 	platform := seeded(t)
 	r := Resources{Fly: client(t, platform, platform.Token()), Apps: []string{"shop-api"}}

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,43 +76,19 @@ func (a *adapter) fromPath(path string) (source, error) {
 	if err != nil {
 		return source{}, withRoots(err, a.Roots.Dirs())
 	}
+	if !flytoml.Recognize(f.Path, f.Data) { // before it is parsed: an error could quote it
+		return source{}, foreign(f.Path)
+	}
 	file, err := parse(f.Path, f.Data)
 	if err != nil {
 		return source{}, err
 	}
-	if p := foreign(f.Path, file); p != nil {
-		return source{}, p
-	}
 	return source{file: file, path: f.Path}, nil
 }
 
-// foreign refuses a file of another program: one that is neither named as
-// flyctl's are nor names an app, or whose keys are mostly not flyctl's.
-func foreign(file string, content *flytoml.File) *Problem {
-	if content.App() != "" {
-		return nil
-	}
-	base := strings.ToLower(filepath.Base(file))
-	stem := strings.TrimSuffix(base, filepath.Ext(base)) // the roots have judged the rest
-	named := slices.ContainsFunc([]string{"fly", "fly.*", "*.fly"}, func(pattern string) bool {
-		ok, _ := path.Match(pattern, stem)
-		return ok
-	})
-	unknown := 0
-	for _, r := range content.Lint() {
-		if r.Code == flytoml.FindingUnknownKey && !strings.ContainsAny(r.Path, ".[") {
-			unknown++
-		}
-	}
-	var p *Problem
-	switch {
-	case !named:
-		p = invalid("%.200s is not taken for a fly.toml: it has neither the name of one nor an app at its top", file)
-	case unknown > len(meaning(content)):
-		p = invalid("%.200s is not taken for a fly.toml: it names no app, and flyctl knows few of its keys", file)
-	default:
-		return nil
-	}
+// foreign refuses a file that is not a fly.toml by content, without a word of it.
+func foreign(file string) *Problem {
+	p := invalid("%.200s is not taken for a fly.toml: its keys are not those of one", file)
 	p.Hint = `give the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
 	return p
 }

@@ -141,6 +141,9 @@ func TestForeignFiles(t *testing.T) {
 		{"docker-compose.yaml", "services: {web: {image: x}}\n", false},
 		{"config.toml", "[app]\nname = \"x\"\n" + service, false},
 		{"config.toml", "app = 7\n" + service, false},
+		{"config.json", `{"app": "shop-api", "token": "S3CR3T"}`, false},
+		{".mcp.json", `{"mcpServers": {"fly": {"env": {"FLY_API_TOKEN": "S3CR3T"}}}}`, false},
+		{"fly.json", `{"mcpServers": {"fly": {"env": {"FLY_API_TOKEN": "S3CR3T"}}`, false},
 	} {
 		w := newWorkbench(t, "", sandbox.Options{})
 		path := filepath.Join(w.dir, tt.name)
@@ -156,6 +159,9 @@ func TestForeignFiles(t *testing.T) {
 			refused := out.Code == gate.InvalidInput && strings.Contains(out.Summary, "is not taken for a fly.toml")
 			if refused == tt.ok {
 				t.Errorf("%s of %s, %q: got %s %s: %s", tool, tt.name, tt.text, out.Status, out.Code, out.Summary)
+			}
+			if strings.Contains(out.Summary, "S3CR3T") {
+				t.Errorf("%s of %s tells what is in it: %s", tool, tt.name, out.Summary)
 			}
 			if back, err := os.ReadFile(path); !tt.ok && (err != nil || string(back) != tt.text) {
 				t.Errorf("%s of %s: the file was changed to %q (%v)", tool, tt.name, back, err)
