@@ -134,10 +134,11 @@ var nameOfNetwork = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 // key names the destination of an app's allocation.
 func (d destination) key(app string) string { return app + "\x00" + d.network.Target() }
 
-// network settles for which network. The app's own unless told: from the app's
-// record, else from an address that names the network its Machines are on. The
-// organization's default is never taken in silence: Fly would take it, and an
-// app on a custom network would get an address its neighbours cannot reach.
+// network decides for which network the address is: the app's own unless the call
+// names another. Its own is in the app's record, else an address names the network
+// that its Machines are on. The default network of the organization is never
+// assumed: Fly would take it, and the neighbors of an app on a custom network could
+// not reach the address.
 func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInput) (destination, error) {
 	for name, value := range map[string]string{"network": in.Network, "org": in.Org} {
 		if value != "" && !nameOfNetwork.MatchString(value) {
@@ -150,12 +151,14 @@ func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInpu
 		d.source = "machines"
 		d.network.Name = nameOf(s)
 	}
-	if in.Org != "" && in.Org != own.Organization.Slug {
+	if in.Org != "" && !own.Organization.HasSlug(in.Org) {
 		org, err := a.Fly.Organization(ctx, in.Org)
 		if err != nil {
 			return destination{}, err
 		}
-		return destination{network: fly.Network{Organization: org, Name: in.Network}, notID: s.NetworkID(), source: "argument", foreign: true}, nil
+		if !org.Is(own.Organization) {
+			return destination{network: fly.Network{Organization: org, Name: orWord(in.Network, fly.DefaultNetwork)}, notID: s.NetworkID(), source: "argument", foreign: true}, nil
+		}
 	}
 	if in.Network != "" && in.Network != d.network.Name {
 		other := destination{network: fly.Network{Organization: own.Organization, Name: in.Network}, source: "argument", foreign: true}
@@ -201,8 +204,6 @@ func (d destination) served(s rules.Snapshot) (have, unclear fly.Address) {
 }
 
 func (d destination) serves(s rules.Snapshot, addr fly.Address) rules.Answer {
-	const standard = "default" // what an unnamed network is called
-	name := orWord(addr.Network, standard)
 	switch {
 	case addr.Kind != fly.Flycast:
 		return rules.No
@@ -210,11 +211,11 @@ func (d destination) serves(s rules.Snapshot, addr fly.Address) rules.Answer {
 		return s.Own(addr)
 	case d.notID != "" && fly.NetworkID(addr.IP) == d.notID:
 		return rules.No
-	case addr.Org != "" && addr.Org != d.network.Organization.Slug:
+	case addr.Org != "" && !d.network.Organization.HasSlug(addr.Org):
 		return rules.No
-	case addr.Network != "" && name != orWord(d.network.Name, standard):
+	case addr.Network != "" && addr.Network != d.network.Name:
 		return rules.No
-	case addr.Org == "", name != orWord(d.network.Name, standard):
+	case addr.Org == "" || addr.Network == "":
 		return rules.Unclear
 	}
 	return rules.Yes
@@ -389,17 +390,17 @@ func (a *allocator) appeared(ctx context.Context, w allocateWork, got fly.Addres
 
 // wrong says what is wrong with where the address ended; empty if nothing is.
 func (d destination) wrong(addr fly.Address) string {
-	id, org := fly.NetworkID(addr.IP), d.network.Organization.Slug
+	id, org := fly.NetworkID(addr.IP), d.network.Organization
 	switch {
 	case id == "":
 		return fmt.Sprintf("%s is not a private address", addr.IP)
 	case d.id != "" && id != d.id:
 		return fmt.Sprintf("%s is on network %s, and the app's Machines are on %s", addr.IP, id, d.id)
 	case d.notID != "" && id == d.notID:
-		return fmt.Sprintf("%s is on the app's own network, not on %s of organization %s", addr.IP, plan.Quote(orWord(d.network.Name, "default")), plan.Quote(org))
-	case d.id == "" && addr.Org != "" && org != "" && addr.Org != org:
-		return fmt.Sprintf("%s is on a network of organization %s, not of %s", addr.IP, plan.Quote(addr.Org), plan.Quote(org))
-	case d.id == "" && addr.Network != "" && d.network.Name != "" && addr.Network != d.network.Name:
+		return fmt.Sprintf("%s is on the app's own network, not on %s of organization %s", addr.IP, plan.Quote(d.network.Name), plan.Quote(org.Slug))
+	case d.id == "" && addr.Org != "" && org.Slug != "" && !org.HasSlug(addr.Org):
+		return fmt.Sprintf("%s is on a network of organization %s, not of %s", addr.IP, plan.Quote(addr.Org), plan.Quote(org.Slug))
+	case d.id == "" && addr.Network != "" && addr.Network != d.network.Name:
 		return fmt.Sprintf("%s is on network %s, not on %s", addr.IP, plan.Quote(addr.Network), plan.Quote(d.network.Name))
 	}
 	return ""

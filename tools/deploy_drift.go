@@ -9,7 +9,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -55,7 +54,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case fly.CodeOf(err) == gate.NotFound:
+	case fly.Missing(err) == fly.ARelease:
 		d.remarks = append(d.remarks, unknown+"the app has no release with a stored configuration to compare with")
 		return nil
 	case err != nil:

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -219,8 +220,9 @@ func looksStateful(image string) bool {
 // which Fly Proxy sends nothing.
 func (d *deployment) alone(c rollout.Change) bool {
 	serves := len(services(c.Before.Config)) > 0
+	group := func(m fly.Machine) string { return cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup()) }
 	return !slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool {
-		return m.ID != c.Before.ID && m.Config.ProcessGroup() == c.Before.Config.ProcessGroup() && !hostless(m) && !(serves && m.Cordoned)
+		return m.ID != c.Before.ID && group(m) == group(c.Before) && !hostless(m) && !(serves && m.Cordoned)
 	})
 }
 

@@ -112,7 +112,7 @@ func (a *adapter) unlisted(ctx context.Context, d *deployment) error {
 		}
 		m, err := a.Fly.Machine(ctx, d.in.App, id)
 		switch {
-		case fly.CodeOf(err) == gate.NotFound:
+		case fly.CodeOf(err) == gate.NotFound && fly.Missing(err) != fly.AnApp:
 		case err != nil:
 			return err
 		case m.State != "destroyed" && m.State != "destroying":

@@ -10,7 +10,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
@@ -33,7 +32,7 @@ func (a *adapter) releaseOf(ctx context.Context, d *deployment) (*fly.NewRelease
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case fly.CodeOf(err) == gate.NotFound:
+		case fly.Missing(err) == fly.ARelease:
 			d.remark("no version is recorded: the app has no release into which the services could be put")
 			return nil, nil
 		case err != nil:

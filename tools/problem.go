@@ -53,11 +53,7 @@ func problem(err error) (*Problem, bool) {
 	case errors.As(err, &p):
 		return p, true
 	case errors.As(err, &coded):
-		hint := coded.Hint
-		if hint == "" && coded.Code == gate.NotFound {
-			hint = "is it in another organization? this server's token cannot see it"
-		}
-		return &Problem{Code: coded.Code, Message: coded.Message, Hint: hint, RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
+		return &Problem{Code: coded.Code, Message: coded.Message, Hint: coded.Hint, RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
 	case errors.As(err, &ambiguous):
 		return &Problem{Code: gate.PlatformError, Message: ambiguous.Error(), Hint: "list_ips and the status resource show what is there now"}, true
 	case errors.Is(err, roots.ErrOutside):

@@ -18,7 +18,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
@@ -200,7 +199,7 @@ func (d *differing) readLive(ctx context.Context, file *flytoml.File, in *drift.
 		return partial, nil
 	}
 	release, err := client.Release(ctx, app)
-	if fly.CodeOf(err) == gate.NotFound {
+	if fly.Missing(err) == fly.ARelease {
 		return partial, nil
 	}
 	if err != nil {

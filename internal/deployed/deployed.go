@@ -24,7 +24,7 @@ func Read(ctx context.Context, client fly.Client, app string, values flytoml.Val
 	switch {
 	case err == nil:
 		return fromRelease(ctx, client, app, release, values)
-	case fly.CodeOf(err) != gate.NotFound:
+	case fly.Missing(err) != fly.ARelease:
 		return nil, err
 	}
 	machines, err := client.Machines(ctx, app)

@@ -17,7 +17,7 @@ import (
 const (
 	addressFields = `
 		id name status hostname network
-		organization { id slug name }
+		organization { id slug rawSlug name }
 		sharedIpAddress
 		ipAddresses {
 			totalCount
@@ -111,7 +111,7 @@ type row struct {
 type wireAddress struct {
 	Address, Type, Region, CreatedAt string
 	Network                          *struct {
-		Name         string
+		Name         *string
 		Organization *struct{ Slug string }
 	}
 }
@@ -119,7 +119,7 @@ type wireAddress struct {
 func (w wireAddress) row() row {
 	r := row{address: w.Address, kind: w.Type, region: w.Region, createdAt: w.CreatedAt}
 	if w.Network != nil {
-		r.network = w.Network.Name
+		r.network = networkName(w.Network.Name)
 		if w.Network.Organization != nil {
 			r.org = w.Network.Organization.Slug
 		}
@@ -137,11 +137,11 @@ func decodeAddresses(data []byte) (Addresses, error) {
 			wireApp
 			SharedIPAddress string
 			IPAddresses     *struct {
-				TotalCount int
+				TotalCount *int
 				Nodes      []*wireAddress
 			}
 			EgressIPAddresses *struct {
-				TotalCount int
+				TotalCount *int
 				Nodes      []*struct{ IP, Region, UpdatedAt string }
 			}
 		}
@@ -153,11 +153,11 @@ func decodeAddresses(data []byte) (Addresses, error) {
 	if app == nil {
 		return Addresses{}, errNoApp
 	}
-	if app.IPAddresses == nil || app.IPAddresses.Nodes == nil && app.IPAddresses.TotalCount > 0 {
+	switch list := app.IPAddresses; { // null is not "no addresses", and a count that is not told is not 0
+	case list == nil, list.Nodes == nil && (list.TotalCount == nil || *list.TotalCount > 0):
 		return Addresses{}, errors.New("the list of addresses is missing")
-	}
-	if got, total := len(app.IPAddresses.Nodes), app.IPAddresses.TotalCount; got < total {
-		return Addresses{}, fmt.Errorf("the list holds %d of %d addresses", got, total)
+	case list.TotalCount != nil && len(list.Nodes) < *list.TotalCount:
+		return Addresses{}, fmt.Errorf("the list holds %d of %d addresses", len(list.Nodes), *list.TotalCount)
 	}
 	var rows []row
 	for _, node := range app.IPAddresses.Nodes {
@@ -167,12 +167,12 @@ func decodeAddresses(data []byte) (Addresses, error) {
 		rows = append(rows, node.row())
 	}
 	if app.SharedIPAddress != "" {
-		rows = append(rows, row{address: app.SharedIPAddress, kind: "shared_v4", region: "global"})
+		rows = append(rows, row{address: app.SharedIPAddress, kind: "shared_v4"})
 	}
-	egressKnown := app.EgressIPAddresses != nil && app.EgressIPAddresses.Nodes != nil &&
-		len(app.EgressIPAddresses.Nodes) >= app.EgressIPAddresses.TotalCount
-	if app.EgressIPAddresses != nil {
-		for _, node := range app.EgressIPAddresses.Nodes {
+	egress := app.EgressIPAddresses
+	egressKnown := egress != nil && egress.Nodes != nil && (egress.TotalCount == nil || len(egress.Nodes) >= *egress.TotalCount)
+	if egress != nil {
+		for _, node := range egress.Nodes {
 			if node == nil {
 				egressKnown = false
 				continue
@@ -196,8 +196,8 @@ func decodeAssignments(body []byte) (Addresses, error) {
 			Egress    *bool  `json:"egress"`
 			CreatedAt string `json:"created_at"`
 			Network   *struct {
-				Name    string `json:"name"`
-				OrgSlug string `json:"org_slug"`
+				Name    *string `json:"name"`
+				OrgSlug string  `json:"org_slug"`
 			} `json:"network"`
 		} `json:"ips"`
 	}
@@ -212,7 +212,7 @@ func decodeAssignments(body []byte) (Addresses, error) {
 	for _, ip := range *answer.IPs {
 		r := row{address: ip.IP, shared: ip.Shared, region: ip.Region, createdAt: ip.CreatedAt}
 		if ip.Network != nil {
-			r.network, r.org = ip.Network.Name, ip.Network.OrgSlug
+			r.network, r.org = networkName(ip.Network.Name), ip.Network.OrgSlug
 		}
 		if ip.Egress == nil {
 			egressKnown = false
@@ -224,6 +224,10 @@ func decodeAssignments(body []byte) (Addresses, error) {
 	list, err := addresses(rows, egressKnown)
 	return Addresses{List: list, EgressKnown: egressKnown}, err
 }
+
+// anycast is the region of an address that is in all of them. Fly also leaves the
+// region empty for it.
+const anycast = "global"
 
 // addresses classifies rows, one address for each IP, in a fixed order: by
 // kind as the constants stand, then by IP. An address that cannot be read is
@@ -237,7 +241,7 @@ func addresses(rows []row, egressKnown bool) ([]Address, error) {
 		}
 		kind, inferred := classify(ip, r, egressKnown)
 		a := Address{
-			IP: ip, Kind: kind, Inferred: inferred, Region: r.region,
+			IP: ip, Kind: kind, Inferred: inferred, Region: cmp.Or(r.region, anycast),
 			CreatedAt: moment(r.createdAt), Network: r.network, Org: r.org,
 		}
 		switch earlier, twice := byIP[ip]; {
@@ -297,15 +301,16 @@ func classify(ip netip.Addr, r row, egressKnown bool) (kind Kind, inferred bool)
 
 // wireApp is an app's record, in GraphQL and in the Machines API.
 type wireApp struct {
-	ID           string `json:"id"`
-	Name         string `json:"name"`
-	Status       string `json:"status"`
-	Hostname     string `json:"hostname"`
-	Network      string `json:"network"`
+	ID           string  `json:"id"`
+	Name         string  `json:"name"`
+	Status       string  `json:"status"`
+	Hostname     string  `json:"hostname"`
+	Network      *string `json:"network"`
 	Organization struct {
-		ID   string `json:"id"`
-		Slug string `json:"slug"`
-		Name string `json:"name"`
+		ID      string `json:"id"`
+		Slug    string `json:"slug"`
+		RawSlug string `json:"rawSlug"` // GraphQL only
+		Name    string `json:"name"`
 	} `json:"organization"`
 }
 
@@ -315,7 +320,7 @@ func (w wireApp) app() App {
 		Name:         w.Name,
 		Status:       w.Status,
 		Hostname:     w.Hostname,
-		Network:      w.Network,
+		Network:      networkName(w.Network),
 		Organization: Organization(w.Organization),
 	}
 }

@@ -46,6 +46,8 @@ func (c *FlyGo) AllocateFlycast(ctx context.Context, grant *gate.Grant, app stri
 		}
 	}
 	op := c.writing("allocate_address", app, "")
+	organization := "organization " + network.Organization.Slug
+	op.names = map[Thing]string{ANetwork: network.words() + " of " + organization, AnOrganization: organization}
 	type input struct {
 		AppID          string `json:"appId"`
 		Type           string `json:"type"`
@@ -54,7 +56,7 @@ func (c *FlyGo) AllocateFlycast(ctx context.Context, grant *gate.Grant, app stri
 		Network        string `json:"network,omitempty"`
 	}
 	data, err := c.ask(ctx, op, "FlycastAllocate", allocateMutation, inputVariables[input]{input{
-		AppID: app, Type: "private_v6", OrganizationID: network.Organization.ID, Network: network.Name,
+		AppID: app, Type: "private_v6", OrganizationID: network.Organization.ID, Network: network.graphQL(),
 	}})
 	if err != nil {
 		return Address{}, err
@@ -101,7 +103,7 @@ func (c *FlyGo) ReleaseAddress(ctx context.Context, grant *gate.Grant, app strin
 		return &Error{Code: gate.InvalidInput, Message: "no address to release"}
 	}
 	op := c.writing("release_address", app, "")
-	op.thing = "address " + ip.String() + " of app " + app
+	op.thing, op.kind = "address "+ip.String()+" of app "+app, AnAddress
 	type input struct {
 		AppID string `json:"appId"`
 		IP    string `json:"ip"`

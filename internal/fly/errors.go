@@ -14,6 +14,7 @@ type Error struct {
 	Code       gate.Code
 	Message    string
 	Hint       string        // the next tool or command, if there is one
+	Missing    Thing         // for not_found: what was not found, if that is known
 	RequestID  string        // fly-request-id, for Fly's support
 	RetryAfter time.Duration // for rate_limited and busy
 	Err        error         // the cause, for the log

@@ -191,13 +191,6 @@ func (op *operation) unauthorized(text string) *Error {
 	return e
 }
 
-func (op *operation) notFound(text string) *Error {
-	if op.thing == "" && op.machine == "" && op.app != "" {
-		return op.error(gate.NotFound, "the app "+op.app+" is not visible to this token", text, nil)
-	}
-	return op.error(gate.NotFound, op.subject()+" is not there, or not visible to this token", text, nil)
-}
-
 func (op *operation) error(code gate.Code, message, text string, cause error) *Error {
 	if text = quote(text, op.secrets); text != "" {
 		message += ": Fly says " + text

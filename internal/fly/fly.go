@@ -130,7 +130,8 @@ type Client interface {
 	UpdateRelease(ctx context.Context, grant *gate.Grant, app string, release Release, update ReleaseUpdate) error
 }
 
-// App is an app's record. Network is empty when the platform does not tell it.
+// App is an app's record. Network is the name of its private network,
+// [DefaultNetwork] for the default one; it is empty when Fly did not tell.
 type App struct {
 	ID           string
 	Name         string
@@ -142,10 +143,27 @@ type App struct {
 
 // Organization owns apps. ID is the node id that GraphQL inputs want; it may
 // be empty where only the slug is known.
+//
+// GraphQL calls the personal organization of the token's owner "personal", and
+// gives its own slug as RawSlug. The Machines API uses that one.
 type Organization struct {
-	ID   string
-	Slug string
-	Name string
+	ID      string
+	Slug    string
+	RawSlug string // empty if Fly did not tell
+	Name    string
+}
+
+// HasSlug reports whether slug is one of the organization's.
+func (o Organization) HasSlug(slug string) bool {
+	return slug != "" && (slug == o.Slug || slug == o.RawSlug)
+}
+
+// Is reports whether both are the same organization, under whichever slugs.
+func (o Organization) Is(other Organization) bool {
+	if o.ID != "" && other.ID != "" {
+		return o.ID == other.ID
+	}
+	return o.HasSlug(other.Slug) || o.HasSlug(other.RawSlug)
 }
 
 // Kind classifies an address by who can come in through it.
@@ -182,7 +200,7 @@ type Address struct {
 	Inferred  bool      // the platform sent no type, or the egress list could not be read
 	Region    string    // "global" for anycast
 	CreatedAt time.Time // zero for a shared address
-	Network   string    // Flycast: name of the network it serves, if told
+	Network   string    // Flycast: name of the network it serves, [DefaultNetwork] for the default one; empty if not told
 	Org       string    // Flycast: slug of the organization it serves, if told
 }
 
@@ -264,16 +282,6 @@ type Socket struct {
 	Proto   string
 	Address string
 }
-
-// Network names the network a Flycast address is to serve. The organization's
-// id is needed by the API; name "" is the default network of the organization.
-type Network struct {
-	Organization Organization
-	Name         string
-}
-
-// Target is how a grant names the network: organization slug, slash, name.
-func (n Network) Target() string { return n.Organization.Slug + "/" + n.Name }
 
 var (
 	appName   = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)

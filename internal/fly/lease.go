@@ -109,7 +109,7 @@ func (c *FlyGo) LeaseHolder(ctx context.Context, app, id string) (Holder, error)
 	}
 	op := c.reading("lease_holder", app, id, calm())
 	answer, err := c.call(ctx, op, http.MethodGet, machinePath(app, id)+"/lease", nil, nil)
-	if CodeOf(err) == gate.NotFound { // Fly's answer where no lease is held
+	if CodeOf(err) == gate.NotFound && Missing(err) != AnApp { // Fly's answer where no lease is held
 		return Holder{}, nil
 	}
 	if err != nil {

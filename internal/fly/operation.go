@@ -12,7 +12,9 @@ type operation struct {
 	action  string // for the limiter, together with app and machine
 	app     string
 	machine string
-	thing   string // what it is about, if neither Machine nor app says it
+	thing   string           // what it is about, if neither Machine nor app says it
+	kind    Thing            // of thing
+	names   map[Thing]string // what else the request names, for "not found"
 	pace    pace
 	write   bool
 	// stateful marks a write that names no version of what it changes: that the

@@ -19,13 +19,13 @@ const maxPages = 100
 
 const (
 	appQuery = `query FlycastApp($appName: String!) {
-		app(name: $appName) { id name status hostname network organization { id slug name } }
+		app(name: $appName) { id name status hostname network organization { id slug rawSlug name } }
 	}`
 	appsQuery = `query FlycastApps($after: String) {
-		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug } } pageInfo { hasNextPage endCursor } }
+		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug rawSlug } } pageInfo { hasNextPage endCursor } }
 	}`
 	blueGreenQuery    = `query FlycastBlueGreen($appName: String!) { canPerformBluegreenDeployment(name: $appName) }`
-	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug name } }`
+	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug rawSlug name } }`
 )
 
 // App implements [Client].
@@ -86,7 +86,7 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 			Apps struct {
 				Nodes []struct {
 					Name         string
-					Organization struct{ Slug string }
+					Organization Organization
 				}
 				PageInfo struct {
 					HasNextPage bool
@@ -98,7 +98,7 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 			return nil, op.unreadable(err)
 		}
 		for _, node := range answer.Apps.Nodes {
-			if ValidAppName(node.Name) && (c.organization == "" || node.Organization.Slug == c.organization) {
+			if ValidAppName(node.Name) && (c.organization == "" || node.Organization.HasSlug(c.organization)) {
 				names = append(names, node.Name)
 			}
 		}
@@ -121,7 +121,7 @@ func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, er
 	if !orgSlug.MatchString(slug) {
 		return Organization{}, &Error{Code: gate.InvalidInput, Message: quote(slug, op.secrets) + " is not the slug of an organization"}
 	}
-	op.thing = "organization " + slug
+	op.thing, op.kind = "organization "+slug, AnOrganization
 	variables := struct {
 		Slug string `json:"slug"`
 	}{slug}

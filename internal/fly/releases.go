@@ -98,16 +98,23 @@ func (c *FlyGo) Release(ctx context.Context, app string) (Release, error) {
 		return Release{}, op.notFound("")
 	}
 	if answer.App.CurrentReleaseUnprocessed == nil {
-		return Release{}, op.error(gate.NotFound, "the app "+app+" has no release", "", nil)
+		return Release{}, op.noRelease("the app " + app + " has no release")
 	}
 	release, err := answer.App.CurrentReleaseUnprocessed.release(app)
 	switch {
 	case err != nil:
 		return Release{}, op.unreadable(err)
 	case release.Definition == nil:
-		return Release{}, op.error(gate.NotFound, "the app "+app+" has no release with a configuration", "", nil)
+		return Release{}, op.noRelease("the app " + app + " has no release with a configuration")
 	}
 	return release, nil
+}
+
+// noRelease is the error for an app that is there and has no release to give.
+func (op *operation) noRelease(message string) *Error {
+	e := op.error(gate.NotFound, message, "", nil)
+	e.Missing = ARelease
+	return e
 }
 
 // Releases implements [Client].
@@ -273,7 +280,7 @@ func (c *FlyGo) UpdateRelease(ctx context.Context, grant *gate.Grant, app string
 		return &Error{Code: gate.Internal, Message: "update of a release that is not known to be of app " + app + "; nothing was changed"}
 	}
 	op := c.writing("update_release", app, "")
-	op.thing = "release " + release.ID + " of app " + app
+	op.thing, op.kind = "release "+release.ID+" of app "+app, ARelease
 	// The names are flyctl's; Fly shows the error with the release.
 	type outcome struct {
 		Client string `json:"flyctl_version"`

@@ -297,7 +297,7 @@ func TestAllocateAndRelease(t *testing.T) {
 func TestAllocateLooksUpTheOrganization(t *testing.T) {
 	p, client := sandboxClient(t, sandbox.Options{})
 	foreign := Network{Organization: Organization{Slug: "partner"}}
-	grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: "partner/"})
+	grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: "partner/default"})
 	address, err := client.AllocateFlycast(t.Context(), grant, "shop-api", foreign)
 	if err != nil || address.Org != "partner" {
 		t.Errorf("got %+v, %v, want an address for partner", address, err)
@@ -306,7 +306,7 @@ func TestAllocateLooksUpTheOrganization(t *testing.T) {
 
 	p.ResetCalls()
 	for _, slug := range []string{"nobody", ""} {
-		grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: slug + "/"})
+		grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: slug + "/default"})
 		if _, err := client.AllocateFlycast(t.Context(), grant, "shop-api", Network{Organization: Organization{Slug: slug}}); err == nil {
 			t.Errorf("allocated for the organization %q", slug)
 		}

@@ -67,7 +67,8 @@ func (r *run) deaf(ctx context.Context, j *job) string {
 	return said.String()
 }
 
-// tcpPorts are the internal ports of services over TCP, each once.
+// tcpPorts are the internal ports of services over TCP, each once. A service that
+// names no protocol is one.
 func tcpPorts(config machine.Config) []int {
 	services, err := config.Services()
 	if err != nil {
@@ -75,7 +76,7 @@ func tcpPorts(config machine.Config) []int {
 	}
 	var ports []int
 	for _, s := range services {
-		if s.Protocol == "tcp" && s.InternalPort > 0 && !slices.Contains(ports, s.InternalPort) {
+		if s.Protocol != "udp" && s.InternalPort > 0 && !slices.Contains(ports, s.InternalPort) {
 			ports = append(ports, s.InternalPort)
 		}
 	}

@@ -101,7 +101,7 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 		}
 		// What can be read is not judged by a wait that was refused; and a Machine
 		// just created may not be known everywhere.
-		lost := readErr != nil && !passing(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound)
+		lost := readErr != nil && !passing(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound && fly.Missing(readErr) != fly.AnApp)
 		switch {
 		case lost:
 			return fmt.Errorf("it did not start: %w", err)

@@ -147,7 +147,7 @@ func (r *run) gone(ctx context.Context, j *job) bool {
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
 		again := missing
-		missing = fly.CodeOf(err) == gate.NotFound
+		missing = fly.CodeOf(err) == gate.NotFound && fly.Missing(err) != fly.AnApp // an app out of sight tells nothing
 		if missing && again || err == nil && (live.State == "destroyed" || live.State == "destroying") {
 			return true
 		}

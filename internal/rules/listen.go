@@ -27,7 +27,7 @@ func (s Snapshot) unreachableListeners() []string {
 			continue
 		}
 		for _, sv := range services {
-			if sv.Protocol != "tcp" || sv.InternalPort == 0 {
+			if sv.Protocol == "udp" || sv.InternalPort == 0 { // no protocol is TCP
 				continue
 			}
 			if where := listens(processes, sv.InternalPort); where != "" {

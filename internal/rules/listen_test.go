@@ -116,6 +116,7 @@ func TestBindBlockers(t *testing.T) {
 		"Machine a: port 8080 is listened on by loopback only",
 		"Machine b: port 8080 is listened on by the private IPv6 address only, where Fly Proxy does not come in",
 		"Machine b: port 9090 is not listened on, other ports are",
+		"Machine d: port 7000 is listened on by loopback only", // without a protocol it is TCP
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

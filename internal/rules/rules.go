@@ -159,7 +159,7 @@ func (s Snapshot) Own(a fly.Address) Answer {
 	switch {
 	case a.Network == "" || app.Network == "":
 		return Unclear
-	case a.Network == app.Network && (a.Org == "" || a.Org == app.Organization.Slug):
+	case a.Network == app.Network && (a.Org == "" || app.Organization.HasSlug(a.Org)):
 		return Yes
 	}
 	return No

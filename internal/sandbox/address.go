@@ -70,7 +70,7 @@ func (s *state) allocate(a *app, w wish, plan plan, now time.Time) (*address, er
 			org = a.organization
 		}
 		if addr.network = org.network(w.network); addr.network == nil {
-			return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
+			return nil, errNoNetwork
 		}
 		addr.ip = addr.network.nextFlycast()
 	default:

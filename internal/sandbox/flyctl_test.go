@@ -55,7 +55,7 @@ func TestCommands(t *testing.T) {
 	compact := step{query: appCompact, variables: shopName, want: fields{
 		"data.appcompact.id": "shop-api", "data.appcompact.name": "shop-api", "data.appcompact.hostname": "shop-api.fly.dev",
 		"data.appcompact.deployed": "true", "data.appcompact.status": "deployed", "data.appcompact.platformVersion": "machines",
-		"data.appcompact.network": "default", "data.appcompact.organization.slug": "personal", "data.appcompact.postgresAppRole": "null",
+		"data.appcompact.network": "", "data.appcompact.organization.slug": "personal", "data.appcompact.postgresAppRole": "null",
 	}}
 	config := step{query: currentConfig, operation: "FlyctlConfigCurrentRelease", variables: shopName, want: fields{
 		"data.app.currentReleaseUnprocessed.configDefinition.app": "shop-api",

@@ -41,7 +41,7 @@ func TestAddressesThroughFlyGo(t *testing.T) {
 	if got, want := list("shop-api"), "v6 2a09:8280:1::2d:1111, shared_v4 66.241.124.11"; got != want {
 		t.Errorf("shop-api: %s, want %s", got, want)
 	}
-	if got, want := list("inner-circle"), "private_v6 fdaa:2:1c4f:0:1::2 personal/default"; got != want {
+	if got, want := list("inner-circle"), "private_v6 fdaa:2:1c4f:0:1::2 personal/"; got != want {
 		t.Errorf("inner-circle: %s, want %s", got, want)
 	}
 
@@ -63,8 +63,8 @@ func TestAddressesThroughFlyGo(t *testing.T) {
 			t.Errorf("org %q network %q: %+v, want %s…", test.org, test.network, a, test.prefix)
 		}
 	}
-	want := "v6 2a09:8280:1::52:90d4, private_v6 fdaa:2:1c4f:0:1::3 personal/default, private_v6 fdaa:9:77e0:0:1::2 personal/tenant-7, " +
-		"private_v6 fdaa:9:77e0:0:1::3 personal/tenant-7, private_v6 fdaa:3:5b10:0:1::2 partner/default, shared_v4 66.241.125.87"
+	want := "v6 2a09:8280:1::52:90d4, private_v6 fdaa:2:1c4f:0:1::3 personal/, private_v6 fdaa:9:77e0:0:1::2 personal/tenant-7, " +
+		"private_v6 fdaa:9:77e0:0:1::3 personal/tenant-7, private_v6 fdaa:3:5b10:0:1::2 partner/, shared_v4 66.241.125.87"
 	if got := list("tenant-7"); got != want {
 		t.Errorf("tenant-7: %s\nwant %s", got, want)
 	}
@@ -255,7 +255,7 @@ func TestEveryField(t *testing.T) {
 		"data.app.image.compressedSizeFull":                       "41252864",
 		"data.apps.pageInfo.hasNextPage":                          "true",
 		"data.apps.pageInfo.endCursor":                            "legacy-api",
-		"data.inner.ipAddresses.nodes.0.network.name":             "default",
+		"data.inner.ipAddresses.nodes.0.network.name":             "",
 		"data.taken":                             "false",
 		"data.free":                              "true",
 		"data.personalOrganization.slug":         "personal",

@@ -34,7 +34,7 @@ type networkNode struct {
 }
 
 func (n *networkNode) ID() graphql.ID { return graphql.ID(n.network.id) }
-func (n *networkNode) Name() string   { return n.network.name }
+func (n *networkNode) Name() string   { return n.network.graphQLName() }
 func (n *networkNode) Organization() *organizationNode {
 	return &organizationNode{n.req, n.network.organization}
 }
@@ -67,7 +67,11 @@ func (*root) AllocateIpAddress(ctx context.Context, args allocateArgs) (*allocat
 	if err != nil {
 		return nil, err
 	}
-	w := wish{kind: in.Type, region: value(in.Region), service: value(in.ServiceName), network: value(in.Network)}
+	named, err := graphQLNetwork(in.Network)
+	if err != nil {
+		return nil, err
+	}
+	w := wish{kind: in.Type, region: value(in.Region), service: value(in.ServiceName), network: named}
 	if in.OrganizationId != nil && *in.OrganizationId != "" {
 		if w.organization, err = req.organization(*in.OrganizationId); err != nil {
 			return nil, err

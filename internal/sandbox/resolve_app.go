@@ -53,7 +53,7 @@ func (n *appNode) Network() *string {
 	if n.req.platform.options.OmitAppNetwork {
 		return nil
 	}
-	return &n.app.network.name
+	return new(n.app.network.graphQLName())
 }
 
 func (n *appNode) NetworkId() *int32 { return new(int32(n.app.network.bits)) }

@@ -120,7 +120,11 @@ func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, er
 	if name == "" {
 		name = s.ids.name()
 	}
-	a, err := s.createApp(name, org.slug, value(in.Network), req.plan, req.now)
+	named, err := graphQLNetwork(in.Network)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.createApp(name, org.slug, named, req.plan, req.now)
 	if err != nil {
 		return nil, err
 	}

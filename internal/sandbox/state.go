@@ -106,7 +106,7 @@ func (s *state) addOrganization(slug, name string, personal bool, bits uint32, c
 		personal: personal,
 	}
 	s.organizations = append(s.organizations, org)
-	s.addNetwork(org, "default", bits, created)
+	s.addNetwork(org, defaultNetwork, bits, created)
 }
 
 func (s *state) addNetwork(org *organization, name string, bits uint32, created time.Time) *network {

@@ -1,0 +1,46 @@
+package fly
+
+import "cmp"
+
+// DefaultNetwork is this program's only name for the default network of an
+// organization. The Machines API uses the same word; GraphQL calls the network
+// "" and knows none called default (flyctl, agent/remote.go).
+const DefaultNetwork = "default"
+
+// networkName is the name of a network as either API sends it. Null is not the
+// default network: it means that the API did not tell, and gives an empty name.
+func networkName(wire *string) string {
+	if wire == nil {
+		return ""
+	}
+	return cmp.Or(*wire, DefaultNetwork)
+}
+
+// Network names the network a Flycast address is to serve. The organization's
+// id is needed by the API. The name [DefaultNetwork] and an empty one both mean
+// the default network of the organization.
+type Network struct {
+	Organization Organization
+	Name         string
+}
+
+// Target is how a grant names the network: organization slug, slash, name.
+func (n Network) Target() string {
+	return n.Organization.Slug + "/" + cmp.Or(n.Name, DefaultNetwork)
+}
+
+// words name the network in a message.
+func (n Network) words() string {
+	if n.graphQL() == "" {
+		return "the default network"
+	}
+	return "network " + plain(n.Name, 63)
+}
+
+// graphQL is the name that GraphQL takes: empty for the default network.
+func (n Network) graphQL() string {
+	if n.Name == DefaultNetwork {
+		return ""
+	}
+	return n.Name
+}
