@@ -35,6 +35,7 @@ func audienceOf(s rules.Snapshot) audience {
 func (d *deployment) exposure() error {
 	reach := audienceOf(d.snapshot)
 	d.unreachable(reach)
+	d.closing(reach)
 	if len(d.toWork().Destroyed()) > 0 {
 		d.hazard(plan.MachinesReplaced)
 	}
@@ -124,8 +125,8 @@ func (d *deployment) unreachable(reach audience) {
 			d.lost = append(d.lost, b.What)
 		}
 	}
-	d.silent = !answers(after, reach.public)
-	gone := d.silent && answers(d.snapshot, reach.public)
+	d.silent = len(answering(after, reach.public)) == 0
+	gone := d.silent && len(answering(d.snapshot, reach.public)) > 0
 	for _, c := range d.changes {
 		if was, is := services(c.Before.Config), services(c.After); sleepsForGood(is) && !sleepsForGood(was) {
 			d.lost = append(d.lost, fmt.Sprintf("Machine %s is stopped when idle and no request starts it again (autostart is off)", c.Before.ID))
@@ -133,12 +134,6 @@ func (d *deployment) unreachable(reach audience) {
 	}
 	if gone && len(d.lost) == 0 {
 		d.lost = append(d.lost, "no port of the app leads to a program that answers")
-	}
-	if len(d.lost) > 0 {
-		d.hazard(plan.AppUnreachable)
-	}
-	for _, what := range d.lost {
-		d.remarks = append(d.remarks, "after this deploy: "+what)
 	}
 }
 
@@ -163,18 +158,6 @@ func services(c machine.Config) []machine.Service {
 		return nil // exposure says so
 	}
 	return list
-}
-
-// answers reports whether a request to one of the app's ports gets to a
-// program: over Flycast only plain ports do, and no port of a Machine that
-// stays stopped once it is.
-func answers(s rules.Snapshot, public bool) bool {
-	return slices.ContainsFunc(s.Machines, func(m fly.Machine) bool {
-		list := services(m.Config)
-		return !sleepsForGood(list) && slices.ContainsFunc(doors(list), func(d door) bool {
-			return public || d.protocol() != "udp" && !d.port.ForceHTTPS && !encrypted(d.port)
-		})
-	})
 }
 
 // sleepsForGood reports whether Fly Proxy stops an idle Machine and nothing

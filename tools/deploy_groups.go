@@ -42,6 +42,7 @@ type deployment struct {
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
+	closed    []string // ports that answer now, and would not
 	lost      []string // what would keep the app from answering, and does not now
 	silent    bool     // nothing of the app would answer
 

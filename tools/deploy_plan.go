@@ -79,6 +79,9 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	for group, ids := range d.vanished {
 		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
 	}
+	for _, port := range d.closed {
+		p.Fact(plan.FactCloses+port, "")
+	}
 	for _, r := range d.abandons {
 		p.Fact("release/"+r.ID, "left as "+string(r.Status))
 	}

@@ -22,8 +22,19 @@ const (
 )
 
 // exposed judges a change of services on an app with some addresses. That
-// Machines restart is left out of it.
+// Machines restart, and what is closed, are left out of it.
 func exposed(t *testing.T, before, after string, addresses ...string) deployment {
+	t.Helper()
+	d := changed(t, before, after, addresses...)
+	d.hazards = slices.DeleteFunc(d.hazards, func(h plan.Hazard) bool {
+		return h == plan.Restart || h == plan.BriefOutage || h == plan.PublicAccessEnds
+	})
+	return d
+}
+
+// changed is a change of the services of an app with one Machine and some
+// addresses.
+func changed(t *testing.T, before, after string, addresses ...string) deployment {
 	t.Helper()
 	config := func(services string) machine.Config {
 		c, err := machine.Config{}.With("services", json.RawMessage(services))
@@ -49,7 +60,6 @@ func exposed(t *testing.T, before, after string, addresses ...string) deployment
 	if err := d.exposure(); err != nil {
 		t.Fatal(err)
 	}
-	d.hazards = slices.DeleteFunc(d.hazards, func(h plan.Hazard) bool { return h == plan.Restart || h == plan.BriefOutage })
 	return d
 }
 

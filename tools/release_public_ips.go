@@ -103,13 +103,9 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 		p.Hazard(plan.CustomHostnameStops)
 	}
 	for _, addr := range queue {
-		p.Steps = append(p.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: addr.IP.String(), Params: []plan.Param{{Name: plan.ParamKind, Value: string(addr.Kind)}}})
-		switch addr.Kind {
-		case fly.DedicatedV4:
-			p.Hazard(plan.DedicatedV4Lost)
-		case fly.DedicatedV6:
-			p.Hazard(plan.DedicatedV6Lost)
-		}
+		step := plan.Step{Verb: gate.ReleaseAddress, Target: addr.IP.String(), Params: []plan.Param{{Name: plan.ParamKind, Value: string(addr.Kind)}}}
+		p.Steps = append(p.Steps, step)
+		p.Hazard(step.Hazard())
 	}
 	if !known {
 		p.Unknown = append(p.Unknown, plan.CertsUnread)
@@ -134,13 +130,17 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 func ready(p *plan.Plan, s rules.Snapshot, in releaseInput, queue []fly.Address) {
 	stays := slices.DeleteFunc(slices.Clone(s.Addresses.List), func(x fly.Address) bool { return holds(queue, x.IP) })
 	all, exposed := len(public(stays)) == 0, s.Exposed()
-	ends := all || exposed != rules.No && s.Answers(stays) == rules.No
+	ends := all || exposed != rules.No && s.Answers(s.Addresses.List) != rules.No && s.Answers(stays) == rules.No
 	switch {
 	case exposed == rules.No:
 	case ends:
 		p.Impact = plan.ImpactPublicAccessEnds
+		p.Hazard(plan.PublicAccessEnds)
 	default:
 		p.Impact = plan.ImpactUnknown
+		if s.Loses(s.Addresses.List, stays) {
+			p.Hazard(plan.PublicAccessEnds)
+		}
 	}
 	if len(s.UDPServices()) > 0 {
 		p.Hazard(plan.UDPStops)

@@ -91,7 +91,7 @@ func newReleaseStage(t *testing.T, o sandbox.Options) *releaseStage {
 		}
 	}
 	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
-		"accept = ['dedicated_v4_lost', 'dedicated_v6_lost', 'custom_hostname_stops']\n"), words)
+		"accept = ['dedicated_v4_lost', 'dedicated_v6_lost', 'shared_v4_released', 'public_access_ends', 'custom_hostname_stops']\n"), words)
 	check(err)
 	clock := steppedClock{s.Clock()}
 	s.a = &adapter{Deps: Deps{

@@ -137,7 +137,7 @@ func releasePlan() plan.Plan {
 		p.Steps = append(p.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: kind}}})
 		p.Fact("address/"+ip, kind)
 	}
-	p.Hazards = []plan.Hazard{plan.DedicatedV4Lost, plan.DedicatedV6Lost}
+	p.Hazards = []plan.Hazard{plan.DedicatedV4Lost, plan.DedicatedV6Lost, plan.PublicAccessEnds}
 	p.Unknown = []plan.Unknown{plan.CallersUnknown, plan.FlycastUnproven}
 	return p
 }

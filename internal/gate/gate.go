@@ -217,7 +217,7 @@ func (g *Gate) decide(r Request, reply *Reply, rule Rule, ruled bool, now time.T
 	if !r.Gated {
 		return g.proceed(r, Approval{Channel: ChannelNone}, newNonce(), now.Add(memory)), nil
 	}
-	if ruled && rule.Decision == "auto" && rule.covers(r.Hazards, r.Irreversible) {
+	if ruled && rule.Decision == "auto" && g.Policy.covers(rule, r) {
 		if rule.LimitPerHour > 0 {
 			switch err := g.roomUnderCap(rule); {
 			case errors.Is(err, ErrCapReached):

@@ -14,18 +14,19 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Policy is what the operator wrote down before start: which plans he answers
-// himself. It answers the question; it never widens a plan. The zero Policy
-// asks about everything that is gated.
+// Policy is what the operator wrote down before start: which plans are answered
+// without asking. It answers the question; it never widens a plan. The zero
+// Policy asks about everything that is gated.
 type Policy struct {
-	rules []Rule
+	rules        []Rule
+	irreversible []string // hazards of what cannot be undone
 }
 
 // Rule is one [[rule]] of a policy file. The first rule whose tools and apps
 // match a plan decides.
 type Rule struct {
 	Name         string   `toml:"name"`
-	Tools        []string `toml:"tools"` // empty: every tool
+	Tools        []string `toml:"tools"` // empty: every tool; but auto then never covers a release
 	Apps         []string `toml:"apps"`  // names or path.Match patterns; empty: every app
 	Decision     string   `toml:"decision"`
 	Accept       []string `toml:"accept"` // hazards that auto covers
@@ -107,7 +108,7 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 			problems = append(problems, fmt.Errorf("policy: %s: %s", rule.Name, problem))
 		}
 	}
-	return Policy{doc.Rule}, errors.Join(problems...)
+	return Policy{doc.Rule, vocabulary.Irreversible}, errors.Join(problems...)
 }
 
 func (r Rule) problems(v Vocabulary) []string {
@@ -174,15 +175,29 @@ func (p Policy) match(tool, app string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// covers reports whether an auto rule covers a plan: every hazard accepted, and
-// for what cannot be undone a literal app name and a cap.
-func (r Rule) covers(hazards []string, irreversible bool) bool {
-	for _, h := range hazards {
-		if !slices.Contains(r.Accept, h) {
+// covers reports whether an auto rule covers a plan. Every hazard must be
+// accepted, and there must be one: a plan that names none is not known to be
+// harmless. A rule without tools never covers a release of addresses. What
+// cannot be undone needs an accepted hazard that says so, a literal app name and
+// a cap.
+func (p Policy) covers(rule Rule, r Request) bool {
+	if len(r.Hazards) == 0 {
+		return false
+	}
+	stated := false // that it cannot be undone
+	for _, h := range r.Hazards {
+		if !slices.Contains(rule.Accept, h) {
 			return false
 		}
+		stated = stated || slices.Contains(p.irreversible, h)
 	}
-	return !irreversible || r.literalApps() && r.LimitPerHour > 0
+	if len(rule.Tools) == 0 && slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Verb == ReleaseAddress }) {
+		return false
+	}
+	if !r.Irreversible && !stated {
+		return true
+	}
+	return stated && rule.literalApps() && rule.LimitPerHour > 0
 }
 
 // roomUnderCap is nil if a rule may approve once more in this hour, and

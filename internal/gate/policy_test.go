@@ -147,8 +147,9 @@ func write(t *testing.T, file string, data []byte, mode os.FileMode) {
 func TestPolicyDecides(t *testing.T) {
 	const auto = "[[rule]]\nname = \"r\"\ndecision = \"auto\"\n"
 	with := func(r Request, hazards ...string) Request { r.Hazards = hazards; return r }
-	ungated := deploy()
-	ungated.Gated = false
+	const irreversible = "apps = [\"shop\"]\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 1\n"
+	ungated, replacing := deploy(), deploy()
+	ungated.Gated, replacing.Irreversible = false, true
 	tests := []struct {
 		name   string
 		policy string
@@ -164,13 +165,19 @@ func TestPolicyDecides(t *testing.T) {
 		{"block what needs no question", "[[rule]]\ndecision = \"block\"", ModeAuto, ungated, Refuse, Blocked, Approval{}},
 		{"no question needed", auto, ModeAuto, ungated, Proceed, "", Approval{Channel: ChannelNone}},
 		{"hazard accepted", auto + `accept = ["restart"]`, ModeAuto, deploy(), Proceed, "", Approval{ChannelPolicy, "r"}},
-		{"no hazards", auto, ModeAuto, with(deploy()), Proceed, "", Approval{ChannelPolicy, "r"}},
+		{"no hazards", auto, ModeAuto, with(deploy()), Ask, "", Approval{}},
+		{"no hazards, all accepted", auto + `accept = ["restart", "brief_outage"]`, ModeAuto, with(deploy()), Ask, "", Approval{}},
 		{"a hazard more", auto + `accept = ["restart"]`, ModeAuto, with(deploy(), "restart", "brief_outage"), Ask, "", Approval{}},
 		{"a hazard nobody knows", auto + `accept = ["restart"]`, ModeAuto, with(deploy(), "new_word"), Ask, "", Approval{}},
 		{"other tool", auto + "tools = [\"release_public_ips\"]\naccept = [\"restart\"]", ModeAuto, deploy(), Ask, "", Approval{}},
 		{"other app", auto + "apps = [\"shop2\"]\naccept = [\"restart\"]", ModeAuto, deploy(), Ask, "", Approval{}},
 		{"pattern", auto + "apps = [\"sh?p\"]\naccept = [\"restart\"]", ModeAuto, deploy(), Proceed, "", Approval{ChannelPolicy, "r"}},
-		{"irreversible, literal and capped", auto + "apps = [\"shop\"]\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 1", ModeAuto, release(), Proceed, "", Approval{ChannelPolicy, "r"}},
+		{"irreversible, literal and capped", auto + irreversible + "tools = [\"release_public_ips\"]", ModeAuto, release(), Proceed, "", Approval{ChannelPolicy, "r"}},
+		{"irreversible, one app of several", auto + irreversible + "tools = [\"deploy\", \"release_public_ips\"]", ModeAuto, release(), Proceed, "", Approval{ChannelPolicy, "r"}},
+		{"a release by a rule without tools", auto + irreversible, ModeAuto, release(), Ask, "", Approval{}},
+		{"an irreversible deploy by a rule without tools", auto + irreversible, ModeAuto, with(replacing, "dedicated_v4_lost"), Proceed, "", Approval{ChannelPolicy, "r"}},
+		{"irreversible, and no hazard says so", auto + "tools = [\"release_public_ips\"]\napps = [\"shop\"]\naccept = [\"restart\"]\nlimit_per_hour = 1", ModeAuto, with(release(), "restart"), Ask, "", Approval{}},
+		{"a restart that is called irreversible, for a pattern", auto + "apps = [\"sho*\"]\naccept = [\"restart\"]\nlimit_per_hour = 1", ModeAuto, with(replacing, "restart"), Ask, "", Approval{}},
 		{"irreversible without a hazard, no app named", auto + "limit_per_hour = 1", ModeAuto, with(release()), Ask, "", Approval{}},
 		{"irreversible without a hazard, pattern", auto + "apps = [\"sho*\"]\nlimit_per_hour = 1", ModeAuto, with(release()), Ask, "", Approval{}},
 		{"irreversible without a hazard, no cap", auto + "apps = [\"shop\"]", ModeAuto, with(release()), Ask, "", Approval{}},
@@ -274,7 +281,8 @@ func FuzzPolicy(f *testing.F) {
 			if len(rule.problems(vocabulary)) > 0 || rule.Name == "" {
 				t.Fatalf("accepted %+v", rule)
 			}
-			if rule.covers([]string{"dedicated_v4_lost"}, true) && (rule.LimitPerHour == 0 || len(rule.Apps) == 0) {
+			lost := Request{Hazards: []string{"dedicated_v4_lost"}, Irreversible: true}
+			if p.covers(rule, lost) && (rule.LimitPerHour == 0 || len(rule.Apps) == 0) {
 				t.Fatalf("%+v lets what cannot be undone through", rule)
 			}
 		}

@@ -127,6 +127,24 @@ func (p Plan) Irreversible() bool {
 		slices.ContainsFunc(p.Hazards, Hazard.Irreversible)
 }
 
+// stated reports an error if the plan does something irreversible, or ends access
+// to the app, and has no hazard that says so: a policy judges by hazards alone.
+func (p Plan) stated() error {
+	for _, s := range p.Steps {
+		if !s.Shown() || s.Undo() == UndoYes {
+			continue
+		}
+		if h := s.Hazard(); h == "" || !p.Has(h) {
+			return fmt.Errorf("plan: no hazard says what %s of %s does", s.Verb, Quote(s.Target))
+		}
+	}
+	switch {
+	case p.Impact == ImpactPublicAccessEnds && !p.Has(PublicAccessEnds), p.Impact == ImpactUnreachable && !p.Has(AppUnreachable):
+		return fmt.Errorf("plan: no hazard says what the impact %s does", p.Impact)
+	}
+	return nil
+}
+
 // encodingVersion begins every canonical encoding; it changes when the meaning
 // of a field does.
 const encodingVersion = "flycast-mcp plan v1"
@@ -166,8 +184,11 @@ func (p Plan) Grants() []gate.Step {
 }
 
 // Request is the plan as it comes to the gate; the caller's part is for the
-// adapter to fill in.
+// adapter to fill in. A plan that does not state what it does is an error.
 func (p Plan) Request() (gate.Request, error) {
+	if err := p.stated(); err != nil {
+		return gate.Request{}, err
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		return gate.Request{}, fmt.Errorf("plan: %w", err)

@@ -25,7 +25,7 @@ func releasePlan() Plan {
 			{Key: "certificate/www.example.com"},
 			{Key: "machine/148e1", Value: "01J aa"},
 		},
-		Hazards: []Hazard{CustomHostnameStops, DedicatedV6Lost, AppUnreachable},
+		Hazards: []Hazard{CustomHostnameStops, SharedV4Released, DedicatedV6Lost, AppUnreachable},
 		Unknown: []Unknown{CallersUnknown, FlycastUnproven},
 		Impact:  ImpactUnreachable,
 		Gated:   true,
@@ -83,7 +83,7 @@ func TestDigestIsStable(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		{releasePlan(), "861d611f290f922a01723f58d02fd6b97fdea3d41d837013186d6f570fcd5e20"},
+		{releasePlan(), "0d6a4621ff4a258f2bb2f0c4879725d171a130647a6de7822e9eef6fb425c859"},
 		{deployPlan(), "c2e0bb173d16aca0882cd01ba1a729c29abd76ec469dfe41be79cb48be21025f"},
 		{foreignPlan(), "a11e1e34cb2d97a7532932cd4f21eb854795e5c04698a6a9e811b421e965cb17"},
 		{Plan{}, "e4842b39fc892ad0376b25a95e93f4e7c729c07b062a1c6e5a4693135fa11bf8"},
@@ -234,7 +234,7 @@ func TestRequest(t *testing.T) {
 	if !slices.Equal(r.Steps, wantSteps) {
 		t.Errorf("steps %+v, want %+v", r.Steps, wantSteps)
 	}
-	if want := []string{"custom_hostname_stops", "dedicated_v6_lost", "app_unreachable"}; !slices.Equal(r.Hazards, want) {
+	if want := []string{"custom_hostname_stops", "shared_v4_released", "dedicated_v6_lost", "app_unreachable"}; !slices.Equal(r.Hazards, want) {
 		t.Errorf("hazards %q, want %q", r.Hazards, want)
 	}
 	if !slices.Equal(r.Facts, p.Facts) {
@@ -254,6 +254,46 @@ func TestRequest(t *testing.T) {
 	var empty Plan
 	if r, err := empty.Request(); err != nil || r.Gated || r.Irreversible || len(r.Steps) != 0 {
 		t.Errorf("empty: got %+v, %v", r, err)
+	}
+}
+
+// A plan that takes something for good, or ends access, without a hazard that
+// says so does not come to the gate: a policy judges by hazards.
+func TestRequestWantsHazards(t *testing.T) {
+	release := func(kind string) Step {
+		return Step{Verb: gate.ReleaseAddress, Target: "a", Params: []Param{{ParamKind, kind}}}
+	}
+	destroy := Step{Verb: gate.DestroyMachine, Target: "148e1", Params: []Param{{ParamMachine, "148e1"}, {ParamEnd, "left over"}}}
+	tests := []struct {
+		name   string
+		step   Step
+		impact Impact
+		hazard Hazard // that is wanted; empty: none would do
+	}{
+		{"a shared v4", release("shared_v4"), ImpactNone, SharedV4Released},
+		{"a dedicated v4", release("dedicated_v4"), ImpactNone, DedicatedV4Lost},
+		{"a dedicated v6", release("dedicated_v6"), ImpactNone, DedicatedV6Lost},
+		{"a Machine", destroy, ImpactNone, MachinesReplaced},
+		{"public access", Step{Verb: gate.UpdateMachine}, ImpactPublicAccessEnds, PublicAccessEnds},
+		{"all access", Step{Verb: gate.UpdateMachine}, ImpactUnreachable, AppUnreachable},
+		{"an address of another kind", release("flycast"), ImpactNone, ""},
+		{"an address without a kind", release(""), ImpactNone, ""},
+		{"an unknown verb", Step{Verb: "delete_app"}, ImpactNone, ""},
+	}
+	for _, tt := range tests {
+		p := Plan{Tool: "x", App: "shop", Steps: []Step{tt.step}, Impact: tt.impact, Gated: true}
+		for _, h := range Hazards() {
+			if h != tt.hazard {
+				p.Hazard(h)
+			}
+		}
+		if r, err := p.Request(); err == nil {
+			t.Errorf("%s: got %+v without its hazard", tt.name, r)
+		}
+		p.Hazards = []Hazard{tt.hazard}
+		if _, err := p.Request(); (err == nil) != (tt.hazard != "") {
+			t.Errorf("%s with %q: got %v", tt.name, tt.hazard, err)
+		}
 	}
 }
 
@@ -296,7 +336,7 @@ func TestVocabulary(t *testing.T) {
 			t.Errorf("hazard %s: sentence %q, twice %v", h, h.Sentence(), seen[h])
 		}
 		seen[h] = true
-		if want := h == DedicatedV4Lost || h == DedicatedV6Lost || h == MachinesReplaced; h.Irreversible() != want {
+		if want := h == DedicatedV4Lost || h == DedicatedV6Lost || h == SharedV4Released || h == MachinesReplaced; h.Irreversible() != want {
 			t.Errorf("hazard %s: irreversible %v, want %v", h, h.Irreversible(), want)
 		}
 	}

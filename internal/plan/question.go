@@ -228,8 +228,18 @@ func (p Plan) effect() []string {
 	}
 	for _, h := range p.Hazards {
 		switch h {
-		case Restart, BriefOutage, DedicatedV4Lost, DedicatedV6Lost, NotPutBack:
-			continue // told by the impact, beside the address, or by how to undo it
+		case DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, NotPutBack:
+			continue // said beside the address, or by how to undo it
+		case Restart, BriefOutage:
+			if said := p.Impact == ImpactRestart || p.Impact == ImpactBriefOutage; !said && (h == BriefOutage || !p.Has(BriefOutage)) {
+				out = append(out, h.Sentence())
+			}
+		case PublicAccessEnds:
+			if ports := p.subjects(FactCloses); len(ports) > 0 {
+				out = append(out, h.Sentence()+": port "+strings.Join(ports, ", "))
+			} else if p.Impact != ImpactPublicAccessEnds && p.Impact != ImpactUnreachable {
+				out = append(out, h.Sentence())
+			}
 		case AppUnreachable:
 			if p.Impact != ImpactUnreachable {
 				out = append(out, h.Sentence())

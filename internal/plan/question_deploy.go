@@ -15,6 +15,7 @@ const (
 	FactOnFailure = "on_failure" // put_back, stop or continue
 	FactWake      = "wake"       // true: Machines that do not run are started and proved
 	FactOrigin    = "origin/"    // followed by live, both, file, behind or unknown; how many values differ for that reason
+	FactCloses    = "closes/"    // followed by a port that answers now and will not
 	FactLeft      = "left/"      // followed by a process group that the file lacks; its Machines are left alone
 )
 

@@ -18,7 +18,7 @@ var updateGolden = flag.Bool("update", false, "write the golden files anew")
 
 func TestQuestionGolden(t *testing.T) {
 	shared := releasePlan()
-	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1], []Hazard{CustomHostnameStops}, ImpactPublicAccessEnds
+	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1], []Hazard{CustomHostnameStops, SharedV4Released, PublicAccessEnds}, ImpactPublicAccessEnds
 	dedicated := releasePlan()
 	dedicated.Steps = append(dedicated.Steps, Step{Verb: gate.ReleaseAddress, Target: "137.66.1.1", Params: []Param{{ParamKind, "dedicated_v4"}}})
 	dedicated.Hazard(DedicatedV4Lost)
@@ -157,7 +157,7 @@ func TestFits(t *testing.T) {
 
 func manyAddresses(n int) Plan {
 	p := releasePlan()
-	p.Steps, p.Hazards, p.Impact = nil, nil, ImpactPublicAccessEnds
+	p.Steps, p.Hazards, p.Impact = nil, []Hazard{DedicatedV4Lost, PublicAccessEnds}, ImpactPublicAccessEnds
 	for i := range n {
 		p.Steps = append(p.Steps, Step{Verb: gate.ReleaseAddress, Target: fmt.Sprintf("137.66.1.%d", i), Params: []Param{{ParamKind, "dedicated_v4"}}})
 	}

@@ -10,6 +10,8 @@ type Hazard string
 const (
 	DedicatedV4Lost        Hazard = "dedicated_v4_lost"
 	DedicatedV6Lost        Hazard = "dedicated_v6_lost"
+	SharedV4Released       Hazard = "shared_v4_released"
+	PublicAccessEnds       Hazard = "public_access_ends"
 	CustomHostnameStops    Hazard = "custom_hostname_stops"
 	UDPStops               Hazard = "udp_stops"
 	AppUnreachable         Hazard = "app_unreachable"
@@ -30,16 +32,17 @@ const (
 // Hazards is the whole vocabulary, in the contract's order.
 func Hazards() []Hazard {
 	return []Hazard{
-		DedicatedV4Lost, DedicatedV6Lost, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
+		DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, PublicAccessEnds, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
 		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, OpenToOtherNetwork,
 		MachineCreated, MachinesReplaced, NotPutBack,
 	}
 }
 
-// Irreversible reports whether what the hazard names cannot come back.
+// Irreversible reports whether what the hazard names cannot come back, or not as
+// it was.
 func (h Hazard) Irreversible() bool {
 	switch h {
-	case DedicatedV4Lost, DedicatedV6Lost, MachinesReplaced:
+	case DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, MachinesReplaced:
 		return true
 	}
 	return false
@@ -52,12 +55,16 @@ func (h Hazard) Sentence() string {
 		return "a dedicated IPv4 address is LOST FOR GOOD"
 	case DedicatedV6Lost:
 		return "a dedicated IPv6 address is LOST FOR GOOD"
+	case SharedV4Released:
+		return "the shared IPv4 address is released: another one may come back"
+	case PublicAccessEnds:
+		return "PUBLIC ACCESS ENDS: what answers the internet today, or a part of it, answers no more"
 	case CustomHostnameStops:
 		return "custom hostnames stop answering and their certificates stop renewing"
 	case UDPStops:
 		return "UDP services stop: Flycast carries no UDP"
 	case AppUnreachable:
-		return "THE APP IS NOT READY FOR FLYCAST: until it is repaired, those who lose the public address find it UNREACHABLE"
+		return "callers find the app, or a part of it, UNREACHABLE until that is fixed"
 	case Restart:
 		return "Machines restart"
 	case BriefOutage:
@@ -174,6 +181,26 @@ const (
 	UndoPartly Undo = "partly"
 	UndoNo     Undo = "no"
 )
+
+// Hazard is what an irreversible step does to somebody, which a plan with such a
+// step has to name; empty for a step that can be undone, and for an address of
+// another kind, which is never released.
+func (s Step) Hazard() Hazard {
+	switch {
+	case s.Verb == gate.ReleaseAddress:
+		switch s.Get(ParamKind) {
+		case "dedicated_v4":
+			return DedicatedV4Lost
+		case "dedicated_v6":
+			return DedicatedV6Lost
+		case "shared_v4":
+			return SharedV4Released
+		}
+	case s.Verb == gate.DestroyMachine && s.Get(ParamEnd) != "":
+		return MachinesReplaced
+	}
+	return ""
+}
 
 // Undo tells whether the step can be taken back; empty for an unknown verb.
 func (s Step) Undo() Undo {

@@ -69,6 +69,24 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 	return No
 }
 
+// Loses reports whether some port of the Machines is carried by an address of
+// one list and by none of the other.
+func (s Snapshot) Loses(before, after []fly.Address) bool {
+	for _, services := range s.services() {
+		for _, sv := range services {
+			for _, p := range sv.Ports {
+				carried := func(list []fly.Address) bool {
+					return slices.ContainsFunc(list, func(a fly.Address) bool { return carries(a.Kind, sv, p) })
+				}
+				if carried(before) && !carried(after) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func carries(kind fly.Kind, sv machine.Service, p machine.Port) bool {
 	switch kind {
 	case fly.DedicatedV4:

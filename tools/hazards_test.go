@@ -1,0 +1,290 @@
+package tools
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// harmlessHazards are those that an operator who lets an agent restart Machines
+// would accept. None of them says that something is lost or ends.
+func harmlessHazards() []plan.Hazard {
+	return []plan.Hazard{
+		plan.Restart, plan.BriefOutage, plan.ImageChange, plan.OtherConfigChanges, plan.FilesLostOnStop, plan.PublicPlainHTTP, plan.NotPutBack,
+		plan.MachineCreated, plan.NewPublicService, plan.OpenToOtherNetwork,
+	}
+}
+
+// judgedHarmless reports whether a rule for restarts, as generous as one can be
+// written, approves a plan.
+func judgedHarmless(t *testing.T, p plan.Plan) bool {
+	t.Helper()
+	p.Gated = true
+	request, err := p.Request()
+	if err != nil {
+		t.Fatalf("%s: %v", p.Tool, err)
+	}
+	var words gate.Vocabulary
+	words.Tools = []string{p.Tool}
+	for _, h := range plan.Hazards() {
+		words.Hazards = append(words.Hazards, string(h))
+		if h.Irreversible() {
+			words.Irreversible = append(words.Irreversible, string(h))
+		}
+	}
+	var accept []string
+	for _, h := range harmlessHazards() {
+		accept = append(accept, fmt.Sprintf("%q", h))
+	}
+	rules, err := gate.ParsePolicy([]byte(fmt.Sprintf("[[rule]]\ntools = [%q]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 9\naccept = [%s]\n", p.Tool, p.App, strings.Join(accept, ","))), words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(gate.Options{Policy: rules, Ledger: noUses{}, Now: wallClock{}.Now})
+	outcome, err := g.Decide(request, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome.Kind == gate.Proceed
+}
+
+// noUses is a ledger without entries.
+type noUses struct{ gate.Ledger }
+
+func (noUses) Uses(string, time.Time) (int, error) { return 0, nil }
+
+// shape is a plan, and what an independent look at the app says that it does.
+type shape struct {
+	name         string
+	plan         plan.Plan
+	ends         bool // some port answers no more where it did
+	irreversible bool
+}
+
+// TestNoPlanWithoutItsHazard: whatever ends access or cannot be undone says so
+// in a hazard of its own, over all tools and the plans that they make.
+func TestNoPlanWithoutItsHazard(t *testing.T) {
+	shapes := map[string]func(b *deployBench) []shape{
+		"release_public_ips": releaseShapes,
+		"deploy":             deployShapes,
+		"allocate_flycast":   allocateShapes,
+		"patch_services":     nil, // changes files only; its plans are never gated
+	}
+	for _, name := range Changers(declared()) {
+		make, ok := shapes[name]
+		if !ok {
+			t.Errorf("the plans of %s are not looked at", name)
+		}
+		if make == nil {
+			continue
+		}
+		deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+			t := b.t
+			seen := make(b)
+			ends, harmless := 0, 0
+			for _, s := range seen {
+				p := s.plan
+				if len(p.Blockers) > 0 || p.Empty() {
+					continue
+				}
+				approved := judgedHarmless(t, p)
+				switch {
+				case (s.ends || s.irreversible) && approved:
+					t.Errorf("%s, %s: a rule for restarts approves it; hazards %q", name, s.name, p.Hazards)
+				case s.irreversible != p.Irreversible():
+					t.Errorf("%s, %s: irreversible %t, want %t", name, s.name, p.Irreversible(), s.irreversible)
+				case s.irreversible && !slices.ContainsFunc(p.Hazards, plan.Hazard.Irreversible):
+					t.Errorf("%s, %s: no irreversible hazard in %q", name, s.name, p.Hazards)
+				case s.ends && !p.Has(plan.PublicAccessEnds) && !p.Has(plan.AppUnreachable):
+					t.Errorf("%s, %s: ends access; hazards %q", name, s.name, p.Hazards)
+				case !s.ends && p.Has(plan.PublicAccessEnds):
+					t.Errorf("%s, %s: ends nothing; hazards %q", name, s.name, p.Hazards)
+				}
+				if s.ends {
+					ends++
+				}
+				if approved {
+					harmless++
+				}
+			}
+			t.Logf("%s: %d shapes, %d end access, %d are harmless", name, len(seen), ends, harmless)
+		})
+	}
+}
+
+// oneService is a service on some ports.
+func oneService(protocol string, ports ...string) string {
+	return fmt.Sprintf(`[{"protocol":%q,"internal_port":8080,"ports":[%s]}]`, protocol, strings.Join(ports, ","))
+}
+
+const (
+	httpPort = `{"port":80,"handlers":["http"]}`
+	tlsPort  = `{"port":443,"handlers":["http","tls"]}`
+	rawPort  = `{"port":5432}`
+)
+
+// releaseShapes release each selection of the addresses of apps with each
+// selection of kinds, that serve one thing or another.
+func releaseShapes(b *deployBench) []shape {
+	var out []shape
+	kinds := []string{"shared_v4", "v4", "v6"}
+	carries := map[string]string{"shared_v4": "http", "v4": "http raw udp", "v6": "http raw"}
+	serves := map[string]string{"http": oneService("tcp", httpPort, tlsPort), "raw": oneService("tcp", rawPort), "udp": oneService("udp", rawPort), "": "[]"}
+	number := 0
+	for has := range 1 << len(kinds) {
+		for what, services := range serves {
+			for _, flycast := range []bool{true, false} {
+				number++
+				app := fmt.Sprintf("released-%d", number)
+				b.AddApp(app, "personal", "")
+				b.AddMachine(app, "iad", oracleWith(b.t, machine.Config{}, "services", json.RawMessage(services)))
+				if flycast {
+					b.AddAddress(app, "private_v6", "", "")
+				}
+				ips := make(map[string]string)
+				for i, kind := range kinds {
+					if has&(1<<i) != 0 {
+						ips[kind] = b.AddAddress(app, kind, "", "")
+					}
+				}
+				for goes := 1; goes < 1<<len(kinds); goes++ {
+					if goes&has != goes {
+						continue
+					}
+					before, after, in := false, false, releaseInput{App: app, AllowUnreachable: true}
+					for i, kind := range kinds {
+						reached := what != "" && has&(1<<i) != 0 && strings.Contains(carries[kind], what)
+						before = before || reached
+						after = after || reached && goes&(1<<i) == 0
+						if goes&(1<<i) != 0 {
+							in.IPs = append(in.IPs, ips[kind])
+						}
+					}
+					planned, err := b.adapter.planRelease(b.t.Context(), in)
+					if err != nil {
+						b.t.Fatal(err)
+					}
+					out = append(out, shape{
+						name: fmt.Sprintf("%q of kinds %03b on addresses %03b, flycast %t", what, goes, has, flycast),
+						plan: planned.Plan, ends: before && !after || has == goes && what != "", irreversible: true,
+					})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// deployShapes deploy each set of ports over each other one, to one group or
+// two, on apps with each kind of audience, by each strategy.
+func deployShapes(b *deployBench) []shape {
+	sets := [][]string{{}, {"80"}, {"80", "443"}, {"443"}, {"5432"}, {"80", "5432"}}
+	toml := func(group string, ports []string) string {
+		if len(ports) == 0 {
+			return ""
+		}
+		text := fmt.Sprintf("[[services]]\n  internal_port = 8080\n  protocol = \"tcp\"\n  processes = [%q]\n", group)
+		for _, port := range ports {
+			handlers := map[string]string{"80": `["http"]`, "443": `["http", "tls"]`, "5432": `[]`}[port]
+			text += fmt.Sprintf("  [[services.ports]]\n    port = %s\n    handlers = %s\n", port, handlers)
+		}
+		return text
+	}
+	var out []shape
+	number := 0
+	for _, audience := range []string{"none", "public", "flycast", "both"} {
+		for had := range sets {
+			number++
+			app := fmt.Sprintf("deployed-%d", number)
+			b.AddApp(app, "personal", "")
+			if audience == "public" || audience == "both" {
+				b.AddAddress(app, "v4", "", "")
+			}
+			if audience == "flycast" || audience == "both" {
+				b.AddAddress(app, "private_v6", "", "")
+			}
+			const head = "[processes]\n  app = \"\"\n  web = \"\"\n"
+			// The second group's port stays as it is.
+			file := func(ports []string) string { return head + toml("app", ports) + toml("web", []string{"80"}) }
+			one, err := parseContent(file(sets[had]))
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			for _, group := range []string{"app", "web"} {
+				config := oracleWith(b.t, machine.Config{}, "image", "registry.fly.io/x:deployment-1")
+				config = oracleWith(b.t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
+				made, err := one.Apply(group, config)
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				b.AddMachine(app, "iad", made)
+			}
+			for gets := range sets {
+				for _, strategy := range []rollout.Strategy{rollout.Rolling, rollout.Immediate, rollout.BlueGreen} {
+					b.app = app
+					planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: app, Content: file(sets[gets]), Strategy: string(strategy)})
+					if err != nil {
+						b.t.Fatal(err)
+					}
+					reached := func(ports []string) (reached []string) {
+						for _, port := range append([]string{"80"}, ports...) {
+							if audience != "none" && (port != "443" || audience != "flycast") {
+								reached = append(reached, port)
+							}
+						}
+						return reached
+					}
+					ends := slices.ContainsFunc(reached(sets[had]), func(port string) bool { return !slices.Contains(reached(sets[gets]), port) })
+					out = append(out, shape{
+						name: fmt.Sprintf("%s to %s, %s, %s", sets[had], sets[gets], audience, strategy),
+						plan: planned.Plan, ends: ends, irreversible: strategy == rollout.BlueGreen,
+					})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// allocateShapes allocate for the app's own network and for others.
+func allocateShapes(b *deployBench) []shape {
+	b.AddApp("reached", "personal", "")
+	var out []shape
+	for _, network := range []string{"", "partners"} {
+		planned, err := (&allocator{b.adapter, newUnsettled(wallClock{})}).plan(b.t.Context(), allocateInput{App: "reached", Network: network})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		out = append(out, shape{name: "network " + network, plan: planned.Plan})
+	}
+	return out
+}
+
+// TestLastPublicService: a deploy that takes the app's last service away from
+// the internet is no restart.
+func TestLastPublicService(t *testing.T) {
+	for _, addresses := range [][]string{{v4}, {v4, ownFly}} {
+		d := changed(t, oneService("tcp", httpPort, tlsPort), "[]", addresses...)
+		p := d.plan(d.toWork())
+		if !p.Has(plan.PublicAccessEnds) || !p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactUnreachable {
+			t.Errorf("%s: hazards %q, impact %s", addresses, p.Hazards, p.Impact)
+		}
+		if text := p.Question(nil).Text(); !strings.Contains(text, `PUBLIC ACCESS ENDS`) || !strings.Contains(text, `port "443", "80"`) {
+			t.Errorf("question %s", text)
+		}
+	}
+	// One of two: the other goes on answering.
+	d := changed(t, oneService("tcp", httpPort, tlsPort), oneService("tcp", httpPort), v4)
+	if p := d.plan(d.toWork()); !p.Has(plan.PublicAccessEnds) || p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactBriefOutage {
+		t.Errorf("hazards %q, impact %s", p.Hazards, p.Impact)
+	}
+}
