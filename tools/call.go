@@ -162,6 +162,9 @@ const maxDrifts = 3
 func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
 	for drifts := 0; ; {
+		if err := ctx.Err(); err != nil {
+			return nil, err // the client left: nobody is asked, and nothing is filed
+		}
 		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
 		request, err := planned.Plan.Request()
 		if err != nil {

@@ -110,6 +110,9 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 	d.exchanged = d.halfExchanged()
 	d.vanished = make(map[string][]string)
 	for _, m := range d.snapshot.Machines {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		group := cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup())
 		down := hostless(m)
 		switch {

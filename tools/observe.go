@@ -14,6 +14,9 @@ import (
 func (a *adapter) listen(ctx context.Context, s *rules.Snapshot) {
 	s.Listening = make(map[string][]fly.Process)
 	for _, id := range s.Sample() {
+		if ctx.Err() != nil {
+			return // the call is over; what was not read stays unknown
+		}
 		if processes, err := a.Fly.Processes(ctx, s.Addresses.App.Name, id); err == nil {
 			s.Listening[id] = processes
 		}

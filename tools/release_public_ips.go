@@ -11,7 +11,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -60,7 +59,11 @@ func (a *adapter) releasePublicIPs() Tool {
 			}
 			return b.String()
 		},
-	}, func(p map[string]*jsonschema.Schema) { app(p) })
+	}, func(p map[string]*jsonschema.Schema) {
+		app(p)
+		most := maxItems
+		p["ips"].MaxItems = &most
+	})
 }
 
 func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[releaseWork, releaseOutput], error) {
@@ -69,7 +72,11 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	if err != nil {
 		return none, err
 	}
-	queue, err := chosen(s, a.withoutReleased(in.App, s, in.IPs), len(in.IPs) > 0)
+	ips, err := a.withoutReleased(ctx, in.App, s, in.IPs)
+	if err != nil {
+		return none, err
+	}
+	queue, err := chosen(s, ips, len(in.IPs) > 0)
 	if err != nil {
 		return none, err
 	}
@@ -234,17 +241,21 @@ func sortForRelease(queue []fly.Address) {
 
 // withoutReleased leaves out what this installation released before, so that a
 // rerun of a release that stopped half-way does the rest.
-func (a *adapter) withoutReleased(app string, s rules.Snapshot, ips []string) []string {
-	return slices.DeleteFunc(slices.Clone(ips), func(text string) bool {
-		ip, err := netip.ParseAddr(text)
-		if err != nil || a.Journal == nil || holds(s.Addresses.List, ip) {
-			return false
+func (a *adapter) withoutReleased(ctx context.Context, app string, s rules.Snapshot, ips []string) ([]string, error) {
+	var left []string
+	for _, text := range ips {
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		released, err := a.Journal.Any(func(e journal.Entry) bool {
-			return e.Event == journal.Step && e.App == app && e.Verb == string(gate.ReleaseAddress) && e.Target == ip.String()
-		})
-		return err == nil && released
-	})
+		if ip, err := netip.ParseAddr(text); err == nil && a.Journal != nil && !holds(s.Addresses.List, ip) {
+			released, err := a.Journal.HasStep(app, string(gate.ReleaseAddress), ip.String())
+			if err == nil && released {
+				continue
+			}
+		}
+		left = append(left, text)
+	}
+	return left, nil
 }
 
 // pick finds the addresses that a call names; what is not a public address of

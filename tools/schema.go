@@ -145,6 +145,9 @@ func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
 	valid := slices.Sorted(maps.Keys(schema.Properties))
 	near := ""
 	for _, v := range valid {
+		if len(name) > maxItem {
+			break // no slip of the pen, and long to compare
+		}
 		if d := levenshtein.ComputeDistance(strings.ToLower(name), v); d <= 3 && (near == "" || d < levenshtein.ComputeDistance(strings.ToLower(name), near)) {
 			near = v
 		}
@@ -169,8 +172,8 @@ func check(name string, s *jsonschema.Schema, value any) *Problem {
 		if len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)) {
 			return invalid("argument %s is %.40q; it must be one of %v", name, v, s.Enum)
 		}
-		if s.MaxLength != nil && len(v) > *s.MaxLength {
-			return invalid("argument %s is longer than %d bytes", name, *s.MaxLength)
+		if p := tooLong(name, s, v); p != nil {
+			return p
 		}
 	case "boolean":
 		if _, ok := value.(bool); !ok {
@@ -196,6 +199,9 @@ func check(name string, s *jsonschema.Schema, value any) *Problem {
 		items, ok := value.([]any)
 		if !ok {
 			return invalid("argument %s must be an array of strings, not %s", name, jsonType(value))
+		}
+		if p := tooLong(name, s, items); p != nil {
+			return p
 		}
 		for _, item := range items {
 			if _, ok := item.(string); !ok {

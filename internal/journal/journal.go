@@ -10,6 +10,7 @@ package journal
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,8 @@ type Journal struct {
 	read   int64                // how far the file has been taken in
 	burnt  map[string]time.Time // nonce → expiry
 	byRule map[string][]time.Time
-	runs   map[subject][]*runOf // the oldest first
+	runs   map[subject][]*runOf  // the oldest first
+	steps  map[[16]byte]struct{} // of every step, by stepKey
 }
 
 // keep is how long uses by a rule are remembered for limits per hour, and nonces
@@ -87,7 +89,7 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{file: file, now: now, burnt: map[string]time.Time{}, byRule: map[string][]time.Time{}, runs: map[subject][]*runOf{}}
+	j := &Journal{file: file, now: now, burnt: map[string]time.Time{}, byRule: map[string][]time.Time{}, runs: map[subject][]*runOf{}, steps: map[[16]byte]struct{}{}}
 	err = j.locked(func() error { return nil })
 	if err != nil {
 		file.Close()
@@ -149,6 +151,23 @@ func (j *Journal) Uses(rule string, since time.Time) (int, error) {
 		return nil
 	})
 	return n, err
+}
+
+// HasStep reports whether a step with that verb and target was ever recorded for
+// an app. What the call costs does not grow with the file.
+func (j *Journal) HasStep(app, verb, target string) (bool, error) {
+	found := false
+	err := j.locked(func() error {
+		_, found = j.steps[stepKey(app, verb, target)]
+		return nil
+	})
+	return found, err
+}
+
+// stepKey is what a step is found by: a part of a hash, as names have any length.
+func stepKey(app, verb, target string) [16]byte {
+	sum := sha256.Sum256([]byte(app + "\x00" + verb + "\x00" + target))
+	return [16]byte(sum[:16])
 }
 
 // Any reports whether some entry of the whole file satisfies match.
@@ -249,6 +268,9 @@ func (j *Journal) catchUp() error {
 
 func (j *Journal) take(e Entry) {
 	j.takeRun(e)
+	if e.Event == Step {
+		j.steps[stepKey(e.App, e.Verb, e.Target)] = struct{}{}
+	}
 	now := j.now()
 	if e.Event != Burnt {
 		return

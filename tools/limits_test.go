@@ -1,0 +1,93 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// TestArgumentBounds: every text and every list that a tool takes has a bound,
+// and beyond it nothing is read or sent.
+func TestArgumentBounds(t *testing.T) {
+	w := newWorkbench(t, "", sandbox.Options{})
+	many := make([]any, maxItems+1)
+	for i := range many {
+		many[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}).String()
+	}
+	for _, tool := range All(w.adapter.Deps) {
+		w.tools[tool.Spec().Name] = tool
+		schema, _ := tool.(interface {
+			derive() (in, out *jsonschema.Schema)
+		}).derive()
+		for name, property := range schema.Properties {
+			var value any
+			switch property.Type {
+			case "string":
+				value = strings.Repeat("x", 2<<20)
+			case "array":
+				value = many
+			default:
+				continue
+			}
+			arguments := map[string]any{"app": "shop-api"}
+			arguments[name] = value
+			w.ResetCalls()
+			var out plan.Result
+			w.call(tool.Spec().Name, arguments, &out)
+			if len(w.Calls()) > 0 {
+				t.Errorf("%s with a long %s: %d calls", tool.Spec().Name, name, len(w.Calls()))
+			}
+			if len(out.Summary) > 2000 || !strings.Contains(out.Summary, name) {
+				t.Errorf("%s with a long %s: %.300s", tool.Spec().Name, name, out.Summary)
+			}
+		}
+	}
+	for _, arguments := range []map[string]any{
+		{"app": "shop-api", "ips": []any{strings.Repeat("1", maxItem+1)}},
+		{"app": "shop-api", strings.Repeat("i", 1<<20): true},
+	} {
+		var out plan.Result
+		if w.call("release_public_ips", arguments, &out); out.Code != gate.InvalidInput || len(out.Summary) > 500 {
+			t.Errorf("got %s: %.300s", out.Code, out.Summary)
+		}
+	}
+}
+
+// TestReleasedBeforeIsIndexed: what was released before is looked up, in a
+// journal of any size, and a call that is cancelled does not go on.
+func TestReleasedBeforeIsIndexed(t *testing.T) {
+	book, err := journal.Open(filepath.Join(t.TempDir(), "journal.jsonl"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if err := book.Append(releaseEntry("shop-api", "203.0.113.7")); err != nil {
+		t.Fatal(err)
+	}
+	a := &adapter{Deps: Deps{Journal: book}}
+	ips := []string{"203.0.113.7", "203.0.113.8", "no address"}
+	left, err := a.withoutReleased(t.Context(), "shop-api", rules.Snapshot{}, ips)
+	if got := fmt.Sprint(left, err); got != "[203.0.113.8 no address] <nil>" {
+		t.Errorf("got %s", got)
+	}
+	if left, err := a.withoutReleased(t.Context(), "blog", rules.Snapshot{}, ips); err != nil || len(left) != 3 {
+		t.Errorf("of another app: %v, %v", left, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.withoutReleased(ctx, "shop-api", rules.Snapshot{}, ips); err == nil {
+		t.Error("went on after the cancel")
+	}
+}
