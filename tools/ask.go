@@ -11,6 +11,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -181,7 +182,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 	case gate.Declined:
 		b.WriteString("A person said no.")
 		if o.Reason != "" {
-			fmt.Fprintf(&b, " The reason given: \"%s\".", plan.Message(o.Reason))
+			fmt.Fprintf(&b, " The reason given: %s.", outside.Quote(o.Reason, 240))
 		}
 		b.WriteString(" Do not ask again unless the person does.")
 	case gate.NotConfirmed:

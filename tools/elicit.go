@@ -8,10 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // ElicitKind is how a question reaches the person at the client of a call.
@@ -199,17 +200,8 @@ func clientError(err error) error {
 	return fmt.Errorf("ask the client: %w", err)
 }
 
-// NewElicitationError is a client's JSON-RPC error, its text cut to one
-// printable line of at most 120 characters.
+// NewElicitationError is a client's JSON-RPC error, its text on one
+// line of at most 120 visible characters.
 func NewElicitationError(code int, message string) *ElicitationError {
-	line := strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(message, " "))
-	if runes := []rune(line); len(runes) > 120 {
-		line = string(runes[:119]) + "…"
-	}
-	return &ElicitationError{Code: code, Message: strings.TrimSpace(line)}
+	return &ElicitationError{Code: code, Message: outside.Line(strings.Join(strings.Fields(message), " "), 119)}
 }

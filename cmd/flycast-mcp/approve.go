@@ -278,7 +278,7 @@ func reason(ctx context.Context, t *terminal) (string, error) {
 		typed = string(runes[:reasonLimit])
 		t.say("The agent gets the first %d characters.\n", reasonLimit)
 	}
-	return plan.Message(typed), nil
+	return typed, nil
 }
 
 // passphraseTries is how often a mistyped passphrase is asked for again.

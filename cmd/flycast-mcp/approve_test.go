@@ -132,7 +132,7 @@ func TestPrintable(t *testing.T) {
 
 func TestApproveReject(t *testing.T) {
 	for word, test := range map[string]struct{ typed, want string }{
-		"no":     {"the \"old\" address is printed on invoices", "the 'old' address is printed on invoices"},
+		"no":     {"the \"old\" address is printed on invoices", "the \"old\" address is printed on invoices"},
 		"Reject": {strings.Repeat("ä", 300), strings.Repeat("ä", 200)},
 		" NO ":   {"", ""},
 	} {

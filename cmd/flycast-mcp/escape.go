@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf16"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // shown is text as it is written to w: as it is, unless w is a terminal, which
@@ -23,7 +24,7 @@ func escaped(text string) string {
 	var b strings.Builder
 	for i, r := range text {
 		switch {
-		case r == '\n', r == '\t', unicode.IsPrint(r):
+		case r == '\n', r == '\t', outside.IsVisible(r):
 			b.WriteRune(r)
 		case r == '\r' && strings.HasPrefix(text[i:], "\r\n"):
 			b.WriteRune(r)

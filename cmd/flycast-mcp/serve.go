@@ -249,7 +249,7 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 	}
 	o := gate.Options{Mode: mode, Ledger: tools.Ledger{Journal: j}, AnswerWithin: s.answerWithin, Now: p.clock.Now}
 	if s.policy != "" {
-		if err := outside(s.policy, files); err != nil {
+		if err := checkOutsideRoots(s.policy, files); err != nil {
 			return nil, err
 		}
 		if o.Policy, err = gate.LoadPolicy(s.policy, vocabulary()); err != nil {
@@ -307,8 +307,8 @@ func vocabulary() gate.Vocabulary {
 	return v
 }
 
-// outside refuses a policy that lies where an agent's file tools could reach it.
-func outside(policy string, files *roots.Roots) error {
+// checkOutsideRoots refuses a policy that lies where an agent's file tools could reach it.
+func checkOutsideRoots(policy string, files *roots.Roots) error {
 	abs, err := filepath.Abs(policy)
 	if err == nil {
 		abs, err = filepath.EvalSymlinks(abs)

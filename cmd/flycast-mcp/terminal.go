@@ -21,9 +21,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 var (
@@ -131,7 +132,7 @@ func (t *terminal) read(ctx context.Context, line func() (string, error)) (strin
 // printable replaces what a terminal would obey instead of showing.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
+		if r == '\n' || outside.IsVisible(r) {
 			return r
 		}
 		return '·'

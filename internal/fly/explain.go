@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"regexp"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // ErrNotSent is wrapped by the errors of requests that certainly never left.
@@ -222,38 +224,23 @@ func tokenHint(app string) string {
 	return command + ", and put the token into FLY_API_TOKEN"
 }
 
-// quote makes text from outside safe to show: one line, at most 120 printable
-// characters, in quotation marks, with secrets masked. Empty stays empty.
+// quote shows text from outside in quotation marks: one line, at most 120
+// visible characters, with secrets masked. Empty stays empty.
 func quote(text string, secrets []string) string {
 	for _, secret := range secrets {
 		if len(secret) >= 4 {
 			text = strings.ReplaceAll(text, secret, hidden)
 		}
 	}
-	if text = plain(text, 120); text == "" {
+	if text = plain(text, math.MaxInt); text == "" {
 		return ""
 	}
-	return `"` + strings.ReplaceAll(text, `"`, "'") + `"`
+	return outside.Quote(text, 120)
 }
 
-// plain keeps the printable characters of the first limit, on one line.
+// plain returns the visible words of a text on one line, cut after limit
+// characters. What cannot be seen ends a word.
 func plain(text string, limit int) string {
-	var b strings.Builder
-	space, n := false, 0
-	for _, r := range text {
-		if !unicode.IsPrint(r) || r == ' ' || r == unicode.ReplacementChar {
-			space = b.Len() > 0
-			continue
-		}
-		if space {
-			b.WriteByte(' ')
-			n++
-		}
-		if space = false; n >= limit {
-			return b.String() + "…"
-		}
-		b.WriteRune(r)
-		n++
-	}
-	return b.String()
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == unicode.ReplacementChar || !outside.IsVisible(r) })
+	return outside.Line(strings.Join(words, " "), limit)
 }

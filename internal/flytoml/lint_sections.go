@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // regionName is the form of Fly's regions: an airport's code.
@@ -174,7 +176,7 @@ func looksEncoded(s string) bool {
 	if err != nil || len(plain) < 9 || !utf8.Valid(plain) {
 		return false
 	}
-	return !strings.ContainsFunc(string(plain), func(r rune) bool { return !visible(r) && r != '\n' && r != '\r' && r != '\t' })
+	return !strings.ContainsFunc(string(plain), func(r rune) bool { return !outside.IsVisible(r) && r != '\n' && r != '\r' && r != '\t' })
 }
 
 func (l *linter) sizes(root spot) {

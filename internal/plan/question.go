@@ -2,14 +2,15 @@ package plan
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // Question is what a person is asked. The form of a client and the terminal
@@ -146,7 +147,7 @@ func (p Plan) what() []string {
 // become one and every further line begins with a mark, so that no text can
 // pass for a section of the question.
 func wrapped(change string) []string {
-	rest := []rune(strings.Join(strings.Fields(clean(change, len(change))), " "))
+	rest := []rune(strings.ReplaceAll(outside.Line(strings.Join(strings.Fields(change), " "), math.MaxInt), `"`, "'"))
 	indent := "  "
 	var out []string
 	for len(rest) > lineLimit {
@@ -325,40 +326,18 @@ func (p Plan) undo() []string {
 	return out
 }
 
-// quoted text is cut after this many characters.
+// quoteLimit is how many characters of a name or value from outside are shown.
 const quoteLimit = 40
 
-// Quote shows text from outside: between quotes, on one line, printable, at
-// most 40 characters.
-func Quote(s string) string {
-	return `"` + clean(s, quoteLimit) + `"`
-}
+// Quote shows text from outside: between quotes, on one line, at most 40
+// visible characters.
+func Quote(s string) string { return outside.Quote(s, quoteLimit) }
 
 // lineLimit bounds one line of a diff.
 const lineLimit = 100
 
-// Line makes text from outside one printable line of at most 100 characters.
-func Line(s string) string { return clean(s, lineLimit) }
-
-func clean(s string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if n == limit {
-			b.WriteRune('…')
-			break
-		}
-		switch {
-		case r == '"':
-			r = '\''
-		case r == utf8.RuneError, !unicode.IsPrint(r) && r != ' ', unicode.In(r, unicode.Cf, unicode.Co):
-			r = '·'
-		}
-		b.WriteRune(r)
-		n++
-	}
-	return b.String()
-}
+// Line shows text from outside on one line of at most 100 visible characters.
+func Line(s string) string { return outside.Line(s, lineLimit) }
 
 // quoteFacts renders what the gate says has moved: at most six, then a count.
 func quoteFacts(changed []string) []string {
@@ -385,8 +364,8 @@ func quoteFact(changed string) string {
 	return Clean(changed)
 }
 
-// Clean makes a name from outside printable: one line, at most 40 characters.
-func Clean(s string) string { return clean(s, quoteLimit) }
+// Clean shows a name from outside: one line, at most 40 visible characters.
+func Clean(s string) string { return outside.Line(s, quoteLimit) }
 
-// Message makes an error's text one printable line of at most 240 characters.
-func Message(s string) string { return clean(s, 240) }
+// Message shows an error's text on one line of at most 240 visible characters.
+func Message(s string) string { return outside.Line(s, 240) }

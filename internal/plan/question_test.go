@@ -287,9 +287,9 @@ func TestQuote(t *testing.T) {
 	for in, want := range map[string]string{
 		"app":                    `"app"`,
 		"":                       `""`,
-		`a"b`:                    `"a'b"`,
-		"a\nb\x1b[0m":            `"a·b·[0m"`,
-		"\u202eabc":              `"·abc"`,
+		`a"b`:                    `"a\"b"`,
+		"a\nb\x1b[0m":            `"a\nb\u001b[0m"`,
+		"\u202eabc":              `"\u202eabc"`,
 		"größe":                  `"größe"`,
 		strings.Repeat("x", 40):  `"` + strings.Repeat("x", 40) + `"`,
 		strings.Repeat("x", 41):  `"` + strings.Repeat("x", 40) + `…"`,
@@ -307,7 +307,7 @@ func TestQuote(t *testing.T) {
 			}
 		}
 		inner := strings.TrimSuffix(strings.TrimPrefix(Quote(evil), `"`), `"`)
-		if n := utf8.RuneCountInString(strings.TrimSuffix(inner, "…")); n > 40 || strings.Contains(inner, `"`) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(inner, "…")); n > 40 || strings.Contains(strings.ReplaceAll(strings.ReplaceAll(inner, `\\`, ""), `\"`, ""), `"`) {
 			t.Errorf("%s: %q", name, inner)
 		}
 		if n := utf8.RuneCountInString(Line(evil)); n > 101 {

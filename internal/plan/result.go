@@ -98,7 +98,7 @@ func (s Step) note() string {
 	case gate.ReleaseAddress:
 		return KindName(s.Get(ParamKind))
 	case gate.UpdateMachine, gate.CreateMachine, gate.LeaseMachine, gate.DestroyMachine:
-		return "group " + clean(s.Get(ParamGroup), quoteLimit)
+		return "group " + Clean(s.Get(ParamGroup))
 	}
 	return ""
 }
