@@ -35,9 +35,9 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 			err = server.ServeHTTP(c.Context(), app.mcp, server.HTTPOptions{
 				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins, Log: app.log,
 				Ready: func(url string) {
-					fmt.Fprintf(p.stderr, "serving %s\n", url)
+					fmt.Fprintf(app.stderr, "serving %s\n", url)
 					if tokenFile == "" {
-						fmt.Fprintf(p.stderr, "Authorization: Bearer %s\n", token)
+						fmt.Fprintf(app.stderr, "Authorization: Bearer %s\n", token)
 					}
 				},
 			})

@@ -6,13 +6,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	code := run(ctx, program{
 		args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: wallClock{},
 	})
@@ -30,7 +28,9 @@ func run(ctx context.Context, p program) int {
 	if err := root.ExecuteContext(ctx); err != nil {
 		status, text := exitStatus(err)
 		if text != "" {
-			fmt.Fprintf(p.stderr, "flycast-mcp: %s\n", escaped(text)) // it may quote what it is about
+			stderr := newLogWriter(p.stderr)                        // an ending program does not wait for a reader
+			fmt.Fprintf(stderr, "flycast-mcp: %s\n", escaped(text)) // it may quote what it is about
+			_ = stderr.Close()
 		}
 		return status
 	}

@@ -45,8 +45,8 @@ import (
 //	save NAME PATH            put a value of the last answer into $NAME
 //	raw LINE                  send a line as it is; stdout has the answer
 //	rpc METHOD JSON           any other request; stdout has the result or error
-//	signal                    send the server SIGTERM
-//	interrupt                 and wait until it has told its work to end
+//	signal [SIGHUP]           send the server SIGTERM, or SIGHUP
+//	interrupt [SIGHUP]        and wait until it has told its work to end
 //	release APP STATUS        what the app's last release says
 //	end                       end the server and wait for it (stop, testscript's own, ends the script)
 //	exits N PROGRAM ARG…      run a program, which ends with status N
@@ -563,7 +563,13 @@ func (s *stage) quiet() {
 	}
 }
 
-func (s *stage) signal([]string) { s.ts.Check(s.client.cmd.Process.Signal(syscall.SIGTERM)) }
+func (s *stage) signal(args []string) {
+	kind := syscall.SIGTERM
+	if len(args) > 0 && args[0] == "SIGHUP" {
+		kind = syscall.SIGHUP
+	}
+	s.ts.Check(s.client.cmd.Process.Signal(kind))
+}
 
 func (s *stage) interrupt(args []string) {
 	s.signal(args)

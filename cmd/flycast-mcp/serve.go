@@ -59,10 +59,11 @@ func (s *serving) flags(c *cobra.Command) {
 
 // application is a server with what has to be closed after it.
 type application struct {
-	mcp   *mcpserver.MCPServer
-	log   *slog.Logger
-	runs  *tools.Runs
-	close []func() error
+	mcp    *mcpserver.MCPServer
+	log    *slog.Logger
+	stderr *logWriter // the log's, and of what else is said while serving
+	runs   *tools.Runs
+	close  []func() error
 
 	embedded *embedded // nil: the platform is elsewhere
 	sandbox  bool      // on an emulated platform, its own or another process's
@@ -116,7 +117,9 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 			app = nil
 		}
 	}()
-	if app.log, err = logger(p.stderr, s.logLevel); err != nil {
+	app.stderr = newLogWriter(p.stderr)
+	app.close = append(app.close, app.stderr.Close)
+	if app.log, err = logger(p.stderr, app.stderr, s.logLevel); err != nil {
 		return app, err
 	}
 	client, err := s.client(ctx, p, app)

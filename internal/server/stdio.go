@@ -27,12 +27,13 @@ const (
 
 // ServeStdio serves one client: a message a line on in, nothing but messages on
 // out. It returns nil when in ends, after the calls in flight had ten seconds
-// to answer, and when ctx ends, which cancels them. A line that is too long or
-// not JSON gets a JSON-RPC error and the session goes on; a failing in or out
-// ends it with that error.
+// to answer, and when ctx ends, which cancels them. A client that closes out,
+// or stops reading it, has left: that ends the session with nil, too. A line
+// that is too long or not JSON gets a JSON-RPC error and the session goes on;
+// any other failure of in or out ends it with that error.
 //
-// A blocked read cannot be taken back: after ctx ended, one goroutine may hold
-// on to in until it yields.
+// A blocked read or write cannot be taken back: afterwards, one goroutine each
+// may hold on to in and out until they yield.
 func ServeStdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
 	return stdio{server: s, log: log, after: time.After}.serve(ctx, in, out)
 }
@@ -50,35 +51,42 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	calls, cancelCalls := context.WithCancel(ctx)
 	defer cancelCalls()
 
-	broken := make(chan error, 1)
-	p := newPeer(t.server, t.log, func(message []byte) error {
-		_, err := out.Write(append(message, '\n'))
-		if err != nil {
-			select {
-			case broken <- err:
-			default:
-			}
-		}
-		return err
-	}, true)
+	ended := make(chan struct{})
+	defer close(ended)
+	box := newOutbox(ctx, ended, out, t.after)
+	p := newPeer(t.server, t.log, func(message []byte) error { return box.put(append(message, '\n')) }, true)
 	if err := p.open(calls); err != nil {
 		return fmt.Errorf("stdio: %w", err)
 	}
 
 	lines := make(chan line)
 	go readLines(calls, in, lines)
-	err := t.receive(ctx, calls, p, lines, broken)
+	err := t.receive(ctx, calls, p, lines, box)
 
 	p.close(context.WithoutCancel(ctx))
+	t.settle(ctx, p, err == nil, cancelCalls)
+	switch {
+	case isClientGone(err):
+		t.log.Info("the client closed its end", "error", err)
+		return nil
+	case err == nil && !box.flush():
+		t.log.Warn("the client did not read the last messages")
+	}
+	return err
+}
+
+// settle returns when the calls in flight have, or when it gave up on them. A
+// client that only ended its input gets their results.
+func (t stdio) settle(ctx context.Context, p *peer, answers bool, cancelCalls func()) {
 	returned := make(chan struct{})
 	go func() {
 		p.running.Wait()
 		close(returned)
 	}()
-	if err == nil && ctx.Err() == nil {
+	if answers && ctx.Err() == nil {
 		select {
 		case <-returned:
-			return nil
+			return
 		case <-ctx.Done():
 		case <-t.after(finishTime):
 			t.log.Warn("the client closed its end; calls that are not finished are cancelled")
@@ -90,11 +98,10 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	case <-t.after(stopTime):
 		t.log.Warn("calls did not end when they were cancelled")
 	}
-	return err
 }
 
 // receive hands over lines until there are no more.
-func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, broken <-chan error) error {
+func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, box *outbox) error {
 	for {
 		select {
 		case l, ok := <-lines:
@@ -109,8 +116,8 @@ func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, b
 			default:
 				p.receive(calls, l.text)
 			}
-		case err := <-broken:
-			return fmt.Errorf("stdio: write: %w", err)
+		case <-box.failed:
+			return fmt.Errorf("stdio: write: %w", box.err)
 		case <-ctx.Done():
 			return nil
 		}
