@@ -39,8 +39,8 @@ func edges() map[string][]string {
 			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift", "internal/outside",
 		},
-		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed"},
-		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift"},
+		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed", "internal/outside"},
+		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift", "internal/outside"},
 		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback"},
 	}
 }

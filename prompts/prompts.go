@@ -18,6 +18,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -157,6 +158,6 @@ func render(name, description string, f facts) (*mcp.GetPromptResult, error) {
 		return nil, fmt.Errorf("prompt %s: %w", name, err)
 	}
 	return mcp.NewGetPromptResult(description, []mcp.PromptMessage{
-		mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(b.String())),
+		mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(outside.Block(b.String()))),
 	}), nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
@@ -163,5 +164,5 @@ func plainError(err error) error {
 }
 
 func text(request mcp.ReadResourceRequest, mime, body string) []mcp.ResourceContents {
-	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: mime, Text: body}}
+	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: mime, Text: outside.Block(body)}}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -39,9 +40,11 @@ func isError(r plan.Result) bool {
 	return false
 }
 
-// result is both halves of an answer.
+// result is both halves of an answer. The texts in it were made safe one by one,
+// where their lines and quotations begin and end; what still cannot be seen in
+// the text is escaped here.
 func (a *adapter) result(structured any, text string, isError bool) *mcp.CallToolResult {
-	r := mcp.NewToolResultStructured(structured, text)
+	r := mcp.NewToolResultStructured(structured, outside.Block(text))
 	r.IsError = isError
 	return r
 }
@@ -51,6 +54,7 @@ func (a *adapter) finish(r *plan.Result) {
 	if a.Sandbox && !strings.HasPrefix(r.Summary, sandboxMark) {
 		r.Summary = sandboxMark + r.Summary
 	}
+	r.Summary = outside.Line(r.Summary, math.MaxInt)
 	if len(r.Steps) > maxSteps {
 		r.Omitted = len(r.Steps) - maxSteps
 		r.Steps = r.Steps[:maxSteps]

@@ -93,11 +93,11 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 		return none, invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
 	}
 	if err := src.file.Validate(); err != nil {
-		return none, invalid("flyctl would refuse the file: %.600s", err.Error())
+		return none, invalid("flyctl would refuse the file: %s", quoteError(err))
 	}
 	d := deployment{in: in, file: src.file}
 	if d.definition, err = src.file.Definition(); err != nil {
-		return none, invalid("flyctl would refuse the file: %.600s", err.Error())
+		return none, invalid("flyctl would refuse the file: %s", quoteError(err))
 	}
 	var problem *Problem
 	if d.settings, problem = settingsOf(in, d.definition.Deploy); problem != nil {

@@ -153,7 +153,7 @@ func (d *deployment) fresh(group, image string) (machine.Config, error) {
 	}
 	config, err := drift.Apply(d.file, group, from)
 	if err != nil {
-		return machine.Config{}, invalid("group %s: %.300s", plan.Quote(group), err.Error())
+		return machine.Config{}, invalid("group %s: %s", plan.Quote(group), errorText(err, 300))
 	}
 	return config, nil
 }

@@ -77,7 +77,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 func (d *deployment) compare(in drift.Input) error {
 	report, err := drift.Compare(in)
 	if err != nil {
-		return invalid("%.300s", err.Error())
+		return invalid("%s", errorText(err, 300))
 	}
 	d.report = report
 	return nil

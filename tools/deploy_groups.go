@@ -155,7 +155,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 func (d *deployment) update(ctx context.Context, disks *disks, group string, m fly.Machine, down bool) error {
 	after, err := d.after(group, m)
 	if err != nil {
-		return invalid("group %s: %.300s", plan.Quote(group), err.Error())
+		return invalid("group %s: %s", plan.Quote(group), errorText(err, 300))
 	}
 	if machine.Equal(m.Config, after) {
 		if d.past.unfinished.halfDone(m.ID) || d.exchanged[group] {

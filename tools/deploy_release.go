@@ -39,7 +39,7 @@ func (a *adapter) releaseOf(ctx context.Context, d *deployment) (*fly.NewRelease
 			return nil, err
 		}
 		if definition, err = d.withServices(last.Definition, definition); err != nil {
-			d.remark("no version is recorded: the services of the file do not fit into the last release (%.200s)", err.Error())
+			d.remark("no version is recorded: the services of the file do not fit into the last release (%s)", errorText(err, 200))
 			return nil, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -105,7 +106,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			return none, editProblem(err)
 		}
 	}
-	out := patchOutput{Diff: bounded(visible.Diff(diffTitle(src.file))), SHA256: sha(edited.After), Remarks: remarks(after)}
+	out := patchOutput{Diff: outside.Block(bounded(visible.Diff(diffTitle(src.file)))), SHA256: sha(edited.After), Remarks: remarks(after)}
 	if in.Content != "" && len(edited.Changes) > 0 && len(edited.After) <= maxShown {
 		out.Content = string(edited.After)
 	}
@@ -203,7 +204,7 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 	if in.Autostop != "" {
 		autostop, err := machine.ParseAutostop(in.Autostop)
 		if err != nil {
-			return flytoml.Edit{}, invalid("%s", err.Error())
+			return flytoml.Edit{}, invalid("%s", errorText(err, 600))
 		}
 		e.Autostop = &autostop
 	}
@@ -238,7 +239,7 @@ func editProblem(err error) error {
 	if errors.Is(err, flytoml.ErrEdit) {
 		return err
 	}
-	return invalid("%.600s", err.Error())
+	return invalid("%s", errorText(err, 600))
 }
 
 func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report Report) (patchOutput, error) {

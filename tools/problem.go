@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
@@ -37,6 +39,17 @@ func (p *Problem) next() []plan.Next {
 		next = append(next, plan.Next{Who: who, Why: p.Hint})
 	}
 	return append(next, p.Next...)
+}
+
+// errorText shows an error whose text may hold words of a file or of Fly: on one
+// line of at most limit characters.
+func errorText(err error, limit int) string {
+	return outside.Line(strings.Join(strings.Fields(err.Error()), " "), limit)
+}
+
+// quoteError quotes an error in flyctl's words, which hold values of the file.
+func quoteError(err error) string {
+	return outside.Quote(strings.Join(strings.Fields(err.Error()), " "), 600)
 }
 
 func invalid(format string, args ...any) *Problem {

@@ -154,7 +154,7 @@ func withRoots(err error, dirs []string) error {
 	if !errors.Is(err, roots.ErrOutside) {
 		return err
 	}
-	p := invalid("%.200s", err.Error())
+	p := invalid("%s", errorText(err, 200))
 	p.Hint = fmt.Sprintf("the roots are %q; another one is given at start with --root DIR, or send the file as content", dirs)
 	if len(dirs) == 0 {
 		p.Hint = "this server has no roots: start it with --root DIR, or send the file as content"

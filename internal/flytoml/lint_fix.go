@@ -43,13 +43,12 @@ func (f *File) Fix(findings []Finding) (*Edited, error) {
 	x := &fixing{file: f, tries: min(max(maxFixed/max(len(f.data), 1), 10), 200), now: outcomeOf(f)}
 	x.add(values) // first: a file that flyctl can read says more about the names
 	x.add(names)
-	fixed := map[cause]string{}
+	mended := map[cause]bool{}
 	for _, finding := range x.kept {
-		fixed[finding.cause()] = finding.What
+		mended[finding.cause()] = true
 	}
 	for _, finding := range x.now.findings {
-		// A value that flyctl refused may have another fault.
-		if what, ok := fixed[finding.cause()]; ok && (finding.Code != FindingInvalid || finding.What == what) {
+		if mended[finding.cause()] {
 			return refuse("a finding stays: " + finding.What)
 		}
 	}

@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/flycast-mcp/flycast-mcp/internal/gate"
+import (
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+)
 
 // Status is how a call of a changing tool ended.
 type Status string
@@ -78,6 +81,10 @@ type Record struct {
 	Note   string    `json:"note,omitempty"`
 }
 
+// targetLimit is how many characters of a step's target are shown: a path or a
+// name.
+const targetLimit = 300
+
 // Records are the plan's shown steps, in one state.
 func (p Plan) Records(state State) []Record {
 	var out []Record
@@ -88,7 +95,7 @@ func (p Plan) Records(state State) []Record {
 		} else if s.Verb == gate.CreateMachine {
 			target = s.Get(ParamRegion) // it has no id yet
 		}
-		out = append(out, Record{Do: s.Verb, Target: target, State: state, Undo: s.Undo(), Note: s.note()})
+		out = append(out, Record{Do: s.Verb, Target: outside.Line(target, targetLimit), State: state, Undo: s.Undo(), Note: s.note()})
 	}
 	return out
 }

@@ -1,0 +1,183 @@
+// Package attack tries to make the server do or say what it must not: text from
+// outside that passes for its own. It holds tests only.
+package attack
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/internal/server"
+	"github.com/flycast-mcp/flycast-mcp/prompts"
+	"github.com/flycast-mcp/flycast-mcp/resources"
+	"github.com/flycast-mcp/flycast-mcp/tools"
+)
+
+// The apps of a world. The policy of both servers approves Flycast addresses
+// for other networks on the last one, as often in an hour as its cap says.
+const (
+	firstApp  = "alpha"
+	secondApp = "beta"
+	policyApp = "gamma"
+	policyCap = 3
+)
+
+func appNames() []string { return []string{firstApp, secondApp, policyApp} }
+
+// foreignNetworks are networks that are not the apps' own.
+func foreignNetworks() []string { return []string{"guests", "partners"} }
+
+const policy = `
+[[rule]]
+name = "guests of gamma"
+tools = ["allocate_flycast"]
+apps = ["gamma"]
+decision = "auto"
+accept = ["open_to_other_network"]
+limit_per_hour = 3
+`
+
+// world is one platform with two installations of the server on it.
+type world struct {
+	*sandbox.Platform
+	installations []*installation
+}
+
+// installation is a server with a state folder of its own.
+type installation struct {
+	name     string
+	requests *gate.Requests
+	clients  []*client
+}
+
+// newWorld makes a platform and two servers on it, which share nothing but the
+// platform and the approver's key. Both serve two callers in both eras. It has
+// to run in a bubble of testing/synctest: all its clocks are the bubble's.
+func newWorld(ctx context.Context, t *testing.T, approver gate.PublicKey) *world {
+	t.Helper()
+	w := &world{Platform: sandbox.New(sandbox.Options{})}
+	for i, network := range foreignNetworks() {
+		w.AddApp([]string{"guest-app", "partner-app"}[i], "personal", network)
+	}
+	for _, app := range appNames() {
+		w.AddApp(app, "personal", "")
+		w.AddMachine(app, "ams", machineConfig(t))
+		w.AddAddress(app, "private_v6", "personal", "")
+	}
+	for _, name := range []string{"first", "second"} {
+		w.installations = append(w.installations, install(ctx, t, setup{name: name, approver: approver, token: w.Token(), transport: w.Transport()}))
+	}
+	return w
+}
+
+func machineConfig(t *testing.T) machine.Config {
+	t.Helper()
+	var config machine.Config
+	err := json.Unmarshal([]byte(`{
+		"image": "registry.fly.io/app:1",
+		"env": {"FLY_PROCESS_GROUP": "app"},
+		"guest": {"cpu_kind": "shared", "cpus": 1, "memory_mb": 256},
+		"metadata": {"fly_platform_version": "v2", "fly_process_group": "app"},
+		"mounts": [{"name": "data", "path": "/data", "volume": "vol_1"}],
+		"checks": {"alive": {"type": "http", "port": 8080, "path": "/", "interval": "15s", "timeout": "2s"}},
+		"services": [{"protocol": "tcp", "internal_port": 8080, "autostop": "stop", "autostart": true, "ports": [{"port": 80, "handlers": ["http"]}]}]
+	}`), &config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// setup is what an installation is made of.
+type setup struct {
+	name      string
+	approver  gate.PublicKey
+	token     string
+	transport http.RoundTripper // to the platform
+	dirs      []string          // the roots
+}
+
+func install(ctx context.Context, t *testing.T, with setup) *installation {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const origin = "http://127.0.0.1:9" // nothing is sent there: the transport is in memory
+	flyClient, err := fly.New(fly.Options{
+		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
+		Token:     fly.NewToken(with.token), UserAgent: "flycast-mcp/test", HTTP: with.transport,
+	})
+	must(err)
+	state := t.TempDir()
+	book, err := journal.Open(filepath.Join(state, "journal.jsonl"), time.Now)
+	must(err)
+	t.Cleanup(func() { book.Close() })
+	requests, err := gate.NewRequests(filepath.Join(state, "requests"), time.Now)
+	must(err)
+	rules, err := gate.ParsePolicy([]byte(policy), gate.Vocabulary{Tools: []string{"allocate_flycast"}, Hazards: []string{"open_to_other_network"}})
+	must(err)
+	files, err := roots.Open(with.dirs...)
+	must(err)
+	t.Cleanup(func() { files.Close() })
+	deps := tools.Deps{
+		Fly: flyClient, Journal: book, Roots: files, Runs: tools.NewRuns(bubbleClock{}), Clock: bubbleClock{},
+		Hold: 45 * time.Second, AnswerWithin: answerWithin, From: with.name,
+		Gate: gate.New(gate.Options{
+			Mode: gate.ModeAuto, Policy: rules, Keys: []gate.PublicKey{with.approver}, Requests: requests,
+			Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: time.Now,
+		}),
+		ApproveCommand: func(ticket string) string { return "approve " + ticket },
+		Log:            slog.New(slog.DiscardHandler),
+	}
+	s := server.New(server.Options{
+		Version: "test", Tools: tools.All(deps),
+		Resources: resources.Resources{Fly: flyClient, Roots: files},
+		Completer: resources.Completer{Fly: flyClient},
+		Prompts:   prompts.Prompts{Fly: flyClient, Now: time.Now, Paths: true},
+	})
+	in := &installation{name: with.name, requests: requests}
+	for _, caller := range []string{"alice", "bob"} {
+		for _, e := range []era{handshake, roundTrip} {
+			toServer, fromClient := io.Pipe()
+			toClient, fromServer := io.Pipe()
+			callerCtx := tools.WithCaller(ctx, tools.Caller{ID: caller, Name: caller})
+			go func() {
+				_ = server.ServeStdio(callerCtx, s, toServer, fromServer, nil)
+				_ = fromServer.Close()
+			}()
+			in.clients = append(in.clients, newClient(t, in, caller, e, fromClient, toClient))
+		}
+	}
+	return in
+}
+
+// close ends the clients' side of all connections, and with it the servers.
+func (w *world) close() {
+	for _, in := range w.installations {
+		for _, c := range in.clients {
+			_ = c.out.Close()
+		}
+	}
+}
+
+// bubbleClock is the clock of the bubble.
+type bubbleClock struct{}
+
+func (bubbleClock) Now() time.Time                         { return time.Now() }
+func (bubbleClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+const answerWithin = 5 * time.Minute // of a form
