@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,6 +54,7 @@ func (d *deployment) exposure() error {
 		d.stopping(c, before, after)
 		d.changing(c)
 	}
+	d.outages()
 	if how := d.settings.onFailure; (how == rollout.Stop || how == rollout.Continue) && !d.empty() {
 		d.hazard(plan.NotPutBack)
 	}
@@ -82,11 +82,6 @@ func (d *deployment) runs(image string) bool {
 // approval stale.
 func (d *deployment) changing(c rollout.Change) {
 	d.hazard(plan.Restart)
-	switch {
-	case d.settings.strategy == rollout.BlueGreen: // the old ones serve until the new ones do
-	case d.settings.strategy == rollout.Immediate, d.alone(c):
-		d.hazard(plan.BriefOutage)
-	}
 	for _, key := range machine.DiffKeys(c.Before.Config, c.After) {
 		switch {
 		case key == "services" || key == "metadata" && !otherMetadata(c):
@@ -195,17 +190,6 @@ func stops(services []machine.Service) bool {
 func looksStateful(image string) bool {
 	return slices.ContainsFunc([]string{"postgres", "mysql", "mariadb", "redis", "sqlite", "minio", "mongo"}, func(name string) bool {
 		return strings.Contains(image, name)
-	})
-}
-
-// alone reports whether no other Machine of its group is there that could do its
-// work meanwhile: not one on a host that is down and, if it serves, not one to
-// which Fly Proxy sends nothing.
-func (d *deployment) alone(c rollout.Change) bool {
-	serves := len(services(c.Before.Config)) > 0
-	group := func(m fly.Machine) string { return cmp.Or(m.Config.ProcessGroup(), d.file.DefaultGroup()) }
-	return !slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool {
-		return m.ID != c.Before.ID && group(m) == group(c.Before) && !hostless(m) && !(serves && m.Cordoned)
 	})
 }
 

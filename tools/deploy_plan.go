@@ -89,6 +89,7 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 		p.Fact("file", d.file.SHA256())
 	}
 	d.settings.facts(&p)
+	d.widthFacts(&p, work)
 	if !d.empty() {
 		p.Steps = d.steps(work)
 	}

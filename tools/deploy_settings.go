@@ -78,10 +78,10 @@ func settingsOf(in deployInput, section *flytoml.Deploy) (settings, *Problem) {
 
 // facts are the settings as a plan holds them.
 func (s settings) facts(p *plan.Plan) {
-	p.Fact("scope", s.scope)
+	p.Fact(plan.FactScope, s.scope)
 	p.Fact(plan.FactStrategy, string(s.strategy))
-	p.Fact("max_unavailable", strconv.FormatFloat(s.maxUnavailable, 'g', -1, 64))
-	p.Fact("wait_timeout", s.waitTimeout.String())
+	p.Fact(plan.FactMaxUnavailable, strconv.FormatFloat(s.maxUnavailable, 'g', -1, 64))
+	p.Fact(plan.FactWaitTimeout, s.waitTimeout.String())
 	p.Fact(plan.FactOnFailure, string(s.onFailure))
 	p.Fact(plan.FactWake, strconv.FormatBool(s.wake))
 }

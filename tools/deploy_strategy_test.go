@@ -85,6 +85,7 @@ WHAT        group "app": a NEW Machine in place of 6e82de91c43987 ("ord"), a NEW
 EFFECT      Machines are DESTROYED; what they hold outside volumes goes with them
             a second set of Machines is started beside the first; requests go over to it when it is healthy
             stopped Machines are started once, to prove them
+            settings: strategy bluegreen, max_unavailable 0.33, on_failure put_back, wake true, wait_timeout 5m0s, scope all
 NOT CHECKED whether the app answers over Flycast
 NOT DONE    no build; no address is allocated; no release_command runs
 UNDO        Machines that are destroyed do NOT come back; if a new Machine fails before requests go to it, all new ones are destroyed and the old ones stay, also later, until the first old one is destroyed; afterwards: deploy the earlier file`

@@ -60,6 +60,7 @@ type linter struct {
 	kinds    map[kindOfFinding]int  // how many there are of each
 	left     map[Severity]int       // how many are left out
 	homes    map[string][]homeTable // of keys, once one is needed
+	words    vocabulary             // of keys, once it is needed
 }
 
 // spot is a place in the document: what stands there, and where in the file,

@@ -43,12 +43,13 @@ func (f *File) Fix(findings []Finding) (*Edited, error) {
 	x := &fixing{file: f, tries: min(max(maxFixed/max(len(f.data), 1), 10), 200), now: outcomeOf(f)}
 	x.add(values) // first: a file that flyctl can read says more about the names
 	x.add(names)
-	mended := map[cause]bool{}
+	fixed := map[cause]string{}
 	for _, finding := range x.kept {
-		mended[finding.cause()] = true
+		fixed[finding.cause()] = finding.What
 	}
 	for _, finding := range x.now.findings {
-		if mended[finding.cause()] {
+		// A value that flyctl refused may have another fault.
+		if what, ok := fixed[finding.cause()]; ok && (finding.Code != FindingInvalid || finding.What == what) {
 			return refuse("a finding stays: " + finding.What)
 		}
 	}

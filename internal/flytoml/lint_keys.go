@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/agnivade/levenshtein"
 )
 
 const ignored = "flyctl ignores keys that it does not know, at every depth and without a word"
@@ -76,7 +74,7 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *section)
 		}
 		return key
 	}
-	for _, name := range known.names() {
+	for _, name := range known.sortedNames() {
 		if strings.EqualFold(name, key) {
 			l.keyCase(here, table, plain, key, name, known.keys[name])
 			return name
@@ -95,16 +93,24 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *section)
 		"remove it, or look the name up in Fly's configuration reference",
 	}
 	var edit *TextEdit
-	name, clear := nearest(key, known.names())
-	if name != "" {
-		n.fix = fmt.Sprintf("did you mean %s?", name)
-		if clear && table.count(name) == 0 && misfit(here.value, plain, name, known.keys[name]) == nil {
-			edit = l.rename(here, name)
-			table.folded[foldKey(name)]++ // the next one that is near has none
-		}
+	s := l.suggest(here, plain, key, known)
+	if s.fix != "" {
+		n.fix = s.fix
+	}
+	if s.rename != "" && table.count(s.rename) == 0 && fits(here.value, plain, s.rename, known.keys[s.rename]) {
+		edit = l.rename(here, s.rename)
+		table.folded[foldKey(s.rename)]++ // the next one that is near has none
 	}
 	l.warn(FindingUnknownKey, here, n).Edit = edit
 	return ""
+}
+
+// fits reports whether a key's value means under a known name what it says: one
+// of the right type, and no duration without a unit, which the name alone would
+// give one.
+func fits(value any, plain, name string, known *section) bool {
+	_, isNumber := numberOf(value)
+	return misfit(value, plain, name, known) == nil && !(known.isDuration() && isNumber)
 }
 
 func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *section) {
@@ -120,7 +126,7 @@ func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known
 		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
 	}
 	finding := l.warn(FindingKeyCase, here, n)
-	if table.count(name) == 1 && misfit(here.value, plain, name, known) == nil {
+	if table.count(name) == 1 && fits(here.value, plain, name, known) {
 		finding.Edit = l.rename(here, name)
 	}
 }
@@ -184,10 +190,7 @@ func (l *linter) misplaced(plain, key string) (note, bool) {
 		n.what, n.fix = "[http_service] has no protocol: it is TCP always", "remove it, or write the service as [[services]]"
 		return n, true
 	}
-	if l.homes == nil {
-		l.homes = schema().homes()
-	}
-	home, ok := homeOf(plain, key, l.homes[key])
+	home, ok := homeOf(plain, key, l.tablesWith()[key])
 	if !ok {
 		return n, false
 	}
@@ -197,6 +200,14 @@ func (l *linter) misplaced(plain, key string) (note, bool) {
 		n.fix = "move it to the top of the file, above the first table"
 	}
 	return n, true
+}
+
+// tablesWith are the tables that have each key.
+func (l *linter) tablesWith() map[string][]homeTable {
+	if l.homes == nil {
+		l.homes = schema().homes()
+	}
+	return l.homes
 }
 
 // homeOf chooses among the tables that have a key the one that it was probably
@@ -252,43 +263,4 @@ func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
 		}
 	}
 	return best, len(families) == 1
-}
-
-// nearest is the name a key was probably meant to be, empty if none is near;
-// clear says that it can be no other.
-func nearest(key string, names []string) (name string, clear bool) {
-	if len(key) > 2*maxQuoted {
-		return "", false
-	}
-	key = strings.ToLower(key)
-	bare := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "_", ""), "-", "") }
-	letters := bare(key)
-	limit := 1 // one letter off in a short name, two or a quarter in a longer one
-	if len(key) > 3 {
-		limit = max(len(key)/4, 2)
-	}
-	best, next := limit+1, limit+1
-	for _, candidate := range names {
-		if len(candidate)-len(key) > limit || len(key)-len(candidate) > limit {
-			continue
-		}
-		switch n := levenshtein.ComputeDistance(key, candidate); {
-		case n < best:
-			name, best, next = candidate, n, best
-		case n < next:
-			next = n
-		}
-	}
-	if name != "" {
-		sure := len(key) >= 5 && best == 1 || len(key) >= 8 && best == 2
-		return name, best < next && sure
-	}
-	for _, candidate := range names {
-		// The same letters, or a name that was cut short: autostop for
-		// auto_stop_machines.
-		if whole := bare(candidate); len(letters) >= 4 && strings.HasPrefix(whole, letters) {
-			return candidate, whole == letters
-		}
-	}
-	return "", false
 }

@@ -95,10 +95,8 @@ func (l *linter) port(s placed, at spot, port machine.Port) {
 			continue
 		}
 		item := l.item(handlers, i)
-		finding := l.warn(FindingHandler, item, note{fmt.Sprintf("there is no handler %s", quote(handler)), "Fly Proxy knows http, tls, pg_tls and proxy_proto; flyctl sends any word as it stands", "use one of those, or none, which passes bytes through"})
-		if word, clear := nearest(handler, known); word != "" && (clear || foldKey(handler) == foldKey(word)) {
-			finding.Edit = replaceValue(item, l.quoted(item, word))
-		}
+		finding := l.warn(FindingHandler, item, note{fmt.Sprintf("there is no handler %s", quote(handler)), "Fly Proxy knows http, tls, pg_tls and proxy_proto; flyctl sends any word as it stands", handlerFor(handler, known)})
+		finding.Edit = l.spelling(item, known...)
 	}
 	http, tls := hasHTTP(port.Handlers), hasTLS(port.Handlers)
 	switch {
@@ -117,6 +115,26 @@ func (l *linter) port(s placed, at spot, port machine.Port) {
 	case port.ForceHTTPS && !tls:
 		l.forceHTTPS(force)
 	}
+}
+
+// handlerFor tells which handler does what an unknown one was meant for.
+func handlerFor(word string, known []string) string {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "https", "ssl", "http2", "h2", "wss":
+		return `use handlers = ["tls", "http"], which is HTTPS: Fly Proxy ends TLS and speaks HTTP to the app`
+	case "ws", "websocket", "websockets", "grpc":
+		return `use "http", and "tls" before it on a port with TLS: they carry WebSockets and gRPC too`
+	case "tcp", "none", "passthrough", "raw":
+		return "use handlers = [], which passes bytes through"
+	case "proxy", "proxy_protocol":
+		return "use proxy_proto if the app reads that header"
+	case "postgres", "postgresql", "pg":
+		return `use handlers = ["pg_tls"] for PostgreSQL with TLS, or none`
+	}
+	if name := nearest(word, known); name != "" && !sameLetters(word, name) {
+		return fmt.Sprintf("did you mean %q? No handler passes bytes through", name)
+	}
+	return "use one of those, or none, which passes bytes through"
 }
 
 func (l *linter) forceHTTPS(s spot) {

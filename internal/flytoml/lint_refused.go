@@ -33,15 +33,18 @@ func (l *linter) refused(root spot) {
 	}
 }
 
-// says reports each line of flyctl's verdict at the place that key finds.
-func (l *linter) says(v *validation, fix string, key func(line string) spot) {
+// says reports each line of flyctl's verdict at the place that key finds. Where
+// one of the words was meant that flyctl takes there, an edit writes it.
+func (l *linter) says(v *validation, fix string, key func(line string) spot, words ...string) {
 	if !v.failed {
 		return
 	}
 	for line := range strings.Lines(v.text.String()) {
 		line = strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "WARN") {
-			l.error(FindingInvalid, key(line), note{"flyctl refuses this: " + oneLine(line), "`fly config validate`, and with it every deploy, fails", fix})
+			at := key(line)
+			finding := l.error(FindingInvalid, at, note{"flyctl refuses this: " + oneLine(line), "`fly config validate`, and with it every deploy, fails", fix})
+			finding.Edit = l.spelling(at, words...)
 		}
 	}
 }
@@ -71,7 +74,7 @@ func (l *linter) invalidCommands(root spot) {
 			return l.under(build, "compression_level")
 		}
 		return l.under(build, "compression")
-	})
+	}, "gzip", "zstd")
 }
 
 func (l *linter) invalidDeploy(root spot) {
@@ -84,7 +87,8 @@ func (l *linter) invalidDeploy(root spot) {
 	l.says(v, "close every quote; the command is split into words as a shell would", func(string) spot { return l.under(deploy, "release_command") })
 	v = &validation{}
 	v.deploy(&Definition{Deploy: &Deploy{Strategy: l.def.Deploy.Strategy}, Mounts: l.def.Mounts})
-	l.says(v, `use "rolling", the default, or another strategy that fits`, func(string) spot { return l.under(deploy, "strategy") })
+	l.says(v, `use "rolling", the default, or another strategy that fits`, func(string) spot { return l.under(deploy, "strategy") },
+		"canary", "rolling", "immediate", "bluegreen")
 }
 
 func (l *linter) invalidChecks(root spot) {
@@ -100,7 +104,7 @@ func (l *linter) invalidChecks(root spot) {
 				}
 			}
 			return l.under(all[name], "type")
-		})
+		}, "http", "tcp")
 	}
 }
 
@@ -129,8 +133,22 @@ func (l *linter) invalidRestart(root spot) {
 		restart.Processes = nil // looked at with the other sections' groups
 		v := &validation{}
 		v.restart(&Definition{Restart: []Restart{restart}})
-		l.says(v, `write "always", "on-failure" or "never"`, func(string) spot { return l.under(nth(spots, i), "policy") })
+		l.says(v, restartFor(string(restart.Policy)), func(string) spot { return l.under(nth(spots, i), "policy") },
+			"always", "on-failure", "never")
 	}
+}
+
+// restartFor tells which policy does what an unknown one was meant for.
+func restartFor(word string) string {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "no", "none", "false", "off":
+		return `write "never"`
+	case "unless-stopped":
+		return `write "always": a Machine that is stopped on purpose stays stopped`
+	case "on-error", "on-fail", "failure":
+		return `write "on-failure"`
+	}
+	return `write "always", "on-failure" or "never"`
 }
 
 // unconvertible reports sections that are valid, and that flyctl fails on when

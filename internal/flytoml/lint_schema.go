@@ -12,6 +12,7 @@ import (
 type section struct {
 	kind reflect.Type
 	keys map[string]*section // nil for a plain value
+	list []string            // the names of keys in their order, once they were asked for
 	any  bool                // keys are free; all have the section under ""
 }
 
@@ -82,6 +83,11 @@ func sectionOf(t reflect.Type) *section {
 	return s
 }
 
+// isDuration reports whether the value is a duration.
+func (s *section) isDuration() bool {
+	return s.kind == reflect.TypeFor[Duration]() || s.kind == reflect.TypeFor[*Duration]()
+}
+
 // names are the section's keys, sorted.
 func (s *section) names() []string {
 	names := make([]string, 0, len(s.keys))
@@ -90,6 +96,14 @@ func (s *section) names() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// sortedNames are names, which are kept.
+func (s *section) sortedNames() []string {
+	if s.list == nil {
+		s.list = s.names()
+	}
+	return s.list
 }
 
 // homeTable is a table that has a key.

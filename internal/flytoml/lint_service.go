@@ -133,18 +133,13 @@ func (l *linter) service(s placed) {
 			"Fly Proxy takes UDP on dedicated IPv4 addresses only, and a datagram does not wake a stopped Machine",
 			"use TCP, or reach it at the Machines' own addresses and leave autostop off"})
 	case s.Protocol == "":
-		finding := l.warn(FindingNoProtocol, protocol, note{
+		l.warn(FindingNoProtocol, protocol, note{
 			"the service does not say its protocol", "flyctl sends it without, does not check that the app listens, and does not count it when it chooses an address",
 			`set protocol = "tcp"`})
-		if protocol.read {
-			finding.Edit = replaceValue(protocol, l.quoted(protocol, "tcp"))
-		}
 	default:
 		finding := l.warn(FindingProtocol, protocol, note{
-			fmt.Sprintf("there is no protocol %s", quote(s.Protocol)), "Fly Proxy knows tcp and udp; flyctl sends any word as it stands", `write "tcp" or "udp"`})
-		if word := strings.ToLower(strings.TrimSpace(s.Protocol)); word == "tcp" || word == "udp" {
-			finding.Edit = replaceValue(protocol, l.quoted(protocol, word))
-		}
+			fmt.Sprintf("there is no protocol %s", quote(s.Protocol)), "Fly Proxy knows tcp and udp; flyctl sends any word as it stands", protocolFor(s.Protocol)})
+		finding.Edit = l.spelling(protocol, "tcp", "udp")
 	}
 	port := l.under(s.spot, "internal_port")
 	switch {
@@ -164,6 +159,19 @@ func (l *linter) service(s placed) {
 	case !*s.AutoStartMachines:
 		l.warn(FindingNoAutostart, start, note{"idle Machines are stopped and no request starts them again", "Fly Proxy starts a Machine for a request only if auto_start_machines is true", "set auto_start_machines = true, unless something else starts them"})
 	}
+}
+
+// protocolFor tells which protocol carries what an unknown one was meant for.
+func protocolFor(word string) string {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "http", "https", "http2", "h2", "grpc", "ws", "wss", "tls", "ssl", "websocket":
+		return `write "tcp": it carries HTTP and TLS, which the handlers of its ports speak`
+	case "tcp/udp", "tcp+udp", "both", "any", "all":
+		return `write a [[services]] with "tcp" and another with "udp"`
+	case "quic", "http3", "h3":
+		return `write "udp" if the app speaks QUIC itself`
+	}
+	return `write "tcp" or "udp"`
 }
 
 func (l *linter) minimum(s placed) {
@@ -201,7 +209,8 @@ func (l *linter) concurrency(s placed) {
 	case c.Type == "" || c.Type == requests:
 	case c.Type != connections:
 		finding := l.warn(FindingConcurrencyType, kind, note{fmt.Sprintf("concurrency does not count %s", quote(c.Type)), "Fly Proxy counts requests or connections; flyctl sends any word as it stands", `write "requests" or "connections"`})
-		if word, clear := nearest(c.Type, []string{requests, connections}); clear || word != "" && strings.HasPrefix(word, strings.ToLower(c.Type)) {
+		known := []string{requests, connections}
+		if word := (vocabulary{requests: true, connections: true}).onlyName(c.Type, known); word != "" {
 			finding.Edit = replaceValue(kind, l.quoted(kind, word))
 		}
 	case s.answersHTTP() && stopping(s.AutoStopMachines):

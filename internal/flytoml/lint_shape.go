@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,11 +25,56 @@ func (l *linter) shape(s spot, at string, known *section) {
 		return
 	}
 	if err := misfit(s.value, plain, key, known); err != nil {
-		l.error(FindingInvalid, s, note{
+		finding := l.error(FindingInvalid, s, note{
 			fmt.Sprintf("flyctl cannot read the value of %s, and refuses the file", quote(key)),
 			"flyctl says: " + oneLine(err.Error()), shapeFix(s.value, plain, known),
 		})
+		finding.Edit = unquoted(s, plain, key, known)
 	}
+}
+
+// unquoted is the edit that takes a number, true or false out of its quotes; nil
+// if the text is not just that, or flyctl would not read it either.
+func unquoted(s spot, plain, key string, known *section) *TextEdit {
+	word, ok := s.value.(string)
+	if !ok || known.kind == nil || known.isDuration() {
+		return nil
+	}
+	var value any
+	switch kindOf(known) {
+	case reflect.Bool:
+		word = strings.ToLower(word)
+		if word != "true" && word != "false" {
+			return nil
+		}
+		value = word == "true"
+	case reflect.Int, reflect.Uint32:
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil || strconv.FormatInt(n, 10) != word {
+			return nil
+		}
+		value = n
+	case reflect.Float64:
+		n, err := strconv.ParseFloat(word, 64)
+		if err != nil || strings.Trim(word, "0123456789.") != "" || word[0] == '.' || word[len(word)-1] == '.' || word[0] == '0' && len(word) > 1 && word[1] != '.' {
+			return nil
+		}
+		value = n
+	default:
+		return nil
+	}
+	if misfit(value, plain, key, known) != nil {
+		return nil
+	}
+	return replaceValue(s, word)
+}
+
+// kindOf is the kind of a key's value, behind a pointer if it is one.
+func kindOf(known *section) reflect.Kind {
+	if known.kind.Kind() == reflect.Pointer {
+		return known.kind.Elem().Kind()
+	}
+	return known.kind.Kind()
 }
 
 // shapeFix says what a value must be.

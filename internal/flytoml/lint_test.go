@@ -172,7 +172,24 @@ func TestLintWords(t *testing.T) {
 		{"[http_service]\nauto-stop-machines = true", "did you mean auto_stop_machines?"},
 		{"[http_service]\ninternalPort = 80", "did you mean internal_port?"},
 		{"[http_services]\ninternal_port = 1", "did you mean http_service?"},
-		{"[http_service]\nmax_machines_running = 1", "did you mean min_machines_running?"},
+		{"[http_service]\nmax_machines_running = 1", "remove it: there is no maximum to set. Fly Proxy starts and stops the Machines that there are and creates none; `fly scale count` sets their number"},
+		{"[http_service]\nauto_machine_start = true", "did you mean auto_start_machines?"},
+		{"[http_service]\nforce_http = true", "did you mean force_https?"},
+		{"[build]\ntarget = 'x'", "did you mean build-target?"},
+		{"[build]\nbuild_args = { a = 'b' }", "name it [build.args]"},
+		{"[build_args]\na = 'b'", "name it [build.args]"},
+		{"[[restart]]\nmax_retries = 3", "did you mean retries?"},
+		{"[deploy]\nrelease_cmd = 'a'", "did you mean release_command?"},
+		{"[deploy]\nmax_available = 3", "remove it, or use max_unavailable, which says the opposite: the value is not the same then"},
+		{"[[vm]]\nmemory_gb = 2", "did you mean memory_mb? It counts in another unit: memory_mb = 2048"},
+		{"[[vm]]\nmemory_gib = 1.5", "did you mean memory_mb? It counts in another unit: memory_mb = 1536"},
+		{"swap_size_kb = 1", "did you mean swap_size_mb? It counts in another unit: convert the value"},
+		{"[[mounts]]\ninitial_size_gb = 3", `did you mean initial_size? The unit belongs in its value: initial_size = "3gb"`},
+		{"[deploy]\nwait_timeout_s = 90", `did you mean wait_timeout? The unit belongs in its value: wait_timeout = "1m30s"`},
+		{"[[http_service.checks]]\ntimeoutMs = 500", `did you mean timeout? The unit belongs in its value: timeout = "500ms"`},
+		{"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['https']", `use handlers = ["tls", "http"], which is HTTPS: Fly Proxy ends TLS and speaks HTTP to the app`},
+		{"[[services]]\nprotocol = 'https'", `write "tcp": it carries HTTP and TLS, which the handlers of its ports speak`},
+		{"[[restart]]\npolicy = 'unless-stopped'", `write "always": a Machine that is stopped on purpose stays stopped`},
 	} {
 		i := slices.IndexFunc(parseFile(t, tt.text).Lint(), func(f Finding) bool { return f.Fix == tt.fix })
 		if i < 0 {
@@ -221,7 +238,7 @@ func TestNearest(t *testing.T) {
 		"max_machines":     "",
 		"zzz":              "",
 	} {
-		if got, _ := nearest(key, schema().keys["http_service"].names()); got != want {
+		if got := nearest(key, schema().keys["http_service"].names()); got != want {
 			t.Errorf("%s: got %q, want %q", key, got, want)
 		}
 	}
@@ -270,7 +287,22 @@ func TestFix(t *testing.T) {
 		{"a misspelt key", "[http_service]\nforse_https = false # why", "[http_service]\nforce_https = false # why"},
 		{"a quoted key with a list", "[http_service]\n\"proceses\" = ['app']", "[http_service]\nprocesses = ['app']"},
 		{"not where the right one stands as well", "[http_service]\nforse_https = true\nforce_https = true", ""},
-		{"the first of two that are near", "[http_service]\nforce_http = true\nforse_https = true", "[http_service]\nforce_https = true\nforse_https = true"},
+		{"the first of two that are near, by name", "[http_service]\nfource_https = true\nforse_https = true", "[http_service]\nfource_https = true\nforce_https = true"},
+		{"not another protocol", "[http_service]\nforce_http = true\n[[services]]\nprotocol = 'tcpp'\n[[services.ports]]\nport = 443\nhandlers = ['https']", ""},
+		{"no protocol for an empty one", "[[services]]\nprotocol = ''", ""},
+		{"not another unit", "swap_size_gb = 2\nkill_timeout_s = 5\n[[vm]]\nmemory_gb = 2\n[deploy]\nwait_timeout_ms = 5\n[http_service]\n[[http_service.checks]]\ninterval_s = 5\ntimeouts = 5", ""},
+		{"no duration without a unit", "[[http_service.checks]]\ntimeuot = 5\ninterval = 1\n[deploy]\nwait_timeot = 5", ""},
+		{"a duration with its unit", "[deploy]\nwait_timeot = '5m'", "[deploy]\nwait_timeout = '5m'"},
+		{"no case that changes a duration", "[[services]]\n[[services.tcp_checks]]\nInterval = 5000", ""},
+		{"not the opposite", "[deploy]\nmax_available = 3\n[http_service]\nmax_machines_running = 3\nexternal_port = 80\n[http_service.concurrency]\nhad_limit = 3", ""},
+		{"not a word more or less", "[http_service]\nno_force_https = true\nprocesses_off = ['app']", ""},
+		{"other separators", "[http_service]\nauto-stop-machines = true\nautoStartMachines = true", "[http_service]\nauto_stop_machines = true\nauto_start_machines = true"},
+		{"the same words", "[http_service]\nauto_machine_stop = true\nauto_machine_start = true", "[http_service]\nauto_stop_machines = true\nauto_start_machines = true"},
+		{"the singular of a list", "[http_service]\nprocess = ['app']", "[http_service]\nprocesses = ['app']"},
+		{"quoted numbers and booleans", "[http_service]\ninternal_port = '8080'\nforce_https = \"True\"\nmin_machines_running = '0'\n[deploy]\nmax_unavailable = '0.5'", "[http_service]\ninternal_port = 8080\nforce_https = true\nmin_machines_running = 0\n[deploy]\nmax_unavailable = 0.5"},
+		{"not what is more than a number", "kill_timeout = '30'\n[http_service]\ninternal_port = '8080 '\nforce_https = 'yes'\nmin_machines_running = '01'\n[[vm]]\nmemory_mb = '512mb'", ""},
+		{"a quoted number with another fault", "[build]\ncompression_level = '22'", "[build]\ncompression_level = 22"},
+		{"words with other separators", "[deploy]\nstrategy = 'blue-green'\n[[restart]]\npolicy = 'on_failure'\n[http_service.concurrency]\ntype = 'Request'\n[checks.a]\ntype = 'HTTP'\nport = 80", "[deploy]\nstrategy = 'bluegreen'\n[[restart]]\npolicy = 'on-failure'\n[http_service.concurrency]\ntype = 'requests'\n[checks.a]\ntype = 'http'\nport = 80"},
 		{"neither of two that are the same", "[http_service]\nForce_https = true\nFORCE_https = true", ""},
 		{"no word for an empty one", "[[services]]\n[[services.ports]]\nhandlers = ['', 'HTTP']", "[[services]]\n[[services.ports]]\nhandlers = ['', 'http']"},
 		{"not where the value would not do", "[http_service]\ninternal_prt = '80'", ""},

@@ -102,7 +102,7 @@ func notOurs(under *section, homes map[string][]homeTable, plain, key string) bo
 	if _, dead := deadKeys(plain, key); dead {
 		return false
 	}
-	if _, clear := nearest(key, under.names()); clear {
+	if (vocabulary{}).onlyName(key, under.names()) != "" {
 		return false
 	}
 	_, misplaced := homeOf(plain, key, homes[key])

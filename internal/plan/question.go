@@ -29,8 +29,8 @@ type Question struct {
 
 // Limits of a form: during an elicitation nothing else is on the screen.
 const (
-	formLines      = 15
-	formCharacters = 1200
+	formLines      = 25
+	formCharacters = 2500
 	objectLimit    = 9 // more than a form may hold
 )
 
@@ -244,6 +244,9 @@ func (p Plan) effect() []string {
 		case AppUnreachable:
 			if p.Impact != ImpactUnreachable {
 				out = append(out, h.Sentence())
+			}
+			if p.Tool == "release_public_ips" {
+				out = slices.Insert(out, 0, "allow_unreachable: the app is NOT READY FOR FLYCAST, and its addresses go all the same")
 			}
 		case CustomHostnameStops:
 			out = append(out, h.Sentence()+": "+strings.Join(p.subjects("certificate/"), ", "))

@@ -11,13 +11,30 @@ import (
 
 // Facts of a deploy that decide how it is carried out; the question says each.
 const (
-	FactStrategy  = "strategy"   // rolling, immediate, canary or bluegreen
-	FactOnFailure = "on_failure" // put_back, stop or continue
-	FactWake      = "wake"       // true: Machines that do not run are started and proved
-	FactOrigin    = "origin/"    // followed by live, both, file, behind or unknown; how many values differ for that reason
-	FactCloses    = "closes/"    // followed by a port that answers now and will not
-	FactLeft      = "left/"      // followed by a process group that the file lacks; its Machines are left alone
+	FactScope          = "scope"           // all or services
+	FactMaxUnavailable = "max_unavailable" // a share of a group below 1, or a number of Machines
+	FactWaitTimeout    = "wait_timeout"    // for one Machine
+	FactAtOnce         = "at_once/"        // followed by a process group; see AtOnce
+	FactStrategy       = "strategy"        // rolling, immediate, canary or bluegreen
+	FactOnFailure      = "on_failure"      // put_back, stop or continue
+	FactWake           = "wake"            // true: Machines that do not run are started and proved
+	FactOrigin         = "origin/"         // followed by live, both, file, behind or unknown; how many values differ for that reason
+	FactCloses         = "closes/"         // followed by a port that answers now and will not
+	FactLeft           = "left/"           // followed by a process group that the file lacks; its Machines are left alone
 )
+
+// AtOnce is the value of [FactAtOnce]: how many Machines of a group may be down at
+// one time, of how many that there are, and whether that leaves none at work.
+func AtOnce(down, there int, whole bool) string {
+	of := fmt.Sprintf("%d of %d", down, there)
+	switch {
+	case whole && down == there:
+		return "ALL " + of
+	case whole:
+		return "ALL that do its work, " + of
+	}
+	return of
+}
 
 func (p Plan) fact(key string) string {
 	for _, f := range p.Facts {
@@ -94,9 +111,10 @@ func (p Plan) origins() []string {
 	return []string{"of what differs, " + strings.Join(why, "; ")}
 }
 
-// deployEffect says what the strategy and the proof add to the impact.
+// deployEffect says what the strategy and the proof add to the impact, and how
+// the deploy is carried out.
 func (p Plan) deployEffect() []string {
-	out := p.origins()
+	out := append(p.origins(), p.atOnce()...)
 	switch p.fact(FactStrategy) {
 	case "immediate":
 		out = append(out, "ALL AT ONCE: none is tried before the others")
@@ -109,7 +127,53 @@ func (p Plan) deployEffect() []string {
 	if p.fact(FactWake) == "true" && slices.ContainsFunc(p.Steps, there) {
 		out = append(out, "stopped Machines are started once, to prove them")
 	}
-	return out
+	if p.fact(FactOnFailure) == "continue" {
+		out = append(out, "a failure does NOT end the deploy: all Machines may be left not working")
+	}
+	return append(out, p.settings()...)
+}
+
+// atOnce says how many Machines of each group may be down at one time.
+func (p Plan) atOnce() []string {
+	const most = 6
+	var parts []string
+	whole, left := 0, 0
+	for _, f := range p.Facts {
+		group, ok := strings.CutPrefix(f.Key, FactAtOnce)
+		if !ok {
+			continue
+		}
+		down := strings.HasPrefix(f.Value, "ALL ")
+		if len(parts) == most {
+			left++
+			if down {
+				whole++
+			}
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("group %s %s", Quote(group), Clean(f.Value)))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	if left > 0 {
+		parts = append(parts, fmt.Sprintf("%d more groups, of which %d may be down as a whole", left, whole))
+	}
+	return []string{"down at one time, at most: " + strings.Join(parts, ", ")}
+}
+
+// settings are those of the deploy, whether they are the default or not.
+func (p Plan) settings() []string {
+	var parts []string
+	for _, name := range []string{FactStrategy, FactMaxUnavailable, FactOnFailure, FactWake, FactWaitTimeout, FactScope} {
+		if value := p.fact(name); value != "" {
+			parts = append(parts, name+" "+Clean(value))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{"settings: " + strings.Join(parts, ", ")}
 }
 
 func (p Plan) deployNotDone() []string {

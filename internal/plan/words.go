@@ -68,7 +68,7 @@ func (h Hazard) Sentence() string {
 	case Restart:
 		return "Machines restart"
 	case BriefOutage:
-		return "a short outage: no other Machine of a group does its work meanwhile"
+		return "a short outage: all Machines of a group that do its work may be down at one time"
 	case ImageChange:
 		return "another image will run"
 	case OtherConfigChanges:
@@ -161,7 +161,7 @@ func (i Impact) Sentence(app string) string {
 	case ImpactRestart:
 		return "running Machines restart, a part of each group at a time; the others go on answering"
 	case ImpactBriefOutage:
-		return "running Machines restart; a group with only one at work, or whose Machines restart all at once, does not answer meanwhile"
+		return "running Machines restart; a group all of whose Machines may be down at one time does not answer meanwhile"
 	case ImpactPublicAccessEnds:
 		return app + ".fly.dev and everything else that comes over the internet stops; no restart"
 	case ImpactUnreachable:

@@ -170,6 +170,18 @@ func (w Work) width(n int) int {
 	return min(max(int(math.Min(share, math.MaxInt32)), 1), max(n, 1))
 }
 
+// AtOnce is how many of a group's Machines may be down at one time, if n of them
+// are updated and all of them run.
+func (w Work) AtOnce(n int) int {
+	switch w.Strategy {
+	case Immediate: // none is waited for
+		return n
+	case BlueGreen: // the old ones serve until the new ones do
+		return 0
+	}
+	return min(w.width(n), n)
+}
+
 func (w Work) sortedUpdates() []Change {
 	sorted := slices.Clone(w.Updates)
 	Sort(sorted)
