@@ -306,7 +306,7 @@ func bounded(diff string) string {
 func remarks(file *flytoml.File) []remark {
 	const most = 20
 	var out []remark
-	for _, f := range file.Lint() {
+	for _, f := range file.LintPrivate() {
 		if len(out) == most {
 			break
 		}

@@ -20,6 +20,8 @@ type linting struct {
 	strict bool
 	fix    bool
 	write  bool
+	// The apps are to be private.
+	private bool
 
 	files, errors, warnings, infos int // so far; a file that cannot be read is an error
 }
@@ -35,7 +37,9 @@ what it says, and what stands in the way of Flycast.
 Each finding is a line FILE:ROW:COLUMN: SEVERITY: WHAT [CODE], with the reason
 and the cure below it. While flyctl cannot read a value, keys and types are
 looked at alone: the rest comes to light once that is mended. The exit status is
-1 if there is an error, or a warning with --strict.
+1 if there is an error, or a warning with --strict. With --private, what
+Flycast callers could not reach is a warning too: a service that speaks TLS
+alone, UDP, a redirect to HTTPS.
 
 With --json each FILE gives one line:
   {"file", "findings": [{"code", "severity", "path", "row", "column", "what",
@@ -74,6 +78,7 @@ mended.`,
 	f := c.Flags()
 	f.BoolVar(&l.json, "json", false, "print one JSON object a file")
 	f.BoolVar(&l.strict, "strict", false, "fail on warnings too")
+	f.BoolVar(&l.private, "private", false, "the app is to be private: what Flycast callers cannot reach is a warning, not a note")
 	f.BoolVar(&l.fix, "fix", false, "mend what has one right cure, and print that as a diff")
 	f.BoolVar(&l.write, "write", false, "write the mended files, for --fix")
 	stdin.flag(c)
@@ -118,7 +123,7 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 		}
 		return l.say(unreadable(file.title, err))
 	}
-	findings := parsed.Lint()
+	findings := l.findings(parsed)
 	if l.fix {
 		return l.mend(file, parsed, slices.DeleteFunc(findings, func(f flytoml.Finding) bool { return !mended(f) }))
 	}
@@ -127,6 +132,14 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	}
 	l.counted(file, findings, nil)
 	return l.say(lines(file.title, findings))
+}
+
+// findings are those of a file that is for a private app, or for any.
+func (l *linting) findings(file *flytoml.File) []flytoml.Finding {
+	if l.private {
+		return file.LintPrivate()
+	}
+	return file.Lint()
 }
 
 // mended are the findings that --fix is about. A note is not: what it is about
@@ -151,7 +164,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 	if err != nil {
 		return err
 	}
-	left := l.counted(file, unmended(parsed.Lint(), edited.Left), &out)
+	left := l.counted(file, unmended(l.findings(parsed), edited.Left), &out)
 	if l.json {
 		return l.printJSON(left)
 	}

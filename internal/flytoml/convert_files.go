@@ -24,19 +24,26 @@ const MaxFileSize = 1 << 20
 // file that names others.
 func (f *File) WithFiles(files fs.FS) *File {
 	out := *f
-	out.files = localFiles{files}
+	out.files = localFiles{fs: files}
 	return &out
 }
 
 // localFiles are the files that flyctl would read beside fly.toml. The zero
 // value has none and knows that it has none.
-type localFiles struct{ fs fs.FS }
+type localFiles struct {
+	fs      fs.FS
+	assumed func(name string) // in place of fs: takes note of a file, which is taken for an empty one
+}
 
-func (l localFiles) given() bool { return l.fs != nil }
+func (l localFiles) given() bool { return l.fs != nil || l.assumed != nil }
 
 // read fails in the words of Go's os package where the file is missing, so
 // that flyctl's messages can be made of them.
 func (l localFiles) read(name string) ([]byte, error) {
+	if l.assumed != nil {
+		l.assumed(name)
+		return nil, nil
+	}
 	clean := path.Clean(name)
 	if path.IsAbs(name) || !fs.ValidPath(clean) {
 		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read", quote(name))

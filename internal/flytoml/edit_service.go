@@ -59,7 +59,22 @@ func (l *layout) services(standard string) ([]service, error) {
 			return nil, err
 		}
 	}
-	return list, nil
+	return withoutStray(list), nil
+}
+
+// withoutStray leaves out what only became a service beside [http_service] by
+// the name of its table: there is nothing in it to edit.
+func withoutStray(list []service) []service {
+	if len(list) == 0 || !list[0].single {
+		return list
+	}
+	return slices.DeleteFunc(list, func(s service) bool {
+		keys := make([]string, len(s.table.members))
+		for i, member := range s.table.members {
+			keys[i] = member.name
+		}
+		return !s.single && isStray(keys)
+	})
 }
 
 // whole refuses a table that takes keys from elsewhere: what it says cannot be

@@ -63,6 +63,7 @@ const (
 const (
 	FindingUnknownKey   = "unknown_key"   // flyctl ignores the key
 	FindingMisplacedKey = "misplaced_key" // flyctl knows the key in another table
+	FindingSwallowedKey = "swallowed_key" // a setting that became an entry of a table above it, such as headers or env
 	FindingDeadKey      = "dead_key"      // it did something once, and does nothing now
 	FindingKeyCase      = "key_case"      // read in any case, but not by the translations of old spellings
 )
@@ -95,6 +96,7 @@ const (
 // Codes of services.
 const (
 	FindingServiceDropped = "service_dropped"    // a service without keys
+	FindingStrayService   = "stray_service"      // keys of [http_service] that make a service of their own
 	FindingLastService    = "last_service_only"  // a table that the last of several services has alone
 	FindingNoPorts        = "no_ports"           // a service that Fly Proxy does not listen for
 	FindingNoPort         = "no_internal_port"   // a service without a port to send requests to

@@ -18,15 +18,21 @@ import (
 // warnings and the notes, and of each of these the first twenty with a code
 // before more of the same. After them stands one [FindingMore] for each severity
 // of which some are left out, with their number in Count.
-func (f *File) Lint() []Finding {
-	l := &linter{file: f, def: f.def(), standard: f.def().defaultGroup(), at: f.locate()}
+func (f *File) Lint() []Finding { return f.lint(false) }
+
+// LintPrivate is Lint for an app that is to be private: what stands in the way
+// of Flycast is a warning, and not a note.
+func (f *File) LintPrivate() []Finding { return f.lint(true) }
+
+func (f *File) lint(private bool) []Finding {
+	l := &linter{private: private, file: f, def: f.def(), standard: f.def().defaultGroup(), at: f.locate()}
 	for i, b := range f.data {
 		if b == '\n' {
 			l.lines = append(l.lines, i+1)
 		}
 	}
 	root := spot{value: f.doc}
-	l.keys(root, "", schema())
+	l.keys(root, "", schema(), nil)
 	l.whole(root)
 	if f.shapeError() == nil {
 		l.services(root)
@@ -50,6 +56,7 @@ func byPlace(a, b Finding) int {
 // linter collects findings. Its work grows in proportion to the file: nothing
 // is looked up once for each pair of sections.
 type linter struct {
+	private  bool // the app is to be
 	file     *File
 	def      *Definition
 	standard string // the default group
@@ -130,6 +137,16 @@ func (l *linter) warn(code string, s spot, n note) *Finding {
 
 func (l *linter) info(code string, s spot, n note) *Finding {
 	return l.add(SeverityInfo, code, s, n)
+}
+
+// flycast reports what stands in the way of private callers: a warning if the
+// app is to be private, and worth knowing if it is public.
+func (l *linter) flycast(code string, s spot, n note) *Finding {
+	severity := SeverityInfo
+	if l.private {
+		severity = SeverityWarning
+	}
+	return l.add(severity, code, s, n)
 }
 
 // add makes a finding. The result is good until the next one; of too many of a

@@ -11,15 +11,15 @@ const ignored = "flyctl ignores keys that it does not know, at every depth and w
 
 // keys looks at every key of a value: whether flyctl knows it there and, where
 // flyctl could not read the file, whether its value has the right shape. plain
-// is the path without indexes.
-func (l *linter) keys(s spot, plain string, known *section) {
+// is the path without indexes, around the table that the value is in.
+func (l *linter) keys(s spot, plain string, known, around *section) {
 	switch value := s.value.(type) {
 	case []any:
 		if item := listItem(plain, known); item != nil {
 			known = item
 		}
 		for i := range value {
-			l.keys(l.item(s, i), plain, known)
+			l.keys(l.item(s, i), plain, known, around)
 		}
 	case map[string]any:
 		if known.keys == nil {
@@ -37,6 +37,9 @@ func (l *linter) keys(s spot, plain string, known *section) {
 			below := known.keys[name]
 			if known.any {
 				name = key
+				if l.swallowed(here, plain, key, below, around) {
+					continue
+				}
 			}
 			if len(plain)+len(name) > maxPath {
 				continue
@@ -45,7 +48,7 @@ func (l *linter) keys(s spot, plain string, known *section) {
 			if l.file.shapeError() != nil {
 				l.shape(here, at, below)
 			}
-			l.keys(here, at, below)
+			l.keys(here, at, below, known)
 		}
 	}
 }
@@ -195,9 +198,16 @@ func (l *linter) misplaced(plain, key string) (note, bool) {
 		return n, false
 	}
 	n.what = fmt.Sprintf("the key %s has no meaning %s, and flyctl ignores it", quote(key), in(plain))
-	n.fix = "move it to " + home.title
-	if home.path == "" {
+	if plain != "" && l.file.format == formatTOML {
+		n.why += ", and in TOML a key belongs to the last header above it"
+	}
+	switch {
+	case home.own != "":
+		n.fix = fmt.Sprintf("write it as %s, a section of its own", home.own)
+	case home.path == "":
 		n.fix = "move it to the top of the file, above the first table"
+	default:
+		n.fix = "move it to " + home.title
 	}
 	return n, true
 }

@@ -68,9 +68,12 @@ func (l *linter) ports(s placed) {
 		l.port(s, l.item(list, i), port)
 	}
 	if tls == len(s.Ports) {
-		l.warn(FindingTLSOnly, s.spot, note{
-			"every port of the service wants TLS: private callers cannot reach it", "there is no certificate for .flycast names, so clients of Flycast use a port without TLS",
-			`add a port without the "tls" handler, for example port 80 with handlers = ["http"]`})
+		fix := "add a port without handlers (handlers = []), if the app speaks plain TCP: Fly Proxy then passes the bytes through"
+		if s.answersHTTP() {
+			fix = `add a port without the "tls" handler, for example port 80 with handlers = ["http"]`
+		}
+		l.flycast(FindingTLSOnly, s.spot, note{
+			"every port of the service wants TLS: private callers cannot reach it", "there is no certificate for .flycast names, so clients of Flycast use a port without TLS", fix})
 	}
 }
 
@@ -138,7 +141,7 @@ func handlerFor(word string, known []string) string {
 }
 
 func (l *linter) forceHTTPS(s spot) {
-	l.info(FindingForceHTTPS, s, note{
+	l.flycast(FindingForceHTTPS, s, note{
 		"plain HTTP is redirected to HTTPS", "Flycast speaks plain HTTP: there is no certificate for .flycast names, and private callers cannot follow the redirect",
 		"set force_https = false if the app is to be private behind Flycast"})
 }

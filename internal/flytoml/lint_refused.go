@@ -218,7 +218,11 @@ func (l *linter) otherFiles(root spot) {
 			"a part of the Machine's configuration comes from " + quote(source), "flyctl opens it relative to the directory it runs in, and fails without it", fix})
 		return
 	}
-	if _, err := inline.mergeMachineConfig(machine.Config{}, localFiles{}); err != nil {
+	local := localFiles{assumed: func(name string) {
+		l.info(FindingOutsideFile, at, note{
+			"the content of a file on the Machine comes from " + quote(name), "flyctl opens it relative to the directory it runs in, and fails without it", fix})
+	}}
+	if _, err := inline.mergeMachineConfig(machine.Config{}, local); err != nil {
 		l.error(FindingUnconvertible, at, note{"flyctl cannot use it: " + oneLine(err.Error()), "it is a .json file, or JSON that begins with a brace, of a Machine's configuration", "correct it"})
 	}
 }

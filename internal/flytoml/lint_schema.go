@@ -110,6 +110,31 @@ func (s *section) sortedNames() []string {
 type homeTable struct {
 	path  string // without indexes, NAME for a name that is free; empty for the top of the file
 	title string // as its header is written
+	own   string // the header of the key, if that is a table; empty if it is a value
+}
+
+// header is how a table with this shape begins in TOML.
+func (s *section) header(path string) string {
+	if s.kind.Kind() == reflect.Slice {
+		return "[[" + path + "]]"
+	}
+	return "[" + path + "]"
+}
+
+// modern is today's name of a section that has an old one.
+func modern(path, name string) string {
+	if path != "" {
+		return name
+	}
+	switch name {
+	case "compute", "computes":
+		return "vm"
+	case "mount":
+		return "mounts"
+	case "metric":
+		return "metrics"
+	}
+	return name
 }
 
 // homes are the tables that have each key, the shallow first.
@@ -127,12 +152,13 @@ func (s *section) homes() map[string][]homeTable {
 			}
 			continue
 		}
-		title := "[" + at.path + "]"
-		if at.s.kind.Kind() == reflect.Slice {
-			title = "[" + title + "]"
-		}
+		title := at.s.header(at.path)
 		for _, name := range at.s.names() {
-			homes[name] = append(homes[name], homeTable{at.path, title})
+			own := ""
+			if below := at.s.keys[name]; below.keys != nil {
+				own = below.header(join(at.path, modern(at.path, name)))
+			}
+			homes[name] = append(homes[name], homeTable{at.path, title, own})
 			if below := at.s.keys[name]; below.keys != nil {
 				queue = append(queue, place{join(at.path, name), below})
 			}

@@ -46,6 +46,13 @@ func (l *linter) placedServices(root spot) []placed {
 func (l *linter) services(root spot) {
 	l.dropped(root)
 	all := l.placedServices(root)
+	all = slices.DeleteFunc(all, func(s placed) bool {
+		if !l.stray(s) {
+			return false
+		}
+		l.strayService(s)
+		return true
+	})
 	if len(all) == 0 {
 		if l.def.App != "" || len(l.file.doc) > 0 {
 			l.info(FindingNoService, spot{}, note{
@@ -128,7 +135,7 @@ func (l *linter) service(s placed) {
 	switch protocol := l.under(s.spot, "protocol"); {
 	case s.Protocol == "tcp":
 	case s.Protocol == "udp":
-		l.warn(FindingUDP, protocol, note{
+		l.flycast(FindingUDP, protocol, note{
 			"Flycast does not serve UDP: without a public dedicated IPv4 address the service is out of reach",
 			"Fly Proxy takes UDP on dedicated IPv4 addresses only, and a datagram does not wake a stopped Machine",
 			"use TCP, or reach it at the Machines' own addresses and leave autostop off"})

@@ -43,6 +43,12 @@ func lintCases() []lintCase {
 		{"unknown sections", oneHTTP + "[flycast]\nenabled = true\n[http_services]\ninternal_port = 3\n", []string{"unknown_key 4:2 flycast", "unknown_key 6:2 http_services"}},
 		{"names of the Machines API", oneHTTP + "autostop = true\nautostart = true\n", []string{"unknown_key 4:1 http_service.autostop", "unknown_key 5:1 http_service.autostart"}},
 		{"keys in the wrong table", "app = 'x'\nforce_https = true\nmemory = '1gb'\nauto_stop_machines = 'stop'\nhard_limit = 3\nrelease_command = 'a'\n[http_service]\ninternal_port = 80\nkill_timeout = '9s'\nsoft_limit = 9\nhandlers = ['http']\nprotocol = 'tcp'\n[[http_service.ports]]\nport = 80\n[build]\nprimary_region = 'ams'\n", []string{"misplaced_key 2:1 force_https", "misplaced_key 3:1 memory", "misplaced_key 4:1 auto_stop_machines", "misplaced_key 5:1 hard_limit", "misplaced_key 6:1 release_command", "misplaced_key 9:1 http_service.kill_timeout", "misplaced_key 10:1 http_service.soft_limit", "misplaced_key 11:1 http_service.handlers", "misplaced_key 12:1 http_service.protocol", "misplaced_key 13:16 http_service.ports", "misplaced_key 16:1 build.primary_region"}},
+		{"keys that a table above them swallowed", oneHTTP + "[[http_service.checks]]\npath = '/'\n[http_service.checks.headers]\nHost = 'x'\ninterval = '10s'\n[env]\nPORT = '80'\nprimary_region = 'ams'\nlower_case = 'x'\n[build.args]\nimage = 'x'\nbuild-target = 'x'\n", []string{"swallowed_key 8:1 http_service.checks[0].headers.interval", "swallowed_key 11:1 env.primary_region", "swallowed_key 15:1 build.args.build-target"}},
+		{"a swallowed key that flyctl refuses there", oneHTTP + "[[http_service.checks]]\n[http_service.checks.headers]\nHost = 'x'\ntls_skip_verify = true\n", []string{"E swallowed_key 7:1 http_service.checks[0].headers.tls_skip_verify"}},
+		{"a service that is a part of another", oneHTTP + "[[services.http_checks]]\npath = '/'\n[services.concurrency]\nsoft_limit = 1\n", []string{"stray_service 4:3 services"}},
+		{"a stray service that is a list", oneHTTP + "[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n", []string{"stray_service 4:3 services[0]"}},
+		{"files of containers", "app = 'x'\nmachine_config = '{\"containers\": [{\"name\": \"app\", \"files\": [{\"guest_path\": \"/a\", \"local_path\": \"a\"}, {\"guest_path\": \"/b\", \"raw_value\": \"aGVsbG8=\"}]}]}'\n[http_service]\ninternal_port = 80\n", []string{"I outside_file 2:1 machine_config"}},
+		{"containers of which one has no image", "app = 'x'\nmachine_config = '{\"containers\": [{\"name\": \"app\", \"files\": [{\"guest_path\": \"/a\", \"local_path\": \"a\"}]}, {\"name\": \"b\"}]}'\n[http_service]\ninternal_port = 80\n", []string{"E unconvertible 2:1 machine_config", "I outside_file 2:1 machine_config"}},
 		{"keys in the wrong table of a service", oneTCP + "force_https = true\nport = 80\nhard_limit = 9\n[[services.checks]]\ntype = 'tcp'\n[[services.ports]]\nport = 80\nhandlers = ['http']\ninternal_port = 80\nmin_machines_running = 1\n", []string{"misplaced_key 5:1 services[0].force_https", "misplaced_key 6:1 services[0].port", "misplaced_key 7:1 services[0].hard_limit", "misplaced_key 8:12 services[0].checks", "misplaced_key 13:1 services[0].ports[0].internal_port", "misplaced_key 14:1 services[0].ports[0].min_machines_running"}},
 		{"words of every day are not sent anywhere", oneHTTP + "[deploy]\npath = 'x'\ncommand = 'y'\n[build]\nname = 'n'\n", []string{"unknown_key 5:1 deploy.path", "unknown_key 6:1 deploy.command", "unknown_key 8:1 build.name"}},
 		{"dead keys", oneTCP + "script_checks = []\n[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services.tcp_checks]]\nrestart_limit = 3\n[experimental]\nallowed_public_ports = []\nprivate_network = true\nauto_rollback = true\n[mounts]\nsource = 'd'\ndestination = '/d'\nencrypted = true\n[[redis]]\n", []string{"I dead_key 5:1 services[0].script_checks", "dead_key 10:1 services[0].tcp_checks[0].restart_limit", "I dead_key 12:1 experimental.allowed_public_ports", "dead_key 13:1 experimental.private_network", "I dead_key 14:1 experimental.auto_rollback", "dead_key 18:1 mounts.encrypted", "dead_key 19:3 redis"}},
@@ -53,12 +59,12 @@ func lintCases() []lintCase {
 		{"the first group by name", "app = 'x'\n[processes]\nweb = ''\napi = ''\n[http_service]\ninternal_port = 1\nprocesses = ['web']\n[[mounts]]\nsource = 'd'\ndestination = '/d'\n", []string{"default_group 8:3 mounts[0]"}},
 		{"several of a kind", oneHTTP + "[[mounts]]\nsource = 'a'\ndestination = '/a'\n[[mounts]]\nsource = 'b'\ndestination = '/b'\n[[metrics]]\nport = 1\n[[metrics]]\nport = 2\n[[restart]]\npolicy = 'always'\n[[restart]]\npolicy = 'never'\n[[vm]]\nmemory = 512\n[[vm]]\nmemory = 1024\n", []string{"several_mounts 7:3 mounts[1]", "several_sections 12:3 metrics[1]", "several_sections 16:3 restart[1]", "several_sections 20:3 vm[1]"}},
 		{"several sizes", "app = 'x'\n[processes]\na = ''\nb = ''\n[http_service]\ninternal_port = 80\nprocesses = ['a']\n[[vm]]\nmemory = 512\n[[vm]]\nmemory = 1024\nprocesses = ['a']\n[[vm]]\nmemory = 2048\nprocesses = ['a']\n", []string{"several_sections 10:3 vm[1]"}},
-		{"services", "app = 'x'\n[[services]]\nprotocol = 'udp'\ninternal_port = 53\n[[services]]\nprotocol = 'tcp'\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 99999\nhandlers = ['tls']", []string{"no_ports 2:3 services[0]", "udp_service 3:1 services[0].protocol", "no_internal_port 5:3 services[1]", "tls_only_service 5:3 services[1]", "I dedicated_ipv4 5:3 services[1]", "port_out_of_range 11:1 services[1].ports[1].port"}},
+		{"services", "app = 'x'\n[[services]]\nprotocol = 'udp'\ninternal_port = 53\n[[services]]\nprotocol = 'tcp'\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 99999\nhandlers = ['tls']", []string{"no_ports 2:3 services[0]", "I udp_service 3:1 services[0].protocol", "no_internal_port 5:3 services[1]", "I tls_only_service 5:3 services[1]", "I dedicated_ipv4 5:3 services[1]", "port_out_of_range 11:1 services[1].ports[1].port"}},
 		{"a dropped service does not shift the others", "app = 'x'\n[[services]]\n[[services]]\nprotocol = 'tcp'\ninternal_port = 3", []string{"service_dropped 2:3 services[0]", "no_ports 3:3 services[1]"}},
 		{"protocols and handlers", "app = 'x'\n[[services]]\ninternal_port = 1\n[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services]]\nprotocol = 'TCP'\ninternal_port = 2\n[[services.ports]]\nport = 8080\nhandlers = ['htp', 'HTTP', 'proxy_proto']\n", []string{"no_protocol 2:3 services[0]", "unknown_protocol 8:1 services[1].protocol", "I proxy_proto 12:1 services[1].ports[0].handlers", "unknown_handler 12:13 services[1].ports[0].handlers[0]", "unknown_handler 12:20 services[1].ports[0].handlers[1]"}},
 		{"ports", oneTCP + "[[services.ports]]\nstart_port = 20\nend_port = 10\n[[services.ports]]\nport = 80.5\nhandlers = ['http', 'tls']\n[[services.ports]]\nport = 443\nhandlers = ['http']\n[[services.ports]]\nport = 0\n", []string{"I dedicated_ipv4 2:3 services[0]", "port_reversed 7:1 services[0].ports[0].end_port", "port_handlers 8:12 services[0].ports[1]", "port_fraction 9:1 services[0].ports[1].port", "port_handlers 11:12 services[0].ports[2]", "port_out_of_range 15:1 services[0].ports[3].port"}},
 		{"force_https", oneTCP + "[[services.ports]]\nport = 80\nhandlers = ['http']\nforce_https = true\n[[services.ports]]\nport = 5432\nforce_https = true\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\nforce_https = true\n", []string{"I dedicated_ipv4 2:3 services[0]", "I force_https 8:1 services[0].ports[0].force_https", "force_https_unused 11:1 services[0].ports[1].force_https"}},
-		{"one port twice", oneTCP + "[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services.ports]]\nstart_port = 70\nend_port = 90\n[[services]]\nprotocol = 'tcp'\ninternal_port = 9\n[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services]]\nprotocol = 'udp'\ninternal_port = 80\n[[services.ports]]\nport = 80\n", []string{"I dedicated_ipv4 2:3 services[0]", "duplicate_port 8:12 services[0].ports[1]", "duplicate_port 14:12 services[1].ports[0]", "udp_service 18:1 services[2].protocol"}},
+		{"one port twice", oneTCP + "[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services.ports]]\nstart_port = 70\nend_port = 90\n[[services]]\nprotocol = 'tcp'\ninternal_port = 9\n[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services]]\nprotocol = 'udp'\ninternal_port = 80\n[[services.ports]]\nport = 80\n", []string{"I dedicated_ipv4 2:3 services[0]", "duplicate_port 8:12 services[0].ports[1]", "duplicate_port 14:12 services[1].ports[0]", "I udp_service 18:1 services[2].protocol"}},
 		{"autostop", "app = 'x'\n[http_service]\ninternal_port = 1\nauto_stop_machines = 'stop'\nauto_start_machines = false\nmin_machines_running = -1\n[[services]]\nprotocol = 'tcp'\ninternal_port = 2\n[[services.ports]]\nport = 5", []string{"autostop_no_start 5:1 http_service.auto_start_machines", "negative_minimum 6:1 http_service.min_machines_running", "autostop_not_all 7:3 services[0]", "I dedicated_ipv4 7:3 services[0]"}},
 		{"autostart is not said", oneHTTP + "auto_stop_machines = true", []string{"I autostart_unset 2:2 http_service"}},
 		{"a word that is none", oneHTTP + "auto_stop_machines = 'on'\n", []string{"E autostop_value 4:1 http_service.auto_stop_machines"}},
@@ -118,6 +124,27 @@ func TestLint(t *testing.T) {
 	}
 }
 
+// TestLintPrivate: what stands in the way of Flycast is a warning where the app
+// is to be private, and a note where it may be public.
+func TestLintPrivate(t *testing.T) {
+	f := parseFile(t, "app = 'x'\n[http_service]\ninternal_port = 80\nforce_https = true\n[[services]]\nprotocol = 'udp'\ninternal_port = 53\n[[services.ports]]\nport = 53\n[[services]]\nprotocol = 'tcp'\ninternal_port = 5432\n[[services.ports]]\nport = 5432\nhandlers = ['pg_tls']\n")
+	lines := func(findings []Finding) (out []string) {
+		for _, f := range findings {
+			out = append(out, lintLine(f))
+		}
+		return out
+	}
+	want := []string{"force_https 4:1 http_service.force_https", "I dedicated_ipv4 5:3 services[0]", "udp_service 6:1 services[0].protocol", "tls_only_service 10:3 services[1]"}
+	if got := lines(f.LintPrivate()); !slices.Equal(got, want) {
+		t.Errorf("private: got %q, want %q", got, want)
+	}
+	for _, finding := range f.Lint() {
+		if finding.Severity != SeverityInfo {
+			t.Errorf("public: %s", lintLine(finding))
+		}
+	}
+}
+
 // TestLintCodes: every code has a case, and every finding says what follows
 // and what to do.
 func TestLintCodes(t *testing.T) {
@@ -158,6 +185,16 @@ func TestLintCodes(t *testing.T) {
 func TestLintWords(t *testing.T) {
 	for _, tt := range []struct{ text, fix string }{
 		{"force_https = true", "move it to [http_service]"},
+		{"[http_service]\n[[http_service.mounts]]\nsource = 'd'", "write it as [[mounts]], a section of its own"},
+		{"[http_service.vm]\nmemory = 512", "write it as [[vm]], a section of its own"},
+		{"[[services]]\n[[services.compute]]\nmemory = 512", "write it as [[vm]], a section of its own"},
+		{"[http_service]\nrestart = 'always'", "write it as [[restart]], a section of its own"},
+		{"[http_service.env]\nA = 'b'", "write it as [env], a section of its own"},
+		{"[concurrency]\nsoft_limit = 2", "write it as [http_service.concurrency], a section of its own"},
+		{"[[http_service.checks]]\n[http_service.checks.headers]\ninterval = '5s'", "move it to [[http_service.checks]], above [http_service.checks.headers]"},
+		{"[env]\nkill_timeout = 5", "move it to the top of the file, above [env]"},
+		{"[http_service]\ninternal_port = 80\n[[services.http_checks]]\npath = '/'", "name [[services.http_checks]] [[http_service.checks]]"},
+		{"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls']", "add a port without handlers (handlers = []), if the app speaks plain TCP: Fly Proxy then passes the bytes through"},
 		{"memory = '1gb'", "move it to [[vm]]"},
 		{"soft_limit = 1", "move it to [http_service.concurrency]"},
 		{"start_port = 1", "move it to [[services.ports]]"},
