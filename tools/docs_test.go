@@ -57,6 +57,7 @@ func inputTables(t *testing.T, all []Tool) string {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", shown, kind, strings.ReplaceAll(meaning, "|", "\\|"))
 		}
 	}
+	resultTables(t, &b, all)
 	b.WriteString("\n## Hazards\n\nOne vocabulary for plan, question, policy and journal. After those in bold the app's name has to be typed.\n\n| hazard | |\n|---|---|\n")
 	for _, h := range plan.Hazards() {
 		word := fmt.Sprintf("`%s`", h)
@@ -66,6 +67,43 @@ func inputTables(t *testing.T, all []Tool) string {
 		fmt.Fprintf(&b, "| %s | %s |\n", word, h.Sentence())
 	}
 	return b.String()
+}
+
+// resultTables are the fields of results that need a word: those of the common
+// envelope once, then each tool's own.
+func resultTables(t *testing.T, b *strings.Builder, all []Tool) {
+	t.Helper()
+	envelope := derive[plan.Result]()
+	b.WriteString("\n## Results\n\nFields that are empty are left out; `status`, `summary` and `next` are always there. tools/list has the types.\n\n### The envelope of every changing tool\n\n| field | |\n|---|---|\n")
+	describe(b, envelope, "", func(string) bool { return false })
+	for _, tool := range all {
+		_, out := tool.(interface {
+			derive() (in, out *jsonschema.Schema)
+		}).derive()
+		var own strings.Builder
+		describe(&own, out, "", func(name string) bool { return envelope.Properties[name] != nil && out.Properties["steps"] != nil })
+		if own.Len() > 0 {
+			fmt.Fprintf(b, "\n### Results of %s\n\n| field | |\n|---|---|\n%s", tool.Spec().Name, own.String())
+		}
+	}
+}
+
+// describe writes a row for every property with a description, but for those at
+// the top that skip names.
+func describe(b *strings.Builder, s *jsonschema.Schema, at string, skip func(name string) bool) {
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		if at == "" && skip(name) {
+			continue
+		}
+		p := s.Properties[name]
+		if p.Description != "" {
+			fmt.Fprintf(b, "| `%s%s` | %s |\n", at, name, strings.ReplaceAll(p.Description, "|", "\\|"))
+		}
+		describe(b, p, at+name+".", skip)
+		if p.Items != nil {
+			describe(b, p.Items, at+name+"[].", skip)
+		}
+	}
 }
 
 func TestToolsDocument(t *testing.T) {

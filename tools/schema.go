@@ -41,7 +41,8 @@ func newSchemas[In, Out any](name string, refine func(map[string]*jsonschema.Sch
 	return s
 }
 
-// derive makes the schemas from the types.
+// derive makes the schemas from the types, the output's with its descriptions:
+// what is embedded is [compact].
 func (s schemas) derive() (in, out *jsonschema.Schema) { return s.derived() }
 
 func (s schemas) input() json.RawMessage { return s.read("input") }
@@ -110,6 +111,29 @@ func open(s *jsonschema.Schema) {
 	for _, p := range s.Properties {
 		open(p)
 	}
+}
+
+// compact is an output schema as tools/list carries it: without prose, which
+// docs/tools.md has, and without the properties of the arguments of a next call,
+// which the called tool's own schema has. Every client pays for each word of it
+// in every conversation.
+func compact(s *jsonschema.Schema) *jsonschema.Schema {
+	if s == nil {
+		return nil
+	}
+	out := *s
+	out.Description = ""
+	out.Items = compact(s.Items)
+	if s.Properties != nil {
+		out.Properties = make(map[string]*jsonschema.Schema, len(s.Properties))
+		for name, property := range s.Properties {
+			out.Properties[name] = compact(property)
+		}
+	}
+	if arguments := out.Properties["arguments"]; arguments != nil {
+		out.Properties["arguments"] = &jsonschema.Schema{Type: "object"}
+	}
+	return &out
 }
 
 // decode reads the arguments of a call into In. Every problem is told in one
