@@ -16,10 +16,11 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 // package that is not here, or an edge that is not, is a change of the design.
 func edges() map[string][]string {
 	return map[string][]string{
-		"internal/gate":             {},
+		"internal/disk":             {},
+		"internal/gate":             {"internal/disk"},
 		"internal/machine":          {},
-		"internal/journal":          {},
-		"internal/roots":            {},
+		"internal/journal":          {"internal/disk"},
+		"internal/roots":            {"internal/disk"},
 		"internal/loopback":         {},
 		"internal/outside":          {},
 		"internal/plan":             {"internal/gate", "internal/outside"},
@@ -37,7 +38,7 @@ func edges() map[string][]string {
 		"internal/rollout":          {"internal/plan", "internal/fly", "internal/machine", "internal/gate", "internal/journal"},
 		"tools": {
 			"internal/rollout", "internal/rules", "internal/plan", "internal/fly", "internal/flytoml", "internal/machine",
-			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift", "internal/outside",
+			"internal/gate", "internal/journal", "internal/roots", "internal/deployed", "internal/drift", "internal/outside", "internal/disk",
 		},
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift", "internal/outside"},

@@ -121,6 +121,9 @@ func (a *adapter) untaken(app string, err error) *Problem {
 			Hint: "wait and call again",
 		}
 	}
+	if p := diskProblem(err, "the state folder"); p != nil {
+		return p
+	}
 	a.Log.Error("the app's lock could not be taken", "app", app, "err", err)
 	return &Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder, and without it nothing is done that needs an approval. Nothing was changed", Hint: "the server's log has the reason"}
 }

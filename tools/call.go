@@ -10,6 +10,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -172,10 +173,10 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 		}
 		request.Caller, request.Asker, request.From = c.caller.ID, c.caller.Name, t.From
 		request.CanAsk, request.Code = kind != ElicitNone, c.options.Approval
-		if request.Gated && t.Journal == nil {
-			return t.refuse(noJournal()), nil
-		}
 		if request.Gated {
+			if problem := t.recordable(); problem != nil {
+				return t.refuse(problem), nil
+			}
 			if other := t.runs.busy(planned.Plan.App); other != nil && other != c.held {
 				return t.meet(ctx, c, other)
 			}
@@ -215,6 +216,9 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 			}
 		default:
 			if outcome.Err != nil {
+				if _, trouble := disk.Trouble(outcome.Err); trouble || errors.Is(outcome.Err, journal.ErrLost) {
+					return t.refuse(t.unrecorded(outcome.Err)), nil
+				}
 				t.Log.Error("gate", "tool", request.Tool, "app", request.App, "err", outcome.Err)
 			}
 			t.record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
@@ -295,8 +299,7 @@ func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err
 	case errors.Is(err, gate.ErrCapReached):
 		return t.ungranted(planned, gate.Outcome{Code: gate.Blocked, Reason: "the cap of its rule is reached"})
 	}
-	t.Log.Error("approval could not be recorded", "tool", t.Spec().Name, "app", planned.Plan.App, "err", err)
-	return t.refuse(&Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"})
+	return t.refuse(t.unrecorded(err))
 }
 
 // start applies. Past this point the work no longer depends on the client
@@ -337,15 +340,6 @@ func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[
 	}
 	t.finish(envelope)
 	return t.result(out, t.text(envelope, out), isError(*envelope)), envelope.Status
-}
-
-// noJournal refuses before anybody is asked: without a durable record an
-// approval could be used twice.
-func noJournal() *Problem {
-	return &Problem{
-		Code: gate.Unavailable, Message: "this server has no writable journal, and without one nothing is done that needs an approval",
-		Hint: "start it with --state-dir DIR, a folder it can write to",
-	}
 }
 
 // record appends to the journal; what fails there is the operator's to know.

@@ -2,10 +2,13 @@ package tools
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Ledger keeps the gate's used approvals in a journal. Without a journal
@@ -14,10 +17,15 @@ type Ledger struct{ Journal *journal.Journal }
 
 var errNoJournal = errors.New("there is no writable journal")
 
-// Burn implements [gate.Ledger].
+// Burn implements [gate.Ledger]. An approval from a terminal that may be older
+// than the journal counts as used: the entry could have been lost with an
+// earlier journal.
 func (l Ledger) Burn(u gate.Use) (fresh bool, err error) {
 	if l.Journal == nil {
 		return false, errNoJournal
+	}
+	if born := l.Journal.Born(); u.Approval.Channel == gate.ChannelTerminal && !born.IsZero() && u.Expires.Before(born.Add(gate.RequestLife).Truncate(time.Second)) {
+		return false, nil
 	}
 	return l.Journal.Burn(journal.Entry{
 		Nonce: u.Nonce, Expires: u.Expires, Tool: u.Tool, App: u.App, Caller: u.Caller, Digest: u.Digest,
@@ -34,4 +42,46 @@ func (l Ledger) Uses(rule string, since time.Time) (int, error) {
 		return 0, errNoJournal
 	}
 	return l.Journal.Uses(rule, since)
+}
+
+// recordable refuses what needs an approval, before anybody is asked, if the
+// approval could not be recorded: it could be used twice.
+func (a *adapter) recordable() *Problem {
+	if a.Journal == nil {
+		return &Problem{
+			Code: gate.Unavailable, Message: "this server has no writable journal, and without one nothing is done that needs an approval",
+			Hint: "start it with --state-dir DIR, a folder it can write to",
+		}
+	}
+	if err := a.Journal.Check(); err != nil {
+		return a.unrecorded(err)
+	}
+	return nil
+}
+
+// unrecorded tells why an approval, or a request for one, could not be recorded.
+func (a *adapter) unrecorded(err error) *Problem {
+	if errors.Is(err, journal.ErrLost) {
+		p := &Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing is done that needs an approval", plan.Message(err.Error()))}
+		p.Next = []plan.Next{{Who: "person", Command: a.RecoverCommand, Why: "find out what became of the journal; the command begins a new one, and says what that costs; then start this server again"}}
+		return p
+	}
+	if p := diskProblem(err, "the state folder"); p != nil {
+		return p
+	}
+	a.Log.Error("approval could not be recorded", "err", err)
+	return &Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"}
+}
+
+// diskProblem tells what is wrong with the disk that has a file or folder; nil
+// for an error that is not the disk's.
+func diskProblem(err error, of string) *Problem {
+	what, ok := disk.Trouble(err)
+	if !ok {
+		return nil
+	}
+	return &Problem{
+		Code: gate.Precondition, Message: fmt.Sprintf("%s (%s); what was there is as it was", what, of),
+		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("make room on the disk that has %s, or make it writable; then the identical call works", of)}},
+	}
 }

@@ -73,6 +73,10 @@ func problem(err error) (*Problem, bool) {
 		return &Problem{Code: gate.InvalidInput, Message: err.Error(), Hint: "start the server with --root DIR, or send the file as content"}, true
 	case errors.Is(err, roots.ErrChanged):
 		return &Problem{Code: gate.Stale, Message: err.Error(), Hint: "call again: the file is read anew"}, true
+	case diskProblem(err, "the file") != nil:
+		p := diskProblem(err, "the file")
+		p.Message = err.Error() + ": the file is what it was"
+		return p, true
 	case errors.Is(err, roots.ErrKind):
 		return &Problem{Code: gate.InvalidInput, Message: err.Error()}, true
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):

@@ -150,6 +150,7 @@ type Deps struct {
 	// ApproveCommand is the exact command for a person to approve a ticket, or,
 	// with an empty ticket, to make his key.
 	ApproveCommand func(ticket string) string
+	RecoverCommand string // the exact command for a person to begin a new journal
 	Log            *slog.Logger
 }
 

@@ -7,11 +7,14 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
 // Policy is what the operator wrote down before start: which plans are answered
@@ -46,21 +49,20 @@ type Vocabulary struct {
 const maxPolicySize = 256 << 10
 
 // LoadPolicy reads a policy file. The file must not be writable by group or
-// others and, where files have owners, must belong to the user this program
+// others, nor the folder that it lies in ([disk.Trusted]), and, where files have owners, must belong to the user this program
 // runs as or to root: whoever else owns it can change it at any time. All
 // problems are reported together.
 func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
-	f, err := os.Open(file)
+	f, info, err := disk.Open(file)
+	if errors.Is(err, disk.ErrNotRegular) {
+		return Policy{}, fmt.Errorf("policy: %s is not a regular file", file)
+	}
 	if err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	if err := disk.Trusted(filepath.Dir(file)); err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return Policy{}, fmt.Errorf("policy: %s is not a regular file", file)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", file, info.Mode().Perm())

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
 // ApprovalRequest is a plan that waits for a person in a terminal, as a
@@ -271,7 +273,7 @@ func readSmall(path string, v any) error {
 	if !info.Mode().IsRegular() || info.Size() > maxRequestSize {
 		return fmt.Errorf("approval request %s: not a small regular file", name)
 	}
-	data, err := os.ReadFile(path)
+	data, err := disk.Read(path, maxRequestSize)
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
 	}

@@ -3,6 +3,10 @@
 // disk before a call returns. Several processes may share a file: appends and
 // look-ups are made under a file lock.
 //
+// A journal that is deleted, cut short, changed or replaced is noticed at the next
+// entry, and by a head file beside it also after a restart. From then on nothing
+// is recorded ([ErrLost]), and so nothing is done that needs a record.
+//
 // It stores names, addresses, digests and hashes: never a token, an
 // environment value or a configuration.
 package journal
@@ -11,14 +15,21 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
 // Event is what an entry records.
@@ -35,6 +46,8 @@ const (
 	Step     Event = "step"
 	Halted   Event = "halted"
 	Finished Event = "finished"
+	// Recovered begins a journal in place of one that was lost.
+	Recovered Event = "recovered"
 )
 
 // Entry is one line. Empty fields are left out.
@@ -63,11 +76,18 @@ type Entry struct {
 
 // Journal is safe for concurrent use, also by other processes.
 type Journal struct {
-	mu     sync.Mutex
-	file   *os.File
-	now    func() time.Time
-	read   int64                // how far the file has been taken in
-	burnt  map[string]time.Time // nonce → expiry
+	path  string
+	mu    sync.Mutex
+	file  *os.File // nil: it was gone when this process came
+	now   func() time.Time
+	id    string // as the head has it
+	born  time.Time
+	read  int64                // how far the file has been taken in
+	sum   hash.Hash            // of what was taken in
+	tail  []byte               // the end of it
+	burnt map[string]time.Time // nonce → expiry
+	sweep int                  // how many nonces there are when the old ones are swept
+
 	byRule map[string][]time.Time
 	runs   map[subject][]*runOf  // the oldest first
 	steps  map[[16]byte]struct{} // of every step, by stepKey
@@ -79,27 +99,67 @@ type Journal struct {
 const keep = 2 * time.Hour
 
 // Open opens or makes the file (mode 0600, in a folder of mode 0700) and reads
-// back the nonces and runs that are still of interest. A line that cannot be read (a
-// crash in the middle of a write) is passed over.
+// back what is still of interest. A line that cannot be read (a crash in the
+// middle of a write) is passed over. A journal that was lost is no error here:
+// [Journal.Check] tells.
 func Open(path string, now func() time.Time) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	j := &Journal{
+		path: path, now: now, sum: sha256.New(), burnt: map[string]time.Time{}, byRule: map[string][]time.Time{},
+		runs: map[subject][]*runOf{}, steps: map[[16]byte]struct{}{},
+	}
+	flags := os.O_RDWR | os.O_APPEND | os.O_CREATE | disk.NoWait
+	if _, err := os.Lstat(headOf(path)); err == nil {
+		flags &^= os.O_CREATE // there was a journal before
+	}
+	file, err := os.OpenFile(path, flags, 0o600)
+	if errors.Is(err, fs.ErrNotExist) && flags&os.O_CREATE == 0 {
+		return j, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{file: file, now: now, burnt: map[string]time.Time{}, byRule: map[string][]time.Time{}, runs: map[subject][]*runOf{}, steps: map[[16]byte]struct{}{}}
-	err = j.locked(func() error { return nil })
-	if err != nil {
-		file.Close()
-		return nil, err
+	j.file = file
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: disk.ErrNotRegular}
+	}
+	if err == nil {
+		err = j.begin()
+	}
+	if err != nil && !errors.Is(err, ErrLost) {
+		return nil, errors.Join(fmt.Errorf("journal: %w", err), file.Close())
 	}
 	return j, nil
 }
 
+// begin reads the file for the first time, and writes the head of a new one.
+func (j *Journal) begin() error {
+	if err := lockFile(j.file); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	err := j.adopt()
+	unlockFile(j.file)
+	if err != nil {
+		return err
+	}
+	return j.locked(func() error {
+		if _, err := os.Lstat(headOf(j.path)); errors.Is(err, fs.ErrNotExist) {
+			return j.writeHead()
+		}
+		return nil
+	})
+}
+
 // Close closes the file.
-func (j *Journal) Close() error { return j.file.Close() }
+func (j *Journal) Close() error {
+	if j.file == nil {
+		return nil
+	}
+	return j.file.Close()
+}
 
 // Append records an entry; its time is set here. On an error the entry may or
 // may not be on disk.
@@ -115,7 +175,7 @@ func (j *Journal) Burn(e Entry) (fresh bool, err error) {
 	}
 	e.Event = Burnt
 	err = j.locked(func() error {
-		if _, used := j.burnt[e.Nonce]; used {
+		if j.used(e.Nonce) {
 			return nil
 		}
 		if err := j.append(e); err != nil {
@@ -132,10 +192,16 @@ func (j *Journal) Burn(e Entry) (fresh bool, err error) {
 func (j *Journal) Burnt(nonce string) bool {
 	used := true
 	err := j.locked(func() error {
-		_, used = j.burnt[nonce]
+		used = j.used(nonce)
 		return nil
 	})
 	return used || err != nil
+}
+
+// used reports whether a nonce was burnt and is still remembered.
+func (j *Journal) used(nonce string) bool {
+	expires, burnt := j.burnt[nonce]
+	return burnt && expires.Add(keep).After(j.now())
 }
 
 // Uses counts how often a policy rule approved something since a time, at most
@@ -193,15 +259,23 @@ func (j *Journal) Any(match func(Entry) bool) (bool, error) {
 	return found, err
 }
 
-// locked takes in what others wrote and runs do, all under the lock.
+// locked makes sure that the journal is the one that was written, takes in what
+// others wrote and runs do, all under the lock.
 func (j *Journal) locked(do func() error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.file == nil {
+		return lost(j.path, "was deleted")
+	}
 	if err := lockFile(j.file); err != nil {
 		return fmt.Errorf("journal: lock: %w", err)
 	}
 	defer unlockFile(j.file)
-	if err := j.catchUp(); err != nil {
+	h, err := j.intact()
+	if err == nil {
+		err = j.catchUp(h)
+	}
+	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return do()
@@ -215,32 +289,34 @@ func (j *Journal) append(e Entry) error {
 	}
 	line = append(line, '\n')
 	if _, err := j.file.Write(line); err != nil {
-		return fmt.Errorf("journal: %w", err)
+		// What was written of the line goes again, so that the file is what it was.
+		return fmt.Errorf("journal: %w", errors.Join(err, j.file.Truncate(j.read)))
 	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	j.read += int64(len(line))
+	j.taken(line)
 	j.take(e)
+	if err := j.writeHead(); err != nil {
+		return fmt.Errorf("journal: head: %w", err)
+	}
 	return nil
 }
 
 // catchUp reads from where the last read ended. A last line without its newline
-// is what a crash left: it gets one, so that the next entry starts a line.
-func (j *Journal) catchUp() error {
+// is what a crash left: it gets one, so that the next entry starts a line. Up to
+// the size that the head names, the file must hold what the head says.
+func (j *Journal) catchUp(h head) error {
 	info, err := j.file.Stat()
 	if err != nil {
 		return err
 	}
-	if info.Size() < j.read { // cut short from outside; what was burnt stays burnt
-		j.read = 0
-		clear(j.runs) // read again
-	}
-	if info.Size() == j.read {
-		return nil
-	}
 	r := bufio.NewReaderSize(io.NewSectionReader(j.file, j.read, info.Size()-j.read), 64<<10)
 	for {
+		if !j.follows(h) {
+			return lost(j.path, "does not hold what its head file says")
+		}
+		before := j.read
 		line, err := r.ReadBytes('\n')
 		if err == io.EOF && len(line) > 0 {
 			// Not taken in before its newline stands: should that fail, the
@@ -251,19 +327,27 @@ func (j *Journal) catchUp() error {
 			line = append(line, '\n')
 		}
 		if len(line) > 0 {
-			j.read += int64(len(line))
+			j.taken(line)
 			var e Entry
 			if json.Unmarshal(bytes.TrimSpace(line), &e) == nil {
 				j.take(e)
 			}
 		}
 		switch {
-		case err == io.EOF:
+		case before < h.Size && h.Size < j.read: // entries end there
+			return lost(j.path, "does not hold what its head file says")
+		case err == io.EOF && j.follows(h):
 			return nil
-		case err != nil:
+		case err != nil && err != io.EOF:
 			return err
 		}
 	}
+}
+
+// follows reports whether the head is right about what was read; one that is
+// about more, or about less, is not judged yet, or was before.
+func (j *Journal) follows(h head) bool {
+	return h.Journal == "" || h.Size != j.read || h.SHA256 == hex.EncodeToString(j.sum.Sum(nil))
 }
 
 func (j *Journal) take(e Entry) {
@@ -277,11 +361,12 @@ func (j *Journal) take(e Entry) {
 	}
 	j.burnt[e.Nonce] = e.Expires
 	if e.Channel == "policy" && now.Sub(e.Time) < keep {
-		j.byRule[e.By] = append(j.byRule[e.By], e.Time)
+		recent := slices.DeleteFunc(j.byRule[e.By], func(at time.Time) bool { return now.Sub(at) >= keep })
+		j.byRule[e.By] = append(recent, e.Time)
 	}
-	for nonce, expires := range j.burnt {
-		if !expires.Add(keep).After(now) {
-			delete(j.burnt, nonce)
-		}
+	if len(j.burnt) < j.sweep {
+		return
 	}
+	maps.DeleteFunc(j.burnt, func(_ string, expires time.Time) bool { return !expires.Add(keep).After(now) })
+	j.sweep = 2*len(j.burnt) + 64
 }

@@ -24,6 +24,7 @@ type Run struct {
 func (j *Journal) Runs(tool, app string) ([]Run, error) {
 	var runs []Run
 	err := j.locked(func() error {
+		j.prune(subject{tool, app})
 		for _, at := range j.runs[subject{tool, app}] {
 			steps := slices.Collect(maps.Values(at.steps))
 			slices.SortFunc(steps, func(a, b Entry) int { return a.Time.Compare(b.Time) })
@@ -63,12 +64,12 @@ func (j *Journal) takeRun(e Entry) {
 	switch e.Event {
 	case Started:
 		j.runs[of] = append(j.runs[of], &runOf{began: e, steps: make(map[matter]Entry)})
-		j.prune()
+		j.prune(of)
 	case Finished:
 		if runs := j.runs[of]; len(runs) > 0 {
 			last := runs[len(runs)-1]
 			last.finished, last.ended = true, e
-			j.prune()
+			j.prune(of)
 		}
 	case Step:
 		runs := j.runs[of]
@@ -83,17 +84,18 @@ func (j *Journal) takeRun(e Entry) {
 	}
 }
 
-// prune drops what Runs does not tell.
-func (j *Journal) prune() {
-	old := j.now().Add(-keep)
-	for of, runs := range j.runs {
-		last := runs[len(runs)-1]
-		runs = slices.DeleteFunc(runs, func(r *runOf) bool { return r.began.Time.Before(old) && (r.finished || r != last) })
-		if n := len(runs) - maxRuns; n > 0 {
-			runs = slices.Delete(runs, 0, n)
-		}
-		if j.runs[of] = runs; len(runs) == 0 {
-			delete(j.runs, of)
-		}
+// prune drops what [Journal.Runs] does not tell of a tool and an app.
+func (j *Journal) prune(of subject) {
+	runs := j.runs[of]
+	if len(runs) == 0 {
+		return
+	}
+	old, last := j.now().Add(-keep), runs[len(runs)-1]
+	runs = slices.DeleteFunc(runs, func(r *runOf) bool { return r.began.Time.Before(old) && (r.finished || r != last) })
+	if n := len(runs) - maxRuns; n > 0 {
+		runs = slices.Delete(runs, 0, n)
+	}
+	if j.runs[of] = runs; len(runs) == 0 {
+		delete(j.runs, of)
 	}
 }

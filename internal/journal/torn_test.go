@@ -2,7 +2,6 @@ package journal
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -104,27 +103,4 @@ func TestGarbage(t *testing.T) {
 	if again := open(t, p, c); !again.Burnt("n") || again.Burnt("m") {
 		t.Error("lost behind garbage")
 	}
-}
-
-// A file that somebody cut short still takes entries and shows them to others,
-// and what this process saw burnt stays burnt.
-func TestCutShort(t *testing.T) {
-	p, c := path(t), newClock()
-	one, two := open(t, p, c), open(t, p, c)
-	for i := range 5 {
-		burn(t, one, use(c, fmt.Sprint("old", i)), true)
-	}
-	if !two.Burnt("old0") {
-		t.Fatal("not seen")
-	}
-	if err := os.Truncate(p, 0); err != nil {
-		t.Fatal(err)
-	}
-	burn(t, one, use(c, "new"), true)
-	if !two.Burnt("new") {
-		t.Error("the other does not see what came after")
-	}
-	burn(t, two, use(c, "new"), false)
-	burn(t, one, use(c, "old0"), false)
-	burn(t, two, use(c, "old4"), false)
 }

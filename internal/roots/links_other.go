@@ -4,5 +4,8 @@ package roots
 
 import "io/fs"
 
+// Elsewhere files have no numbered owner.
+func ours(fs.FileInfo) bool { return true }
+
 // Elsewhere a file is taken to have one name.
 func links(fs.FileInfo) uint64 { return 1 }

@@ -4,8 +4,15 @@ package roots
 
 import (
 	"io/fs"
+	"os"
 	"syscall"
 )
+
+// ours reports whether a file belongs to the user this program runs as.
+func ours(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
 
 // links is the number of names that a file has.
 func links(info fs.FileInfo) uint64 {

@@ -2,7 +2,13 @@
 
 package roots
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
-// Elsewhere one process per folder is assumed.
-func lockedByOther(*os.File) bool { return false }
+// errLocked means that somebody else has the lock of a folder.
+var errLocked = errors.New("another program has locked the folder")
+
+// lock does not lock: elsewhere one process per folder is assumed.
+func lock(*os.File) (locked bool, err error) { return false, errors.ErrUnsupported }

@@ -25,6 +25,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
 // MaxSize is the size of the largest file that is read, in bytes.
@@ -58,6 +60,7 @@ type root struct {
 	dir       string // absolute, symbolic links resolved
 	fs        *os.Root
 	replacing *sync.Mutex
+	looked    func() // for tests: called between the look at a file and its opening
 }
 
 // Open opens the folders. Relative ones are taken from the working directory.
@@ -75,7 +78,7 @@ func Open(dirs ...string) (*Roots, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("root %s: %w", dir, err), r.Close())
 		}
-		r.roots = append(r.roots, root{abs, opened, new(sync.Mutex)})
+		r.roots = append(r.roots, root{dir: abs, fs: opened, replacing: new(sync.Mutex)})
 	}
 	return r, nil
 }
@@ -232,12 +235,20 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 	if !info.Mode().IsRegular() || info.Size() > MaxSize {
 		return nil, 0, ErrKind
 	}
-	f, err := r.fs.Open(name)
+	if r.looked != nil {
+		r.looked()
+	}
+	f, err := r.fs.OpenFile(name, os.O_RDONLY|disk.NoWait, 0) // a FIFO may have taken its place
 	if err != nil {
 		return nil, 0, plain(err)
 	}
 	defer f.Close()
-	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+	switch opened, err := f.Stat(); {
+	case err != nil:
+		return nil, 0, plain(err)
+	case !opened.Mode().IsRegular():
+		return nil, 0, ErrKind
+	case !os.SameFile(info, opened):
 		return nil, 0, ErrChanged
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
@@ -253,10 +264,10 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 func (r root) replace(name string, old, new []byte) (err error) {
 	r.replacing.Lock()
 	defer r.replacing.Unlock()
-	if dir, err := r.fs.Open(filepath.Dir(name)); err == nil {
+	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
 		defer dir.Close() // and with it the lock
-		if lockedByOther(dir) {
-			return fmt.Errorf("%w: another program has locked its folder", ErrChanged)
+		if _, err := lock(dir); errors.Is(err, errLocked) {
+			return fmt.Errorf("%w: %w", ErrChanged, err)
 		}
 	}
 	current, mode, err := r.read(name)
@@ -298,7 +309,7 @@ func (r root) replace(name string, old, new []byte) (err error) {
 	if err := r.fs.Rename(tmp, name); err != nil {
 		return plain(err)
 	}
-	if dir, err := r.fs.Open(filepath.Dir(name)); err == nil {
+	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
 		// The rename has happened; a failing sync of the folder cannot undo it.
 		_ = dir.Sync()
 		_ = dir.Close()

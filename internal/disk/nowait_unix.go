@@ -1,0 +1,9 @@
+//go:build unix
+
+package disk
+
+import "syscall"
+
+// NoWait is a flag for opening a file: without it, opening a FIFO waits for its
+// other end. It changes nothing for a regular file.
+const NoWait = syscall.O_NONBLOCK | syscall.O_NOCTTY

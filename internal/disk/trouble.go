@@ -1,0 +1,25 @@
+package disk
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Trouble says in words what is wrong with the disk; ok is false for an error
+// that is not the disk's.
+func Trouble(err error) (what string, ok bool) {
+	for _, t := range []struct {
+		errno error
+		what  string
+	}{
+		{syscall.ENOSPC, "no space is left on the disk"},
+		{syscall.EROFS, "the disk is read-only"},
+		{syscall.EIO, "the disk has an input/output error"},
+		{syscall.EFBIG, "the file would be larger than is allowed here"},
+	} {
+		if errors.Is(err, t.errno) {
+			return t.what, true
+		}
+	}
+	return localTrouble(err)
+}

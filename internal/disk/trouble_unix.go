@@ -1,0 +1,15 @@
+//go:build unix
+
+package disk
+
+import (
+	"errors"
+	"syscall"
+)
+
+func localTrouble(err error) (what string, ok bool) {
+	if errors.Is(err, syscall.EDQUOT) {
+		return "the disk quota is used up", true
+	}
+	return "", false
+}
