@@ -21,6 +21,9 @@ import (
 // busyRetry is when to look again after another run was in the way.
 const busyRetry = 15 * time.Second
 
+// maxNext is how many things to do a result names.
+const maxNext = 4
+
 // maxSteps is how many steps a result lists; the rest is counted.
 const maxSteps = 20
 
@@ -59,7 +62,6 @@ func (a *adapter) finish(r *plan.Result) {
 		r.Omitted = len(r.Steps) - maxSteps
 		r.Steps = r.Steps[:maxSteps]
 	}
-	const maxNext = 4
 	if len(r.Next) > maxNext {
 		r.Next = r.Next[:maxNext]
 	}
@@ -181,6 +183,9 @@ func argumentsText(a *plan.Arguments) string {
 	}
 	if a.Create {
 		parts = append(parts, "create: true")
+	}
+	if a.Adopt {
+		parts = append(parts, "adopt: true")
 	}
 	if a.InternalPort != 0 {
 		parts = append(parts, fmt.Sprintf("internal_port: %d", a.InternalPort))

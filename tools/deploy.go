@@ -30,6 +30,7 @@ type deployInput struct {
 	OnFailure      string  `json:"on_failure,omitempty" jsonschema:"default put_back: all that was changed"`
 	Wake           *bool   `json:"wake,omitempty" jsonschema:"default true: start stopped Machines once, to prove them"`
 	Approval       string  `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
+	Adopt          bool    `json:"adopt,omitempty" jsonschema:"also update Machines that fly deploy did not make, in place"`
 	DryRun         bool    `json:"dry_run,omitempty"`
 }
 
@@ -177,10 +178,13 @@ func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, d
 	}
 	planned.Nothing = d.nothing()
 	if planned.Plan.Empty() {
-		planned.Next = a.guide(d.snapshot)
+		planned.Next = append(d.adoptNext(), a.guide(d.snapshot)...)
 	}
 	if len(d.blockers) > 0 {
 		planned.Next = d.wayRound()
+		if d.blocked(noMachines) {
+			planned.Next = append(d.adoptNext(), planned.Next...)
+		}
 	}
 	return planned
 }

@@ -39,6 +39,9 @@ type deployment struct {
 	resolved  told                // what their images' tags mean
 	cordoned  told                // Machines that get no requests
 	faceless  []string            // Machines whose group nobody can tell: their hosts are down
+	detached  []string            // Machines that adopt would update, left alone without it
+	groupless []string            // Machines to adopt that could be of several groups
+	adopted   map[string][]string // group → ids of the Machines that it gets by adopt
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
@@ -127,7 +130,15 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 		case !m.Whole(): // whose it is cannot be told either
 			d.unread.say("the platform does not send the whole configuration: an update would lose the rest", m.ID)
 		case !m.Config.FlyLaunch():
-			d.leave(m.ID, "not made by fly deploy")
+			adopted, why := d.adopts(m)
+			if why != "" {
+				d.leave(m.ID, why)
+				break
+			}
+			served[adopted] = true
+			if err := d.update(ctx, disks, adopted, m, down); err != nil {
+				return err
+			}
 		case m.Config.Label(machine.MetadataCanary) == "true" && d.settings.strategy == rollout.Canary:
 			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // the strategy destroys it
 		case m.Config.Label(machine.MetadataCanary) == "true":
@@ -143,6 +154,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 		}
 	}
 	d.tell()
+	d.checkAdopt()
 	for _, group := range slices.Sorted(maps.Keys(d.vanished)) {
 		ids := d.vanished[group]
 		d.remark("group %s is not in the file: its %s (%s) stay as they are; fly deploy would destroy them", plan.Quote(group), machines(len(ids)), few(ids))
@@ -235,7 +247,11 @@ func (d *deployment) after(group string, m fly.Machine) (machine.Config, error) 
 		return machine.Config{}, err
 	}
 	if d.settings.scope == scopeServices {
-		return servicesOnly(m.Config, after)
+		only, err := servicesOnly(m.Config, after)
+		if err != nil || m.Config.FlyLaunch() {
+			return only, err
+		}
+		return labeled(only, after)
 	}
 	return rollout.KeepVolumes(m.Config, after)
 }

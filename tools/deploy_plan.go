@@ -82,6 +82,7 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	for _, port := range d.closed {
 		p.Fact(plan.FactCloses+port, "")
 	}
+	d.adoptFacts(&p)
 	for _, r := range d.abandons {
 		p.Fact("release/"+r.ID, "left as "+string(r.Status))
 	}

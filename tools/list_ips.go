@@ -163,6 +163,8 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return []plan.Next{{Who: "person", Command: "fly machine list -a " + app, Why: "Machines whose configuration could not be read may serve the public: list_ips again when they can be read"}}
 	case !s.MachinesKnown && public:
 		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token may not read the Machines: whether the app is ready for Flycast is not known"}}
+	case len(s.ByHand()) > 0 && !has[plan.BindLoopback] && !(has[plan.NoServices] && public):
+		return adoptOrUpdate(app, s.ByHand())
 	case has[plan.NoServices] && public:
 		return unclear([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "nothing answers on the public addresses yet: release them before a service is deployed"}})
 	case has[plan.NoServices]:

@@ -6,22 +6,14 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // behind says how the Machines are not as the deployed configuration has it, as
 // after a deploy that was cut short: its release is recorded before its Machines
-// are updated. Empty if deploying its services again would do nothing, or if this
-// token may not read Machines.
-func (a *adapter) behind(ctx context.Context, app string, file *flytoml.File) (string, error) {
-	list, err := a.Fly.Machines(ctx, app)
-	switch {
-	case fly.CodeOf(err) == gate.Unauthorized:
-		return "", nil
-	case err != nil:
-		return "", err
-	}
+// are updated. Machines that fly deploy did not make count if they have blockers.
+// Empty if deploying its services again would do nothing.
+func (a *adapter) behind(ctx context.Context, app string, file *flytoml.File, list []fly.Machine) (why string, err error) {
 	d := deployment{in: deployInput{App: app}, settings: settings{scope: scopeServices, strategy: rollout.Rolling}, file: file}
 	d.snapshot.Machines = list
 	if d.past, err = a.pastDeploys(app); err != nil {
@@ -30,7 +22,7 @@ func (a *adapter) behind(ctx context.Context, app string, file *flytoml.File) (s
 	if err := d.compute(ctx, &disks{client: a.Fly, app: app}); err != nil {
 		return "", err
 	}
-	lack, unproved := 0, 0
+	lack, unproved := len(inNeed(list)), 0
 	for _, c := range d.changes {
 		if c.Same() {
 			unproved++

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -53,6 +54,7 @@ type patchWork struct {
 	after  []byte
 	target string
 	behind string // why a deployed configuration that needs no edit is to be deployed again
+	adopt  bool   // it was read from Machines that fly deploy did not make
 	out    patchOutput
 }
 
@@ -120,12 +122,17 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		Work: patchWork{app: name, path: src.path, name: src.file.Name(), before: edited.Before, after: edited.After, target: target, out: out},
 		Out:  out,
 	}
-	if len(edited.Changes) == 0 && src.path == "" && in.Content == "" && src.file.HasService(in.Groups...) {
-		behind, err := a.behind(ctx, name, src.file)
-		if err != nil {
+	if src.path == "" && in.Content == "" {
+		list, err := a.Fly.Machines(ctx, name)
+		if err != nil && fly.CodeOf(err) != gate.Unauthorized {
 			return none, err
 		}
-		planned.Work.behind = behind
+		planned.Work.adopt = wantsAdopt(list)
+		if err == nil && len(edited.Changes) == 0 && src.file.HasService(in.Groups...) {
+			if planned.Work.behind, err = a.behind(ctx, name, src.file, list); err != nil {
+				return none, err
+			}
+		}
 	}
 	if len(edited.Changes) == 0 && planned.Work.behind == "" {
 		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
@@ -277,7 +284,7 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		return out, nil
 	}
 	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, name: w.name, base: w.before, data: w.after})
-	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft}, Why: "puts the edited services onto the live Machines; a person is asked"}}
+	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft, Adopt: w.adopt}, Why: "puts the edited services onto the live Machines; a person is asked"}}
 	return out, nil
 }
 

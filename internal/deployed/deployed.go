@@ -14,11 +14,12 @@ import (
 // Read renders the definition that the app's current release stores; an app
 // without one is read from its Machines. Comments at the top tell which, where
 // the Machines differ from the release, what of them is not in the file, and
-// which Machines did not count. They name keys and Machines, and no values.
+// which Machines did not count. They name keys and Machines, and no values. Where
+// fly deploy made none of the Machines, those made in another way are read.
 //
 // With [flytoml.Masked] no environment value is in the text. Code precondition
-// if there is neither a definition nor a Machine that fly deploy made. Machines
-// that cannot be read are an error only where there is no release.
+// if there is neither a definition nor a Machine to read. Machines that cannot be
+// read are an error only where there is no release.
 func Read(ctx context.Context, client fly.Client, app string, values flytoml.Values) ([]byte, error) {
 	release, err := client.Release(ctx, app)
 	switch {
@@ -33,9 +34,12 @@ func Read(ctx context.Context, client fly.Client, app string, values flytoml.Val
 	}
 	launched, leftOut := sorted(machines)
 	if len(launched) == 0 {
+		launched, leftOut = adopted(machines)
+	}
+	if len(launched) == 0 {
 		return nil, &fly.Error{
 			Code:    gate.Precondition,
-			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine that fly deploy made", app),
+			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine that tells what it runs", app),
 			Hint:    "give path or content of its fly.toml",
 		}
 	}

@@ -272,6 +272,29 @@ func TestNoGroup(t *testing.T) {
 	}
 }
 
+// TestDetached: where fly deploy made none of the Machines, those that are there
+// tell the configuration, and a comment says what they are.
+func TestDetached(t *testing.T) {
+	p, client := platform(t)
+	p.AddApp("by-hand", "personal", "")
+	config, err := machine.ParseConfig([]byte(`{"image":"x","env":{"WHICH":"it"},"services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := p.AddMachine("by-hand", "iad", config)
+	shown, _ := read(t, client, "by-hand")
+	if got := environment(t, shown)["WHICH"]; got != "it" || !parse(t, shown).HasService("app") {
+		t.Errorf("got %q", shown)
+	}
+	if want := "Not made by fly deploy"; !strings.Contains(string(shown), want) || !strings.Contains(string(shown), id) {
+		t.Errorf("got %q, want %q and %s", shown, want, id)
+	}
+	p.AddMachine("by-hand", "iad", launched(t, "app", `"env":{"WHICH":"other"}`))
+	if shown, _ = read(t, client, "by-hand"); environment(t, shown)["WHICH"] != "other" {
+		t.Errorf("beside one by fly deploy: got %q", shown)
+	}
+}
+
 func TestNothingToRead(t *testing.T) {
 	p, client := platform(t)
 	p.AddApp("empty", "personal", "")
@@ -281,6 +304,12 @@ func TestNothingToRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.AddMachine("by-hand", "iad", config)
+	p.AddApp("console", "personal", "")
+	console, err := machine.ParseConfig([]byte(`{"image":"x","env":{"SECRET":"canary"},"metadata":{"fly_process_group":"fly_app_console"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.AddMachine("console", "iad", console)
 	tests := []struct {
 		name  string
 		app   string
@@ -288,7 +317,7 @@ func TestNothingToRead(t *testing.T) {
 		want  gate.Code
 	}{
 		{name: "no release and no Machine", app: "empty", want: gate.Precondition},
-		{name: "no release and no Machine of fly deploy's", app: "by-hand", want: gate.Precondition},
+		{name: "no release and no Machine but a console", app: "console", want: gate.Precondition},
 		{name: "a Machine of which the platform does not send all", app: "empty", want: gate.Precondition, fault: &sandbox.Fault{
 			Operation: "machine.list", Status: 200,
 			Body: `[{"id":"148e21ea7d9d89","state":"started","instance_id":"01A","incomplete_config":` + encode(t, launched(t, "app", `"env":{"SECRET":"canary"}`)) + `}]`,

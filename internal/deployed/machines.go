@@ -51,15 +51,32 @@ func sorted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
 	return launched, []flytoml.Note{note}
 }
 
+// adopted are the Machines of an app of which fly deploy made none, with a note:
+// they get the file by a deploy that adopts them only.
+func adopted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+	var list []fly.Machine
+	var ids []string
+	for _, m := range machines {
+		if m.Whole() && m.Config.Detached() && m.State != "destroyed" && m.State != "destroying" {
+			list, ids = append(list, m), append(ids, m.ID)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(list, func(a, b fly.Machine) int { return strings.Compare(a.ID, b.ID) })
+	return list, []flytoml.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{named(ids)}}}
+}
+
 // leaveOut is why a Machine says nothing about the app's fly.toml, empty if it
 // does (flyctl, flaps.ListFlyAppsMachines).
 func leaveOut(m fly.Machine) string {
-	switch name := m.Config.ProcessGroup(); {
+	switch {
 	case m.State == "destroyed" || m.State == "destroying":
 		return "destroyed"
 	case !m.Whole():
 		return "the platform did not send the whole configuration"
-	case strings.HasPrefix(name, "fly_app_"), name == "release_command":
+	case m.Config.OneCommand():
 		return "made for one command (a release command, a console, a test)"
 	case !m.Config.FlyLaunch():
 		return "not made by fly deploy (no metadata fly_platform_version = v2)"

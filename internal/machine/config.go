@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Config is one configuration document. Values are immutable: methods that
@@ -228,6 +229,17 @@ func (c Config) FlyLaunch() bool {
 	group := c.ProcessGroup()
 	return group != "fly_app_release_command" && group != "fly_app_console"
 }
+
+// OneCommand reports whether flyctl made the Machine for a single command: a
+// release command, a console or a test.
+func (c Config) OneCommand() bool {
+	group := c.ProcessGroup()
+	return strings.HasPrefix(group, "fly_app_") || group == "release_command"
+}
+
+// Detached reports whether `fly deploy` leaves the Machine alone although it is
+// there to stay: it was made through the Machines API or by `fly machine run`.
+func (c Config) Detached() bool { return !c.FlyLaunch() && !c.OneCommand() }
 
 // Metadata keys that flyctl reads and writes (fly-go, machine_types.go).
 const (

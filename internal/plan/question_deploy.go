@@ -21,6 +21,7 @@ const (
 	FactOrigin         = "origin/"         // followed by live, both, file, behind or unknown; how many values differ for that reason
 	FactCloses         = "closes/"         // followed by a port that answers now and will not
 	FactLeft           = "left/"           // followed by a process group that the file lacks; its Machines are left alone
+	FactAdopted        = "adopted/"        // followed by a process group; its Machines that fly deploy did not make
 )
 
 // AtOnce is the value of [FactAtOnce]: how many Machines of a group may be down at
@@ -111,10 +112,30 @@ func (p Plan) origins() []string {
 	return []string{"of what differs, " + strings.Join(why, "; ")}
 }
 
+// adopted says which Machines begin to belong to fly deploy.
+func (p Plan) adopted() []string {
+	var out []string
+	for _, f := range p.Facts {
+		group, ok := strings.CutPrefix(f.Key, FactAdopted)
+		if !ok {
+			continue
+		}
+		const most = 5
+		ids := strings.Split(f.Value, ",")
+		names := strings.Join(ids[:min(len(ids), most)], ", ")
+		if len(ids) > most {
+			names += fmt.Sprintf(" and %d more", len(ids)-most)
+		}
+		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) of group %s from now on: every deploy updates them", count(len(ids), "Machine", "Machines"), Line(names), Quote(group)))
+	}
+	slices.Sort(out)
+	return out
+}
+
 // deployEffect says what the strategy and the proof add to the impact, and how
 // the deploy is carried out.
 func (p Plan) deployEffect() []string {
-	out := append(p.origins(), p.atOnce()...)
+	out := slices.Concat(p.origins(), p.adopted(), p.atOnce())
 	switch p.fact(FactStrategy) {
 	case "immediate":
 		out = append(out, "ALL AT ONCE: none is tried before the others")

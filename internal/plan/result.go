@@ -139,4 +139,5 @@ type Arguments struct {
 	IPs          []string `json:"ips,omitempty"`
 	Create       bool     `json:"create,omitempty"`
 	InternalPort int      `json:"internal_port,omitempty"`
+	Adopt        bool     `json:"adopt,omitempty"`
 }

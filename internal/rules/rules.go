@@ -200,8 +200,12 @@ func (s Snapshot) InternalPort() int {
 // Blockers are what keeps the app from working privately, judged from the live
 // Machines: Flycast needs an address on the callers' network, a service, plain
 // HTTP without a redirect to https, and a program that listens where Fly Proxy
-// comes in (Fly's networking/flycast page).
-func (s Snapshot) Blockers() []plan.Blocker {
+// comes in (Fly's networking/flycast page). The fix fits how the Machine was made:
+// a deploy changes only those that fly deploy made.
+func (s Snapshot) Blockers() []plan.Blocker { return s.detached(s.found()) }
+
+// found are the blockers as if fly deploy had made every Machine.
+func (s Snapshot) found() []plan.Blocker {
 	app := s.Addresses.App.Name
 	var out []plan.Blocker
 	add := func(id, what, fix string) { out = append(out, plan.Blocker{ID: id, What: what, Fix: fix}) }

@@ -36,7 +36,7 @@ func flycast(ip, network, org string) fly.Address {
 // vm is a started Machine on the own network, with services in JSON.
 func vm(t *testing.T, id, services string) fly.Machine {
 	t.Helper()
-	config, err := machine.ParseConfig([]byte(`{"services":` + services + `}`))
+	config, err := machine.ParseConfig([]byte(`{"metadata":{"fly_platform_version":"v2"},"services":` + services + `}`))
 	if err == nil {
 		err = config.Validate()
 	}
@@ -49,7 +49,7 @@ func vm(t *testing.T, id, services string) fly.Machine {
 // inGroup is the Machine with another process group.
 func inGroup(t *testing.T, m fly.Machine, group string) fly.Machine {
 	t.Helper()
-	config, err := m.Config.With("metadata", map[string]string{machine.MetadataProcessGroup: group})
+	config, err := m.Config.With("metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
 	if err != nil {
 		t.Fatal(err)
 	}

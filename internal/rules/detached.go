@@ -1,0 +1,138 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// Detached are the Machines that fly deploy leaves alone although they are there
+// to stay: they were made through the Machines API or by fly machine run. Of a
+// Machine that was not read whole that is not known.
+func (s Snapshot) Detached() []fly.Machine {
+	return slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !m.Whole() || !m.Config.Detached() })
+}
+
+// detached gives blockers of detached Machines a fix of their own: a deploy would
+// leave those Machines as they are. What is wrong with them and with the others
+// becomes two blockers.
+func (s Snapshot) detached(all []plan.Blocker) []plan.Blocker {
+	detached := s.Detached()
+	if len(detached) == 0 {
+		return all
+	}
+	deployed := s
+	deployed.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return m.Whole() && m.Config.Detached() })
+	var rest []plan.Blocker
+	if len(deployed.Machines) > 0 {
+		rest = deployed.found()
+	}
+	var out []plan.Blocker
+	done := make(map[string]bool)
+	for _, b := range all {
+		switch {
+		case !strings.Contains(b.Fix, "deploy") || b.ID == plan.NoServices && len(deployed.Machines) > 0:
+			out = append(out, b)
+		case done[b.ID]:
+		default:
+			done[b.ID] = true
+			for _, other := range rest {
+				if other.ID == b.ID {
+					out = append(out, other)
+				}
+			}
+			for _, h := range s.byHand(b.ID, detached) {
+				out = append(out, h.blocker)
+			}
+		}
+	}
+	return out
+}
+
+// ByHand is what a person can do about a blocker of detached Machines.
+type ByHand struct {
+	Machines []string // ids
+	Command  string   // for the first of them; empty if none can be given
+
+	blocker plan.Blocker
+}
+
+// ByHand are the blockers of detached Machines, with what a person can do.
+func (s Snapshot) ByHand() []ByHand {
+	detached := s.Detached()
+	if len(detached) == 0 {
+		return nil
+	}
+	var out []ByHand
+	seen := make(map[string]bool)
+	for _, b := range s.Blockers() {
+		if !seen[b.ID] && strings.Contains(b.Fix, "adopt") {
+			seen[b.ID] = true
+			out = append(out, s.byHand(b.ID, detached)...)
+		}
+	}
+	return out
+}
+
+// byHand are the blockers of one id that detached Machines have, those with the
+// same fix in one.
+func (s Snapshot) byHand(id string, detached []fly.Machine) []ByHand {
+	type kind struct{ what, flags string }
+	var kinds []kind
+	machines := make(map[kind][]string)
+	for _, m := range detached {
+		alone := s
+		alone.Machines = []fly.Machine{m}
+		for _, b := range alone.found() {
+			if b.ID != id {
+				continue
+			}
+			k := kind{what: b.What, flags: updateFlags(id, m)}
+			if id == plan.BindLoopback { // its sentence names the Machine
+				k.what = strings.TrimPrefix(b.What, "Machine "+m.ID+": ")
+			}
+			if machines[k] == nil {
+				kinds = append(kinds, k)
+			}
+			if !slices.Contains(machines[k], m.ID) {
+				machines[k] = append(machines[k], m.ID)
+			}
+		}
+	}
+	out := make([]ByHand, 0, len(kinds))
+	for _, k := range kinds {
+		hand := ByHand{Machines: machines[k], blocker: plan.Blocker{
+			ID:   id,
+			What: fmt.Sprintf("Machine %s, not made by fly deploy: %s", enumerate(machines[k]), k.what),
+			Fix:  s.handFix(machines[k], k.flags),
+		}}
+		if k.flags != "" {
+			hand.Command = updateLine(s.Addresses.App.Name, machines[k][0], k.flags)
+		}
+		out = append(out, hand)
+	}
+	return out
+}
+
+// handFix is how detached Machines are fixed: by deploy with adopt, or by a
+// person with fly machine update.
+func (s Snapshot) handFix(ids []string, flags string) string {
+	app := s.Addresses.App.Name
+	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after patch_services {app: %q}: without adopt, deploy and fly deploy leave such a Machine alone", app, app)
+	if flags == "" {
+		return adopt
+	}
+	line := updateLine(app, ids[0], flags)
+	if len(ids) > 1 {
+		line += fmt.Sprintf(" (and the same for the other %d)", len(ids)-1)
+	}
+	return line + "; or " + adopt
+}
+
+// updateLine is the fly machine update that gives a Machine the flags.
+func updateLine(app, id, flags string) string {
+	return fmt.Sprintf("fly machine update %s -a %s %s", id, app, flags)
+}
