@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -49,8 +50,10 @@ func listen(addr string, handler http.Handler, beside func(context.Context)) (*S
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{URL: "http://" + listener.Addr().String(), done: make(chan struct{})}
 	s.server = &http.Server{
-		Handler:           handler,
+		Handler:           liftDeadlines(handler),
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       requestTime,
+		IdleTimeout:       2 * time.Minute, // longer than clients keep a connection
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	var running sync.WaitGroup
@@ -61,6 +64,38 @@ func listen(addr string, handler http.Handler, beside func(context.Context)) (*S
 	running.Go(func() { beside(ctx) })
 	go func() { running.Wait(); close(s.done) }()
 	return s, nil
+}
+
+// requestTime is how long a request may take to arrive, to the last byte of its
+// body. Whoever sends half of one does not hold a connection.
+const requestTime = 30 * time.Second
+
+// liftDeadlines ends the time limit of a request once it has arrived: the
+// answer may take longer, and streams stay open.
+func liftDeadlines(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		lift := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }
+		if r.ContentLength == 0 {
+			lift()
+		} else {
+			r.Body = &liftingBody{r.Body, lift}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// liftingBody lifts the limit when the body has been read to its end.
+type liftingBody struct {
+	io.ReadCloser
+	lift func()
+}
+
+func (b *liftingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.lift()
+	}
+	return n, err
 }
 
 // ListenLoopback listens on a loopback IP and a port; any other address is an error.

@@ -19,11 +19,8 @@ import (
 
 const (
 	defaultBodyLimit = 1 << 20
-	bodyTime         = 30 * time.Second // for a body to arrive
-	headerTime       = 5 * time.Second  // for a header to arrive
-	idleTime         = 2 * time.Minute  // between requests of a connection
-	sessionTTL       = time.Hour        // a session nobody used is ended
-	shutdownTime     = 5 * time.Second  // for calls to finish when the server stops
+	sessionTTL       = time.Hour       // a session nobody used is ended
+	stopGrace        = 5 * time.Second // for calls to finish when the server stops
 )
 
 // HTTPOptions say how MCP is served over HTTP.
@@ -37,14 +34,16 @@ type HTTPOptions struct {
 	SSE bool
 	// BodyLimit is the size of the largest request body; 0 means 1 MiB.
 	BodyLimit int64
-	// AllowedOrigins are the web origins that may call, each exactly as a
-	// browser writes it. If there are none, those of this server itself may:
+	// AllowedOrigins are the web origins that may call, each a scheme, a host
+	// and perhaps a port. If there are none, those of this server itself may:
 	// loopback names with its own port, over http.
 	AllowedOrigins []string
 	// Log may be nil.
 	Log *slog.Logger
 	// Ready, if not nil, is called with the endpoint's URL once it is served.
 	Ready func(url string)
+
+	timing timing // of tests; empty means [defaultTiming]
 }
 
 func (o HTTPOptions) withDefaults() HTTPOptions {
@@ -53,6 +52,9 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.timing == (timing{}) {
+		o.timing = defaultTiming()
 	}
 	return o
 }
@@ -70,7 +72,7 @@ func ServeHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) error
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
-	return serveHTTP(ctx, s, o, listener, shutdownTime)
+	return serveHTTP(ctx, s, o, listener)
 }
 
 // listenLoopback checks the name before and the address after: localhost is
@@ -94,19 +96,15 @@ func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-func serveHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions, listener net.Listener, grace time.Duration) error {
+func serveHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions, listener net.Listener) error {
+	o = o.withDefaults()
 	handler, err := NewHTTPHandler(ctx, s, o)
 	if err != nil {
 		_ = listener.Close()
 		return fmt.Errorf("http: %w", err)
 	}
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headerTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(o.withDefaults().Log.Handler(), slog.LevelWarn),
-	}
+	server := o.timing.server(handler)
+	server.ErrorLog = slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	if o.Ready != nil {
@@ -117,7 +115,7 @@ func serveHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions, liste
 		return fmt.Errorf("http: %w", err)
 	case <-ctx.Done():
 	}
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.timing.grace)
 	defer cancel()
 	if err := server.Shutdown(within); err != nil {
 		// Calls that take longer are cut off from their client.
@@ -132,11 +130,16 @@ func serveHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions, liste
 // error.
 func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) (http.Handler, error) {
 	o = o.withDefaults()
-	bearer, err := newBearerPolicy(o.Token)
+	bearer, err := newBearerPolicy(o.Token, o.timing)
 	if err != nil {
 		return nil, err
 	}
-	body := bodyPolicy{limit: o.BodyLimit, time: bodyTime}
+	origins, err := newOriginPolicy(o.AllowedOrigins, o.timing)
+	if err != nil {
+		return nil, err
+	}
+	body := bodyPolicy{limit: o.BodyLimit, timing: o.timing}
+	methods := func(allowed ...string) middleware { return methodPolicy{o.timing, allowed}.check }
 	sessions := newOwnedSessions()
 	transport := mcpserver.NewStreamableHTTPServer(s,
 		mcpserver.WithSessionIdManagerResolver(sessions),
@@ -146,23 +149,23 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 	context.AfterFunc(ctx, func() { _ = transport.Shutdown(context.WithoutCancel(ctx)) })
 
 	paths := map[string]http.Handler{
-		"/mcp": chain(streamed(transport, o.Log),
-			methodPolicy{http.MethodPost, http.MethodGet, http.MethodDelete}.check,
-			checkContentType, body.check, sessions.check, endStreams(ctx)),
+		"/mcp": chain(streamed(transport, o.Log, o.timing),
+			methods(http.MethodPost, http.MethodGet, http.MethodDelete),
+			o.timing.checkContentType, body.check, sessions.check, endStreams(ctx)),
 	}
 	if o.SSE {
-		sse := newSSEServer(s, o.Log)
-		paths["/sse"] = chain(http.HandlerFunc(sse.open), methodPolicy{http.MethodGet}.check, endStreams(ctx))
-		paths["/message"] = chain(http.HandlerFunc(sse.post), methodPolicy{http.MethodPost}.check, checkContentType, body.check)
+		sse := newSSEServer(s, o.Log, o.timing)
+		paths["/sse"] = chain(http.HandlerFunc(sse.open), methods(http.MethodGet), body.check, endStreams(ctx))
+		paths["/message"] = chain(http.HandlerFunc(sse.post), methods(http.MethodPost), o.timing.checkContentType, body.check)
 	}
 	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if handler, ok := paths[r.URL.Path]; ok {
 			handler.ServeHTTP(w, r)
 			return
 		}
-		http.NotFound(w, r)
+		o.timing.refuse(w, "404 page not found", http.StatusNotFound)
 	})
-	return chain(served, checkHost, originPolicy{o.AllowedOrigins}.check, bearer.check), nil
+	return chain(served, o.timing.checkHost, origins.check, o.timing.checkWellKnown, bearer.check), nil
 }
 
 // endStreams ends what would stay open for ever when the server stops. Mcp-go
@@ -185,9 +188,10 @@ type streamKey struct{}
 
 // streamed serves mcp-go's transport on a [responseStream], and answers for it
 // when it panics: the tools' recovery does not cover completions and hooks.
-func streamed(transport http.Handler, log *slog.Logger) http.Handler {
+func streamed(transport http.Handler, log *slog.Logger, t timing) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stream := newResponseStream(w, log)
+		stream := newResponseStream(w, r, log, t)
+		defer stream.end()
 		defer func() {
 			value := recover()
 			if value == nil {
@@ -195,9 +199,6 @@ func streamed(transport http.Handler, log *slog.Logger) http.Handler {
 			}
 			message := postedFrom(r.Context())
 			id := logPanic(r.Context(), log, "request "+message.method, value)
-			if stream.begun() {
-				panic(http.ErrAbortHandler) // the client sees a broken response
-			}
 			answerPanic(stream, message, id, log)
 		}()
 		transport.ServeHTTP(stream, r.WithContext(context.WithValue(r.Context(), streamKey{}, stream)))
@@ -205,6 +206,10 @@ func streamed(transport http.Handler, log *slog.Logger) http.Handler {
 }
 
 func answerPanic(stream *responseStream, message posted, id string, log *slog.Logger) {
+	begun, events := stream.inEvents()
+	if begun && !events {
+		panic(http.ErrAbortHandler) // the client sees a broken response
+	}
 	rpcID := message.id
 	if !validID(rpcID) {
 		rpcID = nil
@@ -212,6 +217,10 @@ func answerPanic(stream *responseStream, message posted, id string, log *slog.Lo
 	encoded, err := json.Marshal(rpcError(rpcID, mcp.INTERNAL_ERROR, internalMessage(id)))
 	if err != nil {
 		log.Error("encode a message", "error", err)
+	}
+	if events {
+		stream.writeEvent(event(encoded))
+		return
 	}
 	stream.Header().Set("Content-Type", "application/json")
 	stream.WriteHeader(http.StatusInternalServerError)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -20,11 +21,42 @@ type site struct {
 	port string
 	stop context.CancelFunc
 	done chan error
+
+	closed chan struct{} // gets a value for each connection that the server has closed
+}
+
+// watchedListener tells of connections that are closed on this end.
+type watchedListener struct {
+	net.Listener
+	closed chan<- struct{}
+}
+
+func (l watchedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &watchedConn{Conn: c, tell: sync.OnceFunc(func() { l.closed <- struct{}{} })}, nil
+}
+
+type watchedConn struct {
+	net.Conn
+	tell func()
+}
+
+func (c *watchedConn) Close() error {
+	err := c.Conn.Close()
+	c.tell()
+	return err
 }
 
 func startHTTP(t *testing.T, f *fixture, o HTTPOptions) *site {
 	t.Helper()
 	o.Addr, o.Token, o.Log = "127.0.0.1:0", testToken, f.logger()
+	if o.timing == (timing{}) {
+		o.timing = defaultTiming()
+	}
+	o.timing.grace = time.Hour // waiting for it is a test that hangs
 	ready := make(chan string, 1)
 	o.Ready = func(url string) { ready <- url }
 	listener, err := listenLoopback(t.Context(), o.Addr)
@@ -32,10 +64,9 @@ func startHTTP(t *testing.T, f *fixture, o HTTPOptions) *site {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	s := &site{t: t, stop: stop, done: make(chan error, 1)}
+	s := &site{t: t, stop: stop, done: make(chan error, 1), closed: make(chan struct{}, 10_000)}
 	go func() {
-		// A grace so long that waiting for it is a test that hangs.
-		s.done <- serveHTTP(ctx, f.MCPServer, o, listener, time.Hour)
+		s.done <- serveHTTP(ctx, f.MCPServer, o, watchedListener{listener, s.closed})
 	}()
 	t.Cleanup(stop)
 	url := <-ready
@@ -288,7 +319,7 @@ func TestHTTPAllowedOrigins(t *testing.T) {
 func TestHTTPCaller(t *testing.T) {
 	s := startHTTP(t, newFixture(), HTTPOptions{})
 	got := messages(t, s.do(modern("1", "caller", "", "")))[0].text(t)
-	policy, err := newBearerPolicy(testToken)
+	policy, err := newBearerPolicy(testToken, defaultTiming())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -25,7 +24,7 @@ import (
 // The checks every HTTP request passes before MCP sees it, each a policy with a
 // middleware of its own. In this order: Host, Origin, bearer; then, for a path
 // that exists, method, Content-Type, size of the body. Answers repeat nothing
-// of the request. Most come from the specification's "Security Best Practices"
+// of the request, and close the connection. Most come from the specification's "Security Best Practices"
 // (local server compromise, session hijacking) and its transport page.
 
 type middleware func(http.Handler) http.Handler
@@ -40,37 +39,11 @@ func chain(h http.Handler, checks ...middleware) http.Handler {
 
 // checkHost refuses a page whose name was rebound to the loopback address: its
 // requests carry that name.
-func checkHost(next http.Handler) http.Handler {
+func (t timing) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback.IsOwn(r.Host, loopback.Port(r)) {
-			http.Error(w, "Host is not this server", http.StatusForbidden)
+			t.refuse(w, "Host is not this server", http.StatusForbidden)
 			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// originPolicy says which web pages may call: those listed, exactly as browsers
-// write an origin. Without a list, pages of this very server.
-type originPolicy struct {
-	allowed []string
-}
-
-func (p originPolicy) allows(origin, port string) bool {
-	if len(p.allowed) > 0 {
-		return slices.Contains(p.allowed, origin)
-	}
-	host, found := strings.CutPrefix(origin, "http://")
-	return found && loopback.IsOwn(host, port)
-}
-
-func (p originPolicy) check(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, origin := range r.Header.Values("Origin") {
-			if !p.allows(origin, loopback.Port(r)) {
-				http.Error(w, "Origin is not allowed", http.StatusForbidden)
-				return
-			}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -78,10 +51,11 @@ func (p originPolicy) check(next http.Handler) http.Handler {
 
 // bearerPolicy knows the one token by its hash.
 type bearerPolicy struct {
-	hash [sha256.Size]byte
+	hash   [sha256.Size]byte
+	timing timing
 }
 
-func newBearerPolicy(token string) (bearerPolicy, error) {
+func newBearerPolicy(token string, t timing) (bearerPolicy, error) {
 	for _, c := range []byte(token) {
 		if c <= ' ' || c > '~' {
 			return bearerPolicy{}, errors.New("a bearer token is printable ASCII without spaces")
@@ -90,7 +64,7 @@ func newBearerPolicy(token string) (bearerPolicy, error) {
 	if token == "" {
 		return bearerPolicy{}, errors.New("a bearer token is required")
 	}
-	return bearerPolicy{sha256.Sum256([]byte(token))}, nil
+	return bearerPolicy{sha256.Sum256([]byte(token)), t}, nil
 }
 
 // allows compares in constant time, whatever the token's length.
@@ -121,7 +95,7 @@ func (p bearerPolicy) check(next http.Handler) http.Handler {
 				challenge += `, error="invalid_token"`
 			}
 			w.Header().Set("WWW-Authenticate", challenge)
-			http.Error(w, "a bearer token is required", http.StatusUnauthorized)
+			p.timing.refuse(w, "a bearer token is required", http.StatusUnauthorized)
 			return
 		}
 		r = r.Clone(tools.WithCaller(r.Context(), p.caller()))
@@ -138,13 +112,16 @@ func bearerToken(header string) (token string, ok bool) {
 }
 
 // methodPolicy is what a path is for.
-type methodPolicy []string
+type methodPolicy struct {
+	timing  timing
+	methods []string
+}
 
 func (p methodPolicy) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !slices.Contains(p, r.Method) {
-			w.Header().Set("Allow", strings.Join(p, ", "))
-			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		if !slices.Contains(p.methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(p.methods, ", "))
+			p.timing.refuse(w, "method not allowed", http.StatusMethodNotAllowed)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -159,10 +136,10 @@ func isJSON(contentType string) bool {
 	return err == nil && mediaType == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
-func checkContentType(next http.Handler) http.Handler {
+func (t timing) checkContentType(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && !isJSON(r.Header.Get("Content-Type")) {
-			http.Error(w, "Content-Type must be application/json", http.StatusUnsupportedMediaType)
+			t.refuse(w, "Content-Type must be application/json", http.StatusUnsupportedMediaType)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -186,10 +163,11 @@ func postedFrom(ctx context.Context) posted {
 	return p
 }
 
-// bodyPolicy is how large a body may be and how long it may take to arrive.
+// bodyPolicy is how large a body may be. How long it may take is the server's
+// limit for a whole request.
 type bodyPolicy struct {
-	limit int64
-	time  time.Duration
+	limit  int64
+	timing timing
 }
 
 // check reads the body of a POST, within the limits, and keeps it in the
@@ -197,24 +175,25 @@ type bodyPolicy struct {
 func (p bodyPolicy) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
+			if r.ContentLength != 0 {
+				p.timing.refuse(w, r.Method+" takes no body", http.StatusBadRequest)
+				return
+			}
+			liftDeadline(w)
 			next.ServeHTTP(w, r)
 			return
 		}
-		// Set here, not on the server: there it would end long answers too.
-		// A writer that cannot do it belongs to a test.
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(p.time))
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, p.limit))
-		_ = control.SetReadDeadline(time.Time{})
 		var tooLarge *http.MaxBytesError
 		switch {
 		case errors.As(err, &tooLarge):
-			http.Error(w, "the body is larger than "+strconv.FormatInt(p.limit, 10)+" bytes", http.StatusRequestEntityTooLarge)
+			p.timing.refuse(w, "the body is larger than "+strconv.FormatInt(p.limit, 10)+" bytes", http.StatusRequestEntityTooLarge)
 			return
 		case err != nil:
-			http.Error(w, "the body could not be read", http.StatusBadRequest)
+			p.timing.refuse(w, "the body could not be read", http.StatusBadRequest)
 			return
 		}
+		liftDeadline(w)
 		r = r.WithContext(context.WithValue(r.Context(), postedKey{}, readPosted(body, r.Header)))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		next.ServeHTTP(w, r)

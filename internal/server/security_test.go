@@ -27,7 +27,7 @@ func TestOriginPolicy(t *testing.T) {
 		{[]string{"https://app.example"}, "http://localhost:8787", false},
 	}
 	for _, tt := range tests {
-		if got := (originPolicy{tt.allowed}).allows(tt.origin, "8787"); got != tt.want {
+		if got := (originPolicy{allowed: tt.allowed}).allows(tt.origin, "8787"); got != tt.want {
 			t.Errorf("%v, origin %q: got %v", tt.allowed, tt.origin, got)
 		}
 	}
@@ -54,7 +54,7 @@ func TestBearerToken(t *testing.T) {
 }
 
 func TestBearerRefusesTwo(t *testing.T) {
-	policy, err := newBearerPolicy(testToken)
+	policy, err := newBearerPolicy(testToken, defaultTiming())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestIsJSON(t *testing.T) {
 
 // A request whose connection is unknown has no own host.
 func TestHostWithoutConnection(t *testing.T) {
-	h := checkHost(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let through") }))
+	h := defaultTiming().checkHost(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let through") }))
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:8787/mcp", nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)

@@ -22,6 +22,7 @@ import (
 type sseServer struct {
 	server *mcpserver.MCPServer
 	log    *slog.Logger
+	timing timing
 
 	mu      sync.Mutex
 	streams map[string]*sseStream // by session id
@@ -36,8 +37,8 @@ type sseStream struct {
 
 var errStreamClosed = errors.New("the stream is closed")
 
-func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger) *sseServer {
-	return &sseServer{server: server, log: log, streams: make(map[string]*sseStream)}
+func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, t timing) *sseServer {
+	return &sseServer{server: server, log: log, timing: t, streams: make(map[string]*sseStream)}
 }
 
 // open serves GET /sse for as long as the client stays.
@@ -50,12 +51,15 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 		if ended {
 			return errStreamClosed
 		}
-		_ = control.SetWriteDeadline(time.Now().Add(writeTime))
-		if _, err := w.Write(piece); err != nil {
-			cancel()
-			return err
+		_ = control.SetWriteDeadline(time.Now().Add(s.timing.write))
+		_, err := w.Write(piece)
+		if err == nil {
+			err = control.Flush()
 		}
-		return control.Flush()
+		if err != nil {
+			cancel()
+		}
+		return err
 	}
 	p := newPeer(s.server, s.log, func(message []byte) error { return write(event(message)) }, false)
 
@@ -89,7 +93,18 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	<-ctx.Done()
+	alive := time.NewTicker(s.timing.keepalive)
+	defer alive.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-alive.C:
+			p.writing.Lock()
+			_ = write([]byte(comment)) // a failure ends ctx
+			p.writing.Unlock()
+		}
+	}
 }
 
 // post serves POST /message: the answer, if there is one, comes on the stream.

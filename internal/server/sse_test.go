@@ -58,7 +58,7 @@ func TestSSE(t *testing.T) {
 		t.Errorf("a question over SSE: %s", got)
 	}
 
-	policy, err := newBearerPolicy(testToken)
+	policy, err := newBearerPolicy(testToken, defaultTiming())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestSSE(t *testing.T) {
 }
 
 func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
-	sse := newSSEServer(newFixture().MCPServer, newFixture().logger())
+	sse := newSSEServer(newFixture().MCPServer, newFixture().logger(), defaultTiming())
 	answered := make(chan []byte, 1)
 	p := newPeer(sse.server, sse.log, func(message []byte) error {
 		answered <- message

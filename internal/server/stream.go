@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,28 +17,51 @@ import (
 // writeTime is how long a client may take to accept a piece of a response.
 const writeTime = 30 * time.Second
 
-// responseStream is the response to one request, shared by mcp-go and by the
-// delivery of the call's notifications. The first notification turns it into an
-// event stream; mcp-go, which was told so, sends its part as an event then.
+// responseStream is the response to one request, shared by mcp-go, by the
+// delivery of the call's notifications, and by the comments that keep the
+// connection alive. The first notification or comment turns it into an event
+// stream; what mcp-go writes after that becomes an event, if it is none yet.
 // The header mcp-go sees is its own until it is sent, because two goroutines
 // may not touch the real one.
 type responseStream struct {
 	log     *slog.Logger
 	control *http.ResponseController
 	staged  http.Header
+	timing  timing
+	streams bool // the client takes an event stream in answer to this request
 
-	mu   sync.Mutex
-	w    http.ResponseWriter
-	sent bool // the header
+	mu     sync.Mutex
+	w      http.ResponseWriter
+	sent   bool // the header
+	events bool // it says that this is an event stream
+	ended  bool
+	beat   *time.Timer
 }
 
-func newResponseStream(w http.ResponseWriter, log *slog.Logger) *responseStream {
-	return &responseStream{
+func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger, t timing) *responseStream {
+	s := &responseStream{
 		log:     log,
 		control: http.NewResponseController(w),
 		staged:  make(http.Header),
+		timing:  t,
+		streams: takesStream(r),
 		w:       w,
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beat = time.AfterFunc(t.keepalive, s.keepAlive)
+	return s
+}
+
+// takesStream reports whether a request may be answered by an event stream:
+// one that expects a response, of a client that does not rule it out.
+func takesStream(r *http.Request) bool {
+	message := postedFrom(r.Context())
+	if r.Method != http.MethodPost || !message.valid || message.method == "" || !validID(message.id) {
+		return false
+	}
+	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
+	return accept == "" || strings.Contains(accept, "text/event-stream") || strings.Contains(accept, "text/*") || strings.Contains(accept, "*/*")
 }
 
 func (s *responseStream) Header() http.Header { return s.staged }
@@ -44,42 +69,75 @@ func (s *responseStream) Header() http.Header { return s.staged }
 func (s *responseStream) WriteHeader(status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sendStaged(status)
+}
+
+// sendStaged sends the header that mcp-go has made, unless one was sent.
+func (s *responseStream) sendStaged(status int) {
 	if s.sent {
 		return
 	}
 	maps.Copy(s.w.Header(), s.staged)
+	s.events = isEventStream(s.staged)
 	s.sendHeader(status)
+}
+
+// sendStream sends the header of an event stream, unless one was sent.
+func (s *responseStream) sendStream() {
+	if s.sent {
+		return
+	}
+	s.w.Header().Set("Content-Type", "text/event-stream")
+	s.w.Header().Set("Cache-Control", "no-cache")
+	s.events = true
+	s.sendHeader(http.StatusOK)
 }
 
 func (s *responseStream) sendHeader(status int) {
 	s.w.Header().Set("X-Accel-Buffering", "no")
 	s.sent = true
+	s.limit()
 	s.w.WriteHeader(status)
 }
 
+func isEventStream(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
+}
+
+// Write takes one whole message, or one whole event.
 func (s *responseStream) Write(piece []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.sent {
-		maps.Copy(s.w.Header(), s.staged)
-		s.sendHeader(http.StatusOK)
+	s.sendStaged(http.StatusOK)
+	if s.events && !isEventStream(s.staged) {
+		if _, err := s.writePiece(event(bytes.TrimSpace(piece))); err != nil {
+			return 0, err
+		}
+		return len(piece), nil
 	}
 	return s.writePiece(piece)
 }
 
-// writePiece gives up on a client that reads nothing, which would otherwise
-// hold the call for ever.
 func (s *responseStream) writePiece(piece []byte) (int, error) {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTime))
-	n, err := s.w.Write(piece)
-	_ = s.control.SetWriteDeadline(time.Time{})
-	return n, err
+	s.limit()
+	return s.w.Write(piece)
+}
+
+// limit gives up on a client that reads nothing, which would otherwise hold the
+// call for ever. The limit stays for what net/http itself writes afterwards.
+func (s *responseStream) limit() {
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.timing.write))
 }
 
 func (s *responseStream) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.control.Flush()
+	s.flush()
+}
+
+func (s *responseStream) flush() {
+	s.limit()
+	_ = s.control.Flush() // a client that is gone shows in the request's context
 }
 
 // notify writes one notification as an event.
@@ -89,24 +147,57 @@ func (s *responseStream) notify(n mcp.JSONRPCNotification) {
 		s.log.Error("encode a notification", "error", err)
 		return
 	}
+	s.writeEvent(event(encoded))
+}
+
+func (s *responseStream) writeEvent(piece []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.sent {
-		s.w.Header().Set("Content-Type", "text/event-stream")
-		s.w.Header().Set("Cache-Control", "no-cache")
-		s.sendHeader(http.StatusOK)
+	if s.ended {
+		return
 	}
+	s.sendStream()
 	// The client may be gone; its call finds that out by its context.
-	if _, err := s.writePiece(event(encoded)); err == nil {
-		_ = s.control.Flush()
+	if _, err := s.writePiece(piece); err == nil {
+		s.flush()
 	}
 }
 
-// begun tells whether anything of the response was sent.
-func (s *responseStream) begun() bool {
+// keepAlive sends a comment, again and again until the end: clients and
+// proxies give up a connection that stays silent (Node after 300 seconds). A
+// client that takes no event stream has to wait in silence.
+func (s *responseStream) keepAlive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sent
+	switch {
+	case s.ended, s.sent && !s.events:
+		return
+	case s.sent || s.streams:
+		s.sendStream()
+		if _, err := s.writePiece([]byte(comment)); err != nil {
+			return
+		}
+		s.flush()
+	}
+	s.beat.Reset(s.timing.keepalive)
+}
+
+// comment is what clients skip in an event stream.
+const comment = ": keepalive\n\n"
+
+// end keeps everything away from the response once its handler returns.
+func (s *responseStream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	s.beat.Stop()
+}
+
+// inEvents reports whether the response has begun, and as an event stream.
+func (s *responseStream) inEvents() (begun, events bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent, s.events
 }
 
 // event is a message as the event of a stream. JSON as encoded here has no line
