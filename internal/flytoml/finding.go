@@ -73,6 +73,7 @@ const (
 	FindingEmpty            = "empty_file"         // nothing in it
 	FindingNoApp            = "no_app"             // the app is named by a flag or not at all
 	FindingNoService        = "no_service"         // nothing for Fly Proxy to route to
+	FindingAppName          = "app_name"           // no app's name: a placeholder, or a form that none has
 	FindingRegion           = "region_form"        // no region has such a name
 	FindingProcessesDropped = "processes_dropped"  // a process that flyctl throws away
 	FindingUnknownGroup     = "unknown_group"      // a section for a process group that does not exist
@@ -80,16 +81,23 @@ const (
 	FindingSeveralSections  = "several_sections"   // sections of which only one counts
 	FindingMounts           = "several_mounts"     // flyctl deploys one mount a Machine
 	FindingMountIncomplete  = "mount_incomplete"   // a mount without source or destination
+	FindingVolumeName       = "volume_name"        // no volume can have the name
+	FindingMountDestination = "mount_destination"  // no directory that a volume can have, or one that another has
 	FindingBluegreenMounts  = "bluegreen_mounts"   // a bluegreen deploy of Machines with volumes
 	FindingMaxUnavailable   = "max_unavailable"    // neither a share nor a number of Machines
 	FindingBuildConflict    = "build_conflict"     // more than one way to build
 	FindingFilesProcesses   = "files_processes"    // processes of [[files]] does nothing: every group gets the file
+	FindingFileIncomplete   = "file_incomplete"    // [[files]] without a path or without one source
+	FindingStaticIncomplete = "static_incomplete"  // [[statics]] that serve nothing
 	FindingRawValue         = "raw_value_encoded"  // a raw_value that is encoded already: flyctl encodes it once more
+	FindingGuestSize        = "guest_size"         // CPUs or memory that no Machine has
 	FindingMemoryTwice      = "memory_twice"       // memory_mb wins over memory
 	FindingHostDedication   = "host_dedication"    // without [[vm]] it is not in the Machine
 	FindingEnvOverwritten   = "env_overwritten"    // flyctl sets the variable itself
+	FindingPortVariable     = "port_variable"      // PORT in env is no service's internal_port
 	FindingEnvText          = "env_text"           // the Machine gets another text than stands here
 	FindingEnvSecret        = "env_secret"         // looks like a secret, by its name
+	FindingKillSignal       = "kill_signal"        // not the name of a signal
 	FindingKillTimeout      = "kill_timeout_limit" // kill_timeout is longer than Fly waits
 )
 
@@ -100,6 +108,7 @@ const (
 	FindingLastService    = "last_service_only"  // a table that the last of several services has alone
 	FindingNoPorts        = "no_ports"           // a service that Fly Proxy does not listen for
 	FindingNoPort         = "no_internal_port"   // a service without a port to send requests to
+	FindingPortIncomplete = "port_incomplete"    // a ports section without a port, or with more than one
 	FindingPortRange      = "port_out_of_range"  // a port that does not exist
 	FindingPortReversed   = "port_reversed"      // a range that ends before it begins
 	FindingPortFraction   = "port_fraction"      // a port with a fraction, which is cut off
@@ -138,6 +147,8 @@ const (
 const (
 	FindingCheckClamped    = "check_clamped"         // the platform raises or lowers it
 	FindingCheckTimeout    = "timeout_over_interval" // a check that is still running when the next is due
+	FindingCheckCommand    = "machine_check_command" // a machine check without a command
+	FindingPathForm        = "path_form"             // a path of a URL without a slash in front
 	FindingCheckMethod     = "check_method"          // sent as it is written, in lower case
 	FindingCheckType       = "http_check_no_http"    // an HTTP check of a service without an http handler
 	FindingNanoseconds     = "duration_unit"         // a bare number that means nanoseconds

@@ -50,8 +50,15 @@ func plainWord(s string) bool {
 
 func (l *linter) machineChecks(list spot, checks []*ServiceMachineCheck) {
 	for i, check := range checks {
-		if check != nil {
-			l.duration(l.under(l.item(list, i), "kill_timeout"), check.KillTimeout)
+		if check == nil {
+			continue
+		}
+		at := l.item(list, i)
+		l.duration(l.under(at, "kill_timeout"), check.KillTimeout)
+		if len(check.Command) == 0 {
+			l.error(FindingCheckCommand, at, note{
+				"the machine check has no command", "flyctl cannot make its Machine, and fails in the middle of a deploy, when the first Machine has been updated",
+				`set command, as in ["/bin/check"]`})
 		}
 	}
 }

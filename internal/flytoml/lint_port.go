@@ -88,6 +88,14 @@ func (l *linter) port(s placed, at spot, port machine.Port) {
 		}
 		l.fraction(place)
 	}
+	switch one, ranged := port.Port != nil, port.StartPort != nil || port.EndPort != nil; {
+	case !one && !ranged:
+		l.warn(FindingPortIncomplete, at, note{"the section has no port", "Fly Proxy does not know where to listen; flyctl does not look at it", "set port, or start_port and end_port"})
+	case one && ranged:
+		l.warn(FindingPortIncomplete, at, note{"the section has a port and a range of ports", "Fly takes one or the other; flyctl sends both", "keep port, or start_port and end_port"})
+	case ranged && (port.StartPort == nil || port.EndPort == nil):
+		l.warn(FindingPortIncomplete, at, note{"the section has half a range of ports", "a range has a start_port and an end_port; flyctl does not look at it", "set both, or port"})
+	}
 	if port.StartPort != nil && port.EndPort != nil && *port.EndPort < *port.StartPort {
 		l.reversed(at, port)
 	}

@@ -160,11 +160,7 @@ func (l *linter) unconvertible(root spot) {
 	used := slices.Sorted(maps.Values(l.effectiveVMs()))
 	for _, i := range slices.Compact(used) {
 		if _, err := (&Definition{VM: d.VM[i : i+1]}).guest(); err != nil {
-			key := "memory"
-			if strings.Contains(err.Error(), "machine") {
-				key = "size"
-			}
-			l.error(FindingUnconvertible, l.under(nth(vms, i), key), note{"no Machine has this size: " + oneLine(err.Error()), why, "use a size of `fly platform vm-sizes`"})
+			l.error(FindingUnconvertible, l.under(nth(vms, i), sizeKey(err)), note{"no Machine has this size: " + oneLine(err.Error()), why, "use a size of `fly platform vm-sizes`"})
 		}
 	}
 	serves := map[string]bool{}
@@ -188,6 +184,14 @@ func (l *linter) unconvertible(root spot) {
 		}
 	}
 	l.otherFiles(root)
+}
+
+// sizeKey is the key that an error about a size is about.
+func sizeKey(err error) string {
+	if strings.Contains(err.Error(), "machine") {
+		return "size"
+	}
+	return "memory"
 }
 
 // otherFiles reports what depends on files beside this one.

@@ -15,6 +15,9 @@ import (
 // regionName is the form of Fly's regions: an airport's code.
 var regionName = regexp.MustCompile(`^[a-z]{3}$`)
 
+// signalName is the form of a signal's name.
+var signalName = regexp.MustCompile(`^SIG[A-Z0-9]+$`)
+
 // whole looks at the file as a whole, as far as flyctl need not understand it.
 func (l *linter) whole(root spot) {
 	if len(l.file.doc) == 0 {
@@ -24,6 +27,7 @@ func (l *linter) whole(root spot) {
 	if app := l.under(root, "app"); !app.read || app.value == "" {
 		l.info(FindingNoApp, app, note{"the file does not name its app", "flyctl then needs -a or FLY_APP, and nothing keeps the file from being deployed to another app", `write app = "NAME" at the top`})
 	}
+	l.appName(root)
 	region := l.under(root, "primary_region")
 	if name, ok := region.value.(string); ok && name != "" && !regionName.MatchString(name) {
 		l.warn(FindingRegion, region, note{fmt.Sprintf("no region is called %s", quote(name)), "regions have three small letters; flyctl passes any text on, and new Machines and min_machines_running need the right one", "use a region of `fly platform regions`"})
@@ -43,8 +47,14 @@ func (l *linter) sections(root spot) {
 	l.groups(root)
 	l.env(root)
 	l.files(root)
+	l.guestFiles(root)
+	l.statics(root)
 	l.sizes(root)
+	l.guests(root)
 	l.mounts(root)
+	l.volumes(root)
+	l.urlPaths(root)
+	l.portVariable(root)
 	l.deploy(root)
 	l.topChecks(root)
 	l.machineChecks(l.under(root, "machine_checks"), l.def.MachineChecks)
@@ -53,6 +63,10 @@ func (l *linter) sections(root spot) {
 	v.build(l.def)
 	if conflict := strings.TrimPrefix(v.text.String(), "WARN "); conflict != "" {
 		l.warn(FindingBuildConflict, l.under(root, "build"), note{oneLine(strings.TrimSpace(conflict)), "flyctl takes one of them by an order of its own", "keep one of image, dockerfile, builder and builtin"})
+	}
+	if signal := l.def.KillSignal; signal != nil && !signalName.MatchString(*signal) {
+		l.warn(FindingKillSignal, l.under(root, "kill_signal"), note{
+			fmt.Sprintf("no signal is called %s", quote(*signal)), "Fly takes names as in SIGTERM; flyctl sends any text as it stands", `write it as in "SIGTERM"`})
 	}
 	// Fly waits no longer than this for a program to end.
 	const longest = 5 * time.Minute

@@ -39,7 +39,7 @@ func lintCases() []lintCase {
 		{"no app", "[http_service]\ninternal_port = 80", []string{"I no_app 0:0 "}},
 		{"unknown keys at every depth", "primary_regoin = 'ams'\n[http_service]\ninternal_port = 1\n  auto_stop = true\n[http_service.concurrency]\nsoft_limits = 3\n[http_service.http_options.response.headers]\nAnything = 'x'\n[http_service.http_options.response]\npristin = true\n[env]\nANY = 'y'\n", []string{"I no_app 0:0 ", "unknown_key 1:1 primary_regoin", "unknown_key 4:3 http_service.auto_stop", "unknown_key 6:1 http_service.concurrency.soft_limits", "unknown_key 10:1 http_service.http_options.response.pristin"}},
 		{"in arrays of tables, inline tables and dotted keys", "app = 'x'\n[[services]]\nprotocol = 'tcp'\ninternal_port = 1\nports = [\n # comment\n { port = 80, handlers = ['http'], forse_https = true } ]\nconcurrency.typ = 'requests'\n[[services]]\nprotocol = 'tcp'\ninternal_port = 2\n[[services.ports]]\nport = 1\n[[services.ports]]\nport = 2\nprot = 2\n[[services.http_checks]]\npaht = '/'\n", []string{"unknown_key 7:36 services[0].ports[0].forse_https", "unknown_key 8:13 services[0].concurrency.typ", "I dedicated_ipv4 9:3 services[1]", "unknown_key 16:1 services[1].ports[1].prot", "I http_check_no_http 17:12 services[1].http_checks[0]", "unknown_key 18:1 services[1].http_checks[0].paht"}},
-		{"where strict validation is blind", oneHTTP + "[[vm]]\nmemory = 512\ncpu = 3\n[metrics]\nprt = 1\n[[mounts]]\nsource = 'a'\ndestination = '/a'\nsize = 3\n[deploy.release_command_vm]\nmemroy = '1gb'\n[[files]]\nguest = '/x'", []string{"unknown_key 6:1 vm[0].cpu", "unknown_key 8:1 metrics.prt", "unknown_key 12:1 mounts[0].size", "unknown_key 14:1 deploy.release_command_vm.memroy", "unknown_key 16:1 files[0].guest"}},
+		{"where strict validation is blind", oneHTTP + "[[vm]]\nmemory = 512\ncpu = 3\n[metrics]\nprt = 1\n[[mounts]]\nsource = 'a'\ndestination = '/a'\nsize = 3\n[deploy.release_command_vm]\nmemroy = '1gb'\n[[files]]\nguest = '/x'", []string{"unknown_key 6:1 vm[0].cpu", "unknown_key 8:1 metrics.prt", "unknown_key 12:1 mounts[0].size", "unknown_key 14:1 deploy.release_command_vm.memroy", "file_incomplete 15:3 files[0]", "unknown_key 16:1 files[0].guest"}},
 		{"unknown sections", oneHTTP + "[flycast]\nenabled = true\n[http_services]\ninternal_port = 3\n", []string{"unknown_key 4:2 flycast", "unknown_key 6:2 http_services"}},
 		{"names of the Machines API", oneHTTP + "autostop = true\nautostart = true\n", []string{"unknown_key 4:1 http_service.autostop", "unknown_key 5:1 http_service.autostart"}},
 		{"keys in the wrong table", "app = 'x'\nforce_https = true\nmemory = '1gb'\nauto_stop_machines = 'stop'\nhard_limit = 3\nrelease_command = 'a'\n[http_service]\ninternal_port = 80\nkill_timeout = '9s'\nsoft_limit = 9\nhandlers = ['http']\nprotocol = 'tcp'\n[[http_service.ports]]\nport = 80\n[build]\nprimary_region = 'ams'\n", []string{"misplaced_key 2:1 force_https", "misplaced_key 3:1 memory", "misplaced_key 4:1 auto_stop_machines", "misplaced_key 5:1 hard_limit", "misplaced_key 6:1 release_command", "misplaced_key 9:1 http_service.kill_timeout", "misplaced_key 10:1 http_service.soft_limit", "misplaced_key 11:1 http_service.handlers", "misplaced_key 12:1 http_service.protocol", "misplaced_key 13:16 http_service.ports", "misplaced_key 16:1 build.primary_region"}},
@@ -72,7 +72,7 @@ func lintCases() []lintCase {
 		{"minimum", oneHTTP + "auto_stop_machines = 'stop'\nauto_start_machines = true\nmin_machines_running = 1", []string{"minimum_without_region 6:1 http_service.min_machines_running"}},
 		{"huge minimum", "primary_region = 'ams'\napp = 'x'\n[http_service]\ninternal_port = 80\nauto_stop_machines = 'stop'\nauto_start_machines = true\nmin_machines_running = 100000", []string{"huge_minimum 7:1 http_service.min_machines_running"}},
 		{"minimum of what is not stopped", oneHTTP + "min_machines_running = 1", []string{"I minimum_without_autostop 4:1 http_service.min_machines_running"}},
-		{"suspend", oneHTTP + "auto_stop_machines = 'suspend'\nauto_start_machines = true\n[[vm]]\nmemory = '4gb'", []string{"suspend_impossible 4:1 http_service.auto_stop_machines"}},
+		{"suspend", oneHTTP + "auto_stop_machines = 'suspend'\nauto_start_machines = true\n[[vm]]\nmemory = '4gb'\ncpus = 2", []string{"suspend_impossible 4:1 http_service.auto_stop_machines"}},
 		{"suspend with swap", "swap_size_mb = 512\napp = 'x'\n[http_service]\ninternal_port = 80\nauto_stop_machines = 'suspend'\nauto_start_machines = true\n", []string{"suspend_impossible 5:1 http_service.auto_stop_machines"}},
 		{"suspend of a small Machine", oneHTTP + "auto_stop_machines = 'suspend'\nauto_start_machines = true\n[[vm]]\nmemory = '2gb'", []string{}},
 		{"a restart policy that fights autostop", oneHTTP + "auto_stop_machines = 'stop'\nauto_start_machines = true\n[[restart]]\npolicy = 'always'", []string{"I restart_always 7:1 restart[0].policy"}},
@@ -96,8 +96,30 @@ func lintCases() []lintCase {
 		{"memory twice", oneHTTP + "[[vm]]\nmemory = '1gb'\nmemory_mb = 512\n", []string{"memory_twice 6:1 vm[0].memory_mb"}},
 		{"a size that is none", oneHTTP + "[[vm]]\nsize = 'shared-cpu-3x'\n", []string{"E unconvertible 5:1 vm[0].size"}},
 		{"a size that nobody gets", oneHTTP + "[[vm]]\n[[vm]]\nsize = 'shared-cpu-3x'\n", []string{"several_sections 5:3 vm[1]"}},
+		{"sizes that no Machine has", oneHTTP + "[[vm]]\ncpus = 2\n[deploy]\nrelease_command = 'a'\n[deploy.release_command_vm]\ncpus = 3\nmemory = '1024'", []string{"E guest_size 4:3 vm[0]", "E guest_size 9:1 deploy.release_command_vm.cpus"}},
+		{"memory between two steps", oneHTTP + "[[vm]]\nmemory = 300\n", []string{"E guest_size 5:1 vm[0].memory"}},
+		{"too much memory", oneHTTP + "[[vm]]\nsize = 'shared-cpu-1x'\nmemory_mb = 4096\n", []string{"E guest_size 6:1 vm[0].memory_mb"}},
+		{"too little for a kind", oneHTTP + "[[vm]]\ncpu_kind = 'performance'\nmemory = '1gb'\n", []string{"E guest_size 6:1 vm[0].memory"}},
+		{"no kind of CPU", oneHTTP + "[[vm]]\ncpu_kind = 'dedicated'\n", []string{"E guest_size 5:1 vm[0].cpu_kind"}},
+		{"a size with a GPU has rules of its own", oneHTTP + "[[vm]]\nsize = 'l40s'\nmemory = '100gb'\n", nil},
+		{"sizes that Machines have", "app = 'x'\n[processes]\na = ''\nb = ''\n[http_service]\ninternal_port = 80\nprocesses = ['a']\n[[vm]]\nsize = 'performance-4x'\nmemory = '32gb'\nprocesses = ['a']\n[[vm]]\ncpus = 8\nmemory_mb = 2048\nprocesses = ['b']\n", nil},
+		{"a size of the release command that is none", oneHTTP + "[deploy]\nrelease_command = 'a'\n[deploy.release_command_vm]\nsize = 'large'", []string{"E unconvertible 7:1 deploy.release_command_vm.size"}},
+		{"one that nothing runs on", oneHTTP + "[deploy.release_command_vm]\nsize = 'large'", nil},
+		{"memory of the release command that is none", oneHTTP + "[deploy]\nrelease_command = 'a'\nrelease_command_vm = { memory = 'much' }", []string{"E unconvertible 6:24 deploy.release_command_vm.memory"}},
+		{"machine checks", oneHTTP + "[[http_service.machine_checks]]\nimage = 'x'\n[[http_service.machine_checks]]\ncommand = ['a']\n[[machine_checks]]\ncommand = []\n", []string{"E machine_check_command 4:16 http_service.machine_checks[0]", "E machine_check_command 8:3 machine_checks[0]"}},
+		{"volume names", "app = 'x'\n[processes]\na = ''\nb = ''\nc = ''\n[http_service]\ninternal_port = 80\nprocesses = ['a']\n[[mounts]]\nsource = 'my-data'\ndestination = '/data'\nprocesses = ['a']\n[[mounts]]\nsource = 'a_name_of_thirty_one_characters'\ndestination = '/data'\nprocesses = ['b']\n[[mounts]]\nsource = 'pg_data2'\ndestination = '/data'\nprocesses = ['c']\n", []string{"E volume_name 10:1 mounts[0].source", "E volume_name 14:1 mounts[1].source"}},
+		{"directories of volumes", oneHTTP + "[[mounts]]\nsource = 'a'\ndestination = '/'\n[[mounts]]\nsource = 'b'\ndestination = 'data'\n[[mounts]]\nsource = 'c'\ndestination = '/c'\n[[mounts]]\nsource = 'd'\ndestination = '/c/'\n", []string{"E mount_destination 6:1 mounts[0].destination", "several_mounts 7:3 mounts[1]", "E mount_destination 9:1 mounts[1].destination", "several_mounts 10:3 mounts[2]", "several_mounts 13:3 mounts[3]", "E mount_destination 15:1 mounts[3].destination"}},
+		{"paths without a slash", oneHTTP + "checks = [{ path = 'health' }]\n[checks.a]\ntype = 'http'\nport = 80\npath = 'http://x/y'\n[checks.b]\ntype = 'tcp'\nport = 80\npath = 'z'\n[metrics]\nport = 1\npath = 'metrics'\n[[statics]]\nguest_path = 'public'\nurl_prefix = 'static'\n", []string{"path_form 4:13 http_service.checks[0].path", "path_form 8:1 checks.a.path", "path_form 15:1 metrics.path", "path_form 18:1 statics[0].url_prefix"}},
+		{"statics and files", oneHTTP + "[[statics]]\nurl_prefix = '/a'\n[[statics]]\nguest_path = '/b'\n[[statics]]\nguest_path = '/c'\nurl_prefix = '/c'\n[[statics]]\nguest_path = '/d'\nurl_prefix = '/c'\n[[statics]]\nurl_prefix = '/e'\ntigris_bucket = 'b'\n[[files]]\nraw_value = 'x'\n[[files]]\nguest_path = 'f'\nraw_value = 'x'\n[[files]]\nguest_path = '/g'\n[[files]]\nguest_path = '/h'\nraw_value = 'x'\nsecret_name = 'x'\n[[files]]\nguest_path = '/i'\nraw_value = ''\n", []string{"static_incomplete 4:3 statics[0]", "static_incomplete 6:3 statics[1]", "static_incomplete 13:1 statics[3].url_prefix", "file_incomplete 17:3 files[0]", "file_incomplete 20:1 files[1].guest_path", "file_incomplete 22:3 files[2]", "file_incomplete 24:3 files[3]"}},
+		{"PORT", "app = 'x'\n[env]\nPORT = '3000'\n[http_service]\ninternal_port = 8080\n", []string{"port_variable 3:1 env.PORT"}},
+		{"PORT of one of several", oneTCP + "[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services]]\nprotocol = 'tcp'\ninternal_port = 81\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[env]\nPORT = 81\n", []string{"I tls_only_service 8:3 services[1]"}},
+		{"PORT behind a proxy", "app = 'x'\n[env]\nPORT = '3000'\n[http_service]\ninternal_port = 8080\n[[mounts]]\nsource = 'litefs'\ndestination = '/var/lib/litefs'\n", nil},
+		{"signals", oneHTTP + "[env]\nPORT = '$PORT'\n", nil},
+		{"no signal", "app = 'x'\nkill_signal = 'sigterm'\n[http_service]\ninternal_port = 80", []string{"kill_signal 2:1 kill_signal"}},
+		{"ports sections", oneTCP + "[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nport = 80\nend_port = 90\n[[services.ports]]\nstart_port = 5\n", []string{"I dedicated_ipv4 2:3 services[0]", "port_incomplete 5:12 services[0].ports[0]", "port_incomplete 7:12 services[0].ports[1]", "port_incomplete 10:12 services[0].ports[2]"}},
+		{"a placeholder", "app = 'my-app-name'\n[http_service]\ninternal_port = 80", []string{"app_name 1:1 app"}},
 		{"region", "app = 'x'\nprimary_region = 'Amsterdam'\n[http_service]\ninternal_port = 80\n", []string{"region_form 2:1 primary_region"}},
-		{"env", "app = 'x'\nprimary_region = 'ams'\n[http_service]\ninternal_port = 80\n[env]\nPRIMARY_REGION = 'fra'\nFLY_PROCESS_GROUP = 'x'\nRATIO = 1.50\nHEX = 0xff\nPORT = 8080\nON = true\nDB_PASSWORD = 'hunter2'\nTOKEN_TTL = '5'\nAPI_TOKEN = '$OTHER'\nLIST = [1]\n", []string{"env_overwritten 6:1 env.PRIMARY_REGION", "env_overwritten 7:1 env.FLY_PROCESS_GROUP", "env_text 8:1 env.RATIO", "env_text 9:1 env.HEX", "I env_secret 12:1 env.DB_PASSWORD", "env_text 15:1 env.LIST"}},
+		{"env", "app = 'x'\nprimary_region = 'ams'\n[http_service]\ninternal_port = 80\n[env]\nPRIMARY_REGION = 'fra'\nFLY_PROCESS_GROUP = 'x'\nRATIO = 1.50\nHEX = 0xff\nPORT = 8080\nON = true\nDB_PASSWORD = 'hunter2'\nTOKEN_TTL = '5'\nAPI_TOKEN = '$OTHER'\nLIST = [1]\n", []string{"env_overwritten 6:1 env.PRIMARY_REGION", "env_overwritten 7:1 env.FLY_PROCESS_GROUP", "env_text 8:1 env.RATIO", "env_text 9:1 env.HEX", "port_variable 10:1 env.PORT", "I env_secret 12:1 env.DB_PASSWORD", "env_text 15:1 env.LIST"}},
 		{"top-level check without a port", oneTCP + "[[services.ports]]\nport = 80\nhandlers = ['http']\n[checks.c]\ntype = 'tcp'\n", []string{"E unconvertible 8:9 checks.c"}},
 		{"refused in several places", "app = 'x'\nconsole_command = '\"'\n[http_service]\ninternal_port = 80\n[deploy]\nstrategy = 'x'\nrelease_command = '\"'\n[checks.c]\ntype = 'script'\ninterval = '1s'\n[[restart]]\npolicy = 'x'\n[mounts]\nsource = 'd'\ndestination = '/d'\nsnapshot_retention = 99\ninitial_size = '1mb'\n[build]\ncompression_level = 22\n", []string{"E invalid 2:1 console_command", "E invalid 6:1 deploy.strategy", "E invalid 7:1 deploy.release_command", "E invalid 9:1 checks.c.type", "E invalid 10:1 checks.c.interval", "E invalid 12:1 restart[0].policy", "E invalid 16:1 mounts.snapshot_retention", "E invalid 17:1 mounts.initial_size", "E invalid 19:1 build.compression_level"}},
 		{"wrong shapes", "app = 5\nkill_timeout = '30'\n[http_service]\ninternal_port = '80'\nprocesses = 'app'\nhttp_options.idle_timeout = -1\n[[services]]\nports = 5\nconcurrency = 'many'\n[[vm]]\nkernel_args = 'x'\n[deploy]\nwait_timeout = true\n", []string{"E invalid 1:1 app", "E invalid 2:1 kill_timeout", "E invalid 4:1 http_service.internal_port", "E invalid 5:1 http_service.processes", "E invalid 6:14 http_service.http_options.idle_timeout", "E invalid 8:1 services[0].ports", "E invalid 9:1 services[0].concurrency", "E invalid 11:1 vm[0].kernel_args", "E invalid 13:1 deploy.wait_timeout"}},
@@ -141,6 +163,24 @@ func TestLintPrivate(t *testing.T) {
 	for _, finding := range f.Lint() {
 		if finding.Severity != SeverityInfo {
 			t.Errorf("public: %s", lintLine(finding))
+		}
+	}
+}
+
+// TestLintAppNames: names that no app has, and names that apps have.
+func TestLintAppNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"my-app-name": true, "<app>": true, "your-app": true, "your-app-name": true, "$APP": true, "${APP_NAME}": true, "{{app}}": true,
+		"{{ .Name }}-web": true, "my-app": true, "app-name": true, "YOUR_APP": true, "pr-${PR}-shop": true, "change-me": true, "replace-with-your-app": true,
+		"%APP%": true, "{APP_NAME}": true, "<your app name>": true, "__APP__": true, "todo": true, "My Shop": true, "shop_api": true, "shop.example": true, "-shop": true,
+		strings.Repeat("a", 64): true, "Shop": true, "xxxx": true, "my-fly-app": true, "the-app-name": true,
+		"shop": false, "shop-api": false, "a": false, "restless-fire-6276": false, "my-shop": false, "app": false, "todo-app": false, "myapp-prod": false,
+		"appserver": false, "2048": false, "your": false, "changelog": false, "service-mesh": false, strings.Repeat("a", 63): false, "name-service": false,
+	} {
+		findings := parseFile(t, fmt.Sprintf("app = '%s'\n[http_service]\ninternal_port = 80\n", name)).Lint()
+		got := slices.ContainsFunc(findings, func(f Finding) bool { return f.Code == FindingAppName })
+		if got != want {
+			t.Errorf("%q: got %t, want %t", name, got, want)
 		}
 	}
 }
@@ -241,7 +281,7 @@ func TestLintFormats(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"fly.json", `{"app": "x", "env": {"PORT": 8080, "BIG": 21000000}, "http_service": {"internal_port": 80, "auto_stop": true}}`,
+		{"fly.json", `{"app": "x", "env": {"PORT": 80, "BIG": 21000000}, "http_service": {"internal_port": 80, "auto_stop": true}}`,
 			[]string{"unknown_key http_service.auto_stop", "env_text env.BIG"}},
 		{"fly.json", `{"app": "x", "http_service": {"internal_port": "80"}}`, []string{"E invalid http_service.internal_port"}},
 		{"fly.json", `{"app": "x", "http_service": null, "services": [{"protocol": "tcp", "internal_port": 80, "ports": [{"port": 80, "handlers": ["http"]}], "tcp_checks": [{"interval": 10000}]}]}`,
