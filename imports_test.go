@@ -63,6 +63,7 @@ func owners() map[string][]string {
 		"github.com/docker/go-units":      {"internal/flytoml", "cmd/flycast-mcp"},
 		"github.com/agnivade/levenshtein": {"internal/flytoml", "tools"},
 		"github.com/jedib0t/go-pretty":    {"cmd/flycast-mcp", "tools"},
+		"github.com/superfly/macaroon":    {"internal/sandbox"},
 		"go.etcd.io/bbolt":                {"internal/sandbox"},
 		"charm.land":                      {"cmd/flycast-mcp"},
 		"github.com/chromedp":             {"internal/sandbox/page"}, // its tests

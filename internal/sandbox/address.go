@@ -26,6 +26,7 @@ type egress struct {
 	id      string
 	ip      netip.Addr
 	region  string
+	machine string // id of the Machine it is for; empty: for all of the app in the region
 	updated time.Time
 }
 
@@ -137,8 +138,27 @@ func (a *app) list(lag int) []*address {
 	return shown
 }
 
-// allocateEgress gives the app an outbound pair in a region.
-func (s *state) allocateEgress(a *app, region string, plan plan, now time.Time) (v4, v6 *egress) {
+// releaseMachineEgress takes a Machine's outbound addresses away and returns
+// them.
+func (a *app) releaseMachineEgress(id string) (gone []*egress) {
+	gone = a.egressOf(id)
+	a.egress = slices.DeleteFunc(a.egress, func(e *egress) bool { return e.machine == id })
+	return gone
+}
+
+// egressOf are the outbound addresses of one Machine, or with an empty id those
+// of the app.
+func (a *app) egressOf(machine string) (list []*egress) {
+	for _, e := range a.egress {
+		if e.machine == machine {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// allocateEgress gives the app, or one Machine of it, an outbound pair in a region.
+func (s *state) allocateEgress(a *app, region, machine string, plan plan, now time.Time) (v4, v6 *egress) {
 	n := s.ids.number("egress", 0)
 	ip4 := netip.AddrFrom4([4]byte{209, 71, byte(64 + n/250), byte(4 + n%250)})
 	ip6 := netip.AddrFrom16([16]byte{0x26, 0x05, 0x4c, 0x40, 0, 0x7e, byte(n >> 8), byte(n), 15: 1})
@@ -148,8 +168,8 @@ func (s *state) allocateEgress(a *app, region string, plan plan, now time.Time) 
 	if plan.second.IsValid() {
 		ip6 = plan.second
 	}
-	v4 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip4, region: region, updated: now}
-	v6 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip6, region: region, updated: now}
+	v4 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip4, region: region, machine: machine, updated: now}
+	v6 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip6, region: region, machine: machine, updated: now}
 	a.egress = append(a.egress, v4, v6)
 	return v4, v6
 }

@@ -83,7 +83,7 @@ func TestDescribed(t *testing.T) {
 		{"the end of no build", "POST /api/v1/builds/finish", `{"app_name":"shop-api","build_id":9,"status":"completed"}`, 404, fields{"error": "build not found"}},
 		{"logs of no app", "GET /api/v1/apps/nobody-has-it/logs?next_token=", "", 404, fields{"error": "app not found"}},
 		{"logs of an app without Machines are not empty", "GET /api/v1/apps/bare/logs?next_token=", "", 200, fields{"data.0.attributes.message": "App bare created", "meta.next_token": "any"}},
-		{"a path that is none", "GET /api/v1/nothing", "", 404, fields{"errors.detail": "not found"}},
+		{"a path that is none", "GET /api/v1/nothing", "", 404, fields{"errors.detail": "GET /api/v1/nothing is not emulated"}},
 	} {
 		t.Run(test.description, func(t *testing.T) {
 			p := seeded(t, sandbox.Options{})

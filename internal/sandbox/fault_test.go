@@ -162,7 +162,7 @@ func TestRecorder(t *testing.T) {
 		{"lease.acquire", "shop-api", shopA, true, 403, sandbox.TokenReadOnly},
 		{"certificate.check", "legacy-api", "api.legacy-shop.example", false, 200, sandbox.TokenFull},
 		{"unknown", "", "", true, 404, sandbox.TokenFull},
-		{"unknown", "", "", false, 401, sandbox.TokenNone},
+		{"unknown", "", "", false, 404, sandbox.TokenNone},
 		{"machine.create", "shop-api", "", true, 413, sandbox.TokenFull},
 	}
 	var got []row

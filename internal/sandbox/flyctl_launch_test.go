@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -86,16 +87,18 @@ func TestFlyctlKeepsAsking(t *testing.T) {
 // with an error in JSON for a thing that is missing, and any other for a route.
 func TestNowhere(t *testing.T) {
 	p := seeded(t, sandbox.Options{})
-	const page = "404 page not found\n"
+	page := func(path string) string { return "404 page not found: GET " + path + " is not emulated\n" }
 	for path, want := range map[string]string{
-		"/v1/nothing": page, shop + "/machines/": page, "/v1//apps": page, shop + "/postgres": page,
+		"/v1/nothing": "", shop + "/machines/": "", "/v1//apps": "", shop + "/postgres": "",
 		shop + "/machines/none": `{"error":"machine not found"}`, "/v1/apps/none": `{"error":"app not found"}`,
-		"/api/v1/nothing": `{"errors":{"detail":"not found"}}`, "/nothing": `{"error":"not found"}`,
+		"/api/v1/nothing": `{"errors":{"detail":"GET /api/v1/nothing is not emulated"}}`, "/nothing": `{"error":"GET /nothing is not emulated"}`,
 	} {
 		got := ask(t, p, "GET", path, "")
 		wantStatus(t, got, http.StatusNotFound)
 		kind := got.header.Get("Content-Type")
-		if string(got.body) != want || strings.HasPrefix(kind, "text/plain") != (want == page) || got.header.Get("Fly-Request-Id") == "" {
+		plain := want == ""
+		want = cmp.Or(want, page(path))
+		if string(got.body) != want || strings.HasPrefix(kind, "text/plain") != plain || got.header.Get("Fly-Request-Id") == "" {
 			t.Errorf("%s: %s %q", path, kind, got.body)
 		}
 	}

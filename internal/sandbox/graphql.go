@@ -105,6 +105,36 @@ func classifyGraph(req *request) {
 	}
 }
 
+// mutations are the names of the mutations of the operation, each once.
+func (g graphRequest) mutations() []string {
+	op := g.operation()
+	if op == nil || op.Operation != ast.Mutation {
+		return nil
+	}
+	var names []string
+	spread := make(map[string]bool)
+	var collect func(ast.SelectionSet)
+	collect = func(set ast.SelectionSet) {
+		for _, selection := range set {
+			switch s := selection.(type) {
+			case *ast.Field:
+				if !slices.Contains(names, s.Name) {
+					names = append(names, s.Name)
+				}
+			case *ast.InlineFragment:
+				collect(s.SelectionSet)
+			case *ast.FragmentSpread:
+				if fragment := g.document.Fragments.ForName(s.Name); fragment != nil && !spread[s.Name] {
+					spread[s.Name] = true
+					collect(fragment.SelectionSet)
+				}
+			}
+		}
+	}
+	collect(op.SelectionSet)
+	return names
+}
+
 func firstText(values map[string]any, keys ...string) string {
 	for _, key := range keys {
 		if text, ok := values[key].(string); ok && text != "" {
@@ -131,7 +161,7 @@ func serveGraph(req *request) answer {
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
 	response := schema().Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
-	response.Errors = response.Errors[:min(len(response.Errors), maxErrors)]
+	response.Errors = essential(response.Errors)
 	for _, err := range response.Errors {
 		reword(err)
 	}

@@ -64,7 +64,7 @@ func TestHostileQueries(t *testing.T) {
 func TestQueryErrors(t *testing.T) {
 	p := seeded(t, sandbox.Options{})
 	got := query(t, p, `{app(name:"shop-api"){name nope}}`, nil)
-	wantBody(t, got, "errors.0.message", "Field 'nope' doesn't exist on type 'App'")
+	wantBody(t, got, "errors.0.message", "Field 'nope' doesn't exist on type 'App': not emulated")
 	wantBody(t, got, "errors.0.extensions.code", "undefinedField")
 	wantBody(t, got, "errors.0.extensions.typeName", "App")
 	wantBody(t, got, "data", "null")

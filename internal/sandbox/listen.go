@@ -143,6 +143,7 @@ func (s *Server) Environment(token string) []string {
 		"FLY_NO_UPDATE_CHECK=1",
 		"FLY_NO_INCIDENTS_CHECK=1",
 		"FLY_TRACE_COLLECTOR_URL=127.0.0.1",
+		"FLY_WIRE_GUARD_WEBSOCKETS=false", // else flyctl wants its gateway at port 443
 		"HTTP_PROXY=" + fence,
 		"HTTPS_PROXY=" + fence,
 		"http_proxy=" + fence,

@@ -37,8 +37,8 @@ func (*user) Email() string         { return userEmail }
 func (*user) Name() *string         { return new("Dev") }
 func (*user) EnablePaidHobby() bool { return false }
 
-// addOn would resolve AddOn. The sandbox has no extensions: flyctl asks for an
-// app's before it destroys the app.
+// addOn would resolve AddOn. The sandbox has no extensions, and none can be made:
+// their lists are empty. flyctl asks for an app's before it destroys the app.
 type addOn struct {
 	ID                    graphql.ID
 	Name, Status          *string
@@ -55,8 +55,11 @@ type addOn struct {
 }
 
 type addOnPlan struct {
-	ID                graphql.ID
-	Name, DisplayName *string
+	ID                             graphql.ID
+	Name, DisplayName, Description *string
+	MaxDataSize                    *string
+	MaxDailyCommands               *int32
+	PricePerMonth                  *int32
 }
 
 type addOnArgs struct {
@@ -72,21 +75,3 @@ func (args addOnArgs) none() *connection[*addOn] {
 func (*root) AddOns(args addOnArgs) *connection[*addOn]               { return args.none() }
 func (n *appNode) AddOns(args addOnArgs) *connection[*addOn]          { return args.none() }
 func (n *organizationNode) AddOns(args addOnArgs) *connection[*addOn] { return args.none() }
-
-// peersPayload resolves ValidateWireGuardPeersPayload.
-type peersPayload struct {
-	InvalidPeerIps, ValidPeerIps []string
-	ClientMutationId             *string
-}
-
-// ValidateWireGuardPeers knows no peers: flyctl forgets those it kept.
-func (*root) ValidateWireGuardPeers(args struct {
-	Input struct {
-		ClientMutationId *string
-		PeerIps          []string
-	}
-}) *peersPayload {
-	return &peersPayload{
-		InvalidPeerIps: append([]string{}, args.Input.PeerIps...), ValidPeerIps: []string{}, ClientMutationId: args.Input.ClientMutationId,
-	}
-}

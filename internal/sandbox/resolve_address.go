@@ -49,6 +49,14 @@ func (n *egressNode) Version() int32    { return int32(n.egress.version()) }
 func (n *egressNode) Region() string    { return n.egress.region }
 func (n *egressNode) UpdatedAt() scalar { return text(stamp(n.egress.updated)) }
 
+func egressNodes(list []*egress, args pageArgs) *connection[*egressNode] {
+	var nodes []*egressNode
+	for _, e := range list {
+		nodes = append(nodes, &egressNode{e})
+	}
+	return paged(nodes, args, func(n *egressNode) string { return n.egress.id })
+}
+
 type allocateArgs struct {
 	Input struct {
 		AppId            graphql.ID
@@ -129,17 +137,31 @@ type allocateEgressArgs struct {
 	}
 }
 
-// AllocateEgressIpAddress serves the app-scoped form only.
+// AllocateEgressIpAddress is for one Machine, in its region, or else for the app
+// in a region.
 func (*root) AllocateEgressIpAddress(ctx context.Context, args allocateEgressArgs) (*egressPayload, error) {
 	req, in := requestOf(ctx), args.Input
 	a, err := req.mutable(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}
-	if value(in.Region) == "" {
+	region, machine := value(in.Region), idOf(in.MachineId)
+	switch {
+	case machine != "" && region != "":
+		return nil, invalid("machineId and region exclude each other")
+	case machine != "":
+		m := a.find(machine)
+		if m == nil || m.state == "destroyed" {
+			return nil, errNoMachine
+		}
+		if len(a.egressOf(machine)) > 0 {
+			return nil, invalid("Machine %s already has egress IPs", machine)
+		}
+		region = m.region
+	case region == "":
 		return nil, invalid("region is required for an app-scoped egress IP")
 	}
-	v4, v6 := req.platform.state.allocateEgress(a, *in.Region, req.plan, req.now)
+	v4, v6 := req.platform.state.allocateEgress(a, region, machine, req.plan, req.now)
 	return &egressPayload{v4: v4.ip.String(), v6: v6.ip.String(), mutation: in.ClientMutationId}, nil
 }
 
@@ -158,17 +180,33 @@ func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs)
 	if err != nil {
 		return nil, err
 	}
+	payload := &releaseEgressPayload{mutation: in.ClientMutationId}
+	if machine := idOf(in.MachineId); machine != "" {
+		gone := a.releaseMachineEgress(machine)
+		if len(gone) == 0 {
+			return nil, errNoEgress
+		}
+		for _, e := range gone {
+			payload.add(e.ip)
+		}
+		return payload, nil
+	}
 	ip, _ := netip.ParseAddr(value(in.Ip)) // an invalid one is not found
 	if !a.releaseEgress(ip) {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find EgressIPAddress"}
+		return nil, errNoEgress
 	}
-	payload := &releaseEgressPayload{mutation: in.ClientMutationId}
-	if gone := ip.String(); ip.Is4() {
-		payload.v4 = &gone
-	} else {
-		payload.v6 = &gone
-	}
+	payload.add(ip)
 	return payload, nil
+}
+
+var errNoEgress = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find EgressIPAddress"}
+
+// idOf is an id that may be absent, empty if it is.
+func idOf(id *graphql.ID) string {
+	if id == nil {
+		return ""
+	}
+	return string(*id)
 }
 
 type allocatePayload struct {
@@ -188,6 +226,14 @@ func (p *egressPayload) V6() string                { return p.v6 }
 func (p *egressPayload) ClientMutationId() *string { return p.mutation }
 
 type releaseEgressPayload struct{ v4, v6, mutation *string }
+
+func (p *releaseEgressPayload) add(ip netip.Addr) {
+	if ip.Is4() {
+		p.v4 = new(ip.String())
+	} else {
+		p.v6 = new(ip.String())
+	}
+}
 
 func (p *releaseEgressPayload) V4() *string               { return p.v4 }
 func (p *releaseEgressPayload) V6() *string               { return p.v6 }

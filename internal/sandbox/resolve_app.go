@@ -109,11 +109,7 @@ func (n *appNode) EgressIpAddresses(args pageArgs) (*connection[*egressNode], er
 	if n.req.platform.options.OmitEgress {
 		return nil, &apiError{http.StatusInternalServerError, "SERVER_ERROR", "Something went wrong"}
 	}
-	var nodes []*egressNode
-	for _, e := range n.app.egress {
-		nodes = append(nodes, &egressNode{e})
-	}
-	return paged(nodes, args, func(n *egressNode) string { return n.egress.id }), nil
+	return egressNodes(n.app.egressOf(""), args), nil
 }
 
 func (n *appNode) CurrentReleaseUnprocessed() *releaseNode {

@@ -53,8 +53,10 @@ func (*root) Machine(ctx context.Context, args struct{ MachineId string }) (*mac
 			}
 		}
 	}
-	return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Machine"}
+	return nil, errNoMachine
 }
+
+var errNoMachine = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Machine"}
 
 func (n *machineNode) ID() graphql.ID     { return graphql.ID(n.vm.id) }
 func (n *machineNode) InstanceId() string { return n.vm.instance }
@@ -71,9 +73,9 @@ func (n *machineNode) Config() (scalar, error) {
 	return scalar{raw}, err
 }
 
-// EgressIpAddresses are none: the sandbox has app-scoped ones only.
+// EgressIpAddresses are those of the Machine alone.
 func (n *machineNode) EgressIpAddresses(args pageArgs) *connection[*egressNode] {
-	return paged(nil, args, func(n *egressNode) string { return n.egress.id })
+	return egressNodes(n.vm.app.egressOf(n.vm.id), args)
 }
 
 func (n *machineNode) Ips(args pageArgs) *connection[*machineIP] {

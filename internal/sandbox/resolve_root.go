@@ -36,6 +36,18 @@ func (req *request) mutable(name string) (*app, error) {
 	return a, err
 }
 
+// managed is the organization of a mutation that makes something in it.
+func (req *request) managed(id graphql.ID) (*organization, error) {
+	if !req.grant.writes() || !req.grant.lists() {
+		return nil, errNoMutation
+	}
+	org, err := req.organization(id)
+	if err == nil && !req.grant.manages(org) {
+		return nil, errNoMutation
+	}
+	return org, err
+}
+
 func (*root) App(ctx context.Context, args struct{ InternalId, Name *string }) (*appNode, error) {
 	req := requestOf(ctx)
 	name := value(args.Name)
@@ -108,10 +120,7 @@ type createAppArgs struct {
 // CreateApp makes an app; one without a name gets one.
 func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	if !req.grant.writes() || !req.grant.lists() {
-		return nil, errNoMutation
-	}
-	org, err := req.organization(in.OrganizationId)
+	org, err := req.managed(in.OrganizationId)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +179,7 @@ func (*root) LatestImageTag(args struct {
 	Repository string
 	SnapshotId *graphql.ID
 }) (string, error) {
-	return "", errUnknownRepository
+	return "", &apiError{http.StatusNotFound, "NOT_FOUND", errUnknownRepository.message + ": not emulated"}
 }
 
 var errUnknownRepository = &apiError{http.StatusNotFound, "NOT_FOUND", "Unknown repository"}

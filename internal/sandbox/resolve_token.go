@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	graphql "github.com/graph-gophers/graphql-go"
@@ -121,7 +122,7 @@ func (req *request) scope(org *organization, profile string, params *scalar) (Sc
 		return Scope{Kind: TokenOrg, Org: org.slug}, nil
 	}
 	if profile != "deploy" {
-		return Scope{}, invalid("profile %.40q is not known", profile)
+		return Scope{}, invalid("profile %.40q: not emulated", profile)
 	}
 	var in tokenParams
 	if params != nil && json.Unmarshal(params.RawMessage, &in) != nil {
@@ -148,10 +149,7 @@ func (*root) CreateLimitedAccessToken(ctx context.Context, args struct {
 	}
 }) (*tokenPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	if !req.grant.writes() || !req.grant.lists() {
-		return nil, errNoMutation
-	}
-	org, err := req.organization(in.OrganizationId)
+	org, err := req.managed(in.OrganizationId)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +164,10 @@ func (*root) CreateLimitedAccessToken(ctx context.Context, args struct {
 		}
 	}
 	scope.Name, scope.Expires = in.Name, req.now.Add(life)
-	t := req.platform.state.mint(scope, req.now)
+	t, err := req.platform.state.mintMacaroon(org, scope, req.now)
+	if err != nil {
+		return nil, err
+	}
 	return &tokenPayload{&tokenNode{req, t, org, true}, in.ClientMutationId}, nil
 }
 
@@ -186,11 +187,12 @@ func (*root) DeleteLimitedAccessToken(ctx context.Context, args struct {
 	if !req.grant.writes() || !req.grant.lists() {
 		return nil, errNoMutation
 	}
+	presented, _ := req.platform.state.present(strings.TrimPrefix(value(in.Token), "FlyV1 "))
 	for _, org := range req.organizations() {
 		node := &organizationNode{req, org}
 		for _, t := range req.platform.state.tokens {
-			named := in.ID != nil && t.id == string(*in.ID) || in.Token != nil && t.secret == *in.Token
-			if named && t.revoked.IsZero() && node.owns(t.scope) {
+			named := in.ID != nil && t.id == string(*in.ID) || in.Token != nil && t == presented.token
+			if named && t.revoked.IsZero() && node.owns(t.scope) && req.grant.manages(org) {
 				req.platform.state.revoke(t.id, req.now)
 				return &revokedPayload{&t.id, in.RevokedBy, in.ClientMutationId}, nil
 			}

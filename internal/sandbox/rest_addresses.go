@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 )
 
 // assignment is an address in the Machines API: without type and id.
@@ -47,7 +48,7 @@ func listAssignments(req *request) answer {
 	for _, addr := range a.list(req.platform.options.ListLag) {
 		rows = append(rows, req.assign(addr))
 	}
-	for _, e := range a.egress {
+	for _, e := range a.egressOf("") {
 		row := assignment{IP: e.ip.String(), Region: e.region, CreatedAt: stamp(e.updated)}
 		if !req.platform.options.OmitTypes {
 			row.Egress = new(true)
@@ -91,7 +92,7 @@ func createAssignment(req *request) answer {
 	case in.Type == "egress_pair" && anycast:
 		return refuse(invalid("region is required for an egress IP"))
 	case in.Type == "egress_pair":
-		v4, v6 := req.platform.state.allocateEgress(a, in.Region, req.plan, req.now)
+		v4, v6 := req.platform.state.allocateEgress(a, in.Region, "", req.plan, req.now)
 		return reply(http.StatusOK, egressPair{
 			Pair: ipPair{v4.ip.String(), v6.ip.String()}, Region: in.Region, CreatedAt: stamp(v4.updated), Egress: true,
 		})
@@ -128,5 +129,20 @@ func deleteAssignment(req *request) answer {
 	if err := a.release(ip); err != nil {
 		return refuse(err)
 	}
+	return answer{status: http.StatusNoContent}
+}
+
+// promoteEgress makes an address of one Machine one of the app in its region.
+func promoteEgress(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	ip, _ := netip.ParseAddr(req.PathValue("target")) // an invalid one is not found
+	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip && e.machine != "" })
+	if i < 0 {
+		return refuse(missing("egress IP"))
+	}
+	a.egress[i].machine = ""
 	return answer{status: http.StatusNoContent}
 }

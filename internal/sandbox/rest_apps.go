@@ -82,8 +82,11 @@ func createApp(req *request) answer {
 	if in.Name == "" {
 		in.Name = in.AppName
 	}
-	if !req.grant.seesOrganization(in.Org) {
+	switch org := req.platform.state.organization(in.Org); {
+	case org == nil || !req.grant.seesOrganization(in.Org):
 		return refuse(errNoOrganization)
+	case !req.grant.manages(org):
+		return refuse(errUnauthorized)
 	}
 	a, err := req.platform.state.createApp(in.Name, in.Org, in.Network, req.plan, req.now)
 	if err != nil {

@@ -119,8 +119,8 @@ func listCertificates(req *request) answer {
 			ok := a.configured()
 			out.Certificates = append(out.Certificates, certificateSummary{
 				Hostname: c.hostname, Status: a.certificateStatus(), DNSProvider: "enom",
-				AcmeALPNConfigured: ok, AcmeHTTPConfigured: ok, Configured: ok, AcmeRequested: true,
-				HasFlyCertificate: true, CreatedAt: stamp(c.created), UpdatedAt: stamp(c.created),
+				AcmeALPNConfigured: ok, AcmeHTTPConfigured: ok, Configured: ok, AcmeRequested: !c.noACME,
+				HasCustomCertificate: c.custom != nil, HasFlyCertificate: !c.noACME, CreatedAt: stamp(c.created), UpdatedAt: stamp(c.created),
 			})
 		}
 	}
@@ -223,17 +223,26 @@ func deleteCertificate(req *request) answer {
 func (a *app) detail(c *certificate) certificateDetail {
 	ok, expires := a.configured(), stamp(c.expires())
 	d := certificateDetail{
-		Hostname: c.hostname, Configured: ok, AcmeRequested: true, Status: a.certificateStatus(), DNSProvider: "enom",
-		Certificates: []issuedCertificate{{
-			Source: "fly", Status: "active", CreatedAt: stamp(c.created), ExpiresAt: expires, Issuer: "Let's Encrypt",
-			Issued: []issuedRecord{{"ecdsa", expires, "lets_encrypt"}, {"rsa", expires, "lets_encrypt"}},
-		}},
-		Validation: certificateValidation{ALPNConfigured: ok, HTTPConfigured: ok},
+		Hostname: c.hostname, Configured: ok, AcmeRequested: !c.noACME, Status: a.certificateStatus(), DNSProvider: "enom",
+		Certificates: []issuedCertificate{},
+		Validation:   certificateValidation{ALPNConfigured: ok, HTTPConfigured: ok},
 		DNSRequirements: dnsRequirements{
 			A: []string{}, AAAA: []string{}, CNAME: a.cnameTarget(),
 			ACMEChallenge: a.challenge(c),
 			Ownership:     ownership{"_fly-ownership." + c.hostname, "app-" + a.id[:8], "org-" + a.organization.slug},
 		},
+	}
+	if !c.noACME {
+		d.Certificates = append(d.Certificates, issuedCertificate{
+			Source: "fly", Status: "active", CreatedAt: stamp(c.created), ExpiresAt: expires, Issuer: "Let's Encrypt",
+			Issued: []issuedRecord{{"ecdsa", expires, "lets_encrypt"}, {"rsa", expires, "lets_encrypt"}},
+		})
+	}
+	if own := c.custom; own != nil {
+		d.Certificates = append(d.Certificates, issuedCertificate{
+			Source: "custom", Status: "active", CreatedAt: stamp(own.imported), ExpiresAt: stamp(own.until), Issuer: own.issuer,
+			Issued: []issuedRecord{{Type: "custom", ExpiresAt: stamp(own.until)}},
+		})
 	}
 	for _, addr := range a.held() {
 		switch addr.kind {

@@ -41,3 +41,12 @@ func getOrganization(req *request) answer {
 	}
 	return reply(http.StatusOK, map[string]organizationRecord{"organization": recordOrganization(org)})
 }
+
+// listClusters lists the organization's Managed Postgres clusters: the sandbox
+// has none, and none can be made.
+func listClusters(req *request) answer {
+	if req.platform.state.organization(req.PathValue("organization")) == nil {
+		return refuse(missing("organization"))
+	}
+	return reply(http.StatusOK, map[string][]struct{}{"data": {}})
+}

@@ -19,7 +19,7 @@ type tokenRecord struct {
 func currentToken(req *request) answer {
 	s := req.platform.state
 	rows := []tokenRecord{}
-	for _, t := range req.grant.scopes {
+	for _, t := range req.grant.held {
 		row := tokenRecord{ID: t.id, OrgSlug: t.scope.Org}
 		if t.scope.App != "" {
 			row.Apps, row.OrgSlug = []string{t.scope.App}, s.owner(t.scope.App)
@@ -56,6 +56,10 @@ func createDeployToken(req *request) answer {
 			return refuse(invalid("invalid_argument: expiry is no duration"))
 		}
 	}
-	t := req.platform.state.mint(Scope{Kind: TokenApp, App: a.name, Name: "deploy", Expires: req.now.Add(life)}, req.now)
+	scope := Scope{Kind: TokenApp, App: a.name, Name: "deploy", Expires: req.now.Add(life)}
+	t, err := req.platform.state.mintMacaroon(a.organization, scope, req.now)
+	if err != nil {
+		return refuse(err)
+	}
 	return reply(http.StatusOK, map[string]string{"token": t.secret})
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -74,6 +75,8 @@ func createVolume(req *request) answer {
 		Encrypted *bool  `json:"encrypted"`
 		Retention *int   `json:"snapshot_retention"`
 		Backup    *bool  `json:"auto_backup_enabled"`
+		Source    string `json:"source_volume_id"`
+		Snapshot  string `json:"snapshot_id"`
 	}
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
@@ -82,23 +85,52 @@ func createVolume(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
-	size := 1
+	model, err := a.volumeModel(in.Source, in.Snapshot)
+	if err != nil {
+		return refuse(err)
+	}
+	size := model.sizeGB
 	if in.SizeGB != nil {
 		size = *in.SizeGB
 	}
+	in.Region = cmp.Or(in.Region, model.region)
 	switch {
 	case in.Name == "" || len(in.Name) > 30 || strings.Trim(in.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
 		return refuse(invalid("invalid_argument: name may hold at most 30 lowercase letters, digits and underscores"))
 	case in.Region == "":
 		return refuse(invalid("invalid_argument: region is required"))
-	case size < 1 || size > maxVolume:
-		return refuse(invalid("invalid_argument: size_gb must be between 1 and %d", maxVolume))
+	case size < model.sizeGB || size > maxVolume:
+		return refuse(invalid("invalid_argument: size_gb must be between %d and %d", model.sizeGB, maxVolume))
 	}
 	v := req.platform.state.createVolume(a, in.Name, in.Region, size, req.now)
+	v.encrypted = model.encrypted
 	set(&v.encrypted, in.Encrypted)
 	set(&v.retention, in.Retention)
 	set(&v.backup, in.Backup)
 	return reply(http.StatusOK, recordVolume(v))
+}
+
+// volumeModel is what a new volume is a copy of: another one of the app, which it
+// is forked from, a snapshot of one, or else an empty one. Its size is the least.
+// Only a fork is made where the other is, if no region is asked for.
+func (a *app) volumeModel(source, snapshot string) (volume, error) {
+	if source == "" && snapshot == "" {
+		return volume{sizeGB: 1, encrypted: true}, nil
+	}
+	for _, v := range a.disks() {
+		if v.id == source {
+			return *v, nil
+		}
+		for _, s := range v.snapshots {
+			if s.id == snapshot && source == "" {
+				return volume{sizeGB: s.sizeGB, encrypted: v.encrypted}, nil
+			}
+		}
+	}
+	if source != "" {
+		return volume{}, missing("source volume")
+	}
+	return volume{}, missing("snapshot")
 }
 
 // set changes a value if there is a new one.
@@ -149,6 +181,10 @@ func extendVolume(req *request) answer {
 		return refuse(invalid("invalid_argument: size_gb must be more than %d and at most %d", v.sizeGB, maxVolume))
 	}
 	v.sizeGB = in.SizeGB
+	if m := v.attached; m != nil {
+		m.note()
+		m.setConfig(m.app.mounted(m.config))
+	}
 	return reply(http.StatusOK, struct {
 		Volume       volumeRecord `json:"volume"`
 		NeedsRestart bool         `json:"needs_restart"`
@@ -167,6 +203,10 @@ func destroyVolume(req *request) answer {
 	return reply(http.StatusOK, recordVolume(v))
 }
 
+// snapshotSize is how much a snapshot stores, in bytes: nothing here is written to
+// volumes.
+const snapshotSize = 1 << 20
+
 // snapshotRecord is a copy of a volume in the Machines API.
 type snapshotRecord struct {
 	ID            string `json:"id"`
@@ -180,7 +220,7 @@ type snapshotRecord struct {
 
 func recordSnapshot(s volumeSnapshot) snapshotRecord {
 	return snapshotRecord{
-		ID: s.id, Size: 1 << 20, VolumeSize: s.sizeGB << 30, Digest: digestOf(s.id), CreatedAt: stamp(s.created),
+		ID: s.id, Size: snapshotSize, VolumeSize: s.sizeGB << 30, Digest: digestOf(s.id), CreatedAt: stamp(s.created),
 		Status: "created", RetentionDays: s.retention,
 	}
 }

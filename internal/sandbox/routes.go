@@ -42,6 +42,7 @@ func routeTable() []route {
 		disk  = disks + "/{target}"
 		meta  = one + "/metadata/{key}"
 		hush  = app + "/secrets"
+		keys  = app + "/secretkeys"
 		org   = "/v1/orgs/{organization}"
 		uiex  = "/api/v1"
 	)
@@ -106,6 +107,12 @@ func routeTable() []route {
 		private(write("POST "+hush+"/{target}", "secret.set", setSecret)),
 		write("DELETE "+hush+"/{target}", "secret.delete", deleteSecret),
 
+		read("GET "+keys, "secretkey.list", listSecretKeys),
+		read("GET "+keys+"/{target}", "secretkey.get", getSecretKey),
+		private(write("POST "+keys+"/{target}", "secretkey.set", setSecretKey)),
+		write("POST "+keys+"/{target}/generate", "secretkey.generate", setSecretKey),
+		write("DELETE "+keys+"/{target}", "secretkey.delete", deleteSecretKey),
+
 		account(read("GET "+org+"/machines", "org.machines", listOrgMachines)),
 		account(read("GET "+org+"/volumes", "org.volumes", listOrgVolumes)),
 		read("GET /v1/platform/regions", "platform.regions", listRegions),
@@ -122,10 +129,16 @@ func routeTable() []route {
 		read("GET "+certs+"/{target}", "certificate.get", getCertificate),
 		read("POST "+certs+"/{target}/check", "certificate.check", getCertificate),
 		write("DELETE "+certs+"/{target}", "certificate.delete", deleteCertificate),
+		private(write("POST "+certs+"/custom", "certificate.import", importCertificate)),
+		write("DELETE "+certs+"/{target}/acme", "certificate.delete.acme", deleteACME),
+		write("DELETE "+certs+"/{target}/custom", "certificate.delete.custom", deleteCustom),
 
 		read("GET "+uiex+"/organizations", "organization.list", listOrganizations),
 		read("GET "+uiex+"/organizations/{organization}", "organization.get", getOrganization),
+		read("GET "+uiex+"/organizations/{organization}/postgres", "postgres.list", listClusters),
+		read("GET "+uiex+"/organizations/{organization}/postgres/deleted", "postgres.list", listClusters),
 		read("GET "+uiex+"/apps/{app}/logs", "log.list", listLogs),
+		write("POST "+uiex+"/apps/{app}/egress_ips/{target}/promote", "ip.promote", promoteEgress),
 		read("GET "+uiex+"/apps/{app}/releases", "release.list", listReleases),
 		read("GET "+uiex+"/apps/{app}/releases/current", "release.current", currentRelease),
 		read("GET "+uiex+"/releases/all_current", "release.times", listCurrentReleases),

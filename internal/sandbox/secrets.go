@@ -14,6 +14,14 @@ import (
 type secrets struct {
 	version uint64 // of the whole; every change makes a new one
 	named   map[string]*secret
+	keys    map[string]*appKey
+}
+
+// appKey is a key that the platform keeps for the app's programs. It is a
+// record: there is no key material here, and nothing is signed or encrypted.
+type appKey struct {
+	kind   string
+	public string // of a key pair
 }
 
 type secret struct {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -92,6 +93,10 @@ func (p *Platform) routes() http.Handler {
 	})
 }
 
+// unknownOperation is what a request without a route is recorded as. It needs no
+// token: there is nothing to protect, and a 401 would send its caller to log in.
+const unknownOperation = "unknown"
+
 // unknown is the route of a request that has none: not found, or a path that is
 // known with other methods.
 func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
@@ -106,10 +111,10 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 		}
 	}
 	return route{
-		operation: "unknown", write: r.Method != http.MethodGet && r.Method != http.MethodHead,
+		operation: unknownOperation, write: r.Method != http.MethodGet && r.Method != http.MethodHead,
 		handle: func(*request) answer {
 			if len(allowed) == 0 {
-				return nowhere(r.URL.Path)
+				return nowhere(r.Method, r.URL.Path)
 			}
 			a := reply(http.StatusMethodNotAllowed, errorBody{Error: "method not allowed"})
 			a.allow = strings.Join(allowed, ", ")
@@ -118,16 +123,21 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 	}
 }
 
-// nowhere is the answer to a path that is none, as each API gives it. flyctl tells
-// by it a route that is missing from a thing that is.
-func nowhere(path string) answer {
+// nowhere is the answer to a path that is none, in the form of its API. flyctl
+// tells by the form a route that is missing from a thing that is.
+func nowhere(method, path string) answer {
+	what := fmt.Sprintf("%s %.200s is not emulated", method, path)
 	switch {
 	case strings.HasPrefix(path, "/v1/"):
-		return answer{status: http.StatusNotFound, body: []byte("404 page not found\n"), contentType: "text/plain; charset=utf-8"}
+		return answer{status: http.StatusNotFound, body: []byte("404 page not found: " + what + "\n"), contentType: "text/plain; charset=utf-8"}
 	case strings.HasPrefix(path, "/api/v1/"):
-		return answer{status: http.StatusNotFound, body: []byte(`{"errors":{"detail":"not found"}}`)}
+		status := http.StatusNotFound
+		if strings.Contains(path, "/postgres") { // Managed Postgres, where flyctl takes any 404 for a cluster that is not there
+			status = http.StatusNotImplemented
+		}
+		return reply(status, map[string]map[string]string{"errors": {"detail": what}})
 	}
-	return reply(http.StatusNotFound, errorBody{Error: "not found"})
+	return reply(http.StatusNotFound, errorBody{Error: what})
 }
 
 // serve takes one request through recording, token, faults and limits to its
@@ -148,6 +158,7 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 		rt.classify(req)
 	}
 	req.grant = p.authenticate(r)
+	req.grant.asked = req.asks(rt)
 	req.call.Token = req.grant.kind
 
 	var tooLarge *http.MaxBytesError
@@ -165,7 +176,7 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client went away in the middle of its body
 	}
-	if req.grant.kind == TokenNone {
+	if req.grant.kind == TokenNone && rt.operation != unknownOperation {
 		p.finish(w, req.call, reply(http.StatusUnauthorized, errorBody{Error: "authenticate: token validation error"}), false)
 		return
 	}

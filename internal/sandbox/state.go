@@ -31,6 +31,7 @@ type organization struct {
 	name     string
 	personal bool
 	networks []*network // the default one first
+	peers    []*peer    // WireGuard peers
 	appReads int64      // lists of its apps that were read
 }
 
@@ -81,6 +82,14 @@ type certificate struct {
 	id       string
 	hostname string
 	created  time.Time
+	custom   *customCertificate // nil: none was imported
+	noACME   bool               // none is asked for from the authority
+}
+
+// customCertificate is a certificate that the app's owner brought.
+type customCertificate struct {
+	issuer          string
+	imported, until time.Time
 }
 
 func newState() *state {
@@ -129,6 +138,17 @@ func (s *state) organizationByID(id string) *organization {
 		return nil
 	}
 	return s.organizations[i]
+}
+
+func (s *state) networkByID(id string) *network {
+	for _, o := range s.organizations {
+		for _, n := range o.networks {
+			if n.id == id {
+				return n
+			}
+		}
+	}
+	return nil
 }
 
 // appsOf are the apps of an organization (nil: of all) by name.

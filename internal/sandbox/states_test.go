@@ -229,8 +229,9 @@ func TestDropUnknown(t *testing.T) {
 	} {
 		wantBody(t, got, "config."+path, want)
 	}
-	// A configuration as flyctl sends it, with everything in it, loses nothing.
-	whole, err := machine.ParseConfig([]byte(w.fill(demoConfig)))
+	// A configuration as flyctl sends it, with everything in it, loses nothing; its
+	// mounts get what is the volume's.
+	whole, err := machine.ParseConfig([]byte(strings.Replace(w.fill(demoConfig), `"path":"/data"`, `"path":"/data","name":"data","size_gb":3,"encrypted":true`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -22,6 +23,7 @@ type storedAccount struct {
 	taken         []string
 	builds        []storedBuild
 	tokens        []storedToken
+	peers         []storedPeer
 }
 
 // sections are the fields with the keys they are stored under.
@@ -33,6 +35,7 @@ func (a *storedAccount) sections() map[string]any {
 		"taken":         &a.taken,
 		"builds":        &a.builds,
 		"tokens":        &a.tokens,
+		"peers":         &a.peers,
 	}
 }
 
@@ -59,9 +62,19 @@ type storedBuild struct {
 	Status string `json:"status"`
 }
 
+type storedPeer struct {
+	ID      string     `json:"id"`
+	Name    string     `json:"name"`
+	Pubkey  string     `json:"pubkey"`
+	Region  string     `json:"region"`
+	IP      netip.Addr `json:"ip"`
+	Network string     `json:"network"` // id
+}
+
 type storedToken struct {
 	ID      string    `json:"id"`
 	Token   string    `json:"token"`
+	Key     []byte    `json:"key,omitempty"`
 	Kind    TokenKind `json:"kind"`
 	Org     string    `json:"org,omitempty"` // slug
 	App     string    `json:"app,omitempty"` // name
@@ -88,13 +101,18 @@ func (p *Platform) storeAccount() storedAccount {
 			stored.networks = append(stored.networks, storedNetwork{n.id, n.bits, n.name, o.id, n.created, n.flycast})
 		}
 	}
+	for _, o := range s.organizations {
+		for _, peer := range o.peers {
+			stored.peers = append(stored.peers, storedPeer{peer.id, peer.name, peer.pubkey, peer.region, peer.ip, peer.network.id})
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(s.builds)) {
 		b := s.builds[id]
 		stored.builds = append(stored.builds, storedBuild{b.id, b.app, b.status})
 	}
 	for _, t := range s.tokens {
 		stored.tokens = append(stored.tokens, storedToken{
-			t.id, t.secret, t.scope.Kind, t.scope.Org, t.scope.App, t.scope.Name, t.scope.Expires, t.created, t.revoked,
+			t.id, t.secret, t.key, t.scope.Kind, t.scope.Org, t.scope.App, t.scope.Name, t.scope.Expires, t.created, t.revoked,
 		})
 	}
 	return stored
@@ -138,6 +156,15 @@ func (p *Platform) restore(stored *storedState) error {
 			return fmt.Errorf("organization %.40q has no network", o.slug)
 		}
 	}
+	for _, record := range stored.account.peers {
+		net := s.networkByID(record.Network)
+		if net == nil {
+			return fmt.Errorf("peer %.40q is on no network", record.Name)
+		}
+		net.organization.peers = append(net.organization.peers, &peer{
+			id: record.ID, name: record.Name, pubkey: record.Pubkey, region: record.Region, ip: record.IP, network: net,
+		})
+	}
 	for _, name := range stored.account.taken {
 		s.taken[name] = true
 	}
@@ -146,7 +173,7 @@ func (p *Platform) restore(stored *storedState) error {
 	}
 	for _, t := range stored.account.tokens {
 		s.tokens = append(s.tokens, &token{
-			id: t.ID, secret: t.Token, scope: Scope{Kind: t.Kind, Org: t.Org, App: t.App, Name: t.Name, Expires: t.Expires},
+			id: t.ID, secret: t.Token, key: t.Key, scope: Scope{Kind: t.Kind, Org: t.Org, App: t.App, Name: t.Name, Expires: t.Expires},
 			created: t.Created, revoked: t.Revoked,
 		})
 	}

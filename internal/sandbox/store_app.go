@@ -54,6 +54,12 @@ type storedSnapshot struct {
 type storedSecrets struct {
 	Version uint64                  `json:"version"`
 	Named   map[string]storedSecret `json:"named,omitempty"`
+	Keys    map[string]storedKey    `json:"keys,omitempty"`
+}
+
+type storedKey struct {
+	Kind   string `json:"type"`
+	Public string `json:"public,omitempty"`
 }
 
 type storedSecret struct {
@@ -66,7 +72,10 @@ func storeSecrets(s secrets) *storedSecrets {
 	if s.version == 0 {
 		return nil
 	}
-	stored := &storedSecrets{s.version, make(map[string]storedSecret, len(s.named))}
+	stored := &storedSecrets{s.version, make(map[string]storedSecret, len(s.named)), make(map[string]storedKey, len(s.keys))}
+	for name, key := range s.keys {
+		stored.Keys[name] = storedKey{key.kind, key.public}
+	}
 	for name, one := range s.named {
 		stored.Named[name] = storedSecret{one.digest, one.created, one.updated}
 	}
@@ -77,7 +86,10 @@ func restoreSecrets(stored *storedSecrets) secrets {
 	if stored == nil {
 		return secrets{}
 	}
-	s := secrets{version: stored.Version, named: make(map[string]*secret, len(stored.Named))}
+	s := secrets{version: stored.Version, named: make(map[string]*secret, len(stored.Named)), keys: make(map[string]*appKey, len(stored.Keys))}
+	for name, key := range stored.Keys {
+		s.keys[name] = &appKey{key.Kind, key.Public}
+	}
 	for name, one := range stored.Named {
 		s.named[name] = &secret{one.Digest, one.Created, one.Updated}
 	}
@@ -98,6 +110,7 @@ type storedEgress struct {
 	ID      string     `json:"id"`
 	IP      netip.Addr `json:"ip"`
 	Region  string     `json:"region,omitempty"`
+	Machine string     `json:"machine,omitempty"` // id
 	Updated time.Time  `json:"updated,omitzero"`
 }
 
@@ -105,6 +118,31 @@ type storedCertificate struct {
 	ID       string    `json:"id"`
 	Hostname string    `json:"hostname"`
 	Created  time.Time `json:"created,omitzero"`
+	NoACME   bool      `json:"no_acme,omitempty"`
+
+	Custom *storedCustom `json:"custom,omitempty"`
+}
+
+type storedCustom struct {
+	Issuer   string    `json:"issuer"`
+	Until    time.Time `json:"until"`
+	Imported time.Time `json:"imported"`
+}
+
+func storeCertificate(c *certificate) storedCertificate {
+	stored := storedCertificate{ID: c.id, Hostname: c.hostname, Created: c.created, NoACME: c.noACME}
+	if own := c.custom; own != nil {
+		stored.Custom = &storedCustom{own.issuer, own.until, own.imported}
+	}
+	return stored
+}
+
+func restoreCertificate(stored storedCertificate) *certificate {
+	c := &certificate{id: stored.ID, hostname: stored.Hostname, created: stored.Created, noACME: stored.NoACME}
+	if own := stored.Custom; own != nil {
+		c.custom = &customCertificate{own.Issuer, own.Imported, own.Until}
+	}
+	return c
 }
 
 type storedRelease struct {
@@ -146,10 +184,10 @@ func storeApp(a *app) storedApp {
 		stored.Addresses = append(stored.Addresses, row)
 	}
 	for _, e := range a.egress {
-		stored.Egress = append(stored.Egress, storedEgress{e.id, e.ip, e.region, e.updated})
+		stored.Egress = append(stored.Egress, storedEgress{e.id, e.ip, e.region, e.machine, e.updated})
 	}
 	for _, c := range a.certificates {
-		stored.Certificates = append(stored.Certificates, storedCertificate{c.id, c.hostname, c.created})
+		stored.Certificates = append(stored.Certificates, storeCertificate(c))
 	}
 	return stored
 }
@@ -201,10 +239,10 @@ func (s *state) restoreApps(stored *storedState, configs map[string][]byte) erro
 			a.addresses = append(a.addresses, addr)
 		}
 		for _, e := range record.Egress {
-			a.egress = append(a.egress, &egress{e.ID, e.IP, e.Region, e.Updated})
+			a.egress = append(a.egress, &egress{e.ID, e.IP, e.Region, e.Machine, e.Updated})
 		}
 		for _, c := range record.Certificates {
-			a.certificates = append(a.certificates, &certificate{c.ID, c.Hostname, c.Created})
+			a.certificates = append(a.certificates, restoreCertificate(c))
 		}
 	}
 	if err := s.restoreMachines(stored.machines, byID); err != nil {

@@ -36,7 +36,7 @@ func storedFields() map[string]string {
 		"Platform.state": stored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,
 		"Platform.schedule": process, "Platform.settling": process,
 
-		"token.id": stored, "token.secret": stored, "token.scope": stored, "token.created": stored, "token.revoked": stored,
+		"token.id": stored, "token.secret": stored, "token.key": stored, "token.scope": stored, "token.created": stored, "token.revoked": stored,
 		"Scope.Kind": stored, "Scope.Org": stored, "Scope.App": stored, "Scope.Name": stored, "Scope.Expires": stored,
 
 		"state.ids": stored, "state.organizations": stored, "state.apps": stored, "state.taken": stored,
@@ -44,21 +44,25 @@ func storedFields() map[string]string {
 		"ids.count": stored,
 
 		"organization.id": stored, "organization.number": stored, "organization.slug": stored, "organization.name": stored,
-		"organization.personal": stored, "organization.networks": stored, "organization.appReads": lag,
+		"organization.personal": stored, "organization.networks": stored, "organization.peers": stored, "organization.appReads": lag,
 		"network.id": stored, "network.bits": stored, "network.name": stored, "network.organization": storedID,
 		"network.created": stored, "network.flycast": stored,
+
+		"peer.id": stored, "peer.name": stored, "peer.pubkey": stored, "peer.region": stored, "peer.ip": stored, "peer.network": storedID,
 
 		"app.id": stored, "app.number": stored, "app.name": stored, "app.organization": storedID, "app.network": storedID,
 		"app.status": stored, "app.created": stored, "app.machines": stored, "app.volumes": stored, "app.addresses": stored,
 		"app.egress": stored, "app.certificates": stored, "app.releases": stored, "app.oneSet": stored, "app.startDelay": stored,
 		"app.reads": lag, "app.machineReads": lag, "app.noted": noted, "app.notes": noted, "state.byName": "made again from the apps", "app.listed": lag, "app.secrets": stored,
-		"secrets.version": stored, "secrets.named": stored,
+		"secrets.version": stored, "secrets.named": stored, "secrets.keys": stored, "appKey.kind": stored, "appKey.public": stored,
 		"secret.digest": stored, "secret.created": stored, "secret.updated": stored,
 		"build.id": stored, "build.app": stored, "build.status": stored,
 		"certificate.id": stored, "certificate.hostname": stored, "certificate.created": stored,
+		"certificate.custom": stored, "certificate.noACME": stored,
+		"customCertificate.issuer": stored, "customCertificate.imported": stored, "customCertificate.until": stored,
 		"address.id": stored, "address.ip": stored, "address.kind": stored, "address.region": stored,
 		"address.service": stored, "address.network": storedID, "address.created": stored, "address.born": lag, "address.gone": lag,
-		"egress.id": stored, "egress.ip": stored, "egress.region": stored, "egress.updated": stored,
+		"egress.id": stored, "egress.ip": stored, "egress.region": stored, "egress.updated": stored, "egress.machine": stored,
 		"volume.id": stored, "volume.name": stored, "volume.region": stored, "volume.sizeGB": stored, "volume.state": stored,
 		"volume.encrypted": stored, "volume.retention": stored, "volume.backup": stored, "volume.attached": storedID, "volume.created": stored, "volume.snapshots": stored,
 		"volumeSnapshot.id": stored, "volumeSnapshot.sizeGB": stored, "volumeSnapshot.retention": stored, "volumeSnapshot.created": stored,

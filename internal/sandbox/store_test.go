@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -128,6 +129,11 @@ func full(t *testing.T, path string) *Platform {
 	p.StopMachine("full", p.MachineIDs("full")[3])
 	post(t, p, "/v1/apps/full/secrets/A", `{"value":"b"}`)
 	post(t, p, "/v1/apps/full/volumes/"+p.Volumes("full")[0].ID+"/snapshots", "")
+	post(t, p, "/v1/apps/full/secretkeys/boxv0/generate", `{"type":"nacl_box"}`)
+	post(t, p, "/v1/apps/full/certificates/custom", ownCertificate(t, "own.example.com"))
+	post(t, p, "/v1/apps/full/deploy_token", `{"expiry":"1h"}`)
+	post(t, p, "/graphql", `{"query":"mutation{allocateEgressIpAddress(input:{appId:\"full\",machineId:\"`+p.MachineIDs("full")[0]+`\"}){v4}}"}`)
+	post(t, p, "/graphql", `{"query":"mutation{addWireGuardPeer(input:{organizationId:\"`+p.state.organization("partner").id+`\",name:\"laptop\",pubkey:\"`+peerKey+`\"}){peerip}}"}`)
 	p.Mint(Scope{Kind: TokenOrg, Org: "partner", Name: "ci", Expires: p.Clock().Now().Add(time.Hour)})
 	p.mu.Lock()
 	p.state.revoke(p.state.tokens[0].id, p.clock.Now())
@@ -137,6 +143,22 @@ func full(t *testing.T, path string) *Platform {
 	p.Clock().SetSpeed(3)
 	p.SetStartDelay("full", 3*time.Second)
 	return p
+}
+
+// peerKey is the public key of a WireGuard peer.
+const peerKey = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+
+// ownCertificate is the body that imports a certificate for a hostname.
+func ownCertificate(t testing.TB, hostname string) string {
+	t.Helper()
+	chain, key := CertificateFor(t, time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC), hostname)
+	body, err := json.Marshal(map[string]string{
+		"hostname": hostname, "fullchain": chain, "private_key": key,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 // post sends a write request, which must be answered with success.

@@ -142,6 +142,7 @@ func machineAddress(n *network, id string) netip.Addr {
 
 // configure gives the Machine a new version.
 func (m *vm) configure(s *state, config machine.Config, plan plan) {
+	config = m.app.mounted(config)
 	m.rebind(config)
 	m.instance = s.ids.instance()
 	if plan.instance != "" {

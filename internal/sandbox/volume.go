@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -77,6 +79,29 @@ func (a *app) mountable(config machine.Config, region string, m *vm) error {
 	return nil
 }
 
+// mounted is a configuration whose mounts tell of their volumes what Fly fills
+// in: name, size and whether it is encrypted. flyctl makes the volumes of another
+// Machine after them.
+func (a *app) mounted(config machine.Config) machine.Config {
+	var mounts []map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(config.Raw("mounts")))
+	decoder.UseNumber() // what is not ours stays as it came
+	if decoder.Decode(&mounts) != nil {
+		return config
+	}
+	for _, mount := range mounts {
+		id, _ := mount["volume"].(string)
+		if v := a.disk(id); v != nil {
+			mount["name"], mount["size_gb"], mount["encrypted"] = v.name, v.sizeGB, v.encrypted
+		}
+	}
+	filled, err := config.With("mounts", mounts)
+	if err != nil || len(mounts) == 0 {
+		return config
+	}
+	return filled
+}
+
 // attach gives the Machine the volumes its configuration mounts, and takes away
 // the others.
 func (m *vm) attach() {
@@ -95,8 +120,9 @@ func (m *vm) attach() {
 	}
 }
 
-// detach takes all volumes away from the Machine.
+// detach takes all volumes and outbound addresses away from the Machine.
 func (m *vm) detach() {
+	m.app.egress = slices.DeleteFunc(m.app.egress, func(e *egress) bool { return e.machine == m.id })
 	for _, v := range m.app.volumes {
 		if v.attached == m {
 			v.attached = nil
