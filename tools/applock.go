@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
@@ -30,11 +32,14 @@ func lockApp(dir, app string) (*os.File, error) {
 			return nil, fmt.Errorf("lock: %s is open to others: %w", dir, err)
 		}
 	}
-	f, err := os.OpenFile(filepath.Join(dir, app+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, app+".lock"), os.O_RDWR|os.O_CREATE|disk.NoWait, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := tryLock(f); err != nil {
+	switch err := disk.TryLock(f); {
+	case errors.Is(err, disk.ErrLocked):
+		return nil, errors.Join(errAppLocked, f.Close())
+	case err != nil && runtime.GOOS != "windows": // there one process per state folder is assumed
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

@@ -358,6 +358,9 @@ func (a *adapter) explain(ctx context.Context, err error) *Problem {
 	if p, ok := problem(err); ok {
 		return p
 	}
+	if errors.Is(err, journal.ErrLost) {
+		return a.unrecorded(err)
+	}
 	if ctx.Err() != nil {
 		return &Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
 	}

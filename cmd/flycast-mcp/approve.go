@@ -14,6 +14,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -81,6 +82,9 @@ func did(err error, not string) error {
 func (a approving) requests() (*gate.Requests, string, error) {
 	state, err := a.program.stateDir(a.stateDir)
 	if err != nil {
+		return nil, "", err
+	}
+	if err := trustedState(state); err != nil {
 		return nil, "", err
 	}
 	dir := filepath.Join(state, requestsDir)
@@ -329,6 +333,9 @@ func (a approving) sealedKey() (path string, sealed []byte, err error) {
 		}
 		path = filepath.Join(dir, signingKey)
 	}
+	if err := disk.Trusted(filepath.Dir(path)); err != nil {
+		return "", nil, fmt.Errorf("approver's key: %w", err)
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -338,7 +345,7 @@ func (a approving) sealedKey() (path string, sealed []byte, err error) {
 	case !info.Mode().IsRegular() || info.Size() > maxKeySize:
 		return "", nil, fmt.Errorf("%s: not an approver's key", path)
 	}
-	if sealed, err = os.ReadFile(path); err != nil {
+	if sealed, err = disk.Read(path, maxKeySize); err != nil {
 		return "", nil, err
 	}
 	if err := gate.Protected(sealed); err != nil {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
@@ -19,6 +20,9 @@ func (a approving) initialize(ctx context.Context) error {
 	dir, err := a.configDir()
 	if err != nil {
 		return err
+	}
+	if err := disk.Trusted(dir); err != nil {
+		return fmt.Errorf("folder of the key: %w", err)
 	}
 	private, public := filepath.Join(dir, signingKey), filepath.Join(dir, publicKey)
 	for _, path := range []string{private, public} {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 )
 
@@ -66,7 +68,10 @@ func bearer(file string) (string, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("--token-file %s can be read by others (mode %v): chmod 600 it", file, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(file)
+	if err := disk.Trusted(filepath.Dir(file)); err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	data, err := disk.Read(file, maxKeySize)
 	if err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}

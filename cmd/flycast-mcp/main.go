@@ -12,7 +12,7 @@ import (
 func main() {
 	ctx, stop := untilSignal(context.Background())
 	code := run(ctx, program{
-		args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: wallClock{},
+		args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: wallClock{}, accountHome: accountHome,
 	})
 	stop()
 	os.Exit(code)

@@ -19,6 +19,8 @@ type program struct {
 	clock  tools.Clock
 	tune   func(*fly.Options) // for tests; nil in the real program
 
+	accountHome func() string // the home folder where HOME is not set; nil: there is none
+
 	workFactor int // of new approver's keys, as [gate.SigningKey.Encrypt] takes it; for tests
 }
 
@@ -46,6 +48,7 @@ Try it on an emulated platform: flycast-mcp demo`,
 		demoCommand(p),
 		sandboxCommand(p),
 		approveCommand(p),
+		journalCommand(p),
 		tomlCommand(p),
 		versionCommand(p),
 	)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -139,27 +141,23 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	if err := s.check(p); err != nil {
 		return app, err
 	}
-	state, err := p.stateDir(s.stateDir)
+	for _, path := range files.Sweep(p.clock.Now()) {
+		app.log.Info("removed a temporary file that a killed server had left", "path", path)
+	}
+	state, err := s.state(p, app)
 	if err != nil {
 		return app, err
 	}
-	if app.sandbox && s.stateDir == "" {
-		// What is tried out must not count towards the caps of what is real.
-		state = filepath.Join(state, "sandbox")
-	}
 	deps := tools.Deps{
-		Fly: client, Roots: files, Runs: tools.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, From: s.from(http, app.sandbox), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
 		deps.DefaultApp = p.getenv("FLY_APP")
 	}
-	// Without a writable journal nothing gated happens; the rest works.
-	if deps.Journal, err = journal.Open(filepath.Join(state, journalFile), p.clock.Now); err != nil {
-		app.log.Error("no writable journal: nothing that needs an approval will be done", "err", err)
-		deps.Journal = nil
-	} else {
-		app.close = append(app.close, deps.Journal.Close)
+	if state != "" {
+		deps.Runs, deps.RecoverCommand = tools.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), recoverCommand(state)
+		deps.Journal = app.openJournal(filepath.Join(state, journalFile), p.clock.Now)
 	}
 	app.runs = deps.Runs
 	if deps.Gate, err = s.gate(p, app, state, deps.Journal, files); err != nil {
@@ -173,6 +171,22 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	})
 	context.AfterFunc(ctx, app.interrupt)
 	return app, nil
+}
+
+// openJournal opens the journal. Without a writable one nothing gated happens;
+// the rest works.
+func (a *application) openJournal(path string, now func() time.Time) *journal.Journal {
+	const so = "nothing that needs an approval will be done"
+	j, err := journal.Open(path, now)
+	if err != nil {
+		a.log.Error("no writable journal: "+so, "err", err)
+		return nil
+	}
+	a.close = append(a.close, j.Close)
+	if err := j.Check(); err != nil {
+		a.log.Error(so, "err", err)
+	}
+	return j
 }
 
 // check finds what is wrong with the settings, all of it at once.
@@ -237,7 +251,7 @@ func (s *serving) open(p program, http bool) (*roots.Roots, error) {
 		if err != nil {
 			return nil, fmt.Errorf("working directory: %w", err)
 		}
-		if dir, ok := roots.Implicit(cwd, p.getenv("HOME")); ok {
+		if dir, ok := roots.Implicit(cwd, p.home()); ok {
 			dirs = []string{dir}
 		}
 	}
@@ -262,6 +276,9 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 	if o.Keys, err = s.keys(p); err != nil {
 		return nil, err
 	}
+	if state == "" {
+		return gate.New(o), nil
+	}
 	if o.Requests, err = gate.NewRequests(filepath.Join(state, requestsDir), p.clock.Now); err != nil {
 		app.log.Error("approvals in a terminal are not possible", "err", err)
 		o.Requests = nil
@@ -285,7 +302,13 @@ func (s *serving) keys(p program) ([]gate.PublicKey, error) {
 	}
 	var keys []gate.PublicKey
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
+		if err := disk.Trusted(filepath.Dir(path)); err != nil {
+			return nil, fmt.Errorf("approver's key: %w", err)
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {
+			return nil, fmt.Errorf("approver's key: %s can be written by group or others (mode %v): chmod 644 it", path, info.Mode().Perm())
+		}
+		data, err := disk.Read(path, maxKeySize)
 		if err != nil {
 			return nil, fmt.Errorf("--approver-key: %w", err)
 		}
@@ -351,16 +374,21 @@ func (s *serving) from(http, sandboxed bool) string {
 // shell may have another PATH and other folders than the client that started
 // the server.
 func approvalCommand(state string) func(ticket string) string {
-	name := "flycast-mcp"
-	if exe, err := os.Executable(); err == nil {
-		name = exe
-	}
+	name := executable()
 	return func(ticket string) string {
 		if ticket == "" {
 			return shellQuote(name) + " approve --init"
 		}
 		return strings.Join([]string{shellQuote(name), "approve", "--state-dir", shellQuote(state), ticket}, " ")
 	}
+}
+
+// executable is the path of this program, for commands that a person pastes.
+func executable() string {
+	if exe, err := os.Executable(); err == nil {
+		return exe
+	}
+	return "flycast-mcp"
 }
 
 // shellQuote makes one word of a POSIX shell.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 )
 
@@ -108,7 +109,7 @@ func (p program) readInput(ctx context.Context, path, title string, limit int64)
 	case info.Size() > limit:
 		return nil, tooLarge(title, limit)
 	}
-	f, err := os.Open(path)
+	f, _, err := disk.Open(path)
 	if err != nil {
 		return nil, about(title, err)
 	}

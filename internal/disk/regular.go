@@ -18,6 +18,9 @@ var ErrNotRegular = errors.New("not a regular file")
 // ErrTooLarge means that a file is larger than the caller reads.
 var ErrTooLarge = errors.New("the file is too large")
 
+// ErrLocked means that another process has the lock of a file.
+var ErrLocked = errors.New("another process has the lock")
+
 // Open opens a regular file for reading. It does not wait: a FIFO or a device,
 // also one that takes the file's place at this very moment, is [ErrNotRegular].
 func Open(path string) (*os.File, fs.FileInfo, error) {

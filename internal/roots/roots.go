@@ -266,8 +266,8 @@ func (r root) replace(name string, old, new []byte) (err error) {
 	defer r.replacing.Unlock()
 	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
 		defer dir.Close() // and with it the lock
-		if _, err := lock(dir); errors.Is(err, errLocked) {
-			return fmt.Errorf("%w: %w", ErrChanged, err)
+		if errors.Is(disk.TryLock(dir), disk.ErrLocked) {
+			return fmt.Errorf("%w: another program has locked its folder", ErrChanged)
 		}
 	}
 	current, mode, err := r.read(name)

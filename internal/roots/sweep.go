@@ -82,8 +82,8 @@ func (r root) leftover(now time.Time) []string {
 
 // abandoned are those of the temporary files in a folder that nobody writes.
 func (r root) abandoned(dir *os.File, names []string, now time.Time) []string {
-	locked, err := lock(dir)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	locked := disk.TryLock(dir)
+	if errors.Is(locked, disk.ErrLocked) {
 		return nil // somebody replaces a file here at this moment
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
@@ -91,7 +91,7 @@ func (r root) abandoned(dir *os.File, names []string, now time.Time) []string {
 		if err != nil || !info.Mode().IsRegular() || info.Size() > MaxSize || links(info) != 1 || !ours(info) {
 			return true
 		}
-		if age := now.Sub(info.ModTime()); !locked && age < staleAfter {
+		if age := now.Sub(info.ModTime()); locked != nil && age < staleAfter {
 			return true
 		}
 		of := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), "."), path.Ext(name))

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
 // TestSweep: what a killed program left is removed, and nothing else.
@@ -52,7 +54,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if locked, err := lock(busy); err != nil || !locked {
+	if err := disk.TryLock(busy); err != nil {
 		t.Skipf("folders cannot be locked here: %v", err)
 	}
 	if got := r.Sweep(time.Now()); !slices.Equal(got, []string{filepath.Join(dir, left[0])}) {

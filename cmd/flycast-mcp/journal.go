@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+)
+
+func journalCommand(p program) *cobra.Command {
+	c := &cobra.Command{
+		Use: "journal", Short: "Repair the record of what was approved and done", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(journalRecoverCommand(p))
+	return c
+}
+
+func journalRecoverCommand(p program) *cobra.Command {
+	var stateDir string
+	c := &cobra.Command{
+		Use: "recover", Short: "Begin a new journal in place of one that was lost, in a terminal", Args: cobra.NoArgs,
+		Long: `Begin a new journal in place of one that was lost, in a terminal.
+
+A server does nothing that needs an approval while its journal is not the one
+that it wrote: deleted, cut short, changed or replaced. Find out first how that
+came about. This command keeps what is left under another name, and begins a
+new journal. Servers that run have to be started again.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return did(p.recoverJournal(c.Context(), stateDir), "No journal was begun.")
+		},
+	}
+	c.Flags().StringVar(&stateDir, "state-dir", "", "the server's state folder (default: the user's state folder)")
+	return c
+}
+
+// recoverWord is what a person types to go on.
+const recoverWord = "recover"
+
+func (p program) recoverJournal(ctx context.Context, stateDir string) error {
+	state, err := p.stateDir(stateDir)
+	if err != nil {
+		return err
+	}
+	if err := trustedState(state); err != nil {
+		return err
+	}
+	path := filepath.Join(state, journalFile)
+	if _, err := os.Stat(state); err != nil {
+		return fmt.Errorf("no server has used the state folder %s: run the command as the agent shows it, --state-dir included", state)
+	}
+	old, err := journal.Open(path, p.clock.Now)
+	if err != nil {
+		return err
+	}
+	what := old.Check()
+	if err := old.Close(); err != nil {
+		return err
+	}
+	switch {
+	case what == nil:
+		return fmt.Errorf("%s: %w", path, journal.ErrInOrder)
+	case !errors.Is(what, journal.ErrLost):
+		return what
+	}
+	return p.atTerminal(func(t *terminal) error {
+		t.say("%s\n\n", what)
+		t.say("With it is lost:\n")
+		t.say("  which approvals were used: every approval given until now counts as used,\n  and the requests that wait are withdrawn;\n")
+		t.say("  what policy rules have approved in the last hour: their caps count from zero;\n")
+		t.say("  which deploys were cut short, and which addresses were released from here.\n\n")
+		typed, err := t.ask(ctx, fmt.Sprintf("Type %q to begin a new journal: ", recoverWord))
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(typed) != recoverWord {
+			return errors.New("it was not confirmed")
+		}
+		kept, err := journal.Recover(path, p.clock.Now)
+		if err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(state, requestsDir)); err != nil {
+			return fmt.Errorf("a new journal was begun, but the requests that wait could not be withdrawn: %w", err)
+		}
+		t.say("\nA new journal was begun: %s\n", path)
+		if kept != "" {
+			t.say("What was left of the old one is kept: %s\n", kept)
+		}
+		t.say("Start the servers that use this state folder again.\n")
+		return nil
+	})
+}
+
+// recoverCommand is the exact command for a person, for this installation.
+func recoverCommand(state string) string {
+	return strings.Join([]string{shellQuote(executable()), "journal", "recover", "--state-dir", shellQuote(state)}, " ")
+}
