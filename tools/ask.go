@@ -196,7 +196,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 	case gate.Unavailable:
 		switch {
 		case o.TooLong:
-			b.WriteString("The plan is too long for a form: a person has to read it in a terminal.")
+			fmt.Fprintf(&b, "The plan is too long for a form (%s): a person has to read it in a terminal.", p.TooLong())
 		case o.TooFast:
 			b.WriteString("The answer came faster than a person reads, so a program gave it, and it does not count.")
 		case o.Kind == gate.Refuse && !o.NoKey:

@@ -66,7 +66,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 		d.remarks = append(d.remarks, fmt.Sprintf(unknown+"what version %d stores is no configuration", release.Version))
 		return nil
 	}
-	in.Release, in.Version = released, release.Version
+	in.Release, in.Version, d.released = released, release.Version, released
 	if err := d.compare(in); err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ type deployment struct {
 	lost      []string // what would keep the app from answering, and does not now
 	silent    bool     // nothing of the app would answer
 
+	released  *flytoml.File // the last release; nil if it was not read
 	report    drift.Report  // where the changes come from
 	past      past          // earlier deploys
 	edited    bool          // they are compared with the file before the edit of its services

@@ -93,22 +93,16 @@ func sameBuild(m fly.Machine, image string) bool {
 	return ok && keeps == image
 }
 
+// sameBuildNote is said of an image that is only pinned.
+const sameBuildNote = "the same build"
+
 // changeText is one value that a change of a Machine gives it; an image that is
 // only pinned is told as the build that it is.
 func changeText(c rollout.Change, change machine.Change) string {
 	if change.Path == "image" && sameBuild(c.Before, c.After.Image()) {
-		return change.String() + " (the same build)"
+		return change.String() + " (" + sameBuildNote + ")"
 	}
 	return change.String()
-}
-
-// changeTexts are all of them.
-func changeTexts(c rollout.Change) []string {
-	var texts []string
-	for _, change := range machine.Diff(c.Before.Config, c.After) {
-		texts = append(texts, changeText(c, change))
-	}
-	return texts
 }
 
 // remarkTags says what is known of the builds that the images name.

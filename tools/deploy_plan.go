@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
@@ -127,7 +125,7 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 		creates[fly.NewMachine{Config: c.Config, Region: c.Region}.Target()] = c
 	}
 	all := work.Steps()
-	ends, tells := endings(work, all), telling(all)
+	ends, tells, held := endings(work, all), telling(all), d.held()
 	var steps []plan.Step
 	for i, s := range all {
 		step := plan.Step{Verb: s.Verb, Target: s.Target}
@@ -136,45 +134,24 @@ func (d *deployment) steps(work rollout.Work) []plan.Step {
 		switch {
 		case s.Machine != "" && tells[s.Machine] != i:
 		case goes:
-			step.Params = append(described(s.Machine, s.Group, change.Before.Region, nil), plan.Param{Name: plan.ParamEnd, Value: end})
+			step.Params = append(described(s.Machine, s.Group, change.Before.Region), plan.Param{Name: plan.ParamEnd, Value: end})
 		case s.Machine != "":
-			step.Params = described(s.Machine, s.Group, change.Before.Region, changeTexts(change))
+			step.Params, step.Changes = described(s.Machine, s.Group, change.Before.Region), given(change, held)
 			if change.Same() {
 				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 			}
 		case s.Verb != gate.CreateMachine:
 		case s.Role == rollout.RoleGreen:
 			blue := changes[s.For]
-			step.Params = described(s.For, s.Group, blue.Before.Region, changeTexts(blue))
+			step.Params, step.Changes = described(s.For, s.Group, blue.Before.Region), given(blue, held)
 		case s.Role == rollout.RoleCanary:
 			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(d.settings.strategy)}}
 		default:
-			step.Params = described("", s.Group, create.Region, said(create))
+			step.Params, step.Changes = described("", s.Group, create.Region), said(create, held)
 		}
 		steps = append(steps, step)
 	}
 	return steps
-}
-
-// said are the fields of a new Machine without those that its group and region say
-// already: a form has few lines.
-func said(create rollout.Create) []string {
-	follow := make(map[string]bool)
-	for path, value := range map[string]string{
-		"env.FLY_PROCESS_GROUP": create.Group, "metadata.fly_process_group": create.Group,
-		"env.PRIMARY_REGION": create.Region, "metadata.fly_platform_version": "v2",
-	} {
-		section, key, _ := strings.Cut(path, ".")
-		var held map[string]string
-		follow[path] = json.Unmarshal(create.Config.Raw(section), &held) == nil && held[key] == value
-	}
-	var texts []string
-	for _, change := range machine.Diff(machine.Config{}, create.Config) {
-		if !follow[change.Path] {
-			texts = append(texts, change.String())
-		}
-	}
-	return texts
 }
 
 // endings says why Machines that are there now are destroyed.
@@ -207,14 +184,10 @@ func telling(steps []rollout.Step) map[string]int {
 }
 
 // described are the parameters of a step that a person is shown.
-func described(id, group, region string, changes []string) []plan.Param {
+func described(id, group, region string) []plan.Param {
 	var params []plan.Param
 	if id != "" {
 		params = append(params, plan.Param{Name: plan.ParamMachine, Value: id})
 	}
-	params = append(params, plan.Param{Name: plan.ParamGroup, Value: group}, plan.Param{Name: plan.ParamRegion, Value: region})
-	for _, change := range changes {
-		params = append(params, plan.Param{Name: plan.ParamChange, Value: change})
-	}
-	return params
+	return append(params, plan.Param{Name: plan.ParamGroup, Value: group}, plan.Param{Name: plan.ParamRegion, Value: region})
 }

@@ -247,7 +247,7 @@ func (a approving) show(t *terminal, req gate.ApprovalRequest, p plan.Plan) {
 	line("ENDS", "%s, in %s", clockTime(req.Expires), strings.ToLower(units.HumanDuration(req.Expires.Sub(now))))
 	line("TOOL", "%s", plan.Quote(p.Tool))
 	line("PLAN", "%s", p.Digest())
-	t.say("\n%s\n\n", p.Question(nil).Text())
+	t.say("\n%s\n\n", p.FullQuestion(nil).Text())
 }
 
 // choose reads the app's name, which approves, or a no. Anything else is asked

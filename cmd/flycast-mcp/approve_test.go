@@ -81,7 +81,7 @@ func TestApproveShowsEverything(t *testing.T) {
 		large.Steps = append(large.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: "dedicated_v4"}}})
 	}
 	p := d.sit("approve", d.wait(g, large))
-	p.sees(large.Question(nil).Text())
+	p.sees(large.FullQuestion(nil).Text())
 	p.sees("app's name")
 	p.enters("no")
 	p.sees("Why?")

@@ -138,7 +138,7 @@ func release() Request {
 		Digest:  "0f0f",
 		Facts:   []Fact{{"address/66.241.124.11", "shared_v4"}, {"address/137.66.1.1", "dedicated_v4"}},
 		Steps:   []Step{{ReleaseAddress, "shop", "66.241.124.11"}, {ReleaseAddress, "shop", "137.66.1.1"}},
-		Hazards: []string{"dedicated_v4_lost"}, Gated: true, Irreversible: true, Objects: 2,
+		Hazards: []string{"dedicated_v4_lost"}, Gated: true, Irreversible: true,
 		Plan: json.RawMessage(`{"tool":"release_public_ips"}`), CanAsk: true,
 	}
 }

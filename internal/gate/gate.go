@@ -48,9 +48,6 @@ const (
 	// tooFast is what no person needs to read a question: a quicker answer came
 	// from a program (client hooks, auto-approval modes, clients without a UI).
 	tooFast = 2 * time.Second
-	// maxObjects is how much a form can show; more needs the terminal, because
-	// nobody can approve what he was not shown.
-	maxObjects = 8
 	// maxUnanswered questions, then the terminal is offered instead.
 	maxUnanswered = 2
 	// memory is how long unanswered questions, late and closed ones are remembered.
@@ -68,7 +65,7 @@ type Request struct {
 	Hazards      []string // what a policy must accept
 	Gated        bool     // a question is needed
 	Irreversible bool     // the answer is the app's name, not a tick
-	Objects      int      // how many things the question has to show
+	TooLong      bool     // a form cannot show the plan: nobody approves what they were not shown
 	Plan         json.RawMessage
 	CanAsk       bool   // the client declared that it can ask its person
 	Code         string // an approval code that came with the call
@@ -321,7 +318,7 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 		return g.toTerminal(r, channel, code, now)
 	case !r.CanAsk:
 		return g.toTerminal(r, channel, Unavailable, now)
-	case r.Objects > maxObjects:
+	case r.TooLong:
 		out := g.toTerminal(r, channel, Unavailable, now)
 		out.TooLong = true
 		return out

@@ -181,8 +181,8 @@ func TestSharedKey(t *testing.T) {
 func TestModes(t *testing.T) {
 	cannotAsk := release()
 	cannotAsk.CanAsk = false
-	eight, nine := release(), release()
-	eight.Objects, nine.Objects = 8, 9
+	tooLong := release()
+	tooLong.TooLong = true
 	tests := []struct {
 		name   string
 		change []func(*Options)
@@ -195,11 +195,10 @@ func TestModes(t *testing.T) {
 		{"auto, a client that cannot ask", nil, cannotAsk, NeedsTerminal, Unavailable, false},
 		{"auto, neither client nor key", []func(*Options){noKeys}, cannotAsk, Refuse, Unavailable, true},
 		{"auto, neither client nor folder", []func(*Options){noRequests}, cannotAsk, Refuse, Unavailable, false},
-		{"auto, eight objects", nil, eight, Ask, "", false},
-		{"auto, nine objects", nil, nine, NeedsTerminal, Unavailable, false},
+		{"auto, too long for a form", nil, tooLong, NeedsTerminal, Unavailable, false},
 		{"elicit asks", []func(*Options){mode(ModeElicit)}, release(), Ask, "", false},
 		{"elicit, a client that cannot ask", []func(*Options){mode(ModeElicit)}, cannotAsk, Refuse, Unavailable, false},
-		{"elicit, nine objects", []func(*Options){mode(ModeElicit)}, nine, Refuse, Unavailable, false},
+		{"elicit, too long for a form", []func(*Options){mode(ModeElicit)}, tooLong, Refuse, Unavailable, false},
 		{"terminal", []func(*Options){mode(ModeTerminal)}, release(), NeedsTerminal, "", false},
 		{"terminal, no key", []func(*Options){mode(ModeTerminal), noKeys}, release(), Refuse, Unavailable, true},
 		{"deny", []func(*Options){mode(ModeDeny)}, release(), Refuse, Blocked, false},

@@ -85,7 +85,9 @@ type Requests struct {
 
 const (
 	maxRequests    = 200
-	maxRequestSize = 1 << 20
+	maxRequestSize = 8 << 20 // a plan for a thousand Machines, and some more
+	// readableSize is up to where a request is written for a person to read.
+	readableSize = 64 << 10
 	// requestLife is how long a terminal approval counts. The digest is checked
 	// again anyway when it is used.
 	requestLife = 4 * time.Hour
@@ -239,6 +241,9 @@ func (s *Requests) remove(ticket string) {
 
 func (s *Requests) write(name string, v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")
+	if len(data) > readableSize {
+		data, err = json.Marshal(v)
+	}
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
 	}

@@ -21,6 +21,7 @@ type Change struct {
 	Path   string
 	Before string
 	After  string
+	Given  bool // After is at a place of secrets, and not masked: see [DiffGiven]
 }
 
 // String is the change on one line.
@@ -60,19 +61,21 @@ func (c Config) Hash() string {
 }
 
 // Diff lists what has to change to make b of a, sorted by path.
-func Diff(a, b Config) []Change {
+func Diff(a, b Config) []Change { return diff(a, b, masked) }
+
+func diff(a, b Config, mask func(Change) Change) []Change {
 	before, after := make(map[string]string), make(map[string]string)
 	flatten(before, "", a.normalised())
 	flatten(after, "", b.normalised())
 	var changes []Change
 	for path, was := range before {
 		if now := after[path]; now != was {
-			changes = append(changes, masked(Change{path, was, now}))
+			changes = append(changes, mask(Change{Path: path, Before: was, After: now}))
 		}
 	}
 	for path, now := range after {
 		if _, ok := before[path]; !ok {
-			changes = append(changes, masked(Change{path, "", now}))
+			changes = append(changes, mask(Change{Path: path, After: now}))
 		}
 	}
 	slices.SortFunc(changes, func(x, y Change) int { return strings.Compare(x.Path, y.Path) })
@@ -262,6 +265,78 @@ func canonical(value tree) string {
 	var buf bytes.Buffer
 	writeCanonical(&buf, value)
 	return buf.String()
+}
+
+// Held are values that the platform holds and that may be secrets, with the
+// place where each is.
+type Held map[string]string
+
+// Add adds the secrets of a configuration.
+func (h Held) Add(c Config) {
+	flat := make(map[string]string)
+	flatten(flat, "", c.normalised())
+	for _, path := range slices.Sorted(maps.Keys(flat)) {
+		if !Secret(path) {
+			continue
+		}
+		for _, literal := range literals(flat[path]) {
+			if _, ok := h[literal]; !ok {
+				h[literal] = path
+			}
+		}
+	}
+}
+
+// literals are the elements of a list, and the list; else the value alone.
+func literals(value string) []string {
+	out := []string{value}
+	rest, ok := strings.CutPrefix(value, "[")
+	for ok && strings.HasPrefix(rest, `"`) {
+		quoted, err := strconv.QuotedPrefix(rest)
+		if err != nil {
+			break
+		}
+		out = append(out, quoted)
+		rest = strings.TrimPrefix(rest[len(quoted):], ",")
+	}
+	return out
+}
+
+// shortest is how long a variable's value is that can be a secret at all: a 1
+// or a true is in the environment of many programs.
+const shortest = 6
+
+// where is the place at which the platform holds a value already, or an element
+// of it; empty if there is none.
+func (h Held) where(path, value string) string {
+	for _, literal := range literals(value) {
+		// A variable has its place by its name: it was not moved there from
+		// another one, as an element of a list may have been.
+		if environment(path) && !strings.HasPrefix(value, "[") && len(literal) < shortest+len(`""`) {
+			continue
+		}
+		if at, ok := h[literal]; ok && literal != `""` {
+			return at
+		}
+	}
+	return ""
+}
+
+// DiffGiven is [Diff] for whoever has to approve what b brings: a value of b at a
+// place of secrets is shown, unless it is one that the platform holds. Its answer
+// is never for a model or a log.
+func DiffGiven(a, b Config, held Held) []Change {
+	return diff(a, b, func(c Change) Change {
+		if !Secret(c.Path) || c.After == "" {
+			return masked(c)
+		}
+		if at := held.where(c.Path, c.After); at != "" {
+			c.Before, c.After = Mask(c.Before, ""), Mask(c.After, ", the value that Fly holds at "+strings.ReplaceAll(at, "›", ""))
+			return c
+		}
+		c.Before, c.Given = Mask(c.Before, ""), true
+		return c
+	})
 }
 
 // masked hides the values of a change that may hold a secret.

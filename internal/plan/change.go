@@ -1,9 +1,165 @@
 package plan
 
 import (
+	"encoding/base64"
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
+
+// Change is one value that a step gives a Machine's configuration. Before and
+// After are literals, empty where there is no value. What Fly holds and may be a
+// secret is masked in both.
+type Change struct {
+	Path   string `json:"path"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+	// FromFile says that After is at a place where values are masked, and is
+	// here because the file or the call brings it: who approves it must see it.
+	FromFile bool   `json:"from_file,omitempty"`
+	Note     string `json:"note,omitempty"` // of this program
+}
+
+// key tells changes apart.
+func (c Change) key() string {
+	return strings.Join([]string{c.Path, c.Before, c.After, strconv.FormatBool(c.FromFile), c.Note}, "\x00")
+}
+
+const (
+	valueLimit = 40 // characters of a value, where values are cut
+	pathLimit  = 80 // of its path
+	whole      = 1 << 30
+	imageLimit = 200 // of an image, of which the end tells which one it is
+)
+
+// imageText is what the reference of an image is made of: it holds no blanks, so
+// that it cannot pass for anything else.
+var imageText = regexp.MustCompile(`^"[A-Za-z0-9._:/@-]*"$`)
+
+// text is the change on one line. With cut, long values end after 40 characters
+// and say how many more there are; wasCut reports whether any does.
+func (c Change) text(cut bool) (text string, wasCut bool) {
+	limit := func(n int) int {
+		if cut {
+			return n
+		}
+		return whole
+	}
+	value := func(literal string) string {
+		n := valueLimit
+		if strings.HasPrefix(literal, "‹hidden") { // this program's words, and a path
+			n = imageLimit
+		}
+		if (c.Path == "image" || strings.HasSuffix(c.Path, ".image")) && imageText.MatchString(literal) {
+			n = imageLimit
+		}
+		short, left := shorten(spokenLiteral(spokenAutostop(c.Path, literal)), limit(n))
+		wasCut = wasCut || left
+		return short
+	}
+	decoded, isDecoded := c.decoded()
+	if isDecoded {
+		c.After = strconv.Quote(decoded)
+	}
+	path, left := shorten(outside.Line(c.Path, whole), limit(pathLimit))
+	wasCut = wasCut || left
+	switch {
+	case c.Before == "":
+		text = path + " = " + value(c.After)
+	case c.After == "":
+		text = path + " removed (was " + value(c.Before) + ")"
+	default:
+		text = path + ": " + value(c.Before) + " → " + value(c.After)
+	}
+	if isDecoded {
+		text += " (in base64)"
+	}
+	if c.Note != "" {
+		text += " (" + Line(c.Note) + ")"
+	}
+	if c.FromFile {
+		text += " (file)"
+	}
+	return strings.Join(strings.Fields(text), " "), wasCut
+}
+
+// shorten cuts a text and says how much of it is missing.
+func shorten(text string, limit int) (short string, wasCut bool) {
+	end := ""
+	if strings.HasPrefix(text, "'") {
+		limit, end = limit+1, "'"
+	}
+	n := utf8.RuneCountInString(text)
+	if n <= limit+1 {
+		return text, false
+	}
+	return fmt.Sprintf("%s…%s and %d more characters", string([]rune(text)[:limit]), end, n-limit-len(end)), true
+}
+
+// decoded is the content of a file, of which a configuration holds the base64.
+func (c Change) decoded() (string, bool) {
+	if !c.FromFile || !strings.HasSuffix(c.Path, "raw_value") {
+		return "", false
+	}
+	encoded, err := strconv.Unquote(c.After)
+	if err != nil {
+		return "", false
+	}
+	data, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(data) == 0 || !utf8.Valid(data) {
+		return "", false
+	}
+	return string(data), true
+}
+
+// spokenLiteral is a literal with its strings in single quotes, which nothing in
+// them ends.
+func spokenLiteral(literal string) string {
+	var b strings.Builder
+	for literal != "" {
+		if literal[0] == '"' {
+			if quoted, err := strconv.QuotedPrefix(literal); err == nil {
+				text, err := strconv.Unquote(quoted)
+				if err == nil {
+					b.WriteString(outside.QuoteSingle(text, whole))
+					literal = literal[len(quoted):]
+					continue
+				}
+			}
+		}
+		next := strings.IndexByte(literal[1:], '"') + 1
+		if next == 0 {
+			next = len(literal)
+		}
+		b.WriteString(outside.Line(strings.ReplaceAll(literal[:next], `"`, "'"), whole))
+		literal = literal[next:]
+	}
+	return b.String()
+}
+
+// autostopPath is where a service's autostop stands.
+var autostopPath = regexp.MustCompile(`^services\[[0-9]+\]\.autostop$`)
+
+// spokenAutostop is an autostop in the words of a fly.toml, and every other
+// literal as it is.
+func spokenAutostop(path, literal string) string {
+	if !autostopPath.MatchString(path) {
+		return literal
+	}
+	switch literal {
+	case "false":
+		return "off"
+	case "true":
+		return "stop"
+	case `"suspend"`:
+		return "suspend"
+	}
+	return literal
+}
 
 // autostopChange is the autostop of a service in a line of a configuration
 // diff, with or without the group before it and a note behind it.

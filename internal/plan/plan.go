@@ -37,9 +37,10 @@ type Plan struct {
 // Step is one change: a verb, the target that a grant names, and the
 // parameters that describe it to a person.
 type Step struct {
-	Verb   gate.Verb `json:"verb"`
-	Target string    `json:"target"`
-	Params []Param   `json:"params,omitempty"`
+	Verb    gate.Verb `json:"verb"`
+	Target  string    `json:"target"`
+	Params  []Param   `json:"params,omitempty"`
+	Changes []Change  `json:"changes,omitempty"` // of a Machine's configuration
 }
 
 // Param is a named parameter of a step.
@@ -54,7 +55,6 @@ const (
 	ParamGroup   = "group"   // process group of a Machine
 	ParamRegion  = "region"  // of a Machine
 	ParamMachine = "machine" // id of a Machine
-	ParamChange  = "change"  // one line of a Machine's configuration diff; may repeat
 	ParamNetwork = "network" // a Flycast address's network
 	ParamOrg     = "org"     // and its organization
 	ParamUntil   = "until"   // what ends a Machine that is created for a while only
@@ -72,23 +72,12 @@ func (s Step) Get(name string) string {
 	return ""
 }
 
-// All are the values of a parameter that may repeat.
-func (s Step) All(name string) []string {
-	var out []string
-	for _, p := range s.Params {
-		if p.Name == name {
-			out = append(out, p.Value)
-		}
-	}
-	return out
-}
-
 // Shown reports whether the step is an object of the question. What serves the
 // change of a Machine (its lease, a start to prove it), what happens only after
 // a failure, and the record of a release are told in sentences. What tells of a
 // changed configuration is shown whatever the verb.
 func (s Step) Shown() bool {
-	if s.Get(ParamChange) != "" {
+	if len(s.Changes) > 0 {
 		return true
 	}
 	switch s.Verb {
@@ -147,7 +136,7 @@ func (p Plan) stated() error {
 
 // encodingVersion begins every canonical encoding; it changes when the meaning
 // of a field does.
-const encodingVersion = "flycast-mcp plan v1"
+const encodingVersion = "flycast-mcp plan v2"
 
 // Digest is the SHA-256 of the canonical encoding, in hex.
 func (p Plan) Digest() string {
@@ -161,7 +150,7 @@ func (p Plan) Digest() string {
 	slices.SortFunc(c.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.Target, b.Target), slices.CompareFunc(a.Params, b.Params, func(x, y Param) int {
 			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
-		}))
+		}), slices.CompareFunc(a.Changes, b.Changes, func(x, y Change) int { return cmp.Compare(x.key(), y.key()) }))
 	})
 	slices.Sort(c.Hazards)
 	slices.Sort(c.Unknown)
@@ -199,7 +188,7 @@ func (p Plan) Request() (gate.Request, error) {
 	}
 	return gate.Request{
 		Tool: p.Tool, App: p.App, Digest: p.Digest(), Facts: p.Facts, Steps: p.Grants(), Hazards: hazards,
-		Gated: p.Gated, Irreversible: p.Irreversible(), Objects: p.Question(nil).objects(), Plan: body,
+		Gated: p.Gated, Irreversible: p.Irreversible(), TooLong: !p.fitsForm(), Plan: body,
 	}, nil
 }
 

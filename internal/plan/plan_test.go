@@ -34,14 +34,29 @@ func releasePlan() Plan {
 
 func update(id, group, region string, changes ...string) []Step {
 	params := []Param{{ParamMachine, id}, {ParamGroup, group}, {ParamRegion, region}}
-	for _, c := range changes {
-		params = append(params, Param{ParamChange, c})
-	}
 	return []Step{
 		{Verb: gate.LeaseMachine, Target: id},
-		{Verb: gate.UpdateMachine, Target: id + "@aa", Params: params},
+		{Verb: gate.UpdateMachine, Target: id + "@aa", Params: params, Changes: changesOf(changes...)},
 		{Verb: gate.PutBackMachine, Target: id + "@bb"},
 	}
+}
+
+// changesOf reads changes in the form of [machine.Change.String].
+func changesOf(lines ...string) []Change {
+	var out []Change
+	for _, line := range lines {
+		var c Change
+		if path, after, ok := strings.Cut(line, " = "); ok {
+			c = Change{Path: path, After: after}
+		} else if path, values, ok := strings.Cut(line, ": "); ok {
+			c.Path = path
+			c.Before, c.After, _ = strings.Cut(values, " → ")
+		} else {
+			c.Path, c.Before, _ = strings.Cut(strings.TrimSuffix(line, ")"), " removed (was ")
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // deployPlan changes two Machines alike and a third one, of another group,
@@ -83,10 +98,10 @@ func TestDigestIsStable(t *testing.T) {
 		plan Plan
 		want string
 	}{
-		{releasePlan(), "0d6a4621ff4a258f2bb2f0c4879725d171a130647a6de7822e9eef6fb425c859"},
-		{deployPlan(), "c2e0bb173d16aca0882cd01ba1a729c29abd76ec469dfe41be79cb48be21025f"},
-		{foreignPlan(), "a11e1e34cb2d97a7532932cd4f21eb854795e5c04698a6a9e811b421e965cb17"},
-		{Plan{}, "e4842b39fc892ad0376b25a95e93f4e7c729c07b062a1c6e5a4693135fa11bf8"},
+		{releasePlan(), "c0e901626eb32d55abc4c2754bad5b007f87a8961e07c9ff3fcaf787e5a4c301"},
+		{deployPlan(), "18010a2788923dd25d87f5eb3bd791cfc23022aba3d40f6a817622fe9f34bef7"},
+		{foreignPlan(), "629e4948bf50015f9e1b88c40458fb0538401a0c1c9276f7746542eb6b4551eb"},
+		{Plan{}, "1475b3467a18428795060d21c3a3a718f796c6072e71a9e2109f9ce581bdddc7"},
 	} {
 		if got := tt.plan.Digest(); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.plan.Tool, got, tt.want)
@@ -227,7 +242,7 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Tool != p.Tool || r.App != p.App || r.Digest != p.Digest() || !r.Gated || !r.Irreversible || r.Objects != 2 {
+	if r.Tool != p.Tool || r.App != p.App || r.Digest != p.Digest() || !r.Gated || !r.Irreversible || r.TooLong {
 		t.Errorf("got %+v", r)
 	}
 	wantSteps := []gate.Step{{Verb: gate.ReleaseAddress, App: "shop", Target: "66.241.124.11"}, {Verb: gate.ReleaseAddress, App: "shop", Target: "2a09:8280:1::4f:1a2b"}}

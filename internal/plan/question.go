@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,7 +13,7 @@ import (
 )
 
 // Question is what a person is asked. The form of a client and the terminal
-// render this one value. Every line is made from what the digest covers, by
+// render this value; the terminal's has every Machine and every value whole. Every line is made from what the digest covers, by
 // sentences of this package: nothing else can be put before a person.
 type Question struct {
 	Title      string
@@ -25,24 +24,85 @@ type Question struct {
 	NotDone    []string
 	Undo       []string
 	TypeName   bool // the answer is the app's name; otherwise a tick
+
+	moved int // how many of Changed are named
 }
 
 // Limits of a form: during an elicitation nothing else is on the screen.
 const (
 	formLines      = 25
 	formCharacters = 2500
-	objectLimit    = 9 // more than a form may hold
+	// What may be put before a question when it is asked again: that an answer
+	// came too late, and that the last one did not confirm.
+	aheadLines      = 2
+	aheadCharacters = 160
+	// And the least that is said of what has changed.
+	changedCharacters = 60
 )
 
-// Question renders the plan.
+// detail is how much of a plan is told.
+type detail struct {
+	everything bool // every Machine by id, every name
+	cut        bool // long values end after 40 characters, and say so
+	counted    bool // more than six addresses are counted
+	names      int  // groups and regions that are named in one place
+	moved      int  // things that are named of those that have changed
+}
+
+// formDetails are tried one after the other, until a form can hold the question.
+func formDetails() []detail {
+	return []detail{
+		{names: 6, moved: 6},
+		{names: 6, moved: 1},
+		{names: 6, moved: 6, cut: true},
+		{names: 6, moved: 1, cut: true},
+		{names: 3, moved: 1, cut: true, counted: true},
+		{names: 3, moved: 0, cut: true, counted: true},
+	}
+}
+
+// Question renders the plan for a form: each distinct change once, and as much
+// else as a form can hold. What is not told one by one is counted.
 func (p Plan) Question(changed []string) Question {
-	q := Question{Changed: changed, TypeName: p.Irreversible()}
-	q.Title, q.What = p.title(), p.what()
-	q.Effect = p.effect()
+	var q Question
+	if len(blocksOf(p.machineSteps())) > formLines { // in no detail would it fit
+		d := formDetails()
+		return p.question(changed, d[len(d)-1])
+	}
+	for _, d := range formDetails() {
+		if q = p.question(changed, d); q.fits(formLines-aheadLines, formCharacters-aheadCharacters) {
+			break
+		}
+	}
+	return q
+}
+
+// FullQuestion renders the plan for a terminal, which shows everything.
+func (p Plan) FullQuestion(changed []string) Question {
+	return p.question(changed, detail{everything: true, names: whole, moved: whole})
+}
+
+// fitsForm reports whether a form can hold the question, also when it is asked
+// again because something has changed.
+func (p Plan) fitsForm() bool {
+	return p.Question(nil).fits(formLines-aheadLines-1, formCharacters-aheadCharacters-changedCharacters)
+}
+
+// TooLong says why a form cannot hold the question.
+func (p Plan) TooLong() string {
+	text := p.Question(nil).Text()
+	return fmt.Sprintf("%d lines and %d characters where a form holds %d and %d, with what is alike said once and long values cut",
+		strings.Count(text, "\n")+1, utf8.RuneCountInString(text), formLines-aheadLines-1, formCharacters-aheadCharacters-changedCharacters)
+}
+
+func (p Plan) question(changed []string, d detail) Question {
+	q := Question{Changed: changed, TypeName: p.Irreversible(), moved: d.moved}
+	q.Title, q.What = p.title(), p.what(d)
+	q.Effect = p.effect(d)
 	for _, u := range p.Unknown {
 		q.NotChecked = append(q.NotChecked, u.Sentence())
 	}
-	q.NotDone = p.notDone()
+	q.NotDone = p.notDone(d)
 	q.Undo = p.undo()
 	return q
 }
@@ -51,7 +111,7 @@ func (p Plan) Question(changed []string) Question {
 func (q Question) Text() string {
 	var b strings.Builder
 	if len(q.Changed) > 0 {
-		fmt.Fprintf(&b, "CHANGED since you were asked: %s\n", strings.Join(quoteFacts(q.Changed), "; "))
+		fmt.Fprintf(&b, "CHANGED since you were asked: %s\n", strings.Join(quoteFacts(q.Changed, q.moved), "; "))
 	}
 	b.WriteString(q.Title + "\n")
 	section := func(name, join string, lines []string) {
@@ -76,19 +136,12 @@ func (q Question) Text() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// Fits reports whether a form can show the question whole.
-func (q Question) Fits() bool {
-	text := q.Text()
-	return strings.Count(text, "\n") < formLines && utf8.RuneCountInString(text) <= formCharacters
-}
+// Fits reports whether a form can show the question.
+func (q Question) Fits() bool { return q.fits(formLines, formCharacters) }
 
-// objects is how much there is to show: a text that does not fit a form counts
-// as too much, so that the gate sends it to the terminal.
-func (q Question) objects() int {
-	if !q.Fits() {
-		return max(len(q.What), objectLimit)
-	}
-	return len(q.What)
+func (q Question) fits(lines, characters int) bool {
+	text := q.Text()
+	return strings.Count(text, "\n") < lines && utf8.RuneCountInString(text) <= characters
 }
 
 func (p Plan) shown() []Step {
@@ -115,40 +168,11 @@ func count(n int, one, many string) string {
 	return strconv.Itoa(n) + " " + many
 }
 
-// what lists the objects by value. Machines that get the same change are one
-// entry that names them all.
-func (p Plan) what() []string {
-	var out []string
-	groups := make(map[string][]Step)
-	var order []string
-	for _, s := range p.shown() {
-		switch s.Verb {
-		case gate.UpdateMachine, gate.CreateMachine, gate.DestroyMachine:
-		default:
-			if s.Get(ParamChange) == "" {
-				out = append(out, s.Line())
-				continue
-			}
-		}
-		key := string(s.Verb) + "\x00" + s.Get(ParamGroup) + "\x00" + s.Get(ParamEnd) + "\x00" + strings.Join(s.All(ParamChange), "\x00")
-		if groups[key] == nil {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], s)
-	}
-	for _, key := range order {
-		out = append(out, machineLines(groups[key])...)
-	}
-	return out
-}
-
 // wrapped is a change on as many lines as it needs: what a Machine will run
-// must not hide behind the hundredth character of a command. Runs of blanks
-// become one and every further line begins with a mark, so that no text can
-// pass for a section of the question.
+// must not hide behind the hundredth character of a command. Every further line
+// begins with a mark, so that no text can pass for a section of the question.
 func wrapped(change string) []string {
-	rest := []rune(strings.ReplaceAll(outside.Line(strings.Join(strings.Fields(change), " "), math.MaxInt), `"`, "'"))
-	indent := "  "
+	rest, indent := []rune(change), "  "
 	var out []string
 	for len(rest) > lineLimit {
 		out = append(out, indent+string(rest[:lineLimit]))
@@ -219,7 +243,7 @@ func KindName(kind string) string {
 	return "unknown"
 }
 
-func (p Plan) effect() []string {
+func (p Plan) effect(d detail) []string {
 	out := []string{p.Impact.Sentence(Line(p.App))}
 	if p.replaces() {
 		out = nil // the strategy says it
@@ -237,7 +261,7 @@ func (p Plan) effect() []string {
 			}
 		case PublicAccessEnds:
 			if ports := p.subjects(FactCloses); len(ports) > 0 {
-				out = append(out, h.Sentence()+": port "+strings.Join(ports, ", "))
+				out = append(out, h.Sentence()+": port "+d.name(ports))
 			} else if p.Impact != ImpactPublicAccessEnds && p.Impact != ImpactUnreachable {
 				out = append(out, h.Sentence())
 			}
@@ -249,13 +273,13 @@ func (p Plan) effect() []string {
 				out = slices.Insert(out, 0, "allow_unreachable: the app is NOT READY FOR FLYCAST, and its addresses go all the same")
 			}
 		case CustomHostnameStops:
-			out = append(out, h.Sentence()+": "+strings.Join(p.subjects("certificate/"), ", "))
+			out = append(out, h.Sentence()+": "+d.name(p.subjects("certificate/")))
 		default:
 			out = append(out, h.Sentence())
 		}
 	}
 	if p.Tool == "deploy" {
-		out = append(out, p.deployEffect()...)
+		out = append(out, p.deployEffect(d)...)
 	}
 	if usd := p.MonthlyUSD(); usd < 0 {
 		out = append(out, fmt.Sprintf("saves $%g a month", -usd))
@@ -263,6 +287,14 @@ func (p Plan) effect() []string {
 		out = append(out, fmt.Sprintf("costs $%g a month", usd))
 	}
 	return out
+}
+
+// name lists names, and counts those that are too many.
+func (d detail) name(names []string) string {
+	if left := len(names) - d.names; left > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:d.names], ", "), left)
+	}
+	return strings.Join(names, ", ")
 }
 
 // subjects are what facts with a prefix are about, quoted.
@@ -289,12 +321,12 @@ func (p Plan) MonthlyUSD() float64 {
 	return usd
 }
 
-func (p Plan) notDone() []string {
+func (p Plan) notDone(d detail) []string {
 	switch p.Tool {
 	case "release_public_ips":
 		return []string{"certificates, DNS records, egress and Flycast addresses are left alone"}
 	case "deploy":
-		return p.deployNotDone()
+		return p.deployNotDone(d)
 	case "allocate_flycast":
 		return []string{"no public address is allocated or released"}
 	}
@@ -342,10 +374,13 @@ const lineLimit = 100
 // Line shows text from outside on one line of at most 100 visible characters.
 func Line(s string) string { return outside.Line(s, lineLimit) }
 
-// quoteFacts renders what the gate says has moved: at most six, then a count.
-func quoteFacts(changed []string) []string {
-	const most = 6
-	out := make([]string, 0, most+1)
+// quoteFacts renders what the gate says has moved: a number of it by name, then
+// a count.
+func quoteFacts(changed []string, most int) []string {
+	if most == 0 {
+		return []string{count(len(changed), "thing", "things")}
+	}
+	var out []string
 	for i, c := range changed {
 		if i == most {
 			out = append(out, fmt.Sprintf("and %d more", len(changed)-most))

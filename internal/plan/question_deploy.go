@@ -113,29 +113,36 @@ func (p Plan) origins() []string {
 }
 
 // adopted says which Machines begin to belong to fly deploy.
-func (p Plan) adopted() []string {
+func (p Plan) adopted(d detail) []string {
 	var out []string
+	left := 0
 	for _, f := range p.Facts {
 		group, ok := strings.CutPrefix(f.Key, FactAdopted)
 		if !ok {
 			continue
 		}
-		const most = 5
 		ids := strings.Split(f.Value, ",")
-		names := strings.Join(ids[:min(len(ids), most)], ", ")
-		if len(ids) > most {
-			names += fmt.Sprintf(" and %d more", len(ids)-most)
+		if len(out) == d.names {
+			left += len(ids)
+			continue
 		}
-		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) of group %s from now on: every deploy updates them", count(len(ids), "Machine", "Machines"), Line(names), Quote(group)))
+		names := make([]string, len(ids))
+		for i, id := range ids {
+			names[i] = Clean(id)
+		}
+		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) of group %s from now on: every deploy updates them", count(len(ids), "Machine", "Machines"), d.name(names), Quote(group)))
 	}
 	slices.Sort(out)
+	if left > 0 {
+		out = append(out, fmt.Sprintf("%d more Machines not made by fly deploy of further groups, too", left))
+	}
 	return out
 }
 
 // deployEffect says what the strategy and the proof add to the impact, and how
 // the deploy is carried out.
-func (p Plan) deployEffect() []string {
-	out := slices.Concat(p.origins(), p.adopted(), p.atOnce())
+func (p Plan) deployEffect(d detail) []string {
+	out := slices.Concat(p.origins(), p.adopted(d), p.atOnce(d))
 	switch p.fact(FactStrategy) {
 	case "immediate":
 		out = append(out, "ALL AT ONCE: none is tried before the others")
@@ -155,8 +162,7 @@ func (p Plan) deployEffect() []string {
 }
 
 // atOnce says how many Machines of each group may be down at one time.
-func (p Plan) atOnce() []string {
-	const most = 6
+func (p Plan) atOnce(d detail) []string {
 	var parts []string
 	whole, left := 0, 0
 	for _, f := range p.Facts {
@@ -165,7 +171,7 @@ func (p Plan) atOnce() []string {
 			continue
 		}
 		down := strings.HasPrefix(f.Value, "ALL ")
-		if len(parts) == most {
+		if len(parts) == d.names {
 			left++
 			if down {
 				whole++
@@ -197,14 +203,10 @@ func (p Plan) settings() []string {
 	return []string{"settings: " + strings.Join(parts, ", ")}
 }
 
-func (p Plan) deployNotDone() []string {
+func (p Plan) deployNotDone(d detail) []string {
 	out := []string{"no build", "no address is allocated", "no release_command runs"}
 	if left := p.subjects(FactLeft); len(left) > 0 {
-		const most = 5
-		if len(left) > most {
-			left = append(left[:most:most], fmt.Sprintf("%d more", len(left)-most))
-		}
-		out = append(out, "Machines of groups that the file lacks are not destroyed: "+strings.Join(left, ", "))
+		out = append(out, "Machines of groups that the file lacks are not destroyed: "+d.name(left))
 	}
 	return out
 }
@@ -235,33 +237,4 @@ func (p Plan) exchangeUndo() string {
 		return early + "; what fails later is NOT put back, and the rest goes on; deploy the earlier file"
 	}
 	return early + ", also later, until the first old one is destroyed; afterwards: deploy the earlier file"
-}
-
-// machineLines are Machines with which the same is done.
-func machineLines(steps []Step) []string {
-	names := make([]string, len(steps))
-	for i, s := range steps {
-		name := Clean(s.Get(ParamMachine))
-		switch {
-		case s.Verb == gate.CreateMachine && name != "":
-			name = "a NEW Machine in place of " + name
-		case s.Verb == gate.CreateMachine:
-			name = "a NEW Machine"
-		}
-		names[i] = name + " (" + Quote(s.Get(ParamRegion)) + ")"
-	}
-	group := steps[0].Get(ParamGroup)
-	out := []string{fmt.Sprintf("group %s: %s", Quote(group), strings.Join(names, ", "))}
-	if end := steps[0].Get(ParamEnd); end != "" {
-		out[0] += ": DESTROYED FOR GOOD, " + Line(end)
-	}
-	for _, change := range steps[0].All(ParamChange) {
-		lines, last := wrapped(SpokenChange(change)), len(out)-1
-		if packs(out[last], lines) {
-			out[last] += "; " + strings.TrimSpace(lines[0])
-			continue
-		}
-		out = append(out, lines...)
-	}
-	return out
 }

@@ -15,8 +15,8 @@ func creatingPlan() Plan {
 		Step{Verb: gate.CreateRelease, Target: "rolling@0011"},
 		Step{Verb: gate.CreateVolume, Target: "data@fra:3GB"},
 		Step{Verb: gate.CreateMachine, Target: "fra@0022", Params: []Param{
-			{ParamGroup, "worker"}, {ParamRegion, "fra"}, {ParamChange, "image = 'registry.fly.io/shop:1'"}, {ParamChange, "guest.memory_mb = 256"},
-		}},
+			{ParamGroup, "worker"}, {ParamRegion, "fra"},
+		}, Changes: changesOf(`image = "registry.fly.io/shop:1"`, "guest.memory_mb = 256")},
 		Step{Verb: gate.DestroyMachine, Target: "fra@0022"},
 		Step{Verb: gate.StartMachine, Target: "148e1"},
 		Step{Verb: gate.UpdateRelease, Target: "complete"},
@@ -34,7 +34,7 @@ func creatingPlan() Plan {
 func replacingPlan() Plan {
 	p := deployPlan()
 	p.Steps = []Step{
-		{Verb: gate.CreateMachine, Target: "fra@0033", Params: []Param{{ParamMachine, "148e1"}, {ParamGroup, "app"}, {ParamRegion, "fra"}, {ParamChange, "image: 'a' → 'b'"}}},
+		{Verb: gate.CreateMachine, Target: "fra@0033", Params: []Param{{ParamMachine, "148e1"}, {ParamGroup, "app"}, {ParamRegion, "fra"}}, Changes: changesOf(`image: "a" → "b"`)},
 		{Verb: gate.DestroyMachine, Target: "148e1", Params: []Param{{ParamMachine, "148e1"}, {ParamGroup, "app"}, {ParamRegion, "fra"}, {ParamEnd, "once the new one serves"}}},
 		{Verb: gate.DestroyMachine, Target: "148e1"}, // once more, if the answer is lost
 	}

