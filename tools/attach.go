@@ -33,11 +33,23 @@ func (t *changing[In, Work, Out, P]) attach(ctx context.Context, progress *Progr
 // wait gives the result of a run if it comes in time, else "running".
 func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progress, at *run) (*mcp.CallToolResult, error) {
 	defer at.unwatch(progress)
+	hold := t.Clock.After(t.Hold)
 	select {
 	case <-at.done:
+	case <-hold:
 	case <-ctx.Done(): // a client that left hears nothing more
-		return t.cut(at), nil
-	case <-t.Clock.After(t.Hold):
+		if !errors.Is(context.Cause(ctx), ErrStopping) {
+			return t.cut(at), nil
+		}
+		// The client of a server that stops still listens, and the run was told
+		// to end.
+		select {
+		case <-at.done:
+		case <-hold:
+			return t.cut(at), nil
+		case <-t.Clock.After(stopHold):
+			return t.cut(at), nil
+		}
 	}
 	select {
 	case <-at.done: // also if both came at once
@@ -47,6 +59,10 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 	}
 	return t.stillRunning(at), nil
 }
+
+// stopHold is how long a call waits for its run after the server was told to
+// stop. It is less than the transports wait for calls.
+const stopHold = time.Minute
 
 // cut answers a call that is ended before its run is: mostly because this server
 // is told to end. It is an error to whoever still listens, as it is not known what

@@ -163,8 +163,8 @@ const maxDrifts = 3
 func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
 	for drifts := 0; ; {
-		if err := ctx.Err(); err != nil {
-			return nil, err // the client left: nobody is asked, and nothing is filed
+		if reason := endReason(ctx); reason != nil {
+			return t.refuse(ended(reason)), nil // nobody is asked, and nothing is filed
 		}
 		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
 		request, err := planned.Plan.Request()
@@ -256,8 +256,8 @@ func (t *changing[In, Work, Out, P]) giveBack(c *invocation[In, Work, Out]) {
 // app is taken and the plan made again; one that does not hold any more is
 // given back as it is now, with nothing used up.
 func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (drifted *Planned[Work, Out], result *mcp.CallToolResult, err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err // the client left before anything was done
+	if reason := endReason(ctx); reason != nil {
+		return nil, t.refuse(ended(reason)), nil // before anything was done
 	}
 	if c.held == nil {
 		if over, err := t.take(ctx, c, planned.Plan.App, planned.Plan.Gated); over != nil || err != nil {
@@ -276,8 +276,8 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, 
 			planned = again
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+	if reason := endReason(ctx); reason != nil {
+		return nil, t.refuse(ended(reason)), nil
 	}
 	grant, err := outcome.Commit()
 	if err != nil {
@@ -362,7 +362,7 @@ func (a *adapter) explain(ctx context.Context, err error) *Problem {
 		return a.unrecorded(err)
 	}
 	if ctx.Err() != nil {
-		return &Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
+		return ended(endReason(ctx))
 	}
 	id := randomID()
 	a.Log.Error("internal error", "id", id, "err", err)

@@ -114,9 +114,9 @@ const lateWait = 30 * time.Minute
 // waits for the answer, at most the time given: mcp-go itself has no limit.
 // Use it where [CanElicit] says [ElicitSession].
 //
-// Errors are [ErrNoAnswer], [ErrClientGone], an [*ElicitationError], or what
-// mcp-go says when the question could not be sent at all. After either of the
-// first two the question stays open at the client for half an hour; an answer
+// Errors are [ErrNoAnswer], [ErrClientGone], the reason of [WithStop], an
+// [*ElicitationError], or what mcp-go says when the question could not be sent
+// at all. After any of the first three the question stays open at the client for half an hour; an answer
 // given then goes to asking.Late and has no other effect.
 func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, asking Asking) (Answer, error) {
 	server := mcpserver.ServerFromContext(ctx)
@@ -152,6 +152,8 @@ func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, askin
 		return r.answer, r.err
 	case <-limit:
 		failure = ErrNoAnswer
+	case <-stopOf(ctx).Done():
+		failure = endReason(ctx)
 	case <-ctx.Done():
 		failure = fmt.Errorf("%w: %w", ErrClientGone, ctx.Err())
 	}

@@ -19,6 +19,7 @@ func httpCommand(p program) *cobra.Command {
 	var addr, tokenFile string
 	var sse bool
 	var origins []string
+	var sessions, perCaller int
 	c := &cobra.Command{
 		Use: "http", Short: "Serve MCP over streamable HTTP at /mcp, on a loopback address", Args: cobra.NoArgs,
 		Long: `Serve MCP over streamable HTTP at /mcp, on a loopback address.
@@ -30,12 +31,16 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 			if err != nil {
 				return err
 			}
+			if sessions < 1 || perCaller < 1 {
+				return errors.New("--max-sessions and --max-sessions-per-client: want at least 1")
+			}
 			app, err := s.build(c.Context(), p, true)
 			if err != nil {
 				return err
 			}
 			err = server.ServeHTTP(c.Context(), app.mcp, server.HTTPOptions{
 				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins, Log: app.log,
+				Sessions: sessions, SessionsPerCaller: perCaller,
 				Ready: func(url string) {
 					fmt.Fprintf(app.stderr, "serving %s\n", url)
 					if tokenFile == "" {
@@ -53,6 +58,8 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 	f.StringVar(&tokenFile, "token-file", "", "file with the bearer token that clients must send (default: a random one, printed)")
 	f.BoolVar(&sse, "sse", false, "also serve the deprecated HTTP+SSE transport at /sse and /message, behind the same checks")
 	f.StringArrayVar(&origins, "allow-origin", nil, "a web origin that may call, such as http://localhost:6274; repeatable; default: this server's own")
+	f.IntVar(&sessions, "max-sessions", 1000, "how many sessions there may be at once; an hour without a request ends one")
+	f.IntVar(&perCaller, "max-sessions-per-client", 50, "how many of them one client, by its token, may have")
 	return c
 }
 

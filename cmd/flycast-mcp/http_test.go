@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -24,6 +25,13 @@ import (
 func serveHTTP(t *testing.T, clock *sharedClock, args ...string) (url, token string) {
 	t.Helper()
 	platform := sandbox.New(clock.platform(sandbox.Options{}))
+	url, token, _ = serveHTTPOn(t, platform, clock, args...)
+	return url, token
+}
+
+// serveHTTPOn does so on a platform; stop is what a signal does.
+func serveHTTPOn(t *testing.T, platform *sandbox.Platform, clock *sharedClock, args ...string) (url, token string, stop func()) {
+	t.Helper()
 	if err := platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +79,7 @@ func serveHTTP(t *testing.T, clock *sharedClock, args ...string) (url, token str
 	if url == "" {
 		t.Fatal("no URL was printed")
 	}
-	return url, token
+	return url, token, cancel
 }
 
 // approver answers every question after three seconds of the program's clock.
@@ -209,6 +217,8 @@ func TestHTTPRefusesToStart(t *testing.T) {
 		{"a token others can read", []string{"--token-file", loose}, "chmod 600"},
 		{"a mode that is none", []string{"--approval", "maybe"}, "auto, elicit, terminal, deny"},
 		{"no time to answer", []string{"--answer-within", "1s", "--hold", "-1s"}, "nobody can read"},
+		{"an origin that is none", []string{"--allow-origin", "localhost:6274"}, "not a web origin"},
+		{"no sessions", []string{"--max-sessions", "0"}, "at least 1"},
 		{"a negative hold", []string{"--answer-within", "1s", "--hold", "-1s"}, "negative"},
 		{"an app that is none", []string{"--app", "Shop API"}, "cannot be the name"},
 	} {
@@ -224,5 +234,104 @@ func TestHTTPRefusesToStart(t *testing.T) {
 				t.Errorf("exit code %d, stderr %q, want %q", code, stderr.String(), test.want)
 			}
 		})
+	}
+}
+
+// TestHTTPStop stops a server at work: the call that waits for its deploy gets
+// the deploy's result, the one that waits for a person is told why it ends.
+func TestHTTPStop(t *testing.T) {
+	clock := newSharedClock(t)
+	platform := sandbox.New(clock.platform(sandbox.Options{}))
+	url, token, stop := serveHTTPOn(t, platform, clock, "--hold", "1h")
+	var session string
+	post := func(body string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		if session != "" {
+			r.Header.Set("Mcp-Session-Id", session)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = response.Body.Close() })
+		return response
+	}
+	next := func(lines *bufio.Scanner) (m rpcReply) {
+		t.Helper()
+		for lines.Scan() {
+			data, ok := strings.CutPrefix(lines.Text(), "data: ")
+			if !ok && !strings.HasPrefix(lines.Text(), "{") {
+				continue
+			}
+			m = rpcReply{}
+			if err := json.Unmarshal([]byte(data), &m); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(m.Method, "notifications/") {
+				return m
+			}
+		}
+		t.Fatalf("the answer ended: %v", lines.Err())
+		return m
+	}
+	call := func(tool, arguments string) *bufio.Scanner {
+		lines := bufio.NewScanner(post(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `}}`).Body)
+		lines.Buffer(nil, 4<<20)
+		return lines
+	}
+	structured := func(m rpcReply) (out map[string]any) {
+		t.Helper()
+		var result struct{ StructuredContent map[string]any }
+		if err := json.Unmarshal(m.Result, &result); err != nil || result.StructuredContent == nil {
+			t.Fatalf("no structured result: %s %s", m.Result, m.Error)
+		}
+		return result.StructuredContent
+	}
+	session = post(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"t","version":"1"}}}`).Header.Get("Mcp-Session-Id")
+	ready := func(app string) string {
+		t.Helper()
+		structured(next(call("allocate_flycast", `{"app":"`+app+`"}`)))
+		draft, _ := structured(next(call("patch_services", `{"app":"`+app+`"}`)))["draft"].(string)
+		return `{"app":"` + app + `","draft":"` + draft + `"}`
+	}
+	waits := call("deploy", ready("legacy-api"))
+	if m := next(waits); m.Method != "elicitation/create" {
+		t.Fatalf("got %s", m.Result)
+	}
+	fault, err := sandbox.ParseFault("machine.update delay=30s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	works := call("deploy", ready("shop-api"))
+	question := next(works)
+	platform.Play(fault)
+	clock.pass(3 * time.Second)
+	post(`{"jsonrpc":"2.0","id":` + string(question.ID) + `,"result":{"action":"accept","content":{"confirm":true}}}`)
+	for held := false; !held; time.Sleep(2 * time.Millisecond) {
+		for _, c := range platform.Calls() {
+			held = held || c.Operation == "machine.update" && c.Status == 0
+		}
+	}
+	platform.ResetCalls()
+	stop()
+	if out := structured(next(waits)); out["status"] != "refused" || out["code"] != "no_answer" {
+		t.Errorf("the call that waits for a person: %v", out)
+	}
+	clock.pass(30 * time.Second)
+	platform.Clock().Advance(0)
+	if out := structured(next(works)); out["status"] != "partial" || !strings.Contains(fmt.Sprint(out["summary"]), "interrupted: 1 of 2 updated") {
+		t.Errorf("the call that waits for its work: %v", out)
+	}
+	for _, c := range platform.Writes() {
+		if c.Operation == "machine.update" {
+			t.Errorf("another Machine was updated after the stop: %+v", c)
+		}
 	}
 }

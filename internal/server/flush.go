@@ -121,6 +121,8 @@ func startDelivery(ctx context.Context) (finish func()) {
 
 func deliverForTools(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		ctx, done := handlerContext(ctx)
+		defer done()
 		defer startDelivery(ctx)()
 		return next(ctx, request)
 	}
@@ -128,6 +130,8 @@ func deliverForTools(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 
 func deliverForPrompts(next mcpserver.PromptHandlerFunc) mcpserver.PromptHandlerFunc {
 	return func(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+		ctx, done := handlerContext(ctx)
+		defer done()
 		defer startDelivery(ctx)()
 		return next(ctx, request)
 	}
@@ -135,6 +139,8 @@ func deliverForPrompts(next mcpserver.PromptHandlerFunc) mcpserver.PromptHandler
 
 func deliverForResources(next mcpserver.ResourceHandlerFunc) mcpserver.ResourceHandlerFunc {
 	return func(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+		ctx, done := handlerContext(ctx)
+		defer done()
 		defer startDelivery(ctx)()
 		return next(ctx, request)
 	}

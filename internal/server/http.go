@@ -19,8 +19,9 @@ import (
 
 const (
 	defaultBodyLimit = 1 << 20
-	sessionTTL       = time.Hour       // a session nobody used is ended
-	stopGrace        = 5 * time.Second // for calls to finish when the server stops
+	// stopGrace is how long a stopping server waits for calls to be answered. It
+	// is more than a call waits for its work.
+	stopGrace = 2 * time.Minute
 )
 
 // HTTPOptions say how MCP is served over HTTP.
@@ -38,6 +39,9 @@ type HTTPOptions struct {
 	// and perhaps a port. If there are none, those of this server itself may:
 	// loopback names with its own port, over http.
 	AllowedOrigins []string
+	// Sessions and SessionsPerCaller are how many sessions there may be at once;
+	// 0 means 1,000 and 50.
+	Sessions, SessionsPerCaller int
 	// Log may be nil.
 	Log *slog.Logger
 	// Ready, if not nil, is called with the endpoint's URL once it is served.
@@ -53,6 +57,12 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Sessions <= 0 {
+		o.Sessions = defaultSessions
+	}
+	if o.SessionsPerCaller <= 0 {
+		o.SessionsPerCaller = defaultSessionsPerCaller
+	}
 	if o.timing == (timing{}) {
 		o.timing = defaultTiming()
 	}
@@ -63,8 +73,8 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 var ErrNotLoopback = errors.New("only loopback addresses (127.0.0.1, ::1, localhost) are served for now")
 
 // ServeHTTP serves MCP over streamable HTTP at /mcp, for both eras of the
-// protocol, until ctx ends: then open streams end at once, calls have five
-// seconds to finish, and it returns nil. An address that is not on the loopback
+// protocol, until ctx ends: then open streams end at once, calls are brought to
+// an end and answered, and it returns nil. An address that is not on the loopback
 // network is refused with [ErrNotLoopback]; nothing is listened on then.
 func ServeHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) error {
 	o = o.withDefaults()
@@ -140,22 +150,23 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 	}
 	body := bodyPolicy{limit: o.BodyLimit, timing: o.timing}
 	methods := func(allowed ...string) middleware { return methodPolicy{o.timing, allowed}.check }
-	sessions := newOwnedSessions()
+	end := endingWith(ctx, o.timing.patience)
+	sessions := newOwnedSessions(end, o)
 	transport := mcpserver.NewStreamableHTTPServer(s,
 		mcpserver.WithSessionIdManagerResolver(sessions),
-		mcpserver.WithSessionIdleTTL(sessionTTL),
 		mcpserver.WithStreamableHTTPLogger(o.Log),
 		mcpserver.WithHTTPContextFunc(ownDelivery(s)))
-	context.AfterFunc(ctx, func() { _ = transport.Shutdown(context.WithoutCancel(ctx)) })
+	sessions.forget = func(id string) { forgetSession(transport, id) }
+	go sessions.expireUntil(ctx)
 
 	paths := map[string]http.Handler{
 		"/mcp": chain(streamed(transport, o.Log, o.timing),
 			methods(http.MethodPost, http.MethodGet, http.MethodDelete),
-			o.timing.checkContentType, body.check, sessions.check, endStreams(ctx)),
+			o.timing.checkContentType, body.check, end.attach, sessions.check, endStreams),
 	}
 	if o.SSE {
-		sse := newSSEServer(s, o.Log, o.timing)
-		paths["/sse"] = chain(http.HandlerFunc(sse.open), methods(http.MethodGet), body.check, endStreams(ctx))
+		sse := newSSEServer(s, o.Log, sessions)
+		paths["/sse"] = chain(http.HandlerFunc(sse.open), methods(http.MethodGet), body.check, end.attach)
 		paths["/message"] = chain(http.HandlerFunc(sse.post), methods(http.MethodPost), o.timing.checkContentType, body.check)
 	}
 	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -168,21 +179,22 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 	return chain(served, o.timing.checkHost, origins.check, o.timing.checkWellKnown, bearer.check), nil
 }
 
-// endStreams ends what would stay open for ever when the server stops. Mcp-go
-// ends its GET streams itself, but waits for subscriptions/listen.
-func endStreams(ctx context.Context) middleware {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodGet || postedFrom(r.Context()).method == string(mcp.MethodSubscriptionsListen) {
-				own, cancel := context.WithCancel(r.Context())
-				defer cancel()
-				defer context.AfterFunc(ctx, cancel)()
-				r = r.WithContext(own)
-			}
-			next.ServeHTTP(w, r)
-		})
+// forgetSession drops what mcp-go keeps of a session, in the one way it has.
+func forgetSession(transport http.Handler, id string) {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, "/mcp", nil)
+	if err != nil {
+		return // never: the URL is a constant
 	}
+	r.Header.Set(mcp.HeaderSessionID, id)
+	transport.ServeHTTP(discardResponse{}, r)
 }
+
+// discardResponse is a response that nobody gets.
+type discardResponse struct{}
+
+func (discardResponse) Header() http.Header         { return http.Header{} }
+func (discardResponse) Write(p []byte) (int, error) { return len(p), nil }
+func (discardResponse) WriteHeader(int)             {}
 
 type streamKey struct{}
 
@@ -214,17 +226,27 @@ func answerPanic(stream *responseStream, message posted, id string, log *slog.Lo
 	if !validID(rpcID) {
 		rpcID = nil
 	}
-	encoded, err := json.Marshal(rpcError(rpcID, mcp.INTERNAL_ERROR, internalMessage(id)))
-	if err != nil {
-		log.Error("encode a message", "error", err)
-	}
 	if events {
+		encoded, err := json.Marshal(rpcError(rpcID, mcp.INTERNAL_ERROR, internalMessage(id)))
+		if err != nil {
+			log.Error("encode a message", "error", err)
+		}
 		stream.writeEvent(event(encoded))
 		return
 	}
-	stream.Header().Set("Content-Type", "application/json")
-	stream.WriteHeader(http.StatusInternalServerError)
-	_, _ = stream.Write(encoded)
+	writeRPCError(stream, http.StatusInternalServerError, rpcID, mcp.INTERNAL_ERROR, internalMessage(id))
+}
+
+// writeRPCError answers a request with an error of JSON-RPC.
+func writeRPCError(w http.ResponseWriter, status int, id json.RawMessage, code int, text string) {
+	encoded, err := json.Marshal(rpcError(id, code, text))
+	if err != nil {
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(encoded) // a client that is gone shows in the request's context
 }
 
 // ownDelivery gives the calls that may send notifications a session of their

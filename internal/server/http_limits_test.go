@@ -17,7 +17,7 @@ import (
 // shortTiming has every limit pass within a blink.
 func shortTiming() timing {
 	const short = 60 * time.Millisecond
-	return timing{header: short, request: short, linger: short, write: short, idle: time.Hour, keepalive: time.Hour, grace: time.Hour}
+	return timing{header: short, request: short, linger: short, write: short, idle: time.Hour, keepalive: time.Hour, patience: time.Hour}
 }
 
 // dial opens a connection that the test speaks on byte by byte.

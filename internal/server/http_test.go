@@ -57,6 +57,9 @@ func startHTTP(t *testing.T, f *fixture, o HTTPOptions) *site {
 		o.timing = defaultTiming()
 	}
 	o.timing.grace = time.Hour // waiting for it is a test that hangs
+	if o.timing.patience == defaultTiming().patience {
+		o.timing.patience = time.Hour
+	}
 	ready := make(chan string, 1)
 	o.Ready = func(url string) { ready <- url }
 	listener, err := listenLoopback(t.Context(), o.Addr)

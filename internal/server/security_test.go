@@ -99,15 +99,19 @@ func TestHostWithoutConnection(t *testing.T) {
 	}
 }
 
+func testSessions(t *testing.T) *ownedSessions {
+	return newOwnedSessions(endingWith(t.Context(), 0), HTTPOptions{}.withDefaults())
+}
+
 func TestSessionsBelongToTheirCaller(t *testing.T) {
-	sessions := newOwnedSessions()
+	sessions := testSessions(t)
 	as := func(id string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/mcp", nil)
 		return r.WithContext(tools.WithCaller(r.Context(), tools.Caller{ID: id}))
 	}
-	session := sessions.ResolveSessionIdManager(as("http:alice")).Generate()
-	if len(session) < 26 {
-		t.Errorf("a session id of %d characters", len(session))
+	session, err := sessions.open("http:alice")
+	if err != nil || len(session) < 26 {
+		t.Errorf("a session id of %d characters, %v", len(session), err)
 	}
 	mine, foreign := sessions.ResolveSessionIdManager(as("http:alice")), sessions.ResolveSessionIdManager(as("http:mallory"))
 	if _, err := mine.Validate(session); err != nil {
@@ -133,14 +137,14 @@ func TestSessionsBelongToTheirCaller(t *testing.T) {
 		}
 	}
 
-	// What mcp-go's sweeper does to a session that was idle too long.
+	// What mcp-go's own housekeeping does.
 	if _, err := sessions.ResolveSessionIdManager(nil).Terminate(session); err != nil {
 		t.Error(err)
 	}
 	if _, err := mine.Validate(session); err == nil {
 		t.Error("an ended session was let in")
 	}
-	if n := len(sessions.owners); n != 0 {
+	if n := len(sessions.byID); n != 0 {
 		t.Errorf("%d ended sessions are kept", n)
 	}
 }

@@ -20,9 +20,10 @@ import (
 // it is served only behind the checks that streamable HTTP has. It does not use
 // mcp-go's transport, which answers any origin.
 type sseServer struct {
-	server *mcpserver.MCPServer
-	log    *slog.Logger
-	timing timing
+	server   *mcpserver.MCPServer
+	log      *slog.Logger
+	sessions *ownedSessions // each stream counts as one
+	timing   timing
 
 	mu      sync.Mutex
 	streams map[string]*sseStream // by session id
@@ -37,14 +38,26 @@ type sseStream struct {
 
 var errStreamClosed = errors.New("the stream is closed")
 
-func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, t timing) *sseServer {
-	return &sseServer{server: server, log: log, timing: t, streams: make(map[string]*sseStream)}
+func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, sessions *ownedSessions) *sseServer {
+	return &sseServer{server: server, log: log, sessions: sessions, timing: sessions.timing, streams: make(map[string]*sseStream)}
 }
 
-// open serves GET /sse for as long as the client stays.
+// open serves GET /sse for as long as the client stays. When the server stops,
+// the calls are answered first.
 func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	caller := tools.CallerFrom(ctx).ID
+	session, err := s.sessions.open(caller)
+	if err != nil {
+		w.Header().Set("Retry-After", "60")
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	defer s.sessions.close(session)
+	own, leave, _ := s.sessions.enter(session, caller)
+	defer leave()
+	ctx = own.with(ctx)
 	control := http.NewResponseController(w)
 	ended := false // guarded by the peer's writing lock
 	write := func(piece []byte) error {
@@ -76,7 +89,7 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	}()
 	// Known before the client is told where to POST, which it does at once.
 	s.mu.Lock()
-	s.streams[p.session.id] = &sseStream{peer: p, owner: tools.CallerFrom(ctx).ID, ctx: ctx}
+	s.streams[p.session.id] = &sseStream{peer: p, owner: caller, ctx: ctx}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -88,16 +101,26 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("X-Accel-Buffering", "no")
-	err := write(fmt.Appendf(nil, "event: endpoint\ndata: /message?sessionId=%s\n\n", p.session.id))
+	err = write(fmt.Appendf(nil, "event: endpoint\ndata: /message?sessionId=%s\n\n", p.session.id))
 	p.writing.Unlock()
 	if err != nil {
 		return
 	}
 	alive := time.NewTicker(s.timing.keepalive)
 	defer alive.Stop()
+	stops, answered := own.soon.Done(), make(chan struct{})
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-stops:
+			stops = nil
+			p.close(context.WithoutCancel(ctx))
+			go func() {
+				p.running.Wait()
+				close(answered)
+			}()
+		case <-answered:
 			return
 		case <-alive.C:
 			p.writing.Lock()

@@ -108,7 +108,7 @@ func TestSSE(t *testing.T) {
 }
 
 func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
-	sse := newSSEServer(newFixture().MCPServer, newFixture().logger(), defaultTiming())
+	sse := newSSEServer(newFixture().MCPServer, newFixture().logger(), testSessions(t))
 	answered := make(chan []byte, 1)
 	p := newPeer(sse.server, sse.log, func(message []byte) error {
 		answered <- message

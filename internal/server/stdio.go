@@ -27,10 +27,10 @@ const (
 
 // ServeStdio serves one client: a message a line on in, nothing but messages on
 // out. It returns nil when in ends, after the calls in flight had ten seconds
-// to answer, and when ctx ends, which cancels them. A client that closes out,
-// or stops reading it, has left: that ends the session with nil, too. A line
-// that is too long or not JSON gets a JSON-RPC error and the session goes on;
-// any other failure of in or out ends it with that error.
+// to answer, and when ctx ends, after they were brought to an end and answered.
+// A client that closes out, or stops reading it, has left: that ends the session
+// with nil, too. A line that is too long or not JSON gets a JSON-RPC error and
+// the session goes on; any other failure of in or out ends it with that error.
 //
 // A blocked read or write cannot be taken back: afterwards, one goroutine each
 // may hold on to in and out until they yield.
@@ -48,7 +48,7 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
-	calls, cancelCalls := context.WithCancel(ctx)
+	calls, cancelCalls := context.WithCancel(endingWith(ctx, 0).with(context.WithoutCancel(ctx)))
 	defer cancelCalls()
 
 	ended := make(chan struct{})
@@ -76,21 +76,30 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 // settle returns when the calls in flight have, or when it gave up on them. A
-// client that only ended its input gets their results.
+// client that only ended its input gets their results, as does one whose server
+// stops.
 func (t stdio) settle(ctx context.Context, p *peer, answers bool, cancelCalls func()) {
 	returned := make(chan struct{})
 	go func() {
 		p.running.Wait()
 		close(returned)
 	}()
-	if answers && ctx.Err() == nil {
+	var finish <-chan time.Time
+	stops := ctx.Done()
+	if ctx.Err() == nil {
+		finish = t.after(finishTime)
+	}
+	for answers {
 		select {
 		case <-returned:
 			return
-		case <-ctx.Done():
-		case <-t.after(finishTime):
-			t.log.Warn("the client closed its end; calls that are not finished are cancelled")
+		case <-stops: // calls that need not go on have been cancelled
+			stops, finish = nil, t.after(stopGrace)
+			continue
+		case <-finish:
+			t.log.Warn("calls that take too long are cancelled: there is no more to come")
 		}
+		break
 	}
 	cancelCalls()
 	select {

@@ -15,7 +15,8 @@ type timing struct {
 	write     time.Duration // for the client to accept one piece of an answer
 	idle      time.Duration // between two requests of a client that had a token
 	keepalive time.Duration // between two signs of life on a stream
-	grace     time.Duration // for calls to be answered when the server stops
+	patience  time.Duration // until calls are cancelled when the server stops
+	grace     time.Duration // until their connections are, then
 }
 
 func defaultTiming() timing {
@@ -26,6 +27,7 @@ func defaultTiming() timing {
 		write:     writeTime,
 		idle:      2 * time.Minute,
 		keepalive: 15 * time.Second,
+		patience:  5 * time.Second,
 		grace:     stopGrace,
 	}
 }
