@@ -257,7 +257,7 @@ func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wa
 		want = oracleContainers(b.t, want)
 		if mounts, err := got.Mounts(); err == nil && len(mounts) > 0 {
 			if !slices.ContainsFunc(b.Volumes(b.app), func(v sandbox.Volume) bool {
-				return v.ID == mounts[0].Volume && v.Machine == id && v.Name == mounts[0].Name
+				return v.ID == mounts[0].Volume && v.Machine == id && v.Name == mounts[0].Name && v.SizeGB == mounts[0].SizeGB
 			}) {
 				b.t.Errorf("%s: mounts %+v, volumes %+v", name, mounts, b.Volumes(b.app))
 			}
@@ -266,7 +266,7 @@ func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wa
 				b.t.Fatalf("%s: mounts %+v, want none, %v", name, mounts, err)
 			}
 			if wants[0].Volume == "" {
-				wants[0].Volume = mounts[0].Volume
+				wants[0].Volume, wants[0].SizeGB, wants[0].Encrypted = mounts[0].Volume, mounts[0].SizeGB, mounts[0].Encrypted
 				want = oracleWith(b.t, want, "mounts", wants)
 			}
 		}

@@ -146,7 +146,11 @@ func TestCreateMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	truth := p.Machine(app, m.ID)
-	if m.State != "created" || m.Name != "canary-1" || m.Region != "fra" || !m.Cordoned || !machine.Equal(m.Config, config) || truth.LeaseOwner == "" {
+	want, err := config.With("mounts", []map[string]any{{"volume": volume, "path": "/data", "name": "data", "size_gb": 1, "encrypted": true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.State != "created" || m.Name != "canary-1" || m.Region != "fra" || !m.Cordoned || !machine.Equal(m.Config, want) || truth.LeaseOwner == "" {
 		t.Errorf("got %+v, platform %+v", m, truth)
 	}
 	if want := "docker-hub-mirror.fly.io/library/nginx:latest@sha256:"; !strings.HasPrefix(m.ImageRef, want) {

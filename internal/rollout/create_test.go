@@ -47,7 +47,7 @@ func TestCreate(t *testing.T) {
 		}
 		want, err := labelled(w.Creates[0].Config, report.Release.Release)
 		if err == nil {
-			want, err = want.With("mounts", []map[string]any{{"name": "data", "path": "/data", "size_gb": 3, "volume": made.Volume}})
+			want, err = want.With("mounts", []map[string]any{{"name": "data", "path": "/data", "size_gb": 3, "encrypted": true, "volume": made.Volume}})
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -130,7 +130,7 @@ func TestInvented(t *testing.T) {
 		"image": "registry.fly.io/fleet:1", "x1": {"deep": [1, 2.50, {"x": null}], "big": 12345678901234567890},
 		"env": {"A": "1"}, "metadata": {"fly_platform_version": "v2", "fly_process_group": "api", "x2": "kept"},
 		"guest": {"cpus": 1, "memory_mb": 256, "x3": [[]]}, "restart": {"policy": "always", "x4": 1e3},
-		"mounts": [{"volume": "vol_x1", "path": "/d", "x5": {"a": "<b>"}}],
+		"mounts": [{"volume": "vol_x1", "path": "/d", "size_gb": 1, "encrypted": true, "x5": {"a": "<b>"}}],
 		"checks": {"alive": {"type": "tcp", "port": 8080, "x6": false}},
 		"services": [{"protocol": "tcp", "internal_port": 8080, "x7": {"y": [0.10]},
 			"ports": [{"port": 443, "handlers": ["tls"], "x8": "é", "http_options": {"x9": 1}}],

@@ -92,7 +92,10 @@ func (a *app) mounted(config machine.Config) machine.Config {
 	for _, mount := range mounts {
 		id, _ := mount["volume"].(string)
 		if v := a.disk(id); v != nil {
-			mount["name"], mount["size_gb"], mount["encrypted"] = v.name, v.sizeGB, v.encrypted
+			mount["size_gb"], mount["encrypted"] = v.sizeGB, v.encrypted
+			if v.name != "" {
+				mount["name"] = v.name
+			}
 		}
 	}
 	filled, err := config.With("mounts", mounts)
