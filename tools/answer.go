@@ -168,29 +168,7 @@ func argumentsText(a *plan.Arguments) string {
 	if a == nil {
 		return ""
 	}
-	var parts []string
-	add := func(name, value string) {
-		if value != "" {
-			parts = append(parts, fmt.Sprintf("%s: %q", name, value))
-		}
-	}
-	add("app", a.App)
-	add("run", a.Run)
-	add("path", a.Path)
-	add("draft", a.Draft)
-	if len(a.IPs) > 0 {
-		parts = append(parts, fmt.Sprintf("ips: %q", a.IPs))
-	}
-	if a.Create {
-		parts = append(parts, "create: true")
-	}
-	if a.Adopt {
-		parts = append(parts, "adopt: true")
-	}
-	if a.InternalPort != 0 {
-		parts = append(parts, fmt.Sprintf("internal_port: %d", a.InternalPort))
-	}
-	return " {" + strings.Join(parts, ", ") + "}"
+	return " " + a.String()
 }
 
 // sentence ends a message.

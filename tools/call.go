@@ -97,6 +97,9 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	defer c.progress.Done()
 	defer t.giveBack(c) // however the call ends, a panic included
 	arguments, problem := t.arguments(t.parsed(), request)
+	if problem == nil && t.Earlier != nil {
+		t.Earlier(arguments)
+	}
 	if problem == nil {
 		c.in, problem = decode[In](t.parsed(), arguments)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -27,7 +28,8 @@ type patchInput struct {
 	Autostop     string   `json:"autostop,omitempty" jsonschema:"default stop"`
 	MinMachines  int      `json:"min_machines_running,omitempty" jsonschema:"default 0"`
 	SoftLimit    int      `json:"soft_limit,omitempty" jsonschema:"requests a Machine takes before another starts"`
-	Create       bool     `json:"create,omitempty" jsonschema:"add an http_service if there is no service"`
+	Create       string   `json:"create,omitempty" jsonschema:"add a service if Fly Proxy reaches none: http, or tcp for databases and other TCP; needs internal_port"`
+	PlainPorts   []int    `json:"plain_ports,omitempty" jsonschema:"add these ports without TLS to services that have TLS only, in their order"`
 }
 
 type patchOutput struct {
@@ -64,16 +66,29 @@ func (a *adapter) patchServices() Tool {
 			Name: "patch_services", Title: "Patch services in fly.toml", Effect: Local,
 			Description: "Edits the services of a fly.toml for Flycast: force_https off, autostop, autostart, min_machines_running; comments and formatting stay. Writes the file given by path, else returns a draft. No question; nothing on Fly changes until deploy, the next step. Never guesses internal_port.",
 		},
-		Plan:  a.planPatch,
-		Apply: a.applyPatch,
-		Text:  patchText,
+		Plan:    a.planPatch,
+		Apply:   a.applyPatch,
+		Text:    patchText,
+		Earlier: earlierCreate,
 	}, func(p map[string]*jsonschema.Schema) {
 		app(p)
 		p["autostop"].Enum = []any{"off", "stop", "suspend"}
+		p["create"].Enum = []any{plan.CreateHTTP, plan.CreateTCP}
+		bound(p["plain_ports"].Items, 1, 65535)
 		bound(p["internal_port"], 1, 65535)
 		bound(p["min_machines_running"], 0, 1000)
 		bound(p["soft_limit"], 1, 1_000_000)
 	})
+}
+
+// earlierCreate takes create as a boolean, which it once was.
+func earlierCreate(arguments map[string]any) {
+	switch arguments["create"] {
+	case true, "true":
+		arguments["create"] = plan.CreateHTTP
+	case false, "false":
+		delete(arguments, "create")
+	}
 }
 
 func bound(s *jsonschema.Schema, low, high float64) { s.Minimum, s.Maximum = &low, &high }
@@ -92,9 +107,14 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	if err != nil {
 		return none, err
 	}
+	if shown != src.file {
+		if edit.Images, err = a.images(ctx, name); err != nil {
+			return none, err
+		}
+	}
 	edited, err := src.file.Edit(edit)
 	if err != nil {
-		return none, editProblem(err)
+		return none, editProblem(in, err)
 	}
 	after, err := parse(src.file.Name(), edited.After)
 	if err != nil {
@@ -105,10 +125,13 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	visible := edited
 	if shown != src.file {
 		if visible, err = shown.Edit(edit); err != nil {
-			return none, editProblem(err)
+			return none, editProblem(in, err)
 		}
 	}
-	out := patchOutput{Diff: outside.Block(bounded(visible.Diff(diffTitle(src.file)))), SHA256: sha(edited.After), Remarks: remarks(after)}
+	out := patchOutput{Diff: outside.Block(bounded(visible.Diff(diffTitle(src.file)))), SHA256: sha(edited.After), Remarks: remarks(edited, after)}
+	if slices.ContainsFunc(edited.Remarks, func(r flytoml.Remark) bool { return r.Code == flytoml.RemarkInternalCallers }) {
+		out.Unknown = []string{plan.InternalCallers.Sentence()}
+	}
 	if in.Content != "" && len(edited.Changes) > 0 && len(edited.After) <= maxShown {
 		out.Content = string(edited.After)
 	}
@@ -148,7 +171,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		if src.path != "" || in.Content != "" {
 			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}
 		}
-		if len(remarks(src.file)) > 0 {
+		if len(out.Remarks) > 0 {
 			planned.Nothing = "There is nothing to edit; see the remarks. Nothing was changed."
 		}
 		return planned, nil
@@ -215,10 +238,13 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 		}
 		e.Autostop = &autostop
 	}
+	// A database or a log shipper is put to sleep only on purpose: by autostop, and
+	// by the name of its group.
+	e.Engines, e.PlainPorts = in.Autostop != "" && len(in.Groups) > 0, in.PlainPorts
 	if in.SoftLimit > 0 {
 		e.SoftLimit, e.ConcurrencyType = &in.SoftLimit, "requests"
 	}
-	if !in.Create {
+	if in.Create == "" {
 		if in.InternalPort != 0 {
 			return flytoml.Edit{}, invalid("internal_port is for create: the port of an existing service is not changed")
 		}
@@ -237,16 +263,40 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 		p.Hint = "ask the user on which port the app listens"
 		return flytoml.Edit{}, p
 	}
-	e.Create = &flytoml.Create{InternalPort: port}
+	e.Create = &flytoml.Create{InternalPort: port, TCP: in.Create == plan.CreateTCP}
 	return e, nil
 }
 
+// images are those that the app's Machines run; none if this token may not tell.
+func (a *adapter) images(ctx context.Context, app string) ([]string, error) {
+	list, err := a.Fly.Machines(ctx, app)
+	switch {
+	case fly.CodeOf(err) == gate.Unauthorized:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	var out []string
+	for _, m := range list {
+		if image := m.Config.Image(); image != "" && !slices.Contains(out, image) {
+			out = append(out, image)
+		}
+	}
+	return out, nil
+}
+
 // editProblem keeps what is wrong with the file apart from a bug of ours.
-func editProblem(err error) error {
+func editProblem(in patchInput, err error) error {
 	if errors.Is(err, flytoml.ErrEdit) {
 		return err
 	}
-	return invalid("%s", errorText(err, 600))
+	p := invalid("%s", errorText(err, 600))
+	var refused *flytoml.NotHTTPError
+	if errors.As(err, &refused) {
+		arguments := &plan.Arguments{App: in.App, Path: in.Path, ProcessGroups: in.Groups, Create: plan.CreateTCP, InternalPort: refused.Port}
+		p.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: arguments, Why: "a TCP service passes its bytes through; with the same content, if that was sent"}}
+	}
+	return p
 }
 
 func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report Report) (patchOutput, error) {
@@ -309,12 +359,16 @@ func bounded(diff string) string {
 	return diff[:cut] + fmt.Sprintf("… and %d more lines\n", strings.Count(diff[cut:], "\n"))
 }
 
-// remarks are the errors and warnings of a file, in the order of its lines.
-func remarks(file *flytoml.File) []remark {
+// remarks are what an edit says of itself, then the errors and warnings of the
+// edited file, in the order of its lines.
+func remarks(edited *flytoml.Edited, file *flytoml.File) []remark {
 	const most = 20
 	var out []remark
+	for _, r := range edited.Remarks {
+		out = append(out, remark{Code: r.Code, What: r.What, Fix: r.Fix})
+	}
 	for _, f := range file.LintPrivate() {
-		if len(out) == most {
+		if len(out) >= most {
 			break
 		}
 		if f.Severity != flytoml.SeverityInfo {
@@ -331,7 +385,11 @@ func patchText(out patchOutput) string {
 		if r.Row > 0 {
 			fmt.Fprintf(&b, " (row %d)", r.Row)
 		}
-		fmt.Fprintf(&b, ": %s → %s\n", r.What, r.Fix)
+		fmt.Fprintf(&b, ": %s", r.What)
+		if r.Fix != "" {
+			b.WriteString(" → " + r.Fix)
+		}
+		b.WriteByte('\n')
 	}
 	if out.Diff != "" {
 		b.WriteString("diff:\n" + out.Diff)

@@ -185,7 +185,7 @@ func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
 }
 
 // check compares one argument with its schema. The types used by inputs are
-// string, boolean, integer, number and array of strings.
+// string, boolean, integer, number, and array of strings or integers.
 func check(name string, s *jsonschema.Schema, value any) *Problem {
 	switch s.Type {
 	case "string":
@@ -222,14 +222,17 @@ func check(name string, s *jsonschema.Schema, value any) *Problem {
 	case "array":
 		items, ok := value.([]any)
 		if !ok {
-			return invalid("argument %s must be an array of strings, not %s", name, jsonType(value))
+			return invalid("argument %s must be an array of %ss, not %s", name, s.Items.Type, jsonType(value))
 		}
 		if p := tooLong(name, s, items); p != nil {
 			return p
 		}
 		for _, item := range items {
-			if _, ok := item.(string); !ok {
-				return invalid("argument %s must hold strings only, not %s", name, jsonType(item))
+			if problem := check(name, s.Items, item); problem != nil {
+				if s.Items.Type == "string" && jsonType(item) != "a string" {
+					return invalid("argument %s must hold strings only, not %s", name, jsonType(item))
+				}
+				return problem
 			}
 		}
 	}

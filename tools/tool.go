@@ -91,6 +91,9 @@ type Changing[In, Work, Out any] struct {
 	Apply func(ctx context.Context, work Work, grant *gate.Grant, progress Report) (Out, error)
 	// Text is what the tool's own fields add to the envelope's text; may be nil.
 	Text func(Out) string
+	// Earlier brings arguments that earlier versions took into their present form,
+	// in place; may be nil.
+	Earlier func(arguments map[string]any)
 }
 
 // Report tells how far an Apply has come.

@@ -4,22 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // patching is one run of toml patch.
 type patching struct {
 	program
+	path         string
 	edit         flytoml.Edit
 	autostop     string
 	softLimit    int
-	plainPort    int
-	create       bool
+	create       string
 	internalPort int
 
 	write bool
@@ -31,10 +33,15 @@ func tomlPatchCommand(p program) *cobra.Command {
 	var stdin stdinName
 	a := patching{program: p, edit: flytoml.Blueprint()}
 	c := &cobra.Command{
-		Use: "patch FILE", Short: "Make the services of a fly.toml fit for Flycast", Args: cobra.ExactArgs(1),
+		Use: "patch FILE", Short: "Make the services of a fly.toml fit for Flycast", Args: a.arguments,
 		Long: `Make the services of a fly.toml fit for Flycast, as Fly's blueprint for private
 apps has it: force_https off, Machines stopped when idle and started on request,
 none kept running. Nothing else in the file changes, not a byte.
+
+A process group that nothing can wake keeps its autostop and its minimum: none
+of its services has a port, or they are for UDP alone. So does one that runs a
+database, a queue or a log shipper, as far as its image, ports and volumes tell,
+unless both --group and --autostop are given. Standard error says which.
 
 It prints the change as a unified diff, and writes it with --write only: at once
 and whole, or not at all. FILE - is a filter: it reads standard input and prints
@@ -42,19 +49,21 @@ the file as it is to be, changed or not.
 
 With --json it prints one object in place of the diff or the file:
   {"changed", "written", "diff", "changes": [{"path", "before", "after", "row",
-   "groups"}], "sha256_before", "sha256_after"}
+   "groups"}], "remarks": [{"code", "groups", "what", "fix"}], "sha256_before",
+   "sha256_after"}
 or {"load_error"} if the file cannot be read, {"edit_error"} if it cannot be
 edited.`,
 		Example: `  flycast-mcp toml patch fly.toml
   flycast-mcp toml patch fly.toml --group web --autostop suspend --write
-  flycast-mcp toml patch fly.toml --create --internal-port 8080 --write
+  flycast-mcp toml patch fly.toml --create http --internal-port 8080 --write
+  flycast-mcp toml patch fly.toml --create tcp --internal-port 6379 --write
   flycast-mcp toml patch fly.toml --check        # in CI: fails if there is something to change`,
 		RunE: func(c *cobra.Command, args []string) error {
-			files, err := stdin.arguments(c, args)
-			if err != nil {
+			if err := a.complete(c); err != nil {
 				return err
 			}
-			if err := a.complete(c); err != nil {
+			files, err := stdin.arguments(c, []string{a.path})
+			if err != nil {
 				return err
 			}
 			return a.run(c.Context(), files[0])
@@ -66,10 +75,11 @@ edited.`,
 	f.BoolVar(a.edit.Autostart, "autostart", *a.edit.Autostart, "start Machines on request")
 	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines that are kept running in the primary region")
 	f.IntVar(&a.softLimit, "soft-limit", 0, "load that a Machine takes before another is started")
-	f.IntVar(&a.plainPort, "plain-port", 0, "add this `PORT` for plain HTTP to HTTP services whose ports all have TLS, which no private caller can use")
+	f.IntSliceVar(&a.edit.PlainPorts, "plain-port", nil, "add this `PORT` without TLS to a service whose ports all have TLS, which no private caller can use; repeatable, one for each such service")
 	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "", "what limits count: requests or connections (requests with --soft-limit)")
 	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS, "redirect plain HTTP, which Flycast clients speak")
-	f.BoolVar(&a.create, "create", false, "add an http_service to a file without a service")
+	f.StringVar(&a.create, "create", "", "add a service to a file without one that Fly Proxy reaches: `http|tcp`")
+	f.Lookup("create").NoOptDefVal = plan.CreateHTTP
 	f.IntVar(&a.internalPort, "internal-port", 0, "where the app listens, for --create")
 	f.BoolVar(&a.write, "write", false, "write the file")
 	f.BoolVar(&a.check, "check", false, "write nothing, and fail if there is something to change")
@@ -79,6 +89,21 @@ edited.`,
 	return c
 }
 
+// arguments takes the one file. A word behind --create, which may stand alone,
+// comes here as another argument.
+func (a *patching) arguments(c *cobra.Command, args []string) error {
+	i := slices.IndexFunc(args, func(arg string) bool { return arg == plan.CreateHTTP || arg == plan.CreateTCP })
+	if len(args) == 2 && i >= 0 && c.Flags().Changed("create") && a.create == plan.CreateHTTP {
+		a.create = args[i]
+		args = slices.Delete(slices.Clone(args), i, i+1)
+	}
+	if err := cobra.ExactArgs(1)(c, args); err != nil {
+		return err
+	}
+	a.path = args[0]
+	return nil
+}
+
 // complete makes the edit out of the flags.
 func (a *patching) complete(c *cobra.Command) error {
 	autostop, err := machine.ParseAutostop(a.autostop)
@@ -86,24 +111,28 @@ func (a *patching) complete(c *cobra.Command) error {
 		return fmt.Errorf("--autostop %q is none of stop, suspend, off", a.autostop)
 	}
 	a.edit.Autostop = &autostop
-	if c.Flags().Changed("plain-port") {
-		a.edit.PlainPort = &a.plainPort
-	}
+	a.edit.Engines = c.Flags().Changed("autostop") && len(a.edit.Groups) > 0
 	if c.Flags().Changed("soft-limit") {
 		a.edit.SoftLimit = &a.softLimit
 		if a.edit.ConcurrencyType == "" {
 			a.edit.ConcurrencyType = "requests"
 		}
 	}
-	switch given := c.Flags().Changed("internal-port"); {
-	case a.create && !given:
-		return errors.New("--create needs --internal-port: it is never guessed")
-	case given && !a.create:
-		return errors.New("--internal-port is for --create: the port of an existing service is not changed")
-	case a.create:
-		a.edit.Create = &flytoml.Create{InternalPort: a.internalPort}
+	create := c.Flags().Changed("create") && a.create != "false"
+	if a.create == "true" {
+		a.create = plan.CreateHTTP
 	}
-	if a.write && c.Flags().Arg(0) == stdinPath {
+	switch given := c.Flags().Changed("internal-port"); {
+	case create && a.create != plan.CreateHTTP && a.create != plan.CreateTCP:
+		return fmt.Errorf("--create %q is none of http, tcp", a.create)
+	case create && !given:
+		return errors.New("--create needs --internal-port: it is never guessed")
+	case given && !create:
+		return errors.New("--internal-port is for --create: the port of an existing service is not changed")
+	case create:
+		a.edit.Create = &flytoml.Create{InternalPort: a.internalPort, TCP: a.create == plan.CreateTCP}
+	}
+	if a.write && a.path == stdinPath {
 		return errors.New("--write needs a file: what is read from standard input is printed")
 	}
 	return nil
@@ -117,6 +146,9 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	edited, err := parsed.Edit(a.edit)
 	if err != nil {
 		err = file.named(err)
+		if refused := (*flytoml.NotHTTPError)(nil); errors.As(err, &refused) {
+			err = fmt.Errorf("%w: --create tcp --internal-port %d", err, refused.Port)
+		}
 		return a.refuse(notEdited{EditError: err.Error()}, err)
 	}
 	out, err := rewrite(file, edited, a.write)
@@ -162,7 +194,20 @@ func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) 
 		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
 		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, oneLine(strings.Join(a.edit.Groups, ", ")))
+	case len(out.Remarks) > 0:
+		fmt.Fprintf(a.stderr, "%s: nothing to do\n", title)
 	default:
 		fmt.Fprintf(a.stderr, "%s: the services are already so, nothing to do\n", title)
+	}
+	for _, r := range out.Remarks {
+		follows := r.Code == flytoml.RemarkInternalCallers || r.Code == flytoml.RemarkUDPBeside
+		if follows && file.path == stdinPath {
+			continue // a filter says only what it did not do
+		}
+		text := r.What
+		if r.Fix != "" {
+			text += "; " + r.Fix
+		}
+		fmt.Fprintf(a.stderr, "%s: note: %s\n", title, text)
 	}
 }

@@ -18,8 +18,17 @@ type rewritten struct {
 	Written bool             `json:"written"`
 	Diff    string           `json:"diff"`
 	Changes []rewrittenValue `json:"changes"`
+	Remarks []rewriteRemark  `json:"remarks,omitempty"`
 	Before  string           `json:"sha256_before"`
 	After   string           `json:"sha256_after"`
+}
+
+// rewriteRemark is what an edit left alone, or what follows from it.
+type rewriteRemark struct {
+	Code   string   `json:"code"`
+	Groups []string `json:"groups,omitempty"`
+	What   string   `json:"what"`
+	Fix    string   `json:"fix,omitempty"`
 }
 
 type rewrittenValue struct {
@@ -45,6 +54,9 @@ func rewrite(file tomlArgument, edited *flytoml.Edited, write bool) (rewritten, 
 		Changes: make([]rewrittenValue, len(edited.Changes)),
 		Before:  digest(edited.Before),
 		After:   digest(edited.After),
+	}
+	for _, r := range edited.Remarks {
+		out.Remarks = append(out.Remarks, rewriteRemark{r.Code, r.Groups, r.What, r.Fix})
 	}
 	for i, change := range edited.Changes {
 		out.Changes[i] = rewrittenValue{change.Path, change.Before, change.After, change.Row, change.Groups}

@@ -35,20 +35,45 @@ type Edit struct {
 	// "connections". Other services are left alone: they have connections only.
 	ConcurrencyType string
 
-	// PlainPort, from 1 to 65535, is added with the handler http to every
-	// service whose ports all speak TLS with HTTP inside, so that callers over
-	// Flycast reach it without a certificate. A port that another service of
-	// the file has is an error.
-	PlainPort *int
+	// Engines lets the edit turn on autostop, and lower the minimum, of a group
+	// that runs a database, a queue or a log shipper, as far as the file or Images
+	// tell. Without it such a group keeps both. A group that nothing can wake (no
+	// service has a port, or UDP alone) keeps them in any case.
+	Engines bool
 
-	// Create adds an http_service at the end of a file that has no service at
-	// all, with the values above, for Groups. It does nothing to others.
+	// Images are those that the app's Machines run, if they are known: the file
+	// may not name one.
+	Images []string
+
+	// PlainPorts, from 1 to 65535, are added to services whose ports all speak
+	// TLS, so that callers over Flycast reach them without a certificate: one for
+	// each program (internal port) of a group, in the order of the file. Such a
+	// port has the other handlers of the service's first port: http where Fly
+	// Proxy reads HTTP, none where it passes bytes through. Too few ports, and
+	// ones that the file has already, are errors.
+	PlainPorts []int
+
+	// Create adds a service at the end of a file that has none that Fly Proxy
+	// routes to, with the values above, for Groups. It does nothing to others.
 	Create *Create
 }
 
-// Create describes a new http_service.
+// Create describes a new service.
 type Create struct {
-	InternalPort int // that the app listens on, 1 to 65535
+	InternalPort int  // that the app listens on, 1 to 65535
+	TCP          bool // [[services]] with the same external port and no handlers, in place of [http_service]
+}
+
+// NotHTTPError means that an http_service was to be created for a program that
+// does not speak HTTP.
+type NotHTTPError struct {
+	Engine string // what it is
+	How    string // how it is known
+	Port   int
+}
+
+func (e *NotHTTPError) Error() string {
+	return fmt.Sprintf("%s (known by %s) does not speak HTTP on port %d: an http_service would not work, a TCP service does", e.Engine, e.How, e.Port)
 }
 
 // ErrEdit means that an edit would have changed more, or less, than it was to.
@@ -59,6 +84,7 @@ var ErrEdit = errors.New("the edit does not do what it should, which is a bug; n
 type Edited struct {
 	Before, After []byte
 	Changes       []EditChange // in the order of services; empty if there was nothing to do
+	Remarks       []Remark     // what the edit left alone, and what follows from it
 	Left          []Finding    // of Fix: those whose edit would have made the file worse
 	splices       []splice
 }
@@ -104,16 +130,27 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	}
 	s := &splices{layout: l}
 	ed := &editor{splices: s, writer: newWriter(f.format, s), services: services}
+	var added *service
+	if e.Create != nil && !slices.ContainsFunc(services, func(s service) bool { return s.wire().IsRouted() }) {
+		if added, err = ed.newService(f, e); err != nil {
+			return nil, err
+		}
+	}
+	ed.keep = ed.keeps(f, e, added)
 	for _, service := range services {
 		if !service.of(e.Groups) {
 			continue
 		}
-		if err := ed.edit(service, e); err != nil {
+		if err := ed.edit(service, ed.narrow(service, e)); err != nil {
 			return nil, err
 		}
 	}
-	if len(services) == 0 && e.Create != nil {
-		if err := ed.newService(e, f.processes()); err != nil {
+	unused, err := ed.plainPorts(e)
+	if err != nil {
+		return nil, err
+	}
+	if added != nil {
+		if err := ed.create(*added, ed.narrow(*added, e)); err != nil {
 			return nil, err
 		}
 	}
@@ -122,7 +159,17 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	if err := ed.verify(f.format, f.doc, after); err != nil {
 		return nil, fmt.Errorf("%s: %w: %v", f.name, ErrEdit, err)
 	}
-	return &Edited{Before: f.Bytes(), After: after, Changes: ed.changes, splices: ed.list}, nil
+	edited := &Edited{Before: f.Bytes(), After: after, Changes: ed.changes, Remarks: ed.remarkKept(e), splices: ed.list}
+	if unused != nil {
+		edited.Remarks = append(edited.Remarks, *unused)
+	}
+	if e.Create != nil && added == nil {
+		edited.Remarks = append(edited.Remarks, Remark{Code: RemarkCreate, What: "the file has a service that Fly Proxy routes to, so none was added", Fix: "write another one into the file by hand"})
+	}
+	if slices.ContainsFunc(ed.paths, touchesSleep) {
+		edited.Remarks = append(edited.Remarks, f.remarkSleep(after)...)
+	}
+	return edited, nil
 }
 
 // check tells what is wrong with an edit of a file with these process groups.
@@ -139,12 +186,15 @@ func (e Edit) check(groups []string) error {
 		return fmt.Errorf("soft_limit cannot be %d", *e.SoftLimit)
 	case e.ConcurrencyType != "" && e.ConcurrencyType != requests && e.ConcurrencyType != connections:
 		return fmt.Errorf("concurrency counts requests or connections, not %q", e.ConcurrencyType)
-	case e.PlainPort != nil && (*e.PlainPort < 1 || *e.PlainPort > 65535):
-		return fmt.Errorf("a port cannot be %d", *e.PlainPort)
 	case e.Create != nil && e.Create.InternalPort == 0:
-		return errors.New("a new http_service needs an internal_port")
+		return errors.New("a new service needs an internal_port")
 	case e.Create != nil && (e.Create.InternalPort < 1 || e.Create.InternalPort > 65535):
 		return fmt.Errorf("internal_port cannot be %d", e.Create.InternalPort)
+	}
+	for _, port := range e.PlainPorts {
+		if !validPort(port) {
+			return fmt.Errorf("a port cannot be %d", port)
+		}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ func manyServices(n int) []byte {
 	var b bytes.Buffer
 	b.WriteString("app = 'many'\n")
 	for i := range n {
-		fmt.Fprintf(&b, "\n[[services]]\n  internal_port = %d\n  [[services.ports]]\n    force_https = true\n", 1+i)
+		fmt.Fprintf(&b, "\n[[services]]\n  internal_port = %d\n  [[services.ports]]\n    port = 80\n    force_https = true\n", 40000+i)
 	}
 	return b.Bytes()
 }
@@ -29,13 +29,13 @@ func manyAs(tb testing.TB, name string, n int) []byte {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			fmt.Fprintf(&b, "\n    {\n      \"internal_port\": %d,\n      \"ports\": [{ \"force_https\": true }]\n    }", 1+i)
+			fmt.Fprintf(&b, "\n    {\n      \"internal_port\": %d,\n      \"ports\": [{ \"port\": 80, \"force_https\": true }]\n    }", 40000+i)
 		}
 		b.WriteString("\n  ]\n}\n")
 	case formatYAML:
 		b.WriteString("services:\n")
 		for i := range n {
-			fmt.Fprintf(&b, "- internal_port: %d\n  ports:\n  - force_https: true\n", 1+i)
+			fmt.Fprintf(&b, "- internal_port: %d\n  ports:\n  - port: 80\n    force_https: true\n", 40000+i)
 		}
 	}
 	return b.Bytes()
@@ -65,7 +65,7 @@ func tenKB() []byte {
     interval = '15s'
     timeout = '2s'
     grace_period = '1s'
-`, i, 8000+i, 9000+i)
+`, i, 40000+i, 9000+i)
 	}
 	return b.Bytes()
 }

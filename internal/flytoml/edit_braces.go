@@ -101,12 +101,28 @@ func (p *braces) lines(e *entry, a addition, indent string) []newLine {
 	item := a.key.name == ""
 	broken := !item || bytes.IndexByte(p.src[e.at.start:e.at.end], '\n') >= 0
 	switch {
-	case a.key.keys == nil || p.mark == "" || !broken:
+	case a.key.plain() || p.mark == "" || !broken:
 		return []newLine{{indent + a.text, a.key.changes()}}
 	case item:
 		return p.object(a.key, indent, indent)
 	}
-	return p.object(a.key, indent, indent+p.mark+a.key.name+p.mark+p.sign)
+	return p.block(a.key, indent, indent+p.mark+a.key.name+p.mark+p.sign)
+}
+
+// block is a table of JSON, or a list of tables, on lines of its own.
+func (l *layout) block(k newKey, indent, beginning string) []newLine {
+	if k.list == nil {
+		return l.object(k, indent, beginning)
+	}
+	lines := []newLine{{text: beginning + "["}}
+	for i, item := range k.list {
+		inner := l.object(item, indent+l.unit, indent+l.unit)
+		if i < len(k.list)-1 {
+			inner[len(inner)-1].text += ","
+		}
+		lines = append(lines, inner...)
+	}
+	return append(lines, newLine{text: indent + "]"})
 }
 
 // object is a table of JSON on lines of its own, the first with a beginning.
@@ -114,8 +130,8 @@ func (l *layout) object(k newKey, indent, beginning string) []newLine {
 	lines := []newLine{{text: beginning + "{"}}
 	for i, key := range k.keys {
 		inner := []newLine{{indent + l.unit + l.assign(key), key.changes()}}
-		if key.keys != nil {
-			inner = l.object(key, indent+l.unit, indent+l.unit+l.mark+key.name+l.mark+l.sign)
+		if !key.plain() {
+			inner = l.block(key, indent+l.unit, indent+l.unit+l.mark+key.name+l.mark+l.sign)
 		}
 		if i < len(k.keys)-1 {
 			inner[len(inner)-1].text += ","

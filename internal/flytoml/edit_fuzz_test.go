@@ -38,11 +38,14 @@ func manyEdits() map[string]Edit {
 		"blueprint": blueprint(),
 		"all":       all,
 		"limits":    {SoftLimit: ptr(3)},
-		"port":      {PlainPort: ptr(8080), Autostart: ptr(true)},
-		"redirect":  {PlainPort: ptr(8080), ForceHTTPS: ptr(true), SoftLimit: ptr(4)},
+		"port":      {PlainPorts: []int{8080}, Autostart: ptr(true)},
+		"redirect":  {PlainPorts: []int{8080}, ForceHTTPS: ptr(true), SoftLimit: ptr(4)},
 		"counted":   {ConcurrencyType: connections},
 		"suspend":   {Autostop: ptr(machine.AutostopSuspend), MinMachines: ptr(2)},
 		"off":       {Autostop: ptr(machine.AutostopOff), Autostart: ptr(false), ForceHTTPS: ptr(true)},
+		"ports":     {PlainPorts: []int{8080, 8081}, Engines: true, Autostop: ptr(machine.AutostopStop)},
+		"tcp":       {Create: &Create{InternalPort: 7000, TCP: true}, Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), SoftLimit: ptr(3)},
+		"database":  {Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop), MinMachines: ptr(0)},
 		"one group": {Groups: []string{"app"}, Autostop: ptr(machine.AutostopSuspend), SoftLimit: ptr(7), Create: &Create{InternalPort: 1}},
 	}
 }

@@ -21,7 +21,7 @@ func (p *jsonWriter) addTable(t *node, k newKey, null *node) error {
 		p.replace(null.at, p.inline(k), k.changes()...)
 		return nil
 	}
-	lines := p.object(k, p.indent(start), "")
+	lines := p.block(k, p.indent(start), "")
 	p.replace(null.at, lines[0].text)
 	for _, line := range lines[1:] {
 		p.replace(span{null.at.end, null.at.end}, p.eol+line.text, line.changes...)

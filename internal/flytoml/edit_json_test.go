@@ -72,8 +72,8 @@ func jsonTests() []editTest {
 			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n        \"handlers\": [\"tls\", \"http\"]\n      }\n    ]\n  }]\n}\n",
 			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n        \"handlers\": [\"tls\", \"http\"]\n      },\n      {\n        \"port\": 80,\n        \"handlers\": [\"http\"]\n      }\n    ]\n  }]\n}\n"},
 		{"plain port without blanks", plainPort(80),
-			`{"services":[{"ports":[{"handlers":["tls","http"]}]}]}`,
-			`{"services":[{"ports":[{"handlers":["tls","http"]},{"port":80,"handlers":["http"]}]}]}`},
+			`{"services":[{"ports":[{"port":443,"handlers":["tls","http"]}]}]}`,
+			`{"services":[{"ports":[{"port":443,"handlers":["tls","http"]},{"port":80,"handlers":["http"]}]}]}`},
 
 		// Limits.
 		{"limits among lines", softLimit(9),
@@ -120,8 +120,23 @@ func jsonTests() []editTest {
 			"{}",
 			"{\n  \"http_service\": {\n    \"internal_port\": 80\n  }\n}"},
 		{"create where a service is", Edit{Create: &Create{InternalPort: 80}},
+			`{"services":[{"internal_port":1,"ports":[{"port":2}]}]}`,
+			`{"services":[{"internal_port":1,"ports":[{"port":2}]}]}`},
+		{"create TCP", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			"{\n  \"app\": \"x\"\n}\n",
+			"{\n  \"app\": \"x\",\n  \"services\": [\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
+		{"create TCP in place of null", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			"{\n  \"services\": null\n}\n",
+			"{\n  \"services\": [\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
+		{"create TCP in an empty list", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			`{"services":[]}`,
+			`{"services":[{"protocol":"tcp","internal_port":7000,"ports":[{"port":7000}]}]}`},
+		{"create TCP behind another", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
 			`{"services":[{"internal_port":1}]}`,
-			`{"services":[{"internal_port":1}]}`},
+			`{"services":[{"internal_port":1},{"protocol":"tcp","internal_port":7000,"ports":[{"port":7000}]}]}`},
+		{"create TCP behind another, over lines", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			"{\n  \"services\": [\n    {\n      \"internal_port\": 1\n    }\n  ]\n}\n",
+			"{\n  \"services\": [\n    {\n      \"internal_port\": 1\n    },\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
 	}
 }
 

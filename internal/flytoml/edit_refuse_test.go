@@ -77,7 +77,7 @@ func TestEditRefusesJSON(t *testing.T) {
 func TestEditRefusesYAML(t *testing.T) {
 	testRefusals(t, "fly.yaml", []refusal{
 		{"keys differ in case", "http_service:\n  a: 1\n  A: 1\n", 3, 3, "in case alone"},
-		{"service used twice", "services:\n- &a\n  internal_port: 1\n- *a\n", 3, 3, "services[0] is used in more than one place"},
+		{"service used twice", "services:\n- &a\n  internal_port: 1\n  ports: [{port: 80}]\n- *a\n", 3, 3, "services[0] is used in more than one place"},
 		{"port used twice", "services:\n- ports:\n  - &p {force_https: true}\n  - *p\n", 3, 22, "services[0].ports[0].force_https is used in more than one place"},
 		{"value used twice", "http_service:\n  min_machines_running: &n 1\nx: *n\n", 2, 28, "min_machines_running is used in more than one place"},
 		{"value used as a key", "http_service:\n  min_machines_running: &n 1\nx: {*n : 1}\n", 2, 28, "min_machines_running is used in more than one place"},
@@ -97,7 +97,7 @@ func TestEditRefusesYAML(t *testing.T) {
 		{"key that is a number", "http_service:\n  1: 1\n", 2, 3, "the key '1' is not a text"},
 		{"key alone", "http_service: {é: 1, concurrency}\n", 1, 34, "http_service.concurrency is a key without a colon"},
 		{"colon on the next line", "{\n c\n:}\n", 2, 2, "not a plain one"},
-		{"pair without braces", "services: [é: 1, {}]\n", 1, 12, "services[0] is a pair without braces"},
+		{"pair without braces", "services: [ports: [port: 80], {}]\n", 1, 12, "services[0] is a pair without braces"},
 		{"CR alone", "a: 1 # b\rhttp_service:\n", 1, 9, "line break that YAML knows"},
 		{"CR at the end", "#\r", 1, 2, "line break that YAML knows"},
 		{"odd line break", "http_service:\n  a: \"x\u2028y\"\n", 2, 8, "line break that YAML knows"},
@@ -119,9 +119,9 @@ func TestEditRefusesPlainPort(t *testing.T) {
 		{"another service has it", tls + "[[services]]\n[[services.ports]]\nport = '80'\n", "which services[1].ports[0] has"},
 		{"another service has it in a range", tls + "[[services]]\n[[services.ports]]\nstart_port = 1\nend_port = 99\n", "which services[1].ports[0] has"},
 		{"the port itself", "[[services]]\n[[services.ports]]\nport = 80\nhandlers = ['tls', 'http']\n", "which services[0].ports[0] has"},
-		{"two services want it", tls + tls, "services[1].ports cannot get the plain port 80, which services[0].ports has"},
+		{"two services want it", tls + tls, "2 services have TLS only, and need a plain port each: services[0] (internal port 0), services[1] (internal port 0)"},
 		{"a single port", "[[services]]\n[services.ports]\nport = 443\nhandlers = ['tls', 'http']\n", "write it as a list"},
-		{"no port in the list", "[[services]]\nports = [{handlers = ['tls', 'http']}, 1]\n", "holds what is no port"},
+		{"no port in the list", "[[services]]\nports = [{port = 443, handlers = ['tls', 'http']}, 1]\n", "holds what is no port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestEditRefusesEdit(t *testing.T) {
 		{"negative minimum", "min_machines_running cannot be -1", Edit{MinMachines: ptr(-1)}},
 		{"no limit", "soft_limit cannot be 0", Edit{SoftLimit: ptr(0)}},
 		{"unknown type", `not "tcp"`, Edit{ConcurrencyType: "tcp"}},
-		{"no such plain port", "a port cannot be 0", Edit{PlainPort: ptr(0)}},
+		{"no such plain port", "a port cannot be 0", Edit{PlainPorts: []int{0}}},
 		{"no port", "needs an internal_port", Edit{Create: &Create{}}},
 		{"no such port", "internal_port cannot be 65536", Edit{Create: &Create{InternalPort: 65536}}},
 		{"whose service", "needs its process groups named: the file has jobs, web", Edit{Create: &Create{InternalPort: 80}}},

@@ -18,6 +18,7 @@ type service struct {
 	table  *node
 	path   keyPath
 	single bool // [http_service]
+	named  bool // it names its groups; of a new one
 	groups []string
 }
 
@@ -36,7 +37,7 @@ func (l *layout) services(standard string) ([]service, error) {
 			return l.refuse(table.at.start, path.String()+" is not a table, so no service can be edited")
 		}
 		if len(table.members) > 0 || single {
-			list = append(list, service{table, path, single, groupsOf(table, standard)})
+			list = append(list, service{table: table, path: path, single: single, groups: groupsOf(table, standard)})
 		}
 		return nil
 	}
@@ -157,9 +158,9 @@ type editor struct {
 	writer
 	services []service // of the file
 	changes  []EditChange
-	paths    []keyPath      // of changes
-	values   []scalar       // of changes
-	ports    map[int]string // that were added, and to whom
+	paths    []keyPath       // of changes
+	values   []scalar        // of changes
+	keep     map[string]keep // groups that keep their autostop and minimum
 }
 
 // edit brings one of the services to what the edit says.
@@ -180,10 +181,7 @@ func (ed *editor) edit(s service, e Edit) error {
 			return err
 		}
 	}
-	if err := ed.concurrency(s, e); err != nil || e.PlainPort == nil {
-		return err
-	}
-	return ed.plainPort(s, e)
+	return ed.concurrency(s, e)
 }
 
 // setting is a key of a service with the value it is to have.
@@ -317,40 +315,4 @@ func (ed *editor) legacyLimits(s service, n *node, path keyPath, e Edit) error {
 		return nil
 	}
 	return ed.put(s, n, path, scalar{kind: kindString, text: strconv.Itoa(*soft) + "," + rest})
-}
-
-// newService adds an [http_service] at the end of a file that names these
-// processes. With any, flyctl wants every service to say whose it is.
-func (ed *editor) newService(e Edit, processes []string) error {
-	groups := e.Groups
-	if len(groups) == 0 {
-		groups = processes
-		if len(groups) > 1 {
-			return fmt.Errorf("a new http_service needs its process groups named: the file has %s", oneLine(strings.Join(groups, ", ")))
-		}
-	}
-	null, name := ed.root.get("http_service")
-	s := service{path: keyPath{{key: name}}, single: true, groups: groups}
-	if len(groups) == 0 {
-		s.groups = []string{defaultGroup}
-	}
-	list := []setting{{"internal_port", number(e.Create.InternalPort)}}
-	if e.ForceHTTPS != nil {
-		list = append(list, setting{"force_https", scalar{kind: kindBool, on: *e.ForceHTTPS}})
-	}
-	list = append(list, e.settings()...)
-	if len(groups) > 0 {
-		list = append(list, setting{"processes", scalar{kind: kindArray, list: groups}})
-	}
-	keys := ed.record(s, s.path, list)
-	if limits := e.newLimits(s); limits != nil {
-		path := s.path.with(pathStep{key: "concurrency"})
-		keys = append(keys, newKey{name: "concurrency", keys: ed.record(s, path, limits)})
-	}
-	if null != nil {
-		if err := ed.unlocked(null, s.path); err != nil {
-			return err
-		}
-	}
-	return ed.writer.create(newKey{name: name, keys: keys}, null)
 }

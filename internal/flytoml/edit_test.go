@@ -2,6 +2,7 @@ package flytoml
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func plainHTTP() Edit                   { return Edit{ForceHTTPS: ptr(false)} }
 func stop() Edit                        { return Edit{Autostop: ptr(machine.AutostopStop)} }
 func softLimit(n int) Edit              { return Edit{SoftLimit: &n} }
 func minMachines(n int) Edit            { return Edit{MinMachines: &n} }
-func plainPort(n int) Edit              { return Edit{PlainPort: &n} }
+func plainPort(n int) Edit              { return Edit{PlainPorts: []int{n}} }
 func inGroups(e Edit, g ...string) Edit { e.Groups = g; return e }
 
 // editTest is a file before and after an edit.
@@ -194,12 +195,30 @@ func editTests() []editTest {
 		{"plain port in brackets, on the last line", plainPort(80),
 			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}] } ]",
 			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}, { port = 80, handlers = [\"http\"] }] } ]"},
-		{"plain port and more", Edit{PlainPort: ptr(80), ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
-			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']",
-			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
-		{"no plain port where one is, or HTTP is not", plainPort(80),
-			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\n[[services.ports]]\nhandlers = ['tls']\n[[services]]\ninternal_port = 1\n",
-			"[[services]]\n[[services.ports]]\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\n[[services.ports]]\nhandlers = ['tls']\n[[services]]\ninternal_port = 1\n"},
+		{"plain port and more", Edit{PlainPorts: []int{80}, ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
+			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']",
+			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
+		{"no plain port where one is, or nothing is routed to", plainPort(80),
+			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\ninternal_port = 1\n[[services]]\nprotocol = 'udp'\n[[services.ports]]\nport = 1\n",
+			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\ninternal_port = 1\n[[services]]\nprotocol = 'udp'\n[[services.ports]]\nport = 1\n"},
+		{"plain port of raw TLS", plainPort(1883),
+			"[[services]]\n  internal_port = 1883\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n",
+			"[[services]]\n  internal_port = 1883\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n  [[services.ports]]\n    port = 1883\n"},
+		{"plain port of pg_tls", plainPort(5433),
+			"[[services]]\n  internal_port = 5432\n  [[services.ports]]\n    port = 5432\n    handlers = ['pg_tls']\n",
+			"[[services]]\n  internal_port = 5432\n  [[services.ports]]\n    port = 5432\n    handlers = ['pg_tls']\n  [[services.ports]]\n    port = 5433\n"},
+		{"plain port with what the program expects", plainPort(80),
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['proxy_proto', 'tls', 'http']\n    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['proxy_proto', 'tls', 'http']\n    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n  [[services.ports]]\n    port = 80\n    handlers = [\"proxy_proto\", \"http\"]\n    http_options = { h2_backend = true }\n    proxy_proto_options = { version = \"v2\" }\n"},
+		{"plain ports of two programs", Edit{PlainPorts: []int{80, 1883}},
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n  [[services.ports]]\n    port = 1883\n"},
+		{"one plain port for a program with two services", plainPort(80),
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n"},
+		{"plain port beside UDP on it", plainPort(443),
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n[[services]]\n  protocol = 'udp'\n  internal_port = 443\n  [[services.ports]]\n    port = 443\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 443\n    handlers = ['http']\n[[services]]\n  protocol = 'udp'\n  internal_port = 443\n  [[services.ports]]\n    port = 443\n"},
 
 		// Limits.
 		{"limits of a new table", softLimit(9),
@@ -276,8 +295,29 @@ func editTests() []editTest {
 			"[processes]\n  a = \"x\"\n  b = \"y\"\n",
 			"[processes]\n  a = \"x\"\n  b = \"y\"\n\n[http_service]\n  internal_port = 80\n  processes = [\"b\", \"a\"]\n"},
 		{"create where a service is", Edit{Create: &Create{InternalPort: 80}},
-			"[services]\ninternal_port = 1\n",
-			"[services]\ninternal_port = 1\n"},
+			"[services]\ninternal_port = 1\nports = [{port = 2}]\n",
+			"[services]\ninternal_port = 1\nports = [{port = 2}]\n"},
+		{"create beside a service without ports", Edit{Create: &Create{InternalPort: 80}, Autostop: ptr(machine.AutostopStop)},
+			"[[services]]\n  internal_port = 80\n",
+			"[[services]]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n\n[http_service]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n"},
+		{"create TCP", Edit{Create: &Create{InternalPort: 7000, TCP: true}, ForceHTTPS: ptr(false), Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0), SoftLimit: ptr(5)},
+			"app = 'x'\n",
+			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n  auto_stop_machines = 'stop'\n  auto_start_machines = true\n  min_machines_running = 0\n\n  [services.concurrency]\n    type = 'connections'\n    soft_limit = 5\n\n  [[services.ports]]\n    port = 7000\n"},
+		{"create TCP for a database", Edit{Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0)},
+			"app = 'x'\n",
+			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 6379\n  auto_stop_machines = 'off'\n  auto_start_machines = true\n\n  [[services.ports]]\n    port = 6379\n"},
+		{"create TCP behind other services", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n",
+			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n\n  [[services.ports]]\n    port = 7000\n"},
+		{"create TCP in an empty list", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			"services = [] # none\n",
+			"services = [{ protocol = \"tcp\", internal_port = 7000, ports = [{ port = 7000 }] }] # none\n"},
+		{"create TCP in a list", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+			"services = [{ internal_port = 1 }]\n",
+			"services = [{ internal_port = 1 }, { protocol = \"tcp\", internal_port = 7000, ports = [{ port = 7000 }] }]\n"},
+		{"create for the group whose services have no ports", Edit{Create: &Create{InternalPort: 80}},
+			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n",
+			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n\n[http_service]\n  internal_port = 80\n  processes = ['b']\n"},
 	}
 }
 
@@ -313,7 +353,7 @@ func TestEditIsUnderstood(t *testing.T) {
 		files[fmt.Sprint("random ", seed, ".json")] = randomJSON(seed)
 		files[fmt.Sprint("random ", seed, ".yaml")] = randomYAML(seed)
 	}
-	seen := 0
+	seen, kept := 0, 0
 	for name, data := range files {
 		f, err := Parse(name, data)
 		if err != nil {
@@ -327,25 +367,50 @@ func TestEditIsUnderstood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		keeps := make(map[string]bool)
+		for _, r := range edited.Remarks {
+			for _, group := range r.Groups {
+				keeps[group] = keeps[group] || r.Code != RemarkInternalCallers && r.Code != RemarkUDPBeside
+			}
+		}
 		for _, group := range after.Groups() {
 			services, err := after.Services(group)
 			if err != nil {
 				continue
 			}
-			for _, s := range services {
+			before, err := f.Services(group)
+			if err != nil {
+				continue
+			}
+			for i, s := range services {
 				if s.Protocol == "" && s.InternalPort == 0 && len(s.Ports) == 0 && s.Autostart == nil {
 					continue // a stray one, which an edit leaves alone
 				}
-				seen++
-				if s.Autostop == nil || *s.Autostop != machine.AutostopStop ||
-					s.Autostart == nil || !*s.Autostart ||
-					s.MinMachinesRunning == nil || *s.MinMachinesRunning != 0 ||
-					s.Concurrency == nil || s.Concurrency.SoftLimit != 5 ||
-					slices.ContainsFunc(s.Ports, func(p machine.Port) bool { return p.ForceHTTPS }) {
+				if s.Concurrency == nil || s.Concurrency.SoftLimit != 5 || slices.ContainsFunc(s.Ports, func(p machine.Port) bool { return p.ForceHTTPS }) {
 					t.Errorf("%s: a service of %s is %+v after\n%s", name, group, s, edited.After)
 				}
+				stops := s.Autostop != nil && *s.Autostop == machine.AutostopStop
+				switch {
+				case keeps[group]:
+					kept++
+					if !reflect.DeepEqual(s.Autostop, before[i].Autostop) || !reflect.DeepEqual(s.MinMachinesRunning, before[i].MinMachinesRunning) {
+						t.Errorf("%s: %s is to keep its autostop, and a service is %+v after\n%s", name, group, s, edited.After)
+					}
+				case len(keeps) > 0 && !stops: // a service that it shares with a group that keeps it
+				default:
+					seen++
+					if !stops || s.Autostart == nil || !*s.Autostart || s.MinMachinesRunning == nil || *s.MinMachinesRunning != 0 {
+						t.Errorf("%s: a service of %s is %+v after\n%s", name, group, s, edited.After)
+					}
+				}
+			}
+			if !keeps[group] && machine.AllStop(services) && !machine.AnyWoken(services) {
+				t.Errorf("%s: nothing wakes %s after\n%s", name, group, edited.After)
 			}
 		}
+	}
+	if kept < 20 {
+		t.Errorf("%d services that keep their autostop, too few to mean much", kept)
 	}
 	if seen < 80 {
 		t.Errorf("%d services seen, too few to mean much", seen)
@@ -353,7 +418,7 @@ func TestEditIsUnderstood(t *testing.T) {
 }
 
 func TestEditChanges(t *testing.T) {
-	f := parse(t, "[processes]\nweb = ''\njobs = ''\n\n[[services]]\nprocesses = ['web', 'jobs']\nAuto_Stop_Machines = false # x\n[[services.ports]]\nhandlers = ['http']\nforce_https = true\n")
+	f := parse(t, "[processes]\nweb = ''\njobs = ''\n\n[[services]]\nprocesses = ['web', 'jobs']\nAuto_Stop_Machines = false # x\n[[services.ports]]\nport = 80\nhandlers = ['http']\nforce_https = true\n")
 	e := blueprint()
 	e.MinMachines = nil
 	edited, err := f.Edit(e)
@@ -361,7 +426,7 @@ func TestEditChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []EditChange{
-		{Path: "services[0].ports[0].force_https", Before: "true", After: "false", Row: 11},
+		{Path: "services[0].ports[0].force_https", Before: "true", After: "false", Row: 12},
 		{Path: "services[0].Auto_Stop_Machines", Before: "false", After: "'stop'", Row: 7},
 		{Path: "services[0].auto_start_machines", After: "true", Row: 8},
 	}

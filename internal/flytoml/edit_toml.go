@@ -55,23 +55,43 @@ func (p *tomlWriter) addTable(t *node, k newKey, _ *node) error {
 }
 
 // create adds a table at the end of the file, and those in it below.
-func (p *tomlWriter) create(k newKey, _ *node) error {
-	p.addLines(p.table(k.name, k.keys, ""), true)
+func (p *tomlWriter) create(k newKey, empty *node) error {
+	if empty != nil && empty.kind == kindArray {
+		p.replace(empty.at, p.inline(k), k.changes()...)
+		return nil
+	}
+	p.addLines(p.table(k.name, k, ""), true)
 	return nil
 }
 
-// table is a header with its keys, and tables inside it behind them.
-func (p *tomlWriter) table(name string, keys []newKey, indent string) []newLine {
-	lines := []newLine{{text: indent + "[" + name + "]"}}
+// table is a header with its keys, and tables inside it behind them; of a list,
+// one header for each of its tables.
+func (p *tomlWriter) table(name string, t newKey, indent string) []newLine {
+	var lines []newLine
+	for i, item := range t.list {
+		if i > 0 {
+			lines = append(lines, newLine{})
+		}
+		lines = append(lines, p.section("[["+name+"]]", name, item.keys, indent)...)
+	}
+	if t.list != nil {
+		return lines
+	}
+	return p.section("["+name+"]", name, t.keys, indent)
+}
+
+// section is one header with its keys.
+func (p *tomlWriter) section(header, name string, keys []newKey, indent string) []newLine {
+	lines := []newLine{{text: indent + header}}
 	for _, k := range keys {
-		if k.keys == nil {
+		if k.plain() {
 			lines = append(lines, newLine{indent + p.unit + p.assign(k), k.changes()})
 		}
 	}
 	for _, k := range keys {
-		if k.keys != nil {
+		if !k.plain() {
 			lines = append(lines, newLine{})
-			lines = append(lines, p.table(name+"."+k.name, k.keys, indent+p.unit)...)
+			lines = append(lines, p.table(name+"."+k.name, k, indent+p.unit)...)
 		}
 	}
 	return lines
@@ -98,7 +118,7 @@ func (p *tomlWriter) addSubtable(t *node, k newKey) {
 		p.lineAfter(offset, rankSubtable, "")
 	}
 	header := string(p.src[own.name:own.parts[len(own.parts)-1]]) + "." + k.name
-	for _, line := range p.table(header, k.keys, indent) {
+	for _, line := range p.table(header, k, indent) {
 		p.lineAfter(offset, rankSubtable, line.text, line.changes...)
 	}
 }

@@ -125,7 +125,7 @@ func compare(before, after any, want []intent, depth int) *mismatch {
 		return compareTables(was, after, want, depth)
 	case []any:
 		was, ok := before.([]any)
-		if !ok {
+		if before != nil && !ok {
 			return &mismatch{what: "has another length"}
 		}
 		return compareArrays(was, after, want, depth)

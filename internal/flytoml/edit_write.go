@@ -1,6 +1,9 @@
 package flytoml
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // writer puts what is new into a file in the manner of its neighbours. There
 // is one for each format.
@@ -13,7 +16,8 @@ type writer interface {
 	addTable(t *node, k newKey, null *node) error
 	// addItem adds a table to a list that has one.
 	addItem(list *node, k newKey) error
-	// create adds a table at the top of the file, or in the place of a null.
+	// create adds a table, or a list of tables, at the top of the file, or in the
+	// place of a null or of an empty list.
 	create(k newKey, null *node) error
 	// finish writes what waits for the last key of its table.
 	finish()
@@ -31,24 +35,29 @@ func newWriter(format format, s *splices) writer {
 	return &tomlWriter{braces: b, opened: map[*node]struct{}{}}
 }
 
-// newKey is a key to add, with its value, or a table with its keys.
+// newKey is a key to add, with its value, or a table with its keys, or a list of
+// such tables.
 type newKey struct {
 	name   string
 	text   string // the value as the format writes it
 	change int    // the number of the change that it is
 	keys   []newKey
+	list   []newKey
 }
+
+// plain reports whether the key has a single value.
+func (k newKey) plain() bool { return k.keys == nil && k.list == nil }
 
 // changes are the numbers of all the changes in a key.
 func (k newKey) changes() []int {
-	if k.keys == nil {
+	if k.plain() {
 		return []int{k.change}
 	}
-	var list []int
-	for _, key := range k.keys {
-		list = append(list, key.changes()...)
+	var all []int
+	for _, key := range slices.Concat(k.keys, k.list) {
+		all = append(all, key.changes()...)
 	}
-	return list
+	return all
 }
 
 // newLine is a line to add, without its ending, and the changes in it.
@@ -64,7 +73,14 @@ func (l *layout) assign(k newKey) string {
 
 // inline is a key's value on one line.
 func (l *layout) inline(k newKey) string {
-	if k.keys == nil {
+	switch {
+	case k.list != nil:
+		items := make([]string, len(k.list))
+		for i, item := range k.list {
+			items[i] = l.inline(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case k.keys == nil:
 		return k.text
 	}
 	list := make([]string, len(k.keys))

@@ -34,7 +34,7 @@ func (p *yamlWriter) addKey(t *node, k newKey) error {
 func (p *yamlWriter) addTable(t *node, k newKey, null *node) error {
 	switch {
 	case null != nil && null.at.start == null.at.end && !t.own.inline:
-		return p.linesBehind(null.at.end, -2*t.own.column-2, p.keys(k.keys, column(t.own.column)+p.unit)...)
+		return p.linesBehind(null.at.end, -2*t.own.column-2, p.content(k, column(t.own.column)+p.unit)...)
 	case null != nil:
 		p.put(null, p.inline(k), k.changes()...)
 		return nil
@@ -75,12 +75,26 @@ func (p *yamlWriter) create(k newKey, null *node) error {
 func (p *yamlWriter) keys(list []newKey, indent string) []newLine {
 	var lines []newLine
 	for _, k := range list {
-		if k.keys == nil {
+		if k.plain() {
 			lines = append(lines, newLine{indent + p.assign(k), k.changes()})
 			continue
 		}
 		lines = append(lines, newLine{text: indent + k.name + ":"})
-		lines = append(lines, p.keys(k.keys, indent+p.unit)...)
+		lines = append(lines, p.content(k, indent+p.unit)...)
+	}
+	return lines
+}
+
+// content is what stands below the name of a table, or of a list of tables.
+func (p *yamlWriter) content(k newKey, indent string) []newLine {
+	if k.list == nil {
+		return p.keys(k.keys, indent)
+	}
+	var lines []newLine
+	for _, item := range k.list {
+		inner := p.keys(item.keys, indent+"  ")
+		inner[0].text = indent + "- " + strings.TrimPrefix(inner[0].text, indent+"  ")
+		lines = append(lines, inner...)
 	}
 	return lines
 }

@@ -14,7 +14,7 @@ type Engine struct {
 	Ships bool   // it ships logs and serves nobody
 
 	images []string // parts of an image's name; with a slash at the end, the whole last part
-	ports  []int    // its own, where it does not speak HTTP
+	ports  []int    // its own, which tell it from other programs
 	http   []int    // where it speaks HTTP
 	mounts []string // where its volume is mounted
 	volume []string // words in a volume's name; empty: the same as images
@@ -47,7 +47,7 @@ func engines() []Engine {
 		{Name: "Kafka", images: []string{"kafka", "redpanda"}, ports: []int{9092}, http: []int{8081, 8082, 9644}, mounts: []string{"/var/lib/kafka", "/var/lib/redpanda"}},
 		{Name: "ZooKeeper", images: []string{"zookeeper"}, ports: []int{2181}},
 
-		{Name: "the log shipper Vector", Ships: true, images: []string{"vector/"}, ports: []int{8686}, mounts: []string{"/var/lib/vector"}, volume: []string{"vector"}},
+		{Name: "the log shipper Vector", Ships: true, images: []string{"vector/"}, ports: []int{8686}, http: []int{8686}, mounts: []string{"/var/lib/vector"}, volume: []string{"vector"}},
 		{Name: "a log shipper", Ships: true, images: []string{"log-shipper", "logshipper", "logstash", "promtail", "filebeat", "telegraf", "opentelemetry-collector"}, volume: []string{"logstash", "promtail", "filebeat"}},
 		{Name: "the log shipper Fluent Bit", Ships: true, images: []string{"fluent-bit", "fluentbit"}, http: []int{2020}},
 		{Name: "the log shipper Fluentd", Ships: true, images: []string{"fluentd"}, ports: []int{24224}},
@@ -81,8 +81,7 @@ func EngineOfImage(ref string) *Engine {
 	})
 }
 
-// EngineOfPort is the engine whose own port this is, where it does not speak
-// HTTP; nil if it is nobody's.
+// EngineOfPort is the engine whose own port this is; nil if it is nobody's.
 func EngineOfPort(port int) *Engine {
 	return engineBy(func(e Engine) bool { return slices.Contains(e.ports, port) })
 }

@@ -88,3 +88,11 @@ func Minimum(services []Service) int {
 	}
 	return n
 }
+
+// NewlySleeps reports whether a change of a Machine's services lets it, or the
+// last Machine of its group, sleep when that was not so: autostop is on now, or
+// no Machine is kept running any more. A sleeping Machine does not answer those
+// who call it past Fly Proxy, as at its .internal name.
+func NewlySleeps(before, after []Service) bool {
+	return AllStop(after) && (!AllStop(before) || Minimum(before) > 0 && Minimum(after) == 0)
+}

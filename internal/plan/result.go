@@ -1,6 +1,10 @@
 package plan
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
+
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
@@ -132,12 +136,56 @@ type Next struct {
 // Arguments are those that a next call may name: never an approval, and never
 // what would go through a blocker.
 type Arguments struct {
-	App          string   `json:"app,omitempty"`
-	Run          string   `json:"run,omitempty"`
-	Path         string   `json:"path,omitempty"`
-	Draft        string   `json:"draft,omitempty"`
-	IPs          []string `json:"ips,omitempty"`
-	Create       bool     `json:"create,omitempty"`
-	InternalPort int      `json:"internal_port,omitempty"`
-	Adopt        bool     `json:"adopt,omitempty"`
+	App           string   `json:"app,omitempty"`
+	Run           string   `json:"run,omitempty"`
+	Path          string   `json:"path,omitempty"`
+	Draft         string   `json:"draft,omitempty"`
+	IPs           []string `json:"ips,omitempty"`
+	ProcessGroups []string `json:"process_groups,omitempty"`
+	Create        string   `json:"create,omitempty"`
+	InternalPort  int      `json:"internal_port,omitempty"`
+	PlainPorts    []int    `json:"plain_ports,omitempty"`
+	Adopt         bool     `json:"adopt,omitempty"`
+}
+
+// Values of create: what kind of service patch_services adds.
+const (
+	CreateHTTP = "http"
+	CreateTCP  = "tcp"
+)
+
+// String is the arguments as they are written in a sentence.
+func (a Arguments) String() string {
+	var parts []string
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf("%s: %q", name, value))
+		}
+	}
+	list := func(name string, values []string) {
+		if len(values) > 0 {
+			quoted := make([]string, len(values))
+			for i, v := range values {
+				quoted[i] = strconv.Quote(v)
+			}
+			parts = append(parts, name+": ["+strings.Join(quoted, ", ")+"]")
+		}
+	}
+	add("app", a.App)
+	add("run", a.Run)
+	add("path", a.Path)
+	add("draft", a.Draft)
+	list("ips", a.IPs)
+	list("process_groups", a.ProcessGroups)
+	add("create", a.Create)
+	if a.Adopt {
+		parts = append(parts, "adopt: true")
+	}
+	if a.InternalPort != 0 {
+		parts = append(parts, fmt.Sprintf("internal_port: %d", a.InternalPort))
+	}
+	if len(a.PlainPorts) > 0 {
+		parts = append(parts, "plain_ports: "+strings.Join(strings.Fields(fmt.Sprint(a.PlainPorts)), ", "))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }

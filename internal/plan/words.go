@@ -8,32 +8,34 @@ type Hazard string
 
 // The hazards.
 const (
-	DedicatedV4Lost        Hazard = "dedicated_v4_lost"
-	DedicatedV6Lost        Hazard = "dedicated_v6_lost"
-	SharedV4Released       Hazard = "shared_v4_released"
-	PublicAccessEnds       Hazard = "public_access_ends"
-	CustomHostnameStops    Hazard = "custom_hostname_stops"
-	UDPStops               Hazard = "udp_stops"
-	AppUnreachable         Hazard = "app_unreachable"
-	Restart                Hazard = "restart"
-	BriefOutage            Hazard = "brief_outage"
-	ImageChange            Hazard = "image_change"
-	OtherConfigChanges     Hazard = "other_config_changes"
-	FilesLostOnStop        Hazard = "files_lost_on_stop"
-	MachineDestroyedOnStop Hazard = "machine_destroyed_on_stop"
-	NewPublicService       Hazard = "new_public_service"
-	PublicPlainHTTP        Hazard = "public_plain_http"
-	OpenToOtherNetwork     Hazard = "open_to_other_network"
-	MachineCreated         Hazard = "machine_created"
-	MachinesReplaced       Hazard = "machines_replaced"
-	NotPutBack             Hazard = "not_put_back"
+	DedicatedV4Lost         Hazard = "dedicated_v4_lost"
+	DedicatedV6Lost         Hazard = "dedicated_v6_lost"
+	SharedV4Released        Hazard = "shared_v4_released"
+	PublicAccessEnds        Hazard = "public_access_ends"
+	CustomHostnameStops     Hazard = "custom_hostname_stops"
+	UDPStops                Hazard = "udp_stops"
+	AppUnreachable          Hazard = "app_unreachable"
+	Restart                 Hazard = "restart"
+	BriefOutage             Hazard = "brief_outage"
+	ImageChange             Hazard = "image_change"
+	OtherConfigChanges      Hazard = "other_config_changes"
+	FilesLostOnStop         Hazard = "files_lost_on_stop"
+	MachineDestroyedOnStop  Hazard = "machine_destroyed_on_stop"
+	NewPublicService        Hazard = "new_public_service"
+	PublicPlainHTTP         Hazard = "public_plain_http"
+	InternalCallersUnserved Hazard = "internal_callers_unserved"
+	StaysStopped            Hazard = "stays_stopped"
+	OpenToOtherNetwork      Hazard = "open_to_other_network"
+	MachineCreated          Hazard = "machine_created"
+	MachinesReplaced        Hazard = "machines_replaced"
+	NotPutBack              Hazard = "not_put_back"
 )
 
 // Hazards is the whole vocabulary, in the contract's order.
 func Hazards() []Hazard {
 	return []Hazard{
 		DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, PublicAccessEnds, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
-		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, OpenToOtherNetwork,
+		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, InternalCallersUnserved, StaysStopped, OpenToOtherNetwork,
 		MachineCreated, MachinesReplaced, NotPutBack,
 	}
 }
@@ -81,6 +83,10 @@ func (h Hazard) Sentence() string {
 		return "more answers on public addresses than before"
 	case PublicPlainHTTP:
 		return "plain HTTP is answered on public addresses until they are released"
+	case InternalCallersUnserved:
+		return "idle Machines stop: callers of the app's .internal name, and of UDP, find none then, as nothing but Fly Proxy starts one"
+	case StaysStopped:
+		return "Machines of a group stop when idle, and NOTHING starts them again: no service of it has a port that a request could come to"
 	case OpenToOtherNetwork:
 		return "everything on another network can reach the app"
 	case MachineCreated:
@@ -99,6 +105,7 @@ type Unknown string
 // What is never visible from here, or was not this time.
 const (
 	CallersUnknown   Unknown = "callers_unknown"
+	InternalCallers  Unknown = "internal_callers_unknown"
 	FlycastUnproven  Unknown = "flycast_unproven"
 	BindUnknown      Unknown = "bind_unknown"
 	StoppedUnproven  Unknown = "stopped_unproven"
@@ -116,6 +123,8 @@ func (u Unknown) Sentence() string {
 	switch u {
 	case CallersUnknown:
 		return "who calls the public name (webhooks, monitors, browsers, other apps)"
+	case InternalCallers:
+		return "who calls the app at its .internal name, or at the Machines' own addresses"
 	case FlycastUnproven:
 		return "whether the app answers over Flycast"
 	case BindUnknown:
@@ -237,6 +246,7 @@ const (
 	NoFlycast           = "no_flycast"
 	FlycastWrongNetwork = "flycast_wrong_network"
 	NoServices          = "no_services"
+	NoPorts             = "no_ports"
 	ForceHTTPS          = "force_https"
 	TLSOnly             = "tls_only"
 	BindLoopback        = "bind_loopback"

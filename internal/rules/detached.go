@@ -34,7 +34,7 @@ func (s Snapshot) detached(all []plan.Blocker) []plan.Blocker {
 	done := make(map[string]bool)
 	for _, b := range all {
 		switch {
-		case !strings.Contains(b.Fix, "deploy") || b.ID == plan.NoServices && len(deployed.Machines) > 0:
+		case !strings.Contains(b.Fix, "deploy") || (b.ID == plan.NoServices || b.ID == plan.NoPorts) && len(deployed.Machines) > 0:
 			out = append(out, b)
 		case done[b.ID]:
 		default:
@@ -107,7 +107,7 @@ func (s Snapshot) byHand(id string, detached []fly.Machine) []ByHand {
 		hand := ByHand{Machines: machines[k], blocker: plan.Blocker{
 			ID:   id,
 			What: fmt.Sprintf("Machine %s, not made by fly deploy: %s", enumerate(machines[k]), k.what),
-			Fix:  s.handFix(machines[k], k.flags),
+			Fix:  s.handFix(id, machines[k], k.flags),
 		}}
 		if k.flags != "" {
 			hand.Command = updateLine(s.Addresses.App.Name, machines[k][0], k.flags)
@@ -119,9 +119,18 @@ func (s Snapshot) byHand(id string, detached []fly.Machine) []ByHand {
 
 // handFix is how detached Machines are fixed: by deploy with adopt, or by a
 // person with fly machine update.
-func (s Snapshot) handFix(ids []string, flags string) string {
+func (s Snapshot) handFix(id string, ids []string, flags string) string {
 	app := s.Addresses.App.Name
-	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after patch_services {app: %q}: without adopt, deploy and fly deploy leave such a Machine alone", app, app)
+	of := s
+	of.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !slices.Contains(ids, m.ID) })
+	arguments := plan.Arguments{App: app}
+	switch id {
+	case plan.NoPorts:
+		arguments = of.NewService()
+	case plan.TLSOnly:
+		arguments = of.PlainPorts()
+	}
+	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after %s: without adopt, deploy and fly deploy leave such a Machine alone", app, patchCall(arguments))
 	if flags == "" {
 		return adopt
 	}

@@ -45,6 +45,7 @@ func TestDetachedMachines(t *testing.T) {
 		{"only the one by fly deploy", []fly.Machine{made(t, "aa", redirect, launched), made(t, "bb", plainHTTP, `{}`)}, []string{"force_https|force_https on port 80|patch_services"}},
 		{"TLS only", []fly.Machine{made(t, "aa", secure, `{}`)}, []string{"tls_only|Machine aa, not made|fly machine update aa -a demo --port 80:8080/tcp:http;"}},
 		{"no service", []fly.Machine{made(t, "aa", `[]`, `{}`)}, []string{"no_services|Machine aa, not made|fly machine update aa -a demo --port 80:PORT/tcp:http"}},
+		{"no ports", []fly.Machine{made(t, "aa", `[{"protocol":"tcp","internal_port":8080}]`, `{}`)}, []string{"no_ports|Machine aa, not made|fly machine update aa -a demo --port 80:8080/tcp:http; or deploy {app: \"demo\", draft: …, adopt: true} after patch_services {app: \"demo\", create: \"http\", internal_port: 8080}"}},
 		{"no service, and one by fly deploy", []fly.Machine{made(t, "aa", `[]`, launched), made(t, "bb", `[]`, `{}`)}, []string{"no_services|no Machine has a service|patch_services"}},
 		{"a worker by the API", []fly.Machine{made(t, "aa", plainHTTP, launched), made(t, "bb", `[]`, `{}`)}, nil},
 		{"one command's", []fly.Machine{made(t, "aa", plainHTTP, launched), made(t, "bb", `[]`, `{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}`)}, nil},

@@ -27,8 +27,8 @@ func (s Snapshot) unreachableListeners() []string {
 			continue
 		}
 		for _, sv := range services {
-			if sv.Protocol == "udp" || sv.InternalPort == 0 { // no protocol is TCP
-				continue
+			if !sv.IsRouted() || sv.InternalPort == 0 {
+				continue // Fly Proxy does not come in there
 			}
 			if where := listens(processes, sv.InternalPort); where != "" {
 				out = append(out, fmt.Sprintf("Machine %s: port %d is %s", m.ID, sv.InternalPort, where))

@@ -87,22 +87,26 @@ func (s Snapshot) Exposed() Answer {
 }
 
 func (s Snapshot) anyPort() bool {
+	return s.any(func(services []machine.Service) bool { return slices.ContainsFunc(services, machine.Service.HasPort) })
+}
+
+// HasRouted reports whether Fly Proxy routes connections to any Machine. Unlike
+// [Snapshot.HasServices] it does not count services without ports, nor UDP.
+func (s Snapshot) HasRouted() bool { return s.any(machine.AnyRouted) }
+
+// any reports whether a rule is true of the services of some Machine.
+func (s Snapshot) any(rule func([]machine.Service) bool) bool {
 	for _, services := range s.services() {
-		if slices.ContainsFunc(services, func(sv machine.Service) bool { return len(sv.Ports) > 0 }) {
+		if rule(services) {
 			return true
 		}
 	}
 	return false
 }
 
-// HasServices reports whether any Machine has a service.
+// HasServices reports whether any Machine has a service, with or without ports.
 func (s Snapshot) HasServices() bool {
-	for _, services := range s.services() {
-		if len(services) > 0 {
-			return true
-		}
-	}
-	return false
+	return s.any(func(services []machine.Service) bool { return len(services) > 0 })
 }
 
 // unread are the Machines whose configuration is not known, or not whole.
@@ -170,11 +174,13 @@ func (s Snapshot) UDPServices() []string {
 	var out []string
 	for _, services := range s.services() {
 		for _, sv := range services {
-			if sv.Protocol != "udp" {
+			if !sv.IsUDP() {
 				continue
 			}
 			for _, p := range sv.Ports {
-				out = append(out, p.String()+"/udp")
+				if _, _, ok := p.Range(); ok {
+					out = append(out, p.String()+"/udp")
+				}
 			}
 		}
 	}
@@ -223,13 +229,15 @@ func (s Snapshot) found() []plan.Blocker {
 		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read whole: what it serves is not known",
 			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
 	} else if !s.HasServices() {
-		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", fmt.Sprintf("patch_services {app: %q, create: true, internal_port: …}, then deploy {app: %q, draft: …}", app, app))
+		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", s.fix(s.NewService()))
+	} else if !s.anyPort() {
+		add(plan.NoPorts, "no service has a port: Fly Proxy listens for none of them, and neither reaches nor wakes the app", s.fix(s.NewService()))
 	}
 	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
-		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is sent to https, where nothing answers", fmt.Sprintf("patch_services {app: %q}, then deploy {app: %q, draft: …}", app, app))
+		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is sent to https, where nothing answers", s.fix(plan.Arguments{App: app}))
 	}
 	if ports := s.tlsOnly(); len(ports) > 0 {
-		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates", "give the service a port with plain handlers in fly.toml, then deploy")
+		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates, so private callers need a port without TLS", s.fix(s.PlainPorts()))
 	}
 	if udp := s.UDPServices(); len(udp) > 0 {
 		add(plan.UDPService, "UDP on "+strings.Join(udp, ", ")+": Flycast carries no UDP", "keep the dedicated IPv4, or move the callers to "+app+".internal")
@@ -283,33 +291,6 @@ func (s Snapshot) ports(rule func(machine.Port) bool) []string {
 				if rule(p) {
 					out = append(out, p.String())
 				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// tlsOnly names the ports through which a program is offered with TLS alone:
-// no service of the same Machine has a plain port for the same internal port.
-func (s Snapshot) tlsOnly() []string {
-	tls := func(p machine.Port) bool {
-		return slices.Contains(p.Handlers, "tls") || slices.Contains(p.Handlers, "pg_tls")
-	}
-	var out []string
-	for _, services := range s.services() {
-		plain := make(map[int]bool) // internal ports
-		for _, sv := range services {
-			if sv.Protocol != "udp" && slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return !tls(p) }) {
-				plain[sv.InternalPort] = true
-			}
-		}
-		for _, sv := range services {
-			if sv.Protocol == "udp" || plain[sv.InternalPort] {
-				continue
-			}
-			for _, p := range sv.Ports {
-				out = append(out, p.String())
 			}
 		}
 	}

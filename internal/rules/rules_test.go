@@ -262,7 +262,13 @@ func TestBlockers(t *testing.T) {
 		{name: "UDP makes TLS no plainer", services: []string{
 			`[{"protocol":"tcp","internal_port":443,"ports":[{"port":443,"handlers":["tls"]}]},{"protocol":"udp","internal_port":443,"ports":[{"port":443}]}]`},
 			want: []string{plan.TLSOnly, plan.UDPService}},
-		{name: "a service without ports", services: []string{noPorts}},
+		{name: "a service without ports", services: []string{noPorts}, want: []string{plan.NoPorts}, says: "no service has a port"},
+		{name: "a service with an empty list of ports", services: []string{`[{"protocol":"tcp","internal_port":8080,"ports":[]}]`}, want: []string{plan.NoPorts}},
+		{name: "a service with ports that are none", services: []string{`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":0},{"handlers":["http"]},{"start_port":90,"end_port":80}]}]`}, want: []string{plan.NoPorts}},
+		{name: "UDP without ports", services: []string{`[{"protocol":"udp","internal_port":53}]`}, want: []string{plan.NoPorts}},
+		{name: "a range", services: []string{`[{"protocol":"tcp","internal_port":8080,"ports":[{"start_port":9000,"end_port":9010}]}]`}},
+		{name: "a service without ports beside one with", services: []string{`[{"protocol":"tcp","internal_port":9090},{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`}},
+		{name: "a worker without ports", services: []string{plainHTTP, noPorts}},
 
 		{name: "UDP only", services: []string{`[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`}, want: []string{plan.UDPService}, says: "5000/udp"},
 		{name: "UDP on a range", services: []string{`[{"protocol":"udp","internal_port":5000,"ports":[{"start_port":5000,"end_port":5100}]}]`}, want: []string{plan.UDPService}, says: "5000-5100/udp"},
@@ -302,7 +308,7 @@ func TestBlockers(t *testing.T) {
 // TestBlockersNameTheFix: a model follows these words.
 func TestBlockersNameTheFix(t *testing.T) {
 	s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}}, MachinesKnown: true, Machines: []fly.Machine{vm(t, "1", noServices)}}
-	want := map[string]string{plan.NoFlycast: `allocate_flycast {app: "demo"}`, plan.NoServices: `patch_services {app: "demo", create: true, internal_port: …}, then deploy {app: "demo", draft: …}`}
+	want := map[string]string{plan.NoFlycast: `allocate_flycast {app: "demo"}`, plan.NoServices: `patch_services {app: "demo", create: "http", internal_port: …}, then deploy {app: "demo", draft: …}`}
 	got := s.Blockers()
 	if len(got) != len(want) {
 		t.Errorf("got %d blockers, want %d", len(got), len(want))
@@ -311,6 +317,46 @@ func TestBlockersNameTheFix(t *testing.T) {
 		if b.Fix != want[b.ID] {
 			t.Errorf("%s: got %q, want %q", b.ID, b.Fix, want[b.ID])
 		}
+	}
+}
+
+// TestFixArguments: the calls in the fixes carry all that they need.
+func TestFixArguments(t *testing.T) {
+	group := func(m fly.Machine, name string) fly.Machine { return inGroup(t, m, name) }
+	image := func(m fly.Machine, name string) fly.Machine {
+		var err error
+		if m.Config, err = m.Config.With("image", name); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	const raw = `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`
+	tests := []struct {
+		name     string
+		machines []fly.Machine
+		id, want string
+	}{
+		{"no ports", []fly.Machine{vm(t, "1", noPorts)}, plan.NoPorts, `{app: "demo", create: "http", internal_port: 8080}`},
+		{"no ports of one group", []fly.Machine{group(vm(t, "1", noPorts), "web"), group(vm(t, "2", noServices), "cron")}, plan.NoPorts, `{app: "demo", process_groups: ["web"], create: "http", internal_port: 8080}`},
+		{"no ports, several programs", []fly.Machine{vm(t, "1", `[{"internal_port":1},{"internal_port":2}]`)}, plan.NoPorts, `{app: "demo", create: "http", internal_port: …}`},
+		{"a database's port", []fly.Machine{vm(t, "1", `[{"protocol":"tcp","internal_port":6379}]`)}, plan.NoPorts, `{app: "demo", create: "tcp", internal_port: 6379}`},
+		{"a database's image", []fly.Machine{image(vm(t, "1", `[{"protocol":"tcp","internal_port":7000}]`), "bitnami/redis:7.2")}, plan.NoPorts, `{app: "demo", create: "tcp", internal_port: 7000}`},
+
+		{"HTTP with TLS", []fly.Machine{vm(t, "1", tlsAlone)}, plan.TLSOnly, `{app: "demo", plain_ports: [80]}`},
+		{"Postgres with TLS", []fly.Machine{vm(t, "1", raw)}, plan.TLSOnly, `{app: "demo", plain_ports: [5433]}`},
+		{"raw TLS", []fly.Machine{vm(t, "1", `[{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)}, plan.TLSOnly, `{app: "demo", plain_ports: [1883]}`},
+		{"two programs", []fly.Machine{vm(t, "1", `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]},{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)}, plan.TLSOnly, `{app: "demo", plain_ports: [80, 1883]}`},
+		{"80 is another group's", []fly.Machine{group(vm(t, "1", tlsAlone), "api"), group(vm(t, "2", `[{"protocol":"tcp","internal_port":3000,"ports":[{"port":80,"handlers":["http"]}]}]`), "web")}, plan.TLSOnly, `{app: "demo", process_groups: ["api"], plain_ports: [8080]}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}, List: []fly.Address{flycast(ownFlycast, "", "")}}, MachinesKnown: true, Machines: test.machines}
+			got := s.Blockers()
+			want := "patch_services " + test.want + `, then deploy {app: "demo", draft: …}`
+			if len(got) != 1 || got[0].ID != test.id || got[0].Fix != want {
+				t.Errorf("got %+v, want %s: %s", got, test.id, want)
+			}
+		})
 	}
 }
 

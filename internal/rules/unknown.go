@@ -57,7 +57,8 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 	for _, services := range s.services() {
 		for _, sv := range services {
 			for _, p := range sv.Ports {
-				if slices.ContainsFunc(list, func(a fly.Address) bool { return carries(a.Kind, sv, p) }) {
+				_, _, listens := p.Range()
+				if listens && slices.ContainsFunc(list, func(a fly.Address) bool { return carries(a.Kind, sv, p) }) {
 					return Yes
 				}
 			}

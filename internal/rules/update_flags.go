@@ -18,6 +18,8 @@ func updateFlags(id string, m fly.Machine) string {
 	switch id {
 	case plan.NoServices:
 		return "--port 80:PORT/tcp:http --autostop=stop --autostart=true (PORT is where its program listens)"
+	case plan.NoPorts:
+		return newPort(m)
 	case plan.ForceHTTPS:
 		if flags, ok := withoutRedirect(m.Config); ok {
 			return flags
@@ -29,6 +31,20 @@ func updateFlags(id string, m fly.Machine) string {
 		return "--image IMAGE (IMAGE is a build in which it listens on 0.0.0.0 at internal_port)"
 	}
 	return ""
+}
+
+// newPort is the --port flag that gives the service of a Machine its first port:
+// 80 for HTTP, the program's own for a database. It is empty if the Machine has
+// several services, or one that does not say where its program listens.
+func newPort(m fly.Machine) string {
+	alone := Snapshot{Machines: []fly.Machine{m}}.NewService()
+	switch {
+	case alone.InternalPort == 0:
+		return ""
+	case alone.Create == plan.CreateTCP:
+		return fmt.Sprintf("--port %d:%d/tcp", alone.InternalPort, alone.InternalPort)
+	}
+	return fmt.Sprintf("--port 80:%d/tcp:http", alone.InternalPort)
 }
 
 // withoutRedirect are --port flags that make the ports of services anew, without
