@@ -93,7 +93,7 @@ func (p Prompts) makePrivate(ctx context.Context, request mcp.GetPromptRequest) 
 	if path != "" {
 		f.Patch = fmt.Sprintf(`{"app": %q, "path": %q}`, f.App, path)
 	}
-	f.NeedsPort = s.MachinesKnown && len(s.Machines) > 0 && !s.HasServices() && s.Exposed() != rules.Unclear
+	f.NeedsPort = s.MachinesKnown && len(s.Machines) > 0 && !s.HasRouted() && len(s.UDPServices()) == 0 && s.Exposed() != rules.Unclear
 	return render("make_private.md", "Make "+f.App+" private", f)
 }
 

@@ -35,6 +35,7 @@ func (d *deployment) exposure() error {
 	reach := audienceOf(d.snapshot)
 	d.unreachable(reach)
 	d.closing(reach)
+	d.sleeping()
 	if len(d.toWork().Destroyed()) > 0 {
 		d.hazard(plan.MachinesReplaced)
 	}
@@ -115,7 +116,7 @@ func (d *deployment) unreachable(reach audience) {
 	after := d.afterwards()
 	before := d.snapshot.Blockers()
 	for _, b := range after.Blockers() {
-		ends := b.ID == plan.NoServices || !reach.public && (b.ID == plan.ForceHTTPS || b.ID == plan.TLSOnly)
+		ends := b.ID == plan.NoServices || b.ID == plan.NoPorts || !reach.public && (b.ID == plan.ForceHTTPS || b.ID == plan.TLSOnly)
 		if ends && !slices.ContainsFunc(before, func(had plan.Blocker) bool { return had.ID == b.ID }) {
 			d.lost = append(d.lost, b.What)
 		}
@@ -158,14 +159,17 @@ func services(c machine.Config) []machine.Service {
 // sleepsForGood reports whether Fly Proxy stops an idle Machine and nothing
 // starts it again.
 func sleepsForGood(list []machine.Service) bool {
-	return stops(list) && !slices.ContainsFunc(list, func(s machine.Service) bool {
+	return machine.AllStop(list) && !slices.ContainsFunc(list, func(s machine.Service) bool {
 		return !asleep(s) || s.MinMachinesRunning != nil && *s.MinMachinesRunning > 0
 	})
 }
 
 // stopping finds Machines that would now be stopped when idle, and should not be.
 func (d *deployment) stopping(c rollout.Change, before, after []machine.Service) {
-	if !stops(after) || stops(before) {
+	if machine.NewlySleeps(before, after) {
+		d.hazard(plan.InternalCallersUnserved)
+	}
+	if !machine.AllStop(after) || machine.AllStop(before) {
 		return
 	}
 	if c.Before.Config.AutoDestroy() {
@@ -176,19 +180,11 @@ func (d *deployment) stopping(c rollout.Change, before, after []machine.Service)
 	}
 }
 
-// stops reports whether Fly Proxy stops the Machine when it is idle: one
-// service without autostop keeps it awake.
-func stops(services []machine.Service) bool {
-	if len(services) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(services, func(s machine.Service) bool { return s.Autostop == nil || *s.Autostop == machine.AutostopOff })
-}
-
 // looksStateful guesses from the image's name that a program keeps its data in
 // files, which a stop throws away without a volume.
 func looksStateful(image string) bool {
-	return slices.ContainsFunc([]string{"postgres", "mysql", "mariadb", "redis", "sqlite", "minio", "mongo"}, func(name string) bool {
+	engine := machine.EngineOfImage(image)
+	return engine != nil && !engine.Ships || slices.ContainsFunc([]string{"postgres", "mysql", "mariadb", "redis", "sqlite", "minio", "mongo"}, func(name string) bool {
 		return strings.Contains(image, name)
 	})
 }

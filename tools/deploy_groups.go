@@ -45,9 +45,10 @@ type deployment struct {
 	hazards   []plan.Hazard
 	blockers  []plan.Blocker
 	remarks   []string
-	closed    []string // ports that answer now, and would not
-	lost      []string // what would keep the app from answering, and does not now
-	silent    bool     // nothing of the app would answer
+	closed    []string          // ports that answer now, and would not
+	grouped   map[string][]door // ports of each group before, once they are asked for
+	lost      []string          // what would keep the app from answering, and does not now
+	silent    bool              // nothing of the app would answer
 
 	released  *flytoml.File // the last release; nil if it was not read
 	report    drift.Report  // where the changes come from

@@ -64,6 +64,9 @@ func (d *deployment) plan(work rollout.Work) plan.Plan {
 	if d.unsure() {
 		p.Unknown = append(p.Unknown, plan.BuildUnknown)
 	}
+	if p.Has(plan.InternalCallersUnserved) {
+		p.Unknown = append(p.Unknown, plan.InternalCallers)
+	}
 	if p.Has(plan.OpenToOtherNetwork) {
 		p.Unknown = append(p.Unknown, plan.ForeignUsers)
 	}

@@ -3,6 +3,7 @@ package tools
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
@@ -16,27 +17,13 @@ type door struct {
 	lo, hi  int
 }
 
-const lastPort = 65535
-
 func doors(services []machine.Service) []door {
 	var out []door
 	for _, s := range services {
 		for _, p := range s.Ports {
-			d := door{service: s, port: p, hi: lastPort}
-			switch {
-			case p.Port != nil:
-				d.lo, d.hi = *p.Port, *p.Port
-			case p.StartPort == nil && p.EndPort == nil:
-				continue // leads nowhere
-			default:
-				if p.StartPort != nil {
-					d.lo = *p.StartPort
-				}
-				if p.EndPort != nil {
-					d.hi = *p.EndPort
-				}
+			if low, high, ok := p.Range(); ok {
+				out = append(out, door{service: s, port: p, lo: low, hi: high})
 			}
-			out = append(out, d)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b door) int { return cmp.Compare(a.lo, b.lo) })
@@ -61,49 +48,36 @@ func (d door) within(had []door) bool {
 	return next > d.hi
 }
 
+// sameProgram reports whether two ports lead to the same internal port over the
+// same protocol.
+func (d door) sameProgram(o door) bool {
+	return d.protocol() == o.protocol() && d.service.InternalPort == o.service.InternalPort
+}
+
+// same reports whether two ports answer in the same way, and wake in the same way.
+func (d door) same(o door) bool {
+	return d.sameProgram(o) && reflect.DeepEqual(d.port, o.port) && !wakes(o.service, d.service)
+}
+
 // opened finds what a group's ports would lead to and did not before: a new
 // port, or a port that leads to another program, is news; the rest of what is
-// looser than before is a hazard while the app has public addresses.
+// looser than before is a hazard while the app has public addresses. What another
+// Machine of the group answers already is not news. Several services may share a
+// port: each is compared with what led to the same program before.
 func (d *deployment) opened(group string, before, after []machine.Service, reach audience) {
 	if !reach.public && !reach.foreign {
 		return
 	}
-	news := func(format string, args ...any) {
-		if reach.foreign {
-			d.hazard(plan.OpenToOtherNetwork)
-		}
-		b := plan.Blocker{
-			ID: string(plan.NewPublicService), What: fmt.Sprintf(format, args...) + ", on an app with public addresses",
-			Fix: "release the public addresses first (release_public_ips), then deploy",
-		}
-		if reach.public && !slices.Contains(d.blockers, b) {
-			d.blockers = append(d.blockers, b)
-		}
-	}
-	had := doors(before)
-	for _, is := range doors(after) {
-		if !is.within(had) && plainBeside(is, had) {
-			if reach.foreign {
-				d.hazard(plan.OpenToOtherNetwork)
-			}
-			if reach.public {
-				d.hazard(plan.PublicPlainHTTP)
-				d.hazard(plan.NewPublicService)
-			}
+	had, ofGroup := doors(before), d.groupDoors(group)
+	for _, is := range unmatched(doors(after), had) {
+		same := slices.DeleteFunc(slices.Clone(had), func(was door) bool { return !was.sameProgram(is) })
+		others := slices.DeleteFunc(slices.Clone(ofGroup), func(was door) bool { return !was.sameProgram(is) })
+		if !is.within(same) && !is.within(others) {
+			d.news(group, is, had, reach)
 			continue
 		}
-		if !is.within(had) {
-			news("port %s of group %s would be new", is.port.String(), plan.Quote(group))
-			continue
-		}
-		for _, was := range had {
-			if !was.overlaps(is) {
-				continue
-			}
-			if was.service.InternalPort != is.service.InternalPort {
-				news("port %s of group %s would lead to internal port %d, not %d", is.port.String(), plan.Quote(group), is.service.InternalPort, was.service.InternalPort)
-			}
-			if !reach.public {
+		for _, was := range same {
+			if !was.overlaps(is) || !reach.public {
 				continue
 			}
 			if plainer(was.port, is.port) {
@@ -116,9 +90,86 @@ func (d *deployment) opened(group string, before, after []machine.Service, reach
 	}
 }
 
+// unmatched are the ports that did not answer in the same way before, each of
+// those before taken once.
+func unmatched(after, before []door) []door {
+	before = slices.Clone(before)
+	return slices.DeleteFunc(after, func(is door) bool {
+		i := slices.IndexFunc(before, is.same)
+		if i >= 0 {
+			before = slices.Delete(before, i, i+1)
+		}
+		return i >= 0
+	})
+}
+
+// groupDoors are the ports of all Machines of a group as they are now, each
+// program's once.
+func (d *deployment) groupDoors(group string) []door {
+	if list, ok := d.grouped[group]; ok {
+		return list
+	}
+	groups := make(map[string]string)
+	for _, c := range d.changes {
+		groups[c.Before.ID] = c.Group
+	}
+	var all []machine.Service
+	for _, m := range d.snapshot.Machines {
+		if cmp.Or(groups[m.ID], m.Config.ProcessGroup()) == group {
+			all = append(all, services(m.Config)...)
+		}
+	}
+	type key struct {
+		protocol         string
+		internal, lo, hi int
+	}
+	seen := make(map[key]bool)
+	list := slices.DeleteFunc(doors(all), func(d door) bool {
+		k := key{d.protocol(), d.service.InternalPort, d.lo, d.hi}
+		defer func() { seen[k] = true }()
+		return seen[k]
+	})
+	if d.grouped == nil {
+		d.grouped = make(map[string][]door)
+	}
+	d.grouped[group] = list
+	return list
+}
+
+// news refuses a port that answers something new on public addresses. Two kinds
+// are hazards instead, since a release waits for them: the plain port beside TLS
+// alone ([plan.TLSOnly]), and the first port of an app whose services have none
+// ([plan.NoPorts]).
+func (d *deployment) news(group string, is door, had []door, reach audience) {
+	if reach.foreign {
+		d.hazard(plan.OpenToOtherNetwork)
+	}
+	switch {
+	case !reach.public:
+		return
+	case plainBeside(is, had) || d.snapshot.Portless():
+		if !encrypted(is.port) {
+			d.hazard(plan.PublicPlainHTTP)
+		}
+		d.hazard(plan.NewPublicService)
+		return
+	}
+	what := fmt.Sprintf("port %s of group %s would be new", is.port.String(), plan.Quote(group))
+	if i := slices.IndexFunc(had, is.overlaps); i >= 0 && is.within(had) {
+		what = fmt.Sprintf("port %s of group %s would lead to internal port %d, not %d", is.port.String(), plan.Quote(group), is.service.InternalPort, had[i].service.InternalPort)
+	}
+	b := plan.Blocker{
+		ID: string(plan.NewPublicService), What: what + ", on an app with public addresses",
+		Fix: "release the public addresses first (release_public_ips), then deploy",
+	}
+	if !slices.Contains(d.blockers, b) {
+		d.blockers = append(d.blockers, b)
+	}
+}
+
 func handles(p machine.Port, handler string) bool { return slices.Contains(p.Handlers, handler) }
 
-func encrypted(p machine.Port) bool { return handles(p, "tls") || handles(p, "pg_tls") }
+func encrypted(p machine.Port) bool { return p.IsEncrypted() }
 
 // plainer reports whether a port lets plain text through that it did not before.
 func plainer(was, is machine.Port) bool {
@@ -184,15 +235,20 @@ func wakes(was, is machine.Service) bool {
 // asleep reports whether no request starts a stopped Machine of the service.
 func asleep(s machine.Service) bool { return s.Autostart != nil && !*s.Autostart }
 
-// plainBeside reports whether a new port is the plain HTTP way to a program
-// that the same Machine offers with TLS only: what [plan.TLSOnly] asks for before
-// a release, so that it cannot wait for the release.
+// plainBeside reports whether a new port is the plain way to a program that the
+// same Machine offers with TLS only: what [plan.TLSOnly] asks for before a release,
+// so that it cannot wait for the release. HTTP stays HTTP, and what passes bytes
+// through goes on doing so.
 func plainBeside(is door, had []door) bool {
-	same := func(was door) bool {
-		return was.protocol() == "tcp" && was.service.InternalPort == is.service.InternalPort
+	offered, http := false, false
+	for _, was := range had {
+		if !was.sameProgram(is) {
+			continue
+		}
+		if !encrypted(was.port) {
+			return false
+		}
+		offered, http = true, http || handles(was.port, "http")
 	}
-	return is.protocol() == "tcp" && is.lo == is.hi && handles(is.port, "http") && slices.ContainsFunc(had, same) &&
-		!slices.ContainsFunc(had, func(was door) bool {
-			return same(was) && (!handles(was.port, "http") || !encrypted(was.port))
-		})
+	return offered && is.protocol() == "tcp" && is.lo == is.hi && !encrypted(is.port) && handles(is.port, "http") == http
 }

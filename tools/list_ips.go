@@ -88,7 +88,7 @@ func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if !s.MachinesKnown {
 		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
 	}
-	if s.MachinesKnown && s.HasServices() {
+	if s.MachinesKnown && s.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	}
 	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s.", in.App, out.Verdict, out.Exposed))
@@ -169,7 +169,12 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return unclear([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "nothing answers on the public addresses yet: release them before a service is deployed"}})
 	case has[plan.NoServices]:
 		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create"}}
-	case has[plan.ForceHTTPS] || has[plan.TLSOnly]:
+	case has[plan.NoPorts]:
+		return newService(s.NewService())
+	case has[plan.TLSOnly]:
+		arguments := s.PlainPorts()
+		return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &arguments, Why: "adds a port without TLS, as private callers have no certificate; give path or content of its fly.toml if there is one; then deploy"}}
+	case has[plan.ForceHTTPS]:
 		return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: app}, Why: "give path or content of its fly.toml if there is one; then deploy"}}
 	case has[plan.UDPService] || has[plan.BindLoopback]:
 		return []plan.Next{{Who: "person", Why: "decide what happens to the blockers; Flycast cannot serve them"}}
@@ -182,6 +187,14 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return []plan.Next{{Who: "person", Command: "fly ips list -a " + app, Why: "find out what " + strings.Join(s.Unrecognised(), ", ") + " is: its kind is not recognised, and it may be public"}}
 	}
 	return []plan.Next{}
+}
+
+// newService is how an app whose services have no ports gets one that has.
+func newService(arguments plan.Arguments) []plan.Next {
+	if arguments.InternalPort == 0 {
+		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create " + arguments.Create}}
+	}
+	return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &arguments, Why: "adds a service with a port that Fly Proxy listens on; give path or content of its fly.toml if there is one; then deploy"}}
 }
 
 func listText(out listOutput) string {

@@ -232,7 +232,7 @@ type releaseEnd struct {
 func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *releaseOutput, o releaseEnd) {
 	rest := fmt.Sprintf("%d of %d released", len(out.Released), len(w.queue))
 	out.Unknown = append([]string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()}, unknowns(o.after)...)
-	if o.after.HasServices() {
+	if o.after.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.BindUnknown.Sentence())
 	}
 	for _, addr := range w.queue {

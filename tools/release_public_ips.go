@@ -118,7 +118,7 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 		p.Unknown = append(p.Unknown, plan.CertsUnread)
 	}
 	p.Unknown = append(p.Unknown, plan.CallersUnknown, plan.FlycastUnproven)
-	if s.HasServices() { // always, as what was sampled depends on which Machines run
+	if s.HasRouted() { // always, as what was sampled depends on which Machines run
 		p.Unknown = append(p.Unknown, plan.BindUnknown)
 	}
 	p.Unknown = append(p.Unknown, s.Unknowns()...)

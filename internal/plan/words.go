@@ -84,9 +84,9 @@ func (h Hazard) Sentence() string {
 	case PublicPlainHTTP:
 		return "plain HTTP is answered on public addresses until they are released"
 	case InternalCallersUnserved:
-		return "idle Machines stop: callers of the app's .internal name, and of UDP, find none then, as nothing but Fly Proxy starts one"
+		return "idle Machines stop: callers of .internal, or of UDP, do not reach them then, nor wake them"
 	case StaysStopped:
-		return "Machines of a group stop when idle, and NOTHING starts them again: no service of it has a port that a request could come to"
+		return "idle Machines of a group stop, and NO REQUEST STARTS THEM AGAIN"
 	case OpenToOtherNetwork:
 		return "everything on another network can reach the app"
 	case MachineCreated:

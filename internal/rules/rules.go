@@ -94,6 +94,12 @@ func (s Snapshot) anyPort() bool {
 // [Snapshot.HasServices] it does not count services without ports, nor UDP.
 func (s Snapshot) HasRouted() bool { return s.any(machine.AnyRouted) }
 
+// Portless reports whether the app has services, and none of them a port: Fly
+// Proxy listens for nothing. It is false while a Machine could not be read whole.
+func (s Snapshot) Portless() bool {
+	return s.MachinesKnown && len(s.unread()) == 0 && s.HasServices() && !s.anyPort()
+}
+
 // any reports whether a rule is true of the services of some Machine.
 func (s Snapshot) any(rule func([]machine.Service) bool) bool {
 	for _, services := range s.services() {
@@ -230,7 +236,7 @@ func (s Snapshot) found() []plan.Blocker {
 			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
 	} else if !s.HasServices() {
 		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", s.fix(s.NewService()))
-	} else if !s.anyPort() {
+	} else if s.Portless() {
 		add(plan.NoPorts, "no service has a port: Fly Proxy listens for none of them, and neither reaches nor wakes the app", s.fix(s.NewService()))
 	}
 	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
