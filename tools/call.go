@@ -166,8 +166,8 @@ const maxDrifts = 3
 func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
 	for drifts := 0; ; {
-		if reason := endReason(ctx); reason != nil {
-			return t.refuse(ended(reason)), nil // nobody is asked, and nothing is filed
+		if over, err := t.halted(ctx); over != nil || err != nil {
+			return over, err // nobody is asked, and nothing is filed
 		}
 		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
 		request, err := planned.Plan.Request()
@@ -254,13 +254,23 @@ func (t *changing[In, Work, Out, P]) giveBack(c *invocation[In, Work, Out]) {
 	}
 }
 
+// halted is the end of a call that must not go on: a result if its client still
+// listens, an error if it left.
+func (t *changing[In, Work, Out, P]) halted(ctx context.Context) (*mcp.CallToolResult, error) {
+	reason := endReason(ctx)
+	if errors.Is(reason, ErrStopping) || errors.Is(reason, ErrSessionEnded) {
+		return t.refuse(ended(reason)), nil
+	}
+	return nil, ctx.Err()
+}
+
 // run burns the approval and applies. The plan must have been made while the
 // app was held: another run may have come and gone since. Where it was not, the
 // app is taken and the plan made again; one that does not hold any more is
 // given back as it is now, with nothing used up.
 func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (drifted *Planned[Work, Out], result *mcp.CallToolResult, err error) {
-	if reason := endReason(ctx); reason != nil {
-		return nil, t.refuse(ended(reason)), nil // before anything was done
+	if over, err := t.halted(ctx); over != nil || err != nil {
+		return nil, over, err // before anything was done
 	}
 	if c.held == nil {
 		if over, err := t.take(ctx, c, planned.Plan.App, planned.Plan.Gated); over != nil || err != nil {
@@ -279,8 +289,8 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, 
 			planned = again
 		}
 	}
-	if reason := endReason(ctx); reason != nil {
-		return nil, t.refuse(ended(reason)), nil
+	if over, err := t.halted(ctx); over != nil || err != nil {
+		return nil, over, err
 	}
 	grant, err := outcome.Commit()
 	if err != nil {

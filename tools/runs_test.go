@@ -89,6 +89,8 @@ func TestDriftAfterTheDecision(t *testing.T) {
 // uses nothing up.
 func TestSecondLook(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
+	stopping, stop := context.WithCancelCause(t.Context())
+	session, end := context.WithCancelCause(t.Context())
 	tests := map[string]struct {
 		ctx    context.Context
 		look   func(nth int, p *Planned[int, workOutput]) error
@@ -116,6 +118,14 @@ func TestSecondLook(t *testing.T) {
 			cancel()
 			return nil
 		}, err: context.Canceled},
+		"server stops": {ctx: WithStop(t.Context(), stopping), look: func(int, *Planned[int, workOutput]) error {
+			stop(ErrStopping)
+			return nil
+		}, status: plan.Refused, code: gate.Busy},
+		"session ended": {ctx: WithStop(t.Context(), session), look: func(int, *Planned[int, workOutput]) error {
+			end(ErrSessionEnded)
+			return nil
+		}, status: plan.Refused, code: gate.Busy},
 		"panic": {look: func(int, *Planned[int, workOutput]) error { panic("of a plan") }, panics: true},
 	}
 	for name, test := range tests {
