@@ -139,7 +139,7 @@ func envelopeText(r plan.Result, extra string) string {
 	for _, list := range []struct {
 		name  string
 		lines []string
-	}{{"verified", r.Verified}, {"assumed", r.Assumed}, {"unknown", r.Unknown}, {"undo", r.Undo}} {
+	}{{"verified", r.Verified}, {"assumed", r.Assumed}, {"unknown", r.Unknown}, {"reach", r.Reach}, {"undo", r.Undo}} {
 		for _, line := range list.lines {
 			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
 		}

@@ -34,6 +34,7 @@ type listOutput struct {
 	Exposed   rules.Answer   `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
 	Addresses []address      `json:"addresses,omitempty"`
 	Blockers  []plan.Blocker `json:"blockers,omitempty"`
+	Reach     []string       `json:"reach,omitempty"` // how callers get to the app now; "nothing" if nobody does
 	Unknown   []string       `json:"unknown,omitempty"`
 	Next      []plan.Next    `json:"next"`
 }
@@ -80,7 +81,7 @@ func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if err != nil {
 		return listOutput{}, err
 	}
-	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Next: a.guide(s)}
+	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Reach: shortened(s.Reach()), Next: a.guide(s)}
 	for _, addr := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, a.describe(s, addr))
 	}
@@ -91,7 +92,7 @@ func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if s.MachinesKnown && s.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	}
-	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s.", in.App, out.Verdict, out.Exposed))
+	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s. %s", in.App, out.Verdict, out.Exposed, reached(s)))
 	return out, nil
 }
 
@@ -173,9 +174,11 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return newService(s.NewService())
 	case has[plan.TLSOnly]:
 		arguments := s.PlainPorts()
-		return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &arguments, Why: "adds a port without TLS, as private callers have no certificate; give path or content of its fly.toml if there is one; then deploy"}}
+		return patchThenDeploy(arguments, "adds a port without TLS, as private callers have no certificate; give path or content of its fly.toml if there is one")
 	case has[plan.ForceHTTPS]:
-		return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: app}, Why: "give path or content of its fly.toml if there is one; then deploy"}}
+		return patchThenDeploy(plan.Arguments{App: app}, "give path or content of its fly.toml if there is one")
+	case has[plan.NoMachineAnswers]:
+		return wakeUp(app, s)
 	case has[plan.UDPService] || has[plan.BindLoopback]:
 		return []plan.Next{{Who: "person", Why: "decide what happens to the blockers; Flycast cannot serve them"}}
 	case public:
@@ -185,6 +188,42 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		})
 	case len(s.Unrecognised()) > 0:
 		return []plan.Next{{Who: "person", Command: "fly ips list -a " + app, Why: "find out what " + strings.Join(s.Unrecognised(), ", ") + " is: its kind is not recognised, and it may be public"}}
+	case !s.MachinesKnown:
+		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token may not read the Machines: whether anything answers over Flycast is not known"}}
+	case s.FlycastUnclear():
+		return unclear(nil)
+	}
+	return standing(app, s)
+}
+
+// patchThenDeploy are the two calls that put edited services onto the Machines.
+func patchThenDeploy(patch plan.Arguments, why string) []plan.Next {
+	return []plan.Next{
+		{Who: "agent", Tool: "patch_services", Arguments: &patch, Why: why},
+		{Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: patch.App}, Why: "then, with the draft that patch_services returns; a person is asked"},
+	}
+}
+
+// wakeUp is what to do about an app none of whose Machines may answer.
+func wakeUp(app string, s rules.Snapshot) []plan.Next {
+	for _, b := range s.Blockers() {
+		if b.ID == plan.NoMachineAnswers && strings.HasPrefix(b.Fix, "patch_services") {
+			return patchThenDeploy(plan.Arguments{App: app}, "sets autostart; give path or content of its fly.toml if there is one")
+		}
+	}
+	return standing(app, s)
+}
+
+// standing is what still stands in the way, for a person; empty if nothing does.
+func standing(app string, s rules.Snapshot) []plan.Next {
+	for _, b := range s.Blockers() {
+		if command, ok := strings.CutPrefix(b.Fix, "fly "); ok && !strings.Contains(command, ";") {
+			return []plan.Next{{Who: "person", Command: "fly " + command, Why: b.What}}
+		}
+		return []plan.Next{{Who: "person", Why: b.What + ": " + b.Fix}}
+	}
+	if why := s.Unreached(); why != "" {
+		return []plan.Next{{Who: "person", Command: "fly status -a " + app, Why: "nothing reaches the app: " + why}}
 	}
 	return []plan.Next{}
 }
@@ -214,6 +253,9 @@ func listText(out listOutput) string {
 	}
 	for _, blocker := range out.Blockers {
 		fmt.Fprintf(&b, "blocker %s: %s → %s\n", blocker.ID, blocker.What, blocker.Fix)
+	}
+	for _, r := range out.Reach {
+		fmt.Fprintf(&b, "reach: %s\n", r)
 	}
 	for _, u := range out.Unknown {
 		fmt.Fprintf(&b, "unknown: %s\n", u)

@@ -165,6 +165,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			return planned, nil
 		}
 		if !src.file.HasService(in.Groups...) {
+			planned.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: in.App, Path: src.path}, Why: "without process_groups, or with groups that have a service; with content, give it again"}}
 			planned.Nothing = fmt.Sprintf("No service of the file is of the process groups %.200q, and none was added. Nothing was changed.", in.Groups)
 			return planned, nil
 		}

@@ -264,13 +264,22 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute"}}
 	default:
 		out.Status = plan.Applied
-		out.Summary = fmt.Sprintf("%s of %s; it is %s now. Certificates and DNS records were left alone.", rest, w.app, out.Verdict)
+		change := changeOf(o.after, w.before.Addresses.List, o.after.Addresses.List, w.certificates)
+		said := []string{fmt.Sprintf("%s of %s.", rest, w.app), change.sentence(), reached(o.after)}
+		if hostnames := change.hostnames(); hostnames != "" {
+			said = append(said, "C"+strings.TrimPrefix(hostnames, "c")+".")
+		}
+		said = append(said, "Certificates and DNS records were left alone.")
+		out.Summary = strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), " ")
+		out.Reach = o.after.Reach()
 		if lost := unready(o.after, w.before); o.read && !w.allowUnreachable && len(lost) > 0 {
 			out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 			out.Blockers, out.Next = lost, a.guide(o.after)
-			out.Summary = fmt.Sprintf("%s of %s, but the app changed meanwhile: %s. It is %s now.", rest, w.app, lost[0].What, out.Verdict)
+			out.Summary = fmt.Sprintf("%s of %s, but the app changed meanwhile: %s. %s", rest, w.app, lost[0].What, reached(o.after))
 		} else if len(out.Remaining) > 0 {
-			out.Next = []plan.Next{{Who: "person", Why: "the app is still public over " + strings.Join(out.Remaining, ", ")}}
+			out.Next = append([]plan.Next{{Who: "person", Why: "the app is still public over " + strings.Join(out.Remaining, ", ")}}, change.next()...)
+		} else {
+			out.Next = a.guide(o.after)
 		}
 	}
 	if len(out.Released) == 0 {

@@ -36,6 +36,7 @@ type releaseWork struct {
 
 	before           rules.Snapshot // what the plan was made from
 	allowUnreachable bool
+	certificates     []fly.Certificate
 }
 
 func (a *adapter) releasePublicIPs() Tool {
@@ -55,7 +56,7 @@ func (a *adapter) releasePublicIPs() Tool {
 				fmt.Fprintf(&b, "still public: %s\n", strings.Join(out.Remaining, ", "))
 			}
 			if out.Verdict != "" {
-				fmt.Fprintf(&b, "verdict: %s\n", out.Verdict)
+				fmt.Fprintf(&b, "verdict, by its addresses: %s\n", out.Verdict)
 			}
 			return b.String()
 		},
@@ -105,9 +106,19 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	for _, m := range s.Machines {
 		p.Fact("machine/"+m.ID, m.InstanceID+" "+m.Config.Hash())
 	}
+	stays := slices.DeleteFunc(slices.Clone(s.Addresses.List), func(x fly.Address) bool { return holds(queue, x.IP) })
+	change := changeOf(s, s.Addresses.List, stays, certificates)
 	for _, c := range certificates {
 		p.Fact("certificate/"+c.Hostname, "")
+	}
+	if change.stop() {
 		p.Hazard(plan.CustomHostnameStops)
+	}
+	if family := change.one(); family != "" {
+		p.Fact(plan.FactLost, family)
+	}
+	if len(change.over) == 1 && !change.stop() {
+		p.Fact(plan.FactNamesOver, change.over[0])
 	}
 	for _, addr := range queue {
 		step := plan.Step{Verb: gate.ReleaseAddress, Target: addr.IP.String(), Params: []plan.Param{{Name: plan.ParamKind, Value: string(addr.Kind)}}}
@@ -124,7 +135,12 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	p.Unknown = append(p.Unknown, s.Unknowns()...)
 	ready(&p, s, in, queue)
 	planned.Plan, planned.Work.before, planned.Work.allowUnreachable = p, s, p.Has(plan.AppUnreachable)
-	planned.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s%s.", len(queue), len(planned.Out.Remaining), in.App, stopping(certificates))
+	planned.Work.certificates = certificates
+	planned.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s", len(queue), len(planned.Out.Remaining), in.App)
+	if hostnames := change.hostnames(); hostnames != "" {
+		planned.Summary += "; " + hostnames
+	}
+	planned.Summary = strings.TrimSpace(planned.Summary + ". " + change.sentence())
 	if len(p.Blockers) > 0 {
 		planned.Next = a.guide(s)
 	}
@@ -182,23 +198,6 @@ func unready(now, planned rules.Snapshot) []plan.Blocker {
 
 func holds(list []fly.Address, ip netip.Addr) bool {
 	return slices.ContainsFunc(list, func(x fly.Address) bool { return x.IP == ip })
-}
-
-// stopping names the custom hostnames that will stop, at most five of them.
-func stopping(certificates []fly.Certificate) string {
-	if len(certificates) == 0 {
-		return ""
-	}
-	const most = 5
-	var names []string
-	for i, c := range certificates {
-		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(certificates)-most))
-			break
-		}
-		names = append(names, plan.Quote(c.Hostname))
-	}
-	return "; custom hostnames stop answering: " + strings.Join(names, ", ")
 }
 
 // chosen are the addresses to release, in the order of release: shared v4, then

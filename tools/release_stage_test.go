@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func (s *releaseStage) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func newReleaseStage(t *testing.T, o sandbox.Options) *releaseStage {
+func newReleaseStage(t *testing.T, o sandbox.Options, accept ...string) *releaseStage {
 	t.Helper()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	o.Clock = sandbox.NewClock(func() time.Time { return at })
@@ -91,7 +92,7 @@ func newReleaseStage(t *testing.T, o sandbox.Options) *releaseStage {
 		}
 	}
 	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
-		"accept = ['dedicated_v4_lost', 'dedicated_v6_lost', 'shared_v4_released', 'public_access_ends', 'custom_hostname_stops']\n"), words)
+		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), words)
 	check(err)
 	clock := steppedClock{s.Clock()}
 	s.a = &adapter{Deps: Deps{

@@ -278,8 +278,11 @@ func (p Plan) effect(d detail) []string {
 			out = append(out, h.Sentence())
 		}
 	}
-	if p.Tool == "deploy" {
+	switch p.Tool {
+	case "deploy":
 		out = append(out, p.deployEffect(d)...)
+	case "release_public_ips":
+		out = append(out, p.released()...)
 	}
 	if usd := p.MonthlyUSD(); usd < 0 {
 		out = append(out, fmt.Sprintf("saves $%g a month", -usd))

@@ -24,6 +24,24 @@ const (
 	FactAdopted        = "adopted/"        // followed by a process group; its Machines that fly deploy did not make
 )
 
+// Facts of a release of addresses that the question says.
+const (
+	FactLost      = "lost"       // IPv4 or IPv6: no address of it is left, and one of the other is
+	FactNamesOver = "names_over" // IPv4 or IPv6: custom hostnames answer over that alone
+)
+
+// released says what a release of addresses leaves to those who still get in.
+func (p Plan) released() []string {
+	var out []string
+	if family := p.fact(FactLost); family != "" {
+		out = append(out, fmt.Sprintf("no %s address is left: who has %s only does not get in any more", Line(family), Line(family)))
+	}
+	if family := p.fact(FactNamesOver); family != "" && len(p.subjects("certificate/")) > 0 {
+		out = append(out, fmt.Sprintf("custom hostnames answer over %s only: %s", Line(family), strings.Join(p.subjects("certificate/"), ", ")))
+	}
+	return out
+}
+
 // AtOnce is the value of [FactAtOnce]: how many Machines of a group may be down at
 // one time, of how many that there are, and whether that leaves none at work.
 func AtOnce(down, there int, whole bool) string {

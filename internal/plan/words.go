@@ -247,6 +247,7 @@ const (
 	FlycastWrongNetwork = "flycast_wrong_network"
 	NoServices          = "no_services"
 	NoPorts             = "no_ports"
+	NoMachineAnswers    = "no_machine_answers"
 	ForceHTTPS          = "force_https"
 	TLSOnly             = "tls_only"
 	BindLoopback        = "bind_loopback"

@@ -214,7 +214,9 @@ func (s Snapshot) InternalPort() int {
 // HTTP without a redirect to https, and a program that listens where Fly Proxy
 // comes in (Fly's networking/flycast page). The fix fits how the Machine was made:
 // a deploy changes only those that fly deploy made.
-func (s Snapshot) Blockers() []plan.Blocker { return s.detached(s.found()) }
+func (s Snapshot) Blockers() []plan.Blocker {
+	return append(s.detached(s.found()), s.notAnswering()...)
+}
 
 // found are the blockers as if fly deploy had made every Machine.
 func (s Snapshot) found() []plan.Blocker {
