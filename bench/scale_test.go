@@ -103,23 +103,13 @@ func newFleet(tb testing.TB, n int, connect func(*sandbox.Platform) (http.RoundT
 	for _, step := range f.work.Steps() {
 		request.Steps = append(request.Steps, gate.Step{Verb: step.Verb, App: app, Target: step.Target})
 	}
-	outcome, err := gate.New(gate.Options{Ledger: freeLedger{}, Now: time.Now}).Decide(request, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	outcome := gate.New(gate.Options{Now: time.Now}).Decide(request, nil)
 	if f.grant, err = outcome.Commit(); err != nil {
 		tb.Fatal(err)
 	}
 	p.ResetCalls()
 	return f
 }
-
-// freeLedger remembers no approval.
-type freeLedger struct{}
-
-func (freeLedger) Burn(gate.Use) (bool, error)         { return true, nil }
-func (freeLedger) Burnt(string) bool                   { return false }
-func (freeLedger) Uses(string, time.Time) (int, error) { return 0, nil }
 
 // outcome is what a rollout of a fleet took.
 type outcome struct {

@@ -65,59 +65,67 @@ func notConfirmed(q plan.Question, outcome gate.Outcome) string {
 	return "The box was not ticked. Nothing was done; asked once more:"
 }
 
-// inputRequired is the question as the answer of a call.
-func inputRequired(form mcp.ElicitationParams, state string) *mcp.CallToolResult {
+// inputRequired is the question as the answer of a call. A person can read it
+// once the transport has sent it.
+func (a *adapter) inputRequired(ctx context.Context, form mcp.ElicitationParams, state string) *mcp.CallToolResult {
+	whenSent(ctx, func(at time.Time) { a.Gate.Handed(state, at) })
 	return mcpserver.NewInputRequestBuilder(state).Elicit(askID, form).ToolResult()
 }
 
-// roundTripReply reads the person's answer that came with a retried call, nil
-// if the call is not one. A state where none can have been given out is an
-// error for the protocol.
-func roundTripReply(ctx context.Context, request mcp.CallToolRequest) (*gate.Reply, error) {
+// roundTripReply reads the person's answer that came with a retried call; reply
+// is nil if there is none. retried tells whether the call carries a state, with or
+// without an answer. A state where none can have been given out is an error for
+// the protocol.
+func roundTripReply(ctx context.Context, request mcp.CallToolRequest) (reply *gate.Reply, retried bool, err error) {
 	state := request.Params.RequestState
 	if state == "" {
-		return nil, nil
+		return nil, false, nil
 	}
 	if CanElicit(ctx) != ElicitRoundTrip {
-		return nil, gate.ErrBadState
+		return nil, true, gate.ErrBadState
 	}
-	result := mcpserver.ElicitationResponse(request.Params.InputResponses, askID)
-	if result == nil {
-		return nil, nil // the answer is missing: ask again (SEP-2322)
+	if _, given := request.Params.InputResponses[askID]; !given {
+		return nil, true, nil // the answer is missing: ask again (SEP-2322)
 	}
-	content, _ := result.Content.(map[string]any)
-	return reply(state, string(result.Action), content), nil
+	answer := Answer{Arrived: arrivedAt(ctx)} // one that cannot be read is neither a yes nor a no
+	if result := mcpserver.ElicitationResponse(request.Params.InputResponses, askID); result != nil {
+		answer.Action = result.Action
+		answer.Content, _ = result.Content.(map[string]any)
+	}
+	return replyOf(state, answer), true, nil
 }
 
-func reply(state, action string, content map[string]any) *gate.Reply {
-	typed, _ := content[fieldTyped].(string)
-	ticked, _ := content[fieldTicked].(bool)
-	return &gate.Reply{State: state, Action: gate.Action(action), Typed: typed, Ticked: ticked}
+func replyOf(state string, a Answer) *gate.Reply {
+	typed, _ := a.Content[fieldTyped].(string)
+	ticked, _ := a.Content[fieldTicked].(bool)
+	return &gate.Reply{State: state, Action: gate.Action(a.Action), Typed: typed, Ticked: ticked, Arrived: a.Arrived}
 }
 
 // askSession asks while the call is open, with a time limit of our own. It
 // gives the answer, or the outcome that ends the call.
-func (a *adapter) askSession(ctx context.Context, progress *Progress, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request) (*gate.Reply, *gate.Outcome) {
+func (a *adapter) askSession(ctx context.Context, progress *Progress, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request) (*gate.Answer, *gate.Outcome, error) {
 	ticks, stopTicks := a.ticks(ctx)
 	stopBeating := progress.Heartbeat(ticks, func() string { return "waiting for a person's answer" })
 	defer stopBeating()
 	defer stopTicks()
 
-	answer, err := RequestElicitation(ctx, form, Asking{Within: a.AnswerWithin, After: a.Clock.After, Late: func(late Answer) {
-		if late.Action == mcp.ElicitationResponseActionAccept {
-			a.Gate.CameLate(r)
+	sent := func(at time.Time) { a.Gate.Handed(outcome.State, at) }
+	answer, err := RequestElicitation(ctx, form, Asking{Within: a.AnswerWithin, After: a.Clock.After, Sent: sent, Late: func(late Answer) {
+		if err := a.Gate.Late(r, *replyOf(outcome.State, late)); err != nil {
+			a.Log.Error("a late answer could not be recorded", "tool", r.Tool, "app", r.App, "err", err)
 		}
 	}})
 	var refused *ElicitationError
 	switch {
-	case err == nil:
-		return reply(outcome.State, string(answer.Action), answer.Content), nil
 	case errors.As(err, &refused):
 		a.Log.Warn("client did not put the question", "code", refused.Code)
-		return &gate.Reply{State: outcome.State, Action: gate.Cancel}, nil
+		answer.Action = mcp.ElicitationResponseActionCancel
+	case err != nil:
+		over := a.Gate.TimedOut(r, outcome.State)
+		return nil, &over, nil
 	}
-	over := a.Gate.TimedOut(r, outcome.State)
-	return nil, &over
+	judged, err := a.Gate.Receive(r.Tool, r.App, r.Caller, *replyOf(outcome.State, answer))
+	return judged, nil, err
 }
 
 // ticks beats by the injected clock until stopped.
@@ -160,14 +168,15 @@ func (t *changing[In, Work, Out, P]) ungranted(planned Planned[Work, Out], o gat
 			{Who: "person", Command: r.Approval.Command, Why: "read the plan in a terminal and approve or reject it"},
 			{Who: "agent", Tool: t.Spec().Name, Why: "after that, repeat the identical call"},
 		}
+		if o.NoKey {
+			first := plan.Next{Who: "person", Command: t.ApproveCommand(""), Why: "first, once: make a signing key; the server knows it at once"}
+			r.Next = append([]plan.Next{first}, r.Next...)
+		}
 	}
-	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && !o.NoKey {
+	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && o.Reason == "" {
 		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask its person (elicitation), or start the server with --approval auto"}}
 	}
-	if o.NoKey {
-		r.Next = []plan.Next{{Who: "person", Command: t.ApproveCommand(""), Why: "make a signing key once, then restart the server: from then on approvals can be given in a terminal"}}
-	}
-	r.Summary = strings.TrimSpace(planned.Summary + " " + t.why(planned.Plan, o) + " Nothing was changed.")
+	r.Summary = strings.TrimSpace(orWord(planned.Summary, planned.Nothing) + " " + t.why(planned.Plan, o) + " Nothing was changed.")
 	t.finish(r)
 	return t.result(planned.Out, t.text(r, planned.Out), isError(*r))
 }
@@ -185,6 +194,9 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 			fmt.Fprintf(&b, " The reason given: %s.", outside.Quote(o.Reason, 240))
 		}
 		b.WriteString(" Do not ask again unless the person does.")
+		if !o.Until.IsZero() {
+			fmt.Fprintf(&b, " The same plan is not put to anybody before %s.", o.Until.UTC().Format(time.RFC3339))
+		}
 	case gate.NotConfirmed:
 		if p.Irreversible() {
 			fmt.Fprintf(&b, "The app's name was not typed correctly, twice: %s.", plan.Quote(o.Typed))
@@ -199,7 +211,9 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 			fmt.Fprintf(&b, "The plan is too long for a form (%s): a person has to read it in a terminal.", p.TooLong())
 		case o.TooFast:
 			b.WriteString("The answer came faster than a person reads, so a program gave it, and it does not count.")
-		case o.Kind == gate.Refuse && !o.NoKey:
+		case o.Reason != "":
+			fmt.Fprintf(&b, "Nobody can be asked in a terminal: %s.", o.Reason)
+		case o.Kind == gate.Refuse:
 			b.WriteString("Nobody can be asked in this client, and this server takes answers nowhere else.")
 		default:
 			b.WriteString("Nobody can be asked in this client: a person has to approve in a terminal.")
@@ -226,7 +240,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 		b.WriteString("A person has to approve it in a terminal.")
 	}
 	if o.NoKey {
-		b.WriteString(" There is no approver's key yet.")
+		b.WriteString(" There is no approver's key yet: a person makes one first.")
 	}
 	return b.String()
 }

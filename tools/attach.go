@@ -54,7 +54,7 @@ func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progres
 	select {
 	case <-at.done: // also if both came at once
 		t.runs.fetched(at)
-		return at.result, nil
+		return at.answer(), nil
 	default:
 	}
 	return t.stillRunning(at), nil
@@ -71,7 +71,7 @@ func (t *changing[In, Work, Out, P]) cut(at *run) *mcp.CallToolResult {
 	select {
 	case <-at.done: // at the same moment
 		t.runs.fetched(at)
-		return at.result
+		return at.answer()
 	default:
 	}
 	var out Out
@@ -107,12 +107,12 @@ func (t *changing[In, Work, Out, P]) stillRunning(at *run) *mcp.CallToolResult {
 func (t *changing[In, Work, Out, P]) earlier(at *run) *mcp.CallToolResult {
 	out, ok := at.result.StructuredContent.(Out)
 	if !ok {
-		return at.result // not ours; results of this tool always are
+		return at.answer() // not ours; results of this tool always are
 	}
 	r := P(&out).Envelope()
 	r.Summary = fmt.Sprintf("Result of the run that ended at %s; nothing was done by this call. %s", at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(r.Summary, sandboxMark))
 	t.finish(r)
-	return t.result(out, t.text(r, out), at.result.IsError)
+	return own(t.result(out, t.text(r, out), at.result.IsError))
 }
 
 func orWord(s, word string) string {

@@ -2,9 +2,12 @@ package tools
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -86,10 +89,26 @@ type options struct {
 type invocation[In, Work, Out any] struct {
 	caller   Caller
 	key      string
+	call     string
 	in       In
 	options  options
 	progress *Progress // one for the whole call: its values must grow
 	held     *run      // the app, taken before the plan that an answer is judged by
+	retried  bool      // the call repeats an earlier one that was answered with a question
+}
+
+// callOf names what was called, whatever approval it carries: the plans of calls
+// that differ here are different plans, not versions of one.
+func callOf(tool string, arguments map[string]any) (string, error) {
+	asked := maps.Clone(arguments)
+	delete(asked, "approval")
+	delete(asked, "dry_run")
+	body, err := json.Marshal(asked) // map keys are sorted
+	if err != nil {
+		return "", fmt.Errorf("arguments: %w", err)
+	}
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s", tool, body)) // they may hold secrets
+	return hex.EncodeToString(hash[:16]), nil
 }
 
 func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -97,13 +116,17 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	defer c.progress.Done()
 	defer t.giveBack(c) // however the call ends, a panic included
 	arguments, problem := t.arguments(t.parsed(), request)
-	if problem == nil && t.Earlier != nil {
+	if problem != nil {
+		return t.refuse(problem), nil
+	}
+	answer, err := t.receive(ctx, c, arguments, request)
+	if err != nil {
+		return nil, err
+	}
+	if t.Earlier != nil {
 		t.Earlier(arguments)
 	}
-	if problem == nil {
-		c.in, problem = decode[In](t.parsed(), arguments)
-	}
-	if problem == nil {
+	if c.in, problem = decode[In](t.parsed(), arguments); problem == nil {
 		problem = t.named(arguments)
 	}
 	if problem != nil {
@@ -116,19 +139,21 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	if err != nil {
 		return nil, fmt.Errorf("arguments: %w", err)
 	}
+	if c.call, err = callOf(t.Spec().Name, arguments); err != nil {
+		return nil, err
+	}
 	c.key = strings.Join([]string{c.caller.ID, t.Spec().Name, string(body)}, "\x00") // map keys are sorted
 
+	if answer.No() { // nothing that goes on elsewhere is an answer to it
+		return t.saidNo(ctx, c, answer)
+	}
 	if at, over := t.runs.find(c.key); over {
 		t.runs.fetched(at)
 		return t.earlier(at), nil
 	} else if at != nil {
 		return t.attach(ctx, c.progress, at)
 	}
-	reply, err := roundTripReply(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	if app, _ := arguments["app"].(string); reply != nil && app != "" {
+	if app, _ := arguments["app"].(string); answer.Yes() && app != "" {
 		if over, err := t.take(ctx, c, app, true); over != nil || err != nil {
 			return over, err
 		}
@@ -143,7 +168,32 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	if c.options.DryRun {
 		return t.dryRun(planned), nil
 	}
-	return t.pass(ctx, c, planned, reply)
+	return t.pass(ctx, c, planned, answer)
+}
+
+// receive judges the answer that came with the call before anything else is
+// looked at or waited for.
+func (t *changing[In, Work, Out, P]) receive(ctx context.Context, c *invocation[In, Work, Out], arguments map[string]any, request mcp.CallToolRequest) (*gate.Answer, error) {
+	reply, retried, err := roundTripReply(ctx, request)
+	if err != nil || !retried {
+		return nil, err
+	}
+	c.retried = true
+	app, _ := arguments["app"].(string)
+	if reply == nil {
+		return nil, t.Gate.Check(t.Spec().Name, app, c.caller.ID, request.Params.RequestState)
+	}
+	return t.Gate.Receive(t.Spec().Name, app, c.caller.ID, *reply)
+}
+
+// saidNo answers a person's no, which was recorded already: with the plan, if it
+// can still be made.
+func (t *changing[In, Work, Out, P]) saidNo(ctx context.Context, c *invocation[In, Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
+	planned, err := t.Plan(ctx, c.in)
+	if err != nil {
+		return t.refuse(&Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person does"}), nil
+	}
+	return t.pass(ctx, c, planned, answer)
 }
 
 // over is the answer to a plan with which the call ends, nil if there is
@@ -163,7 +213,7 @@ func (t *changing[In, Work, Out, P]) over(planned Planned[Work, Out]) *mcp.CallT
 const maxDrifts = 3
 
 // pass brings a plan through the gate, asking as often as the gate wants.
-func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], reply *gate.Reply) (*mcp.CallToolResult, error) {
+func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
 	for drifts := 0; ; {
 		if over, err := t.halted(ctx); over != nil || err != nil {
@@ -176,7 +226,8 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 		}
 		request.Caller, request.Asker, request.From = c.caller.ID, c.caller.Name, t.From
 		request.CanAsk, request.Code = kind != ElicitNone, c.options.Approval
-		if request.Gated {
+		request.Call, request.Retried = c.call, c.retried
+		if request.Gated && !answer.No() {
 			if problem := t.recordable(); problem != nil {
 				return t.refuse(problem), nil
 			}
@@ -184,9 +235,12 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 				return t.meet(ctx, c, other)
 			}
 		}
-		outcome, err := t.Gate.Decide(request, reply)
-		if err != nil {
-			return nil, err
+		outcome := t.Gate.Decide(request, answer)
+		if outcome.Err != nil {
+			t.Log.Error("gate", "tool", request.Tool, "app", request.App, "err", outcome.Err)
+		}
+		if planned.Keep != nil && (outcome.Kind == gate.Ask || outcome.Kind == gate.NeedsTerminal) {
+			planned.Keep(outcome.Expires)
 		}
 		switch outcome.Kind {
 		case gate.Proceed:
@@ -199,30 +253,37 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 			}
 			planned = *drifted
 		case gate.Ask:
-			t.giveBack(c) // a person may take his time
+			t.giveBack(c) // a person may take their time
 			t.record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
 			form := approvalForm(planned.Plan, outcome)
 			if kind == ElicitRoundTrip {
-				return inputRequired(form, outcome.State), nil
+				return t.inputRequired(ctx, form, outcome.State), nil
 			}
-			next, over := t.askSession(ctx, c.progress, form, outcome, request)
+			next, over, err := t.askSession(ctx, c.progress, form, outcome, request)
+			if err != nil {
+				return nil, err
+			}
 			if over != nil {
 				return t.ungranted(planned, *over), nil
 			}
-			reply = next
-			if over, err := t.take(ctx, c, planned.Plan.App, true); over != nil || err != nil {
-				return over, err
+			answer = next
+			if answer.No() {
+				continue // the plan that it answers is the one at hand
+			}
+			if answer.Yes() {
+				if over, err := t.take(ctx, c, planned.Plan.App, true); over != nil || err != nil {
+					return over, err
+				}
 			}
 			// The approving call always plans again: the world moved while a person read.
 			if planned, err = t.Plan(ctx, c.in); err != nil {
 				return t.refuse(t.explain(ctx, err)), nil
 			}
 		default:
-			if outcome.Err != nil {
+			if outcome.Err != nil && outcome.Code != gate.Declined {
 				if _, trouble := disk.Trouble(outcome.Err); trouble || errors.Is(outcome.Err, journal.ErrLost) {
 					return t.refuse(t.unrecorded(outcome.Err)), nil
 				}
-				t.Log.Error("gate", "tool", request.Tool, "app", request.App, "err", outcome.Err)
 			}
 			t.record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
 			return t.ungranted(planned, outcome), nil
@@ -309,6 +370,10 @@ func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err
 	switch {
 	case errors.Is(err, gate.ErrReplayed):
 		return t.ungranted(planned, gate.Outcome{Code: gate.Replayed})
+	case errors.Is(err, gate.ErrWithdrawn):
+		return t.ungranted(planned, gate.Outcome{Code: gate.Declined})
+	case errors.Is(err, gate.ErrExpired):
+		return t.ungranted(planned, gate.Outcome{Code: gate.Expired})
 	case errors.Is(err, gate.ErrCapReached):
 		return t.ungranted(planned, gate.Outcome{Code: gate.Blocked, Reason: "the cap of its rule is reached"})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -156,6 +157,9 @@ func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, d
 		Machines: &machineCounts{Total: total, Unchanged: d.unchanged, Left: d.left, NotStarted: total - d.unchanged - d.left},
 	}
 	planned := Planned[deployWork, deployOutput]{Plan: d.plan(work)}
+	if d.in.Draft != "" {
+		planned.Keep = func(until time.Time) { a.drafts.keep(d.in.Draft, until) }
+	}
 	if !planned.Plan.Empty() {
 		out.Order, out.Expected = d.order(work)
 	}

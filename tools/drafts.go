@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"sync"
@@ -25,12 +26,14 @@ type draft struct {
 	name   string // as it was read: it tells the format
 	base   []byte // before the edit
 	data   []byte
-	made   time.Time
+	until  time.Time
+	asked  bool // a question about a plan names it
 }
 
 const (
 	draftLife = 30 * time.Minute
 	maxDrafts = 100
+	maxAsked  = 300 // beside them, of those that a question names
 )
 
 func newDrafts(clock Clock) *drafts {
@@ -43,18 +46,43 @@ func (d *drafts) put(keep draft) string {
 	defer d.mu.Unlock()
 	d.sweep()
 	if len(d.byID) >= maxDrafts {
-		oldest := ""
-		for id, have := range d.byID {
-			if oldest == "" || have.made.Before(d.byID[oldest].made) {
-				oldest = id
-			}
-		}
-		delete(d.byID, oldest)
+		d.pushOut()
 	}
 	handle := "draft_" + randomID()
-	keep.made = d.clock.Now()
+	keep.until = d.clock.Now().Add(draftLife)
+	keep.base, keep.data = bytes.Clone(keep.base), bytes.Clone(keep.data)
 	d.byID[handle] = keep
 	return handle
+}
+
+// pushOut makes room: the draft goes that ends first, and one that a question
+// names only where there are more of them than questions can be open.
+func (d *drafts) pushOut() {
+	first := ""
+	for id, have := range d.byID {
+		if have.asked && len(d.byID) < maxDrafts+maxAsked {
+			continue
+		}
+		if first == "" || have.until.Before(d.byID[first].until) {
+			first = id
+		}
+	}
+	delete(d.byID, first)
+}
+
+// keep has a draft last as long as the question that names it.
+func (d *drafts) keep(handle string, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	have, ok := d.byID[handle]
+	if !ok {
+		return
+	}
+	have.asked = true
+	if until.After(have.until) {
+		have.until = until
+	}
+	d.byID[handle] = have
 }
 
 // get finds a draft for its caller and app.
@@ -65,16 +93,17 @@ func (d *drafts) get(handle, caller, app string) (draft, *Problem) {
 	have, ok := d.byID[handle]
 	switch {
 	case !ok || have.caller != caller:
-		return draft{}, &Problem{Code: gate.Expired, Message: "there is no such draft; drafts last 30 minutes", Hint: "call patch_services again"}
+		return draft{}, &Problem{Code: gate.Expired, Message: "there is no such draft; drafts last 30 minutes, or as long as a question about them is open", Hint: "call patch_services again"}
 	case have.app != "" && have.app != app:
 		return draft{}, invalid("the draft is for the app %s", have.app)
 	}
+	have.base, have.data = bytes.Clone(have.base), bytes.Clone(have.data)
 	return have, nil
 }
 
 func (d *drafts) sweep() {
 	for id, have := range d.byID {
-		if d.clock.Now().Sub(have.made) > draftLife {
+		if d.clock.Now().After(have.until) {
 			delete(d.byID, id)
 		}
 	}

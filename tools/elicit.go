@@ -98,12 +98,14 @@ func (e *ElicitationError) Error() string {
 type Answer struct {
 	Action  mcp.ElicitationResponseAction // accept, decline or cancel
 	Content map[string]any                // the form's fields; nil unless accepted
+	Arrived time.Time                     // when the answer's bytes were read, by the transport; may be zero
 }
 
-// Asking is how long a question is held, and what becomes of a late answer.
+// Asking is how long a question is held, and who is told of it.
 type Asking struct {
 	Within time.Duration                        // how long the call waits
 	After  func(time.Duration) <-chan time.Time // a timer; nil means time.After
+	Sent   func(at time.Time)                   // called when the question was sent, from another goroutine; may be nil
 	Late   func(Answer)                         // called at most once, from another goroutine; may be nil
 }
 
@@ -115,8 +117,9 @@ const lateWait = 30 * time.Minute
 // Use it where [CanElicit] says [ElicitSession].
 //
 // Errors are [ErrNoAnswer], [ErrClientGone], the reason of [WithStop], an
-// [*ElicitationError], or what mcp-go says when the question could not be sent
-// at all. After any of the first three the question stays open at the client for half an hour; an answer
+// [*ElicitationError], with which the time of arrival is set, or what mcp-go says
+// when the question could not be sent at all. After any of the first three the
+// question stays open at the client for half an hour; an answer
 // given then goes to asking.Late and has no other effect.
 func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, asking Asking) (Answer, error) {
 	server := mcpserver.ServerFromContext(ctx)
@@ -130,6 +133,7 @@ func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, askin
 
 	// The question outlives the call, so that a late answer is still heard.
 	open, closeQuestion := context.WithCancel(context.WithoutCancel(ctx))
+	open, posting := withPosting(open, asking.Sent)
 	type reply struct {
 		answer Answer
 		err    error
@@ -142,6 +146,7 @@ func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, askin
 			Params:  params,
 		})
 		answer, err := readAnswer(result, err)
+		answer.Arrived = posting.answeredAt()
 		replies <- reply{answer, err}
 	}()
 

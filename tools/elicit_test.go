@@ -139,7 +139,7 @@ func TestRequestElicitation(t *testing.T) {
 		wantCode int    // of the ElicitationError, if wantErr
 		wantErr  string // part of its text
 	}{
-		{"accept", result("accept", map[string]any{"app": "shop-api"}), Answer{"accept", map[string]any{"app": "shop-api"}}, 0, ""},
+		{"accept", result("accept", map[string]any{"app": "shop-api"}), Answer{Action: "accept", Content: map[string]any{"app": "shop-api"}}, 0, ""},
 		{"accept without content", result("accept", nil), Answer{Action: "accept"}, 0, ""},
 		{"accept with odd content", result("accept", "yes"), Answer{Action: "accept"}, 0, ""},
 		{"decline", result("decline", map[string]any{"app": "x"}), Answer{Action: "decline"}, 0, ""},

@@ -20,17 +20,30 @@ var errNoJournal = errors.New("there is no writable journal")
 // Burn implements [gate.Ledger]. An approval from a terminal that may be older
 // than the journal counts as used: the entry could have been lost with an
 // earlier journal.
-func (l Ledger) Burn(u gate.Use) (fresh bool, err error) {
+func (l Ledger) Burn(u gate.Use) error {
 	if l.Journal == nil {
-		return false, errNoJournal
+		return errNoJournal
 	}
 	if born := l.Journal.Born(); u.Approval.Channel == gate.ChannelTerminal && !born.IsZero() && u.Expires.Before(born.Add(gate.RequestLife).Truncate(time.Second)) {
-		return false, nil
+		return gate.ErrReplayed
 	}
-	return l.Journal.Burn(journal.Entry{
+	conditions := []journal.Condition{journal.NotDeclinedSince(u.Asked)}
+	if u.Limit > 0 {
+		conditions = append(conditions, journal.AtMost(u.Limit, time.Hour))
+	}
+	fresh, err := l.Journal.Burn(journal.Entry{
 		Nonce: u.Nonce, Expires: u.Expires, Tool: u.Tool, App: u.App, Caller: u.Caller, Digest: u.Digest,
 		Channel: string(u.Approval.Channel), By: u.Approval.By,
-	})
+	}, conditions...)
+	switch {
+	case errors.Is(err, journal.ErrLimit):
+		return gate.ErrCapReached
+	case errors.Is(err, journal.ErrDeclined):
+		return gate.ErrWithdrawn
+	case err == nil && !fresh:
+		return gate.ErrReplayed
+	}
+	return err
 }
 
 // Burnt implements [gate.Ledger].
@@ -42,6 +55,28 @@ func (l Ledger) Uses(rule string, since time.Time) (int, error) {
 		return 0, errNoJournal
 	}
 	return l.Journal.Uses(rule, since)
+}
+
+// Deny implements [gate.Ledger].
+func (l Ledger) Deny(no gate.Denial) error {
+	if l.Journal == nil {
+		return errNoJournal
+	}
+	return l.Journal.Append(Declined(no))
+}
+
+// Declined is a person's no as the journal has it.
+func Declined(no gate.Denial) journal.Entry {
+	return journal.Entry{Event: journal.Declined, Tool: no.Tool, App: no.App, Digest: no.Digest, Caller: no.Caller, Reason: no.Reason}
+}
+
+// Denied implements [gate.Ledger].
+func (l Ledger) Denied(tool, app, digest string) (gate.Denial, bool, error) {
+	if l.Journal == nil {
+		return gate.Denial{}, false, errNoJournal
+	}
+	no, ok, err := l.Journal.LastNo(tool, app, digest)
+	return gate.Denial{Tool: no.Tool, App: no.App, Digest: no.Digest, Caller: no.Caller, Reason: no.Reason, At: no.Time}, ok, err
 }
 
 // recordable refuses what needs an approval, before anybody is asked, if the

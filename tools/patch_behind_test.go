@@ -22,10 +22,7 @@ func (b *deployBench) patch() (planned Planned[patchWork, patchOutput], out patc
 	if planned.Plan.Empty() {
 		return planned, out
 	}
-	outcome, err := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	outcome := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)

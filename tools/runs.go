@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"slices"
@@ -35,7 +36,7 @@ type run struct {
 	ended   time.Time
 	lock    *os.File // of the app, among processes; nil for local work
 	done    chan struct{}
-	result  *mcp.CallToolResult // set before done is closed
+	result  *mcp.CallToolResult // set before done is closed; it never leaves, see answer
 
 	halt   sync.Once
 	halted chan struct{} // closed when somebody wants it to end before its time
@@ -54,6 +55,21 @@ type work struct {
 	app    string // as it is shown; local work may have none
 	local  bool   // changes nothing on the platform, and keeps no app from others
 	gated  bool   // needs an approval
+}
+
+// answer is the result of a run that is over, for one call alone: mcp-go writes
+// into the results that it is given.
+func (at *run) answer() *mcp.CallToolResult { return own(at.result) }
+
+// own is a copy of a result that shares nothing with it that could be changed.
+func own(result *mcp.CallToolResult) *mcp.CallToolResult {
+	copied := *result
+	copied.Result = mcp.Result{ResultType: result.ResultType}
+	copied.Content = slices.Clone(result.Content) // texts, which are values
+	if body, err := json.Marshal(result.StructuredContent); err == nil {
+		copied.StructuredContent = json.RawMessage(body)
+	}
+	return &copied
 }
 
 // slot is what one run at a time has.

@@ -127,6 +127,9 @@ type Planned[Work, Out any] struct {
 	Summary string      // one sentence: what the plan would do
 	Nothing string      // one sentence, if there is nothing to do
 	Next    []plan.Next // if there is nothing to do, or if blockers stand in the way
+	// Keep, if not nil, keeps what the call was made of for as long as a question
+	// about the plan is open.
+	Keep func(until time.Time)
 }
 
 // Clock tells and waits for time.

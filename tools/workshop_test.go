@@ -102,7 +102,7 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 			Journal: log, Clock: clock, Hold: time.Minute, Log: slog.New(slog.DiscardHandler), Sandbox: true,
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Gate: gate.New(gate.Options{
-				Mode: gate.ModeAuto, Policy: rules, Keys: []gate.PublicKey{w.key.Public()}, Requests: w.requests,
+				Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(w.key.Public()), Requests: w.requests,
 				Ledger: Ledger{Journal: log}, AnswerWithin: time.Minute, Now: clock.Now,
 			}),
 		},

@@ -41,7 +41,7 @@ app's name, and signs the plan with a key that a passphrase opens. It signs what
 it shows: if anything differs when the agent calls again, the signature fits
 nothing and nothing is done.
 
-Make a key once with --init. Servers read its public half when they start.`,
+Make a key once with --init. Servers that are running know it at once.`,
 		Example: `  flycast-mcp approve --init
   flycast-mcp approve RK4M-7Q2P
   flycast-mcp approve --request RK4M-7Q2P.json   # copied from a server elsewhere`,
@@ -339,7 +339,7 @@ func (a approving) sealedKey() (path string, sealed []byte, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", nil, fmt.Errorf("there is no key %s: make one with flycast-mcp approve --init, then restart the server", path)
+		return "", nil, fmt.Errorf("there is no key %s: make one with flycast-mcp approve --init", path)
 	case err != nil:
 		return "", nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxKeySize:

@@ -56,7 +56,7 @@ func (a approving) initialize(ctx context.Context) error {
 			return errors.Join(err, os.Remove(private))
 		}
 		t.say("\nKey %s\n  %s  keep it to yourself, and out of the agent's reach\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
-		t.say("Servers that are running have to be restarted to know the key.\n")
+		t.say("Servers that are running know the key from now on.\n")
 		return nil
 	})
 }

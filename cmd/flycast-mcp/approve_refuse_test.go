@@ -99,7 +99,7 @@ func TestApproveRefusesKeys(t *testing.T) {
 		"plain":               {"0123456789abcdef0123456789abcdef", "must be protected by a passphrase. Nothing was approved."},
 		"opened by a program": {toKey.String(), "must be protected by a passphrase. Nothing was approved."},
 		"too large":           {strings.Repeat("x", maxKeySize+1), "not an approver's key. Nothing was approved."},
-		"missing":             {"", "approve --init, then restart the server. Nothing was approved."},
+		"missing":             {"", "approve --init. Nothing was approved."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)

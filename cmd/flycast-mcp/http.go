@@ -39,7 +39,7 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 				return err
 			}
 			err = server.ServeHTTP(c.Context(), app.mcp, server.HTTPOptions{
-				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins, Log: app.log,
+				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins, Log: app.log, Now: p.clock.Now,
 				Sessions: sessions, SessionsPerCaller: perCaller,
 				Ready: func(url string) {
 					fmt.Fprintf(app.stderr, "serving %s\n", url)

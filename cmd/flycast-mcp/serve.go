@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -67,6 +65,7 @@ type application struct {
 	runs   *tools.Runs
 	close  []func() error
 
+	platform string    // the URL of its API
 	embedded *embedded // nil: the platform is elsewhere
 	sandbox  bool      // on an emulated platform, its own or another process's
 }
@@ -226,14 +225,14 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 			return nil, err
 		}
 		options.Endpoints, options.Token, options.Organization = endpoints, token, p.getenv("FLY_ORG")
-		app.sandbox = token.Sandbox()
+		app.sandbox, app.platform = token.Sandbox(), endpoints.API
 		return fly.New(options)
 	}
 	endpoints, token, err := s.embed(ctx, p, app)
 	if err != nil {
 		return nil, err
 	}
-	app.sandbox, options.Endpoints, options.Token = true, endpoints, token
+	app.sandbox, app.platform, options.Endpoints, options.Token = true, endpoints.API, endpoints, token
 	return fly.New(options)
 }
 
@@ -273,10 +272,17 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 			return nil, err
 		}
 	}
-	if o.Keys, err = s.keys(p); err != nil {
+	approvers := s.approvers(p, app.log)
+	if _, err := approvers.read(); err != nil {
 		return nil, err
 	}
+	o.Keys = approvers.keys
 	if state == "" {
+		return gate.New(o), nil
+	}
+	if o.Installation, err = installation(state, app.platform); err != nil {
+		// Without the folder there is no journal either, and nothing gated happens.
+		app.log.Error("approvals in a terminal are not possible", "err", err)
 		return gate.New(o), nil
 	}
 	if o.Requests, err = gate.NewRequests(filepath.Join(state, requestsDir), p.clock.Now); err != nil {
@@ -284,41 +290,6 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 		o.Requests = nil
 	}
 	return gate.New(o), nil
-}
-
-// keys are the public keys that were named, else the default one if it exists.
-func (s *serving) keys(p program) ([]gate.PublicKey, error) {
-	paths := s.approverKeys
-	if len(paths) == 0 {
-		dir, err := p.configDir()
-		if err != nil {
-			return nil, nil // no home, no default key
-		}
-		path := filepath.Join(dir, publicKey)
-		if _, err := os.Stat(path); err != nil {
-			return nil, nil // not made yet: the answers say how
-		}
-		paths = []string{path}
-	}
-	var keys []gate.PublicKey
-	for _, path := range paths {
-		if err := disk.Trusted(filepath.Dir(path)); err != nil {
-			return nil, fmt.Errorf("approver's key: %w", err)
-		}
-		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {
-			return nil, fmt.Errorf("approver's key: %s can be written by group or others (mode %v): chmod 644 it", path, info.Mode().Perm())
-		}
-		data, err := disk.Read(path, maxKeySize)
-		if err != nil {
-			return nil, fmt.Errorf("--approver-key: %w", err)
-		}
-		key, err := gate.ParsePublicKey(string(data))
-		if err != nil {
-			return nil, fmt.Errorf("--approver-key %s: %w", path, err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
 }
 
 // vocabulary is what a policy may name.

@@ -137,14 +137,14 @@ func TestOpenFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, p := serving{approverKeys: []string{key}}, household(map[string]string{"HOME": dir})
-	if keys, err := s.keys(p); err != nil || len(keys) != 1 {
+	if keys, err := s.approvers(p, nil).read(); err != nil || len(keys) != 1 {
 		t.Fatalf("got %v, %v", keys, err)
 	}
 	for _, change := range []struct{ file, folder fs.FileMode }{{0o644, 0o777}, {0o666, 0o755}, {0o664, 0o755}} {
 		if err := errors.Join(os.Chmod(key, change.file), os.Chmod(dir, change.folder)); err != nil {
 			t.Fatal(err)
 		}
-		if keys, err := s.keys(p); err == nil {
+		if keys, err := s.approvers(p, nil).read(); err == nil {
 			t.Errorf("%v in %v: got %v", change.file, change.folder, keys)
 		}
 	}
@@ -153,7 +153,7 @@ func TestOpenFolders(t *testing.T) {
 	if err := errors.Join(os.Chmod(dir, 0o755), os.MkdirAll(config, 0o755), os.WriteFile(filepath.Join(config, publicKey), []byte(text), 0o644), os.Chmod(config, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := (&serving{}).keys(p); err == nil {
+	if keys, err := (&serving{}).approvers(p, nil).read(); err == nil {
 		t.Errorf("the default key: got %v", keys)
 	}
 	token := filepath.Join(config, "token")

@@ -21,7 +21,7 @@ app-scoped one that ends soon: fly tokens create deploy -a APP -x 24h`,
 			if err != nil {
 				return err
 			}
-			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, app.log)
+			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, server.StdioOptions{Log: app.log, Now: p.clock.Now})
 			return errors.Join(err, app.Close())
 		},
 	}

@@ -137,7 +137,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 		Fly: flyClient, Journal: book, Roots: files, Runs: tools.NewRuns(bubbleClock{}), Clock: bubbleClock{},
 		Hold: 45 * time.Second, AnswerWithin: answerWithin, From: with.name,
 		Gate: gate.New(gate.Options{
-			Mode: gate.ModeAuto, Policy: rules, Keys: []gate.PublicKey{with.approver}, Requests: requests,
+			Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(with.approver), Installation: with.name, Requests: requests,
 			Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: time.Now,
 		}),
 		ApproveCommand: func(ticket string) string { return "approve " + ticket },
@@ -156,7 +156,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 			toClient, fromServer := io.Pipe()
 			callerCtx := tools.WithCaller(ctx, tools.Caller{ID: caller, Name: caller})
 			go func() {
-				_ = server.ServeStdio(callerCtx, s, toServer, fromServer, nil)
+				_ = server.ServeStdio(callerCtx, s, toServer, fromServer, server.StdioOptions{})
 				_ = fromServer.Close()
 			}()
 			in.clients = append(in.clients, newClient(t, in, caller, e, fromClient, toClient))

@@ -25,3 +25,6 @@ func TryLock(f *os.File) error {
 		return fmt.Errorf("lock: %w", err)
 	}
 }
+
+// Unlock gives the lock of an open file back.
+func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -72,29 +72,11 @@ func testClient(t *testing.T, url string, change ...func(*Options)) (*FlyGo, *fa
 	return client, clock
 }
 
-// ledger is a gate's memory for the length of a test.
-type ledger struct{ burnt sync.Map }
-
-func (l *ledger) Burn(use gate.Use) (bool, error) {
-	_, twice := l.burnt.LoadOrStore(use.Nonce, true)
-	return !twice, nil
-}
-
-func (l *ledger) Burnt(nonce string) bool {
-	_, ok := l.burnt.Load(nonce)
-	return ok
-}
-
-func (l *ledger) Uses(string, time.Time) (int, error) { return 0, nil }
-
 // grantFor is a grant for the steps, as a real gate hands it out.
 func grantFor(t *testing.T, steps ...gate.Step) *gate.Grant {
 	t.Helper()
-	g := gate.New(gate.Options{Ledger: &ledger{}, Now: time.Now})
-	outcome, err := g.Decide(gate.Request{Tool: "test", Steps: steps}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := gate.New(gate.Options{Now: time.Now})
+	outcome := g.Decide(gate.Request{Tool: "test", Steps: steps}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		t.Fatal(err)

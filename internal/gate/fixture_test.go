@@ -34,22 +34,50 @@ type ledger struct {
 	now   func() time.Time
 	uses  []Use
 	times []time.Time
+	noes  map[plan]Denial
 	err   error
 }
 
-func (l *ledger) Burn(u Use) (bool, error) {
+func (l *ledger) Burn(u Use) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		return false, l.err
+		return l.err
 	}
 	for _, have := range l.uses {
 		if have.Nonce == u.Nonce {
-			return false, nil
+			return ErrReplayed
 		}
 	}
+	if no, ok := l.noes[plan{u.Tool, u.App, u.Digest}]; ok && !u.Asked.After(no.At) {
+		return ErrWithdrawn
+	}
+	if u.Limit > 0 && l.count(u.Approval.By, l.now().Add(-time.Hour)) >= u.Limit {
+		return ErrCapReached
+	}
 	l.uses, l.times = append(l.uses, u), append(l.times, l.now())
-	return true, nil
+	return nil
+}
+
+func (l *ledger) Deny(no Denial) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	if l.noes == nil {
+		l.noes = map[plan]Denial{}
+	}
+	no.At = l.now()
+	l.noes[plan{no.Tool, no.App, no.Digest}] = no
+	return nil
+}
+
+func (l *ledger) Denied(tool, app, digest string) (Denial, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	no, ok := l.noes[plan{tool, app, digest}]
+	return no, ok, nil
 }
 
 func (l *ledger) Burnt(nonce string) bool {
@@ -66,13 +94,16 @@ func (l *ledger) Burnt(nonce string) bool {
 func (l *ledger) Uses(rule string, since time.Time) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := 0
+	return l.count(rule, since), l.err
+}
+
+func (l *ledger) count(rule string, since time.Time) (n int) {
 	for i, have := range l.uses {
 		if have.Approval == (Approval{ChannelPolicy, rule}) && l.times[i].After(since) {
 			n++
 		}
 	}
-	return n, l.err
+	return n
 }
 
 func (l *ledger) fail(err error) {
@@ -106,7 +137,7 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		t.Fatal(err)
 	}
 	o := Options{
-		Mode: ModeAuto, Keys: []PublicKey{f.key.Public()}, Requests: requests, Ledger: f.ledger,
+		Mode: ModeAuto, Keys: FixedKeys(f.key.Public()), Installation: "here", Requests: requests, Ledger: f.ledger,
 		AnswerWithin: 5 * time.Minute, Now: f.clock.Now,
 	}
 	for _, c := range change {
@@ -151,14 +182,33 @@ func deploy() Request {
 	return r
 }
 
-// decide is a Decide that must not end in an error.
+// decide is a Decide with the reply, if there is one, as it arrives now. Neither
+// may end in an error.
 func (f *fixture) decide(r Request, reply *Reply) Outcome {
 	f.t.Helper()
-	out, err := f.Decide(r, reply)
-	if err != nil {
-		f.t.Fatalf("Decide: %v", err)
+	if reply == nil {
+		return f.shown(f.Decide(r, nil))
 	}
+	return f.shown(f.Decide(r, f.receive(r, *reply)))
+}
+
+// shown hands a question to the client, which shows it at once.
+func (f *fixture) shown(out Outcome) Outcome {
+	f.Handed(out.State, f.clock.Now())
 	return out
+}
+
+// receive is a Receive of a reply that arrives now unless it says when.
+func (f *fixture) receive(r Request, reply Reply) *Answer {
+	f.t.Helper()
+	if reply.Arrived.IsZero() {
+		reply.Arrived = f.clock.Now()
+	}
+	answer, err := f.Receive(r.Tool, r.App, r.Caller, reply)
+	if err != nil {
+		f.t.Fatalf("Receive: %v", err)
+	}
+	return answer
 }
 
 // ask decides without an answer, must get a question, and lets a person read it.
@@ -177,6 +227,9 @@ func yes(r Request, o Outcome) *Reply {
 	}
 	return &Reply{State: o.State, Action: Accept, Ticked: true}
 }
+
+// no is a person's no to a question.
+func no(o Outcome) *Reply { return &Reply{State: o.State, Action: Decline} }
 
 // wants checks an outcome's kind and code, and that nothing but Proceed grants.
 func wants(t *testing.T, got Outcome, kind Kind, code Code) {

@@ -3,22 +3,25 @@
 //
 // A tool brings a [Request] (its plan) to [Gate.Decide] and gets an [Outcome]:
 // proceed, ask this question, or refuse with a code. An answer comes back as a
-// [Reply] to a further Decide with the plan as it is then. [Outcome.Commit]
-// burns the approval in the ledger, durably, and only then hands out the
-// [Grant] without which no client method changes anything.
+// [Reply], which [Gate.Receive] judges by the moment it arrived, before anything
+// is waited for; a yes then goes to a further Decide with the plan as it is by
+// then. [Outcome.Commit] burns the approval in the ledger, durably, and only then
+// hands out the [Grant] without which no client method changes anything.
 //
-//	plan → Decide → Ask ─ answer ─ plan again → Decide → Proceed → Commit → Grant
+//	plan → Decide → Ask ─ Receive ─ plan again → Decide → Proceed → Commit → Grant
 //	                 └─ terminal: a ticket, a signed answer, and the same call again
 //
 // What never counts as approval: an argument the model could have invented, an
 // answer that came faster than a person reads, an answer to a plan that has
-// changed since, an answer that was used before.
+// changed since, an answer that was used before, an answer to a question that is
+// older than a no to the same plan.
 package gate
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +51,8 @@ const (
 	// tooFast is what no person needs to read a question: a quicker answer came
 	// from a program (client hooks, auto-approval modes, clients without a UI).
 	tooFast = 2 * time.Second
+	// formLife is how long a yes in a form counts after it arrived.
+	formLife = 5 * time.Minute
 	// maxUnanswered questions, then the terminal is offered instead.
 	maxUnanswered = 2
 	// memory is how long unanswered questions, late and closed ones are remembered.
@@ -57,6 +62,7 @@ const (
 // Request is one plan at the gate.
 type Request struct {
 	Tool, App    string
+	Call         string // what was called; plans of different calls are not versions of each other
 	Caller       string // who asks, as approvals are bound to; never a secret
 	Asker, From  string // the same and the server, for the person who reads
 	Digest       string // of the plan
@@ -69,6 +75,7 @@ type Request struct {
 	Plan         json.RawMessage
 	CanAsk       bool   // the client declared that it can ask its person
 	Code         string // an approval code that came with the call
+	Retried      bool   // the call repeats an asked one without an answer: ask again, look for no yes elsewhere
 }
 
 func (r Request) key() string { return strings.Join([]string{r.Caller, r.Tool, r.App}, "\x00") }
@@ -85,10 +92,11 @@ const (
 
 // Reply is an answer to a question that [Gate.Decide] gave out.
 type Reply struct {
-	State  string // as it was given out
-	Action Action
-	Ticked bool   // the box, for what can be undone
-	Typed  string // the app's name, for what cannot
+	State   string // as it was given out
+	Action  Action
+	Ticked  bool      // the box, for what can be undone
+	Typed   string    // the app's name, for what cannot
+	Arrived time.Time // when its bytes were read; an answer without this time counts as a program's
 }
 
 // Kind is what an [Outcome] asks for.
@@ -112,25 +120,32 @@ type Outcome struct {
 	Changed []string  // what moved since the plan that was shown
 	Typed   string    // what was typed instead of the app's name
 	Reason  string    // of a rejection, or which rule blocked: text from outside
+	Until   time.Time // Declined: the same plan is not asked again before
 	TooFast bool      // the answer came before a person could have read the question
 	TooLong bool      // a form cannot show the plan whole
 	NoKey   bool      // a terminal could be used if an approver's key existed
-	Err     error     // Internal: what failed, for the log
+	Err     error     // what failed, for the log
 	Late    bool      // an earlier yes came after its limit and was not used
 
 	commit func() (*Grant, error)
 }
 
-// ErrReplayed means that the approval had been used when it was to be burnt.
-var ErrReplayed = errors.New("approval was used before")
-
-// ErrCapReached means that other plans used up a policy rule's limit per hour
-// between the decision and its commit.
-var ErrCapReached = errors.New("the policy rule's limit per hour is reached")
+// Errors of [Outcome.Commit].
+var (
+	// ErrReplayed means that the approval had been used when it was to be burnt.
+	ErrReplayed = errors.New("approval was used before")
+	// ErrCapReached means that other plans used up a policy rule's limit per hour
+	// between the decision and its commit.
+	ErrCapReached = errors.New("the policy rule's limit per hour is reached")
+	// ErrWithdrawn means that a person said no to the plan after its approval had
+	// been asked for.
+	ErrWithdrawn = errors.New("a person said no to the plan")
+)
 
 // Commit uses the approval up, durably, and hands out the grant. It may be
-// called once, and only for Proceed. [ErrReplayed], [ErrCapReached] and every
-// other error mean that nothing may be changed.
+// called once, and only for Proceed. [ErrReplayed], [ErrCapReached],
+// [ErrWithdrawn], [ErrExpired] and every other error mean that nothing may be
+// changed.
 func (o Outcome) Commit() (*Grant, error) {
 	if o.Kind != Proceed || o.commit == nil {
 		return nil, fmt.Errorf("commit: %w", ErrNotGranted)
@@ -142,6 +157,8 @@ func (o Outcome) Commit() (*Grant, error) {
 type Use struct {
 	Nonce    string
 	Expires  time.Time // until then the nonce must be remembered
+	Asked    time.Time // when it was asked for: a no to the plan since then withdraws it
+	Limit    int       // how often the rule Approval.By may approve in an hour; 0: no limit
 	Tool     string
 	App      string
 	Caller   string
@@ -149,37 +166,57 @@ type Use struct {
 	Approval Approval
 }
 
-// Ledger remembers durably which approvals were used.
+// Ledger remembers durably which approvals were used and which plans were
+// declined, for all processes that share it.
 type Ledger interface {
-	// Burn records a use, synced to disk, before it returns. fresh is false if
-	// the nonce was burnt before; then nothing is recorded.
-	Burn(use Use) (fresh bool, err error)
+	// Burn records a use, synced to disk, before it returns. Checking and
+	// recording are one act among all processes: [ErrReplayed] if the nonce was
+	// burnt before, [ErrCapReached] if Limit uses of the rule are recorded within
+	// the last hour, [ErrWithdrawn] if the plan was declined at or after Asked. On
+	// an error nothing is recorded.
+	Burn(use Use) error
 	// Burnt reports whether a nonce was used.
 	Burnt(nonce string) bool
 	// Uses counts what a policy rule approved since a time.
 	Uses(rule string, since time.Time) (int, error)
+	// Deny records a person's no. It sets the time.
+	Deny(no Denial) error
+	// Denied gives the last no to a plan, for as long as an approval that is
+	// older could still be used. ok is false if there is none.
+	Denied(tool, app, digest string) (no Denial, ok bool, err error)
 }
 
 // Options make a [Gate].
 type Options struct {
-	Mode         Mode
-	Policy       Policy
-	Keys         []PublicKey
-	Sealer       *Sealer   // nil: a random key that dies with the process
-	Requests     *Requests // nil: no terminal
-	Ledger       Ledger
+	Mode   Mode
+	Policy Policy
+	// Keys gives the approvers' public keys as they are now; nil: there are none.
+	Keys     func() []PublicKey
+	Sealer   *Sealer   // nil: a random key that dies with the process
+	Requests *Requests // nil: no terminal
+	Ledger   Ledger
+	// Installation names this installation in signatures: one that a person made
+	// for another fits nothing here.
+	Installation string
 	AnswerWithin time.Duration // how long an answer in the client counts
 	Now          func() time.Time
+}
+
+// FixedKeys are keys that never change.
+func FixedKeys(keys ...PublicKey) func() []PublicKey {
+	return func() []PublicKey { return slices.Clone(keys) }
 }
 
 // Gate is safe for concurrent use.
 type Gate struct {
 	Options
+	id         string // of this gate, in the states that it seals
 	mu         sync.Mutex
 	unanswered map[string]tally     // questions without an answer, by request key
 	late       map[string]time.Time // a yes that came too late
 	closed     map[string]time.Time // nonces of questions that were answered otherwise
-	capped     sync.Mutex           // counting a rule's uses and adding one are one act
+	handed     map[string]*handing  // questions and when they were handed to the transport, by nonce
+	noes       map[plan]Denial      // the last no to each plan, should the ledger fail
 }
 
 type tally struct {
@@ -192,52 +229,77 @@ func New(o Options) *Gate {
 	if o.Sealer == nil {
 		o.Sealer = NewRandomSealer()
 	}
-	return &Gate{Options: o, unanswered: map[string]tally{}, late: map[string]time.Time{}, closed: map[string]time.Time{}}
+	if o.Keys == nil {
+		o.Keys = FixedKeys()
+	}
+	return &Gate{
+		Options: o, id: newNonce(),
+		unanswered: map[string]tally{}, late: map[string]time.Time{}, closed: map[string]time.Time{},
+		handed: map[string]*handing{}, noes: map[plan]Denial{},
+	}
 }
 
-// Decide is the state machine. reply is nil when no answer came with the call.
-// The only error is [ErrBadState]: a reply that does not belong to this call.
-func (g *Gate) Decide(r Request, reply *Reply) (Outcome, error) {
+// Decide is the state machine. answer is nil when none came with the call.
+//
+// An answer is all that counts in the call it came with: whatever it is, no
+// other channel's yes is looked for.
+func (g *Gate) Decide(r Request, answer *Answer) Outcome {
 	now := g.Now()
-	rule, ruled := g.Policy.match(r.Tool, r.App)
-	out, err := g.decide(r, reply, rule, ruled, now)
-	if err == nil {
-		out.Late = g.takeLate(r.key(), now)
-	}
-	return out, err
+	out := g.decide(r, answer, now)
+	out.Late = g.takeLate(r.key(), now)
+	return out
 }
 
-func (g *Gate) decide(r Request, reply *Reply, rule Rule, ruled bool, now time.Time) (Outcome, error) {
-	if ruled && rule.Decision == "block" {
-		return Outcome{Code: Blocked, Reason: rule.Name}, nil
+func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
+	rule, ruled := g.Policy.match(r.Tool, r.App)
+	channel := Channel(rule.Channel)
+	switch {
+	case answer.Used():
+		return Outcome{Code: Replayed}
+	case answer.No():
+		return Outcome{Code: Declined, Until: now.Add(declineLife), Err: answer.err}
+	case ruled && rule.Decision == "block":
+		return Outcome{Code: Blocked, Reason: rule.Name}
+	case !r.Gated && (answer == nil || answer.Yes()):
+		return g.proceed(r, Use{Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Approval: Approval{Channel: ChannelNone}}, time.Time{})
 	}
-	if !r.Gated {
-		return g.proceed(r, Approval{Channel: ChannelNone}, newNonce(), now.Add(memory)), nil
+	if out, no := g.rejected(r, now); no {
+		return out
 	}
-	if ruled && rule.Decision == "auto" && g.Policy.covers(rule, r) {
-		if rule.LimitPerHour > 0 {
-			switch err := g.roomUnderCap(rule); {
-			case errors.Is(err, ErrCapReached):
-				return Outcome{Code: Blocked, Reason: fmt.Sprintf("%s: %d per hour", rule.Name, rule.LimitPerHour)}, nil
-			case err != nil:
-				return Outcome{Code: Internal, Err: err}, nil
-			}
-		}
-		return g.underCap(rule, g.proceed(r, Approval{ChannelPolicy, rule.Name}, newNonce(), now.Add(memory))), nil
+	if out, no := g.declined(r, now); no {
+		return out
+	}
+	if answer == nil && ruled && rule.Decision == "auto" && g.Policy.covers(rule, r) {
+		return g.byRule(r, rule, now)
 	}
 	if g.Mode == ModeDeny {
-		return Outcome{Code: Blocked, Reason: "this server was started with --approval deny"}, nil
+		return Outcome{Code: Blocked, Reason: "this server was started with --approval deny"}
 	}
-	channel := Channel(rule.Channel)
-	if g.terminalAllowed(channel) {
+	if answer != nil {
+		return g.answered(r, channel, answer, now)
+	}
+	if !r.Retried && g.terminalAllowed(channel) {
 		if out, done := g.fromTerminal(r, now); done {
-			return out, nil
+			return out
 		}
 	}
-	if reply == nil {
-		return g.ask(r, channel, "", Outcome{}, false, now), nil
+	return g.ask(r, channel, "", Outcome{}, false, now)
+}
+
+// byRule approves by a rule of the policy, within its limit.
+func (g *Gate) byRule(r Request, rule Rule, now time.Time) Outcome {
+	if rule.LimitPerHour > 0 {
+		n, err := g.Ledger.Uses(rule.Name, now.Add(-time.Hour))
+		if err != nil {
+			return Outcome{Code: Internal, Err: fmt.Errorf("count the uses of a policy rule: %w", err)}
+		}
+		if n >= rule.LimitPerHour {
+			return Outcome{Code: Blocked, Reason: fmt.Sprintf("%s: %d per hour", rule.Name, rule.LimitPerHour)}
+		}
 	}
-	return g.answered(r, channel, *reply, now)
+	return g.proceed(r, Use{
+		Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Limit: rule.LimitPerHour, Approval: Approval{ChannelPolicy, rule.Name},
+	}, time.Time{})
 }
 
 func (g *Gate) terminalAllowed(channel Channel) bool {
@@ -246,69 +308,6 @@ func (g *Gate) terminalAllowed(channel Channel) bool {
 
 func (g *Gate) elicitAllowed(channel Channel) bool {
 	return g.Mode != ModeTerminal && channel != ChannelTerminal
-}
-
-// answered judges a reply.
-func (g *Gate) answered(r Request, channel Channel, reply Reply, now time.Time) (Outcome, error) {
-	st, err := g.Sealer.open(reply.State)
-	if err != nil {
-		return Outcome{}, err
-	}
-	if st.Tool != r.Tool || st.App != r.App || st.Caller != r.Caller || !g.elicitAllowed(channel) {
-		return Outcome{}, ErrBadState
-	}
-	v := judge(st, r, reply, g.used(st.Nonce, now), now)
-	if v.close {
-		g.close(st.Nonce, st.Expires)
-	}
-	if v.person {
-		g.answer(r.key())
-	}
-	switch v.kind {
-	case Proceed:
-		return g.proceed(r, Approval{Channel: ChannelElicitation}, st.Nonce, st.Expires), nil
-	case Ask:
-		return g.ask(r, channel, v.code, Outcome{Changed: v.changed, Typed: v.typed}, v.code == NotConfirmed, now), nil
-	case NeedsTerminal:
-		out := g.toTerminal(r, channel, v.code, now)
-		out.TooFast = v.code == Unavailable
-		return out, nil
-	}
-	return Outcome{Code: v.code, Typed: v.typed}, nil
-}
-
-// verdict is what an answer means.
-type verdict struct {
-	kind    Kind
-	code    Code
-	changed []string
-	typed   string
-	close   bool // the question cannot be answered again
-	person  bool // a person was there
-}
-
-// judge is the pure heart of the gate: what does this answer to that question
-// mean for this plan, now?
-func judge(st state, r Request, reply Reply, used bool, now time.Time) verdict {
-	switch {
-	case used:
-		return verdict{kind: Refuse, code: Replayed}
-	case now.Sub(st.Issued) < tooFast:
-		return verdict{kind: NeedsTerminal, code: Unavailable, close: true}
-	case reply.Action == Decline:
-		return verdict{kind: Refuse, code: Declined, close: true, person: true}
-	case reply.Action != Accept:
-		return verdict{kind: NeedsTerminal, code: NoAnswer, close: true}
-	case !now.Before(st.Expires):
-		return verdict{kind: Refuse, code: Expired, close: true, person: true}
-	case st.Digest != r.Digest:
-		return verdict{kind: Ask, code: Stale, changed: changed(st.Facts, r.Facts), close: true, person: true}
-	case r.Irreversible && strings.TrimSpace(reply.Typed) == r.App, !r.Irreversible && reply.Ticked:
-		return verdict{kind: Proceed, person: true}
-	case st.Reasked:
-		return verdict{kind: Refuse, code: NotConfirmed, typed: reply.Typed, close: true, person: true}
-	}
-	return verdict{kind: Ask, code: NotConfirmed, typed: reply.Typed, close: true, person: true}
 }
 
 // ask gives out a question, or sends to the terminal where none can be asked.
@@ -326,7 +325,7 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 		return g.toTerminal(r, channel, NoAnswer, now)
 	}
 	st := state{
-		Version: 1, Tool: r.Tool, App: r.App, Caller: r.Caller, Digest: r.Digest, Nonce: newNonce(),
+		Version: 1, Gate: g.id, Tool: r.Tool, App: r.App, Caller: r.Caller, Digest: r.Digest, Nonce: newNonce(),
 		Issued: now, Expires: now.Add(g.AnswerWithin), Reasked: reasked, Facts: sums(r.Facts),
 	}
 	sealed, err := g.Sealer.seal(st)
@@ -338,19 +337,22 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 	return out
 }
 
-func (g *Gate) proceed(r Request, by Approval, nonce string, expires time.Time) Outcome {
-	use := Use{Nonce: nonce, Expires: expires, Tool: r.Tool, App: r.App, Caller: r.Caller, Digest: r.Digest, Approval: by}
+// proceed lets a plan through, once, and until a time; zero: without a limit.
+func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
+	use.Tool, use.App, use.Caller, use.Digest = r.Tool, r.App, r.Caller, r.Digest
 	return Outcome{Kind: Proceed, commit: func() (*Grant, error) {
 		if r.Gated {
-			fresh, err := g.Ledger.Burn(use)
-			if err != nil {
+			if !until.IsZero() && !g.Now().Before(until) {
+				return nil, ErrExpired
+			}
+			if _, no := g.remembered(r); no && g.withdrawn(r, use.Asked) {
+				return nil, ErrWithdrawn
+			}
+			if err := g.Ledger.Burn(use); err != nil {
 				return nil, fmt.Errorf("record the approval: %w", err)
 			}
-			if !fresh {
-				return nil, ErrReplayed
-			}
 		}
-		return newGrant(r.Steps, by), nil
+		return newGrant(r.Steps, use.Approval), nil
 	}}
 }
 
@@ -361,16 +363,11 @@ func (g *Gate) TimedOut(r Request, state string) Outcome {
 	if st, err := g.Sealer.open(state); err == nil {
 		g.close(st.Nonce, now.Add(memory))
 	}
+	if out, no := g.declined(r, now); no { // in another call
+		return out
+	}
 	rule, _ := g.Policy.match(r.Tool, r.App)
 	return g.toTerminal(r, Channel(rule.Channel), NoAnswer, now)
-}
-
-// CameLate notes that a yes arrived after its limit: the next outcome for the
-// same call says so.
-func (g *Gate) CameLate(r Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.late[r.key()] = g.Now()
 }
 
 func (g *Gate) takeLate(key string, now time.Time) bool {
@@ -413,10 +410,8 @@ func (g *Gate) close(nonce string, until time.Time) {
 	g.closed[nonce] = until.Add(memory)
 }
 
-func (g *Gate) used(nonce string, now time.Time) bool {
-	if g.Ledger.Burnt(nonce) {
-		return true
-	}
+// isClosed reports whether a question was answered already, or given up.
+func (g *Gate) isClosed(nonce string, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for n, until := range g.closed {

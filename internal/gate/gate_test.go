@@ -139,9 +139,10 @@ func TestForeignState(t *testing.T) {
 			r := release()
 			change(&r)
 			for _, action := range []Action{Accept, Decline, Cancel} {
-				out, err := f.Decide(r, &Reply{State: question.State, Action: action, Typed: r.App, Ticked: true})
-				if !errors.Is(err, ErrBadState) || out.Kind != Refuse {
-					t.Fatalf("%s: got %+v, %v, want ErrBadState", action, out, err)
+				reply := Reply{State: question.State, Action: action, Typed: r.App, Ticked: true, Arrived: f.clock.Now()}
+				answer, err := f.Receive(r.Tool, r.App, r.Caller, reply)
+				if !errors.Is(err, ErrBadState) || answer != nil {
+					t.Fatalf("%s: got %+v, %v, want ErrBadState", action, answer, err)
 				}
 			}
 			f.nothingBurnt()
@@ -162,8 +163,13 @@ func TestForgedState(t *testing.T) {
 		if sealed == question.State {
 			sealed = question.State[:20] + "B" + question.State[21:]
 		}
-		if _, err := f.Decide(release(), &Reply{State: sealed, Action: Accept, Typed: "shop"}); !errors.Is(err, ErrBadState) {
+		r := release()
+		_, err := f.Receive(r.Tool, r.App, r.Caller, Reply{State: sealed, Action: Accept, Typed: "shop", Arrived: f.clock.Now()})
+		if !errors.Is(err, ErrBadState) {
 			t.Errorf("%s: got %v, want ErrBadState", name, err)
+		}
+		if err := f.Check(r.Tool, r.App, r.Caller, sealed); !errors.Is(err, ErrBadState) {
+			t.Errorf("%s: Check: got %v, want ErrBadState", name, err)
 		}
 	}
 	f.nothingBurnt()
@@ -193,14 +199,14 @@ func TestModes(t *testing.T) {
 	}{
 		{"auto asks", nil, release(), Ask, "", false},
 		{"auto, a client that cannot ask", nil, cannotAsk, NeedsTerminal, Unavailable, false},
-		{"auto, neither client nor key", []func(*Options){noKeys}, cannotAsk, Refuse, Unavailable, true},
+		{"auto, neither client nor key", []func(*Options){noKeys}, cannotAsk, NeedsTerminal, Unavailable, true},
 		{"auto, neither client nor folder", []func(*Options){noRequests}, cannotAsk, Refuse, Unavailable, false},
 		{"auto, too long for a form", nil, tooLong, NeedsTerminal, Unavailable, false},
 		{"elicit asks", []func(*Options){mode(ModeElicit)}, release(), Ask, "", false},
 		{"elicit, a client that cannot ask", []func(*Options){mode(ModeElicit)}, cannotAsk, Refuse, Unavailable, false},
 		{"elicit, too long for a form", []func(*Options){mode(ModeElicit)}, tooLong, Refuse, Unavailable, false},
 		{"terminal", []func(*Options){mode(ModeTerminal)}, release(), NeedsTerminal, "", false},
-		{"terminal, no key", []func(*Options){mode(ModeTerminal), noKeys}, release(), Refuse, Unavailable, true},
+		{"terminal, no key", []func(*Options){mode(ModeTerminal), noKeys}, release(), NeedsTerminal, "", true},
 		{"deny", []func(*Options){mode(ModeDeny)}, release(), Refuse, Blocked, false},
 	}
 	for _, tt := range tests {
@@ -222,7 +228,7 @@ func TestReplyWhereNobodyIsAsked(t *testing.T) {
 	question := asking.ask(deploy())
 	f := newFixture(t, mode(ModeTerminal), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	f.clock.advance(10 * time.Second)
-	if _, err := f.Decide(deploy(), yes(deploy(), question)); !errors.Is(err, ErrBadState) {
+	if _, err := f.Receive("deploy", "shop", "local", *yes(deploy(), question)); !errors.Is(err, ErrBadState) {
 		t.Errorf("got %v, want ErrBadState", err)
 	}
 	f = newFixture(t, mode(ModeDeny), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
@@ -245,7 +251,8 @@ func TestUnanswered(t *testing.T) {
 	f = newFixture(t) // a person who answers is there
 	f.ask(release())
 	question := f.ask(release())
-	wants(t, f.decide(release(), &Reply{State: question.State, Action: Decline}), Refuse, Declined)
+	wants(t, f.decide(release(), no(question)), Refuse, Declined)
+	f.clock.advance(declineLife)
 	f.ask(release())
 
 	f = newFixture(t) // a client that cancels is not
@@ -271,8 +278,18 @@ func TestTimedOut(t *testing.T) {
 
 func TestLateYesIsToldOnce(t *testing.T) {
 	f := newFixture(t)
-	f.TimedOut(release(), f.ask(release()).State)
-	f.CameLate(release())
+	// late is a yes that arrives after its call has ended.
+	late := func(question Outcome) {
+		t.Helper()
+		reply := *yes(release(), question)
+		reply.Arrived = f.clock.Now()
+		if err := f.Late(release(), reply); err != nil {
+			t.Fatal(err)
+		}
+	}
+	question := f.ask(release())
+	f.TimedOut(release(), question.State)
+	late(question)
 	other := release()
 	other.App = "shop2"
 	if f.decide(other, nil).Late {
@@ -285,7 +302,7 @@ func TestLateYesIsToldOnce(t *testing.T) {
 		t.Error("told twice")
 	}
 
-	f.CameLate(release())
+	late(question)
 	f.clock.advance(memory)
 	if f.decide(release(), nil).Late {
 		t.Error("told an hour later")
@@ -293,8 +310,8 @@ func TestLateYesIsToldOnce(t *testing.T) {
 
 	// Once the plan went through, there is nothing left to tell.
 	f = newFixture(t)
-	question := f.ask(release())
-	f.CameLate(release())
+	question = f.ask(release())
+	late(question)
 	f.commit(f.decide(release(), yes(release(), question)))
 	if f.decide(release(), nil).Late {
 		t.Error("told after an approval")
@@ -337,10 +354,10 @@ func TestZeroOutcomeGrantsNothing(t *testing.T) {
 func TestCommitConcurrently(t *testing.T) {
 	f := newFixture(t)
 	question := f.ask(release())
-	raceToCommit(f, func() (Outcome, error) { return f.Decide(release(), yes(release(), question)) })
+	raceToCommit(f, func() Outcome { return f.decide(release(), yes(release(), question)) })
 }
 
-func raceToCommit(f *fixture, decide func() (Outcome, error)) {
+func raceToCommit(f *fixture, decide func() Outcome) {
 	f.t.Helper()
 	const n = 16
 	var granted atomic.Int32
@@ -348,11 +365,11 @@ func raceToCommit(f *fixture, decide func() (Outcome, error)) {
 	decided.Add(n)
 	for range n {
 		wg.Go(func() {
-			out, err := decide()
+			out := decide()
 			decided.Done()
 			decided.Wait() // all have decided before any commits
-			if err != nil || out.Kind != Proceed {
-				f.t.Errorf("got %+v, %v, want Proceed", out, err)
+			if out.Kind != Proceed {
+				f.t.Errorf("got %+v, want Proceed", out)
 				return
 			}
 			switch grant, err := out.Commit(); {

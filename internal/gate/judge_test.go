@@ -84,7 +84,11 @@ func TestJudge(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&r)
 			}
-			got := judge(st, r, tt.reply, tt.used, issued.Add(tt.after))
+			st.Seen, tt.reply.Arrived = issued, issued.Add(tt.after)
+			got := st.judge(tt.reply, tt.used)
+			if got.kind == Proceed {
+				got = st.fits(r, tt.reply)
+			}
 			same := got.kind == tt.want.kind && got.code == tt.want.code && got.typed == tt.want.typed && got.close == tt.want.close && got.person == tt.want.person
 			if !same || !slices.Equal(got.changed, tt.want.changed) {
 				t.Errorf("got %+v\nwant %+v", got, tt.want)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -200,36 +199,4 @@ func (p Policy) covers(rule Rule, r Request) bool {
 		return true
 	}
 	return stated && rule.literalApps() && rule.LimitPerHour > 0
-}
-
-// roomUnderCap is nil if a rule may approve once more in this hour, and
-// [ErrCapReached] if it may not. A count that could not be read is another error:
-// nothing is approved then either, when it is asked again at the commit.
-func (g *Gate) roomUnderCap(rule Rule) error {
-	n, err := g.Ledger.Uses(rule.Name, g.Now().Add(-time.Hour))
-	if err != nil {
-		return fmt.Errorf("count the uses of a policy rule: %w", err)
-	}
-	if n >= rule.LimitPerHour {
-		return ErrCapReached
-	}
-	return nil
-}
-
-// underCap counts again when the approval is used: many calls may have been
-// decided before the first of them was recorded.
-func (g *Gate) underCap(rule Rule, out Outcome) Outcome {
-	if rule.LimitPerHour == 0 {
-		return out
-	}
-	commit := out.commit
-	out.commit = func() (*Grant, error) {
-		g.capped.Lock()
-		defer g.capped.Unlock()
-		if err := g.roomUnderCap(rule); err != nil {
-			return nil, err
-		}
-		return commit()
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -22,24 +23,26 @@ import (
 // shows it and computes the digest from what it shows. Nothing in the file is
 // trusted by the server when an answer comes back.
 type ApprovalRequest struct {
-	Ticket  string          `json:"ticket"`
-	Tool    string          `json:"tool"`
-	App     string          `json:"app"`
-	Caller  string          `json:"caller"`
-	Asker   string          `json:"asker"` // the caller's name, for the person
-	From    string          `json:"from"`  // which server, for the person
-	Nonce   string          `json:"nonce"`
-	Digest  string          `json:"digest"`
-	Created time.Time       `json:"created"`
-	Expires time.Time       `json:"expires"`
-	Facts   []sum           `json:"facts,omitempty"`
-	Plan    json.RawMessage `json:"plan"`
+	Ticket       string          `json:"ticket"`
+	Installation string          `json:"installation"`
+	Tool         string          `json:"tool"`
+	App          string          `json:"app"`
+	Caller       string          `json:"caller"`
+	Call         string          `json:"call,omitempty"` // see Request.Call
+	Asker        string          `json:"asker"`          // the caller's name, for the person
+	From         string          `json:"from"`           // which server, for the person
+	Nonce        string          `json:"nonce"`
+	Digest       string          `json:"digest"`
+	Created      time.Time       `json:"created"`
+	Expires      time.Time       `json:"expires"`
+	Facts        []sum           `json:"facts,omitempty"`
+	Plan         json.RawMessage `json:"plan"`
 }
 
 // Statement is what a signature of this request covers, with the digest that
-// the signer computed himself.
+// the signer computed.
 func (r ApprovalRequest) Statement(digest string) Statement {
-	return Statement{Digest: digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: r.Nonce, Expires: r.Expires}
+	return Statement{Installation: r.Installation, Digest: digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: r.Nonce, Expires: r.Expires}
 }
 
 // ErrExpired means that a request is too old to be answered.
@@ -146,29 +149,98 @@ func newNonce() string {
 	return hex.EncodeToString(raw[:])
 }
 
+// errFull means that every place in the folder is taken by an approval that can
+// still be used: those are never pushed out.
+var errFull = fmt.Errorf("%d approvals wait to be used, and no more can be asked for in a terminal until one of them is", maxRequests)
+
 // put stores a request for the plan, or finds the one that the same caller
 // already has for the same digest.
-func (s *Requests) put(r Request) (ApprovalRequest, error) {
+func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err error) {
+	err = s.locked(func() error {
+		all, err := s.list()
+		if err != nil {
+			return err
+		}
+		for _, have := range all {
+			if have.Installation == installation && have.Caller == r.Caller && have.Tool == r.Tool && have.App == r.App && have.Digest == r.Digest {
+				req = have
+				return nil
+			}
+		}
+		if err := s.makeRoom(all); err != nil {
+			return err
+		}
+		now := s.now()
+		req = ApprovalRequest{
+			Ticket: newTicket(), Installation: installation, Tool: r.Tool, App: r.App, Caller: r.Caller, Call: r.Call, Asker: r.Asker, From: r.From,
+			Nonce: newNonce(), Digest: r.Digest, Created: now, Expires: now.Add(requestLife).Truncate(time.Second),
+			Facts: sums(r.Facts), Plan: r.Plan,
+		}
+		return s.write(req.Ticket+".json", req)
+	})
+	return req, err
+}
+
+// makeRoom pushes out the oldest requests that nobody has approved.
+func (s *Requests) makeRoom(all []ApprovalRequest) error {
+	over := len(all) - maxRequests + 1
+	for _, req := range all {
+		if over <= 0 {
+			return nil
+		}
+		if answer, ok := s.answer(req.Ticket); ok && answer.Approved {
+			continue
+		}
+		s.remove(req.Ticket)
+		over--
+	}
+	if over > 0 {
+		return errFull
+	}
+	return nil
+}
+
+// locked runs do under the folder's lock, which all processes share.
+func (s *Requests) locked(do func() error) error {
+	unlock, err := disk.Lock(filepath.Clean(s.dir) + ".lock")
+	if err != nil {
+		return fmt.Errorf("approval requests: %w", err)
+	}
+	defer unlock()
+	return do()
+}
+
+// withdraw removes what waits for the plan, or was approved and not used, of
+// every caller. A rejection stays until its caller has heard of it.
+func (s *Requests) withdraw(tool, app, digest string) {
+	_ = s.locked(func() error { // best effort: every use of an approval looks for a no
+		all, err := s.list()
+		for _, req := range all {
+			if req.Tool == tool && req.App == app && req.Digest == digest {
+				if answer, ok := s.answer(req.Ticket); !ok || answer.Approved {
+					s.remove(req.Ticket)
+				}
+			}
+		}
+		return err
+	})
+}
+
+// rejected is the last no in the folder to a plan, whoever asked for it.
+func (s *Requests) rejected(r Request) (no Denial, ok bool) {
 	all, err := s.list()
 	if err != nil {
-		return ApprovalRequest{}, err
+		return Denial{}, false
 	}
-	for _, have := range all {
-		if have.Caller == r.Caller && have.Tool == r.Tool && have.App == r.App && have.Digest == r.Digest {
-			return have, nil
+	for _, req := range all {
+		if req.Tool != r.Tool || req.App != r.App || req.Digest != r.Digest {
+			continue
+		}
+		if answer, answered := s.answer(req.Ticket); answered && !answer.Approved && (!ok || answer.At.After(no.At)) {
+			no, ok = Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: answer.Reason, At: answer.At}, true
 		}
 	}
-	for len(all) >= maxRequests { // oldest first
-		s.remove(all[0].Ticket)
-		all = all[1:]
-	}
-	now := s.now()
-	req := ApprovalRequest{
-		Ticket: newTicket(), Tool: r.Tool, App: r.App, Caller: r.Caller, Asker: r.Asker, From: r.From,
-		Nonce: newNonce(), Digest: r.Digest, Created: now, Expires: now.Add(requestLife).Truncate(time.Second),
-		Facts: sums(r.Facts), Plan: r.Plan,
-	}
-	return req, s.write(req.Ticket+".json", req)
+	return no, ok
 }
 
 // Load reads a request by its ticket. A missing or expired one is [fs.ErrNotExist].
@@ -195,12 +267,37 @@ func (s *Requests) Waiting() ([]ApprovalRequest, error) {
 	}), err
 }
 
-// Answer leaves a person's answer beside the request.
+// ErrRejected means that a person has said no to the plan of a request.
+var ErrRejected = errors.New("the plan was rejected")
+
+// Answer leaves a person's answer beside the request. A no is final, and takes
+// the other requests for the same plan along; after it a yes is [ErrRejected].
 func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
-	if _, err := s.Load(ticket); err != nil {
+	return s.locked(func() error {
+		req, err := s.Load(ticket)
+		if err != nil {
+			return err
+		}
+		if answer.Approved {
+			no, said := s.rejected(Request{Tool: req.Tool, App: req.App, Digest: req.Digest})
+			if said && !req.Created.After(no.At) {
+				return ErrRejected
+			}
+			return s.write(ticket+".answer.json", answer)
+		}
+		if err := s.write(ticket+".answer.json", answer); err != nil {
+			return err
+		}
+		all, err := s.list()
+		for _, other := range all {
+			if other.Ticket != ticket && other.Tool == req.Tool && other.App == req.App && other.Digest == req.Digest {
+				if have, ok := s.answer(other.Ticket); !ok || have.Approved {
+					s.remove(other.Ticket)
+				}
+			}
+		}
 		return err
-	}
-	return s.write(ticket+".answer.json", answer)
+	})
 }
 
 // answer reads the answer to a request, if there is one.
@@ -209,7 +306,8 @@ func (s *Requests) answer(ticket string) (ApprovalAnswer, bool) {
 	return a, s.read(ticket+".answer.json", &a) == nil
 }
 
-// list gives the requests that still count, oldest first, and sweeps the rest.
+// list gives the requests that still count, oldest first, and sweeps those that
+// have expired or are none. What cannot be read just now is left alone.
 func (s *Requests) list() ([]ApprovalRequest, error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -222,13 +320,16 @@ func (s *Requests) list() ([]ApprovalRequest, error) {
 			continue
 		}
 		req, err := s.Load(ticket)
-		if err != nil {
+		switch {
+		case err == nil:
+			all = append(all, req)
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errMalformed):
 			s.remove(ticket)
-			continue
 		}
-		all = append(all, req)
 	}
-	slices.SortFunc(all, func(a, b ApprovalRequest) int { return a.Created.Compare(b.Created) })
+	slices.SortFunc(all, func(a, b ApprovalRequest) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Ticket, b.Ticket))
+	})
 	return all, nil
 }
 
@@ -276,14 +377,17 @@ func readSmall(path string, v any) error {
 		return fmt.Errorf("approval request: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxRequestSize {
-		return fmt.Errorf("approval request %s: not a small regular file", name)
+		return fmt.Errorf("approval request %s: %w: not a small regular file", name, errMalformed)
 	}
 	data, err := disk.Read(path, maxRequestSize)
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("approval request %s: %w", name, err)
+		return fmt.Errorf("approval request %s: %w: %w", name, errMalformed, err)
 	}
 	return nil
 }
+
+// errMalformed means that a file can never be a request or an answer.
+var errMalformed = errors.New("malformed")

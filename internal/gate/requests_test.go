@@ -24,7 +24,7 @@ func newStore(t *testing.T) (*Requests, *clock) {
 
 func put(t *testing.T, s *Requests, r Request) ApprovalRequest {
 	t.Helper()
-	req, err := s.put(r)
+	req, err := s.put(r, "here")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestRequestTooLarge(t *testing.T) {
 	s, _ := newStore(t)
 	r := release()
 	r.Plan = json.RawMessage(`"` + strings.Repeat("x", maxRequestSize) + `"`)
-	if req, err := s.put(r); err == nil {
+	if req, err := s.put(r, "here"); err == nil {
 		t.Errorf("got ticket %s", req.Ticket)
 	}
 	if left := files(t, s.dir); len(left) != 0 {

@@ -20,6 +20,7 @@ var ErrBadState = errors.New("requestState was not issued by this server for thi
 // state is what a question carries with it, sealed.
 type state struct {
 	Version int       `json:"v"`
+	Gate    string    `json:"g,omitempty"` // the gate that sealed it
 	Tool    string    `json:"t"`
 	App     string    `json:"a"`
 	Caller  string    `json:"c"`
@@ -27,6 +28,7 @@ type state struct {
 	Nonce   string    `json:"n"`
 	Issued  time.Time `json:"i"`
 	Expires time.Time `json:"e"`
+	Seen    time.Time `json:"-"` // when a person could read it; see Gate.timed
 	Reasked bool      `json:"r,omitempty"`
 	Facts   []sum     `json:"f,omitempty"`
 }

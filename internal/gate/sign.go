@@ -17,24 +17,25 @@ import (
 	"filippo.io/age/armor"
 )
 
-// Statement is what a person's signature covers: one plan, for one caller, once,
-// until a time. Terminal and server each build it from what they have (the
+// Statement is what a person's signature covers: one plan, at one installation,
+// for one caller, once, until a time. Terminal and server each build it from what they have (the
 // terminal from what it showed, the server from the live state); a signature
 // fits only where both are the same.
 type Statement struct {
-	Digest  string
-	Tool    string
-	App     string
-	Caller  string
-	Nonce   string
-	Expires time.Time // to the second
+	Installation string
+	Digest       string
+	Tool         string
+	App          string
+	Caller       string
+	Nonce        string
+	Expires      time.Time // to the second
 }
 
 // bytes is the canonical form: a domain line, then each field with its length.
 func (s Statement) bytes() []byte {
 	var buf bytes.Buffer
-	buf.WriteString("flycast-mcp approval v1\n")
-	for _, field := range []string{s.Digest, s.Tool, s.App, s.Caller, s.Nonce} {
+	buf.WriteString("flycast-mcp approval v2\n")
+	for _, field := range []string{s.Installation, s.Digest, s.Tool, s.App, s.Caller, s.Nonce} {
 		var n [4]byte
 		binary.BigEndian.PutUint32(n[:], uint32(len(field)))
 		buf.Write(n[:])

@@ -26,7 +26,7 @@ func newKey(t testing.TB) SigningKey {
 
 func someStatement() Statement {
 	return Statement{
-		Digest: "0f0f", Tool: "deploy", App: "shop", Caller: "local", Nonce: strings.Repeat("ab", nonceLen),
+		Installation: "here", Digest: "0f0f", Tool: "deploy", App: "shop", Caller: "local", Nonce: strings.Repeat("ab", nonceLen),
 		Expires: time.Date(2026, 8, 3, 13, 30, 0, 0, time.UTC),
 	}
 }
@@ -39,6 +39,7 @@ func TestSignatureCoversTheStatement(t *testing.T) {
 		t.Fatal("the signature does not fit its own statement")
 	}
 	changes := map[string]func(*Statement){
+		"installation":    func(s *Statement) { s.Installation = "there" },
 		"digest":          func(s *Statement) { s.Digest = "0f0e" },
 		"tool":            func(s *Statement) { s.Tool = "release_public_ips" },
 		"app":             func(s *Statement) { s.App = "shop2" },

@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// toTerminal leaves an approval request for a person in a terminal.
+// toTerminal leaves an approval request for a person in a terminal, whether or
+// not there is a key to approve with yet.
 func (g *Gate) toTerminal(r Request, channel Channel, code Code, now time.Time) Outcome {
 	if !g.terminalAllowed(channel) || g.Requests == nil {
 		return Outcome{Kind: Refuse, Code: orUnavailable(code)}
 	}
-	if len(g.Keys) == 0 {
-		return Outcome{Kind: Refuse, Code: orUnavailable(code), NoKey: true}
-	}
-	req, err := g.Requests.put(r)
-	if err != nil {
+	req, err := g.Requests.put(r, g.Installation)
+	switch {
+	case errors.Is(err, errFull):
+		return Outcome{Kind: Refuse, Code: Unavailable, Reason: err.Error()}
+	case err != nil:
 		return Outcome{Kind: Refuse, Code: Internal, Err: err}
 	}
-	return Outcome{Kind: NeedsTerminal, Code: code, Ticket: req.Ticket, Expires: req.Expires}
+	return Outcome{Kind: NeedsTerminal, Code: code, Ticket: req.Ticket, Expires: req.Expires, NoKey: len(g.Keys()) == 0}
 }
 
 func orUnavailable(code Code) Code {
@@ -28,7 +29,39 @@ func orUnavailable(code Code) Code {
 	return code
 }
 
-// fromTerminal looks for an answer that a person gave in a terminal: a code
+// rejected looks for a no that a person gave in a terminal to this call, or to
+// this plan of this caller. It is told once, with its reason; what was declined
+// is remembered as every no is.
+func (g *Gate) rejected(r Request, now time.Time) (Outcome, bool) {
+	if g.Requests == nil {
+		return Outcome{}, false
+	}
+	all, err := g.Requests.list()
+	if err != nil {
+		return Outcome{}, false // without the folder nothing in it counts as a yes either
+	}
+	for _, req := range all {
+		if !g.isOf(req, r) || req.Call != r.Call && req.Digest != r.Digest {
+			continue
+		}
+		answer, ok := g.Requests.answer(req.Ticket)
+		if !ok || answer.Approved {
+			continue
+		}
+		err := g.deny(Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: answer.Reason})
+		g.Requests.remove(req.Ticket)
+		return Outcome{Code: Declined, Reason: answer.Reason, Until: now.Add(declineLife), Err: err}, true
+	}
+	return Outcome{}, false
+}
+
+// isOf reports whether a request was left by this installation, for this caller
+// and for this tool and app.
+func (g *Gate) isOf(req ApprovalRequest, r Request) bool {
+	return req.Installation == g.Installation && req.Caller == r.Caller && req.Tool == r.Tool && req.App == r.App
+}
+
+// fromTerminal looks for an approval that a person gave in a terminal: a code
 // that came with the call, or a file beside a request of this caller.
 func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 	if r.Code != "" {
@@ -47,19 +80,17 @@ func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 	}
 	var stale *ApprovalRequest
 	for _, req := range all {
-		if req.Caller != r.Caller || req.Tool != r.Tool || req.App != r.App {
+		if !g.isOf(req, r) {
 			continue
 		}
 		answer, ok := g.Requests.answer(req.Ticket)
-		if !ok {
+		if !ok || !answer.Approved {
 			continue
 		}
-		if !answer.Approved { // a person's no holds whatever has moved since
-			g.Requests.remove(req.Ticket)
-			return Outcome{Code: Declined, Reason: answer.Reason}, true
-		}
 		if req.Digest != r.Digest {
-			stale = &req
+			if req.Call == r.Call { // another call's approval stays what it is
+				stale = &req
+			}
 			continue
 		}
 		sig, err := ParseCode(answer.Code)
@@ -89,7 +120,7 @@ func (g *Gate) usingUp(ticket string, out Outcome) Outcome {
 	commit := out.commit
 	out.commit = func() (*Grant, error) {
 		grant, err := commit()
-		if err == nil || errors.Is(err, ErrReplayed) {
+		if err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrWithdrawn) || errors.Is(err, ErrExpired) {
 			g.Requests.remove(ticket)
 		}
 		return grant, err
@@ -99,16 +130,23 @@ func (g *Gate) usingUp(ticket string, out Outcome) Outcome {
 
 // signed judges a signature against the plan as it is now.
 func (g *Gate) signed(r Request, sig Signature, now time.Time) Outcome {
-	statement := Statement{r.Digest, r.Tool, r.App, r.Caller, sig.Nonce, sig.Expires}
-	switch i := slices.IndexFunc(g.Keys, func(k PublicKey) bool { return k.ID() == sig.KeyID }); {
-	case g.used(sig.Nonce, now):
+	statement := Statement{
+		Installation: g.Installation, Digest: r.Digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: sig.Nonce, Expires: sig.Expires,
+	}
+	keys := g.Keys()
+	switch i := slices.IndexFunc(keys, func(k PublicKey) bool { return k.ID() == sig.KeyID }); {
+	case g.Ledger.Burnt(sig.Nonce):
 		return Outcome{Code: Replayed}
 	case !sig.Expires.After(now):
 		return Outcome{Code: Expired}
 	case i < 0:
 		return Outcome{Code: InvalidInput, Reason: "signed with a key that this server does not know: " + sig.KeyID}
-	case sig.Expires.After(now.Add(requestLife)), !g.Keys[i].verify(statement, sig.Sig):
-		return Outcome{Code: Stale, Reason: "the signature is not for this plan as it stands now"}
+	case sig.Expires.After(now.Add(requestLife)), !keys[i].verify(statement, sig.Sig):
+		return Outcome{Code: Stale, Reason: "the signature is not for this plan as it stands now, or not for this server"}
 	}
-	return g.proceed(r, Approval{ChannelTerminal, sig.KeyID}, sig.Nonce, sig.Expires)
+	asked := sig.Expires.Add(-requestLife) // no request lives longer
+	if g.withdrawn(r, asked) {
+		return Outcome{Code: Declined}
+	}
+	return g.proceed(r, Use{Nonce: sig.Nonce, Expires: sig.Expires, Asked: asked, Approval: Approval{ChannelTerminal, sig.KeyID}}, sig.Expires)
 }

@@ -73,7 +73,10 @@ func TestTerminalRejects(t *testing.T) {
 				t.Errorf("reason %q", out.Reason)
 			}
 			f.nothingBurnt()
-			f.atTerminal(release()) // told once; the ticket is gone
+			f.clock.advance(declineLife)
+			if again := f.atTerminal(release()); again == ticket { // told; the ticket is gone
+				t.Error("the rejected ticket was given out again")
+			}
 		})
 	}
 }
@@ -183,7 +186,7 @@ func TestApprovalCodeElsewhere(t *testing.T) {
 			kind Kind
 			code Code
 		}{{requestLife + time.Second, Refuse, Stale}, {requestLife, Proceed, ""}, {0, Refuse, Expired}, {-time.Hour, Refuse, Expired}} {
-			st := Statement{release().Digest, "release_public_ips", "shop", "local", newNonce(), f.clock.Now().Add(tt.life).Truncate(time.Second)}
+			st := Statement{"here", release().Digest, "release_public_ips", "shop", "local", newNonce(), f.clock.Now().Add(tt.life).Truncate(time.Second)}
 			if tt.life > requestLife {
 				st.Expires = st.Expires.Add(time.Second)
 			}
@@ -294,7 +297,7 @@ func TestForgedRequestFile(t *testing.T) {
 func TestTerminalCommitConcurrently(t *testing.T) {
 	f := newTerminal(t)
 	f.sign(f.atTerminal(release()), release().Digest)
-	raceToCommit(f, func() (Outcome, error) { return f.Decide(release(), nil) })
+	raceToCommit(f, func() Outcome { return f.decide(release(), nil) })
 }
 
 // A terminal's approval counts although the client could be asked.

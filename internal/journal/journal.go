@@ -35,11 +35,13 @@ import (
 // Event is what an entry records.
 type Event string
 
-// The events. Burnt is the use of an approval; it precedes the first write of
-// its run. Started … Finished bracket a run; Step is one change that was made;
-// Halted is somebody's wish that a run under way ends.
+// The events. Declined is a person's no to a plan. Burnt is the use of an
+// approval; it precedes the first write of its run. Started … Finished bracket a
+// run; Step is one change that was made; Halted is somebody's wish that a run
+// under way ends.
 const (
 	Refused  Event = "refused"
+	Declined Event = "declined"
 	Asked    Event = "asked"
 	Burnt    Event = "burnt"
 	Started  Event = "started"
@@ -68,6 +70,7 @@ type Entry struct {
 	Group   string    `json:"group,omitempty"` // process group, of what has no id yet
 	Status  string    `json:"status,omitempty"`
 	Code    string    `json:"code,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // a person's, of a no
 	Hazards []string  `json:"hazards,omitempty"`
 	// Instance is the version of a Machine, Config the hash of a configuration.
 	Instance string `json:"instance,omitempty"`
@@ -89,6 +92,7 @@ type Journal struct {
 	sweep int                  // how many nonces there are when the old ones are swept
 
 	byRule map[string][]time.Time
+	noes   map[planned]Entry     // the last no to each plan
 	runs   map[subject][]*runOf  // the oldest first
 	steps  map[[16]byte]struct{} // of every step, by stepKey
 }
@@ -108,7 +112,7 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 	}
 	j := &Journal{
 		path: path, now: now, sum: sha256.New(), burnt: map[string]time.Time{}, byRule: map[string][]time.Time{},
-		runs: map[subject][]*runOf{}, steps: map[[16]byte]struct{}{},
+		noes: map[planned]Entry{}, runs: map[subject][]*runOf{}, steps: map[[16]byte]struct{}{},
 	}
 	flags := os.O_RDWR | os.O_APPEND | os.O_CREATE | disk.NoWait
 	if _, err := os.Lstat(headOf(path)); err == nil {
@@ -137,11 +141,11 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 
 // begin reads the file for the first time, and writes the head of a new one.
 func (j *Journal) begin() error {
-	if err := lockFile(j.file); err != nil {
+	if err := disk.WaitLock(j.file); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	err := j.adopt()
-	unlockFile(j.file)
+	disk.Unlock(j.file)
 	if err != nil {
 		return err
 	}
@@ -168,8 +172,10 @@ func (j *Journal) Append(e Entry) error {
 }
 
 // Burn records the use of the entry's nonce unless it was used before; fresh
-// tells. The entry needs Nonce and Expires.
-func (j *Journal) Burn(e Entry) (fresh bool, err error) {
+// tells. The entry needs Nonce and Expires. Nothing is recorded if a condition
+// fails, whose error is returned: conditions and record are one act among all
+// processes.
+func (j *Journal) Burn(e Entry, conditions ...Condition) (fresh bool, err error) {
 	if e.Nonce == "" || e.Expires.IsZero() {
 		return false, errors.New("journal: burn: nonce and expiry are needed")
 	}
@@ -177,6 +183,11 @@ func (j *Journal) Burn(e Entry) (fresh bool, err error) {
 	err = j.locked(func() error {
 		if j.used(e.Nonce) {
 			return nil
+		}
+		for _, holds := range conditions {
+			if err := holds(j, e); err != nil {
+				return err
+			}
 		}
 		if err := j.append(e); err != nil {
 			return err
@@ -209,11 +220,7 @@ func (j *Journal) used(nonce string) bool {
 func (j *Journal) Uses(rule string, since time.Time) (int, error) {
 	n := 0
 	err := j.locked(func() error {
-		for _, at := range j.byRule[rule] {
-			if at.After(since) {
-				n++
-			}
-		}
+		n = j.uses(rule, since)
 		return nil
 	})
 	return n, err
@@ -234,6 +241,15 @@ func (j *Journal) HasStep(app, verb, target string) (bool, error) {
 func stepKey(app, verb, target string) [16]byte {
 	sum := sha256.Sum256([]byte(app + "\x00" + verb + "\x00" + target))
 	return [16]byte(sum[:16])
+}
+
+func (j *Journal) uses(rule string, since time.Time) (n int) {
+	for _, at := range j.byRule[rule] {
+		if at.After(since) {
+			n++
+		}
+	}
+	return n
 }
 
 // Any reports whether some entry of the whole file satisfies match.
@@ -267,10 +283,10 @@ func (j *Journal) locked(do func() error) error {
 	if j.file == nil {
 		return lost(j.path, "was deleted")
 	}
-	if err := lockFile(j.file); err != nil {
-		return fmt.Errorf("journal: lock: %w", err)
+	if err := disk.WaitLock(j.file); err != nil {
+		return fmt.Errorf("journal: %w", err)
 	}
-	defer unlockFile(j.file)
+	defer disk.Unlock(j.file)
 	h, err := j.intact()
 	if err == nil {
 		err = j.catchUp(h)
@@ -355,6 +371,7 @@ func (j *Journal) take(e Entry) {
 	if e.Event == Step {
 		j.steps[stepKey(e.App, e.Verb, e.Target)] = struct{}{}
 	}
+	j.takeNo(e)
 	now := j.now()
 	if e.Event != Burnt {
 		return

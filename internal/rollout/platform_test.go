@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,21 +134,6 @@ func (b *bench) inService(config machine.Config, key, value string) machine.Conf
 	return config
 }
 
-// ledger remembers used approvals for the length of a test.
-type ledger struct{ burnt sync.Map }
-
-func (l *ledger) Burn(use gate.Use) (bool, error) {
-	_, twice := l.burnt.LoadOrStore(use.Nonce, true)
-	return !twice, nil
-}
-
-func (l *ledger) Burnt(nonce string) bool {
-	_, ok := l.burnt.Load(nonce)
-	return ok
-}
-
-func (l *ledger) Uses(string, time.Time) (int, error) { return 0, nil }
-
 // work is the changes as one rolling deployment, which stops at a failure after
 // putting back what it did.
 func (b *bench) work(changes []Change) Work {
@@ -183,11 +167,8 @@ func (b *bench) grantFor(w Work, without ...gate.Verb) *gate.Grant {
 // granted is the right to take the steps.
 func (b *bench) granted(w Work, steps []gate.Step) *gate.Grant {
 	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: &ledger{}, Now: b.Clock().Now})
-	outcome, err := g.Decide(gate.Request{Tool: "deploy", App: w.App, Steps: steps}, nil)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	g := gate.New(gate.Options{Now: b.Clock().Now})
+	outcome := g.Decide(gate.Request{Tool: "deploy", App: w.App, Steps: steps}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)

@@ -125,7 +125,7 @@ func TestStdioWithRealClient(t *testing.T) {
 			outR, outW := io.Pipe()
 			done := make(chan error, 1)
 			go func() {
-				done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, nil)
+				done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, StdioOptions{})
 				_ = outW.Close()
 			}()
 			via := transport.NewIO(outR, inW, io.NopCloser(strings.NewReader("")))

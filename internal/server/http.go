@@ -15,6 +15,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
+	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 const (
@@ -44,6 +45,8 @@ type HTTPOptions struct {
 	Sessions, SessionsPerCaller int
 	// Log may be nil.
 	Log *slog.Logger
+	// Now is the clock by which answers are judged; nil means time.Now.
+	Now func() time.Time
 	// Ready, if not nil, is called with the endpoint's URL once it is served.
 	Ready func(url string)
 
@@ -66,6 +69,7 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	if o.timing == (timing{}) {
 		o.timing = defaultTiming()
 	}
+	o.Now = orTime(o.Now)
 	return o
 }
 
@@ -151,21 +155,21 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 	body := bodyPolicy{limit: o.BodyLimit, timing: o.timing}
 	methods := func(allowed ...string) middleware { return methodPolicy{o.timing, allowed}.check }
 	end := endingWith(ctx, o.timing.patience)
-	sessions := newOwnedSessions(end, o)
+	sessions, questions := newOwnedSessions(end, o), newQuestions()
 	transport := mcpserver.NewStreamableHTTPServer(s,
 		mcpserver.WithSessionIdManagerResolver(sessions),
 		mcpserver.WithStreamableHTTPLogger(o.Log),
-		mcpserver.WithHTTPContextFunc(ownDelivery(s)))
+		mcpserver.WithHTTPContextFunc(ownDelivery(s, questions)))
 	sessions.forget = func(id string) { forgetSession(transport, id) }
 	go sessions.expireUntil(ctx)
 
 	paths := map[string]http.Handler{
-		"/mcp": chain(streamed(transport, o.Log, o.timing),
+		"/mcp": chain(streamed(transport, o.Log, o.timing, o.Now),
 			methods(http.MethodPost, http.MethodGet, http.MethodDelete),
-			o.timing.checkContentType, body.check, end.attach, sessions.check, endStreams),
+			o.timing.checkContentType, body.check, end.attach, sessions.check, questions.check, endStreams),
 	}
 	if o.SSE {
-		sse := newSSEServer(s, o.Log, sessions)
+		sse := newSSEServer(s, o.Log, sessions, o.Now)
 		paths["/sse"] = chain(http.HandlerFunc(sse.open), methods(http.MethodGet), body.check, end.attach)
 		paths["/message"] = chain(http.HandlerFunc(sse.post), methods(http.MethodPost), o.timing.checkContentType, body.check)
 	}
@@ -176,7 +180,7 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 		}
 		o.timing.refuse(w, "404 page not found", http.StatusNotFound)
 	})
-	return chain(served, o.timing.checkHost, origins.check, o.timing.checkWellKnown, bearer.check), nil
+	return chain(served, stampArrival(o.Now), o.timing.checkHost, origins.check, o.timing.checkWellKnown, bearer.check), nil
 }
 
 // forgetSession drops what mcp-go keeps of a session, in the one way it has.
@@ -199,10 +203,11 @@ func (discardResponse) WriteHeader(int)             {}
 type streamKey struct{}
 
 // streamed serves mcp-go's transport on a [responseStream], and answers for it
-// when it panics: the tools' recovery does not cover completions and hooks.
-func streamed(transport http.Handler, log *slog.Logger, t timing) http.Handler {
+// when it panics: the tools' recovery does not cover completions and hooks. A
+// response with a question counts as sent once nothing of it is held back.
+func streamed(transport http.Handler, log *slog.Logger, t timing, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stream := newResponseStream(w, r, log, t)
+		stream := newResponseStream(w, r, log, t, now)
 		defer stream.end()
 		defer func() {
 			value := recover()
@@ -213,7 +218,13 @@ func streamed(transport http.Handler, log *slog.Logger, t timing) http.Handler {
 			id := logPanic(r.Context(), log, "request "+message.method, value)
 			answerPanic(stream, message, id, log)
 		}()
-		transport.ServeHTTP(stream, r.WithContext(context.WithValue(r.Context(), streamKey{}, stream)))
+		ctx, exchange := tools.WithExchange(r.Context(), arrival(r.Context()))
+		transport.ServeHTTP(stream, r.WithContext(context.WithValue(ctx, streamKey{}, stream)))
+		if exchange.Awaited() {
+			if at, err := stream.complete(); err == nil {
+				exchange.Sent(at)
+			}
+		}
 	})
 }
 
@@ -249,9 +260,9 @@ func writeRPCError(w http.ResponseWriter, status int, id json.RawMessage, code i
 	_, _ = w.Write(encoded) // a client that is gone shows in the request's context
 }
 
-// ownDelivery gives the calls that may send notifications a session of their
-// own, which writes to the response of their POST.
-func ownDelivery(s *mcpserver.MCPServer) mcpserver.HTTPContextFunc {
+// ownDelivery gives the calls that may send notifications or ask something a
+// session of their own, which writes to the response of their POST.
+func ownDelivery(s *mcpserver.MCPServer, questions *questions) mcpserver.HTTPContextFunc {
 	notifying := []string{string(mcp.MethodToolsCall), string(mcp.MethodPromptsGet), string(mcp.MethodResourcesRead)}
 	return func(ctx context.Context, r *http.Request) context.Context {
 		stream, streaming := r.Context().Value(streamKey{}).(*responseStream)
@@ -259,7 +270,7 @@ func ownDelivery(s *mcpserver.MCPServer) mcpserver.HTTPContextFunc {
 		if !streaming || !known || !slices.Contains(notifying, postedFrom(r.Context()).method) {
 			return ctx
 		}
-		own, call := forCall(session, stream.notify)
-		return withDelivery(s.WithContext(ctx, own), call)
+		_, call := forCall(session, stream.notify)
+		return withDelivery(s.WithContext(ctx, httpCall{call, questions, stream}), call)
 	}
 }

@@ -30,6 +30,7 @@ var (
 // and nothing else.
 type outbox struct {
 	out     io.Writer
+	now     func() time.Time
 	after   func(time.Duration) <-chan time.Time
 	stopped <-chan struct{} // nobody waits for a slow client anymore
 	queue   chan outgoing
@@ -42,13 +43,14 @@ type outbox struct {
 // outgoing is a message to write or, without one, a mark in the queue.
 type outgoing struct {
 	message []byte
-	reached chan<- struct{} // closed when everything before the mark is written
+	written func(at time.Time) // called once the message is written; may be nil
+	reached chan<- struct{}    // closed when everything before the mark is written
 }
 
 // newOutbox starts to write to out. The goroutine ends when ended is closed,
 // unless out blocks it: a blocked write cannot be taken back.
-func newOutbox(ctx context.Context, ended <-chan struct{}, out io.Writer, after func(time.Duration) <-chan time.Time) *outbox {
-	o := &outbox{out: out, after: after, stopped: ctx.Done(), queue: make(chan outgoing, outboxSize), failed: make(chan struct{})}
+func newOutbox(ctx context.Context, ended <-chan struct{}, out io.Writer, now func() time.Time, after func(time.Duration) <-chan time.Time) *outbox {
+	o := &outbox{out: out, now: now, after: after, stopped: ctx.Done(), queue: make(chan outgoing, outboxSize), failed: make(chan struct{})}
 	go o.run(ended)
 	return o
 }
@@ -61,9 +63,13 @@ func (o *outbox) run(ended <-chan struct{}) {
 				close(next.reached)
 				continue
 			}
+			done := stopwatch(o.now)
 			if _, err := o.out.Write(next.message); err != nil {
 				o.giveUp(err)
 				return
+			}
+			if next.written != nil {
+				next.written(done())
 			}
 		case <-ended:
 			return
@@ -78,15 +84,16 @@ func (o *outbox) giveUp(err error) {
 	})
 }
 
-// put queues one message. It waits only for a client that is outboxSize
-// messages behind, and gives that client up after stallTime.
-func (o *outbox) put(message []byte) error {
+// put queues one message; written, if not nil, is told when it was written. It
+// waits only for a client that is outboxSize messages behind, and gives that
+// client up after stallTime.
+func (o *outbox) put(message []byte, written func(at time.Time)) error {
 	select {
 	case <-o.failed:
 		return o.err
 	default:
 	}
-	next := outgoing{message: message}
+	next := outgoing{message: message, written: written}
 	select {
 	case o.queue <- next:
 		return nil

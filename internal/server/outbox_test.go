@@ -38,9 +38,9 @@ func TestOutbox(t *testing.T) {
 		ended := make(chan struct{})
 		defer close(ended)
 		out := &stuckWriter{letGo: make(chan struct{})}
-		box := newOutbox(t.Context(), ended, out, never)
+		box := newOutbox(t.Context(), ended, out, time.Now, never)
 		for i := range outboxSize { // one of them is being written, perhaps
-			if err := box.put(fmt.Append(nil, i)); err != nil {
+			if err := box.put(fmt.Append(nil, i), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -57,10 +57,10 @@ func TestOutbox(t *testing.T) {
 	t.Run("and is given up when it is far behind", func(t *testing.T) {
 		ended := make(chan struct{})
 		defer close(ended)
-		box := newOutbox(t.Context(), ended, &stuckWriter{}, at(stallTime))
+		box := newOutbox(t.Context(), ended, &stuckWriter{}, time.Now, at(stallTime))
 		var err error
 		for range outboxSize + 2 {
-			err = box.put(nil)
+			err = box.put(nil, nil)
 		}
 		if !errors.Is(err, errNotReading) || !isClientGone(err) {
 			t.Errorf("got %v", err)
@@ -70,8 +70,8 @@ func TestOutbox(t *testing.T) {
 	t.Run("the end does not wait for it", func(t *testing.T) {
 		ended := make(chan struct{})
 		defer close(ended)
-		box := newOutbox(t.Context(), ended, &stuckWriter{}, at(flushTime))
-		if err := box.put([]byte("unread")); err != nil {
+		box := newOutbox(t.Context(), ended, &stuckWriter{}, time.Now, at(flushTime))
+		if err := box.put([]byte("unread"), nil); err != nil {
 			t.Fatal(err)
 		}
 		if box.flush() {
@@ -83,10 +83,10 @@ func TestOutbox(t *testing.T) {
 		defer close(ended)
 		r, w := io.Pipe()
 		_ = r.CloseWithError(syscall.EPIPE)
-		box := newOutbox(t.Context(), ended, w, never)
-		_ = box.put(nil)
+		box := newOutbox(t.Context(), ended, w, time.Now, never)
+		_ = box.put(nil, nil)
 		<-box.failed
-		if err := box.put(nil); !isClientGone(err) {
+		if err := box.put(nil, nil); !isClientGone(err) {
 			t.Errorf("got %v", err)
 		}
 		if box.flush() {
@@ -102,7 +102,7 @@ func TestStdioClientGone(t *testing.T) {
 		outR, outW := io.Pipe()
 		_ = outR.CloseWithError(gone)
 		done := make(chan error)
-		go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, nil) }()
+		go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, StdioOptions{}) }()
 		if _, err := io.WriteString(inW, toolCall("1", "echo", "", "")+"\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestStdioUnread(t *testing.T) {
 	f := newFixture()
 	in := strings.NewReader(strings.Repeat(toolCall("1", "echo", "", "")+"\n", 500))
 	out := &stuckWriter{letGo: make(chan struct{})}
-	transport := stdio{server: f.MCPServer, log: f.logger(), after: func(d time.Duration) <-chan time.Time {
+	transport := stdio{server: f.MCPServer, log: f.logger(), now: time.Now, after: func(d time.Duration) <-chan time.Time {
 		if d != flushTime {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -38,13 +39,21 @@ type peer struct {
 	running sync.WaitGroup
 
 	writing sync.Mutex
-	write   func(message []byte) error // one whole message; called with writing held
+	// write takes one whole message and, if written is not nil, says when it had
+	// been handed over. It is called with writing held.
+	write func(message []byte, written func(at time.Time)) error
 
 	mu      sync.Mutex
 	closed  bool
 	calls   map[string]*peerCall
 	asked   int64
-	replies map[int64]chan message
+	replies map[int64]chan reply
+}
+
+// reply is a client's answer to a request of ours.
+type reply struct {
+	message
+	arrived time.Time
 }
 
 // peerCall is a request that was not answered yet.
@@ -65,7 +74,7 @@ type message struct {
 
 // newPeer makes a peer that answers through write. It is told of messages by
 // receive and must be closed.
-func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func([]byte) error, canAsk bool) *peer {
+func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func(message []byte, written func(at time.Time)) error, canAsk bool) *peer {
 	p := &peer{
 		server:  server,
 		log:     log,
@@ -73,7 +82,7 @@ func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func([]byte) e
 		slots:   make(chan struct{}, toolSlots),
 		write:   write,
 		calls:   make(map[string]*peerCall),
-		replies: make(map[int64]chan message),
+		replies: make(map[int64]chan reply),
 	}
 	p.base = p.session
 	if canAsk {
@@ -108,8 +117,8 @@ func (p *peer) close(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for id, reply := range p.replies {
-		close(reply)
+	for id, answer := range p.replies {
+		close(answer)
 		delete(p.replies, id)
 	}
 	for _, call := range p.calls {
@@ -120,8 +129,9 @@ func (p *peer) close(ctx context.Context) {
 }
 
 // receive takes one message of the client. It blocks for no handler but that of
-// initialize, which what follows may depend on. Requests run under ctx.
-func (p *peer) receive(ctx context.Context, raw []byte) {
+// initialize, which what follows may depend on. Requests run under ctx. Arrived is
+// when the message's bytes were read.
+func (p *peer) receive(ctx context.Context, raw []byte, arrived time.Time) {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
 		return
 	}
@@ -139,7 +149,7 @@ func (p *peer) receive(ctx context.Context, raw []byte) {
 	}
 	switch {
 	case m.Method == nil && m.ID != nil && (m.Result != nil || m.Error != nil):
-		p.answered(m)
+		p.answered(reply{m, arrived})
 	case m.Method == nil:
 		p.refuse(m.ID, mcp.INVALID_REQUEST, "the message has no method")
 	case m.ID == nil:
@@ -147,7 +157,7 @@ func (p *peer) receive(ctx context.Context, raw []byte) {
 	case !validID(m.ID):
 		p.refuse(nil, mcp.INVALID_REQUEST, "a request's id is a string or a number")
 	default:
-		p.request(ctx, raw, m)
+		p.request(ctx, raw, m, arrived)
 	}
 }
 
@@ -183,8 +193,9 @@ func (p *peer) cancel(id json.RawMessage) {
 	}
 }
 
-func (p *peer) request(ctx context.Context, raw []byte, m message) {
+func (p *peer) request(ctx context.Context, raw []byte, m message, arrived time.Time) {
 	ctx, cancel := context.WithCancel(ctx)
+	ctx, exchange := tools.WithExchange(ctx, arrived)
 	call := &peerCall{cancel: cancel, listening: *m.Method == string(mcp.MethodSubscriptionsListen)}
 
 	p.mu.Lock()
@@ -205,14 +216,14 @@ func (p *peer) request(ctx context.Context, raw []byte, m message) {
 	p.mu.Unlock()
 
 	if *m.Method == string(mcp.MethodInitialize) {
-		p.serve(ctx, raw, m, call)
+		p.serve(ctx, raw, m, call, exchange)
 		return
 	}
-	p.running.Go(func() { p.serve(ctx, raw, m, call) })
+	p.running.Go(func() { p.serve(ctx, raw, m, call, exchange) })
 }
 
 // serve runs one request and answers it.
-func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall) {
+func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall, exchange *tools.Exchange) {
 	defer call.cancel()
 	if *m.Method == string(mcp.MethodToolsCall) {
 		select {
@@ -230,7 +241,7 @@ func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall)
 	if response == nil || cancelled {
 		return // MCP: nothing is sent for a request that was cancelled
 	}
-	p.send(withID(response, m.ID))
+	p.sendTimed(withID(response, m.ID), exchange.Sent)
 }
 
 func (p *peer) handle(ctx context.Context, raw []byte, m message, call *peerCall) (response mcp.JSONRPCMessage) {
@@ -273,7 +284,7 @@ func isModern(raw []byte) bool {
 
 // ask sends elicitation/create and waits for the client's answer.
 func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	reply := make(chan message, 1)
+	answer := make(chan reply, 1)
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -281,7 +292,7 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 	}
 	p.asked++
 	id := p.asked
-	p.replies[id] = reply
+	p.replies[id] = answer
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
@@ -289,20 +300,27 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 		p.mu.Unlock()
 	}()
 
-	p.send(mcp.JSONRPCRequest{
+	times := tools.PostingFrom(ctx)
+	p.sendTimed(elicitation(id, request), times.Sent)
+	select {
+	case m, ok := <-answer:
+		if !ok {
+			return nil, tools.ErrClientGone
+		}
+		times.Answered(m.arrived)
+		return readElicitation(m.message)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// elicitation is a question as a message.
+func elicitation(id int64, request mcp.ElicitationRequest) mcp.JSONRPCRequest {
+	return mcp.JSONRPCRequest{
 		JSONRPC: mcp.JSONRPC_VERSION,
 		ID:      mcp.NewRequestId(id),
 		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)},
 		Params:  request.Params,
-	})
-	select {
-	case m, ok := <-reply:
-		if !ok {
-			return nil, tools.ErrClientGone
-		}
-		return readElicitation(m)
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 }
 
@@ -324,18 +342,24 @@ func readElicitation(m message) (*mcp.ElicitationResult, error) {
 	return &result, nil
 }
 
-func (p *peer) answered(m message) {
-	id, err := strconv.ParseInt(strings.Trim(string(m.ID), `"`), 10, 64)
-	if err != nil {
+func (p *peer) answered(r reply) {
+	id, ok := questionID(r.ID)
+	if !ok {
 		return
 	}
 	p.mu.Lock()
-	reply := p.replies[id]
+	waiting := p.replies[id]
 	delete(p.replies, id)
 	p.mu.Unlock()
-	if reply != nil {
-		reply <- m
+	if waiting != nil {
+		waiting <- r
 	}
+}
+
+// questionID reads the id of an answer. Some clients send numbers back as strings.
+func questionID(id json.RawMessage) (int64, bool) {
+	n, err := strconv.ParseInt(strings.Trim(string(id), `"`), 10, 64)
+	return n, err == nil
 }
 
 // refuse answers a message that goes no further. A nil id stands for one that
@@ -349,7 +373,11 @@ func (p *peer) refuse(id json.RawMessage, code int, text string) {
 
 // send writes one message. A client that cannot be written to is noticed by
 // whoever reads from it; here it is only logged.
-func (p *peer) send(message mcp.JSONRPCMessage) {
+func (p *peer) send(message mcp.JSONRPCMessage) { p.sendTimed(message, nil) }
+
+// sendTimed writes one message and, if written is not nil, says when it had been
+// handed over to be carried to the client.
+func (p *peer) sendTimed(message mcp.JSONRPCMessage, written func(at time.Time)) {
 	encoded, err := json.Marshal(message)
 	if err != nil {
 		p.log.Error("encode a message", "error", err)
@@ -362,9 +390,17 @@ func (p *peer) send(message mcp.JSONRPCMessage) {
 	}
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if err := p.write(encoded); err != nil && !errors.Is(err, errStreamClosed) {
+	if err := p.write(encoded, written); err != nil && !errors.Is(err, errStreamClosed) {
 		p.log.Warn("write to the client", "error", err)
 	}
+}
+
+// stopwatch gives, when it is stopped, the time by the clock when it was started
+// and what has passed since. A client may answer at once when it has read the last
+// byte, so the clock is not asked again after a write.
+func stopwatch(now func() time.Time) (stop func() time.Time) {
+	began, start := now(), time.Now()
+	return func() time.Time { return began.Add(time.Since(start)) }
 }
 
 // withID puts the id back as the client wrote it: decoded into a float64 it

@@ -24,6 +24,7 @@ type sseServer struct {
 	log      *slog.Logger
 	sessions *ownedSessions // each stream counts as one
 	timing   timing
+	now      func() time.Time
 
 	mu      sync.Mutex
 	streams map[string]*sseStream // by session id
@@ -38,8 +39,8 @@ type sseStream struct {
 
 var errStreamClosed = errors.New("the stream is closed")
 
-func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, sessions *ownedSessions) *sseServer {
-	return &sseServer{server: server, log: log, sessions: sessions, timing: sessions.timing, streams: make(map[string]*sseStream)}
+func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, sessions *ownedSessions, now func() time.Time) *sseServer {
+	return &sseServer{server: server, log: log, sessions: sessions, timing: sessions.timing, now: now, streams: make(map[string]*sseStream)}
 }
 
 // open serves GET /sse for as long as the client stays. When the server stops,
@@ -74,7 +75,14 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 		}
 		return err
 	}
-	p := newPeer(s.server, s.log, func(message []byte) error { return write(event(message)) }, false)
+	p := newPeer(s.server, s.log, func(message []byte, written func(time.Time)) error {
+		done := stopwatch(s.now)
+		err := write(event(message))
+		if err == nil && written != nil {
+			written(done())
+		}
+		return err
+	}, false)
 
 	if err := p.open(ctx); err != nil {
 		s.log.Error("open a stream", "error", err)
@@ -140,5 +148,5 @@ func (s *sseServer) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
-	stream.peer.receive(stream.ctx, postedFrom(r.Context()).body)
+	stream.peer.receive(stream.ctx, postedFrom(r.Context()).body, arrival(r.Context()))
 }

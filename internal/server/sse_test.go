@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
@@ -108,9 +109,9 @@ func TestSSE(t *testing.T) {
 }
 
 func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
-	sse := newSSEServer(newFixture().MCPServer, newFixture().logger(), testSessions(t))
+	sse := newSSEServer(newFixture().MCPServer, newFixture().logger(), testSessions(t), time.Now)
 	answered := make(chan []byte, 1)
-	p := newPeer(sse.server, sse.log, func(message []byte) error {
+	p := newPeer(sse.server, sse.log, func(message []byte, _ func(time.Time)) error {
 		answered <- message
 		return nil
 	}, false)

@@ -34,13 +34,27 @@ const (
 //
 // A blocked read or write cannot be taken back: afterwards, one goroutine each
 // may hold on to in and out until they yield.
-func ServeStdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
-	return stdio{server: s, log: log, after: time.After}.serve(ctx, in, out)
+func ServeStdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, o StdioOptions) error {
+	return stdio{server: s, log: o.Log, now: orTime(o.Now), after: time.After}.serve(ctx, in, out)
+}
+
+// StdioOptions say how MCP is served on stdio.
+type StdioOptions struct {
+	Log *slog.Logger     // may be nil
+	Now func() time.Time // the clock by which answers are judged; nil means time.Now
+}
+
+func orTime(now func() time.Time) func() time.Time {
+	if now == nil {
+		return time.Now
+	}
+	return now
 }
 
 type stdio struct {
 	server *mcpserver.MCPServer
 	log    *slog.Logger
+	now    func() time.Time
 	after  func(time.Duration) <-chan time.Time
 }
 
@@ -53,14 +67,16 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 
 	ended := make(chan struct{})
 	defer close(ended)
-	box := newOutbox(ctx, ended, out, t.after)
-	p := newPeer(t.server, t.log, func(message []byte) error { return box.put(append(message, '\n')) }, true)
+	box := newOutbox(ctx, ended, out, t.now, t.after)
+	p := newPeer(t.server, t.log, func(message []byte, written func(time.Time)) error {
+		return box.put(append(message, '\n'), written)
+	}, true)
 	if err := p.open(calls); err != nil {
 		return fmt.Errorf("stdio: %w", err)
 	}
 
 	lines := make(chan line)
-	go readLines(calls, in, lines)
+	go readLines(calls, &timedReader{in: in, now: t.now}, lines)
 	err := t.receive(ctx, calls, p, lines, box)
 
 	p.close(context.WithoutCancel(ctx))
@@ -123,7 +139,7 @@ func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, b
 				p.refuse(earlyID(l.text), mcp.INVALID_REQUEST,
 					fmt.Sprintf("the message is longer than %d MiB", maxLine>>20))
 			default:
-				p.receive(calls, l.text)
+				p.receive(calls, l.text, l.arrived)
 			}
 		case <-box.failed:
 			return fmt.Errorf("stdio: write: %w", box.err)
@@ -136,16 +152,34 @@ func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, b
 // line is one line of input; of one that is too long, its beginning.
 type line struct {
 	text    []byte
+	arrived time.Time // when its last bytes were read
 	tooLong bool
 	err     error
 }
 
+// timedReader notes when it last read something. What is read may wait in buffers
+// and channels for long before its turn comes.
+type timedReader struct {
+	in  io.Reader
+	now func() time.Time
+	at  time.Time
+}
+
+func (r *timedReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	if n > 0 {
+		r.at = r.now()
+	}
+	return n, err
+}
+
 // readLines sends every line and closes the channel at the end of the input.
-func readLines(ctx context.Context, in io.Reader, lines chan<- line) {
+func readLines(ctx context.Context, in *timedReader, lines chan<- line) {
 	defer close(lines)
 	reader := bufio.NewReaderSize(in, 64<<10)
 	for {
 		l, end := readLine(reader, maxLine)
+		l.arrived = in.at // no later read has happened: the line ends in what this one gave
 		if len(l.text) > 0 || l.err != nil {
 			select {
 			case lines <- l:

@@ -32,7 +32,7 @@ func startStdio(t *testing.T, f *fixture) *pipes {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &pipes{t: t, in: inW, lines: make(chan []byte, 1000), done: make(chan error, 1), stop: stop,
 		timers: map[time.Duration]chan time.Time{finishTime: make(chan time.Time), stopTime: make(chan time.Time)}}
-	transport := stdio{server: f.MCPServer, log: f.logger(), after: func(d time.Duration) <-chan time.Time { return p.timers[d] }}
+	transport := stdio{server: f.MCPServer, log: f.logger(), now: time.Now, after: func(d time.Duration) <-chan time.Time { return p.timers[d] }}
 	go func() {
 		p.done <- transport.serve(ctx, inR, outW)
 		_ = outW.Close()
@@ -313,7 +313,7 @@ func TestStdioBrokenPipe(t *testing.T) {
 	outR, outW := io.Pipe()
 	_ = outR.CloseWithError(broken)
 	done := make(chan error)
-	go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, nil) }()
+	go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, StdioOptions{}) }()
 	if _, err := io.WriteString(inW, toolCall("1", "echo", "", "")+"\n"); err != nil {
 		t.Fatal(err)
 	}

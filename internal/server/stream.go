@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -25,22 +26,25 @@ const writeTime = 30 * time.Second
 // may not touch the real one.
 type responseStream struct {
 	log     *slog.Logger
+	now     func() time.Time
 	control *http.ResponseController
 	staged  http.Header
 	timing  timing
 	streams bool // the client takes an event stream in answer to this request
 
-	mu     sync.Mutex
-	w      http.ResponseWriter
-	sent   bool // the header
-	events bool // it says that this is an event stream
-	ended  bool
-	beat   *time.Timer
+	mu      sync.Mutex
+	w       http.ResponseWriter
+	sent    bool // the header
+	events  bool // it says that this is an event stream
+	ended   bool
+	beat    *time.Timer
+	sending func() time.Time // since the last piece; see stopwatch
 }
 
-func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger, t timing) *responseStream {
+func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger, t timing, now func() time.Time) *responseStream {
 	s := &responseStream{
 		log:     log,
+		now:     now,
 		control: http.NewResponseController(w),
 		staged:  make(http.Header),
 		timing:  t,
@@ -119,6 +123,7 @@ func (s *responseStream) Write(piece []byte) (int, error) {
 }
 
 func (s *responseStream) writePiece(piece []byte) (int, error) {
+	s.sending = stopwatch(s.now)
 	s.limit()
 	return s.w.Write(piece)
 }
@@ -132,35 +137,61 @@ func (s *responseStream) limit() {
 func (s *responseStream) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flush()
+	_ = s.flush() // a client that is gone shows in the request's context
 }
 
-func (s *responseStream) flush() {
+func (s *responseStream) flush() error {
 	s.limit()
-	_ = s.control.Flush() // a client that is gone shows in the request's context
+	return s.control.Flush()
 }
 
 // notify writes one notification as an event.
 func (s *responseStream) notify(n mcp.JSONRPCNotification) {
-	encoded, err := json.Marshal(n)
-	if err != nil {
-		s.log.Error("encode a notification", "error", err)
-		return
-	}
-	s.writeEvent(event(encoded))
+	_, _ = s.push(n) // the client may be gone; its call finds that out by its context
 }
 
-func (s *responseStream) writeEvent(piece []byte) {
+// push writes one message as an event, and tells when it was on its way to the
+// client.
+func (s *responseStream) push(message mcp.JSONRPCMessage) (at time.Time, err error) {
+	encoded, err := json.Marshal(message)
+	if err != nil {
+		s.log.Error("encode a message", "error", err)
+		return time.Time{}, err
+	}
+	return s.writeEvent(event(encoded))
+}
+
+// errResponseOver: the response has ended, or is one JSON document.
+var errResponseOver = errors.New("the response can carry no further message")
+
+func (s *responseStream) writeEvent(piece []byte) (at time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
-		return
+	if s.ended || s.sent && !s.events {
+		return time.Time{}, errResponseOver
 	}
 	s.sendStream()
-	// The client may be gone; its call finds that out by its context.
-	if _, err := s.writePiece(piece); err == nil {
-		s.flush()
+	if _, err := s.writePiece(piece); err != nil {
+		return time.Time{}, err
 	}
+	if err := s.flush(); err != nil {
+		return time.Time{}, err
+	}
+	return s.sending(), nil
+}
+
+// complete sends what is held back of a whole response, and tells when all of it
+// was on its way to the client.
+func (s *responseStream) complete() (at time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sending == nil {
+		return time.Time{}, errResponseOver
+	}
+	if err := s.flush(); err != nil {
+		return time.Time{}, err
+	}
+	return s.sending(), nil
 }
 
 // keepAlive sends a comment, again and again until the end: clients and
@@ -177,7 +208,7 @@ func (s *responseStream) keepAlive() {
 		if _, err := s.writePiece([]byte(comment)); err != nil {
 			return
 		}
-		s.flush()
+		_ = s.flush()
 	}
 	s.beat.Reset(s.timing.keepalive)
 }
