@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -128,9 +127,6 @@ type destination struct {
 	foreign bool
 }
 
-// nameOfNetwork is what names of networks and slugs of organizations look like.
-var nameOfNetwork = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-
 // key names the destination of an app's allocation.
 func (d destination) key(app string) string { return app + "\x00" + d.network.Target() }
 
@@ -141,7 +137,7 @@ func (d destination) key(app string) string { return app + "\x00" + d.network.Ta
 // not reach the address.
 func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInput) (destination, error) {
 	for name, value := range map[string]string{"network": in.Network, "org": in.Org} {
-		if value != "" && !nameOfNetwork.MatchString(value) {
+		if value != "" && !fly.ValidNetworkName(value) {
 			return destination{}, invalid("argument %s is %.40q, which cannot be a name there", name, value)
 		}
 	}

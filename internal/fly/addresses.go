@@ -47,7 +47,7 @@ func (c *FlyGo) Addresses(ctx context.Context, app string) (Addresses, error) {
 	err = op.explain(err)
 	if err == nil {
 		var list Addresses
-		if list, err = decodeAddresses(data); err == nil {
+		if list, err = decodeAddresses(data, app); err == nil {
 			return list, nil
 		}
 		if errors.Is(err, errNoApp) {
@@ -91,7 +91,9 @@ func (c *FlyGo) assignments(ctx context.Context, app string) (Addresses, error) 
 	if err := json.Unmarshal(answer, &record); err != nil {
 		return Addresses{}, op.unreadable(err)
 	}
-	list.App = record.app()
+	if list.App, err = record.app(app); err != nil {
+		return Addresses{}, op.unreadable(err)
+	}
 	return list, nil
 }
 
@@ -130,8 +132,8 @@ func (w wireAddress) row() row {
 // errNoApp means that the answer holds no app.
 var errNoApp = errors.New("no such app")
 
-// decodeAddresses reads the data of the GraphQL answer.
-func decodeAddresses(data []byte) (Addresses, error) {
+// decodeAddresses reads the data of the GraphQL answer about an app.
+func decodeAddresses(data []byte, name string) (Addresses, error) {
 	var answer struct {
 		App *struct {
 			wireApp
@@ -180,8 +182,12 @@ func decodeAddresses(data []byte) (Addresses, error) {
 			rows = append(rows, row{address: node.IP, egress: true, region: node.Region, createdAt: node.UpdatedAt})
 		}
 	}
+	record, err := app.app(name)
+	if err != nil {
+		return Addresses{}, err
+	}
 	list, err := addresses(rows, egressKnown)
-	return Addresses{App: app.app(), List: list, EgressKnown: egressKnown}, err
+	return Addresses{App: record, List: list, EgressKnown: egressKnown}, err
 }
 
 // decodeAssignments reads the Machines API's list. It carries no types; newer
@@ -237,12 +243,12 @@ func addresses(rows []row, egressKnown bool) ([]Address, error) {
 	for _, r := range rows {
 		ip, err := netip.ParseAddr(r.address)
 		if err != nil || ip.Zone() != "" {
-			return nil, fmt.Errorf("not an IP address: %s", quote(r.address, nil))
+			return nil, fmt.Errorf("not an IP address: %s", quote(r.address))
 		}
 		kind, inferred := classify(ip, r, egressKnown)
 		a := Address{
-			IP: ip, Kind: kind, Inferred: inferred, Region: cmp.Or(r.region, anycast),
-			CreatedAt: moment(r.createdAt), Network: r.network, Org: r.org,
+			IP: ip, Kind: kind, Inferred: inferred, Region: cmp.Or(told(r.region, regionWord), anycast),
+			CreatedAt: moment(r.createdAt), Network: told(r.network, networkWord), Org: told(r.org, slugWord),
 		}
 		switch earlier, twice := byIP[ip]; {
 		case !twice || kind == Egress:
@@ -312,17 +318,6 @@ type wireApp struct {
 		RawSlug string `json:"rawSlug"` // GraphQL only
 		Name    string `json:"name"`
 	} `json:"organization"`
-}
-
-func (w wireApp) app() App {
-	return App{
-		ID:           w.ID,
-		Name:         w.Name,
-		Status:       w.Status,
-		Hostname:     w.Hostname,
-		Network:      networkName(w.Network),
-		Organization: Organization(w.Organization),
-	}
 }
 
 // moment reads a time; what cannot be read is the zero time.

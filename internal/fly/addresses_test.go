@@ -99,7 +99,7 @@ func TestDecodeAddresses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := decodeAddresses([]byte(test.data))
+			got, err := decodeAddresses([]byte(test.data), "a")
 			if (err != nil) != test.fails {
 				t.Fatalf("error %v", err)
 			}

@@ -155,7 +155,7 @@ func (op *operation) explainRefusal(list gqlerror.List) error {
 	case code == "" && (strings.Contains(lower, "not authorized") || strings.Contains(lower, "unauthorized")):
 		return op.unauthorized(first.Message)
 	case op.write:
-		return &Ambiguous{Status: http.StatusOK, Cause: errors.New("Fly says " + quote(first.Message, op.secrets))}
+		return &Ambiguous{Status: http.StatusOK, Cause: errors.New("Fly says " + op.quote(first.Message))}
 	}
 	return op.error(gate.PlatformError, "Fly failed", first.Message, nil)
 }
@@ -194,13 +194,13 @@ func (op *operation) unauthorized(text string) *Error {
 }
 
 func (op *operation) error(code gate.Code, message, text string, cause error) *Error {
-	if text = quote(text, op.secrets); text != "" {
+	if text = op.quote(text); text != "" {
 		message += ": Fly says " + text
 	}
 	if op.write && refusal(code) {
 		message += "; nothing was changed"
 	}
-	return &Error{Code: code, Message: message, RequestID: plain(op.requestID, 64), Err: cause}
+	return &Error{Code: code, Message: message, RequestID: plain(op.mask(op.requestID), 64), Err: cause}
 }
 
 // refusal reports whether the code says that a write was turned down.
@@ -224,14 +224,15 @@ func tokenHint(app string) string {
 	return command + ", and put the token into FLY_API_TOKEN"
 }
 
+// mask hides the secrets of the operation in a text from outside.
+func (op *operation) mask(text string) string { return maskSecrets(text, op.secrets, op.tokens) }
+
+// quote is [quote] with the secrets of the operation masked.
+func (op *operation) quote(text string) string { return quote(op.mask(text)) }
+
 // quote shows text from outside in quotation marks: one line, at most 120
-// visible characters, with secrets masked. Empty stays empty.
-func quote(text string, secrets []string) string {
-	for _, secret := range secrets {
-		if len(secret) >= 4 {
-			text = strings.ReplaceAll(text, secret, hidden)
-		}
-	}
+// visible characters. Empty stays empty.
+func quote(text string) string {
 	if text = plain(text, math.MaxInt); text == "" {
 		return ""
 	}

@@ -119,7 +119,8 @@ func (c *FlyGo) GoString() string { return c.String() }
 
 // reading is an operation that changes nothing.
 func (c *FlyGo) reading(action, app, machine string, p pace) *operation {
-	return &operation{action: action, app: app, machine: machine, pace: p, timeout: c.timeout, secrets: c.token.parts()}
+	tokens := c.token.parts()
+	return &operation{action: action, app: app, machine: machine, pace: p, timeout: c.timeout, secrets: tokens, tokens: len(tokens)}
 }
 
 // writing is an operation that is sent once.

@@ -109,7 +109,7 @@ func FuzzDecodeAddresses(f *testing.F) {
 	f.Add([]byte(`{"app":{"name":"a","organization":{"id":"o","slug":"s"},"sharedIpAddress":"66.241.124.11","egressIpAddresses":{"totalCount":1,"nodes":[{"ip":"9.9.9.9"}]},"ipAddresses":{"totalCount":2,"nodes":[{"address":"fdaa:0:2::1","type":"private_v6","network":{"name":"n","organization":null}},{"address":"9.9.9.9","type":"v4"}]}}}`))
 	f.Add([]byte(`{"app":{"ipAddresses":{"nodes":[null]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		list, err := decodeAddresses(data)
+		list, err := decodeAddresses(data, "a")
 		if err == nil {
 			checkAddresses(t, list)
 		}
@@ -136,7 +136,7 @@ func FuzzDecodeAssignments(f *testing.F) {
 func FuzzQuote(f *testing.F) {
 	f.Add("machine not found\n\x1b[31m", "found")
 	f.Fuzz(func(t *testing.T, text, secret string) {
-		got := quote(text, []string{secret})
+		got := quote(maskSecrets(text, []string{secret}, 1))
 		checkPlain(t, got)
 		if n := utf8.RuneCountInString(got); n > 125 {
 			t.Errorf("%d characters", n)

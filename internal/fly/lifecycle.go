@@ -76,7 +76,7 @@ func (c *FlyGo) SetMachineMetadata(ctx context.Context, grant *gate.Grant, app, 
 		return err
 	}
 	if !metadataKey.MatchString(key) {
-		return &Error{Code: gate.InvalidInput, Message: quote(key, nil) + " cannot be a key of metadata"}
+		return &Error{Code: gate.InvalidInput, Message: quote(key) + " cannot be a key of metadata"}
 	}
 	op := c.writing("set_metadata", app, id)
 	op.stateful = true

@@ -116,7 +116,7 @@ func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string, wit
 		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout:
 			return op.explain(err)
 		case ctx.Err() != nil || until.Sub(c.clock.now()) < time.Second: // what is left is less than the shortest wait
-			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state, nil)+" in time", failed.text, context.DeadlineExceeded)
+			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state)+" in time", failed.text, context.DeadlineExceeded)
 		}
 	}
 }
@@ -215,18 +215,18 @@ func decodeMachine(body []byte, id string) (Machine, error) {
 
 func (w wireMachine) machine() (Machine, error) {
 	if !machineID.MatchString(w.ID) {
-		return Machine{}, errors.New("a Machine without a proper id: " + quote(w.ID, nil))
+		return Machine{}, errors.New("a Machine without a proper id: " + quote(w.ID))
 	}
 	m := Machine{
 		ID:         w.ID,
 		Name:       plain(w.Name, 63),
 		State:      plain(w.State, 32),
-		Region:     plain(w.Region, 32),
-		InstanceID: plain(w.InstanceID, 64),
+		Region:     told(w.Region, regionWord),
+		InstanceID: told(w.InstanceID, instanceID),
 		HostStatus: plain(w.HostStatus, 32),
 		Cordoned:   w.Cordoned,
 		Incomplete: w.Config == nil || w.IncompleteConfig != nil,
-		ImageRef:   plain(w.ImageRef.String(), maxImage),
+		ImageRef:   told(w.ImageRef.String(), imageWord),
 		Events:     history(w.Events),
 		CreatedAt:  moment(w.CreatedAt),
 		UpdatedAt:  moment(w.UpdatedAt),

@@ -22,6 +22,7 @@ type operation struct {
 	stateful bool
 	timeout  time.Duration
 	secrets  []string // never to be repeated in an error
+	tokens   int      // how many of them, the first ones, are of the access token
 
 	sent      bool   // a write went out; there is no second time
 	requestID string // of the last answer

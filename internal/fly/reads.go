@@ -45,7 +45,11 @@ func (c *FlyGo) App(ctx context.Context, app string) (App, error) {
 	if answer.App == nil {
 		return App{}, op.notFound("")
 	}
-	return answer.App.app(), nil
+	record, err := answer.App.app(app)
+	if err != nil {
+		return App{}, op.unreadable(err)
+	}
+	return record, nil
 }
 
 // CanBlueGreen implements [Client]. An answer without the word is none: what is
@@ -119,7 +123,7 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, error) {
 	op := c.reading("organization", "", "", brisk())
 	if !orgSlug.MatchString(slug) {
-		return Organization{}, &Error{Code: gate.InvalidInput, Message: quote(slug, op.secrets) + " is not the slug of an organization"}
+		return Organization{}, &Error{Code: gate.InvalidInput, Message: op.quote(slug) + " is not the slug of an organization"}
 	}
 	op.thing, op.kind = "organization "+slug, AnOrganization
 	variables := struct {
@@ -136,7 +140,7 @@ func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, er
 	if answer.Organization == nil {
 		return Organization{}, op.notFound("")
 	}
-	return *answer.Organization, nil
+	return answer.Organization.told(), nil
 }
 
 // Certificates implements [Client].
@@ -178,7 +182,7 @@ func (c *FlyGo) Certificates(ctx context.Context, app string) ([]Certificate, er
 
 func checkApp(app string) error {
 	if !ValidAppName(app) {
-		return &Error{Code: gate.InvalidInput, Message: quote(app, nil) + " is not the name of an app"}
+		return &Error{Code: gate.InvalidInput, Message: quote(app) + " is not the name of an app"}
 	}
 	return nil
 }
@@ -188,7 +192,7 @@ func checkMachine(app, id string) error {
 		return err
 	}
 	if !machineID.MatchString(id) {
-		return &Error{Code: gate.InvalidInput, Message: quote(id, nil) + " is not the id of a Machine"}
+		return &Error{Code: gate.InvalidInput, Message: quote(id) + " is not the id of a Machine"}
 	}
 	return nil
 }

@@ -182,11 +182,11 @@ func (w *wireRelease) release(app string) (Release, error) {
 		return Release{}, err
 	}
 	return Release{
-		ID:         plain(w.ID, 64),
+		ID:         told(w.ID, releaseID),
 		Version:    w.Version,
 		Status:     ReleaseStatus(plain(w.Status, 32)),
 		Strategy:   plain(w.DeploymentStrategy, 32),
-		Image:      plain(w.ImageRef, maxImage),
+		Image:      told(w.ImageRef, imageWord),
 		CreatedAt:  moment(w.CreatedAt),
 		Definition: definition,
 		app:        app,

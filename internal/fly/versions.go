@@ -46,7 +46,7 @@ func decodeVersions(body []byte) ([]MachineVersion, error) {
 	}
 	versions := make([]MachineVersion, 0, len(wire))
 	for _, w := range wire {
-		version := MachineVersion{InstanceID: plain(w.Version, 64), Unreadable: w.Config == nil}
+		version := MachineVersion{InstanceID: told(w.Version, instanceID), Unreadable: w.Config == nil}
 		if version.InstanceID == "" {
 			return nil, errors.New("a version without an id")
 		}

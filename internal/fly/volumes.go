@@ -90,7 +90,7 @@ func (c *FlyGo) CreateVolume(ctx context.Context, grant *gate.Grant, app string,
 		return Volume{}, err
 	}
 	if !volumeName.MatchString(volume.Name) || volume.SizeGB < 0 {
-		return Volume{}, &Error{Code: gate.InvalidInput, Message: quote(volume.Name, nil) + " cannot be a volume: its name has at most 30 of a-z, 0-9 and _, its size is not negative"}
+		return Volume{}, &Error{Code: gate.InvalidInput, Message: quote(volume.Name) + " cannot be a volume: its name has at most 30 of a-z, 0-9 and _, its size is not negative"}
 	}
 	op := c.writing("create_volume", app, "")
 	op.stateful = true
@@ -164,20 +164,23 @@ func decodeVolumes(body []byte) ([]Volume, error) {
 
 func (w wireVolume) volume() (Volume, error) {
 	if !volumeID.MatchString(w.ID) {
-		return Volume{}, errors.New("a volume without a proper id: " + quote(w.ID, nil))
+		return Volume{}, errors.New("a volume without a proper id: " + quote(w.ID))
 	}
 	v := Volume{
 		ID:         w.ID,
 		Name:       plain(w.Name, 63),
-		Region:     plain(w.Region, 32),
+		Region:     told(w.Region, regionWord),
 		SizeGB:     w.SizeGB,
 		State:      plain(w.State, 32),
 		Encrypted:  w.Encrypted,
 		HostStatus: plain(w.HostStatus, 32),
 		CreatedAt:  moment(w.CreatedAt),
 	}
-	if w.Machine != nil {
-		v.AttachedMachine = plain(*w.Machine, 64)
+	if w.Machine != nil && *w.Machine != "" {
+		if !machineID.MatchString(*w.Machine) { // one that nobody has is taken for a new Machine
+			return Volume{}, errors.New("a volume that is attached to what is no Machine: " + quote(*w.Machine))
+		}
+		v.AttachedMachine = *w.Machine
 	}
 	return v, nil
 }
