@@ -16,6 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
@@ -57,7 +58,9 @@ type patchWork struct {
 	target string
 	behind string // why a deployed configuration that needs no edit is to be deployed again
 	adopt  bool   // it was read from Machines that fly deploy did not make
-	out    patchOutput
+	// flyctl refuses it after the edit too.
+	refused bool
+	out     patchOutput
 }
 
 func (a *adapter) patchServices() Tool {
@@ -159,6 +162,10 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	}
 	if len(edited.Changes) == 0 && planned.Work.behind == "" {
 		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
+		if src.file.Validate() != nil {
+			planned.Nothing = "flyctl refuses this file; see the remarks. There is nothing to edit in its services, and nothing was changed."
+			return planned, nil
+		}
 		if !src.file.HasService() {
 			planned.Nothing = "The file has no service, and none was added: deployed as it is, it takes the services off the Machines. Nothing was changed."
 			planned.Next = []plan.Next{{Who: "person", Why: "on which port does the app listen? then patch_services with create and internal_port adds a service"}}
@@ -180,6 +187,10 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	planned.Plan.Steps = []plan.Step{{Verb: verb, Target: target}}
 	planned.Plan.Fact("file", sha(edited.Before))
 	planned.Summary = fmt.Sprintf("Would %s.", what)
+	if after.Validate() != nil {
+		planned.Work.refused = true
+		planned.Summary = fmt.Sprintf("Would %s, which flyctl refuses all the same; see the remarks.", what)
+	}
 	if planned.Work.behind != "" {
 		planned.Summary = fmt.Sprintf("The deployed configuration needs no edit, but %s. Would make a draft of it, for deploy.", planned.Work.behind)
 	}
@@ -233,6 +244,7 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 	e := flytoml.Blueprint()
 	e.Groups, e.MinMachines = in.Groups, &in.MinMachines
 	if in.Autostop != "" {
+		e.KeepSuspend = false
 		autostop, err := machine.ParseAutostop(in.Autostop)
 		if err != nil {
 			return flytoml.Edit{}, invalid("%s", errorText(err, 600))
@@ -316,7 +328,11 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Summary = fmt.Sprintf("The deployed configuration needs no edit, but %s. It is a draft now, for deploy. Nothing on Fly was changed.", w.behind)
 	}
 	if w.path != "" {
-		if err := a.Roots.Replace(w.path, w.before, w.after); err != nil {
+		if err := a.Roots.Replace(w.path, w.before, w.after); errors.Is(err, roots.ErrReadOnly) {
+			p := invalid("%s is read-only and was not changed", plan.Quote(w.path))
+			p.Hint = "ask the user; `chmod u+w` makes the file writable, and content in place of path edits a copy"
+			return patchOutput{}, p
+		} else if err != nil {
 			return patchOutput{}, err
 		}
 		out.Summary = fmt.Sprintf("%s was edited. Nothing on Fly was changed: deploy does that.", w.path)
@@ -330,6 +346,11 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Undo = []string{"the diff, applied in reverse"}
 	}
 	out.Steps = []plan.Record{record}
+	if w.refused {
+		out.Summary += " flyctl refuses the file as it is now, and so does deploy: see the remarks."
+		out.Next = []plan.Next{{Who: "person", Why: "correct what the remarks name, then deploy"}}
+		return out, nil
+	}
 	if w.app == "" {
 		out.Next = []plan.Next{{Who: "person", Why: "for which app is the file? it names none; deploy needs app, with the content or the path"}}
 		return out, nil
@@ -360,11 +381,30 @@ func bounded(diff string) string {
 	return diff[:cut] + fmt.Sprintf("… and %d more lines\n", strings.Count(diff[cut:], "\n"))
 }
 
-// remarks are what an edit says of itself, then the errors and warnings of the
+// commentRemarks quote what the file says of the values that are replaced: the
+// person who wrote it may have had a reason.
+func commentRemarks(changes []flytoml.EditChange) []remark {
+	const most = 10
+	var out []remark
+	for _, change := range changes {
+		if change.Comment == "" || len(out) == most {
+			continue
+		}
+		out = append(out, remark{
+			Code: "comment", Row: change.Row,
+			What: fmt.Sprintf("%s was %s, and a comment there says %s", outside.Line(change.Path, 120), outside.Line(change.Before, 80), outside.Quote(change.Comment, 200)),
+			Fix:  "ask the user whether the change is right all the same; process_groups narrows the edit, and autostop has other values",
+		})
+	}
+	return out
+}
+
+// remarks are what the file says of replaced values and what an edit says of
+// itself, then the errors and warnings of the
 // edited file, in the order of its lines.
 func remarks(edited *flytoml.Edited, file *flytoml.File) []remark {
 	const most = 20
-	var out []remark
+	out := commentRemarks(edited.Changes)
 	for _, r := range edited.Remarks {
 		out = append(out, remark{Code: r.Code, What: r.What, Fix: r.Fix})
 	}

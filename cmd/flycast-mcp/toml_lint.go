@@ -19,7 +19,7 @@ type linting struct {
 	json   bool
 	strict bool
 	fix    bool
-	write  bool
+	writing
 	// The apps are to be private.
 	private bool
 
@@ -80,7 +80,7 @@ mended.`,
 	f.BoolVar(&l.strict, "strict", false, "fail on warnings too")
 	f.BoolVar(&l.private, "private", false, "the app is to be private: what Flycast callers cannot reach is a warning, not a note")
 	f.BoolVar(&l.fix, "fix", false, "mend what has one right cure, and print that as a diff")
-	f.BoolVar(&l.write, "write", false, "write the mended files, for --fix")
+	l.writing.flags(c, "write the mended files, for --fix")
 	stdin.flag(c)
 	return c
 }
@@ -96,7 +96,7 @@ func (l *linting) complete(paths []string) error {
 	case l.fix && stdin && !l.json && len(paths) > 1:
 		return errors.New("--fix prints standard input as it is to be: give - alone")
 	}
-	return nil
+	return l.writing.complete()
 }
 
 // linted is what --json prints of a file.
@@ -160,7 +160,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 		}
 		return l.say(fmt.Sprintf("%s: error: cannot be mended: %s [edit_error]\n", oneLine(file.title), oneLine(err.Error())))
 	}
-	out, err := rewrite(file, edited, l.write)
+	out, err := rewrite(file, edited, l.writing)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type patching struct {
 	create       string
 	internalPort int
 
-	write bool
+	writing
 	check bool
 	json  bool
 }
@@ -49,8 +49,8 @@ the file as it is to be, changed or not.
 
 With --json it prints one object in place of the diff or the file:
   {"changed", "written", "diff", "changes": [{"path", "before", "after", "row",
-   "groups"}], "remarks": [{"code", "groups", "what", "fix"}], "sha256_before",
-   "sha256_after"}
+   "groups", "comment"}], "remarks": [{"code", "groups", "what", "fix"}],
+   "sha256_before", "sha256_after", "invalid_reason"}
 or {"load_error"} if the file cannot be read, {"edit_error"} if it cannot be
 edited.`,
 		Example: `  flycast-mcp toml patch fly.toml
@@ -71,7 +71,7 @@ edited.`,
 	}
 	f := c.Flags()
 	f.StringArrayVar(&a.edit.Groups, "group", nil, "only services of this process `GROUP`; repeatable")
-	f.StringVar(&a.autostop, "autostop", a.edit.Autostop.String(), "what becomes of idle Machines: stop, suspend or off")
+	f.StringVar(&a.autostop, "autostop", a.edit.Autostop.String(), "what becomes of idle Machines: stop, suspend or off; without this flag, suspend stays")
 	f.BoolVar(a.edit.Autostart, "autostart", *a.edit.Autostart, "start Machines on request")
 	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines that are kept running in the primary region")
 	f.IntVar(&a.softLimit, "soft-limit", 0, "load that a Machine takes before another is started")
@@ -81,7 +81,7 @@ edited.`,
 	f.StringVar(&a.create, "create", "", "add a service to a file without one that Fly Proxy reaches: `http|tcp`")
 	f.Lookup("create").NoOptDefVal = plan.CreateHTTP
 	f.IntVar(&a.internalPort, "internal-port", 0, "where the app listens, for --create")
-	f.BoolVar(&a.write, "write", false, "write the file")
+	a.writing.flags(c, "write the file")
 	f.BoolVar(&a.check, "check", false, "write nothing, and fail if there is something to change")
 	f.BoolVar(&a.json, "json", false, "print a JSON object")
 	stdin.flag(c)
@@ -112,6 +112,9 @@ func (a *patching) complete(c *cobra.Command) error {
 	}
 	a.edit.Autostop = &autostop
 	a.edit.Engines = c.Flags().Changed("autostop") && len(a.edit.Groups) > 0
+	if c.Flags().Changed("autostop") {
+		a.edit.KeepSuspend = false
+	}
 	if c.Flags().Changed("soft-limit") {
 		a.edit.SoftLimit = &a.softLimit
 		if a.edit.ConcurrencyType == "" {
@@ -135,7 +138,7 @@ func (a *patching) complete(c *cobra.Command) error {
 	if a.write && a.path == stdinPath {
 		return errors.New("--write needs a file: what is read from standard input is printed")
 	}
-	return nil
+	return a.writing.complete()
 }
 
 func (a *patching) run(ctx context.Context, file tomlArgument) error {
@@ -151,9 +154,17 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 		}
 		return a.refuse(notEdited{EditError: err.Error()}, err)
 	}
-	out, err := rewrite(file, edited, a.write)
+	result, err := flytoml.Parse(parsed.Name(), edited.After)
 	if err != nil {
 		return err
+	}
+	out, err := rewrite(file, edited, a.writing)
+	if err != nil {
+		return err
+	}
+	var invalid *flytoml.InvalidError
+	if errors.As(result.Validate(), &invalid) {
+		out.InvalidReason = invalid.Text
 	}
 	if err := a.print(file, out, edited.After); err != nil {
 		return err
@@ -187,9 +198,17 @@ func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
 // tell says on standard error what was done, and what was not.
 func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) {
 	title := oneLine(file.title)
+	if out.InvalidReason != "" {
+		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, oneLine(refusal(out.InvalidReason)))
+	}
+	if file.path != stdinPath { // a filter says only what it did not do
+		a.tellComments(file, out)
+	}
 	switch {
 	case out.Changed:
 		a.tellRewritten(file, out)
+	case out.InvalidReason != "":
+		fmt.Fprintf(a.stderr, "%s: nothing to change in its services\n", title)
 	case !parsed.HasService():
 		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
@@ -210,4 +229,16 @@ func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) 
 		}
 		fmt.Fprintf(a.stderr, "%s: note: %s\n", title, text)
 	}
+}
+
+// refusal is the first line of flyctl's text that says why it refuses a file.
+func refusal(text string) string {
+	_, text, _ = strings.Cut(text, "\n") // behind "Validating fly.toml"
+	for line := range strings.Lines(text) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "✘")
+		if line != "" && !strings.HasPrefix(line, "WARN") {
+			return line
+		}
+	}
+	return "invalid app configuration"
 }

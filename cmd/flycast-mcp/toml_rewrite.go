@@ -8,7 +8,10 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
@@ -21,6 +24,9 @@ type rewritten struct {
 	Remarks []rewriteRemark  `json:"remarks,omitempty"`
 	Before  string           `json:"sha256_before"`
 	After   string           `json:"sha256_after"`
+
+	// Why flyctl refuses the file as it is to be, for toml patch.
+	InvalidReason string `json:"invalid_reason,omitempty"`
 }
 
 // rewriteRemark is what an edit left alone, or what follows from it.
@@ -37,6 +43,8 @@ type rewrittenValue struct {
 	After  string   `json:"after"`
 	Row    int      `json:"row"` // of the edited file
 	Groups []string `json:"groups"`
+	// What the file says of the value that was replaced.
+	Comment string `json:"comment,omitempty"`
 }
 
 // notEdited is what --json prints of a file that cannot be edited.
@@ -45,9 +53,25 @@ type notEdited struct {
 	EditError string `json:"edit_error"`
 }
 
+// writing says whether an edited file is written, and whether one that is
+// read-only is written too.
+type writing struct{ write, force bool }
+
+func (w *writing) flags(c *cobra.Command, write string) {
+	c.Flags().BoolVar(&w.write, "write", false, write)
+	c.Flags().BoolVar(&w.force, "force", false, "write a file that is read-only too, with --write")
+}
+
+func (w writing) complete() error {
+	if w.force && !w.write {
+		return errors.New("--force is for --write")
+	}
+	return nil
+}
+
 // rewrite tells what an edit changes, and writes it if that is wanted and there
 // is something to write.
-func rewrite(file tomlArgument, edited *flytoml.Edited, write bool) (rewritten, error) {
+func rewrite(file tomlArgument, edited *flytoml.Edited, w writing) (rewritten, error) {
 	out := rewritten{
 		Changed: len(edited.Changes) > 0,
 		Diff:    edited.Diff(oneLine(file.title)),
@@ -59,15 +83,19 @@ func rewrite(file tomlArgument, edited *flytoml.Edited, write bool) (rewritten, 
 		out.Remarks = append(out.Remarks, rewriteRemark{r.Code, r.Groups, r.What, r.Fix})
 	}
 	for i, change := range edited.Changes {
-		out.Changes[i] = rewrittenValue{change.Path, change.Before, change.After, change.Row, change.Groups}
+		out.Changes[i] = rewrittenValue{change.Path, change.Before, change.After, change.Row, change.Groups, change.Comment}
 		if change.Groups == nil {
 			out.Changes[i].Groups = []string{}
 		}
 	}
-	if !out.Changed || !write {
+	if !out.Changed || !w.write {
 		return out, nil
 	}
-	if err := replace(file.path, edited.Before, edited.After); err != nil {
+	err := replace(file.path, edited.Before, edited.After, w.force)
+	switch {
+	case errors.Is(err, roots.ErrReadOnly):
+		return rewritten{}, fmt.Errorf("%s is read-only. Nothing was written; --force writes it, and leaves it read-only", oneLine(file.title))
+	case err != nil:
 		return rewritten{}, fmt.Errorf("%w. Nothing was written", err)
 	}
 	out.Written = true
@@ -85,6 +113,17 @@ func (p program) printRewritten(file tomlArgument, out rewritten, after []byte, 
 	return err
 }
 
+// tellComments says on standard error what the file says of the values that are
+// replaced: the person who wrote it may have had a reason.
+func (p program) tellComments(file tomlArgument, out rewritten) {
+	for _, change := range out.Changes {
+		if change.Comment != "" {
+			fmt.Fprintf(p.stderr, "%s:%d: %s was %s, and a comment there says %s\n", oneLine(file.title), change.Row,
+				oneLine(change.Path), oneLine(change.Before), outside.Quote(change.Comment, 200))
+		}
+	}
+}
+
 // tellRewritten says on standard error what was done with the changes. Of a
 // filter there is nothing to say.
 func (p program) tellRewritten(file tomlArgument, out rewritten) {
@@ -99,7 +138,7 @@ func (p program) tellRewritten(file tomlArgument, out rewritten) {
 
 // replace writes a file that still holds before. Of a symbolic link the file it
 // leads to is written, and the link stays.
-func replace(path string, before, after []byte) error {
+func replace(path string, before, after []byte, force bool) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return about(path, err)
@@ -108,7 +147,11 @@ func replace(path string, before, after []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Replace(filepath.Base(target), before, after), folder.Close())
+	write := folder.Replace
+	if force {
+		write = folder.ReplaceReadOnly
+	}
+	return errors.Join(write(filepath.Base(target), before, after), folder.Close())
 }
 
 func digest(data []byte) string {

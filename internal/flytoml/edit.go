@@ -23,6 +23,7 @@ type Edit struct {
 	ForceHTTPS *bool
 
 	Autostop    *machine.Autostop // auto_stop_machines
+	KeepSuspend bool              // where that is suspend, which stops idle Machines too, it stays
 	Autostart   *bool             // auto_start_machines
 	MinMachines *int              // min_machines_running, from 0
 
@@ -96,6 +97,10 @@ type EditChange struct {
 	After  string   // as it stands there now
 	Row    int      // of Edited.After, from 1
 	Groups []string // process groups whose service this is
+
+	// Comment is what the file says of the value that was replaced, behind it or
+	// right above it; empty if there is none.
+	Comment string
 }
 
 // Edit applies an edit to the file's bytes and returns the new ones; the file

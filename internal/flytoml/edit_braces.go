@@ -41,6 +41,7 @@ func (p *braces) finish() {
 		}
 	}
 	p.sort()
+	p.align()
 }
 
 // join is additions on one line, and their changes.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // What a concurrency limit counts.
@@ -177,11 +179,22 @@ func (ed *editor) edit(s service, e Edit) error {
 		}
 	}
 	for _, setting := range e.settings() {
+		if setting.key == autostopKey && e.KeepSuspend && setting.value.text == machine.AutostopStop.String() && s.suspends() {
+			continue
+		}
 		if err := ed.set(s, s.table, s.path, setting.key, setting.value); err != nil {
 			return err
 		}
 	}
 	return ed.concurrency(s, e)
+}
+
+const autostopKey = "auto_stop_machines"
+
+// suspends reports whether the service's idle Machines are suspended.
+func (s service) suspends() bool {
+	value, _ := s.table.get(autostopKey)
+	return value != nil && value.kind == kindString && value.text == machine.AutostopSuspend.String()
 }
 
 // setting is a key of a service with the value it is to have.
@@ -194,7 +207,7 @@ type setting struct {
 func (e Edit) settings() []setting {
 	var list []setting
 	if e.Autostop != nil {
-		list = append(list, setting{"auto_stop_machines", scalar{kind: kindString, text: e.Autostop.String()}})
+		list = append(list, setting{autostopKey, scalar{kind: kindString, text: e.Autostop.String()}})
 	}
 	if e.Autostart != nil {
 		list = append(list, setting{"auto_start_machines", scalar{kind: kindBool, on: *e.Autostart}})

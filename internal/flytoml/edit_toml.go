@@ -11,7 +11,7 @@ type tomlWriter struct {
 }
 
 func (p *tomlWriter) set(n *node, text string, change int) {
-	p.replace(n.at, text, change)
+	p.list = append(p.list, splice{at: n.at, text: text, changes: []int{change}, value: true})
 }
 
 func (p *tomlWriter) addKey(t *node, k newKey) error {
@@ -156,7 +156,8 @@ func (p *tomlWriter) prefix(h home) string {
 }
 
 // assignLike writes `key = value` as its neighbour is written: without blanks
-// around the sign, or with the sign below the neighbour's.
+// around the sign, or with the sign below the neighbour's where those around it
+// stand in one column.
 func (p *tomlWriter) assignLike(neighbour *entry, key string, k newKey) string {
 	end := neighbour.parts[len(neighbour.parts)-1]
 	sign := end
@@ -167,7 +168,7 @@ func (p *tomlWriter) assignLike(neighbour *entry, key string, k newKey) string {
 	switch {
 	case sign == end && neighbour.value == end+1:
 		return key + "=" + p.inline(k)
-	case p.src[sign] == '=' && sign > end+1 && width > len(key):
+	case p.src[sign] == '=' && width > len(key) && (sign > end+1 || sign == end+1 && p.columnHas(sign-1, " =")):
 		return key + strings.Repeat(" ", width-len(key)) + "= " + p.inline(k)
 	}
 	return key + p.sign + p.inline(k)

@@ -155,7 +155,7 @@ func (ed *editor) put(s service, n *node, path keyPath, v scalar) error {
 		}
 	}
 	text := v.write(quote)
-	ed.account(EditChange{Path: path.String(), Before: shownValue(string(was), n.kind, v.kind), After: text, Groups: s.groups}, path, v)
+	ed.account(EditChange{Path: path.String(), Before: shownValue(string(was), n.kind, v.kind), After: text, Groups: s.groups, Comment: ed.commentOn(n.at)}, path, v)
 	ed.writer.set(n, text, len(ed.changes)-1)
 	return nil
 }

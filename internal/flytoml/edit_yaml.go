@@ -9,7 +9,13 @@ import (
 // of a flow mapping between its braces.
 type yamlWriter struct{ braces }
 
-func (p *yamlWriter) set(n *node, text string, change int) { p.put(n, text, change) }
+func (p *yamlWriter) set(n *node, text string, change int) {
+	if n.at.start == n.at.end {
+		p.put(n, text, change)
+		return
+	}
+	p.list = append(p.list, splice{at: n.at, text: text, rank: rankKey, changes: []int{change}, value: true})
+}
 
 // put writes in the place of a value, which may have no text at all.
 func (p *yamlWriter) put(n *node, text string, changes ...int) {
@@ -17,7 +23,7 @@ func (p *yamlWriter) put(n *node, text string, changes ...int) {
 	if n.at.start == n.at.end {
 		text, rank = " "+text, rankValue
 	}
-	p.list = append(p.list, splice{n.at, text, rank, changes})
+	p.list = append(p.list, splice{at: n.at, text: text, rank: rank, changes: changes})
 }
 
 func (p *yamlWriter) addKey(t *node, k newKey) error {

@@ -14,6 +14,7 @@ type splice struct {
 	text    string
 	rank    int // among insertions at the same place: which goes first
 	changes []int
+	value   bool // text takes the place of a value whose comment stays in its column
 }
 
 // Ranks of insertions at the same place: what belongs to the table above it
@@ -42,16 +43,16 @@ func (s *splices) replace(at span, text string, changes ...int) {
 func (s *splices) lineAfter(offset, rank int, text string, changes ...int) {
 	_, next := s.line(offset)
 	if next == 0 || s.src[next-1] != '\n' {
-		s.list = append(s.list, splice{span{next, next}, s.eol + text, rank, changes})
+		s.list = append(s.list, splice{at: span{next, next}, text: s.eol + text, rank: rank, changes: changes})
 		return
 	}
-	s.list = append(s.list, splice{span{next, next}, text + s.eolAt(next), rank, changes})
+	s.list = append(s.list, splice{at: span{next, next}, text: text + s.eolAt(next), rank: rank, changes: changes})
 }
 
 // lineBefore adds a line before the one that begins at start.
 func (s *splices) lineBefore(start, rank int, text string, changes ...int) {
 	_, next := s.line(start)
-	s.list = append(s.list, splice{span{start, start}, text + s.eolAt(next), rank, changes})
+	s.list = append(s.list, splice{at: span{start, start}, text: text + s.eolAt(next), rank: rank, changes: changes})
 }
 
 // sort brings the splices into the order of the text: insertions before a

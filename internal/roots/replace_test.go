@@ -132,3 +132,27 @@ func TestReplaceAtOnce(t *testing.T) {
 	}
 	holdsExactly(t, dir, "fly.toml", "sub")
 }
+
+// TestReplaceReadOnly: a rename would not mind that a file is read-only; its owner
+// does.
+func TestReplaceReadOnly(t *testing.T) {
+	dir, _ := folder(t)
+	path := filepath.Join(dir, "fly.toml")
+	for _, mode := range []os.FileMode{0o444, 0o400} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		r := open(t, dir)
+		if err := r.Replace(path, []byte(content), []byte("app = \"new\"\n")); !errors.Is(err, ErrReadOnly) || !errors.Is(err, ErrKind) {
+			t.Errorf("%v: got %v, want %v", mode, err, ErrReadOnly)
+		}
+		holdsText(t, path, content)
+	}
+	if err := open(t, dir).ReplaceReadOnly(path, []byte(content), []byte("app = \"new\"\n")); err != nil {
+		t.Fatal(err)
+	}
+	holdsText(t, path, "app = \"new\"\n")
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o200 != 0 {
+		t.Errorf("it is %v, %v", info.Mode(), err)
+	}
+}

@@ -43,6 +43,10 @@ var (
 // would part them, and the other names would keep the old text.
 var ErrLinked error = kindError("the file has more than one hard link, and was left as it is: replacing it would part its names")
 
+// ErrReadOnly is an [ErrKind] of its own: a file whose mode says that its owner
+// does not write it either. A rename would not mind.
+var ErrReadOnly error = kindError("the file is read-only, and was left as it is")
+
 type kindError string
 
 func (e kindError) Error() string { return string(e) }
@@ -169,13 +173,23 @@ func (r root) inFolder(folder string) string {
 
 // Replace writes new over a file that still holds old. [ErrChanged] means that
 // it does not, and that nothing was written. A file with several hard links is
-// refused with [ErrLinked], where the system tells their number.
+// refused with [ErrLinked], where the system tells their number, and a read-only
+// one with [ErrReadOnly].
 func (r *Roots) Replace(path string, old, new []byte) error {
+	return r.replace(path, old, new, false)
+}
+
+// ReplaceReadOnly is Replace for a file that may be read-only, and stays so.
+func (r *Roots) ReplaceReadOnly(path string, old, new []byte) error {
+	return r.replace(path, old, new, true)
+}
+
+func (r *Roots) replace(path string, old, new []byte, readOnly bool) error {
 	root, name, err := r.find(path)
 	if err != nil {
 		return err
 	}
-	if err := root.replace(name, old, new); err != nil {
+	if err := root.replace(name, old, new, readOnly); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
@@ -261,7 +275,7 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 	return data, info.Mode().Perm(), nil
 }
 
-func (r root) replace(name string, old, new []byte) (err error) {
+func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
 	r.replacing.Lock()
 	defer r.replacing.Unlock()
 	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
@@ -276,6 +290,9 @@ func (r root) replace(name string, old, new []byte) (err error) {
 	}
 	if !bytes.Equal(current, old) {
 		return ErrChanged
+	}
+	if mode&0o200 == 0 && !readOnly {
+		return ErrReadOnly
 	}
 	if info, err := r.fs.Lstat(name); err != nil {
 		return plain(err)
