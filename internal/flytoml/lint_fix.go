@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Fix applies the edits of findings that [File.Lint] made of this file; those
@@ -132,13 +134,24 @@ type outcome struct {
 	readable  bool // flyctl accepts its shape
 	valid     bool
 	obstacles map[cause]bool // to a conversion, files that are not looked at among them
+	converts  []string       // of the first process groups, those that flyctl makes Machines for
 }
+
+// The most process groups of which a fix is tried to be converted.
+const maxConverted = 9
 
 func outcomeOf(f *File) outcome {
 	o := outcome{findings: f.Lint(), readable: f.shapeError() == nil, valid: f.Validate() == nil, obstacles: map[cause]bool{}}
 	for _, finding := range o.findings {
 		if finding.Severity == SeverityError || finding.Code == FindingOutsideFile {
 			o.obstacles[finding.cause()] = true
+		}
+	}
+	if o.readable {
+		for _, group := range f.Groups()[:min(len(f.Groups()), maxConverted)] {
+			if _, err := f.Apply(group, machine.Config{}); err == nil {
+				o.converts = append(o.converts, group)
+			}
 		}
 	}
 	return o
@@ -158,5 +171,5 @@ func (o outcome) worseThan(before outcome) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(before.converts, func(group string) bool { return !slices.Contains(o.converts, group) })
 }
