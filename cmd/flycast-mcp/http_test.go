@@ -321,7 +321,7 @@ func TestHTTPStop(t *testing.T) {
 	}
 	platform.ResetCalls()
 	stop()
-	if out := structured(next(waits)); out["status"] != "refused" || out["code"] != "no_answer" {
+	if out := structured(next(waits)); out["status"] != "needs_approval" || out["code"] != "no_answer" {
 		t.Errorf("the call that waits for a person: %v", out)
 	}
 	clock.pass(30 * time.Second)

@@ -1,0 +1,262 @@
+package attack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mcpclient "github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/internal/server"
+	"github.com/flycast-mcp/flycast-mcp/tools"
+)
+
+// site is one server whose clock is the test's, on a platform that takes time for
+// each answer, served over every transport.
+type site struct {
+	*sandbox.Platform
+	t        *testing.T
+	clock    *handClock
+	gate     *gate.Gate
+	requests *gate.Requests
+	key      gate.SigningKey
+	pause    time.Duration // that the platform takes for each answer
+
+	mu    sync.Mutex
+	onFly func() // called for every request to the platform; may be nil
+
+	connect map[string]func(t *testing.T) transport.Interface
+}
+
+// handClock moves when it is told to. What waits for less than a minute does not
+// wait; what waits for longer waits for ever.
+type handClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *handClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *handClock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func (c *handClock) After(d time.Duration) <-chan time.Time {
+	if d >= 10*time.Second { // heartbeats, holds, limits
+		return nil
+	}
+	passed := make(chan time.Time, 1)
+	c.pass(d)
+	passed <- c.Now()
+	return passed
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.clock.pass(s.pause)
+	s.mu.Lock()
+	onFly := s.onFly
+	s.mu.Unlock()
+	if onFly != nil {
+		onFly()
+	}
+	return s.Transport().RoundTrip(r)
+}
+
+// each has a function called for every request to the platform from now on.
+func (s *site) each(call func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onFly = call
+}
+
+const bearerToken = "0123456789abcdef0123456789abcdef"
+
+// newSite serves one app that is ready for a release: a Flycast address, a
+// public one that cannot be had again, and Machines that answer plain HTTP.
+func newSite(t *testing.T, pause time.Duration) *site {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &site{t: t, clock: &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, pause: pause}
+	s.Platform = sandbox.New(sandbox.Options{Clock: sandbox.NewClock(s.clock.Now)})
+	s.AddApp(firstApp, "personal", "")
+	s.AddMachine(firstApp, "ams", machineConfig(t))
+	s.AddAddress(firstApp, "private_v6", "personal", "")
+	s.AddAddress(firstApp, "v4", "", "")
+	var err error
+	s.key, err = gate.NewSigningKey()
+	must(err)
+	const origin = "http://127.0.0.1:9" // nothing is sent there: the transport is in memory
+	flyClient, err := fly.New(fly.Options{
+		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
+		Token:     fly.NewToken(s.Token()), UserAgent: "flycast-mcp/test", HTTP: s, Now: s.clock.Now,
+		Sleep: func(ctx context.Context, d time.Duration) error { s.clock.pass(d); return ctx.Err() },
+	})
+	must(err)
+	state := t.TempDir()
+	book, err := journal.Open(filepath.Join(state, "journal.jsonl"), s.clock.Now)
+	must(err)
+	t.Cleanup(func() { book.Close() })
+	s.requests, err = gate.NewRequests(filepath.Join(state, "requests"), s.clock.Now)
+	must(err)
+	s.gate = gate.New(gate.Options{
+		Mode: gate.ModeAuto, Keys: gate.FixedKeys(s.key.Public()), Requests: s.requests,
+		Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: s.clock.Now,
+	})
+	deps := tools.Deps{
+		Fly: flyClient, Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: 45 * time.Second, AnswerWithin: answerWithin,
+		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
+	}
+	mcpServer := server.New(server.Options{Version: "test", Tools: tools.All(deps)})
+
+	url := make(chan string, 1)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- server.ServeHTTP(ctx, mcpServer, server.HTTPOptions{
+			Addr: "127.0.0.1:0", Token: bearerToken, SSE: true, Now: s.clock.Now, Ready: func(at string) { url <- at },
+		})
+	}()
+	at := <-url
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	header := map[string]string{"Authorization": "Bearer " + bearerToken}
+	s.connect = map[string]func(t *testing.T) transport.Interface{
+		"stdio": func(t *testing.T) transport.Interface {
+			toServer, fromClient := io.Pipe()
+			toClient, fromServer := io.Pipe()
+			go func() {
+				_ = server.ServeStdio(t.Context(), mcpServer, toServer, fromServer, server.StdioOptions{Now: s.clock.Now})
+				_ = fromServer.Close()
+			}()
+			return transport.NewIO(toClient, fromClient, io.NopCloser(strings.NewReader("")))
+		},
+		"http": func(t *testing.T) transport.Interface {
+			via, err := transport.NewStreamableHTTP(at, transport.WithHTTPHeaders(header))
+			must(err)
+			return via
+		},
+		"sse": func(t *testing.T) transport.Interface {
+			via, err := transport.NewSSE(strings.TrimSuffix(at, "/mcp")+"/sse", transport.WithHeaders(header))
+			must(err)
+			return via
+		},
+	}
+	return s
+}
+
+// wires are all the ways in which a question and its answer can travel.
+func wires() []struct{ name, transport, version string } {
+	return []struct{ name, transport, version string }{
+		{"stdio, handshake", "stdio", mcp.ProtocolVersion20251125},
+		{"stdio, 2025-06-18", "stdio", mcp.ProtocolVersion20250618},
+		{"stdio, round trip", "stdio", mcp.ProtocolVersion20260728},
+		{"HTTP, handshake", "http", mcp.ProtocolVersion20251125},
+		{"HTTP, round trip", "http", mcp.ProtocolVersion20260728},
+		{"SSE, round trip", "sse", mcp.ProtocolVersion20260728},
+	}
+}
+
+// answering is the client's side of a question.
+type answering func(question mcp.ElicitationRequest) *mcp.ElicitationResult
+
+// Elicit implements mcp-go's handler.
+func (f answering) Elicit(_ context.Context, r mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	return f(r), nil
+}
+
+// asks answers with an action and, if it is an accept, with the right content.
+func asks(action mcp.ElicitationResponseAction) *mcp.ElicitationResult {
+	response := mcp.ElicitationResponse{Action: action}
+	if action == mcp.ElicitationResponseActionAccept {
+		response.Content = map[string]any{"app": firstApp, "confirm": true}
+	}
+	return &mcp.ElicitationResult{ElicitationResponse: response}
+}
+
+// open is a client of the site.
+func (s *site) open(t *testing.T, via, version string, answer answering) *mcpclient.Client {
+	t.Helper()
+	c := mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version), mcpclient.WithElicitationHandler(answer))
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	var hello mcp.InitializeRequest
+	hello.Params.ProtocolVersion, hello.Params.ClientInfo = version, mcp.Implementation{Name: "test", Version: "1"}
+	if _, err := c.Initialize(t.Context(), hello); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// outcome is what a call was answered, as far as the tests look at it.
+type outcome struct {
+	Status, Code, Summary string
+	Approval              struct{ Ticket, Command, Channel string }
+}
+
+func (o outcome) String() string { return fmt.Sprintf("%s %s: %s", o.Status, o.Code, o.Summary) }
+
+func callTool(t *testing.T, c *mcpclient.Client, tool string, args map[string]any) outcome {
+	t.Helper()
+	var r mcp.CallToolRequest
+	r.Params.Name, r.Params.Arguments = tool, args
+	result, err := c.CallTool(t.Context(), r)
+	if err != nil {
+		t.Errorf("%s: %v", tool, err)
+		return outcome{}
+	}
+	var o outcome
+	body, err := json.Marshal(result.StructuredContent)
+	if err == nil {
+		err = json.Unmarshal(body, &o)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return o
+}
+
+// release is the call that the tests are about: it takes away what does not come back.
+func release(t *testing.T, c *mcpclient.Client) outcome {
+	t.Helper()
+	return callTool(t, c, "release_public_ips", map[string]any{"app": firstApp})
+}
+
+// releases is how many addresses the platform was told to release.
+func (s *site) releases() (n int) {
+	for _, call := range s.Calls() {
+		if call.Operation == "graphql.releaseIpAddress" {
+			n++
+		}
+	}
+	return n
+}
