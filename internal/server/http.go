@@ -270,7 +270,8 @@ func ownDelivery(s *mcpserver.MCPServer, questions *questions) mcpserver.HTTPCon
 		if !streaming || !known || !slices.Contains(notifying, postedFrom(r.Context()).method) {
 			return ctx
 		}
-		_, call := forCall(session, stream.notify)
+		token := postedFrom(r.Context()).token
+		_, call := forCall(session, func(n mcp.JSONRPCNotification) { stream.notify(withToken(n, token)) })
 		return withDelivery(s.WithContext(ctx, httpCall{call, questions, stream}), call)
 	}
 }

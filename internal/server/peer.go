@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -135,13 +136,17 @@ func (p *peer) receive(ctx context.Context, raw []byte, arrived time.Time) {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
 		return
 	}
+	if !utf8.Valid(raw) {
+		p.refuse(requestID(raw), mcp.PARSE_ERROR, "the message is not valid UTF-8")
+		return
+	}
 	var m message
 	if err := json.Unmarshal(raw, &m); err != nil {
 		if !json.Valid(raw) {
 			p.refuse(nil, mcp.PARSE_ERROR, "the message is not valid JSON")
 			return
 		}
-		p.refuse(nil, mcp.INVALID_REQUEST, "the message is not a JSON-RPC object; batches are not supported")
+		p.refuse(requestID(raw), mcp.INVALID_REQUEST, "the message is not a JSON-RPC object; batches are not supported")
 		return
 	}
 	if string(m.Error) == "null" {
@@ -161,19 +166,9 @@ func (p *peer) receive(ctx context.Context, raw []byte, arrived time.Time) {
 	}
 }
 
-// validID: MCP allows strings and numbers, and forbids null.
-func validID(id json.RawMessage) bool {
-	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9')
-}
-
 func (p *peer) notified(ctx context.Context, raw []byte, m message) {
 	if *m.Method == string(mcp.MethodNotificationCancelled) {
-		var params struct {
-			RequestID json.RawMessage `json:"requestId"`
-		}
-		if json.Unmarshal(m.Params, &params) == nil {
-			p.cancel(params.RequestID)
-		}
+		p.cancel(cancelledID(m.Params))
 		return
 	}
 	defer func() {
@@ -241,10 +236,11 @@ func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall,
 	if response == nil || cancelled {
 		return // MCP: nothing is sent for a request that was cancelled
 	}
-	p.sendTimed(withID(response, m.ID), exchange.Sent)
+	p.sendFor(m.ID, withID(response, m.ID), exchange.Sent)
 }
 
 func (p *peer) handle(ctx context.Context, raw []byte, m message, call *peerCall) (response mcp.JSONRPCMessage) {
+	raw = withStandIns(raw, m)
 	defer func() {
 		if value := recover(); value != nil {
 			id := logPanic(ctx, p.log, "request "+*m.Method, value)
@@ -258,12 +254,13 @@ func (p *peer) handle(ctx context.Context, raw []byte, m message, call *peerCall
 	if isModern(raw) {
 		base = p.session.forRequest()
 	}
+	token := progressToken(m.Params)
 	session, own := forCall(base, func(n mcp.JSONRPCNotification) {
 		p.mu.Lock()
 		cancelled := call.cancelled
 		p.mu.Unlock()
 		if !cancelled {
-			p.send(n)
+			p.sendFor(m.ID, withToken(n, token), nil)
 		}
 	})
 	defer own.deliver()()
@@ -301,7 +298,7 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 	}()
 
 	times := tools.PostingFrom(ctx)
-	p.sendTimed(elicitation(id, request), times.Sent)
+	p.sendFor(nil, elicitation(id, request), times.Sent)
 	select {
 	case m, ok := <-answer:
 		if !ok {
@@ -371,13 +368,14 @@ func (p *peer) refuse(id json.RawMessage, code int, text string) {
 	p.send(rpcError(id, code, text))
 }
 
-// send writes one message. A client that cannot be written to is noticed by
-// whoever reads from it; here it is only logged.
-func (p *peer) send(message mcp.JSONRPCMessage) { p.sendTimed(message, nil) }
+// send writes one message that belongs to no request.
+func (p *peer) send(message mcp.JSONRPCMessage) { p.sendFor(nil, message, nil) }
 
-// sendTimed writes one message and, if written is not nil, says when it had been
-// handed over to be carried to the client.
-func (p *peer) sendTimed(message mcp.JSONRPCMessage, written func(at time.Time)) {
+// sendFor writes one message that belongs to the request with this id and, if
+// written is not nil, says when it had been handed over to be carried to the
+// client. A client that cannot be written to is noticed by whoever reads from
+// it; here it is only logged.
+func (p *peer) sendFor(id json.RawMessage, message mcp.JSONRPCMessage, written func(at time.Time)) {
 	encoded, err := json.Marshal(message)
 	if err != nil {
 		p.log.Error("encode a message", "error", err)
@@ -388,6 +386,7 @@ func (p *peer) sendTimed(message mcp.JSONRPCMessage, written func(at time.Time))
 		id, _ := json.Marshal(response.ID)
 		encoded, _ = json.Marshal(rpcError(id, mcp.INTERNAL_ERROR, "the result could not be encoded"))
 	}
+	encoded = bytes.ToValidUTF8(withOwnID(encoded, id), []byte("\ufffd"))
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	if err := p.write(encoded, written); err != nil && !errors.Is(err, errStreamClosed) {

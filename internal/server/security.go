@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -152,7 +153,8 @@ type posted struct {
 	body   []byte
 	method string
 	id     json.RawMessage
-	modern bool // says that it is of revision 2026-07-28 or later
+	token  json.RawMessage // see [progressToken]
+	modern bool            // says that it is of revision 2026-07-28 or later
 	valid  bool
 }
 
@@ -194,22 +196,29 @@ func (p bodyPolicy) check(next http.Handler) http.Handler {
 			return
 		}
 		liftDeadline(w)
-		r = r.WithContext(context.WithValue(r.Context(), postedKey{}, readPosted(body, r.Header)))
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		if !utf8.Valid(body) {
+			writeRPCError(w, http.StatusBadRequest, requestID(body), mcp.PARSE_ERROR, "the message is not valid UTF-8")
+			return
+		}
+		message, plain := readPosted(body, r.Header)
+		r = r.WithContext(context.WithValue(r.Context(), postedKey{}, message))
+		r.Body = io.NopCloser(bytes.NewReader(plain))
 		next.ServeHTTP(w, r)
 	})
 }
 
-func readPosted(body []byte, header http.Header) posted {
-	p := posted{body: body}
-	var m struct {
-		ID     json.RawMessage `json:"id"`
-		Method string          `json:"method"`
-	}
+// readPosted reads a body. What it returns beside is the body as mcp-go gets it.
+func readPosted(body []byte, header http.Header) (p posted, plain []byte) {
+	p = posted{body: body}
+	var m message
 	if json.Unmarshal(body, &m) != nil {
-		return p
+		return p, body
 	}
-	p.valid, p.method, p.id = true, m.Method, m.ID
-	p.modern = isModern(body) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
-	return p
+	if m.Method != nil {
+		p.method = *m.Method
+	}
+	p.valid, p.id, p.token = true, m.ID, progressToken(m.Params)
+	plain = withStandIns(body, m)
+	p.modern = isModern(plain) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
+	return p, plain
 }

@@ -30,7 +30,8 @@ type responseStream struct {
 	control *http.ResponseController
 	staged  http.Header
 	timing  timing
-	streams bool // the client takes an event stream in answer to this request
+	streams bool            // the client takes an event stream in answer to this request
+	id      json.RawMessage // of the request
 
 	mu      sync.Mutex
 	w       http.ResponseWriter
@@ -49,6 +50,7 @@ func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger,
 		staged:  make(http.Header),
 		timing:  t,
 		streams: takesStream(r),
+		id:      postedFrom(r.Context()).id,
 		w:       w,
 	}
 	s.mu.Lock()
@@ -113,13 +115,14 @@ func (s *responseStream) Write(piece []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sendStaged(http.StatusOK)
+	own := withOwnID(piece, s.id)
 	if s.events && !isEventStream(s.staged) {
-		if _, err := s.writePiece(event(bytes.TrimSpace(piece))); err != nil {
-			return 0, err
-		}
-		return len(piece), nil
+		own = event(bytes.TrimSpace(own))
 	}
-	return s.writePiece(piece)
+	if _, err := s.writePiece(own); err != nil {
+		return 0, err
+	}
+	return len(piece), nil
 }
 
 func (s *responseStream) writePiece(piece []byte) (int, error) {
