@@ -29,6 +29,8 @@ type deployBench struct {
 	adapter *adapter
 	// update, if set, changes what the platform gets as a Machine's update.
 	update func(body []byte) []byte
+	// answer, if set, changes what the platform answers.
+	answer func(body []byte) []byte
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -42,7 +44,16 @@ func (b *deployBench) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	}
-	return b.Transport().RoundTrip(r)
+	response, err := b.Transport().RoundTrip(r)
+	if err != nil || b.answer == nil {
+		return response, err
+	}
+	body, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	body = b.answer(body)
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	response.Header.Del("Content-Length")
+	return response, err
 }
 
 var machinePath = regexp.MustCompile(`/machines/[0-9a-f]+$`)
