@@ -2,6 +2,7 @@ package tools
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -63,6 +64,15 @@ func changed(t *testing.T, before, after string, addresses ...string) deployment
 	return d
 }
 
+// twoServices are two programs on one external port.
+func twoServices(port string, force bool) string {
+	redirect := ""
+	if force {
+		redirect = `,"force_https":true`
+	}
+	return fmt.Sprintf(`[{"protocol":"tcp","internal_port":8081,"ports":[{"port":%s,"handlers":["http"]%s}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":%s,"handlers":["http"]%s}]}]`, port, redirect, port, redirect)
+}
+
 // TestOpened: what a port leads to must not be loosened on a public app without
 // anybody hearing of it.
 func TestOpened(t *testing.T) {
@@ -76,6 +86,22 @@ func TestOpened(t *testing.T) {
 		before, after string
 		want          string // a hazard, or blocked; empty: neither
 	}{
+		{"two services on one port", twoServices("80", true), twoServices("80", true), ""},
+		{"two services on one port, without the redirect", twoServices("80", true), twoServices("80", false), string(plan.PublicPlainHTTP)},
+		{"two services on one port, in another order", twoServices("80", false), `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]},{"protocol":"tcp","internal_port":8081,"ports":[{"port":80,"handlers":["http"]}]}]`, ""},
+		{"one of two services on one port", twoServices("80", false), `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, ""},
+		{"a second service on the port", `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, twoServices("80", false), blocked},
+		{"two services on another port", twoServices("80", false), twoServices("81", false), blocked},
+		{"one of two services becomes raw", twoServices("80", false), strings.Replace(twoServices("80", false), `,"handlers":["http"]`, "", 1), string(plan.NewPublicService)},
+		{"handlers of two services change places", `[{"internal_port":1,"ports":[{"port":80,"handlers":["http"]},{"port":80}]}]`, `[{"internal_port":1,"ports":[{"port":80},{"port":80,"handlers":["http"]}]}]`, ""},
+		{"a plain port beside raw TLS", `[{"internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`, `[{"internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]},{"port":1883}]}]`, string(plan.PublicPlainHTTP + plan.NewPublicService)},
+		{"a plain port beside pg_tls", `[{"internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`, `[{"internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]},{"port":5433}]}]`, string(plan.PublicPlainHTTP + plan.NewPublicService)},
+		{"an HTTP port beside raw TLS", `[{"internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`, `[{"internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]},{"port":80,"handlers":["http"]}]}]`, blocked},
+		{"a raw port beside HTTP with TLS", `[{"internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]}]`, `[{"internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]},{"port":8080}]}]`, blocked},
+		{"the first port of all", `[{"protocol":"tcp","internal_port":8080}]`, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]}]`, string(plan.NewPublicService)},
+		{"the first port of all, plain", `[{"protocol":"tcp","internal_port":8080}]`, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, string(plan.PublicPlainHTTP + plan.NewPublicService)},
+		{"the first port without a service before", `[]`, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, blocked},
+		{"port 0", port(`{"port":80}`), port(`{"port":80},{"port":0}`), ""},
 		{"the same", port(`{"port":80}`), port(`{"port":80}`), ""},
 		{"a new port", port(`{"port":80}`), port(`{"port":80},{"port":81}`), blocked},
 		{"another protocol", port(`{"port":80}`), strings.Replace(port(`{"port":80}`), "tcp", "udp", 1), blocked},
