@@ -74,6 +74,7 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 		t.say("With it is lost:\n")
 		t.say("  which approvals were used: every approval given until now counts as used,\n  and the requests that wait are withdrawn;\n")
 		t.say("  what policy rules have approved in the last hour: their caps count from zero;\n")
+		t.say("  which plans a person has just declined;\n")
 		t.say("  which deploys were cut short, and which addresses were released from here.\n\n")
 		typed, err := t.ask(ctx, fmt.Sprintf("Type %q to begin a new journal: ", recoverWord))
 		if err != nil {

@@ -43,3 +43,31 @@ func TestLoadPolicyOwner(t *testing.T) {
 		t.Errorf("another user's file: got %v", err)
 	}
 }
+
+// TestLoadPolicyFolder: a policy in a folder that others can write to, or below
+// one, could be replaced at any time.
+func TestLoadPolicyFolder(t *testing.T) {
+	for _, tt := range []struct {
+		outer, inner os.FileMode
+		want         bool
+	}{{0o755, 0o755, true}, {0o755, 0o777, false}, {0o777, 0o755, false}, {0o755, 0o777 | os.ModeSticky, true}} {
+		outer := filepath.Join(t.TempDir(), "outer")
+		inner := filepath.Join(outer, "inner")
+		if err := os.MkdirAll(inner, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(inner, "policy.toml")
+		if err := os.WriteFile(file, []byte("[[rule]]\ndecision = \"ask\"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(inner, tt.inner); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(outer, tt.outer); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadPolicy(file, vocabulary); (err == nil) != tt.want {
+			t.Errorf("%v in %v: %v", tt.inner, tt.outer, err)
+		}
+	}
+}

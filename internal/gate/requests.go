@@ -112,7 +112,9 @@ func NewRequests(dir string, now func() time.Time) (*Requests, error) {
 			return nil, fmt.Errorf("approval requests: %s can be read by others: %w", dir, err)
 		}
 	}
-	return &Requests{dir, now}, nil
+	s := &Requests{dir, now}
+	s.removeLeftovers()
+	return s, nil
 }
 
 var ticketPattern = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$`)
@@ -351,7 +353,7 @@ func (s *Requests) write(name string, v any) error {
 	if len(data) >= maxRequestSize { // no terminal could read it back
 		return fmt.Errorf("approval request: %d bytes, more than %d", len(data), maxRequestSize-1)
 	}
-	tmp, err := os.CreateTemp(s.dir, ".tmp-*") // mode 0600
+	tmp, err := os.CreateTemp(s.dir, temporaryFile+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
 	}
