@@ -26,6 +26,9 @@ func (l *linter) serviceChecks(s placed) {
 		}
 		at := l.item(list, i)
 		l.serviceCheck(at, "HTTP", check.Interval, check.Timeout, check.GracePeriod)
+		if check.HTTPPath != nil {
+			l.slash(l.under(at, "path"), *check.HTTPPath, "the check")
+		}
 		if check.HTTPMethod != nil && *check.HTTPMethod != strings.ToUpper(*check.HTTPMethod) {
 			method := l.under(at, "method")
 			capitals := strings.ToUpper(*check.HTTPMethod)

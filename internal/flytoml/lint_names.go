@@ -20,17 +20,20 @@ func vocabularyOf(homes map[string][]homeTable) vocabulary {
 	return all
 }
 
-// sameName reports whether a name can only be a known name, written another
-// way: other separators or capitals, the same words in another order, or a word
-// misspelt. Only then may an edit replace it, so the rules are narrow. Words
-// that carry a unit, a direction or a protocol must be there letter by letter,
-// and a word more or less is another name.
-func (v vocabulary) sameName(name, known string) bool {
-	if sameLetters(name, known) {
+// sameName reports whether a name, split into its words, can only be a known
+// name, written another way: other separators or capitals, the same words in
+// another order, or a word misspelled. Only then may an edit replace it, so the
+// rules are narrow. Words that carry a unit, a direction or a protocol must be
+// there letter by letter, and a word more or less is another name.
+func (v vocabulary) sameName(a []string, known string) bool {
+	b := words(known)
+	letters := strings.Join(a, "")
+	switch {
+	case len(a) == 0:
+		return false
+	case letters == strings.Join(b, ""):
 		return true
-	}
-	a, b := words(name), words(known)
-	if len(a) != len(b) || len(name) < shortestTypo {
+	case len(a) != len(b) || len(letters) < shortestTypo:
 		return false
 	}
 	mistakes := 0
@@ -46,7 +49,15 @@ func (v vocabulary) sameName(name, known string) bool {
 
 // sameLetters reports whether two names differ in separators and capitals alone.
 func sameLetters(a, b string) bool {
-	return strings.Join(words(a), "") == strings.Join(words(b), "") && len(words(a)) > 0
+	return isName(a) && strings.Join(words(a), "") == strings.Join(words(b), "")
+}
+
+// isName reports whether a text is made of words and their separators: another
+// sign, as in !tcp, may mean something.
+func isName(s string) bool {
+	return len(words(s)) > 0 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-. ", r)
+	})
 }
 
 // sameWords reports whether two names have the same words, in any order; long

@@ -67,19 +67,8 @@ func (l *linter) slash(s spot, value, what string) {
 		"it is asked for as it stands, and that is no path of a URL: the answer is an error; flyctl does not look at it", fix})
 }
 
-// urlPaths looks at the paths of checks and metrics.
+// urlPaths looks at the paths of top-level checks and of metrics.
 func (l *linter) urlPaths(root spot) {
-	for _, s := range l.placedServices(root) {
-		list := l.under(s.spot, "http_checks")
-		if s.http {
-			list = l.under(s.spot, "checks")
-		}
-		for i, check := range s.HTTPChecks {
-			if check != nil && check.HTTPPath != nil {
-				l.slash(l.under(l.item(list, i), "path"), *check.HTTPPath, "the check")
-			}
-		}
-	}
 	checks := l.checks(root)
 	for name, check := range l.def.Checks {
 		if check != nil && check.HTTPPath != nil && check.Type != nil && *check.Type == "http" {

@@ -10,8 +10,11 @@ import (
 // wrong name: a [[services]] that comes into being by [[services.http_checks]],
 // say, beside [http_service].
 func (l *linter) stray(s placed) bool {
+	if s.http || l.def.HTTPService == nil {
+		return false
+	}
 	table, _ := s.value.(map[string]any)
-	return !s.http && l.def.HTTPService != nil && isStray(slices.Collect(maps.Keys(table)), "ports")
+	return isStray(slices.Collect(maps.Keys(table)), "ports")
 }
 
 // isStray reports whether a table has only keys of a service that say how it is

@@ -64,9 +64,12 @@ func (l *linter) spelling(s spot, known ...string) *TextEdit {
 // onlyName is the one of the names that a name can only be; empty if there is
 // none, or more than one.
 func (v vocabulary) onlyName(name string, names []string) string {
-	only := ""
+	if !isName(name) {
+		return ""
+	}
+	only, split := "", words(name)
 	for _, known := range names {
-		if d := len(name) - len(known); d > 3 || d < -6 || !v.sameName(name, known) {
+		if d := len(name) - len(known); d > 3 || d < -6 || !v.sameName(split, known) {
 			continue
 		}
 		if only != "" {

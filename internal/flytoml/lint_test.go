@@ -373,6 +373,7 @@ func TestFix(t *testing.T) {
 		{"no case that changes a duration", "[[services]]\n[[services.tcp_checks]]\nInterval = 5000", ""},
 		{"not the opposite", "[deploy]\nmax_available = 3\n[http_service]\nmax_machines_running = 3\nexternal_port = 80\n[http_service.concurrency]\nhad_limit = 3", ""},
 		{"not a word more or less", "[http_service]\nno_force_https = true\nprocesses_off = ['app']", ""},
+		{"not with a sign in front", "[http_service]\n'!force_https' = true\n[[services]]\nprotocol = '!tcp'", ""},
 		{"other separators", "[http_service]\nauto-stop-machines = true\nautoStartMachines = true", "[http_service]\nauto_stop_machines = true\nauto_start_machines = true"},
 		{"the same words", "[http_service]\nauto_machine_stop = true\nauto_machine_start = true", "[http_service]\nauto_stop_machines = true\nauto_start_machines = true"},
 		{"the singular of a list", "[http_service]\nprocess = ['app']", "[http_service]\nprocesses = ['app']"},
