@@ -291,6 +291,9 @@ func (j *Journal) locked(do func() error) error {
 	if err == nil {
 		err = j.catchUp(h)
 	}
+	if errors.Is(err, ErrLost) {
+		return err // it names the journal
+	}
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
