@@ -53,6 +53,9 @@ func (l *linter) ports(s placed) {
 		l.warn(FindingNoPorts, s.spot, note{"the service has no ports", "Fly Proxy does not listen for it; flyctl only warns, and says that it will refuse the file one day", "add a [[services.ports]] section, or remove the service"})
 		return
 	}
+	if !s.wire().HasPort() {
+		l.warn(FindingNoPorts, l.under(s.spot, "ports"), note{"none of the service's ports is one that Fly Proxy can listen on", "a port goes from 1 to 65535, and a range ends after it begins: requests come to no other", "give the service a port"})
+	}
 	if s.http {
 		if at := l.under(s.spot, "force_https"); s.Ports[0].ForceHTTPS {
 			l.forceHTTPS(at)

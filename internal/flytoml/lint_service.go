@@ -87,6 +87,7 @@ func (l *linter) services(root spot) {
 			}
 		}
 	}
+	l.neverWoken(all)
 	l.lastAlone(root)
 	l.samePorts(all)
 	l.dedicated(all)
