@@ -1,5 +1,3 @@
-// Package attack tries to make the server do or say what it must not: text from
-// outside that passes for its own. It holds tests only.
 package attack
 
 import (
@@ -9,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +59,7 @@ type installation struct {
 	name     string
 	requests *gate.Requests
 	clients  []*client
+	serving  sync.WaitGroup
 }
 
 // newWorld makes a platform and two servers on it, which share nothing but the
@@ -155,22 +156,23 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 			toServer, fromClient := io.Pipe()
 			toClient, fromServer := io.Pipe()
 			callerCtx := tools.WithCaller(ctx, tools.Caller{ID: caller, Name: caller})
-			go func() {
+			in.serving.Go(func() {
 				_ = server.ServeStdio(callerCtx, s, toServer, fromServer, server.StdioOptions{})
 				_ = fromServer.Close()
-			}()
+			})
 			in.clients = append(in.clients, newClient(t, in, caller, e, fromClient, toClient))
 		}
 	}
 	return in
 }
 
-// close ends the clients' side of all connections, and with it the servers.
+// close ends the clients' side of all connections, and waits for the servers.
 func (w *world) close() {
 	for _, in := range w.installations {
 		for _, c := range in.clients {
 			_ = c.out.Close()
 		}
+		in.serving.Wait()
 	}
 }
 
@@ -180,4 +182,53 @@ type bubbleClock struct{}
 func (bubbleClock) Now() time.Time                         { return time.Now() }
 func (bubbleClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-const answerWithin = 5 * time.Minute // of a form
+// effects are what differs between two moments of the platform, each as one
+// word: -APP/IP for a released address, +APP/NETWORK for a Flycast address for
+// another network, and !APP/… for what no approval can ever cover.
+func effects(before, after map[string][]sandbox.Address) []string {
+	var out []string
+	for _, app := range appNames() {
+		had := byIP(before[app])
+		has := byIP(after[app])
+		for ip, a := range had {
+			switch _, kept := has[ip]; {
+			case kept:
+			case strings.HasPrefix(a.Kind, "private") || strings.HasPrefix(a.Kind, "egress"):
+				out = append(out, "!"+app+"/"+ip)
+			default:
+				out = append(out, "-"+app+"/"+ip)
+			}
+		}
+		for ip, a := range has {
+			switch _, known := had[ip]; {
+			case known, a.Kind == "private_v6" && isDefaultNetwork(a.Network):
+			case a.Kind == "private_v6":
+				out = append(out, "+"+app+"/"+a.Network)
+			default:
+				out = append(out, "!"+app+"/"+ip)
+			}
+		}
+	}
+	return out
+}
+
+// isDefaultNetwork reports whether a name is that of the default network, which
+// has two.
+func isDefaultNetwork(name string) bool { return name == "" || name == "default" }
+
+func byIP(addresses []sandbox.Address) map[string]sandbox.Address {
+	out := make(map[string]sandbox.Address, len(addresses))
+	for _, a := range addresses {
+		out[a.IP] = a
+	}
+	return out
+}
+
+// addresses are those of all apps at this moment.
+func (w *world) addresses() map[string][]sandbox.Address {
+	out := make(map[string][]sandbox.Address)
+	for _, app := range appNames() {
+		out[app] = w.Addresses(app)
+	}
+	return out
+}
