@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	steps = flag.Int("attack.steps", 20_000/share, "how many moves are made")
+	steps = flag.Int("attack.steps", 4000/share, "how many moves are made")
 	seed  = flag.Uint64("attack.seed", 1, "the seed of the moves")
 )
 

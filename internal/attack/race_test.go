@@ -4,4 +4,4 @@ package attack
 
 // share is what part of the runs is made: under the race detector each takes
 // many times as long.
-const share = 10
+const share = 4
