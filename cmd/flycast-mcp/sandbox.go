@@ -41,7 +41,10 @@ func sandboxCommand(p program) *cobra.Command {
 It prints the export lines that point any Fly client at it and send nothing of
 it elsewhere, and shows what happens: in a terminal a live table, else a line on
 stderr for each change. A page at $FLYCAST_SANDBOX_PAGE shows the same. Its
-state is in memory and the same at every start, or kept in a file with --state.`,
+state is in memory and the same at every start, or kept in a file with --state.
+
+Use "fly deploy --dns-checks=false": otherwise flyctl asks 8.8.8.8 for
+<app>.fly.dev after a deploy. What is not emulated answers that it is not.`,
 		Example: `  flycast-mcp sandbox --env-file fly.env     # in one terminal
   . ./fly.env && fly status -a shop-api      # in another: any Fly client
   curl -x "$FLYCAST_SANDBOX_INSIDE" http://inner-circle.flycast/

@@ -167,9 +167,13 @@ func (r *sandboxRun) writeExports(context.Context) error {
 			return fmt.Errorf("--env-file: %w", err)
 		}
 	}
+	_, _ = io.WriteString(r.stderr, dnsNote+"\n") // there is nowhere to tell of an error
 	_, err := io.WriteString(r.stdout, exports)
 	return err
 }
+
+// dnsNote is said first, as no variable can do it for flyctl.
+const dnsNote = "Use fly deploy --dns-checks=false: otherwise flyctl asks 8.8.8.8 for <app>.fly.dev after a deploy"
 
 // writePrivate replaces a file as a whole by one that its owner alone can read.
 func writePrivate(name, text string) error {

@@ -36,7 +36,8 @@
 // # The files
 //
 //   - state, vm, launch, stop, destroy, lease, volume, release, address, secrets,
-//     token: the platform's state and what happens to it
+//     peer, token: the platform's state and what happens to it
+//   - grant, macaroon: what the tokens of a request allow
 //   - routes, serve, rest_*: the REST APIs; graphql, resolve_*: GraphQL, from
 //     schema/*.graphql; limit, record: what holds for every call
 //   - fault, suffer: what goes wrong with calls; event, happen: what happens by

@@ -113,7 +113,7 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 	return route{
 		operation: unknownOperation, write: r.Method != http.MethodGet && r.Method != http.MethodHead,
 		handle: func(*request) answer {
-			if len(allowed) == 0 {
+			if len(allowed) == 0 || isManagedPostgres(r.URL.Path) {
 				return nowhere(r.Method, r.URL.Path)
 			}
 			a := reply(http.StatusMethodNotAllowed, errorBody{Error: "method not allowed"})
@@ -132,12 +132,18 @@ func nowhere(method, path string) answer {
 		return answer{status: http.StatusNotFound, body: []byte("404 page not found: " + what + "\n"), contentType: "text/plain; charset=utf-8"}
 	case strings.HasPrefix(path, "/api/v1/"):
 		status := http.StatusNotFound
-		if strings.Contains(path, "/postgres") { // Managed Postgres, where flyctl takes any 404 for a cluster that is not there
+		if isManagedPostgres(path) { // where flyctl takes any 404 for a cluster that is not there
 			status = http.StatusNotImplemented
 		}
 		return reply(status, map[string]map[string]string{"errors": {"detail": what}})
 	}
 	return reply(http.StatusNotFound, errorBody{Error: what})
+}
+
+// isManagedPostgres reports whether a path is of Managed Postgres, of which there
+// is an empty list alone.
+func isManagedPostgres(path string) bool {
+	return strings.HasPrefix(path, "/api/v1/") && strings.Contains(path, "/postgres")
 }
 
 // serve takes one request through recording, token, faults and limits to its
@@ -267,7 +273,7 @@ func (req *request) handle(rt route) (given answer, written *batch) {
 func (req *request) allowed(rt route) error {
 	g, app, slug := req.grant, req.call.App, req.PathValue("organization")
 	switch {
-	case rt.graph:
+	case rt.graph, rt.operation == unknownOperation:
 	case app != "" && !g.sees(app):
 		return errUnauthorized
 	case rt.exec && !g.executes(app):
