@@ -195,7 +195,7 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 	if standby(m.Config) && !standby(after) {
 		d.activated.say("no standby any more, as its group has services (as with fly deploy)", m.ID)
 	}
-	if m.Cordoned && len(services(after)) > 0 {
+	if m.Cordoned && serves(after) {
 		d.cordoned.say("cordoned: Fly Proxy sends it no request, now and afterwards", m.ID)
 	}
 	if after, err = d.keepImage(m, after); err != nil {

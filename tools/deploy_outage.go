@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
@@ -64,10 +65,15 @@ func (d *deployment) turnovers() map[string]turnover {
 	return groups
 }
 
+// serves reports whether Fly Proxy listens for a service of the Machine.
+func serves(c machine.Config) bool {
+	return slices.ContainsFunc(services(c), machine.Service.HasPort)
+}
+
 // works reports whether a Machine can do the work of its group: its host is
 // well, Fly Proxy sends it requests if it serves, and it is no standby.
 func works(m fly.Machine) bool {
-	return !hostless(m) && !(m.Cordoned && len(services(m.Config)) > 0) && !standby(m.Config)
+	return !hostless(m) && !(m.Cordoned && serves(m.Config)) && !standby(m.Config)
 }
 
 // outages states a short outage where all Machines that do the work of a group

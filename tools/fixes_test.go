@@ -102,6 +102,12 @@ const (
 	readyService       = "[http_service]\n  internal_port = 8080\n"
 )
 
+func stopAll(s *site) {
+	for _, id := range s.MachineIDs(s.app) {
+		s.StopMachine(s.app, id)
+	}
+}
+
 // TestFixesEnd: no two blockers send each other the agent. From every blocker that
 // names a tool, following the fixes by their word comes to an end: the call goes
 // through, or it is a person's turn.
@@ -165,6 +171,8 @@ func TestFixesEnd(t *testing.T) {
 			}
 		}},
 
+		{name: "stopped for good", toml: web(readyService + "  auto_start_machines = false\n"), most: 4, before: stopAll},
+		{name: "a database, stopped for good", toml: web(strings.Replace(port(6379, entry(6379, "")), "internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
 		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: hostDown, most: 1, before: func(s *site) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetHost(s.app, id, "unreachable")
@@ -228,7 +236,7 @@ func TestFixesEnd(t *testing.T) {
 // blockerIDsInSource are the ids of the blockers that the code makes.
 func blockerIDsInSource(t *testing.T) []string {
 	t.Helper()
-	made := regexp.MustCompile(`(?:Blocker\{\s*ID:\s*|add\(|[^.]block\()(?:string\()?(?:plan\.)?(\w+)`)
+	made := regexp.MustCompile(`(?:Blocker\{+\s*ID:\s*|add\(|[^.]block\()(?:string\()?(?:plan\.)?(\w+)`)
 	value := regexp.MustCompile(`(?m)^\s*(?:const )?(\w+)\s+(?:Hazard\s+)?= "(\w+)"$`)
 	words := make(map[string]string)
 	var names []string

@@ -233,7 +233,7 @@ func newService(arguments plan.Arguments) []plan.Next {
 	if arguments.InternalPort == 0 {
 		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create " + arguments.Create}}
 	}
-	return []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &arguments, Why: "adds a service with a port that Fly Proxy listens on; give path or content of its fly.toml if there is one; then deploy"}}
+	return patchThenDeploy(arguments, "adds a service with a port that Fly Proxy listens on; give path or content of its fly.toml if there is one")
 }
 
 func listText(out listOutput) string {

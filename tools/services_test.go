@@ -44,7 +44,7 @@ func TestPortlessWorker(t *testing.T) {
 func TestNestedHTTPService(t *testing.T) {
 	onCase(t, "nested-http-service", func(s *site) {
 		list := s.ask("list_ips", map[string]any{"app": s.app})
-		if !slices.Equal(list.blockers(), []string{plan.NoPorts}) || len(list.Next) != 1 || list.Next[0].Tool != "patch_services" || list.Next[0].Arguments.Create != plan.CreateHTTP || list.Next[0].Arguments.InternalPort != 8080 {
+		if !slices.Equal(list.blockers(), []string{plan.NoPorts}) || len(list.Next) != 2 || list.Next[0].Tool != "patch_services" || list.Next[0].Arguments.Create != plan.CreateHTTP || list.Next[0].Arguments.InternalPort != 8080 {
 			s.t.Errorf("got %v, next %+v", list.Blockers, list.Next)
 		}
 		if slices.Contains(list.Unknown, plan.FlycastUnproven.Sentence()) {

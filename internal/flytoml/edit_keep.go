@@ -207,7 +207,8 @@ func (ed *editor) narrow(s service, e Edit) Edit {
 	if why.hard || e.MinMachines != nil && *e.MinMachines == 0 {
 		e.MinMachines = nil
 	}
-	if why.code != RemarkNoAutostart {
+	// A database that nothing starts may start on request all the same.
+	if start := s.wire().Autostart; why.code != RemarkNoAutostart && (why.hard || start == nil || *start) {
 		e.Autostart = nil
 	}
 	return e

@@ -107,6 +107,7 @@ func TestEditKeepsByArgument(t *testing.T) {
 		{"off is never refused", portless, off, `auto_stop_machines = "off"`, 1},
 		{"nor is it for a database", redis, off, `auto_stop_machines = "off"`, 1},
 		{"a database by force", redis, engines(blueprint()), `auto_stop_machines = "stop"`, 3},
+		{"a database that nothing starts", redis + "\n[[services]]\n  internal_port = 6379\n  auto_start_machines = false\n  ports = [{port = 7000}]\n", blueprint(), "auto_start_machines = true", 1},
 		{"nothing wakes it by force", portless, engines(blueprint()), "min_machines_running = 2", 0},
 		{"without autostart", redis + "    handlers = ['http']\n", Edit{Autostop: ptr(machine.AutostopStop), Autostart: ptr(false)}, "auto_start_machines = false", 1},
 		{"the image is known from elsewhere", "[http_service]\n  internal_port = 7000\n", Edit{Autostop: ptr(machine.AutostopStop), Images: []string{"mongo:8"}}, "internal_port = 7000", 0},
