@@ -177,10 +177,10 @@ func (j *journey) conclude(public []string) error {
 const nextSteps = `go install ./cmd/flycast-mcp                       # in the checkout: the binary, on your PATH
 
 # the same emulated platform, with an agent of yours doing the calls:
-claude mcp add --transport stdio flycast-sandbox -- flycast-mcp stdio --sandbox
+claude mcp add flycast-sandbox -- flycast-mcp stdio --sandbox
 
 # an app of yours, in the folder of its fly.toml, with a token for it alone and for a day:
 export FLY_API_TOKEN="$(fly tokens create deploy -a YOUR-APP -x 24h)"
-claude mcp add --transport stdio --env FLY_API_TOKEN="$FLY_API_TOKEN" flycast \
+claude mcp add flycast --env FLY_API_TOKEN="$FLY_API_TOKEN" \
   -- flycast-mcp stdio --app YOUR-APP
 `

@@ -37,7 +37,7 @@ func newPage(p program) *page {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns >= 40 {
 			out.width = min(pageWidth, columns)
 		}
-		if p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb" {
+		if p.colors() {
 			out.bold, out.dim, out.plain = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 		}
 	}

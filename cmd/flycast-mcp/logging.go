@@ -15,20 +15,23 @@ import (
 // logger logs to w, which ends up at stderr: for a person if that is a
 // terminal, as JSON otherwise. Much of what is logged is text from outside: what
 // a terminal would obey is escaped, in JSON too, as that is read in one as well.
-func logger(stderr, w io.Writer, level string) (*slog.Logger, error) {
+func logger(p program, w io.Writer, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q is none of debug, info, warn, error", level)
 	}
-	if _, ok := asTerminal(stderr); ok {
-		return slog.New(personLog(w, l)), nil
+	if _, ok := asTerminal(p.stderr); ok {
+		return slog.New(personLog(w, l, p.colors())), nil
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: visibleAttr(outside.Block)})), nil
 }
 
+// colors reports whether a terminal may be written to in colors.
+func (p program) colors() bool { return p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb" }
+
 // personLog is the log as a person reads it in a terminal, an entry a line.
-func personLog(w io.Writer, level slog.Level) slog.Handler {
-	return tint.NewTextHandler(w, &tint.Options{Level: level, ReplaceAttr: visibleAttr(func(text string) string {
+func personLog(w io.Writer, level slog.Level, colors bool) slog.Handler {
+	return tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colors, ReplaceAttr: visibleAttr(func(text string) string {
 		return outside.Line(text, math.MaxInt)
 	})})
 }

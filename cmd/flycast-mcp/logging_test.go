@@ -27,7 +27,7 @@ func (v valuer) LogValue() slog.Value { return slog.StringValue(string(v)) }
 func TestLogShowsOnlyText(t *testing.T) {
 	const hostile = "shop\x1b[2J\x1b]0;owned\a\u009b8m\r\n\u202eFORGED \x9b\u2800"
 	var b bytes.Buffer
-	log := slog.New(personLog(&b, slog.LevelDebug))
+	log := slog.New(personLog(&b, slog.LevelDebug, true))
 	log.Error(hostile, hostile, hostile)
 	log.Warn("m", "err", errors.New(hostile), "wrapped", fmt.Errorf("x: %w", errors.New(hostile)))
 	log.Info("m", "any", stringer(hostile), "late", valuer(hostile), "list", []string{hostile}, "map", map[string]any{hostile: hostile})
@@ -51,7 +51,7 @@ func TestLogShowsOnlyText(t *testing.T) {
 	}
 
 	b.Reset()
-	asJSON, err := logger(nil, &b, "info")
+	asJSON, err := logger(program{}, &b, "info")
 	if err != nil {
 		t.Fatal(err)
 	}

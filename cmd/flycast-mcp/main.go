@@ -23,7 +23,7 @@ func run(ctx context.Context, p program) int {
 	root := p.command()
 	root.SetArgs(p.args)
 	root.SetIn(p.stdin)
-	root.SetOut(p.stderr) // stdout belongs to the protocol and to what a command prints on purpose
+	root.SetOut(p.stdout) // help is what was asked for
 	root.SetErr(p.stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		status, text := exitStatus(err)

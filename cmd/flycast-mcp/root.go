@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +31,16 @@ func (p program) getenv(name string) string {
 	return value
 }
 
+// setting is a variable that a client may have left as it is in its own
+// settings, such as ${FLY_APP}: that counts as not set.
+func (p program) setting(name string) string {
+	value := strings.TrimSpace(p.getenv(name))
+	if fly.IsUnexpanded(value) {
+		return ""
+	}
+	return value
+}
+
 func (p program) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "flycast-mcp",
@@ -41,7 +53,12 @@ Try it on an emulated platform: flycast-mcp demo`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:           version(),
+		Args:              cobra.NoArgs,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("flycast-mcp {{.Version}}\n")
+	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(
 		stdioCommand(p),
 		httpCommand(p),
@@ -53,4 +70,30 @@ Try it on an emulated platform: flycast-mcp demo`,
 		versionCommand(p),
 	)
 	return root
+}
+
+// helpCommand is help for a command. An unknown one is an error.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about a command",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if about, rest, err := root.Find(args); err == nil && len(rest) == 0 {
+				for _, c := range about.Commands() {
+					if c.IsAvailableCommand() && strings.HasPrefix(c.Name(), begun) {
+						names = append(names, c.Name())
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("there is no command %q; flycast-mcp help lists them", strings.Join(args, " "))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }

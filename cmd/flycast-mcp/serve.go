@@ -120,7 +120,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	}()
 	app.stderr = newLogWriter(p.stderr)
 	app.close = append(app.close, app.stderr.Close)
-	if app.log, err = logger(p.stderr, app.stderr, s.logLevel); err != nil {
+	if app.log, err = logger(p, app.stderr, s.logLevel); err != nil {
 		return app, err
 	}
 	client, err := s.client(ctx, p, app)
@@ -152,7 +152,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, From: s.from(http, app.sandbox), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
-		deps.DefaultApp = p.getenv("FLY_APP")
+		deps.DefaultApp = p.setting("FLY_APP")
 	}
 	if state != "" {
 		deps.Runs, deps.RecoverCommand = tools.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), recoverCommand(state)
@@ -192,7 +192,7 @@ func (a *application) openJournal(path string, now func() time.Time) *journal.Jo
 func (s *serving) check(p program) error {
 	var problems []error
 	names := s.apps
-	if app := p.getenv("FLY_APP"); app != "" && !s.sandbox {
+	if app := p.setting("FLY_APP"); app != "" && !s.sandbox {
 		names = append(slices.Clone(names), app)
 	}
 	for _, name := range names {
@@ -224,7 +224,10 @@ func (s *serving) client(ctx context.Context, p program, app *application) (fly.
 		if err != nil {
 			return nil, err
 		}
-		options.Endpoints, options.Token, options.Organization = endpoints, token, p.getenv("FLY_ORG")
+		if why := token.Missing(); why != "" {
+			app.log.Warn("no access token: " + why)
+		}
+		options.Endpoints, options.Token, options.Organization = endpoints, token, p.setting("FLY_ORG")
 		app.sandbox, app.platform = token.Sandbox(), endpoints.API
 		return fly.New(options)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,9 @@ app-scoped one that ends soon: fly tokens create deploy -a APP -x 24h`,
 			app, err := s.build(c.Context(), p, false)
 			if err != nil {
 				return err
+			}
+			if _, ok := asTerminal(p.stdin); ok {
+				fmt.Fprintln(app.stderr, "flycast-mcp waits for the messages of an MCP client on stdin: add it to one, or try flycast-mcp demo. Ctrl-C quits.")
 			}
 			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, server.StdioOptions{Log: app.log, Now: p.clock.Now})
 			return errors.Join(err, app.Close())

@@ -24,18 +24,20 @@ func Production() Endpoints {
 // ParseEnvironment reads the base URLs and the token as flyctl does
 // (FLY_API_BASE_URL, FLY_FLAPS_BASE_URL, FLY_UIEX_BASE_URL; FLY_ACCESS_TOKEN,
 // else FLY_API_TOKEN, where a variable that is present wins even if it is
-// empty), and refuses what [Endpoints.Check] refuses, and some base URLs set
+// empty or holds a placeholder), and refuses what [Endpoints.Check] refuses, and some base URLs set
 // while others are not, because then a token would go to two platforms. An
 // empty base URL counts as not set. The error names every problem, one a line,
 // and no value.
 //
 // lookup is os.LookupEnv, or stands for it.
 func ParseEnvironment(lookup func(string) (string, bool), allowLoopback bool) (Endpoints, Token, error) {
-	value, ok := lookup("FLY_ACCESS_TOKEN")
+	variable := "FLY_ACCESS_TOKEN"
+	value, ok := lookup(variable)
 	if !ok {
-		value, _ = lookup("FLY_API_TOKEN")
+		variable = "FLY_API_TOKEN"
+		value, _ = lookup(variable)
 	}
-	token := NewToken(value)
+	token := parseToken(variable, value)
 
 	var endpoints Endpoints
 	var missing, problems []string
@@ -138,17 +140,21 @@ const internalAPI = "_api.internal"
 // Token is an access token, or several joined by commas as Fly writes them. It
 // prints as a mask however it is printed, also inside another value.
 type Token struct {
-	value *string // fmt follows no pointer below the top level
+	value   *string // fmt follows no pointer below the top level
+	missing string  // why there is none; empty if that is not known
 }
 
 // NewToken wraps a token; blanks around it are dropped.
 func NewToken(s string) Token {
 	s = strings.TrimSpace(s)
-	return Token{&s}
+	return Token{value: &s}
 }
 
 // Empty reports whether there is no token.
 func (t Token) Empty() bool { return t.reveal() == "" }
+
+// Missing says why there is no token, if more is known than that none is set.
+func (t Token) Missing() string { return t.missing }
 
 func (t Token) reveal() string {
 	if t.value == nil {

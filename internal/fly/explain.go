@@ -212,8 +212,12 @@ func refusal(code gate.Code) bool {
 	return false
 }
 
-func noToken(app string) *Error {
-	return &Error{Code: gate.Unauthorized, Message: "no access token is set", Hint: tokenHint(app)}
+func noToken(token Token, app string) *Error {
+	message := "no access token is set"
+	if why := token.Missing(); why != "" {
+		message += ": " + why
+	}
+	return &Error{Code: gate.Unauthorized, Message: message, Hint: tokenHint(app)}
 }
 
 func tokenHint(app string) string {

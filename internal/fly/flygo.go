@@ -140,7 +140,7 @@ func (c *FlyGo) ask(ctx context.Context, op *operation, name, document string, v
 // query is ask with the errors of the transport and of GraphQL as they are.
 func (c *FlyGo) query(ctx context.Context, op *operation, name, document string, variables any) (json.RawMessage, error) {
 	if c.token.Empty() {
-		return nil, noToken(op.app)
+		return nil, noToken(c.token, op.app)
 	}
 	var data json.RawMessage
 	request := genqlient.Request{OpName: name, Query: document, Variables: variables}
@@ -158,7 +158,7 @@ func (c *FlyGo) call(ctx context.Context, op *operation, method, path string, bo
 // send is call with the transport's own errors.
 func (c *FlyGo) send(ctx context.Context, op *operation, method, path string, body any, header http.Header) ([]byte, error) {
 	if c.token.Empty() {
-		return nil, noToken(op.app)
+		return nil, noToken(c.token, op.app)
 	}
 	request, err := c.flaps.NewRequest(op.within(ctx), method, path, body, header)
 	if err != nil {
@@ -179,7 +179,7 @@ func (c *FlyGo) send(ctx context.Context, op *operation, method, path string, bo
 // along as Bearer, macaroons too: that is how flyctl does it there.
 func (c *FlyGo) callUIEX(ctx context.Context, op *operation, method, path string, body any) ([]byte, error) {
 	if c.token.Empty() {
-		return nil, noToken(op.app)
+		return nil, noToken(c.token, op.app)
 	}
 	data, err := json.Marshal(body)
 	if err != nil {
