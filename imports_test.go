@@ -22,11 +22,12 @@ func edges() map[string][]string {
 		"internal/journal":          {"internal/disk"},
 		"internal/roots":            {"internal/disk"},
 		"internal/loopback":         {},
+		"internal/slot":             {},
 		"internal/outside":          {},
 		"internal/plan":             {"internal/gate", "internal/outside"},
 		"internal/flytoml":          {"internal/machine", "internal/outside"},
 		"internal/drift":            {"internal/flytoml", "internal/machine"},
-		"internal/fly":              {"internal/gate", "internal/machine", "internal/loopback", "internal/outside"},
+		"internal/fly":              {"internal/gate", "internal/machine", "internal/loopback", "internal/outside", "internal/slot"},
 		"internal/sandbox":          {"internal/machine", "internal/loopback"},
 		"internal/sandbox/watch":    {"internal/sandbox"},
 		"internal/sandbox/page":     {"internal/sandbox", "internal/sandbox/watch", "internal/loopback"},
@@ -42,7 +43,7 @@ func edges() map[string][]string {
 		},
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift", "internal/outside"},
-		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback"},
+		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback", "internal/slot"},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -36,6 +37,7 @@ type Resources struct {
 	Roots   *roots.Roots // nil: no files
 	Apps    []string     // if not empty: the only apps that may be named
 	Sandbox bool
+	Now     func() time.Time // nil: answers do not say how old what they tell is
 }
 
 // Templates are the resource templates with their handlers.

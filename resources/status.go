@@ -21,6 +21,7 @@ type Status struct {
 	Awake     int            `json:"awake"` // Machines that run now
 	Blockers  []plan.Blocker `json:"blockers"`
 	Unknown   []string       `json:"unknown,omitempty"`
+	AgeMS     int64          `json:"age_ms,omitempty"` // of what was read
 }
 
 // Address is one address of the app.
@@ -64,6 +65,7 @@ type Check struct {
 }
 
 func (r Resources) read(ctx context.Context, app string) (Status, error) {
+	ctx, age := fly.WithAge(ctx)
 	s, err := rules.Read(ctx, r.Fly, app)
 	if err != nil {
 		return Status{}, err
@@ -71,6 +73,9 @@ func (r Resources) read(ctx context.Context, app string) (Status, error) {
 	out := Status{
 		App: app, Sandbox: r.Sandbox, Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(),
 		Addresses: []Address{}, Machines: []Machine{}, Blockers: s.Blockers(),
+	}
+	if r.Now != nil {
+		out.AgeMS = age.Of(r.Now()).Milliseconds()
 	}
 	if out.Blockers == nil {
 		out.Blockers = []plan.Blocker{}

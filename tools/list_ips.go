@@ -36,6 +36,7 @@ type listOutput struct {
 	Blockers  []plan.Blocker `json:"blockers,omitempty"`
 	Reach     []string       `json:"reach,omitempty"` // how callers get to the app now; "nothing" if nobody does
 	Unknown   []string       `json:"unknown,omitempty"`
+	AgeMS     int64          `json:"age_ms,omitempty"` // of what was read; reads are shared for a second
 	Next      []plan.Next    `json:"next"`
 }
 
@@ -77,11 +78,16 @@ func app(p map[string]*jsonschema.Schema) {
 }
 
 func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error) {
-	s, err := rules.Read(ctx, a.Fly, in.App)
+	look := a.Look
+	if look == nil {
+		look = a.Fly
+	}
+	ctx, reading := fly.WithAge(ctx)
+	s, err := rules.Read(ctx, look, in.App)
 	if err != nil {
 		return listOutput{}, err
 	}
-	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Reach: shortened(s.Reach()), Next: a.guide(s)}
+	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Reach: shortened(s.Reach()), AgeMS: reading.Of(a.Clock.Now()).Milliseconds(), Next: a.guide(s)}
 	for _, addr := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, a.describe(s, addr))
 	}
@@ -259,6 +265,9 @@ func listText(out listOutput) string {
 	}
 	for _, u := range out.Unknown {
 		fmt.Fprintf(&b, "unknown: %s\n", u)
+	}
+	if out.AgeMS > 0 {
+		fmt.Fprintf(&b, "read %d ms ago\n", out.AgeMS)
 	}
 	b.WriteString(nextText(out.Next))
 	return strings.TrimSuffix(b.String(), "\n")

@@ -141,6 +141,7 @@ type Clock interface {
 // Deps are what tools are made of.
 type Deps struct {
 	Fly          fly.Client
+	Look         fly.Client // for tools that only look: its answers may be a second old; nil: Fly
 	Gate         *gate.Gate
 	Journal      *journal.Journal // nil: nothing is recorded, and nothing gated happens
 	Roots        *roots.Roots     // nil: no paths

@@ -148,7 +148,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	deps := tools.Deps{
-		Fly: client, Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+		Fly: client, Look: client.Shared(), Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, From: s.from(http, app.sandbox), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
@@ -164,9 +164,9 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	}
 	app.mcp = server.New(server.Options{
 		Version: version(), Tools: tools.All(deps), ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
-		Resources: resources.Resources{Fly: client, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
-		Completer: resources.Completer{Fly: client, Apps: s.apps},
-		Prompts:   prompts.Prompts{Fly: client, Apps: s.apps, Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
+		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
+		Completer: resources.Completer{Fly: client.Shared(), Apps: s.apps},
+		Prompts:   prompts.Prompts{Fly: client.Shared(), Apps: s.apps, Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
 	})
 	context.AfterFunc(ctx, app.interrupt)
 	return app, nil
@@ -214,7 +214,7 @@ const leastAnswer = 10 * time.Second
 
 // client is the Fly client: of the platform that the environment names, or of
 // an embedded one.
-func (s *serving) client(ctx context.Context, p program, app *application) (fly.Client, error) {
+func (s *serving) client(ctx context.Context, p program, app *application) (*fly.FlyGo, error) {
 	options := fly.Options{UserAgent: "flycast-mcp/" + version(), AllowLoopback: s.allowLoopback}
 	if p.tune != nil {
 		p.tune(&options)

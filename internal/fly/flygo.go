@@ -49,6 +49,7 @@ type FlyGo struct {
 	clock     clock
 
 	organization string
+	shared       *Shared
 }
 
 // New makes a client without using the network. It fails with code
@@ -81,11 +82,13 @@ func New(o Options) (*FlyGo, error) {
 	if o.HTTP == nil {
 		o.HTTP = newBaseTransport()
 	}
+	c.shared = &Shared{FlyGo: c, answers: make(map[readKey]*answer)}
 	via := &transport{
 		routes: map[string]*url.URL{graphqlOrigin: api, flapsOrigin: machines, uiexOrigin: uiex},
 		next:   o.HTTP,
 		limits: &limiter{clock: c.clock, buckets: make(map[bucketKey]*rate.Limiter)},
 		clock:  c.clock,
+		wrote:  c.shared.changed,
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {

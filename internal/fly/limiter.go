@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 )
 
 // clock is the time as this package sees it.
@@ -65,7 +67,7 @@ func (l *limiter) wait(ctx context.Context, op *operation) error {
 		reservation.CancelAt(now)
 		return &failure{limited: true, retryAfter: delay}
 	}
-	if err := l.clock.sleep(ctx, delay); err != nil {
+	if err := slot.Wait(ctx, func() error { return l.clock.sleep(ctx, delay) }); err != nil {
 		reservation.CancelAt(l.clock.now())
 		return &failure{cause: err}
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
+	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 )
 
 const (
@@ -57,6 +58,7 @@ type transport struct {
 	next   http.RoundTripper
 	limits *limiter
 	clock  clock
+	wrote  func(app string) // called around every write
 }
 
 // failure is why there is no usable answer. It deliberately does not unwrap.
@@ -100,6 +102,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, &Ambiguous{Cause: errSentBefore}
 	}
 
+	if op.write && t.wrote != nil {
+		t.wrote(op.app)
+		defer t.wrote(op.app)
+	}
 	var waited time.Duration
 	for attempt := 1; ; attempt++ {
 		if err := t.limits.wait(r.Context(), op); err != nil {
@@ -121,7 +127,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if waited += delay; waited > maxRetryWait {
 			return nil, err
 		}
-		if err := t.clock.sleep(r.Context(), delay); err != nil {
+		if err := slot.Wait(r.Context(), func() error { return t.clock.sleep(r.Context(), delay) }); err != nil {
 			return nil, &failure{cause: err}
 		}
 	}
@@ -161,6 +167,7 @@ func (t *transport) attempt(r *http.Request, op *operation, base *url.URL, body 
 	}
 
 	op.sent = true
+	markSent(r.Context(), t.clock.now())
 	response, err := t.next.RoundTrip(out)
 	if err != nil {
 		if op.write && !sending.never() {

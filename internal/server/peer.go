@@ -15,12 +15,14 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 const (
 	// toolSlots is how many tool calls of one peer run at once. Calls that wait
-	// for a person hold their slot, so it must not be small.
+	// for a person hold their slot, so it must not be small; those that wait for a
+	// rate limit do not.
 	toolSlots = 64
 	// maxInFlight is how many requests of one peer may be unanswered.
 	maxInFlight = 1024
@@ -36,7 +38,7 @@ type peer struct {
 	log     *slog.Logger
 	session *peerSession
 	base    clientSession // the session, with or without questions
-	slots   chan struct{}
+	slots   *slot.Pool
 	running sync.WaitGroup
 
 	writing sync.Mutex
@@ -80,7 +82,7 @@ func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func(message [
 		server:  server,
 		log:     log,
 		session: newPeerSession(),
-		slots:   make(chan struct{}, toolSlots),
+		slots:   slot.NewPool(toolSlots),
 		write:   write,
 		calls:   make(map[string]*peerCall),
 		replies: make(map[int64]chan reply),
@@ -221,11 +223,9 @@ func (p *peer) request(ctx context.Context, raw []byte, m message, arrived time.
 func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall, exchange *tools.Exchange) {
 	defer call.cancel()
 	if *m.Method == string(mcp.MethodToolsCall) {
-		select {
-		case p.slots <- struct{}{}:
-			defer func() { <-p.slots }()
-		case <-ctx.Done(): // the handler finds that out at once
-		}
+		held, give, _ := p.slots.Take(ctx) // the handler finds out at once that ctx has ended
+		defer give()
+		ctx = held
 	}
 	response := p.handle(ctx, raw, m, call)
 
