@@ -1,0 +1,67 @@
+package tools
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+)
+
+// Many list_ips of one app at once are one reading, and none waits for our own rate
+// limit; a plan beside them reads for itself.
+func TestListsShareReads(t *testing.T) {
+	s := newReleaseStage(t, sandbox.Options{})
+	s.ready("shop-api", readyServices)
+	client := s.a.Fly.(*fly.FlyGo)
+	s.a.Look = client.Shared()
+	s.ResetCalls()
+	began := s.Clock().Now()
+	var clients sync.WaitGroup
+	for range 100 {
+		clients.Go(func() {
+			for range 5 {
+				out, err := s.a.readIPs(t.Context(), listInput{App: "shop-api"})
+				if err != nil || out.AgeMS > 1000 {
+					t.Errorf("age %d ms, %v", out.AgeMS, err)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if n := len(s.Calls()); n != 2 {
+		t.Errorf("500 answers took %d requests, want the addresses and the Machines once", n)
+	}
+	if waited := s.Clock().Now().Sub(began); waited != 0 {
+		t.Errorf("they waited %v", waited)
+	}
+
+	s.ResetCalls()
+	if out := s.release(map[string]any{"app": "shop-api", "dry_run": true}); out.Plan == nil {
+		t.Fatalf("no plan: %s", out.Summary)
+	}
+	var read int
+	for _, call := range s.Calls() {
+		if call.Operation == "graphql.app" || call.Operation == "machine.list" {
+			read++
+		}
+	}
+	if read != 2 {
+		t.Errorf("a plan read %d times, want 2", read)
+	}
+}
+
+// What this server allocated is in the next list.
+func TestListSeesOwnWrites(t *testing.T) {
+	s := newReleaseStage(t, sandbox.Options{})
+	s.a.Look = s.a.Fly.(*fly.FlyGo).Shared()
+	before := len(s.list("tenant-7").Addresses)
+	out := callTool[allocateOutput](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})
+	if out.Status != plan.Applied {
+		t.Fatalf("got %s: %s", out.Status, out.Summary)
+	}
+	if after := len(s.list("tenant-7").Addresses); after != before+1 {
+		t.Errorf("%d addresses, want %d", after, before+1)
+	}
+}
