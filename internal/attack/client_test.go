@@ -140,6 +140,7 @@ type question struct {
 	typed  bool // the answer is the app's name, not a tick
 	at     time.Time
 	covers []string // the effects that its text names
+	plan   string   // what [driver.plan] was
 
 	state string          // round trip
 	id    json.RawMessage // handshake: of the question

@@ -32,7 +32,8 @@ type approval struct {
 	covers []string // effects
 	until  time.Time
 	way    string // form or terminal, for the counts
-	nonce  string // of a terminal approval: its ticket
+	nonce  string // of the request that a terminal answered
+	plan   string // what [driver.plan] was; empty if that is not known
 }
 
 // made is a call that was made.
@@ -42,6 +43,7 @@ type made struct {
 	app    string
 	args   arguments
 	ticket string // what it was told
+	plan   string // what [driver.plan] was then
 }
 
 // code is what a person gave out in a terminal, used or not.
@@ -136,7 +138,7 @@ func (d *driver) draw(moves map[string]move) string {
 
 func (d *driver) say(format string, args ...any) {
 	d.log = append(d.log, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
-	if len(d.log) > 40 {
+	if len(d.log) > 100 {
 		d.log = d.log[1:]
 	}
 }
@@ -283,7 +285,7 @@ func (d *driver) finish(c *client, tool, app string, args arguments) {
 			default:
 				d.note(m)
 				if m.Result != nil && m.Result.Structured.Approval.Ticket != "" {
-					d.ticketed = append(d.ticketed, made{c, tool, app, args, m.Result.Structured.Approval.Ticket})
+					d.ticketed = append(d.ticketed, made{c, tool, app, args, m.Result.Structured.Approval.Ticket, d.plan(tool, app, args)})
 				}
 				return
 			}
@@ -302,6 +304,7 @@ func (d *driver) put(q *question, schema json.RawMessage) {
 	q.at = time.Now()
 	q.typed = strings.Contains(string(schema), `"app"`)
 	q.covers = d.named(q.tool, q.app, q.text)
+	q.plan = d.plan(q.tool, q.app, q.args)
 	d.counts["question"]++
 	d.say("question to %s/%s for %s", q.client.in.name, q.client.caller, strings.Join(q.covers, " "))
 	d.open = append(d.open, q)
@@ -434,9 +437,7 @@ func (d *driver) reply(q *question, action string, right bool, after time.Durati
 		d.approvals = append(d.approvals, approval{in: c.in, caller: c.caller, tool: q.tool, app: q.app, covers: q.covers, until: time.Now().Add(answerWithin), way: "form"})
 	}
 	if person && action == "decline" { // withdraws what a terminal approved of this plan
-		d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool {
-			return a.in == c.in && a.caller == c.caller && a.tool == q.tool && slices.Equal(a.covers, q.covers)
-		})
+		d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool { return a.in == c.in && a.plan == q.plan })
 	}
 	q.over = true
 	d.observe(c, q.tool, q.app, func() {
@@ -539,12 +540,15 @@ func (d *driver) sign() {
 			return
 		}
 	}
-	covers := d.named(request.Tool, request.App, string(request.Plan))
+	covers, plan := d.named(request.Tool, request.App, string(request.Plan)), ""
+	if i >= 0 {
+		plan = d.ticketed[i].plan
+	}
 	d.say("terminal of %s approves %s for %s: %s", in.name, request.Ticket, request.Caller, strings.Join(covers, " "))
 	d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool { return a.in == in && a.nonce == request.Nonce })
 	d.approvals = append(d.approvals, approval{
 		in: in, caller: request.Caller, tool: request.Tool, app: request.App, covers: covers,
-		until: request.Expires, way: "terminal", nonce: request.Nonce,
+		until: request.Expires, way: "terminal", nonce: request.Nonce, plan: plan,
 	})
 }
 
@@ -615,9 +619,15 @@ func (d *driver) observe(c *client, tool, app string, act func()) {
 		return
 	}
 	d.say("  the platform did %s", strings.Join(did, " "))
-	i := slices.IndexFunc(d.approvals, func(a approval) bool {
-		return a.in == c.in && a.caller == c.caller && a.tool == tool && a.app == app && !slices.ContainsFunc(did, func(effect string) bool { return !slices.Contains(a.covers, effect) })
-	})
+	i := -1
+	for _, way := range []string{"form", "terminal"} { // a form's is for this move alone
+		i = slices.IndexFunc(d.approvals, func(a approval) bool {
+			return a.way == way && a.in == c.in && a.caller == c.caller && a.tool == tool && a.app == app && isSubset(did, a.covers)
+		})
+		if i >= 0 {
+			break
+		}
+	}
 	switch {
 	case i >= 0:
 		d.counts["approved by "+d.approvals[i].way]++
@@ -627,6 +637,18 @@ func (d *driver) observe(c *client, tool, app string, act func()) {
 	default:
 		d.t.Errorf("nobody approved %s by %s of %s for %s", strings.Join(did, " "), tool, c.in.name, c.caller)
 	}
+}
+
+func isSubset(some, of []string) bool {
+	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(of, one) })
+}
+
+// plan is what makes one plan differ from another: the call, and what the app
+// has.
+func (d *driver) plan(tool, app string, args arguments) string {
+	args = maps.Clone(args)
+	delete(args, "approval")
+	return fmt.Sprint(tool, args, d.Addresses(app))
 }
 
 // coveredByPolicy reports whether the policy of a server approves effects, and
