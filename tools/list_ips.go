@@ -34,9 +34,9 @@ type listOutput struct {
 	Exposed   rules.Answer   `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
 	Addresses []address      `json:"addresses,omitempty"`
 	Blockers  []plan.Blocker `json:"blockers,omitempty"`
-	Reach     []string       `json:"reach,omitempty"` // how callers get to the app now; "nothing" if nobody does
+	Reach     []string       `json:"reach,omitempty" jsonschema:"how callers get to the app now; nothing if nobody does"`
 	Unknown   []string       `json:"unknown,omitempty"`
-	AgeMS     int64          `json:"age_ms,omitempty"` // of what was read; reads are shared for a second
+	AgeMS     int64          `json:"age_ms,omitempty" jsonschema:"of what was read: reads are shared for a second"`
 	Next      []plan.Next    `json:"next"`
 }
 

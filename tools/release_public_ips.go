@@ -140,7 +140,10 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	if hostnames := change.hostnames(); hostnames != "" {
 		planned.Summary += "; " + hostnames
 	}
-	planned.Summary = strings.TrimSpace(planned.Summary + ". " + change.sentence())
+	planned.Summary += "."
+	if after := change.sentence(); after != "" {
+		planned.Summary += " Afterwards: " + after
+	}
 	if len(p.Blockers) > 0 {
 		planned.Next = a.guide(s)
 	}
