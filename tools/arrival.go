@@ -47,8 +47,8 @@ func (e *Exchange) Sent(at time.Time) {
 	}
 }
 
-// arrivedAt is when the call's bytes were read; zero if the transport does not say.
-func arrivedAt(ctx context.Context) time.Time {
+// Arrived is when the call's bytes were read; zero if the transport does not say.
+func Arrived(ctx context.Context) time.Time {
 	if e, ok := ctx.Value(exchangeKey{}).(*Exchange); ok {
 		return e.arrived
 	}

@@ -87,7 +87,7 @@ func roundTripReply(ctx context.Context, request mcp.CallToolRequest) (reply *ga
 	if _, given := request.Params.InputResponses[askID]; !given {
 		return nil, true, nil // the answer is missing: ask again (SEP-2322)
 	}
-	answer := Answer{Arrived: arrivedAt(ctx)} // one that cannot be read is neither a yes nor a no
+	answer := Answer{Arrived: Arrived(ctx)} // one that cannot be read is neither a yes nor a no
 	if result := mcpserver.ElicitationResponse(request.Params.InputResponses, askID); result != nil {
 		answer.Action = result.Action
 		answer.Content, _ = result.Content.(map[string]any)

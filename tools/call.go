@@ -159,11 +159,18 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 		}
 	}
 	planned, err := t.Plan(ctx, c.in)
+	var ends *mcp.CallToolResult
 	if err != nil {
-		return t.refuse(t.explain(ctx, err)), nil
+		ends = t.refuse(t.explain(ctx, err))
+	} else {
+		ends = t.over(planned)
 	}
-	if over := t.over(planned); over != nil {
-		return over, nil
+	if ends != nil {
+		// A plan made beside the identical call's work tells of a state in between.
+		if at, over := t.runs.find(c.key); at != nil && at != c.held && !over {
+			return t.attach(ctx, c.progress, at)
+		}
+		return ends, nil
 	}
 	if c.options.DryRun {
 		return t.dryRun(planned), nil

@@ -17,7 +17,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 // approving is one run of approve.
@@ -132,7 +134,7 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 	if err != nil {
 		return err
 	}
-	gone := fmt.Errorf("no request %s waits in %s: it has expired, was used, or belongs to a server with another --state-dir", ticket, dir)
+	gone := fmt.Errorf("no request %s waits in %s: it has expired, was used, was withdrawn by a person's no, or belongs to a server with another --state-dir", ticket, dir)
 	req, err := requests.Load(ticket)
 	if errors.Is(err, fs.ErrNotExist) {
 		return gone
@@ -160,18 +162,39 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 			return err
 		}
 		answer.At = a.clock.Now()
-		if err := requests.Answer(ticket, answer); errors.Is(err, fs.ErrNotExist) {
+		switch err := requests.Answer(ticket, answer); {
+		case errors.Is(err, fs.ErrNotExist):
 			return gone
-		} else if err != nil {
+		case errors.Is(err, gate.ErrRejected):
+			return errors.New("a person has rejected this plan, and a no is final: in ten minutes the agent can ask again, with a new ticket")
+		case err != nil:
 			return err
 		}
 		if !yes {
+			if err := a.recordNo(filepath.Dir(dir), req, answer.Reason); err != nil {
+				t.say("\nThe journal could not be written (%v). The server records the rejection when it finds it.\n", err)
+			}
 			t.say("\nRejected. The agent learns it, with your reason, when it repeats its call.\n")
 			return nil
 		}
 		t.say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n", by, clockTime(req.Expires))
 		return nil
 	})
+}
+
+// recordNo writes a rejection to the journal, so that it holds at once for every
+// server that uses the state folder.
+func (a approving) recordNo(state string, req gate.ApprovalRequest, reason string) error {
+	path := filepath.Join(state, journalFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil // no server has one
+	}
+	j, err := journal.Open(path, a.clock.Now)
+	if err != nil {
+		return err
+	}
+	no := gate.Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: reason}
+	return errors.Join(j.Append(tools.Declined(no)), j.Close())
 }
 
 // answerFile asks about a request that was copied from a server elsewhere, and

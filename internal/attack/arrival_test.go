@@ -96,7 +96,7 @@ func TestManyReadsBesideARelease(t *testing.T) {
 			var beside sync.WaitGroup
 			c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 				var once sync.Once
-				s.each(func() { // from the first request of the second plan
+				s.each(func(string) { // from the first request of the second plan
 					once.Do(func() {
 						for range 45 {
 							beside.Go(func() { callTool(t, other, "list_ips", map[string]any{"app": firstApp}) })

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
+// hold is how long calls wait for work.
+const hold = 45 * time.Second
+
 // site is one server whose clock is the test's, on a platform that takes time for
 // each answer, served over every transport.
 type site struct {
@@ -37,7 +41,7 @@ type site struct {
 	pause    time.Duration // that the platform takes for each answer
 
 	mu    sync.Mutex
-	onFly func() // called for every request to the platform; may be nil
+	onFly func(body string) // called for every request to the platform; may be nil
 
 	connect map[string]func(t *testing.T) transport.Interface
 }
@@ -45,8 +49,16 @@ type site struct {
 // handClock moves when it is told to. What waits for less than a minute does not
 // wait; what waits for longer waits for ever.
 type handClock struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	holds int // calls that wait for work
+}
+
+// holding is how many calls wait, or have waited, for work.
+func (c *handClock) holding() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holds
 }
 
 func (c *handClock) Now() time.Time {
@@ -62,6 +74,11 @@ func (c *handClock) pass(d time.Duration) {
 }
 
 func (c *handClock) After(d time.Duration) <-chan time.Time {
+	if d == hold {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.holds++
+	}
 	if d >= 10*time.Second { // heartbeats, holds, limits
 		return nil
 	}
@@ -77,14 +94,19 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	onFly := s.onFly
 	s.mu.Unlock()
-	if onFly != nil {
-		onFly()
+	if onFly != nil && r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		onFly(string(body))
 	}
 	return s.Transport().RoundTrip(r)
 }
 
 // each has a function called for every request to the platform from now on.
-func (s *site) each(call func()) {
+func (s *site) each(call func(body string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onFly = call
@@ -108,6 +130,7 @@ func newSite(t *testing.T, pause time.Duration) *site {
 	s.AddMachine(firstApp, "ams", machineConfig(t))
 	s.AddAddress(firstApp, "private_v6", "personal", "")
 	s.AddAddress(firstApp, "v4", "", "")
+	s.AddApp(secondApp, "personal", "")
 	var err error
 	s.key, err = gate.NewSigningKey()
 	must(err)
@@ -129,7 +152,7 @@ func newSite(t *testing.T, pause time.Duration) *site {
 		Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: s.clock.Now,
 	})
 	deps := tools.Deps{
-		Fly: flyClient, Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: 45 * time.Second, AnswerWithin: answerWithin,
+		Fly: flyClient, Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
 		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
 	}
 	mcpServer := server.New(server.Options{Version: "test", Tools: tools.All(deps)})
@@ -143,7 +166,9 @@ func newSite(t *testing.T, pause time.Duration) *site {
 		})
 	}()
 	at := <-url
+	connections := &http.Transport{}
 	t.Cleanup(func() {
+		connections.CloseIdleConnections() // a stopping server waits for new ones
 		stop()
 		<-ended
 	})
@@ -159,12 +184,12 @@ func newSite(t *testing.T, pause time.Duration) *site {
 			return transport.NewIO(toClient, fromClient, io.NopCloser(strings.NewReader("")))
 		},
 		"http": func(t *testing.T) transport.Interface {
-			via, err := transport.NewStreamableHTTP(at, transport.WithHTTPHeaders(header))
+			via, err := transport.NewStreamableHTTP(at, transport.WithHTTPHeaders(header), transport.WithHTTPBasicClient(&http.Client{Transport: connections}))
 			must(err)
 			return via
 		},
 		"sse": func(t *testing.T) transport.Interface {
-			via, err := transport.NewSSE(strings.TrimSuffix(at, "/mcp")+"/sse", transport.WithHeaders(header))
+			via, err := transport.NewSSE(strings.TrimSuffix(at, "/mcp")+"/sse", transport.WithHeaders(header), transport.WithHTTPClient(&http.Client{Transport: connections}))
 			must(err)
 			return via
 		},
@@ -204,7 +229,11 @@ func asks(action mcp.ElicitationResponseAction) *mcp.ElicitationResult {
 // open is a client of the site.
 func (s *site) open(t *testing.T, via, version string, answer answering) *mcpclient.Client {
 	t.Helper()
-	c := mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version), mcpclient.WithElicitationHandler(answer))
+	return s.start(t, mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version), mcpclient.WithElicitationHandler(answer)), version)
+}
+
+func (s *site) start(t *testing.T, c *mcpclient.Client, version string) *mcpclient.Client {
+	t.Helper()
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

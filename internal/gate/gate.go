@@ -217,6 +217,7 @@ type Gate struct {
 	closed     map[string]time.Time // nonces of questions that were answered otherwise
 	handed     map[string]*handing  // questions and when they were handed to the transport, by nonce
 	noes       map[plan]Denial      // the last no to each plan, should the ledger fail
+	told       map[string]bool      // tickets with the digests for which they were called stale
 }
 
 type tally struct {
@@ -235,7 +236,7 @@ func New(o Options) *Gate {
 	return &Gate{
 		Options: o, id: newNonce(),
 		unanswered: map[string]tally{}, late: map[string]time.Time{}, closed: map[string]time.Time{},
-		handed: map[string]*handing{}, noes: map[plan]Denial{},
+		handed: map[string]*handing{}, noes: map[plan]Denial{}, told: map[string]bool{},
 	}
 }
 

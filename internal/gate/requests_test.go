@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -100,6 +101,104 @@ func TestRequestsAreCapped(t *testing.T) {
 	}
 	if names := files(t, s.dir); len(names) != maxRequests {
 		t.Errorf("%d files, want %d: the answer of what was pushed out is left behind", len(names), maxRequests)
+	}
+}
+
+// What a person signed is never pushed out: not by any number of other plans.
+func TestFullStoreKeepsWhatIsSigned(t *testing.T) {
+	f := newTerminal(t)
+	plan := func(n int) Request {
+		r := deploy()
+		r.Digest, r.Call = fmt.Sprint(n), fmt.Sprint(n)
+		return r
+	}
+	first := put(t, f.Requests, plan(0))
+	for n := 1; n < maxRequests; n++ { // as they are left by other processes
+		req := first
+		req.Ticket, req.Nonce, req.Digest, req.Call, req.Created = newTicket(), newNonce(), fmt.Sprint(n), fmt.Sprint(n), first.Created.Add(time.Duration(n)*time.Second)
+		write(t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(text(t, req)), 0o600)
+	}
+	signed, err := f.Requests.list()
+	if err != nil || len(signed) != maxRequests {
+		t.Fatalf("%d requests, %v", len(signed), err)
+	}
+	signed = signed[:5]
+	for _, req := range signed {
+		f.sign(req.Ticket, req.Digest)
+	}
+	for n := range 5 {
+		f.atTerminal(plan(1000 + n))
+	}
+	for _, req := range signed {
+		if _, err := f.Requests.Load(req.Ticket); err != nil {
+			t.Fatalf("a signed request was pushed out: %v", err)
+		}
+	}
+	all, err := f.Requests.list()
+	if err != nil || len(all) != maxRequests {
+		t.Fatalf("%d requests, %v", len(all), err)
+	}
+	for _, req := range all { // and now every one
+		answer := ApprovalAnswer{Approved: true, Code: f.code(req.Ticket, req.Digest), At: f.clock.Now()}
+		write(t, filepath.Join(f.Requests.dir, req.Ticket+".answer.json"), []byte(text(t, answer)), 0o600)
+	}
+	r := plan(2000)
+	out := f.decide(r, nil)
+	wants(t, out, Refuse, Unavailable)
+	if !strings.Contains(out.Reason, "200 approvals wait") {
+		t.Errorf("reason %q", out.Reason)
+	}
+	f.commit(f.decide(plan(0), nil))
+	wants(t, f.decide(r, nil), NeedsTerminal, "") // there is room again
+}
+
+// The same plan of the same caller has one ticket, however many ask at once from
+// however many processes.
+func TestOneTicketAtOnce(t *testing.T) {
+	s, c := newStore(t)
+	other, err := NewRequests(s.dir, c.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tickets := make(chan string, 32)
+	var all sync.WaitGroup
+	for i := range cap(tickets) {
+		all.Go(func() {
+			req, err := []*Requests{s, other}[i%2].put(release(), "here")
+			if err != nil {
+				t.Error(err)
+			}
+			tickets <- req.Ticket
+		})
+	}
+	all.Wait()
+	first := <-tickets
+	for len(tickets) > 0 {
+		if ticket := <-tickets; ticket != first {
+			t.Fatalf("tickets %s and %s for one plan", first, ticket)
+		}
+	}
+}
+
+// A request that cannot be read just now is left where it is.
+func TestListLeavesWhatItCannotRead(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root reads everything")
+	}
+	s, _ := newStore(t)
+	req := put(t, s, release())
+	file := filepath.Join(s.dir, req.Ticket+".json")
+	if err := os.Chmod(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := s.list(); err != nil || len(all) != 0 {
+		t.Errorf("got %d, %v", len(all), err)
+	}
+	if err := os.Chmod(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := s.list(); err != nil || len(all) != 1 {
+		t.Errorf("got %d, %v, want the request", len(all), err)
 	}
 }
 

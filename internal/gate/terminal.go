@@ -69,7 +69,11 @@ func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 		if err != nil {
 			return Outcome{Code: InvalidInput, Reason: ErrBadCode.Error()}, true
 		}
-		return g.signed(r, sig, now), true
+		out := g.signed(r, sig, now)
+		if ticket := g.ticketOf(sig.Nonce); ticket != "" && out.Kind == Proceed {
+			out = g.usingUp(ticket, out)
+		}
+		return out, true
 	}
 	if g.Requests == nil {
 		return Outcome{}, false
@@ -100,13 +104,39 @@ func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 		}
 		return g.usingUp(req.Ticket, g.signed(r, sig, now)), true
 	}
-	if stale == nil {
+	if stale == nil || g.isTold(stale.Ticket, r.Digest) {
 		return Outcome{}, false
 	}
-	g.Requests.remove(stale.Ticket)
 	out := g.toTerminal(r, ChannelTerminal, Stale, now)
 	out.Changed = changed(stale.Facts, r.Facts)
 	return out, true
+}
+
+// ticketOf is the ticket of the request that waits with a nonce; empty if there is none.
+func (g *Gate) ticketOf(nonce string) string {
+	if g.Requests == nil {
+		return ""
+	}
+	all, err := g.Requests.list()
+	i := slices.IndexFunc(all, func(r ApprovalRequest) bool { return r.Nonce == nonce })
+	if err != nil || i < 0 {
+		return ""
+	}
+	return all[i].Ticket
+}
+
+// isTold reports whether a caller was told that an approval is stale for a plan,
+// and notes that it is. The approval stays: the app may come back to what it was.
+func (g *Gate) isTold(ticket, digest string) bool {
+	const most = 1000
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.told) >= most {
+		clear(g.told)
+	}
+	told := g.told[ticket+digest]
+	g.told[ticket+digest] = true
+	return told
 }
 
 // usingUp removes a request once its answer is of no further use: at once when

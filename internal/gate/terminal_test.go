@@ -129,6 +129,78 @@ func TestApprovalCode(t *testing.T) {
 	wants(t, f.decide(r, nil), Refuse, Replayed)
 }
 
+// An approval is for the installation that asked for it, whatever else is the same.
+func TestApprovalElsewhere(t *testing.T) {
+	here := newTerminal(t)
+	there := newTerminal(t, func(o *Options) { o.Installation, o.Keys = "there", FixedKeys(here.key.Public()) })
+	r := release()
+	ticket := here.atTerminal(r)
+	r.Code = here.code(ticket, r.Digest)
+	out := there.decide(r, nil)
+	wants(t, out, Refuse, Stale)
+	there.nothingBurnt()
+	here.commit(here.decide(r, nil))
+
+	// Two that share the folder, too: the platform may be another one.
+	shared := newTerminal(t, func(o *Options) {
+		o.Installation, o.Keys, o.Requests = "there", FixedKeys(here.key.Public()), here.Requests
+	})
+	again := here.atTerminal(release())
+	here.sign(again, release().Digest)
+	out = shared.decide(release(), nil)
+	wants(t, out, NeedsTerminal, "")
+	if out.Ticket == again {
+		t.Error("another installation's ticket was given out")
+	}
+	here.commit(here.decide(release(), nil))
+}
+
+// Keys count as they are when an approval is used.
+func TestKeysAreReadWhenNeeded(t *testing.T) {
+	var keys []PublicKey
+	f := newTerminal(t, func(o *Options) { o.Keys = func() []PublicKey { return keys } })
+	out := f.decide(release(), nil)
+	wants(t, out, NeedsTerminal, "")
+	if !out.NoKey {
+		t.Error("the outcome does not tell that there is no key")
+	}
+	f.sign(out.Ticket, release().Digest)
+	wants(t, f.decide(release(), nil), Refuse, InvalidInput) // nobody's signature
+	keys = []PublicKey{f.key.Public()}
+	out = f.decide(release(), nil)
+	if out.NoKey || out.Kind != NeedsTerminal {
+		t.Errorf("got %+v", out)
+	}
+	f.sign(out.Ticket, release().Digest)
+	f.commit(f.decide(release(), nil))
+
+	old := f.key
+	f.key = newKey(t)
+	keys = []PublicKey{f.key.Public()} // replaced
+	ticket := f.atTerminal(release())
+	req, err := f.Requests.Load(ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := release()
+	if r.Code, err = old.Sign(req.Statement(r.Digest)).Code(); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, f.decide(r, nil), Refuse, InvalidInput)
+	f.sign(ticket, release().Digest)
+	f.commit(f.decide(release(), nil))
+}
+
+// An approval of one call is not used up, or called stale, by another call.
+func TestAnotherCallLeavesAnApproval(t *testing.T) {
+	f := newTerminal(t)
+	one, other := release(), release()
+	one.Call, other.Call, other.Digest = "ips=a", "ips=b", "0b0b"
+	f.sign(f.atTerminal(one), one.Digest)
+	wants(t, f.decide(other, nil), NeedsTerminal, "")
+	f.commit(f.decide(one, nil))
+}
+
 // A code is for one plan, one caller, and one key that the server knows.
 func TestApprovalCodeElsewhere(t *testing.T) {
 	tests := []struct {
