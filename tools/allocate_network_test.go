@@ -107,6 +107,9 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Next) == 0 {
 		t.Errorf("the app's network: got %s %s: %s", out.Status, out.Code, out.Summary)
 	}
+	if len(*sent) != 0 {
+		t.Errorf("%d allocations were sent for a network that is not known", len(*sent))
+	}
 
 	w = newWorkbench(t, toPartner, sandbox.Options{})
 	sent = w.allocationInputs()

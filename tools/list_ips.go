@@ -222,11 +222,12 @@ func wakeUp(app string, s rules.Snapshot) []plan.Next {
 
 // standing is what still stands in the way, for a person; empty if nothing does.
 func standing(app string, s rules.Snapshot) []plan.Next {
-	for _, b := range s.Blockers() {
-		if command, ok := strings.CutPrefix(b.Fix, "fly "); ok && !strings.Contains(command, ";") {
-			return []plan.Next{{Who: "person", Command: "fly " + command, Why: b.What}}
+	if blockers := s.Blockers(); len(blockers) > 0 {
+		first := blockers[0]
+		if strings.HasPrefix(first.Fix, "fly ") && !strings.Contains(first.Fix, ";") {
+			return []plan.Next{{Who: "person", Command: first.Fix, Why: first.What}}
 		}
-		return []plan.Next{{Who: "person", Why: b.What + ": " + b.Fix}}
+		return []plan.Next{{Who: "person", Why: first.What + ": " + first.Fix}}
 	}
 	if why := s.Unreached(); why != "" {
 		return []plan.Next{{Who: "person", Command: "fly status -a " + app, Why: "nothing reaches the app: " + why}}

@@ -184,7 +184,7 @@ func slowServer(t *testing.T) (client *FlyGo, asked *atomic.Int32, gone *atomic.
 
 // A reader that leaves does not end what others wait for; when all left it ends.
 func TestShareCancelled(t *testing.T) {
-	client, asked, gone, answer := slowServer(t)
+	client, asked, _, answer := slowServer(t)
 	look := client.Shared()
 	first, leave := context.WithCancel(t.Context())
 	results := make(chan error, 2)
@@ -206,7 +206,7 @@ func TestShareCancelled(t *testing.T) {
 		t.Errorf("who stayed gets %v after %d requests", err, asked.Load())
 	}
 
-	client, asked, gone, answer = slowServer(t)
+	client, asked, gone, answer := slowServer(t)
 	defer close(answer)
 	look = client.Shared()
 	only, leave := context.WithCancel(t.Context())
