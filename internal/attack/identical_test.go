@@ -47,3 +47,59 @@ func TestIdenticalCallsAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestManyAtOnce: nothing that mcp-go may write into, or that somebody sorts or
+// cuts, is shared between answers: not a reading that others share, not a schema,
+// not a resource.
+func TestManyAtOnce(t *testing.T) {
+	const each = 8
+	for _, wire := range append(wires(), struct{ name, transport, version string }{"SSE, handshake", "sse", mcp.ProtocolVersion20241105}) {
+		t.Run(wire.name, func(t *testing.T) {
+			s := newSite(t, 0)
+			c := s.openPlain(t, wire.transport, wire.version)
+			work := map[string]func() error{
+				"tools/list":   func() error { _, err := c.ListTools(t.Context(), mcp.ListToolsRequest{}); return err },
+				"prompts/list": func() error { _, err := c.ListPrompts(t.Context(), mcp.ListPromptsRequest{}); return err },
+				"templates/list": func() error {
+					_, err := c.ListResourceTemplates(t.Context(), mcp.ListResourceTemplatesRequest{})
+					return err
+				},
+				"resources/read": func() error {
+					var r mcp.ReadResourceRequest
+					r.Params.URI = "flycast://apps/" + firstApp + "/status"
+					_, err := c.ReadResource(t.Context(), r)
+					return err
+				},
+				"prompts/get": func() error {
+					var r mcp.GetPromptRequest
+					r.Params.Name, r.Params.Arguments = "make_private", map[string]string{"app": firstApp}
+					_, err := c.GetPrompt(t.Context(), r)
+					return err
+				},
+			}
+			for tool, args := range map[string]map[string]any{
+				"list_ips":           {"app": firstApp},
+				"patch_services":     {"app": firstApp},
+				"deploy_status":      {"app": firstApp},
+				"release_public_ips": {"app": firstApp},
+				"allocate_flycast":   {"app": secondApp, "dry_run": true},
+			} {
+				work[tool] = func() error {
+					callTool(t, c, tool, args)
+					return nil
+				}
+			}
+			var all sync.WaitGroup
+			for name, do := range work {
+				for range each {
+					all.Go(func() {
+						if err := do(); err != nil {
+							t.Errorf("%s: %v", name, err)
+						}
+					})
+				}
+			}
+			all.Wait()
+		})
+	}
+}

@@ -23,6 +23,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
+	"github.com/flycast-mcp/flycast-mcp/prompts"
+	"github.com/flycast-mcp/flycast-mcp/resources"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -155,7 +157,10 @@ func newSite(t *testing.T, pause time.Duration) *site {
 		Fly: flyClient, Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
 		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
 	}
-	mcpServer := server.New(server.Options{Version: "test", Tools: tools.All(deps)})
+	mcpServer := server.New(server.Options{
+		Version: "test", Tools: tools.All(deps),
+		Resources: resources.Resources{Fly: flyClient}, Completer: resources.Completer{Fly: flyClient}, Prompts: prompts.Prompts{Fly: flyClient, Now: s.clock.Now},
+	})
 
 	url := make(chan string, 1)
 	ctx, stop := context.WithCancel(context.Background())
