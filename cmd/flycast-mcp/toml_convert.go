@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -138,12 +137,10 @@ func convert(file *flytoml.File, groups []string, existing machine.Config) conve
 
 // refusal says what flyctl would refuse, and is nil if that is nothing.
 func (c converted) refusal(title string) error {
-	name := filepath.Base(title) // as flyctl's text has it
 	title = oneLine(title)
 	var errs []error
 	if c.invalid != nil {
-		text := strings.Replace(c.invalid.Error(), name, oneLine(name), 1)
-		errs = append(errs, fmt.Errorf("%s: flyctl refuses the file:\n%s", title, text))
+		errs = append(errs, fmt.Errorf("%s: flyctl refuses the file:\n%w", title, c.invalid))
 	}
 	for _, group := range c.Groups {
 		if text, ok := c.ConversionError[group]; ok {

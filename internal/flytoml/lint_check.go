@@ -81,7 +81,7 @@ func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *Du
 		}
 		var only [3]*Duration
 		only[i] = field.d
-		v := &validation{}
+		v := &validation{quoted: true}
 		v.serviceCheck(kind, only[0], only[1], only[2])
 		if warning := strings.TrimPrefix(v.text.String(), "WARN "); warning != "" {
 			sane = false
@@ -111,7 +111,7 @@ func (l *linter) topChecks(root spot) {
 		sane := l.duration(l.under(at, "interval"), check.Interval)
 		sane = l.duration(l.under(at, "timeout"), check.Timeout) && sane
 		l.duration(l.under(at, "grace_period"), check.GracePeriod)
-		v := &validation{} // what flyctl refuses is told elsewhere
+		v := &validation{quoted: true} // what flyctl refuses is told elsewhere
 		v.checks(&Definition{Checks: map[string]*ToplevelCheck{name: check}})
 		if sane && !v.failed {
 			l.overlap(at, check.Interval, check.Timeout)
@@ -149,7 +149,7 @@ func (l *linter) duration(s spot, d *Duration) bool {
 		return false
 	case n == 0:
 		return true
-	case n == float64(*d) && *d < Duration(time.Millisecond):
+	case Duration(n) == *d && *d < Duration(time.Millisecond):
 		l.warn(FindingNanoseconds, s, note{fmt.Sprintf("%s is %s: a bare number is nanoseconds here", key, d), why, `write it with a unit, as in "15s"`})
 		return false
 	}

@@ -2,7 +2,9 @@ package flytoml
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
@@ -30,12 +32,22 @@ func (l *linter) guests(root spot) {
 	switch {
 	case err != nil && deploy.ReleaseCommand == "" && deploy.SeedCommand == "": // nothing runs on it
 	case err != nil:
-		l.error(FindingUnconvertible, l.under(at, sizeKey(err)), note{
-			"no Machine has this size: " + oneLine(err.Error()),
-			"`fly config validate` does not look at this; flyctl crashes on it when the release command is to run, after the release has been created",
-			"use a size of `fly platform vm-sizes`"})
+		l.noSize(at, err, "`fly config validate` does not look at this; flyctl crashes on it when the release command is to run, after the release has been created")
 	case guest != nil:
 		l.guest(at, *guest)
+	}
+}
+
+// noSize reports a table that makes no size.
+func (l *linter) noSize(at spot, err error, why string) {
+	key := "size"
+	if strings.HasPrefix(err.Error(), "invalid size") || strings.HasPrefix(err.Error(), "memory") {
+		key = "memory"
+	}
+	value := l.under(at, key)
+	finding := l.error(FindingUnconvertible, value, note{"no Machine has this size: " + oneLine(err.Error()), why, "use a size of `fly platform vm-sizes`"})
+	if key == "size" {
+		finding.Edit = l.spelling(value, slices.Sorted(maps.Keys(presets()))...)
 	}
 }
 
@@ -53,7 +65,9 @@ func (l *linter) guest(at spot, g machine.Guest) {
 	case "performance":
 		cpus, step, least, most = []int{1, 2, 4, 6, 8, 10, 12, 14, 16, 32, 64, 128}, 1024, 2048, 8192
 	default:
-		l.error(FindingGuestSize, l.under(at, "cpu_kind"), note{fmt.Sprintf("no CPU is of the kind %s", quote(g.CPUKind)), why, `write "shared" or "performance"`})
+		kind := l.under(at, "cpu_kind")
+		finding := l.error(FindingGuestSize, kind, note{fmt.Sprintf("no CPU is of the kind %s", quote(g.CPUKind)), why, `write "shared" or "performance"`})
+		finding.Edit = l.spelling(kind, "shared", "performance")
 		return
 	}
 	if !slices.Contains(cpus, g.CPUs) {

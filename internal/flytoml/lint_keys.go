@@ -87,7 +87,8 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *section)
 		l.dead(here, d)
 		return ""
 	}
-	if n, ok := l.misplaced(plain, key); ok {
+	_, plural := known.keys[strings.TrimSuffix(key, "s")] // of a key that is known here
+	if n, ok := l.misplaced(plain, key); ok && !plural {
 		l.warn(FindingMisplacedKey, here, n)
 		return ""
 	}

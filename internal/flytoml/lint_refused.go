@@ -51,13 +51,13 @@ func (l *linter) says(v *validation, fix string, key func(line string) spot, wor
 
 func (l *linter) invalidCommands(root spot) {
 	const fix = "close every quote; the command is split into words as a shell would"
-	v := &validation{}
+	v := &validation{quoted: true}
 	v.console(l.def)
 	l.says(v, fix, func(string) spot { return l.under(root, "console_command") })
 	processes := l.under(root, "processes")
 	named := l.named(processes)
 	for _, name := range slices.Sorted(maps.Keys(l.def.Processes)) {
-		v := &validation{}
+		v := &validation{quoted: true}
 		v.processes(&Definition{Processes: map[string]string{name: l.def.Processes[name]}})
 		l.says(v, fix, func(string) spot {
 			if s, ok := named[name]; ok {
@@ -66,7 +66,7 @@ func (l *linter) invalidCommands(root spot) {
 			return l.under(processes, name)
 		})
 	}
-	v = &validation{}
+	v = &validation{quoted: true}
 	v.compression(l.def)
 	build := l.under(root, "build")
 	l.says(v, "correct the value, or remove it", func(line string) spot {
@@ -82,10 +82,10 @@ func (l *linter) invalidDeploy(root spot) {
 		return
 	}
 	deploy := l.under(root, "deploy")
-	v := &validation{}
+	v := &validation{quoted: true}
 	v.deploy(&Definition{Deploy: &Deploy{ReleaseCommand: l.def.Deploy.ReleaseCommand}})
 	l.says(v, "close every quote; the command is split into words as a shell would", func(string) spot { return l.under(deploy, "release_command") })
-	v = &validation{}
+	v = &validation{quoted: true}
 	v.deploy(&Definition{Deploy: &Deploy{Strategy: l.def.Deploy.Strategy}, Mounts: l.def.Mounts})
 	l.says(v, `use "rolling", the default, or another strategy that fits`, func(string) spot { return l.under(deploy, "strategy") },
 		"canary", "rolling", "immediate", "bluegreen")
@@ -94,7 +94,7 @@ func (l *linter) invalidDeploy(root spot) {
 func (l *linter) invalidChecks(root spot) {
 	all := l.checks(root)
 	for _, name := range slices.Sorted(maps.Keys(l.def.Checks)) {
-		v := &validation{}
+		v := &validation{quoted: true}
 		v.checks(&Definition{Checks: map[string]*ToplevelCheck{name: l.def.Checks[name]}})
 		l.says(v, "a check has type http or tcp, an interval of 2s or more, and a timeout of 60s or less", func(line string) spot {
 			line = line[strings.LastIndexByte(line, '\'')+1:] // behind the name
@@ -112,7 +112,7 @@ func (l *linter) invalidMounts(root spot) {
 	spots := l.list(root, "mount", "mounts")
 	for i, mount := range l.def.Mounts {
 		at := nth(spots, i)
-		v := &validation{}
+		v := &validation{quoted: true}
 		v.mounts(&Definition{Mounts: []Mount{mount}})
 		l.says(v, "correct the value, or remove it", func(line string) spot {
 			for _, key := range []string{"initial_size", "snapshot_retention", "auto_extend_size_threshold", "auto_extend_size_increment", "auto_extend_size_limit"} {
@@ -131,7 +131,7 @@ func (l *linter) invalidRestart(root spot) {
 	spots := l.list(root, "restart")
 	for i, restart := range l.def.Restart {
 		restart.Processes = nil // looked at with the other sections' groups
-		v := &validation{}
+		v := &validation{quoted: true}
 		v.restart(&Definition{Restart: []Restart{restart}})
 		l.says(v, restartFor(string(restart.Policy)), func(string) spot { return l.under(nth(spots, i), "policy") },
 			"always", "on-failure", "never")
@@ -160,7 +160,7 @@ func (l *linter) unconvertible(root spot) {
 	used := slices.Sorted(maps.Values(l.effectiveVMs()))
 	for _, i := range slices.Compact(used) {
 		if _, err := (&Definition{VM: d.VM[i : i+1]}).guest(); err != nil {
-			l.error(FindingUnconvertible, l.under(nth(vms, i), sizeKey(err)), note{"no Machine has this size: " + oneLine(err.Error()), why, "use a size of `fly platform vm-sizes`"})
+			l.noSize(nth(vms, i), err, why)
 		}
 	}
 	serves := map[string]bool{}
@@ -184,14 +184,6 @@ func (l *linter) unconvertible(root spot) {
 		}
 	}
 	l.otherFiles(root)
-}
-
-// sizeKey is the key that an error about a size is about.
-func sizeKey(err error) string {
-	if strings.Contains(err.Error(), "machine") {
-		return "size"
-	}
-	return "memory"
 }
 
 // otherFiles reports what depends on files beside this one.

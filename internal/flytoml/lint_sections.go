@@ -59,7 +59,7 @@ func (l *linter) sections(root spot) {
 	l.topChecks(root)
 	l.machineChecks(l.under(root, "machine_checks"), l.def.MachineChecks)
 	l.experimental(root)
-	v := &validation{}
+	v := &validation{quoted: true}
 	v.build(l.def)
 	if conflict := strings.TrimPrefix(v.text.String(), "WARN "); conflict != "" {
 		l.warn(FindingBuildConflict, l.under(root, "build"), note{oneLine(strings.TrimSpace(conflict)), "flyctl takes one of them by an order of its own", "keep one of image, dockerfile, builder and builtin"})

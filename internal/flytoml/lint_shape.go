@@ -30,6 +30,9 @@ func (l *linter) shape(s spot, at string, known *section) {
 			"flyctl says: " + oneLine(err.Error()), shapeFix(s.value, plain, known),
 		})
 		finding.Edit = unquoted(s, plain, key, known)
+		if known.kind == reflect.TypeFor[MachinePersistRootfs]() {
+			finding.Edit = l.spelling(s, "never", "restart", "always")
+		}
 	}
 }
 
@@ -82,6 +85,8 @@ func shapeFix(value any, plain string, known *section) string {
 	_, isText := value.(string)
 	forgiven := isText && strings.HasPrefix(plain, "http_service")
 	switch known.kind {
+	case reflect.TypeFor[MachinePersistRootfs]():
+		return `write "never", "restart" or "always"`
 	case reflect.TypeFor[Duration](), reflect.TypeFor[*Duration]():
 		return `write a duration with a unit, as in "15s"`
 	case nil:
@@ -92,6 +97,8 @@ func shapeFix(value any, plain string, known *section) string {
 		kind = kind.Elem()
 	}
 	switch kind.Kind() {
+	case reflect.Float64:
+		return "write a number without quotes: a share, as in 0.33 for a third, or a whole number"
 	case reflect.Int, reflect.Uint32:
 		if forgiven {
 			return "write a whole number without quotes: what flyctl forgives under [[services]] it does not forgive under [http_service]"

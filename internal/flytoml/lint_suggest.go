@@ -3,6 +3,7 @@ package flytoml
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ func (l *linter) suggest(s spot, plain, key string, known *section) suggestion {
 	}
 	if fix := otherUnit(key, s.value, names, known); fix != "" {
 		return suggestion{fix: fix}
+	}
+	if name := negated(key, names); name != "" {
+		return suggestion{fix: fmt.Sprintf("remove it, or use %s, which says the opposite: the value is not the same then", name)}
 	}
 	name := nearest(key, names)
 	switch {
@@ -138,6 +142,24 @@ func opposite(a, b string) bool {
 	return false
 }
 
+// negated is the name that a key has with a no before or in it; empty if there
+// is none.
+func negated(key string, names []string) string {
+	parts := words(key)
+	for i, word := range parts {
+		if !slices.Contains([]string{"no", "not", "non", "never", "without", "disable", "disabled"}, word) {
+			continue
+		}
+		rest := strings.Join(slices.Delete(slices.Clone(parts), i, i+1), "")
+		for _, name := range names {
+			if rest == strings.Join(words(name), "") {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
 // unit is one of time or of size, in nanoseconds or bytes.
 type unit struct {
 	size  bool
@@ -206,6 +228,8 @@ func otherUnit(key string, value any, names []string, known *section) string {
 			return fmt.Sprintf("did you mean %s? The unit belongs in its value: %s = %q", plainName, plainName, Duration(amount).String())
 		}
 		return fmt.Sprintf("did you mean %s? The unit belongs in its value: %s = \"5%s\", say", plainName, plainName, word)
+	case from.size && known.keys[plainName].kind != reflect.TypeFor[string]():
+		return ""
 	case from.size:
 		if isNumber && n == math.Trunc(n) && math.Abs(n) < 1<<31 {
 			return fmt.Sprintf("did you mean %s? The unit belongs in its value: %s = \"%d%s\"", plainName, plainName, int64(n), word)

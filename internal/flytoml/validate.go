@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/shlex"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // InvalidError says that flyctl would refuse a file which it can read.
@@ -16,10 +18,12 @@ type InvalidError struct {
 	// Reason is the verdict: "invalid app configuration", or why the file's
 	// shape could not be decoded.
 	Reason string
-	// Text is what `fly config validate` prints, without colours: one finding
-	// a line, warnings included, the reason last. It quotes the file. Findings
-	// past 1 MiB are left out.
+	// Text is what `fly config validate` prints, without colors: one finding
+	// a line, warnings included, the reason last. It quotes the file, where what
+	// cannot be seen is escaped. Findings past 1 MiB are left out.
 	Text string
+
+	message string // Text with the quotes of the file escaped, so that none ends early
 }
 
 // The most of flyctl's text that the error's own message repeats.
@@ -27,8 +31,8 @@ const maxInvalid = 2000
 
 // Error is flyctl's text, shortened.
 func (e *InvalidError) Error() string {
-	text := strings.ToValidUTF8(e.Text[:min(len(e.Text), maxInvalid)], "")
-	if text != e.Text {
+	text := strings.ToValidUTF8(e.message[:min(len(e.message), maxInvalid)], "")
+	if text != e.message {
 		text += "…"
 	}
 	return text
@@ -38,8 +42,23 @@ func (e *InvalidError) Error() string {
 // with an [*InvalidError]. As there, a file can be valid and yet fail to
 // convert: an unknown VM size, a check without a port.
 func (f *File) Validate() error {
-	v := &validation{}
-	fmt.Fprintf(&v.text, "Validating %s\n", f.name)
+	text, failed := f.verdict(false)
+	reason := "invalid app configuration"
+	switch {
+	case f.shapeError() != nil:
+		reason = f.shapeError().Error()
+	case !failed:
+		return nil
+	}
+	message, _ := f.verdict(true)
+	end := fmt.Sprintf("\n   ✘%s", outside.Line(reason, maxInvalid))
+	return &InvalidError{Reason: reason, Text: text + end, message: message + end}
+}
+
+// verdict is what flyctl prints before its reason.
+func (f *File) verdict(quoted bool) (text string, failed bool) {
+	v := &validation{quoted: quoted}
+	v.warn("Validating %s\n", f.name)
 	v.build(f.def())
 	v.deploy(f.def())
 	v.checks(f.def())
@@ -49,19 +68,13 @@ func (f *File) Validate() error {
 	v.mounts(f.def())
 	v.restart(f.def())
 	v.compression(f.def())
-	reason := "invalid app configuration"
-	switch {
-	case f.shapeError() != nil:
-		reason = f.shapeError().Error()
-	case !v.failed:
-		return nil
-	}
-	fmt.Fprintf(&v.text, "\n   ✘%s\n", reason)
-	return &InvalidError{Reason: reason, Text: strings.TrimRight(v.text.String(), "\n")}
+	return v.text.String(), v.failed
 }
 
-// validation collects findings in flyctl's words and order.
+// validation collects findings in flyctl's words and order. Text from the file is
+// on one line in them, with what cannot be seen escaped.
 type validation struct {
+	quoted bool // quotes in that text are escaped as well, as flyctl does not do it
 	text   strings.Builder
 	failed bool
 }
@@ -70,9 +83,27 @@ type validation struct {
 const maxFindings = 1 << 20
 
 func (v *validation) warn(format string, args ...any) {
-	if v.text.Len() < maxFindings {
-		fmt.Fprintf(&v.text, format, args...)
+	if v.text.Len() >= maxFindings {
+		return
 	}
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			args[i] = v.shown(arg)
+		case error:
+			args[i] = outside.Line(arg.Error(), maxInvalid)
+		}
+	}
+	fmt.Fprintf(&v.text, format, args...)
+}
+
+// shown is text from the file as a finding has it, in the quotes of the format.
+func (v *validation) shown(text string) string {
+	if !v.quoted {
+		return outside.Line(text, maxFindings)
+	}
+	quoted := outside.QuoteSingle(text, maxInvalid)
+	return quoted[1 : len(quoted)-1]
 }
 
 func (v *validation) fail(format string, args ...any) {
@@ -85,25 +116,31 @@ func (v *validation) build(d *Definition) {
 	if b == nil {
 		return
 	}
+	quote := func(name string) string {
+		if v.quoted {
+			return outside.Quote(name, maxQuoted)
+		}
+		return `"` + v.shown(name) + `"`
+	}
 	var strategies []string
 	if b.Image != "" {
-		strategies = append(strategies, fmt.Sprintf("the \"%s\" docker image", b.Image))
+		strategies = append(strategies, fmt.Sprintf("the %s docker image", quote(b.Image)))
 	}
 	if b.Builder != "" || len(b.Buildpacks) > 0 {
 		strategies = append(strategies, "a buildpack")
 	}
 	if b.Dockerfile != "" || b.DockerBuildTarget != "" {
 		if b.Dockerfile != "" {
-			strategies = append(strategies, fmt.Sprintf("the \"%s\" dockerfile", displayed(b.Dockerfile)))
+			strategies = append(strategies, fmt.Sprintf("the %s dockerfile", quote(displayed(b.Dockerfile))))
 		} else {
 			strategies = append(strategies, "a dockerfile")
 		}
 	}
 	if b.Builtin != "" {
-		strategies = append(strategies, fmt.Sprintf("the \"%s\" builtin image", b.Builtin))
+		strategies = append(strategies, fmt.Sprintf("the %s builtin image", quote(b.Builtin)))
 	}
 	if len(strategies) > 1 {
-		v.warn("WARN more than one build configuration found: [%s]\n", strings.Join(strategies, ", "))
+		fmt.Fprintf(&v.text, "WARN more than one build configuration found: [%s]\n", strings.Join(strategies, ", "))
 	}
 }
 
@@ -271,7 +308,11 @@ func (v *validation) restart(d *Definition) {
 					"update fly.toml [processes] to add '%s' process or remove it from restart policy's processes list\n", name, name)
 			}
 		}
-		if _, err := restart.Policy.wire(); err != nil {
+		_, err := restart.Policy.wire()
+		switch {
+		case err != nil && v.quoted:
+			v.fail("invalid restart policy: '%s'\n", string(restart.Policy))
+		case err != nil:
 			v.fail("%s\n", err)
 		}
 	}
