@@ -129,12 +129,12 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 	if err != nil {
 		return nil, err
 	}
-	services, err := l.services(standard)
+	services, stray, err := l.services(standard)
 	if err != nil {
 		return nil, err
 	}
 	s := &splices{layout: l}
-	ed := &editor{splices: s, writer: newWriter(f.format, s), services: services}
+	ed := &editor{splices: s, writer: newWriter(f.format, s), services: services, stray: stray}
 	var added *service
 	if e.Create != nil && !slices.ContainsFunc(services, func(s service) bool { return s.wire().IsRouted() }) {
 		if added, err = ed.newService(f, e); err != nil {
@@ -172,7 +172,7 @@ func (f *File) Edit(e Edit) (*Edited, error) {
 		edited.Remarks = append(edited.Remarks, Remark{Code: RemarkCreate, What: "the file has a service that Fly Proxy routes to, so none was added", Fix: "write another one into the file by hand"})
 	}
 	if slices.ContainsFunc(ed.paths, touchesSleep) {
-		edited.Remarks = append(edited.Remarks, f.remarkSleep(after)...)
+		edited.Remarks = append(edited.Remarks, ed.remarkSleep(f, e, added)...)
 	}
 	return edited, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // wire is the new service as far as Fly Proxy goes by it.
 func (c *Create) wire(e Edit) machine.Service {
-	s := machine.Service{Protocol: "tcp", InternalPort: c.InternalPort, Autostart: e.Autostart, Ports: []machine.Port{{Port: &c.InternalPort}}}
+	s := machine.Service{Protocol: "tcp", InternalPort: c.InternalPort, Autostop: e.Autostop, Autostart: e.Autostart, MinMachinesRunning: e.MinMachines, Ports: []machine.Port{{Port: &c.InternalPort}}}
 	if !c.TCP {
 		http := 80
 		s.Ports = []machine.Port{{Port: &http, Handlers: []string{"http"}}}
@@ -63,7 +63,7 @@ func (f *File) speaksHTTP(e Edit) error {
 	if engine := machine.EngineOfPort(port); engine != nil && !engine.SpeaksHTTP(port) {
 		return &NotHTTPError{engine.Name, fmt.Sprintf("its port %d", port), port}
 	}
-	engine, how := f.engineOfImage(e.Images)
+	engine, how := f.engineOfImage(machine.KnownEngines(), e.Images)
 	if engine != nil && !engine.SpeaksHTTP(port) {
 		return &NotHTTPError{engine.Name, how, port}
 	}

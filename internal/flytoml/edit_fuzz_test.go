@@ -103,6 +103,7 @@ func checkEdit(t *testing.T, f *File, e Edit) *Edited {
 	if err != nil {
 		t.Fatalf("after the edit: %v", err)
 	}
+	checkSleepRemark(t, f, again, edited)
 	twice, err := again.Edit(e)
 	if err != nil {
 		t.Fatalf("the second time: %v\n%s", err, after)
@@ -111,6 +112,36 @@ func checkEdit(t *testing.T, f *File, e Edit) *Edited {
 		t.Errorf("the second time there are %v:\n%s", twice.Changes, twice.Diff("fly.toml"))
 	}
 	return edited
+}
+
+// checkSleepRemark compares the groups of which an edit says that they can sleep
+// now with those whose converted services do.
+func checkSleepRemark(t *testing.T, f, again *File, edited *Edited) {
+	t.Helper()
+	if f.shapeError() != nil || again.shapeError() != nil || !slices.ContainsFunc(edited.Changes, func(c EditChange) bool {
+		return strings.HasSuffix(strings.ToLower(c.Path), "auto_stop_machines") || strings.HasSuffix(strings.ToLower(c.Path), "min_machines_running")
+	}) {
+		return
+	}
+	var got, want []string
+	for _, r := range edited.Remarks {
+		if r.Code == RemarkInternalCallers {
+			got = r.Groups
+		}
+	}
+	for _, group := range again.Groups() {
+		was, err1 := f.Services(group)
+		is, err2 := again.Services(group)
+		switch {
+		case err1 != nil || err2 != nil:
+			return
+		case machine.NewlySleeps(was, is):
+			want = append(want, group)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the edit says that %q can sleep now, and %q can:\n%s", got, want, edited.Diff("fly.toml"))
+	}
 }
 
 func firstLine(s string) string {

@@ -51,6 +51,9 @@ func (s service) wire() machine.Service {
 	if stop, _ := s.table.get("auto_stop_machines"); stop != nil && (stop.kind == kindBool && stop.on || stop.kind == kindString && (stop.text == "stop" || stop.text == "suspend")) {
 		out.Autostop = new(machine.AutostopStop)
 	}
+	if minimum, _ := s.table.get("min_machines_running"); !minimum.absent() {
+		out.MinMachinesRunning = new(portNumber(s.table, "min_machines_running"))
+	}
 	if s.single {
 		http, https := 80, 443
 		out.Ports = []machine.Port{{Port: &http, Handlers: []string{"http"}}, {Port: &https, Handlers: []string{"http", "tls"}}}
@@ -106,6 +109,7 @@ func (ed *editor) keeps(f *File, e Edit, added *service) map[string]keep {
 			byGroup[group] = append(byGroup[group], e.Create.wire(e))
 		}
 	}
+	known := machine.KnownEngines()
 	out := make(map[string]keep)
 	for group, services := range byGroup {
 		if why := awake(services); why.code != "" {
@@ -113,7 +117,7 @@ func (ed *editor) keeps(f *File, e Edit, added *service) map[string]keep {
 			out[group] = why
 			continue
 		}
-		if engine, how := f.engine(group, services, e.Images); engine != nil {
+		if engine, how := f.engine(known, group, services, e.Images); engine != nil {
 			why := keep{code: RemarkDatabase, why: "it runs " + engine.Name + ", by " + how}
 			if engine.Ships {
 				why.code = RemarkLogShipper
@@ -141,8 +145,8 @@ func awake(services []machine.Service) keep {
 
 // engine is the database, queue or log shipper that a group runs as far as the
 // file tells, and how it is known.
-func (f *File) engine(group string, services []machine.Service, images []string) (engine *machine.Engine, how string) {
-	if engine, how := f.engineOfImage(images); engine != nil {
+func (f *File) engine(known machine.Engines, group string, services []machine.Service, images []string) (engine *machine.Engine, how string) {
+	if engine, how := f.engineOfImage(known, images); engine != nil {
 		return engine, how
 	}
 	d := f.def()
@@ -155,14 +159,14 @@ func (f *File) engine(group string, services []machine.Service, images []string)
 			}
 		}
 		for _, port := range ports {
-			if engine := machine.EngineOfPort(port); engine != nil && (!http || engine.SpeaksHTTP(port)) {
+			if engine := known.OfPort(port); engine != nil && (!http || engine.SpeaksHTTP(port)) {
 				return engine, "its port " + strconv.Itoa(port)
 			}
 		}
 	}
 	for _, m := range d.Mounts {
 		of := slices.Contains(m.Processes, group) || (len(m.Processes) == 0 || slices.Contains(m.Processes, "")) && group == d.defaultGroup()
-		if engine := machine.EngineOfMount(m.Source, m.Destination); of && engine != nil {
+		if engine := known.OfMount(m.Source, m.Destination); of && engine != nil {
 			return engine, "its volume " + quote(cmp.Or(m.Source, m.Destination))
 		}
 	}
@@ -171,12 +175,12 @@ func (f *File) engine(group string, services []machine.Service, images []string)
 
 // engineOfImage is what is known of the file's image, or of those that Machines
 // run.
-func (f *File) engineOfImage(images []string) (engine *machine.Engine, how string) {
+func (f *File) engineOfImage(known machine.Engines, images []string) (engine *machine.Engine, how string) {
 	if build := f.def().Build; build != nil && build.Image != "" {
 		images = append([]string{build.Image}, images...)
 	}
 	for _, image := range images {
-		if engine := machine.EngineOfImage(image); engine != nil {
+		if engine := known.OfImage(image); engine != nil {
 			return engine, "its image " + quote(image)
 		}
 	}
@@ -261,25 +265,54 @@ func (k keep) fix() string {
 	return "keep it running; to let it sleep all the same, ask for autostop and name the group"
 }
 
-// remarkSleep says which groups can sleep now and could not before: callers of
-// .internal, and those of UDP, do not wake them.
-func (f *File) remarkSleep(after []byte) []Remark {
-	edited, err := Parse(f.name, after)
-	if err != nil {
-		return nil // verify says so
+// edited is the service as far as Fly Proxy goes by it, after an edit of it.
+func (s service) edited(e Edit) machine.Service {
+	out := s.wire()
+	if e.Autostart != nil {
+		out.Autostart = e.Autostart
 	}
-	var asleep, udp []string
-	for _, group := range edited.Groups() {
-		was, err := f.Services(group)
-		if err != nil {
-			continue
+	if e.Autostop != nil && !e.keepsSuspend(s) {
+		out.Autostop = e.Autostop
+	}
+	if e.MinMachines != nil {
+		out.MinMachinesRunning = e.MinMachines
+	}
+	return out
+}
+
+// remarkSleep says which groups can sleep now and could not before: callers of
+// .internal, and those of UDP, do not wake them. added is a new service.
+func (ed *editor) remarkSleep(f *File, e Edit, added *service) []Remark {
+	was, is := make(map[string][]machine.Service), make(map[string][]machine.Service)
+	for _, s := range ed.services {
+		before := s.wire()
+		after := before
+		if s.of(e.Groups) {
+			after = s.edited(ed.narrow(s, e))
 		}
-		is, err := edited.Services(group)
-		if err != nil || !machine.NewlySleeps(was, is) {
+		for _, group := range s.groups {
+			was[group], is[group] = append(was[group], before), append(is[group], after)
+		}
+	}
+	for _, s := range ed.stray {
+		for _, group := range s.groups {
+			was[group], is[group] = append(was[group], s.wire()), append(is[group], s.wire())
+		}
+	}
+	if added != nil {
+		narrow := ed.narrow(*added, e)
+		for _, group := range added.groups {
+			is[group] = append(is[group], e.Create.wire(narrow))
+		}
+	}
+	groups, _ := f.editGroups()
+	var asleep, udp []string
+	for _, group := range slices.Sorted(slices.Values(groups)) {
+		if !machine.NewlySleeps(was[group], is[group]) {
 			continue
 		}
 		asleep = append(asleep, group)
-		if slices.ContainsFunc(is, func(s machine.Service) bool { return s.IsUDP() && s.HasPort() }) {
+		if slices.ContainsFunc(is[group], func(s machine.Service) bool { return s.IsUDP() && s.HasPort() }) {
 			udp = append(udp, group)
 		}
 	}

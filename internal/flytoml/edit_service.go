@@ -26,10 +26,11 @@ type service struct {
 
 // services lists the file's services: http_service first, as flyctl does. An
 // empty [[services]] is none: flyctl drops it, and a key would bring it to life.
-func (l *layout) services(standard string) ([]service, error) {
-	var list []service
+// stray are those beside [http_service] that only the name of a table made
+// services: there is nothing in them to edit.
+func (l *layout) services(standard string) (list, stray []service, err error) {
 	if err := l.whole(l.root, "the file"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	add := func(table *node, path keyPath, single bool) error {
 		if err := l.whole(table, path.String()); err != nil {
@@ -45,7 +46,7 @@ func (l *layout) services(standard string) ([]service, error) {
 	}
 	if table, name := l.root.get("http_service"); !table.absent() {
 		if err := add(table, keyPath{{key: name}}, true); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	all, name := l.root.get("services")
@@ -54,30 +55,29 @@ func (l *layout) services(standard string) ([]service, error) {
 	case all.isArray():
 		for i, table := range all.items {
 			if err := add(table, keyPath{{key: name}, {index: i}}, false); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	default:
 		if err := add(all, keyPath{{key: name}}, false); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return withoutStray(list), nil
-}
-
-// withoutStray leaves out what only became a service beside [http_service] by
-// the name of its table: there is nothing in it to edit.
-func withoutStray(list []service) []service {
 	if len(list) == 0 || !list[0].single {
-		return list
+		return list, nil, nil
 	}
-	return slices.DeleteFunc(list, func(s service) bool {
+	list = slices.DeleteFunc(list, func(s service) bool {
 		keys := make([]string, len(s.table.members))
 		for i, member := range s.table.members {
 			keys[i] = member.name
 		}
-		return !s.single && isStray(keys)
+		is := !s.single && isStray(keys)
+		if is {
+			stray = append(stray, s)
+		}
+		return is
 	})
+	return list, stray, nil
 }
 
 // whole refuses a table that takes keys from elsewhere: what it says cannot be
@@ -159,6 +159,7 @@ type editor struct {
 	*splices
 	writer
 	services []service // of the file
+	stray    []service // of the file too, with nothing to edit
 	changes  []EditChange
 	paths    []keyPath       // of changes
 	values   []scalar        // of changes
@@ -179,7 +180,7 @@ func (ed *editor) edit(s service, e Edit) error {
 		}
 	}
 	for _, setting := range e.settings() {
-		if setting.key == autostopKey && e.KeepSuspend && setting.value.text == machine.AutostopStop.String() && s.suspends() {
+		if setting.key == autostopKey && e.keepsSuspend(s) {
 			continue
 		}
 		if err := ed.set(s, s.table, s.path, setting.key, setting.value); err != nil {
@@ -190,6 +191,12 @@ func (ed *editor) edit(s service, e Edit) error {
 }
 
 const autostopKey = "auto_stop_machines"
+
+// keepsSuspend reports whether the edit leaves the service's autostop as it is:
+// suspended Machines stop too.
+func (e Edit) keepsSuspend(s service) bool {
+	return e.KeepSuspend && e.Autostop != nil && *e.Autostop == machine.AutostopStop && s.suspends()
+}
 
 // suspends reports whether the service's idle Machines are suspended.
 func (s service) suspends() bool {

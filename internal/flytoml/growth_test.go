@@ -81,3 +81,26 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 }
+
+// TestEditCost: to read and edit a file of 10 KB takes about half a megabyte. It
+// is not parallel, as it counts what the whole process allocates.
+func TestEditCost(t *testing.T) {
+	data, blueprint := tenKB(), blueprint()
+	edit := func() {
+		f, err := Parse("fly.toml", data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if edited, err := f.Edit(blueprint); err != nil || len(edited.Changes) == 0 {
+			t.Fatalf("%v, %v", edited, err)
+		}
+	}
+	edit() // what is made once
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	edit()
+	runtime.ReadMemStats(&after)
+	if bytes, count := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs; bytes > 600_000 || count > 8_000 {
+		t.Errorf("%d bytes in %d allocations, want at most 600,000 in 8,000", bytes, count)
+	}
+}

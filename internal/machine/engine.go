@@ -20,10 +20,14 @@ type Engine struct {
 	volume []string // words in a volume's name; empty: the same as images
 }
 
-// engines are those that are found in real fly.toml files. Ports that other
+// Engines are engines to look among. Making the list costs more than a look
+// into it: who asks many times keeps it.
+type Engines []Engine
+
+// KnownEngines are those that are found in real fly.toml files. Ports that other
 // programs commonly use (8080, 9000) are left out.
-func engines() []Engine {
-	return []Engine{
+func KnownEngines() Engines {
+	return Engines{
 		{Name: "PostgreSQL", images: []string{"postgres", "postgresql", "postgis", "timescaledb", "pgvector", "pgbouncer", "pgpool"}, ports: []int{5432, 5433, 6432}, mounts: []string{"/var/lib/postgresql", "/var/lib/postgres"}, volume: []string{"pg", "pgdata", "postgres", "postgresql", "timescaledb"}},
 		{Name: "MySQL", images: []string{"mysql", "mariadb", "percona"}, ports: []int{3306, 33060}, mounts: []string{"/var/lib/mysql"}, volume: []string{"mysql", "mysqldata", "mariadb"}},
 		{Name: "Redis", images: []string{"redis", "valkey", "keydb", "dragonfly", "dragonflydb"}, ports: []int{6379, 6380, 16379}, mounts: []string{"/var/lib/redis"}, volume: []string{"redis", "redisdata", "valkey", "keydb", "dragonfly"}},
@@ -63,7 +67,19 @@ func companions() []string {
 // EngineOfImage is the engine that an image is known for, by the last part of
 // its name; nil if it is not known. Images that Fly built have the app's name,
 // which says nothing.
-func EngineOfImage(ref string) *Engine {
+func EngineOfImage(ref string) *Engine { return KnownEngines().OfImage(ref) }
+
+// EngineOfPort is the engine whose own port this is; nil if it is nobody's.
+func EngineOfPort(port int) *Engine { return KnownEngines().OfPort(port) }
+
+// EngineOfMount is the engine that keeps its data in such a volume; nil if that
+// is not known.
+func EngineOfMount(volume, destination string) *Engine {
+	return KnownEngines().OfMount(volume, destination)
+}
+
+// OfImage is [EngineOfImage] among these engines.
+func (all Engines) OfImage(ref string) *Engine {
 	ref, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(ref)), "@")
 	if strings.HasPrefix(ref, "registry.fly.io/") {
 		return nil
@@ -73,7 +89,7 @@ func EngineOfImage(ref string) *Engine {
 	if slices.ContainsFunc(words(name), func(word string) bool { return slices.Contains(companions(), word) }) {
 		return nil
 	}
-	return engineBy(func(e Engine) bool {
+	return all.first(func(e Engine) bool {
 		return slices.ContainsFunc(e.images, func(image string) bool {
 			whole, is := strings.CutSuffix(image, "/")
 			return is && name == whole || !is && hasWords(name, image)
@@ -81,17 +97,16 @@ func EngineOfImage(ref string) *Engine {
 	})
 }
 
-// EngineOfPort is the engine whose own port this is; nil if it is nobody's.
-func EngineOfPort(port int) *Engine {
-	return engineBy(func(e Engine) bool { return slices.Contains(e.ports, port) })
+// OfPort is [EngineOfPort] among these engines.
+func (all Engines) OfPort(port int) *Engine {
+	return all.first(func(e Engine) bool { return slices.Contains(e.ports, port) })
 }
 
-// EngineOfMount is the engine that keeps its data in such a volume; nil if that
-// is not known.
-func EngineOfMount(volume, destination string) *Engine {
+// OfMount is [EngineOfMount] among these engines.
+func (all Engines) OfMount(volume, destination string) *Engine {
 	destination = path.Clean(strings.ToLower(destination))
 	name := words(strings.ToLower(volume))
-	return engineBy(func(e Engine) bool {
+	return all.first(func(e Engine) bool {
 		known := e.volume
 		if known == nil {
 			known = e.images
@@ -104,8 +119,7 @@ func EngineOfMount(volume, destination string) *Engine {
 // SpeaksHTTP reports whether the engine speaks HTTP on its port.
 func (e *Engine) SpeaksHTTP(port int) bool { return slices.Contains(e.http, port) }
 
-func engineBy(match func(Engine) bool) *Engine {
-	all := engines()
+func (all Engines) first(match func(Engine) bool) *Engine {
 	if i := slices.IndexFunc(all, match); i >= 0 {
 		return &all[i]
 	}
