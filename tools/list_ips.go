@@ -186,7 +186,7 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 	case has[plan.NoMachineAnswers]:
 		return wakeUp(app, s)
 	case has[plan.UDPService] || has[plan.BindLoopback]:
-		return []plan.Next{{Who: "person", Why: "decide what happens to the blockers; Flycast cannot serve them"}}
+		return decide(app, s)
 	case public:
 		return unclear([]plan.Next{
 			{Who: "person", Why: "who calls the public address (webhooks, monitors, browsers, other apps)? they stop"},
@@ -200,6 +200,30 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return unclear(nil)
 	}
 	return standing(app, s)
+}
+
+// decide asks a person about what no tool can fix. Where UDP comes in over a
+// dedicated IPv4 that is kept, the other public addresses can go without it.
+func decide(app string, s rules.Snapshot) []plan.Next {
+	var next []plan.Next
+	udpAlone := true
+	for _, b := range s.Blockers() {
+		udpAlone = udpAlone && b.ID == plan.UDPService
+		if len(next) < maxNext-1 {
+			next = append(next, plan.Next{Who: "person", Why: b.What + ": " + b.Fix})
+		}
+	}
+	var others []string
+	for _, addr := range s.Addresses.List {
+		if addr.Kind.Public() && addr.Kind != fly.DedicatedV4 {
+			others = append(others, addr.IP.String())
+		}
+	}
+	if udpAlone && rules.KeepsUDP(s.Addresses.List) && len(others) > 0 && len(others) <= maxItems {
+		next = append(next, plan.Next{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app, IPs: others},
+			Why: "if the dedicated IPv4 is kept for UDP: releases the others; a person is asked"})
+	}
+	return next
 }
 
 // patchThenDeploy are the two calls that put edited services onto the Machines.

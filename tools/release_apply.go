@@ -85,7 +85,7 @@ func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Addres
 			return a.unreadBefore(ctx, addr, err)
 		}
 	}
-	if blockers := unready(now, w.before); len(blockers) > 0 {
+	if blockers := unready(now, w.before, w.queue); len(blockers) > 0 {
 		return moved(addr, blockers[0].What, blockers, a.guide(now))
 	}
 	return nil
@@ -272,7 +272,7 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 		said = append(said, "Certificates and DNS records were left alone.")
 		out.Summary = strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), " ")
 		out.Reach = o.after.Reach()
-		if lost := unready(o.after, w.before); o.read && !w.allowUnreachable && len(lost) > 0 {
+		if lost := unready(o.after, w.before, w.queue); o.read && !w.allowUnreachable && len(lost) > 0 {
 			out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 			out.Blockers, out.Next = lost, a.guide(o.after)
 			out.Summary = fmt.Sprintf("%s of %s, but the app changed meanwhile: %s. %s", rest, w.app, lost[0].What, reached(o.after))

@@ -106,7 +106,7 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	for _, m := range s.Machines {
 		p.Fact("machine/"+m.ID, m.InstanceID+" "+m.Config.Hash())
 	}
-	stays := slices.DeleteFunc(slices.Clone(s.Addresses.List), func(x fly.Address) bool { return holds(queue, x.IP) })
+	stays := without(s.Addresses.List, queue)
 	change := changeOf(s, s.Addresses.List, stays, certificates)
 	for _, c := range certificates {
 		p.Fact("certificate/"+c.Hostname, "")
@@ -154,8 +154,8 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 // addresses in the queue. Public access ends when nothing that stays carries a
 // service; with an address that does, only a part of the callers loses.
 func ready(p *plan.Plan, s rules.Snapshot, in releaseInput, queue []fly.Address) {
-	stays := slices.DeleteFunc(slices.Clone(s.Addresses.List), func(x fly.Address) bool { return holds(queue, x.IP) })
-	all, exposed := len(public(stays)) == 0, s.Exposed()
+	stays := without(s.Addresses.List, queue)
+	all, exposed := len(public(stays)) == 0, s.MayBeExposed()
 	ends := all || exposed != rules.No && s.Answers(s.Addresses.List) != rules.No && s.Answers(stays) == rules.No
 	switch {
 	case exposed == rules.No:
@@ -168,10 +168,10 @@ func ready(p *plan.Plan, s rules.Snapshot, in releaseInput, queue []fly.Address)
 			p.Hazard(plan.PublicAccessEnds)
 		}
 	}
-	if len(s.UDPServices()) > 0 {
+	if len(s.UDPServices()) > 0 && rules.KeepsUDP(s.Addresses.List) && !rules.KeepsUDP(stays) {
 		p.Hazard(plan.UDPStops)
 	}
-	blockers := unready(s, s)
+	blockers := unready(s, s, queue)
 	switch {
 	case len(blockers) == 0:
 	case in.AllowUnreachable:
@@ -186,10 +186,14 @@ func ready(p *plan.Plan, s rules.Snapshot, in releaseInput, queue []fly.Address)
 
 // unready is what keeps the app from working over Flycast as it is now. An app
 // that was planned without any service is the exception in which the release
-// comes before the deploy: nothing answers there, so nothing is lost.
-func unready(now, planned rules.Snapshot) []plan.Blocker {
+// comes before the deploy: nothing answers there, so nothing is lost. UDP is in
+// the way only if the queue has the address that carries it.
+func unready(now, planned rules.Snapshot, queue []fly.Address) []plan.Blocker {
 	silent := now.MachinesKnown && now.Exposed() == rules.No && !planned.HasServices()
-	blockers := slices.DeleteFunc(now.Blockers(), func(b plan.Blocker) bool { return b.ID == plan.NoServices && silent })
+	keepsUDP := rules.KeepsUDP(without(now.Addresses.List, queue))
+	blockers := slices.DeleteFunc(now.Blockers(), func(b plan.Blocker) bool {
+		return b.ID == plan.NoServices && silent || b.ID == plan.UDPService && keepsUDP
+	})
 	if !now.MachinesKnown {
 		blockers = append(blockers, plan.Blocker{
 			ID: plan.NoServices, What: "this token may not read the Machines: whether the app would work over Flycast is not known",
@@ -197,6 +201,11 @@ func unready(now, planned rules.Snapshot) []plan.Blocker {
 		})
 	}
 	return blockers
+}
+
+// without are the addresses of a list that the queue does not have.
+func without(list, queue []fly.Address) []fly.Address {
+	return slices.DeleteFunc(slices.Clone(list), func(x fly.Address) bool { return holds(queue, x.IP) })
 }
 
 func holds(list []fly.Address, ip netip.Addr) bool {

@@ -94,6 +94,7 @@ type toolReply struct {
 	Diff    string   `json:"diff"`
 	Content string   `json:"content"`
 	Remarks []any    `json:"remarks"`
+	Exposed string   `json:"exposed"`
 	Changes []string `json:"changes"`
 
 	text string

@@ -65,11 +65,16 @@ const (
 	Unclear Answer = "unknown"
 )
 
-// Exposed tells whether anything answers the internet: a public address and a
-// service with a port (Fly's "default-deny": only declared ports are connected
-// to something; networking/services). A Machine that was not read whole may have
-// one that is not seen: without it the answer is never no.
-func (s Snapshot) Exposed() Answer {
+// Exposed tells whether anything answers the internet: a public address that
+// carries a port of a service (Fly's "default-deny": only declared ports are
+// connected to something; networking/services). A Machine that was not read whole
+// may have one that is not seen: without it the answer is never no.
+func (s Snapshot) Exposed() Answer { return s.Answers(s.Addresses.List) }
+
+// MayBeExposed is [Snapshot.Exposed] without what is known of the kinds of
+// addresses: any port counts on any public one. A plan that takes addresses away
+// goes by it, so that it rather names a hazard too many.
+func (s Snapshot) MayBeExposed() Answer {
 	verdict := Judge(s.Addresses.List)
 	switch {
 	case verdict == Private, verdict == Unreachable:
@@ -194,6 +199,24 @@ func (s Snapshot) UDPServices() []string {
 	return slices.Compact(out)
 }
 
+// KeepsUDP reports whether UDP still comes in over one of these addresses: only a
+// dedicated IPv4 carries it.
+func KeepsUDP(list []fly.Address) bool {
+	return slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == fly.DedicatedV4 })
+}
+
+// udp is what becomes of the UDP services without public addresses, and what a
+// person can do about it.
+func (s Snapshot) udp() (what, fix string) {
+	app := s.Addresses.App.Name
+	if KeepsUDP(s.Addresses.List) {
+		return "Flycast carries no UDP",
+			"keep the dedicated IPv4, and name the other addresses in ips of release_public_ips; or let the callers use " + app + ".internal, and take the UDP service out of the file"
+	}
+	return "Flycast carries no UDP, and neither does any address that the app has: only a dedicated IPv4 would",
+		"let the callers use " + app + ".internal, and take the UDP service out of the file"
+}
+
 // InternalPort is the internal port of the app's services if they all have the
 // same one, else 0.
 func (s Snapshot) InternalPort() int {
@@ -248,7 +271,8 @@ func (s Snapshot) found() []plan.Blocker {
 		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates, so private callers need a port without TLS", s.fix(s.PlainPorts()))
 	}
 	if udp := s.UDPServices(); len(udp) > 0 {
-		add(plan.UDPService, "UDP on "+strings.Join(udp, ", ")+": Flycast carries no UDP", "keep the dedicated IPv4, or move the callers to "+app+".internal")
+		what, fix := s.udp()
+		add(plan.UDPService, "UDP on "+strings.Join(udp, ", ")+": "+what, fix)
 	}
 	for _, finding := range s.unreachableListeners() {
 		add(plan.BindLoopback, finding, "make the program listen on 0.0.0.0 at internal_port, and deploy it with fly deploy")

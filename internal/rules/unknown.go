@@ -42,16 +42,16 @@ func (s Snapshot) Unrecognised() []string {
 	return out
 }
 
-// Answers tells whether any service of the Machines answers on the addresses.
-// It differs from [Snapshot.Exposed] in what each kind carries: a dedicated
-// IPv4 everything, IPv6 no UDP, a shared IPv4 only what Fly Proxy routes by
-// name, HTTP and TLS (Fly's networking/services and networking/udp-and-tcp).
+// Answers tells whether any service of the Machines answers on the addresses, by
+// what each kind carries: a dedicated IPv4 everything, IPv6 no UDP, a shared IPv4
+// only what Fly Proxy routes by name, HTTP and TLS (Fly's networking/services and
+// networking/udp-and-tcp).
 func (s Snapshot) Answers(list []fly.Address) Answer {
 	verdict := Judge(list)
 	if verdict == Private || verdict == Unreachable {
 		return No
 	}
-	if !s.MachinesKnown || verdict == Unknown {
+	if !s.MachinesKnown {
 		return Unclear
 	}
 	for _, services := range s.services() {
@@ -64,7 +64,8 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 			}
 		}
 	}
-	if len(s.unread()) > 0 || slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == fly.UnknownKind }) {
+	unknown := slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == fly.UnknownKind })
+	if len(s.unread()) > 0 || unknown && s.anyPort() {
 		return Unclear
 	}
 	return No
@@ -95,7 +96,7 @@ func carries(kind fly.Kind, sv machine.Service, p machine.Port) bool {
 	case fly.DedicatedV6:
 		return sv.Protocol != "udp"
 	case fly.SharedV4:
-		return sv.Protocol != "udp" && slices.ContainsFunc(p.Handlers, func(h string) bool { return h == "http" || h == "tls" })
+		return sv.Protocol != "udp" && (p.IsHTTP() || p.IsEncrypted())
 	}
 	return false
 }

@@ -1,0 +1,61 @@
+package tools
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+const udpService = "[[services]]\n  protocol = \"udp\"\n  internal_port = 53\n  [[services.ports]]\n    port = 53\n"
+
+// TestReleaseBesideUDP: the fix of udp_service, taken by its word, leads on: the
+// dedicated IPv4 stays for UDP, and the other addresses go.
+func TestReleaseBesideUDP(t *testing.T) {
+	onSite(t, web(readyService+udpService), `["v4", "v6", "flycast"]`, func(s *site) {
+		out := s.ask("release_public_ips", map[string]any{"app": s.app})
+		if out.Status != plan.Refused || !slices.Equal(out.blockers(), []string{plan.UDPService}) || !strings.Contains(out.Blockers[0].Fix, "name the other addresses in ips") {
+			s.t.Fatalf("got %s: %s %v", out.Status, out.Summary, out.Blockers)
+		}
+		list := s.ask("list_ips", map[string]any{"app": s.app})
+		if len(list.Next) != 2 || list.Next[0].Who != "person" || !strings.Contains(list.Next[0].Why, "53/udp") || list.Next[1].Tool != "release_public_ips" {
+			s.t.Fatalf("next %+v", list.Next)
+		}
+		others := list.Next[1].Arguments.IPs
+		planned := s.ask("release_public_ips", map[string]any{"app": s.app, "ips": others, "dry_run": true})
+		if planned.Plan == nil || slices.Contains(planned.Plan.Hazards, plan.UDPStops) {
+			s.t.Errorf("got %s: %s %+v", planned.Status, planned.Summary, planned.Plan)
+		}
+		if out = s.ask("release_public_ips", map[string]any{"app": s.app, "ips": others}); out.Status != plan.Applied {
+			s.t.Fatalf("got %s: %s", out.Status, out.Summary)
+		}
+		for _, addr := range s.Addresses(s.app) {
+			if strings.Contains(addr.IP, "2a09:") {
+				s.t.Errorf("%s is still there", addr.IP)
+			}
+		}
+		out = s.ask("release_public_ips", map[string]any{"app": s.app, "allow_unreachable": true, "dry_run": true})
+		if out.Plan == nil || !slices.Contains(out.Plan.Hazards, plan.UDPStops) {
+			s.t.Errorf("got %s: %s %+v", out.Status, out.Summary, out.Plan)
+		}
+	})
+}
+
+// TestUDPThatNothingCarries: without a dedicated IPv4 no UDP came in before, and
+// the answers do not say that it did.
+func TestUDPThatNothingCarries(t *testing.T) {
+	onSite(t, web(udpService), `["public", "flycast"]`, func(s *site) {
+		list := s.ask("list_ips", map[string]any{"app": s.app})
+		if list.Exposed != "no" || !strings.Contains(list.Summary, "NOTHING REACHES IT NOW") || len(list.Blockers) != 1 {
+			s.t.Fatalf("got %s: %s %v", list.Exposed, list.Summary, list.Blockers)
+		}
+		if b := list.Blockers[0]; strings.Contains(b.Fix, "keep the dedicated IPv4") || !strings.Contains(b.What, "only a dedicated IPv4 would") {
+			s.t.Errorf("got %+v", b)
+		}
+		out := s.ask("release_public_ips", map[string]any{"app": s.app, "allow_unreachable": true, "dry_run": true})
+		if out.Plan == nil || slices.Contains(out.Plan.Hazards, plan.UDPStops) {
+			s.t.Errorf("got %+v", out.Plan)
+		}
+	})
+}
