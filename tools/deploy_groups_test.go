@@ -126,7 +126,7 @@ func TestDeployCreates(t *testing.T) {
 			if !planned.Plan.Question(nil).Fits() || strings.Contains(question, "stopped Machines") {
 				t.Errorf("%s: the question does not fit a form: %s", name, question)
 			}
-			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) || !strings.Contains(question, "costs money") {
+			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) || !strings.Contains(question, "billed while they run") {
 				t.Errorf("%s: question %s", name, question)
 			}
 			out, err := b.apply(planned)
@@ -209,7 +209,7 @@ func TestDeployVanished(t *testing.T) {
 		content := strings.Replace(b.file(`, worker = "bin/worker"`, ""), "8080", "8081", 1)
 		planned := b.plan(content)
 		question := planned.Plan.Question(nil).Text()
-		if !strings.Contains(question, `Machines of groups that the file lacks are not destroyed: "worker"`) {
+		if !strings.Contains(question, `Machines of groups not in the file are not destroyed: "worker"`) {
 			t.Errorf("question %s", question)
 		}
 		if !mention(planned.Out.Remarks, `group "worker" is not in the file`) || planned.Out.Machines.Left != 1 {

@@ -86,7 +86,7 @@ func TestDeployWidth(t *testing.T) {
 			if got := p.Has(plan.BriefOutage); got != test.outage || (p.Impact == plan.ImpactBriefOutage) != test.outage {
 				t.Errorf("%s: outage %t, want %t; impact %s", test.name, got, test.outage, p.Impact)
 			}
-			if !strings.Contains(text, "down at one time, at most: "+test.says) {
+			if !strings.Contains(text, "down at the same time, at most: "+test.says) {
 				t.Errorf("%s: no %q in\n%s", test.name, test.says, text)
 			}
 		})
@@ -144,7 +144,7 @@ func TestDeploySettingsAreSaid(t *testing.T) {
 				}
 				seen[what] = test.name
 			}
-			if continues := strings.Contains(text, "all Machines may be left not working"); continues != (in.OnFailure == "continue") {
+			if continues := strings.Contains(text, "all Machines may be left broken"); continues != (in.OnFailure == "continue") {
 				t.Errorf("%s: said %t in\n%s", test.name, continues, text)
 			}
 		}
@@ -157,7 +157,7 @@ func TestDeployWidthOfManyGroups(t *testing.T) {
 	for i := range 20 {
 		p.Fact(fmt.Sprintf("%sg%02d", plan.FactAtOnce, i), plan.AtOnce(1, 1+i%2, i%2 == 0))
 	}
-	if text := p.Question(nil).Text(); !strings.Contains(text, `group "g00" ALL 1 of 1, group "g01" 1 of 2`) || !strings.Contains(text, "14 more groups, of which 7 may be down as a whole") {
+	if text := p.Question(nil).Text(); !strings.Contains(text, `group "g00" ALL 1 of 1, group "g01" 1 of 2`) || !strings.Contains(text, "14 more groups, 7 of which may be down completely") {
 		t.Errorf("got\n%s", text)
 	}
 }

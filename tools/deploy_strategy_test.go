@@ -21,7 +21,7 @@ func TestDeployCanary(t *testing.T) {
 		there := b.MachineIDs(b.app)
 		planned := b.planOf(in)
 		question := planned.Plan.Question(nil)
-		for _, want := range []string{"Deploy configuration onto 2 Machines of inner-circle?", "one extra Machine of each group is tried first, and destroyed again"} {
+		for _, want := range []string{"Deploy configuration onto 2 Machines of inner-circle?", "one extra Machine of each group is tested first, then destroyed"} {
 			if !strings.Contains(question.Text(), want) {
 				t.Errorf("no %q in\n%s", want, question.Text())
 			}
@@ -82,13 +82,13 @@ func TestDeployBlueGreen(t *testing.T) {
 WHAT        group "app": a NEW Machine in place of 6e82de91c43987 ("ord"), a NEW Machine in place of d891275f6e3d38 ("ord")
               services[0].min_machines_running: 0 → 1
             group "app": 6e82de91c43987 ("ord"), d891275f6e3d38 ("ord"): DESTROYED FOR GOOD, once the new one serves
-EFFECT      Machines are DESTROYED; what they hold outside volumes goes with them
-            a second set of Machines is started beside the first; requests go over to it when it is healthy
-            stopped Machines are started once, to prove them
+EFFECT      Machines are DESTROYED; everything on them outside volumes is lost
+            a second set of Machines is started beside the first; requests move to it when it is healthy
+            stopped Machines are started once to test them
             settings: strategy bluegreen, max_unavailable 0.33, on_failure put_back, wake true, wait_timeout 5m0s, scope all
 NOT CHECKED whether the app answers over Flycast
-NOT DONE    no build; no address is allocated; no release_command runs
-UNDO        Machines that are destroyed do NOT come back; if a new Machine fails before requests go to it, all new ones are destroyed and the old ones stay, also later, until the first old one is destroyed; afterwards: deploy the earlier file`
+NOT DONE    no build; no address is allocated; no release_command is run
+UNDO        Machines that are destroyed do NOT come back; if a new Machine fails before it gets requests, all new ones are destroyed and the old ones stay; so too later, until the first old one is destroyed; after that, deploy the earlier file`
 		if got := question.Text(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}

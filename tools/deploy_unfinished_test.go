@@ -43,7 +43,7 @@ func TestDeployUnfinished(t *testing.T) {
 			t.Errorf("steps %q, hazards %q, impact %s", got, planned.Plan.Hazards, planned.Plan.Impact)
 		}
 		question := planned.Plan.Question(nil).Text()
-		if !strings.HasPrefix(question, "Prove 1 Machine of inner-circle?") || !strings.Contains(question, "Machine "+ids[1]+" of group \"app\" has its configuration already") {
+		if !strings.HasPrefix(question, "Test 1 Machine of inner-circle?") || !strings.Contains(question, "Machine "+ids[1]+" of group \"app\" already has its configuration") {
 			t.Errorf("question %s", question)
 		}
 		out, err := b.apply(planned)

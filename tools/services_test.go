@@ -40,7 +40,7 @@ func TestPortlessWorker(t *testing.T) {
 }
 
 // TestNestedHTTPService: an app whose only service has no ports is not ready, and
-// the release says so in place of "nobody notices".
+// the release says so in place of "none for current users".
 func TestNestedHTTPService(t *testing.T) {
 	onCase(t, "nested-http-service", func(s *site) {
 		list := s.ask("list_ips", map[string]any{"app": s.app})

@@ -399,13 +399,13 @@ func FuzzParse(f *testing.F) {
 func TestPartOfARelease(t *testing.T) {
 	p := Plan{Tool: "release_public_ips", App: "demo", Impact: ImpactUnknown, Hazards: []Hazard{AppUnreachable}}
 	text := strings.Join(p.Question(nil).Effect, "\n")
-	for _, want := range []string{"who comes in over what is listed is cut off", AppUnreachable.Sentence()} {
+	for _, want := range []string{"callers that use the listed addresses are cut off", AppUnreachable.Sentence()} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %q, want %q in it", text, want)
 		}
 	}
 	p.Impact = ImpactUnreachable
-	if text := strings.Join(p.Question(nil).Effect, "\n"); strings.Contains(text, AppUnreachable.Sentence()) || !strings.Contains(text, "NOWHERE") {
+	if text := strings.Join(p.Question(nil).Effect, "\n"); strings.Contains(text, AppUnreachable.Sentence()) || !strings.Contains(text, "NOTHING WILL REACH") {
 		t.Errorf("got %q, want it told once", text)
 	}
 }

@@ -91,7 +91,7 @@ func (p Plan) fitsForm() bool {
 // TooLong says why a form cannot hold the question.
 func (p Plan) TooLong() string {
 	text := p.Question(nil).Text()
-	return fmt.Sprintf("%d lines and %d characters where a form holds %d and %d, with what is alike said once and long values cut",
+	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long values cut and repeated entries merged",
 		strings.Count(text, "\n")+1, utf8.RuneCountInString(text), formLines-aheadLines-1, formCharacters-aheadCharacters-changedCharacters)
 }
 
@@ -208,7 +208,7 @@ func (s Step) Line() string {
 	case gate.UpdateMachine:
 		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.LeaseMachine:
-		return fmt.Sprintf("Machine %s of group %s has its configuration already, and is only proved: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
+		return fmt.Sprintf("Machine %s of group %s already has its configuration and is only tested: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
 	case gate.CreateMachine:
 		return fmt.Sprintf("a new Machine of group %s in %s", Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.CreateVolume:
@@ -249,7 +249,7 @@ func (p Plan) effect(d detail) []string {
 		out = nil // the strategy says it
 	}
 	if p.Tool == "release_public_ips" && p.Impact == ImpactUnknown {
-		out = []string{"who comes in over what is listed is cut off; what that means to the rest of those who use " + Line(p.App) + " could not be told"}
+		out = []string{"callers that use the listed addresses are cut off; the effect on other users of " + Line(p.App) + " is unknown"}
 	}
 	for _, h := range p.Hazards {
 		switch h {
@@ -270,7 +270,7 @@ func (p Plan) effect(d detail) []string {
 				out = append(out, h.Sentence())
 			}
 			if p.Tool == "release_public_ips" {
-				out = slices.Insert(out, 0, "allow_unreachable: the app is NOT READY FOR FLYCAST, and its addresses go all the same")
+				out = slices.Insert(out, 0, "allow_unreachable: the app is NOT READY FOR FLYCAST, and its addresses are released anyway")
 			}
 		case CustomHostnameStops:
 			out = append(out, h.Sentence()+": "+d.name(p.subjects("certificate/")))
@@ -347,10 +347,10 @@ func (p Plan) undo() []string {
 	}
 	var out []string
 	if shared {
-		out = append(out, "a shared IPv4 can be allocated again, perhaps another one")
+		out = append(out, "a shared IPv4 can be allocated again, but it may be a different one")
 	}
 	if lost {
-		out = append(out, "dedicated addresses do NOT come back, new ones are different")
+		out = append(out, "dedicated addresses do NOT come back; new ones are different")
 	}
 	switch p.Tool {
 	case "deploy":

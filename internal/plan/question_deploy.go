@@ -34,7 +34,7 @@ const (
 func (p Plan) released() []string {
 	var out []string
 	if family := p.fact(FactLost); family != "" {
-		out = append(out, fmt.Sprintf("no %s address is left: who has %s only does not get in any more", Line(family), Line(family)))
+		out = append(out, fmt.Sprintf("no %s address is left: callers that have only %s cannot reach the app", Line(family), Line(family)))
 	}
 	if family := p.fact(FactNamesOver); family != "" && len(p.subjects("certificate/")) > 0 {
 		out = append(out, fmt.Sprintf("custom hostnames answer over %s only: %s", Line(family), strings.Join(p.subjects("certificate/"), ", ")))
@@ -96,7 +96,7 @@ func (p Plan) deployTitle() string {
 	case creates == 0 && updates > 0:
 		return fmt.Sprintf("Deploy configuration onto %s of %s%s?", count(updates, "Machine", "Machines"), app, more)
 	case updates == 0 && creates == 0:
-		return fmt.Sprintf("Prove %s of %s?", count(proves, "Machine", "Machines"), app)
+		return fmt.Sprintf("Test %s of %s?", count(proves, "Machine", "Machines"), app)
 	case updates == 0:
 		return fmt.Sprintf("Create %s of %s%s?", count(creates, "Machine", "Machines"), app, more)
 	}
@@ -116,8 +116,8 @@ func (p Plan) origins() []string {
 		{"live", "%s changed on the Machines since the last release: this UNDOES that"},
 		{"both", "%s changed on the Machines and in the file since then: the file wins"},
 		{"file", "%s edited in the file since then"},
-		{"behind", "%s still of an earlier release, on Machines that the last one did not reach"},
-		{"unknown", "%s from nobody knows where"},
+		{"behind", "%s from an earlier release, on Machines that the last release did not reach"},
+		{"unknown", "%s of unknown origin"},
 	} {
 		n, err := strconv.Atoi(p.fact(FactOrigin + origin.word))
 		if err == nil && n > 0 {
@@ -127,7 +127,7 @@ func (p Plan) origins() []string {
 	if len(why) == 0 {
 		return nil
 	}
-	return []string{"of what differs, " + strings.Join(why, "; ")}
+	return []string{"of the differences, " + strings.Join(why, "; ")}
 }
 
 // adopted says which Machines begin to belong to fly deploy.
@@ -148,11 +148,11 @@ func (p Plan) adopted(d detail) []string {
 		for i, id := range ids {
 			names[i] = Clean(id)
 		}
-		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) of group %s from now on: every deploy updates them", count(len(ids), "Machine", "Machines"), d.name(names), Quote(group)))
+		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) will belong to group %s: every later deploy updates them", count(len(ids), "Machine", "Machines"), d.name(names), Quote(group)))
 	}
 	slices.Sort(out)
 	if left > 0 {
-		out = append(out, fmt.Sprintf("%d more Machines not made by fly deploy of further groups, too", left))
+		out = append(out, fmt.Sprintf("and so will %d more Machines not made by fly deploy, in other groups", left))
 	}
 	return out
 }
@@ -163,18 +163,18 @@ func (p Plan) deployEffect(d detail) []string {
 	out := slices.Concat(p.origins(), p.adopted(d), p.atOnce(d))
 	switch p.fact(FactStrategy) {
 	case "immediate":
-		out = append(out, "ALL AT ONCE: none is tried before the others")
+		out = append(out, "ALL AT ONCE: no Machine is tested before the others")
 	case "canary":
-		out = append(out, "one extra Machine of each group is tried first, and destroyed again")
+		out = append(out, "one extra Machine of each group is tested first, then destroyed")
 	case "bluegreen":
-		out = append(out, "a second set of Machines is started beside the first; requests go over to it when it is healthy")
+		out = append(out, "a second set of Machines is started beside the first; requests move to it when it is healthy")
 	}
 	there := func(s Step) bool { return s.Get(ParamMachine) != "" }
 	if p.fact(FactWake) == "true" && slices.ContainsFunc(p.Steps, there) {
-		out = append(out, "stopped Machines are started once, to prove them")
+		out = append(out, "stopped Machines are started once to test them")
 	}
 	if p.fact(FactOnFailure) == "continue" {
-		out = append(out, "a failure does NOT end the deploy: all Machines may be left not working")
+		out = append(out, "a failure does NOT end the deploy: all Machines may be left broken")
 	}
 	return append(out, p.settings()...)
 }
@@ -202,9 +202,9 @@ func (p Plan) atOnce(d detail) []string {
 		return nil
 	}
 	if left > 0 {
-		parts = append(parts, fmt.Sprintf("%d more groups, of which %d may be down as a whole", left, whole))
+		parts = append(parts, fmt.Sprintf("%d more groups, %d of which may be down completely", left, whole))
 	}
-	return []string{"down at one time, at most: " + strings.Join(parts, ", ")}
+	return []string{"down at the same time, at most: " + strings.Join(parts, ", ")}
 }
 
 // settings are those of the deploy, whether they are the default or not.
@@ -222,9 +222,9 @@ func (p Plan) settings() []string {
 }
 
 func (p Plan) deployNotDone(d detail) []string {
-	out := []string{"no build", "no address is allocated", "no release_command runs"}
+	out := []string{"no build", "no address is allocated", "no release_command is run"}
 	if left := p.subjects(FactLeft); len(left) > 0 {
-		out = append(out, "Machines of groups that the file lacks are not destroyed: "+d.name(left))
+		out = append(out, "Machines of groups not in the file are not destroyed: "+d.name(left))
 	}
 	return out
 }
@@ -235,24 +235,24 @@ func (p Plan) deployUndo() string {
 	}
 	switch p.fact(FactOnFailure) {
 	case "put_back":
-		return "if a Machine fails, it and those changed before it get their earlier configuration back; later: deploy the earlier file"
+		return "if a Machine fails, it and those changed before it get their earlier configuration back; after that, deploy the earlier file"
 	case "stop":
-		return "a Machine that fails is NOT put back, and no other is touched after it; deploy the earlier file"
+		return "a Machine that fails is NOT put back, and no Machine is changed after it; to undo, deploy the earlier file"
 	case "continue":
-		return "a Machine that fails is NOT put back, and the others go on; deploy the earlier file"
+		return "a Machine that fails is NOT put back, and the deploy continues; to undo, deploy the earlier file"
 	}
-	return "a Machine that fails gets its earlier configuration back; later: deploy the earlier file"
+	return "a Machine that fails gets its earlier configuration back; after that, deploy the earlier file"
 }
 
 // exchangeUndo is about two sets of Machines. Until requests go over to the new
 // one, it goes if one of it fails, whatever is to be done on a failure.
 func (p Plan) exchangeUndo() string {
-	const early = "if a new Machine fails before requests go to it, all new ones are destroyed and the old ones stay"
+	const early = "if a new Machine fails before it gets requests, all new ones are destroyed and the old ones stay"
 	switch p.fact(FactOnFailure) {
 	case "stop":
-		return early + "; what fails later is NOT put back; deploy the earlier file"
+		return early + "; a later failure is NOT put back: deploy the earlier file"
 	case "continue":
-		return early + "; what fails later is NOT put back, and the rest goes on; deploy the earlier file"
+		return early + "; a later failure is NOT put back, and the deploy continues: deploy the earlier file"
 	}
-	return early + ", also later, until the first old one is destroyed; afterwards: deploy the earlier file"
+	return early + "; so too later, until the first old one is destroyed; after that, deploy the earlier file"
 }

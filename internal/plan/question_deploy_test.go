@@ -54,7 +54,7 @@ func TestDeployTitle(t *testing.T) {
 		{update("148e1", "app", "fra"), "Deploy configuration onto 1 Machine of shop?"},
 		{append(update("148e1", "app", "fra"), machine(gate.CreateMachine)), "Deploy configuration onto 1 Machine of shop, and create 1 more?"},
 		{[]Step{machine(gate.CreateMachine), machine(gate.CreateMachine), machine(gate.CreateVolume)}, "Create 2 Machines of shop?"},
-		{[]Step{machine(gate.CreateMachine, Param{ParamUntil, "canary"}), machine(gate.LeaseMachine, Param{ParamProve, "so"})}, "Prove 1 Machine of shop?"},
+		{[]Step{machine(gate.CreateMachine, Param{ParamUntil, "canary"}), machine(gate.LeaseMachine, Param{ParamProve, "so"})}, "Test 1 Machine of shop?"},
 	}
 	for _, test := range tests {
 		p := Plan{Tool: "deploy", App: "shop", Steps: test.steps}
@@ -66,7 +66,7 @@ func TestDeployTitle(t *testing.T) {
 
 // TestDeployUndo: what becomes of a failure is said as it is.
 func TestDeployUndo(t *testing.T) {
-	for how, want := range map[string]string{"put_back": "it and those changed before it", "stop": "NOT put back, and no other", "continue": "NOT put back, and the others", "": "earlier configuration back"} {
+	for how, want := range map[string]string{"put_back": "it and those changed before it", "stop": "NOT put back, and no Machine is changed after it", "continue": "NOT put back, and the deploy continues", "": "earlier configuration back"} {
 		p := deployPlan()
 		p.Fact(FactOnFailure, how)
 		if got := strings.Join(p.Question(nil).Undo, "; "); !strings.Contains(got, want) {
@@ -78,7 +78,7 @@ func TestDeployUndo(t *testing.T) {
 // TestDeployUndoOfTwoSets: the new set goes on any failure before it serves; what
 // fails later depends on what was asked for.
 func TestDeployUndoOfTwoSets(t *testing.T) {
-	for how, want := range map[string]string{"put_back": "until the first old one is destroyed", "stop": "later is NOT put back;", "continue": "and the rest goes on"} {
+	for how, want := range map[string]string{"put_back": "until the first old one is destroyed", "stop": "a later failure is NOT put back:", "continue": "NOT put back, and the deploy continues"} {
 		p := replacingPlan()
 		p.Facts = nil
 		p.Fact(FactStrategy, "bluegreen")
@@ -119,7 +119,7 @@ func TestQuestionOrigins(t *testing.T) {
 	p.Fact(FactOrigin+"live", "2")
 	p.Fact(FactOrigin+"file", "1")
 	p.Fact(FactOrigin+"behind", "many") // not ours
-	want := "of what differs, 2 values were changed on the Machines since the last release: this UNDOES that; 1 value was edited in the file since then\n"
+	want := "of the differences, 2 values were changed on the Machines since the last release: this UNDOES that; 1 value was edited in the file since then\n"
 	if text := p.Question(nil).Text(); !strings.Contains(text, want) {
 		t.Errorf("got %s, want in it %s", text, want)
 	}

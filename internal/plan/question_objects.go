@@ -43,15 +43,15 @@ func (p Plan) what(d detail) []string {
 		}
 	}
 	if fromFile {
-		out = append(out, "(file): shown because it comes from the file; what Fly holds is hidden")
+		out = append(out, "(file): shown because it comes from the file; values stored by Fly are hidden")
 	}
 	switch {
 	case cut && unnamed:
-		out = append(out, "values are cut and Machines counted here: flycast-mcp approve shows all of them in a terminal")
+		out = append(out, "values are cut and Machines only counted here: flycast-mcp approve shows everything in a terminal")
 	case cut:
-		out = append(out, "values are cut here: flycast-mcp approve shows all of them in a terminal")
+		out = append(out, "values are cut here: flycast-mcp approve shows them in full in a terminal")
 	case unnamed:
-		out = append(out, "Machines are counted here: flycast-mcp approve lists them by id in a terminal")
+		out = append(out, "Machines are only counted here: flycast-mcp approve lists them by id in a terminal")
 	}
 	return out
 }
@@ -202,7 +202,7 @@ func (b block) head(d detail) []string {
 	case first.Get(ParamEnd) != "":
 		end = ": DESTROYED FOR GOOD, " + Line(first.Get(ParamEnd))
 	case first.Get(ParamProve) != "":
-		end = ": have their configuration already, and are only proved: " + Line(first.Get(ParamProve))
+		end = ": already have their configuration and are only tested: " + Line(first.Get(ParamProve))
 	}
 	byGroup, groups := split(b.of, ParamGroup)
 	if len(b.of) <= named || d.everything {

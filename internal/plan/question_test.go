@@ -347,7 +347,7 @@ func TestLongChangesAreCutWhereTheyMust(t *testing.T) {
 	if !q.Fits() || strings.Contains(text, "curl") {
 		t.Errorf("got\n%s", text)
 	}
-	for _, want := range []string{"init.exec = 'true; true; true; true; true; true; true…' and 5977 more characters", strings.Repeat("0", 64) + "'", "flycast-mcp approve shows all of them in a terminal"} {
+	for _, want := range []string{"init.exec = 'true; true; true; true; true; true; true…' and 5977 more characters", strings.Repeat("0", 64) + "'", "flycast-mcp approve shows them in full in a terminal"} {
 		if !strings.Contains(unwrapped(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

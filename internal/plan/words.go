@@ -58,41 +58,41 @@ func (h Hazard) Sentence() string {
 	case DedicatedV6Lost:
 		return "a dedicated IPv6 address is LOST FOR GOOD"
 	case SharedV4Released:
-		return "the shared IPv4 address is released: another one may come back"
+		return "the shared IPv4 address is released: a new one may be different"
 	case PublicAccessEnds:
-		return "PUBLIC ACCESS ENDS: what answers the internet today, or a part of it, answers no more"
+		return "PUBLIC ACCESS ENDS: some or all of what answers the internet today stops answering"
 	case CustomHostnameStops:
 		return "custom hostnames stop answering and their certificates stop renewing"
 	case UDPStops:
-		return "UDP services stop: Flycast carries no UDP"
+		return "UDP services stop: Flycast does not carry UDP"
 	case AppUnreachable:
-		return "callers find the app, or a part of it, UNREACHABLE until that is fixed"
+		return "the app, or a part of it, is UNREACHABLE until that is fixed"
 	case Restart:
 		return "Machines restart"
 	case BriefOutage:
-		return "a short outage: all Machines of a group that do its work may be down at one time"
+		return "a short outage: all working Machines of a group may be down at the same time"
 	case ImageChange:
-		return "another image will run"
+		return "a different image will run"
 	case OtherConfigChanges:
-		return "the file also changes other settings than services"
+		return "the file also changes settings other than services"
 	case FilesLostOnStop:
 		return "files outside volumes are lost whenever a Machine stops"
 	case MachineDestroyedOnStop:
 		return "a Machine is destroyed when it stops (auto_destroy)"
 	case NewPublicService:
-		return "more answers on public addresses than before"
+		return "more services become public"
 	case PublicPlainHTTP:
-		return "plain HTTP is answered on public addresses until they are released"
+		return "public addresses answer plain HTTP until they are released"
 	case InternalCallersUnserved:
-		return "idle Machines stop: callers of .internal, or of UDP, do not reach them then, nor wake them"
+		return "idle Machines stop: callers that use .internal or UDP cannot reach or wake a stopped Machine"
 	case StaysStopped:
 		return "idle Machines of a group stop, and NO REQUEST STARTS THEM AGAIN"
 	case OpenToOtherNetwork:
 		return "everything on another network can reach the app"
 	case MachineCreated:
-		return "what is new costs money: a Machine while it runs, a volume for as long as it is there"
+		return "new Machines are billed while they run, volumes until they are deleted"
 	case MachinesReplaced:
-		return "Machines are DESTROYED; what they hold outside volumes goes with them"
+		return "Machines are DESTROYED; everything on them outside volumes is lost"
 	case NotPutBack:
 		return "a Machine that fails is NOT put back"
 	}
@@ -124,15 +124,15 @@ func (u Unknown) Sentence() string {
 	case CallersUnknown:
 		return "who calls the public name (webhooks, monitors, browsers, other apps)"
 	case InternalCallers:
-		return "who calls the app at its .internal name, or at the Machines' own addresses"
+		return "who calls the app by its .internal name or by Machine address"
 	case FlycastUnproven:
 		return "whether the app answers over Flycast"
 	case BindUnknown:
-		return "whether the program listens where Fly Proxy comes in, on Machines that are stopped or do not tell"
+		return "whether the program listens on an address Fly Proxy can reach (stopped Machines, and Machines that do not report it, were not checked)"
 	case StoppedUnproven:
 		return "whether stopped Machines start with the new configuration"
 	case EgressUnread:
-		return "which addresses are egress: that list could not be read"
+		return "which addresses are egress: the list could not be read"
 	case CertsUnread:
 		return "custom hostnames: the certificates could not be read"
 	case ForeignUsers:
@@ -140,11 +140,11 @@ func (u Unknown) Sentence() string {
 	case MachinesHostDown:
 		return "Machines whose host is down"
 	case FlycastUnclear:
-		return "whether the Flycast address serves the app's own network: neither the Machines nor the names tell"
+		return "whether the Flycast address serves the app's own network: Machines and names do not show it"
 	case BuildUnknown:
-		return "which build the image's tag names when each Machine gets it"
+		return "which build the image tag points to when each Machine pulls it"
 	case KindUnknown:
-		return "what comes in over an address whose kind is not recognised: it is left alone"
+		return "what an address of unrecognized kind is used for: it is left alone"
 	}
 	return ""
 }
@@ -166,17 +166,17 @@ const (
 func (i Impact) Sentence(app string) string {
 	switch i {
 	case ImpactNone:
-		return "nobody who uses " + app + " today notices"
+		return "none for current users of " + app
 	case ImpactRestart:
-		return "running Machines restart, a part of each group at a time; the others go on answering"
+		return "running Machines restart, part of each group at a time; the rest keep answering"
 	case ImpactBriefOutage:
-		return "running Machines restart; a group all of whose Machines may be down at one time does not answer meanwhile"
+		return "running Machines restart; a group does not answer while all its Machines are down"
 	case ImpactPublicAccessEnds:
-		return app + ".fly.dev and everything else that comes over the internet stops; no restart"
+		return app + ".fly.dev and all other access over the internet stops; no restart"
 	case ImpactUnreachable:
-		return "THE APP WILL BE REACHABLE NOWHERE: not from the internet, and not over Flycast either"
+		return "NOTHING WILL REACH THE APP: not from the internet, and not over Flycast"
 	case ImpactUnknown:
-		return "what this does to those who use " + app + " could not be told"
+		return "the effect on users of " + app + " is unknown"
 	}
 	return ""
 }
