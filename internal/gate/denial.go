@@ -94,9 +94,12 @@ func (g *Gate) declined(r Request, now time.Time) (Outcome, bool) {
 	return out, true
 }
 
-// withdrawn reports whether a person said no to the plan at or after the time
-// that its approval was asked for. What cannot be read counts as a no.
-func (g *Gate) withdrawn(r Request, asked time.Time) bool {
+// notWithdrawn returns [ErrWithdrawn] if a person said no to the plan at or after
+// the time that its approval was asked for.
+func (g *Gate) notWithdrawn(r Request, asked time.Time) error {
 	no, said, err := g.lastNo(r)
-	return err != nil || said && !asked.After(no.At)
+	if err == nil && said && !asked.After(no.At) {
+		return ErrWithdrawn
+	}
+	return err
 }

@@ -346,8 +346,10 @@ func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 			if !until.IsZero() && !g.Now().Before(until) {
 				return nil, ErrExpired
 			}
-			if _, no := g.remembered(r); no && g.withdrawn(r, use.Asked) {
-				return nil, ErrWithdrawn
+			// A no in the terminal may have come since the decision; the ledger does
+			// not have it yet.
+			if err := g.notWithdrawn(r, use.Asked); err != nil {
+				return nil, err
 			}
 			if err := g.Ledger.Burn(use); err != nil {
 				return nil, fmt.Errorf("record the approval: %w", err)

@@ -151,20 +151,20 @@ func newNonce() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// errFull means that every place in the folder is taken by an approval that can
-// still be used: those are never pushed out.
-var errFull = fmt.Errorf("%d approvals wait to be used, and no more can be asked for in a terminal until one of them is", maxRequests)
+// errFull means that every place in the folder is taken by a person's answer that
+// still counts: those are never pushed out.
+var errFull = fmt.Errorf("%d answers of people wait for their calls to be repeated, and nobody can be asked until one of them is", maxRequests)
 
 // put stores a request for the plan, or finds the one that the same caller
 // already has for the same digest.
 func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err error) {
 	err = s.locked(func() error {
-		all, err := s.list()
+		all, err := s.sweep()
 		if err != nil {
 			return err
 		}
 		for _, have := range all {
-			if have.Installation == installation && have.Caller == r.Caller && have.Tool == r.Tool && have.App == r.App && have.Digest == r.Digest {
+			if s.isLive(have) && have.Installation == installation && have.Caller == r.Caller && have.Tool == r.Tool && have.App == r.App && have.Digest == r.Digest {
 				req = have
 				return nil
 			}
@@ -183,14 +183,14 @@ func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err
 	return req, err
 }
 
-// makeRoom pushes out the oldest requests that nobody has approved.
+// makeRoom pushes out the oldest requests that nobody has answered.
 func (s *Requests) makeRoom(all []ApprovalRequest) error {
 	over := len(all) - maxRequests + 1
 	for _, req := range all {
 		if over <= 0 {
 			return nil
 		}
-		if answer, ok := s.answer(req.Ticket); ok && answer.Approved {
+		if _, answered := s.answer(req.Ticket); answered {
 			continue
 		}
 		s.remove(req.Ticket)
@@ -230,7 +230,7 @@ func (s *Requests) withdraw(tool, app, digest string) {
 
 // rejected is the last no in the folder to a plan, whoever asked for it.
 func (s *Requests) rejected(r Request) (no Denial, ok bool) {
-	all, err := s.list()
+	all, err := s.sweep()
 	if err != nil {
 		return Denial{}, false
 	}
@@ -308,9 +308,18 @@ func (s *Requests) answer(ticket string) (ApprovalAnswer, bool) {
 	return a, s.read(ticket+".answer.json", &a) == nil
 }
 
-// list gives the requests that still count, oldest first, and sweeps those that
-// have expired or are none. What cannot be read just now is left alone.
+// list gives the requests that can still be approved or used, oldest first.
 func (s *Requests) list() ([]ApprovalRequest, error) {
+	all, err := s.sweep()
+	return slices.DeleteFunc(all, func(r ApprovalRequest) bool { return !s.isLive(r) }), err
+}
+
+func (s *Requests) isLive(r ApprovalRequest) bool { return r.Expires.After(s.now()) }
+
+// sweep removes requests that have expired or are none, and gives the others,
+// oldest first. A request with a no stays for as long as the no counts, also
+// beyond its own end. What cannot be read just now is left alone.
+func (s *Requests) sweep() ([]ApprovalRequest, error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("approval requests: %w", err)
@@ -321,11 +330,12 @@ func (s *Requests) list() ([]ApprovalRequest, error) {
 		if !ok || !ticketPattern.MatchString(ticket) {
 			continue
 		}
-		req, err := s.Load(ticket)
+		var req ApprovalRequest
+		err := s.read(e.Name(), &req)
 		switch {
-		case err == nil:
+		case err == nil && req.Ticket == ticket && (s.isLive(req) || s.hasNo(ticket)):
 			all = append(all, req)
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errMalformed):
+		case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, errMalformed):
 			s.remove(ticket)
 		}
 	}
@@ -333,6 +343,13 @@ func (s *Requests) list() ([]ApprovalRequest, error) {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Ticket, b.Ticket))
 	})
 	return all, nil
+}
+
+// hasNo reports whether a request was rejected, and the no still counts: an
+// approval of the same plan that is older could be used until then.
+func (s *Requests) hasNo(ticket string) bool {
+	answer, ok := s.answer(ticket)
+	return ok && !answer.Approved && s.now().Before(answer.At.Add(DenialLife))
 }
 
 // remove forgets a request and its answer.

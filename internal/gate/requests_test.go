@@ -78,9 +78,6 @@ func TestPut(t *testing.T) {
 func TestRequestsAreCapped(t *testing.T) {
 	s, c := newStore(t)
 	first := put(t, s, release())
-	if err := s.Answer(first.Ticket, ApprovalAnswer{Reason: "no"}); err != nil {
-		t.Fatal(err)
-	}
 	var second ApprovalRequest
 	for i := range maxRequests - 1 {
 		req := first
@@ -100,7 +97,49 @@ func TestRequestsAreCapped(t *testing.T) {
 		t.Errorf("the oldest left is %s, want %s", all[0].Ticket, second.Ticket)
 	}
 	if names := files(t, s.dir); len(names) != maxRequests {
-		t.Errorf("%d files, want %d: the answer of what was pushed out is left behind", len(names), maxRequests)
+		t.Errorf("%d files, want %d", len(names), maxRequests)
+	}
+}
+
+// TestNoIsNotPushedOut: an agent cannot make the folder forget a no that it has
+// not heard yet by asking for other plans, nor by waiting until the request ends.
+func TestNoIsNotPushedOut(t *testing.T) {
+	for name, forget := range map[string]func(f *fixture, req ApprovalRequest){
+		"other requests": func(f *fixture, req ApprovalRequest) {
+			for i := range maxRequests {
+				req.Ticket, req.Digest, req.Call = newTicket(), fmt.Sprint(i), fmt.Sprint(i)
+				req.Created, req.Expires = f.clock.Now(), f.clock.Now().Add(requestLife)
+				write(f.t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(text(f.t, req)), 0o600)
+			}
+			wants(f.t, f.decide(deploy(), nil), NeedsTerminal, "")
+		},
+		"its end": func(f *fixture, req ApprovalRequest) { f.clock.advance(req.Expires.Sub(f.clock.Now())) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newTerminal(t)
+			req, err := f.Requests.Load(f.atTerminal(release()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.clock.advance(req.Expires.Sub(f.clock.Now()) - 5*time.Minute)
+			if err := f.Requests.Answer(req.Ticket, ApprovalAnswer{Reason: "not today", At: f.clock.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			forget(f, req)
+			other := release()
+			other.Caller = "somebody else"
+			wants(t, f.decide(other, nil), Refuse, Declined)
+			out := f.decide(release(), nil)
+			wants(t, out, Refuse, Declined)
+			if out.Reason != "not today" {
+				t.Errorf("reason %q", out.Reason)
+			}
+			if _, answered := f.Requests.answer(req.Ticket); answered {
+				t.Error("the no is still in the folder after it was told")
+			}
+			f.clock.advance(declineLife)
+			wants(t, f.decide(release(), nil), NeedsTerminal, "")
+		})
 	}
 }
 

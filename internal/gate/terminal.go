@@ -36,7 +36,7 @@ func (g *Gate) rejected(r Request, now time.Time) (Outcome, bool) {
 	if g.Requests == nil {
 		return Outcome{}, false
 	}
-	all, err := g.Requests.list()
+	all, err := g.Requests.sweep()
 	if err != nil {
 		return Outcome{}, false // without the folder nothing in it counts as a yes either
 	}
@@ -175,8 +175,11 @@ func (g *Gate) signed(r Request, sig Signature, now time.Time) Outcome {
 		return Outcome{Code: Stale, Reason: "the signature is not for this plan as it stands now, or not for this server"}
 	}
 	asked := sig.Expires.Add(-requestLife) // no request lives longer
-	if g.withdrawn(r, asked) {
+	switch err := g.notWithdrawn(r, asked); {
+	case errors.Is(err, ErrWithdrawn):
 		return Outcome{Code: Declined}
+	case err != nil:
+		return Outcome{Code: Internal, Err: err}
 	}
 	return g.proceed(r, Use{Nonce: sig.Nonce, Expires: sig.Expires, Asked: asked, Approval: Approval{ChannelTerminal, sig.KeyID}}, sig.Expires)
 }

@@ -382,3 +382,38 @@ func TestTerminalBeforeQuestion(t *testing.T) {
 	f.sign(out.Ticket, release().Digest)
 	f.commit(f.decide(release(), nil))
 }
+
+// TestTerminalNoBeforeCommit: a no in the terminal withdraws a yes that was decided on and
+// not used yet, wherever the yes was given.
+func TestTerminalNoBeforeCommit(t *testing.T) {
+	for name, ready := range map[string]func(f *fixture, ticket string) Outcome{
+		"form": func(f *fixture, _ string) Outcome {
+			r := release()
+			r.Retried = true
+			out := f.ask(r)
+			return f.decide(r, yes(r, out))
+		},
+		"code": func(f *fixture, ticket string) Outcome {
+			r := release()
+			r.Code = f.code(ticket, r.Digest)
+			return f.decide(r, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			first := release()
+			first.CanAsk = false
+			ticket := f.atTerminal(first)
+			out := ready(f, ticket)
+			wants(t, out, Proceed, "")
+			f.clock.advance(time.Second)
+			if err := f.Requests.Answer(ticket, ApprovalAnswer{At: f.clock.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			if grant, err := out.Commit(); grant != nil || !errors.Is(err, ErrWithdrawn) {
+				t.Errorf("got %v, %v, want ErrWithdrawn", grant, err)
+			}
+			f.nothingBurnt()
+		})
+	}
+}
