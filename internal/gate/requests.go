@@ -153,7 +153,7 @@ func newNonce() string {
 
 // errFull means that every place in the folder is taken by a person's answer that
 // still counts: those are never pushed out.
-var errFull = fmt.Errorf("%d answers of people wait for their calls to be repeated, and nobody can be asked until one of them is", maxRequests)
+var errFull = fmt.Errorf("%d approvals and rejections wait for their calls to be repeated, and no more can be asked for until one of them is", maxRequests)
 
 // put stores a request for the plan, or finds the one that the same caller
 // already has for the same digest.

@@ -184,7 +184,7 @@ func TestFullStoreKeepsWhatIsSigned(t *testing.T) {
 	r := plan(2000)
 	out := f.decide(r, nil)
 	wants(t, out, Refuse, Unavailable)
-	if !strings.Contains(out.Reason, "200 approvals wait") {
+	if !strings.Contains(out.Reason, "200 approvals and rejections wait") {
 		t.Errorf("reason %q", out.Reason)
 	}
 	f.commit(f.decide(plan(0), nil))
