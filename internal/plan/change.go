@@ -31,7 +31,6 @@ func (c Change) key() string {
 
 const (
 	valueLimit = 40 // characters of a value, where values are cut
-	pathLimit  = 80 // of its path
 	whole      = 1 << 30
 	imageLimit = 200 // of an image, of which the end tells which one it is
 )
@@ -40,16 +39,11 @@ const (
 // that it cannot pass for anything else.
 var imageText = regexp.MustCompile(`^"[A-Za-z0-9._:/@-]*"$`)
 
-// text is the change on one line. With cut, long values end after 40 characters
-// and say how many more there are; wasCut reports whether any does.
+// text is the change on one line. With cut, a long value that goes ends after 40
+// characters and says how many more there are; wasCut reports whether it does.
+// What the change brings is never cut: nobody approves what they were not shown.
 func (c Change) text(cut bool) (text string, wasCut bool) {
-	limit := func(n int) int {
-		if cut {
-			return n
-		}
-		return whole
-	}
-	value := func(literal string) string {
+	value := func(literal string, cut bool) string {
 		n := valueLimit
 		if strings.HasPrefix(literal, "‹hidden") { // this program's words, and a path
 			n = imageLimit
@@ -57,7 +51,10 @@ func (c Change) text(cut bool) (text string, wasCut bool) {
 		if (c.Path == "image" || strings.HasSuffix(c.Path, ".image")) && imageText.MatchString(literal) {
 			n = imageLimit
 		}
-		short, left := shorten(spokenLiteral(spokenAutostop(c.Path, literal)), limit(n))
+		if !cut {
+			n = whole
+		}
+		short, left := shorten(spokenLiteral(spokenAutostop(c.Path, literal)), n)
 		wasCut = wasCut || left
 		return short
 	}
@@ -65,15 +62,14 @@ func (c Change) text(cut bool) (text string, wasCut bool) {
 	if isDecoded {
 		c.After = strconv.Quote(decoded)
 	}
-	path, left := shorten(outside.Line(c.Path, whole), limit(pathLimit))
-	wasCut = wasCut || left
+	path := outside.Line(c.Path, whole)
 	switch {
 	case c.Before == "":
-		text = path + " = " + value(c.After)
+		text = path + " = " + value(c.After, false)
 	case c.After == "":
-		text = path + " removed (was " + value(c.Before) + ")"
+		text = path + " removed (was " + value(c.Before, cut) + ")"
 	default:
-		text = path + ": " + value(c.Before) + " → " + value(c.After)
+		text = path + ": " + value(c.Before, cut) + " → " + value(c.After, false)
 	}
 	if isDecoded {
 		text += " (in base64)"

@@ -91,7 +91,7 @@ func (p Plan) fitsForm() bool {
 // TooLong says why a form cannot hold the question.
 func (p Plan) TooLong() string {
 	text := p.Question(nil).Text()
-	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long values cut and repeated entries merged",
+	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long old values cut and repeated entries merged",
 		strings.Count(text, "\n")+1, utf8.RuneCountInString(text), formLines-aheadLines-1, formCharacters-aheadCharacters-changedCharacters)
 }
 

