@@ -128,6 +128,11 @@ func (d *deployment) unreachable(reach audience) {
 			d.lost = append(d.lost, fmt.Sprintf("Machine %s is stopped when idle and no request starts it again (autostart is off)", c.Before.ID))
 		}
 	}
+	for _, c := range d.changes {
+		if lost := lostPrograms(services(c.Before.Config), services(c.After)); c.Before.Config.Detached() && len(lost) > 0 {
+			d.lost = append(d.lost, fmt.Sprintf("Machine %s, which fly deploy did not make, no longer serves internal port %s: the file does not have it", c.Before.ID, strings.Trim(fmt.Sprint(lost), "[]")))
+		}
+	}
 	if gone && len(d.lost) == 0 {
 		d.lost = append(d.lost, "no port of the app leads to a program that answers")
 	}

@@ -153,7 +153,15 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		if err != nil && fly.CodeOf(err) != gate.Unauthorized {
 			return none, err
 		}
+		if p := differing(name, src.file, list); p != nil {
+			return none, p
+		}
 		planned.Work.adopt = wantsAdopt(list)
+		if ids := strangers(src.file, list); len(ids) > 0 {
+			planned.Work.adopt = planned.Work.adopt && !anyLaunched(list)
+			planned.Out.Remarks = append(planned.Out.Remarks, otherProgram(ids))
+			planned.Work.out.Remarks = planned.Out.Remarks
+		}
 		if err == nil && len(edited.Changes) == 0 && src.file.HasService(in.Groups...) {
 			if planned.Work.behind, err = a.behind(ctx, name, src.file, list); err != nil {
 				return none, err
@@ -175,6 +183,13 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			planned.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: in.App, Path: src.path}, Why: "without process_groups, or with groups that have a service; with content, give it again"}}
 			planned.Nothing = fmt.Sprintf("No service of the file is of the process groups %.200q, and none was added. Nothing was changed.", in.Groups)
 			return planned, nil
+		}
+		if len(in.Groups) == 0 && name != "" {
+			if what, next := unreached(in, name, src.file); what != "" {
+				planned.Nothing = what + "; see the remarks. There is nothing to edit, and nothing was changed."
+				planned.Next = next
+				return planned, nil
+			}
 		}
 		if src.path != "" || in.Content != "" {
 			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}

@@ -93,7 +93,9 @@ func TestUpdateFlags(t *testing.T) {
 		{"a quotation mark", plan.ForceHTTPS, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["';reboot;'"],"force_https":true}]}]`, `'\'';reboot;'\''`, true},
 		{"an invisible character", plan.ForceHTTPS, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["ht\u202etp"],"force_https":true}]}]`, `"ht\u202etp"`, true},
 		{"TLS for a raw protocol", plan.TLSOnly, `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5433,"handlers":["pg_tls"]}]}]`, "--port 5432:5432/tcp", false},
-		{"port 80 is another program's", plan.TLSOnly, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]},{"protocol":"tcp","internal_port":9090,"ports":[{"port":80,"handlers":["http"]}]}]`, "", false},
+		{"port 80 is another program's", plan.TLSOnly, `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]},{"protocol":"tcp","internal_port":9090,"ports":[{"port":80,"handlers":["http"]}]}]`, "--port 8080:8080/tcp:http", false},
+		{"the program's own port has TLS", plan.TLSOnly, `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`, "--port 5433:5432/tcp", false},
+		{"a range with TLS", plan.TLSOnly, `[{"protocol":"tcp","internal_port":7000,"ports":[{"start_port":7000,"end_port":7010,"handlers":["tls"]}]}]`, "--port 7011:7000/tcp", false},
 	}
 	for _, tt := range tests {
 		got := updateFlags(tt.id, made(t, "aa", tt.services, `{}`))

@@ -59,7 +59,7 @@ func carriedOver(family string, list []fly.Address, sv machine.Service, p machin
 
 // byName reports whether Fly Proxy tells hostnames apart on a port.
 func byName(p machine.Port) bool {
-	return slices.Contains(p.Handlers, "http") || slices.Contains(p.Handlers, "tls")
+	return p.IsHTTP() || slices.Contains(p.Handlers, "tls")
 }
 
 // way is a port that leads to a program that may answer.

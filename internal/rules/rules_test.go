@@ -114,7 +114,7 @@ func TestExposed(t *testing.T) {
 		{"raw TCP on a shared IPv4", of(fly.SharedV4, fly.Flycast), passThru, No},
 		{"raw TCP on IPv6", of(fly.SharedV4, fly.DedicatedV6), passThru, Yes},
 		{"edge_http on a shared IPv4", of(fly.SharedV4), `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["edge_http"]}]}]`, Yes},
-		{"pg_tls on a shared IPv4", of(fly.SharedV4), `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`, Yes},
+		{"pg_tls on a shared IPv4", of(fly.SharedV4), `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`, Unclear},
 		{"public without services", of(fly.SharedV4), noServices, No},
 		{"public, a service without ports", of(fly.SharedV4), noPorts, No},
 		{"public, Machines unknown", of(fly.SharedV4), "", Unclear},

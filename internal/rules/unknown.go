@@ -64,8 +64,10 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 			}
 		}
 	}
-	unknown := slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == fly.UnknownKind })
-	if len(s.unread()) > 0 || unknown && s.anyPort() {
+	has := func(kind fly.Kind) bool {
+		return slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == kind })
+	}
+	if len(s.unread()) > 0 || has(fly.UnknownKind) && s.anyPort() || has(fly.SharedV4) && len(s.ports(pgTLS)) > 0 {
 		return Unclear
 	}
 	return No
@@ -89,6 +91,10 @@ func (s Snapshot) Loses(before, after []fly.Address) bool {
 	return false
 }
 
+// pgTLS reports whether a port ends TLS for PostgreSQL: whether a shared IPv4
+// carries that, Fly's documentation does not say.
+func pgTLS(p machine.Port) bool { return slices.Contains(p.Handlers, "pg_tls") }
+
 func carries(kind fly.Kind, sv machine.Service, p machine.Port) bool {
 	switch kind {
 	case fly.DedicatedV4:
@@ -96,7 +102,7 @@ func carries(kind fly.Kind, sv machine.Service, p machine.Port) bool {
 	case fly.DedicatedV6:
 		return sv.Protocol != "udp"
 	case fly.SharedV4:
-		return sv.Protocol != "udp" && (p.IsHTTP() || p.IsEncrypted())
+		return sv.Protocol != "udp" && byName(p)
 	}
 	return false
 }

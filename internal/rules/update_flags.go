@@ -146,21 +146,15 @@ func servicesWithoutRedirect(config machine.Config) string {
 }
 
 // plainPorts are --port flags for a plain port beside each program that is offered
-// with TLS alone: 80 for HTTP, else the program's own port.
+// with TLS alone: 80 for HTTP, else the program's own port, or the next that is
+// free.
 func plainPorts(m fly.Machine) string {
 	services, err := m.Config.Services()
 	if err != nil {
 		return ""
 	}
-	taken := make(map[int]bool)
-	for _, sv := range services {
-		for _, p := range sv.Ports {
-			if p.Port == nil {
-				return "" // a range, which may hold any port
-			}
-			taken[*p.Port] = true
-		}
-	}
+	var taken spans
+	taken.add(services)
 	offered := Snapshot{Machines: []fly.Machine{m}}.tlsOnly()
 	var out []string
 	done := make(map[int]bool)
@@ -174,10 +168,11 @@ func plainPorts(m fly.Machine) string {
 		if slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return slices.Contains(p.Handlers, "http") }) {
 			port, handler = 80, ":http"
 		}
-		if taken[port] || sv.Protocol != "tcp" {
+		port = taken.free(port)
+		if port == 0 || sv.Protocol != "tcp" {
 			return ""
 		}
-		taken[port] = true
+		taken = append(taken, span{port, port})
 		out = append(out, fmt.Sprintf("--port %d:%d/tcp%s", port, sv.InternalPort, handler))
 	}
 	return strings.Join(out, " ")
