@@ -129,7 +129,7 @@ func (d *deployment) unreachable(reach audience) {
 		}
 	}
 	for _, c := range d.changes {
-		if lost := lostPrograms(services(c.Before.Config), services(c.After)); c.Before.Config.Detached() && len(lost) > 0 {
+		if lost := lostPrograms(services(c.Before.Config), services(c.After)); slices.Contains(d.adopted[c.Group], c.Before.ID) && len(lost) > 0 {
 			d.lost = append(d.lost, fmt.Sprintf("Machine %s, which fly deploy did not make, no longer serves internal port %s: the file does not have it", c.Before.ID, strings.Trim(fmt.Sprint(lost), "[]")))
 		}
 	}

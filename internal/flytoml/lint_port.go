@@ -47,8 +47,47 @@ func (l *linter) fraction(s spot) {
 	}
 }
 
+// plainPorts are the services of a file, to find ports without TLS.
+type plainPorts struct {
+	all       []placed
+	suggested []int
+}
+
+// reaches reports whether another service offers the same program without TLS to
+// all groups of a service.
+func (p *plainPorts) reaches(s placed) bool {
+	for _, group := range s.groups {
+		if !slices.ContainsFunc(p.all, func(other placed) bool {
+			wire := other.wire()
+			return slices.Contains(other.groups, group) && wire.IsRouted() && other.InternalPort == s.InternalPort && slices.ContainsFunc(wire.Ports, func(port machine.Port) bool {
+				_, _, ok := port.Range()
+				return ok && !port.IsEncrypted()
+			})
+		}) {
+			return false
+		}
+	}
+	return len(s.groups) > 0
+}
+
+// free is a port for plain HTTP that no service has, and that was not suggested
+// for another one: 80 if possible, else 8080 or one above.
+func (p *plainPorts) free() int {
+	taken := func(n int) bool {
+		return slices.Contains(p.suggested, n) || slices.ContainsFunc(p.all, func(s placed) bool {
+			return slices.ContainsFunc(s.wire().Ports, func(port machine.Port) bool { return covers(port, n) })
+		})
+	}
+	port := 80
+	for port < 1<<16 && taken(port) {
+		port = max(port+1, 8080)
+	}
+	p.suggested = append(p.suggested, port)
+	return port
+}
+
 // ports looks at the ports of one service.
-func (l *linter) ports(s placed) {
+func (l *linter) ports(s placed, plain *plainPorts) {
 	if len(s.Ports) == 0 {
 		l.warn(FindingNoPorts, s.spot, note{"the service has no ports", "Fly Proxy does not listen for it; flyctl only warns, and says that it will refuse the file one day", "add a [[services.ports]] section, or remove the service"})
 		return
@@ -70,10 +109,10 @@ func (l *linter) ports(s placed) {
 		}
 		l.port(s, l.item(list, i), port)
 	}
-	if tls == len(s.Ports) {
+	if tls == len(s.Ports) && !plain.reaches(s) {
 		fix := "add a port without handlers (handlers = []), if the app speaks plain TCP: Fly Proxy then passes the bytes through"
 		if s.answersHTTP() {
-			fix = `add a port without the "tls" handler, for example port 80 with handlers = ["http"]`
+			fix = fmt.Sprintf(`add a port without the "tls" handler, for example port %d with handlers = ["http"]`, plain.free())
 		}
 		l.flycast(FindingTLSOnly, s.spot, note{
 			"every port of the service wants TLS: private callers cannot reach it", "there is no certificate for .flycast names, so clients of Flycast use a port without TLS", fix})

@@ -62,11 +62,12 @@ func (l *linter) services(root spot) {
 		return
 	}
 	stops := map[string]bool{} // groups of which a service stops Machines
+	plain := &plainPorts{all: all}
 	for _, s := range all {
 		l.service(s)
 		l.minimum(s)
 		l.concurrency(s)
-		l.ports(s)
+		l.ports(s, plain)
 		l.serviceChecks(s)
 		if stopping(s.AutoStopMachines) {
 			for _, group := range s.groups {
