@@ -281,10 +281,17 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 	port := in.InternalPort
 	if port == 0 && name != "" {
 		s, err := rules.Read(ctx, a.Fly, name)
-		if err != nil {
+		switch {
+		case fly.Missing(err) == fly.AnApp && (in.Path != "" || in.Content != ""): // it may be yet to be made
+			return flytoml.Edit{}, &Problem{
+				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service tells it, as the app %s is not visible to this token", name),
+				Hint: "ask the user on which port the app listens, and give internal_port",
+			}
+		case err != nil:
 			return flytoml.Edit{}, err
+		default:
+			port = s.InternalPort()
 		}
-		port = s.InternalPort()
 	}
 	if port == 0 {
 		p := invalid("create needs internal_port: no live service tells it, and it is never guessed")
@@ -319,6 +326,9 @@ func editProblem(in patchInput, err error) error {
 		return err
 	}
 	p := invalid("%s", errorText(err, 600))
+	if unnamed := (*flytoml.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
+		p.Hint = "the same call with process_groups; the user says which group the new service is for"
+	}
 	var refused *flytoml.NotHTTPError
 	if errors.As(err, &refused) {
 		arguments := &plan.Arguments{App: in.App, Path: in.Path, ProcessGroups: in.Groups, Create: plan.CreateTCP, InternalPort: refused.Port}

@@ -114,3 +114,24 @@ func TestStrangers(t *testing.T) {
 		})
 	})
 }
+
+// TestCreateAsksForWhatIsMissing: what a new service lacks is named, also for an
+// app that is not there yet.
+func TestCreateAsksForWhatIsMissing(t *testing.T) {
+	tests := []struct{ name, content, says, hint string }{
+		{"the port", "app = \"not-made-yet\"\n", "create needs internal_port", "ask the user on which port"},
+		{"the process group", "app = \"not-made-yet\"\n[processes]\n  db = \"postgres\"\n  web = \"serve\"\n", "the file has db, web", "process_groups"},
+	}
+	for _, test := range tests {
+		onSite(t, web(readyService), `["flycast"]`, func(s *site) {
+			arguments := map[string]any{"content": test.content, "create": "http"}
+			if test.name != "the port" {
+				arguments["internal_port"] = 8080
+			}
+			out := s.ask("patch_services", arguments)
+			if out.Status != plan.Refused || !strings.Contains(out.Summary, test.says) || len(out.Next) != 1 || !strings.Contains(out.Next[0].Why, test.hint) {
+				s.t.Errorf("%s: got %s: %s, next %+v", test.name, out.Status, out.Summary, out.Next)
+			}
+		})
+	}
+}

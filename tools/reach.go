@@ -97,6 +97,10 @@ func (c change) next() []plan.Next {
 // stop reports whether custom hostnames answered and will not.
 func (c change) stop() bool { return len(c.names) > 0 && len(c.over) == 0 }
 
+// keepsNames reports whether custom hostnames still answer, as long as their DNS
+// records do not point at an address that goes.
+func (c change) keepsNames() bool { return len(c.names) > 0 && len(c.over) > 0 }
+
 // hostnames says what becomes of the custom hostnames; empty if nothing does.
 func (c change) hostnames() string {
 	names := few(c.names)

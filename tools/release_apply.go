@@ -265,6 +265,9 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 	default:
 		out.Status = plan.Applied
 		change := changeOf(o.after, w.before.Addresses.List, o.after.Addresses.List, w.certificates)
+		if change.keepsNames() {
+			out.Unknown = append(out.Unknown, plan.HostnameRecords.Sentence())
+		}
 		said := []string{fmt.Sprintf("%s of %s.", rest, w.app), change.sentence(), reached(o.after)}
 		if hostnames := change.hostnames(); hostnames != "" {
 			said = append(said, "C"+strings.TrimPrefix(hostnames, "c")+".")

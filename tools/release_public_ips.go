@@ -128,6 +128,9 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 	if !known {
 		p.Unknown = append(p.Unknown, plan.CertsUnread)
 	}
+	if change.keepsNames() {
+		p.Unknown = append(p.Unknown, plan.HostnameRecords)
+	}
 	p.Unknown = append(p.Unknown, plan.CallersUnknown, plan.FlycastUnproven)
 	if s.HasRouted() { // always, as what was sampled depends on which Machines run
 		p.Unknown = append(p.Unknown, plan.BindUnknown)

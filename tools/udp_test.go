@@ -59,3 +59,28 @@ func TestUDPThatNothingCarries(t *testing.T) {
 		}
 	})
 }
+
+// TestHostnamesThatStay: custom hostnames answer over the addresses that are left,
+// but for those whose DNS records name the one that goes.
+func TestHostnamesThatStay(t *testing.T) {
+	onSite(t, web(readyService), `["v4", "public", "flycast"]`+"\nhostnames = [\"shop.example.com\"]", func(s *site) {
+		var paid, rest []string
+		for _, addr := range s.Addresses(s.app) {
+			switch {
+			case addr.Kind == "v4":
+				paid = append(paid, addr.IP)
+			case addr.Kind != "private_v6":
+				rest = append(rest, addr.IP)
+			}
+		}
+		sentence := plan.HostnameRecords.Sentence()
+		out := s.ask("release_public_ips", map[string]any{"app": s.app, "ips": paid})
+		if out.Status != plan.Applied || !slices.Contains(out.Unknown, sentence) {
+			s.t.Errorf("got %s: %s, unknown %q", out.Status, out.Summary, out.Unknown)
+		}
+		out = s.ask("release_public_ips", map[string]any{"app": s.app, "ips": rest})
+		if out.Status != plan.Applied || slices.Contains(out.Unknown, sentence) {
+			s.t.Errorf("got %s: %s, unknown %q", out.Status, out.Summary, out.Unknown)
+		}
+	})
+}

@@ -152,6 +152,9 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 		if refused := (*flytoml.NotHTTPError)(nil); errors.As(err, &refused) {
 			err = fmt.Errorf("%w: --create tcp --internal-port %d", err, refused.Port)
 		}
+		if unnamed := (*flytoml.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
+			err = fmt.Errorf("%w: --group NAME", err)
+		}
 		return a.refuse(notEdited{EditError: err.Error()}, err)
 	}
 	result, err := flytoml.Parse(parsed.Name(), edited.After)
@@ -173,7 +176,7 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	case a.check && out.Changed:
 		return fmt.Errorf("%s: %s to make", file.title, count(len(out.Changes), "change"))
 	case !a.json:
-		a.tell(file, parsed, out)
+		a.tell(file, parsed, result, out)
 	}
 	return nil
 }
@@ -196,7 +199,7 @@ func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
 }
 
 // tell says on standard error what was done, and what was not.
-func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) {
+func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rewritten) {
 	title := oneLine(file.title)
 	if out.InvalidReason != "" {
 		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, oneLine(refusal(out.InvalidReason)))
@@ -213,7 +216,7 @@ func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) 
 		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
 		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, oneLine(strings.Join(a.edit.Groups, ", ")))
-	case len(out.Remarks) > 0:
+	case len(out.Remarks) > 0 || len(tlsAlone(result)) > 0:
 		fmt.Fprintf(a.stderr, "%s: nothing to do\n", title)
 	default:
 		fmt.Fprintf(a.stderr, "%s: the services are already so, nothing to do\n", title)
@@ -229,6 +232,15 @@ func (a *patching) tell(file tomlArgument, parsed *flytoml.File, out rewritten) 
 		}
 		fmt.Fprintf(a.stderr, "%s: note: %s\n", title, text)
 	}
+	for _, f := range tlsAlone(result) {
+		fmt.Fprintf(a.stderr, "%s:%d: note: %s; --plain-port N adds a port without TLS\n", title, f.Row, f.What)
+	}
+}
+
+// tlsAlone are the findings about services that private callers cannot reach for
+// want of a certificate, which only --plain-port changes.
+func tlsAlone(file *flytoml.File) []flytoml.Finding {
+	return slices.DeleteFunc(file.LintPrivate(), func(f flytoml.Finding) bool { return f.Code != flytoml.FindingTLSOnly })
 }
 
 // refusal is the first line of flyctl's text that says why it refuses a file.

@@ -65,6 +65,14 @@ type Create struct {
 	TCP          bool // [[services]] with the same external port and no handlers, in place of [http_service]
 }
 
+// UnnamedGroupsError means that a service was to be created in a file of several
+// process groups, and none was named.
+type UnnamedGroupsError struct{ Groups []string }
+
+func (e *UnnamedGroupsError) Error() string {
+	return "a new service needs its process groups named: the file has " + oneLine(strings.Join(e.Groups, ", "))
+}
+
 // NotHTTPError means that an http_service was to be created for a program that
 // does not speak HTTP.
 type NotHTTPError struct {

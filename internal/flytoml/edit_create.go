@@ -3,7 +3,6 @@ package flytoml
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
@@ -29,7 +28,7 @@ func (ed *editor) newService(f *File, e Edit) (*service, error) {
 			groups = silent
 		}
 		if len(groups) > 1 {
-			return nil, fmt.Errorf("a new service needs its process groups named: the file has %s", oneLine(strings.Join(processes, ", ")))
+			return nil, &UnnamedGroupsError{processes}
 		}
 	}
 	s := &service{table: &node{kind: kindTable}, single: !e.Create.TCP, named: len(groups) > 0, groups: groups}

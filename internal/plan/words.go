@@ -111,6 +111,7 @@ const (
 	StoppedUnproven  Unknown = "stopped_unproven"
 	EgressUnread     Unknown = "egress_unread"
 	CertsUnread      Unknown = "certificates_unread"
+	HostnameRecords  Unknown = "hostname_records_unknown"
 	ForeignUsers     Unknown = "foreign_callers_unknown"
 	MachinesHostDown Unknown = "host_down"
 	FlycastUnclear   Unknown = "flycast_network_unclear"
@@ -135,6 +136,8 @@ func (u Unknown) Sentence() string {
 		return "which addresses are egress: the list could not be read"
 	case CertsUnread:
 		return "custom hostnames: the certificates could not be read"
+	case HostnameRecords:
+		return "whether DNS records of custom hostnames point at a released address: those that do lead nowhere until they are changed"
 	case ForeignUsers:
 		return "who is on the other network"
 	case MachinesHostDown:
