@@ -20,7 +20,7 @@ func TestFormLimits(t *testing.T) {
 			p := plan.Plan{Tool: "deploy", App: strings.Repeat("s", 63), Impact: plan.ImpactBriefOutage, Hazards: []plan.Hazard{plan.Restart, plan.BriefOutage, plan.OtherConfigChanges}}
 			step := plan.Step{Verb: gate.UpdateMachine, Target: "148e1", Params: []plan.Param{{Name: plan.ParamMachine, Value: "148e1"}}}
 			for i := range changes {
-				step.Changes = append(step.Changes, plan.Change{Path: fmt.Sprintf("env.V%d", i), After: fmt.Sprintf("%q", strings.Repeat("v", 300)), FromFile: true})
+				step.Changes = append(step.Changes, plan.Change{Path: fmt.Sprintf("env.V%d", i), After: fmt.Sprintf("%q", strings.Repeat("v", 150)), FromFile: true})
 			}
 			p.Steps = append(p.Steps, step)
 			if kind {
@@ -33,7 +33,7 @@ func TestFormLimits(t *testing.T) {
 			if r.TooLong {
 				terminals++
 				why := (&changing[workInput, int, workOutput, *workOutput]{}).why(p, gate.Outcome{Kind: gate.NeedsTerminal, Code: gate.Unavailable, TooLong: true})
-				if !strings.Contains(why, "too long for a form (") || !strings.Contains(why, "characters where a form holds") {
+				if !strings.Contains(why, "too long for a form (") || !strings.Contains(why, "characters; a form holds") {
 					t.Errorf("%d changes: %s", changes, why)
 				}
 				continue

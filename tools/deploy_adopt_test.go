@@ -68,7 +68,7 @@ func TestAdoptJourney(t *testing.T) {
 		switch {
 		case len(planned.Work.changes) != len(ids) || len(planned.Work.creates) != 0:
 			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.changes), len(planned.Work.creates), len(ids))
-		case !strings.Contains(question, "not made by fly deploy") || !strings.Contains(question, ids[0]) || !strings.Contains(question, `of group "app" from now on`):
+		case !strings.Contains(question, "not made by fly deploy") || !strings.Contains(question, ids[0]) || !strings.Contains(question, `will belong to group "app"`):
 			t.Errorf("question:\n%s", question)
 		case !mention(planned.Out.Remarks, "adopted: "):
 			t.Errorf("remarks %q", planned.Out.Remarks)
