@@ -59,7 +59,7 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 	f.BoolVar(&sse, "sse", false, "also serve the deprecated HTTP+SSE transport at /sse and /message, behind the same checks")
 	f.StringArrayVar(&origins, "allow-origin", nil, "a web origin that may call, such as http://localhost:6274; repeatable; default: this server's own")
 	f.IntVar(&sessions, "max-sessions", 1000, "how many sessions there may be at once; an hour without a request ends one")
-	f.IntVar(&perCaller, "max-sessions-per-client", 50, "how many of them one client, by its token, may have")
+	f.IntVar(&perCaller, "max-sessions-per-client", 500, "how many of them one client, by its token, may have")
 	return c
 }
 

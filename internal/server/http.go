@@ -41,7 +41,7 @@ type HTTPOptions struct {
 	// loopback names with its own port, over http.
 	AllowedOrigins []string
 	// Sessions and SessionsPerCaller are how many sessions there may be at once;
-	// 0 means 1,000 and 50.
+	// 0 means 1,000 and 500.
 	Sessions, SessionsPerCaller int
 	// Log may be nil.
 	Log *slog.Logger
@@ -166,7 +166,7 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 	paths := map[string]http.Handler{
 		"/mcp": chain(streamed(transport, o.Log, o.timing, o.Now),
 			methods(http.MethodPost, http.MethodGet, http.MethodDelete),
-			o.timing.checkContentType, body.check, end.attach, sessions.check, questions.check, endStreams),
+			o.timing.checkContentType, body.check, checkMessage, end.attach, sessions.check, questions.check, endStreams),
 	}
 	if o.SSE {
 		sse := newSSEServer(s, o.Log, sessions, o.Now)

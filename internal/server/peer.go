@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -64,15 +63,6 @@ type peerCall struct {
 	cancel    context.CancelFunc
 	listening bool // subscriptions/listen: open until somebody ends it
 	cancelled bool // by the client; guarded by peer.mu
-}
-
-// message is any JSON-RPC message.
-type message struct {
-	ID     json.RawMessage `json:"id"`
-	Method *string         `json:"method"`
-	Params json.RawMessage `json:"params"`
-	Result json.RawMessage `json:"result"`
-	Error  json.RawMessage `json:"error"`
 }
 
 // newPeer makes a peer that answers through write. It is told of messages by
@@ -138,31 +128,14 @@ func (p *peer) receive(ctx context.Context, raw []byte, arrived time.Time) {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
 		return
 	}
-	if !utf8.Valid(raw) {
-		p.refuse(requestID(raw), mcp.PARSE_ERROR, "the message is not valid UTF-8")
-		return
-	}
-	var m message
-	if err := json.Unmarshal(raw, &m); err != nil {
-		if !json.Valid(raw) {
-			p.refuse(nil, mcp.PARSE_ERROR, "the message is not valid JSON")
-			return
-		}
-		p.refuse(requestID(raw), mcp.INVALID_REQUEST, "the message is not a JSON-RPC object; batches are not supported")
-		return
-	}
-	if string(m.Error) == "null" {
-		m.Error = nil // some clients send both, one of them null
-	}
+	m, refused := readMessage(raw)
 	switch {
-	case m.Method == nil && m.ID != nil && (m.Result != nil || m.Error != nil):
-		p.answered(reply{m, arrived})
+	case refused != nil:
+		p.refuse(refused.id, refused.code, refused.text)
 	case m.Method == nil:
-		p.refuse(m.ID, mcp.INVALID_REQUEST, "the message has no method")
+		p.answered(reply{m, arrived})
 	case m.ID == nil:
 		p.notified(ctx, raw, m)
-	case !validID(m.ID):
-		p.refuse(nil, mcp.INVALID_REQUEST, "a request's id is a string or a number")
 	default:
 		p.request(ctx, raw, m, arrived)
 	}

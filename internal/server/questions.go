@@ -39,7 +39,7 @@ func (q *questions) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := postedFrom(r.Context())
 		var m message
-		if r.Method == http.MethodPost && p.valid && p.method == "" && !p.modern && json.Unmarshal(p.body, &m) == nil &&
+		if r.Method == http.MethodPost && p.method == "" && !p.modern && json.Unmarshal(p.body, &m) == nil &&
 			q.answered(r.Header.Get(mcp.HeaderSessionID), reply{m, arrival(r.Context())}) {
 			w.WriteHeader(http.StatusAccepted)
 			return

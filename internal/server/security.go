@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -155,7 +154,6 @@ type posted struct {
 	id     json.RawMessage
 	token  json.RawMessage // see [progressToken]
 	modern bool            // says that it is of revision 2026-07-28 or later
-	valid  bool
 }
 
 type postedKey struct{}
@@ -185,10 +183,14 @@ func (p bodyPolicy) check(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, p.limit))
+		var body []byte
+		var err error
+		if r.ContentLength <= p.limit { // of a larger one nothing is waited for
+			body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, p.limit))
+		}
 		var tooLarge *http.MaxBytesError
 		switch {
-		case errors.As(err, &tooLarge):
+		case r.ContentLength > p.limit, errors.As(err, &tooLarge):
 			p.timing.refuse(w, "the body is larger than "+strconv.FormatInt(p.limit, 10)+" bytes", http.StatusRequestEntityTooLarge)
 			return
 		case err != nil:
@@ -196,10 +198,6 @@ func (p bodyPolicy) check(next http.Handler) http.Handler {
 			return
 		}
 		liftDeadline(w)
-		if !utf8.Valid(body) {
-			writeRPCError(w, http.StatusBadRequest, requestID(body), mcp.PARSE_ERROR, "the message is not valid UTF-8")
-			return
-		}
 		message, plain := readPosted(body, r.Header)
 		r = r.WithContext(context.WithValue(r.Context(), postedKey{}, message))
 		r.Body = io.NopCloser(bytes.NewReader(plain))
@@ -217,7 +215,7 @@ func readPosted(body []byte, header http.Header) (p posted, plain []byte) {
 	if m.Method != nil {
 		p.method = *m.Method
 	}
-	p.valid, p.id, p.token = true, m.ID, progressToken(m.Params)
+	p.id, p.token = m.ID, progressToken(m.Params)
 	plain = withStandIns(body, m)
 	p.modern = isModern(plain) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
 	return p, plain

@@ -17,11 +17,11 @@ import (
 // Limits of sessions.
 const (
 	defaultSessions          = 1000
-	defaultSessionsPerCaller = 50
+	defaultSessionsPerCaller = 500
 	// sessionTTL is how long a session without a request is kept.
 	sessionTTL = time.Hour
 	// sessionSpare is how long one is kept when others need its place.
-	sessionSpare = 5 * time.Minute
+	sessionSpare = time.Minute
 )
 
 // ownedSessions are the sessions of the handshake revisions, each with the
@@ -238,8 +238,6 @@ func (s *ownedSessions) check(next http.Handler) http.Handler {
 				return
 			}
 			r = r.WithContext(context.WithValue(r.Context(), openedKey{}, id))
-		case r.Method == http.MethodPost && !message.valid:
-			// Answered as a message that cannot be parsed.
 		case session == "":
 			http.Error(w, "Mcp-Session-Id is required", http.StatusBadRequest)
 			return

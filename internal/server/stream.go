@@ -63,7 +63,7 @@ func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger,
 // one that expects a response, of a client that does not rule it out.
 func takesStream(r *http.Request) bool {
 	message := postedFrom(r.Context())
-	if r.Method != http.MethodPost || !message.valid || message.method == "" || !validID(message.id) {
+	if r.Method != http.MethodPost || message.method == "" || !validID(message.id) {
 		return false
 	}
 	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
