@@ -21,6 +21,8 @@ var placeholderForms = []struct {
 	{regexp.MustCompile(`^%.*%$`), "%…%", "the client fills it in from its own environment: start the client where that variable is set"},
 	{regexp.MustCompile(`^(<.*>|\[.*\]|\{.*\})$`), "<…>", "it stands for a token: write one there"},
 	{regexp.MustCompile(`^[.…*xX_-]+$`), "…", "it stands for a token: write one there"},
+	{regexp.MustCompile(`\.\.\.|…`), "a token that was cut short (…)", "write the whole token there"},
+	{regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`), "the address of a secret (…://)", "start the client through the program that looks secrets up, or write the token there"},
 	{placeholderWords, "words that stand for a token", "write a token there"},
 }
 
@@ -32,7 +34,7 @@ var placeholderWords = regexp.MustCompile(`(?i)^(((your|my|the|a|an|some|real|ac
 // client would have taken off, and without an authorization scheme.
 func bare(value string) string {
 	value = strings.Trim(value, " \t\r\n\"'`\u201c\u201d\u2018\u2019\u00a0\ufeff")
-	if scheme, rest, ok := strings.Cut(value, " "); ok && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "FlyV1")) {
+	if scheme, rest, _ := strings.Cut(value, " "); strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "FlyV1") {
 		return strings.TrimSpace(rest)
 	}
 	return value
@@ -70,7 +72,7 @@ func parseToken(variable, value string) Token {
 	if bare(value) == "" {
 		token := NewToken("")
 		if value != "" {
-			token.missing = variable + " holds nothing but blanks and quotation marks"
+			token.missing = variable + " holds no token, only blanks, quotation marks or the name of a scheme"
 		}
 		return token
 	}

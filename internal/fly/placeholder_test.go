@@ -45,6 +45,12 @@ func TestPlaceholders(t *testing.T) {
 		`''`:                            "blanks",
 		"\u201c\u201d":                  "blanks",
 		"\t\r\n":                        "blanks",
+		`FlyV1 `:                        "scheme",
+		`"Bearer"`:                      "scheme",
+		`fo1_abc...`:                    "cut short",
+		`FlyV1 fm2_lJPE…`:               "cut short",
+		`op://vault/fly/token`:          "address of a secret",
+		`FlyV1 op://vault/fly/token`:    "address of a secret",
 	} {
 		environment := map[string]string{"FLY_API_TOKEN": value}
 		_, token, err := ParseEnvironment(func(name string) (string, bool) { v, ok := environment[name]; return v, ok }, false)
