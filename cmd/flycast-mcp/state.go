@@ -26,10 +26,7 @@ func (s *serving) state(p program, app *application) (string, error) {
 	homeless := errors.Is(err, errNoHome)
 	switch {
 	case homeless && app.embedded != nil:
-		if dir, err = os.MkdirTemp("", "flycast-mcp-sandbox-*"); err == nil {
-			app.close = append(app.close, func() error { return os.RemoveAll(dir) })
-		}
-		return dir, err
+		return temporaryState(app)
 	case homeless:
 		app.log.Error("nothing that needs an approval will be done", "err", err)
 		return "", nil
@@ -39,11 +36,30 @@ func (s *serving) state(p program, app *application) (string, error) {
 	switch {
 	case s.stateDir != "": // as the operator says
 	case app.embedded != nil:
-		return ownState(filepath.Join(dir, sandboxDir, embeddedDir), app)
+		parent := filepath.Join(dir, sandboxDir, embeddedDir)
+		if err := trustedState(parent); err != nil {
+			return "", err
+		}
+		if err := os.MkdirAll(parent, 0o700); err != nil {
+			app.log.Warn("the state folder cannot be made: a temporary one takes its place", "err", err)
+			return temporaryState(app)
+		}
+		return ownState(parent, app)
 	case app.sandbox:
 		dir = filepath.Join(dir, sandboxDir)
 	}
 	return dir, trustedState(dir)
+}
+
+// temporaryState is a state folder for an embedded platform that has no other
+// place. It is removed when the application is closed.
+func temporaryState(app *application) (string, error) {
+	dir, err := os.MkdirTemp("", "flycast-mcp-sandbox-*")
+	if err != nil {
+		return "", fmt.Errorf("state folder: %w", err)
+	}
+	app.close = append(app.close, func() error { return os.RemoveAll(dir) })
+	return dir, nil
 }
 
 func trustedState(dir string) error {
@@ -57,16 +73,10 @@ func trustedState(dir string) error {
 // for as long as it runs.
 const inUse = "in-use"
 
-// ownState makes a state folder that no other server has, in parent, and removes
-// it when the application is closed. The folders of servers that were killed are
+// ownState makes a state folder that no other server has, in parent, which
+// exists, and removes it when the application is closed. The folders of servers that were killed are
 // removed first.
 func ownState(parent string, app *application) (string, error) {
-	if err := trustedState(parent); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return "", fmt.Errorf("state folder: %w", err)
-	}
 	// Nobody sweeps while a folder is there without its lock.
 	door, err := os.OpenFile(filepath.Join(parent, "lock"), os.O_RDWR|os.O_CREATE|disk.NoWait, 0o600)
 	if err != nil {

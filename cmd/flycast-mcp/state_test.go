@@ -164,3 +164,24 @@ func TestOpenFolders(t *testing.T) {
 		t.Error("a bearer token that others could replace was taken")
 	}
 }
+
+// TestEmbeddedStateWithoutPlace: a home folder in which nothing can be made, as
+// service accounts have it, keeps nobody from trying the sandbox.
+func TestEmbeddedStateWithoutPlace(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	if err := os.WriteFile(home, nil, 0o600); err != nil { // root may write into any folder, but not below a file
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	app := sandboxed()
+	dir, err := (&serving{}).state(household(map[string]string{"HOME": home}), app)
+	if err != nil || filepath.Dir(dir) != os.TempDir() {
+		t.Fatalf("got %q, %v", dir, err)
+	}
+	if err := app.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the temporary folder is left: %v", err)
+	}
+}
