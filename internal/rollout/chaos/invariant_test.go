@@ -41,8 +41,8 @@ func (w *world) intact() (problems []string) {
 		problems = append(problems, fmt.Sprintf("Machines were created: %q", created))
 	}
 	for _, id := range created {
-		want := fly.NewMachine{Config: w.wanted(w.scenario.create.config(w.t)), Region: "ams"}
 		found := fly.NewMachine{Config: w.MachineConfig(app, id), Region: w.Machine(app, id).Region}
+		want := fly.NewMachine{Config: attached(w.t, w.wanted(w.scenario.create.config(w.t)), found.Config), Region: "ams"}
 		if want.Target() != found.Target() {
 			problems = append(problems, fmt.Sprintf("Machine %s was created otherwise than wanted: %v", id, machine.Diff(want.Config, found.Config)))
 		}
