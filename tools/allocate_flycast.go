@@ -19,16 +19,16 @@ import (
 
 type allocateInput struct {
 	App      string `json:"app" jsonschema:"name of the Fly app"`
-	Network  string `json:"network,omitempty" jsonschema:"another network than the app's own; a person is asked"`
-	Org      string `json:"org,omitempty" jsonschema:"slug of another organization; a person is asked"`
-	Approval string `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
+	Network  string `json:"network,omitempty" jsonschema:"a network other than the app's own; asks a person"`
+	Org      string `json:"org,omitempty" jsonschema:"slug of another organization; asks a person"`
+	Approval string `json:"approval,omitempty" jsonschema:"code that a person got in a terminal"`
 	DryRun   bool   `json:"dry_run,omitempty"`
 }
 
 type allocateOutput struct {
 	plan.Result
 	Address       string `json:"address,omitempty"`
-	NetworkSource string `json:"network_source,omitempty" jsonschema:"where the network comes from: argument, app_record or machines"`
+	NetworkSource string `json:"network_source,omitempty" jsonschema:"source of the network: argument, app_record or machines"`
 }
 
 // allocateWork is what Apply needs: where to, and what was there before.
@@ -49,7 +49,7 @@ func (a *adapter) allocateFlycast() Tool {
 	return newChanging(a, Changing[allocateInput, allocateWork, allocateOutput]{
 		Spec: Spec{
 			Name: "allocate_flycast", Title: "Allocate a Flycast address", Effect: Additive,
-			Description: "Gives the app a private Flycast address on its own network, or returns the one it has. Free, can be undone, no question; a person is asked only for another network or org. First step, before any deploy or release. Releases nothing. On running, repeat the identical call.",
+			Description: "Allocates a private Flycast address on the app's own network, or returns the existing one. Free, can be undone. Asks a person only for another network or org. First step, before any deploy or release. Releases nothing. On running, repeat the identical call.",
 		},
 		Plan:  allocator.plan,
 		Apply: allocator.apply,
@@ -89,8 +89,8 @@ func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocat
 	if unclear.IP.IsValid() {
 		return none, &Problem{
 			Code:    gate.Precondition,
-			Message: fmt.Sprintf("%s has the Flycast address %s, and which network it serves is not known: another one is not allocated beside it", in.App, unclear.IP),
-			Hint:    fmt.Sprintf("ask the user which network it is for (fly ips list -a %s); with a Machine of the app, call again", in.App),
+			Message: fmt.Sprintf("%s has the Flycast address %s, but its network is unknown, so no second one is allocated", in.App, unclear.IP),
+			Hint:    fmt.Sprintf("ask the user for its network (fly ips list -a %s); call again when the app has a Machine", in.App),
 		}
 	}
 	if left := a.unsettled.left(target.key(in.App)); left > 0 {
@@ -113,8 +113,8 @@ func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocat
 func stillUnsettled(app string, left time.Duration) *Problem {
 	return &Problem{
 		Code: gate.Busy, RetryAfter: left,
-		Message: fmt.Sprintf("an allocation for this network of %s was sent a short time ago, and whether it took effect is not known yet: another one is not sent", app),
-		Next:    []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "list first: if the address has appeared there is nothing left to allocate"}},
+		Message: fmt.Sprintf("an allocation for this network of %s was sent a short time ago and its result is unknown, so it is not sent again", app),
+		Next:    []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "list first: if the address has appeared, nothing is left to allocate"}},
 	}
 }
 
@@ -138,7 +138,7 @@ func (d destination) key(app string) string { return app + "\x00" + d.network.Ta
 func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInput) (destination, error) {
 	for name, value := range map[string]string{"network": in.Network, "org": in.Org} {
 		if value != "" && !fly.ValidNetworkName(value) {
-			return destination{}, invalid("argument %s is %.40q, which cannot be a name there", name, value)
+			return destination{}, invalid("argument %s is %.40q, which is not a valid name", name, value)
 		}
 	}
 	own := s.Addresses.App
@@ -166,8 +166,8 @@ func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInpu
 	if d.network.Name == "" {
 		return destination{}, &Problem{
 			Code:    gate.Precondition,
-			Message: fmt.Sprintf("the network of %s is not known: the platform does not tell it, and no address names the network its Machines are on", in.App),
-			Hint:    "ask the user for the app's network (fly apps list shows it) and pass it as network; a person is asked then",
+			Message: fmt.Sprintf("the network of %s is unknown: the platform does not report it, and no address shows it", in.App),
+			Hint:    "ask the user for the app's network (fly apps list shows it) and pass it as network; that asks a person",
 		}
 	}
 	return d, nil
@@ -256,27 +256,27 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 	addr := fresh[0]
 	out := a.allocated(w, addr)
 	if len(fresh) > 1 {
-		out.Unknown = append(out.Unknown, fmt.Sprintf("which of the %d new Flycast addresses is ours: somebody else allocated one at the same time", len(fresh)))
+		out.Unknown = append(out.Unknown, fmt.Sprintf("which of the %d new Flycast addresses this call allocated: someone else allocated one at the same time", len(fresh)))
 	}
 	changed := publicChanges(w.before.Addresses.List, after.Addresses.List)
 	if wrong := w.wrong(addr); wrong != "" {
 		out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
 		out.Summary = fmt.Sprintf("An address was allocated for %s, but %s. %s", w.app, wrong, publicSentence("No public address was touched.", changed))
-		out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "give the wrong address back"}}
+		out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "release the wrong address"}}
 		return out, nil
 	}
 	out.Status = plan.Applied
-	out.Summary = fmt.Sprintf("%s has the Flycast address %s. %s", w.app, addr.IP, publicSentence("Its public addresses are as they were.", changed))
+	out.Summary = fmt.Sprintf("%s has the Flycast address %s. %s", w.app, addr.IP, publicSentence("Its public addresses did not change.", changed))
 	if ambiguous != nil {
-		out.Assumed = []string{"the platform's answer was lost; the address that appeared is taken for the one asked for"}
+		out.Assumed = []string{"the platform's answer was lost; the new address in the list is assumed to be the requested one"}
 	}
 	out.Verified = []string{fmt.Sprintf("%s is in fdaa::/16, on network %s, and in the list of addresses read afterwards", addr.IP, fly.NetworkID(addr.IP))}
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	if w.foreign && addr.Org == "" {
-		out.Unknown = append(out.Unknown, "whose organization's network the address is on: the platform does not tell it")
+		out.Unknown = append(out.Unknown, "which organization's network the address is on: the platform does not report it")
 	}
 	if w.id == "" {
-		out.Assumed = append(out.Assumed, "the id of the network could not be compared: there is no Machine to tell it")
+		out.Assumed = append(out.Assumed, "the network id could not be compared: the app has no Machine")
 	}
 	out.Next = a.guide(after)
 	return out, nil
@@ -296,12 +296,12 @@ func (a *allocator) allocated(w allocateWork, addr fly.Address) allocateOutput {
 func (a *allocator) reportNotPrivate(w allocateWork, addr fly.Address) allocateOutput {
 	out := a.allocated(w, addr)
 	out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
-	out.Summary = fmt.Sprintf("A private address was asked for %s, and Fly allocated %s, which is not in fdaa::/16.", w.app, addr.IP)
+	out.Summary = fmt.Sprintf("Fly allocated %[2]s for %[1]s, which is not in fdaa::/16. A private address was requested.", w.app, addr.IP)
 	if addr.Kind.Public() {
-		out.Summary = fmt.Sprintf("A private address was asked for %s, and Fly allocated %s, a PUBLIC address (%s): what the app serves can be reached from the internet over it until it is released.",
+		out.Summary = fmt.Sprintf("A private address was requested for %s, but Fly allocated %s, a PUBLIC address (%s). The app can be reached from the internet over it until it is released.",
 			w.app, addr.IP, plan.KindName(string(addr.Kind)))
 	}
-	out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "give the address back: nobody asked for it"}}
+	out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "release the address: it was not requested"}}
 	return out
 }
 
@@ -311,15 +311,15 @@ func (a *allocator) reportUnseen(w allocateWork, got fly.Address, after rules.Sn
 	out := allocateOutput{Result: plan.Result{App: w.app}, NetworkSource: w.source}
 	out.Steps = []plan.Record{{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.StepFailed, Undo: plan.UndoYes}}
 	out.Status, out.Code, out.Retry = plan.Failed, gate.PlatformError, gate.RetryNow
-	out.Summary = fmt.Sprintf("Whether a Flycast address was allocated for %s is not known: the list shows no new one after %d readings.", w.app, settleReads)
-	out.Unknown = []string{"whether the allocation took effect; it was sent once and is not sent again by this call"}
+	out.Summary = fmt.Sprintf("It is unknown whether a Flycast address was allocated for %s: it is not in the list after %d readings.", w.app, settleReads)
+	out.Unknown = []string{"whether the allocation took effect; it was sent once, and this call does not send it again"}
 	if got.IP.IsValid() {
-		out.Unknown = append(out.Unknown, fmt.Sprintf("where %s is, which the platform's answer named", got.IP))
+		out.Unknown = append(out.Unknown, fmt.Sprintf("where %s is, which the platform's answer contained", got.IP))
 	}
-	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "see whether the address has appeared before allocating again"}}
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "check whether the address has appeared before allocating again"}}
 	if changed := publicChanges(w.before.Addresses.List, after.Addresses.List); len(changed) > 0 {
 		out.Summary += " " + publicSentence("", changed)
-		out.Next = append(out.Next, plan.Next{Who: "person", Why: "see whether somebody else changed the public addresses, or this allocation did"})
+		out.Next = append(out.Next, plan.Next{Who: "person", Why: "check whether someone else changed the public addresses, or this allocation did"})
 	}
 	return out
 }
@@ -345,7 +345,7 @@ func publicSentence(unchanged string, changed []string) string {
 	if len(changed) == 0 {
 		return unchanged
 	}
-	return fmt.Sprintf("Its public addresses changed meanwhile: %s.", strings.Join(changed, ", "))
+	return fmt.Sprintf("Its public addresses changed in the meantime: %s.", strings.Join(changed, ", "))
 }
 
 // appeared reads the list until it shows a Flycast address that was not there

@@ -37,7 +37,7 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 	w := newWorkbench(t, "", sandbox.Options{})
 	var out allocateOutput
 	w.call("allocate_flycast", map[string]any{"app": "tenant-7"}, &out)
-	if want := "Its public addresses are as they were."; out.Status != plan.Applied || !strings.Contains(out.Summary, want) {
+	if want := "Its public addresses did not change."; out.Status != plan.Applied || !strings.Contains(out.Summary, want) {
 		t.Errorf("got %s: %s, want %q", out.Status, out.Summary, want)
 	}
 	w.wantJournal(`"verb":"allocate_address","target":"` + out.Address + `"`)
@@ -95,7 +95,7 @@ func TestAllocateUnseenTellsPublicChanges(t *testing.T) {
 	added := ""
 	w.Inject(sandbox.Fault{Operation: "graphql.allocateIpAddress", Reset: sandbox.ResetBefore, Before: func(p *sandbox.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
 	out := w.allocate("shop-api", "")
-	if want := "changed meanwhile: " + added; out.Status != plan.Failed || !strings.Contains(out.Summary, want) || out.Next[len(out.Next)-1].Who != "person" {
+	if want := "changed in the meantime: " + added; out.Status != plan.Failed || !strings.Contains(out.Summary, want) || out.Next[len(out.Next)-1].Who != "person" {
 		t.Errorf("got %s: %s, next %+v", out.Status, out.Summary, out.Next)
 	}
 }
@@ -119,7 +119,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 		{"as asked", nil, nil, false, plan.Applied, "has the Flycast address"},
 		{"own network", forgotten, nil, false, plan.Failed, "is on the app's own network"},
 		{"own organization, no Machine tells the network", forgotten, nil, true, plan.Failed, `of organization "personal", not of "partner"`},
-		{"organization not told", nil, func(body []byte) []byte { return inList.ReplaceAll(body, []byte(`"organization":null`)) }, false, plan.Applied, "whose organization's network"},
+		{"organization not told", nil, func(body []byte) []byte { return inList.ReplaceAll(body, []byte(`"organization":null`)) }, false, plan.Applied, "which organization's network"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

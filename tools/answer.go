@@ -243,9 +243,9 @@ func (t *changing[In, Work, Out, P]) dryRun(planned Planned[Work, Out]) *mcp.Cal
 	for _, u := range planned.Plan.Unknown {
 		r.Unknown = append(r.Unknown, u.Sentence())
 	}
-	why := "the same call without dry_run asks a person, unless the operator's policy answers, and then does it"
+	why := "the same call without dry_run asks a person, unless a policy approves it, and then does it"
 	if !planned.Plan.Gated && !t.Spec().Effect.Gated() {
-		why = "the same call without dry_run does it; nobody needs to be asked"
+		why = "the same call without dry_run does it, without asking"
 		r.Approval = &plan.ApprovalState{Channel: gate.ChannelNone}
 	}
 	r.Summary = strings.TrimSpace(planned.Summary + " Dry run: nothing was changed.")
@@ -267,9 +267,9 @@ func (a *adapter) named(arguments map[string]any) *Problem {
 func (a *adapter) allowed(app string) *Problem {
 	switch {
 	case !fly.ValidAppName(app):
-		return invalid("%.70q cannot be the name of a Fly app", app)
+		return invalid("%.70q is not a valid Fly app name", app)
 	case len(a.Apps) > 0 && !slices.Contains(a.Apps, app):
-		return &Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started for %s only, not for %s", strings.Join(a.Apps, ", "), app)}
+		return &Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s", strings.Join(a.Apps, ", "), app)}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ var errAppLocked = errors.New("another process has the lock of the app")
 // a lock each. The folder is made if need be, for its owner only.
 func lockApp(dir, app string) (*os.File, error) {
 	if !fly.ValidAppName(app) {
-		return nil, fmt.Errorf("lock: %.70q cannot be the name of a Fly app", app)
+		return nil, fmt.Errorf("lock: %.70q is not a valid Fly app name", app)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)

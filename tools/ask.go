@@ -118,7 +118,7 @@ func (a *adapter) askSession(ctx context.Context, progress *Progress, form mcp.E
 	var refused *ElicitationError
 	switch {
 	case errors.As(err, &refused):
-		a.Log.Warn("client did not put the question", "code", refused.Code)
+		a.Log.Warn("client did not show the question", "code", refused.Code)
 		answer.Action = mcp.ElicitationResponseActionCancel
 	case err != nil:
 		over := a.Gate.TimedOut(r, outcome.State)
@@ -166,15 +166,15 @@ func (t *changing[In, Work, Out, P]) ungranted(planned Planned[Work, Out], o gat
 		r.Approval = &plan.ApprovalState{Ticket: o.Ticket, Command: t.ApproveCommand(o.Ticket), ExpiresAt: o.Expires.UTC().Format(time.RFC3339), Channel: gate.ChannelTerminal}
 		r.Next = []plan.Next{
 			{Who: "person", Command: r.Approval.Command, Why: "read the plan in a terminal and approve or reject it"},
-			{Who: "agent", Tool: t.Spec().Name, Why: "after that, repeat the identical call"},
+			{Who: "agent", Tool: t.Spec().Name, Why: "then repeat the identical call"},
 		}
 		if o.NoKey {
-			first := plan.Next{Who: "person", Command: t.ApproveCommand(""), Why: "first, once: make a signing key; the server knows it at once"}
+			first := plan.Next{Who: "person", Command: t.ApproveCommand(""), Why: "first, once: make a signing key; the server accepts it at once"}
 			r.Next = append([]plan.Next{first}, r.Next...)
 		}
 	}
 	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && o.Reason == "" {
-		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask its person (elicitation), or start the server with --approval auto"}}
+		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask a person (elicitation), or start the server with --approval auto"}}
 	}
 	r.Summary = strings.TrimSpace(orWord(planned.Summary, planned.Nothing) + " " + t.why(planned.Plan, o) + " Nothing was changed.")
 	t.finish(r)
@@ -193,45 +193,45 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 		if o.Reason != "" {
 			fmt.Fprintf(&b, " The reason given: %s.", outside.Quote(o.Reason, 240))
 		}
-		b.WriteString(" Do not ask again unless the person does.")
+		b.WriteString(" Do not ask again unless the person wants that.")
 		if !o.Until.IsZero() {
-			fmt.Fprintf(&b, " The same plan is not put to anybody before %s.", o.Until.UTC().Format(time.RFC3339))
+			fmt.Fprintf(&b, " Nobody is asked about the same plan before %s.", o.Until.UTC().Format(time.RFC3339))
 		}
 	case gate.NotConfirmed:
 		if p.Irreversible() {
 			fmt.Fprintf(&b, "The app's name was not typed correctly, twice: %s.", plan.Quote(o.Typed))
 		} else {
-			b.WriteString("The form was sent twice without its box ticked.")
+			b.WriteString("The form was sent twice without the box ticked.")
 		}
 	case gate.NoAnswer:
-		b.WriteString("No decision came from the person; the plan can still be approved.")
+		b.WriteString("The person did not decide; the plan can still be approved.")
 	case gate.Unavailable:
 		switch {
 		case o.TooLong:
 			fmt.Fprintf(&b, "The plan is too long for a form (%s): a person has to read it in a terminal.", p.TooLong())
 		case o.TooFast:
-			b.WriteString("The answer came faster than a person reads, so a program gave it, and it does not count.")
+			b.WriteString("The answer came faster than a person can read, so it was ignored: a program must have given it.")
 		case o.Reason != "":
-			fmt.Fprintf(&b, "Nobody can be asked in a terminal: %s.", o.Reason)
+			fmt.Fprintf(&b, "Approval in a terminal is not possible: %s.", o.Reason)
 		case o.Kind == gate.Refuse:
-			b.WriteString("Nobody can be asked in this client, and this server takes answers nowhere else.")
+			b.WriteString("This client cannot ask a person, and this server accepts answers nowhere else.")
 		default:
-			b.WriteString("Nobody can be asked in this client: a person has to approve in a terminal.")
+			b.WriteString("This client cannot ask a person: a person has to approve in a terminal.")
 		}
 	case gate.Expired:
-		b.WriteString("The answer came too late and was not used; call again to be asked anew.")
+		b.WriteString("The answer came too late and was not used; call again to ask again.")
 	case gate.Replayed:
-		b.WriteString("That approval was used before; each counts once.")
+		b.WriteString("That approval was already used; each can be used once.")
 	case gate.Stale:
-		b.WriteString("The approval was for another state of the app.")
+		b.WriteString("The app changed after the approval, so it was not used.")
 		if len(o.Changed) > 0 {
-			fmt.Fprintf(&b, " Changed since: %s.", plan.Line(strings.Join(o.Changed, "; ")))
+			fmt.Fprintf(&b, " Changed: %s.", plan.Line(strings.Join(o.Changed, "; ")))
 		}
 		if o.Reason != "" {
 			fmt.Fprintf(&b, " (%s)", o.Reason)
 		}
 	case gate.Blocked:
-		fmt.Fprintf(&b, "The operator does not allow it: %s.", plan.Message(o.Reason))
+		fmt.Fprintf(&b, "The operator's policy does not allow it: %s.", plan.Message(o.Reason))
 	case gate.InvalidInput:
 		fmt.Fprintf(&b, "The approval is not valid: %s.", o.Reason)
 	case gate.Internal:
@@ -240,7 +240,7 @@ func (t *changing[In, Work, Out, P]) why(p plan.Plan, o gate.Outcome) string {
 		b.WriteString("A person has to approve it in a terminal.")
 	}
 	if o.NoKey {
-		b.WriteString(" There is no approver's key yet: a person makes one first.")
+		b.WriteString(" There is no approver's key yet: a person has to make one first.")
 	}
 	return b.String()
 }

@@ -78,9 +78,9 @@ func (t *changing[In, Work, Out, P]) cut(at *run) *mcp.CallToolResult {
 	envelope := P(&out).Envelope()
 	*envelope = plan.Result{
 		Status: plan.Failed, App: at.app, Run: at.id, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
-		Summary: fmt.Sprintf("This call was ended while %s was at work on %s (%s). What it has changed so far is not told here.", at.tool, at.on(), orWord(at.now().String(), "starting")),
-		Unknown: []string{"how the run ends: it goes on or, if this server is told to end, a deploy comes to the end of the Machines it is at and begins with no other one"},
-		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "the identical call attaches to the run or, if it is over, looks at what is there and does what is left"}},
+		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include what it has changed so far.", at.tool, at.on(), orWord(at.now().String(), "starting")),
+		Unknown: []string{"how the run ends: it continues or, if this server is shutting down, a deploy finishes the Machines it is changing and starts no others"},
+		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "the identical call attaches to the run or, if it is over, checks the state and does what is left"}},
 	}
 	t.finish(envelope)
 	return t.result(out, t.text(envelope, out), true)
@@ -92,11 +92,11 @@ func (t *changing[In, Work, Out, P]) stillRunning(at *run) *mcp.CallToolResult {
 	envelope := P(&out).Envelope()
 	*envelope = plan.Result{
 		Status: plan.Running, App: at.app, Run: at.id, Retry: gate.RetryNow,
-		Summary: fmt.Sprintf("%s is still at work on %s (%s); nothing further was started by this call.", at.tool, at.on(), orWord(at.now().String(), "starting")),
+		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", at.tool, at.on(), orWord(at.now().String(), "starting")),
 		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
 	}
 	if at.tool == deployName {
-		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "only looks how far it is"})
+		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "shows its progress"})
 	}
 	t.finish(envelope)
 	return t.result(out, t.text(envelope, out), false)
@@ -110,7 +110,7 @@ func (t *changing[In, Work, Out, P]) earlier(at *run) *mcp.CallToolResult {
 		return at.answer() // not ours; results of this tool always are
 	}
 	r := P(&out).Envelope()
-	r.Summary = fmt.Sprintf("Result of the run that ended at %s; nothing was done by this call. %s", at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(r.Summary, sandboxMark))
+	r.Summary = fmt.Sprintf("Result of the run that ended at %s; this call did nothing. %s", at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(r.Summary, sandboxMark))
 	t.finish(r)
 	return own(t.result(out, t.text(r, out), at.result.IsError))
 }
@@ -124,7 +124,7 @@ func orWord(s, word string) string {
 
 func busy(other *run) *Problem {
 	return &Problem{
-		Code: gate.Busy, Message: fmt.Sprintf("%s is at work on %s", other.tool, other.on()), RetryAfter: busyRetry,
+		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", other.tool, other.on()), RetryAfter: busyRetry,
 		Hint: "wait and call again; the identical call attaches to its own run",
 	}
 }
@@ -133,7 +133,7 @@ func busy(other *run) *Problem {
 func (a *adapter) untaken(app string, err error) *Problem {
 	if errors.Is(err, errAppLocked) {
 		return &Problem{
-			Code: gate.Busy, Message: "another process of this server is at work on " + app, RetryAfter: busyRetry,
+			Code: gate.Busy, Message: "another process of this server is changing " + app, RetryAfter: busyRetry,
 			Hint: "wait and call again",
 		}
 	}
@@ -141,5 +141,5 @@ func (a *adapter) untaken(app string, err error) *Problem {
 		return p
 	}
 	a.Log.Error("the app's lock could not be taken", "app", app, "err", err)
-	return &Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder, and without it nothing is done that needs an approval. Nothing was changed", Hint: "the server's log has the reason"}
+	return &Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it nothing that needs an approval is done. Nothing was changed", Hint: "the server's log has the reason"}
 }

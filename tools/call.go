@@ -198,7 +198,7 @@ func (t *changing[In, Work, Out, P]) receive(ctx context.Context, c *invocation[
 func (t *changing[In, Work, Out, P]) saidNo(ctx context.Context, c *invocation[In, Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
 	planned, err := t.Plan(ctx, c.in)
 	if err != nil {
-		return t.refuse(&Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person does"}), nil
+		return t.refuse(&Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person wants that"}), nil
 	}
 	return t.pass(ctx, c, planned, answer)
 }
@@ -410,7 +410,7 @@ func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[
 	defer func() {
 		if v := recover(); v != nil {
 			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))
-			result, status = t.refuse(&Problem{Code: gate.Internal, Message: "the work ended in an error of this program; some of it may have been done", Hint: "list_ips and the status resource show what is there now"}), plan.Failed
+			result, status = t.refuse(&Problem{Code: gate.Internal, Message: "this program failed with an internal error; some of the work may have been done", Hint: "list_ips and the status resource show the current state"}), plan.Failed
 		}
 	}()
 	out, err := t.Apply(ctx, planned.Work, grant, at.step)

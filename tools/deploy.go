@@ -23,26 +23,26 @@ type deployInput struct {
 	Draft          string  `json:"draft,omitempty" jsonschema:"handle from patch_services"`
 	Path           string  `json:"path,omitempty" jsonschema:"fly.toml, fly.json or fly.yaml, instead of draft"`
 	Content        string  `json:"content,omitempty" jsonschema:"text of a fly.toml, fly.json or fly.yaml, instead of draft"`
-	Image          string  `json:"image,omitempty" jsonschema:"another image; default: the one each Machine runs"`
-	Scope          string  `json:"scope,omitempty" jsonschema:"all (default): all the file says; services: services and checks only"`
+	Image          string  `json:"image,omitempty" jsonschema:"new image; default: the one each Machine runs"`
+	Scope          string  `json:"scope,omitempty" jsonschema:"all (default): the whole file; services: services and checks only"`
 	Strategy       string  `json:"strategy,omitempty" jsonschema:"default: the file's, else rolling"`
-	MaxUnavailable float64 `json:"max_unavailable,omitempty" jsonschema:"of a group at once: a share below 1, else a number; default: the file's, else 0.33"`
-	WaitTimeout    string  `json:"wait_timeout,omitempty" jsonschema:"for one Machine; default: the file's, else 5m"`
-	OnFailure      string  `json:"on_failure,omitempty" jsonschema:"default put_back: all that was changed"`
-	Wake           *bool   `json:"wake,omitempty" jsonschema:"default true: start stopped Machines once, to prove them"`
-	Approval       string  `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
-	Adopt          bool    `json:"adopt,omitempty" jsonschema:"also update Machines that fly deploy did not make, in place"`
+	MaxUnavailable float64 `json:"max_unavailable,omitempty" jsonschema:"Machines of a group at once: a share below 1, else a number; default: the file's, else 0.33"`
+	WaitTimeout    string  `json:"wait_timeout,omitempty" jsonschema:"per Machine; default: the file's, else 5m"`
+	OnFailure      string  `json:"on_failure,omitempty" jsonschema:"default put_back: restore all that was changed"`
+	Wake           *bool   `json:"wake,omitempty" jsonschema:"default true: start stopped Machines once to test them"`
+	Approval       string  `json:"approval,omitempty" jsonschema:"code that a person got in a terminal"`
+	Adopt          bool    `json:"adopt,omitempty" jsonschema:"also update Machines that fly deploy did not make"`
 	DryRun         bool    `json:"dry_run,omitempty"`
 }
 
 type deployOutput struct {
 	plan.Result
-	Changes  []string       `json:"changes,omitempty" jsonschema:"what differs in the Machines' configuration"`
-	Drift    []drifted      `json:"drift,omitempty" jsonschema:"of the changes, those that are not the edit of patch_services"`
-	Order    []string       `json:"order,omitempty" jsonschema:"what is done together, in this order"`
-	Expected string         `json:"expected,omitempty" jsonschema:"roughly how long, and of what that is made"`
+	Changes  []string       `json:"changes,omitempty" jsonschema:"changes to the Machines' configuration"`
+	Drift    []drifted      `json:"drift,omitempty" jsonschema:"changes other than the edit of patch_services"`
+	Order    []string       `json:"order,omitempty" jsonschema:"steps, in order"`
+	Expected string         `json:"expected,omitempty" jsonschema:"estimated time and how it is computed"`
 	Machines *machineCounts `json:"machines,omitempty"`
-	Release  int            `json:"release,omitempty" jsonschema:"version that was recorded"`
+	Release  int            `json:"release,omitempty" jsonschema:"version recorded"`
 	Remarks  []string       `json:"remarks,omitempty"`
 }
 
@@ -50,16 +50,16 @@ type deployOutput struct {
 // others but Healthy and Unproven, which say again what was seen of them.
 type machineCounts struct {
 	Total      int `json:"total"`
-	Updated    int `json:"updated" jsonschema:"without those that failed"`
+	Updated    int `json:"updated" jsonschema:"not counting failed ones"`
 	Created    int `json:"created,omitempty"`
-	Unchanged  int `json:"unchanged" jsonschema:"had it already"`
+	Unchanged  int `json:"unchanged" jsonschema:"already had this configuration"`
 	Left       int `json:"left,omitempty" jsonschema:"left alone; remarks say why"`
 	Healthy    int `json:"healthy"`
-	Unproven   int `json:"unproven" jsonschema:"updated, and not proved"`
-	Failed     int `json:"failed,omitempty" jsonschema:"have the new configuration, do not work with it, and were left so"`
+	Unproven   int `json:"unproven" jsonschema:"updated but not tested"`
+	Failed     int `json:"failed,omitempty" jsonschema:"do not work with the new configuration and were left with it"`
 	PutBack    int `json:"put_back,omitempty"`
-	NotStarted int `json:"not_started,omitempty" jsonschema:"as before: refused, or not their turn"`
-	Unclear    int `json:"unclear,omitempty" jsonschema:"need a look"`
+	NotStarted int `json:"not_started,omitempty" jsonschema:"not changed: refused, or not reached"`
+	Unclear    int `json:"unclear,omitempty" jsonschema:"state unknown; check them"`
 }
 
 type deployWork struct {
@@ -72,7 +72,7 @@ func (a *adapter) deploy() Tool {
 	return newChanging(a, Changing[deployInput, deployWork, deployOutput]{
 		Spec: Spec{
 			Name: deployName, Title: "Deploy configuration", Effect: Restarts,
-			Description: "Puts a fly.toml onto the app's Machines as fly deploy would, with the image they run; creates the first Machine of a new group; proves each, puts back what fails. A person is asked. After patch_services, before release_public_ips. Not for new code: no build, address, release_command. On running, repeat the call.",
+			Description: "Applies a fly.toml to the app's Machines as fly deploy would, with the image they run. Creates the first Machine of a new group, tests each, puts back failures. Asks a person. After patch_services, before release_public_ips. No build, address or release_command. On running, repeat the call.",
 		},
 		Plan:  a.planDeploy,
 		Apply: a.applyDeploy,
@@ -106,7 +106,7 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 		return none, problem
 	}
 	if in.Image != "" && d.settings.scope == scopeServices {
-		return none, invalid("an image goes with scope all: scope services leaves the image as it is")
+		return none, invalid("image needs scope all: scope services does not change the image")
 	}
 	if in.Image != "" && !imageName.MatchString(in.Image) {
 		return none, invalid("image is %s; it must be a reference such as registry.fly.io/%s:TAG", plan.Quote(in.Image), in.App)
@@ -115,7 +115,7 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 		return none, err
 	}
 	if !d.snapshot.MachinesKnown {
-		return none, &Problem{Code: gate.Unauthorized, Message: "this token may not read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
+		return none, &Problem{Code: gate.Unauthorized, Message: "this token is not allowed to read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
 	}
 	if d.past, err = a.pastDeploys(in.App); err != nil {
 		return none, err
@@ -198,7 +198,7 @@ func (d *deployment) nothing() string {
 	app, total := d.in.App, len(d.snapshot.Machines)
 	switch left := total - d.unchanged; {
 	case left > 0:
-		return fmt.Sprintf("Of the %s of %s, %d already had this configuration and %d were left alone. Nothing was changed.", machines(total), app, d.unchanged, left)
+		return fmt.Sprintf("Of the %s of %s, %d already have this configuration and %d were left alone. Nothing was changed.", machines(total), app, d.unchanged, left)
 	case total == 1:
 		return fmt.Sprintf("The one Machine of %s already has this configuration. Nothing was changed.", app)
 	}
@@ -248,7 +248,7 @@ func (a *adapter) fromDraft(have draft) (source, error) {
 	}
 	src, err := a.fromPath(have.path)
 	if err == nil && src.file.SHA256() != sha(have.data) {
-		return source{}, &Problem{Code: gate.Stale, Message: fmt.Sprintf("%s is no longer what the draft holds", have.path), Hint: "call patch_services again, or deploy with path"}
+		return source{}, &Problem{Code: gate.Stale, Message: fmt.Sprintf("%s was changed after the draft was made", have.path), Hint: "call patch_services again, or deploy with path"}
 	}
 	return src, err
 }
@@ -258,19 +258,19 @@ func (d *deployment) wayRound() []plan.Next {
 	if d.blocked(string(plan.NewPublicService)) {
 		return []plan.Next{
 			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address"},
-			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: with no public address left, the new service is private from birth"},
+			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: d.in.App}, Why: "then: without a public address, the new service is private from the start"},
 		}
 	}
 	if d.blocked(creationLost) {
-		return []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until then and repeat the identical call: lists show the Machine by then, if there is one"}}
+		return []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until then and repeat the identical call: if the Machine exists, lists will show it"}}
 	}
 	if d.blocked(noMachines) {
 		return []plan.Next{
-			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address: so the app is private from birth"},
-			{Who: "person", Command: d.flyDeploy(), Why: "builds and deploys the first Machine; or name an image to this tool"},
+			{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: d.in.App}, Why: "first, if it has no Flycast address: then the app is private from the start"},
+			{Who: "person", Command: d.flyDeploy(), Why: "builds and deploys the first Machine; or pass image to this tool"},
 		}
 	}
-	return []plan.Next{{Who: "person", Why: "make the file agree with the Machines in what is named, or use fly deploy for that change"}}
+	return []plan.Next{{Who: "person", Why: "make the file match the Machines in these points, or use fly deploy for that change"}}
 }
 
 func (d *deployment) blocked(id string) bool {
@@ -282,7 +282,7 @@ func (d *deployment) blocked(id string) bool {
 // become public.
 func (d *deployment) remarkAddresses() {
 	if !d.empty() && d.addressless() {
-		d.remark("the app has no address: nothing reaches it, and a fly deploy may give it public ones; allocate_flycast first keeps it private, and is free")
+		d.remark("the app has no address: nothing reaches it, and fly deploy may allocate public ones; calling allocate_flycast first keeps it private and is free")
 	}
 }
 
@@ -297,11 +297,11 @@ func (d *deployment) remarkImage() {
 	switch {
 	case build == nil || d.in.Image != "" || d.empty() || d.blocked(noMachines):
 	case build.Image != "":
-		d.remark("the file names the image %s; Machines keep the one they run unless image says so", plan.Quote(build.Image))
+		d.remark("the file sets image %s; Machines keep the one they run unless you pass image", plan.Quote(build.Image))
 	default:
-		d.remark("nothing is built: for new code a person runs %s", d.flyDeploy())
+		d.remark("nothing was built: to deploy new code, a person runs %s", d.flyDeploy())
 	}
 	if d.file.ReleaseCommand() != "" {
-		d.remark("the file has a release_command; it is not run")
+		d.remark("the file has a release_command, which is not run")
 	}
 }

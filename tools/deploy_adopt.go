@@ -30,9 +30,9 @@ func (d *deployment) adopts(m fly.Machine) (group, why string) {
 	groups, named := d.file.Groups(), m.Config.ProcessGroup()
 	switch {
 	case m.Config.OneCommand():
-		return "", "made for one command"
+		return "", "made for a single command"
 	case oneTask(m):
-		return "", "not made by fly deploy, but for one task (a schedule, or auto_destroy)"
+		return "", "not made by fly deploy; made for a single task (a schedule, or auto_destroy)"
 	case named != "" && !slices.Contains(groups, named):
 		return "", fmt.Sprintf("not made by fly deploy, and its group %s is not in the file", plan.Quote(named))
 	case !d.in.Adopt:
@@ -82,17 +82,17 @@ func labeled(config, from machine.Config) (machine.Config, error) {
 func (d *deployment) checkAdopt() {
 	for _, group := range slices.Sorted(maps.Keys(d.adopted)) {
 		ids := d.adopted[group]
-		d.remark("adopted: %s (%s), not made by fly deploy, of group %s from now on: every deploy updates them, and a fly deploy of a file without the group destroys them", machines(len(ids)), few(ids), plan.Quote(group))
+		d.remark("adopted: %s (%s), not made by fly deploy, now in group %s: every later deploy updates them, and fly deploy of a file without the group destroys them", machines(len(ids)), few(ids), plan.Quote(group))
 	}
 	if len(d.groupless) > 0 {
 		d.block(plan.Blocker{
 			ID:   groupUnknown,
-			What: fmt.Sprintf("%s (%s) names no process group, and the file has %s: which one it is of cannot be told", machines(len(d.groupless)), few(d.groupless), few(d.file.Groups())),
-			Fix:  fmt.Sprintf("fly machine update %s -a %s --metadata fly_process_group=GROUP (the person says which; it restarts the Machine), or deploy without adopt", d.groupless[0], d.in.App),
+			What: fmt.Sprintf("%s (%s) has no process group in its metadata, and the file has %s: its group is unknown", machines(len(d.groupless)), few(d.groupless), few(d.file.Groups())),
+			Fix:  fmt.Sprintf("fly machine update %s -a %s --metadata fly_process_group=GROUP (ask the person which; it restarts the Machine), or deploy without adopt", d.groupless[0], d.in.App),
 		})
 	}
 	if len(d.adopted) > 0 && d.settings.strategy == rollout.BlueGreen {
-		d.block(plan.Blocker{ID: notPossible, What: "bluegreen makes new Machines and destroys the old ones, and adopt updates Machines in place", Fix: "give another strategy, such as rolling, or leave adopt out"})
+		d.block(plan.Blocker{ID: notPossible, What: "bluegreen replaces Machines, but adopt updates Machines in place", Fix: "use another strategy, such as rolling, or omit adopt"})
 	}
 }
 
@@ -111,7 +111,7 @@ func (d *deployment) adoptNext() []plan.Next {
 	}
 	return []plan.Next{{
 		Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: d.in.App, Draft: d.in.Draft, Path: d.in.Path, Adopt: true},
-		Why: fmt.Sprintf("updates %s (%s) in place, which fly deploy did not make; a person is asked. With content, give it again", machines(len(d.detached)), few(d.detached)),
+		Why: fmt.Sprintf("updates %s (%s) in place, which fly deploy did not make; asks a person. If you sent content, send it again", machines(len(d.detached)), few(d.detached)),
 	}}
 }
 
@@ -146,17 +146,17 @@ func adoptOrUpdate(app string, byHand []rules.ByHand) []plan.Next {
 	ids = slices.Compact(ids)
 	next := []plan.Next{{
 		Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: app},
-		Why: fmt.Sprintf("give path or content of its fly.toml if there is one; then deploy with adopt: true, because fly deploy did not make %s (%s) and leaves them alone", machines(len(ids)), few(ids)),
+		Why: fmt.Sprintf("pass path or content of its fly.toml if there is one; then deploy with adopt: true, because fly deploy did not make %s (%s) and does not update them", machines(len(ids)), few(ids)),
 	}}
 	for _, h := range byHand {
 		if h.Command == "" || len(next) == maxNext {
 			continue
 		}
-		why := "instead, for Machine " + h.Machines[0]
+		why := "alternative for Machine " + h.Machines[0]
 		if len(h.Machines) > 1 {
-			why = fmt.Sprintf("instead, for each of %s", few(h.Machines))
+			why = fmt.Sprintf("alternative for each of %s", few(h.Machines))
 		}
-		next = append(next, plan.Next{Who: "person", Command: h.Command, Why: why + ": updates it by hand, without a deploy"})
+		next = append(next, plan.Next{Who: "person", Command: h.Command, Why: why + ": updates it directly, without a deploy"})
 	}
 	return next
 }

@@ -23,7 +23,7 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 		if !ok {
 			return deployOutput{}, err
 		}
-		p.Message += "; the addresses could not be read again before the first Machine, and nothing was changed"
+		p.Message += "; the addresses could not be read again before the first Machine, so nothing was changed"
 		return deployOutput{}, p
 	}
 	news, err := w.exposedBy(addresses)
@@ -33,8 +33,8 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 	if len(news) > 0 {
 		return deployOutput{}, &Problem{
 			Code:    gate.Stale,
-			Message: fmt.Sprintf("the addresses of %s changed after the approval, and what was approved would now do more (%s); nothing was changed", app, strings.Join(news, ", ")),
-			Hint:    "the same call plans anew and asks again",
+			Message: fmt.Sprintf("the addresses of %s changed after the approval, and the approved plan would now do more (%s), so nothing was changed", app, strings.Join(news, ", ")),
+			Hint:    "the same call makes a new plan and asks again",
 		}
 	}
 	book := deployBook{adapter: a, work: w.work}
@@ -88,10 +88,10 @@ func (a *adapter) readdressed(ctx context.Context, w deployWork, out *deployOutp
 	had := public(w.snapshot.Addresses.List)
 	came := slices.DeleteFunc(public(now.List), func(ip string) bool { return slices.Contains(had, ip) })
 	if len(came) > 0 {
-		tell("public addresses came while this deploy was at work: " + strings.Join(came, ", "))
+		tell("public addresses were added while this deploy ran: " + strings.Join(came, ", "))
 	}
 	if news, err := w.exposedBy(now); err == nil && len(news) > 0 {
-		tell("with the addresses of now it does more than its plan said: " + strings.Join(news, ", "))
+		tell("with the current addresses it does more than its plan said: " + strings.Join(news, ", "))
 	}
 }
 

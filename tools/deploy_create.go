@@ -47,31 +47,31 @@ func (d *deployment) supply(ctx context.Context, disks *disks, groups []string) 
 	}
 	if d.settings.scope == scopeServices {
 		for _, group := range groups {
-			d.remark("group %s has no Machine; none is created, as scope services changes services and checks only", plan.Quote(group))
+			d.remark("group %s has no Machine; none is created, because scope services changes only services and checks", plan.Quote(group))
 		}
 		if len(groups) == len(d.file.Groups()) && len(d.blockers) == 0 {
-			d.block(plan.Blocker{ID: noMachines, What: "there is no Machine of the file's process groups", Fix: "deploy with scope all"})
+			d.block(plan.Blocker{ID: noMachines, What: "no process group of the file has a Machine", Fix: "deploy with scope all"})
 		}
 		return nil
 	}
 	if len(d.faceless) > 0 {
 		d.block(plan.Blocker{
 			ID:   hostDown,
-			What: fmt.Sprintf("group %s has no Machine that can be seen, and what group Machine %s is of cannot be read: the host is down", plan.Quote(groups[0]), few(d.faceless)),
-			Fix:  "wait for the host: the group might get a second Machine",
+			What: fmt.Sprintf("group %s has no visible Machine, and the group of Machine %s cannot be read because its host is down", plan.Quote(groups[0]), few(d.faceless)),
+			Fix:  "wait for the host: otherwise the group might get a second Machine",
 		})
 		return nil
 	}
 	image, region := d.image(), d.region()
 	if image == "" {
 		d.block(plan.Blocker{
-			ID: noMachines, What: fmt.Sprintf("group %s has no Machine, and there is no image that a new one could run", plan.Quote(groups[0])),
-			Fix: "allocate_flycast first; then name the image to deploy, or have one built and deployed by a person: " + d.flyDeploy(),
+			ID: noMachines, What: fmt.Sprintf("group %s has no Machine, and there is no image for a new one", plan.Quote(groups[0])),
+			Fix: "allocate_flycast first; then pass image to deploy, or have a person build and deploy one: " + d.flyDeploy(),
 		})
 		return nil
 	}
 	if region == "" {
-		d.block(plan.Blocker{ID: noRegion, What: fmt.Sprintf("group %s has no Machine, and the file no primary_region for a new one", plan.Quote(groups[0])), Fix: "set primary_region in the file"})
+		d.block(plan.Blocker{ID: noRegion, What: fmt.Sprintf("group %s has no Machine, and the file has no primary_region for a new one", plan.Quote(groups[0])), Fix: "set primary_region in the file"})
 		return nil
 	}
 	taken := make(map[string]bool)
@@ -106,7 +106,7 @@ func (d *deployment) create(ctx context.Context, disks *disks, group, image, reg
 		return err
 	}
 	if len(mounts) > 1 {
-		d.block(plan.Blocker{ID: replacement, What: fmt.Sprintf("the file has %d [[mounts]] for group %s, and a Machine gets one volume", len(mounts), plan.Quote(group)), Fix: "leave one of them"})
+		d.block(plan.Blocker{ID: replacement, What: fmt.Sprintf("the file has %d [[mounts]] for group %s, but a Machine can have only one volume", len(mounts), plan.Quote(group)), Fix: "keep only one of them"})
 		return nil
 	}
 	if len(mounts) > 0 {
@@ -120,7 +120,7 @@ func (d *deployment) create(ctx context.Context, disks *disks, group, image, reg
 		if free >= 0 {
 			create.Use = list[free].ID
 			taken[create.Use] = true
-			d.remark("the new Machine of group %s gets the volume %s, which no Machine has", plan.Quote(group), create.Use)
+			d.remark("the new Machine of group %s gets the existing unused volume %s", plan.Quote(group), create.Use)
 		} else {
 			create.Volume = d.volume(mounts[0].Name, region, image, guest)
 		}

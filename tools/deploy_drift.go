@@ -49,7 +49,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 	if len(d.drifted()) == 0 {
 		return nil
 	}
-	const unknown = "where the changes come from is not known: "
+	const unknown = "the origin of the changes is unknown: "
 	release, err := a.Fly.Release(ctx, d.in.App)
 	switch {
 	case ctx.Err() != nil:
@@ -63,7 +63,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 	}
 	released, err := flytoml.FromDefinition("last release", release.Definition)
 	if err != nil {
-		d.remarks = append(d.remarks, fmt.Sprintf(unknown+"what version %d stores is no configuration", release.Version))
+		d.remarks = append(d.remarks, fmt.Sprintf(unknown+"version %d does not contain a configuration", release.Version))
 		return nil
 	}
 	in.Release, in.Version, d.released = released, release.Version, released
@@ -92,7 +92,7 @@ func (d *deployment) remarkOrigins() {
 		}
 	}
 	if len(undone) > 0 {
-		d.remarks = append(d.remarks, fmt.Sprintf("this undoes what was %s: %s", d.report.Why(drift.FromLive), few(undone)))
+		d.remarks = append(d.remarks, fmt.Sprintf("this undoes values that were %s: %s", d.report.Why(drift.FromLive), few(undone)))
 	}
 	for _, group := range d.report.Groups {
 		for _, doubt := range d.report.Doubts(group) {

@@ -104,7 +104,7 @@ func TestDeployDriftLive(t *testing.T) {
 	if want := "app: env.DEBUG removed (was ‹hidden, 7 bytes›) (changed on the Machines since version 14)"; !slices.Equal(out.Changes, []string{want}) {
 		t.Errorf("changes %q", out.Changes)
 	}
-	if want := "this undoes what was changed on the Machines since version 14: app env.DEBUG"; !slices.Contains(out.Remarks, want) {
+	if want := "this undoes values that were changed on the Machines since version 14: app env.DEBUG"; !slices.Contains(out.Remarks, want) {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 
@@ -119,7 +119,7 @@ func TestDeployDriftLive(t *testing.T) {
 	if len(out.Blockers) > 0 || out.Plan == nil || !slices.Contains(out.Plan.Hazards, plan.OtherConfigChanges) || !slices.Contains(out.Changes, want) {
 		t.Errorf("blocked %s, changes %q", blocked(out), out.Changes)
 	}
-	if want := "this undoes what was changed on the Machines since version 14: app env.DEBUG, app guest.memory_mb"; !slices.Contains(out.Remarks, want) {
+	if want := "this undoes values that were changed on the Machines since version 14: app env.DEBUG, app guest.memory_mb"; !slices.Contains(out.Remarks, want) {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 }
@@ -188,7 +188,7 @@ func TestDeployDriftUnknown(t *testing.T) {
 	if got, want := drifts(out), []string{"app guest.memory_mb unknown 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !mention(out.Remarks, "where the changes come from is not known: the last release could not be read (unauthorized)") {
+	if !mention(out.Remarks, "the origin of the changes is unknown: the last release could not be read (unauthorized)") {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 	if !mention(out.Changes, "guest.memory_mb: 512 → 1024") || mention(out.Changes, "since") {

@@ -28,7 +28,7 @@ func (d *deployment) halfExchanged() map[string]bool {
 		return groups
 	}
 	if len(left) > 0 {
-		d.remark("an earlier bluegreen deploy did not come to its end, and two sets of Machines are there (%s): strategy bluegreen finishes it, this one leaves both", few(left))
+		d.remark("an earlier bluegreen deploy did not finish, and left two sets of Machines (%s): strategy bluegreen finishes it, this strategy keeps both", few(left))
 	}
 	return nil
 }

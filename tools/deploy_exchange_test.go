@@ -31,7 +31,7 @@ func TestDeployDestroysLeftOver(t *testing.T) {
 		}
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied || *out.Machines != (machineCounts{Total: 1, Unchanged: 1}) || len(out.Steps) != 1 ||
-			!strings.HasPrefix(out.Summary, "No Machine of inner-circle had to be updated. 1 destroyed as planned.") {
+			!strings.HasPrefix(out.Summary, "No Machine of inner-circle needed an update. 1 destroyed as planned.") {
 			t.Fatalf("got %s %q %+v %+v, %v", out.Status, out.Summary, out.Machines, out.Steps, err)
 		}
 		if got := out.Steps[0]; got.Do != gate.DestroyMachine || got.Target != left || got.State != plan.Done || got.Undo != plan.UndoNo || !strings.Contains(got.Note, "left over") {
@@ -140,11 +140,11 @@ func TestDeployExchangeTurnedBack(t *testing.T) {
 		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20"), Strategy: "bluegreen"})
 		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: http.StatusUnprocessableEntity, Times: 2})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Failed || strings.Contains(out.Summary, "not running") || !strings.Contains(out.Summary, "It is what it was") {
+		if err != nil || out.Status != plan.Failed || strings.Contains(out.Summary, "not running") || !strings.Contains(out.Summary, "It was not changed and still serves") {
 			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
 		}
 		for _, record := range out.Steps {
-			if strings.Contains(record.Note, "had it already") {
+			if strings.Contains(record.Note, "already had it") {
 				t.Errorf("%s: %q", record.Target, record.Note)
 			}
 		}

@@ -125,7 +125,7 @@ func (d *deployment) unreachable(reach audience) {
 	gone := d.silent && len(answering(d.snapshot, reach.public)) > 0
 	for _, c := range d.changes {
 		if was, is := services(c.Before.Config), services(c.After); sleepsForGood(is) && !sleepsForGood(was) {
-			d.lost = append(d.lost, fmt.Sprintf("Machine %s is stopped when idle and no request starts it again (autostart is off)", c.Before.ID))
+			d.lost = append(d.lost, fmt.Sprintf("Machine %s stops when idle, and no request starts it again (autostart is off)", c.Before.ID))
 		}
 	}
 	for _, c := range d.changes {

@@ -130,7 +130,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 				return err
 			}
 		case !m.Whole(): // whose it is cannot be told either
-			d.unread.say("the platform does not send the whole configuration: an update would lose the rest", m.ID)
+			d.unread.say("the platform does not return its whole configuration: an update would lose the rest", m.ID)
 		case !m.Config.FlyLaunch():
 			adopted, why := d.adopts(m)
 			if why != "" {
@@ -144,7 +144,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 		case m.Config.Label(machine.MetadataCanary) == "true" && d.settings.strategy == rollout.Canary:
 			d.changes = append(d.changes, rollout.Change{Before: m, Group: group, After: m.Config}) // the strategy destroys it
 		case m.Config.Label(machine.MetadataCanary) == "true":
-			d.leave(m.ID, "left behind by an earlier canary deploy (fly machine destroy removes it)")
+			d.leave(m.ID, "left over from an earlier canary deploy (fly machine destroy removes it)")
 		case !slices.Contains(groups, group):
 			d.left++
 			d.vanished[group] = append(d.vanished[group], m.ID)
@@ -159,7 +159,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 	d.checkAdopt()
 	for _, group := range slices.Sorted(maps.Keys(d.vanished)) {
 		ids := d.vanished[group]
-		d.remark("group %s is not in the file: its %s (%s) stay as they are; fly deploy would destroy them", plan.Quote(group), machines(len(ids)), few(ids))
+		d.remark("group %s is not in the file: its %s (%s) are not changed; fly deploy would destroy them", plan.Quote(group), machines(len(ids)), few(ids))
 	}
 	rollout.Sort(d.changes)
 	return d.supply(ctx, disks, slices.DeleteFunc(slices.Clone(groups), func(g string) bool { return served[g] }))
@@ -178,7 +178,7 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		}
 		d.unchanged++
 		if m.State == "failed" {
-			d.remark("Machine %s has this configuration already, and is in state failed", m.ID)
+			d.remark("Machine %s already has this configuration but is in state failed", m.ID)
 		}
 		return nil
 	}
@@ -193,10 +193,10 @@ func (d *deployment) update(ctx context.Context, disks *disks, group string, m f
 		d.replaced.say(why, m.ID)
 	}
 	if standby(m.Config) && !standby(after) {
-		d.activated.say("no standby any more, as its group has services (as with fly deploy)", m.ID)
+		d.activated.say("no longer a standby, because its group has services (as with fly deploy)", m.ID)
 	}
 	if m.Cordoned && serves(after) {
-		d.cordoned.say("cordoned: Fly Proxy sends it no request, now and afterwards", m.ID)
+		d.cordoned.say("cordoned: Fly Proxy sends it no requests, before or after the deploy", m.ID)
 	}
 	if after, err = d.keepImage(m, after); err != nil {
 		return err
@@ -213,7 +213,7 @@ func (d *deployment) stranded(ctx context.Context, disks *disks, m fly.Machine) 
 		return err
 	}
 	if attached {
-		d.waiting.say(fmt.Sprintf("the host is %s, and a volume is there", plan.Quote(m.HostStatus)), m.ID)
+		d.waiting.say(fmt.Sprintf("its host is %s and has its volume", plan.Quote(m.HostStatus)), m.ID)
 		return nil
 	}
 	d.leave(m.ID, fmt.Sprintf("on a host that is %s (fly deploy would replace it)", plan.Quote(m.HostStatus)))
@@ -230,7 +230,7 @@ func (d *deployment) tell() {
 	d.cordoned.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
 	d.unread.each(block(cannotUpdate, ""))
 	d.waiting.each(block(hostDown, "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"))
-	d.replaced.each(block(replacement, "that takes another Machine: make the file agree with what is there, or use fly deploy, which destroys the Machine and makes another"))
+	d.replaced.each(block(replacement, "that needs a new Machine: make the file match the current Machine, or use fly deploy, which destroys the Machine and creates another"))
 }
 
 // after is the configuration a Machine would get. Another image stands in the
@@ -295,22 +295,22 @@ func (d *deployment) replaces(group string, before, after machine.Config) (strin
 	}
 	switch {
 	case len(want) > 1:
-		return fmt.Sprintf("the file has %d [[mounts]] for group %s, and a Machine gets one volume", len(want), plan.Quote(group)), nil
+		return fmt.Sprintf("the file has %d [[mounts]] for group %s, but a Machine can have only one volume", len(want), plan.Quote(group)), nil
 	case len(had) > 1:
-		return fmt.Sprintf("it has %d volumes, of which a fly.toml can name one", len(had)), nil
+		return fmt.Sprintf("it has %d volumes, but a fly.toml can name only one", len(had)), nil
 	case len(had) > 0 && len(want) == 0:
-		return fmt.Sprintf("it has the volume %s, and the file has no [[mounts]] for group %s", plan.Quote(had[0].Name), plan.Quote(group)), nil
+		return fmt.Sprintf("it has the volume %s, but the file has no [[mounts]] for group %s", plan.Quote(had[0].Name), plan.Quote(group)), nil
 	case len(had) == 0 && len(want) > 0:
-		return fmt.Sprintf("the file mounts the volume %s, and it has none", plan.Quote(want[0].Name)), nil
+		return fmt.Sprintf("the file mounts the volume %s, but it has none", plan.Quote(want[0].Name)), nil
 	case len(had) > 0 && had[0].Name != "" && had[0].Name != want[0].Name:
-		return fmt.Sprintf("the file mounts the volume %s, and it has %s", plan.Quote(want[0].Name), plan.Quote(had[0].Name)), nil
+		return fmt.Sprintf("the file mounts the volume %s, but it has %s", plan.Quote(want[0].Name), plan.Quote(had[0].Name)), nil
 	}
 	dedication, err := d.dedication(group)
 	if err != nil {
 		return "", err
 	}
 	if guest, err := before.Guest(); dedication != "" && err == nil && (guest == nil || guest.HostDedicationID != dedication) {
-		return fmt.Sprintf("the file wants it on the dedicated host %s", plan.Quote(dedication)), nil
+		return fmt.Sprintf("the file requires the dedicated host %s", plan.Quote(dedication)), nil
 	}
 	return "", nil
 }

@@ -94,7 +94,7 @@ func TestDeployScopeServicesRelease(t *testing.T) {
 		b.AddMachine(b.app, "iad", config)
 		planned := b.planOf(deployInput{Content: "[http_service]\n  internal_port = 8080\n", Scope: scopeServices})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Applied || out.Release != 0 || len(b.Releases(b.app)) != 0 || !mention(out.Remarks, "no version is recorded") {
+		if err != nil || out.Status != plan.Applied || out.Release != 0 || len(b.Releases(b.app)) != 0 || !mention(out.Remarks, "no version was recorded") {
 			t.Errorf("got %s %q, remarks %q, %v", out.Status, out.Summary, out.Remarks, err)
 		}
 	})
@@ -269,9 +269,9 @@ func TestDeployReplacements(t *testing.T) {
 		name, had, file string
 		want            string // empty: allowed
 	}{
-		{"added", "", mount, `the file mounts the volume "data", and it has none`},
-		{"removed", "data", "", `it has the volume "data", and the file has no [[mounts]]`},
-		{"another one", "other", mount, `the file mounts the volume "data", and it has "other"`},
+		{"added", "", mount, `the file mounts the volume "data", but it has none`},
+		{"removed", "data", "", `it has the volume "data", but the file has no [[mounts]]`},
+		{"another one", "other", mount, `the file mounts the volume "data", but it has "other"`},
 		{"elsewhere", "data", mount, ""},
 		{"a dedicated host", "", "\n[[vm]]\n  host_dedication_id = \"rack-1\"\n", `dedicated host "rack-1"`},
 	}
@@ -314,7 +314,7 @@ func TestDeployLeft(t *testing.T) {
 		}, "not made by fly deploy"},
 		{"a canary", func(b *deployBench, id string) {
 			b.SetMachineConfig(b.app, id, oracleMerge(b.t, b.MachineConfig(b.app, id), "metadata", "fly_canary", "true"))
-		}, "left behind by an earlier canary deploy"},
+		}, "left over from an earlier canary deploy"},
 		{"host down", func(b *deployBench, id string) { b.SetHost(b.app, id, "unreachable") }, `on a host that is "unreachable"`},
 	}
 	for _, test := range tests {
@@ -361,7 +361,7 @@ func TestDeployStandby(t *testing.T) {
 			config := oracleWith(t, b.MachineConfig(b.app, ids[1]), "standbys", []string{ids[0]})
 			b.SetMachineConfig(b.app, ids[1], oracleMerge(t, config, "env", "FLY_STANDBY_FOR", ids[0]))
 			planned := b.planOf(deployInput{Content: b.file("", ""), Scope: scope})
-			if !mention(planned.Out.Remarks, "no standby any more") || len(planned.Work.changes) != 1 {
+			if !mention(planned.Out.Remarks, "no longer a standby") || len(planned.Work.changes) != 1 {
 				t.Errorf("%s: remarks %q", scope, planned.Out.Remarks)
 			}
 			out, err := b.apply(planned)

@@ -75,12 +75,12 @@ func (d *deployment) keepImage(m fly.Machine, after machine.Config) (machine.Con
 	image, ok := pinned(m)
 	switch {
 	case !ok:
-		d.resolved.say("the image "+plan.Quote(image)+" is a tag, and the digest of what they run is not known: Fly looks the tag up again, and may find another build", m.ID)
+		d.resolved.say("the image "+plan.Quote(image)+" is a tag, and the digest of what they run is unknown: Fly looks up the tag again and may get a different build", m.ID)
 		return after, nil
 	case image == m.Config.Image():
 		return after, nil
 	}
-	d.resolved.say("the tag "+plan.Quote(m.Config.Image())+" is pinned to the build that runs, so that no other one comes", m.ID)
+	d.resolved.say("the tag "+plan.Quote(m.Config.Image())+" is pinned to the build that is running", m.ID)
 	return after.With("image", image)
 }
 
@@ -109,7 +109,7 @@ func changeText(c rollout.Change, change machine.Change) string {
 func (d *deployment) remarkTags() {
 	d.resolved.each(func(what, machines string) { d.remark("%s: %s", machines, what) })
 	if mutable(d.in.Image) && !d.empty() {
-		d.remark("the image %s is a tag: Fly looks it up anew for each Machine, so they may get different builds if it is moved meanwhile; with a digest (name@sha256:…) all get the same", plan.Quote(d.in.Image))
+		d.remark("the image %s is a tag: Fly looks it up for each Machine, so they get different builds if it moves during the deploy; with a digest (name@sha256:…) all get the same build", plan.Quote(d.in.Image))
 	}
 }
 

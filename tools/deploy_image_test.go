@@ -62,7 +62,7 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 		}
 		content := strings.Replace(b.newGroup(), "min_machines_running = 0", "min_machines_running = 1", 1)
 		planned := b.plan(content)
-		if planned.Plan.Has(plan.ImageChange) || !mention(planned.Out.Remarks, "so that no other one comes") || slices.Contains(planned.Plan.Unknown, plan.BuildUnknown) {
+		if planned.Plan.Has(plan.ImageChange) || !mention(planned.Out.Remarks, "is pinned to the build that is running") || slices.Contains(planned.Plan.Unknown, plan.BuildUnknown) {
 			t.Errorf("hazards %q, unknown %q, remarks %q", planned.Plan.Hazards, planned.Plan.Unknown, planned.Out.Remarks)
 		}
 		out, err := b.apply(planned)
@@ -91,7 +91,7 @@ func TestDeployServicesPin(t *testing.T) {
 		t := b.t
 		b.tagged("registry.fly.io/inner-circle:stable")
 		planned := b.planOf(deployInput{Content: b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"off\""), Scope: scopeServices})
-		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !mention(planned.Out.Remarks, "is pinned to the build that runs") {
+		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !mention(planned.Out.Remarks, "is pinned to the build that is running") {
 			t.Errorf("hazards %q, remarks %q", planned.Plan.Hazards, planned.Out.Remarks)
 		}
 		question := strings.Join(strings.Fields(strings.ReplaceAll(planned.Plan.Question(nil).Text(), "│", "")), "")
@@ -119,7 +119,7 @@ func TestDeployTag(t *testing.T) {
 	} {
 		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
 			planned := b.planOf(deployInput{Content: b.file("", ""), Image: image})
-			if !planned.Plan.Has(plan.ImageChange) || mention(planned.Out.Remarks, "is a tag: Fly looks it up anew") != open {
+			if !planned.Plan.Has(plan.ImageChange) || mention(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
 				b.t.Errorf("%s: hazards %q, remarks %q", image, planned.Plan.Hazards, planned.Out.Remarks)
 			}
 			if got := strings.Contains(planned.Plan.Question(nil).Text(), plan.BuildUnknown.Sentence()); got != open {

@@ -40,9 +40,9 @@ func (d *deployment) order(work rollout.Work) (lines []string, expected string) 
 	}
 	turns := "1 turn"
 	if most != 1 {
-		turns = fmt.Sprintf("%d turns, one after the other", most)
+		turns = fmt.Sprintf("%d turns, one after another", most)
 	}
-	return lines, fmt.Sprintf("about %s: %s, each the start of a Machine and its checks, or 10 s in which it must not crash", total.Round(time.Second), turns)
+	return lines, fmt.Sprintf("about %s: %s, each for a Machine to start and pass its checks, or run 10 s without a crash", total.Round(time.Second), turns)
 }
 
 func poolLine(stage int, pool rollout.Pool) string {
@@ -53,11 +53,11 @@ func poolLine(stage int, pool rollout.Pool) string {
 	n := len(pool.Machines)
 	switch {
 	case pool.Role == rollout.RoleCanary:
-		return fmt.Sprintf("%d. %s: a canary, destroyed again when it is proved", stage, what)
+		return fmt.Sprintf("%d. %s: a canary, destroyed after its test", stage, what)
 	case pool.Role == rollout.RoleGreen:
 		return fmt.Sprintf("%d. %s: %d new beside the old ones, %d at once", stage, what, n, pool.Width)
 	case pool.Role == rollout.RoleBlue:
-		return fmt.Sprintf("%d. %s: %s taken out of routing, stopped and destroyed", stage, what, few(pool.Machines))
+		return fmt.Sprintf("%d. %s: %s removed from routing, stopped and destroyed", stage, what, few(pool.Machines))
 	case pool.Role == rollout.RoleLeftover:
 		return fmt.Sprintf("%d. %s: %s, left over from an earlier deploy, destroyed", stage, what, few(pool.Machines))
 	case pool.Create:

@@ -131,7 +131,7 @@ func (a *adapter) unconfirmed(d *deployment) {
 		if until := at.Add(listLate); doubtful && a.Clock.Now().Before(until) {
 			d.block(plan.Blocker{
 				ID:   creationLost,
-				What: fmt.Sprintf("at %s a Machine of group %s was asked for, nobody knows whether it was created, and lists show a new one late", at.UTC().Format(time.TimeOnly), plan.Quote(c.Group)),
+				What: fmt.Sprintf("at %s a Machine of group %s was requested; it is unknown whether it was created, because lists show a new one late", at.UTC().Format(time.TimeOnly), plan.Quote(c.Group)),
 				Fix:  fmt.Sprintf("repeat the call after %s UTC", until.UTC().Format(time.TimeOnly)),
 			})
 		}
@@ -152,7 +152,7 @@ func (a *adapter) abandoned(ctx context.Context, d *deployment) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		d.remark("an earlier deploy was cut short, and its release may still be recorded as running: the releases could not be read (%s)", fly.CodeOf(err))
+		d.remark("an earlier deploy was interrupted, and its release may still be recorded as running: the releases could not be read (%s)", fly.CodeOf(err))
 		return nil
 	}
 	for _, r := range list {
@@ -161,7 +161,7 @@ func (a *adapter) abandoned(ctx context.Context, d *deployment) error {
 		case slices.Contains(d.past.releases, r.ID):
 			d.abandons = append(d.abandons, r)
 		case !d.past.lost.IsZero() && r.CreatedAt.After(d.past.lost.Add(-time.Minute)):
-			d.remark("version %d is recorded as %s, and may be of the deploy that was cut short; it is left so", r.Version, r.Status)
+			d.remark("version %d is recorded as %s and may belong to the interrupted deploy; it was left as it is", r.Version, r.Status)
 		}
 	}
 	return nil
@@ -171,9 +171,9 @@ func (a *adapter) abandoned(ctx context.Context, d *deployment) error {
 func (d *deployment) remarkAbandoned() {
 	for _, r := range d.abandons {
 		if d.empty() {
-			d.remark("version %d is still recorded as %s: a deploy that was cut short left it so; the next deploy that has something to do closes it", r.Version, r.Status)
+			d.remark("version %d is still recorded as %s, because a deploy was interrupted; the next deploy that has something to do closes it", r.Version, r.Status)
 		} else {
-			d.remark("version %d is still recorded as %s: a deploy that was cut short left it so; this one closes it as interrupted", r.Version, r.Status)
+			d.remark("version %d is still recorded as %s, because a deploy was interrupted; this deploy closes it as interrupted", r.Version, r.Status)
 		}
 	}
 }

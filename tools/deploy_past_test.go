@@ -55,7 +55,7 @@ func TestDeployAbandoned(t *testing.T) {
 			t.Errorf("nothing to do: remarks %q", same.Out.Remarks)
 		}
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if !mention(planned.Out.Remarks, "this one closes it as interrupted") {
+		if !mention(planned.Out.Remarks, "this deploy closes it as interrupted") {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		out, err := b.apply(planned)
@@ -83,7 +83,7 @@ func TestDeployLostRelease(t *testing.T) {
 		id := b.leave()
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
 		planned := b.plan(content)
-		if !mention(planned.Out.Remarks, "may be of the deploy that was cut short; it is left so") {
+		if !mention(planned.Out.Remarks, "may belong to the interrupted deploy; it was left as it is") {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		if _, err := b.apply(planned); err != nil {

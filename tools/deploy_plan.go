@@ -27,7 +27,7 @@ func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, 
 	var refused *fly.Error
 	switch {
 	case errors.As(err, &refused) && refused.Code == gate.Precondition:
-		d.block(plan.Blocker{ID: notPossible, What: refused.Message, Fix: "give another strategy, such as rolling, which leaves the file as it is"})
+		d.block(plan.Blocker{ID: notPossible, What: refused.Message, Fix: "use another strategy, such as rolling; that does not change the file"})
 	case err != nil:
 		return work, err
 	}

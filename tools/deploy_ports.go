@@ -160,7 +160,7 @@ func (d *deployment) news(group string, is door, had []door, reach audience) {
 	}
 	b := plan.Blocker{
 		ID: string(plan.NewPublicService), What: what + ", on an app with public addresses",
-		Fix: fmt.Sprintf("release_public_ips %s, then this deploy again: it is private from birth then", plan.Arguments{App: d.in.App}),
+		Fix: fmt.Sprintf("release_public_ips %s, then this deploy again: then the service is private from the start", plan.Arguments{App: d.in.App}),
 	}
 	if !slices.Contains(d.blockers, b) {
 		d.blockers = append(d.blockers, b)

@@ -35,7 +35,7 @@ func (a *adapter) recorded(caller string, in statusInput) (*journal.Run, error) 
 func (a *adapter) statusRecorded(run journal.Run, app string) statusOutput {
 	out := statusOutput{App: app, Run: run.ID}
 	began := run.Began.UTC().Format(time.RFC3339)
-	again := plan.Next{Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: app}, Why: "repeat the identical call: it reads the Machines from Fly, does and proves what is left, and asks again"}
+	again := plan.Next{Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: app}, Why: "repeat the identical call: it reads the Machines from Fly, does and tests what is left, and asks again"}
 	var under int
 	for _, step := range named(run.Steps) {
 		line, doubt := recordedStep(step)
@@ -50,18 +50,18 @@ func (a *adapter) statusRecorded(run journal.Run, app string) statusOutput {
 	switch {
 	case !run.Finished:
 		out.Status = "unfinished"
-		out.Summary = fmt.Sprintf("The deploy of %s that began at %s has no end in the journal: the server was restarted before it was done, or another process is still at work on it. ", app, began)
+		out.Summary = fmt.Sprintf("The deploy of %s that began at %s has no end in the journal: the server was restarted before it finished, or another process is still running it. ", app, began)
 		if len(out.Known) == 0 {
-			out.Summary += "As far as the journal tells, it had begun with no Machine."
+			out.Summary += "According to the journal, it had not started any Machine."
 		} else {
-			out.Summary += fmt.Sprintf("%d of its steps came to their end, %d were under way.", len(out.Known)-under, under)
+			out.Summary += fmt.Sprintf("%d of its steps finished, %d were in progress.", len(out.Known)-under, under)
 		}
 		out.Next = []plan.Next{again}
 	default:
 		out.Status, out.Seconds = "done", int(run.Ended.Sub(run.Began).Seconds())
-		out.Summary = fmt.Sprintf("The deploy of %s that began at %s ended at %s: %s. Its result is not kept any more, as the server was restarted or time has passed.",
-			app, began, run.Ended.UTC().Format(time.RFC3339), orWord(plan.Clean(run.Status), "how is not written down"))
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "judges the live Machines as they are now"}}
+		out.Summary = fmt.Sprintf("The deploy of %s that began at %s ended at %s: %s. Its result is no longer kept, because the server was restarted or it is too old.",
+			app, began, run.Ended.UTC().Format(time.RFC3339), orWord(plan.Clean(run.Status), "with an unknown result"))
+		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "checks the live Machines as they are now"}}
 		if run.Status != string(plan.Applied) {
 			out.Next = []plan.Next{again}
 		}

@@ -64,7 +64,7 @@ func TestDeployStatusAfterRestart(t *testing.T) {
 	unknown := []string{"how release rel1 is recorded now", "whether a new Machine of group \"cron\" is there", "what Machine 148e2 has now, and whether it works"}
 	for _, arguments := range []map[string]any{shopAPI(), {"app": "shop-api", "run": started.Run}} {
 		out, text := again.status(t, t.Context(), arguments)
-		if out.Status != "unfinished" || out.Run != started.Run || !strings.Contains(out.Summary, "restarted") || !strings.Contains(out.Summary, "3 of its steps came to their end, 3 were under way") {
+		if out.Status != "unfinished" || out.Run != started.Run || !strings.Contains(out.Summary, "restarted") || !strings.Contains(out.Summary, "3 of its steps finished, 3 were in progress") {
 			t.Errorf("got %+v", out)
 		}
 		slices.Sort(out.Known[:3])
@@ -108,7 +108,7 @@ func TestDeployStatusRecordedPartly(t *testing.T) {
 		w.record(e)
 	}
 	write(journal.Entry{Event: journal.Started})
-	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "unfinished" || !strings.Contains(out.Summary, "begun with no Machine") {
+	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "unfinished" || !strings.Contains(out.Summary, "not started any Machine") {
 		t.Errorf("got %+v", out)
 	}
 	for i := range 50 {

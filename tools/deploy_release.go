@@ -33,13 +33,13 @@ func (a *adapter) releaseOf(ctx context.Context, d *deployment) (*fly.NewRelease
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case fly.Missing(err) == fly.ARelease:
-			d.remark("no version is recorded: the app has no release into which the services could be put")
+			d.remark("no version was recorded: the app has no release to add the services to")
 			return nil, nil
 		case err != nil:
 			return nil, err
 		}
 		if definition, err = d.withServices(last.Definition, definition); err != nil {
-			d.remark("no version is recorded: the services of the file do not fit into the last release (%s)", errorText(err, 200))
+			d.remark("no version was recorded: the services of the file do not fit into the last release (%s)", errorText(err, 200))
 			return nil, nil
 		}
 	}
@@ -101,7 +101,7 @@ func releaseNote(r *rollout.ReleaseOutcome) string {
 	case r.Release.Version == 0 && r.Release.ID == "":
 		return "no version could be recorded"
 	case r.Err != nil:
-		return fmt.Sprintf("version %d was recorded and could not be closed: fly releases may show it as %s", r.Release.Version, r.Status)
+		return fmt.Sprintf("version %d was recorded but could not be closed: fly releases may show it as %s", r.Release.Version, r.Status)
 	}
 	return fmt.Sprintf("version %d, %s", r.Release.Version, r.Status)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // notDone ends the summary of every deploy.
-const notDone = "No address was allocated, nothing was built, no release_command ran."
+const notDone = "No address was allocated, nothing was built, no release_command was run."
 
 // reportDeploy tells what became of each Machine.
 func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
@@ -49,7 +49,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	for _, r := range result.Abandoned {
 		if r.Err != nil {
-			out.Unknown = append(out.Unknown, fmt.Sprintf("version %d, which a deploy that was cut short left as %s, could not be closed: fly releases may show it so", r.Release.Version, r.Release.Status))
+			out.Unknown = append(out.Unknown, fmt.Sprintf("version %d, left as %s by an interrupted deploy, could not be closed: fly releases may still show it that way", r.Release.Version, r.Release.Status))
 		}
 	}
 	if r := result.Release; r != nil {
@@ -67,14 +67,14 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 		}
 	}
 	if tally.destroyed > 0 {
-		out.Undo = append(out.Undo, fmt.Sprintf("%s destroyed: what they held outside volumes does not come back", machines(tally.destroyed)))
+		out.Undo = append(out.Undo, fmt.Sprintf("%s destroyed: their data outside volumes is lost", machines(tally.destroyed)))
 	}
 	switch {
 	case result.Err != nil:
 		out.Status, out.Code = plan.Failed, failedCode(result.Err)
 		out.Retry = out.Code.Retry()
-		out.Summary = fmt.Sprintf("Deploy of %s did not begin: %s. No Machine was changed.", w.in.App, plan.Message(result.Err.Error()))
-		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew and asks again"}}
+		out.Summary = fmt.Sprintf("Deploy of %s did not start: %s. No Machine was changed.", w.in.App, plan.Message(result.Err.Error()))
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call makes a new plan and asks again"}}
 	case bad:
 		a.reportFailure(w, tally, failed, &out)
 	case result.Interrupted && result.Stopped:
@@ -90,7 +90,7 @@ func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput
 	default:
 		a.reportSuccess(w, tally, &out)
 		if result.Stopped {
-			out.Summary += " It was asked to stop when no Machine was left to be begun."
+			out.Summary += " The stop came after the last Machine was started."
 		}
 	}
 	return out
@@ -103,8 +103,8 @@ func reportStopped(w deployWork, t tally, out *deployOutput) {
 	if t.changed()+t.failed+t.unclear > 0 {
 		out.Status = plan.Partial
 	}
-	out.Summary = fmt.Sprintf("Deploy of %s was stopped before its last Machine, as somebody asked. %s %s", w.in.App, t.sentence(), notDone)
-	out.Next = []plan.Next{{Who: "person", Why: "decides whether it is to go on: the same deploy call does what is left, and asks again"}}
+	out.Summary = fmt.Sprintf("Deploy of %s was stopped on request before its last Machine. %s %s", w.in.App, t.sentence(), notDone)
+	out.Next = []plan.Next{{Who: "person", Why: "decides whether to continue: the same deploy call does what is left, and asks again"}}
 }
 
 func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
@@ -113,15 +113,15 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration.", t.healthy, machines(total), app)
 	switch {
 	case w.unchanged > 0 && t.of > 0:
-		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration: %d proved now, %d had it already.", t.changed()+w.unchanged, machines(total), app, t.healthy, w.unchanged)
+		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration: %d tested now, %d already had it.", t.changed()+w.unchanged, machines(total), app, t.healthy, w.unchanged)
 	case t.unproven > 0:
-		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them proved.", t.changed(), machines(total), app, t.healthy)
+		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them tested.", t.changed(), machines(total), app, t.healthy)
 	}
 	if t.of == 0 { // only what was left over went
-		out.Summary = fmt.Sprintf("No Machine of %s had to be updated.", app)
+		out.Summary = fmt.Sprintf("No Machine of %s needed an update.", app)
 	}
 	if t.canaries > 0 {
-		out.Summary += fmt.Sprintf(" Tried on %d extra first, destroyed since.", t.canaries)
+		out.Summary += fmt.Sprintf(" Tested first on %d extra, since destroyed.", t.canaries)
 	}
 	if t.created > 0 {
 		out.Summary += fmt.Sprintf(" %d created.", t.created)
@@ -133,9 +133,9 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 		out.Summary += fmt.Sprintf(" Recorded as version %d.", out.Release)
 	}
 	out.Summary += " " + notDone
-	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "judges the live Machines anew and names what is left"}}
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "checks the live Machines again and lists what is left"}}
 	if w.addressless() {
-		out.Next = append([]plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "the app has no address: this gives it a private one"}}, out.Next...)
+		out.Next = append([]plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "the app has no address: this allocates a private one"}}, out.Next...)
 	}
 }
 
@@ -162,20 +162,20 @@ func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s", w.in.App, stopped, name, message, fate(failed), t.sentence(), notDone)
 	switch {
 	case t.unclear+t.broken > 0:
-		out.Next = []plan.Next{{Who: "person", Command: "fly machine list -a " + w.in.App, Why: "some Machine could not be put back, or nobody knows what it has: look before anything else is deployed"}}
+		out.Next = []plan.Next{{Who: "person", Command: "fly machine list -a " + w.in.App, Why: "a Machine could not be put back, or its configuration is unknown: check it before the next deploy"}}
 	case out.Code == gate.Busy:
 		out.RetryAfterS = int(busyRetry.Seconds())
-		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until the other deployer's lease is given back, then repeat the identical call; a person is asked again"}}
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until the other client releases its lease, then repeat the identical call; it asks a person again"}}
 	case out.Code == gate.Stale:
-		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call plans anew from what is there now, and asks again"}}
+		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call makes a new plan from the current state, and asks again"}}
 	case out.Code == gate.PlatformError:
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "Fly failed, not the Machine: the same call does what is left, and asks again"}}
 	case out.Code == gate.VerifyFailed:
-		out.Next = []plan.Next{{Who: "person", Command: "fly logs -a " + w.in.App + " --no-tail", Why: "says why it failed; once that is mended, the same deploy call does what is left, and asks again"}}
+		out.Next = []plan.Next{{Who: "person", Command: "fly logs -a " + w.in.App + " --no-tail", Why: "shows why it failed; when that is fixed, the same deploy call does what is left, and asks again"}}
 	case out.Code == gate.Unauthorized:
-		out.Next = []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", w.in.App), Why: "this token was refused; give the server one that may do it"}}
+		out.Next = []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", w.in.App), Why: "this token was refused; give the server a token with the right to do it"}}
 	default:
-		out.Next = []plan.Next{{Who: "person", Why: "mends what Fly refused; then the same deploy call does what is left, and asks again"}}
+		out.Next = []plan.Next{{Who: "person", Why: "fix what Fly refused; then the same deploy call does what is left, and asks again"}}
 	}
 }
 
@@ -187,10 +187,10 @@ func odd(result rollout.Report) string {
 		case m.Restless():
 			awake++
 		case len(m.Mismatch) > 0:
-			return "the platform holds something else than was sent"
+			return "the platform has a different configuration than was sent"
 		}
 	}
-	return fmt.Sprintf("%d that did not run before could not be stopped again, and run now", awake)
+	return fmt.Sprintf("%d that were stopped before could not be stopped again and are running", awake)
 }
 
 // proved counts what was seen of the Machines, each claim for those only of
@@ -218,10 +218,10 @@ func proved(result rollout.Report) (verified, unknown []string) {
 		}
 	}
 	add(&verified, checked, "%d started, with passing checks, and read back with the configuration that was sent")
-	add(&verified, started, "%d started and read back with the configuration that was sent; without health checks to prove more")
-	add(&unknown, stopped, "%d updated while stopped and not started: not proved")
-	add(&unknown, unread, "%d updated, but not read back: not proved")
-	add(&unknown, mismatched, "%d started with another configuration than was sent: not proved")
+	add(&verified, started, "%d started and read back with the configuration that was sent; no health checks to test more")
+	add(&unknown, stopped, "%d updated while stopped and not started: not tested")
+	add(&unknown, unread, "%d updated, but not read back: not verified")
+	add(&unknown, mismatched, "%d started with a different configuration than was sent: not verified")
 	return verified, unknown
 }
 
@@ -232,7 +232,7 @@ func deaf(result rollout.Report) []string {
 		for _, p := range m.Listening {
 			switch p.State {
 			case rollout.ReachLoopback, rollout.ReachPrivate:
-				out = append(out, fmt.Sprintf("Machine %s: port %d is bound to %s, where Fly Proxy does not come in; bind it to 0.0.0.0 or [::]", m.ID, p.Port, plan.Clean(p.Address)))
+				out = append(out, fmt.Sprintf("Machine %s: port %d is bound to %s, which Fly Proxy cannot reach; bind it to 0.0.0.0 or [::]", m.ID, p.Port, plan.Clean(p.Address)))
 			case rollout.ReachNone:
 				out = append(out, fmt.Sprintf("Machine %s: nothing listens on port %d", m.ID, p.Port))
 			}
@@ -276,7 +276,7 @@ func machineRecord(m rollout.Outcome, green string) plan.Record {
 	case m.Restless():
 		notes = append(notes, "but could not be stopped again")
 	case len(m.Mismatch) > 0:
-		notes = append(notes, "but holds something else than was sent")
+		notes = append(notes, "but has a different configuration than was sent")
 	}
 	r.Note = strings.Join(notes, ", ")
 	if m.Err != nil {
@@ -301,7 +301,7 @@ func recordState(s rollout.State) plan.State {
 func stateNote(m rollout.Outcome, green string) []string {
 	var notes []string
 	if m.Same && m.State != rollout.PutBack { // that is one which a green one did not take the place of
-		notes = append(notes, "had it already")
+		notes = append(notes, "already had it")
 	}
 	switch {
 	case m.State == rollout.Healthy && m.Proof != "": // it says so
@@ -312,15 +312,15 @@ func stateNote(m rollout.Outcome, green string) []string {
 	case m.State == rollout.Unproven && m.Err != nil:
 		notes = append(notes, "updated, but not read back")
 	case m.State == rollout.Unproven:
-		notes = append(notes, "not started: not proved")
+		notes = append(notes, "not started: not tested")
 	case m.State == rollout.Failed:
 		notes = append(notes, "left with the new configuration")
 	case m.State == rollout.PutBack && m.Up:
-		notes = append(notes, "its earlier configuration again, seen started")
+		notes = append(notes, "earlier configuration restored, seen started")
 	case m.State == rollout.PutBack && m.Role == "":
-		notes = append(notes, "its earlier configuration again, not seen started")
+		notes = append(notes, "earlier configuration restored, not seen started")
 	case m.Role == rollout.RoleCanary && leaves(m):
-		notes = append(notes, "a canary: tried and destroyed, as planned")
+		notes = append(notes, "a canary: tested and destroyed, as planned")
 	case m.Role == rollout.RoleLeftover && leaves(m):
 		notes = append(notes, "left over from an earlier deploy: destroyed")
 	case m.State == rollout.Removed:
@@ -328,15 +328,15 @@ func stateNote(m rollout.Outcome, green string) []string {
 	case m.State == rollout.Replaced:
 		notes = append(notes, "destroyed: "+cmp.Or(green, "another one")+" is in its place")
 	case m.State == rollout.Unclear:
-		notes = append(notes, "whether it has the new configuration is not known")
+		notes = append(notes, "unknown whether it has the new configuration")
 	case m.State == rollout.Broken:
 		notes = append(notes, "could not be put back")
 	}
 	switch {
 	case m.Stopped:
-		notes = append(notes, "woken, and stopped again")
+		notes = append(notes, "started, then stopped again")
 	case m.Woken && (m.State == rollout.Healthy || m.State == rollout.Unproven):
-		notes = append(notes, "woken, and left to autostop")
+		notes = append(notes, "started, left to autostop")
 	case m.Woken:
 		notes = append(notes, "woken")
 	}
@@ -347,23 +347,23 @@ func fate(m rollout.Outcome) string {
 	switch m.State {
 	case rollout.PutBack:
 		if m.Role == rollout.RoleBlue || m.Role == rollout.RoleLeftover {
-			return "It is what it was, and in its place."
+			return "It was not changed and still serves."
 		}
 		if !m.Up {
-			return "It has its earlier configuration again, and was not seen started with it."
+			return "It has its earlier configuration again, but was not seen started with it."
 		}
-		return "It has its earlier configuration again: it was seen started, its checks were not awaited."
+		return "It has its earlier configuration again and was seen started; its checks were not awaited."
 	case rollout.Removed:
 		return "It was destroyed again."
 	case rollout.Failed:
 		return "It was left with the new configuration."
 	case rollout.Unclear:
-		return "Whether it has the new configuration is not known: it needs a look."
+		return "It is unknown whether it has the new configuration: check it."
 	case rollout.Broken:
 		if m.Created {
-			return "It could NOT be removed again: it needs a person."
+			return "It could NOT be removed: a person has to check it."
 		}
-		return "Its earlier configuration could NOT be put back: it needs a person."
+		return "Its earlier configuration could NOT be put back: a person has to check it."
 	case rollout.Unchanged:
 		return "It was not changed."
 	}

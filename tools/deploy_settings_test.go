@@ -20,8 +20,8 @@ func TestDeployOnFailure(t *testing.T) {
 		says   string
 	}{
 		{"put_back", plan.Failed, machineCounts{Total: 2, PutBack: 2}, "0 of 2 updated, 2 put back."},
-		{"stop", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 left with the new configuration although it failed."},
-		{"continue", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 left with the new configuration although it failed."},
+		{"stop", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 failed but left with the new configuration."},
+		{"continue", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 failed but left with the new configuration."},
 	}
 	for _, test := range tests {
 		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {

@@ -28,12 +28,12 @@ func (d *deployment) sleeping() {
 			continue // a Machine is kept running
 		case machine.AnyRouted(list):
 		case slices.ContainsFunc(list, machine.Service.HasPort):
-			why = "its services are for UDP alone"
+			why = "all its services are UDP"
 		default:
 			why = "none of its services has a port"
 		}
 		said[group] = true
 		d.hazard(plan.StaysStopped)
-		d.remark("after this deploy: group %s stops when idle, and no request starts it again (%s); patch_services with autostop off, for this group, keeps it running", plan.Quote(group), why)
+		d.remark("after this deploy: group %s stops when idle, and no request starts it again (%s); patch_services with autostop off for this group keeps it running", plan.Quote(group), why)
 	}
 }

@@ -17,12 +17,12 @@ const deployStatusName = "deploy_status"
 
 type statusInput struct {
 	App string `json:"app" jsonschema:"name of the Fly app"`
-	Run string `json:"run,omitempty" jsonschema:"from deploy; default: the app's newest"`
+	Run string `json:"run,omitempty" jsonschema:"from deploy; default: the app's latest"`
 }
 
 // statusOutput is where a deploy stands.
 type statusOutput struct {
-	Status  string         `json:"status" jsonschema:"running, done, unfinished (cut short), not_found or failed"`
+	Status  string         `json:"status" jsonschema:"running, done, unfinished (interrupted), not_found or failed"`
 	Summary string         `json:"summary"`
 	App     string         `json:"app,omitempty"`
 	Run     string         `json:"run,omitempty"`
@@ -32,7 +32,7 @@ type statusOutput struct {
 	Done    int            `json:"done,omitempty"`
 	Of      int            `json:"of,omitempty"`
 	Seconds int            `json:"seconds,omitempty" jsonschema:"since it began"`
-	Result  map[string]any `json:"result,omitempty" jsonschema:"what deploy answered, if done"`
+	Result  map[string]any `json:"result,omitempty" jsonschema:"the answer of deploy, if done"`
 	Known   []string       `json:"known,omitempty" jsonschema:"from the journal, after a restart"`
 	Unknown []string       `json:"unknown,omitempty" jsonschema:"only Fly can tell"`
 	Next    []plan.Next    `json:"next"`
@@ -44,7 +44,7 @@ func (a *adapter) deployStatus() Tool {
 	return newReading(a, Reading[statusInput, statusOutput]{
 		Spec: Spec{
 			Name: deployStatusName, Title: "Status of a deploy", Effect: Reads, Needs: deployName,
-			Description: "Tells how far a deploy of this server is: phase, group, Machine, seconds; once it is done, its result; after a restart, what the journal knows. Asks nobody and changes nothing. For a client that gave up early; repeating the identical deploy call does the same and waits.",
+			Description: "Shows the progress of a deploy of this server: phase, group, Machine, seconds; when it is done, its result; after a restart, what the journal recorded. Asks nobody and changes nothing. For clients that stopped waiting; repeating the identical deploy call also waits for the result.",
 		},
 		Read: a.readStatus,
 		Failed: func(summary string, p *Problem) statusOutput {
@@ -66,8 +66,8 @@ func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput,
 		}
 		return statusOutput{
 			Status: "not_found", App: in.App, Run: in.Run,
-			Summary: a.mark(fmt.Sprintf("Neither this server nor its journal knows of such a deploy of %s: it ended hours ago, was another's, or was none of this server.", in.App)),
-			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run it shows what is left to do"}},
+			Summary: a.mark(fmt.Sprintf("This server and its journal have no such deploy of %s: it ended hours ago, belongs to another caller, or was not made by this server.", in.App)),
+			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run, shows what is left to do"}},
 		}, nil
 	}
 	out := statusOutput{App: at.app, Run: at.id}
@@ -80,13 +80,13 @@ func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput,
 	out.Status, out.Group, out.Machine, out.Phase, out.Done, out.Of = "running", plan.Clean(m.Group), m.Machine, orWord(m.Doing, "starting"), m.Done, m.Of
 	took := a.Clock.Now().Sub(at.started)
 	out.Seconds = int(took.Seconds())
-	out.Summary = a.mark(fmt.Sprintf("deploy is at work on %s for %s: %s.", at.app, took.Round(time.Second), orWord(m.String(), "starting")))
+	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.", at.app, took.Round(time.Second), orWord(m.String(), "starting")))
 	if at.stopping() {
-		out.Phase += ", being stopped"
-		out.Summary += " It was asked to stop: no other Machine is begun."
+		out.Phase += ", stopping"
+		out.Summary += " It was asked to stop: no other Machine is started."
 	}
 	out.Next = []plan.Next{
-		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "ask again in some seconds; or repeat the identical deploy call, which waits"},
+		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "call again in a few seconds, or repeat the identical deploy call, which waits"},
 	}
 	return out, nil
 }
@@ -110,7 +110,7 @@ func (a *adapter) statusDone(out statusOutput, at *run) (statusOutput, error) {
 	}
 	summary, _ := out.Result["summary"].(string)
 	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s", at.app, at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, sandboxMark)))
-	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.app}, Why: "judges the live Machines as they are now"}}
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.app}, Why: "checks the live Machines as they are now"}}
 	return out, nil
 }
 

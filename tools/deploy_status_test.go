@@ -94,7 +94,7 @@ func TestDeployStatus(t *testing.T) {
 		t.Errorf("the identical call got %s %q, did %s", got.Status, got.Summary, w.did())
 	}
 	clock.pass(31 * time.Minute)
-	if out, _ := w.status(t, t.Context(), named); out.Status != "done" || out.Result != nil || !strings.Contains(out.Summary, ": applied. Its result is not kept any more") || out.Next[0].Tool != "list_ips" {
+	if out, _ := w.status(t, t.Context(), named); out.Status != "done" || out.Result != nil || !strings.Contains(out.Summary, ": applied. Its result is no longer kept") || out.Next[0].Tool != "list_ips" {
 		t.Errorf("later: %+v", out)
 	}
 	clock.pass(3 * time.Hour)

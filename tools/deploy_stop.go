@@ -15,7 +15,7 @@ const deployStopName = "deploy_stop"
 
 type stopInput struct {
 	App string `json:"app" jsonschema:"name of the Fly app"`
-	Run string `json:"run,omitempty" jsonschema:"from deploy; default: the one at work"`
+	Run string `json:"run,omitempty" jsonschema:"from deploy; default: the running one"`
 }
 
 type stopOutput struct {
@@ -44,7 +44,7 @@ func (a *adapter) deployStop() Tool {
 	return newReading(a, Reading[stopInput, stopOutput]{
 		Spec: Spec{
 			Name: deployStopName, Title: "Stop a deploy", Effect: Halts, Needs: deployName,
-			Description: "Ends a deploy between two Machines: those at work come to their end, no other is begun; those already changed are put back, or left as they are, as its on_failure says. Only if the user wants it. Asks nobody. deploy_status tells the outcome.",
+			Description: "Stops a deploy between two Machines: Machines being changed are finished, no others are started; changed ones are put back or kept, as its on_failure says. Use only if the user wants it. Asks nobody. deploy_status shows the outcome.",
 		},
 		Read: a.stopDeploy,
 		Failed: func(summary string, p *Problem) stopOutput {
@@ -59,16 +59,16 @@ func (a *adapter) stopDeploy(ctx context.Context, in stopInput) (stopOutput, err
 	if at == nil || at.tool != deployName || !at.underWay() || in.Run != "" && in.Run != at.id {
 		return stopOutput{
 			Status: "not_found", App: in.App, Run: in.Run,
-			Summary: a.mark(fmt.Sprintf("This server is not at work on such a deploy of %s. Nothing was stopped.", in.App)),
-			Next:    []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App}, Why: "tells how the last one ended"}},
+			Summary: a.mark(fmt.Sprintf("This server is not running such a deploy of %s. Nothing was stopped.", in.App)),
+			Next:    []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App}, Why: "shows how the last one ended"}},
 		}, nil
 	}
 	out := stopOutput{Status: "stopping", App: at.app, Run: at.id}
 	if at.stop() {
 		a.record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.app, Caller: CallerFrom(ctx).ID, Target: at.id})
 	}
-	out.Summary = a.mark(fmt.Sprintf("The deploy of %s begins with no other Machine, and ends after those it is at (%s). What it has changed is then put back or left, as its on_failure says.", at.app, orWord(at.now().String(), "starting")))
-	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "tells when it has ended, and what became of each Machine; only to who began it"}}
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current ones (%s). What it has changed is then put back or kept, as its on_failure says.", at.app, orWord(at.now().String(), "starting")))
+	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "shows when it has ended and the result for each Machine; only to the caller that started it"}}
 	return out, nil
 }
 

@@ -70,7 +70,7 @@ func TestDeployStopCall(t *testing.T) {
 	default:
 		t.Error("the engine is not told")
 	}
-	if out, text := w.status(t, t.Context(), shopAPI()); !strings.Contains(out.Phase, "being stopped") || !strings.Contains(text, "asked to stop") {
+	if out, text := w.status(t, t.Context(), shopAPI()); !strings.Contains(out.Phase, "stopping") || !strings.Contains(text, "asked to stop") {
 		t.Errorf("status: %+v, %s", out, text)
 	}
 	var who []string
@@ -128,7 +128,7 @@ func TestDeployStopped(t *testing.T) {
 			if err != nil || out.Status != want.status || out.Code != gate.Declined || out.Retry != gate.RetryNever {
 				t.Errorf("%s: got %s %s %s, %v", on, out.Status, out.Code, out.Retry, err)
 			}
-			if !strings.Contains(out.Summary, "was stopped before its last Machine, as somebody asked. "+want.summary) || out.Next[0].Who != "person" {
+			if !strings.Contains(out.Summary, "was stopped on request before its last Machine. "+want.summary) || out.Next[0].Who != "person" {
 				t.Errorf("%s: got %q, next %+v", on, out.Summary, out.Next)
 			}
 			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
@@ -156,7 +156,7 @@ func TestCutCall(t *testing.T) {
 		t.Fatalf("got %+v, %v", result, err)
 	}
 	got := result.StructuredContent.(workOutput)
-	if got.Status != plan.Failed || got.Code != gate.PlatformError || got.Run == "" || !strings.Contains(got.Summary, "ended while deploy was at work on shop-api") || len(got.Unknown) != 1 {
+	if got.Status != plan.Failed || got.Code != gate.PlatformError || got.Run == "" || !strings.Contains(got.Summary, "ended while deploy was running on shop-api") || len(got.Unknown) != 1 {
 		t.Errorf("got %+v", got)
 	}
 	close(release)

@@ -29,16 +29,16 @@ func TestDeployCanary(t *testing.T) {
 		if planned.Plan.Has(plan.MachinesReplaced) || question.TypeName || planned.Summary != "Would update 2 of 2 Machines of inner-circle, canary." {
 			t.Errorf("got %q of\n%s", planned.Summary, question.Text())
 		}
-		if order := planned.Out.Order; order[0] != "1. group app: a canary, destroyed again when it is proved" {
+		if order := planned.Out.Order; order[0] != "1. group app: a canary, destroyed after its test" {
 			t.Errorf("order %q", order)
 		}
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied || *out.Machines != (machineCounts{Total: 2, Updated: 2, Healthy: 2}) ||
-			!strings.Contains(out.Summary, "Tried on 1 extra first, destroyed since.") {
+			!strings.Contains(out.Summary, "Tested first on 1 extra, since destroyed.") {
 			t.Fatalf("got %s %q %+v, %v", out.Status, out.Summary, out.Machines, err)
 		}
 		canary := out.Steps[0]
-		if canary.Do != gate.CreateMachine || canary.State != plan.Done || !strings.Contains(canary.Note, "a canary: tried and destroyed, as planned") || slices.Contains(there, canary.Target) {
+		if canary.Do != gate.CreateMachine || canary.State != plan.Done || !strings.Contains(canary.Note, "a canary: tested and destroyed, as planned") || slices.Contains(there, canary.Target) {
 			t.Errorf("the canary is told as %+v", canary)
 		}
 		if got := b.MachineIDs(b.app); !slices.Equal(got, there) {
@@ -106,7 +106,7 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 		}
 		order := []string{
 			"1. all groups: 2 new beside the old ones, 1 at once",
-			"2. all groups: 6e82de91c43987, d891275f6e3d38 taken out of routing, stopped and destroyed",
+			"2. all groups: 6e82de91c43987, d891275f6e3d38 removed from routing, stopped and destroyed",
 		}
 		if !slices.Equal(planned.Out.Order, order) {
 			t.Errorf("order %q, expected %q", planned.Out.Order, planned.Out.Expected)

@@ -118,9 +118,9 @@ func (t tally) sentence() string {
 		n    int
 		what string
 	}{
-		{t.created, "created"}, {t.same, "only proved"},
+		{t.created, "created"}, {t.same, "only tested"},
 		{t.putBack, "put back"}, {t.destroyed, "destroyed as planned"}, {t.removed, "created and removed again"},
-		{t.failed, "left with the new configuration although it failed"}, {t.unclear, "of which nobody knows what they have"}, {t.broken, "in need of a person"},
+		{t.failed, "failed but left with the new configuration"}, {t.unclear, "with an unknown configuration"}, {t.broken, "needing a person"},
 		{t.notStarted, "as before"},
 	} {
 		if p.n > 0 {

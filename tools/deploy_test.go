@@ -58,7 +58,7 @@ func TestDeployAddressHarmless(t *testing.T) {
 		planned := b.plan(b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"suspend\""))
 		b.AddAddress(b.app, "v6", "", "")
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Applied || !strings.Contains(out.Summary, "public addresses came") {
+		if err != nil || out.Status != plan.Applied || !strings.Contains(out.Summary, "public addresses were added") {
 			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
 		}
 	})
@@ -101,7 +101,7 @@ func TestDeployAddressWentMeanwhile(t *testing.T) {
 		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
 		b.Inject(sandbox.Fault{Operation: "lease.acquire", Before: func(p *sandbox.Platform) { p.RemoveAddress(b.app, v6) }})
 		out, err := b.apply(planned)
-		if err != nil || !strings.Contains(out.Summary, string(plan.AppUnreachable)) || strings.Contains(out.Summary, "public addresses came") {
+		if err != nil || !strings.Contains(out.Summary, string(plan.AppUnreachable)) || strings.Contains(out.Summary, "public addresses were added") {
 			t.Errorf("got %q, %v", out.Summary, err)
 		}
 	})
@@ -158,7 +158,7 @@ func TestDeployLeavesAlone(t *testing.T) {
 	deploys(t, "legacy-api", sandbox.Options{}, func(b *deployBench) {
 		t := b.t
 		planned := b.plan(b.file(`, worker = "bin/worker"`, ""))
-		want := "Of the 2 Machines of legacy-api, 1 already had this configuration and 1 were left alone. Nothing was changed."
+		want := "Of the 2 Machines of legacy-api, 1 already have this configuration and 1 were left alone. Nothing was changed."
 		if !planned.Plan.Empty() || planned.Nothing != want || planned.Out.Machines.Total != 2 {
 			t.Errorf("got %q, %+v", planned.Nothing, planned.Out.Machines)
 		}
@@ -175,7 +175,7 @@ func TestDeployPutBack(t *testing.T) {
 		t := b.t
 		b.FailMachine(b.app, "6e82de91c43987", sandbox.FailChecks)
 		out := b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if out.Status != plan.Failed || !strings.Contains(out.Summary, "earlier configuration again: it was seen started, its checks were not awaited") {
+		if out.Status != plan.Failed || !strings.Contains(out.Summary, "earlier configuration again and was seen started; its checks were not awaited") {
 			t.Errorf("got %s %q", out.Status, out.Summary)
 		}
 		// The same again would end the same: a person looks first.
@@ -189,7 +189,7 @@ func TestDeployPutBack(t *testing.T) {
 				notes = append(notes, step.Note)
 			}
 		}
-		for _, want := range []string{"again, seen started", "again, not seen started"} { // the other one did not run
+		for _, want := range []string{"restored, seen started", "restored, not seen started"} { // the other one did not run
 			if !slices.ContainsFunc(notes, func(note string) bool { return strings.Contains(note, want) }) {
 				t.Errorf("no Machine has %q: %q", want, notes)
 			}

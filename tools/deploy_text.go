@@ -24,7 +24,7 @@ func deployText(out deployOutput) string {
 		for _, more := range []struct {
 			n    int
 			what string
-		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}, {m.Failed, "failed and left so"}, {m.NotStarted, "as before"}, {m.Unclear, "in need of a look"}} {
+		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}, {m.Failed, "failed and not put back"}, {m.NotStarted, "as before"}, {m.Unclear, "unknown"}} {
 			if more.n > 0 {
 				fmt.Fprintf(&b, ", %d %s", more.n, more.what)
 			}

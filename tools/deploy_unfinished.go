@@ -51,7 +51,7 @@ func (d *deployment) remarkUnfinished() {
 	if last == nil {
 		return
 	}
-	d.remark("a deploy that began at %s has no end in the journal: the program was ended, or another one is still at work", last.since.UTC().Format(time.RFC3339))
+	d.remark("a deploy that began at %s has no end in the journal: the program was stopped, or another process is still running it", last.since.UTC().Format(time.RFC3339))
 	var have, lack []string
 	for _, m := range d.snapshot.Machines {
 		if _, touched := last.touched[m.ID]; !touched {
@@ -64,9 +64,9 @@ func (d *deployment) remarkUnfinished() {
 		}
 	}
 	if len(have) > 0 {
-		d.remark("of the Machines that it had begun with, these have the configuration of this plan already: %s", few(have))
+		d.remark("of the Machines it had started, these already have the configuration of this plan: %s", few(have))
 	}
 	if len(lack) > 0 {
-		d.remark("of the Machines that it had begun with, these have not: %s", few(lack))
+		d.remark("of the Machines it had started, these do not: %s", few(lack))
 	}
 }

@@ -36,7 +36,7 @@ func TestDeployUnfinished(t *testing.T) {
 			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[1], Status: begun},
 		)
 		planned := b.plan(content)
-		if !mention(planned.Out.Remarks, "has no end in the journal") || !mention(planned.Out.Remarks, "have the configuration of this plan already: "+strings.Join(ids, ", ")) {
+		if !mention(planned.Out.Remarks, "has no end in the journal") || !mention(planned.Out.Remarks, "already have the configuration of this plan: "+strings.Join(ids, ", ")) {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		if got := shownSteps(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) || len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
@@ -69,7 +69,7 @@ func TestDeployUnfinishedOther(t *testing.T) {
 		id := b.MachineIDs(b.app)[0]
 		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Target: id, Status: begun})
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if !mention(planned.Out.Remarks, "these have not: "+id) || len(planned.Work.changes) != 2 {
+		if !mention(planned.Out.Remarks, "these do not: "+id) || len(planned.Work.changes) != 2 {
 			b.t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 	})
@@ -83,7 +83,7 @@ func TestDeployCounts(t *testing.T) {
 		want    machineCounts
 		summary string
 	}{
-		"applied": {nil, machineCounts{Total: 2, Updated: 1, Unchanged: 1, Healthy: 1}, "2 of 2 Machines of inner-circle have the new configuration: 1 proved now, 1 had it already."},
+		"applied": {nil, machineCounts{Total: 2, Updated: 1, Unchanged: 1, Healthy: 1}, "2 of 2 Machines of inner-circle have the new configuration: 1 tested now, 1 already had it."},
 		"refused": {[]sandbox.Fault{{Operation: "machine.update", Status: 422}}, machineCounts{Total: 2, Unchanged: 1, NotStarted: 1}, "0 of 1 updated, 1 as before."},
 	} {
 		t.Run(name, func(t *testing.T) {

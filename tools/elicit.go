@@ -89,9 +89,9 @@ type ElicitationError struct {
 
 func (e *ElicitationError) Error() string {
 	if e.Code == 0 {
-		return "the client did not put the question: " + e.Message
+		return "the client did not show the question: " + e.Message
 	}
-	return fmt.Sprintf("the client did not put the question: error %d: %s", e.Code, e.Message)
+	return fmt.Sprintf("the client did not show the question: error %d: %s", e.Code, e.Message)
 }
 
 // Answer is what came back for a question.

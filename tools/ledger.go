@@ -116,7 +116,7 @@ func diskProblem(err error, of string) *Problem {
 		return nil
 	}
 	return &Problem{
-		Code: gate.Precondition, Message: fmt.Sprintf("%s (%s); what was there is as it was", what, of),
+		Code: gate.Precondition, Message: fmt.Sprintf("%s (%s); nothing was changed", what, of),
 		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("make room on the disk that has %s, or make it writable; then the identical call works", of)}},
 	}
 }

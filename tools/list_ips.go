@@ -180,9 +180,9 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return newService(s.NewService())
 	case has[plan.TLSOnly]:
 		arguments := s.PlainPorts()
-		return patchThenDeploy(arguments, "adds a port without TLS, as private callers have no certificate; give path or content of its fly.toml if there is one")
+		return patchThenDeploy(arguments, "adds a port without TLS, as private callers have no certificate; pass path or content of its fly.toml if there is one")
 	case has[plan.ForceHTTPS]:
-		return patchThenDeploy(plan.Arguments{App: app}, "give path or content of its fly.toml if there is one")
+		return patchThenDeploy(plan.Arguments{App: app}, "pass path or content of its fly.toml if there is one")
 	case has[plan.NoMachineAnswers]:
 		return wakeUp(app, s)
 	case has[plan.UDPService] || has[plan.BindLoopback]:
@@ -238,7 +238,7 @@ func patchThenDeploy(patch plan.Arguments, why string) []plan.Next {
 func wakeUp(app string, s rules.Snapshot) []plan.Next {
 	for _, b := range s.Blockers() {
 		if b.ID == plan.NoMachineAnswers && strings.HasPrefix(b.Fix, "patch_services") {
-			return patchThenDeploy(plan.Arguments{App: app}, "sets autostart; give path or content of its fly.toml if there is one")
+			return patchThenDeploy(plan.Arguments{App: app}, "sets autostart; pass path or content of its fly.toml if there is one")
 		}
 	}
 	return standing(app, s)
@@ -264,7 +264,7 @@ func newService(arguments plan.Arguments) []plan.Next {
 	if arguments.InternalPort == 0 {
 		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create " + arguments.Create}}
 	}
-	return patchThenDeploy(arguments, "adds a service with a port that Fly Proxy listens on; give path or content of its fly.toml if there is one")
+	return patchThenDeploy(arguments, "adds a service with a port that Fly Proxy listens on; pass path or content of its fly.toml if there is one")
 }
 
 func listText(out listOutput) string {

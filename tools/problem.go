@@ -68,7 +68,7 @@ func problem(err error) (*Problem, bool) {
 	case errors.As(err, &coded):
 		return &Problem{Code: coded.Code, Message: coded.Message, Hint: coded.Hint, RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
 	case errors.As(err, &ambiguous):
-		return &Problem{Code: gate.PlatformError, Message: ambiguous.Error(), Hint: "list_ips and the status resource show what is there now"}, true
+		return &Problem{Code: gate.PlatformError, Message: ambiguous.Error(), Hint: "list_ips and the status resource show the current state"}, true
 	case errors.Is(err, roots.ErrOutside):
 		return &Problem{Code: gate.InvalidInput, Message: err.Error(), Hint: "start the server with --root DIR, or send the file as content"}, true
 	case errors.Is(err, roots.ErrChanged):

@@ -19,7 +19,7 @@ type releaseInput struct {
 	App              string   `json:"app" jsonschema:"name of the Fly app"`
 	IPs              []string `json:"ips,omitempty" jsonschema:"default: all public addresses"`
 	AllowUnreachable bool     `json:"allow_unreachable,omitempty" jsonschema:"only if the user asked for exactly that"`
-	Approval         string   `json:"approval,omitempty" jsonschema:"code a person got from a terminal"`
+	Approval         string   `json:"approval,omitempty" jsonschema:"code that a person got in a terminal"`
 	DryRun           bool     `json:"dry_run,omitempty"`
 }
 

@@ -201,7 +201,7 @@ func TestEarlierResult(t *testing.T) {
 			expect(t, got, plan.Applied, "")
 			want := "[sandbox] Worked."
 			if name == "soon" {
-				want = "[sandbox] Result of the run that ended at 2026-11-22T12:00:00Z; nothing was done by this call. Worked."
+				want = "[sandbox] Result of the run that ended at 2026-11-22T12:00:00Z; this call did nothing. Worked."
 			}
 			if got.Summary != want || !strings.HasPrefix(got.text, want+"\n") {
 				t.Errorf("got %q and %q, want %q", got.Summary, got.text, want)
@@ -280,7 +280,7 @@ func TestRunningTellsNoArguments(t *testing.T) {
 	if strings.Contains(got.text+got.Summary+got.App, "hunter2") || strings.Contains(got.text, "\x00") || got.App != "" {
 		t.Errorf("answer: %+v %q", got.Result, got.text)
 	}
-	if !strings.Contains(got.Summary, "at work on the configuration") {
+	if !strings.Contains(got.Summary, "running on the configuration") {
 		t.Errorf("summary %q", got.Summary)
 	}
 }
@@ -303,7 +303,7 @@ func TestDryRunTellsOfThePolicy(t *testing.T) {
 	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
 	got := serve(t.Context(), w.tool("deploy", Restarts), map[string]any{"app": "shop-api", "dry_run": true})
 	expect(t, got, plan.NeedsApproval, "")
-	if len(got.Next) != 1 || !strings.Contains(got.Next[0].Why, "unless the operator's policy answers") {
+	if len(got.Next) != 1 || !strings.Contains(got.Next[0].Why, "unless a policy approves it") {
 		t.Errorf("next: %+v", got.Next)
 	}
 }

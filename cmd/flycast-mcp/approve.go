@@ -249,7 +249,7 @@ func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
 	}
 	switch {
 	case !fly.ValidAppName(p.App):
-		return plan.Plan{}, fmt.Errorf("the request's app %s cannot be the name of a Fly app", plan.Quote(p.App))
+		return plan.Plan{}, fmt.Errorf("the request's app %s is not a valid Fly app name", plan.Quote(p.App))
 	case req.App != p.App, req.Tool != p.Tool:
 		return plan.Plan{}, fmt.Errorf("the request says %s of %s, but its plan is %s of %s: the file was changed",
 			plan.Quote(req.Tool), plan.Quote(req.App), plan.Quote(p.Tool), plan.Quote(p.App))

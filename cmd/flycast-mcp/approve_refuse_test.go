@@ -30,7 +30,7 @@ func TestApproveRefusesRequests(t *testing.T) {
 		"no name of an app": {func(r *gate.ApprovalRequest, p *plan.Plan) {
 			p.App, r.App = "shop\nUNDO all", "shop\nUNDO all"
 			r.Digest = p.Digest()
-		}, "cannot be the name of a Fly app"},
+		}, "is not a valid Fly app name"},
 		"too long a life": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Expires.Add(24 * time.Hour) }, "would last longer"},
 		"malformed nonce": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Nonce = "00" }, "malformed"},
 		"expired":         {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Created.Add(-time.Second) }, "expired"},

@@ -220,7 +220,7 @@ func TestHTTPRefusesToStart(t *testing.T) {
 		{"an origin that is none", []string{"--allow-origin", "localhost:6274"}, "not a web origin"},
 		{"no sessions", []string{"--max-sessions", "0"}, "at least 1"},
 		{"a negative hold", []string{"--answer-within", "1s", "--hold", "-1s"}, "negative"},
-		{"an app that is none", []string{"--app", "Shop API"}, "cannot be the name"},
+		{"an app that is none", []string{"--app", "Shop API"}, "is not a valid Fly app name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var stderr strings.Builder

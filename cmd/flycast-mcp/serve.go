@@ -197,7 +197,7 @@ func (s *serving) check(p program) error {
 	}
 	for _, name := range names {
 		if !fly.ValidAppName(name) {
-			problems = append(problems, fmt.Errorf("%q (--app, or FLY_APP) cannot be the name of a Fly app", name))
+			problems = append(problems, fmt.Errorf("%q (--app or FLY_APP) is not a valid Fly app name", name))
 		}
 	}
 	if s.hold < 0 {

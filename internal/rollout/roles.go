@@ -14,7 +14,7 @@ type Role string
 const (
 	RoleCanary   Role = "canary"   // made to be proved, and destroyed before any other Machine is touched
 	RoleGreen    Role = "green"    // made beside an old Machine, to take its place
-	RoleBlue     Role = "blue"     // taken out of routing, stopped and destroyed once the green ones serve
+	RoleBlue     Role = "blue"     // removed from routing, stopped and destroyed once the green ones serve
 	RoleLeftover Role = "leftover" // of an earlier deployment that did not come to its end, and destroyed
 )
 
