@@ -104,6 +104,13 @@ func (a *adapter) unrecorded(err error) *Problem {
 	if p := diskProblem(err, "the state folder"); p != nil {
 		return p
 	}
+	if errors.Is(err, journal.ErrOpenFolder) {
+		a.Log.Error("the state folder is open to others", "err", err)
+		return &Problem{
+			Code: gate.Precondition, Message: "others can write to the server's state folder, so nothing is done that needs an approval",
+			Next: []plan.Next{{Who: "person", Why: "the server's log names the folder: take write access from group and others (chmod go-w); then the identical call works"}},
+		}
+	}
 	a.Log.Error("approval could not be recorded", "err", err)
 	return &Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"}
 }

@@ -161,9 +161,19 @@ func (j *Journal) taken(data []byte) {
 	}
 }
 
+// ErrOpenFolder means that others can write to the folder of the journal: they
+// could replace it, and what lies beside it.
+var ErrOpenFolder = errors.New("the state folder is open to others")
+
 // Check reports whether entries can be recorded: an error wraps [ErrLost] if
-// the journal is not the one that was written.
-func (j *Journal) Check() error { return j.locked(func() error { return nil }) }
+// the journal is not the one that was written, and [ErrOpenFolder] if its folder
+// is no longer this user's alone.
+func (j *Journal) Check() error {
+	if err := disk.Trusted(filepath.Dir(j.path)); err != nil {
+		return fmt.Errorf("journal: %w: %w", ErrOpenFolder, err)
+	}
+	return j.locked(func() error { return nil })
+}
 
 // Born is when the journal was begun: approvals that were given before may have
 // been used, and no entry says so. It is zero for a journal of a version that
