@@ -108,7 +108,7 @@ func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]m
 		return nil, err
 	}
 	if !flytoml.Recognize(f.Path, f.Data) {
-		return nil, fmt.Errorf("%.200s is not taken for a fly.toml: its keys are not those of one. It was not shown", f.Path)
+		return nil, fmt.Errorf("%.200s is not a fly.toml: it does not have the keys of one. It was not shown", f.Path)
 	}
 	return text(request, "application/"+strings.TrimPrefix(filepath.Ext(f.Path), "."), string(f.Data)), nil
 }

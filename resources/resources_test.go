@@ -176,7 +176,7 @@ func TestFileOfAnotherProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := read(t, r, "fly-toml://"+dir+"/"+name)
-		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "is not taken for a fly.toml") {
+		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "is not a fly.toml") {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}

@@ -81,7 +81,7 @@ func (r Resources) read(ctx context.Context, app string) (Status, error) {
 		out.Blockers = []plan.Blocker{}
 	}
 	if !s.MachinesKnown {
-		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
+		out.Unknown = append(out.Unknown, "the Machines: this token is not allowed to list them")
 	}
 	for _, u := range s.Unknowns() {
 		out.Unknown = append(out.Unknown, u.Sentence())

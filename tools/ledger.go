@@ -84,7 +84,7 @@ func (l Ledger) Denied(tool, app, digest string) (gate.Denial, bool, error) {
 func (a *adapter) recordable() *Problem {
 	if a.Journal == nil {
 		return &Problem{
-			Code: gate.Unavailable, Message: "this server has no writable journal, and without one nothing is done that needs an approval",
+			Code: gate.Unavailable, Message: "this server has no writable journal; without one, nothing that needs an approval is done",
 			Hint: "start it with --state-dir DIR, a folder it can write to",
 		}
 	}
@@ -97,8 +97,8 @@ func (a *adapter) recordable() *Problem {
 // unrecorded tells why an approval, or a request for one, could not be recorded.
 func (a *adapter) unrecorded(err error) *Problem {
 	if errors.Is(err, journal.ErrLost) {
-		p := &Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing is done that needs an approval", plan.Message(err.Error()))}
-		p.Next = []plan.Next{{Who: "person", Command: a.RecoverCommand, Why: "find out what became of the journal; the command begins a new one, and says what that costs; then start this server again"}}
+		p := &Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing that needs an approval is done", plan.Message(err.Error()))}
+		p.Next = []plan.Next{{Who: "person", Command: a.RecoverCommand, Why: "find out what happened to the journal; the command explains the consequences and begins a new one; then restart this server"}}
 		return p
 	}
 	if p := diskProblem(err, "the state folder"); p != nil {
@@ -112,7 +112,7 @@ func (a *adapter) unrecorded(err error) *Problem {
 		}
 	}
 	a.Log.Error("approval could not be recorded", "err", err)
-	return &Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, and without that nothing is changed", Hint: "the server's log has the reason"}
+	return &Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, so nothing was changed", Hint: "the server's log has the reason"}
 }
 
 // diskProblem tells what is wrong with the disk that has a file or folder; nil
@@ -124,6 +124,6 @@ func diskProblem(err error, of string) *Problem {
 	}
 	return &Problem{
 		Code: gate.Precondition, Message: fmt.Sprintf("%s (%s); nothing was changed", what, of),
-		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("make room on the disk that has %s, or make it writable; then the identical call works", of)}},
+		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("free space on the disk of %s, or make it writable; then repeat the identical call", of)}},
 	}
 }

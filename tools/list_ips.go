@@ -30,13 +30,13 @@ type listOutput struct {
 	Retry     gate.Retry     `json:"retry,omitempty"`
 	RetryS    int            `json:"retry_after_s,omitempty"`
 	RequestID string         `json:"request_id,omitempty"`
-	Verdict   rules.Verdict  `json:"verdict,omitempty" jsonschema:"through which addresses: public, private, both, unreachable, unknown"`
+	Verdict   rules.Verdict  `json:"verdict,omitempty" jsonschema:"by addresses: public, private, both, unreachable, unknown"`
 	Exposed   rules.Answer   `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
 	Addresses []address      `json:"addresses,omitempty"`
 	Blockers  []plan.Blocker `json:"blockers,omitempty"`
-	Reach     []string       `json:"reach,omitempty" jsonschema:"how callers get to the app now; nothing if nobody does"`
+	Reach     []string       `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
 	Unknown   []string       `json:"unknown,omitempty"`
-	AgeMS     int64          `json:"age_ms,omitempty" jsonschema:"of what was read: reads are shared for a second"`
+	AgeMS     int64          `json:"age_ms,omitempty" jsonschema:"age of the data: reads are shared for a second"`
 	Next      []plan.Next    `json:"next"`
 }
 
@@ -59,7 +59,7 @@ func (a *adapter) listIPs() Tool {
 	return newReading(a, Reading[listInput, listOutput]{
 		Spec: Spec{
 			Name: "list_ips", Title: "List IP addresses", Effect: Reads,
-			Description: "Lists every IP address of a Fly app with its kind, price and network, says whether the app is public, private or both, whether anything answers the internet, and what keeps it from working over Flycast. Changes nothing. Start here, follow next, and call it again at the end.",
+			Description: "Lists every IP address of a Fly app with its kind, price and network. Reports whether the app is public, private or both, whether anything answers the internet, and what prevents it from working over Flycast. Changes nothing. Start here, follow next, and call it again at the end.",
 		},
 		Read: a.readIPs,
 		Failed: func(summary string, p *Problem) listOutput {
@@ -93,7 +93,7 @@ func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	}
 	out.Unknown = unknowns(s)
 	if !s.MachinesKnown {
-		out.Unknown = append(out.Unknown, "the Machines: this token may not list them")
+		out.Unknown = append(out.Unknown, "the Machines: this token is not allowed to list them")
 	}
 	if s.MachinesKnown && s.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
@@ -142,7 +142,7 @@ func (a *adapter) describe(s rules.Snapshot, addr fly.Address) address {
 func (a *adapter) guide(s rules.Snapshot) []plan.Next {
 	next := a.steps(s)
 	if a.ReadOnly && len(next) > 0 {
-		return []plan.Next{{Who: "person", Why: "this server is read-only: the next step would be " + orWord(next[0].Tool, next[0].Why) + "; start it without --read-only for that"}}
+		return []plan.Next{{Who: "person", Why: "this server is read-only: the next step would be " + orWord(next[0].Tool, next[0].Why) + "; to do it, start the server without --read-only"}}
 	}
 	return next
 }
@@ -159,28 +159,28 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 	}
 	unclear := func(next []plan.Next) []plan.Next {
 		if s.FlycastUnclear() {
-			next = append([]plan.Next{{Who: "person", Why: "does the Flycast address serve the network of those who call the app? nothing that Fly sent tells; ask before a release"}}, next...)
+			next = append([]plan.Next{{Who: "person", Why: "does the Flycast address serve the callers' network? Fly's answers do not show it; ask before a release"}}, next...)
 		}
 		return next
 	}
 	switch {
 	case has[plan.NoFlycast] || has[plan.FlycastWrongNetwork]:
-		return []plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "a Flycast address comes first: it is free, and keeps a later deploy from making the app public"}}
+		return []plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "first step: a Flycast address is free, and keeps a later deploy from making the app public"}}
 	case has[plan.MachineUnread]:
-		return []plan.Next{{Who: "person", Command: "fly machine list -a " + app, Why: "Machines whose configuration could not be read may serve the public: list_ips again when they can be read"}}
+		return []plan.Next{{Who: "person", Command: "fly machine list -a " + app, Why: "Machines whose configuration could not be read may be public: call list_ips again when they can be read"}}
 	case !s.MachinesKnown && public:
-		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token may not read the Machines: whether the app is ready for Flycast is not known"}}
+		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token is not allowed to read the Machines: it is unknown whether the app is ready for Flycast"}}
 	case len(s.ByHand()) > 0 && !has[plan.BindLoopback] && !(has[plan.NoServices] && public):
 		return adoptOrUpdate(app, s.ByHand())
 	case has[plan.NoServices] && public:
 		return unclear([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "nothing answers on the public addresses yet: release them before a service is deployed"}})
 	case has[plan.NoServices]:
-		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create"}}
+		return []plan.Next{{Who: "person", Why: "say which port the app listens on (internal_port); then call patch_services with create"}}
 	case has[plan.NoPorts]:
 		return newService(s.NewService())
 	case has[plan.TLSOnly]:
 		arguments := s.PlainPorts()
-		return patchThenDeploy(arguments, "adds a port without TLS, as private callers have no certificate; pass path or content of its fly.toml if there is one")
+		return patchThenDeploy(arguments, "adds a port without TLS, because .flycast names have no certificate; pass path or content of its fly.toml if there is one")
 	case has[plan.ForceHTTPS]:
 		return patchThenDeploy(plan.Arguments{App: app}, "pass path or content of its fly.toml if there is one")
 	case has[plan.NoMachineAnswers]:
@@ -189,13 +189,13 @@ func (a *adapter) steps(s rules.Snapshot) []plan.Next {
 		return decide(app, s)
 	case public:
 		return unclear([]plan.Next{
-			{Who: "person", Why: "who calls the public address (webhooks, monitors, browsers, other apps)? they stop"},
-			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "the live Machines are ready; a person is asked"},
+			{Who: "person", Why: "who calls the public address (webhooks, monitors, browsers, other apps)? they will be cut off"},
+			{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app}, Why: "the live Machines are ready; asks a person"},
 		})
 	case len(s.Unrecognised()) > 0:
-		return []plan.Next{{Who: "person", Command: "fly ips list -a " + app, Why: "find out what " + strings.Join(s.Unrecognised(), ", ") + " is: its kind is not recognised, and it may be public"}}
+		return []plan.Next{{Who: "person", Command: "fly ips list -a " + app, Why: "find out what " + strings.Join(s.Unrecognised(), ", ") + " is: its kind is not recognized, and it may be public"}}
 	case !s.MachinesKnown:
-		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token may not read the Machines: whether anything answers over Flycast is not known"}}
+		return []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app), Why: "this token is not allowed to read the Machines: it is unknown whether anything answers over Flycast"}}
 	case s.FlycastUnclear():
 		return unclear(nil)
 	}
@@ -221,7 +221,7 @@ func decide(app string, s rules.Snapshot) []plan.Next {
 	}
 	if udpAlone && rules.KeepsUDP(s.Addresses.List) && len(others) > 0 && len(others) <= maxItems {
 		next = append(next, plan.Next{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app, IPs: others},
-			Why: "if the dedicated IPv4 is kept for UDP: releases the others; a person is asked"})
+			Why: "if the dedicated IPv4 is kept for UDP: releases the others; asks a person"})
 	}
 	return next
 }
@@ -230,7 +230,7 @@ func decide(app string, s rules.Snapshot) []plan.Next {
 func patchThenDeploy(patch plan.Arguments, why string) []plan.Next {
 	return []plan.Next{
 		{Who: "agent", Tool: "patch_services", Arguments: &patch, Why: why},
-		{Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: patch.App}, Why: "then, with the draft that patch_services returns; a person is asked"},
+		{Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: patch.App}, Why: "then, with the draft from patch_services; asks a person"},
 	}
 }
 
@@ -262,7 +262,7 @@ func standing(app string, s rules.Snapshot) []plan.Next {
 // newService is how an app whose services have no ports gets one that has.
 func newService(arguments plan.Arguments) []plan.Next {
 	if arguments.InternalPort == 0 {
-		return []plan.Next{{Who: "person", Why: "say on which port the app listens (internal_port); then patch_services with create " + arguments.Create}}
+		return []plan.Next{{Who: "person", Why: "say which port the app listens on (internal_port); then call patch_services with create " + arguments.Create}}
 	}
 	return patchThenDeploy(arguments, "adds a service with a port that Fly Proxy listens on; pass path or content of its fly.toml if there is one")
 }

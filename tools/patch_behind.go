@@ -30,7 +30,7 @@ func (a *adapter) behind(ctx context.Context, app string, file *flytoml.File, li
 			lack++
 		}
 	}
-	const lacks, unseen = "%d of %s do not have its services", "%d of %s were not proved with it, as a deploy was cut short"
+	const lacks, unseen = "%d of %s do not have its services", "%d of %s were not tested with it, because a deploy was interrupted"
 	switch {
 	case lack > 0:
 		return fmt.Sprintf(lacks, lack, machines(len(list))), nil

@@ -47,7 +47,7 @@ func TestPatchBehind(t *testing.T) {
 		}, "1 of 2 Machines do not have its services"},
 		"not proved": {func(b *deployBench, id string) {
 			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: id, Status: begun})
-		}, "1 of 2 Machines were not proved with it"},
+		}, "1 of 2 Machines were not tested with it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {

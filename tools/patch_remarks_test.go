@@ -25,7 +25,7 @@ func TestPatchRemarks(t *testing.T) {
 		deploys              bool
 	}{
 		{"a comment", head + "auto_stop_machines = \"off\" # a stopped machine would drop\u202e every open game\n" + ready, "", plan.Applied, "comment", `http_service.auto_stop_machines was "off", and a comment there says "a stopped machine would drop\u202e every open game"`, "", true},
-		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "", "", "already as Flycast needs them", true},
+		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "", "", "already set up for Flycast", true},
 		{"stop in place of suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "stop", plan.Applied, "comment", `says "games"`, "", true},
 		{"UDP", head + "auto_stop_machines = \"stop\"\n" + ready + "[[services]]\nprotocol = \"udp\"\ninternal_port = 53\nauto_stop_machines = \"stop\"\n" + ready + "[[services.ports]]\nport = 53\n", "", plan.NothingToDo, "udp_service", "Flycast does not serve UDP", "see the remarks", true},
 		{"refused, edited", head + "[deploy]\nstrategy = \"x\"\n", "", plan.Applied, "invalid", "unsupported deployment strategy", "flyctl refuses the file", false},

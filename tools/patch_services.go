@@ -21,16 +21,16 @@ import (
 )
 
 type patchInput struct {
-	App          string   `json:"app,omitempty" jsonschema:"needed without path and content: its deployed configuration is taken"`
+	App          string   `json:"app,omitempty" jsonschema:"required without path or content: edits the app's deployed configuration"`
 	Path         string   `json:"path,omitempty" jsonschema:"fly.toml, fly.json or fly.yaml to edit in place"`
 	Content      string   `json:"content,omitempty" jsonschema:"text of a fly.toml, fly.json or fly.yaml, instead of path"`
 	Groups       []string `json:"process_groups,omitempty" jsonschema:"only services of these groups"`
-	InternalPort int      `json:"internal_port,omitempty" jsonschema:"where the app listens; for create"`
+	InternalPort int      `json:"internal_port,omitempty" jsonschema:"port the app listens on; for create"`
 	Autostop     string   `json:"autostop,omitempty" jsonschema:"default stop"`
 	MinMachines  int      `json:"min_machines_running,omitempty" jsonschema:"default 0"`
 	SoftLimit    int      `json:"soft_limit,omitempty" jsonschema:"requests a Machine takes before another starts"`
 	Create       string   `json:"create,omitempty" jsonschema:"add a service if Fly Proxy reaches none: http, or tcp for databases and other TCP; needs internal_port"`
-	PlainPorts   []int    `json:"plain_ports,omitempty" jsonschema:"add these ports without TLS to services that have TLS only, in their order"`
+	PlainPorts   []int    `json:"plain_ports,omitempty" jsonschema:"add these ports without TLS to TLS-only services, in order"`
 }
 
 type patchOutput struct {
@@ -67,7 +67,7 @@ func (a *adapter) patchServices() Tool {
 	return newChanging(a, Changing[patchInput, patchWork, patchOutput]{
 		Spec: Spec{
 			Name: "patch_services", Title: "Patch services in fly.toml", Effect: Local,
-			Description: "Edits the services of a fly.toml for Flycast: force_https off, autostop, autostart, min_machines_running; comments and formatting stay. Writes the file given by path, else returns a draft. No question; nothing on Fly changes until deploy, the next step. Never guesses internal_port.",
+			Description: "Edits the services of a fly.toml for Flycast: force_https off, autostop, autostart, min_machines_running. Keeps comments and formatting. Writes the file given by path, else returns a draft. Asks nobody; nothing on Fly changes until deploy, the next step. Never guesses internal_port.",
 		},
 		Plan:    a.planPatch,
 		Apply:   a.applyPatch,
@@ -169,18 +169,18 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		}
 	}
 	if len(edited.Changes) == 0 && planned.Work.behind == "" {
-		planned.Nothing = "The services are already as Flycast needs them. Nothing was changed."
+		planned.Nothing = "The services are already set up for Flycast. Nothing was changed."
 		if src.file.Validate() != nil {
-			planned.Nothing = "flyctl refuses this file; see the remarks. There is nothing to edit in its services, and nothing was changed."
+			planned.Nothing = "flyctl refuses this file; see the remarks. Its services need no edit. Nothing was changed."
 			return planned, nil
 		}
 		if !src.file.HasService() {
-			planned.Nothing = "The file has no service, and none was added: deployed as it is, it takes the services off the Machines. Nothing was changed."
-			planned.Next = []plan.Next{{Who: "person", Why: "on which port does the app listen? then patch_services with create and internal_port adds a service"}}
+			planned.Nothing = "The file has no service, and none was added. Deploying it would remove the services from the Machines. Nothing was changed."
+			planned.Next = []plan.Next{{Who: "person", Why: "which port does the app listen on? then patch_services with create and internal_port adds a service"}}
 			return planned, nil
 		}
 		if !src.file.HasService(in.Groups...) {
-			planned.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: in.App, Path: src.path}, Why: "without process_groups, or with groups that have a service; with content, give it again"}}
+			planned.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: in.App, Path: src.path}, Why: "without process_groups, or with groups that have a service; if you sent content, send it again"}}
 			planned.Nothing = fmt.Sprintf("No service of the file is of the process groups %.200q, and none was added. Nothing was changed.", in.Groups)
 			return planned, nil
 		}
@@ -192,10 +192,10 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 			}
 		}
 		if src.path != "" || in.Content != "" {
-			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines are not like the file yet"}}
+			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines do not match the file yet"}}
 		}
 		if len(out.Remarks) > 0 {
-			planned.Nothing = "There is nothing to edit; see the remarks. Nothing was changed."
+			planned.Nothing = "The file needs no edit; see the remarks. Nothing was changed."
 		}
 		return planned, nil
 	}
@@ -204,7 +204,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	planned.Summary = fmt.Sprintf("Would %s.", what)
 	if after.Validate() != nil {
 		planned.Work.refused = true
-		planned.Summary = fmt.Sprintf("Would %s, which flyctl refuses all the same; see the remarks.", what)
+		planned.Summary = fmt.Sprintf("Would %s, but flyctl refuses the file even then; see the remarks.", what)
 	}
 	if planned.Work.behind != "" {
 		planned.Summary = fmt.Sprintf("The deployed configuration needs no edit, but %s. Would make a draft of it, for deploy.", planned.Work.behind)
@@ -274,7 +274,7 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 	}
 	if in.Create == "" {
 		if in.InternalPort != 0 {
-			return flytoml.Edit{}, invalid("internal_port is for create: the port of an existing service is not changed")
+			return flytoml.Edit{}, invalid("internal_port works only with create: the port of an existing service is not changed")
 		}
 		return e, nil
 	}
@@ -284,8 +284,8 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 		switch {
 		case fly.Missing(err) == fly.AnApp && (in.Path != "" || in.Content != ""): // it may be yet to be made
 			return flytoml.Edit{}, &Problem{
-				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service tells it, as the app %s is not visible to this token", name),
-				Hint: "ask the user on which port the app listens, and give internal_port",
+				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service shows it, because the app %s is not visible to this token", name),
+				Hint: "ask the user which port the app listens on, and give internal_port",
 			}
 		case err != nil:
 			return flytoml.Edit{}, err
@@ -294,8 +294,8 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 		}
 	}
 	if port == 0 {
-		p := invalid("create needs internal_port: no live service tells it, and it is never guessed")
-		p.Hint = "ask the user on which port the app listens"
+		p := invalid("create needs internal_port: no live service shows it, and it is never guessed")
+		p.Hint = "ask the user which port the app listens on"
 		return flytoml.Edit{}, p
 	}
 	e.Create = &flytoml.Create{InternalPort: port, TCP: in.Create == plan.CreateTCP}
@@ -332,7 +332,7 @@ func editProblem(in patchInput, err error) error {
 	var refused *flytoml.NotHTTPError
 	if errors.As(err, &refused) {
 		arguments := &plan.Arguments{App: in.App, Path: in.Path, ProcessGroups: in.Groups, Create: plan.CreateTCP, InternalPort: refused.Port}
-		p.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: arguments, Why: "a TCP service passes its bytes through; with the same content, if that was sent"}}
+		p.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: arguments, Why: "for a TCP service; if you sent content, send it again"}}
 	}
 	return p
 }
@@ -355,7 +355,7 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 	if w.path != "" {
 		if err := a.Roots.Replace(w.path, w.before, w.after); errors.Is(err, roots.ErrReadOnly) {
 			p := invalid("%s is read-only and was not changed", plan.Quote(w.path))
-			p.Hint = "ask the user; `chmod u+w` makes the file writable, and content in place of path edits a copy"
+			p.Hint = "ask the user; `chmod u+w` makes the file writable, or send content instead of path to edit a copy"
 			return patchOutput{}, p
 		} else if err != nil {
 			return patchOutput{}, err
@@ -364,7 +364,7 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		back, err := a.Roots.Read(w.path)
 		if err != nil || sha(back.Data) != out.SHA256 {
 			out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
-			out.Summary = fmt.Sprintf("%s was written, but reads differently now. Nothing on Fly was changed.", w.path)
+			out.Summary = fmt.Sprintf("%s was written, but its content is different now. Nothing on Fly was changed.", w.path)
 			return out, nil
 		}
 		out.Verified = []string{"the file was read back and has the bytes of the diff"}
@@ -372,16 +372,16 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 	}
 	out.Steps = []plan.Record{record}
 	if w.refused {
-		out.Summary += " flyctl refuses the file as it is now, and so does deploy: see the remarks."
+		out.Summary += " flyctl refuses the file in its current state, and so does deploy: see the remarks."
 		out.Next = []plan.Next{{Who: "person", Why: "correct what the remarks name, then deploy"}}
 		return out, nil
 	}
 	if w.app == "" {
-		out.Next = []plan.Next{{Who: "person", Why: "for which app is the file? it names none; deploy needs app, with the content or the path"}}
+		out.Next = []plan.Next{{Who: "person", Why: "which app is the file for? it names none; deploy needs app, with the content or the path"}}
 		return out, nil
 	}
 	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, name: w.name, base: w.before, data: w.after})
-	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft, Adopt: w.adopt}, Why: "puts the edited services onto the live Machines; a person is asked"}}
+	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft, Adopt: w.adopt}, Why: "applies the edited services to the live Machines; asks a person"}}
 	return out, nil
 }
 
@@ -418,7 +418,7 @@ func commentRemarks(changes []flytoml.EditChange) []remark {
 		out = append(out, remark{
 			Code: "comment", Row: change.Row,
 			What: fmt.Sprintf("%s was %s, and a comment there says %s", outside.Line(change.Path, 120), outside.Line(change.Before, 80), outside.Quote(change.Comment, 200)),
-			Fix:  "ask the user whether the change is right all the same; process_groups narrows the edit, and autostop has other values",
+			Fix:  "ask the user whether the change is still right; process_groups limits the edit, and autostop has other values",
 		})
 	}
 	return out

@@ -24,7 +24,7 @@ func TestPatchNothingToEdit(t *testing.T) {
 		{name: "no ports", toml: web(port(8080)), create: plan.CreateHTTP, port: 8080},
 		{name: "a port that is none", toml: web(port(8080, "  [[services.ports]]\n    handlers = [\"http\"]\n")), create: plan.CreateHTTP, port: 8080},
 		{name: "no ports of a database", toml: web(port(6379)), create: plan.CreateTCP, port: 6379},
-		{name: "no ports of two programs", toml: web(port(8080) + port(9090)), person: "on which port"},
+		{name: "no ports of two programs", toml: web(port(8080) + port(9090)), person: "which port the app listens on"},
 		{name: "UDP alone", toml: web(udpService), person: "53/udp"},
 		{name: "raw TLS of a database", toml: web(port(5432, entry(5432, pgTLS))), plain: []int{5433}},
 		{name: "ready", toml: web(readyService + "  force_https = false\n  auto_stop_machines = \"stop\"\n  auto_start_machines = true\n  min_machines_running = 0\n"), deploysFile: true},
@@ -119,7 +119,7 @@ func TestStrangers(t *testing.T) {
 // app that is not there yet.
 func TestCreateAsksForWhatIsMissing(t *testing.T) {
 	tests := []struct{ name, content, says, hint string }{
-		{"the port", "app = \"not-made-yet\"\n", "create needs internal_port", "ask the user on which port"},
+		{"the port", "app = \"not-made-yet\"\n", "create needs internal_port", "ask the user which port the app listens on"},
 		{"the process group", "app = \"not-made-yet\"\n[processes]\n  db = \"postgres\"\n  web = \"serve\"\n", "the file has db, web", "process_groups"},
 	}
 	for _, test := range tests {

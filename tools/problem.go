@@ -72,10 +72,10 @@ func problem(err error) (*Problem, bool) {
 	case errors.Is(err, roots.ErrOutside):
 		return &Problem{Code: gate.InvalidInput, Message: err.Error(), Hint: "start the server with --root DIR, or send the file as content"}, true
 	case errors.Is(err, roots.ErrChanged):
-		return &Problem{Code: gate.Stale, Message: err.Error(), Hint: "call again: the file is read anew"}, true
+		return &Problem{Code: gate.Stale, Message: err.Error(), Hint: "call again: the file is read again"}, true
 	case diskProblem(err, "the file") != nil:
 		p := diskProblem(err, "the file")
-		p.Message = err.Error() + ": the file is what it was"
+		p.Message = err.Error() + ": the file was not changed"
 		return p, true
 	case errors.Is(err, roots.ErrKind):
 		return &Problem{Code: gate.InvalidInput, Message: err.Error()}, true

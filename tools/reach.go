@@ -15,11 +15,11 @@ func reached(s rules.Snapshot) string {
 	reach := s.Reach()
 	switch {
 	case reach == nil:
-		return "What reaches it now is not known: its Machines could not be read whole."
+		return "It is unknown what reaches it now: its Machines could not be read completely."
 	case slices.Equal(reach, []string{rules.Nothing}):
 		return "NOTHING REACHES IT NOW: " + s.Unreached() + "."
 	}
-	return "It is reached at " + strings.Join(shortened(reach), ", ") + ", as far as its configuration tells."
+	return "It is reached at " + strings.Join(shortened(reach), ", ") + ", according to its configuration."
 }
 
 // change is what a release of addresses does to those who come over the internet.
@@ -72,24 +72,24 @@ func (c change) sentence() string {
 	if family == "" {
 		return ""
 	}
-	return fmt.Sprintf("No %s address is left: who has %s only does not get in any more. %s.", family, family, c.again(family))
+	return fmt.Sprintf("No %s address is left: callers that have only %s cannot reach the app. %s.", family, family, c.again(family))
 }
 
 // again says how to get an address of an IP version.
 func (c change) again(family string) string {
 	if family == rules.IPv4 {
-		return fmt.Sprintf("fly ips allocate-v4 --shared -a %s gives a free one, for HTTP and TLS", c.app)
+		return fmt.Sprintf("fly ips allocate-v4 --shared -a %s allocates a free one, for HTTP and TLS", c.app)
 	}
-	return fmt.Sprintf("fly ips allocate-v6 -a %s gives another one, free", c.app)
+	return fmt.Sprintf("fly ips allocate-v6 -a %s allocates a new one, free", c.app)
 }
 
 // next is what a person may do about a lost IP version.
 func (c change) next() []plan.Next {
 	switch c.one() {
 	case rules.IPv4:
-		return []plan.Next{{Who: "person", Command: "fly ips allocate-v4 --shared -a " + c.app, Why: "only if callers over IPv4 are to get in again: it is free, and for HTTP and TLS"}}
+		return []plan.Next{{Who: "person", Command: "fly ips allocate-v4 --shared -a " + c.app, Why: "only if IPv4 callers need access: it is free, for HTTP and TLS"}}
 	case rules.IPv6:
-		return []plan.Next{{Who: "person", Command: "fly ips allocate-v6 -a " + c.app, Why: "only if callers over IPv6 are to get in again: it is free"}}
+		return []plan.Next{{Who: "person", Command: "fly ips allocate-v6 -a " + c.app, Why: "only if IPv6 callers need access: it is free"}}
 	}
 	return nil
 }
@@ -112,5 +112,5 @@ func (c change) hostnames() string {
 	case c.over[0] == rules.IPv6:
 		return "custom hostnames answer over IPv6 only: " + names
 	}
-	return "custom hostnames answer over IPv4 only, and their certificates may stop renewing, as Fly looks at the IPv6 address or at DNS records: " + names
+	return "custom hostnames answer over IPv4 only, and their certificates may stop renewing, because Fly checks the IPv6 address or DNS records: " + names
 }

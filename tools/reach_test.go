@@ -132,7 +132,7 @@ func TestUnreachableIsSaid(t *testing.T) {
 			for _, id := range s.MachineIDs("legacy-api") {
 				s.SetListen("legacy-api", id, []string{"127.0.0.1:8080"})
 			}
-		}, "listened on by loopback only", nil},
+		}, "open on loopback only", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

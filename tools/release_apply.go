@@ -32,7 +32,7 @@ func (a *adapter) applyRelease(ctx context.Context, w releaseWork, grant *gate.G
 					record.State = plan.StepFailed
 					record.Note += ": " + plan.Message(failure.Error())
 				case !said:
-					record.Note += ", no clear answer, read back as gone"
+					record.Note += ", answer lost, read back as gone"
 					fallthrough
 				default:
 					record.State = plan.Done
@@ -71,7 +71,7 @@ func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Addres
 	i := slices.IndexFunc(now.Addresses.List, func(x fly.Address) bool { return x.IP == addr.IP })
 	switch {
 	case i < 0:
-		return moved(addr, "it is gone, by somebody else's hand", nil, nil)
+		return moved(addr, "it is gone: someone else released it", nil, nil)
 	case now.Addresses.List[i].Kind != addr.Kind:
 		return moved(addr, fmt.Sprintf("it was %s and is %s", plan.KindName(string(addr.Kind)), plan.KindName(string(now.Addresses.List[i].Kind))), nil, nil)
 	case w.allowUnreachable:
@@ -97,7 +97,7 @@ func moved(addr fly.Address, what string, blockers []plan.Blocker, next []plan.N
 
 func (a *adapter) unreadBefore(ctx context.Context, addr fly.Address, err error) *Problem {
 	p := a.explain(ctx, err)
-	p.Message = fmt.Sprintf("before %s was released the app could not be read again: %s", addr.IP, p.Message)
+	p.Message = fmt.Sprintf("the app could not be read again before the release of %s: %s", addr.IP, p.Message)
 	return p
 }
 
@@ -120,7 +120,7 @@ func (a *adapter) releaseOne(ctx context.Context, app string, addr fly.Address, 
 		gone, readErr := a.gone(ctx, app, addr.IP)
 		switch {
 		case readErr != nil:
-			p.Message += "; whether it took effect could not be read either: " + plan.Message(readErr.Error())
+			p.Message += "; its effect could not be read either: " + plan.Message(readErr.Error())
 			return false, p
 		case !gone:
 			var lost *fly.Ambiguous
@@ -241,7 +241,7 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 		case undo(addr) == plan.UndoNo:
 			out.Undo = append(out.Undo, fmt.Sprintf("%s does not come back; fly ips allocate-v4 or allocate-v6 gives another address", addr.IP))
 		default:
-			out.Undo = append(out.Undo, fmt.Sprintf("fly ips allocate-v4 --shared -a %s, perhaps another address than %s", w.app, addr.IP))
+			out.Undo = append(out.Undo, fmt.Sprintf("fly ips allocate-v4 --shared -a %s, possibly a different address than %s", w.app, addr.IP))
 		}
 	}
 	switch {
@@ -252,15 +252,15 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 		if len(out.Released) == 0 {
 			out.Status = plan.Failed
 		}
-		out.Summary = fmt.Sprintf("%s of %s: the platform accepted the release of %s, but still lists it: not released as far as can be read.", rest, w.app, strings.Join(o.still, ", "))
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute; what it still holds can be released by another call, a person is asked again"}}
+		out.Summary = fmt.Sprintf("%s of %s: the platform accepted the release of %s, but still lists it: not verified as released.", rest, w.app, strings.Join(o.still, ", "))
+		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute; another call can release what it still lists, and asks a person again"}}
 	case !o.read:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 		out.Summary = fmt.Sprintf("The platform accepted the release of %s, but its list could not be read afterwards: not verified.", strings.Join(out.Released, ", "))
 		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute"}}
 	case !o.verified:
 		out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
-		out.Summary = fmt.Sprintf("The platform accepted the release of %s, but its list did not settle: not verified.", strings.Join(out.Released, ", "))
+		out.Summary = fmt.Sprintf("The platform accepted the release of %s, but its list kept changing: not verified.", strings.Join(out.Released, ", "))
 		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: w.app}, Why: "read the list again in a minute"}}
 	default:
 		out.Status = plan.Applied
@@ -278,7 +278,7 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 		if lost := unready(o.after, w.before, w.queue); o.read && !w.allowUnreachable && len(lost) > 0 {
 			out.Status, out.Code, out.Retry = plan.Partial, gate.VerifyFailed, gate.RetryAfterFix
 			out.Blockers, out.Next = lost, a.guide(o.after)
-			out.Summary = fmt.Sprintf("%s of %s, but the app changed meanwhile: %s. %s", rest, w.app, lost[0].What, reached(o.after))
+			out.Summary = fmt.Sprintf("%s of %s, but the app changed in the meantime: %s. %s", rest, w.app, lost[0].What, reached(o.after))
 		} else if len(out.Remaining) > 0 {
 			out.Next = append([]plan.Next{{Who: "person", Why: "the app is still public over " + strings.Join(out.Remaining, ", ")}}, change.next()...)
 		} else {
@@ -295,7 +295,7 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 	case !o.read:
 		out.Assumed = []string{"the platform accepted the release of " + strings.Join(out.Released, ", ") + "; the list could not be read afterwards"}
 	case len(out.Remaining) == 0:
-		out.Assumed = []string{w.app + ".fly.dev stops resolving within minutes; that is not checked from here"}
+		out.Assumed = []string{w.app + ".fly.dev stops resolving within minutes; this was not checked"}
 	}
 }
 
@@ -309,10 +309,10 @@ func (a *adapter) stopped(ctx context.Context, w releaseWork, out *releaseOutput
 	}
 	how := "at the first error"
 	if p.Code == gate.Stale {
-		how = "because the app changed meanwhile"
+		how = "because the app changed in the meantime"
 	}
-	out.Summary = fmt.Sprintf("Release stopped %s, %s: %s. What is left was not touched.", how, rest, plan.Message(p.Message))
+	out.Summary = fmt.Sprintf("Release stopped %s, %s: %s. The rest was not changed.", how, rest, plan.Message(p.Message))
 	if len(p.Blockers) == 0 {
-		out.Next = append([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: w.app}, Why: "does the rest; a person is asked again"}}, out.Next...)
+		out.Next = append([]plan.Next{{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: w.app}, Why: "releases the rest; asks a person again"}}, out.Next...)
 	}
 }

@@ -43,7 +43,7 @@ func (a *adapter) releasePublicIPs() Tool {
 	return newChanging(a, Changing[releaseInput, releaseWork, releaseOutput]{
 		Spec: Spec{
 			Name: "release_public_ips", Title: "Release public IPs", Effect: Irreversible,
-			Description: "Releases the app's public addresses, for good: dedicated ones never come back. A person is asked each time. Last step: refuses while the live Machines are not ready for Flycast. Never touches egress, Flycast or unknown addresses, certificates or DNS. A rerun does the rest. On running, repeat the call.",
+			Description: "Releases the app's public addresses for good: dedicated ones never come back. Asks a person each time. Last step: refuses while the live Machines are not ready for Flycast. Never touches egress, Flycast or unknown addresses, certificates or DNS. A repeated call releases the rest. On running, repeat the call.",
 		},
 		Plan:  a.planRelease,
 		Apply: a.applyRelease,
@@ -92,7 +92,7 @@ func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 			planned.Nothing = fmt.Sprintf("%s has no public address. Nothing was changed.", in.App)
 		}
 		if unrecognised := s.Unrecognised(); len(unrecognised) > 0 {
-			planned.Nothing = fmt.Sprintf("%s has no address to release that is known to be public, but %s is of a kind that is not recognised, may be public, and is left alone. Nothing was changed.", in.App, strings.Join(unrecognised, ", "))
+			planned.Nothing = fmt.Sprintf("%s has no known public address to release. %s is of an unrecognized kind, may be public, and was left alone. Nothing was changed.", in.App, strings.Join(unrecognised, ", "))
 			planned.Out.Unknown = unknowns(s)
 		}
 		return planned, nil
@@ -199,7 +199,7 @@ func unready(now, planned rules.Snapshot, queue []fly.Address) []plan.Blocker {
 	})
 	if !now.MachinesKnown {
 		blockers = append(blockers, plan.Blocker{
-			ID: plan.NoServices, What: "this token may not read the Machines: whether the app would work over Flycast is not known",
+			ID: plan.NoServices, What: "this token is not allowed to read the Machines: it is unknown whether the app would work over Flycast",
 			Fix: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", now.Addresses.App.Name),
 		})
 	}
@@ -233,7 +233,7 @@ func chosen(s rules.Snapshot, ips []string, named bool) ([]fly.Address, error) {
 		if addr.Inferred && !s.Addresses.EgressKnown {
 			return nil, &Problem{
 				Code:    gate.Precondition,
-				Message: fmt.Sprintf("the list of egress addresses could not be read, so %s may be one", addr.IP),
+				Message: fmt.Sprintf("the list of egress addresses could not be read, and %s may be one", addr.IP),
 				Hint:    "ask the user, and name the addresses one by one in ips",
 			}
 		}
@@ -291,11 +291,11 @@ func pick(s rules.Snapshot, ips []string) ([]fly.Address, error) {
 		addr := s.Addresses.List[i]
 		switch addr.Kind {
 		case fly.Egress:
-			return nil, invalid("%s is an egress address: outbound only, on other people's allow-lists, never released here", ip)
+			return nil, invalid("%s is an egress address: it is outbound only, may be on allow-lists elsewhere, and is never released here", ip)
 		case fly.Flycast:
-			return nil, invalid("%s is a Flycast address: releasing it is not what takes an app off the internet", ip)
+			return nil, invalid("%s is a Flycast address: releasing it does not make an app private", ip)
 		case fly.UnknownKind:
-			return nil, invalid("%s is of a kind that is not recognised, and is left alone", ip)
+			return nil, invalid("%s is of an unrecognized kind and is left alone", ip)
 		}
 		if !holds(queue, ip) {
 			queue = append(queue, addr)

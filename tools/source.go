@@ -88,8 +88,8 @@ func (a *adapter) fromPath(path string) (source, error) {
 
 // foreign refuses a file that is not a fly.toml by content, without a word of it.
 func foreign(file string) *Problem {
-	p := invalid("%.200s is not taken for a fly.toml: its keys are not those of one", file)
-	p.Hint = `give the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
+	p := invalid("%.200s is not a fly.toml: it does not have the keys of one", file)
+	p.Hint = `use the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
 	return p
 }
 
@@ -120,8 +120,8 @@ func masked(file *flytoml.File) *Problem {
 			break
 		}
 	}
-	p := invalid("%.200s has a mask in place of the value of %s%s: deploying it would overwrite the real value", file.Name(), plan.Quote(strings.Join(at, ".")), place)
-	p.Hint = "patch_services {app} without path and content makes a draft that has the real values; or give the person's own file"
+	p := invalid("%.200s has a masked value for %s%s: deploying it would overwrite the real value", file.Name(), plan.Quote(strings.Join(at, ".")), place)
+	p.Hint = "patch_services {app} without path and content makes a draft with the real values; or use the person's own file"
 	return p
 }
 
@@ -155,7 +155,7 @@ func withRoots(err error, dirs []string) error {
 		return err
 	}
 	p := invalid("%s", errorText(err, 200))
-	p.Hint = fmt.Sprintf("the roots are %q; another one is given at start with --root DIR, or send the file as content", dirs)
+	p.Hint = fmt.Sprintf("the roots are %q; start the server with --root DIR to add one, or send the file as content", dirs)
 	if len(dirs) == 0 {
 		p.Hint = "this server has no roots: start it with --root DIR, or send the file as content"
 	}
@@ -174,7 +174,7 @@ func (a *adapter) deployed(ctx context.Context, app string, values flytoml.Value
 		return file, err
 	}
 	if p := masked(file); p != nil {
-		p.Hint = "an earlier deploy put it there: give path or content of the person's own file"
+		p.Hint = "it comes from an earlier deploy: use path or content of the person's own file"
 		return nil, p
 	}
 	return file, nil

@@ -98,7 +98,7 @@ func TestParseContent(t *testing.T) {
 		{"---\napp: shop\n", "shop"},
 		{"# ours\r\n\r\nbuild-x:\r\napp: shop\r\n", "shop"},
 		{"http_service:\n  a: [", "content.yaml:2:"},
-		{"app: ‹hidden, 3 bytes›", "has a mask in place of the value of \"app\""},
+		{"app: ‹hidden, 3 bytes›", "has a masked value for \"app\""},
 		{"", ""},
 	} {
 		file, err := parseContent(tt.text)
@@ -156,7 +156,7 @@ func TestForeignFiles(t *testing.T) {
 		} {
 			var out plan.Result
 			w.call(tool, arguments, &out)
-			refused := out.Code == gate.InvalidInput && strings.Contains(out.Summary, "is not taken for a fly.toml")
+			refused := out.Code == gate.InvalidInput && strings.Contains(out.Summary, "is not a fly.toml")
 			if refused == tt.ok {
 				t.Errorf("%s of %s, %q: got %s %s: %s", tool, tt.name, tt.text, out.Status, out.Code, out.Summary)
 			}

@@ -45,7 +45,7 @@ func endReason(ctx context.Context) error {
 func ended(reason error) *Problem {
 	switch {
 	case errors.Is(reason, ErrStopping):
-		return &Problem{Code: gate.Busy, Message: "the server is stopping and begins nothing", Hint: "call again when it is back"}
+		return &Problem{Code: gate.Busy, Message: "the server is stopping and starts nothing new", Hint: "call again when it is running again"}
 	case errors.Is(reason, ErrSessionEnded):
 		return &Problem{Code: gate.Busy, Message: "the session was ended while this call waited", Hint: "call again in a new session"}
 	}

@@ -71,7 +71,7 @@ func TestDemo(t *testing.T) {
 		}},
 		{"legacy-api", "", []string{"api.legacy-shop.example", "of group worker goes on running: it has no services", "legacy-api is private"}},
 		{"tenant-7", "", []string{"network tenant-7", "tenant-7 is private"}},
-		{"game-server", "game-server did not end private", []string{"Flycast carries no UDP"}},
+		{"game-server", "game-server did not end private", []string{"Flycast does not carry UDP"}},
 	} {
 		t.Run(test.app, func(t *testing.T) {
 			dir := temporary(t)

@@ -258,7 +258,7 @@ func (k keep) fix() string {
 	case k.code == RemarkNoPorts:
 		return "give a service of the group ports if it is to be reached; leave it as it is if it works in the background"
 	case k.code == RemarkUDP:
-		return "keep it running; Flycast carries no UDP either"
+		return "keep it running; Flycast does not carry UDP either"
 	case k.code == RemarkNoAutostart:
 		return "turn auto_start_machines on as well"
 	}

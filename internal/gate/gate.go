@@ -44,7 +44,7 @@ func ParseMode(s string) (Mode, error) {
 	case ModeAuto, ModeElicit, ModeTerminal, ModeDeny:
 		return m, nil
 	}
-	return "", fmt.Errorf("approval %q is none of auto, elicit, terminal, deny", s)
+	return "", fmt.Errorf("approval %q must be one of auto, elicit, terminal, deny", s)
 }
 
 const (

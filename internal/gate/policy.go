@@ -103,7 +103,7 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 			rule.Name = fmt.Sprintf("rule %d", i+1)
 		}
 		if i > 0 && slices.ContainsFunc(doc.Rule[:i], func(r Rule) bool { return r.Name == rule.Name }) {
-			problems = append(problems, fmt.Errorf("policy: two rules are named %q; a limit is counted by name", rule.Name))
+			problems = append(problems, fmt.Errorf("policy: two rules are named %q; names must be unique because limits are counted by name", rule.Name))
 		}
 		for _, problem := range rule.problems(vocabulary) {
 			problems = append(problems, fmt.Errorf("policy: %s: %s", rule.Name, problem))
@@ -116,7 +116,7 @@ func (r Rule) problems(v Vocabulary) []string {
 	var out []string
 	for _, tool := range r.Tools {
 		if !slices.Contains(v.Tools, tool) {
-			out = append(out, fmt.Sprintf("no tool %q that changes something; there are %s", tool, strings.Join(v.Tools, ", ")))
+			out = append(out, fmt.Sprintf("unknown tool %q; tools that change something are %s", tool, strings.Join(v.Tools, ", ")))
 		}
 	}
 	for _, app := range r.Apps {
@@ -126,34 +126,34 @@ func (r Rule) problems(v Vocabulary) []string {
 	}
 	for _, hazard := range r.Accept {
 		if !slices.Contains(v.Hazards, hazard) {
-			out = append(out, fmt.Sprintf("accept: no hazard %q; there are %s", hazard, strings.Join(v.Hazards, ", ")))
+			out = append(out, fmt.Sprintf("accept: unknown hazard %q; hazards are %s", hazard, strings.Join(v.Hazards, ", ")))
 		}
 	}
 	switch r.Decision {
 	case "ask", "auto", "block":
 	default:
-		out = append(out, fmt.Sprintf("decision %q is none of ask, auto, block", r.Decision))
+		out = append(out, fmt.Sprintf("decision %q must be one of ask, auto, block", r.Decision))
 	}
 	switch Channel(r.Channel) {
 	case "", ChannelElicitation, ChannelTerminal:
 	default:
-		out = append(out, fmt.Sprintf("channel %q is none of elicitation, terminal", r.Channel))
+		out = append(out, fmt.Sprintf("channel %q must be elicitation or terminal", r.Channel))
 	}
 	if r.LimitPerHour < 0 {
 		out = append(out, "limit_per_hour is negative")
 	}
 	if r.Decision != "auto" {
 		if len(r.Accept) > 0 {
-			out = append(out, "accept is for decision = \"auto\"")
+			out = append(out, "accept works only with decision = \"auto\"")
 		}
 		return out
 	}
 	irreversible := slices.ContainsFunc(r.Accept, func(h string) bool { return slices.Contains(v.Irreversible, h) })
 	if irreversible && !r.literalApps() {
-		out = append(out, "auto for what cannot be undone needs literal app names in apps")
+		out = append(out, "auto for irreversible changes needs literal app names in apps")
 	}
 	if irreversible && r.LimitPerHour == 0 {
-		out = append(out, "auto for what cannot be undone needs limit_per_hour")
+		out = append(out, "auto for irreversible changes needs limit_per_hour")
 	}
 	return out
 }

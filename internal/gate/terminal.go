@@ -170,9 +170,9 @@ func (g *Gate) signed(r Request, sig Signature, now time.Time) Outcome {
 	case !sig.Expires.After(now):
 		return Outcome{Code: Expired}
 	case i < 0:
-		return Outcome{Code: InvalidInput, Reason: "signed with a key that this server does not know: " + sig.KeyID}
+		return Outcome{Code: InvalidInput, Reason: "signed with a key that this server does not have: " + sig.KeyID}
 	case sig.Expires.After(now.Add(requestLife)), !keys[i].verify(statement, sig.Sig):
-		return Outcome{Code: Stale, Reason: "the signature is not for this plan as it stands now, or not for this server"}
+		return Outcome{Code: Stale, Reason: "the signature is not valid for the current plan or for this server"}
 	}
 	asked := sig.Expires.Add(-requestLife) // no request lives longer
 	switch err := g.notWithdrawn(r, asked); {

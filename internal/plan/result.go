@@ -43,7 +43,7 @@ type Result struct {
 	Verified    []string       `json:"verified,omitempty" jsonschema:"read back after the write"`
 	Assumed     []string       `json:"assumed,omitempty"`
 	Unknown     []string       `json:"unknown,omitempty"`
-	Reach       []string       `json:"reach,omitempty" jsonschema:"how callers get to the app now; nothing if nobody does"`
+	Reach       []string       `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
 	Undo        []string       `json:"undo,omitempty"`
 	Next        []Next         `json:"next" jsonschema:"what to do now, in order; empty: nothing is left"`
 }

@@ -130,7 +130,7 @@ func (s Snapshot) handFix(id string, ids []string, flags string) string {
 	case plan.TLSOnly:
 		arguments = of.PlainPorts()
 	}
-	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after %s: without adopt, deploy and fly deploy leave such a Machine alone", app, patchCall(arguments))
+	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after %s: without adopt, deploy and fly deploy do not update this Machine", app, patchCall(arguments))
 	if flags == "" {
 		return adopt
 	}

@@ -64,11 +64,11 @@ func listens(processes []fly.Process, port int) string {
 	}
 	switch {
 	case loopback:
-		return "listened on by loopback only"
+		return "open on loopback only"
 	case sixpn:
-		return "listened on by the private IPv6 address only, where Fly Proxy does not come in"
+		return "open on the private IPv6 address only, which Fly Proxy cannot reach"
 	case other:
-		return "not listened on, other ports are"
+		return "not open, but other ports are"
 	}
 	return ""
 }

@@ -27,9 +27,9 @@ func program(sockets ...string) fly.Process {
 
 func TestListens(t *testing.T) {
 	const (
-		loopback  = "listened on by loopback only"
-		privately = "listened on by the private IPv6 address only, where Fly Proxy does not come in"
-		wrongPort = "not listened on, other ports are"
+		loopback  = "open on loopback only"
+		privately = "open on the private IPv6 address only, which Fly Proxy cannot reach"
+		wrongPort = "not open, but other ports are"
 	)
 	tests := []struct {
 		name    string
@@ -113,10 +113,10 @@ func TestBindBlockers(t *testing.T) {
 		}
 	}
 	want := []string{
-		"Machine a: port 8080 is listened on by loopback only",
-		"Machine b: port 8080 is listened on by the private IPv6 address only, where Fly Proxy does not come in",
-		"Machine b: port 9090 is not listened on, other ports are",
-		"Machine d: port 7000 is listened on by loopback only", // without a protocol it is TCP
+		"Machine a: port 8080 is open on loopback only",
+		"Machine b: port 8080 is open on the private IPv6 address only, which Fly Proxy cannot reach",
+		"Machine b: port 9090 is not open, but other ports are",
+		"Machine d: port 7000 is open on loopback only", // without a protocol it is TCP
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

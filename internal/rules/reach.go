@@ -136,7 +136,7 @@ func (s Snapshot) flycastWays() []string {
 	case No:
 		return nil
 	case foreign:
-		limit = ", from another network than its own only"
+		limit = ", only from a network other than its own"
 	case Unclear:
 		limit = ", if the address is for the callers' network"
 	}
@@ -233,7 +233,7 @@ func (s Snapshot) notAnswering() []plan.Blocker {
 		return nil
 	}
 	app := s.Addresses.App.Name
-	fix := fmt.Sprintf("fly machine status %s -a %s says what became of it; start or replace it", s.Machines[0].ID, app)
+	fix := fmt.Sprintf("fly machine status %s -a %s shows what happened to it; start or replace it", s.Machines[0].ID, app)
 	for _, m := range s.Machines {
 		switch {
 		case m.Cordoned:
@@ -266,7 +266,7 @@ func (s Snapshot) Unreached() string {
 		}
 	}
 	if len(why) == 0 {
-		return "no port of its Machines leads to a program over an address that it has"
+		return "none of its addresses has a port that leads to a program"
 	}
 	const most = 3
 	if len(why) > most {

@@ -210,10 +210,10 @@ func KeepsUDP(list []fly.Address) bool {
 func (s Snapshot) udp() (what, fix string) {
 	app := s.Addresses.App.Name
 	if KeepsUDP(s.Addresses.List) {
-		return "Flycast carries no UDP",
+		return "Flycast does not carry UDP",
 			"keep the dedicated IPv4, and name the other addresses in ips of release_public_ips; or let the callers use " + app + ".internal, and take the UDP service out of the file"
 	}
-	return "Flycast carries no UDP, and neither does any address that the app has: only a dedicated IPv4 would",
+	return "Flycast does not carry UDP, and neither does any address of the app: only a dedicated IPv4 would",
 		"let the callers use " + app + ".internal, and take the UDP service out of the file"
 }
 
@@ -251,21 +251,21 @@ func (s Snapshot) found() []plan.Blocker {
 	case No:
 		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", fmt.Sprintf("allocate_flycast {app: %q}", app))
 	case foreign:
-		add(plan.FlycastWrongNetwork, "every Flycast address is for another network than the app's own", fmt.Sprintf("allocate_flycast {app: %q}", app))
+		add(plan.FlycastWrongNetwork, "every Flycast address is on a network other than the app's own", fmt.Sprintf("allocate_flycast {app: %q}", app))
 	}
 	if !s.MachinesKnown {
 		return out
 	}
 	if unread := s.unread(); len(unread) > 0 {
-		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read whole: what it serves is not known",
+		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read completely: its services are unknown",
 			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
 	} else if !s.HasServices() {
-		add(plan.NoServices, "no Machine has a service: Fly Proxy neither reaches nor wakes the app", s.fix(s.NewService()))
+		add(plan.NoServices, "no Machine has a service: Fly Proxy cannot reach or wake the app", s.fix(s.NewService()))
 	} else if s.Portless() {
-		add(plan.NoPorts, "no service has a port: Fly Proxy listens for none of them, and neither reaches nor wakes the app", s.fix(s.NewService()))
+		add(plan.NoPorts, "no service has a port: Fly Proxy cannot reach or wake the app", s.fix(s.NewService()))
 	}
 	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
-		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is sent to https, where nothing answers", s.fix(plan.Arguments{App: app}))
+		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is redirected to https, where nothing answers", s.fix(plan.Arguments{App: app}))
 	}
 	if ports := s.tlsOnly(); len(ports) > 0 {
 		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates, so private callers need a port without TLS", s.fix(s.PlainPorts()))
