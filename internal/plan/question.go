@@ -394,15 +394,42 @@ func quoteFacts(changed []string, most int) []string {
 	return out
 }
 
-// quoteFact quotes what a fact is about: certificate "www.example.com" is new.
+// quoteFact says what has moved: certificate "www.example.com" is new.
 func quoteFact(changed string) string {
-	kind, rest, _ := strings.Cut(changed, "/")
 	for _, how := range []string{" is new", " changed", " is gone"} {
-		if name, ok := strings.CutSuffix(rest, how); ok {
-			return Clean(kind) + " " + Quote(name) + how
+		fact, ok := strings.CutSuffix(changed, how)
+		if !ok {
+			continue
 		}
+		kind, name, named := strings.Cut(fact, "/")
+		if !named {
+			return factLabel(kind) + how
+		}
+		return factLabel(kind) + " " + Quote(name) + how
 	}
 	return Clean(changed)
+}
+
+// factLabel is the kind of a fact in words. Kinds that are words already, and the
+// names of arguments, stay as they are.
+func factLabel(kind string) string {
+	switch kind {
+	case FactLost:
+		return "the IP version that is left without an address"
+	case FactNamesOver:
+		return "the IP version that custom hostnames still answer over"
+	case strings.TrimSuffix(FactAtOnce, "/"):
+		return "the number of Machines down at the same time in group"
+	case strings.TrimSuffix(FactOrigin, "/"):
+		return "the number of values that differ for the reason"
+	case strings.TrimSuffix(FactCloses, "/"):
+		return "the end of port"
+	case strings.TrimSuffix(FactLeft, "/"):
+		return "the group that the file lacks,"
+	case strings.TrimSuffix(FactAdopted, "/"):
+		return "the adoption of Machines into group"
+	}
+	return Clean(kind)
 }
 
 // Clean shows a name from outside: one line, at most 40 visible characters.

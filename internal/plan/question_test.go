@@ -415,3 +415,20 @@ func TestRecords(t *testing.T) {
 		}
 	}
 }
+
+func TestQuoteFact(t *testing.T) {
+	for changed, want := range map[string]string{
+		`certificate/www.example.com is new`: `certificate "www.example.com" is new`,
+		`address/137.66.18.204 is gone`:      `address "137.66.18.204" is gone`,
+		`lost is new`:                        `the IP version that is left without an address is new`,
+		`names_over changed`:                 `the IP version that custom hostnames still answer over changed`,
+		`at_once/web changed`:                `the number of Machines down at the same time in group "web" changed`,
+		`max_unavailable changed`:            `max_unavailable changed`,
+		"left/a\n\"b is new":                 `the group that the file lacks, "a\n\"b" is new`,
+		"something else":                     `something else`,
+	} {
+		if got := quoteFact(changed); got != want {
+			t.Errorf("quoteFact(%q) is %s, want %s", changed, got, want)
+		}
+	}
+}
