@@ -17,7 +17,7 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 func edges() map[string][]string {
 	return map[string][]string{
 		"internal/disk":             {},
-		"internal/gate":             {"internal/disk"},
+		"internal/gate":             {"internal/disk", "internal/outside"},
 		"internal/machine":          {},
 		"internal/journal":          {"internal/disk"},
 		"internal/roots":            {"internal/disk"},

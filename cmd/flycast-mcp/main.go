@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
@@ -25,6 +28,7 @@ func run(ctx context.Context, p program) int {
 	root.SetIn(p.stdin)
 	root.SetOut(p.stdout) // help is what was asked for
 	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errors.New(oneLine(err.Error())) })
 	if err := root.ExecuteContext(ctx); err != nil {
 		status, text := exitStatus(err)
 		if text != "" {

@@ -91,7 +91,7 @@ With --json the report is one object, whose shape is stable:
 			return trouble(d.run(c.Context(), files[0]))
 		},
 	}
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(err) })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(errors.New(oneLine(err.Error()))) })
 	f := c.Flags()
 	f.StringVar(&d.app, "app", "", "read the Machines of this app (default: the app that FILE names)")
 	f.StringVar(&d.existing, "existing", "", "read the Machines from a JSON `FILE`: one configuration, one Machine, or a list as fly machine list --json prints it")
@@ -118,7 +118,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	file, done := besideUs(file)
 	defer done()
 	if err := file.Validate(); err != nil {
-		return fmt.Errorf("%s: flyctl would refuse the file: %w", name.title, err)
+		return fmt.Errorf("%s: flyctl would refuse the file: %w", oneLine(name.title), err)
 	}
 	in := drift.Input{File: file}
 	if d.release != "" {
@@ -139,7 +139,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	}
 	report, err := drift.Compare(in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name.title, err)
+		return fmt.Errorf("%s: %w", oneLine(name.title), err)
 	}
 	if d.json {
 		err = d.printJSON(report)
@@ -169,7 +169,7 @@ func (d *differing) readRelease(ctx context.Context) (*flytoml.File, error) {
 	}
 	file, err := flytoml.FromDefinition(strings.TrimSuffix(name, ".json"), data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.release, err)
+		return nil, fmt.Errorf("%s: %w", oneLine(d.release), err)
 	}
 	return file, nil
 }
@@ -234,26 +234,26 @@ func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machi
 		return nil, nil, err
 	}
 	if data = bytes.TrimSpace(data); len(data) == 0 {
-		return nil, nil, fmt.Errorf("%s is empty", d.existing)
+		return nil, nil, fmt.Errorf("%s is empty", oneLine(d.existing))
 	}
 	if !bytes.HasPrefix(data, []byte("[")) {
 		data = slices.Concat([]byte("["), data, []byte("]"))
 	}
 	var objects []map[string]json.RawMessage
 	if err := json.Unmarshal(data, &objects); err != nil {
-		return nil, nil, fmt.Errorf("%s: neither a configuration nor Machines in JSON: %w", d.existing, err)
+		return nil, nil, fmt.Errorf("%s: neither a configuration nor Machines in JSON: %w", oneLine(d.existing), err)
 	}
 	if slices.ContainsFunc(objects, func(o map[string]json.RawMessage) bool { return o == nil }) {
-		return nil, nil, fmt.Errorf("%s: null is neither a configuration nor a Machine", d.existing)
+		return nil, nil, fmt.Errorf("%s: null is neither a configuration nor a Machine", oneLine(d.existing))
 	}
 	if len(objects) > 0 && !slices.ContainsFunc(objects, isMachine) {
 		var configs []machine.Config
 		if err := json.Unmarshal(data, &configs); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", d.existing, err)
+			return nil, nil, fmt.Errorf("%s: %w", oneLine(d.existing), err)
 		}
 		for i, config := range configs {
 			if err := config.Validate(); err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", d.existing, err)
+				return nil, nil, fmt.Errorf("%s: %w", oneLine(d.existing), err)
 			}
 			machines = append(machines, drift.Machine{
 				ID: fmt.Sprintf("configuration %d", i+1), Group: cmp.Or(config.ProcessGroup(), file.DefaultGroup()), Config: config,
@@ -263,7 +263,7 @@ func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machi
 	}
 	list, err := fly.ParseMachines(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", d.existing, err)
+		return nil, nil, fmt.Errorf("%s: %w", oneLine(d.existing), err)
 	}
 	machines, partial = comparables(list)
 	return machines, partial, nil

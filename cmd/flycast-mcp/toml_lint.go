@@ -251,7 +251,7 @@ func (l *linting) say(text string) error {
 func unreadable(title string, err error) string {
 	var syntax *flytoml.SyntaxError
 	if !errors.As(err, &syntax) {
-		reason := strings.TrimPrefix(err.Error(), title+": ")
+		reason := strings.TrimPrefix(err.Error(), oneLine(title)+": ")
 		return fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", oneLine(title), oneLine(reason))
 	}
 	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntax.Row, syntax.Column), oneLine(syntax.Reason))

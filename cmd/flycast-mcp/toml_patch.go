@@ -167,14 +167,14 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	}
 	var invalid *flytoml.InvalidError
 	if errors.As(result.Validate(), &invalid) {
-		out.InvalidReason = invalid.Text
+		out.InvalidReason, out.invalid = invalid.Text, invalid
 	}
 	if err := a.print(file, out, edited.After); err != nil {
 		return err
 	}
 	switch {
 	case a.check && out.Changed:
-		return fmt.Errorf("%s: %s to make", file.title, count(len(out.Changes), "change"))
+		return fmt.Errorf("%s: %s to make", oneLine(file.title), count(len(out.Changes), "change"))
 	case !a.json:
 		a.tell(file, parsed, result, out)
 	}
@@ -202,7 +202,7 @@ func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
 func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rewritten) {
 	title := oneLine(file.title)
 	if out.InvalidReason != "" {
-		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, oneLine(refusal(out.InvalidReason)))
+		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, oneLine(refusal(out.invalid.Error())))
 	}
 	if file.path != stdinPath { // a filter says only what it did not do
 		a.tellComments(file, out)

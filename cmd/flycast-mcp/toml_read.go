@@ -88,13 +88,14 @@ func (a tomlArgument) named(err error) error {
 		return err
 	}
 	full := *syntax
-	full.Name = a.title
+	full.Name = oneLine(a.title)
 	return &full
 }
 
 // readInput reads a regular file or standard input, and no more of it than it
 // may have.
 func (p program) readInput(ctx context.Context, path, title string, limit int64) ([]byte, error) {
+	title = oneLine(title)
 	if path == stdinPath {
 		return p.readStdin(ctx, title, limit)
 	}

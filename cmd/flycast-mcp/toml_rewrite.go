@@ -27,6 +27,7 @@ type rewritten struct {
 
 	// Why flyctl refuses the file as it is to be, for toml patch.
 	InvalidReason string `json:"invalid_reason,omitempty"`
+	invalid       *flytoml.InvalidError
 }
 
 // rewriteRemark is what an edit left alone, or what follows from it.

@@ -26,7 +26,7 @@ import (
 
 // marker is text from outside that tries to pass for the program's own: a line
 // of its own, an end of its quotation, colors, reordered and invisible text.
-const marker = "MARK\nINJECTED line\r\x1b[31m\u202e\u2066\u200b\U000e0041\u3164\u115f\u2800\ufe0f\" QUOTE-END"
+const marker = "MA\"'RK\nINJECTED line\r\x1b[31m\u202e\u2066\u200b\U000e0041\u3164\u115f\u2800\ufe0f\" QUOTE-END"
 
 // badOutput says what is wrong with a text that the program shows; empty if
 // nothing is.
@@ -44,10 +44,16 @@ func badOutput(text string) string {
 	if endsQuotation.MatchString(text) {
 		return "the marker ends its quotation"
 	}
+	if endsQuotationEarly.MatchString(text) {
+		return "the marker ends its quotation early"
+	}
 	return ""
 }
 
-var endsQuotation = regexp.MustCompile(`[\s(:=]"[^"\n]{0,20}MARK[^"\n]*[^"\\\n]" QUOTE-END`)
+var (
+	endsQuotation      = regexp.MustCompile(`[\s(:=]"[^"\n]{0,20}RK[^"\n]*[^"\\\n]" QUOTE-END`)
+	endsQuotationEarly = regexp.MustCompile(`(^|[\s(:=,\[])("MA"|'MA\\?"')`)
+)
 
 // checkOutput judges every text in a message, but those under the names that
 // hold the caller's own text.

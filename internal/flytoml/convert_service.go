@@ -106,7 +106,7 @@ func (d *Definition) wireChecks(group string) (map[string]machine.Check, error) 
 		}
 		if check.Port == nil {
 			if d.HTTPService == nil {
-				return nil, fmt.Errorf("Check %s for process group %s has no port set and the group has no http_service to take it from", quote(name), quote(group))
+				return nil, fmt.Errorf("Check %s for process group %s has no port set and the group has no http_service to take it from", quoteWhole(name), quoteWhole(group))
 			}
 			check.Port = &d.HTTPService.InternalPort
 		}

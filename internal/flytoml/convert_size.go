@@ -132,9 +132,9 @@ func preset(name string) (*machine.Guest, error) {
 				valid = append(valid, size)
 			}
 		}
-		return nil, fmt.Errorf("%s is an invalid machine size, choose one of: %v", quote(name), valid)
+		return nil, fmt.Errorf("%s is an invalid machine size, choose one of: %v", quoteWhole(name), valid)
 	}
-	return nil, fmt.Errorf("invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", quote(name))
+	return nil, fmt.Errorf("invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", quoteWhole(name))
 }
 
 func presets() map[string]machine.Guest {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // define makes a Definition of a decoded document as flyctl does: translate
@@ -180,7 +181,7 @@ func (p *MachinePersistRootfs) UnmarshalJSON(data []byte) error {
 			word = ""
 		}
 		if !slices.Contains(numbered, MachinePersistRootfs(word)) {
-			return fmt.Errorf("invalid persist_rootfs string value \"%s\"", word)
+			return fmt.Errorf("invalid persist_rootfs string value %s", outside.Quote(word, 10*maxQuoted))
 		}
 		*p = MachinePersistRootfs(word)
 		return nil

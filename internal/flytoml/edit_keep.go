@@ -316,12 +316,16 @@ func (ed *editor) remarkSleep(f *File, e Edit, added *service) []Remark {
 			udp = append(udp, group)
 		}
 	}
+	app := "APP"
+	if appNameForm.MatchString(f.App()) {
+		app = f.App()
+	}
 	var out []Remark
 	if len(asleep) > 0 {
 		out = append(out, Remark{
 			Code: RemarkInternalCallers, Groups: asleep,
-			What: fmt.Sprintf("idle Machines of %s stop: callers of %s.internal find none then, as only requests through Fly Proxy start one", ofGroups(asleep), cmp.Or(f.App(), "APP")),
-			Fix:  fmt.Sprintf("let those callers use %s.flycast and a port of a service, or keep a Machine running", cmp.Or(f.App(), "APP")),
+			What: fmt.Sprintf("idle Machines of %s stop: callers of %s.internal find none then, as only requests through Fly Proxy start one", ofGroups(asleep), app),
+			Fix:  fmt.Sprintf("let those callers use %s.flycast and a port of a service, or keep a Machine running", app),
 		})
 	}
 	if len(udp) > 0 {

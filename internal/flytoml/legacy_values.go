@@ -71,15 +71,15 @@ func syntax(raw any) string {
 func legacyConcurrency(s string) (map[string]any, error) {
 	left, right, ok := strings.Cut(s, ",")
 	if !ok {
-		return nil, fmt.Errorf("Unknown value '%s' for concurrency limits", s)
+		return nil, fmt.Errorf("Unknown value %s for concurrency limits", quoteWhole(s))
 	}
 	soft, err := strconv.Atoi(left)
 	if err != nil {
-		return nil, fmt.Errorf("Can not convert '%s': %w", s, err)
+		return nil, fmt.Errorf("Can not convert %s: %w", quoteWhole(s), err)
 	}
 	hard, err := strconv.Atoi(right)
 	if err != nil {
-		return nil, fmt.Errorf("Can not convert '%s': %w", s, err)
+		return nil, fmt.Errorf("Can not convert %s: %w", quoteWhole(s), err)
 	}
 	return map[string]any{"type": "requests", "hard_limit": hard, "soft_limit": soft}, nil
 }
@@ -118,7 +118,7 @@ func toInt(table map[string]any, key string) error {
 	case string:
 		n, err := strconv.Atoi(raw)
 		if err != nil {
-			return fmt.Errorf("Can not convert '%s' to integer: %w", raw, err)
+			return fmt.Errorf("Can not convert %s to integer: %w", quoteWhole(raw), err)
 		}
 		table[key] = n
 	case float64:

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // list are the sections under one or several names, in the order in which
@@ -145,7 +147,7 @@ func (l *linter) groups(root spot) {
 			l.error(FindingInvalid, s.spot, note{
 				fmt.Sprintf("the service names no process group, and the file has %d", len(d.Processes)),
 				"as soon as there are [processes], flyctl refuses services without a list of theirs, even if there is one group only",
-				`add processes = ["` + oneLine(l.standard) + `"], or the groups it is for`})
+				`add processes = [` + outside.Quote(l.standard, maxQuoted) + `], or the groups it is for`})
 		}
 	}
 	for _, sections := range [][]grouped{services, restarts} {

@@ -15,6 +15,10 @@ const maxQuoted = 40
 // cut after maxQuoted characters.
 func quote(s string) string { return outside.QuoteSingle(s, maxQuoted) }
 
+// quoteWhole is quote for flyctl's own sentences, which cut nothing: as far as a
+// value is ever worth reading.
+func quoteWhole(s string) string { return outside.QuoteSingle(s, 10*maxQuoted) }
+
 // printable shows text on one line, one rune for each: control characters and
 // bytes that are not UTF-8 become the replacement character.
 func printable(text []byte) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // Policy is what the operator wrote down before start: which plans are answered
@@ -45,16 +47,23 @@ type Vocabulary struct {
 	Irreversible []string
 }
 
-const maxPolicySize = 256 << 10
+const (
+	maxPolicySize = 256 << 10
+	maxShownPath  = 200 // characters of a path or a name in a message
+)
 
 // LoadPolicy reads a policy file. The file must not be writable by group or
 // others, nor the folder that it lies in ([disk.Trusted]), and, where files have owners, must belong to the user this program
 // runs as or to root: whoever else owns it can change it at any time. All
 // problems are reported together.
 func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
+	shown := outside.Line(file, maxShownPath)
 	f, info, err := disk.Open(file)
 	if errors.Is(err, disk.ErrNotRegular) {
-		return Policy{}, fmt.Errorf("policy: %s is not a regular file", file)
+		return Policy{}, fmt.Errorf("policy: %s is not a regular file", shown)
+	}
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return Policy{}, fmt.Errorf("policy: %s %s: %w", at.Op, shown, at.Err)
 	}
 	if err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
@@ -64,17 +73,17 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", file, info.Mode().Perm())
+		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", shown, info.Mode().Perm())
 	}
 	if uid, known := owner(info); known && !ours(uid, os.Geteuid()) {
-		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d): it must be this user's or root's", file, uid)
+		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d): it must be this user's or root's", shown, uid)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPolicySize+1))
 	if err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	if len(data) > maxPolicySize {
-		return Policy{}, fmt.Errorf("policy: %s is larger than %d bytes", file, maxPolicySize)
+		return Policy{}, fmt.Errorf("policy: %s is larger than %d bytes", shown, maxPolicySize)
 	}
 	return ParsePolicy(data, vocabulary)
 }
@@ -106,7 +115,7 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 			problems = append(problems, fmt.Errorf("policy: two rules are named %q; names must be unique because limits are counted by name", rule.Name))
 		}
 		for _, problem := range rule.problems(vocabulary) {
-			problems = append(problems, fmt.Errorf("policy: %s: %s", rule.Name, problem))
+			problems = append(problems, fmt.Errorf("policy: %s: %s", outside.Line(rule.Name, maxShownPath), problem))
 		}
 	}
 	return Policy{doc.Rule, vocabulary.Irreversible}, errors.Join(problems...)
