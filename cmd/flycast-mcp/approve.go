@@ -38,12 +38,12 @@ func approveCommand(p program) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `Approve or reject what an agent wants to do, in a terminal.
 
-Without a ticket it lists what waits. With one it shows the plan, asks for the
-app's name, and signs the plan with a key that a passphrase opens. It signs what
-it shows: if anything differs when the agent calls again, the signature fits
-nothing and nothing is done.
+Without a ticket, it lists the waiting requests. With a ticket, it shows the
+plan, asks for the app's name, and signs the plan with a key that is protected
+by a passphrase. The signature is valid only for the plan that was shown: if
+anything has changed when the agent calls again, nothing is done.
 
-Make a key once with --init. Servers that are running know it at once.`,
+Make a key once with --init. Running servers accept it at once.`,
 		Example: `  flycast-mcp approve --init
   flycast-mcp approve RK4M-7Q2P
   flycast-mcp approve --request RK4M-7Q2P.json   # copied from a server elsewhere`,
@@ -62,10 +62,10 @@ Make a key once with --init. Servers that are running know it at once.`,
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&a.makeKey, "init", false, "make a key to approve with, protected by a passphrase")
+	f.BoolVar(&a.makeKey, "init", false, "make a key for approvals, protected by a passphrase")
 	f.StringVar(&a.stateDir, "state-dir", "", "the server's state folder (default: the user's state folder)")
 	f.StringVar(&a.key, "key", "", "the key file (default: the one that --init made)")
-	f.StringVar(&a.request, "request", "", "a request file of a server elsewhere: prints a code for the tool's argument \"approval\"")
+	f.StringVar(&a.request, "request", "", "a request file copied from another machine: prints a code for the tool's argument \"approval\"")
 	c.MarkFlagsMutuallyExclusive("init", "key")
 	c.MarkFlagsMutuallyExclusive("init", "request", "state-dir")
 	return c
@@ -91,7 +91,7 @@ func (a approving) requests() (*gate.Requests, string, error) {
 	}
 	dir := filepath.Join(state, requestsDir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, dir, fmt.Errorf("no server has used the state folder %s: run the command as the agent shows it, --state-dir included", state)
+		return nil, dir, fmt.Errorf("no server has used the state folder %s: run the command exactly as the agent shows it, including --state-dir", state)
 	}
 	requests, err := gate.NewRequests(dir, a.clock.Now)
 	return requests, dir, err
@@ -108,7 +108,7 @@ func (a approving) list() error {
 		return err
 	}
 	if len(waiting) == 0 {
-		fmt.Fprintf(a.stderr, "nothing waits for an approval in %s\n", dir)
+		fmt.Fprintf(a.stderr, "no request is waiting for an approval in %s\n", dir)
 		return nil
 	}
 	now := a.clock.Now()
@@ -166,7 +166,7 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 		case errors.Is(err, fs.ErrNotExist):
 			return gone
 		case errors.Is(err, gate.ErrRejected):
-			return errors.New("a person has rejected this plan, and a no is final: in ten minutes the agent can ask again, with a new ticket")
+			return errors.New("a person rejected this plan, and a no is final; the agent can ask again in ten minutes, with a new ticket")
 		case err != nil:
 			return err
 		}
@@ -174,7 +174,7 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 			if err := a.recordNo(filepath.Dir(dir), req, answer.Reason); err != nil {
 				t.say("\nThe journal could not be written (%v). The server records the rejection when it finds it.\n", err)
 			}
-			t.say("\nRejected. The agent learns it, with your reason, when it repeats its call.\n")
+			t.say("\nRejected. The agent gets your reason when it repeats its call.\n")
 			return nil
 		}
 		t.say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n", by, clockTime(req.Expires))
@@ -219,7 +219,7 @@ func (a approving) answerFile(ctx context.Context) error {
 			return err
 		}
 		if !yes {
-			return errors.New("rejected: the server does not learn it from here, so tell the agent")
+			return errors.New("rejected: the server cannot see this, so tell the agent")
 		}
 		var by string
 		if code, by, err = a.sign(ctx, t, req, p); err != nil {
@@ -254,7 +254,7 @@ func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
 		return plan.Plan{}, fmt.Errorf("the request says %s of %s, but its plan is %s of %s: the file was changed",
 			plan.Quote(req.Tool), plan.Quote(req.App), plan.Quote(p.Tool), plan.Quote(p.App))
 	case req.Digest != p.Digest():
-		return plan.Plan{}, errors.New("the plan in the request is not the one that its digest names: the file was changed, or another version wrote it, and a signature would fit no plan")
+		return plan.Plan{}, errors.New("the plan in the request does not match its digest: the file was changed or written by another version, and a signature would not be valid")
 	}
 	return p, nil
 }

@@ -33,7 +33,7 @@ func (a approving) initialize(ctx context.Context) error {
 		}
 	}
 	return a.atTerminal(func(t *terminal) error {
-		t.say("A key to approve with. Its passphrase is asked for at every approval.\n")
+		t.say("This makes a key for approvals. You enter its passphrase for every approval.\n")
 		passphrase, err := newPassphrase(ctx, t)
 		if err != nil {
 			return err
@@ -55,8 +55,8 @@ func (a approving) initialize(ctx context.Context) error {
 		if err := writeNew(public, []byte(key.Public().String()+"\n"), 0o644); err != nil {
 			return errors.Join(err, os.Remove(private))
 		}
-		t.say("\nKey %s\n  %s  keep it to yourself, and out of the agent's reach\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
-		t.say("Servers that are running know the key from now on.\n")
+		t.say("\nKey %s\n  %s  keep it private, where the agent cannot read it\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
+		t.say("Running servers accept the key from now on.\n")
 		return nil
 	})
 }

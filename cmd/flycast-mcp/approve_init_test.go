@@ -20,7 +20,7 @@ func TestApproveInit(t *testing.T) {
 	p.enters(passphrase)
 	p.sees("The same again")
 	p.enters(passphrase)
-	p.sees("know the key from now on")
+	p.sees("accept the key from now on")
 	p.ends(0)
 
 	private, public := filepath.Join(d.configDir(), signingKey), filepath.Join(d.configDir(), publicKey)

@@ -22,8 +22,8 @@ func TestApproveRefusesRequests(t *testing.T) {
 		forge func(*gate.ApprovalRequest, *plan.Plan)
 		want  string
 	}{
-		"plan changed, digest kept": {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Steps = p.Steps[:1] }, "a signature would fit no plan. Nothing was approved."},
-		"digest changed":            {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Digest = strings.Repeat("0", 64) }, "a signature would fit no plan"},
+		"plan changed, digest kept": {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Steps = p.Steps[:1] }, "a signature would not be valid. Nothing was approved."},
+		"digest changed":            {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Digest = strings.Repeat("0", 64) }, "a signature would not be valid"},
 		"another app":               {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.App = "blog" }, "the file was changed"},
 		"another tool":              {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Tool = "deploy" }, "the file was changed"},
 		"unknown words":             {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Hazards = append(p.Hazards, "harmless") }, "cannot be shown"},
@@ -138,7 +138,7 @@ func TestApproveNeedsTerminal(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		p := d.program(append([]string{"approve"}, args...)...)
 		p.stdin, p.stdout, p.stderr = r, &stdout, &stderr
-		if code := run(t.Context(), p); code != 1 || !strings.Contains(stderr.String(), "for a person at a terminal") || stdout.Len() > 0 {
+		if code := run(t.Context(), p); code != 1 || !strings.Contains(stderr.String(), "run by a person in a terminal") || stdout.Len() > 0 {
 			t.Errorf("got exit code %d and %q, %q on stdout", code, stderr.String(), stdout.String())
 		}
 	}

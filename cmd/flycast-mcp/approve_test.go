@@ -298,7 +298,7 @@ func TestApproveList(t *testing.T) {
 		return stdout.String(), stderr.String()
 	}
 	g := d.gate(d.key())
-	if stdout, stderr := list(); stdout != "" || !strings.Contains(stderr, "nothing waits") {
+	if stdout, stderr := list(); stdout != "" || !strings.Contains(stderr, "no request is waiting") {
 		t.Errorf("got %q, %q; want that nothing waits", stdout, stderr)
 	}
 	older, newer := releasePlan(), releasePlan()

@@ -26,13 +26,13 @@ func demoCommand(p program) *cobra.Command {
 		Long: `Watch a public app become private, on an emulated Fly platform.
 
 The demo runs the platform in its own process and this program as an MCP server
-beside it, does what an agent would do, asks you what a person is asked, and then
-proves it by requests through the emulated Fly Proxy.
-It reads no FLY_* variable, no token and no file of yours. The exit code is not
-zero if the app did not end private.`,
+beside it. It makes the calls an agent would make, asks you the questions a
+person is asked, and verifies the result with requests through the emulated Fly
+Proxy. It does not read FLY_* variables, tokens or your files. The exit code is
+not zero if the app is not private at the end.`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
 	}
-	c.Flags().BoolVar(&d.yes, "yes", false, "answer the questions in the person's place")
+	c.Flags().BoolVar(&d.yes, "yes", false, "answer the questions automatically")
 	c.Flags().StringVar(&d.app, "app", "shop-api", "which example app: shop-api, legacy-api, tenant-7, game-server or inner-circle")
 	return c
 }
@@ -57,7 +57,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	file, ok := platform.FlyToml(d.app)
 	if !ok {
-		return fmt.Errorf("--app %q is none of the example apps: %s", d.app, strings.Join(platform.AppNames(), ", "))
+		return fmt.Errorf("--app %q is not one of the example apps: %s", d.app, strings.Join(platform.AppNames(), ", "))
 	}
 	listening, err := platform.Listen("127.0.0.1:0")
 	if err != nil {

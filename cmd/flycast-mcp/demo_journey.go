@@ -37,15 +37,15 @@ type demoCall struct {
 // run makes all calls, and lists the addresses before and after them. An error
 // is one of the connection; an app that is not private yet is none.
 func (j *journey) run(ctx context.Context) error {
-	if _, err := j.list(ctx, "Where the app stands."); err != nil {
+	if _, err := j.list(ctx, "The state of the app."); err != nil {
 		return err
 	}
 	deploy := demoArguments{App: j.app, Path: j.file}
 	for _, c := range []demoCall{
-		{"allocate_flycast", "A private address, before anything is taken away. Free, so nobody is asked.", demoArguments{App: j.app}},
-		{"patch_services", "The app's own fly.toml: plain HTTP inside the network, stop when idle, start on request.", demoArguments{Path: j.file}},
-		{"deploy", "The edited file onto the live Machines, one at a time. A person is asked.", deploy},
-		{"release_public_ips", "The way in from the internet goes away, last, and for good. A person is asked.", demoArguments{App: j.app}},
+		{"allocate_flycast", "Allocate a private address before anything is removed. It is free, so nobody is asked.", demoArguments{App: j.app}},
+		{"patch_services", "Edit the app's own fly.toml: plain HTTP inside the network, stop when idle, start on request.", demoArguments{Path: j.file}},
+		{"deploy", "Deploy the edited file to the live Machines, one at a time. A person is asked.", deploy},
+		{"release_public_ips", "Last, the public addresses are released, for good. A person is asked.", demoArguments{App: j.app}},
 	} {
 		if j.reason != "" {
 			j.undone = append(j.undone, c.tool)
@@ -62,7 +62,7 @@ func (j *journey) run(ctx context.Context) error {
 			deploy = demoArguments{App: j.app, Draft: out.Draft}
 		}
 	}
-	after, err := j.list(ctx, "Where the app stands now.")
+	after, err := j.list(ctx, "The state of the app now.")
 	j.after = after
 	return err
 }
@@ -148,13 +148,13 @@ func (j *journey) conclude(public []string) error {
 	p := j.page
 	private := j.after.Verdict == "private" && len(public) == 0
 	p.section("Verdict")
-	truth := "asked past the server, the platform has no public address for it"
+	truth := "asked directly, the platform has no public address for it"
 	if len(public) > 0 {
-		truth = "asked past the server, the platform still answers for it on " + strings.Join(public, " and ")
+		truth = "asked directly, the platform still answers for it on " + strings.Join(public, " and ")
 	}
 	if private {
 		p.text(fmt.Sprintf("%s is private: list_ips says so, and %s.", j.app, truth))
-		p.text(fmt.Sprintf("From now on the other apps of its network use http://%s.flycast.", j.app))
+		p.text(fmt.Sprintf("From now on, other apps on its network use http://%s.flycast.", j.app))
 	} else {
 		p.text(fmt.Sprintf("%s is NOT private: list_ips says %s, and %s.", j.app, j.after.Verdict, truth))
 	}
@@ -168,7 +168,7 @@ func (j *journey) conclude(public []string) error {
 	if !private {
 		return fmt.Errorf("%s did not end private", j.app)
 	}
-	p.section("Now with an app of yours")
+	p.section("Next: try it with your own app")
 	p.lines(nextSteps)
 	return nil
 }
@@ -176,10 +176,10 @@ func (j *journey) conclude(public []string) error {
 // nextSteps is how the server gets into a client.
 const nextSteps = `go install ./cmd/flycast-mcp                       # in the checkout: the binary, on your PATH
 
-# the same emulated platform, with an agent of yours doing the calls:
+# the same emulated platform, with your own agent making the calls:
 claude mcp add flycast-sandbox -- flycast-mcp stdio --sandbox
 
-# an app of yours, in the folder of its fly.toml, with a token for it alone and for a day:
+# your own app, in the folder of its fly.toml, with a token for this app that is valid for a day:
 export FLY_API_TOKEN="$(fly tokens create deploy -a YOUR-APP -x 24h)"
 claude mcp add flycast --env FLY_API_TOKEN="$FLY_API_TOKEN" \
   -- flycast-mcp stdio --app YOUR-APP

@@ -207,7 +207,7 @@ func TestDemoAsksThePerson(t *testing.T) {
 				}
 			}
 			if strings.Contains(screen, "in the person's place") || !strings.Contains(screen, "\x1b[1m") {
-				t.Errorf("not for a person at a terminal:\n%s", screen)
+				t.Errorf("not run by a person in a terminal:\n%s", screen)
 			}
 		})
 	}
@@ -305,7 +305,7 @@ func TestDemoCommand(t *testing.T) {
 		stderr string
 	}{
 		{"inner-circle", 0, "inner-circle is private", ""},
-		{"nope", 1, "", "none of the example apps: game-server, inner-circle"},
+		{"nope", 1, "", "not one of the example apps: game-server, inner-circle"},
 	} {
 		t.Run(test.app, func(t *testing.T) {
 			t.Parallel()

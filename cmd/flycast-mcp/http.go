@@ -24,8 +24,8 @@ func httpCommand(p program) *cobra.Command {
 		Use: "http", Short: "Serve MCP over streamable HTTP at /mcp, on a loopback address", Args: cobra.NoArgs,
 		Long: `Serve MCP over streamable HTTP at /mcp, on a loopback address.
 
-Every request needs a bearer token. Without --token-file a random one is made
-and printed on stderr. Over HTTP there are no paths: clients send content.`,
+Every request needs a bearer token. Without --token-file, a random one is
+created and printed on stderr. Over HTTP there are no file paths: clients send content.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			token, err := bearer(tokenFile)
 			if err != nil {
@@ -58,8 +58,8 @@ and printed on stderr. Over HTTP there are no paths: clients send content.`,
 	f.StringVar(&tokenFile, "token-file", "", "file with the bearer token that clients must send (default: a random one, printed)")
 	f.BoolVar(&sse, "sse", false, "also serve the deprecated HTTP+SSE transport at /sse and /message, behind the same checks")
 	f.StringArrayVar(&origins, "allow-origin", nil, "a web origin that may call, such as http://localhost:6274; repeatable; default: this server's own")
-	f.IntVar(&sessions, "max-sessions", 1000, "how many sessions there may be at once; an hour without a request ends one")
-	f.IntVar(&perCaller, "max-sessions-per-client", 500, "how many of them one client, by its token, may have")
+	f.IntVar(&sessions, "max-sessions", 1000, "sessions open at once; a session ends after an hour without a request")
+	f.IntVar(&perCaller, "max-sessions-per-client", 500, "sessions per bearer token")
 	return c
 }
 

@@ -25,13 +25,13 @@ func journalCommand(p program) *cobra.Command {
 func journalRecoverCommand(p program) *cobra.Command {
 	var stateDir string
 	c := &cobra.Command{
-		Use: "recover", Short: "Begin a new journal in place of one that was lost, in a terminal", Args: cobra.NoArgs,
-		Long: `Begin a new journal in place of one that was lost, in a terminal.
+		Use: "recover", Short: "Replace a lost or damaged journal with a new one, in a terminal", Args: cobra.NoArgs,
+		Long: `Replace a lost or damaged journal with a new one, in a terminal.
 
-A server does nothing that needs an approval while its journal is not the one
-that it wrote: deleted, cut short, changed or replaced. Find out first how that
-came about. This command keeps what is left under another name, and begins a
-new journal. Servers that run have to be started again.`,
+If its journal was deleted, truncated, changed or replaced, a server does
+nothing that needs an approval. Find out first how that happened. This command
+renames what is left of the old journal and begins a new one. Running servers
+have to be restarted.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return did(p.recoverJournal(c.Context(), stateDir), "No journal was begun.")
 		},
@@ -53,7 +53,7 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 	}
 	path := filepath.Join(state, journalFile)
 	if _, err := os.Stat(state); err != nil {
-		return fmt.Errorf("no server has used the state folder %s: run the command as the agent shows it, --state-dir included", state)
+		return fmt.Errorf("no server has used the state folder %s: run the command exactly as the agent shows it, including --state-dir", state)
 	}
 	old, err := journal.Open(path, p.clock.Now)
 	if err != nil {
@@ -71,11 +71,11 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 	}
 	return p.atTerminal(func(t *terminal) error {
 		t.say("%s\n\n", what)
-		t.say("With it is lost:\n")
-		t.say("  which approvals were used: every approval given until now counts as used,\n  and the requests that wait are withdrawn;\n")
-		t.say("  what policy rules have approved in the last hour: their caps count from zero;\n")
+		t.say("The new journal does not contain:\n")
+		t.say("  which approvals were used: every approval given until now counts as used,\n  and waiting requests are withdrawn;\n")
+		t.say("  what policy rules approved in the last hour: their limits start from zero;\n")
 		t.say("  which plans a person has just declined;\n")
-		t.say("  which deploys were cut short, and which addresses were released from here.\n\n")
+		t.say("  which deploys were interrupted, and which addresses this server released.\n\n")
 		typed, err := t.ask(ctx, fmt.Sprintf("Type %q to begin a new journal: ", recoverWord))
 		if err != nil {
 			return err
@@ -88,13 +88,13 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 			return err
 		}
 		if err := os.RemoveAll(filepath.Join(state, requestsDir)); err != nil {
-			return fmt.Errorf("a new journal was begun, but the requests that wait could not be withdrawn: %w", err)
+			return fmt.Errorf("a new journal was begun, but the waiting requests could not be withdrawn: %w", err)
 		}
 		t.say("\nA new journal was begun: %s\n", path)
 		if kept != "" {
-			t.say("What was left of the old one is kept: %s\n", kept)
+			t.say("The old one is kept: %s\n", kept)
 		}
-		t.say("Start the servers that use this state folder again.\n")
+		t.say("Restart the servers that use this state folder.\n")
 		return nil
 	})
 }

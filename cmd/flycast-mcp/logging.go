@@ -18,7 +18,7 @@ import (
 func logger(p program, w io.Writer, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level %q is none of debug, info, warn, error", level)
+		return nil, fmt.Errorf("--log-level %q must be one of debug, info, warn, error", level)
 	}
 	if _, ok := asTerminal(p.stderr); ok {
 		return slog.New(personLog(w, l, p.colors())), nil

@@ -47,7 +47,7 @@ func (p program) command() *cobra.Command {
 		Short: "Take a Fly.io app off the public internet and put it behind Flycast, from an MCP client",
 		Long: `flycast-mcp is an MCP server. An AI agent lists an app's addresses, allocates a
 Flycast address, patches fly.toml, deploys it and releases the public addresses;
-a person approves what matters.
+a person approves the important changes.
 
 Try it on an emulated platform: flycast-mcp demo`,
 		SilenceUsage:      true,

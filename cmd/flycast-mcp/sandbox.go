@@ -38,17 +38,18 @@ func sandboxCommand(p program) *cobra.Command {
 		Use: "sandbox", Short: "Run an emulated Fly platform on a loopback address", Args: cobra.NoArgs,
 		Long: `Run an emulated Fly platform on a loopback address, with an example organization.
 
-It prints the export lines that point any Fly client at it and send nothing of
-it elsewhere, and shows what happens: in a terminal a live table, else a line on
-stderr for each change. A page at $FLYCAST_SANDBOX_PAGE shows the same. Its
-state is in memory and the same at every start, or kept in a file with --state.
+It prints export lines that point any Fly client at the platform. It shows what
+happens as a live table in a terminal, otherwise as a line on stderr for each
+change; the page at $FLYCAST_SANDBOX_PAGE shows the same. The state is in memory
+and the same at every start, unless --state keeps it in a file.
 
 Use "fly deploy --dns-checks=false": otherwise flyctl asks 8.8.8.8 for
-<app>.fly.dev after a deploy. What is not emulated answers that it is not.`,
+<app>.fly.dev after a deploy. Requests that are not emulated
+return an error that says so.`,
 		Example: `  flycast-mcp sandbox --env-file fly.env     # in one terminal
   . ./fly.env && fly status -a shop-api      # in another: any Fly client
   curl -x "$FLYCAST_SANDBOX_INSIDE" http://inner-circle.flycast/
-  open "$FLYCAST_SANDBOX_PAGE"               # the same as a picture`,
+  open "$FLYCAST_SANDBOX_PAGE"               # the same in a browser`,
 		RunE: func(c *cobra.Command, _ []string) error { return run.run(c.Context()) },
 	}
 	run.flags.register(c)
@@ -76,21 +77,21 @@ func (f *sandboxFlags) register(c *cobra.Command) {
 	g.StringVar(&f.page, "page", "127.0.0.1:0", "`ADDRESS` of the web page; \"\" for none")
 
 	g = group("What the platform has").Flags()
-	g.StringVar(&f.apps, "apps", "", "apps of your own, from a TOML `FILE`; it may name commands that are run here")
+	g.StringVar(&f.apps, "apps", "", "apps of your own, from a TOML `FILE`; it can name commands to run on this machine")
 	g.StringVar(&f.configs, "write-configs", "", "write each app's file as `DIR`/<app>/fly.toml")
-	g.StringVar(&f.state, "state", "", "the `FILE` that keeps the state from one start to the next; made if it does not exist")
+	g.StringVar(&f.state, "state", "", "keep the state in this `FILE` between starts; created if it does not exist")
 
 	f.faults = addFaultFlags(group("What goes wrong"))
 
 	g = group("Time").Flags()
 	f.speed.factor = 1
-	g.Var(&f.speed, "speed", "let the platform's clock run so many times as fast, such as 60x; 0 stops it")
+	g.Var(&f.speed, "speed", "run the platform's clock this many times faster, such as 60x; 0 stops it")
 	g.DurationVar(&f.coldStart, "cold-start", startDelay, "how long a Machine takes to start, by that clock")
 	g.DurationVar(&f.autostopEvery, "autostop-every", autostop.DefaultEvery, "how often Fly Proxy looks for idle Machines, by that clock; 0 for never")
 
 	g = group("What is shown").Flags()
-	g.StringVar(&f.envFile, "env-file", "", "also write the export lines to `FILE`, readable by you alone")
-	g.BoolVar(&f.plain, "plain", false, "lines in place of the table")
+	g.StringVar(&f.envFile, "env-file", "", "also write the export lines to `FILE`, readable only by you")
+	g.BoolVar(&f.plain, "plain", false, "print lines instead of the table")
 
 	for _, g := range groups {
 		c.Flags().AddFlagSet(g.flags.Flags())

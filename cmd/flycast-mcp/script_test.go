@@ -573,7 +573,7 @@ func (s *stage) signal(args []string) {
 
 func (s *stage) interrupt(args []string) {
 	s.signal(args)
-	s.until("nothing was interrupted", func() bool { return strings.Contains(s.client.stderr.String(), "work under way is ended") })
+	s.until("nothing was interrupted", func() bool { return strings.Contains(s.client.stderr.String(), "unfinished work ends after") })
 }
 
 func (s *stage) release(args []string) {

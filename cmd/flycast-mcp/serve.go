@@ -44,17 +44,17 @@ type serving struct {
 func (s *serving) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&s.sandbox, "sandbox", false, "run on an embedded, emulated Fly platform; no FLY_* variable is read")
-	f.BoolVar(&s.readOnly, "read-only", false, "only tools that change nothing exist")
-	f.StringArrayVar(&s.apps, "app", nil, "an app that may be named; repeatable; default: every app the token can see")
-	f.StringArrayVar(&s.roots, "root", nil, "a folder whose fly.toml files may be read and edited; repeatable; default: the working directory, unless it is / or the home folder")
-	f.StringVar(&s.policy, "policy", "", "a TOML file that says what the operator answers himself")
-	f.StringVar(&s.approval, "approval", "auto", "how questions may be answered: auto, elicit, terminal or deny")
-	f.StringArrayVar(&s.approverKeys, "approver-key", nil, "a public key file whose owner may approve in a terminal; repeatable; default: the one that approve --init made")
+	f.BoolVar(&s.readOnly, "read-only", false, "offer only tools that change nothing")
+	f.StringArrayVar(&s.apps, "app", nil, "allow only this app; repeatable; default: every app the token can see")
+	f.StringArrayVar(&s.roots, "root", nil, "a folder in which fly.toml files may be read and edited; repeatable; default: the working directory, unless it is / or the home folder")
+	f.StringVar(&s.policy, "policy", "", "policy file: plans approved or blocked without asking")
+	f.StringVar(&s.approval, "approval", "auto", "where people approve: auto (client, else terminal), elicit, terminal or deny")
+	f.StringArrayVar(&s.approverKeys, "approver-key", nil, "file with a public key whose signatures are accepted; repeatable; default: the key made by approve --init")
 	f.StringVar(&s.stateDir, "state-dir", "", "folder of the journal and of approval requests (default: the user's state folder)")
-	f.DurationVar(&s.hold, "hold", 45*time.Second, "how long a call waits for work before it answers \"running\"")
-	f.DurationVar(&s.answerWithin, "answer-within", 5*time.Minute, "how long a person has to answer in the client")
+	f.DurationVar(&s.hold, "hold", 45*time.Second, "how long a call waits before it returns \"running\"")
+	f.DurationVar(&s.answerWithin, "answer-within", 5*time.Minute, "how long a person has to answer a form in the client")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error; the log goes to stderr")
-	f.BoolVar(&s.allowLoopback, "allow-loopback-api", false, "let a real token go to an API on a loopback address")
+	f.BoolVar(&s.allowLoopback, "allow-loopback-api", false, "allow a real token to be sent to an API on a loopback address")
 }
 
 // application is a server with what has to be closed after it.
@@ -83,7 +83,7 @@ func (a *application) Close() error {
 			rest, cancel := context.WithTimeout(context.Background(), interruptWithin)
 			defer cancel()
 			if err := a.runs.Wait(rest); err != nil {
-				errs = append(errs, fmt.Errorf("work under way was cut off after %v; the journal says which: %w", finishWithin+interruptWithin, err))
+				errs = append(errs, fmt.Errorf("unfinished work was ended after %v; the journal lists it: %w", finishWithin+interruptWithin, err))
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func (a *application) Close() error {
 // interrupt has work under way end after the Machines that it is at.
 func (a *application) interrupt() {
 	if a.runs.Interrupt() {
-		a.log.Warn("work under way is ended after the Machines it is at; what it does not come to is left as it is")
+		a.log.Warn("unfinished work ends after the current Machines; the rest is not changed")
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	for _, path := range files.Sweep(p.clock.Now()) {
-		app.log.Info("removed a temporary file that a killed server had left", "path", path)
+		app.log.Info("removed a temporary file left by a killed server", "path", path)
 	}
 	state, err := s.state(p, app)
 	if err != nil {
@@ -204,7 +204,7 @@ func (s *serving) check(p program) error {
 		problems = append(problems, fmt.Errorf("--hold %v is negative", s.hold))
 	}
 	if s.answerWithin < leastAnswer {
-		problems = append(problems, fmt.Errorf("--answer-within %v is less than %v: nobody can read a question in that time", s.answerWithin, leastAnswer))
+		problems = append(problems, fmt.Errorf("--answer-within %v is less than %v: no person can read a question in that time", s.answerWithin, leastAnswer))
 	}
 	return errors.Join(problems...)
 }
@@ -318,7 +318,7 @@ func checkOutsideRoots(policy string, files *roots.Roots) error {
 	}
 	for _, dir := range files.Dirs() {
 		if rel, err := filepath.Rel(dir, abs); err == nil && filepath.IsLocal(rel) {
-			return fmt.Errorf("--policy %s lies within the root %s: put it where the server edits no files", policy, dir)
+			return fmt.Errorf("--policy %s lies within the root %s: move it to a folder that the server does not edit", policy, dir)
 		}
 	}
 	return nil

@@ -15,8 +15,8 @@ func stdioCommand(p program) *cobra.Command {
 		Use: "stdio", Short: "Serve MCP on stdin and stdout, for one client", Args: cobra.NoArgs,
 		Long: `Serve MCP on stdin and stdout, for one client.
 
-The token is read from FLY_ACCESS_TOKEN or FLY_API_TOKEN. Give the server an
-app-scoped one that ends soon: fly tokens create deploy -a APP -x 24h`,
+The token is read from FLY_ACCESS_TOKEN or FLY_API_TOKEN. Use a short-lived
+token for one app: fly tokens create deploy -a APP -x 24h`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			app, err := s.build(c.Context(), p, false)
 			if err != nil {

@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	errNoTerminal  = errors.New("this is for a person at a terminal: run it in one, with stdin left alone")
+	errNoTerminal  = errors.New("this has to be run by a person in a terminal, with stdin not redirected")
 	errInterrupted = errors.New("interrupted")
 )
 

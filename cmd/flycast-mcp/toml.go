@@ -17,12 +17,12 @@ func tomlCommand(p program) *cobra.Command {
 		Long: `Check, edit, convert and compare fly.toml files by flyctl's own rules. Only diff
 uses a token and the network, and not with --existing.
 
-FILE is a fly.toml, fly.json or fly.yaml: the end of its name tells which. A
-single dash reads standard input, and --name then gives the name. With --json
-the answer on standard output is meant for programs, and its shape is stable.
+FILE is a fly.toml, fly.json or fly.yaml; the end of its name gives the format.
+A single dash reads standard input, and --name gives its name. With --json,
+standard output is for programs, and its format is stable.
 
-The exit status is 0 if all is well, and 1 if a file is refused, a check fails
-or the command was misused; standard error says which. That of diff is diff's.`,
+The exit status is 0 on success, and 1 if a file is refused, a check fails or
+the command was misused; standard error says which. diff has its own statuses.`,
 		Example: `  flycast-mcp toml lint fly.toml
   flycast-mcp toml patch fly.toml            # shows what would change
   flycast-mcp toml patch fly.toml --write

@@ -27,11 +27,11 @@ func tomlConvertCommand(p program) *cobra.Command {
 	var stdin stdinName
 	a := converting{program: p}
 	c := &cobra.Command{
-		Use: "convert FILE", Short: "Show the Machine configurations that fly deploy makes of a fly.toml", Args: cobra.ExactArgs(1),
-		Long: `Show the Machine configurations that fly deploy makes of a fly.toml, one for each
-process group: from nothing, or with --existing onto the configuration that a
-Machine has. What the rollout adds (image, release metadata, volumes) is not in
-them, nor which flyctl the Machine was deployed with. Files that it names
+		Use: "convert FILE", Short: "Show the Machine configurations that fly deploy would create", Args: cobra.ExactArgs(1),
+		Long: `Show the Machine configurations that fly deploy would create from a fly.toml, one
+for each process group: from scratch, or with --existing based on the
+configuration of a Machine. They do not contain what the rollout adds (image,
+release metadata, volumes) or the flyctl version. Files that it names
 (local_path, machine_config) are read from the working directory, as flyctl
 reads them, and not from outside it.
 
@@ -42,8 +42,8 @@ or {"load_error": TEXT} if the file cannot be read. process_groups are those of
 the file; --group narrows the rest. conversion_error is there for groups that
 cannot be converted, and invalid_reason if flyctl refuses the file, both in
 flyctl's words. The exit status is 1 for load_error and invalid_reason. A
-conversion_error alone leaves it 0: the answer is by group. Without --json all
-three make it 1.`,
+conversion_error alone leaves it at 0 because the answer is per group. Without
+--json, all three set it to 1.`,
 		Example: `  flycast-mcp toml convert fly.toml
   flycast-mcp toml convert fly.toml --group web --json
   fly machine status ID --json | flycast-mcp toml convert fly.toml --existing - --json`,

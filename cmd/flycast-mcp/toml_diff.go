@@ -50,12 +50,12 @@ func tomlDiffCommand(p program) *cobra.Command {
 		return exit{statusTrouble, err}
 	}
 	c := &cobra.Command{
-		Use: "diff FILE", Short: "Say what a deploy of a fly.toml would change on the live Machines, and since when",
+		Use: "diff FILE", Short: "Show what a deploy of a fly.toml would change on the live Machines, and why",
 		Args: func(c *cobra.Command, args []string) error { return trouble(cobra.ExactArgs(1)(c, args)) },
-		Long: `Say what a deploy of a fly.toml would change on the live Machines, by flyctl's
-own rules, and where each difference comes from: whether FILE was edited since
-the last release, or a Machine was changed, which the deploy would undo. Nothing
-is written anywhere.
+		Long: `Show what a deploy of a fly.toml would change on the live Machines, by flyctl's
+rules, and where each difference comes from: FILE was edited since the last
+release, or a Machine was changed, which the deploy would undo. Nothing is
+changed.
 
 The Machines and the last release's configuration are read from Fly (app: that
 of FILE, or --app; token: FLY_ACCESS_TOKEN or FLY_API_TOKEN), or the Machines
@@ -63,11 +63,11 @@ from a file with --existing; then nothing is sent anywhere, and --release gives
 the other. A dash reads standard input.
 
 Values that may be secrets (environment, contents of files, headers of checks)
-are masked and only tell their length. The image, the release's own metadata and
-which volume a mount has are no differences.
+are masked; only their length is shown. The image, the release's own metadata
+and the volume of a mount do not count as differences.
 
 The exit status is 0 if a deploy would change nothing, 1 if it would change
-something, and 2 in trouble.
+something, and 2 on an error.
 
 With --json the report is one object, whose shape is stable:
   {"version",                         of the release; left out if not known
@@ -95,10 +95,10 @@ With --json the report is one object, whose shape is stable:
 	f := c.Flags()
 	f.StringVar(&d.app, "app", "", "read the Machines of this app (default: the app that FILE names)")
 	f.StringVar(&d.existing, "existing", "", "read the Machines from a JSON `FILE`: one configuration, one Machine, or a list as fly machine list --json prints it")
-	f.StringVar(&d.release, "release", "", "compare with this `FILE` in place of the last release: a fly.toml, or a release's definition in JSON")
+	f.StringVar(&d.release, "release", "", "compare with this `FILE` instead of the last release: a fly.toml, or a release's definition in JSON")
 	f.BoolVar(&d.json, "json", false, "print the report as JSON")
 	f.BoolVar(&d.client.sandbox, "sandbox", false, "read from an embedded, emulated Fly platform; no FLY_* variable is read")
-	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false, "let a real token go to an API on a loopback address")
+	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false, "allow a real token to be sent to an API on a loopback address")
 	stdin.flag(c)
 	return c
 }

@@ -30,31 +30,31 @@ func tomlLintCommand(p program) *cobra.Command {
 	var stdin stdinName
 	l := linting{program: p}
 	c := &cobra.Command{
-		Use: "lint FILE...", Short: "Say what flyctl refuses in a fly.toml, or accepts and does not do", Args: cobra.MinimumNArgs(1),
-		Long: `Say what flyctl refuses in a fly.toml, what it accepts although it does not do
-what it says, and what stands in the way of Flycast.
+		Use: "lint FILE...", Short: "Find what flyctl refuses or ignores in a fly.toml", Args: cobra.MinimumNArgs(1),
+		Long: `Find what flyctl refuses in a fly.toml, what it accepts but ignores, and what
+does not work over Flycast.
 
 Each finding is a line FILE:ROW:COLUMN: SEVERITY: WHAT [CODE], with the reason
-and the cure below it. While flyctl cannot read a value, keys and types are
-looked at alone: the rest comes to light once that is mended. The exit status is
-1 if there is an error, or a warning with --strict. With --private, what
-Flycast callers could not reach is a warning too: a service that speaks TLS
-alone, UDP, a redirect to HTTPS.
+and the fix below it. If flyctl cannot read a value, only keys and types are
+checked; fix that first to see the rest. The exit status is 1 if there is an
+error, or a warning with --strict. With --private, what Flycast callers cannot
+reach is a warning too: a service with TLS only, UDP, a redirect to HTTPS.
 
 With --json each FILE gives one line:
   {"file", "findings": [{"code", "severity", "path", "row", "column", "what",
    "why", "fix", "edit"}], "errors", "warnings"}
-or {"file", "load_error"} if it cannot be read. Of more than a thousand findings
-a thousand are listed, the errors first; one with the code "more" stands for the
-rest of a severity, with their number in "count". The sums have them all.
+or {"file", "load_error"} if it cannot be read. At most a thousand
+findings are listed, errors first; a finding with the code "more" stands for the
+rest of a severity, with their number in "count". "errors" and "warnings" count
+all of them.
 
-With --fix the errors and warnings that have one right cure are mended, unless
-flyctl would then refuse more than before, as a diff, which is written with --write only; FILE - is then a filter, as for toml
-patch. What is left is told on standard error, with the rows of the fixed file,
-and is what the exit status is about. With --json the line has the findings that
-are left, and "changed", "written", "diff", "changes", "sha256_before" and
+With --fix, errors and warnings whose fix is unambiguous are fixed, unless flyctl
+would then refuse more than before. The change is printed as a diff; --write
+saves it. FILE - is a filter, as for toml patch. Standard error lists the
+remaining findings, with the rows of the fixed file; the exit status depends on
+them. With --json, the line has the remaining findings, and "changed", "written", "diff", "changes", "sha256_before" and
 "sha256_after" as toml patch has; or {"file", "edit_error"} if nothing can be
-mended.`,
+fixed.`,
 		Example: `  flycast-mcp toml lint fly.toml
   flycast-mcp toml lint --strict */fly.toml
   flycast-mcp toml lint --fix --write fly.toml
@@ -76,11 +76,11 @@ mended.`,
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&l.json, "json", false, "print one JSON object a file")
+	f.BoolVar(&l.json, "json", false, "print one JSON object per file")
 	f.BoolVar(&l.strict, "strict", false, "fail on warnings too")
-	f.BoolVar(&l.private, "private", false, "the app is to be private: what Flycast callers cannot reach is a warning, not a note")
-	f.BoolVar(&l.fix, "fix", false, "mend what has one right cure, and print that as a diff")
-	l.writing.flags(c, "write the mended files, for --fix")
+	f.BoolVar(&l.private, "private", false, "for a private app: what Flycast callers cannot reach is a warning, not a note")
+	f.BoolVar(&l.fix, "fix", false, "apply fixes that are unambiguous, and print the diff")
+	l.writing.flags(c, "with --fix, write the fixed files")
 	stdin.flag(c)
 	return c
 }
@@ -90,7 +90,7 @@ func (l *linting) complete(paths []string) error {
 	stdin := slices.Contains(paths, stdinPath)
 	switch {
 	case l.write && !l.fix:
-		return errors.New("--write is for --fix")
+		return errors.New("--write works only with --fix")
 	case l.write && stdin:
 		return errors.New("--write needs files: what is read from standard input is printed")
 	case l.fix && stdin && !l.json && len(paths) > 1:
@@ -158,7 +158,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 		if l.json {
 			return l.printJSON(notEdited{file.title, err.Error()})
 		}
-		return l.say(fmt.Sprintf("%s: error: cannot be mended: %s [edit_error]\n", oneLine(file.title), oneLine(err.Error())))
+		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", oneLine(file.title), oneLine(err.Error())))
 	}
 	out, err := rewrite(file, edited, l.writing)
 	if err != nil {
@@ -176,7 +176,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 	}
 	text := lines(file.title, left.Findings)
 	if slices.ContainsFunc(left.Findings, mended) {
-		text += fmt.Sprintf("%s: more came to light that --fix can mend: run it again on the mended file\n", oneLine(file.title))
+		text += fmt.Sprintf("%s: --fix can fix more findings now: run it again on the fixed file\n", oneLine(file.title))
 	}
 	return l.say(text)
 }
@@ -192,7 +192,7 @@ func unmended(findings, left []flytoml.Finding) []flytoml.Finding {
 	for i, finding := range findings {
 		if finding.Edit != nil && skipped[cause{finding.Code, finding.Path}] {
 			findings[i].Edit = nil
-			findings[i].Fix += "; --fix leaves it, as flyctl would then refuse what the file says there"
+			findings[i].Fix += "; --fix does not change it, because flyctl would then refuse the file"
 		}
 	}
 	return findings

@@ -33,21 +33,21 @@ func tomlPatchCommand(p program) *cobra.Command {
 	var stdin stdinName
 	a := patching{program: p, edit: flytoml.Blueprint()}
 	c := &cobra.Command{
-		Use: "patch FILE", Short: "Make the services of a fly.toml fit for Flycast", Args: a.arguments,
-		Long: `Make the services of a fly.toml fit for Flycast, as Fly's blueprint for private
-apps has it: force_https off, Machines stopped when idle and started on request,
-none kept running. Nothing else in the file changes, not a byte.
+		Use: "patch FILE", Short: "Edit the services of a fly.toml for Flycast", Args: a.arguments,
+		Long: `Edit the services of a fly.toml for Flycast, as in Fly's blueprint for private
+apps: force_https off, Machines stopped when idle and started on request, none
+kept running. Nothing else in the file changes.
 
-A process group that nothing can wake keeps its autostop and its minimum: none
-of its services has a port, or they are for UDP alone. So does one that runs a
-database, a queue or a log shipper, as far as its image, ports and volumes tell,
-unless both --group and --autostop are given. Standard error says which.
+A process group that no request can wake (no service with a port, or UDP only)
+keeps its autostop and its minimum. So does a group that seems to run a database,
+a queue or a log shipper, judging by its image, ports and volumes, unless both
+--group and --autostop are given. Standard error lists these groups.
 
-It prints the change as a unified diff, and writes it with --write only: at once
-and whole, or not at all. FILE - is a filter: it reads standard input and prints
-the file as it is to be, changed or not.
+It prints the change as a unified diff, and saves it only with --write, as one
+atomic write. FILE - is a filter: it reads standard input and prints the whole
+file, changed or not.
 
-With --json it prints one object in place of the diff or the file:
+With --json, it prints one object instead of the diff or the file:
   {"changed", "written", "diff", "changes": [{"path", "before", "after", "row",
    "groups", "comment"}], "remarks": [{"code", "groups", "what", "fix"}],
    "sha256_before", "sha256_after", "invalid_reason"}
@@ -71,16 +71,16 @@ edited.`,
 	}
 	f := c.Flags()
 	f.StringArrayVar(&a.edit.Groups, "group", nil, "only services of this process `GROUP`; repeatable")
-	f.StringVar(&a.autostop, "autostop", a.edit.Autostop.String(), "what becomes of idle Machines: stop, suspend or off; without this flag, suspend stays")
+	f.StringVar(&a.autostop, "autostop", a.edit.Autostop.String(), "what to do with idle Machines: stop, suspend or off; without this flag, suspend is kept")
 	f.BoolVar(a.edit.Autostart, "autostart", *a.edit.Autostart, "start Machines on request")
-	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines that are kept running in the primary region")
-	f.IntVar(&a.softLimit, "soft-limit", 0, "load that a Machine takes before another is started")
+	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines to keep running in the primary region")
+	f.IntVar(&a.softLimit, "soft-limit", 0, "load of a Machine before another one is started")
 	f.IntSliceVar(&a.edit.PlainPorts, "plain-port", nil, "add this `PORT` without TLS to a service whose ports all have TLS, which no private caller can use; repeatable, one for each such service")
-	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "", "what limits count: requests or connections (requests with --soft-limit)")
+	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "", "unit of the limits: requests or connections (requests with --soft-limit)")
 	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS, "redirect plain HTTP, which Flycast clients speak")
 	f.StringVar(&a.create, "create", "", "add a service to a file without one that Fly Proxy reaches: `http|tcp`")
 	f.Lookup("create").NoOptDefVal = plan.CreateHTTP
-	f.IntVar(&a.internalPort, "internal-port", 0, "where the app listens, for --create")
+	f.IntVar(&a.internalPort, "internal-port", 0, "port the app listens on, for --create")
 	a.writing.flags(c, "write the file")
 	f.BoolVar(&a.check, "check", false, "write nothing, and fail if there is something to change")
 	f.BoolVar(&a.json, "json", false, "print a JSON object")
@@ -108,7 +108,7 @@ func (a *patching) arguments(c *cobra.Command, args []string) error {
 func (a *patching) complete(c *cobra.Command) error {
 	autostop, err := machine.ParseAutostop(a.autostop)
 	if err != nil {
-		return fmt.Errorf("--autostop %q is none of stop, suspend, off", a.autostop)
+		return fmt.Errorf("--autostop %q must be one of stop, suspend, off", a.autostop)
 	}
 	a.edit.Autostop = &autostop
 	a.edit.Engines = c.Flags().Changed("autostop") && len(a.edit.Groups) > 0
@@ -127,11 +127,11 @@ func (a *patching) complete(c *cobra.Command) error {
 	}
 	switch given := c.Flags().Changed("internal-port"); {
 	case create && a.create != plan.CreateHTTP && a.create != plan.CreateTCP:
-		return fmt.Errorf("--create %q is none of http, tcp", a.create)
+		return fmt.Errorf("--create %q must be http or tcp", a.create)
 	case create && !given:
 		return errors.New("--create needs --internal-port: it is never guessed")
 	case given && !create:
-		return errors.New("--internal-port is for --create: the port of an existing service is not changed")
+		return errors.New("--internal-port works only with --create: the port of an existing service is not changed")
 	case create:
 		a.edit.Create = &flytoml.Create{InternalPort: a.internalPort, TCP: a.create == plan.CreateTCP}
 	}
@@ -213,13 +213,13 @@ func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 	case out.InvalidReason != "":
 		fmt.Fprintf(a.stderr, "%s: nothing to change in its services\n", title)
 	case !parsed.HasService():
-		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create --internal-port PORT adds one\n", title)
+		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create http --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
 		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, oneLine(strings.Join(a.edit.Groups, ", ")))
 	case len(out.Remarks) > 0 || len(tlsAlone(result)) > 0:
 		fmt.Fprintf(a.stderr, "%s: nothing to do\n", title)
 	default:
-		fmt.Fprintf(a.stderr, "%s: the services are already so, nothing to do\n", title)
+		fmt.Fprintf(a.stderr, "%s: the services are already set up, nothing to do\n", title)
 	}
 	for _, r := range out.Remarks {
 		follows := r.Code == flytoml.RemarkInternalCallers || r.Code == flytoml.RemarkUDPBeside

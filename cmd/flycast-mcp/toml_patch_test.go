@@ -56,7 +56,7 @@ func TestTomlPatchWrites(t *testing.T) {
 	}
 	stdout, stderr, code := runToml(nil, "patch", link, "--write")
 	after, err := os.Stat(path)
-	if code != 0 || stdout != "" || !strings.Contains(stderr, "already so") || err != nil || !os.SameFile(before, after) {
+	if code != 0 || stdout != "" || !strings.Contains(stderr, "already set up") || err != nil || !os.SameFile(before, after) {
 		t.Errorf("again: exit code %d, %q, %q, %v; the same file: %t", code, stdout, stderr, err, os.SameFile(before, after))
 	}
 	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
@@ -81,8 +81,8 @@ func TestTomlPatchRefuses(t *testing.T) {
 		{"fly.toml", unpatched, []string{"--concurrency", "users"}, "requests or connections", "edit_error"},
 		{"fly.toml", "", []string{"--create", "--internal-port", "70000"}, "internal_port", "edit_error"},
 		{"fly.toml", unpatched, []string{"--create"}, "needs --internal-port", ""},
-		{"fly.toml", unpatched, []string{"--internal-port", "80"}, "is for --create", ""},
-		{"fly.toml", unpatched, []string{"--autostop", "true"}, "none of stop, suspend, off", ""},
+		{"fly.toml", unpatched, []string{"--internal-port", "80"}, "works only with --create", ""},
+		{"fly.toml", unpatched, []string{"--autostop", "true"}, "must be one of stop, suspend, off", ""},
 		{"fly.toml", unpatched, []string{"--check"}, "none of the others can be", ""},
 		{"fly.toml", unpatched, []string{"--name", "x"}, "--name is for standard input", ""},
 		{"fly.conf", unpatched, nil, "Nothing was written", ""},
