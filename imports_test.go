@@ -20,7 +20,7 @@ func edges() map[string][]string {
 		"internal/gate":             {"internal/disk", "internal/outside"},
 		"internal/machine":          {},
 		"internal/journal":          {"internal/disk"},
-		"internal/roots":            {"internal/disk"},
+		"internal/roots":            {"internal/disk", "internal/outside"},
 		"internal/loopback":         {},
 		"internal/slot":             {},
 		"internal/outside":          {},
@@ -43,7 +43,7 @@ func edges() map[string][]string {
 		},
 		"resources":       {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/machine", "internal/roots", "internal/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "internal/flytoml", "internal/rules", "internal/plan", "internal/drift", "internal/outside"},
-		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback", "internal/slot"},
+		"internal/server": {"tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback", "internal/outside", "internal/slot"},
 	}
 }
 

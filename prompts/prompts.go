@@ -104,7 +104,7 @@ func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts
 	case app == "":
 		return facts{}, rules.Snapshot{}, errors.New("argument app is missing")
 	case !fly.ValidAppName(app):
-		return facts{}, rules.Snapshot{}, fmt.Errorf("%.70q is not a valid Fly app name", app)
+		return facts{}, rules.Snapshot{}, fmt.Errorf("%s is not a valid Fly app name", outside.Quote(app, 70))
 	case len(p.Apps) > 0 && !slices.Contains(p.Apps, app):
 		return facts{}, rules.Snapshot{}, fmt.Errorf("this server was started for %s only", strings.Join(p.Apps, ", "))
 	}

@@ -130,7 +130,7 @@ func pathOf(uri string) (string, error) {
 func (r Resources) app(request mcp.ReadResourceRequest) (string, error) {
 	app := variable(request, "app")
 	if !fly.ValidAppName(app) {
-		return "", fmt.Errorf("%.70q is not a valid Fly app name", app)
+		return "", fmt.Errorf("%s is not a valid Fly app name", outside.Quote(app, 70))
 	}
 	if len(r.Apps) > 0 && !slices.Contains(r.Apps, app) {
 		return "", fmt.Errorf("this server was started for %s only", strings.Join(r.Apps, ", "))

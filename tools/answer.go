@@ -267,7 +267,7 @@ func (a *adapter) named(arguments map[string]any) *Problem {
 func (a *adapter) allowed(app string) *Problem {
 	switch {
 	case !fly.ValidAppName(app):
-		return invalid("%.70q is not a valid Fly app name", app)
+		return invalid("%s is not a valid Fly app name", outside.Quote(app, 70))
 	case len(a.Apps) > 0 && !slices.Contains(a.Apps, app):
 		return &Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s", strings.Join(a.Apps, ", "), app)}
 	}

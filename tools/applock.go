@@ -9,6 +9,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // errAppLocked means that another process has the app.
@@ -20,7 +21,7 @@ var errAppLocked = errors.New("another process has the lock of the app")
 // a lock each. The folder is made if need be, for its owner only.
 func lockApp(dir, app string) (*os.File, error) {
 	if !fly.ValidAppName(app) {
-		return nil, fmt.Errorf("lock: %.70q is not a valid Fly app name", app)
+		return nil, fmt.Errorf("lock: %s is not a valid Fly app name", outside.Quote(app, 70))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)

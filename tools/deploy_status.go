@@ -65,7 +65,7 @@ func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput,
 			return a.statusRecorded(*recorded, in.App), nil
 		}
 		return statusOutput{
-			Status: "not_found", App: in.App, Run: in.Run,
+			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
 			Summary: a.mark(fmt.Sprintf("This server and its journal have no such deploy of %s: it ended hours ago, belongs to another caller, or was not made by this server.", in.App)),
 			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run, shows what is left to do"}},
 		}, nil

@@ -58,7 +58,7 @@ func (a *adapter) stopDeploy(ctx context.Context, in stopInput) (stopOutput, err
 	at := a.runs.busy(in.App)
 	if at == nil || at.tool != deployName || !at.underWay() || in.Run != "" && in.Run != at.id {
 		return stopOutput{
-			Status: "not_found", App: in.App, Run: in.Run,
+			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
 			Summary: a.mark(fmt.Sprintf("This server is not running such a deploy of %s. Nothing was stopped.", in.App)),
 			Next:    []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App}, Why: "shows how the last one ended"}},
 		}, nil

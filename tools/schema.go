@@ -11,6 +11,8 @@ import (
 
 	"github.com/agnivade/levenshtein"
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // Schemas are derived from the Go types, and normalised to what clients can
@@ -176,7 +178,7 @@ func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
 			near = v
 		}
 	}
-	p := invalid("there is no argument %.40q", name)
+	p := invalid("there is no argument %s", outside.Quote(name, 40))
 	p.Hint = "valid arguments: " + strings.Join(valid, ", ")
 	if near != "" {
 		p.Hint = "did you mean " + near + "? " + p.Hint

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -245,6 +246,51 @@ func (l looker) calls(where string) {
 	for _, prompt := range []string{"audit_exposure", "make_private"} {
 		l.request(where+": "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": firstApp}})
 	}
+}
+
+// TestHostileArguments puts the marker into every argument and name that a client
+// gives, and looks at the answers.
+func TestHostileArguments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		l, _, w := hostileWorld(ctx, t, t.TempDir())
+		defer w.close()
+		escapedMarker := url.PathEscape(marker)
+		for _, uri := range []string{
+			"fly-toml:///" + escapedMarker + ".toml", "fly-toml:////etc/" + escapedMarker, "fly-toml:///a%00" + escapedMarker, "fly-toml://" + marker,
+			"flycast://apps/" + escapedMarker + "/status", "flycast://apps/" + escapedMarker + "/fly.toml", "flycast://" + escapedMarker, marker,
+		} {
+			l.request("resource "+uri, "resources/read", map[string]any{"uri": uri})
+		}
+		for _, name := range []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status", "deploy_stop", "release_public_ips"} {
+			l.tool("an unknown argument", name, arguments{"app": firstApp, marker: "x"})
+			for _, argument := range []string{
+				"app", "approval", "dry_run", "network", "org", "adopt", "content", "draft", "image", "max_unavailable", "on_failure", "path", "scope", "strategy",
+				"wait_timeout", "wake", "run", "autostop", "create", "internal_port", "min_machines_running", "plain_ports", "process_groups", "soft_limit", "allow_unreachable", "ips",
+			} {
+				for _, value := range []any{marker, []any{marker}} {
+					args := arguments{"app": firstApp, argument: value}
+					if _, given := args["content"]; !given && argument != "draft" && argument != "path" && (name == "deploy" || name == "patch_services") {
+						args["content"] = "app = 'alpha'\n[http_service]\ninternal_port = 8080\n"
+					}
+					l.tool(argument, name, args)
+				}
+			}
+		}
+		l.tool("an unknown tool", marker, arguments{})
+		l.request("an unknown prompt", "prompts/get", map[string]any{"name": marker})
+		for _, prompt := range []string{"audit_exposure", "make_private"} {
+			l.request("an app: "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": marker}})
+			l.request("an argument: "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": firstApp, marker: marker}})
+		}
+		for _, ref := range []map[string]any{{"type": "ref/prompt", "name": marker}, {"type": "ref/prompt", "name": "make_private"}, {"type": "ref/resource", "uri": marker}, {"type": marker}} {
+			for _, argument := range []string{"app", marker} {
+				l.request("completion", "completion/complete", map[string]any{"ref": ref, "argument": map[string]any{"name": argument, "value": marker}})
+			}
+		}
+		l.request("a method", marker, map[string]any{})
+	})
 }
 
 // TestHostilePlatform puts the marker into every string of every answer of the

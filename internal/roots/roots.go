@@ -27,6 +27,7 @@ import (
 	"syscall"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // MaxSize is the size of the largest file that is read, in bytes.
@@ -156,7 +157,7 @@ func (r *Roots) Read(path string) (File, error) {
 	}
 	data, _, err := root.read(name)
 	if err != nil {
-		return File{}, fmt.Errorf("%s: %w", path, err)
+		return File{}, fmt.Errorf("%s: %w", shown(path), err)
 	}
 	return File{Path: filepath.Join(root.dir, name), Data: data}, nil
 }
@@ -190,7 +191,7 @@ func (r *Roots) replace(path string, old, new []byte, readOnly bool) error {
 		return err
 	}
 	if err := root.replace(name, old, new, readOnly); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", shown(path), err)
 	}
 	return nil
 }
@@ -199,10 +200,10 @@ func (r *Roots) replace(path string, old, new []byte, readOnly bool) error {
 // path may come through symbolic links, as temporary and home folders often do.
 func (r *Roots) find(path string) (root, string, error) {
 	if r == nil || len(r.roots) == 0 {
-		return root{}, "", fmt.Errorf("%s: %w: it has none", path, ErrOutside)
+		return root{}, "", fmt.Errorf("%s: %w: it has none", shown(path), ErrOutside)
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
-		return root{}, "", fmt.Errorf("%q: %w", path, ErrOutside)
+		return root{}, "", fmt.Errorf("%s: %w", shown(path), ErrOutside)
 	}
 	abs := path
 	if !filepath.IsAbs(path) {
@@ -215,7 +216,7 @@ func (r *Roots) find(path string) (root, string, error) {
 			return root, rel, nil
 		}
 	}
-	return root{}, "", fmt.Errorf("%s: %w", path, ErrOutside)
+	return root{}, "", fmt.Errorf("%s: %w", shown(path), ErrOutside)
 }
 
 // located is where a path leads: all of it for a folder, for a file its folder
@@ -351,3 +352,6 @@ func plain(err error) error {
 	}
 	return path.Err
 }
+
+// shown is a path in a message: on one line.
+func shown(path string) string { return outside.Line(path, 200) }

@@ -14,6 +14,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
@@ -341,6 +342,21 @@ func (p *peer) refuse(id json.RawMessage, code int, text string) {
 	p.send(rpcError(id, code, text))
 }
 
+// maxErrorMessage is the most characters of an error's message.
+const maxErrorMessage = 2000
+
+// errorText is an error's message on one line. What the client named, and mcp-go
+// quotes as it came, stays in its quotes.
+func errorText(text string) string {
+	for _, prefix := range []string{"tool '", "prompt '", "handler not found for resource URI '"} {
+		rest, ok := strings.CutPrefix(text, prefix)
+		if end := strings.LastIndexByte(rest, '\''); ok && end >= 0 {
+			return prefix + outside.QuoteSingle(rest[:end], maxErrorMessage)[1:] + outside.Line(rest[end+1:], maxErrorMessage)
+		}
+	}
+	return outside.Line(text, maxErrorMessage)
+}
+
 // send writes one message that belongs to no request.
 func (p *peer) send(message mcp.JSONRPCMessage) { p.sendFor(nil, message, nil) }
 
@@ -349,6 +365,10 @@ func (p *peer) send(message mcp.JSONRPCMessage) { p.sendFor(nil, message, nil) }
 // client. A client that cannot be written to is noticed by whoever reads from
 // it; here it is only logged.
 func (p *peer) sendFor(id json.RawMessage, message mcp.JSONRPCMessage, written func(at time.Time)) {
+	if failed, ok := message.(mcp.JSONRPCError); ok { // it may repeat what the client sent
+		failed.Error.Message = errorText(failed.Error.Message)
+		message = failed
+	}
 	encoded, err := json.Marshal(message)
 	if err != nil {
 		p.log.Error("encode a message", "error", err)
