@@ -38,7 +38,7 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 		return fileNamed(name) // there is nothing in it
 	}
 	var known, telling, foreign int
-	app := false
+	app, secrets := false, false
 	root := schema()
 	homes := root.homes()
 	for key, value := range doc {
@@ -57,6 +57,8 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 				app = app || isText && text != ""
 			case tells(title, value):
 				telling++
+			case title == "env", title == "files":
+				secrets = true
 			}
 		}
 	}
@@ -64,6 +66,8 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 	case !app && !fileNamed(name):
 		return false
 	case known == 0:
+		return false
+	case telling == 0 && secrets && !fileNamed(name): // a chart's values, say, have an app and an env too
 		return false
 	case telling == 0:
 		return foreign == 0
