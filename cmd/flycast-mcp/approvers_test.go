@@ -18,7 +18,7 @@ func TestApproversWhileTheServerRuns(t *testing.T) {
 	home := t.TempDir()
 	var log strings.Builder
 	var s serving
-	a := s.approvers(household(map[string]string{"HOME": home}), slog.New(slog.NewTextHandler(&log, nil)))
+	a := s.approvers(programWith(map[string]string{"HOME": home}), slog.New(slog.NewTextHandler(&log, nil)))
 	file := filepath.Join(home, ".config", "flycast-mcp", publicKey)
 	ids := func() string {
 		var out []string
@@ -66,7 +66,7 @@ func TestApproversWhileTheServerRuns(t *testing.T) {
 	}
 	// One that was named must be there at start.
 	s.approverKeys = []string{file}
-	if _, err := s.approvers(household(nil), slog.New(slog.NewTextHandler(io.Discard, nil))).read(); err == nil {
+	if _, err := s.approvers(programWith(nil), slog.New(slog.NewTextHandler(io.Discard, nil))).read(); err == nil {
 		t.Error("a named key that is not there was accepted")
 	}
 }
@@ -108,4 +108,9 @@ func TestInstallation(t *testing.T) {
 	if name, err := installation(state, ""); err == nil {
 		t.Errorf("a changed name was accepted: %q", name)
 	}
+}
+
+// programWith returns a program whose environment is env.
+func programWith(env map[string]string) program {
+	return program{lookup: func(name string) (string, bool) { value, ok := env[name]; return value, ok }}
 }

@@ -14,11 +14,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
-// household is a program with an environment of its own.
-func household(env map[string]string) program {
-	return program{lookup: func(name string) (string, bool) { value, ok := env[name]; return value, ok }}
-}
-
 func sandboxed() *application {
 	return &application{embedded: &embedded{}, sandbox: true, log: slog.New(slog.DiscardHandler)}
 }
@@ -27,7 +22,7 @@ func sandboxed() *application {
 // of its own, as long as it runs, and what killed servers left is swept.
 func TestEmbeddedStates(t *testing.T) {
 	home := t.TempDir()
-	p := household(map[string]string{"HOME": home})
+	p := programWith(map[string]string{"HOME": home})
 	parent := filepath.Join(home, ".local", "state", "flycast-mcp", "sandbox", "embedded")
 	one, two := sandboxed(), sandboxed()
 	first, err := (&serving{}).state(p, one)
@@ -100,7 +95,7 @@ func TestStateDir(t *testing.T) {
 		{"below a folder open to all", map[string]string{"HOME": shared}, "", real(), "[others can write]"},
 		{"embedded, open to all", map[string]string{"HOME": shared}, "", sandboxed(), "[others can write]"},
 	} {
-		got, err := (&serving{stateDir: tt.flag}).state(household(tt.env), tt.app)
+		got, err := (&serving{stateDir: tt.flag}).state(programWith(tt.env), tt.app)
 		if word, refused := strings.CutPrefix(tt.want, "["); refused {
 			if err == nil || !strings.Contains(err.Error(), strings.TrimSuffix(word, "]")) {
 				t.Errorf("%s: got %q, %v", tt.name, got, err)
@@ -111,7 +106,7 @@ func TestStateDir(t *testing.T) {
 	}
 
 	app := sandboxed()
-	dir, err := (&serving{}).state(household(nil), app)
+	dir, err := (&serving{}).state(programWith(nil), app)
 	if err != nil || disk.Trusted(dir) != nil {
 		t.Errorf("a sandbox without a home: got %q, %v", dir, err)
 	}
@@ -121,7 +116,7 @@ func TestStateDir(t *testing.T) {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is left (%v)", dir, err)
 	}
-	p := household(nil)
+	p := programWith(nil)
 	p.accountHome = func() string { return home }
 	if got, err := p.stateDir(""); err != nil || got != filepath.Join(home, ".local/state/flycast-mcp") {
 		t.Errorf("got %q, %v", got, err)
@@ -136,7 +131,7 @@ func TestOpenFolders(t *testing.T) {
 	if err := os.WriteFile(key, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, p := serving{approverKeys: []string{key}}, household(map[string]string{"HOME": dir})
+	s, p := serving{approverKeys: []string{key}}, programWith(map[string]string{"HOME": dir})
 	if keys, err := s.approvers(p, nil).read(); err != nil || len(keys) != 1 {
 		t.Fatalf("got %v, %v", keys, err)
 	}
@@ -174,7 +169,7 @@ func TestEmbeddedStateWithoutPlace(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	app := sandboxed()
-	dir, err := (&serving{}).state(household(map[string]string{"HOME": home}), app)
+	dir, err := (&serving{}).state(programWith(map[string]string{"HOME": home}), app)
 	if err != nil || filepath.Dir(dir) != os.TempDir() {
 		t.Fatalf("got %q, %v", dir, err)
 	}
