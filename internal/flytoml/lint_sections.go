@@ -15,8 +15,9 @@ import (
 // regionName is the form of Fly's regions: an airport's code.
 var regionName = regexp.MustCompile(`^[a-z]{3}$`)
 
-// signalName is the form of a signal's name.
-var signalName = regexp.MustCompile(`^SIG[A-Z0-9]+$`)
+// signalName matches the names of Linux's signals.
+var signalName = regexp.MustCompile(`^SIG(HUP|INT|QUIT|ILL|TRAP|ABRT|IOT|BUS|FPE|KILL|USR[12]|SEGV|PIPE|ALRM|TERM|STKFLT|` +
+	`CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|POLL|PWR|SYS|RTMIN(\+\d+)?|RTMAX(-\d+)?)$`)
 
 // whole looks at the file as a whole, as far as flyctl need not understand it.
 func (l *linter) whole(root spot) {

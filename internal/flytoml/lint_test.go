@@ -119,6 +119,8 @@ func lintCases() []lintCase {
 		{"PORT of one of several", oneTCP + "[[services.ports]]\nport = 80\nhandlers = ['http']\n[[services]]\nprotocol = 'tcp'\ninternal_port = 81\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[env]\nPORT = 81\n", []string{"I tls_only_service 8:3 services[1]"}},
 		{"PORT behind a proxy", "app = 'x'\n[env]\nPORT = '3000'\n[http_service]\ninternal_port = 8080\n[[mounts]]\nsource = 'litefs'\ndestination = '/var/lib/litefs'\n", nil},
 		{"signals", oneHTTP + "[env]\nPORT = '$PORT'\n", nil},
+		{"a name of no signal", "app = 'x'\nkill_signal = 'SIGFOO'\n[http_service]\ninternal_port = 80", []string{"kill_signal 2:1 kill_signal"}},
+		{"a signal of real time", "app = 'x'\nkill_signal = 'SIGRTMIN+3'\n[http_service]\ninternal_port = 80", []string{}},
 		{"no signal", "app = 'x'\nkill_signal = 'sigterm'\n[http_service]\ninternal_port = 80", []string{"kill_signal 2:1 kill_signal"}},
 		{"ports sections", oneTCP + "[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nport = 80\nend_port = 90\n[[services.ports]]\nstart_port = 5\n", []string{"I dedicated_ipv4 2:3 services[0]", "port_incomplete 5:12 services[0].ports[0]", "port_incomplete 7:12 services[0].ports[1]", "port_incomplete 10:12 services[0].ports[2]"}},
 		{"a placeholder", "app = 'my-app-name'\n[http_service]\ninternal_port = 80", []string{"app_name 1:1 app"}},
