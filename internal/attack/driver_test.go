@@ -66,6 +66,7 @@ type driver struct {
 	ticketed  []made // calls that were told a ticket
 	codes     []code
 	byPolicy  map[*installation][]time.Time
+	public    map[string]map[string]bool // public addresses that an app has or had: one that was released can come back
 
 	log    []string // the latest moves, for a failure
 	counts map[string]int
@@ -80,7 +81,7 @@ func run(ctx context.Context, t *testing.T, seed uint64, steps int) map[string]i
 	}
 	d := &driver{
 		world: newWorld(ctx, t, key.Public()), t: t, rng: rand.New(rand.NewPCG(seed, 0)), key: key,
-		byPolicy: make(map[*installation][]time.Time), counts: make(map[string]int),
+		byPolicy: make(map[*installation][]time.Time), public: make(map[string]map[string]bool), counts: make(map[string]int),
 	}
 	defer d.close()
 	moves := d.moves()
@@ -114,6 +115,10 @@ func (d *driver) moves() map[string]move {
 		"answer at once": {5, d.answerAtOnce},
 		"answer late":    {2, func() { d.answerOpen("accept", true, answerWithin+time.Second) }},
 		"replay":         {12, d.replay},
+		"misdirect":      {6, d.misdirect},
+		"use twice":      {4, d.useTwice},
+		"change of mind": {4, d.changeOfMind},
+		"past the cap":   {2, d.pastTheCap},
 		"sign":           {8, d.sign},
 		"reject":         {2, d.reject},
 		"platform":       {14, d.changePlatform},
@@ -237,6 +242,9 @@ func (d *driver) callWithCode() {
 	if !ok {
 		return
 	}
+	if newest, ok := d.newestCode(); ok && d.rng.IntN(2) == 0 { // before the app has changed
+		given = newest
+	}
 	m, code := given.made, given.code
 	what, _ := pick(d.rng, []string{"call", "call", "client", "client", "other call", "code"})
 	switch what {
@@ -254,6 +262,81 @@ func (d *driver) callWithCode() {
 		m.client.call(m.tool, m.args, nil)
 		d.finish(m.client, m.tool, m.app, m.args)
 	})
+}
+
+// newestCode is the last code that a person gave out; ok is false if there is
+// none.
+func (d *driver) newestCode() (newest code, ok bool) {
+	if len(d.codes) == 0 {
+		return code{}, false
+	}
+	return d.codes[len(d.codes)-1], true
+}
+
+// useCode makes the call that a code is for, with the code, and returns what the
+// platform did.
+func (d *driver) useCode(given code) []string {
+	m := given.made
+	m.args = maps.Clone(m.args)
+	m.args["approval"] = given.code
+	d.say("%s/%s/%d calls %s of %s with its code", m.client.in.name, m.client.caller, m.client.era, m.tool, m.app)
+	return d.observe(m.client, m.tool, m.app, func() {
+		m.client.call(m.tool, m.args, nil)
+		d.finish(m.client, m.tool, m.app, m.args)
+	})
+}
+
+// useTwice uses a code, has somebody undo on the platform what it did, so that
+// the plan is the same again, and uses the code once more.
+func (d *driver) useTwice() {
+	given, ok := d.newestCode()
+	if !ok {
+		return
+	}
+	d.undo(given.made.app, d.useCode(given))
+	d.useCode(given)
+}
+
+// undo has somebody remove the Flycast addresses that were allocated.
+func (d *driver) undo(app string, did []string) {
+	for _, a := range d.Addresses(app) {
+		if a.Kind == "private_v6" && slices.Contains(did, "+"+app+"/"+a.Network) {
+			d.RemoveAddress(app, a.IP)
+			d.say("somebody removes the Flycast address of %s for %s", app, a.Network)
+		}
+	}
+}
+
+// pastTheCap makes one call more than the policy approves in an hour.
+func (d *driver) pastTheCap() {
+	c, args := d.client(), arguments{"app": policyApp, "network": foreignNetworks()[0]}
+	for range policyCap + 1 {
+		did := d.observe(c, "allocate_flycast", policyApp, func() {
+			c.call("allocate_flycast", args, nil)
+			d.finish(c, "allocate_flycast", policyApp, args)
+		})
+		d.undo(policyApp, did)
+	}
+}
+
+// changeOfMind has a person approve a plan in a terminal, say no to the same plan
+// in the client, and the model use the code all the same.
+func (d *driver) changeOfMind() {
+	given, ok := d.newestCode()
+	if !ok {
+		return
+	}
+	m := given.made
+	before := len(d.open)
+	d.observe(m.client, m.tool, m.app, func() {
+		m.client.call(m.tool, m.args, nil)
+		d.finish(m.client, m.tool, m.app, m.args)
+	})
+	if len(d.open) == before {
+		return
+	}
+	d.reply(d.open[len(d.open)-1], "decline", false, d.readingTime())
+	d.useCode(given)
 }
 
 // turn changes one character.
@@ -347,9 +430,9 @@ func (d *driver) named(tool, app, text string) []string {
 		return out
 	}
 	words := addressPattern.FindAllString(text, -1)
-	for _, a := range d.Addresses(app) {
-		if !strings.HasPrefix(a.Kind, "private") && slices.Contains(words, a.IP) {
-			out = append(out, "-"+app+"/"+a.IP)
+	for _, ip := range slices.Sorted(maps.Keys(d.public[app])) {
+		if slices.Contains(words, ip) {
+			out = append(out, "-"+app+"/"+ip)
 		}
 	}
 	return out
@@ -512,6 +595,29 @@ func (d *driver) replay() {
 	})
 }
 
+// misdirect sends a person's yes to a question through a client that it was not
+// put to: another caller's, or another server's.
+func (d *driver) misdirect() {
+	q, ok := pick(d.rng, d.open)
+	if !ok || q.state == "" {
+		return
+	}
+	if wait := d.readingTime() - time.Since(q.at); wait > 0 {
+		time.Sleep(wait)
+	}
+	again := *q
+	again.client = d.client()
+	if again.client.era != roundTrip || again.client == q.client {
+		return
+	}
+	c := again.client
+	d.say("%s/%s/%d answers a question to %s/%s", c.in.name, c.caller, c.era, q.client.in.name, q.client.caller)
+	d.observe(c, again.tool, again.app, func() {
+		c.answer(&again, "accept", again.content(true))
+		d.settle(&again)
+	})
+}
+
 // sign approves a waiting request in a terminal: the answer is left in the
 // server's folder, or a code is given out.
 func (d *driver) sign() {
@@ -600,7 +706,12 @@ func (d *driver) changePlatform() {
 		d.RemoveAddress(app, a.IP)
 		d.say("somebody removes %s of %s", a.IP, app)
 	default:
-		d.say("somebody adds %s to %s", d.AddAddress(app, kind, "", ""), app)
+		ip := d.AddAddress(app, kind, "", "")
+		if d.public[app] == nil {
+			d.public[app] = make(map[string]bool)
+		}
+		d.public[app][ip] = true
+		d.say("somebody adds %s to %s", ip, app)
 	}
 }
 
@@ -610,13 +721,14 @@ func (d *driver) wait() {
 	time.Sleep(span)
 }
 
-// observe makes one move of a client and judges what the platform did in it.
-func (d *driver) observe(c *client, tool, app string, act func()) {
+// observe makes one move of a client, judges what the platform did in it, and
+// returns that.
+func (d *driver) observe(c *client, tool, app string, act func()) (did []string) {
 	before := d.addresses()
 	act()
-	did := effects(before, d.addresses())
+	did = effects(before, d.addresses())
 	if len(did) == 0 {
-		return
+		return nil
 	}
 	d.say("  the platform did %s", strings.Join(did, " "))
 	i := -1
@@ -637,6 +749,7 @@ func (d *driver) observe(c *client, tool, app string, act func()) {
 	default:
 		d.t.Errorf("nobody approved %s by %s of %s for %s", strings.Join(did, " "), tool, c.in.name, c.caller)
 	}
+	return did
 }
 
 func isSubset(some, of []string) bool {

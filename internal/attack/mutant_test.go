@@ -68,7 +68,7 @@ func TestMutants(t *testing.T) {
 			if err := os.WriteFile(file, overlay, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay="+file, "-run=^TestAttack$", "-count=1", ".", "-attack.steps=10000").CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay="+file, "-run=^TestAttack$", "-count=1", ".", "-attack.steps=30000").CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "nobody approved") {
 				t.Errorf("the attack did not find it: %v\n%.2000s", err, out)
 			}
