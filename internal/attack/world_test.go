@@ -60,6 +60,7 @@ type installation struct {
 	requests *gate.Requests
 	clients  []*client
 	serving  sync.WaitGroup
+	runs     *tools.Runs
 }
 
 // newWorld makes a platform and two servers on it, which share nothing but the
@@ -150,7 +151,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 		Completer: resources.Completer{Fly: flyClient},
 		Prompts:   prompts.Prompts{Fly: flyClient, Now: time.Now, Paths: true},
 	})
-	in := &installation{name: with.name, requests: requests}
+	in := &installation{name: with.name, requests: requests, runs: deps.Runs}
 	for _, caller := range []string{"alice", "bob"} {
 		for _, e := range []era{handshake, roundTrip} {
 			toServer, fromClient := io.Pipe()
@@ -173,6 +174,7 @@ func (w *world) close() {
 			_ = c.out.Close()
 		}
 		in.serving.Wait()
+		_ = in.runs.Wait(context.Background()) // work outlives its call
 	}
 }
 
