@@ -507,7 +507,8 @@ func (d *driver) answerOpen(action string, right bool, after time.Duration) {
 }
 
 // reply answers an open question after a time. A person's yes in time is an
-// approval of what the question names, for this answer only.
+// approval of what the question names. One that found nothing to do is not used
+// up, and counts as long as a form does.
 func (d *driver) reply(q *question, action string, right bool, after time.Duration) {
 	if wait := after - time.Since(q.at); wait > 0 {
 		time.Sleep(wait)
@@ -527,7 +528,6 @@ func (d *driver) reply(q *question, action string, right bool, after time.Durati
 		c.answer(q, action, q.content(right))
 		d.settle(q)
 	})
-	d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool { return a.way == "form" })
 }
 
 // settle waits for the end of the call of an answered question, or for the next
@@ -587,11 +587,22 @@ func (d *driver) replay() {
 			again.state = other.state
 		}
 	}
+	if d.isOpen(again.client, again.id) {
+		return // it would be an answer to that question, and no replay
+	}
 	c := again.client
 	d.say("%s/%s/%d replays an answer to %s (%s)", c.in.name, c.caller, c.era, q.tool, what)
 	d.observe(c, again.tool, again.app, func() {
 		c.answer(&again, "accept", again.content(true))
 		d.settle(&again)
+	})
+}
+
+// isOpen reports whether a question with this id is open at a client: in the
+// handshake eras each connection numbers its own.
+func (d *driver) isOpen(c *client, id json.RawMessage) bool {
+	return slices.ContainsFunc(d.open, func(q *question) bool {
+		return q.client == c && len(id) > 0 && string(q.id) == string(id)
 	})
 }
 
@@ -732,7 +743,7 @@ func (d *driver) observe(c *client, tool, app string, act func()) (did []string)
 	}
 	d.say("  the platform did %s", strings.Join(did, " "))
 	i := -1
-	for _, way := range []string{"form", "terminal"} { // a form's is for this move alone
+	for _, way := range []string{"form", "terminal"} { // a form counts for less long
 		i = slices.IndexFunc(d.approvals, func(a approval) bool {
 			return a.way == way && a.in == c.in && a.caller == c.caller && a.tool == tool && a.app == app && isSubset(did, a.covers)
 		})
