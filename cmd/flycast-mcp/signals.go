@@ -8,8 +8,8 @@ import (
 )
 
 // untilSignal is a context that ends when the process is asked to end: by
-// Ctrl-C, SIGTERM, or SIGHUP, which a closed terminal sends. What whoever
-// started the process had it ignore stays ignored: nohup does that with SIGHUP,
+// Ctrl-C, SIGTERM, or SIGHUP, which a closed terminal sends. A signal that
+// the parent process had set to be ignored stays ignored: nohup does that with SIGHUP,
 // a shell with the SIGINT of a background job.
 //
 // It also keeps SIGPIPE from killing the process: a write to a closed stdout or

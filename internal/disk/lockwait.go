@@ -28,7 +28,7 @@ func WaitLock(f *os.File) error {
 }
 
 // Lock takes the lock of a file as [WaitLock] does, and makes the file if need be
-// (mode 0600). The file stays: whoever removed it could give two processes a lock
+// (mode 0600). The file stays: removing it could give two processes a lock
 // each.
 func Lock(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|NoWait, 0o600)

@@ -24,7 +24,7 @@ func Trusted(dir string) error {
 	for at := abs; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // whoever uses the folder makes it, or says so
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // the user of the folder creates it, or reports the error
 		case err != nil:
 			return err
 		case info.IsDir() && writable(info, at == abs):

@@ -34,7 +34,7 @@ const (
 )
 
 // Missing is what an error says was not found; empty if the error is not of code
-// not_found, or does not tell.
+// not_found, or does not say.
 func Missing(err error) Thing {
 	var coded *Error
 	if errors.As(err, &coded) && coded.Code == gate.NotFound {

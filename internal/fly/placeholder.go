@@ -40,8 +40,8 @@ func bare(value string) string {
 	return value
 }
 
-// IsUnexpanded reports whether a value is a variable that whoever should have
-// filled it in did not, such as ${FLY_APP}.
+// IsUnexpanded reports whether a value is a variable that the client did
+// not fill in, such as ${FLY_APP}.
 func IsUnexpanded(value string) bool {
 	value = bare(value)
 	return strings.Contains(value, "${") || strings.Contains(value, "{{") || strings.Contains(value, "{env:") ||

@@ -16,8 +16,8 @@ import (
 const maxAge = time.Second
 
 // Shared is a client for those who only look: equal reads at the same time are one
-// request, and its answer serves later ones for a second. Plans, and whoever
-// changes something, read with the client itself: they need the state as it is now.
+// request, and its answer serves later ones for a second. Plans
+// and changes read with the client itself: they need the state as it is now.
 //
 // Every caller gets a copy. An error serves those who waited for it, and nobody
 // else. A caller that leaves does not end the request that others wait for. A

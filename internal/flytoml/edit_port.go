@@ -61,7 +61,7 @@ func (ed *editor) needPlainPort(e Edit) []service {
 			continue
 		}
 		if wire.InternalPort == 0 {
-			wire.InternalPort = -i - 1 // nobody knows whose it is
+			wire.InternalPort = -i - 1 // its program is unknown
 		}
 		routed, ports = append(routed, s), append(ports, wire.InternalPort)
 		plain := slices.ContainsFunc(wire.Ports, func(p machine.Port) bool {

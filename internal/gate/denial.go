@@ -6,7 +6,7 @@ import (
 )
 
 // Denial is a person's no to a plan. It holds for all callers: the plan is the
-// same, whoever asks for it.
+// same, no matter who asks for it.
 type Denial struct {
 	Tool, App, Digest string
 	Caller            string // whose question, or ticket, it answers

@@ -228,7 +228,7 @@ func (s *Requests) withdraw(tool, app, digest string) {
 	})
 }
 
-// rejected is the last no in the folder to a plan, whoever asked for it.
+// rejected is the last no in the folder to a plan, no matter who asked for it.
 func (s *Requests) rejected(r Request) (no Denial, ok bool) {
 	all, err := s.sweep()
 	if err != nil {

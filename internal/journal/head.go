@@ -57,7 +57,7 @@ func readHead(path string) (head, error) {
 	return h, nil
 }
 
-// writeHead replaces the head of the journal as it is now. Whoever calls it has
+// writeHead replaces the head of the journal as it is now. The caller holds
 // the journal's lock.
 func (j *Journal) writeHead() error {
 	h := head{Journal: j.id, Born: j.born, Size: j.read, SHA256: hex.EncodeToString(j.sum.Sum(nil))}

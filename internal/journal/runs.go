@@ -84,7 +84,7 @@ func (j *Journal) takeRun(e Entry) {
 	}
 }
 
-// prune drops what [Journal.Runs] does not tell of a tool and an app.
+// prune drops what [Journal.Runs] does not return for a tool and an app.
 func (j *Journal) prune(of subject) {
 	runs := j.runs[of]
 	if len(runs) == 0 {

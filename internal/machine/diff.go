@@ -322,7 +322,7 @@ func (h Held) where(path, value string) string {
 	return ""
 }
 
-// DiffGiven is [Diff] for whoever has to approve what b brings: a value of b at a
+// DiffGiven is [Diff] for the person who has to approve what b brings: a value of b at a
 // place of secrets is shown, unless it is one that the platform holds. Its answer
 // is never for a model or a log.
 func DiffGiven(a, b Config, held Held) []Change {

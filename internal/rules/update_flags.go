@@ -47,7 +47,7 @@ func newPort(m fly.Machine) string {
 	return fmt.Sprintf("--port 80:%d/tcp:http", alone.InternalPort)
 }
 
-// withoutRedirect are --port flags that make the ports of services anew, without
+// withoutRedirect are --port flags that define the ports of services again, without
 // force_https: the handler "-" takes all ports of a service, and each port that
 // follows gets its handlers and nothing else (flyctl, DetermineServices). ok is
 // false where flags cannot say all that a port has.

@@ -67,7 +67,7 @@ func listen(addr string, handler http.Handler, beside func(context.Context)) (*S
 }
 
 // requestTime is how long a request may take to arrive, to the last byte of its
-// body. Whoever sends half of one does not hold a connection.
+// body. A client that sends half of one does not hold a connection.
 const requestTime = 30 * time.Second
 
 // liftDeadlines ends the time limit of a request once it has arrived: the

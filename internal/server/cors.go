@@ -114,7 +114,7 @@ func parameterHeaders(wanted string) string {
 	return b.String()
 }
 
-// checkWellKnown answers that there is no metadata, to whoever asks: clients
+// checkWellKnown answers that there is no metadata, to every client: they
 // look for it before they have a token, and a 401 sends them in circles.
 func (t timing) checkWellKnown(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

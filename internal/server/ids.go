@@ -40,8 +40,8 @@ func standIn(id json.RawMessage) json.RawMessage {
 	return json.RawMessage(`"id-` + hex.EncodeToString(hash[:16]) + `"`)
 }
 
-// withStandIns is a message as mcp-go gets it. Whoever asks for its era has to
-// ask that of the result: what it repeats is in there once.
+// withStandIns is a message as mcp-go gets it. Ask the result
+// for the era of the message: what it repeats is in there once.
 func withStandIns(raw []byte, m message) []byte {
 	if validID(m.ID) && !isExact(m.ID) {
 		raw = withField(raw, "id", standIn(m.ID))

@@ -362,8 +362,8 @@ func (p *peer) send(message mcp.JSONRPCMessage) { p.sendFor(nil, message, nil) }
 
 // sendFor writes one message that belongs to the request with this id and, if
 // written is not nil, says when it had been handed over to be carried to the
-// client. A client that cannot be written to is noticed by whoever reads from
-// it; here it is only logged.
+// client. A client that cannot be written to is noticed by the code that reads
+// from it; here it is only logged.
 func (p *peer) sendFor(id json.RawMessage, message mcp.JSONRPCMessage, written func(at time.Time)) {
 	if failed, ok := message.(mcp.JSONRPCError); ok { // it may repeat what the client sent
 		failed.Error.Message = errorText(failed.Error.Message)
