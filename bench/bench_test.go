@@ -22,9 +22,9 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -161,7 +161,7 @@ func (clock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 // BenchmarkListIPs tells what list_ips adds to the API's own time (wanted: under
 // 2 ms) and how many requests it makes.
 func BenchmarkListIPs(b *testing.B) {
-	platform := sandbox.New(sandbox.Options{})
+	platform := flysim.New(flysim.Options{})
 	if err := platform.Seed(context.Background()); err != nil {
 		b.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // TestLoadHeld bounds what the whole emulated platform holds for each Machine
@@ -15,7 +15,7 @@ func TestLoadHeld(t *testing.T) {
 	const apps = 100
 	began := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 	before, goroutines := live(), runtime.NumGoroutine()
-	c := newCity(t, apps, sandbox.Options{Clock: sandbox.NewClock(func() time.Time { return began })}, false)
+	c := newCity(t, apps, flysim.Options{Clock: flysim.NewClock(func() time.Time { return began })}, false)
 	for _, app := range c.names {
 		c.deploy(t, app, 1)
 	}

@@ -18,12 +18,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/page"
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 const (
@@ -36,10 +36,10 @@ const (
 // Fly Proxy, the built-in programs, autostop, the page with one browser open,
 // and, if asked for, the state file. There are no rate limits.
 type city struct {
-	*sandbox.Platform
+	*flysim.Platform
 	api, inside string // base URLs
 	loop        *autostop.Loop
-	traffic     *sandbox.Traffic
+	traffic     *flysim.Traffic
 	names       []string
 	machines    map[string][]string // by app
 	client      *http.Client
@@ -57,14 +57,14 @@ func document(version int) string {
 }
 
 // newCity builds so many apps of ten Machines each, and opens all doors.
-func newCity(tb testing.TB, apps int, options sandbox.Options, state bool) *city {
+func newCity(tb testing.TB, apps int, options flysim.Options, state bool) *city {
 	tb.Helper()
-	c := &city{traffic: new(sandbox.Traffic), machines: make(map[string][]string)}
+	c := &city{traffic: new(flysim.Traffic), machines: make(map[string][]string)}
 	var err error
 	if state {
-		c.Platform, err = sandbox.Open(filepath.Join(tb.TempDir(), "state"), options)
+		c.Platform, err = flysim.Open(filepath.Join(tb.TempDir(), "state"), options)
 	} else {
-		c.Platform = sandbox.New(options)
+		c.Platform = flysim.New(options)
 	}
 	check := func(err error) {
 		tb.Helper()
@@ -102,7 +102,7 @@ func newCity(tb testing.TB, apps int, options sandbox.Options, state bool) *city
 	server, err := c.Listen("127.0.0.1:0")
 	check(err)
 	tb.Cleanup(func() { _ = server.Close() })
-	screen, err := sandbox.Serve("127.0.0.1:0", page.New(page.Options{Platform: c.Platform, Traffic: c.traffic, App: c.names[0]}))
+	screen, err := flysim.Serve("127.0.0.1:0", page.New(page.Options{Platform: c.Platform, Traffic: c.traffic, App: c.names[0]}))
 	check(err)
 	tb.Cleanup(func() { _ = screen.Close() })
 	events, err := http.Get(screen.URL + "/events")
@@ -320,13 +320,13 @@ func (c *city) clients(b *testing.B, apps []string, perSecond int) {
 // answer); 2,000 req/s with and without churn, 6,300 to 9,100 as fast as it goes;
 // a wake adds 1.8 ms to the cold start. With a file 2,000 and 2,200 to 3,900.
 func BenchmarkLoad(b *testing.B) {
-	options := sandbox.Options{StartDelay: coldStart, CheckDelay: coldStart}
+	options := flysim.Options{StartDelay: coldStart, CheckDelay: coldStart}
 	b.Run("memory", func(b *testing.B) { load(b, cityApps, options, false) })
 	b.Run("file", func(b *testing.B) { load(b, cityApps, options, true) })
 	b.Run("town", func(b *testing.B) { load(b, cityApps/20, options, false) })
 }
 
-func load(b *testing.B, apps int, options sandbox.Options, kept bool) {
+func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 	before := live()
 	c := newCity(b, apps, options, kept)
 	began := time.Now()

@@ -11,11 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 // fleet is an app of many Machines in six regions, all of them running, with a
 // health check, under Fly's rate limits.
 type fleet struct {
-	platform *sandbox.Platform
+	platform *flysim.Platform
 	client   *fly.FlyGo
 	work     rollout.Work
 	grant    *gate.Grant
@@ -59,10 +59,10 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // newFleet plans a new environment value for n Machines. connect gives the way
 // to the platform, with the URL of its APIs.
-func newFleet(tb testing.TB, n int, connect func(*sandbox.Platform) (http.RoundTripper, string)) *fleet {
+func newFleet(tb testing.TB, n int, connect func(*flysim.Platform) (http.RoundTripper, string)) *fleet {
 	tb.Helper()
 	const app = "fleet"
-	p := sandbox.New(sandbox.Options{StartDelay: startDelay, CheckDelay: checkDelay, RateLimits: true})
+	p := flysim.New(flysim.Options{StartDelay: startDelay, CheckDelay: checkDelay, RateLimits: true})
 	p.AddApp(app, "personal", "")
 	config, err := machine.ParseConfig([]byte(`{"image":"registry.fly.io/fleet:1","env":{"FLY_PROCESS_GROUP":"app"},` +
 		`"metadata":{"fly_platform_version":"v2","fly_process_group":"app"},"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},` +
@@ -172,7 +172,7 @@ func floor(n, width int) time.Duration {
 func TestScale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 50
-		f := newFleet(t, n, func(p *sandbox.Platform) (http.RoundTripper, string) { return p.Transport(), "http://127.0.0.1:9" })
+		f := newFleet(t, n, func(p *flysim.Platform) (http.RoundTripper, string) { return p.Transport(), "http://127.0.0.1:9" })
 		width := f.work.Order()[0][0].Width
 		o := f.run(t)
 		t.Logf("%d Machines, %d at a time: %.2f requests a Machine (flyctl: %d), %v, %.2f times the floor of %v; %d goroutines, %.0f bytes a Machine",
@@ -203,7 +203,7 @@ func BenchmarkRollout(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			var o outcome
 			for b.Loop() {
-				f := newFleet(b, n, func(p *sandbox.Platform) (http.RoundTripper, string) {
+				f := newFleet(b, n, func(p *flysim.Platform) (http.RoundTripper, string) {
 					listening, err := p.Listen("127.0.0.1:0")
 					if err != nil {
 						b.Fatal(err)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -18,7 +18,7 @@ import (
 // a second from one server, all about one app, with our own rate limiter in
 // between. Wanted: at least 500.
 func BenchmarkListIPsClients(b *testing.B) {
-	platform := sandbox.New(sandbox.Options{})
+	platform := flysim.New(flysim.Options{})
 	if err := platform.Seed(b.Context()); err != nil {
 		b.Fatal(err)
 	}

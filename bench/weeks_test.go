@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
 )
 
 // BenchmarkWeeks is two weeks of a busy app on a clock that jumps: every five
@@ -22,7 +22,7 @@ func BenchmarkWeeks(b *testing.B) {
 	for b.Loop() {
 		began := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 		before := live()
-		c := newCity(b, 1, sandbox.Options{Clock: sandbox.NewClock(func() time.Time { return began })}, false)
+		c := newCity(b, 1, flysim.Options{Clock: flysim.NewClock(func() time.Time { return began })}, false)
 		chance := rand.New(rand.NewPCG(1, 2))
 		var days []float64
 		for day := range 14 {

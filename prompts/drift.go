@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/drift"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )

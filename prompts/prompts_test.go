@@ -11,16 +11,16 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
 // served are the prompts over a seeded platform.
-func served(t *testing.T, apps ...string) (Prompts, *sandbox.Platform) {
+func served(t *testing.T, apps ...string) (Prompts, *flysim.Platform) {
 	t.Helper()
-	platform := sandbox.New(sandbox.Options{})
+	platform := flysim.New(flysim.Options{})
 	if err := platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestAuditDrift(t *testing.T) {
 	if strings.Contains(got, "sw0rdfish") {
 		t.Errorf("an environment value is shown:\n%s", got)
 	}
-	platform.Inject(sandbox.Fault{Operation: "graphql.app", Times: -1, Status: 200, Body: `{"data":{"app":{"currentReleaseUnprocessed":null}}}`})
+	platform.Inject(flysim.Fault{Operation: "graphql.app", Times: -1, Status: 200, Body: `{"data":{"app":{"currentReleaseUnprocessed":null}}}`})
 	if got, err = get(t, p, "audit_exposure", map[string]string{"app": "inner-circle"}); err != nil || !strings.Contains(got, "changed since the last release: not known") {
 		t.Errorf("without a release: %v\n%s", err, got)
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )

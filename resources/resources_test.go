@@ -11,13 +11,13 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
-func client(t *testing.T, platform *sandbox.Platform, token string) fly.Client {
+func client(t *testing.T, platform *flysim.Platform, token string) fly.Client {
 	t.Helper()
 	listening, err := platform.Listen("127.0.0.1:0")
 	if err != nil {
@@ -33,9 +33,9 @@ func client(t *testing.T, platform *sandbox.Platform, token string) fly.Client {
 	return c
 }
 
-func seeded(t *testing.T) *sandbox.Platform {
+func seeded(t *testing.T) *flysim.Platform {
 	t.Helper()
-	platform := sandbox.New(sandbox.Options{})
+	platform := flysim.New(flysim.Options{})
 	if err := platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
 	}

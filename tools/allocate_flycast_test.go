@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 const toPartner = "[[rule]]\ntools = ['allocate_flycast']\ndecision = 'auto'\naccept = ['open_to_other_network']\n"
@@ -34,7 +34,7 @@ func (w *workbench) wantJournal(text string) {
 }
 
 func TestAllocateComparesPublicAddresses(t *testing.T) {
-	w := newWorkbench(t, "", sandbox.Options{})
+	w := newWorkbench(t, "", flysim.Options{})
 	var out allocateOutput
 	w.call("allocate_flycast", map[string]any{"app": "tenant-7"}, &out)
 	if want := "Its public addresses did not change."; out.Status != plan.Applied || !strings.Contains(out.Summary, want) {
@@ -43,14 +43,14 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 	w.wantJournal(`"verb":"allocate_address","target":"` + out.Address + `"`)
 
 	added := ""
-	w.Inject(sandbox.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *sandbox.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
 	out = allocateOutput{}
 	w.call("allocate_flycast", map[string]any{"app": "shop-api"}, &out)
 	if want := added + " (dedicated IPv4) is new"; out.Status != plan.Applied || !strings.Contains(out.Summary, want) || strings.Contains(out.Summary, "as they were") {
 		t.Errorf("got %s: %s, want %q", out.Status, out.Summary, want)
 	}
 
-	w.Inject(sandbox.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *sandbox.Platform) { p.RemoveAddress("legacy-api", "137.66.18.204") }})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", "137.66.18.204") }})
 	out = allocateOutput{}
 	w.call("allocate_flycast", map[string]any{"app": "legacy-api"}, &out)
 	if want := "137.66.18.204 (dedicated IPv4) is gone"; !strings.Contains(out.Summary, want) {
@@ -60,7 +60,7 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 
 // The platform allocates a public address where a private one was asked for.
 func TestAllocateGetsPublicAddress(t *testing.T) {
-	w := newWorkbench(t, "", sandbox.Options{})
+	w := newWorkbench(t, "", flysim.Options{})
 	w.RemoveAddress("inner-circle", "fdaa:2:1c4f:0:1::2")
 	w.request = func(body []byte) []byte {
 		if bytes.Contains(body, []byte("allocateIpAddress(")) {
@@ -91,9 +91,9 @@ func TestAllocateGetsPublicAddress(t *testing.T) {
 
 // The same, with the answer lost: what appeared is told.
 func TestAllocateUnseenTellsPublicChanges(t *testing.T) {
-	w := newWorkbench(t, "", sandbox.Options{})
+	w := newWorkbench(t, "", flysim.Options{})
 	added := ""
-	w.Inject(sandbox.Fault{Operation: "graphql.allocateIpAddress", Reset: sandbox.ResetBefore, Before: func(p *sandbox.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Reset: flysim.ResetBefore, Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
 	out := w.allocate("shop-api", "")
 	if want := "changed in the meantime: " + added; out.Status != plan.Failed || !strings.Contains(out.Summary, want) || out.Next[len(out.Next)-1].Who != "person" {
 		t.Errorf("got %s: %s, next %+v", out.Status, out.Summary, out.Next)
@@ -123,7 +123,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, toPartner, sandbox.Options{})
+			w := newWorkbench(t, toPartner, flysim.Options{})
 			if tt.noMachines {
 				for _, id := range w.MachineIDs("shop-api") {
 					w.DestroyMachine("shop-api", id)
@@ -150,7 +150,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 
 // Beside an address of which nobody knows the network none is allocated.
 func TestAllocateUnclearNetwork(t *testing.T) {
-	w := newWorkbench(t, toPartner, sandbox.Options{})
+	w := newWorkbench(t, toPartner, flysim.Options{})
 	for _, id := range w.MachineIDs("inner-circle") {
 		w.DestroyMachine("inner-circle", id)
 	}
@@ -170,7 +170,7 @@ func TestAllocateUnclearNetwork(t *testing.T) {
 
 // A list that lags more than is waited for: the repeated call sends nothing.
 func TestAllocateUnsettled(t *testing.T) {
-	w := newWorkbench(t, toPartner, sandbox.Options{ListLag: 2 * settleReads})
+	w := newWorkbench(t, toPartner, flysim.Options{ListLag: 2 * settleReads})
 	if out := w.allocate("shop-api", ""); out.Status != plan.Failed || out.Code != gate.PlatformError {
 		t.Fatalf("got %s %s: %s", out.Status, out.Code, out.Summary)
 	}
@@ -201,13 +201,13 @@ func TestAllocateUnsettled(t *testing.T) {
 
 // An allocation whose outcome is known does not stand in the way of another.
 func TestAllocateSettled(t *testing.T) {
-	w := newWorkbench(t, toPartner, sandbox.Options{})
+	w := newWorkbench(t, toPartner, flysim.Options{})
 	out := w.allocate("shop-api", "")
 	w.RemoveAddress("shop-api", out.Address)
 	if out := w.allocate("shop-api", ""); out.Status != plan.Applied {
 		t.Errorf("after a release: got %s: %s", out.Status, out.Summary)
 	}
-	w.Inject(sandbox.Fault{Operation: "graphql.allocateIpAddress", Status: 403})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Status: 403})
 	if out := w.allocate("legacy-api", ""); out.Status != plan.Failed {
 		t.Fatalf("got %s: %s", out.Status, out.Summary)
 	}
@@ -215,7 +215,7 @@ func TestAllocateSettled(t *testing.T) {
 		t.Errorf("after a refusal: got %s: %s", out.Status, out.Summary)
 	}
 	// One that never reached the platform is sent again after ten minutes.
-	w.Inject(sandbox.Fault{Operation: "graphql.allocateIpAddress", Reset: sandbox.ResetBefore})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Reset: flysim.ResetBefore})
 	if out := w.allocate("game-server", ""); out.Code != gate.PlatformError {
 		t.Fatalf("got %s: %s", out.Code, out.Summary)
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // allocationInputs makes the workbench keep the inputs of allocations as they
@@ -31,7 +31,7 @@ func (w *workbench) allocationInputs() *[]map[string]string {
 // GraphQL calls the default network "", the Machines API default: it is the same
 // network, and an allocation for it names none.
 func TestAllocateForTheDefaultNetwork(t *testing.T) {
-	graphQLDown := sandbox.Fault{Operation: "graphql.app", Status: 500, Times: -1}
+	graphQLDown := flysim.Fault{Operation: "graphql.app", Status: 500, Times: -1}
 	tests := []struct {
 		name      string
 		app       string
@@ -51,7 +51,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, toPartner, sandbox.Options{})
+			w := newWorkbench(t, toPartner, flysim.Options{})
 			if tt.machines {
 				w.Inject(graphQLDown)
 			}
@@ -100,7 +100,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 
 // A network that Fly does not tell is not the default one.
 func TestAllocateNetworkNotTold(t *testing.T) {
-	w := newWorkbench(t, toPartner, sandbox.Options{OmitAppNetwork: true})
+	w := newWorkbench(t, toPartner, flysim.Options{OmitAppNetwork: true})
 	sent := w.allocationInputs()
 	var out allocateOutput
 	w.call("allocate_flycast", map[string]any{"app": "shop-api"}, &out)
@@ -111,7 +111,7 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 		t.Errorf("%d allocations were sent for a network that is not known", len(*sent))
 	}
 
-	w = newWorkbench(t, toPartner, sandbox.Options{})
+	w = newWorkbench(t, toPartner, flysim.Options{})
 	sent = w.allocationInputs()
 	var first allocateOutput
 	w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &first)
@@ -130,7 +130,7 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 func TestAllocateKnowsBothSlugs(t *testing.T) {
 	raw := regexp.MustCompile(`"rawSlug":"personal"`)
 	for _, slug := range []string{"personal", "ann-example-42"} {
-		w := newWorkbench(t, "", sandbox.Options{})
+		w := newWorkbench(t, "", flysim.Options{})
 		w.answer = func(body []byte) []byte { return raw.ReplaceAll(body, []byte(`"rawSlug":"ann-example-42"`)) }
 		var out allocateOutput
 		w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": slug}, &out)
@@ -155,7 +155,7 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, accept, sandbox.Options{})
+			w := newWorkbench(t, accept, flysim.Options{})
 			arguments := map[string]any{"app": tt.app}
 			for name, value := range tt.arguments {
 				arguments[name] = value

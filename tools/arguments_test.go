@@ -8,7 +8,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // everyType has an argument of each type that the tools use.
@@ -98,7 +98,7 @@ func TestHostArgumentsDeclared(t *testing.T) {
 // TestCorrectionsAreForTheAgent calls every tool with a near miss of an
 // argument: the agent can correct it, so it is not left to a person.
 func TestCorrectionsAreForTheAgent(t *testing.T) {
-	w := newWorkbench(t, "", sandbox.Options{})
+	w := newWorkbench(t, "", flysim.Options{})
 	for _, tool := range All(w.adapter.Deps) {
 		t.Run(tool.Spec().Name, func(t *testing.T) {
 			result, err := tool.Call(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.Spec().Name, Arguments: map[string]any{"ap": "shop-api"}}})

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
@@ -31,7 +31,7 @@ func (b *deployBench) byAPI(services string, ids ...string) {
 // Machines that fly deploy did not make: list_ips names them, and both ways that
 // it offers end with a ready app.
 func TestAdoptJourney(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		b.byAPI(redirecting, ids...)
@@ -130,7 +130,7 @@ func TestAdoptDecides(t *testing.T) {
 		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts", value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: replacement},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			config := with(t, with(t, b.MachineConfig(b.app, ids[0]), "metadata", test.metadata), "services", redirecting)
@@ -175,7 +175,7 @@ func TestAdoptDecides(t *testing.T) {
 
 // Without adopt nothing of them is written; the answer names the call that would.
 func TestAdoptIsOffered(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		content := b.withoutChecks()
@@ -194,7 +194,7 @@ func TestAdoptIsOffered(t *testing.T) {
 
 // The digest tells a plan with adopt from one without, and by its Machines.
 func TestAdoptIsDigested(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		ids := b.MachineIDs(b.app)
 		content := b.withoutChecks()
 		b.byAPI(redirecting, ids[0])

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // applyDeploy rolls the changes out and tells what became of each Machine. The

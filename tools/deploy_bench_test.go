@@ -14,16 +14,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // deployBench plans and applies deploys of one app on an emulated platform, on
 // a virtual clock.
 type deployBench struct {
-	*sandbox.Platform
+	*flysim.Platform
 	t       *testing.T
 	app     string
 	adapter *adapter
@@ -66,16 +66,16 @@ func (wallClock) Now() time.Time { return time.Now() }
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // deploys runs a test in a bubble, where waiting takes no time.
-func deploys(t *testing.T, app string, options sandbox.Options, test func(b *deployBench)) {
+func deploys(t *testing.T, app string, options flysim.Options, test func(b *deployBench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(newDeployBench(t, app, options)) })
 }
 
-func newDeployBench(t *testing.T, app string, options sandbox.Options) *deployBench {
+func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBench {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))) // a bubble begins in 2000
-	options.Clock = sandbox.NewClock(time.Now)
-	p := sandbox.New(options)
+	options.Clock = flysim.NewClock(time.Now)
+	p := flysim.New(options)
 	if app != "" { // of the example organization
 		if err := p.Seed(t.Context()); err != nil {
 			t.Fatal(err)

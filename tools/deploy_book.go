@@ -3,10 +3,10 @@ package tools
 import (
 	"slices"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // Statuses of journal entries, beside those of Machines and releases.

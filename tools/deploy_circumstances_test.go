@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // cordon takes a Machine out of routing, as somebody with flyctl does.
@@ -35,7 +35,7 @@ func TestDeployWithoutHelp(t *testing.T) {
 		"host":     func(b *deployBench, id string) { b.SetHost(b.app, id, "unreachable") },
 		"nothing":  func(*deployBench, string) {},
 	} {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			spoil(b, id)
@@ -59,7 +59,7 @@ func TestDeployWithoutHelp(t *testing.T) {
 // TestDeployNewGroupOnPublicApp: a group that serves is refused while the app has
 // public addresses; one that serves nobody is created.
 func TestDeployNewGroupOnPublicApp(t *testing.T) {
-	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		groups := b.file("[http_service]", "[processes]\n  app = \"\"\n  jobs = \"bin/jobs\"\n[http_service]\n  processes = [\"app\"]")
 		planned := b.plan(groups)
@@ -76,7 +76,7 @@ func TestDeployNewGroupOnPublicApp(t *testing.T) {
 // TestDeployAddressless: the first Machine of an app without any address is
 // created, and both plan and result say what comes first.
 func TestDeployAddressless(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		content := strings.Replace(b.file("", ""), `"inner-circle"`, `"fresh"`, 1)
 		b.AddApp("fresh", "personal", "")
@@ -98,7 +98,7 @@ func TestDeployAddressless(t *testing.T) {
 // TestDeployFaceless: while a Machine does not tell its group, no group gets what
 // may be its second Machine.
 func TestDeployFaceless(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		planned := b.plan(b.newGroup())
 		if !planned.Plan.Has(plan.MachineCreated) {

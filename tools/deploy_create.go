@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/drift"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // disks are the app's volumes, read when they are first asked for.

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // driftBench plans deploys of shop-api, which never reach a Machine.
 type driftBench struct{ *workbench }
 
 func newDriftBench(t *testing.T) driftBench {
-	return driftBench{newWorkbench(t, "", sandbox.Options{})}
+	return driftBench{newWorkbench(t, "", flysim.Options{})}
 }
 
 func (b driftBench) file(replace ...string) string {
@@ -70,7 +70,7 @@ func (b driftBench) plan(arguments map[string]any) deployOutput {
 
 // releases counts how often the last release was read.
 func (b driftBench) releases() int {
-	return len(slices.DeleteFunc(b.Calls(), func(c sandbox.Call) bool { return !strings.Contains(string(c.Body), "FlycastRelease") }))
+	return len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool { return !strings.Contains(string(c.Body), "FlycastRelease") }))
 }
 
 func drifts(out deployOutput) []string {
@@ -182,8 +182,8 @@ func TestDeployDriftUnknown(t *testing.T) {
 	b := newDriftBench(t)
 	edited := map[string]any{"content": b.file("= 512", "= 1024")}
 	b.plan(edited)
-	before := len(slices.DeleteFunc(b.Calls(), func(c sandbox.Call) bool { return c.Operation != "graphql.app" })) - 1
-	b.Inject(sandbox.Fault{Operation: "graphql.app", After: before, Status: 403})
+	before := len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool { return c.Operation != "graphql.app" })) - 1
+	b.Inject(flysim.Fault{Operation: "graphql.app", After: before, Status: 403})
 	out := b.plan(edited)
 	if got, want := drifts(out), []string{"app guest.memory_mb unknown 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -273,7 +273,7 @@ func TestDeployDriftBounds(t *testing.T) {
 // TestDeployDriftAsked: the person who is asked is told what the deploy would
 // undo; that a file was edited is news only beside the edit of its services.
 func TestDeployDriftAsked(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		asked := func(d deployment) string { return d.plan(d.toWork()).Question(nil).Text() }
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))

@@ -3,8 +3,8 @@ package tools
 import (
 	"cmp"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 )
 
 // halfExchanged are the groups in which an earlier bluegreen deploy did not come

@@ -6,17 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestDeployDestroysLeftOver: a canary that an earlier deploy left behind is
 // shown as what goes for good, and is told of when it has gone.
 func TestDeployDestroysLeftOver(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		const left = "d891275f6e3d38"
 		b.SetMachineConfig(b.app, left, oracleMerge(t, b.MachineConfig(b.app, left), "metadata", machine.MetadataCanary, "true"))
@@ -59,7 +59,7 @@ func TestDeployLeftOver(t *testing.T) {
 		{"rolling", map[string]string{machine.MetadataBlueGreenTag: machine.SafeToDestroy}, 0},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			config := b.MachineConfig(b.app, "d891275f6e3d38")
 			for key, value := range test.labels {
 				config = oracleMerge(b.t, config, "metadata", key, value)
@@ -81,7 +81,7 @@ func TestDeployLeftOver(t *testing.T) {
 // the old configuration; what a person reads is its end, not an update. Of one
 // that is replaced, it is the new one.
 func TestDeployLeftOverShown(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		const leftover, stays = "d891275f6e3d38", "6e82de91c43987"
 		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", machine.MetadataBlueGreenTag, machine.SafeToDestroy))
@@ -105,7 +105,7 @@ func TestDeployLeftOverShown(t *testing.T) {
 // TestDeployCanaryOfMixed: the canary is the same one whatever Machines run; its
 // making is a step of the plan, whichever state the group's first Machine is in.
 func TestDeployCanaryOfMixed(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		first := b.MachineIDs(b.app)[0]
 		for _, id := range b.MachineIDs(b.app)[1:] {
@@ -134,11 +134,11 @@ func TestDeployCanaryOfMixed(t *testing.T) {
 // TestDeployExchangeTurnedBack: of a Machine whose place the new one did not take
 // it is not said that it did not run.
 func TestDeployExchangeTurnedBack(t *testing.T) {
-	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		had := b.MachineIDs(b.app)
 		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20"), Strategy: "bluegreen"})
-		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: http.StatusUnprocessableEntity, Times: 2})
+		b.Inject(flysim.Fault{Operation: "machine.stop", Status: http.StatusUnprocessableEntity, Times: 2})
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Failed || strings.Contains(out.Summary, "not running") || !strings.Contains(out.Summary, "It was not changed and still serves") {
 			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)

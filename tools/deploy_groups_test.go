@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // blockedBy plans what must not happen, and gives the blocker.
@@ -40,7 +40,7 @@ func shownSteps(p plan.Plan) []string {
 // TestDeployScopeServices: services and checks of the file, and nothing else of
 // it; the release says no more than that.
 func TestDeployScopeServices(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		content := b.file("internal_port = 8081", "internal_port = 8081\n  [http_service.concurrency]\n    soft_limit = 7\n") +
 			"\n[env]\n  NEW = \"1\"\n[[vm]]\n  memory = \"2gb\"\n[[statics]]\n  guest_path = \"/x\"\n  url_prefix = \"/x\"\n"
@@ -84,7 +84,7 @@ func TestDeployScopeServices(t *testing.T) {
 // TestDeployScopeServicesRelease: where the services do not fit into the last
 // release, none is recorded.
 func TestDeployScopeServicesRelease(t *testing.T) {
-	deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		b.app = "unreleased"
 		b.AddApp(b.app, "personal", "")
@@ -105,7 +105,7 @@ func TestDeployScopeServicesRelease(t *testing.T) {
 func TestDeployCreates(t *testing.T) {
 	const group = "\n[processes]\n  app = \"\"\n  worker = \"bin/work\"\n[[mounts]]\n  source = \"queue\"\n  destination = \"/queue\"\n  initial_size = \"3gb\"\n  processes = [\"worker\"]\n"
 	for name, free := range map[string]bool{"a new volume": false, "a free volume": true} {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			volume := ""
 			if free {
@@ -145,7 +145,7 @@ func TestDeployCreates(t *testing.T) {
 			if free && mounts[0].Volume != volume {
 				t.Errorf("%s: mounts %s, want %s", name, mounts[0].Volume, volume)
 			}
-			if i := slices.IndexFunc(b.Volumes(b.app), func(v sandbox.Volume) bool { return v.ID == mounts[0].Volume }); i < 0 || !free && b.Volumes(b.app)[i].SizeGB != 3 {
+			if i := slices.IndexFunc(b.Volumes(b.app), func(v flysim.Volume) bool { return v.ID == mounts[0].Volume }); i < 0 || !free && b.Volumes(b.app)[i].SizeGB != 3 {
 				t.Errorf("%s: volumes %+v", name, b.Volumes(b.app))
 			}
 			if again := b.plan(content); !again.Plan.Empty() {
@@ -158,7 +158,7 @@ func TestDeployCreates(t *testing.T) {
 // TestDeployCreatesImage: a new Machine that runs what no other does is said to.
 func TestDeployCreatesImage(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		deploys(t, "legacy-api", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "legacy-api", flysim.Options{}, func(b *deployBench) {
 			in := deployInput{Content: b.file("", "")}
 			for _, address := range b.Addresses(b.app) {
 				if !strings.HasPrefix(address.Kind, "egress") {
@@ -182,7 +182,7 @@ func TestDeployCreatesImage(t *testing.T) {
 // TestDeployCreatesNothingPublic: a new Machine does not answer the internet
 // beside what answers there.
 func TestDeployCreatesNothingPublic(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		b.AddAddress(b.app, "shared_v4", "", "")
 		content := b.file("[http_service]", "[processes]\n  app = \"\"\n  web = \"\"\n[[services]]\n  internal_port = 9000\n  protocol = \"tcp\"\n  processes = [\"web\"]\n  [[services.ports]]\n    port = 9000\n[http_service]")
@@ -196,7 +196,7 @@ func TestDeployCreatesNothingPublic(t *testing.T) {
 // TestDeployVanished: Machines of a group that the file lacks are a line of the
 // plan, and stay.
 func TestDeployVanished(t *testing.T) {
-	deploys(t, "legacy-api", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "legacy-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		for _, address := range b.Addresses(b.app) {
 			if address.Kind == "v4" || address.Kind == "v6" {
@@ -225,7 +225,7 @@ func TestDeployVanished(t *testing.T) {
 // TestDeployByHand: what somebody changed on a Machine is undone, and the person
 // who approves that has read it.
 func TestDeployByHand(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		id := b.MachineIDs(b.app)[0]
 		b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "restart", map[string]any{"policy": "always"}))
@@ -247,7 +247,7 @@ func TestDeployByHand(t *testing.T) {
 
 // TestDeployKeepsInventions: fields that nobody here knows go through an update.
 func TestDeployKeepsInventions(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		id := b.MachineIDs(b.app)[0]
 		invented := json.RawMessage(`{"since":12345678901234567890,"of":["a",null]}`)
@@ -276,7 +276,7 @@ func TestDeployReplacements(t *testing.T) {
 		{"a dedicated host", "", "\n[[vm]]\n  host_dedication_id = \"rack-1\"\n", `dedicated host "rack-1"`},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			for _, id := range b.MachineIDs(b.app) {
 				if test.had != "" {
@@ -318,7 +318,7 @@ func TestDeployLeft(t *testing.T) {
 		{"host down", func(b *deployBench, id string) { b.SetHost(b.app, id, "unreachable") }, `on a host that is "unreachable"`},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			test.do(b, id)
@@ -338,7 +338,7 @@ func TestDeployLeft(t *testing.T) {
 // TestDeployHostDown: a Machine with a volume on a host that is down has to be
 // waited for.
 func TestDeployHostDown(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		const mount = "\n[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n"
 		for _, id := range b.MachineIDs(b.app) {
@@ -355,7 +355,7 @@ func TestDeployHostDown(t *testing.T) {
 // TestDeployStandby: a standby whose group has services now stops being one.
 func TestDeployStandby(t *testing.T) {
 	for _, scope := range []string{scopeAll, scopeServices} {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			config := oracleWith(t, b.MachineConfig(b.app, ids[1]), "standbys", []string{ids[0]})
@@ -384,7 +384,7 @@ func TestDeployNoMachines(t *testing.T) {
 		"with an image":      {"private_v6", ""},
 		"public, with image": {"shared_v4", "public"},
 	} {
-		deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			b.app = "fresh"
 			b.AddApp(b.app, "personal", "")

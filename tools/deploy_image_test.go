@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestPinned(t *testing.T) {
@@ -53,7 +53,7 @@ func (b *deployBench) tagged(image string) {
 // the digest of what runs, says so, and calls it no other image; new Machines get
 // the same build. Afterwards there is nothing to do.
 func TestDeployKeepsTheBuild(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		const tag = "registry.fly.io/inner-circle:stable"
 		b.tagged(tag)
@@ -87,7 +87,7 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 // with its digest for that is in the plan, the text and the question, and no
 // other change beside the services is.
 func TestDeployServicesPin(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		b.tagged("registry.fly.io/inner-circle:stable")
 		planned := b.planOf(deployInput{Content: b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"off\""), Scope: scopeServices})
@@ -117,7 +117,7 @@ func TestDeployTag(t *testing.T) {
 	for image, open := range map[string]bool{
 		"registry.fly.io/inner-circle:latest": true, "registry.fly.io/inner-circle:deployment-01J9": false, "registry.fly.io/inner-circle:latest" + digest: false,
 	} {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			planned := b.planOf(deployInput{Content: b.file("", ""), Image: image})
 			if !planned.Plan.Has(plan.ImageChange) || mention(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
 				b.t.Errorf("%s: hazards %q, remarks %q", image, planned.Plan.Hazards, planned.Out.Remarks)

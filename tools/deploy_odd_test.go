@@ -4,19 +4,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestDeployRestless: of a Machine that was woken and could not be stopped again
 // the summary says that it runs, and not that its configuration is another.
 func TestDeployRestless(t *testing.T) {
-	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		for _, id := range b.MachineIDs(b.app) {
 			b.StopMachine(b.app, id)
 		}
-		b.Inject(sandbox.Fault{Operation: "machine.stop", Status: 403, Times: -1})
+		b.Inject(flysim.Fault{Operation: "machine.stop", Status: 403, Times: -1})
 		wake := true
 		content := strings.NewReplacer(`"stop"`, `"off"`, "auto_stop_machines = true", "auto_stop_machines = false", "autostop = true", "autostop = false").
 			Replace(b.file("soft_limit = 200", "soft_limit = 20"))

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // oracleCase is what flyctl makes of one file.
@@ -83,7 +83,7 @@ func readJSON(t *testing.T, path string, into any) {
 func TestDeployOracle(t *testing.T) {
 	cases, existing := oracleCases(t)
 	deployed, refused := 0, 0
-	deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "", flysim.Options{}, func(b *deployBench) {
 		for _, name := range slices.Sorted(maps.Keys(cases)) {
 			c := cases[name]
 			switch {
@@ -256,7 +256,7 @@ func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wa
 		}
 		want = oracleContainers(b.t, want)
 		if mounts, err := got.Mounts(); err == nil && len(mounts) > 0 {
-			if !slices.ContainsFunc(b.Volumes(b.app), func(v sandbox.Volume) bool {
+			if !slices.ContainsFunc(b.Volumes(b.app), func(v flysim.Volume) bool {
 				return v.ID == mounts[0].Volume && v.Machine == id && v.Name == mounts[0].Name && v.SizeGB == mounts[0].SizeGB
 			}) {
 				b.t.Errorf("%s: mounts %+v, volumes %+v", name, mounts, b.Volumes(b.app))

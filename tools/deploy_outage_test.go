@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestDeployWidth: how many Machines may be down at one time is in the question,
@@ -64,7 +64,7 @@ func TestDeployWidth(t *testing.T) {
 		{"the others are stopped", 3, deployInput{}, nil, each(2, stopped), false, `group "app" 1 of 3`},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			for range test.machines - len(ids) {
@@ -96,7 +96,7 @@ func TestDeployWidth(t *testing.T) {
 // TestDeploySettingsAreSaid: each setting that changes what happens is in the
 // question and in the digest, wherever it comes from.
 func TestDeploySettingsAreSaid(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
 		no := false

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // past is what the journal tells of the deploys of an app before this one, and

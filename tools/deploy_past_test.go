@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // leave records a release over the API and gives it a status, as a deploy that is
@@ -44,7 +44,7 @@ func (b *deployBench) releaseStatus(id string) string {
 // TestDeployAbandoned: the release of a deploy that was killed is named by the
 // next plan, and closed by the next deploy; one that somebody else left is not.
 func TestDeployAbandoned(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		foreign := b.leave()
 		b.write(journal.Entry{Event: journal.Finished})
@@ -78,7 +78,7 @@ func TestDeployAbandoned(t *testing.T) {
 // TestDeployLostRelease: a release of which the journal has no id is named, and
 // left.
 func TestDeployLostRelease(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		id := b.leave()
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
@@ -116,14 +116,14 @@ func (b *deployBench) inGroup(group string) int {
 // group be created twice, in whatever way the first deploy ended.
 func TestDeployLateList(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault   sandbox.Fault
+		fault   flysim.Fault
 		blocked bool
 	}{
 		"it succeeded":                {},
-		"its answer was lost":         {sandbox.Fault{Operation: "machine.create", Reset: sandbox.ResetAfter}, true},
-		"its proof could not be read": {sandbox.Fault{Operation: "machine.wait", Status: 403}, false},
+		"its answer was lost":         {flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter}, true},
+		"its proof could not be read": {flysim.Fault{Operation: "machine.wait", Status: 403}, false},
 	} {
-		deploys(t, "inner-circle", sandbox.Options{MachineLag: 40}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{MachineLag: 40}, func(b *deployBench) {
 			t := b.t
 			content := b.newGroup()
 			planned := b.planOf(deployInput{Content: content, OnFailure: "stop"})
@@ -163,7 +163,7 @@ func TestDeployLateList(t *testing.T) {
 // TestDeployInDoubt: after some time lists are believed; and a killed process
 // leaves the same doubt as a lost answer.
 func TestDeployInDoubt(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.CreateMachine), Group: "jobs", Status: begun})
 		if blocker, _ := b.blockedBy(deployInput{Content: b.newGroup()}); blocker.ID != creationLost {
@@ -179,7 +179,7 @@ func TestDeployInDoubt(t *testing.T) {
 // TestPastDeploysCost: a plan does not pay for what the journal has of long ago.
 func TestPastDeploysCost(t *testing.T) {
 	cost := func(old int) (allocations float64) {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			for i := range old {
 				b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: fmt.Sprint(i), Status: "healthy"}, journal.Entry{Event: journal.Finished})
 			}

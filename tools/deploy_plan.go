@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // deployWork is the deployment as the engine carries it out. What makes it

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestDeployOnFailure: what is said of a failure is what is there.
@@ -24,11 +24,11 @@ func TestDeployOnFailure(t *testing.T) {
 		{"continue", plan.Partial, machineCounts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 failed but left with the new configuration."},
 	}
 	for _, test := range tests {
-		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			slices.Sort(ids)
-			b.FailMachine(b.app, ids[1], sandbox.FailChecks)
+			b.FailMachine(b.app, ids[1], flysim.FailChecks)
 			planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20"), OnFailure: test.how})
 			if planned.Plan.Has(plan.NotPutBack) != (test.how != "put_back") {
 				t.Errorf("%s: hazards %q", test.how, planned.Plan.Hazards)
@@ -48,7 +48,7 @@ func TestDeployOnFailure(t *testing.T) {
 // nothing about the plan.
 func TestDeployStateOfMachines(t *testing.T) {
 	for _, wake := range []bool{true, false} {
-		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			in := deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20"), Wake: &wake}
 			before := b.planOf(in).Plan.Digest()
@@ -76,7 +76,7 @@ func TestDeployStateOfMachines(t *testing.T) {
 
 // TestDeploySettings: what the call says, else the file, else flyctl.
 func TestDeploySettings(t *testing.T) {
-	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		file := b.file("soft_limit = 200", "soft_limit = 20")
 		section := file + "\n[deploy]\n  strategy = \"immediate\"\n  max_unavailable = 0.5\n  wait_timeout = \"90s\"\n"
@@ -116,10 +116,10 @@ func jsonText(v any) string {
 // TestDeployInterrupted: a server that ends lets the Machine at work come to its
 // end, and begins with no other.
 func TestDeployInterrupted(t *testing.T) {
-	deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20")})
-		b.Inject(sandbox.Fault{Operation: "machine.update", Before: func(*sandbox.Platform) {
+		b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) {
 			if b.adapter.runs.Interrupt() {
 				t.Error("told of work that is not among the runs")
 			}

@@ -8,11 +8,11 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // stop is one call of deploy_stop.
@@ -114,7 +114,7 @@ func TestDeployStopped(t *testing.T) {
 		rollout.PutAllBack: {plan.Failed, "0 of 2 updated, 1 put back, 1 as before."},
 		rollout.Stop:       {plan.Partial, "1 of 2 updated, 1 as before."},
 	} {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			for _, id := range b.MachineIDs(b.app) { // both run: one after the other
 				b.StartMachine(b.app, id)
@@ -123,7 +123,7 @@ func TestDeployStopped(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.Inject(sandbox.Fault{Operation: "machine.update", Before: func(*sandbox.Platform) { at.stop() }})
+			b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) { at.stop() }})
 			out, err := b.apply(b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), OnFailure: string(on)}))
 			if err != nil || out.Status != want.status || out.Code != gate.Declined || out.Retry != gate.RetryNever {
 				t.Errorf("%s: got %s %s %s, %v", on, out.Status, out.Code, out.Retry, err)

@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestDeployCanary: the question tells of the extra Machine, the result that it
 // went as planned, and a second deploy finds nothing to do.
 func TestDeployCanary(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		in := deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"}
 		there := b.MachineIDs(b.app)
@@ -57,10 +57,10 @@ func TestDeployCanary(t *testing.T) {
 
 // TestDeployCanaryFails: then the canary is no success, and no other is touched.
 func TestDeployCanaryFails(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		planned := b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"})
-		b.Inject(sandbox.Fault{Operation: "machine.create", Status: 422})
+		b.Inject(flysim.Fault{Operation: "machine.create", Status: 422})
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Failed || out.Machines.Updated != 0 || out.Steps[0].State == plan.Done || strings.Contains(out.Summary, "Tried on") {
 			t.Errorf("got %s %q %+v, %v", out.Status, out.Summary, out.Steps, err)
@@ -71,7 +71,7 @@ func TestDeployCanaryFails(t *testing.T) {
 // TestDeployBlueGreen: the question lists each Machine that goes for good, the
 // result names the one in its place, and a second deploy finds nothing to do.
 func TestDeployBlueGreen(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		in := deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "bluegreen"}
 		blues := b.MachineIDs(b.app)
@@ -154,7 +154,7 @@ func TestDeployNotPossible(t *testing.T) {
 		{"a volume", "inner-circle", "canary", mountAll, mounting, "error canary deployment strategy is not supported when using mounted volumes"},
 	}
 	for _, test := range tests {
-		deploys(t, test.app, sandbox.Options{}, func(b *deployBench) {
+		deploys(t, test.app, flysim.Options{}, func(b *deployBench) {
 			content := b.file("min_machines_running = 0", "min_machines_running = 1")
 			if test.content != nil {
 				content = test.content(b)
@@ -193,7 +193,7 @@ func mounting(b *deployBench) string {
 
 // TestDeployRefusedCall: a call for what is not possible asks nobody.
 func TestDeployRefusedCall(t *testing.T) {
-	w := newWorkbench(t, "", sandbox.Options{})
+	w := newWorkbench(t, "", flysim.Options{})
 	w.ForbidBlueGreen("inner-circle")
 	file, _ := w.FlyToml("inner-circle")
 	w.ResetCalls()
@@ -216,7 +216,7 @@ func TestDeployOtherFiles(t *testing.T) {
 			"machine_config", "local_path", "fly deploy", "raw_value",
 		},
 	} {
-		deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			b.ResetCalls()
 			_, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: b.file("", "") + "\n" + more})
 			for _, word := range want {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 )
 
 // leaves reports whether a Machine was to be destroyed by the strategy, and is.

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // unfinished is a deploy that has a beginning in the journal and no end: the

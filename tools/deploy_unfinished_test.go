@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func (b *deployBench) write(entries ...journal.Entry) {
@@ -25,7 +25,7 @@ func (b *deployBench) write(entries ...journal.Entry) {
 // TestDeployUnfinished: what a deploy that was cut short had done is found, and
 // what it had not proved is proved.
 func TestDeployUnfinished(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		content := b.file("", "") // both have it
@@ -65,7 +65,7 @@ func TestDeployUnfinished(t *testing.T) {
 // TestDeployUnfinishedOther: a Machine that the earlier deploy had begun with and
 // that has not this configuration is updated, and named.
 func TestDeployUnfinishedOther(t *testing.T) {
-	deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 		id := b.MachineIDs(b.app)[0]
 		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Target: id, Status: begun})
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
@@ -79,15 +79,15 @@ func TestDeployUnfinishedOther(t *testing.T) {
 // that have it, and one whose turn did not come is counted.
 func TestDeployCounts(t *testing.T) {
 	for name, test := range map[string]struct {
-		faults  []sandbox.Fault
+		faults  []flysim.Fault
 		want    machineCounts
 		summary string
 	}{
 		"applied": {nil, machineCounts{Total: 2, Updated: 1, Unchanged: 1, Healthy: 1}, "2 of 2 Machines of inner-circle have the new configuration: 1 tested now, 1 already had it."},
-		"refused": {[]sandbox.Fault{{Operation: "machine.update", Status: 422}}, machineCounts{Total: 2, Unchanged: 1, NotStarted: 1}, "0 of 1 updated, 1 as before."},
+		"refused": {[]flysim.Fault{{Operation: "machine.update", Status: 422}}, machineCounts{Total: 2, Unchanged: 1, NotStarted: 1}, "0 of 1 updated, 1 as before."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+			deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 				content := b.file("min_machines_running = 0", "min_machines_running = 1")
 				planned := b.plan(content)
 				if got, want := *planned.Out.Machines, (machineCounts{Total: 2, NotStarted: 2}); got != want {

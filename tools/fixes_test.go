@@ -13,8 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // follower follows the fixes of blockers, as an agent does that takes them by
@@ -163,7 +163,7 @@ func TestFixesEnd(t *testing.T) {
 			s.AddAddress(s.app, "private_v6", "", "tenant-7")
 		}},
 		{name: "Machines that cannot be listed", toml: web(readyService), end: plan.NoServices, most: 1, before: func(s *site) {
-			s.Inject(sandbox.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
+			s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
 		}},
 		{name: "Machines that cannot be read", toml: web(readyService), end: plan.MachineUnread, most: 1, before: func(s *site) {
 			s.answer = func(body []byte) []byte {

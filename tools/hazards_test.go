@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // harmlessHazards are those that an operator who lets an agent restart Machines
@@ -88,7 +88,7 @@ func TestNoPlanWithoutItsHazard(t *testing.T) {
 		if make == nil {
 			continue
 		}
-		deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			seen := make(b)
 			ends, harmless := 0, 0

@@ -11,17 +11,17 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestArgumentBounds: every text and every list that a tool takes has a bound,
 // and beyond it nothing is read or sent.
 func TestArgumentBounds(t *testing.T) {
-	w := newWorkbench(t, "", sandbox.Options{})
+	w := newWorkbench(t, "", flysim.Options{})
 	many := make([]any, maxItems+1)
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}).String()

@@ -4,15 +4,15 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // Many list_ips of one app at once are one reading, and none waits for our own rate
 // limit; a plan beside them reads for itself.
 func TestListsShareReads(t *testing.T) {
-	s := newReleaseStage(t, sandbox.Options{})
+	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	client := s.a.Fly.(*fly.FlyGo)
 	s.a.Look = client.Shared()
@@ -54,7 +54,7 @@ func TestListsShareReads(t *testing.T) {
 
 // What this server allocated is in the next list.
 func TestListSeesOwnWrites(t *testing.T) {
-	s := newReleaseStage(t, sandbox.Options{})
+	s := newReleaseStage(t, flysim.Options{})
 	s.a.Look = s.a.Fly.(*fly.FlyGo).Shared()
 	before := len(s.list("tenant-7").Addresses)
 	out := callTool[allocateOutput](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/rollout"
 )
 
 // behind says how the Machines are not as the deployed configuration has it, as

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // patch plans a patch_services of the deployed configuration and, if there is
@@ -50,7 +50,7 @@ func TestPatchBehind(t *testing.T) {
 		}, "1 of 2 Machines were not tested with it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deploys(t, "inner-circle", sandbox.Options{}, func(b *deployBench) {
+			deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 				t := b.t
 				if planned, _ := b.patch(); !planned.Plan.Empty() || len(planned.Next) != 0 {
 					t.Fatalf("all have it: %q, next %+v", planned.Summary, planned.Next)

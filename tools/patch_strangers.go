@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )

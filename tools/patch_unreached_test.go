@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestPatchNothingToEdit: where there is nothing to edit and private callers do
@@ -76,7 +76,7 @@ func TestStrangers(t *testing.T) {
 		})
 	}
 	t.Run("all of them", func(t *testing.T) {
-		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			b.byAPI(redirecting, ids[0])
@@ -95,7 +95,7 @@ func TestStrangers(t *testing.T) {
 		})
 	})
 	t.Run("one of them", func(t *testing.T) {
-		deploys(t, "shop-api", sandbox.Options{}, func(b *deployBench) {
+		deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			b.byAPI(database, id)

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // After a release the answer says, for each IP version, who still gets in, and
@@ -48,7 +48,7 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{})
+			s := newReleaseStage(t, flysim.Options{})
 			s.ready("legacy-api", readyServices)
 			arguments := map[string]any{"app": "legacy-api", "ips": anys(tt.ips)}
 			arguments["dry_run"] = true
@@ -85,7 +85,7 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 
 // The question about the IPv4 alone says the same before anything is done.
 func TestReleaseQuestionSaysWhoStillGetsIn(t *testing.T) {
-	s := newReleaseStage(t, sandbox.Options{})
+	s := newReleaseStage(t, flysim.Options{})
 	s.ready("legacy-api", readyServices)
 	planned, err := s.a.planRelease(t.Context(), releaseInput{App: "legacy-api", IPs: []string{"137.66.18.204"}})
 	if err != nil {
@@ -136,7 +136,7 @@ func TestUnreachableIsSaid(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{}, "app_unreachable")
+			s := newReleaseStage(t, flysim.Options{}, "app_unreachable")
 			tt.do(s)
 			out := s.release(map[string]any{"app": "legacy-api", "allow_unreachable": true})
 			if out.Status != plan.Applied || len(out.Remaining) > 0 {

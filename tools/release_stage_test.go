@@ -14,11 +14,11 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 // edited on their way. A policy approves every release of shop-api and
 // legacy-api.
 type releaseStage struct {
-	*sandbox.Platform
+	*flysim.Platform
 	t       *testing.T
 	a       *adapter
 	journal *journal.Journal
@@ -38,7 +38,7 @@ type releaseStage struct {
 }
 
 // steppedClock passes whenever somebody waits.
-type steppedClock struct{ *sandbox.Clock }
+type steppedClock struct{ *flysim.Clock }
 
 func (c steppedClock) After(d time.Duration) <-chan time.Time {
 	at := make(chan time.Time, 1)
@@ -61,11 +61,11 @@ func (s *releaseStage) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func newReleaseStage(t *testing.T, o sandbox.Options, accept ...string) *releaseStage {
+func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseStage {
 	t.Helper()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	o.Clock = sandbox.NewClock(func() time.Time { return at })
-	s := &releaseStage{Platform: sandbox.New(o), t: t}
+	o.Clock = flysim.NewClock(func() time.Time { return at })
+	s := &releaseStage{Platform: flysim.New(o), t: t}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestUnreadMachinesAreNotSilent: a Machine of which the configuration is not
@@ -44,7 +44,7 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{})
+			s := newReleaseStage(t, flysim.Options{})
 			s.AddAddress(test.app, "private_v6", "", "")
 			s.edit = machines(test.edit)
 			list := s.list(test.app)
@@ -72,15 +72,15 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 		})
 	}
 	t.Run("not listed for this token", func(t *testing.T) {
-		s := newReleaseStage(t, sandbox.Options{})
+		s := newReleaseStage(t, flysim.Options{})
 		s.ready("shop-api", readyServices)
-		s.Inject(sandbox.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
+		s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
 		if list := s.list("shop-api"); len(list.Next) != 1 || !strings.HasPrefix(list.Next[0].Command, "fly tokens create") {
 			t.Errorf("next %+v", list.Next)
 		}
 	})
 	t.Run("null", func(t *testing.T) {
-		s := newReleaseStage(t, sandbox.Options{})
+		s := newReleaseStage(t, flysim.Options{})
 		s.AddAddress("shop-api", "private_v6", "", "")
 		s.edit = machines(func(string) string { return "null" })
 		if out := s.release(map[string]any{"app": "shop-api"}); out.Code != gate.PlatformError {
@@ -109,7 +109,7 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{})
+			s := newReleaseStage(t, flysim.Options{})
 			flycast := s.ready("legacy-api", test.services)
 			if !test.flycast {
 				s.RemoveAddress("legacy-api", flycast)
@@ -144,13 +144,13 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 func TestReadAgainBeforeEachRelease(t *testing.T) {
 	tests := []struct {
 		name    string
-		act     func(p *sandbox.Platform, flycast string)
+		act     func(p *flysim.Platform, flycast string)
 		says    string
 		blocker string
 	}{
-		{"Flycast is gone", func(p *sandbox.Platform, flycast string) { p.RemoveAddress("legacy-api", flycast) }, "no Flycast address", plan.NoFlycast},
-		{"the address is gone", func(p *sandbox.Platform, _ string) { p.RemoveAddress("legacy-api", "137.66.18.204") }, "it is gone", ""},
-		{"the services are gone", func(p *sandbox.Platform, _ string) {
+		{"Flycast is gone", func(p *flysim.Platform, flycast string) { p.RemoveAddress("legacy-api", flycast) }, "no Flycast address", plan.NoFlycast},
+		{"the address is gone", func(p *flysim.Platform, _ string) { p.RemoveAddress("legacy-api", "137.66.18.204") }, "it is gone", ""},
+		{"the services are gone", func(p *flysim.Platform, _ string) {
 			for _, id := range p.MachineIDs("legacy-api") {
 				p.SetMachineConfig("legacy-api", id, p.MachineConfig("legacy-api", id).Without("services"))
 			}
@@ -158,9 +158,9 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{})
+			s := newReleaseStage(t, flysim.Options{})
 			flycast := s.ready("legacy-api", readyServices)
-			s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *sandbox.Platform) { test.act(p, flycast) }})
+			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *flysim.Platform) { test.act(p, flycast) }})
 			out := s.release(map[string]any{"app": "legacy-api"})
 			if out.Status != plan.Partial || out.Code != gate.Stale || !strings.Contains(out.Summary, test.says) {
 				t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -188,7 +188,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		{"Flycast of another network", "the app's own network is gone", func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{})
+			s := newReleaseStage(t, flysim.Options{})
 			s.ready("legacy-api", readyServices)
 			var begun atomic.Bool
 			s.edit = func(path string, body []byte) []byte {
@@ -198,7 +198,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 				}
 				return body
 			}
-			s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Before: func(*sandbox.Platform) { begun.Store(true) }})
+			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Before: func(*flysim.Platform) { begun.Store(true) }})
 			out := s.release(map[string]any{"app": "legacy-api"})
 			if out.Status != plan.Partial || out.Code != gate.Stale || !strings.Contains(out.Summary, test.says) || len(s.Writes()) != 1 {
 				t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -206,9 +206,9 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		})
 	}
 	t.Run("allow_unreachable without the approved hazard", func(t *testing.T) {
-		s := newReleaseStage(t, sandbox.Options{})
+		s := newReleaseStage(t, flysim.Options{})
 		flycast := s.ready("legacy-api", readyServices)
-		s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *sandbox.Platform) { p.RemoveAddress("legacy-api", flycast) }})
+		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
 		// The plan was of an app that is ready: nobody approved that it becomes
 		// unreachable, whatever the argument allows.
 		out := s.release(map[string]any{"app": "legacy-api", "allow_unreachable": true})
@@ -217,16 +217,16 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		}
 	})
 	t.Run("Flycast goes with the last one", func(t *testing.T) {
-		s := newReleaseStage(t, sandbox.Options{})
+		s := newReleaseStage(t, flysim.Options{})
 		flycast := s.ready("legacy-api", readyServices)
-		s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", After: 1, Before: func(p *sandbox.Platform) { p.RemoveAddress("legacy-api", flycast) }})
+		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", After: 1, Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
 		out := s.release(map[string]any{"app": "legacy-api"})
 		if out.Status != plan.Partial || out.Code != gate.VerifyFailed || out.Verdict != "unreachable" || len(out.Next) == 0 || out.Next[0].Tool != "allocate_flycast" {
 			t.Errorf("got %s %s %s: %s, next %+v", out.Status, out.Code, out.Verdict, out.Summary, out.Next)
 		}
 	})
 	t.Run("requests", func(t *testing.T) {
-		s := newReleaseStage(t, sandbox.Options{})
+		s := newReleaseStage(t, flysim.Options{})
 		s.ready("legacy-api", readyServices)
 		if out := s.release(map[string]any{"app": "legacy-api"}); out.Status != plan.Applied {
 			t.Fatal(out.Summary)
@@ -246,9 +246,9 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 // TestAcceptedButStillThere: what the list still holds is not released,
 // whatever the platform said.
 func TestAcceptedButStillThere(t *testing.T) {
-	s := newReleaseStage(t, sandbox.Options{})
+	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
-	s.Inject(sandbox.Fault{Operation: "graphql.releaseIpAddress", Status: 200, Body: `{"data":{"releaseIpAddress":{"clientMutationId":null}}}`})
+	s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Status: 200, Body: `{"data":{"releaseIpAddress":{"clientMutationId":null}}}`})
 	out := s.release(map[string]any{"app": "shop-api"})
 	if out.Status != plan.Partial || out.Code != gate.VerifyFailed {
 		t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -281,18 +281,18 @@ func TestAcceptedButStillThere(t *testing.T) {
 func TestErrorAfterTheEffect(t *testing.T) {
 	tests := []struct {
 		name  string
-		fault sandbox.Fault
+		fault flysim.Fault
 		want  plan.State
 		reads bool // the list is read to settle it
 	}{
-		{"GraphQL error after the effect", sandbox.Fault{Status: 200, EffectThenStatus: true, Body: `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`}, plan.Done, true},
-		{"409 after the effect", sandbox.Fault{Status: 409, EffectThenStatus: true}, plan.Done, true},
-		{"GraphQL error without effect", sandbox.Fault{Status: 200, Body: `{"errors":[{"message":"Something went wrong"}]}`}, plan.StepFailed, true},
-		{"refused", sandbox.Fault{Status: 403}, plan.StepFailed, false},
+		{"GraphQL error after the effect", flysim.Fault{Status: 200, EffectThenStatus: true, Body: `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`}, plan.Done, true},
+		{"409 after the effect", flysim.Fault{Status: 409, EffectThenStatus: true}, plan.Done, true},
+		{"GraphQL error without effect", flysim.Fault{Status: 200, Body: `{"errors":[{"message":"Something went wrong"}]}`}, plan.StepFailed, true},
+		{"refused", flysim.Fault{Status: 403}, plan.StepFailed, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, sandbox.Options{})
+			s := newReleaseStage(t, flysim.Options{})
 			s.ready("shop-api", readyServices)
 			test.fault.Operation = "graphql.releaseIpAddress"
 			s.Inject(test.fault)
@@ -313,7 +313,7 @@ func TestErrorAfterTheEffect(t *testing.T) {
 // TestUnclearFlycastIsTold: neither the Machines nor the names tell which
 // network the Flycast address serves.
 func TestUnclearFlycastIsTold(t *testing.T) {
-	s := newReleaseStage(t, sandbox.Options{OmitAppNetwork: true})
+	s := newReleaseStage(t, flysim.Options{OmitAppNetwork: true})
 	s.ready("shop-api", readyServices)
 	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`), regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
 	s.edit = func(path string, body []byte) []byte {
@@ -336,7 +336,7 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 // TestUnrecognisedAddressIsNamed: it may be public, so "no public address"
 // would not be true.
 func TestUnrecognisedAddressIsNamed(t *testing.T) {
-	s := newReleaseStage(t, sandbox.Options{})
+	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	s.RemoveAddress("shop-api", "66.241.124.11")
 	s.edit = func(_ string, body []byte) []byte {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 

@@ -11,10 +11,10 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
 )
 
 // site is a server with all tools on an emulated platform that has one app, on a
@@ -32,7 +32,7 @@ func onSite(t *testing.T, toml, addresses string, test func(s *site)) {
 	if err := os.WriteFile(filepath.Join(dir, "fly.toml"), []byte(toml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	deploys(t, "", sandbox.Options{}, func(b *deployBench) {
+	deploys(t, "", flysim.Options{}, func(b *deployBench) {
 		test(newSite(b, "[[apps]]\nfly_toml = \"fly.toml\"\naddresses = "+addresses+"\n", dir))
 	})
 }
@@ -45,7 +45,7 @@ func onCase(t *testing.T, name string, test func(s *site)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deploys(t, "", sandbox.Options{}, func(b *deployBench) { test(newSite(b, string(text), dir)) })
+	deploys(t, "", flysim.Options{}, func(b *deployBench) { test(newSite(b, string(text), dir)) })
 }
 
 func newSite(b *deployBench, text, dir string) *site {

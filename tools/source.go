@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )

@@ -6,16 +6,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/deployed"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // What a deployed configuration is shown as must not come back as one.
 func TestMasksAreNotDeployed(t *testing.T) {
-	w := newWorkbench(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", sandbox.Options{})
+	w := newWorkbench(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", flysim.Options{})
 	shown, err := deployed.Read(t.Context(), w.adapter.Fly, "shop-api", flytoml.Masked)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestForeignFiles(t *testing.T) {
 		{".mcp.json", `{"mcpServers": {"fly": {"env": {"FLY_API_TOKEN": "S3CR3T"}}}}`, false},
 		{"fly.json", `{"mcpServers": {"fly": {"env": {"FLY_API_TOKEN": "S3CR3T"}}`, false},
 	} {
-		w := newWorkbench(t, "", sandbox.Options{})
+		w := newWorkbench(t, "", flysim.Options{})
 		path := filepath.Join(w.dir, tt.name)
 		if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
 			t.Fatal(err)

@@ -13,17 +13,17 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // workbench is an adapter on a seeded platform of its own, in this process. The
 // policy approves what the test names; short waits pass on the platform's clock.
 type workbench struct {
-	*sandbox.Platform
+	*flysim.Platform
 	t       *testing.T
 	adapter *adapter
 	tools   map[string]Tool
@@ -34,11 +34,11 @@ type workbench struct {
 	answer  func(body []byte) []byte
 }
 
-func newWorkbench(t *testing.T, policy string, o sandbox.Options) *workbench {
+func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	t.Helper()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	o.Clock = sandbox.NewClock(func() time.Time { return at })
-	w := &workbench{Platform: sandbox.New(o), t: t, tools: map[string]Tool{}, dir: t.TempDir(), journal: filepath.Join(t.TempDir(), "journal")}
+	o.Clock = flysim.NewClock(func() time.Time { return at })
+	w := &workbench{Platform: flysim.New(o), t: t, tools: map[string]Tool{}, dir: t.TempDir(), journal: filepath.Join(t.TempDir(), "journal")}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -129,7 +129,7 @@ func (w *workbench) call(tool string, arguments map[string]any, out any) {
 }
 
 // workbenchClock lets short waits pass at once; long ones never end.
-type workbenchClock struct{ clock *sandbox.Clock }
+type workbenchClock struct{ clock *flysim.Clock }
 
 func (c workbenchClock) Now() time.Time { return c.clock.Now() }
 

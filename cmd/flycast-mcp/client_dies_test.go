@@ -16,14 +16,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // mortal is the program over stdio as a process, with the test at the other
 // ends of its three pipes, any of which it closes, or stops reading.
 type mortal struct {
 	t        *testing.T
-	platform *sandbox.Platform
+	platform *flysim.Platform
 	clock    *sharedClock
 	env      []string
 	dir      string
@@ -36,7 +36,7 @@ type mortal struct {
 
 func newMortal(t *testing.T) *mortal {
 	m := &mortal{t: t, clock: newSharedClock(t), dir: t.TempDir()}
-	m.platform = sandbox.New(m.clock.platform(sandbox.Options{}))
+	m.platform = flysim.New(m.clock.platform(flysim.Options{}))
 	if err := m.platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func (m *mortal) approve(content string) {
 // hold makes the platform hold the next such write until letGo.
 func (m *mortal) hold(operation string) {
 	m.t.Helper()
-	script, err := sandbox.ParseFault(operation + " delay=30s")
+	script, err := flysim.ParseFault(operation + " delay=30s")
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func (m *mortal) hold(operation string) {
 func (m *mortal) held(operation string) {
 	m.t.Helper()
 	m.until(operation+" is not held", func() bool {
-		return slices.ContainsFunc(m.platform.Calls(), func(c sandbox.Call) bool { return c.Operation == operation && c.Status == 0 })
+		return slices.ContainsFunc(m.platform.Calls(), func(c flysim.Call) bool { return c.Operation == operation && c.Status == 0 })
 	})
 }
 

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // longestPause is the longest that the program pauses between two readings.
@@ -44,8 +44,8 @@ func newSharedClock(t *testing.T) *sharedClock {
 
 // platform gives the options their clock: this one, which jumps to the end of
 // each wait for a Machine's state.
-func (c *sharedClock) platform(o sandbox.Options) sandbox.Options {
-	o.Clock, o.OnWait = sandbox.NewClock(c.Now), c.jump
+func (c *sharedClock) platform(o flysim.Options) flysim.Options {
+	o.Clock, o.OnWait = flysim.NewClock(c.Now), c.jump
 	return o
 }
 

@@ -6,16 +6,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
-	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	programs "github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
 // dataPlane is what carries requests on an emulated platform: Fly Proxy with
 // its two doors, autostop, and what the Machines run.
 type dataPlane struct {
-	traffic  *sandbox.Traffic
+	traffic  *flysim.Traffic
 	programs *programs.Runner
 	doors    *proxy.Listening
 	autostop *autostop.Loop
@@ -36,10 +36,10 @@ type dataPlaneOptions struct {
 const anyPort = "127.0.0.1:0"
 
 // startDataPlane opens the doors of a platform. The caller closes it before the platform.
-func startDataPlane(platform *sandbox.Platform, options dataPlaneOptions) (*dataPlane, error) {
+func startDataPlane(platform *flysim.Platform, options dataPlaneOptions) (*dataPlane, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &dataPlane{
-		traffic:  new(sandbox.Traffic),
+		traffic:  new(flysim.Traffic),
 		programs: programs.New(programs.Options{Platform: platform, Definitions: options.definitions, Log: options.log}),
 		cancel:   cancel,
 	}

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 var stressFor = flag.Duration("stress", 300*time.Millisecond, "how long TestDataPlaneStress does everything at once")
@@ -26,7 +26,7 @@ var stressFor = flag.Duration("stress", 300*time.Millisecond, "how long TestData
 // closed: nothing is blocked, and no goroutine stays.
 func TestDataPlaneStress(t *testing.T) {
 	before := runtime.NumGoroutine()
-	platform, err := openPlatform(t.Context(), filepath.Join(t.TempDir(), "state"), sandbox.Options{StartDelay: time.Second, CheckDelay: time.Second, CrashAfter: time.Second})
+	platform, err := openPlatform(t.Context(), filepath.Join(t.TempDir(), "state"), flysim.Options{StartDelay: time.Second, CheckDelay: time.Second, CrashAfter: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestDataPlaneStress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := sandbox.Serve(anyPort, webpage.New(webpage.Options{Platform: platform, Traffic: plane.traffic, App: firstApp}))
+	page, err := flysim.Serve(anyPort, webpage.New(webpage.Options{Platform: platform, Traffic: plane.traffic, App: firstApp}))
 	if err != nil {
 		t.Fatal(err)
 	}

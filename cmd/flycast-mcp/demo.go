@@ -12,12 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func demoCommand(p program) *cobra.Command {
-	d := demo{program: p, options: sandbox.Options{
+	d := demo{program: p, options: flysim.Options{
 		StartDelay: startDelay, CheckDelay: checkDelay,
 		RateLimits: p.tune == nil, // a server that a test tuned may not keep to them
 	}}
@@ -43,15 +43,15 @@ type demo struct {
 	app string
 	yes bool
 
-	options    sandbox.Options
+	options    flysim.Options
 	executable string   // the server's binary; empty: this program's own
 	env        []string // more environment for the server
 }
 
 // run shows the whole journey. It fails if the app did not end private.
 func (d *demo) run(ctx context.Context) (err error) {
-	d.options.Clock = sandbox.NewClock(d.clock.Now)
-	platform := sandbox.New(d.options)
+	d.options.Clock = flysim.NewClock(d.clock.Now)
+	platform := flysim.New(d.options)
 	if err := platform.Seed(ctx); err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // public are the addresses over which the internet reaches an app, asked of the
 // platform itself, past the server.
-func public(platform *sandbox.Platform, app string) []string {
+func public(platform *flysim.Platform, app string) []string {
 	var list []string
 	for _, a := range platform.Addresses(app) {
 		ip, err := netip.ParseAddr(a.IP)

@@ -10,15 +10,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
 )
 
 // proof asks the app itself: it sends requests through the emulated Fly Proxy,
 // from inside and from the internet, and lets time pass between them.
 type proof struct {
 	page     *page
-	platform *sandbox.Platform
+	platform *flysim.Platform
 	plane    *dataPlane
 	app      string
 }
@@ -26,9 +26,9 @@ type proof struct {
 // before shows how the app answers while it is public.
 func (p *proof) before(ctx context.Context) error {
 	p.page.section("Who gets an answer today")
-	_, err := p.get(ctx, sandbox.DoorPublic)
+	_, err := p.get(ctx, flysim.DoorPublic)
 	if err == nil {
-		_, err = p.get(ctx, sandbox.DoorFlycast)
+		_, err = p.get(ctx, flysim.DoorFlycast)
 	}
 	return err
 }
@@ -37,16 +37,16 @@ func (p *proof) before(ctx context.Context) error {
 // over Flycast and stops when idle. It fails if one of these does not hold.
 func (p *proof) after(ctx context.Context) error {
 	p.page.section("The proof, by requests")
-	outside, err := p.get(ctx, sandbox.DoorPublic)
+	outside, err := p.get(ctx, flysim.DoorPublic)
 	if err != nil {
 		return err
 	}
 	p.idle()
-	inside, err := p.get(ctx, sandbox.DoorFlycast)
+	inside, err := p.get(ctx, flysim.DoorFlycast)
 	if err != nil {
 		return err
 	}
-	warm, err := p.get(ctx, sandbox.DoorFlycast)
+	warm, err := p.get(ctx, flysim.DoorFlycast)
 	if err != nil {
 		return err
 	}
@@ -63,33 +63,33 @@ func (p *proof) after(ctx context.Context) error {
 }
 
 // get sends one request through a door and shows what became of it.
-func (p *proof) get(ctx context.Context, door sandbox.Door) (sandbox.Visit, error) {
+func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error) {
 	target, through := "http://"+p.app+".flycast/", p.plane.doors.Flycast
-	if door == sandbox.DoorPublic {
+	if door == flysim.DoorPublic {
 		target, through = "http://"+p.app+".fly.dev/", p.plane.doors.Public
 	}
 	via, err := url.Parse(through)
 	if err != nil {
-		return sandbox.Visit{}, err
+		return flysim.Visit{}, err
 	}
 	transport := &http.Transport{Proxy: http.ProxyURL(via), DisableKeepAlives: true}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return sandbox.Visit{}, err
+		return flysim.Visit{}, err
 	}
 	known := p.plane.traffic.Count()
 	answer, err := client.Do(request)
 	if err != nil {
-		return sandbox.Visit{}, fmt.Errorf("%s: %w", target, err)
+		return flysim.Visit{}, fmt.Errorf("%s: %w", target, err)
 	}
 	_, err = io.Copy(io.Discard, answer.Body)
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
-		return sandbox.Visit{}, fmt.Errorf("%s: %w", target, err)
+		return flysim.Visit{}, fmt.Errorf("%s: %w", target, err)
 	}
 	visit, err := p.visit(ctx, known)
 	if err != nil {
-		return sandbox.Visit{}, err
+		return flysim.Visit{}, err
 	}
 	p.page.item(fmt.Sprintf("%-32s %s", "GET "+target, told(visit, answer)))
 	return visit, nil
@@ -97,7 +97,7 @@ func (p *proof) get(ctx context.Context, door sandbox.Door) (sandbox.Visit, erro
 
 // visit is the one after those known, once it is over: it is written down just
 // after its answer has gone out, and its connection then closed.
-func (p *proof) visit(ctx context.Context, known uint64) (sandbox.Visit, error) {
+func (p *proof) visit(ctx context.Context, known uint64) (flysim.Visit, error) {
 	for {
 		changed := p.plane.traffic.Changed()
 		if list := p.plane.traffic.Recent(known); len(list) > 0 && p.plane.traffic.Load(list[0].Machine) == 0 {
@@ -106,13 +106,13 @@ func (p *proof) visit(ctx context.Context, known uint64) (sandbox.Visit, error) 
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return sandbox.Visit{}, ctx.Err()
+			return flysim.Visit{}, ctx.Err()
 		}
 	}
 }
 
 // told says what became of a request.
-func told(v sandbox.Visit, answer *http.Response) string {
+func told(v flysim.Visit, answer *http.Response) string {
 	took := span(v.Took)
 	switch {
 	case v.Code == "DNS":

@@ -16,7 +16,7 @@ import (
 
 	"github.com/creack/pty"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // noRaceSleep lets a process of a test with the race detector end at once.
@@ -39,7 +39,7 @@ func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
 	}
 	return &demo{
 		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock},
-		options: clock.platform(sandbox.Options{}),
+		options: clock.platform(flysim.Options{}),
 		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file, noRaceSleep},
 	}
 }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
-	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
 )
 
 // embedded is an emulated platform within the program.
 type embedded struct {
-	platform *sandbox.Platform
-	api      *sandbox.Server
+	platform *flysim.Platform
+	api      *flysim.Server
 }
 
 // embed runs an emulated platform with the example apps until the application
@@ -22,7 +22,7 @@ func (s *serving) embed(ctx context.Context, p program, app *application) (fly.E
 	refuse := func(err error) (fly.Endpoints, fly.Token, error) {
 		return fly.Endpoints{}, fly.Token{}, fmt.Errorf("--sandbox: %w", err)
 	}
-	platform := sandbox.New(sandbox.Options{Clock: sandbox.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
+	platform := flysim.New(flysim.Options{Clock: flysim.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
 	if err := platform.Seed(ctx); err != nil {
 		return refuse(err)
 	}
@@ -46,7 +46,7 @@ func (a *application) openDoors() error {
 		return refuse(err)
 	}
 	a.close = append(a.close, plane.Close)
-	page, err := sandbox.Serve(anyPort, webpage.New(webpage.Options{
+	page, err := flysim.Serve(anyPort, webpage.New(webpage.Options{
 		Platform: platform, Traffic: plane.traffic, App: firstApp,
 		Links: webpage.Links{API: api.URL, Flycast: plane.doors.Flycast, Public: plane.doors.Public},
 	}))

@@ -17,20 +17,20 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // serveHTTP runs `flycast-mcp http` in this process, on an emulated platform
 // without rate limits, and gives its URL and the bearer token it printed.
 func serveHTTP(t *testing.T, clock *sharedClock, args ...string) (url, token string) {
 	t.Helper()
-	platform := sandbox.New(clock.platform(sandbox.Options{}))
+	platform := flysim.New(clock.platform(flysim.Options{}))
 	url, token, _ = serveHTTPOn(t, platform, clock, args...)
 	return url, token
 }
 
 // serveHTTPOn does so on a platform; stop is what a signal does.
-func serveHTTPOn(t *testing.T, platform *sandbox.Platform, clock *sharedClock, args ...string) (url, token string, stop func()) {
+func serveHTTPOn(t *testing.T, platform *flysim.Platform, clock *sharedClock, args ...string) (url, token string, stop func()) {
 	t.Helper()
 	if err := platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
@@ -241,7 +241,7 @@ func TestHTTPRefusesToStart(t *testing.T) {
 // the deploy's result, the one that waits for a person is told why it ends.
 func TestHTTPStop(t *testing.T) {
 	clock := newSharedClock(t)
-	platform := sandbox.New(clock.platform(sandbox.Options{}))
+	platform := flysim.New(clock.platform(flysim.Options{}))
 	url, token, stop := serveHTTPOn(t, platform, clock, "--hold", "1h")
 	var session string
 	post := func(body string) *http.Response {
@@ -305,7 +305,7 @@ func TestHTTPStop(t *testing.T) {
 	if m := next(waits); m.Method != "elicitation/create" {
 		t.Fatalf("got %s", m.Result)
 	}
-	fault, err := sandbox.ParseFault("machine.update delay=30s")
+	fault, err := flysim.ParseFault("machine.update delay=30s")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
 )
 
 // How long Machines of the emulated platform take, so that a rollout looks like one.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // faultFlags are the flags that say what goes wrong on an emulated platform.
@@ -31,14 +31,14 @@ func addFaultFlags(c *cobra.Command) *faultFlags {
 
 // start plays the script on the platform, says the seed if it was drawn, and
 // opens the control endpoint: nil if none is asked for, else the caller's to close.
-func (f *faultFlags) start(platform *sandbox.Platform, say func(string)) (*sandbox.Server, error) {
+func (f *faultFlags) start(platform *flysim.Platform, say func(string)) (*flysim.Server, error) {
 	script, err := f.script()
 	if err != nil {
 		return nil, err
 	}
 	if script.Seed == 0 {
 		script.Seed = rand.Int64N(1_000_000) + 1
-		if f.control != "" || slices.ContainsFunc(script.Faults, func(f sandbox.Fault) bool { return f.Chance > 0 }) {
+		if f.control != "" || slices.ContainsFunc(script.Faults, func(f flysim.Fault) bool { return f.Chance > 0 }) {
 			say(fmt.Sprintf("--seed %d gives the same faults again", script.Seed))
 		}
 	}
@@ -54,19 +54,19 @@ func (f *faultFlags) start(platform *sandbox.Platform, say func(string)) (*sandb
 }
 
 // script is the file's script, then the flags' entries in their order.
-func (f *faultFlags) script() (sandbox.Script, error) {
-	var script sandbox.Script
+func (f *faultFlags) script() (flysim.Script, error) {
+	var script flysim.Script
 	if f.file != "" {
 		data, err := os.ReadFile(f.file)
 		if err != nil {
 			return script, fmt.Errorf("--faults: %w", err)
 		}
-		if script, err = sandbox.ParseScript(data); err != nil {
+		if script, err = flysim.ParseScript(data); err != nil {
 			return script, fmt.Errorf("--faults %s: %w", f.file, err)
 		}
 	}
 	for _, line := range f.faults {
-		one, err := sandbox.ParseFault(line)
+		one, err := flysim.ParseFault(line)
 		if err != nil {
 			return script, fmt.Errorf("--fault %.200q: %w", line, err)
 		}

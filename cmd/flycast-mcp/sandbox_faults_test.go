@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // TestSandboxFaults holds that a fault of the file, one of a flag and the
@@ -23,7 +23,7 @@ func TestSandboxFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Authorization", "Bearer "+sandbox.DefaultToken)
+		r.Header.Set("Authorization", "Bearer "+flysim.DefaultToken)
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +91,7 @@ func TestFaultFlags(t *testing.T) {
 		{faultFlags{faults: []string{"app.get status=500"}}, false},
 	} {
 		var said string
-		platform := sandbox.New(sandbox.Options{})
+		platform := flysim.New(flysim.Options{})
 		control, err := tt.flags.start(platform, func(text string) { said += text })
 		if err != nil {
 			t.Fatal(err)

@@ -8,15 +8,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 // maxWatched is how many Machines are looked at ten times a second.
 const maxWatched = 500
 
 // everySite opens all apps, unless they have too many Machines.
-func everySite(list []sandbox.Glance) []string {
+func everySite(list []flysim.Glance) []string {
 	var names []string
 	machines := 0
 	for _, g := range list {
@@ -95,7 +95,7 @@ func eventLine(e watch.Event) string {
 
 func timeOfDay(at time.Time) string { return at.UTC().Format(time.TimeOnly) }
 
-func request(v sandbox.Visit) string {
+func request(v flysim.Visit) string {
 	if v.Method == "" {
 		return "raw connection"
 	}
@@ -103,7 +103,7 @@ func request(v sandbox.Visit) string {
 }
 
 // answer is the status, with Fly Proxy's code of what went wrong.
-func answer(v sandbox.Visit) string {
+func answer(v flysim.Visit) string {
 	text := "closed"
 	switch {
 	case v.Status != 0:

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/proxy"
+	programs "github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
 // buildApps makes the operator's own apps beside the examples.

@@ -10,11 +10,11 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
-	programs "github.com/flycast-mcp/flycast-mcp/internal/sandbox/program"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/proxy"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
+	programs "github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 // firstApp is the example app that the blueprint is about.
@@ -27,9 +27,9 @@ type sandboxRun struct {
 
 	definitions []programs.Definition // the operator's apps
 
-	platform *sandbox.Platform
-	traffic  *sandbox.Traffic
-	api      *sandbox.Server
+	platform *flysim.Platform
+	traffic  *flysim.Traffic
+	api      *flysim.Server
 	links    webpage.Links // what listens where
 	pageURL  string        // empty: there is none
 
@@ -82,12 +82,12 @@ func (r *sandboxRun) openPlatform(ctx context.Context) error {
 	if r.flags.coldStart < 0 {
 		return fmt.Errorf("--cold-start %s: a Machine cannot start before it is told to", r.flags.coldStart)
 	}
-	clock := sandbox.NewClock(r.clock.Now)
+	clock := flysim.NewClock(r.clock.Now)
 	var err error
 	if r.flags.coldStart >= proxy.DefaultHold {
 		r.notes.say(fmt.Sprintf("--cold-start %s: Fly Proxy holds a request for %s: the one that wakes a Machine is answered 503 PM03", r.flags.coldStart, proxy.DefaultHold))
 	}
-	r.platform, err = openPlatform(ctx, r.flags.state, sandbox.Options{
+	r.platform, err = openPlatform(ctx, r.flags.state, flysim.Options{
 		Clock: clock, RateLimits: true, StartDelay: r.flags.coldStart, CheckDelay: checkDelay,
 	})
 	if err != nil {
@@ -133,7 +133,7 @@ func (r *sandboxRun) listenPage(context.Context) error {
 	if r.flags.page == "" {
 		return nil
 	}
-	server, err := sandbox.Serve(r.flags.page, webpage.New(webpage.Options{Platform: r.platform, Traffic: r.traffic, App: firstApp, Links: r.links}))
+	server, err := flysim.Serve(r.flags.page, webpage.New(webpage.Options{Platform: r.platform, Traffic: r.traffic, App: firstApp, Links: r.links}))
 	if err != nil {
 		return fmt.Errorf("--page: %w", err)
 	}

@@ -4,18 +4,18 @@ import (
 	"context"
 	"errors"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // openPlatform is an emulated platform whose state is kept in the file, or in
 // memory if there is no name of one. One that nobody has used gets the example
 // apps. The caller closes it, once nothing serves it any more.
-func openPlatform(ctx context.Context, state string, options sandbox.Options) (*sandbox.Platform, error) {
+func openPlatform(ctx context.Context, state string, options flysim.Options) (*flysim.Platform, error) {
 	if state == "" {
-		platform := sandbox.New(options)
+		platform := flysim.New(options)
 		return platform, platform.Seed(ctx)
 	}
-	platform, err := sandbox.Open(state, options)
+	platform, err := flysim.Open(state, options)
 	if err != nil || !platform.Empty() {
 		return platform, err
 	}

@@ -11,9 +11,9 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 // showTable draws the live table below what the terminal shows already, until
@@ -58,7 +58,7 @@ type (
 type focus struct{ app atomic.Value }
 
 // open chooses all apps, or the one looked at if that were too many Machines.
-func (f *focus) open(list []sandbox.Glance) []string {
+func (f *focus) open(list []flysim.Glance) []string {
 	if all := everySite(list); all != nil {
 		return all
 	}

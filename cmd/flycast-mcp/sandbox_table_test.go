@@ -12,9 +12,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	webpage "github.com/flycast-mcp/flycast-mcp/internal/sandbox/page"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -26,17 +26,17 @@ const shopA, shopB = "148e21ea7d9d89", "3d8d9e0b59e318"
 // busyTable is a table of a platform where a little of everything goes on.
 func busyTable(t *testing.T) sandboxTable {
 	t.Helper()
-	clock := sandbox.NewClock(func() time.Time { return noon })
-	p := sandbox.New(sandbox.Options{Clock: clock, StartDelay: 2 * time.Second})
+	clock := flysim.NewClock(func() time.Time { return noon })
+	p := flysim.New(flysim.Options{Clock: clock, StartDelay: 2 * time.Second})
 	if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	traffic := new(sandbox.Traffic)
-	visits := []sandbox.Visit{
-		{Door: sandbox.DoorFlycast, App: firstApp, Machine: shopA, Method: "GET", Path: "/orders/17?token=hunter2", Status: 200, Woke: true, Held: 1500 * time.Millisecond},
-		{Door: sandbox.DoorPublic, App: firstApp, Method: "GET", Path: "/\x1b[2J\nbroken", Status: 502, Code: "PC01"},
-		{Door: sandbox.DoorInternal, App: "legacy-api", Machine: "91857d02b4e683"},
-		{Door: sandbox.DoorFlycast, Method: "GET", Path: "/東京/" + strings.Repeat("long", 20), Status: 502, Code: "PP02"},
+	traffic := new(flysim.Traffic)
+	visits := []flysim.Visit{
+		{Door: flysim.DoorFlycast, App: firstApp, Machine: shopA, Method: "GET", Path: "/orders/17?token=hunter2", Status: 200, Woke: true, Held: 1500 * time.Millisecond},
+		{Door: flysim.DoorPublic, App: firstApp, Method: "GET", Path: "/\x1b[2J\nbroken", Status: 502, Code: "PC01"},
+		{Door: flysim.DoorInternal, App: "legacy-api", Machine: "91857d02b4e683"},
+		{Door: flysim.DoorFlycast, Method: "GET", Path: "/東京/" + strings.Repeat("long", 20), Status: 502, Code: "PP02"},
 	}
 	for _, v := range visits {
 		v.At = clock.Now()

@@ -9,8 +9,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox/watch"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 // View draws the table for a window of any size: lines are cut, not wrapped.
@@ -242,7 +242,7 @@ func (m sandboxTable) line(r row, columns []column) string {
 		mark = "›"
 	}
 	if r.machine == "" {
-		i := slices.IndexFunc(m.scene.Apps, func(g sandbox.Glance) bool { return g.App == r.app })
+		i := slices.IndexFunc(m.scene.Apps, func(g flysim.Glance) bool { return g.App == r.app })
 		return m.whole(mark+appText(m.scene.Apps[i]), look{bold: true, colour: magenta})
 	}
 	machines := m.site(r.app).Machines
@@ -262,7 +262,7 @@ func (m sandboxTable) line(r row, columns []column) string {
 	return line
 }
 
-func appText(g sandbox.Glance) string {
+func appText(g flysim.Glance) string {
 	door := "no address"
 	switch {
 	case g.Public && g.Flycast:

@@ -18,7 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // TestScripts runs testdata/script/*.txtar: the real program over stdio,
@@ -103,8 +103,8 @@ type stage struct {
 	ts       *testscript.TestScript
 	neg      bool
 	clock    *sharedClock
-	platform *sandbox.Platform
-	listen   *sandbox.Server
+	platform *flysim.Platform
+	listen   *flysim.Server
 	client   *rpcClient
 
 	lastTool  string
@@ -143,7 +143,7 @@ func (s *stage) close() {
 }
 
 func (s *stage) platformCmd(args []string) {
-	var o sandbox.Options
+	var o flysim.Options
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
 		switch name {
@@ -161,7 +161,7 @@ func (s *stage) platformCmd(args []string) {
 			s.ts.Fatalf("platform: unknown option %s", arg)
 		}
 	}
-	s.platform = sandbox.New(s.clock.platform(o))
+	s.platform = flysim.New(s.clock.platform(o))
 	s.ts.Check(s.platform.Seed(context.Background()))
 	listen, err := s.platform.Listen("127.0.0.1:0")
 	s.ts.Check(err)
@@ -180,7 +180,7 @@ func (s *stage) platformCmd(args []string) {
 }
 
 func (s *stage) fault(args []string) {
-	script, err := sandbox.ParseFault(strings.Join(args, " "))
+	script, err := flysim.ParseFault(strings.Join(args, " "))
 	s.ts.Check(err)
 	s.platform.Play(script)
 }
@@ -201,7 +201,7 @@ func (s *stage) act(args []string) {
 	case "hold-lease":
 		s.platform.HoldLease(app, ids[0], rest[0], time.Hour)
 	case "fail-machine":
-		s.platform.FailMachine(app, ids[0], sandbox.FailExit)
+		s.platform.FailMachine(app, ids[0], flysim.FailExit)
 	case "loopback":
 		for _, id := range ids {
 			s.platform.SetListen(app, id, []string{"127.0.0.1:8080"})
@@ -391,7 +391,7 @@ func (s *stage) let(d time.Duration) {
 // held waits for a call, so that the time that passes next passes for it.
 func (s *stage) held(args []string) {
 	s.until(args[0]+" is not held", func() bool {
-		return slices.ContainsFunc(s.platform.Calls(), func(c sandbox.Call) bool { return c.Operation == args[0] && c.Status == 0 })
+		return slices.ContainsFunc(s.platform.Calls(), func(c flysim.Call) bool { return c.Operation == args[0] && c.Status == 0 })
 	})
 }
 
@@ -548,7 +548,7 @@ func (s *stage) rpc(args []string) {
 
 // secrets are values of the example organization that must never leave the
 // process, whatever was called.
-func secrets() []string { return []string{"sw0rdfish", sandbox.DefaultToken} }
+func secrets() []string { return []string{"sw0rdfish", flysim.DefaultToken} }
 
 // quiet fails the script if the server let a secret out, in an answer or in
 // its log.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
 func tomlCommand(p program) *cobra.Command {

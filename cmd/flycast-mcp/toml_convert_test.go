@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // oracleAnswer is what flyctl makes of one file.

@@ -15,10 +15,10 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/drift"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Exit statuses of toml diff, as diff has them; 0 is no difference.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/drift"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 )
 
 // TestReadExisting: one configuration, one Machine or a list is told apart, and

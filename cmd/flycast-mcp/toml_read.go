@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
 )
 
 // stdinPath stands for standard input.

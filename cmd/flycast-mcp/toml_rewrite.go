@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 const (
@@ -693,7 +693,7 @@ func (d *driver) reject() {
 // changePlatform is somebody else at work on the apps.
 func (d *driver) changePlatform() {
 	app, _ := pick(d.rng, appNames())
-	var public, guests []sandbox.Address
+	var public, guests []flysim.Address
 	for _, a := range d.Addresses(app) {
 		switch {
 		case a.Kind == "private_v6" && !isDefaultNetwork(a.Network):
@@ -708,7 +708,7 @@ func (d *driver) changePlatform() {
 		return
 	}
 	kinds := []string{"v4", "v6"}
-	if !slices.ContainsFunc(public, func(a sandbox.Address) bool { return a.Kind == "shared_v4" }) {
+	if !slices.ContainsFunc(public, func(a flysim.Address) bool { return a.Kind == "shared_v4" }) {
 		kinds = append(kinds, "shared_v4")
 	}
 	kind, _ := pick(d.rng, kinds)

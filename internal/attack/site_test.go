@@ -18,10 +18,10 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
@@ -34,7 +34,7 @@ const hold = 45 * time.Second
 // site is one server whose clock is the test's, on a platform that takes time for
 // each answer, served over every transport.
 type site struct {
-	*sandbox.Platform
+	*flysim.Platform
 	t        *testing.T
 	clock    *handClock
 	gate     *gate.Gate
@@ -127,7 +127,7 @@ func newSite(t *testing.T, pause time.Duration) *site {
 		}
 	}
 	s := &site{t: t, clock: &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, pause: pause}
-	s.Platform = sandbox.New(sandbox.Options{Clock: sandbox.NewClock(s.clock.Now)})
+	s.Platform = flysim.New(flysim.Options{Clock: flysim.NewClock(s.clock.Now)})
 	s.AddApp(firstApp, "personal", "")
 	s.AddMachine(firstApp, "ams", machineConfig(t))
 	s.AddAddress(firstApp, "private_v6", "personal", "")

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
@@ -50,7 +50,7 @@ limit_per_hour = 3
 
 // world is one platform with two installations of the server on it.
 type world struct {
-	*sandbox.Platform
+	*flysim.Platform
 	installations []*installation
 }
 
@@ -68,7 +68,7 @@ type installation struct {
 // to run in a bubble of testing/synctest: all its clocks are the bubble's.
 func newWorld(ctx context.Context, t *testing.T, approver gate.PublicKey) *world {
 	t.Helper()
-	w := &world{Platform: sandbox.New(sandbox.Options{})}
+	w := &world{Platform: flysim.New(flysim.Options{})}
 	for i, network := range foreignNetworks() {
 		w.AddApp([]string{"guest-app", "partner-app"}[i], "personal", network)
 	}
@@ -187,7 +187,7 @@ func (bubbleClock) After(d time.Duration) <-chan time.Time { return time.After(d
 // effects are what differs between two moments of the platform, each as one
 // word: -APP/IP for a released address, +APP/NETWORK for a Flycast address for
 // another network, and !APP/… for what no approval can ever cover.
-func effects(before, after map[string][]sandbox.Address) []string {
+func effects(before, after map[string][]flysim.Address) []string {
 	var out []string
 	for _, app := range appNames() {
 		had := byIP(before[app])
@@ -218,8 +218,8 @@ func effects(before, after map[string][]sandbox.Address) []string {
 // has two.
 func isDefaultNetwork(name string) bool { return name == "" || name == "default" }
 
-func byIP(addresses []sandbox.Address) map[string]sandbox.Address {
-	out := make(map[string]sandbox.Address, len(addresses))
+func byIP(addresses []flysim.Address) map[string]flysim.Address {
+	out := make(map[string]flysim.Address, len(addresses))
 	for _, a := range addresses {
 		out[a.IP] = a
 	}
@@ -227,8 +227,8 @@ func byIP(addresses []sandbox.Address) map[string]sandbox.Address {
 }
 
 // addresses are those of all apps at this moment.
-func (w *world) addresses() map[string][]sandbox.Address {
-	out := make(map[string][]sandbox.Address)
+func (w *world) addresses() map[string][]flysim.Address {
+	out := make(map[string][]flysim.Address)
 	for _, app := range appNames() {
 		out[app] = w.Addresses(app)
 	}

@@ -8,8 +8,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // NewMachine is a Machine to create.

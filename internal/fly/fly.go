@@ -15,8 +15,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Client reads and changes apps. Errors are *[Error] with a [gate.Code], or

@@ -8,15 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestNothingIsSentWithoutAGrant calls every method of Client that takes a
 // grant, found by reflection, with grants that do not grant the step.
 func TestNothingIsSentWithoutAGrant(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	const app = "shop-api"
 	id := p.MachineIDs(app)[0]
 	shared := netip.MustParseAddr("66.241.124.11")

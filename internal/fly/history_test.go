@@ -5,18 +5,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestEventsOfACrashLoop(t *testing.T) {
 	const app = "shop-api"
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	clock := sandbox.NewClock(func() time.Time { return now })
-	p, client := sandboxClient(t, sandbox.Options{Clock: clock})
+	clock := flysim.NewClock(func() time.Time { return now })
+	p, client := sandboxClient(t, flysim.Options{Clock: clock})
 	id := p.MachineIDs(app)[0]
-	p.FailMachine(app, id, sandbox.FailOOM)
+	p.FailMachine(app, id, flysim.FailOOM)
 	p.SetMachineConfig(app, id, p.MachineConfig(app, id))
 	clock.Advance(time.Second) // the first restart
 	m, err := client.Machine(t.Context(), app, id)
@@ -52,7 +52,7 @@ func TestHistoryIsBounded(t *testing.T) {
 
 func TestMachineVersions(t *testing.T) {
 	const app = "shop-api"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs(app)[0]
 	before := p.Machine(app, id)
 	changed, err := before.Config.With("env", map[string]string{"A": "b"})
@@ -85,7 +85,7 @@ func TestMachineVersions(t *testing.T) {
 func TestLeaseHolder(t *testing.T) {
 	const app = "shop-api"
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	p, client := sandboxClient(t, sandbox.Options{Clock: sandbox.NewClock(func() time.Time { return now })})
+	p, client := sandboxClient(t, flysim.Options{Clock: flysim.NewClock(func() time.Time { return now })})
 	id := p.MachineIDs(app)[0]
 	if holder, err := client.LeaseHolder(t.Context(), app, id); err != nil || holder != (Holder{}) {
 		t.Errorf("%+v, %v", holder, err)
@@ -98,14 +98,14 @@ func TestLeaseHolder(t *testing.T) {
 	if writes := p.Writes(); len(writes) != 0 || p.Machine(app, id).LeaseOwner != "ci@tokens.fly.io" {
 		t.Errorf("looking at a lease wrote %v", operations(writes))
 	}
-	p.Inject(sandbox.Fault{Operation: "lease.get", Status: 500})
+	p.Inject(flysim.Fault{Operation: "lease.get", Status: 500})
 	_, err = client.LeaseHolder(t.Context(), app, id)
 	checkCode(t, err, gate.PlatformError)
 }
 
 func TestVolumes(t *testing.T) {
 	const app = "shop-api"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	if volumes, err := client.Volumes(t.Context(), app); err != nil || volumes == nil || len(volumes) != 0 {
 		t.Errorf("%+v, %v", volumes, err)
 	}

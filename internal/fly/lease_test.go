@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestLeaseAgain: one step covers every try for one lease, and no try comes
@@ -16,23 +16,23 @@ func TestLeaseAgain(t *testing.T) {
 	enough := errors.New("enough")
 	tests := []struct {
 		name  string
-		fault sandbox.Fault
+		fault flysim.Fault
 		tries int // that again allows
 		asked int
 		sent  int
 		err   bool
 	}{
-		{"free", sandbox.Fault{Operation: "none"}, 0, 0, 1, false},
-		{"held by somebody", sandbox.Fault{Status: 409, Body: `{"error":"lease currently held by x"}`, Times: 2}, 5, 2, 3, false},
-		{"held for longer", sandbox.Fault{Status: 409, Times: -1}, 2, 3, 3, true},
-		{"too many requests", sandbox.Fault{Status: 429}, 5, 1, 2, false},
-		{"lost before", sandbox.Fault{Reset: sandbox.ResetBefore}, 5, 1, 2, false},
-		{"lost after: it is held, by nobody who knows", sandbox.Fault{Reset: sandbox.ResetAfter}, 2, 3, 3, true},
-		{"forbidden", sandbox.Fault{Status: 403}, 5, 0, 1, true},
+		{"free", flysim.Fault{Operation: "none"}, 0, 0, 1, false},
+		{"held by somebody", flysim.Fault{Status: 409, Body: `{"error":"lease currently held by x"}`, Times: 2}, 5, 2, 3, false},
+		{"held for longer", flysim.Fault{Status: 409, Times: -1}, 2, 3, 3, true},
+		{"too many requests", flysim.Fault{Status: 429}, 5, 1, 2, false},
+		{"lost before", flysim.Fault{Reset: flysim.ResetBefore}, 5, 1, 2, false},
+		{"lost after: it is held, by nobody who knows", flysim.Fault{Reset: flysim.ResetAfter}, 2, 3, 3, true},
+		{"forbidden", flysim.Fault{Status: 403}, 5, 0, 1, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, client := sandboxClient(t, sandbox.Options{})
+			p, client := sandboxClient(t, flysim.Options{})
 			if test.fault.Operation == "" {
 				test.fault.Operation = "lease.acquire"
 			}

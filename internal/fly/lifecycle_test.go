@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // oneStep is a grant of one step.
@@ -20,7 +20,7 @@ func oneStep(t *testing.T, verb gate.Verb, app, target string) *gate.Grant {
 
 func TestSteering(t *testing.T) {
 	const app = "inner-circle"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	ctx := t.Context()
 	id := p.MachineIDs(app)[1] // stopped
 	lease := leased(t, client, app, id)
@@ -71,8 +71,8 @@ func TestSteering(t *testing.T) {
 
 func TestStatesThatPass(t *testing.T) {
 	const app = "shop-api"
-	clock := sandbox.NewClock(func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) })
-	p, client := sandboxClient(t, sandbox.Options{Clock: clock, StartDelay: time.Second})
+	clock := flysim.NewClock(func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) })
+	p, client := sandboxClient(t, flysim.Options{Clock: clock, StartDelay: time.Second})
 	id := p.MachineIDs(app)[0]
 	clock.Advance(time.Minute)
 	p.SetMachineConfig(app, id, p.MachineConfig(app, id)) // replacing
@@ -81,7 +81,7 @@ func TestStatesThatPass(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "between two states") || !strings.HasSuffix(err.Error(), "; nothing was changed") {
 		t.Error(err)
 	}
-	p.Inject(sandbox.Fault{Operation: "machine.start", Status: 412, Body: `{"error":"failed_precondition: machine still active, refusing to start"}`})
+	p.Inject(flysim.Fault{Operation: "machine.start", Status: 412, Body: `{"error":"failed_precondition: machine still active, refusing to start"}`})
 	checkCode(t, client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, id), app, id, nil), gate.Busy)
 	clock.Advance(time.Second)
 	checkCode(t, client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, id), app, id, nil), "")
@@ -89,7 +89,7 @@ func TestStatesThatPass(t *testing.T) {
 
 func TestNoCapacity(t *testing.T) {
 	const app = "shop-api"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs(app)[0]
 	machine := NewMachine{Config: p.MachineConfig(app, id), Region: "iad"}
 	volume := NewVolume{Name: "data", Region: "iad", SizeGB: 1}
@@ -113,8 +113,8 @@ func TestNoCapacity(t *testing.T) {
 		},
 	}
 	for operation, write := range writes {
-		for _, fault := range []sandbox.Fault{
-			sandbox.NoCapacity(operation), sandbox.HostClosed(operation),
+		for _, fault := range []flysim.Fault{
+			flysim.NoCapacity(operation), flysim.HostClosed(operation),
 			{Operation: operation, Status: 422, Body: `{"error":"insufficient resources to create new machine with existing volume 'vol_1'"}`},
 			{Operation: operation, Status: 400, Body: `{"error":"no capacity"}`},
 		} {
@@ -124,7 +124,7 @@ func TestNoCapacity(t *testing.T) {
 				t.Errorf("%s, %s: code %q, %v", operation, fault.Body, CodeOf(err), err)
 			}
 		}
-		p.Inject(sandbox.Fault{Operation: operation, Status: 409, Body: `{"error":"conflict"}`})
+		p.Inject(flysim.Fault{Operation: operation, Status: 409, Body: `{"error":"conflict"}`})
 		if err := write(); errors.Is(err, ErrNoCapacity) || CodeOf(err) != gate.Busy {
 			t.Errorf("%s, another conflict: %v", operation, err)
 		}
@@ -133,7 +133,7 @@ func TestNoCapacity(t *testing.T) {
 
 func TestCreateMachine(t *testing.T) {
 	const app = "shop-api"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	volume := p.AddVolume(app, "data", "fra", 1)
 	config, err := machine.ParseConfig([]byte(`{"image":"nginx","guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},"invented":{"n":12345678901234567890},"mounts":[{"volume":"` + volume + `","path":"/data"}]}`))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestLimiter(t *testing.T) {
@@ -99,7 +99,7 @@ func TestLimiterForgetsFullBuckets(t *testing.T) {
 // TestLimiterStaysBelowFlys runs into a platform that enforces Fly's limits.
 func TestLimiterStaysBelowFlys(t *testing.T) {
 	fake := newFakeClock()
-	p, url := platform(t, sandbox.Options{RateLimits: true, Clock: sandbox.NewClock(fake.Now)})
+	p, url := platform(t, flysim.Options{RateLimits: true, Clock: flysim.NewClock(fake.Now)})
 	client, _ := testClient(t, url, func(o *Options) {
 		o.Token, o.Now, o.Sleep = NewToken(p.Token()), fake.Now, fake.Sleep
 	})

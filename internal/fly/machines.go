@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Bounds of what is kept: of text from a Machine such as outputs and commands,

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestMissingThing(t *testing.T) {
@@ -77,12 +77,12 @@ func TestNotFoundNamesTheThing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p, client := sandboxClient(t, sandbox.Options{})
+			p, client := sandboxClient(t, flysim.Options{})
 			body := `{"error":"` + tt.text + `"}`
 			if tt.text == "" {
 				body = `{}`
 			}
-			p.Inject(sandbox.Fault{Operation: "*", Status: 404, Body: body, Times: -1})
+			p.Inject(flysim.Fault{Operation: "*", Status: 404, Body: body, Times: -1})
 			err := tt.call(client, t)
 			checkCode(t, err, gate.NotFound)
 			if got := Missing(err); got != tt.want || !strings.Contains(err.Error(), tt.say) {
@@ -98,8 +98,8 @@ func TestNotFoundNamesTheThing(t *testing.T) {
 // An answer that knows no such address says nothing of the app.
 func TestUnknownRouteIsNotTheApp(t *testing.T) {
 	for _, text := range []string{"404 page not found", `{"error":"not emulated: GET /v1/x"}`, "No route matches [GET]"} {
-		p, client := sandboxClient(t, sandbox.Options{})
-		p.Inject(sandbox.Fault{Operation: "*", Status: 404, Body: text, ContentType: "text/plain", Times: -1})
+		p, client := sandboxClient(t, flysim.Options{})
+		p.Inject(flysim.Fault{Operation: "*", Status: 404, Body: text, ContentType: "text/plain", Times: -1})
 		_, err := client.Machines(t.Context(), "shop-api")
 		checkCode(t, err, gate.PlatformError)
 	}
@@ -108,8 +108,8 @@ func TestUnknownRouteIsNotTheApp(t *testing.T) {
 // That the app is out of sight does not say that a Machine has no lease.
 func TestLeaseHolderOfAnAppOutOfSight(t *testing.T) {
 	for text, sees := range map[string]bool{"app not found": false, "machine not found": true, " lease not found": true} {
-		p, client := sandboxClient(t, sandbox.Options{})
-		p.Inject(sandbox.Fault{Operation: "*", Status: 404, Body: `{"error":"` + text + `"}`, Times: -1})
+		p, client := sandboxClient(t, flysim.Options{})
+		p.Inject(flysim.Fault{Operation: "*", Status: 404, Body: `{"error":"` + text + `"}`, Times: -1})
 		_, err := client.LeaseHolder(t.Context(), "shop-api", "148e1e8c40e789")
 		if (err == nil) != sees {
 			t.Errorf("%q: got %v", text, err)
@@ -119,7 +119,7 @@ func TestLeaseHolderOfAnAppOutOfSight(t *testing.T) {
 
 // An app without a release, and one that is not there, are two answers.
 func TestReleaseOfAnAppOutOfSight(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	if _, err := client.Release(t.Context(), "no-such-app"); Missing(err) != AnApp {
 		t.Errorf("got %q: %v", Missing(err), err)
 	}

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // lines are addresses in short.
@@ -36,11 +36,11 @@ func lines(list []Address) []string {
 func TestAddresses(t *testing.T) {
 	const v4, v6 = "dedicated_v4 137.66.18.204", "dedicated_v6 2a09:8280:1::3a:7c20"
 	const egress4, egress6 = "egress 209.71.80.45", "egress 2605:4c40:9a:1f2e:0:3b:7c20:1"
-	graphqlDown := sandbox.Fault{Operation: "graphql.app", Status: 500, Times: -1}
+	graphqlDown := flysim.Fault{Operation: "graphql.app", Status: 500, Times: -1}
 	tests := []struct {
 		name        string
-		options     sandbox.Options
-		fault       *sandbox.Fault
+		options     flysim.Options
+		fault       *flysim.Fault
 		app         string
 		want        []string
 		egressKnown bool
@@ -52,19 +52,19 @@ func TestAddresses(t *testing.T) {
 			egressKnown: true, calls: []string{"graphql.app"}},
 		{name: "egress", app: "legacy-api", want: []string{v4, v6, egress4, egress6},
 			egressKnown: true, calls: []string{"graphql.app"}},
-		{name: "egress list fails", options: sandbox.Options{OmitEgress: true}, app: "legacy-api",
+		{name: "egress list fails", options: flysim.Options{OmitEgress: true}, app: "legacy-api",
 			want: []string{v4 + " inferred", v6 + " inferred"}, calls: []string{"graphql.app", "graphql.app"}},
-		{name: "egress list fails, shared and Flycast are certain", options: sandbox.Options{OmitEgress: true}, app: "inner-circle",
+		{name: "egress list fails, shared and Flycast are certain", options: flysim.Options{OmitEgress: true}, app: "inner-circle",
 			want: []string{"flycast fdaa:2:1c4f:0:1::2 personal/default"}, calls: []string{"graphql.app", "graphql.app"}},
-		{name: "no types", options: sandbox.Options{OmitTypes: true}, app: "legacy-api",
+		{name: "no types", options: flysim.Options{OmitTypes: true}, app: "legacy-api",
 			want: []string{v4 + " inferred", v6 + " inferred", egress4, egress6}, egressKnown: true, calls: []string{"graphql.app"}},
 		{name: "GraphQL is down", fault: &graphqlDown, app: "legacy-api",
 			want:        []string{v4 + " inferred", v6 + " inferred", egress4, egress6},
 			egressKnown: true, calls: []string{"graphql.app", "ip.list", "app.get"}},
-		{name: "GraphQL is down, old REST answer", options: sandbox.Options{OmitTypes: true}, fault: &graphqlDown, app: "legacy-api",
+		{name: "GraphQL is down, old REST answer", options: flysim.Options{OmitTypes: true}, fault: &graphqlDown, app: "legacy-api",
 			want:  []string{v4 + " inferred", "dedicated_v4 209.71.80.45 inferred", "dedicated_v6 2605:4c40:9a:1f2e:0:3b:7c20:1 inferred", v6 + " inferred"},
 			calls: []string{"graphql.app", "ip.list", "app.get"}},
-		{name: "GraphQL answers nonsense", fault: &sandbox.Fault{Operation: "graphql.app", Malformed: true, Times: -1}, app: "inner-circle",
+		{name: "GraphQL answers nonsense", fault: &flysim.Fault{Operation: "graphql.app", Malformed: true, Times: -1}, app: "inner-circle",
 			want:        []string{"flycast fdaa:2:1c4f:0:1::2 personal/default inferred"},
 			egressKnown: true, calls: []string{"graphql.app", "ip.list", "app.get"}},
 	}
@@ -95,18 +95,18 @@ func TestAddresses(t *testing.T) {
 func TestAddressesDoNotFallBackOnAnswers(t *testing.T) {
 	tests := []struct {
 		name  string
-		fault sandbox.Fault
+		fault flysim.Fault
 		app   string
 		code  gate.Code
 	}{
-		{"unknown app", sandbox.Fault{Operation: "nothing"}, "nowhere", gate.NotFound},
-		{"401", sandbox.Fault{Status: 401}, "shop-api", gate.Unauthorized},
-		{"403", sandbox.Fault{Status: 403}, "shop-api", gate.Unauthorized},
-		{"429", sandbox.Fault{Status: 429, RetryAfter: time.Minute}, "shop-api", gate.RateLimited},
+		{"unknown app", flysim.Fault{Operation: "nothing"}, "nowhere", gate.NotFound},
+		{"401", flysim.Fault{Status: 401}, "shop-api", gate.Unauthorized},
+		{"403", flysim.Fault{Status: 403}, "shop-api", gate.Unauthorized},
+		{"429", flysim.Fault{Status: 429, RetryAfter: time.Minute}, "shop-api", gate.RateLimited},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p, client := sandboxClient(t, sandbox.Options{})
+			p, client := sandboxClient(t, flysim.Options{})
 			p.Inject(test.fault)
 			_, err := client.Addresses(t.Context(), test.app)
 			checkCode(t, err, test.code)
@@ -114,15 +114,15 @@ func TestAddressesDoNotFallBackOnAnswers(t *testing.T) {
 		})
 	}
 	t.Run("both down", func(t *testing.T) {
-		p, client := sandboxClient(t, sandbox.Options{})
-		p.Inject(sandbox.Fault{Status: 500, Times: -1})
+		p, client := sandboxClient(t, flysim.Options{})
+		p.Inject(flysim.Fault{Status: 500, Times: -1})
 		_, err := client.Addresses(t.Context(), "shop-api")
 		checkCode(t, err, gate.PlatformError)
 	})
 }
 
 func TestReads(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	ctx := t.Context()
 
 	app, err := client.App(ctx, "tenant-7")
@@ -197,7 +197,7 @@ func TestReads(t *testing.T) {
 }
 
 func TestReadsOfMissingApp(t *testing.T) {
-	_, client := sandboxClient(t, sandbox.Options{})
+	_, client := sandboxClient(t, flysim.Options{})
 	for name, read := range appReads() {
 		err := read(t.Context(), client, "nowhere")
 		checkCode(t, err, gate.NotFound)
@@ -233,7 +233,7 @@ func appReads() map[string]func(context.Context, *FlyGo, string) error {
 }
 
 func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	for _, app := range []string{"", "..", "a/b", "a?b", "A", "a b", "-a", "a\n", "a%2fb", strings.Repeat("a", 64)} {
 		for name, read := range appReads() {
 			if err := read(t.Context(), client, app); CodeOf(err) != gate.InvalidInput {
@@ -258,7 +258,7 @@ func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	p, url := platform(t, sandbox.Options{})
+	p, url := platform(t, flysim.Options{})
 	as := func(token string) *FlyGo {
 		client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(token) })
 		return client
@@ -287,10 +287,10 @@ func TestTokens(t *testing.T) {
 }
 
 func TestWaitRepeatsTheTimeOut(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs("shop-api")[0]
 	instance := p.Machine("shop-api", id).InstanceID
-	p.Inject(sandbox.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: 4})
+	p.Inject(flysim.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: 4})
 	if err := client.Wait(t.Context(), "shop-api", id, instance, "started", 5*time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestWaitRepeatsTheTimeOut(t *testing.T) {
 		t.Errorf("query %q, want %q", got, want)
 	}
 
-	p.Inject(sandbox.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: -1})
+	p.Inject(flysim.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: -1})
 	ctx, cancel := context.WithCancel(t.Context())
 	impatient, _ := testClient(t, client.clientURL(), func(o *Options) {
 		o.Token = NewToken(p.Token())
@@ -380,7 +380,7 @@ func TestRelease(t *testing.T) {
 
 // TestCanBlueGreen: only a clear yes is one.
 func TestCanBlueGreen(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	p.ForbidBlueGreen("tenant-7")
 	for _, test := range []struct {
 		app  string
@@ -393,7 +393,7 @@ func TestCanBlueGreen(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", test.app, got, test.want)
 		}
 	}
-	p.Inject(sandbox.Fault{Operation: "graphql.canPerformBluegreenDeployment", Status: 200, Body: `{"data":{}}`})
+	p.Inject(flysim.Fault{Operation: "graphql.canPerformBluegreenDeployment", Status: 200, Body: `{"data":{}}`})
 	got, err := client.CanBlueGreen(t.Context(), "shop-api")
 	checkCode(t, err, gate.PlatformError)
 	if got {
@@ -402,7 +402,7 @@ func TestCanBlueGreen(t *testing.T) {
 }
 
 func TestConcurrentReads(t *testing.T) {
-	_, client := sandboxClient(t, sandbox.Options{})
+	_, client := sandboxClient(t, flysim.Options{})
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestReleaseLife(t *testing.T) {
 	const app = "shop-api"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	ctx := t.Context()
 	before, err := client.Release(ctx, app)
 	if err != nil || before.Version != 14 || before.Status != ReleaseComplete || before.ID == "" || before.Image == "" || before.CreatedAt.IsZero() {

@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // platform is the sandbox with its example organization, on loopback.
-func platform(t *testing.T, options sandbox.Options) (*sandbox.Platform, string) {
+func platform(t *testing.T, options flysim.Options) (*flysim.Platform, string) {
 	t.Helper()
-	p := sandbox.New(options)
+	p := flysim.New(options)
 	if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func platform(t *testing.T, options sandbox.Options) (*sandbox.Platform, string)
 }
 
 // sandboxClient is a client with full rights on a new platform.
-func sandboxClient(t *testing.T, options sandbox.Options) (*sandbox.Platform, *FlyGo) {
+func sandboxClient(t *testing.T, options flysim.Options) (*flysim.Platform, *FlyGo) {
 	t.Helper()
 	p, url := platform(t, options)
 	client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(p.Token()) })
@@ -37,7 +37,7 @@ func sandboxClient(t *testing.T, options sandbox.Options) (*sandbox.Platform, *F
 }
 
 // operations are the names of the recorded calls.
-func operations(calls []sandbox.Call) []string {
+func operations(calls []flysim.Call) []string {
 	var names []string
 	for _, call := range calls {
 		names = append(names, call.Operation)
@@ -45,7 +45,7 @@ func operations(calls []sandbox.Call) []string {
 	return names
 }
 
-func checkCalls(t *testing.T, p *sandbox.Platform, want ...string) {
+func checkCalls(t *testing.T, p *flysim.Platform, want ...string) {
 	t.Helper()
 	if got := operations(p.Calls()); !slices.Equal(got, want) {
 		t.Errorf("calls %q, want %q", got, want)

@@ -11,17 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // requests is how many requests reached the platform.
-func requests(p *sandbox.Platform) int { return len(p.Calls()) }
+func requests(p *flysim.Platform) int { return len(p.Calls()) }
 
 // Readers at the same time are one request, and for a second its answer serves
 // others; whoever plans reads on its own.
 func TestShareReads(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	look := client.Shared()
 	var readers sync.WaitGroup
 	for range 100 {
@@ -56,7 +56,7 @@ func TestShareReads(t *testing.T) {
 
 // An answer is shared for a second from when it was asked for, and says its age.
 func TestShareAge(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	clock := client.clock
 	look := client.Shared()
 	for _, step := range []struct {
@@ -79,7 +79,7 @@ func TestShareAge(t *testing.T) {
 
 // What one reader does to its answer no other one sees.
 func TestShareCopies(t *testing.T) {
-	_, client := sandboxClient(t, sandbox.Options{})
+	_, client := sandboxClient(t, flysim.Options{})
 	look := client.Shared()
 	addresses, err := look.Addresses(t.Context(), "legacy-api")
 	if err != nil {
@@ -118,9 +118,9 @@ func TestShareCopies(t *testing.T) {
 
 // An error serves those who waited for it, each with its own copy, and no later one.
 func TestShareErrors(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	look := client.Shared()
-	p.Inject(sandbox.Fault{Operation: "machine.list", Status: 403})
+	p.Inject(flysim.Fault{Operation: "machine.list", Status: 403})
 	_, err := look.Machines(t.Context(), "legacy-api")
 	checkCode(t, err, gate.Unauthorized)
 	if _, err := look.Machines(t.Context(), "legacy-api"); err != nil {
@@ -135,7 +135,7 @@ func TestShareErrors(t *testing.T) {
 // A write of this client is seen by the next reader; of another app nothing is read
 // again.
 func TestShareEndsWithAWrite(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	look := client.Shared()
 	read := func(app string) int {
 		t.Helper()

@@ -3,7 +3,7 @@ package fly
 import (
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // TestTargetsOfConfigurations: what does not count for the target of a creation or an update, and

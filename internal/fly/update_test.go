@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 func TestLeaseAndUpdate(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	const app = "shop-api"
 	id := p.MachineIDs(app)[0]
 
@@ -100,7 +100,7 @@ func TestLeaseAndUpdate(t *testing.T) {
 }
 
 func TestUpdateSkipsTheLaunch(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	const app = "inner-circle"
 	id := p.MachineIDs(app)[1]
 	m, err := client.Machine(t.Context(), app, id)
@@ -119,7 +119,7 @@ func TestUpdateSkipsTheLaunch(t *testing.T) {
 
 func TestOthersGetInTheWay(t *testing.T) {
 	const app, other = "shop-api", "mallory@example.com"
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs(app)[0]
 	m, err := client.Machine(t.Context(), app, id)
 	if err != nil {

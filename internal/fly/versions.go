@@ -6,7 +6,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // MachineVersion is a configuration that a Machine has or had.

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 )
 
 // Volume is a disk of an app. It stays in its region, on its host.

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // TestWaitTellsTheTime: whole seconds, rounded up, and no second request for the
 // rest of one.
 func TestWaitTellsTheTime(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs("shop-api")[0]
 	instance := p.Machine("shop-api", id).InstanceID
 	for within, want := range map[time.Duration]string{
@@ -28,7 +28,7 @@ func TestWaitTellsTheTime(t *testing.T) {
 		}
 	}
 	p.ResetCalls()
-	p.Inject(sandbox.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: -1})
+	p.Inject(flysim.Fault{Operation: "machine.wait", Status: http.StatusRequestTimeout, Times: -1})
 	checkCode(t, client.Wait(t.Context(), "shop-api", id, instance, "stopped", 900*time.Millisecond), gate.PlatformError)
 	if calls := p.Calls(); len(calls) != 1 {
 		t.Errorf("%d calls for less than a second", len(calls))

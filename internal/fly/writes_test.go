@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/sandbox"
 )
 
 // write is one way to change something. prepare does what has to come before
@@ -19,21 +19,21 @@ import (
 type write struct {
 	name      string
 	operation string
-	prepare   func(*testing.T, *sandbox.Platform, *FlyGo) func(context.Context) error
+	prepare   func(*testing.T, *flysim.Platform, *FlyGo) func(context.Context) error
 }
 
 func writes() []write {
 	const app = "shop-api"
 	return []write{
-		{"allocate", "graphql.allocateIpAddress", func(t *testing.T, _ *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"allocate", "graphql.allocateIpAddress", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
 			own := ownNetwork(t, c, app)
 			grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: app, Target: own.Target()})
 			return func(ctx context.Context) error { _, err := c.AllocateFlycast(ctx, grant, app, own); return err }
 		}},
-		{"release", "graphql.releaseIpAddress", func(t *testing.T, _ *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"release", "graphql.releaseIpAddress", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
 			return func(ctx context.Context) error { return release(t, ctx, c) }
 		}},
-		{"lease", "lease.acquire", func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			grant := grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id})
 			return func(ctx context.Context) error {
@@ -41,14 +41,14 @@ func writes() []write {
 				return err
 			}
 		}},
-		{"refresh lease", "lease.acquire", func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"refresh lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			lease := leased(t, c, app, p.MachineIDs(app)[0])
 			return func(ctx context.Context) error { return lease.Refresh(ctx, time.Minute) }
 		}},
-		{"release lease", "lease.release", func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"release lease", "lease.release", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			return leased(t, c, app, p.MachineIDs(app)[0]).Release
 		}},
-		{"update", "machine.update", func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"update", "machine.update", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			update := Update{ID: id, Config: p.MachineConfig(app, id), CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, c, app, id)}
 			grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()})
@@ -73,7 +73,7 @@ func steered() []write {
 		{"cordon", "machine.cordon", gate.CordonMachine, (*FlyGo).CordonMachine},
 		{"uncordon", "machine.uncordon", gate.UncordonMachine, (*FlyGo).UncordonMachine},
 	} {
-		list = append(list, write{steer.name, steer.operation, func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		list = append(list, write{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			id := p.AddMachine(app, "iad", p.MachineConfig(app, p.MachineIDs(app)[0]))
 			lease := leased(t, c, app, id)
 			grant := grantFor(t, gate.Step{Verb: steer.verb, App: app, Target: id})
@@ -87,27 +87,27 @@ func steered() []write {
 func recorded() []write {
 	const app = "shop-api"
 	return []write{
-		{"create", "machine.create", func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"create", "machine.create", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			machine := NewMachine{Config: p.MachineConfig(app, p.MachineIDs(app)[0]), Region: "iad", LeaseTTL: time.Minute}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateMachine, App: app, Target: machine.Target()})
 			return func(ctx context.Context) error { _, _, err := c.CreateMachine(ctx, grant, app, machine); return err }
 		}},
-		{"metadata", "machine.metadata.set", func(t *testing.T, p *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"metadata", "machine.metadata.set", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			grant := grantFor(t, gate.Step{Verb: gate.SetMetadata, App: app, Target: MetadataTarget(id, "colour", "blue")})
 			return func(ctx context.Context) error { return c.SetMachineMetadata(ctx, grant, app, id, "colour", "blue") }
 		}},
-		{"volume", "volume.create", func(t *testing.T, _ *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"volume", "volume.create", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
 			volume := NewVolume{Name: "data", Region: "iad", SizeGB: 2, Encrypted: true}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateVolume, App: app, Target: volume.Target()})
 			return func(ctx context.Context) error { _, err := c.CreateVolume(ctx, grant, app, volume); return err }
 		}},
-		{"new release", "release.create", func(t *testing.T, _ *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"new release", "release.create", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
 			release := NewRelease{Definition: []byte(`{"app":"shop-api"}`), Image: "nginx", Strategy: "rolling"}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateRelease, App: app, Target: release.Target()})
 			return func(ctx context.Context) error { _, err := c.CreateRelease(ctx, grant, app, release); return err }
 		}},
-		{"release status", "release.update", func(t *testing.T, _ *sandbox.Platform, c *FlyGo) func(context.Context) error {
+		{"release status", "release.update", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
 			release, err := c.Release(t.Context(), app)
 			if err != nil {
 				t.Fatal(err)
@@ -133,24 +133,24 @@ func TestWritesAreSentOnce(t *testing.T) {
 	const ambiguous = gate.Code("ambiguous")
 	tests := []struct {
 		name  string
-		fault sandbox.Fault
+		fault flysim.Fault
 		want  gate.Code
 	}{
-		{"fine", sandbox.Fault{Operation: "nothing"}, ""},
-		{"500", sandbox.Fault{Status: 500}, ambiguous},
-		{"502", sandbox.Fault{Status: 502}, ambiguous},
-		{"503", sandbox.Fault{Status: 503, RetryAfter: time.Second}, ambiguous},
-		{"504", sandbox.Fault{Status: 504}, ambiguous},
-		{"408", sandbox.Fault{Status: 408}, ambiguous},
-		{"done, then 502", sandbox.Fault{Status: 502, EffectThenStatus: true}, ambiguous},
-		{"reset before", sandbox.Fault{Reset: sandbox.ResetBefore}, ambiguous},
-		{"reset after", sandbox.Fault{Reset: sandbox.ResetAfter}, ambiguous},
-		{"half an answer", sandbox.Fault{Malformed: true}, ambiguous},
-		{"401", sandbox.Fault{Status: 401}, gate.Unauthorized},
-		{"403", sandbox.Fault{Status: 403}, gate.Unauthorized},
-		{"404", sandbox.Fault{Status: 404}, gate.NotFound},
-		{"422", sandbox.Fault{Status: 422}, gate.InvalidInput},
-		{"429", sandbox.Fault{Status: 429, RetryAfter: 7 * time.Second}, gate.RateLimited},
+		{"fine", flysim.Fault{Operation: "nothing"}, ""},
+		{"500", flysim.Fault{Status: 500}, ambiguous},
+		{"502", flysim.Fault{Status: 502}, ambiguous},
+		{"503", flysim.Fault{Status: 503, RetryAfter: time.Second}, ambiguous},
+		{"504", flysim.Fault{Status: 504}, ambiguous},
+		{"408", flysim.Fault{Status: 408}, ambiguous},
+		{"done, then 502", flysim.Fault{Status: 502, EffectThenStatus: true}, ambiguous},
+		{"reset before", flysim.Fault{Reset: flysim.ResetBefore}, ambiguous},
+		{"reset after", flysim.Fault{Reset: flysim.ResetAfter}, ambiguous},
+		{"half an answer", flysim.Fault{Malformed: true}, ambiguous},
+		{"401", flysim.Fault{Status: 401}, gate.Unauthorized},
+		{"403", flysim.Fault{Status: 403}, gate.Unauthorized},
+		{"404", flysim.Fault{Status: 404}, gate.NotFound},
+		{"422", flysim.Fault{Status: 422}, gate.InvalidInput},
+		{"429", flysim.Fault{Status: 429, RetryAfter: 7 * time.Second}, gate.RateLimited},
 	}
 	// What the answer of these says is not needed, or means the same as success.
 	exceptions := map[string]gate.Code{
@@ -166,7 +166,7 @@ func TestWritesAreSentOnce(t *testing.T) {
 		"release status/half an answer": "",
 	}
 	for _, w := range slices.Concat(writes(), steered(), recorded()) {
-		p, url := platform(t, sandbox.Options{})
+		p, url := platform(t, flysim.Options{})
 		for _, test := range tests {
 			name := w.name + "/" + test.name
 			t.Run(name, func(t *testing.T) {
@@ -229,10 +229,10 @@ func TestGraphQLRefusalsOfWrites(t *testing.T) {
 		{"not JSON", `<html>`, true, ""},
 		{"empty", ` `, true, ""},
 	}
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p.Inject(sandbox.Fault{Status: 200, Body: test.body})
+			p.Inject(flysim.Fault{Status: 200, Body: test.body})
 			err := release(t, t.Context(), client)
 			var ambiguous *Ambiguous
 			if errors.As(err, &ambiguous) != test.ambiguous {
@@ -246,7 +246,7 @@ func TestGraphQLRefusalsOfWrites(t *testing.T) {
 }
 
 func TestAllocateAndRelease(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	const app = "tenant-7"
 	own := ownNetwork(t, client, app)
 	if own.Target() != "personal/tenant-7" {
@@ -295,7 +295,7 @@ func TestAllocateAndRelease(t *testing.T) {
 }
 
 func TestAllocateLooksUpTheOrganization(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	foreign := Network{Organization: Organization{Slug: "partner"}}
 	grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: "partner/default"})
 	address, err := client.AllocateFlycast(t.Context(), grant, "shop-api", foreign)
@@ -317,9 +317,9 @@ func TestAllocateLooksUpTheOrganization(t *testing.T) {
 }
 
 func TestAllocationOfPublicAddressIsNoticed(t *testing.T) {
-	p, client := sandboxClient(t, sandbox.Options{})
+	p, client := sandboxClient(t, flysim.Options{})
 	own := ownNetwork(t, client, "shop-api")
-	p.Inject(sandbox.Fault{Status: 200, Body: `{"data":{"allocateIpAddress":{"ipAddress":{"address":"2a09:8280:1::1","type":"v6"}}}}`})
+	p.Inject(flysim.Fault{Status: 200, Body: `{"data":{"allocateIpAddress":{"ipAddress":{"address":"2a09:8280:1::1","type":"v6"}}}}`})
 	grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: own.Target()})
 	address, err := client.AllocateFlycast(t.Context(), grant, "shop-api", own)
 	checkCode(t, err, gate.VerifyFailed)
@@ -330,14 +330,14 @@ func TestAllocationOfPublicAddressIsNoticed(t *testing.T) {
 
 // TestNotSent: only what certainly never left wraps ErrNotSent.
 func TestNotSent(t *testing.T) {
-	p, url := platform(t, sandbox.Options{})
+	p, url := platform(t, flysim.Options{})
 	client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(p.Token()) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := release(t, ctx, client); !errors.Is(err, ErrNotSent) || len(p.Writes()) != 0 {
 		t.Errorf("cancelled: %v, %v sent", err, operations(p.Writes()))
 	}
-	for _, fault := range []sandbox.Fault{{Status: 409}, {Status: 404}, {Status: 500}, {Reset: sandbox.ResetAfter}} {
+	for _, fault := range []flysim.Fault{{Status: 409}, {Status: 404}, {Status: 500}, {Reset: flysim.ResetAfter}} {
 		p.Inject(fault)
 		if err := release(t, t.Context(), client); err == nil || errors.Is(err, ErrNotSent) {
 			t.Errorf("%+v: %v", fault, err)

@@ -3,8 +3,8 @@ package rules
 import (
 	"slices"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 

@@ -1,0 +1,296 @@
+package flysim
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// The methods of this file act as somebody else who uses the platform, or read
+// its truth. They leave no trace in Calls, ignore leases, rate limits, faults
+// and list lag, and panic on an app or a Machine that does not exist: a test
+// that names a wrong one is wrong itself.
+
+// Address is one address of an app as the platform knows it.
+type Address struct {
+	ID      string
+	IP      string
+	Kind    string // v4, v6, private_v6, shared_v4, egress_v4 or egress_v6
+	Region  string
+	Network string // of private_v6: the network's name
+	Org     string // of private_v6: the slug of the network's organization
+	Created time.Time
+}
+
+// Machine is one Machine as the platform knows it, at the present of its clock.
+type Machine struct {
+	ID, Name, State, Region string
+	InstanceID              string
+	PrivateIP               string
+	Config                  machine.Config
+	ChecksPassing           bool // all of them, and true if there are none
+	LeaseOwner              string
+	Cordoned                bool
+	HostStatus              string
+	Events                  []string // "type status", newest first
+}
+
+func (p *Platform) mustApp(name string) *app {
+	a := p.state.apps[name]
+	if a == nil {
+		panic(fmt.Sprintf("sandbox: no app %q", name))
+	}
+	a.note()
+	return a
+}
+
+// act runs f on a Machine under the lock and tells those who wait.
+func (p *Platform) act(app, id string, f func(*vm, time.Time)) {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	m := p.mustApp(app).machine(id)
+	if m == nil {
+		panic(fmt.Sprintf("sandbox: no Machine %q in app %q", id, app))
+	}
+	now := p.clock.Now()
+	m.settle(p.state, now)
+	f(m, now)
+}
+
+// AppNames are the names of all apps, sorted.
+func (p *Platform) AppNames() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var names []string
+	for _, a := range p.state.appsOf(nil) {
+		names = append(names, a.name)
+	}
+	return names
+}
+
+// Addresses are the app's inbound addresses in the order of allocation, then
+// the egress ones.
+func (p *Platform) Addresses(app string) []Address {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mustApp(app).rows()
+}
+
+func (a *app) rows() []Address {
+	var list []Address
+	for _, addr := range a.held() {
+		row := Address{ID: addr.id, IP: addr.ip.String(), Kind: addr.kind, Region: addr.region, Created: addr.created}
+		if addr.network != nil {
+			row.Network, row.Org = addr.network.name, addr.network.organization.slug
+		}
+		list = append(list, row)
+	}
+	for _, e := range a.egress {
+		list = append(list, Address{
+			ID: e.id, IP: e.ip.String(), Kind: fmt.Sprintf("egress_v%d", e.version()), Region: e.region, Created: e.updated,
+		})
+	}
+	return list
+}
+
+// MachineIDs are the ids of the app's Machines in the order of creation,
+// destroyed ones left out.
+func (p *Platform) MachineIDs(app string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []string
+	for _, m := range p.mustApp(app).active() {
+		list = append(list, m.id)
+	}
+	return list
+}
+
+// Machine is the Machine's truth.
+func (p *Platform) Machine(app, id string) Machine {
+	var truth Machine
+	p.act(app, id, func(m *vm, now time.Time) {
+		truth = Machine{
+			ID: m.id, Name: m.name, State: m.state, Region: m.region, InstanceID: m.instance,
+			PrivateIP: m.privateIP.String(), Config: m.config, ChecksPassing: true, Cordoned: m.cordoned, HostStatus: m.host,
+		}
+		for _, h := range m.health(now, p.options.CheckDelay) {
+			truth.ChecksPassing = truth.ChecksPassing && h.status == "passing"
+		}
+		if l := m.held(now); l != nil {
+			truth.LeaseOwner = l.owner
+		}
+		for _, e := range m.events {
+			truth.Events = append(truth.Events, e.kind+" "+e.status)
+		}
+	})
+	return truth
+}
+
+// AddApp creates an app, and its network if the organization has none of that
+// name; an empty network is the organization's default one.
+func (p *Platform) AddApp(name, org, network string) {
+	if err := p.CreateApp(name, org, network); err != nil {
+		panic("sandbox: " + err.Error())
+	}
+}
+
+// ForbidBlueGreen lets the app's organization have no room for a second set of
+// Machines, which the strategy bluegreen needs.
+func (p *Platform) ForbidBlueGreen(app string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	p.mustApp(app).oneSet = true
+}
+
+// AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
+// Volumes that its configuration mounts are there from then on.
+func (p *Platform) AddMachine(app, region string, config machine.Config) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	now := p.clock.Now()
+	a := p.mustApp(app)
+	p.state.adopt(a, config, region, now)
+	m := p.state.createMachine(a, config, "", region, plan{}, now)
+	m.launch(p.state, "starting", now, p.options.StartDelay)
+	return m.id
+}
+
+// MachineConfig is the configuration the Machine has.
+func (p *Platform) MachineConfig(app, id string) machine.Config { return p.Machine(app, id).Config }
+
+// SetMachineConfig gives the Machine a new version with another configuration,
+// as somebody who runs `fly machine update` would, and starts it.
+func (p *Platform) SetMachineConfig(app, id string, config machine.Config) {
+	p.act(app, id, func(m *vm, now time.Time) {
+		p.state.adopt(m.app, config, m.region, now)
+		m.update(p.state, config, false, now, p.options.StartDelay)
+	})
+}
+
+// StopMachine stops the Machine as Fly Proxy or a person would.
+func (p *Platform) StopMachine(app, id string) {
+	p.act(app, id, func(m *vm, now time.Time) { m.halt(p.state, "stopped", now) })
+}
+
+// StartMachine starts the Machine; StartDelay applies.
+func (p *Platform) StartMachine(app, id string) {
+	p.act(app, id, func(m *vm, now time.Time) { m.launch(p.state, "starting", now, p.options.StartDelay) })
+}
+
+// DestroyMachine removes the Machine for good.
+func (p *Platform) DestroyMachine(app, id string) {
+	p.act(app, id, func(m *vm, now time.Time) { m.halt(p.state, "destroyed", now) })
+}
+
+// FailMachine says how the next launches of the Machine end, by update or by
+// start, one failure each; FailNone lets one through.
+func (p *Platform) FailMachine(app, id string, next ...Failure) {
+	p.act(app, id, func(m *vm, _ time.Time) { m.failures = next })
+}
+
+// SetHost says how the Machine's host is: ok, unknown or unreachable. The API
+// shows only part of the configuration of a Machine whose host is not ok, and
+// cannot change one whose host is unreachable.
+func (p *Platform) SetHost(app, id, status string) {
+	p.act(app, id, func(m *vm, _ time.Time) { m.host = status })
+}
+
+// SetListen says what the Machine's program listens on: "0.0.0.0:8080",
+// "127.0.0.1:8080", "[::]:8080", "udp://172.19.0.2:5000". A check of a port
+// that cannot be reached is critical. Until then a Machine listens on every
+// internal port of its first configuration.
+func (p *Platform) SetListen(app, id string, sockets []string) {
+	p.act(app, id, func(m *vm, _ time.Time) {
+		m.listen = nil
+		for _, s := range sockets {
+			m.listen = append(m.listen, parseSocket(s))
+		}
+	})
+}
+
+// SetCheck says how one check of the Machine stands while it is started
+// (passing, warning, critical), by the name it has in the API; an empty status
+// lets it be what it is.
+func (p *Platform) SetCheck(app, id, name, status string) {
+	p.act(app, id, func(m *vm, _ time.Time) {
+		if m.said == nil {
+			m.said = make(map[string]string)
+		}
+		if m.said[name] = status; status == "" {
+			delete(m.said, name)
+		}
+	})
+}
+
+// HoldLease takes the Machine's lease for somebody else, whoever has it, and
+// returns its nonce.
+func (p *Platform) HoldLease(app, id, owner string, ttl time.Duration) string {
+	var nonce string
+	p.act(app, id, func(m *vm, now time.Time) {
+		nonce = p.state.ids.opaque("nonce", "", 12)
+		m.lease = &lease{nonce: nonce, owner: owner, expires: now.Add(ttl)}
+	})
+	return nonce
+}
+
+// DropLease ends the Machine's lease.
+func (p *Platform) DropLease(app, id string) {
+	p.act(app, id, func(m *vm, _ time.Time) { m.lease = nil })
+}
+
+// AddAddress allocates an address of a kind (v4, v6, private_v6, shared_v4) and
+// returns it. Network and organization are as in Fly's API: empty ones mean the
+// default network of the app's organization.
+func (p *Platform) AddAddress(app, kind, org, network string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	w := wish{kind: kind, network: network}
+	if org != "" {
+		w.organization = p.state.organization(org)
+	}
+	addr, err := p.state.allocate(p.mustApp(app), w, plan{}, p.clock.Now())
+	if err != nil {
+		panic("sandbox: " + err.Error())
+	}
+	return addr.ip.String()
+}
+
+// RemoveAddress releases an address.
+func (p *Platform) RemoveAddress(app, ip string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	addr, err := netip.ParseAddr(ip)
+	if err == nil {
+		err = p.mustApp(app).release(addr)
+	}
+	if err != nil {
+		panic("sandbox: " + err.Error())
+	}
+}
+
+// AddCertificate gives the app a custom hostname.
+func (p *Platform) AddCertificate(app, hostname string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	if _, err := p.mustApp(app).certify(p.state, hostname, p.clock.Now()); err != nil {
+		panic("sandbox: " + err.Error())
+	}
+}
+
+// TakeName makes an app name belong to somebody whom no token here sees:
+// reading it is forbidden, creating it is name_taken.
+func (p *Platform) TakeName(app string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	p.state.taken[app] = true
+}

@@ -1,0 +1,175 @@
+package flysim
+
+import (
+	"hash/fnv"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// address is an inbound address of an app.
+type address struct {
+	id      string
+	ip      netip.Addr
+	kind    string // v4, v6, private_v6 or shared_v4
+	region  string
+	service string
+	network *network // of private_v6
+	created time.Time
+
+	born, gone int64 // the app's list reads when it was allocated and released; gone -1: not released
+}
+
+// egress is an outbound address of an app.
+type egress struct {
+	id      string
+	ip      netip.Addr
+	region  string
+	machine string // id of the Machine it is for; empty: for all of the app in the region
+	updated time.Time
+}
+
+func (e *egress) version() int {
+	if e.ip.Is4() {
+		return 4
+	}
+	return 6
+}
+
+// wish is a request for an address. An empty network means the default one of
+// the organization, and a nil organization the app's own: the app's own network
+// is never implied, and nothing is deduplicated.
+type wish struct {
+	kind         string
+	region       string
+	service      string
+	organization *organization
+	network      string
+}
+
+// allocate gives the app an address.
+func (s *state) allocate(a *app, w wish, plan plan, now time.Time) (*address, error) {
+	addr := &address{kind: w.kind, region: w.region, service: w.service, created: now, born: a.reads.Load(), gone: -1}
+	switch w.kind {
+	case "v4":
+		n := s.ids.number("v4", 0)
+		addr.ip = netip.AddrFrom4([4]byte{137, 66, byte(20 + n/250), byte(4 + n%250)})
+	case "v6":
+		n := s.ids.number("v6", 0x41)
+		addr.ip = netip.AddrFrom16([16]byte{0x2a, 0x09, 0x82, 0x80, 0, 1, 10: 0, 11: 0x4a, 12: byte(n >> 8), 13: byte(n), 15: 1})
+	case "shared_v4":
+		if a.shared() != nil {
+			return nil, &apiError{http.StatusConflict, "CONFLICT", "App already has a shared IPv4 address"}
+		}
+		h := fnv.New32a()
+		h.Write([]byte(a.name))
+		addr.ip = netip.AddrFrom4([4]byte{66, 241, 124, byte(2 + h.Sum32()%250)})
+	case "private_v6":
+		org := w.organization
+		if org == nil {
+			org = a.organization
+		}
+		if addr.network = org.network(w.network); addr.network == nil {
+			return nil, errNoNetwork
+		}
+		addr.ip = addr.network.nextFlycast()
+	default:
+		return nil, invalid("unknown IP address type %.20q", w.kind)
+	}
+	if plan.address.IsValid() {
+		addr.ip = plan.address
+	}
+	if addr.region == "" {
+		addr.region = "global"
+	}
+	addr.id = s.ids.opaque("ip", "ip_", 14)
+	a.addresses = append(a.addresses, addr)
+	return addr, nil
+}
+
+// release takes an address from the app for good.
+func (a *app) release(ip netip.Addr) error {
+	i := slices.IndexFunc(a.addresses, func(addr *address) bool { return addr.gone < 0 && addr.ip == ip })
+	if i < 0 {
+		return &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find IPAddress"}
+	}
+	a.addresses[i].gone = a.reads.Load()
+	a.addresses = keepLatest(a.addresses, func(addr *address) bool { return addr.gone >= 0 })
+	return nil
+}
+
+// releaseEgress takes an outbound address from the app; it reports whether the
+// app had it.
+func (a *app) releaseEgress(ip netip.Addr) bool {
+	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip })
+	if i >= 0 {
+		a.egress = slices.Delete(a.egress, i, i+1)
+	}
+	return i >= 0
+}
+
+// held are the addresses the app really has.
+func (a *app) held() []*address {
+	return slices.DeleteFunc(slices.Clone(a.addresses), func(addr *address) bool { return addr.gone >= 0 })
+}
+
+// shared is the app's shared IPv4 address, nil if it has none.
+func (a *app) shared() *address {
+	i := slices.IndexFunc(a.addresses, func(addr *address) bool { return addr.gone < 0 && addr.kind == "shared_v4" })
+	if i < 0 {
+		return nil
+	}
+	return a.addresses[i]
+}
+
+// list is what one more reading of the address list shows: each write only
+// after lag readings that do not.
+func (a *app) list(lag int) []*address {
+	seen := a.reads.Add(1) - 1
+	var shown []*address
+	for _, addr := range a.addresses {
+		arrived := seen-addr.born >= int64(lag)
+		left := addr.gone >= 0 && seen-addr.gone >= int64(lag)
+		if arrived && !left {
+			shown = append(shown, addr)
+		}
+	}
+	return shown
+}
+
+// releaseMachineEgress takes a Machine's outbound addresses away and returns
+// them.
+func (a *app) releaseMachineEgress(id string) (gone []*egress) {
+	gone = a.egressOf(id)
+	a.egress = slices.DeleteFunc(a.egress, func(e *egress) bool { return e.machine == id })
+	return gone
+}
+
+// egressOf are the outbound addresses of one Machine, or with an empty id those
+// of the app.
+func (a *app) egressOf(machine string) (list []*egress) {
+	for _, e := range a.egress {
+		if e.machine == machine {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// allocateEgress gives the app, or one Machine of it, an outbound pair in a region.
+func (s *state) allocateEgress(a *app, region, machine string, plan plan, now time.Time) (v4, v6 *egress) {
+	n := s.ids.number("egress", 0)
+	ip4 := netip.AddrFrom4([4]byte{209, 71, byte(64 + n/250), byte(4 + n%250)})
+	ip6 := netip.AddrFrom16([16]byte{0x26, 0x05, 0x4c, 0x40, 0, 0x7e, byte(n >> 8), byte(n), 15: 1})
+	if plan.address.IsValid() {
+		ip4 = plan.address
+	}
+	if plan.second.IsValid() {
+		ip6 = plan.second
+	}
+	v4 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip4, region: region, machine: machine, updated: now}
+	v6 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip6, region: region, machine: machine, updated: now}
+	a.egress = append(a.egress, v4, v6)
+	return v4, v6
+}

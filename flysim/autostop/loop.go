@@ -1,0 +1,212 @@
+// Package autostop stops the idle Machines of the emulated platform as Fly
+// Proxy does (Fly docs, "Autostop/autostart Machines").
+//
+// Every few minutes a pass looks at the Machines of each app, process group and
+// region, and stops at most one of them:
+//
+//   - Of several that run, one is excess if running − (over the soft limit + 1) is
+//     at least 1. The least loaded one that may be stopped is, though requests may
+//     be under way on it.
+//   - One that runs alone is stopped if its load is 0.
+//   - In the primary region (PRIMARY_REGION of the Machines' environment) so many
+//     keep running as min_machines_running says; elsewhere it means nothing.
+//   - A Machine stays if one of its services has autostop off or unset, or if it
+//     has no services, or is a standby.
+//   - Suspend falls back to stop for a Machine of more than 2 GB, with swap, a
+//     schedule or a GPU, or not updated since June 20, 2024 20:00 UTC.
+//
+// Load is what goes through Fly Proxy, as [sandbox.Traffic] counts it: what a
+// program does by itself, or for callers of .internal, counts nothing.
+//
+// Where Fly's documentation is silent: the services of one Machine count
+// together (the lowest soft limit, the highest minimum, stop if one says stop);
+// a Machine that was started within Settle is not stopped, so that the last one
+// stops five to ten minutes after the request that woke it, as is observed; one
+// that is cordoned, or whose host is not reachable, is neither stopped nor
+// counted; of equally loaded ones the last made is stopped.
+package autostop
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// DefaultEvery is the time between two passes. Fly says "every few minutes".
+const DefaultEvery = 5 * time.Minute
+
+// Loop stops idle Machines. Platform and Traffic must be set. It is safe for
+// concurrent use.
+type Loop struct {
+	Platform *flysim.Platform
+	Traffic  *flysim.Traffic
+
+	// Every is the time from one pass to the next, on the platform's clock; zero:
+	// DefaultEvery.
+	Every time.Duration
+
+	// Settle is how long a Machine is left alone after its start; zero: Every,
+	// negative: not at all.
+	Settle time.Duration
+
+	mu       sync.Mutex
+	settings map[string]known // by Machine
+}
+
+// known is the setting of a version of a Machine, read once.
+type known struct {
+	instance string
+	setting  setting
+}
+
+// Stopped is a Machine that a pass stopped.
+type Stopped struct {
+	App, Machine, Region, Group string
+
+	At       time.Time
+	State    string // stopped or suspended
+	Why      string
+	Fallback string // why it was stopped where suspend is asked for; empty: that is not so
+}
+
+// breath is the least real time from one pass to the next.
+const breath = 10 * time.Millisecond
+
+// Run makes a pass after each Every until the context ends, whose error it
+// returns. If the clock jumps over several, they are made one after another,
+// all at the present of the clock.
+func (l *Loop) Run(ctx context.Context) error {
+	clock := l.Platform.Clock()
+	next := clock.Now().Add(l.every())
+	rest := time.NewTicker(breath)
+	defer rest.Stop()
+	for {
+		if err := clock.Wait(ctx, next, nil); err != nil {
+			return err
+		}
+		select { // a fast clock would leave time for nothing else
+		case <-rest.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		for now := clock.Now(); !next.After(now); next = next.Add(l.every()) {
+			if len(l.Pass()) == 0 { // nor would the others that are due
+				next = next.Add(now.Sub(next).Truncate(l.every()))
+			}
+		}
+	}
+}
+
+func (l *Loop) every() time.Duration {
+	if l.Every <= 0 {
+		return DefaultEvery
+	}
+	return l.Every
+}
+
+// Pass makes one pass over all apps and returns what it stopped, by app.
+func (l *Loop) Pass() []Stopped {
+	var stopped []Stopped
+	seen := make(map[string]bool)
+	for _, app := range l.Platform.AppNames() {
+		site, err := l.Platform.Site(app)
+		if err != nil {
+			continue // it is gone since
+		}
+		for _, b := range site.Machines {
+			seen[b.ID] = true
+		}
+		for _, region := range l.regions(site) {
+			if c := region.chosen(); c != nil {
+				if s, ok := l.stop(app, region, c); ok {
+					stopped = append(stopped, s)
+				}
+			}
+		}
+	}
+	l.forget(seen)
+	return stopped
+}
+
+// stop stops a Machine; ok is false if it is not to be stopped any more.
+func (l *Loop) stop(app string, r region, c *candidate) (s Stopped, ok bool) {
+	s = Stopped{
+		App: app, Machine: c.ID, Region: r.name, Group: r.group,
+		At: l.Platform.Clock().Now(), State: "stopped", Why: r.why(),
+	}
+	suspend := c.setting.mode == machine.AutostopSuspend
+	if suspend {
+		s.Fallback = c.Unsuspendable
+		suspend = s.Fallback == ""
+	}
+	if suspend {
+		s.State = "suspended"
+	}
+	return s, l.Platform.Park(app, c.ID, suspend) == nil
+}
+
+// forget drops what is known of Machines that are gone.
+func (l *Loop) forget(seen map[string]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.settings {
+		if !seen[id] {
+			delete(l.settings, id)
+		}
+	}
+}
+
+// setting is what the Machine's configuration says.
+func (l *Loop) setting(b flysim.Backend) setting {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k, ok := l.settings[b.ID]; ok && k.instance == b.InstanceID {
+		return k.setting
+	}
+	if l.settings == nil {
+		l.settings = make(map[string]known)
+	}
+	s := read(b.Config)
+	l.settings[b.ID] = known{b.InstanceID, s}
+	return s
+}
+
+// Reason is why a Machine is stopped at the next pass, or is not, as things
+// stand.
+type Reason struct {
+	Machine, Region, Group, State string
+
+	Stops bool
+	Why   string
+}
+
+// Explain tells about each Machine of an app, in the order of creation. The
+// error is [sandbox.ErrGone].
+func (l *Loop) Explain(app string) ([]Reason, error) {
+	site, err := l.Platform.Site(app)
+	if err != nil {
+		return nil, err
+	}
+	verdicts := make(map[string]Reason)
+	for _, r := range l.regions(site) {
+		chosen := r.chosen()
+		for i := range r.candidates {
+			c := &r.candidates[i]
+			verdicts[c.ID] = Reason{Stops: c == chosen, Why: cmp.Or(c.keep, r.verdict(c == chosen))}
+		}
+	}
+	var reasons []Reason
+	for _, b := range site.Machines {
+		reason, ok := verdicts[b.ID]
+		if !ok {
+			reason.Why = l.uncounted(b)
+		}
+		reason.Machine, reason.Region, reason.Group, reason.State = b.ID, b.Region, b.Group, b.State
+		reasons = append(reasons, reason)
+	}
+	return reasons, nil
+}

@@ -1,0 +1,136 @@
+package autostop
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
+
+// region is the running Machines of one process group in one region.
+type region struct {
+	name, group string
+	candidates  []candidate // in the order of creation
+	minimum     int         // min_machines_running, 0 outside the primary region
+}
+
+// candidate is a running Machine that Fly Proxy routes to.
+type candidate struct {
+	flysim.Backend
+	setting setting
+	load    int
+	keep    string // why it stays whatever the others do
+}
+
+// regions are the app's Machines that count, by region and group in the order
+// of their first Machine.
+func (l *Loop) regions(site flysim.Site) []region {
+	settle := l.Settle
+	if settle == 0 {
+		settle = l.every()
+	}
+	now := l.Platform.Clock().Now()
+	index := make(map[[2]string]int)
+	var regions []region
+	for _, b := range site.Machines {
+		if l.uncounted(b) != "" {
+			continue
+		}
+		key := [2]string{b.Region, b.Group}
+		i, ok := index[key]
+		if !ok {
+			i, index[key] = len(regions), len(regions)
+			regions = append(regions, region{name: b.Region, group: b.Group})
+		}
+		c := candidate{Backend: b, setting: l.setting(b), load: l.Traffic.Load(b.ID)}
+		c.keep = c.setting.keep
+		switch ran := now.Sub(b.Started); {
+		case c.keep != "":
+		case ran < settle:
+			c.keep = fmt.Sprintf("it was started %s ago, and is left alone for %s", ran.Round(time.Second), settle)
+		case b.Booting:
+			c.keep = "its program does not listen yet"
+		}
+		if c.setting.primary == b.Region {
+			regions[i].minimum = max(regions[i].minimum, c.setting.minimum)
+		}
+		regions[i].candidates = append(regions[i].candidates, c)
+	}
+	return regions
+}
+
+// uncounted is why a Machine is no candidate and no capacity either; empty if it
+// is one.
+func (l *Loop) uncounted(b flysim.Backend) string {
+	setting := l.setting(b)
+	switch {
+	case b.State != "started":
+		return "it does not run: it is " + b.State
+	case !setting.serves:
+		return setting.keep
+	case b.Cordoned:
+		return "it is cordoned: Fly Proxy leaves it alone"
+	case b.HostStatus == "unreachable":
+		return "its host is unreachable"
+	}
+	return ""
+}
+
+// over is how many Machines are over their soft limit.
+func (r region) over() int {
+	n := 0
+	for _, c := range r.candidates {
+		if c.load > c.setting.softLimit {
+			n++
+		}
+	}
+	return n
+}
+
+// excess is how many Machines the region could do without.
+func (r region) excess() int {
+	if running := len(r.candidates); running > 1 {
+		return running - (r.over() + 1)
+	}
+	if r.candidates[0].load > 0 {
+		return 0
+	}
+	return 1
+}
+
+// chosen is the Machine that this pass stops, nil if it stops none.
+func (r region) chosen() *candidate {
+	if r.excess() < 1 || len(r.candidates) <= r.minimum {
+		return nil
+	}
+	var least *candidate
+	for i := range r.candidates {
+		if c := &r.candidates[i]; c.keep == "" && (least == nil || c.load <= least.load) {
+			least = c
+		}
+	}
+	return least
+}
+
+// why says why the region can do without a Machine.
+func (r region) why() string {
+	if len(r.candidates) == 1 {
+		return fmt.Sprintf("the last one that runs in %s, and its load is 0", r.name)
+	}
+	return fmt.Sprintf("%d run in %s and %d are over the soft limit: %d too many", len(r.candidates), r.name, r.over(), r.excess())
+}
+
+// verdict is why a Machine that may be stopped is, or is not.
+func (r region) verdict(chosen bool) string {
+	switch {
+	case chosen:
+		return r.why()
+	case len(r.candidates) <= r.minimum:
+		return fmt.Sprintf("min_machines_running is %d in the primary region %s, where %d run", r.minimum, r.name, len(r.candidates))
+	case r.excess() >= 1:
+		return "another one is stopped first: one a pass in each region"
+	case len(r.candidates) == 1:
+		return fmt.Sprintf("the last one that runs in %s, and its load is %d", r.name, r.candidates[0].load)
+	}
+	return fmt.Sprintf("%d run in %s and %d are over the soft limit: none too many", len(r.candidates), r.name, r.over())
+}

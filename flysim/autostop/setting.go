@@ -1,0 +1,61 @@
+package autostop
+
+import (
+	"encoding/json"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// setting is what a Machine's configuration says about autostop.
+type setting struct {
+	mode      machine.Autostop
+	keep      string // why it is never stopped, empty if it may be
+	serves    bool   // it has services
+	softLimit int    // the lowest of its services
+	minimum   int    // the highest min_machines_running of its services
+	primary   string // PRIMARY_REGION
+}
+
+func read(config machine.Config) setting {
+	services, err := config.Services()
+	switch {
+	case err != nil:
+		return setting{keep: "its services cannot be read"}
+	case len(services) == 0:
+		return setting{keep: "it has no services: autostop is for Machines that Fly Proxy routes to"}
+	}
+	s := setting{serves: true, mode: machine.AutostopSuspend}
+	for _, service := range services {
+		mode := machine.AutostopOff
+		if service.Autostop != nil {
+			mode = *service.Autostop
+		}
+		switch {
+		case mode == machine.AutostopOff:
+			s.keep = "autostop is off in " + which(len(services))
+		case mode == machine.AutostopStop:
+			s.mode = mode
+		}
+		if limit := service.Limits().Soft; s.softLimit == 0 || limit < s.softLimit {
+			s.softLimit = limit
+		}
+		if service.MinMachinesRunning != nil {
+			s.minimum = max(s.minimum, *service.MinMachinesRunning)
+		}
+	}
+	if env, err := config.Env(); err == nil {
+		s.primary = env["PRIMARY_REGION"]
+	}
+	var standbys []string
+	if raw := config.Raw("standbys"); raw != nil && (json.Unmarshal(raw, &standbys) != nil || len(standbys) > 0) {
+		s.keep = "it is a standby"
+	}
+	return s
+}
+
+func which(services int) string {
+	if services == 1 {
+		return "its service"
+	}
+	return "one of its services"
+}

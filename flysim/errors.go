@@ -1,0 +1,41 @@
+package flysim
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// apiError is a refusal, in the form of both APIs.
+type apiError struct {
+	status  int    // REST
+	code    string // GraphQL's extensions.code; REST's status for name_taken
+	message string
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// Extensions is how the GraphQL engine learns the code.
+func (e *apiError) Extensions() map[string]any { return map[string]any{"code": e.code} }
+
+// Refusals that several operations share. GraphQL words what is missing in
+// another way than REST.
+var (
+	errUnauthorized   = &apiError{http.StatusForbidden, "UNAUTHORIZED", "unauthorized"}
+	errAppNotFound    = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find App"}
+	errNoOrganization = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Organization"}
+)
+
+// missing is REST's answer for something that does not exist.
+func missing(what string) *apiError {
+	return &apiError{http.StatusNotFound, "NOT_FOUND", what + " not found"}
+}
+
+// precondition is the refusal of a change that the present state does not allow.
+func precondition(format string, args ...any) *apiError {
+	return &apiError{http.StatusPreconditionFailed, "failed_precondition", "failed_precondition: " + fmt.Sprintf(format, args...)}
+}
+
+// invalid is the refusal of a malformed request.
+func invalid(format string, args ...any) *apiError {
+	return &apiError{http.StatusBadRequest, "invalid_argument", fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,309 @@
+package flysim
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/superfly/macaroon"
+	"github.com/superfly/macaroon/flyio"
+	"github.com/superfly/macaroon/resset"
+)
+
+// grant is what the tokens of a request allow together: what any of them allows
+// is allowed. Its methods want the platform's lock.
+type grant struct {
+	kind  TokenKind // the widest
+	held  []holding
+	state *state
+	now   time.Time
+	asked []ask // what the request is about to do; never empty
+}
+
+// holding is a token that came with a request.
+type holding struct {
+	*token
+	caveats *macaroon.CaveatSet // of a macaroon: those it was made with and those its holders added
+}
+
+// ask is what a request is about to do, as far as it does not depend on the app
+// or the organization.
+type ask struct {
+	action   resset.Action // to what is changed
+	machine  *string
+	volume   *string
+	mutation *string  // of GraphQL
+	command  []string // that is run in the Machine; nil: none
+}
+
+// width orders kinds by what they allow.
+func (k TokenKind) width() int {
+	return slices.Index([]TokenKind{TokenNone, TokenExec, TokenApp, TokenReadOnly, TokenOrg, TokenFull}, k)
+}
+
+// maxPresented is how many tokens of a request are looked at.
+const maxPresented = 50
+
+// authenticate finds the grant of a request. Fly's clients write the scheme
+// as Bearer or FlyV1, or as both, and may join several tokens with commas.
+func (p *Platform) authenticate(r *http.Request) grant {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := grant{kind: TokenNone, state: p.state, now: p.clock.Now(), asked: []ask{{action: resset.ActionRead}}}
+	list, ok := macaroon.StripAuthorizationScheme(r.Header.Get("Authorization"))
+	if !ok {
+		return g
+	}
+	for i, secret := range strings.Split(list, ",") {
+		if i == maxPresented {
+			break
+		}
+		switch secret = strings.TrimSpace(secret); secret {
+		case "":
+		case p.options.Token:
+			g.add(holding{token: &token{id: "tok_full", scope: Scope{Kind: TokenFull}}})
+		default:
+			if h, ok := p.state.present(secret); ok && h.valid(g.now) {
+				g.add(h)
+			}
+		}
+	}
+	return g
+}
+
+func (g *grant) add(h holding) {
+	g.held = append(g.held, h)
+	if h.scope.Kind.width() > g.kind.width() {
+		g.kind = h.scope.Kind
+	}
+}
+
+// owner is the slug of an app's organization.
+func (s *state) owner(app string) string {
+	if a := s.apps[app]; a != nil {
+		return a.organization.slug
+	}
+	return ""
+}
+
+func (g grant) owner(app string) string { return g.state.owner(app) }
+
+func (g grant) any(allows func(holding) bool) bool { return slices.ContainsFunc(g.held, allows) }
+
+// access is a request as caveats judge it, by the platform's clock.
+type access struct {
+	flyio.Access
+	now time.Time
+}
+
+// Now implements [macaroon.Access].
+func (a *access) Now() time.Time { return a.now }
+
+// permits reports whether the caveats of a token allow all that is asked for of
+// an organization, and of an app of it unless that is nil. An app that does not
+// exist has the number 0. With reads alone it is about looking, whatever else the
+// request does.
+func (g grant) permits(h holding, org *organization, number *uint64, feature string, reads bool) bool {
+	if h.caveats == nil {
+		return true
+	}
+	if org == nil {
+		return false
+	}
+	for _, asked := range g.asked {
+		a := &access{now: g.now, Access: flyio.Access{
+			Action: asked.action, OrgID: new(uint64(org.number)), Mutation: asked.mutation,
+		}}
+		if reads {
+			a.Action = resset.ActionRead
+		}
+		switch {
+		case feature != "":
+			a.Feature = &feature
+		case number != nil:
+			a.AppID = number
+			if *number > 0 {
+				a.Machine, a.Volume, a.Command = asked.machine, asked.volume, asked.command
+			}
+		}
+		if h.caveats.Validate(a) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// permitsApp is permits for an app by name, which need not exist.
+func (g grant) permitsApp(h holding, name string, reads bool) bool {
+	if a := g.state.apps[name]; a != nil {
+		return g.permits(h, a.organization, new(uint64(a.number)), "", reads)
+	}
+	return g.permits(h, g.home(h), new(uint64(0)), "", reads)
+}
+
+// home is the organization that a token was made for, nil if that is not one.
+func (g grant) home(h holding) *organization {
+	if h.scope.Org != "" {
+		return g.state.organization(h.scope.Org)
+	}
+	return g.state.organization(g.owner(h.scope.App))
+}
+
+// sees reports whether the grant covers an app. An app that does not exist is
+// seen by those who may list apps: it is not found for them.
+func (g grant) sees(app string) bool {
+	owner := g.owner(app)
+	return g.any(func(h holding) bool {
+		s, covers := h.scope, false
+		switch s.Kind {
+		case TokenFull:
+			covers = true
+		case TokenReadOnly, TokenOrg:
+			covers = s.Org == "" || owner == "" || owner == s.Org
+		default:
+			covers = s.App == app
+		}
+		return covers && g.permitsApp(h, app, true)
+	})
+}
+
+// writes reports whether the grant allows changes at all; see changes.
+func (g grant) writes() bool {
+	return g.any(func(h holding) bool {
+		return h.scope.Kind == TokenFull || h.scope.Kind == TokenOrg || h.scope.Kind == TokenApp
+	})
+}
+
+// changes reports whether the grant allows what is asked for of an app.
+func (g grant) changes(app string) bool {
+	owner := g.owner(app)
+	return g.any(func(h holding) bool {
+		s := h.scope
+		covers := s.Kind == TokenFull || s.Kind == TokenOrg && (owner == "" || owner == s.Org) || s.Kind == TokenApp && s.App == app
+		return covers && g.permitsApp(h, app, false)
+	})
+}
+
+// executes reports whether the grant allows to run the command that is asked for
+// in an app's Machines.
+func (g grant) executes(app string) bool {
+	return g.changes(app) || g.any(func(h holding) bool {
+		return h.scope.Kind == TokenExec && h.scope.App == app && g.permitsApp(h, app, false)
+	})
+}
+
+// manages reports whether the grant allows to make apps and tokens in an
+// organization.
+func (g grant) manages(org *organization) bool {
+	return g.any(func(h holding) bool {
+		covers := h.scope.Kind == TokenFull || h.scope.Kind == TokenOrg && h.scope.Org == org.slug
+		return covers && g.permits(h, org, new(uint64(0)), "", false)
+	})
+}
+
+// connects reports whether the grant allows to add and remove WireGuard peers of
+// an organization: tokens of an app do (Fly docs, "Access tokens").
+func (g grant) connects(org *organization) bool {
+	return g.any(func(h holding) bool {
+		s, covers := h.scope, false
+		switch s.Kind {
+		case TokenFull:
+			covers = true
+		case TokenOrg:
+			covers = s.Org == org.slug
+		case TokenApp:
+			covers = g.owner(s.App) == org.slug
+		}
+		return covers && g.permits(h, org, nil, flyio.FeatureWireGuard, false)
+	})
+}
+
+// lists reports whether the grant may list apps.
+func (g grant) lists() bool { return g.kind.width() >= TokenReadOnly.width() }
+
+// seesOrganization reports whether the grant covers an organization. A token of
+// an app sees the one it is in.
+func (g grant) seesOrganization(slug string) bool {
+	return g.any(func(h holding) bool {
+		s, covers := h.scope, false
+		switch s.Kind {
+		case TokenFull:
+			covers = true
+		case TokenReadOnly, TokenOrg:
+			covers = s.Org == "" || s.Org == slug
+		default:
+			covers = g.owner(s.App) == slug
+		}
+		return covers && g.permits(h, g.state.organization(slug), nil, "", true)
+	})
+}
+
+// asks are what a request is about to do: one thing, or each of the mutations of
+// a GraphQL document.
+func (req *request) asks(rt route) []ask {
+	if rt.graph {
+		return req.graph.asks()
+	}
+	one := ask{action: rt.action()}
+	switch target := req.PathValue("target"); {
+	case target == "":
+	case strings.Contains(rt.pattern, "/machines/"):
+		one.machine = &target
+	case strings.Contains(rt.pattern, "/volumes/"):
+		one.volume = &target
+	}
+	if rt.exec {
+		var in execInput
+		if req.decode(&in) == nil {
+			one.command, _ = in.words() // one that cannot be split is refused later
+		}
+		one.command = append([]string{}, one.command...)
+	}
+	return []ask{one}
+}
+
+// action is what a route does to what it is about.
+func (rt route) action() resset.Action {
+	method, _, _ := strings.Cut(rt.pattern, " ")
+	_, verb, _ := strings.Cut(rt.operation, ".")
+	switch {
+	case !rt.write:
+		return resset.ActionRead
+	case method == http.MethodDelete:
+		return resset.ActionDelete
+	}
+	switch verb {
+	case "create", "allocate", "import", "generate":
+		return resset.ActionCreate
+	case "start", "stop", "restart", "signal", "suspend", "cordon", "uncordon", "exec", "acquire":
+		return resset.ActionControl
+	}
+	return resset.ActionWrite
+}
+
+// asks are one for each mutation, or one that reads.
+func (g graphRequest) asks() []ask {
+	var list []ask
+	for _, name := range g.mutations() {
+		one := ask{action: resset.ActionWrite, mutation: &name}
+		switch {
+		case hasAnyPrefix(name, "create", "allocate", "add"):
+			one.action = resset.ActionCreate
+		case hasAnyPrefix(name, "delete", "release", "remove", "unset"):
+			one.action = resset.ActionDelete
+		}
+		if name == "updateRelease" || name == "createRelease" { // a deploy changes the app by them
+			one.action = resset.ActionWrite
+		}
+		list = append(list, one)
+	}
+	if list == nil {
+		return []ask{{action: resset.ActionRead}}
+	}
+	return list
+}
+
+func hasAnyPrefix(s string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+}

@@ -1,0 +1,245 @@
+package flysim
+
+import (
+	"cmp"
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// delays are how long the transitions of Machines take; see [Options].
+type delays struct{ create, update, stop, suspend, resume, destroy time.Duration }
+
+// step is a transition that a Machine makes by itself when its time has come.
+type step struct {
+	at       time.Time
+	state    string // the one it is in from then on
+	events   []event
+	failure  Failure // of a start
+	restarts int     // of a start: that the platform made before
+}
+
+// ending is a program that is going to end by itself.
+type ending struct {
+	at       time.Time
+	exit     exit
+	next     Failure // of the start after it
+	restarts int     // that the platform made before
+}
+
+// exit says how a program ended.
+type exit struct {
+	code       int
+	signal     int
+	oom        bool
+	requested  bool
+	restarting bool
+}
+
+// launch begins a start that is over after delay; meanwhile the Machine is in
+// the state given. A suspended Machine resumes, in its own time.
+func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Duration) {
+	delay = cmp.Or(m.app.startDelay, delay)
+	if m.state == "suspended" && s.delays.resume > 0 {
+		delay = s.delays.resume
+	}
+	m.pending, m.ending, m.state = nil, nil, meanwhile
+	m.plan(step{at: now.Add(delay), state: "started", failure: m.nextFailure()})
+	m.note()
+	m.settle(s, now)
+}
+
+// prepare begins the life of a new Machine: it stays created while its image is
+// fetched, and is then launched or, with skipLaunch, left stopped.
+func (m *vm) prepare(s *state, skipLaunch bool, now time.Time, delay time.Duration) {
+	ready := now.Add(s.delays.create)
+	switch {
+	case skipLaunch: // the answer to the creation says created in any case
+		m.plan(step{at: ready, state: "stopped"})
+	case s.delays.create > 0:
+		m.plan(step{at: ready, state: "starting"}, step{at: ready.Add(delay), state: "started", failure: m.nextFailure()})
+	default:
+		m.launch(s, "starting", now, delay)
+	}
+}
+
+func (m *vm) plan(steps ...step) {
+	m.pending = append(m.pending, steps...)
+	m.note()
+}
+
+// nextFailure uses up one of the failures that were asked for.
+func (m *vm) nextFailure() (next Failure) {
+	if len(m.failures) > 0 {
+		next, m.failures = m.failures[0], m.failures[1:]
+	}
+	return next
+}
+
+// settle lets take effect what was to happen by now: transitions, ends of
+// programs and the restarts that follow them.
+func (m *vm) settle(s *state, now time.Time) {
+	for ends := 1; ; {
+		switch {
+		case len(m.pending) > 0 && !now.Before(m.pending[0].at):
+			m.advance(s)
+		case m.ending != nil && !now.Before(m.ending.at):
+			m.end(s)
+			if ends++; ends%maxEvents == 0 {
+				m.skip(s, now)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// skip passes over the restarts of a program that crashes again and again, but
+// for the latest, which its history still shows: a clock that jumped by years
+// would make millions.
+func (m *vm) skip(s *state, now time.Time) {
+	if len(m.pending) == 0 {
+		return
+	}
+	next := &m.pending[0]
+	if next.failure != FailCrash && next.failure != FailOOM || restartDelay(next.restarts) < longestRestart {
+		return
+	}
+	every := longestRestart + s.crashAfter
+	n := int(now.Sub(next.at) / every)
+	if n = min(n, m.retries()-next.restarts) - maxEvents; n > 0 {
+		next.at, next.restarts = next.at.Add(time.Duration(n)*every), next.restarts+n
+	}
+}
+
+// due is when something happens to the Machine by itself; ok is false if
+// nothing does.
+func (m *vm) due() (at time.Time, ok bool) {
+	switch {
+	case len(m.pending) > 0:
+		return m.pending[0].at, true
+	case m.ending != nil:
+		return m.ending.at, true
+	}
+	return time.Time{}, false
+}
+
+// advance carries out the next step.
+func (m *vm) advance(s *state) {
+	next := m.pending[0]
+	m.note()
+	if m.pending = m.pending[1:]; len(m.pending) == 0 {
+		m.pending = nil
+	}
+	for _, e := range next.events {
+		m.record(s, e)
+	}
+	if next.state == "started" {
+		m.start(s, next)
+		return
+	}
+	m.state, m.updated = next.state, next.at
+	switch {
+	case next.state == "destroyed":
+		m.detach()
+		m.lease = nil
+	case next.state == "stopped" && len(next.events) > 0 && m.config.AutoDestroy():
+		m.vanish(s, next.at)
+	}
+}
+
+// start carries out a start.
+func (m *vm) start(s *state, launch step) {
+	if launch.failure == FailLaunch {
+		m.state = "failed"
+		m.record(s, event{kind: "launch", status: "failed", source: "flyd", at: launch.at})
+		return
+	}
+	m.state, m.started, m.sick, m.memoryLimit = "started", launch.at, launch.failure == FailChecks, 0
+	m.record(s, event{kind: "start", status: "started", source: "flyd", at: launch.at})
+	if m.outside && m.origin() != "suspended" { // what resumes listens as it did
+		m.booting, m.listen = true, nil
+	}
+	switch {
+	case launch.failure == FailExit:
+		m.state = "stopped"
+		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: launch.at, exit: &exit{code: 1}, restarted: 2})
+		if m.config.AutoDestroy() {
+			m.vanish(s, launch.at)
+		}
+	case launch.failure == FailCrash:
+		m.ending = &ending{launch.at.Add(s.crashAfter), exit{code: 1}, FailCrash, launch.restarts}
+	case launch.failure == FailOOM:
+		m.ending = &ending{launch.at.Add(s.crashAfter), exit{code: 137, signal: 9, oom: true}, FailOOM, launch.restarts}
+	case m.config.ProcessGroup() == releaseGroup:
+		m.ending = &ending{at: launch.at.Add(releaseRun)}
+	}
+}
+
+// A release command is a Machine of flyctl's that runs one program to its end.
+// Here it succeeds after a moment, unless it was told to fail.
+const (
+	releaseGroup = "fly_app_release_command"
+	releaseRun   = 2 * time.Second
+)
+
+// end carries out the end of the program, and plans the restart that the
+// configuration's policy wants.
+func (m *vm) end(s *state) {
+	e := *m.ending
+	m.ending = nil
+	restarts := e.restarts
+	m.state = "stopped"
+	if e.exit.restarting = m.restarts(e.exit.code, restarts); e.exit.restarting {
+		restarts++
+		m.state = "restarting"
+		m.plan(step{at: e.at.Add(restartDelay(restarts)), state: "started", failure: e.next, restarts: restarts})
+	}
+	m.updated = e.at
+	m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: e.at, exit: &e.exit, restarted: restarts})
+	if m.state == "stopped" && m.config.AutoDestroy() {
+		m.vanish(s, e.at)
+	}
+}
+
+// vanish destroys a Machine whose program is done, as its configuration wants.
+func (m *vm) vanish(s *state, at time.Time) {
+	m.state, m.lease = "destroyed", nil
+	m.record(s, event{kind: "destroy", status: "destroyed", source: "flyd", at: at})
+	m.detach()
+}
+
+// restartDelay is how long the platform waits with its nth restart. Fly tells
+// that it waits longer each time, not how long.
+func restartDelay(n int) time.Duration { return min(time.Second<<min(n-1, 5), longestRestart) }
+
+const longestRestart = 30 * time.Second
+
+// restarts tells whether a program that ended with code is started again after
+// so many restarts.
+func (m *vm) restarts(code, before int) bool {
+	n := m.retries()
+	return n == math.MaxInt || code != 0 && before < n
+}
+
+// retries is how often a program that fails is started again; [math.MaxInt] for
+// one that is whatever its code. Without a policy it is on-failure with ten
+// retries (Fly docs, "Machine restart policy").
+func (m *vm) retries() int {
+	policy := struct {
+		Policy  string `json:"policy"`
+		Retries int    `json:"max_retries"`
+	}{Policy: "on-failure"}
+	if raw := m.config.Raw("restart"); raw != nil {
+		_ = json.Unmarshal(raw, &policy) // one that cannot be read says nothing
+	}
+	switch {
+	case policy.Policy == "no":
+		return 0
+	case policy.Policy == "always":
+		return math.MaxInt
+	case policy.Retries == 0:
+		return 10
+	}
+	return min(policy.Retries, math.MaxInt-1)
+}

@@ -1,0 +1,45 @@
+package flysim
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// lease is the exclusive right to change a Machine for a while.
+type lease struct {
+	nonce, owner, description string
+	expires                   time.Time
+}
+
+// held is the lease that is in force, nil if there is none.
+func (m *vm) held(now time.Time) *lease {
+	if m.lease == nil || !now.Before(m.lease.expires) {
+		return nil
+	}
+	return m.lease
+}
+
+// permit checks the nonce of a change against the lease in force.
+func (m *vm) permit(nonce string, now time.Time) error {
+	l := m.held(now)
+	switch {
+	case l != nil && l.nonce != nonce:
+		return &apiError{http.StatusConflict, "conflict", fmt.Sprintf("machine ID %s lease currently held by %s, expires at %s", m.id, l.owner, l.expires.UTC().Format(time.RFC3339))}
+	case l == nil && nonce != "":
+		return &apiError{http.StatusConflict, "conflict", fmt.Sprintf("machine ID %s lease nonce does not match: no lease is held", m.id)}
+	}
+	return nil
+}
+
+// acquire takes the lease, or refreshes it for its nonce's holder.
+func (m *vm) acquire(s *state, nonce, owner, description string, ttl time.Duration, now time.Time) (*lease, error) {
+	if err := m.permit(nonce, now); err != nil {
+		return nil, err
+	}
+	if nonce == "" {
+		m.lease = &lease{nonce: s.ids.opaque("nonce", "", 12), owner: owner, description: description}
+	}
+	m.lease.expires = now.Add(ttl)
+	return m.lease, nil
+}

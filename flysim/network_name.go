@@ -1,0 +1,26 @@
+package flysim
+
+import "net/http"
+
+// defaultNetwork is the name of an organization's default network in the
+// Machines API. GraphQL calls it "", and knows no network called default
+// (flyctl, agent/remote.go).
+const defaultNetwork = "default"
+
+var errNoNetwork = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
+
+// graphQLName is the network's name in GraphQL.
+func (n *network) graphQLName() string {
+	if n.name == defaultNetwork {
+		return ""
+	}
+	return n.name
+}
+
+// graphQLNetwork is the network that an input of a mutation names.
+func graphQLNetwork(name *string) (string, error) {
+	if value(name) == defaultNetwork {
+		return "", errNoNetwork
+	}
+	return value(name), nil
+}

@@ -1,0 +1,56 @@
+package flysim
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// The methods of this file, with those of actors.go, build the apps that the
+// operator defines. They leave no trace in Calls.
+
+// CreateApp is [Platform.AddApp] for names that come from outside: the error
+// says why there can be no such app.
+func (p *Platform) CreateApp(name, org, network string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := p.state.createApp(name, org, network, plan{}, p.clock.Now())
+	if err == nil {
+		p.notify()
+	}
+	return err
+}
+
+// AddRelease records a release of the app as rolled out, so that the app counts
+// as deployed. The definition is the document that flyctl stores with it: the
+// fly.toml as JSON.
+func (p *Platform) AddRelease(app, image string, definition json.RawMessage) Release {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	now := p.clock.Now()
+	r, err := p.state.createRelease(p.mustApp(app), image, "rolling", definition, plan{}, now)
+	if err == nil {
+		err = r.update("complete", nil, now)
+	}
+	if err != nil {
+		panic("sandbox: " + err.Error())
+	}
+	return Release{ID: r.id, Version: r.version, Status: r.status, Strategy: r.strategy, Image: r.image, Definition: slices.Clone(r.definition)}
+}
+
+// SetFlyToml says what [Platform.FlyToml] is of an app.
+func (p *Platform) SetFlyToml(app string, file []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mustApp(app)
+	p.configs[app] = slices.Clone(file)
+}
+
+// SetStartDelay says how long the Machines of an app take to start, in the
+// place of [Options.StartDelay]. Zero gives that back.
+func (p *Platform) SetStartDelay(app string, delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mustApp(app).startDelay = max(delay, 0)
+}

@@ -1,0 +1,49 @@
+package flysim
+
+import "time"
+
+// Glance is an app among many.
+type Glance struct {
+	App       string `json:"app"`
+	Public    bool   `json:"public"`    // it has an address on the internet
+	Flycast   bool   `json:"flycast"`   // it has a Flycast address
+	Addresses int    `json:"addresses"` // inbound ones
+	Machines  int    `json:"machines"`  // destroyed ones left out
+	Started   int    `json:"started"`   // how many of them are
+}
+
+// Overview is a glance at every app, by name. It stays as it is while
+// [Platform.Revision] stays and the clock has not reached until (zero: no limit).
+func (p *Platform) Overview() (glances []Glance, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
+	apps := p.state.appsOf(nil)
+	glances = make([]Glance, 0, len(apps))
+	for _, a := range apps {
+		g := Glance{App: a.name}
+		for _, addr := range a.held() {
+			g.Addresses++
+			if addr.kind == "private_v6" {
+				g.Flycast = true
+			} else {
+				g.Public = true
+			}
+		}
+		for _, m := range a.machines {
+			m.settle(p.state, now)
+			if at, ok := m.due(); ok && (until.IsZero() || at.Before(until)) {
+				until = at
+			}
+			if m.state == "destroyed" {
+				continue
+			}
+			g.Machines++
+			if m.state == "started" {
+				g.Started++
+			}
+		}
+		glances = append(glances, g)
+	}
+	return glances, until
+}

@@ -1,0 +1,86 @@
+package flysim
+
+import (
+	"crypto/ecdh"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"slices"
+)
+
+// peer is a WireGuard peer: a computer that is on a private network. Here it is
+// a record alone, as no gateway listens yet.
+type peer struct {
+	id      string
+	name    string // unique in its organization
+	pubkey  string // its own, in base64
+	region  string // of its gateway
+	ip      netip.Addr
+	network *network
+}
+
+// gatewayAddress is where peers are told to find their gateway. Clients add the
+// port, 51820.
+const gatewayAddress = "127.0.0.1"
+
+// gatewayKey is the public key of the gateway, in base64.
+func gatewayKey() string {
+	seed := sha256.Sum256([]byte("sandbox gateway"))
+	key, err := ecdh.X25519().NewPrivateKey(seed[:])
+	if err != nil {
+		panic(err) // X25519 takes any 32 bytes
+	}
+	return base64.StdEncoding.EncodeToString(key.PublicKey().Bytes())
+}
+
+var peerName = regexp.MustCompile(`^[a-zA-Z0-9-]{1,200}$`)
+
+// addPeer adds a peer to a network.
+func (s *state) addPeer(net *network, name, pubkey, region string) (*peer, error) {
+	key, err := base64.StdEncoding.DecodeString(pubkey)
+	org := net.organization
+	switch {
+	case !peerName.MatchString(name):
+		return nil, invalid("Validation failed: Name may only contain letters, numbers and hyphens")
+	case err != nil || len(key) != 32:
+		return nil, invalid("Validation failed: Pubkey is not a WireGuard public key")
+	case org.peer(name) != nil:
+		return nil, &apiError{http.StatusUnprocessableEntity, "UNPROCESSABLE", "Validation failed: Name has already been taken"}
+	}
+	p := &peer{
+		id: s.ids.ulid("peer"), name: name, pubkey: pubkey, region: region, network: net,
+		ip: net.peerAddress(s.ids.number("peer number", 0)),
+	}
+	org.peers = append(org.peers, p)
+	return p, nil
+}
+
+// peerAddress is the address of the nth peer: fdaa:<network>:a7b:<host>:0:a:<n>02.
+// The 256 addresses around it are the peer's.
+func (n *network) peerAddress(number int) netip.Addr {
+	var b [16]byte
+	prefix := n.prefix()
+	copy(b[:], prefix[:])
+	host := 0x100 + number>>8
+	b[6], b[7], b[8], b[9] = 0x0a, 0x7b, byte(host>>8), byte(host)
+	b[13], b[14], b[15] = 0x0a, byte(number), 2
+	return netip.AddrFrom16(b)
+}
+
+// peer is the organization's peer of a name, nil if it has none.
+func (o *organization) peer(name string) *peer {
+	i := slices.IndexFunc(o.peers, func(p *peer) bool { return p.name == name })
+	if i < 0 {
+		return nil
+	}
+	return o.peers[i]
+}
+
+// removePeer takes a peer away; it reports whether there was one.
+func (o *organization) removePeer(name string) bool {
+	before := len(o.peers)
+	o.peers = slices.DeleteFunc(o.peers, func(p *peer) bool { return p.name == name })
+	return len(o.peers) < before
+}

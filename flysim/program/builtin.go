@@ -1,0 +1,160 @@
+package program
+
+import (
+	"context"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// program is one run of the built-in program on a Machine, from its first
+// connection on.
+type program struct {
+	identity
+	runner   *Runner
+	started  time.Time    // of this run
+	from     string       // the state it was started from
+	born     time.Time    // of the memory: earlier than started after a suspend
+	raw      map[int]bool // ports that do not speak HTTP
+	requests atomic.Int64
+
+	mu    sync.Mutex
+	conns map[*held]struct{} // nil once it has ended
+}
+
+func newProgram(to proxy.Target, now flysim.Program, r *Runner) *program {
+	return &program{
+		identity: identity{to.App, to.Machine, now.Region, now.Instance, now.PrivateIP, now.Config},
+		runner:   r, started: now.Started, from: now.From, born: now.Started, raw: rawPorts(now.Config),
+		conns: make(map[*held]struct{}),
+	}
+}
+
+// rawPorts are the internal ports that services lead to, none of them with the
+// http handler, and that no HTTP check asks.
+func rawPorts(config machine.Config) map[int]bool {
+	services, err := config.Services()
+	if err != nil {
+		return nil
+	}
+	raw := make(map[int]bool)
+	spoken := make(map[int]bool) // HTTP is
+	web := func(c machine.Check, port int) {
+		if c.Port != nil {
+			port = *c.Port
+		}
+		if c.Type != nil && *c.Type == "http" {
+			spoken[port] = true
+		}
+	}
+	for _, s := range services {
+		raw[s.InternalPort] = len(s.Ports) > 0
+		for _, p := range s.Ports {
+			if slices.Contains(p.Handlers, "http") {
+				spoken[s.InternalPort] = true
+			}
+		}
+		for _, c := range s.Checks {
+			web(c, s.InternalPort)
+		}
+	}
+	checks, err := config.Checks()
+	if err == nil {
+		for _, c := range checks {
+			web(c, 0)
+		}
+	}
+	for port := range spoken {
+		delete(raw, port)
+	}
+	return raw
+}
+
+// held is a connection that is closed when the program ends.
+type held struct {
+	*conn
+	program *program
+}
+
+// Close implements [net.Conn].
+func (h *held) Close() error {
+	h.program.mu.Lock()
+	delete(h.program.conns, h)
+	h.program.mu.Unlock()
+	return h.conn.Close()
+}
+
+// hold takes a connection; ok is false if the program has ended.
+func (p *program) hold(c *conn) (h *held, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns == nil {
+		return nil, false
+	}
+	h = &held{c, p}
+	p.conns[h] = struct{}{}
+	return h, true
+}
+
+// busy tells whether there are connections.
+func (p *program) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) > 0
+}
+
+// end closes all connections, now and in the future.
+func (p *program) end() {
+	p.mu.Lock()
+	conns := p.conns
+	p.conns = nil
+	p.mu.Unlock()
+	for h := range conns {
+		_ = h.conn.Close() // pipes have no error worth telling
+	}
+}
+
+// drop closes all connections.
+func (p *program) drop() {
+	p.mu.Lock()
+	conns := p.conns
+	if conns != nil {
+		p.conns = make(map[*held]struct{})
+	}
+	p.mu.Unlock()
+	for h := range conns {
+		_ = h.conn.Close()
+	}
+}
+
+// exit ends the program with a code, as far as the platform is concerned.
+func (p *program) exit(code int) {
+	_ = p.runner.platform.Exit(p.app, p.machine, p.instance, code) // a Machine that is gone needs none
+}
+
+// running is the context key of the program that a connection belongs to.
+type running struct{}
+
+func withProgram(ctx context.Context, c net.Conn) context.Context {
+	if h, ok := c.(*held); ok {
+		return context.WithValue(ctx, running{}, h.program)
+	}
+	return ctx
+}
+
+// echo greets and sends back what it gets.
+func (p *program) echo(c *held) {
+	defer c.Close()
+	greeting := "emulated program of Machine " + p.machine + " in " + p.region + ", " + p.awake() + "; what you send comes back\r\n"
+	if _, err := io.WriteString(c, greeting); err != nil {
+		return
+	}
+	_, _ = io.Copy(c, c) // ends with either side
+}

@@ -1,0 +1,377 @@
+package program
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// How long commands are waited for, on the clock of this computer.
+const (
+	killTimeout = 5 * time.Second        // from the signal to stop to SIGKILL where the configuration says nothing
+	farewell    = time.Second            // the same when the runner ends
+	patience    = 250 * time.Millisecond // between two looks at what a command listens on, at the most
+	bootTimeout = 8 * time.Second        // until requests are told that it listens nowhere; Fly Proxy's patience
+)
+
+// spare is how many more commands may run than two for each Machine that the
+// operator's file has, the second being one that ends: an API's client can make
+// Machines without end.
+const spare = 50
+
+// child is a command that runs for a Machine.
+type child struct {
+	app, machine string
+	instance     string
+	cmd          *exec.Cmd
+	guard        *guard
+	unguarded    error // why the guard does not know of it
+	home         string
+	port         int // on this computer
+	internal     int // on the Machine
+	stop         stopConfig
+	leftOut      []string      // names of the Machine's variables that the operator's file does not name
+	done         chan struct{} // closed when it has ended
+
+	mu      sync.Mutex
+	started time.Time // of the Machine
+	ending  bool      // on request, or it has ended
+	kill    *time.Timer
+	allowed time.Duration // from the request to kill
+	paused  bool
+	addr    string // where it listens, empty if nowhere yet
+}
+
+// follow brings the commands of an app in line with its Machines.
+func (r *Runner) follow(app string, machines []flysim.Backend) {
+	there := make(map[string]bool)
+	for _, b := range machines {
+		if strings.HasPrefix(b.Group, "fly_app_") {
+			continue // a Machine for a release command or a console
+		}
+		there[b.ID] = true
+		c := r.child(b.ID)
+		same := c != nil && c.instance == b.InstanceID
+		switch {
+		case b.State == "started" && same && c.continues(b.Started):
+		case b.State == "suspended" && same && c.pause():
+		default:
+			if c != nil {
+				c.end(c.stop.timeout)
+			}
+			if b.State == "started" {
+				r.start(r.commands[app], b)
+			}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, c := range r.children {
+		if c.app == app && !there[id] {
+			c.end(c.stop.timeout)
+		}
+	}
+}
+
+func (r *Runner) child(id string) *child {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.children[id]
+}
+
+// start runs the command of a Machine that has started. One that cannot be run
+// counts as a program that ended with code 127, as a shell has it.
+func (r *Runner) start(d Definition, b flysim.Backend) {
+	c := &child{
+		app: d.Name, machine: b.ID, instance: b.InstanceID, started: b.Started,
+		internal: internalPort(b.Config), stop: readStop(b.Config), done: make(chan struct{}),
+	}
+	_ = r.platform.Boot(c.app, c.machine) // a Machine that is gone needs none
+	switch err := r.spawn(c, d, b); {
+	case errors.Is(err, errClosed):
+		return
+	case err != nil:
+		r.say(c, "system", fmt.Sprintf("the command cannot be run: %v", err))
+		_ = r.platform.Exit(c.app, c.machine, c.instance, 127) // a Machine that is gone needs none
+		return
+	}
+	if len(c.leftOut) > 0 {
+		names := c.leftOut[:min(len(c.leftOut), 20)]
+		r.say(c, "system", fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: %.60q", names))
+	}
+	if c.unguarded != nil {
+		r.say(c, "system", fmt.Sprintf("what the command starts goes on if the sandbox is killed: %v", c.unguarded))
+	}
+	go r.tend(c)
+	go r.watch(c)
+}
+
+// spawn starts the process and puts it on the list.
+func (r *Runner) spawn(c *child, d Definition, b flysim.Backend) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return errClosed
+	case len(r.alive) >= r.most:
+		return fmt.Errorf("%d commands run already", len(r.alive))
+	}
+	for older := range r.alive {
+		if older.machine == c.machine && older != r.children[c.machine] {
+			older.end(0) // it had its time: the one before has begun and ended since
+		}
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	if c.unguarded, err = r.shelter(); err != nil {
+		return err
+	}
+	c.guard = r.guard
+	if c.home, err = os.MkdirTemp(r.homes, ""); err != nil {
+		return err
+	}
+	c.port = port
+	me := identity{c.app, c.machine, b.Region, b.InstanceID, b.PrivateIP, b.Config}
+	c.cmd = exec.Command(d.Command[0], d.Command[1:]...)
+	c.cmd.Dir = d.Dir
+	c.cmd.Env, c.leftOut = commandEnvironment(me, d.Env, port, c.home)
+	c.cmd.Stdout, c.cmd.Stderr = r.output(c, "stdout"), r.output(c, "stderr")
+	c.cmd.SysProcAttr = attributes()
+	c.cmd.WaitDelay = time.Second // for output of those it leaves behind
+	if err := c.cmd.Start(); err != nil {
+		return errors.Join(err, os.RemoveAll(c.home))
+	}
+	c.unguarded = errors.Join(c.unguarded, c.guard.add(c.cmd.Process))
+	r.children[c.machine], r.alive[c] = c, struct{}{}
+	r.running.Add(2)
+	return nil
+}
+
+// freePort is a port of this computer that nobody listens on.
+func freePort() (int, error) {
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, errors.New("no port")
+	}
+	return at.Port, nil
+}
+
+// tend waits for the end of the command and tells the platform.
+func (r *Runner) tend(c *child) {
+	defer r.running.Done()
+	_ = c.cmd.Wait() // the state says it all
+	killGroup(c.cmd.Process)
+	c.guard.remove(c.cmd.Process)
+	for _, w := range []any{c.cmd.Stdout, c.cmd.Stderr} {
+		if w, ok := w.(*output); ok {
+			w.flush()
+		}
+	}
+	c.mu.Lock()
+	asked := c.ending
+	c.ending, c.addr = true, ""
+	if c.kill != nil {
+		c.kill.Stop()
+	}
+	c.mu.Unlock()
+	close(c.done)
+	code := exitCode(c.cmd.ProcessState)
+	r.say(c, "system", fmt.Sprintf("the command ended with code %d", code))
+	if !asked {
+		_ = r.platform.Exit(c.app, c.machine, c.instance, code)
+	}
+	r.mu.Lock()
+	if delete(r.alive, c); r.children[c.machine] == c {
+		delete(r.children, c.machine)
+	}
+	r.mu.Unlock()
+	_ = os.RemoveAll(c.home) // what the command wrote and guards is left
+	r.nudge()
+}
+
+// watch looks what the command listens on until it does, and tells the platform.
+// How long that takes is up to this computer, however fast the platform's clock
+// runs.
+func (r *Runner) watch(c *child) {
+	defer r.running.Done()
+	wait, late := 5*time.Millisecond, time.Now().Add(bootTimeout)
+	for {
+		if sockets, addr := listening(c.port, c.internal); addr != "" {
+			r.bind(c, sockets, addr)
+			return
+		}
+		if !late.IsZero() && time.Now().After(late) {
+			late = time.Time{}
+			r.bind(c, nil, "")
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-c.done:
+			timer.Stop()
+			return
+		}
+		wait = min(2*wait, patience)
+	}
+}
+
+// bind tells the platform where the command listens, nowhere included.
+func (r *Runner) bind(c *child, sockets []string, addr string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending {
+		c.addr = addr
+		_ = r.platform.Bind(c.app, c.machine, sockets) // a Machine that is gone needs none
+	}
+}
+
+// continues tells whether the command is the one that runs since then; one that
+// was paused goes on.
+func (c *child) continues(started time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ending:
+		return false
+	case c.paused:
+		c.paused, c.started = false, started
+		resume(c.cmd.Process)
+		return true
+	}
+	return c.started.Equal(started)
+}
+
+// pause stops the command as suspending its Machine does; false if it cannot be.
+func (c *child) pause() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending && !c.paused {
+		c.paused = suspend(c.cmd.Process)
+	}
+	return c.paused
+}
+
+// end asks the command to end, and makes it after a time.
+func (c *child) end(timeout time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.ending:
+		c.ending, c.addr, c.allowed = true, "", timeout
+		signalGroup(c.cmd.Process, c.stop.signal)
+		if c.paused {
+			resume(c.cmd.Process)
+		}
+		c.kill = time.AfterFunc(timeout, func() { killGroup(c.cmd.Process) })
+	case c.kill != nil && timeout < c.allowed:
+		c.allowed = timeout
+		c.kill.Reset(timeout)
+	}
+}
+
+// endAll ends all commands and waits for that.
+func (r *Runner) endAll() {
+	r.mu.Lock()
+	for c := range r.alive {
+		c.end(min(c.stop.timeout, farewell))
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+	r.leave()
+}
+
+// dialChild connects to the command of a Machine.
+func (r *Runner) dialChild(ctx context.Context, to proxy.Target, now flysim.Program) (net.Conn, error) {
+	c := r.child(to.Machine)
+	addr := ""
+	if c != nil && c.instance == now.Instance && c.internal == to.Port {
+		c.mu.Lock()
+		addr = c.addr
+		c.mu.Unlock()
+	}
+	if addr == "" {
+		return nil, fmt.Errorf("port %d of Machine %s: %w", to.Port, to.Machine, syscall.ECONNREFUSED)
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", addr)
+}
+
+// say is a line about a command.
+func (r *Runner) say(c *child, stream, text string) {
+	if r.options.Log != nil {
+		r.options.Log(Line{c.app, c.machine, stream, text})
+	}
+}
+
+// internalPort is the port of the Machine that PORT stands for: the one of its
+// configuration's environment, else of the first TCP service, else 8080.
+func internalPort(config machine.Config) int {
+	if env, err := config.Env(); err == nil {
+		var port int
+		if _, err := fmt.Sscanf(env["PORT"], "%d", &port); err == nil && port > 0 && port < 1<<16 {
+			return port
+		}
+	}
+	services, err := config.Services()
+	if err == nil {
+		for _, s := range services {
+			if s.Protocol != "udp" && s.InternalPort > 0 {
+				return s.InternalPort
+			}
+		}
+	}
+	return 8080
+}
+
+// stopConfig is how a program is stopped.
+type stopConfig struct {
+	signal  string
+	timeout time.Duration
+}
+
+// readStop is the configuration's stop_config, or Fly's default: SIGINT, and
+// SIGKILL after five seconds. A number is nanoseconds.
+func readStop(config machine.Config) stopConfig {
+	stop := stopConfig{"SIGINT", killTimeout}
+	var in struct {
+		Timeout json.RawMessage `json:"timeout"`
+		Signal  string          `json:"signal"`
+	}
+	if raw := config.Raw("stop_config"); raw == nil || json.Unmarshal(raw, &in) != nil {
+		return stop
+	}
+	if in.Signal != "" {
+		stop.signal = in.Signal
+	}
+	var text string
+	var number int64
+	switch {
+	case json.Unmarshal(in.Timeout, &text) == nil:
+		if d, err := time.ParseDuration(text); err == nil && d > 0 {
+			stop.timeout = d
+		}
+	case json.Unmarshal(in.Timeout, &number) == nil && number > 0:
+		stop.timeout = time.Duration(number)
+	}
+	stop.timeout = min(stop.timeout, 5*time.Minute)
+	return stop
+}

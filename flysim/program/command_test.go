@@ -1,0 +1,386 @@
+//go:build unix
+
+package program_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+)
+
+// TestMain lets this binary be the command that the tests run.
+func TestMain(m *testing.M) {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == "command":
+		os.Exit(command(os.Args[2]))
+	case len(os.Args) > 2 && os.Args[1] == "runner":
+		os.Exit(runAndSay(os.Args[2]))
+	}
+	os.Exit(m.Run())
+}
+
+// command serves on a host and the PORT of its environment. It ends with code 3
+// when asked for /crash and at SIGINT with code 0, unless it is a stubborn one.
+func command(host string) int {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt)
+	if host == "stubborn" {
+		go func() {
+			for range stop {
+				fmt.Println("no")
+			}
+		}()
+		child := exec.Command(os.Args[0], "command", "127.0.0.1") // is to end too
+		child.Env = append(os.Environ(), "PORT=0")
+		if err := child.Start(); err != nil {
+			return 1
+		}
+		fmt.Println("child", child.Process.Pid)
+		host = "0.0.0.0"
+	}
+	ended := make(chan int, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { ended <- 3; select {} })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		dir, _ := os.Getwd()
+		_ = json.NewEncoder(w).Encode(map[string]any{"env": os.Environ(), "dir": dir, "pid": os.Getpid()})
+	})
+	network := "tcp" // of which Go makes [::] for 0.0.0.0
+	if !strings.Contains(host, ":") {
+		network = "tcp4"
+	}
+	l, err := net.Listen(network, net.JoinHostPort(host, os.Getenv("PORT")))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("listening")
+	go func() { _ = http.Serve(l, mux) }()
+	if host == "0.0.0.0" && len(os.Args) > 2 && os.Args[2] == "stubborn" {
+		return <-ended
+	}
+	select {
+	case <-stop:
+		fmt.Print("bye")
+		return 0
+	case code := <-ended:
+		return code
+	}
+}
+
+// workshop is a platform with one app that runs a command.
+type workshop struct {
+	*bench
+	lines chan program.Line
+	dir   string
+}
+
+func newWorkshop(t *testing.T, host, more string) *workshop {
+	w := &workshop{bench: &bench{t: t}, lines: make(chan program.Line, 100), dir: t.TempDir()}
+	w.clock = flysim.NewClock(func() time.Time { return start })
+	w.platform = flysim.New(flysim.Options{Clock: w.clock})
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	timeout := "1m"
+	if host == "stubborn" && more != patient {
+		timeout = "50ms"
+	}
+	file := "app = 'hello'\nprimary_region = 'fra'\nkill_timeout = '" + timeout + "'\n[env]\nGREETING = 'hi'\nGORACE = 'atexit_sleep_ms=0'\nLD_DEBUG_OUTPUT = 'mine'\n[http_service]\ninternal_port = 8080\n"
+	if err := os.WriteFile(filepath.Join(w.dir, "fly.toml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("[[apps]]\nfly_toml = 'fly.toml'\ncommand = [%q, 'command', %q]\n%s\n", binary, host, more)
+	definitions, err := program.ReadDefinitions([]byte(text), w.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Build(t.Context(), w.platform, definitions); err != nil {
+		t.Fatal(err)
+	}
+	w.id = w.platform.MachineIDs(app)[0]
+	w.Runner = program.New(program.Options{Platform: w.platform, Definitions: definitions, Log: func(l program.Line) { w.lines <- l }})
+	t.Cleanup(func() { w.Close() })
+	w.run()
+	return w
+}
+
+// line waits for one that contains text, and for one with each of the others,
+// in any order; it returns the first.
+func (w *workshop) line(text string, others ...string) (first program.Line) {
+	w.t.Helper()
+	late := time.After(20 * time.Second)
+	for missing := append([]string{text}, others...); len(missing) > 0; {
+		select {
+		case l := <-w.lines:
+			i := slices.IndexFunc(missing, func(text string) bool { return strings.Contains(l.Text, text) })
+			if i < 0 {
+				continue
+			}
+			if missing[i] == text {
+				first = l
+			}
+			missing = slices.Delete(missing, i, i+1)
+		case <-late:
+			w.t.Fatalf("no line says %q", missing)
+		}
+	}
+	return first
+}
+
+// bound waits until the Machine listens on something and returns that.
+func (w *workshop) bound() []string {
+	w.t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		changed := w.platform.Changed()
+		m, err := w.platform.Program(app, w.id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if len(m.Listen) > 0 && m.State == "started" {
+			return m.Listen
+		}
+		select {
+		case <-changed:
+		case <-late:
+			w.t.Fatal("the command listens nowhere")
+		}
+	}
+}
+
+// about is what the command says about itself.
+type about struct {
+	Env []string
+	Dir string
+	PID int
+}
+
+func (w *workshop) ask() (a about) {
+	w.t.Helper()
+	_, body := w.get("/")
+	if err := json.Unmarshal([]byte(body), &a); err != nil {
+		w.t.Fatalf("%v: %s", err, body)
+	}
+	return a
+}
+
+func TestCommand(t *testing.T) {
+	t.Setenv("FLY_API_TOKEN", "the person's")
+	t.Setenv("SOME_SECRET", "the person's")
+	w := newWorkshop(t, "0.0.0.0", "dir = 'www'\n")
+	w.line("cannot be run") // there is no folder www
+	if err := os.Mkdir(filepath.Join(w.dir, "www"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.await("restarting")
+	w.clock.Advance(time.Minute)
+	w.await("started")
+	w.line("listening")
+	if got, want := w.bound(), []string{"tcp://0.0.0.0:8080"}; !slices.Equal(got, want) && runtime.GOOS == "linux" {
+		t.Errorf("listens on %v, want %v", got, want)
+	}
+	a := w.ask()
+	if !strings.HasSuffix(a.Dir, "/www") {
+		t.Errorf("runs in %s", a.Dir)
+	}
+	m := w.platform.Machine(app, w.id)
+	for _, want := range []string{
+		"GREETING=hi", "FLY_APP_NAME=hello", "FLY_MACHINE_ID=" + w.id, "FLY_ALLOC_ID=" + w.id, "FLY_REGION=fra", "PRIMARY_REGION=fra",
+		"FLY_PROCESS_GROUP=app", "FLY_MACHINE_VERSION=" + m.InstanceID, "PATH=" + os.Getenv("PATH"), "LD_DEBUG_OUTPUT=mine",
+	} {
+		if !slices.Contains(a.Env, want) {
+			t.Errorf("the environment lacks %s: %q", want, a.Env)
+		}
+	}
+	if text := strings.Join(a.Env, "\n"); strings.Contains(text, "the person's") || strings.Contains(text, "HOME="+os.Getenv("HOME")+"\n") {
+		t.Errorf("the person's environment is in it:\n%s", text)
+	}
+
+	// What comes through the API does not get code into the command.
+	changed, err := w.platform.MachineConfig(app, w.id).With("env", map[string]string{
+		"GREETING": "hello", "GORACE": "atexit_sleep_ms=0", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp", "NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.platform.SetMachineConfig(app, w.id, changed)
+	if l := w.line("bye", "listening"); l.Stream != "stdout" || l.App != app || l.Machine != w.id {
+		t.Errorf("the line is %+v", l)
+	}
+	w.bound()
+	b := w.ask()
+	if !slices.Contains(b.Env, "GREETING=hello") || !slices.Contains(b.Env, "LD_DEBUG_OUTPUT=mine") || slices.Contains(b.Env, "PORT=8080") || b.PID == a.PID {
+		t.Errorf("after the deploy: %q", b.Env)
+	}
+	if text := strings.Join(b.Env, "\n"); strings.Contains(text, "PRELOAD") || strings.Contains(text, "NODE_OPTIONS") || strings.Contains(text, "theirs") || strings.Contains(text, "PATH=/tmp\n") {
+		t.Errorf("variables of the API that run code:\n%s", text)
+	}
+}
+
+// TestCommandEnds has the ways in which a command ends.
+func TestCommandEnds(t *testing.T) {
+	w := newWorkshop(t, "0.0.0.0", "")
+	w.bound()
+	first := w.ask()
+	c := client(w.Runner, w.target(8080, false))
+	if resp, err := c.Get("http://hello.flycast/crash"); err == nil {
+		resp.Body.Close()
+		t.Error("it answered")
+	}
+	if l := w.line("ended"); l.Text != "the command ended with code 3" || l.Stream != "system" {
+		t.Errorf("%+v", l)
+	}
+	w.await("restarting")
+	if _, err := w.Dial(t.Context(), w.target(8080, false)); !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("dialed between two runs: %v", err)
+	}
+	w.clock.Advance(time.Minute)
+	w.await("started")
+	w.line("listening")
+	w.bound()
+	second := w.ask()
+	if second.PID == first.PID {
+		t.Error("it was not started anew")
+	}
+
+	if err := w.platform.Park(app, w.id, true); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "linux" {
+		for stat := ""; !strings.Contains(stat, ") T "); { // it stands still
+			data, err := os.ReadFile("/proc/" + strconv.Itoa(second.PID) + "/stat")
+			if err != nil {
+				t.Fatal(err)
+			}
+			stat = string(data)
+			runtime.Gosched()
+		}
+	}
+	if err := w.platform.Wake(app, w.id); err != nil {
+		t.Fatal(err)
+	}
+	w.await("started")
+	if third := w.ask(); third.PID != second.PID {
+		t.Error("a resumed command is another one")
+	}
+
+	w.platform.StopMachine(app, w.id)
+	w.line("ended with code 0", "bye")
+	if got := w.platform.Machine(app, w.id).Events[0]; got != "exit stopped" {
+		t.Errorf("the last event is %s", got)
+	}
+	if _, err := os.Stat("/proc/" + strconv.Itoa(second.PID)); err == nil {
+		t.Error("the process is there")
+	}
+}
+
+// TestCommandBind runs commands that listen where Fly Proxy does not reach them.
+func TestCommandBind(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what host a command bound can be seen on Linux only")
+	}
+	for host, want := range map[string][]string{"127.0.0.1": {"tcp://127.0.0.1:8080"}, "::": {"tcp://[::]:8080"}} {
+		w := newWorkshop(t, host, "")
+		w.line("listening")
+		if got := w.bound(); !slices.Equal(got, want) {
+			t.Errorf("%s: listens on %v, want %v", host, got, want)
+		}
+		conn, err := w.Dial(t.Context(), w.target(8080, false))
+		if err == nil {
+			conn.Close()
+		}
+		if reached := err == nil; reached != (host == "::") || err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+// patient is for a stubborn command that is given its minute.
+const patient = "# patient\n"
+
+// TestCommandRestarts restarts a Machine whose program does not end when it is
+// asked to: there are two of them at the most, and none when the runner has
+// ended, which waits for no kill_timeout.
+func TestCommandRestarts(t *testing.T) {
+	w := newWorkshop(t, "stubborn", patient)
+	w.line("child ")
+	w.bound()
+	first := w.ask().PID
+	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
+	w.line("child ") // of the second one
+	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
+	w.line("child ", "ended with code 137")
+	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the first one, process %d, is there: %v", first, err)
+	}
+	began := time.Now()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+}
+
+// TestCommandCount makes Machines through the API without end.
+func TestCommandCount(t *testing.T) {
+	w := newWorkshop(t, "0.0.0.0", "")
+	w.bound()
+	w.SetMost(2)
+	for range 2 {
+		w.platform.AddMachine(app, "fra", w.platform.MachineConfig(app, w.id))
+	}
+	if l := w.line("cannot be run"); !strings.HasSuffix(l.Text, "2 commands run already") {
+		t.Errorf("%+v", l)
+	}
+}
+
+// TestCommandStubborn kills one that does not end, and what it started.
+func TestCommandStubborn(t *testing.T) {
+	for _, how := range []string{"stop", "end of the runner"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorkshop(t, "stubborn", "")
+			_, pid, _ := strings.Cut(w.line("child ").Text, " ")
+			w.bound()
+			if how == "stop" {
+				w.platform.StopMachine(app, w.id)
+				w.line("no")
+			} else if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			w.line("ended with code 137")
+			if runtime.GOOS != "linux" {
+				return
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			for ctx.Err() == nil { // a process nobody waits for stays as a zombie
+				stat, err := os.ReadFile("/proc/" + pid + "/stat")
+				if err != nil || strings.Contains(string(stat), ") Z ") {
+					return
+				}
+				runtime.Gosched()
+			}
+			t.Errorf("process %s, which the command started, is there", pid)
+		})
+	}
+}

@@ -1,0 +1,203 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
+
+// connect opens a connection to a name of the platform. One that Fly Proxy
+// reads (http, tls) is served as if it had come to that name; a raw one is
+// joined with the program's, which is there before the client hears that it is.
+func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
+	v.record.Method = ""
+	n, port, t, err := d.look(r.Host)
+	v.leads(n)
+	v.record.Path = fmt.Sprintf("tcp/%d", port)
+	if err == nil && port == 0 {
+		err = fail(codeHost, http.StatusBadRequest, "CONNECT needs a port, as in %s:80", n.host)
+	}
+	if err != nil {
+		v.fail(w, err)
+		return
+	}
+	if n.kind != internal {
+		switch route := t.route(port); {
+		case route == nil:
+			v.fail(w, failNoService(n.app, port))
+			return
+		case route.http, route.tls:
+			d.lead(w, v, n, port)
+			return
+		case n.kind == public && !dedicated(t.site):
+			v.fail(w, fail("PORT", http.StatusBadGateway, "connection closed: raw TCP needs an address of the app's own, a shared one is routed by host name"))
+			return
+		}
+	}
+	program, done, err := d.reach(r.Context(), v, n, port, t)
+	if err != nil {
+		v.fail(w, err)
+		return
+	}
+	defer done()
+	defer program.Close()
+	conn, err := accept(w, v.client)
+	if err != nil {
+		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
+		return
+	}
+	defer conn.Close()
+	join(d.ctx, conn, program)
+}
+
+// dedicated tells whether the app has a public address that is its own.
+func dedicated(site flysim.Site) bool {
+	return slices.ContainsFunc(site.Addresses, func(a flysim.Address) bool { return a.Kind == "v4" || a.Kind == "v6" })
+}
+
+// reach connects to a program, straight or as Fly Proxy does it. done ends what
+// counts as load.
+func (d *door) reach(ctx context.Context, v *visit, n name, port int, t *table) (program net.Conn, done func(), err error) {
+	if n.kind == internal {
+		b, err := v.pick(n, t)
+		if err != nil {
+			return nil, nil, err
+		}
+		program, err = d.proxy.options.Programs.Dial(ctx, Target{App: n.app, Machine: b.ID, Instance: b.InstanceID, Port: port, Direct: true})
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			err = failDirect(b, port)
+		}
+		return program, func() {}, err
+	}
+	return v.dial(ctx, v.newSearch(n.app, port))
+}
+
+// dial finds a Machine and connects to its program, with the header of the
+// PROXY protocol if the port has it.
+func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done func(), err error) {
+	s.raw = true
+	defer func() { v.record.Woke = s.woke }()
+	for {
+		seat, route, err := s.next(ctx, v.client)
+		if err != nil {
+			return nil, nil, err
+		}
+		v.record.App, v.record.Machine = s.app, seat.ID
+		v.record.Held = v.proxy.clock.Now().Sub(s.began)
+		program, err = v.proxy.options.Programs.Dial(ctx, seat.target())
+		if err == nil && route.proxyProto != "" {
+			from, own := addrPort(v.client.RemoteAddr()), addrPort(v.client.LocalAddr())
+			_, err = program.Write(proxyHeader(route.proxyProto, from, netip.AddrPortFrom(own.Addr(), uint16(s.port))))
+		}
+		switch {
+		case err == nil:
+			return program, seat.leave, nil
+		case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EHOSTUNREACH):
+			seat.leave()
+			s.refuse(seat.member)
+		default:
+			seat.leave()
+			if ctx.Err() != nil {
+				return nil, nil, ctx.Err()
+			}
+			return nil, nil, failConnection(err, seat.internalPort)
+		}
+	}
+}
+
+// lead makes the client's connection one to a port that Fly Proxy reads.
+func (d *door) lead(w http.ResponseWriter, v *visit, n name, port int) {
+	conn, err := accept(w, v.client)
+	if err != nil {
+		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
+		return
+	}
+	v.silent = true
+	conn.tunnel = &tunnel{n, port}
+	conn.port = port
+	stop := context.AfterFunc(d.ctx, func() { _ = conn.Close() }) // ends what it waits for
+	defer stop()
+	d.arrive(conn)
+}
+
+// accept tells the client that it is connected, and takes its connection over.
+func accept(w http.ResponseWriter, c *client) (*client, error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	taken := &client{Conn: conn, pools: c.pools, head: pending(buffered)}
+	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		_ = taken.Close() // the client is gone: what follows finds it closed
+	}
+	return taken, nil
+}
+
+// pending is what the server has read ahead.
+func pending(b *bufio.ReadWriter) []byte {
+	head, err := b.Reader.Peek(b.Reader.Buffered())
+	if err != nil {
+		return nil
+	}
+	return slices.Clone(head)
+}
+
+// join copies both ways until both have ended, or the listener closes.
+func join(ctx context.Context, a, b net.Conn) {
+	stop := context.AfterFunc(ctx, func() {
+		_ = a.Close() // ends the copies
+		_ = b.Close()
+	})
+	defer stop()
+	var both sync.WaitGroup
+	both.Go(func() { pour(a, b) })
+	both.Go(func() { pour(b, a) })
+	both.Wait()
+}
+
+// pour copies until the source ends, or the target takes no more, and ends the
+// target's side of it. What the target has sent meanwhile still arrives.
+func pour(to, from net.Conn) {
+	source := &noting{Reader: from}
+	_, _ = io.Copy(to, source) // who broke it off, source tells
+	if source.err != nil {
+		_, _ = to.Close(), from.Close() // what comes back has nowhere to go
+		return
+	}
+	if half, ok := to.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		_ = to.Close() // it cannot be ended by half
+	}
+}
+
+// noting is a reader that remembers how it broke off.
+type noting struct {
+	io.Reader
+	err error
+}
+
+// Read implements [io.Reader].
+func (n *noting) Read(p []byte) (int, error) {
+	c, err := n.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		n.err = err
+	}
+	return c, err
+}
+
+// CloseWrite ends what is sent to the client, if its connection can do that.
+func (c *client) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}

@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
+
+// door is one listener: what comes in there, and where from it comes.
+type door struct {
+	proxy  *Proxy
+	inside bool
+	port   int // its own
+	queue  *queue
+	ctx    context.Context // until the listener closes
+}
+
+// clientKey is that of the client's connection in a request's context.
+type clientKey struct{}
+
+// withClient is the server's ConnContext.
+func withClient(ctx context.Context, conn net.Conn) context.Context {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	return context.WithValue(ctx, clientKey{}, conn)
+}
+
+// ServeHTTP implements [http.Handler].
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, _ := r.Context().Value(clientKey{}).(*client)
+	v := d.proxy.visit(c, r.Method, r.URL.Path)
+	defer v.over()
+	if r.Method == http.MethodConnect {
+		d.connect(w, r, v)
+		return
+	}
+	if r.URL.Scheme != "" && r.URL.Scheme != "http" && !c.secure {
+		v.fail(w, fail(codeHost, http.StatusBadRequest, "for a URL that begins with %.20q, ask with CONNECT", r.URL.Scheme))
+		return
+	}
+	n, port, t, err := d.destination(c, r)
+	v.leads(n)
+	switch {
+	case err != nil:
+		v.fail(w, err)
+	case n.kind == internal:
+		d.direct(w, r, v, n, port, t)
+	default:
+		d.proxied(w, r, v, n, port, t)
+	}
+}
+
+// destination is where a request goes: where its connection leads, else where
+// its Host header says. The listener's own port is the one that the scheme
+// implies.
+func (d *door) destination(c *client, r *http.Request) (n name, port int, t *table, err error) {
+	if c.tunnel != nil {
+		n = c.tunnel.name
+		t, err = d.resolve(&n)
+		return n, c.tunnel.port, t, err
+	}
+	n, port, t, err = d.look(r.Host)
+	if port == 0 || port == d.port {
+		port = c.port
+	}
+	return n, port, t, err
+}
+
+// proxied sends a request through Fly Proxy.
+func (d *door) proxied(w http.ResponseWriter, r *http.Request, v *visit, n name, port int, t *table) {
+	c, route := v.client, t.route(port)
+	switch {
+	case route == nil:
+		v.fail(w, failNoService(n.app, port))
+		return
+	case route.tls != c.secure:
+		w.Header().Set("Connection", "close") // it is of the wrong kind
+		v.fail(w, failHandshake(n.app, port, route.tls))
+		return
+	case route.options.ForceHTTPS && route.http && !c.secure:
+		d.redirect(w, r, v, n)
+		return
+	}
+	at := d.proxy.clock.Now()
+	client, _, _ := net.SplitHostPort(r.RemoteAddr)
+	e := &exchange{visit: v, search: v.newSearch(n.app, port), route: route, bare: !route.http}
+	if route.http {
+		e.search.wish = wishOf(r.Header)
+	}
+	e.inbound = inbound{
+		client: client, address: addressOf(t.site, n.kind), port: port, secure: c.secure,
+		region: d.proxy.options.Region, id: requestID(at, d.proxy.options.Region), at: at,
+	}
+	e.serve(w, r)
+}
+
+func failHandshake(app string, port int, wanted bool) *Failure {
+	if wanted {
+		return fail("PT04", http.StatusBadRequest, "tls handshake failed: port %d of app %s speaks TLS only", port, app)
+	}
+	return fail("PT04", http.StatusBadRequest, "tls handshake failed: port %d of app %s speaks no TLS", port, app)
+}
+
+// redirect answers as force_https wants it. Who came to the listener's own port
+// is sent back there, where TLS is spoken too.
+func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n name) {
+	host := n.host
+	if _, port, err := parseAuthority(r.Host); err == nil && port == d.port && v.client.tunnel == nil {
+		host += ":" + strconv.Itoa(port)
+	}
+	h := w.Header()
+	h.Set("Location", "https://"+host+r.URL.RequestURI())
+	outbound(h, nil, requestID(v.record.At, d.proxy.options.Region), r.ProtoMajor)
+	v.record.Status = http.StatusMovedPermanently
+	w.WriteHeader(http.StatusMovedPermanently)
+}
+
+// direct sends a request to a Machine over the private network.
+func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n name, port int, t *table) {
+	b, err := v.pick(n, t)
+	if err != nil {
+		v.fail(w, err)
+		return
+	}
+	v.forward(w, r, straight{d.proxy, n.app, b, port}, func(http.Header) {}, func(*http.Response) {})
+}
+
+// pick is a random one of the Machines that a name under .internal stands for.
+func (v *visit) pick(n name, t *table) (*flysim.Backend, error) {
+	machines := t.machines(n)
+	if len(machines) == 0 {
+		return nil, failName(n.host, "has no started Machine; names under .internal do not go through Fly Proxy, and start none")
+	}
+	b := &machines[rand.IntN(len(machines))]
+	v.record.Machine = b.ID
+	return b, nil
+}
+
+// straight sends requests to one port of one Machine.
+type straight struct {
+	proxy *Proxy
+	app   string
+	to    *flysim.Backend
+	port  int
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s straight) RoundTrip(r *http.Request) (*http.Response, error) {
+	aim(r, s.to, s.port)
+	res, err := s.proxy.pools.transport(s.proxy.options.Programs, s.app, s.to, lane{direct: true}).RoundTrip(r)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		err = failDirect(s.to, s.port)
+	}
+	return res, err
+}
+
+func failDirect(b *flysim.Backend, port int) *Failure {
+	return fail("REFUSED", http.StatusBadGateway, "connection refused: nothing listens on port %d of Machine %s in a way that the private network (IPv6) reaches", port, b.ID)
+}

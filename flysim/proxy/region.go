@@ -1,0 +1,38 @@
+package proxy
+
+import "github.com/flycast-mcp/flycast-mcp/flysim"
+
+// atlas knows how far regions are from one of them.
+type atlas struct {
+	from    string
+	regions map[string]flysim.Region // by code
+}
+
+func newAtlas(from string) atlas {
+	a := atlas{from, make(map[string]flysim.Region)}
+	for _, r := range flysim.Regions() {
+		a.regions[r.Code] = r
+	}
+	return a
+}
+
+// elsewhere is the distance to a region that is not on the map.
+const elsewhere = 100_000
+
+// distance is in kilometres along the globe.
+func (a atlas) distance(region string) float64 {
+	if region == a.from {
+		return 0
+	}
+	here, known := a.regions[a.from]
+	there, too := a.regions[region]
+	if !known || !too {
+		return elsewhere
+	}
+	return here.Distance(there)
+}
+
+// within tells whether a region is the one that is meant, or in the area.
+func (a atlas) within(region, meant string) bool {
+	return meant == "any" || region == meant || a.regions[region].In(meant)
+}

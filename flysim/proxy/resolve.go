@@ -1,0 +1,126 @@
+package proxy
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
+
+// look takes an authority apart and finds what it leads to.
+func (d *door) look(authority string) (n name, port int, t *table, err error) {
+	host, port, err := parseAuthority(authority)
+	if err != nil {
+		return name{}, 0, nil, failHost(authority, d.inside)
+	}
+	n, ok := parseName(host)
+	if !ok {
+		n.app = ""
+		return n, port, nil, failName(host, "is none that the platform gives")
+	}
+	t, err = d.resolve(&n)
+	return n, port, t, err
+}
+
+// resolve does what the resolvers and the addresses of Fly do: it finds the app
+// of a name, if it has that name for who calls. A custom hostname gets its app.
+func (d *door) resolve(n *name) (*table, error) {
+	switch {
+	case n.kind != public && !d.inside:
+		return nil, failName(n.host, "exists on the private network only")
+	case n.kind == public && n.app == "":
+		if n.app = d.proxy.appOf(n.host); n.app == "" {
+			return nil, failHost(n.host, d.inside)
+		}
+	}
+	t, err := d.proxy.table(n.app)
+	if err != nil {
+		gone := n.app
+		n.app = "" // it is nobody's
+		return nil, failNoApp(gone)
+	}
+	caller := d.proxy.caller(t.site)
+	switch {
+	case n.kind == public && !t.site.Public():
+		return nil, failName(n.host, "has no public address")
+	case n.kind == flycast && !t.site.Flycast():
+		return nil, failName(n.host, "has no Flycast address")
+	case n.kind == flycast && !caller.reaches(t.site):
+		return nil, failName(n.host, "has no Flycast address on the caller's network, "+caller.String())
+	case n.kind == internal && caller != (Caller{t.site.Org, t.site.Network}):
+		return nil, failName(n.host, "is not on the caller's network, "+caller.String())
+	}
+	return t, nil
+}
+
+// caller is who calls an app from inside.
+func (p *Proxy) caller(site flysim.Site) Caller {
+	c := p.options.Caller
+	if c == (Caller{}) {
+		return Caller{site.Org, site.Network}
+	}
+	if c.Network == "" {
+		c.Network = "default"
+	}
+	return c
+}
+
+// reaches tells whether one of the app's Flycast addresses is on the caller's network.
+func (c Caller) reaches(site flysim.Site) bool {
+	return slices.ContainsFunc(site.Addresses, func(a flysim.Address) bool {
+		return a.Kind == "private_v6" && a.Org == c.Org && a.Network == c.Network
+	})
+}
+
+// String is the network and its organization.
+func (c Caller) String() string { return c.Network + " of " + c.Org }
+
+// machines are those that a name under .internal stands for: the started ones
+// (Fly docs, "Private networking").
+func (t *table) machines(n name) []flysim.Backend {
+	return slices.DeleteFunc(slices.Clone(t.site.Machines), func(b flysim.Backend) bool {
+		return b.State != "started" || n.machine != "" && b.ID != n.machine ||
+			n.region != "" && b.Region != n.region || n.group != "" && b.Group != n.group
+	})
+}
+
+// matches tells whether a certificate's hostname, which may be a wildcard for
+// one label, is a host's.
+func matches(hostname, host string) bool {
+	if parent, ok := strings.CutPrefix(hostname, "*."); ok {
+		_, of, _ := strings.Cut(host, ".")
+		return of == parent
+	}
+	return hostname == host
+}
+
+func failName(host, why string) *Failure {
+	return fail("DNS", http.StatusBadGateway, "no such name: %s %s", host, why)
+}
+
+func failNoApp(app string) *Failure {
+	return fail("DNS", http.StatusBadGateway, "no such name: there is no app %s", app)
+}
+
+func failNoService(app string, port int) *Failure {
+	return fail("PORT", http.StatusBadGateway, "connection closed: no service of app %s has the external port %d", app, port)
+}
+
+// failHost is the failure for a host that is none of the platform's.
+func failHost(authority string, inside bool) *Failure {
+	names := "<app>.fly.dev and custom hostnames"
+	if inside {
+		names = "<app>.flycast, names under .internal, <app>.fly.dev and custom hostnames"
+	}
+	host, _, err := net.SplitHostPort(authority)
+	if err != nil {
+		host = authority
+	}
+	host = strings.Trim(host, "[]")
+	if net.ParseIP(host) != nil || host == "localhost" || host == "" {
+		return fail(codeHost, http.StatusNotFound, "this is Fly Proxy of an emulated platform: name an app in the Host header, or use this address as an HTTP proxy, for %s", names)
+	}
+	return fail(codeHost, http.StatusForbidden, "%.100q is no name of this platform, and this is no proxy to anywhere else: it serves %s", host, names)
+}

@@ -1,0 +1,123 @@
+package flysim
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// release is a version of an app, in the sense of `fly releases`.
+type release struct {
+	id         string
+	app        *app
+	version    int
+	status     string
+	strategy   string
+	image      string
+	definition json.RawMessage
+	metadata   json.RawMessage
+	created    time.Time
+	updated    time.Time
+	noted      bool // it may have changed since it was stored
+}
+
+// The words for them that Fly's clients use.
+var (
+	strategies      = []string{"BLUEGREEN", "CANARY", "IMMEDIATE", "ROLLING", "ROLLING_ONE", "SIMPLE"}
+	releaseStatuses = []string{"pending", "running", "complete", "failed", "interrupted"}
+)
+
+// maxHistory is how many releases of an app are kept.
+const maxHistory = 500
+
+// current is the latest release, nil if there is none.
+func (a *app) current() *release {
+	if len(a.releases) == 0 {
+		return nil
+	}
+	return a.releases[len(a.releases)-1]
+}
+
+// completed is the latest release that is complete, nil if there is none: the
+// one that the uiex API calls current.
+func (a *app) completed() *release {
+	for _, r := range slices.Backward(a.releases) {
+		if r.status == "complete" {
+			return r
+		}
+	}
+	return nil
+}
+
+// createRelease adds a release; it counts as deployed only once it is complete.
+func (s *state) createRelease(a *app, image, strategy string, definition json.RawMessage, plan plan, now time.Time) (*release, error) {
+	strategy = strings.ToUpper(cmp.Or(strategy, "rolling"))
+	if !slices.Contains(strategies, strategy) {
+		return nil, invalid("strategy %.40q is not one of %s", strategy, strings.Join(strategies, ", "))
+	}
+	r := &release{
+		id: s.ids.opaque("release", "rel_", 16), app: a, version: 1, status: "pending",
+		strategy: strategy, image: image, definition: definition, created: now, updated: now,
+	}
+	if last := a.current(); last != nil {
+		r.version = last.version + 1
+	}
+	if plan.release != "" {
+		r.id, r.version = plan.release, plan.version
+	}
+	a.releases = append(a.releases, r)
+	if first := a.releases[0]; len(a.releases) > maxHistory {
+		a.releases = slices.Clone(a.releases[1:])
+		delete(s.releases, first.id)
+	}
+	r.note()
+	s.releases[r.id] = r
+	return r, nil
+}
+
+// update changes a release. A complete one makes the app a deployed one, for
+// good. That other words are refused is the sandbox's own strictness.
+func (r *release) update(status string, metadata json.RawMessage, now time.Time) error {
+	if status != "" && !slices.Contains(releaseStatuses, status) {
+		return invalid("status %.40q is not one of %s", status, strings.Join(releaseStatuses, ", "))
+	}
+	if status != "" {
+		r.status = status
+	}
+	if len(metadata) > 0 {
+		r.metadata = metadata
+	}
+	if r.status == "complete" {
+		r.app.status = "deployed"
+	}
+	r.updated = now
+	r.note()
+	return nil
+}
+
+// inProgress reports whether the release is still being rolled out.
+func (r *release) inProgress() bool { return r.status == "pending" || r.status == "running" }
+
+// Release is a release as the platform knows it.
+type Release struct {
+	ID         string
+	Version    int
+	Status     string
+	Strategy   string
+	Image      string
+	Definition json.RawMessage
+	Metadata   json.RawMessage
+}
+
+// Releases are the app's releases, the newest first.
+func (p *Platform) Releases(app string) []Release {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []Release
+	for _, r := range slices.Backward(p.mustApp(app).releases) {
+		list = append(list, Release{r.id, r.version, r.status, r.strategy, r.image, slices.Clone(r.definition), slices.Clone(r.metadata)})
+	}
+	return list
+}

@@ -1,0 +1,36 @@
+package flysim
+
+import (
+	"context"
+
+	graphql "github.com/graph-gophers/graphql-go"
+)
+
+// MoveApp gives an app to another organization. It and its Machines are then on
+// that one's default network; the addresses that the app has stay as they are.
+func (*root) MoveApp(ctx context.Context, args struct {
+	Input struct {
+		AppId            graphql.ID
+		ClientMutationId *string
+		OrganizationId   graphql.ID
+	}
+}) (*appPayload, error) {
+	req, in := requestOf(ctx), args.Input
+	a, err := req.mutable(string(in.AppId))
+	if err != nil {
+		return nil, err
+	}
+	org, err := req.organization(in.OrganizationId)
+	if err != nil {
+		return nil, err
+	}
+	if !req.grant.manages(a.organization) || !req.grant.manages(org) {
+		return nil, errNoMutation
+	}
+	a.organization, a.network = org, org.networks[0]
+	for _, m := range a.machines {
+		m.note()
+		m.privateIP = machineAddress(a.network, m.id)
+	}
+	return &appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, nil
+}

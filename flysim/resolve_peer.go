@@ -1,0 +1,151 @@
+package flysim
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+
+	graphql "github.com/graph-gophers/graphql-go"
+)
+
+// peerNode resolves WireGuardPeer.
+type peerNode struct {
+	req  *request
+	peer *peer
+}
+
+func (n *peerNode) ID() graphql.ID   { return graphql.ID(n.peer.id) }
+func (n *peerNode) Name() string     { return n.peer.name }
+func (n *peerNode) Peerip() string   { return n.peer.ip.String() }
+func (n *peerNode) Pubkey() string   { return n.peer.pubkey }
+func (n *peerNode) Region() string   { return n.peer.region }
+func (n *peerNode) Network() *string { return new((&networkNode{n.req, n.peer.network}).Name()) }
+
+func (n *organizationNode) WireGuardPeers(args pageArgs) *connection[*peerNode] {
+	var nodes []*peerNode
+	for _, p := range n.org.peers {
+		nodes = append(nodes, &peerNode{n.req, p})
+	}
+	return paged(nodes, args, func(n *peerNode) string { return n.peer.name })
+}
+
+func (n *organizationNode) WireGuardPeer(args struct{ Name string }) (*peerNode, error) {
+	if p := n.org.peer(args.Name); p != nil {
+		return &peerNode{n.req, p}, nil
+	}
+	return nil, errNoPeer
+}
+
+var errNoPeer = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find WireGuardPeer"}
+
+// peered is the organization of a mutation of peers.
+func (req *request) peered(id graphql.ID) (*organization, error) {
+	org, err := req.organization(id)
+	if err != nil {
+		return nil, err
+	}
+	if !req.grant.connects(org) {
+		return nil, errNoMutation
+	}
+	return org, nil
+}
+
+// addedPeer resolves AddWireGuardPeerPayload.
+type addedPeer struct {
+	Endpointip, Peerip, Pubkey string
+	Network                    *string
+	ClientMutationId           *string
+}
+
+func (*root) AddWireGuardPeer(ctx context.Context, args struct {
+	Input struct {
+		ClientMutationId *string
+		Ephemeral        *bool
+		Gwname           *string
+		Name             string
+		Nats             *bool
+		Network          *string
+		OrganizationId   graphql.ID
+		Pubkey           string
+		Region           *string
+	}
+}) (*addedPeer, error) {
+	req, in := requestOf(ctx), args.Input
+	org, err := req.peered(in.OrganizationId)
+	if err != nil {
+		return nil, err
+	}
+	net := org.network(value(in.Network))
+	if net == nil {
+		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
+	}
+	region := cmp.Or(value(in.Region), DefaultRegion)
+	if _, ok := regionOf(region); !ok {
+		return nil, invalid("Validation failed: Region is not known")
+	}
+	p, err := req.platform.state.addPeer(net, in.Name, in.Pubkey, region)
+	if err != nil {
+		return nil, err
+	}
+	node := &peerNode{req, p}
+	return &addedPeer{
+		Endpointip: gatewayAddress, Peerip: node.Peerip(), Pubkey: gatewayKey(), Network: node.Network(), ClientMutationId: in.ClientMutationId,
+	}, nil
+}
+
+// removedPeer resolves RemoveWireGuardPeerPayload.
+type removedPeer struct {
+	Organization     *organizationNode
+	ClientMutationId *string
+}
+
+func (*root) RemoveWireGuardPeer(ctx context.Context, args struct {
+	Input struct {
+		ClientMutationId *string
+		Name             string
+		Nats             *bool
+		OrganizationId   graphql.ID
+	}
+}) (*removedPeer, error) {
+	req, in := requestOf(ctx), args.Input
+	org, err := req.peered(in.OrganizationId)
+	if err != nil {
+		return nil, err
+	}
+	if !org.removePeer(in.Name) {
+		return nil, errNoPeer
+	}
+	return &removedPeer{&organizationNode{req, org}, in.ClientMutationId}, nil
+}
+
+// validatedPeers resolves ValidateWireGuardPeersPayload.
+type validatedPeers struct {
+	InvalidPeerIps, ValidPeerIps []string
+	ClientMutationId             *string
+}
+
+// ValidateWireGuardPeers tells which addresses are peers: flyctl forgets the
+// others that it kept.
+func (*root) ValidateWireGuardPeers(ctx context.Context, args struct {
+	Input struct {
+		ClientMutationId *string
+		PeerIps          []string
+	}
+}) *validatedPeers {
+	req := requestOf(ctx)
+	known := make(map[string]bool)
+	for _, org := range req.organizations() {
+		for _, p := range org.peers {
+			known[p.ip.String()] = true
+		}
+	}
+	payload := &validatedPeers{InvalidPeerIps: []string{}, ValidPeerIps: []string{}, ClientMutationId: args.Input.ClientMutationId}
+	for _, ip := range args.Input.PeerIps {
+		if known[ip] {
+			payload.ValidPeerIps = append(payload.ValidPeerIps, ip)
+		} else {
+			payload.InvalidPeerIps = append(payload.InvalidPeerIps, ip)
+		}
+	}
+	return payload
+}

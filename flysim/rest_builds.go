@@ -1,0 +1,73 @@
+package flysim
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// maxBuilds is how many builds are kept, of all apps together.
+const maxBuilds = 1000
+
+// createBuild starts a record of a build. There is no builder behind it.
+func (s *state) createBuild(a *app) *build {
+	b := &build{id: s.ids.number("build", 0), app: a.name, status: "building"}
+	s.builds[b.id] = b
+	delete(s.builds, b.id-maxBuilds)
+	return b
+}
+
+// finishBuild notes how a build of the app ended.
+func (s *state) finishBuild(a *app, id int, status string) (*build, error) {
+	b := s.builds[id]
+	if b == nil || b.app != a.name {
+		return nil, missing("build")
+	}
+	b.status = status
+	return b, nil
+}
+
+// number is the build's id as GraphQL has it.
+func (b *build) number() string { return strconv.Itoa(b.id) }
+
+func createBuild(req *request) answer {
+	var in struct {
+		App string `json:"app_name"`
+	}
+	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	a, err := req.named(in.App)
+	if err != nil {
+		return refuse(err)
+	}
+	return reply(http.StatusOK, recordBuild(req.platform.state.createBuild(a)))
+}
+
+func finishBuild(req *request) answer {
+	var in struct {
+		ID     int    `json:"build_id"`
+		App    string `json:"app_name"`
+		Status string `json:"status"`
+	}
+	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	a, err := req.named(in.App)
+	if err != nil {
+		return refuse(err)
+	}
+	b, err := req.platform.state.finishBuild(a, in.ID, in.Status)
+	if err != nil {
+		return refuse(err)
+	}
+	return reply(http.StatusOK, recordBuild(b))
+}
+
+// buildRecord is a build in the uiex API.
+type buildRecord struct {
+	ID        int    `json:"id"`
+	Status    string `json:"status"`
+	WallClock int    `json:"wallclock_time_ms"`
+}
+
+func recordBuild(b *build) buildRecord { return buildRecord{ID: b.id, Status: b.status} }

@@ -1,0 +1,88 @@
+package flysim
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"time"
+)
+
+// importCertificate takes a certificate that the owner brings, for a hostname
+// that the app has or gets by it. The key is checked and not kept.
+func importCertificate(req *request) answer {
+	var in struct {
+		Hostname  string `json:"hostname"`
+		Fullchain string `json:"fullchain"`
+		Key       string `json:"private_key"`
+	}
+	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	custom, err := readCertificate(in.Hostname, in.Fullchain, in.Key, req.now)
+	if err != nil {
+		return refuse(err)
+	}
+	c := a.certificate(in.Hostname)
+	if c == nil {
+		if c, err = a.certify(req.platform.state, in.Hostname, req.now); err != nil {
+			return refuse(err)
+		}
+		c.noACME = true
+	}
+	c.custom = custom
+	return reply(http.StatusCreated, a.detail(c))
+}
+
+// readCertificate reads what is imported, and refuses what browsers would.
+func readCertificate(hostname, chain, key string, now time.Time) (*customCertificate, error) {
+	pair, err := tls.X509KeyPair([]byte(chain), []byte(key))
+	if err != nil {
+		return nil, invalid("invalid certificate: the chain and the key cannot be read, or do not belong together")
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		return nil, invalid("invalid certificate: %v", err)
+	}
+	switch {
+	case now.After(leaf.NotAfter):
+		return nil, invalid("invalid certificate: it expired at %s", stamp(leaf.NotAfter))
+	case hostname == "" || leaf.VerifyHostname(hostname) != nil && leaf.Subject.CommonName != hostname:
+		return nil, invalid("invalid certificate: it is not for %.253q", hostname)
+	}
+	return &customCertificate{issuer: leaf.Issuer.String(), until: leaf.NotAfter.UTC(), imported: now}, nil
+}
+
+// deleteCustom takes the imported certificate away. The hostname stays if the
+// authority's is still asked for.
+func deleteCustom(req *request) answer {
+	return req.reduce(func(c *certificate) bool { return c.custom != nil }, func(c *certificate) { c.custom = nil })
+}
+
+// deleteACME ends that the authority is asked for a certificate. The hostname
+// stays if one was imported.
+func deleteACME(req *request) answer {
+	return req.reduce(func(c *certificate) bool { return !c.noACME }, func(c *certificate) { c.noACME = true })
+}
+
+// reduce takes one of its certificates from a hostname that has it, and the
+// hostname from the app with the last of them.
+func (req *request) reduce(has func(*certificate) bool, drop func(*certificate)) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	c := a.certificate(req.PathValue("target"))
+	if c == nil || !has(c) {
+		return refuse(missing("certificate"))
+	}
+	if drop(c); c.noACME && c.custom == nil {
+		if _, err := a.decertify(c.hostname); err != nil {
+			return refuse(err)
+		}
+	}
+	return answer{status: http.StatusNoContent}
+}

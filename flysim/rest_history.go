@@ -1,0 +1,56 @@
+package flysim
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// defaultEvents is how many events are listed without a limit.
+const defaultEvents = 20
+
+// limit reads the query parameter, at most most; absent it is usual.
+func (req *request) limit(usual, most int) (int, error) {
+	text := req.URL.Query().Get("limit")
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, invalid("invalid_argument: limit must be a positive number")
+	}
+	return min(n, most), nil
+}
+
+func listEvents(req *request) answer {
+	_, m, err := req.machine()
+	if err != nil {
+		return refuse(err)
+	}
+	limit, err := req.limit(defaultEvents, maxEvents)
+	if err != nil {
+		return refuse(err)
+	}
+	return reply(http.StatusOK, recordEvents(m.events[:min(limit, len(m.events))]))
+}
+
+func listVersions(req *request) answer {
+	_, m, err := req.machine()
+	if err != nil {
+		return refuse(err)
+	}
+	limit, err := req.limit(maxVersions, maxVersions)
+	if err != nil {
+		return refuse(err)
+	}
+	type record struct {
+		Version string         `json:"version"`
+		Config  machine.Config `json:"user_config"`
+	}
+	records := make([]record, 0, len(m.versions))
+	for _, v := range m.versions[:min(limit, len(m.versions))] {
+		records = append(records, record{v.instance, v.config})
+	}
+	return reply(http.StatusOK, records)
+}

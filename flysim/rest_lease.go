@@ -1,0 +1,86 @@
+package flysim
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// defaultLease is how long a lease lasts when no ttl is given.
+const defaultLease = 30
+
+type leaseRecord struct {
+	Status string    `json:"status"`
+	Data   leaseData `json:"data"`
+}
+
+type leaseData struct {
+	Nonce       string `json:"nonce"`
+	ExpiresAt   int64  `json:"expires_at"` // seconds
+	Owner       string `json:"owner"`
+	Description string `json:"description"`
+	Version     string `json:"version"`
+}
+
+func recordLease(m *vm, l *lease) leaseRecord {
+	return leaseRecord{"success", leaseData{l.nonce, l.expires.Unix(), l.owner, l.description, m.instance}}
+}
+
+func getLease(req *request) answer {
+	_, m, err := req.machine()
+	if err != nil {
+		return refuse(err)
+	}
+	l := m.held(req.now)
+	if l == nil {
+		return refuse(missing("lease"))
+	}
+	return reply(http.StatusOK, recordLease(m, l))
+}
+
+// acquireLease takes its ttl from the query, as fly-go sends it, or the body.
+func acquireLease(req *request) answer {
+	in := struct {
+		TTL         int    `json:"ttl"`
+		Description string `json:"description"`
+	}{TTL: defaultLease}
+	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	if text := req.URL.Query().Get("ttl"); text != "" {
+		ttl, err := strconv.Atoi(text)
+		if err != nil {
+			return refuse(invalid("invalid_argument: ttl must be a number of seconds"))
+		}
+		in.TTL = ttl
+	}
+	if in.TTL < 1 {
+		return refuse(invalid("invalid_argument: ttl must be positive"))
+	}
+	_, m, err := req.machine()
+	if err != nil {
+		return refuse(err)
+	}
+	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, in.Description, seconds(in.TTL), req.now)
+	if err != nil {
+		return refuse(err)
+	}
+	return reply(http.StatusCreated, recordLease(m, l))
+}
+
+func releaseLease(req *request) answer {
+	_, m, err := req.machine()
+	if err != nil {
+		return refuse(err)
+	}
+	if m.held(req.now) == nil {
+		return refuse(missing("lease"))
+	}
+	if err := m.permit(req.Header.Get(nonceHeader), req.now); err != nil {
+		return refuse(err)
+	}
+	m.lease = nil
+	return reply(http.StatusOK, okRecord{true})
+}

@@ -1,0 +1,100 @@
+package flysim
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// secretKeyRecord is a key in the Machines API.
+type secretKeyRecord struct {
+	Name   string `json:"name"`
+	Kind   string `json:"type"`
+	Public []byte `json:"public_key,omitempty"`
+}
+
+func (a *app) secretKeyRecord(name string) secretKeyRecord {
+	key := a.secrets.keys[name]
+	return secretKeyRecord{name, key.kind, []byte(key.public)}
+}
+
+func listSecretKeys(req *request) answer {
+	a, err := req.vault()
+	if err != nil {
+		return refuse(err)
+	}
+	records := []secretKeyRecord{}
+	for _, name := range slices.Sorted(maps.Keys(a.secrets.keys)) {
+		records = append(records, a.secretKeyRecord(name))
+	}
+	return reply(http.StatusOK, map[string][]secretKeyRecord{"secret_keys": records})
+}
+
+func getSecretKey(req *request) answer {
+	a, err := req.vault()
+	if err != nil {
+		return refuse(err)
+	}
+	name := req.PathValue("target")
+	if a.secrets.keys[name] == nil {
+		return refuse(missing("secret key"))
+	}
+	return reply(http.StatusOK, a.secretKeyRecord(name))
+}
+
+// keyKinds are the types of keys, and whether one has a public half.
+func keyKinds() map[string]bool {
+	return map[string]bool{
+		"es256": true, "hs256": false, "hs384": false, "hs512": false, "xaes256gcm": false,
+		"nacl_auth": false, "nacl_box": true, "nacl_secretbox": false, "nacl_sign": true,
+	}
+}
+
+// setSecretKey serves keys that the caller brings, whose value is not kept, and
+// keys that are to be generated.
+func setSecretKey(req *request) answer {
+	var in struct {
+		Kind  string `json:"type"`
+		Value []byte `json:"value"`
+	}
+	if err := req.decode(&in); err != nil {
+		return refuse(err)
+	}
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	name := req.PathValue("target")
+	pair, known := keyKinds()[in.Kind]
+	switch {
+	case !known:
+		return refuse(invalid("invalid_argument: type %.40q is not known", in.Kind))
+	case !validSecretName(name):
+		return refuse(invalid("invalid_argument: %.40q cannot be the name of a key", name))
+	}
+	key := &appKey{kind: in.Kind}
+	if pair {
+		key.public = req.platform.state.ids.opaque("secret key", "", 32)
+	}
+	if a.secrets.keys == nil {
+		a.secrets.keys = make(map[string]*appKey)
+	}
+	a.secrets.keys[name] = key
+	return reply(http.StatusCreated, struct {
+		secretKeyRecord
+		Version uint64 `json:"version"`
+	}{a.secretKeyRecord(name), a.secrets.next(true)})
+}
+
+func deleteSecretKey(req *request) answer {
+	a, err := req.app()
+	if err != nil {
+		return refuse(err)
+	}
+	name := req.PathValue("target")
+	if a.secrets.keys[name] == nil {
+		return refuse(missing("secret key"))
+	}
+	delete(a.secrets.keys, name)
+	return reply(http.StatusOK, map[string]uint64{"version": a.secrets.next(true)})
+}

@@ -1,0 +1,134 @@
+package flysim
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// waitable are the states a client may wait for; settled is any that lasts.
+func waitable() []string {
+	return []string{"started", "stopped", "suspended", "destroyed", "settled", "failed", "created"}
+}
+
+// maxWait is the longest timeout of a wait, in seconds.
+const maxWait = 60
+
+// waiting is a parsed wait request.
+type waiting struct {
+	states   []string
+	instance string
+	after    string // an event that the state must be newer than
+	timeout  time.Duration
+}
+
+func (req *request) waiting() (waiting, error) {
+	query := req.URL.Query()
+	w := waiting{
+		states: listed(query["state"]), timeout: seconds(maxWait),
+		instance: cmp.Or(query.Get("version"), query.Get("instance_id")), after: query.Get("from_event_id"),
+	}
+	if len(w.states) == 0 {
+		w.states = []string{"started"}
+	}
+	for _, state := range w.states {
+		if !slices.Contains(waitable(), state) {
+			return waiting{}, invalid("invalid_argument: state %.20q cannot be waited for", state)
+		}
+	}
+	if text := query.Get("timeout"); text != "" {
+		n, err := strconv.Atoi(strings.TrimSuffix(text, "s"))
+		if err != nil || n < 1 || n > maxWait {
+			return waiting{}, invalid("invalid_argument: timeout must be between 1 and %d seconds", maxWait)
+		}
+		w.timeout = seconds(n)
+	}
+	if slices.Contains(w.states, "stopped") && w.instance == "" && req.platform.options.StrictWait {
+		return waiting{}, invalid("instance_id required when waiting for stopped machine")
+	}
+	return w, nil
+}
+
+// reached reports whether the Machine is in a state that is waited for, or was
+// since the event given.
+func (w waiting) reached(m *vm) bool {
+	if w.after != "" {
+		newer := m.events[:max(slices.IndexFunc(m.events, func(e event) bool { return e.id == w.after }), 0)]
+		if slices.ContainsFunc(newer, func(e event) bool { return slices.Contains(w.states, e.status) }) {
+			return true
+		}
+		if len(newer) == 0 {
+			return false
+		}
+	}
+	if w.instance != "" && w.instance != m.instance { // an old version: it has stopped and was replaced
+		return slices.Contains(w.states, "stopped") || slices.Contains(w.states, "destroyed") || slices.Contains(w.states, "settled")
+	}
+	return slices.Contains(w.states, m.state) ||
+		slices.Contains(w.states, "settled") && !transient(m.state)
+}
+
+// waitRecord is the answer of a wait.
+type waitRecord struct {
+	OK      bool   `json:"ok"`
+	EventID string `json:"event_id"`
+	State   string `json:"state"`
+	Version string `json:"version"`
+}
+
+// waitMachine holds the request until the Machine is in the state, and answers
+// 408 when the time is up on the platform's clock.
+func waitMachine(req *request) answer {
+	w, err := req.waiting()
+	if err != nil {
+		return refuse(err)
+	}
+	p, deadline := req.platform, req.now.Add(w.timeout)
+	find := req.visible
+	for {
+		p.mu.Lock()
+		req.now = p.clock.Now()
+		m, err := find()
+		if err != nil {
+			p.mu.Unlock()
+			return refuse(err)
+		}
+		find = func() (*vm, error) { _, m, err := req.machine(); return m, err }
+		err = w.known(m)
+		now := waitRecord{w.reached(m), m.events[0].id, m.state, m.instance}
+		wake, changed := deadline, p.changed
+		if at, ok := m.due(); ok && at.Before(wake) {
+			wake = at
+		}
+		p.mu.Unlock()
+		switch {
+		case err != nil:
+			return refuse(err)
+		case now.OK:
+			return reply(http.StatusOK, now)
+		case !req.now.Before(deadline):
+			return refuse(&apiError{http.StatusRequestTimeout, "deadline_exceeded",
+				"machine failed to reach desired state, " + strings.Join(w.states, ", ") + ", currently " + now.State})
+		}
+		if p.options.OnWait != nil {
+			p.options.OnWait(wake)
+		}
+		if err := p.clock.Wait(req.Context(), wake, changed); err != nil {
+			return refuse(&apiError{http.StatusRequestTimeout, "canceled", "the client went away"})
+		}
+	}
+}
+
+// known refuses a version or an event that the Machine never had.
+func (w waiting) known(m *vm) error {
+	if w.instance != "" && !slices.ContainsFunc(m.versions, func(v version) bool { return v.instance == w.instance }) {
+		return missing("machine version")
+	}
+	if w.after != "" && !slices.ContainsFunc(m.events, func(e event) bool { return e.id == w.after }) {
+		return missing("machine event")
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package flysim_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	fly "github.com/superfly/fly-go"
+	"github.com/superfly/fly-go/flaps"
+	"github.com/superfly/fly-go/tokens"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
+
+const (
+	shop  = "/v1/apps/shop-api"
+	shopA = "148e21ea7d9d89"
+	shopB = "3d8d9e0b59e318"
+	nonce = "fly-machine-lease-nonce"
+)
+
+// start is a time after everything in the fixture.
+var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// seeded is a platform with the example apps, on a clock that only tests move.
+func seeded(t testing.TB, options flysim.Options) *flysim.Platform {
+	t.Helper()
+	if options.Clock == nil {
+		options.Clock = flysim.NewClock(func() time.Time { return start })
+	}
+	p := flysim.New(options)
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// reply is an answer of the platform.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// get reads a value of a JSON body: object fields and array indices by dots.
+func (r reply) get(t testing.TB, path string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(r.body, &value); err != nil {
+		t.Fatalf("%v: %s", err, r.body)
+	}
+	for _, key := range strings.Split(path, ".") {
+		if key == "" { // the whole
+			break
+		}
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[key]
+		case []any:
+			i := int(key[0] - '0')
+			if i >= len(v) {
+				t.Fatalf("%s: no element %s: %s", path, key, r.body)
+			}
+			value = v[i]
+		default:
+			t.Fatalf("%s: nothing at %s: %s", path, key, r.body)
+		}
+	}
+	if text, ok := value.(string); ok {
+		return text
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// ask sends a request with the full token, in process. Headers are name, value
+// pairs and may replace the token.
+func ask(t testing.TB, p *flysim.Platform, method, target, body string, headers ...string) reply {
+	t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+p.Token())
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, r)
+	return reply{w.Code, w.Header(), w.Body.Bytes()}
+}
+
+// query sends a GraphQL request.
+func query(t testing.TB, p *flysim.Platform, text string, variables map[string]any, headers ...string) reply {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"query": text, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ask(t, p, "POST", "/graphql", string(body), headers...)
+}
+
+func wantStatus(t testing.TB, got reply, want int) {
+	t.Helper()
+	if got.status != want {
+		t.Fatalf("status %d, want %d: %s", got.status, want, got.body)
+	}
+}
+
+func wantBody(t testing.TB, got reply, path, want string) {
+	t.Helper()
+	if value := got.get(t, path); value != want {
+		t.Errorf("%s = %s, want %s", path, value, want)
+	}
+}
+
+// listening serves the platform on a real socket for the test.
+func listening(t testing.TB, p *flysim.Platform) *flysim.Server {
+	t.Helper()
+	server, err := p.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// redirect sends every request to the sandbox.
+type redirect struct{ to *url.URL }
+
+func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Scheme, req.URL.Host, req.Host = r.to.Scheme, r.to.Host, ""
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+// clients are the real fly-go clients on the platform.
+func clients(t testing.TB, p *flysim.Platform) (*fly.Client, *flaps.Client) {
+	t.Helper()
+	server := listening(t, p)
+	to, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gql := fly.NewClientFromOptions(fly.ClientOptions{AccessToken: p.Token(), Name: "test", Version: "1", BaseURL: server.URL})
+	rest, err := flaps.NewWithOptions(t.Context(), flaps.NewClientOpts{Tokens: tokens.Parse(p.Token()), Transport: redirect{to}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gql, rest
+}
+
+// indent makes JSON comparable to the eye.
+func indent(t testing.TB, raw []byte) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Indent(&out, raw, "", " "); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	return out.String()
+}

@@ -1,0 +1,77 @@
+package flysim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// secrets are an app's secrets. The platform keeps digests and never a value:
+// no program here reads one.
+type secrets struct {
+	version uint64 // of the whole; every change makes a new one
+	named   map[string]*secret
+	keys    map[string]*appKey
+}
+
+// appKey is a key that the platform keeps for the app's programs. It is a
+// record: there is no key material here, and nothing is signed or encrypted.
+type appKey struct {
+	kind   string
+	public string // of a key pair
+}
+
+type secret struct {
+	digest           string
+	created, updated time.Time
+}
+
+// secretDigest tells whether a secret changed, and not what it is.
+func secretDigest(app *app, name, value string) string {
+	sum := sha256.Sum256([]byte(app.id + "\x00" + name + "\x00" + value))
+	return hex.EncodeToString(sum[:8])
+}
+
+// setSecrets sets secrets of the app and returns their new version.
+func (s *state) setSecrets(a *app, values map[string]string, now time.Time) uint64 {
+	if a.secrets.named == nil {
+		a.secrets.named = make(map[string]*secret)
+	}
+	for name, value := range values {
+		known := a.secrets.named[name]
+		if known == nil {
+			known = &secret{created: now}
+			a.secrets.named[name] = known
+		}
+		known.digest, known.updated = secretDigest(a, name, value), now
+	}
+	return a.secrets.next(len(values) > 0)
+}
+
+// unsetSecrets removes secrets of the app, those it has, and returns the
+// version of what is left.
+func (s *state) unsetSecrets(a *app, names []string) uint64 {
+	before := len(a.secrets.named)
+	for _, name := range names {
+		delete(a.secrets.named, name)
+	}
+	return a.secrets.next(len(a.secrets.named) != before)
+}
+
+func (s *secrets) next(changed bool) uint64 {
+	if changed {
+		s.version++
+	}
+	return s.version
+}
+
+// names are those of the secrets, sorted.
+func (s *secrets) names() []string { return slices.Sorted(maps.Keys(s.named)) }
+
+// validSecretName reports whether a program could be given the secret.
+func validSecretName(name string) bool {
+	return name != "" && len(name) <= 255 && !strings.ContainsAny(name, "=\x00 \t\r\n/")
+}

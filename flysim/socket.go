@@ -1,0 +1,244 @@
+package flysim
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// EnvListen is the environment variable of a Machine that says what the
+// built-in program listens on, in the words of [ParseListen]: a deploy can break
+// the bind of an app with it, and repair it. PORT is honoured too, as most web
+// programs do: it moves the program's main port and keeps its host. A variable
+// counts when it is new or changes: until then what [Platform.SetListen] said
+// stays.
+const EnvListen = "SANDBOX_LISTEN"
+
+// ParseListen reads what a program listens on: addresses apart by commas, such
+// as "0.0.0.0:8080", "[::]:8080", "tcp6://[::]:8080" (IPv6 alone),
+// "localhost:8080", "fly-local-6pn:8080" (the Machine's own 6PN address, here
+// any of fdaa::/16), ":8080" (dual stack, as Go has it) or a port alone
+// (0.0.0.0). Empty text is no address at all.
+func ParseListen(text string) ([]string, error) {
+	var sockets []string
+	for field := range strings.SplitSeq(text, ",") {
+		field = strings.TrimSpace(field)
+		if field == "" {
+			continue
+		}
+		proto, address, ok := strings.Cut(field, "://")
+		if !ok {
+			proto, address = "tcp", field
+		}
+		host, port, ok := cutPort(address)
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("listen address %.60q: want a host and a port, such as 0.0.0.0:8080", field)
+		}
+		switch {
+		case !ok:
+			host = "0.0.0.0"
+		case host == "" || host == "*":
+			host = "[::]"
+		case host == "localhost":
+			host = "127.0.0.1"
+		case host == "fly-local-6pn":
+			host = "[fdaa::3]"
+		}
+		if _, err := netip.ParseAddrPort(host + ":" + port); err != nil {
+			return nil, fmt.Errorf("listen address %.60q: the host is no IP address, localhost, fly-local-6pn or *", field)
+		}
+		if !slices.Contains(protocols(), proto) {
+			return nil, fmt.Errorf("listen address %.60q: the protocol is none of tcp, tcp6 and udp", field)
+		}
+		sockets = append(sockets, proto+"://"+host+":"+port)
+	}
+	return sockets, nil
+}
+
+// cutPort parts host and port; ok is false for a port alone.
+func cutPort(address string) (host, port string, ok bool) {
+	i := strings.LastIndexByte(address, ':')
+	if i < 0 {
+		return "", address, false
+	}
+	return address[:i], address[i+1:], true
+}
+
+// port is the socket's port and its host; a host that is not one (a name) is the
+// zero Addr.
+func (s socket) port() (netip.Addr, int) {
+	at, err := netip.ParseAddrPort(strings.Replace(s.address, "*:", "[::]:", 1))
+	if err != nil {
+		return netip.Addr{}, 0
+	}
+	return at.Addr().Unmap(), int(at.Port())
+}
+
+// valid tells whether a program can listen on it.
+func (s socket) valid() bool {
+	host, _ := s.port()
+	return host.IsValid() && slices.Contains(protocols(), s.proto)
+}
+
+func protocols() []string { return []string{"tcp", "tcp4", "tcp6", "udp"} }
+
+// reaches reports whether Fly Proxy and health checks, which come in over the
+// Machine's private IPv4, get through to a port (Fly docs, "Flycast": an app has
+// to bind 0.0.0.0, and fly-local-6pn is not enough). A socket on [::] takes IPv4
+// too, unless it is one of IPv6 alone (tcp6).
+func (s socket) reaches(port int) bool {
+	host, bound := s.port()
+	switch {
+	case s.proto == "udp" || bound != port || host.IsLoopback() || isPrivate(host):
+		return false
+	case host.Is6():
+		return host.IsUnspecified() && s.proto != "tcp6"
+	}
+	return host.IsValid()
+}
+
+// reachesDirect reports whether others on the private network, which is IPv6,
+// get through to a port.
+func (s socket) reachesDirect(port int) bool {
+	host, bound := s.port()
+	return s.proto != "udp" && bound == port && host.Is6() && !host.IsLoopback()
+}
+
+func isPrivate(addr netip.Addr) bool {
+	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
+}
+
+// rebind moves the sockets to where the environment of the next configuration
+// wants them.
+func (m *vm) rebind(next machine.Config) {
+	before, after := wishes(m.config), wishes(next)
+	if before.listen != after.listen {
+		sockets, err := ParseListen(after.listen)
+		switch {
+		case err != nil: // a program with such a setting ends up listening nowhere
+			m.listen = nil
+		case after.listen != "":
+			m.listen = nil
+			for _, s := range sockets {
+				m.listen = append(m.listen, parseSocket(s))
+			}
+		default:
+			m.listen = internalPorts(m.versions[len(m.versions)-1].config)
+			before.port = 0
+		}
+	}
+	first := next
+	if len(m.versions) > 0 {
+		first = m.versions[len(m.versions)-1].config
+	}
+	from, to := cmp.Or(before.port, mainPort(first)), cmp.Or(after.port, mainPort(first))
+	if after.listen != "" || from == to {
+		return
+	}
+	m.listen = slices.Clone(m.listen)
+	for i, s := range m.listen {
+		if _, port := s.port(); port == from && s.proto != "udp" {
+			m.listen[i].address = strings.TrimSuffix(s.address, strconv.Itoa(from)) + strconv.Itoa(to)
+		}
+	}
+}
+
+// bindWish is what a Machine's environment says about sockets.
+type bindWish struct {
+	listen string
+	port   int
+}
+
+func wishes(config machine.Config) bindWish {
+	env, err := config.Env()
+	if err != nil {
+		return bindWish{}
+	}
+	port, err := strconv.ParseUint(env["PORT"], 10, 16)
+	if err != nil {
+		port = 0
+	}
+	return bindWish{env[EnvListen], int(port)}
+}
+
+// mainPort is the internal port of the first TCP service, 0 if there is none.
+func mainPort(config machine.Config) int {
+	for _, s := range internalPorts(config) {
+		if _, port := s.port(); s.proto == "tcp" {
+			return port
+		}
+	}
+	return 0
+}
+
+// Program is a Machine from its program's point of view, at a moment.
+type Program struct {
+	Region, State, Instance string
+	Started                 time.Time // when it was last started; zero: never
+	From                    string    // the state it was last started from: created, stopped, suspended or restarting (its program had ended)
+	PrivateIP               netip.Addr
+	Listen                  []string
+	Config                  machine.Config
+	Until                   time.Time // when something happens to it by itself; zero: nothing does
+}
+
+// Running tells whether the program runs, and is the one of that instance and start.
+func (r Program) Running(instance string, started time.Time) bool {
+	return r.State == "started" && r.Instance == instance && r.Started.Equal(started)
+}
+
+// Reaches tells which socket takes a TCP connection to a port, from Fly Proxy
+// or, directly, from elsewhere on the private network. The connection is refused
+// if there is none.
+func (r Program) Reaches(port int, direct bool) (address string, ok bool) {
+	for _, text := range r.Listen {
+		s := parseSocket(text)
+		if direct && s.reachesDirect(port) || !direct && s.reaches(port) {
+			return s.address, true
+		}
+	}
+	return "", false
+}
+
+// Program is what a Machine runs. It costs less than [Platform.Site]. The error
+// is [ErrGone]; a destroyed Machine is gone.
+func (p *Platform) Program(app, id string) (Program, error) {
+	var r Program
+	err := p.look(app, id, func(m *vm, _ time.Time) {
+		r = Program{
+			Region: m.region, State: m.state, Instance: m.instance, Started: m.started, From: m.origin(),
+			PrivateIP: m.privateIP, Config: m.config,
+		}
+		for _, s := range m.listen {
+			r.Listen = append(r.Listen, s.proto+"://"+s.address)
+		}
+		r.Until, _ = m.due()
+	})
+	if err == nil && r.State == "destroyed" {
+		err = ErrGone
+	}
+	return r, err
+}
+
+// origin is the state from which the Machine was last started, as its history
+// has it.
+func (m *vm) origin() string {
+	started := false
+	for _, e := range m.events {
+		switch {
+		case e.kind == "start" && e.status == "started":
+			started = true
+		case started && e.exit != nil && e.exit.restarting:
+			return "restarting"
+		case started && slices.Contains([]string{"created", "stopped", "suspended"}, e.status):
+			return e.status
+		}
+	}
+	return "created"
+}

@@ -1,0 +1,276 @@
+package flysim
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// state is everything the platform knows. Platform.mu guards it.
+type state struct {
+	ids           ids
+	organizations []*organization
+	apps          map[string]*app
+	byName        []*app          // the apps in order; a slice is never changed, but replaced
+	taken         map[string]bool // app names that belong to somebody the tokens do not see
+	releases      map[string]*release
+	builds        map[int]*build
+	tokens        []*token
+	crashAfter    time.Duration // [Options.CrashAfter]
+	delays        delays
+}
+
+// organization is an owner of apps, with its private networks.
+type organization struct {
+	id       string
+	number   int
+	slug     string
+	name     string
+	personal bool
+	networks []*network // the default one first
+	peers    []*peer    // WireGuard peers
+	appReads int64      // lists of its apps that were read
+}
+
+// network is a 6PN. The 32 bits of its id stand after fdaa: in every address on it.
+type network struct {
+	id           string
+	bits         uint32
+	name         string
+	organization *organization
+	created      time.Time
+	flycast      int // the last Flycast number given out
+}
+
+// app is one app and all it owns.
+type app struct {
+	id           string
+	number       int
+	name         string
+	organization *organization
+	network      *network
+	status       string // pending or deployed
+	created      time.Time
+	machines     []*vm
+	volumes      []*volume
+	addresses    []*address // with those released lately, see address.gone
+	egress       []*egress
+	certificates []*certificate
+	releases     []*release // oldest first
+	reads        atomic.Int64
+	machineReads int64 // lists of Machines that were read
+	oneSet       bool  // its organization has no room for a second set of Machines
+	secrets      secrets
+	listed       int64         // number of the list of apps that first shows it
+	notes        uint64        // how often it, or something of it, may have changed
+	noted        bool          // it, a Machine or a release of it may have changed since it was stored
+	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
+}
+
+// build is a record of a build; the sandbox builds nothing.
+type build struct {
+	id     int
+	app    string
+	status string
+}
+
+// certificate is a custom hostname of an app.
+type certificate struct {
+	id       string
+	hostname string
+	created  time.Time
+	custom   *customCertificate // nil: none was imported
+	noACME   bool               // none is asked for from the authority
+}
+
+// customCertificate is a certificate that the app's owner brought.
+type customCertificate struct {
+	issuer          string
+	imported, until time.Time
+}
+
+func newState() *state {
+	s := &state{
+		ids:      ids{count: make(map[string]int)},
+		apps:     make(map[string]*app),
+		taken:    make(map[string]bool),
+		releases: make(map[string]*release),
+		builds:   make(map[int]*build),
+	}
+	created := time.Date(2025, 9, 1, 8, 0, 0, 0, time.UTC)
+	s.addOrganization("personal", "Personal", true, 0x0002_1c4f, created)
+	s.addOrganization("partner", "Partner Ltd", false, 0x0003_5b10, created)
+	return s
+}
+
+func (s *state) addOrganization(slug, name string, personal bool, bits uint32, created time.Time) {
+	org := &organization{
+		id:       s.ids.ulid("organization"),
+		number:   s.ids.number("organization number", 4000),
+		slug:     slug,
+		name:     name,
+		personal: personal,
+	}
+	s.organizations = append(s.organizations, org)
+	s.addNetwork(org, defaultNetwork, bits, created)
+}
+
+func (s *state) addNetwork(org *organization, name string, bits uint32, created time.Time) *network {
+	n := &network{id: s.ids.ulid("network"), bits: bits, name: name, organization: org, created: created, flycast: 1}
+	org.networks = append(org.networks, n)
+	return n
+}
+
+func (s *state) organization(slug string) *organization {
+	i := slices.IndexFunc(s.organizations, func(o *organization) bool { return o.slug == slug })
+	if i < 0 {
+		return nil
+	}
+	return s.organizations[i]
+}
+
+func (s *state) organizationByID(id string) *organization {
+	i := slices.IndexFunc(s.organizations, func(o *organization) bool { return o.id == id })
+	if i < 0 {
+		return nil
+	}
+	return s.organizations[i]
+}
+
+func (s *state) networkByID(id string) *network {
+	for _, o := range s.organizations {
+		for _, n := range o.networks {
+			if n.id == id {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// appsOf are the apps of an organization (nil: of all) by name.
+func (s *state) appsOf(org *organization) []*app {
+	if org == nil {
+		return slices.Clip(s.byName)
+	}
+	var apps []*app
+	for _, a := range s.byName {
+		if a.organization == org {
+			apps = append(apps, a)
+		}
+	}
+	return apps
+}
+
+// put adds an app.
+func (s *state) put(a *app) {
+	s.apps[a.name] = a
+	i, _ := s.rank(a)
+	s.byName = slices.Insert(slices.Clip(s.byName), i, a)
+}
+
+// remove takes an app away.
+func (s *state) remove(a *app) {
+	delete(s.apps, a.name)
+	if i, ok := s.rank(a); ok {
+		s.byName = slices.Delete(slices.Clone(s.byName), i, i+1)
+	}
+}
+
+// rank is where an app stands, or would, among all by name.
+func (s *state) rank(a *app) (int, bool) {
+	return slices.BinarySearchFunc(s.byName, a.name, func(other *app, name string) int { return strings.Compare(other.name, name) })
+}
+
+func (o *organization) network(name string) *network {
+	if name == "" {
+		return o.networks[0]
+	}
+	i := slices.IndexFunc(o.networks, func(n *network) bool { return n.name == name })
+	if i < 0 {
+		return nil
+	}
+	return o.networks[i]
+}
+
+// createApp makes an app, and its network if the organization has none of that name.
+func (s *state) createApp(name, orgSlug, networkName string, plan plan, now time.Time) (*app, error) {
+	org := s.organization(orgSlug)
+	switch {
+	case !validAppName(name):
+		return nil, &apiError{http.StatusUnprocessableEntity, "invalid_argument", "Validation failed: Name may only contain lowercase letters, numbers and hyphens"}
+	case s.apps[name] != nil || s.taken[name]:
+		return nil, &apiError{http.StatusUnprocessableEntity, "name_taken", "Validation failed: Name has already been taken"}
+	case org == nil:
+		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Organization"}
+	}
+	net := org.network(networkName)
+	if net == nil {
+		bits := plan.network
+		if bits == 0 {
+			bits = 0x0009_7000 + uint32(s.ids.number("network bits", 0))
+		}
+		net = s.addNetwork(org, networkName, bits, now)
+	}
+	a := &app{
+		id:           s.ids.opaque("app", "", 16),
+		number:       s.ids.number("app number", 1_000_000),
+		name:         name,
+		organization: org,
+		network:      net,
+		status:       "pending",
+		created:      now,
+		noted:        true,
+	}
+	s.put(a)
+	return a, nil
+}
+
+func validAppName(name string) bool {
+	return len(name) > 0 && len(name) <= 63 && name[0] != '-' &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+func (a *app) hostname() string    { return a.name + ".fly.dev" }
+func (a *app) cnameTarget() string { return a.id[:6] + "." + a.hostname() }
+
+// active are the Machines that are not destroyed.
+func (a *app) active() []*vm {
+	return slices.DeleteFunc(slices.Clone(a.machines), func(m *vm) bool { return m.state == "destroyed" })
+}
+
+// find is the Machine of an id for who only reads, nil if there is none.
+func (a *app) find(id string) *vm {
+	i := slices.IndexFunc(a.machines, func(m *vm) bool { return m.id == id })
+	if i < 0 {
+		return nil
+	}
+	return a.machines[i]
+}
+
+// machine is find for who may change what is found.
+func (a *app) machine(id string) *vm {
+	m := a.find(id)
+	if m != nil {
+		m.note()
+	}
+	return m
+}
+
+// prefix is the first 48 bits of the network's addresses: fdaa and the id.
+func (n *network) prefix() [6]byte {
+	return [6]byte{0xfd, 0xaa, byte(n.bits >> 24), byte(n.bits >> 16), byte(n.bits >> 8), byte(n.bits)}
+}
+
+// nextFlycast is a new Flycast address on the network: fdaa:<id>:0:1::<n>.
+func (n *network) nextFlycast() netip.Addr {
+	n.flycast++
+	var b [16]byte
+	prefix := n.prefix()
+	copy(b[:], prefix[:])
+	b[9], b[14], b[15] = 1, byte(n.flycast>>8), byte(n.flycast)
+	return netip.AddrFrom16(b)
+}

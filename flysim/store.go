@@ -1,0 +1,205 @@
+package flysim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// keeper carries the platform's state to its file. One goroutine writes: the
+// requests that come while it waits for the disk share its next commit, and
+// nobody holds the platform's lock meanwhile.
+//
+// Its fields but file are guarded by Platform.mu.
+type keeper struct {
+	file *stateFile
+	wake chan struct{} // of one: there is something to store
+	quit chan struct{}
+	done chan struct{} // the goroutine has ended
+
+	next   *batch // what the next commit answers for
+	held   int    // nothing is stored while it is above zero
+	closed bool
+}
+
+// batch is those who wait for one commit.
+type batch struct {
+	done chan struct{}
+	err  error // of the commit, once done is closed
+}
+
+func newBatch() *batch { return &batch{done: make(chan struct{})} }
+
+// errClosed is the answer to a write after [Platform.Close].
+var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable", "the emulated platform is closed: its state is no longer stored"}
+
+// Open returns a platform whose state is kept in a file: the state that the
+// file holds, or that of [New] if there is none yet ([Platform.Empty]), in which
+// case it is made with mode 0600, as it holds the environment of the apps. The
+// folder has to exist.
+//
+// A request that changes something is answered once that is on the disk; if it
+// cannot be stored it is answered with 500, and the next commit tries again.
+// What others do ([Platform.StopMachine], autostop) and what time does is stored
+// soon after, without anybody's waiting, and by [Platform.Close] at the latest;
+// time does again what was lost of it. Reads wait for no disk.
+//
+// The clock goes on from where it was, at the speed it had: set another one
+// after Open. Time passed while the program was off, but not faster than real;
+// a clock that stood still stood still.
+//
+// Calls, faults, rate limits, list lag and Options are not kept.
+//
+// It fails, and leaves the file as it is, if the file is in use by another
+// process, damaged, of a newer format, or no state file at all.
+func Open(path string, options Options) (*Platform, error) {
+	p := New(options)
+	file, stored, err := openState(path, options.unsynced)
+	if err == nil && stored != nil {
+		if err = p.restore(stored); err != nil {
+			err = errors.Join(fmt.Errorf("sandbox: state file %s is damaged: %w", path, err), file.close())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.keeper = &keeper{
+		file: file, next: newBatch(),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	go p.keep()
+	return p, nil
+}
+
+// Empty reports whether no app was ever created on the platform, as on one that
+// was just made: the time to seed it.
+func (p *Platform) Empty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state.ids.count["app"] == 0
+}
+
+// Sync returns once everything that happened so far is on the disk.
+func (p *Platform) Sync() error {
+	p.mu.Lock()
+	written := p.keeper.pending()
+	p.mu.Unlock()
+	return p.keeper.await(written)
+}
+
+// Close stores what is not stored yet and closes the file; call it after
+// [Server.Close]. The platform can still be read then, and refuses changes. On a
+// platform without a file it does nothing.
+func (p *Platform) Close() error {
+	k := p.keeper
+	if k == nil {
+		return nil
+	}
+	p.mu.Lock()
+	if k.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	k.closed = true
+	p.mu.Unlock()
+	close(k.quit)
+	<-k.done
+
+	p.mu.Lock()
+	last := k.next
+	k.next = newBatch()
+	k.next.err = errClosed
+	close(k.next.done)
+	for _, a := range p.state.apps { // whatever nobody noted
+		a.noteAll()
+	}
+	records := p.collect()
+	p.mu.Unlock()
+	last.err = k.file.write(records)
+	close(last.done)
+	return errors.Join(last.err, k.file.close())
+}
+
+// keep stores what changed until Close.
+func (p *Platform) keep() {
+	k := p.keeper
+	defer close(k.done)
+	for {
+		select {
+		case <-k.quit:
+			return
+		case <-k.wake:
+		}
+		p.mu.Lock()
+		if k.held > 0 {
+			p.mu.Unlock()
+			continue
+		}
+		batch := k.next
+		k.next = newBatch()
+		records := p.collect()
+		p.mu.Unlock()
+		if batch.err = k.file.write(records); batch.err != nil {
+			p.mu.Lock()
+			records.noteAgain()
+			p.mu.Unlock()
+		}
+		close(batch.done)
+	}
+}
+
+// poke says that there is something to store. It does not wait.
+func (k *keeper) poke() {
+	if k == nil {
+		return
+	}
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// await waits for a commit; a nil one is that of a platform without a file.
+func (k *keeper) await(written *batch) error {
+	if written == nil {
+		return nil
+	}
+	k.poke()
+	<-written.done
+	return written.err
+}
+
+// pending is the next commit, nil for a keeper that there is not. The caller
+// holds mu.
+func (k *keeper) pending() *batch {
+	if k == nil {
+		return nil
+	}
+	return k.next
+}
+
+// answer gives the answer to a request that wrote once that is on the disk. The
+// caller does not hold mu.
+func (k *keeper) answer(given answer, written *batch) answer {
+	if err := k.await(written); err != nil {
+		return refuse(err)
+	}
+	return given
+}
+
+// together runs f, which makes many changes, and stores them in one commit: all
+// of them or none.
+func (p *Platform) together(f func() error) error {
+	if p.keeper == nil {
+		return f()
+	}
+	hold := func(n int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.keeper.held += n
+	}
+	hold(1)
+	err := f()
+	hold(-1)
+	return errors.Join(err, p.Sync())
+}

@@ -1,0 +1,454 @@
+package flysim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// storeStart is after everything in the fixture.
+var storeStart = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func stateAt(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
+
+// storeOptions make starts take a while on a clock that only tests move.
+func storeOptions() Options {
+	return Options{StartDelay: time.Minute, CrashAfter: time.Hour, unsynced: true, Clock: NewClock(func() time.Time { return storeStart })}
+}
+
+// opened is the platform of a file, closed at the end of the test.
+func opened(t testing.TB, path string) *Platform {
+	t.Helper()
+	p, err := Open(path, storeOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// copied is the file as a crash would leave it at this moment.
+func copied(t testing.TB, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := stateAt(t)
+	if err := os.WriteFile(to, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// seededState is a file with the example apps.
+func seededState(t testing.TB) string {
+	t.Helper()
+	path := stateAt(t)
+	p, err := Open(path, storeOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Seed(context.Background()), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const (
+	shopMachine = "148e21ea7d9d89"
+	shopRelease = "Kx9rVb2LmQ7wTz4J"
+)
+
+func storeConfig(t testing.TB, text string) machine.Config {
+	t.Helper()
+	config, err := machine.ParseConfig([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+const crashing = `{"image":"a/b:1","restart":{"policy":"always"},"mounts":[{"volume":"vol_full","path":"/data","name":"data"}]}`
+
+// full is a platform that has a value in every field that is stored.
+func full(t *testing.T, path string) *Platform {
+	t.Helper()
+	p := opened(t, path)
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.AddApp("full", "partner", "own")
+	p.ForbidBlueGreen("full")
+	p.TakeName("theirs")
+	p.AppToken("full")
+	p.AddCertificate("full", "www.example.com")
+	p.AddVolume("full", "logs", "ams", 3)
+	p.AddAddress("full", "private_v6", "", "")
+	post(t, p, "/v1/apps/full/ip_assignments", `{"type":"v4","region":"ams","service_name":"web"}`)
+	send(t, p, "PATCH", "/api/v1/releases/"+shopRelease, `{"status":"complete","metadata":{"a":1}}`)
+	post(t, p, "/graphql", `{"query":"mutation{allocateEgressIpAddress(input:{appId:\"full\",region:\"ams\"}){v4}}"}`)
+	post(t, p, "/api/v1/builds", `{"app_name":"full"}`)
+	for _, next := range []Failure{FailOOM, FailCrash, FailChecks, FailNone} {
+		m := p.AddMachine("full", "ams", storeConfig(t, crashing))
+		p.Clock().Advance(time.Minute)
+		p.SetCheck("full", m, "c", "warning")
+		p.FailMachine("full", m, next, FailChecks, FailExit)
+		p.SetMachineConfig("full", m, storeConfig(t, crashing))
+		p.Clock().Advance(time.Minute)
+		p.Machine("full", m) // settled: it runs, or crashes
+		if next == FailNone {
+			send(t, p, "PUT", "/v1/apps/full/machines/"+m+"/memory", `{"limit_mb":128}`)
+		}
+		p.SetHost("full", m, "unknown")
+		post(t, p, "/v1/apps/full/machines/"+m+"/cordon", ``)
+		post(t, p, "/v1/apps/full/machines/"+m+"/lease", `{"ttl":60,"description":"why"}`)
+	}
+	// The first was killed, was restarted and will be killed again; the second
+	// has just crashed and waits for its restart.
+	p.Clock().Advance(time.Hour - 4*time.Minute)
+	for _, m := range p.MachineIDs("full") {
+		p.Machine("full", m)
+	}
+	p.StopMachine("full", p.MachineIDs("full")[3])
+	post(t, p, "/v1/apps/full/secrets/A", `{"value":"b"}`)
+	post(t, p, "/v1/apps/full/volumes/"+p.Volumes("full")[0].ID+"/snapshots", "")
+	post(t, p, "/v1/apps/full/secretkeys/boxv0/generate", `{"type":"nacl_box"}`)
+	post(t, p, "/v1/apps/full/certificates/custom", ownCertificate(t, "own.example.com"))
+	post(t, p, "/v1/apps/full/deploy_token", `{"expiry":"1h"}`)
+	post(t, p, "/graphql", `{"query":"mutation{allocateEgressIpAddress(input:{appId:\"full\",machineId:\"`+p.MachineIDs("full")[0]+`\"}){v4}}"}`)
+	post(t, p, "/graphql", `{"query":"mutation{addWireGuardPeer(input:{organizationId:\"`+p.state.organization("partner").id+`\",name:\"laptop\",pubkey:\"`+peerKey+`\"}){peerip}}"}`)
+	p.Mint(Scope{Kind: TokenOrg, Org: "partner", Name: "ci", Expires: p.Clock().Now().Add(time.Hour)})
+	p.mu.Lock()
+	p.state.revoke(p.state.tokens[0].id, p.clock.Now())
+	p.state.delays.update = time.Minute // so that steps are ahead
+	p.mu.Unlock()
+	p.SetMachineConfig("full", p.MachineIDs("full")[2], storeConfig(t, `{"image":"a/b:2"}`))
+	p.Clock().SetSpeed(3)
+	p.SetStartDelay("full", 3*time.Second)
+	return p
+}
+
+// peerKey is the public key of a WireGuard peer.
+const peerKey = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+
+// ownCertificate is the body that imports a certificate for a hostname.
+func ownCertificate(t testing.TB, hostname string) string {
+	t.Helper()
+	chain, key := CertificateFor(t, time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC), hostname)
+	body, err := json.Marshal(map[string]string{
+		"hostname": hostname, "fullchain": chain, "private_key": key,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// post sends a write request, which must be answered with success.
+func post(t testing.TB, p *Platform, path, body string) { send(t, p, "POST", path, body) }
+
+func send(t testing.TB, p *Platform, method, path, body string, headers ...string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, "http://sandbox"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+p.Token())
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	var out response
+	p.Handler().ServeHTTP(&out, r)
+	if out.status/100 != 2 || bytes.HasPrefix(out.body.Bytes(), []byte(`{"errors"`)) {
+		t.Fatalf("%s %s: %d %s", method, path, out.status, out.body.Bytes())
+	}
+}
+
+func TestStateNew(t *testing.T) {
+	path := stateAt(t)
+	p := opened(t, path)
+	if !p.Empty() {
+		t.Error("a new file is not empty")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("mode %o, want 600", got)
+	}
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := opened(t, copied(t, path))
+	if again.Empty() {
+		t.Error("a seeded file is empty")
+	}
+	if got, ok := again.FlyToml("shop-api"); !ok || len(got) == 0 {
+		t.Error("the fly.toml of a seeded app is gone")
+	}
+	if got, want := again.AppNames(), p.AppNames(); !slices.Equal(got, want) {
+		t.Errorf("apps %v, want %v", got, want)
+	}
+}
+
+// TestStateSeed holds that nothing is stored of a seed that is under way.
+func TestStateSeed(t *testing.T) {
+	path := stateAt(t)
+	p := opened(t, path)
+	err := p.together(func() error {
+		p.AddApp("half", "personal", "")
+		p.StopMachine("half", p.AddMachine("half", "iad", storeConfig(t, `{"image":"a/b:1"}`)))
+		for range 3 {
+			p.keeper.poke()
+		}
+		if p := opened(t, copied(t, path)); !p.Empty() {
+			t.Error("a part of it is stored")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := opened(t, copied(t, path)).MachineIDs("half"); len(got) != 1 {
+		t.Errorf("Machines %v after it, want one", got)
+	}
+}
+
+// TestStateTime holds what a crash loses of time and of others' doings is
+// settled by the stored times: a start that was under way is over.
+func TestStateTime(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
+	crashed := copied(t, path)
+	clock := NewClock(func() time.Time { return storeStart })
+	again, err := Open(crashed, Options{unsynced: true, Clock: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if got := again.Machine("shop-api", shopMachine).State; got != "restarting" {
+		t.Errorf("state %s, want restarting", got)
+	}
+	clock.Advance(time.Minute)
+	if got := again.Machine("shop-api", shopMachine).State; got != "started" {
+		t.Errorf("a minute later: state %s, want started", got)
+	}
+}
+
+// TestStateUnasked holds that what others do is stored without a request or a
+// Close, and that what time did is stored once somebody saw it.
+func TestStateUnasked(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	state := func() string { // as it is stored, not settled
+		return opened(t, copied(t, path)).state.apps["shop-api"].machine(shopMachine).state
+	}
+	p.StopMachine("shop-api", shopMachine)
+	for state() != "stopped" { // it is under way
+	}
+	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/start", "")
+	if got := state(); got != "starting" {
+		t.Fatalf("state %s, want starting", got)
+	}
+	p.Clock().Advance(time.Minute)
+	send(t, p, "GET", "/v1/apps/shop-api/machines", "")
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(); got != "started" {
+		t.Errorf("state %s, want started", got)
+	}
+}
+
+// TestStateLaunch holds that a launch is stored however the Machine was found.
+func TestStateLaunch(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	p.mu.Lock()
+	for _, m := range p.state.apps["shop-api"].machines {
+		m.launch(p.state, "starting", p.clock.Now(), time.Minute)
+	}
+	p.mu.Unlock()
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, snap(t, opened(t, copied(t, path))), snap(t, p))
+}
+
+func TestStateClock(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		speed float64
+		want  time.Duration // that passes in an hour off
+	}{
+		{"real", 1, time.Hour},
+		{"faster", 60, time.Hour},
+		{"slower", 0.5, 30 * time.Minute},
+		{"stopped", 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path, now := stateAt(t), storeStart
+			source := func() time.Time { return now }
+			p, err := Open(path, Options{unsynced: true, Clock: NewClock(source)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Clock().Advance(24 * time.Hour)
+			p.Clock().SetSpeed(test.speed)
+			now = now.Add(time.Second)
+			left := p.Clock().Now()
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(time.Hour)
+			if p, err = Open(path, Options{unsynced: true, Clock: NewClock(source)}); err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			if got := p.Clock().Now().Sub(left); got != test.want {
+				t.Errorf("%s passed, want %s", got, test.want)
+			}
+			if got := p.Clock().Speed(); got != test.speed {
+				t.Errorf("speed %v, want %v", got, test.speed)
+			}
+			now = now.Add(-24 * time.Hour) // the computer's clock was set back
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if p, err = Open(path, Options{unsynced: true, Clock: NewClock(source)}); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Clock().Now(); got.Before(left.Add(test.want)) {
+				t.Errorf("the clock went back to %s", got)
+			}
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestStateDeleted holds that what is gone from the state is gone from the file.
+func TestStateDeleted(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	p.mu.Lock()
+	a := p.state.apps["shop-api"]
+	a.machines = a.machines[1:]
+	a.note()
+	delete(p.state.apps, "legacy-api")
+	for id, r := range p.state.releases {
+		if r.app.name == "legacy-api" {
+			delete(p.state.releases, id)
+		}
+	}
+	p.mu.Unlock()
+	if err := p.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, snap(t, opened(t, copied(t, path))), snap(t, p))
+}
+
+// TestStateWritesLittle holds that a change of one Machine rewrites no other.
+func TestStateWritesLittle(t *testing.T) {
+	path := stateAt(t)
+	p := opened(t, path)
+	p.AddApp("large", "personal", "")
+	for range 300 {
+		p.AddMachine("large", "iad", storeConfig(t, `{"image":"a/b:1"}`))
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p = opened(t, path)
+	p.mu.Lock()
+	p.keeper.held++ // it stores nothing: the test looks at what it would store
+	p.mu.Unlock()
+	id := p.MachineIDs("large")[7]
+	p.StopMachine("large", id)
+	p.mu.Lock()
+	edits, err := p.keeper.file.edits(p.collect(), new(storedTotals))
+	p.keeper.held--
+	p.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machines []string
+	for _, e := range edits {
+		if e.bucket == bucketMachines {
+			machines = append(machines, e.key)
+		}
+	}
+	if len(machines) > 1 {
+		t.Errorf("%d Machines are written, want %s alone", len(machines), id)
+	}
+}
+
+func TestStateClosed(t *testing.T) {
+	p, err := Open(seededState(t), storeOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Sync(); !errors.Is(err, errClosed) {
+		t.Errorf("Sync: %v", err)
+	}
+	err = p.ask(t.Context(), plan{}, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/cordon", struct{}{})
+	if err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a write after Close: %v", err)
+	}
+	if err := New(Options{}).Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStateFails holds that a write that cannot be stored is answered with an
+// error and stored by the next commit that can be.
+func TestStateFails(t *testing.T) {
+	path := seededState(t)
+	p := opened(t, path)
+	if err := p.keeper.file.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cordon := "/v1/apps/shop-api/machines/" + shopMachine + "/cordon"
+	err := p.ask(t.Context(), plan{}, "POST", cordon, struct{}{})
+	if err == nil || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), path) {
+		t.Fatalf("a write that is not stored: %v", err)
+	}
+	k := p.keeper
+	close(k.quit) // it may be trying again
+	<-k.done
+	if k.file.db, err = bbolt.Open(path, 0o600, nil); err != nil {
+		t.Fatal(err)
+	}
+	k.quit, k.done = make(chan struct{}), make(chan struct{})
+	go p.keep()
+	post(t, p, "/v1/apps/legacy-api/certificates/acme", `{"hostname":"a.example.com"}`)
+	again := opened(t, copied(t, path))
+	if !again.Machine("shop-api", shopMachine).Cordoned {
+		t.Error("the write that failed is not stored by the next")
+	}
+}

@@ -1,0 +1,63 @@
+package flysim
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Transport serves requests in memory, whatever their host, on the goroutine of
+// the one who asks: nothing waits on a socket, so that a client and a platform
+// can share a testing/synctest bubble and its time. A dropped connection is an
+// unexpected end.
+func (p *Platform) Transport() http.RoundTripper { return inMemory{p} }
+
+type inMemory struct{ platform *Platform }
+
+// RoundTrip implements [http.RoundTripper].
+func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error) {
+	defer func() {
+		switch cause := recover(); {
+		case cause == http.ErrAbortHandler:
+			response, err = nil, io.ErrUnexpectedEOF
+		case cause != nil:
+			panic(cause)
+		}
+		if gone := r.Context().Err(); gone != nil {
+			response, err = nil, gone
+		}
+	}()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	in := r.Clone(r.Context())
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	in.Header = make(http.Header, len(r.Header)) // the wire does not know how names were spelt
+	for name, values := range r.Header {
+		for _, value := range values {
+			in.Header.Add(name, value)
+		}
+	}
+	var recorded recording
+	m.platform.handler.ServeHTTP(&recorded, in)
+	return &http.Response{
+		Status:     fmt.Sprintf("%d %s", recorded.status, http.StatusText(recorded.status)),
+		StatusCode: recorded.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: recorded.Header(), Request: r,
+		Body: io.NopCloser(bytes.NewReader(recorded.body.Bytes())), ContentLength: int64(recorded.body.Len()),
+	}, nil
+}
+
+// recording is a response with the status that net/http would send.
+type recording struct{ response }
+
+// Write implements [http.ResponseWriter].
+func (r *recording) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.response.Write(b)
+}

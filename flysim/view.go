@@ -1,0 +1,289 @@
+package flysim
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// The methods of this file are for those who stand beside the API and live with
+// the platform: Fly Proxy, the programs that Machines run, and the pages that
+// show it. Like those of actors.go they leave no trace in Calls and ignore
+// leases, rate limits, faults and list lag; apps and Machines may be gone at any
+// time, which is an error here.
+
+// ErrGone is the error for an app or a Machine that does not exist.
+var ErrGone = errors.New("sandbox: not there")
+
+// Site is one app at a moment.
+type Site struct {
+	App, Org, Network string
+	Status            string
+	Addresses         []Address // as Platform.Addresses lists them
+	Hostnames         []string  // custom ones, of its certificates
+	Machines          []Backend // in the order of creation, destroyed ones left out
+
+	// Revision is [Platform.Revision] of the moment. The site stays as it is
+	// while that stays and the clock has not reached Until (zero: no limit); see
+	// [Platform.Renew] for when it does not stay.
+	Revision uint64
+	Until    time.Time
+
+	id    string // of the app
+	notes uint64 // of the app, at the moment
+}
+
+// Backend is a Machine at a moment.
+type Backend struct {
+	ID, Name, InstanceID string
+	Region, Group, State string
+	Since                time.Time // the last change of its state or configuration
+	Updated              time.Time // as the API's updated_at
+	Started              time.Time // when it was last started; zero: never
+	PrivateIP            netip.Addr
+	Cordoned             bool
+	HostStatus           string // ok, unknown or unreachable
+	Passing              bool   // every check of it passes; true if it has none
+	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
+	Listen               []string
+	Booting              bool // its program, another process, has yet to listen
+	Config               machine.Config
+	Cause                Cause
+	Unsuspendable        string // why it is stopped where suspend is asked for; empty: it is suspended
+}
+
+// Cause is what the data plane last did to a Machine's state, and when: a
+// request woke it, it was parked as idle, its program ended. The API's own
+// changes leave it as it is: it explains a change only if it is as recent.
+type Cause struct {
+	What string // request, idle or exit; empty: nothing yet
+	At   time.Time
+}
+
+// Public tells whether the app has an address on the internet.
+func (s Site) Public() bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "v4" || a.Kind == "v6" || a.Kind == "shared_v4" })
+}
+
+// Flycast tells whether the app has a Flycast address on a network of its organization or another.
+func (s Site) Flycast() bool {
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "private_v6" })
+}
+
+// Revision counts the changes of the platform, those by time left out.
+func (p *Platform) Revision() uint64 { return p.revision.Load() }
+
+// Changed is closed at the next change of the platform, those by time left out.
+func (p *Platform) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+// Site is an app's present. The error is [ErrGone].
+func (p *Platform) Site(app string) (Site, error) {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.site(app)
+}
+
+// Renew is [Platform.Site] of the site's app. Where nothing of the app changed
+// since, whatever else did, that is the same site with the present Revision,
+// and costs next to nothing.
+func (p *Platform) Renew(site Site) (now Site, same bool, err error) {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.state.apps[site.App]
+	if a != nil && a.id == site.id && a.notes == site.notes && (site.Until.IsZero() || p.clock.Now().Before(site.Until)) {
+		site.Revision = p.revision.Load()
+		return site, true, nil
+	}
+	now, err = p.site(site.App)
+	return now, false, err
+}
+
+// site makes a site. The caller holds mu.
+func (p *Platform) site(app string) (Site, error) {
+	a := p.state.apps[app]
+	if a == nil {
+		return Site{}, fmt.Errorf("app %q: %w", app, ErrGone)
+	}
+	now := p.clock.Now()
+	site := Site{
+		App: a.name, Org: a.organization.slug, Network: a.network.name, Status: a.status,
+		Addresses: a.rows(), Revision: p.revision.Load(), id: a.id,
+	}
+	for _, c := range a.certificates {
+		site.Hostnames = append(site.Hostnames, c.hostname)
+	}
+	until := func(at time.Time) {
+		if at.After(now) && (site.Until.IsZero() || at.Before(site.Until)) {
+			site.Until = at
+		}
+	}
+	for _, m := range a.machines {
+		if m.settle(p.state, now); m.state == "destroyed" {
+			continue
+		}
+		if at, ok := m.due(); ok {
+			until(at)
+		}
+		if m.state == "started" {
+			until(m.started.Add(p.options.CheckDelay))
+		}
+		site.Machines = append(site.Machines, m.backend(now, p.options.CheckDelay))
+	}
+	site.notes = a.notes // settling notes too
+	return site, nil
+}
+
+// AppOf is the app that has a certificate for a hostname, a wildcard's one label
+// included, empty if none has.
+func (p *Platform) AppOf(hostname string) string {
+	_, parent, _ := strings.Cut(hostname, ".")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.state.appsOf(nil) {
+		for _, c := range a.certificates {
+			if c.hostname == hostname || c.hostname == "*."+parent {
+				return a.name
+			}
+		}
+	}
+	return ""
+}
+
+func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
+	b := Backend{
+		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
+		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
+		Booting:       m.booting && m.state == "started",
+		Unsuspendable: m.unsuspendable(),
+	}
+	if m.state == "started" && m.started.After(b.Since) {
+		b.Since = m.started
+	}
+	b.Updated, b.Started = m.updated, m.started
+	b.Group = m.reading().group
+	for _, h := range m.health(now, checkDelay) {
+		b.Passing = b.Passing && h.status == "passing"
+		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
+			b.Serving = h.status
+		}
+	}
+	for _, s := range m.listen {
+		b.Listen = append(b.Listen, s.proto+"://"+s.address)
+	}
+	return b
+}
+
+// Wake starts a Machine as Fly Proxy does for a request; one that is started or
+// on its way is left alone. It does not wait for the start. The error says why
+// it cannot be started.
+func (p *Platform) Wake(app, id string) error {
+	return p.with(app, id, func(m *vm, now time.Time) error {
+		switch {
+		case m.state == "started" || m.pending != nil:
+			return nil
+		case m.host == "unreachable":
+			return fmt.Errorf("the host of Machine %s is unreachable", id)
+		case m.state != "stopped" && m.state != "suspended" && m.state != "created":
+			return fmt.Errorf("unable to start Machine %s from its state %s", id, m.state)
+		}
+		m.cause = Cause{"request", now}
+		m.launch(p.state, "starting", now, p.options.StartDelay)
+		return nil
+	})
+}
+
+// Park stops or suspends a started Machine as Fly Proxy's autostop does. One
+// that cannot be suspended ([Backend.Unsuspendable]) is stopped.
+func (p *Platform) Park(app, id string, suspend bool) error {
+	return p.with(app, id, func(m *vm, now time.Time) error {
+		if m.state != "started" {
+			return fmt.Errorf("unable to stop Machine %s in its state %s", id, m.state)
+		}
+		to := "stopped"
+		if suspend {
+			to = "suspended"
+		}
+		m.cause = Cause{"idle", now}
+		m.halt(p.state, to, now)
+		return nil
+	})
+}
+
+// Exit ends the program of a Machine as if it had ended by itself; what follows
+// is up to the restart policy. Another instance of the Machine than the one
+// named is left alone: its program is another one.
+func (p *Platform) Exit(app, id, instance string, code int) error {
+	return p.with(app, id, func(m *vm, now time.Time) error {
+		if m.state == "started" && m.instance == instance {
+			m.cause = Cause{"exit", now}
+			m.ending = &ending{at: now, exit: exit{code: code}}
+			m.settle(p.state, now)
+		}
+		return nil
+	})
+}
+
+// Boot says that the Machine's program is another process, which takes time of
+// this computer until it listens: from now on, and from each start of the
+// Machine on that is no resumption, it listens nowhere until [Platform.Bind], and
+// is waited for.
+func (p *Platform) Boot(app, id string) error {
+	return p.with(app, id, func(m *vm, _ time.Time) error {
+		m.outside, m.booting, m.listen = true, true, nil
+		return nil
+	})
+}
+
+// Bind says what the Machine's program listens on, as [Platform.SetListen] does:
+// it is waited for no longer.
+func (p *Platform) Bind(app, id string, sockets []string) error {
+	return p.with(app, id, func(m *vm, _ time.Time) error {
+		m.booting, m.listen = false, nil
+		for _, s := range sockets {
+			m.listen = append(m.listen, parseSocket(s))
+		}
+		return nil
+	})
+}
+
+// look runs f on a Machine under the lock.
+func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
+	p.catchUp()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.state.apps[app]
+	if a == nil {
+		return fmt.Errorf("app %q: %w", app, ErrGone)
+	}
+	m := a.find(id)
+	if m == nil {
+		return fmt.Errorf("Machine %q of app %q: %w", id, app, ErrGone)
+	}
+	now := p.clock.Now()
+	m.settle(p.state, now)
+	f(m, now)
+	return nil
+}
+
+// with is look for a change, of which those who wait are told.
+func (p *Platform) with(app, id string, f func(*vm, time.Time) error) error {
+	var done error
+	err := p.look(app, id, func(m *vm, now time.Time) {
+		m.note()
+		if done = f(m, now); done == nil {
+			p.notify()
+		}
+	})
+	return errors.Join(err, done)
+}

@@ -1,0 +1,228 @@
+package flysim
+
+import (
+	"cmp"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// Failure is how a launch of a Machine goes wrong.
+type Failure int
+
+// The failures; see [Platform.FailMachine]. A program that crashes does so
+// [Options.CrashAfter] its start, at every start that the platform makes of this
+// launch: how often that is says the restart policy of the configuration.
+const (
+	FailNone   Failure = iota
+	FailExit           // the program exits with code 1: state stopped, an exit event, no restart
+	FailLaunch         // the Machine cannot be launched: state failed
+	FailChecks         // it starts, and its checks stay critical
+	FailCrash          // the program exits with code 1 and is restarted
+	FailOOM            // the program is killed for want of memory (137) and is restarted
+)
+
+// vm is a Machine. State changes that take time are pending and take effect
+// when the Machine is looked at after their time has come; see settle.
+type vm struct {
+	app              *app
+	order            int // among all Machines ever made
+	id, name, region string
+	privateIP        netip.Addr
+	created, updated time.Time
+	config           machine.Config
+	instance         string
+	versions         []version // newest first
+	state            string
+	events           []event // newest first
+	started          time.Time
+	sick             bool              // its checks stay critical
+	said             map[string]string // status of a check by name, whatever it would be
+	listed           int64             // number of the list read that first shows it
+	listen           []socket
+	outside          bool // its program is another process, which Boot and Bind tell of
+	booting          bool // and listens nowhere yet
+	lease            *lease
+	cordoned         bool
+	host             string // ok, unknown or unreachable
+	memoryLimit      int    // MB, set through the API; 0: all of it
+	cause            Cause  // not of the API's doing
+
+	hidden int // by that many more reads of it alone it is not found
+
+	pending  []step // in the order of their times
+	ending   *ending
+	failures []Failure // of the next launches
+	read     *reading  // of config; see [vm.reading]
+
+	noted bool // it may have changed since it was stored
+}
+
+// version is a configuration the Machine has or had.
+type version struct {
+	instance string
+	config   machine.Config
+}
+
+// event is an entry of a Machine's history.
+type event struct {
+	id        string
+	kind      string // launch, start, stop, exit, update, …
+	status    string
+	source    string
+	at        time.Time
+	exit      *exit
+	restarted int
+}
+
+// socket is something the Machine's program listens on.
+type socket struct{ proto, address string }
+
+// parseSocket reads "host:port", "tcp://host:port" or "udp://host:port".
+func parseSocket(s string) socket {
+	if proto, address, ok := strings.Cut(s, "://"); ok {
+		return socket{proto, address}
+	}
+	return socket{"tcp", s}
+}
+
+// DefaultRegion is where a Machine goes for which none is asked.
+const DefaultRegion = "iad"
+
+// transient tells whether a state is left without anybody's doing.
+func transient(state string) bool {
+	switch state {
+	case "creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying":
+		return true
+	}
+	return false
+}
+
+// createMachine adds a Machine to the app, not launched yet.
+func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
+	m := &vm{
+		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
+		state: "created", listen: internalPorts(config),
+	}
+	if plan.machine != "" {
+		m.id = plan.machine
+	}
+	if m.name == "" {
+		m.name = s.ids.name()
+	}
+	if m.region == "" {
+		m.region = DefaultRegion
+	}
+	m.privateIP = machineAddress(a.network, m.id)
+	m.configure(s, config, plan)
+	m.record(s, event{kind: "launch", status: "created", source: "user", at: now})
+	a.machines = keepLatest(append(a.machines, m), func(m *vm) bool {
+		m.settle(s, now)
+		return m.state == "destroyed"
+	})
+	return m
+}
+
+// machineAddress is a Machine's 6PN address: fdaa:<network>:a7b:… and ::2.
+func machineAddress(n *network, id string) netip.Addr {
+	var b [16]byte
+	prefix := n.prefix()
+	copy(b[:], prefix[:])
+	b[6], b[7] = 0x0a, 0x7b
+	if raw, err := hex.DecodeString(id); err == nil && len(raw) >= 6 {
+		copy(b[8:14], raw[len(raw)-6:])
+	}
+	b[15] = 2
+	return netip.AddrFrom16(b)
+}
+
+// configure gives the Machine a new version.
+func (m *vm) configure(s *state, config machine.Config, plan plan) {
+	config = m.app.mounted(config)
+	m.rebind(config)
+	m.instance = s.ids.instance()
+	if plan.instance != "" {
+		m.instance = plan.instance
+	}
+	m.versions = slices.Insert(m.versions, 0, version{instance: m.instance})
+	m.versions = m.versions[:min(len(m.versions), maxVersions)]
+	m.setConfig(config)
+	m.attach()
+}
+
+// setConfig changes the configuration of the present version.
+func (m *vm) setConfig(config machine.Config) {
+	m.config, m.versions[0].config, m.read = config, config, nil
+}
+
+// How much of its history a Machine keeps.
+const (
+	maxEvents   = 50 // the most that the API lists (Machines API, "List events")
+	maxVersions = 50
+)
+
+func (m *vm) record(s *state, e event) {
+	m.note()
+	e.id = s.ids.ulid("event")
+	m.events = slices.Insert(m.events, 0, e)
+	m.events = m.events[:min(len(m.events), maxEvents)]
+}
+
+// update replaces the whole configuration. Without skipLaunch the Machine is
+// started, also one that was stopped; with it, it ends up stopped.
+func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.Time, delay time.Duration) {
+	m.configure(s, config, plan{})
+	m.updated = now
+	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
+	at, delay := now.Add(s.delays.update), cmp.Or(m.app.startDelay, delay)
+	replaced := step{state: "replacing"}
+	if m.state == "started" {
+		took, exit := m.ends(s, stopping{})
+		at = at.Add(took)
+		replaced.events = append(replaced.events, event{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit})
+	}
+	replaced.at = at
+	m.pending, m.ending, m.state = nil, nil, "replacing"
+	if skipLaunch { // a suspended one too is stopped: its snapshot is of the old version
+		m.plan(replaced, step{at: at, state: "stopped"})
+	} else {
+		replaced.events = append(replaced.events, event{kind: "launch", status: "created", source: "user", at: at})
+		m.plan(replaced, step{at: at.Add(delay), state: "started", failure: m.nextFailure()})
+	}
+	m.settle(s, now)
+}
+
+// health is the state of one check.
+type health struct {
+	name, status, output string
+	updated              time.Time
+}
+
+// health tells how the Machine's checks stand.
+func (m *vm) health(now time.Time, delay time.Duration) []health {
+	probes := m.reading().probes
+	found := make([]health, 0, len(probes))
+	for _, p := range probes {
+		h := health{p.name, "passing", "HTTP GET 200 OK", m.started.Add(delay)}
+		reached := p.port == 0 || slices.ContainsFunc(m.listen, func(s socket) bool { return s.reaches(p.port) })
+		switch {
+		case m.state != "started":
+			h.status, h.output, h.updated = "warning", "the machine hasn't started", m.updated
+		case now.Before(m.started.Add(delay)) && !now.Before(m.started):
+			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
+		case m.booting:
+			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
+		case m.sick || !reached:
+			h.status, h.output = "critical", "connect: connection refused"
+		}
+		if status, ok := m.said[p.name]; ok && m.state == "started" {
+			h.status, h.output = status, "as told"
+		}
+		found = append(found, h)
+	}
+	return found
+}

@@ -1,0 +1,178 @@
+package flysim
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// volume is a disk of an app. The names of volumes are not unique.
+type volume struct {
+	id, name, region string
+	sizeGB           int
+	state            string // created or pending_destroy
+	encrypted        bool
+	retention        int // days
+	backup           bool
+	attached         *vm
+	created          time.Time
+	snapshots        []volumeSnapshot // newest first
+}
+
+// volumeSnapshot is a copy of a volume.
+type volumeSnapshot struct {
+	id        string
+	sizeGB    int
+	retention int // days
+	created   time.Time
+}
+
+// disks are the volumes that are not being destroyed.
+func (a *app) disks() []*volume {
+	return slices.DeleteFunc(slices.Clone(a.volumes), func(v *volume) bool { return v.state != "created" })
+}
+
+// disk is a volume that is not being destroyed, nil if there is none of that id.
+func (a *app) disk(id string) *volume {
+	for _, v := range a.disks() {
+		if v.id == id {
+			return v
+		}
+	}
+	return nil
+}
+
+func (s *state) createVolume(a *app, name, region string, sizeGB int, now time.Time) *volume {
+	v := &volume{
+		id: s.ids.opaque("volume", "vol_", 16), name: name, region: region, sizeGB: sizeGB, state: "created",
+		encrypted: true, retention: 5, backup: true, created: now,
+	}
+	a.volumes = keepLatest(append(a.volumes, v), func(v *volume) bool { return v.state != "created" })
+	return v
+}
+
+// mountable refuses a configuration that mounts what this Machine (nil: a new
+// one) cannot have. Fly's documentation gives the rules and not the words: a
+// volume is in one region and belongs to one Machine at a time.
+func (a *app) mountable(config machine.Config, region string, m *vm) error {
+	mounts, err := config.Mounts()
+	if err != nil {
+		return invalid("invalid config.mounts: %v", err)
+	}
+	for i, mount := range mounts {
+		v := a.disk(mount.Volume)
+		switch {
+		case mount.Volume == "":
+			return invalid("invalid config.mounts[%d]: volume is required", i)
+		case v == nil:
+			return &apiError{http.StatusUnprocessableEntity, "not_found", "volume " + mount.Volume + " does not exist"}
+		case v.attached != nil && v.attached != m:
+			return precondition("volume %s is already attached to machine %s", v.id, v.attached.id)
+		case v.region != region:
+			return precondition("volume %s is in region %s, not %s", v.id, v.region, region)
+		}
+	}
+	return nil
+}
+
+// mounted is a configuration whose mounts tell of their volumes what Fly fills
+// in: name, size and whether it is encrypted. flyctl makes the volumes of another
+// Machine after them.
+func (a *app) mounted(config machine.Config) machine.Config {
+	var mounts []map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(config.Raw("mounts")))
+	decoder.UseNumber() // what is not ours stays as it came
+	if decoder.Decode(&mounts) != nil {
+		return config
+	}
+	for _, mount := range mounts {
+		id, _ := mount["volume"].(string)
+		if v := a.disk(id); v != nil {
+			mount["size_gb"], mount["encrypted"] = v.sizeGB, v.encrypted
+			if v.name != "" {
+				mount["name"] = v.name
+			}
+		}
+	}
+	filled, err := config.With("mounts", mounts)
+	if err != nil || len(mounts) == 0 {
+		return config
+	}
+	return filled
+}
+
+// attach gives the Machine the volumes its configuration mounts, and takes away
+// the others.
+func (m *vm) attach() {
+	mounts, err := m.config.Mounts()
+	if err != nil {
+		return
+	}
+	for _, v := range m.app.volumes {
+		mounted := slices.ContainsFunc(mounts, func(mount machine.Mount) bool { return mount.Volume == v.id })
+		switch {
+		case mounted && v.attached == nil:
+			v.attached = m
+		case !mounted && v.attached == m:
+			v.attached = nil
+		}
+	}
+}
+
+// detach takes all volumes and outbound addresses away from the Machine.
+func (m *vm) detach() {
+	m.app.egress = slices.DeleteFunc(m.app.egress, func(e *egress) bool { return e.machine == m.id })
+	for _, v := range m.app.volumes {
+		if v.attached == m {
+			v.attached = nil
+		}
+	}
+}
+
+// adopt makes the volumes that a configuration mounts and the app lacks, for
+// somebody else who acts outside the API.
+func (s *state) adopt(a *app, config machine.Config, region string, now time.Time) {
+	mounts, err := config.Mounts()
+	if err != nil {
+		return
+	}
+	for _, mount := range mounts {
+		if mount.Volume != "" && a.disk(mount.Volume) == nil {
+			s.createVolume(a, mount.Name, region, max(mount.SizeGB, 1), now).id = mount.Volume
+		}
+	}
+}
+
+// Volume is a volume as the platform knows it.
+type Volume struct {
+	ID, Name, Region string
+	SizeGB           int
+	Machine          string // id of the Machine that has it
+}
+
+// AddVolume creates a volume and returns its id.
+func (p *Platform) AddVolume(app, name, region string, sizeGB int) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.notify()
+	return p.state.createVolume(p.mustApp(app), name, region, sizeGB, p.clock.Now()).id
+}
+
+// Volumes are the app's volumes in the order of creation.
+func (p *Platform) Volumes(app string) []Volume {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []Volume
+	for _, v := range p.mustApp(app).disks() {
+		truth := Volume{ID: v.id, Name: v.name, Region: v.region, SizeGB: v.sizeGB}
+		if v.attached != nil {
+			truth.Machine = v.attached.id
+		}
+		list = append(list, truth)
+	}
+	return list
+}

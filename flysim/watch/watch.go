@@ -1,0 +1,204 @@
+// Package watch is what one sees of an emulated platform: its apps, what goes
+// through it, and when to look again. The page and the terminal's table show
+// the same scenes. Nothing secret is in a scene: no environment, no token, no
+// lease, no query of a request.
+package watch
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
+
+// Source is what is watched.
+type Source struct {
+	Platform *flysim.Platform
+	Traffic  *flysim.Traffic
+}
+
+// Scene is all that is shown at a moment. Times are the platform's.
+type Scene struct {
+	Now    time.Time
+	Speed  float64
+	Apps   []flysim.Glance // all, by name
+	Sites  []Site          // those asked for, without those that are gone
+	Visits []flysim.Visit  // those kept, oldest first; paths without a query
+
+	until time.Time // when it changes by itself; zero: not
+}
+
+// Site is an app with its addresses and Machines.
+type Site struct {
+	App       string    `json:"app"`
+	Org       string    `json:"org"`
+	Network   string    `json:"network"`
+	Addresses []Address `json:"addresses"`
+	Hostnames []string  `json:"hostnames"` // custom ones
+	Machines  []Machine `json:"machines"`
+}
+
+// Equal tells whether two sites, or none, are the same.
+func (s *Site) Equal(other *Site) bool {
+	if s == nil || other == nil {
+		return s == other
+	}
+	return s.App == other.App && s.Org == other.Org && s.Network == other.Network && slices.Equal(s.Addresses, other.Addresses) &&
+		slices.Equal(s.Hostnames, other.Hostnames) && slices.Equal(s.Machines, other.Machines)
+}
+
+// Address is an address of an app.
+type Address struct {
+	IP      string `json:"ip"`
+	Kind    string `json:"kind"` // v4, v6, private_v6, shared_v4, egress_v4 or egress_v6
+	Region  string `json:"region,omitempty"`
+	Network string `json:"network,omitempty"`
+}
+
+// Machine is a Machine with what goes on there.
+type Machine struct {
+	ID       string       `json:"id"`
+	Name     string       `json:"name"`
+	Region   string       `json:"region"`
+	Group    string       `json:"group,omitempty"`
+	State    string       `json:"state"`
+	Since    time.Time    `json:"since"` // of the state
+	Host     string       `json:"host"`  // ok, unknown or unreachable
+	Cordoned bool         `json:"cordoned,omitempty"`
+	Passing  bool         `json:"passing"` // every check passes
+	Load     int          `json:"load"`
+	Limit    int          `json:"limit"` // the soft limit; 0: no service routes to it
+	Unit     string       `json:"unit"`  // requests or connections: what the load counts
+	Woken    time.Time    `json:"woken,omitzero"`
+	Visited  time.Time    `json:"visited,omitzero"` // its last visit kept
+	Last     flysim.Visit `json:"-"`                // that visit; zero: none is kept
+	Cause    flysim.Cause `json:"-"`
+}
+
+// Scene looks now. The sites are those of the apps that open chooses; nil
+// chooses none.
+func (s Source) Scene(open func([]flysim.Glance) []string) Scene {
+	clock := s.Platform.Clock()
+	scene := Scene{Now: clock.Now(), Speed: clock.Speed()}
+	scene.Apps, scene.until = s.Platform.Overview()
+	scene.Visits = s.Traffic.Recent(0)
+	last := make(map[string]flysim.Visit)
+	for i := range scene.Visits {
+		v := &scene.Visits[i]
+		v.Path = shortPath(v.Path)
+		last[v.Machine] = *v
+	}
+	if open == nil {
+		return scene
+	}
+	for _, app := range open(scene.Apps) {
+		site, err := s.Platform.Site(app)
+		if err != nil {
+			continue // gone since
+		}
+		if !site.Until.IsZero() && (scene.until.IsZero() || site.Until.Before(scene.until)) {
+			scene.until = site.Until
+		}
+		scene.Sites = append(scene.Sites, s.site(site, last))
+	}
+	return scene
+}
+
+func (s Source) site(from flysim.Site, last map[string]flysim.Visit) Site {
+	site := Site{App: from.App, Org: from.Org, Network: from.Network, Addresses: []Address{}, Hostnames: append([]string{}, from.Hostnames...), Machines: []Machine{}}
+	for _, a := range from.Addresses {
+		site.Addresses = append(site.Addresses, Address{a.IP, a.Kind, a.Region, a.Network})
+	}
+	for _, b := range from.Machines {
+		m := Machine{
+			ID: b.ID, Name: b.Name, Region: b.Region, Group: b.Group, State: b.State, Since: b.Since, Host: b.HostStatus,
+			Cordoned: b.Cordoned, Passing: b.Passing, Load: s.Traffic.Load(b.ID), Woken: s.Traffic.LastWake(b.ID), Cause: b.Cause,
+		}
+		if m.Cause.At.After(m.Since) {
+			m.Since = m.Cause.At // waking changes nothing else
+		}
+		if m.Cause.What == "request" && m.Cause.At.After(m.Woken) {
+			m.Woken = m.Cause.At // the visit is not over, or found no Machine in time
+		}
+		m.Limit, m.Unit = limit(b)
+		m.Last = last[b.ID]
+		m.Visited = m.Last.At
+		site.Machines = append(site.Machines, m)
+	}
+	return site
+}
+
+// limit is the lowest soft limit of the Machine's services.
+func limit(b flysim.Backend) (soft int, unit string) {
+	services, err := b.Config.Services()
+	if err != nil {
+		return 0, ""
+	}
+	for _, service := range services {
+		if l := service.Limits(); soft == 0 || l.Soft < soft {
+			soft, unit = l.Soft, l.Unit
+		}
+	}
+	return soft, unit
+}
+
+const maxPath = 120
+
+// shortPath is a path without its query, which may hold credentials.
+func shortPath(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	if r := []rune(path); len(path) > maxPath && len(r) > maxPath {
+		path = string(r[:maxPath]) + "…"
+	}
+	return strings.ToValidUTF8(path, "\ufffd")
+}
+
+const (
+	pace = 100 * time.Millisecond // scenes are that far apart at least
+	beat = time.Second            // and at most, roughly
+)
+
+// Scenes yields a scene at once, whenever something in it may have changed, but
+// at most ten times a second, and every second, until the context ends.
+func (s Source) Scenes(ctx context.Context, open func([]flysim.Glance) []string) iter.Seq[Scene] {
+	return func(yield func(Scene) bool) {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			// Asked for before looking: nothing is missed between the two.
+			changed, visited := s.Platform.Changed(), s.Traffic.Changed()
+			scene := s.Scene(open)
+			if !yield(scene) {
+				return
+			}
+			s.await(ctx, scene.until, changed, visited)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// await returns when the clock has reached until, a channel is closed, a beat
+// has passed or the context has ended.
+func (s Source) await(ctx context.Context, until time.Time, changed, visited <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, beat)
+	defer cancel()
+	due := make(chan struct{})
+	if !until.IsZero() {
+		go func() {
+			defer close(due)
+			_ = s.Platform.Clock().Wait(ctx, until, nil) // the end of the context is seen below
+		}()
+	}
+	select {
+	case <-changed:
+	case <-visited:
+	case <-due:
+	case <-ctx.Done():
+	}
+}

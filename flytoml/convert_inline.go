@@ -1,0 +1,332 @@
+package flytoml
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// AppImage is the image that [File.Apply] gives the container which is to run
+// the app's own image, where a file has containers in machine_config. It is no
+// image: the deploy replaces it.
+const AppImage = "."
+
+// mergeMachineConfig lays the JSON of machine_config (the experimental
+// section's, if it has one) over a configuration, before anything else of the
+// file, and gives one container the [AppImage] (flyctl,
+// containerconfig.ParseContainerConfig). A compose file is refused: flyctl
+// makes containers of it in random order.
+//
+// The JSON is decoded over the existing configuration into one struct, as in
+// flyctl: objects are merged, lists are merged by position, unknown keys of
+// the JSON are dropped.
+func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles) (machine.Config, error) {
+	if d.Build != nil && d.Build.Compose != nil {
+		if err := refuseCompose(d.Build.Compose.File, local); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	source := d.MachineConfig
+	if d.Experimental != nil && d.Experimental.MachineConfig != "" {
+		source = d.Experimental.MachineConfig
+	}
+	if source == "" {
+		return config, nil
+	}
+	data, err := inlineJSON(source, local)
+	if err != nil {
+		return machine.Config{}, err
+	}
+
+	existing, err := config.MarshalJSON()
+	if err != nil {
+		return machine.Config{}, err
+	}
+	var merged machineConfig
+	if err := json.Unmarshal(existing, &merged); err != nil {
+		return machine.Config{}, inFlyGosWords(err)
+	}
+	before, err := fields(merged)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	if err := json.Unmarshal(data, &merged); err != nil {
+		return machine.Config{}, invalidInline(source, inFlyGosWords(err))
+	}
+	if err := merged.readLocalFiles(source, data, local); err != nil {
+		return machine.Config{}, err
+	}
+	if err := merged.selectContainer(d.Container); err != nil {
+		return machine.Config{}, err
+	}
+	after, err := fields(merged)
+	if err != nil {
+		return machine.Config{}, err
+	}
+
+	for _, key := range replacedFields() { // decoded for their types' sake alone
+		delete(before, key)
+		delete(after, key)
+	}
+	for key := range before {
+		if _, kept := after[key]; !kept {
+			config = config.Without(key)
+		}
+	}
+	for key, value := range after {
+		if string(before[key]) == string(value) {
+			continue
+		}
+		if config, err = config.With(key, keepUnknown(config.Raw(key), before[key], value)); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	return config, nil
+}
+
+// inlineJSON is the text of machine_config.
+func inlineJSON(source string, local localFiles) ([]byte, error) {
+	switch {
+	case strings.HasPrefix(source, "{"):
+		return []byte(source), nil
+	case !strings.HasSuffix(source, ".json"):
+		if secretive(source) {
+			return nil, errors.New("invalid machine config source: neither JSON in braces nor a *.json file")
+		}
+		return nil, fmt.Errorf("invalid machine config source: %q", source)
+	case !local.given():
+		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here: use fly deploy, or write the JSON into machine_config itself", quote(source))
+	}
+	return local.read(source)
+}
+
+// refuseCompose has flyctl's words where the compose file is missing. A section
+// that names none stands for the first that exists of some names; where none
+// does, there is nothing to refuse.
+func refuseCompose(name string, local localFiles) error {
+	refused := errors.New("[build.compose] takes containers from a compose file, which is not supported here: use fly deploy")
+	switch {
+	case !local.given():
+		return refused
+	case name != "":
+		if _, err := local.read(path.Clean(name)); err != nil {
+			return fmt.Errorf("failed to read compose file: %w", err)
+		}
+		return refused
+	}
+	for _, known := range []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"} {
+		if _, err := fs.Stat(local.fs, known); err == nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+// invalidInline is flyctl's message. It repeats the text as flyctl does, unless
+// secrets may stand in it.
+func invalidInline(source string, err error) error {
+	if secretive(source) {
+		return fmt.Errorf("invalid machine config: %w", err)
+	}
+	return fmt.Errorf("invalid machine config %q: %w", source, err)
+}
+
+// The longest text of machine_config that a message repeats.
+const maxInlineQuote = 500
+
+// secretive tells that a text is long, or names something whose value may be a
+// secret.
+func secretive(text string) bool {
+	if len(text) > maxInlineQuote {
+		return true
+	}
+	lower := strings.ToLower(text)
+	// A command line has its secrets behind a "=".
+	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", "=", `\u`}, func(word string) bool {
+		return strings.Contains(lower, word)
+	})
+}
+
+// localFile names the file on this side that a Machine's file is a copy of.
+// fly-go's structs do not have it, so flyctl reads the JSON a second time.
+type (
+	localFile struct {
+		GuestPath string `json:"guest_path"`
+		LocalPath string `json:"local_path"`
+	}
+	localContainer struct {
+		Name  string      `json:"name"`
+		Files []localFile `json:"files"`
+	}
+	localConfig struct {
+		Files      []localFile      `json:"files"`
+		Containers []localContainer `json:"containers"`
+	}
+)
+
+// readLocalFiles gives the files that have no content yet, the Machine's and
+// its containers', that of the local file for the same path.
+func (c *machineConfig) readLocalFiles(source string, data []byte, local localFiles) error {
+	complete := !slices.ContainsFunc(c.Files, (*containerFile).empty)
+	for _, container := range c.Containers {
+		complete = complete && (container == nil || !slices.ContainsFunc(container.Files, (*containerFile).empty))
+	}
+	if complete {
+		return nil
+	}
+	var named localConfig
+	if err := json.Unmarshal(data, &named); err != nil {
+		return invalidInline(source, inFlyGosWords(err))
+	}
+	if err := fill(c.Files, named.Files, local); err != nil {
+		return err
+	}
+	for _, container := range c.Containers {
+		if container == nil {
+			continue
+		}
+		var files []localFile
+		for _, n := range named.Containers {
+			if n.Name == container.Name {
+				files = append(files, n.Files...)
+			}
+		}
+		if err := fill(container.Files, files, local); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fill(files []*containerFile, named []localFile, local localFiles) error {
+	for _, file := range files {
+		if !file.empty() {
+			continue
+		}
+		for _, n := range named {
+			if n.GuestPath != file.GuestPath || n.LocalPath == "" {
+				continue
+			}
+			if !local.given() {
+				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, or write the content as raw_value (base64)", quote(n.GuestPath))
+			}
+			content, err := local.base64(n.LocalPath)
+			if err != nil {
+				return fmt.Errorf("failed to read file at %s: %w", n.LocalPath, err)
+			}
+			file.RawValue = content
+		}
+	}
+	return nil
+}
+
+// fields are the top-level fields of v's JSON form.
+func fields(v any) (map[string]json.RawMessage, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]json.RawMessage
+	err = json.Unmarshal(data, &out)
+	return out, err
+}
+
+// keepUnknown adds to a value what the old one had and was not understood: to
+// objects their fields, to lists what their items at the same place had.
+func keepUnknown(old, understood, value json.RawMessage) json.RawMessage {
+	if was, now, ok := decodeBoth[[]json.RawMessage](old, value); ok {
+		var known []json.RawMessage
+		if json.Unmarshal(understood, &known) != nil {
+			known = nil
+		}
+		for i := range min(len(was), len(now)) {
+			now[i] = keepUnknown(was[i], itemAt(known, i), now[i])
+		}
+		return encodedOr(value, now)
+	}
+	was, now, ok := decodeBoth[map[string]json.RawMessage](old, value)
+	if !ok {
+		return value
+	}
+	var known map[string]json.RawMessage
+	if json.Unmarshal(understood, &known) != nil {
+		known = nil
+	}
+	for key, field := range was {
+		current, set := now[key]
+		_, understood := known[key]
+		switch {
+		case set:
+			now[key] = keepUnknown(field, known[key], current)
+		case !understood:
+			now[key] = field
+		}
+	}
+	return encodedOr(value, now)
+}
+
+// decodeBoth reads two values as the same kind of thing, if they are of it.
+func decodeBoth[T []json.RawMessage | map[string]json.RawMessage](a, b json.RawMessage) (x, y T, ok bool) {
+	ok = json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && len(x) > 0 && len(y) > 0
+	return x, y, ok
+}
+
+// itemAt is an item of a list, nil behind its end.
+func itemAt(list []json.RawMessage, i int) json.RawMessage {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+// encodedOr is a value as JSON, or what stands for one that has none.
+func encodedOr(otherwise json.RawMessage, v any) json.RawMessage {
+	out, err := json.Marshal(v)
+	if err != nil {
+		return otherwise
+	}
+	return out
+}
+
+// selectContainer marks the container that gets the app's image: the named
+// one, else app, else the first. All others need an image.
+func (c *machineConfig) selectContainer(name string) error {
+	if len(c.Containers) == 0 {
+		return nil
+	}
+	wanted := name
+	if wanted == "" {
+		wanted = defaultGroup
+	}
+	var selected *containerConfig
+	for _, container := range c.Containers {
+		if container == nil {
+			return errors.New("invalid machine config: a container is null")
+		}
+		if selected == nil && container.Name == wanted {
+			selected = container
+		}
+	}
+	switch {
+	case selected != nil:
+	case name != "":
+		return fmt.Errorf("container %q not found", name)
+	default:
+		selected = c.Containers[0]
+	}
+	for _, container := range c.Containers {
+		switch {
+		case container == selected:
+			container.Image = AppImage
+		case container.Image == "":
+			return fmt.Errorf("container %q must have an image specified", container.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package flytoml
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+)
+
+// define makes a Definition of a decoded document as flyctl does: translate
+// old spellings in the generic document, write it as JSON, read the JSON. The
+// detour is the rule: encoding/json matches key names in any case, refuses a
+// quoted number, and drops what it does not know, and flyctl with it.
+//
+// On an error the Definition holds the app alone, as flyctl's does.
+func define(doc map[string]any) (*Definition, error) {
+	def := &Definition{}
+	err := func() error {
+		patched, err := patch(cloneTable(doc))
+		if err != nil {
+			return err
+		}
+		data, err := appendJSON(make([]byte, 0, 8<<10), patched)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, def)
+	}()
+	if err != nil {
+		app, _ := doc["app"].(string)
+		return &Definition{App: app}, inFlyctlsWords(err)
+	}
+	return def, nil
+}
+
+// cloneTable copies tables and arrays; the patches write into them.
+func cloneTable(table map[string]any) map[string]any {
+	out := make(map[string]any, len(table))
+	for key, value := range table {
+		out[key] = cloneValue(value)
+	}
+	return out
+}
+
+func cloneValue(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		return cloneTable(value)
+	case []any:
+		out := make([]any, len(value))
+		for i, item := range value {
+			out[i] = cloneValue(item)
+		}
+		return out
+	}
+	return value
+}
+
+// The names that flyctl's structs have in messages of encoding/json, where
+// they are not ours.
+func flyctlTypes() *strings.Replacer {
+	return strings.NewReplacer(
+		"machine.Port", "fly.MachinePort",
+		"machine.Concurrency", "fly.MachineServiceConcurrency",
+		"machine.HTTPResponse", "fly.HTTPResponseOptions",
+		"machine.", "fly.",
+		"flytoml.Definition", "appconfig.Config",
+		"flytoml.GuestFile", "appconfig.File",
+		"flytoml.Duration", "fly.Duration",
+		"flytoml.Autostop", "fly.MachineAutostop",
+		"flytoml.Machine", "fly.Machine",
+		"flytoml.", "appconfig.",
+		"map[string]json.RawMessage", "map[string]interface {}",
+	)
+}
+
+// inFlyctlsWords gives a type mismatch the names that flyctl's message has.
+func inFlyctlsWords(err error) error {
+	var mismatch *json.UnmarshalTypeError
+	if !errors.As(err, &mismatch) {
+		return err
+	}
+	if mismatch.Struct == "" && mismatch.Field == "" {
+		return fmt.Errorf("json: cannot unmarshal %s into Go value of type %s",
+			mismatch.Value, flyctlTypes().Replace(mismatch.Type.String()))
+	}
+	name := mismatch.Struct
+	switch name {
+	case "Definition":
+		name = "Config"
+	case "GuestFile":
+		name = "File"
+	case "Port":
+		name = "MachinePort"
+	case "Concurrency":
+		name = "MachineServiceConcurrency"
+	case "HTTPResponse":
+		name = "HTTPResponseOptions"
+	case "wireStop":
+		name = "StopConfig"
+	}
+	if name != "" { // the unexported copies of fly-go's structs
+		name = strings.ToUpper(name[:1]) + name[1:]
+	}
+	return fmt.Errorf("json: cannot unmarshal %s into Go struct field %s.%s of type %s",
+		mismatch.Value, name, mismatch.Field, flyctlTypes().Replace(mismatch.Type.String()))
+}
+
+// Duration is a length of time. In JSON it is a Go duration string; a bare
+// number means nanoseconds (the patches turn those that mean milliseconds or
+// seconds into strings before).
+type Duration time.Duration
+
+// String is the Go form, 1m30s.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalJSON writes the Go form.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON reads a Go duration string or a number of nanoseconds.
+func (d *Duration) UnmarshalJSON(data []byte) error {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	switch value := value.(type) {
+	case nil:
+		*d = 0
+	case float64:
+		*d = Duration(int64(value))
+	case string:
+		parsed, err := time.ParseDuration(value)
+		if err != nil {
+			return err
+		}
+		*d = Duration(parsed)
+	default:
+		return fmt.Errorf("unknown duration type: %T", value)
+	}
+	return nil
+}
+
+// text is the duration as a Machine's configuration has it, nil for nil.
+func (d *Duration) text() *string {
+	if d == nil {
+		return nil
+	}
+	s := d.String()
+	return &s
+}
+
+// Autostop is auto_stop_machines: a boolean (stop or off) or a word.
+type Autostop machine.Autostop
+
+// MarshalJSON writes the form of fly-go: false, true or "suspend".
+func (a Autostop) MarshalJSON() ([]byte, error) { return machine.Autostop(a).MarshalJSON() }
+
+// UnmarshalJSON reads a boolean or one of off, stop and suspend.
+func (a *Autostop) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && strings.IndexByte(`ntf"`, data[0]) >= 0 {
+		return (*machine.Autostop)(a).UnmarshalJSON(data)
+	}
+	return errors.New("autostop value is not a valid bool or string")
+}
+
+// UnmarshalJSON reads a word or the number that stands for it.
+func (p *MachinePersistRootfs) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	numbered := []MachinePersistRootfs{"", "never", "restart", "always"}
+	var word string
+	wrong := json.Unmarshal(data, &word)
+	if wrong == nil {
+		if word == "none" {
+			word = ""
+		}
+		if !slices.Contains(numbered, MachinePersistRootfs(word)) {
+			return fmt.Errorf("invalid persist_rootfs string value %s", outside.Quote(word, 10*maxQuoted))
+		}
+		*p = MachinePersistRootfs(word)
+		return nil
+	}
+	var n int
+	if json.Unmarshal(data, &n) != nil {
+		return wrong
+	}
+	if n < 0 || n >= len(numbered) {
+		return fmt.Errorf("invalid persist_rootfs int value %d", n)
+	}
+	*p = numbered[n]
+	return nil
+}

@@ -1,0 +1,76 @@
+// Package deployed reads the configuration of an app as the platform has it,
+// as a fly.toml.
+package deployed
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// Read renders the definition that the app's current release stores; an app
+// without one is read from its Machines. Comments at the top tell which, where
+// the Machines differ from the release, what of them is not in the file, and
+// which Machines did not count. They name keys and Machines, and no values. Where
+// fly deploy made none of the Machines, those made in another way are read.
+//
+// With [flytoml.Masked] no environment value is in the text. Code precondition
+// if there is neither a definition nor a Machine to read. Machines that cannot be
+// read are an error only where there is no release.
+func Read(ctx context.Context, client fly.Client, app string, values flytoml.Values) ([]byte, error) {
+	release, err := client.Release(ctx, app)
+	switch {
+	case err == nil:
+		return fromRelease(ctx, client, app, release, values)
+	case fly.Missing(err) != fly.ARelease:
+		return nil, err
+	}
+	machines, err := client.Machines(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	launched, leftOut := sorted(machines)
+	if len(launched) == 0 {
+		launched, leftOut = adopted(machines)
+	}
+	if len(launched) == 0 {
+		return nil, &fly.Error{
+			Code:    gate.Precondition,
+			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine that tells what it runs", app),
+			Hint:    "give path or content of its fly.toml",
+		}
+	}
+	groups, notes := typical(launched)
+	return flytoml.FromMachines(app, "", groups, values, append(notes, leftOut...)...)
+}
+
+// fromRelease renders a definition with what the Machines make of it.
+func fromRelease(ctx context.Context, client fly.Client, app string, release fly.Release, values flytoml.Values) ([]byte, error) {
+	body, err := flytoml.RenderTOML(release.Definition, values)
+	if err != nil {
+		return nil, err
+	}
+	var notes []flytoml.Note
+	machines, err := client.Machines(ctx, app)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		notes = []flytoml.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still have this configuration is not known.", fly.CodeOf(err))}}
+	default:
+		file, err := flytoml.FromDefinition("fly.toml", release.Definition)
+		if err != nil {
+			return nil, err
+		}
+		launched, leftOut := sorted(machines)
+		notes = append(differences(file, launched), leftOut...)
+	}
+	source := "the definition that its release stores"
+	if release.Version > 0 {
+		source = fmt.Sprintf("release %d", release.Version)
+	}
+	return flytoml.Generated(app, source, body, notes...), nil
+}

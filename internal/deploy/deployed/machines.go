@@ -1,0 +1,246 @@
+package deployed
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+)
+
+// The most that one line of a note names.
+const (
+	maxIDs   = 5
+	maxPaths = 50
+)
+
+// group is the process group of a Machine. Without one it is of the group app,
+// as flyctl has it.
+func group(m fly.Machine) string {
+	if group := m.Config.ProcessGroup(); group != "" {
+		return group
+	}
+	return "app"
+}
+
+// sorted are the Machines that a deploy of the app concerns, by id, and a note
+// about the others.
+func sorted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+	var launched []fly.Machine
+	ids := map[string][]string{}
+	for _, m := range machines {
+		if reason := leaveOut(m); reason != "" {
+			ids[reason] = append(ids[reason], m.ID)
+			continue
+		}
+		launched = append(launched, m)
+	}
+	slices.SortFunc(launched, func(a, b fly.Machine) int { return strings.Compare(a.ID, b.ID) })
+	if len(ids) == 0 {
+		return launched, nil
+	}
+	note := flytoml.Note{Text: "Machines that do not count here:"}
+	for _, reason := range slices.Sorted(maps.Keys(ids)) {
+		note.Lines = append(note.Lines, named(ids[reason])+": "+reason)
+	}
+	return launched, []flytoml.Note{note}
+}
+
+// adopted are the Machines of an app of which fly deploy made none, with a note:
+// they get the file by a deploy that adopts them only.
+func adopted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+	var list []fly.Machine
+	var ids []string
+	for _, m := range machines {
+		if m.Whole() && m.Config.Detached() && m.State != "destroyed" && m.State != "destroying" {
+			list, ids = append(list, m), append(ids, m.ID)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(list, func(a, b fly.Machine) int { return strings.Compare(a.ID, b.ID) })
+	return list, []flytoml.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{named(ids)}}}
+}
+
+// leaveOut is why a Machine says nothing about the app's fly.toml, empty if it
+// does (flyctl, flaps.ListFlyAppsMachines).
+func leaveOut(m fly.Machine) string {
+	switch {
+	case m.State == "destroyed" || m.State == "destroying":
+		return "destroyed"
+	case !m.Whole():
+		return "the platform did not send the whole configuration"
+	case m.Config.OneCommand():
+		return "made for one command (a release command, a console, a test)"
+	case !m.Config.FlyLaunch():
+		return "not made by fly deploy (no metadata fly_platform_version = v2)"
+	}
+	return ""
+}
+
+// aside is why a Machine is not asked where its group has others, empty if it
+// is a Machine like most.
+func aside(config machine.Config) string {
+	var standbys []string
+	var schedule string
+	switch {
+	case json.Unmarshal(config.Raw("standbys"), &standbys) == nil && len(standbys) > 0:
+		return "standby"
+	case json.Unmarshal(config.Raw("schedule"), &schedule) == nil && schedule != "":
+		return "scheduled"
+	case config.AutoDestroy():
+		return "destroyed when it stops"
+	}
+	return ""
+}
+
+// alike are Machines of one group with one configuration, as far as a fly.toml
+// could decide it.
+type alike struct {
+	group   string
+	config  machine.Config
+	ids     []string
+	version int // the newest release that made one of them
+}
+
+// byConfig gathers Machines that are alike, in the order they are found.
+func byConfig(machines []fly.Machine) []*alike {
+	var sets []*alike
+	index := map[[2]string]*alike{}
+	for _, m := range machines {
+		part := flytoml.FromFile(m.Config)
+		key := [2]string{group(m), part.Hash()}
+		set := index[key]
+		if set == nil {
+			set = &alike{group: key[0], config: m.Config}
+			index[key] = set
+			sets = append(sets, set)
+		}
+		set.ids = append(set.ids, m.ID)
+		if metadata, err := m.Config.Metadata(); err == nil {
+			if version, err := strconv.Atoi(metadata[machine.MetadataReleaseVersion]); err == nil {
+				set.version = max(set.version, version)
+			}
+		}
+	}
+	return sets
+}
+
+// typical is one configuration for each process group: the one that most of
+// its Machines have, of equally common ones that of the newest release, then
+// of the lowest id. Notes name the Machines that differ.
+func typical(launched []fly.Machine) (map[string]machine.Config, []flytoml.Note) {
+	asked, notes := ask(launched)
+	sets := byConfig(asked)
+	most := map[string]*alike{}
+	for _, set := range sets {
+		best := most[set.group]
+		if best == nil || len(set.ids) > len(best.ids) || len(set.ids) == len(best.ids) && set.version > best.version {
+			most[set.group] = set
+		}
+	}
+	groups := make(map[string]machine.Config, len(most))
+	for name, set := range most {
+		groups[name] = set.config
+	}
+	differ := flytoml.Note{Text: "The Machines of a group differ: this file has what most of them have. The others differ in:"}
+	for _, set := range sets {
+		if best := most[set.group]; set != best {
+			from := flytoml.FromFile(best.config)
+			differ.Lines = append(differ.Lines, set.differIn(flytoml.Paths(machine.Diff(from, flytoml.FromFile(set.config)), from)))
+		}
+	}
+	if len(differ.Lines) > 0 {
+		notes = append([]flytoml.Note{differ}, notes...)
+	}
+	return groups, notes
+}
+
+// ask leaves standbys, scheduled Machines and those that destroy themselves
+// out, except where a group has no others.
+func ask(launched []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+	usual := map[string]bool{}
+	for _, m := range launched {
+		if aside(m.Config) == "" {
+			usual[group(m)] = true
+		}
+	}
+	var asked []fly.Machine
+	out, only := map[string][]string{}, map[string]bool{}
+	for _, m := range launched {
+		why := aside(m.Config)
+		if why != "" && usual[group(m)] {
+			out[why] = append(out[why], m.ID)
+			continue
+		}
+		if why != "" {
+			only[group(m)] = true
+		}
+		asked = append(asked, m)
+	}
+	var notes []flytoml.Note
+	note := flytoml.Note{Text: "Machines that were not asked, as their group has others:"}
+	for _, why := range slices.Sorted(maps.Keys(out)) {
+		note.Lines = append(note.Lines, named(out[why])+": "+why)
+	}
+	if len(out) > 0 {
+		notes = append(notes, note)
+	}
+	note = flytoml.Note{Text: "Process groups with no Machines but standbys, scheduled ones or such as destroy themselves:"}
+	for _, name := range slices.Sorted(maps.Keys(only)) {
+		note.Lines = append(note.Lines, strconv.Quote(name))
+	}
+	if len(only) > 0 {
+		notes = append(notes, note)
+	}
+	return asked, notes
+}
+
+// differences are the notes about Machines that a deploy of the file would
+// change: by hand since the release, or not yet by it.
+func differences(file *flytoml.File, launched []fly.Machine) []flytoml.Note {
+	present := map[string]bool{}
+	differ := flytoml.Note{Text: "Machines that differ from the release, changed since or not yet by it. A deploy of this file would change:"}
+	for _, set := range byConfig(launched) {
+		present[set.group] = true
+		changes, err := file.WouldChange(set.group, set.config)
+		switch {
+		case err != nil:
+			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s", named(set.ids), set.group, err))
+		case len(changes) > 0:
+			differ.Lines = append(differ.Lines, set.differIn(flytoml.Paths(changes, flytoml.FromFile(set.config))))
+		}
+	}
+	var notes []flytoml.Note
+	if len(differ.Lines) > 0 {
+		notes = append(notes, differ)
+	}
+	missing := flytoml.Note{Text: "Process groups without a Machine:"}
+	for _, name := range file.Groups() {
+		if !present[name] {
+			missing.Lines = append(missing.Lines, strconv.Quote(name))
+		}
+	}
+	if len(missing.Lines) > 0 {
+		notes = append(notes, missing)
+	}
+	return notes
+}
+
+// differIn is a line of a note.
+func (a *alike) differIn(paths []string) string {
+	return fmt.Sprintf("%s of %q: %s", named(a.ids), a.group, flytoml.Listed(paths, maxPaths))
+}
+
+func named(ids []string) string {
+	if len(ids) == 1 {
+		return "Machine " + ids[0]
+	}
+	return fmt.Sprintf("%d Machines (%s)", len(ids), flytoml.Listed(ids, maxIDs))
+}

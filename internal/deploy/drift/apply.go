@@ -1,0 +1,94 @@
+package drift
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// Apply is the file's own, and two rules of fly deploy that concern more than
+// the file (flyctl, machines_launchinput.go): a standby whose group has services
+// stops being one, and the container that is to run the app's image gets the one
+// that the existing configuration names. Unlike fly deploy it keeps the unknown
+// fields of services, ports, checks and other objects that the file has too.
+func Apply(file Converter, group string, existing machine.Config) (machine.Config, error) {
+	config, err := file.Apply(group, existing)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	if services, err := config.Services(); err == nil && len(services) > 0 {
+		if config, err = ActiveOf(config); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	if config, err = withAppImage(config, existing); err != nil {
+		return machine.Config{}, err
+	}
+	return keepUnknown(config, existing)
+}
+
+// ActiveOf is a configuration that is no standby's.
+func ActiveOf(config machine.Config) (machine.Config, error) {
+	if config.Raw("standbys") == nil {
+		return config, nil
+	}
+	return prune(config.Without("standbys"), "env", func(env map[string]json.RawMessage) { delete(env, standbyFor) })
+}
+
+// standbyFor is the variable in which fly deploy tells a standby whose it is.
+const standbyFor = "FLY_STANDBY_FOR"
+
+// withAppImage puts the app's image where a file says [flytoml.AppImage]: the
+// image of the Machine, or where it has none that of the container of this name.
+func withAppImage(config, existing machine.Config) (machine.Config, error) {
+	type container = map[string]json.RawMessage
+	containers := func(c machine.Config) (list []container, err error) {
+		raw := c.Raw("containers")
+		if raw == nil {
+			return nil, nil
+		}
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return nil, fmt.Errorf("machine configuration: field %q: %w", "containers", err)
+		}
+		return list, nil
+	}
+	text := func(raw json.RawMessage) (s string) {
+		if json.Unmarshal(raw, &s) != nil {
+			return ""
+		}
+		return s
+	}
+	list, err := containers(config)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	had, err := containers(existing)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	found := false
+	for _, c := range list {
+		if text(c["image"]) != flytoml.AppImage {
+			continue
+		}
+		found = true
+		image := config.Image()
+		for _, h := range had {
+			if before := text(h["image"]); image == "" && text(h["name"]) == text(c["name"]) && before != flytoml.AppImage {
+				image = before
+			}
+		}
+		if image == "" {
+			return machine.Config{}, fmt.Errorf("container %q is to run the app's image, and there is none", text(c["name"]))
+		}
+		if c["image"], err = json.Marshal(image); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	if !found {
+		return config, nil
+	}
+	return config.With("containers", list)
+}

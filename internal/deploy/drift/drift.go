@@ -1,0 +1,347 @@
+// Package drift compares three things for each process group: what live
+// Machines have, what a fly.toml makes of them, and what the app's last release
+// made of them. So it tells what a deploy would change, and since when: whether
+// somebody edited the file after the release, or a Machine.
+//
+// It is pure: no request, no file. All three sides are configurations of the
+// same Machine, as a conversion starts from the one that is there and keeps
+// what fly.toml does not say: a size without [[vm]] is no drift. Nor is the
+// image, what a deploy notes about its release in the metadata, which volume a
+// mount has, and FLY_STANDBY_FOR, which fly deploy itself sets and drops.
+package drift
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// Converter is a fly.toml as far as a comparison needs it (flytoml.File).
+type Converter interface {
+	Groups() []string
+	DefaultGroup() string
+	Apply(group string, existing machine.Config) (machine.Config, error)
+}
+
+// Input is what is compared.
+type Input struct {
+	File     Converter // what would be deployed
+	Base     Converter // the same before its services were edited; nil if it is not known
+	Release  Converter // as last released (flytoml.FromDefinition); nil if there is none
+	Version  int       // of Release; 0 if it is not known
+	Machines []Machine
+}
+
+// Machine is a live Machine with its whole configuration.
+type Machine struct {
+	ID     string
+	Group  string // process group; empty: as the configuration's metadata says
+	Config machine.Config
+}
+
+// Origin is where a difference between a Machine and the file comes from.
+type Origin string
+
+// The origins.
+const (
+	FromEdit Origin = "edit"    // the edit of the services, beside Input.Base; whatever the release says
+	FromFile Origin = "file"    // the file was edited since the release; the Machine is as released
+	FromLive Origin = "live"    // the Machine was changed since the release; the file is as released
+	FromBoth Origin = "both"    // both were, each in its own way
+	Behind   Origin = "behind"  // the Machine is not as released, and did not get the release (Group.Behind): who made the difference is not known
+	Unknown  Origin = "unknown" // there is no release to compare with
+)
+
+// Fate is what fly deploy does with a process group.
+type Fate string
+
+// The fates.
+const (
+	Same    Fate = "same"    // nothing: the Machines are as the file makes them
+	Update  Fate = "update"  // it updates Machines of it
+	Destroy Fate = "destroy" // the file lacks the group: its Machines go
+	Create  Fate = "create"  // the group has no Machine: some come
+)
+
+// Report is the whole comparison. Its order is always the same, whatever the
+// order of the Machines was.
+type Report struct {
+	Version   int      `json:"version,omitempty"`   // of the release that was compared with
+	Groups    []Group  `json:"groups"`              // by name
+	Unmanaged []string `json:"unmanaged,omitempty"` // Machines that fly deploy did not make and leaves alone
+}
+
+// Group is one process group.
+type Group struct {
+	Name        string       `json:"name"`
+	Fate        Fate         `json:"fate"`
+	Machines    []string     `json:"machines"`              // ids, sorted
+	Unreleased  string       `json:"unreleased,omitempty"`  // why there is nothing released to compare with
+	Behind      []string     `json:"behind,omitempty"`      // Machines that differ and did not get the release: their metadata names an older one
+	Differences []Difference `json:"differences,omitempty"` // by their first Machine
+}
+
+// Difference is what is different about Machines that differ alike.
+type Difference struct {
+	Machines []string `json:"machines"` // ids, sorted
+	Fields   []Field  `json:"fields"`   // by path
+}
+
+// Field is one value that a deploy would change. Values are compact JSON, empty
+// where there is none; what may be a secret is masked and only tells its length.
+// Release is empty too if Origin is unknown, and where the group is Unreleased.
+type Field struct {
+	Path    string `json:"path"` // services[0].ports[1].port, as [machine.Diff] writes it
+	Live    string `json:"live,omitempty"`
+	File    string `json:"file,omitempty"`
+	Release string `json:"release,omitempty"`
+	Origin  Origin `json:"origin"`
+}
+
+// Key is the top-level field of the configuration that the value lies in.
+func (f Field) Key() string { return machine.Change{Path: f.Path}.Key() }
+
+// Differs reports whether a deploy would do anything.
+func (r Report) Differs() bool {
+	return slices.ContainsFunc(r.Groups, func(g Group) bool { return g.Fate != Same })
+}
+
+// Compare makes the report. Machines whose group the caller does not name and
+// whose metadata says that fly deploy did not make them are left out.
+//
+// It fails if the file cannot be converted for a group that has Machines. A
+// release that cannot be is as good as none, and the group says why; a base
+// that cannot be is as good as none.
+func Compare(in Input) (Report, error) {
+	report := Report{Groups: []Group{}}
+	if in.Release != nil {
+		report.Version = in.Version
+	}
+	machines := slices.Clone(in.Machines)
+	slices.SortStableFunc(machines, func(a, b Machine) int { return cmp.Compare(a.ID, b.ID) })
+	live := make(map[string][]Machine)
+	for _, m := range machines {
+		group := m.Group
+		if group == "" {
+			if !m.Config.FlyLaunch() {
+				report.Unmanaged = append(report.Unmanaged, m.ID)
+				continue
+			}
+			group = cmp.Or(m.Config.ProcessGroup(), in.File.DefaultGroup())
+		}
+		live[group] = append(live[group], m)
+	}
+	groups := in.File.Groups()
+	names := append(slices.Collect(maps.Keys(live)), groups...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		group := Group{Name: name, Fate: Same, Machines: ids(live[name])}
+		switch {
+		case !slices.Contains(groups, name):
+			group.Fate = Destroy
+		case len(live[name]) == 0:
+			group.Fate = Create
+		default:
+			if err := in.differences(&group, live[name]); err != nil {
+				return Report{}, fmt.Errorf("group %q: %w", name, err)
+			}
+		}
+		report.Groups = append(report.Groups, group)
+	}
+	return report, nil
+}
+
+func ids(machines []Machine) []string {
+	out := make([]string, len(machines))
+	for i, m := range machines {
+		out[i] = m.ID
+	}
+	return out
+}
+
+// differences compares the Machines of a group. Those with one configuration
+// are compared once; those that differ alike become one entry.
+func (in Input) differences(group *Group, machines []Machine) error {
+	compared := make(map[string][]Field) // hash of what is compared, and whether it is behind → how it differs
+	entry := make(map[string]int)        // fields, as text → index in group.Differences
+	for _, m := range machines {
+		live, err := stripped(m.Config)
+		if err != nil {
+			return err
+		}
+		version := versionOf(m.Config)
+		behind := in.Release != nil && 0 < version && version < in.Version
+		hash := live.Hash() + strconv.FormatBool(behind)
+		fields, done := compared[hash]
+		if !done {
+			var unreleased string
+			if fields, unreleased, err = in.fields(group.Name, m.Config, live, behind); err != nil {
+				return err
+			}
+			compared[hash], group.Unreleased = fields, cmp.Or(group.Unreleased, unreleased)
+		}
+		if len(fields) == 0 {
+			continue
+		}
+		if behind {
+			group.Behind = append(group.Behind, m.ID)
+		}
+		alike := fmt.Sprintf("%q", fields)
+		at, seen := entry[alike]
+		if !seen {
+			at = len(group.Differences)
+			entry[alike] = at
+			group.Differences = append(group.Differences, Difference{Fields: fields})
+		}
+		group.Differences[at].Machines = append(group.Differences[at].Machines, m.ID)
+	}
+	if len(group.Differences) > 0 {
+		group.Fate = Update
+	}
+	return nil
+}
+
+// versionOf is the release that a Machine was last deployed with, 0 if it is not
+// known.
+func versionOf(config machine.Config) int {
+	metadata, err := config.Metadata()
+	if err != nil {
+		return 0
+	}
+	version, err := strconv.Atoi(metadata[machine.MetadataReleaseVersion])
+	if err != nil {
+		return 0
+	}
+	return version
+}
+
+// fields compares one configuration: what of it is compared is live.
+func (in Input) fields(group string, existing, live machine.Config, behind bool) (fields []Field, unreleased string, err error) {
+	file, err := converted(in.File, group, existing)
+	if err != nil {
+		return nil, "", err
+	}
+	changes := machine.Diff(live, file)
+	if len(changes) == 0 {
+		return nil, "", nil
+	}
+	release, unreleased := in.released(group, existing)
+	var edited map[string]bool
+	if in.Base != nil {
+		if base, err := converted(in.Base, group, existing); err == nil {
+			edited = moved(base, file)
+		}
+	}
+	byHand, inFile := moved(release, live), moved(release, file)
+	liveText, fileText, releaseText := values(live), values(file), values(release)
+	for _, c := range changes {
+		field := Field{Path: c.Path, Live: liveText[c.Path], File: fileText[c.Path], Origin: Unknown}
+		if unreleased == "" {
+			field.Release = releaseText[c.Path]
+			field.Origin = since(byHand[c.Path], inFile[c.Path], behind)
+		}
+		if edited[c.Path] {
+			field.Origin = FromEdit
+		}
+		fields = append(fields, field)
+	}
+	return fields, unreleased, nil
+}
+
+// since is where a difference comes from that somebody made after the release.
+func since(live, file, behind bool) Origin {
+	switch {
+	case live && behind:
+		return Behind
+	case live && file:
+		return FromBoth
+	case live:
+		return FromLive
+	}
+	return FromFile
+}
+
+// released is what the last release made of the Machine, or why nobody knows.
+func (in Input) released(group string, existing machine.Config) (release machine.Config, unreleased string) {
+	switch {
+	case in.Release == nil:
+		return machine.Config{}, "there is no release to compare with"
+	case !slices.Contains(in.Release.Groups(), group):
+		return machine.Config{}, "the last release does not have the group"
+	}
+	release, err := converted(in.Release, group, existing)
+	if err != nil {
+		return machine.Config{}, fmt.Sprintf("the last release cannot be converted: %.200s", err.Error())
+	}
+	return release, ""
+}
+
+// converted is what is compared of the configuration that a file gives a Machine.
+func converted(file Converter, group string, existing machine.Config) (machine.Config, error) {
+	config, err := Apply(file, group, existing)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	return stripped(config)
+}
+
+// stripped is a configuration without what a deploy sets of its own accord.
+func stripped(config machine.Config) (machine.Config, error) {
+	config = config.Without("image")
+	noted := []string{
+		machine.MetadataPlatformVersion, machine.MetadataProcessGroup, "process_group", machine.MetadataReleaseID,
+		machine.MetadataReleaseVersion, machine.MetadataFlyctlVersion, "fly_builder_id",
+	}
+	config, err := prune(config, "metadata", func(metadata map[string]json.RawMessage) {
+		maps.DeleteFunc(metadata, func(key string, _ json.RawMessage) bool { return slices.Contains(noted, key) })
+	})
+	if err != nil {
+		return machine.Config{}, err
+	}
+	config, err = prune(config, "env", func(env map[string]json.RawMessage) { delete(env, standbyFor) })
+	if err != nil {
+		return machine.Config{}, err
+	}
+	return prune(config, "mounts", func(mounts []map[string]json.RawMessage) {
+		for _, mount := range mounts {
+			maps.DeleteFunc(mount, func(key string, _ json.RawMessage) bool { return !machine.MountFromFile(key) })
+		}
+	})
+}
+
+// prune takes something out of a top-level field.
+func prune[T any](config machine.Config, key string, cut func(T)) (machine.Config, error) {
+	raw := config.Raw(key)
+	if raw == nil {
+		return config, nil
+	}
+	var value T
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return machine.Config{}, fmt.Errorf("machine configuration: field %q: %w", key, err)
+	}
+	cut(value)
+	return config.With(key, value)
+}
+
+// moved are the paths at which two configurations differ.
+func moved(a, b machine.Config) map[string]bool {
+	out := make(map[string]bool)
+	for _, c := range machine.Diff(a, b) {
+		out[c.Path] = true
+	}
+	return out
+}
+
+// values are all values of a configuration by path, secrets masked.
+func values(config machine.Config) map[string]string {
+	out := make(map[string]string)
+	for _, c := range machine.Diff(config, machine.Config{}) {
+		out[c.Path] = c.Before
+	}
+	return out
+}

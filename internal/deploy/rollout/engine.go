@@ -1,0 +1,251 @@
+// Package rollout carries deployments out: new configurations onto existing
+// Machines, and new Machines where a group has none. Each Machine is leased,
+// updated at the version that the plan saw, proved and read back; groups go side
+// by side, the first Machine of each alone. What becomes of a failure is the
+// work's to say: everything put back, or left.
+package rollout
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// Clock is how the rollout tells and waits for time.
+type Clock interface {
+	Now() time.Time
+	After(time.Duration) <-chan time.Time
+}
+
+// Engine carries rollouts out.
+type Engine struct {
+	Client fly.Client
+	// Clock's After must block until the time has come: heartbeats and leases go
+	// by it while a Machine is waited for.
+	Clock Clock
+	// Record, if not nil, gets the outcome of each Machine as soon as it is known,
+	// and once more when the Machine is put back because another one failed. It
+	// is called by one goroutine at a time.
+	Record func(Outcome)
+	// Recorded, if not nil, gets a release when it is made, and each status of it
+	// that the platform has taken; also of those that were abandoned. It is called
+	// by one goroutine at a time.
+	Recorded func(fly.Release, fly.ReleaseStatus)
+	// Stop, if not nil, is closed by somebody who wants the run to end: as when the
+	// context ends, no other Machine is begun. Those that have something new then
+	// get their earlier configuration back if the work says so for a failure.
+	Stop <-chan struct{}
+}
+
+// Run carries the work out and returns when nothing of it is under way any more.
+// The grant must hold [Work.Steps]. When ctx ends, the Machines at work come to
+// their end, whatever that is, and no other is begun; nothing is put back: who
+// ends a context is in a hurry. A Machine that was started
+// or stopped since the plan is treated as what it is when its turn comes; one
+// that was changed is refused. progress is called by one goroutine at a time.
+//
+// The release of the work is closed whatever happens, also when a callback
+// panics: that ends the run and goes on in the caller. Only a process that is
+// killed leaves its release as running. A later Run closes it if the work names
+// it as abandoned: by itself it could not tell it from that of somebody at work.
+func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
+	r := newRun(e, grant, w, progress)
+	quiet := r.beat()
+	defer quiet()
+	going, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		select {
+		case <-e.Stop:
+			cancel()
+		case <-over:
+		}
+	}()
+	r.carryOut(ctx, going)
+	return r.report(ctx)
+}
+
+// stopped reports whether somebody wants the run to end.
+func (r *run) stopped() bool {
+	select {
+	case <-r.Stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// run is one Run under way.
+type run struct {
+	Engine
+	work     Work
+	grant    *gate.Grant
+	progress func(Phase)
+	began    time.Time
+	release  *ReleaseOutcome
+	closed   []ReleaseOutcome // releases that were abandoned
+	err      error            // why nothing was begun
+	// final is how the run ended, where that is not to be told from the Machines
+	// that failed: nothing more is put back.
+	final fly.ReleaseStatus
+	heard sync.Mutex
+
+	mu       sync.Mutex // guards the rest
+	jobs     []*job     // in the order of the report
+	clerk    *job       // the work on the release, for those who watch
+	changed  []*job     // those with something new, in the order in which they got it
+	turns    int        // begun
+	first    int        // of jobs, the one that failed first; -1 for none
+	halted   bool       // nothing more is begun, whatever OnFailure says
+	seen     map[string]bool
+	known    map[string]bool // Machines and volumes that this run did not make, or has found
+	panicked any
+}
+
+// job is one Machine of a run.
+type job struct {
+	place  int
+	change Change         // of an existing Machine
+	create *Create        // of a new one
+	config machine.Config // what is sent: with the labels of the release, without flyctl's version
+
+	hold    *held              // nil while no lease is held
+	ran     bool               // it ran when its turn came
+	sent    bool               // the platform may have something of this run
+	at      string             // the instance that was sent; empty if that is not known
+	idle    bool               // it is known to stand still after an update that did not launch it
+	crashes int                // in its history, before its turn, if nothing is sent to it
+	did     map[gate.Verb]bool // what an exchange of Machines did with it
+	out     Outcome
+
+	n     int // of the turns; guarded by run.mu, like the rest
+	doing string
+	since time.Time
+	busy  bool
+}
+
+func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
+	r := &run{
+		Engine: e, work: w, grant: grant, progress: progress, began: e.Clock.Now(), first: -1,
+		seen: make(map[string]bool), known: make(map[string]bool), clerk: new(job),
+	}
+	add := func(j *job) {
+		j.place, j.out.State = len(r.jobs), NotStarted
+		r.jobs = append(r.jobs, j)
+	}
+	created, _ := w.places()
+	for _, create := range created {
+		add(&job{create: &create, config: create.Config.WithoutFlyctlVersion(), out: Outcome{
+			Group: create.Group, Region: create.Region, Role: create.role, For: create.of, Checks: countChecks(create.Config),
+		}})
+	}
+	parts := w.parts()
+	for _, change := range w.sortedUpdates() {
+		before := change.Before
+		add(&job{change: change, config: change.After.WithoutFlyctlVersion(), out: Outcome{
+			ID: before.ID, Group: change.Group, Region: before.Region, Role: parts[before.ID].role, Before: before.InstanceID, Checks: countChecks(change.After),
+		}})
+	}
+	return r
+}
+
+// carryOut does the work until ctx ends. outer, around it, ends only if the
+// program does.
+func (r *run) carryOut(outer, ctx context.Context) {
+	whole := context.WithoutCancel(ctx)
+	if err := r.work.Allowed(whole, r.Client); err != nil {
+		r.err = err
+		return
+	}
+	r.closeAbandoned(whole)
+	closed := false
+	defer func() {
+		if !closed { // a panic goes on
+			r.hush()
+			r.closeRelease(whole, fly.ReleaseInterrupted)
+		}
+	}()
+	if err := r.openRelease(whole); err != nil {
+		r.err = err
+		r.closeRelease(whole, fly.ReleaseFailed)
+		closed = true
+		return
+	}
+	for _, stage := range r.work.Order() {
+		switch role := stage[0].Role; {
+		case r.work.Strategy == Immediate && !stage[0].Create:
+			r.immediate(ctx, stage)
+		case role == RoleCanary:
+			r.stage(ctx, stage, r.canary)
+		case role == RoleLeftover && r.work.Strategy == Canary:
+			r.stage(ctx, stage, r.clear)
+		case role == "":
+			r.stage(ctx, stage, r.turn)
+		}
+	}
+	if r.work.Strategy == BlueGreen {
+		r.blueGreen(ctx)
+	}
+	r.rethrow()
+	switch failed := r.failed(); {
+	case r.final != "":
+		r.closeRelease(whole, r.final)
+	case failed && r.work.OnFailure == PutAllBack:
+		r.putAllBack(whole)
+		r.closeRelease(whole, fly.ReleaseFailed)
+	case failed:
+		r.closeRelease(whole, fly.ReleaseFailed)
+	case r.unfinished():
+		if r.stopped() && outer.Err() == nil && r.work.OnFailure == PutAllBack {
+			r.putAllBack(whole)
+		}
+		r.closeRelease(whole, fly.ReleaseInterrupted)
+	default:
+		r.closeRelease(whole, fly.ReleaseComplete)
+	}
+	closed = true
+}
+
+// failed reports whether some Machine has failed.
+func (r *run) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.first >= 0
+}
+
+// unfinished reports whether some Machine's turn did not come.
+func (r *run) unfinished() bool {
+	for _, j := range r.jobs {
+		if j.out.State == NotStarted {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) report(ctx context.Context) Report {
+	report := Report{Release: r.release, Err: r.err, first: r.first + 1, Took: r.Clock.Now().Sub(r.began)}
+	report.Abandoned = r.closed
+	report.Stopped = r.stopped()
+	report.Interrupted = (ctx.Err() != nil || report.Stopped) && r.unfinished()
+	for _, j := range r.jobs {
+		report.Machines = append(report.Machines, j.out)
+	}
+	return report
+}
+
+// pause waits on the injected clock.
+func (r *run) pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.Clock.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,152 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// standFor lets a standby stand by for the green Machines instead of the blue.
+func standFor(config machine.Config, instead map[string]string) (machine.Config, error) {
+	if !standby(config) {
+		return config, nil
+	}
+	var ids []string
+	if err := json.Unmarshal(config.Raw("standbys"), &ids); err != nil {
+		return machine.Config{}, fmt.Errorf("standbys: %w", err)
+	}
+	for i, id := range ids {
+		if green, ok := instead[id]; ok {
+			ids[i] = green
+		}
+	}
+	config, err := config.With("standbys", ids)
+	if err != nil {
+		return machine.Config{}, err
+	}
+	env, err := config.Env()
+	if green, ok := instead[env[machine.EnvStandbyFor]]; ok && err == nil {
+		return withEntries(config, "env", map[string]string{machine.EnvStandbyFor: green})
+	}
+	return config, nil
+}
+
+// steering is one of the client's writes that have no parameters.
+type steering func(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
+
+// steer does one thing to a Machine and notes it; done tells from the Machine, if
+// the answer is lost, whether it has taken effect.
+func (x *exchange) steer(ctx context.Context, j *job, verb gate.Verb, do steering, done func(fly.Machine) bool) error {
+	return x.try(ctx, j, verb, func() error { return do(ctx, x.grant, x.work.App, j.out.ID, j.hold.of()) }, done)
+}
+
+// try sends something that is harmless to say twice, and once more if Fly did not
+// answer and reading shows no effect. It is noted as done unless every answer was
+// a refusal.
+func (x *exchange) try(ctx context.Context, j *job, verb gate.Verb, do func() error, done func(fly.Machine) bool) error {
+	var err error
+	for range undoTries {
+		if err = do(); err == nil || fly.CodeOf(err) == gate.PlatformError {
+			j.did[verb] = true
+		}
+		if err == nil || !passing(err) {
+			break
+		}
+		if x.came(ctx, j, done) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	return nil
+}
+
+// came reads whether a Machine has become what was asked for.
+func (x *exchange) came(ctx context.Context, j *job, done func(fly.Machine) bool) bool {
+	for range settleReads {
+		live, err := x.Client.Machine(ctx, x.work.App, j.out.ID)
+		if err == nil && done(live) {
+			return true
+		}
+		if x.pause(ctx, pollStep) != nil {
+			return false
+		}
+	}
+	return false
+}
+
+func cordoned(m fly.Machine) bool   { return m.Cordoned }
+func uncordoned(m fly.Machine) bool { return !m.Cordoned }
+
+// route puts a Machine into Fly Proxy's routing.
+func (x *exchange) route(ctx context.Context, j *job) error {
+	x.say(j, "putting it into routing")
+	return x.steer(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, uncordoned)
+}
+
+// tag marks a blue Machine as safe to destroy: its successor serves. Whoever
+// finds it later, if this run does not come to its end, knows what to do.
+func (x *exchange) tag(ctx context.Context, j *job) error {
+	if safeToDestroy(j.change) {
+		return nil
+	}
+	x.say(j, "marking it as safe to destroy")
+	return x.setTag(ctx, j, machine.SafeToDestroy)
+}
+
+func (x *exchange) setTag(ctx context.Context, j *job, value string) error {
+	return x.try(ctx, j, gate.SetMetadata, func() error {
+		return x.Client.SetMachineMetadata(ctx, x.grant, x.work.App, j.out.ID, machine.MetadataBlueGreenTag, value)
+	}, func(m fly.Machine) bool { return m.Config.Label(machine.MetadataBlueGreenTag) == value })
+}
+
+// unroute takes a blue Machine out of routing.
+func (x *exchange) unroute(ctx context.Context, j *job) error {
+	if j.change.Before.Cordoned {
+		return nil
+	}
+	x.say(j, "taking it out of routing")
+	return x.steer(ctx, j, gate.CordonMachine, x.Client.CordonMachine, cordoned)
+}
+
+// stop lets the program of a blue Machine end by its own, in the time that its
+// configuration gives it.
+func (x *exchange) stop(ctx context.Context, j *job) error {
+	if j.change.Before.Config.AutoDestroy() {
+		return nil // to stop it is to destroy it
+	}
+	if !j.ran { // Fly Proxy may have woken it until it was out of routing
+		live, err := x.look(ctx, j.out.ID)
+		if err != nil {
+			return fmt.Errorf("read its state: %w", err)
+		}
+		if !running(live.State) {
+			return nil
+		}
+	}
+	x.say(j, "stopping it")
+	stopped := func(m fly.Machine) bool { return !running(m.State) }
+	if err := x.steer(ctx, j, gate.StopMachine, x.Client.StopMachine, stopped); err != nil {
+		return err
+	}
+	if _, err := x.wait(ctx, j, j.change.Before.InstanceID, "stopped", x.work.StartWithin); err != nil {
+		return fmt.Errorf("it did not stop: %w", err)
+	}
+	return nil
+}
+
+// drop destroys a blue Machine.
+func (x *exchange) drop(ctx context.Context, j *job) error {
+	x.say(j, "destroying it")
+	if err := x.destroy(ctx, j); err != nil && !x.gone(ctx, j) {
+		j.out.State = Broken
+		return fmt.Errorf("destroy: %w", err)
+	}
+	j.out.State = Replaced
+	return nil
+}

@@ -1,0 +1,159 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+)
+
+// putAllBack undoes what the run has done, the last first: group beside group,
+// in each as many at once as when they were updated.
+func (r *run) putAllBack(ctx context.Context) {
+	lanes := make(map[string][]*job)
+	for _, j := range slices.Backward(r.changed) {
+		if j.out.State != PutBack && j.out.State != Broken && j.out.State != Removed && j.out.State != Unchanged && j.out.Role == "" {
+			lanes[j.out.Group] = append(lanes[j.out.Group], j)
+		}
+	}
+	var group sync.WaitGroup
+	for _, jobs := range lanes {
+		group.Go(func() {
+			r.all(r.work.width(len(jobs)), jobs, func(j *job) {
+				r.guarded(ctx, j, r.putBack)
+			})
+		})
+	}
+	group.Wait()
+	r.rethrow()
+}
+
+// putBack gives a Machine its earlier configuration, or destroys one that this
+// run created.
+func (r *run) putBack(ctx context.Context, j *job) {
+	out := &j.out
+	out.State = Broken
+	broken := func(err error) { out.Err = errors.Join(out.Err, fmt.Errorf("put back: %w", err)) }
+	failed := out.Err != nil // while its lease is still held
+	if j.create != nil {
+		r.remove(ctx, j)
+		return
+	}
+	r.say(j, "putting the earlier configuration back")
+	kept := j.hold != nil && !j.hold.lapsed(r.Clock.Now())
+	if err := r.secure(ctx, j); err != nil {
+		broken(err)
+		return
+	}
+	launch := j.ran
+	if j.at == "" || !kept {
+		live, err := r.look(ctx, out.ID)
+		if err != nil {
+			broken(err)
+			return
+		}
+		switch {
+		case live.InstanceID == out.Before: // the update never arrived
+			out.State, out.Err = Unchanged, neverArrived(out.Err)
+			return
+		case j.at == "" && foreign(out.Err) && !machine.Equal(live.Config, j.config):
+			out.State = Unchanged // what is there is somebody else's
+			return
+		case j.at != "" && j.at != live.InstanceID:
+			broken(&fly.Error{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by somebody else meanwhile, and was left so"})
+			return
+		}
+		j.at = live.InstanceID
+		launch = launch || !failed && !out.Woken && running(live.State)
+	}
+	restored, err := r.restore(ctx, j, launch)
+	if err != nil {
+		broken(err)
+		return
+	}
+	out.After = restored.InstanceID
+	// One that did not get up before will not get up now.
+	if launch && (j.change.Before.State == "started" || j.change.Before.State == "starting" || !running(j.change.Before.State)) {
+		r.say(j, "waiting for it to start with the earlier configuration")
+		if err := r.started(ctx, j, restored.InstanceID); err != nil {
+			broken(err)
+			return
+		}
+		out.Up = true
+	}
+	out.State = PutBack
+}
+
+// undoTries is how often the earlier configuration, or a destruction, is sent if
+// reading shows that it has not arrived. The version that is named with a
+// configuration lets no more than one of them take effect.
+const undoTries = 2
+
+// restore sends the earlier configuration.
+func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Machine, err error) {
+	for range undoTries {
+		restored, err = r.update(ctx, fly.Update{
+			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
+		}, j.at)
+		if err == nil || !passing(err) || errors.Is(err, errTookEffect) || errors.Is(err, errUnsettled) {
+			break
+		}
+		if err := r.pause(ctx, pollStep); err != nil {
+			return restored, err
+		}
+	}
+	return restored, err
+}
+
+// remove destroys a Machine that this run created. Its volume stays.
+func (r *run) remove(ctx context.Context, j *job) {
+	out := &j.out
+	if out.ID == "" {
+		return // nobody knows whether it exists
+	}
+	r.say(j, "destroying it again")
+	err := r.secure(ctx, j)
+	if err == nil {
+		err = r.destroy(ctx, j)
+	}
+	if err != nil && !r.gone(ctx, j) {
+		out.Err = errors.Join(out.Err, fmt.Errorf("destroy it again: %w", err))
+		return
+	}
+	out.State = Removed
+}
+
+// destroy sends the destruction.
+func (r *run) destroy(ctx context.Context, j *job) (err error) {
+	for range undoTries {
+		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
+		if err == nil || !passing(err) || r.gone(ctx, j) {
+			break
+		}
+	}
+	return err
+}
+
+// gone reads whether a Machine is destroyed, whatever the answer was. That it is
+// not found is believed when it is said twice: one just created may not be known
+// everywhere.
+func (r *run) gone(ctx context.Context, j *job) bool {
+	missing := false
+	for range settleReads {
+		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
+		again := missing
+		missing = fly.CodeOf(err) == gate.NotFound && fly.Missing(err) != fly.AnApp // an app out of sight tells nothing
+		if missing && again || err == nil && (live.State == "destroyed" || live.State == "destroying") {
+			return true
+		}
+		if r.pause(ctx, pollStep) != nil {
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package rollout
+
+import (
+	"encoding/json"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// Role is the part that a Machine plays in a strategy which needs more Machines
+// than the app has. Most have none.
+type Role string
+
+// The roles.
+const (
+	RoleCanary   Role = "canary"   // made to be proved, and destroyed before any other Machine is touched
+	RoleGreen    Role = "green"    // made beside an old Machine, to take its place
+	RoleBlue     Role = "blue"     // removed from routing, stopped and destroyed once the green ones serve
+	RoleLeftover Role = "leftover" // of an earlier deployment that did not come to its end, and destroyed
+)
+
+// part is what the strategy wants of one existing Machine.
+type part struct {
+	role   Role
+	routed bool // it, or the one in its place, is to be in Fly Proxy's routing
+}
+
+// parts are those of the existing Machines, by id.
+func (w Work) parts() map[string]part {
+	parts := make(map[string]part, len(w.Updates))
+	for _, c := range w.Updates {
+		parts[c.Before.ID] = part{routed: !c.Before.Cordoned}
+	}
+	switch w.Strategy {
+	case Canary:
+		for _, c := range w.Updates {
+			if c.Before.Config.Label(machine.MetadataCanary) == "true" {
+				parts[c.Before.ID] = part{role: RoleLeftover}
+			}
+		}
+	case BlueGreen:
+		w.blueGreenParts(parts)
+	}
+	return parts
+}
+
+// played are the existing Machines of a role, in the order of their turns.
+func (w Work) played(role Role) []Change {
+	parts := w.parts()
+	var out []Change
+	for _, c := range w.sortedUpdates() {
+		if parts[c.Before.ID].role == role {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// extras are the Machines that the strategy makes beside those of the app.
+func (w Work) extras() []Create {
+	switch w.Strategy {
+	case Canary:
+		return w.canaries()
+	case BlueGreen:
+		return w.greens()
+	}
+	return nil
+}
+
+// withLabels sets entries of a configuration's metadata.
+func withLabels(config machine.Config, labels map[string]string) (machine.Config, error) {
+	return withEntries(config, "metadata", labels)
+}
+
+// withEntries sets entries of an object in a configuration, and keeps the rest.
+func withEntries[V any](config machine.Config, key string, entries map[string]V) (machine.Config, error) {
+	var object map[string]json.RawMessage
+	if raw := config.Raw(key); raw != nil {
+		if err := json.Unmarshal(raw, &object); err != nil {
+			return machine.Config{}, err
+		}
+	}
+	if object == nil {
+		object = make(map[string]json.RawMessage, len(entries))
+	}
+	for name, value := range entries {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return machine.Config{}, err
+		}
+		object[name] = raw
+	}
+	return config.With(key, object)
+}
