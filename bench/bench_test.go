@@ -181,8 +181,8 @@ func BenchmarkListIPs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	deps := tools.Deps{Fly: client, Clock: clock{}, Runs: tools.NewRuns(clock{}), Log: slog.New(slog.DiscardHandler), Gate: gate.New(gate.Options{Now: time.Now})}
-	list := tools.All(deps)[0]
+	deps := tools.Deps{Clock: clock{}, Runs: tools.NewRuns(clock{}), Log: slog.New(slog.DiscardHandler), Gate: gate.New(gate.Options{Now: time.Now})}
+	list := tools.All(tools.ToolDeps{Deps: deps, Fly: client})[0]
 	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "list_ips", Arguments: map[string]any{"app": "shop-api"}}}
 	var added []time.Duration
 	requests := 0

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,13 +41,13 @@ type allocateWork struct {
 
 // allocator is the tool with what it remembers between calls.
 type allocator struct {
-	*adapter
+	*toolset
 	unsettled *unsettled
 }
 
-func (a *adapter) allocateFlycast() Tool {
+func (a *toolset) allocateFlycast() Tool {
 	allocator := &allocator{a, newUnsettled(a.Clock)}
-	return newChanging(a, Changing[allocateInput, allocateWork, allocateOutput]{
+	return newChanging(a.adapter, Changing[allocateInput, allocateWork, allocateOutput]{
 		Spec: Spec{
 			Name: "allocate_flycast", Title: "Allocate a Flycast address", Effect: Additive,
 			Description: "Allocates a private Flycast address on the app's own network, or returns the existing one. Free, can be undone. Asks a person only for another network or org. First step, before any deploy or release. Releases nothing. On running, repeat the identical call.",
@@ -64,7 +65,7 @@ func (a *adapter) allocateFlycast() Tool {
 
 func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocateWork, allocateOutput], error) {
 	var none Planned[allocateWork, allocateOutput]
-	s, err := rules.Read(ctx, a.Fly, in.App)
+	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
 		return none, err
 	}
@@ -87,7 +88,7 @@ func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocat
 		return planned, nil
 	}
 	if unclear.IP.IsValid() {
-		return none, &Problem{
+		return none, &plan.Problem{
 			Code:    gate.Precondition,
 			Message: fmt.Sprintf("%s has the Flycast address %s, but its network is unknown, so no second one is allocated", in.App, unclear.IP),
 			Hint:    fmt.Sprintf("ask the user for its network (fly ips list -a %s); call again when the app has a Machine", in.App),
@@ -110,8 +111,8 @@ func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocat
 	return planned, nil
 }
 
-func stillUnsettled(app string, left time.Duration) *Problem {
-	return &Problem{
+func stillUnsettled(app string, left time.Duration) *plan.Problem {
+	return &plan.Problem{
 		Code: gate.Busy, RetryAfter: left,
 		Message: fmt.Sprintf("an allocation for this network of %s was sent a short time ago and its result is unknown, so it is not sent again", app),
 		Next:    []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "list first: if the address has appeared, nothing is left to allocate"}},
@@ -135,10 +136,10 @@ func (d destination) key(app string) string { return app + "\x00" + d.network.Ta
 // that its Machines are on. The default network of the organization is never
 // assumed: Fly would take it, and the neighbors of an app on a custom network could
 // not reach the address.
-func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInput) (destination, error) {
+func (a *toolset) network(ctx context.Context, s rules.Snapshot, in allocateInput) (destination, error) {
 	for name, value := range map[string]string{"network": in.Network, "org": in.Org} {
 		if value != "" && !fly.ValidNetworkName(value) {
-			return destination{}, invalid("argument %s is %.40q, which is not a valid name", name, value)
+			return destination{}, plan.Invalid("argument %s is %.40q, which is not a valid name", name, value)
 		}
 	}
 	own := s.Addresses.App
@@ -148,12 +149,12 @@ func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInpu
 		d.network.Name = nameOf(s)
 	}
 	if in.Org != "" && !own.Organization.HasSlug(in.Org) {
-		org, err := a.Fly.Organization(ctx, in.Org)
+		org, err := a.fly.Organization(ctx, in.Org)
 		if err != nil {
 			return destination{}, err
 		}
 		if !org.Is(own.Organization) {
-			return destination{network: fly.Network{Organization: org, Name: orWord(in.Network, fly.DefaultNetwork)}, notID: s.NetworkID(), source: "argument", foreign: true}, nil
+			return destination{network: fly.Network{Organization: org, Name: cmp.Or(in.Network, fly.DefaultNetwork)}, notID: s.NetworkID(), source: "argument", foreign: true}, nil
 		}
 	}
 	if in.Network != "" && in.Network != d.network.Name {
@@ -164,7 +165,7 @@ func (a *adapter) network(ctx context.Context, s rules.Snapshot, in allocateInpu
 		return other, nil
 	}
 	if d.network.Name == "" {
-		return destination{}, &Problem{
+		return destination{}, &plan.Problem{
 			Code:    gate.Precondition,
 			Message: fmt.Sprintf("the network of %s is unknown: the platform does not report it, and no address shows it", in.App),
 			Hint:    "ask the user for the app's network (fly apps list shows it) and pass it as network; that asks a person",
@@ -236,7 +237,7 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 		return allocateOutput{}, stillUnsettled(w.app, left)
 	}
 	report(Moment{Of: 2, Doing: "allocating the Flycast address"})
-	got, err := a.Fly.AllocateFlycast(ctx, grant, w.app, w.network)
+	got, err := a.fly.AllocateFlycast(ctx, grant, w.app, w.network)
 	var ambiguous *fly.Ambiguous
 	notPrivate := got.IP.IsValid() && fly.CodeOf(err) == gate.VerifyFailed
 	if err != nil && !notPrivate && !errors.As(err, &ambiguous) {
@@ -362,7 +363,7 @@ func (a *allocator) appeared(ctx context.Context, w allocateWork, got fly.Addres
 			case <-a.Clock.After(settleStep):
 			}
 		}
-		addresses, err := a.Fly.Addresses(ctx, w.app)
+		addresses, err := a.fly.Addresses(ctx, w.app)
 		if lastErr = err; err != nil {
 			continue
 		}

@@ -190,7 +190,7 @@ func TestAllocateUnsettled(t *testing.T) {
 	}
 	// The list shows it at last: there is nothing left to do.
 	for range 2 * settleReads {
-		if _, err := w.adapter.Fly.Addresses(t.Context(), "shop-api"); err != nil {
+		if _, err := w.toolset.fly.Addresses(t.Context(), "shop-api"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -180,7 +180,7 @@ func sentence(message string) string {
 }
 
 // refuse answers a call that did not get as far as a plan, or not past one.
-func (t *changing[In, Work, Out, P]) refuse(p *Problem) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) refuse(p *plan.Problem) *mcp.CallToolResult {
 	var out Out
 	r := P(&out).Envelope()
 	t.fill(r, p)
@@ -197,7 +197,7 @@ func (t *changing[In, Work, Out, P]) refuse(p *Problem) *mcp.CallToolResult {
 }
 
 // failed answers a call whose Apply ended in an error before it had a record.
-func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *Problem) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *plan.Problem) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
 	t.fill(r, p)
 	r.Status, r.App = plan.Failed, planned.Plan.App
@@ -206,8 +206,8 @@ func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *Probl
 	return t.result(planned.Out, t.text(r, planned.Out), true)
 }
 
-func (a *adapter) fill(r *plan.Result, p *Problem) {
-	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.next()
+func (a *adapter) fill(r *plan.Result, p *plan.Problem) {
+	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.NextSteps()
 	if p.RetryAfter > 0 {
 		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
 	}
@@ -255,7 +255,7 @@ func (t *changing[In, Work, Out, P]) dryRun(planned Planned[Work, Out]) *mcp.Cal
 }
 
 // named checks the app of a call: its form, and the server's allow-list.
-func (a *adapter) named(arguments map[string]any) *Problem {
+func (a *adapter) named(arguments map[string]any) *plan.Problem {
 	app, _ := arguments["app"].(string)
 	if app == "" && arguments["app"] == nil {
 		return nil
@@ -264,12 +264,12 @@ func (a *adapter) named(arguments map[string]any) *Problem {
 }
 
 // allowed checks an app that a call, a file or a prompt names.
-func (a *adapter) allowed(app string) *Problem {
+func (a *adapter) allowed(app string) *plan.Problem {
 	switch {
 	case !fly.ValidAppName(app):
-		return invalid("%s is not a valid Fly app name", outside.Quote(app, 70))
+		return plan.Invalid("%s is not a valid Fly app name", outside.Quote(app, 70))
 	case len(a.Apps) > 0 && !slices.Contains(a.Apps, app):
-		return &Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s", strings.Join(a.Apps, ", "), app)}
+		return &plan.Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s", strings.Join(a.Apps, ", "), app)}
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // hostArguments are names that some hosts add to the arguments of every call:
@@ -21,10 +23,10 @@ func hostArguments() []string {
 // the schema stays as it is, for [decode] to refuse. If the call names no app,
 // the app of the session (FLY_APP, as in flyctl) is filled in. The given map is
 // not changed.
-func (a *adapter) arguments(schema *jsonschema.Schema, request mcp.CallToolRequest) (map[string]any, *Problem) {
+func (a *adapter) arguments(schema *jsonschema.Schema, request mcp.CallToolRequest) (map[string]any, *plan.Problem) {
 	given, ok := request.Params.Arguments.(map[string]any)
 	if !ok && request.Params.Arguments != nil {
-		return nil, invalid("the arguments must be an object, not %s", jsonType(request.Params.Arguments))
+		return nil, plan.Invalid("the arguments must be an object, not %s", jsonType(request.Params.Arguments))
 	}
 	arguments := make(map[string]any, len(given)+1)
 	for name, value := range given {

@@ -1,14 +1,11 @@
 package tools
 
 import (
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/mark3labs/mcp-go/mcp"
-
-	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // everyType has an argument of each type that the tools use.
@@ -92,32 +89,5 @@ func TestHostArgumentsDeclared(t *testing.T) {
 	got, problem := (&adapter{}).arguments(schema, mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: map[string]any{"action": "stop"}}})
 	if problem != nil || got["action"] != "stop" {
 		t.Errorf("got %v, %v, want the tool's own argument", got, problem)
-	}
-}
-
-// TestCorrectionsAreForTheAgent calls every tool with a near miss of an
-// argument: the agent can correct it, so it is not left to a person.
-func TestCorrectionsAreForTheAgent(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
-	for _, tool := range All(w.adapter.Deps) {
-		t.Run(tool.Spec().Name, func(t *testing.T) {
-			result, err := tool.Call(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.Spec().Name, Arguments: map[string]any{"ap": "shop-api"}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out struct {
-				Next []struct{ Who, Why string } `json:"next"`
-			}
-			body, err := json.Marshal(result.StructuredContent)
-			if err == nil {
-				err = json.Unmarshal(body, &out)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(out.Next) != 1 || out.Next[0].Who != "agent" || !strings.Contains(out.Next[0].Why, "did you mean app") {
-				t.Errorf("next is %v, want the correction for the agent", out.Next)
-			}
-		})
 	}
 }

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func (t *changing[In, Work, Out, P]) ungranted(planned Planned[Work, Out], o gat
 	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && o.Reason == "" {
 		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask a person (elicitation), or start the server with --approval auto"}}
 	}
-	r.Summary = strings.TrimSpace(orWord(planned.Summary, planned.Nothing) + " " + t.why(planned.Plan, o) + " Nothing was changed.")
+	r.Summary = strings.TrimSpace(cmp.Or(planned.Summary, planned.Nothing) + " " + t.why(planned.Plan, o) + " Nothing was changed.")
 	t.finish(r)
 	return t.result(planned.Out, t.text(r, planned.Out), isError(*r))
 }

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (t *changing[In, Work, Out, P]) cut(at *run) *mcp.CallToolResult {
 	envelope := P(&out).Envelope()
 	*envelope = plan.Result{
 		Status: plan.Failed, App: at.app, Run: at.id, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
-		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include what it has changed so far.", at.tool, at.on(), orWord(at.now().String(), "starting")),
+		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include what it has changed so far.", at.tool, at.on(), cmp.Or(at.now().String(), "starting")),
 		Unknown: []string{"how the run ends: it continues or, if this server is shutting down, a deploy finishes the Machines it is changing and starts no others"},
 		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "the identical call attaches to the run or, if it is over, checks the state and does what is left"}},
 	}
@@ -92,11 +93,11 @@ func (t *changing[In, Work, Out, P]) stillRunning(at *run) *mcp.CallToolResult {
 	envelope := P(&out).Envelope()
 	*envelope = plan.Result{
 		Status: plan.Running, App: at.app, Run: at.id, Retry: gate.RetryNow,
-		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", at.tool, at.on(), orWord(at.now().String(), "starting")),
+		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", at.tool, at.on(), cmp.Or(at.now().String(), "starting")),
 		Next:    []plan.Next{{Who: "agent", Tool: at.tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
 	}
-	if at.tool == deployName {
-		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "shows its progress"})
+	if follow := t.Spec().Follow; follow != "" {
+		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: follow, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "shows its progress"})
 	}
 	t.finish(envelope)
 	return t.result(out, t.text(envelope, out), false)
@@ -115,24 +116,17 @@ func (t *changing[In, Work, Out, P]) earlier(at *run) *mcp.CallToolResult {
 	return own(t.result(out, t.text(r, out), at.result.IsError))
 }
 
-func orWord(s, word string) string {
-	if s == "" {
-		return word
-	}
-	return s
-}
-
-func busy(other *run) *Problem {
-	return &Problem{
+func busy(other *run) *plan.Problem {
+	return &plan.Problem{
 		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", other.tool, other.on()), RetryAfter: busyRetry,
 		Hint: "wait and call again; the identical call attaches to its own run",
 	}
 }
 
 // untaken answers for an app that could not be taken among processes.
-func (a *adapter) untaken(app string, err error) *Problem {
+func (a *adapter) untaken(app string, err error) *plan.Problem {
 	if errors.Is(err, errAppLocked) {
-		return &Problem{
+		return &plan.Problem{
 			Code: gate.Busy, Message: "another process of this server is changing " + app, RetryAfter: busyRetry,
 			Hint: "wait and call again",
 		}
@@ -141,5 +135,5 @@ func (a *adapter) untaken(app string, err error) *Problem {
 		return p
 	}
 	a.Log.Error("the app's lock could not be taken", "app", app, "err", err)
-	return &Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it nothing that needs an approval is done. Nothing was changed", Hint: "the server's log has the reason"}
+	return &plan.Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it nothing that needs an approval is done. Nothing was changed", Hint: "the server's log has the reason"}
 }

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -198,7 +199,7 @@ func (t *changing[In, Work, Out, P]) receive(ctx context.Context, c *invocation[
 func (t *changing[In, Work, Out, P]) saidNo(ctx context.Context, c *invocation[In, Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
 	planned, err := t.Plan(ctx, c.in)
 	if err != nil {
-		return t.refuse(&Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person wants that"}), nil
+		return t.refuse(&plan.Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person wants that"}), nil
 	}
 	return t.pass(ctx, c, planned, answer)
 }
@@ -410,7 +411,7 @@ func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[
 	defer func() {
 		if v := recover(); v != nil {
 			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))
-			result, status = t.refuse(&Problem{Code: gate.Internal, Message: "this program failed with an internal error; some of the work may have been done", Hint: "list_ips and the status resource show the current state"}), plan.Failed
+			result, status = t.refuse(&plan.Problem{Code: gate.Internal, Message: "this program failed with an internal error; some of the work may have been done", Hint: "list_ips and the status resource show the current state"}), plan.Failed
 		}
 	}()
 	out, err := t.Apply(ctx, planned.Work, grant, at.step)
@@ -439,7 +440,7 @@ func (a *adapter) record(e journal.Entry) {
 
 // explain turns an error into what is answered. One that nobody outside can act
 // on goes to the log whole and is answered with an id.
-func (a *adapter) explain(ctx context.Context, err error) *Problem {
+func (a *adapter) explain(ctx context.Context, err error) *plan.Problem {
 	if p, ok := problem(err); ok {
 		return p
 	}
@@ -451,5 +452,12 @@ func (a *adapter) explain(ctx context.Context, err error) *Problem {
 	}
 	id := randomID()
 	a.Log.Error("internal error", "id", id, "err", err)
-	return &Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
+	return &plan.Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
+}
+
+// randomID is eight random bytes in hex, for names of drafts and lines of the log.
+func randomID() string {
+	var id [8]byte
+	rand.Read(id[:])
+	return hex.EncodeToString(id[:])
 }

@@ -21,7 +21,7 @@ func (stillClock) Now() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, 
 
 func (stillClock) After(time.Duration) <-chan time.Time { return nil }
 
-func declared() []Tool { return All(Deps{Clock: stillClock{}}) }
+func declared() []Tool { return All(ToolDeps{Deps: Deps{Clock: stillClock{}}}) }
 
 func TestGoldenDefinitions(t *testing.T) {
 	var names []string

@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -68,10 +69,10 @@ type deployWork struct {
 	out  deployOutput
 }
 
-func (a *adapter) deploy() Tool {
-	return newChanging(a, Changing[deployInput, deployWork, deployOutput]{
+func (a *toolset) deploy() Tool {
+	return newChanging(a.adapter, Changing[deployInput, deployWork, deployOutput]{
 		Spec: Spec{
-			Name: deployName, Title: "Deploy configuration", Effect: Restarts,
+			Name: deployName, Title: "Deploy configuration", Effect: Restarts, Follow: deployStatusName,
 			Description: "Applies a fly.toml to the app's Machines as fly deploy would, with the image they run. Creates the first Machine of a new group, tests each, puts back failures. Asks a person. After patch_services, before release_public_ips. No build, address or release_command. On running, repeat the call.",
 		},
 		Plan:  a.planDeploy,
@@ -85,37 +86,37 @@ func (a *adapter) deploy() Tool {
 	})
 }
 
-func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deployWork, deployOutput], error) {
+func (a *toolset) planDeploy(ctx context.Context, in deployInput) (Planned[deployWork, deployOutput], error) {
 	var none Planned[deployWork, deployOutput]
 	src, err := a.deploySource(ctx, in)
 	if err != nil {
 		return none, err
 	}
 	if name := src.file.App(); name != "" && name != in.App {
-		return none, invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
+		return none, plan.Invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
 	}
 	if err := src.file.Validate(); err != nil {
-		return none, invalid("flyctl would refuse the file: %s", quoteError(err))
+		return none, plan.Invalid("flyctl would refuse the file: %s", outside.QuoteError(err))
 	}
 	d := deployment{in: in, file: src.file}
 	if d.definition, err = src.file.Definition(); err != nil {
-		return none, invalid("flyctl would refuse the file: %s", quoteError(err))
+		return none, plan.Invalid("flyctl would refuse the file: %s", outside.QuoteError(err))
 	}
-	var problem *Problem
+	var problem *plan.Problem
 	if d.settings, problem = settingsOf(in, d.definition.Deploy); problem != nil {
 		return none, problem
 	}
 	if in.Image != "" && d.settings.scope == scopeServices {
-		return none, invalid("image needs scope all: scope services does not change the image")
+		return none, plan.Invalid("image needs scope all: scope services does not change the image")
 	}
 	if in.Image != "" && !imageName.MatchString(in.Image) {
-		return none, invalid("image is %s; it must be a reference such as registry.fly.io/%s:TAG", plan.Quote(in.Image), in.App)
+		return none, plan.Invalid("image is %s; it must be a reference such as registry.fly.io/%s:TAG", plan.Quote(in.Image), in.App)
 	}
-	if d.snapshot, err = rules.Read(ctx, a.Fly, in.App); err != nil {
+	if d.snapshot, err = rules.Read(ctx, a.fly, in.App); err != nil {
 		return none, err
 	}
 	if !d.snapshot.MachinesKnown {
-		return none, &Problem{Code: gate.Unauthorized, Message: "this token is not allowed to read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
+		return none, &plan.Problem{Code: gate.Unauthorized, Message: "this token is not allowed to read the app's Machines", Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", in.App)}
 	}
 	if d.past, err = a.pastDeploys(in.App); err != nil {
 		return none, err
@@ -123,7 +124,7 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 	if err := a.unlisted(ctx, &d); err != nil {
 		return none, err
 	}
-	disks := &disks{client: a.Fly, app: in.App}
+	disks := &disks{client: a.fly, app: in.App}
 	if err := d.compute(ctx, disks); err != nil {
 		return none, err
 	}
@@ -150,7 +151,7 @@ func (a *adapter) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 }
 
 // planned is the deployment as the adapter and its person see it.
-func (a *adapter) planned(d deployment, work rollout.Work) Planned[deployWork, deployOutput] {
+func (a *toolset) planned(d deployment, work rollout.Work) Planned[deployWork, deployOutput] {
 	app, total := d.in.App, len(d.snapshot.Machines)
 	out := deployOutput{
 		Changes: d.changeLines(), Drift: d.drifted(), Remarks: d.remarks,
@@ -213,7 +214,7 @@ func machines(n int) string {
 }
 
 // deploySource is the one file a call names.
-func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, error) {
+func (a *toolset) deploySource(ctx context.Context, in deployInput) (source, error) {
 	given := 0
 	for _, v := range []string{in.Draft, in.Path, in.Content} {
 		if v != "" {
@@ -222,7 +223,7 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 	}
 	switch {
 	case given != 1:
-		return source{}, invalid("give exactly one of draft, path and content")
+		return source{}, plan.Invalid("give exactly one of draft, path and content")
 	case in.Path != "":
 		return a.fromPath(in.Path)
 	case in.Content != "":
@@ -241,14 +242,14 @@ func (a *adapter) deploySource(ctx context.Context, in deployInput) (source, err
 }
 
 // fromDraft is a draft's file: of one that was written, as it is now.
-func (a *adapter) fromDraft(have draft) (source, error) {
+func (a *toolset) fromDraft(have draft) (source, error) {
 	if have.path == "" {
 		file, err := parse(have.name, have.data)
 		return source{file: file}, err
 	}
 	src, err := a.fromPath(have.path)
 	if err == nil && src.file.SHA256() != sha(have.data) {
-		return source{}, &Problem{Code: gate.Stale, Message: fmt.Sprintf("%s was changed after the draft was made", have.path), Hint: "call patch_services again, or deploy with path"}
+		return source{}, &plan.Problem{Code: gate.Stale, Message: fmt.Sprintf("%s was changed after the draft was made", have.path), Hint: "call patch_services again, or deploy with path"}
 	}
 	return src, err
 }

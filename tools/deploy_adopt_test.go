@@ -36,7 +36,7 @@ func TestAdoptJourney(t *testing.T) {
 		ids := b.MachineIDs(b.app)
 		b.byAPI(redirecting, ids...)
 		image := b.MachineConfig(b.app, ids[0]).Image()
-		listed, err := b.adapter.readIPs(t.Context(), listInput{App: b.app})
+		listed, err := b.toolset.readIPs(t.Context(), listInput{App: b.app})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestAdoptJourney(t *testing.T) {
 			t.Fatalf("next %+v", listed.Next)
 		}
 
-		patched, err := b.adapter.planPatch(t.Context(), patchInput{App: b.app})
+		patched, err := b.toolset.planPatch(t.Context(), patchInput{App: b.app})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestAdoptJourney(t *testing.T) {
 				t.Errorf("%s: group %q, image %q", id, config.ProcessGroup(), config.Image())
 			}
 		}
-		if listed, err = b.adapter.readIPs(t.Context(), listInput{App: b.app}); err != nil || len(listed.Blockers) > 0 {
+		if listed, err = b.toolset.readIPs(t.Context(), listInput{App: b.app}); err != nil || len(listed.Blockers) > 0 {
 			t.Errorf("afterwards: %+v, %v", listed.Blockers, err)
 		}
 	})
@@ -140,7 +140,7 @@ func TestAdoptDecides(t *testing.T) {
 			b.SetMachineConfig(b.app, ids[0], config)
 			in := test.in
 			in.App, in.Content, in.Adopt = b.app, b.withoutChecks()+test.file, true
-			planned, err := b.adapter.planDeploy(t.Context(), in)
+			planned, err := b.toolset.planDeploy(t.Context(), in)
 			if err != nil {
 				t.Fatalf("%s: %v", test.name, err)
 			}

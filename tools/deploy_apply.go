@@ -10,14 +10,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // applyDeploy rolls the changes out and tells what became of each Machine. The
 // addresses are read once more before the first one: what was approved for a
 // private app is not done to one that has become public.
-func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report Report) (deployOutput, error) {
+func (a *toolset) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report Report) (deployOutput, error) {
 	app := w.in.App
-	addresses, err := a.Fly.Addresses(ctx, app)
+	addresses, err := a.fly.Addresses(ctx, app)
 	if err != nil {
 		p, ok := problem(err)
 		if !ok {
@@ -31,16 +32,16 @@ func (a *adapter) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 		return deployOutput{}, err
 	}
 	if len(news) > 0 {
-		return deployOutput{}, &Problem{
+		return deployOutput{}, &plan.Problem{
 			Code:    gate.Stale,
 			Message: fmt.Sprintf("the addresses of %s changed after the approval, and the approved plan would now do more (%s), so nothing was changed", app, strings.Join(news, ", ")),
 			Hint:    "the same call makes a new plan and asks again",
 		}
 	}
-	book := deployBook{adapter: a, work: w.work}
+	book := deployBook{toolset: a, work: w.work}
 	running, done := a.runs.interruptible(ctx)
 	defer done()
-	engine := rollout.Engine{Client: a.Fly, Clock: a.Clock, Record: book.ended, Recorded: book.released, Stop: a.runs.halted(app)}
+	engine := rollout.Engine{Client: a.fly, Clock: a.Clock, Record: book.ended, Recorded: book.released, Stop: a.runs.halted(app)}
 	result := engine.Run(running, grant, w.work, func(p rollout.Phase) {
 		book.begun(p)
 		report(moment(p))
@@ -75,8 +76,8 @@ func (d *deployment) exposedBy(addresses fly.Addresses) ([]string, error) {
 // readdressed reads the addresses a last time and tells what changed about them
 // while the Machines were updated: which public ones came, and what the deploy
 // does now that its plan did not say.
-func (a *adapter) readdressed(ctx context.Context, w deployWork, out *deployOutput) {
-	now, err := a.Fly.Addresses(ctx, w.in.App)
+func (a *toolset) readdressed(ctx context.Context, w deployWork, out *deployOutput) {
+	now, err := a.fly.Addresses(ctx, w.in.App)
 	if err != nil {
 		out.Unknown = append(out.Unknown, "which addresses the app has now: they could not be read after the deploy")
 		return

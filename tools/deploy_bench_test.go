@@ -26,7 +26,7 @@ type deployBench struct {
 	*flysim.Platform
 	t       *testing.T
 	app     string
-	adapter *adapter
+	toolset *toolset
 	// update, if set, changes what the platform gets as a Machine's update.
 	update func(body []byte) []byte
 	// answer, if set, changes what the platform answers.
@@ -105,8 +105,8 @@ func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBen
 			t.Error(err)
 		}
 	})
-	deps := Deps{Fly: client, Journal: j, Clock: wallClock{}, Runs: NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
-	b.adapter = &adapter{Deps: deps, runs: deps.Runs, drafts: newDrafts(wallClock{})}
+	deps := Deps{Journal: j, Clock: wallClock{}, Runs: NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
+	b.toolset = newToolset(ToolDeps{Fly: client, Deps: deps})
 	return b
 }
 
@@ -128,7 +128,7 @@ func (b *deployBench) plan(content string) Planned[deployWork, deployOutput] {
 func (b *deployBench) planOf(in deployInput) Planned[deployWork, deployOutput] {
 	b.t.Helper()
 	in.App = b.app
-	planned, err := b.adapter.planDeploy(b.t.Context(), in)
+	planned, err := b.toolset.planDeploy(b.t.Context(), in)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -142,14 +142,14 @@ func (b *deployBench) planOf(in deployInput) Planned[deployWork, deployOutput] {
 // apply does what was planned, as if it had been approved.
 func (b *deployBench) apply(planned Planned[deployWork, deployOutput]) (deployOutput, error) {
 	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now})
+	g := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.ResetCalls()
-	out, err := b.adapter.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
+	out, err := b.toolset.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
 	b.addUp(out)
 	return out, err
 }

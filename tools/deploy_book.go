@@ -20,7 +20,7 @@ const (
 // configurations. A new Machine has no id before it is there: its first entry
 // names its group alone.
 type deployBook struct {
-	*adapter
+	*toolset
 	work  rollout.Work
 	known map[string]bool // what was begun with
 }

@@ -15,11 +15,11 @@ import (
 // cordon takes a Machine out of routing, as somebody with flyctl does.
 func (b *deployBench) cordon(id string) {
 	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now})
+	g := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}}, nil)
 	grant, err := outcome.Commit()
 	if err == nil {
-		err = b.adapter.Fly.CordonMachine(b.t.Context(), grant, b.app, id, nil)
+		err = b.toolset.fly.CordonMachine(b.t.Context(), grant, b.app, id, nil)
 	}
 	if err != nil {
 		b.t.Fatal(err)
@@ -107,7 +107,7 @@ func TestDeployFaceless(t *testing.T) {
 		was := planned.Work.deployment
 		d := deployment{in: was.in, settings: was.settings, file: was.file, definition: was.definition, snapshot: was.snapshot}
 		d.snapshot.Machines = append(slices.Clone(d.snapshot.Machines), fly.Machine{ID: "148e1", HostStatus: "unreachable", Incomplete: true, Unreadable: true, Config: machine.Config{}})
-		if err := d.compute(t.Context(), &disks{client: b.adapter.Fly, app: b.app}); err != nil {
+		if err := d.compute(t.Context(), &disks{client: b.toolset.fly, app: b.app}); err != nil {
 			t.Fatal(err)
 		}
 		if len(d.creates) > 0 || !d.blocked(hostDown) || !strings.Contains(d.blockers[0].What, "148e1") {

@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -153,7 +154,7 @@ func (d *deployment) fresh(group, image string) (machine.Config, error) {
 	}
 	config, err := drift.Apply(d.file, group, from)
 	if err != nil {
-		return machine.Config{}, invalid("group %s: %s", plan.Quote(group), errorText(err, 300))
+		return machine.Config{}, plan.Invalid("group %s: %s", plan.Quote(group), outside.Error(err, 300))
 	}
 	return config, nil
 }

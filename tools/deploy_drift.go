@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -32,7 +33,7 @@ const (
 // the file before it), the file, or the Machines. The last release is read only
 // if there is a change beside the edit; that is one more request. If it cannot
 // be read the plan stands, and says that it does not know.
-func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) error {
+func (a *toolset) trace(ctx context.Context, d *deployment, base *flytoml.File) error {
 	if len(d.changes) == 0 {
 		return nil
 	}
@@ -50,7 +51,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 		return nil
 	}
 	const unknown = "the origin of the changes is unknown: "
-	release, err := a.Fly.Release(ctx, d.in.App)
+	release, err := a.fly.Release(ctx, d.in.App)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -77,7 +78,7 @@ func (a *adapter) trace(ctx context.Context, d *deployment, base *flytoml.File) 
 func (d *deployment) compare(in drift.Input) error {
 	report, err := drift.Compare(in)
 	if err != nil {
-		return invalid("%s", errorText(err, 300))
+		return plan.Invalid("%s", outside.Error(err, 300))
 	}
 	d.report = report
 	return nil

@@ -65,7 +65,7 @@ func TestDeployLeftOver(t *testing.T) {
 				config = oracleMerge(b.t, config, "metadata", key, value)
 			}
 			b.SetMachineConfig(b.app, "d891275f6e3d38", config)
-			planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: b.file("", ""), Strategy: test.strategy})
+			planned, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: b.app, Content: b.file("", ""), Strategy: test.strategy})
 			if err != nil || len(planned.Work.changes) != test.want || planned.Plan.Has(plan.MachinesReplaced) != (test.want > 0) {
 				b.t.Errorf("%s %v: %d Machines, want %d, %v", test.strategy, test.labels, len(planned.Work.changes), test.want, err)
 			}

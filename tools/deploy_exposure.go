@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -45,11 +46,11 @@ func (d *deployment) exposure() error {
 		}
 		before, err := c.Before.Config.Services()
 		if err != nil {
-			return invalid("Machine %s: %s", c.Before.ID, errorText(err, 200))
+			return plan.Invalid("Machine %s: %s", c.Before.ID, outside.Error(err, 200))
 		}
 		after, err := c.After.Services()
 		if err != nil {
-			return invalid("group %s: %s", plan.Quote(c.Group), errorText(err, 200))
+			return plan.Invalid("group %s: %s", plan.Quote(c.Group), outside.Error(err, 200))
 		}
 		d.opened(c.Group, before, after, reach)
 		d.stopping(c, before, after)
@@ -62,7 +63,7 @@ func (d *deployment) exposure() error {
 	for _, c := range d.creates {
 		after, err := c.Config.Services()
 		if err != nil {
-			return invalid("group %s: %s", plan.Quote(c.Group), errorText(err, 200))
+			return plan.Invalid("group %s: %s", plan.Quote(c.Group), outside.Error(err, 200))
 		}
 		d.opened(c.Group, nil, after, reach)
 		d.hazard(plan.MachineCreated)

@@ -170,7 +170,7 @@ func TestDeployManyMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := gate.New(gate.Options{Mode: gate.ModeTerminal, Keys: gate.FixedKeys(key.Public()), Requests: requests, Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now})
+		g := gate.New(gate.Options{Mode: gate.ModeTerminal, Keys: gate.FixedKeys(key.Public()), Requests: requests, Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
 		outcome := g.Decide(r, nil)
 		if outcome.Kind != gate.NeedsTerminal {
 			t.Fatalf("a terminal is not asked: %+v", outcome)

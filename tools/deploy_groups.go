@@ -13,6 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -169,7 +170,7 @@ func (d *deployment) compute(ctx context.Context, disks *disks) error {
 func (d *deployment) update(ctx context.Context, disks *disks, group string, m fly.Machine, down bool) error {
 	after, err := d.after(group, m)
 	if err != nil {
-		return invalid("group %s: %s", plan.Quote(group), errorText(err, 300))
+		return plan.Invalid("group %s: %s", plan.Quote(group), outside.Error(err, 300))
 	}
 	if machine.Equal(m.Config, after) {
 		if d.past.unfinished.halfDone(m.ID) || d.exchanged[group] {

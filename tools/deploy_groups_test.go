@@ -15,7 +15,7 @@ import (
 func (b *deployBench) blockedBy(in deployInput) (plan.Blocker, Planned[deployWork, deployOutput]) {
 	b.t.Helper()
 	in.App = b.app
-	planned, err := b.adapter.planDeploy(b.t.Context(), in)
+	planned, err := b.toolset.planDeploy(b.t.Context(), in)
 	if err != nil {
 		b.t.Fatal(err)
 	}

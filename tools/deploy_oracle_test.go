@@ -152,7 +152,7 @@ func (b *deployBench) oracleRefused(name string, c oracleCase) {
 		c.App = ""
 	}
 	b.oracleApp(c)
-	planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: c.content, Image: oracleImage})
+	planned, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: b.app, Content: c.content, Image: oracleImage})
 	if err == nil && len(planned.Plan.Blockers) == 0 {
 		b.t.Errorf("%s: flyctl refuses it, deploy does not", name)
 	}
@@ -226,7 +226,7 @@ func (b *deployBench) oracleOnto(name string, c oracleCase, existing machine.Con
 func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wanted func(group string, got machine.Config) machine.Config) {
 	b.t.Helper()
 	in.App = b.app
-	planned, err := b.adapter.planDeploy(b.t.Context(), in)
+	planned, err := b.toolset.planDeploy(b.t.Context(), in)
 	if err != nil || len(planned.Plan.Blockers) > 0 {
 		b.t.Errorf("%s: %v, %+v", name, err, planned.Plan.Blockers)
 		return

@@ -27,7 +27,7 @@ type past struct {
 
 // pastDeploys reads what is known of an app's deploys. What goes on now is not
 // of the past.
-func (a *adapter) pastDeploys(app string) (past, error) {
+func (a *toolset) pastDeploys(app string) (past, error) {
 	var p past
 	if a.Journal == nil {
 		return p, nil
@@ -101,7 +101,7 @@ const (
 
 // unlisted adds the Machines that an earlier deploy created and the list does
 // not show yet: without them a group would get its first Machine twice.
-func (a *adapter) unlisted(ctx context.Context, d *deployment) error {
+func (a *toolset) unlisted(ctx context.Context, d *deployment) error {
 	asked := 0
 	for _, id := range d.past.made {
 		if slices.ContainsFunc(d.snapshot.Machines, func(m fly.Machine) bool { return m.ID == id }) {
@@ -110,7 +110,7 @@ func (a *adapter) unlisted(ctx context.Context, d *deployment) error {
 		if asked++; asked > maxUnlisted {
 			return nil
 		}
-		m, err := a.Fly.Machine(ctx, d.in.App, id)
+		m, err := a.fly.Machine(ctx, d.in.App, id)
 		switch {
 		case fly.CodeOf(err) == gate.NotFound && fly.Missing(err) != fly.AnApp:
 		case err != nil:
@@ -125,7 +125,7 @@ func (a *adapter) unlisted(ctx context.Context, d *deployment) error {
 
 // unconfirmed refuses to give a group its first Machine while one may have been
 // created already that lists do not show yet.
-func (a *adapter) unconfirmed(d *deployment) {
+func (a *toolset) unconfirmed(d *deployment) {
 	for _, c := range d.creates {
 		at, doubtful := d.past.doubtful[c.Group]
 		if until := at.Add(listLate); doubtful && a.Clock.Now().Before(until) {
@@ -143,11 +143,11 @@ func (a *adapter) unconfirmed(d *deployment) {
 // that nobody is at work on them; and they are this program's own, as the journal
 // has their ids. A release that may be one, but whose id was never known, is named
 // and left.
-func (a *adapter) abandoned(ctx context.Context, d *deployment) error {
+func (a *toolset) abandoned(ctx context.Context, d *deployment) error {
 	if len(d.past.releases) == 0 && d.past.lost.IsZero() {
 		return nil
 	}
-	list, err := a.Fly.Releases(ctx, d.in.App, 20)
+	list, err := a.fly.Releases(ctx, d.in.App, 20)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

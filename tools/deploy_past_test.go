@@ -16,13 +16,13 @@ import (
 func (b *deployBench) leave(entries ...journal.Entry) string {
 	b.t.Helper()
 	planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	g := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now})
+	g := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: deployName, App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	release, err := b.adapter.Fly.CreateRelease(b.t.Context(), grant, b.app, *planned.Work.work.Release)
+	release, err := b.toolset.fly.CreateRelease(b.t.Context(), grant, b.app, *planned.Work.work.Release)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestDeployLateList(t *testing.T) {
 				}
 				return
 			}
-			again, err := b.adapter.planDeploy(t.Context(), deployInput{App: b.app, Content: content})
+			again, err := b.toolset.planDeploy(t.Context(), deployInput{App: b.app, Content: content})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +186,7 @@ func TestPastDeploysCost(t *testing.T) {
 			time.Sleep(3 * time.Hour)
 			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: "1", Status: begun})
 			allocations = testing.AllocsPerRun(20, func() {
-				if p, err := b.adapter.pastDeploys(b.app); err != nil || !p.unfinished.halfDone("1") {
+				if p, err := b.toolset.pastDeploys(b.app); err != nil || !p.unfinished.halfDone("1") {
 					b.t.Fatal(p, err)
 				}
 			})

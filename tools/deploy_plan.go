@@ -15,14 +15,14 @@ import (
 
 // deployWork is the deployment as the engine carries it out. What makes it
 // impossible becomes a blocker.
-func (a *adapter) deployWork(ctx context.Context, d *deployment) (rollout.Work, error) {
+func (a *toolset) deployWork(ctx context.Context, d *deployment) (rollout.Work, error) {
 	work := d.toWork()
 	if d.empty() {
 		return work, nil
 	}
 	err := work.Check()
 	if err == nil {
-		err = work.Allowed(ctx, a.Fly)
+		err = work.Allowed(ctx, a.fly)
 	}
 	var refused *fly.Error
 	switch {

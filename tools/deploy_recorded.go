@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // recorded is a caller's deploy as the journal has it: the one with the id that
 // is asked for, or the newest. nil if the journal tells of none.
-func (a *adapter) recorded(caller string, in statusInput) (*journal.Run, error) {
+func (a *toolset) recorded(caller string, in statusInput) (*journal.Run, error) {
 	if a.Journal == nil {
 		return nil, nil
 	}
@@ -32,7 +33,7 @@ func (a *adapter) recorded(caller string, in statusInput) (*journal.Run, error) 
 // statusRecorded is what the journal tells of a deploy that this process did not
 // do, or whose result it has forgotten. The journal has what was begun and what
 // was seen of it; what it has no end of, only Fly can tell.
-func (a *adapter) statusRecorded(run journal.Run, app string) statusOutput {
+func (a *toolset) statusRecorded(run journal.Run, app string) statusOutput {
 	out := statusOutput{App: app, Run: run.ID}
 	began := run.Began.UTC().Format(time.RFC3339)
 	again := plan.Next{Who: "agent", Tool: deployName, Arguments: &plan.Arguments{App: app}, Why: "repeat the identical call: it reads the Machines from Fly, does and tests what is left, and asks again"}
@@ -60,7 +61,7 @@ func (a *adapter) statusRecorded(run journal.Run, app string) statusOutput {
 	default:
 		out.Status, out.Seconds = "done", int(run.Ended.Sub(run.Began).Seconds())
 		out.Summary = fmt.Sprintf("The deploy of %s that began at %s ended at %s: %s. Its result is no longer kept, because the server was restarted or it is too old.",
-			app, began, run.Ended.UTC().Format(time.RFC3339), orWord(plan.Clean(run.Status), "with an unknown result"))
+			app, began, run.Ended.UTC().Format(time.RFC3339), cmp.Or(plan.Clean(run.Status), "with an unknown result"))
 		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "checks the live Machines as they are now"}}
 		if run.Status != string(plan.Applied) {
 			out.Next = []plan.Next{again}

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // releaseOf is the release that the deploy records: the file as flyctl stores
@@ -21,14 +22,14 @@ import (
 // With scope services only a part of the file is deployed. Then it is the last
 // release with that part of the file in it; nil, with a remark, where that would
 // not be the truth either.
-func (a *adapter) releaseOf(ctx context.Context, d *deployment) (*fly.NewRelease, error) {
+func (a *toolset) releaseOf(ctx context.Context, d *deployment) (*fly.NewRelease, error) {
 	d.definition.App = d.in.App
 	definition, err := json.Marshal(d.definition)
 	if err != nil {
 		return nil, err
 	}
 	if d.settings.scope == scopeServices {
-		last, err := a.Fly.Release(ctx, d.in.App)
+		last, err := a.fly.Release(ctx, d.in.App)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -39,7 +40,7 @@ func (a *adapter) releaseOf(ctx context.Context, d *deployment) (*fly.NewRelease
 			return nil, err
 		}
 		if definition, err = d.withServices(last.Definition, definition); err != nil {
-			d.remark("no version was recorded: the services of the file do not fit into the last release (%s)", errorText(err, 200))
+			d.remark("no version was recorded: the services of the file do not fit into the last release (%s)", outside.Error(err, 200))
 			return nil, nil
 		}
 	}

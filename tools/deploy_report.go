@@ -16,7 +16,7 @@ import (
 const notDone = "No address was allocated, nothing was built, no release_command was run."
 
 // reportDeploy tells what became of each Machine.
-func (a *adapter) reportDeploy(w deployWork, result rollout.Report) deployOutput {
+func (a *toolset) reportDeploy(w deployWork, result rollout.Report) deployOutput {
 	out := w.out
 	out.App, out.Order, out.Expected = w.in.App, nil, ""
 	tally, greens := tallyOf(result), instead(result)
@@ -107,7 +107,7 @@ func reportStopped(w deployWork, t tally, out *deployOutput) {
 	out.Next = []plan.Next{{Who: "person", Why: "decides whether to continue: the same deploy call does what is left, and asks again"}}
 }
 
-func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
+func (a *toolset) reportSuccess(w deployWork, t tally, out *deployOutput) {
 	app, total := w.in.App, out.Machines.Total
 	out.Status = plan.Applied
 	out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration.", t.healthy, machines(total), app)
@@ -141,7 +141,7 @@ func (a *adapter) reportSuccess(w deployWork, t tally, out *deployOutput) {
 
 // reportFailure is about a Machine that failed. The status is partial if some
 // Machine has the new configuration now.
-func (a *adapter) reportFailure(w deployWork, t tally, failed rollout.Outcome, out *deployOutput) {
+func (a *toolset) reportFailure(w deployWork, t tally, failed rollout.Outcome, out *deployOutput) {
 	out.Status, out.Code = plan.Failed, failedCode(failed.Err)
 	if t.changed()+t.failed+t.unclear+t.broken > 0 {
 		out.Status = plan.Partial

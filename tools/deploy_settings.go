@@ -39,7 +39,7 @@ type settings struct {
 
 // settingsOf takes what the call says, else what the file's [deploy] section
 // does, else flyctl's defaults.
-func settingsOf(in deployInput, section *flytoml.Deploy) (settings, *Problem) {
+func settingsOf(in deployInput, section *flytoml.Deploy) (settings, *plan.Problem) {
 	if section == nil {
 		section = &flytoml.Deploy{}
 	}
@@ -58,20 +58,20 @@ func settingsOf(in deployInput, section *flytoml.Deploy) (settings, *Problem) {
 		s.maxUnavailable = *section.MaxUnavailable
 	}
 	if s.maxUnavailable <= 0 {
-		return settings{}, invalid("max_unavailable is %g; it must be a share of the Machines of a group, such as 0.33, or their number", s.maxUnavailable)
+		return settings{}, plan.Invalid("max_unavailable is %g; it must be a share of the Machines of a group, such as 0.33, or their number", s.maxUnavailable)
 	}
 	switch {
 	case in.WaitTimeout != "":
 		d, err := time.ParseDuration(in.WaitTimeout)
 		if err != nil {
-			return settings{}, invalid("wait_timeout is %.40q; it must be a duration such as 5m or 90s", in.WaitTimeout)
+			return settings{}, plan.Invalid("wait_timeout is %.40q; it must be a duration such as 5m or 90s", in.WaitTimeout)
 		}
 		s.waitTimeout = d
 	case section.WaitTimeout != nil:
 		s.waitTimeout = time.Duration(*section.WaitTimeout)
 	}
 	if s.waitTimeout < time.Second || s.waitTimeout > maxWaitTimeout {
-		return settings{}, invalid("wait_timeout is %s; it must be from 1s to %s", s.waitTimeout, maxWaitTimeout)
+		return settings{}, plan.Invalid("wait_timeout is %s; it must be from 1s to %s", s.waitTimeout, maxWaitTimeout)
 	}
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -40,21 +41,21 @@ type statusOutput struct {
 	text string // of the result
 }
 
-func (a *adapter) deployStatus() Tool {
-	return newReading(a, Reading[statusInput, statusOutput]{
+func (a *toolset) deployStatus() Tool {
+	return newReading(a.adapter, Reading[statusInput, statusOutput]{
 		Spec: Spec{
 			Name: deployStatusName, Title: "Status of a deploy", Effect: Reads, Needs: deployName,
 			Description: "Shows the progress of a deploy of this server: phase, group, Machine, seconds; when it is done, its result; after a restart, what the journal recorded. Asks nobody and changes nothing. For clients that stopped waiting; repeating the identical deploy call also waits for the result.",
 		},
 		Read: a.readStatus,
-		Failed: func(summary string, p *Problem) statusOutput {
-			return statusOutput{Status: "failed", Summary: a.mark(summary), Next: p.next()}
+		Failed: func(summary string, p *plan.Problem) statusOutput {
+			return statusOutput{Status: "failed", Summary: a.mark(summary), Next: p.NextSteps()}
 		},
 		Text: statusText,
 	}, func(p map[string]*jsonschema.Schema) { app(p) })
 }
 
-func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
+func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
 	at := a.runs.look(in.Run, CallerFrom(ctx).ID, deployName, in.App)
 	if at == nil {
 		recorded, err := a.recorded(CallerFrom(ctx).ID, in)
@@ -77,10 +78,10 @@ func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput,
 	default:
 	}
 	m := at.now()
-	out.Status, out.Group, out.Machine, out.Phase, out.Done, out.Of = "running", plan.Clean(m.Group), m.Machine, orWord(m.Doing, "starting"), m.Done, m.Of
+	out.Status, out.Group, out.Machine, out.Phase, out.Done, out.Of = "running", plan.Clean(m.Group), m.Machine, cmp.Or(m.Doing, "starting"), m.Done, m.Of
 	took := a.Clock.Now().Sub(at.started)
 	out.Seconds = int(took.Seconds())
-	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.", at.app, took.Round(time.Second), orWord(m.String(), "starting")))
+	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.", at.app, took.Round(time.Second), cmp.Or(m.String(), "starting")))
 	if at.stopping() {
 		out.Phase += ", stopping"
 		out.Summary += " It was asked to stop: no other Machine is started."
@@ -93,7 +94,7 @@ func (a *adapter) readStatus(ctx context.Context, in statusInput) (statusOutput,
 
 // statusDone is the result of a run that is over. It is not used up: the
 // identical call still gets it.
-func (a *adapter) statusDone(out statusOutput, at *run) (statusOutput, error) {
+func (a *toolset) statusDone(out statusOutput, at *run) (statusOutput, error) {
 	out.Status = "done"
 	out.Seconds = int(at.ended.Sub(at.started).Seconds())
 	body, err := json.Marshal(at.result.StructuredContent)

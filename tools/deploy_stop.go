@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -40,21 +41,21 @@ type stopOutput struct {
 // not the one alone who began: who else can see what goes wrong could begin a
 // deploy of the app as well. The journal has who it was; the run's result stays
 // the caller's who began it.
-func (a *adapter) deployStop() Tool {
-	return newReading(a, Reading[stopInput, stopOutput]{
+func (a *toolset) deployStop() Tool {
+	return newReading(a.adapter, Reading[stopInput, stopOutput]{
 		Spec: Spec{
 			Name: deployStopName, Title: "Stop a deploy", Effect: Halts, Needs: deployName,
 			Description: "Stops a deploy between two Machines: Machines being changed are finished, no others are started; changed ones are put back or kept, as its on_failure says. Use only if the user wants it. Asks nobody. deploy_status shows the outcome.",
 		},
 		Read: a.stopDeploy,
-		Failed: func(summary string, p *Problem) stopOutput {
-			return stopOutput{Status: "failed", Summary: a.mark(summary), Next: p.next()}
+		Failed: func(summary string, p *plan.Problem) stopOutput {
+			return stopOutput{Status: "failed", Summary: a.mark(summary), Next: p.NextSteps()}
 		},
 		Text: stopText,
 	}, func(p map[string]*jsonschema.Schema) { app(p) })
 }
 
-func (a *adapter) stopDeploy(ctx context.Context, in stopInput) (stopOutput, error) {
+func (a *toolset) stopDeploy(ctx context.Context, in stopInput) (stopOutput, error) {
 	at := a.runs.busy(in.App)
 	if at == nil || at.tool != deployName || !at.underWay() || in.Run != "" && in.Run != at.id {
 		return stopOutput{
@@ -67,7 +68,7 @@ func (a *adapter) stopDeploy(ctx context.Context, in stopInput) (stopOutput, err
 	if at.stop() {
 		a.record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.app, Caller: CallerFrom(ctx).ID, Target: at.id})
 	}
-	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current ones (%s). What it has changed is then put back or kept, as its on_failure says.", at.app, orWord(at.now().String(), "starting")))
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current ones (%s). What it has changed is then put back or kept, as its on_failure says.", at.app, cmp.Or(at.now().String(), "starting")))
 	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "shows when it has ended and the result for each Machine; only to the caller that started it"}}
 	return out, nil
 }

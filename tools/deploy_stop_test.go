@@ -119,7 +119,7 @@ func TestDeployStopped(t *testing.T) {
 			for _, id := range b.MachineIDs(b.app) { // both run: one after the other
 				b.StartMachine(b.app, id)
 			}
-			at, _, err := b.adapter.runs.begin(work{tool: deployName, app: b.app})
+			at, _, err := b.toolset.runs.begin(work{tool: deployName, app: b.app})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,7 @@ func TestDeployStopped(t *testing.T) {
 			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
 				t.Errorf("%s: the release is %s", on, status)
 			}
-			b.adapter.runs.abandon(at, nil)
+			b.toolset.runs.abandon(at, nil)
 		})
 	}
 }

@@ -163,7 +163,7 @@ func TestDeployNotPossible(t *testing.T) {
 				test.before(b)
 			}
 			b.ResetCalls()
-			planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: content, Strategy: test.strategy})
+			planned, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: b.app, Content: content, Strategy: test.strategy})
 			if err != nil {
 				b.t.Fatalf("%s, %s: %v", test.name, test.strategy, err)
 			}
@@ -218,7 +218,7 @@ func TestDeployOtherFiles(t *testing.T) {
 	} {
 		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
 			b.ResetCalls()
-			_, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: b.app, Content: b.file("", "") + "\n" + more})
+			_, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: b.app, Content: b.file("", "") + "\n" + more})
 			for _, word := range want {
 				if !strings.Contains(fmt.Sprint(err), word) {
 					b.t.Errorf("%s: no %q in %v", more, word, err)

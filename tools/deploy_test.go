@@ -23,7 +23,7 @@ func TestDeployAddressCame(t *testing.T) {
 			planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
 			b.AddAddress(b.app, kind, "", "")
 			_, err := b.apply(planned)
-			var p *Problem
+			var p *plan.Problem
 			if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.NewPublicService)) || !strings.Contains(p.Message, "nothing was changed") {
 				t.Errorf("%s: got %v", kind, err)
 			}
@@ -43,7 +43,7 @@ func TestDeployAddressWent(t *testing.T) {
 		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
 		b.RemoveAddress(b.app, v6)
 		_, err := b.apply(planned)
-		var p *Problem
+		var p *plan.Problem
 		if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.AppUnreachable)) || len(b.Writes()) != 0 {
 			t.Errorf("got %v, %d writes", err, len(b.Writes()))
 		}
@@ -222,7 +222,7 @@ func TestDeployJournal(t *testing.T) {
 		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403, Delay: time.Second}) // the other one has begun by then
 		b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		var got []string
-		if _, err := b.adapter.Journal.Any(func(e journal.Entry) bool {
+		if _, err := b.toolset.Journal.Any(func(e journal.Entry) bool {
 			if e.Event == journal.Step {
 				got = append(got, strings.Join([]string{e.Tool, e.App, e.Verb, e.Target, e.Status, e.Code}, " "))
 				if e.Status == begun && e.Verb != string(gate.CreateRelease) && (e.Instance == "" || len(e.Config) != 64) {

@@ -16,7 +16,7 @@ func (b *deployBench) write(entries ...journal.Entry) {
 	b.t.Helper()
 	for _, e := range entries {
 		e.Tool, e.App = deployName, b.app
-		if err := b.adapter.Journal.Append(e); err != nil {
+		if err := b.toolset.Journal.Append(e); err != nil {
 			b.t.Fatal(err)
 		}
 	}

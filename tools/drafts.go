@@ -2,12 +2,11 @@ package tools
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"sync"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // drafts holds edited fly.toml files between patch_services and deploy, in
@@ -86,16 +85,16 @@ func (d *drafts) keep(handle string, until time.Time) {
 }
 
 // get finds a draft for its caller and app.
-func (d *drafts) get(handle, caller, app string) (draft, *Problem) {
+func (d *drafts) get(handle, caller, app string) (draft, *plan.Problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sweep()
 	have, ok := d.byID[handle]
 	switch {
 	case !ok || have.caller != caller:
-		return draft{}, &Problem{Code: gate.Expired, Message: "there is no such draft; drafts last 30 minutes, or as long as a question about them is open", Hint: "call patch_services again"}
+		return draft{}, &plan.Problem{Code: gate.Expired, Message: "there is no such draft; drafts last 30 minutes, or as long as a question about them is open", Hint: "call patch_services again"}
 	case have.app != "" && have.app != app:
-		return draft{}, invalid("the draft is for the app %s", have.app)
+		return draft{}, plan.Invalid("the draft is for the app %s", have.app)
 	}
 	have.base, have.data = bytes.Clone(have.base), bytes.Clone(have.data)
 	return have, nil
@@ -107,11 +106,4 @@ func (d *drafts) sweep() {
 			delete(d.byID, id)
 		}
 	}
-}
-
-// randomID is eight random bytes in hex, for names of drafts and lines of the log.
-func randomID() string {
-	var id [8]byte
-	rand.Read(id[:])
-	return hex.EncodeToString(id[:])
 }

@@ -46,7 +46,7 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 	}
 	states := []state{{name: "started", state: "started"}, {name: "stopped", state: "stopped"}, {name: "failed", state: "failed"}, {name: "cordoned", state: "started", cordoned: true}, {name: "host down", state: "started", host: "unreachable"}, {name: "partial", state: "started", partial: true}}
 	check := func(name string, s rules.Snapshot) {
-		a := &adapter{}
+		a := &toolset{adapter: &adapter{}}
 		next := a.guide(s)
 		stands := len(s.Blockers()) > 0 || slices.Equal(s.Reach(), []string{rules.Nothing}) || !s.MachinesKnown
 		if stands && len(next) == 0 {

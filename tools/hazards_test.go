@@ -170,7 +170,7 @@ func releaseShapes(b *deployBench) []shape {
 							in.IPs = append(in.IPs, ips[kind])
 						}
 					}
-					planned, err := b.adapter.planRelease(b.t.Context(), in)
+					planned, err := b.toolset.planRelease(b.t.Context(), in)
 					if err != nil {
 						b.t.Fatal(err)
 					}
@@ -232,7 +232,7 @@ func deployShapes(b *deployBench) []shape {
 			for gets := range sets {
 				for _, strategy := range []rollout.Strategy{rollout.Rolling, rollout.Immediate, rollout.BlueGreen} {
 					b.app = app
-					planned, err := b.adapter.planDeploy(b.t.Context(), deployInput{App: app, Content: file(sets[gets]), Strategy: string(strategy)})
+					planned, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: app, Content: file(sets[gets]), Strategy: string(strategy)})
 					if err != nil {
 						b.t.Fatal(err)
 					}
@@ -261,7 +261,7 @@ func allocateShapes(b *deployBench) []shape {
 	b.AddApp("reached", "personal", "")
 	var out []shape
 	for _, network := range []string{"", "partners"} {
-		planned, err := (&allocator{b.adapter, newUnsettled(wallClock{})}).plan(b.t.Context(), allocateInput{App: "reached", Network: network})
+		planned, err := (&allocator{b.toolset, newUnsettled(wallClock{})}).plan(b.t.Context(), allocateInput{App: "reached", Network: network})
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -81,9 +81,9 @@ func (l Ledger) Denied(tool, app, digest string) (gate.Denial, bool, error) {
 
 // recordable refuses what needs an approval, before anybody is asked, if the
 // approval could not be recorded: it could be used twice.
-func (a *adapter) recordable() *Problem {
+func (a *adapter) recordable() *plan.Problem {
 	if a.Journal == nil {
-		return &Problem{
+		return &plan.Problem{
 			Code: gate.Unavailable, Message: "this server has no writable journal; without one, nothing that needs an approval is done",
 			Hint: "start it with --state-dir DIR, a folder it can write to",
 		}
@@ -95,9 +95,9 @@ func (a *adapter) recordable() *Problem {
 }
 
 // unrecorded tells why an approval, or a request for one, could not be recorded.
-func (a *adapter) unrecorded(err error) *Problem {
+func (a *adapter) unrecorded(err error) *plan.Problem {
 	if errors.Is(err, journal.ErrLost) {
-		p := &Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing that needs an approval is done", plan.Message(err.Error()))}
+		p := &plan.Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing that needs an approval is done", plan.Message(err.Error()))}
 		p.Next = []plan.Next{{Who: "person", Command: a.RecoverCommand, Why: "find out what happened to the journal; the command explains the consequences and begins a new one; then restart this server"}}
 		return p
 	}
@@ -106,23 +106,23 @@ func (a *adapter) unrecorded(err error) *Problem {
 	}
 	if errors.Is(err, journal.ErrOpenFolder) {
 		a.Log.Error("the state folder is open to others", "err", err)
-		return &Problem{
+		return &plan.Problem{
 			Code: gate.Precondition, Message: "others can write to the server's state folder, so nothing is done that needs an approval",
 			Next: []plan.Next{{Who: "person", Why: "the server's log names the folder: take write access from group and others (chmod go-w); then the identical call works"}},
 		}
 	}
 	a.Log.Error("approval could not be recorded", "err", err)
-	return &Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, so nothing was changed", Hint: "the server's log has the reason"}
+	return &plan.Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, so nothing was changed", Hint: "the server's log has the reason"}
 }
 
 // diskProblem tells what is wrong with the disk that has a file or folder; nil
 // for an error that is not the disk's.
-func diskProblem(err error, of string) *Problem {
+func diskProblem(err error, of string) *plan.Problem {
 	what, ok := disk.Trouble(err)
 	if !ok {
 		return nil
 	}
-	return &Problem{
+	return &plan.Problem{
 		Code: gate.Precondition, Message: fmt.Sprintf("%s (%s); nothing was changed", what, of),
 		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("free space on the disk of %s, or make it writable; then repeat the identical call", of)}},
 	}

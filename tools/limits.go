@@ -3,6 +3,7 @@ package tools
 import (
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
@@ -16,7 +17,7 @@ const (
 )
 
 // tooLong refuses an argument beyond its bounds.
-func tooLong(name string, s *jsonschema.Schema, value any) *Problem {
+func tooLong(name string, s *jsonschema.Schema, value any) *plan.Problem {
 	switch value := value.(type) {
 	case string:
 		most := maxArgument
@@ -29,7 +30,7 @@ func tooLong(name string, s *jsonschema.Schema, value any) *Problem {
 			most = maxPath
 		}
 		if len(value) > most {
-			return invalid("argument %s is longer than %d bytes", name, most)
+			return plan.Invalid("argument %s is longer than %d bytes", name, most)
 		}
 	case []any:
 		most := maxItems
@@ -37,11 +38,11 @@ func tooLong(name string, s *jsonschema.Schema, value any) *Problem {
 			most = *s.MaxItems
 		}
 		if len(value) > most {
-			return invalid("argument %s has %d items, more than the %d allowed: make several calls", name, len(value), most)
+			return plan.Invalid("argument %s has %d items, more than the %d allowed: make several calls", name, len(value), most)
 		}
 		for _, item := range value {
 			if text, ok := item.(string); ok && len(text) > maxItem {
-				return invalid("argument %s has an item that is longer than %d bytes", name, maxItem)
+				return plan.Invalid("argument %s has an item that is longer than %d bytes", name, maxItem)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -26,7 +28,7 @@ func TestArgumentBounds(t *testing.T) {
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}).String()
 	}
-	for _, tool := range All(w.adapter.Deps) {
+	for _, tool := range w.toolset.all() {
 		w.tools[tool.Spec().Name] = tool
 		schema, _ := tool.(interface {
 			derive() (in, out *jsonschema.Schema)
@@ -76,7 +78,7 @@ func TestReleasedBeforeIsIndexed(t *testing.T) {
 	if err := book.Append(releaseEntry("shop-api", "203.0.113.7")); err != nil {
 		t.Fatal(err)
 	}
-	a := &adapter{Deps: Deps{Journal: book}}
+	a := newToolset(ToolDeps{Deps: Deps{Journal: book}})
 	ips := []string{"203.0.113.7", "203.0.113.8", "no address"}
 	left, err := a.withoutReleased(t.Context(), "shop-api", rules.Snapshot{}, ips)
 	if got := fmt.Sprint(left, err); got != "[203.0.113.8 no address] <nil>" {
@@ -89,5 +91,32 @@ func TestReleasedBeforeIsIndexed(t *testing.T) {
 	cancel()
 	if _, err := a.withoutReleased(ctx, "shop-api", rules.Snapshot{}, ips); err == nil {
 		t.Error("went on after the cancel")
+	}
+}
+
+// TestCorrectionsAreForTheAgent calls every tool with a near miss of an
+// argument: the agent can correct it, so it is not left to a person.
+func TestCorrectionsAreForTheAgent(t *testing.T) {
+	w := newWorkbench(t, "", flysim.Options{})
+	for _, tool := range w.toolset.all() {
+		t.Run(tool.Spec().Name, func(t *testing.T) {
+			result, err := tool.Call(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.Spec().Name, Arguments: map[string]any{"ap": "shop-api"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out struct {
+				Next []struct{ Who, Why string } `json:"next"`
+			}
+			body, err := json.Marshal(result.StructuredContent)
+			if err == nil {
+				err = json.Unmarshal(body, &out)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(out.Next) != 1 || out.Next[0].Who != "agent" || !strings.Contains(out.Next[0].Why, "did you mean app") {
+				t.Errorf("next is %v, want the correction for the agent", out.Next)
+			}
+		})
 	}
 }

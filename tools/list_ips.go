@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -55,17 +56,17 @@ type address struct {
 	age time.Duration
 }
 
-func (a *adapter) listIPs() Tool {
-	return newReading(a, Reading[listInput, listOutput]{
+func (a *toolset) listIPs() Tool {
+	return newReading(a.adapter, Reading[listInput, listOutput]{
 		Spec: Spec{
 			Name: "list_ips", Title: "List IP addresses", Effect: Reads,
 			Description: "Lists every IP address of a Fly app with its kind, price and network. Reports whether the app is public, private or both, whether anything answers the internet, and what prevents it from working over Flycast. Changes nothing. Start here, follow next, and call it again at the end.",
 		},
 		Read: a.readIPs,
-		Failed: func(summary string, p *Problem) listOutput {
+		Failed: func(summary string, p *plan.Problem) listOutput {
 			return listOutput{
 				Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())),
-				RequestID: p.RequestID, Next: p.next(),
+				RequestID: p.RequestID, Next: p.NextSteps(),
 			}
 		},
 		Text: listText,
@@ -77,10 +78,10 @@ func app(p map[string]*jsonschema.Schema) {
 	p["app"].Pattern = `^[a-z0-9][a-z0-9-]{0,62}$`
 }
 
-func (a *adapter) readIPs(ctx context.Context, in listInput) (listOutput, error) {
-	look := a.Look
+func (a *toolset) readIPs(ctx context.Context, in listInput) (listOutput, error) {
+	look := a.look
 	if look == nil {
-		look = a.Fly
+		look = a.fly
 	}
 	ctx, reading := fly.WithAge(ctx)
 	s, err := rules.Read(ctx, look, in.App)
@@ -115,14 +116,14 @@ func unknowns(s rules.Snapshot) []string {
 	return out
 }
 
-func (a *adapter) mark(summary string) string {
+func (a *toolset) mark(summary string) string {
 	if a.Sandbox {
 		return sandboxMark + summary
 	}
 	return summary
 }
 
-func (a *adapter) describe(s rules.Snapshot, addr fly.Address) address {
+func (a *toolset) describe(s rules.Snapshot, addr fly.Address) address {
 	out := address{
 		IP: addr.IP.String(), Kind: addr.Kind, Inferred: addr.Inferred, Region: plan.Clean(addr.Region), Network: plan.Clean(addr.Network),
 		NetworkID: fly.NetworkID(addr.IP), Org: plan.Clean(addr.Org), MonthlyUSD: addr.Kind.MonthlyUSD(),
@@ -139,15 +140,15 @@ func (a *adapter) describe(s rules.Snapshot, addr fly.Address) address {
 
 // guide names the next step of the job: a Flycast address first, then the file
 // and the deploy, the release last.
-func (a *adapter) guide(s rules.Snapshot) []plan.Next {
+func (a *toolset) guide(s rules.Snapshot) []plan.Next {
 	next := a.steps(s)
 	if a.ReadOnly && len(next) > 0 {
-		return []plan.Next{{Who: "person", Why: "this server is read-only: the next step would be " + orWord(next[0].Tool, next[0].Why) + "; to do it, start the server without --read-only"}}
+		return []plan.Next{{Who: "person", Why: "this server is read-only: the next step would be " + cmp.Or(next[0].Tool, next[0].Why) + "; to do it, start the server without --read-only"}}
 	}
 	return next
 }
 
-func (a *adapter) steps(s rules.Snapshot) []plan.Next {
+func (a *toolset) steps(s rules.Snapshot) []plan.Next {
 	app := s.Addresses.App.Name
 	has := make(map[string]bool)
 	for _, b := range s.Blockers() {

@@ -14,8 +14,8 @@ import (
 func TestListsShareReads(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
-	client := s.a.Fly.(*fly.FlyGo)
-	s.a.Look = client.Shared()
+	client := s.a.fly.(*fly.FlyGo)
+	s.a.look = client.Shared()
 	s.ResetCalls()
 	began := s.Clock().Now()
 	var clients sync.WaitGroup
@@ -55,7 +55,7 @@ func TestListsShareReads(t *testing.T) {
 // What this server allocated is in the next list.
 func TestListSeesOwnWrites(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
-	s.a.Look = s.a.Fly.(*fly.FlyGo).Shared()
+	s.a.look = s.a.fly.(*fly.FlyGo).Shared()
 	before := len(s.list("tenant-7").Addresses)
 	out := callTool[allocateOutput](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})
 	if out.Status != plan.Applied {

@@ -11,13 +11,13 @@ import (
 
 // listen looks into one started Machine for each group and region. What cannot
 // be read makes no blocker; the release's plan says that it was not checked.
-func (a *adapter) listen(ctx context.Context, s *rules.Snapshot) {
+func (a *toolset) listen(ctx context.Context, s *rules.Snapshot) {
 	s.Listening = make(map[string][]fly.Process)
 	for _, id := range s.Sample() {
 		if ctx.Err() != nil {
 			return // the call is over; what was not read stays unknown
 		}
-		if processes, err := a.Fly.Processes(ctx, s.Addresses.App.Name, id); err == nil {
+		if processes, err := a.fly.Processes(ctx, s.Addresses.App.Name, id); err == nil {
 			s.Listening[id] = processes
 		}
 	}
@@ -25,8 +25,8 @@ func (a *adapter) listen(ctx context.Context, s *rules.Snapshot) {
 
 // certificates are the app's custom hostnames; known is false if this token may
 // not read them.
-func (a *adapter) certificates(ctx context.Context, app string) (list []fly.Certificate, known bool, err error) {
-	list, err = a.Fly.Certificates(ctx, app)
+func (a *toolset) certificates(ctx context.Context, app string) (list []fly.Certificate, known bool, err error) {
+	list, err = a.fly.Certificates(ctx, app)
 	var coded *fly.Error
 	if errors.As(err, &coded) && coded.Code == gate.Unauthorized {
 		return nil, false, nil

@@ -13,13 +13,13 @@ import (
 // after a deploy that was cut short: its release is recorded before its Machines
 // are updated. Machines that fly deploy did not make count if they have blockers.
 // Empty if deploying its services again would do nothing.
-func (a *adapter) behind(ctx context.Context, app string, file *flytoml.File, list []fly.Machine) (why string, err error) {
+func (a *toolset) behind(ctx context.Context, app string, file *flytoml.File, list []fly.Machine) (why string, err error) {
 	d := deployment{in: deployInput{App: app}, settings: settings{scope: scopeServices, strategy: rollout.Rolling}, file: file}
 	d.snapshot.Machines = list
 	if d.past, err = a.pastDeploys(app); err != nil {
 		return "", err
 	}
-	if err := d.compute(ctx, &disks{client: a.Fly, app: app}); err != nil {
+	if err := d.compute(ctx, &disks{client: a.fly, app: app}); err != nil {
 		return "", err
 	}
 	lack, unproved := len(inNeed(list)), 0

@@ -15,19 +15,19 @@ import (
 // something to do, does it.
 func (b *deployBench) patch() (planned Planned[patchWork, patchOutput], out patchOutput) {
 	b.t.Helper()
-	planned, err := b.adapter.planPatch(b.t.Context(), patchInput{App: b.app})
+	planned, err := b.toolset.planPatch(b.t.Context(), patchInput{App: b.app})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if planned.Plan.Empty() {
 		return planned, out
 	}
-	outcome := gate.New(gate.Options{Ledger: Ledger{b.adapter.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
+	outcome := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if out, err = b.adapter.applyPatch(b.t.Context(), planned.Work, grant, func(Moment) {}); err != nil {
+	if out, err = b.toolset.applyPatch(b.t.Context(), planned.Work, grant, func(Moment) {}); err != nil {
 		b.t.Fatal(err)
 	}
 	return planned, out

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +64,8 @@ type patchWork struct {
 	out     patchOutput
 }
 
-func (a *adapter) patchServices() Tool {
-	return newChanging(a, Changing[patchInput, patchWork, patchOutput]{
+func (a *toolset) patchServices() Tool {
+	return newChanging(a.adapter, Changing[patchInput, patchWork, patchOutput]{
 		Spec: Spec{
 			Name: "patch_services", Title: "Patch services in fly.toml", Effect: Local,
 			Description: "Edits the services of a fly.toml for Flycast: force_https off, autostop, autostart, min_machines_running. Keeps comments and formatting. Writes the file given by path, else returns a draft. Asks nobody; nothing on Fly changes until deploy, the next step. Never guesses internal_port.",
@@ -96,7 +97,7 @@ func earlierCreate(arguments map[string]any) {
 
 func bound(s *jsonschema.Schema, low, high float64) { s.Minimum, s.Maximum = &low, &high }
 
-func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWork, patchOutput], error) {
+func (a *toolset) planPatch(ctx context.Context, in patchInput) (Planned[patchWork, patchOutput], error) {
 	var none Planned[patchWork, patchOutput]
 	src, shown, err := a.patchSource(ctx, in)
 	if err != nil {
@@ -149,7 +150,7 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 		Out:  out,
 	}
 	if src.path == "" && in.Content == "" {
-		list, err := a.Fly.Machines(ctx, name)
+		list, err := a.fly.Machines(ctx, name)
 		if err != nil && fly.CodeOf(err) != gate.Unauthorized {
 			return none, err
 		}
@@ -214,34 +215,34 @@ func (a *adapter) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 
 // patchSource is the file to edit, and what may be shown of it: the same,
 // except for a deployed configuration.
-func (a *adapter) patchSource(ctx context.Context, in patchInput) (src source, shown *flytoml.File, err error) {
+func (a *toolset) patchSource(ctx context.Context, in patchInput) (src source, shown *flytoml.File, err error) {
 	switch {
 	case in.Path != "" && in.Content != "":
-		return source{}, nil, invalid("give path or content, not both")
+		return source{}, nil, plan.Invalid("give path or content, not both")
 	case in.Path != "":
 		src, err = a.fromPath(in.Path)
 	case in.Content != "":
 		src.file, err = parseContent(in.Content)
 	case in.App != "" || a.DefaultApp != "":
-		name := orWord(in.App, a.DefaultApp)
+		name := cmp.Or(in.App, a.DefaultApp)
 		if src.file, err = a.deployed(ctx, name, flytoml.Shown); err != nil {
 			return source{}, nil, err
 		}
 		shown, err = a.deployed(ctx, name, flytoml.Masked)
 		return src, shown, err
 	default:
-		return source{}, nil, invalid("give path, content or app")
+		return source{}, nil, plan.Invalid("give path, content or app")
 	}
 	return src, src.file, err
 }
 
 // patchApp is the app a file is for. A file of another app is refused: the next
 // deploy would go there.
-func (a *adapter) patchApp(in patchInput, file *flytoml.File) (string, error) {
+func (a *toolset) patchApp(in patchInput, file *flytoml.File) (string, error) {
 	name := file.App()
 	switch {
 	case in.App != "" && name != "" && in.App != name:
-		return "", invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
+		return "", plan.Invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
 	case name == "":
 		name = in.App
 	}
@@ -255,14 +256,14 @@ func (a *adapter) patchApp(in patchInput, file *flytoml.File) (string, error) {
 }
 
 // edit is what the services are to be, as Fly's blueprint for private apps has it.
-func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml.Edit, error) {
+func (a *toolset) edit(ctx context.Context, in patchInput, name string) (flytoml.Edit, error) {
 	e := flytoml.Blueprint()
 	e.Groups, e.MinMachines = in.Groups, &in.MinMachines
 	if in.Autostop != "" {
 		e.KeepSuspend = false
 		autostop, err := machine.ParseAutostop(in.Autostop)
 		if err != nil {
-			return flytoml.Edit{}, invalid("%s", errorText(err, 600))
+			return flytoml.Edit{}, plan.Invalid("%s", outside.Error(err, 600))
 		}
 		e.Autostop = &autostop
 	}
@@ -274,16 +275,16 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 	}
 	if in.Create == "" {
 		if in.InternalPort != 0 {
-			return flytoml.Edit{}, invalid("internal_port works only with create: the port of an existing service is not changed")
+			return flytoml.Edit{}, plan.Invalid("internal_port works only with create: the port of an existing service is not changed")
 		}
 		return e, nil
 	}
 	port := in.InternalPort
 	if port == 0 && name != "" {
-		s, err := rules.Read(ctx, a.Fly, name)
+		s, err := rules.Read(ctx, a.fly, name)
 		switch {
 		case fly.Missing(err) == fly.AnApp && (in.Path != "" || in.Content != ""): // it may be yet to be made
-			return flytoml.Edit{}, &Problem{
+			return flytoml.Edit{}, &plan.Problem{
 				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service shows it, because the app %s is not visible to this token", name),
 				Hint: "ask the user which port the app listens on, and give internal_port",
 			}
@@ -294,7 +295,7 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 		}
 	}
 	if port == 0 {
-		p := invalid("create needs internal_port: no live service shows it, and it is never guessed")
+		p := plan.Invalid("create needs internal_port: no live service shows it, and it is never guessed")
 		p.Hint = "ask the user which port the app listens on"
 		return flytoml.Edit{}, p
 	}
@@ -303,8 +304,8 @@ func (a *adapter) edit(ctx context.Context, in patchInput, name string) (flytoml
 }
 
 // images are those that the app's Machines run; none if this token may not tell.
-func (a *adapter) images(ctx context.Context, app string) ([]string, error) {
-	list, err := a.Fly.Machines(ctx, app)
+func (a *toolset) images(ctx context.Context, app string) ([]string, error) {
+	list, err := a.fly.Machines(ctx, app)
 	switch {
 	case fly.CodeOf(err) == gate.Unauthorized:
 		return nil, nil
@@ -325,7 +326,7 @@ func editProblem(in patchInput, err error) error {
 	if errors.Is(err, flytoml.ErrEdit) {
 		return err
 	}
-	p := invalid("%s", errorText(err, 600))
+	p := plan.Invalid("%s", outside.Error(err, 600))
 	if unnamed := (*flytoml.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
 		p.Hint = "the same call with process_groups; the user says which group the new service is for"
 	}
@@ -337,7 +338,7 @@ func editProblem(in patchInput, err error) error {
 	return p
 }
 
-func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report Report) (patchOutput, error) {
+func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report Report) (patchOutput, error) {
 	out := w.out
 	verb := gate.MakeDraft
 	if w.path != "" {
@@ -353,15 +354,15 @@ func (a *adapter) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Summary = fmt.Sprintf("The deployed configuration needs no edit, but %s. It is a draft now, for deploy. Nothing on Fly was changed.", w.behind)
 	}
 	if w.path != "" {
-		if err := a.Roots.Replace(w.path, w.before, w.after); errors.Is(err, roots.ErrReadOnly) {
-			p := invalid("%s is read-only and was not changed", plan.Quote(w.path))
+		if err := a.roots.Replace(w.path, w.before, w.after); errors.Is(err, roots.ErrReadOnly) {
+			p := plan.Invalid("%s is read-only and was not changed", plan.Quote(w.path))
 			p.Hint = "ask the user; `chmod u+w` makes the file writable, or send content instead of path to edit a copy"
 			return patchOutput{}, p
 		} else if err != nil {
 			return patchOutput{}, err
 		}
 		out.Summary = fmt.Sprintf("%s was edited. Nothing on Fly was changed: deploy does that.", w.path)
-		back, err := a.Roots.Read(w.path)
+		back, err := a.roots.Read(w.path)
 		if err != nil || sha(back.Data) != out.SHA256 {
 			out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
 			out.Summary = fmt.Sprintf("%s was written, but its content is different now. Nothing on Fly was changed.", w.path)

@@ -56,7 +56,7 @@ func byHandAlone(app string, list []fly.Machine) []plan.Next {
 
 // differing refuses to make one configuration of Machines that serve different
 // programs; nil if they do not.
-func differing(app string, file *flytoml.File, list []fly.Machine) *Problem {
+func differing(app string, file *flytoml.File, list []fly.Machine) *plan.Problem {
 	ids := strangers(file, list)
 	if len(ids) == 0 || anyLaunched(list) || file.HasService() && alike(list) {
 		return nil
@@ -65,7 +65,7 @@ func differing(app string, file *flytoml.File, list []fly.Machine) *Problem {
 	if !file.HasService() {
 		what = "the last release has no service, and the Machines that have some were not made by fly deploy"
 	}
-	return &Problem{
+	return &plan.Problem{
 		Code: gate.Precondition, Message: fmt.Sprintf("%s: it would take the service of Machine %s away", what, strings.Join(shortened(ids), ", ")),
 		Next: byHandAlone(app, list),
 	}

@@ -81,8 +81,8 @@ func TestStrangers(t *testing.T) {
 			ids := b.MachineIDs(b.app)
 			b.byAPI(redirecting, ids[0])
 			b.byAPI(database, ids[1:]...)
-			_, err := b.adapter.planPatch(t.Context(), patchInput{App: b.app})
-			p, ok := err.(*Problem)
+			_, err := b.toolset.planPatch(t.Context(), patchInput{App: b.app})
+			p, ok := err.(*plan.Problem)
 			if !ok || p.Code != gate.Precondition || !strings.Contains(p.Message, "different programs") || !strings.Contains(p.Message, ids[1]) {
 				t.Fatalf("got %v", err)
 			}
@@ -99,7 +99,7 @@ func TestStrangers(t *testing.T) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			b.byAPI(database, id)
-			patched, err := b.adapter.planPatch(t.Context(), patchInput{App: b.app})
+			patched, err := b.toolset.planPatch(t.Context(), patchInput{App: b.app})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-func (a *adapter) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report Report) (releaseOutput, error) {
+func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report Report) (releaseOutput, error) {
 	out := releaseOutput{Result: plan.Result{App: w.app}}
 	var failure error
 	for i, addr := range w.queue {
@@ -62,10 +62,10 @@ func undo(addr fly.Address) plan.Undo {
 // the address is there and of the same kind, and so is the app's own Flycast
 // address. Before the last public address the Machines are read too, and judged
 // again. With allow_unreachable only the address itself counts.
-func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Address, released []string) error {
+func (a *toolset) stillRight(ctx context.Context, w releaseWork, addr fly.Address, released []string) error {
 	now := w.before
 	var err error
-	if now.Addresses, err = a.Fly.Addresses(ctx, w.app); err != nil {
+	if now.Addresses, err = a.fly.Addresses(ctx, w.app); err != nil {
 		return a.unreadBefore(ctx, addr, err)
 	}
 	i := slices.IndexFunc(now.Addresses.List, func(x fly.Address) bool { return x.IP == addr.IP })
@@ -81,7 +81,7 @@ func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Addres
 	}
 	others := slices.DeleteFunc(public(now.Addresses.List), func(ip string) bool { return ip == addr.IP.String() || slices.Contains(released, ip) })
 	if len(others) == 0 {
-		if now.Machines, err = a.Fly.Machines(ctx, w.app); err != nil {
+		if now.Machines, err = a.fly.Machines(ctx, w.app); err != nil {
 			return a.unreadBefore(ctx, addr, err)
 		}
 	}
@@ -91,11 +91,11 @@ func (a *adapter) stillRight(ctx context.Context, w releaseWork, addr fly.Addres
 	return nil
 }
 
-func moved(addr fly.Address, what string, blockers []plan.Blocker, next []plan.Next) *Problem {
-	return &Problem{Code: gate.Stale, Message: fmt.Sprintf("the app changed before %s was released: %s", addr.IP, what), Blockers: blockers, Next: next}
+func moved(addr fly.Address, what string, blockers []plan.Blocker, next []plan.Next) *plan.Problem {
+	return &plan.Problem{Code: gate.Stale, Message: fmt.Sprintf("the app changed before %s was released: %s", addr.IP, what), Blockers: blockers, Next: next}
 }
 
-func (a *adapter) unreadBefore(ctx context.Context, addr fly.Address, err error) *Problem {
+func (a *toolset) unreadBefore(ctx context.Context, addr fly.Address, err error) *plan.Problem {
 	p := a.explain(ctx, err)
 	p.Message = fmt.Sprintf("the app could not be read again before the release of %s: %s", addr.IP, p.Message)
 	return p
@@ -110,8 +110,8 @@ func (a *adapter) unreadBefore(ctx context.Context, addr fly.Address, err error)
 // back: a crash in between must leave the trace that this address was given up
 // from here. What the list then still holds gets a second entry, with
 // verify_failed.
-func (a *adapter) releaseOne(ctx context.Context, app string, addr fly.Address, grant *gate.Grant) (said bool, err error) {
-	err = a.Fly.ReleaseAddress(ctx, grant, app, addr.IP)
+func (a *toolset) releaseOne(ctx context.Context, app string, addr fly.Address, grant *gate.Grant) (said bool, err error) {
+	err = a.fly.ReleaseAddress(ctx, grant, app, addr.IP)
 	if refused(err) {
 		return false, err
 	}
@@ -152,7 +152,7 @@ func releaseEntry(app, ip string) journal.Entry {
 }
 
 // takeBack takes off the record what the platform accepted and still lists.
-func (a *adapter) takeBack(app string, out *releaseOutput, list []fly.Address, read bool) (still []string) {
+func (a *toolset) takeBack(app string, out *releaseOutput, list []fly.Address, read bool) (still []string) {
 	if !read {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (a *adapter) takeBack(app string, out *releaseOutput, list []fly.Address, r
 }
 
 // gone reads the list until it no longer holds an address, a few times.
-func (a *adapter) gone(ctx context.Context, app string, ip netip.Addr) (bool, error) {
+func (a *toolset) gone(ctx context.Context, app string, ip netip.Addr) (bool, error) {
 	for i := range settleReads {
 		if i > 0 {
 			select {
@@ -182,7 +182,7 @@ func (a *adapter) gone(ctx context.Context, app string, ip netip.Addr) (bool, er
 			case <-a.Clock.After(settleStep):
 			}
 		}
-		addresses, err := a.Fly.Addresses(ctx, app)
+		addresses, err := a.fly.Addresses(ctx, app)
 		if err != nil {
 			return false, err
 		}
@@ -195,7 +195,7 @@ func (a *adapter) gone(ctx context.Context, app string, ip netip.Addr) (bool, er
 
 // settled reads the list until two readings in a row are equal and hold none of
 // what was released. agreed is false if that did not come about.
-func (a *adapter) settled(ctx context.Context, app string, released []string) (list []fly.Address, agreed bool, err error) {
+func (a *toolset) settled(ctx context.Context, app string, released []string) (list []fly.Address, agreed bool, err error) {
 	var before []fly.Address
 	for i := range settleReads + 1 {
 		if i > 0 {
@@ -205,7 +205,7 @@ func (a *adapter) settled(ctx context.Context, app string, released []string) (l
 			case <-a.Clock.After(settleStep):
 			}
 		}
-		addresses, err := a.Fly.Addresses(ctx, app)
+		addresses, err := a.fly.Addresses(ctx, app)
 		if err != nil {
 			return before, false, err
 		}
@@ -229,7 +229,7 @@ type releaseEnd struct {
 }
 
 // concludeRelease tells exactly what went, what is left and what was verified.
-func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *releaseOutput, o releaseEnd) {
+func (a *toolset) concludeRelease(ctx context.Context, w releaseWork, out *releaseOutput, o releaseEnd) {
 	rest := fmt.Sprintf("%d of %d released", len(out.Released), len(w.queue))
 	out.Unknown = append([]string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()}, unknowns(o.after)...)
 	if o.after.HasRouted() {
@@ -300,7 +300,7 @@ func (a *adapter) concludeRelease(ctx context.Context, w releaseWork, out *relea
 }
 
 // stopped tells why the work ended before its last step.
-func (a *adapter) stopped(ctx context.Context, w releaseWork, out *releaseOutput, failure error, rest string) {
+func (a *toolset) stopped(ctx context.Context, w releaseWork, out *releaseOutput, failure error, rest string) {
 	p := a.explain(ctx, failure)
 	a.fill(&out.Result, p)
 	out.Status = plan.Partial

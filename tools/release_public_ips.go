@@ -39,8 +39,8 @@ type releaseWork struct {
 	certificates     []fly.Certificate
 }
 
-func (a *adapter) releasePublicIPs() Tool {
-	return newChanging(a, Changing[releaseInput, releaseWork, releaseOutput]{
+func (a *toolset) releasePublicIPs() Tool {
+	return newChanging(a.adapter, Changing[releaseInput, releaseWork, releaseOutput]{
 		Spec: Spec{
 			Name: "release_public_ips", Title: "Release public IPs", Effect: Irreversible,
 			Description: "Releases the app's public addresses for good: dedicated ones never come back. Asks a person each time. Last step: refuses while the live Machines are not ready for Flycast. Never touches egress, Flycast or unknown addresses, certificates or DNS. A repeated call releases the rest. On running, repeat the call.",
@@ -67,9 +67,9 @@ func (a *adapter) releasePublicIPs() Tool {
 	})
 }
 
-func (a *adapter) planRelease(ctx context.Context, in releaseInput) (Planned[releaseWork, releaseOutput], error) {
+func (a *toolset) planRelease(ctx context.Context, in releaseInput) (Planned[releaseWork, releaseOutput], error) {
 	var none Planned[releaseWork, releaseOutput]
-	s, err := rules.Read(ctx, a.Fly, in.App)
+	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
 		return none, err
 	}
@@ -231,7 +231,7 @@ func chosen(s rules.Snapshot, ips []string, named bool) ([]fly.Address, error) {
 		}
 		// Without the egress list an address could be one: only what was named.
 		if addr.Inferred && !s.Addresses.EgressKnown {
-			return nil, &Problem{
+			return nil, &plan.Problem{
 				Code:    gate.Precondition,
 				Message: fmt.Sprintf("the list of egress addresses could not be read, and %s may be one", addr.IP),
 				Hint:    "ask the user, and name the addresses one by one in ips",
@@ -255,7 +255,7 @@ func sortForRelease(queue []fly.Address) {
 
 // withoutReleased leaves out what this installation released before, so that a
 // rerun of a release that stopped half-way does the rest.
-func (a *adapter) withoutReleased(ctx context.Context, app string, s rules.Snapshot, ips []string) ([]string, error) {
+func (a *toolset) withoutReleased(ctx context.Context, app string, s rules.Snapshot, ips []string) ([]string, error) {
 	var left []string
 	for _, text := range ips {
 		if err := ctx.Err(); err != nil {
@@ -279,23 +279,23 @@ func pick(s rules.Snapshot, ips []string) ([]fly.Address, error) {
 	for _, text := range ips {
 		ip, err := netip.ParseAddr(text)
 		if err != nil {
-			return nil, invalid("%.60q is not an IP address", text)
+			return nil, plan.Invalid("%.60q is not an IP address", text)
 		}
 		i := slices.IndexFunc(s.Addresses.List, func(x fly.Address) bool { return x.IP == ip })
 		switch {
 		case i < 0 && fly.NetworkID(ip) != "":
-			return nil, invalid("%s is a private address and not one of %s", ip, s.Addresses.App.Name)
+			return nil, plan.Invalid("%s is a private address and not one of %s", ip, s.Addresses.App.Name)
 		case i < 0:
-			return nil, invalid("%s is not an address of %s", ip, s.Addresses.App.Name)
+			return nil, plan.Invalid("%s is not an address of %s", ip, s.Addresses.App.Name)
 		}
 		addr := s.Addresses.List[i]
 		switch addr.Kind {
 		case fly.Egress:
-			return nil, invalid("%s is an egress address: it is outbound only, may be on allow-lists elsewhere, and is never released here", ip)
+			return nil, plan.Invalid("%s is an egress address: it is outbound only, may be on allow-lists elsewhere, and is never released here", ip)
 		case fly.Flycast:
-			return nil, invalid("%s is a Flycast address: releasing it does not make an app private", ip)
+			return nil, plan.Invalid("%s is a Flycast address: releasing it does not make an app private", ip)
 		case fly.UnknownKind:
-			return nil, invalid("%s is of an unrecognized kind and is left alone", ip)
+			return nil, plan.Invalid("%s is of an unrecognized kind and is left alone", ip)
 		}
 		if !holds(queue, ip) {
 			queue = append(queue, addr)

@@ -32,7 +32,7 @@ const (
 type releaseStage struct {
 	*flysim.Platform
 	t       *testing.T
-	a       *adapter
+	a       *toolset
 	journal *journal.Journal
 	edit    func(path string, body []byte) []byte
 }
@@ -95,10 +95,11 @@ func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseS
 		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), words)
 	check(err)
 	clock := steppedClock{s.Clock()}
-	s.a = &adapter{Deps: Deps{
-		Fly: client, Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
+	s.a = newToolset(ToolDeps{Fly: client, Deps: Deps{
+		Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
 		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: Ledger{s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
-	}, runs: NewRuns(clock), drafts: newDrafts(clock)}
+		Runs: NewRuns(clock),
+	}})
 	return s
 }
 

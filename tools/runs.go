@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,7 +82,7 @@ func (w work) slot() string {
 }
 
 // on is what the work is on, in words.
-func (w work) on() string { return orWord(w.app, "the configuration") }
+func (w work) on() string { return cmp.Or(w.app, "the configuration") }
 
 // keepEnded is how long a result waits for the client that was told "running".
 const keepEnded = 2 * time.Minute

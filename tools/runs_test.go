@@ -108,7 +108,7 @@ func TestSecondLook(t *testing.T) {
 			return nil
 		}, status: plan.Refused, code: gate.Precondition},
 		"unreadable now": {look: func(int, *Planned[int, workOutput]) error {
-			return &Problem{Code: gate.PlatformError, Message: "down"}
+			return &plan.Problem{Code: gate.PlatformError, Message: "down"}
 		}, status: plan.Failed, code: gate.PlatformError},
 		"never the same": {look: func(nth int, p *Planned[int, workOutput]) error {
 			p.Plan.Fact("nth", fmt.Sprint(nth))

@@ -13,6 +13,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Schemas are derived from the Go types, and normalised to what clients can
@@ -140,7 +141,7 @@ func compact(s *jsonschema.Schema) *jsonschema.Schema {
 
 // decode reads the arguments of a call into In. Every problem is told in one
 // sentence with the valid names; nothing is accepted in silence.
-func decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *Problem) {
+func decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *plan.Problem) {
 	var in In
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
 		if schema.Properties[name] == nil {
@@ -149,7 +150,7 @@ func decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *P
 	}
 	for _, name := range schema.Required {
 		if arguments[name] == nil {
-			return in, invalid("argument %s is missing", name)
+			return in, plan.Invalid("argument %s is missing", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
@@ -162,12 +163,12 @@ func decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *P
 		err = json.Unmarshal(body, &in)
 	}
 	if err != nil {
-		return in, invalid("the arguments could not be read")
+		return in, plan.Invalid("the arguments could not be read")
 	}
 	return in, nil
 }
 
-func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
+func unknownArgument(schema *jsonschema.Schema, name string) *plan.Problem {
 	valid := slices.Sorted(maps.Keys(schema.Properties))
 	near := ""
 	for _, v := range valid {
@@ -178,7 +179,7 @@ func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
 			near = v
 		}
 	}
-	p := invalid("there is no argument %s", outside.Quote(name, 40))
+	p := plan.Invalid("there is no argument %s", outside.Quote(name, 40))
 	p.Hint = "valid arguments: " + strings.Join(valid, ", ")
 	if near != "" {
 		p.Hint = "did you mean " + near + "? " + p.Hint
@@ -188,43 +189,43 @@ func unknownArgument(schema *jsonschema.Schema, name string) *Problem {
 
 // check compares one argument with its schema. The types used by inputs are
 // string, boolean, integer, number, and array of strings or integers.
-func check(name string, s *jsonschema.Schema, value any) *Problem {
+func check(name string, s *jsonschema.Schema, value any) *plan.Problem {
 	switch s.Type {
 	case "string":
 		v, ok := value.(string)
 		if !ok {
-			return invalid("argument %s must be a string, not %s", name, jsonType(value))
+			return plan.Invalid("argument %s must be a string, not %s", name, jsonType(value))
 		}
 		if len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)) {
-			return invalid("argument %s is %.40q; it must be one of %v", name, v, s.Enum)
+			return plan.Invalid("argument %s is %.40q; it must be one of %v", name, v, s.Enum)
 		}
 		if p := tooLong(name, s, v); p != nil {
 			return p
 		}
 	case "boolean":
 		if _, ok := value.(bool); !ok {
-			return invalid("argument %s must be true or false, not %s", name, jsonType(value))
+			return plan.Invalid("argument %s must be true or false, not %s", name, jsonType(value))
 		}
 	case "integer":
 		v, ok := value.(float64)
 		if !ok || v != float64(int64(v)) {
-			return invalid("argument %s must be a whole number, not %s", name, jsonType(value))
+			return plan.Invalid("argument %s must be a whole number, not %s", name, jsonType(value))
 		}
 		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
-			return invalid("argument %s is %d; it must be from %g to %g", name, int64(v), *s.Minimum, *s.Maximum)
+			return plan.Invalid("argument %s is %d; it must be from %g to %g", name, int64(v), *s.Minimum, *s.Maximum)
 		}
 	case "number":
 		v, ok := value.(float64)
 		if !ok {
-			return invalid("argument %s must be a number, not %s", name, jsonType(value))
+			return plan.Invalid("argument %s must be a number, not %s", name, jsonType(value))
 		}
 		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
-			return invalid("argument %s is %g, which is out of its range", name, v)
+			return plan.Invalid("argument %s is %g, which is out of its range", name, v)
 		}
 	case "array":
 		items, ok := value.([]any)
 		if !ok {
-			return invalid("argument %s must be an array of %ss, not %s", name, s.Items.Type, jsonType(value))
+			return plan.Invalid("argument %s must be an array of %ss, not %s", name, s.Items.Type, jsonType(value))
 		}
 		if p := tooLong(name, s, items); p != nil {
 			return p
@@ -232,7 +233,7 @@ func check(name string, s *jsonschema.Schema, value any) *Problem {
 		for _, item := range items {
 			if problem := check(name, s.Items, item); problem != nil {
 				if s.Items.Type == "string" && jsonType(item) != "a string" {
-					return invalid("argument %s must hold strings only, not %s", name, jsonType(item))
+					return plan.Invalid("argument %s must hold strings only, not %s", name, jsonType(item))
 				}
 				return problem
 			}

@@ -77,7 +77,7 @@ func newSite(b *deployBench, text, dir string) *site {
 	must(err)
 	requests, err := gate.NewRequests(filepath.Join(b.t.TempDir(), "requests"), time.Now)
 	must(err)
-	a := b.adapter
+	a := b.toolset
 	a.Hold, a.AnswerWithin = time.Hour, time.Hour
 	a.ApproveCommand = func(ticket string) string { return "approve " + ticket }
 	a.Gate = gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Requests: requests, Ledger: Ledger{a.Journal}, AnswerWithin: time.Hour, Now: time.Now})

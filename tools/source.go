@@ -16,6 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
@@ -44,12 +45,12 @@ func parse(name string, data []byte) (*flytoml.File, error) {
 // names row and column; the line is not shown, as it may be one of [env].
 func parseShown(name string, data []byte) (*flytoml.File, error) {
 	if len(data) > roots.MaxSize {
-		return nil, invalid("the configuration is larger than 1 MiB")
+		return nil, plan.Invalid("the configuration is larger than 1 MiB")
 	}
 	file, err := flytoml.Parse(name, data)
 	var syntax *flytoml.SyntaxError
 	if errors.As(err, &syntax) {
-		return nil, invalid("%s", syntax.Brief())
+		return nil, plan.Invalid("%s", syntax.Brief())
 	}
 	return file, err
 }
@@ -71,10 +72,10 @@ func parseContent(text string) (*flytoml.File, error) {
 }
 
 // fromPath reads a person's file, within the roots.
-func (a *adapter) fromPath(path string) (source, error) {
-	f, err := a.Roots.Read(path)
+func (a *toolset) fromPath(path string) (source, error) {
+	f, err := a.roots.Read(path)
 	if err != nil {
-		return source{}, withRoots(err, a.Roots.Dirs())
+		return source{}, withRoots(err, a.roots.Dirs())
 	}
 	if !flytoml.Recognize(f.Path, f.Data) { // before it is parsed: an error could quote it
 		return source{}, foreign(f.Path)
@@ -87,8 +88,8 @@ func (a *adapter) fromPath(path string) (source, error) {
 }
 
 // foreign refuses a file that is not a fly.toml by content, without a word of it.
-func foreign(file string) *Problem {
-	p := invalid("%.200s is not a fly.toml: it does not have the keys of one", file)
+func foreign(file string) *plan.Problem {
+	p := plan.Invalid("%.200s is not a fly.toml: it does not have the keys of one", file)
 	p.Hint = `use the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
 	return p
 }
@@ -107,7 +108,7 @@ func meaning(file *flytoml.File) map[string]any {
 
 // masked refuses a file that has a mask in place of a value, as every answer
 // that shows a deployed configuration has.
-func masked(file *flytoml.File) *Problem {
+func masked(file *flytoml.File) *plan.Problem {
 	at := maskIn(nil, meaning(file))
 	if at == nil {
 		return nil
@@ -120,7 +121,7 @@ func masked(file *flytoml.File) *Problem {
 			break
 		}
 	}
-	p := invalid("%.200s has a masked value for %s%s: deploying it would overwrite the real value", file.Name(), plan.Quote(strings.Join(at, ".")), place)
+	p := plan.Invalid("%.200s has a masked value for %s%s: deploying it would overwrite the real value", file.Name(), plan.Quote(strings.Join(at, ".")), place)
 	p.Hint = "patch_services {app} without path and content makes a draft with the real values; or use the person's own file"
 	return p
 }
@@ -154,7 +155,7 @@ func withRoots(err error, dirs []string) error {
 	if !errors.Is(err, roots.ErrOutside) {
 		return err
 	}
-	p := invalid("%s", errorText(err, 200))
+	p := plan.Invalid("%s", outside.Error(err, 200))
 	p.Hint = fmt.Sprintf("the roots are %q; start the server with --root DIR to add one, or send the file as content", dirs)
 	if len(dirs) == 0 {
 		p.Hint = "this server has no roots: start it with --root DIR, or send the file as content"
@@ -164,8 +165,8 @@ func withRoots(err error, dirs []string) error {
 
 // deployed is the configuration as the platform has it. With [flytoml.Masked]
 // it is for showing only.
-func (a *adapter) deployed(ctx context.Context, app string, values flytoml.Values) (*flytoml.File, error) {
-	text, err := deployed.Read(ctx, a.Fly, app, values)
+func (a *toolset) deployed(ctx context.Context, app string, values flytoml.Values) (*flytoml.File, error) {
+	text, err := deployed.Read(ctx, a.fly, app, values)
 	if err != nil {
 		return nil, err
 	}

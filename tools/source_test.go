@@ -16,7 +16,7 @@ import (
 // What a deployed configuration is shown as must not come back as one.
 func TestMasksAreNotDeployed(t *testing.T) {
 	w := newWorkbench(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", flysim.Options{})
-	shown, err := deployed.Read(t.Context(), w.adapter.Fly, "shop-api", flytoml.Masked)
+	shown, err := deployed.Read(t.Context(), w.toolset.fly, "shop-api", flytoml.Masked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestMasksAreNotDeployed(t *testing.T) {
 	if err := os.WriteFile(path, shown, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	handle := w.adapter.drafts.put(draft{caller: CallerFrom(t.Context()).ID, app: "shop-api", data: shown})
+	handle := w.toolset.drafts.put(draft{caller: CallerFrom(t.Context()).ID, app: "shop-api", data: shown})
 	w.ResetCalls()
 	for _, tt := range []struct {
 		tool      string

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // A call can be ended before its time without its client having left: the
@@ -42,12 +43,12 @@ func endReason(ctx context.Context) error {
 }
 
 // ended is the answer to a call that was ended before it changed anything.
-func ended(reason error) *Problem {
+func ended(reason error) *plan.Problem {
 	switch {
 	case errors.Is(reason, ErrStopping):
-		return &Problem{Code: gate.Busy, Message: "the server is stopping and starts nothing new", Hint: "call again when it is running again"}
+		return &plan.Problem{Code: gate.Busy, Message: "the server is stopping and starts nothing new", Hint: "call again when it is running again"}
 	case errors.Is(reason, ErrSessionEnded):
-		return &Problem{Code: gate.Busy, Message: "the session was ended while this call waited", Hint: "call again in a new session"}
+		return &plan.Problem{Code: gate.Busy, Message: "the session was ended while this call waited", Hint: "call again in a new session"}
 	}
-	return &Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
+	return &plan.Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
 }

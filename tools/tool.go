@@ -17,11 +17,9 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
 // Effect is the worst that a tool can do.
@@ -51,6 +49,7 @@ type Spec struct {
 	Description string // 28 to 52 words: what changes, who is asked, its place in the order, what it does not do
 	Effect      Effect
 	Needs       string // the tool without which it is of no use; empty for most
+	Follow      string // the tool that shows the progress of its runs; empty for most
 }
 
 // annotations are MCP's four hints. All tools speak to Fly or to a person's
@@ -78,7 +77,7 @@ type Reading[In, Out any] struct {
 	Spec Spec
 	Read func(ctx context.Context, in In) (Out, error)
 	// Failed is the answer for an error that somebody can act on.
-	Failed func(summary string, err *Problem) Out
+	Failed func(summary string, err *plan.Problem) Out
 	// Text is the answer for a person.
 	Text func(Out) string
 }
@@ -138,13 +137,10 @@ type Clock interface {
 	After(time.Duration) <-chan time.Time
 }
 
-// Deps are what tools are made of.
+// Deps are what every call needs, whatever the tool.
 type Deps struct {
-	Fly          fly.Client
-	Look         fly.Client // for tools that only look: its answers may be a second old; nil: Fly
 	Gate         *gate.Gate
 	Journal      *journal.Journal // nil: nothing is recorded, and nothing gated happens
-	Roots        *roots.Roots     // nil: no paths
 	Runs         *Runs
 	Clock        Clock
 	Hold         time.Duration // how long a call waits for work before it answers "running"
@@ -164,9 +160,10 @@ type Deps struct {
 // adapter is what all tools of a server share.
 type adapter struct {
 	Deps
-	runs   *Runs
-	drafts *drafts
+	runs *Runs
 }
+
+func newAdapter(d Deps) *adapter { return &adapter{Deps: d, runs: d.Runs} }
 
 func definition(s Spec, in, out json.RawMessage) mcp.Tool {
 	return mcp.Tool{

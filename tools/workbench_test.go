@@ -25,7 +25,7 @@ import (
 type workbench struct {
 	*flysim.Platform
 	t       *testing.T
-	adapter *adapter
+	toolset *toolset
 	tools   map[string]Tool
 	dir     string // the one root
 	journal string
@@ -66,17 +66,16 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	must(err)
 	t.Cleanup(func() { folders.Close() })
 	clock := workbenchClock{w.Clock()}
-	w.adapter = &adapter{
+	w.toolset = newToolset(ToolDeps{
+		Fly: client, Roots: folders,
 		Deps: Deps{
-			Fly: client, Journal: book, Roots: folders, Runs: NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,
+			Journal: book, Runs: NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,
 			Gate:           gate.New(gate.Options{Mode: gate.ModeAuto, Policy: rules, Requests: requests, Ledger: Ledger{book}, AnswerWithin: time.Minute, Now: now}),
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Log:            slog.New(slog.NewTextHandler(io.Discard, nil)),
 		},
-		drafts: newDrafts(clock),
-	}
-	w.adapter.runs = w.adapter.Runs
-	for _, tool := range []Tool{w.adapter.allocateFlycast(), w.adapter.patchServices(), w.adapter.deploy()} {
+	})
+	for _, tool := range []Tool{w.toolset.allocateFlycast(), w.toolset.patchServices(), w.toolset.deploy()} {
 		w.tools[tool.Spec().Name] = tool
 	}
 	return w

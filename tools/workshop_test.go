@@ -63,7 +63,7 @@ type workOutput struct{ plan.Result }
 // workshop is one server with one changing tool, whose platform is a number:
 // the plan depends on it, Apply notes it.
 type workshop struct {
-	*adapter
+	*toolset
 	clock    *runClock
 	requests *gate.Requests
 	key      gate.SigningKey
@@ -97,17 +97,16 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 	if w.key, err = gate.NewSigningKey(); err != nil {
 		t.Fatal(err)
 	}
-	w.adapter = &adapter{
+	w.toolset = newToolset(ToolDeps{
 		Deps: Deps{
-			Journal: log, Clock: clock, Hold: time.Minute, Log: slog.New(slog.DiscardHandler), Sandbox: true,
+			Journal: log, Clock: clock, Hold: time.Minute, Runs: NewSharedRuns(clock, filepath.Join(state, "locks")), Log: slog.New(slog.DiscardHandler), Sandbox: true,
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Gate: gate.New(gate.Options{
 				Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(w.key.Public()), Requests: w.requests,
 				Ledger: Ledger{Journal: log}, AnswerWithin: time.Minute, Now: clock.Now,
 			}),
 		},
-		runs: NewSharedRuns(clock, filepath.Join(state, "locks")), drafts: newDrafts(clock),
-	}
+	})
 	t.Cleanup(func() {
 		if err := errors.Join(w.runs.Wait(context.Background()), log.Close()); err != nil {
 			t.Error(err)

@@ -148,7 +148,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	deps := tools.Deps{
-		Fly: client, Look: client.Shared(), Roots: files, Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+		Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, From: s.from(http, app.sandbox), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
@@ -163,7 +163,9 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	app.mcp = server.New(server.Options{
-		Version: version(), Tools: tools.All(deps), ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
+		Version:  version(),
+		Tools:    tools.All(tools.ToolDeps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
+		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
 		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
 		Completer: resources.Completer{Fly: client.Shared(), Apps: s.apps},
 		Prompts:   prompts.Prompts{Fly: client.Shared(), Apps: s.apps, Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
@@ -297,7 +299,7 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 
 // vocabulary is what a policy may name.
 func vocabulary() gate.Vocabulary {
-	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.Deps{Clock: wallClock{}}))}
+	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.ToolDeps{Deps: tools.Deps{Clock: wallClock{}}}))}
 	for _, h := range plan.Hazards() {
 		v.Hazards = append(v.Hazards, string(h))
 		if h.Irreversible() {

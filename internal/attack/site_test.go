@@ -154,11 +154,11 @@ func newSite(t *testing.T, pause time.Duration) *site {
 		Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: s.clock.Now,
 	})
 	deps := tools.Deps{
-		Fly: flyClient, Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
+		Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
 		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
 	}
 	mcpServer := server.New(server.Options{
-		Version: "test", Tools: tools.All(deps),
+		Version: "test", Tools: tools.All(tools.ToolDeps{Deps: deps, Fly: flyClient}),
 		Resources: resources.Resources{Fly: flyClient}, Completer: resources.Completer{Fly: flyClient}, Prompts: prompts.Prompts{Fly: flyClient, Now: s.clock.Now},
 	})
 

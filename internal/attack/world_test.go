@@ -136,7 +136,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 	must(err)
 	t.Cleanup(func() { files.Close() })
 	deps := tools.Deps{
-		Fly: flyClient, Journal: book, Roots: files, Runs: tools.NewRuns(bubbleClock{}), Clock: bubbleClock{},
+		Journal: book, Runs: tools.NewRuns(bubbleClock{}), Clock: bubbleClock{},
 		Hold: 45 * time.Second, AnswerWithin: answerWithin, From: with.name,
 		Gate: gate.New(gate.Options{
 			Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(with.approver), Installation: with.name, Requests: requests,
@@ -146,7 +146,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 		Log:            slog.New(slog.DiscardHandler),
 	}
 	s := server.New(server.Options{
-		Version: "test", Tools: tools.All(deps),
+		Version: "test", Tools: tools.All(tools.ToolDeps{Deps: deps, Fly: flyClient, Roots: files}),
 		Resources: resources.Resources{Fly: flyClient, Roots: files},
 		Completer: resources.Completer{Fly: flyClient},
 		Prompts:   prompts.Prompts{Fly: flyClient, Now: time.Now, Paths: true},

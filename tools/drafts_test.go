@@ -1,47 +1,9 @@
 package tools
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
-
-	"github.com/mark3labs/mcp-go/mcp"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
-
-// What a run leaves behind is handed out as copies that nobody can change for
-// anybody else.
-func TestAnswersAreCopies(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
-	w.Hold = 0
-	release := make(chan struct{})
-	w.onApply = func() { <-release }
-	tool := w.tool("deploy", Restarts)
-	expect(t, serve(t.Context(), tool, shopAPI()), plan.Running, "")
-	at := w.runs.busy("shop-api")
-	close(release)
-	if err := w.runs.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	before, err := json.Marshal(at.result)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		answer := at.answer()
-		if got, err := json.Marshal(answer); err != nil || string(got) != string(before) {
-			t.Fatalf("got %s, %v, want %s", got, err, before)
-		}
-		answer.EnsureResultMeta().SetServerInfo(mcp.Implementation{Name: "changed"})
-		answer.SetResultType(mcp.ResultTypeComplete)
-		answer.Content[0] = mcp.NewTextContent("changed")
-		clear(answer.StructuredContent.(json.RawMessage))
-	}
-	if after, err := json.Marshal(at.result); err != nil || string(after) != string(before) {
-		t.Errorf("the result became %s", after)
-	}
-}
 
 // Nothing that a draft is made of is shared with who put it there or got it.
 func TestDraftsAreCopies(t *testing.T) {
