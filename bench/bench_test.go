@@ -23,6 +23,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/tools"
@@ -181,7 +182,7 @@ func BenchmarkListIPs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	deps := tools.Deps{Clock: clock{}, Runs: tools.NewRuns(clock{}), Log: slog.New(slog.DiscardHandler), Gate: gate.New(gate.Options{Now: time.Now})}
+	deps := call.Deps{Clock: clock{}, Runs: call.NewRuns(clock{}), Log: slog.New(slog.DiscardHandler), Gate: gate.New(gate.Options{Now: time.Now})}
 	list := tools.All(tools.ToolDeps{Deps: deps, Fly: client})[0]
 	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "list_ips", Arguments: map[string]any{"app": "shop-api"}}}
 	var added []time.Duration

@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
@@ -31,7 +32,7 @@ func BenchmarkListIPsClients(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	list := tools.All(tools.ToolDeps{Fly: client, Look: client.Shared(), Deps: tools.Deps{Clock: benchClock{}}})[0]
+	list := tools.All(tools.ToolDeps{Fly: client, Look: client.Shared(), Deps: call.Deps{Clock: benchClock{}}})[0]
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = list.Spec().Name, map[string]any{"app": "shop-api"}
 

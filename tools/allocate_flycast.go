@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -45,11 +46,11 @@ type allocator struct {
 	unsettled *unsettled
 }
 
-func (a *toolset) allocateFlycast() Tool {
+func (a *toolset) allocateFlycast() call.Tool {
 	allocator := &allocator{a, newUnsettled(a.Clock)}
-	return newChanging(a.adapter, Changing[allocateInput, allocateWork, allocateOutput]{
-		Spec: Spec{
-			Name: "allocate_flycast", Title: "Allocate a Flycast address", Effect: Additive,
+	return call.NewChanging(a.Handler, call.Changing[allocateInput, allocateWork, allocateOutput]{
+		Spec: call.Spec{
+			Name: "allocate_flycast", Title: "Allocate a Flycast address", Effect: call.Additive,
 			Description: "Allocates a private Flycast address on the app's own network, or returns the existing one. Free, can be undone. Asks a person only for another network or org. First step, before any deploy or release. Releases nothing. On running, repeat the identical call.",
 		},
 		Plan:  allocator.plan,
@@ -63,8 +64,8 @@ func (a *toolset) allocateFlycast() Tool {
 	}, func(p map[string]*jsonschema.Schema) { app(p) })
 }
 
-func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocateWork, allocateOutput], error) {
-	var none Planned[allocateWork, allocateOutput]
+func (a *allocator) plan(ctx context.Context, in allocateInput) (call.Planned[allocateWork, allocateOutput], error) {
+	var none call.Planned[allocateWork, allocateOutput]
 	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
 		return none, err
@@ -75,7 +76,7 @@ func (a *allocator) plan(ctx context.Context, in allocateInput) (Planned[allocat
 	}
 	p := plan.Plan{Tool: "allocate_flycast", App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
 	addressFacts(&p, s.Addresses.List)
-	planned := Planned[allocateWork, allocateOutput]{
+	planned := call.Planned[allocateWork, allocateOutput]{
 		Work: allocateWork{app: in.App, destination: target, before: s},
 		Out:  allocateOutput{NetworkSource: target.source},
 	}
@@ -232,11 +233,11 @@ const (
 	settleStep  = time.Second
 )
 
-func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant, report Report) (allocateOutput, error) {
+func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant, report call.Report) (allocateOutput, error) {
 	if left := a.unsettled.begin(w.key(w.app)); left > 0 {
 		return allocateOutput{}, stillUnsettled(w.app, left)
 	}
-	report(Moment{Of: 2, Doing: "allocating the Flycast address"})
+	report(call.Moment{Of: 2, Doing: "allocating the Flycast address"})
 	got, err := a.fly.AllocateFlycast(ctx, grant, w.app, w.network)
 	var ambiguous *fly.Ambiguous
 	notPrivate := got.IP.IsValid() && fly.CodeOf(err) == gate.VerifyFailed
@@ -244,7 +245,7 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 		a.unsettled.settle(w.key(w.app))
 		return allocateOutput{}, err
 	}
-	report(Moment{Done: 1, Of: 2, Doing: "reading the addresses back"})
+	report(call.Moment{Done: 1, Of: 2, Doing: "reading the addresses back"})
 	if notPrivate {
 		a.unsettled.settle(w.key(w.app))
 		return a.reportNotPrivate(w, got), nil
@@ -285,7 +286,7 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 
 // allocated begins the answer about an address that there is now, and records it.
 func (a *allocator) allocated(w allocateWork, addr fly.Address) allocateOutput {
-	a.record(journal.Entry{Event: journal.Step, App: w.app, Tool: "allocate_flycast", Verb: string(gate.AllocateAddress), Target: addr.IP.String()})
+	a.Record(journal.Entry{Event: journal.Step, App: w.app, Tool: "allocate_flycast", Verb: string(gate.AllocateAddress), Target: addr.IP.String()})
 	out := allocateOutput{Result: plan.Result{App: w.app}, Address: addr.IP.String(), NetworkSource: w.source}
 	out.Steps = []plan.Record{{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.Done, Undo: plan.UndoYes, Note: addr.IP.String()}}
 	out.Undo = []string{fmt.Sprintf("fly ips release %s -a %s", addr.IP, w.app)}
@@ -308,7 +309,7 @@ func (a *allocator) reportNotPrivate(w allocateWork, addr fly.Address) allocateO
 
 // reportUnseen answers when the list does not show what was sent.
 func (a *allocator) reportUnseen(w allocateWork, got fly.Address, after rules.Snapshot) allocateOutput {
-	a.record(journal.Entry{Event: journal.Step, App: w.app, Tool: "allocate_flycast", Verb: string(gate.AllocateAddress), Target: w.network.Target(), Code: string(gate.PlatformError)})
+	a.Record(journal.Entry{Event: journal.Step, App: w.app, Tool: "allocate_flycast", Verb: string(gate.AllocateAddress), Target: w.network.Target(), Code: string(gate.PlatformError)})
 	out := allocateOutput{Result: plan.Result{App: w.app}, NetworkSource: w.source}
 	out.Steps = []plan.Record{{Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.StepFailed, Undo: plan.UndoYes}}
 	out.Status, out.Code, out.Retry = plan.Failed, gate.PlatformError, gate.RetryNow

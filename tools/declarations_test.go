@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files and the README's table")
@@ -21,7 +23,7 @@ func (stillClock) Now() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, 
 
 func (stillClock) After(time.Duration) <-chan time.Time { return nil }
 
-func declared() []Tool { return All(ToolDeps{Deps: Deps{Clock: stillClock{}}}) }
+func declared() []call.Tool { return All(ToolDeps{Deps: call.Deps{Clock: stillClock{}}}) }
 
 func TestGoldenDefinitions(t *testing.T) {
 	var names []string
@@ -43,14 +45,14 @@ func TestGoldenDefinitions(t *testing.T) {
 func TestEmbeddedSchemas(t *testing.T) {
 	for _, tool := range declared() {
 		in, out := tool.(interface {
-			derive() (in, out *jsonschema.Schema)
-		}).derive()
-		for which, s := range map[string]*jsonschema.Schema{"input": in, "output": compact(out)} {
+			DeriveSchemas() (in, out *jsonschema.Schema)
+		}).DeriveSchemas()
+		for which, s := range map[string]*jsonschema.Schema{"input": in, "output": call.Compact(out)} {
 			body, err := json.Marshal(s)
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, schemaFile(tool.Spec().Name, which), body)
+			golden(t, call.SchemaFile(tool.Spec().Name, which), body)
 		}
 	}
 }
@@ -163,7 +165,7 @@ func TestBudget(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	schema := inputSchema[releaseInput](func(p map[string]*jsonschema.Schema) { app(p) })
+	schema := call.InputSchema[releaseInput](func(p map[string]*jsonschema.Schema) { app(p) })
 	tests := []struct {
 		name string
 		args map[string]any
@@ -183,7 +185,7 @@ func TestDecode(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, problem := decode[releaseInput](schema, test.args)
+			_, problem := call.Decode[releaseInput](schema, test.args)
 			switch {
 			case test.want == "" && problem != nil:
 				t.Errorf("refused: %v", problem)
@@ -197,7 +199,7 @@ func TestDecode(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	schema := inputSchema[patchInput](func(p map[string]*jsonschema.Schema) { app(p) })
+	schema := call.InputSchema[patchInput](func(p map[string]*jsonschema.Schema) { app(p) })
 	f.Add(`{"app":"a","create":true,"internal_port":8080,"process_groups":["web"]}`)
 	f.Add(`{"app":{"x":[1,null]},"internal_port":1e309}`)
 	f.Fuzz(func(t *testing.T, body string) {
@@ -205,7 +207,7 @@ func FuzzDecode(f *testing.F) {
 		if json.Unmarshal([]byte(body), &args) != nil {
 			return
 		}
-		in, problem := decode[patchInput](schema, args)
+		in, problem := call.Decode[patchInput](schema, args)
 		if problem == nil && args["app"] != nil && in.App == "" && args["app"] != "" {
 			t.Errorf("%s: the app was accepted and lost", body)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -69,10 +70,10 @@ type deployWork struct {
 	out  deployOutput
 }
 
-func (a *toolset) deploy() Tool {
-	return newChanging(a.adapter, Changing[deployInput, deployWork, deployOutput]{
-		Spec: Spec{
-			Name: deployName, Title: "Deploy configuration", Effect: Restarts, Follow: deployStatusName,
+func (a *toolset) deploy() call.Tool {
+	return call.NewChanging(a.Handler, call.Changing[deployInput, deployWork, deployOutput]{
+		Spec: call.Spec{
+			Name: deployName, Title: "Deploy configuration", Effect: call.Restarts, Follow: deployStatusName,
 			Description: "Applies a fly.toml to the app's Machines as fly deploy would, with the image they run. Creates the first Machine of a new group, tests each, puts back failures. Asks a person. After patch_services, before release_public_ips. No build, address or release_command. On running, repeat the call.",
 		},
 		Plan:  a.planDeploy,
@@ -86,8 +87,8 @@ func (a *toolset) deploy() Tool {
 	})
 }
 
-func (a *toolset) planDeploy(ctx context.Context, in deployInput) (Planned[deployWork, deployOutput], error) {
-	var none Planned[deployWork, deployOutput]
+func (a *toolset) planDeploy(ctx context.Context, in deployInput) (call.Planned[deployWork, deployOutput], error) {
+	var none call.Planned[deployWork, deployOutput]
 	src, err := a.deploySource(ctx, in)
 	if err != nil {
 		return none, err
@@ -151,13 +152,13 @@ func (a *toolset) planDeploy(ctx context.Context, in deployInput) (Planned[deplo
 }
 
 // planned is the deployment as the adapter and its person see it.
-func (a *toolset) planned(d deployment, work rollout.Work) Planned[deployWork, deployOutput] {
+func (a *toolset) planned(d deployment, work rollout.Work) call.Planned[deployWork, deployOutput] {
 	app, total := d.in.App, len(d.snapshot.Machines)
 	out := deployOutput{
 		Changes: d.changeLines(), Drift: d.drifted(), Remarks: d.remarks,
 		Machines: &machineCounts{Total: total, Unchanged: d.unchanged, Left: d.left, NotStarted: total - d.unchanged - d.left},
 	}
-	planned := Planned[deployWork, deployOutput]{Plan: d.plan(work)}
+	planned := call.Planned[deployWork, deployOutput]{Plan: d.plan(work)}
 	if d.in.Draft != "" {
 		planned.Keep = func(until time.Time) { a.drafts.keep(d.in.Draft, until) }
 	}
@@ -230,7 +231,7 @@ func (a *toolset) deploySource(ctx context.Context, in deployInput) (source, err
 		file, err := parseContent(in.Content)
 		return source{file: file}, err
 	}
-	have, p := a.drafts.get(in.Draft, CallerFrom(ctx).ID, in.App)
+	have, p := a.drafts.get(in.Draft, call.CallerFrom(ctx).ID, in.App)
 	if p != nil {
 		return source{}, p
 	}

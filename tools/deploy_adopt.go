@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -149,7 +150,7 @@ func adoptOrUpdate(app string, byHand []rules.ByHand) []plan.Next {
 		Why: fmt.Sprintf("pass path or content of its fly.toml if there is one; then deploy with adopt: true, because fly deploy did not make %s (%s) and does not update them", machines(len(ids)), few(ids)),
 	}}
 	for _, h := range byHand {
-		if h.Command == "" || len(next) == maxNext {
+		if h.Command == "" || len(next) == call.MaxNext {
 			continue
 		}
 		why := "alternative for Machine " + h.Machines[0]

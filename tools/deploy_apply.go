@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -16,11 +17,11 @@ import (
 // applyDeploy rolls the changes out and tells what became of each Machine. The
 // addresses are read once more before the first one: what was approved for a
 // private app is not done to one that has become public.
-func (a *toolset) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report Report) (deployOutput, error) {
+func (a *toolset) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report call.Report) (deployOutput, error) {
 	app := w.in.App
 	addresses, err := a.fly.Addresses(ctx, app)
 	if err != nil {
-		p, ok := problem(err)
+		p, ok := call.ProblemOf(err)
 		if !ok {
 			return deployOutput{}, err
 		}
@@ -39,9 +40,9 @@ func (a *toolset) applyDeploy(ctx context.Context, w deployWork, grant *gate.Gra
 		}
 	}
 	book := deployBook{toolset: a, work: w.work}
-	running, done := a.runs.interruptible(ctx)
+	running, done := a.Runs.Interruptible(ctx)
 	defer done()
-	engine := rollout.Engine{Client: a.fly, Clock: a.Clock, Record: book.ended, Recorded: book.released, Stop: a.runs.halted(app)}
+	engine := rollout.Engine{Client: a.fly, Clock: a.Clock, Record: book.ended, Recorded: book.released, Stop: a.Runs.Halted(app)}
 	result := engine.Run(running, grant, w.work, func(p rollout.Phase) {
 		book.begun(p)
 		report(moment(p))
@@ -97,8 +98,8 @@ func (a *toolset) readdressed(ctx context.Context, w deployWork, out *deployOutp
 }
 
 // moment is a phase of the engine as a run tells it.
-func moment(p rollout.Phase) Moment {
-	m := Moment{Done: max(p.N-1, 0), Of: p.Of, Group: p.Group, Machine: p.Machine, Doing: p.Doing}
+func moment(p rollout.Phase) call.Moment {
+	m := call.Moment{Done: max(p.N-1, 0), Of: p.Of, Group: p.Group, Machine: p.Machine, Doing: p.Doing}
 	if p.For >= 5*time.Second {
 		m.Doing += fmt.Sprintf(", for %s", p.For.Round(time.Second))
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -105,7 +106,7 @@ func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBen
 			t.Error(err)
 		}
 	})
-	deps := Deps{Journal: j, Clock: wallClock{}, Runs: NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
+	deps := call.Deps{Journal: j, Clock: wallClock{}, Runs: call.NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
 	b.toolset = newToolset(ToolDeps{Fly: client, Deps: deps})
 	return b
 }
@@ -120,12 +121,12 @@ func (b *deployBench) file(was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-func (b *deployBench) plan(content string) Planned[deployWork, deployOutput] {
+func (b *deployBench) plan(content string) call.Planned[deployWork, deployOutput] {
 	b.t.Helper()
 	return b.planOf(deployInput{Content: content})
 }
 
-func (b *deployBench) planOf(in deployInput) Planned[deployWork, deployOutput] {
+func (b *deployBench) planOf(in deployInput) call.Planned[deployWork, deployOutput] {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.toolset.planDeploy(b.t.Context(), in)
@@ -140,16 +141,16 @@ func (b *deployBench) planOf(in deployInput) Planned[deployWork, deployOutput] {
 }
 
 // apply does what was planned, as if it had been approved.
-func (b *deployBench) apply(planned Planned[deployWork, deployOutput]) (deployOutput, error) {
+func (b *deployBench) apply(planned call.Planned[deployWork, deployOutput]) (deployOutput, error) {
 	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
+	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.ResetCalls()
-	out, err := b.toolset.applyDeploy(b.t.Context(), planned.Work, grant, func(Moment) {})
+	out, err := b.toolset.applyDeploy(b.t.Context(), planned.Work, grant, func(call.Moment) {})
 	b.addUp(out)
 	return out, err
 }

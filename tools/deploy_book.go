@@ -39,7 +39,7 @@ func (b *deployBook) first(thing string) bool {
 
 func (b *deployBook) step(e journal.Entry) {
 	e.Event, e.Tool, e.App = journal.Step, deployName, b.work.App
-	b.record(e)
+	b.Record(e)
 }
 
 func (b *deployBook) begun(p rollout.Phase) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -15,7 +16,7 @@ import (
 // cordon takes a Machine out of routing, as somebody with flyctl does.
 func (b *deployBench) cordon(id string) {
 	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
+	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}}, nil)
 	grant, err := outcome.Commit()
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -170,7 +171,7 @@ func TestDeployManyMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := gate.New(gate.Options{Mode: gate.ModeTerminal, Keys: gate.FixedKeys(key.Public()), Requests: requests, Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
+		g := gate.New(gate.Options{Mode: gate.ModeTerminal, Keys: gate.FixedKeys(key.Public()), Requests: requests, Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 		outcome := g.Decide(r, nil)
 		if outcome.Kind != gate.NeedsTerminal {
 			t.Fatalf("a terminal is not asked: %+v", outcome)

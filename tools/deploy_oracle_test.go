@@ -35,7 +35,7 @@ const oracleImage = "registry.fly.io/existing-app:deployment-01J9ZK7T2M4Q8V6W3X5
 // oracleCases reads every case, also those beside the repository.
 func oracleCases(t *testing.T) (cases map[string]oracleCase, existing machine.Config) {
 	t.Helper()
-	dirs := []string{filepath.Join("..", "internal", "flytoml", "testdata", "oracle")}
+	dirs := []string{filepath.Join("..", "flytoml", "testdata", "oracle")}
 	if beside := filepath.Join("..", "..", "shared", "oracle"); isDir(filepath.Join(beside, "cases")) {
 		dirs = append(dirs, beside)
 	}

@@ -32,8 +32,8 @@ func (a *toolset) pastDeploys(app string) (past, error) {
 	if a.Journal == nil {
 		return p, nil
 	}
-	if a.runs != nil {
-		if at := a.runs.busy(app); at != nil && at.underWay() {
+	if a.Runs != nil {
+		if at := a.Runs.Busy(app); at != nil && at.UnderWay() {
 			return p, nil // it is this process's, and goes on
 		}
 	}

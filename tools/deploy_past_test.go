@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -16,7 +17,7 @@ import (
 func (b *deployBench) leave(entries ...journal.Entry) string {
 	b.t.Helper()
 	planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	g := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now})
+	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: deployName, App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -46,12 +47,12 @@ func TestDeployStatusAfterRestart(t *testing.T) {
 			{Verb: string(gate.UpdateMachine), Target: "148e3", Status: "unchanged", Code: "busy"},
 		} {
 			e.Event, e.Tool, e.App = journal.Step, deployName, "shop-api"
-			w.record(e)
+			w.Record(e)
 		}
 		close(applying)
 		<-release
 	}
-	started := serve(t.Context(), w.tool(deployName, Restarts), shopAPI())
+	started := serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI())
 	expect(t, started, plan.Running, "")
 	<-applying
 	w.clock.pass(time.Minute)
@@ -86,12 +87,12 @@ func TestDeployStatusAfterRestart(t *testing.T) {
 			t.Errorf("%s: %+v", name, out)
 		}
 	}
-	if out, _ := again.status(t, WithCaller(t.Context(), Caller{ID: "somebody"}), shopAPI()); out.Status != "not_found" || out.Known != nil {
+	if out, _ := again.status(t, call.WithCaller(t.Context(), call.Caller{ID: "somebody"}), shopAPI()); out.Status != "not_found" || out.Known != nil {
 		t.Errorf("another caller: %+v", out)
 	}
 
 	close(release)
-	if err := w.runs.Wait(t.Context()); err != nil {
+	if err := w.Runs.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if out, _ := again.status(t, t.Context(), shopAPI()); out.Status != "done" || out.Seconds != 60 || !strings.Contains(out.Summary, "applied") || out.Next[0].Tool != "list_ips" {
@@ -105,7 +106,7 @@ func TestDeployStatusRecordedPartly(t *testing.T) {
 	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
 	write := func(e journal.Entry) {
 		e.Tool, e.App, e.Caller = deployName, "shop-api", "local"
-		w.record(e)
+		w.Record(e)
 	}
 	write(journal.Entry{Event: journal.Started})
 	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "unfinished" || !strings.Contains(out.Summary, "not started any Machine") {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -33,7 +34,7 @@ func (a *toolset) reportDeploy(w deployWork, result rollout.Report) deployOutput
 			mismatches = append(mismatches, fmt.Sprintf("Machine %s: %s", m.ID, plan.Line(line)))
 		}
 	}
-	if len(out.Steps) > maxSteps { // what is cut off is what needs no look
+	if len(out.Steps) > call.MaxSteps { // what is cut off is what needs no look
 		slices.SortStableFunc(out.Steps, func(a, b plan.Record) int {
 			done := func(r plan.Record) int {
 				if r.State == plan.Done {
@@ -164,7 +165,7 @@ func (a *toolset) reportFailure(w deployWork, t tally, failed rollout.Outcome, o
 	case t.unclear+t.broken > 0:
 		out.Next = []plan.Next{{Who: "person", Command: "fly machine list -a " + w.in.App, Why: "a Machine could not be put back, or its configuration is unknown: check it before the next deploy"}}
 	case out.Code == gate.Busy:
-		out.RetryAfterS = int(busyRetry.Seconds())
+		out.RetryAfterS = int(call.BusyRetry.Seconds())
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "wait until the other client releases its lease, then repeat the identical call; it asks a person again"}}
 	case out.Code == gate.Stale:
 		out.Next = []plan.Next{{Who: "agent", Tool: deployName, Why: "the same call makes a new plan from the current state, and asks again"}}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -98,7 +99,7 @@ func TestDeploySettings(t *testing.T) {
 		for _, in := range []deployInput{{WaitTimeout: "soon"}, {WaitTimeout: "1ms"}, {WaitTimeout: "9h"}, {MaxUnavailable: -1}, {Image: "x", Scope: scopeServices}, {Image: "x y"}, {Image: "-x"}, {Image: "x\n"}} {
 			in.App, in.Content = b.app, file
 			_, err := b.toolset.planDeploy(t.Context(), in)
-			if p, ok := problem(err); err == nil || !ok || p.Code != gate.InvalidInput {
+			if p, ok := call.ProblemOf(err); err == nil || !ok || p.Code != gate.InvalidInput {
 				t.Errorf("%+v: %v", in, err)
 			}
 		}
@@ -120,10 +121,10 @@ func TestDeployInterrupted(t *testing.T) {
 		t := b.t
 		planned := b.planOf(deployInput{Content: b.file("soft_limit = 200", "soft_limit = 20")})
 		b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) {
-			if b.toolset.runs.Interrupt() {
+			if b.toolset.Runs.Interrupt() {
 				t.Error("told of work that is not among the runs")
 			}
-			b.toolset.runs.Interrupt()
+			b.toolset.Runs.Interrupt()
 		}})
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Partial || out.Machines.Healthy != 1 || !strings.Contains(out.Summary, "interrupted: 1 of 2") {

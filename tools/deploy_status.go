@@ -11,6 +11,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -41,10 +42,10 @@ type statusOutput struct {
 	text string // of the result
 }
 
-func (a *toolset) deployStatus() Tool {
-	return newReading(a.adapter, Reading[statusInput, statusOutput]{
-		Spec: Spec{
-			Name: deployStatusName, Title: "Status of a deploy", Effect: Reads, Needs: deployName,
+func (a *toolset) deployStatus() call.Tool {
+	return call.NewReading(a.Handler, call.Reading[statusInput, statusOutput]{
+		Spec: call.Spec{
+			Name: deployStatusName, Title: "Status of a deploy", Effect: call.Reads, Needs: deployName,
 			Description: "Shows the progress of a deploy of this server: phase, group, Machine, seconds; when it is done, its result; after a restart, what the journal recorded. Asks nobody and changes nothing. For clients that stopped waiting; repeating the identical deploy call also waits for the result.",
 		},
 		Read: a.readStatus,
@@ -56,9 +57,9 @@ func (a *toolset) deployStatus() Tool {
 }
 
 func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
-	at := a.runs.look(in.Run, CallerFrom(ctx).ID, deployName, in.App)
+	at := a.Runs.Look(in.Run, call.CallerFrom(ctx).ID, deployName, in.App)
 	if at == nil {
-		recorded, err := a.recorded(CallerFrom(ctx).ID, in)
+		recorded, err := a.recorded(call.CallerFrom(ctx).ID, in)
 		switch {
 		case err != nil:
 			return statusOutput{}, err
@@ -71,47 +72,47 @@ func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput,
 			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run, shows what is left to do"}},
 		}, nil
 	}
-	out := statusOutput{App: at.app, Run: at.id}
+	out := statusOutput{App: at.App, Run: at.ID}
 	select {
-	case <-at.done:
+	case <-at.Done:
 		return a.statusDone(out, at)
 	default:
 	}
-	m := at.now()
+	m := at.Now()
 	out.Status, out.Group, out.Machine, out.Phase, out.Done, out.Of = "running", plan.Clean(m.Group), m.Machine, cmp.Or(m.Doing, "starting"), m.Done, m.Of
-	took := a.Clock.Now().Sub(at.started)
+	took := a.Clock.Now().Sub(at.Started)
 	out.Seconds = int(took.Seconds())
-	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.", at.app, took.Round(time.Second), cmp.Or(m.String(), "starting")))
-	if at.stopping() {
+	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.", at.App, took.Round(time.Second), cmp.Or(m.String(), "starting")))
+	if at.Stopping() {
 		out.Phase += ", stopping"
 		out.Summary += " It was asked to stop: no other Machine is started."
 	}
 	out.Next = []plan.Next{
-		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "call again in a few seconds, or repeat the identical deploy call, which waits"},
+		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID}, Why: "call again in a few seconds, or repeat the identical deploy call, which waits"},
 	}
 	return out, nil
 }
 
 // statusDone is the result of a run that is over. It is not used up: the
 // identical call still gets it.
-func (a *toolset) statusDone(out statusOutput, at *run) (statusOutput, error) {
+func (a *toolset) statusDone(out statusOutput, at *call.Run) (statusOutput, error) {
 	out.Status = "done"
-	out.Seconds = int(at.ended.Sub(at.started).Seconds())
-	body, err := json.Marshal(at.result.StructuredContent)
+	out.Seconds = int(at.Ended.Sub(at.Started).Seconds())
+	body, err := json.Marshal(at.Result.StructuredContent)
 	if err == nil {
 		err = json.Unmarshal(body, &out.Result)
 	}
 	if err != nil {
 		return statusOutput{}, err
 	}
-	for _, content := range at.result.Content {
+	for _, content := range at.Result.Content {
 		if text, ok := content.(mcp.TextContent); ok {
 			out.text = text.Text
 		}
 	}
 	summary, _ := out.Result["summary"].(string)
-	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s", at.app, at.ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, sandboxMark)))
-	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.app}, Why: "checks the live Machines as they are now"}}
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s", at.App, at.Ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, call.SandboxMark)))
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.App}, Why: "checks the live Machines as they are now"}}
 	return out, nil
 }
 
@@ -133,6 +134,6 @@ func statusText(out statusOutput) string {
 	if out.text != "" {
 		return b.String() + out.text
 	}
-	b.WriteString(nextText(out.Next))
+	b.WriteString(call.NextText(out.Next))
 	return strings.TrimSuffix(b.String(), "\n")
 }

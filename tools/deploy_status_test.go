@@ -9,6 +9,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -42,7 +43,7 @@ func TestDeployStatus(t *testing.T) {
 	w.Hold = 0
 	release := make(chan struct{})
 	w.onApply = func() { <-release }
-	tool := w.tool(deployName, Restarts)
+	tool := w.tool(deployName, call.Restarts)
 	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "not_found" {
 		t.Errorf("before it began: %+v", out)
 	}
@@ -74,14 +75,14 @@ func TestDeployStatus(t *testing.T) {
 	}{
 		"another run":    {t.Context(), map[string]any{"app": "shop-api", "run": "run_0"}},
 		"another app":    {t.Context(), map[string]any{"app": "legacy-api", "run": started.Run}},
-		"another caller": {WithCaller(t.Context(), Caller{ID: "somebody"}), named},
+		"another caller": {call.WithCaller(t.Context(), call.Caller{ID: "somebody"}), named},
 	} {
 		if out, _ := w.status(t, lost.ctx, lost.arguments); out.Status != "not_found" || out.Phase != "" || out.Result != nil {
 			t.Errorf("%s: %+v", name, out)
 		}
 	}
 	close(release)
-	if err := w.runs.Wait(t.Context()); err != nil {
+	if err := w.Runs.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -98,7 +99,7 @@ func TestDeployStatus(t *testing.T) {
 		t.Errorf("later: %+v", out)
 	}
 	clock.pass(3 * time.Hour)
-	w.record(journal.Entry{Event: journal.Started, Tool: "allocate_flycast", App: "legacy-api"}) // entries make the journal forget
+	w.Record(journal.Entry{Event: journal.Started, Tool: "allocate_flycast", App: "legacy-api"}) // entries make the journal forget
 	if out, _ := w.status(t, t.Context(), named); out.Status != "not_found" {
 		t.Errorf("much later: %+v", out)
 	}
@@ -111,7 +112,7 @@ func TestDeployStatusOfAnotherTool(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	w.onApply = func() { <-release }
-	got := serve(t.Context(), w.tool("allocate_flycast", Additive), shopAPI())
+	got := serve(t.Context(), w.tool("allocate_flycast", call.Additive), shopAPI())
 	expect(t, got, plan.Running, gate.Code(""))
 	if len(got.Next) != 1 {
 		t.Errorf("next %+v", got.Next)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -41,10 +42,10 @@ type stopOutput struct {
 // not the one alone who began: who else can see what goes wrong could begin a
 // deploy of the app as well. The journal has who it was; the run's result stays
 // the caller's who began it.
-func (a *toolset) deployStop() Tool {
-	return newReading(a.adapter, Reading[stopInput, stopOutput]{
-		Spec: Spec{
-			Name: deployStopName, Title: "Stop a deploy", Effect: Halts, Needs: deployName,
+func (a *toolset) deployStop() call.Tool {
+	return call.NewReading(a.Handler, call.Reading[stopInput, stopOutput]{
+		Spec: call.Spec{
+			Name: deployStopName, Title: "Stop a deploy", Effect: call.Halts, Needs: deployName,
 			Description: "Stops a deploy between two Machines: Machines being changed are finished, no others are started; changed ones are put back or kept, as its on_failure says. Use only if the user wants it. Asks nobody. deploy_status shows the outcome.",
 		},
 		Read: a.stopDeploy,
@@ -56,20 +57,20 @@ func (a *toolset) deployStop() Tool {
 }
 
 func (a *toolset) stopDeploy(ctx context.Context, in stopInput) (stopOutput, error) {
-	at := a.runs.busy(in.App)
-	if at == nil || at.tool != deployName || !at.underWay() || in.Run != "" && in.Run != at.id {
+	at := a.Runs.Busy(in.App)
+	if at == nil || at.Tool != deployName || !at.UnderWay() || in.Run != "" && in.Run != at.ID {
 		return stopOutput{
 			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
 			Summary: a.mark(fmt.Sprintf("This server is not running such a deploy of %s. Nothing was stopped.", in.App)),
 			Next:    []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App}, Why: "shows how the last one ended"}},
 		}, nil
 	}
-	out := stopOutput{Status: "stopping", App: at.app, Run: at.id}
-	if at.stop() {
-		a.record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.app, Caller: CallerFrom(ctx).ID, Target: at.id})
+	out := stopOutput{Status: "stopping", App: at.App, Run: at.ID}
+	if at.Stop() {
+		a.Record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.App, Caller: call.CallerFrom(ctx).ID, Target: at.ID})
 	}
-	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current ones (%s). What it has changed is then put back or kept, as its on_failure says.", at.app, cmp.Or(at.now().String(), "starting")))
-	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.app, Run: at.id}, Why: "shows when it has ended and the result for each Machine; only to the caller that started it"}}
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current ones (%s). What it has changed is then put back or kept, as its on_failure says.", at.App, cmp.Or(at.Now().String(), "starting")))
+	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID}, Why: "shows when it has ended and the result for each Machine; only to the caller that started it"}}
 	return out, nil
 }
 
@@ -79,6 +80,6 @@ func stopText(out stopOutput) string {
 	if out.Run != "" {
 		fmt.Fprintf(&b, "run: %s\n", out.Run)
 	}
-	b.WriteString(nextText(out.Next))
+	b.WriteString(call.NextText(out.Next))
 	return strings.TrimSuffix(b.String(), "\n")
 }

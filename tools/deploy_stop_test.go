@@ -9,6 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -45,28 +46,28 @@ func TestDeployStopCall(t *testing.T) {
 	w.Hold = 0
 	release := make(chan struct{})
 	w.onApply = func() { <-release }
-	other := WithCaller(t.Context(), Caller{ID: "somebody"})
+	other := call.WithCaller(t.Context(), call.Caller{ID: "somebody"})
 	if got := w.stop(t, other, shopAPI()); got.Status != "not_found" {
 		t.Errorf("before it began: %+v", got)
 	}
-	started := serve(t.Context(), w.tool(deployName, Restarts), shopAPI())
+	started := serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI())
 	expect(t, started, plan.Running, "")
-	at := w.runs.busy("shop-api")
+	at := w.Runs.Busy("shop-api")
 	for name, arguments := range map[string]map[string]any{
 		"another app": {"app": "legacy-api"}, "another run": {"app": "shop-api", "run": "run_0"},
 	} {
-		if got := w.stop(t, t.Context(), arguments); got.Status != "not_found" || at.stopping() {
+		if got := w.stop(t, t.Context(), arguments); got.Status != "not_found" || at.Stopping() {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 	for range 2 {
 		got := w.stop(t, other, map[string]any{"app": "shop-api", "run": started.Run})
-		if got.Status != "stopping" || got.Run != started.Run || !at.stopping() {
+		if got.Status != "stopping" || got.Run != started.Run || !at.Stopping() {
 			t.Errorf("got %+v", got)
 		}
 	}
 	select {
-	case <-w.runs.halted("shop-api"):
+	case <-w.Runs.Halted("shop-api"):
 	default:
 		t.Error("the engine is not told")
 	}
@@ -83,7 +84,7 @@ func TestDeployStopCall(t *testing.T) {
 		t.Errorf("journal: %q, %v", who, err)
 	}
 	close(release)
-	if err := w.runs.Wait(t.Context()); err != nil {
+	if err := w.Runs.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" {
@@ -98,8 +99,8 @@ func TestDeployStopLeavesOthers(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	w.onApply = func() { <-release }
-	expect(t, serve(t.Context(), w.tool("allocate_flycast", Additive), shopAPI()), plan.Running, "")
-	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" || w.runs.busy("shop-api").stopping() {
+	expect(t, serve(t.Context(), w.tool("allocate_flycast", call.Additive), shopAPI()), plan.Running, "")
+	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" || w.Runs.Busy("shop-api").Stopping() {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -119,11 +120,11 @@ func TestDeployStopped(t *testing.T) {
 			for _, id := range b.MachineIDs(b.app) { // both run: one after the other
 				b.StartMachine(b.app, id)
 			}
-			at, _, err := b.toolset.runs.begin(work{tool: deployName, app: b.app})
+			at, _, err := b.toolset.Runs.Begin(call.Job{Tool: deployName, App: b.app})
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) { at.stop() }})
+			b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) { at.Stop() }})
 			out, err := b.apply(b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), OnFailure: string(on)}))
 			if err != nil || out.Status != want.status || out.Code != gate.Declined || out.Retry != gate.RetryNever {
 				t.Errorf("%s: got %s %s %s, %v", on, out.Status, out.Code, out.Retry, err)
@@ -134,7 +135,7 @@ func TestDeployStopped(t *testing.T) {
 			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
 				t.Errorf("%s: the release is %s", on, status)
 			}
-			b.toolset.runs.abandon(at, nil)
+			b.toolset.Runs.Abandon(at, nil)
 		})
 	}
 }
@@ -151,7 +152,7 @@ func TestCutCall(t *testing.T) {
 	}
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = deployName, shopAPI()
-	result, err := w.tool(deployName, Restarts).Call(ctx, request)
+	result, err := w.tool(deployName, call.Restarts).Call(ctx, request)
 	if err != nil || !result.IsError {
 		t.Fatalf("got %+v, %v", result, err)
 	}
@@ -160,7 +161,7 @@ func TestCutCall(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	close(release)
-	expect(t, serve(t.Context(), w.tool(deployName, Restarts), shopAPI()), plan.Applied, "") // the run went on
+	expect(t, serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI()), plan.Applied, "") // the run went on
 	if w.did() != "[0]" {
 		t.Errorf("did %s", w.did())
 	}

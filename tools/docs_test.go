@@ -12,11 +12,12 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // inputTables are the arguments of all tools, and the hazards.
-func inputTables(t *testing.T, all []Tool) string {
+func inputTables(t *testing.T, all []call.Tool) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("## Arguments\n\nRequired ones are bold. Nothing else is accepted.\n")
@@ -71,15 +72,15 @@ func inputTables(t *testing.T, all []Tool) string {
 
 // resultTables are the fields of results that need a word: those of the common
 // envelope once, then each tool's own.
-func resultTables(t *testing.T, b *strings.Builder, all []Tool) {
+func resultTables(t *testing.T, b *strings.Builder, all []call.Tool) {
 	t.Helper()
-	envelope := derive[plan.Result]()
+	envelope := call.Derive[plan.Result]()
 	b.WriteString("\n## Results\n\nFields that are empty are left out; `status`, `summary` and `next` are always there. tools/list has the types.\n\n### The envelope of every changing tool\n\n| field | |\n|---|---|\n")
 	describe(b, envelope, "", func(string) bool { return false })
 	for _, tool := range all {
 		_, out := tool.(interface {
-			derive() (in, out *jsonschema.Schema)
-		}).derive()
+			DeriveSchemas() (in, out *jsonschema.Schema)
+		}).DeriveSchemas()
 		var own strings.Builder
 		describe(&own, out, "", func(name string) bool { return envelope.Properties[name] != nil && out.Properties["steps"] != nil })
 		if own.Len() > 0 {

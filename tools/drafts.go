@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -12,7 +13,7 @@ import (
 // drafts holds edited fly.toml files between patch_services and deploy, in
 // memory only: a draft of a deployed configuration has environment values in it.
 type drafts struct {
-	clock Clock
+	clock call.Clock
 	mu    sync.Mutex
 	byID  map[string]draft
 }
@@ -35,7 +36,7 @@ const (
 	maxAsked  = 300 // beside them, of those that a question names
 )
 
-func newDrafts(clock Clock) *drafts {
+func newDrafts(clock call.Clock) *drafts {
 	return &drafts{clock: clock, byID: make(map[string]draft)}
 }
 
@@ -47,7 +48,7 @@ func (d *drafts) put(keep draft) string {
 	if len(d.byID) >= maxDrafts {
 		d.pushOut()
 	}
-	handle := "draft_" + randomID()
+	handle := "draft_" + call.RandomID()
 	keep.until = d.clock.Now().Add(draftLife)
 	keep.base, keep.data = bytes.Clone(keep.base), bytes.Clone(keep.data)
 	d.byID[handle] = keep

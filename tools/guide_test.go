@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
@@ -46,13 +47,13 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 	}
 	states := []state{{name: "started", state: "started"}, {name: "stopped", state: "stopped"}, {name: "failed", state: "failed"}, {name: "cordoned", state: "started", cordoned: true}, {name: "host down", state: "started", host: "unreachable"}, {name: "partial", state: "started", partial: true}}
 	check := func(name string, s rules.Snapshot) {
-		a := &toolset{adapter: &adapter{}}
+		a := &toolset{Handler: &call.Handler{}}
 		next := a.guide(s)
 		stands := len(s.Blockers()) > 0 || slices.Equal(s.Reach(), []string{rules.Nothing}) || !s.MachinesKnown
 		if stands && len(next) == 0 {
 			t.Errorf("%s: no next; blockers %+v, reach %q", name, s.Blockers(), s.Reach())
 		}
-		if len(next) > maxNext {
+		if len(next) > call.MaxNext {
 			t.Errorf("%s: %d next", name, len(next))
 		}
 		for _, n := range next {

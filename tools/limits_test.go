@@ -14,6 +14,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -24,15 +25,15 @@ import (
 // and beyond it nothing is read or sent.
 func TestArgumentBounds(t *testing.T) {
 	w := newWorkbench(t, "", flysim.Options{})
-	many := make([]any, maxItems+1)
+	many := make([]any, call.MaxItems+1)
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}).String()
 	}
 	for _, tool := range w.toolset.all() {
 		w.tools[tool.Spec().Name] = tool
 		schema, _ := tool.(interface {
-			derive() (in, out *jsonschema.Schema)
-		}).derive()
+			DeriveSchemas() (in, out *jsonschema.Schema)
+		}).DeriveSchemas()
 		for name, property := range schema.Properties {
 			var value any
 			switch property.Type {
@@ -57,7 +58,7 @@ func TestArgumentBounds(t *testing.T) {
 		}
 	}
 	for _, arguments := range []map[string]any{
-		{"app": "shop-api", "ips": []any{strings.Repeat("1", maxItem+1)}},
+		{"app": "shop-api", "ips": []any{strings.Repeat("1", call.MaxItem+1)}},
 		{"app": "shop-api", strings.Repeat("i", 1<<20): true},
 	} {
 		var out plan.Result
@@ -78,7 +79,7 @@ func TestReleasedBeforeIsIndexed(t *testing.T) {
 	if err := book.Append(releaseEntry("shop-api", "203.0.113.7")); err != nil {
 		t.Fatal(err)
 	}
-	a := newToolset(ToolDeps{Deps: Deps{Journal: book}})
+	a := newToolset(ToolDeps{Deps: call.Deps{Journal: book}})
 	ips := []string{"203.0.113.7", "203.0.113.8", "no address"}
 	left, err := a.withoutReleased(t.Context(), "shop-api", rules.Snapshot{}, ips)
 	if got := fmt.Sprint(left, err); got != "[203.0.113.8 no address] <nil>" {

@@ -1,15 +1,20 @@
 package tools
 
 import (
+	"embed"
 	"slices"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
+//go:embed schemas/*.json
+var schemas embed.FS
+
 // ToolDeps are what tools are made of.
 type ToolDeps struct {
-	Deps
+	call.Deps
 	Fly   fly.Client
 	Look  fly.Client   // for tools that only look: its answers may be a second old; nil: Fly
 	Roots *roots.Roots // nil: no paths
@@ -17,7 +22,7 @@ type ToolDeps struct {
 
 // toolset is what all tools of a server share.
 type toolset struct {
-	*adapter
+	*call.Handler
 	fly    fly.Client
 	look   fly.Client
 	roots  *roots.Roots
@@ -25,14 +30,15 @@ type toolset struct {
 }
 
 func newToolset(d ToolDeps) *toolset {
-	return &toolset{adapter: newAdapter(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots, drafts: newDrafts(d.Clock)}
+	d.Schemas = schemas
+	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots, drafts: newDrafts(d.Clock)}
 }
 
 // All are the tools, in the order in which a person would use them.
-func All(d ToolDeps) []Tool { return newToolset(d).all() }
+func All(d ToolDeps) []call.Tool { return newToolset(d).all() }
 
-func (a *toolset) all() []Tool {
-	return []Tool{
+func (a *toolset) all() []call.Tool {
+	return []call.Tool{
 		a.listIPs(),
 		a.allocateFlycast(),
 		a.patchServices(),
@@ -44,16 +50,16 @@ func (a *toolset) all() []Tool {
 }
 
 // ReadOnly keeps the tools that change nothing, and need none that does.
-func ReadOnly(all []Tool) []Tool {
-	return slices.DeleteFunc(slices.Clone(all), func(t Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
+func ReadOnly(all []call.Tool) []call.Tool {
+	return slices.DeleteFunc(slices.Clone(all), func(t call.Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
 }
 
 // Changers are the names that a policy may use: of the tools whose plans the gate
 // decides on.
-func Changers(all []Tool) []string {
+func Changers(all []call.Tool) []string {
 	var out []string
 	for _, t := range all {
-		if e := t.Spec().Effect; !e.ReadOnly() && e != Halts {
+		if e := t.Spec().Effect; !e.ReadOnly() && e != call.Halts {
 			out = append(out, t.Spec().Name)
 		}
 	}

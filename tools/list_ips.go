@@ -11,6 +11,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -56,10 +57,10 @@ type address struct {
 	age time.Duration
 }
 
-func (a *toolset) listIPs() Tool {
-	return newReading(a.adapter, Reading[listInput, listOutput]{
-		Spec: Spec{
-			Name: "list_ips", Title: "List IP addresses", Effect: Reads,
+func (a *toolset) listIPs() call.Tool {
+	return call.NewReading(a.Handler, call.Reading[listInput, listOutput]{
+		Spec: call.Spec{
+			Name: "list_ips", Title: "List IP addresses", Effect: call.Reads,
 			Description: "Lists every IP address of a Fly app with its kind, price and network. Reports whether the app is public, private or both, whether anything answers the internet, and what prevents it from working over Flycast. Changes nothing. Start here, follow next, and call it again at the end.",
 		},
 		Read: a.readIPs,
@@ -118,7 +119,7 @@ func unknowns(s rules.Snapshot) []string {
 
 func (a *toolset) mark(summary string) string {
 	if a.Sandbox {
-		return sandboxMark + summary
+		return call.SandboxMark + summary
 	}
 	return summary
 }
@@ -210,7 +211,7 @@ func decide(app string, s rules.Snapshot) []plan.Next {
 	udpAlone := true
 	for _, b := range s.Blockers() {
 		udpAlone = udpAlone && b.ID == plan.UDPService
-		if len(next) < maxNext-1 {
+		if len(next) < call.MaxNext-1 {
 			next = append(next, plan.Next{Who: "person", Why: b.What + ": " + b.Fix})
 		}
 	}
@@ -220,7 +221,7 @@ func decide(app string, s rules.Snapshot) []plan.Next {
 			others = append(others, addr.IP.String())
 		}
 	}
-	if udpAlone && rules.KeepsUDP(s.Addresses.List) && len(others) > 0 && len(others) <= maxItems {
+	if udpAlone && rules.KeepsUDP(s.Addresses.List) && len(others) > 0 && len(others) <= call.MaxItems {
 		next = append(next, plan.Next{Who: "agent", Tool: "release_public_ips", Arguments: &plan.Arguments{App: app, IPs: others},
 			Why: "if the dedicated IPv4 is kept for UDP: releases the others; asks a person"})
 	}
@@ -295,7 +296,7 @@ func listText(out listOutput) string {
 	if out.AgeMS > 0 {
 		fmt.Fprintf(&b, "read %d ms ago\n", out.AgeMS)
 	}
-	b.WriteString(nextText(out.Next))
+	b.WriteString(call.NextText(out.Next))
 	return strings.TrimSuffix(b.String(), "\n")
 }
 

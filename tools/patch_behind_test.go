@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -13,7 +14,7 @@ import (
 
 // patch plans a patch_services of the deployed configuration and, if there is
 // something to do, does it.
-func (b *deployBench) patch() (planned Planned[patchWork, patchOutput], out patchOutput) {
+func (b *deployBench) patch() (planned call.Planned[patchWork, patchOutput], out patchOutput) {
 	b.t.Helper()
 	planned, err := b.toolset.planPatch(b.t.Context(), patchInput{App: b.app})
 	if err != nil {
@@ -22,12 +23,12 @@ func (b *deployBench) patch() (planned Planned[patchWork, patchOutput], out patc
 	if planned.Plan.Empty() {
 		return planned, out
 	}
-	outcome := gate.New(gate.Options{Ledger: Ledger{b.toolset.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
+	outcome := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
 	grant, err := outcome.Commit()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if out, err = b.toolset.applyPatch(b.t.Context(), planned.Work, grant, func(Moment) {}); err != nil {
+	if out, err = b.toolset.applyPatch(b.t.Context(), planned.Work, grant, func(call.Moment) {}); err != nil {
 		b.t.Fatal(err)
 	}
 	return planned, out

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
@@ -64,10 +65,10 @@ type patchWork struct {
 	out     patchOutput
 }
 
-func (a *toolset) patchServices() Tool {
-	return newChanging(a.adapter, Changing[patchInput, patchWork, patchOutput]{
-		Spec: Spec{
-			Name: "patch_services", Title: "Patch services in fly.toml", Effect: Local,
+func (a *toolset) patchServices() call.Tool {
+	return call.NewChanging(a.Handler, call.Changing[patchInput, patchWork, patchOutput]{
+		Spec: call.Spec{
+			Name: "patch_services", Title: "Patch services in fly.toml", Effect: call.Local,
 			Description: "Edits the services of a fly.toml for Flycast: force_https off, autostop, autostart, min_machines_running. Keeps comments and formatting. Writes the file given by path, else returns a draft. Asks nobody; nothing on Fly changes until deploy, the next step. Never guesses internal_port.",
 		},
 		Plan:    a.planPatch,
@@ -97,8 +98,8 @@ func earlierCreate(arguments map[string]any) {
 
 func bound(s *jsonschema.Schema, low, high float64) { s.Minimum, s.Maximum = &low, &high }
 
-func (a *toolset) planPatch(ctx context.Context, in patchInput) (Planned[patchWork, patchOutput], error) {
-	var none Planned[patchWork, patchOutput]
+func (a *toolset) planPatch(ctx context.Context, in patchInput) (call.Planned[patchWork, patchOutput], error) {
+	var none call.Planned[patchWork, patchOutput]
 	src, shown, err := a.patchSource(ctx, in)
 	if err != nil {
 		return none, err
@@ -144,7 +145,7 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (Planned[patchWo
 	if src.path != "" {
 		target, verb, what = src.path+"@"+out.SHA256, gate.WriteFile, "edit "+src.path
 	}
-	planned := Planned[patchWork, patchOutput]{
+	planned := call.Planned[patchWork, patchOutput]{
 		Plan: plan.Plan{Tool: "patch_services", App: name, Impact: plan.ImpactNone},
 		Work: patchWork{app: name, path: src.path, name: src.file.Name(), before: edited.Before, after: edited.After, target: target, out: out},
 		Out:  out,
@@ -249,7 +250,7 @@ func (a *toolset) patchApp(in patchInput, file *flytoml.File) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	if p := a.allowed(name); p != nil {
+	if p := a.Allowed(name); p != nil {
 		return "", p
 	}
 	return name, nil
@@ -338,7 +339,7 @@ func editProblem(in patchInput, err error) error {
 	return p
 }
 
-func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report Report) (patchOutput, error) {
+func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report call.Report) (patchOutput, error) {
 	out := w.out
 	verb := gate.MakeDraft
 	if w.path != "" {
@@ -381,7 +382,7 @@ func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Next = []plan.Next{{Who: "person", Why: "which app is the file for? it names none; deploy needs app, with the content or the path"}}
 		return out, nil
 	}
-	out.Draft = a.drafts.put(draft{caller: CallerFrom(ctx).ID, app: w.app, path: w.path, name: w.name, base: w.before, data: w.after})
+	out.Draft = a.drafts.put(draft{caller: call.CallerFrom(ctx).ID, app: w.app, path: w.path, name: w.name, base: w.before, data: w.after})
 	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft, Adopt: w.adopt}, Why: "applies the edited services to the live Machines; asks a person"}}
 	return out, nil
 }

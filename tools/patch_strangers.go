@@ -8,6 +8,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -47,7 +48,7 @@ func lostPrograms(before, after []machine.Service) []int {
 func byHandAlone(app string, list []fly.Machine) []plan.Next {
 	next := []plan.Next{{Who: "person", Why: "is there a fly.toml that has the services of these Machines? then patch_services with its path or content; else update them one by one"}}
 	for _, h := range (rules.Snapshot{Addresses: fly.Addresses{App: fly.App{Name: app}}, Machines: list, MachinesKnown: true}).ByHand() {
-		if h.Command != "" && len(next) < maxNext {
+		if h.Command != "" && len(next) < call.MaxNext {
 			next = append(next, plan.Next{Who: "person", Command: h.Command, Why: "updates it by hand, without a deploy"})
 		}
 	}

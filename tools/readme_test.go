@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 const (
@@ -14,9 +16,9 @@ const (
 )
 
 // readmeTable is the README's list of tools.
-func readmeTable(all []Tool) string {
-	effects := map[Effect]string{
-		Reads: "nothing", Local: "a file here", Halts: "ends a deploy", Additive: "adds an address", Restarts: "Machines restart", Exposes: "who can reach it", Irreversible: "**for good**",
+func readmeTable(all []call.Tool) string {
+	effects := map[call.Effect]string{
+		call.Reads: "nothing", call.Local: "a file here", call.Halts: "ends a deploy", call.Additive: "adds an address", call.Restarts: "Machines restart", call.Exposes: "who can reach it", call.Irreversible: "**for good**",
 	}
 	var b strings.Builder
 	b.WriteString("| tool | what it does | changes | asks a person |\n|---|---|---|---|\n")
@@ -25,7 +27,7 @@ func readmeTable(all []Tool) string {
 		asks := "no"
 		if s.Effect.Gated() {
 			asks = "yes, unless a policy answers"
-		} else if s.Effect == Additive {
+		} else if s.Effect == call.Additive {
 			asks = "for another network"
 		}
 		first, _, _ := strings.Cut(s.Description, ". ")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -15,11 +16,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report Report) (releaseOutput, error) {
+func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report call.Report) (releaseOutput, error) {
 	out := releaseOutput{Result: plan.Result{App: w.app}}
 	var failure error
 	for i, addr := range w.queue {
-		report(Moment{Done: i, Of: len(w.queue), Doing: fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind)))})
+		report(call.Moment{Done: i, Of: len(w.queue), Doing: fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind)))})
 		record := plan.Record{Do: gate.ReleaseAddress, Target: addr.IP.String(), State: plan.NotStarted, Undo: undo(addr), Note: plan.KindName(string(addr.Kind))}
 		if failure == nil {
 			if failure = a.stillRight(ctx, w, addr, out.Released); failure != nil {
@@ -42,7 +43,7 @@ func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.G
 		}
 		out.Steps = append(out.Steps, record)
 	}
-	report(Moment{Done: len(w.queue), Of: len(w.queue), Doing: "reading the addresses back, twice"})
+	report(call.Moment{Done: len(w.queue), Of: len(w.queue), Doing: "reading the addresses back, twice"})
 	list, agreed, err := a.settled(ctx, w.app, out.Released)
 	after := w.before // the Machines are the plan's: only addresses were read again
 	if err == nil {
@@ -96,7 +97,7 @@ func moved(addr fly.Address, what string, blockers []plan.Blocker, next []plan.N
 }
 
 func (a *toolset) unreadBefore(ctx context.Context, addr fly.Address, err error) *plan.Problem {
-	p := a.explain(ctx, err)
+	p := a.Explain(ctx, err)
 	p.Message = fmt.Sprintf("the app could not be read again before the release of %s: %s", addr.IP, p.Message)
 	return p
 }
@@ -116,7 +117,7 @@ func (a *toolset) releaseOne(ctx context.Context, app string, addr fly.Address, 
 		return false, err
 	}
 	if said = err == nil; !said {
-		p := a.explain(ctx, err)
+		p := a.Explain(ctx, err)
 		gone, readErr := a.gone(ctx, app, addr.IP)
 		switch {
 		case readErr != nil:
@@ -131,7 +132,7 @@ func (a *toolset) releaseOne(ctx context.Context, app string, addr fly.Address, 
 			return false, p
 		}
 	}
-	a.record(releaseEntry(app, addr.IP.String()))
+	a.Record(releaseEntry(app, addr.IP.String()))
 	return said, nil
 }
 
@@ -166,7 +167,7 @@ func (a *toolset) takeBack(app string, out *releaseOutput, list []fly.Address, r
 		still = append(still, record.Target)
 		entry := releaseEntry(app, record.Target)
 		entry.Status, entry.Code = string(plan.StepFailed), string(gate.VerifyFailed)
-		a.record(entry)
+		a.Record(entry)
 	}
 	out.Released = slices.DeleteFunc(out.Released, func(ip string) bool { return slices.Contains(still, ip) })
 	return still
@@ -301,8 +302,8 @@ func (a *toolset) concludeRelease(ctx context.Context, w releaseWork, out *relea
 
 // stopped tells why the work ended before its last step.
 func (a *toolset) stopped(ctx context.Context, w releaseWork, out *releaseOutput, failure error, rest string) {
-	p := a.explain(ctx, failure)
-	a.fill(&out.Result, p)
+	p := a.Explain(ctx, failure)
+	a.Fill(&out.Result, p)
 	out.Status = plan.Partial
 	if len(out.Released) == 0 {
 		out.Status = plan.Failed

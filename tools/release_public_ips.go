@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -39,10 +40,10 @@ type releaseWork struct {
 	certificates     []fly.Certificate
 }
 
-func (a *toolset) releasePublicIPs() Tool {
-	return newChanging(a.adapter, Changing[releaseInput, releaseWork, releaseOutput]{
-		Spec: Spec{
-			Name: "release_public_ips", Title: "Release public IPs", Effect: Irreversible,
+func (a *toolset) releasePublicIPs() call.Tool {
+	return call.NewChanging(a.Handler, call.Changing[releaseInput, releaseWork, releaseOutput]{
+		Spec: call.Spec{
+			Name: "release_public_ips", Title: "Release public IPs", Effect: call.Irreversible,
 			Description: "Releases the app's public addresses for good: dedicated ones never come back. Asks a person each time. Last step: refuses while the live Machines are not ready for Flycast. Never touches egress, Flycast or unknown addresses, certificates or DNS. A repeated call releases the rest. On running, repeat the call.",
 		},
 		Plan:  a.planRelease,
@@ -62,13 +63,13 @@ func (a *toolset) releasePublicIPs() Tool {
 		},
 	}, func(p map[string]*jsonschema.Schema) {
 		app(p)
-		most := maxItems
+		most := call.MaxItems
 		p["ips"].MaxItems = &most
 	})
 }
 
-func (a *toolset) planRelease(ctx context.Context, in releaseInput) (Planned[releaseWork, releaseOutput], error) {
-	var none Planned[releaseWork, releaseOutput]
+func (a *toolset) planRelease(ctx context.Context, in releaseInput) (call.Planned[releaseWork, releaseOutput], error) {
+	var none call.Planned[releaseWork, releaseOutput]
 	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
 		return none, err
@@ -82,7 +83,7 @@ func (a *toolset) planRelease(ctx context.Context, in releaseInput) (Planned[rel
 		return none, err
 	}
 	p := plan.Plan{Tool: "release_public_ips", App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
-	planned := Planned[releaseWork, releaseOutput]{Work: releaseWork{app: in.App, queue: queue}}
+	planned := call.Planned[releaseWork, releaseOutput]{Work: releaseWork{app: in.App, queue: queue}}
 	planned.Out.Verdict = rules.Judge(s.Addresses.List)
 	planned.Out.Remaining = public(s.Addresses.List)
 	if len(queue) == 0 {

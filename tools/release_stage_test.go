@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -95,10 +96,10 @@ func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseS
 		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), words)
 	check(err)
 	clock := steppedClock{s.Clock()}
-	s.a = newToolset(ToolDeps{Fly: client, Deps: Deps{
+	s.a = newToolset(ToolDeps{Fly: client, Deps: call.Deps{
 		Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
-		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: Ledger{s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
-		Runs: NewRuns(clock),
+		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: call.Ledger{Journal: s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
+		Runs: call.NewRuns(clock),
 	}})
 	return s
 }
@@ -116,7 +117,7 @@ func (s *releaseStage) ready(app, services string) (flycast string) {
 	return s.AddAddress(app, "private_v6", "", "")
 }
 
-func callTool[T any](s *releaseStage, tool Tool, args map[string]any) (out T) {
+func callTool[T any](s *releaseStage, tool call.Tool, args map[string]any) (out T) {
 	s.t.Helper()
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = tool.Spec().Name, args

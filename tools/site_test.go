@@ -13,6 +13,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -21,7 +22,7 @@ import (
 // virtual clock. Its policy approves everything.
 type site struct {
 	*deployBench
-	tools map[string]Tool
+	tools map[string]call.Tool
 	toml  string // the app's
 }
 
@@ -60,7 +61,7 @@ func newSite(b *deployBench, text, dir string) *site {
 	must(err)
 	must(program.Build(b.t.Context(), b.Platform, definitions))
 	b.app = definitions[0].Name
-	s := &site{deployBench: b, tools: make(map[string]Tool)}
+	s := &site{deployBench: b, tools: make(map[string]call.Tool)}
 	if file, err := os.ReadFile(filepath.Join(dir, "fly.toml")); err == nil {
 		s.toml = string(file)
 	}
@@ -80,8 +81,8 @@ func newSite(b *deployBench, text, dir string) *site {
 	a := b.toolset
 	a.Hold, a.AnswerWithin = time.Hour, time.Hour
 	a.ApproveCommand = func(ticket string) string { return "approve " + ticket }
-	a.Gate = gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Requests: requests, Ledger: Ledger{a.Journal}, AnswerWithin: time.Hour, Now: time.Now})
-	for _, tool := range []Tool{a.listIPs(), a.allocateFlycast(), a.patchServices(), a.deploy(), a.releasePublicIPs()} {
+	a.Gate = gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Requests: requests, Ledger: call.Ledger{Journal: a.Journal}, AnswerWithin: time.Hour, Now: time.Now})
+	for _, tool := range []call.Tool{a.listIPs(), a.allocateFlycast(), a.patchServices(), a.deploy(), a.releasePublicIPs()} {
 		s.tools[tool.Spec().Name] = tool
 	}
 	return s

@@ -8,6 +8,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -24,7 +25,7 @@ func TestMasksAreNotDeployed(t *testing.T) {
 	if err := os.WriteFile(path, shown, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	handle := w.toolset.drafts.put(draft{caller: CallerFrom(t.Context()).ID, app: "shop-api", data: shown})
+	handle := w.toolset.drafts.put(draft{caller: call.CallerFrom(t.Context()).ID, app: "shop-api", data: shown})
 	w.ResetCalls()
 	for _, tt := range []struct {
 		tool      string

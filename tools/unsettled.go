@@ -3,6 +3,8 @@ package tools
 import (
 	"sync"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // unsettledFor is how long an allocation that no list has shown keeps another
@@ -13,12 +15,12 @@ const unsettledFor = 10 * time.Minute
 // repeated call must not send another one because a list is slow. In memory
 // only. The key is the app and the network's target.
 type unsettled struct {
-	clock Clock
+	clock call.Clock
 	mu    sync.Mutex
 	sent  map[string]time.Time
 }
 
-func newUnsettled(clock Clock) *unsettled {
+func newUnsettled(clock call.Clock) *unsettled {
 	return &unsettled{clock: clock, sent: make(map[string]time.Time)}
 }
 

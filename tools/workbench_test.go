@@ -14,6 +14,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -26,7 +27,7 @@ type workbench struct {
 	*flysim.Platform
 	t       *testing.T
 	toolset *toolset
-	tools   map[string]Tool
+	tools   map[string]call.Tool
 	dir     string // the one root
 	journal string
 	// request and answer, if set, stand between the client and the platform.
@@ -38,7 +39,7 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	t.Helper()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	o.Clock = flysim.NewClock(func() time.Time { return at })
-	w := &workbench{Platform: flysim.New(o), t: t, tools: map[string]Tool{}, dir: t.TempDir(), journal: filepath.Join(t.TempDir(), "journal")}
+	w := &workbench{Platform: flysim.New(o), t: t, tools: map[string]call.Tool{}, dir: t.TempDir(), journal: filepath.Join(t.TempDir(), "journal")}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -68,14 +69,14 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	clock := workbenchClock{w.Clock()}
 	w.toolset = newToolset(ToolDeps{
 		Fly: client, Roots: folders,
-		Deps: Deps{
-			Journal: book, Runs: NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,
-			Gate:           gate.New(gate.Options{Mode: gate.ModeAuto, Policy: rules, Requests: requests, Ledger: Ledger{book}, AnswerWithin: time.Minute, Now: now}),
+		Deps: call.Deps{
+			Journal: book, Runs: call.NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,
+			Gate:           gate.New(gate.Options{Mode: gate.ModeAuto, Policy: rules, Requests: requests, Ledger: call.Ledger{Journal: book}, AnswerWithin: time.Minute, Now: now}),
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Log:            slog.New(slog.NewTextHandler(io.Discard, nil)),
 		},
 	})
-	for _, tool := range []Tool{w.toolset.allocateFlycast(), w.toolset.patchServices(), w.toolset.deploy()} {
+	for _, tool := range []call.Tool{w.toolset.allocateFlycast(), w.toolset.patchServices(), w.toolset.deploy()} {
 		w.tools[tool.Spec().Name] = tool
 	}
 	return w

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -73,7 +74,7 @@ type workshop struct {
 	plans   int
 	applied []int
 
-	onPlan  func(ctx context.Context, nth int, p *Planned[int, workOutput]) error // may be nil
+	onPlan  func(ctx context.Context, nth int, p *call.Planned[int, workOutput]) error // may be nil
 	onApply func()
 }
 
@@ -98,17 +99,17 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 		t.Fatal(err)
 	}
 	w.toolset = newToolset(ToolDeps{
-		Deps: Deps{
-			Journal: log, Clock: clock, Hold: time.Minute, Runs: NewSharedRuns(clock, filepath.Join(state, "locks")), Log: slog.New(slog.DiscardHandler), Sandbox: true,
+		Deps: call.Deps{
+			Journal: log, Clock: clock, Hold: time.Minute, Runs: call.NewSharedRuns(clock, filepath.Join(state, "locks")), Log: slog.New(slog.DiscardHandler), Sandbox: true,
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Gate: gate.New(gate.Options{
 				Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(w.key.Public()), Requests: w.requests,
-				Ledger: Ledger{Journal: log}, AnswerWithin: time.Minute, Now: clock.Now,
+				Ledger: call.Ledger{Journal: log}, AnswerWithin: time.Minute, Now: clock.Now,
 			}),
 		},
 	})
 	t.Cleanup(func() {
-		if err := errors.Join(w.runs.Wait(context.Background()), log.Close()); err != nil {
+		if err := errors.Join(w.Runs.Wait(context.Background()), log.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -118,15 +119,15 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 const deployByItself = "[[rule]]\ntools = ['deploy']\napps = ['shop-api']\ndecision = 'auto'\naccept = ['restart']\n"
 
 // tool is the workshop's tool under the name and with the effect of a real one.
-func (w *workshop) tool(name string, effect Effect) Tool {
-	return newChanging(w.adapter, Changing[workInput, int, workOutput]{
-		Spec: Spec{Name: name, Effect: effect},
-		Plan: func(ctx context.Context, in workInput) (Planned[int, workOutput], error) {
+func (w *workshop) tool(name string, effect call.Effect) call.Tool {
+	return call.NewChanging(w.Handler, call.Changing[workInput, int, workOutput]{
+		Spec: call.Spec{Name: name, Effect: effect, Follow: deployStatusName},
+		Plan: func(ctx context.Context, in workInput) (call.Planned[int, workOutput], error) {
 			w.mu.Lock()
 			w.plans++
 			nth, state := w.plans, w.state
 			w.mu.Unlock()
-			p := Planned[int, workOutput]{Work: state, Summary: "Would work.", Nothing: "Nothing to do."}
+			p := call.Planned[int, workOutput]{Work: state, Summary: "Would work.", Nothing: "Nothing to do."}
 			p.Plan = plan.Plan{Tool: name, App: in.App, Impact: plan.ImpactRestart, Hazards: []plan.Hazard{plan.Restart}}
 			p.Plan.Steps = []plan.Step{{Verb: gate.UpdateMachine, Target: "148e"}}
 			p.Plan.Fact("state", fmt.Sprint(state))
@@ -135,11 +136,11 @@ func (w *workshop) tool(name string, effect Effect) Tool {
 			}
 			return p, nil
 		},
-		Apply: func(_ context.Context, state int, _ *gate.Grant, report Report) (workOutput, error) {
+		Apply: func(_ context.Context, state int, _ *gate.Grant, report call.Report) (workOutput, error) {
 			w.mu.Lock()
 			w.applied = append(w.applied, state)
 			w.mu.Unlock()
-			report(Moment{Done: 1, Of: 2, Doing: "working"})
+			report(call.Moment{Done: 1, Of: 2, Doing: "working"})
 			if w.onApply != nil {
 				w.onApply()
 			}
@@ -166,7 +167,7 @@ type served struct {
 	err  error
 }
 
-func serve(ctx context.Context, tool Tool, arguments map[string]any) served {
+func serve(ctx context.Context, tool call.Tool, arguments map[string]any) served {
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = tool.Spec().Name, arguments
 	result, err := tool.Call(ctx, request)

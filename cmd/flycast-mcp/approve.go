@@ -14,12 +14,12 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 // approving is one run of approve.
@@ -194,7 +194,7 @@ func (a approving) recordNo(state string, req gate.ApprovalRequest, reason strin
 		return err
 	}
 	no := gate.Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: reason}
-	return errors.Join(j.Append(tools.Declined(no)), j.Close())
+	return errors.Join(j.Append(call.Declined(no)), j.Close())
 }
 
 // answerFile asks about a request that was copied from a server elsewhere, and

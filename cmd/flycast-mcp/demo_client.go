@@ -111,9 +111,9 @@ func (a demoArguments) String() string {
 	return string(body)
 }
 
-// call calls a tool and decodes the structured half of its answer. While the
+// callTool calls a tool and decodes the structured half of its answer. While the
 // server says that it is still at work, it repeats the identical call.
-func call[T any](ctx context.Context, c *demoClient, tool string, arguments demoArguments) (T, error) {
+func callTool[T any](ctx context.Context, c *demoClient, tool string, arguments demoArguments) (T, error) {
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = tool, arguments
 	request.Params.Meta = &mcp.Meta{ProgressToken: tool}

@@ -70,7 +70,7 @@ func (j *journey) run(ctx context.Context) error {
 func (j *journey) list(ctx context.Context, why string) (listing, error) {
 	with := demoArguments{App: j.app}
 	j.begin("list_ips", with, why)
-	out, err := call[listing](ctx, j.client, "list_ips", with)
+	out, err := callTool[listing](ctx, j.client, "list_ips", with)
 	if err == nil {
 		if out.Verdict == "" {
 			out.Verdict = "unknown" // it could not be read; the summary says why
@@ -83,7 +83,7 @@ func (j *journey) list(ctx context.Context, why string) (listing, error) {
 
 func (j *journey) change(ctx context.Context, c demoCall) (outcome, error) {
 	j.begin(c.tool, c.with, c.why)
-	out, err := call[outcome](ctx, j.client, c.tool, c.with)
+	out, err := callTool[outcome](ctx, j.client, c.tool, c.with)
 	if err != nil {
 		return out, err
 	}

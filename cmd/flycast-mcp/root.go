@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 // program is what the outside gives the program.
@@ -18,7 +18,7 @@ type program struct {
 	stdin  io.Reader
 	stdout io.Writer // the protocol, or what a command prints on purpose
 	stderr io.Writer // everything else
-	clock  tools.Clock
+	clock  call.Clock
 	tune   func(*fly.Options) // for tests; nil in the real program
 
 	accountHome func() string // the home folder where HOME is not set; nil: there is none

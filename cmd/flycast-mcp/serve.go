@@ -14,6 +14,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -62,7 +63,7 @@ type application struct {
 	mcp    *mcpserver.MCPServer
 	log    *slog.Logger
 	stderr *logWriter // the log's, and of what else is said while serving
-	runs   *tools.Runs
+	runs   *call.Runs
 	close  []func() error
 
 	platform string    // the URL of its API
@@ -147,15 +148,15 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	if err != nil {
 		return app, err
 	}
-	deps := tools.Deps{
-		Runs: tools.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
+	deps := call.Deps{
+		Runs: call.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin, Apps: s.apps,
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, From: s.from(http, app.sandbox), ApproveCommand: approvalCommand(state), Log: app.log,
 	}
 	if !s.sandbox {
 		deps.DefaultApp = p.setting("FLY_APP")
 	}
 	if state != "" {
-		deps.Runs, deps.RecoverCommand = tools.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), recoverCommand(state)
+		deps.Runs, deps.RecoverCommand = call.NewSharedRuns(p.clock, filepath.Join(state, locksDir)), recoverCommand(state)
 		deps.Journal = app.openJournal(filepath.Join(state, journalFile), p.clock.Now)
 	}
 	app.runs = deps.Runs
@@ -268,7 +269,7 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 	if err != nil {
 		return nil, fmt.Errorf("--%w", err)
 	}
-	o := gate.Options{Mode: mode, Ledger: tools.Ledger{Journal: j}, AnswerWithin: s.answerWithin, Now: p.clock.Now}
+	o := gate.Options{Mode: mode, Ledger: call.Ledger{Journal: j}, AnswerWithin: s.answerWithin, Now: p.clock.Now}
 	if s.policy != "" {
 		if err := checkOutsideRoots(s.policy, files); err != nil {
 			return nil, err
@@ -299,7 +300,7 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 
 // vocabulary is what a policy may name.
 func vocabulary() gate.Vocabulary {
-	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.ToolDeps{Deps: tools.Deps{Clock: wallClock{}}}))}
+	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.ToolDeps{Deps: call.Deps{Clock: wallClock{}}}))}
 	for _, h := range plan.Hazards() {
 		v.Hazards = append(v.Hazards, string(h))
 		if h.Irreversible() {

@@ -19,6 +19,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -151,10 +152,10 @@ func newSite(t *testing.T, pause time.Duration) *site {
 	must(err)
 	s.gate = gate.New(gate.Options{
 		Mode: gate.ModeAuto, Keys: gate.FixedKeys(s.key.Public()), Requests: s.requests,
-		Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: s.clock.Now,
+		Ledger: call.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: s.clock.Now,
 	})
-	deps := tools.Deps{
-		Journal: book, Runs: tools.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
+	deps := call.Deps{
+		Journal: book, Runs: call.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
 		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
 	}
 	mcpServer := server.New(server.Options{

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -60,7 +61,7 @@ type installation struct {
 	requests *gate.Requests
 	clients  []*client
 	serving  sync.WaitGroup
-	runs     *tools.Runs
+	runs     *call.Runs
 }
 
 // newWorld makes a platform and two servers on it, which share nothing but the
@@ -135,12 +136,12 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 	files, err := roots.Open(with.dirs...)
 	must(err)
 	t.Cleanup(func() { files.Close() })
-	deps := tools.Deps{
-		Journal: book, Runs: tools.NewRuns(bubbleClock{}), Clock: bubbleClock{},
+	deps := call.Deps{
+		Journal: book, Runs: call.NewRuns(bubbleClock{}), Clock: bubbleClock{},
 		Hold: 45 * time.Second, AnswerWithin: answerWithin, From: with.name,
 		Gate: gate.New(gate.Options{
 			Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(with.approver), Installation: with.name, Requests: requests,
-			Ledger: tools.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: time.Now,
+			Ledger: call.Ledger{Journal: book}, AnswerWithin: answerWithin, Now: time.Now,
 		}),
 		ApproveCommand: func(ticket string) string { return "approve " + ticket },
 		Log:            slog.New(slog.DiscardHandler),
@@ -156,7 +157,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 		for _, e := range []era{handshake, roundTrip} {
 			toServer, fromClient := io.Pipe()
 			toClient, fromServer := io.Pipe()
-			callerCtx := tools.WithCaller(ctx, tools.Caller{ID: caller, Name: caller})
+			callerCtx := call.WithCaller(ctx, call.Caller{ID: caller, Name: caller})
 			in.serving.Go(func() {
 				_ = server.ServeStdio(callerCtx, s, toServer, fromServer, server.StdioOptions{})
 				_ = fromServer.Close()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // handClock moves when it is told to.
@@ -36,7 +36,7 @@ func (c *handClock) pass(d time.Duration) {
 func TestArrivalBeforeTheSlot(t *testing.T) {
 	f, clock := newFixture(), &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	f.AddTool(mcp.NewTool("arrived"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText(tools.Arrived(ctx).Format(time.TimeOnly)), nil
+		return mcp.NewToolResultText(call.Arrived(ctx).Format(time.TimeOnly)), nil
 	})
 	answers := make(chan string, toolSlots+2)
 	p := newPeer(f.MCPServer, f.logger(), func(message []byte, _ func(time.Time)) error {

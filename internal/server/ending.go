@@ -7,7 +7,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // ending brings calls and streams to an end while their client still listens:
@@ -25,12 +25,12 @@ func endingWith(ctx context.Context, patience time.Duration) ending {
 	soon, endSoon := context.WithCancelCause(alive)
 	now, endNow := context.WithCancelCause(alive)
 	context.AfterFunc(ctx, func() {
-		endSoon(tools.ErrStopping)
+		endSoon(call.ErrStopping)
 		if patience <= 0 {
-			endNow(tools.ErrStopping)
+			endNow(call.ErrStopping)
 			return
 		}
-		time.AfterFunc(patience, func() { endNow(tools.ErrStopping) })
+		time.AfterFunc(patience, func() { endNow(call.ErrStopping) })
 	})
 	return ending{soon, now}
 }
@@ -41,8 +41,8 @@ func (e ending) ofSession() (own ending, end func()) {
 	soon, endSoon := context.WithCancelCause(e.soon)
 	now, endNow := context.WithCancelCause(e.now)
 	return ending{soon, now}, func() {
-		endSoon(tools.ErrSessionEnded)
-		endNow(tools.ErrSessionEnded)
+		endSoon(call.ErrSessionEnded)
+		endNow(call.ErrSessionEnded)
 	}
 }
 
@@ -50,7 +50,7 @@ type endingKey struct{}
 
 // with puts the calls under ctx under this ending.
 func (e ending) with(ctx context.Context) context.Context {
-	return context.WithValue(tools.WithStop(ctx, e.soon), endingKey{}, e)
+	return context.WithValue(call.WithStop(ctx, e.soon), endingKey{}, e)
 }
 
 func endingFrom(ctx context.Context) (e ending, ok bool) {

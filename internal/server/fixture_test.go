@@ -14,7 +14,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 const panicText = "the secret of the panic"
@@ -26,7 +26,7 @@ type fixture struct {
 	started chan string   // "hold" sends its request's name argument, then waits
 	release chan struct{} // lets one "hold" finish
 	ended   chan error    // the context's error of a "hold" that was cancelled
-	late    chan tools.Answer
+	late    chan call.Answer
 	within  chan time.Time // the time limit of "ask"
 }
 
@@ -36,7 +36,7 @@ func newFixture() *fixture {
 		started: make(chan string, 200),
 		release: make(chan struct{}),
 		ended:   make(chan error, 200),
-		late:    make(chan tools.Answer, 1),
+		late:    make(chan call.Answer, 1),
 		within:  make(chan time.Time),
 	}
 	options := append(BaseOptions(f.logger()), mcpserver.WithToolCapabilities(true), mcpserver.WithCompletions(),
@@ -49,7 +49,7 @@ func newFixture() *fixture {
 	f.AddTool(mcp.NewTool("steps"), steps)
 	f.AddTool(mcp.NewTool("ask"), f.ask)
 	f.AddTool(mcp.NewTool("caller"), func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		caller := tools.CallerFrom(ctx)
+		caller := call.CallerFrom(ctx)
 		return mcp.NewToolResultText(fmt.Sprintf("%s|%s|%q", caller.ID, caller.Name, r.Header.Values("Authorization"))), nil
 	})
 	f.AddTool(mcp.NewTool("panic"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -80,7 +80,7 @@ func (f *fixture) hold(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToo
 // steps sends ten notifications and returns at once, which is when mcp-go's own
 // transports lose or misplace the last of them.
 func steps(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	progress := tools.NewProgress(ctx, r)
+	progress := call.NewProgress(ctx, r)
 	for i := range 10 {
 		progress.Step(i+1, 10, "")
 	}
@@ -88,11 +88,11 @@ func steps(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, err
 }
 
 func (f *fixture) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	if kind := tools.CanElicit(ctx); kind != tools.ElicitSession {
+	if kind := call.CanElicit(ctx); kind != call.ElicitSession {
 		return mcp.NewToolResultText(kind.String()), nil
 	}
-	answer, err := tools.RequestElicitation(ctx, mcp.ElicitationParams{Message: "Sure?", RequestedSchema: map[string]any{"type": "object"}},
-		tools.Asking{
+	answer, err := call.RequestElicitation(ctx, mcp.ElicitationParams{Message: "Sure?", RequestedSchema: map[string]any{"type": "object"}},
+		call.Asking{
 			Within: time.Minute,
 			After: func(d time.Duration) <-chan time.Time {
 				if d == time.Minute {
@@ -100,7 +100,7 @@ func (f *fixture) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallTool
 				}
 				return nil
 			},
-			Late: func(a tools.Answer) { f.late <- a },
+			Late: func(a call.Answer) { f.late <- a },
 		})
 	if err != nil {
 		return mcp.NewToolResultError(err.Error()), nil

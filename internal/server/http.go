@@ -14,8 +14,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
-	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 const (
@@ -218,7 +218,7 @@ func streamed(transport http.Handler, log *slog.Logger, t timing, now func() tim
 			id := logPanic(r.Context(), log, "request "+message.method, value)
 			answerPanic(stream, message, id, log)
 		}()
-		ctx, exchange := tools.WithExchange(r.Context(), arrival(r.Context()))
+		ctx, exchange := call.WithExchange(r.Context(), arrival(r.Context()))
 		transport.ServeHTTP(stream, r.WithContext(context.WithValue(ctx, streamKey{}, stream)))
 		if exchange.Awaited() {
 			if at, err := stream.complete(); err == nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/slot"
-	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 const (
@@ -166,7 +166,7 @@ func (p *peer) cancel(id json.RawMessage) {
 
 func (p *peer) request(ctx context.Context, raw []byte, m message, arrived time.Time) {
 	ctx, cancel := context.WithCancel(ctx)
-	ctx, exchange := tools.WithExchange(ctx, arrived)
+	ctx, exchange := call.WithExchange(ctx, arrived)
 	call := &peerCall{cancel: cancel, listening: *m.Method == string(mcp.MethodSubscriptionsListen)}
 
 	p.mu.Lock()
@@ -194,7 +194,7 @@ func (p *peer) request(ctx context.Context, raw []byte, m message, arrived time.
 }
 
 // serve runs one request and answers it.
-func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall, exchange *tools.Exchange) {
+func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall, exchange *call.Exchange) {
 	defer call.cancel()
 	if *m.Method == string(mcp.MethodToolsCall) {
 		held, give, _ := p.slots.Take(ctx) // the handler finds out at once that ctx has ended
@@ -259,7 +259,7 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return nil, tools.ErrClientGone
+		return nil, call.ErrClientGone
 	}
 	p.asked++
 	id := p.asked
@@ -271,12 +271,12 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 		p.mu.Unlock()
 	}()
 
-	times := tools.PostingFrom(ctx)
+	times := call.PostingFrom(ctx)
 	p.sendFor(nil, elicitation(id, request), times.Sent)
 	select {
 	case m, ok := <-answer:
 		if !ok {
-			return nil, tools.ErrClientGone
+			return nil, call.ErrClientGone
 		}
 		times.Answered(m.arrived)
 		return readElicitation(m.message)
@@ -302,13 +302,13 @@ func readElicitation(m message) (*mcp.ElicitationResult, error) {
 			Message string `json:"message"`
 		}
 		if err := json.Unmarshal(m.Error, &e); err != nil {
-			return nil, tools.NewElicitationError(0, "an error that cannot be read")
+			return nil, call.NewElicitationError(0, "an error that cannot be read")
 		}
-		return nil, tools.NewElicitationError(e.Code, e.Message)
+		return nil, call.NewElicitationError(e.Code, e.Message)
 	}
 	var result mcp.ElicitationResult
 	if err := json.Unmarshal(m.Result, &result); err != nil {
-		return nil, tools.NewElicitationError(0, "an answer that cannot be read")
+		return nil, call.NewElicitationError(0, "an answer that cannot be read")
 	}
 	return &result, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // questions puts the questions of calls over streamable HTTP, in the handshake
@@ -83,10 +83,10 @@ func (q *questions) ask(ctx context.Context, session string, stream *responseStr
 		q.mu.Unlock()
 	}()
 
-	times := tools.PostingFrom(ctx)
+	times := call.PostingFrom(ctx)
 	at, err := stream.push(elicitation(key.id, request))
 	if err != nil {
-		return nil, tools.ErrClientGone
+		return nil, call.ErrClientGone
 	}
 	times.Sent(at)
 	select {

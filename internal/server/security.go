@@ -17,8 +17,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
-	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 // The checks every HTTP request passes before MCP sees it, each a policy with a
@@ -75,9 +75,9 @@ func (p bearerPolicy) allows(token string) bool {
 
 // caller is who bears the token. Its hash names him; the token does not leave
 // this file.
-func (p bearerPolicy) caller() tools.Caller {
+func (p bearerPolicy) caller() call.Caller {
 	id := hex.EncodeToString(p.hash[:])[:16]
-	return tools.Caller{ID: "http:" + id, Name: "an HTTP client (token " + id[:8] + "…)"}
+	return call.Caller{ID: "http:" + id, Name: "an HTTP client (token " + id[:8] + "…)"}
 }
 
 // check lets the bearer through, marks the call as his, and takes the header
@@ -98,7 +98,7 @@ func (p bearerPolicy) check(next http.Handler) http.Handler {
 			p.timing.refuse(w, "a bearer token is required", http.StatusUnauthorized)
 			return
 		}
-		r = r.Clone(tools.WithCaller(r.Context(), p.caller()))
+		r = r.Clone(call.WithCaller(r.Context(), p.caller()))
 		r.Header.Del("Authorization")
 		next.ServeHTTP(w, r)
 	})

@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 func TestOriginPolicy(t *testing.T) {
@@ -107,7 +107,7 @@ func TestSessionsBelongToTheirCaller(t *testing.T) {
 	sessions := testSessions(t)
 	as := func(id string) *http.Request {
 		r := httptest.NewRequest(http.MethodGet, "/mcp", nil)
-		return r.WithContext(tools.WithCaller(r.Context(), tools.Caller{ID: id}))
+		return r.WithContext(call.WithCaller(r.Context(), call.Caller{ID: id}))
 	}
 	session, err := sessions.open("http:alice")
 	if err != nil || len(session) < 26 {

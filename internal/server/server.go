@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
 	"github.com/flycast-mcp/flycast-mcp/tools"
@@ -21,7 +22,7 @@ var instructions string
 // Options make a server.
 type Options struct {
 	Version   string
-	Tools     []tools.Tool
+	Tools     []call.Tool
 	Resources resources.Resources
 	Completer resources.Completer
 	Prompts   prompts.Prompts
@@ -74,7 +75,7 @@ func Instructions(readOnly, sandbox bool) string {
 }
 
 // Definitions are the tools as tools/list shows them, by name.
-func Definitions(all []tools.Tool) []mcp.Tool {
+func Definitions(all []call.Tool) []mcp.Tool {
 	out := make([]mcp.Tool, len(all))
 	for i, t := range all {
 		out[i] = t.Definition()

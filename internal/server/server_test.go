@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -17,7 +18,7 @@ func (stillClock) After(time.Duration) <-chan time.Time { return nil }
 // TestInstructions holds the contract's length (clients cut at 2,048
 // characters), and that a read-only server names no tool that it does not have.
 func TestInstructions(t *testing.T) {
-	all := tools.All(tools.ToolDeps{Deps: tools.Deps{Clock: stillClock{}}})
+	all := tools.All(tools.ToolDeps{Deps: call.Deps{Clock: stillClock{}}})
 	for _, readOnly := range []bool{false, true} {
 		for _, sandbox := range []bool{false, true} {
 			text := Instructions(readOnly, sandbox)
@@ -29,7 +30,7 @@ func TestInstructions(t *testing.T) {
 			}
 			for _, tool := range all {
 				name := tool.Spec().Name
-				if named, served := strings.Contains(text, name), !readOnly || len(tools.ReadOnly([]tools.Tool{tool})) > 0; named != served {
+				if named, served := strings.Contains(text, name), !readOnly || len(tools.ReadOnly([]call.Tool{tool})) > 0; named != served {
 					t.Errorf("read-only %v: %s is named: %v, served: %v", readOnly, name, named, served)
 				}
 			}

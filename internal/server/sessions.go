@@ -11,7 +11,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // Limits of sessions.
@@ -183,7 +183,7 @@ func (s *ownedSessions) ResolveSessionIdManager(r *http.Request) mcpserver.Sessi
 		return callerSessions{sessions: s}
 	}
 	opened, _ := r.Context().Value(openedKey{}).(string)
-	return callerSessions{sessions: s, caller: tools.CallerFrom(r.Context()).ID, opened: opened}
+	return callerSessions{sessions: s, caller: call.CallerFrom(r.Context()).ID, opened: opened}
 }
 
 // openedKey has the id of the session that was opened for an initialize.
@@ -222,7 +222,7 @@ func (c callerSessions) Terminate(id string) (notAllowed bool, err error) {
 func (s *ownedSessions) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		message := postedFrom(r.Context())
-		session, caller := r.Header.Get(mcp.HeaderSessionID), tools.CallerFrom(r.Context()).ID
+		session, caller := r.Header.Get(mcp.HeaderSessionID), call.CallerFrom(r.Context()).ID
 		modern := message.modern || mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 		switch {
 		case message.method == string(mcp.MethodNotificationCancelled) && (modern || session == ""):

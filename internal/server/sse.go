@@ -11,7 +11,7 @@ import (
 
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // sseServer is the HTTP+SSE transport of revision 2024-11-05, for clients that
@@ -48,7 +48,7 @@ func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, sessions *owned
 func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	caller := tools.CallerFrom(ctx).ID
+	caller := call.CallerFrom(ctx).ID
 	session, err := s.sessions.open(caller)
 	if err != nil {
 		w.Header().Set("Retry-After", "60")
@@ -143,7 +143,7 @@ func (s *sseServer) post(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	stream := s.streams[r.URL.Query().Get("sessionId")]
 	s.mu.Unlock()
-	if stream == nil || stream.owner != tools.CallerFrom(r.Context()).ID {
+	if stream == nil || stream.owner != call.CallerFrom(r.Context()).ID {
 		http.Error(w, "no such session", http.StatusNotFound)
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/tools"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
 // openSSE opens a stream and gives back its reader and where to POST.
@@ -55,7 +55,7 @@ func TestSSE(t *testing.T) {
 	}
 
 	post(toolCall("1", "ask", "", ""))
-	if got := nextEvent(t, stream).text(t); got != tools.ElicitNone.String() {
+	if got := nextEvent(t, stream).text(t); got != call.ElicitNone.String() {
 		t.Errorf("a question over SSE: %s", got)
 	}
 
@@ -118,7 +118,7 @@ func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
 	sse.streams[p.session.id] = &sseStream{peer: p, owner: "http:alice", ctx: t.Context()}
 	for caller, want := range map[string]int{"http:mallory": http.StatusNotFound, "http:alice": http.StatusAccepted} {
 		r := httptest.NewRequest(http.MethodPost, "/message?sessionId="+p.session.id, nil)
-		ctx := context.WithValue(tools.WithCaller(r.Context(), tools.Caller{ID: caller}), postedKey{}, posted{body: []byte("{")})
+		ctx := context.WithValue(call.WithCaller(r.Context(), call.Caller{ID: caller}), postedKey{}, posted{body: []byte("{")})
 		w := httptest.NewRecorder()
 		sse.post(w, r.WithContext(ctx))
 		if w.Code != want {

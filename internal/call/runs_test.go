@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func TestLockNamesOnlyApps(t *testing.T) {
 // Where no lock can be had, only what needs no approval is done.
 func TestNoLocks(t *testing.T) {
 	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
-	if err := os.WriteFile(w.runs.locks, nil, 0o600); err != nil {
+	if err := os.WriteFile(w.Runs.locks, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, serve(t.Context(), w.tool("allocate_flycast", Additive), shopAPI()), plan.Applied, "")
@@ -80,8 +80,8 @@ func TestDriftAfterTheDecision(t *testing.T) {
 	if got.Approval == nil || got.Approval.Ticket == asked.Approval.Ticket {
 		t.Errorf("want a new question, got %+v", got.Approval)
 	}
-	if w.did() != "[]" || w.runs.busy("shop-api") != nil {
-		t.Errorf("did %s, busy %v", w.did(), w.runs.busy("shop-api"))
+	if w.did() != "[]" || w.Runs.Busy("shop-api") != nil {
+		t.Errorf("did %s, busy %v", w.did(), w.Runs.Busy("shop-api"))
 	}
 }
 
@@ -135,7 +135,7 @@ func TestSecondLook(t *testing.T) {
 				if nth == 1 {
 					return nil
 				}
-				if nth == 2 && w.runs.busy("shop-api") == nil {
+				if nth == 2 && w.Runs.Busy("shop-api") == nil {
 					t.Error("the app is not held at the second look")
 				}
 				return test.look(nth, p)
@@ -157,7 +157,7 @@ func TestSecondLook(t *testing.T) {
 					t.Errorf("got error %v, want %v", got.err, test.err)
 				}
 			}()
-			if err := w.runs.Wait(t.Context()); err != nil {
+			if err := w.Runs.Wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if w.did() != "[]" {
@@ -191,7 +191,7 @@ func TestEarlierResult(t *testing.T) {
 			tool := w.tool("deploy", Restarts)
 			expect(t, serve(t.Context(), tool, shopAPI()), plan.Running, "")
 			close(release)
-			if err := w.runs.Wait(t.Context()); err != nil {
+			if err := w.Runs.Wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			clock.pass(test.later)
@@ -287,7 +287,7 @@ func TestRunningTellsNoArguments(t *testing.T) {
 
 // A call that leaves takes no progress from those that still wait.
 func TestEveryWatcherIsTold(t *testing.T) {
-	at := &run{watchers: make(map[*Progress]struct{})}
+	at := &Run{watchers: make(map[*Progress]struct{})}
 	gone, here, too := &Progress{done: true}, &Progress{done: true}, &Progress{done: true}
 	for _, p := range []*Progress{here, too, gone} {
 		at.watch(p)

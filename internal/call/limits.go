@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"github.com/google/jsonschema-go/jsonschema"
@@ -10,8 +10,8 @@ import (
 // Bounds of arguments whose schema has none of its own: nothing that a call
 // names is longer, and work that is done for each item stays small.
 const (
-	maxItems    = 64   // of a list
-	maxItem     = 255  // bytes of one item
+	MaxItems    = 64   // of a list
+	MaxItem     = 255  // bytes of one item
 	maxArgument = 1024 // bytes of a text
 	maxPath     = 4096 // bytes of a path
 )
@@ -33,7 +33,7 @@ func tooLong(name string, s *jsonschema.Schema, value any) *plan.Problem {
 			return plan.Invalid("argument %s is longer than %d bytes", name, most)
 		}
 	case []any:
-		most := maxItems
+		most := MaxItems
 		if s.MaxItems != nil {
 			most = *s.MaxItems
 		}
@@ -41,8 +41,8 @@ func tooLong(name string, s *jsonschema.Schema, value any) *plan.Problem {
 			return plan.Invalid("argument %s has %d items, more than the %d allowed: make several calls", name, len(value), most)
 		}
 		for _, item := range value {
-			if text, ok := item.(string); ok && len(text) > maxItem {
-				return plan.Invalid("argument %s has an item that is longer than %d bytes", name, maxItem)
+			if text, ok := item.(string); ok && len(text) > MaxItem {
+				return plan.Invalid("argument %s has an item that is longer than %d bytes", name, MaxItem)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"errors"
@@ -81,7 +81,7 @@ func (l Ledger) Denied(tool, app, digest string) (gate.Denial, bool, error) {
 
 // recordable refuses what needs an approval, before anybody is asked, if the
 // approval could not be recorded: it could be used twice.
-func (a *adapter) recordable() *plan.Problem {
+func (a *Handler) recordable() *plan.Problem {
 	if a.Journal == nil {
 		return &plan.Problem{
 			Code: gate.Unavailable, Message: "this server has no writable journal; without one, nothing that needs an approval is done",
@@ -95,7 +95,7 @@ func (a *adapter) recordable() *plan.Problem {
 }
 
 // unrecorded tells why an approval, or a request for one, could not be recorded.
-func (a *adapter) unrecorded(err error) *plan.Problem {
+func (a *Handler) unrecorded(err error) *plan.Problem {
 	if errors.Is(err, journal.ErrLost) {
 		p := &plan.Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing that needs an approval is done", plan.Message(err.Error()))}
 		p.Next = []plan.Next{{Who: "person", Command: a.RecoverCommand, Why: "find out what happened to the journal; the command explains the consequences and begins a new one; then restart this server"}}

@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"reflect"
@@ -58,13 +58,13 @@ func TestArguments(t *testing.T) {
 		{"not an object", "app=a", nil, "must be an object"},
 		{"empty array", []any{}, nil, "must be an object"},
 	}
-	schema := inputSchema[everyType](nil)
-	a := &adapter{Deps: Deps{DefaultApp: "default-app"}}
+	schema := InputSchema[everyType](nil)
+	a := &Handler{Deps: Deps{DefaultApp: "default-app"}}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, problem := a.arguments(schema, mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: test.arguments}})
 			if problem == nil {
-				_, problem = decode[everyType](schema, got)
+				_, problem = Decode[everyType](schema, got)
 			}
 			switch {
 			case test.refused == "" && problem != nil:
@@ -83,10 +83,10 @@ func TestArguments(t *testing.T) {
 // TestHostArgumentsDeclared has a tool with an argument of its own that bears
 // the name of one that hosts add: it is the tool's.
 func TestHostArgumentsDeclared(t *testing.T) {
-	schema := inputSchema[struct {
+	schema := InputSchema[struct {
 		Action string `json:"action"`
 	}](nil)
-	got, problem := (&adapter{}).arguments(schema, mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: map[string]any{"action": "stop"}}})
+	got, problem := (&Handler{}).arguments(schema, mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: map[string]any{"action": "stop"}}})
 	if problem != nil || got["action"] != "stop" {
 		t.Errorf("got %v, %v, want the tool's own argument", got, problem)
 	}

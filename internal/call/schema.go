@@ -1,9 +1,9 @@
-package tools
+package call
 
 import (
-	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -20,20 +20,18 @@ import (
 // read: no nullable types, no composition, an object at the root, items for
 // every array (mcp.md, "Practical portability"). Deriving takes milliseconds,
 // and a client may start the program only to ask what it is: so they are
-// derived once, by `go test ./tools -update`, and embedded; a test compares.
-
-//go:embed schemas/*.json
-var embedded embed.FS
+// derived once, by `go test ./tools -update`, and embedded there; a test compares.
 
 // schemas are the two of a tool.
 type schemas struct {
+	files   fs.FS // holds each as [SchemaFile]; nil: they are derived
 	name    string
 	derived func() (in, out *jsonschema.Schema)
 	parsed  func() *jsonschema.Schema // of the input, read at the first call
 }
 
-func newSchemas[In, Out any](name string, refine func(map[string]*jsonschema.Schema)) schemas {
-	s := schemas{name: name, derived: func() (in, out *jsonschema.Schema) { return inputSchema[In](refine), outputSchema[Out]() }}
+func newSchemas[In, Out any](files fs.FS, name string, refine func(map[string]*jsonschema.Schema)) schemas {
+	s := schemas{files: files, name: name, derived: func() (in, out *jsonschema.Schema) { return InputSchema[In](refine), outputSchema[Out]() }}
 	s.parsed = sync.OnceValue(func() *jsonschema.Schema {
 		var in jsonschema.Schema
 		if err := json.Unmarshal(s.input(), &in); err != nil {
@@ -44,27 +42,47 @@ func newSchemas[In, Out any](name string, refine func(map[string]*jsonschema.Sch
 	return s
 }
 
-// derive makes the schemas from the types, the output's with its descriptions:
-// what is embedded is [compact].
-func (s schemas) derive() (in, out *jsonschema.Schema) { return s.derived() }
+// DeriveSchemas makes the schemas from the types, the output's with its descriptions:
+// what is embedded is [Compact].
+func (s schemas) DeriveSchemas() (in, out *jsonschema.Schema) { return s.derived() }
 
-func (s schemas) input() json.RawMessage { return s.read("input") }
+func (s schemas) input() json.RawMessage {
+	if s.files == nil {
+		in, _ := s.derived()
+		return encode(in)
+	}
+	return s.read("input")
+}
 
-func (s schemas) output() json.RawMessage { return s.read("output") }
+func (s schemas) output() json.RawMessage {
+	if s.files == nil {
+		_, out := s.derived()
+		return encode(Compact(out))
+	}
+	return s.read("output")
+}
+
+func encode(s *jsonschema.Schema) json.RawMessage {
+	body, err := json.Marshal(s)
+	if err != nil {
+		panic(fmt.Sprintf("schema: %v", err)) // a mistake in a declaration; every test finds it
+	}
+	return body
+}
 
 func (s schemas) read(which string) json.RawMessage {
-	body, err := embedded.ReadFile(schemaFile(s.name, which))
+	body, err := fs.ReadFile(s.files, SchemaFile(s.name, which))
 	if err != nil {
 		panic(err) // every test reads it
 	}
 	return body
 }
 
-// schemaFile is where a schema stands, in this folder.
-func schemaFile(tool, which string) string { return "schemas/" + tool + "." + which + ".json" }
+// SchemaFile is the path of a tool's input or output schema in [Deps.Schemas].
+func SchemaFile(tool, which string) string { return "schemas/" + tool + "." + which + ".json" }
 
-func inputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.Schema {
-	s := derive[T]()
+func InputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.Schema {
+	s := Derive[T]()
 	if refine != nil {
 		refine(s.Properties)
 	}
@@ -72,12 +90,12 @@ func inputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.
 }
 
 func outputSchema[T any]() *jsonschema.Schema {
-	s := derive[T]()
+	s := Derive[T]()
 	open(s)
 	return s
 }
 
-func derive[T any]() *jsonschema.Schema {
+func Derive[T any]() *jsonschema.Schema {
 	s, err := jsonschema.For[T](nil)
 	if err != nil {
 		panic(fmt.Sprintf("schema of %T: %v", *new(T), err)) // a mistake in a declaration; every test finds it
@@ -120,17 +138,17 @@ func open(s *jsonschema.Schema) {
 // docs/tools.md has, and without the properties of the arguments of a next call,
 // which the called tool's own schema has. Every client pays for each word of it
 // in every conversation.
-func compact(s *jsonschema.Schema) *jsonschema.Schema {
+func Compact(s *jsonschema.Schema) *jsonschema.Schema {
 	if s == nil {
 		return nil
 	}
 	out := *s
 	out.Description = ""
-	out.Items = compact(s.Items)
+	out.Items = Compact(s.Items)
 	if s.Properties != nil {
 		out.Properties = make(map[string]*jsonschema.Schema, len(s.Properties))
 		for name, property := range s.Properties {
-			out.Properties[name] = compact(property)
+			out.Properties[name] = Compact(property)
 		}
 	}
 	if arguments := out.Properties["arguments"]; arguments != nil {
@@ -141,7 +159,7 @@ func compact(s *jsonschema.Schema) *jsonschema.Schema {
 
 // decode reads the arguments of a call into In. Every problem is told in one
 // sentence with the valid names; nothing is accepted in silence.
-func decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *plan.Problem) {
+func Decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *plan.Problem) {
 	var in In
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
 		if schema.Properties[name] == nil {
@@ -172,7 +190,7 @@ func unknownArgument(schema *jsonschema.Schema, name string) *plan.Problem {
 	valid := slices.Sorted(maps.Keys(schema.Properties))
 	near := ""
 	for _, v := range valid {
-		if len(name) > maxItem {
+		if len(name) > MaxItem {
 			break // no slip of the pen, and long to compare
 		}
 		if d := levenshtein.ComputeDistance(strings.ToLower(name), v); d <= 3 && (near == "" || d < levenshtein.ComputeDistance(strings.ToLower(name), near)) {

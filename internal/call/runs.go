@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"cmp"
@@ -20,9 +20,9 @@ type Runs struct {
 	clock   Clock
 	locks   string // the folder of the apps' locks; empty: this process is alone
 	mu      sync.Mutex
-	at      map[string]*run // by slot
-	ended   map[string]*run // by key; results nobody has fetched yet
-	past    []*run          // the last ones that ended, the newest last
+	at      map[string]*Run // by slot
+	ended   map[string]*Run // by key; results nobody has fetched yet
+	past    []*Run          // the last ones that ended, the newest last
 	working sync.WaitGroup
 
 	interrupt   sync.Once
@@ -30,14 +30,14 @@ type Runs struct {
 }
 
 // run is one Apply at work, or about to be.
-type run struct {
-	work
-	id      string // a name for those who ask how far it is; no capability
-	started time.Time
-	ended   time.Time
+type Run struct {
+	Job
+	ID      string // a name for those who ask how far it is; no capability
+	Started time.Time
+	Ended   time.Time
 	lock    *os.File // of the app, among processes; nil for local work
-	done    chan struct{}
-	result  *mcp.CallToolResult // set before done is closed; it never leaves, see answer
+	Done    chan struct{}
+	Result  *mcp.CallToolResult // set before done is closed; it never leaves, see answer
 
 	halt   sync.Once
 	halted chan struct{} // closed when somebody wants it to end before its time
@@ -49,18 +49,18 @@ type run struct {
 }
 
 // work says what a run is.
-type work struct {
+type Job struct {
 	key    string // who called what with which arguments; it may hold secrets and is never shown
 	caller string
-	tool   string
-	app    string // as it is shown; local work may have none
+	Tool   string
+	App    string // as it is shown; local work may have none
 	local  bool   // changes nothing on the platform, and keeps no app from others
 	gated  bool   // needs an approval
 }
 
 // answer is the result of a run that is over, for one call alone: mcp-go writes
 // into the results that it is given.
-func (at *run) answer() *mcp.CallToolResult { return own(at.result) }
+func (at *Run) answer() *mcp.CallToolResult { return own(at.Result) }
 
 // own is a copy of a result that shares nothing with it that could be changed.
 func own(result *mcp.CallToolResult) *mcp.CallToolResult {
@@ -74,15 +74,15 @@ func own(result *mcp.CallToolResult) *mcp.CallToolResult {
 }
 
 // slot is what one run at a time has.
-func (w work) slot() string {
+func (w Job) slot() string {
 	if w.local {
 		return w.key
 	}
-	return w.app
+	return w.App
 }
 
 // on is what the work is on, in words.
-func (w work) on() string { return cmp.Or(w.app, "the configuration") }
+func (w Job) on() string { return cmp.Or(w.App, "the configuration") }
 
 // keepEnded is how long a result waits for the client that was told "running".
 const keepEnded = 2 * time.Minute
@@ -93,16 +93,16 @@ func NewRuns(clock Clock) *Runs { return NewSharedRuns(clock, "") }
 // NewSharedRuns keeps one run per app among all processes that use the same
 // folder. The folder is made when the first run begins.
 func NewSharedRuns(clock Clock, locks string) *Runs {
-	return &Runs{clock: clock, locks: locks, at: make(map[string]*run), ended: make(map[string]*run), interrupted: make(chan struct{})}
+	return &Runs{clock: clock, locks: locks, at: make(map[string]*Run), ended: make(map[string]*Run), interrupted: make(chan struct{})}
 }
 
 // find is the run that an identical call attaches to, if there is one: at work,
 // or over without anybody having fetched its result.
-func (r *Runs) find(key string) (at *run, over bool) {
+func (r *Runs) find(key string) (at *Run, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for k, old := range r.ended {
-		if r.clock.Now().Sub(old.ended) > keepEnded {
+		if r.clock.Now().Sub(old.Ended) > keepEnded {
 			delete(r.ended, k)
 		}
 	}
@@ -118,7 +118,7 @@ func (r *Runs) find(key string) (at *run, over bool) {
 }
 
 // busy is the run that has the app, if one of this process has.
-func (r *Runs) busy(app string) *run {
+func (r *Runs) Busy(app string) *Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.at[app]
@@ -128,15 +128,15 @@ func (r *Runs) busy(app string) *run {
 // run of this process has it, that one is returned instead; if another process
 // has it, the error is [errAppLocked]. Where locks cannot be had at all, only
 // what needs no approval begins, as without a journal.
-func (r *Runs) begin(w work) (at, other *run, err error) {
+func (r *Runs) Begin(w Job) (at, other *Run, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if other := r.at[w.slot()]; other != nil {
 		return nil, other, nil
 	}
-	at = &run{work: w, id: "run_" + randomID(), started: r.clock.Now(), done: make(chan struct{}), halted: make(chan struct{}), watchers: make(map[*Progress]struct{})}
+	at = &Run{Job: w, ID: "run_" + RandomID(), Started: r.clock.Now(), Done: make(chan struct{}), halted: make(chan struct{}), watchers: make(map[*Progress]struct{})}
 	if !w.local && r.locks != "" {
-		if at.lock, err = lockApp(r.locks, w.app); err != nil && (w.gated || errors.Is(err, errAppLocked)) {
+		if at.lock, err = lockApp(r.locks, w.App); err != nil && (w.gated || errors.Is(err, errAppLocked)) {
 			return nil, nil, err
 		}
 	}
@@ -148,7 +148,7 @@ func (r *Runs) begin(w work) (at, other *run, err error) {
 // stop has the run end before its time: it comes to the end of the Machines that
 // it is at, and begins with no other one. first tells whether nobody stopped it
 // before.
-func (at *run) stop() (first bool) {
+func (at *Run) Stop() (first bool) {
 	at.halt.Do(func() {
 		close(at.halted)
 		first = true
@@ -157,15 +157,15 @@ func (at *run) stop() (first bool) {
 }
 
 // halted is closed when somebody wants the app's run to end; nil if it has none.
-func (r *Runs) halted(app string) <-chan struct{} {
-	if at := r.busy(app); at != nil {
+func (r *Runs) Halted(app string) <-chan struct{} {
+	if at := r.Busy(app); at != nil {
 		return at.halted
 	}
 	return nil
 }
 
 // stopping reports whether somebody wants the run to end.
-func (at *run) stopping() bool {
+func (at *Run) Stopping() bool {
 	select {
 	case <-at.halted:
 		return true
@@ -176,14 +176,14 @@ func (at *run) stopping() bool {
 
 // abandon gives the app back without anything done. Calls that attached
 // meanwhile get the answer.
-func (r *Runs) abandon(at *run, answer *mcp.CallToolResult) {
+func (r *Runs) Abandon(at *Run, answer *mcp.CallToolResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leave(at, answer)
 }
 
 // end gives the app back and keeps the result for whoever attaches.
-func (r *Runs) end(at *run, result *mcp.CallToolResult) {
+func (r *Runs) end(at *Run, result *mcp.CallToolResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended[at.key] = at
@@ -201,12 +201,12 @@ const (
 
 // look finds a caller's run of a tool on an app, at work or over: the one with
 // this id, or the newest if id is empty. nil if there is none.
-func (r *Runs) look(id, caller, tool, app string) *run {
+func (r *Runs) Look(id, caller, tool, app string) *Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.past = slices.DeleteFunc(r.past, func(old *run) bool { return r.clock.Now().Sub(old.ended) > pastFor })
-	matches := func(at *run) bool {
-		return at.caller == caller && at.tool == tool && at.app == app && (id == "" || at.id == id)
+	r.past = slices.DeleteFunc(r.past, func(old *Run) bool { return r.clock.Now().Sub(old.Ended) > pastFor })
+	matches := func(at *Run) bool {
+		return at.caller == caller && at.Tool == tool && at.App == app && (id == "" || at.ID == id)
 	}
 	for _, at := range r.at {
 		if matches(at) {
@@ -223,18 +223,18 @@ func (r *Runs) look(id, caller, tool, app string) *run {
 
 // leave gives the app back before anybody hears of it: his next call may go to
 // another process.
-func (r *Runs) leave(at *run, result *mcp.CallToolResult) {
+func (r *Runs) leave(at *Run, result *mcp.CallToolResult) {
 	delete(r.at, at.slot())
 	if at.lock != nil {
 		_ = at.lock.Close() // nothing was written; closing gives the lock back
 	}
-	at.result, at.ended = result, r.clock.Now()
-	close(at.done)
+	at.Result, at.Ended = result, r.clock.Now()
+	close(at.Done)
 	r.working.Done()
 }
 
 // fetched forgets a result that was delivered.
-func (r *Runs) fetched(at *run) {
+func (r *Runs) fetched(at *Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended[at.key] == at {
@@ -243,7 +243,7 @@ func (r *Runs) fetched(at *run) {
 }
 
 // step notes what the run is doing and tells the calls that wait for it.
-func (at *run) step(m Moment) {
+func (at *Run) step(m Moment) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	at.doing = m
@@ -253,34 +253,34 @@ func (at *run) step(m Moment) {
 }
 
 // watch has the run tell its steps to one more call, until unwatch.
-func (at *run) watch(p *Progress) {
+func (at *Run) watch(p *Progress) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	at.watchers[p] = struct{}{}
 }
 
-func (at *run) unwatch(p *Progress) {
+func (at *Run) unwatch(p *Progress) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	delete(at.watchers, p)
 }
 
 // apply marks that the run has begun to change things.
-func (at *run) apply() {
+func (at *Run) apply() {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	at.applying = true
 }
 
 // underWay reports whether the run has begun to change things.
-func (at *run) underWay() bool {
+func (at *Run) UnderWay() bool {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	return at.applying
 }
 
 // now is what the run is doing.
-func (at *run) now() Moment {
+func (at *Run) Now() Moment {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	return at.doing
@@ -304,7 +304,7 @@ func (r *Runs) Wait(ctx context.Context) error {
 
 // Interrupt ends what can be ended between two steps: a deploy comes to the end
 // of the Machines that it is at, begins with no other one and tells so. Other
-// work is short, and goes on. It reports whether anything is at work that was
+// Job is short, and goes on. It reports whether anything is at work that was
 // not interrupted before.
 func (r *Runs) Interrupt() bool {
 	r.mu.Lock()
@@ -318,7 +318,7 @@ func (r *Runs) Interrupt() bool {
 }
 
 // interruptible is a context that ends with [Runs.Interrupt].
-func (r *Runs) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+func (r *Runs) Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {

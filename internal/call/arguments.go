@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"encoding/json"
@@ -23,7 +23,7 @@ func hostArguments() []string {
 // the schema stays as it is, for [decode] to refuse. If the call names no app,
 // the app of the session (FLY_APP, as in flyctl) is filled in. The given map is
 // not changed.
-func (a *adapter) arguments(schema *jsonschema.Schema, request mcp.CallToolRequest) (map[string]any, *plan.Problem) {
+func (a *Handler) arguments(schema *jsonschema.Schema, request mcp.CallToolRequest) (map[string]any, *plan.Problem) {
 	given, ok := request.Params.Arguments.(map[string]any)
 	if !ok && request.Params.Arguments != nil {
 		return nil, plan.Invalid("the arguments must be an object, not %s", jsonType(request.Params.Arguments))

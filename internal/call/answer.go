@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"fmt"
@@ -19,13 +19,13 @@ import (
 // structured half, on an error only the text: each is complete alone.
 
 // busyRetry is when to look again after another run was in the way.
-const busyRetry = 15 * time.Second
+const BusyRetry = 15 * time.Second
 
 // maxNext is how many things to do a result names.
-const maxNext = 4
+const MaxNext = 4
 
 // maxSteps is how many steps a result lists; the rest is counted.
-const maxSteps = 20
+const MaxSteps = 20
 
 // isError is the contract's split: what the model or a person should treat as
 // an error, and what is an ordinary answer.
@@ -46,24 +46,24 @@ func isError(r plan.Result) bool {
 // result is both halves of an answer. The texts in it were made safe one by one,
 // where their lines and quotations begin and end; what still cannot be seen in
 // the text is escaped here.
-func (a *adapter) result(structured any, text string, isError bool) *mcp.CallToolResult {
+func (a *Handler) result(structured any, text string, isError bool) *mcp.CallToolResult {
 	r := mcp.NewToolResultStructured(structured, outside.Block(text))
 	r.IsError = isError
 	return r
 }
 
 // finish makes an envelope conform: the sandbox's mark, the bounds, next never null.
-func (a *adapter) finish(r *plan.Result) {
-	if a.Sandbox && !strings.HasPrefix(r.Summary, sandboxMark) {
-		r.Summary = sandboxMark + r.Summary
+func (a *Handler) finish(r *plan.Result) {
+	if a.Sandbox && !strings.HasPrefix(r.Summary, SandboxMark) {
+		r.Summary = SandboxMark + r.Summary
 	}
 	r.Summary = outside.Line(r.Summary, math.MaxInt)
-	if len(r.Steps) > maxSteps {
-		r.Omitted = len(r.Steps) - maxSteps
-		r.Steps = r.Steps[:maxSteps]
+	if len(r.Steps) > MaxSteps {
+		r.Omitted = len(r.Steps) - MaxSteps
+		r.Steps = r.Steps[:MaxSteps]
 	}
-	if len(r.Next) > maxNext {
-		r.Next = r.Next[:maxNext]
+	if len(r.Next) > MaxNext {
+		r.Next = r.Next[:MaxNext]
 	}
 	if r.Next == nil {
 		r.Next = []plan.Next{}
@@ -71,7 +71,7 @@ func (a *adapter) finish(r *plan.Result) {
 }
 
 // sandboxMark begins every summary that tells of the emulated platform.
-const sandboxMark = "[sandbox] "
+const SandboxMark = "[sandbox] "
 
 // text is the whole answer for a person, and for models that get only the text.
 func (t *changing[In, Work, Out, P]) text(r *plan.Result, out Out) string {
@@ -144,11 +144,11 @@ func envelopeText(r plan.Result, extra string) string {
 			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
 		}
 	}
-	b.WriteString(nextText(r.Next))
+	b.WriteString(NextText(r.Next))
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func nextText(next []plan.Next) string {
+func NextText(next []plan.Next) string {
 	var b strings.Builder
 	for _, n := range next {
 		what := n.Command
@@ -183,7 +183,7 @@ func sentence(message string) string {
 func (t *changing[In, Work, Out, P]) refuse(p *plan.Problem) *mcp.CallToolResult {
 	var out Out
 	r := P(&out).Envelope()
-	t.fill(r, p)
+	t.Fill(r, p)
 	r.Status = plan.Refused
 	if p.Code == gate.PlatformError || p.Code == gate.Internal || p.Code == gate.RateLimited {
 		r.Status = plan.Failed
@@ -199,14 +199,14 @@ func (t *changing[In, Work, Out, P]) refuse(p *plan.Problem) *mcp.CallToolResult
 // failed answers a call whose Apply ended in an error before it had a record.
 func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *plan.Problem) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
-	t.fill(r, p)
+	t.Fill(r, p)
 	r.Status, r.App = plan.Failed, planned.Plan.App
 	r.Summary = sentence(p.Message)
 	t.finish(r)
 	return t.result(planned.Out, t.text(r, planned.Out), true)
 }
 
-func (a *adapter) fill(r *plan.Result, p *plan.Problem) {
+func (a *Handler) Fill(r *plan.Result, p *plan.Problem) {
 	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.NextSteps()
 	if p.RetryAfter > 0 {
 		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
@@ -255,16 +255,16 @@ func (t *changing[In, Work, Out, P]) dryRun(planned Planned[Work, Out]) *mcp.Cal
 }
 
 // named checks the app of a call: its form, and the server's allow-list.
-func (a *adapter) named(arguments map[string]any) *plan.Problem {
+func (a *Handler) named(arguments map[string]any) *plan.Problem {
 	app, _ := arguments["app"].(string)
 	if app == "" && arguments["app"] == nil {
 		return nil
 	}
-	return a.allowed(app)
+	return a.Allowed(app)
 }
 
 // allowed checks an app that a call, a file or a prompt names.
-func (a *adapter) allowed(app string) *plan.Problem {
+func (a *Handler) Allowed(app string) *plan.Problem {
 	switch {
 	case !fly.ValidAppName(app):
 		return plan.Invalid("%s is not a valid Fly app name", outside.Quote(app, 70))

@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"cmp"
@@ -68,7 +68,7 @@ func notConfirmed(q plan.Question, outcome gate.Outcome) string {
 
 // inputRequired is the question as the answer of a call. A person can read it
 // once the transport has sent it.
-func (a *adapter) inputRequired(ctx context.Context, form mcp.ElicitationParams, state string) *mcp.CallToolResult {
+func (a *Handler) inputRequired(ctx context.Context, form mcp.ElicitationParams, state string) *mcp.CallToolResult {
 	whenSent(ctx, func(at time.Time) { a.Gate.Handed(state, at) })
 	return mcpserver.NewInputRequestBuilder(state).Elicit(askID, form).ToolResult()
 }
@@ -104,7 +104,7 @@ func replyOf(state string, a Answer) *gate.Reply {
 
 // askSession asks while the call is open, with a time limit of our own. It
 // gives the answer, or the outcome that ends the call.
-func (a *adapter) askSession(ctx context.Context, progress *Progress, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request) (*gate.Answer, *gate.Outcome, error) {
+func (a *Handler) askSession(ctx context.Context, progress *Progress, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request) (*gate.Answer, *gate.Outcome, error) {
 	ticks, stopTicks := a.ticks(ctx)
 	stopBeating := progress.Heartbeat(ticks, func() string { return "waiting for a person's answer" })
 	defer stopBeating()
@@ -130,7 +130,7 @@ func (a *adapter) askSession(ctx context.Context, progress *Progress, form mcp.E
 }
 
 // ticks beats by the injected clock until stopped.
-func (a *adapter) ticks(ctx context.Context) (<-chan time.Time, func()) {
+func (a *Handler) ticks(ctx context.Context) (<-chan time.Time, func()) {
 	out, quit := make(chan time.Time), make(chan struct{})
 	go func() {
 		for {

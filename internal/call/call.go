@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"context"
@@ -22,13 +22,13 @@ import (
 
 // reading is a [Reading] as it is served.
 type reading[In, Out any] struct {
-	*adapter
+	*Handler
 	Reading[In, Out]
 	schemas
 }
 
-func newReading[In, Out any](a *adapter, r Reading[In, Out], refine func(map[string]*jsonschema.Schema)) Tool {
-	return &reading[In, Out]{a, r, newSchemas[In, Out](r.Spec.Name, refine)}
+func NewReading[In, Out any](a *Handler, r Reading[In, Out], refine func(map[string]*jsonschema.Schema)) Tool {
+	return &reading[In, Out]{a, r, newSchemas[In, Out](a.Schemas, r.Spec.Name, refine)}
 }
 
 func (t *reading[In, Out]) Spec() Spec { return t.Reading.Spec }
@@ -41,7 +41,7 @@ func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest
 	var in In
 	arguments, problem := t.arguments(t.parsed(), request)
 	if problem == nil {
-		in, problem = decode[In](t.parsed(), arguments)
+		in, problem = Decode[In](t.parsed(), arguments)
 	}
 	if problem == nil {
 		problem = t.named(arguments)
@@ -51,7 +51,7 @@ func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest
 		if err == nil {
 			return t.result(out, t.Text(out), false), nil
 		}
-		problem = t.explain(ctx, err)
+		problem = t.Explain(ctx, err)
 	}
 	out := t.Failed(sentence(problem.Message), problem)
 	return t.result(out, t.Text(out), problem.Code != gate.Blocked), nil
@@ -65,13 +65,13 @@ type enveloped[Out any] interface {
 
 // changing is a [Changing] as it is served.
 type changing[In, Work, Out any, P enveloped[Out]] struct {
-	*adapter
+	*Handler
 	Changing[In, Work, Out]
 	schemas
 }
 
-func newChanging[In, Work, Out any, P enveloped[Out]](a *adapter, c Changing[In, Work, Out], refine func(map[string]*jsonschema.Schema)) Tool {
-	return &changing[In, Work, Out, P]{a, c, newSchemas[In, Out](c.Spec.Name, refine)}
+func NewChanging[In, Work, Out any, P enveloped[Out]](a *Handler, c Changing[In, Work, Out], refine func(map[string]*jsonschema.Schema)) Tool {
+	return &changing[In, Work, Out, P]{a, c, newSchemas[In, Out](a.Schemas, c.Spec.Name, refine)}
 }
 
 func (t *changing[In, Work, Out, P]) Spec() Spec { return t.Changing.Spec }
@@ -94,7 +94,7 @@ type invocation[In, Work, Out any] struct {
 	in       In
 	options  options
 	progress *Progress // one for the whole call: its values must grow
-	held     *run      // the app, taken before the plan that an answer is judged by
+	held     *Run      // the app, taken before the plan that an answer is judged by
 	retried  bool      // the call repeats an earlier one that was answered with a question
 }
 
@@ -127,7 +127,7 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	if t.Earlier != nil {
 		t.Earlier(arguments)
 	}
-	if c.in, problem = decode[In](t.parsed(), arguments); problem == nil {
+	if c.in, problem = Decode[In](t.parsed(), arguments); problem == nil {
 		problem = t.named(arguments)
 	}
 	if problem != nil {
@@ -148,8 +148,8 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	if answer.No() { // nothing that goes on elsewhere is an answer to it
 		return t.saidNo(ctx, c, answer)
 	}
-	if at, over := t.runs.find(c.key); over {
-		t.runs.fetched(at)
+	if at, over := t.Runs.find(c.key); over {
+		t.Runs.fetched(at)
 		return t.earlier(at), nil
 	} else if at != nil {
 		return t.attach(ctx, c.progress, at)
@@ -162,13 +162,13 @@ func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallT
 	planned, err := t.Plan(ctx, c.in)
 	var ends *mcp.CallToolResult
 	if err != nil {
-		ends = t.refuse(t.explain(ctx, err))
+		ends = t.refuse(t.Explain(ctx, err))
 	} else {
 		ends = t.over(planned)
 	}
 	if ends != nil {
 		// A plan made beside the identical call's work tells of a state in between.
-		if at, over := t.runs.find(c.key); at != nil && at != c.held && !over {
+		if at, over := t.Runs.find(c.key); at != nil && at != c.held && !over {
 			return t.attach(ctx, c.progress, at)
 		}
 		return ends, nil
@@ -239,7 +239,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 			if problem := t.recordable(); problem != nil {
 				return t.refuse(problem), nil
 			}
-			if other := t.runs.busy(planned.Plan.App); other != nil && other != c.held {
+			if other := t.Runs.Busy(planned.Plan.App); other != nil && other != c.held {
 				return t.meet(ctx, c, other)
 			}
 		}
@@ -262,7 +262,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 			planned = *drifted
 		case gate.Ask:
 			t.giveBack(c) // a person may take their time
-			t.record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
+			t.Record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
 			form := approvalForm(planned.Plan, outcome)
 			if kind == ElicitRoundTrip {
 				return t.inputRequired(ctx, form, outcome.State), nil
@@ -285,7 +285,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 			}
 			// The approving call always plans again: the world moved while a person read.
 			if planned, err = t.Plan(ctx, c.in); err != nil {
-				return t.refuse(t.explain(ctx, err)), nil
+				return t.refuse(t.Explain(ctx, err)), nil
 			}
 		default:
 			if outcome.Err != nil && outcome.Code != gate.Declined {
@@ -293,7 +293,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 					return t.refuse(t.unrecorded(outcome.Err)), nil
 				}
 			}
-			t.record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
+			t.Record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
 			return t.ungranted(planned, outcome), nil
 		}
 		if over := t.over(planned); over != nil {
@@ -304,7 +304,7 @@ func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In,
 
 // take takes the app for a call; a call that cannot have it gets its answer.
 func (t *changing[In, Work, Out, P]) take(ctx context.Context, c *invocation[In, Work, Out], app string, gated bool) (*mcp.CallToolResult, error) {
-	at, other, err := t.runs.begin(work{key: c.key, caller: c.caller.ID, tool: t.Spec().Name, app: app, local: t.Spec().Effect == Local, gated: gated})
+	at, other, err := t.Runs.Begin(Job{key: c.key, caller: c.caller.ID, Tool: t.Spec().Name, App: app, local: t.Spec().Effect == Local, gated: gated})
 	switch {
 	case other != nil:
 		return t.meet(ctx, c, other)
@@ -318,7 +318,7 @@ func (t *changing[In, Work, Out, P]) take(ctx context.Context, c *invocation[In,
 // giveBack gives an app back with which nothing was done.
 func (t *changing[In, Work, Out, P]) giveBack(c *invocation[In, Work, Out]) {
 	if c.held != nil {
-		t.runs.abandon(c.held, t.refuse(busy(c.held)))
+		t.Runs.Abandon(c.held, t.refuse(busy(c.held)))
 		c.held = nil
 	}
 }
@@ -348,7 +348,7 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, 
 		if t.Spec().Effect != Local {
 			again, err := t.Plan(ctx, c.in)
 			if err != nil {
-				return nil, t.refuse(t.explain(ctx, err)), nil
+				return nil, t.refuse(t.Explain(ctx, err)), nil
 			}
 			again.Plan.Gated = planned.Plan.Gated
 			if again.Plan.Digest() != planned.Plan.Digest() {
@@ -390,24 +390,24 @@ func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err
 
 // start applies. Past this point the work no longer depends on the client
 // being there.
-func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *run) {
+func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *Run) {
 	ctx = context.WithoutCancel(ctx)
 	at.apply()
 	go func() {
 		by := grant.Approval()
-		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Run: at.id, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
+		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Run: at.ID, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
 		entry.Event = journal.Started
-		t.record(entry)
+		t.Record(entry)
 		result, status := t.apply(ctx, planned, grant, at)
 		entry.Event, entry.Status = journal.Finished, string(status)
-		t.record(entry)
-		t.runs.end(at, result)
+		t.Record(entry)
+		t.Runs.end(at, result)
 	}()
 }
 
 // apply runs Apply and renders what came of it. A panic there must not take the
 // process down in the middle of a change.
-func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[Work, Out], grant *gate.Grant, at *run) (result *mcp.CallToolResult, status plan.Status) {
+func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[Work, Out], grant *gate.Grant, at *Run) (result *mcp.CallToolResult, status plan.Status) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))
@@ -416,7 +416,7 @@ func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[
 	}()
 	out, err := t.Apply(ctx, planned.Work, grant, at.step)
 	if err != nil {
-		p := t.explain(ctx, err)
+		p := t.Explain(ctx, err)
 		return t.failed(planned, p), plan.Failed
 	}
 	envelope := P(&out).Envelope()
@@ -429,7 +429,7 @@ func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[
 }
 
 // record appends to the journal; what fails there is the operator's to know.
-func (a *adapter) record(e journal.Entry) {
+func (a *Handler) Record(e journal.Entry) {
 	if a.Journal == nil {
 		return
 	}
@@ -440,8 +440,8 @@ func (a *adapter) record(e journal.Entry) {
 
 // explain turns an error into what is answered. One that nobody outside can act
 // on goes to the log whole and is answered with an id.
-func (a *adapter) explain(ctx context.Context, err error) *plan.Problem {
-	if p, ok := problem(err); ok {
+func (a *Handler) Explain(ctx context.Context, err error) *plan.Problem {
+	if p, ok := ProblemOf(err); ok {
 		return p
 	}
 	if errors.Is(err, journal.ErrLost) {
@@ -450,13 +450,13 @@ func (a *adapter) explain(ctx context.Context, err error) *plan.Problem {
 	if ctx.Err() != nil {
 		return ended(endReason(ctx))
 	}
-	id := randomID()
+	id := RandomID()
 	a.Log.Error("internal error", "id", id, "err", err)
 	return &plan.Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
 }
 
 // randomID is eight random bytes in hex, for names of drafts and lines of the log.
-func randomID() string {
+func RandomID() string {
 	var id [8]byte
 	rand.Read(id[:])
 	return hex.EncodeToString(id[:])

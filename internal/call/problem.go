@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 // problem turns any error into one to answer with. ok is false for an error
 // that nobody outside can act on: it is a bug of ours.
-func problem(err error) (*plan.Problem, bool) {
+func ProblemOf(err error) (*plan.Problem, bool) {
 	var p *plan.Problem
 	var coded *fly.Error
 	var ambiguous *fly.Ambiguous

@@ -6,12 +6,13 @@
 // A [Reading] tool only reads. A [Changing] tool plans, passes the gate, applies
 // and reads back; it cannot skip a stage, because the adapter in call.go runs
 // them and the client methods it ends in want a grant.
-package tools
+package call
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -142,6 +143,7 @@ type Deps struct {
 	Gate         *gate.Gate
 	Journal      *journal.Journal // nil: nothing is recorded, and nothing gated happens
 	Runs         *Runs
+	Schemas      fs.FS // of the tools, as [SchemaFile]; nil: they are derived from the Go types
 	Clock        Clock
 	Hold         time.Duration // how long a call waits for work before it answers "running"
 	AnswerWithin time.Duration // how long a person has to answer in the client
@@ -158,12 +160,11 @@ type Deps struct {
 }
 
 // adapter is what all tools of a server share.
-type adapter struct {
+type Handler struct {
 	Deps
-	runs *Runs
 }
 
-func newAdapter(d Deps) *adapter { return &adapter{Deps: d, runs: d.Runs} }
+func NewHandler(d Deps) *Handler { return &Handler{Deps: d} }
 
 func definition(s Spec, in, out json.RawMessage) mcp.Tool {
 	return mcp.Tool{

@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"encoding/json"
@@ -18,12 +18,12 @@ func TestAnswersAreCopies(t *testing.T) {
 	w.onApply = func() { <-release }
 	tool := w.tool("deploy", Restarts)
 	expect(t, serve(t.Context(), tool, shopAPI()), plan.Running, "")
-	at := w.runs.busy("shop-api")
+	at := w.Runs.Busy("shop-api")
 	close(release)
-	if err := w.runs.Wait(t.Context()); err != nil {
+	if err := w.Runs.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	before, err := json.Marshal(at.result)
+	before, err := json.Marshal(at.Result)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestAnswersAreCopies(t *testing.T) {
 		answer.Content[0] = mcp.NewTextContent("changed")
 		clear(answer.StructuredContent.(json.RawMessage))
 	}
-	if after, err := json.Marshal(at.result); err != nil || string(after) != string(before) {
+	if after, err := json.Marshal(at.Result); err != nil || string(after) != string(before) {
 		t.Errorf("the result became %s", after)
 	}
 }
