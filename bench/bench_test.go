@@ -183,7 +183,7 @@ func BenchmarkListIPs(b *testing.B) {
 		b.Fatal(err)
 	}
 	deps := call.Deps{Clock: clock{}, Runs: call.NewRuns(clock{}), Log: slog.New(slog.DiscardHandler), Gate: gate.New(gate.Options{Now: time.Now})}
-	list := tools.All(tools.ToolDeps{Deps: deps, Fly: client})[0]
+	list := tools.All(tools.Deps{Deps: deps, Fly: client})[0]
 	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "list_ips", Arguments: map[string]any{"app": "shop-api"}}}
 	var added []time.Duration
 	requests := 0

@@ -32,7 +32,7 @@ func BenchmarkListIPsClients(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	list := tools.All(tools.ToolDeps{Fly: client, Look: client.Shared(), Deps: call.Deps{Clock: benchClock{}}})[0]
+	list := tools.All(tools.Deps{Fly: client, Look: client.Shared(), Deps: call.Deps{Clock: benchClock{}}})[0]
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = list.Spec().Name, map[string]any{"app": "shop-api"}
 

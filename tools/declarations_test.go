@@ -23,7 +23,7 @@ func (stillClock) Now() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, 
 
 func (stillClock) After(time.Duration) <-chan time.Time { return nil }
 
-func declared() []call.Tool { return All(ToolDeps{Deps: call.Deps{Clock: stillClock{}}}) }
+func declared() []call.Tool { return All(Deps{Deps: call.Deps{Clock: stillClock{}}}) }
 
 func TestGoldenDefinitions(t *testing.T) {
 	var names []string

@@ -107,7 +107,7 @@ func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBen
 		}
 	})
 	deps := call.Deps{Journal: j, Clock: wallClock{}, Runs: call.NewRuns(wallClock{}), Log: slog.New(slog.DiscardHandler)}
-	b.toolset = newToolset(ToolDeps{Fly: client, Deps: deps})
+	b.toolset = newToolset(Deps{Fly: client, Deps: deps})
 	return b
 }
 

@@ -79,7 +79,7 @@ func TestReleasedBeforeIsIndexed(t *testing.T) {
 	if err := book.Append(releaseEntry("shop-api", "203.0.113.7")); err != nil {
 		t.Fatal(err)
 	}
-	a := newToolset(ToolDeps{Deps: call.Deps{Journal: book}})
+	a := newToolset(Deps{Deps: call.Deps{Journal: book}})
 	ips := []string{"203.0.113.7", "203.0.113.8", "no address"}
 	left, err := a.withoutReleased(t.Context(), "shop-api", rules.Snapshot{}, ips)
 	if got := fmt.Sprint(left, err); got != "[203.0.113.8 no address] <nil>" {

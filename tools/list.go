@@ -1,3 +1,6 @@
+// Package tools holds the MCP tools: one file per tool, each a declaration with
+// its name, texts, schemas, effect, plan and apply. The read-only filter, the
+// gate's policy, the README's table and the golden schemas derive from it.
 package tools
 
 import (
@@ -12,8 +15,8 @@ import (
 //go:embed schemas/*.json
 var schemas embed.FS
 
-// ToolDeps are what tools are made of.
-type ToolDeps struct {
+// Deps are what tools are made of.
+type Deps struct {
 	call.Deps
 	Fly   fly.Client
 	Look  fly.Client   // for tools that only look: its answers may be a second old; nil: Fly
@@ -29,13 +32,13 @@ type toolset struct {
 	drafts *drafts
 }
 
-func newToolset(d ToolDeps) *toolset {
+func newToolset(d Deps) *toolset {
 	d.Schemas = schemas
 	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots, drafts: newDrafts(d.Clock)}
 }
 
 // All are the tools, in the order in which a person would use them.
-func All(d ToolDeps) []call.Tool { return newToolset(d).all() }
+func All(d Deps) []call.Tool { return newToolset(d).all() }
 
 func (a *toolset) all() []call.Tool {
 	return []call.Tool{

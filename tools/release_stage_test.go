@@ -96,7 +96,7 @@ func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseS
 		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), words)
 	check(err)
 	clock := steppedClock{s.Clock()}
-	s.a = newToolset(ToolDeps{Fly: client, Deps: call.Deps{
+	s.a = newToolset(Deps{Fly: client, Deps: call.Deps{
 		Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
 		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: call.Ledger{Journal: s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
 		Runs: call.NewRuns(clock),

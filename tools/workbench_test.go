@@ -67,7 +67,7 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	must(err)
 	t.Cleanup(func() { folders.Close() })
 	clock := workbenchClock{w.Clock()}
-	w.toolset = newToolset(ToolDeps{
+	w.toolset = newToolset(Deps{
 		Fly: client, Roots: folders,
 		Deps: call.Deps{
 			Journal: book, Runs: call.NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,

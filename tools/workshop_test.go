@@ -98,7 +98,7 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 	if w.key, err = gate.NewSigningKey(); err != nil {
 		t.Fatal(err)
 	}
-	w.toolset = newToolset(ToolDeps{
+	w.toolset = newToolset(Deps{
 		Deps: call.Deps{
 			Journal: log, Clock: clock, Hold: time.Minute, Runs: call.NewSharedRuns(clock, filepath.Join(state, "locks")), Log: slog.New(slog.DiscardHandler), Sandbox: true,
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
@@ -120,8 +120,12 @@ const deployByItself = "[[rule]]\ntools = ['deploy']\napps = ['shop-api']\ndecis
 
 // tool is the workshop's tool under the name and with the effect of a real one.
 func (w *workshop) tool(name string, effect call.Effect) call.Tool {
+	follow := ""
+	if name == deployName {
+		follow = deployStatusName
+	}
 	return call.NewChanging(w.Handler, call.Changing[workInput, int, workOutput]{
-		Spec: call.Spec{Name: name, Effect: effect, Follow: deployStatusName},
+		Spec: call.Spec{Name: name, Effect: effect, Follow: follow},
 		Plan: func(ctx context.Context, in workInput) (call.Planned[int, workOutput], error) {
 			w.mu.Lock()
 			w.plans++

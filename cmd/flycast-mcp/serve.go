@@ -165,7 +165,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 	}
 	app.mcp = server.New(server.Options{
 		Version:  version(),
-		Tools:    tools.All(tools.ToolDeps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
+		Tools:    tools.All(tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
 		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
 		Completer: resources.Completer{Fly: client.Shared(), Apps: s.apps},
@@ -300,7 +300,7 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 
 // vocabulary is what a policy may name.
 func vocabulary() gate.Vocabulary {
-	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.ToolDeps{Deps: call.Deps{Clock: wallClock{}}}))}
+	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.Deps{Deps: call.Deps{Clock: wallClock{}}}))}
 	for _, h := range plan.Hazards() {
 		v.Hazards = append(v.Hazards, string(h))
 		if h.Irreversible() {

@@ -27,7 +27,7 @@ type oracleAnswer struct {
 // nothing, and onto an existing Machine.
 func TestTomlConvertOracle(t *testing.T) {
 	for _, dir := range []string{
-		filepath.Join("..", "..", "internal", "flytoml", "testdata", "oracle"),
+		filepath.Join("..", "..", "flytoml", "testdata", "oracle"),
 		filepath.Join("..", "..", "..", "shared", "oracle"), // what that is a copy of, where it stands beside the repository
 	} {
 		if _, err := os.Stat(filepath.Join(dir, "cases")); err != nil && strings.Contains(dir, "shared") {

@@ -159,7 +159,7 @@ func newSite(t *testing.T, pause time.Duration) *site {
 		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
 	}
 	mcpServer := server.New(server.Options{
-		Version: "test", Tools: tools.All(tools.ToolDeps{Deps: deps, Fly: flyClient}),
+		Version: "test", Tools: tools.All(tools.Deps{Deps: deps, Fly: flyClient}),
 		Resources: resources.Resources{Fly: flyClient}, Completer: resources.Completer{Fly: flyClient}, Prompts: prompts.Prompts{Fly: flyClient, Now: s.clock.Now},
 	})
 

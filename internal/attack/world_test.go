@@ -147,7 +147,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 		Log:            slog.New(slog.DiscardHandler),
 	}
 	s := server.New(server.Options{
-		Version: "test", Tools: tools.All(tools.ToolDeps{Deps: deps, Fly: flyClient, Roots: files}),
+		Version: "test", Tools: tools.All(tools.Deps{Deps: deps, Fly: flyClient, Roots: files}),
 		Resources: resources.Resources{Fly: flyClient, Roots: files},
 		Completer: resources.Completer{Fly: flyClient},
 		Prompts:   prompts.Prompts{Fly: flyClient, Now: time.Now, Paths: true},

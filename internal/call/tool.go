@@ -1,11 +1,10 @@
-// Package tools holds the MCP tools: one file a tool, each a declaration with
-// its name, texts, schemas, effect, plan and apply. Hints, the read-only
-// filter, the gate's policy, the README's table and the golden schemas derive
-// from it.
+// Package call serves tools: it takes one tools/call through its stages (decode,
+// plan, ask, apply, answer), runs what was approved whether or not its client
+// stays, and lets identical calls share a run.
 //
 // A [Reading] tool only reads. A [Changing] tool plans, passes the gate, applies
-// and reads back; it cannot skip a stage, because the adapter in call.go runs
-// them and the client methods it ends in want a grant.
+// and reads back. It cannot skip a stage: call.go runs them, and the client
+// methods it ends in need a grant.
 package call
 
 import (

@@ -18,7 +18,7 @@ func (stillClock) After(time.Duration) <-chan time.Time { return nil }
 // TestInstructions holds the contract's length (clients cut at 2,048
 // characters), and that a read-only server names no tool that it does not have.
 func TestInstructions(t *testing.T) {
-	all := tools.All(tools.ToolDeps{Deps: call.Deps{Clock: stillClock{}}})
+	all := tools.All(tools.Deps{Deps: call.Deps{Clock: stillClock{}}})
 	for _, readOnly := range []bool{false, true} {
 		for _, sandbox := range []bool{false, true} {
 			text := Instructions(readOnly, sandbox)
