@@ -1,11 +1,12 @@
 package flysim
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // The methods of this file act as somebody else who uses the platform, or read
@@ -29,7 +30,7 @@ type Machine struct {
 	ID, Name, State, Region string
 	InstanceID              string
 	PrivateIP               string
-	Config                  machine.Config
+	Config                  spec.Config
 	ChecksPassing           bool // all of them, and true if there are none
 	LeaseOwner              string
 	Cordoned                bool
@@ -130,6 +131,15 @@ func (p *Platform) Machine(app, id string) Machine {
 	return truth
 }
 
+// mustConfig reads a configuration that a test gives.
+func mustConfig(document json.Marshaler) spec.Config {
+	config, err := spec.Of(document)
+	if err != nil {
+		panic("sandbox: " + err.Error())
+	}
+	return config
+}
+
 // AddApp creates an app, and its network if the organization has none of that
 // name; an empty network is the organization's default one.
 func (p *Platform) AddApp(name, org, network string) {
@@ -148,8 +158,10 @@ func (p *Platform) ForbidBlueGreen(app string) {
 }
 
 // AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
-// Volumes that its configuration mounts are there from then on.
-func (p *Platform) AddMachine(app, region string, config machine.Config) string {
+// The configuration is any value that encodes to one, such as a [json.RawMessage]
+// or a [spec.Config]. Volumes that it mounts are there from then on.
+func (p *Platform) AddMachine(app, region string, document json.Marshaler) string {
+	config := mustConfig(document)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()
@@ -162,11 +174,12 @@ func (p *Platform) AddMachine(app, region string, config machine.Config) string 
 }
 
 // MachineConfig is the configuration the Machine has.
-func (p *Platform) MachineConfig(app, id string) machine.Config { return p.Machine(app, id).Config }
+func (p *Platform) MachineConfig(app, id string) spec.Config { return p.Machine(app, id).Config }
 
 // SetMachineConfig gives the Machine a new version with another configuration,
 // as somebody who runs `fly machine update` would, and starts it.
-func (p *Platform) SetMachineConfig(app, id string, config machine.Config) {
+func (p *Platform) SetMachineConfig(app, id string, document json.Marshaler) {
+	config := mustConfig(document)
 	p.act(app, id, func(m *vm, now time.Time) {
 		p.state.adopt(m.app, config, m.region, now)
 		m.update(p.state, config, false, now, p.options.StartDelay)

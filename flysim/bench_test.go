@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // crowded is a platform with so many apps of ten Machines each, app-0000 and on.
@@ -19,7 +19,7 @@ func crowded(tb testing.TB, apps int) *flysim.Platform {
 		name := fmt.Sprintf("app-%04d", i)
 		p.AddApp(name, "personal", "")
 		for range 10 {
-			config, err := machine.ParseConfig([]byte(document)) // each its own, as from a request
+			config, err := spec.Parse([]byte(document)) // each its own, as from a request
 			if err != nil {
 				tb.Fatal(err)
 			}

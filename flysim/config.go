@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // accept turns a configuration from a request into the one that is kept.
@@ -16,26 +16,26 @@ import (
 // without a guest gets the smallest: flyctl's `machine status` and `scale count`
 // count on one. With [Options.DropUnknown] every field that Fly does not publish
 // is dropped.
-func (p *Platform) accept(raw json.RawMessage) (machine.Config, error) {
+func (p *Platform) accept(raw json.RawMessage) (spec.Config, error) {
 	if isNull(raw) {
-		return machine.Config{}, invalid("config is required")
+		return spec.Config{}, invalid("config is required")
 	}
 	if p.options.DropUnknown {
 		raw = published().prune(raw)
 	}
-	config, err := machine.ParseConfig(raw)
+	config, err := spec.Parse(raw)
 	if err != nil {
-		return machine.Config{}, invalid("invalid config: %v", err)
+		return spec.Config{}, invalid("invalid config: %v", err)
 	}
 	if config.Image() == "" {
-		return machine.Config{}, invalid("invalid config.image: image is required")
+		return spec.Config{}, invalid("invalid config.image: image is required")
 	}
 	if err := config.Validate(); err != nil {
-		return machine.Config{}, invalid("invalid config: %v", err)
+		return spec.Config{}, invalid("invalid config: %v", err)
 	}
 	if isNull(config.Raw("guest")) {
 		if config, err = config.With("guest", json.RawMessage(defaultGuest)); err != nil {
-			return machine.Config{}, err
+			return spec.Config{}, err
 		}
 	}
 	if config.Raw("services") == nil {
@@ -43,7 +43,7 @@ func (p *Platform) accept(raw json.RawMessage) (machine.Config, error) {
 	}
 	var services []map[string]json.RawMessage
 	if err := json.Unmarshal(config.Raw("services"), &services); err != nil {
-		return machine.Config{}, invalid("invalid config.services: %v", err)
+		return spec.Config{}, invalid("invalid config.services: %v", err)
 	}
 	for _, service := range services {
 		delete(service, "auto_stop_machines")
@@ -70,7 +70,7 @@ type probe struct {
 
 // probes are the checks of a configuration: those of services in their order,
 // then the top-level ones by name.
-func probes(config machine.Config) []probe {
+func probes(config spec.Config) []probe {
 	type check struct {
 		Type string `json:"type"`
 		Port int    `json:"port"`
@@ -102,7 +102,7 @@ func probes(config machine.Config) []probe {
 
 // internalPorts are the distinct ports and protocols of the services, and the
 // ports of the checks: a program has what it is checked for.
-func internalPorts(config machine.Config) []socket {
+func internalPorts(config spec.Config) []socket {
 	var services []struct {
 		Protocol     string `json:"protocol"`
 		InternalPort int    `json:"internal_port"`

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // FuzzREST sends any body to every route that takes one.
@@ -55,7 +55,7 @@ func fuzzRoute(t *testing.T, route, body, query string) {
 	}
 	const app = "shop-api"
 	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return start })})
-	config, err := machine.ParseConfig([]byte(`{"image":"nginx","services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}],"metadata":{"fly_process_group":"app"}}`))
+	config, err := spec.Parse([]byte(`{"image":"nginx","services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}],"metadata":{"fly_process_group":"app"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // TestHeldCalls holds that calls are kept by their size, the latest ones.
@@ -86,7 +86,7 @@ func TestHeldGone(t *testing.T) {
 		p.AddApp("demo", "personal", "")
 		var stay string
 		for i := range maxHistory + 20 {
-			id := p.AddMachine("demo", "iad", machine.Config{})
+			id := p.AddMachine("demo", "iad", spec.Config{})
 			if i == 0 {
 				stay = id
 			} else if i < 3*maxGone {
@@ -144,7 +144,7 @@ func TestRenew(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.AddApp("other", "personal", "")
-	other := p.AddMachine("other", "iad", machine.Config{})
+	other := p.AddMachine("other", "iad", spec.Config{})
 	must := func(err error) {
 		if err != nil {
 			t.Fatal(err)
@@ -184,7 +184,7 @@ func TestRenew(t *testing.T) {
 		{"a host", func() { must(p.Happen(Happening{App: "shop-api", Do: DoHostDown})) }, false},
 		{"an address", func() { p.AddAddress("shop-api", "v6", "", "") }, false},
 		{"GraphQL", api("POST", "/graphql", `{"query":"mutation{addCertificate(appId:\"shop-api\",hostname:\"shop.example.com\"){certificate{id}}}"}`), false},
-		{"a Machine", func() { p.AddMachine("shop-api", "fra", machine.Config{}) }, false},
+		{"a Machine", func() { p.AddMachine("shop-api", "fra", spec.Config{}) }, false},
 	} {
 		before, err := p.Site("shop-api")
 		must(err)

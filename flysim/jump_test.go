@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // TestJumpOverCrashes lets the clock jump ten years over a Machine whose program
@@ -26,7 +26,7 @@ func TestJumpOverCrashes(t *testing.T) {
 			clock := NewClock(func() time.Time { return at })
 			p := New(Options{Clock: clock, CrashAfter: time.Second})
 			p.AddApp("loop", "personal", "")
-			config, err := machine.ParseConfig([]byte(`{"image": "nginx", "restart": ` + tt.restart + `}`))
+			config, err := spec.Parse([]byte(`{"image": "nginx", "restart": ` + tt.restart + `}`))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,7 @@ package flysim
 import (
 	"encoding/json"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // machineRecord is a Machine in the Machines API.
@@ -23,7 +23,7 @@ type machineRecord struct {
 	Checks     []checkRecord   `json:"checks"`
 	HostStatus string          `json:"host_status"`
 	Cordoned   bool            `json:"cordoned"`
-	Incomplete *machine.Config `json:"incomplete_config"`
+	Incomplete *spec.Config    `json:"incomplete_config"`
 	Lease      *strippedLease  `json:"lease,omitempty"`
 	Nonce      string          `json:"nonce,omitempty"` // of a creation alone: flyctl takes one in a list for its own lease
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/superfly/fly-go/flaps"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // update sends the Machine's own configuration, changed by edit, back to it.
@@ -251,7 +251,7 @@ func TestMachineLife(t *testing.T) {
 func TestActors(t *testing.T) {
 	p := flysim.New(flysim.Options{StartDelay: time.Second, Clock: flysim.NewClock(func() time.Time { return start })})
 	p.AddApp("other", "partner", "edge")
-	config, err := machine.ParseConfig([]byte(`{"image":"nginx","services":[{"internal_port":80},{"internal_port":53,"protocol":"udp"}]}`))
+	config, err := spec.Parse([]byte(`{"image":"nginx","services":[{"internal_port":80},{"internal_port":53,"protocol":"udp"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // defaultEvents is how many events are listed without a limit.
@@ -45,8 +45,8 @@ func listVersions(req *request) answer {
 		return refuse(err)
 	}
 	type record struct {
-		Version string         `json:"version"`
-		Config  machine.Config `json:"user_config"`
+		Version string      `json:"version"`
+		Config  spec.Config `json:"user_config"`
 	}
 	records := make([]record, 0, len(m.versions))
 	for _, v := range m.versions[:min(limit, len(m.versions))] {

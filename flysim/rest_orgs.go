@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // maxPage is the most that a list of an organization shows at once.
@@ -128,7 +128,7 @@ func listOrgMachines(req *request) answer {
 	return reply(http.StatusOK, out)
 }
 
-func overview(config machine.Config, metadata map[string]string) *overviewConfig {
+func overview(config spec.Config, metadata map[string]string) *overviewConfig {
 	return &overviewConfig{Guest: config.Raw("guest"), Image: config.Image(), Metadata: metadata}
 }
 

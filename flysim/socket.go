@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // EnvListen is the environment variable of a Machine that says what the
@@ -116,7 +116,7 @@ func isPrivate(addr netip.Addr) bool {
 
 // rebind moves the sockets to where the environment of the next configuration
 // wants them.
-func (m *vm) rebind(next machine.Config) {
+func (m *vm) rebind(next spec.Config) {
 	before, after := wishes(m.config), wishes(next)
 	if before.listen != after.listen {
 		sockets, err := ParseListen(after.listen)
@@ -155,7 +155,7 @@ type bindWish struct {
 	port   int
 }
 
-func wishes(config machine.Config) bindWish {
+func wishes(config spec.Config) bindWish {
 	env, err := config.Env()
 	if err != nil {
 		return bindWish{}
@@ -168,7 +168,7 @@ func wishes(config machine.Config) bindWish {
 }
 
 // mainPort is the internal port of the first TCP service, 0 if there is none.
-func mainPort(config machine.Config) int {
+func mainPort(config spec.Config) int {
 	for _, s := range internalPorts(config) {
 		if _, port := s.port(); s.proto == "tcp" {
 			return port
@@ -184,7 +184,7 @@ type Program struct {
 	From                    string    // the state it was last started from: created, stopped, suspended or restarting (its program had ended)
 	PrivateIP               netip.Addr
 	Listen                  []string
-	Config                  machine.Config
+	Config                  spec.Config
 	Until                   time.Time // when something happens to it by itself; zero: nothing does
 }
 

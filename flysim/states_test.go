@@ -11,7 +11,7 @@ import (
 	"github.com/superfly/fly-go/flaps"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // TestTransitions: each change takes its time, and what is visible meanwhile
@@ -231,7 +231,7 @@ func TestDropUnknown(t *testing.T) {
 	}
 	// A configuration as flyctl sends it, with everything in it, loses nothing; its
 	// mounts get what is the volume's.
-	whole, err := machine.ParseConfig([]byte(strings.Replace(w.fill(demoConfig), `"path":"/data"`, `"path":"/data","name":"data","size_gb":3,"encrypted":true`, 1)))
+	whole, err := spec.Parse([]byte(strings.Replace(w.fill(demoConfig), `"path":"/data"`, `"path":"/data","name":"data","size_gb":3,"encrypted":true`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // signalNumber is the number of a signal that the API sends, 0 for any other name.
@@ -118,7 +118,7 @@ func suspendable() time.Time { return time.Date(2024, 6, 20, 20, 0, 0, 0, time.U
 
 // unsuspendable says why a Machine of the configuration cannot be suspended,
 // empty if it can.
-func unsuspendable(config machine.Config) string {
+func unsuspendable(config spec.Config) string {
 	var init struct {
 		Swap int `json:"swap_size_mb"`
 	}

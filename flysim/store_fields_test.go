@@ -11,7 +11,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // How a field of the state stands to the file. Any other text is why the field is not stored.
@@ -123,7 +123,7 @@ func (s *snapshot) walk(path string, v reflect.Value) {
 	case reflect.TypeFor[time.Time]():
 		line(v.Interface().(time.Time).UTC().Format(time.RFC3339Nano))
 		return
-	case reflect.TypeFor[machine.Config](), reflect.TypeFor[json.RawMessage]():
+	case reflect.TypeFor[spec.Config](), reflect.TypeFor[json.RawMessage]():
 		raw, err := json.Marshal(v.Interface())
 		if err != nil {
 			line(err)

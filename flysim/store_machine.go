@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // storedMachine is a Machine. Its configuration is that of its newest version.
@@ -37,8 +37,8 @@ type storedMachine struct {
 }
 
 type storedVersion struct {
-	Instance string         `json:"instance"`
-	Config   machine.Config `json:"config"`
+	Instance string      `json:"instance"`
+	Config   spec.Config `json:"config"`
 }
 
 type storedEvent struct {

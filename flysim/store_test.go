@@ -15,7 +15,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // storeStart is after everything in the fixture.
@@ -76,9 +76,9 @@ const (
 	shopRelease = "Kx9rVb2LmQ7wTz4J"
 )
 
-func storeConfig(t testing.TB, text string) machine.Config {
+func storeConfig(t testing.TB, text string) spec.Config {
 	t.Helper()
-	config, err := machine.ParseConfig([]byte(text))
+	config, err := spec.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // TestTransport: in memory a request is served as over a socket, in the time of
@@ -19,7 +19,7 @@ func TestTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(Options{StartDelay: 30 * time.Second})
 		p.AddApp("shop", "personal", "")
-		config, err := machine.ParseConfig([]byte(`{"image":"x"}`))
+		config, err := spec.Parse([]byte(`{"image":"x"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

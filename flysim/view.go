@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // The methods of this file are for those who stand beside the API and live with
@@ -52,7 +52,7 @@ type Backend struct {
 	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
 	Listen               []string
 	Booting              bool // its program, another process, has yet to listen
-	Config               machine.Config
+	Config               spec.Config
 	Cause                Cause
 	Unsuspendable        string // why it is stopped where suspend is asked for; empty: it is suspended
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // Failure is how a launch of a Machine goes wrong.
@@ -34,7 +34,7 @@ type vm struct {
 	id, name, region string
 	privateIP        netip.Addr
 	created, updated time.Time
-	config           machine.Config
+	config           spec.Config
 	instance         string
 	versions         []version // newest first
 	state            string
@@ -65,7 +65,7 @@ type vm struct {
 // version is a configuration the Machine has or had.
 type version struct {
 	instance string
-	config   machine.Config
+	config   spec.Config
 }
 
 // event is an entry of a Machine's history.
@@ -103,7 +103,7 @@ func transient(state string) bool {
 }
 
 // createMachine adds a Machine to the app, not launched yet.
-func (s *state) createMachine(a *app, config machine.Config, name, region string, plan plan, now time.Time) *vm {
+func (s *state) createMachine(a *app, config spec.Config, name, region string, plan plan, now time.Time) *vm {
 	m := &vm{
 		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
 		state: "created", listen: internalPorts(config),
@@ -141,7 +141,7 @@ func machineAddress(n *network, id string) netip.Addr {
 }
 
 // configure gives the Machine a new version.
-func (m *vm) configure(s *state, config machine.Config, plan plan) {
+func (m *vm) configure(s *state, config spec.Config, plan plan) {
 	config = m.app.mounted(config)
 	m.rebind(config)
 	m.instance = s.ids.instance()
@@ -155,7 +155,7 @@ func (m *vm) configure(s *state, config machine.Config, plan plan) {
 }
 
 // setConfig changes the configuration of the present version.
-func (m *vm) setConfig(config machine.Config) {
+func (m *vm) setConfig(config spec.Config) {
 	m.config, m.versions[0].config, m.read = config, config, nil
 }
 
@@ -174,7 +174,7 @@ func (m *vm) record(s *state, e event) {
 
 // update replaces the whole configuration. Without skipLaunch the Machine is
 // started, also one that was stopped; with it, it ends up stopped.
-func (m *vm) update(s *state, config machine.Config, skipLaunch bool, now time.Time, delay time.Duration) {
+func (m *vm) update(s *state, config spec.Config, skipLaunch bool, now time.Time, delay time.Duration) {
 	m.configure(s, config, plan{})
 	m.updated = now
 	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // volume is a disk of an app. The names of volumes are not unique.
@@ -58,7 +58,7 @@ func (s *state) createVolume(a *app, name, region string, sizeGB int, now time.T
 // mountable refuses a configuration that mounts what this Machine (nil: a new
 // one) cannot have. Fly's documentation gives the rules and not the words: a
 // volume is in one region and belongs to one Machine at a time.
-func (a *app) mountable(config machine.Config, region string, m *vm) error {
+func (a *app) mountable(config spec.Config, region string, m *vm) error {
 	mounts, err := config.Mounts()
 	if err != nil {
 		return invalid("invalid config.mounts: %v", err)
@@ -82,7 +82,7 @@ func (a *app) mountable(config machine.Config, region string, m *vm) error {
 // mounted is a configuration whose mounts tell of their volumes what Fly fills
 // in: name, size and whether it is encrypted. flyctl makes the volumes of another
 // Machine after them.
-func (a *app) mounted(config machine.Config) machine.Config {
+func (a *app) mounted(config spec.Config) spec.Config {
 	var mounts []map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config.Raw("mounts")))
 	decoder.UseNumber() // what is not ours stays as it came
@@ -113,7 +113,7 @@ func (m *vm) attach() {
 		return
 	}
 	for _, v := range m.app.volumes {
-		mounted := slices.ContainsFunc(mounts, func(mount machine.Mount) bool { return mount.Volume == v.id })
+		mounted := slices.ContainsFunc(mounts, func(mount spec.Mount) bool { return mount.Volume == v.id })
 		switch {
 		case mounted && v.attached == nil:
 			v.attached = m
@@ -135,7 +135,7 @@ func (m *vm) detach() {
 
 // adopt makes the volumes that a configuration mounts and the app lacks, for
 // somebody else who acts outside the API.
-func (s *state) adopt(a *app, config machine.Config, region string, now time.Time) {
+func (s *state) adopt(a *app, config spec.Config, region string, now time.Time) {
 	mounts, err := config.Mounts()
 	if err != nil {
 		return

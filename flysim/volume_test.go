@@ -6,7 +6,7 @@ import (
 	fly "github.com/superfly/fly-go"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 func TestVolumes(t *testing.T) {
@@ -77,7 +77,7 @@ func TestVolumes(t *testing.T) {
 
 func TestVolumesOfSomebodyElse(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	config, err := machine.ParseConfig([]byte(`{"image":"nginx","mounts":[{"volume":"vol_old","name":"data","path":"/data","size_gb":4}]}`))
+	config, err := spec.Parse([]byte(`{"image":"nginx","mounts":[{"volume":"vol_old","name":"data","path":"/data","size_gb":4}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

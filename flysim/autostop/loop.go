@@ -33,7 +33,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // DefaultEvery is the time between two passes. Fly says "every few minutes".
@@ -138,7 +138,7 @@ func (l *Loop) stop(app string, r region, c *candidate) (s Stopped, ok bool) {
 		App: app, Machine: c.ID, Region: r.name, Group: r.group,
 		At: l.Platform.Clock().Now(), State: "stopped", Why: r.why(),
 	}
-	suspend := c.setting.mode == machine.AutostopSuspend
+	suspend := c.setting.mode == spec.AutostopSuspend
 	if suspend {
 		s.Fallback = c.Unsuspendable
 		suspend = s.Fallback == ""

@@ -12,7 +12,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -70,7 +70,7 @@ func (b *bench) add(boxes ...box) {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		config, err := machine.ParseConfig(merged)
+		config, err := spec.Parse(merged)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -303,9 +303,9 @@ func TestPasses(t *testing.T) {
 	}
 }
 
-func config(t *testing.T, text string) machine.Config {
+func config(t *testing.T, text string) spec.Config {
 	t.Helper()
-	c, err := machine.ParseConfig([]byte(text))
+	c, err := spec.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func BenchmarkPass(b *testing.B) {
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock})
 	traffic := new(flysim.Traffic)
-	c, err := machine.ParseConfig([]byte(`{"image": "nginx", "services": [{"internal_port": 80, "autostop": true, "concurrency": {"soft_limit": 1}}]}`))
+	c, err := spec.Parse([]byte(`{"image": "nginx", "services": [{"internal_port": 80, "autostop": true, "concurrency": {"soft_limit": 1}}]}`))
 	if err != nil {
 		b.Fatal(err)
 	}

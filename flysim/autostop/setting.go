@@ -3,12 +3,12 @@ package autostop
 import (
 	"encoding/json"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // setting is what a Machine's configuration says about autostop.
 type setting struct {
-	mode      machine.Autostop
+	mode      spec.Autostop
 	keep      string // why it is never stopped, empty if it may be
 	serves    bool   // it has services
 	softLimit int    // the lowest of its services
@@ -16,7 +16,7 @@ type setting struct {
 	primary   string // PRIMARY_REGION
 }
 
-func read(config machine.Config) setting {
+func read(config spec.Config) setting {
 	services, err := config.Services()
 	switch {
 	case err != nil:
@@ -24,24 +24,18 @@ func read(config machine.Config) setting {
 	case len(services) == 0:
 		return setting{keep: "it has no services: autostop is for Machines that Fly Proxy routes to"}
 	}
-	s := setting{serves: true, mode: machine.AutostopSuspend}
+	s := setting{serves: true, mode: spec.AutostopSuspend}
 	for _, service := range services {
-		mode := machine.AutostopOff
-		if service.Autostop != nil {
-			mode = *service.Autostop
-		}
-		switch {
-		case mode == machine.AutostopOff:
+		switch service.Autostop {
+		case spec.AutostopOff:
 			s.keep = "autostop is off in " + which(len(services))
-		case mode == machine.AutostopStop:
-			s.mode = mode
+		case spec.AutostopStop:
+			s.mode = spec.AutostopStop
 		}
 		if limit := service.Limits().Soft; s.softLimit == 0 || limit < s.softLimit {
 			s.softLimit = limit
 		}
-		if service.MinMachinesRunning != nil {
-			s.minimum = max(s.minimum, *service.MinMachinesRunning)
-		}
+		s.minimum = max(s.minimum, service.MinRunning)
 	}
 	if env, err := config.Env(); err == nil {
 		s.primary = env["PRIMARY_REGION"]

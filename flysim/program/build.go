@@ -7,8 +7,8 @@ import (
 	"strconv"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // Build makes the operator's apps on a platform, as `fly launch` and `fly
@@ -71,13 +71,13 @@ func (d Definition) create(p *flysim.Platform) error {
 }
 
 // released is the configuration with what a deploy adds to that of fly.toml.
-func released(config machine.Config, image string, release flysim.Release) (machine.Config, error) {
+func released(config spec.Config, image string, release flysim.Release) (spec.Config, error) {
 	metadata, err := config.Metadata()
 	if err != nil {
 		return config, err
 	}
-	metadata[machine.MetadataReleaseID] = release.ID
-	metadata[machine.MetadataReleaseVersion] = strconv.Itoa(release.Version)
+	metadata[spec.ReleaseIDKey] = release.ID
+	metadata[spec.ReleaseVersionKey] = strconv.Itoa(release.Version)
 	if config, err = config.With("metadata", metadata); err != nil {
 		return config, err
 	}
@@ -85,7 +85,7 @@ func released(config machine.Config, image string, release flysim.Release) (mach
 }
 
 // mount makes a volume for each mount of a Machine.
-func (d Definition) mount(p *flysim.Platform, region string, config machine.Config) (machine.Config, error) {
+func (d Definition) mount(p *flysim.Platform, region string, config spec.Config) (spec.Config, error) {
 	mounts, err := config.Mounts()
 	if err != nil || len(mounts) == 0 {
 		return config, err

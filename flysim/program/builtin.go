@@ -11,7 +11,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // program is one run of the built-in program on a Machine, from its first
@@ -39,18 +39,18 @@ func newProgram(to proxy.Target, now flysim.Program, r *Runner) *program {
 
 // rawPorts are the internal ports that services lead to, none of them with the
 // http handler, and that no HTTP check asks.
-func rawPorts(config machine.Config) map[int]bool {
+func rawPorts(config spec.Config) map[int]bool {
 	services, err := config.Services()
 	if err != nil {
 		return nil
 	}
 	raw := make(map[int]bool)
 	spoken := make(map[int]bool) // HTTP is
-	web := func(c machine.Check, port int) {
-		if c.Port != nil {
-			port = *c.Port
+	web := func(c spec.Check, port int) {
+		if c.Port != 0 {
+			port = c.Port
 		}
-		if c.Type != nil && *c.Type == "http" {
+		if c.Type == "http" {
 			spoken[port] = true
 		}
 	}

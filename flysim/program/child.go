@@ -15,7 +15,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // How long commands are waited for, on the clock of this computer.
@@ -324,7 +324,7 @@ func (r *Runner) say(c *child, stream, text string) {
 
 // internalPort is the port of the Machine that PORT stands for: the one of its
 // configuration's environment, else of the first TCP service, else 8080.
-func internalPort(config machine.Config) int {
+func internalPort(config spec.Config) int {
 	if env, err := config.Env(); err == nil {
 		var port int
 		if _, err := fmt.Sscanf(env["PORT"], "%d", &port); err == nil && port > 0 && port < 1<<16 {
@@ -350,7 +350,7 @@ type stopConfig struct {
 
 // readStop is the configuration's stop_config, or Fly's default: SIGINT, and
 // SIGKILL after five seconds. A number is nanoseconds.
-func readStop(config machine.Config) stopConfig {
+func readStop(config spec.Config) stopConfig {
 	stop := stopConfig{"SIGINT", killTimeout}
 	var in struct {
 		Timeout json.RawMessage `json:"timeout"`

@@ -18,8 +18,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // Limits of what [ReadDefinitions] reads.
@@ -49,9 +49,9 @@ type Definition struct {
 	HTTPService  *Service          `toml:"http_service"`
 	Services     []Service         `toml:"services"`
 
-	file       []byte                    // fly.toml
-	definition json.RawMessage           // as a release stores it
-	configs    map[string]machine.Config // by process group
+	file       []byte                 // fly.toml
+	definition json.RawMessage        // as a release stores it
+	configs    map[string]spec.Config // by process group
 	delay      time.Duration
 	sockets    []string
 }
@@ -272,7 +272,7 @@ func (d *Definition) read(dir string) error {
 	if d.definition, err = json.Marshal(definition); err != nil {
 		return err
 	}
-	d.file, d.configs, d.Env = file.Bytes(), make(map[string]machine.Config), maps.Clone(definition.Env)
+	d.file, d.configs, d.Env = file.Bytes(), make(map[string]spec.Config), maps.Clone(definition.Env)
 	if len(d.Machines) == 0 {
 		for _, group := range file.Groups() {
 			d.Machines = append(d.Machines, Machines{Group: group})
@@ -288,11 +288,22 @@ func (d *Definition) read(dir string) error {
 		if m.Count < 0 || m.Count > MaxMachines || !regionName.MatchString(m.Region) {
 			return fmt.Errorf("machines: %d in %.40q: want a count of at most %d and a region such as fra", m.Count, m.Region, MaxMachines)
 		}
-		if d.configs[m.Group], err = file.Apply(m.Group, machine.Config{}); err != nil {
+		if d.configs[m.Group], err = configOf(file.Apply, m.Group); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// configOf is the configuration that fly.toml gives to a Machine of a group. The
+// type parameter is flytoml's own type, which flysim does not share.
+func configOf[C json.Marshaler](apply func(group string, live C) (C, error), group string) (spec.Config, error) {
+	var live C // a new Machine has none
+	config, err := apply(group, live)
+	if err != nil {
+		return spec.Config{}, err
+	}
+	return spec.Of(config)
 }
 
 // flyToml is the app's fly.toml: the one that is named, with the folder it

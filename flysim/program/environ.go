@@ -9,14 +9,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // identity is what a program on Fly is told about itself.
 type identity struct {
 	app, machine, region, instance string
 	address                        netip.Addr // on the private network
-	config                         machine.Config
+	config                         spec.Config
 }
 
 // flyEnvironment is the environment of a program on Fly, as far as the

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // TestCommandEnvironment: who may set what.
 func TestCommandEnvironment(t *testing.T) {
 	t.Setenv("PATH", "/bin")
 	t.Setenv("OWN", "x")
-	config, err := machine.ParseConfig([]byte(`{"image": "nginx", "env": {
+	config, err := spec.Parse([]byte(`{"image": "nginx", "env": {
 		"GREETING": "hello", "PORT": "8080", "HOME": "/root", "ld_preload": "x", "PYTHONPATH": "x", "PATH": "x", "NODE_ENV": "production",
 		"GUNICORN_CMD_ARGS": "-c /tmp/x.py", "MAKEFLAGS": "x", "HTTP_PROXY": "x", "UNHEARD_OF": "x", "FLY_REGION": "x", "FLY_API_BASE_URL": "x",
 		"FLY_ACCESS_TOKEN": "x", "A=B": "x", "NUL": "a\u0000b", "": "x"
@@ -68,7 +68,7 @@ func TestReadStop(t *testing.T) {
 		{`{"stop_config": 3}`, stopConfig{"SIGINT", 5 * time.Second}},
 	}
 	for _, tt := range tests {
-		config, err := machine.ParseConfig([]byte(tt.config))
+		config, err := spec.Parse([]byte(tt.config))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // report is what the page says, in every form.
@@ -47,7 +47,7 @@ func (p *program) report(req *http.Request) report {
 	now := p.runner.clock.Now()
 	r := report{
 		App: p.app, Group: p.config.ProcessGroup(), Machine: p.machine, Region: p.region,
-		ReleaseVersion: p.config.Label(machine.MetadataReleaseVersion), Instance: p.instance, Image: p.config.Image(),
+		ReleaseVersion: p.config.Label(spec.ReleaseVersionKey), Instance: p.instance, Image: p.config.Image(),
 		Awake: p.awake(), AwakeSeconds: now.Sub(p.started).Seconds(), UpSeconds: now.Sub(p.born).Seconds(), Requests: p.requests.Load(),
 		Method: req.Method, URL: req.URL.RequestURI(), Host: req.Host, Environment: p.environment(),
 	}

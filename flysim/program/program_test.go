@@ -18,7 +18,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -35,9 +35,9 @@ func web(port int, more ...string) string {
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
-func config(t testing.TB, text string) machine.Config {
+func config(t testing.TB, text string) spec.Config {
 	t.Helper()
-	c, err := machine.ParseConfig([]byte(text))
+	c, err := spec.Parse([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,14 +7,14 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // BenchmarkReconcile is what a change of the platform costs Run when 10,000
 // built-in programs were dialed.
 func BenchmarkReconcile(b *testing.B) {
 	p := flysim.New(flysim.Options{Clock: flysim.NewClock(time.Now)})
-	config, err := machine.ParseConfig([]byte(`{"image": "x", "services": [{"internal_port": 8080}]}`))
+	config, err := spec.Parse([]byte(`{"image": "x", "services": [{"internal_port": 8080}]}`))
 	if err != nil {
 		b.Fatal(err)
 	}

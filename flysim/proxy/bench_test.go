@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // socket is where the program of every Machine listens.
@@ -27,7 +27,7 @@ func BenchmarkProxy(b *testing.B) {
 	platform := flysim.New(flysim.Options{})
 	platform.AddApp("shop-api", "personal", "")
 	platform.AddAddress("shop-api", "private_v6", "", "")
-	c, err := machine.ParseConfig([]byte(`{"services": [{"protocol": "tcp", "internal_port": 8080, "autostart": true, "ports": [{"port": 80, "handlers": ["http"]}],
+	c, err := spec.Parse([]byte(`{"services": [{"protocol": "tcp", "internal_port": 8080, "autostart": true, "ports": [{"port": 80, "handlers": ["http"]}],
 		"concurrency": {"type": "requests", "soft_limit": 20, "hard_limit": 40}}]}`))
 	if err != nil {
 		b.Fatal(err)

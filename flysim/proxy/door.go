@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // door is one listener: what comes in there, and where from it comes.
@@ -118,7 +119,7 @@ func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n name
 	}
 	h := w.Header()
 	h.Set("Location", "https://"+host+r.URL.RequestURI())
-	outbound(h, nil, requestID(v.record.At, d.proxy.options.Region), r.ProtoMajor)
+	outbound(h, spec.HTTPOptions{}, requestID(v.record.At, d.proxy.options.Region), r.ProtoMajor)
 	v.record.Status = http.StatusMovedPermanently
 	w.WriteHeader(http.StatusMovedPermanently)
 }

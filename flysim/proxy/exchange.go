@@ -35,8 +35,8 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	pause := new(idle)
-	if o := e.route.options.HTTPOptions; !e.bare && o != nil && o.IdleTimeout != nil && *o.IdleTimeout > 0 {
-		pause = &idle{proxy: e.proxy, timeout: time.Duration(*o.IdleTimeout) * time.Second}
+	if seconds := e.route.options.HTTP.IdleTimeout; !e.bare && seconds > 0 {
+		pause = &idle{proxy: e.proxy, timeout: time.Duration(seconds) * time.Second}
 		watched, stop := pause.watch(r)
 		defer stop()
 		r = watched
@@ -50,7 +50,7 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}, func(res *http.Response) {
 		if !e.bare {
-			outbound(res.Header, e.route.options.HTTPOptions, e.inbound.id, r.ProtoMajor)
+			outbound(res.Header, e.route.options.HTTP, e.inbound.id, r.ProtoMajor)
 		}
 		if pause.timeout > 0 {
 			pause.answer(res)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // via is what Fly Proxy adds to Via.
@@ -78,17 +78,13 @@ func (in inbound) set(h http.Header, major int) {
 
 // outbound writes the headers of an answer: Fly's own, and what the port's
 // http_options add, replace or take away.
-func outbound(h http.Header, options *machine.HTTPOptions, id string, major int) {
-	var response machine.HTTPResponse
-	if options != nil && options.Response != nil {
-		response = *options.Response
-	}
-	if response.Pristine == nil || !*response.Pristine {
+func outbound(h http.Header, options spec.HTTPOptions, id string, major int) {
+	if !options.Response.Pristine {
 		h.Set("Server", server)
 		h.Add("Via", via(major))
 		h.Set("Fly-Request-Id", id)
 	}
-	for key, raw := range response.Headers {
+	for key, raw := range options.Response.Headers {
 		var values []string
 		var value string
 		var keep bool

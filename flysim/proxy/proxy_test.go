@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -125,9 +125,9 @@ func (b *bench) client(through string) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-func config(t testing.TB, services string) machine.Config {
+func config(t testing.TB, services string) spec.Config {
 	t.Helper()
-	c, err := machine.ParseConfig([]byte(`{"image": "registry.fly.io/x:1", "services": [` + services + `]}`))
+	c, err := spec.Parse([]byte(`{"image": "registry.fly.io/x:1", "services": [` + services + `]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,10 +88,9 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if h.route = t.route(h.port); h.route == nil || !h.route.tls {
 		return nil, failNoService(h.name.app, h.port)
 	}
-	options := h.route.options.TLSOptions
-	selfSigned := options != nil && options.DefaultSelfSigned != nil && *options.DefaultSelfSigned
+	options := h.route.options.TLS
 	switch {
-	case selfSigned, certified(t.site, hello.ServerName), h.name.kind == public && hello.ServerName == "":
+	case options.SelfSigned, certified(t.site, hello.ServerName), h.name.kind == public && hello.ServerName == "":
 	case hello.ServerName == "":
 		return nil, fail("PT06", 0, "no valid tls certificate was found. aborted connection")
 	default:
@@ -105,7 +104,7 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if h.route.http {
 		config.NextProtos = []string{"h2", "http/1.1"}
 	}
-	if options != nil && len(options.ALPN) > 0 {
+	if len(options.ALPN) > 0 {
 		config.NextProtos = options.ALPN
 	}
 	return config, nil

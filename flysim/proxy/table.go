@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // table is how an app is routed at a moment.
@@ -26,7 +26,7 @@ type route struct {
 	port       int
 	tls, http  bool
 	proxyProto string // v1, v2 or empty
-	options    machine.Port
+	options    spec.Port
 	members    []member
 }
 
@@ -113,7 +113,7 @@ func (t *table) build(port int) *route {
 			continue // the platform took it; the proxy cannot read it
 		}
 		for _, s := range services {
-			i := slices.IndexFunc(s.Ports, func(p machine.Port) bool { return covers(p, port) })
+			i := slices.IndexFunc(s.Ports, func(p spec.Port) bool { return p.Covers(port) })
 			if s.Protocol == "udp" || i < 0 {
 				continue
 			}
@@ -132,37 +132,26 @@ func (t *table) build(port int) *route {
 	return r
 }
 
-// covers tells whether an entry of ports is, or spans, a port.
-func covers(p machine.Port, port int) bool {
-	switch {
-	case p.Port != nil:
-		return *p.Port == port
-	case p.StartPort == nil && p.EndPort == nil:
-		return false
-	}
-	return (p.StartPort == nil || *p.StartPort <= port) && (p.EndPort == nil || port <= *p.EndPort)
-}
-
 // handle takes over what an entry says about connections. Where Machines
 // differ, a started one decides.
-func (r *route) handle(p machine.Port) {
+func (r *route) handle(p spec.Port) {
 	r.options = p
 	r.tls, r.http = slices.Contains(p.Handlers, "tls"), slices.Contains(p.Handlers, "http")
 	r.proxyProto = ""
 	if slices.Contains(p.Handlers, "proxy_proto") {
 		r.proxyProto = "v1"
-		if p.ProxyProtoOptions != nil && p.ProxyProtoOptions.Version == "v2" {
+		if p.ProxyProto.Version == "v2" {
 			r.proxyProto = "v2"
 		}
 	}
 }
 
-func newMember(app string, b flysim.Backend, s machine.Service, p machine.Port) member {
+func newMember(app string, b flysim.Backend, s spec.Service, p spec.Port) member {
 	limits := s.Limits()
 	return member{
 		Backend: b, app: app, internalPort: s.InternalPort, autostart: s.Autostart == nil || *s.Autostart,
-		connections: limits.Unit == "connections", soft: limits.Soft, hard: limits.Hard,
-		h2: p.HTTPOptions != nil && p.HTTPOptions.H2Backend != nil && *p.HTTPOptions.H2Backend,
+		connections: limits.Type == "connections", soft: limits.Soft, hard: limits.Hard,
+		h2: p.HTTP.H2Backend,
 	}
 }
 

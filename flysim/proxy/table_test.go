@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // TestTableOfOthers holds that an app's table is made again when the app changes,
@@ -14,7 +14,7 @@ func TestTableOfOthers(t *testing.T) {
 	machines := make(map[string]string)
 	for _, app := range []string{"shop-api", "other"} {
 		platform.AddApp(app, "personal", "")
-		machines[app] = platform.AddMachine(app, "iad", machine.Config{})
+		machines[app] = platform.AddMachine(app, "iad", spec.Config{})
 	}
 	p := New(Options{Platform: platform})
 	look := func() *table {

@@ -139,7 +139,7 @@ func limit(b flysim.Backend) (soft int, unit string) {
 	}
 	for _, service := range services {
 		if l := service.Limits(); soft == 0 || l.Soft < soft {
-			soft, unit = l.Soft, l.Unit
+			soft, unit = l.Soft, l.Type
 		}
 	}
 	return soft, unit

@@ -1,0 +1,168 @@
+// Package spec is a Machine's configuration as the emulated platform reads it:
+// the JSON document of the Machines API.
+//
+// A [Config] keeps every field, unknown ones too. Typed views ([Config.Services],
+// [Config.Checks], [Config.Mounts], …) read what the platform, Fly Proxy, autostop
+// and programs act on. The types are flysim's own, on purpose: a client that is
+// tested against the platform must not share them, or a field that both lack
+// would go unnoticed.
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+)
+
+// Config is one configuration document. Values are immutable; the zero Config
+// is the empty document.
+type Config struct{ fields map[string]json.RawMessage }
+
+// Parse reads a JSON object, or null as the empty document.
+func Parse(document []byte) (Config, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return Config{}, fmt.Errorf("machine configuration: %w", err)
+	}
+	return Config{fields}, nil
+}
+
+// Of is the configuration that a value encodes to, such as a client's own type
+// or a [json.RawMessage].
+func Of(document json.Marshaler) (Config, error) {
+	if config, ok := document.(Config); ok {
+		return config, nil
+	}
+	raw, err := document.MarshalJSON()
+	if err != nil {
+		return Config{}, err
+	}
+	return Parse(raw)
+}
+
+// MarshalJSON implements [json.Marshaler]. Keys are sorted; values are the bytes
+// that were read.
+func (c Config) MarshalJSON() ([]byte, error) {
+	if c.fields == nil {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(c.fields)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]; see [Parse].
+func (c *Config) UnmarshalJSON(document []byte) error {
+	parsed, err := Parse(document)
+	if err == nil {
+		*c = parsed
+	}
+	return err
+}
+
+// Raw returns the value of a top-level field as it was read, nil if there is none.
+func (c Config) Raw(key string) json.RawMessage { return bytes.Clone(c.fields[key]) }
+
+// With returns a copy in which key holds the JSON form of value.
+func (c Config) With(key string, value any) (Config, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return Config{}, fmt.Errorf("machine configuration: field %q: %w", key, err)
+	}
+	fields := make(map[string]json.RawMessage, len(c.fields)+1)
+	maps.Copy(fields, c.fields)
+	fields[key] = raw
+	return Config{fields}, nil
+}
+
+// Without returns a copy that lacks the fields.
+func (c Config) Without(keys ...string) Config {
+	fields := maps.Clone(c.fields)
+	for _, key := range keys {
+		delete(fields, key)
+	}
+	return Config{fields}
+}
+
+// view decodes a top-level field; an absent one is the zero value.
+func view[T any](c Config, key string) (value T, err error) {
+	if raw, ok := c.fields[key]; ok {
+		if err = json.Unmarshal(raw, &value); err != nil {
+			err = fmt.Errorf("machine configuration: field %q: %w", key, err)
+		}
+	}
+	return value, err
+}
+
+// Services are what Fly Proxy routes to the Machine.
+func (c Config) Services() ([]Service, error) { return view[[]Service](c, "services") }
+
+// Checks are the top-level checks by name. Those of a service are in [Service.Checks].
+func (c Config) Checks() (map[string]Check, error) { return view[map[string]Check](c, "checks") }
+
+// Env is the Machine's environment. Values may be secrets.
+func (c Config) Env() (map[string]string, error) { return view[map[string]string](c, "env") }
+
+// Metadata is the Machine's metadata.
+func (c Config) Metadata() (map[string]string, error) {
+	return view[map[string]string](c, "metadata")
+}
+
+// Mounts are the volumes that the Machine mounts.
+func (c Config) Mounts() ([]Mount, error) { return view[[]Mount](c, "mounts") }
+
+// Guest is the Machine's size, nil if the document has none.
+func (c Config) Guest() (*Guest, error) { return view[*Guest](c, "guest") }
+
+// Image is the reference of the Machine's image, empty if there is none.
+func (c Config) Image() string {
+	image, err := view[string](c, "image")
+	if err != nil {
+		return ""
+	}
+	return image
+}
+
+// AutoDestroy reports whether the Machine is destroyed when its program ends.
+func (c Config) AutoDestroy() bool {
+	destroy, err := view[bool](c, "auto_destroy")
+	return err == nil && destroy
+}
+
+// Label is one entry of the metadata, empty if there is none.
+func (c Config) Label(key string) string {
+	metadata, err := c.Metadata()
+	if err != nil {
+		return ""
+	}
+	return metadata[key]
+}
+
+// Metadata keys that flyctl sets.
+const (
+	ProcessGroupKey   = "fly_process_group"
+	ReleaseIDKey      = "fly_release_id"
+	ReleaseVersionKey = "fly_release_version"
+)
+
+// ProcessGroup is the process group, from today's metadata or else from the
+// older process_group.
+func (c Config) ProcessGroup() string {
+	if group := c.Label(ProcessGroupKey); group != "" {
+		return group
+	}
+	return c.Label("process_group")
+}
+
+// Validate reports fields that have the wrong type, so that reading them later
+// cannot fail.
+func (c Config) Validate() error {
+	_, services := c.Services()
+	_, checks := c.Checks()
+	_, env := c.Env()
+	_, metadata := c.Metadata()
+	_, guest := c.Guest()
+	_, mounts := c.Mounts()
+	_, init := view[map[string]json.RawMessage](c, "init")
+	return errors.Join(services, checks, env, metadata, guest, mounts, init)
+}
