@@ -28,12 +28,6 @@ func edges() map[string][]string {
 		"flytoml":                  {"flytoml/machine", "internal/outside"},
 		"internal/deploy/drift":    {"flytoml", "flytoml/machine"},
 		"internal/fly":             {"internal/gate", "flytoml/machine", "internal/loopback", "internal/outside", "internal/slot"},
-		"flysim":                   {"flytoml/machine", "internal/loopback"},
-		"flysim/watch":             {"flysim"},
-		"flysim/page":              {"flysim", "flysim/watch", "internal/loopback"},
-		"flysim/proxy":             {"flysim", "flytoml/machine"},
-		"flysim/autostop":          {"flysim", "flytoml/machine"},
-		"flysim/program":           {"flysim", "flysim/proxy", "flytoml/machine", "flytoml"},
 		"internal/deploy/deployed": {"internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":           {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
 		"internal/deploy/rollout":  {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
@@ -47,6 +41,15 @@ func edges() map[string][]string {
 		"resources":       {"internal/fly", "flytoml", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift", "internal/outside"},
 		"internal/server": {"internal/call", "tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback", "internal/outside", "internal/slot"},
+
+		// The emulated platform shares no type of Fly's APIs with the product.
+		"flysim/spec":     {},
+		"flysim":          {"flysim/spec", "internal/loopback"},
+		"flysim/watch":    {"flysim"},
+		"flysim/page":     {"flysim", "flysim/watch", "internal/loopback"},
+		"flysim/proxy":    {"flysim", "flysim/spec"},
+		"flysim/autostop": {"flysim", "flysim/spec"},
+		"flysim/program":  {"flysim", "flysim/proxy", "flysim/spec", "flytoml"},
 	}
 }
 

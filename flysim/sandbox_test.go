@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,22 @@ func clients(t testing.TB, p *flysim.Platform) (*fly.Client, *flaps.Client) {
 		t.Fatal(err)
 	}
 	return gql, rest
+}
+
+// sameJSON reports whether two values encode to the same JSON, whatever the order of keys.
+func sameJSON(t testing.TB, a, b json.Marshaler) bool {
+	t.Helper()
+	var documents [2]any
+	for i, v := range []json.Marshaler{a, b} {
+		raw, err := v.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, &documents[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return reflect.DeepEqual(documents[0], documents[1])
 }
 
 // indent makes JSON comparable to the eye.

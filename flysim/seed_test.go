@@ -90,11 +90,11 @@ func TestFixture(t *testing.T) {
 			switch {
 			case !machineID.MatchString(id) || !instanceID.MatchString(m.InstanceID):
 				t.Errorf("%s: ids %s and %s", app, id, m.InstanceID)
-			case !m.Config.FlyLaunch() || m.Config.Validate() != nil:
+			case metadata["fly_platform_version"] != "v2" || m.Config.Validate() != nil:
 				t.Errorf("%s: Machine %s is not one of `fly deploy`", app, id)
 			case env["FLY_PROCESS_GROUP"] != m.Config.ProcessGroup() || env["PRIMARY_REGION"] != config.Region || m.Region != config.Region:
 				t.Errorf("%s: Machine %s in %s has environment %v", app, id, m.Region, env)
-			case metadata[machine.MetadataReleaseID] == "" || metadata[machine.MetadataFlyctlVersion] == "":
+			case metadata[spec.ReleaseIDKey] == "" || metadata["fly_flyctl_version"] == "":
 				t.Errorf("%s: Machine %s has metadata %v", app, id, metadata)
 			case !strings.Contains(m.Config.Image(), "registry.fly.io/"+app+":deployment-") || !strings.Contains(m.Config.Image(), "@sha256:"):
 				t.Errorf("%s: image %s", app, m.Config.Image())

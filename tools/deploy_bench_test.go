@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -32,6 +33,16 @@ type deployBench struct {
 	update func(body []byte) []byte
 	// answer, if set, changes what the platform answers.
 	answer func(body []byte) []byte
+}
+
+// MachineConfig is the Machine's configuration in the product's type.
+func (b *deployBench) MachineConfig(app, id string) machine.Config {
+	b.t.Helper()
+	config, err := machine.ParseConfig([]byte(b.Platform.MachineConfig(app, id).String()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return config
 }
 
 // RoundTrip implements [http.RoundTripper].

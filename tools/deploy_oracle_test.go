@@ -242,8 +242,8 @@ func (b *deployBench) oracleDeploy(name string, in deployInput, machines int, wa
 	}
 	release := b.Releases(b.app)[0]
 	for _, id := range ids {
-		truth := b.Machine(b.app, id)
-		got, want := truth.Config, wanted(truth.Config.ProcessGroup(), truth.Config)
+		got := b.MachineConfig(b.app, id)
+		want := wanted(got.ProcessGroup(), got)
 		metadata, err := got.Metadata()
 		if err != nil {
 			b.t.Fatal(err)

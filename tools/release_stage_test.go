@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -36,6 +37,16 @@ type releaseStage struct {
 	a       *toolset
 	journal *journal.Journal
 	edit    func(path string, body []byte) []byte
+}
+
+// MachineConfig is the Machine's configuration in the product's type.
+func (s *releaseStage) MachineConfig(app, id string) machine.Config {
+	s.t.Helper()
+	config, err := machine.ParseConfig([]byte(s.Platform.MachineConfig(app, id).String()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return config
 }
 
 // steppedClock passes whenever somebody waits.

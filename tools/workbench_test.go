@@ -14,6 +14,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -33,6 +34,16 @@ type workbench struct {
 	// request and answer, if set, stand between the client and the platform.
 	request func(body []byte) []byte
 	answer  func(body []byte) []byte
+}
+
+// MachineConfig is the Machine's configuration in the product's type.
+func (w *workbench) MachineConfig(app, id string) machine.Config {
+	w.t.Helper()
+	config, err := machine.ParseConfig([]byte(w.Platform.MachineConfig(app, id).String()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return config
 }
 
 func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
 // example is the file of docs/sandbox.md.
@@ -76,7 +77,7 @@ func TestDocumentedExample(t *testing.T) {
 	}
 	m := hello.Machines[0]
 	services, err := m.Config.Services()
-	if err != nil || len(services) != 1 || services[0].Autostop.String() != "suspend" || services[0].Concurrency.SoftLimit != 20 || m.State != "starting" {
+	if err != nil || len(services) != 1 || services[0].Autostop != spec.AutostopSuspend || services[0].Concurrency.Soft != 20 || m.State != "starting" {
 		t.Errorf("its Machine: %+v, %v", m, err)
 	}
 	if env, err := m.Config.Env(); err != nil || env["GREETING"] != "good morning" || env["PRIMARY_REGION"] != "fra" || m.Config.Label("fly_release_version") != "1" {

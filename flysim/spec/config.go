@@ -51,6 +51,15 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.fields)
 }
 
+// String is the JSON document.
+func (c Config) String() string {
+	document, err := c.MarshalJSON()
+	if err != nil {
+		return err.Error()
+	}
+	return string(document)
+}
+
 // UnmarshalJSON implements [json.Unmarshaler]; see [Parse].
 func (c *Config) UnmarshalJSON(document []byte) error {
 	parsed, err := Parse(document)

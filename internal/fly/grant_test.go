@@ -22,7 +22,7 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	shared := netip.MustParseAddr("66.241.124.11")
 	own := ownNetwork(t, client, app)
 	update := Update{ID: id, Config: machine.Config{}, CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, client, app, id)}
-	created := NewMachine{Config: p.MachineConfig(app, id), Region: "iad"}
+	created := NewMachine{Config: machineConfig(t, p, app, id), Region: "iad"}
 	disk := NewVolume{Name: "data", Region: "iad", SizeGB: 1}
 	published := NewRelease{Definition: []byte(`{"app":"shop-api"}`), Image: "nginx", Strategy: "rolling"}
 	current, err := client.Release(t.Context(), app)

@@ -55,7 +55,8 @@ func TestMachineVersions(t *testing.T) {
 	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs(app)[0]
 	before := p.Machine(app, id)
-	changed, err := before.Config.With("env", map[string]string{"A": "b"})
+	config := machineConfig(t, p, app, id)
+	changed, err := config.With("env", map[string]string{"A": "b"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestMachineVersions(t *testing.T) {
 		t.Fatalf("%+v, %v", versions, err)
 	}
 	i := slices.IndexFunc(versions, func(v MachineVersion) bool { return v.InstanceID == before.InstanceID })
-	if i < 0 || versions[i].Unreadable || !machine.Equal(versions[i].Config, before.Config) {
+	if i < 0 || versions[i].Unreadable || !machine.Equal(versions[i].Config, config) {
 		t.Errorf("the earlier configuration is not among %+v", versions)
 	}
 	_, err = client.MachineVersions(t.Context(), app, "0123456789abcd")

@@ -47,7 +47,7 @@ func TestSteering(t *testing.T) {
 	if err := client.SetMachineMetadata(ctx, oneStep(t, gate.SetMetadata, app, target), app, id, "fly_canary", "true"); err != nil {
 		t.Error(err)
 	}
-	if metadata, err := p.MachineConfig(app, id).Metadata(); err != nil || metadata["fly_canary"] != "true" || p.Machine(app, id).InstanceID != instance {
+	if metadata, err := machineConfig(t, p, app, id).Metadata(); err != nil || metadata["fly_canary"] != "true" || p.Machine(app, id).InstanceID != instance {
 		t.Errorf("metadata %v, %v", metadata, err)
 	}
 	for _, key := range []string{"", "a/b", "..", "a?b", "ä"} {
@@ -91,7 +91,7 @@ func TestNoCapacity(t *testing.T) {
 	const app = "shop-api"
 	p, client := sandboxClient(t, flysim.Options{})
 	id := p.MachineIDs(app)[0]
-	machine := NewMachine{Config: p.MachineConfig(app, id), Region: "iad"}
+	machine := NewMachine{Config: machineConfig(t, p, app, id), Region: "iad"}
 	volume := NewVolume{Name: "data", Region: "iad", SizeGB: 1}
 	writes := map[string]func() error{
 		"machine.start": func() error {

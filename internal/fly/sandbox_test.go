@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
@@ -67,4 +68,14 @@ func leased(t *testing.T, c *FlyGo, app, id string) *Lease {
 		t.Fatal(err)
 	}
 	return lease
+}
+
+// machineConfig is a Machine's configuration in the product's type.
+func machineConfig(t testing.TB, p *flysim.Platform, app, id string) machine.Config {
+	t.Helper()
+	config, err := machine.ParseConfig([]byte(p.MachineConfig(app, id).String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
 }

@@ -17,7 +17,7 @@ func TestLeaseAndUpdate(t *testing.T) {
 	id := p.MachineIDs(app)[0]
 
 	// A platform newer than this program: fields it does not know, at every level.
-	invented, err := machine.ParseConfig([]byte(strings.Replace(string(mustJSON(t, p.MachineConfig(app, id))), `{`,
+	invented, err := machine.ParseConfig([]byte(strings.Replace(string(mustJSON(t, machineConfig(t, p, app, id))), `{`,
 		`{"invented":{"deep":[1,2.50,{"x":null}]},"big":12345678901234567890,`, 1)))
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestLeaseAndUpdate(t *testing.T) {
 	if got, want := string(sent.Config["big"]), "12345678901234567890"; got != want {
 		t.Errorf("big number %s, want %s", got, want)
 	}
-	if changes := machine.Diff(p.MachineConfig(app, id), changed); len(changes) != 0 {
+	if changes := machine.Diff(machineConfig(t, p, app, id), changed); len(changes) != 0 {
 		t.Errorf("the platform's configuration differs from what was meant: %v", changes)
 	}
 
@@ -86,7 +86,7 @@ func TestLeaseAndUpdate(t *testing.T) {
 	if _, err := client.UpdateMachine(t.Context(), grant, app, back); err != nil {
 		t.Fatal(err)
 	}
-	if changes := machine.Diff(p.MachineConfig(app, id), invented); len(changes) != 0 {
+	if changes := machine.Diff(machineConfig(t, p, app, id), invented); len(changes) != 0 {
 		t.Errorf("after putting back: %v", changes)
 	}
 	for range 2 { // the second finds no lease

@@ -50,7 +50,7 @@ func writes() []write {
 		}},
 		{"update", "machine.update", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
-			update := Update{ID: id, Config: p.MachineConfig(app, id), CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, c, app, id)}
+			update := Update{ID: id, Config: machineConfig(t, p, app, id), CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, c, app, id)}
 			grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()})
 			return func(ctx context.Context) error { _, err := c.UpdateMachine(ctx, grant, app, update); return err }
 		}},
@@ -74,7 +74,7 @@ func steered() []write {
 		{"uncordon", "machine.uncordon", gate.UncordonMachine, (*FlyGo).UncordonMachine},
 	} {
 		list = append(list, write{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
-			id := p.AddMachine(app, "iad", p.MachineConfig(app, p.MachineIDs(app)[0]))
+			id := p.AddMachine(app, "iad", machineConfig(t, p, app, p.MachineIDs(app)[0]))
 			lease := leased(t, c, app, id)
 			grant := grantFor(t, gate.Step{Verb: steer.verb, App: app, Target: id})
 			return func(ctx context.Context) error { return steer.do(c, ctx, grant, app, id, lease) }
@@ -88,7 +88,7 @@ func recorded() []write {
 	const app = "shop-api"
 	return []write{
 		{"create", "machine.create", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
-			machine := NewMachine{Config: p.MachineConfig(app, p.MachineIDs(app)[0]), Region: "iad", LeaseTTL: time.Minute}
+			machine := NewMachine{Config: machineConfig(t, p, app, p.MachineIDs(app)[0]), Region: "iad", LeaseTTL: time.Minute}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateMachine, App: app, Target: machine.Target()})
 			return func(ctx context.Context) error { _, _, err := c.CreateMachine(ctx, grant, app, machine); return err }
 		}},

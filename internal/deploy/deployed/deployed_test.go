@@ -98,7 +98,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s: flyctl would refuse it: %v", app, err)
 			}
 			for _, id := range p.MachineIDs(app) {
-				live := p.MachineConfig(app, id)
+				live := machineConfig(t, p, app, id)
 				got, err := file.Apply(live.ProcessGroup(), live)
 				if err != nil {
 					t.Fatalf("%s: %v in:\n%s", app, err, shown)
@@ -134,7 +134,7 @@ func TestMasked(t *testing.T) {
 			shown, masked := read(t, client, app)
 			truth := make(map[string]string)
 			for _, id := range p.MachineIDs(app) {
-				env, err := p.MachineConfig(app, id).Env()
+				env, err := machineConfig(t, p, app, id).Env()
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -28,6 +28,16 @@ type bench struct {
 	phases []Phase
 }
 
+// MachineConfig is the Machine's configuration in the product's type.
+func (b *bench) MachineConfig(app, id string) machine.Config {
+	b.t.Helper()
+	config, err := machine.ParseConfig([]byte(b.Platform.MachineConfig(app, id).String()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return config
+}
+
 // bubble runs a part of a test in a bubble of its own, where time passes when
 // everybody waits.
 func bubble(t *testing.T, name string, test func(t *testing.T)) {

@@ -58,7 +58,7 @@ func TestOneAtATime(t *testing.T) {
 			if truth.State != "started" || !truth.ChecksPassing || truth.InstanceID == c.Before.InstanceID {
 				t.Errorf("Machine %s is %s at %s, checks passing %t", id, truth.State, truth.InstanceID, truth.ChecksPassing)
 			}
-			if changes := machine.Diff(truth.Config, c.After.WithoutFlyctlVersion()); len(changes) != 0 {
+			if changes := machine.Diff(b.MachineConfig(b.app, id), c.After.WithoutFlyctlVersion()); len(changes) != 0 {
 				t.Errorf("Machine %s differs: %v", id, changes)
 			}
 			if n := b.count(id, "machine.update"); n != 1 {
@@ -245,8 +245,9 @@ func TestStoppedMachine(t *testing.T) {
 			t.Errorf("got %+v", report.Machines[1])
 		}
 		truth := b.Machine(b.app, stopped.ID)
-		if truth.State != "stopped" || machine.Equal(truth.Config, stopped.Config) || !machine.Equal(truth.Config, changes[1].After.WithoutFlyctlVersion()) {
-			t.Errorf("it is %s: %v", truth.State, machine.Diff(truth.Config, changes[1].After.WithoutFlyctlVersion()))
+		config := b.MachineConfig(b.app, stopped.ID)
+		if truth.State != "stopped" || machine.Equal(config, stopped.Config) || !machine.Equal(config, changes[1].After.WithoutFlyctlVersion()) {
+			t.Errorf("it is %s: %v", truth.State, machine.Diff(config, changes[1].After.WithoutFlyctlVersion()))
 		}
 		if got := starts(truth); got != started {
 			t.Errorf("it was started: %q", truth.Events)

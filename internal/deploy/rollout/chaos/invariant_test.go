@@ -57,7 +57,7 @@ func (w *world) intact() (problems []string) {
 // the strategy.
 func (w *world) created() []string {
 	return slices.DeleteFunc(w.MachineIDs(app), func(id string) bool {
-		return w.extra(id) || slices.ContainsFunc(w.first, func(m flysim.Machine) bool { return m.ID == id })
+		return w.extra(id) || slices.ContainsFunc(w.first, func(m liveMachine) bool { return m.ID == id })
 	})
 }
 

@@ -106,8 +106,8 @@ func (w *world) extras() []string {
 }
 
 // greens are those in the place of a Machine.
-func (w *world) greens(id string) []flysim.Machine {
-	var greens []flysim.Machine
+func (w *world) greens(id string) []liveMachine {
+	var greens []liveMachine
 	for _, green := range w.extras() {
 		if m := w.Machine(app, green); m.Config.Label(rollout.ReplacesKey) == id {
 			greens = append(greens, m)
@@ -185,11 +185,11 @@ func (w *world) intactExtras() (problems []string) {
 // have, and for what it was made: a group or a Machine.
 func (w *world) extraConfig(found machine.Config) (want machine.Config, of string) {
 	w.t.Helper()
-	var like []flysim.Machine
+	var like []liveMachine
 	label, value := machine.MetadataCanary, "true"
 	for _, first := range w.first {
 		if w.scenario.strategy == rollout.BlueGreen && first.ID == found.Label(rollout.ReplacesKey) {
-			like, of, label, value = []flysim.Machine{first}, first.ID, rollout.ReplacesKey, first.ID
+			like, of, label, value = []liveMachine{first}, first.ID, rollout.ReplacesKey, first.ID
 		}
 		if w.scenario.strategy == rollout.Canary && first.Config.ProcessGroup() == found.ProcessGroup() {
 			like, of = append(like, first), found.ProcessGroup()
@@ -198,7 +198,7 @@ func (w *world) extraConfig(found machine.Config) (want machine.Config, of strin
 	if of == "" {
 		return machine.Config{}, ""
 	}
-	want = w.wanted(slices.MinFunc(like, func(a, b flysim.Machine) int { return cmp.Compare(a.ID, b.ID) }).Config)
+	want = w.wanted(slices.MinFunc(like, func(a, b liveMachine) int { return cmp.Compare(a.ID, b.ID) }).Config)
 	metadata, err := want.Metadata()
 	if err != nil {
 		w.t.Fatal(err)
@@ -215,12 +215,12 @@ func (w *world) extraConfig(found machine.Config) (want machine.Config, of strin
 
 // served reports whether a Machine, or one in its place, is in routing, and
 // works if it ran.
-func (w *world) served(first flysim.Machine) bool {
+func (w *world) served(first liveMachine) bool {
 	those := w.greens(first.ID)
 	if slices.Contains(w.MachineIDs(app), first.ID) {
 		those = append(those, w.Machine(app, first.ID))
 	}
-	return slices.ContainsFunc(those, func(m flysim.Machine) bool {
+	return slices.ContainsFunc(those, func(m liveMachine) bool {
 		return !m.Cordoned && (first.State != "started" || m.State == "started" && m.ChecksPassing)
 	})
 }

@@ -35,12 +35,34 @@ type world struct {
 	t        *testing.T
 	scenario scenario
 	seed     uint64
-	first    []flysim.Machine // as they were before anything was deployed
+	first    []liveMachine // as they were before anything was deployed
 
 	mu     sync.Mutex
 	noted  []string // ids of releases
 	spoilt bool
 	begun  bool
+}
+
+// liveMachine is a Machine of the platform, its configuration in the product's type.
+type liveMachine struct {
+	flysim.Machine
+	Config machine.Config
+}
+
+// Machine is the Machine's truth.
+func (w *world) Machine(app, id string) liveMachine {
+	w.t.Helper()
+	return liveMachine{w.Platform.Machine(app, id), w.MachineConfig(app, id)}
+}
+
+// MachineConfig is the Machine's configuration in the product's type.
+func (w *world) MachineConfig(app, id string) machine.Config {
+	w.t.Helper()
+	config, err := machine.ParseConfig([]byte(w.Platform.MachineConfig(app, id).String()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return config
 }
 
 func newWorld(t *testing.T, s scenario, seed uint64) *world {
@@ -67,7 +89,7 @@ func newWorld(t *testing.T, s scenario, seed uint64) *world {
 	for _, id := range w.MachineIDs(app) {
 		w.first = append(w.first, w.Machine(app, id))
 	}
-	slices.SortFunc(w.first, func(a, b flysim.Machine) int { // as their turns come
+	slices.SortFunc(w.first, func(a, b liveMachine) int { // as their turns come
 		return cmp.Or(strings.Compare(a.Config.ProcessGroup(), b.Config.ProcessGroup()), strings.Compare(a.State, b.State), strings.Compare(a.ID, b.ID))
 	})
 	if s.spoil != flysim.FailNone {
@@ -294,7 +316,7 @@ func (w *world) create(p *process) rollout.Create {
 // ran reports whether a Machine runs when nobody deploys: it did at first, or it
 // was created, not in the place of one that did not.
 func (w *world) ran(id string) bool {
-	if !slices.ContainsFunc(w.first, func(m flysim.Machine) bool { return m.ID == id }) && w.extra(id) {
+	if !slices.ContainsFunc(w.first, func(m liveMachine) bool { return m.ID == id }) && w.extra(id) {
 		id = w.MachineConfig(app, id).Label(rollout.ReplacesKey)
 	}
 	for _, m := range w.first {
