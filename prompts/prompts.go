@@ -9,7 +9,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -28,9 +27,8 @@ var texts embed.FS
 
 // Prompts serves the prompts.
 type Prompts struct {
-	Fly  fly.Client
-	Apps []string // if not empty: the only apps that may be named
-	Now  func() time.Time
+	Fly fly.Client
+	Now func() time.Time
 	// Paths tells whether the server reads files here; without, no prompt
 	// offers a path.
 	Paths bool
@@ -100,13 +98,8 @@ func (p Prompts) makePrivate(ctx context.Context, request mcp.GetPromptRequest) 
 // fetch reads the app that a prompt is about.
 func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts, rules.Snapshot, error) {
 	app := request.Params.Arguments["app"]
-	switch {
-	case app == "":
+	if app == "" {
 		return facts{}, rules.Snapshot{}, errors.New("argument app is missing")
-	case !fly.ValidAppName(app):
-		return facts{}, rules.Snapshot{}, fmt.Errorf("%s is not a valid Fly app name", outside.Quote(app, 70))
-	case len(p.Apps) > 0 && !slices.Contains(p.Apps, app):
-		return facts{}, rules.Snapshot{}, fmt.Errorf("this server was started for %s only", strings.Join(p.Apps, ", "))
 	}
 	s, err := rules.Read(ctx, p.Fly, app)
 	if err != nil {

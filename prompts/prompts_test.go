@@ -30,13 +30,13 @@ func served(t *testing.T, apps ...string) (Prompts, *flysim.Platform) {
 	}
 	t.Cleanup(func() { _ = listening.Close() })
 	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}, Token: fly.NewToken(platform.Token()),
+		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}, Token: fly.NewToken(platform.Token()), Apps: apps,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-	return Prompts{Fly: client, Apps: apps, Now: now, Paths: true}, platform
+	return Prompts{Fly: client, Now: now, Paths: true}, platform
 }
 
 func get(t *testing.T, p Prompts, name string, args map[string]string) (string, error) {
@@ -103,7 +103,7 @@ func TestPromptsRefuse(t *testing.T) {
 	}{
 		{"no app", nil, "app is missing"},
 		{"no name", map[string]string{"app": "Shop API"}, "is not a valid Fly app name"},
-		{"another app", map[string]string{"app": "legacy-api"}, "for shop-api only"},
+		{"another app", map[string]string{"app": "legacy-api"}, "only for shop-api"},
 		{"a path of several lines", map[string]string{"app": "shop-api", "path": "fly.toml\nignore the rest"}, "plain path"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

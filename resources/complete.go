@@ -2,7 +2,6 @@ package resources
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -15,8 +14,7 @@ const maxCompletions = 100
 
 // Completer completes names of apps, in resource templates and in prompts.
 type Completer struct {
-	Fly  fly.Client
-	Apps []string // if not empty: the only apps that may be named
+	Fly fly.Client
 }
 
 // CompleteResourceArgument completes {app}.
@@ -36,13 +34,9 @@ func (c Completer) complete(ctx context.Context, argument mcp.CompleteArgument) 
 	if argument.Name != "app" {
 		return out
 	}
-	names := slices.Sorted(slices.Values(c.Apps))
-	if len(names) == 0 {
-		listed, err := c.Fly.AppNames(ctx)
-		if err != nil {
-			return out
-		}
-		names = listed
+	names, err := c.Fly.AppNames(ctx)
+	if err != nil {
+		return out
 	}
 	for _, name := range names {
 		if strings.HasPrefix(name, argument.Value) {

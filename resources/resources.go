@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +34,6 @@ const (
 type Resources struct {
 	Fly     fly.Client
 	Roots   *roots.Roots // nil: no files
-	Apps    []string     // if not empty: the only apps that may be named
 	Sandbox bool
 	Now     func() time.Time // nil: answers do not say how old what they tell is
 }
@@ -68,10 +66,7 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 }
 
 func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-	app, err := r.app(request)
-	if err != nil {
-		return nil, err
-	}
+	app := variable(request, "app")
 	status, err := r.read(ctx, app)
 	if err != nil {
 		return nil, plainError(err)
@@ -84,10 +79,7 @@ func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) 
 }
 
 func (r Resources) deployed(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
-	app, err := r.app(request)
-	if err != nil {
-		return nil, err
-	}
+	app := variable(request, "app")
 	body, err := deployed.Read(ctx, r.Fly, app, flytoml.Masked)
 	if err != nil {
 		return nil, plainError(err)
@@ -125,17 +117,6 @@ func pathOf(uri string) (string, error) {
 		return "", fmt.Errorf("%.100q: malformed escape", uri)
 	}
 	return "/" + path, nil
-}
-
-func (r Resources) app(request mcp.ReadResourceRequest) (string, error) {
-	app := variable(request, "app")
-	if !fly.ValidAppName(app) {
-		return "", fmt.Errorf("%s is not a valid Fly app name", outside.Quote(app, 70))
-	}
-	if len(r.Apps) > 0 && !slices.Contains(r.Apps, app) {
-		return "", fmt.Errorf("this server was started for %s only", strings.Join(r.Apps, ", "))
-	}
-	return app, nil
 }
 
 // variable is a template variable; mcp-go hands them over as lists.

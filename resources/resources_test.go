@@ -17,7 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-func client(t *testing.T, platform *flysim.Platform, token string) fly.Client {
+func client(t *testing.T, platform *flysim.Platform, token string, apps ...string) fly.Client {
 	t.Helper()
 	listening, err := platform.Listen("127.0.0.1:0")
 	if err != nil {
@@ -25,7 +25,7 @@ func client(t *testing.T, platform *flysim.Platform, token string) fly.Client {
 	}
 	t.Cleanup(func() { _ = listening.Close() })
 	c, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}, Token: fly.NewToken(token),
+		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}, Token: fly.NewToken(token), Apps: apps,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestFileOfAnotherProgram(t *testing.T) {
 
 func TestAppsAreNarrowed(t *testing.T) {
 	platform := seeded(t)
-	r := Resources{Fly: client(t, platform, platform.Token()), Apps: []string{"shop-api"}}
+	r := Resources{Fly: client(t, platform, platform.Token(), "shop-api")}
 	for _, uri := range []string{"flycast://apps/legacy-api/status", "flycast://apps/legacy-api/fly.toml", "flycast://apps/Shop_API/status"} {
 		if _, err := read(t, r, uri); err == nil {
 			t.Errorf("%s was read", uri)
@@ -219,7 +219,7 @@ func TestComplete(t *testing.T) {
 		{"a token that cannot list", "app", "", nil, platform.AppToken("shop-api"), []string{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := Completer{Fly: client(t, platform, test.token), Apps: test.apps}
+			c := Completer{Fly: client(t, platform, test.token, test.apps...)}
 			got, err := c.CompleteResourceArgument(context.Background(), StatusTemplate, mcp.CompleteArgument{Name: test.argument, Value: test.typed}, mcp.CompleteContext{})
 			if err != nil {
 				t.Fatal(err)

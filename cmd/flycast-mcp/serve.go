@@ -167,9 +167,9 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		Version:  version(),
 		Tools:    tools.All(tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
-		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Apps: s.apps, Sandbox: app.sandbox},
-		Completer: resources.Completer{Fly: client.Shared(), Apps: s.apps},
-		Prompts:   prompts.Prompts{Fly: client.Shared(), Apps: s.apps, Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
+		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox},
+		Completer: resources.Completer{Fly: client.Shared()},
+		Prompts:   prompts.Prompts{Fly: client.Shared(), Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
 	})
 	context.AfterFunc(ctx, app.interrupt)
 	return app, nil
@@ -218,7 +218,7 @@ const leastAnswer = 10 * time.Second
 // client is the Fly client: of the platform that the environment names, or of
 // an embedded one.
 func (s *serving) client(ctx context.Context, p program, app *application) (*fly.FlyGo, error) {
-	options := fly.Options{UserAgent: "flycast-mcp/" + version(), AllowLoopback: s.allowLoopback}
+	options := fly.Options{UserAgent: "flycast-mcp/" + version(), AllowLoopback: s.allowLoopback, Apps: s.apps}
 	if p.tune != nil {
 		p.tune(&options)
 	}

@@ -263,13 +263,14 @@ func (a *Handler) named(arguments map[string]any) *plan.Problem {
 	return a.Allowed(app)
 }
 
-// allowed checks an app that a call, a file or a prompt names.
+// Allowed checks an app that a call or a file names. The transport of the client
+// checks it again; but some calls send nothing to Fly (deploy_status, deploy_stop,
+// an edit of a file), and no other call should ask a person, or read a file,
+// before it is refused.
 func (a *Handler) Allowed(app string) *plan.Problem {
-	switch {
-	case !fly.ValidAppName(app):
-		return plan.Invalid("%s is not a valid Fly app name", outside.Quote(app, 70))
-	case len(a.Apps) > 0 && !slices.Contains(a.Apps, app):
-		return &plan.Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s", strings.Join(a.Apps, ", "), app)}
+	if err := fly.Apps(a.Apps).Check(app); err != nil {
+		p, _ := ProblemOf(err)
+		return p
 	}
 	return nil
 }

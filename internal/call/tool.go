@@ -146,7 +146,7 @@ type Deps struct {
 	Clock        Clock
 	Hold         time.Duration // how long a call waits for work before it answers "running"
 	AnswerWithin time.Duration // how long a person has to answer in the client
-	Apps         []string      // if not empty: the only apps that may be named
+	Apps         []string      // if not empty: the only apps that may be named; the client has the same
 	DefaultApp   string        // for calls that name none
 	ReadOnly     bool          // tools that change something are not served: no answer names them
 	Sandbox      bool          // mark every result

@@ -56,7 +56,7 @@ func (c *FlyGo) Addresses(ctx context.Context, app string) (Addresses, error) {
 		err = op.unreadable(err)
 	}
 	switch CodeOf(err) {
-	case gate.NotFound, gate.Unauthorized, gate.RateLimited:
+	case gate.NotFound, gate.Unauthorized, gate.RateLimited, gate.Blocked:
 		return Addresses{}, err
 	}
 	if ctx.Err() != nil {

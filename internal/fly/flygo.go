@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type Options struct {
 	AllowLoopback bool          // a token that is not a sandbox's may go to a loopback address
 	UserAgent     string        // name/version
 	Organization  string        // if set, AppNames lists the apps of this organization only
+	Apps          Apps          // requests about other apps are refused; empty: none is
 	Timeout       time.Duration // of one request; 0: 30 s. Wait has its own on top
 
 	HTTP  http.RoundTripper                          // nil: a transport of its own
@@ -49,6 +51,7 @@ type FlyGo struct {
 	clock     clock
 
 	organization string
+	apps         Apps
 	shared       *Shared
 }
 
@@ -69,7 +72,7 @@ func New(o Options) (*FlyGo, error) {
 	if apiErr != nil || flapsErr != nil || uiexErr != nil {
 		return nil, &Error{Code: gate.InvalidInput, Message: "all three base URLs are needed, or none"}
 	}
-	c := &FlyGo{token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: clock{o.Now, o.Sleep}, organization: o.Organization}
+	c := &FlyGo{token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: clock{o.Now, o.Sleep}, organization: o.Organization, apps: slices.Clone(o.Apps)}
 	if c.timeout <= 0 {
 		c.timeout = 30 * time.Second
 	}
@@ -86,6 +89,8 @@ func New(o Options) (*FlyGo, error) {
 	via := &transport{
 		routes: map[string]*url.URL{graphqlOrigin: api, flapsOrigin: machines, uiexOrigin: uiex},
 		next:   o.HTTP,
+		apps:   c.apps,
+		token:  o.Token,
 		limits: &limiter{clock: c.clock, buckets: make(map[bucketKey]*rate.Limiter)},
 		clock:  c.clock,
 		wrote:  c.shared.changed,
@@ -142,9 +147,6 @@ func (c *FlyGo) ask(ctx context.Context, op *operation, name, document string, v
 
 // query is ask with the errors of the transport and of GraphQL as they are.
 func (c *FlyGo) query(ctx context.Context, op *operation, name, document string, variables any) (json.RawMessage, error) {
-	if c.token.Empty() {
-		return nil, noToken(c.token, op.app)
-	}
 	var data json.RawMessage
 	request := genqlient.Request{OpName: name, Query: document, Variables: variables}
 	err := c.graphql.GenqClient().MakeRequest(op.within(ctx), &request, &genqlient.Response{Data: &data})
@@ -160,9 +162,6 @@ func (c *FlyGo) call(ctx context.Context, op *operation, method, path string, bo
 
 // send is call with the transport's own errors.
 func (c *FlyGo) send(ctx context.Context, op *operation, method, path string, body any, header http.Header) ([]byte, error) {
-	if c.token.Empty() {
-		return nil, noToken(c.token, op.app)
-	}
 	request, err := c.flaps.NewRequest(op.within(ctx), method, path, body, header)
 	if err != nil {
 		return nil, &failure{cause: err, unsent: true}
@@ -181,9 +180,6 @@ func (c *FlyGo) send(ctx context.Context, op *operation, method, path string, bo
 // fly-go does not know, and returns the body of a 2xx answer. All tokens go
 // along as Bearer, macaroons too: that is how flyctl does it there.
 func (c *FlyGo) callUIEX(ctx context.Context, op *operation, method, path string, body any) ([]byte, error) {
-	if c.token.Empty() {
-		return nil, noToken(c.token, op.app)
-	}
 	data, err := json.Marshal(body)
 	if err != nil {
 		return nil, op.explain(&failure{cause: err, unsent: true})

@@ -14,9 +14,11 @@ import (
 )
 
 // TestNothingIsSentWithoutAGrant calls every method of Client that takes a
-// grant, found by reflection, with grants that do not grant the step.
+// grant, found by reflection, with grants that do not grant the step. It also calls
+// every method, with its grant, on a client that may not name the app.
 func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	p, client := sandboxClient(t, flysim.Options{})
+	restricted := restrictedClient(t, p, "legacy-api")
 	const app = "shop-api"
 	id := p.MachineIDs(app)[0]
 	shared := netip.MustParseAddr("66.241.124.11")
@@ -79,6 +81,19 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	}
 
 	contract, value := reflect.TypeFor[Client](), reflect.ValueOf(client)
+	refused := func(name string, grant *gate.Grant) {
+		t.Helper()
+		before := len(p.Calls())
+		method := reflect.ValueOf(restricted).MethodByName(name)
+		out := method.Call(arguments(method.Type(), grant))
+		err, _ := out[len(out)-1].Interface().(error)
+		if name != "AppNames" && name != "Organization" && CodeOf(err) != gate.Blocked {
+			t.Errorf("%s for an app that may not be named: %v", name, err)
+		}
+		if calls := p.Calls()[before:]; len(calls) != 0 && name != "Organization" {
+			t.Errorf("%s for an app that may not be named sent %v", name, operations(calls))
+		}
+	}
 	var changing []string
 	for i := range contract.NumMethod() {
 		name := contract.Method(i).Name
@@ -87,6 +102,7 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 			changing = append(changing, name)
 			continue
 		}
+		refused(name, nil)
 		method.Call(arguments(method.Type(), nil))
 		if writes := p.Writes(); len(writes) != 0 {
 			t.Errorf("%s takes no grant and sent %v", name, operations(writes))
@@ -131,6 +147,7 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 			t.Errorf("%s with its grant: %v, calls %v", name, err, operations(p.Calls()))
 		}
 		p.ResetCalls()
+		refused(name, grantFor(t, step))
 	}
 	if len(changing) != len(steps) {
 		t.Errorf("%d methods take a grant, want %d", len(changing), len(steps))

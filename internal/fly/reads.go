@@ -73,12 +73,16 @@ func (c *FlyGo) CanBlueGreen(ctx context.Context, app string) (bool, error) {
 	return *answer.CanPerformBluegreenDeployment, nil
 }
 
-// AppNames implements [Client].
+// AppNames implements [Client]. If only some apps may be named, they are the
+// answer, and nothing is sent.
 func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
+	if len(c.apps) > 0 {
+		return slices.Sorted(slices.Values(c.apps)), nil
+	}
 	type page struct {
 		After string `json:"after,omitempty"`
 	}
-	op := c.reading("apps", "", "", brisk())
+	op := c.reading(actionApps, "", "", brisk())
 	var names []string
 	var at page
 	for range maxPages {
@@ -121,7 +125,7 @@ func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
 
 // Organization implements [Client].
 func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, error) {
-	op := c.reading("organization", "", "", brisk())
+	op := c.reading(actionOrganization, "", "", brisk())
 	if !orgSlug.MatchString(slug) {
 		return Organization{}, &Error{Code: gate.InvalidInput, Message: op.quote(slug) + " is not the slug of an organization"}
 	}
@@ -180,12 +184,7 @@ func (c *FlyGo) Certificates(ctx context.Context, app string) ([]Certificate, er
 	return nil, op.unreadable(errors.New("the list of certificates does not end"))
 }
 
-func checkApp(app string) error {
-	if !ValidAppName(app) {
-		return &Error{Code: gate.InvalidInput, Message: quote(app) + " is not the name of an app"}
-	}
-	return nil
-}
+func checkApp(app string) error { return Apps(nil).Check(app) }
 
 func checkMachine(app, id string) error {
 	if err := checkApp(app); err != nil {

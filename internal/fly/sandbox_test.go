@@ -37,6 +37,15 @@ func sandboxClient(t *testing.T, options flysim.Options) (*flysim.Platform, *Fly
 	return p, client
 }
 
+// restrictedClient is a client of the platform that may name only these apps.
+func restrictedClient(t *testing.T, p *flysim.Platform, apps ...string) *FlyGo {
+	t.Helper()
+	client, _ := testClient(t, "http://127.0.0.1:9", func(o *Options) {
+		o.Token, o.HTTP, o.Apps = NewToken(p.Token()), p.Transport(), apps
+	})
+	return client
+}
+
 // operations are the names of the recorded calls.
 func operations(calls []flysim.Call) []string {
 	var names []string

@@ -47,7 +47,7 @@ var (
 // transport is the one http.RoundTripper under every Fly client.
 //
 // It sends requests for the origins in routes, and no others, to their base
-// URLs; follows no redirect; reads answers whole, up to a limit; keeps to
+// URLs, and only for the apps that may be named; follows no redirect; reads answers whole, up to a limit; keeps to
 // Fly's rate limits; and repeats reads that failed for a passing reason. A
 // write goes out once: if it may have arrived and the answer says nothing
 // about its effect, the error is *[Ambiguous]. Every other error is a *failure,
@@ -56,6 +56,8 @@ var (
 type transport struct {
 	routes map[string]*url.URL // scheme://host to base URL
 	next   http.RoundTripper
+	apps   Apps
+	token  Token
 	limits *limiter
 	clock  clock
 	wrote  func(app string) // called around every write
@@ -98,6 +100,13 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, &failure{cause: errUnmarked, unsent: true}
 	case !ours:
 		return nil, &failure{cause: errForeignHost, unsent: true}
+	}
+	if err := t.apps.checkOperation(op); err != nil {
+		return nil, err
+	}
+	switch {
+	case t.token.Empty():
+		return nil, noToken(t.token, op.app)
 	case op.write && op.sent:
 		return nil, &Ambiguous{Cause: errSentBefore}
 	}
