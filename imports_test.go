@@ -28,6 +28,7 @@ func edges() map[string][]string {
 		"flytoml":                  {"flytoml/machine", "internal/outside"},
 		"internal/deploy/drift":    {"flytoml", "flytoml/machine"},
 		"internal/fly":             {"internal/gate", "flytoml/machine", "internal/loopback", "internal/outside", "internal/slot"},
+		"internal/cli":             {"internal/outside"},
 		"internal/deploy/deployed": {"internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":           {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
 		"internal/deploy/rollout":  {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
@@ -43,13 +44,15 @@ func edges() map[string][]string {
 		"internal/server": {"internal/call", "tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback", "internal/outside", "internal/slot"},
 
 		// The emulated platform shares no type of Fly's APIs with the product.
-		"flysim/spec":     {},
-		"flysim":          {"flysim/spec", "internal/loopback"},
-		"flysim/watch":    {"flysim"},
-		"flysim/page":     {"flysim", "flysim/watch", "internal/loopback"},
-		"flysim/proxy":    {"flysim", "flysim/spec"},
-		"flysim/autostop": {"flysim", "flysim/spec"},
-		"flysim/program":  {"flysim", "flysim/proxy", "flysim/spec", "flytoml"},
+		"flysim/spec":      {},
+		"flysim":           {"flysim/spec", "internal/loopback"},
+		"flysim/watch":     {"flysim"},
+		"flysim/page":      {"flysim", "flysim/watch", "internal/loopback"},
+		"flysim/proxy":     {"flysim", "flysim/spec"},
+		"flysim/autostop":  {"flysim", "flysim/spec"},
+		"flysim/program":   {"flysim", "flysim/proxy", "flysim/spec", "flytoml"},
+		"flysim/dataplane": {"flysim", "flysim/autostop", "flysim/program", "flysim/proxy"},
+		"flysim/terminal":  {"flysim", "flysim/page", "flysim/watch", "internal/outside"},
 	}
 }
 
@@ -59,7 +62,7 @@ func owners() map[string][]string {
 		"github.com/superfly/fly-go":      {"internal/fly"},
 		"github.com/mark3labs/mcp-go":     {"internal/server", "internal/call", "tools", "resources", "prompts", "cmd/flycast-mcp", "bench/bare"},
 		"github.com/graph-gophers":        {"flysim"},
-		"github.com/spf13/cobra":          {"cmd/flycast-mcp"},
+		"github.com/spf13/cobra":          {"cmd/flycast-mcp", "cmd/flysim", "internal/cli"},
 		"filippo.io/age":                  {"internal/gate"},
 		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/program"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
@@ -72,7 +75,7 @@ func owners() map[string][]string {
 		"github.com/jedib0t/go-pretty":    {"cmd/flycast-mcp", "tools"},
 		"github.com/superfly/macaroon":    {"flysim"},
 		"go.etcd.io/bbolt":                {"flysim"},
-		"charm.land":                      {"cmd/flycast-mcp"},
+		"charm.land":                      {"flysim/terminal"},
 		"github.com/chromedp":             {"flysim/page"}, // its tests
 	}
 }
@@ -112,6 +115,26 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s is not in the design's layout", name)
 			case !slices.Contains(to, ours):
 				t.Errorf("%s imports %s, which the design does not allow", name, ours)
+			}
+		}
+	}
+}
+
+// TestProductDependencies holds that the product links only the core of the
+// emulated platform, not what only an operator of one needs.
+func TestProductDependencies(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./cmd/flycast-mcp").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	for _, unwanted := range []string{
+		"charm.land/", // the terminal view
+		module + "flysim/terminal",
+	} {
+		for _, path := range deps {
+			if strings.HasPrefix(path, unwanted) {
+				t.Errorf("cmd/flycast-mcp links %s", path)
 			}
 		}
 	}

@@ -32,7 +32,7 @@ const (
 	coldStart    = 50 * time.Millisecond
 )
 
-// city is the emulated platform with all that the sandbox command joins to it:
+// city is the emulated platform with all that flysim joins to it:
 // Fly Proxy, the built-in programs, autostop, the page with one browser open,
 // and, if asked for, the state file. There are no rate limits.
 type city struct {

@@ -35,7 +35,7 @@ const (
 
 // Control drives the platform from outside of the process: its faults, its
 // events and its clock, and the recorded calls. It is documented in
-// docs/sandbox.md. It asks for no token, as it can do nothing but what a sandbox
+// docs/flysim.md. It asks for no token, as it can do nothing but what a sandbox
 // is for; it answers only what comes to a loopback address under its own name,
 // and nothing that a web page sent which is not its own.
 func (p *Platform) Control() http.Handler {

@@ -10,7 +10,7 @@
 // Time is virtual ([Clock]) and every request is recorded ([Platform.Calls]).
 // Faults and events are injected one by one ([Platform.Inject]), played from a
 // script ([ParseScript], [Platform.Play]) or asked for over HTTP
-// ([Platform.Control]). docs/sandbox.md tells the person who runs it the same.
+// ([Platform.Control]). docs/flysim.md tells the person who runs it the same.
 //
 // Three kinds of methods go past the API and leave no trace in Calls. Those such
 // as [Platform.StopMachine] act as somebody else who uses the platform at the

@@ -23,7 +23,7 @@ const flyctlAgent = "flyctl/2026.11.22-dev.1795330579 (interactive=false; parent
 
 // flyctl plays the official client against a platform: fly-go where that has
 // the call, else the request as it is sent. It listens on a real socket, has rate
-// limits and takes its time as `flycast-mcp sandbox` does.
+// limits and takes its time as `flysim` does.
 type flyctl struct {
 	t    *testing.T
 	p    *flysim.Platform

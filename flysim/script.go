@@ -11,7 +11,7 @@ import (
 )
 
 // Script is what goes wrong on a platform, and what happens on it; see
-// [Platform.Play]. Its form in a file is described in docs/sandbox.md.
+// [Platform.Play]. Its form in a file is described in docs/flysim.md.
 type Script struct {
 	Seed   int64 // of the faults' chances; 0: none is given
 	Faults []Fault

@@ -115,18 +115,6 @@ func TestApproveShowsOnlyPrintable(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{
-		"two\nlines, ä 漢 …":           "two\nlines, ä 漢 …",
-		"\x1b[2J\r\a\t\x00\u009b":     "·[2J·····",
-		"\u202egro\u200b\ufeff\u2028": "·gro···",
-	} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q): got %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestApproveReject(t *testing.T) {
 	for word, test := range map[string]struct{ typed, want string }{
 		"no":     {"the \"old\" address is printed on invoices", "the \"old\" address is printed on invoices"},

@@ -13,12 +13,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
 func demoCommand(p program) *cobra.Command {
 	d := demo{program: p, options: flysim.Options{
-		StartDelay: startDelay, CheckDelay: checkDelay,
+		StartDelay: flysim.VisibleStartDelay, CheckDelay: flysim.VisibleCheckDelay,
 		RateLimits: p.tune == nil, // a server that a test tuned may not keep to them
 	}}
 	c := &cobra.Command{
@@ -59,12 +60,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if !ok {
 		return fmt.Errorf("--app %q is not one of the example apps: %s", d.app, strings.Join(platform.AppNames(), ", "))
 	}
-	listening, err := platform.Listen("127.0.0.1:0")
+	listening, err := platform.Listen(dataplane.AnyPort)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, listening.Close()) }()
-	plane, err := startDataPlane(platform, dataPlaneOptions{inside: anyPort, public: anyPort})
+	plane, err := dataplane.Start(platform, dataplane.Options{Inside: dataplane.AnyPort, Public: dataplane.AnyPort})
 	if err != nil {
 		return err
 	}

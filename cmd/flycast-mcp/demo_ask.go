@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
 // asker puts the server's questions before a person in the terminal, or
@@ -27,8 +29,8 @@ const reading = 2100 * time.Millisecond
 
 // interactive reports that a person can be asked.
 func interactive(p program) bool {
-	_, in := asTerminal(p.stdin)
-	_, out := asTerminal(p.stdout)
+	_, in := cli.Terminal(p.stdin)
+	_, out := cli.Terminal(p.stdout)
 	return in && out
 }
 

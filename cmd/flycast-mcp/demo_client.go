@@ -13,6 +13,7 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -53,7 +54,7 @@ func (d *demo) connect(ctx context.Context, place demoPlace, environment []strin
 		return nil, fmt.Errorf("start the server: %w", err)
 	}
 	var request mcp.InitializeRequest
-	request.Params.ClientInfo = mcp.Implementation{Name: "flycast-mcp demo", Version: version()}
+	request.Params.ClientInfo = mcp.Implementation{Name: "flycast-mcp demo", Version: cli.Version()}
 	if _, err := c.mcp.Initialize(ctx, request); err != nil {
 		_ = c.Close() // the first error tells more
 		return nil, fmt.Errorf("the server did not answer: %w", err)

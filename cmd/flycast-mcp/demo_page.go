@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -33,7 +34,7 @@ const pageWidth = 100
 
 func newPage(p program) *page {
 	out := &page{now: p.clock.Now, width: pageWidth, w: p.stdout}
-	if f, ok := asTerminal(p.stdout); ok {
+	if f, ok := cli.Terminal(p.stdout); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns >= 40 {
 			out.width = min(pageWidth, columns)
 		}

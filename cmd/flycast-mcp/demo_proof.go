@@ -12,6 +12,8 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
 // proof asks the app itself: it sends requests through the emulated Fly Proxy,
@@ -19,7 +21,7 @@ import (
 type proof struct {
 	page     *page
 	platform *flysim.Platform
-	plane    *dataPlane
+	plane    *dataplane.Plane
 	app      string
 }
 
@@ -64,9 +66,9 @@ func (p *proof) after(ctx context.Context) error {
 
 // get sends one request through a door and shows what became of it.
 func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error) {
-	target, through := "http://"+p.app+".flycast/", p.plane.doors.Flycast
+	target, through := "http://"+p.app+".flycast/", p.plane.Listening.Flycast
 	if door == flysim.DoorPublic {
-		target, through = "http://"+p.app+".fly.dev/", p.plane.doors.Public
+		target, through = "http://"+p.app+".fly.dev/", p.plane.Listening.Public
 	}
 	via, err := url.Parse(through)
 	if err != nil {
@@ -78,7 +80,7 @@ func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error)
 	if err != nil {
 		return flysim.Visit{}, err
 	}
-	known := p.plane.traffic.Count()
+	known := p.plane.Traffic.Count()
 	answer, err := client.Do(request)
 	if err != nil {
 		return flysim.Visit{}, fmt.Errorf("%s: %w", target, err)
@@ -99,8 +101,8 @@ func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error)
 // after its answer has gone out, and its connection then closed.
 func (p *proof) visit(ctx context.Context, known uint64) (flysim.Visit, error) {
 	for {
-		changed := p.plane.traffic.Changed()
-		if list := p.plane.traffic.Recent(known); len(list) > 0 && p.plane.traffic.Load(list[0].Machine) == 0 {
+		changed := p.plane.Traffic.Changed()
+		if list := p.plane.Traffic.Recent(known); len(list) > 0 && p.plane.Traffic.Load(list[0].Machine) == 0 {
 			return list[0], nil
 		}
 		select {
@@ -113,7 +115,7 @@ func (p *proof) visit(ctx context.Context, known uint64) (flysim.Visit, error) {
 
 // told says what became of a request.
 func told(v flysim.Visit, answer *http.Response) string {
-	took := span(v.Took)
+	took := watch.Span(v.Took)
 	switch {
 	case v.Code == "DNS":
 		return "no answer: the name does not resolve"
@@ -138,7 +140,7 @@ func (p *proof) idle() []autostop.Stopped {
 	var stopped []autostop.Stopped
 	for range maxPasses {
 		clock.Advance(autostop.DefaultEvery)
-		for _, s := range p.plane.autostop.Pass() {
+		for _, s := range p.plane.Autostop.Pass() {
 			if s.App == p.app {
 				stopped = append(stopped, s)
 			}
@@ -148,9 +150,9 @@ func (p *proof) idle() []autostop.Stopped {
 		}
 	}
 	for _, s := range stopped {
-		p.page.item(fmt.Sprintf("%s without a request: Machine %s is %s by autostop", elapsed(s.At.Sub(from)), s.Machine, s.State))
+		p.page.item(fmt.Sprintf("%s without a request: Machine %s is %s by autostop", watch.Age(s.At.Sub(from)), s.Machine, s.State))
 	}
-	reasons, err := p.plane.autostop.Explain(p.app)
+	reasons, err := p.plane.Autostop.Explain(p.app)
 	if err != nil {
 		return stopped
 	}
@@ -164,6 +166,6 @@ func (p *proof) idle() []autostop.Stopped {
 
 // settled tells that the next passes will stop nothing of the app.
 func (p *proof) settled() bool {
-	reasons, err := p.plane.autostop.Explain(p.app)
+	reasons, err := p.plane.Autostop.Explain(p.app)
 	return err != nil || !slices.ContainsFunc(reasons, func(r autostop.Reason) bool { return r.Stops })
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
 	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
@@ -22,11 +23,11 @@ func (s *serving) embed(ctx context.Context, p program, app *application) (fly.E
 	refuse := func(err error) (fly.Endpoints, fly.Token, error) {
 		return fly.Endpoints{}, fly.Token{}, fmt.Errorf("--sandbox: %w", err)
 	}
-	platform := flysim.New(flysim.Options{Clock: flysim.NewClock(p.clock.Now), RateLimits: true, StartDelay: startDelay, CheckDelay: checkDelay})
+	platform := flysim.New(flysim.Options{Clock: flysim.NewClock(p.clock.Now), RateLimits: true, StartDelay: flysim.VisibleStartDelay, CheckDelay: flysim.VisibleCheckDelay})
 	if err := platform.Seed(ctx); err != nil {
 		return refuse(err)
 	}
-	api, err := platform.Listen(anyPort)
+	api, err := platform.Listen(dataplane.AnyPort)
 	if err != nil {
 		return refuse(err)
 	}
@@ -41,19 +42,21 @@ func (s *serving) embed(ctx context.Context, p program, app *application) (fly.E
 func (a *application) openDoors() error {
 	refuse := func(err error) error { return fmt.Errorf("--sandbox: %w", err) }
 	platform, api := a.embedded.platform, a.embedded.api
-	plane, err := startDataPlane(platform, dataPlaneOptions{inside: anyPort, public: anyPort, every: autostop.DefaultEvery})
+	plane, err := dataplane.Start(platform, dataplane.Options{
+		Inside: dataplane.AnyPort, Public: dataplane.AnyPort, AutostopEvery: autostop.DefaultEvery,
+	})
 	if err != nil {
 		return refuse(err)
 	}
 	a.close = append(a.close, plane.Close)
-	page, err := flysim.Serve(anyPort, webpage.New(webpage.Options{
-		Platform: platform, Traffic: plane.traffic, App: firstApp,
-		Links: webpage.Links{API: api.URL, Flycast: plane.doors.Flycast, Public: plane.doors.Public},
+	page, err := flysim.Serve(dataplane.AnyPort, webpage.New(webpage.Options{
+		Platform: platform, Traffic: plane.Traffic, App: flysim.ExampleApp,
+		Links: webpage.Links{API: api.URL, Flycast: plane.Listening.Flycast, Public: plane.Listening.Public},
 	}))
 	if err != nil {
 		return refuse(err)
 	}
 	a.close = append(a.close, page.Close)
-	a.log.Info("emulated Fly platform", "page", page.URL, "inside", plane.doors.Flycast, "public", plane.doors.Public)
+	a.log.Info("emulated Fly platform", "page", page.URL, "inside", plane.Listening.Flycast, "public", plane.Listening.Public)
 	return nil
 }

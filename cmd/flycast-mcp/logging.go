@@ -9,6 +9,7 @@ import (
 
 	"github.com/lmittmann/tint"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
@@ -20,7 +21,7 @@ func logger(p program, w io.Writer, level string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("--log-level %q must be one of debug, info, warn, error", level)
 	}
-	if _, ok := asTerminal(p.stderr); ok {
+	if _, ok := cli.Terminal(p.stderr); ok {
 		return slog.New(personLog(w, l, p.colors())), nil
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: visibleAttr(outside.Block)})), nil

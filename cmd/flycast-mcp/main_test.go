@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
 // TestMain lets scripts run the program as a process of its own: the same run
@@ -13,7 +16,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"flycast-mcp": func() {
-			ctx, stop := untilSignal(context.Background())
+			ctx, stop := cli.UntilSignal(context.Background())
 			p := program{
 				args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 				clock: wallClock{}, workFactor: 2,
@@ -28,3 +31,5 @@ func TestMain(m *testing.M) {
 		},
 	})
 }
+
+var update = flag.Bool("update", false, "write the golden files")

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
@@ -50,50 +50,20 @@ Flycast address, patches fly.toml, deploys it and releases the public addresses;
 a person approves the important changes.
 
 Try it on an emulated platform: flycast-mcp demo`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Version:           version(),
-		Args:              cobra.NoArgs,
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		Version: cli.Version(),
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetVersionTemplate("flycast-mcp {{.Version}}\n")
-	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(
 		stdioCommand(p),
 		httpCommand(p),
 		demoCommand(p),
-		sandboxCommand(p),
+		sandboxCommand(),
 		approveCommand(p),
 		journalCommand(p),
 		tomlCommand(p),
-		versionCommand(p),
+		cli.VersionCommand(),
 	)
 	return root
-}
-
-// helpCommand is help for a command. An unknown one is an error.
-func helpCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{
-		Use: "help [COMMAND]", Short: "Help about a command",
-		ValidArgsFunction: func(_ *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-			var names []string
-			if about, rest, err := root.Find(args); err == nil && len(rest) == 0 {
-				for _, c := range about.Commands() {
-					if c.IsAvailableCommand() && strings.HasPrefix(c.Name(), begun) {
-						names = append(names, c.Name())
-					}
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			about, rest, err := root.Find(args)
-			if err != nil || len(rest) > 0 {
-				return fmt.Errorf("there is no command %q; flycast-mcp help lists them", strings.Join(args, " "))
-			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
-		},
-	}
 }

@@ -26,7 +26,7 @@ import (
 // the scripts assert.
 //
 //	platform [option…]        a seeded platform; $FLY_* point at it. Options: lag=N no-types no-app-network no-egress
-//	fault OPERATION KEY=VALUE…  as --fault of the sandbox command
+//	fault OPERATION KEY=VALUE…  as --fault of flysim
 //	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease, fail-machine, loopback, add-certificate, set-image
 //	truth APP public=N flycast=N
 //	writes [OPERATION] N      the platform recorded so many writes (since the last forget); a lease and its prolongations are one

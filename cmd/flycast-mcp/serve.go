@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -62,7 +63,7 @@ func (s *serving) flags(c *cobra.Command) {
 type application struct {
 	mcp    *mcpserver.MCPServer
 	log    *slog.Logger
-	stderr *logWriter // the log's, and of what else is said while serving
+	stderr *cli.LogWriter // the log's, and of what else is said while serving
 	runs   *call.Runs
 	close  []func() error
 
@@ -119,7 +120,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 			app = nil
 		}
 	}()
-	app.stderr = newLogWriter(p.stderr)
+	app.stderr = cli.NewLogWriter(p.stderr)
 	app.close = append(app.close, app.stderr.Close)
 	if app.log, err = logger(p, app.stderr, s.logLevel); err != nil {
 		return app, err
@@ -164,7 +165,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		return app, err
 	}
 	app.mcp = server.New(server.Options{
-		Version:  version(),
+		Version:  cli.Version(),
 		Tools:    tools.All(tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
 		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox},
@@ -218,7 +219,7 @@ const leastAnswer = 10 * time.Second
 // client is the Fly client: of the platform that the environment names, or of
 // an embedded one.
 func (s *serving) client(ctx context.Context, p program, app *application) (*fly.FlyGo, error) {
-	options := fly.Options{UserAgent: "flycast-mcp/" + version(), AllowLoopback: s.allowLoopback, Apps: s.apps}
+	options := fly.Options{UserAgent: "flycast-mcp/" + cli.Version(), AllowLoopback: s.allowLoopback, Apps: s.apps}
 	if p.tune != nil {
 		p.tune(&options)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 )
 
@@ -22,7 +23,7 @@ token for one app: fly tokens create deploy -a APP -x 24h`,
 			if err != nil {
 				return err
 			}
-			if _, ok := asTerminal(p.stdin); ok {
+			if _, ok := cli.Terminal(p.stdin); ok {
 				fmt.Fprintln(app.stderr, "flycast-mcp waits for the messages of an MCP client on stdin: add it to one, or try flycast-mcp demo. Ctrl-C quits.")
 			}
 			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, server.StdioOptions{Log: app.log, Now: p.clock.Now})

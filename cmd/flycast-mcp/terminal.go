@@ -19,11 +19,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
 	"golang.org/x/term"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
@@ -43,11 +42,11 @@ type terminal struct {
 // atTerminal lets ask talk to the person at the terminal, and puts the terminal
 // back whatever happens. It returns [errNoTerminal] where there is none.
 func (p program) atTerminal(ask func(*terminal) error) error {
-	in, ok := asTerminal(p.stdin)
+	in, ok := cli.Terminal(p.stdin)
 	if !ok {
 		return errNoTerminal
 	}
-	out, ok := asTerminal(p.stderr)
+	out, ok := cli.Terminal(p.stderr)
 	if !ok {
 		out = in
 	}
@@ -73,14 +72,9 @@ func (p program) atTerminal(ask func(*terminal) error) error {
 	return err
 }
 
-func asTerminal(stream any) (*os.File, bool) {
-	f, ok := stream.(*os.File)
-	return f, ok && term.IsTerminal(int(f.Fd()))
-}
-
 // say shows text. A failure comes back from the next question.
 func (t *terminal) say(format string, args ...any) {
-	_, err := io.WriteString(t.screen, printable(fmt.Sprintf(format, args...)))
+	_, err := io.WriteString(t.screen, outside.Block(fmt.Sprintf(format, args...)))
 	if t.err == nil {
 		t.err = err
 	}
@@ -89,7 +83,7 @@ func (t *terminal) say(format string, args ...any) {
 // ask reads one line.
 func (t *terminal) ask(ctx context.Context, prompt string) (string, error) {
 	return t.read(ctx, func() (string, error) {
-		t.screen.SetPrompt(printable(prompt))
+		t.screen.SetPrompt(outside.Block(prompt))
 		defer t.screen.SetPrompt("")
 		return t.screen.ReadLine()
 	})
@@ -97,7 +91,7 @@ func (t *terminal) ask(ctx context.Context, prompt string) (string, error) {
 
 // askSecret reads one line that is not shown.
 func (t *terminal) askSecret(ctx context.Context, prompt string) (string, error) {
-	return t.read(ctx, func() (string, error) { return t.screen.ReadPassword(printable(prompt)) })
+	return t.read(ctx, func() (string, error) { return t.screen.ReadPassword(outside.Block(prompt)) })
 }
 
 // read waits for a line or for the end of ctx. In the latter case the read is
@@ -127,14 +121,4 @@ func (t *terminal) read(ctx context.Context, line func() (string, error)) (strin
 		}
 		return got.text, nil
 	}
-}
-
-// printable replaces what a terminal would obey instead of showing.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || outside.IsVisible(r) {
-			return r
-		}
-		return '·'
-	}, s)
 }

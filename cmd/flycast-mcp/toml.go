@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
 func tomlCommand(p program) *cobra.Command {
@@ -47,7 +48,7 @@ func (p program) printJSON(object any) error {
 	if err := encoder.Encode(object); err != nil {
 		return err
 	}
-	_, err := io.WriteString(p.stdout, shown(p.stdout, strings.ToValidUTF8(b.String(), "\uFFFD")))
+	_, err := io.WriteString(p.stdout, cli.Shown(p.stdout, strings.ToValidUTF8(b.String(), "\uFFFD")))
 	return err
 }
 

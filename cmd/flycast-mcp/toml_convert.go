@@ -13,6 +13,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
 // converting is one run of toml convert.
@@ -100,13 +101,13 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 	if a.json {
 		err = a.printJSON(out)
 		if out.invalid != nil {
-			err = errors.Join(err, fmt.Errorf("%s: flyctl refuses the file; see invalid_reason", oneLine(file.title)))
+			err = errors.Join(err, fmt.Errorf("%s: flyctl refuses the file; see invalid_reason", cli.Line(file.title)))
 		}
 		return err
 	}
 	text, err := summary(out)
 	if err != nil {
-		return fmt.Errorf("%s: %w", oneLine(file.title), err)
+		return fmt.Errorf("%s: %w", cli.Line(file.title), err)
 	}
 	if _, err := io.WriteString(a.stdout, text); err != nil {
 		return err
@@ -137,14 +138,14 @@ func convert(file *flytoml.File, groups []string, existing machine.Config) conve
 
 // refusal says what flyctl would refuse, and is nil if that is nothing.
 func (c converted) refusal(title string) error {
-	title = oneLine(title)
+	title = cli.Line(title)
 	var errs []error
 	if c.invalid != nil {
 		errs = append(errs, fmt.Errorf("%s: flyctl refuses the file:\n%w", title, c.invalid))
 	}
 	for _, group := range c.Groups {
 		if text, ok := c.ConversionError[group]; ok {
-			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, oneLine(group), oneLine(text)))
+			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, cli.Line(group), cli.Line(text)))
 		}
 	}
 	return errors.Join(errs...)
@@ -161,7 +162,7 @@ func (a converting) readExisting(ctx context.Context) (machine.Config, error) {
 	if a.existing == "" {
 		return machine.Config{}, nil
 	}
-	title := oneLine(a.existing)
+	title := cli.Line(a.existing)
 	if title == stdinPath {
 		title = "standard input"
 	}

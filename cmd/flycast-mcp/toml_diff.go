@@ -17,6 +17,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
@@ -44,10 +45,10 @@ func tomlDiffCommand(p program) *cobra.Command {
 	var stdin stdinName
 	d := differing{program: p}
 	trouble := func(err error) error {
-		if err == nil || errors.As(err, new(exit)) {
+		if err == nil || errors.As(err, new(cli.Exit)) {
 			return err
 		}
-		return exit{statusTrouble, err}
+		return cli.Exit{Status: statusTrouble, Cause: err}
 	}
 	c := &cobra.Command{
 		Use: "diff FILE", Short: "Show what a deploy of a fly.toml would change on the live Machines, and why",
@@ -91,7 +92,7 @@ With --json the report is one object, whose shape is stable:
 			return trouble(d.run(c.Context(), files[0]))
 		},
 	}
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(errors.New(oneLine(err.Error()))) })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(errors.New(cli.Line(err.Error()))) })
 	f := c.Flags()
 	f.StringVar(&d.app, "app", "", "read the Machines of this app (default: the app that FILE names)")
 	f.StringVar(&d.existing, "existing", "", "read the Machines from a JSON `FILE`: one configuration, one Machine, or a list as fly machine list --json prints it")
@@ -118,7 +119,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	file, done := besideUs(file)
 	defer done()
 	if err := file.Validate(); err != nil {
-		return fmt.Errorf("%s: flyctl would refuse the file: %w", oneLine(name.title), err)
+		return fmt.Errorf("%s: flyctl would refuse the file: %w", cli.Line(name.title), err)
 	}
 	in := drift.Input{File: file}
 	if d.release != "" {
@@ -139,7 +140,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	}
 	report, err := drift.Compare(in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", oneLine(name.title), err)
+		return fmt.Errorf("%s: %w", cli.Line(name.title), err)
 	}
 	if d.json {
 		err = d.printJSON(report)
@@ -152,7 +153,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	case len(partial) > 0:
 		return fmt.Errorf("not compared, as the platform does not send their whole configuration: Machine %s", strings.Join(partial, ", "))
 	case report.Differs():
-		return exit{status: statusDiffers}
+		return cli.Exit{Status: statusDiffers}
 	}
 	return nil
 }
@@ -169,7 +170,7 @@ func (d *differing) readRelease(ctx context.Context) (*flytoml.File, error) {
 	}
 	file, err := flytoml.FromDefinition(strings.TrimSuffix(name, ".json"), data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", oneLine(d.release), err)
+		return nil, fmt.Errorf("%s: %w", cli.Line(d.release), err)
 	}
 	return file, nil
 }
@@ -234,26 +235,26 @@ func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machi
 		return nil, nil, err
 	}
 	if data = bytes.TrimSpace(data); len(data) == 0 {
-		return nil, nil, fmt.Errorf("%s is empty", oneLine(d.existing))
+		return nil, nil, fmt.Errorf("%s is empty", cli.Line(d.existing))
 	}
 	if !bytes.HasPrefix(data, []byte("[")) {
 		data = slices.Concat([]byte("["), data, []byte("]"))
 	}
 	var objects []map[string]json.RawMessage
 	if err := json.Unmarshal(data, &objects); err != nil {
-		return nil, nil, fmt.Errorf("%s: neither a configuration nor Machines in JSON: %w", oneLine(d.existing), err)
+		return nil, nil, fmt.Errorf("%s: neither a configuration nor Machines in JSON: %w", cli.Line(d.existing), err)
 	}
 	if slices.ContainsFunc(objects, func(o map[string]json.RawMessage) bool { return o == nil }) {
-		return nil, nil, fmt.Errorf("%s: null is neither a configuration nor a Machine", oneLine(d.existing))
+		return nil, nil, fmt.Errorf("%s: null is neither a configuration nor a Machine", cli.Line(d.existing))
 	}
 	if len(objects) > 0 && !slices.ContainsFunc(objects, isMachine) {
 		var configs []machine.Config
 		if err := json.Unmarshal(data, &configs); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", oneLine(d.existing), err)
+			return nil, nil, fmt.Errorf("%s: %w", cli.Line(d.existing), err)
 		}
 		for i, config := range configs {
 			if err := config.Validate(); err != nil {
-				return nil, nil, fmt.Errorf("%s: %w", oneLine(d.existing), err)
+				return nil, nil, fmt.Errorf("%s: %w", cli.Line(d.existing), err)
 			}
 			machines = append(machines, drift.Machine{
 				ID: fmt.Sprintf("configuration %d", i+1), Group: cmp.Or(config.ProcessGroup(), file.DefaultGroup()), Config: config,
@@ -263,7 +264,7 @@ func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machi
 	}
 	list, err := fly.ParseMachines(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", oneLine(d.existing), err)
+		return nil, nil, fmt.Errorf("%s: %w", cli.Line(d.existing), err)
 	}
 	machines, partial = comparables(list)
 	return machines, partial, nil
@@ -278,7 +279,7 @@ func isMachine(object map[string]json.RawMessage) bool {
 func (d *differing) table(r drift.Report) string {
 	var parts []string
 	for _, g := range r.Groups {
-		name := oneLine(fmt.Sprintf("%q", g.Name))
+		name := cli.Line(fmt.Sprintf("%q", g.Name))
 		switch g.Fate {
 		case drift.Destroy:
 			parts = append(parts, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s\n", name, machineList(g.Machines, 0)))
@@ -294,7 +295,7 @@ func (d *differing) table(r drift.Report) string {
 	}
 	for _, g := range r.Groups {
 		for _, doubt := range r.Doubts(g) {
-			parts = append(parts, oneLine(doubt)+"\n")
+			parts = append(parts, cli.Line(doubt)+"\n")
 		}
 	}
 	if len(parts) == 0 {
@@ -325,7 +326,7 @@ func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
 		if e.Group != g.Name || e.Origin != origin {
 			continue
 		}
-		row := table.Row{oneLine(e.Path), orDash(e.Live), orDash(e.File)}
+		row := table.Row{cli.Line(e.Path), orDash(e.Live), orDash(e.File)}
 		if released {
 			row = append(row, orDash(e.Release))
 		}
@@ -334,7 +335,7 @@ func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
 	return t
 }
 
-func orDash(value string) string { return oneLine(cmp.Or(value, none)) }
+func orDash(value string) string { return cli.Line(cmp.Or(value, none)) }
 
 // machineList names up to three Machines, and counts more; of is how many there
 // are, if that is worth telling.
@@ -344,7 +345,7 @@ func machineList(ids []string, of int) string {
 	case len(ids) == of && of > 1:
 		return fmt.Sprintf("all %d", of)
 	case len(ids) <= most:
-		return oneLine(strings.Join(ids, ", "))
+		return cli.Line(strings.Join(ids, ", "))
 	case of > 0:
 		return fmt.Sprintf("%d of %d", len(ids), of)
 	}

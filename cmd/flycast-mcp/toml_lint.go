@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
 // linting is one run of toml lint.
@@ -158,7 +159,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 		if l.json {
 			return l.printJSON(notEdited{file.title, err.Error()})
 		}
-		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", oneLine(file.title), oneLine(err.Error())))
+		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", cli.Line(file.title), cli.Line(err.Error())))
 	}
 	out, err := rewrite(file, edited, l.writing)
 	if err != nil {
@@ -176,7 +177,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 	}
 	text := lines(file.title, left.Findings)
 	if slices.ContainsFunc(left.Findings, mended) {
-		text += fmt.Sprintf("%s: --fix can fix more findings now: run it again on the fixed file\n", oneLine(file.title))
+		text += fmt.Sprintf("%s: --fix can fix more findings now: run it again on the fixed file\n", cli.Line(file.title))
 	}
 	return l.say(text)
 }
@@ -224,12 +225,12 @@ func (l *linting) counted(file tomlArgument, findings []flytoml.Finding, fixed *
 func lines(title string, findings []flytoml.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
-		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place(title, f.Row, f.Column), f.Severity, oneLine(f.What), f.Code)
+		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place(title, f.Row, f.Column), f.Severity, cli.Line(f.What), f.Code)
 		if f.Why != "" {
-			fmt.Fprintf(&b, "    %s\n", oneLine(f.Why))
+			fmt.Fprintf(&b, "    %s\n", cli.Line(f.Why))
 		}
 		if f.Fix != "" {
-			fmt.Fprintf(&b, "    fix: %s\n", oneLine(f.Fix))
+			fmt.Fprintf(&b, "    fix: %s\n", cli.Line(f.Fix))
 		}
 	}
 	return b.String()
@@ -251,19 +252,19 @@ func (l *linting) say(text string) error {
 func unreadable(title string, err error) string {
 	var syntax *flytoml.SyntaxError
 	if !errors.As(err, &syntax) {
-		reason := strings.TrimPrefix(err.Error(), oneLine(title)+": ")
-		return fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", oneLine(title), oneLine(reason))
+		reason := strings.TrimPrefix(err.Error(), cli.Line(title)+": ")
+		return fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", cli.Line(title), cli.Line(reason))
 	}
-	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntax.Row, syntax.Column), oneLine(syntax.Reason))
+	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntax.Row, syntax.Column), cli.Line(syntax.Reason))
 	if syntax.Row > 0 {
-		line += fmt.Sprintf("    %s\n    %s\n", oneLine(syntax.Line), syntax.Caret)
+		line += fmt.Sprintf("    %s\n    %s\n", cli.Line(syntax.Line), syntax.Caret)
 	}
 	return line
 }
 
 // place is FILE:ROW:COLUMN, as far as it is known.
 func place(title string, row, column int) string {
-	at := oneLine(title)
+	at := cli.Line(title)
 	if row > 0 {
 		at += fmt.Sprintf(":%d", row)
 		if column > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -174,7 +175,7 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	}
 	switch {
 	case a.check && out.Changed:
-		return fmt.Errorf("%s: %s to make", oneLine(file.title), count(len(out.Changes), "change"))
+		return fmt.Errorf("%s: %s to make", cli.Line(file.title), count(len(out.Changes), "change"))
 	case !a.json:
 		a.tell(file, parsed, result, out)
 	}
@@ -200,9 +201,9 @@ func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
 
 // tell says on standard error what was done, and what was not.
 func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rewritten) {
-	title := oneLine(file.title)
+	title := cli.Line(file.title)
 	if out.InvalidReason != "" {
-		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, oneLine(refusal(out.invalid.Error())))
+		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, cli.Line(refusal(out.invalid.Error())))
 	}
 	if file.path != stdinPath { // a filter says only what it did not do
 		a.tellComments(file, out)
@@ -215,7 +216,7 @@ func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 	case !parsed.HasService():
 		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create http --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
-		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, oneLine(strings.Join(a.edit.Groups, ", ")))
+		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, cli.Line(strings.Join(a.edit.Groups, ", ")))
 	case len(out.Remarks) > 0 || len(tlsAlone(result)) > 0:
 		fmt.Fprintf(a.stderr, "%s: nothing to do\n", title)
 	default:

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
@@ -88,14 +89,14 @@ func (a tomlArgument) named(err error) error {
 		return err
 	}
 	full := *syntax
-	full.Name = oneLine(a.title)
+	full.Name = cli.Line(a.title)
 	return &full
 }
 
 // readInput reads a regular file or standard input, and no more of it than it
 // may have.
 func (p program) readInput(ctx context.Context, path, title string, limit int64) ([]byte, error) {
-	title = oneLine(title)
+	title = cli.Line(title)
 	if path == stdinPath {
 		return p.readStdin(ctx, title, limit)
 	}

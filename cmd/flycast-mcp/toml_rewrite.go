@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
@@ -75,7 +76,7 @@ func (w writing) complete() error {
 func rewrite(file tomlArgument, edited *flytoml.Edited, w writing) (rewritten, error) {
 	out := rewritten{
 		Changed: len(edited.Changes) > 0,
-		Diff:    edited.Diff(oneLine(file.title)),
+		Diff:    edited.Diff(cli.Line(file.title)),
 		Changes: make([]rewrittenValue, len(edited.Changes)),
 		Before:  digest(edited.Before),
 		After:   digest(edited.After),
@@ -95,7 +96,7 @@ func rewrite(file tomlArgument, edited *flytoml.Edited, w writing) (rewritten, e
 	err := replace(file.path, edited.Before, edited.After, w.force)
 	switch {
 	case errors.Is(err, roots.ErrReadOnly):
-		return rewritten{}, fmt.Errorf("%s is read-only. Nothing was written; --force writes it, and leaves it read-only", oneLine(file.title))
+		return rewritten{}, fmt.Errorf("%s is read-only. Nothing was written; --force writes it, and leaves it read-only", cli.Line(file.title))
 	case err != nil:
 		return rewritten{}, fmt.Errorf("%w. Nothing was written", err)
 	}
@@ -110,7 +111,7 @@ func (p program) printRewritten(file tomlArgument, out rewritten, after []byte, 
 	if file.path == stdinPath && !diff {
 		text = string(after)
 	}
-	_, err := io.WriteString(p.stdout, shown(p.stdout, text))
+	_, err := io.WriteString(p.stdout, cli.Shown(p.stdout, text))
 	return err
 }
 
@@ -119,8 +120,8 @@ func (p program) printRewritten(file tomlArgument, out rewritten, after []byte, 
 func (p program) tellComments(file tomlArgument, out rewritten) {
 	for _, change := range out.Changes {
 		if change.Comment != "" {
-			fmt.Fprintf(p.stderr, "%s:%d: %s was %s, and a comment there says %s\n", oneLine(file.title), change.Row,
-				oneLine(change.Path), oneLine(change.Before), outside.Quote(change.Comment, 200))
+			fmt.Fprintf(p.stderr, "%s:%d: %s was %s, and a comment there says %s\n", cli.Line(file.title), change.Row,
+				cli.Line(change.Path), cli.Line(change.Before), outside.Quote(change.Comment, 200))
 		}
 	}
 }
@@ -128,7 +129,7 @@ func (p program) tellComments(file tomlArgument, out rewritten) {
 // tellRewritten says on standard error what was done with the changes. Of a
 // filter there is nothing to say.
 func (p program) tellRewritten(file tomlArgument, out rewritten) {
-	title, changes := oneLine(file.title), count(len(out.Changes), "change")
+	title, changes := cli.Line(file.title), count(len(out.Changes), "change")
 	switch {
 	case out.Written:
 		fmt.Fprintf(p.stderr, "%s: written, with %s\n", title, changes)

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
 // none stands in a table for what a configuration does not say.
@@ -42,11 +43,11 @@ func summary(c converted) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("process group %s: %w", group, err)
 		}
-		groups.AppendRow(table.Row{oneLine(group), sizeText(guest), command, mountsText(mounts), len(checks), len(env)})
+		groups.AppendRow(table.Row{cli.Line(group), sizeText(guest), command, mountsText(mounts), len(checks), len(env)})
 		list, _ := config.Services()
 		for _, s := range list {
 			services.AppendRow(table.Row{
-				oneLine(group), portsText(s), orNone(s.InternalPort != 0, s.InternalPort), autostopText(s.Autostop),
+				cli.Line(group), portsText(s), orNone(s.InternalPort != 0, s.InternalPort), autostopText(s.Autostop),
 				boolText(s.Autostart), orNone(s.MinMachinesRunning != nil, pointed(s.MinMachinesRunning)), len(s.Checks),
 			})
 		}
@@ -100,7 +101,7 @@ func sizeText(g *machine.Guest) string {
 	if g.GPUs > 0 || g.GPUKind != "" {
 		text += fmt.Sprintf(", %d GPU %s", max(g.GPUs, 1), g.GPUKind)
 	}
-	return oneLine(text)
+	return cli.Line(text)
 }
 
 // commandText is what the Machine runs, as far as it is not the image's own.
@@ -128,7 +129,7 @@ func commandText(config machine.Config) (string, error) {
 			quoted[i] = strconv.Quote(word)
 		}
 	}
-	return oneLine(strings.Join(quoted, " ")), nil
+	return cli.Line(strings.Join(quoted, " ")), nil
 }
 
 func mountsText(mounts []machine.Mount) string {
@@ -141,7 +142,7 @@ func mountsText(mounts []machine.Mount) string {
 		if name == "" {
 			name = m.Volume
 		}
-		texts[i] = oneLine(name + ":" + m.Path)
+		texts[i] = cli.Line(name + ":" + m.Path)
 	}
 	return strings.Join(texts, "\n")
 }
@@ -163,7 +164,7 @@ func portsText(s machine.Service) string {
 		if s.Protocol != "" && s.Protocol != "tcp" {
 			texts[i] += "/" + s.Protocol
 		}
-		texts[i] = oneLine(texts[i])
+		texts[i] = cli.Line(texts[i])
 	}
 	return strings.Join(texts, "\n")
 }

@@ -108,24 +108,6 @@ func TestTomlStdinEnds(t *testing.T) {
 	}
 }
 
-func TestEscaped(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain ✓\ttext\n":      "plain ✓\ttext\n",
-		"a\x1b[31mb\x07":       `a\u001b[31mb\u0007`,
-		"dos\r\nline":          "dos\r\nline",
-		"over\rwritten":        `over\u000dwritten`,
-		"\u202egnp.exe \u009b": `\u202egnp.exe \u009b`,
-		"\U000e0041":           `\udb40\udc41`,
-	} {
-		if got := escaped(text); got != want {
-			t.Errorf("escaped(%q) = %q, want %q", text, got, want)
-		}
-	}
-	if got, want := oneLine("a\nb\tc\r\n"), `a\nb\tc\r\n`; got != want {
-		t.Errorf("oneLine = %q, want %q", got, want)
-	}
-}
-
 // TestTomlOnTerminal holds that a terminal is never given a control character
 // of the file, by any way out, and that anything else gets the file's bytes.
 func TestTomlOnTerminal(t *testing.T) {

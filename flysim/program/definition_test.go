@@ -13,10 +13,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// example is the file of docs/sandbox.md.
+// example is the file of docs/flysim.md.
 func example(t testing.TB) []byte {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/sandbox.md")
+	page, err := os.ReadFile("../../docs/flysim.md")
 	if err != nil {
 		t.Fatal(err)
 	}

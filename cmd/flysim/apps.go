@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
+	programs "github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+)
+
+// buildApps adds the person's own apps to the examples.
+func (e *emulator) buildApps(ctx context.Context) error {
+	if e.settings.apps == "" {
+		return nil
+	}
+	data, err := os.ReadFile(e.settings.apps)
+	if err == nil {
+		e.definitions, err = programs.ReadDefinitions(data, filepath.Dir(e.settings.apps))
+	}
+	e.reportExisting()
+	if err == nil {
+		err = programs.Build(ctx, e.platform, e.definitions)
+	}
+	if err != nil {
+		return fmt.Errorf("--apps %s: %w", e.settings.apps, err)
+	}
+	for _, d := range e.definitions {
+		if delay, err := time.ParseDuration(d.StartDelay); err == nil {
+			e.reportSlowStart(d.Name+": start_delay", delay)
+		}
+	}
+	return nil
+}
+
+// reportSlowStart warns of Machines that start too slowly to answer a request.
+func (e *emulator) reportSlowStart(setting string, delay time.Duration) {
+	if delay >= proxy.DefaultHold {
+		e.notes.add(fmt.Sprintf("%s %s: Fly Proxy holds a request for %s only, so the request that wakes a Machine gets 503 PM03",
+			setting, delay, proxy.DefaultHold))
+	}
+}
+
+// reportExisting says which of the person's apps exist already and are not built.
+func (e *emulator) reportExisting() {
+	names := e.platform.AppNames()
+	var existing []string
+	for _, d := range e.definitions {
+		if slices.Contains(names, d.Name) {
+			existing = append(existing, d.Name)
+		}
+	}
+	if len(existing) > 0 {
+		e.notes.add(fmt.Sprintf("these apps exist already, and %s does not change their Machines, services and addresses: %s",
+			e.settings.apps, strings.Join(existing, ", ")))
+	}
+}
+
+// startDataPlane opens Fly Proxy and starts autostop and the apps' programs.
+func (e *emulator) startDataPlane(context.Context) error {
+	if e.settings.autostopEvery < 0 {
+		return errors.New("--autostop-every: want a duration, or 0 for never")
+	}
+	plane, err := dataplane.Start(e.platform, dataplane.Options{
+		Inside: e.settings.inside, Public: e.settings.public, AutostopEvery: e.settings.autostopEvery,
+		Programs: programs.New(programs.Options{
+			Platform: e.platform, Definitions: e.definitions,
+			Log: func(l programs.Line) {
+				e.notes.add(fmt.Sprintf("%s %s %s: %s", l.App, l.Machine, l.Stream, cli.Line(l.Text)))
+			},
+		}),
+	})
+	if err != nil {
+		return fmt.Errorf("--inside, --public: %w", err)
+	}
+	e.closeLater(plane.Close)
+	e.traffic, e.links.Flycast, e.links.Public = plane.Traffic, plane.Listening.Flycast, plane.Listening.Public
+	return nil
+}

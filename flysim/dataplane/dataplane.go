@@ -1,0 +1,94 @@
+// Package dataplane starts what carries requests on an emulated platform: Fly
+// Proxy with its two listeners, the programs of the Machines, and autostop.
+//
+//	plane, err := dataplane.Start(platform, dataplane.Options{
+//		Inside: dataplane.AnyPort, Public: dataplane.AnyPort, AutostopEvery: autostop.DefaultEvery,
+//	})
+//	defer plane.Close()
+//	curl -x plane.Listening.Flycast http://shop-api.flycast/
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+)
+
+// AnyPort is a loopback address with a free port.
+const AnyPort = "127.0.0.1:0"
+
+// Programs run on the Machines of a platform.
+type Programs interface {
+	proxy.Programs
+
+	// Run starts and stops programs with their Machines until ctx ends.
+	Run(ctx context.Context) error
+
+	// Close ends the programs.
+	Close() error
+}
+
+// Options of a data plane.
+type Options struct {
+	// Inside and Public are the loopback addresses of Fly Proxy's listeners, for
+	// callers in the organization and on the internet. Empty: no such listener.
+	Inside, Public string
+
+	// Programs are what the Machines run; nil: the built-in program. They are
+	// closed with the data plane.
+	Programs Programs
+
+	// AutostopEvery is the time between two passes of autostop. 0: passes are
+	// made only by calls of [autostop.Loop.Pass].
+	AutostopEvery time.Duration
+}
+
+// Plane is a running data plane.
+type Plane struct {
+	Traffic   *flysim.Traffic
+	Listening *proxy.Listening
+	Autostop  *autostop.Loop
+
+	programs Programs
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// Start opens the listeners of a platform. The caller closes the data plane
+// before the platform.
+func Start(platform *flysim.Platform, options Options) (*Plane, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Plane{Traffic: new(flysim.Traffic), programs: options.Programs, cancel: cancel}
+	if p.programs == nil {
+		p.programs = program.New(program.Options{Platform: platform})
+	}
+	p.Autostop = &autostop.Loop{Platform: platform, Traffic: p.Traffic, Every: options.AutostopEvery}
+	var err error
+	p.Listening, err = proxy.New(proxy.Options{Platform: platform, Programs: p.programs, Traffic: p.Traffic}).
+		Listen(options.Inside, options.Public)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.running.Go(func() { _ = p.programs.Run(ctx) }) // nil at the context's end
+	if options.AutostopEvery > 0 {
+		p.running.Go(func() { _ = p.Autostop.Run(ctx) }) // its only error is the context's end
+	}
+	return p, nil
+}
+
+// Close closes the listeners, and then ends what runs behind them.
+func (p *Plane) Close() error {
+	var err error
+	if p.Listening != nil {
+		err = p.Listening.Close()
+	}
+	p.cancel()
+	p.running.Wait()
+	return errors.Join(err, p.programs.Close())
+}

@@ -1,0 +1,53 @@
+// Package terminal shows what happens on an emulated platform: in a terminal as
+// a live table, elsewhere as a line for each change.
+//
+//	view := terminal.View{Source: watch.Source{Platform: platform, Traffic: traffic}}
+//	err := view.Table(ctx, os.Stdin, os.Stderr, os.Environ())
+package terminal
+
+import (
+	"math"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/page"
+	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+)
+
+// View is what is shown.
+type View struct {
+	Source  watch.Source
+	Links   page.Links // what listens where
+	PageURL string     // empty: no page
+
+	// Notes is called once, with the function that shows a message of one line;
+	// nil: there are no messages.
+	Notes func(show func(string))
+}
+
+// startNotes lets messages be shown.
+func (v View) startNotes(show func(string)) {
+	if v.Notes != nil {
+		v.Notes(show)
+	}
+}
+
+// maxWatched is how many Machines are looked at ten times a second.
+const maxWatched = 500
+
+// allSites opens all apps, or none if they have too many Machines.
+func allSites(list []flysim.Glance) []string {
+	var names []string
+	machines := 0
+	for _, g := range list {
+		names = append(names, g.App)
+		machines += g.Machines
+	}
+	if machines > maxWatched {
+		return nil
+	}
+	return names
+}
+
+// oneLine is text on one line, with everything that cannot be seen escaped.
+func oneLine(text string) string { return outside.Line(text, math.MaxInt) }

@@ -1,0 +1,13 @@
+package flysim
+
+import "time"
+
+// Values of [Options] for a platform that people watch: Machines take long
+// enough for a rollout to be seen.
+const (
+	VisibleStartDelay = 400 * time.Millisecond
+	VisibleCheckDelay = 300 * time.Millisecond
+)
+
+// ExampleApp is the app of [Platform.Seed] that a demonstration begins with.
+const ExampleApp = "shop-api"
