@@ -64,8 +64,8 @@ func (a *toolset) allocateFlycast() call.Tool {
 	}, func(p map[string]*jsonschema.Schema) { app(p) })
 }
 
-func (a *allocator) plan(ctx context.Context, in allocateInput) (call.Planned[allocateWork, allocateOutput], error) {
-	var none call.Planned[allocateWork, allocateOutput]
+func (a *allocator) plan(ctx context.Context, in allocateInput) (plan.Proposal[allocateWork, allocateOutput], error) {
+	var none plan.Proposal[allocateWork, allocateOutput]
 	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
 		return none, err
@@ -76,7 +76,7 @@ func (a *allocator) plan(ctx context.Context, in allocateInput) (call.Planned[al
 	}
 	p := plan.Plan{Tool: "allocate_flycast", App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
 	addressFacts(&p, s.Addresses.List)
-	planned := call.Planned[allocateWork, allocateOutput]{
+	planned := plan.Proposal[allocateWork, allocateOutput]{
 		Work: allocateWork{app: in.App, destination: target, before: s},
 		Out:  allocateOutput{NetworkSource: target.source},
 	}
@@ -233,11 +233,11 @@ const (
 	settleStep  = time.Second
 )
 
-func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant, report call.Report) (allocateOutput, error) {
+func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant, report plan.Report) (allocateOutput, error) {
 	if left := a.unsettled.begin(w.key(w.app)); left > 0 {
 		return allocateOutput{}, stillUnsettled(w.app, left)
 	}
-	report(call.Moment{Of: 2, Doing: "allocating the Flycast address"})
+	report(plan.Progress{Of: 2, Doing: "allocating the Flycast address"})
 	got, err := a.fly.AllocateFlycast(ctx, grant, w.app, w.network)
 	var ambiguous *fly.Ambiguous
 	notPrivate := got.IP.IsValid() && fly.CodeOf(err) == gate.VerifyFailed
@@ -245,7 +245,7 @@ func (a *allocator) apply(ctx context.Context, w allocateWork, grant *gate.Grant
 		a.unsettled.settle(w.key(w.app))
 		return allocateOutput{}, err
 	}
-	report(call.Moment{Done: 1, Of: 2, Doing: "reading the addresses back"})
+	report(plan.Progress{Done: 1, Of: 2, Doing: "reading the addresses back"})
 	if notPrivate {
 		a.unsettled.settle(w.key(w.app))
 		return a.reportNotPrivate(w, got), nil

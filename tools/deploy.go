@@ -87,8 +87,8 @@ func (a *toolset) deploy() call.Tool {
 	})
 }
 
-func (a *toolset) planDeploy(ctx context.Context, in deployInput) (call.Planned[deployWork, deployOutput], error) {
-	var none call.Planned[deployWork, deployOutput]
+func (a *toolset) planDeploy(ctx context.Context, in deployInput) (plan.Proposal[deployWork, deployOutput], error) {
+	var none plan.Proposal[deployWork, deployOutput]
 	src, err := a.deploySource(ctx, in)
 	if err != nil {
 		return none, err
@@ -152,13 +152,13 @@ func (a *toolset) planDeploy(ctx context.Context, in deployInput) (call.Planned[
 }
 
 // planned is the deployment as the adapter and its person see it.
-func (a *toolset) planned(d deployment, work rollout.Work) call.Planned[deployWork, deployOutput] {
+func (a *toolset) planned(d deployment, work rollout.Work) plan.Proposal[deployWork, deployOutput] {
 	app, total := d.in.App, len(d.snapshot.Machines)
 	out := deployOutput{
 		Changes: d.changeLines(), Drift: d.drifted(), Remarks: d.remarks,
 		Machines: &machineCounts{Total: total, Unchanged: d.unchanged, Left: d.left, NotStarted: total - d.unchanged - d.left},
 	}
-	planned := call.Planned[deployWork, deployOutput]{Plan: d.plan(work)}
+	planned := plan.Proposal[deployWork, deployOutput]{Plan: d.plan(work)}
 	if d.in.Draft != "" {
 		planned.Keep = func(until time.Time) { a.drafts.keep(d.in.Draft, until) }
 	}

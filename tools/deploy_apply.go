@@ -17,7 +17,7 @@ import (
 // applyDeploy rolls the changes out and tells what became of each Machine. The
 // addresses are read once more before the first one: what was approved for a
 // private app is not done to one that has become public.
-func (a *toolset) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report call.Report) (deployOutput, error) {
+func (a *toolset) applyDeploy(ctx context.Context, w deployWork, grant *gate.Grant, report plan.Report) (deployOutput, error) {
 	app := w.in.App
 	addresses, err := a.fly.Addresses(ctx, app)
 	if err != nil {
@@ -98,8 +98,8 @@ func (a *toolset) readdressed(ctx context.Context, w deployWork, out *deployOutp
 }
 
 // moment is a phase of the engine as a run tells it.
-func moment(p rollout.Phase) call.Moment {
-	m := call.Moment{Done: max(p.N-1, 0), Of: p.Of, Group: p.Group, Machine: p.Machine, Doing: p.Doing}
+func moment(p rollout.Phase) plan.Progress {
+	m := plan.Progress{Done: max(p.N-1, 0), Of: p.Of, Group: p.Group, Machine: p.Machine, Doing: p.Doing}
 	if p.For >= 5*time.Second {
 		m.Doing += fmt.Sprintf(", for %s", p.For.Round(time.Second))
 	}

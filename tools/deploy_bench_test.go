@@ -20,6 +20,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // deployBench plans and applies deploys of one app on an emulated platform, on
@@ -132,12 +133,12 @@ func (b *deployBench) file(was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-func (b *deployBench) plan(content string) call.Planned[deployWork, deployOutput] {
+func (b *deployBench) plan(content string) plan.Proposal[deployWork, deployOutput] {
 	b.t.Helper()
 	return b.planOf(deployInput{Content: content})
 }
 
-func (b *deployBench) planOf(in deployInput) call.Planned[deployWork, deployOutput] {
+func (b *deployBench) planOf(in deployInput) plan.Proposal[deployWork, deployOutput] {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.toolset.planDeploy(b.t.Context(), in)
@@ -152,7 +153,7 @@ func (b *deployBench) planOf(in deployInput) call.Planned[deployWork, deployOutp
 }
 
 // apply does what was planned, as if it had been approved.
-func (b *deployBench) apply(planned call.Planned[deployWork, deployOutput]) (deployOutput, error) {
+func (b *deployBench) apply(planned plan.Proposal[deployWork, deployOutput]) (deployOutput, error) {
 	b.t.Helper()
 	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
@@ -161,7 +162,7 @@ func (b *deployBench) apply(planned call.Planned[deployWork, deployOutput]) (dep
 		b.t.Fatal(err)
 	}
 	b.ResetCalls()
-	out, err := b.toolset.applyDeploy(b.t.Context(), planned.Work, grant, func(call.Moment) {})
+	out, err := b.toolset.applyDeploy(b.t.Context(), planned.Work, grant, func(plan.Progress) {})
 	b.addUp(out)
 	return out, err
 }

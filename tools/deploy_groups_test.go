@@ -8,12 +8,11 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // blockedBy plans what must not happen, and gives the blocker.
-func (b *deployBench) blockedBy(in deployInput) (plan.Blocker, call.Planned[deployWork, deployOutput]) {
+func (b *deployBench) blockedBy(in deployInput) (plan.Blocker, plan.Proposal[deployWork, deployOutput]) {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.toolset.planDeploy(b.t.Context(), in)

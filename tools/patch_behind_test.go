@@ -14,7 +14,7 @@ import (
 
 // patch plans a patch_services of the deployed configuration and, if there is
 // something to do, does it.
-func (b *deployBench) patch() (planned call.Planned[patchWork, patchOutput], out patchOutput) {
+func (b *deployBench) patch() (planned plan.Proposal[patchWork, patchOutput], out patchOutput) {
 	b.t.Helper()
 	planned, err := b.toolset.planPatch(b.t.Context(), patchInput{App: b.app})
 	if err != nil {
@@ -28,7 +28,7 @@ func (b *deployBench) patch() (planned call.Planned[patchWork, patchOutput], out
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if out, err = b.toolset.applyPatch(b.t.Context(), planned.Work, grant, func(call.Moment) {}); err != nil {
+	if out, err = b.toolset.applyPatch(b.t.Context(), planned.Work, grant, func(plan.Progress) {}); err != nil {
 		b.t.Fatal(err)
 	}
 	return planned, out

@@ -98,8 +98,8 @@ func earlierCreate(arguments map[string]any) {
 
 func bound(s *jsonschema.Schema, low, high float64) { s.Minimum, s.Maximum = &low, &high }
 
-func (a *toolset) planPatch(ctx context.Context, in patchInput) (call.Planned[patchWork, patchOutput], error) {
-	var none call.Planned[patchWork, patchOutput]
+func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[patchWork, patchOutput], error) {
+	var none plan.Proposal[patchWork, patchOutput]
 	src, shown, err := a.patchSource(ctx, in)
 	if err != nil {
 		return none, err
@@ -145,7 +145,7 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (call.Planned[pa
 	if src.path != "" {
 		target, verb, what = src.path+"@"+out.SHA256, gate.WriteFile, "edit "+src.path
 	}
-	planned := call.Planned[patchWork, patchOutput]{
+	planned := plan.Proposal[patchWork, patchOutput]{
 		Plan: plan.Plan{Tool: "patch_services", App: name, Impact: plan.ImpactNone},
 		Work: patchWork{app: name, path: src.path, name: src.file.Name(), before: edited.Before, after: edited.After, target: target, out: out},
 		Out:  out,
@@ -339,7 +339,7 @@ func editProblem(in patchInput, err error) error {
 	return p
 }
 
-func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report call.Report) (patchOutput, error) {
+func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant, report plan.Report) (patchOutput, error) {
 	out := w.out
 	verb := gate.MakeDraft
 	if w.path != "" {

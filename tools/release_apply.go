@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -16,11 +15,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report call.Report) (releaseOutput, error) {
+func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.Grant, report plan.Report) (releaseOutput, error) {
 	out := releaseOutput{Result: plan.Result{App: w.app}}
 	var failure error
 	for i, addr := range w.queue {
-		report(call.Moment{Done: i, Of: len(w.queue), Doing: fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind)))})
+		report(plan.Progress{Done: i, Of: len(w.queue), Doing: fmt.Sprintf("releasing %s (%s)", addr.IP, plan.KindName(string(addr.Kind)))})
 		record := plan.Record{Do: gate.ReleaseAddress, Target: addr.IP.String(), State: plan.NotStarted, Undo: undo(addr), Note: plan.KindName(string(addr.Kind))}
 		if failure == nil {
 			if failure = a.stillRight(ctx, w, addr, out.Released); failure != nil {
@@ -43,7 +42,7 @@ func (a *toolset) applyRelease(ctx context.Context, w releaseWork, grant *gate.G
 		}
 		out.Steps = append(out.Steps, record)
 	}
-	report(call.Moment{Done: len(w.queue), Of: len(w.queue), Doing: "reading the addresses back, twice"})
+	report(plan.Progress{Done: len(w.queue), Of: len(w.queue), Doing: "reading the addresses back, twice"})
 	list, agreed, err := a.settled(ctx, w.app, out.Released)
 	after := w.before // the Machines are the plan's: only addresses were read again
 	if err == nil {

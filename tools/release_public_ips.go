@@ -68,8 +68,8 @@ func (a *toolset) releasePublicIPs() call.Tool {
 	})
 }
 
-func (a *toolset) planRelease(ctx context.Context, in releaseInput) (call.Planned[releaseWork, releaseOutput], error) {
-	var none call.Planned[releaseWork, releaseOutput]
+func (a *toolset) planRelease(ctx context.Context, in releaseInput) (plan.Proposal[releaseWork, releaseOutput], error) {
+	var none plan.Proposal[releaseWork, releaseOutput]
 	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
 		return none, err
@@ -83,7 +83,7 @@ func (a *toolset) planRelease(ctx context.Context, in releaseInput) (call.Planne
 		return none, err
 	}
 	p := plan.Plan{Tool: "release_public_ips", App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
-	planned := call.Planned[releaseWork, releaseOutput]{Work: releaseWork{app: in.App, queue: queue}}
+	planned := plan.Proposal[releaseWork, releaseOutput]{Work: releaseWork{app: in.App, queue: queue}}
 	planned.Out.Verdict = rules.Judge(s.Addresses.List)
 	planned.Out.Remaining = public(s.Addresses.List)
 	if len(queue) == 0 {

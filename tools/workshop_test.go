@@ -74,7 +74,7 @@ type workshop struct {
 	plans   int
 	applied []int
 
-	onPlan  func(ctx context.Context, nth int, p *call.Planned[int, workOutput]) error // may be nil
+	onPlan  func(ctx context.Context, nth int, p *plan.Proposal[int, workOutput]) error // may be nil
 	onApply func()
 }
 
@@ -126,12 +126,12 @@ func (w *workshop) tool(name string, effect call.Effect) call.Tool {
 	}
 	return call.NewChanging(w.Handler, call.Changing[workInput, int, workOutput]{
 		Spec: call.Spec{Name: name, Effect: effect, Follow: follow},
-		Plan: func(ctx context.Context, in workInput) (call.Planned[int, workOutput], error) {
+		Plan: func(ctx context.Context, in workInput) (plan.Proposal[int, workOutput], error) {
 			w.mu.Lock()
 			w.plans++
 			nth, state := w.plans, w.state
 			w.mu.Unlock()
-			p := call.Planned[int, workOutput]{Work: state, Summary: "Would work.", Nothing: "Nothing to do."}
+			p := plan.Proposal[int, workOutput]{Work: state, Summary: "Would work.", Nothing: "Nothing to do."}
 			p.Plan = plan.Plan{Tool: name, App: in.App, Impact: plan.ImpactRestart, Hazards: []plan.Hazard{plan.Restart}}
 			p.Plan.Steps = []plan.Step{{Verb: gate.UpdateMachine, Target: "148e"}}
 			p.Plan.Fact("state", fmt.Sprint(state))
@@ -140,11 +140,11 @@ func (w *workshop) tool(name string, effect call.Effect) call.Tool {
 			}
 			return p, nil
 		},
-		Apply: func(_ context.Context, state int, _ *gate.Grant, report call.Report) (workOutput, error) {
+		Apply: func(_ context.Context, state int, _ *gate.Grant, report plan.Report) (workOutput, error) {
 			w.mu.Lock()
 			w.applied = append(w.applied, state)
 			w.mu.Unlock()
-			report(call.Moment{Done: 1, Of: 2, Doing: "working"})
+			report(plan.Progress{Done: 1, Of: 2, Doing: "working"})
 			if w.onApply != nil {
 				w.onApply()
 			}

@@ -197,7 +197,7 @@ func (t *changing[In, Work, Out, P]) refuse(p *plan.Problem) *mcp.CallToolResult
 }
 
 // failed answers a call whose Apply ended in an error before it had a record.
-func (t *changing[In, Work, Out, P]) failed(planned Planned[Work, Out], p *plan.Problem) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) failed(planned plan.Proposal[Work, Out], p *plan.Problem) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
 	t.Fill(r, p)
 	r.Status, r.App = plan.Failed, planned.Plan.App
@@ -214,7 +214,7 @@ func (a *Handler) Fill(r *plan.Result, p *plan.Problem) {
 }
 
 // blocked answers a call whose plan must not happen as things are.
-func (t *changing[In, Work, Out, P]) blocked(planned Planned[Work, Out]) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) blocked(planned plan.Proposal[Work, Out]) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
 	r.Status, r.App, r.Code, r.Retry = plan.Refused, planned.Plan.App, gate.Precondition, gate.Precondition.Retry()
 	r.Blockers, r.Next = planned.Plan.Blockers, planned.Next
@@ -228,7 +228,7 @@ func (t *changing[In, Work, Out, P]) blocked(planned Planned[Work, Out]) *mcp.Ca
 }
 
 // answer is a plan's outcome that needs no gate.
-func (t *changing[In, Work, Out, P]) answer(planned Planned[Work, Out], status plan.Status, summary string, next []plan.Next) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) answer(planned plan.Proposal[Work, Out], status plan.Status, summary string, next []plan.Next) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
 	r.Status, r.App, r.Summary, r.Next = status, planned.Plan.App, summary, next
 	t.finish(r)
@@ -236,7 +236,7 @@ func (t *changing[In, Work, Out, P]) answer(planned Planned[Work, Out], status p
 }
 
 // dryRun shows the plan and stops.
-func (t *changing[In, Work, Out, P]) dryRun(planned Planned[Work, Out]) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) dryRun(planned plan.Proposal[Work, Out]) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
 	r.Status, r.App = plan.NeedsApproval, planned.Plan.App
 	r.Plan, r.Steps = planned.Plan.Summary(), planned.Plan.Records(plan.Planned)

@@ -154,7 +154,7 @@ func (a *Handler) ticks(ctx context.Context) (<-chan time.Time, func()) {
 }
 
 // ungranted is the answer when the gate did not let a plan through.
-func (t *changing[In, Work, Out, P]) ungranted(planned Planned[Work, Out], o gate.Outcome) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) ungranted(planned plan.Proposal[Work, Out], o gate.Outcome) *mcp.CallToolResult {
 	r := P(&planned.Out).Envelope()
 	r.Status, r.App, r.Code, r.Retry = plan.Refused, planned.Plan.App, o.Code, o.Code.Retry()
 	r.Plan, r.Steps = planned.Plan.Summary(), planned.Plan.Records(plan.NotStarted)

@@ -206,7 +206,7 @@ func (t *changing[In, Work, Out, P]) saidNo(ctx context.Context, c *invocation[I
 
 // over is the answer to a plan with which the call ends, nil if there is
 // something to do that may be done.
-func (t *changing[In, Work, Out, P]) over(planned Planned[Work, Out]) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) over(planned plan.Proposal[Work, Out]) *mcp.CallToolResult {
 	switch {
 	case len(planned.Plan.Blockers) > 0:
 		return t.blocked(planned)
@@ -221,7 +221,7 @@ func (t *changing[In, Work, Out, P]) over(planned Planned[Work, Out]) *mcp.CallT
 const maxDrifts = 3
 
 // pass brings a plan through the gate, asking as often as the gate wants.
-func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
+func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned plan.Proposal[Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
 	kind := CanElicit(ctx)
 	for drifts := 0; ; {
 		if over, err := t.halted(ctx); over != nil || err != nil {
@@ -337,7 +337,7 @@ func (t *changing[In, Work, Out, P]) halted(ctx context.Context) (*mcp.CallToolR
 // app was held: another run may have come and gone since. Where it was not, the
 // app is taken and the plan made again; one that does not hold any more is
 // given back as it is now, with nothing used up.
-func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], outcome gate.Outcome) (drifted *Planned[Work, Out], result *mcp.CallToolResult, err error) {
+func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, Work, Out], planned plan.Proposal[Work, Out], outcome gate.Outcome) (drifted *plan.Proposal[Work, Out], result *mcp.CallToolResult, err error) {
 	if over, err := t.halted(ctx); over != nil || err != nil {
 		return nil, over, err // before anything was done
 	}
@@ -374,7 +374,7 @@ func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, 
 }
 
 // uncommitted answers for an approval that could not be used.
-func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err error) *mcp.CallToolResult {
+func (t *changing[In, Work, Out, P]) uncommitted(planned plan.Proposal[Work, Out], err error) *mcp.CallToolResult {
 	switch {
 	case errors.Is(err, gate.ErrReplayed):
 		return t.ungranted(planned, gate.Outcome{Code: gate.Replayed})
@@ -390,7 +390,7 @@ func (t *changing[In, Work, Out, P]) uncommitted(planned Planned[Work, Out], err
 
 // start applies. Past this point the work no longer depends on the client
 // being there.
-func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned Planned[Work, Out], grant *gate.Grant, at *Run) {
+func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned plan.Proposal[Work, Out], grant *gate.Grant, at *Run) {
 	ctx = context.WithoutCancel(ctx)
 	at.apply()
 	go func() {
@@ -407,7 +407,7 @@ func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In
 
 // apply runs Apply and renders what came of it. A panic there must not take the
 // process down in the middle of a change.
-func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned Planned[Work, Out], grant *gate.Grant, at *Run) (result *mcp.CallToolResult, status plan.Status) {
+func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned plan.Proposal[Work, Out], grant *gate.Grant, at *Run) (result *mcp.CallToolResult, status plan.Status) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Runs keeps one run per app: two agents must not change the same app at once,
@@ -44,7 +46,7 @@ type Run struct {
 
 	mu       sync.Mutex
 	applying bool
-	doing    Moment
+	doing    plan.Progress
 	watchers map[*Progress]struct{} // of the calls that wait
 }
 
@@ -243,7 +245,7 @@ func (r *Runs) fetched(at *Run) {
 }
 
 // step notes what the run is doing and tells the calls that wait for it.
-func (at *Run) step(m Moment) {
+func (at *Run) step(m plan.Progress) {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	at.doing = m
@@ -280,7 +282,7 @@ func (at *Run) UnderWay() bool {
 }
 
 // now is what the run is doing.
-func (at *Run) Now() Moment {
+func (at *Run) Now() plan.Progress {
 	at.mu.Lock()
 	defer at.mu.Unlock()
 	return at.doing

@@ -40,7 +40,7 @@ func TestNoLocks(t *testing.T) {
 // What moved between the decision and the run is seen before anything is used up.
 func TestPlanHoldsWhenTheRunBegins(t *testing.T) {
 	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
-	w.onPlan = func(_ context.Context, nth int, _ *Planned[int, workOutput]) error {
+	w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
 		if nth == 1 {
 			w.set(7) // somebody's run came and went after the plan
 		}
@@ -69,7 +69,7 @@ func TestDriftAfterTheDecision(t *testing.T) {
 	if err := w.requests.Answer(waiting[0].Ticket, gate.ApprovalAnswer{Approved: true, Code: code}); err != nil {
 		t.Fatal(err)
 	}
-	w.onPlan = func(_ context.Context, nth int, _ *Planned[int, workOutput]) error {
+	w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
 		if nth == 2 {
 			w.set(7)
 		}
@@ -93,45 +93,45 @@ func TestSecondLook(t *testing.T) {
 	session, end := context.WithCancelCause(t.Context())
 	tests := map[string]struct {
 		ctx    context.Context
-		look   func(nth int, p *Planned[int, workOutput]) error
+		look   func(nth int, p *plan.Proposal[int, workOutput]) error
 		status plan.Status
 		code   gate.Code
 		err    error
 		panics bool
 	}{
-		"done already": {look: func(_ int, p *Planned[int, workOutput]) error {
+		"done already": {look: func(_ int, p *plan.Proposal[int, workOutput]) error {
 			p.Plan.Steps = nil
 			return nil
 		}, status: plan.NothingToDo},
-		"blocked now": {look: func(_ int, p *Planned[int, workOutput]) error {
+		"blocked now": {look: func(_ int, p *plan.Proposal[int, workOutput]) error {
 			p.Plan.Steps, p.Plan.Blockers = nil, []plan.Blocker{{ID: "no_flycast"}}
 			return nil
 		}, status: plan.Refused, code: gate.Precondition},
-		"unreadable now": {look: func(int, *Planned[int, workOutput]) error {
+		"unreadable now": {look: func(int, *plan.Proposal[int, workOutput]) error {
 			return &plan.Problem{Code: gate.PlatformError, Message: "down"}
 		}, status: plan.Failed, code: gate.PlatformError},
-		"never the same": {look: func(nth int, p *Planned[int, workOutput]) error {
+		"never the same": {look: func(nth int, p *plan.Proposal[int, workOutput]) error {
 			p.Plan.Fact("nth", fmt.Sprint(nth))
 			return nil
 		}, status: plan.Refused, code: gate.Stale},
-		"client left": {ctx: cancelled, look: func(int, *Planned[int, workOutput]) error {
+		"client left": {ctx: cancelled, look: func(int, *plan.Proposal[int, workOutput]) error {
 			cancel()
 			return nil
 		}, err: context.Canceled},
-		"server stops": {ctx: WithStop(t.Context(), stopping), look: func(int, *Planned[int, workOutput]) error {
+		"server stops": {ctx: WithStop(t.Context(), stopping), look: func(int, *plan.Proposal[int, workOutput]) error {
 			stop(ErrStopping)
 			return nil
 		}, status: plan.Refused, code: gate.Busy},
-		"session ended": {ctx: WithStop(t.Context(), session), look: func(int, *Planned[int, workOutput]) error {
+		"session ended": {ctx: WithStop(t.Context(), session), look: func(int, *plan.Proposal[int, workOutput]) error {
 			end(ErrSessionEnded)
 			return nil
 		}, status: plan.Refused, code: gate.Busy},
-		"panic": {look: func(int, *Planned[int, workOutput]) error { panic("of a plan") }, panics: true},
+		"panic": {look: func(int, *plan.Proposal[int, workOutput]) error { panic("of a plan") }, panics: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
-			w.onPlan = func(_ context.Context, nth int, p *Planned[int, workOutput]) error {
+			w.onPlan = func(_ context.Context, nth int, p *plan.Proposal[int, workOutput]) error {
 				if nth == 1 {
 					return nil
 				}
@@ -226,7 +226,7 @@ func TestIdenticalCallsAttach(t *testing.T) {
 			planning, goOn, atWork, finish := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 			release := sync.OnceFunc(func() { close(finish) })
 			defer release()
-			w.onPlan = func(_ context.Context, nth int, _ *Planned[int, workOutput]) error {
+			w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
 				if nth == 1 {
 					close(planning)
 					<-goOn
@@ -293,7 +293,7 @@ func TestEveryWatcherIsTold(t *testing.T) {
 		at.watch(p)
 	}
 	at.unwatch(gone)
-	at.step(Moment{Done: 3, Of: 5, Doing: "working"})
+	at.step(plan.Progress{Done: 3, Of: 5, Doing: "working"})
 	if gone.step != 0 || here.step != 3 || too.step != 3 {
 		t.Errorf("told %v, %v and %v", gone.step, here.step, too.step)
 	}

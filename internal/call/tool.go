@@ -10,7 +10,6 @@ package call
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -86,49 +85,13 @@ type Reading[In, Out any] struct {
 // for Apply: it lives for one call and is never stored or sent.
 type Changing[In, Work, Out any] struct {
 	Spec  Spec
-	Plan  func(ctx context.Context, in In) (Planned[Work, Out], error)
-	Apply func(ctx context.Context, work Work, grant *gate.Grant, progress Report) (Out, error)
+	Plan  func(ctx context.Context, in In) (plan.Proposal[Work, Out], error)
+	Apply func(ctx context.Context, work Work, grant *gate.Grant, progress plan.Report) (Out, error)
 	// Text is what the tool's own fields add to the envelope's text; may be nil.
 	Text func(Out) string
 	// Earlier brings arguments that earlier versions took into their present form,
 	// in place; may be nil.
 	Earlier func(arguments map[string]any)
-}
-
-// Report tells how far an Apply has come.
-type Report func(Moment)
-
-// Moment is a moment of a run: steps done, of how many, and what is happening
-// now, to which Machine if it is about one.
-type Moment struct {
-	Done, Of       int
-	Group, Machine string
-	Doing          string
-}
-
-// String is the moment in words.
-func (m Moment) String() string {
-	switch {
-	case m.Machine != "":
-		return fmt.Sprintf("group %s, Machine %s (%d of %d): %s", plan.Clean(m.Group), m.Machine, min(m.Done+1, m.Of), m.Of, m.Doing)
-	case m.Group != "":
-		return fmt.Sprintf("group %s (%d of %d): %s", plan.Clean(m.Group), min(m.Done+1, m.Of), m.Of, m.Doing)
-	}
-	return m.Doing
-}
-
-// Planned is a plan with what Apply needs and what the answer shows besides the
-// envelope.
-type Planned[Work, Out any] struct {
-	Plan    plan.Plan
-	Work    Work
-	Out     Out
-	Summary string      // one sentence: what the plan would do
-	Nothing string      // one sentence, if there is nothing to do
-	Next    []plan.Next // if there is nothing to do, or if blockers stand in the way
-	// Keep, if not nil, keeps what the call was made of for as long as a question
-	// about the plan is open.
-	Keep func(until time.Time)
 }
 
 // Clock tells and waits for time.
