@@ -13,10 +13,11 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// inputTables are the arguments of all tools, and the hazards.
+// inputTables are the arguments and results of all tools, and the words in them.
 func inputTables(t *testing.T, all []call.Tool) string {
 	t.Helper()
 	var b strings.Builder
@@ -59,15 +60,28 @@ func inputTables(t *testing.T, all []call.Tool) string {
 		}
 	}
 	resultTables(t, &b, all)
-	b.WriteString("\n## Hazards\n\nOne vocabulary for plan, question, policy and journal. After those in bold the app's name has to be typed.\n\n| hazard | |\n|---|---|\n")
+	wordTables(&b)
+	return b.String()
+}
+
+// wordTables are the codes, the steps and the hazards.
+func wordTables(b *strings.Builder) {
+	b.WriteString("\n## Codes\n\n| code | retry | |\n|---|---|---|\n")
+	for _, w := range gate.Codes() {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", w.Code, w.Retry, w.Sentence)
+	}
+	b.WriteString("\n## Steps\n\n| step | |\n|---|---|\n")
+	for _, w := range plan.Verbs() {
+		fmt.Fprintf(b, "| `%s` | %s |\n", w.Verb, w.Sentence)
+	}
+	b.WriteString("\n## Hazards\n\nPlans, questions, policies and the journal use these words. To approve those in bold, a person types the app's name.\n\n| hazard | |\n|---|---|\n")
 	for _, h := range plan.Hazards() {
 		word := fmt.Sprintf("`%s`", h)
 		if h.Irreversible() {
 			word = "**" + word + "**"
 		}
-		fmt.Fprintf(&b, "| %s | %s |\n", word, h.Sentence())
+		fmt.Fprintf(b, "| %s | %s |\n", word, h.Sentence())
 	}
-	return b.String()
 }
 
 // resultTables are the fields of results that need a word: those of the common

@@ -33,19 +33,11 @@ func judgedHarmless(t *testing.T, p plan.Plan) bool {
 	if err != nil {
 		t.Fatalf("%s: %v", p.Tool, err)
 	}
-	var words gate.Vocabulary
-	words.Tools = []string{p.Tool}
-	for _, h := range plan.Hazards() {
-		words.Hazards = append(words.Hazards, string(h))
-		if h.Irreversible() {
-			words.Irreversible = append(words.Irreversible, string(h))
-		}
-	}
 	var accept []string
 	for _, h := range harmlessHazards() {
 		accept = append(accept, fmt.Sprintf("%q", h))
 	}
-	rules, err := gate.ParsePolicy([]byte(fmt.Sprintf("[[rule]]\ntools = [%q]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 9\naccept = [%s]\n", p.Tool, p.App, strings.Join(accept, ","))), words)
+	rules, err := gate.ParsePolicy([]byte(fmt.Sprintf("[[rule]]\ntools = [%q]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 9\naccept = [%s]\n", p.Tool, p.App, strings.Join(accept, ","))), plan.Vocabulary(p.Tool))
 	if err != nil {
 		t.Fatal(err)
 	}

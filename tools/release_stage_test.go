@@ -96,15 +96,8 @@ func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseS
 	check(err)
 	s.journal, err = journal.Open(filepath.Join(t.TempDir(), "journal"), now)
 	check(err)
-	words := gate.Vocabulary{Tools: []string{"release_public_ips"}}
-	for _, h := range plan.Hazards() {
-		words.Hazards = append(words.Hazards, string(h))
-		if h.Irreversible() {
-			words.Irreversible = append(words.Irreversible, string(h))
-		}
-	}
 	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
-		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), words)
+		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), plan.Vocabulary("release_public_ips"))
 	check(err)
 	clock := steppedClock{s.Clock()}
 	s.a = newToolset(Deps{Fly: client, Deps: call.Deps{

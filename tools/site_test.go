@@ -65,16 +65,13 @@ func newSite(b *deployBench, text, dir string) *site {
 	if file, err := os.ReadFile(filepath.Join(dir, "fly.toml")); err == nil {
 		s.toml = string(file)
 	}
-	var hazards, lost []string
+	var hazards []string
 	for _, h := range plan.Hazards() {
 		hazards = append(hazards, string(h))
-		if h.Irreversible() {
-			lost = append(lost, string(h))
-		}
 	}
 	gated := []string{"deploy", "allocate_flycast", "release_public_ips"}
 	rule := fmt.Sprintf("[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 1000\naccept = [\"%s\"]\n", strings.Join(gated, `", "`), b.app, strings.Join(hazards, `", "`))
-	policy, err := gate.ParsePolicy([]byte(rule), gate.Vocabulary{Tools: gated, Hazards: hazards, Irreversible: lost})
+	policy, err := gate.ParsePolicy([]byte(rule), plan.Vocabulary(gated...))
 	must(err)
 	requests, err := gate.NewRequests(filepath.Join(b.t.TempDir(), "requests"), time.Now)
 	must(err)

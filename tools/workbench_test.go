@@ -19,6 +19,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
@@ -72,7 +73,7 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	t.Cleanup(func() { book.Close() })
 	requests, err := gate.NewRequests(filepath.Join(t.TempDir(), "requests"), now)
 	must(err)
-	rules, err := gate.ParsePolicy([]byte(policy), gate.Vocabulary{Tools: []string{"allocate_flycast", "deploy"}, Hazards: []string{"open_to_other_network", "restart"}})
+	rules, err := gate.ParsePolicy([]byte(policy), plan.Vocabulary("allocate_flycast", "deploy"))
 	must(err)
 	folders, err := roots.Open(w.dir)
 	must(err)

@@ -161,7 +161,7 @@ func tally(calls []flysim.Call) string {
 func policyFor(app string) string {
 	var hazards []string
 	for _, hazard := range vocabulary().Hazards {
-		hazards = append(hazards, fmt.Sprintf("%q", hazard))
+		hazards = append(hazards, fmt.Sprintf("%q", hazard.Name))
 	}
 	return fmt.Sprintf("[[rule]]\ntools = ['allocate_flycast', 'deploy', 'release_public_ips']\napps = [%q]\ndecision = 'auto'\naccept = [%s]\nlimit_per_hour = 100\n",
 		app, strings.Join(hazards, ", "))

@@ -299,16 +299,9 @@ func (s *serving) gate(p program, app *application, state string, j *journal.Jou
 	return gate.New(o), nil
 }
 
-// vocabulary is what a policy may name.
+// vocabulary returns what a policy may name.
 func vocabulary() gate.Vocabulary {
-	v := gate.Vocabulary{Tools: tools.Changers(tools.All(tools.Deps{Deps: call.Deps{Clock: wallClock{}}}))}
-	for _, h := range plan.Hazards() {
-		v.Hazards = append(v.Hazards, string(h))
-		if h.Irreversible() {
-			v.Irreversible = append(v.Irreversible, string(h))
-		}
-	}
-	return v
+	return plan.Vocabulary(tools.Changers(tools.All(tools.Deps{Deps: call.Deps{Clock: wallClock{}}}))...)
 }
 
 // checkOutsideRoots refuses a policy that lies where an agent's file tools could reach it.

@@ -18,6 +18,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
@@ -131,7 +132,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 	t.Cleanup(func() { book.Close() })
 	requests, err := gate.NewRequests(filepath.Join(state, "requests"), time.Now)
 	must(err)
-	rules, err := gate.ParsePolicy([]byte(policy), gate.Vocabulary{Tools: []string{"allocate_flycast"}, Hazards: []string{"open_to_other_network"}})
+	rules, err := gate.ParsePolicy([]byte(policy), plan.Vocabulary("allocate_flycast"))
 	must(err)
 	files, err := roots.Open(with.dirs...)
 	must(err)

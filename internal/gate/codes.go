@@ -6,14 +6,14 @@ type Code string
 
 // Codes of approval.
 const (
-	Declined     Code = "declined"      // a person said no
-	NotConfirmed Code = "not_confirmed" // box unticked or name wrong, after one re-ask
-	NoAnswer     Code = "no_answer"     // the limit passed
-	Unavailable  Code = "unavailable"   // no channel, or the client answered by itself
-	Expired      Code = "expired"       // a ticket, a draft or a question is too old
-	Replayed     Code = "replayed"      // an approval was used before
-	Stale        Code = "stale"         // the state moved since the approval
-	Blocked      Code = "blocked"       // the operator's policy, or its cap
+	Declined     Code = "declined"
+	NotConfirmed Code = "not_confirmed"
+	NoAnswer     Code = "no_answer"
+	Unavailable  Code = "unavailable"
+	Expired      Code = "expired"
+	Replayed     Code = "replayed"
+	Stale        Code = "stale"
+	Blocked      Code = "blocked"
 )
 
 // Codes of everything else.
@@ -32,7 +32,7 @@ const (
 // Retry says when calling again makes sense.
 type Retry string
 
-// The five answers to "shall I try again?".
+// The five answers to "should I try again?".
 const (
 	RetryNow         Retry = "now"
 	RetryAfterWait   Retry = "after_wait"
@@ -41,19 +41,48 @@ const (
 	RetryNever       Retry = "never"
 )
 
-// Retry is the contract's answer for a code; empty for an unknown one.
-func (c Code) Retry() Retry {
-	switch c {
-	case Expired, Replayed, Stale, PlatformError:
-		return RetryNow
-	case Busy, RateLimited:
-		return RetryAfterWait
-	case Precondition, InvalidInput, VerifyFailed:
-		return RetryAfterFix
-	case NotConfirmed, NoAnswer, Unavailable, NotFound, Unauthorized:
-		return RetryAfterPerson
-	case Declined, Blocked, Internal:
-		return RetryNever
+// CodeWord is what a code means, in words.
+type CodeWord struct {
+	Code     Code
+	Retry    Retry
+	Sentence string
+}
+
+// Codes returns what each code means, in the contract's order: for results and
+// docs/tools.md.
+func Codes() []CodeWord {
+	return []CodeWord{
+		{Declined, RetryNever, "a person said no"},
+		{NotConfirmed, RetryAfterPerson, "the box was not ticked, or the app's name was wrong, twice"},
+		{NoAnswer, RetryAfterPerson, "nobody answered in time"},
+		{Unavailable, RetryAfterPerson, "no person could be asked, or a program answered"},
+		{Expired, RetryNow, "the question, ticket or draft is too old"},
+		{Replayed, RetryNow, "the approval was already used"},
+		{Stale, RetryNow, "something changed after the approval"},
+		{Blocked, RetryNever, "the operator's settings do not allow it"},
+		{Precondition, RetryAfterFix, "the app is not ready: see blockers"},
+		{InvalidInput, RetryAfterFix, "an argument or the file is not valid"},
+		{NotFound, RetryAfterPerson, "what the call names does not exist, or the token does not show it"},
+		{Unauthorized, RetryAfterPerson, "the token does not allow it"},
+		{Busy, RetryAfterWait, "another call is changing the app"},
+		{RateLimited, RetryAfterWait, "Fly accepts no more requests for now"},
+		{PlatformError, RetryNow, "Fly failed, or its answer was lost"},
+		{VerifyFailed, RetryAfterFix, "the change could not be confirmed by reading it back"},
+		{Internal, RetryNever, "the server failed"},
 	}
-	return ""
+}
+
+// Retry returns when to call again; empty for an unknown code.
+func (c Code) Retry() Retry { return c.word().Retry }
+
+// Sentence returns what the code means; empty for an unknown code.
+func (c Code) Sentence() string { return c.word().Sentence }
+
+func (c Code) word() CodeWord {
+	for _, w := range Codes() {
+		if w.Code == c {
+			return w
+		}
+	}
+	return CodeWord{}
 }

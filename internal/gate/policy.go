@@ -22,8 +22,8 @@ import (
 // without asking. It answers the question; it never widens a plan. The zero
 // Policy asks about everything that is gated.
 type Policy struct {
-	rules        []Rule
-	irreversible []string // hazards of what cannot be undone
+	rules      []Rule
+	vocabulary Vocabulary
 }
 
 // Rule is one [[rule]] of a policy file. The first rule whose tools and apps
@@ -41,10 +41,25 @@ type Rule struct {
 // Vocabulary is what a policy file may name.
 type Vocabulary struct {
 	Tools   []string
-	Hazards []string
-	// Irreversible are the hazards of which a rule that accepts one must name
-	// apps literally and set limit_per_hour.
-	Irreversible []string
+	Hazards []Hazard
+}
+
+// Hazard is something a plan may do to somebody, as a rule accepts it.
+type Hazard struct {
+	Name     string
+	Sentence string
+	// Irreversible: a rule that accepts it must name its apps and set
+	// limit_per_hour.
+	Irreversible bool
+}
+
+// hazard returns the hazard with a name.
+func (v Vocabulary) hazard(name string) (h Hazard, ok bool) {
+	i := slices.IndexFunc(v.Hazards, func(h Hazard) bool { return h.Name == name })
+	if i < 0 {
+		return Hazard{}, false
+	}
+	return v.Hazards[i], true
 }
 
 const (
@@ -118,7 +133,7 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 			problems = append(problems, fmt.Errorf("policy: %s: %s", outside.Line(rule.Name, maxShownPath), problem))
 		}
 	}
-	return Policy{doc.Rule, vocabulary.Irreversible}, errors.Join(problems...)
+	return Policy{doc.Rule, vocabulary}, errors.Join(problems...)
 }
 
 func (r Rule) problems(v Vocabulary) []string {
@@ -134,8 +149,12 @@ func (r Rule) problems(v Vocabulary) []string {
 		}
 	}
 	for _, hazard := range r.Accept {
-		if !slices.Contains(v.Hazards, hazard) {
-			out = append(out, fmt.Sprintf("accept: unknown hazard %q; hazards are %s", hazard, strings.Join(v.Hazards, ", ")))
+		if _, ok := v.hazard(hazard); !ok {
+			names := make([]string, len(v.Hazards))
+			for i, h := range v.Hazards {
+				names[i] = h.Name
+			}
+			out = append(out, fmt.Sprintf("accept: unknown hazard %q; hazards are %s", hazard, strings.Join(names, ", ")))
 		}
 	}
 	switch r.Decision {
@@ -157,12 +176,14 @@ func (r Rule) problems(v Vocabulary) []string {
 		}
 		return out
 	}
-	irreversible := slices.ContainsFunc(r.Accept, func(h string) bool { return slices.Contains(v.Irreversible, h) })
-	if irreversible && !r.literalApps() {
-		out = append(out, "auto for irreversible changes needs literal app names in apps")
-	}
-	if irreversible && r.LimitPerHour == 0 {
-		out = append(out, "auto for irreversible changes needs limit_per_hour")
+	for _, name := range r.Accept {
+		h, _ := v.hazard(name)
+		if h.Irreversible && !r.literalApps() {
+			out = append(out, fmt.Sprintf("%s cannot be undone (%s): the rule must name its apps, without patterns", h.Name, h.Sentence))
+		}
+		if h.Irreversible && r.LimitPerHour == 0 {
+			out = append(out, fmt.Sprintf("%s cannot be undone (%s): the rule must set limit_per_hour", h.Name, h.Sentence))
+		}
 	}
 	return out
 }
@@ -199,7 +220,8 @@ func (p Policy) covers(rule Rule, r Request) bool {
 		if !slices.Contains(rule.Accept, h) {
 			return false
 		}
-		stated = stated || slices.Contains(p.irreversible, h)
+		named, _ := p.vocabulary.hazard(h)
+		stated = stated || named.Irreversible
 	}
 	if len(rule.Tools) == 0 && slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Verb == ReleaseAddress }) {
 		return false

@@ -16,9 +16,11 @@ import (
 )
 
 var vocabulary = Vocabulary{
-	Tools:        []string{"allocate_flycast", "deploy", "release_public_ips"},
-	Hazards:      []string{"dedicated_v4_lost", "dedicated_v6_lost", "restart", "brief_outage"},
-	Irreversible: []string{"dedicated_v4_lost", "dedicated_v6_lost"},
+	Tools: []string{"allocate_flycast", "deploy", "release_public_ips"},
+	Hazards: []Hazard{
+		{"dedicated_v4_lost", "an IPv4 address is lost", true}, {"dedicated_v6_lost", "an IPv6 address is lost", true},
+		{Name: "restart"}, {Name: "brief_outage"},
+	},
 }
 
 func TestParsePolicy(t *testing.T) {
@@ -81,11 +83,11 @@ func TestParsePolicyRefuses(t *testing.T) {
 		{"empty app", "[[rule]]\napps = [\"\"]\ndecision = \"ask\"", []string{`malformed pattern ""`}},
 		{"negative cap", "[[rule]]\ndecision = \"auto\"\nlimit_per_hour = -1", []string{"limit_per_hour is negative"}},
 		{"accept without auto", "[[rule]]\ndecision = \"ask\"\naccept = [\"restart\"]", []string{"accept works only with"}},
-		{"irreversible for a pattern", "[[rule]]\napps = [\"s*\"]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 1", []string{"needs literal app names"}},
-		{"irreversible for every app", "[[rule]]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 1", []string{"needs literal app names"}},
-		{"irreversible without a cap", "[[rule]]\napps = [\"shop\"]\ndecision = \"auto\"\naccept = [\"dedicated_v6_lost\"]", []string{"needs limit_per_hour"}},
+		{"irreversible for a pattern", "[[rule]]\napps = [\"s*\"]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 1", []string{"dedicated_v4_lost cannot be undone (an IPv4 address is lost): the rule must name its apps"}},
+		{"irreversible for every app", "[[rule]]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 1", []string{"dedicated_v4_lost cannot be undone (an IPv4 address is lost): the rule must name its apps"}},
+		{"irreversible without a cap", "[[rule]]\napps = [\"shop\"]\ndecision = \"auto\"\naccept = [\"dedicated_v6_lost\"]", []string{"the rule must set limit_per_hour"}},
 		{"everything at once", "[[rule]]\ntools = [\"x\"]\ndecision = \"y\"\n[[rule]]\nname = \"second\"\nchannel = \"z\"\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]",
-			[]string{`rule 1: unknown tool "x"`, `rule 1: decision "y"`, `second: channel "z"`, "second: auto for irreversible changes needs literal", "second: auto for irreversible changes needs limit_per_hour"}},
+			[]string{`rule 1: unknown tool "x"`, `rule 1: decision "y"`, `second: channel "z"`, "second: dedicated_v4_lost cannot be undone (an IPv4 address is lost): the rule must name", "second: dedicated_v4_lost cannot be undone (an IPv4 address is lost): the rule must set limit_per_hour"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

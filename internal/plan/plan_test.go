@@ -3,6 +3,8 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -353,6 +355,19 @@ func TestVocabulary(t *testing.T) {
 		seen[h] = true
 		if want := h == DedicatedV4Lost || h == DedicatedV6Lost || h == SharedV4Released || h == MachinesReplaced; h.Irreversible() != want {
 			t.Errorf("hazard %s: irreversible %v, want %v", h, h.Irreversible(), want)
+		}
+	}
+	source, err := os.ReadFile("../gate/grant.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verbs := regexp.MustCompile(`Verb = "(.+)"`).FindAllSubmatch(source, -1)
+	if len(verbs) == 0 || len(verbs) != len(Verbs()) {
+		t.Errorf("%d verbs are declared, %d are explained", len(verbs), len(Verbs()))
+	}
+	for _, m := range verbs {
+		if w := verbWord(gate.Verb(m[1])); w.Sentence == "" || w.Undo == "" {
+			t.Errorf("verb %s: sentence %q, undo %q", m[1], w.Sentence, w.Undo)
 		}
 	}
 	for _, word := range []string{"", "x", "Restart"} {

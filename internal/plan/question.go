@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -216,7 +217,7 @@ func (s Step) Line() string {
 	case gate.DestroyMachine:
 		return fmt.Sprintf("Machine %s of group %s in %s is DESTROYED FOR GOOD: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)), Line(s.Get(ParamEnd)))
 	}
-	return string(s.Verb) + " " + Quote(s.Target)
+	return cmp.Or(verbWord(s.Verb).Sentence, string(s.Verb)) + ": " + Quote(s.Target)
 }
 
 func networkName(name string) string {

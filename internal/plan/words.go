@@ -31,72 +31,74 @@ const (
 	NotPutBack              Hazard = "not_put_back"
 )
 
-// Hazards is the whole vocabulary, in the contract's order.
-func Hazards() []Hazard {
-	return []Hazard{
-		DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, PublicAccessEnds, CustomHostnameStops, UDPStops, AppUnreachable, Restart, BriefOutage,
-		ImageChange, OtherConfigChanges, FilesLostOnStop, MachineDestroyedOnStop, NewPublicService, PublicPlainHTTP, InternalCallersUnserved, StaysStopped, OpenToOtherNetwork,
-		MachineCreated, MachinesReplaced, NotPutBack,
+// hazardWord is one row of the table of hazards.
+type hazardWord struct {
+	hazard       Hazard
+	irreversible bool
+	sentence     string
+}
+
+// hazardWords is what each hazard means, in the contract's order: for questions,
+// policy errors and docs/tools.md.
+func hazardWords() []hazardWord {
+	return []hazardWord{
+		{DedicatedV4Lost, true, "a dedicated IPv4 address is LOST FOR GOOD"},
+		{DedicatedV6Lost, true, "a dedicated IPv6 address is LOST FOR GOOD"},
+		{SharedV4Released, true, "the shared IPv4 address is released: a new one may be different"},
+		{PublicAccessEnds, false, "PUBLIC ACCESS ENDS: some or all of what answers the internet today stops answering"},
+		{CustomHostnameStops, false, "custom hostnames stop answering and their certificates stop renewing"},
+		{UDPStops, false, "UDP services stop: Flycast does not carry UDP"},
+		{AppUnreachable, false, "the app, or a part of it, is UNREACHABLE until that is fixed"},
+		{Restart, false, "Machines restart"},
+		{BriefOutage, false, "a short outage: all working Machines of a group may be down at the same time"},
+		{ImageChange, false, "a different image will run"},
+		{OtherConfigChanges, false, "the file also changes settings other than services"},
+		{FilesLostOnStop, false, "files outside volumes are lost whenever a Machine stops"},
+		{MachineDestroyedOnStop, false, "a Machine is destroyed when it stops (auto_destroy)"},
+		{NewPublicService, false, "more services become public"},
+		{PublicPlainHTTP, false, "public addresses answer plain HTTP until they are released"},
+		{InternalCallersUnserved, false, "idle Machines stop: callers that use .internal or UDP cannot reach or wake a stopped Machine"},
+		{StaysStopped, false, "idle Machines of a group stop, and NO REQUEST STARTS THEM AGAIN"},
+		{OpenToOtherNetwork, false, "everything on another network can reach the app"},
+		{MachineCreated, false, "new Machines are billed while they run, volumes until they are deleted"},
+		{MachinesReplaced, true, "Machines are DESTROYED; everything on them outside volumes is lost"},
+		{NotPutBack, false, "a Machine that fails is NOT put back"},
 	}
+}
+
+// Hazards returns all hazards, in the contract's order.
+func Hazards() []Hazard {
+	var out []Hazard
+	for _, w := range hazardWords() {
+		out = append(out, w.hazard)
+	}
+	return out
+}
+
+// word returns the hazard's row; the zero value for an unknown hazard.
+func (h Hazard) word() hazardWord {
+	for _, w := range hazardWords() {
+		if w.hazard == h {
+			return w
+		}
+	}
+	return hazardWord{}
 }
 
 // Irreversible reports whether what the hazard names cannot come back, or not as
 // it was.
-func (h Hazard) Irreversible() bool {
-	switch h {
-	case DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, MachinesReplaced:
-		return true
-	}
-	return false
-}
+func (h Hazard) Irreversible() bool { return h.word().irreversible }
 
-// Sentence is the hazard in the question; empty for an unknown word.
-func (h Hazard) Sentence() string {
-	switch h {
-	case DedicatedV4Lost:
-		return "a dedicated IPv4 address is LOST FOR GOOD"
-	case DedicatedV6Lost:
-		return "a dedicated IPv6 address is LOST FOR GOOD"
-	case SharedV4Released:
-		return "the shared IPv4 address is released: a new one may be different"
-	case PublicAccessEnds:
-		return "PUBLIC ACCESS ENDS: some or all of what answers the internet today stops answering"
-	case CustomHostnameStops:
-		return "custom hostnames stop answering and their certificates stop renewing"
-	case UDPStops:
-		return "UDP services stop: Flycast does not carry UDP"
-	case AppUnreachable:
-		return "the app, or a part of it, is UNREACHABLE until that is fixed"
-	case Restart:
-		return "Machines restart"
-	case BriefOutage:
-		return "a short outage: all working Machines of a group may be down at the same time"
-	case ImageChange:
-		return "a different image will run"
-	case OtherConfigChanges:
-		return "the file also changes settings other than services"
-	case FilesLostOnStop:
-		return "files outside volumes are lost whenever a Machine stops"
-	case MachineDestroyedOnStop:
-		return "a Machine is destroyed when it stops (auto_destroy)"
-	case NewPublicService:
-		return "more services become public"
-	case PublicPlainHTTP:
-		return "public addresses answer plain HTTP until they are released"
-	case InternalCallersUnserved:
-		return "idle Machines stop: callers that use .internal or UDP cannot reach or wake a stopped Machine"
-	case StaysStopped:
-		return "idle Machines of a group stop, and NO REQUEST STARTS THEM AGAIN"
-	case OpenToOtherNetwork:
-		return "everything on another network can reach the app"
-	case MachineCreated:
-		return "new Machines are billed while they run, volumes until they are deleted"
-	case MachinesReplaced:
-		return "Machines are DESTROYED; everything on them outside volumes is lost"
-	case NotPutBack:
-		return "a Machine that fails is NOT put back"
+// Sentence returns what the hazard means; empty for an unknown hazard.
+func (h Hazard) Sentence() string { return h.word().sentence }
+
+// Vocabulary returns what a policy file may name: these tools, and every hazard.
+func Vocabulary(tools ...string) gate.Vocabulary {
+	v := gate.Vocabulary{Tools: tools}
+	for _, w := range hazardWords() {
+		v.Hazards = append(v.Hazards, gate.Hazard{Name: string(w.hazard), Sentence: w.sentence, Irreversible: w.irreversible})
 	}
-	return ""
+	return v
 }
 
 // Unknown is something a plan could not check.
@@ -214,30 +216,58 @@ func (s Step) Hazard() Hazard {
 	return ""
 }
 
-// Undo tells whether the step can be taken back; empty for an unknown verb.
-func (s Step) Undo() Undo {
-	switch s.Verb {
-	case gate.AllocateAddress, gate.UpdateMachine, gate.LeaseMachine, gate.PutBackMachine, gate.WriteFile, gate.MakeDraft,
-		gate.CreateMachine, gate.CreateVolume, gate.StartMachine, gate.StopMachine, gate.CordonMachine, gate.UncordonMachine, gate.SetMetadata:
-		return UndoYes
-	case gate.CreateRelease, gate.UpdateRelease:
-		return UndoPartly // a later release follows it
-	case gate.DestroyMachine:
-		if s.Get(ParamEnd) != "" {
-			return UndoNo // another can be made, without what was in this one
-		}
-		return UndoPartly // of one that the same plan creates
-	case gate.ReleaseAddress:
-		if s.Get(ParamKind) == "shared_v4" {
-			return UndoPartly // another one may come back
-		}
-		return UndoNo
+// VerbWord is what a verb does, in words.
+type VerbWord struct {
+	Verb     gate.Verb
+	Undo     Undo // of the step alone, whatever its parameters
+	Sentence string
+}
+
+// Verbs returns what each verb does: for questions and docs/tools.md.
+func Verbs() []VerbWord {
+	return []VerbWord{
+		{gate.AllocateAddress, UndoYes, "allocate a Flycast address"},
+		{gate.ReleaseAddress, UndoNo, "release a public address"},
+		{gate.LeaseMachine, UndoYes, "hold a Machine, so that nothing else changes it"},
+		{gate.UpdateMachine, UndoYes, "give a Machine a new configuration"},
+		{gate.PutBackMachine, UndoYes, "give a Machine its earlier configuration back"},
+		{gate.CreateMachine, UndoYes, "create a Machine"},
+		{gate.StartMachine, UndoYes, "start a Machine"},
+		{gate.StopMachine, UndoYes, "stop a Machine"},
+		{gate.DestroyMachine, UndoPartly, "destroy a Machine"},
+		{gate.CordonMachine, UndoYes, "send no requests to a Machine"},
+		{gate.UncordonMachine, UndoYes, "send requests to a Machine again"},
+		{gate.SetMetadata, UndoYes, "set a Machine's metadata"},
+		{gate.CreateVolume, UndoYes, "create a volume"},
+		{gate.CreateRelease, UndoPartly, "record a new version of the app"},
+		{gate.UpdateRelease, UndoPartly, "record how a version's deploy ended"},
+		{gate.WriteFile, UndoYes, "write a configuration file"},
+		{gate.MakeDraft, UndoYes, "make a draft of a configuration file"},
 	}
-	return ""
+}
+
+// Undo reports whether the step can be taken back; empty for an unknown verb.
+func (s Step) Undo() Undo {
+	switch {
+	case s.Verb == gate.DestroyMachine && s.Get(ParamEnd) != "":
+		return UndoNo // a new one lacks what was in this one; others were created by the same plan
+	case s.Verb == gate.ReleaseAddress && s.Get(ParamKind) == "shared_v4":
+		return UndoPartly // a new one may be different
+	}
+	return verbWord(s.Verb).Undo
+}
+
+func verbWord(verb gate.Verb) VerbWord {
+	for _, w := range Verbs() {
+		if w.Verb == verb {
+			return w
+		}
+	}
+	return VerbWord{}
 }
 
 // Blocker is a reason why the app is not ready. ID is the contract's word; Fix
-// names the tool and arguments, or the change to the app, that mend it.
+// names the tool and arguments, or the change to the app, that fix it.
 type Blocker struct {
 	ID   string `json:"id"`
 	What string `json:"what,omitempty"`
