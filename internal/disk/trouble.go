@@ -21,5 +21,5 @@ func Trouble(err error) (what string, ok bool) {
 			return t.what, true
 		}
 	}
-	return localTrouble(err)
+	return describeLocal(err)
 }

@@ -2,4 +2,4 @@
 
 package disk
 
-func localTrouble(error) (what string, ok bool) { return "", false }
+func describeLocal(error) (what string, ok bool) { return "", false }

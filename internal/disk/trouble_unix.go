@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-func localTrouble(err error) (what string, ok bool) {
+func describeLocal(err error) (what string, ok bool) {
 	if errors.Is(err, syscall.EDQUOT) {
 		return "the disk quota is used up", true
 	}

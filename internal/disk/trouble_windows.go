@@ -12,7 +12,7 @@ const (
 	errorDiskFull       syscall.Errno = 112
 )
 
-func localTrouble(err error) (what string, ok bool) {
+func describeLocal(err error) (what string, ok bool) {
 	switch {
 	case errors.Is(err, errorDiskFull), errors.Is(err, errorHandleDiskFull):
 		return "no space is left on the disk", true

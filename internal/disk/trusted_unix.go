@@ -27,7 +27,7 @@ func Trusted(dir string) error {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // the user of the folder creates it, or reports the error
 		case err != nil:
 			return err
-		case info.IsDir() && writable(info, at == abs):
+		case info.IsDir() && isWritable(info, at == abs):
 			return fmt.Errorf("others can write to the folder %s (mode %v) and could replace what lies in it: chmod go-w %s", at, info.Mode().Perm(), at)
 		}
 		if at == filepath.Dir(at) {
@@ -35,17 +35,17 @@ func Trusted(dir string) error {
 		}
 	}
 	// The same where the links in the path lead.
-	if real := resolved(abs); real != abs {
+	if real := resolve(abs); real != abs {
 		return Trusted(real)
 	}
 	return nil
 }
 
 // resolved is a path without symbolic links, as far as it exists.
-func resolved(path string) string {
+func resolve(path string) string {
 	real, err := filepath.EvalSymlinks(path)
 	if parent := filepath.Dir(path); err != nil && parent != path {
-		return filepath.Join(resolved(parent), filepath.Base(path))
+		return filepath.Join(resolve(parent), filepath.Base(path))
 	} else if err != nil {
 		return path
 	}
@@ -55,7 +55,7 @@ func resolved(path string) string {
 // writable reports whether others can write to a folder. Of the folders around
 // the one that counts, a group without members is no danger: the user's private
 // one, and root's.
-func writable(info fs.FileInfo, leaf bool) bool {
+func isWritable(info fs.FileInfo, leaf bool) bool {
 	if info.Mode()&fs.ModeSticky != 0 {
 		return false
 	}

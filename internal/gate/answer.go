@@ -25,7 +25,7 @@ func (a *Answer) No() bool { return a != nil && a.verdict.code == Declined }
 func (a *Answer) Used() bool { return a != nil && a.verdict.code == Replayed }
 
 // handing is a question on its way to the transport.
-type handing struct {
+type delivery struct {
 	done  chan struct{}
 	at    time.Time // set before done is closed
 	begun time.Time
@@ -33,7 +33,7 @@ type handing struct {
 
 // handedWait is how long a reply waits to be told when its question was sent: the
 // two may cross in this program, though not on the way to the client.
-const handedWait = 5 * time.Second
+const deliveryWait = 5 * time.Second
 
 // Handed notes when a question had been handed to the transport, from when a
 // client could show it: a question may wait for long before it is written. A zero
@@ -43,7 +43,7 @@ func (g *Gate) Handed(sealed string, at time.Time) {
 	if err != nil || at.IsZero() {
 		return
 	}
-	h := g.handing(st.Nonce)
+	h := g.deliveryOf(st.Nonce)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if h.at.IsZero() {
@@ -53,19 +53,19 @@ func (g *Gate) Handed(sealed string, at time.Time) {
 }
 
 // handing is the one of a question.
-func (g *Gate) handing(nonce string) *handing {
+func (g *Gate) deliveryOf(nonce string) *delivery {
 	now := g.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for n, h := range g.handed {
+	for n, h := range g.deliveries {
 		if now.Sub(h.begun) > g.AnswerWithin+memory {
-			delete(g.handed, n)
+			delete(g.deliveries, n)
 		}
 	}
-	h := g.handed[nonce]
+	h := g.deliveries[nonce]
 	if h == nil {
-		h = &handing{done: make(chan struct{}), begun: now}
-		g.handed[nonce] = h
+		h = &delivery{done: make(chan struct{}), begun: now}
+		g.deliveries[nonce] = h
 	}
 	return h
 }
@@ -79,7 +79,7 @@ func (g *Gate) Receive(tool, app, caller string, reply Reply) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	st = g.timed(st, reply)
+	st = g.withTimes(st, reply)
 	v := st.judge(reply, g.Ledger.Burnt(st.Nonce) || g.isClosed(st.Nonce, g.Now()))
 	g.settle(st, v)
 	answer := &Answer{reply: reply, state: st, verdict: v}
@@ -111,14 +111,14 @@ func (g *Gate) open(tool, app, caller, sealed string) (state, error) {
 // timed gives a state the times by which a reply to it is judged, which count
 // from when the question could be seen. Where this gate asked and does not learn
 // when the question was sent, no person can have seen it.
-func (g *Gate) timed(st state, reply Reply) state {
+func (g *Gate) withTimes(st state, reply Reply) state {
 	st.Seen = st.Issued
 	if st.Gate == g.id {
-		h := g.handing(st.Nonce)
+		h := g.deliveryOf(st.Nonce)
 		select {
 		case <-h.done:
 			st.Seen = h.at
-		case <-time.After(handedWait):
+		case <-time.After(deliveryWait):
 			st.Seen = reply.Arrived
 		}
 	}
@@ -133,7 +133,7 @@ func (g *Gate) Late(r Request, reply Reply) error {
 	if err != nil {
 		return err
 	}
-	st = g.timed(st, reply)
+	st = g.withTimes(st, reply)
 	switch v := st.judge(reply, g.Ledger.Burnt(st.Nonce)); {
 	case v.code == Declined:
 		return g.deny(st.denial())
@@ -153,18 +153,18 @@ func (st state) denial() Denial {
 // settle does to a question what a verdict says.
 func (g *Gate) settle(st state, v verdict) {
 	if v.close {
-		g.close(st.Nonce, st.Expires)
+		g.closeQuestion(st.Nonce, st.Expires)
 	}
 	if v.person {
-		g.answer(Request{Tool: st.Tool, App: st.App, Caller: st.Caller}.key())
+		g.forgetUnanswered(Request{Tool: st.Tool, App: st.App, Caller: st.Caller}.key())
 	}
 }
 
 // answered decides on a plan by an answer, and by nothing else.
-func (g *Gate) answered(r Request, channel Channel, answer *Answer, now time.Time) Outcome {
+func (g *Gate) decideByAnswer(r Request, channel Channel, answer *Answer, now time.Time) Outcome {
 	v := answer.verdict
 	if answer.Yes() {
-		v = answer.state.fits(r, answer.reply)
+		v = answer.state.judgeFit(r, answer.reply)
 		g.settle(answer.state, v)
 	}
 	switch v.kind {
@@ -175,7 +175,7 @@ func (g *Gate) answered(r Request, channel Channel, answer *Answer, now time.Tim
 	case Ask:
 		return g.ask(r, channel, v.code, Outcome{Changed: v.changed, Typed: v.typed}, v.code == NotConfirmed, now)
 	case NeedsTerminal:
-		out := g.toTerminal(r, channel, v.code, now)
+		out := g.sendToTerminal(r, channel, v.code, now)
 		out.TooFast = v.code == Unavailable
 		return out
 	}
@@ -211,10 +211,10 @@ func (st state) judge(reply Reply, used bool) verdict {
 }
 
 // fits judges a yes that came in time against the plan as it is now.
-func (st state) fits(r Request, reply Reply) verdict {
+func (st state) judgeFit(r Request, reply Reply) verdict {
 	switch {
 	case st.Digest != r.Digest:
-		return verdict{kind: Ask, code: Stale, changed: changed(st.Facts, r.Facts), close: true, person: true}
+		return verdict{kind: Ask, code: Stale, changed: describeChanges(st.Facts, r.Facts), close: true, person: true}
 	case r.Irreversible && strings.TrimSpace(reply.Typed) == r.App, !r.Irreversible && reply.Ticked:
 		return verdict{kind: Proceed, person: true}
 	case st.Reasked:

@@ -10,13 +10,13 @@ import (
 // An answer is judged by when it arrived, whenever its turn comes.
 func TestArrivalDecides(t *testing.T) {
 	actions := map[string]func(Outcome) *Reply{
-		"accept":  func(o Outcome) *Reply { return yes(release(), o) },
-		"decline": no,
+		"accept":  func(o Outcome) *Reply { return acceptReply(release(), o) },
+		"decline": declineReply,
 		"cancel":  func(o Outcome) *Reply { return &Reply{State: o.State, Action: Cancel} },
 	}
 	for name, answer := range actions {
 		t.Run("an instant "+name, func(t *testing.T) {
-			f := newFixture(t)
+			f := newTestGate(t)
 			question := f.decide(release(), nil)
 			f.clock.advance(tooFast - 1)
 			received := f.receive(release(), *answer(question))
@@ -27,23 +27,23 @@ func TestArrivalDecides(t *testing.T) {
 				t.Error("the outcome does not tell why")
 			}
 			f.nothingBurnt()
-			if _, said, _ := f.lastNo(release()); said {
+			if _, said, _ := f.lastDenial(release()); said {
 				t.Error("a program's no was recorded")
 			}
 			wants(t, f.decide(release(), answer(question)), Refuse, Replayed) // the program waits and tries again
 		})
 	}
 	t.Run("in time, and decided late", func(t *testing.T) {
-		f := newFixture(t)
+		f := newTestGate(t)
 		question := f.decide(release(), nil)
 		f.clock.advance(5*time.Minute - 1)
-		received := f.receive(release(), *yes(release(), question))
+		received := f.receive(release(), *acceptReply(release(), question))
 		f.clock.advance(formLife - 1)
 		f.commit(f.Decide(release(), received))
 	})
 	t.Run("in time, and used too late", func(t *testing.T) {
-		f := newFixture(t)
-		received := f.receive(release(), *yes(release(), f.ask(release())))
+		f := newTestGate(t)
+		received := f.receive(release(), *acceptReply(release(), f.ask(release())))
 		out := f.Decide(release(), received)
 		f.clock.advance(formLife)
 		if grant, err := out.Commit(); grant != nil || !errors.Is(err, ErrExpired) {
@@ -52,9 +52,9 @@ func TestArrivalDecides(t *testing.T) {
 		f.nothingBurnt()
 	})
 	t.Run("without a time of arrival", func(t *testing.T) {
-		f := newFixture(t)
+		f := newTestGate(t)
 		r := release()
-		answer, err := f.Receive(r.Tool, r.App, r.Caller, *yes(r, f.ask(r)))
+		answer, err := f.Receive(r.Tool, r.App, r.Caller, *acceptReply(r, f.ask(r)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,37 +64,37 @@ func TestArrivalDecides(t *testing.T) {
 
 // The time that a person has begins when the question was sent.
 func TestQuestionThatWaitedToBeWritten(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.Decide(release(), nil)
 	f.clock.advance(4 * time.Minute) // for a slot, or for a client that does not read
 	f.Handed(question.State, f.clock.Now())
 	f.clock.advance(time.Second)
-	wants(t, f.decide(release(), yes(release(), question)), NeedsTerminal, Unavailable)
+	wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 
 	question = f.Decide(release(), nil)
 	f.clock.advance(4 * time.Minute)
 	f.Handed(question.State, f.clock.Now())
 	f.clock.advance(5*time.Minute - 1) // as long as if it had been written at once
-	f.commit(f.decide(release(), yes(release(), question)))
+	f.commit(f.decide(release(), acceptReply(release(), question)))
 }
 
 // A question that was not sent, as far as this gate knows, was not read.
 func TestQuestionThatWasNeverSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
+		f := newTestGate(t)
 		question := f.Decide(release(), nil)
 		f.clock.advance(time.Minute)
-		wants(t, f.decide(release(), yes(release(), question)), NeedsTerminal, Unavailable)
+		wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 	})
 	// The note that it was sent may come after the answer.
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
+		f := newTestGate(t)
 		question, sent := f.Decide(release(), nil), f.clock.Now()
 		f.clock.advance(time.Minute)
 		go func() {
 			time.Sleep(time.Second)
 			f.Handed(question.State, sent)
 		}()
-		f.commit(f.decide(release(), yes(release(), question)))
+		f.commit(f.decide(release(), acceptReply(release(), question)))
 	})
 }

@@ -25,9 +25,9 @@ const DenialLife = requestLife + clockSkew
 const maxReason = 1000
 
 // plan names a plan among those of all callers.
-type plan struct{ tool, app, digest string }
+type planKey struct{ tool, app, digest string }
 
-func (r Request) plan() plan { return plan{r.Tool, r.App, r.Digest} }
+func (r Request) planKey() planKey { return planKey{r.Tool, r.App, r.Digest} }
 
 // deny records a no, and withdraws what waits in the folder for the same plan.
 // Should the ledger fail, this gate still remembers it; the error is for the log.
@@ -37,12 +37,12 @@ func (g *Gate) deny(no Denial) error {
 	}
 	no.At = g.Now()
 	g.mu.Lock()
-	for p, have := range g.noes {
+	for p, have := range g.denials {
 		if no.At.Sub(have.At) > DenialLife {
-			delete(g.noes, p)
+			delete(g.denials, p)
 		}
 	}
-	g.noes[plan{no.Tool, no.App, no.Digest}] = no
+	g.denials[planKey{no.Tool, no.App, no.Digest}] = no
 	g.mu.Unlock()
 	err := g.Ledger.Deny(no)
 	if g.Requests != nil {
@@ -52,16 +52,16 @@ func (g *Gate) deny(no Denial) error {
 }
 
 // remembered is the last no to a plan that this gate itself has heard.
-func (g *Gate) remembered(r Request) (Denial, bool) {
+func (g *Gate) ownDenial(r Request) (Denial, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	no, ok := g.noes[r.plan()]
+	no, ok := g.denials[r.planKey()]
 	return no, ok
 }
 
 // lastNo is the last no to a plan, wherever it was given.
-func (g *Gate) lastNo(r Request) (Denial, bool, error) {
-	last, said := g.remembered(r)
+func (g *Gate) lastDenial(r Request) (Denial, bool, error) {
+	last, said := g.ownDenial(r)
 	no, ok, err := g.Ledger.Denied(r.Tool, r.App, r.Digest)
 	if err != nil {
 		return Denial{}, false, fmt.Errorf("read the declined plans: %w", err)
@@ -70,7 +70,7 @@ func (g *Gate) lastNo(r Request) (Denial, bool, error) {
 		last, said = no, true
 	}
 	if g.Requests != nil {
-		if no, ok := g.Requests.rejected(r); ok && (!said || no.At.After(last.At)) {
+		if no, ok := g.Requests.lastRejection(r); ok && (!said || no.At.After(last.At)) {
 			last, said = no, true
 		}
 	}
@@ -78,8 +78,8 @@ func (g *Gate) lastNo(r Request) (Denial, bool, error) {
 }
 
 // declined is the outcome for a plan that a person said no to a short while ago.
-func (g *Gate) declined(r Request, now time.Time) (Outcome, bool) {
-	no, said, err := g.lastNo(r)
+func (g *Gate) findDenial(r Request, now time.Time) (Outcome, bool) {
+	no, said, err := g.lastDenial(r)
 	if err != nil {
 		return Outcome{Code: Internal, Err: err}, true
 	}
@@ -96,8 +96,8 @@ func (g *Gate) declined(r Request, now time.Time) (Outcome, bool) {
 
 // notWithdrawn returns [ErrWithdrawn] if a person said no to the plan at or after
 // the time that its approval was asked for.
-func (g *Gate) notWithdrawn(r Request, asked time.Time) error {
-	no, said, err := g.lastNo(r)
+func (g *Gate) checkNotWithdrawn(r Request, asked time.Time) error {
+	no, said, err := g.lastDenial(r)
 	if err == nil && said && !asked.After(no.At) {
 		return ErrWithdrawn
 	}

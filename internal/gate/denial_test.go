@@ -8,9 +8,9 @@ import (
 
 // signedAndAsked is a plan that a person has approved in a terminal, and another
 // person is then asked about in the client: the approval came in between.
-func signedAndAsked(t *testing.T, change ...func(*Options)) (f *fixture, question Outcome, ticket string) {
+func signedAndAsked(t *testing.T, change ...func(*Options)) (f *testGate, question Outcome, ticket string) {
 	t.Helper()
-	f = newFixture(t, change...)
+	f = newTestGate(t, change...)
 	question = f.ask(release())
 	cannotAsk := release()
 	cannotAsk.CanAsk = false
@@ -24,7 +24,7 @@ func signedAndAsked(t *testing.T, change ...func(*Options)) (f *fixture, questio
 func TestDeclineWithdrawsTerminalApproval(t *testing.T) {
 	f, question, ticket := signedAndAsked(t)
 	code := f.code(ticket, release().Digest)
-	wants(t, f.decide(release(), no(question)), Refuse, Declined)
+	wants(t, f.decide(release(), declineReply(question)), Refuse, Declined)
 	for range 3 {
 		out := f.decide(release(), nil)
 		wants(t, out, Refuse, Declined)
@@ -44,19 +44,19 @@ func TestDeclineWithdrawsTerminalApproval(t *testing.T) {
 		t.Error("the request is left")
 	}
 	f.clock.advance(10 * time.Second)
-	f.commit(f.decide(release(), yes(release(), again)))
+	f.commit(f.decide(release(), acceptReply(release(), again)))
 }
 
 // Another caller's approval of the same plan is withdrawn too; of another plan, not.
 func TestDeclineIsOfThePlan(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.ask(release())
 	theirs, other := release(), release()
 	theirs.Caller, theirs.CanAsk = "http:bob", false
 	other.Digest, other.Call, other.CanAsk = "one address only", "other arguments", false
 	f.sign(f.decide(theirs, nil).Ticket, theirs.Digest)
 	f.sign(f.decide(other, nil).Ticket, other.Digest)
-	wants(t, f.decide(release(), no(question)), Refuse, Declined)
+	wants(t, f.decide(release(), declineReply(question)), Refuse, Declined)
 	out := f.decide(theirs, nil)
 	wants(t, out, Refuse, Declined)
 	f.commit(f.decide(other, nil))
@@ -68,23 +68,23 @@ func TestDeclineIsOfThePlan(t *testing.T) {
 func TestNoReplyFallsThrough(t *testing.T) {
 	moved := release()
 	moved.Digest = "other"
-	covered := policy(t, "[[rule]]\nname = \"r\"\ntools = [\"release_public_ips\"]\napps = [\"shop\"]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 9\n")
+	covered := withPolicy(t, "[[rule]]\nname = \"r\"\ntools = [\"release_public_ips\"]\napps = [\"shop\"]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 9\n")
 	tests := map[string]struct {
-		reply  func(f *fixture, o Outcome) Reply
+		reply  func(f *testGate, o Outcome) Reply
 		with   Request
 		change func(*Options)
 		kind   Kind
 		code   Code
 	}{
-		"cancel":        {reply: func(_ *fixture, o Outcome) Reply { return Reply{State: o.State, Action: Cancel} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
-		"nonsense":      {reply: func(_ *fixture, o Outcome) Reply { return Reply{State: o.State, Action: "maybe"} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
-		"unconfirmed":   {reply: func(_ *fixture, o Outcome) Reply { return Reply{State: o.State, Action: Accept} }, with: release(), kind: Ask, code: NotConfirmed},
-		"stale":         {reply: func(_ *fixture, o Outcome) Reply { return *yes(release(), o) }, with: moved, kind: Ask, code: Stale},
-		"late":          {reply: func(f *fixture, o Outcome) Reply { f.clock.advance(time.Hour); return *yes(release(), o) }, with: release(), kind: Refuse, code: Expired},
-		"decline":       {reply: func(_ *fixture, o Outcome) Reply { return *no(o) }, with: release(), kind: Refuse, code: Declined},
-		"stale decline": {reply: func(_ *fixture, o Outcome) Reply { return *no(o) }, with: moved, kind: Refuse, code: Declined},
-		"too fast": {reply: func(f *fixture, o Outcome) Reply {
-			r := *yes(release(), o)
+		"cancel":        {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: Cancel} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
+		"nonsense":      {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: "maybe"} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
+		"unconfirmed":   {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: Accept} }, with: release(), kind: Ask, code: NotConfirmed},
+		"stale":         {reply: func(_ *testGate, o Outcome) Reply { return *acceptReply(release(), o) }, with: moved, kind: Ask, code: Stale},
+		"late":          {reply: func(f *testGate, o Outcome) Reply { f.clock.advance(time.Hour); return *acceptReply(release(), o) }, with: release(), kind: Refuse, code: Expired},
+		"decline":       {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: release(), kind: Refuse, code: Declined},
+		"stale decline": {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: moved, kind: Refuse, code: Declined},
+		"too fast": {reply: func(f *testGate, o Outcome) Reply {
+			r := *acceptReply(release(), o)
 			r.Arrived = f.clock.Now().Add(-10*time.Second + tooFast - 1)
 			return r
 		}, with: release(), kind: NeedsTerminal, code: Unavailable},
@@ -108,14 +108,14 @@ func TestNoReplyFallsThrough(t *testing.T) {
 			f.nothingBurnt()
 		})
 		t.Run(name+", the policy would approve by now", func(t *testing.T) {
-			asking := newFixture(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
+			asking := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 			question := asking.ask(release())
-			f := newFixture(t, covered, func(o *Options) { o.Sealer = fixedSealer(t, 7); o.Ledger = asking.ledger })
+			f := newTestGate(t, covered, func(o *Options) { o.Sealer = fixedSealer(t, 7); o.Ledger = asking.ledger })
 			f.clock.advance(10 * time.Second)
 			wants(t, f.decide(tt.with, new(tt.reply(f, question))), tt.kind, tt.code)
 		})
 		t.Run(name+", no question is needed by now", func(t *testing.T) {
-			f := newFixture(t)
+			f := newTestGate(t)
 			question := f.ask(release())
 			r := tt.with
 			r.Gated = false
@@ -139,9 +139,9 @@ func TestNoReplyFallsThrough(t *testing.T) {
 func TestNoBeforeCommit(t *testing.T) {
 	elsewhere := release()
 	elsewhere.Caller = "http:bob"
-	decisions := map[string]func(f *fixture) Outcome{
-		"form": func(f *fixture) Outcome { return f.decide(release(), yes(release(), f.ask(release()))) },
-		"terminal": func(f *fixture) Outcome {
+	decisions := map[string]func(f *testGate) Outcome{
+		"form": func(f *testGate) Outcome { return f.decide(release(), acceptReply(release(), f.ask(release()))) },
+		"terminal": func(f *testGate) Outcome {
 			r := release()
 			r.CanAsk = false
 			f.sign(f.decide(r, nil).Ticket, r.Digest)
@@ -149,15 +149,17 @@ func TestNoBeforeCommit(t *testing.T) {
 		},
 	}
 	for name, decide := range decisions {
-		for where, say := range map[string]func(f *fixture, question Outcome){
-			"another form": func(f *fixture, question Outcome) { wants(f.t, f.decide(elsewhere, no(question)), Refuse, Declined) },
-			"another server": func(f *fixture, _ Outcome) {
+		for where, say := range map[string]func(f *testGate, question Outcome){
+			"another form": func(f *testGate, question Outcome) {
+				wants(f.t, f.decide(elsewhere, declineReply(question)), Refuse, Declined)
+			},
+			"another server": func(f *testGate, _ Outcome) {
 				f.t.Helper()
 				_ = f.ledger.Deny(Denial{Tool: "release_public_ips", App: "shop", Digest: release().Digest})
 			},
 		} {
 			t.Run(name+", a no in "+where, func(t *testing.T) {
-				f := newFixture(t)
+				f := newTestGate(t)
 				question := f.ask(elsewhere)
 				out := decide(f)
 				wants(t, out, Proceed, "")
@@ -203,10 +205,10 @@ func TestTerminalRejectionWithdraws(t *testing.T) {
 
 // A gate whose ledger cannot be written remembers a no itself.
 func TestNoWithoutLedger(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.ask(release())
 	f.ledger.fail(errDisk)
-	out := f.decide(release(), no(question))
+	out := f.decide(release(), declineReply(question))
 	wants(t, out, Refuse, Declined)
 	if !errors.Is(out.Err, errDisk) {
 		t.Errorf("the log gets %v", out.Err)
@@ -218,17 +220,17 @@ func TestNoWithoutLedger(t *testing.T) {
 // A no that comes after its call has ended still withdraws the ticket that the
 // call was given; a program's does not.
 func TestLateNo(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.ask(release())
 	ticket := f.TimedOut(release(), question.State).Ticket
 	f.sign(ticket, release().Digest)
-	instant := *no(question)
+	instant := *declineReply(question)
 	instant.Arrived = f.clock.Now().Add(-9 * time.Second)
 	if err := f.Late(release(), instant); err != nil {
 		t.Fatal(err)
 	}
 	wants(t, f.decide(release(), nil), Proceed, "")
-	late := *no(question)
+	late := *declineReply(question)
 	late.Arrived = f.clock.Now()
 	if err := f.Late(release(), late); err != nil {
 		t.Fatal(err)

@@ -16,30 +16,30 @@ type Fact struct {
 }
 
 // sum is a fact as a question remembers it: enough to tell what changed.
-type sum struct {
+type factSum struct {
 	Key string `json:"k"`
 	Sum string `json:"s"`
 }
 
-func sums(facts []Fact) []sum {
-	out := make([]sum, len(facts))
+func sumFacts(facts []Fact) []factSum {
+	out := make([]factSum, len(facts))
 	for i, f := range facts {
 		h := sha256.Sum256([]byte(f.Value))
-		out[i] = sum{f.Key, hex.EncodeToString(h[:6])}
+		out[i] = factSum{f.Key, hex.EncodeToString(h[:6])}
 	}
-	slices.SortFunc(out, func(a, b sum) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(out, func(a, b factSum) int { return strings.Compare(a.Key, b.Key) })
 	return out
 }
 
 // changed tells in words how the facts moved from those that were shown. Where
 // none did, the plan itself is another one: the call had other arguments.
-func changed(was []sum, facts []Fact) []string {
+func describeChanges(was []factSum, facts []Fact) []string {
 	before := make(map[string]string, len(was))
 	for _, s := range was {
 		before[s.Key] = s.Sum
 	}
 	var out []string
-	for _, s := range sums(facts) {
+	for _, s := range sumFacts(facts) {
 		old, ok := before[s.Key]
 		delete(before, s.Key)
 		switch {

@@ -34,7 +34,7 @@ type ledger struct {
 	now   func() time.Time
 	uses  []Use
 	times []time.Time
-	noes  map[plan]Denial
+	noes  map[planKey]Denial
 	err   error
 }
 
@@ -49,7 +49,7 @@ func (l *ledger) Burn(u Use) error {
 			return ErrReplayed
 		}
 	}
-	if no, ok := l.noes[plan{u.Tool, u.App, u.Digest}]; ok && !u.Asked.After(no.At) {
+	if no, ok := l.noes[planKey{u.Tool, u.App, u.Digest}]; ok && !u.Asked.After(no.At) {
 		return ErrWithdrawn
 	}
 	if u.Limit > 0 && l.count(u.Approval.By, l.now().Add(-time.Hour)) >= u.Limit {
@@ -66,17 +66,17 @@ func (l *ledger) Deny(no Denial) error {
 		return l.err
 	}
 	if l.noes == nil {
-		l.noes = map[plan]Denial{}
+		l.noes = map[planKey]Denial{}
 	}
 	no.At = l.now()
-	l.noes[plan{no.Tool, no.App, no.Digest}] = no
+	l.noes[planKey{no.Tool, no.App, no.Digest}] = no
 	return nil
 }
 
 func (l *ledger) Denied(tool, app, digest string) (Denial, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	no, ok := l.noes[plan{tool, app, digest}]
+	no, ok := l.noes[planKey{tool, app, digest}]
 	return no, ok, nil
 }
 
@@ -116,7 +116,7 @@ var errDisk = errors.New("the disk is full")
 
 // fixture is a gate with everything it can have: a client that asks, a folder
 // of requests, an approver's key, a ledger.
-type fixture struct {
+type testGate struct {
 	*Gate
 	t      *testing.T
 	clock  *clock
@@ -124,9 +124,9 @@ type fixture struct {
 	key    SigningKey
 }
 
-func newFixture(t *testing.T, change ...func(*Options)) *fixture {
+func newTestGate(t *testing.T, change ...func(*Options)) *testGate {
 	t.Helper()
-	f := &fixture{t: t, clock: newClock()}
+	f := &testGate{t: t, clock: newClock()}
 	f.ledger = &ledger{now: f.clock.Now}
 	var err error
 	if f.key, err = NewSigningKey(); err != nil {
@@ -147,15 +147,15 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	return f
 }
 
-func mode(m Mode) func(*Options) { return func(o *Options) { o.Mode = m } }
+func withMode(m Mode) func(*Options) { return func(o *Options) { o.Mode = m } }
 
-func noKeys(o *Options) { o.Keys = nil }
+func withoutKeys(o *Options) { o.Keys = nil }
 
-func noRequests(o *Options) { o.Requests = nil }
+func withoutRequests(o *Options) { o.Requests = nil }
 
-func policy(t *testing.T, text string) func(*Options) {
+func withPolicy(t *testing.T, text string) func(*Options) {
 	t.Helper()
-	p, err := ParsePolicy([]byte(text), vocabulary)
+	p, err := ParsePolicy([]byte(text), testVocabulary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func deploy() Request {
 
 // decide is a Decide with the reply, if there is one, as it arrives now. Neither
 // may end in an error.
-func (f *fixture) decide(r Request, reply *Reply) Outcome {
+func (f *testGate) decide(r Request, reply *Reply) Outcome {
 	f.t.Helper()
 	if reply == nil {
 		return f.shown(f.Decide(r, nil))
@@ -193,13 +193,13 @@ func (f *fixture) decide(r Request, reply *Reply) Outcome {
 }
 
 // shown hands a question to the client, which shows it at once.
-func (f *fixture) shown(out Outcome) Outcome {
+func (f *testGate) shown(out Outcome) Outcome {
 	f.Handed(out.State, f.clock.Now())
 	return out
 }
 
 // receive is a Receive of a reply that arrives now unless it says when.
-func (f *fixture) receive(r Request, reply Reply) *Answer {
+func (f *testGate) receive(r Request, reply Reply) *Answer {
 	f.t.Helper()
 	if reply.Arrived.IsZero() {
 		reply.Arrived = f.clock.Now()
@@ -212,7 +212,7 @@ func (f *fixture) receive(r Request, reply Reply) *Answer {
 }
 
 // ask decides without an answer, must get a question, and lets a person read it.
-func (f *fixture) ask(r Request) Outcome {
+func (f *testGate) ask(r Request) Outcome {
 	f.t.Helper()
 	out := f.decide(r, nil)
 	wants(f.t, out, Ask, "")
@@ -221,7 +221,7 @@ func (f *fixture) ask(r Request) Outcome {
 }
 
 // yes is the right answer of a person to a question.
-func yes(r Request, o Outcome) *Reply {
+func acceptReply(r Request, o Outcome) *Reply {
 	if r.Irreversible {
 		return &Reply{State: o.State, Action: Accept, Typed: r.App}
 	}
@@ -229,7 +229,7 @@ func yes(r Request, o Outcome) *Reply {
 }
 
 // no is a person's no to a question.
-func no(o Outcome) *Reply { return &Reply{State: o.State, Action: Decline} }
+func declineReply(o Outcome) *Reply { return &Reply{State: o.State, Action: Decline} }
 
 // wants checks an outcome's kind and code, and that nothing but Proceed grants.
 func wants(t *testing.T, got Outcome, kind Kind, code Code) {
@@ -249,7 +249,7 @@ func wants(t *testing.T, got Outcome, kind Kind, code Code) {
 }
 
 // commit must grant.
-func (f *fixture) commit(o Outcome) *Grant {
+func (f *testGate) commit(o Outcome) *Grant {
 	f.t.Helper()
 	wants(f.t, o, Proceed, "")
 	grant, err := o.Commit()
@@ -260,7 +260,7 @@ func (f *fixture) commit(o Outcome) *Grant {
 }
 
 // nothingBurnt checks that no approval was used up.
-func (f *fixture) nothingBurnt() {
+func (f *testGate) nothingBurnt() {
 	f.t.Helper()
 	if n := len(f.ledger.uses); n != 0 {
 		f.t.Fatalf("%d approvals burnt, want none", n)
@@ -268,7 +268,7 @@ func (f *fixture) nothingBurnt() {
 }
 
 // sign answers a ticket as the terminal does: with the digest of what it showed.
-func (f *fixture) sign(ticket, digest string) {
+func (f *testGate) sign(ticket, digest string) {
 	f.t.Helper()
 	if err := f.Requests.Answer(ticket, ApprovalAnswer{Approved: true, Code: f.code(ticket, digest), At: f.clock.Now()}); err != nil {
 		f.t.Fatal(err)
@@ -276,7 +276,7 @@ func (f *fixture) sign(ticket, digest string) {
 }
 
 // code is the approval of a ticket as one word.
-func (f *fixture) code(ticket, digest string) string {
+func (f *testGate) code(ticket, digest string) string {
 	f.t.Helper()
 	req, err := f.Requests.Load(ticket)
 	if err != nil {

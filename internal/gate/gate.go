@@ -215,9 +215,9 @@ type Gate struct {
 	unanswered map[string]tally     // questions without an answer, by request key
 	late       map[string]time.Time // a yes that came too late
 	closed     map[string]time.Time // nonces of questions that were answered otherwise
-	handed     map[string]*handing  // questions and when they were handed to the transport, by nonce
-	noes       map[plan]Denial      // the last no to each plan, should the ledger fail
-	told       map[string]bool      // tickets with the digests for which they were called stale
+	deliveries map[string]*delivery // questions and when they were handed to the transport, by nonce
+	denials    map[planKey]Denial   // the last no to each plan, should the ledger fail
+	reported   map[string]bool      // tickets with the digests for which they were called stale
 }
 
 type tally struct {
@@ -236,7 +236,7 @@ func New(o Options) *Gate {
 	return &Gate{
 		Options: o, id: newNonce(),
 		unanswered: map[string]tally{}, late: map[string]time.Time{}, closed: map[string]time.Time{},
-		handed: map[string]*handing{}, noes: map[plan]Denial{}, told: map[string]bool{},
+		deliveries: map[string]*delivery{}, denials: map[planKey]Denial{}, reported: map[string]bool{},
 	}
 }
 
@@ -264,23 +264,23 @@ func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
 	case !r.Gated && (answer == nil || answer.Yes()):
 		return g.proceed(r, Use{Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Approval: Approval{Channel: ChannelNone}}, time.Time{})
 	}
-	if out, no := g.rejected(r, now); no {
+	if out, no := g.findRejection(r, now); no {
 		return out
 	}
-	if out, no := g.declined(r, now); no {
+	if out, no := g.findDenial(r, now); no {
 		return out
 	}
 	if answer == nil && ruled && rule.Decision == "auto" && g.Policy.covers(rule, r) {
-		return g.byRule(r, rule, now)
+		return g.approveByRule(r, rule, now)
 	}
 	if g.Mode == ModeDeny {
 		return Outcome{Code: Blocked, Reason: "this server was started with --approval deny"}
 	}
 	if answer != nil {
-		return g.answered(r, channel, answer, now)
+		return g.decideByAnswer(r, channel, answer, now)
 	}
 	if !r.Retried && g.terminalAllowed(channel) {
-		if out, done := g.fromTerminal(r, now); done {
+		if out, done := g.findApproval(r, now); done {
 			return out
 		}
 	}
@@ -288,7 +288,7 @@ func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
 }
 
 // byRule approves by a rule of the policy, within its limit.
-func (g *Gate) byRule(r Request, rule Rule, now time.Time) Outcome {
+func (g *Gate) approveByRule(r Request, rule Rule, now time.Time) Outcome {
 	if rule.LimitPerHour > 0 {
 		n, err := g.Ledger.Uses(rule.Name, now.Add(-time.Hour))
 		if err != nil {
@@ -315,25 +315,25 @@ func (g *Gate) elicitAllowed(channel Channel) bool {
 func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked bool, now time.Time) Outcome {
 	switch {
 	case !g.elicitAllowed(channel):
-		return g.toTerminal(r, channel, code, now)
+		return g.sendToTerminal(r, channel, code, now)
 	case !r.CanAsk:
-		return g.toTerminal(r, channel, Unavailable, now)
+		return g.sendToTerminal(r, channel, Unavailable, now)
 	case r.TooLong:
-		out := g.toTerminal(r, channel, Unavailable, now)
+		out := g.sendToTerminal(r, channel, Unavailable, now)
 		out.TooLong = true
 		return out
-	case g.asked(r.key(), now) >= maxUnanswered:
-		return g.toTerminal(r, channel, NoAnswer, now)
+	case g.countUnanswered(r.key(), now) >= maxUnanswered:
+		return g.sendToTerminal(r, channel, NoAnswer, now)
 	}
 	st := state{
 		Version: 1, Gate: g.id, Tool: r.Tool, App: r.App, Caller: r.Caller, Digest: r.Digest, Nonce: newNonce(),
-		Issued: now, Expires: now.Add(g.AnswerWithin), Reasked: reasked, Facts: sums(r.Facts),
+		Issued: now, Expires: now.Add(g.AnswerWithin), Reasked: reasked, Facts: sumFacts(r.Facts),
 	}
 	sealed, err := g.Sealer.seal(st)
 	if err != nil {
 		return Outcome{Code: Internal, Err: err}
 	}
-	g.count(r.key(), now)
+	g.noteQuestion(r.key(), now)
 	out.Kind, out.Code, out.State, out.Expires = Ask, code, sealed, st.Expires
 	return out
 }
@@ -348,7 +348,7 @@ func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 			}
 			// A no in the terminal may have come since the decision; the ledger does
 			// not have it yet.
-			if err := g.notWithdrawn(r, use.Asked); err != nil {
+			if err := g.checkNotWithdrawn(r, use.Asked); err != nil {
 				return nil, err
 			}
 			if err := g.Ledger.Burn(use); err != nil {
@@ -361,16 +361,16 @@ func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 
 // TimedOut tells the gate that a question asked inside a call got no answer in
 // time, and gives the outcome: the terminal, with what could not be asked.
-func (g *Gate) TimedOut(r Request, state string) Outcome {
+func (g *Gate) TimedOut(r Request, sealed string) Outcome {
 	now := g.Now()
-	if st, err := g.Sealer.open(state); err == nil {
-		g.close(st.Nonce, now.Add(memory))
+	if st, err := g.Sealer.open(sealed); err == nil {
+		g.closeQuestion(st.Nonce, now.Add(memory))
 	}
-	if out, no := g.declined(r, now); no { // in another call
+	if out, no := g.findDenial(r, now); no { // in another call
 		return out
 	}
 	rule, _ := g.Policy.match(r.Tool, r.App)
-	return g.toTerminal(r, Channel(rule.Channel), NoAnswer, now)
+	return g.sendToTerminal(r, Channel(rule.Channel), NoAnswer, now)
 }
 
 func (g *Gate) takeLate(key string, now time.Time) bool {
@@ -382,14 +382,14 @@ func (g *Gate) takeLate(key string, now time.Time) bool {
 }
 
 // count notes a question that was given out; asked tells how many are open.
-func (g *Gate) count(key string, now time.Time) {
+func (g *Gate) noteQuestion(key string, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t := g.unanswered[key]
 	g.unanswered[key] = tally{t.n + 1, now}
 }
 
-func (g *Gate) asked(key string, now time.Time) int {
+func (g *Gate) countUnanswered(key string, now time.Time) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for k, t := range g.unanswered {
@@ -400,14 +400,14 @@ func (g *Gate) asked(key string, now time.Time) int {
 	return g.unanswered[key].n
 }
 
-func (g *Gate) answer(key string) {
+func (g *Gate) forgetUnanswered(key string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.unanswered, key)
 }
 
 // close makes a question unanswerable for as long as an answer could count.
-func (g *Gate) close(nonce string, until time.Time) {
+func (g *Gate) closeQuestion(nonce string, until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed[nonce] = until.Add(memory)

@@ -12,12 +12,12 @@ import (
 func TestAcceptGrantsOnce(t *testing.T) {
 	for _, r := range []Request{release(), deploy()} {
 		t.Run(r.Tool, func(t *testing.T) {
-			f := newFixture(t)
+			f := newTestGate(t)
 			question := f.ask(r)
 			if want := f.clock.Now().Add(5*time.Minute - 10*time.Second); !question.Expires.Equal(want) {
 				t.Errorf("expires %v, want %v", question.Expires, want)
 			}
-			out := f.decide(r, yes(r, question))
+			out := f.decide(r, acceptReply(r, question))
 			f.nothingBurnt() // deciding uses nothing up
 			grant := f.commit(out)
 			if got := grant.Approval(); got != (Approval{Channel: ChannelElicitation}) {
@@ -50,24 +50,24 @@ func TestReplay(t *testing.T) {
 		kind  Kind
 		code  Code
 	}{
-		{"after a yes", func(o Outcome) *Reply { return yes(release(), o) }, release(), Proceed, ""},
+		{"after a yes", func(o Outcome) *Reply { return acceptReply(release(), o) }, release(), Proceed, ""},
 		{"after a no", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Decline} }, release(), Refuse, Declined},
 		{"after a cancel", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Cancel} }, release(), NeedsTerminal, NoAnswer},
 		{"after a wrong name", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Accept, Typed: "x"} }, release(), Ask, NotConfirmed},
-		{"after a stale yes", func(o Outcome) *Reply { return yes(release(), o) }, moved, Ask, Stale},
+		{"after a stale yes", func(o Outcome) *Reply { return acceptReply(release(), o) }, moved, Ask, Stale},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture(t)
+			f := newTestGate(t)
 			question := f.ask(release())
 			out := f.decide(tt.with, tt.first(question))
 			wants(t, out, tt.kind, tt.code)
 			if tt.kind == Proceed {
 				f.commit(out)
 			}
-			wants(t, f.decide(release(), yes(release(), question)), Refuse, Replayed)
+			wants(t, f.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 			f.clock.advance(time.Hour)
-			again := f.decide(release(), yes(release(), question))
+			again := f.decide(release(), acceptReply(release(), question))
 			if again.Kind == Proceed {
 				t.Error("an hour later it counts again")
 			}
@@ -76,17 +76,17 @@ func TestReplay(t *testing.T) {
 }
 
 func TestReplayAfterTooFast(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.decide(release(), nil)
 	f.clock.advance(tooFast - 1)
-	wants(t, f.decide(release(), yes(release(), question)), NeedsTerminal, Unavailable)
+	wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 	f.clock.advance(time.Minute) // the program waits and tries again
-	wants(t, f.decide(release(), yes(release(), question)), Refuse, Replayed)
+	wants(t, f.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 	f.nothingBurnt()
 }
 
 func TestAskedOnceMore(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	first := f.ask(release())
 	second := f.decide(release(), &Reply{State: first.State, Action: Accept, Typed: "shp"})
 	wants(t, second, Ask, NotConfirmed)
@@ -105,21 +105,21 @@ func TestAskedOnceMore(t *testing.T) {
 	first = f.ask(release())
 	second = f.decide(release(), &Reply{State: first.State, Action: Accept})
 	f.clock.advance(10 * time.Second)
-	f.commit(f.decide(release(), yes(release(), second)))
+	f.commit(f.decide(release(), acceptReply(release(), second)))
 }
 
 func TestStaleAsksAnew(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.ask(release())
 	moved := release()
 	moved.Digest, moved.Facts = "other", moved.Facts[:1]
-	again := f.decide(moved, yes(moved, question))
+	again := f.decide(moved, acceptReply(moved, question))
 	wants(t, again, Ask, Stale)
 	if want := []string{"address/137.66.1.1 is gone"}; !slices.Equal(again.Changed, want) {
 		t.Errorf("changed %q, want %q", again.Changed, want)
 	}
 	f.clock.advance(10 * time.Second)
-	f.commit(f.decide(moved, yes(moved, again)))
+	f.commit(f.decide(moved, acceptReply(moved, again)))
 	if got := f.ledger.uses[0].Digest; got != "other" {
 		t.Errorf("approved digest %q, want the plan as it is now", got)
 	}
@@ -134,7 +134,7 @@ func TestForeignState(t *testing.T) {
 	}
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t)
+			f := newTestGate(t)
 			question := f.ask(release())
 			r := release()
 			change(&r)
@@ -146,14 +146,14 @@ func TestForeignState(t *testing.T) {
 				}
 			}
 			f.nothingBurnt()
-			f.commit(f.decide(release(), yes(release(), question)))
+			f.commit(f.decide(release(), acceptReply(release(), question)))
 		})
 	}
 }
 
 func TestForgedState(t *testing.T) {
-	f := newFixture(t)
-	other := newFixture(t)
+	f := newTestGate(t)
+	other := newTestGate(t)
 	foreign := other.ask(release())
 	question := f.ask(release())
 	for name, sealed := range map[string]string{
@@ -176,12 +176,12 @@ func TestForgedState(t *testing.T) {
 }
 
 func TestSharedKey(t *testing.T) {
-	one := newFixture(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
+	one := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	question := one.ask(release())
-	two := newFixture(t, func(o *Options) { o.Sealer = fixedSealer(t, 7); o.Ledger = one.ledger })
+	two := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7); o.Ledger = one.ledger })
 	two.clock.advance(10 * time.Second)
-	two.commit(two.decide(release(), yes(release(), question)))
-	wants(t, one.decide(release(), yes(release(), question)), Refuse, Replayed)
+	two.commit(two.decide(release(), acceptReply(release(), question)))
+	wants(t, one.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 }
 
 func TestModes(t *testing.T) {
@@ -199,19 +199,19 @@ func TestModes(t *testing.T) {
 	}{
 		{"auto asks", nil, release(), Ask, "", false},
 		{"auto, a client that cannot ask", nil, cannotAsk, NeedsTerminal, Unavailable, false},
-		{"auto, neither client nor key", []func(*Options){noKeys}, cannotAsk, NeedsTerminal, Unavailable, true},
-		{"auto, neither client nor folder", []func(*Options){noRequests}, cannotAsk, Refuse, Unavailable, false},
+		{"auto, neither client nor key", []func(*Options){withoutKeys}, cannotAsk, NeedsTerminal, Unavailable, true},
+		{"auto, neither client nor folder", []func(*Options){withoutRequests}, cannotAsk, Refuse, Unavailable, false},
 		{"auto, too long for a form", nil, tooLong, NeedsTerminal, Unavailable, false},
-		{"elicit asks", []func(*Options){mode(ModeElicit)}, release(), Ask, "", false},
-		{"elicit, a client that cannot ask", []func(*Options){mode(ModeElicit)}, cannotAsk, Refuse, Unavailable, false},
-		{"elicit, too long for a form", []func(*Options){mode(ModeElicit)}, tooLong, Refuse, Unavailable, false},
-		{"terminal", []func(*Options){mode(ModeTerminal)}, release(), NeedsTerminal, "", false},
-		{"terminal, no key", []func(*Options){mode(ModeTerminal), noKeys}, release(), NeedsTerminal, "", true},
-		{"deny", []func(*Options){mode(ModeDeny)}, release(), Refuse, Blocked, false},
+		{"elicit asks", []func(*Options){withMode(ModeElicit)}, release(), Ask, "", false},
+		{"elicit, a client that cannot ask", []func(*Options){withMode(ModeElicit)}, cannotAsk, Refuse, Unavailable, false},
+		{"elicit, too long for a form", []func(*Options){withMode(ModeElicit)}, tooLong, Refuse, Unavailable, false},
+		{"terminal", []func(*Options){withMode(ModeTerminal)}, release(), NeedsTerminal, "", false},
+		{"terminal, no key", []func(*Options){withMode(ModeTerminal), withoutKeys}, release(), NeedsTerminal, "", true},
+		{"deny", []func(*Options){withMode(ModeDeny)}, release(), Refuse, Blocked, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture(t, tt.change...)
+			f := newTestGate(t, tt.change...)
 			out := f.decide(tt.r, nil)
 			wants(t, out, tt.kind, tt.code)
 			if out.NoKey != tt.noKey {
@@ -224,20 +224,20 @@ func TestModes(t *testing.T) {
 
 // Where the client may not be asked, its answer is no answer either.
 func TestReplyWhereNobodyIsAsked(t *testing.T) {
-	asking := newFixture(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
+	asking := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	question := asking.ask(deploy())
-	f := newFixture(t, mode(ModeTerminal), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
+	f := newTestGate(t, withMode(ModeTerminal), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	f.clock.advance(10 * time.Second)
-	if _, err := f.Receive("deploy", "shop", "local", *yes(deploy(), question)); !errors.Is(err, ErrBadState) {
+	if _, err := f.Receive("deploy", "shop", "local", *acceptReply(deploy(), question)); !errors.Is(err, ErrBadState) {
 		t.Errorf("got %v, want ErrBadState", err)
 	}
-	f = newFixture(t, mode(ModeDeny), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
+	f = newTestGate(t, withMode(ModeDeny), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	f.clock.advance(10 * time.Second)
-	wants(t, f.decide(deploy(), yes(deploy(), question)), Refuse, Blocked)
+	wants(t, f.decide(deploy(), acceptReply(deploy(), question)), Refuse, Blocked)
 }
 
 func TestUnanswered(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	other := release()
 	other.App = "shop2"
 	f.ask(release())
@@ -248,14 +248,14 @@ func TestUnanswered(t *testing.T) {
 	f.clock.advance(memory + 1)
 	f.ask(release()) // forgotten
 
-	f = newFixture(t) // a person who answers is there
+	f = newTestGate(t) // a person who answers is there
 	f.ask(release())
 	question := f.ask(release())
-	wants(t, f.decide(release(), no(question)), Refuse, Declined)
+	wants(t, f.decide(release(), declineReply(question)), Refuse, Declined)
 	f.clock.advance(declineLife)
 	f.ask(release())
 
-	f = newFixture(t) // a client that cancels is not
+	f = newTestGate(t) // a client that cancels is not
 	for range 2 {
 		question := f.ask(release())
 		wants(t, f.decide(release(), &Reply{State: question.State, Action: Cancel}), NeedsTerminal, NoAnswer)
@@ -264,24 +264,24 @@ func TestUnanswered(t *testing.T) {
 }
 
 func TestTimedOut(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.ask(release())
 	out := f.TimedOut(release(), question.State)
 	wants(t, out, NeedsTerminal, NoAnswer)
-	wants(t, f.decide(release(), yes(release(), question)), Refuse, Replayed)
+	wants(t, f.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 	f.nothingBurnt()
 
-	f = newFixture(t, mode(ModeElicit))
+	f = newTestGate(t, withMode(ModeElicit))
 	wants(t, f.TimedOut(release(), f.ask(release()).State), Refuse, NoAnswer)
 	wants(t, f.TimedOut(release(), "nonsense"), Refuse, NoAnswer)
 }
 
 func TestLateYesIsToldOnce(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	// late is a yes that arrives after its call has ended.
 	late := func(question Outcome) {
 		t.Helper()
-		reply := *yes(release(), question)
+		reply := *acceptReply(release(), question)
 		reply.Arrived = f.clock.Now()
 		if err := f.Late(release(), reply); err != nil {
 			t.Fatal(err)
@@ -309,10 +309,10 @@ func TestLateYesIsToldOnce(t *testing.T) {
 	}
 
 	// Once the plan went through, there is nothing left to tell.
-	f = newFixture(t)
+	f = newTestGate(t)
 	question = f.ask(release())
 	late(question)
-	f.commit(f.decide(release(), yes(release(), question)))
+	f.commit(f.decide(release(), acceptReply(release(), question)))
 	if f.decide(release(), nil).Late {
 		t.Error("told after an approval")
 	}
@@ -320,8 +320,8 @@ func TestLateYesIsToldOnce(t *testing.T) {
 
 // No record, no grant.
 func TestCommitBurnsFirst(t *testing.T) {
-	f := newFixture(t)
-	out := f.decide(release(), yes(release(), f.ask(release())))
+	f := newTestGate(t)
+	out := f.decide(release(), acceptReply(release(), f.ask(release())))
 	f.ledger.fail(errDisk)
 	if grant, err := out.Commit(); grant != nil || !errors.Is(err, errDisk) {
 		t.Fatalf("got %v, %v, want no grant and the ledger's error", grant, err)
@@ -331,7 +331,7 @@ func TestCommitBurnsFirst(t *testing.T) {
 }
 
 func TestUngatedNeedsNoLedger(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	f.ledger.fail(errDisk)
 	r := deploy()
 	r.Gated = false
@@ -352,12 +352,12 @@ func TestZeroOutcomeGrantsNothing(t *testing.T) {
 
 // One answer, sent many times at once: one grant.
 func TestCommitConcurrently(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	question := f.ask(release())
-	raceToCommit(f, func() Outcome { return f.decide(release(), yes(release(), question)) })
+	raceToCommit(f, func() Outcome { return f.decide(release(), acceptReply(release(), question)) })
 }
 
-func raceToCommit(f *fixture, decide func() Outcome) {
+func raceToCommit(f *testGate, decide func() Outcome) {
 	f.t.Helper()
 	const n = 16
 	var granted atomic.Int32

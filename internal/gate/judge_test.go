@@ -79,7 +79,7 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			st := state{Tool: tt.r.Tool, App: tt.r.App, Caller: tt.r.Caller, Digest: tt.r.Digest, Issued: issued, Expires: expires, Reasked: tt.reasked, Facts: sums(tt.r.Facts)}
+			st := state{Tool: tt.r.Tool, App: tt.r.App, Caller: tt.r.Caller, Digest: tt.r.Digest, Issued: issued, Expires: expires, Reasked: tt.reasked, Facts: sumFacts(tt.r.Facts)}
 			r := tt.r
 			if tt.change != nil {
 				tt.change(&r)
@@ -87,7 +87,7 @@ func TestJudge(t *testing.T) {
 			st.Seen, tt.reply.Arrived = issued, issued.Add(tt.after)
 			got := st.judge(tt.reply, tt.used)
 			if got.kind == Proceed {
-				got = st.fits(r, tt.reply)
+				got = st.judgeFit(r, tt.reply)
 			}
 			same := got.kind == tt.want.kind && got.code == tt.want.code && got.typed == tt.want.typed && got.close == tt.want.close && got.person == tt.want.person
 			if !same || !slices.Equal(got.changed, tt.want.changed) {

@@ -5,4 +5,4 @@ package gate
 import "io/fs"
 
 // Elsewhere files have no numbered owner.
-func owner(fs.FileInfo) (uid int, known bool) { return 0, false }
+func ownerOf(fs.FileInfo) (uid int, known bool) { return 0, false }

@@ -8,7 +8,7 @@ import (
 )
 
 // owner is the user id of a file's owner.
-func owner(info fs.FileInfo) (uid int, known bool) {
+func ownerOf(info fs.FileInfo) (uid int, known bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return 0, false

@@ -14,7 +14,7 @@ func TestOurs(t *testing.T) {
 		owner, euid int
 		want        bool
 	}{{1000, 1000, true}, {0, 1000, true}, {0, 0, true}, {1001, 1000, false}, {1000, 0, false}} {
-		if got := ours(tt.owner, tt.euid); got != tt.want {
+		if got := isTrustedOwner(tt.owner, tt.euid); got != tt.want {
 			t.Errorf("owner %d, user %d: got %v, want %v", tt.owner, tt.euid, got, tt.want)
 		}
 	}
@@ -29,17 +29,17 @@ func TestLoadPolicyOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if uid, known := owner(info); !known || uid != os.Geteuid() {
+	if uid, known := ownerOf(info); !known || uid != os.Geteuid() {
 		t.Errorf("owner %d, known %v; want %d", uid, known, os.Geteuid())
 	}
-	if _, err := LoadPolicy(file, vocabulary); err != nil {
+	if _, err := LoadPolicy(file, testVocabulary); err != nil {
 		t.Errorf("a file of one's own: %v", err)
 	}
 	const somebody = 54321
 	if err := os.Chown(file, somebody, -1); err != nil {
 		t.Skipf("files cannot be given away here: %v", err)
 	}
-	if _, err := LoadPolicy(file, vocabulary); err == nil || !strings.Contains(err.Error(), "uid 54321") {
+	if _, err := LoadPolicy(file, testVocabulary); err == nil || !strings.Contains(err.Error(), "uid 54321") {
 		t.Errorf("another user's file: got %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func TestLoadPolicyFolder(t *testing.T) {
 		if err := os.Chmod(outer, tt.outer); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadPolicy(file, vocabulary); (err == nil) != tt.want {
+		if _, err := LoadPolicy(file, testVocabulary); (err == nil) != tt.want {
 			t.Errorf("%v in %v: %v", tt.inner, tt.outer, err)
 		}
 	}

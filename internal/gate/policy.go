@@ -90,7 +90,7 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", shown, info.Mode().Perm())
 	}
-	if uid, known := owner(info); known && !ours(uid, os.Geteuid()) {
+	if uid, known := ownerOf(info); known && !isTrustedOwner(uid, os.Geteuid()) {
 		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d): it must be this user's or root's", shown, uid)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPolicySize+1))
@@ -104,7 +104,7 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 }
 
 // ours reports whether a file's owner may write rules for this process.
-func ours(owner, euid int) bool { return owner == euid || owner == 0 }
+func isTrustedOwner(owner, euid int) bool { return owner == euid || owner == 0 }
 
 // ParsePolicy reads a policy; unknown keys and words are errors.
 func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
@@ -178,7 +178,7 @@ func (r Rule) problems(v Vocabulary) []string {
 	}
 	for _, name := range r.Accept {
 		h, _ := v.hazard(name)
-		if h.Irreversible && !r.literalApps() {
+		if h.Irreversible && !r.hasLiteralApps() {
 			out = append(out, fmt.Sprintf("%s cannot be undone (%s): the rule must name its apps, without patterns", h.Name, h.Sentence))
 		}
 		if h.Irreversible && r.LimitPerHour == 0 {
@@ -189,7 +189,7 @@ func (r Rule) problems(v Vocabulary) []string {
 }
 
 // literalApps reports whether the rule names its apps without patterns.
-func (r Rule) literalApps() bool {
+func (r Rule) hasLiteralApps() bool {
 	return len(r.Apps) > 0 && !slices.ContainsFunc(r.Apps, func(a string) bool { return strings.ContainsAny(a, `*?[\`) })
 }
 
@@ -229,5 +229,5 @@ func (p Policy) covers(rule Rule, r Request) bool {
 	if !r.Irreversible && !stated {
 		return true
 	}
-	return stated && rule.literalApps() && rule.LimitPerHour > 0
+	return stated && rule.hasLiteralApps() && rule.LimitPerHour > 0
 }

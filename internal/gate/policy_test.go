@@ -15,7 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-var vocabulary = Vocabulary{
+var testVocabulary = Vocabulary{
 	Tools: []string{"allocate_flycast", "deploy", "release_public_ips"},
 	Hazards: []Hazard{
 		{"dedicated_v4_lost", "an IPv4 address is lost", true}, {"dedicated_v6_lost", "an IPv6 address is lost", true},
@@ -41,7 +41,7 @@ decision = "block"
 tools = ["deploy"]
 decision = "ask"
 channel = "terminal"
-`), vocabulary)
+`), testVocabulary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParsePolicy([]byte(tt.text), vocabulary)
+			_, err := ParsePolicy([]byte(tt.text), testVocabulary)
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -109,30 +109,30 @@ func TestLoadPolicy(t *testing.T) {
 	file := filepath.Join(dir, "policy.toml")
 	text := []byte("[[rule]]\ndecision = \"block\"\n")
 	for _, mode := range []os.FileMode{0o400, 0o600, 0o644} {
-		write(t, file, text, mode)
-		if p, err := LoadPolicy(file, vocabulary); err != nil || len(p.rules) != 1 {
+		writeFile(t, file, text, mode)
+		if p, err := LoadPolicy(file, testVocabulary); err != nil || len(p.rules) != 1 {
 			t.Errorf("mode %v: got %d rules, %v", mode, len(p.rules), err)
 		}
 	}
 	for _, mode := range []os.FileMode{0o620, 0o602, 0o666, 0o777} {
-		write(t, file, text, mode)
-		if _, err := LoadPolicy(file, vocabulary); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		writeFile(t, file, text, mode)
+		if _, err := LoadPolicy(file, testVocabulary); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("mode %v: got %v, want it refused", mode, err)
 		}
 	}
-	write(t, file, append(text, make([]byte, maxPolicySize)...), 0o600)
-	if _, err := LoadPolicy(file, vocabulary); err == nil || !strings.Contains(err.Error(), "larger than") {
+	writeFile(t, file, append(text, make([]byte, maxPolicySize)...), 0o600)
+	if _, err := LoadPolicy(file, testVocabulary); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("huge: got %v, want it refused", err)
 	}
-	if _, err := LoadPolicy(dir, vocabulary); err == nil {
+	if _, err := LoadPolicy(dir, testVocabulary); err == nil {
 		t.Error("a folder was accepted")
 	}
-	if _, err := LoadPolicy(filepath.Join(dir, "none"), vocabulary); !errors.Is(err, os.ErrNotExist) {
+	if _, err := LoadPolicy(filepath.Join(dir, "none"), testVocabulary); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing: got %v, want ErrNotExist", err)
 	}
 }
 
-func write(t *testing.T, file string, data []byte, mode os.FileMode) {
+func writeFile(t *testing.T, file string, data []byte, mode os.FileMode) {
 	t.Helper()
 	if err := os.RemoveAll(file); err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func TestPolicyDecides(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture(t, policy(t, tt.policy), mode(tt.mode))
+			f := newTestGate(t, withPolicy(t, tt.policy), withMode(tt.mode))
 			out := f.decide(tt.r, nil)
 			wants(t, out, tt.kind, tt.code)
 			if tt.kind != Proceed {
@@ -213,7 +213,7 @@ limit_per_hour = 2
 `
 
 func TestPolicyCap(t *testing.T) {
-	f := newFixture(t, policy(t, capped))
+	f := newTestGate(t, withPolicy(t, capped))
 	for range 2 {
 		f.commit(f.decide(deploy(), nil))
 		f.clock.advance(time.Minute)
@@ -229,7 +229,7 @@ func TestPolicyCap(t *testing.T) {
 }
 
 func TestPolicyCapWithoutLedger(t *testing.T) {
-	f := newFixture(t, policy(t, capped))
+	f := newTestGate(t, withPolicy(t, capped))
 	f.ledger.fail(errDisk)
 	out := f.decide(deploy(), nil)
 	wants(t, out, Refuse, Internal)
@@ -241,7 +241,7 @@ func TestPolicyCapWithoutLedger(t *testing.T) {
 // Calls for different apps are decided side by side: the cap holds for what is
 // carried out.
 func TestPolicyCapConcurrently(t *testing.T) {
-	f := newFixture(t, policy(t, capped))
+	f := newTestGate(t, withPolicy(t, capped))
 	outcomes := make([]Outcome, 20)
 	for i := range outcomes {
 		r := deploy()
@@ -275,12 +275,12 @@ func FuzzPolicy(f *testing.F) {
 	f.Add([]byte("rule = 1"))
 	f.Add([]byte("\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := ParsePolicy(data, vocabulary)
+		p, err := ParsePolicy(data, testVocabulary)
 		if err != nil {
 			return
 		}
 		for _, rule := range p.rules {
-			if len(rule.problems(vocabulary)) > 0 || rule.Name == "" {
+			if len(rule.problems(testVocabulary)) > 0 || rule.Name == "" {
 				t.Fatalf("accepted %+v", rule)
 			}
 			lost := Request{Hazards: []string{"dedicated_v4_lost"}, Irreversible: true}
@@ -294,7 +294,7 @@ func FuzzPolicy(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, err := ParsePolicy(again, vocabulary)
+		q, err := ParsePolicy(again, testVocabulary)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, again)
 		}

@@ -35,7 +35,7 @@ type ApprovalRequest struct {
 	Digest       string          `json:"digest"`
 	Created      time.Time       `json:"created"`
 	Expires      time.Time       `json:"expires"`
-	Facts        []sum           `json:"facts,omitempty"`
+	Facts        []factSum       `json:"facts,omitempty"`
 	Plan         json.RawMessage `json:"plan"`
 }
 
@@ -176,7 +176,7 @@ func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err
 		req = ApprovalRequest{
 			Ticket: newTicket(), Installation: installation, Tool: r.Tool, App: r.App, Caller: r.Caller, Call: r.Call, Asker: r.Asker, From: r.From,
 			Nonce: newNonce(), Digest: r.Digest, Created: now, Expires: now.Add(requestLife).Truncate(time.Second),
-			Facts: sums(r.Facts), Plan: r.Plan,
+			Facts: sumFacts(r.Facts), Plan: r.Plan,
 		}
 		return s.write(req.Ticket+".json", req)
 	})
@@ -229,7 +229,7 @@ func (s *Requests) withdraw(tool, app, digest string) {
 }
 
 // rejected is the last no in the folder to a plan, no matter who asked for it.
-func (s *Requests) rejected(r Request) (no Denial, ok bool) {
+func (s *Requests) lastRejection(r Request) (no Denial, ok bool) {
 	all, err := s.sweep()
 	if err != nil {
 		return Denial{}, false
@@ -281,7 +281,7 @@ func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
 			return err
 		}
 		if answer.Approved {
-			no, said := s.rejected(Request{Tool: req.Tool, App: req.App, Digest: req.Digest})
+			no, said := s.lastRejection(Request{Tool: req.Tool, App: req.App, Digest: req.Digest})
 			if said && !req.Created.After(no.At) {
 				return ErrRejected
 			}
@@ -333,7 +333,7 @@ func (s *Requests) sweep() ([]ApprovalRequest, error) {
 		var req ApprovalRequest
 		err := s.read(e.Name(), &req)
 		switch {
-		case err == nil && req.Ticket == ticket && (s.isLive(req) || s.hasNo(ticket)):
+		case err == nil && req.Ticket == ticket && (s.isLive(req) || s.hasLiveRejection(ticket)):
 			all = append(all, req)
 		case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, errMalformed):
 			s.remove(ticket)
@@ -347,7 +347,7 @@ func (s *Requests) sweep() ([]ApprovalRequest, error) {
 
 // hasNo reports whether a request was rejected, and the no still counts: an
 // approval of the same plan that is older could be used until then.
-func (s *Requests) hasNo(ticket string) bool {
+func (s *Requests) hasLiveRejection(ticket string) bool {
 	answer, ok := s.answer(ticket)
 	return ok && !answer.Approved && s.now().Before(answer.At.Add(DenialLife))
 }

@@ -49,7 +49,7 @@ func TestPut(t *testing.T) {
 	if err := got.Check(c.Now()); err != nil {
 		t.Errorf("Check: %v", err)
 	}
-	if text(t, got.Plan) != string(r.Plan) {
+	if marshal(t, got.Plan) != string(r.Plan) {
 		t.Errorf("plan %s, want %s", got.Plan, r.Plan)
 	}
 
@@ -85,7 +85,7 @@ func TestRequestsAreCapped(t *testing.T) {
 		if i == 0 {
 			second = req
 		}
-		write(t, filepath.Join(s.dir, req.Ticket+".json"), []byte(text(t, req)), 0o600)
+		writeFile(t, filepath.Join(s.dir, req.Ticket+".json"), []byte(marshal(t, req)), 0o600)
 	}
 	c.advance(time.Hour)
 	put(t, s, deploy())
@@ -104,16 +104,16 @@ func TestRequestsAreCapped(t *testing.T) {
 // TestNoIsNotPushedOut: an agent cannot make the folder forget a no that it has
 // not heard yet by asking for other plans, nor by waiting until the request ends.
 func TestNoIsNotPushedOut(t *testing.T) {
-	for name, forget := range map[string]func(f *fixture, req ApprovalRequest){
-		"other requests": func(f *fixture, req ApprovalRequest) {
+	for name, forget := range map[string]func(f *testGate, req ApprovalRequest){
+		"other requests": func(f *testGate, req ApprovalRequest) {
 			for i := range maxRequests {
 				req.Ticket, req.Digest, req.Call = newTicket(), fmt.Sprint(i), fmt.Sprint(i)
 				req.Created, req.Expires = f.clock.Now(), f.clock.Now().Add(requestLife)
-				write(f.t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(text(f.t, req)), 0o600)
+				writeFile(f.t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(marshal(f.t, req)), 0o600)
 			}
 			wants(f.t, f.decide(deploy(), nil), NeedsTerminal, "")
 		},
-		"its end": func(f *fixture, req ApprovalRequest) { f.clock.advance(req.Expires.Sub(f.clock.Now())) },
+		"its end": func(f *testGate, req ApprovalRequest) { f.clock.advance(req.Expires.Sub(f.clock.Now())) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newTerminal(t)
@@ -155,7 +155,7 @@ func TestFullStoreKeepsWhatIsSigned(t *testing.T) {
 	for n := 1; n < maxRequests; n++ { // as they are left by other processes
 		req := first
 		req.Ticket, req.Nonce, req.Digest, req.Call, req.Created = newTicket(), newNonce(), fmt.Sprint(n), fmt.Sprint(n), first.Created.Add(time.Duration(n)*time.Second)
-		write(t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(text(t, req)), 0o600)
+		writeFile(t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(marshal(t, req)), 0o600)
 	}
 	signed, err := f.Requests.list()
 	if err != nil || len(signed) != maxRequests {
@@ -179,7 +179,7 @@ func TestFullStoreKeepsWhatIsSigned(t *testing.T) {
 	}
 	for _, req := range all { // and now every one
 		answer := ApprovalAnswer{Approved: true, Code: f.code(req.Ticket, req.Digest), At: f.clock.Now()}
-		write(t, filepath.Join(f.Requests.dir, req.Ticket+".answer.json"), []byte(text(t, answer)), 0o600)
+		writeFile(t, filepath.Join(f.Requests.dir, req.Ticket+".answer.json"), []byte(marshal(t, answer)), 0o600)
 	}
 	r := plan(2000)
 	out := f.decide(r, nil)
@@ -320,7 +320,7 @@ func TestRequestsFolder(t *testing.T) {
 	permissions(t, s.dir, 0o700)
 
 	file := filepath.Join(t.TempDir(), "file")
-	write(t, file, nil, 0o600)
+	writeFile(t, file, nil, 0o600)
 	if _, err := NewRequests(file, s.now); err == nil {
 		t.Error("a file was taken for a folder")
 	}
@@ -345,7 +345,7 @@ func TestForeignFiles(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "AAAA-AAA1.json")
 	copied := good
 	copied.Ticket = "AAAA-AAA1"
-	write(t, elsewhere, []byte(text(t, copied)), 0o600)
+	writeFile(t, elsewhere, []byte(marshal(t, copied)), 0o600)
 
 	at := func(name string) string { return filepath.Join(s.dir, name) }
 	if err := os.Symlink(elsewhere, at("AAAA-AAA1.json")); err != nil {
@@ -353,12 +353,12 @@ func TestForeignFiles(t *testing.T) {
 	}
 	huge := copied
 	huge.Ticket, huge.From = "AAAA-AAA2", strings.Repeat("x", maxRequestSize)
-	write(t, at("AAAA-AAA2.json"), []byte(text(t, huge)), 0o600)
-	write(t, at("AAAA-AAA3.json"), []byte("not JSON"), 0o600)
-	write(t, at("AAAA-AAA4.json"), []byte(text(t, good)), 0o600) // another's ticket inside
-	write(t, at("AAAA-AAA5.json"), []byte("null"), 0o600)
-	write(t, at("AAAA-AAAU.json"), []byte(text(t, good)), 0o600) // no ticket at all
-	write(t, at("README.json"), []byte(text(t, good)), 0o600)
+	writeFile(t, at("AAAA-AAA2.json"), []byte(marshal(t, huge)), 0o600)
+	writeFile(t, at("AAAA-AAA3.json"), []byte("not JSON"), 0o600)
+	writeFile(t, at("AAAA-AAA4.json"), []byte(marshal(t, good)), 0o600) // another's ticket inside
+	writeFile(t, at("AAAA-AAA5.json"), []byte("null"), 0o600)
+	writeFile(t, at("AAAA-AAAU.json"), []byte(marshal(t, good)), 0o600) // no ticket at all
+	writeFile(t, at("README.json"), []byte(marshal(t, good)), 0o600)
 	if err := os.Mkdir(at("AAAA-AAA6.json"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +395,7 @@ func TestRequestTooLarge(t *testing.T) {
 	if left := files(t, s.dir); len(left) != 0 {
 		t.Errorf("left behind: %q", left)
 	}
-	f := newFixture(t, mode(ModeTerminal))
+	f := newTestGate(t, withMode(ModeTerminal))
 	wants(t, f.decide(r, nil), Refuse, Internal)
 }
 
@@ -405,7 +405,7 @@ func TestReadRequest(t *testing.T) {
 	want := put(t, s, release())
 	file := filepath.Join(s.dir, want.Ticket+".json")
 	got, err := ReadRequest(file)
-	if err != nil || got.Check(c.Now()) != nil || text(t, got.Statement("d")) != text(t, want.Statement("d")) {
+	if err != nil || got.Check(c.Now()) != nil || marshal(t, got.Statement("d")) != marshal(t, want.Statement("d")) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	link := filepath.Join(t.TempDir(), "link.json")
@@ -510,7 +510,7 @@ func FuzzRequestFile(f *testing.F) {
 			return
 		}
 		again, err := s.Load(ticket)
-		if err != nil || text(t, again) != text(t, req) {
+		if err != nil || marshal(t, again) != marshal(t, req) {
 			t.Fatalf("got %+v, %v\nwant %+v", again, err, req)
 		}
 	})

@@ -30,7 +30,7 @@ type state struct {
 	Expires time.Time `json:"e"`
 	Seen    time.Time `json:"-"` // when a person could read it; see Gate.timed
 	Reasked bool      `json:"r,omitempty"`
-	Facts   []sum     `json:"f,omitempty"`
+	Facts   []factSum `json:"f,omitempty"`
 }
 
 // Sealer encrypts and authenticates the state of a question (AES-256-GCM).
@@ -67,7 +67,7 @@ func NewRandomSealer() *Sealer {
 }
 
 // domain separates these sealed values from anything else sealed by the key.
-const domain = "flycast-mcp requestState v1"
+const sealDomain = "flycast-mcp requestState v1"
 
 func (s *Sealer) seal(st state) (string, error) {
 	plain, err := json.Marshal(st)
@@ -76,7 +76,7 @@ func (s *Sealer) seal(st state) (string, error) {
 	}
 	nonce := make([]byte, s.aead.NonceSize())
 	rand.Read(nonce)
-	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(domain))), nil
+	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(sealDomain))), nil
 }
 
 // maxState bounds what is decoded; a state holds at most some hundred facts.
@@ -91,7 +91,7 @@ func (s *Sealer) open(sealed string) (state, error) {
 		return state{}, ErrBadState
 	}
 	n := s.aead.NonceSize()
-	plain, err := s.aead.Open(nil, raw[:n], raw[n:], []byte(domain))
+	plain, err := s.aead.Open(nil, raw[:n], raw[n:], []byte(sealDomain))
 	if err != nil {
 		return state{}, ErrBadState
 	}

@@ -23,7 +23,7 @@ func someState() state {
 	at := time.Date(2026, 8, 3, 9, 30, 0, 5, time.UTC)
 	return state{
 		Version: 1, Tool: "deploy", App: "shop", Caller: "local", Digest: "d0d0", Nonce: newNonce(), Issued: at, Expires: at.Add(time.Minute),
-		Reasked: true, Facts: sums([]Fact{{"address/1.2.3.4", "shared_v4"}}),
+		Reasked: true, Facts: sumFacts([]Fact{{"address/1.2.3.4", "shared_v4"}}),
 	}
 }
 
@@ -37,7 +37,7 @@ func TestSealRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text(t, got) != text(t, want) {
+	if marshal(t, got) != marshal(t, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	for _, word := range []string{"shop", "d0d0", want.Nonce} {
@@ -48,7 +48,7 @@ func TestSealRoundTrip(t *testing.T) {
 	}
 }
 
-func text(t *testing.T, v any) string {
+func marshal(t *testing.T, v any) string {
 	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -90,9 +90,9 @@ func TestOpenRefuses(t *testing.T) {
 		"foreign key":        foreign,
 		"another version":    otherVersion,
 		"another domain":     sealRaw(`{"v":1}`, "something else"),
-		"no JSON":            sealRaw(`v=1`, domain),
+		"no JSON":            sealRaw(`v=1`, sealDomain),
 		"huge":               strings.Repeat("A", maxState+1),
-		"the plain document": base64.RawURLEncoding.EncodeToString([]byte(text(t, someState()))),
+		"the plain document": base64.RawURLEncoding.EncodeToString([]byte(marshal(t, someState()))),
 	}
 	for name, in := range tests {
 		if st, err := s.open(in); !errors.Is(err, ErrBadState) || st.Nonce != "" {
@@ -138,7 +138,7 @@ func FuzzState(f *testing.F) {
 			return
 		}
 		nonce := make([]byte, s.aead.NonceSize())
-		for _, in := range []string{sealed, base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(domain)))} {
+		for _, in := range []string{sealed, base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(sealDomain)))} {
 			st, err := s.open(in)
 			if err != nil {
 				if !errors.Is(err, ErrBadState) {
@@ -154,7 +154,7 @@ func FuzzState(f *testing.F) {
 				t.Fatal(err)
 			}
 			back, err := s.open(again)
-			if err != nil || text(t, back) != text(t, st) {
+			if err != nil || marshal(t, back) != marshal(t, st) {
 				t.Fatalf("got %+v, %v, want %+v", back, err, st)
 			}
 		}

@@ -8,9 +8,9 @@ import (
 
 // toTerminal leaves an approval request for a person in a terminal, whether or
 // not there is a key to approve with yet.
-func (g *Gate) toTerminal(r Request, channel Channel, code Code, now time.Time) Outcome {
+func (g *Gate) sendToTerminal(r Request, channel Channel, code Code, now time.Time) Outcome {
 	if !g.terminalAllowed(channel) || g.Requests == nil {
-		return Outcome{Kind: Refuse, Code: orUnavailable(code)}
+		return Outcome{Kind: Refuse, Code: unavailableUnless(code)}
 	}
 	req, err := g.Requests.put(r, g.Installation)
 	switch {
@@ -22,7 +22,7 @@ func (g *Gate) toTerminal(r Request, channel Channel, code Code, now time.Time) 
 	return Outcome{Kind: NeedsTerminal, Code: code, Ticket: req.Ticket, Expires: req.Expires, NoKey: len(g.Keys()) == 0}
 }
 
-func orUnavailable(code Code) Code {
+func unavailableUnless(code Code) Code {
 	if code == "" {
 		return Unavailable
 	}
@@ -32,7 +32,7 @@ func orUnavailable(code Code) Code {
 // rejected looks for a no that a person gave in a terminal to this call, or to
 // this plan of this caller. It is told once, with its reason; what was declined
 // is remembered as every no is.
-func (g *Gate) rejected(r Request, now time.Time) (Outcome, bool) {
+func (g *Gate) findRejection(r Request, now time.Time) (Outcome, bool) {
 	if g.Requests == nil {
 		return Outcome{}, false
 	}
@@ -63,15 +63,15 @@ func (g *Gate) isOf(req ApprovalRequest, r Request) bool {
 
 // fromTerminal looks for an approval that a person gave in a terminal: a code
 // that came with the call, or a file beside a request of this caller.
-func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
+func (g *Gate) findApproval(r Request, now time.Time) (Outcome, bool) {
 	if r.Code != "" {
 		sig, err := ParseCode(r.Code)
 		if err != nil {
 			return Outcome{Code: InvalidInput, Reason: ErrBadCode.Error()}, true
 		}
-		out := g.signed(r, sig, now)
+		out := g.judgeSignature(r, sig, now)
 		if ticket := g.ticketOf(sig.Nonce); ticket != "" && out.Kind == Proceed {
-			out = g.usingUp(ticket, out)
+			out = g.removeWhenUsed(ticket, out)
 		}
 		return out, true
 	}
@@ -102,13 +102,13 @@ func (g *Gate) fromTerminal(r Request, now time.Time) (Outcome, bool) {
 			g.Requests.remove(req.Ticket)
 			return Outcome{Code: InvalidInput, Reason: ErrBadCode.Error()}, true
 		}
-		return g.usingUp(req.Ticket, g.signed(r, sig, now)), true
+		return g.removeWhenUsed(req.Ticket, g.judgeSignature(r, sig, now)), true
 	}
-	if stale == nil || g.isTold(stale.Ticket, r.Digest) {
+	if stale == nil || g.wasReported(stale.Ticket, r.Digest) {
 		return Outcome{}, false
 	}
-	out := g.toTerminal(r, ChannelTerminal, Stale, now)
-	out.Changed = changed(stale.Facts, r.Facts)
+	out := g.sendToTerminal(r, ChannelTerminal, Stale, now)
+	out.Changed = describeChanges(stale.Facts, r.Facts)
 	return out, true
 }
 
@@ -127,22 +127,22 @@ func (g *Gate) ticketOf(nonce string) string {
 
 // isTold reports whether a caller was told that an approval is stale for a plan,
 // and notes that it is. The approval stays: the app may come back to what it was.
-func (g *Gate) isTold(ticket, digest string) bool {
+func (g *Gate) wasReported(ticket, digest string) bool {
 	const most = 1000
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.told) >= most {
-		clear(g.told)
+	if len(g.reported) >= most {
+		clear(g.reported)
 	}
-	told := g.told[ticket+digest]
-	g.told[ticket+digest] = true
+	told := g.reported[ticket+digest]
+	g.reported[ticket+digest] = true
 	return told
 }
 
 // usingUp removes a request once its answer is of no further use: at once when
 // it was refused, with the commit when it counts. A call that ends in between
 // (another run is at work on the app) has used nothing up.
-func (g *Gate) usingUp(ticket string, out Outcome) Outcome {
+func (g *Gate) removeWhenUsed(ticket string, out Outcome) Outcome {
 	if out.Kind != Proceed {
 		g.Requests.remove(ticket)
 		return out
@@ -159,7 +159,7 @@ func (g *Gate) usingUp(ticket string, out Outcome) Outcome {
 }
 
 // signed judges a signature against the plan as it is now.
-func (g *Gate) signed(r Request, sig Signature, now time.Time) Outcome {
+func (g *Gate) judgeSignature(r Request, sig Signature, now time.Time) Outcome {
 	statement := Statement{
 		Installation: g.Installation, Digest: r.Digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: sig.Nonce, Expires: sig.Expires,
 	}
@@ -175,7 +175,7 @@ func (g *Gate) signed(r Request, sig Signature, now time.Time) Outcome {
 		return Outcome{Code: Stale, Reason: "the signature is not valid for the current plan or for this server"}
 	}
 	asked := sig.Expires.Add(-requestLife) // no request lives longer
-	switch err := g.notWithdrawn(r, asked); {
+	switch err := g.checkNotWithdrawn(r, asked); {
 	case errors.Is(err, ErrWithdrawn):
 		return Outcome{Code: Declined}
 	case err != nil:

@@ -11,7 +11,7 @@ import (
 )
 
 // atTerminal decides a plan that goes to the terminal, and gives the ticket.
-func (f *fixture) atTerminal(r Request) string {
+func (f *testGate) atTerminal(r Request) string {
 	f.t.Helper()
 	out := f.decide(r, nil)
 	if out.Kind != NeedsTerminal {
@@ -21,8 +21,8 @@ func (f *fixture) atTerminal(r Request) string {
 	return out.Ticket
 }
 
-func newTerminal(t *testing.T, change ...func(*Options)) *fixture {
-	return newFixture(t, append([]func(*Options){mode(ModeTerminal)}, change...)...)
+func newTerminal(t *testing.T, change ...func(*Options)) *testGate {
+	return newTestGate(t, append([]func(*Options){withMode(ModeTerminal)}, change...)...)
 }
 
 func TestTerminalApproves(t *testing.T) {
@@ -296,7 +296,7 @@ func TestTerminalAnswerOfAnotherCaller(t *testing.T) {
 // Who can write into the folder can make a person sign what he was shown, and
 // nothing else: that fits no plan of the server.
 func TestForgedRequestFile(t *testing.T) {
-	forge := func(f *fixture, change func(*ApprovalRequest)) string {
+	forge := func(f *testGate, change func(*ApprovalRequest)) string {
 		req, err := f.Requests.Load(f.atTerminal(release()))
 		if err != nil {
 			f.t.Fatal(err)
@@ -344,7 +344,7 @@ func TestForgedRequestFile(t *testing.T) {
 		for _, answer := range []string{`{"approved":true}`, `{"approved":true,"code":"yes"}`} {
 			f := newTerminal(t)
 			ticket := f.atTerminal(release())
-			write(t, filepath.Join(f.Requests.dir, ticket+".answer.json"), []byte(answer), 0o600)
+			writeFile(t, filepath.Join(f.Requests.dir, ticket+".answer.json"), []byte(answer), 0o600)
 			wants(t, f.decide(release(), nil), Refuse, InvalidInput)
 			f.nothingBurnt()
 		}
@@ -353,7 +353,7 @@ func TestForgedRequestFile(t *testing.T) {
 		f := newTerminal(t)
 		ticket := f.atTerminal(release())
 		answer := filepath.Join(f.Requests.dir, ticket+".answer.json")
-		write(t, answer, []byte("garbage"), 0o600)
+		writeFile(t, answer, []byte("garbage"), 0o600)
 		wants(t, f.decide(release(), nil), NeedsTerminal, "")
 		if err := os.Remove(answer); err != nil {
 			t.Fatal(err)
@@ -374,7 +374,7 @@ func TestTerminalCommitConcurrently(t *testing.T) {
 
 // A terminal's approval counts although the client could be asked.
 func TestTerminalBeforeQuestion(t *testing.T) {
-	f := newFixture(t)
+	f := newTestGate(t)
 	f.ask(release())
 	f.ask(release())
 	out := f.decide(release(), nil)
@@ -386,21 +386,21 @@ func TestTerminalBeforeQuestion(t *testing.T) {
 // TestTerminalNoBeforeCommit: a no in the terminal withdraws a yes that was decided on and
 // not used yet, wherever the yes was given.
 func TestTerminalNoBeforeCommit(t *testing.T) {
-	for name, ready := range map[string]func(f *fixture, ticket string) Outcome{
-		"form": func(f *fixture, _ string) Outcome {
+	for name, ready := range map[string]func(f *testGate, ticket string) Outcome{
+		"form": func(f *testGate, _ string) Outcome {
 			r := release()
 			r.Retried = true
 			out := f.ask(r)
-			return f.decide(r, yes(r, out))
+			return f.decide(r, acceptReply(r, out))
 		},
-		"code": func(f *fixture, ticket string) Outcome {
+		"code": func(f *testGate, ticket string) Outcome {
 			r := release()
 			r.Code = f.code(ticket, r.Digest)
 			return f.decide(r, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFixture(t)
+			f := newTestGate(t)
 			first := release()
 			first.CanAsk = false
 			ticket := f.atTerminal(first)

@@ -22,7 +22,7 @@ import (
 // is recorded until somebody starts a new one with [Recover].
 var ErrLost = errors.New("which approvals were used is no longer known")
 
-func lost(path, what string) error {
+func lostError(path, what string) error {
 	return fmt.Errorf("the journal %s %s: %w", path, what, ErrLost)
 }
 
@@ -38,7 +38,7 @@ type head struct {
 }
 
 // headOf is the path of a journal's head.
-func headOf(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + ".head" }
+func headPath(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + ".head" }
 
 // maxHead is far more than a head needs.
 const maxHead = 4 << 10
@@ -47,12 +47,12 @@ const maxHead = 4 << 10
 // where there is none, and [ErrLost] where it cannot be understood.
 func readHead(path string) (head, error) {
 	var h head
-	data, err := disk.Read(headOf(path), maxHead)
+	data, err := disk.Read(headPath(path), maxHead)
 	if err != nil {
 		return h, err
 	}
 	if err := json.Unmarshal(data, &h); err != nil || h.Journal == "" || h.Size < 0 {
-		return h, lost(path, "has a head file that is damaged")
+		return h, lostError(path, "has a head file that is damaged")
 	}
 	return h, nil
 }
@@ -65,14 +65,14 @@ func (j *Journal) writeHead() error {
 	if err != nil {
 		return err
 	}
-	tmp := headOf(j.path) + ".tmp"
+	tmp := headPath(j.path) + ".tmp"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|disk.NoWait, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(append(data, '\n'))
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(tmp, headOf(j.path))
+		err = os.Rename(tmp, headPath(j.path))
 	}
 	if err != nil {
 		_ = os.Remove(tmp)
@@ -82,7 +82,7 @@ func (j *Journal) writeHead() error {
 
 // adopt takes the head for that of this journal: at the first look the one that
 // is there, or a new one at a first start.
-func (j *Journal) adopt() error {
+func (j *Journal) adoptHead() error {
 	h, err := readHead(j.path)
 	if err == nil {
 		j.id, j.born = h.Journal, h.Born
@@ -115,7 +115,7 @@ const maxTail = 4 << 10
 // intact reports whether the file at the path still is the one that was opened,
 // with what was read of it, and gives the head. It costs the same whatever the
 // size of the file.
-func (j *Journal) intact() (head, error) {
+func (j *Journal) checkIntact() (head, error) {
 	opened, err := j.file.Stat()
 	if err != nil {
 		return head{}, err
@@ -123,20 +123,20 @@ func (j *Journal) intact() (head, error) {
 	there, err := os.Stat(j.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return head{}, lost(j.path, "was deleted")
+		return head{}, lostError(j.path, "was deleted")
 	case err != nil:
 		return head{}, err
 	case !os.SameFile(opened, there):
-		return head{}, lost(j.path, "was replaced by another file")
+		return head{}, lostError(j.path, "was replaced by another file")
 	case opened.Size() < j.read:
-		return head{}, lost(j.path, "was cut short")
+		return head{}, lostError(j.path, "was cut short")
 	}
 	tail := make([]byte, len(j.tail))
 	if _, err := j.file.ReadAt(tail, j.read-int64(len(tail))); err != nil && err != io.EOF {
 		return head{}, err
 	}
 	if !bytes.Equal(tail, j.tail) {
-		return head{}, lost(j.path, "was changed")
+		return head{}, lostError(j.path, "was changed")
 	}
 	h, err := readHead(j.path)
 	switch {
@@ -145,15 +145,15 @@ func (j *Journal) intact() (head, error) {
 	case err != nil:
 		return head{}, err
 	case h.Journal != j.id:
-		return head{}, lost(j.path, "has the head file of another journal")
+		return head{}, lostError(j.path, "has the head file of another journal")
 	case h.Size > opened.Size():
-		return head{}, lost(j.path, "was cut short")
+		return head{}, lostError(j.path, "was cut short")
 	}
 	return h, nil
 }
 
 // taken notes bytes that were read from the file or written to it.
-func (j *Journal) taken(data []byte) {
+func (j *Journal) advance(data []byte) {
 	j.read += int64(len(data))
 	j.sum.Write(data)
 	if j.tail = append(j.tail, data[max(len(data)-maxTail, 0):]...); len(j.tail) > maxTail {
@@ -172,7 +172,7 @@ func (j *Journal) Check() error {
 	if err := disk.Trusted(filepath.Dir(j.path)); err != nil {
 		return fmt.Errorf("journal: %w: %w", ErrOpenFolder, err)
 	}
-	return j.locked(func() error { return nil })
+	return j.withLock(func() error { return nil })
 }
 
 // Born is when the journal was begun: approvals that were given before may have

@@ -91,16 +91,16 @@ type Journal struct {
 	burnt map[string]time.Time // nonce → expiry
 	sweep int                  // how many nonces there are when the old ones are swept
 
-	byRule map[string][]time.Time
-	noes   map[planned]Entry     // the last no to each plan
-	runs   map[subject][]*runOf  // the oldest first
-	steps  map[[16]byte]struct{} // of every step, by stepKey
+	byRule  map[string][]time.Time
+	denials map[planKey]Entry       // the last no to each plan
+	runs    map[runKey][]*runRecord // the oldest first
+	steps   map[[16]byte]struct{}   // of every step, by stepKey
 }
 
 // keep is how long uses by a rule are remembered for limits per hour, and nonces
 // beyond their expiry: an approval that was accepted a moment before it expired
 // may be burnt a moment after, and clocks are set back.
-const keep = 2 * time.Hour
+const retention = 2 * time.Hour
 
 // Open opens or makes the file (mode 0600, in a folder of mode 0700) and reads
 // back what is still of interest. A line that cannot be read (a crash in the
@@ -112,10 +112,10 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 	}
 	j := &Journal{
 		path: path, now: now, sum: sha256.New(), burnt: map[string]time.Time{}, byRule: map[string][]time.Time{},
-		noes: map[planned]Entry{}, runs: map[subject][]*runOf{}, steps: map[[16]byte]struct{}{},
+		denials: map[planKey]Entry{}, runs: map[runKey][]*runRecord{}, steps: map[[16]byte]struct{}{},
 	}
 	flags := os.O_RDWR | os.O_APPEND | os.O_CREATE | disk.NoWait
-	if _, err := os.Lstat(headOf(path)); err == nil {
+	if _, err := os.Lstat(headPath(path)); err == nil {
 		flags &^= os.O_CREATE // there was a journal before
 	}
 	file, err := os.OpenFile(path, flags, 0o600)
@@ -131,7 +131,7 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 		err = &fs.PathError{Op: "open", Path: path, Err: disk.ErrNotRegular}
 	}
 	if err == nil {
-		err = j.begin()
+		err = j.start()
 	}
 	if err != nil && !errors.Is(err, ErrLost) {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), file.Close())
@@ -140,17 +140,17 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 }
 
 // begin reads the file for the first time, and writes the head of a new one.
-func (j *Journal) begin() error {
+func (j *Journal) start() error {
 	if err := disk.WaitLock(j.file); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
-	err := j.adopt()
+	err := j.adoptHead()
 	disk.Unlock(j.file)
 	if err != nil {
 		return err
 	}
-	return j.locked(func() error {
-		if _, err := os.Lstat(headOf(j.path)); errors.Is(err, fs.ErrNotExist) {
+	return j.withLock(func() error {
+		if _, err := os.Lstat(headPath(j.path)); errors.Is(err, fs.ErrNotExist) {
 			return j.writeHead()
 		}
 		return nil
@@ -168,7 +168,7 @@ func (j *Journal) Close() error {
 // Append records an entry; its time is set here. On an error the entry may or
 // may not be on disk.
 func (j *Journal) Append(e Entry) error {
-	return j.locked(func() error { return j.append(e) })
+	return j.withLock(func() error { return j.append(e) })
 }
 
 // Burn records the use of the entry's nonce unless it was used before; fresh
@@ -180,8 +180,8 @@ func (j *Journal) Burn(e Entry, conditions ...Condition) (fresh bool, err error)
 		return false, errors.New("journal: burn: nonce and expiry are needed")
 	}
 	e.Event = Burnt
-	err = j.locked(func() error {
-		if j.used(e.Nonce) {
+	err = j.withLock(func() error {
+		if j.isUsed(e.Nonce) {
 			return nil
 		}
 		for _, holds := range conditions {
@@ -202,25 +202,25 @@ func (j *Journal) Burn(e Entry, conditions ...Condition) (fresh bool, err error)
 // journal cannot be read, everything counts as used.
 func (j *Journal) Burnt(nonce string) bool {
 	used := true
-	err := j.locked(func() error {
-		used = j.used(nonce)
+	err := j.withLock(func() error {
+		used = j.isUsed(nonce)
 		return nil
 	})
 	return used || err != nil
 }
 
 // used reports whether a nonce was burnt and is still remembered.
-func (j *Journal) used(nonce string) bool {
+func (j *Journal) isUsed(nonce string) bool {
 	expires, burnt := j.burnt[nonce]
-	return burnt && expires.Add(keep).After(j.now())
+	return burnt && expires.Add(retention).After(j.now())
 }
 
 // Uses counts how often a policy rule approved something since a time, at most
 // two hours back.
 func (j *Journal) Uses(rule string, since time.Time) (int, error) {
 	n := 0
-	err := j.locked(func() error {
-		n = j.uses(rule, since)
+	err := j.withLock(func() error {
+		n = j.countUses(rule, since)
 		return nil
 	})
 	return n, err
@@ -230,7 +230,7 @@ func (j *Journal) Uses(rule string, since time.Time) (int, error) {
 // an app. What the call costs does not grow with the file.
 func (j *Journal) HasStep(app, verb, target string) (bool, error) {
 	found := false
-	err := j.locked(func() error {
+	err := j.withLock(func() error {
 		_, found = j.steps[stepKey(app, verb, target)]
 		return nil
 	})
@@ -243,7 +243,7 @@ func stepKey(app, verb, target string) [16]byte {
 	return [16]byte(sum[:16])
 }
 
-func (j *Journal) uses(rule string, since time.Time) (n int) {
+func (j *Journal) countUses(rule string, since time.Time) (n int) {
 	for _, at := range j.byRule[rule] {
 		if at.After(since) {
 			n++
@@ -255,7 +255,7 @@ func (j *Journal) uses(rule string, since time.Time) (n int) {
 // Any reports whether some entry of the whole file satisfies match.
 func (j *Journal) Any(match func(Entry) bool) (bool, error) {
 	found := false
-	err := j.locked(func() error {
+	err := j.withLock(func() error {
 		r := bufio.NewReaderSize(io.NewSectionReader(j.file, 0, j.read), 64<<10)
 		for !found {
 			line, err := r.ReadBytes('\n')
@@ -277,17 +277,17 @@ func (j *Journal) Any(match func(Entry) bool) (bool, error) {
 
 // locked makes sure that the journal is the one that was written, takes in what
 // others wrote and runs do, all under the lock.
-func (j *Journal) locked(do func() error) error {
+func (j *Journal) withLock(do func() error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
-		return lost(j.path, "was deleted")
+		return lostError(j.path, "was deleted")
 	}
 	if err := disk.WaitLock(j.file); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	defer disk.Unlock(j.file)
-	h, err := j.intact()
+	h, err := j.checkIntact()
 	if err == nil {
 		err = j.catchUp(h)
 	}
@@ -314,8 +314,8 @@ func (j *Journal) append(e Entry) error {
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	j.taken(line)
-	j.take(e)
+	j.advance(line)
+	j.index(e)
 	if err := j.writeHead(); err != nil {
 		return fmt.Errorf("journal: head: %w", err)
 	}
@@ -332,8 +332,8 @@ func (j *Journal) catchUp(h head) error {
 	}
 	r := bufio.NewReaderSize(io.NewSectionReader(j.file, j.read, info.Size()-j.read), 64<<10)
 	for {
-		if !j.follows(h) {
-			return lost(j.path, "does not hold what its head file says")
+		if !j.matchesHead(h) {
+			return lostError(j.path, "does not hold what its head file says")
 		}
 		before := j.read
 		line, err := r.ReadBytes('\n')
@@ -346,16 +346,16 @@ func (j *Journal) catchUp(h head) error {
 			line = append(line, '\n')
 		}
 		if len(line) > 0 {
-			j.taken(line)
+			j.advance(line)
 			var e Entry
 			if json.Unmarshal(bytes.TrimSpace(line), &e) == nil {
-				j.take(e)
+				j.index(e)
 			}
 		}
 		switch {
 		case before < h.Size && h.Size < j.read: // entries end there
-			return lost(j.path, "does not hold what its head file says")
-		case err == io.EOF && j.follows(h):
+			return lostError(j.path, "does not hold what its head file says")
+		case err == io.EOF && j.matchesHead(h):
 			return nil
 		case err != nil && err != io.EOF:
 			return err
@@ -365,28 +365,28 @@ func (j *Journal) catchUp(h head) error {
 
 // follows reports whether the head is right about what was read; one that is
 // about more, or about less, is not judged yet, or was before.
-func (j *Journal) follows(h head) bool {
+func (j *Journal) matchesHead(h head) bool {
 	return h.Journal == "" || h.Size != j.read || h.SHA256 == hex.EncodeToString(j.sum.Sum(nil))
 }
 
-func (j *Journal) take(e Entry) {
-	j.takeRun(e)
+func (j *Journal) index(e Entry) {
+	j.indexRun(e)
 	if e.Event == Step {
 		j.steps[stepKey(e.App, e.Verb, e.Target)] = struct{}{}
 	}
-	j.takeNo(e)
+	j.indexDenial(e)
 	now := j.now()
 	if e.Event != Burnt {
 		return
 	}
 	j.burnt[e.Nonce] = e.Expires
-	if e.Channel == "policy" && now.Sub(e.Time) < keep {
-		recent := slices.DeleteFunc(j.byRule[e.By], func(at time.Time) bool { return now.Sub(at) >= keep })
+	if e.Channel == "policy" && now.Sub(e.Time) < retention {
+		recent := slices.DeleteFunc(j.byRule[e.By], func(at time.Time) bool { return now.Sub(at) >= retention })
 		j.byRule[e.By] = append(recent, e.Time)
 	}
 	if len(j.burnt) < j.sweep {
 		return
 	}
-	maps.DeleteFunc(j.burnt, func(_ string, expires time.Time) bool { return !expires.Add(keep).After(now) })
+	maps.DeleteFunc(j.burnt, func(_ string, expires time.Time) bool { return !expires.Add(retention).After(now) })
 	j.sweep = 2*len(j.burnt) + 64
 }

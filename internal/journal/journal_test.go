@@ -35,7 +35,7 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-func path(t *testing.T) string {
+func journalPath(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "state", "journal.jsonl")
 }
@@ -66,7 +66,7 @@ func burn(t *testing.T, j *Journal, e Entry, want bool) {
 }
 
 // entries reads the file's lines as another program would.
-func entries(t *testing.T, path string) []Entry {
+func readEntries(t *testing.T, path string) []Entry {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -87,7 +87,7 @@ func entries(t *testing.T, path string) []Entry {
 }
 
 func TestAppend(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	want := []Entry{
 		{Event: Asked, Tool: "deploy", App: "shop", Caller: "local", Digest: "d0", Hazards: []string{"restart"}},
@@ -102,7 +102,7 @@ func TestAppend(t *testing.T) {
 		}
 		want[i].Time = c.Now()
 	}
-	if got := entries(t, p); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := readEntries(t, p); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	data, err := os.ReadFile(p)
@@ -117,7 +117,7 @@ func TestAppend(t *testing.T) {
 }
 
 func TestBurnAcrossReopen(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	if j.Burnt("n1") {
 		t.Error("burnt before it was")
@@ -136,20 +136,20 @@ func TestBurnAcrossReopen(t *testing.T) {
 	}
 	burn(t, j, use(c, "n1"), false)
 	burn(t, j, use(c, "n2"), true)
-	if got := entries(t, p); len(got) != 2 || got[0].Event != Burnt || got[0].Nonce != "n1" || got[1].Nonce != "n2" {
+	if got := readEntries(t, p); len(got) != 2 || got[0].Event != Burnt || got[0].Nonce != "n1" || got[1].Nonce != "n2" {
 		t.Errorf("got %+v, want n1 and n2 once each", got)
 	}
 }
 
 func TestBurnWants(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	for _, e := range []Entry{{}, {Nonce: "n"}, {Expires: c.Now()}} {
 		if fresh, err := j.Burn(e); fresh || err == nil {
 			t.Errorf("%+v: got %v, %v, want it refused", e, fresh, err)
 		}
 	}
-	if got := entries(t, p); len(got) != 0 {
+	if got := readEntries(t, p); len(got) != 0 {
 		t.Errorf("recorded %+v", got)
 	}
 }
@@ -157,7 +157,7 @@ func TestBurnWants(t *testing.T) {
 // Only a burnt entry uses a nonce up.
 func TestOtherEventsBurnNothing(t *testing.T) {
 	c := newClock()
-	j := open(t, path(t), c)
+	j := open(t, journalPath(t), c)
 	e := use(c, "n")
 	for _, e.Event = range []Event{Asked, Refused, Started, Step, Finished} {
 		if err := j.Append(e); err != nil {
@@ -172,10 +172,10 @@ func TestOtherEventsBurnNothing(t *testing.T) {
 // A nonce is remembered beyond its expiry, for those who were in time when they
 // asked, and forgotten in the end.
 func TestExpiry(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
-	for _, after := range []time.Duration{time.Hour, time.Second, keep - 2*time.Second} {
+	for _, after := range []time.Duration{time.Hour, time.Second, retention - 2*time.Second} {
 		c.advance(after)
 		burn(t, j, use(c, fmt.Sprint("another ", after)), true) // sweeps
 		burn(t, j, use(c, "n"), false)
@@ -196,7 +196,7 @@ func TestExpiry(t *testing.T) {
 
 // Two processes: each has its own Journal on the file.
 func TestTwoProcesses(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	one, two := open(t, p, c), open(t, p, c)
 	burn(t, one, use(c, "a"), true)
 	if !two.Burnt("a") {
@@ -205,14 +205,14 @@ func TestTwoProcesses(t *testing.T) {
 	burn(t, two, use(c, "a"), false)
 	burn(t, two, use(c, "b"), true)
 	burn(t, one, use(c, "b"), false)
-	if got := entries(t, p); len(got) != 2 {
+	if got := readEntries(t, p); len(got) != 2 {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestBurnConcurrently(t *testing.T) {
 	const processes, each, nonces = 2, 6, 3
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	var won [nonces]atomic.Int32
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -243,7 +243,7 @@ func TestBurnConcurrently(t *testing.T) {
 			t.Errorf("nonce %d was burnt %d times, want once", n, got)
 		}
 	}
-	if got := entries(t, p); len(got) != nonces+processes*each*nonces {
+	if got := readEntries(t, p); len(got) != nonces+processes*each*nonces {
 		t.Errorf("%d whole lines, want %d", len(got), nonces+processes*each*nonces)
 	}
 }
@@ -261,7 +261,7 @@ func TestUnwritable(t *testing.T) {
 		t.Error("a journal below a file was opened")
 	}
 
-	p := path(t)
+	p := journalPath(t)
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
 	if err := j.Close(); err != nil {
@@ -300,7 +300,7 @@ func TestUnwritable(t *testing.T) {
 }
 
 func TestUses(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	approve := func(nonce, channel, rule string) {
 		e := use(c, nonce)
@@ -330,12 +330,12 @@ func TestUses(t *testing.T) {
 	uses(j, "nightly", 1)
 	c.advance(time.Hour)
 	uses(j, "nightly", 0)
-	c.advance(keep)
+	c.advance(retention)
 	uses(open(t, p, c), "nightly", 0)
 }
 
 func TestAny(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	is := func(app string) func(Entry) bool { return func(e Entry) bool { return e.App == app } }
 	has := func(j *Journal, app string, want bool) {
@@ -350,7 +350,7 @@ func TestAny(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	scribble(t, p, []byte("garbage\n"))
+	writeRaw(t, p, []byte("garbage\n"))
 	c.advance(1000 * time.Hour) // the whole file, however old
 	other := open(t, p, c)
 	if err := other.Append(Entry{Event: Step, App: "third"}); err != nil {
@@ -370,7 +370,7 @@ func TestAny(t *testing.T) {
 }
 
 func TestPermissions(t *testing.T) {
-	p := path(t)
+	p := journalPath(t)
 	open(t, p, newClock())
 	for path, want := range map[string]os.FileMode{p: 0o600, filepath.Dir(p): 0o700} {
 		info, err := os.Stat(path)

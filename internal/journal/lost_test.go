@@ -13,7 +13,7 @@ import (
 
 // losses are ways in which a journal stops being the one that was written, with
 // a word of what is said then.
-func losses(t *testing.T) map[string]func(path string) {
+func waysToLose(t *testing.T) map[string]func(path string) {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -38,17 +38,17 @@ func losses(t *testing.T) map[string]func(path string) {
 		},
 		"of the same size":    func(p string) { edit(p, func(b []byte) []byte { return bytes.Repeat([]byte("\n"), len(b)) }) },
 		"a folder":            func(p string) { must(os.Remove(p)); must(os.Mkdir(p, 0o700)) },
-		"with a damaged head": func(p string) { must(os.WriteFile(headOf(p), []byte("{"), 0o600)) },
-		"with an empty head":  func(p string) { must(os.WriteFile(headOf(p), nil, 0o600)) },
+		"with a damaged head": func(p string) { must(os.WriteFile(headPath(p), []byte("{"), 0o600)) },
+		"with an empty head":  func(p string) { must(os.WriteFile(headPath(p), nil, 0o600)) },
 	}
 }
 
 // TestLost: a journal that is not the one that was written takes no entry, under
 // a process that has it open and across a restart, and tells nothing from it.
 func TestLost(t *testing.T) {
-	for name, lose := range losses(t) {
+	for name, lose := range waysToLose(t) {
 		t.Run(name, func(t *testing.T) {
-			p, c := path(t), newClock()
+			p, c := journalPath(t), newClock()
 			one, two := open(t, p, c), open(t, p, c)
 			for i := range 3 {
 				burn(t, one, use(c, fmt.Sprint("n", i)), true)
@@ -111,7 +111,7 @@ func snapshot(t *testing.T, dir string) string {
 // TestReplacedByItsCopy: another file with the same bytes is another file to the
 // process that has the first one open, and the same journal to a later one.
 func TestReplacedByItsCopy(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
 	data, err := os.ReadFile(p)
@@ -129,7 +129,7 @@ func TestReplacedByItsCopy(t *testing.T) {
 
 // TestEarlierEntryChanged: a change far from the end shows at the next start.
 func TestEarlierEntryChanged(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	burn(t, j, use(c, "first"), true)
 	for i := range 100 {
@@ -150,15 +150,15 @@ func TestEarlierEntryChanged(t *testing.T) {
 // TestHeadLags: what a crash left between an entry and its head is taken in, as
 // is what a version without heads wrote. A head that is gone comes back.
 func TestHeadLags(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	burn(t, j, use(c, "a"), true)
-	old, err := os.ReadFile(headOf(p))
+	old, err := os.ReadFile(headPath(p))
 	if err != nil {
 		t.Fatal(err)
 	}
 	burn(t, j, use(c, "b"), true)
-	if err := os.WriteFile(headOf(p), old, 0o600); err != nil {
+	if err := os.WriteFile(headPath(p), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	burn(t, j, use(c, "b"), false)
@@ -167,11 +167,11 @@ func TestHeadLags(t *testing.T) {
 	burn(t, later, use(c, "c"), true)
 	burn(t, j, use(c, "c"), false)
 
-	if err := os.Remove(headOf(p)); err != nil {
+	if err := os.Remove(headPath(p)); err != nil {
 		t.Fatal(err)
 	}
 	burn(t, open(t, p, c), use(c, "c"), false)
-	if err := os.Remove(headOf(p)); err != nil {
+	if err := os.Remove(headPath(p)); err != nil {
 		t.Fatal(err)
 	}
 	later = open(t, p, c)
@@ -185,12 +185,12 @@ func TestHeadLags(t *testing.T) {
 }
 
 func TestRecover(t *testing.T) {
-	for name, lose := range losses(t) {
+	for name, lose := range waysToLose(t) {
 		if name == "a folder" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			p, c := path(t), newClock()
+			p, c := journalPath(t), newClock()
 			running := open(t, p, c)
 			burn(t, running, use(c, "n"), true)
 			if _, err := Recover(p, c.Now); !errors.Is(err, ErrInOrder) {
@@ -215,7 +215,7 @@ func TestRecover(t *testing.T) {
 				t.Errorf("got %v, born %v", err, j.Born())
 			}
 			burn(t, j, use(c, "m"), true)
-			if got := entries(t, p); len(got) != 2 || got[0].Event != Recovered {
+			if got := readEntries(t, p); len(got) != 2 || got[0].Event != Recovered {
 				t.Errorf("got %+v", got)
 			}
 			if err := running.Check(); !errors.Is(err, ErrLost) {
@@ -230,15 +230,15 @@ func TestRecover(t *testing.T) {
 
 // TestHeadOfAnother: a process knows its journal's head.
 func TestHeadOfAnother(t *testing.T) {
-	p, other, c := path(t), path(t), newClock()
+	p, other, c := journalPath(t), journalPath(t), newClock()
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
 	open(t, other, c)
-	data, err := os.ReadFile(headOf(other))
+	data, err := os.ReadFile(headPath(other))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(headOf(p), data, 0o600); err != nil {
+	if err := os.WriteFile(headPath(p), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Check(); !errors.Is(err, ErrLost) {
@@ -248,7 +248,7 @@ func TestHeadOfAnother(t *testing.T) {
 
 // TestFirstStart: a folder without a journal and without a head is new.
 func TestFirstStart(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	if err := j.Check(); err != nil || !j.Born().Equal(c.Now()) {
 		t.Errorf("got %v, born %v", err, j.Born())
@@ -263,7 +263,7 @@ func TestFirstStart(t *testing.T) {
 }
 
 func TestHasStep(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j, other := open(t, p, c), open(t, p, c)
 	appendAll(t, j, Entry{Event: Step, App: "shop", Verb: "release_address", Target: "203.0.113.7"}, Entry{Event: Asked, App: "shop", Verb: "release_address", Target: "203.0.113.8"})
 	for name, j := range map[string]*Journal{"the writer": j, "another": other, "a later one": open(t, p, c)} {

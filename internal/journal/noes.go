@@ -19,7 +19,7 @@ var (
 // times within the last while, which is two hours at most.
 func AtMost(n int, within time.Duration) Condition {
 	return func(j *Journal, e Entry) error {
-		if j.uses(e.By, j.now().Add(-within)) >= n {
+		if j.countUses(e.By, j.now().Add(-within)) >= n {
 			return ErrLimit
 		}
 		return nil
@@ -30,7 +30,7 @@ func AtMost(n int, within time.Duration) Condition {
 // plan at a time or after it.
 func NotDeclinedSince(at time.Time) Condition {
 	return func(j *Journal, e Entry) error {
-		if no, ok := j.noes[planned{e.Tool, e.App, e.Digest}]; ok && !no.Time.Before(at) {
+		if no, ok := j.denials[planKey{e.Tool, e.App, e.Digest}]; ok && !no.Time.Before(at) {
 			return ErrDeclined
 		}
 		return nil
@@ -39,31 +39,31 @@ func NotDeclinedSince(at time.Time) Condition {
 
 // keepNoes is how long a no is remembered: longer than any approval counts that
 // was asked for before it.
-const keepNoes = 5 * time.Hour
+const denialRetention = 5 * time.Hour
 
 // planned is what a no is about.
-type planned struct{ tool, app, digest string }
+type planKey struct{ tool, app, digest string }
 
 // LastNo is the last no to a plan, at most five hours old. ok is false if there
 // is none.
 func (j *Journal) LastNo(tool, app, digest string) (no Entry, ok bool, err error) {
-	err = j.locked(func() error {
-		no, ok = j.noes[planned{tool, app, digest}]
-		ok = ok && j.now().Sub(no.Time) < keepNoes
+	err = j.withLock(func() error {
+		no, ok = j.denials[planKey{tool, app, digest}]
+		ok = ok && j.now().Sub(no.Time) < denialRetention
 		return nil
 	})
 	return no, ok, err
 }
 
 // takeNo keeps what an entry tells of a no.
-func (j *Journal) takeNo(e Entry) {
+func (j *Journal) indexDenial(e Entry) {
 	if e.Event != Declined {
 		return
 	}
-	j.noes[planned{e.Tool, e.App, e.Digest}] = e
-	for about, no := range j.noes {
-		if j.now().Sub(no.Time) > keepNoes {
-			delete(j.noes, about)
+	j.denials[planKey{e.Tool, e.App, e.Digest}] = e
+	for about, no := range j.denials {
+		if j.now().Sub(no.Time) > denialRetention {
+			delete(j.denials, about)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func Recover(path string, now func() time.Time) (kept string, err error) {
 	} else if err != nil {
 		return "", fmt.Errorf("journal: %w", err)
 	}
-	if err := os.Remove(headOf(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(headPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return kept, fmt.Errorf("journal: %w", err)
 	}
 	fresh, err := Open(path, now)

@@ -23,9 +23,9 @@ type Run struct {
 // are kept in memory: what the call costs does not grow with the file.
 func (j *Journal) Runs(tool, app string) ([]Run, error) {
 	var runs []Run
-	err := j.locked(func() error {
-		j.prune(subject{tool, app})
-		for _, at := range j.runs[subject{tool, app}] {
+	err := j.withLock(func() error {
+		j.prune(runKey{tool, app})
+		for _, at := range j.runs[runKey{tool, app}] {
 			steps := slices.Collect(maps.Values(at.steps))
 			slices.SortFunc(steps, func(a, b Entry) int { return a.Time.Compare(b.Time) })
 			runs = append(runs, Run{
@@ -41,29 +41,29 @@ func (j *Journal) Runs(tool, app string) ([]Run, error) {
 // Bounds of what is kept in memory for one tool and app.
 const (
 	maxRuns  = 8
-	maxTaken = 5000 // steps of one run
+	maxSteps = 5000 // steps of one run
 )
 
 // subject is what runs are of.
-type subject struct{ tool, app string }
+type runKey struct{ tool, app string }
 
 // matter is what a step is about.
-type matter struct{ verb, target, group string }
+type stepID struct{ verb, target, group string }
 
 // runOf is a run as it is kept.
-type runOf struct {
+type runRecord struct {
 	began    Entry
 	finished bool
 	ended    Entry
-	steps    map[matter]Entry
+	steps    map[stepID]Entry
 }
 
 // takeRun keeps what an entry tells of a run.
-func (j *Journal) takeRun(e Entry) {
-	of := subject{e.Tool, e.App}
+func (j *Journal) indexRun(e Entry) {
+	of := runKey{e.Tool, e.App}
 	switch e.Event {
 	case Started:
-		j.runs[of] = append(j.runs[of], &runOf{began: e, steps: make(map[matter]Entry)})
+		j.runs[of] = append(j.runs[of], &runRecord{began: e, steps: make(map[stepID]Entry)})
 		j.prune(of)
 	case Finished:
 		if runs := j.runs[of]; len(runs) > 0 {
@@ -77,21 +77,21 @@ func (j *Journal) takeRun(e Entry) {
 			return
 		}
 		last := runs[len(runs)-1]
-		about := matter{e.Verb, e.Target, e.Group}
-		if _, known := last.steps[about]; known || len(last.steps) < maxTaken {
+		about := stepID{e.Verb, e.Target, e.Group}
+		if _, known := last.steps[about]; known || len(last.steps) < maxSteps {
 			last.steps[about] = e
 		}
 	}
 }
 
 // prune drops what [Journal.Runs] does not return for a tool and an app.
-func (j *Journal) prune(of subject) {
+func (j *Journal) prune(of runKey) {
 	runs := j.runs[of]
 	if len(runs) == 0 {
 		return
 	}
-	old, last := j.now().Add(-keep), runs[len(runs)-1]
-	runs = slices.DeleteFunc(runs, func(r *runOf) bool { return r.began.Time.Before(old) && (r.finished || r != last) })
+	old, last := j.now().Add(-retention), runs[len(runs)-1]
+	runs = slices.DeleteFunc(runs, func(r *runRecord) bool { return r.began.Time.Before(old) && (r.finished || r != last) })
 	if n := len(runs) - maxRuns; n > 0 {
 		runs = slices.Delete(runs, 0, n)
 	}

@@ -15,20 +15,20 @@ func appendAll(t testing.TB, j *Journal, entries ...Entry) {
 	}
 }
 
-func of(event Event, app, target, status string) Entry {
+func newEntry(event Event, app, target, status string) Entry {
 	return Entry{Event: event, Tool: "deploy", App: app, Verb: "update_machine", Target: target, Status: status}
 }
 
 // TestRuns: the last run is told, also to a process that opens the file later,
 // and to one that reads what another wrote.
 func TestRuns(t *testing.T) {
-	c, path := newClock(), path(t)
+	c, path := newClock(), journalPath(t)
 	writer, other := open(t, path, c), open(t, path, c)
 	appendAll(t, writer,
-		of(Step, "shop", "0", "begun"), // of no run
-		of(Started, "shop", "", ""), of(Step, "shop", "1", "begun"), of(Step, "shop", "1", "healthy"), of(Finished, "shop", "", ""),
-		of(Started, "other", "", ""),
-		of(Started, "shop", "", ""), of(Step, "shop", "1", "begun"), of(Step, "shop", "2", "begun"), of(Halted, "shop", "", ""), of(Step, "shop", "1", "healthy"),
+		newEntry(Step, "shop", "0", "begun"), // of no run
+		newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"), newEntry(Step, "shop", "1", "healthy"), newEntry(Finished, "shop", "", ""),
+		newEntry(Started, "other", "", ""),
+		newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"), newEntry(Step, "shop", "2", "begun"), newEntry(Halted, "shop", "", ""), newEntry(Step, "shop", "1", "healthy"),
 	)
 	for name, j := range map[string]*Journal{"the writer": writer, "another": other, "a later one": open(t, path, c)} {
 		runs, err := j.Runs("deploy", "shop")
@@ -54,8 +54,8 @@ func TestRuns(t *testing.T) {
 		t.Errorf("got %+v, %v", runs, err)
 	}
 	// What has an end is forgotten; what has none is not.
-	c.advance(keep + time.Minute)
-	appendAll(t, writer, of(Started, "third", "", ""), of(Finished, "third", "", ""))
+	c.advance(retention + time.Minute)
+	appendAll(t, writer, newEntry(Started, "third", "", ""), newEntry(Finished, "third", "", ""))
 	for name, j := range map[string]*Journal{"the writer": writer, "a later one": open(t, path, c)} {
 		runs, err := j.Runs("deploy", "shop")
 		if err != nil || len(runs) != 1 || runs[0].Finished || len(runs[0].Steps) != 2 {
@@ -63,7 +63,7 @@ func TestRuns(t *testing.T) {
 		}
 	}
 	for range maxRuns + 3 {
-		appendAll(t, writer, of(Started, "shop", "", ""))
+		appendAll(t, writer, newEntry(Started, "shop", "", ""))
 	}
 	if runs, _ := writer.Runs("deploy", "shop"); len(runs) != maxRuns {
 		t.Errorf("got %d runs, want %d", len(runs), maxRuns)
@@ -74,12 +74,12 @@ func TestRuns(t *testing.T) {
 func TestRunsCost(t *testing.T) {
 	cost := func(old int) float64 {
 		c := newClock()
-		j := open(t, path(t), c)
+		j := open(t, journalPath(t), c)
 		for i := range old {
-			appendAll(t, j, of(Started, "shop", "", ""), of(Step, "shop", fmt.Sprint(i), "healthy"), of(Finished, "shop", "", ""))
+			appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", fmt.Sprint(i), "healthy"), newEntry(Finished, "shop", "", ""))
 		}
-		c.advance(keep + time.Minute)
-		appendAll(t, j, of(Started, "shop", "", ""), of(Step, "shop", "1", "begun"))
+		c.advance(retention + time.Minute)
+		appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"))
 		return testing.AllocsPerRun(20, func() {
 			if runs, err := j.Runs("deploy", "shop"); len(runs) != 1 || err != nil {
 				t.Fatal(len(runs), err)
@@ -103,7 +103,7 @@ func BenchmarkRuns(b *testing.B) {
 			}
 			defer j.Close()
 			for range old {
-				appendAll(b, j, of(Started, "shop", "", ""), of(Step, "shop", "1", "healthy"), of(Finished, "shop", "", ""))
+				appendAll(b, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "healthy"), newEntry(Finished, "shop", "", ""))
 			}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -16,19 +16,19 @@ func TestTornLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := 1; n < len(whole); n += 7 {
-		p, c := path(t), newClock()
+		p, c := journalPath(t), newClock()
 		j := open(t, p, c)
 		burn(t, j, use(c, "before"), true)
 		if err := j.Close(); err != nil {
 			t.Fatal(err)
 		}
-		scribble(t, p, whole[:n])
+		writeRaw(t, p, whole[:n])
 		j = open(t, p, c)
 		if !j.Burnt("before") || j.Burnt("torn") {
 			t.Errorf("%d bytes: before %v, torn %v", n, j.Burnt("before"), j.Burnt("torn"))
 		}
 		burn(t, j, use(c, "after"), true)
-		if got := entries(t, p); len(got) != 2 || got[1].Nonce != "after" {
+		if got := readEntries(t, p); len(got) != 2 || got[1].Nonce != "after" {
 			t.Errorf("%d bytes: got %+v", n, got)
 		}
 		if again := open(t, p, c); !again.Burnt("after") || !again.Burnt("before") {
@@ -39,21 +39,21 @@ func TestTornLine(t *testing.T) {
 
 // A line that only lacks its end is an entry.
 func TestLineWithoutEnd(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
 	line, err := json.Marshal(Entry{Event: Burnt, Nonce: "whole", Expires: c.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	scribble(t, p, line) // while the journal is open
+	writeRaw(t, p, line) // while the journal is open
 	burn(t, j, use(c, "whole"), false)
 	burn(t, j, use(c, "next"), true)
-	if got := entries(t, p); len(got) != 2 {
+	if got := readEntries(t, p); len(got) != 2 {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func scribble(t *testing.T, path string, data []byte) {
+func writeRaw(t *testing.T, path string, data []byte) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -68,9 +68,9 @@ func scribble(t *testing.T, path string, data []byte) {
 // While the end of a torn line cannot be written nothing is, and later entries
 // do not end up on it.
 func TestTornLineThatCannotBeEnded(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
-	scribble(t, p, []byte(`{"event":"bur`))
+	writeRaw(t, p, []byte(`{"event":"bur`))
 	writable := j.file
 	readOnly, err := os.Open(p)
 	if err != nil {
@@ -89,15 +89,15 @@ func TestTornLineThatCannotBeEnded(t *testing.T) {
 	j.file = writable
 	burn(t, j, use(c, "n"), true)
 	if again := open(t, p, c); !again.Burnt("n") {
-		t.Errorf("a new process does not find the entry: %+v", entries(t, p))
+		t.Errorf("a new process does not find the entry: %+v", readEntries(t, p))
 	}
 }
 
 // What is no journal line is passed over, wherever it is.
 func TestGarbage(t *testing.T) {
-	p, c := path(t), newClock()
+	p, c := journalPath(t), newClock()
 	open(t, p, c)
-	scribble(t, p, []byte("\n\n[]\nnull\n\xff\xfe\n{\"event\":\"burnt\"}\n{\"time\":7}\n"+strings.Repeat("x", 1<<17)+"\n"))
+	writeRaw(t, p, []byte("\n\n[]\nnull\n\xff\xfe\n{\"event\":\"burnt\"}\n{\"time\":7}\n"+strings.Repeat("x", 1<<17)+"\n"))
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
 	if again := open(t, p, c); !again.Burnt("n") || again.Burnt("m") {

@@ -55,7 +55,7 @@ func TestFullDisk(t *testing.T) {
 		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, old) {
 			t.Errorf("the file has %d other bytes, %v", len(got), err)
 		}
-		holdsExactly(t, dir, "fly.toml")
+		wantFiles(t, dir, "fly.toml")
 	}
 	refused(syscall.ENOSPC)
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {

@@ -5,7 +5,7 @@ package roots
 import "io/fs"
 
 // Elsewhere files have no numbered owner.
-func ours(fs.FileInfo) bool { return true }
+func isOurs(fs.FileInfo) bool { return true }
 
 // Elsewhere a file is taken to have one name.
-func links(fs.FileInfo) uint64 { return 1 }
+func countLinks(fs.FileInfo) uint64 { return 1 }

@@ -9,13 +9,13 @@ import (
 )
 
 // ours reports whether a file belongs to the user this program runs as.
-func ours(info fs.FileInfo) bool {
+func isOurs(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
 // links is the number of names that a file has.
-func links(info fs.FileInfo) uint64 {
+func countLinks(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(stat.Nlink)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestReplace(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	r := open(t, dir)
 	for _, text := range []string{"", "app = \"new\"\n", strings.Repeat("# long\r\n", 10_000), "no newline at the end"} {
 		file, err := r.Read("sub/fly.toml")
@@ -21,16 +21,16 @@ func TestReplace(t *testing.T) {
 		if err := r.Replace("sub/fly.toml", file.Data, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		holdsText(t, filepath.Join(dir, "sub", "fly.toml"), text)
+		wantText(t, filepath.Join(dir, "sub", "fly.toml"), text)
 	}
-	holdsExactly(t, filepath.Join(dir, "sub"), "fly.toml")
-	holdsText(t, filepath.Join(dir, "fly.toml"), content)
+	wantFiles(t, filepath.Join(dir, "sub"), "fly.toml")
+	wantText(t, filepath.Join(dir, "fly.toml"), content)
 }
 
 // TestReplaceIsARename: who has the file open reads the old bytes to their end,
 // never half of each.
 func TestReplaceIsARename(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path := filepath.Join(dir, "fly.toml")
 	reader, err := os.Open(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func TestReplaceIsARename(t *testing.T) {
 }
 
 func TestReplaceAfterAChange(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path := filepath.Join(dir, "fly.toml")
 	r := open(t, dir)
 	file, err := r.Read(path)
@@ -55,12 +55,12 @@ func TestReplaceAfterAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	const theirs = "app = \"shop-api\" # somebody else's\n"
-	write(t, path, theirs)
+	writeFile(t, path, theirs)
 	if err := r.Replace(path, file.Data, []byte("app = \"mine\"\n")); !errors.Is(err, ErrChanged) {
 		t.Errorf("got %v, want %v", err, ErrChanged)
 	}
-	holdsText(t, path, theirs)
-	holdsExactly(t, dir, "fly.toml", "sub")
+	wantText(t, path, theirs)
+	wantFiles(t, dir, "fly.toml", "sub")
 
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -68,27 +68,27 @@ func TestReplaceAfterAChange(t *testing.T) {
 	if err := r.Replace(path, file.Data, []byte("app = \"mine\"\n")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file that is gone: got %v", err)
 	}
-	holdsExactly(t, dir, "sub")
+	wantFiles(t, dir, "sub")
 }
 
 // TestReplaceCannotMakeItsFile: the name is legal, that of the temporary file
 // beside it is too long.
 func TestReplaceCannotMakeItsFile(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	name := strings.Repeat("n", 245) + ".toml"
-	write(t, filepath.Join(dir, name), content)
+	writeFile(t, filepath.Join(dir, name), content)
 	if err := open(t, dir).Replace(name, []byte(content), []byte("x = 1\n")); err == nil {
 		t.Error("no error")
 	}
-	holdsText(t, filepath.Join(dir, name), content)
-	holdsExactly(t, dir, "fly.toml", name, "sub")
+	wantText(t, filepath.Join(dir, name), content)
+	wantFiles(t, dir, "fly.toml", name, "sub")
 }
 
 // TestReplaceAtOnce: of several that replace the same bytes exactly one wins,
 // and the file is that one's, whole. Each has its own Roots, as several servers
 // have.
 func TestReplaceAtOnce(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path := filepath.Join(dir, "fly.toml")
 	const writers, rounds = 8, 40
 	all := make([]*Roots, writers)
@@ -127,16 +127,16 @@ func TestReplaceAtOnce(t *testing.T) {
 		if winner < 0 {
 			t.Fatalf("round %d: nobody won", round)
 		}
-		holdsText(t, path, string(texts[winner]))
+		wantText(t, path, string(texts[winner]))
 		old = texts[winner]
 	}
-	holdsExactly(t, dir, "fly.toml", "sub")
+	wantFiles(t, dir, "fly.toml", "sub")
 }
 
 // TestReplaceReadOnly: a rename would not mind that a file is read-only; its owner
 // does.
 func TestReplaceReadOnly(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path := filepath.Join(dir, "fly.toml")
 	for _, mode := range []os.FileMode{0o444, 0o400} {
 		if err := os.Chmod(path, mode); err != nil {
@@ -146,12 +146,12 @@ func TestReplaceReadOnly(t *testing.T) {
 		if err := r.Replace(path, []byte(content), []byte("app = \"new\"\n")); !errors.Is(err, ErrReadOnly) || !errors.Is(err, ErrKind) {
 			t.Errorf("%v: got %v, want %v", mode, err, ErrReadOnly)
 		}
-		holdsText(t, path, content)
+		wantText(t, path, content)
 	}
 	if err := open(t, dir).ReplaceReadOnly(path, []byte(content), []byte("app = \"new\"\n")); err != nil {
 		t.Fatal(err)
 	}
-	holdsText(t, path, "app = \"new\"\n")
+	wantText(t, path, "app = \"new\"\n")
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o200 != 0 {
 		t.Errorf("it is %v, %v", info.Mode(), err)
 	}

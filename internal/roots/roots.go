@@ -58,14 +58,14 @@ func (kindError) Unwrap() error { return ErrKind }
 // Roots are the folders a server may read and write files in. The zero value
 // has none: every path is outside.
 type Roots struct {
-	roots []root
+	roots []rootDir
 }
 
-type root struct {
-	dir       string // absolute, symbolic links resolved
-	fs        *os.Root
-	replacing *sync.Mutex
-	looked    func() // for tests: called between the look at a file and its opening
+type rootDir struct {
+	dir        string // absolute, symbolic links resolved
+	fs         *os.Root
+	replacing  *sync.Mutex
+	beforeOpen func() // for tests: called between the look at a file and its opening
 }
 
 // Open opens the folders. Relative ones are taken from the working directory.
@@ -83,7 +83,7 @@ func Open(dirs ...string) (*Roots, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("root %s: %w", dir, err), r.Close())
 		}
-		r.roots = append(r.roots, root{dir: abs, fs: opened, replacing: new(sync.Mutex)})
+		r.roots = append(r.roots, rootDir{dir: abs, fs: opened, replacing: new(sync.Mutex)})
 	}
 	return r, nil
 }
@@ -94,23 +94,23 @@ func Open(dirs ...string) (*Roots, error) {
 // none.
 func Implicit(cwd, home string) (string, bool) {
 	clean := filepath.Clean(cwd)
-	if cwd == "" || holds(clean, filepath.VolumeName(clean)+string(filepath.Separator)) {
+	if cwd == "" || contains(clean, filepath.VolumeName(clean)+string(filepath.Separator)) {
 		return "", false
 	}
-	if home != "" && (holds(clean, filepath.Clean(home)) || holds(resolved(clean), resolved(home))) {
+	if home != "" && (contains(clean, filepath.Clean(home)) || contains(resolve(clean), resolve(home))) {
 		return "", false
 	}
 	return clean, true
 }
 
 // holds reports whether a path is dir or something in it.
-func holds(dir, path string) bool {
+func contains(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
 }
 
 // resolved is a path without symbolic links, or as it is where that fails.
-func resolved(path string) string {
+func resolve(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
@@ -153,17 +153,17 @@ func (r *Roots) Read(path string) (File, error) {
 		return File{}, err
 	}
 	if info, err := root.fs.Stat(name); err == nil && info.IsDir() {
-		name = root.inFolder(name)
+		name = root.configFile(name)
 	}
 	data, _, err := root.read(name)
 	if err != nil {
-		return File{}, fmt.Errorf("%s: %w", shown(path), err)
+		return File{}, fmt.Errorf("%s: %w", showPath(path), err)
 	}
 	return File{Path: filepath.Join(root.dir, name), Data: data}, nil
 }
 
 // inFolder is the file that a folder stands for; fly.toml if there is none.
-func (r root) inFolder(folder string) string {
+func (r rootDir) configFile(folder string) string {
 	for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
 		if _, err := r.fs.Lstat(filepath.Join(folder, name)); err == nil {
 			return filepath.Join(folder, name)
@@ -191,76 +191,76 @@ func (r *Roots) replace(path string, old, new []byte, readOnly bool) error {
 		return err
 	}
 	if err := root.replace(name, old, new, readOnly); err != nil {
-		return fmt.Errorf("%s: %w", shown(path), err)
+		return fmt.Errorf("%s: %w", showPath(path), err)
 	}
 	return nil
 }
 
 // find is the root of a path, and the path within it. The folder part of the
 // path may come through symbolic links, as temporary and home folders often do.
-func (r *Roots) find(path string) (root, string, error) {
+func (r *Roots) find(path string) (rootDir, string, error) {
 	if r == nil || len(r.roots) == 0 {
-		return root{}, "", fmt.Errorf("%s: %w: it has none", shown(path), ErrOutside)
+		return rootDir{}, "", fmt.Errorf("%s: %w: it has none", showPath(path), ErrOutside)
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
-		return root{}, "", fmt.Errorf("%s: %w", shown(path), ErrOutside)
+		return rootDir{}, "", fmt.Errorf("%s: %w", showPath(path), ErrOutside)
 	}
 	abs := path
 	if !filepath.IsAbs(path) {
 		abs = filepath.Join(r.roots[0].dir, path)
 	}
-	abs = located(filepath.Clean(abs))
+	abs = locate(filepath.Clean(abs))
 	for _, root := range r.roots {
 		rel, err := filepath.Rel(root.dir, abs)
 		if err == nil && filepath.IsLocal(rel) {
 			return root, rel, nil
 		}
 	}
-	return root{}, "", fmt.Errorf("%s: %w", shown(path), ErrOutside)
+	return rootDir{}, "", fmt.Errorf("%s: %w", showPath(path), ErrOutside)
 }
 
 // located is where a path leads: all of it for a folder, for a file its folder
 // part, as a link is not the file that a rename would replace. What does not
 // exist is taken as it is named; os.Root judges it anyway.
-func located(path string) string {
+func locate(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		if info, err := os.Stat(real); err == nil && info.IsDir() {
 			return real
 		}
 	}
 	if parent := filepath.Dir(path); parent != path {
-		return filepath.Join(located(parent), filepath.Base(path))
+		return filepath.Join(locate(parent), filepath.Base(path))
 	}
 	return path
 }
 
-func allowed(name string) bool {
+func hasAllowedName(name string) bool {
 	return slices.Contains([]string{".toml", ".json", ".yaml"}, filepath.Ext(name))
 }
 
-func (r root) read(name string) ([]byte, fs.FileMode, error) {
-	if !allowed(name) {
+func (r rootDir) read(name string) ([]byte, fs.FileMode, error) {
+	if !hasAllowedName(name) {
 		return nil, 0, ErrKind
 	}
 	// Lstat: a link is not the file that a rename would replace.
 	info, err := r.fs.Lstat(name)
 	if err != nil {
-		return nil, 0, plain(err)
+		return nil, 0, plainError(err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > MaxSize {
 		return nil, 0, ErrKind
 	}
-	if r.looked != nil {
-		r.looked()
+	if r.beforeOpen != nil {
+		r.beforeOpen()
 	}
 	f, err := r.fs.OpenFile(name, os.O_RDONLY|disk.NoWait, 0) // a FIFO may have taken its place
 	if err != nil {
-		return nil, 0, plain(err)
+		return nil, 0, plainError(err)
 	}
 	defer f.Close()
 	switch opened, err := f.Stat(); {
 	case err != nil:
-		return nil, 0, plain(err)
+		return nil, 0, plainError(err)
 	case !opened.Mode().IsRegular():
 		return nil, 0, ErrKind
 	case !os.SameFile(info, opened):
@@ -268,7 +268,7 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
-		return nil, 0, plain(err)
+		return nil, 0, plainError(err)
 	}
 	if len(data) > MaxSize {
 		return nil, 0, ErrKind
@@ -276,7 +276,7 @@ func (r root) read(name string) ([]byte, fs.FileMode, error) {
 	return data, info.Mode().Perm(), nil
 }
 
-func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
+func (r rootDir) replace(name string, old, new []byte, readOnly bool) (err error) {
 	r.replacing.Lock()
 	defer r.replacing.Unlock()
 	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
@@ -296,8 +296,8 @@ func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
 		return ErrReadOnly
 	}
 	if info, err := r.fs.Lstat(name); err != nil {
-		return plain(err)
-	} else if links(info) > 1 {
+		return plainError(err)
+	} else if countLinks(info) > 1 {
 		return ErrLinked
 	}
 	var suffix [6]byte
@@ -305,7 +305,7 @@ func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
 	tmp := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix[:]))
 	f, err := r.fs.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
-		return plain(err)
+		return plainError(err)
 	}
 	defer func() {
 		if err != nil {
@@ -315,7 +315,7 @@ func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
 	_, writeErr := f.Write(new)
 	// The umask may have taken bits away; the mode is the person's choice.
 	if err := errors.Join(writeErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return plain(err)
+		return plainError(err)
 	}
 	current, _, err = r.read(name)
 	if err != nil {
@@ -325,7 +325,7 @@ func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
 		return ErrChanged
 	}
 	if err := r.fs.Rename(tmp, name); err != nil {
-		return plain(err)
+		return plainError(err)
 	}
 	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
 		// The rename has happened; a failing sync of the folder cannot undo it.
@@ -337,7 +337,7 @@ func (r root) replace(name string, old, new []byte, readOnly bool) (err error) {
 
 // plain drops the operation and path that os puts before an error, and turns
 // what is wrong with a path into an error of this package.
-func plain(err error) error {
+func plainError(err error) error {
 	var path *fs.PathError
 	if !errors.As(err, &path) {
 		return err
@@ -354,4 +354,4 @@ func plain(err error) error {
 }
 
 // shown is a path in a message: on one line.
-func shown(path string) string { return outside.Line(path, 200) }
+func showPath(path string) string { return outside.Line(path, 200) }

@@ -14,7 +14,7 @@ const content = "app = \"shop-api\"\n"
 
 // folder is a root folder, by its real name, with what it holds, beside a
 // folder that is not served.
-func folder(t *testing.T) (dir, outside string) {
+func newFolders(t *testing.T) (dir, outside string) {
 	t.Helper()
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -26,13 +26,13 @@ func folder(t *testing.T) (dir, outside string) {
 			t.Fatal(err)
 		}
 	}
-	write(t, filepath.Join(dir, "fly.toml"), content)
-	write(t, filepath.Join(dir, "sub", "fly.toml"), content)
-	write(t, filepath.Join(outside, "fly.toml"), "app = \"secret\"\n")
+	writeFile(t, filepath.Join(dir, "fly.toml"), content)
+	writeFile(t, filepath.Join(dir, "sub", "fly.toml"), content)
+	writeFile(t, filepath.Join(outside, "fly.toml"), "app = \"secret\"\n")
 	return dir, outside
 }
 
-func write(t *testing.T, path, text string) {
+func writeFile(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func open(t *testing.T, dirs ...string) *Roots {
 }
 
 // holdsExactly checks the names in a folder: no temporary file is left behind.
-func holdsExactly(t *testing.T, dir string, want ...string) {
+func wantFiles(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -76,7 +76,7 @@ func holdsExactly(t *testing.T, dir string, want ...string) {
 	}
 }
 
-func holdsText(t *testing.T, path, want string) {
+func wantText(t *testing.T, path, want string) {
 	t.Helper()
 	got, err := os.ReadFile(path)
 	if err != nil {
@@ -88,16 +88,16 @@ func holdsText(t *testing.T, path, want string) {
 }
 
 func TestRead(t *testing.T) {
-	dir, outside := folder(t)
+	dir, outside := newFolders(t)
 	in := func(parts ...string) string { return filepath.Join(append([]string{dir}, parts...)...) }
 	out := func(parts ...string) string { return filepath.Join(append([]string{outside}, parts...)...) }
-	write(t, in("notes.txt"), content)
-	write(t, in("fly"), content)
-	write(t, in("fly.TOML"), content)
-	write(t, in("fly.json"), "{}")
-	write(t, in("fly.yaml"), "app: shop-api\n")
-	write(t, in("full.toml"), strings.Repeat("#", MaxSize))
-	write(t, in("large.toml"), strings.Repeat("#", MaxSize+1))
+	writeFile(t, in("notes.txt"), content)
+	writeFile(t, in("fly"), content)
+	writeFile(t, in("fly.TOML"), content)
+	writeFile(t, in("fly.json"), "{}")
+	writeFile(t, in("fly.yaml"), "app: shop-api\n")
+	writeFile(t, in("full.toml"), strings.Repeat("#", MaxSize))
+	writeFile(t, in("large.toml"), strings.Repeat("#", MaxSize+1))
 	if err := os.MkdirAll(in("empty", "odd.toml"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestRead(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(in(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		write(t, in(name), content)
+		writeFile(t, in(name), content)
 	}
 	symlink(t, "fly.toml", in("link.toml"))
 	symlink(t, out("fly.toml"), in("out.toml"))
@@ -190,7 +190,7 @@ func TestRead(t *testing.T) {
 				}
 				return
 			}
-			holdsText(t, test.want, string(file.Data))
+			wantText(t, test.want, string(file.Data))
 
 			// What was read can be replaced under the path that came back.
 			if err := r.Replace(file.Path, file.Data, file.Data); err != nil {
@@ -198,17 +198,17 @@ func TestRead(t *testing.T) {
 			}
 		})
 	}
-	holdsText(t, out("fly.toml"), "app = \"secret\"\n")
+	wantText(t, out("fly.toml"), "app = \"secret\"\n")
 }
 
 // TestReplaceRefuses: what Read refuses Replace refuses, and nothing appears.
 func TestReplaceRefuses(t *testing.T) {
-	dir, outside := folder(t)
+	dir, outside := newFolders(t)
 	secret := "app = \"secret\"\n"
 	symlink(t, filepath.Join(outside, "fly.toml"), filepath.Join(dir, "out.toml"))
 	symlink(t, "fly.toml", filepath.Join(dir, "link.toml"))
 	symlink(t, outside, filepath.Join(dir, "outer"))
-	write(t, filepath.Join(dir, "notes.txt"), content)
+	writeFile(t, filepath.Join(dir, "notes.txt"), content)
 	r := open(t, dir)
 	tests := []struct {
 		path string
@@ -233,17 +233,17 @@ func TestReplaceRefuses(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", test.path, err, test.want)
 		}
 	}
-	holdsExactly(t, dir, "fly.toml", "link.toml", "notes.txt", "out.toml", "outer", "sub")
-	holdsExactly(t, outside, "fly.toml", "sub")
-	holdsText(t, filepath.Join(dir, "fly.toml"), content)
-	holdsText(t, filepath.Join(dir, "notes.txt"), content)
-	holdsText(t, filepath.Join(outside, "fly.toml"), secret)
+	wantFiles(t, dir, "fly.toml", "link.toml", "notes.txt", "out.toml", "outer", "sub")
+	wantFiles(t, outside, "fly.toml", "sub")
+	wantText(t, filepath.Join(dir, "fly.toml"), content)
+	wantText(t, filepath.Join(dir, "notes.txt"), content)
+	wantText(t, filepath.Join(outside, "fly.toml"), secret)
 }
 
 // TestLinkedRoot: as on macOS, where /tmp is a link, a person names the folder
 // by one way and the working directory by another.
 func TestLinkedRoot(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	link := filepath.Join(filepath.Dir(dir), "link")
 	symlink(t, dir, link)
 	symlink(t, filepath.Dir(dir), filepath.Join(filepath.Dir(dir), "up"))
@@ -275,7 +275,7 @@ func TestLinkedRoot(t *testing.T) {
 }
 
 func TestSeveralRoots(t *testing.T) {
-	dir, outside := folder(t)
+	dir, outside := newFolders(t)
 	r := open(t, filepath.Join(dir, "sub"), outside)
 	if file, err := r.Read("fly.toml"); err != nil || file.Path != filepath.Join(dir, "sub", "fly.toml") {
 		t.Errorf("relative: %s, %v", file.Path, err)
@@ -289,7 +289,7 @@ func TestSeveralRoots(t *testing.T) {
 }
 
 func TestNoRoots(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	var none *Roots
 	for name, r := range map[string]*Roots{"nil": none, "zero": {}, "opened without folders": open(t)} {
 		if _, err := r.Read(filepath.Join(dir, "fly.toml")); !errors.Is(err, ErrOutside) {
@@ -302,11 +302,11 @@ func TestNoRoots(t *testing.T) {
 			t.Errorf("%s: folders %q", name, got)
 		}
 	}
-	holdsText(t, filepath.Join(dir, "fly.toml"), content)
+	wantText(t, filepath.Join(dir, "fly.toml"), content)
 }
 
 func TestOpenRefuses(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	for _, bad := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "fly.toml")} {
 		if r, err := Open(dir, bad); err == nil || r != nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: got %v, %v", bad, r, err)
@@ -315,7 +315,7 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestImplicit(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	home := filepath.Join(dir, "sub")
 	project := filepath.Join(home, "project")
 	if err := os.Mkdir(project, 0o755); err != nil {

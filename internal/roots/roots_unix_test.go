@@ -12,7 +12,7 @@ import (
 
 // TestSpecialFiles: reading a FIFO or a device could take for ever.
 func TestSpecialFiles(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	if err := syscall.Mkfifo(filepath.Join(dir, "fifo.toml"), 0o644); err != nil {
 		t.Skipf("no FIFOs here: %v", err)
 	}
@@ -30,12 +30,12 @@ func TestSpecialFiles(t *testing.T) {
 	if _, err := devices.Read("/dev/null"); !errors.Is(err, ErrKind) {
 		t.Errorf("a device: got %v, want %v", err, ErrKind)
 	}
-	holdsExactly(t, dir, "fifo.toml", "fly.toml", "null.toml", "sub")
+	wantFiles(t, dir, "fifo.toml", "fly.toml", "null.toml", "sub")
 }
 
 // TestModeIsKept: also the bits that the umask would take.
 func TestModeIsKept(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path := filepath.Join(dir, "fly.toml")
 	r := open(t, dir)
 	umask := syscall.Umask(0o077)
@@ -61,7 +61,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may write anywhere")
 	}
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path := filepath.Join(dir, "fly.toml")
 	if err := os.Chmod(dir, 0o555); err != nil {
 		t.Fatal(err)
@@ -71,8 +71,8 @@ func TestReadOnlyFolder(t *testing.T) {
 	if err := r.Replace(path, []byte(content), []byte("x = 1\n")); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("got %v, want %v", err, os.ErrPermission)
 	}
-	holdsText(t, path, content)
-	holdsExactly(t, dir, "fly.toml", "sub")
+	wantText(t, path, content)
+	wantFiles(t, dir, "fly.toml", "sub")
 
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestReadOnlyFolder(t *testing.T) {
 
 // TestLockedFolder: another server is replacing a file in the folder.
 func TestLockedFolder(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	other, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestLockedFolder(t *testing.T) {
 	if err := r.Replace("fly.toml", []byte(content), []byte("x = 1\n")); !errors.Is(err, ErrChanged) {
 		t.Errorf("got %v, want %v", err, ErrChanged)
 	}
-	holdsText(t, filepath.Join(dir, "fly.toml"), content)
+	wantText(t, filepath.Join(dir, "fly.toml"), content)
 	if err := r.Replace("sub/fly.toml", []byte(content), []byte("x = 1\n")); err != nil {
 		t.Errorf("in another folder: %v", err)
 	}
@@ -110,12 +110,12 @@ func TestLockedFolder(t *testing.T) {
 	if err := r.Replace("fly.toml", []byte(content), []byte("x = 1\n")); err != nil {
 		t.Errorf("after the lock: %v", err)
 	}
-	holdsExactly(t, dir, "fly.toml", "sub")
+	wantFiles(t, dir, "fly.toml", "sub")
 }
 
 // TestHardLinks: a rename would part the names of a file.
 func TestHardLinks(t *testing.T) {
-	dir, _ := folder(t)
+	dir, _ := newFolders(t)
 	path, second := filepath.Join(dir, "fly.toml"), filepath.Join(dir, "same.toml")
 	if err := os.Link(path, second); err != nil {
 		t.Skipf("no hard links here: %v", err)
@@ -130,9 +130,9 @@ func TestHardLinks(t *testing.T) {
 			t.Errorf("replacing %s: got %v, want %v", name, err, ErrLinked)
 		}
 	}
-	holdsText(t, path, content)
-	holdsText(t, second, content)
-	holdsExactly(t, dir, "fly.toml", "same.toml", "sub")
+	wantText(t, path, content)
+	wantText(t, second, content)
+	wantFiles(t, dir, "fly.toml", "same.toml", "sub")
 	if err := os.Remove(second); err != nil {
 		t.Fatal(err)
 	}

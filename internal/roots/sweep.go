@@ -35,7 +35,7 @@ const staleAfter = time.Hour
 func (r *Roots) Sweep(now time.Time) []string {
 	var removed []string
 	for _, root := range r.roots {
-		for _, name := range root.leftover(now) {
+		for _, name := range root.findLeftovers(now) {
 			if root.fs.Remove(name) == nil {
 				removed = append(removed, filepath.Join(root.dir, name))
 			}
@@ -45,7 +45,7 @@ func (r *Roots) Sweep(now time.Time) []string {
 }
 
 // leftover finds temporary files, those in the upper folders first.
-func (r root) leftover(now time.Time) []string {
+func (r rootDir) findLeftovers(now time.Time) []string {
 	var found []string
 	left := maxSwept
 	for level, folders := 0, []string{"."}; level <= maxDepth && len(folders) > 0; level++ {
@@ -68,7 +68,7 @@ func (r root) leftover(now time.Time) []string {
 				}
 			}
 			if len(names) > 0 {
-				found = append(found, r.abandoned(dir, names, now)...)
+				found = append(found, r.selectAbandoned(dir, names, now)...)
 			}
 			_ = dir.Close() // and with it the lock
 			if left <= 0 {
@@ -81,14 +81,14 @@ func (r root) leftover(now time.Time) []string {
 }
 
 // abandoned are those of the temporary files in a folder that nobody writes.
-func (r root) abandoned(dir *os.File, names []string, now time.Time) []string {
+func (r rootDir) selectAbandoned(dir *os.File, names []string, now time.Time) []string {
 	locked := disk.TryLock(dir)
 	if errors.Is(locked, disk.ErrLocked) {
 		return nil // somebody replaces a file here at this moment
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
 		info, err := r.fs.Lstat(name)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > MaxSize || links(info) != 1 || !ours(info) {
+		if err != nil || !info.Mode().IsRegular() || info.Size() > MaxSize || countLinks(info) != 1 || !isOurs(info) {
 			return true
 		}
 		if age := now.Sub(info.ModTime()); locked != nil && age < staleAfter {

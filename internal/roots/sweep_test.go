@@ -88,11 +88,11 @@ func TestFIFOSwappedIn(t *testing.T) {
 		func(r *Roots, path string) error { _, err := r.Read(path); return err },
 		func(r *Roots, path string) error { return r.Replace(path, []byte(content), []byte("new")) },
 	} {
-		dir, _ := folder(t)
+		dir, _ := newFolders(t)
 		path := filepath.Join(dir, "fly.toml")
 		r := open(t, dir)
-		r.roots[0].looked = func() {
-			r.roots[0].looked = nil
+		r.roots[0].beforeOpen = func() {
+			r.roots[0].beforeOpen = nil
 			if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)); err != nil {
 				t.Error(err)
 			}

@@ -19,7 +19,7 @@ func (s Snapshot) Detached() []fly.Machine {
 // detached gives blockers of detached Machines a fix of their own: a deploy would
 // leave those Machines as they are. What is wrong with them and with the others
 // becomes two blockers.
-func (s Snapshot) detached(all []plan.Blocker) []plan.Blocker {
+func (s Snapshot) splitDetached(all []plan.Blocker) []plan.Blocker {
 	detached := s.Detached()
 	if len(detached) == 0 {
 		return all
@@ -28,7 +28,7 @@ func (s Snapshot) detached(all []plan.Blocker) []plan.Blocker {
 	deployed.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return m.Whole() && m.Config.Detached() })
 	var rest []plan.Blocker
 	if len(deployed.Machines) > 0 {
-		rest = deployed.found()
+		rest = deployed.deployBlockers()
 	}
 	var out []plan.Blocker
 	done := make(map[string]bool)
@@ -44,7 +44,7 @@ func (s Snapshot) detached(all []plan.Blocker) []plan.Blocker {
 					out = append(out, other)
 				}
 			}
-			for _, h := range s.byHand(b.ID, detached) {
+			for _, h := range s.manualFixes(b.ID, detached) {
 				out = append(out, h.blocker)
 			}
 		}
@@ -71,7 +71,7 @@ func (s Snapshot) ByHand() []ByHand {
 	for _, b := range s.Blockers() {
 		if !seen[b.ID] && strings.Contains(b.Fix, "adopt") {
 			seen[b.ID] = true
-			out = append(out, s.byHand(b.ID, detached)...)
+			out = append(out, s.manualFixes(b.ID, detached)...)
 		}
 	}
 	return out
@@ -79,14 +79,14 @@ func (s Snapshot) ByHand() []ByHand {
 
 // byHand are the blockers of one id that detached Machines have, those with the
 // same fix in one.
-func (s Snapshot) byHand(id string, detached []fly.Machine) []ByHand {
+func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ByHand {
 	type kind struct{ what, flags string }
 	var kinds []kind
 	machines := make(map[kind][]string)
 	for _, m := range detached {
 		alone := s
 		alone.Machines = []fly.Machine{m}
-		for _, b := range alone.found() {
+		for _, b := range alone.deployBlockers() {
 			if b.ID != id {
 				continue
 			}
@@ -107,7 +107,7 @@ func (s Snapshot) byHand(id string, detached []fly.Machine) []ByHand {
 		hand := ByHand{Machines: machines[k], blocker: plan.Blocker{
 			ID:   id,
 			What: fmt.Sprintf("Machine %s, not made by fly deploy: %s", enumerate(machines[k]), k.what),
-			Fix:  s.handFix(id, machines[k], k.flags),
+			Fix:  s.manualFixText(id, machines[k], k.flags),
 		}}
 		if k.flags != "" {
 			hand.Command = updateLine(s.Addresses.App.Name, machines[k][0], k.flags)
@@ -119,7 +119,7 @@ func (s Snapshot) byHand(id string, detached []fly.Machine) []ByHand {
 
 // handFix is how detached Machines are fixed: by deploy with adopt, or by a
 // person with fly machine update.
-func (s Snapshot) handFix(id string, ids []string, flags string) string {
+func (s Snapshot) manualFixText(id string, ids []string, flags string) string {
 	app := s.Addresses.App.Name
 	of := s
 	of.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !slices.Contains(ids, m.ID) })

@@ -12,9 +12,9 @@ import (
 )
 
 // made is a Machine with these services, and metadata as JSON.
-func made(t *testing.T, id, services, metadata string) fly.Machine {
+func newMachine(t *testing.T, id, services, metadata string) fly.Machine {
 	t.Helper()
-	m := vm(t, id, services)
+	m := machineWith(t, id, services)
 	config, err := m.Config.With("metadata", json.RawMessage(metadata))
 	if err != nil {
 		t.Fatal(err)
@@ -35,27 +35,27 @@ func TestDetachedMachines(t *testing.T) {
 		machines []fly.Machine
 		want     []string // id, then words of what and fix, separated by |
 	}{
-		{"all by fly deploy", []fly.Machine{made(t, "aa", redirect, launched)}, []string{"force_https|force_https on port 80|patch_services {app: \"demo\"}, then deploy"}},
-		{"one by the API", []fly.Machine{made(t, "aa", redirect, `{}`)},
+		{"all by fly deploy", []fly.Machine{newMachine(t, "aa", redirect, launched)}, []string{"force_https|force_https on port 80|patch_services {app: \"demo\"}, then deploy"}},
+		{"one by the API", []fly.Machine{newMachine(t, "aa", redirect, `{}`)},
 			[]string{"force_https|Machine aa, not made by fly deploy: force_https on port 80|fly machine update aa -a demo --port 80:8080/tcp:- --port 80:8080/tcp:http --port 443:8080/tcp:http:tls; or deploy {app: \"demo\", draft: …, adopt: true}"}},
-		{"a group without a platform version", []fly.Machine{made(t, "aa", redirect, `{"fly_process_group":"app"}`)}, []string{"force_https|Machine aa, not made|fly machine update aa"}},
-		{"both", []fly.Machine{made(t, "aa", redirect, launched), made(t, "bb", redirect, `{}`), made(t, "cc", redirect, `null`)},
+		{"a group without a platform version", []fly.Machine{newMachine(t, "aa", redirect, `{"fly_process_group":"app"}`)}, []string{"force_https|Machine aa, not made|fly machine update aa"}},
+		{"both", []fly.Machine{newMachine(t, "aa", redirect, launched), newMachine(t, "bb", redirect, `{}`), newMachine(t, "cc", redirect, `null`)},
 			[]string{"force_https|force_https on port 80|patch_services", "force_https|Machine bb, cc, not made|fly machine update bb -a demo --port 80:8080/tcp:- --port 80:8080/tcp:http --port 443:8080/tcp:http:tls (and the same for the other 1)"}},
-		{"only the one by the API", []fly.Machine{made(t, "aa", plainHTTP, launched), made(t, "bb", redirect, `{}`)}, []string{"force_https|Machine bb, not made|fly machine update bb"}},
-		{"only the one by fly deploy", []fly.Machine{made(t, "aa", redirect, launched), made(t, "bb", plainHTTP, `{}`)}, []string{"force_https|force_https on port 80|patch_services"}},
-		{"TLS only", []fly.Machine{made(t, "aa", secure, `{}`)}, []string{"tls_only|Machine aa, not made|fly machine update aa -a demo --port 80:8080/tcp:http;"}},
-		{"no service", []fly.Machine{made(t, "aa", `[]`, `{}`)}, []string{"no_services|Machine aa, not made|fly machine update aa -a demo --port 80:PORT/tcp:http"}},
-		{"no ports", []fly.Machine{made(t, "aa", `[{"protocol":"tcp","internal_port":8080}]`, `{}`)}, []string{"no_ports|Machine aa, not made|fly machine update aa -a demo --port 80:8080/tcp:http; or deploy {app: \"demo\", draft: …, adopt: true} after patch_services {app: \"demo\", create: \"http\", internal_port: 8080}"}},
-		{"no service, and one by fly deploy", []fly.Machine{made(t, "aa", `[]`, launched), made(t, "bb", `[]`, `{}`)}, []string{"no_services|no Machine has a service|patch_services"}},
-		{"a worker by the API", []fly.Machine{made(t, "aa", plainHTTP, launched), made(t, "bb", `[]`, `{}`)}, nil},
-		{"one command's", []fly.Machine{made(t, "aa", plainHTTP, launched), made(t, "bb", `[]`, `{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}`)}, nil},
-		{"UDP has no such fix", []fly.Machine{made(t, "aa", `[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, `{}`)},
+		{"only the one by the API", []fly.Machine{newMachine(t, "aa", plainHTTP, launched), newMachine(t, "bb", redirect, `{}`)}, []string{"force_https|Machine bb, not made|fly machine update bb"}},
+		{"only the one by fly deploy", []fly.Machine{newMachine(t, "aa", redirect, launched), newMachine(t, "bb", plainHTTP, `{}`)}, []string{"force_https|force_https on port 80|patch_services"}},
+		{"TLS only", []fly.Machine{newMachine(t, "aa", secure, `{}`)}, []string{"tls_only|Machine aa, not made|fly machine update aa -a demo --port 80:8080/tcp:http;"}},
+		{"no service", []fly.Machine{newMachine(t, "aa", `[]`, `{}`)}, []string{"no_services|Machine aa, not made|fly machine update aa -a demo --port 80:PORT/tcp:http"}},
+		{"no ports", []fly.Machine{newMachine(t, "aa", `[{"protocol":"tcp","internal_port":8080}]`, `{}`)}, []string{"no_ports|Machine aa, not made|fly machine update aa -a demo --port 80:8080/tcp:http; or deploy {app: \"demo\", draft: …, adopt: true} after patch_services {app: \"demo\", create: \"http\", internal_port: 8080}"}},
+		{"no service, and one by fly deploy", []fly.Machine{newMachine(t, "aa", `[]`, launched), newMachine(t, "bb", `[]`, `{}`)}, []string{"no_services|no Machine has a service|patch_services"}},
+		{"a worker by the API", []fly.Machine{newMachine(t, "aa", plainHTTP, launched), newMachine(t, "bb", `[]`, `{}`)}, nil},
+		{"one command's", []fly.Machine{newMachine(t, "aa", plainHTTP, launched), newMachine(t, "bb", `[]`, `{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}`)}, nil},
+		{"UDP has no such fix", []fly.Machine{newMachine(t, "aa", `[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, `{}`)},
 			[]string{"udp_service|UDP on 53|take the UDP service out of the file"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := Snapshot{
-				Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: []fly.Address{flycast(ownFlycast, "default", "")}},
+				Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: []fly.Address{flycastAddress(ownFlycast, "default", "")}},
 				Machines:  tt.machines, MachinesKnown: true,
 			}
 			blockers := s.Blockers()
@@ -98,7 +98,7 @@ func TestUpdateFlags(t *testing.T) {
 		{"a range with TLS", plan.TLSOnly, `[{"protocol":"tcp","internal_port":7000,"ports":[{"start_port":7000,"end_port":7010,"handlers":["tls"]}]}]`, "--port 7011:7000/tcp", false},
 	}
 	for _, tt := range tests {
-		got := updateFlags(tt.id, made(t, "aa", tt.services, `{}`))
+		got := updateFlags(tt.id, newMachine(t, "aa", tt.services, `{}`))
 		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) || strings.HasPrefix(got, "--machine-config") != tt.notFlags {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}

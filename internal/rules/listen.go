@@ -30,7 +30,7 @@ func (s Snapshot) unreachableListeners() []string {
 			if !sv.IsRouted() || sv.InternalPort == 0 {
 				continue // Fly Proxy does not come in there
 			}
-			if where := listens(processes, sv.InternalPort); where != "" {
+			if where := listenProblem(processes, sv.InternalPort); where != "" {
 				out = append(out, fmt.Sprintf("Machine %s: port %d is %s", m.ID, sv.InternalPort, where))
 			}
 		}
@@ -41,7 +41,7 @@ func (s Snapshot) unreachableListeners() []string {
 
 // listens tells what is wrong with who listens on a TCP port; empty if nothing is,
 // or if it cannot be told.
-func listens(processes []fly.Process, port int) string {
+func listenProblem(processes []fly.Process, port int) string {
 	var loopback, sixpn, other bool
 	for _, p := range processes {
 		for _, socket := range p.Listen {

@@ -73,20 +73,20 @@ func TestListens(t *testing.T) {
 				{hallpass, program(test.sockets...)},
 				{program(), program(test.sockets...), hallpass},
 			} {
-				if got := listens(processes, 8080); got != test.want {
+				if got := listenProblem(processes, 8080); got != test.want {
 					t.Errorf("%v: got %q, want %q", processes, got, test.want)
 				}
 			}
 		})
 	}
 	// Fly's own SSH server is neither the program nor proof that sockets are seen.
-	if got := listens([]fly.Process{hallpass}, 8080); got != "" {
+	if got := listenProblem([]fly.Process{hallpass}, 8080); got != "" {
 		t.Errorf("hallpass alone: got %q", got)
 	}
-	if got := listens([]fly.Process{hallpass}, 22); got != "" {
+	if got := listenProblem([]fly.Process{hallpass}, 22); got != "" {
 		t.Errorf("hallpass alone, asked for its port: got %q", got)
 	}
-	if got := listens([]fly.Process{hallpass, program("127.0.0.1:22")}, 22); got != loopback {
+	if got := listenProblem([]fly.Process{hallpass, program("127.0.0.1:22")}, 22); got != loopback {
 		t.Errorf("an SSH server of the app's own: got %q, want %q", got, loopback)
 	}
 }
@@ -97,9 +97,9 @@ func TestBindBlockers(t *testing.T) {
 		{"protocol":"tcp","internal_port":9090,"ports":[{"port":90}]}]`
 	const others = `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]},{"internal_port":7000,"ports":[{"port":70}]},{"protocol":"tcp","ports":[{"port":71}]}]`
 	s := Snapshot{
-		Addresses:     fly.Addresses{App: fly.App{Name: "demo"}, List: []fly.Address{flycast(ownFlycast, "", "")}},
+		Addresses:     fly.Addresses{App: fly.App{Name: "demo"}, List: []fly.Address{flycastAddress(ownFlycast, "", "")}},
 		MachinesKnown: true,
-		Machines:      []fly.Machine{vm(t, "b", two), vm(t, "a", plainHTTP), vm(t, "c", plainHTTP), vm(t, "d", others)},
+		Machines:      []fly.Machine{machineWith(t, "b", two), machineWith(t, "a", plainHTTP), machineWith(t, "c", plainHTTP), machineWith(t, "d", others)},
 		Listening: map[string][]fly.Process{
 			"a": {program("127.0.0.1:8080"), hallpass},
 			"b": {program("["+ownPrivate+"]:8080", "0.0.0.0:3000"), hallpass},
@@ -125,7 +125,7 @@ func TestBindBlockers(t *testing.T) {
 
 func TestSample(t *testing.T) {
 	m := func(id, group, region, state string) fly.Machine {
-		m := inGroup(t, vm(t, id, plainHTTP), group)
+		m := withGroup(t, machineWith(t, id, plainHTTP), group)
 		m.Region, m.State = region, state
 		return m
 	}
@@ -137,7 +137,7 @@ func TestSample(t *testing.T) {
 		m("5", "worker", "iad", "started"),
 		m("6", "worker", "fra", "suspended"),
 		m("7", "cron", "fra", "starting"),
-		vm(t, "8", plainHTTP),
+		machineWith(t, "8", plainHTTP),
 	}}
 	if got, want := s.Sample(), []string{"2", "4", "5", "8"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

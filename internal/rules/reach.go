@@ -22,11 +22,11 @@ func (s Snapshot) Reach() []string {
 	if !s.MachinesKnown {
 		return nil
 	}
-	out := append(s.flycastWays(), s.publicWays()...)
+	out := append(s.flycastRoutes(), s.publicRoutes()...)
 	switch {
 	case len(out) > 0:
 		return out
-	case len(s.unread()) > 0 || Judge(s.Addresses.List) == Unknown:
+	case len(s.unreadMachines()) > 0 || Judge(s.Addresses.List) == Unknown:
 		return nil
 	}
 	return []string{Nothing}
@@ -37,7 +37,7 @@ func (s Snapshot) Reach() []string {
 func (s Snapshot) Names(family string, list []fly.Address) bool {
 	for _, services := range s.services() {
 		for _, sv := range services {
-			if slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return byName(p) && carriedOver(family, list, sv, p) }) {
+			if slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return routesByName(p) && isCarried(family, list, sv, p) }) {
 				return true
 			}
 		}
@@ -51,28 +51,28 @@ const (
 	IPv6 = "IPv6"
 )
 
-func carriedOver(family string, list []fly.Address, sv machine.Service, p machine.Port) bool {
+func isCarried(family string, list []fly.Address, sv machine.Service, p machine.Port) bool {
 	return slices.ContainsFunc(list, func(a fly.Address) bool {
 		return a.IP.Is4() == (family == IPv4) && carries(a.Kind, sv, p)
 	})
 }
 
 // byName reports whether Fly Proxy tells hostnames apart on a port.
-func byName(p machine.Port) bool {
+func routesByName(p machine.Port) bool {
 	return p.IsHTTP() || slices.Contains(p.Handlers, "tls")
 }
 
 // way is a port that leads to a program that may answer.
-type way struct {
+type route struct {
 	service machine.Service
 	port    machine.Port
 }
 
 // ways are the ports of the Machines that Fly Proxy would send a request to.
-func (s Snapshot) ways() []way {
-	var out []way
+func (s Snapshot) routes() []route {
+	var out []route
 	for _, m := range s.Machines {
-		if s.silence(m) != "" {
+		if s.silentReason(m) != "" {
 			continue
 		}
 		services, err := m.Config.Services()
@@ -81,8 +81,8 @@ func (s Snapshot) ways() []way {
 		}
 		for _, sv := range services {
 			for _, p := range sv.Ports {
-				if p.String() != "none" && !s.deaf(m, sv) {
-					out = append(out, way{sv, p})
+				if p.String() != "none" && !s.isUnreachable(m, sv) {
+					out = append(out, route{sv, p})
 				}
 			}
 		}
@@ -92,7 +92,7 @@ func (s Snapshot) ways() []way {
 
 // silence says why Fly Proxy sends no request to a Machine whatever it serves;
 // empty if it may.
-func (s Snapshot) silence(m fly.Machine) string {
+func (s Snapshot) silentReason(m fly.Machine) string {
 	down := slices.Contains([]string{"stopped", "suspended", "created", "stopping", "suspending"}, m.State)
 	switch {
 	case m.Cordoned:
@@ -101,7 +101,7 @@ func (s Snapshot) silence(m fly.Machine) string {
 		return "on a host that is " + m.HostStatus
 	case m.State == "failed" || m.State == "launch_failed":
 		return m.State
-	case down && !wakes(m):
+	case down && !canWake(m):
 		return m.State + ", and no request starts it (autostart is off)"
 	}
 	return ""
@@ -109,20 +109,20 @@ func (s Snapshot) silence(m fly.Machine) string {
 
 // wakes reports whether a request starts the Machine when it is down. Autostart
 // that is not said is on.
-func wakes(m fly.Machine) bool {
+func canWake(m fly.Machine) bool {
 	services, err := m.Config.Services()
 	return err == nil && slices.ContainsFunc(services, func(sv machine.Service) bool { return sv.Autostart == nil || *sv.Autostart })
 }
 
 // deaf reports whether the program of a service was seen to listen where Fly Proxy
 // does not come in, on this Machine or on another of its group.
-func (s Snapshot) deaf(m fly.Machine, sv machine.Service) bool {
+func (s Snapshot) isUnreachable(m fly.Machine, sv machine.Service) bool {
 	if sv.Protocol == "udp" {
 		return false
 	}
 	for _, other := range s.Machines {
 		processes, sampled := s.Listening[other.ID]
-		if sampled && other.Config.ProcessGroup() == m.Config.ProcessGroup() && listens(processes, sv.InternalPort) != "" {
+		if sampled && other.Config.ProcessGroup() == m.Config.ProcessGroup() && listenProblem(processes, sv.InternalPort) != "" {
 			return true
 		}
 	}
@@ -130,19 +130,19 @@ func (s Snapshot) deaf(m fly.Machine, sv machine.Service) bool {
 }
 
 // flycastWays are the ways over the private network.
-func (s Snapshot) flycastWays() []string {
+func (s Snapshot) flycastRoutes() []string {
 	limit := ""
-	switch s.flycast() {
+	switch s.flycastAnswer() {
 	case No:
 		return nil
-	case foreign:
+	case onlyForeign:
 		limit = ", only from a network other than its own"
 	case Unclear:
 		limit = ", if the address is for the callers' network"
 	}
 	name := s.Addresses.App.Name + ".flycast"
 	var out []string
-	for _, w := range s.ways() {
+	for _, w := range s.routes() {
 		tls := slices.Contains(w.port.Handlers, "tls") || slices.Contains(w.port.Handlers, "pg_tls")
 		if w.service.Protocol == "udp" || tls || w.port.ForceHTTPS {
 			continue
@@ -155,12 +155,12 @@ func (s Snapshot) flycastWays() []string {
 
 // publicWays are the ways over the internet, with the IP version where it is not
 // both.
-func (s Snapshot) publicWays() []string {
+func (s Snapshot) publicRoutes() []string {
 	name := s.Addresses.App.Name + ".fly.dev"
 	families := make(map[string][]string)
 	for _, family := range []string{IPv4, IPv6} {
-		for _, w := range s.ways() {
-			if !carriedOver(family, s.Addresses.List, w.service, w.port) {
+		for _, w := range s.routes() {
+			if !isCarried(family, s.Addresses.List, w.service, w.port) {
 				continue
 			}
 			scheme := "http"
@@ -185,7 +185,7 @@ func (s Snapshot) publicWays() []string {
 }
 
 // location is a way as a caller would write it.
-func location(name, scheme string, w way) string {
+func location(name, scheme string, w route) string {
 	port := w.port.String()
 	switch {
 	case w.service.Protocol == "udp":
@@ -201,13 +201,13 @@ func location(name, scheme string, w way) string {
 // Silent says why no request gets to the app although a Machine of it is there
 // with a service: none of its Machines may answer. Empty if one may.
 func (s Snapshot) Silent() []string {
-	if !s.MachinesKnown || !s.anyPort() {
+	if !s.MachinesKnown || !s.hasPort() {
 		return nil
 	}
 	var order []string
 	ids := make(map[string][]string)
 	for _, m := range s.Machines {
-		why := s.silence(m)
+		why := s.silentReason(m)
 		if why == "" {
 			if services, err := m.Config.Services(); err != nil || len(services) > 0 {
 				return nil
@@ -227,7 +227,7 @@ func (s Snapshot) Silent() []string {
 }
 
 // notAnswering is the blocker of an app none of whose Machines may answer.
-func (s Snapshot) notAnswering() []plan.Blocker {
+func (s Snapshot) noMachineAnswers() []plan.Blocker {
 	silent := s.Silent()
 	if len(silent) == 0 {
 		return nil
@@ -238,7 +238,7 @@ func (s Snapshot) notAnswering() []plan.Blocker {
 		switch {
 		case m.Cordoned:
 			fix = fmt.Sprintf("fly machine uncordon %s -a %s", m.ID, app)
-		case strings.Contains(s.silence(m), "autostart"):
+		case strings.Contains(s.silentReason(m), "autostart"):
 			fix = fmt.Sprintf("patch_services {app: %q} sets autostart, then deploy {app: %q, draft: …}", app, app)
 		default:
 			continue

@@ -81,9 +81,9 @@ func (s Snapshot) MayBeExposed() Answer {
 		return No
 	case !s.MachinesKnown:
 		return Unclear
-	case !s.anyPort() && len(s.unread()) > 0:
+	case !s.hasPort() && len(s.unreadMachines()) > 0:
 		return Unclear
-	case !s.anyPort():
+	case !s.hasPort():
 		return No
 	case verdict == Unknown:
 		return Unclear
@@ -91,22 +91,22 @@ func (s Snapshot) MayBeExposed() Answer {
 	return Yes
 }
 
-func (s Snapshot) anyPort() bool {
-	return s.any(func(services []machine.Service) bool { return slices.ContainsFunc(services, machine.Service.HasPort) })
+func (s Snapshot) hasPort() bool {
+	return s.anyMachine(func(services []machine.Service) bool { return slices.ContainsFunc(services, machine.Service.HasPort) })
 }
 
 // HasRouted reports whether Fly Proxy routes connections to any Machine. Unlike
 // [Snapshot.HasServices] it does not count services without ports, nor UDP.
-func (s Snapshot) HasRouted() bool { return s.any(machine.AnyRouted) }
+func (s Snapshot) HasRouted() bool { return s.anyMachine(machine.AnyRouted) }
 
 // Portless reports whether the app has services, and none of them a port: Fly
 // Proxy listens for nothing. It is false while a Machine could not be read whole.
 func (s Snapshot) Portless() bool {
-	return s.MachinesKnown && len(s.unread()) == 0 && s.HasServices() && !s.anyPort()
+	return s.MachinesKnown && len(s.unreadMachines()) == 0 && s.HasServices() && !s.hasPort()
 }
 
 // any reports whether a rule is true of the services of some Machine.
-func (s Snapshot) any(rule func([]machine.Service) bool) bool {
+func (s Snapshot) anyMachine(rule func([]machine.Service) bool) bool {
 	for _, services := range s.services() {
 		if rule(services) {
 			return true
@@ -117,11 +117,11 @@ func (s Snapshot) any(rule func([]machine.Service) bool) bool {
 
 // HasServices reports whether any Machine has a service, with or without ports.
 func (s Snapshot) HasServices() bool {
-	return s.any(func(services []machine.Service) bool { return len(services) > 0 })
+	return s.anyMachine(func(services []machine.Service) bool { return len(services) > 0 })
 }
 
 // unread are the Machines whose configuration is not known, or not whole.
-func (s Snapshot) unread() []string {
+func (s Snapshot) unreadMachines() []string {
 	var out []string
 	for _, m := range s.Machines {
 		if !m.Whole() {
@@ -207,7 +207,7 @@ func KeepsUDP(list []fly.Address) bool {
 
 // udp is what becomes of the UDP services without public addresses, and what a
 // person can do about it.
-func (s Snapshot) udp() (what, fix string) {
+func (s Snapshot) udpAdvice() (what, fix string) {
 	app := s.Addresses.App.Name
 	if KeepsUDP(s.Addresses.List) {
 		return "Flycast does not carry UDP",
@@ -238,25 +238,25 @@ func (s Snapshot) InternalPort() int {
 // comes in (Fly's networking/flycast page). The fix fits how the Machine was made:
 // a deploy changes only those that fly deploy made.
 func (s Snapshot) Blockers() []plan.Blocker {
-	return append(s.detached(s.found()), s.notAnswering()...)
+	return append(s.splitDetached(s.deployBlockers()), s.noMachineAnswers()...)
 }
 
 // found are the blockers as if fly deploy had made every Machine.
-func (s Snapshot) found() []plan.Blocker {
+func (s Snapshot) deployBlockers() []plan.Blocker {
 	app := s.Addresses.App.Name
 	var out []plan.Blocker
 	add := func(id, what, fix string) { out = append(out, plan.Blocker{ID: id, What: what, Fix: fix}) }
 
-	switch s.flycast() {
+	switch s.flycastAnswer() {
 	case No:
 		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", fmt.Sprintf("allocate_flycast {app: %q}", app))
-	case foreign:
+	case onlyForeign:
 		add(plan.FlycastWrongNetwork, "every Flycast address is on a network other than the app's own", fmt.Sprintf("allocate_flycast {app: %q}", app))
 	}
 	if !s.MachinesKnown {
 		return out
 	}
-	if unread := s.unread(); len(unread) > 0 {
+	if unread := s.unreadMachines(); len(unread) > 0 {
 		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read completely: its services are unknown",
 			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
 	} else if !s.HasServices() {
@@ -271,7 +271,7 @@ func (s Snapshot) found() []plan.Blocker {
 		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates, so private callers need a port without TLS", s.fix(s.PlainPorts()))
 	}
 	if udp := s.UDPServices(); len(udp) > 0 {
-		what, fix := s.udp()
+		what, fix := s.udpAdvice()
 		add(plan.UDPService, "UDP on "+strings.Join(udp, ", ")+": "+what, fix)
 	}
 	for _, finding := range s.unreachableListeners() {
@@ -290,11 +290,11 @@ func enumerate(names []string) string {
 }
 
 // foreign is the answer that there are Flycast addresses, all of other networks.
-const foreign Answer = "foreign"
+const onlyForeign Answer = "foreign"
 
 // flycast tells whether there is a Flycast address for the app's own network:
 // Unclear means that there is one of which that cannot be told.
-func (s Snapshot) flycast() Answer {
+func (s Snapshot) flycastAnswer() Answer {
 	answer := No
 	for _, a := range s.Addresses.List {
 		if a.Kind != fly.Flycast {
@@ -306,7 +306,7 @@ func (s Snapshot) flycast() Answer {
 		case own == Unclear:
 			answer = Unclear
 		case answer == No:
-			answer = foreign
+			answer = onlyForeign
 		}
 	}
 	return answer

@@ -21,7 +21,7 @@ const (
 )
 
 // of are addresses of the kinds.
-func of(kinds ...fly.Kind) []fly.Address {
+func withKinds(kinds ...fly.Kind) []fly.Address {
 	var list []fly.Address
 	for _, kind := range kinds {
 		list = append(list, fly.Address{Kind: kind})
@@ -29,12 +29,12 @@ func of(kinds ...fly.Kind) []fly.Address {
 	return list
 }
 
-func flycast(ip, network, org string) fly.Address {
+func flycastAddress(ip, network, org string) fly.Address {
 	return fly.Address{IP: netip.MustParseAddr(ip), Kind: fly.Flycast, Network: network, Org: org}
 }
 
 // vm is a started Machine on the own network, with services in JSON.
-func vm(t *testing.T, id, services string) fly.Machine {
+func machineWith(t *testing.T, id, services string) fly.Machine {
 	t.Helper()
 	config, err := machine.ParseConfig([]byte(`{"metadata":{"fly_platform_version":"v2"},"services":` + services + `}`))
 	if err == nil {
@@ -47,7 +47,7 @@ func vm(t *testing.T, id, services string) fly.Machine {
 }
 
 // inGroup is the Machine with another process group.
-func inGroup(t *testing.T, m fly.Machine, group string) fly.Machine {
+func withGroup(t *testing.T, m fly.Machine, group string) fly.Machine {
 	t.Helper()
 	config, err := m.Config.With("metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
 	if err != nil {
@@ -73,19 +73,19 @@ func TestJudge(t *testing.T) {
 		want Verdict
 	}{
 		{nil, Unreachable},
-		{of(fly.Egress), Unreachable},
-		{of(fly.SharedV4), Public},
-		{of(fly.DedicatedV4), Public},
-		{of(fly.DedicatedV6), Public},
-		{of(fly.DedicatedV6, fly.Egress), Public},
-		{of(fly.DedicatedV6, fly.UnknownKind), Public},
-		{of(fly.Flycast), Private},
-		{of(fly.Flycast, fly.Flycast, fly.Egress), Private},
-		{of(fly.Flycast, fly.SharedV4), Both},
-		{of(fly.SharedV4, fly.Flycast, fly.UnknownKind), Both},
-		{of(fly.UnknownKind), Unknown},
-		{of(fly.UnknownKind, fly.Egress), Unknown},
-		{of(fly.Flycast, fly.UnknownKind), Unknown},
+		{withKinds(fly.Egress), Unreachable},
+		{withKinds(fly.SharedV4), Public},
+		{withKinds(fly.DedicatedV4), Public},
+		{withKinds(fly.DedicatedV6), Public},
+		{withKinds(fly.DedicatedV6, fly.Egress), Public},
+		{withKinds(fly.DedicatedV6, fly.UnknownKind), Public},
+		{withKinds(fly.Flycast), Private},
+		{withKinds(fly.Flycast, fly.Flycast, fly.Egress), Private},
+		{withKinds(fly.Flycast, fly.SharedV4), Both},
+		{withKinds(fly.SharedV4, fly.Flycast, fly.UnknownKind), Both},
+		{withKinds(fly.UnknownKind), Unknown},
+		{withKinds(fly.UnknownKind, fly.Egress), Unknown},
+		{withKinds(fly.Flycast, fly.UnknownKind), Unknown},
 	}
 	for _, test := range tests {
 		list := test.list
@@ -106,30 +106,30 @@ func TestExposed(t *testing.T) {
 		services string // empty: the Machines are not known
 		want     Answer
 	}{
-		{"public with a port", of(fly.SharedV4), plainHTTP, Yes},
-		{"both with a port", of(fly.SharedV4, fly.Flycast), plainHTTP, Yes},
-		{"public with a range", of(fly.DedicatedV4), `[{"protocol":"tcp","internal_port":1,"ports":[{"start_port":1000,"end_port":2000}]}]`, Yes},
-		{"public with UDP", of(fly.DedicatedV4), `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`, Yes},
-		{"UDP on addresses that do not carry it", of(fly.SharedV4, fly.DedicatedV6), `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`, No},
-		{"raw TCP on a shared IPv4", of(fly.SharedV4, fly.Flycast), passThru, No},
-		{"raw TCP on IPv6", of(fly.SharedV4, fly.DedicatedV6), passThru, Yes},
-		{"edge_http on a shared IPv4", of(fly.SharedV4), `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["edge_http"]}]}]`, Yes},
-		{"pg_tls on a shared IPv4", of(fly.SharedV4), `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`, Unclear},
-		{"public without services", of(fly.SharedV4), noServices, No},
-		{"public, a service without ports", of(fly.SharedV4), noPorts, No},
-		{"public, Machines unknown", of(fly.SharedV4), "", Unclear},
-		{"private", of(fly.Flycast), plainHTTP, No},
-		{"private, Machines unknown", of(fly.Flycast), "", No},
+		{"public with a port", withKinds(fly.SharedV4), plainHTTP, Yes},
+		{"both with a port", withKinds(fly.SharedV4, fly.Flycast), plainHTTP, Yes},
+		{"public with a range", withKinds(fly.DedicatedV4), `[{"protocol":"tcp","internal_port":1,"ports":[{"start_port":1000,"end_port":2000}]}]`, Yes},
+		{"public with UDP", withKinds(fly.DedicatedV4), `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`, Yes},
+		{"UDP on addresses that do not carry it", withKinds(fly.SharedV4, fly.DedicatedV6), `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`, No},
+		{"raw TCP on a shared IPv4", withKinds(fly.SharedV4, fly.Flycast), passThru, No},
+		{"raw TCP on IPv6", withKinds(fly.SharedV4, fly.DedicatedV6), passThru, Yes},
+		{"edge_http on a shared IPv4", withKinds(fly.SharedV4), `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["edge_http"]}]}]`, Yes},
+		{"pg_tls on a shared IPv4", withKinds(fly.SharedV4), `[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`, Unclear},
+		{"public without services", withKinds(fly.SharedV4), noServices, No},
+		{"public, a service without ports", withKinds(fly.SharedV4), noPorts, No},
+		{"public, Machines unknown", withKinds(fly.SharedV4), "", Unclear},
+		{"private", withKinds(fly.Flycast), plainHTTP, No},
+		{"private, Machines unknown", withKinds(fly.Flycast), "", No},
 		{"no address", nil, plainHTTP, No},
-		{"unknown address", of(fly.UnknownKind), plainHTTP, Unclear},
-		{"unknown address without services", of(fly.UnknownKind), noServices, No},
-		{"unknown address, Machines unknown", of(fly.UnknownKind), "", Unclear},
+		{"unknown address", withKinds(fly.UnknownKind), plainHTTP, Unclear},
+		{"unknown address without services", withKinds(fly.UnknownKind), noServices, No},
+		{"unknown address, Machines unknown", withKinds(fly.UnknownKind), "", Unclear},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := Snapshot{Addresses: fly.Addresses{List: test.list}}
 			if test.services != "" {
-				s.MachinesKnown, s.Machines = true, []fly.Machine{vm(t, "1", noServices), vm(t, "2", test.services)}
+				s.MachinesKnown, s.Machines = true, []fly.Machine{machineWith(t, "1", noServices), machineWith(t, "2", test.services)}
 			}
 			if got := s.Exposed(); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
@@ -187,18 +187,18 @@ func TestOwn(t *testing.T) {
 		address fly.Address
 		want    Answer
 	}{
-		{"the Machines' network", app(""), []string{ownPrivate}, flycast(ownFlycast, "", ""), Yes},
-		{"another than the Machines'", app(""), []string{ownPrivate}, flycast(otherFlycast, "", ""), No},
-		{"the Machines win over names", app("default"), []string{ownPrivate}, flycast(otherFlycast, "default", "personal"), No},
-		{"the Machines win over other names", app("default"), []string{ownPrivate}, flycast(ownFlycast, "other", "partner"), Yes},
-		{"the Machines disagree, names tell", app("default"), []string{ownPrivate, otherPrivate}, flycast(ownFlycast, "default", "personal"), Yes},
-		{"the Machines disagree, nothing tells", app(""), []string{ownPrivate, otherPrivate}, flycast(ownFlycast, "default", "personal"), Unclear},
-		{"by name", app("default"), nil, flycast(ownFlycast, "default", "personal"), Yes},
-		{"by name, no organization told", app("default"), nil, flycast(ownFlycast, "default", ""), Yes},
-		{"by name, another organization", app("default"), nil, flycast(ownFlycast, "default", "partner"), No},
-		{"by name, another network", app("tenant-7"), nil, flycast(ownFlycast, "default", "personal"), No},
-		{"the address does not tell", app("default"), nil, flycast(ownFlycast, "", "personal"), Unclear},
-		{"the app does not tell", app(""), nil, flycast(ownFlycast, "default", "personal"), Unclear},
+		{"the Machines' network", app(""), []string{ownPrivate}, flycastAddress(ownFlycast, "", ""), Yes},
+		{"another than the Machines'", app(""), []string{ownPrivate}, flycastAddress(otherFlycast, "", ""), No},
+		{"the Machines win over names", app("default"), []string{ownPrivate}, flycastAddress(otherFlycast, "default", "personal"), No},
+		{"the Machines win over other names", app("default"), []string{ownPrivate}, flycastAddress(ownFlycast, "other", "partner"), Yes},
+		{"the Machines disagree, names tell", app("default"), []string{ownPrivate, otherPrivate}, flycastAddress(ownFlycast, "default", "personal"), Yes},
+		{"the Machines disagree, nothing tells", app(""), []string{ownPrivate, otherPrivate}, flycastAddress(ownFlycast, "default", "personal"), Unclear},
+		{"by name", app("default"), nil, flycastAddress(ownFlycast, "default", "personal"), Yes},
+		{"by name, no organization told", app("default"), nil, flycastAddress(ownFlycast, "default", ""), Yes},
+		{"by name, another organization", app("default"), nil, flycastAddress(ownFlycast, "default", "partner"), No},
+		{"by name, another network", app("tenant-7"), nil, flycastAddress(ownFlycast, "default", "personal"), No},
+		{"the address does not tell", app("default"), nil, flycastAddress(ownFlycast, "", "personal"), Unclear},
+		{"the app does not tell", app(""), nil, flycastAddress(ownFlycast, "default", "personal"), Unclear},
 		{"not Flycast", app("default"), []string{ownPrivate}, public, No},
 		{"private, but egress", app("default"), []string{ownPrivate}, fly.Address{IP: netip.MustParseAddr(ownFlycast), Kind: fly.Egress}, No},
 	}
@@ -213,7 +213,7 @@ func TestOwn(t *testing.T) {
 }
 
 // ids are the blockers in short.
-func ids(blockers []plan.Blocker) []string {
+func blockerIDs(blockers []plan.Blocker) []string {
 	var out []string
 	for _, b := range blockers {
 		out = append(out, b.ID)
@@ -222,7 +222,7 @@ func ids(blockers []plan.Blocker) []string {
 }
 
 func TestBlockers(t *testing.T) {
-	own := []fly.Address{flycast(ownFlycast, "", "")}
+	own := []fly.Address{flycastAddress(ownFlycast, "", "")}
 	tests := []struct {
 		name     string
 		list     []fly.Address // nil: own
@@ -232,14 +232,14 @@ func TestBlockers(t *testing.T) {
 		says     string // part of the last blocker's sentence
 	}{
 		{name: "ready", services: []string{plainHTTP}},
-		{name: "ready, public too", list: append(of(fly.SharedV4, fly.DedicatedV6), own...), services: []string{plainHTTP}},
+		{name: "ready, public too", list: append(withKinds(fly.SharedV4, fly.DedicatedV6), own...), services: []string{plainHTTP}},
 		{name: "ready, pass-through TCP", services: []string{passThru}},
 
-		{name: "no Flycast address", list: of(fly.SharedV4), services: []string{plainHTTP}, want: []string{plan.NoFlycast}, says: "demo.flycast does not exist"},
+		{name: "no Flycast address", list: withKinds(fly.SharedV4), services: []string{plainHTTP}, want: []string{plan.NoFlycast}, says: "demo.flycast does not exist"},
 		{name: "no address", list: []fly.Address{}, services: []string{plainHTTP}, want: []string{plan.NoFlycast}},
-		{name: "egress is no Flycast", list: of(fly.Egress), services: []string{plainHTTP}, want: []string{plan.NoFlycast}},
-		{name: "Flycast elsewhere", list: []fly.Address{flycast(otherFlycast, "", "")}, services: []string{plainHTTP}, want: []string{plan.FlycastWrongNetwork}},
-		{name: "Flycast elsewhere and here", list: []fly.Address{flycast(otherFlycast, "", ""), own[0]}, services: []string{plainHTTP}},
+		{name: "egress is no Flycast", list: withKinds(fly.Egress), services: []string{plainHTTP}, want: []string{plan.NoFlycast}},
+		{name: "Flycast elsewhere", list: []fly.Address{flycastAddress(otherFlycast, "", "")}, services: []string{plainHTTP}, want: []string{plan.FlycastWrongNetwork}},
+		{name: "Flycast elsewhere and here", list: []fly.Address{flycastAddress(otherFlycast, "", ""), own[0]}, services: []string{plainHTTP}},
 
 		{name: "no services", services: []string{noServices}, want: []string{plan.NoServices}},
 		{name: "no Machines", services: []string{}, want: []string{plan.NoServices}},
@@ -279,10 +279,10 @@ func TestBlockers(t *testing.T) {
 		{name: "UDP on a range", services: []string{`[{"protocol":"udp","internal_port":5000,"ports":[{"start_port":5000,"end_port":5100}]}]`}, want: []string{plan.UDPService}, says: "5000-5100/udp"},
 		{name: "UDP of one group", services: []string{plainHTTP, `[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]}]`}, want: []string{plan.UDPService}},
 
-		{name: "everything", list: of(fly.SharedV4), services: []string{redirects, tlsAlone, `[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]}]`, noServices},
+		{name: "everything", list: withKinds(fly.SharedV4), services: []string{redirects, tlsAlone, `[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]}]`, noServices},
 			want: []string{plan.NoFlycast, plan.ForceHTTPS, plan.TLSOnly, plan.UDPService}},
 		{name: "Machines unknown", services: []string{redirects}, unknown: true},
-		{name: "Machines unknown, no Flycast address", list: of(fly.SharedV4), services: []string{redirects}, unknown: true, want: []string{plan.NoFlycast}},
+		{name: "Machines unknown, no Flycast address", list: withKinds(fly.SharedV4), services: []string{redirects}, unknown: true, want: []string{plan.NoFlycast}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -291,12 +291,12 @@ func TestBlockers(t *testing.T) {
 				s.Addresses.List = own
 			}
 			for i, services := range test.services {
-				m := vm(t, fmt.Sprint(i), services)
+				m := machineWith(t, fmt.Sprint(i), services)
 				s.Machines = append(s.Machines, m)
 			}
 			got := s.Blockers()
-			if !slices.Equal(ids(got), test.want) {
-				t.Fatalf("got %q, want %q", ids(got), test.want)
+			if !slices.Equal(blockerIDs(got), test.want) {
+				t.Fatalf("got %q, want %q", blockerIDs(got), test.want)
 			}
 			for _, b := range got {
 				if b.What == "" || b.Fix == "" {
@@ -312,7 +312,7 @@ func TestBlockers(t *testing.T) {
 
 // TestBlockersNameTheFix: a model follows these words.
 func TestBlockersNameTheFix(t *testing.T) {
-	s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}}, MachinesKnown: true, Machines: []fly.Machine{vm(t, "1", noServices)}}
+	s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}}, MachinesKnown: true, Machines: []fly.Machine{machineWith(t, "1", noServices)}}
 	want := map[string]string{plan.NoFlycast: `allocate_flycast {app: "demo"}`, plan.NoServices: `patch_services {app: "demo", create: "http", internal_port: …}, then deploy {app: "demo", draft: …}`}
 	got := s.Blockers()
 	if len(got) != len(want) {
@@ -327,7 +327,7 @@ func TestBlockersNameTheFix(t *testing.T) {
 
 // TestFixArguments: the calls in the fixes carry all that they need.
 func TestFixArguments(t *testing.T) {
-	group := func(m fly.Machine, name string) fly.Machine { return inGroup(t, m, name) }
+	group := func(m fly.Machine, name string) fly.Machine { return withGroup(t, m, name) }
 	image := func(m fly.Machine, name string) fly.Machine {
 		var err error
 		if m.Config, err = m.Config.With("image", name); err != nil {
@@ -341,21 +341,21 @@ func TestFixArguments(t *testing.T) {
 		machines []fly.Machine
 		id, want string
 	}{
-		{"no ports", []fly.Machine{vm(t, "1", noPorts)}, plan.NoPorts, `{app: "demo", create: "http", internal_port: 8080}`},
-		{"no ports of one group", []fly.Machine{group(vm(t, "1", noPorts), "web"), group(vm(t, "2", noServices), "cron")}, plan.NoPorts, `{app: "demo", process_groups: ["web"], create: "http", internal_port: 8080}`},
-		{"no ports, several programs", []fly.Machine{vm(t, "1", `[{"internal_port":1},{"internal_port":2}]`)}, plan.NoPorts, `{app: "demo", create: "http", internal_port: …}`},
-		{"a database's port", []fly.Machine{vm(t, "1", `[{"protocol":"tcp","internal_port":6379}]`)}, plan.NoPorts, `{app: "demo", create: "tcp", internal_port: 6379}`},
-		{"a database's image", []fly.Machine{image(vm(t, "1", `[{"protocol":"tcp","internal_port":7000}]`), "bitnami/redis:7.2")}, plan.NoPorts, `{app: "demo", create: "tcp", internal_port: 7000}`},
+		{"no ports", []fly.Machine{machineWith(t, "1", noPorts)}, plan.NoPorts, `{app: "demo", create: "http", internal_port: 8080}`},
+		{"no ports of one group", []fly.Machine{group(machineWith(t, "1", noPorts), "web"), group(machineWith(t, "2", noServices), "cron")}, plan.NoPorts, `{app: "demo", process_groups: ["web"], create: "http", internal_port: 8080}`},
+		{"no ports, several programs", []fly.Machine{machineWith(t, "1", `[{"internal_port":1},{"internal_port":2}]`)}, plan.NoPorts, `{app: "demo", create: "http", internal_port: …}`},
+		{"a database's port", []fly.Machine{machineWith(t, "1", `[{"protocol":"tcp","internal_port":6379}]`)}, plan.NoPorts, `{app: "demo", create: "tcp", internal_port: 6379}`},
+		{"a database's image", []fly.Machine{image(machineWith(t, "1", `[{"protocol":"tcp","internal_port":7000}]`), "bitnami/redis:7.2")}, plan.NoPorts, `{app: "demo", create: "tcp", internal_port: 7000}`},
 
-		{"HTTP with TLS", []fly.Machine{vm(t, "1", tlsAlone)}, plan.TLSOnly, `{app: "demo", plain_ports: [80]}`},
-		{"Postgres with TLS", []fly.Machine{vm(t, "1", raw)}, plan.TLSOnly, `{app: "demo", plain_ports: [5433]}`},
-		{"raw TLS", []fly.Machine{vm(t, "1", `[{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)}, plan.TLSOnly, `{app: "demo", plain_ports: [1883]}`},
-		{"two programs", []fly.Machine{vm(t, "1", `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]},{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)}, plan.TLSOnly, `{app: "demo", plain_ports: [80, 1883]}`},
-		{"80 is another group's", []fly.Machine{group(vm(t, "1", tlsAlone), "api"), group(vm(t, "2", `[{"protocol":"tcp","internal_port":3000,"ports":[{"port":80,"handlers":["http"]}]}]`), "web")}, plan.TLSOnly, `{app: "demo", process_groups: ["api"], plain_ports: [8080]}`},
+		{"HTTP with TLS", []fly.Machine{machineWith(t, "1", tlsAlone)}, plan.TLSOnly, `{app: "demo", plain_ports: [80]}`},
+		{"Postgres with TLS", []fly.Machine{machineWith(t, "1", raw)}, plan.TLSOnly, `{app: "demo", plain_ports: [5433]}`},
+		{"raw TLS", []fly.Machine{machineWith(t, "1", `[{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)}, plan.TLSOnly, `{app: "demo", plain_ports: [1883]}`},
+		{"two programs", []fly.Machine{machineWith(t, "1", `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]},{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)}, plan.TLSOnly, `{app: "demo", plain_ports: [80, 1883]}`},
+		{"80 is another group's", []fly.Machine{group(machineWith(t, "1", tlsAlone), "api"), group(machineWith(t, "2", `[{"protocol":"tcp","internal_port":3000,"ports":[{"port":80,"handlers":["http"]}]}]`), "web")}, plan.TLSOnly, `{app: "demo", process_groups: ["api"], plain_ports: [8080]}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}, List: []fly.Address{flycast(ownFlycast, "", "")}}, MachinesKnown: true, Machines: test.machines}
+			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo"}, List: []fly.Address{flycastAddress(ownFlycast, "", "")}}, MachinesKnown: true, Machines: test.machines}
 			got := s.Blockers()
 			want := "patch_services " + test.want + `, then deploy {app: "demo", draft: …}`
 			if len(got) != 1 || got[0].ID != test.id || got[0].Fix != want {
@@ -368,11 +368,11 @@ func TestFixArguments(t *testing.T) {
 func TestUDPServices(t *testing.T) {
 	const games = `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5001},{"port":5000}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":80}]}]`
 	const silent = `[{"protocol":"udp","internal_port":6000}]`
-	s := Snapshot{Machines: []fly.Machine{vm(t, "1", games), vm(t, "2", games), vm(t, "3", silent)}}
+	s := Snapshot{Machines: []fly.Machine{machineWith(t, "1", games), machineWith(t, "2", games), machineWith(t, "3", silent)}}
 	if got, want := s.UDPServices(), []string{"5000/udp", "5001/udp"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := (Snapshot{Machines: []fly.Machine{vm(t, "1", plainHTTP)}}).UDPServices(); len(got) != 0 {
+	if got := (Snapshot{Machines: []fly.Machine{machineWith(t, "1", plainHTTP)}}).UDPServices(); len(got) != 0 {
 		t.Errorf("got %q, want none", got)
 	}
 }
@@ -395,7 +395,7 @@ func TestInternalPort(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var s Snapshot
 			for i, services := range test.services {
-				s.Machines = append(s.Machines, vm(t, fmt.Sprint(i), services))
+				s.Machines = append(s.Machines, machineWith(t, fmt.Sprint(i), services))
 			}
 			if got := s.InternalPort(); got != test.want {
 				t.Errorf("got %d, want %d", got, test.want)

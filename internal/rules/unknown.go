@@ -15,7 +15,7 @@ func (s Snapshot) Unknowns() []plan.Unknown {
 	if !s.Addresses.EgressKnown {
 		out = append(out, plan.EgressUnread)
 	}
-	if s.flycast() == Unclear {
+	if s.flycastAnswer() == Unclear {
 		out = append(out, plan.FlycastUnclear)
 	}
 	if len(s.Unrecognised()) > 0 {
@@ -29,7 +29,7 @@ func (s Snapshot) Unknowns() []plan.Unknown {
 
 // FlycastUnclear reports whether the app has a Flycast address of which it
 // cannot be told whether it serves the app's own network, and no other that does.
-func (s Snapshot) FlycastUnclear() bool { return s.flycast() == Unclear }
+func (s Snapshot) FlycastUnclear() bool { return s.flycastAnswer() == Unclear }
 
 // Unrecognised are the addresses whose kind matched no rule.
 func (s Snapshot) Unrecognised() []string {
@@ -67,7 +67,7 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 	has := func(kind fly.Kind) bool {
 		return slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == kind })
 	}
-	if len(s.unread()) > 0 || has(fly.UnknownKind) && s.anyPort() || has(fly.SharedV4) && len(s.ports(pgTLS)) > 0 {
+	if len(s.unreadMachines()) > 0 || has(fly.UnknownKind) && s.hasPort() || has(fly.SharedV4) && len(s.ports(pgTLS)) > 0 {
 		return Unclear
 	}
 	return No
@@ -102,7 +102,7 @@ func carries(kind fly.Kind, sv machine.Service, p machine.Port) bool {
 	case fly.DedicatedV6:
 		return sv.Protocol != "udp"
 	case fly.SharedV4:
-		return sv.Protocol != "udp" && byName(p)
+		return sv.Protocol != "udp" && routesByName(p)
 	}
 	return false
 }

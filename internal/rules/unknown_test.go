@@ -17,7 +17,7 @@ const (
 
 func TestUnreadMachines(t *testing.T) {
 	unreadable := fly.Machine{ID: "0c", Unreadable: true}
-	incomplete := vm(t, "0d", noServices)
+	incomplete := machineWith(t, "0d", noServices)
 	incomplete.Incomplete = true
 	tests := []struct {
 		name     string
@@ -27,23 +27,23 @@ func TestUnreadMachines(t *testing.T) {
 		want     []string
 		says     string
 	}{
-		{"one, the other has no services", of(fly.SharedV4), []fly.Machine{vm(t, "0a", noServices), unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0c "},
-		{"incomplete", of(fly.SharedV4), []fly.Machine{incomplete}, Unclear, []string{plan.MachineUnread}, "Machine 0d "},
-		{"two", of(fly.DedicatedV4), []fly.Machine{incomplete, unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0d, 0c "},
-		{"another answers", of(fly.SharedV4), []fly.Machine{vm(t, "0a", plainHTTP), unreadable}, Yes, []string{plan.MachineUnread}, "0c"},
-		{"another has a blocker", of(fly.SharedV4), []fly.Machine{vm(t, "0a", redirects), unreadable}, Yes, []string{plan.MachineUnread, plan.ForceHTTPS}, "80"},
+		{"one, the other has no services", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", noServices), unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0c "},
+		{"incomplete", withKinds(fly.SharedV4), []fly.Machine{incomplete}, Unclear, []string{plan.MachineUnread}, "Machine 0d "},
+		{"two", withKinds(fly.DedicatedV4), []fly.Machine{incomplete, unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0d, 0c "},
+		{"another answers", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", plainHTTP), unreadable}, Yes, []string{plan.MachineUnread}, "0c"},
+		{"another has a blocker", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", redirects), unreadable}, Yes, []string{plan.MachineUnread, plan.ForceHTTPS}, "80"},
 		{"no public address", nil, []fly.Machine{unreadable}, No, []string{plan.MachineUnread}, "0c"},
-		{"many", of(fly.SharedV4), slices.Repeat([]fly.Machine{unreadable}, 7), Unclear, []string{plan.MachineUnread}, "and 2 more"},
+		{"many", withKinds(fly.SharedV4), slices.Repeat([]fly.Machine{unreadable}, 7), Unclear, []string{plan.MachineUnread}, "and 2 more"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			own := flycast(ownFlycast, "default", "")
+			own := flycastAddress(ownFlycast, "default", "")
 			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: append(test.list, own)}, Machines: test.machines, MachinesKnown: true}
 			if got := s.Exposed(); got != test.exposed {
 				t.Errorf("exposed %s, want %s", got, test.exposed)
 			}
 			got := s.Blockers()
-			if !slices.Equal(ids(got), test.want) || !strings.Contains(got[len(got)-1].What, test.says) {
+			if !slices.Equal(blockerIDs(got), test.want) || !strings.Contains(got[len(got)-1].What, test.says) {
 				t.Errorf("got %+v, want %q with %q", got, test.want, test.says)
 			}
 		})
@@ -58,24 +58,24 @@ func TestAnswers(t *testing.T) {
 		want     Answer
 	}{
 		{"no address", nil, plainHTTP, No},
-		{"private", of(fly.Flycast, fly.Egress), plainHTTP, No},
-		{"HTTP on a shared v4", of(fly.SharedV4, fly.Flycast), plainHTTP, Yes},
-		{"TLS on a shared v4", of(fly.SharedV4), tlsPass, Yes},
-		{"raw TCP on a shared v4", of(fly.SharedV4, fly.Flycast), passThru, No},
-		{"raw TCP on a v6", of(fly.DedicatedV6), passThru, Yes},
-		{"raw TCP on a dedicated v4", of(fly.DedicatedV4), passThru, Yes},
-		{"UDP on a shared v4 and v6", of(fly.SharedV4, fly.DedicatedV6), udpOnly, No},
-		{"UDP on a dedicated v4", of(fly.DedicatedV4), udpOnly, Yes},
-		{"no ports", of(fly.DedicatedV4), noPorts, No},
-		{"unread", of(fly.SharedV4), "", Unclear},
-		{"raw TCP, and an unknown address", of(fly.SharedV4, fly.UnknownKind), passThru, Unclear},
-		{"an unknown address alone", of(fly.UnknownKind), plainHTTP, Unclear},
+		{"private", withKinds(fly.Flycast, fly.Egress), plainHTTP, No},
+		{"HTTP on a shared v4", withKinds(fly.SharedV4, fly.Flycast), plainHTTP, Yes},
+		{"TLS on a shared v4", withKinds(fly.SharedV4), tlsPass, Yes},
+		{"raw TCP on a shared v4", withKinds(fly.SharedV4, fly.Flycast), passThru, No},
+		{"raw TCP on a v6", withKinds(fly.DedicatedV6), passThru, Yes},
+		{"raw TCP on a dedicated v4", withKinds(fly.DedicatedV4), passThru, Yes},
+		{"UDP on a shared v4 and v6", withKinds(fly.SharedV4, fly.DedicatedV6), udpOnly, No},
+		{"UDP on a dedicated v4", withKinds(fly.DedicatedV4), udpOnly, Yes},
+		{"no ports", withKinds(fly.DedicatedV4), noPorts, No},
+		{"unread", withKinds(fly.SharedV4), "", Unclear},
+		{"raw TCP, and an unknown address", withKinds(fly.SharedV4, fly.UnknownKind), passThru, Unclear},
+		{"an unknown address alone", withKinds(fly.UnknownKind), plainHTTP, Unclear},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := Snapshot{MachinesKnown: true, Machines: []fly.Machine{{ID: "1", Unreadable: true}}}
 			if test.services != "" {
-				s.Machines = []fly.Machine{vm(t, "1", test.services)}
+				s.Machines = []fly.Machine{machineWith(t, "1", test.services)}
 			}
 			if got := s.Answers(test.list); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
@@ -89,7 +89,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestUnknowns(t *testing.T) {
-	unclear, elsewhere, own := flycast(ownFlycast, "", ""), flycast(otherFlycast, "other", ""), flycast(ownFlycast, "default", "")
+	unclear, elsewhere, own := flycastAddress(ownFlycast, "", ""), flycastAddress(otherFlycast, "other", ""), flycastAddress(ownFlycast, "default", "")
 	hosted := func(status string) []fly.Machine { return []fly.Machine{{ID: "1", HostStatus: status}} }
 	tests := []struct {
 		name     string
@@ -105,8 +105,8 @@ func TestUnknowns(t *testing.T) {
 		{name: "unclear beside another network's", list: []fly.Address{elsewhere, unclear}, want: []plan.Unknown{plan.FlycastUnclear}},
 		{name: "unclear beside the own", list: []fly.Address{unclear, own}},
 		{name: "another network's", list: []fly.Address{elsewhere}},
-		{name: "no Flycast", list: of(fly.SharedV4)},
-		{name: "unrecognised", list: append(of(fly.UnknownKind), own), want: []plan.Unknown{plan.KindUnknown}},
+		{name: "no Flycast", list: withKinds(fly.SharedV4)},
+		{name: "unrecognised", list: append(withKinds(fly.UnknownKind), own), want: []plan.Unknown{plan.KindUnknown}},
 		{name: "host down", list: []fly.Address{own}, machines: hosted("unreachable"), want: []plan.Unknown{plan.MachinesHostDown}},
 	}
 	for _, test := range tests {

@@ -70,7 +70,7 @@ func withoutRedirect(config machine.Config) (flags string, ok bool) {
 			continue
 		}
 		for i, p := range sv.Ports {
-			if p.Port == nil || sv.Protocol != "tcp" || slices.ContainsFunc(p.Handlers, notAWord) {
+			if p.Port == nil || sv.Protocol != "tcp" || slices.ContainsFunc(p.Handlers, isUnsafeHandler) {
 				return "", false
 			}
 			if i == 0 {
@@ -84,7 +84,7 @@ func withoutRedirect(config machine.Config) (flags string, ok bool) {
 
 // notAWord reports whether a handler is not one that can stand in a command as it
 // is: it comes from outside.
-func notAWord(handler string) bool {
+func isUnsafeHandler(handler string) bool {
 	return handler == "" || strings.Trim(handler, "abcdefghijklmnopqrstuvwxyz0123456789_") != ""
 }
 

@@ -34,7 +34,7 @@ func (c *handClock) pass(d time.Duration) {
 // A call carries the time at which its bytes were read, however long it then waits
 // for a slot, and whatever else came in the same read.
 func TestArrivalBeforeTheSlot(t *testing.T) {
-	f, clock := newFixture(), &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	f, clock := newTestServer(), &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	f.AddTool(mcp.NewTool("arrived"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText(call.Arrived(ctx).Format(time.TimeOnly)), nil
 	})
@@ -79,7 +79,7 @@ func (p *pieces) Read(b []byte) (int, error) {
 func TestLinesArriveWhenTheyAreRead(t *testing.T) {
 	clock := &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	in := &timedReader{in: &pieces{clock, []string{"one\ntwo\nth", "ree\n", "four\n"}}, now: clock.Now}
-	lines := make(chan line)
+	lines := make(chan inputLine)
 	ctx, stop := context.WithCancel(t.Context())
 	go readLines(ctx, in, lines)
 	for _, want := range []struct{ text, at string }{{"one\n", "12:01:00"}, {"two\n", "12:01:00"}, {"three\n", "12:02:00"}} {

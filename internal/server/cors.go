@@ -92,18 +92,18 @@ func (p originPolicy) preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network")
 	h.Set("Access-Control-Allow-Methods", allowedMethods)
-	h.Set("Access-Control-Allow-Headers", allowedHeaders+parameterHeaders(r.Header.Get("Access-Control-Request-Headers")))
+	h.Set("Access-Control-Allow-Headers", allowedHeaders+mcpHeaders(r.Header.Get("Access-Control-Request-Headers")))
 	h.Set("Access-Control-Max-Age", "600")
 	if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
 		h.Set("Access-Control-Allow-Private-Network", "true") // a page of the internet, a server on this machine
 	}
-	p.timing.closing(w)
+	p.timing.closeAfter(w)
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // parameterHeaders are the MCP headers among those that a page wants to send,
 // as the rest of a list.
-func parameterHeaders(wanted string) string {
+func mcpHeaders(wanted string) string {
 	var b strings.Builder
 	for name := range strings.SplitSeq(wanted, ",") {
 		name = strings.ToLower(strings.TrimSpace(name))

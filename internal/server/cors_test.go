@@ -47,9 +47,9 @@ func list(h http.Header, name string) map[string]bool {
 // without a token, then calls whose answers it may read.
 func TestHTTPBrowser(t *testing.T) {
 	const page = "http://localhost:6274"
-	s := startHTTP(t, newFixture(), HTTPOptions{SSE: true, AllowedOrigins: []string{page + "/"}})
+	s := startHTTP(t, newTestServer(), HTTPOptions{SSE: true, AllowedOrigins: []string{page + "/"}})
 	preflight := func(path, method, headers string) *http.Response {
-		return s.do(request{method: http.MethodOptions, path: path, header: map[string]string{
+		return s.do(httpRequest{method: http.MethodOptions, path: path, header: map[string]string{
 			"Authorization": "", "Origin": page, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers,
 			"Access-Control-Request-Private-Network": "true",
 		}})
@@ -88,8 +88,8 @@ func TestHTTPBrowser(t *testing.T) {
 			t.Errorf("private network %q", got)
 		}
 	}
-	for name, r := range map[string]request{
-		"a call":         modern("1", "echo", "", `"text":"hello"`),
+	for name, r := range map[string]httpRequest{
+		"a call":         modernRequest("1", "echo", "", `"text":"hello"`),
 		"a handshake":    {body: initializeMessage("2025-11-25", `{}`)},
 		"no token":       {header: map[string]string{"Authorization": ""}},
 		"another method": {method: http.MethodPut},
@@ -116,10 +116,10 @@ func TestHTTPBrowser(t *testing.T) {
 			}
 		})
 	}
-	for name, r := range map[string]request{
+	for name, r := range map[string]httpRequest{
 		"a preflight of another page": {method: http.MethodOptions, header: map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST", "Authorization": ""}},
 		"a call of another page":      {header: map[string]string{"Origin": "https://evil.example"}},
-		"no page":                     modern("1", "echo", "", ""),
+		"no page":                     modernRequest("1", "echo", "", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := s.do(r)
@@ -137,14 +137,14 @@ func TestHTTPBrowser(t *testing.T) {
 
 // TestHTTPWellKnown: what a client looks for before it has a token is not there.
 func TestHTTPWellKnown(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{})
+	s := startHTTP(t, newTestServer(), HTTPOptions{})
 	for _, path := range []string{
 		"/.well-known", "/.well-known/", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp",
 		"/.well-known/oauth-authorization-server/mcp", "/mcp/.well-known/openid-configuration", "/.well-known/anything?x=1",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
 			for _, authorization := range []string{"", "Bearer wrong", "Bearer " + testToken} {
-				resp := s.do(request{method: method, path: path, header: map[string]string{"Authorization": authorization, "Content-Type": ""}})
+				resp := s.do(httpRequest{method: method, path: path, header: map[string]string{"Authorization": authorization, "Content-Type": ""}})
 				if resp.StatusCode != http.StatusNotFound || resp.Header.Get("WWW-Authenticate") != "" {
 					t.Errorf("%s %s, %q: got %s", method, path, authorization, resp.Status)
 				}
@@ -152,12 +152,12 @@ func TestHTTPWellKnown(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{"/x.well-known": 401, "/mcp?x=/.well-known/": 401} {
-		resp := s.do(request{method: "GET", path: path, header: map[string]string{"Authorization": ""}})
+		resp := s.do(httpRequest{method: "GET", path: path, header: map[string]string{"Authorization": ""}})
 		if resp.StatusCode != want || resp.Header.Get("WWW-Authenticate") != `Bearer realm="flycast-mcp"` {
 			t.Errorf("%s: got %s, %q", path, resp.Status, resp.Header.Get("WWW-Authenticate"))
 		}
 	}
-	resp := s.do(request{header: map[string]string{"Authorization": "Bearer wrong"}})
+	resp := s.do(httpRequest{header: map[string]string{"Authorization": "Bearer wrong"}})
 	if got := resp.Header.Get("WWW-Authenticate"); got != `Bearer realm="flycast-mcp", error="invalid_token"` {
 		t.Errorf("WWW-Authenticate %q", got)
 	}

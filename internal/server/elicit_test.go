@@ -15,7 +15,7 @@ import (
 
 // The capabilities of one modern request are not those of the session.
 func TestStdioErasDoNotMix(t *testing.T) {
-	p := startStdio(t, newFixture())
+	p := startStdio(t, newTestServer())
 	capable := strings.Replace(modernMeta, `"io.modelcontextprotocol/clientCapabilities":{}`, `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`, 1)
 	p.send(initializeMessage("2025-11-25", `{}`), toolCall("1", "ask", capable, ""), toolCall("2", "ask", "", ""))
 	p.receive()
@@ -42,7 +42,7 @@ func TestStdioElicitation(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := startStdio(t, newFixture())
+			p := startStdio(t, newTestServer())
 			p.send(initializeMessage("2025-06-18", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
 			p.receive()
 			question := p.receive()
@@ -58,7 +58,7 @@ func TestStdioElicitation(t *testing.T) {
 }
 
 func TestStdioLateAnswer(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	p := startStdio(t, f)
 	p.send(initializeMessage("2025-06-18", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
 	p.receive()
@@ -125,7 +125,7 @@ func TestStdioWithRealClient(t *testing.T) {
 			outR, outW := io.Pipe()
 			done := make(chan error, 1)
 			go func() {
-				done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, StdioOptions{})
+				done <- ServeStdio(t.Context(), newTestServer().MCPServer, inR, outW, StdioOptions{})
 				_ = outW.Close()
 			}()
 			via := transport.NewIO(outR, inW, io.NopCloser(strings.NewReader("")))

@@ -13,14 +13,14 @@ import (
 // ending brings calls and streams to an end while their client still listens:
 // when the server stops, or when a client ends its session. The connection
 // stays until the calls are answered, so its context must not end.
-type ending struct {
-	soon context.Context // nobody is asked anymore, nothing is begun, streams end
-	now  context.Context // handlers are cancelled
+type shutdown struct {
+	drain context.Context // nobody is asked anymore, nothing is begun, streams end
+	abort context.Context // handlers are cancelled
 }
 
 // endingWith is the ending of a server that stops when ctx ends: calls have
 // patience before they are cancelled.
-func endingWith(ctx context.Context, patience time.Duration) ending {
+func newShutdown(ctx context.Context, patience time.Duration) shutdown {
 	alive := context.WithoutCancel(ctx)
 	soon, endSoon := context.WithCancelCause(alive)
 	now, endNow := context.WithCancelCause(alive)
@@ -32,41 +32,41 @@ func endingWith(ctx context.Context, patience time.Duration) ending {
 		}
 		time.AfterFunc(patience, func() { endNow(call.ErrStopping) })
 	})
-	return ending{soon, now}
+	return shutdown{soon, now}
 }
 
 // ofSession is an ending that comes with this one or, if that is earlier, with
 // the session's own end.
-func (e ending) ofSession() (own ending, end func()) {
-	soon, endSoon := context.WithCancelCause(e.soon)
-	now, endNow := context.WithCancelCause(e.now)
-	return ending{soon, now}, func() {
+func (e shutdown) forSession() (own shutdown, end func()) {
+	soon, endSoon := context.WithCancelCause(e.drain)
+	now, endNow := context.WithCancelCause(e.abort)
+	return shutdown{soon, now}, func() {
 		endSoon(call.ErrSessionEnded)
 		endNow(call.ErrSessionEnded)
 	}
 }
 
-type endingKey struct{}
+type shutdownKey struct{}
 
 // with puts the calls under ctx under this ending.
-func (e ending) with(ctx context.Context) context.Context {
-	return context.WithValue(call.WithStop(ctx, e.soon), endingKey{}, e)
+func (e shutdown) withContext(ctx context.Context) context.Context {
+	return context.WithValue(call.WithStop(ctx, e.drain), shutdownKey{}, e)
 }
 
-func endingFrom(ctx context.Context) (e ending, ok bool) {
-	e, ok = ctx.Value(endingKey{}).(ending)
+func shutdownFrom(ctx context.Context) (e shutdown, ok bool) {
+	e, ok = ctx.Value(shutdownKey{}).(shutdown)
 	return e, ok
 }
 
 // handlerContext is the context of a handler, which ends with the connection's
 // or as the ending says.
 func handlerContext(ctx context.Context) (context.Context, func()) {
-	e, ok := endingFrom(ctx)
+	e, ok := shutdownFrom(ctx)
 	if !ok {
 		return ctx, func() {}
 	}
 	own, cancel := context.WithCancelCause(ctx)
-	detach := context.AfterFunc(e.now, func() { cancel(context.Cause(e.now)) })
+	detach := context.AfterFunc(e.abort, func() { cancel(context.Cause(e.abort)) })
 	return own, func() {
 		detach()
 		cancel(nil)
@@ -74,9 +74,9 @@ func handlerContext(ctx context.Context) (context.Context, func()) {
 }
 
 // attach puts all requests under this ending.
-func (e ending) attach(next http.Handler) http.Handler {
+func (e shutdown) attach(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(e.with(r.Context())))
+		next.ServeHTTP(w, r.WithContext(e.withContext(r.Context())))
 	})
 }
 
@@ -84,11 +84,11 @@ func (e ending) attach(next http.Handler) http.Handler {
 // sessions, and subscriptions/listen, which mcp-go's own shutdown waits for.
 func endStreams(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e, ok := endingFrom(r.Context())
-		if ok && (r.Method == http.MethodGet || postedFrom(r.Context()).method == string(mcp.MethodSubscriptionsListen)) {
+		e, ok := shutdownFrom(r.Context())
+		if ok && (r.Method == http.MethodGet || postedBodyFrom(r.Context()).method == string(mcp.MethodSubscriptionsListen)) {
 			own, cancel := context.WithCancel(r.Context())
 			defer cancel()
-			defer context.AfterFunc(e.soon, cancel)()
+			defer context.AfterFunc(e.drain, cancel)()
 			r = r.WithContext(own)
 		}
 		next.ServeHTTP(w, r)

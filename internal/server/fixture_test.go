@@ -20,7 +20,7 @@ import (
 const panicText = "the secret of the panic"
 
 // fixture is a server with small tools, and the ends by which a test holds them.
-type fixture struct {
+type testServer struct {
 	*mcpserver.MCPServer
 	log     *logBuffer
 	started chan string   // "hold" sends its request's name argument, then waits
@@ -30,8 +30,8 @@ type fixture struct {
 	within  chan time.Time // the time limit of "ask"
 }
 
-func newFixture() *fixture {
-	f := &fixture{
+func newTestServer() *testServer {
+	f := &testServer{
 		log:     &logBuffer{},
 		started: make(chan string, 200),
 		release: make(chan struct{}),
@@ -64,9 +64,9 @@ func newFixture() *fixture {
 	return f
 }
 
-func (f *fixture) logger() *slog.Logger { return slog.New(slog.NewTextHandler(f.log, nil)) }
+func (f *testServer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(f.log, nil)) }
 
-func (f *fixture) hold(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (f *testServer) hold(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	f.started <- r.GetString("name", "")
 	select {
 	case <-f.release:
@@ -87,7 +87,7 @@ func steps(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, err
 	return mcp.NewToolResultText("done"), nil
 }
 
-func (f *fixture) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (f *testServer) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	if kind := call.CanElicit(ctx); kind != call.ElicitSession {
 		return mcp.NewToolResultText(kind.String()), nil
 	}
@@ -181,7 +181,7 @@ func initializeMessage(version, capabilities string) string {
 }
 
 // checkPanic checks that an answer gives the log's id and nothing of the panic.
-func checkPanic(t *testing.T, f *fixture, answer string) {
+func checkPanic(t *testing.T, f *testServer, answer string) {
 	t.Helper()
 	if strings.Contains(answer, panicText) || strings.Contains(answer, ".go") {
 		t.Errorf("the answer tells of the panic: %s", answer)

@@ -33,7 +33,7 @@ const callQueue = 256
 
 // forCall gives a call its own session. Write is called for one notification at
 // a time, in order, and only while [callSession.deliver] is at work.
-func forCall(session clientSession, write func(mcp.JSONRPCNotification)) (mcpserver.ClientSession, *callSession) {
+func newCallSession(session clientSession, write func(mcp.JSONRPCNotification)) (mcpserver.ClientSession, *callSession) {
 	call := &callSession{
 		clientSession: session,
 		queue:         make(chan mcp.JSONRPCNotification, callQueue),

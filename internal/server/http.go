@@ -69,7 +69,7 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	if o.timing == (timing{}) {
 		o.timing = defaultTiming()
 	}
-	o.Now = orTime(o.Now)
+	o.Now = clockOr(o.Now)
 	return o
 }
 
@@ -154,17 +154,17 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 	}
 	body := bodyPolicy{limit: o.BodyLimit, timing: o.timing}
 	methods := func(allowed ...string) middleware { return methodPolicy{o.timing, allowed}.check }
-	end := endingWith(ctx, o.timing.patience)
+	end := newShutdown(ctx, o.timing.patience)
 	sessions, questions := newOwnedSessions(end, o), newQuestions()
 	transport := mcpserver.NewStreamableHTTPServer(s,
 		mcpserver.WithSessionIdManagerResolver(sessions),
 		mcpserver.WithStreamableHTTPLogger(o.Log),
-		mcpserver.WithHTTPContextFunc(ownDelivery(s, questions)))
+		mcpserver.WithHTTPContextFunc(withCallSession(s, questions)))
 	sessions.forget = func(id string) { forgetSession(transport, id) }
 	go sessions.expireUntil(ctx)
 
 	paths := map[string]http.Handler{
-		"/mcp": chain(streamed(transport, o.Log, o.timing, o.Now),
+		"/mcp": chain(serveStream(transport, o.Log, o.timing, o.Now),
 			methods(http.MethodPost, http.MethodGet, http.MethodDelete),
 			o.timing.checkContentType, body.check, checkMessage, end.attach, sessions.check, questions.check, endStreams),
 	}
@@ -205,7 +205,7 @@ type streamKey struct{}
 // streamed serves mcp-go's transport on a [responseStream], and answers for it
 // when it panics: the tools' recovery does not cover completions and hooks. A
 // response with a question counts as sent once nothing of it is held back.
-func streamed(transport http.Handler, log *slog.Logger, t timing, now func() time.Time) http.Handler {
+func serveStream(transport http.Handler, log *slog.Logger, t timing, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream := newResponseStream(w, r, log, t, now)
 		defer stream.end()
@@ -214,7 +214,7 @@ func streamed(transport http.Handler, log *slog.Logger, t timing, now func() tim
 			if value == nil {
 				return
 			}
-			message := postedFrom(r.Context())
+			message := postedBodyFrom(r.Context())
 			id := logPanic(r.Context(), log, "request "+message.method, value)
 			answerPanic(stream, message, id, log)
 		}()
@@ -228,8 +228,8 @@ func streamed(transport http.Handler, log *slog.Logger, t timing, now func() tim
 	})
 }
 
-func answerPanic(stream *responseStream, message posted, id string, log *slog.Logger) {
-	begun, events := stream.inEvents()
+func answerPanic(stream *responseStream, message postedBody, id string, log *slog.Logger) {
+	begun, events := stream.state()
 	if begun && !events {
 		panic(http.ErrAbortHandler) // the client sees a broken response
 	}
@@ -262,16 +262,16 @@ func writeRPCError(w http.ResponseWriter, status int, id json.RawMessage, code i
 
 // ownDelivery gives the calls that may send notifications or ask something a
 // session of their own, which writes to the response of their POST.
-func ownDelivery(s *mcpserver.MCPServer, questions *questions) mcpserver.HTTPContextFunc {
+func withCallSession(s *mcpserver.MCPServer, questions *questionQueue) mcpserver.HTTPContextFunc {
 	notifying := []string{string(mcp.MethodToolsCall), string(mcp.MethodPromptsGet), string(mcp.MethodResourcesRead)}
 	return func(ctx context.Context, r *http.Request) context.Context {
 		stream, streaming := r.Context().Value(streamKey{}).(*responseStream)
 		session, known := mcpserver.ClientSessionFromContext(ctx).(clientSession)
-		if !streaming || !known || !slices.Contains(notifying, postedFrom(r.Context()).method) {
+		if !streaming || !known || !slices.Contains(notifying, postedBodyFrom(r.Context()).method) {
 			return ctx
 		}
-		token := postedFrom(r.Context()).token
-		_, call := forCall(session, func(n mcp.JSONRPCNotification) { stream.notify(withToken(n, token)) })
+		token := postedBodyFrom(r.Context()).token
+		_, call := newCallSession(session, func(n mcp.JSONRPCNotification) { stream.notify(restoreToken(n, token)) })
 		return withDelivery(s.WithContext(ctx, httpCall{call, questions, stream}), call)
 	}
 }

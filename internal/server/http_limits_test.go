@@ -21,7 +21,7 @@ func shortTiming() timing {
 }
 
 // dial opens a connection that the test speaks on byte by byte.
-func (s *site) dial() *net.TCPConn {
+func (s *httpServer) dial() *net.TCPConn {
 	s.t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
 	if err != nil {
@@ -83,7 +83,7 @@ func TestHTTPNobodyStays(t *testing.T) {
 		{"a token, a GET with half a body", "GET /mcp HTTP/1.1\r\n" + own + bearer + ten + "\r\n", ""},
 		{"a token, another method with half a body", "PUT /mcp HTTP/1.1\r\n" + own + bearer + ten + "\r\n", ""},
 	}
-	s := startHTTP(t, newFixture(), HTTPOptions{SSE: true, timing: shortTiming()})
+	s := startHTTP(t, newTestServer(), HTTPOptions{SSE: true, timing: shortTiming()})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := s.dial()
@@ -100,19 +100,19 @@ func TestHTTPNobodyStays(t *testing.T) {
 
 // TestHTTPHeldCallsStay: the time limit of a request is not one of its answer.
 func TestHTTPHeldCallsStay(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{SSE: true, timing: shortTiming()})
 	session := s.handshake(`{}`)
 	answers := make(chan string, 2)
-	for _, r := range []request{modern("1", "hold", "", ""), inSession(session, toolCall("2", "hold", "", ""))} {
+	for _, r := range []httpRequest{modernRequest("1", "hold", "", ""), inSession(session, toolCall("2", "hold", "", ""))} {
 		go func() {
-			all := messages(t, s.do(r))
+			all := readMessages(t, s.do(r))
 			answers <- all[len(all)-1].text(t)
 		}()
 		<-f.started
 	}
-	stream := s.do(request{method: "GET", header: map[string]string{"Mcp-Session-Id": session}})
-	events := bufio.NewReader(s.do(request{method: "GET", path: "/sse"}).Body)
+	stream := s.do(httpRequest{method: "GET", header: map[string]string{"Mcp-Session-Id": session}})
+	events := bufio.NewReader(s.do(httpRequest{method: "GET", path: "/sse"}).Body)
 	endpoint := ""
 	for endpoint == "" {
 		line, err := events.ReadString('\n')
@@ -142,7 +142,7 @@ func TestHTTPHeldCallsStay(t *testing.T) {
 		}
 	}
 	// The streams are open: a message arrives on the one, a notification on the other.
-	if resp := s.do(request{path: endpoint, body: toolCall("3", "echo", "", `"text":"here"`)}); resp.StatusCode != http.StatusAccepted {
+	if resp := s.do(httpRequest{path: endpoint, body: toolCall("3", "echo", "", `"text":"here"`)}); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("got %s", resp.Status)
 	}
 	if got := nextEvent(t, events).text(t); got != "here" {
@@ -156,12 +156,12 @@ func TestHTTPHeldCallsStay(t *testing.T) {
 
 // TestHTTPSlowReader: a client that does not read its answer is given up.
 func TestHTTPSlowReader(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	f.AddTool(mcp.NewTool("big"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText(strings.Repeat("x", 32<<20)), nil
 	})
 	s := startHTTP(t, f, HTTPOptions{SSE: true, timing: shortTiming()})
-	r := modern("1", "big", "", "")
+	r := modernRequest("1", "big", "", "")
 	c := s.dial()
 	_, err := fmt.Fprintf(c, "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: big\r\nContent-Length: %d\r\n\r\n%s",
 		s.port, testToken, len(r.body), r.body)
@@ -175,7 +175,7 @@ func TestHTTPSlowReader(t *testing.T) {
 func TestHTTPKeepalive(t *testing.T) {
 	quick := defaultTiming()
 	quick.keepalive = 10 * time.Millisecond
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{SSE: true, timing: quick})
 	session := s.handshake(`{}`)
 	twoComments := func(t *testing.T, resp *http.Response) *bufio.Reader {
@@ -196,12 +196,12 @@ func TestHTTPKeepalive(t *testing.T) {
 		return stream
 	}
 	t.Run("GET", func(t *testing.T) {
-		twoComments(t, s.do(request{method: "GET", header: map[string]string{"Mcp-Session-Id": session}}))
+		twoComments(t, s.do(httpRequest{method: "GET", header: map[string]string{"Mcp-Session-Id": session}}))
 	})
-	t.Run("SSE", func(t *testing.T) { twoComments(t, s.do(request{method: "GET", path: "/sse"})) })
-	for name, r := range map[string]request{
+	t.Run("SSE", func(t *testing.T) { twoComments(t, s.do(httpRequest{method: "GET", path: "/sse"})) })
+	for name, r := range map[string]httpRequest{
 		"POST of a session": inSession(session, toolCall("1", "hold", "", "")),
-		"POST":              modern("1", "hold", "", ""),
+		"POST":              modernRequest("1", "hold", "", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			stream := twoComments(t, s.do(r))
@@ -231,13 +231,13 @@ func TestHTTPKeepalive(t *testing.T) {
 			if got := resp.Header.Get("Content-Type"); got != "application/json" {
 				t.Errorf("Content-Type %q", got)
 			}
-			if got := messages(t, resp); len(got) != 1 || got[0].text(t) != "released" {
+			if got := readMessages(t, resp); len(got) != 1 || got[0].text(t) != "released" {
 				t.Errorf("got %+v", got)
 			}
 		})
 	}
 	t.Run("progress and comments", func(t *testing.T) {
-		all := messages(t, s.do(modern("9", "steps", `"progressToken":9`, "")))
+		all := readMessages(t, s.do(modernRequest("9", "steps", `"progressToken":9`, "")))
 		if len(all) != 11 {
 			t.Errorf("%d messages, want 11", len(all))
 		}

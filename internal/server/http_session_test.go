@@ -17,31 +17,31 @@ import (
 )
 
 func TestHTTPSessions(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{})
+	s := startHTTP(t, newTestServer(), HTTPOptions{})
 	id := s.handshake(`{}`)
 	call := toolCall("1", "echo", "", `"text":"hello"`)
 	forged := "mcp-session-01234567-89ab-cdef-0123-456789abcdef"
 	tests := []struct {
 		name string
-		r    request
+		r    httpRequest
 		want int
 	}{
 		{"own", inSession(id, call), 200},
-		{"none", request{body: call}, 400},
+		{"none", httpRequest{body: call}, 400},
 		{"forged", inSession(forged, call), 404},
 		{"forged, an answer", inSession(forged, `{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}`), 404},
-		{"GET without one", request{method: "GET"}, 400},
-		{"GET a forged one", request{method: "GET", header: map[string]string{"Mcp-Session-Id": forged}}, 404},
-		{"GET of 2026-07-28", request{method: "GET", header: map[string]string{"MCP-Protocol-Version": "2026-07-28"}}, 405},
-		{"DELETE without one", request{method: "DELETE"}, 400},
-		{"DELETE a forged one", request{method: "DELETE", header: map[string]string{"Mcp-Session-Id": forged}}, 404},
-		{"DELETE of 2026-07-28", request{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "2026-07-28"}}, 405},
+		{"GET without one", httpRequest{method: "GET"}, 400},
+		{"GET a forged one", httpRequest{method: "GET", header: map[string]string{"Mcp-Session-Id": forged}}, 404},
+		{"GET of 2026-07-28", httpRequest{method: "GET", header: map[string]string{"MCP-Protocol-Version": "2026-07-28"}}, 405},
+		{"DELETE without one", httpRequest{method: "DELETE"}, 400},
+		{"DELETE a forged one", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": forged}}, 404},
+		{"DELETE of 2026-07-28", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "2026-07-28"}}, 405},
 		{"still there", inSession(id, call), 200},
-		{"unknown version", request{body: call, header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "1999-01-01"}}, 400},
-		{"not JSON, without one", request{body: "{"}, 400},
-		{"DELETE own", request{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}, 200},
+		{"unknown version", httpRequest{body: call, header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "1999-01-01"}}, 400},
+		{"not JSON, without one", httpRequest{body: "{"}, 400},
+		{"DELETE own", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}, 200},
 		{"deleted", inSession(id, call), 404},
-		{"deleted twice", request{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}, 404},
+		{"deleted twice", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}, 404},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,12 +51,12 @@ func TestHTTPSessions(t *testing.T) {
 		})
 	}
 	t.Run("malformed JSON gets its code", func(t *testing.T) {
-		if all := messages(t, s.do(request{body: `{"jsonrpc"`})); all[0].Error == nil || all[0].Error.Code != mcp.PARSE_ERROR {
+		if all := readMessages(t, s.do(httpRequest{body: `{"jsonrpc"`})); all[0].Error == nil || all[0].Error.Code != mcp.PARSE_ERROR {
 			t.Errorf("got %+v", all)
 		}
 	})
 	t.Run("a modern call mints none", func(t *testing.T) {
-		r := modern("1", "echo", "", "")
+		r := modernRequest("1", "echo", "", "")
 		r.header["Mcp-Session-Id"] = forged
 		if resp := s.do(r); resp.StatusCode != 200 || resp.Header.Get("Mcp-Session-Id") != "" {
 			t.Errorf("got %s, session %q", resp.Status, resp.Header.Get("Mcp-Session-Id"))
@@ -67,25 +67,25 @@ func TestHTTPSessions(t *testing.T) {
 func TestHTTPCancellation(t *testing.T) {
 	const cancelOne = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1%s}}`
 	plain, repeated := fmt.Sprintf(cancelOne, ""), fmt.Sprintf(cancelOne, `,"_meta":{`+modernMeta+`}},"params":{"requestId":1`)
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{})
 	mine, other := s.handshake(`{}`), s.handshake(`{}`)
 
 	var calls sync.WaitGroup
-	start := func(r request) chan string {
+	start := func(r httpRequest) chan string {
 		answer := make(chan string, 1)
 		calls.Go(func() {
-			all := messages(t, s.do(r))
+			all := readMessages(t, s.do(r))
 			answer <- all[len(all)-1].text(t)
 		})
 		<-f.started
 		return answer
 	}
-	modernCall := start(modern("1", "hold", "", ""))
+	modernCall := start(modernRequest("1", "hold", "", ""))
 	myCall := start(inSession(mine, toolCall("1", "hold", "", "")))
 
 	// None of these may reach either call.
-	for name, r := range map[string]request{
+	for name, r := range map[string]httpRequest{
 		"no session":                {body: plain},
 		"modern header":             {body: plain, header: map[string]string{"MCP-Protocol-Version": "2026-07-28"}},
 		"modern, in my session":     {body: plain, header: map[string]string{"MCP-Protocol-Version": "2026-07-28", "Mcp-Session-Id": mine}},
@@ -116,7 +116,7 @@ func TestHTTPCancellation(t *testing.T) {
 }
 
 func TestHTTPNotificationsComeFirst(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{})
 	session := s.handshake(`{}`)
 	check := func(t *testing.T, id int, all []rpc) {
@@ -140,11 +140,11 @@ func TestHTTPNotificationsComeFirst(t *testing.T) {
 		for i := range 6 {
 			id := round*10 + i
 			token := fmt.Sprintf(`"progressToken":%d`, id)
-			r := modern(fmt.Sprint(id), "steps", token, "")
+			r := modernRequest(fmt.Sprint(id), "steps", token, "")
 			if i%2 == 0 {
 				r = inSession(session, toolCall(fmt.Sprint(id), "steps", token, ""))
 			}
-			calls.Go(func() { check(t, id, messages(t, s.do(r))) })
+			calls.Go(func() { check(t, id, readMessages(t, s.do(r))) })
 		}
 		calls.Wait()
 	}
@@ -155,7 +155,7 @@ func TestHTTPNotificationsComeFirst(t *testing.T) {
 }
 
 func TestHTTPPanic(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{})
 	session := s.handshake(`{}`)
 	tests := []struct {
@@ -173,7 +173,7 @@ func TestHTTPPanic(t *testing.T) {
 			if resp.StatusCode != tt.want {
 				t.Errorf("got %s, want %d", resp.Status, tt.want)
 			}
-			m := messages(t, resp)[0]
+			m := readMessages(t, resp)[0]
 			if string(m.ID) != "1" {
 				t.Errorf("got id %s", m.ID)
 			}
@@ -185,7 +185,7 @@ func TestHTTPPanic(t *testing.T) {
 func TestHTTPWithRealClient(t *testing.T) {
 	for _, tt := range elicitations {
 		t.Run(fmt.Sprintf("%s declares %v", tt.version, tt.declares), func(t *testing.T) {
-			s := startHTTP(t, newFixture(), HTTPOptions{})
+			s := startHTTP(t, newTestServer(), HTTPOptions{})
 			via, err := transport.NewStreamableHTTP(s.base+"/mcp",
 				transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + testToken}))
 			if err != nil {
@@ -209,7 +209,7 @@ func TestHTTPElicitation(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture()
+			f := newTestServer()
 			s := startHTTP(t, f, HTTPOptions{})
 			session := s.handshake(`{"elicitation":{}}`)
 			stream := bufio.NewReader(s.do(inSession(session, toolCall("1", "ask", "", ""))).Body)
@@ -253,10 +253,10 @@ func nextEvent(t *testing.T, stream *bufio.Reader) rpc {
 }
 
 func TestHTTPStops(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{SSE: true})
 	session := s.handshake(`{}`)
-	listening := s.do(request{
+	listening := s.do(httpRequest{
 		body:   `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta + `},"notifications":{"toolsListChanged":true}}}`,
 		header: map[string]string{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"},
 	})
@@ -265,11 +265,11 @@ func TestHTTPStops(t *testing.T) {
 	}
 	streams := []*http.Response{
 		listening,
-		s.do(request{method: "GET", header: map[string]string{"Mcp-Session-Id": session}}),
-		s.do(request{method: "GET", path: "/sse"}),
+		s.do(httpRequest{method: "GET", header: map[string]string{"Mcp-Session-Id": session}}),
+		s.do(httpRequest{method: "GET", path: "/sse"}),
 	}
 	finished := make(chan string, 1)
-	go func() { finished <- messages(t, s.do(modern("1", "hold", "", "")))[0].text(t) }()
+	go func() { finished <- readMessages(t, s.do(modernRequest("1", "hold", "", "")))[0].text(t) }()
 	<-f.started
 	s.stop()
 	for _, stream := range streams {
@@ -285,7 +285,7 @@ func TestHTTPStops(t *testing.T) {
 }
 
 func TestServeHTTPRefuses(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "localhost.evil.example:0"} {
 		ready := func(url string) { t.Errorf("%s is served at %s", addr, url) }
 		err := ServeHTTP(t.Context(), f.MCPServer, HTTPOptions{Addr: addr, Token: testToken, Ready: ready})

@@ -15,7 +15,7 @@ import (
 const testToken = "test-token-0123456789"
 
 // site is a server on a loopback listener.
-type site struct {
+type httpServer struct {
 	t    *testing.T
 	base string // http://127.0.0.1:port
 	port string
@@ -50,7 +50,7 @@ func (c *watchedConn) Close() error {
 	return err
 }
 
-func startHTTP(t *testing.T, f *fixture, o HTTPOptions) *site {
+func startHTTP(t *testing.T, f *testServer, o HTTPOptions) *httpServer {
 	t.Helper()
 	o.Addr, o.Token, o.Log = "127.0.0.1:0", testToken, f.logger()
 	if o.timing == (timing{}) {
@@ -67,7 +67,7 @@ func startHTTP(t *testing.T, f *fixture, o HTTPOptions) *site {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	s := &site{t: t, stop: stop, done: make(chan error, 1), closed: make(chan struct{}, 10_000)}
+	s := &httpServer{t: t, stop: stop, done: make(chan error, 1), closed: make(chan struct{}, 10_000)}
 	go func() {
 		s.done <- serveHTTP(ctx, f.MCPServer, o, watchedListener{listener, s.closed})
 	}()
@@ -79,13 +79,13 @@ func startHTTP(t *testing.T, f *fixture, o HTTPOptions) *site {
 }
 
 // request is a request as a test varies it: a good one unless said otherwise.
-type request struct {
+type httpRequest struct {
 	method, path, body string
 	header             map[string]string // an empty value takes the header away
 	host               string
 }
 
-func (s *site) do(r request) *http.Response {
+func (s *httpServer) do(r httpRequest) *http.Response {
 	s.t.Helper()
 	if r.method == "" {
 		r.method = http.MethodPost
@@ -118,7 +118,7 @@ func (s *site) do(r request) *http.Response {
 }
 
 // messages reads a response to its end, be it JSON or a stream.
-func messages(t *testing.T, resp *http.Response) []rpc {
+func readMessages(t *testing.T, resp *http.Response) []rpc {
 	t.Helper()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -137,11 +137,11 @@ func messages(t *testing.T, resp *http.Response) []rpc {
 }
 
 // modern is a tools/call of revision 2026-07-28.
-func modern(id, tool, meta, arguments string) request {
+func modernRequest(id, tool, meta, arguments string) httpRequest {
 	if meta != "" {
 		meta = "," + meta
 	}
-	return request{
+	return httpRequest{
 		body: toolCall(id, tool, modernMeta+meta, arguments),
 		header: map[string]string{
 			"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool,
@@ -150,9 +150,9 @@ func modern(id, tool, meta, arguments string) request {
 }
 
 // handshake opens a session and gives back its id.
-func (s *site) handshake(capabilities string) string {
+func (s *httpServer) handshake(capabilities string) string {
 	s.t.Helper()
-	resp := s.do(request{body: initializeMessage("2025-11-25", capabilities)})
+	resp := s.do(httpRequest{body: initializeMessage("2025-11-25", capabilities)})
 	id := resp.Header.Get("Mcp-Session-Id")
 	if resp.StatusCode != http.StatusOK || id == "" {
 		s.t.Fatalf("initialize: %s, session %q", resp.Status, id)
@@ -160,57 +160,57 @@ func (s *site) handshake(capabilities string) string {
 	return id
 }
 
-func inSession(id, body string) request {
-	return request{body: body, header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "2025-11-25"}}
+func inSession(id, body string) httpRequest {
+	return httpRequest{body: body, header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "2025-11-25"}}
 }
 
 // checked are requests that must not reach MCP, on whatever path.
 var checked = []struct {
 	name   string
-	change func(*request)
+	change func(*httpRequest)
 	want   int
 }{
-	{"Host of a web page", func(r *request) { r.host = "evil.example" }, 403},
-	{"Host of a web page, own port", func(r *request) { r.host = "evil.example:PORT" }, 403},
-	{"Host with another port", func(r *request) { r.host = "127.0.0.1:1" }, 403},
-	{"Host without a port", func(r *request) { r.host = "localhost" }, 403},
-	{"Host that only looks local", func(r *request) { r.host = "127.0.0.1.evil.example:PORT" }, 403},
-	{"Origin of a web page", func(r *request) { r.header["Origin"] = "https://evil.example" }, 403},
-	{"Origin null", func(r *request) { r.header["Origin"] = "null" }, 403},
-	{"Origin of another local port", func(r *request) { r.header["Origin"] = "http://127.0.0.1:1" }, 403},
-	{"Origin with another scheme", func(r *request) { r.header["Origin"] = "https://127.0.0.1:PORT" }, 403},
-	{"Origin, before the bearer is looked at", func(r *request) {
+	{"Host of a web page", func(r *httpRequest) { r.host = "evil.example" }, 403},
+	{"Host of a web page, own port", func(r *httpRequest) { r.host = "evil.example:PORT" }, 403},
+	{"Host with another port", func(r *httpRequest) { r.host = "127.0.0.1:1" }, 403},
+	{"Host without a port", func(r *httpRequest) { r.host = "localhost" }, 403},
+	{"Host that only looks local", func(r *httpRequest) { r.host = "127.0.0.1.evil.example:PORT" }, 403},
+	{"Origin of a web page", func(r *httpRequest) { r.header["Origin"] = "https://evil.example" }, 403},
+	{"Origin null", func(r *httpRequest) { r.header["Origin"] = "null" }, 403},
+	{"Origin of another local port", func(r *httpRequest) { r.header["Origin"] = "http://127.0.0.1:1" }, 403},
+	{"Origin with another scheme", func(r *httpRequest) { r.header["Origin"] = "https://127.0.0.1:PORT" }, 403},
+	{"Origin, before the bearer is looked at", func(r *httpRequest) {
 		r.header["Origin"], r.header["Authorization"] = "https://evil.example", ""
 	}, 403},
-	{"no bearer", func(r *request) { r.header["Authorization"] = "" }, 401},
-	{"wrong bearer", func(r *request) { r.header["Authorization"] = "Bearer x" + testToken }, 401},
-	{"beginning of the bearer", func(r *request) { r.header["Authorization"] = "Bearer " + testToken[:10] }, 401},
-	{"empty bearer", func(r *request) { r.header["Authorization"] = "Bearer " }, 401},
-	{"another scheme", func(r *request) { r.header["Authorization"] = "Basic " + testToken }, 401},
-	{"bearer in the query", func(r *request) { r.path += "?access_token=" + testToken; r.header["Authorization"] = "" }, 401},
-	{"another method", func(r *request) { r.method = http.MethodPut }, 405},
-	{"preflight", func(r *request) { r.method = http.MethodOptions }, 405},
+	{"no bearer", func(r *httpRequest) { r.header["Authorization"] = "" }, 401},
+	{"wrong bearer", func(r *httpRequest) { r.header["Authorization"] = "Bearer x" + testToken }, 401},
+	{"beginning of the bearer", func(r *httpRequest) { r.header["Authorization"] = "Bearer " + testToken[:10] }, 401},
+	{"empty bearer", func(r *httpRequest) { r.header["Authorization"] = "Bearer " }, 401},
+	{"another scheme", func(r *httpRequest) { r.header["Authorization"] = "Basic " + testToken }, 401},
+	{"bearer in the query", func(r *httpRequest) { r.path += "?access_token=" + testToken; r.header["Authorization"] = "" }, 401},
+	{"another method", func(r *httpRequest) { r.method = http.MethodPut }, 405},
+	{"preflight", func(r *httpRequest) { r.method = http.MethodOptions }, 405},
 }
 
 var checkedPosts = []struct {
 	name   string
-	change func(*request)
+	change func(*httpRequest)
 	want   int
 }{
-	{"text/plain, as a form can send", func(r *request) { r.header["Content-Type"] = "text/plain" }, 415},
-	{"no Content-Type", func(r *request) { r.header["Content-Type"] = "" }, 415},
-	{"another charset", func(r *request) { r.header["Content-Type"] = "application/json; charset=utf-16" }, 415},
-	{"a large body", func(r *request) { r.body += strings.Repeat(" ", 2000) }, 413},
+	{"text/plain, as a form can send", func(r *httpRequest) { r.header["Content-Type"] = "text/plain" }, 415},
+	{"no Content-Type", func(r *httpRequest) { r.header["Content-Type"] = "" }, 415},
+	{"another charset", func(r *httpRequest) { r.header["Content-Type"] = "application/json; charset=utf-16" }, 415},
+	{"a large body", func(r *httpRequest) { r.body += strings.Repeat(" ", 2000) }, 413},
 }
 
 func TestHTTPChecks(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	close(f.release) // a call that gets through is seen, and does not wait
 	s := startHTTP(t, f, HTTPOptions{SSE: true, BodyLimit: 1000})
-	good := map[string]func() request{
-		"/mcp":     func() request { return modern("1", "hold", "", "") },
-		"/sse":     func() request { return request{method: http.MethodGet, path: "/sse"} },
-		"/message": func() request { return request{path: "/message", body: toolCall("1", "hold", "", "")} },
+	good := map[string]func() httpRequest{
+		"/mcp":     func() httpRequest { return modernRequest("1", "hold", "", "") },
+		"/sse":     func() httpRequest { return httpRequest{method: http.MethodGet, path: "/sse"} },
+		"/message": func() httpRequest { return httpRequest{path: "/message", body: toolCall("1", "hold", "", "")} },
 	}
 	for path, make := range good {
 		tests := checked
@@ -256,7 +256,7 @@ func TestHTTPChecks(t *testing.T) {
 }
 
 func TestHTTPAccepts(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{})
+	s := startHTTP(t, newTestServer(), HTTPOptions{})
 	tests := []struct {
 		name   string
 		header map[string]string
@@ -273,13 +273,13 @@ func TestHTTPAccepts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := modern("1", "echo", "", `"text":"hello"`)
+			r := modernRequest("1", "echo", "", `"text":"hello"`)
 			for name, value := range tt.header {
 				r.header[name] = value
 			}
 			r.host = strings.ReplaceAll(tt.host, "PORT", s.port)
 			resp := s.do(r)
-			if all := messages(t, resp); resp.StatusCode != 200 || len(all) != 1 || all[0].text(t) != "hello" {
+			if all := readMessages(t, resp); resp.StatusCode != 200 || len(all) != 1 || all[0].text(t) != "hello" {
 				t.Errorf("got %s %+v", resp.Status, all)
 			}
 			if got := resp.Header.Get("X-Accel-Buffering"); got != "no" {
@@ -289,20 +289,20 @@ func TestHTTPAccepts(t *testing.T) {
 	}
 	t.Run("a path that is not", func(t *testing.T) {
 		for _, path := range []string{"/", "/sse", "/message", "/mcp/", "/mcp/x"} {
-			if resp := s.do(request{path: path}); resp.StatusCode != 404 {
+			if resp := s.do(httpRequest{path: path}); resp.StatusCode != 404 {
 				t.Errorf("%s: got %s", path, resp.Status)
 			}
 		}
 	})
 	t.Run("a path that is not, without a bearer", func(t *testing.T) {
-		if resp := s.do(request{path: "/nothing", header: map[string]string{"Authorization": ""}}); resp.StatusCode != 401 {
+		if resp := s.do(httpRequest{path: "/nothing", header: map[string]string{"Authorization": ""}}); resp.StatusCode != 401 {
 			t.Errorf("got %s", resp.Status)
 		}
 	})
 }
 
 func TestHTTPAllowedOrigins(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{AllowedOrigins: []string{"https://app.example"}})
+	s := startHTTP(t, newTestServer(), HTTPOptions{AllowedOrigins: []string{"https://app.example"}})
 	for origin, want := range map[string]int{
 		"https://app.example":      200,
 		"https://app.example:444":  403,
@@ -311,7 +311,7 @@ func TestHTTPAllowedOrigins(t *testing.T) {
 		"http://127.0.0.1:PORT":    403, // the list replaces the default
 		"https://app.example.evil": 403,
 	} {
-		r := modern("1", "echo", "", "")
+		r := modernRequest("1", "echo", "", "")
 		r.header["Origin"] = origin
 		if resp := s.do(r); resp.StatusCode != want {
 			t.Errorf("%s: got %s, want %d", origin, resp.Status, want)
@@ -320,8 +320,8 @@ func TestHTTPAllowedOrigins(t *testing.T) {
 }
 
 func TestHTTPCaller(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{})
-	got := messages(t, s.do(modern("1", "caller", "", "")))[0].text(t)
+	s := startHTTP(t, newTestServer(), HTTPOptions{})
+	got := readMessages(t, s.do(modernRequest("1", "caller", "", "")))[0].text(t)
 	policy, err := newBearerPolicy(testToken, defaultTiming())
 	if err != nil {
 		t.Fatal(err)

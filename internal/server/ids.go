@@ -42,7 +42,7 @@ func standIn(id json.RawMessage) json.RawMessage {
 
 // withStandIns is a message as mcp-go gets it. Ask the result
 // for the era of the message: what it repeats is in there once.
-func withStandIns(raw []byte, m message) []byte {
+func withStandIns(raw []byte, m rpcMessage) []byte {
 	if validID(m.ID) && !isExact(m.ID) {
 		raw = withField(raw, "id", standIn(m.ID))
 	}
@@ -91,7 +91,7 @@ func withField(object []byte, name string, value json.RawMessage) []byte {
 
 // withOwnID is what mcp-go wrote for a request, with the request's own id in
 // place of the stand-in.
-func withOwnID(encoded []byte, id json.RawMessage) []byte {
+func restoreID(encoded []byte, id json.RawMessage) []byte {
 	if !validID(id) || isExact(id) {
 		return encoded
 	}
@@ -125,7 +125,7 @@ func progressToken(params json.RawMessage) json.RawMessage {
 }
 
 // withToken is a notification of progress with the client's own token.
-func withToken(n mcp.JSONRPCNotification, token json.RawMessage) mcp.JSONRPCNotification {
+func restoreToken(n mcp.JSONRPCNotification, token json.RawMessage) mcp.JSONRPCNotification {
 	if token == nil || n.Method != "notifications/progress" {
 		return n
 	}

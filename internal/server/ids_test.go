@@ -50,7 +50,7 @@ func equalID(got, want string) bool {
 	return json.Unmarshal([]byte(got), &a) == nil && json.Unmarshal([]byte(want), &b) == nil && a == b
 }
 
-func (p *pipes) receiveRaw() []byte {
+func (p *stdioClient) receiveRaw() []byte {
 	p.t.Helper()
 	line, ok := <-p.lines
 	if !ok {
@@ -63,7 +63,7 @@ func (p *pipes) receiveRaw() []byte {
 func TestStdioIDs(t *testing.T) {
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
 		meta := ""
-		p := startStdio(t, newFixture())
+		p := startStdio(t, newTestServer())
 		if version == "2026-07-28" {
 			meta = modernMeta
 		} else {
@@ -106,7 +106,7 @@ func TestStdioIDs(t *testing.T) {
 }
 
 func TestStdioLongLineWithBadID(t *testing.T) {
-	p := startStdio(t, newFixture())
+	p := startStdio(t, newTestServer())
 	p.send("{\"jsonrpc\":\"2.0\",\"id\":\"\xff\",\"method\":\"" + strings.Repeat("x", maxLine) + "\"}")
 	if m := parse(t, p.receiveRaw()); m.ID != nil && string(m.ID) != "null" || m.Error == nil {
 		t.Errorf("got id %q", m.ID)
@@ -114,7 +114,7 @@ func TestStdioLongLineWithBadID(t *testing.T) {
 }
 
 func TestStdioTokens(t *testing.T) {
-	p := startStdio(t, newFixture())
+	p := startStdio(t, newTestServer())
 	p.send(initializeMessage("2025-11-25", `{}`))
 	p.receive()
 	for _, token := range oddIDs {
@@ -145,7 +145,7 @@ func checkToken(t *testing.T, m rpc, want string) {
 }
 
 func TestStdioCancelOddID(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	p := startStdio(t, f)
 	for _, id := range []string{`9007199254740993`, `"\ud834"`, `1.5`} {
 		p.send(toolCall(id, "hold", "", ""))
@@ -156,10 +156,10 @@ func TestStdioCancelOddID(t *testing.T) {
 }
 
 func TestHTTPIDs(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{})
 	session := s.handshake(`{}`)
-	read := func(r request) rpc {
+	read := func(r httpRequest) rpc {
 		t.Helper()
 		body, err := io.ReadAll(s.do(r).Body)
 		if err != nil {
@@ -172,15 +172,15 @@ func TestHTTPIDs(t *testing.T) {
 		return parse(t, body)
 	}
 	for _, id := range oddIDs {
-		for era, r := range map[string]request{
+		for era, r := range map[string]httpRequest{
 			"2025-11-25": inSession(session, toolCall(id, "echo", "", `"text":"hello"`)),
-			"2026-07-28": modern(id, "echo", "", `"text":"hello"`),
+			"2026-07-28": modernRequest(id, "echo", "", `"text":"hello"`),
 		} {
 			if m := read(r); !equalID(string(m.ID), id) || m.text(t) != "hello" {
 				t.Errorf("%s, id %.50s: got id %.50s, %+v", era, id, m.ID, m.Error)
 			}
 		}
-		all := messages(t, s.do(inSession(session, toolCall(id, "steps", `"progressToken":`+id, ""))))
+		all := readMessages(t, s.do(inSession(session, toolCall(id, "steps", `"progressToken":`+id, ""))))
 		for _, m := range all[:10] {
 			checkToken(t, m, id)
 		}
@@ -226,7 +226,7 @@ func FuzzPeer(f *testing.F) {
 	f.Add([]byte(`[1]`))
 	f.Add([]byte(`{"id":1,"ID":2,"method":"ping","jsonrpc":"2.0"}`))
 	f.Add([]byte(initializeMessage("2025-11-25", `{}`)))
-	server := newFixture()
+	server := newTestServer()
 	close(server.release)
 	go func() {
 		for range server.started {

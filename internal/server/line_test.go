@@ -36,7 +36,7 @@ func FuzzEarlyID(f *testing.F) {
 	f.Add([]byte(`{"id":"a`))
 	f.Add([]byte(`[[[[`))
 	f.Fuzz(func(t *testing.T, beginning []byte) {
-		if id := earlyID(beginning); id != nil && !json.Valid(id) {
+		if id := idOfPart(beginning); id != nil && !json.Valid(id) {
 			t.Errorf("%q: got %q", beginning, id)
 		}
 	})

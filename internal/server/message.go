@@ -9,7 +9,7 @@ import (
 )
 
 // message is any JSON-RPC message.
-type message struct {
+type rpcMessage struct {
 	ID     json.RawMessage `json:"id"`
 	Method *string         `json:"method"`
 	Params json.RawMessage `json:"params"`
@@ -27,7 +27,7 @@ type refusal struct {
 // readMessage reads one message of a client, the same on every transport: a
 // request with a valid id, a notification, or an answer. The refusal is nil if
 // it is one of them.
-func readMessage(raw []byte) (m message, refused *refusal) {
+func readMessage(raw []byte) (m rpcMessage, refused *refusal) {
 	if !utf8.Valid(raw) {
 		return m, &refusal{requestID(raw), mcp.PARSE_ERROR, "the message is not valid UTF-8"}
 	}
@@ -57,7 +57,7 @@ func readMessage(raw []byte) (m message, refused *refusal) {
 func checkMessage(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			if _, refused := readMessage(postedFrom(r.Context()).body); refused != nil {
+			if _, refused := readMessage(postedBodyFrom(r.Context()).body); refused != nil {
 				writeRPCError(w, http.StatusBadRequest, refused.id, refused.code, refused.text)
 				return
 			}

@@ -14,7 +14,7 @@ import (
 // TestHTTPBadMessages: what is no message is refused over HTTP as it is on
 // stdio, in all eras.
 func TestHTTPBadMessages(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{})
+	s := startHTTP(t, newTestServer(), HTTPOptions{})
 	session := s.handshake(`{}`)
 	for _, tt := range []struct {
 		name, body string
@@ -36,7 +36,7 @@ func TestHTTPBadMessages(t *testing.T) {
 		{"object id", `{"jsonrpc":"2.0","id":{"a":1},"method":"tools/list"}`, mcp.INVALID_REQUEST, "null"},
 		{"list id", `{"jsonrpc":"2.0","id":[1],"method":"tools/list"}`, mcp.INVALID_REQUEST, "null"},
 	} {
-		for era, r := range map[string]request{
+		for era, r := range map[string]httpRequest{
 			"2025-11-25": inSession(session, tt.body),
 			"2026-07-28": {body: tt.body, header: map[string]string{mcp.HeaderProtocolVersion: "2026-07-28", "Mcp-Method": "tools/list"}},
 		} {
@@ -58,11 +58,11 @@ func TestHTTPBadMessages(t *testing.T) {
 // TestHTTPManyClients: by default, a hundred clients with the one token that a
 // server has can be connected at once.
 func TestHTTPManyClients(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{})
+	s := startHTTP(t, newTestServer(), HTTPOptions{})
 	var clients sync.WaitGroup
 	for i := range 100 {
 		clients.Go(func() {
-			resp := s.do(request{body: initializeMessage("2025-11-25", `{}`)})
+			resp := s.do(httpRequest{body: initializeMessage("2025-11-25", `{}`)})
 			if resp.StatusCode != http.StatusOK || resp.Header.Get(mcp.HeaderSessionID) == "" {
 				t.Errorf("client %d: %s", i, resp.Status)
 			}
@@ -74,7 +74,7 @@ func TestHTTPManyClients(t *testing.T) {
 // TestHTTPAnnouncedSize: a body that is announced to be too large is not waited for.
 func TestHTTPAnnouncedSize(t *testing.T) {
 	long := defaultTiming() // nothing ends by itself within the test
-	s := startHTTP(t, newFixture(), HTTPOptions{BodyLimit: 1000, timing: long})
+	s := startHTTP(t, newTestServer(), HTTPOptions{BodyLimit: 1000, timing: long})
 	for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
 		c := s.dial()
 		fmt.Fprintf(c, "POST /mcp HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: 1001\r\n\r\n", strings.TrimPrefix(s.base, "http://"), testToken, expect)

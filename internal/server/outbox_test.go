@@ -102,7 +102,7 @@ func TestStdioClientGone(t *testing.T) {
 		outR, outW := io.Pipe()
 		_ = outR.CloseWithError(gone)
 		done := make(chan error)
-		go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, StdioOptions{}) }()
+		go func() { done <- ServeStdio(t.Context(), newTestServer().MCPServer, inR, outW, StdioOptions{}) }()
 		if _, err := io.WriteString(inW, toolCall("1", "echo", "", "")+"\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestStdioClientGone(t *testing.T) {
 // TestStdioUnread: whoever sends many requests and reads nothing is still heard
 // when it ends.
 func TestStdioUnread(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	in := strings.NewReader(strings.Repeat(toolCall("1", "echo", "", "")+"\n", 500))
 	out := &stuckWriter{letGo: make(chan struct{})}
 	transport := stdio{server: f.MCPServer, log: f.logger(), now: time.Now, after: func(d time.Duration) <-chan time.Time {

@@ -55,7 +55,7 @@ type peer struct {
 
 // reply is a client's answer to a request of ours.
 type reply struct {
-	message
+	rpcMessage
 	arrived time.Time
 }
 
@@ -134,15 +134,15 @@ func (p *peer) receive(ctx context.Context, raw []byte, arrived time.Time) {
 	case refused != nil:
 		p.refuse(refused.id, refused.code, refused.text)
 	case m.Method == nil:
-		p.answered(reply{m, arrived})
+		p.deliverAnswer(reply{m, arrived})
 	case m.ID == nil:
-		p.notified(ctx, raw, m)
+		p.handleNotification(ctx, raw, m)
 	default:
-		p.request(ctx, raw, m, arrived)
+		p.startRequest(ctx, raw, m, arrived)
 	}
 }
 
-func (p *peer) notified(ctx context.Context, raw []byte, m message) {
+func (p *peer) handleNotification(ctx context.Context, raw []byte, m rpcMessage) {
 	if *m.Method == string(mcp.MethodNotificationCancelled) {
 		p.cancel(cancelledID(m.Params))
 		return
@@ -164,7 +164,7 @@ func (p *peer) cancel(id json.RawMessage) {
 	}
 }
 
-func (p *peer) request(ctx context.Context, raw []byte, m message, arrived time.Time) {
+func (p *peer) startRequest(ctx context.Context, raw []byte, m rpcMessage, arrived time.Time) {
 	ctx, cancel := context.WithCancel(ctx)
 	ctx, exchange := call.WithExchange(ctx, arrived)
 	call := &peerCall{cancel: cancel, listening: *m.Method == string(mcp.MethodSubscriptionsListen)}
@@ -194,7 +194,7 @@ func (p *peer) request(ctx context.Context, raw []byte, m message, arrived time.
 }
 
 // serve runs one request and answers it.
-func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall, exchange *call.Exchange) {
+func (p *peer) serve(ctx context.Context, raw []byte, m rpcMessage, call *peerCall, exchange *call.Exchange) {
 	defer call.cancel()
 	if *m.Method == string(mcp.MethodToolsCall) {
 		held, give, _ := p.slots.Take(ctx) // the handler finds out at once that ctx has ended
@@ -213,7 +213,7 @@ func (p *peer) serve(ctx context.Context, raw []byte, m message, call *peerCall,
 	p.sendFor(m.ID, withID(response, m.ID), exchange.Sent)
 }
 
-func (p *peer) handle(ctx context.Context, raw []byte, m message, call *peerCall) (response mcp.JSONRPCMessage) {
+func (p *peer) handle(ctx context.Context, raw []byte, m rpcMessage, call *peerCall) (response mcp.JSONRPCMessage) {
 	raw = withStandIns(raw, m)
 	defer func() {
 		if value := recover(); value != nil {
@@ -229,12 +229,12 @@ func (p *peer) handle(ctx context.Context, raw []byte, m message, call *peerCall
 		base = p.session.forRequest()
 	}
 	token := progressToken(m.Params)
-	session, own := forCall(base, func(n mcp.JSONRPCNotification) {
+	session, own := newCallSession(base, func(n mcp.JSONRPCNotification) {
 		p.mu.Lock()
 		cancelled := call.cancelled
 		p.mu.Unlock()
 		if !cancelled {
-			p.sendFor(m.ID, withToken(n, token), nil)
+			p.sendFor(m.ID, restoreToken(n, token), nil)
 		}
 	})
 	defer own.deliver()()
@@ -279,7 +279,7 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 			return nil, call.ErrClientGone
 		}
 		times.Answered(m.arrived)
-		return readElicitation(m.message)
+		return readElicitation(m.rpcMessage)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -295,7 +295,7 @@ func elicitation(id int64, request mcp.ElicitationRequest) mcp.JSONRPCRequest {
 	}
 }
 
-func readElicitation(m message) (*mcp.ElicitationResult, error) {
+func readElicitation(m rpcMessage) (*mcp.ElicitationResult, error) {
 	if m.Error != nil {
 		var e struct {
 			Code    int    `json:"code"`
@@ -313,7 +313,7 @@ func readElicitation(m message) (*mcp.ElicitationResult, error) {
 	return &result, nil
 }
 
-func (p *peer) answered(r reply) {
+func (p *peer) deliverAnswer(r reply) {
 	id, ok := questionID(r.ID)
 	if !ok {
 		return
@@ -379,7 +379,7 @@ func (p *peer) sendFor(id json.RawMessage, message mcp.JSONRPCMessage, written f
 		id, _ := json.Marshal(response.ID)
 		encoded, _ = json.Marshal(rpcError(id, mcp.INTERNAL_ERROR, "the result could not be encoded"))
 	}
-	encoded = bytes.ToValidUTF8(withOwnID(encoded, id), []byte("\ufffd"))
+	encoded = bytes.ToValidUTF8(restoreID(encoded, id), []byte("\ufffd"))
 	p.writing.Lock()
 	defer p.writing.Unlock()
 	if err := p.write(encoded, written); err != nil && !errors.Is(err, errStreamClosed) {

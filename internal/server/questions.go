@@ -17,7 +17,7 @@ import (
 // revisions: each goes to the response of the POST that its call came with, and
 // its answer comes as a POST of its own. Mcp-go can do that too, but it says
 // neither when a question was written nor when the answer's bytes were read.
-type questions struct {
+type questionQueue struct {
 	mu   sync.Mutex
 	last int64 // ids are unique among sessions
 	open map[openQuestion]chan reply
@@ -29,18 +29,18 @@ type openQuestion struct {
 	id      int64
 }
 
-func newQuestions() *questions {
-	return &questions{open: make(map[openQuestion]chan reply)}
+func newQuestions() *questionQueue {
+	return &questionQueue{open: make(map[openQuestion]chan reply)}
 }
 
 // check takes the answers to questions out of what is posted. It stands behind
 // the check of who a session belongs to.
-func (q *questions) check(next http.Handler) http.Handler {
+func (q *questionQueue) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := postedFrom(r.Context())
-		var m message
+		p := postedBodyFrom(r.Context())
+		var m rpcMessage
 		if r.Method == http.MethodPost && p.method == "" && !p.modern && json.Unmarshal(p.body, &m) == nil &&
-			q.answered(r.Header.Get(mcp.HeaderSessionID), reply{m, arrival(r.Context())}) {
+			q.deliverAnswer(r.Header.Get(mcp.HeaderSessionID), reply{m, arrival(r.Context())}) {
 			w.WriteHeader(http.StatusAccepted)
 			return
 		}
@@ -49,7 +49,7 @@ func (q *questions) check(next http.Handler) http.Handler {
 }
 
 // answered delivers an answer; false if nobody waits for it.
-func (q *questions) answered(session string, r reply) bool {
+func (q *questionQueue) deliverAnswer(session string, r reply) bool {
 	if string(r.Error) == "null" {
 		r.Error = nil // some clients send both, one of them null
 	}
@@ -70,7 +70,7 @@ func (q *questions) answered(session string, r reply) bool {
 }
 
 // ask writes a question to a call's response and waits for the answer.
-func (q *questions) ask(ctx context.Context, session string, stream *responseStream, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (q *questionQueue) ask(ctx context.Context, session string, stream *responseStream, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	answer := make(chan reply, 1)
 	q.mu.Lock()
 	q.last++
@@ -92,7 +92,7 @@ func (q *questions) ask(ctx context.Context, session string, stream *responseStr
 	select {
 	case r := <-answer:
 		times.Answered(r.arrived)
-		return readElicitation(r.message)
+		return readElicitation(r.rpcMessage)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -101,7 +101,7 @@ func (q *questions) ask(ctx context.Context, session string, stream *responseStr
 // httpCall is the session of one call over streamable HTTP.
 type httpCall struct {
 	*callSession
-	questions *questions
+	questions *questionQueue
 	stream    *responseStream
 }
 

@@ -148,7 +148,7 @@ func (t timing) checkContentType(next http.Handler) http.Handler {
 
 // posted is the body of a POST and what it is about. A body that is not a
 // JSON-RPC message has no more than its bytes.
-type posted struct {
+type postedBody struct {
 	body   []byte
 	method string
 	id     json.RawMessage
@@ -158,8 +158,8 @@ type posted struct {
 
 type postedKey struct{}
 
-func postedFrom(ctx context.Context) posted {
-	p, _ := ctx.Value(postedKey{}).(posted)
+func postedBodyFrom(ctx context.Context) postedBody {
+	p, _ := ctx.Value(postedKey{}).(postedBody)
 	return p
 }
 
@@ -206,9 +206,9 @@ func (p bodyPolicy) check(next http.Handler) http.Handler {
 }
 
 // readPosted reads a body. What it returns beside is the body as mcp-go gets it.
-func readPosted(body []byte, header http.Header) (p posted, plain []byte) {
-	p = posted{body: body}
-	var m message
+func readPosted(body []byte, header http.Header) (p postedBody, plain []byte) {
+	p = postedBody{body: body}
+	var m rpcMessage
 	if json.Unmarshal(body, &m) != nil {
 		return p, body
 	}

@@ -100,7 +100,7 @@ func TestHostWithoutConnection(t *testing.T) {
 }
 
 func testSessions(t *testing.T) *ownedSessions {
-	return newOwnedSessions(endingWith(t.Context(), 0), HTTPOptions{}.withDefaults())
+	return newOwnedSessions(newShutdown(t.Context(), 0), HTTPOptions{}.withDefaults())
 }
 
 func TestSessionsBelongToTheirCaller(t *testing.T) {

@@ -31,10 +31,10 @@ const (
 type ownedSessions struct {
 	perServer, perCaller int
 
-	ending ending
-	now    func() time.Time
-	forget func(id string) // drops what mcp-go keeps of a session
-	timing timing
+	shutdown shutdown
+	now      func() time.Time
+	forget   func(id string) // drops what mcp-go keeps of a session
+	timing   timing
 
 	mu   sync.Mutex
 	byID map[string]*httpSession
@@ -42,11 +42,11 @@ type ownedSessions struct {
 
 // httpSession is one session. Its fields are guarded by ownedSessions.mu.
 type httpSession struct {
-	owner  string
-	ending ending
-	end    func()
-	open   int       // requests that are being answered
-	used   time.Time // when the last one came or was answered
+	owner    string
+	shutdown shutdown
+	end      func()
+	open     int       // requests that are being answered
+	used     time.Time // when the last one came or was answered
 }
 
 // Errors of opening a session.
@@ -55,10 +55,10 @@ var (
 	errCallerFull = errors.New("this client has as many sessions as it may have")
 )
 
-func newOwnedSessions(e ending, o HTTPOptions) *ownedSessions {
+func newOwnedSessions(e shutdown, o HTTPOptions) *ownedSessions {
 	return &ownedSessions{
 		perServer: o.Sessions, perCaller: o.SessionsPerCaller,
-		ending: e, now: time.Now, forget: func(string) {}, timing: o.timing,
+		shutdown: e, now: time.Now, forget: func(string) {}, timing: o.timing,
 		byID: make(map[string]*httpSession),
 	}
 }
@@ -81,8 +81,8 @@ func (s *ownedSessions) open(caller string) (id string, err error) {
 		return "", errServerFull
 	}
 	id = rand.Text()
-	own, end := s.ending.ofSession()
-	s.byID[id] = &httpSession{owner: caller, ending: own, end: end, used: s.now()}
+	own, end := s.shutdown.forSession()
+	s.byID[id] = &httpSession{owner: caller, shutdown: own, end: end, used: s.now()}
 	return id, nil
 }
 
@@ -152,16 +152,16 @@ func (s *ownedSessions) expireUntil(ctx context.Context) {
 
 // enter counts one more request of a session, until leave. It is not there for
 // anybody but its owner.
-func (s *ownedSessions) enter(id, caller string) (e ending, leave func(), ok bool) {
+func (s *ownedSessions) enter(id, caller string) (e shutdown, leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	session := s.byID[id]
 	if session == nil || session.owner != caller {
-		return ending{}, nil, false
+		return shutdown{}, nil, false
 	}
 	session.open++
 	session.used = s.now()
-	return session.ending, func() {
+	return session.shutdown, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		session.open--
@@ -169,7 +169,7 @@ func (s *ownedSessions) enter(id, caller string) (e ending, leave func(), ok boo
 	}, true
 }
 
-func (s *ownedSessions) owned(id, caller string) bool {
+func (s *ownedSessions) isOwner(id, caller string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	session := s.byID[id]
@@ -198,7 +198,7 @@ type callerSessions struct {
 func (c callerSessions) Generate() string { return c.opened }
 
 func (c callerSessions) Validate(id string) (terminated bool, err error) {
-	if !c.sessions.owned(id, c.caller) {
+	if !c.sessions.isOwner(id, c.caller) {
 		return false, errors.New("no such session")
 	}
 	return false, nil
@@ -206,7 +206,7 @@ func (c callerSessions) Validate(id string) (terminated bool, err error) {
 
 // Terminate ends a session: its streams end, and its calls are answered.
 func (c callerSessions) Terminate(id string) (notAllowed bool, err error) {
-	if c.caller != "" && !c.sessions.owned(id, c.caller) {
+	if c.caller != "" && !c.sessions.isOwner(id, c.caller) {
 		return false, errors.New("no such session")
 	}
 	c.sessions.close(id)
@@ -221,7 +221,7 @@ func (c callerSessions) Terminate(id string) (notAllowed bool, err error) {
 // since revision 2026-07-28 a client cancels by closing the response.
 func (s *ownedSessions) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		message := postedFrom(r.Context())
+		message := postedBodyFrom(r.Context())
 		session, caller := r.Header.Get(mcp.HeaderSessionID), call.CallerFrom(r.Context()).ID
 		modern := message.modern || mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 		switch {
@@ -234,7 +234,7 @@ func (s *ownedSessions) check(next http.Handler) http.Handler {
 			r.Header.Del(mcp.HeaderSessionID)
 			id, err := s.open(caller)
 			if err != nil {
-				s.full(w, message, err)
+				s.refuseSession(w, message, err)
 				return
 			}
 			r = r.WithContext(context.WithValue(r.Context(), openedKey{}, id))
@@ -248,14 +248,14 @@ func (s *ownedSessions) check(next http.Handler) http.Handler {
 				return
 			}
 			defer leave()
-			r = r.WithContext(e.with(r.Context()))
+			r = r.WithContext(e.withContext(r.Context()))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
 // full answers a client that cannot have another session.
-func (s *ownedSessions) full(w http.ResponseWriter, message posted, err error) {
+func (s *ownedSessions) refuseSession(w http.ResponseWriter, message postedBody, err error) {
 	status := http.StatusServiceUnavailable
 	if errors.Is(err, errCallerFull) {
 		status = http.StatusTooManyRequests

@@ -16,7 +16,7 @@ func TestSessionLimits(t *testing.T) {
 	now := time.Unix(0, 0)
 	forgotten := make(chan string, 10)
 	make := func() *ownedSessions {
-		s := newOwnedSessions(endingWith(t.Context(), 0), HTTPOptions{Sessions: 4, SessionsPerCaller: 3}.withDefaults())
+		s := newOwnedSessions(newShutdown(t.Context(), 0), HTTPOptions{Sessions: 4, SessionsPerCaller: 3}.withDefaults())
 		s.now, s.forget = func() time.Time { return now }, func(id string) { forgotten <- id }
 		return s
 	}
@@ -66,20 +66,20 @@ func TestSessionLimits(t *testing.T) {
 		e, leave, _ := s.enter(busy, "a")
 		now = now.Add(sessionTTL)
 		s.expire()
-		if got := <-forgotten; got != idle || s.owned(idle, "a") {
+		if got := <-forgotten; got != idle || s.isOwner(idle, "a") {
 			t.Error("the idle session is there")
 		}
-		if !s.owned(busy, "a") || e.now.Err() != nil {
+		if !s.isOwner(busy, "a") || e.abort.Err() != nil {
 			t.Error("a session with an open stream was ended")
 		}
 		leave()
 		s.expire()
-		if !s.owned(busy, "a") {
+		if !s.isOwner(busy, "a") {
 			t.Error("a session that was used just now was ended")
 		}
 		now = now.Add(sessionTTL)
 		s.expire()
-		if s.owned(busy, "a") || e.now.Err() == nil {
+		if s.isOwner(busy, "a") || e.abort.Err() == nil {
 			t.Error("the idle session is there")
 		}
 	})
@@ -87,23 +87,23 @@ func TestSessionLimits(t *testing.T) {
 
 // TestHTTPSessionLimit: a client that has enough sessions is told so.
 func TestHTTPSessionLimit(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{SSE: true, SessionsPerCaller: 2})
+	s := startHTTP(t, newTestServer(), HTTPOptions{SSE: true, SessionsPerCaller: 2})
 	id := s.handshake(`{}`)
 	s.handshake(`{}`)
-	resp := s.do(request{body: initializeMessage("2025-11-25", `{}`)})
+	resp := s.do(httpRequest{body: initializeMessage("2025-11-25", `{}`)})
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s", resp.Status)
 	}
-	if m := messages(t, resp)[0]; m.Error == nil || string(m.ID) != `"init"` || !strings.Contains(m.Error.Message, "sessions") {
+	if m := readMessages(t, resp)[0]; m.Error == nil || string(m.ID) != `"init"` || !strings.Contains(m.Error.Message, "sessions") {
 		t.Errorf("got %+v", m)
 	}
-	if resp := s.do(request{method: "GET", path: "/sse"}); resp.StatusCode != http.StatusServiceUnavailable {
+	if resp := s.do(httpRequest{method: "GET", path: "/sse"}); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a stream: got %s", resp.Status)
 	}
-	if got := messages(t, s.do(modern("1", "echo", "", `"text":"x"`)))[0].text(t); got != "x" {
+	if got := readMessages(t, s.do(modernRequest("1", "echo", "", `"text":"x"`)))[0].text(t); got != "x" {
 		t.Errorf("a call without a session: %q", got)
 	}
-	if resp := s.do(request{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}); resp.StatusCode != http.StatusOK {
+	if resp := s.do(httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}); resp.StatusCode != http.StatusOK {
 		t.Errorf("DELETE: %s", resp.Status)
 	}
 	s.handshake(`{}`)
@@ -112,12 +112,12 @@ func TestHTTPSessionLimit(t *testing.T) {
 // TestHTTPDelete: the end of a session ends its streams and its calls, which
 // are answered, and nobody else's.
 func TestHTTPDelete(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{})
 	mine, other := s.handshake(`{"elicitation":{}}`), s.handshake(`{}`)
 	streams := map[string]*http.Response{}
 	for _, id := range []string{mine, other} {
-		streams[id] = s.do(request{method: "GET", header: map[string]string{"Mcp-Session-Id": id}})
+		streams[id] = s.do(httpRequest{method: "GET", header: map[string]string{"Mcp-Session-Id": id}})
 	}
 	asked := bufio.NewReader(s.do(inSession(mine, toolCall("2", "ask", "", ""))).Body)
 	if m := nextEvent(t, asked); m.Method != "elicitation/create" {
@@ -127,12 +127,12 @@ func TestHTTPDelete(t *testing.T) {
 	var calls sync.WaitGroup
 	for id, answer := range answers {
 		calls.Go(func() {
-			all := messages(t, s.do(inSession(id, toolCall("1", "hold", "", ""))))
+			all := readMessages(t, s.do(inSession(id, toolCall("1", "hold", "", ""))))
 			answer <- all[len(all)-1].text(t)
 		})
 		<-f.started
 	}
-	if resp := s.do(request{method: "DELETE", header: map[string]string{"Mcp-Session-Id": mine}}); resp.StatusCode != http.StatusOK {
+	if resp := s.do(httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": mine}}); resp.StatusCode != http.StatusOK {
 		t.Errorf("got %s", resp.Status)
 	}
 	_, _ = io.Copy(io.Discard, streams[mine].Body) // ends
@@ -160,13 +160,13 @@ func TestHTTPDelete(t *testing.T) {
 func TestHTTPStopAnswers(t *testing.T) {
 	short := defaultTiming()
 	short.patience = time.Millisecond
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{SSE: true, timing: short})
 	session := s.handshake(`{"elicitation":{}}`)
 	asked := bufio.NewReader(s.do(inSession(session, toolCall("2", "ask", "", ""))).Body)
 	nextEvent(t, asked)
 
-	events := bufio.NewReader(s.do(request{method: "GET", path: "/sse"}).Body)
+	events := bufio.NewReader(s.do(httpRequest{method: "GET", path: "/sse"}).Body)
 	endpoint := ""
 	for !strings.HasPrefix(endpoint, "/message") {
 		line, err := events.ReadString('\n')
@@ -175,10 +175,10 @@ func TestHTTPStopAnswers(t *testing.T) {
 		}
 		endpoint, _ = strings.CutPrefix(strings.TrimSpace(line), "data: ")
 	}
-	s.do(request{path: endpoint, body: toolCall("3", "hold", "", "")})
+	s.do(httpRequest{path: endpoint, body: toolCall("3", "hold", "", "")})
 	<-f.started
 	held := make(chan string, 1)
-	go func() { held <- messages(t, s.do(modern("1", "hold", "", "")))[0].text(t) }()
+	go func() { held <- readMessages(t, s.do(modernRequest("1", "hold", "", "")))[0].text(t) }()
 	<-f.started
 
 	s.stop()
@@ -198,7 +198,7 @@ func TestHTTPStopAnswers(t *testing.T) {
 
 // TestStdioStopAnswers is the same over stdio.
 func TestStdioStopAnswers(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	p := startStdio(t, f)
 	p.send(initializeMessage("2025-11-25", `{"elicitation":{}}`))
 	p.receive()

@@ -13,7 +13,7 @@ import (
 // Calls that wait for a rate limit hold no place that others need; calls that are
 // at work do.
 func TestStdioWaitingHoldsNoSlot(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	f.AddTool(mcp.NewTool("wait"), func(ctx context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		err := slot.Wait(ctx, func() error {
 			f.started <- r.Params.Name

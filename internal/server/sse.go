@@ -58,7 +58,7 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	defer s.sessions.close(session)
 	own, leave, _ := s.sessions.enter(session, caller)
 	defer leave()
-	ctx = own.with(ctx)
+	ctx = own.withContext(ctx)
 	control := http.NewResponseController(w)
 	ended := false // guarded by the peer's writing lock
 	write := func(piece []byte) error {
@@ -116,7 +116,7 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	}
 	alive := time.NewTicker(s.timing.keepalive)
 	defer alive.Stop()
-	stops, answered := own.soon.Done(), make(chan struct{})
+	stops, answered := own.drain.Done(), make(chan struct{})
 	for {
 		select {
 		case <-ctx.Done():
@@ -148,5 +148,5 @@ func (s *sseServer) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
-	stream.peer.receive(stream.ctx, postedFrom(r.Context()).body, arrival(r.Context()))
+	stream.peer.receive(stream.ctx, postedBodyFrom(r.Context()).body, arrival(r.Context()))
 }

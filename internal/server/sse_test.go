@@ -18,9 +18,9 @@ import (
 )
 
 // openSSE opens a stream and gives back its reader and where to POST.
-func openSSE(t *testing.T, s *site) (stream *bufio.Reader, endpoint string) {
+func openSSE(t *testing.T, s *httpServer) (stream *bufio.Reader, endpoint string) {
 	t.Helper()
-	resp := s.do(request{method: http.MethodGet, path: "/sse"})
+	resp := s.do(httpRequest{method: http.MethodGet, path: "/sse"})
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("X-Accel-Buffering") != "no" {
 		t.Fatalf("got %s %v", resp.Status, resp.Header)
 	}
@@ -40,12 +40,12 @@ func openSSE(t *testing.T, s *site) (stream *bufio.Reader, endpoint string) {
 }
 
 func TestSSE(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{SSE: true})
 	stream, endpoint := openSSE(t, s)
 	post := func(body string) {
 		t.Helper()
-		if resp := s.do(request{path: endpoint, body: body}); resp.StatusCode != http.StatusAccepted {
+		if resp := s.do(httpRequest{path: endpoint, body: body}); resp.StatusCode != http.StatusAccepted {
 			t.Errorf("got %s", resp.Status)
 		}
 	}
@@ -91,7 +91,7 @@ func TestSSE(t *testing.T) {
 
 	// One client cannot cancel another's call.
 	other, otherEndpoint := openSSE(t, s)
-	if resp := s.do(request{path: otherEndpoint, body: toolCall("1", "hold", "", "")}); resp.StatusCode != http.StatusAccepted {
+	if resp := s.do(httpRequest{path: otherEndpoint, body: toolCall("1", "hold", "", "")}); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("got %s", resp.Status)
 	}
 	<-f.started
@@ -102,14 +102,14 @@ func TestSSE(t *testing.T) {
 	}
 
 	for _, path := range []string{"/message", "/message?sessionId=forged", strings.Replace(endpoint, "/message", "/mcp", 1) + "x"} {
-		if resp := s.do(request{path: path, body: toolCall("1", "hold", "", "")}); resp.StatusCode != 404 && resp.StatusCode != 400 {
+		if resp := s.do(httpRequest{path: path, body: toolCall("1", "hold", "", "")}); resp.StatusCode != 404 && resp.StatusCode != 400 {
 			t.Errorf("%s: got %s", path, resp.Status)
 		}
 	}
 }
 
 func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
-	sse := newSSEServer(newFixture().MCPServer, newFixture().logger(), testSessions(t), time.Now)
+	sse := newSSEServer(newTestServer().MCPServer, newTestServer().logger(), testSessions(t), time.Now)
 	answered := make(chan []byte, 1)
 	p := newPeer(sse.server, sse.log, func(message []byte, _ func(time.Time)) error {
 		answered <- message
@@ -118,7 +118,7 @@ func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
 	sse.streams[p.session.id] = &sseStream{peer: p, owner: "http:alice", ctx: t.Context()}
 	for caller, want := range map[string]int{"http:mallory": http.StatusNotFound, "http:alice": http.StatusAccepted} {
 		r := httptest.NewRequest(http.MethodPost, "/message?sessionId="+p.session.id, nil)
-		ctx := context.WithValue(call.WithCaller(r.Context(), call.Caller{ID: caller}), postedKey{}, posted{body: []byte("{")})
+		ctx := context.WithValue(call.WithCaller(r.Context(), call.Caller{ID: caller}), postedKey{}, postedBody{body: []byte("{")})
 		w := httptest.NewRecorder()
 		sse.post(w, r.WithContext(ctx))
 		if w.Code != want {
@@ -132,9 +132,9 @@ func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
 
 // A client that leaves takes its calls along.
 func TestSSEClientLeaves(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{SSE: true})
-	resp := s.do(request{method: http.MethodGet, path: "/sse"})
+	resp := s.do(httpRequest{method: http.MethodGet, path: "/sse"})
 	stream := bufio.NewReader(resp.Body)
 	var endpoint string
 	for endpoint == "" {
@@ -146,14 +146,14 @@ func TestSSEClientLeaves(t *testing.T) {
 			endpoint = strings.TrimSpace(data)
 		}
 	}
-	s.do(request{path: endpoint, body: toolCall("1", "hold", "", "")})
+	s.do(httpRequest{path: endpoint, body: toolCall("1", "hold", "", "")})
 	<-f.started
 	_ = resp.Body.Close()
 	<-f.ended
 }
 
 func TestSSEWithRealClient(t *testing.T) {
-	s := startHTTP(t, newFixture(), HTTPOptions{SSE: true})
+	s := startHTTP(t, newTestServer(), HTTPOptions{SSE: true})
 	via, err := transport.NewSSE(s.base+"/sse",
 		transport.WithHeaders(map[string]string{"Authorization": "Bearer " + testToken}))
 	if err != nil {

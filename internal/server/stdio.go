@@ -35,7 +35,7 @@ const (
 // A blocked read or write cannot be taken back: afterwards, one goroutine each
 // may hold on to in and out until they yield.
 func ServeStdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, o StdioOptions) error {
-	return stdio{server: s, log: o.Log, now: orTime(o.Now), after: time.After}.serve(ctx, in, out)
+	return stdio{server: s, log: o.Log, now: clockOr(o.Now), after: time.After}.serve(ctx, in, out)
 }
 
 // StdioOptions say how MCP is served on stdio.
@@ -44,7 +44,7 @@ type StdioOptions struct {
 	Now func() time.Time // the clock by which answers are judged; nil means time.Now
 }
 
-func orTime(now func() time.Time) func() time.Time {
+func clockOr(now func() time.Time) func() time.Time {
 	if now == nil {
 		return time.Now
 	}
@@ -62,7 +62,7 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
-	calls, cancelCalls := context.WithCancel(endingWith(ctx, 0).with(context.WithoutCancel(ctx)))
+	calls, cancelCalls := context.WithCancel(newShutdown(ctx, 0).withContext(context.WithoutCancel(ctx)))
 	defer cancelCalls()
 
 	ended := make(chan struct{})
@@ -75,12 +75,12 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("stdio: %w", err)
 	}
 
-	lines := make(chan line)
+	lines := make(chan inputLine)
 	go readLines(calls, &timedReader{in: in, now: t.now}, lines)
 	err := t.receive(ctx, calls, p, lines, box)
 
 	p.close(context.WithoutCancel(ctx))
-	t.settle(ctx, p, err == nil, cancelCalls)
+	t.awaitCalls(ctx, p, err == nil, cancelCalls)
 	switch {
 	case isClientGone(err):
 		t.log.Info("the client closed its end", "error", err)
@@ -94,7 +94,7 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 // settle returns when the calls in flight have, or when it gave up on them. A
 // client that only ended its input gets their results, as does one whose server
 // stops.
-func (t stdio) settle(ctx context.Context, p *peer, answers bool, cancelCalls func()) {
+func (t stdio) awaitCalls(ctx context.Context, p *peer, answers bool, cancelCalls func()) {
 	returned := make(chan struct{})
 	go func() {
 		p.running.Wait()
@@ -126,7 +126,7 @@ func (t stdio) settle(ctx context.Context, p *peer, answers bool, cancelCalls fu
 }
 
 // receive hands over lines until there are no more.
-func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, box *outbox) error {
+func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan inputLine, box *outbox) error {
 	for {
 		select {
 		case l, ok := <-lines:
@@ -136,7 +136,7 @@ func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, b
 			case l.err != nil:
 				return fmt.Errorf("stdio: read: %w", l.err)
 			case l.tooLong:
-				p.refuse(earlyID(l.text), mcp.INVALID_REQUEST,
+				p.refuse(idOfPart(l.text), mcp.INVALID_REQUEST,
 					fmt.Sprintf("the message is longer than %d MiB", maxLine>>20))
 			default:
 				p.receive(calls, l.text, l.arrived)
@@ -150,7 +150,7 @@ func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan line, b
 }
 
 // line is one line of input; of one that is too long, its beginning.
-type line struct {
+type inputLine struct {
 	text    []byte
 	arrived time.Time // when its last bytes were read
 	tooLong bool
@@ -174,7 +174,7 @@ func (r *timedReader) Read(p []byte) (int, error) {
 }
 
 // readLines sends every line and closes the channel at the end of the input.
-func readLines(ctx context.Context, in *timedReader, lines chan<- line) {
+func readLines(ctx context.Context, in *timedReader, lines chan<- inputLine) {
 	defer close(lines)
 	reader := bufio.NewReaderSize(in, 64<<10)
 	for {
@@ -195,7 +195,7 @@ func readLines(ctx context.Context, in *timedReader, lines chan<- line) {
 
 // readLine reads up to the next line feed, and no more into memory than limit.
 // The input may end without one.
-func readLine(reader *bufio.Reader, limit int) (l line, end bool) {
+func readLine(reader *bufio.Reader, limit int) (l inputLine, end bool) {
 	for {
 		part, err := reader.ReadSlice('\n')
 		if room := limit - len(l.text); len(bytes.TrimRight(part, "\r\n")) > room {
@@ -209,7 +209,7 @@ func readLine(reader *bufio.Reader, limit int) (l line, end bool) {
 		case errors.Is(err, io.EOF):
 			return l, true
 		default:
-			return line{err: err}, true
+			return inputLine{err: err}, true
 		}
 	}
 }
@@ -217,7 +217,7 @@ func readLine(reader *bufio.Reader, limit int) (l line, end bool) {
 // earlyID finds the id of a message that is not all there, so that its sender
 // does not wait for ever. Clients put it before what makes a message long; nil
 // if this one did not.
-func earlyID(beginning []byte) json.RawMessage {
+func idOfPart(beginning []byte) json.RawMessage {
 	decoder := json.NewDecoder(bytes.NewReader(beginning[:min(len(beginning), 4<<10)]))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
 		return nil

@@ -16,7 +16,7 @@ import (
 )
 
 // pipes is a client's end of a stdio session, as bytes.
-type pipes struct {
+type stdioClient struct {
 	t      *testing.T
 	in     *io.PipeWriter
 	lines  chan []byte // what the server wrote; closed when it ends
@@ -25,12 +25,12 @@ type pipes struct {
 	timers map[time.Duration]chan time.Time
 }
 
-func startStdio(t *testing.T, f *fixture) *pipes {
+func startStdio(t *testing.T, f *testServer) *stdioClient {
 	t.Helper()
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	ctx, stop := context.WithCancel(t.Context())
-	p := &pipes{t: t, in: inW, lines: make(chan []byte, 1000), done: make(chan error, 1), stop: stop,
+	p := &stdioClient{t: t, in: inW, lines: make(chan []byte, 1000), done: make(chan error, 1), stop: stop,
 		timers: map[time.Duration]chan time.Time{finishTime: make(chan time.Time), stopTime: make(chan time.Time)}}
 	transport := stdio{server: f.MCPServer, log: f.logger(), now: time.Now, after: func(d time.Duration) <-chan time.Time { return p.timers[d] }}
 	go func() {
@@ -56,7 +56,7 @@ func startStdio(t *testing.T, f *fixture) *pipes {
 	return p
 }
 
-func (p *pipes) send(messages ...string) {
+func (p *stdioClient) send(messages ...string) {
 	p.t.Helper()
 	for _, m := range messages {
 		if _, err := io.WriteString(p.in, m+"\n"); err != nil {
@@ -65,7 +65,7 @@ func (p *pipes) send(messages ...string) {
 	}
 }
 
-func (p *pipes) receive() rpc {
+func (p *stdioClient) receive() rpc {
 	p.t.Helper()
 	line, ok := <-p.lines
 	if !ok {
@@ -75,7 +75,7 @@ func (p *pipes) receive() rpc {
 }
 
 // rest is whatever else the server writes before it ends.
-func (p *pipes) rest() []rpc {
+func (p *stdioClient) rest() []rpc {
 	p.t.Helper()
 	var messages []rpc
 	for line := range p.lines {
@@ -84,7 +84,7 @@ func (p *pipes) rest() []rpc {
 	return messages
 }
 
-func (p *pipes) wantEnd(want error) {
+func (p *stdioClient) wantEnd(want error) {
 	p.t.Helper()
 	if err := <-p.done; !errors.Is(err, want) {
 		p.t.Errorf("ended with %v, want %v", err, want)
@@ -93,7 +93,7 @@ func (p *pipes) wantEnd(want error) {
 
 func TestStdioEras(t *testing.T) {
 	t.Run("2026-07-28", func(t *testing.T) {
-		p := startStdio(t, newFixture())
+		p := startStdio(t, newTestServer())
 		p.send(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{` + modernMeta + `}}}`)
 		var discovered struct {
 			SupportedVersions []string
@@ -117,7 +117,7 @@ func TestStdioEras(t *testing.T) {
 	})
 	for _, version := range []string{"2025-11-25", "2025-06-18", "2024-11-05"} {
 		t.Run(version, func(t *testing.T) {
-			p := startStdio(t, newFixture())
+			p := startStdio(t, newTestServer())
 			// All at once: what follows initialize may rely on it.
 			p.send(initializeMessage(version, `{"elicitation":{}}`),
 				`{"jsonrpc":"2.0","method":"notifications/initialized"}`,
@@ -134,7 +134,7 @@ func TestStdioEras(t *testing.T) {
 }
 
 func TestStdioAnswersByID(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	p := startStdio(t, f)
 	// More held calls than mcp-go has workers; an answer overtakes them all.
 	for i := range 20 {
@@ -182,7 +182,7 @@ func TestStdioBadInput(t *testing.T) {
 		{"too long", toolCall("7", "echo", "", `"text":"`+long+`"`), mcp.INVALID_REQUEST, "7"},
 		{"too long, no id in sight", `{"params":"` + long + `","id":7}`, mcp.INVALID_REQUEST, "null"},
 	}
-	p := startStdio(t, newFixture())
+	p := startStdio(t, newTestServer())
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p.send(tt.send)
@@ -205,7 +205,7 @@ func TestStdioBadInput(t *testing.T) {
 }
 
 func TestStdioLongestLine(t *testing.T) {
-	p := startStdio(t, newFixture())
+	p := startStdio(t, newTestServer())
 	empty := toolCall("1", "echo", "", `"text":""`)
 	p.send(toolCall("1", "echo", "", `"text":"`+strings.Repeat("x", maxLine-len(empty))+`"`))
 	if m := p.receive(); m.Error != nil {
@@ -214,7 +214,7 @@ func TestStdioLongestLine(t *testing.T) {
 }
 
 func TestStdioCancel(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	p := startStdio(t, f)
 	p.send(toolCall("7", "hold", "", ""), toolCall(`"7"`, "hold", "", ""))
 	<-f.started
@@ -237,7 +237,7 @@ func TestStdioCancel(t *testing.T) {
 
 func TestStdioEndOfInput(t *testing.T) {
 	t.Run("calls finish", func(t *testing.T) {
-		f := newFixture()
+		f := newTestServer()
 		p := startStdio(t, f)
 		p.send(toolCall("1", "hold", "", ""))
 		// The last line has no line feed.
@@ -257,7 +257,7 @@ func TestStdioEndOfInput(t *testing.T) {
 		p.wantEnd(nil)
 	})
 	t.Run("calls that do not are cancelled", func(t *testing.T) {
-		f := newFixture()
+		f := newTestServer()
 		p := startStdio(t, f)
 		p.send(toolCall("1", "hold", "", ""))
 		<-f.started
@@ -268,7 +268,7 @@ func TestStdioEndOfInput(t *testing.T) {
 		p.wantEnd(nil)
 	})
 	t.Run("a question ends at once", func(t *testing.T) {
-		p := startStdio(t, newFixture())
+		p := startStdio(t, newTestServer())
 		p.send(initializeMessage("2025-11-25", `{"elicitation":{}}`), toolCall("1", "ask", "", ""))
 		p.receive()
 		if m := p.receive(); m.Method != "elicitation/create" {
@@ -281,7 +281,7 @@ func TestStdioEndOfInput(t *testing.T) {
 		p.wantEnd(nil)
 	})
 	t.Run("a subscription ends at once, with its result", func(t *testing.T) {
-		p := startStdio(t, newFixture())
+		p := startStdio(t, newTestServer())
 		p.send(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta + `},"notifications":{"toolsListChanged":true}}}`)
 		if m := p.receive(); m.Method != "notifications/subscriptions/acknowledged" {
 			t.Errorf("got %+v", m)
@@ -295,7 +295,7 @@ func TestStdioEndOfInput(t *testing.T) {
 }
 
 func TestStdioStops(t *testing.T) {
-	f := newFixture()
+	f := newTestServer()
 	p := startStdio(t, f)
 	p.send(toolCall("1", "hold", "", ""))
 	<-f.started
@@ -313,7 +313,7 @@ func TestStdioBrokenPipe(t *testing.T) {
 	outR, outW := io.Pipe()
 	_ = outR.CloseWithError(broken)
 	done := make(chan error)
-	go func() { done <- ServeStdio(t.Context(), newFixture().MCPServer, inR, outW, StdioOptions{}) }()
+	go func() { done <- ServeStdio(t.Context(), newTestServer().MCPServer, inR, outW, StdioOptions{}) }()
 	if _, err := io.WriteString(inW, toolCall("1", "echo", "", "")+"\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +325,7 @@ func TestStdioBrokenPipe(t *testing.T) {
 
 func TestStdioNotificationsComeFirst(t *testing.T) {
 	for _, era := range []string{"", modernMeta + ","} {
-		f := newFixture()
+		f := newTestServer()
 		p := startStdio(t, f)
 		if era == "" {
 			p.send(initializeMessage("2025-11-25", `{}`))
@@ -360,7 +360,7 @@ func TestStdioPanic(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture()
+			f := newTestServer()
 			p := startStdio(t, f)
 			p.send(tt.send)
 			m := p.receive()

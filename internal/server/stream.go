@@ -49,8 +49,8 @@ func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger,
 		control: http.NewResponseController(w),
 		staged:  make(http.Header),
 		timing:  t,
-		streams: takesStream(r),
-		id:      postedFrom(r.Context()).id,
+		streams: acceptsStream(r),
+		id:      postedBodyFrom(r.Context()).id,
 		w:       w,
 	}
 	s.mu.Lock()
@@ -61,8 +61,8 @@ func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger,
 
 // takesStream reports whether a request may be answered by an event stream:
 // one that expects a response, of a client that does not rule it out.
-func takesStream(r *http.Request) bool {
-	message := postedFrom(r.Context())
+func acceptsStream(r *http.Request) bool {
+	message := postedBodyFrom(r.Context())
 	if r.Method != http.MethodPost || message.method == "" || !validID(message.id) {
 		return false
 	}
@@ -115,7 +115,7 @@ func (s *responseStream) Write(piece []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sendStaged(http.StatusOK)
-	own := withOwnID(piece, s.id)
+	own := restoreID(piece, s.id)
 	if s.events && !isEventStream(s.staged) {
 		own = event(bytes.TrimSpace(own))
 	}
@@ -228,7 +228,7 @@ func (s *responseStream) end() {
 }
 
 // inEvents reports whether the response has begun, and as an event stream.
-func (s *responseStream) inEvents() (begun, events bool) {
+func (s *responseStream) state() (begun, events bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sent, s.events

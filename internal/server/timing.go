@@ -56,13 +56,13 @@ func liftDeadline(w http.ResponseWriter) {
 // refuse answers a request that goes no further, and closes its connection:
 // what is left of its body is not waited for.
 func (t timing) refuse(w http.ResponseWriter, text string, status int) {
-	t.closing(w)
+	t.closeAfter(w)
 	http.Error(w, text, status)
 }
 
 // closing has the connection closed after the answer that is about to be
 // written.
-func (t timing) closing(w http.ResponseWriter) {
+func (t timing) closeAfter(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	control, now := http.NewResponseController(w), time.Now()
 	_ = control.SetReadDeadline(now.Add(t.linger))

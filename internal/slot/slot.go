@@ -22,7 +22,7 @@ func (p *Pool) Take(ctx context.Context) (held context.Context, give func(), err
 	case <-ctx.Done():
 		return ctx, func() {}, ctx.Err()
 	}
-	place := &place{pool: p, held: true}
+	place := &holder{pool: p, held: true}
 	return context.WithValue(ctx, key{}, place), place.give, nil
 }
 
@@ -33,7 +33,7 @@ type key struct{}
 
 // place is one work's place. Parts of the work may wait at the same time: the place
 // is given to others while at least one does.
-type place struct {
+type holder struct {
 	pool *Pool
 
 	mu      sync.Mutex
@@ -43,7 +43,7 @@ type place struct {
 	taking  chan struct{} // closed when the part that takes a place again has it, or gave up
 }
 
-func (p *place) give() {
+func (p *holder) give() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done = true
@@ -57,7 +57,7 @@ func (p *place) give() {
 // returns when there is a place again. Without a place it only runs wait. The
 // error is that of wait, else the context's if that ends before there is a place.
 func Wait(ctx context.Context, wait func() error) error {
-	p, _ := ctx.Value(key{}).(*place)
+	p, _ := ctx.Value(key{}).(*holder)
 	if p == nil {
 		return wait()
 	}
@@ -69,7 +69,7 @@ func Wait(ctx context.Context, wait func() error) error {
 	return err
 }
 
-func (p *place) pause() {
+func (p *holder) pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting++; p.held {
@@ -81,7 +81,7 @@ func (p *place) pause() {
 // resume takes a place again when the last part that waited goes on. Work that is
 // done, as that of a call that was answered, needs none. Only one part takes it:
 // with two, works that have a place could wait for each other's.
-func (p *place) resume(ctx context.Context) error {
+func (p *holder) resume(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting--
