@@ -88,7 +88,7 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := gate.ParsePolicy([]byte(policy), gate.Vocabulary{Tools: []string{"deploy"}, Hazards: []string{string(plan.Restart)}})
+	rules, err := gate.ParsePolicy([]byte(policy), plan.Vocabulary("deploy"))
 	if err != nil {
 		t.Fatal(err)
 	}
