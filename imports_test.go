@@ -35,8 +35,9 @@ func edges() map[string][]string {
 		"internal/call": {
 			"internal/plan", "internal/fly", "internal/gate", "internal/journal", "internal/roots", "internal/outside", "internal/disk",
 		},
+		"internal/source": {"flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/fly", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
-			"internal/call", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
+			"internal/call", "internal/source", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deploy/deployed", "internal/deploy/drift", "internal/outside", "internal/disk",
 		},
 		"resources":       {"internal/fly", "flytoml", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},

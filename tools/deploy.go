@@ -15,6 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
 // deployName is the tool's, which others name.
@@ -93,14 +94,14 @@ func (a *toolset) planDeploy(ctx context.Context, in deployInput) (plan.Proposal
 	if err != nil {
 		return none, err
 	}
-	if name := src.file.App(); name != "" && name != in.App {
+	if name := src.App(); name != "" && name != in.App {
 		return none, plan.Invalid("the file is for the app %s, not for %s", plan.Quote(name), in.App)
 	}
-	if err := src.file.Validate(); err != nil {
+	if err := src.Validate(); err != nil {
 		return none, plan.Invalid("flyctl would refuse the file: %s", outside.QuoteError(err))
 	}
-	d := deployment{in: in, file: src.file}
-	if d.definition, err = src.file.Definition(); err != nil {
+	d := deployment{in: in, file: src.File}
+	if d.definition, err = src.Definition(); err != nil {
 		return none, plan.Invalid("flyctl would refuse the file: %s", outside.QuoteError(err))
 	}
 	var problem *plan.Problem
@@ -129,7 +130,7 @@ func (a *toolset) planDeploy(ctx context.Context, in deployInput) (plan.Proposal
 	if err := d.compute(ctx, disks); err != nil {
 		return none, err
 	}
-	if err := a.trace(ctx, &d, src.base); err != nil {
+	if err := a.trace(ctx, &d, src.Base); err != nil {
 		return none, err
 	}
 	if err := d.exposure(); err != nil {
@@ -160,7 +161,7 @@ func (a *toolset) planned(d deployment, work rollout.Work) plan.Proposal[deployW
 	}
 	planned := plan.Proposal[deployWork, deployOutput]{Plan: d.plan(work)}
 	if d.in.Draft != "" {
-		planned.Keep = func(until time.Time) { a.drafts.keep(d.in.Draft, until) }
+		planned.Keep = func(until time.Time) { a.drafts.Keep(d.in.Draft, until) }
 	}
 	if !planned.Plan.Empty() {
 		out.Order, out.Expected = d.order(work)
@@ -214,8 +215,8 @@ func machines(n int) string {
 	return fmt.Sprintf("%d Machines", n)
 }
 
-// deploySource is the one file a call names.
-func (a *toolset) deploySource(ctx context.Context, in deployInput) (source, error) {
+// deploySource reads the one file that a call names.
+func (a *toolset) deploySource(ctx context.Context, in deployInput) (source.File, error) {
 	given := 0
 	for _, v := range []string{in.Draft, in.Path, in.Content} {
 		if v != "" {
@@ -224,35 +225,17 @@ func (a *toolset) deploySource(ctx context.Context, in deployInput) (source, err
 	}
 	switch {
 	case given != 1:
-		return source{}, plan.Invalid("give exactly one of draft, path and content")
+		return source.File{}, plan.Invalid("give exactly one of draft, path and content")
 	case in.Path != "":
-		return a.fromPath(in.Path)
+		return source.FromPath(a.roots, in.Path)
 	case in.Content != "":
-		file, err := parseContent(in.Content)
-		return source{file: file}, err
+		return source.FromContent(in.Content)
 	}
-	have, p := a.drafts.get(in.Draft, call.CallerFrom(ctx).ID, in.App)
+	draft, p := a.drafts.Get(in.Draft, call.CallerFrom(ctx).ID, in.App)
 	if p != nil {
-		return source{}, p
+		return source.File{}, p
 	}
-	src, err := a.fromDraft(have)
-	if err == nil && have.base != nil {
-		src.base, err = parseShown(src.file.Name(), have.base)
-	}
-	return src, err
-}
-
-// fromDraft is a draft's file: of one that was written, as it is now.
-func (a *toolset) fromDraft(have draft) (source, error) {
-	if have.path == "" {
-		file, err := parse(have.name, have.data)
-		return source{file: file}, err
-	}
-	src, err := a.fromPath(have.path)
-	if err == nil && src.file.SHA256() != sha(have.data) {
-		return source{}, &plan.Problem{Code: gate.Stale, Message: fmt.Sprintf("%s was changed after the draft was made", have.path), Hint: "call patch_services again, or deploy with path"}
-	}
-	return src, err
+	return source.FromDraft(a.roots, draft)
 }
 
 // wayRound is what to do instead when a deploy would open the app further.

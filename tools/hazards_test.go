@@ -13,6 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
 // harmlessHazards are those that an operator who lets an agent restart Machines
@@ -208,7 +209,7 @@ func deployShapes(b *deployBench) []shape {
 			const head = "[processes]\n  app = \"\"\n  web = \"\"\n"
 			// The second group's port stays as it is.
 			file := func(ports []string) string { return head + toml("app", ports) + toml("web", []string{"80"}) }
-			one, err := parseContent(file(sets[had]))
+			one, err := source.FromContent(file(sets[had]))
 			if err != nil {
 				b.t.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
 //go:embed schemas/*.json
@@ -29,12 +30,12 @@ type toolset struct {
 	fly    fly.Client
 	look   fly.Client
 	roots  *roots.Roots
-	drafts *drafts
+	drafts *source.Drafts
 }
 
 func newToolset(d Deps) *toolset {
 	d.Schemas = schemas
-	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots, drafts: newDrafts(d.Clock)}
+	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots, drafts: source.NewDrafts(d.Clock)}
 }
 
 // All are the tools, in the order in which a person would use them.

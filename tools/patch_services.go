@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
 type patchInput struct {
@@ -104,7 +106,7 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 	if err != nil {
 		return none, err
 	}
-	name, err := a.patchApp(in, src.file)
+	name, err := a.patchApp(in, src.File)
 	if err != nil {
 		return none, err
 	}
@@ -112,28 +114,28 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 	if err != nil {
 		return none, err
 	}
-	if shown != src.file {
+	if shown != src.File {
 		if edit.Images, err = a.images(ctx, name); err != nil {
 			return none, err
 		}
 	}
-	edited, err := src.file.Edit(edit)
+	edited, err := src.File.Edit(edit)
 	if err != nil {
 		return none, editProblem(in, err)
 	}
-	after, err := parse(src.file.Name(), edited.After)
+	after, err := source.Parse(src.File.Name(), edited.After)
 	if err != nil {
 		return none, err
 	}
 	// What is shown of a deployed configuration is its masked rendering, edited
 	// the same way: no environment value leaves the process, on context lines either.
 	visible := edited
-	if shown != src.file {
+	if shown != src.File {
 		if visible, err = shown.Edit(edit); err != nil {
 			return none, editProblem(in, err)
 		}
 	}
-	out := patchOutput{Diff: outside.Block(bounded(visible.Diff(diffTitle(src.file)))), SHA256: sha(edited.After), Remarks: remarks(edited, after)}
+	out := patchOutput{Diff: outside.Block(bounded(visible.Diff(diffTitle(src.File)))), SHA256: after.SHA256(), Remarks: remarks(edited, after)}
 	if slices.ContainsFunc(edited.Remarks, func(r flytoml.Remark) bool { return r.Code == flytoml.RemarkInternalCallers }) {
 		out.Unknown = []string{plan.InternalCallers.Sentence()}
 	}
@@ -142,59 +144,59 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 	}
 	target := "draft@" + out.SHA256
 	verb, what := gate.MakeDraft, "make a draft of the edited fly.toml"
-	if src.path != "" {
-		target, verb, what = src.path+"@"+out.SHA256, gate.WriteFile, "edit "+src.path
+	if src.Path != "" {
+		target, verb, what = src.Path+"@"+out.SHA256, gate.WriteFile, "edit "+src.Path
 	}
 	planned := plan.Proposal[patchWork, patchOutput]{
 		Plan: plan.Plan{Tool: "patch_services", App: name, Impact: plan.ImpactNone},
-		Work: patchWork{app: name, path: src.path, name: src.file.Name(), before: edited.Before, after: edited.After, target: target, out: out},
+		Work: patchWork{app: name, path: src.Path, name: src.File.Name(), before: edited.Before, after: edited.After, target: target, out: out},
 		Out:  out,
 	}
-	if src.path == "" && in.Content == "" {
+	if src.Path == "" && in.Content == "" {
 		list, err := a.fly.Machines(ctx, name)
 		if err != nil && fly.CodeOf(err) != gate.Unauthorized {
 			return none, err
 		}
-		if p := differing(name, src.file, list); p != nil {
+		if p := differing(name, src.File, list); p != nil {
 			return none, p
 		}
 		planned.Work.adopt = wantsAdopt(list)
-		if ids := strangers(src.file, list); len(ids) > 0 {
+		if ids := strangers(src.File, list); len(ids) > 0 {
 			planned.Work.adopt = planned.Work.adopt && !anyLaunched(list)
 			planned.Out.Remarks = append(planned.Out.Remarks, otherProgram(ids))
 			planned.Work.out.Remarks = planned.Out.Remarks
 		}
-		if err == nil && len(edited.Changes) == 0 && src.file.HasService(in.Groups...) {
-			if planned.Work.behind, err = a.behind(ctx, name, src.file, list); err != nil {
+		if err == nil && len(edited.Changes) == 0 && src.File.HasService(in.Groups...) {
+			if planned.Work.behind, err = a.behind(ctx, name, src.File, list); err != nil {
 				return none, err
 			}
 		}
 	}
 	if len(edited.Changes) == 0 && planned.Work.behind == "" {
 		planned.Nothing = "The services are already set up for Flycast. Nothing was changed."
-		if src.file.Validate() != nil {
+		if src.File.Validate() != nil {
 			planned.Nothing = "flyctl refuses this file; see the remarks. Its services need no edit. Nothing was changed."
 			return planned, nil
 		}
-		if !src.file.HasService() {
+		if !src.File.HasService() {
 			planned.Nothing = "The file has no service, and none was added. Deploying it would remove the services from the Machines. Nothing was changed."
 			planned.Next = []plan.Next{{Who: "person", Why: "which port does the app listen on? then patch_services with create and internal_port adds a service"}}
 			return planned, nil
 		}
-		if !src.file.HasService(in.Groups...) {
-			planned.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: in.App, Path: src.path}, Why: "without process_groups, or with groups that have a service; if you sent content, send it again"}}
+		if !src.File.HasService(in.Groups...) {
+			planned.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: &plan.Arguments{App: in.App, Path: src.Path}, Why: "without process_groups, or with groups that have a service; if you sent content, send it again"}}
 			planned.Nothing = fmt.Sprintf("No service of the file is of the process groups %.200q, and none was added. Nothing was changed.", in.Groups)
 			return planned, nil
 		}
 		if len(in.Groups) == 0 && name != "" {
-			if what, next := unreached(in, name, src.file); what != "" {
+			if what, next := unreached(in, name, src.File); what != "" {
 				planned.Nothing = what + "; see the remarks. There is nothing to edit, and nothing was changed."
 				planned.Next = next
 				return planned, nil
 			}
 		}
-		if src.path != "" || in.Content != "" {
-			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.path}, Why: "if the live Machines do not match the file yet"}}
+		if src.Path != "" || in.Content != "" {
+			planned.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: name, Path: src.Path}, Why: "if the live Machines do not match the file yet"}}
 		}
 		if len(out.Remarks) > 0 {
 			planned.Nothing = "The file needs no edit; see the remarks. Nothing was changed."
@@ -202,7 +204,7 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 		return planned, nil
 	}
 	planned.Plan.Steps = []plan.Step{{Verb: verb, Target: target}}
-	planned.Plan.Fact("file", sha(edited.Before))
+	planned.Plan.Fact("file", src.SHA256())
 	planned.Summary = fmt.Sprintf("Would %s.", what)
 	if after.Validate() != nil {
 		planned.Work.refused = true
@@ -216,25 +218,25 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 
 // patchSource is the file to edit, and what may be shown of it: the same,
 // except for a deployed configuration.
-func (a *toolset) patchSource(ctx context.Context, in patchInput) (src source, shown *flytoml.File, err error) {
+func (a *toolset) patchSource(ctx context.Context, in patchInput) (src source.File, shown *flytoml.File, err error) {
 	switch {
 	case in.Path != "" && in.Content != "":
-		return source{}, nil, plan.Invalid("give path or content, not both")
+		return source.File{}, nil, plan.Invalid("give path or content, not both")
 	case in.Path != "":
-		src, err = a.fromPath(in.Path)
+		src, err = source.FromPath(a.roots, in.Path)
 	case in.Content != "":
-		src.file, err = parseContent(in.Content)
+		src, err = source.FromContent(in.Content)
 	case in.App != "" || a.DefaultApp != "":
 		name := cmp.Or(in.App, a.DefaultApp)
-		if src.file, err = a.deployed(ctx, name, flytoml.Shown); err != nil {
-			return source{}, nil, err
+		if src.File, err = source.Deployed(ctx, a.fly, name, flytoml.Shown); err != nil {
+			return source.File{}, nil, err
 		}
-		shown, err = a.deployed(ctx, name, flytoml.Masked)
+		shown, err = source.Deployed(ctx, a.fly, name, flytoml.Masked)
 		return src, shown, err
 	default:
-		return source{}, nil, plan.Invalid("give path, content or app")
+		return source.File{}, nil, plan.Invalid("give path, content or app")
 	}
-	return src, src.file, err
+	return src, src.File, err
 }
 
 // patchApp is the app a file is for. A file of another app is refused: the next
@@ -364,7 +366,7 @@ func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		}
 		out.Summary = fmt.Sprintf("%s was edited. Nothing on Fly was changed: deploy does that.", w.path)
 		back, err := a.roots.Read(w.path)
-		if err != nil || sha(back.Data) != out.SHA256 {
+		if err != nil || !bytes.Equal(back.Data, w.after) {
 			out.Status, out.Code, out.Retry = plan.Failed, gate.VerifyFailed, gate.RetryAfterFix
 			out.Summary = fmt.Sprintf("%s was written, but its content is different now. Nothing on Fly was changed.", w.path)
 			return out, nil
@@ -382,7 +384,7 @@ func (a *toolset) applyPatch(ctx context.Context, w patchWork, grant *gate.Grant
 		out.Next = []plan.Next{{Who: "person", Why: "which app is the file for? it names none; deploy needs app, with the content or the path"}}
 		return out, nil
 	}
-	out.Draft = a.drafts.put(draft{caller: call.CallerFrom(ctx).ID, app: w.app, path: w.path, name: w.name, base: w.before, data: w.after})
+	out.Draft = a.drafts.Put(source.Draft{Caller: call.CallerFrom(ctx).ID, App: w.app, Path: w.path, Name: w.name, Base: w.before, Data: w.after})
 	out.Next = []plan.Next{{Who: "agent", Tool: "deploy", Arguments: &plan.Arguments{App: w.app, Draft: out.Draft, Adopt: w.adopt}, Why: "applies the edited services to the live Machines; asks a person"}}
 	return out, nil
 }
