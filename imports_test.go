@@ -29,6 +29,8 @@ func edges() map[string][]string {
 		"internal/deploy/drift":    {"flytoml", "flytoml/machine"},
 		"internal/fly":             {"internal/gate", "flytoml/machine", "internal/loopback", "internal/outside", "internal/slot"},
 		"internal/cli":             {"internal/outside"},
+		"internal/columns":         {},
+		"internal/demo":            {"flysim", "flysim/autostop", "flysim/dataplane", "flysim/watch", "internal/cli", "internal/columns", "internal/fly", "internal/plan"},
 		"internal/deploy/deployed": {"internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":           {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
 		"internal/deploy/rollout":  {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
@@ -37,7 +39,7 @@ func edges() map[string][]string {
 		},
 		"internal/source": {"flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/fly", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
-			"internal/call", "internal/source", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
+			"internal/call", "internal/columns", "internal/source", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deploy/deployed", "internal/deploy/drift", "internal/outside", "internal/disk",
 		},
 		"resources":       {"internal/fly", "flytoml", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
@@ -61,7 +63,7 @@ func edges() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/superfly/fly-go":      {"internal/fly"},
-		"github.com/mark3labs/mcp-go":     {"internal/server", "internal/call", "tools", "resources", "prompts", "cmd/flycast-mcp", "bench/bare"},
+		"github.com/mark3labs/mcp-go":     {"internal/server", "internal/call", "tools", "resources", "prompts", "internal/demo", "cmd/flycast-mcp", "bench/bare"},
 		"github.com/graph-gophers":        {"flysim"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp", "cmd/flysim", "internal/cli"},
 		"filippo.io/age":                  {"internal/gate"},
@@ -73,7 +75,7 @@ func owners() map[string][]string {
 		"github.com/google/shlex":         {"flytoml"},
 		"github.com/docker/go-units":      {"flytoml", "cmd/flycast-mcp"},
 		"github.com/agnivade/levenshtein": {"flytoml", "internal/call"},
-		"github.com/jedib0t/go-pretty":    {"cmd/flycast-mcp", "tools"},
+		"github.com/jedib0t/go-pretty":    {"internal/columns"},
 		"github.com/superfly/macaroon":    {"flysim"},
 		"go.etcd.io/bbolt":                {"flysim"},
 		"charm.land":                      {"flysim/terminal"},

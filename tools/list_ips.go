@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
-	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -301,11 +301,7 @@ func listText(out listOutput) string {
 }
 
 func addressTable(list []address) string {
-	t := table.NewWriter()
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	t.SetStyle(style)
-	t.AppendHeader(table.Row{"ADDRESS", "KIND", "REGION", "AGE", "NETWORK", "PRICE"})
+	t := columns.New("ADDRESS", "KIND", "REGION", "AGE", "NETWORK", "PRICE")
 	for _, a := range list {
 		kind := string(a.Kind)
 		if a.Inferred {
@@ -318,9 +314,9 @@ func addressTable(list []address) string {
 		if a.Kind == fly.Egress {
 			price = "by the pair"
 		}
-		t.AppendRow(table.Row{a.IP, kind, a.Region, age(a.age), network(a), price})
+		t.Append(a.IP, kind, a.Region, age(a.age), network(a), price)
 	}
-	return t.Render()
+	return t.String()
 }
 
 func age(d time.Duration) string {

@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -112,14 +113,12 @@ func (a approving) list() error {
 		return nil
 	}
 	now := a.clock.Now()
-	t := newTable("TICKET", "TOOL", "APP", "ASKED BY", "AGE", "ENDS IN")
+	t := columns.New("TICKET", "TOOL", "APP", "ASKED BY", "AGE", "ENDS IN")
 	for _, r := range waiting {
-		t.AppendRow(table.Row{
-			r.Ticket, plan.Clean(r.Tool), plan.Clean(r.App), plan.Clean(r.Asker),
-			units.HumanDuration(now.Sub(r.Created)), units.HumanDuration(r.Expires.Sub(now)),
-		})
+		t.Append(r.Ticket, plan.Clean(r.Tool), plan.Clean(r.App), plan.Clean(r.Asker),
+			units.HumanDuration(now.Sub(r.Created)), units.HumanDuration(r.Expires.Sub(now)))
 	}
-	_, err = fmt.Fprintln(a.stdout, t.Render())
+	_, err = fmt.Fprintln(a.stdout, t)
 	return err
 }
 
@@ -146,17 +145,17 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 	if err != nil {
 		return err
 	}
-	return a.atTerminal(func(t *terminal) error {
-		a.show(t, req, p)
-		yes, err := choose(ctx, t, p.App)
+	return cli.WithDialog(a.stdin, a.stderr, func(d *cli.Dialog) error {
+		a.show(d, req, p)
+		yes, err := choose(ctx, d, p.App)
 		if err != nil {
 			return err
 		}
 		answer, by := gate.ApprovalAnswer{Approved: yes}, ""
 		if yes {
-			answer.Code, by, err = a.sign(ctx, t, req, p)
+			answer.Code, by, err = a.sign(ctx, d, req, p)
 		} else {
-			answer.Reason, err = reason(ctx, t)
+			answer.Reason, err = reason(ctx, d)
 		}
 		if err != nil {
 			return err
@@ -172,12 +171,12 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 		}
 		if !yes {
 			if err := a.recordNo(filepath.Dir(dir), req, answer.Reason); err != nil {
-				t.say("\nThe journal could not be written (%v). The server records the rejection when it finds it.\n", err)
+				d.Say("\nThe journal could not be written (%v). The server records the rejection when it finds it.\n", err)
 			}
-			t.say("\nRejected. The agent gets your reason when it repeats its call.\n")
+			d.Say("\nRejected. The agent gets your reason when it repeats its call.\n")
 			return nil
 		}
-		t.say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n", by, clockTime(req.Expires))
+		d.Say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n", by, clockTime(req.Expires))
 		return nil
 	})
 }
@@ -212,9 +211,9 @@ func (a approving) answerFile(ctx context.Context) error {
 		return err
 	}
 	var code string
-	err = a.atTerminal(func(t *terminal) error {
-		a.show(t, req, p)
-		yes, err := choose(ctx, t, p.App)
+	err = cli.WithDialog(a.stdin, a.stderr, func(d *cli.Dialog) error {
+		a.show(d, req, p)
+		yes, err := choose(ctx, d, p.App)
 		if err != nil {
 			return err
 		}
@@ -222,11 +221,11 @@ func (a approving) answerFile(ctx context.Context) error {
 			return errors.New("rejected: the server cannot see this, so tell the agent")
 		}
 		var by string
-		if code, by, err = a.sign(ctx, t, req, p); err != nil {
+		if code, by, err = a.sign(ctx, d, req, p); err != nil {
 			return err
 		}
-		t.say("\nApproved with key %s, for one use until %s.\n", by, clockTime(req.Expires))
-		t.say("Now tell the agent to repeat the identical call with this as its argument \"approval\":\n")
+		d.Say("\nApproved with key %s, for one use until %s.\n", by, clockTime(req.Expires))
+		d.Say("Now tell the agent to repeat the identical call with this as its argument \"approval\":\n")
 		return nil
 	})
 	if err != nil {
@@ -260,9 +259,9 @@ func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
 }
 
 // show puts the whole question before the person, after who asks it.
-func (a approving) show(t *terminal, req gate.ApprovalRequest, p plan.Plan) {
+func (a approving) show(d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) {
 	now := a.clock.Now()
-	line := func(name, format string, args ...any) { t.say("%-12s%s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) { d.Say("%-12s%s\n", name, fmt.Sprintf(format, args...)) }
 	line("REQUEST", "%s", req.Ticket)
 	line("ASKED BY", "%s, known to the server as %s", plan.Quote(req.Asker), plan.Quote(req.Caller))
 	line("FROM", "\"%s\"", plan.Line(req.From))
@@ -270,14 +269,14 @@ func (a approving) show(t *terminal, req gate.ApprovalRequest, p plan.Plan) {
 	line("ENDS", "%s, in %s", clockTime(req.Expires), strings.ToLower(units.HumanDuration(req.Expires.Sub(now))))
 	line("TOOL", "%s", plan.Quote(p.Tool))
 	line("PLAN", "%s", p.Digest())
-	t.say("\n%s\n\n", p.FullQuestion(nil).Text())
+	d.Say("\n%s\n\n", p.FullQuestion(nil).Text())
 }
 
 // choose reads the app's name, which approves, or a no. Anything else is asked
 // once more. A no goes first: an app of that name cannot be approved here.
-func choose(ctx context.Context, t *terminal, app string) (yes bool, err error) {
+func choose(ctx context.Context, d *cli.Dialog, app string) (yes bool, err error) {
 	for range 2 {
-		typed, err := t.ask(ctx, `Type the app's name to approve, or "no" to reject: `)
+		typed, err := d.Ask(ctx, `Type the app's name to approve, or "no" to reject: `)
 		if err != nil {
 			return false, err
 		}
@@ -287,7 +286,7 @@ func choose(ctx context.Context, t *terminal, app string) (yes bool, err error) 
 		case typed == app:
 			return true, nil
 		}
-		t.say("That is neither the app's name nor \"no\".\n")
+		d.Say("That is neither the app's name nor \"no\".\n")
 	}
 	return false, errors.New("the app's name was not typed")
 }
@@ -295,15 +294,15 @@ func choose(ctx context.Context, t *terminal, app string) (yes bool, err error) 
 // reasonLimit is how many characters of a reason the agent gets.
 const reasonLimit = 200
 
-func reason(ctx context.Context, t *terminal) (string, error) {
-	typed, err := t.ask(ctx, "Why? One line, which the agent gets (Enter for none): ")
+func reason(ctx context.Context, d *cli.Dialog) (string, error) {
+	typed, err := d.Ask(ctx, "Why? One line, which the agent gets (Enter for none): ")
 	if err != nil {
 		return "", err
 	}
 	typed = strings.TrimSpace(typed)
 	if runes := []rune(typed); len(runes) > reasonLimit {
 		typed = string(runes[:reasonLimit])
-		t.say("The agent gets the first %d characters.\n", reasonLimit)
+		d.Say("The agent gets the first %d characters.\n", reasonLimit)
 	}
 	return typed, nil
 }
@@ -312,13 +311,13 @@ func reason(ctx context.Context, t *terminal) (string, error) {
 const passphraseTries = 3
 
 // sign approves the plan that was shown, and names the key.
-func (a approving) sign(ctx context.Context, t *terminal, req gate.ApprovalRequest, p plan.Plan) (code, by string, err error) {
+func (a approving) sign(ctx context.Context, d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) (code, by string, err error) {
 	path, sealed, err := a.sealedKey()
 	if err != nil {
 		return "", "", err
 	}
 	for range passphraseTries {
-		passphrase, err := t.askSecret(ctx, fmt.Sprintf("Passphrase of %s: ", path))
+		passphrase, err := d.AskSecret(ctx, fmt.Sprintf("Passphrase of %s: ", path))
 		if err != nil {
 			return "", "", err
 		}
@@ -329,7 +328,7 @@ func (a approving) sign(ctx context.Context, t *terminal, req gate.ApprovalReque
 			key, err = gate.OpenSigningKey(sealed, passphrase)
 		}
 		if errors.Is(err, gate.ErrWrongPassphrase) {
-			t.say("Wrong passphrase.\n")
+			d.Say("Wrong passphrase.\n")
 			continue
 		}
 		if err != nil {

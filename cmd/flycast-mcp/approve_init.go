@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
@@ -32,9 +33,9 @@ func (a approving) initialize(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.atTerminal(func(t *terminal) error {
-		t.say("This makes a key for approvals. You enter its passphrase for every approval.\n")
-		passphrase, err := newPassphrase(ctx, t)
+	return cli.WithDialog(a.stdin, a.stderr, func(d *cli.Dialog) error {
+		d.Say("This makes a key for approvals. You enter its passphrase for every approval.\n")
+		passphrase, err := newPassphrase(ctx, d)
 		if err != nil {
 			return err
 		}
@@ -55,8 +56,8 @@ func (a approving) initialize(ctx context.Context) error {
 		if err := writeNew(public, []byte(key.Public().String()+"\n"), 0o644); err != nil {
 			return errors.Join(err, os.Remove(private))
 		}
-		t.say("\nKey %s\n  %s  keep it private, where the agent cannot read it\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
-		t.say("Running servers accept the key from now on.\n")
+		d.Say("\nKey %s\n  %s  keep it private, where the agent cannot read it\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
+		d.Say("Running servers accept the key from now on.\n")
 		return nil
 	})
 }
@@ -64,8 +65,8 @@ func (a approving) initialize(ctx context.Context) error {
 // minPassphrase is how many characters a passphrase must have.
 const minPassphrase = 8
 
-func newPassphrase(ctx context.Context, t *terminal) (string, error) {
-	passphrase, err := t.askSecret(ctx, fmt.Sprintf("New passphrase, at least %d characters: ", minPassphrase))
+func newPassphrase(ctx context.Context, d *cli.Dialog) (string, error) {
+	passphrase, err := d.AskSecret(ctx, fmt.Sprintf("New passphrase, at least %d characters: ", minPassphrase))
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +75,7 @@ func newPassphrase(ctx context.Context, t *terminal) (string, error) {
 	} else if n < minPassphrase {
 		return "", fmt.Errorf("a passphrase needs at least %d characters", minPassphrase)
 	}
-	again, err := t.askSecret(ctx, "The same again: ")
+	again, err := d.AskSecret(ctx, "The same again: ")
 	if err != nil {
 		return "", err
 	}

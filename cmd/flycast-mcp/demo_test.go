@@ -17,30 +17,26 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+	"github.com/flycast-mcp/flycast-mcp/internal/demo"
 )
 
 // noRaceSleep lets a process of a test with the race detector end at once.
 const noRaceSleep = "GORACE=atexit_sleep_ms=0"
 
 // newDemo is a demo of an app, with the program that [TestMain] installed as
-// its server. No variable of the environment but those of the page is read.
-func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo {
+// its server.
+func newDemo(t *testing.T, app string, in io.Reader, out io.Writer) *demo.Demo {
 	t.Helper()
 	server, err := exec.LookPath("flycast-mcp")
 	if err != nil {
 		t.Fatal(err)
 	}
 	clock := newSharedClock(t)
-	lookup := func(name string) (string, bool) {
-		if strings.HasPrefix(name, "FLY_") {
-			t.Errorf("the demo reads %s", name)
-		}
-		return "", false
-	}
-	return &demo{
-		program: program{lookup: lookup, stdin: in, stdout: out, stderr: t.Output(), clock: clock},
-		options: clock.platform(flysim.Options{}),
-		app:     app, executable: server, env: []string{"TEST_CLOCK=" + clock.file, noRaceSleep},
+	return &demo.Demo{
+		App: app, Stdin: in, Stdout: out, Stderr: t.Output(), Colors: true, Clock: clock,
+		Platform:   clock.platform(flysim.Options{}),
+		Executable: server, Env: []string{"TEST_CLOCK=" + clock.file, noRaceSleep},
 	}
 }
 
@@ -51,8 +47,8 @@ func TestDemo(t *testing.T) {
 		want []string // in this order
 	}{
 		{"shop-api", "", []string{
-			"answers in the person's place",
-			"Who gets an answer today", "GET http://shop-api.fly.dev/     301 to https://shop-api.fly.dev/",
+			"answers the questions itself",
+			"Who can reach the app now", "GET http://shop-api.fly.dev/     301 to https://shop-api.fly.dev/",
 			"GET http://shop-api.flycast/     no answer: the name does not resolve",
 			"1  list_ips", "66.241.124.11", "no Flycast address",
 			"2  allocate_flycast", "· allocating the Flycast address", "[sandbox] shop-api has the Flycast address fdaa:",
@@ -62,21 +58,21 @@ func TestDemo(t *testing.T) {
 			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD", "Type the app's name", "› shop-api",
 			"· releasing 66.241.124.11", "[sandbox] 2 of 2 released",
 			"6  list_ips", "shop-api: private by its addresses", "Flycast",
-			"The proof, by requests", "GET http://shop-api.fly.dev/     no answer: the name does not resolve",
-			"5 min without a request: Machine", "10 min without a request: Machine", "148e21ea7d9d89 is stopped by autostop",
+			"The proof, with requests", "GET http://shop-api.fly.dev/     no answer: the name does not resolve",
+			"after 5 min without a request, autostop has stopped Machine", "after 10 min without a request, autostop has stopped Machine 148e21ea7d9d89",
 			"GET http://shop-api.flycast/     200 after", "Machine 148e21ea7d9d89 was started",
-			"GET http://shop-api.flycast/     200 after", "from Machine 148e21ea7d9d89", "5 min without a request: Machine 148e21ea7d9d89 is stopped by autostop",
+			"GET http://shop-api.flycast/     200 after", "from Machine 148e21ea7d9d89", "after 5 min without a request, autostop has stopped Machine 148e21ea7d9d89",
 			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified by the server", "whether the app answers over Flycast",
 			"claude mcp add",
 		}},
-		{"legacy-api", "", []string{"api.legacy-shop.example", "of group worker goes on running: it has no services", "legacy-api is private"}},
+		{"legacy-api", "", []string{"api.legacy-shop.example", "of group worker keeps running: it has no services", "legacy-api is private"}},
 		{"tenant-7", "", []string{"network tenant-7", "tenant-7 is private"}},
-		{"game-server", "game-server did not end private", []string{"Flycast does not carry UDP"}},
+		{"game-server", "game-server is not private at the end", []string{"Flycast does not carry UDP"}},
 	} {
 		t.Run(test.app, func(t *testing.T) {
 			dir := temporary(t)
 			var out bytes.Buffer
-			err := newDemo(t, test.app, strings.NewReader(""), &out).run(t.Context())
+			err := newDemo(t, test.app, strings.NewReader(""), &out).Run(t.Context())
 			if (err != nil) != (test.err != "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("got error %v, want %q", err, test.err)
 			}
@@ -112,8 +108,8 @@ func checkPage(t *testing.T, page string, want []string) {
 		rest = after
 	}
 	for line := range strings.Lines(page) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > pageWidth {
-			t.Errorf("%d columns, want at most %d: %s", n, pageWidth, line)
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > demo.PageWidth {
+			t.Errorf("%d columns, want at most %d: %s", n, demo.PageWidth, line)
 		}
 	}
 	for _, secret := range []string{"postgres://", "sw0rdfish", "sandbox-", "\x1b"} {
@@ -126,7 +122,7 @@ func checkPage(t *testing.T, page string, want []string) {
 // typist types at a pseudo-terminal: each answer once its question is there.
 type typist struct {
 	t       *testing.T
-	demo    *demo
+	demo    *demo.Demo
 	answers []struct{ question, typed string }
 }
 
@@ -138,10 +134,10 @@ func (p typist) run(ctx context.Context) (screen string, err error) {
 		p.t.Fatal(err)
 	}
 	defer func() { _ = keyboard.Close() }()
-	p.demo.stdin, p.demo.stdout = tty, tty
+	p.demo.Stdin, p.demo.Stdout = tty, tty
 	ended := make(chan error, 1)
 	go func() {
-		ended <- p.demo.run(ctx)
+		ended <- p.demo.Run(ctx)
 		_ = tty.Close() // ends the reading below
 	}()
 	var seen strings.Builder
@@ -206,7 +202,7 @@ func TestDemoAsksThePerson(t *testing.T) {
 					t.Errorf("no %q in:\n%s", want, screen)
 				}
 			}
-			if strings.Contains(screen, "in the person's place") || !strings.Contains(screen, "\x1b[1m") {
+			if strings.Contains(screen, "answers the questions itself") || !strings.Contains(screen, "\x1b[1m") {
 				t.Errorf("not run by a person in a terminal:\n%s", screen)
 			}
 		})
@@ -236,9 +232,9 @@ func TestDemoInterrupted(t *testing.T) {
 			defer cancel()
 			d := newDemo(t, "shop-api", strings.NewReader(""), cancelAt{at, cancel})
 			pid := filepath.Join(t.TempDir(), "pid")
-			d.executable = script(t, fmt.Sprintf("echo $$ > '%s'\nexec '%s' \"$@\"\n", pid, d.executable))
-			if err := d.run(ctx); !errors.Is(err, errInterrupted) {
-				t.Errorf("got error %v, want %v", err, errInterrupted)
+			d.Executable = script(t, fmt.Sprintf("echo $$ > '%s'\nexec '%s' \"$@\"\n", pid, d.Executable))
+			if err := d.Run(ctx); !errors.Is(err, cli.ErrInterrupted) {
+				t.Errorf("got error %v, want %v", err, cli.ErrInterrupted)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
@@ -274,11 +270,11 @@ func TestDemoEnvironment(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/from-the-user")
 	dump := filepath.Join(t.TempDir(), "env")
 	d := newDemo(t, "inner-circle", strings.NewReader(""), io.Discard)
-	d.executable = script(t, fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.executable))
+	d.Executable = script(t, fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.Executable))
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		t.Skip("no /proc to read an environment from")
 	}
-	if err := d.run(t.Context()); err != nil {
+	if err := d.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(dump)

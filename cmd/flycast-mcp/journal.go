@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 )
 
@@ -69,14 +70,14 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 	case !errors.Is(what, journal.ErrLost):
 		return what
 	}
-	return p.atTerminal(func(t *terminal) error {
-		t.say("%s\n\n", what)
-		t.say("The new journal does not contain:\n")
-		t.say("  which approvals were used: every approval given until now counts as used,\n  and waiting requests are withdrawn;\n")
-		t.say("  what policy rules approved in the last hour: their limits start from zero;\n")
-		t.say("  which plans a person has just declined;\n")
-		t.say("  which deploys were interrupted, and which addresses this server released.\n\n")
-		typed, err := t.ask(ctx, fmt.Sprintf("Type %q to begin a new journal: ", recoverWord))
+	return cli.WithDialog(p.stdin, p.stderr, func(d *cli.Dialog) error {
+		d.Say("%s\n\n", what)
+		d.Say("The new journal does not contain:\n")
+		d.Say("  which approvals were used: every approval given until now counts as used,\n  and waiting requests are withdrawn;\n")
+		d.Say("  what policy rules approved in the last hour: their limits start from zero;\n")
+		d.Say("  which plans a person has just declined;\n")
+		d.Say("  which deploys were interrupted, and which addresses this server released.\n\n")
+		typed, err := d.Ask(ctx, fmt.Sprintf("Type %q to begin a new journal: ", recoverWord))
 		if err != nil {
 			return err
 		}
@@ -90,11 +91,11 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 		if err := os.RemoveAll(filepath.Join(state, requestsDir)); err != nil {
 			return fmt.Errorf("a new journal was begun, but the waiting requests could not be withdrawn: %w", err)
 		}
-		t.say("\nA new journal was begun: %s\n", path)
+		d.Say("\nA new journal was begun: %s\n", path)
 		if kept != "" {
-			t.say("The old one is kept: %s\n", kept)
+			d.Say("The old one is kept: %s\n", kept)
 		}
-		t.say("Restart the servers that use this state folder.\n")
+		d.Say("Restart the servers that use this state folder.\n")
 		return nil
 	})
 }

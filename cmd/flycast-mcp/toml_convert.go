@@ -84,7 +84,7 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 	}
 	parsed, err := a.readToml(ctx, file)
 	if err != nil {
-		if a.json && !errors.Is(err, errInterrupted) {
+		if a.json && !errors.Is(err, cli.ErrInterrupted) {
 			return errors.Join(a.printJSON(unread{LoadError: loadError(err)}), err)
 		}
 		return err

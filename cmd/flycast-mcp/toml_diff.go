@@ -12,12 +12,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
@@ -287,8 +287,8 @@ func (d *differing) table(r drift.Report) string {
 			parts = append(parts, fmt.Sprintf("group %s has no Machine: fly deploy would create some\n", name))
 		case drift.Update:
 			for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth, drift.Behind, drift.Unknown} {
-				if t := fields(r, g, origin); t.Length() > 0 {
-					parts = append(parts, fmt.Sprintf("group %s: %s\n%s\n", name, heading(r, origin), t.Render()))
+				if t := fields(r, g, origin); t.Len() > 0 {
+					parts = append(parts, fmt.Sprintf("group %s: %s\n%s\n", name, heading(r, origin), t))
 				}
 			}
 		}
@@ -315,22 +315,22 @@ func heading(r drift.Report, origin drift.Origin) string {
 }
 
 // fields is the table of what of a group has one origin.
-func fields(r drift.Report, g drift.Group, origin drift.Origin) table.Writer {
+func fields(r drift.Report, g drift.Group, origin drift.Origin) *columns.Table {
 	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
 	if origin == drift.Unknown {
 		header, released = []any{"FIELD", "LIVE", "FILE", "MACHINES"}, false
 	}
-	t := newTable(header...)
-	t.SetColumnConfigs([]table.ColumnConfig{{Name: "LIVE", WidthMax: widest}, {Name: "FILE", WidthMax: widest}, {Name: "RELEASE", WidthMax: widest}})
+	t := columns.New(header...)
+	t.Limit(widest, "LIVE", "FILE", "RELEASE")
 	for _, e := range r.Entries() {
 		if e.Group != g.Name || e.Origin != origin {
 			continue
 		}
-		row := table.Row{cli.Line(e.Path), orDash(e.Live), orDash(e.File)}
+		row := []any{cli.Line(e.Path), orDash(e.Live), orDash(e.File)}
 		if released {
 			row = append(row, orDash(e.Release))
 		}
-		t.AppendRow(append(row, machineList(e.Machines, len(g.Machines))))
+		t.Append(append(row, machineList(e.Machines, len(g.Machines)))...)
 	}
 	return t
 }

@@ -115,7 +115,7 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	l.files++
 	parsed, err := l.readToml(ctx, file)
 	switch {
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, cli.ErrInterrupted):
 		return err
 	case err != nil:
 		l.errors++

@@ -184,7 +184,7 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 
 // refuse gives err, and prints it as an object too for --json.
 func (a *patching) refuse(object any, err error) error {
-	if a.json && !errors.Is(err, errInterrupted) {
+	if a.json && !errors.Is(err, cli.ErrInterrupted) {
 		return errors.Join(a.printJSON(object), err)
 	}
 	return err

@@ -133,7 +133,7 @@ func (p program) readStdin(ctx context.Context, title string, limit int64) ([]by
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, errInterrupted
+		return nil, cli.ErrInterrupted
 	case in := <-done:
 		return in.data, in.err
 	}

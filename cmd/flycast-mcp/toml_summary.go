@@ -7,10 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 )
 
 // none stands in a table for what a configuration does not say.
@@ -23,10 +22,10 @@ const widest = 48
 // services. Values of env and headers are not in it. It is empty if no group
 // could be converted.
 func summary(c converted) (string, error) {
-	groups := newTable("GROUP", "SIZE", "COMMAND", "MOUNTS", "CHECKS", "ENV")
-	groups.SetColumnConfigs([]table.ColumnConfig{{Name: "COMMAND", WidthMax: widest}})
-	services := newTable("GROUP", "PORTS", "INTERNAL PORT", "AUTOSTOP", "AUTOSTART", "MIN", "CHECKS")
-	services.SetColumnConfigs([]table.ColumnConfig{{Name: "PORTS", WidthMax: widest}})
+	groups := columns.New("GROUP", "SIZE", "COMMAND", "MOUNTS", "CHECKS", "ENV")
+	groups.Limit(widest, "COMMAND")
+	services := columns.New("GROUP", "PORTS", "INTERNAL PORT", "AUTOSTOP", "AUTOSTART", "MIN", "CHECKS")
+	services.Limit(widest, "PORTS")
 	for _, group := range c.Groups {
 		config, ok := c.Config[group]
 		if !ok {
@@ -43,22 +42,22 @@ func summary(c converted) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("process group %s: %w", group, err)
 		}
-		groups.AppendRow(table.Row{cli.Line(group), sizeText(guest), command, mountsText(mounts), len(checks), len(env)})
+		groups.Append(cli.Line(group), sizeText(guest), command, mountsText(mounts), len(checks), len(env))
 		list, _ := config.Services()
 		for _, s := range list {
-			services.AppendRow(table.Row{
+			services.Append(
 				cli.Line(group), portsText(s), orNone(s.InternalPort != 0, s.InternalPort), autostopText(s.Autostop),
 				boolText(s.Autostart), orNone(s.MinMachinesRunning != nil, pointed(s.MinMachinesRunning)), len(s.Checks),
-			})
+			)
 		}
 	}
-	if groups.Length() == 0 {
+	if groups.Len() == 0 {
 		return "", nil
 	}
-	if services.Length() == 0 {
-		return groups.Render() + "\n\nno services\n", nil
+	if services.Len() == 0 {
+		return groups.String() + "\n\nno services\n", nil
 	}
-	return groups.Render() + "\n\n" + services.Render() + "\n", nil
+	return groups.String() + "\n\n" + services.String() + "\n", nil
 }
 
 func orNone(there bool, n int) string {

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -17,18 +17,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// demoClient is the demo's side of MCP: a client with this program as its
-// server in a child process.
-type demoClient struct {
+// client is an MCP client with this program as its server, in a child process.
+type client struct {
 	mcp     *mcpclient.Client
 	ctx     context.Context // of the child
 	version string          // of the protocol
 }
 
-// connect starts the server in an environment made from nothing, so that no
-// token and no FLY_* variable of the user can reach it.
-func (d *demo) connect(ctx context.Context, place demoPlace, environment []string, asker *asker) (*demoClient, error) {
-	exe := d.executable
+// connect starts the server, in an environment made from nothing.
+func (d *Demo) connect(ctx context.Context, work workspace, environment []string, person *person) (*client, error) {
+	exe := d.Executable
 	if exe == "" {
 		var err error
 		if exe, err = os.Executable(); err != nil {
@@ -37,17 +35,17 @@ func (d *demo) connect(ctx context.Context, place demoPlace, environment []strin
 	}
 	start := func(ctx context.Context, command string, env, args []string) (*exec.Cmd, error) {
 		cmd := exec.CommandContext(ctx, command, args...) // killed when the demo is interrupted
-		cmd.Env, cmd.Dir, cmd.Stderr = env, place.root, d.stderr
+		cmd.Env, cmd.Dir, cmd.Stderr = env, work.root, d.Stderr
 		return cmd, nil
 	}
 	child := transport.NewStdioWithOptions(exe,
-		append(append(environment, "HOME="+place.dir), d.env...),
-		[]string{"stdio", "--root", place.root, "--state-dir", place.state, "--app", d.app, "--log-level", "error"},
+		append(append(environment, "HOME="+work.dir), d.Env...),
+		[]string{"stdio", "--root", work.root, "--state-dir", work.state, "--app", d.App, "--log-level", "error"},
 		transport.WithCommandFunc(start), transport.WithCommandLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
-	c := &demoClient{mcp: mcpclient.NewClient(child, mcpclient.WithElicitationHandler(asker)), ctx: ctx}
+	c := &client{mcp: mcpclient.NewClient(child, mcpclient.WithElicitationHandler(person)), ctx: ctx}
 	c.mcp.OnNotification(func(n mcp.JSONRPCNotification) {
 		if message, ok := n.Params.AdditionalFields["message"].(string); ok && n.Method == "notifications/progress" {
-			asker.page.progress(message)
+			person.page.progress(message)
 		}
 	})
 	if err := c.mcp.Start(ctx); err != nil {
@@ -56,22 +54,23 @@ func (d *demo) connect(ctx context.Context, place demoPlace, environment []strin
 	var request mcp.InitializeRequest
 	request.Params.ClientInfo = mcp.Implementation{Name: "flycast-mcp demo", Version: cli.Version()}
 	if _, err := c.mcp.Initialize(ctx, request); err != nil {
-		_ = c.Close() // the first error tells more
+		_ = c.Close() // the first error says more
 		return nil, fmt.Errorf("the server did not answer: %w", err)
 	}
 	c.version = c.mcp.ProtocolVersion()
 	return c, nil
 }
 
-// Close ends the server and waits for it. How an interrupted one ended is no news.
-func (c *demoClient) Close() error {
+// Close ends the server and waits for it. After an interruption its exit status
+// does not matter.
+func (c *client) Close() error {
 	if err := c.mcp.Close(); err != nil && c.ctx.Err() == nil {
 		return fmt.Errorf("end the server: %w", err)
 	}
 	return nil
 }
 
-// listing is the answer of list_ips, as far as the demo shows it.
+// listing is the part of a list_ips result that the demo shows.
 type listing struct {
 	Summary   string
 	Verdict   string
@@ -89,22 +88,22 @@ type listing struct {
 	Unknown  []string
 }
 
-// outcome is the answer of a changing tool, as far as the demo shows it.
+// outcome is the part of a changing tool's result that the demo shows.
 type outcome struct {
 	plan.Result
 	Diff  string
 	Draft string
 }
 
-// demoArguments are what the demo's calls are made with.
-type demoArguments struct {
+// arguments are those of the demo's calls.
+type arguments struct {
 	App   string `json:"app,omitempty"`
 	Path  string `json:"path,omitempty"`
 	Draft string `json:"draft,omitempty"`
 }
 
 // String is the arguments as they are sent.
-func (a demoArguments) String() string {
+func (a arguments) String() string {
 	body, err := json.Marshal(a)
 	if err != nil {
 		panic(fmt.Sprintf("demo: %v", err)) // strings always marshal
@@ -112,11 +111,11 @@ func (a demoArguments) String() string {
 	return string(body)
 }
 
-// callTool calls a tool and decodes the structured half of its answer. While the
-// server says that it is still at work, it repeats the identical call.
-func callTool[T any](ctx context.Context, c *demoClient, tool string, arguments demoArguments) (T, error) {
+// callTool calls a tool and decodes the structured half of its result. While the
+// server returns "running", it repeats the identical call.
+func callTool[T any](ctx context.Context, c *client, tool string, with arguments) (T, error) {
 	var request mcp.CallToolRequest
-	request.Params.Name, request.Params.Arguments = tool, arguments
+	request.Params.Name, request.Params.Arguments = tool, with
 	request.Params.Meta = &mcp.Meta{ProgressToken: tool}
 	for {
 		var out T

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -9,17 +9,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// journey is the calls of the demo, in the order of the job: a Flycast address
-// first, the release of the public ones last.
+// journey makes the calls of the demo in the order of the job: it allocates a
+// Flycast address first and releases the public addresses last.
 type journey struct {
 	page   *page
-	client *demoClient
+	client *client
 	app    string
 	file   string
 
 	number   int
-	reason   string   // why a call did not do its part; those after it are not made
-	undone   []string // calls that were not made, or did not do their part
+	reason   string   // why a call failed; the calls after it are not made
+	undone   []string // the call that failed, and those not made
 	after    listing
 	verified []string
 	assumed  []string
@@ -27,25 +27,25 @@ type journey struct {
 	undo     []string
 }
 
-// demoCall is a call of a changing tool.
-type demoCall struct {
+// step is a call of a changing tool.
+type step struct {
 	tool string
 	why  string
-	with demoArguments
+	with arguments
 }
 
-// run makes all calls, and lists the addresses before and after them. An error
-// is one of the connection; an app that is not private yet is none.
+// run lists the addresses, makes all calls and lists the addresses again. An
+// error is one of the connection; a call that fails is not an error here.
 func (j *journey) run(ctx context.Context) error {
 	if _, err := j.list(ctx, "The state of the app."); err != nil {
 		return err
 	}
-	deploy := demoArguments{App: j.app, Path: j.file}
-	for _, c := range []demoCall{
-		{"allocate_flycast", "Allocate a private address before anything is removed. It is free, so nobody is asked.", demoArguments{App: j.app}},
-		{"patch_services", "Edit the app's own fly.toml: plain HTTP inside the network, stop when idle, start on request.", demoArguments{Path: j.file}},
+	deploy := arguments{App: j.app, Path: j.file}
+	for _, c := range []step{
+		{"allocate_flycast", "Allocate a private address before anything is removed. It is free, so no approval is needed.", arguments{App: j.app}},
+		{"patch_services", "Edit the app's fly.toml: plain HTTP inside the network, stop when idle, start on request.", arguments{Path: j.file}},
 		{"deploy", "Deploy the edited file to the live Machines, one at a time. A person is asked.", deploy},
-		{"release_public_ips", "Last, the public addresses are released, for good. A person is asked.", demoArguments{App: j.app}},
+		{"release_public_ips", "Release the public addresses last, for good. A person is asked.", arguments{App: j.app}},
 	} {
 		if j.reason != "" {
 			j.undone = append(j.undone, c.tool)
@@ -59,16 +59,16 @@ func (j *journey) run(ctx context.Context) error {
 			return err
 		}
 		if out.Draft != "" {
-			deploy = demoArguments{App: j.app, Draft: out.Draft}
+			deploy = arguments{App: j.app, Draft: out.Draft}
 		}
 	}
-	after, err := j.list(ctx, "The state of the app now.")
+	after, err := j.list(ctx, "The state of the app afterwards.")
 	j.after = after
 	return err
 }
 
 func (j *journey) list(ctx context.Context, why string) (listing, error) {
-	with := demoArguments{App: j.app}
+	with := arguments{App: j.app}
 	j.begin("list_ips", with, why)
 	out, err := callTool[listing](ctx, j.client, "list_ips", with)
 	if err == nil {
@@ -81,7 +81,7 @@ func (j *journey) list(ctx context.Context, why string) (listing, error) {
 	return out, err
 }
 
-func (j *journey) change(ctx context.Context, c demoCall) (outcome, error) {
+func (j *journey) change(ctx context.Context, c step) (outcome, error) {
 	j.begin(c.tool, c.with, c.why)
 	out, err := callTool[outcome](ctx, j.client, c.tool, c.with)
 	if err != nil {
@@ -94,20 +94,20 @@ func (j *journey) change(ctx context.Context, c demoCall) (outcome, error) {
 			j.reason += ", " + string(out.Code)
 		}
 	}
-	j.verified = append(j.verified, by(c.tool, out.Verified)...)
+	j.verified = append(j.verified, prefixed(c.tool, out.Verified)...)
 	j.assumed = merge(j.assumed, out.Assumed)
 	j.unknown = merge(j.unknown, out.Unknown)
-	j.undo = append(j.undo, by(c.tool, out.Undo)...)
+	j.undo = append(j.undo, prefixed(c.tool, out.Undo)...)
 	return out, nil
 }
 
-func (j *journey) begin(tool string, with demoArguments, why string) {
+func (j *journey) begin(tool string, with arguments, why string) {
 	j.number++
 	j.page.heading(j.number, tool, with.String(), why)
 }
 
-// by says whose sentences they are.
-func by(tool string, list []string) []string {
+// prefixed puts the tool's name before each sentence.
+func prefixed(tool string, list []string) []string {
 	var out []string
 	for _, s := range list {
 		out = append(out, tool+": "+s)
@@ -115,7 +115,7 @@ func by(tool string, list []string) []string {
 	return out
 }
 
-// merge adds what is not there yet.
+// merge appends what the list does not have yet.
 func merge(list, more []string) []string {
 	for _, s := range more {
 		if !slices.Contains(list, s) {
@@ -133,7 +133,7 @@ func (j *journey) show(ctx context.Context, p *proof) error {
 	if err := j.run(ctx); err != nil {
 		return err
 	}
-	public := public(p.platform, j.app)
+	public := publicAddresses(p.platform, j.app)
 	if j.after.Verdict == "private" && len(public) == 0 {
 		if err := p.after(ctx); err != nil {
 			return err
@@ -142,19 +142,19 @@ func (j *journey) show(ctx context.Context, p *proof) error {
 	return j.conclude(public)
 }
 
-// conclude gives the verdict, by the last list_ips and by the addresses that
+// conclude gives the verdict, from the last list_ips and from the addresses that
 // the platform itself still routes from the internet.
 func (j *journey) conclude(public []string) error {
 	p := j.page
 	private := j.after.Verdict == "private" && len(public) == 0
 	p.section("Verdict")
-	truth := "asked directly, the platform has no public address for it"
+	truth := "the platform itself has no public address for it"
 	if len(public) > 0 {
-		truth = "asked directly, the platform still answers for it on " + strings.Join(public, " and ")
+		truth = "the platform itself still answers for it on " + strings.Join(public, " and ")
 	}
 	if private {
 		p.text(fmt.Sprintf("%s is private: list_ips says so, and %s.", j.app, truth))
-		p.text(fmt.Sprintf("From now on, other apps on its network use http://%s.flycast.", j.app))
+		p.text(fmt.Sprintf("Other apps on its network now use http://%s.flycast.", j.app))
 	} else {
 		p.text(fmt.Sprintf("%s is NOT private: list_ips says %s, and %s.", j.app, j.after.Verdict, truth))
 	}
@@ -166,20 +166,20 @@ func (j *journey) conclude(public []string) error {
 	p.items("NOT verified by the server", j.unknown)
 	p.items("To undo", j.undo)
 	if !private {
-		return fmt.Errorf("%s did not end private", j.app)
+		return fmt.Errorf("%s is not private at the end", j.app)
 	}
 	p.section("Next: try it with your own app")
 	p.lines(nextSteps)
 	return nil
 }
 
-// nextSteps is how the server gets into a client.
-const nextSteps = `go install ./cmd/flycast-mcp                       # in the checkout: the binary, on your PATH
+// nextSteps adds the server to a client.
+const nextSteps = `go install github.com/flycast-mcp/flycast-mcp/cmd/flycast-mcp@latest
 
-# the same emulated platform, with your own agent making the calls:
+# the same emulated platform, with your own agent:
 claude mcp add flycast-sandbox -- flycast-mcp stdio --sandbox
 
-# your own app, in the folder of its fly.toml, with a token for this app that is valid for a day:
+# your own app, in the folder of its fly.toml, with a token for one app and one day:
 export FLY_API_TOKEN="$(fly tokens create deploy -a YOUR-APP -x 24h)"
 claude mcp add flycast --env FLY_API_TOKEN="$FLY_API_TOKEN" \
   -- flycast-mcp stdio --app YOUR-APP

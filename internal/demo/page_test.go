@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func TestDemoForm(t *testing.T) {
 		got := form.result(test.typed)
 		content, _ := got.Content.(map[string]any)
 		if got.Action != test.action || content[form.name] != test.want {
-			t.Errorf("%q with box %v: got %s %v, want %s %v", test.typed, form.box, got.Action, content, test.action, test.want)
+			t.Errorf("%q with box %v: got %s %v, want %s %v", test.typed, form.isBox, got.Action, content, test.action, test.want)
 		}
 	}
 	for _, schema := range []any{nil, "x", properties(nil), properties(map[string]any{"a": map[string]any{}, "b": map[string]any{}})} {

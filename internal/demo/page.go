@@ -1,22 +1,22 @@
-package main
+package demo
 
 import (
 	"fmt"
 	"io"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
 	"golang.org/x/term"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// page is what the demo prints, at most 100 columns wide. Progress comes from
-// another goroutine than results do.
+// page is what the demo prints, at most 100 columns wide. It is safe for
+// concurrent use: progress comes from another goroutine than results.
 type page struct {
 	now   func() time.Time
 	width int
@@ -27,30 +27,31 @@ type page struct {
 	mu    sync.Mutex
 	w     io.Writer
 	last  string // line of progress
-	blank bool   // the last line was one
+	blank bool   // the last line was blank
 }
 
-const pageWidth = 100
+// PageWidth is the most columns that the demo prints.
+const PageWidth = 100
 
-func newPage(p program) *page {
-	out := &page{now: p.clock.Now, width: pageWidth, w: p.stdout}
-	if f, ok := cli.Terminal(p.stdout); ok {
+func (d *Demo) newPage() *page {
+	out := &page{now: d.Clock.Now, width: PageWidth, w: d.Stdout}
+	if f, ok := cli.Terminal(d.Stdout); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns >= 40 {
-			out.width = min(pageWidth, columns)
+			out.width = min(PageWidth, columns)
 		}
-		if p.colors() {
+		if d.Colors {
 			out.bold, out.dim, out.plain = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 		}
 	}
 	return out
 }
 
-func (p *page) intro(app, protocol string, a *asker) {
+func (p *page) intro(app, protocol string, isDemo bool) {
 	p.print(p.bold + "flycast-mcp demo: a public Fly.io app becomes private." + p.plain)
-	p.text("All of it on this machine: an emulated Fly platform in this process, the real server beside it, " +
-		"and an MCP client (" + protocol + ") that does what your agent would do to the example app " + app + ".")
-	if a.inPlace {
-		p.text("The demo answers in the person's place, as it only ever touches its own sandbox.")
+	p.text("Everything runs on this machine: an emulated Fly platform in this process, the real server in another, " +
+		"and an MCP client (" + protocol + ") that makes the calls your agent would make for the example app " + app + ".")
+	if isDemo {
+		p.text("The demo answers the questions itself, as it changes only its own emulated platform.")
 	}
 }
 
@@ -58,12 +59,12 @@ func (p *page) heading(number int, tool, arguments, why string) {
 	p.mu.Lock()
 	p.last = ""
 	p.mu.Unlock()
-	call := fmt.Sprintf("%d  %s", number, tool)
-	if room := p.width - utf8.RuneCountInString(call) - 2; utf8.RuneCountInString(arguments) > room {
+	title := fmt.Sprintf("%d  %s", number, tool)
+	if room := p.width - utf8.RuneCountInString(title) - 2; utf8.RuneCountInString(arguments) > room {
 		arguments = string([]rune(arguments)[:max(room-1, 0)]) + "…"
 	}
 	p.print("")
-	p.print(p.bold + call + p.plain + "  " + p.dim + arguments + p.plain)
+	p.print(p.bold + title + p.plain + "  " + p.dim + arguments + p.plain)
 	p.faint(why)
 }
 
@@ -81,16 +82,14 @@ func (p *page) listing(l listing) {
 	for i, blocker := range l.Blockers {
 		if i == 0 {
 			p.print("")
-			p.text("In the way of Flycast:")
+			p.text("Why Flycast does not work yet:")
 		}
 		p.item(blocker.What)
 	}
 }
 
 func (p *page) table(l listing) {
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "ADDRESS\tKIND\tAGE\tPRICE\tREACHED FROM")
+	t := columns.New("ADDRESS", "KIND", "AGE", "PRICE", "REACHED FROM")
 	for _, a := range l.Addresses {
 		price, from := "free", "the internet"
 		if a.MonthlyUSD > 0 {
@@ -105,11 +104,10 @@ func (p *page) table(l listing) {
 		case a.Kind == "egress":
 			from, price = "nowhere: outbound only", ""
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", a.IP, plan.KindName(a.Kind), p.age(a.CreatedAt), price, from)
+		t.Append(a.IP, plan.KindName(a.Kind), p.age(a.CreatedAt), price, from)
 	}
-	_ = t.Flush() // into memory
-	for line := range strings.Lines(b.String()) {
-		p.print("   " + strings.TrimRight(line, " \n"))
+	for line := range strings.Lines(t.String()) {
+		p.print("  " + strings.TrimRight(line, " \n"))
 	}
 }
 
@@ -144,18 +142,18 @@ func (p *page) outcome(o outcome) {
 	}
 }
 
-// progress is a line of a call that is under way; repeated ones are left out.
+// progress prints a line about a running call, once if it is repeated.
 func (p *page) progress(message string) {
 	p.mu.Lock()
-	repeated := p.last == message
+	isRepeated := p.last == message
 	p.last = message
 	p.mu.Unlock()
-	if !repeated {
+	if !isRepeated {
 		p.hang("   · ", "     ", message, "")
 	}
 }
 
-// question is what a person is asked, behind a bar; columns of the text stay.
+// question prints a question behind a bar, and keeps its columns.
 func (p *page) question(message string) {
 	p.print("")
 	for i, line := range strings.Split(message, "\n") {
@@ -163,10 +161,10 @@ func (p *page) question(message string) {
 		if i == 0 {
 			style = p.bold
 		}
-		const column = 12 // where the text of a question begins
+		const indent = 12 // where the text of a question begins
 		hang := 0
-		if len(line) > column && strings.TrimSpace(line[column-1:column]) == "" {
-			hang = column
+		if len(line) > indent && strings.TrimSpace(line[indent-1:indent]) == "" {
+			hang = indent
 		}
 		p.hang("   │ ", "   │ "+strings.Repeat(" ", hang), line, style)
 	}
@@ -195,8 +193,8 @@ func (p *page) lines(text string) {
 	}
 }
 
-// hang prints a text in lines of the page's width: the first one after first,
-// the others after rest. Blanks within a line stay.
+// hang prints text wrapped to the page's width: the first line after first, the
+// others after rest. Spaces within a line stay.
 func (p *page) hang(first, rest, s, style string) {
 	lead, line := first, ""
 	flush := func() {
@@ -217,7 +215,7 @@ func (p *page) hang(first, rest, s, style string) {
 	flush()
 }
 
-// print prints a line. Of several blank ones in a row, one.
+// print prints a line, and only one of several blank lines in a row.
 func (p *page) print(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -227,7 +225,7 @@ func (p *page) print(line string) {
 	p.blank = line == ""
 }
 
-// prompt leaves the cursor behind the text.
+// prompt prints text and leaves the cursor after it.
 func (p *page) prompt(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
-// proof asks the app itself: it sends requests through the emulated Fly Proxy,
-// from inside and from the internet, and lets time pass between them.
+// proof sends requests to the app through the emulated Fly Proxy, from inside the
+// network and from the internet, and lets time pass between them.
 type proof struct {
 	page     *page
 	platform *flysim.Platform
@@ -25,9 +25,9 @@ type proof struct {
 	app      string
 }
 
-// before shows how the app answers while it is public.
+// before shows who can reach the app while it is public.
 func (p *proof) before(ctx context.Context) error {
-	p.page.section("Who gets an answer today")
+	p.page.section("Who can reach the app now")
 	_, err := p.get(ctx, flysim.DoorPublic)
 	if err == nil {
 		_, err = p.get(ctx, flysim.DoorFlycast)
@@ -35,15 +35,15 @@ func (p *proof) before(ctx context.Context) error {
 	return err
 }
 
-// after shows that the app is out of the internet's reach, wakes on a request
-// over Flycast and stops when idle. It fails if one of these does not hold.
+// after shows that the internet cannot reach the app, and that it wakes on a
+// request over Flycast and stops when idle. It fails if one of these is not so.
 func (p *proof) after(ctx context.Context) error {
-	p.page.section("The proof, by requests")
+	p.page.section("The proof, with requests")
 	outside, err := p.get(ctx, flysim.DoorPublic)
 	if err != nil {
 		return err
 	}
-	p.idle()
+	p.letIdle()
 	inside, err := p.get(ctx, flysim.DoorFlycast)
 	if err != nil {
 		return err
@@ -52,19 +52,19 @@ func (p *proof) after(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stopped := p.idle()
+	stopped := p.letIdle()
 	switch {
 	case outside.Machine != "":
-		return fmt.Errorf("%s still answers the internet", p.app)
+		return fmt.Errorf("%s still answers requests from the internet", p.app)
 	case inside.Status != http.StatusOK || warm.Status != http.StatusOK:
 		return fmt.Errorf("%s does not answer over Flycast: status %d, then %d", p.app, inside.Status, warm.Status)
 	case !inside.Woke || !slices.ContainsFunc(stopped, func(s autostop.Stopped) bool { return s.Machine == inside.Machine }):
-		return fmt.Errorf("%s was not started by a request and stopped again when idle", p.app)
+		return fmt.Errorf("%s did not start on a request and stop when idle", p.app)
 	}
 	return nil
 }
 
-// get sends one request through a door and shows what became of it.
+// get sends one request through Fly Proxy and shows its result.
 func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error) {
 	target, through := "http://"+p.app+".flycast/", p.plane.Listening.Flycast
 	if door == flysim.DoorPublic {
@@ -80,29 +80,29 @@ func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error)
 	if err != nil {
 		return flysim.Visit{}, err
 	}
-	known := p.plane.Traffic.Count()
-	answer, err := client.Do(request)
+	counted := p.plane.Traffic.Count()
+	response, err := client.Do(request)
 	if err != nil {
 		return flysim.Visit{}, fmt.Errorf("%s: %w", target, err)
 	}
-	_, err = io.Copy(io.Discard, answer.Body)
-	if err = errors.Join(err, answer.Body.Close()); err != nil {
+	_, err = io.Copy(io.Discard, response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
 		return flysim.Visit{}, fmt.Errorf("%s: %w", target, err)
 	}
-	visit, err := p.visit(ctx, known)
+	visit, err := p.nextVisit(ctx, counted)
 	if err != nil {
 		return flysim.Visit{}, err
 	}
-	p.page.item(fmt.Sprintf("%-32s %s", "GET "+target, told(visit, answer)))
+	p.page.item(fmt.Sprintf("%-32s %s", "GET "+target, describe(visit, response)))
 	return visit, nil
 }
 
-// visit is the one after those known, once it is over: it is written down just
-// after its answer has gone out, and its connection then closed.
-func (p *proof) visit(ctx context.Context, known uint64) (flysim.Visit, error) {
+// nextVisit waits for the record of the request after those counted: Fly Proxy
+// writes it after the response, and then closes the connection.
+func (p *proof) nextVisit(ctx context.Context, counted uint64) (flysim.Visit, error) {
 	for {
 		changed := p.plane.Traffic.Changed()
-		if list := p.plane.Traffic.Recent(known); len(list) > 0 && p.plane.Traffic.Load(list[0].Machine) == 0 {
+		if list := p.plane.Traffic.Recent(counted); len(list) > 0 && p.plane.Traffic.Load(list[0].Machine) == 0 {
 			return list[0], nil
 		}
 		select {
@@ -113,28 +113,28 @@ func (p *proof) visit(ctx context.Context, known uint64) (flysim.Visit, error) {
 	}
 }
 
-// told says what became of a request.
-func told(v flysim.Visit, answer *http.Response) string {
+// describe says what happened to a request.
+func describe(v flysim.Visit, response *http.Response) string {
 	took := watch.Span(v.Took)
 	switch {
 	case v.Code == "DNS":
 		return "no answer: the name does not resolve"
 	case v.Woke:
-		return fmt.Sprintf("%d after %s, Machine %s was started for it", v.Status, took, v.Machine)
-	case answer.Header.Get("Location") != "":
-		return fmt.Sprintf("%d to %s", v.Status, answer.Header.Get("Location"))
+		return fmt.Sprintf("%d after %s: Machine %s was started for it", v.Status, took, v.Machine)
+	case response.Header.Get("Location") != "":
+		return fmt.Sprintf("%d to %s", v.Status, response.Header.Get("Location"))
 	case v.Machine == "":
-		return fmt.Sprintf("%d (%s): no Machine took it", v.Status, v.Code)
+		return fmt.Sprintf("%d (%s): no Machine answered", v.Status, v.Code)
 	}
-	return fmt.Sprintf("%d after %s, from Machine %s", v.Status, took, v.Machine)
+	return fmt.Sprintf("%d after %s from Machine %s", v.Status, took, v.Machine)
 }
 
-// maxPasses is how many passes of autostop the demo waits for.
+// maxPasses is the most passes of autostop that the demo waits for.
 const maxPasses = 12
 
-// idle lets time pass, by the platform's clock, until autostop has stopped all
-// that it does stop, and tells.
-func (p *proof) idle() []autostop.Stopped {
+// letIdle lets time pass on the platform's clock until autostop stops no more
+// Machines, and prints those it stopped.
+func (p *proof) letIdle() []autostop.Stopped {
 	clock := p.platform.Clock()
 	from := clock.Now()
 	var stopped []autostop.Stopped
@@ -145,12 +145,12 @@ func (p *proof) idle() []autostop.Stopped {
 				stopped = append(stopped, s)
 			}
 		}
-		if p.settled() {
+		if p.isSettled() {
 			break
 		}
 	}
 	for _, s := range stopped {
-		p.page.item(fmt.Sprintf("%s without a request: Machine %s is %s by autostop", watch.Age(s.At.Sub(from)), s.Machine, s.State))
+		p.page.item(fmt.Sprintf("after %s without a request, autostop has %s Machine %s", watch.Age(s.At.Sub(from)), s.State, s.Machine))
 	}
 	reasons, err := p.plane.Autostop.Explain(p.app)
 	if err != nil {
@@ -158,14 +158,14 @@ func (p *proof) idle() []autostop.Stopped {
 	}
 	for _, r := range reasons {
 		if r.State == "started" {
-			p.page.item(strings.TrimSpace(fmt.Sprintf("Machine %s of group %s goes on running: %s", r.Machine, r.Group, r.Why)))
+			p.page.item(strings.TrimSpace(fmt.Sprintf("Machine %s of group %s keeps running: %s", r.Machine, r.Group, r.Why)))
 		}
 	}
 	return stopped
 }
 
-// settled tells that the next passes will stop nothing of the app.
-func (p *proof) settled() bool {
+// isSettled reports whether further passes stop no Machine of the app.
+func (p *proof) isSettled() bool {
 	reasons, err := p.plane.Autostop.Explain(p.app)
 	return err != nil || !slices.ContainsFunc(reasons, func(r autostop.Reason) bool { return r.Stops })
 }
