@@ -49,6 +49,9 @@ func edges() map[string][]string {
 		// The emulated platform shares no type of Fly's APIs with the product.
 		"flysim/spec":      {},
 		"flysim":           {"flysim/spec", "internal/loopback"},
+		"flysim/state":     {"flysim"},
+		"flysim/fault":     {"flysim"},
+		"flysim/control":   {"flysim", "flysim/fault", "internal/loopback"},
 		"flysim/watch":     {"flysim"},
 		"flysim/page":      {"flysim", "flysim/watch", "internal/loopback"},
 		"flysim/proxy":     {"flysim", "flysim/spec"},
@@ -67,7 +70,7 @@ func owners() map[string][]string {
 		"github.com/graph-gophers":        {"flysim"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp", "cmd/flysim", "internal/cli"},
 		"filippo.io/age":                  {"internal/gate"},
-		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/program"},
+		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/fault", "flysim/program"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
 		"github.com/google/jsonschema-go": {"internal/call", "tools"},
 		"go.yaml.in/yaml":                 {"flytoml"},
@@ -77,7 +80,7 @@ func owners() map[string][]string {
 		"github.com/agnivade/levenshtein": {"flytoml", "internal/call"},
 		"github.com/jedib0t/go-pretty":    {"internal/columns"},
 		"github.com/superfly/macaroon":    {"flysim"},
-		"go.etcd.io/bbolt":                {"flysim"},
+		"go.etcd.io/bbolt":                {"flysim/state"},
 		"charm.land":                      {"flysim/terminal"},
 		"github.com/chromedp":             {"flysim/page"}, // its tests
 	}

@@ -1,8 +1,7 @@
-package flysim_test
+package fault_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,16 +9,17 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
 // lines are the entries of a script in the form of a command line.
 func lines(s flysim.Script) string {
 	var out []string
 	for _, f := range s.Faults {
-		out = append(out, f.String())
+		out = append(out, fault.Line(f))
 	}
 	for _, e := range s.Events {
-		out = append(out, e.String())
+		out = append(out, fault.EventLine(e))
 	}
 	return strings.Join(out, "\n")
 }
@@ -100,7 +100,7 @@ speed = 60
 `
 
 func TestParseScript(t *testing.T) {
-	got, err := flysim.ParseScript([]byte(everything))
+	got, err := fault.ParseScript([]byte(everything))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ clock at=1m0s jump=24h0m0s speed=60`
 		t.Errorf("seed %d, got\n%s\nwant\n%s", got.Seed, lines(got), want)
 	}
 	for line := range strings.Lines(want) { // a command line says the same
-		again, err := flysim.ParseFault(line)
+		again, err := fault.Parse(line)
 		if err != nil || lines(again) != strings.TrimSuffix(line, "\n") {
 			t.Errorf("%s: %v, again %s", line, err, lines(again))
 		}
@@ -172,8 +172,8 @@ func TestParseScriptErrors(t *testing.T) {
 		{"fault = [{status = 500}, {status = 5}]", "fault.status: want"},
 		{strings.Repeat("[[fault]]\nstatus = 500\n", 1001), "more than 1000 faults and events"},
 	} {
-		_, err := flysim.ParseScript([]byte(tt.text))
-		var mistake *flysim.ScriptError
+		_, err := fault.ParseScript([]byte(tt.text))
+		var mistake *fault.ScriptError
 		if !errors.As(err, &mistake) || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%.80q\ngot  %v\nwant %s", tt.text, err, tt.want)
 		}
@@ -194,7 +194,7 @@ func TestParseFault(t *testing.T) {
 		{`graphql.app status=200 body={"data":null}`, `graphql.app status=200 body="{\"data\":null}"`},
 		{`* status=500 body=a=b`, `* status=500 body=a=b`},
 	} {
-		got, err := flysim.ParseFault(tt.line)
+		got, err := fault.Parse(tt.line)
 		if err != nil || lines(got) != tt.want {
 			t.Errorf("%s\ngot  %s, %v\nwant %s", tt.line, lines(got), err, tt.want)
 		}
@@ -218,7 +218,7 @@ func TestParseFault(t *testing.T) {
 		{"clock status=500", `unknown field "status"`},
 		{"clock", "give one of do"},
 	} {
-		if _, err := flysim.ParseFault(tt.line); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+		if _, err := fault.Parse(tt.line); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%s\ngot  %v\nwant %s", tt.line, err, tt.want)
 		}
 	}
@@ -232,7 +232,7 @@ func FuzzParseScript(f *testing.F) {
 	f.Add("[fault]\nstatus = 500\n[[event.app]]\n\"do\".x = 1")
 	p := flysim.New(flysim.Options{})
 	f.Fuzz(func(t *testing.T, text string) {
-		script, err := flysim.ParseScript([]byte(text))
+		script, err := fault.ParseScript([]byte(text))
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error that says nothing")
@@ -253,7 +253,7 @@ func FuzzParseFault(f *testing.F) {
 	f.Add(`clock jump=1h at=30s "`)
 	f.Add(`event app="a b" listen=[::]:1,udp://0.0.0.0:2`)
 	f.Fuzz(func(t *testing.T, line string) {
-		if script, err := flysim.ParseFault(line); err == nil {
+		if script, err := fault.Parse(line); err == nil {
 			again(t, script)
 		}
 	})
@@ -262,18 +262,18 @@ func FuzzParseFault(f *testing.F) {
 // again reads what a script says of itself.
 func again(t *testing.T, script flysim.Script) {
 	t.Helper()
-	entries := make([]fmt.Stringer, 0, len(script.Faults)+len(script.Events))
+	var entries []string
 	for _, f := range script.Faults {
 		if strings.ContainsAny(f.Operation, " \t\r\n=") { // graphql.* may be anything
 			continue
 		}
-		entries = append(entries, f)
+		entries = append(entries, fault.Line(f))
 	}
 	for _, e := range script.Events {
-		entries = append(entries, e)
+		entries = append(entries, fault.EventLine(e))
 	}
 	for _, e := range entries {
-		if got, err := flysim.ParseFault(e.String()); err != nil || lines(got) != e.String() {
+		if got, err := fault.Parse(e); err != nil || lines(got) != e {
 			t.Errorf("%q: %v, again %q", e, err, lines(got))
 		}
 	}
@@ -281,14 +281,14 @@ func again(t *testing.T, script flysim.Script) {
 
 // TestDocumentedScript holds that the examples of the documentation are right.
 func TestDocumentedScript(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "docs", "sandbox.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "flysim.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, section, _ := strings.Cut(string(page), "\n## Faults\n")
 	_, text, _ := strings.Cut(section, "```toml\n")
 	text, _, _ = strings.Cut(text, "```")
-	script, err := flysim.ParseScript([]byte(text))
+	script, err := fault.ParseScript([]byte(text))
 	if err != nil || len(script.Faults) != 3 || len(script.Events) != 2 {
 		t.Errorf("%d faults, %d events, %v", len(script.Faults), len(script.Events), err)
 	}
@@ -297,7 +297,7 @@ func TestDocumentedScript(t *testing.T) {
 		t.Errorf("%d flags", len(flags))
 	}
 	for _, flag := range flags {
-		if _, err := flysim.ParseFault(flag[1]); err != nil {
+		if _, err := fault.Parse(flag[1]); err != nil {
 			t.Errorf("%s: %v", flag[1], err)
 		}
 	}

@@ -1,4 +1,4 @@
-package flysim
+package state
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 var (
@@ -20,7 +22,7 @@ var (
 
 // stateChild is the environment variable that makes TestStateChild the program
 // that is killed.
-const stateChild = "SANDBOX_STATE_CHILD"
+const stateChild = "FLYSIM_STATE_CHILD"
 
 // TestStateKill holds that what was answered survives a program that is killed
 // while several requests write: kill -9 leaves it no time for anything.
@@ -53,7 +55,7 @@ func TestStateKill(t *testing.T) {
 		if err := child.Wait(); err == nil {
 			t.Fatal("the child ended by itself")
 		}
-		p, err := Open(path, storeOptions())
+		p, err := open(path, storeOptions())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +64,7 @@ func TestStateKill(t *testing.T) {
 				t.Errorf("Machine %s: the file has the write %d, and %d was answered", machine, got, want)
 			}
 			host := fmt.Sprintf("%s-%d.example.com", machine, want)
-			if !strings.Contains(strings.Join(hostnames(p), " "), host) {
+			if !strings.Contains(strings.Join(hostnames(t, p), " "), host) {
 				t.Errorf("the file lacks %s", host)
 			}
 		}
@@ -76,7 +78,7 @@ func TestStateKill(t *testing.T) {
 }
 
 // counted is the number that the child wrote last, 0 if it wrote none.
-func counted(t *testing.T, p *Platform, machine string) int {
+func counted(t *testing.T, p *flysim.Platform, machine string) int {
 	t.Helper()
 	metadata, err := p.MachineConfig("shop-api", machine).Metadata()
 	if err != nil {
@@ -86,14 +88,13 @@ func counted(t *testing.T, p *Platform, machine string) int {
 	return n
 }
 
-func hostnames(p *Platform) []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var names []string
-	for _, c := range p.state.apps["shop-api"].certificates {
-		names = append(names, c.hostname)
+func hostnames(t *testing.T, p *flysim.Platform) []string {
+	t.Helper()
+	site, err := p.Site("shop-api")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return names
+	return site.Hostnames
 }
 
 // TestStateChild writes to a file until it is killed, and says what was answered.

@@ -1,4 +1,4 @@
-package flysim
+package control
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package flysim_test
+package control_test
 
 import (
 	"encoding/json"
@@ -10,17 +10,113 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/control"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
-// desk is a client of a control endpoint over a socket.
-type desk struct {
+const (
+	shop  = "/v1/apps/shop-api"
+	shopA = "148e21ea7d9d89"
+)
+
+// start is a time after everything in the fixture.
+var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// seeded is a platform with the example apps, on a clock that only tests move.
+func seeded(t *testing.T) *flysim.Platform {
+	t.Helper()
+	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return start })})
+	if err := p.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// ask sends a request to the platform's API.
+func ask(t *testing.T, p *flysim.Platform, method, path, body string) reply {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://flysim"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+p.Token())
+	return read(t, p.Transport(), r)
+}
+
+// reply is an answer of the platform or of its control endpoint.
+type reply struct {
+	status int
+	body   []byte
+}
+
+func read(t *testing.T, transport http.RoundTripper, r *http.Request) reply {
+	t.Helper()
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{resp.StatusCode, body}
+}
+
+// get reads a value of a JSON body: object fields and array indices by dots.
+func (r reply) get(t *testing.T, path string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal(r.body, &value); err != nil {
+		t.Fatalf("%v: %s", err, r.body)
+	}
+	for _, key := range strings.FieldsFunc(path, func(c rune) bool { return c == '.' }) {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[key]
+		case []any:
+			i := int(key[0] - '0')
+			if i >= len(v) {
+				t.Fatalf("%s: no element %s: %s", path, key, r.body)
+			}
+			value = v[i]
+		default:
+			t.Fatalf("%s: nothing at %s: %s", path, key, r.body)
+		}
+	}
+	if text, ok := value.(string); ok {
+		return text
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func wantStatus(t *testing.T, got reply, want int) {
+	t.Helper()
+	if got.status != want {
+		t.Fatalf("status %d, want %d: %s", got.status, want, got.body)
+	}
+}
+
+func wantBody(t *testing.T, got reply, path, want string) {
+	t.Helper()
+	if value := got.get(t, path); value != want {
+		t.Errorf("%s = %s, want %s", path, value, want)
+	}
+}
+
+// client is a client of a control endpoint over a socket.
+type client struct {
 	t   *testing.T
 	url string
 }
 
-func controlling(t *testing.T, p *flysim.Platform) desk {
+func controlling(t *testing.T, p *flysim.Platform) client {
 	t.Helper()
-	server, err := p.ListenControl("127.0.0.1:0")
+	server, err := control.Listen(p, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,15 +125,15 @@ func controlling(t *testing.T, p *flysim.Platform) desk {
 			t.Error(err)
 		}
 	})
-	return desk{t, server.URL}
+	return client{t, server.URL}
 }
 
 // send sends JSON unless the headers, as name, value pairs, say otherwise.
-func (d desk) send(method, path, body string, headers ...string) reply {
-	d.t.Helper()
-	r, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, strings.NewReader(body))
+func (c client) send(method, path, body string, headers ...string) reply {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
 	if err != nil {
-		d.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -48,35 +144,26 @@ func (d desk) send(method, path, body string, headers ...string) reply {
 		}
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return reply{resp.StatusCode, resp.Header, out}
+	return read(c.t, http.DefaultTransport, r)
 }
 
 func TestControlFaults(t *testing.T) {
-	p := seeded(t, flysim.Options{})
-	d := controlling(t, p)
-	wantBody(t, d.send("GET", "/faults", ""), "faults", "[]")
-	got := d.send("POST", "/faults", `{"operation":"app.get","status":503,"times":2}`)
+	p := seeded(t)
+	c := controlling(t, p)
+	wantBody(t, c.send("GET", "/faults", ""), "faults", "[]")
+	got := c.send("POST", "/faults", `{"operation":"app.get","status":503,"times":2}`)
 	wantStatus(t, got, 200)
 	wantBody(t, got, "faults.0.fault", "app.get times=2 status=503")
-	got = d.send("POST", "/faults", "seed = 9\n[[fault]]\noperation = \"ip.*\"\nreset = \"after\"\n[[event]]\nat = \"1h\"\nspeed = 3\n",
+	got = c.send("POST", "/faults", "seed = 9\n[[fault]]\noperation = \"ip.*\"\nreset = \"after\"\n[[event]]\nat = \"1h\"\nspeed = 3\n",
 		"Content-Type", "application/toml; charset=utf-8")
 	wantStatus(t, got, 200)
 	wantBody(t, got, "seed", "9")
 	wantBody(t, got, "events.0.next", "2026-11-22T13:00:00Z")
 	wantStatus(t, ask(t, p, "GET", shop, ""), 503)
-	got = d.send("GET", "/faults", "")
+	got = c.send("GET", "/faults", "")
 	wantBody(t, got, "faults.0", `{"fault":"app.get times=2 status=503","hits":1,"left":1,"matched":1}`)
 	wantBody(t, got, "faults.1.hits", "0")
-	got = d.send("DELETE", "/faults", "")
+	got = c.send("DELETE", "/faults", "")
 	wantStatus(t, got, 200)
 	wantBody(t, got, "faults", "[]")
 	wantBody(t, got, "events", "[]")
@@ -84,19 +171,23 @@ func TestControlFaults(t *testing.T) {
 }
 
 func TestControlClock(t *testing.T) {
-	p := seeded(t, flysim.Options{})
-	d := controlling(t, p)
+	p := seeded(t)
+	c := controlling(t, p)
 	want := `{"now":"2026-11-22T12:00:00Z","speed":1}`
-	wantBody(t, d.send("GET", "/clock", ""), "", want)
-	wantBody(t, d.send("POST", "/clock", `{"advance":"1h30m","speed":60}`), "", `{"now":"2026-11-22T13:30:00Z","speed":60}`)
+	wantBody(t, c.send("GET", "/clock", ""), "", want)
+	wantBody(t, c.send("POST", "/clock", `{"advance":"1h30m","speed":60}`), "", `{"now":"2026-11-22T13:30:00Z","speed":60}`)
 	if got := p.Clock().Now(); !got.Equal(start.Add(90*time.Minute)) || p.Clock().Speed() != 60 {
 		t.Errorf("the clock is at %s, speed %v", got, p.Clock().Speed())
 	}
-	play(t, p, "event app=shop-api machine=0 do=stop at=1h")
-	d.send("POST", "/clock", `{"advance":"1h"}`)
-	wantBody(t, d.send("GET", "/state", ""), "apps.3.machines.0.state", "stopped")
+	script, err := fault.Parse("event app=shop-api machine=0 do=stop at=1h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Play(script)
+	c.send("POST", "/clock", `{"advance":"1h"}`)
+	wantBody(t, c.send("GET", "/state", ""), "apps.3.machines.0.state", "stopped")
 	for range 1000 { // until dates could not be written any more
-		if got := d.send("POST", "/clock", `{"advance":"87600h"}`); got.status != 200 {
+		if got := c.send("POST", "/clock", `{"advance":"87600h"}`); got.status != 200 {
 			wantStatus(t, got, 400)
 			break
 		}
@@ -108,8 +199,8 @@ func TestControlClock(t *testing.T) {
 }
 
 func TestControlMachines(t *testing.T) {
-	p := seeded(t, flysim.Options{})
-	d := controlling(t, p)
+	p := seeded(t)
+	c := controlling(t, p)
 	machines := "/apps/shop-api/machines/"
 	for _, tt := range []struct {
 		path, body string
@@ -130,15 +221,15 @@ func TestControlMachines(t *testing.T) {
 		{"/events", `{"app":"no-such","do":"start"}`, 404, "started"},
 		{"/events", `{"app":"shop-api","listen":["127.0.0.1:8080"]}`, 200, "started"},
 	} {
-		wantStatus(t, d.send("POST", tt.path, tt.body), tt.status)
-		if got := d.send("GET", "/state", "").get(t, "apps.3.machines.0.state"); got != tt.state {
+		wantStatus(t, c.send("POST", tt.path, tt.body), tt.status)
+		if got := c.send("GET", "/state", "").get(t, "apps.3.machines.0.state"); got != tt.state {
 			t.Errorf("%s %s: %s, want %s", tt.path, tt.body, got, tt.state)
 		}
 	}
 	if p.Machine("shop-api", shopA).ChecksPassing {
 		t.Error("the Machine does not listen on loopback alone")
 	}
-	if got := d.send("GET", "/state", ""); !strings.Contains(string(got.body), `"ip": "66.241.124.11"`) {
+	if got := c.send("GET", "/state", ""); !strings.Contains(string(got.body), `"ip": "66.241.124.11"`) {
 		t.Errorf("state: %s", got.body)
 	}
 	if len(p.Calls()) != 0 {
@@ -147,9 +238,9 @@ func TestControlMachines(t *testing.T) {
 }
 
 func TestControlCalls(t *testing.T) {
-	p := seeded(t, flysim.Options{})
-	d := controlling(t, p)
-	wantBody(t, d.send("GET", "/calls", ""), "calls", "[]")
+	p := seeded(t)
+	c := controlling(t, p)
+	wantBody(t, c.send("GET", "/calls", ""), "calls", "[]")
 	ask(t, p, "GET", shop+"?a=b", "")
 	ask(t, p, "POST", shop+"/machines/"+shopA+"/metadata/k", `{"value":"`+strings.Repeat("v", 5000)+`"}`)
 	ask(t, p, "GET", shop, "")
@@ -158,7 +249,7 @@ func TestControlCalls(t *testing.T) {
 			Calls []struct{ Number int }
 			Next  int
 		}
-		got := d.send("GET", "/calls"+query, "")
+		got := c.send("GET", "/calls"+query, "")
 		if err := json.Unmarshal(got.body, &out); err != nil {
 			t.Fatal(err)
 		}
@@ -175,14 +266,14 @@ func TestControlCalls(t *testing.T) {
 			t.Errorf("%s: %v, want %v", query, got, want)
 		}
 	}
-	got := d.send("GET", "/calls", "")
+	got := c.send("GET", "/calls", "")
 	wantBody(t, got, "calls.0.query", "a=b")
 	wantBody(t, got, "calls.0.operation", "app.get")
 	wantBody(t, got, "calls.1.body_cut", "true")
 	if strings.Contains(string(got.body), p.Token()) || len(got.get(t, "calls.1.body")) != 4<<10 {
 		t.Errorf("too much is told: %.300s", got.body)
 	}
-	wantStatus(t, d.send("DELETE", "/calls", ""), 200)
+	wantStatus(t, c.send("DELETE", "/calls", ""), 200)
 	ask(t, p, "GET", shop, "")
 	if got, want := numbers(""), []int{4, 4}; !slices.Equal(got, want) {
 		t.Errorf("after DELETE: %v, want %v", got, want)
@@ -191,9 +282,9 @@ func TestControlCalls(t *testing.T) {
 
 // TestControlRefuses holds that nothing which is refused has an effect.
 func TestControlRefuses(t *testing.T) {
-	p := seeded(t, flysim.Options{})
-	d := controlling(t, p)
-	port := d.url[strings.LastIndex(d.url, ":"):]
+	p := seeded(t)
+	c := controlling(t, p)
+	port := c.url[strings.LastIndex(c.url, ":"):]
 	const fault = `{"status":500}`
 	for _, tt := range []struct {
 		name, method, path, body string
@@ -226,7 +317,7 @@ func TestControlRefuses(t *testing.T) {
 		{"no route", "GET", "/faults/1", "", nil, 404},
 		{"no method", "PUT", "/faults", fault, nil, 405},
 	} {
-		if got := d.send(tt.method, tt.path, tt.body, tt.headers...); got.status != tt.status {
+		if got := c.send(tt.method, tt.path, tt.body, tt.headers...); got.status != tt.status {
 			t.Errorf("%s: %d %s, want %d", tt.name, got.status, got.body, tt.status)
 		}
 	}
@@ -237,14 +328,14 @@ func TestControlRefuses(t *testing.T) {
 		{"Origin", "http://127.0.0.1" + port}, {"Host", "localhost" + port, "Origin", "http://localhost" + port},
 		{"Host", "[::1]" + port}, {"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"},
 	} {
-		if got := d.send("GET", "/", "", headers...); got.status != 200 || !strings.Contains(string(got.body), "POST   /faults") {
+		if got := c.send("GET", "/", "", headers...); got.status != 200 || !strings.Contains(string(got.body), "POST   /faults") {
 			t.Errorf("%v: %d %s", headers, got.status, got.body)
 		}
 	}
 	many := strings.Repeat("[[fault]]\nstatus = 500\n", 600)
-	wantStatus(t, d.send("POST", "/faults", many, "Content-Type", "application/toml"), 200)
-	wantStatus(t, d.send("POST", "/faults", many, "Content-Type", "application/toml"), 409)
-	if _, err := p.ListenControl("0.0.0.0:0"); err == nil {
+	wantStatus(t, c.send("POST", "/faults", many, "Content-Type", "application/toml"), 200)
+	wantStatus(t, c.send("POST", "/faults", many, "Content-Type", "application/toml"), 409)
+	if _, err := control.Listen(p, "0.0.0.0:0"); err == nil {
 		t.Error("it listens on every address")
 	}
 }

@@ -1,4 +1,4 @@
-package flysim
+package fault
 
 import (
 	"bytes"
@@ -10,9 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// ParseFault reads one fault or event of a command line:
+// Parse reads one fault or event of a command line:
 //
 //	ip.release status=502 times=2
 //	machine.* reset=after chance=0.2
@@ -24,31 +26,31 @@ import (
 // those of a script; `effect` and `truncate` need no value; `listen` takes
 // addresses with commas between; a value with spaces stands in double quotes,
 // with the escapes of Go.
-func ParseFault(line string) (Script, error) {
-	words, err := splitLine(line)
+func Parse(line string) (flysim.Script, error) {
+	list, err := splitLine(line)
 	if err != nil {
-		return Script{}, err
+		return flysim.Script{}, err
 	}
-	if len(words) == 0 {
-		return Script{}, errors.New("want an operation and what goes wrong, such as: ip.release status=502")
+	if len(list) == 0 {
+		return flysim.Script{}, errors.New("want an operation and what goes wrong, such as: ip.release status=502")
 	}
 	values := make(map[string]json.RawMessage)
-	for _, w := range words[1:] {
+	for _, w := range list[1:] {
 		if _, twice := values[w.key]; twice {
-			return Script{}, &keyError{w.key, "given twice"}
+			return flysim.Script{}, &keyError{w.key, "given twice"}
 		}
 		if values[w.key], err = w.json(); err != nil {
-			return Script{}, err
+			return flysim.Script{}, err
 		}
 	}
-	first := words[0]
+	first := list[0]
 	if first.given {
-		return Script{}, &keyError{first.key, "the operation comes first, * for every one"}
+		return flysim.Script{}, &keyError{first.key, "the operation comes first, * for every one"}
 	}
 	event := first.key == "event" || first.key == "clock"
 	if !event {
 		if _, twice := values["operation"]; twice {
-			return Script{}, &keyError{"operation", "given twice"}
+			return flysim.Script{}, &keyError{"operation", "given twice"}
 		}
 		if first.key == "*" {
 			first.key = ""
@@ -57,27 +59,32 @@ func ParseFault(line string) (Script, error) {
 	}
 	document, err := json.Marshal(values)
 	if err != nil {
-		return Script{}, err
+		return flysim.Script{}, err
 	}
-	return parseTable(document, event)
+	if event {
+		e, err := DecodeEvent(document)
+		return flysim.Script{Events: []flysim.Event{e}}, err
+	}
+	f, err := DecodeFault(document)
+	return flysim.Script{Faults: []flysim.Fault{f}}, err
 }
 
-// parseTable reads one fault, or event, in JSON.
-func parseTable(document []byte, event bool) (Script, error) {
-	if event {
-		var table eventTable
-		if err := decodeTable(document, &table); err != nil {
-			return Script{}, err
-		}
-		e, err := table.event()
-		return Script{Events: []Event{e}}, err
-	}
+// DecodeFault reads a fault in JSON.
+func DecodeFault(document []byte) (flysim.Fault, error) {
 	var table faultTable
 	if err := decodeTable(document, &table); err != nil {
-		return Script{}, err
+		return flysim.Fault{}, err
 	}
-	f, err := table.fault()
-	return Script{Faults: []Fault{f}}, err
+	return table.fault()
+}
+
+// DecodeEvent reads an event in JSON.
+func DecodeEvent(document []byte) (flysim.Event, error) {
+	var table eventTable
+	if err := decodeTable(document, &table); err != nil {
+		return flysim.Event{}, err
+	}
+	return table.event()
 }
 
 // decodeTable is strict about keys and about what follows the document.
@@ -105,7 +112,7 @@ type word struct {
 
 // splitLine splits at spaces that are not inside of quotes.
 func splitLine(line string) ([]word, error) {
-	var words []word
+	var list []word
 	for rest := strings.TrimSpace(line); rest != ""; rest = strings.TrimSpace(rest) {
 		end := strings.IndexAny(rest, " \t\r\n=")
 		if end < 0 {
@@ -129,9 +136,9 @@ func splitLine(line string) ([]word, error) {
 				w.value, rest = rest[:end], rest[end:]
 			}
 		}
-		words = append(words, w)
+		list = append(list, w)
 	}
-	return words, nil
+	return list, nil
 }
 
 // json is the word's value as its key wants it.
@@ -167,10 +174,10 @@ func quoteJSON(s string) json.RawMessage {
 	return raw
 }
 
-// line writes words; what is empty is left out.
-type line struct{ strings.Builder }
+// words is a line of words; what is empty is left out.
+type words struct{ strings.Builder }
 
-func (l *line) add(key, value string) {
+func (l *words) add(key, value string) {
 	if value == "" {
 		return
 	}
@@ -180,28 +187,27 @@ func (l *line) add(key, value string) {
 	l.WriteString(" " + key + "=" + value)
 }
 
-func (l *line) span(key string, d time.Duration) {
+func (l *words) span(key string, d time.Duration) {
 	if d != 0 {
 		l.add(key, d.String())
 	}
 }
 
-func (l *line) number(key string, n int) {
+func (l *words) number(key string, n int) {
 	if n != 0 {
 		l.add(key, strconv.Itoa(n))
 	}
 }
 
-func (l *line) flag(key string, on bool) {
+func (l *words) flag(key string, on bool) {
 	if on {
 		l.WriteString(" " + key)
 	}
 }
 
-// String is the fault in the form of [ParseFault], which reads it back, but for
-// Before, and for an operation with spaces, which there is none of.
-func (f Fault) String() string {
-	var l line
+// Line is a fault in the form of [Parse], which reads it back, except for Before.
+func Line(f flysim.Fault) string {
+	var l words
 	if l.WriteString(f.Operation); f.Operation == "" {
 		l.WriteString("*")
 	}
@@ -231,9 +237,9 @@ func (f Fault) String() string {
 	return l.String()
 }
 
-// String is the event in the form of [ParseFault], which reads it back.
-func (e Event) String() string {
-	var l line
+// EventLine is an event in the form of [Parse], which reads it back.
+func EventLine(e flysim.Event) string {
+	var l words
 	if l.WriteString("event"); e.Clock != nil {
 		l.Reset()
 		l.WriteString("clock")
@@ -248,11 +254,11 @@ func (e Event) String() string {
 		if e.Clock.Speed != nil {
 			l.add("speed", strconv.FormatFloat(*e.Clock.Speed, 'g', -1, 64))
 		}
-	case e.Do == DoListen:
+	case e.Do == flysim.DoListen:
 		if l.add("listen", strings.Join(e.Listen, ",")); len(e.Listen) == 0 {
 			l.WriteString(" listen=")
 		}
-	case e.Do == DoLease:
+	case e.Do == flysim.DoLease:
 		l.span("lease", e.Lease)
 	default:
 		l.add("do", string(e.Do))

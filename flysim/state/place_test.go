@@ -1,6 +1,6 @@
 //go:build unix
 
-package flysim
+package state
 
 import (
 	"os"
@@ -28,8 +28,8 @@ func TestStateRefusesPlace(t *testing.T) {
 		dir: irregular, at("pipe"): irregular, at("to pipe"): irregular, at("to device"): irregular,
 		at("loop"): "too many levels", at("none") + "/state": "no such file",
 	} {
-		p, err := Open(path, storeOptions())
-		if p != nil || err == nil || !strings.HasPrefix(err.Error(), "sandbox: state file "+path+": ") || !strings.Contains(err.Error(), want) {
+		p, err := open(path, storeOptions())
+		if p != nil || err == nil || !strings.HasPrefix(err.Error(), "state file "+path+": ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}

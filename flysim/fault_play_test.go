@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
 // play plays lines of a command line.
 func play(t testing.TB, p *flysim.Platform, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
-		script, err := flysim.ParseFault(line)
+		script, err := fault.Parse(line)
 		if err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -28,7 +29,7 @@ func play(t testing.TB, p *flysim.Platform, lines ...string) {
 // TestFaultKinds sees each kind as a client over a socket does.
 func TestFaultKinds(t *testing.T) {
 	for _, tt := range []struct {
-		fault  string
+		line   string
 		status int // 0: no answer
 		body   string
 		kind   string // the answer's content type
@@ -50,10 +51,10 @@ func TestFaultKinds(t *testing.T) {
 		{"ip.allocate truncate", 200, `{"ip":"fdaa`, "application/json", "", false, 3},
 		{"ip.allocate jump=2h", 200, `"created_at":"2026-11-22T14:00:00Z"`, "application/json", "", false, 3},
 	} {
-		t.Run(tt.fault, func(t *testing.T) {
+		t.Run(tt.line, func(t *testing.T) {
 			p := seeded(t, flysim.Options{})
 			server := listening(t, p)
-			play(t, p, tt.fault)
+			play(t, p, tt.line)
 			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+shop+"/ip_assignments", strings.NewReader(`{"type":"private_v6"}`))
 			if err != nil {
 				t.Fatal(err)

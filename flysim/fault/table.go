@@ -1,4 +1,4 @@
-package flysim
+package fault
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
 // faultTable is a fault as it is written: in a script, in JSON, and, as
@@ -65,6 +67,13 @@ func (e *keyError) Error() string {
 // maxSpan is the longest duration of a script.
 const maxSpan = 10 * 365 * 24 * time.Hour
 
+// Duration reads a duration that is given under a key: positive, and up to ten years.
+func Duration(key, text string) (time.Duration, error) {
+	var s spans
+	d := s.read(key, text, false)
+	return d, s.err
+}
+
 // spans reads durations and keeps the first mistake.
 type spans struct{ err error }
 
@@ -81,29 +90,29 @@ func (s *spans) read(key, text string, zero bool) time.Duration {
 }
 
 // resets are the words of the key reset.
-func resets() map[string]Reset {
-	return map[string]Reset{"": ResetNone, "before": ResetBefore, "after": ResetAfter, "during": ResetDuring}
+func resets() map[string]flysim.Reset {
+	return map[string]flysim.Reset{"": flysim.ResetNone, "before": flysim.ResetBefore, "after": flysim.ResetAfter, "during": flysim.ResetDuring}
 }
 
-func (t faultTable) fault() (Fault, error) {
+func (t faultTable) fault() (flysim.Fault, error) {
 	var s spans
 	retry := s.read("retry_after", t.RetryAfter, false)
-	var f Fault
+	var f flysim.Fault
 	switch t.Answer {
 	case "":
 	case "no_capacity":
-		f = NoCapacity(t.Operation)
+		f = flysim.NoCapacity(t.Operation)
 	case "host_closed":
-		f = HostClosed(t.Operation)
+		f = flysim.HostClosed(t.Operation)
 	case "rate_limited":
-		f = RateLimited(t.Operation, time.Second)
+		f = flysim.RateLimited(t.Operation, time.Second)
 	case "edge":
-		f = EdgeError(t.Operation, http.StatusBadGateway)
+		f = flysim.EdgeError(t.Operation, http.StatusBadGateway)
 		if t.Status != 0 {
-			f = EdgeError(t.Operation, t.Status)
+			f = flysim.EdgeError(t.Operation, t.Status)
 		}
 	default:
-		return Fault{}, &keyError{"answer", fmt.Sprintf("%.40q is none of no_capacity, host_closed, rate_limited, edge", t.Answer)}
+		return flysim.Fault{}, &keyError{"answer", fmt.Sprintf("%.40q is none of no_capacity, host_closed, rate_limited, edge", t.Answer)}
 	}
 	f.Operation, f.App, f.Target = t.Operation, t.App, t.Target
 	f.At, f.For = s.read("at", t.At, true), s.read("for", t.For, false)
@@ -128,19 +137,19 @@ func (t faultTable) fault() (Fault, error) {
 		f.RetryAfter = retry
 	}
 	if s.err != nil {
-		return Fault{}, s.err
+		return flysim.Fault{}, s.err
 	}
 	return f, t.check(f)
 }
 
 // check finds what cannot be meant.
-func (t faultTable) check(f Fault) error {
+func (t faultTable) check(f flysim.Fault) error {
 	_, reset := resets()[t.Reset]
 	for _, rule := range []struct {
 		broken       bool
 		key, message string
 	}{
-		{!known(t.Operation), "operation", fmt.Sprintf("%.60q is no operation, and no pattern that fits one", t.Operation)},
+		{!isKnown(t.Operation), "operation", fmt.Sprintf("%.60q is no operation, and no pattern that fits one", t.Operation)},
 		{t.After < 0, "after", "want 0 or more"},
 		{t.Times != nil && (*t.Times == 0 || *t.Times < -1), "times", "want 1 or more, or -1 for no end"},
 		{t.Chance != nil && !(*t.Chance > 0 && *t.Chance <= 1), "chance", "want a number over 0 and up to 1"},
@@ -151,10 +160,10 @@ func (t faultTable) check(f Fault) error {
 		{strings.ContainsFunc(t.ContentType, func(r rune) bool { return r < ' ' || r > '~' }), "content_type", "want printable ASCII"},
 		{f.Status == 0 && t.RetryAfter != "", "retry_after", "needs a status or an answer"},
 		{f.Status == 0 && t.Effect, "effect", "needs a status or an answer"},
-		{f.Reset != ResetNone && f.Status != 0, "reset", "no status can be answered on a connection that drops"},
-		{f.Reset != ResetNone && t.Truncate, "truncate", "reset is enough"},
+		{f.Reset != flysim.ResetNone && f.Status != 0, "reset", "no status can be answered on a connection that drops"},
+		{f.Reset != flysim.ResetNone && t.Truncate, "truncate", "reset is enough"},
 		{f.Status != 0 && t.Truncate, "truncate", "a body that is given is as it is given"},
-		{f.Status == 0 && f.Reset == ResetNone && f.Delay == 0 && f.Trickle == 0 && f.Jump == 0 && !f.Malformed, "",
+		{f.Status == 0 && f.Reset == flysim.ResetNone && f.Delay == 0 && f.Trickle == 0 && f.Jump == 0 && !f.Malformed, "",
 			"nothing goes wrong: give one of answer, status, reset, delay, trickle, truncate, jump"},
 	} {
 		if rule.broken {
@@ -164,17 +173,14 @@ func (t faultTable) check(f Fault) error {
 	return nil
 }
 
-// known tells whether a pattern can match a call. Of GraphQL any field is
+// isKnown reports whether a pattern can match a call. Of GraphQL any field is
 // taken: also one that the platform does not serve can get an answer.
-func known(operation string) bool {
+func isKnown(operation string) bool {
 	if operation == "" || strings.HasPrefix(operation, "graphql.") {
 		_, err := path.Match(operation, "")
 		return err == nil
 	}
-	names := []string{"unknown", "graphql.unknown"}
-	for _, rt := range routeTable() {
-		names = append(names, rt.operation)
-	}
+	names := append(flysim.Operations(), "unknown", "graphql.unknown")
 	return slices.ContainsFunc(names, func(name string) bool {
 		ok, err := path.Match(operation, name)
 		return err == nil && ok
@@ -184,29 +190,29 @@ func known(operation string) bool {
 // minEvery is the shortest time between two repetitions.
 const minEvery = time.Second
 
-func (t eventTable) event() (Event, error) {
+func (t eventTable) event() (flysim.Event, error) {
 	var s spans
-	e := Event{At: s.read("at", t.At, true), Every: s.read("every", t.Every, false)}
-	e.Happening = Happening{App: t.App, Machine: t.Machine, Do: Doing(t.Do), Listen: t.Listen, Lease: s.read("lease", t.Lease, false)}
+	e := flysim.Event{At: s.read("at", t.At, true), Every: s.read("every", t.Every, false)}
+	e.Happening = flysim.Happening{App: t.App, Machine: t.Machine, Do: flysim.Doing(t.Do), Listen: t.Listen, Lease: s.read("lease", t.Lease, false)}
 	jump := s.read("jump", t.Jump, false)
 	if s.err != nil {
-		return Event{}, s.err
+		return flysim.Event{}, s.err
 	}
 	if t.At == "" {
 		e.At = e.Every
 	}
 	if jump != 0 || t.Speed != nil {
-		e.Clock = &ClockChange{jump, t.Speed}
+		e.Clock = &flysim.ClockChange{Jump: jump, Speed: t.Speed}
 	}
 	if t.Listen != nil {
-		e.Do = DoListen
+		e.Do = flysim.DoListen
 	} else if t.Lease != "" {
-		e.Do = DoLease
+		e.Do = flysim.DoLease
 	}
 	return e, t.check(e)
 }
 
-func (t eventTable) check(e Event) error {
+func (t eventTable) check(e flysim.Event) error {
 	given := 0
 	for _, is := range []bool{t.Do != "", t.Listen != nil, t.Lease != "", e.Clock != nil} {
 		if is {
@@ -218,14 +224,14 @@ func (t eventTable) check(e Event) error {
 		key, message string
 	}{
 		{given != 1, "", "give one of do, listen, lease, or jump and speed"},
-		{t.Do != "" && !slices.Contains(doings(), t.Do), "do", fmt.Sprintf("%.40q is none of %s", t.Do, strings.Join(doings(), ", "))},
-		{slices.ContainsFunc(t.Listen, func(s string) bool { return !parseSocket(s).valid() }), "listen", `want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
+		{t.Do != "" && !slices.Contains(flysim.Doings(), flysim.Doing(t.Do)), "do", fmt.Sprintf("%.40q is none of %s", t.Do, doings())},
+		{slices.ContainsFunc(t.Listen, func(s string) bool { return !flysim.CanListen(s) }), "listen", `want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
 		{e.Clock == nil && t.App == "", "app", "say whose Machines"},
 		{e.Clock != nil && t.App != "", "app", "the clock is everybody's"},
 		{e.Clock != nil && t.Machine != "", "machine", "the clock is everybody's"},
 		{t.Every != "" && e.Every < minEvery, "every", "want 1s or more"},
 		{t.Every != "" && t.Jump != "", "every", "a jump happens once; speed makes time pass faster"},
-		{t.Speed != nil && !validSpeed(*t.Speed), "speed", fmt.Sprintf("want 0 to %g", maxSpeed)},
+		{t.Speed != nil && !ValidSpeed(*t.Speed), "speed", fmt.Sprintf("want 0 to %g", MaxSpeed)},
 	} {
 		if rule.broken {
 			return &keyError{rule.key, rule.message}
@@ -234,7 +240,17 @@ func (t eventTable) check(e Event) error {
 	return nil
 }
 
-// maxSpeed is as fast as one may let time pass: 11 days in a second.
-const maxSpeed = 1e6
+// doings are the words for do.
+func doings() string {
+	var names []string
+	for _, d := range flysim.Doings() {
+		names = append(names, string(d))
+	}
+	return strings.Join(names, ", ")
+}
 
-func validSpeed(speed float64) bool { return !math.IsNaN(speed) && speed >= 0 && speed <= maxSpeed }
+// MaxSpeed is the fastest that a platform's clock can be set to: 11 days in a second.
+const MaxSpeed = 1e6
+
+// ValidSpeed reports whether a clock can be set to a speed.
+func ValidSpeed(speed float64) bool { return !math.IsNaN(speed) && speed >= 0 && speed <= MaxSpeed }

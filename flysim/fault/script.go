@@ -1,4 +1,11 @@
-package flysim
+// Package fault reads what goes wrong on an emulated platform from text: a script
+// in TOML ([ParseScript]), a word list of a command line ([Parse]) and JSON
+// ([DecodeFault], [DecodeEvent]). All three have the same keys; docs/flysim.md
+// describes them.
+//
+//	script, err := fault.Parse("ip.release status=502 times=2")
+//	platform.Play(script)
+package fault
 
 import (
 	"bytes"
@@ -8,15 +15,9 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
-)
 
-// Script is what goes wrong on a platform, and what happens on it; see
-// [Platform.Play]. Its form in a file is described in docs/flysim.md.
-type Script struct {
-	Seed   int64 // of the faults' chances; 0: none is given
-	Faults []Fault
-	Events []Event
-}
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+)
 
 // ScriptError is a mistake in a script.
 type ScriptError struct {
@@ -37,43 +38,42 @@ func (e *ScriptError) Error() string {
 	return text
 }
 
-// maxEntries is how many faults and events a script, and a platform that is
-// driven from outside, can have.
-const maxEntries = 1000
+// MaxEntries is how many faults and events a script can have.
+const MaxEntries = 1000
 
 // ParseScript reads a script in TOML. Keys that it does not know are refused.
 // The error is a [*ScriptError], about the first mistake.
-func ParseScript(data []byte) (Script, error) {
+func ParseScript(data []byte) (flysim.Script, error) {
 	var file struct {
 		Seed   int64        `toml:"seed"`
 		Faults []faultTable `toml:"fault"`
 		Events []eventTable `toml:"event"`
 	}
 	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&file); err != nil {
-		return Script{}, decodeError(err)
+		return flysim.Script{}, decodeError(err)
 	}
-	if len(file.Faults)+len(file.Events) > maxEntries {
-		return Script{}, &ScriptError{Message: fmt.Sprintf("more than %d faults and events", maxEntries)}
+	if len(file.Faults)+len(file.Events) > MaxEntries {
+		return flysim.Script{}, &ScriptError{Message: fmt.Sprintf("more than %d faults and events", MaxEntries)}
 	}
-	script := Script{Seed: file.Seed}
+	script := flysim.Script{Seed: file.Seed}
 	for i, table := range file.Faults {
 		fault, err := table.fault()
 		if err != nil {
-			return Script{}, located(data, "fault", i, err)
+			return flysim.Script{}, located(data, "fault", i, err)
 		}
 		script.Faults = append(script.Faults, fault)
 	}
 	for i, table := range file.Events {
 		event, err := table.event()
 		if err != nil {
-			return Script{}, located(data, "event", i, err)
+			return flysim.Script{}, located(data, "event", i, err)
 		}
 		script.Events = append(script.Events, event)
 	}
 	return script, nil
 }
 
-// decodeError tells of a mistake that the TOML decoder found.
+// decodeError is the [*ScriptError] for a mistake that the TOML decoder found.
 func decodeError(err error) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
