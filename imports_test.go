@@ -34,12 +34,16 @@ func edges() map[string][]string {
 		"internal/deploy/deployed": {"internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":           {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
 		"internal/deploy/rollout":  {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
+		"internal/deploy": {
+			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/rollout", "internal/fly", "internal/gate",
+			"internal/journal", "internal/outside", "internal/plan", "internal/rules",
+		},
 		"internal/call": {
 			"internal/plan", "internal/fly", "internal/gate", "internal/journal", "internal/roots", "internal/outside", "internal/disk",
 		},
 		"internal/source": {"flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/fly", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
-			"internal/call", "internal/columns", "internal/source", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
+			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deploy/deployed", "internal/deploy/drift", "internal/outside", "internal/disk",
 		},
 		"resources":       {"internal/fly", "flytoml", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
