@@ -31,7 +31,7 @@ func TestApproveRefusesRequests(t *testing.T) {
 			p.App, r.App = "shop\nUNDO all", "shop\nUNDO all"
 			r.Digest = p.Digest()
 		}, "is not a valid Fly app name"},
-		"too long a life": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Expires.Add(24 * time.Hour) }, "would last longer"},
+		"too long a life": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Expires.Add(24 * time.Hour) }, "would be valid for longer"},
 		"malformed nonce": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Nonce = "00" }, "malformed"},
 		"expired":         {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Created.Add(-time.Second) }, "expired"},
 	} {

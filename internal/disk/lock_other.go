@@ -10,5 +10,5 @@ import (
 // TryLock does not lock: it returns [errors.ErrUnsupported].
 func TryLock(*os.File) error { return errors.ErrUnsupported }
 
-// Unlock has nothing to give back here.
+// Unlock does nothing.
 func Unlock(*os.File) error { return nil }

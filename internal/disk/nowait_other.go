@@ -2,5 +2,5 @@
 
 package disk
 
-// NoWait is a flag for opening a file. Elsewhere no file makes an open wait.
+// NoWait is a flag for opening a file. On this system opening never waits.
 const NoWait = 0

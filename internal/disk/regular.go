@@ -1,7 +1,6 @@
-// Package disk holds what every part of the program that touches files must get
-// right: only regular files are opened, and never one that makes the program
-// wait; nobody else can write where keys, policy and state lie; and an error of
-// the disk is told as what it is.
+// Package disk opens, locks and checks files safely: it opens only regular files,
+// never waits to open one, checks that others cannot write to the folders of keys,
+// policy and state, and describes errors of the disk.
 package disk
 
 import (
@@ -12,23 +11,23 @@ import (
 	"os"
 )
 
-// ErrNotRegular means that a path does not lead to a regular file.
+// ErrNotRegular means that a path is not that of a regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// ErrTooLarge means that a file is larger than the caller reads.
+// ErrTooLarge means that a file is larger than the caller's limit.
 var ErrTooLarge = errors.New("the file is too large")
 
 // ErrLocked means that another process has the lock of a file.
 var ErrLocked = errors.New("another process has the lock")
 
-// Open opens a regular file for reading. It does not wait: a FIFO or a device,
-// also one that takes the file's place at this very moment, is [ErrNotRegular].
+// Open opens a regular file for reading. It never waits: for a FIFO or a device,
+// even one that replaces the file during the call, the error is [ErrNotRegular].
 func Open(path string) (*os.File, fs.FileInfo, error) {
 	return open(path, os.Stat)
 }
 
 func open(path string, look func(string) (fs.FileInfo, error)) (*os.File, fs.FileInfo, error) {
-	// Opening a device can have an effect of its own, so look first.
+	// Opening a device can have an effect, so check first.
 	if info, err := look(path); err != nil {
 		return nil, nil, err
 	} else if !info.Mode().IsRegular() {
@@ -48,19 +47,19 @@ func open(path string, look func(string) (fs.FileInfo, error)) (*os.File, fs.Fil
 	return f, info, nil
 }
 
-// Read reads a regular file of at most that many bytes.
-func Read(path string, most int64) ([]byte, error) {
+// Read reads a regular file of at most limit bytes; a larger one is [ErrTooLarge].
+func Read(path string, limit int64) ([]byte, error) {
 	f, info, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info.Size() > most {
-		return nil, fmt.Errorf("%s: %w: %d bytes, more than %d", path, ErrTooLarge, info.Size(), most)
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s: %w: %d bytes, more than %d", path, ErrTooLarge, info.Size(), limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("%s: %w: more than %d bytes", path, ErrTooLarge, most)
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s: %w: more than %d bytes", path, ErrTooLarge, limit)
 	}
 	return data, err
 }

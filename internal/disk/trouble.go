@@ -5,8 +5,7 @@ import (
 	"syscall"
 )
 
-// Trouble says in words what is wrong with the disk; ok is false for an error
-// that is not the disk's.
+// Trouble describes an error of the disk; ok is false for any other error.
 func Trouble(err error) (what string, ok bool) {
 	for _, t := range []struct {
 		errno error

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// The errors that Windows has of its own (winerror.h).
+// Errors of Windows (winerror.h).
 const (
 	errorWriteProtect   syscall.Errno = 19
 	errorHandleDiskFull syscall.Errno = 39

@@ -2,6 +2,5 @@
 
 package disk
 
-// Trusted refuses a folder in which somebody else could replace files. Elsewhere
-// the mode does not say who can.
+// Trusted returns nil: on this system the mode does not say who can write.
 func Trusted(string) error { return nil }

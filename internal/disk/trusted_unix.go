@@ -11,11 +11,10 @@ import (
 	"syscall"
 )
 
-// Trusted refuses a folder in which somebody else could replace files: one that
-// others can write to, or that lies below one. Others are everybody, and a group
-// unless it is the user's own. A sticky folder, such as the temporary one, is no
-// danger to what lies in it. Of a folder that does not exist yet, those that it
-// would be made in are judged.
+// Trusted returns an error for a folder in which others could replace files: they
+// can write to it or to a folder above it. Others are everybody, and any group
+// except the user's own. Sticky folders, such as the temporary one, are safe. If the
+// folder does not exist yet, only those above it are checked.
 func Trusted(dir string) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -24,24 +23,26 @@ func Trusted(dir string) error {
 	for at := abs; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // the user of the folder creates it, or reports the error
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+			// The caller creates the folder, or reports the error.
 		case err != nil:
 			return err
 		case info.IsDir() && isWritable(info, at == abs):
-			return fmt.Errorf("others can write to the folder %s (mode %v) and could replace what lies in it: chmod go-w %s", at, info.Mode().Perm(), at)
+			return fmt.Errorf("others can write to the folder %s (mode %v) and could replace files in it: chmod go-w %s",
+				at, info.Mode().Perm(), at)
 		}
 		if at == filepath.Dir(at) {
 			break
 		}
 	}
-	// The same where the links in the path lead.
+	// Check where symbolic links lead, too.
 	if real := resolve(abs); real != abs {
 		return Trusted(real)
 	}
 	return nil
 }
 
-// resolved is a path without symbolic links, as far as it exists.
+// resolve returns a path without symbolic links, as far as it exists.
 func resolve(path string) string {
 	real, err := filepath.EvalSymlinks(path)
 	if parent := filepath.Dir(path); err != nil && parent != path {
@@ -52,9 +53,8 @@ func resolve(path string) string {
 	return real
 }
 
-// writable reports whether others can write to a folder. Of the folders around
-// the one that counts, a group without members is no danger: the user's private
-// one, and root's.
+// isWritable reports whether others can write to a folder. The user's private group
+// does not count; above the folder itself (leaf), neither does root's.
 func isWritable(info fs.FileInfo, leaf bool) bool {
 	if info.Mode()&fs.ModeSticky != 0 {
 		return false

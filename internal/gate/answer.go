@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Answer is a [Reply] that was judged by the moment it arrived. What it means
-// for a plan is for [Gate.Decide] to say.
+// Answer is a [Reply] judged by when it arrived. [Gate.Decide] judges what it
+// means for a plan.
 type Answer struct {
 	reply   Reply
 	state   state
 	verdict verdict
-	err     error // of the ledger, for the log
+	err     error // from the ledger; logged
 }
 
-// Yes reports whether a person accepted in time. Whether that fits the plan is
-// not said yet. A nil Answer is neither a yes nor a no.
+// Yes reports whether a person accepted in time; the plan may have changed since.
+// A nil Answer is neither a yes nor a no.
 func (a *Answer) Yes() bool { return a != nil && a.verdict.kind == Proceed }
 
 // No reports whether a person said no.
@@ -24,56 +24,56 @@ func (a *Answer) No() bool { return a != nil && a.verdict.code == Declined }
 // Used reports whether the question had been answered before.
 func (a *Answer) Used() bool { return a != nil && a.verdict.code == Replayed }
 
-// handing is a question on its way to the transport.
+// delivery is a question on its way to the transport.
 type delivery struct {
 	done  chan struct{}
 	at    time.Time // set before done is closed
-	begun time.Time
+	added time.Time
 }
 
-// handedWait is how long a reply waits to be told when its question was sent: the
-// two may cross in this program, though not on the way to the client.
+// deliveryWait is how long a reply waits for the time its question was sent: the
+// two may arrive here in either order.
 const deliveryWait = 5 * time.Second
 
-// Handed notes when a question had been handed to the transport, from when a
-// client could show it: a question may wait for long before it is written. A zero
-// time notes nothing.
+// Handed records when a question was handed to the transport. A client cannot
+// show it earlier, and a question may wait for long before it is written. A zero
+// time is ignored.
 func (g *Gate) Handed(sealed string, at time.Time) {
 	st, err := g.Sealer.open(sealed)
 	if err != nil || at.IsZero() {
 		return
 	}
-	h := g.deliveryOf(st.Nonce)
+	d := g.deliveryOf(st.Nonce)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if h.at.IsZero() {
-		h.at = at
-		close(h.done)
+	if d.at.IsZero() {
+		d.at = at
+		close(d.done)
 	}
 }
 
-// handing is the one of a question.
+// deliveryOf returns the delivery of a question, which it adds if necessary.
 func (g *Gate) deliveryOf(nonce string) *delivery {
 	now := g.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for n, h := range g.deliveries {
-		if now.Sub(h.begun) > g.AnswerWithin+memory {
+	for n, d := range g.deliveries {
+		if now.Sub(d.added) > g.AnswerWithin+memory {
 			delete(g.deliveries, n)
 		}
 	}
-	h := g.deliveries[nonce]
-	if h == nil {
-		h = &delivery{done: make(chan struct{}), begun: now}
-		g.deliveries[nonce] = h
+	d := g.deliveries[nonce]
+	if d == nil {
+		d = &delivery{done: make(chan struct{}), added: now}
+		g.deliveries[nonce] = d
 	}
-	return h
+	return d
 }
 
-// Receive judges a reply to a question of this tool and app to this caller by
-// the moment that it arrived. Call it before anything is waited for: a question
-// that is answered by a program, or with a no, is over then, whatever becomes of
-// the call. The only error is [ErrBadState]: a reply that does not belong here.
+// Receive judges a reply to a question by when it arrived. The question must be
+// one that this tool, app and caller were asked; otherwise the error is
+// [ErrBadState]. Call Receive before waiting for anything: an answer from a
+// program, or a no, closes the question even if the call then fails.
 func (g *Gate) Receive(tool, app, caller string, reply Reply) (*Answer, error) {
 	st, err := g.open(tool, app, caller, reply.State)
 	if err != nil {
@@ -89,8 +89,8 @@ func (g *Gate) Receive(tool, app, caller string, reply Reply) (*Answer, error) {
 	return answer, nil
 }
 
-// Check is nil if a state belongs to this tool, app and caller, and otherwise
-// [ErrBadState].
+// Check returns nil if a state belongs to this tool, app and caller, and
+// [ErrBadState] otherwise.
 func (g *Gate) Check(tool, app, caller, sealed string) error {
 	_, err := g.open(tool, app, caller, sealed)
 	return err
@@ -108,16 +108,16 @@ func (g *Gate) open(tool, app, caller, sealed string) (state, error) {
 	return st, nil
 }
 
-// timed gives a state the times by which a reply to it is judged, which count
-// from when the question could be seen. Where this gate asked and does not learn
-// when the question was sent, no person can have seen it.
+// withTimes sets the times by which a reply is judged. They count from when a
+// person could see the question. If this gate asked it and does not learn when
+// it was sent, no person can have seen it.
 func (g *Gate) withTimes(st state, reply Reply) state {
 	st.Seen = st.Issued
 	if st.Gate == g.id {
-		h := g.deliveryOf(st.Nonce)
+		d := g.deliveryOf(st.Nonce)
 		select {
-		case <-h.done:
-			st.Seen = h.at
+		case <-d.done:
+			st.Seen = d.at
 		case <-time.After(deliveryWait):
 			st.Seen = reply.Arrived
 		}
@@ -126,8 +126,8 @@ func (g *Gate) withTimes(st state, reply Reply) state {
 	return st
 }
 
-// Late judges an answer that came after its call had ended: nothing is applied.
-// A yes is told to the next call; a no is a no. The error is for the log.
+// Late judges an answer that came after its call ended. Nothing is applied: the
+// next call reports a yes as too late; a no is recorded. The error is for the log.
 func (g *Gate) Late(r Request, reply Reply) error {
 	st, err := g.open(r.Tool, r.App, r.Caller, reply.State)
 	if err != nil {
@@ -145,12 +145,12 @@ func (g *Gate) Late(r Request, reply Reply) error {
 	return nil
 }
 
-// denial is a no to the plan that a question showed.
+// denial returns a no to the plan that the question showed.
 func (st state) denial() Denial {
 	return Denial{Tool: st.Tool, App: st.App, Digest: st.Digest, Caller: st.Caller}
 }
 
-// settle does to a question what a verdict says.
+// settle updates what the gate remembers of a question after a verdict.
 func (g *Gate) settle(st state, v verdict) {
 	if v.close {
 		g.closeQuestion(st.Nonce, st.Expires)
@@ -160,7 +160,7 @@ func (g *Gate) settle(st state, v verdict) {
 	}
 }
 
-// answered decides on a plan by an answer, and by nothing else.
+// decideByAnswer decides on a plan by the answer alone.
 func (g *Gate) decideByAnswer(r Request, channel Channel, answer *Answer, now time.Time) Outcome {
 	v := answer.verdict
 	if answer.Yes() {
@@ -170,10 +170,12 @@ func (g *Gate) decideByAnswer(r Request, channel Channel, answer *Answer, now ti
 	switch v.kind {
 	case Proceed:
 		return g.proceed(r, Use{
-			Nonce: answer.state.Nonce, Expires: answer.state.Expires, Asked: answer.state.Issued, Approval: Approval{Channel: ChannelElicitation},
+			Nonce: answer.state.Nonce, Expires: answer.state.Expires, Asked: answer.state.Issued,
+			Approval: Approval{Channel: ChannelElicitation},
 		}, answer.reply.Arrived.Add(formLife))
 	case Ask:
-		return g.ask(r, channel, v.code, Outcome{Changed: v.changed, Typed: v.typed}, v.code == NotConfirmed, now)
+		again := Outcome{Changed: v.changed, Typed: v.typed}
+		return g.ask(r, channel, v.code, again, v.code == NotConfirmed, now)
 	case NeedsTerminal:
 		out := g.sendToTerminal(r, channel, v.code, now)
 		out.TooFast = v.code == Unavailable
@@ -189,11 +191,11 @@ type verdict struct {
 	changed []string
 	typed   string
 	close   bool // the question cannot be answered again
-	person  bool // a person was there
+	person  bool // a person answered
 }
 
-// judge is the pure heart of the gate: what does an answer that came then mean,
-// whatever the plan? A question that was answered before is used.
+// judge returns what a reply means by its action and time alone, whatever the
+// plan. used says that the question was answered before.
 func (st state) judge(reply Reply, used bool) verdict {
 	switch {
 	case used:
@@ -210,11 +212,12 @@ func (st state) judge(reply Reply, used bool) verdict {
 	return verdict{kind: Proceed, person: true}
 }
 
-// fits judges a yes that came in time against the plan as it is now.
+// judgeFit judges a yes that came in time against the plan as it is now.
 func (st state) judgeFit(r Request, reply Reply) verdict {
 	switch {
 	case st.Digest != r.Digest:
-		return verdict{kind: Ask, code: Stale, changed: describeChanges(st.Facts, r.Facts), close: true, person: true}
+		changed := describeChanges(st.Facts, r.Facts)
+		return verdict{kind: Ask, code: Stale, changed: changed, close: true, person: true}
 	case r.Irreversible && strings.TrimSpace(reply.Typed) == r.App, !r.Irreversible && reply.Ticked:
 		return verdict{kind: Proceed, person: true}
 	case st.Reasked:

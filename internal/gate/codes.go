@@ -1,7 +1,7 @@
 package gate
 
-// Code names why a call did not do what it was asked to do. The codes are part
-// of the tools' contract: clients and prompts match on them.
+// Code names why a call did not do what it was asked to do. Clients and prompts
+// match on codes: they do not change.
 type Code string
 
 // Codes of approval.

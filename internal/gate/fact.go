@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Fact is something about the world that makes an approved step right, as a
-// key and a value: "address/66.241.124.11" = "shared_v4". When a fact is gone,
-// new or different, the approval is stale.
+// Fact is something that an approved plan depends on, as a key and a value:
+// "address/66.241.124.11" = "shared_v4". When a fact is gone, new or different,
+// the approval is stale.
 type Fact struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 }
 
-// sum is a fact as a question remembers it: enough to tell what changed.
+// factSum is a fact as a question carries it: enough to find what changed.
 type factSum struct {
 	Key string `json:"k"`
 	Sum string `json:"s"`
@@ -31,8 +31,8 @@ func sumFacts(facts []Fact) []factSum {
 	return out
 }
 
-// changed tells in words how the facts moved from those that were shown. Where
-// none did, the plan itself is another one: the call had other arguments.
+// describeChanges lists how the facts differ from those that were shown. If none
+// differs, the plan itself does: the call had other arguments.
 func describeChanges(was []factSum, facts []Fact) []string {
 	before := make(map[string]string, len(was))
 	for _, s := range was {

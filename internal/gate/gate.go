@@ -1,20 +1,20 @@
 // Package gate decides whether a planned change may happen, and who must be
 // asked first. It knows strings and digests: nothing of Fly, nothing of MCP.
 //
-// A tool brings a [Request] (its plan) to [Gate.Decide] and gets an [Outcome]:
+// A tool gives a [Request] (its plan) to [Gate.Decide] and gets an [Outcome]:
 // proceed, ask this question, or refuse with a code. An answer comes back as a
-// [Reply], which [Gate.Receive] judges by the moment it arrived, before anything
-// is waited for; a yes then goes to a further Decide with the plan as it is by
-// then. [Outcome.Commit] burns the approval in the ledger, durably, and only then
-// hands out the [Grant] without which no client method changes anything.
+// [Reply]. [Gate.Receive] judges it by when it arrived; a yes goes to Decide again,
+// with the plan as it is then. [Outcome.Commit] records the approval as used in
+// the ledger, durably, and only then returns the [Grant] that every client method
+// needs to change anything.
 //
 //	plan → Decide → Ask ─ Receive ─ plan again → Decide → Proceed → Commit → Grant
 //	                 └─ terminal: a ticket, a signed answer, and the same call again
 //
-// What never counts as approval: an argument the model could have invented, an
-// answer that came faster than a person reads, an answer to a plan that has
-// changed since, an answer that was used before, an answer to a question that is
-// older than a no to the same plan.
+// These never count as approval: an argument that the model could have invented,
+// an answer that came faster than a person can read, an answer to a plan that has
+// changed since, an answer that was already used, and an answer to a question
+// that was asked before a person said no to the same plan.
 package gate
 
 import (
@@ -27,10 +27,10 @@ import (
 	"time"
 )
 
-// Mode is how questions may be answered (--approval).
+// Mode says how questions may be answered (--approval).
 type Mode string
 
-// The modes. Auto asks in the client, else in a terminal.
+// The modes. ModeAuto asks in the client if it can, otherwise in a terminal.
 const (
 	ModeAuto     Mode = "auto"
 	ModeElicit   Mode = "elicit"
@@ -48,39 +48,40 @@ func ParseMode(s string) (Mode, error) {
 }
 
 const (
-	// tooFast is what no person needs to read a question: a quicker answer came
+	// tooFast is less than any person needs to read a question: a faster answer came
 	// from a program (client hooks, auto-approval modes, clients without a UI).
 	tooFast = 2 * time.Second
-	// formLife is how long a yes in a form counts after it arrived.
+	// formLife is how long a yes in a form counts after it arrives.
 	formLife = 5 * time.Minute
-	// maxUnanswered questions, then the terminal is offered instead.
+	// maxUnanswered is how many questions may stay unanswered before the terminal is
+	// offered instead.
 	maxUnanswered = 2
-	// memory is how long unanswered questions, late and closed ones are remembered.
+	// memory is how long unanswered, late and closed questions are remembered.
 	memory = time.Hour
 )
 
-// Request is one plan at the gate.
+// Request is one plan that needs a decision.
 type Request struct {
 	Tool, App    string
-	Call         string // what was called; plans of different calls are not versions of each other
-	Caller       string // who asks, as approvals are bound to; never a secret
-	Asker, From  string // the same and the server, for the person who reads
+	Call         string // identifies the call: plans of different calls are unrelated
+	Caller       string // who asks; approvals are bound to it; never a secret
+	Asker, From  string // the caller and the server, as shown to the person
 	Digest       string // of the plan
 	Facts        []Fact
 	Steps        []Step   // what the Grant will hold
 	Hazards      []string // what a policy must accept
-	Gated        bool     // a question is needed
-	Irreversible bool     // the answer is the app's name, not a tick
-	TooLong      bool     // a form cannot show the plan: nobody approves what they were not shown
+	Gated        bool     // the plan needs an approval
+	Irreversible bool     // the person types the app's name instead of ticking a box
+	TooLong      bool     // a form cannot show the whole plan, so no form may approve it
 	Plan         json.RawMessage
-	CanAsk       bool   // the client declared that it can ask its person
+	CanAsk       bool   // the client can ask a person
 	Code         string // an approval code that came with the call
-	Retried      bool   // the call repeats an asked one without an answer: ask again, look for no yes elsewhere
+	Retried      bool   // the call repeats one whose question was not answered: ask again
 }
 
 func (r Request) key() string { return strings.Join([]string{r.Caller, r.Tool, r.App}, "\x00") }
 
-// Action is what the person did with a form, in MCP's words.
+// Action is what the person did with a form, as MCP names it.
 type Action string
 
 // The three actions.
@@ -90,19 +91,19 @@ const (
 	Cancel  Action = "cancel"
 )
 
-// Reply is an answer to a question that [Gate.Decide] gave out.
+// Reply is an answer to a question that [Gate.Decide] returned.
 type Reply struct {
-	State   string // as it was given out
+	State   string // Outcome.State of the question
 	Action  Action
-	Ticked  bool      // the box, for what can be undone
-	Typed   string    // the app's name, for what cannot
-	Arrived time.Time // when its bytes were read; an answer without this time counts as a program's
+	Ticked  bool      // the box, if the plan can be undone
+	Typed   string    // the app's name, if it cannot
+	Arrived time.Time // when its bytes were read; zero counts as a program's answer
 }
 
-// Kind is what an [Outcome] asks for.
+// Kind is what the caller has to do with an [Outcome].
 type Kind int
 
-// The kinds. NeedsTerminal is a refusal that a person can lift in a terminal.
+// The kinds. NeedsTerminal refuses until a person approves in a terminal.
 const (
 	Refuse Kind = iota
 	NeedsTerminal
@@ -113,39 +114,38 @@ const (
 // Outcome is the gate's answer.
 type Outcome struct {
 	Kind    Kind
-	Code    Code      // why not, for Refuse and NeedsTerminal; Stale or NotConfirmed when asking again
+	Code    Code      // Refuse, NeedsTerminal: why; Ask: Stale or NotConfirmed if asking again
 	State   string    // Ask: sealed; comes back in Reply.State
 	Ticket  string    // NeedsTerminal
-	Expires time.Time // of the question or of the ticket
-	Changed []string  // what moved since the plan that was shown
+	Expires time.Time // when the question or the ticket expires
+	Changed []string  // what changed since the plan that was shown
 	Typed   string    // what was typed instead of the app's name
-	Reason  string    // of a rejection, or which rule blocked: text from outside
-	Until   time.Time // Declined: the same plan is not asked again before
+	Reason  string    // why a person rejected the plan, or which rule blocked it; untrusted text
+	Until   time.Time // Declined: nobody is asked about the plan before this time
 	TooFast bool      // the answer came before a person could have read the question
-	TooLong bool      // a form cannot show the plan whole
-	NoKey   bool      // a terminal could be used if an approver's key existed
+	TooLong bool      // a form cannot show the whole plan
+	NoKey   bool      // a terminal could be used if there were an approver's key
 	Err     error     // what failed, for the log
-	Late    bool      // an earlier yes came after its limit and was not used
+	Late    bool      // an earlier yes came too late and was not used
 
 	commit func() (*Grant, error)
 }
 
 // Errors of [Outcome.Commit].
 var (
-	// ErrReplayed means that the approval had been used when it was to be burnt.
-	ErrReplayed = errors.New("approval was used before")
-	// ErrCapReached means that other plans used up a policy rule's limit per hour
+	// ErrReplayed means that the approval was already used.
+	ErrReplayed = errors.New("the approval was already used")
+	// ErrCapReached means that other plans reached a policy rule's limit per hour
 	// between the decision and its commit.
 	ErrCapReached = errors.New("the policy rule's limit per hour is reached")
-	// ErrWithdrawn means that a person said no to the plan after its approval had
-	// been asked for.
+	// ErrWithdrawn means that a person said no to the plan after the approval was
+	// requested.
 	ErrWithdrawn = errors.New("a person said no to the plan")
 )
 
-// Commit uses the approval up, durably, and hands out the grant. It may be
-// called once, and only for Proceed. [ErrReplayed], [ErrCapReached],
-// [ErrWithdrawn], [ErrExpired] and every other error mean that nothing may be
-// changed.
+// Commit records the approval as used, durably, and returns the grant. Call it
+// once, and only for Proceed. After any error, such as [ErrReplayed],
+// [ErrCapReached], [ErrWithdrawn] or [ErrExpired], nothing may be changed.
 func (o Outcome) Commit() (*Grant, error) {
 	if o.Kind != Proceed || o.commit == nil {
 		return nil, fmt.Errorf("commit: %w", ErrNotGranted)
@@ -153,12 +153,12 @@ func (o Outcome) Commit() (*Grant, error) {
 	return o.commit()
 }
 
-// Use is one approval being used up.
+// Use is the use of one approval.
 type Use struct {
 	Nonce    string
-	Expires  time.Time // until then the nonce must be remembered
-	Asked    time.Time // when it was asked for: a no to the plan since then withdraws it
-	Limit    int       // how often the rule Approval.By may approve in an hour; 0: no limit
+	Expires  time.Time // the nonce must be remembered until then
+	Asked    time.Time // when the approval was requested: a later no withdraws it
+	Limit    int       // how often the rule Approval.By may approve per hour; 0: no limit
 	Tool     string
 	App      string
 	Caller   string
@@ -169,55 +169,55 @@ type Use struct {
 // Ledger remembers durably which approvals were used and which plans were
 // declined, for all processes that share it.
 type Ledger interface {
-	// Burn records a use, synced to disk, before it returns. Checking and
-	// recording are one act among all processes: [ErrReplayed] if the nonce was
-	// burnt before, [ErrCapReached] if Limit uses of the rule are recorded within
-	// the last hour, [ErrWithdrawn] if the plan was declined at or after Asked. On
-	// an error nothing is recorded.
+	// Burn records a use, synced to disk, before it returns. It checks and records
+	// in one step that no other process can interrupt: [ErrReplayed] if the nonce was
+	// already used, [ErrCapReached] if the rule was used Limit times within the last
+	// hour, [ErrWithdrawn] if the plan was declined at or after Asked. After an error
+	// nothing is recorded.
 	Burn(use Use) error
 	// Burnt reports whether a nonce was used.
 	Burnt(nonce string) bool
 	// Uses counts what a policy rule approved since a time.
 	Uses(rule string, since time.Time) (int, error)
-	// Deny records a person's no. It sets the time.
-	Deny(no Denial) error
-	// Denied gives the last no to a plan, for as long as an approval that is
-	// older could still be used. ok is false if there is none.
-	Denied(tool, app, digest string) (no Denial, ok bool, err error)
+	// Deny records a person's no, at the current time.
+	Deny(denial Denial) error
+	// Denied returns the last no to a plan, for as long as an older approval could
+	// still be used. ok is false if there is none.
+	Denied(tool, app, digest string) (denial Denial, ok bool, err error)
 }
 
-// Options make a [Gate].
+// Options configure a [Gate].
 type Options struct {
 	Mode   Mode
 	Policy Policy
-	// Keys gives the approvers' public keys as they are now; nil: there are none.
+	// Keys returns the approvers' public keys as they are now; nil: there are none.
 	Keys     func() []PublicKey
-	Sealer   *Sealer   // nil: a random key that dies with the process
-	Requests *Requests // nil: no terminal
+	Sealer   *Sealer   // nil: a random key for this process
+	Requests *Requests // nil: no approval in a terminal
 	Ledger   Ledger
-	// Installation names this installation in signatures: one that a person made
-	// for another fits nothing here.
+	// Installation identifies this installation in signatures: a signature for
+	// another one is not valid here.
 	Installation string
-	AnswerWithin time.Duration // how long an answer in the client counts
+	AnswerWithin time.Duration // how long a person has to answer in the client
 	Now          func() time.Time
 }
 
-// FixedKeys are keys that never change.
+// FixedKeys returns a function for [Options.Keys] with keys that never change.
 func FixedKeys(keys ...PublicKey) func() []PublicKey {
 	return func() []PublicKey { return slices.Clone(keys) }
 }
 
-// Gate is safe for concurrent use.
+// Gate decides on plans. It is safe for concurrent use.
 type Gate struct {
 	Options
-	id         string // of this gate, in the states that it seals
+	id         string // in the states that this gate seals
 	mu         sync.Mutex
 	unanswered map[string]tally     // questions without an answer, by request key
-	late       map[string]time.Time // a yes that came too late
-	closed     map[string]time.Time // nonces of questions that were answered otherwise
-	deliveries map[string]*delivery // questions and when they were handed to the transport, by nonce
-	denials    map[planKey]Denial   // the last no to each plan, should the ledger fail
-	reported   map[string]bool      // tickets with the digests for which they were called stale
+	late       map[string]time.Time // when a yes came too late, by request key
+	closed     map[string]time.Time // nonces of questions that can no longer be answered
+	deliveries map[string]*delivery // when questions were handed to the transport, by nonce
+	denials    map[planKey]Denial   // the last no to each plan, in case the ledger fails
+	reported   map[string]bool      // ticket + digest of approvals reported as stale
 }
 
 type tally struct {
@@ -225,7 +225,7 @@ type tally struct {
 	last time.Time
 }
 
-// New makes a gate.
+// New returns a gate.
 func New(o Options) *Gate {
 	if o.Sealer == nil {
 		o.Sealer = NewRandomSealer()
@@ -240,10 +240,8 @@ func New(o Options) *Gate {
 	}
 }
 
-// Decide is the state machine. answer is nil when none came with the call.
-//
-// An answer is all that counts in the call it came with: whatever it is, no
-// other channel's yes is looked for.
+// Decide decides on a plan. answer is nil if none came with the call. If one did,
+// it alone counts: a yes through another channel is not looked for.
 func (g *Gate) Decide(r Request, answer *Answer) Outcome {
 	now := g.Now()
 	out := g.decide(r, answer, now)
@@ -262,12 +260,14 @@ func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
 	case ruled && rule.Decision == "block":
 		return Outcome{Code: Blocked, Reason: rule.Name}
 	case !r.Gated && (answer == nil || answer.Yes()):
-		return g.proceed(r, Use{Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Approval: Approval{Channel: ChannelNone}}, time.Time{})
+		return g.proceed(r, Use{
+			Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Approval: Approval{Channel: ChannelNone},
+		}, time.Time{})
 	}
-	if out, no := g.findRejection(r, now); no {
+	if out, rejected := g.findRejection(r, now); rejected {
 		return out
 	}
-	if out, no := g.findDenial(r, now); no {
+	if out, declined := g.findDenial(r, now); declined {
 		return out
 	}
 	if answer == nil && ruled && rule.Decision == "auto" && g.Policy.covers(rule, r) {
@@ -280,14 +280,14 @@ func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
 		return g.decideByAnswer(r, channel, answer, now)
 	}
 	if !r.Retried && g.terminalAllowed(channel) {
-		if out, done := g.findApproval(r, now); done {
+		if out, found := g.findApproval(r, now); found {
 			return out
 		}
 	}
 	return g.ask(r, channel, "", Outcome{}, false, now)
 }
 
-// byRule approves by a rule of the policy, within its limit.
+// approveByRule approves a plan by a rule of the policy, within its limit.
 func (g *Gate) approveByRule(r Request, rule Rule, now time.Time) Outcome {
 	if rule.LimitPerHour > 0 {
 		n, err := g.Ledger.Uses(rule.Name, now.Add(-time.Hour))
@@ -299,7 +299,8 @@ func (g *Gate) approveByRule(r Request, rule Rule, now time.Time) Outcome {
 		}
 	}
 	return g.proceed(r, Use{
-		Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Limit: rule.LimitPerHour, Approval: Approval{ChannelPolicy, rule.Name},
+		Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Limit: rule.LimitPerHour,
+		Approval: Approval{ChannelPolicy, rule.Name},
 	}, time.Time{})
 }
 
@@ -311,7 +312,7 @@ func (g *Gate) elicitAllowed(channel Channel) bool {
 	return g.Mode != ModeTerminal && channel != ChannelTerminal
 }
 
-// ask gives out a question, or sends to the terminal where none can be asked.
+// ask returns a question, or the terminal if the client cannot be asked.
 func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked bool, now time.Time) Outcome {
 	switch {
 	case !g.elicitAllowed(channel):
@@ -338,7 +339,8 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 	return out
 }
 
-// proceed lets a plan through, once, and until a time; zero: without a limit.
+// proceed returns an outcome that lets a plan through once, until a time; zero
+// means without a limit.
 func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 	use.Tool, use.App, use.Caller, use.Digest = r.Tool, r.App, r.Caller, r.Digest
 	return Outcome{Kind: Proceed, commit: func() (*Grant, error) {
@@ -346,8 +348,8 @@ func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 			if !until.IsZero() && !g.Now().Before(until) {
 				return nil, ErrExpired
 			}
-			// A no in the terminal may have come since the decision; the ledger does
-			// not have it yet.
+			// A no in the terminal may have come since the decision; the ledger does not
+			// know it yet.
 			if err := g.checkNotWithdrawn(r, use.Asked); err != nil {
 				return nil, err
 			}
@@ -359,20 +361,21 @@ func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 	}}
 }
 
-// TimedOut tells the gate that a question asked inside a call got no answer in
-// time, and gives the outcome: the terminal, with what could not be asked.
+// TimedOut closes a question that got no answer within its call. The outcome is
+// the terminal, or a refusal if the plan was declined in the meantime.
 func (g *Gate) TimedOut(r Request, sealed string) Outcome {
 	now := g.Now()
 	if st, err := g.Sealer.open(sealed); err == nil {
 		g.closeQuestion(st.Nonce, now.Add(memory))
 	}
-	if out, no := g.findDenial(r, now); no { // in another call
+	if out, declined := g.findDenial(r, now); declined { // in another call
 		return out
 	}
 	rule, _ := g.Policy.match(r.Tool, r.App)
 	return g.sendToTerminal(r, Channel(rule.Channel), NoAnswer, now)
 }
 
+// takeLate reports, once, whether a yes came too late.
 func (g *Gate) takeLate(key string, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -381,7 +384,7 @@ func (g *Gate) takeLate(key string, now time.Time) bool {
 	return ok && now.Sub(at) < memory
 }
 
-// count notes a question that was given out; asked tells how many are open.
+// noteQuestion counts a question that was asked.
 func (g *Gate) noteQuestion(key string, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -389,6 +392,7 @@ func (g *Gate) noteQuestion(key string, now time.Time) {
 	g.unanswered[key] = tally{t.n + 1, now}
 }
 
+// countUnanswered returns how many questions were not answered.
 func (g *Gate) countUnanswered(key string, now time.Time) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -400,20 +404,21 @@ func (g *Gate) countUnanswered(key string, now time.Time) int {
 	return g.unanswered[key].n
 }
 
+// forgetUnanswered starts the count again after a person answered.
 func (g *Gate) forgetUnanswered(key string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.unanswered, key)
 }
 
-// close makes a question unanswerable for as long as an answer could count.
+// closeQuestion makes a question unanswerable for as long as an answer could count.
 func (g *Gate) closeQuestion(nonce string, until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed[nonce] = until.Add(memory)
 }
 
-// isClosed reports whether a question was answered already, or given up.
+// isClosed reports whether a question was already answered, or timed out.
 func (g *Gate) isClosed(nonce string, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

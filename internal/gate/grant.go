@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// Verb is what a step does. To the gate it is only a name; the words are here
-// because both those who plan a step and those who carry it out spell them.
+// Verb is what a step does. To the gate it is only a name: package plan says what
+// each verb means. The verbs are here because plans and clients share them.
 type Verb string
 
-// Every change that can be made to an app.
+// The verbs: every change that can be made to an app.
 const (
 	AllocateAddress Verb = "allocate_address"
 	ReleaseAddress  Verb = "release_address"
@@ -31,9 +31,9 @@ const (
 	MakeDraft       Verb = "make_draft"
 )
 
-// Step is one approved change: the verb, the app it is for, and the target,
-// which carries every parameter that decides what happens (an address; a
-// Machine with the hash of the configuration it will get).
+// Step is one approved change: the verb, the app, and the target, which carries
+// every parameter that decides what happens (an address, or a Machine with the
+// hash of the configuration it will get).
 type Step struct {
 	Verb   Verb
 	App    string
@@ -50,7 +50,7 @@ type Grant struct {
 	mu    sync.Mutex
 	left  map[Step]int
 	known map[Step]bool
-	names map[Step]string // app and name to the target that was planned; see Name
+	names map[Step]string // app and name → the target that was planned; see Name
 	by    Approval
 }
 
@@ -86,7 +86,7 @@ func (g *Grant) Spend(verb Verb, app, target string) error {
 	return fmt.Errorf("%w: %s %s of %s: not a step of the approved plan", ErrNotGranted, verb, target, app)
 }
 
-// Approval tells who let the steps happen.
+// Approval returns who approved the steps.
 func (g *Grant) Approval() Approval {
 	if g == nil {
 		return Approval{}
@@ -94,9 +94,9 @@ func (g *Grant) Approval() Approval {
 	return g.by
 }
 
-// Name lets the steps that were planned for a thing without a name yet, under
-// the target planned, be spent under the name that it got. Steps for the name
-// itself go first.
+// Name lets steps that were planned for something without a name, under a
+// planned target, be spent under the name it was given. Steps for the name
+// itself are spent first.
 func (g *Grant) Name(app, planned, name string) {
 	if g == nil {
 		return

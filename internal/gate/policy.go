@@ -18,9 +18,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// Policy is what the operator wrote down before start: which plans are answered
-// without asking. It answers the question; it never widens a plan. The zero
-// Policy asks about everything that is gated.
+// Policy is the operator's policy file, read at startup: which plans are approved
+// or blocked without asking. It never changes what a plan does. The zero Policy
+// asks about every gated plan.
 type Policy struct {
 	rules      []Rule
 	vocabulary Vocabulary
@@ -30,7 +30,7 @@ type Policy struct {
 // match a plan decides.
 type Rule struct {
 	Name         string   `toml:"name"`
-	Tools        []string `toml:"tools"` // empty: every tool; but auto then never covers a release
+	Tools        []string `toml:"tools"` // empty: every tool, but auto then covers no release
 	Apps         []string `toml:"apps"`  // names or path.Match patterns; empty: every app
 	Decision     string   `toml:"decision"`
 	Accept       []string `toml:"accept"` // hazards that auto covers
@@ -38,7 +38,7 @@ type Rule struct {
 	LimitPerHour int      `toml:"limit_per_hour"`
 }
 
-// Vocabulary is what a policy file may name.
+// Vocabulary lists the tools and hazards that a policy file may name.
 type Vocabulary struct {
 	Tools   []string
 	Hazards []Hazard
@@ -67,10 +67,10 @@ const (
 	maxShownPath  = 200 // characters of a path or a name in a message
 )
 
-// LoadPolicy reads a policy file. The file must not be writable by group or
-// others, nor the folder that it lies in ([disk.Trusted]), and, where files have owners, must belong to the user this program
-// runs as or to root: whoever else owns it can change it at any time. All
-// problems are reported together.
+// LoadPolicy reads a policy file. Neither the file nor its folder may be writable
+// by group or others ([disk.Trusted]). Where files have owners, the file must
+// belong to this user or to root: any other owner could change it at any time.
+// All problems are reported together.
 func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 	shown := outside.Line(file, maxShownPath)
 	f, info, err := disk.Open(file)
@@ -88,10 +88,10 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return Policy{}, fmt.Errorf("policy: %s can be written by group or others (mode %v): chmod 600 it", shown, info.Mode().Perm())
+		return Policy{}, fmt.Errorf("policy: others can write to %s (mode %v): run chmod 600 on it", shown, info.Mode().Perm())
 	}
 	if uid, known := ownerOf(info); known && !isTrustedOwner(uid, os.Geteuid()) {
-		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d): it must be this user's or root's", shown, uid)
+		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d); it must belong to this user or to root", shown, uid)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPolicySize+1))
 	if err != nil {
@@ -103,7 +103,7 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 	return ParsePolicy(data, vocabulary)
 }
 
-// ours reports whether a file's owner may write rules for this process.
+// isTrustedOwner reports whether a file's owner may write rules for this process.
 func isTrustedOwner(owner, euid int) bool { return owner == euid || owner == 0 }
 
 // ParsePolicy reads a policy; unknown keys and words are errors.
@@ -126,8 +126,8 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 		if rule.Name == "" {
 			rule.Name = fmt.Sprintf("rule %d", i+1)
 		}
-		if i > 0 && slices.ContainsFunc(doc.Rule[:i], func(r Rule) bool { return r.Name == rule.Name }) {
-			problems = append(problems, fmt.Errorf("policy: two rules are named %q; names must be unique because limits are counted by name", rule.Name))
+		if slices.ContainsFunc(doc.Rule[:i], func(r Rule) bool { return r.Name == rule.Name }) {
+			problems = append(problems, fmt.Errorf("policy: two rules are named %q; names must be unique, because limits are counted by name", rule.Name))
 		}
 		for _, problem := range rule.problems(vocabulary) {
 			problems = append(problems, fmt.Errorf("policy: %s: %s", outside.Line(rule.Name, maxShownPath), problem))
@@ -140,7 +140,7 @@ func (r Rule) problems(v Vocabulary) []string {
 	var out []string
 	for _, tool := range r.Tools {
 		if !slices.Contains(v.Tools, tool) {
-			out = append(out, fmt.Sprintf("unknown tool %q; tools that change something are %s", tool, strings.Join(v.Tools, ", ")))
+			out = append(out, fmt.Sprintf("unknown tool %q; the tools that change something are %s", tool, strings.Join(v.Tools, ", ")))
 		}
 	}
 	for _, app := range r.Apps {
@@ -154,7 +154,7 @@ func (r Rule) problems(v Vocabulary) []string {
 			for i, h := range v.Hazards {
 				names[i] = h.Name
 			}
-			out = append(out, fmt.Sprintf("accept: unknown hazard %q; hazards are %s", hazard, strings.Join(names, ", ")))
+			out = append(out, fmt.Sprintf("accept: unknown hazard %q; the hazards are %s", hazard, strings.Join(names, ", ")))
 		}
 	}
 	switch r.Decision {
@@ -188,18 +188,20 @@ func (r Rule) problems(v Vocabulary) []string {
 	return out
 }
 
-// literalApps reports whether the rule names its apps without patterns.
+// hasLiteralApps reports whether the rule names its apps without patterns.
 func (r Rule) hasLiteralApps() bool {
-	return len(r.Apps) > 0 && !slices.ContainsFunc(r.Apps, func(a string) bool { return strings.ContainsAny(a, `*?[\`) })
+	isPattern := func(app string) bool { return strings.ContainsAny(app, `*?[\`) }
+	return len(r.Apps) > 0 && !slices.ContainsFunc(r.Apps, isPattern)
 }
 
-// match finds the rule for a tool and an app.
+// match returns the first rule for a tool and an app.
 func (p Policy) match(tool, app string) (Rule, bool) {
 	for _, rule := range p.rules {
 		if len(rule.Tools) > 0 && !slices.Contains(rule.Tools, tool) {
 			continue
 		}
-		if len(rule.Apps) == 0 || slices.ContainsFunc(rule.Apps, func(a string) bool { ok, _ := path.Match(a, app); return ok }) {
+		matches := func(pattern string) bool { ok, _ := path.Match(pattern, app); return ok }
+		if len(rule.Apps) == 0 || slices.ContainsFunc(rule.Apps, matches) {
 			return rule, true
 		}
 	}
@@ -207,27 +209,28 @@ func (p Policy) match(tool, app string) (Rule, bool) {
 }
 
 // covers reports whether an auto rule covers a plan. Every hazard must be
-// accepted, and there must be one: a plan that names none is not known to be
-// harmless. A rule without tools never covers a release of addresses. What
+// accepted, and there must be one: a plan without hazards is not known to be
+// harmless. A rule without tools never covers a release of addresses. A plan that
 // cannot be undone needs an accepted hazard that says so, a literal app name and
-// a cap.
+// a limit.
 func (p Policy) covers(rule Rule, r Request) bool {
 	if len(r.Hazards) == 0 {
 		return false
 	}
-	stated := false // that it cannot be undone
+	irreversible := false // a hazard says so
 	for _, h := range r.Hazards {
 		if !slices.Contains(rule.Accept, h) {
 			return false
 		}
-		named, _ := p.vocabulary.hazard(h)
-		stated = stated || named.Irreversible
+		word, _ := p.vocabulary.hazard(h)
+		irreversible = irreversible || word.Irreversible
 	}
-	if len(rule.Tools) == 0 && slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Verb == ReleaseAddress }) {
+	isRelease := func(s Step) bool { return s.Verb == ReleaseAddress }
+	if len(rule.Tools) == 0 && slices.ContainsFunc(r.Steps, isRelease) {
 		return false
 	}
-	if !r.Irreversible && !stated {
+	if !r.Irreversible && !irreversible {
 		return true
 	}
-	return stated && rule.hasLiteralApps() && rule.LimitPerHour > 0
+	return irreversible && rule.hasLiteralApps() && rule.LimitPerHour > 0
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
-// ApprovalRequest is a plan that waits for a person in a terminal, as a
-// readable file in the state folder. Plan is the plan's own JSON: the terminal
-// shows it and computes the digest from what it shows. Nothing in the file is
-// trusted by the server when an answer comes back.
+// ApprovalRequest is a plan that waits for a person in a terminal, as a readable
+// file in the state folder. Plan is the plan's own JSON: the terminal shows it
+// and computes the digest from what it shows. When an answer comes back, the
+// server trusts nothing in the file.
 type ApprovalRequest struct {
 	Ticket       string          `json:"ticket"`
 	Installation string          `json:"installation"`
@@ -29,8 +29,8 @@ type ApprovalRequest struct {
 	App          string          `json:"app"`
 	Caller       string          `json:"caller"`
 	Call         string          `json:"call,omitempty"` // see Request.Call
-	Asker        string          `json:"asker"`          // the caller's name, for the person
-	From         string          `json:"from"`           // which server, for the person
+	Asker        string          `json:"asker"`          // the caller's name, as shown
+	From         string          `json:"from"`           // the server's name, as shown
 	Nonce        string          `json:"nonce"`
 	Digest       string          `json:"digest"`
 	Created      time.Time       `json:"created"`
@@ -39,48 +39,51 @@ type ApprovalRequest struct {
 	Plan         json.RawMessage `json:"plan"`
 }
 
-// Statement is what a signature of this request covers, with the digest that
+// Statement returns what a signature of this request covers, with the digest that
 // the signer computed.
 func (r ApprovalRequest) Statement(digest string) Statement {
-	return Statement{Installation: r.Installation, Digest: digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: r.Nonce, Expires: r.Expires}
+	return Statement{
+		Installation: r.Installation, Digest: digest, Tool: r.Tool, App: r.App, Caller: r.Caller,
+		Nonce: r.Nonce, Expires: r.Expires,
+	}
 }
 
 // ErrExpired means that a request is too old to be answered.
 var ErrExpired = errors.New("the request has expired")
 
-// Check refuses a request that cannot be answered, or that no server can have
-// left: one that expired ([ErrExpired]), one that ends later than requests live,
-// one whose ticket or nonce is malformed.
+// Check returns an error for a request that has expired ([ErrExpired]), and for
+// one that no server wrote: its ticket or nonce is malformed, or it would expire
+// later than requests can.
 func (r ApprovalRequest) Check(now time.Time) error {
 	nonce, err := hex.DecodeString(r.Nonce)
 	switch {
 	case !ticketPattern.MatchString(r.Ticket) || err != nil || len(nonce) != nonceLen:
-		return errors.New("not an approval request: its ticket or its nonce is malformed")
+		return errors.New("not an approval request: the ticket or the nonce is malformed")
 	case !r.Expires.After(now):
 		return ErrExpired
-	case r.Expires.After(now.Add(requestLife + clockSkew)):
-		return fmt.Errorf("not an approval request: it would last longer than %s", requestLife)
+	case r.Expires.After(now.Add(RequestLife + clockSkew)):
+		return fmt.Errorf("not an approval request: it would be valid for longer than %s", RequestLife)
 	}
 	return nil
 }
 
-// ReadRequest reads a request from a file, as it was copied from the folder of
-// a server elsewhere. It is not checked yet: see [ApprovalRequest.Check].
+// ReadRequest reads a request from a file that was copied from another server's
+// folder. It does not check it: see [ApprovalRequest.Check].
 func ReadRequest(path string) (ApprovalRequest, error) {
 	var req ApprovalRequest
 	return req, readSmall(path, &req)
 }
 
-// ApprovalAnswer is what the terminal leaves beside a request.
+// ApprovalAnswer is the answer that the terminal writes beside a request.
 type ApprovalAnswer struct {
 	Approved bool      `json:"approved"`
-	Reason   string    `json:"reason,omitempty"` // of a rejection; text from outside
+	Reason   string    `json:"reason,omitempty"` // of a rejection; untrusted text
 	Code     string    `json:"code,omitempty"`   // of an approval: [Signature.Code]
 	At       time.Time `json:"at"`
 }
 
-// Requests is the folder of approval requests: created with mode 0700, capped
-// in number and age.
+// Requests is the folder of approval requests, with mode 0700 and a limited number
+// of files.
 type Requests struct {
 	dir string
 	now func() time.Time
@@ -88,17 +91,18 @@ type Requests struct {
 
 const (
 	maxRequests    = 200
-	maxRequestSize = 8 << 20 // a plan for a thousand Machines, and some more
-	// readableSize is up to where a request is written for a person to read.
+	maxRequestSize = 8 << 20 // more than the plan for a thousand Machines
+	// readableSize is the size up to which a request is written with line breaks.
 	readableSize = 64 << 10
-	// requestLife is how long a terminal approval counts. The digest is checked
-	// again anyway when it is used.
-	requestLife = 4 * time.Hour
-	// clockSkew is how far the clocks of server and terminal may be apart.
+	// clockSkew is how far the clocks of server and terminal may differ.
 	clockSkew = 10 * time.Minute
 )
 
-// NewRequests uses (and makes) the folder.
+// RequestLife is how long a request can be approved in a terminal, and how long
+// the approval counts. Its use checks the plan's digest again.
+const RequestLife = 4 * time.Hour
+
+// NewRequests opens the folder, which it creates if necessary.
 func NewRequests(dir string, now func() time.Time) (*Requests, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("approval requests: %w", err)
@@ -109,7 +113,7 @@ func NewRequests(dir string, now func() time.Time) (*Requests, error) {
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("approval requests: %s can be read by others: %w", dir, err)
+			return nil, fmt.Errorf("approval requests: others can read %s: %w", dir, err)
 		}
 	}
 	s := &Requests{dir, now}
@@ -131,8 +135,8 @@ func newTicket() string {
 	return string(raw[:4]) + "-" + string(raw[4:])
 }
 
-// ParseTicket brings what a person typed into a ticket's form: any case, with
-// or without the dash, O for 0 and I or L for 1.
+// ParseTicket returns the ticket that a person typed: in any case, with or without
+// the dash, with O for 0, and I or L for 1.
 func ParseTicket(typed string) (string, error) {
 	s := strings.ToUpper(strings.TrimSpace(typed))
 	s = strings.NewReplacer("O", "0", "I", "1", "L", "1", "-", "", " ", "").Replace(s)
@@ -151,11 +155,11 @@ func newNonce() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// errFull means that every place in the folder is taken by a person's answer that
-// still counts: those are never pushed out.
-var errFull = fmt.Errorf("%d approvals and rejections wait for their calls to be repeated, and no more can be asked for until one of them is", maxRequests)
+// errFull means that the folder is full of answers that still count: those are
+// never removed to make room.
+var errFull = fmt.Errorf("%d approvals and rejections wait for their calls to be repeated; repeat one of them first", maxRequests)
 
-// put stores a request for the plan, or finds the one that the same caller
+// put stores a request for the plan, or returns the one that the same caller
 // already has for the same digest.
 func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err error) {
 	err = s.locked(func() error {
@@ -163,9 +167,10 @@ func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err
 		if err != nil {
 			return err
 		}
-		for _, have := range all {
-			if s.isLive(have) && have.Installation == installation && have.Caller == r.Caller && have.Tool == r.Tool && have.App == r.App && have.Digest == r.Digest {
-				req = have
+		for _, stored := range all {
+			if s.isLive(stored) && stored.Installation == installation && stored.Caller == r.Caller &&
+				stored.isFor(r.planKey()) {
+				req = stored
 				return nil
 			}
 		}
@@ -174,35 +179,41 @@ func (s *Requests) put(r Request, installation string) (req ApprovalRequest, err
 		}
 		now := s.now()
 		req = ApprovalRequest{
-			Ticket: newTicket(), Installation: installation, Tool: r.Tool, App: r.App, Caller: r.Caller, Call: r.Call, Asker: r.Asker, From: r.From,
-			Nonce: newNonce(), Digest: r.Digest, Created: now, Expires: now.Add(requestLife).Truncate(time.Second),
-			Facts: sumFacts(r.Facts), Plan: r.Plan,
+			Ticket: newTicket(), Installation: installation, Tool: r.Tool, App: r.App, Caller: r.Caller, Call: r.Call,
+			Asker: r.Asker, From: r.From, Nonce: newNonce(), Digest: r.Digest, Facts: sumFacts(r.Facts), Plan: r.Plan,
+			Created: now, Expires: now.Add(RequestLife).Truncate(time.Second),
 		}
 		return s.write(req.Ticket+".json", req)
 	})
 	return req, err
 }
 
-// makeRoom pushes out the oldest requests that nobody has answered.
+// isFor reports whether the request is for a plan, of whatever caller.
+func (r ApprovalRequest) isFor(plan planKey) bool {
+	return planKey{r.Tool, r.App, r.Digest} == plan
+}
+
+// makeRoom removes the oldest requests that nobody has answered, if the folder is
+// full.
 func (s *Requests) makeRoom(all []ApprovalRequest) error {
-	over := len(all) - maxRequests + 1
+	excess := len(all) - maxRequests + 1
 	for _, req := range all {
-		if over <= 0 {
+		if excess <= 0 {
 			return nil
 		}
 		if _, answered := s.answer(req.Ticket); answered {
 			continue
 		}
 		s.remove(req.Ticket)
-		over--
+		excess--
 	}
-	if over > 0 {
+	if excess > 0 {
 		return errFull
 	}
 	return nil
 }
 
-// locked runs do under the folder's lock, which all processes share.
+// locked calls do with the folder's lock, which all processes share.
 func (s *Requests) locked(do func() error) error {
 	unlock, err := disk.Lock(filepath.Clean(s.dir) + ".lock")
 	if err != nil {
@@ -212,40 +223,53 @@ func (s *Requests) locked(do func() error) error {
 	return do()
 }
 
-// withdraw removes what waits for the plan, or was approved and not used, of
-// every caller. A rejection stays until its caller has heard of it.
+// withdraw removes all requests for a plan, of every caller, approved ones too. A
+// rejection stays until its caller was told.
 func (s *Requests) withdraw(tool, app, digest string) {
 	_ = s.locked(func() error { // best effort: every use of an approval looks for a no
-		all, err := s.list()
-		for _, req := range all {
-			if req.Tool == tool && req.App == app && req.Digest == digest {
-				if answer, ok := s.answer(req.Ticket); !ok || answer.Approved {
-					s.remove(req.Ticket)
-				}
-			}
-		}
-		return err
+		return s.removeUnrejected(planKey{tool, app, digest}, "")
 	})
 }
 
-// rejected is the last no in the folder to a plan, no matter who asked for it.
-func (s *Requests) lastRejection(r Request) (no Denial, ok bool) {
+// removeUnrejected removes the requests for a plan that were not rejected, except
+// one.
+func (s *Requests) removeUnrejected(plan planKey, except string) error {
+	all, err := s.list()
+	for _, req := range all {
+		if req.Ticket == except || !req.isFor(plan) {
+			continue
+		}
+		if answer, ok := s.answer(req.Ticket); !ok || answer.Approved {
+			s.remove(req.Ticket)
+		}
+	}
+	return err
+}
+
+// lastRejection returns the last no in the folder to a plan, no matter who asked.
+func (s *Requests) lastRejection(r Request) (last Denial, ok bool) {
 	all, err := s.sweep()
 	if err != nil {
 		return Denial{}, false
 	}
 	for _, req := range all {
-		if req.Tool != r.Tool || req.App != r.App || req.Digest != r.Digest {
+		answer, answered := s.answer(req.Ticket)
+		if !req.isFor(r.planKey()) || !answered || answer.Approved || ok && !answer.At.After(last.At) {
 			continue
 		}
-		if answer, answered := s.answer(req.Ticket); answered && !answer.Approved && (!ok || answer.At.After(no.At)) {
-			no, ok = Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: answer.Reason, At: answer.At}, true
-		}
+		last, ok = req.denial(answer), true
+		last.At = answer.At
 	}
-	return no, ok
+	return last, ok
 }
 
-// Load reads a request by its ticket. A missing or expired one is [fs.ErrNotExist].
+// denial returns the no that an answer to the request is.
+func (r ApprovalRequest) denial(answer ApprovalAnswer) Denial {
+	return Denial{Tool: r.Tool, App: r.App, Digest: r.Digest, Caller: r.Caller, Reason: answer.Reason}
+}
+
+// Load reads a request by its ticket. If it is missing or has expired, the error
+// wraps [fs.ErrNotExist].
 func (s *Requests) Load(ticket string) (ApprovalRequest, error) {
 	if !ticketPattern.MatchString(ticket) {
 		return ApprovalRequest{}, fmt.Errorf("approval request %q: %w", ticket, fs.ErrNotExist)
@@ -260,7 +284,7 @@ func (s *Requests) Load(ticket string) (ApprovalRequest, error) {
 	return req, nil
 }
 
-// Waiting gives the requests that nobody has answered yet, oldest first.
+// Waiting returns the requests that nobody has answered yet, oldest first.
 func (s *Requests) Waiting() ([]ApprovalRequest, error) {
 	all, err := s.list()
 	return slices.DeleteFunc(all, func(r ApprovalRequest) bool {
@@ -269,11 +293,11 @@ func (s *Requests) Waiting() ([]ApprovalRequest, error) {
 	}), err
 }
 
-// ErrRejected means that a person has said no to the plan of a request.
+// ErrRejected means that a person said no to the plan of a request.
 var ErrRejected = errors.New("the plan was rejected")
 
-// Answer leaves a person's answer beside the request. A no is final, and takes
-// the other requests for the same plan along; after it a yes is [ErrRejected].
+// Answer writes a person's answer beside the request. A no is final, and removes
+// the other requests for the same plan; a yes after it is [ErrRejected].
 func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
 	return s.locked(func() error {
 		req, err := s.Load(ticket)
@@ -281,8 +305,8 @@ func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
 			return err
 		}
 		if answer.Approved {
-			no, said := s.lastRejection(Request{Tool: req.Tool, App: req.App, Digest: req.Digest})
-			if said && !req.Created.After(no.At) {
+			rejection, found := s.lastRejection(Request{Tool: req.Tool, App: req.App, Digest: req.Digest})
+			if found && !req.Created.After(rejection.At) {
 				return ErrRejected
 			}
 			return s.write(ticket+".answer.json", answer)
@@ -290,15 +314,7 @@ func (s *Requests) Answer(ticket string, answer ApprovalAnswer) error {
 		if err := s.write(ticket+".answer.json", answer); err != nil {
 			return err
 		}
-		all, err := s.list()
-		for _, other := range all {
-			if other.Ticket != ticket && other.Tool == req.Tool && other.App == req.App && other.Digest == req.Digest {
-				if have, ok := s.answer(other.Ticket); !ok || have.Approved {
-					s.remove(other.Ticket)
-				}
-			}
-		}
-		return err
+		return s.removeUnrejected(planKey{req.Tool, req.App, req.Digest}, ticket)
 	})
 }
 
@@ -308,7 +324,7 @@ func (s *Requests) answer(ticket string) (ApprovalAnswer, bool) {
 	return a, s.read(ticket+".answer.json", &a) == nil
 }
 
-// list gives the requests that can still be approved or used, oldest first.
+// list returns the requests that can still be approved or used, oldest first.
 func (s *Requests) list() ([]ApprovalRequest, error) {
 	all, err := s.sweep()
 	return slices.DeleteFunc(all, func(r ApprovalRequest) bool { return !s.isLive(r) }), err
@@ -316,9 +332,9 @@ func (s *Requests) list() ([]ApprovalRequest, error) {
 
 func (s *Requests) isLive(r ApprovalRequest) bool { return r.Expires.After(s.now()) }
 
-// sweep removes requests that have expired or are none, and gives the others,
-// oldest first. A request with a no stays for as long as the no counts, also
-// beyond its own end. What cannot be read just now is left alone.
+// sweep removes expired and malformed requests, and returns the others, oldest
+// first. A rejected request stays for as long as the no counts, even if it has
+// expired. A file that cannot be read now is left alone.
 func (s *Requests) sweep() ([]ApprovalRequest, error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -345,16 +361,16 @@ func (s *Requests) sweep() ([]ApprovalRequest, error) {
 	return all, nil
 }
 
-// hasNo reports whether a request was rejected, and the no still counts: an
-// approval of the same plan that is older could be used until then.
+// hasLiveRejection reports whether a request was rejected and the no still counts:
+// an older approval of the same plan could still be used.
 func (s *Requests) hasLiveRejection(ticket string) bool {
 	answer, ok := s.answer(ticket)
 	return ok && !answer.Approved && s.now().Before(answer.At.Add(DenialLife))
 }
 
-// remove forgets a request and its answer.
+// remove removes a request and its answer.
 func (s *Requests) remove(ticket string) {
-	// Best effort: what is left behind expires, and its nonce is burnt.
+	// Best effort: a file that stays expires, and its nonce is used.
 	_ = os.Remove(filepath.Join(s.dir, ticket+".json"))
 	_ = os.Remove(filepath.Join(s.dir, ticket+".answer.json"))
 }
@@ -367,7 +383,7 @@ func (s *Requests) write(name string, v any) error {
 	if err != nil {
 		return fmt.Errorf("approval request: %w", err)
 	}
-	if len(data) >= maxRequestSize { // no terminal could read it back
+	if len(data) >= maxRequestSize { // a terminal could not read it
 		return fmt.Errorf("approval request: %d bytes, more than %d", len(data), maxRequestSize-1)
 	}
 	tmp, err := os.CreateTemp(s.dir, temporaryFile+"*") // mode 0600

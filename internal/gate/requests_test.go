@@ -43,7 +43,7 @@ func TestPut(t *testing.T) {
 	if got.Tool != r.Tool || got.App != r.App || got.Caller != r.Caller || got.Asker != r.Asker || got.From != r.From || got.Digest != r.Digest {
 		t.Errorf("got %+v", got)
 	}
-	if want := c.Now().Add(requestLife).Truncate(time.Second); !got.Expires.Equal(want) || !got.Created.Equal(c.Now()) {
+	if want := c.Now().Add(RequestLife).Truncate(time.Second); !got.Expires.Equal(want) || !got.Created.Equal(c.Now()) {
 		t.Errorf("from %v to %v, want to %v", got.Created, got.Expires, want)
 	}
 	if err := got.Check(c.Now()); err != nil {
@@ -108,7 +108,7 @@ func TestNoIsNotPushedOut(t *testing.T) {
 		"other requests": func(f *testGate, req ApprovalRequest) {
 			for i := range maxRequests {
 				req.Ticket, req.Digest, req.Call = newTicket(), fmt.Sprint(i), fmt.Sprint(i)
-				req.Created, req.Expires = f.clock.Now(), f.clock.Now().Add(requestLife)
+				req.Created, req.Expires = f.clock.Now(), f.clock.Now().Add(RequestLife)
 				writeFile(f.t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(marshal(f.t, req)), 0o600)
 			}
 			wants(f.t, f.decide(deploy(), nil), NeedsTerminal, "")
@@ -496,7 +496,7 @@ func FuzzRequestFile(f *testing.F) {
 		if req.Ticket != ticket || !req.Expires.After(c.Now()) {
 			t.Fatalf("loaded %+v", req)
 		}
-		if req.Check(c.Now()) == nil && req.Expires.After(c.Now().Add(requestLife+clockSkew)) {
+		if req.Check(c.Now()) == nil && req.Expires.After(c.Now().Add(RequestLife+clockSkew)) {
 			t.Fatalf("%v was found right", req.Expires)
 		}
 		_ = req.Statement("digest").bytes()

@@ -12,12 +12,11 @@ import (
 )
 
 // ErrBadState means that a requestState was not made by this server for this
-// call. The MCP specification (2026-07-28, multi round-trip requests) treats
-// the state as attacker-controlled; the answer is a protocol error, not a new
-// question.
+// call. The MCP specification (2026-07-28, multi round-trip requests) treats the
+// state as attacker-controlled: answer with a protocol error, not a new question.
 var ErrBadState = errors.New("requestState was not issued by this server for this call")
 
-// state is what a question carries with it, sealed.
+// state is what a question carries, sealed.
 type state struct {
 	Version int       `json:"v"`
 	Gate    string    `json:"g,omitempty"` // the gate that sealed it
@@ -28,7 +27,7 @@ type state struct {
 	Nonce   string    `json:"n"`
 	Issued  time.Time `json:"i"`
 	Expires time.Time `json:"e"`
-	Seen    time.Time `json:"-"` // when a person could read it; see Gate.timed
+	Seen    time.Time `json:"-"` // when a person could read it; see Gate.withTimes
 	Reasked bool      `json:"r,omitempty"`
 	Facts   []factSum `json:"f,omitempty"`
 }
@@ -38,7 +37,7 @@ type Sealer struct {
 	aead cipher.AEAD
 }
 
-// NewSealer makes a Sealer of a 32-byte key; replicas that share the key accept
+// NewSealer returns a Sealer for a 32-byte key. Replicas that share the key accept
 // each other's states.
 func NewSealer(key []byte) (*Sealer, error) {
 	if len(key) != 32 {
@@ -55,7 +54,7 @@ func NewSealer(key []byte) (*Sealer, error) {
 	return &Sealer{aead}, nil
 }
 
-// NewRandomSealer makes a Sealer whose key dies with the process.
+// NewRandomSealer returns a Sealer with a random key.
 func NewRandomSealer() *Sealer {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails, crypto/rand
@@ -66,7 +65,7 @@ func NewRandomSealer() *Sealer {
 	return s
 }
 
-// domain separates these sealed values from anything else sealed by the key.
+// sealDomain separates these values from anything else that is sealed with the key.
 const sealDomain = "flycast-mcp requestState v1"
 
 func (s *Sealer) seal(st state) (string, error) {
@@ -79,7 +78,7 @@ func (s *Sealer) seal(st state) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(sealDomain))), nil
 }
 
-// maxState bounds what is decoded; a state holds at most some hundred facts.
+// maxState limits what is decoded; a state holds a few hundred facts at most.
 const maxState = 256 << 10
 
 func (s *Sealer) open(sealed string) (state, error) {

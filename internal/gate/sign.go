@@ -18,9 +18,8 @@ import (
 )
 
 // Statement is what a person's signature covers: one plan, at one installation,
-// for one caller, once, until a time. Terminal and server each build it from what they have (the
-// terminal from what it showed, the server from the live state); a signature
-// fits only where both are the same.
+// for one caller, once, until a time. The terminal builds it from what it showed,
+// the server from the live state; a signature is valid only if both are the same.
 type Statement struct {
 	Installation string
 	Digest       string
@@ -31,7 +30,7 @@ type Statement struct {
 	Expires      time.Time // to the second
 }
 
-// bytes is the canonical form: a domain line, then each field with its length.
+// bytes returns the canonical form: a domain line, then each field with its length.
 func (s Statement) bytes() []byte {
 	var buf bytes.Buffer
 	buf.WriteString("flycast-mcp approval v2\n")
@@ -55,7 +54,7 @@ type Signature struct {
 	Sig     []byte
 }
 
-// code layout: version, key id, nonce, expiry, signature.
+// The layout of a code: version, key id, nonce, expiry, signature.
 const (
 	codeVersion = 1
 	nonceLen    = 16
@@ -63,11 +62,12 @@ const (
 	codeLen     = 1 + keyIDLen + nonceLen + 8 + ed25519.SignatureSize
 )
 
-// Code is the signature as one word that a person can paste into a call.
+// Code returns the signature as one word that a person can paste into a call.
 func (s Signature) Code() (string, error) {
 	keyID, err1 := hex.DecodeString(s.KeyID)
 	nonce, err2 := hex.DecodeString(s.Nonce)
-	if errors.Join(err1, err2) != nil || len(keyID) != keyIDLen || len(nonce) != nonceLen || len(s.Sig) != ed25519.SignatureSize {
+	if errors.Join(err1, err2) != nil || len(keyID) != keyIDLen || len(nonce) != nonceLen ||
+		len(s.Sig) != ed25519.SignatureSize {
 		return "", errors.New("approval code: malformed key id, nonce or signature")
 	}
 	raw := append([]byte{codeVersion}, keyID...)
@@ -77,10 +77,10 @@ func (s Signature) Code() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// ErrBadCode means that an approval code is not one at all.
+// ErrBadCode means that a text is not an approval code.
 var ErrBadCode = errors.New("not an approval code")
 
-// ParseCode reads what [Signature.Code] wrote. It proves nothing yet.
+// ParseCode reads what [Signature.Code] wrote. It does not verify the signature.
 func ParseCode(code string) (Signature, error) {
 	if len(code) > 2*codeLen {
 		return Signature{}, ErrBadCode
@@ -99,15 +99,15 @@ func ParseCode(code string) (Signature, error) {
 	return sig, nil
 }
 
-// PublicKey verifies approvals. The server holds public keys only.
+// PublicKey verifies approvals. The server has public keys only.
 type PublicKey struct {
 	key ed25519.PublicKey
 }
 
-// pubPrefix begins the one line of a public key file.
+// pubPrefix begins the line of a public key file.
 const pubPrefix = "flycast-mcp-approver-1 "
 
-// ParsePublicKey reads the one line that `approve --init` wrote.
+// ParsePublicKey reads the line that `approve --init` wrote.
 func ParsePublicKey(text string) (PublicKey, error) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(text), pubPrefix)
 	if !ok {
@@ -120,10 +120,10 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	return PublicKey{raw}, nil
 }
 
-// String is the form that [ParsePublicKey] reads.
+// String returns the key as [ParsePublicKey] reads it.
 func (k PublicKey) String() string { return pubPrefix + base64.StdEncoding.EncodeToString(k.key) }
 
-// ID names the key in results and in the journal: sixteen hex digits.
+// ID returns the key's name in results and in the journal: 16 hex digits.
 func (k PublicKey) ID() string {
 	sum := sha256.Sum256(k.key)
 	return hex.EncodeToString(sum[:keyIDLen])
@@ -133,12 +133,12 @@ func (k PublicKey) verify(st Statement, sig []byte) bool {
 	return len(k.key) == ed25519.PublicKeySize && ed25519.Verify(k.key, st.bytes(), sig)
 }
 
-// SigningKey signs approvals. It exists in memory only while a person approves.
+// SigningKey signs approvals. It is in memory only while a person approves.
 type SigningKey struct {
 	key ed25519.PrivateKey
 }
 
-// NewSigningKey makes a key.
+// NewSigningKey makes a random key.
 func NewSigningKey() (SigningKey, error) {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -147,22 +147,26 @@ func NewSigningKey() (SigningKey, error) {
 	return SigningKey{key}, nil
 }
 
-// Public is the key's public half.
+// Public returns the key's public half.
 func (k SigningKey) Public() PublicKey {
 	public, _ := k.key.Public().(ed25519.PublicKey)
 	return PublicKey{public}
 }
 
-// Sign approves a statement; its expiry is cut to the second.
+// Sign signs a statement, with its expiry truncated to the second.
 func (k SigningKey) Sign(st Statement) Signature {
-	return Signature{KeyID: k.Public().ID(), Nonce: st.Nonce, Expires: st.Expires.Truncate(time.Second), Sig: ed25519.Sign(k.key, st.bytes())}
+	return Signature{
+		KeyID: k.Public().ID(), Nonce: st.Nonce, Expires: st.Expires.Truncate(time.Second),
+		Sig: ed25519.Sign(k.key, st.bytes()),
+	}
 }
 
-// ErrNoPassphrase refuses keys that anybody could use who can read a file.
+// ErrNoPassphrase means that a key is not protected by a passphrase: anybody who
+// can read the file could use it.
 var ErrNoPassphrase = errors.New("an approver's key must be protected by a passphrase")
 
-// Encrypt writes the key as an armored age file under a passphrase. workFactor
-// is age's scrypt work factor as a power of two; 0 means age's own default.
+// Encrypt writes the key as an armored age file, encrypted with a passphrase.
+// workFactor is age's scrypt work factor as a power of two; 0 means age's default.
 func (k SigningKey) Encrypt(w io.Writer, passphrase string, workFactor int) error {
 	if passphrase == "" {
 		return ErrNoPassphrase
@@ -186,9 +190,9 @@ func (k SigningKey) Encrypt(w io.Writer, passphrase string, workFactor int) erro
 	return nil
 }
 
-// Protected tells, before anybody types a passphrase, whether a key file is
-// protected by one. It returns [ErrNoPassphrase] for a plain key, and for one
-// that is encrypted to another key, which a program could open by itself.
+// Protected returns nil if a key file is encrypted with a passphrase, and
+// [ErrNoPassphrase] if the key is plain or encrypted to another key, which a
+// program could open by itself.
 func Protected(data []byte) error {
 	header, err := age.ExtractHeader(armor.NewReader(bytes.NewReader(data)))
 	if err != nil || !bytes.HasPrefix(header, []byte("age-encryption.org/v1\n-> scrypt ")) {
@@ -200,8 +204,8 @@ func Protected(data []byte) error {
 // ErrWrongPassphrase means that the passphrase does not open the key.
 var ErrWrongPassphrase = errors.New("wrong passphrase")
 
-// OpenSigningKey reads what [SigningKey.Encrypt] wrote. A file that is not
-// encrypted with a passphrase is refused with [ErrNoPassphrase].
+// OpenSigningKey reads what [SigningKey.Encrypt] wrote. The error is
+// [ErrNoPassphrase] for a file that is not encrypted with a passphrase.
 func OpenSigningKey(data []byte, passphrase string) (SigningKey, error) {
 	if passphrase == "" {
 		return SigningKey{}, ErrNoPassphrase

@@ -1,16 +1,17 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
 )
 
-// toTerminal leaves an approval request for a person in a terminal, whether or
-// not there is a key to approve with yet.
+// sendToTerminal files an approval request for a person in a terminal, even if
+// there is no key to approve with yet.
 func (g *Gate) sendToTerminal(r Request, channel Channel, code Code, now time.Time) Outcome {
 	if !g.terminalAllowed(channel) || g.Requests == nil {
-		return Outcome{Kind: Refuse, Code: unavailableUnless(code)}
+		return Outcome{Kind: Refuse, Code: cmp.Or(code, Unavailable)}
 	}
 	req, err := g.Requests.put(r, g.Installation)
 	switch {
@@ -19,50 +20,44 @@ func (g *Gate) sendToTerminal(r Request, channel Channel, code Code, now time.Ti
 	case err != nil:
 		return Outcome{Kind: Refuse, Code: Internal, Err: err}
 	}
-	return Outcome{Kind: NeedsTerminal, Code: code, Ticket: req.Ticket, Expires: req.Expires, NoKey: len(g.Keys()) == 0}
-}
-
-func unavailableUnless(code Code) Code {
-	if code == "" {
-		return Unavailable
+	return Outcome{
+		Kind: NeedsTerminal, Code: code, Ticket: req.Ticket, Expires: req.Expires, NoKey: len(g.Keys()) == 0,
 	}
-	return code
 }
 
-// rejected looks for a no that a person gave in a terminal to this call, or to
-// this plan of this caller. It is told once, with its reason; what was declined
-// is remembered as every no is.
+// findRejection looks for a no in a terminal to this call, or to this plan of this
+// caller. It is reported once, with its reason, and remembered like every no.
 func (g *Gate) findRejection(r Request, now time.Time) (Outcome, bool) {
 	if g.Requests == nil {
 		return Outcome{}, false
 	}
 	all, err := g.Requests.sweep()
 	if err != nil {
-		return Outcome{}, false // without the folder nothing in it counts as a yes either
+		return Outcome{}, false // nor can a yes be read from the folder
 	}
 	for _, req := range all {
-		if !g.isOf(req, r) || req.Call != r.Call && req.Digest != r.Digest {
+		if !g.isFrom(req, r) || req.Call != r.Call && req.Digest != r.Digest {
 			continue
 		}
 		answer, ok := g.Requests.answer(req.Ticket)
 		if !ok || answer.Approved {
 			continue
 		}
-		err := g.deny(Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: answer.Reason})
+		err := g.deny(req.denial(answer))
 		g.Requests.remove(req.Ticket)
 		return Outcome{Code: Declined, Reason: answer.Reason, Until: now.Add(declineLife), Err: err}, true
 	}
 	return Outcome{}, false
 }
 
-// isOf reports whether a request was left by this installation, for this caller
-// and for this tool and app.
-func (g *Gate) isOf(req ApprovalRequest, r Request) bool {
+// isFrom reports whether this installation filed a request for this caller, tool
+// and app.
+func (g *Gate) isFrom(req ApprovalRequest, r Request) bool {
 	return req.Installation == g.Installation && req.Caller == r.Caller && req.Tool == r.Tool && req.App == r.App
 }
 
-// fromTerminal looks for an approval that a person gave in a terminal: a code
-// that came with the call, or a file beside a request of this caller.
+// findApproval looks for an approval from a terminal: a code that came with the
+// call, or an answer to a request of this caller.
 func (g *Gate) findApproval(r Request, now time.Time) (Outcome, bool) {
 	if r.Code != "" {
 		sig, err := ParseCode(r.Code)
@@ -84,7 +79,7 @@ func (g *Gate) findApproval(r Request, now time.Time) (Outcome, bool) {
 	}
 	var stale *ApprovalRequest
 	for _, req := range all {
-		if !g.isOf(req, r) {
+		if !g.isFrom(req, r) {
 			continue
 		}
 		answer, ok := g.Requests.answer(req.Ticket)
@@ -92,7 +87,7 @@ func (g *Gate) findApproval(r Request, now time.Time) (Outcome, bool) {
 			continue
 		}
 		if req.Digest != r.Digest {
-			if req.Call == r.Call { // another call's approval stays what it is
+			if req.Call == r.Call { // another call's approval is left alone
 				stale = &req
 			}
 			continue
@@ -112,7 +107,7 @@ func (g *Gate) findApproval(r Request, now time.Time) (Outcome, bool) {
 	return out, true
 }
 
-// ticketOf is the ticket of the request that waits with a nonce; empty if there is none.
+// ticketOf returns the ticket of the request with a nonce; empty if there is none.
 func (g *Gate) ticketOf(nonce string) string {
 	if g.Requests == nil {
 		return ""
@@ -125,23 +120,24 @@ func (g *Gate) ticketOf(nonce string) string {
 	return all[i].Ticket
 }
 
-// isTold reports whether a caller was told that an approval is stale for a plan,
-// and notes that it is. The approval stays: the app may come back to what it was.
+// wasReported reports whether an approval was already reported as stale for a
+// plan, and records that it is now. The approval stays: the app may return to its
+// earlier state.
 func (g *Gate) wasReported(ticket, digest string) bool {
-	const most = 1000
+	const maxReported = 1000
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.reported) >= most {
+	if len(g.reported) >= maxReported {
 		clear(g.reported)
 	}
-	told := g.reported[ticket+digest]
+	before := g.reported[ticket+digest]
 	g.reported[ticket+digest] = true
-	return told
+	return before
 }
 
-// usingUp removes a request once its answer is of no further use: at once when
-// it was refused, with the commit when it counts. A call that ends in between
-// (another run is at work on the app) has used nothing up.
+// removeWhenUsed removes a request once its answer is of no further use: at once
+// if it was refused, with the commit if it counts. A call that ends in between
+// (because another run is changing the app) has not used it.
 func (g *Gate) removeWhenUsed(ticket string, out Outcome) Outcome {
 	if out.Kind != Proceed {
 		g.Requests.remove(ticket)
@@ -150,7 +146,8 @@ func (g *Gate) removeWhenUsed(ticket string, out Outcome) Outcome {
 	commit := out.commit
 	out.commit = func() (*Grant, error) {
 		grant, err := commit()
-		if err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrWithdrawn) || errors.Is(err, ErrExpired) {
+		switch {
+		case err == nil, errors.Is(err, ErrReplayed), errors.Is(err, ErrWithdrawn), errors.Is(err, ErrExpired):
 			g.Requests.remove(ticket)
 		}
 		return grant, err
@@ -158,10 +155,11 @@ func (g *Gate) removeWhenUsed(ticket string, out Outcome) Outcome {
 	return out
 }
 
-// signed judges a signature against the plan as it is now.
+// judgeSignature judges a signature against the plan as it is now.
 func (g *Gate) judgeSignature(r Request, sig Signature, now time.Time) Outcome {
 	statement := Statement{
-		Installation: g.Installation, Digest: r.Digest, Tool: r.Tool, App: r.App, Caller: r.Caller, Nonce: sig.Nonce, Expires: sig.Expires,
+		Installation: g.Installation, Digest: r.Digest, Tool: r.Tool, App: r.App, Caller: r.Caller,
+		Nonce: sig.Nonce, Expires: sig.Expires,
 	}
 	keys := g.Keys()
 	switch i := slices.IndexFunc(keys, func(k PublicKey) bool { return k.ID() == sig.KeyID }); {
@@ -170,16 +168,18 @@ func (g *Gate) judgeSignature(r Request, sig Signature, now time.Time) Outcome {
 	case !sig.Expires.After(now):
 		return Outcome{Code: Expired}
 	case i < 0:
-		return Outcome{Code: InvalidInput, Reason: "signed with a key that this server does not have: " + sig.KeyID}
-	case sig.Expires.After(now.Add(requestLife)), !keys[i].verify(statement, sig.Sig):
+		return Outcome{Code: InvalidInput, Reason: "this server does not have the key that signed it: " + sig.KeyID}
+	case sig.Expires.After(now.Add(RequestLife)), !keys[i].verify(statement, sig.Sig):
 		return Outcome{Code: Stale, Reason: "the signature is not valid for the current plan or for this server"}
 	}
-	asked := sig.Expires.Add(-requestLife) // no request lives longer
-	switch err := g.checkNotWithdrawn(r, asked); {
+	requested := sig.Expires.Add(-RequestLife) // at the earliest
+	switch err := g.checkNotWithdrawn(r, requested); {
 	case errors.Is(err, ErrWithdrawn):
 		return Outcome{Code: Declined}
 	case err != nil:
 		return Outcome{Code: Internal, Err: err}
 	}
-	return g.proceed(r, Use{Nonce: sig.Nonce, Expires: sig.Expires, Asked: asked, Approval: Approval{ChannelTerminal, sig.KeyID}}, sig.Expires)
+	return g.proceed(r, Use{
+		Nonce: sig.Nonce, Expires: sig.Expires, Asked: requested, Approval: Approval{ChannelTerminal, sig.KeyID},
+	}, sig.Expires)
 }

@@ -110,7 +110,7 @@ func TestTerminalExpires(t *testing.T) {
 	ticket := f.atTerminal(release())
 	code := f.code(ticket, release().Digest)
 	f.sign(ticket, release().Digest)
-	f.clock.advance(requestLife)
+	f.clock.advance(RequestLife)
 	if again := f.atTerminal(release()); again == ticket {
 		t.Error("an expired ticket was given out again")
 	}
@@ -257,9 +257,9 @@ func TestApprovalCodeElsewhere(t *testing.T) {
 			life time.Duration
 			kind Kind
 			code Code
-		}{{requestLife + time.Second, Refuse, Stale}, {requestLife, Proceed, ""}, {0, Refuse, Expired}, {-time.Hour, Refuse, Expired}} {
+		}{{RequestLife + time.Second, Refuse, Stale}, {RequestLife, Proceed, ""}, {0, Refuse, Expired}, {-time.Hour, Refuse, Expired}} {
 			st := Statement{"here", release().Digest, "release_public_ips", "shop", "local", newNonce(), f.clock.Now().Add(tt.life).Truncate(time.Second)}
-			if tt.life > requestLife {
+			if tt.life > RequestLife {
 				st.Expires = st.Expires.Add(time.Second)
 			}
 			r := release()

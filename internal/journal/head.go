@@ -17,19 +17,18 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
-// ErrLost is wrapped by every error of a journal that was deleted, cut short,
-// changed or replaced: which approvals were used is no longer known, and nothing
-// is recorded until somebody starts a new one with [Recover].
+// ErrLost is wrapped by the errors of a journal that was deleted, truncated,
+// changed or replaced. Which approvals were used is unknown then, and nothing is
+// recorded until a person begins a new journal with [Recover].
 var ErrLost = errors.New("which approvals were used is no longer known")
 
 func lostError(path, what string) error {
 	return fmt.Errorf("the journal %s %s: %w", path, what, ErrLost)
 }
 
-// head is the file beside a journal. It says how long the journal was after its
-// last entry, and what it held up to there. A journal that does not begin with
-// that is not the one that was written, and one that is missing is not a first
-// start.
+// head is the file beside a journal. It holds the journal's length after the last
+// entry, and the hash of its content up to there. It shows that a journal is not
+// the one that was written, and that a missing journal is not a first start.
 type head struct {
 	Journal string    `json:"journal"` // id
 	Born    time.Time `json:"born,omitzero"`
@@ -37,14 +36,14 @@ type head struct {
 	SHA256  string    `json:"sha256"` // of the first Size bytes
 }
 
-// headOf is the path of a journal's head.
+// headPath returns the path of a journal's head.
 func headPath(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + ".head" }
 
 // maxHead is far more than a head needs.
 const maxHead = 4 << 10
 
-// readHead reads the head beside a journal. The error wraps [fs.ErrNotExist]
-// where there is none, and [ErrLost] where it cannot be understood.
+// readHead reads the head beside a journal. The error wraps [fs.ErrNotExist] if
+// there is none, and [ErrLost] if it is damaged.
 func readHead(path string) (head, error) {
 	var h head
 	data, err := disk.Read(headPath(path), maxHead)
@@ -52,13 +51,13 @@ func readHead(path string) (head, error) {
 		return h, err
 	}
 	if err := json.Unmarshal(data, &h); err != nil || h.Journal == "" || h.Size < 0 {
-		return h, lostError(path, "has a head file that is damaged")
+		return h, lostError(path, "has a damaged head file")
 	}
 	return h, nil
 }
 
-// writeHead replaces the head of the journal as it is now. The caller holds
-// the journal's lock.
+// writeHead writes the head of the journal as it is now. The caller holds the
+// journal's lock.
 func (j *Journal) writeHead() error {
 	h := head{Journal: j.id, Born: j.born, Size: j.read, SHA256: hex.EncodeToString(j.sum.Sum(nil))}
 	data, err := json.Marshal(h)
@@ -80,8 +79,8 @@ func (j *Journal) writeHead() error {
 	return err
 }
 
-// adopt takes the head for that of this journal: at the first look the one that
-// is there, or a new one at a first start.
+// adoptHead sets the journal's identity: from the head file, or a new one if this
+// is the first start.
 func (j *Journal) adoptHead() error {
 	h, err := readHead(j.path)
 	if err == nil {
@@ -96,7 +95,7 @@ func (j *Journal) adoptHead() error {
 		return err
 	}
 	j.id = newID()
-	if info.Size() == 0 { // else it is of a version that wrote no heads
+	if info.Size() == 0 { // otherwise an earlier version wrote it, without a head
 		j.born = j.now().UTC()
 	}
 	return nil
@@ -108,13 +107,13 @@ func newID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// maxTail is how much before the end is compared with what this process read or
-// wrote there. A change further back shows when the file is opened again.
+// maxTail is how many bytes before the end are compared with what this process
+// read or wrote. A change before them is noticed when the file is opened again.
 const maxTail = 4 << 10
 
-// intact reports whether the file at the path still is the one that was opened,
-// with what was read of it, and gives the head. It costs the same whatever the
-// size of the file.
+// checkIntact returns an error that wraps [ErrLost] if the file at the path is not
+// the one that was opened, with the content that was read; otherwise the head.
+// Its cost does not depend on the size of the file.
 func (j *Journal) checkIntact() (head, error) {
 	opened, err := j.file.Stat()
 	if err != nil {
@@ -129,7 +128,7 @@ func (j *Journal) checkIntact() (head, error) {
 	case !os.SameFile(opened, there):
 		return head{}, lostError(j.path, "was replaced by another file")
 	case opened.Size() < j.read:
-		return head{}, lostError(j.path, "was cut short")
+		return head{}, lostError(j.path, "was truncated")
 	}
 	tail := make([]byte, len(j.tail))
 	if _, err := j.file.ReadAt(tail, j.read-int64(len(tail))); err != nil && err != io.EOF {
@@ -147,12 +146,12 @@ func (j *Journal) checkIntact() (head, error) {
 	case h.Journal != j.id:
 		return head{}, lostError(j.path, "has the head file of another journal")
 	case h.Size > opened.Size():
-		return head{}, lostError(j.path, "was cut short")
+		return head{}, lostError(j.path, "was truncated")
 	}
 	return h, nil
 }
 
-// taken notes bytes that were read from the file or written to it.
+// advance records bytes that were read from the file or written to it.
 func (j *Journal) advance(data []byte) {
 	j.read += int64(len(data))
 	j.sum.Write(data)
@@ -161,13 +160,13 @@ func (j *Journal) advance(data []byte) {
 	}
 }
 
-// ErrOpenFolder means that others can write to the folder of the journal: they
-// could replace it, and what lies beside it.
-var ErrOpenFolder = errors.New("the state folder is open to others")
+// ErrOpenFolder means that others can write to the journal's folder: they could
+// replace the files in it.
+var ErrOpenFolder = errors.New("others can write to the state folder")
 
-// Check reports whether entries can be recorded: an error wraps [ErrLost] if
-// the journal is not the one that was written, and [ErrOpenFolder] if its folder
-// is no longer this user's alone.
+// Check returns nil if entries can be recorded. The error wraps [ErrLost] if the
+// journal is not the one that was written, and [ErrOpenFolder] if others can write
+// to its folder.
 func (j *Journal) Check() error {
 	if err := disk.Trusted(filepath.Dir(j.path)); err != nil {
 		return fmt.Errorf("journal: %w: %w", ErrOpenFolder, err)
@@ -175,7 +174,6 @@ func (j *Journal) Check() error {
 	return j.withLock(func() error { return nil })
 }
 
-// Born is when the journal was begun: approvals that were given before may have
-// been used, and no entry says so. It is zero for a journal of a version that
-// did not write it down.
+// Born returns when the journal was begun: earlier approvals may have been used
+// without an entry. It is zero if the version that began it did not record it.
 func (j *Journal) Born() time.Time { return j.born }

@@ -1,13 +1,13 @@
 // Package journal is the append-only record of what was planned, approved and
-// done, and of which approvals were used. One JSON object a line, synced to
-// disk before a call returns. Several processes may share a file: appends and
-// look-ups are made under a file lock.
+// done, and of which approvals were used. It is a file with one JSON object per
+// line, synced to disk before a call returns. Several processes can share it: they
+// append and look up under a file lock.
 //
-// A journal that is deleted, cut short, changed or replaced is noticed at the next
-// entry, and by a head file beside it also after a restart. From then on nothing
-// is recorded ([ErrLost]), and so nothing is done that needs a record.
+// A journal that was deleted, truncated, changed or replaced is noticed at the next
+// entry and, through a head file beside it, after a restart. From then on nothing
+// is recorded ([ErrLost]), so nothing that needs a record is done.
 //
-// It stores names, addresses, digests and hashes: never a token, an
+// The journal holds names, addresses, digests and hashes; never a token, an
 // environment value or a configuration.
 package journal
 
@@ -35,24 +35,20 @@ import (
 // Event is what an entry records.
 type Event string
 
-// The events. Declined is a person's no to a plan. Burnt is the use of an
-// approval; it precedes the first write of its run. Started … Finished bracket a
-// run; Step is one change that was made; Halted is somebody's wish that a run
-// under way ends.
+// The events.
 const (
-	Refused  Event = "refused"
-	Declined Event = "declined"
-	Asked    Event = "asked"
-	Burnt    Event = "burnt"
-	Started  Event = "started"
-	Step     Event = "step"
-	Halted   Event = "halted"
-	Finished Event = "finished"
-	// Recovered begins a journal in place of one that was lost.
-	Recovered Event = "recovered"
+	Refused   Event = "refused"   // a call was refused
+	Declined  Event = "declined"  // a person said no to a plan
+	Asked     Event = "asked"     // a person was asked about a plan
+	Burnt     Event = "burnt"     // an approval was used; precedes the first write of its run
+	Started   Event = "started"   // a run began
+	Step      Event = "step"      // a run made one change
+	Halted    Event = "halted"    // a call asked a run to stop
+	Finished  Event = "finished"  // a run ended
+	Recovered Event = "recovered" // the journal begins in place of one that was lost
 )
 
-// Entry is one line. Empty fields are left out.
+// Entry is one line of the journal. Empty fields are left out.
 type Entry struct {
 	Time    time.Time `json:"time"`
 	Event   Event     `json:"event"`
@@ -67,51 +63,51 @@ type Entry struct {
 	By      string    `json:"by,omitempty"`
 	Verb    string    `json:"verb,omitempty"`
 	Target  string    `json:"target,omitempty"`
-	Group   string    `json:"group,omitempty"` // process group, of what has no id yet
+	Group   string    `json:"group,omitempty"` // process group, if the target has no id yet
 	Status  string    `json:"status,omitempty"`
 	Code    string    `json:"code,omitempty"`
-	Reason  string    `json:"reason,omitempty"` // a person's, of a no
+	Reason  string    `json:"reason,omitempty"` // a person's words with a no
 	Hazards []string  `json:"hazards,omitempty"`
 	// Instance is the version of a Machine, Config the hash of a configuration.
 	Instance string `json:"instance,omitempty"`
 	Config   string `json:"config,omitempty"`
 }
 
-// Journal is safe for concurrent use, also by other processes.
+// Journal is an open journal. It is safe for concurrent use, also by several
+// processes.
 type Journal struct {
 	path  string
 	mu    sync.Mutex
-	file  *os.File // nil: it was gone when this process came
+	file  *os.File // nil: the file was missing when this process opened it
 	now   func() time.Time
-	id    string // as the head has it
+	id    string // from the head
 	born  time.Time
-	read  int64                // how far the file has been taken in
-	sum   hash.Hash            // of what was taken in
-	tail  []byte               // the end of it
+	read  int64                // how much of the file was read or written
+	sum   hash.Hash            // of these bytes
+	tail  []byte               // the last of them
 	burnt map[string]time.Time // nonce → expiry
-	sweep int                  // how many nonces there are when the old ones are swept
+	sweep int                  // expired nonces are removed when there are this many
 
-	byRule  map[string][]time.Time
+	uses    map[string][]time.Time  // by policy rule
 	denials map[planKey]Entry       // the last no to each plan
-	runs    map[runKey][]*runRecord // the oldest first
-	steps   map[[16]byte]struct{}   // of every step, by stepKey
+	runs    map[runKey][]*runRecord // oldest first
+	steps   map[[16]byte]struct{}   // every step, by stepKey
 }
 
-// keep is how long uses by a rule are remembered for limits per hour, and nonces
-// beyond their expiry: an approval that was accepted a moment before it expired
-// may be burnt a moment after, and clocks are set back.
+// retention is how long uses of a rule are remembered for limits per hour, and
+// nonces after they expire: an approval that was accepted just before it expired
+// may be used just after, and clocks are set back.
 const retention = 2 * time.Hour
 
-// Open opens or makes the file (mode 0600, in a folder of mode 0700) and reads
-// back what is still of interest. A line that cannot be read (a crash in the
-// middle of a write) is passed over. A journal that was lost is no error here:
-// [Journal.Check] tells.
+// Open opens the file, which it creates if necessary (mode 0600, in a folder of
+// mode 0700), and reads it. Lines that cannot be read, such as one cut off by a
+// crash, are skipped. A lost journal is not an error here: see [Journal.Check].
 func Open(path string, now func() time.Time) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j := &Journal{
-		path: path, now: now, sum: sha256.New(), burnt: map[string]time.Time{}, byRule: map[string][]time.Time{},
+		path: path, now: now, sum: sha256.New(), burnt: map[string]time.Time{}, uses: map[string][]time.Time{},
 		denials: map[planKey]Entry{}, runs: map[runKey][]*runRecord{}, steps: map[[16]byte]struct{}{},
 	}
 	flags := os.O_RDWR | os.O_APPEND | os.O_CREATE | disk.NoWait
@@ -139,7 +135,7 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 	return j, nil
 }
 
-// begin reads the file for the first time, and writes the head of a new one.
+// start reads the file for the first time, and writes the head of a new one.
 func (j *Journal) start() error {
 	if err := disk.WaitLock(j.file); err != nil {
 		return fmt.Errorf("lock: %w", err)
@@ -165,27 +161,27 @@ func (j *Journal) Close() error {
 	return j.file.Close()
 }
 
-// Append records an entry; its time is set here. On an error the entry may or
+// Append records an entry, with the current time. After an error the entry may or
 // may not be on disk.
 func (j *Journal) Append(e Entry) error {
 	return j.withLock(func() error { return j.append(e) })
 }
 
-// Burn records the use of the entry's nonce unless it was used before; fresh
-// tells. The entry needs Nonce and Expires. Nothing is recorded if a condition
-// fails, whose error is returned: conditions and record are one act among all
-// processes.
+// Burn records the use of the entry's nonce, and reports whether it was fresh: a
+// nonce that was already used is not recorded again. The entry needs Nonce and
+// Expires. If a condition fails, nothing is recorded and its error is returned. No
+// other process can record anything between the checks and the entry.
 func (j *Journal) Burn(e Entry, conditions ...Condition) (fresh bool, err error) {
 	if e.Nonce == "" || e.Expires.IsZero() {
-		return false, errors.New("journal: burn: nonce and expiry are needed")
+		return false, errors.New("journal: burn: the entry has no nonce or no expiry")
 	}
 	e.Event = Burnt
 	err = j.withLock(func() error {
 		if j.isUsed(e.Nonce) {
 			return nil
 		}
-		for _, holds := range conditions {
-			if err := holds(j, e); err != nil {
+		for _, check := range conditions {
+			if err := check(j, e); err != nil {
 				return err
 			}
 		}
@@ -198,8 +194,8 @@ func (j *Journal) Burn(e Entry, conditions ...Condition) (fresh bool, err error)
 	return fresh, err
 }
 
-// Burnt reports whether a nonce was used, here or by another process. When the
-// journal cannot be read, everything counts as used.
+// Burnt reports whether a nonce was used, by any process. If the journal cannot be
+// read, every nonce counts as used.
 func (j *Journal) Burnt(nonce string) bool {
 	used := true
 	err := j.withLock(func() error {
@@ -209,14 +205,14 @@ func (j *Journal) Burnt(nonce string) bool {
 	return used || err != nil
 }
 
-// used reports whether a nonce was burnt and is still remembered.
+// isUsed reports whether a nonce was used and is still remembered.
 func (j *Journal) isUsed(nonce string) bool {
 	expires, burnt := j.burnt[nonce]
 	return burnt && expires.Add(retention).After(j.now())
 }
 
-// Uses counts how often a policy rule approved something since a time, at most
-// two hours back.
+// Uses returns how often a policy rule approved something since a time, which may
+// be at most two hours ago.
 func (j *Journal) Uses(rule string, since time.Time) (int, error) {
 	n := 0
 	err := j.withLock(func() error {
@@ -226,8 +222,8 @@ func (j *Journal) Uses(rule string, since time.Time) (int, error) {
 	return n, err
 }
 
-// HasStep reports whether a step with that verb and target was ever recorded for
-// an app. What the call costs does not grow with the file.
+// HasStep reports whether a step with this verb and target was ever recorded for
+// an app. Its cost does not grow with the file.
 func (j *Journal) HasStep(app, verb, target string) (bool, error) {
 	found := false
 	err := j.withLock(func() error {
@@ -237,14 +233,14 @@ func (j *Journal) HasStep(app, verb, target string) (bool, error) {
 	return found, err
 }
 
-// stepKey is what a step is found by: a part of a hash, as names have any length.
+// stepKey returns the key of a step: part of a hash, because names have any length.
 func stepKey(app, verb, target string) [16]byte {
 	sum := sha256.Sum256([]byte(app + "\x00" + verb + "\x00" + target))
 	return [16]byte(sum[:16])
 }
 
 func (j *Journal) countUses(rule string, since time.Time) (n int) {
-	for _, at := range j.byRule[rule] {
+	for _, at := range j.uses[rule] {
 		if at.After(since) {
 			n++
 		}
@@ -252,7 +248,7 @@ func (j *Journal) countUses(rule string, since time.Time) (n int) {
 	return n
 }
 
-// Any reports whether some entry of the whole file satisfies match.
+// Any reports whether match returns true for any entry of the whole file.
 func (j *Journal) Any(match func(Entry) bool) (bool, error) {
 	found := false
 	err := j.withLock(func() error {
@@ -275,8 +271,8 @@ func (j *Journal) Any(match func(Entry) bool) (bool, error) {
 	return found, err
 }
 
-// locked makes sure that the journal is the one that was written, takes in what
-// others wrote and runs do, all under the lock.
+// withLock takes the lock, checks that the journal is the one that was written,
+// reads what other processes wrote, and calls do.
 func (j *Journal) withLock(do func() error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -292,7 +288,7 @@ func (j *Journal) withLock(do func() error) error {
 		err = j.catchUp(h)
 	}
 	if errors.Is(err, ErrLost) {
-		return err // it names the journal
+		return err // names the journal already
 	}
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
@@ -308,7 +304,7 @@ func (j *Journal) append(e Entry) error {
 	}
 	line = append(line, '\n')
 	if _, err := j.file.Write(line); err != nil {
-		// What was written of the line goes again, so that the file is what it was.
+		// Remove the part of the line that was written.
 		return fmt.Errorf("journal: %w", errors.Join(err, j.file.Truncate(j.read)))
 	}
 	if err := j.file.Sync(); err != nil {
@@ -322,9 +318,9 @@ func (j *Journal) append(e Entry) error {
 	return nil
 }
 
-// catchUp reads from where the last read ended. A last line without its newline
-// is what a crash left: it gets one, so that the next entry starts a line. Up to
-// the size that the head names, the file must hold what the head says.
+// catchUp reads from where the last read ended. If a crash left a last line
+// without a newline, it adds one, so that the next entry begins a line. Up to the
+// size in the head, the content must have the hash in the head.
 func (j *Journal) catchUp(h head) error {
 	info, err := j.file.Stat()
 	if err != nil {
@@ -333,13 +329,12 @@ func (j *Journal) catchUp(h head) error {
 	r := bufio.NewReaderSize(io.NewSectionReader(j.file, j.read, info.Size()-j.read), 64<<10)
 	for {
 		if !j.matchesHead(h) {
-			return lostError(j.path, "does not hold what its head file says")
+			return lostError(j.path, "does not match its head file")
 		}
 		before := j.read
 		line, err := r.ReadBytes('\n')
 		if err == io.EOF && len(line) > 0 {
-			// Not taken in before its newline stands: should that fail, the
-			// next try begins here again.
+			// Write the newline first: if that fails, the next attempt begins here again.
 			if _, err := j.file.Write([]byte{'\n'}); err != nil {
 				return err
 			}
@@ -353,8 +348,8 @@ func (j *Journal) catchUp(h head) error {
 			}
 		}
 		switch {
-		case before < h.Size && h.Size < j.read: // entries end there
-			return lostError(j.path, "does not hold what its head file says")
+		case before < h.Size && h.Size < j.read: // the head's size is not the end of a line
+			return lostError(j.path, "does not match its head file")
 		case err == io.EOF && j.matchesHead(h):
 			return nil
 		case err != nil && err != io.EOF:
@@ -363,12 +358,13 @@ func (j *Journal) catchUp(h head) error {
 	}
 }
 
-// follows reports whether the head is right about what was read; one that is
-// about more, or about less, is not judged yet, or was before.
+// matchesHead reports whether the head's hash is that of what was read. A head of
+// another size is judged when that much was read.
 func (j *Journal) matchesHead(h head) bool {
 	return h.Journal == "" || h.Size != j.read || h.SHA256 == hex.EncodeToString(j.sum.Sum(nil))
 }
 
+// index keeps in memory what look-ups need of an entry.
 func (j *Journal) index(e Entry) {
 	j.indexRun(e)
 	if e.Event == Step {
@@ -381,12 +377,13 @@ func (j *Journal) index(e Entry) {
 	}
 	j.burnt[e.Nonce] = e.Expires
 	if e.Channel == "policy" && now.Sub(e.Time) < retention {
-		recent := slices.DeleteFunc(j.byRule[e.By], func(at time.Time) bool { return now.Sub(at) >= retention })
-		j.byRule[e.By] = append(recent, e.Time)
+		recent := slices.DeleteFunc(j.uses[e.By], func(at time.Time) bool { return now.Sub(at) >= retention })
+		j.uses[e.By] = append(recent, e.Time)
 	}
 	if len(j.burnt) < j.sweep {
 		return
 	}
-	maps.DeleteFunc(j.burnt, func(_ string, expires time.Time) bool { return !expires.Add(retention).After(now) })
+	isOld := func(_ string, expires time.Time) bool { return !expires.Add(retention).After(now) }
+	maps.DeleteFunc(j.burnt, isOld)
 	j.sweep = 2*len(j.burnt) + 64
 }

@@ -11,12 +11,12 @@ import (
 // ErrInOrder means that a journal needs no recovery.
 var ErrInOrder = errors.New("the journal is in order")
 
-// Recover begins a new journal in place of one that was lost, and gives the path
-// under which what was left of the old one is kept; empty if nothing was.
-// It refuses a journal that is in order with [ErrInOrder].
+// Recover begins a new journal in place of a lost one. It returns the path under
+// which the rest of the old one is kept, empty if nothing is left of it. If the
+// journal is not lost, the error is [ErrInOrder].
 //
-// A server that runs keeps to the journal that it lost, and does nothing that
-// needs an approval until it is started again.
+// A running server does not notice the new journal: it does nothing that needs an
+// approval until it is restarted.
 func Recover(path string, now func() time.Time) (kept string, err error) {
 	j, err := Open(path, now)
 	if err != nil {
@@ -31,7 +31,7 @@ func Recover(path string, now func() time.Time) (kept string, err error) {
 	}
 	kept = fmt.Sprintf("%s.lost-%s", path, now().UTC().Format("20060102-150405"))
 	if _, err := os.Lstat(kept); err == nil {
-		return "", fmt.Errorf("journal: %s exists: try again in a second", kept)
+		return "", fmt.Errorf("journal: %s already exists: try again in a second", kept)
 	}
 	if err := os.Rename(path, kept); errors.Is(err, fs.ErrNotExist) {
 		kept = ""

@@ -1,6 +1,6 @@
-// Package loopback tells what stays on this machine. What listens here for
-// programs of the same machine checks the Host of a request by it: a web page
-// whose name was rebound to the loopback address gives that name.
+// Package loopback recognizes addresses and names of this machine. Servers for
+// local programs check the Host header with it: the requests of a web page whose
+// name was rebound to the loopback address carry that name.
 package loopback
 
 import (
@@ -10,9 +10,8 @@ import (
 	"strings"
 )
 
-// IsHost tells whether a host, without a port and without brackets, is an
-// address of the loopback network or localhost, a name that nobody else can
-// give out (RFC 6761).
+// IsHost reports whether a host, without port and brackets, is a loopback address
+// or localhost, a name that nobody else can assign (RFC 6761).
 func IsHost(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
@@ -21,8 +20,8 @@ func IsHost(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Split parts a Host header into host, without brackets, and port: 80, which
-// need not be written, if there is none.
+// Split splits a Host header into the host, without brackets, and the port, which
+// is 80 if there is none.
 func Split(header string) (host, port string) {
 	host, port, err := net.SplitHostPort(header)
 	if err != nil {
@@ -31,19 +30,19 @@ func Split(header string) (host, port string) {
 	return host, port
 }
 
-// IsOwn tells whether a Host header names this machine and this port.
+// IsOwn reports whether a Host header names this machine and this port.
 func IsOwn(header, port string) bool {
 	host, given := Split(header)
 	return port != "" && given == port && IsHost(host)
 }
 
-// Port is the port a request came in on; empty if the server does not say.
+// Port returns the port a request came in on; empty if the server does not say.
 func Port(r *http.Request) string {
 	addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if addr == nil {
 		return ""
 	}
-	_, port, _ := net.SplitHostPort(addr.String()) // one without a port has none
+	_, port, _ := net.SplitHostPort(addr.String()) // empty if the address has no port
 	return port
 }
 

@@ -1,16 +1,15 @@
 // Package outside makes text that this program did not write safe to show.
 //
-// Names, values and messages from files, from Fly and from clients are data. In
-// an answer, a question, a log or on a terminal they must not look like the
-// program's own words, start a line of their own, close the quotation they stand
-// in, or hold anything that a reader cannot see. Every message that shows such
-// text passes it through a function of this package:
+// Names, values and messages from files, from Fly and from clients are data. In a
+// result, a question, a log or a terminal they must not look like the program's own
+// words, start a new line, end the quotation they are in, or contain anything
+// that a reader cannot see. Show such text only through a function of this package:
 //
 //	Quote, QuoteSingle   a value in a sentence: "x\nIGNORE ALL"
 //	Line                 a name or a line of a list
 //	Block                text of several lines: a diff, a file
 //
-// What cannot be seen is written as an escape of Go, TOML and YAML: \n, \u202e,
+// Invisible characters become escapes as in Go, TOML and YAML: \n, \u202e,
 // \U000e0041, and \x9b for a byte that is not UTF-8.
 package outside
 
@@ -21,10 +20,10 @@ import (
 	"unicode/utf8"
 )
 
-// IsVisible reports whether a character shows as something, or as one ordinary
-// space, and changes nothing around it. Control and format characters (among
-// them those that reorder text), private and unassigned ones, other spaces,
-// variation selectors and the characters that print as nothing are not visible.
+// IsVisible reports whether a character is visible, or the ordinary space, and does
+// not affect other characters. Not visible are control and format characters (such
+// as those that reorder text), private and unassigned characters, other spaces,
+// variation selectors, and characters that print as nothing.
 func IsVisible(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r != 0x7f
@@ -34,14 +33,14 @@ func IsVisible(r rune) bool {
 		r != braillePatternBlank && r != musicalNullNotehead
 }
 
-// Characters that Unicode counts as symbols, and that show nothing.
+// Characters that are symbols in Unicode but print as nothing.
 const (
 	braillePatternBlank = '\u2800'
 	musicalNullNotehead = '\U0001d159'
 )
 
-// Line returns text on one line, at most limit characters long; what was cut
-// off is marked with an ellipsis.
+// Line returns text on one line of at most limit characters; an ellipsis marks where
+// it was cut.
 func Line(text string, limit int) string { return inline(text, limit, 0) }
 
 // Quote returns text in double quotes, on one line, with at most limit
@@ -52,8 +51,8 @@ func Quote(text string, limit int) string { return `"` + inline(text, limit, '"'
 // QuoteSingle is [Quote] with single quotes.
 func QuoteSingle(text string, limit int) string { return `'` + inline(text, limit, '\'') + `'` }
 
-// Block returns text with its line ends and tabs, and everything else that
-// cannot be seen escaped.
+// Block returns text with line ends and tabs kept, and everything else that is
+// invisible escaped.
 func Block(text string) string {
 	if isPlainBlock(text) {
 		return text
@@ -79,8 +78,8 @@ func isPlainBlock(text string) bool {
 	return true
 }
 
-// inline is text on one line. mark, if not 0, is the quote that must not end
-// early.
+// inline returns text on one line. If mark is not 0, it is the quotation mark, which
+// is escaped in the text.
 func inline(text string, limit int, mark rune) string {
 	var b strings.Builder
 	n := 0
@@ -98,7 +97,7 @@ func inline(text string, limit int, mark rune) string {
 	return b.String()
 }
 
-// visible is a character as it is shown; rest begins with it.
+// visible returns a character as it is shown; rest is the text from it on.
 func visible(rest string, r rune) string {
 	switch {
 	case r == utf8.RuneError && !strings.HasPrefix(rest, string(utf8.RuneError)):

@@ -4,8 +4,8 @@ package roots
 
 import "io/fs"
 
-// Elsewhere files have no numbered owner.
+// isOurs returns true: on this system, files have no owner with a number.
 func isOurs(fs.FileInfo) bool { return true }
 
-// Elsewhere a file is taken to have one name.
+// countLinks returns 1: on this system, the number of names is unknown.
 func countLinks(fs.FileInfo) uint64 { return 1 }

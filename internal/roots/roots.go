@@ -1,14 +1,14 @@
-// Package roots is the only way to a person's files: folders that were named
-// at start, each behind an [os.Root], so that neither ".." nor a symbolic link
-// leads out of them.
+// Package roots reads and replaces a person's files, which nothing else does. They
+// must be in folders that were named at startup, each behind an [os.Root], so that
+// neither ".." nor a symbolic link leads outside.
 //
-// Only regular files named *.toml, *.json or *.yaml of at most 1 MiB are read.
-// Replacing one is atomic: a temporary file in the same folder, the mode kept,
-// synced, and renamed over the old one after its bytes were compared with those
-// the change was made from. On any error the file is what it was. Where the
-// system has flock, the folder is locked meanwhile: of several servers that
-// replace the same bytes one wins. An editor that saves between the comparison
-// and the rename, some microseconds, loses what it saved.
+// Only regular files named *.toml, *.json or *.yaml of at most 1 MiB are read. A
+// file is replaced atomically: the new content goes into a temporary file in the
+// same folder, with the same mode, and is synced; then the file is compared with
+// what the change was made from, and the temporary file is renamed over it. After
+// any error the file is what it was. Where the system has flock, the folder is
+// locked meanwhile: if several servers replace the same file, one wins. An editor
+// that saves in the microseconds between comparison and rename loses what it saved.
 package roots
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// MaxSize is the size of the largest file that is read, in bytes.
+// MaxSize is the size, in bytes, of the largest file that is read.
 const MaxSize = 1 << 20
 
 // Errors that callers tell apart.
@@ -40,22 +40,22 @@ var (
 	ErrKind    = errors.New("not a regular *.toml, *.json or *.yaml file of at most 1 MiB")
 )
 
-// ErrLinked is an [ErrKind] of its own: a file with several names. Replacing it
-// would part them, and the other names would keep the old text.
-var ErrLinked error = kindError("the file has more than one hard link, and was left as it is: replacing it would part its names")
+// ErrLinked wraps [ErrKind]: the file has several names. If it were replaced, the
+// other names would keep the old content.
+var ErrLinked error = kindError("the file has more than one hard link; it was not changed, because the other names would keep the old content")
 
-// ErrReadOnly is an [ErrKind] of its own: a file whose mode says that its owner
-// does not write it either. A rename would not mind.
-var ErrReadOnly error = kindError("the file is read-only, and was left as it is")
+// ErrReadOnly wraps [ErrKind]: the file is read-only for its owner, too. A rename
+// would replace it all the same.
+var ErrReadOnly error = kindError("the file is read-only; it was not changed")
 
 type kindError string
 
 func (e kindError) Error() string { return string(e) }
 
-// Unwrap makes it an [ErrKind].
+// Unwrap returns [ErrKind].
 func (kindError) Unwrap() error { return ErrKind }
 
-// Roots are the folders a server may read and write files in. The zero value
+// Roots are the folders in which a server may read and write files. The zero value
 // has none: every path is outside.
 type Roots struct {
 	roots []rootDir
@@ -65,10 +65,10 @@ type rootDir struct {
 	dir        string // absolute, symbolic links resolved
 	fs         *os.Root
 	replacing  *sync.Mutex
-	beforeOpen func() // for tests: called between the look at a file and its opening
+	beforeOpen func() // for tests: called between the check of a file and its opening
 }
 
-// Open opens the folders. Relative ones are taken from the working directory.
+// Open opens the folders. Relative paths are relative to the working directory.
 func Open(dirs ...string) (*Roots, error) {
 	r := &Roots{}
 	for _, dir := range dirs {
@@ -88,10 +88,9 @@ func Open(dirs ...string) (*Roots, error) {
 	return r, nil
 }
 
-// Implicit is the root that a server has without being told: the folder it was
-// started in, unless that is /, or the home folder or one above it, by whatever
-// symbolic links the two are named. The second result is false when there is
-// none.
+// Implicit returns the root of a server that was started without one: the folder
+// it was started in. There is none, and the result false, if that is / or the home
+// folder or a folder above it, directly or through symbolic links.
 func Implicit(cwd, home string) (string, bool) {
 	clean := filepath.Clean(cwd)
 	if cwd == "" || contains(clean, filepath.VolumeName(clean)+string(filepath.Separator)) {
@@ -103,13 +102,13 @@ func Implicit(cwd, home string) (string, bool) {
 	return clean, true
 }
 
-// holds reports whether a path is dir or something in it.
+// contains reports whether a path is dir or in it.
 func contains(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// resolved is a path without symbolic links, or as it is where that fails.
+// resolve returns a path without symbolic links, or unchanged if that fails.
 func resolve(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
@@ -126,7 +125,7 @@ func (r *Roots) Close() error {
 	return errors.Join(errs...)
 }
 
-// Dirs are the folders, as absolute paths.
+// Dirs returns the absolute paths of the folders.
 func (r *Roots) Dirs() []string {
 	if r == nil {
 		return nil
@@ -138,15 +137,14 @@ func (r *Roots) Dirs() []string {
 	return dirs
 }
 
-// File is a file as it was read.
+// File is a file and its content.
 type File struct {
 	Path string // absolute
 	Data []byte
 }
 
-// Read reads a file. A relative path is taken from the first root; a folder
-// stands for the fly.toml in it, or for the fly.json or fly.yaml where there is
-// none before it, as flyctl looks for them.
+// Read reads a file. A relative path is relative to the first root. A folder stands
+// for the first of fly.toml, fly.json and fly.yaml that is in it, as in flyctl.
 func (r *Roots) Read(path string) (File, error) {
 	root, name, err := r.find(path)
 	if err != nil {
@@ -162,7 +160,7 @@ func (r *Roots) Read(path string) (File, error) {
 	return File{Path: filepath.Join(root.dir, name), Data: data}, nil
 }
 
-// inFolder is the file that a folder stands for; fly.toml if there is none.
+// configFile returns the file that a folder stands for; fly.toml if there is none.
 func (r rootDir) configFile(folder string) string {
 	for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
 		if _, err := r.fs.Lstat(filepath.Join(folder, name)); err == nil {
@@ -172,15 +170,15 @@ func (r rootDir) configFile(folder string) string {
 	return filepath.Join(folder, "fly.toml")
 }
 
-// Replace writes new over a file that still holds old. [ErrChanged] means that
-// it does not, and that nothing was written. A file with several hard links is
-// refused with [ErrLinked], where the system tells their number, and a read-only
-// one with [ErrReadOnly].
+// Replace replaces the content of a file, if it is still old, with new. If it is
+// not, nothing is written and the error is [ErrChanged]. It is [ErrLinked] for a file
+// with several hard links, on systems that report them, and [ErrReadOnly] for a
+// read-only file.
 func (r *Roots) Replace(path string, old, new []byte) error {
 	return r.replace(path, old, new, false)
 }
 
-// ReplaceReadOnly is Replace for a file that may be read-only, and stays so.
+// ReplaceReadOnly is [Roots.Replace] for a file that may be read-only, and stays so.
 func (r *Roots) ReplaceReadOnly(path string, old, new []byte) error {
 	return r.replace(path, old, new, true)
 }
@@ -196,11 +194,11 @@ func (r *Roots) replace(path string, old, new []byte, readOnly bool) error {
 	return nil
 }
 
-// find is the root of a path, and the path within it. The folder part of the
-// path may come through symbolic links, as temporary and home folders often do.
+// find returns the root of a path, and the path within it. The folders of the path
+// may be symbolic links, as temporary and home folders often are.
 func (r *Roots) find(path string) (rootDir, string, error) {
 	if r == nil || len(r.roots) == 0 {
-		return rootDir{}, "", fmt.Errorf("%s: %w: it has none", showPath(path), ErrOutside)
+		return rootDir{}, "", fmt.Errorf("%s: %w, which has none", showPath(path), ErrOutside)
 	}
 	if path == "" || strings.ContainsRune(path, 0) {
 		return rootDir{}, "", fmt.Errorf("%s: %w", showPath(path), ErrOutside)
@@ -219,9 +217,9 @@ func (r *Roots) find(path string) (rootDir, string, error) {
 	return rootDir{}, "", fmt.Errorf("%s: %w", showPath(path), ErrOutside)
 }
 
-// located is where a path leads: all of it for a folder, for a file its folder
-// part, as a link is not the file that a rename would replace. What does not
-// exist is taken as it is named; os.Root judges it anyway.
+// locate resolves symbolic links in a path: in all of it for a folder, and in its
+// folder for a file, because a rename would replace a link and not its target. A
+// part that does not exist stays as it is; os.Root checks it anyway.
 func locate(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		if info, err := os.Stat(real); err == nil && info.IsDir() {
@@ -234,6 +232,7 @@ func locate(path string) string {
 	return path
 }
 
+// hasAllowedName reports whether files with this extension may be read.
 func hasAllowedName(name string) bool {
 	return slices.Contains([]string{".toml", ".json", ".yaml"}, filepath.Ext(name))
 }
@@ -242,7 +241,7 @@ func (r rootDir) read(name string) ([]byte, fs.FileMode, error) {
 	if !hasAllowedName(name) {
 		return nil, 0, ErrKind
 	}
-	// Lstat: a link is not the file that a rename would replace.
+	// Lstat, because a rename would replace a link and not its target.
 	info, err := r.fs.Lstat(name)
 	if err != nil {
 		return nil, 0, plainError(err)
@@ -253,7 +252,7 @@ func (r rootDir) read(name string) ([]byte, fs.FileMode, error) {
 	if r.beforeOpen != nil {
 		r.beforeOpen()
 	}
-	f, err := r.fs.OpenFile(name, os.O_RDONLY|disk.NoWait, 0) // a FIFO may have taken its place
+	f, err := r.fs.OpenFile(name, os.O_RDONLY|disk.NoWait, 0) // it may be a FIFO by now
 	if err != nil {
 		return nil, 0, plainError(err)
 	}
@@ -280,9 +279,9 @@ func (r rootDir) replace(name string, old, new []byte, readOnly bool) (err error
 	r.replacing.Lock()
 	defer r.replacing.Unlock()
 	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
-		defer dir.Close() // and with it the lock
+		defer dir.Close() // releases the lock
 		if errors.Is(disk.TryLock(dir), disk.ErrLocked) {
-			return fmt.Errorf("%w: another program has locked its folder", ErrChanged)
+			return fmt.Errorf("%w: its folder is locked by another process", ErrChanged)
 		}
 	}
 	current, mode, err := r.read(name)
@@ -313,7 +312,7 @@ func (r rootDir) replace(name string, old, new []byte, readOnly bool) (err error
 		}
 	}()
 	_, writeErr := f.Write(new)
-	// The umask may have taken bits away; the mode is the person's choice.
+	// Set the mode again: the umask may have cleared bits.
 	if err := errors.Join(writeErr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return plainError(err)
 	}
@@ -328,15 +327,15 @@ func (r rootDir) replace(name string, old, new []byte, readOnly bool) (err error
 		return plainError(err)
 	}
 	if dir, err := r.fs.OpenFile(filepath.Dir(name), os.O_RDONLY|disk.NoWait, 0); err == nil {
-		// The rename has happened; a failing sync of the folder cannot undo it.
+		// The file is replaced, even if syncing the folder fails.
 		_ = dir.Sync()
 		_ = dir.Close()
 	}
 	return nil
 }
 
-// plain drops the operation and path that os puts before an error, and turns
-// what is wrong with a path into an error of this package.
+// plainError removes the operation and the path that os adds to an error, and
+// returns an error of this package if the path is not allowed.
 func plainError(err error) error {
 	var path *fs.PathError
 	if !errors.As(err, &path) {
@@ -345,7 +344,7 @@ func plainError(err error) error {
 	var errno syscall.Errno
 	switch {
 	case errors.Is(path.Err, fs.ErrClosed):
-	case !errors.As(path.Err, &errno): // os.Root has no sentinel for a link that leads out
+	case !errors.As(path.Err, &errno): // os.Root has no sentinel for a link that leads outside
 		return ErrOutside
 	case errno == syscall.ENOTDIR, errno == syscall.ELOOP, errno == syscall.ENAMETOOLONG:
 		return fmt.Errorf("%w: %w", ErrKind, errno)
@@ -353,5 +352,5 @@ func plainError(err error) error {
 	return path.Err
 }
 
-// shown is a path in a message: on one line.
+// showPath returns a path for a message, on one line.
 func showPath(path string) string { return outside.Line(path, 200) }

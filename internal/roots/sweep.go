@@ -14,24 +14,24 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
-// temporary is the name of a file that [Roots.Replace] writes before it renames
-// it: a dot, the name of the file it is for, and twelve hexadecimal digits.
+// temporary matches the names of files that [Roots.Replace] writes before it renames
+// them: a dot, the name of the file to replace, and twelve hexadecimal digits.
 var temporary = regexp.MustCompile(`^\.(.+\.(?:toml|json|yaml))\.[0-9a-f]{12}$`)
 
-// Bounds of a sweep: a start must not take long, whatever the roots hold.
+// Limits of a sweep: startup must be fast, whatever is in the roots.
 const (
-	maxSwept = 10_000 // entries of folders that are looked at
+	maxSwept = 10_000 // entries of folders
 	maxDepth = 6
 )
 
-// staleAfter is the age at which a temporary file is left over where locks do
-// not tell whether somebody still writes it.
+// staleAfter is the age at which a temporary file counts as abandoned if locks do not
+// show whether it is still being written.
 const staleAfter = time.Hour
 
-// Sweep removes the temporary files that a program left in the roots when it was
-// killed, and gives their paths. Only what [Roots.Replace] wrote is removed: by
-// its name, a regular file of this user beside the file it was for, and nobody
-// writes it any more.
+// Sweep removes the temporary files that killed servers left in the roots, and
+// returns their paths. It removes only what [Roots.Replace] wrote: regular files of
+// this user, with such a name, beside the file to replace, and no longer being
+// written.
 func (r *Roots) Sweep(now time.Time) []string {
 	var removed []string
 	for _, root := range r.roots {
@@ -44,7 +44,7 @@ func (r *Roots) Sweep(now time.Time) []string {
 	return removed
 }
 
-// leftover finds temporary files, those in the upper folders first.
+// findLeftovers returns abandoned temporary files, those in upper folders first.
 func (r rootDir) findLeftovers(now time.Time) []string {
 	var found []string
 	left := maxSwept
@@ -70,7 +70,7 @@ func (r rootDir) findLeftovers(now time.Time) []string {
 			if len(names) > 0 {
 				found = append(found, r.selectAbandoned(dir, names, now)...)
 			}
-			_ = dir.Close() // and with it the lock
+			_ = dir.Close() // releases the lock
 			if left <= 0 {
 				return found
 			}
@@ -80,16 +80,16 @@ func (r rootDir) findLeftovers(now time.Time) []string {
 	return found
 }
 
-// abandoned are those of the temporary files in a folder that nobody writes.
+// selectAbandoned returns the temporary files in a folder that nobody is writing.
 func (r rootDir) selectAbandoned(dir *os.File, names []string, now time.Time) []string {
 	locked := disk.TryLock(dir)
 	if errors.Is(locked, disk.ErrLocked) {
-		return nil // somebody replaces a file here at this moment
+		return nil // a file in it is being replaced
 	}
 	return slices.DeleteFunc(names, func(name string) bool {
 		info, err := r.fs.Lstat(name)
 		if err != nil || !info.Mode().IsRegular() || info.Size() > MaxSize || countLinks(info) != 1 || !isOurs(info) {
-			return true
+			return true // Replace did not write it
 		}
 		if age := now.Sub(info.ModTime()); locked != nil && age < staleAfter {
 			return true

@@ -1,5 +1,5 @@
-// Package slot bounds how much is done at once, without counting what only waits:
-// work that waits for a rate limit gives its place to other work meanwhile.
+// Package slot limits how much work runs at once, without counting work that only
+// waits: while work waits for a rate limit, other work has its place.
 package slot
 
 import (
@@ -7,32 +7,32 @@ import (
 	"sync"
 )
 
-// Pool is a bounded number of places.
+// Pool is a fixed number of places.
 type Pool struct{ places chan struct{} }
 
-// NewPool makes a pool of n places.
+// NewPool returns a pool of n places.
 func NewPool(n int) *Pool { return &Pool{make(chan struct{}, n)} }
 
-// Take waits for a place. The context it returns carries the place for [Wait]; give
-// must be called once, when the work is done. The error is the context's, if that
-// ends first.
-func (p *Pool) Take(ctx context.Context) (held context.Context, give func(), err error) {
+// Take waits for a place. The context it returns carries the place for [Wait]. Call
+// release once, when the work is done. If the context ends first, the error is the
+// context's.
+func (p *Pool) Take(ctx context.Context) (held context.Context, release func(), err error) {
 	select {
 	case p.places <- struct{}{}:
 	case <-ctx.Done():
 		return ctx, func() {}, ctx.Err()
 	}
-	place := &holder{pool: p, held: true}
-	return context.WithValue(ctx, key{}, place), place.give, nil
+	h := &holder{pool: p, held: true}
+	return context.WithValue(ctx, key{}, h), h.release, nil
 }
 
-// InUse is how many places are taken.
+// InUse returns how many places are taken.
 func (p *Pool) InUse() int { return len(p.places) }
 
 type key struct{}
 
-// place is one work's place. Parts of the work may wait at the same time: the place
-// is given to others while at least one does.
+// holder is one piece of work and its place. Parts of the work may wait at the same
+// time: others have the place while at least one does.
 type holder struct {
 	pool *Pool
 
@@ -40,77 +40,77 @@ type holder struct {
 	waiting int
 	held    bool
 	done    bool
-	taking  chan struct{} // closed when the part that takes a place again has it, or gave up
+	attempt chan struct{} // closed when the part that takes the place again has it or failed
 }
 
-func (p *holder) give() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done = true
-	if p.held {
-		p.held = false
-		<-p.pool.places
+func (h *holder) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.done = true
+	if h.held {
+		h.held = false
+		<-h.pool.places
 	}
 }
 
-// Wait runs wait, which only waits, without the place that the context carries, and
-// returns when there is a place again. Without a place it only runs wait. The
-// error is that of wait, else the context's if that ends before there is a place.
+// Wait calls wait without the place that the context carries, and returns when the
+// work has a place again. If the context carries none, it only calls wait. The error
+// is that of wait, or the context's if it ends before there is a place.
 func Wait(ctx context.Context, wait func() error) error {
-	p, _ := ctx.Value(key{}).(*holder)
-	if p == nil {
+	h, _ := ctx.Value(key{}).(*holder)
+	if h == nil {
 		return wait()
 	}
-	p.pause()
+	h.pause()
 	err := wait()
-	if again := p.resume(ctx); err == nil {
-		err = again
+	if resumeErr := h.resume(ctx); err == nil {
+		err = resumeErr
 	}
 	return err
 }
 
-func (p *holder) pause() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.waiting++; p.held {
-		p.held = false
-		<-p.pool.places
+func (h *holder) pause() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting++; h.held {
+		h.held = false
+		<-h.pool.places
 	}
 }
 
-// resume takes a place again when the last part that waited goes on. Work that is
-// done, as that of a call that was answered, needs none. Only one part takes it:
-// with two, works that have a place could wait for each other's.
-func (p *holder) resume(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting--
-	for p.waiting == 0 && !p.done && !p.held {
-		if taking := p.taking; taking != nil {
-			p.mu.Unlock()
-			<-taking
-			p.mu.Lock()
+// resume takes a place again when the last waiting part continues. Work that is done,
+// such as a call that was answered, needs none. Only one part may take it: otherwise
+// work could hold one place and wait for a second.
+func (h *holder) resume(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.waiting--
+	for h.waiting == 0 && !h.done && !h.held {
+		if other := h.attempt; other != nil {
+			h.mu.Unlock()
+			<-other
+			h.mu.Lock()
 			continue
 		}
-		taken := make(chan struct{})
-		p.taking = taken
-		p.mu.Unlock()
+		own := make(chan struct{})
+		h.attempt = own
+		h.mu.Unlock()
 		var err error
 		select {
-		case p.pool.places <- struct{}{}:
+		case h.pool.places <- struct{}{}:
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		p.mu.Lock()
-		p.taking = nil
-		close(taken)
+		h.mu.Lock()
+		h.attempt = nil
+		close(own)
 		switch {
 		case err != nil:
 			return err
-		case p.done || p.waiting > 0:
-			<-p.pool.places // nobody needs it now
+		case h.done || h.waiting > 0:
+			<-h.pool.places // no longer needed
 		default:
-			p.held = true
+			h.held = true
 		}
 	}
 	return nil
