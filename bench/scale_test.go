@@ -32,7 +32,7 @@ const (
 // health check, under Fly's rate limits.
 type fleet struct {
 	platform *flysim.Platform
-	client   *fly.FlyGo
+	client   *fly.Client
 	work     rollout.Work
 	grant    *gate.Grant
 	wire     *wire

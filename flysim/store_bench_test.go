@@ -15,13 +15,11 @@ const benchConfig = `{"image":"registry.example.com/shop:1","env":{"PRIMARY_REGI
 	"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["tls","http"]}],
 	"concurrency":{"type":"requests","soft_limit":200,"hard_limit":250}}]}`
 
-// openSynced is openFile with writes that wait for the disk.
-func openSynced(path string) (*Platform, error) {
-	storage, err := OpenStorage(path, false)
-	if err != nil {
-		return nil, err
-	}
-	return Open(storage, storeOptions())
+// syncedOptions wait for the disk.
+func syncedOptions() Options {
+	options := storeOptions()
+	options.unsynced = false
+	return options
 }
 
 // grown has so many apps with so many Machines each.
@@ -51,10 +49,10 @@ func BenchmarkWrite(b *testing.B) {
 		for _, kept := range []bool{false, true} {
 			for _, clients := range []int{1, 32} {
 				b.Run(fmt.Sprintf("apps=%d/machines=%d/file=%v/clients=%d", size.apps, size.machines, kept, clients), func(b *testing.B) {
-					p := New(storeOptions())
+					p := New(syncedOptions())
 					if kept {
 						var err error
-						if p, err = openSynced(filepath.Join(b.TempDir(), "state")); err != nil {
+						if p, err = Open(filepath.Join(b.TempDir(), "state"), syncedOptions()); err != nil {
 							b.Fatal(err)
 						}
 						defer p.Close()
@@ -88,7 +86,7 @@ func BenchmarkWrite(b *testing.B) {
 // BenchmarkOpen opens a file of 1,000 apps with 10 Machines each.
 func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "state")
-	p, err := openSynced(path)
+	p, err := Open(path, syncedOptions())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -117,7 +115,7 @@ func BenchmarkOpen(b *testing.B) {
 			p = nil
 			b.StartTimer()
 		}
-		if p, err = openSynced(path); err != nil {
+		if p, err = Open(path, syncedOptions()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -130,7 +128,7 @@ func BenchmarkOpen(b *testing.B) {
 
 // BenchmarkClose compares everything with the file, as Close does.
 func BenchmarkClose(b *testing.B) {
-	p, err := openSynced(filepath.Join(b.TempDir(), "state"))
+	p, err := Open(filepath.Join(b.TempDir(), "state"), syncedOptions())
 	if err != nil {
 		b.Fatal(err)
 	}

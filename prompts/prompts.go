@@ -25,9 +25,15 @@ import (
 //go:embed *.md
 var texts embed.FS
 
+// Reader reads the facts that the prompts carry.
+type Reader interface {
+	rules.Reader
+	Release(ctx context.Context, app string) (fly.Release, error)
+}
+
 // Prompts serves the prompts.
 type Prompts struct {
-	Fly fly.Client
+	Fly Reader
 	Now func() time.Time
 	// Paths tells whether the server reads files here; without, no prompt
 	// offers a path.

@@ -5,16 +5,19 @@ import (
 	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
 // maxCompletions is MCP's bound on a completion.
 const maxCompletions = 100
 
+// Lister lists the names of apps.
+type Lister interface {
+	AppNames(ctx context.Context) ([]string, error)
+}
+
 // Completer completes names of apps, in resource templates and in prompts.
 type Completer struct {
-	Fly fly.Client
+	Fly Lister
 }
 
 // CompleteResourceArgument completes {app}.

@@ -21,6 +21,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 // URI templates.
@@ -30,9 +31,15 @@ const (
 	DeployedTemplate = "flycast://apps/{app}/fly.toml"
 )
 
+// Reader reads what the resources show.
+type Reader interface {
+	rules.Reader
+	deployed.Reader
+}
+
 // Resources serves the templates.
 type Resources struct {
-	Fly     fly.Client
+	Fly     Reader
 	Roots   *roots.Roots // nil: no files
 	Sandbox bool
 	Now     func() time.Time // nil: answers do not say how old what they tell is

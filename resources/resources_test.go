@@ -17,7 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-func client(t *testing.T, platform *flysim.Platform, token string, apps ...string) fly.Client {
+func client(t *testing.T, platform *flysim.Platform, token string, apps ...string) *fly.Client {
 	t.Helper()
 	listening, err := platform.Listen("127.0.0.1:0")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
@@ -19,16 +19,16 @@ var schemas embed.FS
 // Deps are what tools are made of.
 type Deps struct {
 	call.Deps
-	Fly   fly.Client
-	Look  fly.Client   // for tools that only look: its answers may be a second old; nil: Fly
+	Fly   Client
+	Look  rules.Reader // for tools that only look: its answers may be a second old; nil: Fly
 	Roots *roots.Roots // nil: no paths
 }
 
 // toolset is what all tools of a server share.
 type toolset struct {
 	*call.Handler
-	fly    fly.Client
-	look   fly.Client
+	fly    Client
+	look   rules.Reader
 	roots  *roots.Roots
 	drafts *source.Drafts
 }

@@ -14,7 +14,7 @@ import (
 func TestListsShareReads(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
-	client := s.a.fly.(*fly.FlyGo)
+	client := s.a.fly.(*fly.Client)
 	s.a.look = client.Shared()
 	s.ResetCalls()
 	began := s.Clock().Now()
@@ -55,7 +55,7 @@ func TestListsShareReads(t *testing.T) {
 // What this server allocated is in the next list.
 func TestListSeesOwnWrites(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
-	s.a.look = s.a.fly.(*fly.FlyGo).Shared()
+	s.a.look = s.a.fly.(*fly.Client).Shared()
 	before := len(s.list("tenant-7").Addresses)
 	out := callTool[allocateOutput](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})
 	if out.Status != plan.Applied {

@@ -218,7 +218,7 @@ const leastAnswer = 10 * time.Second
 
 // client is the Fly client: of the platform that the environment names, or of
 // an embedded one.
-func (s *serving) client(ctx context.Context, p program, app *application) (*fly.FlyGo, error) {
+func (s *serving) client(ctx context.Context, p program, app *application) (*fly.Client, error) {
 	options := fly.Options{UserAgent: "flycast-mcp/" + cli.Version(), AllowLoopback: s.allowLoopback, Apps: s.apps}
 	if p.tune != nil {
 		p.tune(&options)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -23,7 +22,8 @@ const (
 			totalCount
 			nodes { id address type region createdAt network { name organization { slug } } serviceName }
 		}`
-	addressesQuery    = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + ` egressIpAddresses { totalCount nodes { ip region updatedAt } } } }`
+	egressFields      = ` egressIpAddresses { totalCount nodes { ip region updatedAt } }`
+	addressesQuery    = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + egressFields + ` } }`
 	addressesNoEgress = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + ` } }`
 )
 
@@ -32,72 +32,57 @@ type appVariables struct {
 	AppName string `json:"appName"`
 }
 
-// Addresses implements [Client]. One GraphQL query tells everything. If its
-// egress part fails it is asked again without; if GraphQL as a whole fails, the
-// Machines API is read instead, which has no types.
-func (c *FlyGo) Addresses(ctx context.Context, app string) (Addresses, error) {
-	if err := checkApp(app); err != nil {
-		return Addresses{}, err
-	}
-	op := c.reading("addresses", app, "", brisk())
+// Addresses lists every address of the app, egress included, with the app's record.
+// One GraphQL query reads everything. If its egress part fails, it is sent again
+// without that part; if GraphQL as a whole fails, the Machines API is read instead,
+// which has no types.
+func (c *Client) Addresses(ctx context.Context, app string) (Addresses, error) {
+	op := c.reading("addresses", brisk()).onApp(app)
 	data, err := c.query(ctx, op, "FlycastAddresses", addressesQuery, appVariables{app})
 	if mentions(err, "egressIpAddresses") {
 		data, err = c.query(ctx, op, "FlycastAddresses", addressesNoEgress, appVariables{app})
 	}
-	err = op.explain(err)
-	if err == nil {
-		var list Addresses
-		if list, err = decodeAddresses(data, app); err == nil {
-			return list, nil
-		}
-		if errors.Is(err, errNoApp) {
-			return Addresses{}, op.notFound("")
-		}
-		err = op.unreadable(err)
-	}
+	list, err := decode(op, data, op.explain(err), func(data []byte) (Addresses, error) {
+		return decodeAddresses(data, app)
+	})
 	switch CodeOf(err) {
-	case gate.NotFound, gate.Unauthorized, gate.RateLimited, gate.Blocked:
-		return Addresses{}, err
+	case "", gate.NotFound, gate.Unauthorized, gate.RateLimited, gate.Blocked:
+		return list, err
 	}
 	if ctx.Err() != nil {
 		return Addresses{}, err
 	}
-	list, fallback := c.assignments(ctx, app)
-	switch {
-	case fallback == nil:
-		return list, nil
-	case CodeOf(fallback) == gate.PlatformError:
+	list, fallbackErr := c.assignments(ctx, app)
+	if CodeOf(fallbackErr) == gate.PlatformError {
 		return Addresses{}, err // both failed: the first failure says more
 	}
-	return Addresses{}, fallback
+	return list, fallbackErr
 }
 
 // assignments reads the addresses from the Machines API.
-func (c *FlyGo) assignments(ctx context.Context, app string) (Addresses, error) {
-	op := c.reading("ip_assignments", app, "", calm())
-	answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/ip_assignments", nil, nil)
+func (c *Client) assignments(ctx context.Context, app string) (Addresses, error) {
+	op := c.reading("ip_assignments", calm()).onApp(app)
+	answer, err := c.get(ctx, op, "/apps/"+app+"/ip_assignments")
+	list, err := decode(op, answer, err, decodeAssignments)
 	if err != nil {
 		return Addresses{}, err
 	}
-	list, err := decodeAssignments(answer)
+	op = c.reading("app", calm()).onApp(app)
+	answer, err = c.get(ctx, op, "/apps/"+app)
+	list.App, err = decode(op, answer, err, func(body []byte) (App, error) {
+		var record wireApp
+		if err := json.Unmarshal(body, &record); err != nil {
+			return App{}, err
+		}
+		return record.app(app)
+	})
 	if err != nil {
-		return Addresses{}, op.unreadable(err)
-	}
-	op = c.reading("app", app, "", calm())
-	if answer, err = c.call(ctx, op, http.MethodGet, "/apps/"+app, nil, nil); err != nil {
 		return Addresses{}, err
-	}
-	var record wireApp
-	if err := json.Unmarshal(answer, &record); err != nil {
-		return Addresses{}, op.unreadable(err)
-	}
-	if list.App, err = record.app(app); err != nil {
-		return Addresses{}, op.unreadable(err)
 	}
 	return list, nil
 }
 
-// row is one address as some API tells it.
+// row is one address as one of the APIs describes it.
 type row struct {
 	address   string
 	kind      string // the platform's type; empty if it sent none
@@ -129,9 +114,6 @@ func (w wireAddress) row() row {
 	return r
 }
 
-// errNoApp means that the answer holds no app.
-var errNoApp = errors.New("no such app")
-
 // decodeAddresses reads the data of the GraphQL answer about an app.
 func decodeAddresses(data []byte, name string) (Addresses, error) {
 	var answer struct {
@@ -153,9 +135,9 @@ func decodeAddresses(data []byte, name string) (Addresses, error) {
 	}
 	app := answer.App
 	if app == nil {
-		return Addresses{}, errNoApp
+		return Addresses{}, errAbsent
 	}
-	switch list := app.IPAddresses; { // null is not "no addresses", and a count that is not told is not 0
+	switch list := app.IPAddresses; { // null is not "no addresses", and a missing count is not 0
 	case list == nil, list.Nodes == nil && (list.TotalCount == nil || *list.TotalCount > 0):
 		return Addresses{}, errors.New("the list of addresses is missing")
 	case list.TotalCount != nil && len(list.Nodes) < *list.TotalCount:
@@ -186,13 +168,13 @@ func decodeAddresses(data []byte, name string) (Addresses, error) {
 	if err != nil {
 		return Addresses{}, err
 	}
-	list, err := addresses(rows, egressKnown)
+	list, err := addressList(rows, egressKnown)
 	return Addresses{App: record, List: list, EgressKnown: egressKnown}, err
 }
 
-// decodeAssignments reads the Machines API's list. It carries no types; newer
-// answers carry egress and network, which fly-go drops. EgressKnown is true if
-// every address says whether it is one.
+// decodeAssignments reads the Machines API's list. It has no types; newer answers
+// have egress and network, which fly-go drops. EgressKnown is true if every address
+// says whether it is an egress address.
 func decodeAssignments(body []byte) (Addresses, error) {
 	var answer struct {
 		IPs *[]struct {
@@ -227,18 +209,18 @@ func decodeAssignments(body []byte) (Addresses, error) {
 		}
 		rows = append(rows, r)
 	}
-	list, err := addresses(rows, egressKnown)
+	list, err := addressList(rows, egressKnown)
 	return Addresses{List: list, EgressKnown: egressKnown}, err
 }
 
-// anycast is the region of an address that is in all of them. Fly also leaves the
-// region empty for it.
+// anycast is the region of an address that is in all regions. Fly may also leave the
+// region empty.
 const anycast = "global"
 
-// addresses classifies rows, one address for each IP, in a fixed order: by
-// kind as the constants stand, then by IP. An address that cannot be read is
-// an error, since a list without it could pass for a private one.
-func addresses(rows []row, egressKnown bool) ([]Address, error) {
+// addressList classifies rows, one address for each IP, sorted by kind and IP. An
+// address that cannot be read is an error, since a list without it could pass for a
+// private one.
+func addressList(rows []row, egressKnown bool) ([]Address, error) {
 	byIP := make(map[netip.Addr]Address, len(rows))
 	for _, r := range rows {
 		ip, err := netip.ParseAddr(r.address)
@@ -247,8 +229,8 @@ func addresses(rows []row, egressKnown bool) ([]Address, error) {
 		}
 		kind, inferred := classify(ip, r, egressKnown)
 		a := Address{
-			IP: ip, Kind: kind, Inferred: inferred, Region: cmp.Or(told(r.region, regionWord), anycast),
-			CreatedAt: moment(r.createdAt), Network: told(r.network, networkWord), Org: told(r.org, slugWord),
+			IP: ip, Kind: kind, Inferred: inferred, Region: cmp.Or(validOrEmpty(r.region, regionWord), anycast),
+			CreatedAt: parseTime(r.createdAt), Network: validOrEmpty(r.network, networkWord), Org: validOrEmpty(r.org, slugWord),
 		}
 		switch earlier, twice := byIP[ip]; {
 		case !twice || kind == Egress:
@@ -273,9 +255,9 @@ func addresses(rows []row, egressKnown bool) ([]Address, error) {
 }
 
 // classify decides what an address is. Egress comes first, whatever else a row
-// says: such an address is never inbound. The platform's type counts only if
-// the address can be of that type; a contradiction is unknown. Without a type
-// the address itself decides, and the kind is inferred.
+// says: such an address is never inbound. Fly's type counts only if the address can
+// be of that type; a contradiction is unknown. Without a type the address itself
+// decides, and the kind is inferred.
 func classify(ip netip.Addr, r row, egressKnown bool) (kind Kind, inferred bool) {
 	if r.egress || r.kind == "egress_v4" || r.kind == "egress_v6" {
 		return Egress, false
@@ -283,7 +265,7 @@ func classify(ip netip.Addr, r row, egressKnown bool) (kind Kind, inferred bool)
 	fits := UnknownKind
 	global := ip.IsGlobalUnicast() && !ip.IsPrivate()
 	switch {
-	case private(ip):
+	case isPrivate(ip):
 		fits = Flycast
 	case ip.Is4() && global && (r.shared || r.kind == "shared_v4"):
 		fits = SharedV4
@@ -320,8 +302,8 @@ type wireApp struct {
 	} `json:"organization"`
 }
 
-// moment reads a time; what cannot be read is the zero time.
-func moment(s string) time.Time {
+// parseTime reads a time; the zero time if it cannot be read.
+func parseTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return time.Time{}

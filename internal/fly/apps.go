@@ -32,7 +32,7 @@ func (a Apps) Check(app string) error {
 // Actions of the operations that name no app.
 const (
 	// actionApps lists the names of all apps. It is sent only if every app may be
-	// named: see [FlyGo.AppNames].
+	// named: see [Client.AppNames].
 	actionApps = "apps"
 	// actionOrganization reads the id of an organization, without which no address
 	// can be allocated for it. The answer is about the organization alone.
@@ -42,7 +42,7 @@ const (
 // checkOperation decides whether an operation may be sent, by the app that it names.
 func (a Apps) checkOperation(op *operation) error {
 	switch {
-	case op.app != "":
+	case op.scope != onAccount:
 		return a.Check(op.app)
 	case op.action == actionOrganization, op.action == actionApps && len(a) == 0:
 		return nil

@@ -112,7 +112,7 @@ func TestTokenPrintsAsMask(t *testing.T) {
 	holder := struct {
 		token  Token
 		Public Token
-		client *FlyGo
+		client *Client
 	}{token, token, client}
 	var logged bytes.Buffer
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "token", token, "client", client, "holder", holder)

@@ -3,7 +3,6 @@ package fly
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 	"time"
@@ -16,17 +15,17 @@ import (
 type NewMachine struct {
 	Config                  machine.Config
 	Region                  string
-	Name                    string        // empty: Fly makes one up
-	SkipLaunch              bool          // create it, and do not start it
+	Name                    string        // empty: Fly chooses one
+	SkipLaunch              bool          // do not start it
 	SkipServiceRegistration bool          // keep it out of Fly Proxy's routing until UncordonMachine
-	LeaseTTL                time.Duration // with its lease taken for so long; 0: without
+	LeaseTTL                time.Duration // take its lease for this long; 0: take none
 }
 
-// Target is how a grant names the Machine: its region with a hash of the
-// configuration that it will get. As in [UpdateTarget] the labels of the release
-// do not count, and neither do the ids of volumes: a volume that is created on
-// the way has none yet, and Fly mounts no volume that another Machine has. Of the
-// Machines that it stands by for, their number counts: they may be new as well.
+// Target is how a grant names the Machine: its region with a hash of its
+// configuration. The metadata that [UpdateTarget] leaves out does not count, and
+// neither do the ids of volumes: a volume that the same plan creates has no id yet,
+// and Fly mounts no volume that another Machine uses. Of the Machines that this one
+// is a standby for, only the number counts, because they may be new too.
 func (m NewMachine) Target() string {
 	config := m.Config
 	var mounts []map[string]json.RawMessage
@@ -38,12 +37,12 @@ func (m NewMachine) Target() string {
 			config = unbound
 		}
 	}
-	return m.Region + "@" + targetHash(anyStandbys(config))
+	return m.Region + "@" + targetHash(withoutStandbyIDs(config))
 }
 
-// anyStandbys is a configuration without the ids of the Machines that it stands
-// by for.
-func anyStandbys(config machine.Config) machine.Config {
+// withoutStandbyIDs is a configuration with the number of the Machines that it is a
+// standby for in place of their ids.
+func withoutStandbyIDs(config machine.Config) machine.Config {
 	var env map[string]json.RawMessage
 	var list []string
 	if raw := config.Raw("standbys"); raw == nil || json.Unmarshal(raw, &list) != nil || len(list) == 0 {
@@ -67,21 +66,27 @@ var region = regexp.MustCompile(`^[a-z]{2,8}$`)
 
 func checkRegion(s string) error {
 	if !region.MatchString(s) {
-		return &Error{Code: gate.InvalidInput, Message: quote(s) + " is not the code of a region, such as iad"}
+		return &Error{Code: gate.InvalidInput, Message: quote(s) + " is not the code of a region such as iad"}
 	}
 	return nil
 }
 
-// CreateMachine implements [Client]. The body is flyctl's (LaunchMachineInput),
-// with the configuration as it is.
-func (c *FlyGo) CreateMachine(ctx context.Context, grant *gate.Grant, app string, machine NewMachine) (Machine, *Lease, error) {
+// CreateMachine creates a Machine. It spends create_machine with target
+// [NewMachine.Target]. The lease is of the new Machine, or nil if LeaseTTL asked for
+// none or Fly gave none. Fly does not deduplicate: after an *Ambiguous, list the
+// Machines and recognize yours by its metadata.
+//
+// The body is flyctl's (LaunchMachineInput), with the configuration unchanged.
+func (c *Client) CreateMachine(
+	ctx context.Context, grant *gate.Grant, app string, machine NewMachine,
+) (Machine, *Lease, error) {
 	if err := grant.Spend(gate.CreateMachine, app, machine.Target()); err != nil {
 		return Machine{}, nil, err
 	}
-	if err := errors.Join(checkApp(app), checkRegion(machine.Region)); err != nil {
+	if err := checkRegion(machine.Region); err != nil {
 		return Machine{}, nil, err
 	}
-	op := c.writing("create", app, "")
+	op := c.writing("create").onApp(app)
 	op.stateful = true
 	op.hide(machine.Config)
 	body := struct {
@@ -98,29 +103,27 @@ func (c *FlyGo) CreateMachine(ctx context.Context, grant *gate.Grant, app string
 		body.LeaseTTL = leaseSeconds(machine.LeaseTTL)
 	}
 	answer, err := c.call(ctx, op, http.MethodPost, "/apps/"+app+"/machines", body, nil)
-	if err != nil {
-		return Machine{}, nil, err
+	created, err := decode(op, answer, err, decodeCreated)
+	if err != nil || created.nonce == "" {
+		return created.machine, nil, err
 	}
-	created, nonce, err := decodeCreated(answer)
-	if err != nil {
-		return Machine{}, nil, op.unreadable(err)
-	}
-	if nonce == "" {
-		return created, nil, nil
-	}
-	return created, c.lease(app, created.ID, "", nonce), nil
+	return created.machine, c.lease(app, created.machine.ID, "", created.nonce), nil
 }
 
-// decodeCreated reads a Machine just created, and the nonce of its lease if it
-// came with one.
-func decodeCreated(body []byte) (Machine, string, error) {
+// createdMachine is a new Machine, with the nonce of its lease if it came with one.
+type createdMachine struct {
+	machine Machine
+	nonce   string
+}
+
+func decodeCreated(body []byte) (createdMachine, error) {
 	var wire struct {
 		wireMachine
 		Nonce string `json:"nonce"`
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
-		return Machine{}, "", err
+		return createdMachine{}, err
 	}
 	m, err := wire.machine()
-	return m, wire.Nonce, err
+	return createdMachine{m, wire.Nonce}, err
 }

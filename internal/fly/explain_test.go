@@ -42,7 +42,7 @@ func TestSecretsStayOut(t *testing.T) {
 		grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: "shop-api", Target: update.Target()})
 		_, updated := client.UpdateMachine(t.Context(), grant, "shop-api", update)
 		_, read := client.Machines(t.Context(), "shop-api")
-		_, asked := client.App(t.Context(), "shop-api")
+		_, asked := client.CanBlueGreen(t.Context(), "shop-api")
 		for _, err := range []error{updated, read, asked} {
 			if err == nil {
 				t.Fatalf("%d is no error", status)

@@ -49,7 +49,7 @@ func (c *fakeClock) slept() time.Duration {
 
 // testClient is a client of the platform at url, on a fake clock. Connections
 // are not reused: Go repeats a GET by itself when a reused one was dropped.
-func testClient(t *testing.T, url string, change ...func(*Options)) (*FlyGo, *fakeClock) {
+func testClient(t *testing.T, url string, change ...func(*Options)) (*Client, *fakeClock) {
 	t.Helper()
 	clock := newFakeClock()
 	base := newBaseTransport()

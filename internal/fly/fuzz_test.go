@@ -39,9 +39,9 @@ func FuzzDecodeMachines(f *testing.F) {
 func FuzzDecodeCreated(f *testing.F) {
 	f.Add([]byte(`{"id":"0a","nonce":"n","state":"starting","config":{"image":"i"},"image_ref":{"repository":"r","digest":"sha256:0"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, _, err := decodeCreated(body)
-		if err == nil && !machineID.MatchString(m.ID) {
-			t.Errorf("Machine %+v", m)
+		created, err := decodeCreated(body)
+		if err == nil && !machineID.MatchString(created.machine.ID) {
+			t.Errorf("Machine %+v", created.machine)
 		}
 	})
 }
@@ -78,19 +78,6 @@ func FuzzDecodeReleases(f *testing.F) {
 			checkPlain(t, r.ID, string(r.Status), r.Strategy, r.Image)
 			if r.Definition != nil && r.Definition[0] != '{' && !json.Valid(r.Definition) {
 				t.Errorf("definition %s", r.Definition)
-			}
-		}
-	})
-}
-
-func FuzzDecodeVersions(f *testing.F) {
-	f.Add([]byte(`[{"version":"01A","user_config":{"image":"i"}},{"version":"01B","user_config":null}]`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		versions, _ := decodeVersions(body)
-		for _, v := range versions {
-			checkPlain(t, v.InstanceID)
-			if v.InstanceID == "" || !v.Unreadable && v.Config.Validate() != nil {
-				t.Errorf("version %+v", v)
 			}
 		}
 	})
@@ -153,7 +140,7 @@ func checkAddresses(t *testing.T, list Addresses) {
 			t.Errorf("%s comes twice, or is none", a.IP)
 		}
 		seen[a.IP.String()] = true
-		if a.Kind == Flycast && !private(a.IP) || a.Kind.Public() && private(a.IP) {
+		if a.Kind == Flycast && !isPrivate(a.IP) || a.Kind.Public() && isPrivate(a.IP) {
 			t.Errorf("%s is %s", a.IP, a.Kind)
 		}
 		if (a.Kind == DedicatedV4 || a.Kind == DedicatedV6) && !list.EgressKnown && !a.Inferred {

@@ -50,39 +50,6 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestMachineVersions(t *testing.T) {
-	const app = "shop-api"
-	p, client := sandboxClient(t, flysim.Options{})
-	id := p.MachineIDs(app)[0]
-	before := p.Machine(app, id)
-	config := machineConfig(t, p, app, id)
-	changed, err := config.With("env", map[string]string{"A": "b"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.SetMachineConfig(app, id, changed)
-	versions, err := client.MachineVersions(t.Context(), app, id)
-	if err != nil || len(versions) != 2 {
-		t.Fatalf("%+v, %v", versions, err)
-	}
-	i := slices.IndexFunc(versions, func(v MachineVersion) bool { return v.InstanceID == before.InstanceID })
-	if i < 0 || versions[i].Unreadable || !machine.Equal(versions[i].Config, config) {
-		t.Errorf("the earlier configuration is not among %+v", versions)
-	}
-	_, err = client.MachineVersions(t.Context(), app, "0123456789abcd")
-	checkCode(t, err, gate.NotFound)
-
-	got, err := decodeVersions([]byte(`[{"version":"1","user_config":null},{"version":"2","user_config":{"services":1}}]`))
-	if err != nil || !got[0].Unreadable || !got[1].Unreadable {
-		t.Errorf("%+v, %v", got, err)
-	}
-	for _, body := range []string{`null`, `{}`, `[{}]`, `[{"version":"1","user_config":[]}]`} {
-		if _, err := decodeVersions([]byte(body)); err == nil {
-			t.Errorf("%s was read", body)
-		}
-	}
-}
-
 func TestLeaseHolder(t *testing.T) {
 	const app = "shop-api"
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

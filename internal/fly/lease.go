@@ -16,7 +16,7 @@ import (
 const leaseNonce = "fly-machine-lease-nonce"
 
 // Lease is the right to change one Machine for a time. Only LeaseMachine and
-// CreateMachine give one, so its two methods need no grant of their own.
+// CreateMachine return one, so its two methods need no grant.
 type Lease struct {
 	App       string
 	MachineID string
@@ -33,7 +33,7 @@ type Holder struct {
 	ExpiresAt time.Time
 }
 
-// Refresh prolongs the lease to ttl from now.
+// Refresh makes the lease end ttl from now.
 func (l *Lease) Refresh(ctx context.Context, ttl time.Duration) error {
 	if l == nil || l.refresh == nil {
 		return fmt.Errorf("%w: lease: none is held", gate.ErrNotGranted)
@@ -49,8 +49,8 @@ func (l *Lease) Release(ctx context.Context) error {
 	return l.release(ctx)
 }
 
-// of reports whether the lease is one of this Machine.
-func (l *Lease) of(app, id string) bool {
+// isOf reports whether the lease is of this Machine.
+func (l *Lease) isOf(app, id string) bool {
 	return l != nil && l.nonce != "" && l.App == app && l.MachineID == id
 }
 
@@ -61,14 +61,20 @@ func (l *Lease) header() http.Header {
 	return http.Header{leaseNonce: {l.nonce}}
 }
 
-// LeaseMachine implements [Client]. A lost answer leaves a lease that nobody
-// holds; it ends by itself after ttl. That one spent step covers every try is
-// safe: Fly gives no lease while one is held, so no more than one comes of them.
-func (c *FlyGo) LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration, again func(refusal error) error) (*Lease, error) {
+// LeaseMachine takes the lease of a Machine for ttl. It spends lease_machine with
+// the id as target. Code busy if somebody else holds the lease; the message names
+// the owner as Fly does. If again is not nil, it is called after such a refusal,
+// after one for too many requests and after a lost answer: if it returns nil, the
+// lease is asked for once more under the same step; otherwise its error is the
+// result.
+//
+// After a lost answer Fly may hold a lease without an owner here, which ends after
+// ttl. It is safe that one step covers every attempt: Fly gives no lease while one
+// is held, so at most one comes of them.
+func (c *Client) LeaseMachine(
+	ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration, again func(error) error,
+) (*Lease, error) {
 	if err := grant.Spend(gate.LeaseMachine, app, id); err != nil {
-		return nil, err
-	}
-	if err := checkMachine(app, id); err != nil {
 		return nil, err
 	}
 	for {
@@ -86,15 +92,12 @@ func (c *FlyGo) LeaseMachine(ctx context.Context, grant *gate.Grant, app, id str
 	}
 }
 
-func (c *FlyGo) tryLease(ctx context.Context, app, id string, ttl time.Duration) (*Lease, error) {
-	op := c.writing("lease", app, id)
+func (c *Client) tryLease(ctx context.Context, app, id string, ttl time.Duration) (*Lease, error) {
+	op := c.writing("lease").onMachine(app, id)
 	answer, err := c.call(ctx, op, http.MethodPost, leasePath(app, id, ttl), nil, nil)
+	wire, err := decode(op, answer, err, decodeLease)
 	if err != nil {
 		return nil, err
-	}
-	wire, err := decodeLease(answer)
-	if err != nil {
-		return nil, op.unreadable(err)
 	}
 	if wire.Nonce == "" {
 		return nil, op.unreadable(errors.New("the answer holds no lease"))
@@ -102,22 +105,17 @@ func (c *FlyGo) tryLease(ctx context.Context, app, id string, ttl time.Duration)
 	return c.lease(app, id, wire.Owner, wire.Nonce), nil
 }
 
-// LeaseHolder implements [Client].
-func (c *FlyGo) LeaseHolder(ctx context.Context, app, id string) (Holder, error) {
-	if err := checkMachine(app, id); err != nil {
-		return Holder{}, err
-	}
-	op := c.reading("lease_holder", app, id, calm())
-	answer, err := c.call(ctx, op, http.MethodGet, machinePath(app, id)+"/lease", nil, nil)
+// LeaseHolder returns who holds the lease of a Machine, without taking it. The
+// Holder is zero if nobody does, or if there is no such Machine.
+func (c *Client) LeaseHolder(ctx context.Context, app, id string) (Holder, error) {
+	op := c.reading("lease_holder", calm()).onMachine(app, id)
+	answer, err := c.get(ctx, op, machinePath(app, id)+"/lease")
 	if CodeOf(err) == gate.NotFound && Missing(err) != AnApp { // Fly's answer where no lease is held
 		return Holder{}, nil
 	}
+	wire, err := decode(op, answer, err, decodeLease)
 	if err != nil {
 		return Holder{}, err
-	}
-	wire, err := decodeLease(answer)
-	if err != nil {
-		return Holder{}, op.unreadable(err)
 	}
 	holder := Holder{Owner: plain(wire.Owner, maxOwner)}
 	if wire.ExpiresAt > 0 {
@@ -144,26 +142,26 @@ func decodeLease(body []byte) (wireLease, error) {
 		return wireLease{}, err
 	}
 	if wire.Data == nil {
-		return wireLease{}, errors.New("the answer tells of no lease")
+		return wireLease{}, errors.New("the answer holds no lease")
 	}
 	return *wire.Data, nil
 }
 
-// lease is a lease that this client was given.
-func (c *FlyGo) lease(app, id, owner, nonce string) *Lease {
+// lease is a lease that Fly gave this client.
+func (c *Client) lease(app, id, owner, nonce string) *Lease {
 	lease := &Lease{App: app, MachineID: id, Owner: plain(owner, maxOwner), nonce: nonce}
 	lease.refresh = func(ctx context.Context, ttl time.Duration) error {
-		op := c.writing("lease", app, id)
+		op := c.writing("lease").onMachine(app, id)
 		op.secrets = append(op.secrets, nonce)
 		_, err := c.call(ctx, op, http.MethodPost, leasePath(app, id, ttl), nil, lease.header())
 		return err
 	}
 	lease.release = func(ctx context.Context) error {
-		op := c.writing("release_lease", app, id)
+		op := c.writing("release_lease").onMachine(app, id)
 		op.secrets = append(op.secrets, nonce)
 		_, err := c.call(ctx, op, http.MethodDelete, machinePath(app, id)+"/lease", nil, lease.header())
 		switch CodeOf(err) {
-		case gate.NotFound, gate.Busy: // it has ended, or somebody else has one since
+		case gate.NotFound, gate.Busy: // it has ended, or somebody else holds one now
 			return nil
 		}
 		return err

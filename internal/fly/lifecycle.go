@@ -8,8 +8,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// steering is a change of what a Machine does, not of what it is.
-type steering struct {
+// The methods of a Machine's state spend the verb of their name with the Machine's
+// id as target, and return before the Machine is in the new state: Wait for it. The
+// lease may be nil if none is held. Code busy if somebody else holds the lease, or if
+// the Machine is between two states (such as replacing), so that a later attempt may
+// succeed. Code precondition if the state of the Machine does not allow the change.
+
+// stateChange is one of them.
+type stateChange struct {
 	verb   gate.Verb
 	action string // for the limiter
 	method string
@@ -17,42 +23,41 @@ type steering struct {
 	body   any
 }
 
-// StartMachine implements [Client].
-func (c *FlyGo) StartMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.steer(ctx, grant, app, id, lease, steering{gate.StartMachine, "start", http.MethodPost, "/start", nil})
+// StartMachine starts a Machine; it is no error if it is started already.
+func (c *Client) StartMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
+	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.StartMachine, "start", http.MethodPost, "/start", nil})
 }
 
-// StopMachine implements [Client]. Fly wants a JSON body, even an empty one.
-func (c *FlyGo) StopMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.steer(ctx, grant, app, id, lease, steering{gate.StopMachine, "stop", http.MethodPost, "/stop", struct{}{}})
+// StopMachine stops a Machine with the signal and time-out of its stop_config, or
+// Fly's defaults.
+func (c *Client) StopMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
+	// Fly wants a JSON body, even an empty one.
+	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.StopMachine, "stop", http.MethodPost, "/stop", struct{}{}})
 }
 
-// DestroyMachine implements [Client].
-func (c *FlyGo) DestroyMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.steer(ctx, grant, app, id, lease, steering{gate.DestroyMachine, "destroy", http.MethodDelete, "?kill=true", nil})
+// DestroyMachine removes a Machine for good, running or not. Its volumes stay.
+func (c *Client) DestroyMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
+	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.DestroyMachine, "destroy", http.MethodDelete, "?kill=true", nil})
 }
 
-// CordonMachine implements [Client].
-func (c *FlyGo) CordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.steer(ctx, grant, app, id, lease, steering{gate.CordonMachine, "cordon", http.MethodPost, "/cordon", nil})
+// CordonMachine takes a Machine out of Fly Proxy's routing.
+func (c *Client) CordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
+	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.CordonMachine, "cordon", http.MethodPost, "/cordon", nil})
 }
 
-// UncordonMachine implements [Client].
-func (c *FlyGo) UncordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.steer(ctx, grant, app, id, lease, steering{gate.UncordonMachine, "uncordon", http.MethodPost, "/uncordon", nil})
+// UncordonMachine puts a Machine back into Fly Proxy's routing.
+func (c *Client) UncordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
+	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.UncordonMachine, "uncordon", http.MethodPost, "/uncordon", nil})
 }
 
-func (c *FlyGo) steer(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease, s steering) error {
+func (c *Client) changeState(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease, s stateChange) error {
 	if err := grant.Spend(s.verb, app, id); err != nil {
 		return err
 	}
-	if err := checkMachine(app, id); err != nil {
-		return err
+	if lease != nil && !lease.isOf(app, id) {
+		return &Error{Code: gate.Internal, Message: s.action + " of Machine " + id + " with the lease of another Machine; nothing was changed"}
 	}
-	if lease != nil && !lease.of(app, id) {
-		return &Error{Code: gate.Internal, Message: s.action + " of Machine " + id + " under another lease than its own; nothing was changed"}
-	}
-	op := c.writing(s.action, app, id)
+	op := c.writing(s.action).onMachine(app, id)
 	op.stateful = true
 	if lease != nil {
 		op.secrets = append(op.secrets, lease.nonce)
@@ -66,19 +71,18 @@ func MetadataTarget(id, key, value string) string { return id + "/" + key + "=" 
 
 var metadataKey = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)
 
-// SetMachineMetadata implements [Client]. flyctl, too, sends no nonce with it
-// while it holds leases (its bluegreen deploy marks Machines that way).
-func (c *FlyGo) SetMachineMetadata(ctx context.Context, grant *gate.Grant, app, id, key, value string) error {
+// SetMachineMetadata sets one entry of a Machine's metadata, without a new version
+// and without a restart. It spends set_metadata with target [MetadataTarget]. It
+// needs no lease: flyctl sends none either while it holds leases (its bluegreen
+// deploy marks Machines that way).
+func (c *Client) SetMachineMetadata(ctx context.Context, grant *gate.Grant, app, id, key, value string) error {
 	if err := grant.Spend(gate.SetMetadata, app, MetadataTarget(id, key, value)); err != nil {
 		return err
 	}
-	if err := checkMachine(app, id); err != nil {
-		return err
-	}
 	if !metadataKey.MatchString(key) {
-		return &Error{Code: gate.InvalidInput, Message: quote(key) + " cannot be a key of metadata"}
+		return &Error{Code: gate.InvalidInput, Message: quote(key) + " is not a valid metadata key"}
 	}
-	op := c.writing("set_metadata", app, id)
+	op := c.writing("set_metadata").onMachine(app, id)
 	op.stateful = true
 	body := struct {
 		Value string `json:"value"`

@@ -24,50 +24,30 @@ const (
 	maxImage = 512
 )
 
-// Machines implements [Client]. The list is sorted by id.
-func (c *FlyGo) Machines(ctx context.Context, app string) ([]Machine, error) {
-	if err := checkApp(app); err != nil {
-		return nil, err
-	}
-	op := c.reading("machines", app, "", calm())
-	answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/machines", nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	machines, err := decodeMachines(answer)
-	if err != nil {
-		return nil, op.unreadable(err)
-	}
-	return machines, nil
+// Machines lists the app's Machines in one request, sorted by id, without those
+// that are destroyed or being destroyed.
+func (c *Client) Machines(ctx context.Context, app string) ([]Machine, error) {
+	op := c.reading("machines", calm()).onApp(app)
+	answer, err := c.get(ctx, op, "/apps/"+app+"/machines")
+	return decode(op, answer, err, decodeMachines)
 }
 
-// Machine implements [Client].
-func (c *FlyGo) Machine(ctx context.Context, app, id string) (Machine, error) {
-	if err := checkMachine(app, id); err != nil {
-		return Machine{}, err
-	}
-	op := c.reading("machine", app, id, brisk())
-	answer, err := c.call(ctx, op, http.MethodGet, machinePath(app, id), nil, nil)
-	if err != nil {
-		return Machine{}, err
-	}
-	m, err := decodeMachine(answer, id)
-	if err != nil {
-		return Machine{}, op.unreadable(err)
-	}
-	return m, nil
+// Machine reads one Machine.
+func (c *Client) Machine(ctx context.Context, app, id string) (Machine, error) {
+	op := c.reading("machine", brisk()).onMachine(app, id)
+	answer, err := c.get(ctx, op, machinePath(app, id))
+	return decode(op, answer, err, machineWithID(id))
 }
 
-// Processes implements [Client].
-func (c *FlyGo) Processes(ctx context.Context, app, id string) ([]Process, error) {
-	if err := checkMachine(app, id); err != nil {
-		return nil, err
-	}
-	op := c.reading("ps", app, id, calm())
-	answer, err := c.call(ctx, op, http.MethodGet, machinePath(app, id)+"/ps", nil, nil)
-	if err != nil {
-		return nil, err
-	}
+// Processes lists the programs in a started Machine, with their listening sockets.
+// Code precondition if the Machine is not started.
+func (c *Client) Processes(ctx context.Context, app, id string) ([]Process, error) {
+	op := c.reading("ps", calm()).onMachine(app, id)
+	answer, err := c.get(ctx, op, machinePath(app, id)+"/ps")
+	return decode(op, answer, err, decodeProcesses)
+}
+
+func decodeProcesses(body []byte) ([]Process, error) {
 	var wire []struct {
 		PID     int    `json:"pid"`
 		Command string `json:"command"`
@@ -76,8 +56,8 @@ func (c *FlyGo) Processes(ctx context.Context, app, id string) ([]Process, error
 			Address string `json:"address"`
 		} `json:"listen_sockets"`
 	}
-	if err := json.Unmarshal(answer, &wire); err != nil {
-		return nil, op.unreadable(err)
+	if err := json.Unmarshal(body, &wire); err != nil {
+		return nil, err
 	}
 	list := make([]Process, 0, len(wire))
 	for _, w := range wire {
@@ -90,23 +70,23 @@ func (c *FlyGo) Processes(ctx context.Context, app, id string) ([]Process, error
 	return list, nil
 }
 
-// maxWait is the platform's longest wait.
+// maxWait is the longest wait that Fly allows in one request.
 const maxWait = time.Minute
 
-// Wait implements [Client].
-func (c *FlyGo) Wait(ctx context.Context, app, id, instanceID, state string, within time.Duration) error {
-	if err := checkMachine(app, id); err != nil {
-		return err
-	}
+// Wait returns nil once the Machine is in the state, with this instance id if one is
+// given. The error has code platform_error if that takes longer than within. Fly
+// counts whole seconds, in requests of at most a minute; the rest goes by the
+// client's clock.
+func (c *Client) Wait(ctx context.Context, app, id, instance, state string, within time.Duration) error {
 	until := c.clock.now().Add(within)
 	for left := within; ; left = until.Sub(c.clock.now()) {
 		// Rounded up: a wait that ends early costs another one.
 		timeout := min(max((left+time.Second-1).Truncate(time.Second), time.Second), maxWait)
 		query := url.Values{"state": {state}, "timeout": {strconv.Itoa(int(timeout.Seconds()))}}
-		if instanceID != "" {
-			query.Set("instance_id", instanceID)
+		if instance != "" {
+			query.Set("instance_id", instance)
 		}
-		op := c.reading("wait", app, id, calm())
+		op := c.reading("wait", calm()).onMachine(app, id)
 		op.timeout = timeout + c.timeout
 		_, err := c.send(ctx, op, http.MethodGet, machinePath(app, id)+"/wait?"+query.Encode(), nil, nil)
 		var failed *failure
@@ -149,7 +129,7 @@ type wireImage struct {
 	Digest     string `json:"digest"`
 }
 
-// String is registry/repository:tag@digest without what was not told.
+// String is registry/repository:tag@digest, without the parts that are missing.
 func (w wireImage) String() string {
 	if w.Repository == "" {
 		return ""
@@ -201,16 +181,18 @@ func decodeMachines(body []byte) ([]Machine, error) {
 	return machines, nil
 }
 
-// decodeMachine reads the Machine with that id.
-func decodeMachine(body []byte, id string) (Machine, error) {
-	var wire wireMachine
-	if err := json.Unmarshal(body, &wire); err != nil {
-		return Machine{}, err
+// machineWithID returns a function that decodes the Machine with that id.
+func machineWithID(id string) func([]byte) (Machine, error) {
+	return func(body []byte) (Machine, error) {
+		var wire wireMachine
+		if err := json.Unmarshal(body, &wire); err != nil {
+			return Machine{}, err
+		}
+		if wire.ID != id {
+			return Machine{}, errors.New("the answer is about another Machine")
+		}
+		return wire.machine()
 	}
-	if wire.ID != id {
-		return Machine{}, errors.New("the answer is about another Machine")
-	}
-	return wire.machine()
 }
 
 func (w wireMachine) machine() (Machine, error) {
@@ -221,15 +203,15 @@ func (w wireMachine) machine() (Machine, error) {
 		ID:         w.ID,
 		Name:       plain(w.Name, 63),
 		State:      plain(w.State, 32),
-		Region:     told(w.Region, regionWord),
-		InstanceID: told(w.InstanceID, instanceID),
+		Region:     validOrEmpty(w.Region, regionWord),
+		InstanceID: validOrEmpty(w.InstanceID, instanceID),
 		HostStatus: plain(w.HostStatus, 32),
 		Cordoned:   w.Cordoned,
 		Incomplete: w.Config == nil || w.IncompleteConfig != nil,
-		ImageRef:   told(w.ImageRef.String(), imageWord),
+		ImageRef:   validOrEmpty(w.ImageRef.String(), imageWord),
 		Events:     history(w.Events),
-		CreatedAt:  moment(w.CreatedAt),
-		UpdatedAt:  moment(w.UpdatedAt),
+		CreatedAt:  parseTime(w.CreatedAt),
+		UpdatedAt:  parseTime(w.UpdatedAt),
 	}
 	m.Started, m.Exit = lastStart(m.Events), lastExit(m.Events)
 	for _, config := range []*machine.Config{w.IncompleteConfig, w.Config} {

@@ -43,7 +43,7 @@ func TestDecodeMachines(t *testing.T) {
 			t.Errorf("%s was read", body)
 		}
 	}
-	if _, err := decodeMachine([]byte(`{"id":"0a"}`), "0b"); err == nil {
+	if _, err := machineWithID("0b")([]byte(`{"id":"0a"}`)); err == nil {
 		t.Error("another Machine was read")
 	}
 }
@@ -67,7 +67,7 @@ func TestLastExit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, err := decodeMachine([]byte(`{"id":"0a","events":[`+test.events+`]}`), "0a")
+			m, err := machineWithID("0a")([]byte(`{"id":"0a","events":[` + test.events + `]}`))
 			if err != nil || !reflect.DeepEqual(m.Exit, test.want) {
 				t.Errorf("got %+v, %v; want %+v", m.Exit, err, test.want)
 			}

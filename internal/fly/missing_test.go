@@ -57,11 +57,11 @@ func TestMissingThing(t *testing.T) {
 // the app.
 func TestNotFoundNamesTheThing(t *testing.T) {
 	const app, id = "shop-api", "148e1e8c40e789"
-	read := func(c *FlyGo, t *testing.T) error { _, err := c.Machine(t.Context(), app, id); return err }
-	list := func(c *FlyGo, t *testing.T) error { _, err := c.Certificates(t.Context(), app); return err }
+	read := func(c *Client, t *testing.T) error { _, err := c.Machine(t.Context(), app, id); return err }
+	list := func(c *Client, t *testing.T) error { _, err := c.Certificates(t.Context(), app); return err }
 	tests := []struct {
 		name, text string
-		call       func(*FlyGo, *testing.T) error
+		call       func(*Client, *testing.T) error
 		operation  string
 		want       Thing
 		say        string

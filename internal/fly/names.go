@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// This file judges names in Fly's answers. They are shown beside the program's
-// own words, sent back in requests and compared with what a person named: one
-// that cannot be a name counts as not told, and an answer about another app than
-// the one that was asked for is not used at all.
+// This file checks names in Fly's answers. They are shown beside the program's own
+// words, sent back in requests and compared with what a person wrote: a name that is
+// not valid counts as missing, and an answer about another app is not used at all.
 
 var (
 	nodeID      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_=:.+-]{0,127}$`)
@@ -25,8 +24,8 @@ var (
 // slug of an organization.
 func ValidNetworkName(s string) bool { return networkWord.MatchString(s) }
 
-// told is a name from an answer, or empty if it cannot be one.
-func told(name string, pattern *regexp.Regexp) string {
+// validOrEmpty is a name from an answer, or empty if it is not valid.
+func validOrEmpty(name string, pattern *regexp.Regexp) string {
 	if !pattern.MatchString(name) || strings.Contains(name, "..") {
 		return ""
 	}
@@ -42,18 +41,21 @@ func (w wireApp) app(asked string) (App, error) {
 		return App{}, errOtherApp
 	}
 	return App{
-		ID:       told(w.ID, nodeID),
+		ID:       validOrEmpty(w.ID, nodeID),
 		Name:     asked,
 		Status:   plain(w.Status, 32),
-		Hostname: told(w.Hostname, hostname),
-		Network:  told(networkName(w.Network), networkWord),
+		Hostname: validOrEmpty(w.Hostname, hostname),
+		Network:  validOrEmpty(networkName(w.Network), networkWord),
 		Organization: Organization{
 			ID: w.Organization.ID, Slug: w.Organization.Slug, RawSlug: w.Organization.RawSlug, Name: w.Organization.Name,
-		}.told(),
+		}.checked(),
 	}, nil
 }
 
-// told is the organization as far as its names can be ones.
-func (o Organization) told() Organization {
-	return Organization{ID: told(o.ID, nodeID), Slug: told(o.Slug, slugWord), RawSlug: told(o.RawSlug, slugWord), Name: plain(o.Name, 63)}
+// checked is the organization without the names that are not valid.
+func (o Organization) checked() Organization {
+	return Organization{
+		ID: validOrEmpty(o.ID, nodeID), Slug: validOrEmpty(o.Slug, slugWord),
+		RawSlug: validOrEmpty(o.RawSlug, slugWord), Name: plain(o.Name, 63),
+	}
 }

@@ -3,12 +3,12 @@ package fly
 import "cmp"
 
 // DefaultNetwork is this program's only name for the default network of an
-// organization. The Machines API uses the same word; GraphQL calls the network
-// "" and knows none called default (flyctl, agent/remote.go).
+// organization. The Machines API uses the same word; GraphQL calls it "" and has no
+// network called default (flyctl, agent/remote.go).
 const DefaultNetwork = "default"
 
 // networkName is the name of a network as either API sends it. Null is not the
-// default network: it means that the API did not tell, and gives an empty name.
+// default network: the network is unknown, and its name empty.
 func networkName(wire *string) string {
 	if wire == nil {
 		return ""
@@ -16,9 +16,9 @@ func networkName(wire *string) string {
 	return cmp.Or(*wire, DefaultNetwork)
 }
 
-// Network names the network a Flycast address is to serve. The organization's
-// id is needed by the API. The name [DefaultNetwork] and an empty one both mean
-// the default network of the organization.
+// Network is the network that a Flycast address serves. The API needs the id of the
+// organization. The name [DefaultNetwork] and an empty one both mean the default
+// network of the organization.
 type Network struct {
 	Organization Organization
 	Name         string
@@ -29,8 +29,8 @@ func (n Network) Target() string {
 	return n.Organization.Slug + "/" + cmp.Or(n.Name, DefaultNetwork)
 }
 
-// words name the network in a message.
-func (n Network) words() string {
+// phrase names the network in a message.
+func (n Network) phrase() string {
 	if n.graphQL() == "" {
 		return "the default network"
 	}

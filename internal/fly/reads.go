@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -18,9 +17,6 @@ var orgSlug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 const maxPages = 100
 
 const (
-	appQuery = `query FlycastApp($appName: String!) {
-		app(name: $appName) { id name status hostname network organization { id slug rawSlug name } }
-	}`
 	appsQuery = `query FlycastApps($after: String) {
 		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug rawSlug } } pageInfo { hasNextPage endCursor } }
 	}`
@@ -28,104 +24,77 @@ const (
 	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug rawSlug name } }`
 )
 
-// App implements [Client].
-func (c *FlyGo) App(ctx context.Context, app string) (App, error) {
-	if err := checkApp(app); err != nil {
-		return App{}, err
-	}
-	op := c.reading("app_record", app, "", brisk())
-	data, err := c.ask(ctx, op, "FlycastApp", appQuery, appVariables{app})
-	if err != nil {
-		return App{}, err
-	}
-	var answer struct{ App *wireApp }
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return App{}, op.unreadable(err)
-	}
-	if answer.App == nil {
-		return App{}, op.notFound("")
-	}
-	record, err := answer.App.app(app)
-	if err != nil {
-		return App{}, op.unreadable(err)
-	}
-	return record, nil
-}
-
-// CanBlueGreen implements [Client]. An answer without the word is none: what is
-// not said is not allowed.
-func (c *FlyGo) CanBlueGreen(ctx context.Context, app string) (bool, error) {
-	if err := checkApp(app); err != nil {
-		return false, err
-	}
-	op := c.reading("bluegreen", app, "", brisk())
+// CanBlueGreen reports whether Fly lets the app be deployed with the strategy
+// bluegreen: an organization's limits may leave no room for a second set of
+// Machines. An answer that does not say is an error.
+func (c *Client) CanBlueGreen(ctx context.Context, app string) (bool, error) {
+	op := c.reading("bluegreen", brisk()).onApp(app)
 	data, err := c.ask(ctx, op, "FlycastBlueGreen", blueGreenQuery, appVariables{app})
-	if err != nil {
-		return false, err
-	}
-	var answer struct{ CanPerformBluegreenDeployment *bool }
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return false, op.unreadable(err)
-	}
-	if answer.CanPerformBluegreenDeployment == nil {
-		return false, op.unreadable(errors.New("it does not tell whether bluegreen is possible"))
-	}
-	return *answer.CanPerformBluegreenDeployment, nil
+	return decode(op, data, err, func(data []byte) (bool, error) {
+		var answer struct{ CanPerformBluegreenDeployment *bool }
+		if err := json.Unmarshal(data, &answer); err != nil {
+			return false, err
+		}
+		if answer.CanPerformBluegreenDeployment == nil {
+			return false, errors.New("the answer does not say whether bluegreen is possible")
+		}
+		return *answer.CanPerformBluegreenDeployment, nil
+	})
 }
 
-// AppNames implements [Client]. If only some apps may be named, they are the
-// answer, and nothing is sent.
-func (c *FlyGo) AppNames(ctx context.Context) ([]string, error) {
+// appsPage is one page of the list of apps.
+type appsPage struct {
+	Apps struct {
+		Nodes []struct {
+			Name         string
+			Organization Organization
+		}
+		PageInfo struct {
+			HasNextPage bool
+			EndCursor   string
+		}
+	}
+}
+
+// AppNames lists the apps that this token can list, sorted; a token for one app
+// gets code unauthorized. If only some apps may be named, they are the answer, and
+// nothing is sent.
+func (c *Client) AppNames(ctx context.Context) ([]string, error) {
 	if len(c.apps) > 0 {
 		return slices.Sorted(slices.Values(c.apps)), nil
 	}
-	type page struct {
+	var variables struct {
 		After string `json:"after,omitempty"`
 	}
-	op := c.reading(actionApps, "", "", brisk())
+	op := c.reading(actionApps, brisk())
 	var names []string
-	var at page
 	for range maxPages {
-		data, err := c.ask(ctx, op, "FlycastApps", appsQuery, at)
+		data, err := c.ask(ctx, op, "FlycastApps", appsQuery, variables)
+		page, err := decode(op, data, err, fromJSON[appsPage])
 		if err != nil {
 			return nil, err
 		}
-		var answer struct {
-			Apps struct {
-				Nodes []struct {
-					Name         string
-					Organization Organization
-				}
-				PageInfo struct {
-					HasNextPage bool
-					EndCursor   string
-				}
-			}
-		}
-		if err := json.Unmarshal(data, &answer); err != nil {
-			return nil, op.unreadable(err)
-		}
-		for _, node := range answer.Apps.Nodes {
+		for _, node := range page.Apps.Nodes {
 			if ValidAppName(node.Name) && (c.organization == "" || node.Organization.HasSlug(c.organization)) {
 				names = append(names, node.Name)
 			}
 		}
-		next := answer.Apps.PageInfo
+		next := page.Apps.PageInfo
 		if !next.HasNextPage {
 			slices.Sort(names)
 			return slices.Compact(names), nil
 		}
-		if next.EndCursor == at.After {
+		if next.EndCursor == variables.After {
 			break
 		}
-		at.After = next.EndCursor
+		variables.After = next.EndCursor
 	}
 	return nil, op.unreadable(errors.New("the list of apps does not end"))
 }
 
-// Organization implements [Client].
-func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, error) {
-	op := c.reading(actionOrganization, "", "", brisk())
+// Organization reads an organization by its slug.
+func (c *Client) Organization(ctx context.Context, slug string) (Organization, error) {
+	op := c.reading(actionOrganization, brisk())
 	if !orgSlug.MatchString(slug) {
 		return Organization{}, &Error{Code: gate.InvalidInput, Message: op.quote(slug) + " is not the slug of an organization"}
 	}
@@ -134,44 +103,40 @@ func (c *FlyGo) Organization(ctx context.Context, slug string) (Organization, er
 		Slug string `json:"slug"`
 	}{slug}
 	data, err := c.ask(ctx, op, "FlycastOrganization", organizationQuery, variables)
-	if err != nil {
-		return Organization{}, err
-	}
-	var answer struct{ Organization *Organization }
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return Organization{}, op.unreadable(err)
-	}
-	if answer.Organization == nil {
-		return Organization{}, op.notFound("")
-	}
-	return answer.Organization.told(), nil
+	return decode(op, data, err, func(data []byte) (Organization, error) {
+		var answer struct{ Organization *Organization }
+		if err := json.Unmarshal(data, &answer); err != nil {
+			return Organization{}, err
+		}
+		if answer.Organization == nil {
+			return Organization{}, errAbsent
+		}
+		return answer.Organization.checked(), nil
+	})
 }
 
-// Certificates implements [Client].
-func (c *FlyGo) Certificates(ctx context.Context, app string) ([]Certificate, error) {
-	if err := checkApp(app); err != nil {
-		return nil, err
-	}
-	op := c.reading("certificates", app, "", calm())
+// certificatesPage is one page of an app's certificates.
+type certificatesPage struct {
+	Certificates []struct {
+		Hostname   string `json:"hostname"`
+		Configured bool   `json:"configured"`
+	} `json:"certificates"`
+	NextCursor string `json:"next_cursor"`
+}
+
+// Certificates lists the app's certificates, all pages.
+func (c *Client) Certificates(ctx context.Context, app string) ([]Certificate, error) {
+	op := c.reading("certificates", calm()).onApp(app)
 	var list []Certificate
 	query := url.Values{"limit": {"100"}}
 	for range maxPages {
-		answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/certificates?"+query.Encode(), nil, nil)
+		answer, err := c.get(ctx, op, "/apps/"+app+"/certificates?"+query.Encode())
+		page, err := decode(op, answer, err, fromJSON[certificatesPage])
 		if err != nil {
 			return nil, err
 		}
-		var page struct {
-			Certificates []struct {
-				Hostname   string `json:"hostname"`
-				Configured bool   `json:"configured"`
-			} `json:"certificates"`
-			NextCursor string `json:"next_cursor"`
-		}
-		if err := json.Unmarshal(answer, &page); err != nil {
-			return nil, op.unreadable(err)
-		}
-		for _, cert := range page.Certificates {
-			list = append(list, Certificate{Hostname: plain(cert.Hostname, 253), Configured: cert.Configured})
+		for _, certificate := range page.Certificates {
+			list = append(list, Certificate{Hostname: plain(certificate.Hostname, 253), Configured: certificate.Configured})
 		}
 		if page.NextCursor == "" {
 			return list, nil
@@ -182,16 +147,4 @@ func (c *FlyGo) Certificates(ctx context.Context, app string) ([]Certificate, er
 		query.Set("cursor", page.NextCursor)
 	}
 	return nil, op.unreadable(errors.New("the list of certificates does not end"))
-}
-
-func checkApp(app string) error { return Apps(nil).Check(app) }
-
-func checkMachine(app, id string) error {
-	if err := checkApp(app); err != nil {
-		return err
-	}
-	if !machineID.MatchString(id) {
-		return &Error{Code: gate.InvalidInput, Message: quote(id) + " is not the id of a Machine"}
-	}
-	return nil
 }

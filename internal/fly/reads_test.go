@@ -125,7 +125,8 @@ func TestReads(t *testing.T) {
 	p, client := sandboxClient(t, flysim.Options{})
 	ctx := t.Context()
 
-	app, err := client.App(ctx, "tenant-7")
+	addresses, err := client.Addresses(ctx, "tenant-7")
+	app := addresses.App
 	if err != nil || app.Name != "tenant-7" || app.Network != "tenant-7" || app.Status != "deployed" || app.Hostname != "tenant-7.fly.dev" ||
 		app.Organization.Slug != "personal" || app.Organization.ID == "" || app.ID == "" {
 		t.Errorf("app %+v, %v", app, err)
@@ -208,27 +209,26 @@ func TestReadsOfMissingApp(t *testing.T) {
 }
 
 // appReads are the reads that take no more than an app.
-func appReads() map[string]func(context.Context, *FlyGo, string) error {
-	return map[string]func(context.Context, *FlyGo, string) error{
-		"App":          func(ctx context.Context, c *FlyGo, app string) error { _, err := c.App(ctx, app); return err },
-		"Addresses":    func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Addresses(ctx, app); return err },
-		"Machines":     func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Machines(ctx, app); return err },
-		"Certificates": func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Certificates(ctx, app); return err },
-		"Release":      func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Release(ctx, app); return err },
-		"Machine":      func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Machine(ctx, app, "0a"); return err },
-		"Processes": func(ctx context.Context, c *FlyGo, app string) error {
+func appReads() map[string]func(context.Context, *Client, string) error {
+	return map[string]func(context.Context, *Client, string) error{
+		"CanBlueGreen": func(ctx context.Context, c *Client, app string) error { _, err := c.CanBlueGreen(ctx, app); return err },
+		"Addresses":    func(ctx context.Context, c *Client, app string) error { _, err := c.Addresses(ctx, app); return err },
+		"Machines":     func(ctx context.Context, c *Client, app string) error { _, err := c.Machines(ctx, app); return err },
+		"Certificates": func(ctx context.Context, c *Client, app string) error { _, err := c.Certificates(ctx, app); return err },
+		"Release":      func(ctx context.Context, c *Client, app string) error { _, err := c.Release(ctx, app); return err },
+		"Machine": func(ctx context.Context, c *Client, app string) error {
+			_, err := c.Machine(ctx, app, "0a")
+			return err
+		},
+		"Processes": func(ctx context.Context, c *Client, app string) error {
 			_, err := c.Processes(ctx, app, "0a")
 			return err
 		},
-		"Wait": func(ctx context.Context, c *FlyGo, app string) error {
+		"Wait": func(ctx context.Context, c *Client, app string) error {
 			return c.Wait(ctx, app, "0a", "i", "started", time.Minute)
 		},
-		"Volumes":  func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Volumes(ctx, app); return err },
-		"Releases": func(ctx context.Context, c *FlyGo, app string) error { _, err := c.Releases(ctx, app, 3); return err },
-		"MachineVersions": func(ctx context.Context, c *FlyGo, app string) error {
-			_, err := c.MachineVersions(ctx, app, "0a")
-			return err
-		},
+		"Volumes":  func(ctx context.Context, c *Client, app string) error { _, err := c.Volumes(ctx, app); return err },
+		"Releases": func(ctx context.Context, c *Client, app string) error { _, err := c.Releases(ctx, app, 3); return err },
 	}
 }
 
@@ -246,8 +246,6 @@ func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		checkCode(t, err, gate.InvalidInput)
 		_, err = client.Processes(t.Context(), "shop-api", id)
 		checkCode(t, err, gate.InvalidInput)
-		_, err = client.MachineVersions(t.Context(), "shop-api", id)
-		checkCode(t, err, gate.InvalidInput)
 		_, err = client.LeaseHolder(t.Context(), "shop-api", id)
 		checkCode(t, err, gate.InvalidInput)
 		checkCode(t, client.Wait(t.Context(), "shop-api", id, "i", "started", time.Minute), gate.InvalidInput)
@@ -259,7 +257,7 @@ func TestBadNamesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	p, url := platform(t, flysim.Options{})
-	as := func(token string) *FlyGo {
+	as := func(token string) *Client {
 		client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(token) })
 		return client
 	}
@@ -318,7 +316,9 @@ func TestWaitRepeatsTheTimeOut(t *testing.T) {
 }
 
 // clientURL is where a client's requests to the Machines API go.
-func (c *FlyGo) clientURL() string { return c.http.Transport.(*transport).routes[flapsOrigin].String() }
+func (c *Client) clientURL() string {
+	return c.http.Transport.(*transport).routes[flapsOrigin].String()
+}
 
 func TestListsInPages(t *testing.T) {
 	var calls counter

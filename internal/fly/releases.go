@@ -14,7 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// ReleaseStatus is how far a release has come. Fly knows more words than these.
+// ReleaseStatus is the progress of a release. Fly knows more words than these.
 type ReleaseStatus string
 
 // The statuses that flyctl sets. Complete makes the app a deployed one.
@@ -35,7 +35,7 @@ type Release struct {
 	CreatedAt  time.Time
 	Definition json.RawMessage // fly.toml as JSON, as flyctl stored it
 
-	app string // whose it is; set by the client alone
+	app string // set by the client only
 }
 
 // NewRelease is a release to record.
@@ -46,8 +46,8 @@ type NewRelease struct {
 }
 
 // Target is how a grant names the release: the strategy with a hash of image
-// and definition. The definition decides what `fly config save`, and a
-// `fly deploy` without a fly.toml, will use.
+// and definition. The definition is what `fly config save`, and a `fly deploy`
+// without a fly.toml, will use.
 func (r NewRelease) Target() string {
 	hash := sha256.New()
 	hash.Write([]byte(r.Image + "\x00"))
@@ -55,10 +55,10 @@ func (r NewRelease) Target() string {
 	return strings.ToLower(r.Strategy) + "@" + hex.EncodeToString(hash.Sum(nil))[:32]
 }
 
-// ReleaseUpdate is how a release goes on.
+// ReleaseUpdate is the progress of a release.
 type ReleaseUpdate struct {
 	Status  ReleaseStatus
-	Problem string // of a release that did not get through; shown with it
+	Problem string // why the release failed; Fly shows it with the release
 }
 
 const (
@@ -78,36 +78,40 @@ var (
 	releaseStrategy = regexp.MustCompile(`^[A-Za-z_]{1,32}$`)
 )
 
-// Release implements [Client].
-func (c *FlyGo) Release(ctx context.Context, app string) (Release, error) {
-	if err := checkApp(app); err != nil {
-		return Release{}, err
-	}
-	op := c.reading("release", app, "", brisk())
+// Release reads the app's current release with its definition: fly.toml as JSON.
+// Code not_found if the app has no release, or one without a definition.
+func (c *Client) Release(ctx context.Context, app string) (Release, error) {
+	op := c.reading("release", brisk()).onApp(app)
 	data, err := c.ask(ctx, op, "FlycastRelease", releaseQuery, appVariables{app})
-	if err != nil {
-		return Release{}, err
-	}
-	var answer struct {
-		App *struct{ CurrentReleaseUnprocessed *wireRelease }
-	}
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return Release{}, op.unreadable(err)
-	}
-	if answer.App == nil {
-		return Release{}, op.notFound("")
-	}
-	if answer.App.CurrentReleaseUnprocessed == nil {
-		return Release{}, op.noRelease("the app " + app + " has no release")
-	}
-	release, err := answer.App.CurrentReleaseUnprocessed.release(app)
+	current, err := decode(op, data, err, currentRelease(app))
 	switch {
 	case err != nil:
-		return Release{}, op.unreadable(err)
-	case release.Definition == nil:
+		return Release{}, err
+	case current.app == "":
+		return Release{}, op.noRelease("the app " + app + " has no release")
+	case current.Definition == nil:
 		return Release{}, op.noRelease("the app " + app + " has no release with a configuration")
 	}
-	return release, nil
+	return current, nil
+}
+
+// currentRelease returns a function that decodes the current release of an app. It
+// is zero if there is none.
+func currentRelease(app string) func([]byte) (Release, error) {
+	return func(data []byte) (Release, error) {
+		var answer struct {
+			App *struct{ CurrentReleaseUnprocessed *wireRelease }
+		}
+		switch err := json.Unmarshal(data, &answer); {
+		case err != nil:
+			return Release{}, err
+		case answer.App == nil:
+			return Release{}, errAbsent
+		case answer.App.CurrentReleaseUnprocessed == nil:
+			return Release{}, nil
+		}
+		return answer.App.CurrentReleaseUnprocessed.release(app)
+	}
 }
 
 // noRelease is the error for an app that is there and has no release to give.
@@ -117,39 +121,30 @@ func (op *operation) noRelease(message string) *Error {
 	return e
 }
 
-// Releases implements [Client].
-func (c *FlyGo) Releases(ctx context.Context, app string, limit int) ([]Release, error) {
-	if err := checkApp(app); err != nil {
-		return nil, err
-	}
-	op := c.reading("releases", app, "", brisk())
+// Releases lists the app's newest releases, at most limit, the newest first. One
+// without a definition has a nil one.
+func (c *Client) Releases(ctx context.Context, app string, limit int) ([]Release, error) {
+	op := c.reading("releases", brisk()).onApp(app)
 	variables := struct {
 		appVariables
 		Limit int `json:"limit"`
 	}{appVariables{app}, max(limit, 1)}
 	data, err := c.ask(ctx, op, "FlycastReleases", releasesQuery, variables)
-	if err != nil {
-		return nil, err
-	}
-	releases, err := decodeReleases(data, app)
-	switch {
-	case err != nil:
-		return nil, op.unreadable(err)
-	case releases == nil:
-		return nil, op.notFound("")
-	}
-	return releases, nil
+	return decode(op, data, err, func(data []byte) ([]Release, error) { return decodeReleases(data, app) })
 }
 
-// decodeReleases reads a list of releases; nil if there is no app.
+// decodeReleases reads a list of the app's releases.
 func decodeReleases(data []byte, app string) ([]Release, error) {
 	var answer struct {
 		App *struct {
 			ReleasesUnprocessed struct{ Nodes []*wireRelease }
 		}
 	}
-	if err := json.Unmarshal(data, &answer); err != nil || answer.App == nil {
+	if err := json.Unmarshal(data, &answer); err != nil {
 		return nil, err
+	}
+	if answer.App == nil {
+		return nil, errAbsent
 	}
 	releases := []Release{}
 	for _, wire := range answer.App.ReleasesUnprocessed.Nodes {
@@ -182,19 +177,19 @@ func (w *wireRelease) release(app string) (Release, error) {
 		return Release{}, err
 	}
 	return Release{
-		ID:         told(w.ID, releaseID),
+		ID:         validOrEmpty(w.ID, releaseID),
 		Version:    w.Version,
 		Status:     ReleaseStatus(plain(w.Status, 32)),
 		Strategy:   plain(w.DeploymentStrategy, 32),
-		Image:      told(w.ImageRef, imageWord),
-		CreatedAt:  moment(w.CreatedAt),
+		Image:      validOrEmpty(w.ImageRef, imageWord),
+		CreatedAt:  parseTime(w.CreatedAt),
 		Definition: definition,
 		app:        app,
 	}, nil
 }
 
-// decodeDefinition reads a stored fly.toml, which may come as the text of its
-// JSON; nil if there is none.
+// decodeDefinition reads a stored fly.toml, which may be a string that holds JSON;
+// nil if there is none.
 func decodeDefinition(definition json.RawMessage) (json.RawMessage, error) {
 	var text string
 	if json.Unmarshal(definition, &text) == nil && text != "" {
@@ -210,22 +205,25 @@ func decodeDefinition(definition json.RawMessage) (json.RawMessage, error) {
 	return definition, nil
 }
 
-// CreateRelease implements [Client]. It goes over uiex, because that is what
-// flyctl's deploy does now; older ones used GraphQL's createRelease. Both write
-// the same record, which `fly releases`, `fly status` and `fly config save` read
-// through GraphQL, as Release and Releases do.
-func (c *FlyGo) CreateRelease(ctx context.Context, grant *gate.Grant, app string, release NewRelease) (Release, error) {
+// CreateRelease records a new release; it changes no Machine. It spends
+// create_release with target [NewRelease.Target]. After an *Ambiguous, look for the
+// release in Releases.
+//
+// It uses uiex, as flyctl's deploy does; older versions of flyctl used GraphQL's
+// createRelease. Both write the same record, which `fly releases`, `fly status` and
+// `fly config save` read through GraphQL, as Release and Releases do.
+func (c *Client) CreateRelease(ctx context.Context, grant *gate.Grant, app string, release NewRelease) (Release, error) {
 	if err := grant.Spend(gate.CreateRelease, app, release.Target()); err != nil {
-		return Release{}, err
-	}
-	if err := checkApp(app); err != nil {
 		return Release{}, err
 	}
 	definition, err := decodeDefinition(release.Definition)
 	if err != nil || definition == nil || !releaseStrategy.MatchString(release.Strategy) {
-		return Release{}, &Error{Code: gate.InvalidInput, Message: "a release needs a definition that is a JSON object, and a strategy; nothing was changed"}
+		return Release{}, &Error{
+			Code:    gate.InvalidInput,
+			Message: "a release needs a strategy and a definition that is a JSON object; nothing was changed",
+		}
 	}
-	op := c.writing("create_release", app, "")
+	op := c.writing("create_release").onApp(app)
 	body := struct {
 		App        string          `json:"app_name"`
 		Definition json.RawMessage `json:"definition"`
@@ -233,14 +231,7 @@ func (c *FlyGo) CreateRelease(ctx context.Context, grant *gate.Grant, app string
 		Strategy   string          `json:"strategy"`
 	}{app, definition, release.Image, strings.ToUpper(release.Strategy)}
 	answer, err := c.callUIEX(ctx, op, http.MethodPost, "/api/v1/releases", body)
-	if err != nil {
-		return Release{}, err
-	}
-	created, err := decodeCreatedRelease(answer, app)
-	if err != nil {
-		return Release{}, op.unreadable(err)
-	}
-	return created, nil
+	return decode(op, answer, err, func(body []byte) (Release, error) { return decodeCreatedRelease(body, app) })
 }
 
 // decodeCreatedRelease reads the answer of uiex to a new release.
@@ -260,26 +251,27 @@ func decodeCreatedRelease(body []byte, app string) (Release, error) {
 		return Release{}, err
 	}
 	if wire.Release == nil || !releaseID.MatchString(wire.Release.ID) {
-		return Release{}, errors.New("the answer names no release")
+		return Release{}, errors.New("the answer holds no release")
 	}
 	r := wire.Release
-	common := wireRelease{r.ID, r.Version, r.Status, r.Strategy, r.Image, r.CreatedAt, r.Definition}
-	return common.release(app)
+	record := wireRelease{r.ID, r.Version, r.Status, r.Strategy, r.Image, r.CreatedAt, r.Definition}
+	return record.release(app)
 }
 
-// UpdateRelease implements [Client]. Over uiex the app is not in the address:
-// that is why the release must be one that was read or made for the app.
-func (c *FlyGo) UpdateRelease(ctx context.Context, grant *gate.Grant, app string, release Release, update ReleaseUpdate) error {
+// UpdateRelease records the progress of a release. It spends update_release with the
+// status as target, because the release has no id yet when the step is approved. The
+// release must come from this client and be of this app: the URL of uiex does not
+// name the app. Sending the same update twice does no harm.
+func (c *Client) UpdateRelease(
+	ctx context.Context, grant *gate.Grant, app string, release Release, update ReleaseUpdate,
+) error {
 	if err := grant.Spend(gate.UpdateRelease, app, string(update.Status)); err != nil {
 		return err
 	}
-	if err := checkApp(app); err != nil {
-		return err
-	}
 	if release.app != app || !releaseID.MatchString(release.ID) {
-		return &Error{Code: gate.Internal, Message: "update of a release that is not known to be of app " + app + "; nothing was changed"}
+		return &Error{Code: gate.Internal, Message: "update of a release that may belong to another app than " + app + "; nothing was changed"}
 	}
-	op := c.writing("update_release", app, "")
+	op := c.writing("update_release").onApp(app)
 	op.thing, op.kind = "release "+release.ID+" of app "+app, ARelease
 	// The names are flyctl's; Fly shows the error with the release.
 	type outcome struct {

@@ -30,7 +30,7 @@ func platform(t *testing.T, options flysim.Options) (*flysim.Platform, string) {
 }
 
 // sandboxClient is a client with full rights on a new platform.
-func sandboxClient(t *testing.T, options flysim.Options) (*flysim.Platform, *FlyGo) {
+func sandboxClient(t *testing.T, options flysim.Options) (*flysim.Platform, *Client) {
 	t.Helper()
 	p, url := platform(t, options)
 	client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(p.Token()) })
@@ -38,7 +38,7 @@ func sandboxClient(t *testing.T, options flysim.Options) (*flysim.Platform, *Fly
 }
 
 // restrictedClient is a client of the platform that may name only these apps.
-func restrictedClient(t *testing.T, p *flysim.Platform, apps ...string) *FlyGo {
+func restrictedClient(t *testing.T, p *flysim.Platform, apps ...string) *Client {
 	t.Helper()
 	client, _ := testClient(t, "http://127.0.0.1:9", func(o *Options) {
 		o.Token, o.HTTP, o.Apps = NewToken(p.Token()), p.Transport(), apps
@@ -70,7 +70,7 @@ func checkCode(t *testing.T, err error, want gate.Code) {
 }
 
 // leased takes the lease of a Machine.
-func leased(t *testing.T, c *FlyGo, app, id string) *Lease {
+func leased(t *testing.T, c *Client, app, id string) *Lease {
 	t.Helper()
 	lease, err := c.LeaseMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute, nil)
 	if err != nil {

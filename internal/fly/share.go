@@ -12,77 +12,75 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 )
 
-// maxAge is how old a shared answer may be, counted from when its request was sent.
+// maxAge is how old a shared read may be, counted from when its request was sent.
 const maxAge = time.Second
 
-// Shared is a client for those who only look: equal reads at the same time are one
-// request, and its answer serves later ones for a second. Plans
-// and changes read with the client itself: they need the state as it is now.
+// Shared is a client for callers that only look: equal reads at the same time are
+// one request, and its answer serves later reads for a second. Plans and changes need
+// the state as it is now, and read with the client itself.
 //
-// Every caller gets a copy. An error serves those who waited for it, and nobody
-// else. A caller that leaves does not end the request that others wait for. A
-// write of this client ends what is shared of the app.
+// Every caller gets a copy. An error goes to the callers that waited for it, and to no
+// later one. A caller that leaves does not end a request that others wait for. After a
+// write of this client nothing that was read of the app before is shared.
 type Shared struct {
-	*FlyGo
-	mu      sync.Mutex
-	answers map[readKey]*answer
+	client *Client
+	mu     sync.Mutex
+	reads  map[readKey]*sharedRead
 }
 
-// Shared is the view of the client that shares reads. All views of one client are
-// the same one.
-func (c *FlyGo) Shared() *Shared { return c.shared }
+// Shared returns the view of the client that shares reads. Each call returns the same
+// one.
+func (c *Client) Shared() *Shared { return c.shared }
 
 // readKey is what makes reads equal. Token and platform are the client's.
-type readKey struct {
-	operation string
-	app       string
-	limit     int
-}
+type readKey struct{ operation, app string }
 
-// answer is one read, under way or done.
-type answer struct {
+// sharedRead is one read, running or done.
+type sharedRead struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	sent    atomic.Int64 // when its first request was sent, in nanoseconds; 0: not yet
 	waiting int          // guarded by Shared.mu
-	value   any          // immutable from here on: of the type that the read gives; set before done is closed
+	value   any          // what was read; set before done is closed, and immutable then
 	err     error
 }
 
-// usable reports whether a reader that comes now may have the answer.
-func (a *answer) usable(now time.Time) bool {
+// usable reports whether a reader that comes now may have the result.
+func (a *sharedRead) usable(now time.Time) bool {
 	sent := a.sent.Load()
 	return sent == 0 || now.Sub(time.Unix(0, sent)) <= maxAge
 }
 
 type sentKey struct{}
 
-// markSent notes in a shared read that a request of it is sent now.
+// markSent records the time in a shared read whose request is sent now.
 func markSent(ctx context.Context, now time.Time) {
-	if a, _ := ctx.Value(sentKey{}).(*answer); a != nil {
+	if a, _ := ctx.Value(sentKey{}).(*sharedRead); a != nil {
 		a.sent.CompareAndSwap(0, now.UnixNano())
 	}
 }
 
-// changed ends what is shared of an app: a reader that comes after a write sees it
-// as far as Fly shows it.
-func (s *Shared) changed(app string) {
+// drop forgets the reads of an app, so that a reader that comes after a write sees
+// its effect.
+func (s *Shared) drop(app string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key := range s.answers {
+	for key := range s.reads {
 		if key.app == app || key.app == "" {
-			delete(s.answers, key) // those who wait for it still get it
+			delete(s.reads, key) // callers that wait for it still get it
 		}
 	}
 }
 
-// share gives the answer to a read: one that is there, one that is under way, or
-// a new one. clone copies what callers could change.
-func share[T any](ctx context.Context, s *Shared, key readKey, read func(context.Context) (T, error), clone func(T) T) (T, error) {
+// share returns the result of a read: of one that is done or running, or of a new
+// one. clone copies what callers could change.
+func share[T any](
+	ctx context.Context, s *Shared, key readKey, clone func(T) T, read func(context.Context) (T, error),
+) (T, error) {
 	var none T
-	now := s.clock.now()
+	now := s.client.clock.now()
 	s.mu.Lock()
-	a := s.answers[key]
+	a := s.reads[key]
 	if a == nil || !a.usable(now) {
 		a = s.begin(key, now)
 		run, cancel := context.WithCancel(context.WithValue(context.Background(), sentKey{}, a))
@@ -125,35 +123,35 @@ func share[T any](ctx context.Context, s *Shared, key readKey, read func(context
 	return clone(value), nil
 }
 
-// begin puts a new answer in place. Old ones are dropped on the way.
-func (s *Shared) begin(key readKey, now time.Time) *answer {
-	for old, a := range s.answers {
+// begin adds a new read, and removes old ones.
+func (s *Shared) begin(key readKey, now time.Time) *sharedRead {
+	for old, a := range s.reads {
 		select {
 		case <-a.done:
 			if !a.usable(now) {
-				delete(s.answers, old)
+				delete(s.reads, old)
 			}
 		default:
 		}
 	}
-	a := &answer{done: make(chan struct{})}
-	s.answers[key] = a
+	a := &sharedRead{done: make(chan struct{})}
+	s.reads[key] = a
 	return a
 }
 
-func (s *Shared) end(key readKey, a *answer, value any, err error) {
+func (s *Shared) end(key readKey, a *sharedRead, value any, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.value, a.err = value, err
-	a.sent.CompareAndSwap(0, s.clock.now().UnixNano()) // nothing was sent
-	if err != nil && s.answers[key] == a {
-		delete(s.answers, key)
+	a.sent.CompareAndSwap(0, s.client.clock.now().UnixNano()) // nothing was sent
+	if err != nil && s.reads[key] == a {
+		delete(s.reads, key)
 	}
 	close(a.done)
 }
 
-// leave ends a read that nobody waits for.
-func (s *Shared) leave(key readKey, a *answer) {
+// leave ends a read that no caller waits for any more.
+func (s *Shared) leave(key readKey, a *sharedRead) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.waiting--; a.waiting > 0 {
@@ -163,13 +161,13 @@ func (s *Shared) leave(key readKey, a *answer) {
 	case <-a.done:
 	default:
 		a.cancel()
-		if s.answers[key] == a {
-			delete(s.answers, key)
+		if s.reads[key] == a {
+			delete(s.reads, key)
 		}
 	}
 }
 
-// ownError is a copy of an error that several callers get.
+// ownError is a copy of an error that goes to several callers.
 func ownError(err error) error {
 	var coded *Error
 	if errors.As(err, &coded) {
@@ -179,7 +177,7 @@ func ownError(err error) error {
 	return err
 }
 
-// Age collects how old what was read under a context is.
+// Age records how old the data is that was read under a context.
 type Age struct {
 	mu     sync.Mutex
 	oldest time.Time
@@ -187,7 +185,7 @@ type Age struct {
 
 type ageKey struct{}
 
-// WithAge is a context whose shared reads are noted in the Age.
+// WithAge returns a context whose shared reads are recorded in the Age.
 func WithAge(ctx context.Context) (context.Context, *Age) {
 	age := new(Age)
 	return context.WithValue(ctx, ageKey{}, age), age
@@ -205,7 +203,7 @@ func noteAge(ctx context.Context, at time.Time) {
 	}
 }
 
-// Of is the age at a moment of the oldest of what was read; 0 if nothing was shared.
+// Of is the age of the oldest read at a time; 0 if nothing was shared.
 func (a *Age) Of(now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -215,59 +213,52 @@ func (a *Age) Of(now time.Time) time.Duration {
 	return max(now.Sub(a.oldest), 0)
 }
 
-func same[T any](v T) T { return v }
-
-// App implements [Client].
-func (s *Shared) App(ctx context.Context, app string) (App, error) {
-	return share(ctx, s, readKey{operation: "app", app: app}, func(ctx context.Context) (App, error) { return s.FlyGo.App(ctx, app) }, same)
-}
-
-// AppNames implements [Client].
+// AppNames is [Client.AppNames].
 func (s *Shared) AppNames(ctx context.Context) ([]string, error) {
-	return share(ctx, s, readKey{operation: "apps"}, s.FlyGo.AppNames, slices.Clone)
+	return share(ctx, s, readKey{"apps", ""}, slices.Clone, s.client.AppNames)
 }
 
-// Addresses implements [Client].
+// Addresses is [Client.Addresses].
 func (s *Shared) Addresses(ctx context.Context, app string) (Addresses, error) {
-	return share(ctx, s, readKey{operation: "addresses", app: app}, func(ctx context.Context) (Addresses, error) { return s.FlyGo.Addresses(ctx, app) },
-		func(a Addresses) Addresses { a.List = slices.Clone(a.List); return a })
+	return shareOfApp(ctx, s, "addresses", app, Addresses.clone, s.client.Addresses)
 }
 
-// Machines implements [Client].
+// Machines is [Client.Machines].
 func (s *Shared) Machines(ctx context.Context, app string) ([]Machine, error) {
-	return share(ctx, s, readKey{operation: "machines", app: app}, func(ctx context.Context) ([]Machine, error) { return s.FlyGo.Machines(ctx, app) },
-		func(list []Machine) []Machine {
-			list = slices.Clone(list)
-			for i := range list {
-				list[i] = list[i].clone()
-			}
-			return list
-		})
+	return shareOfApp(ctx, s, "machines", app, cloneEach(Machine.clone), s.client.Machines)
 }
 
-// Certificates implements [Client].
-func (s *Shared) Certificates(ctx context.Context, app string) ([]Certificate, error) {
-	return share(ctx, s, readKey{operation: "certificates", app: app}, func(ctx context.Context) ([]Certificate, error) { return s.FlyGo.Certificates(ctx, app) }, slices.Clone)
-}
-
-// Release implements [Client].
+// Release is [Client.Release].
 func (s *Shared) Release(ctx context.Context, app string) (Release, error) {
-	return share(ctx, s, readKey{operation: "release", app: app}, func(ctx context.Context) (Release, error) { return s.FlyGo.Release(ctx, app) }, Release.clone)
+	return shareOfApp(ctx, s, "release", app, Release.clone, s.client.Release)
 }
 
-// Releases implements [Client].
-func (s *Shared) Releases(ctx context.Context, app string, limit int) ([]Release, error) {
-	return share(ctx, s, readKey{operation: "releases", app: app, limit: limit}, func(ctx context.Context) ([]Release, error) { return s.FlyGo.Releases(ctx, app, limit) },
-		func(list []Release) []Release {
-			list = slices.Clone(list)
-			for i := range list {
-				list[i] = list[i].clone()
-			}
-			return list
-		})
+// shareOfApp is share for reads of which the app is the only argument.
+func shareOfApp[T any](
+	ctx context.Context, s *Shared, operation, app string, clone func(T) T, read func(context.Context, string) (T, error),
+) (T, error) {
+	return share(ctx, s, readKey{operation, app}, clone, func(ctx context.Context) (T, error) {
+		return read(ctx, app)
+	})
 }
 
-// clone is a copy that shares nothing that can be changed; a Config cannot be.
+// cloneEach returns a function that copies a list and its elements.
+func cloneEach[T any](clone func(T) T) func([]T) []T {
+	return func(list []T) []T {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i] = clone(list[i])
+		}
+		return list
+	}
+}
+
+func (a Addresses) clone() Addresses {
+	a.List = slices.Clone(a.List)
+	return a
+}
+
+// clone is a copy that shares nothing that can be changed (a Config cannot).
 func (m Machine) clone() Machine {
 	m.Checks = slices.Clone(m.Checks)
 	m.Events = slices.Clone(m.Events)

@@ -146,11 +146,11 @@ func TestShareEndsWithAWrite(t *testing.T) {
 		return len(list.List)
 	}
 	before, other := read("shop-api"), read("legacy-api")
-	record, err := client.App(t.Context(), "shop-api")
+	record, err := client.Addresses(t.Context(), "shop-api")
 	if err != nil {
 		t.Fatal(err)
 	}
-	network := Network{Organization: record.Organization, Name: record.Network}
+	network := Network{Organization: record.App.Organization, Name: record.App.Network}
 	grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: network.Target()})
 	if _, err := client.AllocateFlycast(t.Context(), grant, "shop-api", network); err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestShareEndsWithAWrite(t *testing.T) {
 }
 
 // slowServer answers lists of Machines when it is told to.
-func slowServer(t *testing.T) (client *FlyGo, asked *atomic.Int32, gone *atomic.Int32, answer chan struct{}) {
+func slowServer(t *testing.T) (client *Client, asked *atomic.Int32, gone *atomic.Int32, answer chan struct{}) {
 	t.Helper()
 	asked, gone, answer = new(atomic.Int32), new(atomic.Int32), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -225,7 +225,7 @@ func TestShareCancelled(t *testing.T) {
 func (s *Shared) waitingFor(key readKey) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.answers[key]; a != nil {
+	if a := s.reads[key]; a != nil {
 		return a.waiting
 	}
 	return 0

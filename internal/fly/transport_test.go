@@ -17,20 +17,20 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-const emptyAppAnswer = `{"data":{"app":{"name":"shop-api","organization":{"id":"o","slug":"personal"}}}}`
+const noReleases = `{"data":{"app":{"releasesUnprocessed":{"nodes":[]}}}}`
 
 // reads are a GraphQL read, which is a POST and passes fly-go's own retries,
 // and a REST read.
-func reads() map[string]func(context.Context, *FlyGo) error {
-	return map[string]func(context.Context, *FlyGo) error{
-		"graphql": func(ctx context.Context, c *FlyGo) error { _, err := c.App(ctx, "shop-api"); return err },
-		"rest":    func(ctx context.Context, c *FlyGo) error { _, err := c.Machines(ctx, "shop-api"); return err },
+func reads() map[string]func(context.Context, *Client) error {
+	return map[string]func(context.Context, *Client) error{
+		"graphql": func(ctx context.Context, c *Client) error { _, err := c.Releases(ctx, "shop-api", 1); return err },
+		"rest":    func(ctx context.Context, c *Client) error { _, err := c.Machines(ctx, "shop-api"); return err },
 	}
 }
 
 func answerOK(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/graphql" {
-		_, _ = io.WriteString(w, emptyAppAnswer)
+		_, _ = io.WriteString(w, noReleases)
 		return
 	}
 	_, _ = io.WriteString(w, `[]`)
@@ -134,7 +134,7 @@ func TestTransportRefusesForeignAndUnmarkedRequests(t *testing.T) {
 	server := httptest.NewServer(calls.wrap(answerOK))
 	defer server.Close()
 	client, _ := testClient(t, server.URL)
-	op := client.reading("test", "shop-api", "", calm())
+	op := client.reading("test", calm()).onApp("shop-api")
 	tests := []struct {
 		name string
 		ctx  context.Context
@@ -187,7 +187,7 @@ func TestAnswersAreLimited(t *testing.T) {
 }
 
 // release is a GraphQL write, which is the kind that fly-go would repeat.
-func release(t *testing.T, ctx context.Context, c *FlyGo) error {
+func release(t *testing.T, ctx context.Context, c *Client) error {
 	t.Helper()
 	ip := netip.MustParseAddr("66.241.124.11")
 	grant := grantFor(t, gate.Step{Verb: gate.ReleaseAddress, App: "shop-api", Target: ip.String()})
@@ -296,7 +296,7 @@ func TestAnswerCutShort(t *testing.T) {
 			_, _ = io.WriteString(w, "{")
 		}))
 		client, _ := testClient(t, server.URL)
-		op := client.writing("test", "shop-api", "")
+		op := client.writing("test").onApp("shop-api")
 		_, err := client.call(t.Context(), op, http.MethodPost, "/apps/shop-api", nil, nil)
 		var ambiguous *Ambiguous
 		if err == nil || errors.As(err, &ambiguous) != wantAmbiguous {
@@ -311,7 +311,7 @@ func TestWriteIsSentOnce(t *testing.T) {
 	server := httptest.NewServer(calls.wrap(answerOK))
 	defer server.Close()
 	client, _ := testClient(t, server.URL)
-	op := client.writing("test", "shop-api", "")
+	op := client.writing("test").onApp("shop-api")
 	for i := range 2 {
 		_, err := client.send(t.Context(), op, http.MethodPost, "/apps/shop-api", nil, nil)
 		var ambiguous *Ambiguous

@@ -16,10 +16,10 @@ type Update struct {
 	CurrentInstance string // the instance id the configuration was made from
 	Lease           *Lease
 	SkipLaunch      bool // leave the Machine stopped
-	PutBack         bool // the earlier configuration, after a failure
+	PutBack         bool // it restores the earlier configuration after a failure
 }
 
-// Verb is the step this update spends.
+// Verb is the verb of the step that this update spends.
 func (u Update) Verb() gate.Verb {
 	if u.PutBack {
 		return gate.PutBackMachine
@@ -27,19 +27,19 @@ func (u Update) Verb() gate.Verb {
 	return gate.UpdateMachine
 }
 
-// Target is how a grant names the update: the Machine with a hash of the
-// configuration that it will get.
+// Target is how a grant names the update: the id of the Machine with a hash of its
+// new configuration.
 func (u Update) Target() string { return UpdateTarget(u.ID, u.Config) }
 
 // UpdateTarget is [Update.Target] before there is an Update. Four entries of the
-// metadata do not count: fly_release_id and fly_release_version, labels that
-// decide nothing, and that nobody knows before the release is made;
-// fly_flyctl_version, which says who deployed last; and
-// fly_bluegreen_deployment_tag, which says when a set of Machines was made.
+// metadata do not count, as they change nothing in what a Machine does:
+// fly_release_id and fly_release_version, which are unknown until the release is
+// recorded; fly_flyctl_version, the client that deployed last; and
+// fly_bluegreen_deployment_tag, the time when a set of Machines was created.
 func UpdateTarget(id string, config machine.Config) string { return id + "@" + targetHash(config) }
 
-// targetHash is the first half of a configuration's hash, without labels that
-// decide nothing.
+// targetHash is the first half of a configuration's hash, without the metadata that
+// does not count.
 func targetHash(config machine.Config) string {
 	var metadata map[string]json.RawMessage
 	if raw := config.Raw("metadata"); raw != nil && json.Unmarshal(raw, &metadata) == nil {
@@ -54,7 +54,7 @@ func targetHash(config machine.Config) string {
 	return config.Hash()[:32]
 }
 
-// hide keeps the environment values of a configuration out of errors.
+// hide keeps the environment values of a configuration out of error messages.
 func (op *operation) hide(config machine.Config) {
 	if env, err := config.Env(); err == nil {
 		for _, value := range env {
@@ -63,23 +63,21 @@ func (op *operation) hide(config machine.Config) {
 	}
 }
 
-// UpdateMachine implements [Client]. The lease must be of this Machine, and
-// CurrentInstance must be known: otherwise the code is internal and nothing is
-// sent.
-func (c *FlyGo) UpdateMachine(ctx context.Context, grant *gate.Grant, app string, update Update) (Machine, error) {
+// UpdateMachine replaces a Machine's configuration. It spends update_machine, or
+// put_back_machine, with target [Update.Target]. Code stale if the Machine is no
+// longer at the expected instance, busy if the lease is not ours. Code internal, and
+// nothing is sent, if the lease is of another Machine or CurrentInstance is empty.
+func (c *Client) UpdateMachine(ctx context.Context, grant *gate.Grant, app string, update Update) (Machine, error) {
 	if err := grant.Spend(update.Verb(), app, update.Target()); err != nil {
 		return Machine{}, err
 	}
-	if err := checkMachine(app, update.ID); err != nil {
-		return Machine{}, err
-	}
-	if !update.Lease.of(app, update.ID) {
+	if !update.Lease.isOf(app, update.ID) {
 		return Machine{}, &Error{Code: gate.Internal, Message: "update of Machine " + update.ID + " without its lease; nothing was changed"}
 	}
 	if update.CurrentInstance == "" {
 		return Machine{}, &Error{Code: gate.Internal, Message: "update of Machine " + update.ID + " without its current instance; nothing was changed"}
 	}
-	op := c.writing("update", app, update.ID)
+	op := c.writing("update").onMachine(app, update.ID)
 	op.secrets = append(op.secrets, update.Lease.nonce)
 	op.hide(update.Config)
 	body := struct {
@@ -88,12 +86,5 @@ func (c *FlyGo) UpdateMachine(ctx context.Context, grant *gate.Grant, app string
 		SkipLaunch     bool           `json:"skip_launch,omitempty"`
 	}{update.Config, update.CurrentInstance, update.SkipLaunch}
 	answer, err := c.call(ctx, op, http.MethodPost, machinePath(app, update.ID), body, update.Lease.header())
-	if err != nil {
-		return Machine{}, err
-	}
-	m, err := decodeMachine(answer, update.ID)
-	if err != nil {
-		return Machine{}, op.unreadable(err)
-	}
-	return m, nil
+	return decode(op, answer, err, machineWithID(update.ID))
 }

@@ -18,18 +18,18 @@ import (
 // Volume is a disk of an app. It stays in its region, on its host.
 type Volume struct {
 	ID              string
-	Name            string // not unique: the Machines of a group have volumes of one name
+	Name            string // not unique: the volumes of a process group share one name
 	Region          string
 	SizeGB          int
 	State           string // created, …
-	AttachedMachine string // id of the Machine that has it; empty if none has
+	AttachedMachine string // id of the Machine that uses it; empty if none does
 	Encrypted       bool
-	HostStatus      string // ok, unknown, unreachable; empty if not told
+	HostStatus      string // ok, unknown, unreachable; empty if unknown
 	CreatedAt       time.Time
 }
 
-// NewVolume is a volume to create. Zero values leave the choice to Fly, except
-// for Encrypted, which is always said.
+// NewVolume is a volume to create. Zero values leave the choice to Fly, except for
+// Encrypted, which is always sent.
 type NewVolume struct {
 	Name              string
 	Region            string
@@ -38,13 +38,13 @@ type NewVolume struct {
 	SnapshotRetention int   // days
 	AutoBackup        *bool // scheduled snapshots
 
-	// The Machine that is to have it, so that Fly takes a host with room for it.
+	// The Machine that will use it, so that Fly chooses a host with room for both.
 	Guest *machine.Guest
 	Image string
 }
 
-// Target is how a grant names the volume: everything that decides what it is
-// and costs.
+// Target is how a grant names the volume: everything that decides what it is and
+// what it costs.
 func (v NewVolume) Target() string {
 	target := fmt.Sprintf("%s@%s:%dGB", v.Name, v.Region, v.SizeGB)
 	if !v.Encrypted {
@@ -64,35 +64,32 @@ var (
 	volumeName = regexp.MustCompile(`^[a-z0-9_]{1,30}$`) // fly docs, "Volumes": lowercase alphanumerics and underscores, 30 characters
 )
 
-// Volumes implements [Client].
-func (c *FlyGo) Volumes(ctx context.Context, app string) ([]Volume, error) {
-	if err := checkApp(app); err != nil {
-		return nil, err
-	}
-	op := c.reading("volumes", app, "", calm())
-	answer, err := c.call(ctx, op, http.MethodGet, "/apps/"+app+"/volumes", nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	volumes, err := decodeVolumes(answer)
-	if err != nil {
-		return nil, op.unreadable(err)
-	}
-	return volumes, nil
+// Volumes lists the volumes of the app that are not being destroyed, sorted by id.
+func (c *Client) Volumes(ctx context.Context, app string) ([]Volume, error) {
+	op := c.reading("volumes", calm()).onApp(app)
+	answer, err := c.get(ctx, op, "/apps/"+app+"/volumes")
+	return decode(op, answer, err, decodeVolumes)
 }
 
-// CreateVolume implements [Client].
-func (c *FlyGo) CreateVolume(ctx context.Context, grant *gate.Grant, app string, volume NewVolume) (Volume, error) {
+// CreateVolume creates a volume. It spends create_volume with target
+// [NewVolume.Target]. Fly does not deduplicate: list after an *Ambiguous.
+func (c *Client) CreateVolume(ctx context.Context, grant *gate.Grant, app string, volume NewVolume) (Volume, error) {
 	if err := grant.Spend(gate.CreateVolume, app, volume.Target()); err != nil {
 		return Volume{}, err
 	}
-	if err := errors.Join(checkApp(app), checkRegion(volume.Region)); err != nil {
+	if err := checkRegion(volume.Region); err != nil {
 		return Volume{}, err
 	}
-	if !volumeName.MatchString(volume.Name) || volume.SizeGB < 0 {
-		return Volume{}, &Error{Code: gate.InvalidInput, Message: quote(volume.Name) + " cannot be a volume: its name has at most 30 of a-z, 0-9 and _, its size is not negative"}
+	if !volumeName.MatchString(volume.Name) {
+		return Volume{}, &Error{
+			Code:    gate.InvalidInput,
+			Message: quote(volume.Name) + " is not a valid volume name: at most 30 characters of a-z, 0-9 and _",
+		}
 	}
-	op := c.writing("create_volume", app, "")
+	if volume.SizeGB < 0 {
+		return Volume{}, &Error{Code: gate.InvalidInput, Message: "the size of volume " + volume.Name + " is negative"}
+	}
+	op := c.writing("create_volume").onApp(app)
 	op.stateful = true
 	body := struct {
 		Name              string         `json:"name"`
@@ -103,20 +100,18 @@ func (c *FlyGo) CreateVolume(ctx context.Context, grant *gate.Grant, app string,
 		AutoBackup        *bool          `json:"auto_backup_enabled,omitempty"`
 		Guest             *machine.Guest `json:"compute,omitempty"`
 		Image             string         `json:"compute_image,omitempty"`
-	}{volume.Name, volume.Region, volume.SizeGB, volume.Encrypted, volume.SnapshotRetention, volume.AutoBackup, volume.Guest, volume.Image}
+	}{
+		volume.Name, volume.Region, volume.SizeGB, volume.Encrypted,
+		volume.SnapshotRetention, volume.AutoBackup, volume.Guest, volume.Image,
+	}
 	answer, err := c.call(ctx, op, http.MethodPost, "/apps/"+app+"/volumes", body, nil)
-	if err != nil {
-		return Volume{}, err
-	}
-	var wire wireVolume
-	if err := json.Unmarshal(answer, &wire); err != nil {
-		return Volume{}, op.unreadable(err)
-	}
-	created, err := wire.volume()
-	if err != nil {
-		return Volume{}, op.unreadable(err)
-	}
-	return created, nil
+	return decode(op, answer, err, func(body []byte) (Volume, error) {
+		var wire wireVolume
+		if err := json.Unmarshal(body, &wire); err != nil {
+			return Volume{}, err
+		}
+		return wire.volume()
+	})
 }
 
 // wireVolume is a volume as the Machines API sends it.
@@ -132,13 +127,13 @@ type wireVolume struct {
 	CreatedAt  string  `json:"created_at"`
 }
 
-// goingStates are those of volumes that are being destroyed (fly-go has the
+// destroyStates are the states of volumes that are being destroyed (fly-go has the
 // same list).
-func goingStates() []string {
+func destroyStates() []string {
 	return []string{"scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed"}
 }
 
-// decodeVolumes reads a list of volumes, without those that are going.
+// decodeVolumes reads a list of volumes, without those that are being destroyed.
 func decodeVolumes(body []byte) ([]Volume, error) {
 	var wire []wireVolume
 	if err := json.Unmarshal(body, &wire); err != nil {
@@ -149,7 +144,7 @@ func decodeVolumes(body []byte) ([]Volume, error) {
 	}
 	volumes := make([]Volume, 0, len(wire))
 	for _, w := range wire {
-		if slices.Contains(goingStates(), w.State) {
+		if slices.Contains(destroyStates(), w.State) {
 			continue
 		}
 		v, err := w.volume()
@@ -164,21 +159,21 @@ func decodeVolumes(body []byte) ([]Volume, error) {
 
 func (w wireVolume) volume() (Volume, error) {
 	if !volumeID.MatchString(w.ID) {
-		return Volume{}, errors.New("a volume without a proper id: " + quote(w.ID))
+		return Volume{}, errors.New("a volume without a valid id: " + quote(w.ID))
 	}
 	v := Volume{
 		ID:         w.ID,
 		Name:       plain(w.Name, 63),
-		Region:     told(w.Region, regionWord),
+		Region:     validOrEmpty(w.Region, regionWord),
 		SizeGB:     w.SizeGB,
 		State:      plain(w.State, 32),
 		Encrypted:  w.Encrypted,
 		HostStatus: plain(w.HostStatus, 32),
-		CreatedAt:  moment(w.CreatedAt),
+		CreatedAt:  parseTime(w.CreatedAt),
 	}
 	if w.Machine != nil && *w.Machine != "" {
-		if !machineID.MatchString(*w.Machine) { // one that nobody has is taken for a new Machine
-			return Volume{}, errors.New("a volume that is attached to what is no Machine: " + quote(*w.Machine))
+		if !machineID.MatchString(*w.Machine) { // a volume without a Machine would be used for a new one
+			return Volume{}, errors.New("a volume is attached to something that is not a Machine: " + quote(*w.Machine))
 		}
 		v.AttachedMachine = *w.Machine
 	}

@@ -19,21 +19,21 @@ import (
 type write struct {
 	name      string
 	operation string
-	prepare   func(*testing.T, *flysim.Platform, *FlyGo) func(context.Context) error
+	prepare   func(*testing.T, *flysim.Platform, *Client) func(context.Context) error
 }
 
 func writes() []write {
 	const app = "shop-api"
 	return []write{
-		{"allocate", "graphql.allocateIpAddress", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"allocate", "graphql.allocateIpAddress", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
 			own := ownNetwork(t, c, app)
 			grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: app, Target: own.Target()})
 			return func(ctx context.Context) error { _, err := c.AllocateFlycast(ctx, grant, app, own); return err }
 		}},
-		{"release", "graphql.releaseIpAddress", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"release", "graphql.releaseIpAddress", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
 			return func(ctx context.Context) error { return release(t, ctx, c) }
 		}},
-		{"lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			grant := grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id})
 			return func(ctx context.Context) error {
@@ -41,14 +41,14 @@ func writes() []write {
 				return err
 			}
 		}},
-		{"refresh lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"refresh lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			lease := leased(t, c, app, p.MachineIDs(app)[0])
 			return func(ctx context.Context) error { return lease.Refresh(ctx, time.Minute) }
 		}},
-		{"release lease", "lease.release", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"release lease", "lease.release", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			return leased(t, c, app, p.MachineIDs(app)[0]).Release
 		}},
-		{"update", "machine.update", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"update", "machine.update", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			update := Update{ID: id, Config: machineConfig(t, p, app, id), CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, c, app, id)}
 			grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()})
@@ -60,20 +60,20 @@ func writes() []write {
 // steered are the writes of a Machine's state, each under its lease.
 func steered() []write {
 	const app = "shop-api"
-	type method func(*FlyGo, context.Context, *gate.Grant, string, string, *Lease) error
+	type method func(*Client, context.Context, *gate.Grant, string, string, *Lease) error
 	var list []write
 	for _, steer := range []struct {
 		name, operation string
 		verb            gate.Verb
 		do              method
 	}{
-		{"start", "machine.start", gate.StartMachine, (*FlyGo).StartMachine},
-		{"stop", "machine.stop", gate.StopMachine, (*FlyGo).StopMachine},
-		{"destroy", "machine.destroy", gate.DestroyMachine, (*FlyGo).DestroyMachine},
-		{"cordon", "machine.cordon", gate.CordonMachine, (*FlyGo).CordonMachine},
-		{"uncordon", "machine.uncordon", gate.UncordonMachine, (*FlyGo).UncordonMachine},
+		{"start", "machine.start", gate.StartMachine, (*Client).StartMachine},
+		{"stop", "machine.stop", gate.StopMachine, (*Client).StopMachine},
+		{"destroy", "machine.destroy", gate.DestroyMachine, (*Client).DestroyMachine},
+		{"cordon", "machine.cordon", gate.CordonMachine, (*Client).CordonMachine},
+		{"uncordon", "machine.uncordon", gate.UncordonMachine, (*Client).UncordonMachine},
 	} {
-		list = append(list, write{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		list = append(list, write{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.AddMachine(app, "iad", machineConfig(t, p, app, p.MachineIDs(app)[0]))
 			lease := leased(t, c, app, id)
 			grant := grantFor(t, gate.Step{Verb: steer.verb, App: app, Target: id})
@@ -87,27 +87,27 @@ func steered() []write {
 func recorded() []write {
 	const app = "shop-api"
 	return []write{
-		{"create", "machine.create", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"create", "machine.create", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			machine := NewMachine{Config: machineConfig(t, p, app, p.MachineIDs(app)[0]), Region: "iad", LeaseTTL: time.Minute}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateMachine, App: app, Target: machine.Target()})
 			return func(ctx context.Context) error { _, _, err := c.CreateMachine(ctx, grant, app, machine); return err }
 		}},
-		{"metadata", "machine.metadata.set", func(t *testing.T, p *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"metadata", "machine.metadata.set", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			grant := grantFor(t, gate.Step{Verb: gate.SetMetadata, App: app, Target: MetadataTarget(id, "colour", "blue")})
 			return func(ctx context.Context) error { return c.SetMachineMetadata(ctx, grant, app, id, "colour", "blue") }
 		}},
-		{"volume", "volume.create", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"volume", "volume.create", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
 			volume := NewVolume{Name: "data", Region: "iad", SizeGB: 2, Encrypted: true}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateVolume, App: app, Target: volume.Target()})
 			return func(ctx context.Context) error { _, err := c.CreateVolume(ctx, grant, app, volume); return err }
 		}},
-		{"new release", "release.create", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"new release", "release.create", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
 			release := NewRelease{Definition: []byte(`{"app":"shop-api"}`), Image: "nginx", Strategy: "rolling"}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateRelease, App: app, Target: release.Target()})
 			return func(ctx context.Context) error { _, err := c.CreateRelease(ctx, grant, app, release); return err }
 		}},
-		{"release status", "release.update", func(t *testing.T, _ *flysim.Platform, c *FlyGo) func(context.Context) error {
+		{"release status", "release.update", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
 			release, err := c.Release(t.Context(), app)
 			if err != nil {
 				t.Fatal(err)
@@ -120,13 +120,13 @@ func recorded() []write {
 	}
 }
 
-func ownNetwork(t *testing.T, c *FlyGo, app string) Network {
+func ownNetwork(t *testing.T, c *Client, app string) Network {
 	t.Helper()
-	record, err := c.App(t.Context(), app)
+	record, err := c.Addresses(t.Context(), app)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Network{Organization: record.Organization, Name: record.Network}
+	return Network{Organization: record.App.Organization, Name: record.App.Network}
 }
 
 func TestWritesAreSentOnce(t *testing.T) {

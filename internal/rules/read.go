@@ -8,10 +8,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
+// Reader reads the state that the rules judge.
+type Reader interface {
+	Addresses(ctx context.Context, app string) (fly.Addresses, error)
+	Machines(ctx context.Context, app string) ([]fly.Machine, error)
+}
+
 // Read reads what the rules judge by: the addresses and the Machines, at the
 // same time, one request each. Machines that this token may not list are left
 // unknown; every other error is the caller's.
-func Read(ctx context.Context, client fly.Client, app string) (Snapshot, error) {
+func Read(ctx context.Context, client Reader, app string) (Snapshot, error) {
 	var s Snapshot
 	var addressErr, machineErr error
 	var wg sync.WaitGroup

@@ -13,7 +13,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -97,7 +96,7 @@ func FromDraft(folders *roots.Roots, draft Draft) (file File, err error) {
 
 // Deployed reads the configuration that Fly has. With [flytoml.Masked] it is for showing
 // only.
-func Deployed(ctx context.Context, client fly.Client, app string, values flytoml.Values) (*flytoml.File, error) {
+func Deployed(ctx context.Context, client deployed.Reader, app string, values flytoml.Values) (*flytoml.File, error) {
 	text, err := deployed.Read(ctx, client, app, values)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
+// Reader reads what an app was deployed with.
+type Reader interface {
+	Release(ctx context.Context, app string) (fly.Release, error)
+	Machines(ctx context.Context, app string) ([]fly.Machine, error)
+}
+
 // Read renders the definition that the app's current release stores; an app
 // without one is read from its Machines. Comments at the top tell which, where
 // the Machines differ from the release, what of them is not in the file, and
@@ -20,7 +26,7 @@ import (
 // With [flytoml.Masked] no environment value is in the text. Code precondition
 // if there is neither a definition nor a Machine to read. Machines that cannot be
 // read are an error only where there is no release.
-func Read(ctx context.Context, client fly.Client, app string, values flytoml.Values) ([]byte, error) {
+func Read(ctx context.Context, client Reader, app string, values flytoml.Values) ([]byte, error) {
 	release, err := client.Release(ctx, app)
 	switch {
 	case err == nil:
@@ -48,7 +54,7 @@ func Read(ctx context.Context, client fly.Client, app string, values flytoml.Val
 }
 
 // fromRelease renders a definition with what the Machines make of it.
-func fromRelease(ctx context.Context, client fly.Client, app string, release fly.Release, values flytoml.Values) ([]byte, error) {
+func fromRelease(ctx context.Context, client Reader, app string, release fly.Release, values flytoml.Values) ([]byte, error) {
 	body, err := flytoml.RenderTOML(release.Definition, values)
 	if err != nil {
 		return nil, err

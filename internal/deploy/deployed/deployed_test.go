@@ -17,7 +17,7 @@ import (
 )
 
 // platform is the sandbox with its example organization, and a client of it.
-func platform(t *testing.T) (*flysim.Platform, fly.Client) {
+func platform(t *testing.T) (*flysim.Platform, *fly.Client) {
 	t.Helper()
 	p := flysim.New(flysim.Options{})
 	if err := p.Seed(t.Context()); err != nil {
@@ -50,7 +50,7 @@ func withoutReleases(p *flysim.Platform) {
 }
 
 // read is the file of an app, in the two forms.
-func read(t *testing.T, client fly.Client, app string) (shown, masked string) {
+func read(t *testing.T, client *fly.Client, app string) (shown, masked string) {
 	t.Helper()
 	for values, into := range map[flytoml.Values]*string{flytoml.Shown: &shown, flytoml.Masked: &masked} {
 		data, err := Read(t.Context(), client, app, values)
@@ -72,7 +72,7 @@ func parse(t *testing.T, text string) *flytoml.File {
 }
 
 // sources are the two places a configuration can come from.
-func sources(t *testing.T, test func(t *testing.T, p *flysim.Platform, client fly.Client)) {
+func sources(t *testing.T, test func(t *testing.T, p *flysim.Platform, client *fly.Client)) {
 	for name, prepare := range map[string]func(*flysim.Platform){"release": func(*flysim.Platform) {}, "machines": withoutReleases} {
 		t.Run(name, func(t *testing.T) {
 			p, client := platform(t)
@@ -87,7 +87,7 @@ func sources(t *testing.T, test func(t *testing.T, p *flysim.Platform, client fl
 
 // TestRoundTrip: deploying what was read changes no Machine of any example app.
 func TestRoundTrip(t *testing.T) {
-	sources(t, func(t *testing.T, p *flysim.Platform, client fly.Client) {
+	sources(t, func(t *testing.T, p *flysim.Platform, client *fly.Client) {
 		for _, app := range p.AppNames() {
 			shown, masked := read(t, client, app)
 			file := parse(t, shown)
@@ -113,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestSource: the comment at the top tells where a file comes from.
 func TestSource(t *testing.T) {
-	sources(t, func(t *testing.T, _ *flysim.Platform, client fly.Client) {
+	sources(t, func(t *testing.T, _ *flysim.Platform, client *fly.Client) {
 		shown, _ := read(t, client, "shop-api")
 		if got, want := strings.Contains(shown, "generated for shop-api from its Machines\n"), strings.HasSuffix(t.Name(), "machines"); got != want {
 			t.Errorf("got %t, want %t:\n%s", got, want, shown)
@@ -128,7 +128,7 @@ func TestSource(t *testing.T) {
 // TestMasked: no environment value of any example app is in a masked file, and
 // all are in a shown one.
 func TestMasked(t *testing.T) {
-	sources(t, func(t *testing.T, p *flysim.Platform, client fly.Client) {
+	sources(t, func(t *testing.T, p *flysim.Platform, client *fly.Client) {
 		seen := 0
 		for _, app := range p.AppNames() {
 			shown, masked := read(t, client, app)

@@ -192,7 +192,7 @@ func (w Work) checkBlueGreen() error {
 
 // Allowed asks Fly for what [Work.Check] cannot tell. A no is an *fly.Error with
 // code precondition, in flyctl's words. A run asks again before anything is done.
-func (w Work) Allowed(ctx context.Context, client fly.Client) error {
+func (w Work) Allowed(ctx context.Context, client strategyChecker) error {
 	if w.Strategy != BlueGreen || len(w.played(RoleBlue)) == 0 {
 		return nil
 	}

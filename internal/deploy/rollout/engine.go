@@ -23,7 +23,7 @@ type Clock interface {
 
 // Engine carries rollouts out.
 type Engine struct {
-	Client fly.Client
+	Client Client
 	// Clock's After must block until the time has come: heartbeats and leases go
 	// by it while a Machine is waited for.
 	Clock Clock

@@ -23,7 +23,7 @@ type bench struct {
 	*flysim.Platform
 	t      *testing.T
 	app    string
-	client *fly.FlyGo
+	client *fly.Client
 	engine Engine
 	phases []Phase
 }
@@ -67,7 +67,7 @@ func newBench(t *testing.T, app string, options flysim.Options) *bench {
 }
 
 // newClient is a client with full rights that sends through a transport.
-func (b *bench) newClient(through http.RoundTripper) *fly.FlyGo {
+func (b *bench) newClient(through http.RoundTripper) *fly.Client {
 	b.t.Helper()
 	const url = "http://127.0.0.1"
 	client, err := fly.New(fly.Options{

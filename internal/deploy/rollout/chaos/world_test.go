@@ -102,7 +102,7 @@ func newWorld(t *testing.T, s scenario, seed uint64) *world {
 // can be cut.
 type process struct {
 	network *network
-	client  *fly.FlyGo
+	client  *fly.Client
 	engine  rollout.Engine
 	stop    func()
 }
