@@ -30,6 +30,7 @@ func edges() map[string][]string {
 		"internal/fly":             {"internal/gate", "flytoml/machine", "internal/loopback", "internal/outside", "internal/slot"},
 		"internal/cli":             {"internal/outside"},
 		"internal/columns":         {},
+		"internal/statedir":        {"internal/disk"},
 		"internal/demo":            {"flysim", "flysim/autostop", "flysim/dataplane", "flysim/watch", "internal/cli", "internal/columns", "internal/fly", "internal/plan"},
 		"internal/deploy/deployed": {"internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":           {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},

@@ -255,7 +255,7 @@ func processor() float64 {
 }
 
 // report tells the median and the 99th percentile of durations.
-func report(b *testing.B, unit string, took []time.Duration) {
+func reportTimes(b *testing.B, unit string, took []time.Duration) {
 	if len(took) == 0 {
 		return
 	}
@@ -301,7 +301,7 @@ func (c *city) clients(b *testing.B, apps []string, perSecond int) {
 	b.ReportMetric(float64(len(took))/time.Since(began).Seconds(), "req/s")
 	b.ReportMetric(float64(failed), "errors")
 	b.ReportMetric((processor()-busy)*1e6/float64(len(took)), "cpu-µs/op")
-	report(b, "", took)
+	reportTimes(b, "", took)
 }
 
 // BenchmarkLoad is the whole emulated platform under load: 1,000 apps of ten
@@ -366,7 +366,7 @@ func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 				d, _ := c.ask(b, read.method, read.path, read.body)
 				took = append(took, d)
 			}
-			report(b, "", took)
+			reportTimes(b, "", took)
 			b.ReportMetric((processor()-busy)*1e6/float64(len(took)), "cpu-µs/op")
 		})
 	}
@@ -385,7 +385,7 @@ func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 			}
 			added = append(added, time.Since(began)-2*coldStart) // the start, and until the check passes
 		}
-		report(b, "added-", added)
+		reportTimes(b, "added-", added)
 	})
 	b.Run("pass", func(b *testing.B) { // over 10,000 Machines, while somebody reads
 		var took, reads []time.Duration
@@ -404,8 +404,8 @@ func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 			}
 			took = append(took, time.Since(began))
 		}
-		report(b, "", took)
-		report(b, "get-", reads)
+		reportTimes(b, "", took)
+		reportTimes(b, "get-", reads)
 	})
 
 	c.each(b) // all of them awake
@@ -449,6 +449,6 @@ func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 		}
 		cancel()
 		group.Wait()
-		report(b, "", took)
+		reportTimes(b, "", took)
 	})
 }

@@ -112,7 +112,7 @@ func newFleet(tb testing.TB, n int, connect func(*flysim.Platform) (http.RoundTr
 }
 
 // outcome is what a rollout of a fleet took.
-type outcome struct {
+type stateResult struct {
 	requests   float64 // for each Machine
 	limited    int64
 	took       time.Duration
@@ -123,10 +123,10 @@ type outcome struct {
 }
 
 // run carries the rollout out. The heap holds the sandbox too.
-func (f *fleet) run(tb testing.TB) outcome {
+func (f *fleet) run(tb testing.TB) stateResult {
 	tb.Helper()
 	n := len(f.work.Updates)
-	var o outcome
+	var o stateResult
 	idle, empty := runtime.NumGoroutine(), f.heap()
 	done := 0
 	engine := rollout.Engine{Client: f.client, Clock: clock{}, Record: func(rollout.Outcome) {
@@ -201,7 +201,7 @@ func TestScale(t *testing.T) {
 func BenchmarkRollout(b *testing.B) {
 	for _, n := range []int{200, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			var o outcome
+			var o stateResult
 			for b.Loop() {
 				f := newFleet(b, n, func(p *flysim.Platform) (http.RoundTripper, string) {
 					listening, err := p.Listen("127.0.0.1:0")

@@ -21,6 +21,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 // approving is one run of approve.
@@ -83,14 +84,14 @@ func did(err error, not string) error {
 // requests is the folder where the server leaves its requests. Only servers
 // make it: a mistyped name must not look like a folder without requests.
 func (a approving) requests() (*gate.Requests, string, error) {
-	state, err := a.program.stateDir(a.stateDir)
+	state, err := a.folders().State(a.stateDir)
 	if err != nil {
 		return nil, "", err
 	}
-	if err := trustedState(state); err != nil {
+	if err := statedir.CheckTrusted(state); err != nil {
 		return nil, "", err
 	}
-	dir := filepath.Join(state, requestsDir)
+	dir := filepath.Join(state, statedir.Requests)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, dir, fmt.Errorf("no server has used the state folder %s: run the command exactly as the agent shows it, including --state-dir", state)
 	}
@@ -155,7 +156,7 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 		if yes {
 			answer.Code, by, err = a.sign(ctx, d, req, p)
 		} else {
-			answer.Reason, err = reason(ctx, d)
+			answer.Reason, err = askReason(ctx, d)
 		}
 		if err != nil {
 			return err
@@ -184,7 +185,7 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 // recordNo writes a rejection to the journal, so that it holds at once for every
 // server that uses the state folder.
 func (a approving) recordNo(state string, req gate.ApprovalRequest, reason string) error {
-	path := filepath.Join(state, journalFile)
+	path := filepath.Join(state, statedir.Journal)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil // no server has one
 	}
@@ -294,7 +295,7 @@ func choose(ctx context.Context, d *cli.Dialog, app string) (yes bool, err error
 // reasonLimit is how many characters of a reason the agent gets.
 const reasonLimit = 200
 
-func reason(ctx context.Context, d *cli.Dialog) (string, error) {
+func askReason(ctx context.Context, d *cli.Dialog) (string, error) {
 	typed, err := d.Ask(ctx, "Why? One line, which the agent gets (Enter for none): ")
 	if err != nil {
 		return "", err
@@ -349,11 +350,11 @@ const maxKeySize = 64 << 10
 // sealedKey reads the key file, still closed.
 func (a approving) sealedKey() (path string, sealed []byte, err error) {
 	if path = a.key; path == "" {
-		dir, err := a.configDir()
+		dir, err := a.folders().Config()
 		if err != nil {
 			return "", nil, err
 		}
-		path = filepath.Join(dir, signingKey)
+		path = filepath.Join(dir, statedir.SigningKey)
 	}
 	if err := disk.Trusted(filepath.Dir(path)); err != nil {
 		return "", nil, fmt.Errorf("approver's key: %w", err)

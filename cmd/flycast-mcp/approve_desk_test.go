@@ -18,11 +18,12 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 const (
-	passphrase    = "correct horse battery"
-	lowWorkFactor = 2
+	testPassphrase = "correct horse battery"
+	lowWorkFactor  = 2
 )
 
 // desk is where a person approves: a home folder with a server's state folder
@@ -67,7 +68,7 @@ func (d *desk) program(args ...string) program {
 
 func (d *desk) configDir() string { return filepath.Join(d.home, ".config", "flycast-mcp") }
 func (d *desk) requestsDir() string {
-	return filepath.Join(d.home, ".local", "state", "flycast-mcp", requestsDir)
+	return filepath.Join(d.home, ".local", "state", "flycast-mcp", statedir.Requests)
 }
 
 // key makes an approver's key and puts it where --init would.
@@ -75,8 +76,8 @@ func (d *desk) key() gate.PublicKey {
 	d.t.Helper()
 	key, err := gate.NewSigningKey()
 	var sealed bytes.Buffer
-	err = errors.Join(err, key.Encrypt(&sealed, passphrase, lowWorkFactor), os.MkdirAll(d.configDir(), 0o700),
-		os.WriteFile(filepath.Join(d.configDir(), signingKey), sealed.Bytes(), 0o600))
+	err = errors.Join(err, key.Encrypt(&sealed, testPassphrase, lowWorkFactor), os.MkdirAll(d.configDir(), 0o700),
+		os.WriteFile(filepath.Join(d.configDir(), statedir.SigningKey), sealed.Bytes(), 0o600))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func (l *memoryLedger) Burnt(nonce string) bool {
 func (l *memoryLedger) Uses(string, time.Time) (int, error) { return 0, nil }
 
 // person runs the program and sits at its terminal.
-type person struct {
+type terminalUser struct {
 	t      *testing.T
 	master *os.File
 	screen chan string // what is written to it; closed at the program's end
@@ -180,7 +181,7 @@ type person struct {
 }
 
 // sit starts the program with a terminal as stdin and stderr.
-func (d *desk) sit(args ...string) *person {
+func (d *desk) sit(args ...string) *terminalUser {
 	d.t.Helper()
 	master, tty, err := pty.Open()
 	if errors.Is(err, pty.ErrUnsupported) {
@@ -197,7 +198,7 @@ func (d *desk) sit(args ...string) *person {
 		d.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(d.t.Context())
-	p := &person{t: d.t, master: master, screen: make(chan string), code: make(chan int, 1), cancel: cancel}
+	p := &terminalUser{t: d.t, master: master, screen: make(chan string), code: make(chan int, 1), cancel: cancel}
 	go p.watch()
 	prog := d.program(args...)
 	prog.stdin, prog.stdout, prog.stderr = tty, &p.stdout, tty
@@ -213,7 +214,7 @@ func (d *desk) sit(args ...string) *person {
 	return p
 }
 
-func (p *person) watch() {
+func (p *terminalUser) watch() {
 	defer close(p.screen)
 	buf := make([]byte, 4096)
 	for {
@@ -230,7 +231,7 @@ func (p *person) watch() {
 }
 
 // sees reads the terminal until the text shows, after what was seen before.
-func (p *person) sees(text string) {
+func (p *terminalUser) sees(text string) {
 	p.t.Helper()
 	for {
 		if i := strings.Index(p.shown[p.read:], text); i >= 0 {
@@ -247,7 +248,7 @@ func (p *person) sees(text string) {
 const patience = 20 * time.Second
 
 // more reads on; false at the program's end.
-func (p *person) more() bool {
+func (p *terminalUser) more() bool {
 	p.t.Helper()
 	select {
 	case text, ok := <-p.screen:
@@ -259,7 +260,7 @@ func (p *person) more() bool {
 	}
 }
 
-func (p *person) types(keys string) {
+func (p *terminalUser) types(keys string) {
 	p.t.Helper()
 	if _, err := p.master.WriteString(keys); err != nil {
 		p.t.Fatal(err)
@@ -267,17 +268,17 @@ func (p *person) types(keys string) {
 }
 
 // enters types a line.
-func (p *person) enters(line string) { p.t.Helper(); p.types(line + "\r") }
+func (p *terminalUser) enters(line string) { p.t.Helper(); p.types(line + "\r") }
 
 // ends waits for the program's end and checks its exit code.
-func (p *person) ends(want int) {
+func (p *terminalUser) ends(want int) {
 	p.t.Helper()
 	for p.more() {
 	}
 	if got := <-p.code; got != want {
 		p.t.Fatalf("got exit code %d, want %d; the terminal showed:\n%s", got, want, p.shown)
 	}
-	if strings.Contains(p.shown, passphrase) {
+	if strings.Contains(p.shown, testPassphrase) {
 		p.t.Error("the passphrase was shown")
 	}
 }

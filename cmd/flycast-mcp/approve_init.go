@@ -13,22 +13,23 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 // initialize makes a signing key under a passphrase, and its public half, in
 // the configuration folder. It never replaces a file.
 func (a approving) initialize(ctx context.Context) error {
-	dir, err := a.configDir()
+	dir, err := a.folders().Config()
 	if err != nil {
 		return err
 	}
 	if err := disk.Trusted(dir); err != nil {
 		return fmt.Errorf("folder of the key: %w", err)
 	}
-	private, public := filepath.Join(dir, signingKey), filepath.Join(dir, publicKey)
+	private, public := filepath.Join(dir, statedir.SigningKey), filepath.Join(dir, statedir.PublicKey)
 	for _, path := range []string{private, public} {
 		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("%s exists and is never overwritten: to replace it, move %s and %s away first", path, signingKey, publicKey)
+			return fmt.Errorf("%s exists and is never overwritten: to replace it, move %s and %s away first", path, statedir.SigningKey, statedir.PublicKey)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -11,19 +11,20 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 func TestApproveInit(t *testing.T) {
 	d := newDesk(t)
 	p := d.sit("approve", "--init")
 	p.sees("New passphrase")
-	p.enters(passphrase)
+	p.enters(testPassphrase)
 	p.sees("The same again")
-	p.enters(passphrase)
+	p.enters(testPassphrase)
 	p.sees("accept the key from now on")
 	p.ends(0)
 
-	private, public := filepath.Join(d.configDir(), signingKey), filepath.Join(d.configDir(), publicKey)
+	private, public := filepath.Join(d.configDir(), statedir.SigningKey), filepath.Join(d.configDir(), statedir.PublicKey)
 	sealed, err := os.ReadFile(private)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestApproveInit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := gate.OpenSigningKey(sealed, passphrase)
+	opened, err := gate.OpenSigningKey(sealed, testPassphrase)
 	if err != nil || opened.Public().ID() != key.ID() {
 		t.Errorf("got key %v, %v; want the private half of %s", opened.Public(), err, key.ID())
 	}
@@ -73,7 +74,7 @@ func TestApproveInitRefusesPassphrases(t *testing.T) {
 	}{
 		"empty":     {[]string{""}, "must be protected by a passphrase"},
 		"short":     {[]string{"7 chars"}, "at least 8 characters. No key"},
-		"different": {[]string{passphrase, "correct horse batteri"}, "differ"},
+		"different": {[]string{testPassphrase, "correct horse batteri"}, "differ"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t)

@@ -130,7 +130,7 @@ func TestApproveNeedsTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if _, err := w.WriteString("shop\n" + passphrase + "\n"); err != nil {
+	if _, err := w.WriteString("shop\n" + testPassphrase + "\n"); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()

@@ -36,7 +36,7 @@ func TestApproveTicket(t *testing.T) {
 	p.enters("wrong")
 	p.sees("Wrong passphrase")
 	p.sees("Passphrase")
-	p.enters(passphrase)
+	p.enters(testPassphrase)
 	p.sees("repeat the identical call")
 	p.ends(0)
 	if p.stdout.Len() > 0 {
@@ -64,7 +64,7 @@ func TestApproveTicketOfAPlanThatMoved(t *testing.T) {
 	p.sees("app's name")
 	p.enters("shop")
 	p.sees("Passphrase")
-	p.enters(passphrase)
+	p.enters(testPassphrase)
 	p.ends(0)
 	moved := releasePlan()
 	moved.Steps = moved.Steps[:1]
@@ -145,16 +145,16 @@ func TestApproveReject(t *testing.T) {
 // Whatever ends a conversation early leaves everything as it was.
 func TestApproveNothing(t *testing.T) {
 	for name, test := range map[string]struct {
-		talk func(*desk, *person)
+		talk func(*desk, *terminalUser)
 		want string
 	}{
-		"wrong name twice": {func(_ *desk, p *person) {
+		"wrong name twice": {func(_ *desk, p *terminalUser) {
 			p.enters("shop-staging")
 			p.sees("neither")
 			p.sees("app's name")
 			p.enters("")
 		}, "the app's name was not typed. Nothing was approved."},
-		"wrong passphrase thrice": {func(_ *desk, p *person) {
+		"wrong passphrase thrice": {func(_ *desk, p *terminalUser) {
 			p.enters("shop")
 			for _, wrong := range []string{"wrong one", "", "wrong two"} {
 				p.sees("Passphrase")
@@ -162,26 +162,26 @@ func TestApproveNothing(t *testing.T) {
 				p.sees("Wrong")
 			}
 		}, "wrong passphrase, 3 times. Nothing was approved."},
-		"Ctrl-C at the name": {func(_ *desk, p *person) {
+		"Ctrl-C at the name": {func(_ *desk, p *terminalUser) {
 			p.types("sho\x03")
 		}, "interrupted. Nothing was approved."},
-		"Ctrl-D at the passphrase": {func(_ *desk, p *person) {
+		"Ctrl-D at the passphrase": {func(_ *desk, p *terminalUser) {
 			p.enters("shop")
 			p.sees("Passphrase")
 			p.types("\x04")
 		}, "interrupted. Nothing was approved."},
-		"interrupted at the reason": {func(_ *desk, p *person) {
+		"interrupted at the reason": {func(_ *desk, p *terminalUser) {
 			p.enters("no")
 			p.sees("Why?")
 			p.types("\x03")
 		}, "interrupted. Nothing was approved."},
-		"expired meanwhile": {func(d *desk, p *person) {
+		"expired meanwhile": {func(d *desk, p *terminalUser) {
 			p.enters("shop")
 			p.sees("Passphrase")
 			d.advance(4 * time.Hour)
-			p.enters(passphrase)
+			p.enters(testPassphrase)
 		}, "expired. Nothing was approved."},
-		"withdrawn meanwhile": {func(d *desk, p *person) {
+		"withdrawn meanwhile": {func(d *desk, p *terminalUser) {
 			p.enters("shop")
 			p.sees("Passphrase")
 			if err := os.RemoveAll(d.requestsDir()); err != nil {
@@ -190,7 +190,7 @@ func TestApproveNothing(t *testing.T) {
 			if err := os.Mkdir(d.requestsDir(), 0o700); err != nil {
 				d.t.Error(err)
 			}
-			p.enters(passphrase)
+			p.enters(testPassphrase)
 		}, "Nothing was approved."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestApproveRequestFile(t *testing.T) {
 	p.sees("app's name")
 	p.enters("shop")
 	p.sees("Passphrase")
-	p.enters(passphrase)
+	p.enters(testPassphrase)
 	p.sees(`as its argument "approval"`)
 	p.ends(0)
 	if server.answered(ticket) {

@@ -232,7 +232,7 @@ func TestDemoInterrupted(t *testing.T) {
 			defer cancel()
 			d := newDemo(t, "shop-api", strings.NewReader(""), cancelAt{at, cancel})
 			pid := filepath.Join(t.TempDir(), "pid")
-			d.Executable = script(t, fmt.Sprintf("echo $$ > '%s'\nexec '%s' \"$@\"\n", pid, d.Executable))
+			d.Executable = writeScript(t, fmt.Sprintf("echo $$ > '%s'\nexec '%s' \"$@\"\n", pid, d.Executable))
 			if err := d.Run(ctx); !errors.Is(err, cli.ErrInterrupted) {
 				t.Errorf("got error %v, want %v", err, cli.ErrInterrupted)
 			}
@@ -254,7 +254,7 @@ func TestDemoInterrupted(t *testing.T) {
 }
 
 // script is an executable shell script.
-func script(t *testing.T, text string) string {
+func writeScript(t *testing.T, text string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(name, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
@@ -270,7 +270,7 @@ func TestDemoEnvironment(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/from-the-user")
 	dump := filepath.Join(t.TempDir(), "env")
 	d := newDemo(t, "inner-circle", strings.NewReader(""), io.Discard)
-	d.Executable = script(t, fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.Executable))
+	d.Executable = writeScript(t, fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.Executable))
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		t.Skip("no /proc to read an environment from")
 	}

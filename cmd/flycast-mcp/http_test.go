@@ -216,7 +216,7 @@ func TestHTTPRefusesToStart(t *testing.T) {
 		{"a root", []string{"--root", "."}, "no paths"},
 		{"a token others can read", []string{"--token-file", loose}, "chmod 600"},
 		{"a mode that is none", []string{"--approval", "maybe"}, "auto, elicit, terminal, deny"},
-		{"no time to answer", []string{"--answer-within", "1s", "--hold", "-1s"}, "no person can read"},
+		{"no time to answer", []string{"--answer-within", "1s", "--hold", "-1s"}, "nobody can read"},
 		{"an origin that is none", []string{"--allow-origin", "localhost:6274"}, "not a web origin"},
 		{"no sessions", []string{"--max-sessions", "0"}, "at least 1"},
 		{"a negative hold", []string{"--answer-within", "1s", "--hold", "-1s"}, "negative"},

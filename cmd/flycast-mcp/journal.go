@@ -12,6 +12,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 func journalCommand(p program) *cobra.Command {
@@ -45,14 +46,14 @@ have to be restarted.`,
 const recoverWord = "recover"
 
 func (p program) recoverJournal(ctx context.Context, stateDir string) error {
-	state, err := p.stateDir(stateDir)
+	state, err := p.folders().State(stateDir)
 	if err != nil {
 		return err
 	}
-	if err := trustedState(state); err != nil {
+	if err := statedir.CheckTrusted(state); err != nil {
 		return err
 	}
-	path := filepath.Join(state, journalFile)
+	path := filepath.Join(state, statedir.Journal)
 	if _, err := os.Stat(state); err != nil {
 		return fmt.Errorf("no server has used the state folder %s: run the command exactly as the agent shows it, including --state-dir", state)
 	}
@@ -88,7 +89,7 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.RemoveAll(filepath.Join(state, requestsDir)); err != nil {
+		if err := os.RemoveAll(filepath.Join(state, statedir.Requests)); err != nil {
 			return fmt.Errorf("a new journal was begun, but the waiting requests could not be withdrawn: %w", err)
 		}
 		d.Say("\nA new journal was begun: %s\n", path)
@@ -98,9 +99,4 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 		d.Say("Restart the servers that use this state folder.\n")
 		return nil
 	})
-}
-
-// recoverCommand is the exact command for a person, for this installation.
-func recoverCommand(state string) string {
-	return strings.Join([]string{shellQuote(executable()), "journal", "recover", "--state-dir", shellQuote(state)}, " ")
 }

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 func main() {
 	ctx, stop := cli.UntilSignal(context.Background())
 	code := run(ctx, program{
 		args: os.Args[1:], lookup: os.LookupEnv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		clock: wallClock{}, accountHome: accountHome,
+		clock: wallClock{}, accountHome: statedir.AccountHome,
 	})
 	stop()
 	os.Exit(code)

@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 // program is what the outside gives the program.
@@ -29,6 +30,11 @@ type program struct {
 func (p program) getenv(name string) string {
 	value, _ := p.lookup(name)
 	return value
+}
+
+// folders are the user's folders.
+func (p program) folders() statedir.Folders {
+	return statedir.Folders{Getenv: p.getenv, AccountHome: p.accountHome}
 }
 
 // setting is a variable that a client may have left as it is in its own

@@ -12,9 +12,10 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
-func sandboxed() *application {
+func sandboxServer() *application {
 	return &application{embedded: &embedded{}, sandbox: true, log: slog.New(slog.DiscardHandler)}
 }
 
@@ -24,14 +25,14 @@ func TestEmbeddedStates(t *testing.T) {
 	home := t.TempDir()
 	p := programWith(map[string]string{"HOME": home})
 	parent := filepath.Join(home, ".local", "state", "flycast-mcp", "sandbox", "embedded")
-	one, two := sandboxed(), sandboxed()
+	one, two := sandboxServer(), sandboxServer()
 	first, err := (&serving{}).state(p, one)
 	if err != nil {
 		t.Fatal(err)
 	}
 	killed, bare, alien := filepath.Join(parent, "1-dead"), filepath.Join(parent, "1-bare"), filepath.Join(parent, "notes")
 	err = errors.Join(
-		os.MkdirAll(filepath.Join(killed, "approvals"), 0o700), os.WriteFile(filepath.Join(killed, inUse), nil, 0o600),
+		os.MkdirAll(filepath.Join(killed, "approvals"), 0o700), os.WriteFile(filepath.Join(killed, "in-use"), nil, 0o600),
 		os.Mkdir(bare, 0o700), os.Mkdir(alien, 0o700), os.WriteFile(filepath.Join(alien, "keep"), nil, 0o600),
 	)
 	if err != nil {
@@ -89,11 +90,11 @@ func TestStateDir(t *testing.T) {
 		{"nothing, relative", map[string]string{"HOME": "x"}, "", real(), ""},
 		{"named without a home", nil, given, real(), given},
 		{"another's sandbox", here, "", elsewhere(), filepath.Join(home, ".local/state/flycast-mcp/sandbox")},
-		{"named, embedded", here, given, sandboxed(), given},
+		{"named, embedded", here, given, sandboxServer(), given},
 		{"named, another's sandbox", here, given, elsewhere(), given},
 		{"open to all", here, shared, real(), "[others can write]"},
 		{"below a folder open to all", map[string]string{"HOME": shared}, "", real(), "[others can write]"},
-		{"embedded, open to all", map[string]string{"HOME": shared}, "", sandboxed(), "[others can write]"},
+		{"embedded, open to all", map[string]string{"HOME": shared}, "", sandboxServer(), "[others can write]"},
 	} {
 		got, err := (&serving{stateDir: tt.flag}).state(programWith(tt.env), tt.app)
 		if word, refused := strings.CutPrefix(tt.want, "["); refused {
@@ -105,7 +106,7 @@ func TestStateDir(t *testing.T) {
 		}
 	}
 
-	app := sandboxed()
+	app := sandboxServer()
 	dir, err := (&serving{}).state(programWith(nil), app)
 	if err != nil || disk.Trusted(dir) != nil {
 		t.Errorf("a sandbox without a home: got %q, %v", dir, err)
@@ -118,7 +119,7 @@ func TestStateDir(t *testing.T) {
 	}
 	p := programWith(nil)
 	p.accountHome = func() string { return home }
-	if got, err := p.stateDir(""); err != nil || got != filepath.Join(home, ".local/state/flycast-mcp") {
+	if got, err := p.folders().State(""); err != nil || got != filepath.Join(home, ".local/state/flycast-mcp") {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
@@ -145,7 +146,7 @@ func TestOpenFolders(t *testing.T) {
 	}
 	// The default key, too.
 	config := filepath.Join(dir, ".config", "flycast-mcp")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.MkdirAll(config, 0o755), os.WriteFile(filepath.Join(config, publicKey), []byte(text), 0o644), os.Chmod(config, 0o777)); err != nil {
+	if err := errors.Join(os.Chmod(dir, 0o755), os.MkdirAll(config, 0o755), os.WriteFile(filepath.Join(config, statedir.PublicKey), []byte(text), 0o644), os.Chmod(config, 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	if keys, err := (&serving{}).approvers(p, nil).read(); err == nil {
@@ -168,7 +169,7 @@ func TestEmbeddedStateWithoutPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", t.TempDir())
-	app := sandboxed()
+	app := sandboxServer()
 	dir, err := (&serving{}).state(programWith(map[string]string{"HOME": home}), app)
 	if err != nil || filepath.Dir(dir) != os.TempDir() {
 		t.Fatalf("got %q, %v", dir, err)

@@ -42,7 +42,7 @@ func writeFile(t *testing.T, name, text string) string {
 func TestExports(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "configs")
 	env, end := startProgram(t, t.Output(), "--write-configs", dir)
-	endpoints, token, err := fly.ParseEnvironment(environment(env), false)
+	endpoints, token, err := fly.ParseEnvironment(lookupIn(env), false)
 	if err != nil {
 		t.Fatal(err)
 	}

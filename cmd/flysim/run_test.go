@@ -21,7 +21,7 @@ import (
 // shopA is a Machine of the example app shop-api.
 const shopA = "148e21ea7d9d89"
 
-func environment(env map[string]string) func(string) (string, bool) {
+func lookupIn(env map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 }
 
@@ -38,7 +38,7 @@ func TestLines(t *testing.T) {
 	var stdout bytes.Buffer
 	go func() {
 		done <- run(ctx, program{
-			args: []string{"--env-file", envFile, "--speed", "60x", "--cold-start", "3s"}, lookup: environment(nil),
+			args: []string{"--env-file", envFile, "--speed", "60x", "--cold-start", "3s"}, lookup: lookupIn(nil),
 			stdin: strings.NewReader(""), stdout: &stdout, stderr: tell, now: time.Now,
 		})
 		_ = tell.Close()
@@ -116,7 +116,7 @@ func TestRefuses(t *testing.T) {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			code := run(t.Context(), program{
-				args: args, lookup: environment(nil),
+				args: args, lookup: lookupIn(nil),
 				stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now,
 			})
 			if code == 0 || stdout.Len() > 0 || !strings.Contains(stderr.String(), strings.TrimSuffix(args[0], "x")) {
@@ -156,7 +156,7 @@ func TestTerminal(t *testing.T) {
 			done := make(chan int, 1)
 			go func() {
 				code := run(t.Context(), program{
-					lookup: environment(tt.env), stdin: tty, stdout: tty, stderr: tty, now: time.Now,
+					lookup: lookupIn(tt.env), stdin: tty, stdout: tty, stderr: tty, now: time.Now,
 				})
 				if after, err := term.GetState(int(tty.Fd())); err != nil || !reflect.DeepEqual(before, after) {
 					t.Errorf("the terminal was not put back: %v", err)

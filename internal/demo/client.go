@@ -18,14 +18,14 @@ import (
 )
 
 // client is an MCP client with this program as its server, in a child process.
-type client struct {
+type mcpClient struct {
 	mcp     *mcpclient.Client
 	ctx     context.Context // of the child
 	version string          // of the protocol
 }
 
 // connect starts the server, in an environment made from nothing.
-func (d *Demo) connect(ctx context.Context, work workspace, environment []string, person *person) (*client, error) {
+func (d *Demo) connect(ctx context.Context, work workspace, environment []string, answerer *person) (*mcpClient, error) {
 	exe := d.Executable
 	if exe == "" {
 		var err error
@@ -42,10 +42,10 @@ func (d *Demo) connect(ctx context.Context, work workspace, environment []string
 		append(append(environment, "HOME="+work.dir), d.Env...),
 		[]string{"stdio", "--root", work.root, "--state-dir", work.state, "--app", d.App, "--log-level", "error"},
 		transport.WithCommandFunc(start), transport.WithCommandLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
-	c := &client{mcp: mcpclient.NewClient(child, mcpclient.WithElicitationHandler(person)), ctx: ctx}
+	c := &mcpClient{mcp: mcpclient.NewClient(child, mcpclient.WithElicitationHandler(answerer)), ctx: ctx}
 	c.mcp.OnNotification(func(n mcp.JSONRPCNotification) {
 		if message, ok := n.Params.AdditionalFields["message"].(string); ok && n.Method == "notifications/progress" {
-			person.page.progress(message)
+			answerer.page.progress(message)
 		}
 	})
 	if err := c.mcp.Start(ctx); err != nil {
@@ -63,7 +63,7 @@ func (d *Demo) connect(ctx context.Context, work workspace, environment []string
 
 // Close ends the server and waits for it. After an interruption its exit status
 // does not matter.
-func (c *client) Close() error {
+func (c *mcpClient) Close() error {
 	if err := c.mcp.Close(); err != nil && c.ctx.Err() == nil {
 		return fmt.Errorf("end the server: %w", err)
 	}
@@ -96,14 +96,14 @@ type outcome struct {
 }
 
 // arguments are those of the demo's calls.
-type arguments struct {
+type callArguments struct {
 	App   string `json:"app,omitempty"`
 	Path  string `json:"path,omitempty"`
 	Draft string `json:"draft,omitempty"`
 }
 
 // String is the arguments as they are sent.
-func (a arguments) String() string {
+func (a callArguments) String() string {
 	body, err := json.Marshal(a)
 	if err != nil {
 		panic(fmt.Sprintf("demo: %v", err)) // strings always marshal
@@ -113,7 +113,7 @@ func (a arguments) String() string {
 
 // callTool calls a tool and decodes the structured half of its result. While the
 // server returns "running", it repeats the identical call.
-func callTool[T any](ctx context.Context, c *client, tool string, with arguments) (T, error) {
+func callTool[T any](ctx context.Context, c *mcpClient, tool string, with callArguments) (T, error) {
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = tool, with
 	request.Params.Meta = &mcp.Meta{ProgressToken: tool}

@@ -73,17 +73,17 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(work.dir)) }()
 
 	out := d.newPage()
-	person := &person{
+	answerer := &person{
 		page: out, clock: d.Clock, app: d.App,
 		isDemo: d.Yes || !d.isInteractive(), input: bufio.NewReader(d.Stdin),
 	}
-	server, err := d.connect(ctx, work, api.Environment(platform.Token()), person)
+	server, err := d.connect(ctx, work, api.Environment(platform.Token()), answerer)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 
-	out.intro(d.App, server.version, person.isDemo)
+	out.intro(d.App, server.version, answerer.isDemo)
 	j := journey{page: out, client: server, app: d.App, file: work.file}
 	err = j.show(ctx, &proof{page: out, platform: platform, plane: plane, app: d.App})
 	if err != nil && ctx.Err() != nil {

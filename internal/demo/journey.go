@@ -13,7 +13,7 @@ import (
 // Flycast address first and releases the public addresses last.
 type journey struct {
 	page   *page
-	client *client
+	client *mcpClient
 	app    string
 	file   string
 
@@ -31,7 +31,7 @@ type journey struct {
 type step struct {
 	tool string
 	why  string
-	with arguments
+	with callArguments
 }
 
 // run lists the addresses, makes all calls and lists the addresses again. An
@@ -40,12 +40,12 @@ func (j *journey) run(ctx context.Context) error {
 	if _, err := j.list(ctx, "The state of the app."); err != nil {
 		return err
 	}
-	deploy := arguments{App: j.app, Path: j.file}
+	deploy := callArguments{App: j.app, Path: j.file}
 	for _, c := range []step{
-		{"allocate_flycast", "Allocate a private address before anything is removed. It is free, so no approval is needed.", arguments{App: j.app}},
-		{"patch_services", "Edit the app's fly.toml: plain HTTP inside the network, stop when idle, start on request.", arguments{Path: j.file}},
+		{"allocate_flycast", "Allocate a private address before anything is removed. It is free, so no approval is needed.", callArguments{App: j.app}},
+		{"patch_services", "Edit the app's fly.toml: plain HTTP inside the network, stop when idle, start on request.", callArguments{Path: j.file}},
 		{"deploy", "Deploy the edited file to the live Machines, one at a time. A person is asked.", deploy},
-		{"release_public_ips", "Release the public addresses last, for good. A person is asked.", arguments{App: j.app}},
+		{"release_public_ips", "Release the public addresses last, for good. A person is asked.", callArguments{App: j.app}},
 	} {
 		if j.reason != "" {
 			j.undone = append(j.undone, c.tool)
@@ -59,7 +59,7 @@ func (j *journey) run(ctx context.Context) error {
 			return err
 		}
 		if out.Draft != "" {
-			deploy = arguments{App: j.app, Draft: out.Draft}
+			deploy = callArguments{App: j.app, Draft: out.Draft}
 		}
 	}
 	after, err := j.list(ctx, "The state of the app afterwards.")
@@ -68,7 +68,7 @@ func (j *journey) run(ctx context.Context) error {
 }
 
 func (j *journey) list(ctx context.Context, why string) (listing, error) {
-	with := arguments{App: j.app}
+	with := callArguments{App: j.app}
 	j.begin("list_ips", with, why)
 	out, err := callTool[listing](ctx, j.client, "list_ips", with)
 	if err == nil {
@@ -101,7 +101,7 @@ func (j *journey) change(ctx context.Context, c step) (outcome, error) {
 	return out, nil
 }
 
-func (j *journey) begin(tool string, with arguments, why string) {
+func (j *journey) begin(tool string, with callArguments, why string) {
 	j.number++
 	j.page.heading(j.number, tool, with.String(), why)
 }

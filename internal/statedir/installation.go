@@ -1,4 +1,4 @@
-package main
+package statedir
 
 import (
 	"crypto/rand"
@@ -12,13 +12,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
 )
 
-// installationFile names a state folder, for signatures.
+// installationFile has the name of a state folder.
 const installationFile = "installation"
 
-// installation names this installation: the state folder, whose journal sees to
-// it that an approval is used once, and the platform that its servers change. It
-// is made when the folder is first used.
-func installation(state, platform string) (string, error) {
+// maxSize is far more than that file needs.
+const maxSize = 64 << 10
+
+// Installation names this installation, for signatures: the state folder, whose
+// journal ensures that an approval is used once, and the platform that its servers
+// change. The name is made when the folder is first used.
+func Installation(state, platform string) (string, error) {
 	path := filepath.Join(state, installationFile)
 	id, err := readInstallation(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -33,19 +36,19 @@ func installation(state, platform string) (string, error) {
 }
 
 func readInstallation(path string) (string, error) {
-	data, err := disk.Read(path, maxKeySize)
+	data, err := disk.Read(path, maxSize)
 	if err != nil {
 		return "", err
 	}
 	id := strings.TrimSpace(string(data))
 	if len(id) != len(rand.Text()) {
-		return "", fmt.Errorf("%s was changed: remove it to begin with a new name, which withdraws open approvals", path)
+		return "", fmt.Errorf("%s was changed: remove it to start with a new name, which withdraws open approvals", path)
 	}
 	return id, nil
 }
 
 // makeInstallation writes a new name. If another process was faster, its name
-// stays; the file is never seen half written.
+// stays. The file is never half written.
 func makeInstallation(state, path string) error {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return err

@@ -6,10 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
 // Keys are read whenever they are needed: made, replaced and taken away while a
@@ -19,7 +19,7 @@ func TestApproversWhileTheServerRuns(t *testing.T) {
 	var log strings.Builder
 	var s serving
 	a := s.approvers(programWith(map[string]string{"HOME": home}), slog.New(slog.NewTextHandler(&log, nil)))
-	file := filepath.Join(home, ".config", "flycast-mcp", publicKey)
+	file := filepath.Join(home, ".config", "flycast-mcp", statedir.PublicKey)
 	ids := func() string {
 		var out []string
 		for _, k := range a.keys() {
@@ -27,7 +27,7 @@ func TestApproversWhileTheServerRuns(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	write := func(text string) {
+	writeKey := func(text string) {
 		t.Helper()
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
@@ -44,12 +44,12 @@ func TestApproversWhileTheServerRuns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(key.Public().String() + "\n")
+		writeKey(key.Public().String() + "\n")
 		if got := ids(); got != key.Public().ID() {
 			t.Errorf("got %q, want %s", got, key.Public().ID())
 		}
 	}
-	write("nonsense")
+	writeKey("nonsense")
 	for range 2 {
 		if got := ids(); got != "" {
 			t.Errorf("a broken file: %q", got)
@@ -68,45 +68,6 @@ func TestApproversWhileTheServerRuns(t *testing.T) {
 	s.approverKeys = []string{file}
 	if _, err := s.approvers(programWith(nil), slog.New(slog.NewTextHandler(io.Discard, nil))).read(); err == nil {
 		t.Error("a named key that is not there was accepted")
-	}
-}
-
-// A state folder has one name, whoever uses it first, and another platform or
-// folder makes another installation.
-func TestInstallation(t *testing.T) {
-	state := filepath.Join(t.TempDir(), "state")
-	names := make(chan string, 16)
-	var all sync.WaitGroup
-	for range cap(names) {
-		all.Go(func() {
-			name, err := installation(state, "https://api.fly.io")
-			if err != nil {
-				t.Error(err)
-			}
-			names <- name
-		})
-	}
-	all.Wait()
-	first := <-names
-	for len(names) > 0 {
-		if name := <-names; name != first {
-			t.Fatalf("%q and %q", first, name)
-		}
-	}
-	for dir, platform := range map[string]string{state: "http://127.0.0.1:1", t.TempDir(): "https://api.fly.io"} {
-		if name, err := installation(dir, platform); err != nil || name == first {
-			t.Errorf("%s %s: got %q, %v", dir, platform, name, err)
-		}
-	}
-	entries, err := os.ReadDir(state)
-	if err != nil || len(entries) != 1 {
-		t.Errorf("left: %v, %v", entries, err)
-	}
-	if err := os.WriteFile(filepath.Join(state, installationFile), []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if name, err := installation(state, ""); err == nil {
-		t.Errorf("a changed name was accepted: %q", name)
 	}
 }
 
