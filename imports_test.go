@@ -35,12 +35,16 @@ func edges() map[string][]string {
 		"internal/deploy/deployed": {"internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":           {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
 		"internal/deploy/rollout":  {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
+		"internal/deploy": {
+			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/rollout", "internal/fly", "internal/gate",
+			"internal/journal", "internal/outside", "internal/plan", "internal/rules",
+		},
 		"internal/call": {
 			"internal/plan", "internal/fly", "internal/gate", "internal/journal", "internal/roots", "internal/outside", "internal/disk",
 		},
 		"internal/source": {"flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
-			"internal/call", "internal/columns", "internal/source", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
+			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deploy/deployed", "internal/deploy/drift", "internal/outside", "internal/disk",
 		},
 		"resources":       {"internal/fly", "flytoml", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
@@ -50,6 +54,9 @@ func edges() map[string][]string {
 		// The emulated platform shares no type of Fly's APIs with the product.
 		"flysim/spec":      {},
 		"flysim":           {"flysim/spec", "internal/loopback"},
+		"flysim/state":     {"flysim"},
+		"flysim/fault":     {"flysim"},
+		"flysim/control":   {"flysim", "flysim/fault", "internal/loopback"},
 		"flysim/watch":     {"flysim"},
 		"flysim/page":      {"flysim", "flysim/watch", "internal/loopback"},
 		"flysim/proxy":     {"flysim", "flysim/spec"},
@@ -68,7 +75,7 @@ func owners() map[string][]string {
 		"github.com/graph-gophers":        {"flysim"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp", "cmd/flysim", "internal/cli"},
 		"filippo.io/age":                  {"internal/gate"},
-		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/program"},
+		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/fault", "flysim/program"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
 		"github.com/google/jsonschema-go": {"internal/call", "tools"},
 		"go.yaml.in/yaml":                 {"flytoml"},
@@ -78,7 +85,7 @@ func owners() map[string][]string {
 		"github.com/agnivade/levenshtein": {"flytoml", "internal/call"},
 		"github.com/jedib0t/go-pretty":    {"internal/columns"},
 		"github.com/superfly/macaroon":    {"flysim"},
-		"go.etcd.io/bbolt":                {"flysim"},
+		"go.etcd.io/bbolt":                {"flysim/state"},
 		"charm.land":                      {"flysim/terminal"},
 		"github.com/chromedp":             {"flysim/page"}, // its tests
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/page"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim/state"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -57,12 +58,12 @@ func document(version int) string {
 }
 
 // newCity builds so many apps of ten Machines each, and opens all doors.
-func newCity(tb testing.TB, apps int, options flysim.Options, state bool) *city {
+func newCity(tb testing.TB, apps int, options flysim.Options, kept bool) *city {
 	tb.Helper()
 	c := &city{traffic: new(flysim.Traffic), machines: make(map[string][]string)}
 	var err error
-	if state {
-		c.Platform, err = flysim.Open(filepath.Join(tb.TempDir(), "state"), options)
+	if kept {
+		c.Platform, err = state.Open(filepath.Join(tb.TempDir(), "state"), options)
 	} else {
 		c.Platform = flysim.New(options)
 	}

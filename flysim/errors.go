@@ -14,6 +14,15 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.message }
 
+// Status implements [Refusal].
+func (e *apiError) Status() int { return e.status }
+
+// Refusal is an error that the platform has an HTTP status for, such as 404.
+type Refusal interface {
+	error
+	Status() int
+}
+
 // Extensions is how the GraphQL engine learns the code.
 func (e *apiError) Extensions() map[string]any { return map[string]any{"code": e.code} }
 

@@ -6,6 +6,14 @@ import (
 	"time"
 )
 
+// Script is what goes wrong on a platform, and what happens on it; see
+// [Platform.Play]. Package fault reads scripts from files and command lines.
+type Script struct {
+	Seed   int64 // of the faults' chances; 0: none is given
+	Faults []Fault
+	Events []Event
+}
+
 // Event is something that happens at a time: to Machines, or, if Clock is set,
 // to the clock.
 type Event struct {
@@ -39,10 +47,10 @@ type pendingEvent struct {
 
 // EventState is how far an event has come.
 type EventState struct {
-	Event    string    `json:"event"`               // in the form of [ParseFault]
-	Next     time.Time `json:"next,omitzero"`       // virtual; zero: it is over
-	Happened int       `json:"happened"`            // how often
-	Failed   string    `json:"last_error,omitzero"` // such as an app that is not there
+	Event
+	Next     time.Time // virtual; zero: it is over
+	Happened int       // how often
+	Failed   string    // why the last time failed, such as an app that does not exist; empty: it did not
 }
 
 // Play injects the faults of a script, in their order, after those that are
@@ -80,7 +88,7 @@ func (p *Platform) Events() []EventState {
 	defer p.schedule.mu.Unlock()
 	list := make([]EventState, len(p.schedule.events))
 	for i, e := range p.schedule.events {
-		list[i] = EventState{Event: e.Event.String(), Happened: e.happened, Failed: e.failed}
+		list[i] = EventState{Event: e.Event, Happened: e.happened, Failed: e.failed}
 		if !e.over {
 			list[i].Next = e.next
 		}
@@ -142,6 +150,17 @@ func (p *Platform) change(c ClockChange) {
 		p.clock.SetSpeed(*c.Speed)
 	}
 	p.advance(c.Jump)
+}
+
+// ChangeClock changes the platform's clock and carries out what became due by
+// it. A jump past the clock's last year is an error, and changes nothing.
+func (p *Platform) ChangeClock(c ClockChange) error {
+	if !p.mayAdvance(c.Jump) {
+		return invalid("the clock ends with the year %d", lastYear)
+	}
+	p.change(c)
+	p.catchUp()
+	return nil
 }
 
 // jump moves the clock forward and carries out what became due by it.

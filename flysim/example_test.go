@@ -3,14 +3,13 @@ package flysim_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
+	"github.com/flycast-mcp/flycast-mcp/flysim/state"
 )
 
 // A state file gives the next platform what the last one had.
@@ -24,7 +23,7 @@ func ExampleOpen() {
 	file := filepath.Join(dir, "sandbox.state")
 
 	for range 2 {
-		p, err := flysim.Open(file, flysim.Options{})
+		p, err := state.Open(file, flysim.Options{})
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -55,7 +54,7 @@ func ExamplePlatform_Play() {
 		fmt.Println(err)
 		return
 	}
-	script, err := flysim.ParseScript([]byte(`
+	script, err := fault.ParseScript([]byte(`
 [[event]]
 at = "30s"
 app = "shop-api"
@@ -80,31 +79,4 @@ do = "host_down"
 	// Output:
 	// ok
 	// unreachable
-}
-
-// The control endpoint drives a platform from another program.
-func ExamplePlatform_Control() {
-	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return begin })})
-	control, err := p.ListenControl("127.0.0.1:0")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer control.Close()
-	resp, err := http.Post(control.URL+"/clock", "application/json", strings.NewReader(`{"advance":"1h"}`))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	fmt.Println(resp.Status, err)
-	fmt.Print(string(answer))
-	// Output:
-	// 200 OK <nil>
-	// {
-	//   "now": "2026-11-22T13:00:00Z",
-	//   "speed": 1
-	// }
 }

@@ -12,6 +12,10 @@ import (
 	"time"
 )
 
+// OpenStorage opens a state file, with or without waiting for the disk. Package
+// state, which imports this one, sets it from the external tests.
+var OpenStorage func(path string, unsynced bool) (Storage, error)
+
 // CertificateFor makes a chain and its key for hostnames, valid until a time.
 func CertificateFor(t testing.TB, until time.Time, hostnames ...string) (chain, key string) {
 	t.Helper()

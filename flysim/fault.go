@@ -162,10 +162,10 @@ func (f *Fault) matches(call *Call) bool {
 
 // FaultState is how far a fault has come.
 type FaultState struct {
-	Fault   string `json:"fault"`   // in the form of [ParseFault]
-	Matched int    `json:"matched"` // calls that it looked at
-	Hits    int    `json:"hits"`    // calls that it hit
-	Left    int    `json:"left"`    // -1: no end
+	Fault
+	Matched int // calls that it looked at
+	Hits    int // calls that it hit
+	Left    int // how many more it can hit; -1: no end
 }
 
 // Faults are the faults since the last [Platform.ClearFaults], used up ones too.
@@ -174,7 +174,7 @@ func (p *Platform) Faults() []FaultState {
 	defer p.faults.mu.Unlock()
 	list := make([]FaultState, len(p.faults.list))
 	for i, f := range p.faults.list {
-		list[i] = FaultState{Fault: f.Fault.String(), Matched: f.matched, Hits: f.hits, Left: f.left}
+		list[i] = FaultState{Fault: f.Fault, Matched: f.matched, Hits: f.hits, Left: f.left}
 	}
 	return list
 }

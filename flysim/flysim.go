@@ -47,8 +47,6 @@ type Options struct {
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
 	OmitEgress     bool // GraphQL egressIpAddresses answers an error
-
-	unsynced bool // a state file is written without waiting for the disk, for tests: only the computer's own crash tells
 }
 
 func (o Options) delays() delays {

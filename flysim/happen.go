@@ -45,21 +45,17 @@ const (
 	DoUnlease       Doing = "unlease"        // the lease ends
 )
 
-// doings are those that need nothing but their name.
-func doings() []string {
-	var list []string
-	for _, d := range []Doing{
+// Doings are those that need nothing but their name: all but DoListen and DoLease.
+func Doings() []Doing {
+	return []Doing{
 		DoStart, DoStop, DoSuspend, DoDestroy, DoCrash, DoOOM, DoHostDown, DoHostUnknown, DoHostUp, DoCheckCritical, DoCheckPassing,
 		DoFailExit, DoFailLaunch, DoFailChecks, DoFailCrash, DoFailOOM, DoUnlease,
-	} {
-		list = append(list, string(d))
 	}
-	return list
 }
 
 // Happen lets something happen at once. It fails if there is no such app or
-// Machine, or if the Machine's state does not allow it; with several Machines
-// it goes through all and tells of the first that failed.
+// Machine, or if the Machine's state does not allow it: a [Refusal]. With several
+// Machines it goes through all and returns the first error.
 func (p *Platform) Happen(h Happening) error {
 	p.catchUp()
 	return p.happen(h, p.clock.Now())

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
 // Server listens on a loopback address: for the platform's APIs, or for what
@@ -30,11 +32,8 @@ type Server struct {
 // For the same reason so are requests of web pages, and those under another name
 // than the loopback's, to which a page's own could be rebound (403).
 func (p *Platform) Listen(addr string) (*Server, error) {
-	return listen(addr, ownPages(p.handler), p.Run)
+	return listen(addr, loopback.OwnPages(p.handler), p.Run)
 }
-
-// ListenControl serves [Platform.Control] as [Platform.Listen] does the APIs.
-func (p *Platform) ListenControl(addr string) (*Server, error) { return Serve(addr, p.Control()) }
 
 // Serve serves what stands beside the platform as [Platform.Listen] does the APIs.
 func Serve(addr string, handler http.Handler) (*Server, error) {

@@ -95,6 +95,11 @@ func (p *Platform) Calls() []Call {
 	return p.recorder.list(func(*Call) bool { return true })
 }
 
+// CallsAfter are the calls whose number is higher.
+func (p *Platform) CallsAfter(number int) []Call {
+	return p.recorder.list(func(c *Call) bool { return c.Number > number })
+}
+
 // Writes are the calls whose operation can change something, whether or not
 // it did: lease calls are among them, GraphQL queries are not.
 func (p *Platform) Writes() []Call {

@@ -3,6 +3,7 @@ package flysim
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 )
 
 // route is one operation of the platform.
@@ -149,6 +150,16 @@ func routeTable() []route {
 
 		graphql,
 	}
+}
+
+// Operations are the names that [Call.Operation] can have, of REST routes.
+func Operations() []string {
+	var names []string
+	for _, rt := range routeTable() {
+		names = append(names, rt.operation)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // classifyBody notes the app that the body of an account-wide operation names,

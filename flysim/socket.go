@@ -80,7 +80,11 @@ func (s socket) port() (netip.Addr, int) {
 	return at.Addr().Unmap(), int(at.Port())
 }
 
-// valid tells whether a program can listen on it.
+// CanListen reports whether a program can listen on a socket such as
+// "0.0.0.0:8080" or "udp://[::]:53".
+func CanListen(address string) bool { return parseSocket(address).valid() }
+
+// valid reports whether a program can listen on it.
 func (s socket) valid() bool {
 	host, _ := s.port()
 	return host.IsValid() && slices.Contains(protocols(), s.proto)

@@ -6,16 +6,16 @@ import (
 	"net/http"
 )
 
-// keeper carries the platform's state to its file. One goroutine writes: the
+// keeper carries the platform's state to its storage. One goroutine writes: the
 // requests that come while it waits for the disk share its next commit, and
 // nobody holds the platform's lock meanwhile.
 //
-// Its fields but file are guarded by Platform.mu.
+// Its fields but storage are guarded by Platform.mu.
 type keeper struct {
-	file *stateFile
-	wake chan struct{} // of one: there is something to store
-	quit chan struct{}
-	done chan struct{} // the goroutine has ended
+	storage Storage
+	wake    chan struct{} // of one: there is something to store
+	quit    chan struct{}
+	done    chan struct{} // the goroutine has ended
 
 	next   *batch // what the next commit answers for
 	held   int    // nothing is stored while it is above zero
@@ -33,16 +33,14 @@ func newBatch() *batch { return &batch{done: make(chan struct{})} }
 // errClosed is the answer to a write after [Platform.Close].
 var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable", "the emulated platform is closed: its state is no longer stored"}
 
-// Open returns a platform whose state is kept in a file: the state that the
-// file holds, or that of [New] if there is none yet ([Platform.Empty]), in which
-// case it is made with mode 0600, as it holds the environment of the apps. The
-// folder has to exist.
+// Open returns a platform whose state is kept in a storage: the state that it
+// holds, or that of [New] if nothing was stored yet ([Platform.Empty]).
 //
-// A request that changes something is answered once that is on the disk; if it
+// A request that changes something is answered once that is stored; if it
 // cannot be stored it is answered with 500, and the next commit tries again.
 // What others do ([Platform.StopMachine], autostop) and what time does is stored
 // soon after, without anybody's waiting, and by [Platform.Close] at the latest;
-// time does again what was lost of it. Reads wait for no disk.
+// time does again what was lost of it. Reads do not wait for the storage.
 //
 // The clock goes on from where it was, at the speed it had: set another one
 // after Open. Time passed while the program was off, but not faster than real;
@@ -50,25 +48,43 @@ var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable", "the emu
 //
 // Calls, faults, rate limits, list lag and Options are not kept.
 //
-// It fails, and leaves the file as it is, if the file is in use by another
-// process, damaged, of a newer format, or no state file at all.
-func Open(path string, options Options) (*Platform, error) {
+// If it fails it changes nothing of what is stored, and closes the storage.
+func Open(storage Storage, options Options) (*Platform, error) {
 	p := New(options)
-	file, stored, err := openState(path, options.unsynced)
-	if err == nil && stored != nil {
-		if err = p.restore(stored); err != nil {
-			err = errors.Join(fmt.Errorf("sandbox: state file %s is damaged: %w", path, err), file.close())
-		}
-	}
-	if err != nil {
-		return nil, err
+	if err := p.load(storage); err != nil {
+		return nil, errors.Join(err, storage.Close())
 	}
 	p.keeper = &keeper{
-		file: file, next: newBatch(),
+		storage: storage, next: newBatch(),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go p.keep()
 	return p, nil
+}
+
+// load gives a new platform the state that a storage holds.
+func (p *Platform) load(storage Storage) error {
+	records, err := storage.Load()
+	if err != nil || records == nil {
+		return err
+	}
+	stored, err := records.decode()
+	if err != nil {
+		return err
+	}
+	if err := p.restore(stored); err != nil {
+		return fmt.Errorf("damaged: %w", err)
+	}
+	return nil
+}
+
+// save stores what was collected.
+func (k *keeper) save(c *commit) error {
+	records, err := c.encode()
+	if err != nil {
+		return err
+	}
+	return k.storage.Save(records)
 }
 
 // Empty reports whether no app was ever created on the platform, as on one that
@@ -87,9 +103,9 @@ func (p *Platform) Sync() error {
 	return p.keeper.await(written)
 }
 
-// Close stores what is not stored yet and closes the file; call it after
+// Close stores what is not stored yet and closes the storage; call it after
 // [Server.Close]. The platform can still be read then, and refuses changes. On a
-// platform without a file it does nothing.
+// platform without a storage it does nothing.
 func (p *Platform) Close() error {
 	k := p.keeper
 	if k == nil {
@@ -113,11 +129,11 @@ func (p *Platform) Close() error {
 	for _, a := range p.state.apps { // whatever nobody noted
 		a.noteAll()
 	}
-	records := p.collect()
+	changes := p.collect()
 	p.mu.Unlock()
-	last.err = k.file.write(records)
+	last.err = k.save(changes)
 	close(last.done)
-	return errors.Join(last.err, k.file.close())
+	return errors.Join(last.err, k.storage.Close())
 }
 
 // keep stores what changed until Close.
@@ -137,11 +153,11 @@ func (p *Platform) keep() {
 		}
 		batch := k.next
 		k.next = newBatch()
-		records := p.collect()
+		changes := p.collect()
 		p.mu.Unlock()
-		if batch.err = k.file.write(records); batch.err != nil {
+		if batch.err = k.save(changes); batch.err != nil {
 			p.mu.Lock()
-			records.noteAgain()
+			changes.noteAgain()
 			p.mu.Unlock()
 		}
 		close(batch.done)

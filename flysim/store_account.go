@@ -16,7 +16,7 @@ import (
 
 // storedAccount is what belongs to no app, one key of the file for each field.
 type storedAccount struct {
-	clock         storedClock
+	clock         ClockRecord
 	counts        map[string]int // of ids
 	organizations []storedOrganization
 	networks      []storedNetwork

@@ -15,11 +15,13 @@ const benchConfig = `{"image":"registry.example.com/shop:1","env":{"PRIMARY_REGI
 	"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["tls","http"]}],
 	"concurrency":{"type":"requests","soft_limit":200,"hard_limit":250}}]}`
 
-// syncedOptions wait for the disk.
-func syncedOptions() Options {
-	options := storeOptions()
-	options.unsynced = false
-	return options
+// openSynced is openFile with writes that wait for the disk.
+func openSynced(path string) (*Platform, error) {
+	storage, err := OpenStorage(path, false)
+	if err != nil {
+		return nil, err
+	}
+	return Open(storage, storeOptions())
 }
 
 // grown has so many apps with so many Machines each.
@@ -49,10 +51,10 @@ func BenchmarkWrite(b *testing.B) {
 		for _, kept := range []bool{false, true} {
 			for _, clients := range []int{1, 32} {
 				b.Run(fmt.Sprintf("apps=%d/machines=%d/file=%v/clients=%d", size.apps, size.machines, kept, clients), func(b *testing.B) {
-					p := New(syncedOptions())
+					p := New(storeOptions())
 					if kept {
 						var err error
-						if p, err = Open(filepath.Join(b.TempDir(), "state"), syncedOptions()); err != nil {
+						if p, err = openSynced(filepath.Join(b.TempDir(), "state")); err != nil {
 							b.Fatal(err)
 						}
 						defer p.Close()
@@ -86,7 +88,7 @@ func BenchmarkWrite(b *testing.B) {
 // BenchmarkOpen opens a file of 1,000 apps with 10 Machines each.
 func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "state")
-	p, err := Open(path, syncedOptions())
+	p, err := openSynced(path)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -115,7 +117,7 @@ func BenchmarkOpen(b *testing.B) {
 			p = nil
 			b.StartTimer()
 		}
-		if p, err = Open(path, syncedOptions()); err != nil {
+		if p, err = openSynced(path); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -128,7 +130,7 @@ func BenchmarkOpen(b *testing.B) {
 
 // BenchmarkClose compares everything with the file, as Close does.
 func BenchmarkClose(b *testing.B) {
-	p, err := Open(filepath.Join(b.TempDir(), "state"), syncedOptions())
+	p, err := openSynced(filepath.Join(b.TempDir(), "state"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func storedFields() map[string]string {
 		noted   = "bookkeeping of what is to be stored"
 	)
 	return map[string]string{
-		"Platform.options": given, "Platform.clock": "storedClock, see TestStateClock",
+		"Platform.options": given, "Platform.clock": "ClockRecord, see TestStateClock",
 		"Platform.recorder": process, "Platform.faults": process, "Platform.limits": process, "Platform.graph": process,
 		"Platform.handler": process, "Platform.mu": process, "Platform.changed": process, "Platform.revision": process,
 		"Platform.state": stored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,

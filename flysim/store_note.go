@@ -43,8 +43,8 @@ func (a *app) noteAll() {
 	}
 }
 
-// records are what one commit compares with the file and stores.
-type records struct {
+// commit is what the storage gets at once.
+type commit struct {
 	account  storedAccount
 	apps     map[string]bool // the ids of all apps there are
 	changed  []storedApp
@@ -55,16 +55,16 @@ type records struct {
 }
 
 // noteAgain undoes that collect took the notes away. The caller holds mu.
-func (r *records) noteAgain() {
-	for _, note := range r.notes {
+func (c *commit) noteAgain() {
+	for _, note := range c.notes {
 		note()
 	}
 }
 
 // collect takes down what was noted. The records share nothing with the state
 // that can change. The caller holds mu.
-func (p *Platform) collect() *records {
-	r := &records{account: p.storeAccount(), apps: make(map[string]bool, len(p.state.apps))}
+func (p *Platform) collect() *commit {
+	r := &commit{account: p.storeAccount(), apps: make(map[string]bool, len(p.state.apps))}
 	for _, a := range p.state.apps {
 		r.apps[a.id] = true
 		if !a.noted {

@@ -10,10 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
@@ -25,13 +24,22 @@ func stateAt(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
 
 // storeOptions make starts take a while on a clock that only tests move.
 func storeOptions() Options {
-	return Options{StartDelay: time.Minute, CrashAfter: time.Hour, unsynced: true, Clock: NewClock(func() time.Time { return storeStart })}
+	return Options{StartDelay: time.Minute, CrashAfter: time.Hour, Clock: NewClock(func() time.Time { return storeStart })}
+}
+
+// openFile is the platform of a state file whose writes do not wait for the disk.
+func openFile(path string, options Options) (*Platform, error) {
+	storage, err := OpenStorage(path, true)
+	if err != nil {
+		return nil, err
+	}
+	return Open(storage, options)
 }
 
 // opened is the platform of a file, closed at the end of the test.
 func opened(t testing.TB, path string) *Platform {
 	t.Helper()
-	p, err := Open(path, storeOptions())
+	p, err := openFile(path, storeOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +69,7 @@ func copied(t testing.TB, path string) string {
 func seededState(t testing.TB) string {
 	t.Helper()
 	path := stateAt(t)
-	p, err := Open(path, storeOptions())
+	p, err := openFile(path, storeOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +248,7 @@ func TestStateTime(t *testing.T) {
 	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
 	crashed := copied(t, path)
 	clock := NewClock(func() time.Time { return storeStart })
-	again, err := Open(crashed, Options{unsynced: true, Clock: clock})
+	again, err := openFile(crashed, Options{Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +316,7 @@ func TestStateClock(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			path, now := stateAt(t), storeStart
 			source := func() time.Time { return now }
-			p, err := Open(path, Options{unsynced: true, Clock: NewClock(source)})
+			p, err := openFile(path, Options{Clock: NewClock(source)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -320,7 +328,7 @@ func TestStateClock(t *testing.T) {
 				t.Fatal(err)
 			}
 			now = now.Add(time.Hour)
-			if p, err = Open(path, Options{unsynced: true, Clock: NewClock(source)}); err != nil {
+			if p, err = openFile(path, Options{Clock: NewClock(source)}); err != nil {
 				t.Fatal(err)
 			}
 			defer p.Close()
@@ -334,7 +342,7 @@ func TestStateClock(t *testing.T) {
 			if err := p.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if p, err = Open(path, Options{unsynced: true, Clock: NewClock(source)}); err != nil {
+			if p, err = openFile(path, Options{Clock: NewClock(source)}); err != nil {
 				t.Fatal(err)
 			}
 			if got := p.Clock().Now(); got.Before(left.Add(test.want)) {
@@ -386,25 +394,19 @@ func TestStateWritesLittle(t *testing.T) {
 	id := p.MachineIDs("large")[7]
 	p.StopMachine("large", id)
 	p.mu.Lock()
-	edits, err := p.keeper.file.edits(p.collect(), new(storedTotals))
+	records, err := p.collect().encode()
 	p.keeper.held--
 	p.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var machines []string
-	for _, e := range edits {
-		if e.bucket == bucketMachines {
-			machines = append(machines, e.key)
-		}
-	}
-	if len(machines) > 1 {
-		t.Errorf("%d Machines are written, want %s alone", len(machines), id)
+	if len(records.Machines) > 1 {
+		t.Errorf("%d Machines are written, want %s alone", len(records.Machines), id)
 	}
 }
 
 func TestStateClosed(t *testing.T) {
-	p, err := Open(seededState(t), storeOptions())
+	p, err := openFile(seededState(t), storeOptions())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -425,27 +427,43 @@ func TestStateClosed(t *testing.T) {
 	}
 }
 
+// fullDisk is a storage that stores nothing while it is full.
+type fullDisk struct {
+	Storage
+	is atomic.Bool
+}
+
+var errFull = errors.New("no space left on device")
+
+// Save implements [Storage].
+func (d *fullDisk) Save(r *Records) error {
+	if d.is.Load() {
+		return errFull
+	}
+	return d.Storage.Save(r)
+}
+
 // TestStateFails holds that a write that cannot be stored is answered with an
 // error and stored by the next commit that can be.
 func TestStateFails(t *testing.T) {
 	path := seededState(t)
-	p := opened(t, path)
-	if err := p.keeper.file.db.Close(); err != nil {
+	storage, err := OpenStorage(path, true)
+	if err != nil {
 		t.Fatal(err)
 	}
+	full := &fullDisk{Storage: storage}
+	p, err := Open(full, storeOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	full.is.Store(true)
 	cordon := "/v1/apps/shop-api/machines/" + shopMachine + "/cordon"
-	err := p.ask(t.Context(), plan{}, "POST", cordon, struct{}{})
-	if err == nil || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), path) {
+	err = p.ask(t.Context(), plan{}, "POST", cordon, struct{}{})
+	if err == nil || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), errFull.Error()) {
 		t.Fatalf("a write that is not stored: %v", err)
 	}
-	k := p.keeper
-	close(k.quit) // it may be trying again
-	<-k.done
-	if k.file.db, err = bbolt.Open(path, 0o600, nil); err != nil {
-		t.Fatal(err)
-	}
-	k.quit, k.done = make(chan struct{}), make(chan struct{})
-	go p.keep()
+	full.is.Store(false)
 	post(t, p, "/v1/apps/legacy-api/certificates/acme", `{"hostname":"a.example.com"}`)
 	again := opened(t, copied(t, path))
 	if !again.Machine("shop-api", shopMachine).Cordoned {

@@ -48,6 +48,7 @@ type Backend struct {
 	PrivateIP            netip.Addr
 	Cordoned             bool
 	HostStatus           string // ok, unknown or unreachable
+	Leased               bool
 	Passing              bool   // every check of it passes; true if it has none
 	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
 	Listen               []string
@@ -165,6 +166,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
 		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
 		Booting:       m.booting && m.state == "started",
+		Leased:        m.held(now) != nil,
 		Unsuspendable: m.unsuspendable(),
 	}
 	if m.state == "started" && m.started.After(b.Since) {

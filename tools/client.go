@@ -4,18 +4,14 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 // Client is what the tools need of Fly; [fly.Client] has it, and documents it.
 type Client interface {
-	rules.Reader
-	deployed.Reader
-	rollout.Client
+	deploy.Client
 	addressChanger
 }
 
@@ -25,9 +21,4 @@ type addressChanger interface {
 	Certificates(ctx context.Context, app string) ([]fly.Certificate, error)
 	AllocateFlycast(ctx context.Context, grant *gate.Grant, app string, network fly.Network) (fly.Address, error)
 	ReleaseAddress(ctx context.Context, grant *gate.Grant, app string, ip netip.Addr) error
-}
-
-// volumeReader lists volumes.
-type volumeReader interface {
-	Volumes(ctx context.Context, app string) ([]fly.Volume, error)
 }

@@ -7,12 +7,10 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
+// redirecting are services that redirect plain HTTP.
 const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
 
 // byAPI makes Machines of the app such that were made through the Machines API,
@@ -59,15 +57,15 @@ func TestAdoptJourney(t *testing.T) {
 
 		// Without adopt they are left alone, and that is said.
 		left := b.planOf(deployInput{Content: content, Image: image})
-		if left.Out.Machines.Left != len(ids) || !mention(left.Out.Remarks, "adopt: true") || len(left.Work.changes) != 0 {
+		if left.Out.Machines.Left != len(ids) || !mention(left.Out.Remarks, "adopt: true") || len(left.Work.Rollout.Updates) != 0 {
 			t.Errorf("without adopt: %+v, remarks %q", left.Out.Machines, left.Out.Remarks)
 		}
 
 		planned := b.planOf(deployInput{Content: content, Adopt: true})
 		question := planned.Plan.Question(nil).Text()
 		switch {
-		case len(planned.Work.changes) != len(ids) || len(planned.Work.creates) != 0:
-			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.changes), len(planned.Work.creates), len(ids))
+		case len(planned.Work.Rollout.Updates) != len(ids) || len(planned.Work.Rollout.Creates) != 0:
+			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.Rollout.Updates), len(planned.Work.Rollout.Creates), len(ids))
 		case !strings.Contains(question, "not made by fly deploy") || !strings.Contains(question, ids[0]) || !strings.Contains(question, `will belong to group "app"`):
 			t.Errorf("question:\n%s", question)
 		case !mention(planned.Out.Remarks, "adopted: "):
@@ -90,121 +88,6 @@ func TestAdoptJourney(t *testing.T) {
 		}
 		if listed, err = b.toolset.readIPs(t.Context(), listInput{App: b.app}); err != nil || len(listed.Blockers) > 0 {
 			t.Errorf("afterwards: %+v, %v", listed.Blockers, err)
-		}
-	})
-}
-
-// TestAdoptDecides which Machines are adopted, and into which group.
-func TestAdoptDecides(t *testing.T) {
-	const twoGroups = "\n[processes]\n  app = \"serve\"\n  worker = \"work\"\n"
-	with := func(t *testing.T, c machine.Config, key, value string) machine.Config {
-		t.Helper()
-		c, err := c.With(key, json.RawMessage(value))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	tests := []struct {
-		name     string
-		metadata string
-		key      string // of the configuration, with its value
-		value    string
-		file     string // in addition
-		in       deployInput
-		group    string // it is updated as a member of; empty: it is not
-		remark   string
-		blocker  string
-	}{
-		{name: "no metadata", metadata: `null`, group: "app"},
-		{name: "a group, and no platform version", metadata: `{"fly_process_group":"app"}`, group: "app"},
-		{name: "the older name of the group", metadata: `{"process_group":"app"}`, group: "app"},
-		{name: "another group than the file's", metadata: `{"fly_process_group":"cron"}`, remark: `its group "cron" is not in the file`},
-		{name: "two groups, and it names one", metadata: `{"fly_process_group":"app"}`, file: twoGroups, group: "app"},
-		{name: "two groups, and it names none", metadata: `{}`, file: twoGroups, blocker: groupUnknown},
-		{name: "a console", metadata: `{"fly_process_group":"fly_app_console"}`, remark: "made for a single command"},
-		{name: "a schedule", metadata: `{}`, key: "schedule", value: `"daily"`, remark: "for a single task"},
-		{name: "destroyed when it ends", metadata: `{}`, key: "auto_destroy", value: `true`, remark: "for a single task"},
-		{name: "bluegreen", metadata: `{}`, in: deployInput{Strategy: string(rollout.BlueGreen)}, blocker: notPossible},
-		{name: "services only", metadata: `{}`, in: deployInput{Scope: scopeServices}, group: "app"},
-		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts", value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: replacement},
-	}
-	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
-			t := b.t
-			ids := b.MachineIDs(b.app)
-			config := with(t, with(t, b.MachineConfig(b.app, ids[0]), "metadata", test.metadata), "services", redirecting)
-			if test.key != "" {
-				config = with(t, config, test.key, test.value)
-			}
-			b.SetMachineConfig(b.app, ids[0], config)
-			in := test.in
-			in.App, in.Content, in.Adopt = b.app, b.withoutChecks()+test.file, true
-			planned, err := b.toolset.planDeploy(t.Context(), in)
-			if err != nil {
-				t.Fatalf("%s: %v", test.name, err)
-			}
-			if test.blocker != "" {
-				if !slices.Contains(blockerIDs(planned.Plan.Blockers), test.blocker) {
-					t.Errorf("%s: blockers %+v, want %s", test.name, planned.Plan.Blockers, test.blocker)
-				}
-				return
-			}
-			if len(planned.Plan.Blockers) > 0 {
-				t.Fatalf("%s: blocked by %+v", test.name, planned.Plan.Blockers)
-			}
-			i := slices.IndexFunc(planned.Work.changes, func(c rollout.Change) bool { return c.Before.ID == ids[0] })
-			if (i >= 0) != (test.group != "") {
-				t.Fatalf("%s: updated %v, want group %q; remarks %q", test.name, i >= 0, test.group, planned.Out.Remarks)
-			}
-			if i >= 0 {
-				after := planned.Work.changes[i].After
-				if !after.FlyLaunch() || after.ProcessGroup() != test.group || after.Image() != config.Image() {
-					t.Errorf("%s: got group %q, image %q", test.name, after.ProcessGroup(), after.Image())
-				}
-				if test.in.Scope == scopeServices && string(after.Raw("env")) != string(config.Raw("env")) {
-					t.Errorf("%s: env %s, want %s", test.name, after.Raw("env"), config.Raw("env"))
-				}
-			}
-			if test.remark != "" && !mention(planned.Out.Remarks, test.remark) {
-				t.Errorf("%s: remarks %q, want %q", test.name, planned.Out.Remarks, test.remark)
-			}
-		})
-	}
-}
-
-// Without adopt nothing of them is written; the answer names the call that would.
-func TestAdoptIsOffered(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
-		t := b.t
-		ids := b.MachineIDs(b.app)
-		content := b.withoutChecks()
-		b.deploy(content)
-		b.byAPI(redirecting, ids[0])
-		b.ResetCalls()
-		planned := b.planOf(deployInput{Content: content})
-		if !planned.Plan.Empty() || len(planned.Next) == 0 || planned.Next[0].Tool != deployName || !planned.Next[0].Arguments.Adopt || !strings.Contains(planned.Next[0].Why, ids[0]) {
-			t.Errorf("%+v, next %+v", planned.Plan.Steps, planned.Next)
-		}
-		if w := b.Writes(); len(w) > 0 {
-			t.Errorf("writes %v", w)
-		}
-	})
-}
-
-// The digest tells a plan with adopt from one without, and by its Machines.
-func TestAdoptIsDigested(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
-		ids := b.MachineIDs(b.app)
-		content := b.withoutChecks()
-		b.byAPI(redirecting, ids[0])
-		one := b.planOf(deployInput{Content: content, Adopt: true}).Plan
-		none := b.planOf(deployInput{Content: content}).Plan
-		if one.Digest() == none.Digest() {
-			b.t.Error("one digest with and without adopt")
-		}
-		if !slices.ContainsFunc(one.Facts, func(f gate.Fact) bool { return f.Key == plan.FactAdopted+"app" && f.Value == ids[0] }) {
-			b.t.Errorf("facts %+v", one.Facts)
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -133,12 +134,12 @@ func (b *deployBench) file(was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-func (b *deployBench) plan(content string) plan.Proposal[deployWork, deployOutput] {
+func (b *deployBench) plan(content string) plan.Proposal[deploy.Work, deploy.Result] {
 	b.t.Helper()
 	return b.planOf(deployInput{Content: content})
 }
 
-func (b *deployBench) planOf(in deployInput) plan.Proposal[deployWork, deployOutput] {
+func (b *deployBench) planOf(in deployInput) plan.Proposal[deploy.Work, deploy.Result] {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.toolset.planDeploy(b.t.Context(), in)
@@ -153,7 +154,7 @@ func (b *deployBench) planOf(in deployInput) plan.Proposal[deployWork, deployOut
 }
 
 // apply does what was planned, as if it had been approved.
-func (b *deployBench) apply(planned plan.Proposal[deployWork, deployOutput]) (deployOutput, error) {
+func (b *deployBench) apply(planned plan.Proposal[deploy.Work, deploy.Result]) (deploy.Result, error) {
 	b.t.Helper()
 	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
@@ -162,20 +163,20 @@ func (b *deployBench) apply(planned plan.Proposal[deployWork, deployOutput]) (de
 		b.t.Fatal(err)
 	}
 	b.ResetCalls()
-	out, err := b.toolset.applyDeploy(b.t.Context(), planned.Work, grant, func(plan.Progress) {})
+	out, err := b.toolset.deployer().Apply(b.t.Context(), planned.Work, grant, func(plan.Progress) {})
 	b.addUp(out)
 	return out, err
 }
 
 // addUp checks that every Machine is counted once.
-func (b *deployBench) addUp(out deployOutput) {
+func (b *deployBench) addUp(out deploy.Result) {
 	b.t.Helper()
 	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
 		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
 	}
 }
 
-func (b *deployBench) deploy(content string) deployOutput {
+func (b *deployBench) deploy(content string) deploy.Result {
 	b.t.Helper()
 	out, err := b.apply(b.plan(content))
 	if err != nil {
@@ -196,4 +197,25 @@ func (b *deployBench) withoutChecks() string {
 
 func mention(lines []string, text string) bool {
 	return slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, text) })
+}
+
+// withField is a configuration with one more field.
+func withField(t *testing.T, config machine.Config, key string, value any) machine.Config {
+	t.Helper()
+	config, err := config.With(key, value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// write adds entries about the app's deploys to the journal.
+func (b *deployBench) write(entries ...journal.Entry) {
+	b.t.Helper()
+	for _, e := range entries {
+		e.Tool, e.App = deployName, b.app
+		if err := b.toolset.Journal.Append(e); err != nil {
+			b.t.Fatal(err)
+		}
+	}
 }

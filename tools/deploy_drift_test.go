@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -50,10 +51,10 @@ func (b driftBench) byHand(id, key string, fields map[string]any) {
 }
 
 // plan is a dry run. Nothing is written by it, and no secret told.
-func (b driftBench) plan(arguments map[string]any) deployOutput {
+func (b driftBench) plan(arguments map[string]any) deploy.Result {
 	b.t.Helper()
 	b.ResetCalls()
-	var out deployOutput
+	var out deploy.Result
 	arguments["dry_run"] = true
 	if arguments["app"] == nil {
 		arguments["app"] = "shop-api"
@@ -73,7 +74,7 @@ func (b driftBench) releases() int {
 	return len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool { return !strings.Contains(string(c.Body), "FlycastRelease") }))
 }
 
-func drifts(out deployOutput) []string {
+func drifts(out deploy.Result) []string {
 	var lines []string
 	for _, d := range out.Drift {
 		lines = append(lines, fmt.Sprintf("%s %s %s %d", d.Group, d.Path, d.Origin, d.Machines))
@@ -81,7 +82,7 @@ func drifts(out deployOutput) []string {
 	return lines
 }
 
-func blocked(out deployOutput) string {
+func blocked(out deploy.Result) string {
 	var lines []string
 	for _, b := range out.Blockers {
 		lines = append(lines, b.ID+": "+b.What+" → "+b.Fix)
@@ -262,7 +263,7 @@ func TestDeployDriftBounds(t *testing.T) {
 		b.byHand(id, "env", map[string]any{fmt.Sprintf("VAR_%02d", i): "1"})
 	}
 	out := b.plan(map[string]any{"content": b.file("= 512", "= 1024")})
-	if len(out.Drift) != maxChanges {
+	if len(out.Drift) != plan.MaxLines {
 		t.Errorf("%d entries", len(out.Drift))
 	}
 	if i := slices.IndexFunc(out.Remarks, func(r string) bool { return strings.HasSuffix(r, "app env.VAR_04 and 57 more") }); i < 0 {
@@ -270,28 +271,25 @@ func TestDeployDriftBounds(t *testing.T) {
 	}
 }
 
-// TestDeployDriftAsked: the person who is asked is told what the deploy would
-// undo; that a file was edited is news only beside the edit of its services.
-func TestDeployDriftAsked(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
-		t := b.t
-		asked := func(d deployment) string { return d.plan(d.toWork()).Question(nil).Text() }
-		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if text := asked(planned.Work.deployment); strings.Contains(text, "of what differs") {
-			t.Errorf("an edited file: %s", text)
-		}
-		d := planned.Work.deployment
-		d.edited = true
-		if text := asked(d); !strings.Contains(text, "1 value was edited in the file since then") {
-			t.Errorf("of what differs: %s", text)
-		}
-		for _, id := range b.MachineIDs(b.app) {
-			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "env", map[string]string{"FLY_PROCESS_GROUP": "app", "DEBUG": "1"}))
-		}
-		time.Sleep(10 * time.Minute)
-		planned = b.plan(b.file("", ""))
-		if text := asked(planned.Work.deployment); !strings.Contains(text, "UNDOES that") {
-			t.Errorf("changed by hand: %s\n%v", text, planned.Out.Drift)
-		}
-	})
+// TestDeployRefusedCall: a call for what is not possible asks nobody.
+func TestDeployRefusedCall(t *testing.T) {
+	w := newWorkbench(t, "", flysim.Options{})
+	w.ForbidBlueGreen("inner-circle")
+	file, _ := w.FlyToml("inner-circle")
+	w.ResetCalls()
+	var out plan.Result
+	w.call(deployName, map[string]any{
+		"app": "inner-circle", "content": strings.Replace(string(file), "min_machines_running = 0", "min_machines_running = 1", 1), "strategy": "bluegreen",
+	}, &out)
+	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Blockers) != 1 || out.Blockers[0].ID != deploy.StrategyNotPossible || out.Approval != nil || len(w.Writes()) != 0 {
+		t.Errorf("got %+v, %d writes", out, len(w.Writes()))
+	}
+}
+
+// TestDeployText: what is structured has the platform's words, the text a person's.
+func TestDeployText(t *testing.T) {
+	text := deployText(deploy.Result{Changes: []string{"app: services[0].autostop: true → false"}})
+	if !strings.Contains(text, "autostop: stop → off") {
+		t.Errorf("text %s", text)
+	}
 }

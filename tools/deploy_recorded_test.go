@@ -36,14 +36,14 @@ func TestDeployStatusAfterRestart(t *testing.T) {
 	release, applying := make(chan struct{}), make(chan struct{})
 	w.onApply = func() {
 		for _, e := range []journal.Entry{
-			{Verb: string(gate.CreateRelease), Status: begun},
+			{Verb: string(gate.CreateRelease), Status: "begun"},
 			{Verb: string(gate.CreateRelease), Target: "rel1", Status: "running"},
-			{Verb: string(gate.CreateMachine), Group: "web", Status: begun},
+			{Verb: string(gate.CreateMachine), Group: "web", Status: "begun"},
 			{Verb: string(gate.CreateMachine), Group: "web", Target: "148e0", Status: "healthy"},
-			{Verb: string(gate.CreateMachine), Group: "cron", Status: begun},
-			{Verb: string(gate.UpdateMachine), Target: "148e1", Status: begun},
+			{Verb: string(gate.CreateMachine), Group: "cron", Status: "begun"},
+			{Verb: string(gate.UpdateMachine), Target: "148e1", Status: "begun"},
 			{Verb: string(gate.UpdateMachine), Target: "148e1", Status: "healthy"},
-			{Verb: string(gate.UpdateMachine), Target: "148e2", Status: begun},
+			{Verb: string(gate.UpdateMachine), Target: "148e2", Status: "begun"},
 			{Verb: string(gate.UpdateMachine), Target: "148e3", Status: "unchanged", Code: "busy"},
 		} {
 			e.Event, e.Tool, e.App = journal.Step, deployName, "shop-api"
@@ -117,7 +117,7 @@ func TestDeployStatusRecordedPartly(t *testing.T) {
 	}
 	write(journal.Entry{Event: journal.Finished, Status: "partial"})
 	out, _ := w.status(t, t.Context(), shopAPI())
-	if out.Status != "done" || !strings.Contains(out.Summary, "partial") || out.Next[0].Tool != deployName || len(out.Known) != maxChanges+1 || out.Known[maxChanges] != "and 30 more" {
+	if out.Status != "done" || !strings.Contains(out.Summary, "partial") || out.Next[0].Tool != deployName || len(out.Known) != plan.MaxLines+1 || out.Known[plan.MaxLines] != "and 30 more" {
 		t.Errorf("got %+v", out)
 	}
 }

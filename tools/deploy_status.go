@@ -12,6 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -59,12 +60,12 @@ func (a *toolset) deployStatus() call.Tool {
 func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
 	at := a.Runs.Look(in.Run, call.CallerFrom(ctx).ID, deployName, in.App)
 	if at == nil {
-		recorded, err := a.recorded(call.CallerFrom(ctx).ID, in)
+		recorded, err := a.deployer().Recorded(call.CallerFrom(ctx).ID, in.App, in.Run)
 		switch {
 		case err != nil:
 			return statusOutput{}, err
 		case recorded != nil:
-			return a.statusRecorded(*recorded, in.App), nil
+			return a.statusRecorded(in.App, recorded), nil
 		}
 		return statusOutput{
 			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
@@ -114,6 +115,18 @@ func (a *toolset) statusDone(out statusOutput, at *call.Run) (statusOutput, erro
 	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s", at.App, at.Ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, call.SandboxMark)))
 	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.App}, Why: "checks the live Machines as they are now"}}
 	return out, nil
+}
+
+// statusRecorded is the status of a deploy that only the journal knows.
+func (a *toolset) statusRecorded(app string, r *deploy.Recorded) statusOutput {
+	out := statusOutput{
+		Status: "unfinished", Summary: a.mark(r.Summary), App: app, Run: r.Run,
+		Seconds: r.Seconds, Known: r.Known, Unknown: r.Unknown, Next: r.Next,
+	}
+	if r.Finished {
+		out.Status = "done"
+	}
+	return out
 }
 
 func statusText(out statusOutput) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -17,7 +18,7 @@ func spoken(changes []string) []string {
 }
 
 // deployText is what the text half of an answer has beside the envelope.
-func deployText(out deployOutput) string {
+func deployText(out deploy.Result) string {
 	var b strings.Builder
 	if m := out.Machines; m != nil {
 		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)

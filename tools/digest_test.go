@@ -76,7 +76,7 @@ func digestCases() []digestCase {
 		{tool: deploy, app: "shop-api", name: "image", arguments: map[string]any{"image": "registry.fly.io/shop-api:deployment-2"}, content: file},
 		{tool: deploy, app: "shop-api", name: "without waking", arguments: map[string]any{"wake": false, "max_unavailable": 2, "wait_timeout": "90s"}, content: limit},
 		{tool: deploy, app: "shop-api", name: "drift", content: limit, arrange: func(b *deployBench) {
-			b.SetMachineConfig(b.app, b.MachineIDs(b.app)[0], oracleWith(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env", map[string]any{"SECRET_KEY": "x"}))
+			b.SetMachineConfig(b.app, b.MachineIDs(b.app)[0], withField(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env", map[string]any{"SECRET_KEY": "x"}))
 		}},
 		{tool: deploy, app: "inner-circle", name: "adopt", arrange: adoptable, arguments: map[string]any{"adopt": true}, content: file},
 		{tool: deploy, app: "inner-circle", name: "more becomes public", content: func(b *deployBench) string { return b.withoutChecks() }, arrange: func(b *deployBench) {

@@ -53,7 +53,7 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 		if stands && len(next) == 0 {
 			t.Errorf("%s: no next; blockers %+v, reach %q", name, s.Blockers(), s.Reach())
 		}
-		if len(next) > call.MaxNext {
+		if len(next) > plan.MaxNext {
 			t.Errorf("%s: %d next", name, len(next))
 		}
 		for _, n := range next {

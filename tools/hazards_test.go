@@ -140,7 +140,7 @@ func releaseShapes(b *deployBench) []shape {
 				number++
 				app := fmt.Sprintf("released-%d", number)
 				b.AddApp(app, "personal", "")
-				b.AddMachine(app, "iad", oracleWith(b.t, machine.Config{}, "services", json.RawMessage(services)))
+				b.AddMachine(app, "iad", withField(b.t, machine.Config{}, "services", json.RawMessage(services)))
 				if flycast {
 					b.AddAddress(app, "private_v6", "", "")
 				}
@@ -214,8 +214,8 @@ func deployShapes(b *deployBench) []shape {
 				b.t.Fatal(err)
 			}
 			for _, group := range []string{"app", "web"} {
-				config := oracleWith(b.t, machine.Config{}, "image", "registry.fly.io/x:deployment-1")
-				config = oracleWith(b.t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
+				config := withField(b.t, machine.Config{}, "image", "registry.fly.io/x:deployment-1")
+				config = withField(b.t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
 				made, err := one.Apply(group, config)
 				if err != nil {
 					b.t.Fatal(err)
@@ -261,24 +261,4 @@ func allocateShapes(b *deployBench) []shape {
 		out = append(out, shape{name: "network " + network, plan: planned.Plan})
 	}
 	return out
-}
-
-// TestLastPublicService: a deploy that takes the app's last service away from
-// the internet is no restart.
-func TestLastPublicService(t *testing.T) {
-	for _, addresses := range [][]string{{v4}, {v4, ownFly}} {
-		d := changed(t, oneService("tcp", httpPort, tlsPort), "[]", addresses...)
-		p := d.plan(d.toWork())
-		if !p.Has(plan.PublicAccessEnds) || !p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactUnreachable {
-			t.Errorf("%s: hazards %q, impact %s", addresses, p.Hazards, p.Impact)
-		}
-		if text := p.Question(nil).Text(); !strings.Contains(text, `PUBLIC ACCESS ENDS`) || !strings.Contains(text, `port "443", "80"`) {
-			t.Errorf("question %s", text)
-		}
-	}
-	// One of two: the other goes on answering.
-	d := changed(t, oneService("tcp", httpPort, tlsPort), oneService("tcp", httpPort), v4)
-	if p := d.plan(d.toWork()); !p.Has(plan.PublicAccessEnds) || p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactBriefOutage {
-		t.Errorf("hazards %q, impact %s", p.Hazards, p.Impact)
-	}
 }

@@ -89,7 +89,7 @@ func (a *toolset) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if err != nil {
 		return listOutput{}, err
 	}
-	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Reach: shortened(s.Reach()), AgeMS: reading.Of(a.Clock.Now()).Milliseconds(), Next: a.guide(s)}
+	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Reach: plan.Shortened(s.Reach()), AgeMS: reading.Of(a.Clock.Now()).Milliseconds(), Next: a.guide(s)}
 	for _, addr := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, a.describe(s, addr))
 	}
@@ -211,7 +211,7 @@ func decide(app string, s rules.Snapshot) []plan.Next {
 	udpAlone := true
 	for _, b := range s.Blockers() {
 		udpAlone = udpAlone && b.ID == plan.UDPService
-		if len(next) < call.MaxNext-1 {
+		if len(next) < plan.MaxNext-1 {
 			next = append(next, plan.Next{Who: "person", Why: b.What + ": " + b.Fix})
 		}
 	}

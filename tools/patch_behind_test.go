@@ -43,11 +43,11 @@ func TestPatchBehind(t *testing.T) {
 		says   string
 	}{
 		"lacking": {func(b *deployBench, id string) {
-			b.SetMachineConfig(b.app, id, oracleWith(b.t, b.MachineConfig(b.app, id), "services", []any{}))
+			b.SetMachineConfig(b.app, id, withField(b.t, b.MachineConfig(b.app, id), "services", []any{}))
 			time.Sleep(10 * time.Minute)
 		}, "1 of 2 Machines do not have its services"},
 		"not proved": {func(b *deployBench, id string) {
-			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: id, Status: begun})
+			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: id, Status: "begun"})
 		}, "1 of 2 Machines were not tested with it"},
 	} {
 		t.Run(name, func(t *testing.T) {

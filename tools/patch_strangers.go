@@ -8,7 +8,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -23,21 +23,8 @@ func strangers(file *flytoml.File, list []fly.Machine) []string {
 	for _, m := range (rules.Snapshot{Machines: list}).Detached() {
 		group := cmp.Or(m.Config.ProcessGroup(), file.DefaultGroup())
 		after, err := file.Services(group)
-		if err == nil && !oneTask(m) && len(lostPrograms(services(m.Config), after)) > 0 {
+		if err == nil && !deploy.RunsTask(m) && len(machine.LostPrograms(m.Config.ServicesOrNone(), after)) > 0 {
 			out = append(out, m.ID)
-		}
-	}
-	return out
-}
-
-// lostPrograms are the internal ports that Fly Proxy routes to before and not
-// after.
-func lostPrograms(before, after []machine.Service) []int {
-	var out []int
-	for _, was := range before {
-		kept := slices.ContainsFunc(after, func(is machine.Service) bool { return is.IsRouted() && is.InternalPort == was.InternalPort })
-		if was.IsRouted() && !kept && !slices.Contains(out, was.InternalPort) {
-			out = append(out, was.InternalPort)
 		}
 	}
 	return out
@@ -48,7 +35,7 @@ func lostPrograms(before, after []machine.Service) []int {
 func byHandAlone(app string, list []fly.Machine) []plan.Next {
 	next := []plan.Next{{Who: "person", Why: "is there a fly.toml that has the services of these Machines? then patch_services with its path or content; else update them one by one"}}
 	for _, h := range (rules.Snapshot{Addresses: fly.Addresses{App: fly.App{Name: app}}, Machines: list, MachinesKnown: true}).ByHand() {
-		if h.Command != "" && len(next) < call.MaxNext {
+		if h.Command != "" && len(next) < plan.MaxNext {
 			next = append(next, plan.Next{Who: "person", Command: h.Command, Why: "updates it by hand, without a deploy"})
 		}
 	}
@@ -67,7 +54,7 @@ func differing(app string, file *flytoml.File, list []fly.Machine) *plan.Problem
 		what = "the last release has no service, and the Machines that have some were not made by fly deploy"
 	}
 	return &plan.Problem{
-		Code: gate.Precondition, Message: fmt.Sprintf("%s: it would take the service of Machine %s away", what, strings.Join(shortened(ids), ", ")),
+		Code: gate.Precondition, Message: fmt.Sprintf("%s: it would take the service of Machine %s away", what, strings.Join(plan.Shortened(ids), ", ")),
 		Next: byHandAlone(app, list),
 	}
 }
@@ -81,11 +68,11 @@ func anyLaunched(list []fly.Machine) bool {
 func alike(list []fly.Machine) bool {
 	seen := make(map[string][]machine.Service)
 	for _, m := range (rules.Snapshot{Machines: list}).Detached() {
-		group, is := m.Config.ProcessGroup(), services(m.Config)
-		if oneTask(m) || !machine.AnyRouted(is) {
+		group, is := m.Config.ProcessGroup(), m.Config.ServicesOrNone()
+		if deploy.RunsTask(m) || !machine.AnyRouted(is) {
 			continue
 		}
-		if was, ok := seen[group]; ok && (len(lostPrograms(was, is)) > 0 || len(lostPrograms(is, was)) > 0) {
+		if was, ok := seen[group]; ok && (len(machine.LostPrograms(was, is)) > 0 || len(machine.LostPrograms(is, was)) > 0) {
 			return false
 		}
 		seen[group] = is
@@ -97,7 +84,7 @@ func alike(list []fly.Machine) bool {
 func otherProgram(ids []string) remark {
 	return remark{
 		Code: "other_program",
-		What: fmt.Sprintf("Machine %s, not made by fly deploy, serves an internal port that the deployed configuration does not have: deploy with adopt takes that service away", strings.Join(shortened(ids), ", ")),
+		What: fmt.Sprintf("Machine %s, not made by fly deploy, serves an internal port that the deployed configuration does not have: deploy with adopt takes that service away", strings.Join(plan.Shortened(ids), ", ")),
 		Fix:  "leave adopt out if the program still listens there, and update the Machine by hand; list_ips has the command",
 	}
 }

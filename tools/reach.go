@@ -19,7 +19,7 @@ func reached(s rules.Snapshot) string {
 	case slices.Equal(reach, []string{rules.Nothing}):
 		return "NOTHING REACHES IT NOW: " + s.Unreached() + "."
 	}
-	return "It is reached at " + strings.Join(shortened(reach), ", ") + ", according to its configuration."
+	return "It is reached at " + strings.Join(plan.Shortened(reach), ", ") + ", according to its configuration."
 }
 
 // change is what a release of addresses does to those who come over the internet.
@@ -103,7 +103,7 @@ func (c change) keepsNames() bool { return len(c.names) > 0 && len(c.over) > 0 }
 
 // hostnames says what becomes of the custom hostnames; empty if nothing does.
 func (c change) hostnames() string {
-	names := few(c.names)
+	names := plan.Few(c.names)
 	switch {
 	case len(c.names) == 0 || len(c.had) == len(c.over) && len(c.had) > 0:
 		return ""

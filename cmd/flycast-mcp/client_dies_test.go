@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
 // mortal is the program over stdio as a process, with the test at the other
@@ -169,7 +170,7 @@ func (m *mortal) approve(content string) {
 // hold makes the platform hold the next such write until letGo.
 func (m *mortal) hold(operation string) {
 	m.t.Helper()
-	script, err := flysim.ParseFault(operation + " delay=30s")
+	script, err := fault.Parse(operation + " delay=30s")
 	if err != nil {
 		m.t.Fatal(err)
 	}

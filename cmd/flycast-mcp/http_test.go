@@ -18,6 +18,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
 // serveHTTP runs `flycast-mcp http` in this process, on an emulated platform
@@ -305,13 +306,13 @@ func TestHTTPStop(t *testing.T) {
 	if m := next(waits); m.Method != "elicitation/create" {
 		t.Fatalf("got %s", m.Result)
 	}
-	fault, err := flysim.ParseFault("machine.update delay=30s")
+	script, err := fault.Parse("machine.update delay=30s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	works := call("deploy", ready("shop-api"))
 	question := next(works)
-	platform.Play(fault)
+	platform.Play(script)
 	clock.pass(3 * time.Second)
 	post(`{"jsonrpc":"2.0","id":` + string(question.ID) + `,"result":{"action":"accept","content":{"confirm":true}}}`)
 	for held := false; !held; time.Sleep(2 * time.Millisecond) {

@@ -19,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
 // TestScripts runs testdata/script/*.txtar: the real program over stdio,
@@ -180,7 +181,7 @@ func (s *stage) platformCmd(args []string) {
 }
 
 func (s *stage) fault(args []string) {
-	script, err := flysim.ParseFault(strings.Join(args, " "))
+	script, err := fault.Parse(strings.Join(args, " "))
 	s.ts.Check(err)
 	s.platform.Play(script)
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/control"
+	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
 // faultFlags are the flags that say what fails on the platform.
@@ -49,11 +51,11 @@ func (f *faultFlags) start(platform *flysim.Platform, say func(string)) (*flysim
 	if f.control == "" {
 		return nil, nil
 	}
-	control, err := platform.ListenControl(f.control)
+	server, err := control.Listen(platform, f.control)
 	if err != nil {
 		return nil, fmt.Errorf("--control: %w", err)
 	}
-	return control, nil
+	return server, nil
 }
 
 // script is the file's script, followed by the entries of the flags.
@@ -64,12 +66,12 @@ func (f *faultFlags) script() (flysim.Script, error) {
 		if err != nil {
 			return script, fmt.Errorf("--faults: %w", err)
 		}
-		if script, err = flysim.ParseScript(data); err != nil {
+		if script, err = fault.ParseScript(data); err != nil {
 			return script, fmt.Errorf("--faults %s: %w", f.file, err)
 		}
 	}
 	for _, line := range f.faults {
-		one, err := flysim.ParseFault(line)
+		one, err := fault.Parse(line)
 		if err != nil {
 			return script, fmt.Errorf("--fault %.200q: %w", line, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/state"
 )
 
 // openPlatform opens the platform of the settings, and sets its clock.
@@ -30,14 +31,14 @@ func (e *emulator) openPlatform(ctx context.Context) error {
 }
 
 // openPlatform returns an emulated platform whose state is kept in the file, or
-// in memory if state is empty. A new one gets the example apps. The caller closes
+// in memory if the name is empty. A new one gets the example apps. The caller closes
 // it, after everything that serves it.
-func openPlatform(ctx context.Context, state string, options flysim.Options) (*flysim.Platform, error) {
-	if state == "" {
+func openPlatform(ctx context.Context, file string, options flysim.Options) (*flysim.Platform, error) {
+	if file == "" {
 		platform := flysim.New(options)
 		return platform, platform.Seed(ctx)
 	}
-	platform, err := flysim.Open(state, options)
+	platform, err := state.Open(file, options)
 	if err != nil || !platform.Empty() {
 		return platform, err
 	}

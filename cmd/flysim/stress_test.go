@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/control"
 	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
 	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
 	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
@@ -41,7 +42,7 @@ func TestDataPlaneStress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	control, err := platform.ListenControl(dataplane.AnyPort)
+	controls, err := control.Listen(platform, dataplane.AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +103,10 @@ func TestDataPlaneStress(t *testing.T) {
 		ask(straight, "DELETE", api.URL+"/v1/apps/"+name, "")
 	})
 	again(func(n int) {
-		ask(straight, "POST", control.URL+"/events", `{"app":"`+flysim.ExampleApp+`","machine":"0","do":"`+[]string{"crash", "host_down", "host_up", "fail_crash", "oom"}[n%5]+`"}`)
-		ask(straight, "POST", control.URL+"/clock", []string{`{"advance":"1h"}`, `{"speed":1000000}`, `{"advance":"720h"}`, `{"speed":0}`, `{"speed":60}`}[n%5])
-		ask(straight, "GET", control.URL+"/calls?limit=10", "")
-		ask(straight, "GET", control.URL+"/state", "")
+		ask(straight, "POST", controls.URL+"/events", `{"app":"`+flysim.ExampleApp+`","machine":"0","do":"`+[]string{"crash", "host_down", "host_up", "fail_crash", "oom"}[n%5]+`"}`)
+		ask(straight, "POST", controls.URL+"/clock", []string{`{"advance":"1h"}`, `{"speed":1000000}`, `{"advance":"720h"}`, `{"speed":0}`, `{"speed":60}`}[n%5])
+		ask(straight, "GET", controls.URL+"/calls?limit=10", "")
+		ask(straight, "GET", controls.URL+"/state", "")
 	})
 	again(func(int) { ask(straight, "GET", page.URL+"/state", "") })
 	running.Go(func() { ask(straight, "GET", page.URL+"/events", "") })
@@ -121,7 +122,7 @@ func TestDataPlaneStress(t *testing.T) {
 	})
 	<-time.After(*stressFor)
 
-	for _, end := range []func() error{page.Close, plane.Close, api.Close, control.Close, platform.Close, platform.Close, plane.Listening.Close, api.Close} {
+	for _, end := range []func() error{page.Close, plane.Close, api.Close, controls.Close, platform.Close, platform.Close, plane.Listening.Close, api.Close} {
 		if err := end(); err != nil {
 			t.Error(err)
 		}

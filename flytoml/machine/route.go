@@ -96,3 +96,24 @@ func Minimum(services []Service) int {
 func NewlySleeps(before, after []Service) bool {
 	return AllStop(after) && (!AllStop(before) || Minimum(before) > 0 && Minimum(after) == 0)
 }
+
+// LostPrograms lists the internal ports that Fly Proxy routes to before and not after.
+func LostPrograms(before, after []Service) []int {
+	var lost []int
+	for _, was := range before {
+		kept := slices.ContainsFunc(after, func(is Service) bool { return is.IsRouted() && is.InternalPort == was.InternalPort })
+		if was.IsRouted() && !kept && !slices.Contains(lost, was.InternalPort) {
+			lost = append(lost, was.InternalPort)
+		}
+	}
+	return lost
+}
+
+// ServicesOrNone returns the services of the configuration, none if they cannot be read.
+func (c Config) ServicesOrNone() []Service {
+	list, err := c.Services()
+	if err != nil {
+		return nil
+	}
+	return list
+}

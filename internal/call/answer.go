@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -17,15 +16,6 @@ import (
 
 // This file renders results. On success some clients show the model only the
 // structured half, on an error only the text: each is complete alone.
-
-// busyRetry is when to look again after another run was in the way.
-const BusyRetry = 15 * time.Second
-
-// maxNext is how many things to do a result names.
-const MaxNext = 4
-
-// maxSteps is how many steps a result lists; the rest is counted.
-const MaxSteps = 20
 
 // isError is the contract's split: what the model or a person should treat as
 // an error, and what is an ordinary answer.
@@ -58,12 +48,12 @@ func (a *Handler) finish(r *plan.Result) {
 		r.Summary = SandboxMark + r.Summary
 	}
 	r.Summary = outside.Line(r.Summary, math.MaxInt)
-	if len(r.Steps) > MaxSteps {
-		r.Omitted = len(r.Steps) - MaxSteps
-		r.Steps = r.Steps[:MaxSteps]
+	if len(r.Steps) > plan.MaxSteps {
+		r.Omitted = len(r.Steps) - plan.MaxSteps
+		r.Steps = r.Steps[:plan.MaxSteps]
 	}
-	if len(r.Next) > MaxNext {
-		r.Next = r.Next[:MaxNext]
+	if len(r.Next) > plan.MaxNext {
+		r.Next = r.Next[:plan.MaxNext]
 	}
 	if r.Next == nil {
 		r.Next = []plan.Next{}

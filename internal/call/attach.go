@@ -118,7 +118,7 @@ func (t *changing[In, Work, Out, P]) earlier(at *Run) *mcp.CallToolResult {
 
 func busy(other *Run) *plan.Problem {
 	return &plan.Problem{
-		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", other.Tool, other.on()), RetryAfter: BusyRetry,
+		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", other.Tool, other.on()), RetryAfter: plan.BusyRetry,
 		Hint: "wait and call again; the identical call attaches to its own run",
 	}
 }
@@ -127,7 +127,7 @@ func busy(other *Run) *plan.Problem {
 func (a *Handler) untaken(app string, err error) *plan.Problem {
 	if errors.Is(err, errAppLocked) {
 		return &plan.Problem{
-			Code: gate.Busy, Message: "another process of this server is changing " + app, RetryAfter: BusyRetry,
+			Code: gate.Busy, Message: "another process of this server is changing " + app, RetryAfter: plan.BusyRetry,
 			Hint: "wait and call again",
 		}
 	}

@@ -126,6 +126,12 @@ func (r *Runs) Busy(app string) *Run {
 	return r.at[app]
 }
 
+// Changing reports whether a run of this process has begun to change the app.
+func (r *Runs) Changing(app string) bool {
+	at := r.Busy(app)
+	return at != nil && at.UnderWay()
+}
+
 // begin takes the app, or for local work only the call's own key. If another
 // run of this process has it, that one is returned instead; if another process
 // has it, the error is [errAppLocked]. Where locks cannot be had at all, only

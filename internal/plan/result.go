@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
@@ -190,3 +191,33 @@ func (a Arguments) String() string {
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
+
+// Bounds of a result.
+const (
+	MaxNext  = 4  // things to do
+	MaxSteps = 20 // steps; the rest is counted
+	MaxLines = 20 // lines of one list; see [Shortened]
+	MaxNames = 5  // names in one sentence; see [Few]
+)
+
+// BusyRetry is when to call again after somebody else was in the way.
+const BusyRetry = 15 * time.Second
+
+// Few joins the first names of a list, and counts the rest.
+func Few(names []string) string {
+	if more := len(names) - MaxNames; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:MaxNames], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Shortened keeps the first lines of a list, and counts the rest.
+func Shortened(lines []string) []string {
+	if more := len(lines) - MaxLines; more > 0 {
+		return append(lines[:MaxLines:MaxLines], fmt.Sprintf("and %d more", more))
+	}
+	return lines
+}
+
+// Machines is a number of Machines in words.
+func Machines(n int) string { return count(n, "Machine", "Machines") }

@@ -1,0 +1,118 @@
+package deploy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
+
+// cordon takes a Machine out of routing, as somebody with flyctl does.
+func (b *bench) cordon(id string) {
+	b.t.Helper()
+	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.deployer.Journal}, Now: b.Clock().Now})
+	outcome := g.Decide(gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}}, nil)
+	grant, err := outcome.Commit()
+	if err == nil {
+		err = b.deployer.Client.CordonMachine(b.t.Context(), grant, b.app, id, nil)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// TestDeployWithoutHelp: where the other Machine of the group gets no requests, or
+// is on a host that is down, the restart of this one is an outage, and the plan
+// says so. A cordoned Machine stays cordoned, and is named.
+func TestDeployWithoutHelp(t *testing.T) {
+	for name, spoil := range map[string]func(b *bench, id string){
+		"cordoned": func(b *bench, id string) { b.cordon(id) },
+		"host":     func(b *bench, id string) { b.SetHost(b.app, id, "unreachable") },
+		"nothing":  func(*bench, string) {},
+	} {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+			t := b.t
+			id := b.MachineIDs(b.app)[0]
+			spoil(b, id)
+			planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
+			if got, want := planned.Plan.Has(plan.BriefOutage), name != "nothing"; got != want {
+				t.Errorf("%s: brief outage %v, want %v", name, got, want)
+			}
+			if got, want := mention(planned.Out.Remarks, "Machine "+id+": cordoned"), name == "cordoned"; got != want {
+				t.Errorf("%s: remarks %q", name, planned.Out.Remarks)
+			}
+			if out, err := b.apply(planned); err != nil || out.Status != plan.Applied {
+				t.Errorf("%s: got %s %q, %v", name, out.Status, out.Summary, err)
+			}
+			if got, want := b.Machine(b.app, id).Cordoned, name == "cordoned"; got != want {
+				t.Errorf("%s: cordoned %v afterwards", name, got)
+			}
+		})
+	}
+}
+
+// TestDeployNewGroupOnPublicApp: a group that serves is refused while the app has
+// public addresses; one that serves nobody is created.
+func TestDeployNewGroupOnPublicApp(t *testing.T) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+		t := b.t
+		groups := b.file("[http_service]", "[processes]\n  app = \"\"\n  jobs = \"bin/jobs\"\n[http_service]\n  processes = [\"app\"]")
+		planned := b.plan(groups)
+		if !planned.Plan.Has(plan.MachineCreated) || planned.Summary != "Would create 1 Machine of shop-api, rolling." {
+			t.Errorf("%q, hazards %q", planned.Summary, planned.Plan.Hazards)
+		}
+		serving := groups + "\n[[services]]\n  processes = [\"jobs\"]\n  internal_port = 9000\n  protocol = \"tcp\"\n  [[services.ports]]\n    port = 9000\n"
+		if blocker, planned := b.blockedBy(input{Content: serving}); blocker.ID != string(plan.NewPublicService) || planned.Next[1].Tool != "release_public_ips" {
+			t.Errorf("blocked by %+v, next %+v", blocker, planned.Next)
+		}
+	})
+}
+
+// TestDeployAddressless: the first Machine of an app without any address is
+// created, and both plan and result say what comes first.
+func TestDeployAddressless(t *testing.T) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		t := b.t
+		content := strings.Replace(b.file("", ""), `"inner-circle"`, `"fresh"`, 1)
+		b.AddApp("fresh", "personal", "")
+		b.app = "fresh"
+		planned := b.planOf(input{Content: content, Image: "registry.fly.io/fresh:deployment-1"})
+		if !mention(planned.Out.Remarks, "allocate_flycast first") {
+			t.Errorf("remarks %q", planned.Out.Remarks)
+		}
+		out, err := b.apply(planned)
+		if err != nil || out.Status != plan.Applied || len(out.Next) != 2 || out.Next[0].Tool != "allocate_flycast" {
+			t.Errorf("got %s %q, next %+v, %v", out.Status, out.Summary, out.Next, err)
+		}
+		if len(b.Addresses("fresh")) != 0 {
+			t.Errorf("addresses %+v", b.Addresses("fresh"))
+		}
+	})
+}
+
+// TestDeployFaceless: while a Machine does not tell its group, no group gets what
+// may be its second Machine.
+func TestDeployFaceless(t *testing.T) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		t := b.t
+		planned := b.plan(b.newGroup())
+		if !planned.Plan.Has(plan.MachineCreated) {
+			t.Fatalf("hazards %q", planned.Plan.Hazards)
+		}
+		was := planned.Work.deployment
+		d := deployment{in: was.in, settings: was.settings, file: was.file, definition: was.definition, snapshot: was.snapshot}
+		d.snapshot.Machines = append(slices.Clone(d.snapshot.Machines), fly.Machine{ID: "148e1", HostStatus: "unreachable", Incomplete: true, Unreadable: true, Config: machine.Config{}})
+		if err := d.compute(t.Context(), &disks{client: b.deployer.Client, app: b.app}); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.creates) > 0 || !d.blocked(HostDown) || !strings.Contains(d.blockers[0].What, "148e1") {
+			t.Errorf("creates %d, blockers %+v", len(d.creates), d.blockers)
+		}
+	})
+}
