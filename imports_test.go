@@ -61,7 +61,9 @@ func edges() map[string][]string {
 		"flysim/page":      {"flysim", "flysim/watch", "internal/loopback"},
 		"flysim/proxy":     {"flysim", "flysim/spec"},
 		"flysim/autostop":  {"flysim", "flysim/spec"},
-		"flysim/program":   {"flysim", "flysim/proxy", "flysim/spec", "flytoml"},
+		"flysim/program":   {"flysim", "flysim/proxy", "flysim/spec"},
+		"flysim/seed":      {"flysim", "flysim/spec", "flytoml"},
+		"flysim/local":     {"flysim", "flysim/program", "flysim/proxy", "flysim/seed", "flysim/spec"},
 		"flysim/dataplane": {"flysim", "flysim/autostop", "flysim/program", "flysim/proxy"},
 		"flysim/terminal":  {"flysim", "flysim/page", "flysim/watch", "internal/outside"},
 	}
@@ -75,7 +77,7 @@ func owners() map[string][]string {
 		"github.com/graph-gophers":        {"flysim"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp", "cmd/flysim", "internal/cli"},
 		"filippo.io/age":                  {"internal/gate"},
-		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/fault", "flysim/program"},
+		"github.com/pelletier/go-toml":    {"flytoml", "internal/gate", "flysim", "flysim/fault", "flysim/seed"},
 		"github.com/lmittmann/tint":       {"cmd/flycast-mcp"},
 		"github.com/google/jsonschema-go": {"internal/call", "tools"},
 		"go.yaml.in/yaml":                 {"flytoml"},
@@ -147,6 +149,24 @@ func TestProductDependencies(t *testing.T) {
 			if strings.HasPrefix(path, unwanted) {
 				t.Errorf("cmd/flycast-mcp links %s", path)
 			}
+		}
+	}
+}
+
+// TestProduct holds that the product links the core of the emulated platform, and
+// none of what only its operator needs.
+func TestProduct(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./cmd/flycast-mcp").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	for _, path := range []string{
+		module + "flysim/state", module + "flysim/fault", module + "flysim/control", module + "flysim/local",
+		module + "flysim/seed", module + "flysim/terminal", "go.etcd.io/bbolt", "charm.land/bubbletea/v2",
+	} {
+		if slices.Contains(linked, path) {
+			t.Errorf("cmd/flycast-mcp links %s", path)
 		}
 	}
 }

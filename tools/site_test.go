@@ -12,7 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -57,9 +57,9 @@ func newSite(b *deployBench, text, dir string) *site {
 			b.t.Fatal(err)
 		}
 	}
-	definitions, err := program.ReadDefinitions([]byte(text), dir)
+	definitions, err := seed.Read([]byte(text), dir)
 	must(err)
-	must(program.Build(b.t.Context(), b.Platform, definitions))
+	must(seed.Build(b.t.Context(), b.Platform, definitions))
 	b.app = definitions[0].Name
 	s := &site{deployBench: b, tools: make(map[string]call.Tool)}
 	if file, err := os.ReadFile(filepath.Join(dir, "fly.toml")); err == nil {

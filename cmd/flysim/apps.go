@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
-	programs "github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/local"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
@@ -23,16 +24,16 @@ func (e *emulator) buildApps(ctx context.Context) error {
 	}
 	data, err := os.ReadFile(e.settings.apps)
 	if err == nil {
-		e.definitions, err = programs.ReadDefinitions(data, filepath.Dir(e.settings.apps))
+		e.apps, err = seed.Read(data, filepath.Dir(e.settings.apps))
 	}
 	e.reportExisting()
 	if err == nil {
-		err = programs.Build(ctx, e.platform, e.definitions)
+		err = seed.Build(ctx, e.platform, e.apps)
 	}
 	if err != nil {
 		return fmt.Errorf("--apps %s: %w", e.settings.apps, err)
 	}
-	for _, d := range e.definitions {
+	for _, d := range e.apps {
 		if delay, err := time.ParseDuration(d.StartDelay); err == nil {
 			e.reportSlowStart(d.Name+": start_delay", delay)
 		}
@@ -52,7 +53,7 @@ func (e *emulator) reportSlowStart(setting string, delay time.Duration) {
 func (e *emulator) reportExisting() {
 	names := e.platform.AppNames()
 	var existing []string
-	for _, d := range e.definitions {
+	for _, d := range e.apps {
 		if slices.Contains(names, d.Name) {
 			existing = append(existing, d.Name)
 		}
@@ -70,9 +71,9 @@ func (e *emulator) startDataPlane(context.Context) error {
 	}
 	plane, err := dataplane.Start(e.platform, dataplane.Options{
 		Inside: e.settings.inside, Public: e.settings.public, AutostopEvery: e.settings.autostopEvery,
-		Programs: programs.New(programs.Options{
-			Platform: e.platform, Definitions: e.definitions,
-			Log: func(l programs.Line) {
+		Programs: local.New(local.Options{
+			Platform: e.platform, Apps: e.apps,
+			Log: func(l local.Line) {
 				e.notes.add(fmt.Sprintf("%s %s %s: %s", l.App, l.Machine, l.Stream, cli.Line(l.Text)))
 			},
 		}),

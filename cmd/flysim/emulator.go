@@ -7,7 +7,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
-	programs "github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 	"github.com/flycast-mcp/flycast-mcp/flysim/terminal"
 	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
@@ -18,7 +18,7 @@ type emulator struct {
 	program
 	settings settings
 
-	definitions []programs.Definition // the person's own apps
+	apps []seed.App // the person's own apps
 
 	platform *flysim.Platform
 	traffic  *flysim.Traffic

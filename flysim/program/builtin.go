@@ -17,7 +17,7 @@ import (
 // program is one run of the built-in program on a Machine, from its first
 // connection on.
 type program struct {
-	identity
+	Identity
 	runner   *Runner
 	started  time.Time    // of this run
 	from     string       // the state it was started from
@@ -31,7 +31,7 @@ type program struct {
 
 func newProgram(to proxy.Target, now flysim.Program, r *Runner) *program {
 	return &program{
-		identity: identity{to.App, to.Machine, now.Region, now.Instance, now.PrivateIP, now.Config},
+		Identity: Identity{to.App, to.Machine, now.Region, now.Instance, now.PrivateIP, now.Config},
 		runner:   r, started: now.Started, from: now.From, born: now.Started, raw: rawPorts(now.Config),
 		conns: make(map[*held]struct{}),
 	}
@@ -136,7 +136,7 @@ func (p *program) drop() {
 
 // exit ends the program with a code, as far as the platform is concerned.
 func (p *program) exit(code int) {
-	_ = p.runner.platform.Exit(p.app, p.machine, p.instance, code) // a Machine that is gone needs none
+	_ = p.runner.platform.Exit(p.App, p.Machine, p.Instance, code) // a Machine that is gone needs none
 }
 
 // running is the context key of the program that a connection belongs to.
@@ -152,7 +152,7 @@ func withProgram(ctx context.Context, c net.Conn) context.Context {
 // echo greets and sends back what it gets.
 func (p *program) echo(c *held) {
 	defer c.Close()
-	greeting := "emulated program of Machine " + p.machine + " in " + p.region + ", " + p.awake() + "; what you send comes back\r\n"
+	greeting := "emulated program of Machine " + p.Machine + " in " + p.Region + ", " + p.awake() + "; what you send comes back\r\n"
 	if _, err := io.WriteString(c, greeting); err != nil {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
@@ -15,7 +16,7 @@ import (
 // neighbour on the private network does. The error wraps [syscall.ECONNREFUSED]
 // where nothing takes the connection, [syscall.EHOSTUNREACH] where the Machine
 // does not run or runs another version than the one asked for, and
-// [sandbox.ErrGone] where it is not there.
+// [flysim.ErrGone] where it is not there.
 func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -33,8 +34,8 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("port %d of Machine %s: %w", to.Port, to.Machine, syscall.ECONNREFUSED)
 	}
-	if _, ok := r.commands[to.App]; ok {
-		return r.dialChild(ctx, to, now)
+	if slices.Contains(r.commandApps(), to.App) {
+		return r.commands.Dial(ctx, to, now)
 	}
 	p, err := r.program(to, now)
 	if err != nil {
@@ -46,7 +47,7 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	}
 	dialed, accepted := newPair(caller, address(bound))
 	held, ok := p.hold(accepted)
-	if now, err := r.platform.Program(to.App, to.Machine); err != nil || !now.Running(p.instance, p.started) {
+	if now, err := r.platform.Program(to.App, to.Machine); err != nil || !now.Running(p.Instance, p.started) {
 		r.retire(p) // Run may have looked before there was a connection to close
 		ok = false
 	}
@@ -73,13 +74,13 @@ func (r *Runner) program(to proxy.Target, now flysim.Program) (*program, error) 
 	}
 	before := r.programs[to.Machine]
 	if before != nil {
-		if before.instance == now.Instance && before.started.Equal(now.Started) {
+		if before.Instance == now.Instance && before.started.Equal(now.Started) {
 			return before, nil
 		}
 		before.end()
 	}
 	p := newProgram(to, now, r)
-	if before != nil && now.From == "suspended" && before.instance == now.Instance {
+	if before != nil && now.From == "suspended" && before.Instance == now.Instance {
 		p.requests.Store(before.requests.Load())
 		p.born = before.born
 	}

@@ -3,130 +3,47 @@ package program
 import (
 	"maps"
 	"net/netip"
-	"os"
-	"runtime"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// identity is what a program on Fly is told about itself.
-type identity struct {
-	app, machine, region, instance string
-	address                        netip.Addr // on the private network
-	config                         spec.Config
+// Identity is what a program on Fly is told about itself.
+type Identity struct {
+	App, Machine, Region, Instance string
+	Address                        netip.Addr // on the private network
+	Config                         spec.Config
 }
 
-// flyEnvironment is the environment of a program on Fly, as far as the
+// environment is the environment of a program on Fly, as far as the
 // emulated platform knows it (Fly docs, "The Machine runtime environment").
-func flyEnvironment(me identity) map[string]string {
+func environment(me Identity) map[string]string {
 	all := make(map[string]string)
-	if env, err := me.config.Env(); err == nil {
+	if env, err := me.Config.Env(); err == nil {
 		maps.Copy(all, env)
 	}
-	maps.Copy(all, flyVariables(me))
+	maps.Copy(all, me.Variables())
 	return all
 }
 
-// flyVariables are those that Fly sets.
-func flyVariables(me identity) map[string]string {
+// Variables are the environment variables that Fly sets.
+func (me Identity) Variables() map[string]string {
 	fly := map[string]string{
-		"FLY_APP_NAME":        me.app,
-		"FLY_MACHINE_ID":      me.machine,
-		"FLY_ALLOC_ID":        me.machine,
-		"FLY_REGION":          me.region,
-		"FLY_PRIVATE_IP":      me.address.String(),
-		"FLY_PROCESS_GROUP":   me.config.ProcessGroup(),
-		"FLY_IMAGE_REF":       me.config.Image(),
-		"FLY_MACHINE_VERSION": me.instance,
+		"FLY_APP_NAME":        me.App,
+		"FLY_MACHINE_ID":      me.Machine,
+		"FLY_ALLOC_ID":        me.Machine,
+		"FLY_REGION":          me.Region,
+		"FLY_PRIVATE_IP":      me.Address.String(),
+		"FLY_PROCESS_GROUP":   me.Config.ProcessGroup(),
+		"FLY_IMAGE_REF":       me.Config.Image(),
+		"FLY_MACHINE_VERSION": me.Instance,
 	}
-	if guest, err := me.config.Guest(); err == nil && guest != nil && guest.MemoryMB > 0 {
+	if guest, err := me.Config.Guest(); err == nil && guest != nil && guest.MemoryMB > 0 {
 		fly["FLY_VM_MEMORY_MB"] = strconv.Itoa(guest.MemoryMB)
 	}
-	if env, err := me.config.Env(); err == nil {
+	if env, err := me.Config.Env(); err == nil {
 		fly["PRIMARY_REGION"] = env["PRIMARY_REGION"]
 	}
 	maps.DeleteFunc(fly, func(_, value string) bool { return value == "" })
 	return fly
-}
-
-// commandEnvironment is the environment of a command: what Fly sets, PORT, of
-// this computer's PATH alone, with a home of its own, and those variables that
-// the operator's file names. Their values may be those of the Machine's
-// configuration, so that a deploy changes them; but anybody with a token of the
-// emulated platform may set that, so another name does not get in, as too many
-// make a program run other code (GUNICORN_CMD_ARGS, FLASK_APP, MAKEFLAGS), and
-// those that are known to keep the operator's value.
-//
-// It returns the names that do not get in too, sorted.
-func commandEnvironment(me identity, operator map[string]string, port int, home string) (environ, leftOut []string) {
-	all := make(map[string]string)
-	deployed, err := me.config.Env()
-	if err != nil {
-		deployed = nil
-	}
-	for name, value := range operator {
-		if other, ok := deployed[name]; ok && !runsCode(name) {
-			value = other
-		}
-		if !secretOfFly(name) && name != "" && !strings.ContainsAny(name, "=\x00") && !strings.Contains(value, "\x00") {
-			all[name] = value
-		}
-	}
-	for name, value := range flyVariables(me) {
-		if !strings.Contains(value, "\x00") {
-			all[name] = value
-		}
-	}
-	own := []string{"PATH"}
-	if runtime.GOOS == "windows" {
-		own = append(own, "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT")
-	}
-	for _, name := range own {
-		if value, ok := os.LookupEnv(name); ok && all[name] == "" {
-			all[name] = value
-		}
-	}
-	all["HOME"], all["TMPDIR"] = home, home
-	if runtime.GOOS == "windows" {
-		all["USERPROFILE"], all["TEMP"], all["TMP"] = home, home, home
-	}
-	all["PORT"] = strconv.Itoa(port)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		environ = append(environ, name+"="+all[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(deployed)) {
-		if _, ok := all[name]; !ok {
-			leftOut = append(leftOut, name)
-		}
-	}
-	return environ, leftOut
-}
-
-// secretOfFly tells whether a variable is one in which Fly's clients look for a
-// token.
-func secretOfFly(name string) bool {
-	name = strings.ToUpper(name)
-	return name == "FLY_API_TOKEN" || name == "FLY_ACCESS_TOKEN"
-}
-
-// runsCode tells whether a variable makes loaders, shells or interpreters run
-// code from elsewhere.
-func runsCode(name string) bool {
-	name = strings.ToUpper(name)
-	if name == "NODE_ENV" || name == "PYTHONUNBUFFERED" {
-		return false
-	}
-	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "GEM_", "BUNDLE_", "NODE_", "NPM_", "JAVA_", "JDK_", "_JAVA", "PHP", "LUA_", "GIT_", "BASH_", "GCONV_", "GLIBC_", "DOTNET_", "COMPLUS_", "CORECLR_", "ERL_", "MALLOC_", "OPENSSL_", "GUNICORN_", "FLASK_", "MAKE", "RUSTC", "CARGO_", "DENO_", "BUN_", "R_", "JULIA_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return slices.Contains([]string{
-		"PATH", "HOME", "SHELL", "SHELLOPTS", "IFS", "ENV", "CDPATH", "PS4", "PROMPT_COMMAND", "EDITOR", "PAGER", "VISUAL", "BROWSER",
-		"CLASSPATH", "GODEBUG", "GOFLAGS", "SYSTEMROOT", "COMSPEC", "PATHEXT", "LOCPATH", "NLSPATH", "TERMINFO",
-		"TMPDIR", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "ZDOTDIR",
-	}, name)
 }

@@ -125,7 +125,7 @@ func stream(p *program, w http.ResponseWriter, req *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	for n := 1; ; n++ {
-		_, err := fmt.Fprintf(w, "id: %d\nevent: awake\ndata: Machine %s, %s\n\n", n, p.machine, p.awake())
+		_, err := fmt.Fprintf(w, "id: %d\nevent: awake\ndata: Machine %s, %s\n\n", n, p.Machine, p.awake())
 		if err != nil || http.NewResponseController(w).Flush() != nil || n == count || !p.wait(req.Context(), time.Second) {
 			return
 		}
@@ -174,7 +174,7 @@ func exit(p *program, w http.ResponseWriter, req *http.Request) {
 		}
 		code = int(n)
 	}
-	body := fmt.Sprintf("Machine %s: the program ends with code %d\n", p.machine, code)
+	body := fmt.Sprintf("Machine %s: the program ends with code %d\n", p.Machine, code)
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	text(w, http.StatusOK, body)

@@ -46,15 +46,15 @@ type field struct {
 func (p *program) report(req *http.Request) report {
 	now := p.runner.clock.Now()
 	r := report{
-		App: p.app, Group: p.config.ProcessGroup(), Machine: p.machine, Region: p.region,
-		ReleaseVersion: p.config.Label(spec.ReleaseVersionKey), Instance: p.instance, Image: p.config.Image(),
+		App: p.App, Group: p.Config.ProcessGroup(), Machine: p.Machine, Region: p.Region,
+		ReleaseVersion: p.Config.Label(spec.ReleaseVersionKey), Instance: p.Instance, Image: p.Config.Image(),
 		Awake: p.awake(), AwakeSeconds: now.Sub(p.started).Seconds(), UpSeconds: now.Sub(p.born).Seconds(), Requests: p.requests.Load(),
 		Method: req.Method, URL: req.URL.RequestURI(), Host: req.Host, Environment: p.environment(),
 	}
 	if at, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		r.Listening = at.String()
 	}
-	if m, err := p.runner.platform.Program(p.app, p.machine); err == nil {
+	if m, err := p.runner.platform.Program(p.App, p.Machine); err == nil {
 		r.Sockets = m.Listen
 	}
 	for _, name := range slices.Sorted(maps.Keys(req.Header)) {
@@ -93,7 +93,7 @@ func ago(d time.Duration) string {
 // own variables and Fly's. Values of secrets are not known to the platform.
 func (p *program) environment() []field {
 	var fields []field
-	env := flyEnvironment(p.identity)
+	env := environment(p.Identity)
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		fields = append(fields, field{name, env[name]})
 	}

@@ -1,10 +1,8 @@
 // Package program is what the Machines of the emulated platform run: a built-in
-// HTTP program that says who answers and why, or a command of this computer
-// that the operator named in a file (see [ReadDefinitions]).
+// HTTP program that says which Machine answers and why. Package local has commands
+// that run in its place.
 //
-//	definitions, err := program.ReadDefinitions(file, dir)
-//	err = program.Build(ctx, platform, definitions)
-//	runner := program.New(program.Options{Platform: platform, Definitions: definitions})
+//	runner := program.New(program.Options{Platform: platform})
 //	go runner.Run(ctx)
 //	conn, err := runner.Dial(ctx, proxy.Target{App: "shop-api", Machine: id, Port: 8080})
 //
@@ -12,10 +10,10 @@
 //
 // It lives in memory and costs next to nothing until it is dialed: one server
 // serves all Machines, and a Machine has no goroutine but those of its open
-// connections. It listens where [sandbox.Platform.SetListen], the variable
-// [sandbox.EnvListen] or PORT say, else on the internal ports of the Machine's
+// connections. It listens where [flysim.Platform.SetListen], the variable
+// [flysim.EnvListen] or PORT say, else on the internal ports of the Machine's
 // first configuration; a port that no socket reaches is refused (see
-// [sandbox.Program.Reaches]).
+// [flysim.Program.Reaches]).
 //
 // Every path answers with the same page: text, HTML or JSON by the Accept
 // header. These do more:
@@ -46,25 +44,37 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
 // Options of a runner. Platform must be set.
 type Options struct {
 	Platform *flysim.Platform
 
-	// Definitions are the operator's apps, for the commands in them.
-	Definitions []Definition
-
-	// Log gets what commands write and what becomes of them; nil: nobody does. It
-	// is called from several goroutines.
-	Log func(Line)
+	// Commands run in place of the built-in program on the Machines of some apps;
+	// nil: on none.
+	Commands Commands
 }
 
-// Line is a line that the command of a Machine wrote.
-type Line struct {
-	App, Machine string
-	Stream       string // stdout, stderr, or system: about the command
-	Text         string // without its end, cut after 4 KiB
+// Commands are programs of another kind than the built-in one.
+type Commands interface {
+	// Apps are the apps whose Machines run them.
+	Apps() []string
+
+	// Follow starts and ends the commands of an app with its Machines.
+	Follow(app string, machines []flysim.Backend)
+
+	// Ended receives a value when a command has ended.
+	Ended() <-chan struct{}
+
+	// Dial connects to the command of a Machine; see [Runner.Dial].
+	Dial(ctx context.Context, to proxy.Target, now flysim.Program) (net.Conn, error)
+
+	// End ends all commands and waits until they have ended.
+	End()
+
+	// Close is End, after which Follow starts none.
+	Close()
 }
 
 // sweep is every how many looks of Run the built-in programs without connections
@@ -73,10 +83,9 @@ const sweep = 256
 
 // Runner runs the programs of all Machines. It is safe for concurrent use.
 type Runner struct {
-	options  Options
 	platform *flysim.Platform
 	clock    *flysim.Clock
-	commands map[string]Definition // by app, those with a command
+	commands Commands // nil: there are none
 	memory   *memory
 	server   *http.Server
 	cancel   context.CancelFunc // of what built-in programs answer
@@ -87,30 +96,14 @@ type Runner struct {
 	closed   bool
 	looks    int
 	programs map[string]*program // built-in ones that were dialed, by Machine
-	children map[string]*child   // commands, by Machine: the last one of each
-	alive    map[*child]struct{} // all of them that have not ended
-	most     int                 // how many of them there may be
-	homes    string              // the folder of the commands' homes, empty until one is started
-	guard    *guard              // over that folder, nil if there is none
-	running  sync.WaitGroup      // the goroutines of children
 }
 
 // New returns a runner. The built-in program answers at once; commands are
 // started by [Runner.Run].
 func New(options Options) *Runner {
 	r := &Runner{
-		options: options, platform: options.Platform, clock: options.Platform.Clock(),
-		commands: make(map[string]Definition), memory: newMemory(), page: template.Must(template.New("page").Parse(pageText)),
-		nudged:   make(chan struct{}, 1),
-		programs: make(map[string]*program), children: make(map[string]*child), alive: make(map[*child]struct{}), most: spare,
-	}
-	for _, d := range options.Definitions {
-		if len(d.Command) > 0 {
-			r.commands[d.Name] = d
-			for _, m := range d.Machines {
-				r.most += 2 * m.Count
-			}
-		}
+		platform: options.Platform, clock: options.Platform.Clock(), commands: options.Commands, memory: newMemory(),
+		page: template.Must(template.New("page").Parse(pageText)), nudged: make(chan struct{}, 1), programs: make(map[string]*program),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
@@ -130,7 +123,9 @@ func New(options Options) *Runner {
 // commands of those that start and stop, and closes the connections of built-in
 // programs that have stopped. Commands have ended when it returns nil.
 func (r *Runner) Run(ctx context.Context) error {
-	defer r.endAll()
+	if r.commands != nil {
+		defer r.commands.End()
+	}
 	for ctx.Err() == nil {
 		changed := r.platform.Changed()
 		r.pause(ctx, r.reconcile(), changed)
@@ -142,11 +137,16 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) pause(ctx context.Context, until time.Time, changed <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
+	var ended <-chan struct{} // never
+	if r.commands != nil {
+		ended = r.commands.Ended()
+	}
 	go func() {
 		defer close(done)
 		defer cancel()
 		select {
 		case <-r.nudged:
+		case <-ended:
 		case <-changed:
 		case <-ctx.Done():
 		}
@@ -172,14 +172,16 @@ func (r *Runner) nudge() {
 // than once.
 func (r *Runner) Close() error {
 	r.mu.Lock()
-	r.closed = true // before commands end, or Run starts them again
+	r.closed = true
 	programs := r.programs
 	r.programs = make(map[string]*program)
 	r.mu.Unlock()
 	for _, p := range programs {
 		p.end()
 	}
-	r.endAll()
+	if r.commands != nil {
+		r.commands.Close()
+	}
 	r.cancel() // an answer may wait on a clock that stands still
 	return r.server.Close()
 }
@@ -203,32 +205,40 @@ func (r *Runner) reconcile() (until time.Time) {
 	}
 	r.mu.Unlock()
 	for _, p := range programs {
-		now, err := r.platform.Program(p.app, p.machine)
+		now, err := r.platform.Program(p.App, p.Machine)
 		switch {
-		case err == nil && now.Running(p.instance, p.started):
+		case err == nil && now.Running(p.Instance, p.started):
 			earlier(now.Until)
-		case err == nil && now.State == "suspended" && now.Instance == p.instance:
+		case err == nil && now.State == "suspended" && now.Instance == p.Instance:
 			p.drop() // what it remembers stays
 		default:
 			r.retire(p)
 		}
 	}
-	for app := range r.commands {
+	for _, app := range r.commandApps() {
 		site, err := r.platform.Site(app)
 		if err != nil {
 			site.Machines = nil // the app is gone
 		}
 		earlier(site.Until)
-		r.follow(app, site.Machines)
+		r.commands.Follow(app, site.Machines)
 	}
 	return until
+}
+
+// commandApps are the apps that run commands.
+func (r *Runner) commandApps() []string {
+	if r.commands == nil {
+		return nil
+	}
+	return r.commands.Apps()
 }
 
 // retire ends a built-in program.
 func (r *Runner) retire(p *program) {
 	r.mu.Lock()
-	if r.programs[p.machine] == p {
-		delete(r.programs, p.machine)
+	if r.programs[p.Machine] == p {
+		delete(r.programs, p.Machine)
 	}
 	r.mu.Unlock()
 	p.end()

@@ -1,4 +1,12 @@
-package program
+// Package seed builds apps on an emulated platform from an operator's TOML file,
+// whose services come from fly.toml files or from sections of the same names.
+//
+//	apps, err := seed.Read(file, dir)
+//	err = seed.Build(ctx, platform, apps)
+//
+// docs/flysim.md describes the file. It may name commands to run in place of the
+// built-in program; package local runs them.
+package seed
 
 import (
 	"bytes"
@@ -22,15 +30,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
-// Limits of what [ReadDefinitions] reads.
+// Limits of what [Read] reads.
 const (
 	MaxSize     = 1 << 20 // bytes, of it and of a fly.toml
 	MaxMachines = 10_000  // of all apps together
 )
 
-// Definition is one [[apps]] of the operator's file: an app of his own. Services
-// come from his fly.toml, or from sections of the same names here.
-type Definition struct {
+// App is one [[apps]] of the operator's file. Its services come from a fly.toml,
+// or from sections of the same names here.
+type App struct {
 	Name         string            `toml:"name"`         // empty: the app of fly_toml
 	Organization string            `toml:"organization"` // empty: personal
 	Network      string            `toml:"network"`      // empty: the organization's default one
@@ -38,8 +46,8 @@ type Definition struct {
 	Addresses    []string          `toml:"addresses"`    // flycast, public (v6 and shared_v4), v4, v6, shared_v4, or none
 	Hostnames    []string          `toml:"hostnames"`
 	Machines     []Machines        `toml:"machines"`    // none: one of each group in the primary region
-	Listen       []string          `toml:"listen"`      // of the built-in program, see [sandbox.ParseListen]
-	StartDelay   string            `toml:"start_delay"` // such as 1.5s; empty: the sandbox's
+	Listen       []string          `toml:"listen"`      // of the built-in program, see [flysim.ParseListen]
+	StartDelay   string            `toml:"start_delay"` // such as 1.5s; empty: the platform's
 	Command      []string          `toml:"command"`     // of this computer; none: the built-in program
 	Dir          string            `toml:"dir"`         // of the command; empty: the file's folder
 	FlyToml      string            `toml:"fly_toml"`    // path; without it:
@@ -92,13 +100,13 @@ type Port struct {
 	ForceHTTPS bool     `toml:"force_https" json:"force_https,omitempty"`
 }
 
-// ReadDefinitions reads the operator's file and the fly.toml files that it
+// Read reads the operator's file and the fly.toml files that it
 // names, relative to dir. Unknown keys and words are errors, each with its line
 // or its app; those of all apps are reported together.
 //
 // The file can name commands that will run on this computer: it must come from
 // the operator alone.
-func ReadDefinitions(data []byte, dir string) ([]Definition, error) {
+func Read(data []byte, dir string) ([]App, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("apps: the file has %d bytes, more than the %d allowed", len(data), MaxSize)
 	}
@@ -107,7 +115,7 @@ func ReadDefinitions(data []byte, dir string) ([]Definition, error) {
 		return nil, fmt.Errorf("apps: %w", err)
 	}
 	var doc struct {
-		Apps []Definition `toml:"apps"`
+		Apps []App `toml:"apps"`
 	}
 	decoder := toml.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
@@ -122,7 +130,7 @@ func ReadDefinitions(data []byte, dir string) ([]Definition, error) {
 			problems = append(problems, fmt.Errorf("apps: app %d (%.63q): %w", i+1, d.Name, err))
 			continue
 		}
-		if slices.ContainsFunc(doc.Apps[:i], func(other Definition) bool { return other.Name == d.Name }) {
+		if slices.ContainsFunc(doc.Apps[:i], func(other App) bool { return other.Name == d.Name }) {
 			problems = append(problems, fmt.Errorf("apps: two apps are named %s", d.Name))
 		}
 		for _, m := range d.Machines {
@@ -165,7 +173,7 @@ var (
 
 // complete checks a definition, reads its fly.toml and fills in what it leaves
 // out.
-func (d *Definition) complete(dir string) error {
+func (d *App) complete(dir string) error {
 	if err := d.read(dir); err != nil {
 		return err
 	}
@@ -191,7 +199,7 @@ func (d *Definition) complete(dir string) error {
 }
 
 // completeAddresses turns the words for addresses into the API's.
-func (d *Definition) completeAddresses() error {
+func (d *App) completeAddresses() error {
 	var kinds []string
 	for _, word := range d.Addresses {
 		switch word {
@@ -218,7 +226,7 @@ func (d *Definition) completeAddresses() error {
 	return nil
 }
 
-func (d *Definition) completeCommand(dir string) error {
+func (d *App) completeCommand(dir string) error {
 	switch {
 	case len(d.Command) == 0 && d.Dir != "":
 		return errors.New("dir is for a command")
@@ -247,7 +255,7 @@ func below(dir, path string) string {
 
 // read takes services and the rest of the configuration from fly.toml or from
 // the sections here, and makes the Machines' configurations.
-func (d *Definition) read(dir string) error {
+func (d *App) read(dir string) error {
 	file, files, err := d.flyToml(dir)
 	if err != nil {
 		return err
@@ -308,7 +316,7 @@ func configOf[C json.Marshaler](apply func(group string, live C) (C, error), gro
 
 // flyToml is the app's fly.toml: the one that is named, with the folder it
 // stands in, or one made of the sections here.
-func (d *Definition) flyToml(dir string) (*flytoml.File, *os.Root, error) {
+func (d *App) flyToml(dir string) (*flytoml.File, *os.Root, error) {
 	if d.FlyToml == "" {
 		doc, err := json.Marshal(struct {
 			App         string            `json:"app"`

@@ -1,12 +1,13 @@
 //go:build unix
 
-package program_test
+package local_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -22,7 +23,10 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/local"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 )
 
 // TestMain lets this binary be the command that the tests run.
@@ -85,15 +89,34 @@ func command(host string) int {
 	}
 }
 
-// workshop is a platform with one app that runs a command.
-type workshop struct {
-	*bench
-	lines chan program.Line
-	dir   string
+var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+const app = "hello"
+
+// client talks to one Machine.
+func client(r *program.Runner, to proxy.Target) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return r.Dial(ctx, to) },
+	}}
 }
 
-func newWorkshop(t *testing.T, host, more string) *workshop {
-	w := &workshop{bench: &bench{t: t}, lines: make(chan program.Line, 100), dir: t.TempDir()}
+// server is a platform with one app that runs a command.
+type server struct {
+	*program.Runner
+	t        *testing.T
+	platform *flysim.Platform
+	clock    *flysim.Clock
+	id       string
+	lines    chan local.Line
+	dir      string
+}
+
+// newServer starts the test's command with a host; more is further TOML of the app.
+func newServer(t *testing.T, host, more string) *server { return newLimited(t, host, more, 100) }
+
+// newLimited is newServer with a limit of commands that may run at once.
+func newLimited(t *testing.T, host, more string, most int) *server {
+	w := &server{t: t, lines: make(chan local.Line, 100), dir: t.TempDir()}
 	w.clock = flysim.NewClock(func() time.Time { return start })
 	w.platform = flysim.New(flysim.Options{Clock: w.clock})
 	binary, err := os.Executable()
@@ -109,23 +132,84 @@ func newWorkshop(t *testing.T, host, more string) *workshop {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf("[[apps]]\nfly_toml = 'fly.toml'\ncommand = [%q, 'command', %q]\n%s\n", binary, host, more)
-	definitions, err := program.ReadDefinitions([]byte(text), w.dir)
+	apps, err := seed.Read([]byte(text), w.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := program.Build(t.Context(), w.platform, definitions); err != nil {
+	if err := seed.Build(t.Context(), w.platform, apps); err != nil {
 		t.Fatal(err)
 	}
 	w.id = w.platform.MachineIDs(app)[0]
-	w.Runner = program.New(program.Options{Platform: w.platform, Definitions: definitions, Log: func(l program.Line) { w.lines <- l }})
+	w.Runner = local.NewLimited(local.Options{Platform: w.platform, Apps: apps, Log: func(l local.Line) { w.lines <- l }}, most)
 	t.Cleanup(func() { w.Close() })
 	w.run()
 	return w
 }
 
+// run lets the runner follow the Machines until the test ends.
+func (w *server) run() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	w.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("run ended with %v", err)
+		}
+	})
+}
+
+// await waits for a state of the Machine.
+func (w *server) await(want string) {
+	w.t.Helper()
+	for {
+		changed := w.platform.Changed()
+		m, err := w.platform.Program(app, w.id)
+		switch {
+		case err != nil:
+			w.t.Fatal(err)
+		case m.State == want:
+			return
+		}
+		select {
+		case <-changed:
+		case <-time.After(20 * time.Second):
+			w.t.Fatalf("the Machine is %s, want %s", m.State, want)
+		}
+	}
+}
+
+func (w *server) target(port int, direct bool) proxy.Target {
+	return proxy.Target{App: app, Machine: w.id, Port: port, Direct: direct}
+}
+
+// get asks the Machine once.
+func (w *server) get(path string, header ...string) (*http.Response, string) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://hello.flycast"+path, http.NoBody)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	c := client(w.Runner, w.target(8080, false))
+	defer c.CloseIdleConnections()
+	resp, err := c.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
 // line waits for one that contains text, and for one with each of the others,
 // in any order; it returns the first.
-func (w *workshop) line(text string, others ...string) (first program.Line) {
+func (w *server) line(text string, others ...string) (first local.Line) {
 	w.t.Helper()
 	late := time.After(20 * time.Second)
 	for missing := append([]string{text}, others...); len(missing) > 0; {
@@ -147,7 +231,7 @@ func (w *workshop) line(text string, others ...string) (first program.Line) {
 }
 
 // bound waits until the Machine listens on something and returns that.
-func (w *workshop) bound() []string {
+func (w *server) bound() []string {
 	w.t.Helper()
 	late := time.After(20 * time.Second)
 	for {
@@ -174,7 +258,7 @@ type about struct {
 	PID int
 }
 
-func (w *workshop) ask() (a about) {
+func (w *server) ask() (a about) {
 	w.t.Helper()
 	_, body := w.get("/")
 	if err := json.Unmarshal([]byte(body), &a); err != nil {
@@ -186,7 +270,7 @@ func (w *workshop) ask() (a about) {
 func TestCommand(t *testing.T) {
 	t.Setenv("FLY_API_TOKEN", "the person's")
 	t.Setenv("SOME_SECRET", "the person's")
-	w := newWorkshop(t, "0.0.0.0", "dir = 'www'\n")
+	w := newServer(t, "0.0.0.0", "dir = 'www'\n")
 	w.line("cannot be run") // there is no folder www
 	if err := os.Mkdir(filepath.Join(w.dir, "www"), 0o755); err != nil {
 		t.Fatal(err)
@@ -238,7 +322,7 @@ func TestCommand(t *testing.T) {
 
 // TestCommandEnds has the ways in which a command ends.
 func TestCommandEnds(t *testing.T) {
-	w := newWorkshop(t, "0.0.0.0", "")
+	w := newServer(t, "0.0.0.0", "")
 	w.bound()
 	first := w.ask()
 	c := client(w.Runner, w.target(8080, false))
@@ -299,7 +383,7 @@ func TestCommandBind(t *testing.T) {
 		t.Skip("what host a command bound can be seen on Linux only")
 	}
 	for host, want := range map[string][]string{"127.0.0.1": {"tcp://127.0.0.1:8080"}, "::": {"tcp://[::]:8080"}} {
-		w := newWorkshop(t, host, "")
+		w := newServer(t, host, "")
 		w.line("listening")
 		if got := w.bound(); !slices.Equal(got, want) {
 			t.Errorf("%s: listens on %v, want %v", host, got, want)
@@ -321,7 +405,7 @@ const patient = "# patient\n"
 // asked to: there are two of them at the most, and none when the runner has
 // ended, which waits for no kill_timeout.
 func TestCommandRestarts(t *testing.T) {
-	w := newWorkshop(t, "stubborn", patient)
+	w := newServer(t, "stubborn", patient)
 	w.line("child ")
 	w.bound()
 	first := w.ask().PID
@@ -343,9 +427,8 @@ func TestCommandRestarts(t *testing.T) {
 
 // TestCommandCount makes Machines through the API without end.
 func TestCommandCount(t *testing.T) {
-	w := newWorkshop(t, "0.0.0.0", "")
+	w := newLimited(t, "0.0.0.0", "", 2)
 	w.bound()
-	w.SetMost(2)
 	for range 2 {
 		w.platform.AddMachine(app, "fra", w.platform.MachineConfig(app, w.id))
 	}
@@ -358,7 +441,7 @@ func TestCommandCount(t *testing.T) {
 func TestCommandStubborn(t *testing.T) {
 	for _, how := range []string{"stop", "end of the runner"} {
 		t.Run(how, func(t *testing.T) {
-			w := newWorkshop(t, "stubborn", "")
+			w := newServer(t, "stubborn", "")
 			_, pid, _ := strings.Cut(w.line("child ").Text, " ")
 			w.bound()
 			if how == "stop" {

@@ -1,4 +1,4 @@
-package program
+package seed
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 // deploy` would have: with a release, Machines that start, addresses and
 // hostnames. An app that is there already (one kept from another day) stays as
 // it is. It leaves no trace in Calls.
-func Build(ctx context.Context, p *flysim.Platform, definitions []Definition) error {
-	for _, d := range definitions {
+func Build(ctx context.Context, p *flysim.Platform, apps []App) error {
+	for _, d := range apps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func Build(ctx context.Context, p *flysim.Platform, definitions []Definition) er
 	return nil
 }
 
-func (d Definition) build(p *flysim.Platform) error {
+func (d App) build(p *flysim.Platform) error {
 	_, err := p.Site(d.Name)
 	if errors.Is(err, flysim.ErrGone) {
 		err = d.create(p)
@@ -39,7 +39,7 @@ func (d Definition) build(p *flysim.Platform) error {
 	return err
 }
 
-func (d Definition) create(p *flysim.Platform) error {
+func (d App) create(p *flysim.Platform) error {
 	if err := p.CreateApp(d.Name, d.Organization, d.Network); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func released(config spec.Config, image string, release flysim.Release) (spec.Co
 }
 
 // mount makes a volume for each mount of a Machine.
-func (d Definition) mount(p *flysim.Platform, region string, config spec.Config) (spec.Config, error) {
+func (d App) mount(p *flysim.Platform, region string, config spec.Config) (spec.Config, error) {
 	mounts, err := config.Mounts()
 	if err != nil || len(mounts) == 0 {
 		return config, err
@@ -98,7 +98,7 @@ func (d Definition) mount(p *flysim.Platform, region string, config spec.Config)
 }
 
 // initialGB is the size of a new volume of that name.
-func (d Definition) initialGB(name string) int {
+func (d App) initialGB(name string) int {
 	file, err := flytoml.Parse(d.FlyToml, d.file)
 	if err != nil {
 		return 1

@@ -1,4 +1,4 @@
-package program
+package local
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ type output struct {
 	cut  bool // the rest of this line is left out
 }
 
-func (r *Runner) output(c *child, stream string) *output {
+func (r *runner) output(c *child, stream string) *output {
 	return &output{line: func(text string) { r.say(c, stream, text) }}
 }
 

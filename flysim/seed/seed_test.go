@@ -1,4 +1,4 @@
-package program_test
+package seed_test
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
@@ -28,6 +28,9 @@ func example(t testing.TB) []byte {
 	}
 	return []byte(text)
 }
+
+// start is a time after everything in the file.
+var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 const billing = `app = "billing"
 primary_region = "ams"
@@ -49,14 +52,14 @@ func TestDocumentedExample(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "billing", "fly.toml"), []byte(billing), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	definitions, err := program.ReadDefinitions(example(t), dir)
+	apps, err := seed.Read(example(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock, StartDelay: time.Second})
 	for range 2 { // the second time there is nothing to do
-		if err := program.Build(t.Context(), p, definitions); err != nil {
+		if err := seed.Build(t.Context(), p, apps); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,7 +100,7 @@ func TestDocumentedExample(t *testing.T) {
 	if file, ok := p.FlyToml("billing"); !ok || string(file) != billingText() {
 		t.Errorf("its fly.toml: %s", file)
 	}
-	d := definitions[2]
+	d := apps[2]
 	if d.Dir != filepath.Join(dir, "billing") || d.Command[0] != "python3" {
 		t.Errorf("its command: %q in %s", d.Command, d.Dir)
 	}
@@ -112,7 +115,7 @@ func TestDocumentedExample(t *testing.T) {
 
 func billingText() string { return billing }
 
-func TestReadDefinitionsRefuses(t *testing.T) {
+func TestReadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"fly.toml": billing, "bad.toml": "app = 'x'\n[http_service]\n", "syntax.toml": "app = \n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -149,10 +152,10 @@ func TestReadDefinitionsRefuses(t *testing.T) {
 		{"[[apps]]\nfly_toml = 'none.toml'\n", "none.toml"},
 		{"[[apps]]\nfly_toml = '.'\n", "not a regular file"},
 		{"[[apps]]\nfly_toml = 'syntax.toml'\n", "syntax.toml:1"},
-		{strings.Repeat("#", program.MaxSize+1), "more than the"},
+		{strings.Repeat("#", seed.MaxSize+1), "more than the"},
 	}
 	for _, tt := range tests {
-		got, err := program.ReadDefinitions([]byte(tt.text), dir)
+		got, err := seed.Read([]byte(tt.text), dir)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%.200s\ngot %v, %v; want an error with %q", tt.text, got, err, tt.want)
 		}
@@ -161,30 +164,30 @@ func TestReadDefinitionsRefuses(t *testing.T) {
 
 // TestBuildRefuses: what only the platform knows is an error too, no panic.
 func TestBuildRefuses(t *testing.T) {
-	definitions, err := program.ReadDefinitions([]byte("[[apps]]\nname = 'x'\norganization = 'nobodys'\nhttp_service = { internal_port = 80 }\n"), ".")
+	apps, err := seed.Read([]byte("[[apps]]\nname = 'x'\norganization = 'nobodys'\nhttp_service = { internal_port = 80 }\n"), ".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := flysim.New(flysim.Options{})
-	if err := program.Build(t.Context(), p, definitions); err == nil || !strings.Contains(err.Error(), "Organization") {
+	if err := seed.Build(t.Context(), p, apps); err == nil || !strings.Contains(err.Error(), "Organization") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// FuzzReadDefinitions: what is read can be built.
-func FuzzReadDefinitions(f *testing.F) {
+// FuzzRead: what is read can be built.
+func FuzzRead(f *testing.F) {
 	f.Add(example(f))
 	f.Add([]byte("[[apps]]\nname = 'x'\nhttp_service = { internal_port = 80 }\nmachines = [{ count = 3 }]\nlisten = [':80', 'tcp6://[::]:80']\n"))
 	f.Add([]byte("[[apps]]\nname = 'x'\nprocesses = { a = 'b', c = 'd' }\nservices = [{ internal_port = 1, processes = ['c'], ports = [{ start_port = 1, end_port = 9 }] }]\n"))
 	f.Add([]byte("[[apps]]\nname = 'x'\ncommand = ['./x', 'y']\nenv = { A = 'b' }\naddresses = ['public', 'flycast', 'v4']\n"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
-		definitions, err := program.ReadDefinitions(data, dir)
+		apps, err := seed.Read(data, dir)
 		if err != nil {
 			return
 		}
 		machines := 0
-		for _, d := range definitions {
+		for _, d := range apps {
 			for _, m := range d.Machines {
 				machines += m.Count
 			}
@@ -193,7 +196,7 @@ func FuzzReadDefinitions(f *testing.F) {
 			return
 		}
 		p := flysim.New(flysim.Options{})
-		if err := program.Build(t.Context(), p, definitions); err != nil && !strings.Contains(err.Error(), "Organization") {
+		if err := seed.Build(t.Context(), p, apps); err != nil && !strings.Contains(err.Error(), "Organization") {
 			t.Errorf("read, and cannot be built: %v", err)
 		}
 	})

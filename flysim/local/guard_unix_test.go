@@ -1,6 +1,6 @@
 //go:build unix
 
-package program_test
+package local_test
 
 import (
 	"bufio"
@@ -23,7 +23,8 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/local"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 )
 
 // runAndSay runs the commands of a file until it is killed, and says what
@@ -34,7 +35,7 @@ func runAndSay(file string) int {
 		fmt.Println(err)
 		return 1
 	}
-	definitions, err := program.ReadDefinitions(text, filepath.Dir(file))
+	apps, err := seed.Read(text, filepath.Dir(file))
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -42,11 +43,11 @@ func runAndSay(file string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	p := flysim.New(flysim.Options{})
-	if err := program.Build(ctx, p, definitions); err != nil {
+	if err := seed.Build(ctx, p, apps); err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	r := program.New(program.Options{Platform: p, Definitions: definitions, Log: func(l program.Line) { fmt.Println(l.Text) }})
+	r := local.New(local.Options{Platform: p, Apps: apps, Log: func(l local.Line) { fmt.Println(l.Text) }})
 	defer r.Close()
 	if err := r.Run(ctx); err != nil {
 		return 1

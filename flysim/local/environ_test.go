@@ -1,4 +1,4 @@
-package program
+package local
 
 import (
 	"net/netip"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
@@ -25,7 +26,7 @@ func TestCommandEnvironment(t *testing.T) {
 	operator := map[string]string{
 		"PYTHONPATH": "lib", "GREETING": "hi", "NODE_ENV": "development", "ONLY_HERE": "1", "NUL": "", "FLY_ACCESS_TOKEN": "", "A=B": "", "PORT": "1", "PATH": "/own",
 	}
-	got, left := commandEnvironment(identity{app: "hello", region: "fra", address: netip.MustParseAddr("fdaa::3"), config: config}, operator, 4000, "/tmp/h")
+	got, left := commandEnvironment(program.Identity{App: "hello", Region: "fra", Address: netip.MustParseAddr("fdaa::3"), Config: config}, operator, 4000, "/tmp/h")
 	want := []string{
 		"FLY_APP_NAME=hello", "FLY_IMAGE_REF=nginx", "FLY_PRIVATE_IP=fdaa::3", "FLY_REGION=fra",
 		"GREETING=hello", "HOME=/tmp/h", "NODE_ENV=production", "ONLY_HERE=1", "PATH=/own", "PORT=4000", "PYTHONPATH=lib", "TMPDIR=/tmp/h",
@@ -74,17 +75,6 @@ func TestReadStop(t *testing.T) {
 		}
 		if got := readStop(config); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.config, got, tt.want)
-		}
-	}
-}
-
-func TestAgo(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		-time.Second: "0.0 s", 400 * time.Millisecond: "0.4 s", 42 * time.Second: "42 s", 5 * time.Minute: "5 min",
-		3 * time.Hour: "3 h", 72 * time.Hour: "3 days",
-	} {
-		if got := ago(d); got != want {
-			t.Errorf("%s: %s, want %s", d, got, want)
 		}
 	}
 }

@@ -1,7 +1,6 @@
-package program
+package local
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,11 +9,11 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
@@ -25,11 +24,6 @@ const (
 	patience    = 250 * time.Millisecond // between two looks at what a command listens on, at the most
 	bootTimeout = 8 * time.Second        // until requests are told that it listens nowhere; Fly Proxy's patience
 )
-
-// spare is how many more commands may run than two for each Machine that the
-// operator's file has, the second being one that ends: an API's client can make
-// Machines without end.
-const spare = 50
 
 // child is a command that runs for a Machine.
 type child struct {
@@ -54,8 +48,8 @@ type child struct {
 	addr    string // where it listens, empty if nowhere yet
 }
 
-// follow brings the commands of an app in line with its Machines.
-func (r *Runner) follow(app string, machines []flysim.Backend) {
+// Follow brings the commands of an app in line with its Machines.
+func (r *runner) Follow(app string, machines []flysim.Backend) {
 	there := make(map[string]bool)
 	for _, b := range machines {
 		if strings.HasPrefix(b.Group, "fly_app_") {
@@ -72,7 +66,7 @@ func (r *Runner) follow(app string, machines []flysim.Backend) {
 				c.end(c.stop.timeout)
 			}
 			if b.State == "started" {
-				r.start(r.commands[app], b)
+				r.start(r.apps[app], b)
 			}
 		}
 	}
@@ -85,7 +79,7 @@ func (r *Runner) follow(app string, machines []flysim.Backend) {
 	}
 }
 
-func (r *Runner) child(id string) *child {
+func (r *runner) child(id string) *child {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.children[id]
@@ -93,7 +87,7 @@ func (r *Runner) child(id string) *child {
 
 // start runs the command of a Machine that has started. One that cannot be run
 // counts as a program that ended with code 127, as a shell has it.
-func (r *Runner) start(d Definition, b flysim.Backend) {
+func (r *runner) start(d seed.App, b flysim.Backend) {
 	c := &child{
 		app: d.Name, machine: b.ID, instance: b.InstanceID, started: b.Started,
 		internal: internalPort(b.Config), stop: readStop(b.Config), done: make(chan struct{}),
@@ -119,7 +113,7 @@ func (r *Runner) start(d Definition, b flysim.Backend) {
 }
 
 // spawn starts the process and puts it on the list.
-func (r *Runner) spawn(c *child, d Definition, b flysim.Backend) error {
+func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -145,7 +139,7 @@ func (r *Runner) spawn(c *child, d Definition, b flysim.Backend) error {
 		return err
 	}
 	c.port = port
-	me := identity{c.app, c.machine, b.Region, b.InstanceID, b.PrivateIP, b.Config}
+	me := program.Identity{App: c.app, Machine: c.machine, Region: b.Region, Instance: b.InstanceID, Address: b.PrivateIP, Config: b.Config}
 	c.cmd = exec.Command(d.Command[0], d.Command[1:]...)
 	c.cmd.Dir = d.Dir
 	c.cmd.Env, c.leftOut = commandEnvironment(me, d.Env, port, c.home)
@@ -176,7 +170,7 @@ func freePort() (int, error) {
 }
 
 // tend waits for the end of the command and tells the platform.
-func (r *Runner) tend(c *child) {
+func (r *runner) tend(c *child) {
 	defer r.running.Done()
 	_ = c.cmd.Wait() // the state says it all
 	killGroup(c.cmd.Process)
@@ -205,13 +199,16 @@ func (r *Runner) tend(c *child) {
 	}
 	r.mu.Unlock()
 	_ = os.RemoveAll(c.home) // what the command wrote and guards is left
-	r.nudge()
+	select {
+	case r.ended <- struct{}{}:
+	default: // one that is not received yet will do
+	}
 }
 
 // watch looks what the command listens on until it does, and tells the platform.
 // How long that takes is up to this computer, however fast the platform's clock
 // runs.
-func (r *Runner) watch(c *child) {
+func (r *runner) watch(c *child) {
 	defer r.running.Done()
 	wait, late := 5*time.Millisecond, time.Now().Add(bootTimeout)
 	for {
@@ -235,7 +232,7 @@ func (r *Runner) watch(c *child) {
 }
 
 // bind tells the platform where the command listens, nowhere included.
-func (r *Runner) bind(c *child, sockets []string, addr string) {
+func (r *runner) bind(c *child, sockets []string, addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ending {
@@ -285,40 +282,6 @@ func (c *child) end(timeout time.Duration) {
 	case c.kill != nil && timeout < c.allowed:
 		c.allowed = timeout
 		c.kill.Reset(timeout)
-	}
-}
-
-// endAll ends all commands and waits for that.
-func (r *Runner) endAll() {
-	r.mu.Lock()
-	for c := range r.alive {
-		c.end(min(c.stop.timeout, farewell))
-	}
-	r.mu.Unlock()
-	r.running.Wait()
-	r.leave()
-}
-
-// dialChild connects to the command of a Machine.
-func (r *Runner) dialChild(ctx context.Context, to proxy.Target, now flysim.Program) (net.Conn, error) {
-	c := r.child(to.Machine)
-	addr := ""
-	if c != nil && c.instance == now.Instance && c.internal == to.Port {
-		c.mu.Lock()
-		addr = c.addr
-		c.mu.Unlock()
-	}
-	if addr == "" {
-		return nil, fmt.Errorf("port %d of Machine %s: %w", to.Port, to.Machine, syscall.ECONNREFUSED)
-	}
-	var dialer net.Dialer
-	return dialer.DialContext(ctx, "tcp", addr)
-}
-
-// say is a line about a command.
-func (r *Runner) say(c *child, stream, text string) {
-	if r.options.Log != nil {
-		r.options.Log(Line{c.app, c.machine, stream, text})
 	}
 }
 

@@ -1,11 +1,11 @@
-package program
+package local
 
 import "os"
 
 // shelter makes the folder for the commands' homes and starts the guard over
 // it, if that is not done. Without a guard commands run all the same; unguarded
 // is why there is none. The caller holds mu.
-func (r *Runner) shelter() (unguarded, err error) {
+func (r *runner) shelter() (unguarded, err error) {
 	if r.homes == "" {
 		if r.homes, err = os.MkdirTemp("", "flycast-sandbox-"); err != nil {
 			return nil, err
@@ -18,7 +18,7 @@ func (r *Runner) shelter() (unguarded, err error) {
 }
 
 // leave ends the guard and removes the folder, once no command runs.
-func (r *Runner) leave() {
+func (r *runner) leave() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.homes == "" || len(r.alive) > 0 {

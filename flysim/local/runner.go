@@ -1,0 +1,140 @@
+// Package local runs commands of this computer as the programs of an emulated
+// platform's Machines. The operator names them in the file that package seed reads.
+//
+//	programs := local.New(local.Options{Platform: platform, Apps: apps})
+//	go programs.Run(ctx)
+//
+// A command gets a folder of its own as HOME and the PORT to listen on. It is
+// started and ended with its Machine, paused while the Machine is suspended, and
+// ended with whatever it started when the program that runs the platform ends.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/program"
+	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
+	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
+)
+
+// Options of the commands. Platform must be set.
+type Options struct {
+	Platform *flysim.Platform
+
+	// Apps are the operator's; those without a command run the built-in program.
+	Apps []seed.App
+
+	// Log gets what commands write and when they end; nil: nothing is logged. It is
+	// called from several goroutines.
+	Log func(Line)
+}
+
+// Line is a line that the command of a Machine wrote.
+type Line struct {
+	App, Machine string
+	Stream       string // stdout, stderr, or system: about the command
+	Text         string // without its end, cut after 4 KiB
+}
+
+// New returns the programs of all Machines: commands on those of apps that have
+// one, the built-in program on the others.
+func New(options Options) *program.Runner {
+	return program.New(program.Options{Platform: options.Platform, Commands: newRunner(options)})
+}
+
+// spare is how many commands may run in addition to two for each Machine of the
+// operator's file (the second is one that is ending). Clients of the API can
+// create Machines without limit.
+const spare = 50
+
+// runner runs the commands of all Machines; see [program.Commands].
+type runner struct {
+	platform *flysim.Platform
+	log      func(Line)
+	apps     map[string]seed.App // those with a command
+	ended    chan struct{}
+
+	mu       sync.Mutex
+	closed   bool
+	children map[string]*child   // by Machine: the last one of each
+	alive    map[*child]struct{} // all that have not ended
+	most     int                 // how many may run
+	homes    string              // the folder of the commands' homes, empty until one is started
+	guard    *guard              // over that folder, nil if there is none
+	running  sync.WaitGroup      // the goroutines of children
+}
+
+func newRunner(options Options) *runner {
+	r := &runner{
+		platform: options.Platform, log: options.Log, apps: make(map[string]seed.App), ended: make(chan struct{}, 1),
+		children: make(map[string]*child), alive: make(map[*child]struct{}), most: spare,
+	}
+	for _, d := range options.Apps {
+		if len(d.Command) > 0 {
+			r.apps[d.Name] = d
+			for _, m := range d.Machines {
+				r.most += 2 * m.Count
+			}
+		}
+	}
+	return r
+}
+
+// errClosed is the error for a command that would start after Close.
+var errClosed = errors.New("the programs have ended")
+
+// Apps implements [program.Commands].
+func (r *runner) Apps() []string { return slices.Collect(maps.Keys(r.apps)) }
+
+// Ended implements [program.Commands].
+func (r *runner) Ended() <-chan struct{} { return r.ended }
+
+// Close implements [program.Commands].
+func (r *runner) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.End()
+}
+
+// End implements [program.Commands].
+func (r *runner) End() {
+	r.mu.Lock()
+	for c := range r.alive {
+		c.end(min(c.stop.timeout, farewell))
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+	r.leave()
+}
+
+// Dial implements [program.Commands].
+func (r *runner) Dial(ctx context.Context, to proxy.Target, now flysim.Program) (net.Conn, error) {
+	c := r.child(to.Machine)
+	addr := ""
+	if c != nil && c.instance == now.Instance && c.internal == to.Port {
+		c.mu.Lock()
+		addr = c.addr
+		c.mu.Unlock()
+	}
+	if addr == "" {
+		return nil, fmt.Errorf("port %d of Machine %s: %w", to.Port, to.Machine, syscall.ECONNREFUSED)
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", addr)
+}
+
+// say is a line about a command.
+func (r *runner) say(c *child, stream, text string) {
+	if r.log != nil {
+		r.log(Line{c.app, c.machine, stream, text})
+	}
+}
