@@ -75,12 +75,12 @@ func wordTables(b *strings.Builder) {
 		fmt.Fprintf(b, "| `%s` | %s |\n", w.Verb, w.Sentence)
 	}
 	b.WriteString("\n## Hazards\n\nPlans, questions, policies and the journal use these words. To approve those in bold, a person types the app's name.\n\n| hazard | |\n|---|---|\n")
-	for _, h := range plan.Hazards() {
-		word := fmt.Sprintf("`%s`", h)
-		if h.Irreversible() {
-			word = "**" + word + "**"
+	for _, w := range plan.Hazards() {
+		name := fmt.Sprintf("`%s`", w.Hazard)
+		if w.Irreversible {
+			name = "**" + name + "**"
 		}
-		fmt.Fprintf(b, "| %s | %s |\n", word, h.Sentence())
+		fmt.Fprintf(b, "| %s | %s |\n", name, w.Sentence)
 	}
 }
 

@@ -66,8 +66,8 @@ func newSite(b *deployBench, text, dir string) *site {
 		s.toml = string(file)
 	}
 	var hazards []string
-	for _, h := range plan.Hazards() {
-		hazards = append(hazards, string(h))
+	for _, w := range plan.Hazards() {
+		hazards = append(hazards, string(w.Hazard))
 	}
 	gated := []string{"deploy", "allocate_flycast", "release_public_ips"}
 	rule := fmt.Sprintf("[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 1000\naccept = [\"%s\"]\n", strings.Join(gated, `", "`), b.app, strings.Join(hazards, `", "`))

@@ -299,9 +299,9 @@ func TestRequestWantsHazards(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := Plan{Tool: "x", App: "shop", Steps: []Step{tt.step}, Impact: tt.impact, Gated: true}
-		for _, h := range Hazards() {
-			if h != tt.hazard {
-				p.Hazard(h)
+		for _, w := range Hazards() {
+			if w.Hazard != tt.hazard {
+				p.Hazard(w.Hazard)
 			}
 		}
 		if r, err := p.Request(); err == nil {
@@ -348,7 +348,8 @@ func TestIrreversible(t *testing.T) {
 
 func TestVocabulary(t *testing.T) {
 	seen := make(map[Hazard]bool)
-	for _, h := range Hazards() {
+	for _, w := range Hazards() {
+		h := w.Hazard
 		if h.Sentence() == "" || seen[h] {
 			t.Errorf("hazard %s: sentence %q, twice %v", h, h.Sentence(), seen[h])
 		}

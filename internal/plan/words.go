@@ -31,17 +31,17 @@ const (
 	NotPutBack              Hazard = "not_put_back"
 )
 
-// hazardWord is one row of the table of hazards.
-type hazardWord struct {
-	hazard       Hazard
-	irreversible bool
-	sentence     string
+// HazardWord is what a hazard means, in words.
+type HazardWord struct {
+	Hazard       Hazard
+	Irreversible bool // what it names cannot come back, or not as it was
+	Sentence     string
 }
 
-// hazardWords is what each hazard means, in the contract's order: for questions,
+// Hazards returns what each hazard means, in the contract's order: for questions,
 // policy errors and docs/tools.md.
-func hazardWords() []hazardWord {
-	return []hazardWord{
+func Hazards() []HazardWord {
+	return []HazardWord{
 		{DedicatedV4Lost, true, "a dedicated IPv4 address is LOST FOR GOOD"},
 		{DedicatedV6Lost, true, "a dedicated IPv6 address is LOST FOR GOOD"},
 		{SharedV4Released, true, "the shared IPv4 address is released: a new one may be different"},
@@ -66,37 +66,30 @@ func hazardWords() []hazardWord {
 	}
 }
 
-// Hazards returns all hazards, in the contract's order.
-func Hazards() []Hazard {
-	var out []Hazard
-	for _, w := range hazardWords() {
-		out = append(out, w.hazard)
-	}
-	return out
-}
-
 // word returns the hazard's row; the zero value for an unknown hazard.
-func (h Hazard) word() hazardWord {
-	for _, w := range hazardWords() {
-		if w.hazard == h {
+func (h Hazard) word() HazardWord {
+	for _, w := range Hazards() {
+		if w.Hazard == h {
 			return w
 		}
 	}
-	return hazardWord{}
+	return HazardWord{}
 }
 
 // Irreversible reports whether what the hazard names cannot come back, or not as
 // it was.
-func (h Hazard) Irreversible() bool { return h.word().irreversible }
+func (h Hazard) Irreversible() bool { return h.word().Irreversible }
 
 // Sentence returns what the hazard means; empty for an unknown hazard.
-func (h Hazard) Sentence() string { return h.word().sentence }
+func (h Hazard) Sentence() string { return h.word().Sentence }
 
 // Vocabulary returns what a policy file may name: these tools, and every hazard.
 func Vocabulary(tools ...string) gate.Vocabulary {
 	v := gate.Vocabulary{Tools: tools}
-	for _, w := range hazardWords() {
-		v.Hazards = append(v.Hazards, gate.Hazard{Name: string(w.hazard), Sentence: w.sentence, Irreversible: w.irreversible})
+	for _, w := range Hazards() {
+		v.Hazards = append(v.Hazards, gate.Hazard{
+			Name: string(w.Hazard), Sentence: w.Sentence, Irreversible: w.Irreversible,
+		})
 	}
 	return v
 }

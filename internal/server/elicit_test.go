@@ -38,7 +38,7 @@ func TestStdioElicitation(t *testing.T) {
 		{"accept beside a null error", `"error":null,"result":{"action":"accept","content":{"sure":true}}`, "accept true"},
 		{"decline", `"result":{"action":"decline"}`, "decline <nil>"},
 		{"not supported after all", `"error":{"code":-32601,"message":"Method not found"}`, "error -32601: Method not found"},
-		{"nonsense", `"result":"yes"`, "cannot be read"},
+		{"nonsense", `"result":"yes"`, "could not be read"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

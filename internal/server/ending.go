@@ -10,85 +10,87 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
-// ending brings calls and streams to an end while their client still listens:
-// when the server stops, or when a client ends its session. The connection
-// stays until the calls are answered, so its context must not end.
+// shutdown ends calls and streams when the server stops, or when a client ends its
+// session. The connection stays open until the calls are answered, so its own
+// context must not end.
 type shutdown struct {
-	drain context.Context // nobody is asked anymore, nothing is begun, streams end
-	abort context.Context // handlers are cancelled
+	drain context.Context // once it ends, nobody is asked, no run begins, and streams end
+	abort context.Context // once it ends, handlers are cancelled
 }
 
-// endingWith is the ending of a server that stops when ctx ends: calls have
-// patience before they are cancelled.
+// newShutdown returns the shutdown of a server that stops when ctx ends. Calls are
+// cancelled once patience has passed.
 func newShutdown(ctx context.Context, patience time.Duration) shutdown {
 	alive := context.WithoutCancel(ctx)
-	soon, endSoon := context.WithCancelCause(alive)
-	now, endNow := context.WithCancelCause(alive)
+	drain, startDrain := context.WithCancelCause(alive)
+	abort, startAbort := context.WithCancelCause(alive)
 	context.AfterFunc(ctx, func() {
-		endSoon(call.ErrStopping)
+		startDrain(call.ErrStopping)
 		if patience <= 0 {
-			endNow(call.ErrStopping)
+			startAbort(call.ErrStopping)
 			return
 		}
-		time.AfterFunc(patience, func() { endNow(call.ErrStopping) })
+		time.AfterFunc(patience, func() { startAbort(call.ErrStopping) })
 	})
-	return shutdown{soon, now}
+	return shutdown{drain, abort}
 }
 
-// ofSession is an ending that comes with this one or, if that is earlier, with
-// the session's own end.
-func (e shutdown) forSession() (own shutdown, end func()) {
-	soon, endSoon := context.WithCancelCause(e.drain)
-	now, endNow := context.WithCancelCause(e.abort)
-	return shutdown{soon, now}, func() {
-		endSoon(call.ErrSessionEnded)
-		endNow(call.ErrSessionEnded)
+// forSession returns the shutdown of a session: it begins when end is called, or
+// with s if that is earlier.
+func (s shutdown) forSession() (own shutdown, end func()) {
+	drain, startDrain := context.WithCancelCause(s.drain)
+	abort, startAbort := context.WithCancelCause(s.abort)
+	return shutdown{drain, abort}, func() {
+		startDrain(call.ErrSessionEnded)
+		startAbort(call.ErrSessionEnded)
 	}
 }
 
 type shutdownKey struct{}
 
-// with puts the calls under ctx under this ending.
-func (e shutdown) withContext(ctx context.Context) context.Context {
-	return context.WithValue(call.WithStop(ctx, e.drain), shutdownKey{}, e)
+// withContext returns a context whose calls end with this shutdown.
+func (s shutdown) withContext(ctx context.Context) context.Context {
+	return context.WithValue(call.WithStop(ctx, s.drain), shutdownKey{}, s)
 }
 
-func shutdownFrom(ctx context.Context) (e shutdown, ok bool) {
-	e, ok = ctx.Value(shutdownKey{}).(shutdown)
-	return e, ok
+func shutdownFrom(ctx context.Context) (s shutdown, ok bool) {
+	s, ok = ctx.Value(shutdownKey{}).(shutdown)
+	return s, ok
 }
 
-// handlerContext is the context of a handler, which ends with the connection's
-// or as the ending says.
+// handlerContext returns the context of a handler: it ends with the connection's, or
+// when the shutdown cancels handlers.
 func handlerContext(ctx context.Context) (context.Context, func()) {
-	e, ok := shutdownFrom(ctx)
+	s, ok := shutdownFrom(ctx)
 	if !ok {
 		return ctx, func() {}
 	}
 	own, cancel := context.WithCancelCause(ctx)
-	detach := context.AfterFunc(e.abort, func() { cancel(context.Cause(e.abort)) })
+	detach := context.AfterFunc(s.abort, func() { cancel(context.Cause(s.abort)) })
 	return own, func() {
 		detach()
 		cancel(nil)
 	}
 }
 
-// attach puts all requests under this ending.
-func (e shutdown) attach(next http.Handler) http.Handler {
+// attach is a middleware that makes all requests end with this shutdown.
+func (s shutdown) attach(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(w, r.WithContext(e.withContext(r.Context())))
+		next.ServeHTTP(w, r.WithContext(s.withContext(r.Context())))
 	})
 }
 
-// endStreams ends what would stay open for ever: the listening streams of
-// sessions, and subscriptions/listen, which mcp-go's own shutdown waits for.
+// endStreams is a middleware that ends the requests that would stay open forever:
+// the listening streams of sessions, and subscriptions/listen, which mcp-go's own
+// shutdown waits for.
 func endStreams(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e, ok := shutdownFrom(r.Context())
-		if ok && (r.Method == http.MethodGet || postedBodyFrom(r.Context()).method == string(mcp.MethodSubscriptionsListen)) {
+		s, ok := shutdownFrom(r.Context())
+		method := postedBodyFrom(r.Context()).method
+		if ok && (r.Method == http.MethodGet || method == string(mcp.MethodSubscriptionsListen)) {
 			own, cancel := context.WithCancel(r.Context())
 			defer cancel()
-			defer context.AfterFunc(e.drain, cancel)()
+			defer context.AfterFunc(s.drain, cancel)()
 			r = r.WithContext(own)
 		}
 		next.ServeHTTP(w, r)

@@ -7,19 +7,19 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
-// mcp-go hands a handler's notifications to its transports through a channel of
-// the session, read by a goroutine of its own: some are written after the
-// response they belong to, some never, and in one HTTP session they end up on
-// another call's stream. So every call gets a session of its own, whose
-// notifications are written, in order, before its handler is allowed to return.
+// mcp-go passes a handler's notifications to its transports through a channel of the
+// session, which another goroutine reads: some are written after their response,
+// some never, and in an HTTP session they can end up on another call's stream. So
+// every call gets its own session, whose notifications are written, in order, before
+// its handler returns.
 
-// clientSession is what every session of the transports served here can do.
+// clientSession is implemented by the sessions of all transports.
 type clientSession interface {
 	mcpserver.SessionWithLogging
 	mcpserver.SessionWithClientInfo
 }
 
-// callSession is the session of one call: the connection's session but for the
+// callSession is the session of one call: that of the connection, with its own
 // notifications.
 type callSession struct {
 	clientSession
@@ -27,12 +27,12 @@ type callSession struct {
 	write func(mcp.JSONRPCNotification)
 }
 
-// callQueue is how many notifications of one call may wait for a client that
-// reads slowly; more are dropped.
+// callQueue is how many notifications of one call may wait for a slow client; more
+// are dropped.
 const callQueue = 256
 
-// forCall gives a call its own session. Write is called for one notification at
-// a time, in order, and only while [callSession.deliver] is at work.
+// newCallSession returns the session of a call. It calls write for one notification
+// at a time, in order, and only between [callSession.deliver] and its finish.
 func newCallSession(session clientSession, write func(mcp.JSONRPCNotification)) (mcpserver.ClientSession, *callSession) {
 	call := &callSession{
 		clientSession: session,
@@ -45,8 +45,8 @@ func newCallSession(session clientSession, write func(mcp.JSONRPCNotification)) 
 	return call, call
 }
 
-// deliver starts to write the call's notifications. Finish writes those that
-// were sent before it and then stops: what comes later is never written.
+// deliver starts to write the call's notifications. finish writes those that were
+// sent before it, and stops: later ones are never written.
 func (c *callSession) deliver() (finish func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -73,10 +73,11 @@ func (c *callSession) deliver() (finish func()) {
 	}
 }
 
-// NotificationChannel is the call's own.
+// NotificationChannel returns the call's own channel.
 func (c *callSession) NotificationChannel() chan<- mcp.JSONRPCNotification { return c.queue }
 
-// ProtocolVersion is what initialize settled on, as far as the transport keeps it.
+// ProtocolVersion returns the version that initialize agreed on, if the transport
+// keeps it.
 func (c *callSession) ProtocolVersion() string {
 	if s, ok := c.clientSession.(mcpserver.SessionWithProtocolVersion); ok {
 		return s.ProtocolVersion()
@@ -84,8 +85,8 @@ func (c *callSession) ProtocolVersion() string {
 	return ""
 }
 
-// UpgradeToSSEWhenReceiveNotification lets mcp-go's HTTP transport know that
-// the response has become a stream.
+// UpgradeToSSEWhenReceiveNotification tells mcp-go's HTTP transport that the response
+// is a stream now.
 func (c *callSession) UpgradeToSSEWhenReceiveNotification() {
 	if s, ok := c.clientSession.(mcpserver.SessionWithStreamableHTTPConfig); ok {
 		s.UpgradeToSSEWhenReceiveNotification()
@@ -99,15 +100,15 @@ type askingCall struct {
 	asker mcpserver.SessionWithElicitation
 }
 
-// RequestElicitation asks over the connection.
+// RequestElicitation asks the client over the connection.
 func (c askingCall) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	return c.asker.RequestElicitation(ctx, request)
 }
 
 type callKey struct{}
 
-// withDelivery lets the middleware below deliver the call's notifications, for
-// a transport that does not see the end of its handlers itself.
+// withDelivery makes the middleware below deliver the call's notifications, for a
+// transport that does not see when its handlers return.
 func withDelivery(ctx context.Context, call *callSession) context.Context {
 	return context.WithValue(ctx, callKey{}, call)
 }

@@ -20,37 +20,37 @@ import (
 
 const (
 	defaultBodyLimit = 1 << 20
-	// stopGrace is how long a stopping server waits for calls to be answered. It
-	// is more than a call waits for its work.
+	// stopGrace is how long a stopping server waits until calls are answered: longer
+	// than a call waits for its work.
 	stopGrace = 2 * time.Minute
 )
 
-// HTTPOptions say how MCP is served over HTTP.
+// HTTPOptions configure [ServeHTTP].
 type HTTPOptions struct {
-	// Addr is the loopback address to listen on, such as 127.0.0.1:8787. Port 0
-	// takes a free one.
+	// Addr is the loopback address to listen on, such as 127.0.0.1:8787. Port 0 picks
+	// a free port.
 	Addr string
-	// Token is the bearer token that every request must carry; required.
+	// Token is the bearer token that every request must have; it is required.
 	Token string
 	// SSE adds the deprecated HTTP+SSE transport at /sse and /message.
 	SSE bool
-	// BodyLimit is the size of the largest request body; 0 means 1 MiB.
+	// BodyLimit is the size of the largest request body, in bytes; 0 means 1 MiB.
 	BodyLimit int64
-	// AllowedOrigins are the web origins that may call, each a scheme, a host
-	// and perhaps a port. If there are none, those of this server itself may:
-	// loopback names with its own port, over http.
+	// AllowedOrigins are the web origins that may call, each a scheme, a host and,
+	// if necessary, a port. If there are none, only pages of this server may call:
+	// loopback names with its port, over http.
 	AllowedOrigins []string
-	// Sessions and SessionsPerCaller are how many sessions there may be at once;
-	// 0 means 1,000 and 500.
+	// Sessions and SessionsPerCaller limit the sessions at one time; 0 means 1,000
+	// and 500.
 	Sessions, SessionsPerCaller int
 	// Log may be nil.
 	Log *slog.Logger
-	// Now is the clock by which answers are judged; nil means time.Now.
+	// Now is the clock for the arrival of answers; nil means time.Now.
 	Now func() time.Time
 	// Ready, if not nil, is called with the endpoint's URL once it is served.
 	Ready func(url string)
 
-	timing timing // of tests; empty means [defaultTiming]
+	timing timing // for tests; zero means [defaultTiming]
 }
 
 func (o HTTPOptions) withDefaults() HTTPOptions {
@@ -73,13 +73,13 @@ func (o HTTPOptions) withDefaults() HTTPOptions {
 	return o
 }
 
-// ErrNotLoopback: the address can be reached from other machines.
-var ErrNotLoopback = errors.New("only loopback addresses (127.0.0.1, ::1, localhost) are served for now")
+// ErrNotLoopback means that an address can be reached from other machines.
+var ErrNotLoopback = errors.New("the server listens only on loopback addresses (127.0.0.1, ::1, localhost)")
 
-// ServeHTTP serves MCP over streamable HTTP at /mcp, for both eras of the
-// protocol, until ctx ends: then open streams end at once, calls are brought to
-// an end and answered, and it returns nil. An address that is not on the loopback
-// network is refused with [ErrNotLoopback]; nothing is listened on then.
+// ServeHTTP serves MCP over streamable HTTP at /mcp, for both eras of the protocol,
+// until ctx ends. Then it ends open streams, ends and answers calls, and returns nil.
+// If the address is not a loopback address, it returns [ErrNotLoopback] without
+// listening.
 func ServeHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) error {
 	o = o.withDefaults()
 	listener, err := listenLoopback(ctx, o.Addr)
@@ -89,8 +89,8 @@ func ServeHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) error
 	return serveHTTP(ctx, s, o, listener)
 }
 
-// listenLoopback checks the name before and the address after: localhost is
-// whatever the system says it is.
+// listenLoopback checks the name before it listens and the address afterwards:
+// localhost is whatever the system resolves it to.
 func listenLoopback(ctx context.Context, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -132,16 +132,15 @@ func serveHTTP(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions, liste
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.timing.grace)
 	defer cancel()
 	if err := server.Shutdown(within); err != nil {
-		// Calls that take longer are cut off from their client.
+		// Calls that take longer lose their connection.
 		return server.Close()
 	}
 	return nil
 }
 
-// NewHTTPHandler is what [ServeHTTP] serves. It takes its own port from the
-// connection a request came in on (http.LocalAddrContextKey), so it works only
-// in a real http.Server. Open streams end with ctx. An unusable token is an
-// error.
+// NewHTTPHandler returns the handler that [ServeHTTP] serves. It learns its port from
+// the connection of a request (http.LocalAddrContextKey), so it works only in a real
+// http.Server. Open streams end with ctx. A token that cannot be used is an error.
 func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) (http.Handler, error) {
 	o = o.withDefaults()
 	bearer, err := newBearerPolicy(o.Token, o.timing)
@@ -165,13 +164,14 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 
 	paths := map[string]http.Handler{
 		"/mcp": chain(serveStream(transport, o.Log, o.timing, o.Now),
-			methods(http.MethodPost, http.MethodGet, http.MethodDelete),
-			o.timing.checkContentType, body.check, checkMessage, end.attach, sessions.check, questions.check, endStreams),
+			methods(http.MethodPost, http.MethodGet, http.MethodDelete), o.timing.checkContentType,
+			body.check, checkMessage, end.attach, sessions.check, questions.check, endStreams),
 	}
 	if o.SSE {
 		sse := newSSEServer(s, o.Log, sessions, o.Now)
 		paths["/sse"] = chain(http.HandlerFunc(sse.open), methods(http.MethodGet), body.check, end.attach)
-		paths["/message"] = chain(http.HandlerFunc(sse.post), methods(http.MethodPost), o.timing.checkContentType, body.check)
+		paths["/message"] = chain(http.HandlerFunc(sse.post), methods(http.MethodPost),
+			o.timing.checkContentType, body.check)
 	}
 	served := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if handler, ok := paths[r.URL.Path]; ok {
@@ -180,10 +180,11 @@ func NewHTTPHandler(ctx context.Context, s *mcpserver.MCPServer, o HTTPOptions) 
 		}
 		o.timing.refuse(w, "404 page not found", http.StatusNotFound)
 	})
-	return chain(served, stampArrival(o.Now), o.timing.checkHost, origins.check, o.timing.checkWellKnown, bearer.check), nil
+	return chain(served, stampArrival(o.Now), o.timing.checkHost, origins.check,
+		o.timing.checkWellKnown, bearer.check), nil
 }
 
-// forgetSession drops what mcp-go keeps of a session, in the one way it has.
+// forgetSession removes what mcp-go keeps of a session, in the only way it has.
 func forgetSession(transport http.Handler, id string) {
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, "/mcp", nil)
 	if err != nil {
@@ -193,7 +194,7 @@ func forgetSession(transport http.Handler, id string) {
 	transport.ServeHTTP(discardResponse{}, r)
 }
 
-// discardResponse is a response that nobody gets.
+// discardResponse discards a response.
 type discardResponse struct{}
 
 func (discardResponse) Header() http.Header         { return http.Header{} }
@@ -202,9 +203,9 @@ func (discardResponse) WriteHeader(int)             {}
 
 type streamKey struct{}
 
-// streamed serves mcp-go's transport on a [responseStream], and answers for it
-// when it panics: the tools' recovery does not cover completions and hooks. A
-// response with a question counts as sent once nothing of it is held back.
+// serveStream serves mcp-go's transport on a [responseStream], and answers the request
+// if it panics: the recovery of tools does not cover completions and hooks. A
+// response with a question counts as sent once all of it is flushed.
 func serveStream(transport http.Handler, log *slog.Logger, t timing, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream := newResponseStream(w, r, log, t, now)
@@ -248,7 +249,7 @@ func answerPanic(stream *responseStream, message postedBody, id string, log *slo
 	writeRPCError(stream, http.StatusInternalServerError, rpcID, mcp.INTERNAL_ERROR, internalMessage(id))
 }
 
-// writeRPCError answers a request with an error of JSON-RPC.
+// writeRPCError answers a request with a JSON-RPC error.
 func writeRPCError(w http.ResponseWriter, status int, id json.RawMessage, code int, text string) {
 	encoded, err := json.Marshal(rpcError(id, code, text))
 	if err != nil {
@@ -260,8 +261,8 @@ func writeRPCError(w http.ResponseWriter, status int, id json.RawMessage, code i
 	_, _ = w.Write(encoded) // a client that is gone shows in the request's context
 }
 
-// ownDelivery gives the calls that may send notifications or ask something a
-// session of their own, which writes to the response of their POST.
+// withCallSession gives a request that may send notifications or questions its own
+// session, which writes to the response of its POST.
 func withCallSession(s *mcpserver.MCPServer, questions *questionQueue) mcpserver.HTTPContextFunc {
 	notifying := []string{string(mcp.MethodToolsCall), string(mcp.MethodPromptsGet), string(mcp.MethodResourcesRead)}
 	return func(ctx context.Context, r *http.Request) context.Context {

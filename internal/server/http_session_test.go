@@ -289,7 +289,7 @@ func TestServeHTTPRefuses(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "localhost.evil.example:0"} {
 		ready := func(url string) { t.Errorf("%s is served at %s", addr, url) }
 		err := ServeHTTP(t.Context(), f.MCPServer, HTTPOptions{Addr: addr, Token: testToken, Ready: ready})
-		if !errors.Is(err, ErrNotLoopback) || !strings.Contains(err.Error(), "only loopback") {
+		if !errors.Is(err, ErrNotLoopback) || !strings.Contains(err.Error(), "only on loopback") {
 			t.Errorf("%s: got %v", addr, err)
 		}
 	}

@@ -13,18 +13,17 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// Mcp-go decodes ids and progress tokens and encodes them again, by which a
-// number beyond 2^53 becomes another one and half a surrogate pair another
-// string. A client would not recognize the answer. So mcp-go gets a stand-in
-// for such an id, and the client gets its own back, as it wrote it.
+// mcp-go decodes ids and progress tokens and encodes them again. That changes numbers
+// beyond 2^53 and unpaired surrogates, and the client would not recognize the
+// response. So mcp-go gets a stand-in for such an id, and the client gets its own id
+// back as it wrote it.
 
-// validID: MCP allows strings and numbers, and forbids null.
+// validID reports whether an id is valid: MCP allows strings and numbers, not null.
 func validID(id json.RawMessage) bool {
 	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9') && utf8.Valid(id)
 }
 
-// isExact reports whether an id or a token is the same after it was decoded
-// and encoded again.
+// isExact reports whether decoding and encoding leaves an id or a token unchanged.
 func isExact(id json.RawMessage) bool {
 	if len(id) > 0 && id[0] == '"' {
 		return !bytes.Contains(bytes.ToLower(id), []byte(`\ud`))
@@ -33,15 +32,15 @@ func isExact(id json.RawMessage) bool {
 	return err == nil && n >= -1<<53 && n <= 1<<53 && string(id) != "-0"
 }
 
-// standIn is the id that mcp-go gets in place of one that is not exact. It is
-// the same for the same id: a cancellation names it, too.
+// standIn returns the id that mcp-go gets in place of one that is not exact. It is
+// always the same for the same id, because cancellations name it, too.
 func standIn(id json.RawMessage) json.RawMessage {
 	hash := sha256.Sum256(id)
 	return json.RawMessage(`"id-` + hex.EncodeToString(hash[:16]) + `"`)
 }
 
-// withStandIns is a message as mcp-go gets it. Ask the result
-// for the era of the message: what it repeats is in there once.
+// withStandIns returns a message as mcp-go gets it. Determine the message's era from
+// the result: repeated keys are in it once.
 func withStandIns(raw []byte, m rpcMessage) []byte {
 	if validID(m.ID) && !isExact(m.ID) {
 		raw = withField(raw, "id", standIn(m.ID))
@@ -51,7 +50,8 @@ func withStandIns(raw []byte, m rpcMessage) []byte {
 			Meta json.RawMessage `json:"_meta"`
 		}
 		if json.Unmarshal(m.Params, &params) == nil {
-			raw = withField(raw, "params", withField(m.Params, "_meta", withField(params.Meta, "progressToken", standIn(token))))
+			meta := withField(params.Meta, "progressToken", standIn(token))
+			raw = withField(raw, "params", withField(m.Params, "_meta", meta))
 		}
 	}
 	if m.Method != nil && *m.Method == string(mcp.MethodNotificationCancelled) {
@@ -62,7 +62,7 @@ func withStandIns(raw []byte, m rpcMessage) []byte {
 	return raw
 }
 
-// cancelledID is the request that a cancellation is about.
+// cancelledID returns the id of the request that a cancellation names.
 func cancelledID(params json.RawMessage) json.RawMessage {
 	var p struct {
 		RequestID json.RawMessage `json:"requestId"`
@@ -73,8 +73,8 @@ func cancelledID(params json.RawMessage) json.RawMessage {
 	return p.RequestID
 }
 
-// withField is an object with another value for a field. Names are compared as
-// encoding/json does it.
+// withField returns an object with a new value for a field. Names are compared as in
+// encoding/json.
 func withField(object []byte, name string, value json.RawMessage) []byte {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(object, &fields) != nil {
@@ -89,7 +89,7 @@ func withField(object []byte, name string, value json.RawMessage) []byte {
 	return changed
 }
 
-// withOwnID is what mcp-go wrote for a request, with the request's own id in
+// restoreID returns what mcp-go wrote for a request, with the request's own id in
 // place of the stand-in.
 func restoreID(encoded []byte, id json.RawMessage) []byte {
 	if !validID(id) || isExact(id) {
@@ -98,8 +98,8 @@ func restoreID(encoded []byte, id json.RawMessage) []byte {
 	return bytes.ReplaceAll(encoded, standIn(id), id)
 }
 
-// requestID is the id of a message that cannot be read as a whole; nil if that
-// cannot be read either.
+// requestID returns the id of a message that is not valid; nil if the id cannot be
+// read either.
 func requestID(raw []byte) json.RawMessage {
 	var m struct {
 		ID json.RawMessage `json:"id"`
@@ -110,8 +110,8 @@ func requestID(raw []byte) json.RawMessage {
 	return m.ID
 }
 
-// progressToken is the token of a request, as the client wrote it; nil if there
-// is none, or none that needs care.
+// progressToken returns the token of a request, as the client wrote it; nil if there
+// is none or it needs no stand-in.
 func progressToken(params json.RawMessage) json.RawMessage {
 	var p struct {
 		Meta struct {
@@ -124,7 +124,7 @@ func progressToken(params json.RawMessage) json.RawMessage {
 	return p.Meta.ProgressToken
 }
 
-// withToken is a notification of progress with the client's own token.
+// restoreToken returns a progress notification with the client's own token.
 func restoreToken(n mcp.JSONRPCNotification, token json.RawMessage) mcp.JSONRPCNotification {
 	if token == nil || n.Method != "notifications/progress" {
 		return n

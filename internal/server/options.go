@@ -7,24 +7,23 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
-// listTTL is how long, in milliseconds, a client may keep a list: they never
-// change while the program runs and are the same for every caller.
+// listTTL is how long, in milliseconds, a client may keep a list. Lists do not change
+// while the program runs, and are the same for every caller.
 const listTTL = 60_000
 
-// BaseOptions are the options every MCP server of this program is made with,
-// whatever it is served over: notifications that arrive before the response
-// they belong to, one line in the log a request, panics that end in an answer
-// which gives nothing away, and cache hints (SEP-2549: lists for a minute,
-// reads never).
+// BaseOptions returns the options of every MCP server of this program, for every
+// transport: notifications are written before their response, each request is logged
+// in one line, a panic becomes a response that reveals nothing, and lists may be
+// cached for a minute, reads never (SEP-2549).
 //
-// Options given after these add their middleware inside the recovery. A nil
-// log discards.
+// The middleware of options added after these runs inside the recovery. A nil log
+// discards.
 func BaseOptions(log *slog.Logger) []mcpserver.ServerOption {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	options := []mcpserver.ServerOption{
-		// Outermost: what a handler sent, even one that panicked, is delivered.
+		// Outermost, so that what a panicking handler sent is delivered, too.
 		mcpserver.WithToolHandlerMiddleware(deliverForTools),
 		mcpserver.WithPromptHandlerMiddleware(deliverForPrompts),
 		mcpserver.WithResourceHandlerMiddleware(deliverForResources),

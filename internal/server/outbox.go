@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// outboxSize is how many messages may wait for a client that reads slowly.
+	// outboxSize is how many messages may wait for a slow client.
 	outboxSize = 1024
-	// stallTime is how long a client may accept nothing while that many wait.
-	// After that it counts as gone.
+	// stallTime is how long a client may read nothing while that many wait, before it
+	// counts as gone.
 	stallTime = 30 * time.Second
 	// flushTime is how long the last messages may take when a connection ends.
 	flushTime = 5 * time.Second
@@ -25,32 +25,36 @@ var (
 	errStopping   = errors.New("the server is stopping")
 )
 
-// outbox writes messages to a client, in the order they are put in, from a
-// goroutine of its own. A client that stops reading holds up that goroutine
-// and nothing else.
+// outbox writes messages to a client, in order, from its own goroutine. A client that
+// stops reading blocks only that goroutine.
 type outbox struct {
 	out     io.Writer
 	now     func() time.Time
 	after   func(time.Duration) <-chan time.Time
-	stopped <-chan struct{} // nobody waits for a slow client anymore
+	stopped <-chan struct{} // closed when nothing waits for a slow client anymore
 	queue   chan outgoing
 
 	fail   sync.Once
-	failed chan struct{} // closed when the client cannot be written to
+	failed chan struct{} // closed when a write has failed
 	err    error         // why; set before failed is closed
 }
 
 // outgoing is a message to write or, without one, a mark in the queue.
 type outgoing struct {
 	message []byte
-	written func(at time.Time) // called once the message is written; may be nil
+	written func(at time.Time) // called when the message is written; may be nil
 	reached chan<- struct{}    // closed when everything before the mark is written
 }
 
-// newOutbox starts to write to out. The goroutine ends when ended is closed,
-// unless out blocks it: a blocked write cannot be taken back.
-func newOutbox(ctx context.Context, ended <-chan struct{}, out io.Writer, now func() time.Time, after func(time.Duration) <-chan time.Time) *outbox {
-	o := &outbox{out: out, now: now, after: after, stopped: ctx.Done(), queue: make(chan outgoing, outboxSize), failed: make(chan struct{})}
+// newOutbox starts to write to out. The goroutine ends when ended is closed, unless a
+// write blocks: it cannot be interrupted.
+func newOutbox(ctx context.Context, ended <-chan struct{}, out io.Writer, now func() time.Time,
+	after func(time.Duration) <-chan time.Time,
+) *outbox {
+	o := &outbox{
+		out: out, now: now, after: after, stopped: ctx.Done(),
+		queue: make(chan outgoing, outboxSize), failed: make(chan struct{}),
+	}
 	go o.run(ended)
 	return o
 }
@@ -84,9 +88,8 @@ func (o *outbox) giveUp(err error) {
 	})
 }
 
-// put queues one message; written, if not nil, is told when it was written. It
-// waits only for a client that is outboxSize messages behind, and gives that
-// client up after stallTime.
+// put queues a message. When it is written, written is called, if not nil. put waits
+// only if outboxSize messages are waiting, and gives up the client after stallTime.
 func (o *outbox) put(message []byte, written func(at time.Time)) error {
 	select {
 	case <-o.failed:
@@ -112,8 +115,8 @@ func (o *outbox) put(message []byte, written func(at time.Time)) error {
 	}
 }
 
-// flush waits until what was put before is written, within flushTime. It
-// reports whether it is.
+// flush waits until all earlier messages are written, at most flushTime. It reports
+// whether they are.
 func (o *outbox) flush() bool {
 	limit, reached := o.after(flushTime), make(chan struct{})
 	select {
@@ -133,8 +136,8 @@ func (o *outbox) flush() bool {
 	}
 }
 
-// isClientGone reports whether an error of a connection only says that the
-// client has left. That is how a session ends, not a failure of the server.
+// isClientGone reports whether an error of a connection means that the client left.
+// That is how a session ends, not a failure.
 func isClientGone(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrClosedPipe) ||
 		errors.Is(err, fs.ErrClosed) || errors.Is(err, errNotReading)

@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	// toolSlots is how many tool calls of one peer run at once. Calls that wait
-	// for a person hold their slot, so it must not be small; those that wait for a
-	// rate limit do not.
+	// toolSlots is how many tool calls of one peer run at once. It must not be small,
+	// because calls that wait for a person keep their slot; those that wait for a rate
+	// limit do not.
 	toolSlots = 64
 	// maxInFlight is how many requests of one peer may be unanswered.
 	maxInFlight = 1024
 )
 
-// peer is one client on a connection that carries whole messages both ways:
-// the two pipes of stdio, or an event stream and the POSTs that belong to it.
-// It does what mcp-go's own transports for those do not: a cancelled request is
-// not answered, notifications come before their response, ids are echoed as
-// they were sent, and a panic's text stays here.
+// peer is one client on a connection that carries whole messages in both directions:
+// the two pipes of stdio, or an event stream and its POSTs. Unlike mcp-go's own
+// transports, it does not answer cancelled requests, writes notifications before
+// their response, returns ids as they were sent, and keeps the text of a panic to
+// itself.
 type peer struct {
 	server  *mcpserver.MCPServer
 	log     *slog.Logger
@@ -42,8 +42,8 @@ type peer struct {
 	running sync.WaitGroup
 
 	writing sync.Mutex
-	// write takes one whole message and, if written is not nil, says when it had
-	// been handed over. It is called with writing held.
+	// write writes one whole message and, if written is not nil, calls it with the time
+	// at which the message was handed over. It is called with writing locked.
 	write func(message []byte, written func(at time.Time)) error
 
 	mu      sync.Mutex
@@ -53,22 +53,25 @@ type peer struct {
 	replies map[int64]chan reply
 }
 
-// reply is a client's answer to a request of ours.
+// reply is a client's answer to a request of this server.
 type reply struct {
 	rpcMessage
 	arrived time.Time
 }
 
-// peerCall is a request that was not answered yet.
+// peerCall is a request that is not answered yet.
 type peerCall struct {
 	cancel    context.CancelFunc
-	listening bool // subscriptions/listen: open until somebody ends it
+	listening bool // subscriptions/listen: open until it is cancelled
 	cancelled bool // by the client; guarded by peer.mu
 }
 
-// newPeer makes a peer that answers through write. It is told of messages by
-// receive and must be closed.
-func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func(message []byte, written func(at time.Time)) error, canAsk bool) *peer {
+// newPeer returns a peer that answers through write. Pass its messages to receive, and
+// close it.
+func newPeer(
+	server *mcpserver.MCPServer, log *slog.Logger,
+	write func(message []byte, written func(at time.Time)) error, canAsk bool,
+) *peer {
 	p := &peer{
 		server:  server,
 		log:     log,
@@ -85,7 +88,7 @@ func newPeer(server *mcpserver.MCPServer, log *slog.Logger, write func(message [
 	return p
 }
 
-// open makes the peer known to the server, whose broadcasts it gets until the
+// open registers the peer with the server. It gets the server's broadcasts until the
 // context ends.
 func (p *peer) open(ctx context.Context) error {
 	if err := p.server.RegisterSession(ctx, p.base); err != nil {
@@ -104,8 +107,8 @@ func (p *peer) open(ctx context.Context) error {
 	return nil
 }
 
-// close ends what cannot end by itself once the client sends nothing any more:
-// questions get no answer, subscriptions no unsubscribe. Other calls go on.
+// close ends what cannot end by itself when the client sends nothing anymore: open
+// questions and subscriptions. Other calls continue.
 func (p *peer) close(ctx context.Context) {
 	p.server.UnregisterSession(ctx, p.session.id)
 	p.mu.Lock()
@@ -122,9 +125,9 @@ func (p *peer) close(ctx context.Context) {
 	}
 }
 
-// receive takes one message of the client. It blocks for no handler but that of
-// initialize, which what follows may depend on. Requests run under ctx. Arrived is
-// when the message's bytes were read.
+// receive handles one message of the client. It waits only for the handler of
+// initialize, because later messages may depend on it. Requests run with ctx. arrived
+// is when the message's bytes were read.
 func (p *peer) receive(ctx context.Context, raw []byte, arrived time.Time) {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
 		return
@@ -177,7 +180,7 @@ func (p *peer) startRequest(ctx context.Context, raw []byte, m rpcMessage, arriv
 		cancel()
 		switch {
 		case twice:
-			p.refuse(m.ID, mcp.INVALID_REQUEST, "a request with this id is not answered yet")
+			p.refuse(m.ID, mcp.INVALID_REQUEST, "another request with this id is not answered yet")
 		case full:
 			p.refuse(m.ID, mcp.INTERNAL_ERROR, "too many requests are not answered yet")
 		}
@@ -197,8 +200,8 @@ func (p *peer) startRequest(ctx context.Context, raw []byte, m rpcMessage, arriv
 func (p *peer) serve(ctx context.Context, raw []byte, m rpcMessage, call *peerCall, exchange *call.Exchange) {
 	defer call.cancel()
 	if *m.Method == string(mcp.MethodToolsCall) {
-		held, give, _ := p.slots.Take(ctx) // the handler finds out at once that ctx has ended
-		defer give()
+		held, release, _ := p.slots.Take(ctx) // on an error, ctx has ended: the handler notices
+		defer release()
 		ctx = held
 	}
 	response := p.handle(ctx, raw, m, call)
@@ -225,7 +228,7 @@ func (p *peer) handle(ctx context.Context, raw []byte, m rpcMessage, call *peerC
 		return p.server.HandleMessage(p.server.WithContext(ctx, p.base), raw)
 	}
 	base := p.base
-	if isModern(raw) {
+	if isModern(raw, "") {
 		base = p.session.forRequest()
 	}
 	token := progressToken(m.Params)
@@ -241,10 +244,14 @@ func (p *peer) handle(ctx context.Context, raw []byte, m rpcMessage, call *peerC
 	return p.server.HandleMessage(p.server.WithContext(ctx, session), raw)
 }
 
-// isModern tells whether a message says that it is of revision 2026-07-28 or
-// later. It decodes exactly as mcp-go does, so that no message, whatever keys
-// it repeats, is of one era here and of another there.
-func isModern(raw []byte) bool {
+// isModern decides the protocol's era: it reports whether a message says that it is
+// of revision 2026-07-28 or later, in itself or in the header that HTTP adds. It
+// decodes exactly as mcp-go does, so that no message, whatever keys it repeats, is of
+// one era here and of another there.
+func isModern(raw []byte, header string) bool {
+	if mcp.IsModernProtocol(header) {
+		return true
+	}
 	var m struct {
 		Params struct {
 			Meta *mcp.Meta `json:"_meta"`
@@ -302,13 +309,13 @@ func readElicitation(m rpcMessage) (*mcp.ElicitationResult, error) {
 			Message string `json:"message"`
 		}
 		if err := json.Unmarshal(m.Error, &e); err != nil {
-			return nil, call.NewElicitationError(0, "an error that cannot be read")
+			return nil, call.NewElicitationError(0, "the error could not be read")
 		}
 		return nil, call.NewElicitationError(e.Code, e.Message)
 	}
 	var result mcp.ElicitationResult
 	if err := json.Unmarshal(m.Result, &result); err != nil {
-		return nil, call.NewElicitationError(0, "an answer that cannot be read")
+		return nil, call.NewElicitationError(0, "the answer could not be read")
 	}
 	return &result, nil
 }
@@ -333,8 +340,7 @@ func questionID(id json.RawMessage) (int64, bool) {
 	return n, err == nil
 }
 
-// refuse answers a message that goes no further. A nil id stands for one that
-// could not be read.
+// refuse answers a message that is not handled. id is nil if it could not be read.
 func (p *peer) refuse(id json.RawMessage, code int, text string) {
 	if !validID(id) {
 		id = nil
@@ -345,13 +351,14 @@ func (p *peer) refuse(id json.RawMessage, code int, text string) {
 // maxErrorMessage is the most characters of an error's message.
 const maxErrorMessage = 2000
 
-// errorText is an error's message on one line. What the client named, and mcp-go
-// quotes as it came, stays in its quotes.
+// errorText returns an error's message on one line. mcp-go puts names from the client
+// into single quotes as they came: they cannot end those quotes here.
 func errorText(text string) string {
 	for _, prefix := range []string{"tool '", "prompt '", "handler not found for resource URI '"} {
 		rest, ok := strings.CutPrefix(text, prefix)
 		if end := strings.LastIndexByte(rest, '\''); ok && end >= 0 {
-			return prefix + outside.QuoteSingle(rest[:end], maxErrorMessage)[1:] + outside.Line(rest[end+1:], maxErrorMessage)
+			quoted := outside.QuoteSingle(rest[:end], maxErrorMessage)[1:]
+			return prefix + quoted + outside.Line(rest[end+1:], maxErrorMessage)
 		}
 	}
 	return outside.Line(text, maxErrorMessage)
@@ -360,12 +367,11 @@ func errorText(text string) string {
 // send writes one message that belongs to no request.
 func (p *peer) send(message mcp.JSONRPCMessage) { p.sendFor(nil, message, nil) }
 
-// sendFor writes one message that belongs to the request with this id and, if
-// written is not nil, says when it had been handed over to be carried to the
-// client. A client that cannot be written to is noticed by the code that reads
-// from it; here it is only logged.
+// sendFor writes one message that belongs to the request with this id and, if written
+// is not nil, calls it with the time at which the message was handed over. A failed
+// write is only logged: the code that reads from the client notices that it left.
 func (p *peer) sendFor(id json.RawMessage, message mcp.JSONRPCMessage, written func(at time.Time)) {
-	if failed, ok := message.(mcp.JSONRPCError); ok { // it may repeat what the client sent
+	if failed, ok := message.(mcp.JSONRPCError); ok { // it may contain text of the client
 		failed.Error.Message = errorText(failed.Error.Message)
 		message = failed
 	}
@@ -387,15 +393,15 @@ func (p *peer) sendFor(id json.RawMessage, message mcp.JSONRPCMessage, written f
 	}
 }
 
-// stopwatch gives, when it is stopped, the time by the clock when it was started
-// and what has passed since. A client may answer at once when it has read the last
-// byte, so the clock is not asked again after a write.
+// stopwatch returns a function that returns the time by the clock at the start plus
+// what has passed since. The clock itself is not read after a write: by then a fast
+// client may have answered.
 func stopwatch(now func() time.Time) (stop func() time.Time) {
 	began, start := now(), time.Now()
 	return func() time.Time { return began.Add(time.Since(start)) }
 }
 
-// withID puts the id back as the client wrote it: decoded into a float64 it
+// withID sets the response's id as the client wrote it: decoded into a float64, it
 // would lose digits beyond 2^53.
 func withID(response mcp.JSONRPCMessage, id json.RawMessage) mcp.JSONRPCMessage {
 	switch r := response.(type) {

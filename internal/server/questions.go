@@ -13,17 +13,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
-// questions puts the questions of calls over streamable HTTP, in the handshake
-// revisions: each goes to the response of the POST that its call came with, and
-// its answer comes as a POST of its own. Mcp-go can do that too, but it says
-// neither when a question was written nor when the answer's bytes were read.
+// questionQueue asks the questions of calls over streamable HTTP, in the handshake
+// revisions: a question goes to the response of its call's POST, and the answer comes
+// as another POST. mcp-go could do that, but does not tell when a question was written
+// and when the answer's bytes were read.
 type questionQueue struct {
 	mu   sync.Mutex
 	last int64 // ids are unique among sessions
 	open map[openQuestion]chan reply
 }
 
-// openQuestion names a question: an answer counts only in the session that was asked.
+// openQuestion identifies a question: an answer counts only in its session.
 type openQuestion struct {
 	session string
 	id      int64
@@ -33,8 +33,8 @@ func newQuestions() *questionQueue {
 	return &questionQueue{open: make(map[openQuestion]chan reply)}
 }
 
-// check takes the answers to questions out of what is posted. It stands behind
-// the check of who a session belongs to.
+// check is a middleware that takes the answers to questions out of the POSTs. It comes
+// after the one that checks whose session it is.
 func (q *questionQueue) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := postedBodyFrom(r.Context())
@@ -48,10 +48,10 @@ func (q *questionQueue) check(next http.Handler) http.Handler {
 	})
 }
 
-// answered delivers an answer; false if nobody waits for it.
+// deliverAnswer delivers an answer; false if no question waits for it.
 func (q *questionQueue) deliverAnswer(session string, r reply) bool {
 	if string(r.Error) == "null" {
-		r.Error = nil // some clients send both, one of them null
+		r.Error = nil // some clients send both result and error, one of them null
 	}
 	id, ok := questionID(r.ID)
 	if !ok || r.Method != nil || r.Result == nil && r.Error == nil {
@@ -70,7 +70,9 @@ func (q *questionQueue) deliverAnswer(session string, r reply) bool {
 }
 
 // ask writes a question to a call's response and waits for the answer.
-func (q *questionQueue) ask(ctx context.Context, session string, stream *responseStream, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (q *questionQueue) ask(
+	ctx context.Context, session string, stream *responseStream, request mcp.ElicitationRequest,
+) (*mcp.ElicitationResult, error) {
 	answer := make(chan reply, 1)
 	q.mu.Lock()
 	q.last++
@@ -108,15 +110,17 @@ type httpCall struct {
 var _ mcpserver.SessionWithElicitation = httpCall{}
 
 // RequestElicitation asks on the response to the call's POST.
-func (c httpCall) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	c.UpgradeToSSEWhenReceiveNotification() // mcp-go writes the result as an event then
+func (c httpCall) RequestElicitation(
+	ctx context.Context, request mcp.ElicitationRequest,
+) (*mcp.ElicitationResult, error) {
+	c.UpgradeToSSEWhenReceiveNotification() // so that mcp-go writes the result as an event
 	return c.questions.ask(ctx, c.SessionID(), c.stream, request)
 }
 
 type arrivalKey struct{}
 
-// stampArrival notes when a request began to arrive, before anything of it is
-// looked at.
+// stampArrival is a middleware that records when a request began to arrive. It comes
+// first.
 func stampArrival(now func() time.Time) middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,7 +129,7 @@ func stampArrival(now func() time.Time) middleware {
 	}
 }
 
-// arrival is when the request began to arrive.
+// arrival returns when the request began to arrive.
 func arrival(ctx context.Context) time.Time {
 	at, _ := ctx.Value(arrivalKey{}).(time.Time)
 	return at

@@ -9,11 +9,12 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// logPanic writes a panic to the log and returns the id under which it is
-// found there. The id is all that a client is told: a panic's text may hold
-// anything.
+// logPanic logs a panic and returns its id in the log. A client is told only the id:
+// the text of a panic may contain anything.
 func logPanic(ctx context.Context, log *slog.Logger, where string, value any) (id string) {
 	id = rand.Text()[:10]
 	log.LogAttrs(ctx, slog.LevelError, "panic",
@@ -24,21 +25,20 @@ func logPanic(ctx context.Context, log *slog.Logger, where string, value any) (i
 	return id
 }
 
-// internalMessage is what a client is told of a bug of ours.
+// internalMessage returns what a client is told of a panic.
 func internalMessage(id string) string {
-	return "internal error; the server's log has it under " + id
+	return "internal error; the server's log has the details under " + id
 }
 
-// internalResult is the answer to a tool call that ended in a panic: complete
-// in its text and in its structured half, because clients show the model only
-// one of them.
+// internalResult is the result of a tool call that panicked. Its text and its
+// structured half are both complete, because clients show the model only one.
 type internalResult struct {
-	Status    string   `json:"status"`
-	Summary   string   `json:"summary"`
-	Code      string   `json:"code"`
-	Retry     string   `json:"retry"`
-	RequestID string   `json:"request_id"`
-	Next      []string `json:"next"`
+	Status    string     `json:"status"`
+	Summary   string     `json:"summary"`
+	Code      gate.Code  `json:"code"`
+	Retry     gate.Retry `json:"retry"`
+	RequestID string     `json:"request_id"`
+	Next      []string   `json:"next"`
 }
 
 func recoverTools(log *slog.Logger) mcpserver.ToolHandlerMiddleware {
@@ -51,12 +51,12 @@ func recoverTools(log *slog.Logger) mcpserver.ToolHandlerMiddleware {
 				}
 				id := logPanic(ctx, log, "tool "+request.Params.Name, value)
 				summary := "The server failed: " + internalMessage(id) +
-					". Whether anything was changed before that is not known: read the state before anything else."
+					". It may have changed something before that: read the state first."
 				result, err = mcp.NewToolResultStructured(internalResult{
 					Status:    "failed",
 					Summary:   summary,
-					Code:      "internal",
-					Retry:     "never",
+					Code:      gate.Internal,
+					Retry:     gate.Internal.Retry(),
 					RequestID: id,
 					Next:      []string{},
 				}, summary), nil

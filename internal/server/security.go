@@ -21,15 +21,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
-// The checks every HTTP request passes before MCP sees it, each a policy with a
-// middleware of its own. In this order: Host, Origin, bearer; then, for a path
-// that exists, method, Content-Type, size of the body. Answers repeat nothing
-// of the request, and close the connection. Most come from the specification's "Security Best Practices"
+// Every HTTP request passes these checks before MCP sees it, each in a middleware:
+// Host, Origin and bearer token; then, for a path that exists, method, Content-Type
+// and size of the body. A refusal repeats nothing of the request and closes the
+// connection. Most checks come from the specification's "Security Best Practices"
 // (local server compromise, session hijacking) and its transport page.
 
 type middleware func(http.Handler) http.Handler
 
-// chain puts the first middleware outermost.
+// chain wraps a handler in middleware, the first outermost.
 func chain(h http.Handler, checks ...middleware) http.Handler {
 	for _, check := range slices.Backward(checks) {
 		h = check(h)
@@ -37,19 +37,19 @@ func chain(h http.Handler, checks ...middleware) http.Handler {
 	return h
 }
 
-// checkHost refuses a page whose name was rebound to the loopback address: its
-// requests carry that name.
+// checkHost refuses requests with the name of another host, such as those of a web
+// page whose name was rebound to the loopback address.
 func (t timing) checkHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback.IsOwn(r.Host, loopback.Port(r)) {
-			t.refuse(w, "Host is not this server", http.StatusForbidden)
+			t.refuse(w, "the Host is not this server", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// bearerPolicy knows the one token by its hash.
+// bearerPolicy accepts one token, of which it has the hash.
 type bearerPolicy struct {
 	hash   [sha256.Size]byte
 	timing timing
@@ -58,7 +58,7 @@ type bearerPolicy struct {
 func newBearerPolicy(token string, t timing) (bearerPolicy, error) {
 	for _, c := range []byte(token) {
 		if c <= ' ' || c > '~' {
-			return bearerPolicy{}, errors.New("a bearer token is printable ASCII without spaces")
+			return bearerPolicy{}, errors.New("the bearer token may contain only printable ASCII, without spaces")
 		}
 	}
 	if token == "" {
@@ -67,31 +67,32 @@ func newBearerPolicy(token string, t timing) (bearerPolicy, error) {
 	return bearerPolicy{sha256.Sum256([]byte(token)), t}, nil
 }
 
-// allows compares in constant time, whatever the token's length.
+// allows reports whether a token is the right one. It compares in constant time,
+// whatever the token's length.
 func (p bearerPolicy) allows(token string) bool {
 	hash := sha256.Sum256([]byte(token))
 	return subtle.ConstantTimeCompare(hash[:], p.hash[:]) == 1
 }
 
-// caller is who bears the token. Its hash names him; the token does not leave
-// this file.
+// caller returns the caller that has the token. Its id is from the hash: the token
+// does not leave this file.
 func (p bearerPolicy) caller() call.Caller {
 	id := hex.EncodeToString(p.hash[:])[:16]
 	return call.Caller{ID: "http:" + id, Name: "an HTTP client (token " + id[:8] + "…)"}
 }
 
-// check lets the bearer through, marks the call as his, and takes the header
-// off: handlers see the headers of a call.
+// check refuses requests without the token, sets the caller of the others, and removes
+// the header: handlers can see the headers of a call.
 func (p bearerPolicy) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given := r.Header.Values("Authorization")
+		headers := r.Header.Values("Authorization")
 		token, ok := "", false
-		if len(given) == 1 {
-			token, ok = bearerToken(given[0])
+		if len(headers) == 1 {
+			token, ok = bearerToken(headers[0])
 		}
 		if !ok || !p.allows(token) {
 			challenge := `Bearer realm="flycast-mcp"`
-			if len(given) > 0 {
+			if len(headers) > 0 {
 				challenge += `, error="invalid_token"`
 			}
 			w.Header().Set("WWW-Authenticate", challenge)
@@ -104,14 +105,14 @@ func (p bearerPolicy) check(next http.Handler) http.Handler {
 	})
 }
 
-// bearerToken reads an Authorization header. The scheme's case does not matter
-// (RFC 9110, 11.1).
+// bearerToken returns the token in an Authorization header. The case of the scheme
+// does not matter (RFC 9110, 11.1).
 func bearerToken(header string) (token string, ok bool) {
 	scheme, token, found := strings.Cut(header, " ")
 	return token, found && strings.EqualFold(scheme, "Bearer") && token != ""
 }
 
-// methodPolicy is what a path is for.
+// methodPolicy says which methods a path allows.
 type methodPolicy struct {
 	timing  timing
 	methods []string
@@ -121,19 +122,19 @@ func (p methodPolicy) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(p.methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(p.methods, ", "))
-			p.timing.refuse(w, "method not allowed", http.StatusMethodNotAllowed)
+			p.timing.refuse(w, "the method is not allowed", http.StatusMethodNotAllowed)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// isJSON: a browser cannot send this type to another origin without asking
-// first, and it is never allowed to.
+// isJSON reports whether a Content-Type is JSON. A browser sends this type to another
+// origin only after a preflight request.
 func isJSON(contentType string) bool {
 	mediaType, params, err := mime.ParseMediaType(contentType)
-	charset, given := params["charset"]
-	return err == nil && mediaType == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+	charset, ok := params["charset"]
+	return err == nil && mediaType == "application/json" && (!ok || strings.EqualFold(charset, "utf-8"))
 }
 
 func (t timing) checkContentType(next http.Handler) http.Handler {
@@ -146,14 +147,14 @@ func (t timing) checkContentType(next http.Handler) http.Handler {
 	})
 }
 
-// posted is the body of a POST and what it is about. A body that is not a
-// JSON-RPC message has no more than its bytes.
+// postedBody is the body of a request, and what the checks need of it. Only a JSON-RPC
+// message has more than its bytes.
 type postedBody struct {
 	body   []byte
 	method string
 	id     json.RawMessage
 	token  json.RawMessage // see [progressToken]
-	modern bool            // says that it is of revision 2026-07-28 or later
+	modern bool            // see [isModern]
 }
 
 type postedKey struct{}
@@ -163,15 +164,15 @@ func postedBodyFrom(ctx context.Context) postedBody {
 	return p
 }
 
-// bodyPolicy is how large a body may be. How long it may take is the server's
-// limit for a whole request.
+// bodyPolicy limits the size of a body. The time it may take is limited for the whole
+// request.
 type bodyPolicy struct {
 	limit  int64
 	timing timing
 }
 
-// check reads the body of a POST, within the limits, and keeps it in the
-// context for the checks that depend on it.
+// check reads the body of a POST, within the limits, and adds it to the context for
+// the checks that depend on it.
 func (p bodyPolicy) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -180,18 +181,20 @@ func (p bodyPolicy) check(next http.Handler) http.Handler {
 				return
 			}
 			liftDeadline(w)
-			next.ServeHTTP(w, r)
+			empty, _ := readPosted(nil, r.Header)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), postedKey{}, empty)))
 			return
 		}
 		var body []byte
 		var err error
-		if r.ContentLength <= p.limit { // of a larger one nothing is waited for
+		if r.ContentLength <= p.limit { // do not wait for a larger one
 			body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, p.limit))
 		}
 		var tooLarge *http.MaxBytesError
 		switch {
 		case r.ContentLength > p.limit, errors.As(err, &tooLarge):
-			p.timing.refuse(w, "the body is larger than "+strconv.FormatInt(p.limit, 10)+" bytes", http.StatusRequestEntityTooLarge)
+			text := "the body is larger than " + strconv.FormatInt(p.limit, 10) + " bytes"
+			p.timing.refuse(w, text, http.StatusRequestEntityTooLarge)
 			return
 		case err != nil:
 			p.timing.refuse(w, "the body could not be read", http.StatusBadRequest)
@@ -205,18 +208,17 @@ func (p bodyPolicy) check(next http.Handler) http.Handler {
 	})
 }
 
-// readPosted reads a body. What it returns beside is the body as mcp-go gets it.
+// readPosted parses a body. It also returns the body as mcp-go gets it.
 func readPosted(body []byte, header http.Header) (p postedBody, plain []byte) {
-	p = postedBody{body: body}
+	version := header.Get(mcp.HeaderProtocolVersion)
 	var m rpcMessage
 	if json.Unmarshal(body, &m) != nil {
-		return p, body
+		return postedBody{body: body, modern: isModern(nil, version)}, body
 	}
+	plain = withStandIns(body, m)
+	p = postedBody{body: body, id: m.ID, token: progressToken(m.Params), modern: isModern(plain, version)}
 	if m.Method != nil {
 		p.method = *m.Method
 	}
-	p.id, p.token = m.ID, progressToken(m.Params)
-	plain = withStandIns(body, m)
-	p.modern = isModern(plain) || mcp.IsModernProtocol(header.Get(mcp.HeaderProtocolVersion))
 	return p, plain
 }

@@ -9,9 +9,9 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 )
 
-// peerSession is what mcp-go keeps of a [peer]'s client. One made for a single
-// request of revision 2026-07-28 lives as long as the request: such requests
-// leave nothing behind for the next.
+// peerSession is what mcp-go keeps of a [peer]'s client. For a request of revision
+// 2026-07-28, it lives only as long as the request, which leaves nothing behind for
+// the next.
 type peerSession struct {
 	id            string
 	notifications chan mcp.JSONRPCNotification
@@ -32,8 +32,8 @@ func newPeerSession() *peerSession {
 	}
 }
 
-// forRequest is the session of one request that carries its own client
-// information. Nothing is broadcast to it.
+// forRequest returns the session of one request that has its own client information.
+// It gets no broadcasts.
 func (s *peerSession) forRequest() *peerSession {
 	return &peerSession{id: s.id, initialized: true, level: mcp.LoggingLevelError}
 }
@@ -102,13 +102,15 @@ func (s *peerSession) GetClientCapabilities() mcp.ClientCapabilities {
 	return s.capabilities
 }
 
-// askingPeerSession is the session of a peer that can be asked questions.
+// askingPeerSession is the session of a peer that can be asked.
 type askingPeerSession struct {
 	*peerSession
 	ask func(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error)
 }
 
-func (s askingPeerSession) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (s askingPeerSession) RequestElicitation(
+	ctx context.Context, request mcp.ElicitationRequest,
+) (*mcp.ElicitationResult, error) {
 	return s.ask(ctx, request)
 }
 

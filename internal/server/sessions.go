@@ -18,22 +18,22 @@ import (
 const (
 	defaultSessions          = 1000
 	defaultSessionsPerCaller = 500
-	// sessionTTL is how long a session without a request is kept.
+	// sessionTTL is how long a session without requests is kept.
 	sessionTTL = time.Hour
-	// sessionSpare is how long one is kept when others need its place.
+	// sessionSpare is how long one is kept if others need its place.
 	sessionSpare = time.Minute
 )
 
-// ownedSessions are the sessions of the handshake revisions, each with the
-// caller who opened it: a session id is a name and proves nothing. It stands in
-// for mcp-go's stateful manager, which knows no owners and no limits, and keeps
-// the ids of ended sessions for ever. A stream of HTTP+SSE counts as a session.
+// ownedSessions are the sessions of the handshake revisions, each with the caller who
+// opened it: a session id alone proves nothing. It replaces mcp-go's stateful manager,
+// which has no owners and no limits, and keeps the ids of ended sessions forever. A
+// stream of HTTP+SSE counts as a session.
 type ownedSessions struct {
 	perServer, perCaller int
 
 	shutdown shutdown
 	now      func() time.Time
-	forget   func(id string) // drops what mcp-go keeps of a session
+	forget   func(id string) // removes what mcp-go keeps of a session
 	timing   timing
 
 	mu   sync.Mutex
@@ -45,14 +45,14 @@ type httpSession struct {
 	owner    string
 	shutdown shutdown
 	end      func()
-	open     int       // requests that are being answered
-	used     time.Time // when the last one came or was answered
+	open     int       // requests that are not answered yet
+	used     time.Time // when the last request came or was answered
 }
 
 // Errors of opening a session.
 var (
-	errServerFull = errors.New("the server has as many sessions as it may have")
-	errCallerFull = errors.New("this client has as many sessions as it may have")
+	errServerFull = errors.New("the server has reached its limit of sessions")
+	errCallerFull = errors.New("this client has reached its limit of sessions")
 )
 
 func newOwnedSessions(e shutdown, o HTTPOptions) *ownedSessions {
@@ -63,31 +63,31 @@ func newOwnedSessions(e shutdown, o HTTPOptions) *ownedSessions {
 	}
 }
 
-// open opens a session for a caller. Where the limit is reached it takes the
-// place of the one that was unused the longest, if that is long enough.
+// open opens a session for a caller. If the limit is reached, it ends the session that
+// was unused the longest, if that is long enough.
 func (s *ownedSessions) open(caller string) (id string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mine := 0
+	own := 0
 	for _, session := range s.byID {
 		if session.owner == caller {
-			mine++
+			own++
 		}
 	}
-	if s.perCaller > 0 && mine >= s.perCaller && !s.evict(caller) {
+	if s.perCaller > 0 && own >= s.perCaller && !s.evict(caller) {
 		return "", errCallerFull
 	}
 	if s.perServer > 0 && len(s.byID) >= s.perServer && !s.evict("") {
 		return "", errServerFull
 	}
 	id = rand.Text()
-	own, end := s.shutdown.forSession()
-	s.byID[id] = &httpSession{owner: caller, shutdown: own, end: end, used: s.now()}
+	shutdown, end := s.shutdown.forSession()
+	s.byID[id] = &httpSession{owner: caller, shutdown: shutdown, end: end, used: s.now()}
 	return id, nil
 }
 
-// evict ends the session that was unused the longest, of one caller if one is
-// given. It reports whether there was one to spare.
+// evict ends the session that was unused the longest; of one caller, unless caller is
+// empty. It reports whether there was one that was unused for long enough.
 func (s *ownedSessions) evict(caller string) bool {
 	oldest, before := "", s.now().Add(-sessionSpare)
 	for id, session := range s.byID {
@@ -102,7 +102,7 @@ func (s *ownedSessions) evict(caller string) bool {
 	return true
 }
 
-// close ends a session of which mcp-go knows nothing.
+// close ends a session that mcp-go does not know.
 func (s *ownedSessions) close(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +112,7 @@ func (s *ownedSessions) close(id string) {
 	}
 }
 
-// drop ends a session; called with mu held.
+// drop ends a session. The caller holds mu.
 func (s *ownedSessions) drop(id string) {
 	session := s.byID[id]
 	if session == nil {
@@ -123,8 +123,8 @@ func (s *ownedSessions) drop(id string) {
 	go s.forget(id) // mcp-go asks for the session while it cleans up
 }
 
-// expire ends sessions that nobody used for long. One with an open stream or a
-// call that is being answered is in use.
+// expire ends the sessions that were unused for long. A session with an open stream or
+// call is in use.
 func (s *ownedSessions) expire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +136,7 @@ func (s *ownedSessions) expire() {
 	}
 }
 
-// expireUntil does so every minute until ctx ends.
+// expireUntil calls expire every minute until ctx ends.
 func (s *ownedSessions) expireUntil(ctx context.Context) {
 	every := time.NewTicker(time.Minute)
 	defer every.Stop()
@@ -150,8 +150,8 @@ func (s *ownedSessions) expireUntil(ctx context.Context) {
 	}
 }
 
-// enter counts one more request of a session, until leave. It is not there for
-// anybody but its owner.
+// enter begins a request of a session, which leave ends. ok is false if the caller has
+// no such session.
 func (s *ownedSessions) enter(id, caller string) (e shutdown, leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,6 +169,7 @@ func (s *ownedSessions) enter(id, caller string) (e shutdown, leave func(), ok b
 	}, true
 }
 
+// isOwner reports whether the caller has a session with this id.
 func (s *ownedSessions) isOwner(id, caller string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,8 +177,8 @@ func (s *ownedSessions) isOwner(id, caller string) bool {
 	return session != nil && session.owner == caller
 }
 
-// ResolveSessionIdManager gives mcp-go the sessions as the caller of r sees
-// them. Without a request it is mcp-go's own housekeeping.
+// ResolveSessionIdManager returns the sessions as the caller of r sees them, for
+// mcp-go. r is nil for mcp-go's own housekeeping.
 func (s *ownedSessions) ResolveSessionIdManager(r *http.Request) mcpserver.SessionIdManager {
 	if r == nil {
 		return callerSessions{sessions: s}
@@ -186,7 +187,7 @@ func (s *ownedSessions) ResolveSessionIdManager(r *http.Request) mcpserver.Sessi
 	return callerSessions{sessions: s, caller: call.CallerFrom(r.Context()).ID, opened: opened}
 }
 
-// openedKey has the id of the session that was opened for an initialize.
+// openedKey is the context key of the id of the session opened for an initialize.
 type openedKey struct{}
 
 type callerSessions struct {
@@ -204,7 +205,7 @@ func (c callerSessions) Validate(id string) (terminated bool, err error) {
 	return false, nil
 }
 
-// Terminate ends a session: its streams end, and its calls are answered.
+// Terminate ends a session: it ends its streams, and answers its calls.
 func (c callerSessions) Terminate(id string) (notAllowed bool, err error) {
 	if c.caller != "" && !c.sessions.isOwner(id, c.caller) {
 		return false, errors.New("no such session")
@@ -213,22 +214,21 @@ func (c callerSessions) Terminate(id string) (notAllowed bool, err error) {
 	return false, nil
 }
 
-// check lets a request into a session only if it is its caller's. Mcp-go checks
-// neither the session that a GET listens to nor the one that a DELETE ends.
+// check is a middleware that lets a request into a session only if it is the caller's.
+// mcp-go does not check that for GET and DELETE.
 //
-// A cancellation outside a session is accepted and dropped: mcp-go would let it
-// cancel whatever call of any other client happens to have the same id, and
-// since revision 2026-07-28 a client cancels by closing the response.
+// A cancellation outside a session is accepted and ignored: mcp-go would let it cancel
+// any client's call that has the same id. Since revision 2026-07-28, clients cancel by
+// closing the response.
 func (s *ownedSessions) check(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		message := postedBodyFrom(r.Context())
 		session, caller := r.Header.Get(mcp.HeaderSessionID), call.CallerFrom(r.Context()).ID
-		modern := message.modern || mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 		switch {
-		case message.method == string(mcp.MethodNotificationCancelled) && (modern || session == ""):
+		case message.method == string(mcp.MethodNotificationCancelled) && (message.modern || session == ""):
 			w.WriteHeader(http.StatusAccepted)
 			return
-		case modern:
+		case message.modern:
 			r.Header.Del(mcp.HeaderSessionID)
 		case message.method == string(mcp.MethodInitialize):
 			r.Header.Del(mcp.HeaderSessionID)
@@ -254,12 +254,13 @@ func (s *ownedSessions) check(next http.Handler) http.Handler {
 	})
 }
 
-// full answers a client that cannot have another session.
+// refuseSession answers a client that cannot have another session.
 func (s *ownedSessions) refuseSession(w http.ResponseWriter, message postedBody, err error) {
 	status := http.StatusServiceUnavailable
 	if errors.Is(err, errCallerFull) {
 		status = http.StatusTooManyRequests
 	}
 	w.Header().Set("Retry-After", "60")
-	writeRPCError(w, status, message.id, mcp.INTERNAL_ERROR, err.Error()+"; end those that are not needed with DELETE, or wait until they expire")
+	text := err.Error() + "; end sessions that are not needed with DELETE, or wait until they expire"
+	writeRPCError(w, status, message.id, mcp.INTERNAL_ERROR, text)
 }

@@ -14,11 +14,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
-// sseServer is the HTTP+SSE transport of revision 2024-11-05, for clients that
-// have nothing newer: GET /sse opens a stream, whose first event names where to
-// POST; answers come on the stream. It carries no questions to the client, and
-// it is served only behind the checks that streamable HTTP has. It does not use
-// mcp-go's transport, which answers any origin.
+// sseServer is the HTTP+SSE transport of revision 2024-11-05, for clients that have
+// nothing newer: GET /sse opens a stream, whose first event says where to POST;
+// responses come on the stream. It cannot ask the client. It has the same checks as
+// streamable HTTP. It does not use mcp-go's transport, which accepts any origin.
 type sseServer struct {
 	server   *mcpserver.MCPServer
 	log      *slog.Logger
@@ -40,11 +39,14 @@ type sseStream struct {
 var errStreamClosed = errors.New("the stream is closed")
 
 func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, sessions *ownedSessions, now func() time.Time) *sseServer {
-	return &sseServer{server: server, log: log, sessions: sessions, timing: sessions.timing, now: now, streams: make(map[string]*sseStream)}
+	return &sseServer{
+		server: server, log: log, sessions: sessions, timing: sessions.timing, now: now,
+		streams: make(map[string]*sseStream),
+	}
 }
 
-// open serves GET /sse for as long as the client stays. When the server stops,
-// the calls are answered first.
+// open serves GET /sse until the client leaves. When the server stops, it answers the
+// calls first.
 func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -86,7 +88,7 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 
 	if err := p.open(ctx); err != nil {
 		s.log.Error("open a stream", "error", err)
-		http.Error(w, "the stream could not be opened", http.StatusInternalServerError)
+		http.Error(w, "the server could not open the stream", http.StatusInternalServerError)
 		return
 	}
 	defer func() {
@@ -95,7 +97,7 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 		defer p.writing.Unlock()
 		ended = true
 	}()
-	// Known before the client is told where to POST, which it does at once.
+	// Register the stream before the client learns where to POST.
 	s.mu.Lock()
 	s.streams[p.session.id] = &sseStream{peer: p, owner: caller, ctx: ctx}
 	s.mu.Unlock()
@@ -138,7 +140,7 @@ func (s *sseServer) open(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// post serves POST /message: the answer, if there is one, comes on the stream.
+// post serves POST /message. The response, if there is one, comes on the stream.
 func (s *sseServer) post(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	stream := s.streams[r.URL.Query().Get("sessionId")]

@@ -16,32 +16,31 @@ import (
 )
 
 const (
-	// maxLine is the longest message taken on stdio.
+	// maxLine is the size of the longest message on stdio, in bytes.
 	maxLine = 4 << 20
-	// finishTime is how long calls may still take after the client closed its
-	// end, before they are cancelled.
+	// finishTime is how long calls may take after the client has closed its end, before
+	// they are cancelled.
 	finishTime = 10 * time.Second
 	// stopTime is how long cancelled calls may take to return.
 	stopTime = 5 * time.Second
 )
 
-// ServeStdio serves one client: a message a line on in, nothing but messages on
-// out. It returns nil when in ends, after the calls in flight had ten seconds
-// to answer, and when ctx ends, after they were brought to an end and answered.
-// A client that closes out, or stops reading it, has left: that ends the session
-// with nil, too. A line that is too long or not JSON gets a JSON-RPC error and
-// the session goes on; any other failure of in or out ends it with that error.
+// ServeStdio serves one client: one message per line on in, and only messages on out.
+// It returns nil when in ends, after it gave open calls ten seconds to be answered;
+// when ctx ends, after it ended and answered them; and when the client closes out or
+// stops reading it. A line that is too long or not JSON gets a JSON-RPC error, and the
+// session continues. Any other failure of in or out is returned.
 //
-// A blocked read or write cannot be taken back: afterwards, one goroutine each
-// may hold on to in and out until they yield.
+// A blocked read or write cannot be interrupted: one goroutine each may keep using in
+// and out after the return, until it ends.
 func ServeStdio(ctx context.Context, s *mcpserver.MCPServer, in io.Reader, out io.Writer, o StdioOptions) error {
 	return stdio{server: s, log: o.Log, now: clockOr(o.Now), after: time.After}.serve(ctx, in, out)
 }
 
-// StdioOptions say how MCP is served on stdio.
+// StdioOptions configure [ServeStdio].
 type StdioOptions struct {
 	Log *slog.Logger     // may be nil
-	Now func() time.Time // the clock by which answers are judged; nil means time.Now
+	Now func() time.Time // the clock for the arrival of answers; nil means time.Now
 }
 
 func clockOr(now func() time.Time) func() time.Time {
@@ -91,9 +90,8 @@ func (t stdio) serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// settle returns when the calls in flight have, or when it gave up on them. A
-// client that only ended its input gets their results, as does one whose server
-// stops.
+// awaitCalls waits until the open calls return, or gives them up. If answers is true,
+// they may still be answered: the client only ended its input, or the server stops.
 func (t stdio) awaitCalls(ctx context.Context, p *peer, answers bool, cancelCalls func()) {
 	returned := make(chan struct{})
 	go func() {
@@ -109,11 +107,11 @@ func (t stdio) awaitCalls(ctx context.Context, p *peer, answers bool, cancelCall
 		select {
 		case <-returned:
 			return
-		case <-stops: // calls that need not go on have been cancelled
+		case <-stops: // calls that can stop have been cancelled
 			stops, finish = nil, t.after(stopGrace)
 			continue
 		case <-finish:
-			t.log.Warn("calls that take too long are cancelled: there is no more to come")
+			t.log.Warn("the client's input has ended: calls that take too long are cancelled")
 		}
 		break
 	}
@@ -121,11 +119,11 @@ func (t stdio) awaitCalls(ctx context.Context, p *peer, answers bool, cancelCall
 	select {
 	case <-returned:
 	case <-t.after(stopTime):
-		t.log.Warn("calls did not end when they were cancelled")
+		t.log.Warn("cancelled calls did not return in time")
 	}
 }
 
-// receive hands over lines until there are no more.
+// receive passes lines to the peer until there are no more.
 func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan inputLine, box *outbox) error {
 	for {
 		select {
@@ -149,7 +147,7 @@ func (t stdio) receive(ctx, calls context.Context, p *peer, lines <-chan inputLi
 	}
 }
 
-// line is one line of input; of one that is too long, its beginning.
+// inputLine is one line of input; only the beginning, if it is too long.
 type inputLine struct {
 	text    []byte
 	arrived time.Time // when its last bytes were read
@@ -157,8 +155,8 @@ type inputLine struct {
 	err     error
 }
 
-// timedReader notes when it last read something. What is read may wait in buffers
-// and channels for long before its turn comes.
+// timedReader records when it last read something: what it read may wait in buffers
+// and channels for long.
 type timedReader struct {
 	in  io.Reader
 	now func() time.Time
@@ -179,7 +177,7 @@ func readLines(ctx context.Context, in *timedReader, lines chan<- inputLine) {
 	reader := bufio.NewReaderSize(in, 64<<10)
 	for {
 		l, end := readLine(reader, maxLine)
-		l.arrived = in.at // no later read has happened: the line ends in what this one gave
+		l.arrived = in.at // the line's end was in the last read
 		if len(l.text) > 0 || l.err != nil {
 			select {
 			case lines <- l:
@@ -193,8 +191,8 @@ func readLines(ctx context.Context, in *timedReader, lines chan<- inputLine) {
 	}
 }
 
-// readLine reads up to the next line feed, and no more into memory than limit.
-// The input may end without one.
+// readLine reads up to the next line feed or the end of the input. It keeps at most
+// limit bytes.
 func readLine(reader *bufio.Reader, limit int) (l inputLine, end bool) {
 	for {
 		part, err := reader.ReadSlice('\n')
@@ -214,8 +212,8 @@ func readLine(reader *bufio.Reader, limit int) (l inputLine, end bool) {
 	}
 }
 
-// earlyID finds the id of a message that is not all there, so that its sender
-// does not wait for ever. Clients put it before what makes a message long; nil
+// idOfPart returns the id of a message that is cut off, so that its sender does not
+// wait forever. Clients write it before the parts that make a message long; it is nil
 // if this one did not.
 func idOfPart(beginning []byte) json.RawMessage {
 	decoder := json.NewDecoder(bytes.NewReader(beginning[:min(len(beginning), 4<<10)]))

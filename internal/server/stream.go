@@ -15,28 +15,27 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// writeTime is how long a client may take to accept a piece of a response.
+// writeTime is how long a client may take to read a piece of a response.
 const writeTime = 30 * time.Second
 
-// responseStream is the response to one request, shared by mcp-go, by the
-// delivery of the call's notifications, and by the comments that keep the
-// connection alive. The first notification or comment turns it into an event
-// stream; what mcp-go writes after that becomes an event, if it is none yet.
-// The header mcp-go sees is its own until it is sent, because two goroutines
-// may not touch the real one.
+// responseStream is the response to one request. mcp-go writes to it, and so do the
+// call's notifications and the comments that keep the connection alive. The first
+// notification or comment makes it an event stream; what mcp-go writes after that
+// becomes an event. mcp-go gets its own copy of the header until the header is sent,
+// because two goroutines may not use the real one.
 type responseStream struct {
 	log     *slog.Logger
 	now     func() time.Time
 	control *http.ResponseController
 	staged  http.Header
 	timing  timing
-	streams bool            // the client takes an event stream in answer to this request
+	streams bool            // the client accepts an event stream as the response
 	id      json.RawMessage // of the request
 
 	mu      sync.Mutex
 	w       http.ResponseWriter
-	sent    bool // the header
-	events  bool // it says that this is an event stream
+	sent    bool // the header is sent
+	events  bool // the response is an event stream
 	ended   bool
 	beat    *time.Timer
 	sending func() time.Time // since the last piece; see stopwatch
@@ -59,15 +58,16 @@ func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger,
 	return s
 }
 
-// takesStream reports whether a request may be answered by an event stream:
-// one that expects a response, of a client that does not rule it out.
+// acceptsStream reports whether a request may be answered with an event stream: it
+// expects a response, and its Accept header allows it.
 func acceptsStream(r *http.Request) bool {
 	message := postedBodyFrom(r.Context())
 	if r.Method != http.MethodPost || message.method == "" || !validID(message.id) {
 		return false
 	}
 	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
-	return accept == "" || strings.Contains(accept, "text/event-stream") || strings.Contains(accept, "text/*") || strings.Contains(accept, "*/*")
+	return accept == "" || strings.Contains(accept, "text/event-stream") ||
+		strings.Contains(accept, "text/*") || strings.Contains(accept, "*/*")
 }
 
 func (s *responseStream) Header() http.Header { return s.staged }
@@ -78,7 +78,7 @@ func (s *responseStream) WriteHeader(status int) {
 	s.sendStaged(status)
 }
 
-// sendStaged sends the header that mcp-go has made, unless one was sent.
+// sendStaged sends mcp-go's header, unless a header was sent.
 func (s *responseStream) sendStaged(status int) {
 	if s.sent {
 		return
@@ -88,7 +88,7 @@ func (s *responseStream) sendStaged(status int) {
 	s.sendHeader(status)
 }
 
-// sendStream sends the header of an event stream, unless one was sent.
+// sendStream sends the header of an event stream, unless a header was sent.
 func (s *responseStream) sendStream() {
 	if s.sent {
 		return
@@ -110,7 +110,7 @@ func isEventStream(h http.Header) bool {
 	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
 }
 
-// Write takes one whole message, or one whole event.
+// Write writes one whole message or event.
 func (s *responseStream) Write(piece []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,8 +131,8 @@ func (s *responseStream) writePiece(piece []byte) (int, error) {
 	return s.w.Write(piece)
 }
 
-// limit gives up on a client that reads nothing, which would otherwise hold the
-// call for ever. The limit stays for what net/http itself writes afterwards.
+// limit sets a time limit for the next write: a client that reads nothing would block
+// the call forever. The limit also holds for what net/http writes afterwards.
 func (s *responseStream) limit() {
 	_ = s.control.SetWriteDeadline(time.Now().Add(s.timing.write))
 }
@@ -140,7 +140,7 @@ func (s *responseStream) limit() {
 func (s *responseStream) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.flush() // a client that is gone shows in the request's context
+	_ = s.flush() // if the client left, the request's context ends
 }
 
 func (s *responseStream) flush() error {
@@ -150,11 +150,10 @@ func (s *responseStream) flush() error {
 
 // notify writes one notification as an event.
 func (s *responseStream) notify(n mcp.JSONRPCNotification) {
-	_, _ = s.push(n) // the client may be gone; its call finds that out by its context
+	_, _ = s.push(n) // if the client left, the request's context ends
 }
 
-// push writes one message as an event, and tells when it was on its way to the
-// client.
+// push writes one message as an event, and returns when it was sent to the client.
 func (s *responseStream) push(message mcp.JSONRPCMessage) (at time.Time, err error) {
 	encoded, err := json.Marshal(message)
 	if err != nil {
@@ -164,8 +163,8 @@ func (s *responseStream) push(message mcp.JSONRPCMessage) (at time.Time, err err
 	return s.writeEvent(event(encoded))
 }
 
-// errResponseOver: the response has ended, or is one JSON document.
-var errResponseOver = errors.New("the response can carry no further message")
+// errResponseOver means that the response has ended, or is a single JSON document.
+var errResponseOver = errors.New("no more messages can be written to the response")
 
 func (s *responseStream) writeEvent(piece []byte) (at time.Time, err error) {
 	s.mu.Lock()
@@ -183,8 +182,7 @@ func (s *responseStream) writeEvent(piece []byte) (at time.Time, err error) {
 	return s.sending(), nil
 }
 
-// complete sends what is held back of a whole response, and tells when all of it
-// was on its way to the client.
+// complete flushes a response, and returns when all of it was sent to the client.
 func (s *responseStream) complete() (at time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,9 +195,9 @@ func (s *responseStream) complete() (at time.Time, err error) {
 	return s.sending(), nil
 }
 
-// keepAlive sends a comment, again and again until the end: clients and
-// proxies give up a connection that stays silent (Node after 300 seconds). A
-// client that takes no event stream has to wait in silence.
+// keepAlive sends a comment every once in a while until the end: clients and proxies
+// close connections that stay silent (Node after 300 seconds). A client that accepts
+// no event stream gets none.
 func (s *responseStream) keepAlive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,10 +214,10 @@ func (s *responseStream) keepAlive() {
 	s.beat.Reset(s.timing.keepalive)
 }
 
-// comment is what clients skip in an event stream.
+// comment is an event that clients ignore.
 const comment = ": keepalive\n\n"
 
-// end keeps everything away from the response once its handler returns.
+// end makes sure that nothing is written after the handler returns.
 func (s *responseStream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,15 +225,14 @@ func (s *responseStream) end() {
 	s.beat.Stop()
 }
 
-// inEvents reports whether the response has begun, and as an event stream.
+// state reports whether the response has begun, and whether it is an event stream.
 func (s *responseStream) state() (begun, events bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sent, s.events
 }
 
-// event is a message as the event of a stream. JSON as encoded here has no line
-// feeds.
+// event returns a message as an event of a stream. The message has no line feeds.
 func event(message []byte) []byte {
 	return fmt.Appendf(nil, "event: message\ndata: %s\n\n", message)
 }

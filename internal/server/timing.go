@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// timing is how long the parts of an exchange over HTTP may take. Together they
-// end every connection that shows no valid token within 30 seconds, whatever
-// it sends or reads. Tests make them short.
+// timing says how long the parts of a request over HTTP may take. Together, the limits
+// end every connection without a valid token within 30 seconds, whatever it sends or
+// reads. Tests use shorter ones.
 type timing struct {
 	header    time.Duration // for the header, from when the connection is accepted
 	request   time.Duration // from then to the last byte of the body
-	linger    time.Duration // what a refused request has left to finish its body
-	write     time.Duration // for the client to accept one piece of an answer
-	idle      time.Duration // between two requests of a client that had a token
-	keepalive time.Duration // between two signs of life on a stream
+	linger    time.Duration // for a refused request to finish its body
+	write     time.Duration // for the client to read one piece of a response
+	idle      time.Duration // between two requests on a connection
+	keepalive time.Duration // between two comments on a stream
 	patience  time.Duration // until calls are cancelled when the server stops
 	grace     time.Duration // until their connections are, then
 }
@@ -32,8 +32,8 @@ func defaultTiming() timing {
 	}
 }
 
-// server is an HTTP server with these limits. Its read deadline also covers
-// the time in which a handler works, which has to lift it with [liftDeadline].
+// server returns an HTTP server with these limits. Its read deadline would also end a
+// working handler, which therefore calls [liftDeadline].
 func (t timing) server(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:                      handler,
@@ -46,22 +46,21 @@ func (t timing) server(handler http.Handler) *http.Server {
 	}
 }
 
-// liftDeadline ends the time limit of a request that is here to its last byte.
-// Left alone, it would cancel the call when it passes.
+// liftDeadline removes the read deadline of a request that has been read completely;
+// otherwise it would cancel the call.
 func liftDeadline(w http.ResponseWriter) {
-	// A writer that cannot do it belongs to a test.
+	// Only the writers of tests do not support it.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }
 
-// refuse answers a request that goes no further, and closes its connection:
-// what is left of its body is not waited for.
+// refuse answers a request that is not handled, and closes its connection without
+// waiting for the rest of the body.
 func (t timing) refuse(w http.ResponseWriter, text string, status int) {
 	t.closeAfter(w)
 	http.Error(w, text, status)
 }
 
-// closing has the connection closed after the answer that is about to be
-// written.
+// closeAfter makes the server close the connection after the response.
 func (t timing) closeAfter(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	control, now := http.NewResponseController(w), time.Now()
