@@ -13,7 +13,8 @@ import (
 
 func main() {
 	s := mcpserver.NewMCPServer("bare", "1")
-	s.AddTool(mcp.NewTool("echo", mcp.WithDescription("Says what it was told.")), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	echo := mcp.NewTool("echo", mcp.WithDescription("Returns its argument."))
+	s.AddTool(echo, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText("echo"), nil
 	})
 	if err := mcpserver.ServeStdio(s); err != nil {

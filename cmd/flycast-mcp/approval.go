@@ -28,7 +28,9 @@ func (s *serving) gate(
 	if err != nil {
 		return nil, fmt.Errorf("--%w", err)
 	}
-	o := gate.Options{Mode: mode, Ledger: call.Ledger{Journal: j}, AnswerWithin: s.answerWithin, Now: p.clock.Now}
+	o := gate.Options{
+		Mode: mode, Ledger: call.Ledger{Journal: j}, AnswerWithin: s.answerWithin, Now: p.clock.Now,
+	}
 	if s.policy != "" {
 		if err := checkOutsideRoots(s.policy, files); err != nil {
 			return nil, err
@@ -59,7 +61,8 @@ func (s *serving) gate(
 
 // vocabulary returns what a policy may name.
 func vocabulary() gate.Vocabulary {
-	return plan.Vocabulary(tools.Changers(tools.All(tools.Deps{Deps: call.Deps{Clock: wallClock{}}}))...)
+	list := tools.All(tools.Deps{Deps: call.Deps{Clock: wallClock{}}})
+	return plan.Vocabulary(tools.Changers(list)...)
 }
 
 // checkOutsideRoots refuses a policy that an agent's file tools could edit.
@@ -73,7 +76,8 @@ func checkOutsideRoots(policy string, files *roots.Roots) error {
 	}
 	for _, dir := range files.Dirs() {
 		if rel, err := filepath.Rel(dir, abs); err == nil && filepath.IsLocal(rel) {
-			return fmt.Errorf("--policy %s is in the root %s: move it to a folder that the server does not edit", policy, dir)
+			return fmt.Errorf("--policy %s is in the root %s: move it to a folder that the server does not edit",
+				policy, dir)
 		}
 	}
 	return nil
@@ -130,7 +134,8 @@ func readKey(path string) (gate.PublicKey, error) {
 		return gate.PublicKey{}, err
 	}
 	if info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {
-		return gate.PublicKey{}, fmt.Errorf("other users can write to %s (mode %v): chmod 644 it", path, info.Mode().Perm())
+		return gate.PublicKey{}, fmt.Errorf("other users can write to %s (mode %v): chmod 644 it",
+			path, info.Mode().Perm())
 	}
 	data, err := disk.Read(path, maxKeySize)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
-// approving is one run of approve.
+// approving is one run of the command.
 type approving struct {
 	program
 	makeKey  bool
@@ -36,8 +36,8 @@ type approving struct {
 func approveCommand(p program) *cobra.Command {
 	a := approving{program: p}
 	c := &cobra.Command{
-		Use: "approve [TICKET]", Short: "Approve or reject what an agent wants to do, in a terminal", Args: cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "approve [TICKET]", Short: "Approve or reject what an agent wants to do, in a terminal",
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `Approve or reject what an agent wants to do, in a terminal.
 
 Without a ticket, it lists the waiting requests. With a ticket, it shows the
@@ -45,7 +45,7 @@ plan, asks for the app's name, and signs the plan with a key that is protected
 by a passphrase. The signature is valid only for the plan that was shown: if
 anything has changed when the agent calls again, nothing is done.
 
-Make a key once with --init. Running servers accept it at once.`,
+Create a key once with --init. Running servers accept it at once.`,
 		Example: `  flycast-mcp approve --init
   flycast-mcp approve RK4M-7Q2P
   flycast-mcp approve --request RK4M-7Q2P.json   # copied from a server elsewhere`,
@@ -54,35 +54,36 @@ Make a key once with --init. Running servers accept it at once.`,
 			case len(args) == 1 && (a.makeKey || a.request != ""):
 				return errors.New("a ticket goes with neither --init nor --request")
 			case a.makeKey:
-				return did(a.initialize(c.Context()), "No key was made.")
+				return orElse(a.initialize(c.Context()), "No key was created.")
 			case a.request != "":
-				return did(a.answerFile(c.Context()), "Nothing was approved.")
+				return orElse(a.answerFile(c.Context()), "Nothing was approved.")
 			case len(args) == 1:
-				return did(a.answerTicket(c.Context(), args[0]), "Nothing was approved.")
+				return orElse(a.answerTicket(c.Context(), args[0]), "Nothing was approved.")
 			}
 			return a.list()
 		},
 	}
 	f := c.Flags()
-	f.BoolVar(&a.makeKey, "init", false, "make a key for approvals, protected by a passphrase")
-	f.StringVar(&a.stateDir, "state-dir", "", "the server's state folder (default: the user's state folder)")
-	f.StringVar(&a.key, "key", "", "the key file (default: the one that --init made)")
-	f.StringVar(&a.request, "request", "", "a request file copied from another machine: prints a code for the tool's argument \"approval\"")
+	f.BoolVar(&a.makeKey, "init", false, "create a key for approvals, protected by a passphrase")
+	stateDirFlag(c, &a.stateDir)
+	f.StringVar(&a.key, "key", "", "the key file (default: the one created by --init)")
+	f.StringVar(&a.request, "request", "",
+		"a request file copied from another machine: prints a code for the tool's argument \"approval\"")
 	c.MarkFlagsMutuallyExclusive("init", "key")
 	c.MarkFlagsMutuallyExclusive("init", "request", "state-dir")
 	return c
 }
 
-// did ends an error with what did not happen.
-func did(err error, not string) error {
+// orElse adds to an error what did not happen.
+func orElse(err error, consequence string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w. %s", err, not)
+	return fmt.Errorf("%w. %s", err, consequence)
 }
 
-// requests is the folder where the server leaves its requests. Only servers
-// make it: a mistyped name must not look like a folder without requests.
+// requests returns the requests in the state folder, and their folder. Only servers
+// create it: a mistyped name must not look like a folder without requests.
 func (a approving) requests() (*gate.Requests, string, error) {
 	state, err := a.folders().State(a.stateDir)
 	if err != nil {
@@ -93,13 +94,13 @@ func (a approving) requests() (*gate.Requests, string, error) {
 	}
 	dir := filepath.Join(state, statedir.Requests)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, dir, fmt.Errorf("no server has used the state folder %s: run the command exactly as the agent shows it, including --state-dir", state)
+		return nil, dir, statedir.Unused(state)
 	}
 	requests, err := gate.NewRequests(dir, a.clock.Now)
 	return requests, dir, err
 }
 
-// list prints the requests that nobody has answered.
+// list prints the requests that wait for an answer.
 func (a approving) list() error {
 	requests, dir, err := a.requests()
 	if err != nil {
@@ -110,7 +111,7 @@ func (a approving) list() error {
 		return err
 	}
 	if len(waiting) == 0 {
-		fmt.Fprintf(a.stderr, "no request is waiting for an approval in %s\n", dir)
+		fmt.Fprintf(a.stderr, "no request waits for an approval in %s\n", dir)
 		return nil
 	}
 	now := a.clock.Now()
@@ -123,8 +124,8 @@ func (a approving) list() error {
 	return err
 }
 
-// answerTicket asks about a request in the state folder, and leaves the answer
-// beside it.
+// answerTicket asks the person about a request in the state folder, and writes the
+// answer beside it.
 func (a approving) answerTicket(ctx context.Context, typed string) error {
 	ticket, err := gate.ParseTicket(typed)
 	if err != nil {
@@ -134,7 +135,8 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 	if err != nil {
 		return err
 	}
-	gone := fmt.Errorf("no request %s waits in %s: it has expired, was used, was withdrawn by a person's no, or belongs to a server with another --state-dir", ticket, dir)
+	gone := fmt.Errorf("no request %s waits in %s: it has expired, was used or rejected, "+
+		"or belongs to a server with another --state-dir", ticket, dir)
 	req, err := requests.Load(ticket)
 	if errors.Is(err, fs.ErrNotExist) {
 		return gone
@@ -166,23 +168,25 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 		case errors.Is(err, fs.ErrNotExist):
 			return gone
 		case errors.Is(err, gate.ErrRejected):
-			return errors.New("a person rejected this plan, and a no is final; the agent can ask again in ten minutes, with a new ticket")
+			return errors.New("a person has rejected this plan, which is final; " +
+				"the agent can ask again in ten minutes, with a new ticket")
 		case err != nil:
 			return err
 		}
 		if !yes {
 			if err := a.recordNo(filepath.Dir(dir), req, answer.Reason); err != nil {
-				d.Say("\nThe journal could not be written (%v). The server records the rejection when it finds it.\n", err)
+				d.Say("\nThe journal could not be written (%v). The server will record the rejection.\n", err)
 			}
 			d.Say("\nRejected. The agent gets your reason when it repeats its call.\n")
 			return nil
 		}
-		d.Say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n", by, clockTime(req.Expires))
+		d.Say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n",
+			by, clockTime(req.Expires))
 		return nil
 	})
 }
 
-// recordNo writes a rejection to the journal, so that it holds at once for every
+// recordNo writes a rejection to the journal, so that it applies at once to every
 // server that uses the state folder.
 func (a approving) recordNo(state string, req gate.ApprovalRequest, reason string) error {
 	path := filepath.Join(state, statedir.Journal)
@@ -193,12 +197,14 @@ func (a approving) recordNo(state string, req gate.ApprovalRequest, reason strin
 	if err != nil {
 		return err
 	}
-	no := gate.Denial{Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: reason}
+	no := gate.Denial{
+		Tool: req.Tool, App: req.App, Digest: req.Digest, Caller: req.Caller, Reason: reason,
+	}
 	return errors.Join(j.Append(call.Declined(no)), j.Close())
 }
 
-// answerFile asks about a request that was copied from a server elsewhere, and
-// prints the approval as a code. Nothing is written anywhere.
+// answerFile asks the person about a request file copied from another machine, and
+// prints the approval as a code. It writes no file.
 func (a approving) answerFile(ctx context.Context) error {
 	if a.request == "-" {
 		return errors.New("--request needs a file: stdin is for the person")
@@ -219,7 +225,7 @@ func (a approving) answerFile(ctx context.Context) error {
 			return err
 		}
 		if !yes {
-			return errors.New("rejected: the server cannot see this, so tell the agent")
+			return errors.New("rejected: the server does not learn of this, so tell the agent")
 		}
 		var by string
 		if code, by, err = a.sign(ctx, d, req, p); err != nil {
@@ -236,45 +242,50 @@ func (a approving) answerFile(ctx context.Context) error {
 	return err
 }
 
-// read gives the plan of a request that can be answered. The digest that is
-// signed is the one computed here, of the plan that is shown; where the file
-// claims another one it was changed, and no signature could fit.
+// read returns the plan of a request that can be answered. The digest that is
+// signed is computed here, from the plan that is shown. If the file has another
+// one, it was changed, and a signature would not be valid.
 func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
 	if err := req.Check(a.clock.Now()); err != nil {
 		return plan.Plan{}, err
 	}
 	p, err := plan.Parse(req.Plan)
 	if err != nil {
-		return plan.Plan{}, fmt.Errorf("the request cannot be shown by this version of the program: %w", err)
+		return plan.Plan{}, fmt.Errorf("this version of the program cannot show the request: %w", err)
 	}
 	switch {
 	case !fly.ValidAppName(p.App):
-		return plan.Plan{}, fmt.Errorf("the request's app %s is not a valid Fly app name", plan.Quote(p.App))
+		return plan.Plan{}, fmt.Errorf("the request's app %s is not a valid Fly app name",
+			plan.Quote(p.App))
 	case req.App != p.App, req.Tool != p.Tool:
-		return plan.Plan{}, fmt.Errorf("the request says %s of %s, but its plan is %s of %s: the file was changed",
+		return plan.Plan{}, fmt.Errorf("the request is for %s of %s, but its plan is for %s of %s: the file was changed",
 			plan.Quote(req.Tool), plan.Quote(req.App), plan.Quote(p.Tool), plan.Quote(p.App))
 	case req.Digest != p.Digest():
-		return plan.Plan{}, errors.New("the plan in the request does not match its digest: the file was changed or written by another version, and a signature would not be valid")
+		return plan.Plan{}, errors.New("the plan in the request does not match its digest: the file was changed " +
+			"or written by another version, and a signature would not be valid")
 	}
 	return p, nil
 }
 
-// show puts the whole question before the person, after who asks it.
+// show shows who asks, and the whole question.
 func (a approving) show(d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) {
 	now := a.clock.Now()
-	line := func(name, format string, args ...any) { d.Say("%-12s%s\n", name, fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) {
+		d.Say("%-12s%s\n", name, fmt.Sprintf(format, args...))
+	}
+	duration := func(d time.Duration) string { return strings.ToLower(units.HumanDuration(d)) }
 	line("REQUEST", "%s", req.Ticket)
 	line("ASKED BY", "%s, known to the server as %s", plan.Quote(req.Asker), plan.Quote(req.Caller))
 	line("FROM", "\"%s\"", plan.Line(req.From))
-	line("ASKED", "%s, %s ago", clockTime(req.Created), strings.ToLower(units.HumanDuration(now.Sub(req.Created))))
-	line("ENDS", "%s, in %s", clockTime(req.Expires), strings.ToLower(units.HumanDuration(req.Expires.Sub(now))))
+	line("ASKED", "%s, %s ago", clockTime(req.Created), duration(now.Sub(req.Created)))
+	line("ENDS", "%s, in %s", clockTime(req.Expires), duration(req.Expires.Sub(now)))
 	line("TOOL", "%s", plan.Quote(p.Tool))
 	line("PLAN", "%s", p.Digest())
 	d.Say("\n%s\n\n", p.FullQuestion(nil).Text())
 }
 
-// choose reads the app's name, which approves, or a no. Anything else is asked
-// once more. A no goes first: an app of that name cannot be approved here.
+// choose reads the app's name, which approves, or a no. After anything else it asks
+// once more. "no" always rejects: an app of that name cannot be approved here.
 func choose(ctx context.Context, d *cli.Dialog, app string) (yes bool, err error) {
 	for range 2 {
 		typed, err := d.Ask(ctx, `Type the app's name to approve, or "no" to reject: `)
@@ -292,7 +303,7 @@ func choose(ctx context.Context, d *cli.Dialog, app string) (yes bool, err error
 	return false, errors.New("the app's name was not typed")
 }
 
-// reasonLimit is how many characters of a reason the agent gets.
+// reasonLimit is how many characters of the reason the agent gets.
 const reasonLimit = 200
 
 func askReason(ctx context.Context, d *cli.Dialog) (string, error) {
@@ -308,11 +319,13 @@ func askReason(ctx context.Context, d *cli.Dialog) (string, error) {
 	return typed, nil
 }
 
-// passphraseTries is how often a mistyped passphrase is asked for again.
+// passphraseTries is how many times the passphrase is asked for.
 const passphraseTries = 3
 
-// sign approves the plan that was shown, and names the key.
-func (a approving) sign(ctx context.Context, d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) (code, by string, err error) {
+// sign approves the plan that was shown, and returns the name of the key.
+func (a approving) sign(
+	ctx context.Context, d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan,
+) (code, by string, err error) {
 	path, sealed, err := a.sealedKey()
 	if err != nil {
 		return "", "", err
@@ -335,7 +348,7 @@ func (a approving) sign(ctx context.Context, d *cli.Dialog, req gate.ApprovalReq
 		if err != nil {
 			return "", "", fmt.Errorf("%s: %w", path, err)
 		}
-		if err := req.Check(a.clock.Now()); err != nil { // a person takes his time
+		if err := req.Check(a.clock.Now()); err != nil { // typing takes time
 			return "", "", err
 		}
 		code, err = key.Sign(req.Statement(p.Digest())).Code()
@@ -344,10 +357,10 @@ func (a approving) sign(ctx context.Context, d *cli.Dialog, req gate.ApprovalReq
 	return "", "", fmt.Errorf("%w, %d times", gate.ErrWrongPassphrase, passphraseTries)
 }
 
-// maxKeySize is far more than an approver's key needs.
+// maxKeySize is far more than a key file needs.
 const maxKeySize = 64 << 10
 
-// sealedKey reads the key file, still closed.
+// sealedKey reads the key file, which is encrypted.
 func (a approving) sealedKey() (path string, sealed []byte, err error) {
 	if path = a.key; path == "" {
 		dir, err := a.folders().Config()
@@ -362,7 +375,7 @@ func (a approving) sealedKey() (path string, sealed []byte, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", nil, fmt.Errorf("there is no key %s: make one with flycast-mcp approve --init", path)
+		return "", nil, fmt.Errorf("there is no key %s: create one with flycast-mcp approve --init", path)
 	case err != nil:
 		return "", nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxKeySize:

@@ -16,8 +16,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
-// initialize makes a signing key under a passphrase, and its public half, in
-// the configuration folder. It never replaces a file.
+// initialize creates a signing key with a passphrase, and its public half, in the
+// configuration folder. It never replaces a file.
 func (a approving) initialize(ctx context.Context) error {
 	dir, err := a.folders().Config()
 	if err != nil {
@@ -29,13 +29,14 @@ func (a approving) initialize(ctx context.Context) error {
 	private, public := filepath.Join(dir, statedir.SigningKey), filepath.Join(dir, statedir.PublicKey)
 	for _, path := range []string{private, public} {
 		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("%s exists and is never overwritten: to replace it, move %s and %s away first", path, statedir.SigningKey, statedir.PublicKey)
+			return fmt.Errorf("%s exists and is never overwritten: to replace it, move %s and %s away first",
+				path, statedir.SigningKey, statedir.PublicKey)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return cli.WithDialog(a.stdin, a.stderr, func(d *cli.Dialog) error {
-		d.Say("This makes a key for approvals. You enter its passphrase for every approval.\n")
+		d.Say("This creates a key for approvals. You enter its passphrase for every approval.\n")
 		passphrase, err := newPassphrase(ctx, d)
 		if err != nil {
 			return err
@@ -57,7 +58,8 @@ func (a approving) initialize(ctx context.Context) error {
 		if err := writeNew(public, []byte(key.Public().String()+"\n"), 0o644); err != nil {
 			return errors.Join(err, os.Remove(private))
 		}
-		d.Say("\nKey %s\n  %s  keep it private, where the agent cannot read it\n  %s  servers verify approvals with it\n", key.Public().ID(), private, public)
+		d.Say("\nKey %s\n  %s  keep it private, where the agent cannot read it\n  %s  servers verify approvals with it\n",
+			key.Public().ID(), private, public)
 		d.Say("Running servers accept the key from now on.\n")
 		return nil
 	})
@@ -67,7 +69,8 @@ func (a approving) initialize(ctx context.Context) error {
 const minPassphrase = 8
 
 func newPassphrase(ctx context.Context, d *cli.Dialog) (string, error) {
-	passphrase, err := d.AskSecret(ctx, fmt.Sprintf("New passphrase, at least %d characters: ", minPassphrase))
+	prompt := fmt.Sprintf("New passphrase, at least %d characters: ", minPassphrase)
+	passphrase, err := d.AskSecret(ctx, prompt)
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +89,7 @@ func newPassphrase(ctx context.Context, d *cli.Dialog) (string, error) {
 	return passphrase, nil
 }
 
-// writeNew writes a file that must not exist yet, and leaves none if it fails.
+// writeNew writes a file that must not exist yet. If it fails, it leaves none.
 func writeNew(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {

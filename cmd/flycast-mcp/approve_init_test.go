@@ -59,7 +59,7 @@ func TestApproveInit(t *testing.T) {
 		}
 		again := d.sit("approve", "--init")
 		again.sees("never overwritten: to replace it, move approver.key and approver.pub away")
-		again.sees("No key was made.")
+		again.sees("No key was created.")
 		again.ends(1)
 		if now, err := os.ReadFile(public); err != nil || !bytes.Equal(now, text) {
 			t.Errorf("the public key changed: %v", err)

@@ -26,7 +26,7 @@ func TestApproveRefusesRequests(t *testing.T) {
 		"digest changed":            {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Digest = strings.Repeat("0", 64) }, "a signature would not be valid"},
 		"another app":               {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.App = "blog" }, "the file was changed"},
 		"another tool":              {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Tool = "deploy" }, "the file was changed"},
-		"unknown words":             {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Hazards = append(p.Hazards, "harmless") }, "cannot be shown"},
+		"unknown words":             {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Hazards = append(p.Hazards, "harmless") }, "cannot show the request"},
 		"no name of an app": {func(r *gate.ApprovalRequest, p *plan.Plan) {
 			p.App, r.App = "shop\nUNDO all", "shop\nUNDO all"
 			r.Digest = p.Digest()

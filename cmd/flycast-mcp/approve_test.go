@@ -286,7 +286,7 @@ func TestApproveList(t *testing.T) {
 		return stdout.String(), stderr.String()
 	}
 	g := d.gate(d.key())
-	if stdout, stderr := list(); stdout != "" || !strings.Contains(stderr, "no request is waiting") {
+	if stdout, stderr := list(); stdout != "" || !strings.Contains(stderr, "no request waits") {
 		t.Errorf("got %q, %q; want that nothing waits", stdout, stderr)
 	}
 	older, newer := releasePlan(), releasePlan()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 )
@@ -16,7 +17,7 @@ func approvalCommand(state string) func(ticket string) string {
 		if ticket == "" {
 			return shellQuote(name) + " approve --init"
 		}
-		return strings.Join([]string{shellQuote(name), "approve", "--state-dir", shellQuote(state), ticket}, " ")
+		return fmt.Sprintf("%s approve --state-dir %s %s", shellQuote(name), shellQuote(state), ticket)
 	}
 }
 
@@ -42,5 +43,5 @@ func shellQuote(word string) string {
 
 // recoverCommand returns the exact command with which a person starts a new journal.
 func recoverCommand(state string) string {
-	return strings.Join([]string{shellQuote(executable()), "journal", "recover", "--state-dir", shellQuote(state)}, " ")
+	return fmt.Sprintf("%s journal recover --state-dir %s", shellQuote(executable()), shellQuote(state))
 }

@@ -16,7 +16,8 @@ func demoCommand(p program) *cobra.Command {
 		},
 	}
 	c := &cobra.Command{
-		Use: "demo", Short: "Watch a public app become private, on an emulated platform", Args: cobra.NoArgs,
+		Use: "demo", Short: "Watch a public app become private, on an emulated platform",
+		Args: cobra.NoArgs,
 		Long: `Watch a public app become private, on an emulated Fly platform.
 
 The demo runs the platform in its own process and this program as an MCP server

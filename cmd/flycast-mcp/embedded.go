@@ -11,19 +11,22 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
-// embedded is an emulated platform within the program.
+// embedded is an emulated platform in this process.
 type embedded struct {
 	platform *flysim.Platform
 	api      *flysim.Server
 }
 
-// embed runs an emulated platform with the example apps until the application
-// is closed: its APIs, and no more until [application.openDoors].
+// embed serves the APIs of an emulated platform with the example apps until the
+// application is closed. [application.openDoors] serves the rest.
 func (s *serving) embed(ctx context.Context, p program, app *application) (fly.Endpoints, fly.Token, error) {
 	refuse := func(err error) (fly.Endpoints, fly.Token, error) {
 		return fly.Endpoints{}, fly.Token{}, fmt.Errorf("--sandbox: %w", err)
 	}
-	platform := flysim.New(flysim.Options{Clock: flysim.NewClock(p.clock.Now), RateLimits: true, StartDelay: flysim.VisibleStartDelay, CheckDelay: flysim.VisibleCheckDelay})
+	platform := flysim.New(flysim.Options{
+		Clock: flysim.NewClock(p.clock.Now), RateLimits: true,
+		StartDelay: flysim.VisibleStartDelay, CheckDelay: flysim.VisibleCheckDelay,
+	})
 	if err := platform.Seed(ctx); err != nil {
 		return refuse(err)
 	}
@@ -33,12 +36,13 @@ func (s *serving) embed(ctx context.Context, p program, app *application) (fly.E
 	}
 	app.close = append(app.close, api.Close)
 	app.embedded = &embedded{platform, api}
-	return fly.Endpoints{API: api.URL, Flaps: api.URL, UIEX: api.URL}, fly.NewToken(platform.Token()), nil
+	endpoints := fly.Endpoints{API: api.URL, Flaps: api.URL, UIEX: api.URL}
+	return endpoints, fly.NewToken(platform.Token()), nil
 }
 
-// openDoors opens the data plane of the embedded platform, and the page that
-// shows it, until the application is closed. One line of the log says where a
-// person watches, and where the apps are called.
+// openDoors starts the data plane of the embedded platform, and the page that
+// shows it, until the application is closed. A line of the log has the addresses
+// of the page and the apps.
 func (a *application) openDoors() error {
 	refuse := func(err error) error { return fmt.Errorf("--sandbox: %w", err) }
 	platform, api := a.embedded.platform, a.embedded.api
@@ -49,14 +53,15 @@ func (a *application) openDoors() error {
 		return refuse(err)
 	}
 	a.close = append(a.close, plane.Close)
+	inside, public := plane.Listening.Flycast, plane.Listening.Public
 	page, err := flysim.Serve(dataplane.AnyPort, webpage.New(webpage.Options{
 		Platform: platform, Traffic: plane.Traffic, App: flysim.ExampleApp,
-		Links: webpage.Links{API: api.URL, Flycast: plane.Listening.Flycast, Public: plane.Listening.Public},
+		Links: webpage.Links{API: api.URL, Flycast: inside, Public: public},
 	}))
 	if err != nil {
 		return refuse(err)
 	}
 	a.close = append(a.close, page.Close)
-	a.log.Info("emulated Fly platform", "page", page.URL, "inside", plane.Listening.Flycast, "public", plane.Listening.Public)
+	a.log.Info("emulated Fly platform", "page", page.URL, "inside", inside, "public", public)
 	return nil
 }

@@ -119,7 +119,7 @@ func TestStdioAtTerminal(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	text := strings.Join(lines, "\n")
-	if !strings.Contains(text, "waits for the messages of an MCP client") || !strings.Contains(text, "Ctrl-C quits") {
+	if !strings.Contains(text, "waits for an MCP client on stdin") || !strings.Contains(text, "Ctrl-C quits") {
 		t.Errorf("got %q", text)
 	}
 	if !strings.Contains(text, "FLY_API_TOKEN holds") || strings.Contains(text, "\x1b") || stdout.Len() > 0 {

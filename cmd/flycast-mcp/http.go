@@ -21,7 +21,8 @@ func httpCommand(p program) *cobra.Command {
 	var origins []string
 	var sessions, perCaller int
 	c := &cobra.Command{
-		Use: "http", Short: "Serve MCP over streamable HTTP at /mcp, on a loopback address", Args: cobra.NoArgs,
+		Use: "http", Short: "Serve MCP over streamable HTTP at /mcp, on a loopback address",
+		Args: cobra.NoArgs,
 		Long: `Serve MCP over streamable HTTP at /mcp, on a loopback address.
 
 Every request needs a bearer token. Without --token-file, a random one is
@@ -39,8 +40,8 @@ created and printed on stderr. Over HTTP there are no file paths: clients send c
 				return err
 			}
 			err = server.ServeHTTP(c.Context(), app.mcp, server.HTTPOptions{
-				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins, Log: app.log, Now: p.clock.Now,
-				Sessions: sessions, SessionsPerCaller: perCaller,
+				Addr: addr, Token: token, SSE: sse, BodyLimit: bodyLimit, AllowedOrigins: origins,
+				Log: app.log, Now: p.clock.Now, Sessions: sessions, SessionsPerCaller: perCaller,
 				Ready: func(url string) {
 					fmt.Fprintf(app.stderr, "serving %s\n", url)
 					if tokenFile == "" {
@@ -53,17 +54,21 @@ created and printed on stderr. Over HTTP there are no file paths: clients send c
 	}
 	s.flags(c)
 	f := c.Flags()
-	f.Lookup("root").Hidden = true // refused: over HTTP there are no paths
+	f.Lookup("root").Hidden = true // not allowed: over HTTP there are no paths
 	f.StringVar(&addr, "addr", "127.0.0.1:8787", "loopback address to listen on")
-	f.StringVar(&tokenFile, "token-file", "", "file with the bearer token that clients must send (default: a random one, printed)")
-	f.BoolVar(&sse, "sse", false, "also serve the deprecated HTTP+SSE transport at /sse and /message, behind the same checks")
-	f.StringArrayVar(&origins, "allow-origin", nil, "a web origin that may call, such as http://localhost:6274; repeatable; default: this server's own")
-	f.IntVar(&sessions, "max-sessions", 1000, "sessions open at once; a session ends after an hour without a request")
-	f.IntVar(&perCaller, "max-sessions-per-client", 500, "sessions per bearer token")
+	f.StringVar(&tokenFile, "token-file", "",
+		"file with the bearer token that clients must send (default: a random one, printed)")
+	f.BoolVar(&sse, "sse", false,
+		"also serve the deprecated HTTP+SSE transport at /sse and /message, with the same checks")
+	f.StringArrayVar(&origins, "allow-origin", nil,
+		"allow requests from this web origin, such as http://localhost:6274; repeatable; default: this server's own")
+	f.IntVar(&sessions, "max-sessions", 1000,
+		"most sessions open at once; a session ends after an hour without a request")
+	f.IntVar(&perCaller, "max-sessions-per-client", 500, "most sessions per bearer token")
 	return c
 }
 
-// bearer is the token clients must send.
+// bearer returns the token that clients must send.
 func bearer(file string) (string, error) {
 	if file == "" {
 		return rand.Text(), nil
@@ -73,7 +78,8 @@ func bearer(file string) (string, error) {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("--token-file %s can be read by others (mode %v): chmod 600 it", file, info.Mode().Perm())
+		return "", fmt.Errorf("--token-file: other users can read %s (mode %v): chmod 600 it",
+			file, info.Mode().Perm())
 	}
 	if err := disk.Trusted(filepath.Dir(file)); err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
@@ -84,10 +90,11 @@ func bearer(file string) (string, error) {
 	}
 	token := strings.TrimSpace(string(data))
 	if len(token) < 16 {
-		return "", fmt.Errorf("--token-file %s: the token has %d characters, want at least 16", file, len(token))
+		return "", fmt.Errorf("--token-file %s: the token has %d characters, want at least 16",
+			file, len(token))
 	}
 	return token, nil
 }
 
-// bodyLimit leaves room for a fly.toml of 1 MiB as the text of an argument.
+// bodyLimit allows a fly.toml of 1 MiB as the text of an argument.
 const bodyLimit = 2 << 20

@@ -27,22 +27,23 @@ func journalCommand(p program) *cobra.Command {
 func journalRecoverCommand(p program) *cobra.Command {
 	var stateDir string
 	c := &cobra.Command{
-		Use: "recover", Short: "Replace a lost or damaged journal with a new one, in a terminal", Args: cobra.NoArgs,
+		Use: "recover", Short: "Replace a lost or damaged journal with a new one, in a terminal",
+		Args: cobra.NoArgs,
 		Long: `Replace a lost or damaged journal with a new one, in a terminal.
 
 If its journal was deleted, truncated, changed or replaced, a server does
 nothing that needs an approval. Find out first how that happened. This command
-renames what is left of the old journal and begins a new one. Running servers
+renames what is left of the old journal and starts a new one. Running servers
 have to be restarted.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return did(p.recoverJournal(c.Context(), stateDir), "No journal was begun.")
+			return orElse(p.recoverJournal(c.Context(), stateDir), "No journal was started.")
 		},
 	}
-	c.Flags().StringVar(&stateDir, "state-dir", "", "the server's state folder (default: the user's state folder)")
+	stateDirFlag(c, &stateDir)
 	return c
 }
 
-// recoverWord is what a person types to go on.
+// recoverWord is what a person types to confirm.
 const recoverWord = "recover"
 
 func (p program) recoverJournal(ctx context.Context, stateDir string) error {
@@ -55,30 +56,31 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 	}
 	path := filepath.Join(state, statedir.Journal)
 	if _, err := os.Stat(state); err != nil {
-		return fmt.Errorf("no server has used the state folder %s: run the command exactly as the agent shows it, including --state-dir", state)
+		return statedir.Unused(state)
 	}
 	old, err := journal.Open(path, p.clock.Now)
 	if err != nil {
 		return err
 	}
-	what := old.Check()
+	damage := old.Check()
 	if err := old.Close(); err != nil {
 		return err
 	}
 	switch {
-	case what == nil:
+	case damage == nil:
 		return fmt.Errorf("%s: %w", path, journal.ErrInOrder)
-	case !errors.Is(what, journal.ErrLost):
-		return what
+	case !errors.Is(damage, journal.ErrLost):
+		return damage
 	}
 	return cli.WithDialog(p.stdin, p.stderr, func(d *cli.Dialog) error {
-		d.Say("%s\n\n", what)
+		d.Say("%s\n\n", damage)
 		d.Say("The new journal does not contain:\n")
-		d.Say("  which approvals were used: every approval given until now counts as used,\n  and waiting requests are withdrawn;\n")
+		d.Say("  which approvals were used: every approval given until now counts as used,\n" +
+			"  and waiting requests are withdrawn;\n")
 		d.Say("  what policy rules approved in the last hour: their limits start from zero;\n")
 		d.Say("  which plans a person has just declined;\n")
 		d.Say("  which deploys were interrupted, and which addresses this server released.\n\n")
-		typed, err := d.Ask(ctx, fmt.Sprintf("Type %q to begin a new journal: ", recoverWord))
+		typed, err := d.Ask(ctx, fmt.Sprintf("Type %q to start a new journal: ", recoverWord))
 		if err != nil {
 			return err
 		}
@@ -90,9 +92,10 @@ func (p program) recoverJournal(ctx context.Context, stateDir string) error {
 			return err
 		}
 		if err := os.RemoveAll(filepath.Join(state, statedir.Requests)); err != nil {
-			return fmt.Errorf("a new journal was begun, but the waiting requests could not be withdrawn: %w", err)
+			return fmt.Errorf("a new journal was started, but the waiting requests could not be withdrawn: %w",
+				err)
 		}
-		d.Say("\nA new journal was begun: %s\n", path)
+		d.Say("\nA new journal was started: %s\n", path)
 		if kept != "" {
 			d.Say("The old one is kept: %s\n", kept)
 		}

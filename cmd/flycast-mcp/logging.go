@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -13,9 +12,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// logger logs to w, which ends up at stderr: for a person if that is a
-// terminal, as JSON otherwise. Much of what is logged is text from outside: what
-// a terminal would obey is escaped, in JSON too, as that is read in one as well.
+// logger returns a log on w, which is written to stderr: lines for a person if that
+// is a terminal, JSON otherwise. Control characters are escaped in both, as texts
+// come from outside and JSON is read in terminals too.
 func logger(p program, w io.Writer, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -24,20 +23,19 @@ func logger(p program, w io.Writer, level string) (*slog.Logger, error) {
 	if _, ok := cli.Terminal(p.stderr); ok {
 		return slog.New(personLog(w, l, p.colors())), nil
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: visibleAttr(outside.Block)})), nil
+	options := slog.HandlerOptions{Level: l, ReplaceAttr: visibleAttr(outside.Block)}
+	return slog.New(slog.NewJSONHandler(w, &options)), nil
 }
 
-// colors reports whether a terminal may be written to in colors.
+// colors reports whether terminal output may have colors.
 func (p program) colors() bool { return p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb" }
 
-// personLog is the log as a person reads it in a terminal, an entry a line.
+// personLog writes an entry as a line for a person.
 func personLog(w io.Writer, level slog.Level, colors bool) slog.Handler {
-	return tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colors, ReplaceAttr: visibleAttr(func(text string) string {
-		return outside.Line(text, math.MaxInt)
-	})})
+	return tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: !colors, ReplaceAttr: visibleAttr(cli.Line)})
 }
 
-// visibleAttr has the texts in an attribute pass through a function.
+// visibleAttr applies a function to the texts of an attribute.
 func visibleAttr(visible func(string) string) func([]string, slog.Attr) slog.Attr {
 	return func(_ []string, a slog.Attr) slog.Attr {
 		a.Key = visible(a.Key)

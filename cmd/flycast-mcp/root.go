@@ -17,14 +17,14 @@ type program struct {
 	args   []string
 	lookup func(string) (string, bool) // environment
 	stdin  io.Reader
-	stdout io.Writer // the protocol, or what a command prints on purpose
+	stdout io.Writer // the protocol, or the output of a command
 	stderr io.Writer // everything else
 	clock  call.Clock
 	tune   func(*fly.Options) // for tests; nil in the real program
 
-	accountHome func() string // the home folder where HOME is not set; nil: there is none
+	accountHome func() string // the home folder if HOME is not set; nil: there is none
 
-	workFactor int // of new approver's keys, as [gate.SigningKey.Encrypt] takes it; for tests
+	workFactor int // of new keys, for [gate.SigningKey.Encrypt]; 0 but in tests
 }
 
 func (p program) getenv(name string) string {
@@ -37,8 +37,8 @@ func (p program) folders() statedir.Folders {
 	return statedir.Folders{Getenv: p.getenv, AccountHome: p.accountHome}
 }
 
-// setting is a variable that a client may have left as it is in its own
-// settings, such as ${FLY_APP}: that counts as not set.
+// setting returns a variable. A placeholder that a client did not fill in, such as
+// ${FLY_APP}, counts as not set.
 func (p program) setting(name string) string {
 	value := strings.TrimSpace(p.getenv(name))
 	if fly.IsUnexpanded(value) {

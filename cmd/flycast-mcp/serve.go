@@ -22,7 +22,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
-// serving are the settings that stdio and http share.
+// serving has the settings that stdio and http share.
 type serving struct {
 	sandbox       bool
 	readOnly      bool
@@ -40,20 +40,27 @@ type serving struct {
 
 func (s *serving) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.BoolVar(&s.sandbox, "sandbox", false, "use an embedded, emulated Fly platform; FLY_* variables are not read")
+	f.BoolVar(&s.sandbox, "sandbox", false,
+		"use an embedded, emulated Fly platform; FLY_* variables are not read")
 	f.BoolVar(&s.readOnly, "read-only", false, "offer only tools that change nothing")
-	f.StringArrayVar(&s.apps, "app", nil, "allow only this app; repeatable; default: every app the token can see")
-	f.StringArrayVar(&s.roots, "root", nil, "a folder in which fly.toml files may be read and edited; "+
+	f.StringArrayVar(&s.apps, "app", nil,
+		"allow only this app; repeatable; default: every app the token can see")
+	f.StringArrayVar(&s.roots, "root", nil, "folder in which fly.toml files may be read and edited; "+
 		"repeatable; default: the working directory, unless it is / or the home folder")
 	f.StringVar(&s.policy, "policy", "", "policy file: plans approved or blocked without asking")
-	f.StringVar(&s.approval, "approval", "auto", "where people approve: auto (client, else terminal), elicit, terminal or deny")
-	f.StringArrayVar(&s.approverKeys, "approver-key", nil, "file with a public key whose signatures are accepted; "+
-		"repeatable; default: the key made by approve --init")
-	f.StringVar(&s.stateDir, "state-dir", "", "folder of the journal and of approval requests (default: the user's state folder)")
-	f.DurationVar(&s.hold, "hold", 45*time.Second, "how long a call waits before it returns \"running\"")
-	f.DurationVar(&s.answerWithin, "answer-within", 5*time.Minute, "how long a person has to answer a form in the client")
+	f.StringVar(&s.approval, "approval", "auto",
+		"where people approve: auto (client, else terminal), elicit, terminal or deny")
+	f.StringArrayVar(&s.approverKeys, "approver-key", nil,
+		"file with a public key whose signatures are accepted; repeatable; "+
+			"default: the key made by approve --init")
+	stateDirFlag(c, &s.stateDir)
+	f.DurationVar(&s.hold, "hold", 45*time.Second,
+		"how long a call waits before it returns \"running\"")
+	f.DurationVar(&s.answerWithin, "answer-within", 5*time.Minute,
+		"how long a person has to answer a form in the client")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error; the log goes to stderr")
-	f.BoolVar(&s.allowLoopback, "allow-loopback-api", false, "allow a real token to be sent to an API on a loopback address")
+	f.BoolVar(&s.allowLoopback, "allow-loopback-api", false,
+		"allow a real token to be sent to an API on a loopback address")
 }
 
 // build creates the server. Everything that can be refused is refused here; nothing
@@ -116,7 +123,9 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 		Version:  cli.Version(),
 		Tools:    tools.All(tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
-		Resources: resources.Resources{Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox},
+		Resources: resources.Resources{
+			Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox,
+		},
 		Completer: resources.Completer{Fly: client.Shared()},
 		Prompts:   prompts.Prompts{Fly: client.Shared(), Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
 	})
@@ -133,26 +142,30 @@ func (s *serving) check(p program) error {
 	}
 	for _, name := range names {
 		if !fly.ValidAppName(name) {
-			problems = append(problems, fmt.Errorf("%q (--app or FLY_APP) is not a valid Fly app name", name))
+			problems = append(problems,
+				fmt.Errorf("%q (--app or FLY_APP) is not a valid Fly app name", name))
 		}
 	}
 	if s.hold < 0 {
 		problems = append(problems, fmt.Errorf("--hold %v is negative", s.hold))
 	}
 	if s.answerWithin < leastAnswer {
-		problems = append(problems, fmt.Errorf("--answer-within %v is less than %v: nobody can read a question in that time",
-			s.answerWithin, leastAnswer))
+		problems = append(problems,
+			fmt.Errorf("--answer-within %v is less than %v: nobody can read a question in that time",
+				s.answerWithin, leastAnswer))
 	}
 	return errors.Join(problems...)
 }
 
-// leastAnswer is the shortest time a person is given.
+// leastAnswer is the shortest time that a person has to answer.
 const leastAnswer = 10 * time.Second
 
 // client returns a client of the platform that the environment names, or of an
 // embedded one.
 func (s *serving) client(ctx context.Context, p program, app *application) (*fly.Client, error) {
-	options := fly.Options{UserAgent: "flycast-mcp/" + cli.Version(), AllowLoopback: s.allowLoopback, Apps: s.apps}
+	options := fly.Options{
+		UserAgent: "flycast-mcp/" + cli.Version(), AllowLoopback: s.allowLoopback, Apps: s.apps,
+	}
 	if p.tune != nil {
 		p.tune(&options)
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
@@ -46,6 +48,12 @@ func (s *serving) state(p program, app *application) (string, error) {
 		dir = filepath.Join(dir, sandboxDir)
 	}
 	return dir, statedir.CheckTrusted(dir)
+}
+
+// stateDirFlag adds --state-dir to a command.
+func stateDirFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "state-dir", "",
+		"folder of the journal and of approval requests (default: the user's state folder)")
 }
 
 // removeLater removes a folder when the application is closed.

@@ -24,9 +24,11 @@ token for one app: fly tokens create deploy -a APP -x 24h`,
 				return err
 			}
 			if _, ok := cli.Terminal(p.stdin); ok {
-				fmt.Fprintln(app.stderr, "flycast-mcp waits for the messages of an MCP client on stdin: add it to one, or try flycast-mcp demo. Ctrl-C quits.")
+				fmt.Fprintln(app.stderr, "flycast-mcp waits for an MCP client on stdin: "+
+					"add it to a client, or try flycast-mcp demo. Ctrl-C quits.")
 			}
-			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, server.StdioOptions{Log: app.log, Now: p.clock.Now})
+			options := server.StdioOptions{Log: app.log, Now: p.clock.Now}
+			err = server.ServeStdio(c.Context(), app.mcp, p.stdin, p.stdout, options)
 			return errors.Join(err, app.Close())
 		},
 	}

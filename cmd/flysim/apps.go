@@ -44,8 +44,8 @@ func (e *emulator) buildApps(ctx context.Context) error {
 // reportSlowStart warns of Machines that start too slowly to answer a request.
 func (e *emulator) reportSlowStart(setting string, delay time.Duration) {
 	if delay >= proxy.DefaultHold {
-		e.notes.add(fmt.Sprintf("%s %s: Fly Proxy holds a request for %s only, so the request that wakes a Machine gets 503 PM03",
-			setting, delay, proxy.DefaultHold))
+		e.notes.add(fmt.Sprintf("%s %s: Fly Proxy holds a request for %s only, "+
+			"so the request that wakes a Machine gets 503 PM03", setting, delay, proxy.DefaultHold))
 	}
 }
 
@@ -59,8 +59,8 @@ func (e *emulator) reportExisting() {
 		}
 	}
 	if len(existing) > 0 {
-		e.notes.add(fmt.Sprintf("these apps exist already, and %s does not change their Machines, services and addresses: %s",
-			e.settings.apps, strings.Join(existing, ", ")))
+		e.notes.add(fmt.Sprintf("these apps exist already, and %s does not change their Machines, "+
+			"services and addresses: %s", e.settings.apps, strings.Join(existing, ", ")))
 	}
 }
 
@@ -82,6 +82,7 @@ func (e *emulator) startDataPlane(context.Context) error {
 		return fmt.Errorf("--inside, --public: %w", err)
 	}
 	e.closeLater(plane.Close)
-	e.traffic, e.links.Flycast, e.links.Public = plane.Traffic, plane.Listening.Flycast, plane.Listening.Public
+	e.traffic = plane.Traffic
+	e.links.Flycast, e.links.Public = plane.Listening.Flycast, plane.Listening.Public
 	return nil
 }

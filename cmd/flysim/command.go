@@ -80,16 +80,19 @@ func (s *settings) register(c *cobra.Command) {
 	g.StringVar(&s.page, "page", dataplane.AnyPort, "`ADDRESS` of the web page; \"\" for none")
 
 	g = group("What the platform has").Flags()
-	g.StringVar(&s.apps, "apps", "", "add the apps of a TOML `FILE`, which can name commands to run on this computer")
+	g.StringVar(&s.apps, "apps", "",
+		"add the apps of a TOML `FILE`, which can name commands to run on this computer")
 	g.StringVar(&s.configs, "write-configs", "", "write each app's configuration to `DIR`/<app>/fly.toml")
-	g.StringVar(&s.state, "state", "", "keep the state in this `FILE` between runs; created if it does not exist")
+	g.StringVar(&s.state, "state", "",
+		"keep the state in this `FILE` between runs; created if it does not exist")
 
 	s.faults.register(group("What fails"))
 
 	g = group("Time").Flags()
 	s.speed.factor = 1
 	g.Var(&s.speed, "speed", "run the platform's clock this many times faster, such as 60x; 0 stops it")
-	g.DurationVar(&s.coldStart, "cold-start", flysim.VisibleStartDelay, "how long a Machine takes to start, by that clock")
+	g.DurationVar(&s.coldStart, "cold-start", flysim.VisibleStartDelay,
+		"how long a Machine takes to start, by that clock")
 	g.DurationVar(&s.autostopEvery, "autostop-every", autostop.DefaultEvery,
 		"how often Fly Proxy looks for idle Machines, by that clock; 0 for never")
 

@@ -106,7 +106,10 @@ func (m table) title() string {
 
 func (m table) addresses() string {
 	var parts []string
-	for _, a := range []struct{ name, url string }{{"page", m.view.PageURL}, {".flycast", m.view.Links.Flycast}, {".fly.dev", m.view.Links.Public}, {"API", m.view.Links.API}} {
+	links := m.view.Links
+	for _, a := range []struct{ name, url string }{
+		{"page", m.view.PageURL}, {".flycast", links.Flycast}, {".fly.dev", links.Public}, {"API", links.API},
+	} {
 		if a.url != "" {
 			parts = append(parts, a.name+" "+a.url)
 		}
@@ -118,7 +121,8 @@ func (m table) footer() string {
 	if m.message != "" {
 		return m.fullLine(m.message, look{bold: true})
 	}
-	return m.fullLine("↑↓ select  s stop  w wake  +/- speed  a skip a minute  ? help  q quit", look{faint: true})
+	const keys = "↑↓ select  s stop  w wake  +/- speed  a skip a minute  ? help  q quit"
+	return m.fullLine(keys, look{faint: true})
 }
 
 func (m table) keys() []string {
@@ -165,7 +169,8 @@ func (m table) columns() []column {
 			if w.Last.Number == 0 {
 				return "–", look{faint: true}
 			}
-			return fmt.Sprintf("%s ago  %s  %s", watch.Age(m.scene.Now.Sub(w.Last.At)), requestText(w.Last), answerText(w.Last)), look{}
+			age := watch.Age(m.scene.Now.Sub(w.Last.At))
+			return fmt.Sprintf("%s ago  %s  %s", age, requestText(w.Last), answerText(w.Last)), look{}
 		}}},
 	}
 	used, last := 3, 1 // the mark and the indent

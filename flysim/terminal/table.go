@@ -118,7 +118,9 @@ func (m table) press(key string) (tea.Model, tea.Cmd) {
 	case "end", "G":
 		return m.move(len(m.rows)), nil
 	case "s":
-		return m.act("stopped", func(app, id string) error { return m.view.Source.Platform.Park(app, id, false) }), nil
+		return m.act("stopped", func(app, id string) error {
+			return m.view.Source.Platform.Park(app, id, false)
+		}), nil
 	case "w":
 		return m.act("woken", m.view.Source.Platform.Wake), nil
 	case "+", "=":

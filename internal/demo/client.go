@@ -25,7 +25,9 @@ type mcpClient struct {
 }
 
 // connect starts the server, in an environment made from nothing.
-func (d *Demo) connect(ctx context.Context, work workspace, environment []string, answerer *person) (*mcpClient, error) {
+func (d *Demo) connect(
+	ctx context.Context, work workspace, environment []string, answerer *person,
+) (*mcpClient, error) {
 	exe := d.Executable
 	if exe == "" {
 		var err error

@@ -54,7 +54,8 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 	}
 	file, ok := platform.FlyToml(d.App)
 	if !ok {
-		return fmt.Errorf("--app %q is not one of the example apps: %s", d.App, strings.Join(platform.AppNames(), ", "))
+		return fmt.Errorf("--app %q is not one of the example apps: %s",
+			d.App, strings.Join(platform.AppNames(), ", "))
 	}
 	api, err := platform.Listen(dataplane.AnyPort)
 	if err != nil {

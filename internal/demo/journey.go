@@ -42,10 +42,26 @@ func (j *journey) run(ctx context.Context) error {
 	}
 	deploy := callArguments{App: j.app, Path: j.file}
 	for _, c := range []step{
-		{"allocate_flycast", "Allocate a private address before anything is removed. It is free, so no approval is needed.", callArguments{App: j.app}},
-		{"patch_services", "Edit the app's fly.toml: plain HTTP inside the network, stop when idle, start on request.", callArguments{Path: j.file}},
-		{"deploy", "Deploy the edited file to the live Machines, one at a time. A person is asked.", deploy},
-		{"release_public_ips", "Release the public addresses last, for good. A person is asked.", callArguments{App: j.app}},
+		{
+			"allocate_flycast",
+			"Allocate a private address before anything is removed. It is free, so no approval is needed.",
+			callArguments{App: j.app},
+		},
+		{
+			"patch_services",
+			"Edit the app's fly.toml: plain HTTP inside the network, stop when idle, start on request.",
+			callArguments{Path: j.file},
+		},
+		{
+			"deploy",
+			"Deploy the edited file to the live Machines, one at a time. A person is asked.",
+			deploy,
+		},
+		{
+			"release_public_ips",
+			"Release the public addresses last, for good. A person is asked.",
+			callArguments{App: j.app},
+		},
 	} {
 		if j.reason != "" {
 			j.undone = append(j.undone, c.tool)

@@ -48,8 +48,9 @@ func (d *Demo) newPage() *page {
 
 func (p *page) intro(app, protocol string, isDemo bool) {
 	p.print(p.bold + "flycast-mcp demo: a public Fly.io app becomes private." + p.plain)
-	p.text("Everything runs on this machine: an emulated Fly platform in this process, the real server in another, " +
-		"and an MCP client (" + protocol + ") that makes the calls your agent would make for the example app " + app + ".")
+	p.text("Everything runs on this machine: an emulated Fly platform in this process, " +
+		"the real server in another, and an MCP client (" + protocol + ") " +
+		"that makes the calls your agent would make for the example app " + app + ".")
 	if isDemo {
 		p.text("The demo answers the questions itself, as it changes only its own emulated platform.")
 	}

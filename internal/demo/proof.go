@@ -53,12 +53,13 @@ func (p *proof) after(ctx context.Context) error {
 		return err
 	}
 	stopped := p.letIdle()
+	isWoken := func(s autostop.Stopped) bool { return s.Machine == inside.Machine }
 	switch {
 	case outside.Machine != "":
 		return fmt.Errorf("%s still answers requests from the internet", p.app)
 	case inside.Status != http.StatusOK || warm.Status != http.StatusOK:
 		return fmt.Errorf("%s does not answer over Flycast: status %d, then %d", p.app, inside.Status, warm.Status)
-	case !inside.Woke || !slices.ContainsFunc(stopped, func(s autostop.Stopped) bool { return s.Machine == inside.Machine }):
+	case !inside.Woke || !slices.ContainsFunc(stopped, isWoken):
 		return fmt.Errorf("%s did not start on a request and stop when idle", p.app)
 	}
 	return nil
@@ -75,7 +76,9 @@ func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error)
 		return flysim.Visit{}, err
 	}
 	transport := &http.Transport{Proxy: http.ProxyURL(via), DisableKeepAlives: true}
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return flysim.Visit{}, err
@@ -150,7 +153,8 @@ func (p *proof) letIdle() []autostop.Stopped {
 		}
 	}
 	for _, s := range stopped {
-		p.page.item(fmt.Sprintf("after %s without a request, autostop has %s Machine %s", watch.Age(s.At.Sub(from)), s.State, s.Machine))
+		p.page.item(fmt.Sprintf("after %s without a request, autostop has %s Machine %s",
+			watch.Age(s.At.Sub(from)), s.State, s.Machine))
 	}
 	reasons, err := p.plane.Autostop.Explain(p.app)
 	if err != nil {
@@ -158,7 +162,8 @@ func (p *proof) letIdle() []autostop.Stopped {
 	}
 	for _, r := range reasons {
 		if r.State == "started" {
-			p.page.item(strings.TrimSpace(fmt.Sprintf("Machine %s of group %s keeps running: %s", r.Machine, r.Group, r.Why)))
+			p.page.item(strings.TrimSpace(
+				fmt.Sprintf("Machine %s of group %s keeps running: %s", r.Machine, r.Group, r.Why)))
 		}
 	}
 	return stopped

@@ -42,7 +42,8 @@ func readInstallation(path string) (string, error) {
 	}
 	id := strings.TrimSpace(string(data))
 	if len(id) != len(rand.Text()) {
-		return "", fmt.Errorf("%s was changed: remove it to start with a new name, which withdraws open approvals", path)
+		return "", fmt.Errorf("%s was changed: remove it to start with a new name, which withdraws open approvals",
+			path)
 	}
 	return id, nil
 }

@@ -15,7 +15,7 @@ import (
 const (
 	Journal    = "journal.jsonl" // in the state folder
 	Requests   = "approvals"     // in the state folder
-	Locks      = "locks"         // in the state folder: one run per app among all servers that share it
+	Locks      = "locks"         // in the state folder; ensures one run per app among its servers
 	SigningKey = "approver.key"  // in the configuration folder; encrypted with a passphrase
 	PublicKey  = "approver.pub"  // in the configuration folder; verifies approvals
 )
@@ -81,6 +81,12 @@ func (f Folders) Config() (string, error) {
 		return filepath.Join(f.Getenv("AppData"), "flycast-mcp"), nil
 	}
 	return "", ErrNoHome
+}
+
+// Unused is the error of a command for a state folder that no server has used.
+func Unused(dir string) error {
+	return fmt.Errorf("no server has used the state folder %s: "+
+		"run the command exactly as the agent shows it, including --state-dir", dir)
 }
 
 // CheckTrusted refuses a state folder that other users can write to.
