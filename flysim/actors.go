@@ -38,7 +38,7 @@ type Machine struct {
 	Events                  []string // "type status", newest first
 }
 
-func (p *Platform) mustApp(name string) *app {
+func (p *Platform) mustApp(name string) *appState {
 	a := p.state.apps[name]
 	if a == nil {
 		panic(fmt.Sprintf("sandbox: no app %q", name))
@@ -81,7 +81,7 @@ func (p *Platform) Addresses(app string) []Address {
 	return p.mustApp(app).rows()
 }
 
-func (a *app) rows() []Address {
+func (a *appState) rows() []Address {
 	var list []Address
 	for _, addr := range a.held() {
 		row := Address{ID: addr.id, IP: addr.ip.String(), Kind: addr.kind, Region: addr.region, Created: addr.created}
@@ -168,7 +168,7 @@ func (p *Platform) AddMachine(app, region string, document json.Marshaler) strin
 	now := p.clock.Now()
 	a := p.mustApp(app)
 	p.state.adopt(a, config, region, now)
-	m := p.state.createMachine(a, config, "", region, plan{}, now)
+	m := p.state.createMachine(a, config, "", region, preset{}, now)
 	m.launch(p.state, "starting", now, p.options.StartDelay)
 	return m.id
 }
@@ -247,7 +247,7 @@ func (p *Platform) HoldLease(app, id, owner string, ttl time.Duration) string {
 	var nonce string
 	p.act(app, id, func(m *vm, now time.Time) {
 		nonce = p.state.ids.opaque("nonce", "", 12)
-		m.lease = &lease{nonce: nonce, owner: owner, expires: now.Add(ttl)}
+		m.lease = &machineLease{nonce: nonce, owner: owner, expires: now.Add(ttl)}
 	})
 	return nonce
 }
@@ -268,7 +268,7 @@ func (p *Platform) AddAddress(app, kind, org, network string) string {
 	if org != "" {
 		w.organization = p.state.organization(org)
 	}
-	addr, err := p.state.allocate(p.mustApp(app), w, plan{}, p.clock.Now())
+	addr, err := p.state.allocate(p.mustApp(app), w, preset{}, p.clock.Now())
 	if err != nil {
 		panic("sandbox: " + err.Error())
 	}

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// address is an inbound address of an app.
-type address struct {
+// appAddress is an inbound address of an app.
+type appAddress struct {
 	id      string
 	ip      netip.Addr
 	kind    string // v4, v6, private_v6 or shared_v4
 	region  string
 	service string
-	network *network // of private_v6
+	network *privateNetwork // of private_v6
 	created time.Time
 
 	born, gone int64 // the app's list reads when it was allocated and released; gone -1: not released
 }
 
-// egress is an outbound address of an app.
-type egress struct {
+// egressAddress is an outbound address of an app.
+type egressAddress struct {
 	id      string
 	ip      netip.Addr
 	region  string
@@ -30,7 +30,7 @@ type egress struct {
 	updated time.Time
 }
 
-func (e *egress) version() int {
+func (e *egressAddress) version() int {
 	if e.ip.Is4() {
 		return 4
 	}
@@ -49,8 +49,8 @@ type wish struct {
 }
 
 // allocate gives the app an address.
-func (s *state) allocate(a *app, w wish, plan plan, now time.Time) (*address, error) {
-	addr := &address{kind: w.kind, region: w.region, service: w.service, created: now, born: a.reads.Load(), gone: -1}
+func (s *platformState) allocate(a *appState, w wish, plan preset, now time.Time) (*appAddress, error) {
+	addr := &appAddress{kind: w.kind, region: w.region, service: w.service, created: now, born: a.reads.Load(), gone: -1}
 	switch w.kind {
 	case "v4":
 		n := s.ids.number("v4", 0)
@@ -89,20 +89,20 @@ func (s *state) allocate(a *app, w wish, plan plan, now time.Time) (*address, er
 }
 
 // release takes an address from the app for good.
-func (a *app) release(ip netip.Addr) error {
-	i := slices.IndexFunc(a.addresses, func(addr *address) bool { return addr.gone < 0 && addr.ip == ip })
+func (a *appState) release(ip netip.Addr) error {
+	i := slices.IndexFunc(a.addresses, func(addr *appAddress) bool { return addr.gone < 0 && addr.ip == ip })
 	if i < 0 {
 		return &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find IPAddress"}
 	}
 	a.addresses[i].gone = a.reads.Load()
-	a.addresses = keepLatest(a.addresses, func(addr *address) bool { return addr.gone >= 0 })
+	a.addresses = keepLatest(a.addresses, func(addr *appAddress) bool { return addr.gone >= 0 })
 	return nil
 }
 
 // releaseEgress takes an outbound address from the app; it reports whether the
 // app had it.
-func (a *app) releaseEgress(ip netip.Addr) bool {
-	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip })
+func (a *appState) releaseEgress(ip netip.Addr) bool {
+	i := slices.IndexFunc(a.egress, func(e *egressAddress) bool { return e.ip == ip })
 	if i >= 0 {
 		a.egress = slices.Delete(a.egress, i, i+1)
 	}
@@ -110,13 +110,13 @@ func (a *app) releaseEgress(ip netip.Addr) bool {
 }
 
 // held are the addresses the app really has.
-func (a *app) held() []*address {
-	return slices.DeleteFunc(slices.Clone(a.addresses), func(addr *address) bool { return addr.gone >= 0 })
+func (a *appState) held() []*appAddress {
+	return slices.DeleteFunc(slices.Clone(a.addresses), func(addr *appAddress) bool { return addr.gone >= 0 })
 }
 
 // shared is the app's shared IPv4 address, nil if it has none.
-func (a *app) shared() *address {
-	i := slices.IndexFunc(a.addresses, func(addr *address) bool { return addr.gone < 0 && addr.kind == "shared_v4" })
+func (a *appState) shared() *appAddress {
+	i := slices.IndexFunc(a.addresses, func(addr *appAddress) bool { return addr.gone < 0 && addr.kind == "shared_v4" })
 	if i < 0 {
 		return nil
 	}
@@ -125,9 +125,9 @@ func (a *app) shared() *address {
 
 // list is what one more reading of the address list shows: each write only
 // after lag readings that do not.
-func (a *app) list(lag int) []*address {
+func (a *appState) list(lag int) []*appAddress {
 	seen := a.reads.Add(1) - 1
-	var shown []*address
+	var shown []*appAddress
 	for _, addr := range a.addresses {
 		arrived := seen-addr.born >= int64(lag)
 		left := addr.gone >= 0 && seen-addr.gone >= int64(lag)
@@ -140,15 +140,15 @@ func (a *app) list(lag int) []*address {
 
 // releaseMachineEgress takes a Machine's outbound addresses away and returns
 // them.
-func (a *app) releaseMachineEgress(id string) (gone []*egress) {
+func (a *appState) releaseMachineEgress(id string) (gone []*egressAddress) {
 	gone = a.egressOf(id)
-	a.egress = slices.DeleteFunc(a.egress, func(e *egress) bool { return e.machine == id })
+	a.egress = slices.DeleteFunc(a.egress, func(e *egressAddress) bool { return e.machine == id })
 	return gone
 }
 
 // egressOf are the outbound addresses of one Machine, or with an empty id those
 // of the app.
-func (a *app) egressOf(machine string) (list []*egress) {
+func (a *appState) egressOf(machine string) (list []*egressAddress) {
 	for _, e := range a.egress {
 		if e.machine == machine {
 			list = append(list, e)
@@ -158,7 +158,7 @@ func (a *app) egressOf(machine string) (list []*egress) {
 }
 
 // allocateEgress gives the app, or one Machine of it, an outbound pair in a region.
-func (s *state) allocateEgress(a *app, region, machine string, plan plan, now time.Time) (v4, v6 *egress) {
+func (s *platformState) allocateEgress(a *appState, region, machine string, plan preset, now time.Time) (v4, v6 *egressAddress) {
 	n := s.ids.number("egress", 0)
 	ip4 := netip.AddrFrom4([4]byte{209, 71, byte(64 + n/250), byte(4 + n%250)})
 	ip6 := netip.AddrFrom16([16]byte{0x26, 0x05, 0x4c, 0x40, 0, 0x7e, byte(n >> 8), byte(n), 15: 1})
@@ -168,8 +168,8 @@ func (s *state) allocateEgress(a *app, region, machine string, plan plan, now ti
 	if plan.second.IsValid() {
 		ip6 = plan.second
 	}
-	v4 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip4, region: region, machine: machine, updated: now}
-	v6 = &egress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip6, region: region, machine: machine, updated: now}
+	v4 = &egressAddress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip4, region: region, machine: machine, updated: now}
+	v6 = &egressAddress{id: s.ids.opaque("egress ip", "eip_", 14), ip: ip6, region: region, machine: machine, updated: now}
 	a.egress = append(a.egress, v4, v6)
 	return v4, v6
 }

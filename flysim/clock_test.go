@@ -11,13 +11,13 @@ import (
 )
 
 func TestClock(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	clock.Advance(time.Hour)
 	clock.Advance(-time.Hour) // time does not go back
-	if got, want := clock.Now(), start.Add(time.Hour); !got.Equal(want) {
+	if got, want := clock.Now(), startTime.Add(time.Hour); !got.Equal(want) {
 		t.Errorf("now %s, want %s", got, want)
 	}
-	if err := clock.Wait(t.Context(), start, nil); err != nil {
+	if err := clock.Wait(t.Context(), startTime, nil); err != nil {
 		t.Errorf("waiting for the past: %v", err)
 	}
 	done := make(chan error)
@@ -55,10 +55,10 @@ func TestClock(t *testing.T) {
 
 func TestClockSpeed(t *testing.T) {
 	var mu sync.Mutex
-	real := start
+	real := startTime
 	pass := func(d time.Duration) { mu.Lock(); real = real.Add(d); mu.Unlock() }
 	clock := flysim.NewClock(func() time.Time { mu.Lock(); defer mu.Unlock(); return real })
-	want := start
+	want := startTime
 	for _, tt := range []struct {
 		speed           float64
 		passed, counted time.Duration
@@ -97,7 +97,7 @@ func TestClockSpeed(t *testing.T) {
 // TestClockFar lets a clock that runs fast pass more than a [time.Duration]
 // holds: it does not go back, and stands still before dates cannot be written.
 func TestClockFar(t *testing.T) {
-	real := start
+	real := startTime
 	clock := flysim.NewClock(func() time.Time { return real })
 	clock.SetSpeed(1e6)
 	before := clock.Now()
@@ -118,11 +118,11 @@ func TestClockFar(t *testing.T) {
 		t.Errorf("it went on to %s", now)
 	}
 
-	real = start
+	real = startTime
 	clock = flysim.NewClock(func() time.Time { return real })
 	clock.SetSpeed(1e6)
 	real = real.Add(3 * time.Hour)
-	if got, want := clock.Now(), start.AddDate(0, 0, 125_000); got.Sub(want).Abs() > time.Second {
+	if got, want := clock.Now(), startTime.AddDate(0, 0, 125_000); got.Sub(want).Abs() > time.Second {
 		t.Errorf("three hours at 1e6 are %s, want %s", got, want)
 	}
 }

@@ -68,9 +68,9 @@ type probe struct {
 	port int // 0: none given
 }
 
-// probes are the checks of a configuration: those of services in their order,
+// probesOf are the checks of a configuration: those of services in their order,
 // then the top-level ones by name.
-func probes(config spec.Config) []probe {
+func probesOf(config spec.Config) []probe {
 	type check struct {
 		Type string `json:"type"`
 		Port int    `json:"port"`
@@ -120,7 +120,7 @@ func internalPorts(config spec.Config) []socket {
 			sockets = append(sockets, s)
 		}
 	}
-	for _, p := range probes(config) {
+	for _, p := range probesOf(config) {
 		s := socket{proto: "tcp", address: fmt.Sprintf("0.0.0.0:%d", p.port)}
 		if p.port > 0 && !slices.Contains(sockets, s) {
 			sockets = append(sockets, s)

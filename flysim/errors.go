@@ -34,8 +34,8 @@ var (
 	errNoOrganization = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Organization"}
 )
 
-// missing is REST's answer for something that does not exist.
-func missing(what string) *apiError {
+// notFound is REST's answer for something that does not exist.
+func notFound(what string) *apiError {
 	return &apiError{http.StatusNotFound, "NOT_FOUND", what + " not found"}
 }
 

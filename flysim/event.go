@@ -29,9 +29,9 @@ type ClockChange struct {
 	Speed *float64      // as in [Clock.SetSpeed]; nil: as it was
 }
 
-// schedule is the events to come. An event takes effect when its time has come
+// eventSchedule is the events to come. An event takes effect when its time has come
 // and somebody looks: [Platform.Run], a request, an actor.
-type schedule struct {
+type eventSchedule struct {
 	mu      sync.Mutex
 	events  []*pendingEvent
 	changed chan struct{} // closed and replaced when an event was added or all were removed
@@ -178,7 +178,7 @@ func (p *Platform) advance(d time.Duration) {
 func (p *Platform) mayAdvance(d time.Duration) bool { return p.clock.Now().Add(d).Year() <= lastYear }
 
 // earliest is the next event, nil if there is none. The caller holds mu.
-func (s *schedule) earliest() *pendingEvent {
+func (s *eventSchedule) earliest() *pendingEvent {
 	var first *pendingEvent
 	for _, e := range s.events {
 		if !e.over && (first == nil || e.next.Before(first.next)) {
@@ -188,7 +188,7 @@ func (s *schedule) earliest() *pendingEvent {
 	return first
 }
 
-func (s *schedule) next() (at time.Time, ok bool) {
+func (s *eventSchedule) next() (at time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.earliest(); e != nil {
@@ -198,7 +198,7 @@ func (s *schedule) next() (at time.Time, ok bool) {
 }
 
 // watch is closed when events were added or removed from now on.
-func (s *schedule) watch() <-chan struct{} {
+func (s *eventSchedule) watch() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changed == nil {
@@ -208,14 +208,14 @@ func (s *schedule) watch() <-chan struct{} {
 }
 
 // wake tells [Platform.Run] to look again. The caller holds mu.
-func (s *schedule) wake() {
+func (s *eventSchedule) wake() {
 	if s.changed != nil {
 		close(s.changed)
 	}
 	s.changed = make(chan struct{})
 }
 
-func (s *schedule) clear() {
+func (s *eventSchedule) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = nil

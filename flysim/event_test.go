@@ -97,15 +97,15 @@ func TestEvents(t *testing.T) {
 		t.Errorf("states %s", text)
 	}
 	updated := ask(t, p, "GET", shop+"/machines/"+shopA+"/events", "").get(t, "0.timestamp")
-	if want := fmt.Sprint(start.Add(55 * time.Second).UnixMilli()); updated != want {
+	if want := fmt.Sprint(startTime.Add(55 * time.Second).UnixMilli()); updated != want {
 		t.Errorf("the start was at %s, want %s", updated, want)
 	}
 	p.Clock().Advance(65 * time.Second) // 2m, and the jump
-	if got, want := p.Clock().Now(), start.Add(2*time.Minute); !got.Equal(want) {
+	if got, want := p.Clock().Now(), startTime.Add(2*time.Minute); !got.Equal(want) {
 		t.Errorf("nobody has looked: %s, want %s", got, want)
 	}
 	state()
-	if got, want := p.Clock().Now(), start.Add(2*time.Minute+time.Hour); !got.Equal(want) || p.Clock().Speed() != 0 {
+	if got, want := p.Clock().Now(), startTime.Add(2*time.Minute+time.Hour); !got.Equal(want) || p.Clock().Speed() != 0 {
 		t.Errorf("after the jump: %s at speed %v, want %s at 0", got, p.Clock().Speed(), want)
 	}
 	events := p.Events()
@@ -114,7 +114,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%+v, want %d times", e, want)
 		}
 	}
-	if got, want := events[5].Next, start.Add(time.Hour+3*time.Minute); !got.Equal(want) {
+	if got, want := events[5].Next, startTime.Add(time.Hour+3*time.Minute); !got.Equal(want) {
 		t.Errorf("next at %s, want %s", got, want)
 	}
 	if !strings.Contains(events[2].Failed, "app") {
@@ -171,7 +171,7 @@ func TestConcurrentScript(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if status, _, err := send(t, p, server, "GET", shop, ""); status != 200 {
+	if status, _, err := sendOverSocket(t, p, server, "GET", shop, ""); status != 200 {
 		t.Errorf("afterwards: %d, %v", status, err)
 	}
 }

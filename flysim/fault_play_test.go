@@ -157,7 +157,7 @@ func TestJumps(t *testing.T) {
 	p := seeded(t, flysim.Options{RateLimits: true})
 	held := ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=60", "").get(t, "data.nonce")
 	play(t, p, "machine.stop jump=1m")
-	if got := ask(t, p, "POST", shop+"/machines/"+shopA+"/stop", "{}", nonce, held); got.status != 409 || p.Machine("shop-api", shopA).State != "started" {
+	if got := ask(t, p, "POST", shop+"/machines/"+shopA+"/stop", "{}", leaseHeader, held); got.status != 409 || p.Machine("shop-api", shopA).State != "started" {
 		t.Errorf("with a lease that has just expired: %d %s", got.status, got.body)
 	}
 	for range 3 {

@@ -12,9 +12,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// send makes one request over a fresh connection, so that Go's client cannot
+// sendOverSocket makes one request over a fresh connection, so that Go's client cannot
 // repeat it by itself.
-func send(t *testing.T, p *flysim.Platform, server *flysim.Server, method, path, body string) (int, string, error) {
+func sendOverSocket(t *testing.T, p *flysim.Platform, server *flysim.Server, method, path, body string) (int, string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -55,7 +55,7 @@ func TestFaults(t *testing.T) {
 			p := seeded(t, flysim.Options{})
 			server := listening(t, p)
 			p.Inject(test.fault)
-			status, body, err := send(t, p, server, "POST", shop+"/ip_assignments", flycast)
+			status, body, err := sendOverSocket(t, p, server, "POST", shop+"/ip_assignments", flycast)
 			if status != test.status || (err != nil) != (test.status == 0) || !strings.Contains(body, test.body) {
 				t.Errorf("answer %d %q, %v", status, body, err)
 			}
@@ -103,7 +103,7 @@ func TestFaultDelay(t *testing.T) {
 }
 
 func TestRateLimits(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{RateLimits: true, Clock: clock})
 	burst := func(path string, n int) []int {
 		var got []int
@@ -139,9 +139,9 @@ func TestRecorder(t *testing.T) {
 	if calls := p.Calls(); len(calls) != 0 {
 		t.Fatalf("Seed left calls: %+v", calls)
 	}
-	query(t, p, queryAddresses, map[string]any{"a": "shop-api"})
-	query(t, p, allocate, map[string]any{"input": map[string]any{"appId": "shop-api", "type": "v6"}})
-	query(t, p, `mutation { releaseIpAddress(input: {appId: "shop-api", ip: "66.241.124.11"}) { clientMutationId } }`, nil)
+	graphQuery(t, p, queryAddresses, map[string]any{"a": "shop-api"})
+	graphQuery(t, p, allocateMutation, map[string]any{"input": map[string]any{"appId": "shop-api", "type": "v6"}})
+	graphQuery(t, p, `mutation { releaseIpAddress(input: {appId: "shop-api", ip: "66.241.124.11"}) { clientMutationId } }`, nil)
 	ask(t, p, "GET", shop+"/machines/"+shopA+"/lease", "")
 	ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=5", "", "Authorization", "Bearer "+p.ReadOnlyToken())
 	ask(t, p, "POST", "/v1/apps/legacy-api/certificates/api.legacy-shop.example/check", "")
@@ -168,7 +168,7 @@ func TestRecorder(t *testing.T) {
 	var got []row
 	for _, c := range p.Calls() {
 		got = append(got, row{c.Operation, c.App, c.Target, c.Write, c.Status, c.Token})
-		if !c.Time.Equal(start) || len(c.Body) > 64<<10 {
+		if !c.Time.Equal(startTime) || len(c.Body) > 64<<10 {
 			t.Errorf("%s at %s with %d bytes", c.Operation, c.Time, len(c.Body))
 		}
 	}
@@ -196,8 +196,8 @@ func TestConcurrency(t *testing.T) {
 				ask(t, p, "GET", shop+"/machines/"+shopA, "")
 				ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=1", "")
 				ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?state=started&timeout=1", "")
-				query(t, p, `{ a: app(name: "shop-api") { ...f } b: app(name: "shop-api") { ...f } } fragment f on App { ipAddresses { nodes { id } } sharedIpAddress network }`, nil)
-				query(t, p, allocate, map[string]any{"input": map[string]any{"appId": "shop-api", "type": "private_v6"}})
+				graphQuery(t, p, `{ a: app(name: "shop-api") { ...f } b: app(name: "shop-api") { ...f } } fragment f on App { ipAddresses { nodes { id } } sharedIpAddress network }`, nil)
+				graphQuery(t, p, allocateMutation, map[string]any{"input": map[string]any{"appId": "shop-api", "type": "private_v6"}})
 				p.AddAddress("tenant-7", "v6", "", "")
 				p.StopMachine("shop-api", shopB)
 				p.StartMachine("shop-api", shopB)
@@ -218,7 +218,7 @@ func TestClientGone(t *testing.T) {
 	server := listening(t, p)
 	done := make(chan int)
 	go func() {
-		status, _, _ := send(t, p, server, "GET", shop+"/machines/"+shopA+"/wait?state=started", "")
+		status, _, _ := sendOverSocket(t, p, server, "GET", shop+"/machines/"+shopA+"/wait?state=started", "")
 		done <- status
 	}()
 	advance(p, "machine.wait", 0)

@@ -13,8 +13,8 @@ import (
 	"github.com/superfly/fly-go/flaps"
 )
 
-// group is a process group of the app that is deployed.
-type group struct {
+// machineGroup is a process group of the app that is deployed.
+type machineGroup struct {
 	name   string
 	config string // of its Machines, without metadata
 	checks int
@@ -32,7 +32,7 @@ const (
 type deployment struct {
 	strategy string
 	image    string
-	groups   []group
+	groups   []machineGroup
 	alone    bool // --ha=false
 	flycast  bool
 	mount    string // a volume's name
@@ -84,7 +84,7 @@ func (f *flyctl) deploy(d deployment) {
 	f.query(queryEgressIPs, name)
 	f.ask("PATCH", "/api/v1/releases/"+id, `{"status":"running"}`)
 
-	config := func(g group) *fly.MachineConfig {
+	config := func(g machineGroup) *fly.MachineConfig {
 		config := machineConfig(f.t, strings.ReplaceAll(g.config, "IMAGE", d.image))
 		config.Metadata = map[string]string{"fly_platform_version": "v2", "fly_process_group": g.name, "fly_release_id": id, "fly_release_version": version}
 		if volume != "" {
@@ -142,7 +142,7 @@ func (f *flyctl) volumeFor(d deployment, first bool) string {
 }
 
 // spawn creates a Machine and verifies it.
-func (f *flyctl) spawn(d deployment, g group, config *fly.MachineConfig) *fly.Machine {
+func (f *flyctl) spawn(d deployment, g machineGroup, config *fly.MachineConfig) *fly.Machine {
 	f.t.Helper()
 	ctx, standby := f.t.Context(), len(config.Standbys) > 0
 	m, err := f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Region: "iad", Config: config, SkipLaunch: standby, LeaseTTL: 300})
@@ -175,7 +175,7 @@ func (f *flyctl) listens(m *fly.Machine) {
 // replacing is a Machine that gets a new configuration.
 type replacing struct {
 	machine *fly.Machine
-	group   group
+	group   machineGroup
 	config  *fly.MachineConfig
 	skip    bool // it is not started
 	nonce   string
@@ -296,19 +296,19 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 // TestFlyctlDeploys deploys a new app twice, the second time with each of the
 // strategies.
 func TestFlyctlDeploys(t *testing.T) {
-	web, worker := group{"web", webGroup, 1}, group{"worker", workerGroup, 0}
+	web, worker := machineGroup{"web", webGroup, 1}, machineGroup{"worker", workerGroup, 0}
 	for name, test := range map[string]struct {
 		deployment
 		machines int
 	}{
-		"rolling":                       {deployment{strategy: "rolling", groups: []group{web}}, 2},
-		"rolling, one Machine":          {deployment{strategy: "rolling", groups: []group{web}, alone: true}, 1},
-		"rolling, Flycast":              {deployment{strategy: "rolling", groups: []group{web}, flycast: true}, 2},
-		"rolling, a volume":             {deployment{strategy: "rolling", groups: []group{web}, mount: "data"}, 1},
-		"rolling, standby":              {deployment{strategy: "rolling", groups: []group{web, worker}}, 4},
-		"immediate":                     {deployment{strategy: "immediate", groups: []group{web}}, 2},
-		"immediate, groups and standby": {deployment{strategy: "immediate", groups: []group{web, {"api", webGroup, 1}, worker}}, 6},
-		"bluegreen":                     {deployment{strategy: "bluegreen", groups: []group{web}}, 2},
+		"rolling":                       {deployment{strategy: "rolling", groups: []machineGroup{web}}, 2},
+		"rolling, one Machine":          {deployment{strategy: "rolling", groups: []machineGroup{web}, alone: true}, 1},
+		"rolling, Flycast":              {deployment{strategy: "rolling", groups: []machineGroup{web}, flycast: true}, 2},
+		"rolling, a volume":             {deployment{strategy: "rolling", groups: []machineGroup{web}, mount: "data"}, 1},
+		"rolling, standby":              {deployment{strategy: "rolling", groups: []machineGroup{web, worker}}, 4},
+		"immediate":                     {deployment{strategy: "immediate", groups: []machineGroup{web}}, 2},
+		"immediate, groups and standby": {deployment{strategy: "immediate", groups: []machineGroup{web, {"api", webGroup, 1}, worker}}, 6},
+		"bluegreen":                     {deployment{strategy: "bluegreen", groups: []machineGroup{web}}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

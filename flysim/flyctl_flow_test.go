@@ -70,7 +70,7 @@ func (f *flyctl) ask(method, target, body string) reply {
 // query sends a GraphQL request that must be answered without an error.
 func (f *flyctl) query(text string, variables map[string]any) reply {
 	f.t.Helper()
-	got := query(f.t, f.p, text, variables, "User-Agent", flyctlAgent)
+	got := graphQuery(f.t, f.p, text, variables, "User-Agent", flyctlAgent)
 	if errs := got.get(f.t, "errors"); got.status != http.StatusOK || errs != "null" {
 		f.t.Fatalf("%s: %d %s", text, got.status, got.body)
 	}

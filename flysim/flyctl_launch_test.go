@@ -53,7 +53,7 @@ func TestFlyctlLaunch(t *testing.T) {
 	if list, err := f.rest.GetIPAssignments(ctx, f.app); err != nil || len(list.IPs) != 0 {
 		t.Errorf("after the launch: %+v, %v", list, err)
 	}
-	f.deploy(deployment{strategy: "rolling", image: "nginx:1", groups: []group{{"app", webGroup, 1}}, alone: true, flycast: true})
+	f.deploy(deployment{strategy: "rolling", image: "nginx:1", groups: []machineGroup{{"app", webGroup, 1}}, alone: true, flycast: true})
 	if got := f.p.Addresses(f.app); len(got) != 1 || got[0].Kind != "private_v6" {
 		t.Errorf("after the deploy: %+v", got)
 	}

@@ -14,7 +14,7 @@ import (
 // refused. Another client is refused at once.
 func TestFlyctlIsHeldBack(t *testing.T) {
 	const burst, held = 3, 30
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{RateLimits: true, Clock: clock})
 	list := func(agent string) reply { return ask(t, p, "GET", shop+"/machines", "", "User-Agent", agent) }
 	for range burst {

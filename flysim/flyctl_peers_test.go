@@ -26,11 +26,11 @@ func TestWireGuardPeers(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	slug := map[string]any{"slug": "personal"}
 	add := func(name, key, region, network string) reply {
-		return query(t, p, addPeer, map[string]any{"input": map[string]any{
+		return graphQuery(t, p, addPeer, map[string]any{"input": map[string]any{
 			"organizationId": personal(t), "region": region, "name": name, "pubkey": key, "network": network, "nats": true,
 		}})
 	}
-	wantBody(t, query(t, p, `query { nearestRegion(wireguardGateway: true) { code name gatewayAvailable } }`, nil), "data.nearestRegion.code", "iad")
+	wantBody(t, graphQuery(t, p, `query { nearestRegion(wireguardGateway: true) { code name gatewayAvailable } }`, nil), "data.nearestRegion.code", "iad")
 	got := add("interactive-vm-dev-example-com-01", peerKey, "iad", "")
 	wantBody(t, got, "data.addWireGuardPeer.endpointip", "127.0.0.1")
 	gateway, err := base64.StdEncoding.DecodeString(got.get(t, "data.addWireGuardPeer.pubkey"))
@@ -57,11 +57,11 @@ func TestWireGuardPeers(t *testing.T) {
 		}
 		seen[one], seen[block.String()] = true, true
 	}
-	wantBody(t, query(t, p, peers, slug), "data.organization.wireGuardPeers.nodes.0.name", "interactive-vm-dev-example-com-01")
-	wantBody(t, query(t, p, onePeer, map[string]any{"slug": "personal", "name": "apart"}), "data.organization.wireGuardPeer.region", "fra")
-	wantBody(t, query(t, p, onePeer, map[string]any{"slug": "personal", "name": "none"}), "errors.0.message", "Could not find WireGuardPeer")
+	wantBody(t, graphQuery(t, p, peers, slug), "data.organization.wireGuardPeers.nodes.0.name", "interactive-vm-dev-example-com-01")
+	wantBody(t, graphQuery(t, p, onePeer, map[string]any{"slug": "personal", "name": "apart"}), "data.organization.wireGuardPeer.region", "fra")
+	wantBody(t, graphQuery(t, p, onePeer, map[string]any{"slug": "personal", "name": "none"}), "errors.0.message", "Could not find WireGuardPeer")
 	valid := func() reply {
-		return query(t, p, validPeers, map[string]any{"input": map[string]any{"peerIps": []string{ip.String(), "fdaa:2:1c4f::9", "x"}}})
+		return graphQuery(t, p, validPeers, map[string]any{"input": map[string]any{"peerIps": []string{ip.String(), "fdaa:2:1c4f::9", "x"}}})
 	}
 	wantBody(t, valid(), "data.validateWireGuardPeers.invalidPeerIps", `["fdaa:2:1c4f::9","x"]`)
 	for name, refused := range map[string]reply{
@@ -73,8 +73,8 @@ func TestWireGuardPeers(t *testing.T) {
 		}
 	}
 	remove := map[string]any{"input": map[string]any{"organizationId": personal(t), "name": "interactive-vm-dev-example-com-01", "nats": true}}
-	wantBody(t, query(t, p, removePeer, remove), "data.removeWireGuardPeer.organization.id", personal(t))
-	wantBody(t, query(t, p, removePeer, remove), "errors.0.message", "Could not find WireGuardPeer")
+	wantBody(t, graphQuery(t, p, removePeer, remove), "data.removeWireGuardPeer.organization.id", personal(t))
+	wantBody(t, graphQuery(t, p, removePeer, remove), "errors.0.message", "Could not find WireGuardPeer")
 	wantBody(t, valid(), "data.validateWireGuardPeers.invalidPeerIps", `["`+ip.String()+`","fdaa:2:1c4f::9","x"]`)
 
 	// Tokens of an app may, those that only read or run commands may not.
@@ -82,7 +82,7 @@ func TestWireGuardPeers(t *testing.T) {
 		p.AppToken("shop-api"): true, p.OrgToken("personal"): true, p.OrgToken("partner"): false, p.ReadOnlyToken(): false, p.ExecToken("shop-api"): false,
 	} {
 		input := map[string]any{"input": map[string]any{"organizationId": personal(t), "name": "by" + token, "pubkey": peerKey}}
-		got := query(t, p, addPeer, input, "Authorization", "Bearer "+token)
+		got := graphQuery(t, p, addPeer, input, "Authorization", "Bearer "+token)
 		if added := got.get(t, "data.addWireGuardPeer") != "null"; added != may {
 			t.Errorf("%s: %s", token, got.body)
 		}
@@ -93,9 +93,9 @@ func TestWireGuardPeers(t *testing.T) {
 func TestMoveApp(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	const move = `mutation ($input: MoveAppInput!) { moveApp(input: $input) { app { id networkId organization { slug } } } }`
-	partner := query(t, p, orgBySlug, map[string]any{"slug": "partner"}).get(t, "data.organization.id")
+	partner := graphQuery(t, p, orgBySlug, map[string]any{"slug": "partner"}).get(t, "data.organization.id")
 	to := func(id, token string) reply {
-		return query(t, p, move, map[string]any{"input": map[string]any{"appId": "shop-api", "organizationId": id}}, "Authorization", "Bearer "+token)
+		return graphQuery(t, p, move, map[string]any{"input": map[string]any{"appId": "shop-api", "organizationId": id}}, "Authorization", "Bearer "+token)
 	}
 	addresses := fmt.Sprint(p.Addresses("shop-api"))
 	for _, token := range []string{p.ReadOnlyToken(), p.AppToken("shop-api"), p.OrgToken("personal"), p.OrgToken("partner")} {
@@ -113,7 +113,7 @@ func TestMoveApp(t *testing.T) {
 	if got := fmt.Sprint(p.Addresses("shop-api")); got != addresses {
 		t.Errorf("addresses %s, were %s", got, addresses)
 	}
-	wantBody(t, query(t, p, `{organization(slug:"personal"){apps{nodes{name}}}}`, nil, "Authorization", "Bearer "+p.OrgToken("personal")),
+	wantBody(t, graphQuery(t, p, `{organization(slug:"personal"){apps{nodes{name}}}}`, nil, "Authorization", "Bearer "+p.OrgToken("personal")),
 		"data.organization.apps.nodes.3.name", "tenant-7")
 }
 
@@ -146,20 +146,20 @@ func TestOutOfScope(t *testing.T) {
 		`{ app(name: "shop-api", sinceYesterday: true) { id } }`:                                                       `Unknown argument "sinceYesterday" on field "Queries.app"`,
 		`query($x: NewInput) { viewer { email } }`:                                                                     `Unknown type "NewInput"`,
 	} {
-		got := query(t, p, text, nil)
+		got := graphQuery(t, p, text, nil)
 		wantStatus(t, got, 200)
 		wantBody(t, got, "errors.0.message", field+": not emulated")
 	}
 	profile := map[string]any{"name": "n", "organizationId": personal(t), "profile": "litefs_cloud", "profileParams": map[string]any{"cluster": "c"}, "expiry": ""}
-	wantBody(t, query(t, p, createToken, profile), "errors.0.message", `profile "litefs_cloud": not emulated`)
-	wantBody(t, query(t, p, `query ($repository: String!) { latestImageTag(repository: $repository) }`, map[string]any{"repository": "flyio/postgres-flex"}), "errors.0.message", "Unknown repository: not emulated")
+	wantBody(t, graphQuery(t, p, createToken, profile), "errors.0.message", `profile "litefs_cloud": not emulated`)
+	wantBody(t, graphQuery(t, p, `query ($repository: String!) { latestImageTag(repository: $repository) }`, map[string]any{"repository": "flyio/postgres-flex"}), "errors.0.message", "Unknown repository: not emulated")
 
 	const addOns = `query ListAddOns ($addOnType: AddOnType) { addOns(type: $addOnType) { nodes { id name addOnPlan { displayName description } privateIp primaryRegion readRegions options metadata organization { id slug } } } }`
 	for _, kind := range []string{"upstash_redis", "tigris"} { // redis list, storage list
-		wantBody(t, query(t, p, addOns, map[string]any{"addOnType": kind}), "data.addOns.nodes", "[]")
+		wantBody(t, graphQuery(t, p, addOns, map[string]any{"addOnType": kind}), "data.addOns.nodes", "[]")
 	}
 	const statics = `query ListOrganizationAddOns ($orgSlug: String!, $addOnType: AddOnType) { organization(slug: $orgSlug) { addOns(type: $addOnType) { nodes { id name addOnPlan { displayName description } metadata } } } }`
-	wantBody(t, query(t, p, statics, map[string]any{"orgSlug": "personal", "addOnType": "tigris"}), "data.organization.addOns.nodes", "[]") // apps destroy
-	wantBody(t, ask(t, p, "GET", "/api/v1/organizations/personal/postgres", ""), "data", "[]")                                              // mpg list
+	wantBody(t, graphQuery(t, p, statics, map[string]any{"orgSlug": "personal", "addOnType": "tigris"}), "data.organization.addOns.nodes", "[]") // apps destroy
+	wantBody(t, ask(t, p, "GET", "/api/v1/organizations/personal/postgres", ""), "data", "[]")                                                   // mpg list
 	wantStatus(t, ask(t, p, "GET", "/api/v1/organizations/none/postgres", ""), 404)
 }

@@ -29,7 +29,7 @@ func TestMountsAreFilledIn(t *testing.T) {
 	// What flyctl sends back says something else: the volume decides.
 	w.do("POST " + one + ` {"config":{"image":"x","mounts":[{"volume":"` + disk + `","path":"/d","name":"other","size_gb":1,"encrypted":false}]}}`)
 	wantBody(t, w.do("GET "+one), "config.mounts", `[{"encrypted":true,"name":"disk","path":"/d","size_gb":9,"volume":"`+disk+`"}]`)
-	got := query(t, w.Platform, `query($id:String!){machine(machineId:$id){config}}`, map[string]any{"id": created.get(t, "id")})
+	got := graphQuery(t, w.Platform, `query($id:String!){machine(machineId:$id){config}}`, map[string]any{"id": created.get(t, "id")})
 	wantBody(t, got, "data.machine.config.mounts.0.size_gb", "9")
 	wantBody(t, w.do("POST "+one+` {"config":{"image":"x"}}`), "config.mounts", "null")
 	wantBody(t, w.do("POST "+one+` {"config":{"image":"x","mounts":[]}}`), "config.mounts", "[]")
@@ -81,14 +81,14 @@ func TestVolumeByID(t *testing.T) {
 	const find = `query GetAppNameStateFromVolume($id: ID!) { volume: volume(id: $id) { ... on Volume { app { name } state } } }`
 	const snapshots = `query GetSnapshotsFromVolume($id: ID!) { volume: volume(id: $id) { ... on Volume { snapshots { nodes { id size digest createdAt retentionDays } } } } }`
 	id := map[string]any{"id": disk}
-	wantBody(t, query(t, w.Platform, find, id), "data.volume", `{"app":{"name":"demo"},"state":"created"}`)
-	wantBody(t, query(t, w.Platform, snapshots, id), "data.volume.snapshots.nodes.0.size", "1048576")
-	wantBody(t, query(t, w.Platform, snapshots, id), "data.volume.snapshots.nodes.0.retentionDays", "5")
-	wantBody(t, query(t, w.Platform, find, id, "Authorization", "Bearer "+w.AppToken("theirs")), "errors.0.message", "Could not find Volume")
-	wantBody(t, query(t, w.Platform, find, map[string]any{"id": foreign}, "Authorization", "Bearer "+w.OrgToken("personal")), "errors.0.extensions.code", "NOT_FOUND")
+	wantBody(t, graphQuery(t, w.Platform, find, id), "data.volume", `{"app":{"name":"demo"},"state":"created"}`)
+	wantBody(t, graphQuery(t, w.Platform, snapshots, id), "data.volume.snapshots.nodes.0.size", "1048576")
+	wantBody(t, graphQuery(t, w.Platform, snapshots, id), "data.volume.snapshots.nodes.0.retentionDays", "5")
+	wantBody(t, graphQuery(t, w.Platform, find, id, "Authorization", "Bearer "+w.AppToken("theirs")), "errors.0.message", "Could not find Volume")
+	wantBody(t, graphQuery(t, w.Platform, find, map[string]any{"id": foreign}, "Authorization", "Bearer "+w.OrgToken("personal")), "errors.0.extensions.code", "NOT_FOUND")
 	w.do("DELETE {app}/volumes/" + disk)
-	wantBody(t, query(t, w.Platform, find, id), "data.volume.state", "pending_destroy")
-	wantBody(t, query(t, w.Platform, find, map[string]any{"id": "vol_none"}), "errors.0.message", "Could not find Volume")
+	wantBody(t, graphQuery(t, w.Platform, find, id), "data.volume.state", "pending_destroy")
+	wantBody(t, graphQuery(t, w.Platform, find, map[string]any{"id": "vol_none"}), "errors.0.message", "Could not find Volume")
 }
 
 // TestMachineEgress sends what flyctl machine egress-ip does.
@@ -105,12 +105,12 @@ func TestMachineEgress(t *testing.T) {
 		if mutation == release {
 			key = "ip"
 		}
-		return query(t, w.Platform, mutation, map[string]any{"input": map[string]any{"appId": "demo", "machineId": machine, key: region}})
+		return graphQuery(t, w.Platform, mutation, map[string]any{"input": map[string]any{"appId": "demo", "machineId": machine, key: region}})
 	}
 	const own = "data.app.machines.nodes.0.egressIpAddresses.nodes"
 	first := do(allocate, w.machine, "")
 	v4 := first.get(t, "data.allocateEgressIpAddress.v4")
-	got := query(t, w.Platform, list, name)
+	got := graphQuery(t, w.Platform, list, name)
 	wantBody(t, got, own+".0.ip", v4)
 	wantBody(t, got, own+".0.region", w.Machine("demo", w.machine).Region)
 	wantBody(t, got, own+".1.version", "6")
@@ -124,7 +124,7 @@ func TestMachineEgress(t *testing.T) {
 		wantStatus(t, ask(t, w.Platform, "POST", "/api/v1/apps/demo/egress_ips/"+first.get(t, "data."+path)+"/promote", ""), 204)
 	}
 	wantStatus(t, ask(t, w.Platform, "POST", "/api/v1/apps/demo/egress_ips/"+v4+"/promote", ""), 404)
-	got = query(t, w.Platform, list, name)
+	got = graphQuery(t, w.Platform, list, name)
 	wantBody(t, got, own, "[]")
 	wantBody(t, got, "data.app.egressIpAddresses.nodes.0.ip", v4)
 
@@ -144,9 +144,9 @@ func TestMachineEgress(t *testing.T) {
 func TestCustomCertificates(t *testing.T) {
 	w := newWorld(t, flysim.Options{})
 	const certs = "/v1/apps/demo/certificates"
-	until := start.Add(24 * time.Hour)
+	until := startTime.Add(24 * time.Hour)
 	chain, key := flysim.CertificateFor(t, until, "own.example.com", "*.wild.example.com")
-	stale, staleKey := flysim.CertificateFor(t, start.Add(-time.Hour), "own.example.com")
+	stale, staleKey := flysim.CertificateFor(t, startTime.Add(-time.Hour), "own.example.com")
 	bring := func(hostname, chain, key string) reply {
 		body, err := json.Marshal(map[string]string{"hostname": hostname, "fullchain": chain, "private_key": key})
 		if err != nil {

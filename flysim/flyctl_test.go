@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// step is one request of a flyctl command and what flyctl reads of its answer.
-type step struct {
+// flyctlStep is one request of a flyctl command and what flyctl reads of its answer.
+type flyctlStep struct {
 	path      string // "METHOD /path", or empty for GraphQL
 	body      string
 	query     string
@@ -44,51 +44,51 @@ const (
 // platform.
 func personal(t testing.TB) string {
 	t.Helper()
-	return query(t, flysim.New(flysim.Options{}), orgBySlug, map[string]any{"slug": "personal"}).get(t, "data.organization.id")
+	return graphQuery(t, flysim.New(flysim.Options{}), orgBySlug, map[string]any{"slug": "personal"}).get(t, "data.organization.id")
 }
 
 // TestCommands sends what flyctl sends for each of its commands, today's
 // version and those of the year before, each to a platform of its own.
 func TestCommands(t *testing.T) {
 	shopName := map[string]any{"appName": "shop-api"}
-	machines := step{path: "GET /v1/apps/shop-api/machines", want: fields{"0.id": shopA, "0.region": "iad", "0.host_status": "ok"}}
-	compact := step{query: appCompact, variables: shopName, want: fields{
+	machines := flyctlStep{path: "GET /v1/apps/shop-api/machines", want: fields{"0.id": shopA, "0.region": "iad", "0.host_status": "ok"}}
+	compact := flyctlStep{query: appCompact, variables: shopName, want: fields{
 		"data.appcompact.id": "shop-api", "data.appcompact.name": "shop-api", "data.appcompact.hostname": "shop-api.fly.dev",
 		"data.appcompact.deployed": "true", "data.appcompact.status": "deployed", "data.appcompact.platformVersion": "machines",
 		"data.appcompact.network": "", "data.appcompact.organization.slug": "personal", "data.appcompact.postgresAppRole": "null",
 	}}
-	config := step{query: currentConfig, operation: "FlyctlConfigCurrentRelease", variables: shopName, want: fields{
+	config := flyctlStep{query: currentConfig, operation: "FlyctlConfigCurrentRelease", variables: shopName, want: fields{
 		"data.app.currentReleaseUnprocessed.configDefinition.app": "shop-api",
 	}}
-	org := step{query: orgBySlug, variables: map[string]any{"slug": "personal"}, want: fields{
+	org := flyctlStep{query: orgBySlug, variables: map[string]any{"slug": "personal"}, want: fields{
 		"data.organization.slug": "personal", "data.organization.type": "PERSONAL", "data.organization.billable": "true",
 	}}
-	uiexOrg := step{path: "GET /api/v1/organizations/personal", want: fields{
+	uiexOrg := flyctlStep{path: "GET /api/v1/organizations/personal", want: fields{
 		"organization.slug": "personal", "organization.personal": "true", "organization.billing_status": "CURRENT",
 	}}
-	releases := step{query: appReleases, variables: map[string]any{"appName": "shop-api", "limit": 25}, want: fields{
+	releases := flyctlStep{query: appReleases, variables: map[string]any{"appName": "shop-api", "limit": 25}, want: fields{
 		"data.app.releases.nodes.0.version": "14", "data.app.releases.nodes.0.status": "complete", "data.app.releases.nodes.0.stable": "true",
 		"data.app.releases.nodes.0.user.email": "dev@example.com", "data.app.releases.nodes.0.createdAt": "2026-05-11T13:02:40Z",
 		"data.app.releases.nodes.0.imageRef": "registry.fly.io/shop-api:deployment-01KJQ3ZC6W8R5T0YB2N4M7XHDE",
 	}}
 	complete := releases // scale count: the variable stands nowhere in the query
 	complete.variables = map[string]any{"appName": "shop-api", "limit": 1, "status": "complete"}
-	egressIPs := step{query: queryEgressIPs, variables: shopName, want: fields{"data.app.egressIpAddresses.nodes": "[]"}}
-	allocated := func(kind, network, region string, want fields) step {
+	egressIPs := flyctlStep{query: queryEgressIPs, variables: shopName, want: fields{"data.app.egressIpAddresses.nodes": "[]"}}
+	allocated := func(kind, network, region string, want fields) flyctlStep {
 		input := map[string]any{"appId": "shop-api", "type": kind, "region": region}
 		if network != "" {
 			input["network"], input["organizationId"] = network, personal(t)
 		}
-		return step{query: allocateIP, variables: map[string]any{"input": input}, want: want}
+		return flyctlStep{query: allocateIP, variables: map[string]any{"input": input}, want: want}
 	}
-	assigned := func(body string, want fields) step {
-		return step{path: "POST /v1/apps/shop-api/ip_assignments", body: body, want: want}
+	assigned := func(body string, want fields) flyctlStep {
+		return flyctlStep{path: "POST /v1/apps/shop-api/ip_assignments", body: body, want: want}
 	}
-	unknown := step{query: latestImage, variables: map[string]any{"image": "shop-api:deployment-01", "flyVersion": ""}, want: fields{
+	unknown := flyctlStep{query: latestImage, variables: map[string]any{"image": "shop-api:deployment-01", "flyVersion": ""}, want: fields{
 		"errors.0.message": "Unknown repository", "data": "null",
 	}}
 
-	for name, steps := range map[string][]step{
+	for name, steps := range map[string][]flyctlStep{
 		"auth whoami": {{
 			query: `query { viewer { ... on User { id email enablePaidHobby } ... on Macaroon { email } } }`,
 			want:  fields{"data.viewer.email": "dev@example.com", "data.viewer.enablePaidHobby": "false"},
@@ -192,8 +192,8 @@ func TestCommands(t *testing.T) {
 			assigned(`{"type":"egress_pair","region":"fra","org_slug":"","network":"","service_name":""}`, fields{"ip": "null", "region": "fra", "egress": "true", "ip_pair.v4": "209.71.64.6"}),
 		},
 		"ips release": {
-			{query: release, variables: map[string]any{"input": map[string]any{"appId": "shop-api", "ipAddressId": nil, "ip": "66.241.124.11"}}, want: fields{"data.releaseIpAddress.clientMutationId": "null", "errors": "null"}},
-			{query: release, variables: map[string]any{"input": map[string]any{"appId": "shop-api", "ipAddressId": nil, "ip": "66.241.124.11"}}, want: fields{"errors.0.extensions.code": "NOT_FOUND"}},
+			{query: releaseMutation, variables: map[string]any{"input": map[string]any{"appId": "shop-api", "ipAddressId": nil, "ip": "66.241.124.11"}}, want: fields{"data.releaseIpAddress.clientMutationId": "null", "errors": "null"}},
+			{query: releaseMutation, variables: map[string]any{"input": map[string]any{"appId": "shop-api", "ipAddressId": nil, "ip": "66.241.124.11"}}, want: fields{"errors.0.extensions.code": "NOT_FOUND"}},
 		},
 		"ips release, REST": {
 			{path: "DELETE /v1/apps/shop-api/ip_assignments/2a09:8280:1::2d:1111", status: 204},
@@ -295,7 +295,7 @@ const (
 )
 
 // send makes the request of the step.
-func (s step) send(t testing.TB, p *flysim.Platform, headers ...string) reply {
+func (s flyctlStep) send(t testing.TB, p *flysim.Platform, headers ...string) reply {
 	t.Helper()
 	method, path, body := "POST", "/graphql", s.body
 	if s.path != "" {
@@ -314,7 +314,7 @@ func (s step) send(t testing.TB, p *flysim.Platform, headers ...string) reply {
 	return ask(t, p, method, path, body, headers...)
 }
 
-func (s step) check(t *testing.T, p *flysim.Platform, i int) {
+func (s flyctlStep) check(t *testing.T, p *flysim.Platform, i int) {
 	t.Helper()
 	got := s.send(t, p)
 	want := s.status

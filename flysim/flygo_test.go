@@ -127,9 +127,9 @@ func TestReadsThroughFlyGo(t *testing.T) {
 		t.Errorf("flyctl goes on at an unknown repository only: %v", err)
 	}
 	for name, read := range map[string]error{
-		"app":          second(gql.GetApp(ctx, "no-such")),
-		"organization": second(gql.GetOrganizationBySlug(ctx, "no-such")),
-		"Machine":      second(gql.GetMachine(ctx, "no-such")),
+		"app":          errorOf(gql.GetApp(ctx, "no-such")),
+		"organization": errorOf(gql.GetOrganizationBySlug(ctx, "no-such")),
+		"Machine":      errorOf(gql.GetMachine(ctx, "no-such")),
 	} {
 		var refusal *graphql.GraphQLError
 		if !errors.As(read, &refusal) || refusal.Extensions.Code != "NOT_FOUND" || len(refusal.Path) != 1 {
@@ -138,7 +138,7 @@ func TestReadsThroughFlyGo(t *testing.T) {
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
+func errorOf[T any](_ T, err error) error { return err }
 
 // TestAppLifeThroughFlyGo creates an app, gives it what an app has, and
 // destroys it: nothing of it is left and its name is free.
@@ -191,7 +191,7 @@ func TestAppLifeThroughFlyGo(t *testing.T) {
 			wantStatus(t, ask(t, p, "GET", path, ""), want)
 		}
 		wantStatus(t, ask(t, p, "PATCH", "/api/v1/releases/"+created.CreateRelease.Release.Id, `{"status":"failed"}`), 404)
-		wantBody(t, query(t, p, `{machine(machineId:"`+m.ID+`"){id}}`, nil), "errors.0.extensions.code", "NOT_FOUND")
+		wantBody(t, graphQuery(t, p, `{machine(machineId:"`+m.ID+`"){id}}`, nil), "errors.0.extensions.code", "NOT_FOUND")
 		wantStatus(t, ask(t, p, "DELETE", "/v1/apps/fresh", ""), 404)
 	}
 	if free, err := gql.AppNameAvailable(ctx, "fresh"); err != nil || !free {
@@ -216,7 +216,7 @@ func TestTokensThroughFlyGo(t *testing.T) {
 	gql, _ := clients(t, p)
 	issue := func(profile, app string, headers ...string) string {
 		t.Helper()
-		got := query(t, p, createToken, map[string]any{
+		got := graphQuery(t, p, createToken, map[string]any{
 			"name": "t", "organizationId": personal(t), "profile": profile, "profileParams": map[string]any{"app_id": app}, "expiry": "1h",
 		}, headers...)
 		return got.get(t, "data.createLimitedAccessToken.limitedAccessToken.tokenHeader")
@@ -252,11 +252,11 @@ func TestTokensThroughFlyGo(t *testing.T) {
 		"no duration": {"profile": "deploy_organization", "expiry": "soon"}, "over already": {"profile": "deploy_organization", "expiry": "-1h"},
 	} {
 		variables["name"], variables["organizationId"] = "t", personal(t)
-		if got := query(t, p, createToken, variables); got.get(t, "data.createLimitedAccessToken") != "null" || got.get(t, "errors.0.extensions.code") == "null" {
+		if got := graphQuery(t, p, createToken, variables); got.get(t, "data.createLimitedAccessToken") != "null" || got.get(t, "errors.0.extensions.code") == "null" {
 			t.Errorf("%s: %s", name, got.body)
 		}
 	}
-	got := query(t, p, createToken, map[string]any{"name": "t", "organizationId": personal(t), "profile": "deploy_organization", "expiry": ""},
+	got := graphQuery(t, p, createToken, map[string]any{"name": "t", "organizationId": personal(t), "profile": "deploy_organization", "expiry": ""},
 		"Authorization", "Bearer "+p.AppToken("shop-api"))
 	wantBody(t, got, "errors.0.extensions.code", "UNAUTHORIZED") // an app's token makes none that can do more
 }

@@ -61,7 +61,7 @@ type Platform struct {
 	clock    *Clock
 	recorder recorder
 	faults   faults
-	schedule schedule
+	schedule eventSchedule
 	limits   limits
 	settling sync.Mutex // guards Machines while fields of a query are resolved at the same time
 	handler  http.Handler
@@ -69,7 +69,7 @@ type Platform struct {
 	revision atomic.Uint64 // counts calls of notify
 
 	mu      sync.Mutex // guards the rest; never held while waiting
-	state   *state
+	state   *platformState
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte
 	keeper  *keeper // nil: in memory only; set before anybody else is there

@@ -54,7 +54,7 @@ func fuzzRoute(t *testing.T, route, body, query string) {
 		return
 	}
 	const app = "shop-api"
-	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return start })})
+	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return startTime })})
 	config, err := spec.Parse([]byte(`{"image":"nginx","services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}],"metadata":{"fly_process_group":"app"}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -79,8 +79,8 @@ func fuzzRoute(t *testing.T, route, body, query string) {
 func FuzzGraphQL(f *testing.F) {
 	f.Add(queryAddresses, `{"a":"shop-api"}`)
 	f.Add(queryEgress, `{"a":"legacy-api"}`)
-	f.Add(allocate, `{"input":{"appId":"shop-api","type":"private_v6"}}`)
-	f.Add(release, `{"input":{"appId":"shop-api","ip":"::"}}`)
+	f.Add(allocateMutation, `{"input":{"appId":"shop-api","type":"private_v6"}}`)
+	f.Add(releaseMutation, `{"input":{"appId":"shop-api","ip":"::"}}`)
 	f.Add(`{apps(first:-1,after:""){nodes{name} pageInfo{endCursor}} viewer{... on User{id} ...f}} fragment f on Principal{email}`, `{}`)
 	f.Add(`fragment f on App{...f} {app(name:"shop-api"){...f}}`, `null`)
 	f.Add(`mutation{createRelease(input:{appId:"shop-api",definition:{a:[1]},image:"",platformVersion:"",strategy:ROLLING}){release{id user{id}}}}`, `{}`)

@@ -16,14 +16,14 @@ import (
 type grant struct {
 	kind  TokenKind // the widest
 	held  []holding
-	state *state
+	state *platformState
 	now   time.Time
 	asked []ask // what the request is about to do; never empty
 }
 
 // holding is a token that came with a request.
 type holding struct {
-	*token
+	*accessToken
 	caveats *macaroon.CaveatSet // of a macaroon: those it was made with and those its holders added
 }
 
@@ -62,7 +62,7 @@ func (p *Platform) authenticate(r *http.Request) grant {
 		switch secret = strings.TrimSpace(secret); secret {
 		case "":
 		case p.options.Token:
-			g.add(holding{token: &token{id: "tok_full", scope: Scope{Kind: TokenFull}}})
+			g.add(holding{accessToken: &accessToken{id: "tok_full", scope: Scope{Kind: TokenFull}}})
 		default:
 			if h, ok := p.state.present(secret); ok && h.valid(g.now) {
 				g.add(h)
@@ -80,7 +80,7 @@ func (g *grant) add(h holding) {
 }
 
 // owner is the slug of an app's organization.
-func (s *state) owner(app string) string {
+func (s *platformState) owner(app string) string {
 	if a := s.apps[app]; a != nil {
 		return a.organization.slug
 	}
@@ -241,7 +241,7 @@ func (g grant) seesOrganization(slug string) bool {
 
 // asks are what a request is about to do: one thing, or each of the mutations of
 // a GraphQL document.
-func (req *request) asks(rt route) []ask {
+func (req *apiRequest) asks(rt route) []ask {
 	if rt.graph {
 		return req.graph.asks()
 	}

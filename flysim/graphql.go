@@ -32,9 +32,9 @@ func schemaText() string {
 	return text.String()
 }
 
-// schema is the parsed schema with its resolvers. It holds no state: all
+// parsedSchema is the parsed schema with its resolvers. It holds no state: all
 // platforms of a process share it, as parsing takes milliseconds.
-var schema = sync.OnceValue(func() *graphql.Schema {
+var parsedSchema = sync.OnceValue(func() *graphql.Schema {
 	return graphql.MustParseSchema(schemaText(), &root{}, graphql.UseFieldResolvers(),
 		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10), graphql.OverlapValidationLimit(100_000),
 		graphql.Logger(silent{}), graphql.PanicHandler(silent{}))
@@ -64,7 +64,7 @@ func (g graphRequest) operation() *ast.OperationDefinition {
 
 // classifyGraph fills in the call: its operation is the first field, its app
 // and target stand in the arguments.
-func classifyGraph(req *request) {
+func classifyGraph(req *apiRequest) {
 	if json.Unmarshal(req.body, &req.graph) != nil {
 		return
 	}
@@ -148,11 +148,11 @@ type requestKey struct{}
 
 // requestOf is the request a resolver works for; the engine has no other way
 // to hand it down.
-func requestOf(ctx context.Context) *request { return ctx.Value(requestKey{}).(*request) }
+func requestOf(ctx context.Context) *apiRequest { return ctx.Value(requestKey{}).(*apiRequest) }
 
 // serveGraph executes a query. Whatever goes wrong in it is answered with 200
 // and errors, as Fly does; only a body that is no GraphQL request gets 400.
-func serveGraph(req *request) answer {
+func serveGraph(req *apiRequest) apiAnswer {
 	if req.graph.Query == "" {
 		return refuse(invalid("unable to parse request body"))
 	}
@@ -160,7 +160,7 @@ func serveGraph(req *request) answer {
 		return reply(http.StatusOK, graphql.Response{Errors: []*gqlerrors.QueryError{{Message: "syntax error in query"}}})
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
-	response := schema().Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
+	response := parsedSchema().Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
 	response.Errors = essential(response.Errors)
 	for _, err := range response.Errors {
 		reword(err)
@@ -204,8 +204,8 @@ func (s scalar) MarshalJSON() ([]byte, error) {
 	return s.RawMessage, nil
 }
 
-// text is a scalar that is written as a string.
-func text(s string) scalar {
+// textScalar is a scalar that is written as a string.
+func textScalar(s string) scalar {
 	raw, _ := json.Marshal(s) // a string always marshals
 	return scalar{raw}
 }

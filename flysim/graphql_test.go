@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	queryAddresses = `query($a: String!) { app(name: $a) { ipAddresses { nodes { id address type network { name organization { slug } } } } sharedIpAddress } }`
-	queryEgress    = `query($a: String!) { app(name: $a) { name egressIpAddresses { nodes { ip version region } } } }`
-	allocate       = `mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { ipAddress { id address type region createdAt } app { sharedIpAddress } } }`
-	release        = `mutation($input: ReleaseIPAddressInput!) { releaseIpAddress(input: $input) { clientMutationId } }`
+	queryAddresses   = `query($a: String!) { app(name: $a) { ipAddresses { nodes { id address type network { name organization { slug } } } } sharedIpAddress } }`
+	queryEgress      = `query($a: String!) { app(name: $a) { name egressIpAddresses { nodes { ip version region } } } }`
+	allocateMutation = `mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { ipAddress { id address type region createdAt } app { sharedIpAddress } } }`
+	releaseMutation  = `mutation($input: ReleaseIPAddressInput!) { releaseIpAddress(input: $input) { clientMutationId } }`
 )
 
 func TestAddressesThroughFlyGo(t *testing.T) {
@@ -130,16 +130,16 @@ func TestRecordsThroughFlyGo(t *testing.T) {
 	if err != nil || len(machines) != 2 || machines[0].ImageRef.Digest == "" {
 		t.Errorf("%+v, %v", machines, err)
 	}
-	got := query(t, p, `{app(name:"shop-api"){currentReleaseUnprocessed{configDefinition}}}`, nil)
+	got := graphQuery(t, p, `{app(name:"shop-api"){currentReleaseUnprocessed{configDefinition}}}`, nil)
 	wantBody(t, got, "data.app.currentReleaseUnprocessed.configDefinition.app", "shop-api")
-	got = query(t, p, `{app(name:"inner-circle"){currentReleaseUnprocessed{configDefinition}}}`, nil)
+	got = graphQuery(t, p, `{app(name:"inner-circle"){currentReleaseUnprocessed{configDefinition}}}`, nil)
 	wantBody(t, got, "data.app.currentReleaseUnprocessed.configDefinition.http_service.auto_stop_machines", "true")
 }
 
 func TestGraphQLErrors(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	app := map[string]any{"a": "no-such"}
-	got := query(t, p, queryAddresses, app)
+	got := graphQuery(t, p, queryAddresses, app)
 	wantStatus(t, got, 200)
 	wantBody(t, got, "data.app", "null")
 	wantBody(t, got, "errors.0.message", "Could not find App")
@@ -148,16 +148,16 @@ func TestGraphQLErrors(t *testing.T) {
 
 	readOnly := []string{"Authorization", "Bearer " + p.ReadOnlyToken()}
 	input := map[string]any{"input": map[string]any{"appId": "shop-api", "type": "v4"}}
-	wantBody(t, query(t, p, allocate, input, readOnly...), "errors.0.extensions.code", "UNAUTHORIZED")
-	wantBody(t, query(t, p, queryAddresses, map[string]any{"a": "shop-api"}, readOnly...), "data.app.sharedIpAddress", "66.241.124.11")
+	wantBody(t, graphQuery(t, p, allocateMutation, input, readOnly...), "errors.0.extensions.code", "UNAUTHORIZED")
+	wantBody(t, graphQuery(t, p, queryAddresses, map[string]any{"a": "shop-api"}, readOnly...), "data.app.sharedIpAddress", "66.241.124.11")
 	foreign := []string{"Authorization", "Bearer " + p.AppToken("tenant-7")}
-	wantBody(t, query(t, p, allocate, input, foreign...), "errors.0.extensions.code", "NOT_FOUND")
-	wantBody(t, query(t, p, `{apps{nodes{name}}}`, nil, foreign...), "errors.0.extensions.code", "UNAUTHORIZED")
+	wantBody(t, graphQuery(t, p, allocateMutation, input, foreign...), "errors.0.extensions.code", "NOT_FOUND")
+	wantBody(t, graphQuery(t, p, `{apps{nodes{name}}}`, nil, foreign...), "errors.0.extensions.code", "UNAUTHORIZED")
 	if len(p.Addresses("shop-api")) != 2 {
 		t.Error("a refused mutation took effect")
 	}
 	for _, bad := range []string{`{app(name:"shop-api"){secretsNobodyServes}}`, `{`, `query a {viewer{email}} query b {viewer{email}}`, strings.Repeat("{a", 100)} {
-		got := query(t, p, bad, nil)
+		got := graphQuery(t, p, bad, nil)
 		wantStatus(t, got, 200)
 		if !strings.Contains(string(got.body), `"errors":[{`) {
 			t.Errorf("%.40s: %s", bad, got.body)
@@ -165,26 +165,26 @@ func TestGraphQLErrors(t *testing.T) {
 	}
 	wantStatus(t, ask(t, p, "POST", "/graphql", `[]`), 400)
 	input["input"] = map[string]any{"appId": "shop-api", "type": "private_v6", "network": "no-such"}
-	wantBody(t, query(t, p, allocate, input), "errors.0.message", "Could not find Network")
+	wantBody(t, graphQuery(t, p, allocateMutation, input), "errors.0.message", "Could not find Network")
 	input["input"] = map[string]any{"appId": "shop-api", "type": "private_v6", "organizationId": "no-such"}
-	wantBody(t, query(t, p, allocate, input), "errors.0.message", "Could not find Organization")
+	wantBody(t, graphQuery(t, p, allocateMutation, input), "errors.0.message", "Could not find Organization")
 	input["input"] = map[string]any{"appId": "shop-api", "type": "shared_v4"}
-	wantBody(t, query(t, p, allocate, input), "errors.0.extensions.code", "CONFLICT")
+	wantBody(t, graphQuery(t, p, allocateMutation, input), "errors.0.extensions.code", "CONFLICT")
 }
 
 func TestOmissions(t *testing.T) {
 	p := seeded(t, flysim.Options{OmitTypes: true, OmitAppNetwork: true, OmitEgress: true})
 	text := `query($a: String!) { x: app(name: $a) { type: name network organization { type } ipAddresses { rows: nodes { ...row } } } } fragment row on IPAddress { kind: type address }`
-	got := query(t, p, text, map[string]any{"a": "shop-api"})
+	got := graphQuery(t, p, text, map[string]any{"a": "shop-api"})
 	wantBody(t, got, "data.x.ipAddresses.rows.0.kind", "null")
 	wantBody(t, got, "data.x.ipAddresses.rows.0.address", "2a09:8280:1::2d:1111")
 	wantBody(t, got, "data.x.network", "null")
 	wantBody(t, got, "data.x.type", "shop-api")
 	wantBody(t, got, "data.x.organization.type", "PERSONAL")
-	got = query(t, p, queryEgress, map[string]any{"a": "legacy-api"})
+	got = graphQuery(t, p, queryEgress, map[string]any{"a": "legacy-api"})
 	wantBody(t, got, "errors.0.message", "Something went wrong")
 	wantBody(t, got, "data.app", "null")
-	wantBody(t, query(t, p, queryAddresses, map[string]any{"a": "legacy-api"}), "data.app.ipAddresses.nodes.0.address", "137.66.18.204")
+	wantBody(t, graphQuery(t, p, queryAddresses, map[string]any{"a": "legacy-api"}), "data.app.ipAddresses.nodes.0.address", "137.66.18.204")
 }
 
 func TestListLag(t *testing.T) {
@@ -193,14 +193,14 @@ func TestListLag(t *testing.T) {
 		if rest {
 			return fmt.Sprint(strings.Count(string(ask(t, p, "GET", shop+"/ip_assignments", "").body), `"ip"`))
 		}
-		got := query(t, p, queryAddresses, map[string]any{"a": "shop-api"}).body
+		got := graphQuery(t, p, queryAddresses, map[string]any{"a": "shop-api"}).body
 		return fmt.Sprint(strings.Count(string(got), `"address"`) + strings.Count(string(got), "66.241"))
 	}
 	for range 3 {
 		count(true) // the fixture's own lag runs out
 	}
 	input := map[string]any{"input": map[string]any{"appId": "shop-api", "type": "private_v6"}}
-	query(t, p, allocate, input)
+	graphQuery(t, p, allocateMutation, input)
 	p.RemoveAddress("shop-api", "66.241.124.11")
 	if len(p.Addresses("shop-api")) != 2 || p.Addresses("shop-api")[1].Kind != "private_v6" {
 		t.Error("the truth lags")
@@ -210,18 +210,18 @@ func TestListLag(t *testing.T) {
 		t.Errorf("counts %s", got)
 	}
 	input["input"] = map[string]any{"appId": "shop-api", "type": "v4"}
-	query(t, p, allocate, input)
+	graphQuery(t, p, allocateMutation, input)
 	if got := count(true) + count(false) + count(true) + count(false); got != "2233" {
 		t.Errorf("rows seen: %s, want 2233", got)
 	}
 	input["input"] = map[string]any{"appId": "shop-api", "ip": "66.241.124.11"}
-	wantBody(t, query(t, p, release, input), "errors.0.extensions.code", "NOT_FOUND")
+	wantBody(t, graphQuery(t, p, releaseMutation, input), "errors.0.extensions.code", "NOT_FOUND")
 }
 
 // TestEveryField asks for the fields that no other test does.
 func TestEveryField(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	got := query(t, p, `{
+	got := graphQuery(t, p, `{
 		app(name: "legacy-api") {
 			id name hostname state version appUrl status createdAt role { name } currentRelease { id }
 			organization { slug type rawSlug name paidPlan billable viewerRole remoteBuilderImage }
@@ -265,12 +265,12 @@ func TestEveryField(t *testing.T) {
 	} {
 		wantBody(t, got, path, want)
 	}
-	got = query(t, p, `{latestImageDetails(image: "registry.fly.io/x:1") { tag version digest registry repository }}`, nil)
+	got = graphQuery(t, p, `{latestImageDetails(image: "registry.fly.io/x:1") { tag version digest registry repository }}`, nil)
 	wantBody(t, got, "errors.0.message", "Unknown repository") // flyctl takes it for "nothing newer"
 
 	const releaseEgress = `mutation { releaseEgressIpAddress(input: {appId: "legacy-api", ip: "209.71.80.45"}) { v4 v6 clientMutationId } }`
-	wantBody(t, query(t, p, releaseEgress, nil), "data.releaseEgressIpAddress.v4", "209.71.80.45")
-	wantBody(t, query(t, p, releaseEgress, nil), "errors.0.extensions.code", "NOT_FOUND")
+	wantBody(t, graphQuery(t, p, releaseEgress, nil), "data.releaseEgressIpAddress.v4", "209.71.80.45")
+	wantBody(t, graphQuery(t, p, releaseEgress, nil), "errors.0.extensions.code", "NOT_FOUND")
 	if got := len(p.Addresses("legacy-api")); got != 3 {
 		t.Errorf("%d addresses are left, want 3", got)
 	}

@@ -66,7 +66,7 @@ func (p *Platform) happen(h Happening, now time.Time) error {
 	defer p.mu.Unlock()
 	a := p.state.apps[h.App]
 	if a == nil {
-		return missing("app")
+		return notFound("app")
 	}
 	defer p.notify()
 	machines := a.active()
@@ -76,7 +76,7 @@ func (p *Platform) happen(h Happening, now time.Time) error {
 			m = machines[i]
 		}
 		if m == nil {
-			return missing("machine")
+			return notFound("machine")
 		}
 		machines = []*vm{m}
 	}
@@ -109,10 +109,10 @@ func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
 	case DoDestroy:
 		m.halt(p.state, "destroyed", now)
 	case DoCrash:
-		m.ending = &ending{at: now, exit: exit{code: 1}}
+		m.ending = &ending{at: now, exit: programExit{code: 1}}
 		m.settle(p.state, now)
 	case DoOOM:
-		m.ending = &ending{at: now, exit: exit{code: 137, signal: 9, oom: true}}
+		m.ending = &ending{at: now, exit: programExit{code: 137, signal: 9, oom: true}}
 		m.settle(p.state, now)
 	case DoHostDown:
 		m.host = "unreachable"
@@ -122,7 +122,7 @@ func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
 		m.host = "ok"
 	case DoCheckCritical, DoCheckPassing:
 		m.sick, m.said = false, make(map[string]string)
-		for _, check := range probes(m.config) {
+		for _, check := range probesOf(m.config) {
 			m.said[check.name] = map[Doing]string{DoCheckCritical: "critical", DoCheckPassing: "passing"}[h.Do]
 		}
 	case DoFailExit, DoFailLaunch, DoFailChecks, DoFailCrash, DoFailOOM:
@@ -135,7 +135,7 @@ func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
 			m.listen = append(m.listen, parseSocket(s))
 		}
 	case DoLease:
-		m.lease = &lease{nonce: p.state.ids.opaque("nonce", "", 12), owner: "somebody@else.example", expires: now.Add(h.Lease)}
+		m.lease = &machineLease{nonce: p.state.ids.opaque("nonce", "", 12), owner: "somebody@else.example", expires: now.Add(h.Lease)}
 	case DoUnlease:
 		m.lease = nil
 	default:

@@ -96,7 +96,7 @@ func TestHeldGone(t *testing.T) {
 			p.mu.Lock()
 			a, now := p.mustApp("demo"), p.clock.Now()
 			p.state.createVolume(a, "data", "iad", 1, now).state = "pending_destroy"
-			if _, err := p.state.createRelease(a, "nginx:1", "", nil, plan{}, now); err != nil {
+			if _, err := p.state.createRelease(a, "nginx:1", "", nil, preset{}, now); err != nil {
 				t.Fatal(err)
 			}
 			for range 3 {

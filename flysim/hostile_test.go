@@ -47,7 +47,7 @@ func TestHostileQueries(t *testing.T) {
 		"unknown enumeration value":        `mutation{allocateIpAddress(input:{appId:"shop-api",type:v5}){app{id}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := query(t, p, text, map[string]any{"a": "shop-api"})
+			got := graphQuery(t, p, text, map[string]any{"a": "shop-api"})
 			wantStatus(t, got, 200)
 			if !strings.Contains(string(got.body), `"errors":[{`) || len(got.body) > 64<<10 {
 				t.Errorf("%.200s", got.body)
@@ -63,21 +63,21 @@ func TestHostileQueries(t *testing.T) {
 // words.
 func TestQueryErrors(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	got := query(t, p, `{app(name:"shop-api"){name nope}}`, nil)
+	got := graphQuery(t, p, `{app(name:"shop-api"){name nope}}`, nil)
 	wantBody(t, got, "errors.0.message", "Field 'nope' doesn't exist on type 'App': not emulated")
 	wantBody(t, got, "errors.0.extensions.code", "undefinedField")
 	wantBody(t, got, "errors.0.extensions.typeName", "App")
 	wantBody(t, got, "data", "null")
-	got = query(t, p, `query($a:String!){app(name:$a){releasesUnprocessed(status:$status){nodes{id}}}}`, map[string]any{"a": "shop-api", "status": "complete"})
+	got = graphQuery(t, p, `query($a:String!){app(name:$a){releasesUnprocessed(status:$status){nodes{id}}}}`, map[string]any{"a": "shop-api", "status": "complete"})
 	wantBody(t, got, "errors.0.extensions.code", "variableNotDefined")
-	got = query(t, p, `query($a:String!){app(name:$a){name}}`, map[string]any{"a": "shop-api", "status": "complete", "more": []any{1, nil}})
+	got = graphQuery(t, p, `query($a:String!){app(name:$a){name}}`, map[string]any{"a": "shop-api", "status": "complete", "more": []any{1, nil}})
 	wantBody(t, got, "data.app.name", "shop-api") // what the query does not declare is left alone
-	got = query(t, p, `{a:app(name:"shop-api"){name} b:app(name:"no-such"){name}}`, nil)
+	got = graphQuery(t, p, `{a:app(name:"shop-api"){name} b:app(name:"no-such"){name}}`, nil)
 	wantBody(t, got, "data.a.name", "shop-api") // one part fails, the other is answered
 	wantBody(t, got, "data.b", "null")
 	wantBody(t, got, "errors.0.path", `["b"]`)
-	wantBody(t, query(t, p, `mutation{addCertificate(appId:"shop-api",hostname:""){app{id}}}`, nil), "errors.0.extensions.code", "UNPROCESSABLE")
-	wantBody(t, query(t, p, `mutation{createApp(input:{organizationId:"`+personal(t)+`",name:"shop-api"}){app{id}}}`, nil), "errors.0.message", "Validation failed: Name has already been taken")
+	wantBody(t, graphQuery(t, p, `mutation{addCertificate(appId:"shop-api",hostname:""){app{id}}}`, nil), "errors.0.extensions.code", "UNPROCESSABLE")
+	wantBody(t, graphQuery(t, p, `mutation{createApp(input:{organizationId:"`+personal(t)+`",name:"shop-api"}){app{id}}}`, nil), "errors.0.message", "Validation failed: Name has already been taken")
 	for body, want := range map[string]int{
 		``: 400, `{}`: 400, `null`: 400, `[]`: 400, `{"query":1}`: 400, `{"query":""}`: 400, `{"query":"{viewer{email}}","variables":7}`: 200,
 		`{"query":"{viewer{email}}","variables":null,"operationName":null,"extensions":{}}`: 200, `{"query":"query A{viewer{email}}","operationName":"B"}`: 200,

@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// ids makes the platform's identifiers. They look like Fly's and depend only
+// idSource makes the platform's identifiers. They look like Fly's and depend only
 // on what was asked for before, so that two platforms that were used alike
 // have the same ones.
-type ids struct{ count map[string]int }
+type idSource struct{ count map[string]int }
 
-func (g *ids) next(kind string) (int, [sha256.Size]byte) {
+func (g *idSource) next(kind string) (int, [sha256.Size]byte) {
 	g.count[kind]++
 	n := g.count[kind]
 	return n, sha256.Sum256(fmt.Appendf(nil, "%s %d", kind, n))
@@ -22,38 +22,38 @@ func (g *ids) next(kind string) (int, [sha256.Size]byte) {
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
 // machine is a Machine id: 14 hexadecimal digits.
-func (g *ids) machine() string {
+func (g *idSource) machine() string {
 	_, sum := g.next("machine")
 	return "3d8" + hex.EncodeToString(sum[:])[:11]
 }
 
 // instance is a version of a Machine: 26 digits like a ULID, later ones sort after earlier ones
 // and after those of the fixture.
-func (g *ids) instance() string {
+func (g *idSource) instance() string {
 	n, sum := g.next("instance")
 	return fmt.Sprintf("01S%07d", n) + crockford.EncodeToString(sum[:10])
 }
 
 // ulid is any other ULID-like id.
-func (g *ids) ulid(kind string) string {
+func (g *idSource) ulid(kind string) string {
 	n, sum := g.next(kind)
 	return fmt.Sprintf("01J%07d", n) + crockford.EncodeToString(sum[:10])
 }
 
 // opaque is a lower-case id with a prefix.
-func (g *ids) opaque(kind, prefix string, digits int) string {
+func (g *idSource) opaque(kind, prefix string, digits int) string {
 	_, sum := g.next(kind)
 	return prefix + hex.EncodeToString(sum[:])[:digits]
 }
 
 // number is a count that starts at base.
-func (g *ids) number(kind string, base int) int {
+func (g *idSource) number(kind string, base int) int {
 	n, _ := g.next(kind)
 	return base + n
 }
 
 // name is a Machine name such as quiet-river-4821.
-func (g *ids) name() string {
+func (g *idSource) name() string {
 	n, sum := g.next("name")
 	first := []string{"quiet", "dry", "autumn", "silent", "bold", "morning", "small", "winter"}
 	second := []string{"river", "star", "field", "snow", "forest", "hill", "moon", "rain"}

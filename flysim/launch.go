@@ -10,8 +10,8 @@ import (
 // delays are how long the transitions of Machines take; see [Options].
 type delays struct{ create, update, stop, suspend, resume, destroy time.Duration }
 
-// step is a transition that a Machine makes by itself when its time has come.
-type step struct {
+// transition is a transition that a Machine makes by itself when its time has come.
+type transition struct {
 	at       time.Time
 	state    string // the one it is in from then on
 	events   []event
@@ -22,13 +22,13 @@ type step struct {
 // ending is a program that is going to end by itself.
 type ending struct {
 	at       time.Time
-	exit     exit
+	exit     programExit
 	next     Failure // of the start after it
 	restarts int     // that the platform made before
 }
 
-// exit says how a program ended.
-type exit struct {
+// programExit says how a program ended.
+type programExit struct {
 	code       int
 	signal     int
 	oom        bool
@@ -38,32 +38,32 @@ type exit struct {
 
 // launch begins a start that is over after delay; meanwhile the Machine is in
 // the state given. A suspended Machine resumes, in its own time.
-func (m *vm) launch(s *state, meanwhile string, now time.Time, delay time.Duration) {
+func (m *vm) launch(s *platformState, meanwhile string, now time.Time, delay time.Duration) {
 	delay = cmp.Or(m.app.startDelay, delay)
 	if m.state == "suspended" && s.delays.resume > 0 {
 		delay = s.delays.resume
 	}
 	m.pending, m.ending, m.state = nil, nil, meanwhile
-	m.plan(step{at: now.Add(delay), state: "started", failure: m.nextFailure()})
+	m.plan(transition{at: now.Add(delay), state: "started", failure: m.nextFailure()})
 	m.note()
 	m.settle(s, now)
 }
 
 // prepare begins the life of a new Machine: it stays created while its image is
 // fetched, and is then launched or, with skipLaunch, left stopped.
-func (m *vm) prepare(s *state, skipLaunch bool, now time.Time, delay time.Duration) {
+func (m *vm) prepare(s *platformState, skipLaunch bool, now time.Time, delay time.Duration) {
 	ready := now.Add(s.delays.create)
 	switch {
 	case skipLaunch: // the answer to the creation says created in any case
-		m.plan(step{at: ready, state: "stopped"})
+		m.plan(transition{at: ready, state: "stopped"})
 	case s.delays.create > 0:
-		m.plan(step{at: ready, state: "starting"}, step{at: ready.Add(delay), state: "started", failure: m.nextFailure()})
+		m.plan(transition{at: ready, state: "starting"}, transition{at: ready.Add(delay), state: "started", failure: m.nextFailure()})
 	default:
 		m.launch(s, "starting", now, delay)
 	}
 }
 
-func (m *vm) plan(steps ...step) {
+func (m *vm) plan(steps ...transition) {
 	m.pending = append(m.pending, steps...)
 	m.note()
 }
@@ -78,7 +78,7 @@ func (m *vm) nextFailure() (next Failure) {
 
 // settle lets take effect what was to happen by now: transitions, ends of
 // programs and the restarts that follow them.
-func (m *vm) settle(s *state, now time.Time) {
+func (m *vm) settle(s *platformState, now time.Time) {
 	for ends := 1; ; {
 		switch {
 		case len(m.pending) > 0 && !now.Before(m.pending[0].at):
@@ -97,7 +97,7 @@ func (m *vm) settle(s *state, now time.Time) {
 // skip passes over the restarts of a program that crashes again and again, but
 // for the latest, which its history still shows: a clock that jumped by years
 // would make millions.
-func (m *vm) skip(s *state, now time.Time) {
+func (m *vm) skip(s *platformState, now time.Time) {
 	if len(m.pending) == 0 {
 		return
 	}
@@ -125,7 +125,7 @@ func (m *vm) due() (at time.Time, ok bool) {
 }
 
 // advance carries out the next step.
-func (m *vm) advance(s *state) {
+func (m *vm) advance(s *platformState) {
 	next := m.pending[0]
 	m.note()
 	if m.pending = m.pending[1:]; len(m.pending) == 0 {
@@ -149,7 +149,7 @@ func (m *vm) advance(s *state) {
 }
 
 // start carries out a start.
-func (m *vm) start(s *state, launch step) {
+func (m *vm) start(s *platformState, launch transition) {
 	if launch.failure == FailLaunch {
 		m.state = "failed"
 		m.record(s, event{kind: "launch", status: "failed", source: "flyd", at: launch.at})
@@ -163,14 +163,14 @@ func (m *vm) start(s *state, launch step) {
 	switch {
 	case launch.failure == FailExit:
 		m.state = "stopped"
-		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: launch.at, exit: &exit{code: 1}, restarted: 2})
+		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: launch.at, exit: &programExit{code: 1}, restarted: 2})
 		if m.config.AutoDestroy() {
 			m.vanish(s, launch.at)
 		}
 	case launch.failure == FailCrash:
-		m.ending = &ending{launch.at.Add(s.crashAfter), exit{code: 1}, FailCrash, launch.restarts}
+		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 1}, FailCrash, launch.restarts}
 	case launch.failure == FailOOM:
-		m.ending = &ending{launch.at.Add(s.crashAfter), exit{code: 137, signal: 9, oom: true}, FailOOM, launch.restarts}
+		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 137, signal: 9, oom: true}, FailOOM, launch.restarts}
 	case m.config.ProcessGroup() == releaseGroup:
 		m.ending = &ending{at: launch.at.Add(releaseRun)}
 	}
@@ -185,7 +185,7 @@ const (
 
 // end carries out the end of the program, and plans the restart that the
 // configuration's policy wants.
-func (m *vm) end(s *state) {
+func (m *vm) end(s *platformState) {
 	e := *m.ending
 	m.ending = nil
 	restarts := e.restarts
@@ -193,7 +193,7 @@ func (m *vm) end(s *state) {
 	if e.exit.restarting = m.restarts(e.exit.code, restarts); e.exit.restarting {
 		restarts++
 		m.state = "restarting"
-		m.plan(step{at: e.at.Add(restartDelay(restarts)), state: "started", failure: e.next, restarts: restarts})
+		m.plan(transition{at: e.at.Add(restartDelay(restarts)), state: "started", failure: e.next, restarts: restarts})
 	}
 	m.updated = e.at
 	m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: e.at, exit: &e.exit, restarted: restarts})
@@ -203,7 +203,7 @@ func (m *vm) end(s *state) {
 }
 
 // vanish destroys a Machine whose program is done, as its configuration wants.
-func (m *vm) vanish(s *state, at time.Time) {
+func (m *vm) vanish(s *platformState, at time.Time) {
 	m.state, m.lease = "destroyed", nil
 	m.record(s, event{kind: "destroy", status: "destroyed", source: "flyd", at: at})
 	m.detach()

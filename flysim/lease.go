@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// lease is the exclusive right to change a Machine for a while.
-type lease struct {
+// machineLease is the exclusive right to change a Machine for a while.
+type machineLease struct {
 	nonce, owner, description string
 	expires                   time.Time
 }
 
 // held is the lease that is in force, nil if there is none.
-func (m *vm) held(now time.Time) *lease {
+func (m *vm) held(now time.Time) *machineLease {
 	if m.lease == nil || !now.Before(m.lease.expires) {
 		return nil
 	}
@@ -33,12 +33,12 @@ func (m *vm) permit(nonce string, now time.Time) error {
 }
 
 // acquire takes the lease, or refreshes it for its nonce's holder.
-func (m *vm) acquire(s *state, nonce, owner, description string, ttl time.Duration, now time.Time) (*lease, error) {
+func (m *vm) acquire(s *platformState, nonce, owner, description string, ttl time.Duration, now time.Time) (*machineLease, error) {
 	if err := m.permit(nonce, now); err != nil {
 		return nil, err
 	}
 	if nonce == "" {
-		m.lease = &lease{nonce: s.ids.opaque("nonce", "", 12), owner: owner, description: description}
+		m.lease = &machineLease{nonce: s.ids.opaque("nonce", "", 12), owner: owner, description: description}
 	}
 	m.lease.expires = now.Add(ttl)
 	return m.lease, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// exits are the exit events of a Machine, the newest first.
-func exits(t *testing.T, p *flysim.Platform, app, id string) []fly.MachineEvent {
+// exitEvents are the exit events of a Machine, the newest first.
+func exitEvents(t *testing.T, p *flysim.Platform, app, id string) []fly.MachineEvent {
 	t.Helper()
 	var events, exits []fly.MachineEvent
 	if err := json.Unmarshal(ask(t, p, "GET", "/v1/apps/"+app+"/machines/"+id+"/events?limit=50", "").body, &events); err != nil {
@@ -41,13 +41,13 @@ func TestCrashLoop(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			clock := flysim.NewClock(func() time.Time { return start })
+			clock := flysim.NewClock(func() time.Time { return startTime })
 			p := seeded(t, flysim.Options{Clock: clock, CrashAfter: 2 * time.Second})
 			p.FailMachine("shop-api", shopA, test.failure)
 			got := update(t, p, func(config map[string]any) { config["restart"] = json.RawMessage(test.restart) }, nil)
 			wantBody(t, got, "state", "started")
 			clock.Advance(2 * time.Second)
-			first := exits(t, p, "shop-api", shopA)
+			first := exitEvents(t, p, "shop-api", shopA)
 			if len(first) != 1 {
 				t.Fatalf("%d exits after the first run", len(first))
 			}
@@ -60,7 +60,7 @@ func TestCrashLoop(t *testing.T) {
 				t.Errorf("state %s, want %s", p.Machine("shop-api", shopA).State, want)
 			}
 			clock.Advance(10 * time.Minute)
-			all := exits(t, p, "shop-api", shopA)
+			all := exitEvents(t, p, "shop-api", shopA)
 			if got := p.Machine("shop-api", shopA).State; len(all) != test.exits || got != test.state {
 				t.Errorf("%d exits and state %s, want %d and %s", len(all), got, test.exits, test.state)
 			}
@@ -70,7 +70,7 @@ func TestCrashLoop(t *testing.T) {
 			// The next launch is another matter.
 			wantBody(t, update(t, p, nil, nil), "state", "started")
 			clock.Advance(time.Hour)
-			if now := len(exits(t, p, "shop-api", shopA)); now != test.exits {
+			if now := len(exitEvents(t, p, "shop-api", shopA)); now != test.exits {
 				t.Errorf("%d exits after a sound update, want %d", now, test.exits)
 			}
 		})
@@ -78,7 +78,7 @@ func TestCrashLoop(t *testing.T) {
 }
 
 func TestCrashLoopWithoutEnd(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, StartDelay: time.Second})
 	p.FailMachine("shop-api", shopA, flysim.FailCrash)
 	update(t, p, func(config map[string]any) { config["restart"] = map[string]any{"policy": "always"} }, nil)
@@ -95,7 +95,7 @@ func TestCrashLoopWithoutEnd(t *testing.T) {
 
 // TestWaitForACrash has a wait woken by what the platform does by itself.
 func TestWaitForACrash(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, CrashAfter: 2 * time.Second})
 	p.FailMachine("shop-api", shopA, flysim.FailCrash)
 	update(t, p, func(config map[string]any) { config["restart"] = map[string]any{"policy": "no"} }, nil)
@@ -111,10 +111,10 @@ func TestWaitForACrash(t *testing.T) {
 // TestOnWait moves a clock that stands still to where a wait ends, which is
 // where the Machine changes or where its time is up.
 func TestOnWait(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	var asked []time.Duration
 	p := seeded(t, flysim.Options{Clock: clock, StartDelay: 3 * time.Second, OnWait: func(until time.Time) {
-		asked = append(asked, until.Sub(start))
+		asked = append(asked, until.Sub(startTime))
 		clock.Advance(until.Sub(clock.Now()))
 	}})
 	one := shop + "/machines/" + shopA
@@ -131,7 +131,7 @@ func TestOnWait(t *testing.T) {
 }
 
 func TestRestartAndSignal(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, StartDelay: time.Second})
 	_, rest := clients(t, p)
 	one := shop + "/machines/" + shopA
@@ -150,7 +150,7 @@ func TestRestartAndSignal(t *testing.T) {
 	if err := rest.Kill(t.Context(), "shop-api", shopA); err != nil {
 		t.Fatal(err)
 	}
-	if got := exits(t, p, "shop-api", shopA); len(got) != 1 || got[0].Request.ExitEvent.ExitCode != 137 || !got[0].Request.ExitEvent.Restarting {
+	if got := exitEvents(t, p, "shop-api", shopA); len(got) != 1 || got[0].Request.ExitEvent.ExitCode != 137 || !got[0].Request.ExitEvent.Restarting {
 		t.Errorf("exits %+v", got)
 	}
 	clock.Advance(time.Minute)
@@ -276,7 +276,7 @@ func TestReleaseViews(t *testing.T) {
 		releasesUnprocessed(first: 1) { nodes { id version status } } } }`
 	check := func(id, status, inProgress, app string) {
 		t.Helper()
-		got := query(t, p, views, map[string]any{"a": "newborn"})
+		got := graphQuery(t, p, views, map[string]any{"a": "newborn"})
 		for path, want := range map[string]string{
 			"currentReleaseUnprocessed.id": id, "currentReleaseUnprocessed.status": status, "currentReleaseUnprocessed.version": "1",
 			"currentReleaseUnprocessed.inProgress": inProgress, "currentReleaseUnprocessed.imageRef": "nginx:1",

@@ -17,8 +17,8 @@ import (
 // mintMacaroon makes a token that its holders can narrow by themselves, for one
 // organization or one app that exists. flyctl makes tokens that only read, run
 // commands or add peers out of such ones.
-func (s *state) mintMacaroon(org *organization, scope Scope, now time.Time) (*token, error) {
-	t := &token{id: s.ids.opaque("token id", "tok_", 16), scope: scope, created: now}
+func (s *platformState) mintMacaroon(org *organization, scope Scope, now time.Time) (*accessToken, error) {
+	t := &accessToken{id: s.ids.opaque("token id", "tok_", 16), scope: scope, created: now}
 	seed := s.ids.opaque("token", "", 64)
 	key, err := hex.DecodeString(seed)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *state) mintMacaroon(org *organization, scope Scope, now time.Time) (*to
 // caveats are what a new token may do, in the words of macaroons. A token of an
 // app may add peers and use builders too: deploys need both (Fly docs, "Access
 // tokens").
-func (s *state) caveats(org *organization, scope Scope, now time.Time) []macaroon.Caveat {
+func (s *platformState) caveats(org *organization, scope Scope, now time.Time) []macaroon.Caveat {
 	list := []macaroon.Caveat{&flyio.Organization{ID: uint64(org.number), Mask: resset.ActionAll}}
 	if a := s.apps[scope.App]; a != nil {
 		list = append(list, &resset.IfPresent{
@@ -69,13 +69,13 @@ const maxMacaroon = 16 << 10
 
 // present finds the token that a secret is, or was made of. Signatures are
 // checked, caveats are not.
-func (s *state) present(secret string) (holding, bool) {
+func (s *platformState) present(secret string) (holding, bool) {
 	if !strings.HasPrefix(secret, "fm2_") {
-		i := slices.IndexFunc(s.tokens, func(t *token) bool { return t.key == nil && t.secret == secret })
+		i := slices.IndexFunc(s.tokens, func(t *accessToken) bool { return t.key == nil && t.secret == secret })
 		if i < 0 {
 			return holding{}, false
 		}
-		return holding{token: s.tokens[i]}, true
+		return holding{accessToken: s.tokens[i]}, true
 	}
 	raws, err := macaroon.Parse(secret)
 	if err != nil || len(raws[0]) > maxMacaroon || !fits(raws[0]) {
@@ -85,7 +85,7 @@ func (s *state) present(secret string) (holding, bool) {
 	if err != nil {
 		return holding{}, false
 	}
-	i := slices.IndexFunc(s.tokens, func(t *token) bool { return t.key != nil && t.id == string(m.Nonce.KID) })
+	i := slices.IndexFunc(s.tokens, func(t *accessToken) bool { return t.key != nil && t.id == string(m.Nonce.KID) })
 	if i < 0 {
 		return holding{}, false
 	}

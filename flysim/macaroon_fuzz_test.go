@@ -29,7 +29,7 @@ func FuzzPresent(f *testing.F) {
 	f.Add([]byte{0xdd, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		h, ok := s.present("fm2_" + base64.StdEncoding.EncodeToString(raw))
-		if ok && (h.token == nil || h.caveats == nil) {
+		if ok && (h.accessToken == nil || h.caveats == nil) {
 			t.Errorf("%x is known as %+v", raw, h)
 		}
 		if ok && !bytes.Equal(raw, whole[0]) && len(h.caveats.Caveats) < 2 {

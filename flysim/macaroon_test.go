@@ -23,7 +23,7 @@ func (w *world) minted(t *testing.T, app, expiry string) string {
 	if app != "" {
 		variables["profile"], variables["profileParams"] = "deploy", map[string]any{"app_id": app}
 	}
-	got := query(t, w.Platform, createToken, variables)
+	got := graphQuery(t, w.Platform, createToken, variables)
 	return got.get(t, "data.createLimitedAccessToken.limitedAccessToken.tokenHeader")
 }
 
@@ -93,7 +93,7 @@ func TestMacaroons(t *testing.T) {
 		"machine":  narrowed(t, deploy, &flyio.Machines{Machines: resset.New(resset.ActionAll, w.machine)}),
 		"volume":   narrowed(t, deploy, &flyio.Volumes{Volumes: resset.New(resset.ActionRead, disk)}),
 		"restart":  narrowed(t, deploy, new(resset.ActionRead|resset.ActionControl)),
-		"later":    narrowed(t, org, &macaroon.ValidityWindow{NotBefore: start.Add(time.Minute).Unix(), NotAfter: start.Add(time.Hour).Unix()}),
+		"later":    narrowed(t, org, &macaroon.ValidityWindow{NotBefore: startTime.Add(time.Minute).Unix(), NotAfter: startTime.Add(time.Hour).Unix()}),
 		"bearer":   "Bearer " + strings.TrimPrefix(deploy, "FlyV1 "),
 		"both":     "Bearer " + deploy,
 		"nothing":  narrowed(t, org, read, &flyio.Apps{Apps: resset.New(resset.ActionRead, uint64(1))}),
@@ -176,8 +176,8 @@ func TestMacaroons(t *testing.T) {
 	}
 
 	// Revoking a token ends all that were made out of it.
-	id := query(t, w.Platform, `{organization(slug:"personal"){limitedAccessTokens{nodes{id profile}}}}`, nil).get(t, "data.organization.limitedAccessTokens.nodes.1.id")
-	query(t, w.Platform, `mutation($input:DeleteLimitedAccessTokenInput!){deleteLimitedAccessToken(input:$input){token}}`, map[string]any{"input": map[string]any{"id": id}})
+	id := graphQuery(t, w.Platform, `{organization(slug:"personal"){limitedAccessTokens{nodes{id profile}}}}`, nil).get(t, "data.organization.limitedAccessTokens.nodes.1.id")
+	graphQuery(t, w.Platform, `mutation($input:DeleteLimitedAccessTokenInput!){deleteLimitedAccessToken(input:$input){token}}`, map[string]any{"input": map[string]any{"id": id}})
 	for _, name := range []string{"org", "readonly", "wireguard"} {
 		if got := at(name); got != 401 {
 			t.Errorf("%s after the revocation: %d", name, got)
@@ -185,9 +185,9 @@ func TestMacaroons(t *testing.T) {
 	}
 }
 
-// changed is a token with something changed that its signature covers, or with
+// changeMacaroon is a token with something changed that its signature covers, or with
 // another signature.
-func changed(t *testing.T, header string, change func(*macaroon.Macaroon)) string {
+func changeMacaroon(t *testing.T, header string, change func(*macaroon.Macaroon)) string {
 	t.Helper()
 	permission, _, err := flyio.ParsePermissionAndDischargeTokens(header)
 	if err != nil {
@@ -206,16 +206,16 @@ func changed(t *testing.T, header string, change func(*macaroon.Macaroon)) strin
 }
 
 func tampered(t *testing.T, header string) string {
-	return changed(t, header, func(m *macaroon.Macaroon) { m.Tail[0] ^= 1 })
+	return changeMacaroon(t, header, func(m *macaroon.Macaroon) { m.Tail[0] ^= 1 })
 }
 
 func widened(t *testing.T, header string) string {
-	return changed(t, header, func(m *macaroon.Macaroon) { m.UnsafeCaveats.Caveats = m.UnsafeCaveats.Caveats[:1] })
+	return changeMacaroon(t, header, func(m *macaroon.Macaroon) { m.UnsafeCaveats.Caveats = m.UnsafeCaveats.Caveats[:1] })
 }
 
 // forged is a token of the same id that somebody else signed.
 func forged(t *testing.T, header string) string {
-	return changed(t, header, func(m *macaroon.Macaroon) {
+	return changeMacaroon(t, header, func(m *macaroon.Macaroon) {
 		other, err := macaroon.New(m.Nonce.KID, flyio.LocationPermission, macaroon.NewSigningKey())
 		if err != nil {
 			t.Fatal(err)
@@ -236,11 +236,11 @@ func TestMacaroonCaveats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := m.Expiration(), start.Add(time.Hour); !got.Equal(want) {
+	if got, want := m.Expiration(), startTime.Add(time.Hour); !got.Equal(want) {
 		t.Errorf("expires at %s, want %s", got, want)
 	}
 	apps := macaroon.GetCaveats[*flyio.Apps](&m.UnsafeCaveats)
-	number := query(t, w.Platform, `{app(name:"demo"){internalNumericId}}`, nil).get(t, "data.app.internalNumericId")
+	number := graphQuery(t, w.Platform, `{app(name:"demo"){internalNumericId}}`, nil).get(t, "data.app.internalNumericId")
 	if len(apps) != 1 || len(apps[0].Apps) != 1 {
 		t.Fatalf("%+v", apps)
 	}

@@ -52,7 +52,7 @@ type briefMachine struct {
 func summarize(m *vm) briefMachine {
 	return briefMachine{
 		ID: m.id, Name: m.name, State: m.state, Region: m.region, InstanceID: m.instance, PrivateIP: m.privateIP.String(),
-		CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated), ImageRef: m.reading().image, Cordoned: m.cordoned,
+		CreatedAt: timestamp(m.created), UpdatedAt: timestamp(m.updated), ImageRef: m.reading().image, Cordoned: m.cordoned,
 	}
 }
 
@@ -96,12 +96,12 @@ type exitRecord struct {
 	ExitedAt      string `json:"exited_at"`
 }
 
-func (req *request) describe(m *vm) machineRecord {
+func (req *apiRequest) describe(m *vm) machineRecord {
 	known := m.reading()
 	record := machineRecord{
 		ID: m.id, Name: m.name, State: m.state, Region: m.region,
 		InstanceID: m.instance, Version: m.instance, PrivateIP: m.privateIP.String(),
-		CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated), Config: known.document,
+		CreatedAt: timestamp(m.created), UpdatedAt: timestamp(m.updated), Config: known.document,
 		ImageRef:   known.image,
 		Events:     recordEvents(m.events),
 		Checks:     []checkRecord{},
@@ -114,7 +114,7 @@ func (req *request) describe(m *vm) machineRecord {
 		record.Lease = &strippedLease{l.owner, l.description, l.expires.Unix()}
 	}
 	for _, h := range m.health(req.now, req.platform.options.CheckDelay) {
-		record.Checks = append(record.Checks, checkRecord{h.name, h.status, h.output, stamp(h.updated)})
+		record.Checks = append(record.Checks, checkRecord{h.name, h.status, h.output, timestamp(h.updated)})
 	}
 	return record
 }
@@ -127,7 +127,7 @@ func recordEvents(events []event) []eventRecord {
 			r.Request = &eventRequest{
 				ExitEvent: exitRecord{
 					ExitCode: e.exit.code, GuestExitCode: e.exit.code, GuestSignal: e.exit.signal, Signal: e.exit.signal,
-					OOMKilled: e.exit.oom, RequestedStop: e.exit.requested, Restarting: e.exit.restarting, ExitedAt: stamp(e.at),
+					OOMKilled: e.exit.oom, RequestedStop: e.exit.requested, Restarting: e.exit.restarting, ExitedAt: timestamp(e.at),
 				},
 				RestartCount: e.restarted,
 			}

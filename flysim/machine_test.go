@@ -95,7 +95,7 @@ func TestUpdateOfStopped(t *testing.T) {
 }
 
 func TestLease(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock})
 	lease := shop + "/machines/" + shopA + "/lease"
 	wantStatus(t, ask(t, p, "GET", lease, ""), 404)
@@ -108,7 +108,7 @@ func TestLease(t *testing.T) {
 	want := "machine ID " + shopA + " lease currently held by dev@example.com, expires at 2026-11-22T12:00:13Z"
 	for name, refused := range map[string]reply{
 		"lease":         ask(t, p, "POST", lease+"?ttl=13", ""),
-		"foreign nonce": ask(t, p, "POST", lease+"?ttl=13", "", nonce, "0123"),
+		"foreign nonce": ask(t, p, "POST", lease+"?ttl=13", "", leaseHeader, "0123"),
 		"update":        update(t, p, nil, nil),
 		"start":         ask(t, p, "POST", shop+"/machines/"+shopA+"/start", ""),
 		"stop":          ask(t, p, "POST", shop+"/machines/"+shopA+"/stop", "{}"),
@@ -118,28 +118,28 @@ func TestLease(t *testing.T) {
 			t.Errorf("%s: %d %s", name, refused.status, refused.body)
 		}
 	}
-	wantStatus(t, update(t, p, nil, nil, nonce, mine), 200)
+	wantStatus(t, update(t, p, nil, nil, leaseHeader, mine), 200)
 
 	clock.Advance(10 * time.Second)
-	got = ask(t, p, "POST", lease+"?ttl=13", "", nonce, mine)
+	got = ask(t, p, "POST", lease+"?ttl=13", "", leaseHeader, mine)
 	wantStatus(t, got, 201)
 	wantBody(t, got, "data.nonce", mine)
 	clock.Advance(12 * time.Second) // past the first end, within the refreshed one
-	wantStatus(t, update(t, p, nil, nil, nonce, mine), 200)
+	wantStatus(t, update(t, p, nil, nil, leaseHeader, mine), 200)
 	clock.Advance(time.Second)
 	wantStatus(t, ask(t, p, "GET", lease, ""), 404)
-	wantStatus(t, update(t, p, nil, nil, nonce, mine), 409) // a lapsed lease protects nothing
+	wantStatus(t, update(t, p, nil, nil, leaseHeader, mine), 409) // a lapsed lease protects nothing
 	wantStatus(t, update(t, p, nil, nil), 200)
-	wantStatus(t, ask(t, p, "DELETE", lease, "", nonce, mine), 404)
+	wantStatus(t, ask(t, p, "DELETE", lease, "", leaseHeader, mine), 404)
 
 	other := p.HoldLease("shop-api", shopA, "ci@tokens.fly.io", time.Minute)
 	wantStatus(t, ask(t, p, "POST", lease+"?ttl=13", ""), 409)
-	wantStatus(t, ask(t, p, "DELETE", lease, "", nonce, other), 200)
+	wantStatus(t, ask(t, p, "DELETE", lease, "", leaseHeader, other), 200)
 	wantStatus(t, ask(t, p, "POST", lease+"?ttl=0", ""), 400)
 }
 
 func TestWait(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, StartDelay: 4 * time.Second, CheckDelay: 3 * time.Second, StrictWait: true})
 	wait := shop + "/machines/" + shopA + "/wait"
 	wantStatus(t, ask(t, p, "GET", wait+"?state=started&timeout=60", ""), 200)
@@ -235,12 +235,12 @@ func TestMachineLife(t *testing.T) {
 	one := shop + "/machines/" + id
 	wantBody(t, ask(t, p, "GET", one, ""), "nonce", "null") // a list with one would look like the reader's own lease
 	wantStatus(t, ask(t, p, "POST", one+"/cordon", ""), 409)
-	wantStatus(t, ask(t, p, "POST", one+"/cordon", "", nonce, held), 200)
+	wantStatus(t, ask(t, p, "POST", one+"/cordon", "", leaseHeader, held), 200)
 	wantBody(t, ask(t, p, "GET", one, ""), "cordoned", "true")
-	wantStatus(t, ask(t, p, "POST", one+"/suspend", "", nonce, held), 200)
-	wantStatus(t, ask(t, p, "POST", one+"/start", "", nonce, held), 200)
-	wantStatus(t, ask(t, p, "DELETE", one, "", nonce, held), 412)
-	wantStatus(t, ask(t, p, "DELETE", one+"?kill=true", "", nonce, held), 200)
+	wantStatus(t, ask(t, p, "POST", one+"/suspend", "", leaseHeader, held), 200)
+	wantStatus(t, ask(t, p, "POST", one+"/start", "", leaseHeader, held), 200)
+	wantStatus(t, ask(t, p, "DELETE", one, "", leaseHeader, held), 412)
+	wantStatus(t, ask(t, p, "DELETE", one+"?kill=true", "", leaseHeader, held), 200)
 	wantBody(t, ask(t, p, "GET", one, ""), "state", "destroyed")
 	if ids := p.MachineIDs("shop-api"); len(ids) != 2 {
 		t.Errorf("Machines: %v", ids)
@@ -249,7 +249,7 @@ func TestMachineLife(t *testing.T) {
 }
 
 func TestActors(t *testing.T) {
-	p := flysim.New(flysim.Options{StartDelay: time.Second, Clock: flysim.NewClock(func() time.Time { return start })})
+	p := flysim.New(flysim.Options{StartDelay: time.Second, Clock: flysim.NewClock(func() time.Time { return startTime })})
 	p.AddApp("other", "partner", "edge")
 	config, err := spec.Parse([]byte(`{"image":"nginx","services":[{"internal_port":80},{"internal_port":53,"protocol":"udp"}]}`))
 	if err != nil {
@@ -290,7 +290,7 @@ func TestMachinesThroughFlyGo(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	_, rest := clients(t, p)
 	lease, err := rest.AcquireLease(ctx, "shop-api", shopA, fly.IntPointer(30))
-	if err != nil || lease.Status != "success" || lease.Data.Nonce == "" || lease.Data.ExpiresAt != start.Unix()+30 {
+	if err != nil || lease.Status != "success" || lease.Data.Nonce == "" || lease.Data.ExpiresAt != startTime.Unix()+30 {
 		t.Fatalf("%+v, %v", lease, err)
 	}
 	m, err := rest.Get(ctx, "shop-api", shopA)

@@ -28,7 +28,7 @@ const demoConfig = `{"image":"nginx:1","env":{"COLOUR":"blue"},"guest":{"cpu_kin
 
 func newWorld(t *testing.T, options flysim.Options) *world {
 	t.Helper()
-	options.Clock = flysim.NewClock(func() time.Time { return start })
+	options.Clock = flysim.NewClock(func() time.Time { return startTime })
 	w := &world{Platform: flysim.New(options), t: t}
 	w.AddApp("demo", "personal", "")
 	w.volume = w.AddVolume("demo", "data", "iad", 3)

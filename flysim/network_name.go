@@ -10,7 +10,7 @@ const defaultNetwork = "default"
 var errNoNetwork = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
 
 // graphQLName is the network's name in GraphQL.
-func (n *network) graphQLName() string {
+func (n *privateNetwork) graphQLName() string {
 	if n.name == defaultNetwork {
 		return ""
 	}
@@ -19,8 +19,8 @@ func (n *network) graphQLName() string {
 
 // graphQLNetwork is the network that an input of a mutation names.
 func graphQLNetwork(name *string) (string, error) {
-	if value(name) == defaultNetwork {
+	if deref(name) == defaultNetwork {
 		return "", errNoNetwork
 	}
-	return value(name), nil
+	return deref(name), nil
 }

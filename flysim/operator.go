@@ -14,7 +14,7 @@ import (
 func (p *Platform) CreateApp(name, org, network string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, err := p.state.createApp(name, org, network, plan{}, p.clock.Now())
+	_, err := p.state.createApp(name, org, network, preset{}, p.clock.Now())
 	if err == nil {
 		p.notify()
 	}
@@ -29,7 +29,7 @@ func (p *Platform) AddRelease(app, image string, definition json.RawMessage) Rel
 	defer p.mu.Unlock()
 	defer p.notify()
 	now := p.clock.Now()
-	r, err := p.state.createRelease(p.mustApp(app), image, "rolling", definition, plan{}, now)
+	r, err := p.state.createRelease(p.mustApp(app), image, "rolling", definition, preset{}, now)
 	if err == nil {
 		err = r.update("complete", nil, now)
 	}

@@ -10,15 +10,15 @@ import (
 	"slices"
 )
 
-// peer is a WireGuard peer: a computer that is on a private network. Here it is
+// wireGuardPeer is a WireGuard peer: a computer that is on a private network. Here it is
 // a record alone, as no gateway listens yet.
-type peer struct {
+type wireGuardPeer struct {
 	id      string
 	name    string // unique in its organization
 	pubkey  string // its own, in base64
 	region  string // of its gateway
 	ip      netip.Addr
-	network *network
+	network *privateNetwork
 }
 
 // gatewayAddress is where peers are told to find their gateway. Clients add the
@@ -38,7 +38,7 @@ func gatewayKey() string {
 var peerName = regexp.MustCompile(`^[a-zA-Z0-9-]{1,200}$`)
 
 // addPeer adds a peer to a network.
-func (s *state) addPeer(net *network, name, pubkey, region string) (*peer, error) {
+func (s *platformState) addPeer(net *privateNetwork, name, pubkey, region string) (*wireGuardPeer, error) {
 	key, err := base64.StdEncoding.DecodeString(pubkey)
 	org := net.organization
 	switch {
@@ -49,7 +49,7 @@ func (s *state) addPeer(net *network, name, pubkey, region string) (*peer, error
 	case org.peer(name) != nil:
 		return nil, &apiError{http.StatusUnprocessableEntity, "UNPROCESSABLE", "Validation failed: Name has already been taken"}
 	}
-	p := &peer{
+	p := &wireGuardPeer{
 		id: s.ids.ulid("peer"), name: name, pubkey: pubkey, region: region, network: net,
 		ip: net.peerAddress(s.ids.number("peer number", 0)),
 	}
@@ -59,7 +59,7 @@ func (s *state) addPeer(net *network, name, pubkey, region string) (*peer, error
 
 // peerAddress is the address of the nth peer: fdaa:<network>:a7b:<host>:0:a:<n>02.
 // The 256 addresses around it are the peer's.
-func (n *network) peerAddress(number int) netip.Addr {
+func (n *privateNetwork) peerAddress(number int) netip.Addr {
 	var b [16]byte
 	prefix := n.prefix()
 	copy(b[:], prefix[:])
@@ -70,8 +70,8 @@ func (n *network) peerAddress(number int) netip.Addr {
 }
 
 // peer is the organization's peer of a name, nil if it has none.
-func (o *organization) peer(name string) *peer {
-	i := slices.IndexFunc(o.peers, func(p *peer) bool { return p.name == name })
+func (o *organization) peer(name string) *wireGuardPeer {
+	i := slices.IndexFunc(o.peers, func(p *wireGuardPeer) bool { return p.name == name })
 	if i < 0 {
 		return nil
 	}
@@ -81,6 +81,6 @@ func (o *organization) peer(name string) *peer {
 // removePeer takes a peer away; it reports whether there was one.
 func (o *organization) removePeer(name string) bool {
 	before := len(o.peers)
-	o.peers = slices.DeleteFunc(o.peers, func(p *peer) bool { return p.name == name })
+	o.peers = slices.DeleteFunc(o.peers, func(p *wireGuardPeer) bool { return p.name == name })
 	return len(o.peers) < before
 }

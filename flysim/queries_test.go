@@ -124,7 +124,7 @@ func wantQueries(t *testing.T, dir string, least int, outOfScope []string) {
 		if _, errs := gqlparser.LoadQueryWithRules(schema, text, rules.NewDefaultRules()); errs == nil {
 			continue
 		}
-		message := query(t, p, text, nil).get(t, "errors.0.message")
+		message := graphQuery(t, p, text, nil).get(t, "errors.0.message")
 		m := field.FindStringSubmatch(message)
 		if m == nil {
 			t.Errorf("%s does not fit the schema and is answered %q", at, message)

@@ -36,7 +36,7 @@ func (m *vm) reading() *reading {
 	}
 	m.read = &reading{
 		document: document,
-		probes:   probes(m.config),
+		probes:   probesOf(m.config),
 		image:    imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
 		metadata: metadata, group: m.config.ProcessGroup(), killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
 	}

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// release is a version of an app, in the sense of `fly releases`.
-type release struct {
+// appRelease is a version of an app, in the sense of `fly releases`.
+type appRelease struct {
 	id         string
-	app        *app
+	app        *appState
 	version    int
 	status     string
 	strategy   string
@@ -33,7 +33,7 @@ var (
 const maxHistory = 500
 
 // current is the latest release, nil if there is none.
-func (a *app) current() *release {
+func (a *appState) current() *appRelease {
 	if len(a.releases) == 0 {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (a *app) current() *release {
 
 // completed is the latest release that is complete, nil if there is none: the
 // one that the uiex API calls current.
-func (a *app) completed() *release {
+func (a *appState) completed() *appRelease {
 	for _, r := range slices.Backward(a.releases) {
 		if r.status == "complete" {
 			return r
@@ -52,12 +52,12 @@ func (a *app) completed() *release {
 }
 
 // createRelease adds a release; it counts as deployed only once it is complete.
-func (s *state) createRelease(a *app, image, strategy string, definition json.RawMessage, plan plan, now time.Time) (*release, error) {
+func (s *platformState) createRelease(a *appState, image, strategy string, definition json.RawMessage, plan preset, now time.Time) (*appRelease, error) {
 	strategy = strings.ToUpper(cmp.Or(strategy, "rolling"))
 	if !slices.Contains(strategies, strategy) {
 		return nil, invalid("strategy %.40q is not one of %s", strategy, strings.Join(strategies, ", "))
 	}
-	r := &release{
+	r := &appRelease{
 		id: s.ids.opaque("release", "rel_", 16), app: a, version: 1, status: "pending",
 		strategy: strategy, image: image, definition: definition, created: now, updated: now,
 	}
@@ -79,7 +79,7 @@ func (s *state) createRelease(a *app, image, strategy string, definition json.Ra
 
 // update changes a release. A complete one makes the app a deployed one, for
 // good. That other words are refused is the sandbox's own strictness.
-func (r *release) update(status string, metadata json.RawMessage, now time.Time) error {
+func (r *appRelease) update(status string, metadata json.RawMessage, now time.Time) error {
 	if status != "" && !slices.Contains(releaseStatuses, status) {
 		return invalid("status %.40q is not one of %s", status, strings.Join(releaseStatuses, ", "))
 	}
@@ -98,7 +98,7 @@ func (r *release) update(status string, metadata json.RawMessage, now time.Time)
 }
 
 // inProgress reports whether the release is still being rolled out.
-func (r *release) inProgress() bool { return r.status == "pending" || r.status == "running" }
+func (r *appRelease) inProgress() bool { return r.status == "pending" || r.status == "running" }
 
 // Release is a release as the platform knows it.
 type Release struct {

@@ -10,15 +10,15 @@ import (
 )
 
 type addressNode struct {
-	req     *request
-	address *address
+	req     *apiRequest
+	address *appAddress
 }
 
 func (n *addressNode) ID() graphql.ID       { return graphql.ID(n.address.id) }
 func (n *addressNode) Address() string      { return n.address.ip.String() }
 func (n *addressNode) Type() string         { return n.address.kind }
 func (n *addressNode) Region() *string      { return &n.address.region }
-func (n *addressNode) CreatedAt() scalar    { return text(stamp(n.address.created)) }
+func (n *addressNode) CreatedAt() scalar    { return textScalar(timestamp(n.address.created)) }
 func (n *addressNode) ServiceName() *string { return &n.address.service }
 
 func (n *addressNode) Network() *networkNode {
@@ -29,8 +29,8 @@ func (n *addressNode) Network() *networkNode {
 }
 
 type networkNode struct {
-	req     *request
-	network *network
+	req     *apiRequest
+	network *privateNetwork
 }
 
 func (n *networkNode) ID() graphql.ID { return graphql.ID(n.network.id) }
@@ -38,18 +38,18 @@ func (n *networkNode) Name() string   { return n.network.graphQLName() }
 func (n *networkNode) Organization() *organizationNode {
 	return &organizationNode{n.req, n.network.organization}
 }
-func (n *networkNode) CreatedAt() scalar { return text(stamp(n.network.created)) }
-func (n *networkNode) UpdatedAt() scalar { return text(stamp(n.network.created)) }
+func (n *networkNode) CreatedAt() scalar { return textScalar(timestamp(n.network.created)) }
+func (n *networkNode) UpdatedAt() scalar { return textScalar(timestamp(n.network.created)) }
 
-type egressNode struct{ egress *egress }
+type egressNode struct{ egress *egressAddress }
 
 func (n *egressNode) ID() graphql.ID    { return graphql.ID(n.egress.id) }
 func (n *egressNode) Ip() string        { return n.egress.ip.String() }
 func (n *egressNode) Version() int32    { return int32(n.egress.version()) }
 func (n *egressNode) Region() string    { return n.egress.region }
-func (n *egressNode) UpdatedAt() scalar { return text(stamp(n.egress.updated)) }
+func (n *egressNode) UpdatedAt() scalar { return textScalar(timestamp(n.egress.updated)) }
 
-func egressNodes(list []*egress, args pageArgs) *connection[*egressNode] {
+func egressNodes(list []*egressAddress, args pageArgs) *connection[*egressNode] {
 	var nodes []*egressNode
 	for _, e := range list {
 		nodes = append(nodes, &egressNode{e})
@@ -79,7 +79,7 @@ func (*root) AllocateIpAddress(ctx context.Context, args allocateArgs) (*allocat
 	if err != nil {
 		return nil, err
 	}
-	w := wish{kind: in.Type, region: value(in.Region), service: value(in.ServiceName), network: named}
+	w := wish{kind: in.Type, region: deref(in.Region), service: deref(in.ServiceName), network: named}
 	if in.OrganizationId != nil && *in.OrganizationId != "" {
 		if w.organization, err = req.organization(*in.OrganizationId); err != nil {
 			return nil, err
@@ -115,10 +115,10 @@ func (*root) ReleaseIpAddress(ctx context.Context, args releaseArgs) (*appPayloa
 	if err != nil {
 		return nil, err
 	}
-	ip, _ := netip.ParseAddr(value(in.Ip)) // an invalid one is not found
+	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid one is not found
 	if in.IpAddressId != nil && *in.IpAddressId != "" {
 		held := a.held()
-		if i := slices.IndexFunc(held, func(addr *address) bool { return addr.id == string(*in.IpAddressId) }); i >= 0 {
+		if i := slices.IndexFunc(held, func(addr *appAddress) bool { return addr.id == string(*in.IpAddressId) }); i >= 0 {
 			ip = held[i].ip
 		}
 	}
@@ -145,7 +145,7 @@ func (*root) AllocateEgressIpAddress(ctx context.Context, args allocateEgressArg
 	if err != nil {
 		return nil, err
 	}
-	region, machine := value(in.Region), idOf(in.MachineId)
+	region, machine := deref(in.Region), idOf(in.MachineId)
 	switch {
 	case machine != "" && region != "":
 		return nil, invalid("machineId and region exclude each other")
@@ -191,7 +191,7 @@ func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs)
 		}
 		return payload, nil
 	}
-	ip, _ := netip.ParseAddr(value(in.Ip)) // an invalid one is not found
+	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid one is not found
 	if !a.releaseEgress(ip) {
 		return nil, errNoEgress
 	}

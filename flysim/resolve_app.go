@@ -15,15 +15,15 @@ import (
 
 // appNode resolves App. Within one query the address list is read once.
 type appNode struct {
-	req   *request
-	app   *app
+	req   *apiRequest
+	app   *appState
 	fresh bool // the answer to a write shows what it did, whatever the lag
 
 	once   sync.Once
-	listed []*address
+	listed []*appAddress
 }
 
-func (n *appNode) addresses() []*address {
+func (n *appNode) addresses() []*appAddress {
 	n.once.Do(func() {
 		if n.fresh {
 			n.listed = n.app.held()
@@ -45,7 +45,7 @@ func (n *appNode) Deployed() bool           { return n.app.status == "deployed" 
 func (n *appNode) Status() string           { return n.app.status }
 func (n *appNode) AppUrl() *string          { return nil }
 func (n *appNode) PlatformVersion() *string { return new("machines") }
-func (n *appNode) CreatedAt() scalar        { return text(stamp(n.app.created)) }
+func (n *appNode) CreatedAt() scalar        { return textScalar(timestamp(n.app.created)) }
 func (n *appNode) Role() *appRole           { return nil }
 func (n *appNode) CurrentLock() *appLock    { return nil }
 
@@ -89,7 +89,7 @@ func (n *appNode) IpAddresses(args pageArgs) *connection[*addressNode] {
 
 func (n *appNode) IpAddress(args struct{ Address string }) *addressNode {
 	ip, _ := netip.ParseAddr(args.Address) // an invalid one is not found
-	i := slices.IndexFunc(n.addresses(), func(a *address) bool { return a.ip == ip })
+	i := slices.IndexFunc(n.addresses(), func(a *appAddress) bool { return a.ip == ip })
 	if i < 0 {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (n *appNode) ReleasesUnprocessed(args struct {
 	First, Last   *int32
 	Status        *string
 }) *connection[*releaseNode] {
-	return paged(n.releases(value(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
+	return paged(n.releases(deref(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
 }
 
 // releases are those of a status (empty: all), the newest first.
@@ -272,7 +272,7 @@ func (n *appNode) Certificates(args struct {
 }) *connection[*certificateNode] {
 	var nodes []*certificateNode
 	for _, c := range n.app.certificates {
-		if strings.Contains(c.hostname, value(args.Filter)) && (args.ID == nil || *args.ID == c.id) {
+		if strings.Contains(c.hostname, deref(args.Filter)) && (args.ID == nil || *args.ID == c.id) {
 			nodes = append(nodes, &certificateNode{n.app, c})
 		}
 	}

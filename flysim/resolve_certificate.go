@@ -9,7 +9,7 @@ import (
 
 // certificateNode resolves AppCertificate.
 type certificateNode struct {
-	app         *app
+	app         *appState
 	certificate *certificate
 }
 
@@ -42,7 +42,7 @@ func (n *certificateNode) DnsValidationInstructions() string {
 }
 
 func (n *certificateNode) CreatedAt() *scalar {
-	return new(text(n.certificate.created.UTC().Format(time.RFC3339)))
+	return new(textScalar(n.certificate.created.UTC().Format(time.RFC3339)))
 }
 
 func (n *certificateNode) CertificateRequestedAt() *scalar { return n.CreatedAt() }
@@ -79,7 +79,7 @@ func (n *certificateNode) Issued(args struct {
 	if n.app.configured() {
 		for _, kind := range []string{"ecdsa", "rsa"} {
 			nodes = append(nodes, &issuedNode{
-				graphql.ID(n.certificate.id + "_" + kind), n.certificate.hostname, kind, text(stamp(n.certificate.expires())),
+				graphql.ID(n.certificate.id + "_" + kind), n.certificate.hostname, kind, textScalar(timestamp(n.certificate.expires())),
 			})
 		}
 	}
@@ -102,7 +102,7 @@ type hostnameCheck struct {
 	DnsVerificationRecord *string
 }
 
-func (a *app) check(c *certificate) *hostnameCheck {
+func (a *appState) check(c *certificate) *hostnameCheck {
 	needs := a.detail(c).DNSRequirements
 	return &hostnameCheck{
 		ID: graphql.ID("check_" + c.id), ARecords: needs.A, AaaaRecords: needs.AAAA, CaaRecords: []string{}, CnameRecords: []string{},
@@ -119,7 +119,7 @@ type certificatePayload struct {
 	ClientMutationId *string
 }
 
-func (req *request) certificatePayload(a *app, c *certificate, mutation *string) *certificatePayload {
+func (req *apiRequest) certificatePayload(a *appState, c *certificate, mutation *string) *certificatePayload {
 	return &certificatePayload{
 		App: &appNode{req: req, app: a, fresh: true}, Certificate: &certificateNode{a, c}, Check: a.check(c), ClientMutationId: mutation,
 	}

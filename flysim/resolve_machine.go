@@ -11,20 +11,20 @@ import (
 // machineNode resolves Machine. What changes by itself is noted when the node
 // is made, as the engine resolves fields at the same time.
 type machineNode struct {
-	req            *request
+	req            *apiRequest
 	vm             *vm
 	state, updated string
 }
 
 // machinesOf are the app's Machines that are not destroyed, as they are now.
-func (req *request) machinesOf(a *app) []*machineNode {
+func (req *apiRequest) machinesOf(a *appState) []*machineNode {
 	req.platform.settling.Lock()
 	defer req.platform.settling.Unlock()
 	var nodes []*machineNode
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)
 		if m.state != "destroyed" {
-			nodes = append(nodes, &machineNode{req, m, m.state, stamp(m.updated)})
+			nodes = append(nodes, &machineNode{req, m, m.state, timestamp(m.updated)})
 		}
 	}
 	return nodes
@@ -63,8 +63,8 @@ func (n *machineNode) InstanceId() string { return n.vm.instance }
 func (n *machineNode) Name() string       { return n.vm.name }
 func (n *machineNode) Region() string     { return n.vm.region }
 func (n *machineNode) State() string      { return n.state }
-func (n *machineNode) CreatedAt() scalar  { return text(stamp(n.vm.created)) }
-func (n *machineNode) UpdatedAt() scalar  { return text(n.updated) }
+func (n *machineNode) CreatedAt() scalar  { return textScalar(timestamp(n.vm.created)) }
+func (n *machineNode) UpdatedAt() scalar  { return textScalar(n.updated) }
 func (n *machineNode) App() *appNode      { return &appNode{req: n.req, app: n.vm.app} }
 func (n *machineNode) Host() *hostNode    { return &hostNode{"host-" + graphql.ID(n.vm.region)} }
 

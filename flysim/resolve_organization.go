@@ -8,8 +8,8 @@ import (
 )
 
 // covered are the apps of an organization (nil: of all) that the token covers.
-func (req *request) covered(org *organization) []*app {
-	var apps []*app
+func (req *apiRequest) covered(org *organization) []*appState {
+	var apps []*appState
 	for _, a := range req.platform.state.appsOf(org) {
 		if req.grant.sees(a.name) {
 			apps = append(apps, a)
@@ -19,7 +19,7 @@ func (req *request) covered(org *organization) []*app {
 }
 
 // organizations are those that the token covers.
-func (req *request) organizations() []*organization {
+func (req *apiRequest) organizations() []*organization {
 	var list []*organization
 	for _, org := range req.platform.state.organizations {
 		if req.grant.seesOrganization(org.slug) {
@@ -30,7 +30,7 @@ func (req *request) organizations() []*organization {
 }
 
 // organization finds an organization that the token covers by its node id.
-func (req *request) organization(id graphql.ID) (*organization, error) {
+func (req *apiRequest) organization(id graphql.ID) (*organization, error) {
 	org := req.platform.state.organizationByID(string(id))
 	if org == nil || !req.grant.seesOrganization(org.slug) {
 		return nil, errNoOrganization
@@ -90,12 +90,12 @@ func (*root) PersonalOrganization(ctx context.Context) (*organizationNode, error
 
 // organizationNode resolves Organization.
 type organizationNode struct {
-	req *request
+	req *apiRequest
 	org *organization
 }
 
 func (n *organizationNode) ID() graphql.ID             { return graphql.ID(n.org.id) }
-func (n *organizationNode) InternalNumericId() scalar  { return text(strconv.Itoa(n.org.number)) }
+func (n *organizationNode) InternalNumericId() scalar  { return textScalar(strconv.Itoa(n.org.number)) }
 func (n *organizationNode) Slug() string               { return n.org.slug }
 func (n *organizationNode) RawSlug() string            { return n.org.slug }
 func (n *organizationNode) Name() string               { return n.org.name }
@@ -125,7 +125,7 @@ func (n *organizationNode) Apps(args pageArgs) *connection[*appNode] {
 
 // Members are the sandbox's only person.
 func (n *organizationNode) Members(args pageArgs) *members {
-	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN", JoinedAt: text(stamp(n.org.networks[0].created))}
+	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN", JoinedAt: textScalar(timestamp(n.org.networks[0].created))}
 	return &members{paged([]*membership{admin}, args, func(m *membership) string { return m.Cursor })}
 }
 

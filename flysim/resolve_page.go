@@ -23,10 +23,10 @@ func paged[T any](all []T, args pageArgs, key func(T) string) *connection[T] {
 		keys[i] = key(node)
 	}
 	from, to := 0, len(all)
-	if after := value(args.After); after != "" {
+	if after := deref(args.After); after != "" {
 		from = seek(keys, after, true)
 	}
-	if before := value(args.Before); before != "" {
+	if before := deref(args.Before); before != "" {
 		to = max(seek(keys, before, false), from)
 	}
 	if args.First != nil {

@@ -10,8 +10,8 @@ import (
 
 // peerNode resolves WireGuardPeer.
 type peerNode struct {
-	req  *request
-	peer *peer
+	req  *apiRequest
+	peer *wireGuardPeer
 }
 
 func (n *peerNode) ID() graphql.ID   { return graphql.ID(n.peer.id) }
@@ -39,7 +39,7 @@ func (n *organizationNode) WireGuardPeer(args struct{ Name string }) (*peerNode,
 var errNoPeer = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find WireGuardPeer"}
 
 // peered is the organization of a mutation of peers.
-func (req *request) peered(id graphql.ID) (*organization, error) {
+func (req *apiRequest) peered(id graphql.ID) (*organization, error) {
 	org, err := req.organization(id)
 	if err != nil {
 		return nil, err
@@ -75,11 +75,11 @@ func (*root) AddWireGuardPeer(ctx context.Context, args struct {
 	if err != nil {
 		return nil, err
 	}
-	net := org.network(value(in.Network))
+	net := org.network(deref(in.Network))
 	if net == nil {
 		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
 	}
-	region := cmp.Or(value(in.Region), DefaultRegion)
+	region := cmp.Or(deref(in.Region), DefaultRegion)
 	if _, ok := regionOf(region); !ok {
 		return nil, invalid("Validation failed: Region is not known")
 	}

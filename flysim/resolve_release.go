@@ -9,12 +9,12 @@ import (
 )
 
 // releaseNode resolves Release and ReleaseUnprocessed.
-type releaseNode struct{ release *release }
+type releaseNode struct{ release *appRelease }
 
 func (n *releaseNode) ID() graphql.ID             { return graphql.ID(n.release.id) }
 func (n *releaseNode) Version() int32             { return int32(n.release.version) }
-func (n *releaseNode) CreatedAt() scalar          { return text(stamp(n.release.created)) }
-func (n *releaseNode) UpdatedAt() scalar          { return text(stamp(n.release.updated)) }
+func (n *releaseNode) CreatedAt() scalar          { return textScalar(timestamp(n.release.created)) }
+func (n *releaseNode) UpdatedAt() scalar          { return textScalar(timestamp(n.release.updated)) }
 func (n *releaseNode) DeploymentStrategy() string { return n.release.strategy }
 func (n *releaseNode) Description() string        { return "Release" }
 func (n *releaseNode) EvaluationId() *string      { return nil }
@@ -41,7 +41,7 @@ type imageNode struct{ image imageRef }
 func (n *imageNode) ID() graphql.ID             { return graphql.ID("img_" + n.Digest()[7:23]) }
 func (n *imageNode) Ref() string                { return n.image.String() }
 func (n *imageNode) CompressedSize() int32      { return 41_252_864 }
-func (n *imageNode) CompressedSizeFull() scalar { return text("41252864") }
+func (n *imageNode) CompressedSizeFull() scalar { return textScalar("41252864") }
 func (n *imageNode) Manifest() scalar           { return scalar{json.RawMessage("{}")} }
 func (n *imageNode) Registry() string           { return n.image.registry }
 func (n *imageNode) Repository() string         { return n.image.repository }
@@ -106,7 +106,7 @@ func (*root) UpdateRelease(ctx context.Context, args updateReleaseArgs) (*update
 	if in.Metadata != nil {
 		metadata = in.Metadata.RawMessage
 	}
-	if err := r.update(value(in.Status), metadata, req.now); err != nil {
+	if err := r.update(deref(in.Status), metadata, req.now); err != nil {
 		return nil, err
 	}
 	return &updateReleasePayload{release: &releaseNode{r}, mutation: in.ClientMutationId}, nil

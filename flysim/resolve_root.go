@@ -13,7 +13,7 @@ import (
 type root struct{}
 
 // find is the app of a query. What the token does not cover is not found.
-func (req *request) find(name string) (*app, error) {
+func (req *apiRequest) find(name string) (*appState, error) {
 	a := req.platform.state.apps[name]
 	if a == nil || !req.grant.sees(name) {
 		return nil, errAppNotFound
@@ -25,7 +25,7 @@ func (req *request) find(name string) (*app, error) {
 var errNoMutation = &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to access this mutation"}
 
 // mutable is the app of a mutation.
-func (req *request) mutable(name string) (*app, error) {
+func (req *apiRequest) mutable(name string) (*appState, error) {
 	if !req.grant.writes() {
 		return nil, errNoMutation
 	}
@@ -37,7 +37,7 @@ func (req *request) mutable(name string) (*app, error) {
 }
 
 // managed is the organization of a mutation that makes something in it.
-func (req *request) managed(id graphql.ID) (*organization, error) {
+func (req *apiRequest) managed(id graphql.ID) (*organization, error) {
 	if !req.grant.writes() || !req.grant.lists() {
 		return nil, errNoMutation
 	}
@@ -50,7 +50,7 @@ func (req *request) managed(id graphql.ID) (*organization, error) {
 
 func (*root) App(ctx context.Context, args struct{ InternalId, Name *string }) (*appNode, error) {
 	req := requestOf(ctx)
-	name := value(args.Name)
+	name := deref(args.Name)
 	for _, a := range req.platform.state.apps {
 		if args.Name == nil && args.InternalId != nil && strconv.Itoa(a.number) == *args.InternalId {
 			name = a.name
@@ -88,13 +88,13 @@ func (*root) Apps(ctx context.Context, args appsArgs) (*connection[*appNode], er
 		}
 	}
 	apps := req.covered(org)
-	if value(args.Role) != "" {
+	if deref(args.Role) != "" {
 		apps = nil // no app here has a role
 	}
 	return req.appPage(apps, pageArgs{args.After, args.Before, args.First, args.Last}), nil
 }
 
-func (req *request) appPage(apps []*app, args pageArgs) *connection[*appNode] {
+func (req *apiRequest) appPage(apps []*appState, args pageArgs) *connection[*appNode] {
 	var nodes []*appNode
 	for _, a := range apps {
 		nodes = append(nodes, &appNode{req: req, app: a})
@@ -125,7 +125,7 @@ func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, er
 		return nil, err
 	}
 	s := req.platform.state
-	name := value(in.Name)
+	name := deref(in.Name)
 	if name == "" {
 		name = s.ids.name()
 	}
@@ -199,8 +199,8 @@ type appPayload struct {
 func (p *appPayload) App() *appNode             { return p.app }
 func (p *appPayload) ClientMutationId() *string { return p.mutation }
 
-// value is what a nullable argument holds, empty if it is absent.
-func value(s *string) string {
+// deref is what a nullable argument holds, empty if it is absent.
+func deref(s *string) string {
 	if s == nil {
 		return ""
 	}

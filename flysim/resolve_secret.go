@@ -21,7 +21,7 @@ func (n *appNode) Secrets() []*secretNode {
 	for _, name := range n.app.secrets.names() {
 		known := n.app.secrets.named[name]
 		nodes = append(nodes, &secretNode{
-			ID: graphql.ID(n.app.name + "/" + name), Name: name, Digest: known.digest, CreatedAt: text(stamp(known.created)), User: &user{},
+			ID: graphql.ID(n.app.name + "/" + name), Name: name, Digest: known.digest, CreatedAt: textScalar(timestamp(known.created)), User: &user{},
 		})
 	}
 	return nodes

@@ -13,8 +13,8 @@ import (
 // tokenNode resolves LimitedAccessToken. Only the answer to its creation tells
 // the token itself.
 type tokenNode struct {
-	req   *request
-	token *token
+	req   *apiRequest
+	token *accessToken
 	org   *organization
 	fresh bool
 }
@@ -25,7 +25,7 @@ const tokenLife = 20 * 365 * 24 * time.Hour
 
 func (n *tokenNode) ID() graphql.ID                  { return graphql.ID(n.token.id) }
 func (n *tokenNode) Name() string                    { return n.token.scope.Name }
-func (n *tokenNode) CreatedAt() scalar               { return text(stamp(n.token.created)) }
+func (n *tokenNode) CreatedAt() scalar               { return textScalar(timestamp(n.token.created)) }
 func (n *tokenNode) Organization() *organizationNode { return &organizationNode{n.req, n.org} }
 func (n *tokenNode) User() *user                     { return &user{} }
 func (n *tokenNode) RevokedBy() *string              { return nil }
@@ -35,14 +35,14 @@ func (n *tokenNode) ExpiresAt() scalar {
 	if at.IsZero() {
 		at = n.token.created.Add(tokenLife)
 	}
-	return text(stamp(at))
+	return textScalar(timestamp(at))
 }
 
 func (n *tokenNode) RevokedAt() *scalar {
 	if n.token.revoked.IsZero() {
 		return nil
 	}
-	return new(text(stamp(n.token.revoked)))
+	return new(textScalar(timestamp(n.token.revoked)))
 }
 
 func (n *tokenNode) Profile() string {
@@ -84,7 +84,7 @@ type tokenParams struct {
 }
 
 // tokensOf pages through the tokens that were made for what of names.
-func (req *request) tokensOf(org *organization, of func(Scope) bool, args pageArgs) *connection[*tokenNode] {
+func (req *apiRequest) tokensOf(org *organization, of func(Scope) bool, args pageArgs) *connection[*tokenNode] {
 	var nodes []*tokenNode
 	for _, t := range req.platform.state.tokens {
 		if of(t.scope) && t.revoked.IsZero() {
@@ -117,7 +117,7 @@ type tokenPayload struct {
 // scope is what a token is for: profile deploy is for one app, named by its
 // node id or by its id in the Machines API, deploy_organization for all of one
 // organization. flyctl makes every other kind out of these two.
-func (req *request) scope(org *organization, profile string, params *scalar) (Scope, error) {
+func (req *apiRequest) scope(org *organization, profile string, params *scalar) (Scope, error) {
 	if profile == "deploy_organization" {
 		return Scope{Kind: TokenOrg, Org: org.slug}, nil
 	}
@@ -158,7 +158,7 @@ func (*root) CreateLimitedAccessToken(ctx context.Context, args struct {
 		return nil, err
 	}
 	life := tokenLife
-	if expiry := value(in.Expiry); expiry != "" {
+	if expiry := deref(in.Expiry); expiry != "" {
 		if life, err = time.ParseDuration(expiry); err != nil || life <= 0 {
 			return nil, invalid("expiry is not a duration")
 		}
@@ -187,11 +187,11 @@ func (*root) DeleteLimitedAccessToken(ctx context.Context, args struct {
 	if !req.grant.writes() || !req.grant.lists() {
 		return nil, errNoMutation
 	}
-	presented, _ := req.platform.state.present(strings.TrimPrefix(value(in.Token), "FlyV1 "))
+	presented, _ := req.platform.state.present(strings.TrimPrefix(deref(in.Token), "FlyV1 "))
 	for _, org := range req.organizations() {
 		node := &organizationNode{req, org}
 		for _, t := range req.platform.state.tokens {
-			named := in.ID != nil && t.id == string(*in.ID) || in.Token != nil && t == presented.token
+			named := in.ID != nil && t.id == string(*in.ID) || in.Token != nil && t == presented.accessToken
 			if named && t.revoked.IsZero() && node.owns(t.scope) && req.grant.manages(org) {
 				req.platform.state.revoke(t.id, req.now)
 				return &revokedPayload{&t.id, in.RevokedBy, in.ClientMutationId}, nil

@@ -10,9 +10,9 @@ import (
 
 // volumeNode resolves Volume.
 type volumeNode struct {
-	req    *request
-	app    *app
-	volume *volume
+	req    *apiRequest
+	app    *appState
+	volume *appVolume
 }
 
 // Volume finds a volume of any app that the token covers: flyctl finds the app
@@ -37,7 +37,7 @@ func (n *volumeNode) State() string                 { return n.volume.state }
 func (n *volumeNode) Status() string                { return "ok" }
 func (n *volumeNode) SizeGb() int32                 { return int32(n.volume.sizeGB) }
 func (n *volumeNode) Encrypted() bool               { return n.volume.encrypted }
-func (n *volumeNode) CreatedAt() scalar             { return text(stamp(n.volume.created)) }
+func (n *volumeNode) CreatedAt() scalar             { return textScalar(timestamp(n.volume.created)) }
 func (n *volumeNode) SnapshotRetentionDays() *int32 { return new(int32(n.volume.retention)) }
 func (n *volumeNode) App() *appNode                 { return &appNode{req: n.req, app: n.app} }
 func (n *volumeNode) Host() *hostNode               { return &hostNode{"host-" + graphql.ID(n.volume.region)} }
@@ -66,8 +66,8 @@ type snapshotNode struct {
 }
 
 func (n *snapshotNode) ID() graphql.ID        { return graphql.ID(n.snapshot.id) }
-func (n *snapshotNode) CreatedAt() scalar     { return text(stamp(n.snapshot.created)) }
+func (n *snapshotNode) CreatedAt() scalar     { return textScalar(timestamp(n.snapshot.created)) }
 func (n *snapshotNode) Digest() string        { return digestOf(n.snapshot.id) }
 func (n *snapshotNode) RetentionDays() *int32 { return new(int32(n.snapshot.retention)) }
 func (n *snapshotNode) Volume() *volumeNode   { return n.volume }
-func (n *snapshotNode) Size() scalar          { return text(strconv.Itoa(snapshotSize)) }
+func (n *snapshotNode) Size() scalar          { return textScalar(strconv.Itoa(snapshotSize)) }

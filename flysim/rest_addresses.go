@@ -22,10 +22,10 @@ type assignmentNetwork struct {
 	Org  string `json:"org_slug"`
 }
 
-func (req *request) assign(a *address) assignment {
+func (req *apiRequest) assign(a *appAddress) assignment {
 	row := assignment{
 		IP: a.ip.String(), Region: a.region, ServiceName: a.service,
-		Shared: a.kind == "shared_v4", CreatedAt: stamp(a.created),
+		Shared: a.kind == "shared_v4", CreatedAt: timestamp(a.created),
 	}
 	if req.platform.options.OmitTypes {
 		return row
@@ -39,7 +39,7 @@ func (req *request) assign(a *address) assignment {
 
 // listAssignments lists inbound and outbound addresses alike; only the newer
 // field egress tells them apart.
-func listAssignments(req *request) answer {
+func listAssignments(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -49,7 +49,7 @@ func listAssignments(req *request) answer {
 		rows = append(rows, req.assign(addr))
 	}
 	for _, e := range a.egressOf("") {
-		row := assignment{IP: e.ip.String(), Region: e.region, CreatedAt: stamp(e.updated)}
+		row := assignment{IP: e.ip.String(), Region: e.region, CreatedAt: timestamp(e.updated)}
 		if !req.platform.options.OmitTypes {
 			row.Egress = new(true)
 		}
@@ -72,7 +72,7 @@ type ipPair struct {
 	V6 string `json:"v6"`
 }
 
-func createAssignment(req *request) answer {
+func createAssignment(req *apiRequest) apiAnswer {
 	var in struct {
 		Type    string `json:"type"`
 		Region  string `json:"region"`
@@ -94,7 +94,7 @@ func createAssignment(req *request) answer {
 	case in.Type == "egress_pair":
 		v4, v6 := req.platform.state.allocateEgress(a, in.Region, "", req.plan, req.now)
 		return reply(http.StatusOK, egressPair{
-			Pair: ipPair{v4.ip.String(), v6.ip.String()}, Region: in.Region, CreatedAt: stamp(v4.updated), Egress: true,
+			Pair: ipPair{v4.ip.String(), v6.ip.String()}, Region: in.Region, CreatedAt: timestamp(v4.updated), Egress: true,
 		})
 	case !anycast && (in.Type == "shared_v4" || in.Type == "private_v6"): // flyctl, ips allocate: the API refuses it
 		return refuse(invalid("region is not supported for IP address type %s", in.Type))
@@ -102,7 +102,7 @@ func createAssignment(req *request) answer {
 	w := wish{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
 	if in.Org != "" {
 		if w.organization = req.platform.state.organization(in.Org); w.organization == nil || !req.grant.seesOrganization(in.Org) {
-			return refuse(missing("organization"))
+			return refuse(notFound("organization"))
 		}
 	}
 	addr, err := req.platform.state.allocate(a, w, req.plan, req.now)
@@ -114,7 +114,7 @@ func createAssignment(req *request) answer {
 
 // deleteAssignment releases inbound and outbound addresses alike (flyctl, ips
 // release-egress: the Machines API has one endpoint for both).
-func deleteAssignment(req *request) answer {
+func deleteAssignment(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -124,25 +124,25 @@ func deleteAssignment(req *request) answer {
 		return refuse(invalid("invalid IP address"))
 	}
 	if a.releaseEgress(ip) {
-		return answer{status: http.StatusNoContent}
+		return apiAnswer{status: http.StatusNoContent}
 	}
 	if err := a.release(ip); err != nil {
 		return refuse(err)
 	}
-	return answer{status: http.StatusNoContent}
+	return apiAnswer{status: http.StatusNoContent}
 }
 
 // promoteEgress makes an address of one Machine one of the app in its region.
-func promoteEgress(req *request) answer {
+func promoteEgress(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	ip, _ := netip.ParseAddr(req.PathValue("target")) // an invalid one is not found
-	i := slices.IndexFunc(a.egress, func(e *egress) bool { return e.ip == ip && e.machine != "" })
+	i := slices.IndexFunc(a.egress, func(e *egressAddress) bool { return e.ip == ip && e.machine != "" })
 	if i < 0 {
-		return refuse(missing("egress IP"))
+		return refuse(notFound("egress IP"))
 	}
 	a.egress[i].machine = ""
-	return answer{status: http.StatusNoContent}
+	return apiAnswer{status: http.StatusNoContent}
 }

@@ -26,14 +26,14 @@ type appOrganization struct {
 	InternalNumericID int    `json:"internal_numeric_id"`
 }
 
-func (req *request) record(a *app) appRecord {
+func (req *apiRequest) record(a *appState) appRecord {
 	record := appRecord{
 		ID: a.id, Name: a.name, InternalNumericID: a.number, Status: a.status,
 		MachineCount: count(a.machines, func(m *vm) bool { return m.state != "destroyed" }),
-		VolumeCount:  count(a.volumes, func(v *volume) bool { return v.state == "created" }),
+		VolumeCount:  count(a.volumes, func(v *appVolume) bool { return v.state == "created" }),
 		Organization: appOrganization{a.organization.name, a.organization.slug, a.organization.number},
 		CnameTarget:  a.cnameTarget(),
-		CreatedAt:    stamp(a.created),
+		CreatedAt:    timestamp(a.created),
 	}
 	if !req.platform.options.OmitAppNetwork {
 		record.Network = &a.network.name
@@ -41,10 +41,10 @@ func (req *request) record(a *app) appRecord {
 	return record
 }
 
-// stamp writes a time as Fly does.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// timestamp writes a time as Fly does.
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func listApps(req *request) answer {
+func listApps(req *apiRequest) apiAnswer {
 	query := req.URL.Query()
 	slug := query.Get("org_slug")
 	org := req.platform.state.organization(slug)
@@ -52,7 +52,7 @@ func listApps(req *request) answer {
 	case slug == "":
 		return refuse(invalid("org_slug is required"))
 	case org == nil || !req.grant.seesOrganization(org.slug):
-		return refuse(missing("organization"))
+		return refuse(notFound("organization"))
 	}
 	apps := req.covered(org)
 	records := make([]appRecord, 0, len(apps))
@@ -69,7 +69,7 @@ func listApps(req *request) answer {
 	}{len(records), records})
 }
 
-func createApp(req *request) answer {
+func createApp(req *apiRequest) apiAnswer {
 	var in struct {
 		Name    string `json:"name"`
 		AppName string `json:"app_name"`
@@ -98,7 +98,7 @@ func createApp(req *request) answer {
 	return reply(http.StatusCreated, req.record(a))
 }
 
-func getApp(req *request) answer {
+func getApp(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -108,20 +108,20 @@ func getApp(req *request) answer {
 
 // deleteApp answers before what the app had is gone, as Fly does; here it is
 // gone at once.
-func deleteApp(req *request) answer {
+func deleteApp(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	req.platform.destroyApp(a, req.now)
-	return answer{status: http.StatusAccepted}
+	return apiAnswer{status: http.StatusAccepted}
 }
 
 // named finds an app that the body names.
-func (req *request) named(name string) (*app, error) {
+func (req *apiRequest) named(name string) (*appState, error) {
 	a := req.platform.state.apps[name]
 	if a == nil {
-		return nil, missing("app")
+		return nil, notFound("app")
 	}
 	req.note(a)
 	return a, nil

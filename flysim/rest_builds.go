@@ -9,7 +9,7 @@ import (
 const maxBuilds = 1000
 
 // createBuild starts a record of a build. There is no builder behind it.
-func (s *state) createBuild(a *app) *build {
+func (s *platformState) createBuild(a *appState) *build {
 	b := &build{id: s.ids.number("build", 0), app: a.name, status: "building"}
 	s.builds[b.id] = b
 	delete(s.builds, b.id-maxBuilds)
@@ -17,10 +17,10 @@ func (s *state) createBuild(a *app) *build {
 }
 
 // finishBuild notes how a build of the app ended.
-func (s *state) finishBuild(a *app, id int, status string) (*build, error) {
+func (s *platformState) finishBuild(a *appState, id int, status string) (*build, error) {
 	b := s.builds[id]
 	if b == nil || b.app != a.name {
-		return nil, missing("build")
+		return nil, notFound("build")
 	}
 	b.status = status
 	return b, nil
@@ -29,7 +29,7 @@ func (s *state) finishBuild(a *app, id int, status string) (*build, error) {
 // number is the build's id as GraphQL has it.
 func (b *build) number() string { return strconv.Itoa(b.id) }
 
-func createBuild(req *request) answer {
+func createBuild(req *apiRequest) apiAnswer {
 	var in struct {
 		App string `json:"app_name"`
 	}
@@ -43,7 +43,7 @@ func createBuild(req *request) answer {
 	return reply(http.StatusOK, recordBuild(req.platform.state.createBuild(a)))
 }
 
-func finishBuild(req *request) answer {
+func finishBuild(req *apiRequest) apiAnswer {
 	var in struct {
 		ID     int    `json:"build_id"`
 		App    string `json:"app_name"`

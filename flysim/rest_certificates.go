@@ -79,11 +79,11 @@ type ownership struct {
 
 // configured reports whether the hostname's DNS can still point at the app:
 // it does so by A and AAAA records, which need a public address.
-func (a *app) configured() bool {
-	return slices.ContainsFunc(a.held(), func(addr *address) bool { return addr.kind != "private_v6" })
+func (a *appState) configured() bool {
+	return slices.ContainsFunc(a.held(), func(addr *appAddress) bool { return addr.kind != "private_v6" })
 }
 
-func (a *app) certificateStatus() string {
+func (a *appState) certificateStatus() string {
 	if a.configured() {
 		return "Ready"
 	}
@@ -91,7 +91,7 @@ func (a *app) certificateStatus() string {
 }
 
 // listCertificates pages by hostname: the cursor is the last one shown.
-func listCertificates(req *request) answer {
+func listCertificates(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -120,14 +120,14 @@ func listCertificates(req *request) answer {
 			out.Certificates = append(out.Certificates, certificateSummary{
 				Hostname: c.hostname, Status: a.certificateStatus(), DNSProvider: "enom",
 				AcmeALPNConfigured: ok, AcmeHTTPConfigured: ok, Configured: ok, AcmeRequested: !c.noACME,
-				HasCustomCertificate: c.custom != nil, HasFlyCertificate: !c.noACME, CreatedAt: stamp(c.created), UpdatedAt: stamp(c.created),
+				HasCustomCertificate: c.custom != nil, HasFlyCertificate: !c.noACME, CreatedAt: timestamp(c.created), UpdatedAt: timestamp(c.created),
 			})
 		}
 	}
 	return reply(http.StatusOK, out)
 }
 
-func createCertificate(req *request) answer {
+func createCertificate(req *apiRequest) apiAnswer {
 	var in struct {
 		Hostname string `json:"hostname"`
 	}
@@ -146,7 +146,7 @@ func createCertificate(req *request) answer {
 }
 
 // certify adds a hostname to the app; they are kept in order.
-func (a *app) certify(s *state, hostname string, now time.Time) (*certificate, error) {
+func (a *appState) certify(s *platformState, hostname string, now time.Time) (*certificate, error) {
 	at, found := slices.BinarySearchFunc(a.certificates, hostname, func(c *certificate, name string) int { return strings.Compare(c.hostname, name) })
 	switch {
 	case hostname == "" || len(hostname) > 253:
@@ -162,7 +162,7 @@ func (a *app) certify(s *state, hostname string, now time.Time) (*certificate, e
 var errNoCertificate = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find AppCertificate"}
 
 // certificate is the app's hostname of that name, nil if it has none.
-func (a *app) certificate(hostname string) *certificate {
+func (a *appState) certificate(hostname string) *certificate {
 	i := slices.IndexFunc(a.certificates, func(c *certificate) bool { return c.hostname == hostname })
 	if i < 0 {
 		return nil
@@ -171,7 +171,7 @@ func (a *app) certificate(hostname string) *certificate {
 }
 
 // decertify takes a hostname and its certificates away from the app.
-func (a *app) decertify(hostname string) (*certificate, error) {
+func (a *appState) decertify(hostname string) (*certificate, error) {
 	c := a.certificate(hostname)
 	if c == nil {
 		return nil, errNoCertificate
@@ -191,37 +191,37 @@ func apexOf(hostname string) string {
 }
 
 // challenge is the DNS record that would prove the hostname to the authority.
-func (a *app) challenge(c *certificate) acmeChallenge {
+func (a *appState) challenge(c *certificate) acmeChallenge {
 	name := strings.TrimPrefix(c.hostname, "*.")
 	return acmeChallenge{"_acme-challenge." + name, name + "." + a.id[:6] + ".flydns.net"}
 }
 
 // getCertificate also serves the check: it tells what it knows and issues nothing.
-func getCertificate(req *request) answer {
+func getCertificate(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	c := a.certificate(req.PathValue("target"))
 	if c == nil {
-		return refuse(missing("certificate"))
+		return refuse(notFound("certificate"))
 	}
 	return reply(http.StatusOK, a.detail(c))
 }
 
-func deleteCertificate(req *request) answer {
+func deleteCertificate(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	if _, err := a.decertify(req.PathValue("target")); err != nil {
-		return refuse(missing("certificate"))
+		return refuse(notFound("certificate"))
 	}
-	return answer{status: http.StatusNoContent}
+	return apiAnswer{status: http.StatusNoContent}
 }
 
-func (a *app) detail(c *certificate) certificateDetail {
-	ok, expires := a.configured(), stamp(c.expires())
+func (a *appState) detail(c *certificate) certificateDetail {
+	ok, expires := a.configured(), timestamp(c.expires())
 	d := certificateDetail{
 		Hostname: c.hostname, Configured: ok, AcmeRequested: !c.noACME, Status: a.certificateStatus(), DNSProvider: "enom",
 		Certificates: []issuedCertificate{},
@@ -234,14 +234,14 @@ func (a *app) detail(c *certificate) certificateDetail {
 	}
 	if !c.noACME {
 		d.Certificates = append(d.Certificates, issuedCertificate{
-			Source: "fly", Status: "active", CreatedAt: stamp(c.created), ExpiresAt: expires, Issuer: "Let's Encrypt",
+			Source: "fly", Status: "active", CreatedAt: timestamp(c.created), ExpiresAt: expires, Issuer: "Let's Encrypt",
 			Issued: []issuedRecord{{"ecdsa", expires, "lets_encrypt"}, {"rsa", expires, "lets_encrypt"}},
 		})
 	}
 	if own := c.custom; own != nil {
 		d.Certificates = append(d.Certificates, issuedCertificate{
-			Source: "custom", Status: "active", CreatedAt: stamp(own.imported), ExpiresAt: stamp(own.until), Issuer: own.issuer,
-			Issued: []issuedRecord{{Type: "custom", ExpiresAt: stamp(own.until)}},
+			Source: "custom", Status: "active", CreatedAt: timestamp(own.imported), ExpiresAt: timestamp(own.until), Issuer: own.issuer,
+			Issued: []issuedRecord{{Type: "custom", ExpiresAt: timestamp(own.until)}},
 		})
 	}
 	for _, addr := range a.held() {

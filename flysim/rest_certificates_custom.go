@@ -9,7 +9,7 @@ import (
 
 // importCertificate takes a certificate that the owner brings, for a hostname
 // that the app has or gets by it. The key is checked and not kept.
-func importCertificate(req *request) answer {
+func importCertificate(req *apiRequest) apiAnswer {
 	var in struct {
 		Hostname  string `json:"hostname"`
 		Fullchain string `json:"fullchain"`
@@ -49,7 +49,7 @@ func readCertificate(hostname, chain, key string, now time.Time) (*customCertifi
 	}
 	switch {
 	case now.After(leaf.NotAfter):
-		return nil, invalid("invalid certificate: it expired at %s", stamp(leaf.NotAfter))
+		return nil, invalid("invalid certificate: it expired at %s", timestamp(leaf.NotAfter))
 	case hostname == "" || leaf.VerifyHostname(hostname) != nil && leaf.Subject.CommonName != hostname:
 		return nil, invalid("invalid certificate: it is not for %.253q", hostname)
 	}
@@ -58,31 +58,31 @@ func readCertificate(hostname, chain, key string, now time.Time) (*customCertifi
 
 // deleteCustom takes the imported certificate away. The hostname stays if the
 // authority's is still asked for.
-func deleteCustom(req *request) answer {
+func deleteCustom(req *apiRequest) apiAnswer {
 	return req.reduce(func(c *certificate) bool { return c.custom != nil }, func(c *certificate) { c.custom = nil })
 }
 
 // deleteACME ends that the authority is asked for a certificate. The hostname
 // stays if one was imported.
-func deleteACME(req *request) answer {
+func deleteACME(req *apiRequest) apiAnswer {
 	return req.reduce(func(c *certificate) bool { return !c.noACME }, func(c *certificate) { c.noACME = true })
 }
 
 // reduce takes one of its certificates from a hostname that has it, and the
 // hostname from the app with the last of them.
-func (req *request) reduce(has func(*certificate) bool, drop func(*certificate)) answer {
+func (req *apiRequest) reduce(has func(*certificate) bool, drop func(*certificate)) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	c := a.certificate(req.PathValue("target"))
 	if c == nil || !has(c) {
-		return refuse(missing("certificate"))
+		return refuse(notFound("certificate"))
 	}
 	if drop(c); c.noACME && c.custom == nil {
 		if _, err := a.decertify(c.hostname); err != nil {
 			return refuse(err)
 		}
 	}
-	return answer{status: http.StatusNoContent}
+	return apiAnswer{status: http.StatusNoContent}
 }

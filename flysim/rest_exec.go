@@ -50,7 +50,7 @@ func (in execInput) words() ([]string, error) {
 
 // execMachine runs a program of the sandbox in a started Machine. A program
 // that fails is a success of the call.
-func execMachine(req *request) answer {
+func execMachine(req *apiRequest) apiAnswer {
 	var in execInput
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
@@ -70,9 +70,9 @@ func execMachine(req *request) answer {
 	code, began := run.run(), m.started
 	p.mu.Unlock()
 
-	timeout := seconds(maxExec)
+	timeout := inSeconds(maxExec)
 	if in.Timeout > 0 {
-		timeout = seconds(in.Timeout)
+		timeout = inSeconds(in.Timeout)
 	}
 	signal, err := req.outlast(m, began, min(run.sleep, timeout))
 	switch {
@@ -88,7 +88,7 @@ func execMachine(req *request) answer {
 
 // executable finds the Machine of the path, which must run and have the
 // container.
-func (req *request) executable(container string) (*vm, error) {
+func (req *apiRequest) executable(container string) (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
 		return nil, err
@@ -99,14 +99,14 @@ func (req *request) executable(container string) (*vm, error) {
 	case m.state != "started":
 		return nil, precondition("machine not in started state")
 	case container != "" && !m.hasContainer(container):
-		return nil, missing("container")
+		return nil, notFound("container")
 	}
 	return m, nil
 }
 
 // outlast waits for a program to end. A signal tells that the Machine, which
 // began at a time, did before it.
-func (req *request) outlast(m *vm, began time.Time, d time.Duration) (signal int, err error) {
+func (req *apiRequest) outlast(m *vm, began time.Time, d time.Duration) (signal int, err error) {
 	p, end := req.platform, req.now.Add(d)
 	for {
 		p.mu.Lock()

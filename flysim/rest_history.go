@@ -11,7 +11,7 @@ import (
 const defaultEvents = 20
 
 // limit reads the query parameter, at most most; absent it is usual.
-func (req *request) limit(usual, most int) (int, error) {
+func (req *apiRequest) limit(usual, most int) (int, error) {
 	text := req.URL.Query().Get("limit")
 	if text == "" {
 		return usual, nil
@@ -23,7 +23,7 @@ func (req *request) limit(usual, most int) (int, error) {
 	return min(n, most), nil
 }
 
-func listEvents(req *request) answer {
+func listEvents(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)
@@ -35,7 +35,7 @@ func listEvents(req *request) answer {
 	return reply(http.StatusOK, recordEvents(m.events[:min(limit, len(m.events))]))
 }
 
-func listVersions(req *request) answer {
+func listVersions(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)

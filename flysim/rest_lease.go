@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+func inSeconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // defaultLease is how long a lease lasts when no ttl is given.
 const defaultLease = 30
@@ -24,24 +24,24 @@ type leaseData struct {
 	Version     string `json:"version"`
 }
 
-func recordLease(m *vm, l *lease) leaseRecord {
+func recordLease(m *vm, l *machineLease) leaseRecord {
 	return leaseRecord{"success", leaseData{l.nonce, l.expires.Unix(), l.owner, l.description, m.instance}}
 }
 
-func getLease(req *request) answer {
+func getLease(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)
 	}
 	l := m.held(req.now)
 	if l == nil {
-		return refuse(missing("lease"))
+		return refuse(notFound("lease"))
 	}
 	return reply(http.StatusOK, recordLease(m, l))
 }
 
 // acquireLease takes its ttl from the query, as fly-go sends it, or the body.
-func acquireLease(req *request) answer {
+func acquireLease(req *apiRequest) apiAnswer {
 	in := struct {
 		TTL         int    `json:"ttl"`
 		Description string `json:"description"`
@@ -63,20 +63,20 @@ func acquireLease(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
-	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, in.Description, seconds(in.TTL), req.now)
+	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, in.Description, inSeconds(in.TTL), req.now)
 	if err != nil {
 		return refuse(err)
 	}
 	return reply(http.StatusCreated, recordLease(m, l))
 }
 
-func releaseLease(req *request) answer {
+func releaseLease(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)
 	}
 	if m.held(req.now) == nil {
-		return refuse(missing("lease"))
+		return refuse(notFound("lease"))
 	}
 	if err := m.permit(req.Header.Get(nonceHeader), req.now); err != nil {
 		return refuse(err)

@@ -9,7 +9,7 @@ import (
 
 // startMachine starts a Machine that is at rest. One on its way elsewhere
 // cannot be started yet.
-func startMachine(req *request) answer {
+func startMachine(req *apiRequest) apiAnswer {
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)
@@ -31,7 +31,7 @@ func startMachine(req *request) answer {
 }
 
 // stopMachine wants a JSON body, even if it is {}, as Fly's API does.
-func stopMachine(req *request) answer {
+func stopMachine(req *apiRequest) apiAnswer {
 	if len(req.body) == 0 {
 		return refuse(invalid("unable to parse request body: EOF"))
 	}
@@ -71,7 +71,7 @@ func parseStopping(signal string, timeout json.RawMessage) (stopping, error) {
 }
 
 // suspendMachine suspends a Machine that runs.
-func suspendMachine(req *request) answer {
+func suspendMachine(req *apiRequest) apiAnswer {
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)
@@ -87,7 +87,7 @@ func suspendMachine(req *request) answer {
 
 // restartMachine stops a started Machine and starts it again. How it is stopped
 // stands in the query.
-func restartMachine(req *request) answer {
+func restartMachine(req *apiRequest) apiAnswer {
 	query := req.URL.Query()
 	how, err := parseStopping(query.Get("signal"), json.RawMessage(strconv.Quote(query.Get("timeout"))))
 	if err != nil {
@@ -107,7 +107,7 @@ func restartMachine(req *request) answer {
 
 // signalMachine sends a signal, by its name or number, to the program. Those
 // that ask it to end do end it; the restart policy says what follows.
-func signalMachine(req *request) answer {
+func signalMachine(req *apiRequest) apiAnswer {
 	var in struct {
 		Signal json.RawMessage `json:"signal"`
 	}
@@ -133,7 +133,7 @@ func signalMachine(req *request) answer {
 	}
 	switch number {
 	case signalNumber("SIGINT"), signalNumber("SIGQUIT"), signalNumber("SIGKILL"), signalNumber("SIGTERM"):
-		m.ending = &ending{at: req.now, exit: exit{code: 128 + number, signal: number}}
+		m.ending = &ending{at: req.now, exit: programExit{code: 128 + number, signal: number}}
 		m.settle(req.platform.state, req.now)
 	}
 	return reply(http.StatusOK, okRecord{true})

@@ -81,7 +81,7 @@ func (e event) said() string {
 // listLogs answers the lines after next_token, oldest first. They are what the
 // platform itself says about the Machines, and first of all about the app:
 // flyctl polls until it gets a line.
-func listLogs(req *request) answer {
+func listLogs(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)

@@ -11,7 +11,7 @@ import (
 // nonceHeader carries the nonce of the lease a change is made under.
 const nonceHeader = "fly-machine-lease-nonce"
 
-func listMachines(req *request) answer {
+func listMachines(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -78,7 +78,7 @@ type machineInput struct {
 	LeaseTTL       int             `json:"lease_ttl"`
 }
 
-func createMachine(req *request) answer {
+func createMachine(req *apiRequest) apiAnswer {
 	var in machineInput
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
@@ -116,7 +116,7 @@ func createMachine(req *request) answer {
 }
 
 // nameFree refuses a name that another Machine of the app has.
-func (a *app) nameFree(name string) error {
+func (a *appState) nameFree(name string) error {
 	for _, m := range a.machines {
 		if name != "" && m.name == name && m.state != "destroyed" {
 			return &apiError{http.StatusConflict, "already_exists",
@@ -128,18 +128,18 @@ func (a *app) nameFree(name string) error {
 
 // lend takes the Machine's lease for the one who creates or updates it, if a
 // lease_ttl asks for that, and returns its nonce.
-func (req *request) lend(m *vm, ttl int) (nonce string, err error) {
+func (req *apiRequest) lend(m *vm, ttl int) (nonce string, err error) {
 	if ttl <= 0 {
 		return "", nil
 	}
-	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, "", seconds(ttl), req.now)
+	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, "", inSeconds(ttl), req.now)
 	if err != nil {
 		return "", err
 	}
 	return l.nonce, nil
 }
 
-func getMachine(req *request) answer {
+func getMachine(req *apiRequest) apiAnswer {
 	m, err := req.visible()
 	if err != nil {
 		return refuse(err)
@@ -149,20 +149,20 @@ func getMachine(req *request) answer {
 
 // visible finds the Machine for a read of it alone, which [Options.CreateLag]
 // hides at first.
-func (req *request) visible() (*vm, error) {
+func (req *apiRequest) visible() (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
 		return nil, err
 	}
 	if m.hidden > 0 {
 		m.hidden--
-		return nil, missing("machine")
+		return nil, notFound("machine")
 	}
 	return m, nil
 }
 
 // change finds the Machine for a change under the lease of the nonce header.
-func (req *request) change() (*vm, error) {
+func (req *apiRequest) change() (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (req *request) change() (*vm, error) {
 	return m, m.permit(req.Header.Get(nonceHeader), req.now)
 }
 
-func updateMachine(req *request) answer {
+func updateMachine(req *apiRequest) apiAnswer {
 	var in machineInput
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
@@ -210,7 +210,7 @@ func updateMachine(req *request) answer {
 }
 
 // destroyMachine wants force for a Machine that is not at rest.
-func destroyMachine(req *request) answer {
+func destroyMachine(req *apiRequest) apiAnswer {
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)
@@ -228,11 +228,11 @@ type okRecord struct {
 	OK bool `json:"ok"`
 }
 
-func cordonMachine(req *request) answer { return setCordon(req, true) }
+func cordonMachine(req *apiRequest) apiAnswer { return setCordon(req, true) }
 
-func uncordonMachine(req *request) answer { return setCordon(req, false) }
+func uncordonMachine(req *apiRequest) apiAnswer { return setCordon(req, false) }
 
-func setCordon(req *request, cordoned bool) answer {
+func setCordon(req *apiRequest, cordoned bool) apiAnswer {
 	m, err := req.change()
 	if err != nil {
 		return refuse(err)

@@ -12,7 +12,7 @@ type memoryRecord struct {
 }
 
 // running finds the Machine of the path, which must be started.
-func (req *request) running() (*vm, error) {
+func (req *apiRequest) running() (*vm, error) {
 	_, m, err := req.machine()
 	if err == nil && m.state != "started" {
 		err = precondition("machine not in started state")
@@ -28,7 +28,7 @@ func (m *vm) limitMB() int {
 	return m.memoryMB()
 }
 
-func getMemory(req *request) answer {
+func getMemory(req *apiRequest) apiAnswer {
 	m, err := req.running()
 	if err != nil {
 		return refuse(err)
@@ -37,7 +37,7 @@ func getMemory(req *request) answer {
 }
 
 // setMemory limits a Machine's memory until its next start.
-func setMemory(req *request) answer {
+func setMemory(req *apiRequest) apiAnswer {
 	var in struct {
 		LimitMB int `json:"limit_mb"`
 	}
@@ -56,7 +56,7 @@ func setMemory(req *request) answer {
 }
 
 // reclaimMemory takes back what the programs do not use.
-func reclaimMemory(req *request) answer {
+func reclaimMemory(req *apiRequest) apiAnswer {
 	var in struct {
 		AmountMB int `json:"amount_mb"`
 	}

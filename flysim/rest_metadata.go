@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-func getMetadata(req *request) answer {
+func getMetadata(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)
@@ -19,21 +19,21 @@ func getMetadata(req *request) answer {
 	return reply(http.StatusOK, metadata)
 }
 
-func getMetadataValue(req *request) answer {
+func getMetadataValue(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)
 	}
 	value, ok := m.reading().metadata[req.PathValue("key")]
 	if !ok {
-		return refuse(missing("metadata key"))
+		return refuse(notFound("metadata key"))
 	}
 	return reply(http.StatusOK, map[string]string{"value": value})
 }
 
 // setMetadata sets one entry. The Machine keeps its version, and its lease is
 // not asked for: flyctl sends no nonce with it while it holds leases.
-func setMetadata(req *request) answer {
+func setMetadata(req *apiRequest) apiAnswer {
 	var in struct {
 		Value *string `json:"value"`
 	}
@@ -46,13 +46,13 @@ func setMetadata(req *request) answer {
 	return editMetadata(req, "", func(metadata map[string]string) { metadata[req.PathValue("key")] = *in.Value })
 }
 
-func deleteMetadata(req *request) answer {
+func deleteMetadata(req *apiRequest) apiAnswer {
 	return editMetadata(req, "", func(metadata map[string]string) { delete(metadata, req.PathValue("key")) })
 }
 
 // patchMetadata sets several entries and removes those that are null or empty.
 // A machine_version guards against changes that were not seen.
-func patchMetadata(req *request) answer {
+func patchMetadata(req *apiRequest) apiAnswer {
 	var in struct {
 		Metadata map[string]*string `json:"metadata"`
 		Version  string             `json:"machine_version"`
@@ -74,7 +74,7 @@ func patchMetadata(req *request) answer {
 	})
 }
 
-func editMetadata(req *request, version string, edit func(map[string]string)) answer {
+func editMetadata(req *apiRequest, version string, edit func(map[string]string)) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)
@@ -96,7 +96,7 @@ func editMetadata(req *request, version string, edit func(map[string]string)) an
 	}
 	m.setConfig(config)
 	m.updated = req.now
-	return answer{status: http.StatusNoContent}
+	return apiAnswer{status: http.StatusNoContent}
 }
 
 // isNull tells whether a value of a body is absent.

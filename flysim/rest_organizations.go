@@ -26,7 +26,7 @@ func recordOrganization(org *organization) organizationRecord {
 
 // listOrganizations lists those that the token covers. Its person is an admin
 // of each, so that admin=true changes nothing.
-func listOrganizations(req *request) answer {
+func listOrganizations(req *apiRequest) apiAnswer {
 	records := []organizationRecord{}
 	for _, org := range req.organizations() {
 		records = append(records, recordOrganization(org))
@@ -34,19 +34,19 @@ func listOrganizations(req *request) answer {
 	return reply(http.StatusOK, map[string][]organizationRecord{"organizations": records})
 }
 
-func getOrganization(req *request) answer {
+func getOrganization(req *apiRequest) apiAnswer {
 	org := req.platform.state.organization(req.PathValue("organization"))
 	if org == nil || !req.grant.seesOrganization(org.slug) {
-		return refuse(missing("organization"))
+		return refuse(notFound("organization"))
 	}
 	return reply(http.StatusOK, map[string]organizationRecord{"organization": recordOrganization(org)})
 }
 
 // listClusters lists the organization's Managed Postgres clusters: the sandbox
 // has none, and none can be made.
-func listClusters(req *request) answer {
+func listClusters(req *apiRequest) apiAnswer {
 	if req.platform.state.organization(req.PathValue("organization")) == nil {
-		return refuse(missing("organization"))
+		return refuse(notFound("organization"))
 	}
 	return reply(http.StatusOK, map[string][]struct{}{"data": {}})
 }

@@ -44,7 +44,7 @@ type orgFilter struct {
 	limit   int
 }
 
-func (req *request) orgFilter() (orgFilter, error) {
+func (req *apiRequest) orgFilter() (orgFilter, error) {
 	query := req.URL.Query()
 	f := orgFilter{
 		states: listed(query["state"]), region: query.Get("region"), deleted: query.Get("include_deleted") == "true",
@@ -89,10 +89,10 @@ func page[T any](rows []T, f orgFilter, id func(T) string) (shown []T, next stri
 
 // listOrgMachines lists the Machines of all apps of an organization, the ones
 // that changed first first.
-func listOrgMachines(req *request) answer {
+func listOrgMachines(req *apiRequest) apiAnswer {
 	org := req.platform.state.organization(req.PathValue("organization"))
 	if org == nil {
-		return refuse(missing("organization"))
+		return refuse(notFound("organization"))
 	}
 	f, err := req.orgFilter()
 	if err != nil {
@@ -117,7 +117,7 @@ func listOrgMachines(req *request) answer {
 	for _, m := range found {
 		row := orgMachine{
 			ID: m.id, App: m.app.name, Name: m.name, State: m.state, Region: m.region, Version: m.instance,
-			PrivateIP: m.privateIP.String(), CreatedAt: stamp(m.created), UpdatedAt: stamp(m.updated),
+			PrivateIP: m.privateIP.String(), CreatedAt: timestamp(m.created), UpdatedAt: timestamp(m.updated),
 		}
 		if req.URL.Query().Get("summary") != "true" {
 			row.Config = overview(m.config, m.reading().metadata)
@@ -133,10 +133,10 @@ func overview(config spec.Config, metadata map[string]string) *overviewConfig {
 }
 
 // listOrgVolumes lists the volumes of all apps of an organization.
-func listOrgVolumes(req *request) answer {
+func listOrgVolumes(req *apiRequest) apiAnswer {
 	org := req.platform.state.organization(req.PathValue("organization"))
 	if org == nil {
-		return refuse(missing("organization"))
+		return refuse(notFound("organization"))
 	}
 	f, err := req.orgFilter()
 	if err != nil {

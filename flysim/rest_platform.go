@@ -15,7 +15,7 @@ type regionRecord struct {
 	GeoRegion        string  `json:"geo_region"`
 }
 
-func listRegions(*request) answer {
+func listRegions(*apiRequest) apiAnswer {
 	var rows []regionRecord
 	for _, r := range Regions() {
 		rows = append(rows, regionRecord{
@@ -41,7 +41,7 @@ type placementRecord struct {
 
 // placeMachines tells where Machines would go. Every region has room for as
 // many as an organization may have; what is more goes to the next one.
-func placeMachines(req *request) answer {
+func placeMachines(req *apiRequest) apiAnswer {
 	var in struct {
 		Region string `json:"region"`
 		Count  int    `json:"count"`
@@ -54,7 +54,7 @@ func placeMachines(req *request) answer {
 	case in.Org == "":
 		return refuse(invalid("invalid_argument: org_slug is required"))
 	case req.platform.state.organization(in.Org) == nil || !req.grant.seesOrganization(in.Org):
-		return refuse(missing("organization"))
+		return refuse(notFound("organization"))
 	case in.Count < 0:
 		return refuse(invalid("invalid_argument: count must not be negative"))
 	}

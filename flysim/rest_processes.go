@@ -23,7 +23,7 @@ type socketRecord struct {
 }
 
 // listProcesses shows the app's program and the SSH server every Machine has.
-func listProcesses(req *request) answer {
+func listProcesses(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
 		return refuse(err)

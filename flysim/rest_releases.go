@@ -25,15 +25,15 @@ type releaseRecord struct {
 // userEmail is the only person the sandbox knows.
 const userEmail = "dev@example.com"
 
-func recordRelease(r *release) releaseRecord {
+func recordRelease(r *appRelease) releaseRecord {
 	return releaseRecord{
 		ID: r.id, Version: r.version, Stable: true, InProgress: r.inProgress(), Status: r.status,
-		Strategy: r.strategy, User: userEmail, CreatedAt: stamp(r.created), ImageRef: r.image,
+		Strategy: r.strategy, User: userEmail, CreatedAt: timestamp(r.created), ImageRef: r.image,
 		Definition: r.definition, App: r.app.name,
 	}
 }
 
-func createRelease(req *request) answer {
+func createRelease(req *apiRequest) apiAnswer {
 	var in struct {
 		App        string          `json:"app_name"`
 		Definition json.RawMessage `json:"definition"`
@@ -54,7 +54,7 @@ func createRelease(req *request) answer {
 	return reply(http.StatusCreated, map[string]releaseRecord{"release": recordRelease(r)})
 }
 
-func updateRelease(req *request) answer {
+func updateRelease(req *apiRequest) apiAnswer {
 	var in struct {
 		Status   string          `json:"status"`
 		Metadata json.RawMessage `json:"metadata"`
@@ -64,7 +64,7 @@ func updateRelease(req *request) answer {
 	}
 	r := req.platform.state.releases[req.PathValue("target")]
 	if r == nil {
-		return refuse(missing("release"))
+		return refuse(notFound("release"))
 	}
 	if err := r.update(in.Status, in.Metadata, req.now); err != nil {
 		return refuse(err)
@@ -76,7 +76,7 @@ func updateRelease(req *request) answer {
 const maxReleases = 200
 
 // listReleases lists an app's releases, the newest first.
-func listReleases(req *request) answer {
+func listReleases(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -100,25 +100,25 @@ func listReleases(req *request) answer {
 
 // currentRelease is the latest complete one: flyctl takes the first of the list
 // where one that is under way or failed counts.
-func currentRelease(req *request) answer {
+func currentRelease(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	r := a.completed()
 	if r == nil {
-		return refuse(missing("release"))
+		return refuse(notFound("release"))
 	}
 	return reply(http.StatusOK, recordRelease(r))
 }
 
 // listCurrentReleases tells when each app that the token covers was last
 // released.
-func listCurrentReleases(req *request) answer {
+func listCurrentReleases(req *apiRequest) apiAnswer {
 	times := make(map[string]string)
 	for _, a := range req.covered(nil) {
 		if r := a.completed(); r != nil {
-			times[a.name] = stamp(r.created)
+			times[a.name] = timestamp(r.created)
 		}
 	}
 	return reply(http.StatusOK, times)

@@ -13,12 +13,12 @@ type secretKeyRecord struct {
 	Public []byte `json:"public_key,omitempty"`
 }
 
-func (a *app) secretKeyRecord(name string) secretKeyRecord {
+func (a *appState) secretKeyRecord(name string) secretKeyRecord {
 	key := a.secrets.keys[name]
 	return secretKeyRecord{name, key.kind, []byte(key.public)}
 }
 
-func listSecretKeys(req *request) answer {
+func listSecretKeys(req *apiRequest) apiAnswer {
 	a, err := req.vault()
 	if err != nil {
 		return refuse(err)
@@ -30,14 +30,14 @@ func listSecretKeys(req *request) answer {
 	return reply(http.StatusOK, map[string][]secretKeyRecord{"secret_keys": records})
 }
 
-func getSecretKey(req *request) answer {
+func getSecretKey(req *apiRequest) apiAnswer {
 	a, err := req.vault()
 	if err != nil {
 		return refuse(err)
 	}
 	name := req.PathValue("target")
 	if a.secrets.keys[name] == nil {
-		return refuse(missing("secret key"))
+		return refuse(notFound("secret key"))
 	}
 	return reply(http.StatusOK, a.secretKeyRecord(name))
 }
@@ -52,7 +52,7 @@ func keyKinds() map[string]bool {
 
 // setSecretKey serves keys that the caller brings, whose value is not kept, and
 // keys that are to be generated.
-func setSecretKey(req *request) answer {
+func setSecretKey(req *apiRequest) apiAnswer {
 	var in struct {
 		Kind  string `json:"type"`
 		Value []byte `json:"value"`
@@ -86,14 +86,14 @@ func setSecretKey(req *request) answer {
 	}{a.secretKeyRecord(name), a.secrets.next(true)})
 }
 
-func deleteSecretKey(req *request) answer {
+func deleteSecretKey(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	name := req.PathValue("target")
 	if a.secrets.keys[name] == nil {
-		return refuse(missing("secret key"))
+		return refuse(notFound("secret key"))
 	}
 	delete(a.secrets.keys, name)
 	return reply(http.StatusOK, map[string]uint64{"version": a.secrets.next(true)})

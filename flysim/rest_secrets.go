@@ -13,12 +13,12 @@ type secretRecord struct {
 	UpdatedAt string `json:"updated_at"`
 }
 
-func (a *app) secretRecord(name string) secretRecord {
+func (a *appState) secretRecord(name string) secretRecord {
 	known := a.secrets.named[name]
-	return secretRecord{name, known.digest, stamp(known.created), stamp(known.updated)}
+	return secretRecord{name, known.digest, timestamp(known.created), timestamp(known.updated)}
 }
 
-func (a *app) secretRecords() []secretRecord {
+func (a *appState) secretRecords() []secretRecord {
 	records := []secretRecord{}
 	for _, name := range a.secrets.names() {
 		records = append(records, a.secretRecord(name))
@@ -28,7 +28,7 @@ func (a *app) secretRecords() []secretRecord {
 
 // vault finds the app of the path for a read of its secrets, which may ask for
 // a version that must be there.
-func (req *request) vault() (*app, error) {
+func (req *apiRequest) vault() (*appState, error) {
 	a, err := req.app()
 	if err != nil {
 		return nil, err
@@ -43,13 +43,13 @@ func (req *request) vault() (*app, error) {
 		case err != nil:
 			return nil, invalid("invalid_argument: %s must be a number", name)
 		case version > a.secrets.version:
-			return nil, missing("secrets version")
+			return nil, notFound("secrets version")
 		}
 	}
 	return a, nil
 }
 
-func listSecrets(req *request) answer {
+func listSecrets(req *apiRequest) apiAnswer {
 	a, err := req.vault()
 	if err != nil {
 		return refuse(err)
@@ -57,20 +57,20 @@ func listSecrets(req *request) answer {
 	return reply(http.StatusOK, map[string][]secretRecord{"secrets": a.secretRecords()})
 }
 
-func getSecret(req *request) answer {
+func getSecret(req *apiRequest) apiAnswer {
 	a, err := req.vault()
 	if err != nil {
 		return refuse(err)
 	}
 	name := req.PathValue("target")
 	if _, ok := a.secrets.named[name]; !ok {
-		return refuse(missing("secret"))
+		return refuse(notFound("secret"))
 	}
 	return reply(http.StatusOK, a.secretRecord(name))
 }
 
 // updateSecrets sets those with a value and removes those with null.
-func updateSecrets(req *request) answer {
+func updateSecrets(req *apiRequest) apiAnswer {
 	var in struct {
 		Values map[string]*string `json:"values"`
 	}
@@ -104,7 +104,7 @@ func updateSecrets(req *request) answer {
 	}{a.secretRecords(), version})
 }
 
-func setSecret(req *request) answer {
+func setSecret(req *apiRequest) apiAnswer {
 	var in struct {
 		Value *string `json:"value"`
 	}
@@ -129,14 +129,14 @@ func setSecret(req *request) answer {
 	}{a.secretRecord(name), version})
 }
 
-func deleteSecret(req *request) answer {
+func deleteSecret(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
 	name := req.PathValue("target")
 	if _, ok := a.secrets.named[name]; !ok {
-		return refuse(missing("secret"))
+		return refuse(notFound("secret"))
 	}
 	return reply(http.StatusOK, map[string]uint64{"version": req.platform.state.unsetSecrets(a, []string{name})})
 }

@@ -16,7 +16,7 @@ type tokenRecord struct {
 
 // currentToken tells what the tokens of the request are for. One of a person
 // covers every organization, and names none.
-func currentToken(req *request) answer {
+func currentToken(req *apiRequest) apiAnswer {
 	s := req.platform.state
 	rows := []tokenRecord{}
 	for _, t := range req.grant.held {
@@ -39,7 +39,7 @@ func currentToken(req *request) answer {
 const defaultTokenLife = 20 * 365 * 24 * time.Hour
 
 // createDeployToken makes a token for the app of the path.
-func createDeployToken(req *request) answer {
+func createDeployToken(req *apiRequest) apiAnswer {
 	var in struct {
 		Expiry string `json:"expiry"` // a duration
 	}

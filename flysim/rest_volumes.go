@@ -26,10 +26,10 @@ type volumeRecord struct {
 	HostStatus        string  `json:"host_status"`
 }
 
-func recordVolume(v *volume) volumeRecord {
+func recordVolume(v *appVolume) volumeRecord {
 	record := volumeRecord{
 		ID: v.id, Name: v.name, State: v.state, SizeGB: v.sizeGB, Region: v.region, Zone: v.id[len(v.id)-4:],
-		Encrypted: v.encrypted, CreatedAt: stamp(v.created), SnapshotRetention: v.retention, AutoBackup: v.backup,
+		Encrypted: v.encrypted, CreatedAt: timestamp(v.created), SnapshotRetention: v.retention, AutoBackup: v.backup,
 		FSType: "ext4", HostStatus: "ok",
 	}
 	if v.attached != nil {
@@ -39,20 +39,20 @@ func recordVolume(v *volume) volumeRecord {
 }
 
 // disk finds the app and the volume in the path.
-func (req *request) disk() (*volume, error) {
+func (req *apiRequest) disk() (*appVolume, error) {
 	a, err := req.app()
 	if err != nil {
 		return nil, err
 	}
 	v := a.disk(req.PathValue("target"))
 	if v == nil {
-		return nil, missing("volume")
+		return nil, notFound("volume")
 	}
 	return v, nil
 }
 
 // listVolumes shows those that are being destroyed too, as Fly does.
-func listVolumes(req *request) answer {
+func listVolumes(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
@@ -67,7 +67,7 @@ func listVolumes(req *request) answer {
 // maxVolume is the largest volume in GB (Fly docs, "Volumes").
 const maxVolume = 500
 
-func createVolume(req *request) answer {
+func createVolume(req *apiRequest) apiAnswer {
 	var in struct {
 		Name      string `json:"name"`
 		Region    string `json:"region"`
@@ -104,18 +104,18 @@ func createVolume(req *request) answer {
 	}
 	v := req.platform.state.createVolume(a, in.Name, in.Region, size, req.now)
 	v.encrypted = model.encrypted
-	set(&v.encrypted, in.Encrypted)
-	set(&v.retention, in.Retention)
-	set(&v.backup, in.Backup)
+	assign(&v.encrypted, in.Encrypted)
+	assign(&v.retention, in.Retention)
+	assign(&v.backup, in.Backup)
 	return reply(http.StatusOK, recordVolume(v))
 }
 
 // volumeModel is what a new volume is a copy of: another one of the app, which it
 // is forked from, a snapshot of one, or else an empty one. Its size is the least.
 // Only a fork is made where the other is, if no region is asked for.
-func (a *app) volumeModel(source, snapshot string) (volume, error) {
+func (a *appState) volumeModel(source, snapshot string) (appVolume, error) {
 	if source == "" && snapshot == "" {
-		return volume{sizeGB: 1, encrypted: true}, nil
+		return appVolume{sizeGB: 1, encrypted: true}, nil
 	}
 	for _, v := range a.disks() {
 		if v.id == source {
@@ -123,24 +123,24 @@ func (a *app) volumeModel(source, snapshot string) (volume, error) {
 		}
 		for _, s := range v.snapshots {
 			if s.id == snapshot && source == "" {
-				return volume{sizeGB: s.sizeGB, encrypted: v.encrypted}, nil
+				return appVolume{sizeGB: s.sizeGB, encrypted: v.encrypted}, nil
 			}
 		}
 	}
 	if source != "" {
-		return volume{}, missing("source volume")
+		return appVolume{}, notFound("source volume")
 	}
-	return volume{}, missing("snapshot")
+	return appVolume{}, notFound("snapshot")
 }
 
-// set changes a value if there is a new one.
-func set[T any](value, to *T) {
+// assign changes a value if there is a new one.
+func assign[T any](value, to *T) {
 	if to != nil {
 		*value = *to
 	}
 }
 
-func getVolume(req *request) answer {
+func getVolume(req *apiRequest) apiAnswer {
 	v, err := req.disk()
 	if err != nil {
 		return refuse(err)
@@ -148,7 +148,7 @@ func getVolume(req *request) answer {
 	return reply(http.StatusOK, recordVolume(v))
 }
 
-func updateVolume(req *request) answer {
+func updateVolume(req *apiRequest) apiAnswer {
 	var in struct {
 		Retention *int  `json:"snapshot_retention"`
 		Backup    *bool `json:"auto_backup_enabled"`
@@ -160,13 +160,13 @@ func updateVolume(req *request) answer {
 	if err != nil {
 		return refuse(err)
 	}
-	set(&v.retention, in.Retention)
-	set(&v.backup, in.Backup)
+	assign(&v.retention, in.Retention)
+	assign(&v.backup, in.Backup)
 	return reply(http.StatusOK, recordVolume(v))
 }
 
 // extendVolume makes a volume larger; none can be made smaller.
-func extendVolume(req *request) answer {
+func extendVolume(req *apiRequest) apiAnswer {
 	var in struct {
 		SizeGB int `json:"size_gb"`
 	}
@@ -191,7 +191,7 @@ func extendVolume(req *request) answer {
 	}{recordVolume(v), false})
 }
 
-func destroyVolume(req *request) answer {
+func destroyVolume(req *apiRequest) apiAnswer {
 	v, err := req.disk()
 	switch {
 	case err != nil:
@@ -220,12 +220,12 @@ type snapshotRecord struct {
 
 func recordSnapshot(s volumeSnapshot) snapshotRecord {
 	return snapshotRecord{
-		ID: s.id, Size: snapshotSize, VolumeSize: s.sizeGB << 30, Digest: digestOf(s.id), CreatedAt: stamp(s.created),
+		ID: s.id, Size: snapshotSize, VolumeSize: s.sizeGB << 30, Digest: digestOf(s.id), CreatedAt: timestamp(s.created),
 		Status: "created", RetentionDays: s.retention,
 	}
 }
 
-func listSnapshots(req *request) answer {
+func listSnapshots(req *apiRequest) apiAnswer {
 	v, err := req.disk()
 	if err != nil {
 		return refuse(err)
@@ -237,7 +237,7 @@ func listSnapshots(req *request) answer {
 	return reply(http.StatusOK, records)
 }
 
-func createSnapshot(req *request) answer {
+func createSnapshot(req *apiRequest) apiAnswer {
 	v, err := req.disk()
 	if err != nil {
 		return refuse(err)

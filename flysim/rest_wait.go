@@ -25,10 +25,10 @@ type waiting struct {
 	timeout  time.Duration
 }
 
-func (req *request) waiting() (waiting, error) {
+func (req *apiRequest) waiting() (waiting, error) {
 	query := req.URL.Query()
 	w := waiting{
-		states: listed(query["state"]), timeout: seconds(maxWait),
+		states: listed(query["state"]), timeout: inSeconds(maxWait),
 		instance: cmp.Or(query.Get("version"), query.Get("instance_id")), after: query.Get("from_event_id"),
 	}
 	if len(w.states) == 0 {
@@ -44,7 +44,7 @@ func (req *request) waiting() (waiting, error) {
 		if err != nil || n < 1 || n > maxWait {
 			return waiting{}, invalid("invalid_argument: timeout must be between 1 and %d seconds", maxWait)
 		}
-		w.timeout = seconds(n)
+		w.timeout = inSeconds(n)
 	}
 	if slices.Contains(w.states, "stopped") && w.instance == "" && req.platform.options.StrictWait {
 		return waiting{}, invalid("instance_id required when waiting for stopped machine")
@@ -81,7 +81,7 @@ type waitRecord struct {
 
 // waitMachine holds the request until the Machine is in the state, and answers
 // 408 when the time is up on the platform's clock.
-func waitMachine(req *request) answer {
+func waitMachine(req *apiRequest) apiAnswer {
 	w, err := req.waiting()
 	if err != nil {
 		return refuse(err)
@@ -124,11 +124,11 @@ func waitMachine(req *request) answer {
 
 // known refuses a version or an event that the Machine never had.
 func (w waiting) known(m *vm) error {
-	if w.instance != "" && !slices.ContainsFunc(m.versions, func(v version) bool { return v.instance == w.instance }) {
-		return missing("machine version")
+	if w.instance != "" && !slices.ContainsFunc(m.versions, func(v machineVersion) bool { return v.instance == w.instance }) {
+		return notFound("machine version")
 	}
 	if w.after != "" && !slices.ContainsFunc(m.events, func(e event) bool { return e.id == w.after }) {
-		return missing("machine event")
+		return notFound("machine event")
 	}
 	return nil
 }

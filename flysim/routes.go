@@ -10,25 +10,25 @@ import (
 type route struct {
 	pattern   string
 	operation string
-	handle    func(*request) answer
+	handle    func(*apiRequest) apiAnswer
 
-	write        bool           // it can change something
-	perMachine   bool           // its rate limit is per Machine, not per app
-	wholeAccount bool           // closed to tokens of one app
-	waits        bool           // it takes the lock itself, as it waits
-	exec         bool           // open to tokens that may only run commands
-	private      bool           // its body is not recorded
-	graph        bool           // GraphQL
-	classify     func(*request) // fills in what of the call stands in the body
+	write        bool              // it can change something
+	perMachine   bool              // its rate limit is per Machine, not per app
+	wholeAccount bool              // closed to tokens of one app
+	waits        bool              // it takes the lock itself, as it waits
+	exec         bool              // open to tokens that may only run commands
+	private      bool              // its body is not recorded
+	graph        bool              // GraphQL
+	classify     func(*apiRequest) // fills in what of the call stands in the body
 }
 
 // routeTable lists the operations. The check of a certificate is a POST that
 // changes nothing here.
 func routeTable() []route {
-	read := func(pattern, operation string, handle func(*request) answer) route {
+	read := func(pattern, operation string, handle func(*apiRequest) apiAnswer) route {
 		return route{pattern: pattern, operation: operation, handle: handle}
 	}
-	write := func(pattern, operation string, handle func(*request) answer) route {
+	write := func(pattern, operation string, handle func(*apiRequest) apiAnswer) route {
 		return route{pattern: pattern, operation: operation, handle: handle, write: true}
 	}
 	account := func(r route) route { r.wholeAccount = true; return r }
@@ -164,7 +164,7 @@ func Operations() []string {
 
 // classifyBody notes the app that the body of an account-wide operation names,
 // and the type of an address that is asked for.
-func classifyBody(req *request) {
+func classifyBody(req *apiRequest) {
 	var in struct {
 		Name string `json:"name"`
 		App  string `json:"app_name"`
@@ -182,7 +182,7 @@ func classifyBody(req *request) {
 }
 
 // classifyRelease notes the app of a release.
-func classifyRelease(req *request) {
+func classifyRelease(req *apiRequest) {
 	p := req.platform
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	shop  = "/v1/apps/shop-api"
-	shopA = "148e21ea7d9d89"
-	shopB = "3d8d9e0b59e318"
-	nonce = "fly-machine-lease-nonce"
+	shop        = "/v1/apps/shop-api"
+	shopA       = "148e21ea7d9d89"
+	shopB       = "3d8d9e0b59e318"
+	leaseHeader = "fly-machine-lease-nonce"
 )
 
-// start is a time after everything in the fixture.
-var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+// startTime is a time after everything in the fixture.
+var startTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // seeded is a platform with the example apps, on a clock that only tests move.
 func seeded(t testing.TB, options flysim.Options) *flysim.Platform {
 	t.Helper()
 	if options.Clock == nil {
-		options.Clock = flysim.NewClock(func() time.Time { return start })
+		options.Clock = flysim.NewClock(func() time.Time { return startTime })
 	}
 	p := flysim.New(options)
 	if err := p.Seed(t.Context()); err != nil {
@@ -96,8 +96,8 @@ func ask(t testing.TB, p *flysim.Platform, method, target, body string, headers 
 	return reply{w.Code, w.Header(), w.Body.Bytes()}
 }
 
-// query sends a GraphQL request.
-func query(t testing.TB, p *flysim.Platform, text string, variables map[string]any, headers ...string) reply {
+// graphQuery sends a GraphQL request.
+func graphQuery(t testing.TB, p *flysim.Platform, text string, variables map[string]any, headers ...string) reply {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": text, "variables": variables})
 	if err != nil {

@@ -15,7 +15,7 @@ func TestGraphScopes(t *testing.T) {
 	wantStatus(t, ask(t, p, "POST", "/v1/apps", `{"name":"theirs","org_slug":"partner"}`), 201)
 	full, readOnly, expired := p.Token(), p.ReadOnlyToken(), p.ExpiredToken()
 	app, org := p.AppToken("shop-api"), p.OrgToken("partner")
-	partner := query(t, p, `{organization(slug:"partner"){id}}`, nil).get(t, "data.organization.id")
+	partner := graphQuery(t, p, `{organization(slug:"partner"){id}}`, nil).get(t, "data.organization.id")
 	const unauthorized, missing = "UNAUTHORIZED", "NOT_FOUND"
 	for _, test := range []struct {
 		name, token, query string
@@ -52,7 +52,7 @@ func TestGraphScopes(t *testing.T) {
 		{"read-only revokes", readOnly, `mutation{deleteLimitedAccessToken(input:{id:"x"}){token}}`, unauthorized, "data.deleteLimitedAccessToken", "null"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := query(t, p, test.query, nil, "Authorization", "Bearer "+test.token)
+			got := graphQuery(t, p, test.query, nil, "Authorization", "Bearer "+test.token)
 			wantStatus(t, got, 200)
 			wantBody(t, got, test.path, test.want)
 			if test.code != "" {
@@ -62,7 +62,7 @@ func TestGraphScopes(t *testing.T) {
 			}
 		})
 	}
-	wantStatus(t, query(t, p, `{viewer{email}}`, nil, "Authorization", "Bearer "+expired), 401)
+	wantStatus(t, graphQuery(t, p, `{viewer{email}}`, nil, "Authorization", "Bearer "+expired), 401)
 	for _, test := range []struct {
 		token, method, path, body string
 		want                      int
@@ -87,10 +87,10 @@ func TestGraphScopes(t *testing.T) {
 	}
 	wantBody(t, ask(t, p, "GET", "/api/v1/organizations?admin=true", "", "Authorization", "Bearer "+org), "organizations.0.slug", "partner")
 	wantBody(t, ask(t, p, "GET", "/api/v1/releases/all_current", "", "Authorization", "Bearer "+org), "", "{}")
-	if got := query(t, p, `{apps{totalCount}}`, nil).get(t, "data.apps.totalCount"); got != "6" || len(p.Addresses("shop-api")) != 2 {
+	if got := graphQuery(t, p, `{apps{totalCount}}`, nil).get(t, "data.apps.totalCount"); got != "6" || len(p.Addresses("shop-api")) != 2 {
 		t.Errorf("a refused mutation took effect: %s apps", got)
 	}
-	wantBody(t, query(t, p, `{app(name:"shop-api"){secrets{name} certificates{totalCount}}}`, nil), "data.app.certificates.totalCount", "0")
+	wantBody(t, graphQuery(t, p, `{app(name:"shop-api"){secrets{name} certificates{totalCount}}}`, nil), "data.app.certificates.totalCount", "0")
 }
 
 // TestGraphSecrets sets a secret: calls keep no body of it.
@@ -101,15 +101,15 @@ func TestGraphSecrets(t *testing.T) {
 	input := map[string]any{"input": map[string]any{"appId": "shop-api", "secrets": []any{
 		map[string]any{"key": "KEY", "value": value}, map[string]any{"key": "OTHER", "value": value},
 	}}}
-	got := query(t, p, set, input)
+	got := graphQuery(t, p, set, input)
 	wantBody(t, got, "data.setSecrets.app.secrets.0.name", "KEY")
 	wantBody(t, got, "data.setSecrets.release", "null")
-	got = query(t, p, `mutation{unsetSecrets(input:{appId:"shop-api",keys:["KEY","NONE"]}){app{secrets{name}}}}`, nil)
+	got = graphQuery(t, p, `mutation{unsetSecrets(input:{appId:"shop-api",keys:["KEY","NONE"]}){app{secrets{name}}}}`, nil)
 	wantBody(t, got, "data.unsetSecrets.app.secrets", `[{"name":"OTHER"}]`)
 	input["input"] = map[string]any{"appId": "shop-api", "replaceAll": true, "secrets": []any{map[string]any{"key": "NEW", "value": value}}}
-	wantBody(t, query(t, p, `mutation($input: SetSecretsInput!) { setSecrets(input: $input) { app { secrets { name } } } }`, input), "data.setSecrets.app.secrets", `[{"name":"NEW"}]`)
+	wantBody(t, graphQuery(t, p, `mutation($input: SetSecretsInput!) { setSecrets(input: $input) { app { secrets { name } } } }`, input), "data.setSecrets.app.secrets", `[{"name":"NEW"}]`)
 	input["input"] = map[string]any{"appId": "shop-api", "secrets": []any{map[string]any{"key": "a b", "value": value}}}
-	wantBody(t, query(t, p, set, input), "errors.0.extensions.code", "UNPROCESSABLE")
+	wantBody(t, graphQuery(t, p, set, input), "errors.0.extensions.code", "UNPROCESSABLE")
 	for _, call := range p.Calls() {
 		if strings.Contains(string(call.Body), value) {
 			t.Errorf("%s: %s", call.Operation, call.Body)
@@ -134,7 +134,7 @@ func TestPages(t *testing.T) {
 	} {
 		var seen []string
 		for cursor, more := "", "true"; more == "true" && len(seen) < 10; {
-			got := query(t, p, strings.ReplaceAll(test.page, "%", cursor), nil)
+			got := graphQuery(t, p, strings.ReplaceAll(test.page, "%", cursor), nil)
 			nodes := strings.Count(got.get(t, test.list+".nodes"), "{")
 			for i := range nodes {
 				seen = append(seen, got.get(t, test.list+".nodes."+string(rune('0'+i))+"."+test.node))
@@ -150,7 +150,7 @@ func TestPages(t *testing.T) {
 		`after:"gone"`: "inner-circle legacy-api shop-api tenant-7", `before:"game-server"`: "", `first:3,last:1`: "legacy-api",
 		`after:"shop-api",before:"inner-circle"`: "", `role:"postgres_cluster"`: "", `organizationId:"` + personal(t) + `",first:1`: "game-server",
 	} {
-		got := query(t, p, `{apps(`+arguments+`){totalCount pageInfo{hasNextPage hasPreviousPage startCursor endCursor}nodes{name}}}`, nil)
+		got := graphQuery(t, p, `{apps(`+arguments+`){totalCount pageInfo{hasNextPage hasPreviousPage startCursor endCursor}nodes{name}}}`, nil)
 		names := strings.NewReplacer(`[`, "", `]`, "", `{"name":"`, "", `"}`, "", ",", " ").Replace(got.get(t, "data.apps.nodes"))
 		if names != want {
 			t.Errorf("%s: %q, want %q", arguments, names, want)
@@ -172,7 +172,7 @@ func TestGraphCalls(t *testing.T) {
 		`mutation{createLimitedAccessToken(input:{name:"n",organizationId:"x",profile:"deploy"}){limitedAccessToken{id}}}`: "graphql.createLimitedAccessToken n deploy true",
 	} {
 		p.ResetCalls()
-		query(t, p, text, nil)
+		graphQuery(t, p, text, nil)
 		call := p.Calls()[0]
 		if got := fmt.Sprint(call.Operation, " ", call.App, " ", call.Target, " ", call.Write); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)

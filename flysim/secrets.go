@@ -13,7 +13,7 @@ import (
 // no program here reads one.
 type secrets struct {
 	version uint64 // of the whole; every change makes a new one
-	named   map[string]*secret
+	named   map[string]*appSecret
 	keys    map[string]*appKey
 }
 
@@ -24,26 +24,26 @@ type appKey struct {
 	public string // of a key pair
 }
 
-type secret struct {
+type appSecret struct {
 	digest           string
 	created, updated time.Time
 }
 
 // secretDigest tells whether a secret changed, and not what it is.
-func secretDigest(app *app, name, value string) string {
+func secretDigest(app *appState, name, value string) string {
 	sum := sha256.Sum256([]byte(app.id + "\x00" + name + "\x00" + value))
 	return hex.EncodeToString(sum[:8])
 }
 
 // setSecrets sets secrets of the app and returns their new version.
-func (s *state) setSecrets(a *app, values map[string]string, now time.Time) uint64 {
+func (s *platformState) setSecrets(a *appState, values map[string]string, now time.Time) uint64 {
 	if a.secrets.named == nil {
-		a.secrets.named = make(map[string]*secret)
+		a.secrets.named = make(map[string]*appSecret)
 	}
 	for name, value := range values {
 		known := a.secrets.named[name]
 		if known == nil {
-			known = &secret{created: now}
+			known = &appSecret{created: now}
 			a.secrets.named[name] = known
 		}
 		known.digest, known.updated = secretDigest(a, name, value), now
@@ -53,7 +53,7 @@ func (s *state) setSecrets(a *app, values map[string]string, now time.Time) uint
 
 // unsetSecrets removes secrets of the app, those it has, and returns the
 // version of what is left.
-func (s *state) unsetSecrets(a *app, names []string) uint64 {
+func (s *platformState) unsetSecrets(a *appState, names []string) uint64 {
 	before := len(a.secrets.named)
 	for _, name := range names {
 		delete(a.secrets.named, name)

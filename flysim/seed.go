@@ -100,7 +100,7 @@ func (p *Platform) Seed(ctx context.Context) error {
 }
 
 func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) error {
-	at := plan{at: app.Created}
+	at := preset{at: app.Created}
 	if app.NetworkID != "" {
 		prefix, err := netip.ParseAddr(app.NetworkID + "::")
 		if err != nil {
@@ -120,14 +120,14 @@ func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) erro
 	for _, m := range app.Machines {
 		config := f.files[app.Name+"/"+m.Group+".json"]
 		in := map[string]any{"config": json.RawMessage(config), "name": m.Name, "region": m.Region}
-		if err := p.ask(ctx, plan{at: m.At, machine: m.ID, instance: m.Instance}, http.MethodPost, path+"/machines", in); err != nil {
+		if err := p.ask(ctx, preset{at: m.At, machine: m.ID, instance: m.Instance}, http.MethodPost, path+"/machines", in); err != nil {
 			return err
 		}
 		p.SetListen(app.Name, m.ID, m.Listen)
 		if m.Stopped.IsZero() {
 			continue
 		}
-		if err := p.ask(ctx, plan{at: m.Stopped}, http.MethodPost, path+"/machines/"+m.ID+"/stop", struct{}{}); err != nil {
+		if err := p.ask(ctx, preset{at: m.Stopped}, http.MethodPost, path+"/machines/"+m.ID+"/stop", struct{}{}); err != nil {
 			return err
 		}
 	}
@@ -156,11 +156,11 @@ const (
 )
 
 func (p *Platform) seedRelease(ctx context.Context, app fixtureApp, flyToml []byte) error {
-	definition, err := definition(flyToml)
+	definition, err := parseFlyToml(flyToml)
 	if err != nil {
 		return err
 	}
-	release := plan{at: app.Release.At, release: app.Release.ID, version: app.Release.Version}
+	release := preset{at: app.Release.At, release: app.Release.ID, version: app.Release.Version}
 	err = p.mutate(ctx, release, mutationRelease, map[string]any{
 		"appId": app.Name, "image": app.Image, "platformVersion": "machines", "strategy": "ROLLING", "definition": definition,
 	})
@@ -176,7 +176,7 @@ func (p *Platform) seedAddress(ctx context.Context, app fixtureApp, a fixtureAdd
 	if err != nil {
 		return err
 	}
-	at := plan{at: a.At, address: ip}
+	at := preset{at: a.At, address: ip}
 	if a.Type != "egress" {
 		return p.mutate(ctx, at, mutationAllocate, map[string]any{"appId": app.Name, "type": a.Type, "region": a.Region})
 	}
@@ -186,9 +186,9 @@ func (p *Platform) seedAddress(ctx context.Context, app fixtureApp, a fixtureAdd
 	return p.mutate(ctx, at, mutationEgress, map[string]any{"appId": app.Name, "region": a.Region})
 }
 
-// definition is the document that flyctl stores with a release: the fly.toml
+// parseFlyToml is the document that flyctl stores with a release: the fly.toml
 // as JSON, with autostop as false, true or "suspend".
-func definition(flyToml []byte) (map[string]any, error) {
+func parseFlyToml(flyToml []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := toml.Unmarshal(flyToml, &tree); err != nil {
 		return nil, err
@@ -204,22 +204,22 @@ func definition(flyToml []byte) (map[string]any, error) {
 	return tree, nil
 }
 
-func (p *Platform) mutate(ctx context.Context, at plan, query string, input map[string]any) error {
+func (p *Platform) mutate(ctx context.Context, at preset, query string, input map[string]any) error {
 	return p.ask(ctx, at, http.MethodPost, "/graphql", map[string]any{"query": query, "variables": map[string]any{"input": input}})
 }
 
 // ask sends one request to the platform's own handler.
-func (p *Platform) ask(ctx context.Context, at plan, method, path string, in any) error {
+func (p *Platform) ask(ctx context.Context, at preset, method, path string, in any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(withPlan(ctx, at), method, path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(withPreset(ctx, at), method, path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+p.options.Token)
-	var out response
+	var out memoryResponse
 	p.handler.ServeHTTP(&out, req)
 	var refusal struct {
 		Errors []struct {
@@ -235,15 +235,15 @@ func (p *Platform) ask(ctx context.Context, at plan, method, path string, in any
 	return nil
 }
 
-// response takes an answer in memory.
-type response struct {
+// memoryResponse takes an answer in memory.
+type memoryResponse struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
 // Header implements [http.ResponseWriter].
-func (r *response) Header() http.Header {
+func (r *memoryResponse) Header() http.Header {
 	if r.header == nil {
 		r.header = make(http.Header)
 	}
@@ -251,10 +251,10 @@ func (r *response) Header() http.Header {
 }
 
 // WriteHeader implements [http.ResponseWriter].
-func (r *response) WriteHeader(status int) { r.status = status }
+func (r *memoryResponse) WriteHeader(status int) { r.status = status }
 
 // Write implements [http.ResponseWriter].
-func (r *response) Write(b []byte) (int, error) { return r.body.Write(b) }
+func (r *memoryResponse) Write(b []byte) (int, error) { return r.body.Write(b) }
 
 // FlyToml is the fly.toml of an app of the fixture, as its owner wrote it.
 func (p *Platform) FlyToml(app string) ([]byte, bool) {

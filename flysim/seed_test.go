@@ -28,7 +28,7 @@ func dump(t *testing.T, p *flysim.Platform) string {
 		const everything = `query($a: String!) { app(name: $a) { id internalNumericId createdAt organization { id internalNumericId } ` +
 			`ipAddresses { nodes { id createdAt network { id } } } egressIpAddresses { nodes { id updatedAt } } ` +
 			`certificates { nodes { id } } releasesUnprocessed { nodes { id version createdAt updatedAt configDefinition imageRef status } } } }`
-		out.WriteString(indent(t, query(t, p, everything, map[string]any{"a": app}).body))
+		out.WriteString(indent(t, graphQuery(t, p, everything, map[string]any{"a": app}).body))
 	}
 	return out.String()
 }
@@ -37,7 +37,7 @@ func TestSeedIsDeterministic(t *testing.T) {
 	first := seeded(t, flysim.Options{})
 	second := seeded(t, flysim.Options{
 		Token: "sandbox-other", StartDelay: 3 * time.Second, RateLimits: true,
-		Clock: flysim.NewClock(func() time.Time { return start.Add(time.Hour) }),
+		Clock: flysim.NewClock(func() time.Time { return startTime.Add(time.Hour) }),
 	})
 	second = seeded(t, flysim.Options{StartDelay: 3 * time.Second, Clock: second.Clock()})
 	a, b := dump(t, first), dump(t, second)
@@ -157,7 +157,7 @@ func TestListen(t *testing.T) {
 	if got := server.Exports("it's"); !strings.Contains(got, `FLY_API_TOKEN='it'\''s'`) {
 		t.Errorf("quoting: %s", got)
 	}
-	if status, _, err := send(t, p, server, "GET", shop, ""); status != 200 || err != nil {
+	if status, _, err := sendOverSocket(t, p, server, "GET", shop, ""); status != 200 || err != nil {
 		t.Errorf("%d, %v", status, err)
 	}
 }

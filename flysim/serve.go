@@ -21,20 +21,20 @@ import (
 // maxBody is the largest request body; more is answered with 413.
 const maxBody = 1 << 20
 
-// request is one request on its way through the platform.
-type request struct {
+// apiRequest is one request on its way through the platform.
+type apiRequest struct {
 	*http.Request
 	platform *Platform
 	body     []byte
 	now      time.Time
 	grant    grant
-	plan     plan
+	plan     preset
 	call     *Call
 	graph    graphRequest // of the GraphQL route
 }
 
-// answer is what a handler replies. A nil body is an empty one.
-type answer struct {
+// apiAnswer is what a handler replies. A nil body is an empty one.
+type apiAnswer struct {
 	status      int
 	body        []byte
 	contentType string // empty: JSON
@@ -42,12 +42,12 @@ type answer struct {
 	allow       string // the Allow header
 }
 
-func reply(status int, v any) answer {
+func reply(status int, v any) apiAnswer {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return reply(http.StatusInternalServerError, errorBody{Error: err.Error()})
 	}
-	return answer{status: status, body: body}
+	return apiAnswer{status: status, body: body}
 }
 
 // errorBody is Fly's error document.
@@ -57,7 +57,7 @@ type errorBody struct {
 }
 
 // refuse turns an error into an answer.
-func refuse(err error) answer {
+func refuse(err error) apiAnswer {
 	var refusal *apiError
 	if !errors.As(err, &refusal) {
 		return reply(http.StatusInternalServerError, errorBody{Error: err.Error()})
@@ -112,7 +112,7 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 	}
 	return route{
 		operation: unknownOperation, write: r.Method != http.MethodGet && r.Method != http.MethodHead,
-		handle: func(*request) answer {
+		handle: func(*apiRequest) apiAnswer {
 			if len(allowed) == 0 || isManagedPostgres(r.URL.Path) {
 				return nowhere(r.Method, r.URL.Path)
 			}
@@ -125,11 +125,11 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 
 // nowhere is the answer to a path that is none, in the form of its API. flyctl
 // tells by the form a route that is missing from a thing that is.
-func nowhere(method, path string) answer {
+func nowhere(method, path string) apiAnswer {
 	what := fmt.Sprintf("%s %.200s is not emulated", method, path)
 	switch {
 	case strings.HasPrefix(path, "/v1/"):
-		return answer{status: http.StatusNotFound, body: []byte("404 page not found: " + what + "\n"), contentType: "text/plain; charset=utf-8"}
+		return apiAnswer{status: http.StatusNotFound, body: []byte("404 page not found: " + what + "\n"), contentType: "text/plain; charset=utf-8"}
 	case strings.HasPrefix(path, "/api/v1/"):
 		status := http.StatusNotFound
 		if isManagedPostgres(path) { // where flyctl takes any 404 for a cluster that is not there
@@ -150,7 +150,7 @@ func isManagedPostgres(path string) bool {
 // handler. A dropped connection is http.ErrAbortHandler.
 func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	p.catchUp()
-	req := &request{Request: r, platform: p, plan: planOf(r.Context()), now: p.clock.Now()}
+	req := &apiRequest{Request: r, platform: p, plan: presetOf(r.Context()), now: p.clock.Now()}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	req.body = body
 	req.call = &Call{
@@ -196,7 +196,7 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 
 // limited serves a call unless it comes too fast. On a clock that stands still
 // nothing does: nobody's time would ever come.
-func (p *Platform) limited(rt route, req *request) answer {
+func (p *Platform) limited(rt route, req *apiRequest) apiAnswer {
 	if p.options.RateLimits && limited(req.URL.Path) && p.clock.Speed() > 0 {
 		if wait := p.pace(rt, req); wait > 0 {
 			a := reply(http.StatusTooManyRequests, errorBody{Error: "rate limit exceeded"})
@@ -209,7 +209,7 @@ func (p *Platform) limited(rt route, req *request) answer {
 
 // pace returns how long the caller must wait before it asks again, 0 if the call
 // may go ahead. flyctl waits here.
-func (p *Platform) pace(rt route, req *request) time.Duration {
+func (p *Platform) pace(rt route, req *apiRequest) time.Duration {
 	key := limitOf(rt, req.call)
 	if !isFlyctl(req.UserAgent()) {
 		return p.limits.take(key, req.now)
@@ -229,7 +229,7 @@ func (p *Platform) pace(rt route, req *request) time.Duration {
 }
 
 // run checks what the token allows and serves the call.
-func (req *request) run(rt route) answer {
+func (req *apiRequest) run(rt route) apiAnswer {
 	p := req.platform
 	p.mu.Lock()
 	if err := req.allowed(rt); err != nil {
@@ -253,7 +253,7 @@ func (req *request) run(rt route) answer {
 
 // handle serves the call under the lock. Written is what has to be on the disk
 // before the answer, nil if nothing has.
-func (req *request) handle(rt route) (given answer, written *batch) {
+func (req *apiRequest) handle(rt route) (given apiAnswer, written *commitWaiters) {
 	p := req.platform
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -270,7 +270,7 @@ func (req *request) handle(rt route) (given answer, written *batch) {
 
 // allowed checks what the token allows. Of GraphQL the resolvers do, as the app
 // stands in the query.
-func (req *request) allowed(rt route) error {
+func (req *apiRequest) allowed(rt route) error {
 	g, app, slug := req.grant, req.call.App, req.PathValue("organization")
 	switch {
 	case rt.graph, rt.operation == unknownOperation:
@@ -283,7 +283,7 @@ func (req *request) allowed(rt route) error {
 	case rt.wholeAccount && (!g.lists() || rt.write && !g.changes("")):
 		return errUnauthorized
 	case slug != "" && !g.seesOrganization(slug):
-		return missing("organization")
+		return notFound("organization")
 	}
 	return nil
 }
@@ -294,7 +294,7 @@ func (p *Platform) drop(call *Call) {
 	panic(http.ErrAbortHandler)
 }
 
-func (p *Platform) finish(w http.ResponseWriter, call *Call, a answer, injected bool) {
+func (p *Platform) finish(w http.ResponseWriter, call *Call, a apiAnswer, injected bool) {
 	p.recorder.settle(call, a.status, injected)
 	if call.Method == http.MethodHead {
 		a.body = nil
@@ -302,7 +302,7 @@ func (p *Platform) finish(w http.ResponseWriter, call *Call, a answer, injected 
 	p.send(w, a)
 }
 
-func (p *Platform) send(w http.ResponseWriter, a answer) {
+func (p *Platform) send(w http.ResponseWriter, a apiAnswer) {
 	p.mu.Lock()
 	id := p.state.ids.ulid("request") + "-iad"
 	p.mu.Unlock()
@@ -325,7 +325,7 @@ func (p *Platform) send(w http.ResponseWriter, a answer) {
 
 // decode reads the body into v; an empty one leaves v alone. Fields that v
 // lacks are dropped silently, as Fly does.
-func (req *request) decode(v any) error {
+func (req *apiRequest) decode(v any) error {
 	if len(bytes.TrimSpace(req.body)) == 0 {
 		return nil
 	}
@@ -337,7 +337,7 @@ func (req *request) decode(v any) error {
 
 // app finds the app in the path. One that belongs to somebody else is
 // forbidden, not missing.
-func (req *request) app() (*app, error) {
+func (req *apiRequest) app() (*appState, error) {
 	s := req.platform.state
 	switch name := req.PathValue("app"); {
 	case s.apps[name] != nil:
@@ -346,18 +346,18 @@ func (req *request) app() (*app, error) {
 	case s.taken[name]:
 		return nil, errUnauthorized
 	}
-	return nil, missing("app")
+	return nil, notFound("app")
 }
 
 // machine finds the app and the Machine in the path, the Machine as it is now.
-func (req *request) machine() (*app, *vm, error) {
+func (req *apiRequest) machine() (*appState, *vm, error) {
 	a, err := req.app()
 	if err != nil {
 		return nil, nil, err
 	}
 	m := a.find(req.PathValue("target"))
 	if m == nil {
-		return nil, nil, missing("machine")
+		return nil, nil, notFound("machine")
 	}
 	if req.call.Write {
 		m.note()
@@ -366,9 +366,9 @@ func (req *request) machine() (*app, *vm, error) {
 	return a, m, nil
 }
 
-// plan decides what an operation would otherwise draw: the fixture's ids,
+// preset decides what an operation would otherwise draw: the fixture's ids,
 // addresses and times. Only requests from within the process can carry one.
-type plan struct {
+type preset struct {
 	at                time.Time // zero: an ordinary request
 	machine, instance string
 	address, second   netip.Addr
@@ -377,13 +377,13 @@ type plan struct {
 	network           uint32
 }
 
-type planKey struct{}
+type presetKey struct{}
 
-func withPlan(ctx context.Context, p plan) context.Context {
-	return context.WithValue(ctx, planKey{}, p)
+func withPreset(ctx context.Context, p preset) context.Context {
+	return context.WithValue(ctx, presetKey{}, p)
 }
 
-func planOf(ctx context.Context) plan {
-	p, _ := ctx.Value(planKey{}).(plan)
+func presetOf(ctx context.Context) preset {
+	p, _ := ctx.Value(presetKey{}).(preset)
 	return p
 }

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// state is everything the platform knows. Platform.mu guards it.
-type state struct {
-	ids           ids
+// platformState is everything the platform knows. Platform.mu guards it.
+type platformState struct {
+	ids           idSource
 	organizations []*organization
-	apps          map[string]*app
-	byName        []*app          // the apps in order; a slice is never changed, but replaced
+	apps          map[string]*appState
+	byName        []*appState     // the apps in order; a slice is never changed, but replaced
 	taken         map[string]bool // app names that belong to somebody the tokens do not see
-	releases      map[string]*release
+	releases      map[string]*appRelease
 	builds        map[int]*build
-	tokens        []*token
+	tokens        []*accessToken
 	crashAfter    time.Duration // [Options.CrashAfter]
 	delays        delays
 }
@@ -30,13 +30,13 @@ type organization struct {
 	slug     string
 	name     string
 	personal bool
-	networks []*network // the default one first
-	peers    []*peer    // WireGuard peers
-	appReads int64      // lists of its apps that were read
+	networks []*privateNetwork // the default one first
+	peers    []*wireGuardPeer  // WireGuard peers
+	appReads int64             // lists of its apps that were read
 }
 
-// network is a 6PN. The 32 bits of its id stand after fdaa: in every address on it.
-type network struct {
+// privateNetwork is a 6PN. The 32 bits of its id stand after fdaa: in every address on it.
+type privateNetwork struct {
 	id           string
 	bits         uint32
 	name         string
@@ -45,21 +45,21 @@ type network struct {
 	flycast      int // the last Flycast number given out
 }
 
-// app is one app and all it owns.
-type app struct {
+// appState is one app and all it owns.
+type appState struct {
 	id           string
 	number       int
 	name         string
 	organization *organization
-	network      *network
+	network      *privateNetwork
 	status       string // pending or deployed
 	created      time.Time
 	machines     []*vm
-	volumes      []*volume
-	addresses    []*address // with those released lately, see address.gone
-	egress       []*egress
+	volumes      []*appVolume
+	addresses    []*appAddress // with those released lately, see address.gone
+	egress       []*egressAddress
 	certificates []*certificate
-	releases     []*release // oldest first
+	releases     []*appRelease // oldest first
 	reads        atomic.Int64
 	machineReads int64 // lists of Machines that were read
 	oneSet       bool  // its organization has no room for a second set of Machines
@@ -92,12 +92,12 @@ type customCertificate struct {
 	imported, until time.Time
 }
 
-func newState() *state {
-	s := &state{
-		ids:      ids{count: make(map[string]int)},
-		apps:     make(map[string]*app),
+func newState() *platformState {
+	s := &platformState{
+		ids:      idSource{count: make(map[string]int)},
+		apps:     make(map[string]*appState),
 		taken:    make(map[string]bool),
-		releases: make(map[string]*release),
+		releases: make(map[string]*appRelease),
 		builds:   make(map[int]*build),
 	}
 	created := time.Date(2025, 9, 1, 8, 0, 0, 0, time.UTC)
@@ -106,7 +106,7 @@ func newState() *state {
 	return s
 }
 
-func (s *state) addOrganization(slug, name string, personal bool, bits uint32, created time.Time) {
+func (s *platformState) addOrganization(slug, name string, personal bool, bits uint32, created time.Time) {
 	org := &organization{
 		id:       s.ids.ulid("organization"),
 		number:   s.ids.number("organization number", 4000),
@@ -118,13 +118,13 @@ func (s *state) addOrganization(slug, name string, personal bool, bits uint32, c
 	s.addNetwork(org, defaultNetwork, bits, created)
 }
 
-func (s *state) addNetwork(org *organization, name string, bits uint32, created time.Time) *network {
-	n := &network{id: s.ids.ulid("network"), bits: bits, name: name, organization: org, created: created, flycast: 1}
+func (s *platformState) addNetwork(org *organization, name string, bits uint32, created time.Time) *privateNetwork {
+	n := &privateNetwork{id: s.ids.ulid("network"), bits: bits, name: name, organization: org, created: created, flycast: 1}
 	org.networks = append(org.networks, n)
 	return n
 }
 
-func (s *state) organization(slug string) *organization {
+func (s *platformState) organization(slug string) *organization {
 	i := slices.IndexFunc(s.organizations, func(o *organization) bool { return o.slug == slug })
 	if i < 0 {
 		return nil
@@ -132,7 +132,7 @@ func (s *state) organization(slug string) *organization {
 	return s.organizations[i]
 }
 
-func (s *state) organizationByID(id string) *organization {
+func (s *platformState) organizationByID(id string) *organization {
 	i := slices.IndexFunc(s.organizations, func(o *organization) bool { return o.id == id })
 	if i < 0 {
 		return nil
@@ -140,7 +140,7 @@ func (s *state) organizationByID(id string) *organization {
 	return s.organizations[i]
 }
 
-func (s *state) networkByID(id string) *network {
+func (s *platformState) networkByID(id string) *privateNetwork {
 	for _, o := range s.organizations {
 		for _, n := range o.networks {
 			if n.id == id {
@@ -152,11 +152,11 @@ func (s *state) networkByID(id string) *network {
 }
 
 // appsOf are the apps of an organization (nil: of all) by name.
-func (s *state) appsOf(org *organization) []*app {
+func (s *platformState) appsOf(org *organization) []*appState {
 	if org == nil {
 		return slices.Clip(s.byName)
 	}
-	var apps []*app
+	var apps []*appState
 	for _, a := range s.byName {
 		if a.organization == org {
 			apps = append(apps, a)
@@ -166,14 +166,14 @@ func (s *state) appsOf(org *organization) []*app {
 }
 
 // put adds an app.
-func (s *state) put(a *app) {
+func (s *platformState) put(a *appState) {
 	s.apps[a.name] = a
 	i, _ := s.rank(a)
 	s.byName = slices.Insert(slices.Clip(s.byName), i, a)
 }
 
 // remove takes an app away.
-func (s *state) remove(a *app) {
+func (s *platformState) remove(a *appState) {
 	delete(s.apps, a.name)
 	if i, ok := s.rank(a); ok {
 		s.byName = slices.Delete(slices.Clone(s.byName), i, i+1)
@@ -181,15 +181,15 @@ func (s *state) remove(a *app) {
 }
 
 // rank is where an app stands, or would, among all by name.
-func (s *state) rank(a *app) (int, bool) {
-	return slices.BinarySearchFunc(s.byName, a.name, func(other *app, name string) int { return strings.Compare(other.name, name) })
+func (s *platformState) rank(a *appState) (int, bool) {
+	return slices.BinarySearchFunc(s.byName, a.name, func(other *appState, name string) int { return strings.Compare(other.name, name) })
 }
 
-func (o *organization) network(name string) *network {
+func (o *organization) network(name string) *privateNetwork {
 	if name == "" {
 		return o.networks[0]
 	}
-	i := slices.IndexFunc(o.networks, func(n *network) bool { return n.name == name })
+	i := slices.IndexFunc(o.networks, func(n *privateNetwork) bool { return n.name == name })
 	if i < 0 {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (o *organization) network(name string) *network {
 }
 
 // createApp makes an app, and its network if the organization has none of that name.
-func (s *state) createApp(name, orgSlug, networkName string, plan plan, now time.Time) (*app, error) {
+func (s *platformState) createApp(name, orgSlug, networkName string, plan preset, now time.Time) (*appState, error) {
 	org := s.organization(orgSlug)
 	switch {
 	case !validAppName(name):
@@ -215,7 +215,7 @@ func (s *state) createApp(name, orgSlug, networkName string, plan plan, now time
 		}
 		net = s.addNetwork(org, networkName, bits, now)
 	}
-	a := &app{
+	a := &appState{
 		id:           s.ids.opaque("app", "", 16),
 		number:       s.ids.number("app number", 1_000_000),
 		name:         name,
@@ -234,16 +234,16 @@ func validAppName(name string) bool {
 		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-func (a *app) hostname() string    { return a.name + ".fly.dev" }
-func (a *app) cnameTarget() string { return a.id[:6] + "." + a.hostname() }
+func (a *appState) hostname() string    { return a.name + ".fly.dev" }
+func (a *appState) cnameTarget() string { return a.id[:6] + "." + a.hostname() }
 
 // active are the Machines that are not destroyed.
-func (a *app) active() []*vm {
+func (a *appState) active() []*vm {
 	return slices.DeleteFunc(slices.Clone(a.machines), func(m *vm) bool { return m.state == "destroyed" })
 }
 
 // find is the Machine of an id for who only reads, nil if there is none.
-func (a *app) find(id string) *vm {
+func (a *appState) find(id string) *vm {
 	i := slices.IndexFunc(a.machines, func(m *vm) bool { return m.id == id })
 	if i < 0 {
 		return nil
@@ -252,7 +252,7 @@ func (a *app) find(id string) *vm {
 }
 
 // machine is find for who may change what is found.
-func (a *app) machine(id string) *vm {
+func (a *appState) machine(id string) *vm {
 	m := a.find(id)
 	if m != nil {
 		m.note()
@@ -261,12 +261,12 @@ func (a *app) machine(id string) *vm {
 }
 
 // prefix is the first 48 bits of the network's addresses: fdaa and the id.
-func (n *network) prefix() [6]byte {
+func (n *privateNetwork) prefix() [6]byte {
 	return [6]byte{0xfd, 0xaa, byte(n.bits >> 24), byte(n.bits >> 16), byte(n.bits >> 8), byte(n.bits)}
 }
 
 // nextFlycast is a new Flycast address on the network: fdaa:<id>:0:1::<n>.
-func (n *network) nextFlycast() netip.Addr {
+func (n *privateNetwork) nextFlycast() netip.Addr {
 	n.flycast++
 	var b [16]byte
 	prefix := n.prefix()

@@ -34,12 +34,12 @@ const (
 )
 
 // ends tells how long the program takes to end, and how it does.
-func (m *vm) ends(s *state, how stopping) (time.Duration, exit) {
+func (m *vm) ends(s *platformState, how stopping) (time.Duration, programExit) {
 	limit := how.timeout
 	if limit <= 0 {
 		limit = m.reading().killTimeout
 	}
-	killed := exit{code: 128 + 9, signal: 9, requested: true}
+	killed := programExit{code: 128 + 9, signal: 9, requested: true}
 	switch {
 	case how.force:
 		return 0, killed
@@ -48,15 +48,15 @@ func (m *vm) ends(s *state, how stopping) (time.Duration, exit) {
 	case s.delays.stop > limit:
 		return limit, killed
 	}
-	return s.delays.stop, exit{requested: true}
+	return s.delays.stop, programExit{requested: true}
 }
 
 // halt stops, suspends or destroys a Machine, on request.
-func (m *vm) halt(s *state, to string, now time.Time) { m.stop(s, to, stopping{}, now) }
+func (m *vm) halt(s *platformState, to string, now time.Time) { m.stop(s, to, stopping{}, now) }
 
 // stop is halt in a given way. A Machine that cannot be suspended is stopped
 // instead, as Fly does, and an event says why.
-func (m *vm) stop(s *state, to string, how stopping, now time.Time) {
+func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
 	if m.state == to || len(m.pending) > 0 && m.pending[len(m.pending)-1].state == to {
 		return
 	}
@@ -91,19 +91,19 @@ func (m *vm) stop(s *state, to string, how stopping, now time.Time) {
 	}
 	m.pending, m.ending = nil, nil
 	m.state, m.updated = meanwhile, now
-	m.plan(step{at: at, state: to, events: events})
+	m.plan(transition{at: at, state: to, events: events})
 	m.settle(s, now)
 }
 
 // restart stops a started Machine and starts it again.
-func (m *vm) restart(s *state, how stopping, now time.Time, delay time.Duration) {
+func (m *vm) restart(s *platformState, how stopping, now time.Time, delay time.Duration) {
 	took, exit := m.ends(s, how)
 	at := now.Add(took)
 	m.pending, m.ending = nil, nil
 	m.state, m.updated = "restarting", now
 	m.plan(
-		step{at: at, state: "restarting", events: []event{{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit}}},
-		step{at: at.Add(delay), state: "started", failure: m.nextFailure()},
+		transition{at: at, state: "restarting", events: []event{{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit}}},
+		transition{at: at.Add(delay), state: "started", failure: m.nextFailure()},
 	)
 	m.settle(s, now)
 }

@@ -17,18 +17,18 @@ type keeper struct {
 	quit    chan struct{}
 	done    chan struct{} // the goroutine has ended
 
-	next   *batch // what the next commit answers for
-	held   int    // nothing is stored while it is above zero
+	next   *commitWaiters // what the next commit answers for
+	held   int            // nothing is stored while it is above zero
 	closed bool
 }
 
-// batch is those who wait for one commit.
-type batch struct {
+// commitWaiters is those who wait for one commit.
+type commitWaiters struct {
 	done chan struct{}
 	err  error // of the commit, once done is closed
 }
 
-func newBatch() *batch { return &batch{done: make(chan struct{})} }
+func newBatch() *commitWaiters { return &commitWaiters{done: make(chan struct{})} }
 
 // errClosed is the answer to a write after [Platform.Close].
 var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable", "the emulated platform is closed: its state is no longer stored"}
@@ -176,7 +176,7 @@ func (k *keeper) poke() {
 }
 
 // await waits for a commit; a nil one is that of a platform without a file.
-func (k *keeper) await(written *batch) error {
+func (k *keeper) await(written *commitWaiters) error {
 	if written == nil {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (k *keeper) await(written *batch) error {
 
 // pending is the next commit, nil for a keeper that there is not. The caller
 // holds mu.
-func (k *keeper) pending() *batch {
+func (k *keeper) pending() *commitWaiters {
 	if k == nil {
 		return nil
 	}
@@ -196,7 +196,7 @@ func (k *keeper) pending() *batch {
 
 // answer gives the answer to a request that wrote once that is on the disk. The
 // caller does not hold mu.
-func (k *keeper) answer(given answer, written *batch) answer {
+func (k *keeper) answer(given apiAnswer, written *commitWaiters) apiAnswer {
 	if err := k.await(written); err != nil {
 		return refuse(err)
 	}

@@ -129,11 +129,11 @@ type storedState struct {
 // restore gives a new platform the state of a file. An error says what in the
 // records does not fit together.
 func (p *Platform) restore(stored *storedState) error {
-	s := &state{
-		ids:        ids{count: make(map[string]int)},
-		apps:       make(map[string]*app),
+	s := &platformState{
+		ids:        idSource{count: make(map[string]int)},
+		apps:       make(map[string]*appState),
 		taken:      make(map[string]bool),
-		releases:   make(map[string]*release),
+		releases:   make(map[string]*appRelease),
 		builds:     make(map[int]*build),
 		crashAfter: p.options.CrashAfter,
 		delays:     p.options.delays(),
@@ -147,7 +147,7 @@ func (p *Platform) restore(stored *storedState) error {
 		if org == nil {
 			return fmt.Errorf("network %.40q is of no organization", n.ID)
 		}
-		org.networks = append(org.networks, &network{
+		org.networks = append(org.networks, &privateNetwork{
 			id: n.ID, bits: n.Bits, name: n.Name, organization: org, created: n.Created, flycast: n.Flycast,
 		})
 	}
@@ -161,7 +161,7 @@ func (p *Platform) restore(stored *storedState) error {
 		if net == nil {
 			return fmt.Errorf("peer %.40q is on no network", record.Name)
 		}
-		net.organization.peers = append(net.organization.peers, &peer{
+		net.organization.peers = append(net.organization.peers, &wireGuardPeer{
 			id: record.ID, name: record.Name, pubkey: record.Pubkey, region: record.Region, ip: record.IP, network: net,
 		})
 	}
@@ -172,7 +172,7 @@ func (p *Platform) restore(stored *storedState) error {
 		s.builds[b.ID] = &build{id: b.ID, app: b.App, status: b.Status}
 	}
 	for _, t := range stored.account.tokens {
-		s.tokens = append(s.tokens, &token{
+		s.tokens = append(s.tokens, &accessToken{
 			id: t.ID, secret: t.Token, key: t.Key, scope: Scope{Kind: t.Kind, Org: t.Org, App: t.App, Name: t.Name, Expires: t.Expires},
 			created: t.Created, revoked: t.Revoked,
 		})

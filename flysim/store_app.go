@@ -86,12 +86,12 @@ func restoreSecrets(stored *storedSecrets) secrets {
 	if stored == nil {
 		return secrets{}
 	}
-	s := secrets{version: stored.Version, named: make(map[string]*secret, len(stored.Named)), keys: make(map[string]*appKey, len(stored.Keys))}
+	s := secrets{version: stored.Version, named: make(map[string]*appSecret, len(stored.Named)), keys: make(map[string]*appKey, len(stored.Keys))}
 	for name, key := range stored.Keys {
 		s.keys[name] = &appKey{key.Kind, key.Public}
 	}
 	for name, one := range stored.Named {
-		s.named[name] = &secret{one.Digest, one.Created, one.Updated}
+		s.named[name] = &appSecret{one.Digest, one.Created, one.Updated}
 	}
 	return s
 }
@@ -158,7 +158,7 @@ type storedRelease struct {
 	Updated    time.Time       `json:"updated,omitzero"`
 }
 
-func storeApp(a *app) storedApp {
+func storeApp(a *appState) storedApp {
 	stored := storedApp{
 		ID: a.id, Number: a.number, Name: a.name, Network: a.network.id, Organization: a.organization.id,
 		Status: a.status, Created: a.created, OneSet: a.oneSet, StartDelay: a.startDelay, Secrets: storeSecrets(a.secrets),
@@ -192,7 +192,7 @@ func storeApp(a *app) storedApp {
 	return stored
 }
 
-func storeRelease(r *release) storedRelease {
+func storeRelease(r *appRelease) storedRelease {
 	return storedRelease{
 		ID: r.id, App: r.app.id, Version: r.version, Status: r.status, Strategy: r.strategy, Image: r.image,
 		Definition: r.definition, Metadata: r.metadata, Created: r.created, Updated: r.updated,
@@ -203,16 +203,16 @@ func storeRelease(r *release) storedRelease {
 const longAgo = -1 << 32
 
 // restoreApps makes the apps of the records, with their Machines and releases.
-func (s *state) restoreApps(stored *storedState, configs map[string][]byte) error {
-	networks := make(map[string]*network)
+func (s *platformState) restoreApps(stored *storedState, configs map[string][]byte) error {
+	networks := make(map[string]*privateNetwork)
 	for _, o := range s.organizations {
 		for _, n := range o.networks {
 			networks[n.id] = n
 		}
 	}
-	byID := make(map[string]*app)
+	byID := make(map[string]*appState)
 	for _, record := range stored.apps {
-		a := &app{
+		a := &appState{
 			id: record.ID, number: record.Number, name: record.Name, network: networks[record.Network],
 			organization: s.organizationByID(record.Organization),
 			status:       record.Status, created: record.Created, oneSet: record.OneSet, startDelay: record.StartDelay, secrets: restoreSecrets(record.Secrets),
@@ -229,7 +229,7 @@ func (s *state) restoreApps(stored *storedState, configs map[string][]byte) erro
 			configs[a.name] = []byte(record.FlyToml)
 		}
 		for _, row := range record.Addresses {
-			addr := &address{
+			addr := &appAddress{
 				id: row.ID, ip: row.IP, kind: row.Kind, region: row.Region, service: row.Service, network: networks[row.Network],
 				created: row.Created, born: longAgo, gone: -1,
 			}
@@ -239,7 +239,7 @@ func (s *state) restoreApps(stored *storedState, configs map[string][]byte) erro
 			a.addresses = append(a.addresses, addr)
 		}
 		for _, e := range record.Egress {
-			a.egress = append(a.egress, &egress{e.ID, e.IP, e.Region, e.Machine, e.Updated})
+			a.egress = append(a.egress, &egressAddress{e.ID, e.IP, e.Region, e.Machine, e.Updated})
 		}
 		for _, c := range record.Certificates {
 			a.certificates = append(a.certificates, restoreCertificate(c))
@@ -259,9 +259,9 @@ func (s *state) restoreApps(stored *storedState, configs map[string][]byte) erro
 	return nil
 }
 
-func (a *app) restoreVolumes(stored []storedVolume) error {
+func (a *appState) restoreVolumes(stored []storedVolume) error {
 	for _, disk := range stored {
-		v := &volume{
+		v := &appVolume{
 			id: disk.ID, name: disk.Name, region: disk.Region, sizeGB: disk.SizeGB, state: disk.State,
 			encrypted: disk.Encrypted, retention: disk.Retention, backup: disk.Backup, created: disk.Created,
 		}
@@ -278,9 +278,9 @@ func (a *app) restoreVolumes(stored []storedVolume) error {
 	return nil
 }
 
-func (s *state) restoreReleases(stored []storedRelease, apps map[string]*app) error {
+func (s *platformState) restoreReleases(stored []storedRelease, apps map[string]*appState) error {
 	for _, record := range stored {
-		r := &release{
+		r := &appRelease{
 			id: record.ID, app: apps[record.App], version: record.Version, status: record.Status, strategy: record.Strategy,
 			image: record.Image, definition: record.Definition, metadata: record.Metadata,
 			created: record.Created, updated: record.Updated,

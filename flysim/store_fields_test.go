@@ -16,8 +16,8 @@ import (
 
 // How a field of the state stands to the file. Any other text is why the field is not stored.
 const (
-	stored   = "stored"
-	storedID = "stored as the id of what it points to"
+	isStored     = "stored"
+	isStoredAsID = "stored as the id of what it points to"
 )
 
 // storedFields says of every field of the platform's state whether the file
@@ -33,63 +33,63 @@ func storedFields() map[string]string {
 		"Platform.options": given, "Platform.clock": "ClockRecord, see TestStateClock",
 		"Platform.recorder": process, "Platform.faults": process, "Platform.limits": process, "Platform.graph": process,
 		"Platform.handler": process, "Platform.mu": process, "Platform.changed": process, "Platform.revision": process,
-		"Platform.state": stored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,
+		"Platform.state": isStored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,
 		"Platform.schedule": process, "Platform.settling": process,
 
-		"token.id": stored, "token.secret": stored, "token.key": stored, "token.scope": stored, "token.created": stored, "token.revoked": stored,
-		"Scope.Kind": stored, "Scope.Org": stored, "Scope.App": stored, "Scope.Name": stored, "Scope.Expires": stored,
+		"accessToken.id": isStored, "accessToken.secret": isStored, "accessToken.key": isStored, "accessToken.scope": isStored, "accessToken.created": isStored, "accessToken.revoked": isStored,
+		"Scope.Kind": isStored, "Scope.Org": isStored, "Scope.App": isStored, "Scope.Name": isStored, "Scope.Expires": isStored,
 
-		"state.ids": stored, "state.organizations": stored, "state.apps": stored, "state.taken": stored,
-		"state.releases": stored, "state.builds": stored, "state.crashAfter": given, "state.delays": given, "state.tokens": stored,
-		"ids.count": stored,
+		"platformState.ids": isStored, "platformState.organizations": isStored, "platformState.apps": isStored, "platformState.taken": isStored,
+		"platformState.releases": isStored, "platformState.builds": isStored, "platformState.crashAfter": given, "platformState.delays": given, "platformState.tokens": isStored,
+		"idSource.count": isStored,
 
-		"organization.id": stored, "organization.number": stored, "organization.slug": stored, "organization.name": stored,
-		"organization.personal": stored, "organization.networks": stored, "organization.peers": stored, "organization.appReads": lag,
-		"network.id": stored, "network.bits": stored, "network.name": stored, "network.organization": storedID,
-		"network.created": stored, "network.flycast": stored,
+		"organization.id": isStored, "organization.number": isStored, "organization.slug": isStored, "organization.name": isStored,
+		"organization.personal": isStored, "organization.networks": isStored, "organization.peers": isStored, "organization.appReads": lag,
+		"privateNetwork.id": isStored, "privateNetwork.bits": isStored, "privateNetwork.name": isStored, "privateNetwork.organization": isStoredAsID,
+		"privateNetwork.created": isStored, "privateNetwork.flycast": isStored,
 
-		"peer.id": stored, "peer.name": stored, "peer.pubkey": stored, "peer.region": stored, "peer.ip": stored, "peer.network": storedID,
+		"wireGuardPeer.id": isStored, "wireGuardPeer.name": isStored, "wireGuardPeer.pubkey": isStored, "wireGuardPeer.region": isStored, "wireGuardPeer.ip": isStored, "wireGuardPeer.network": isStoredAsID,
 
-		"app.id": stored, "app.number": stored, "app.name": stored, "app.organization": storedID, "app.network": storedID,
-		"app.status": stored, "app.created": stored, "app.machines": stored, "app.volumes": stored, "app.addresses": stored,
-		"app.egress": stored, "app.certificates": stored, "app.releases": stored, "app.oneSet": stored, "app.startDelay": stored,
-		"app.reads": lag, "app.machineReads": lag, "app.noted": noted, "app.notes": noted, "state.byName": "made again from the apps", "app.listed": lag, "app.secrets": stored,
-		"secrets.version": stored, "secrets.named": stored, "secrets.keys": stored, "appKey.kind": stored, "appKey.public": stored,
-		"secret.digest": stored, "secret.created": stored, "secret.updated": stored,
-		"build.id": stored, "build.app": stored, "build.status": stored,
-		"certificate.id": stored, "certificate.hostname": stored, "certificate.created": stored,
-		"certificate.custom": stored, "certificate.noACME": stored,
-		"customCertificate.issuer": stored, "customCertificate.imported": stored, "customCertificate.until": stored,
-		"address.id": stored, "address.ip": stored, "address.kind": stored, "address.region": stored,
-		"address.service": stored, "address.network": storedID, "address.created": stored, "address.born": lag, "address.gone": lag,
-		"egress.id": stored, "egress.ip": stored, "egress.region": stored, "egress.updated": stored, "egress.machine": stored,
-		"volume.id": stored, "volume.name": stored, "volume.region": stored, "volume.sizeGB": stored, "volume.state": stored,
-		"volume.encrypted": stored, "volume.retention": stored, "volume.backup": stored, "volume.attached": storedID, "volume.created": stored, "volume.snapshots": stored,
-		"volumeSnapshot.id": stored, "volumeSnapshot.sizeGB": stored, "volumeSnapshot.retention": stored, "volumeSnapshot.created": stored,
-		"release.id": stored, "release.app": storedID, "release.version": stored, "release.status": stored, "release.strategy": stored,
-		"release.image": stored, "release.definition": stored, "release.metadata": stored, "release.created": stored,
-		"release.updated": stored, "release.noted": noted,
+		"appState.id": isStored, "appState.number": isStored, "appState.name": isStored, "appState.organization": isStoredAsID, "appState.network": isStoredAsID,
+		"appState.status": isStored, "appState.created": isStored, "appState.machines": isStored, "appState.volumes": isStored, "appState.addresses": isStored,
+		"appState.egress": isStored, "appState.certificates": isStored, "appState.releases": isStored, "appState.oneSet": isStored, "appState.startDelay": isStored,
+		"appState.reads": lag, "appState.machineReads": lag, "appState.noted": noted, "appState.notes": noted, "platformState.byName": "made again from the apps", "appState.listed": lag, "appState.secrets": isStored,
+		"secrets.version": isStored, "secrets.named": isStored, "secrets.keys": isStored, "appKey.kind": isStored, "appKey.public": isStored,
+		"appSecret.digest": isStored, "appSecret.created": isStored, "appSecret.updated": isStored,
+		"build.id": isStored, "build.app": isStored, "build.status": isStored,
+		"certificate.id": isStored, "certificate.hostname": isStored, "certificate.created": isStored,
+		"certificate.custom": isStored, "certificate.noACME": isStored,
+		"customCertificate.issuer": isStored, "customCertificate.imported": isStored, "customCertificate.until": isStored,
+		"appAddress.id": isStored, "appAddress.ip": isStored, "appAddress.kind": isStored, "appAddress.region": isStored,
+		"appAddress.service": isStored, "appAddress.network": isStoredAsID, "appAddress.created": isStored, "appAddress.born": lag, "appAddress.gone": lag,
+		"egressAddress.id": isStored, "egressAddress.ip": isStored, "egressAddress.region": isStored, "egressAddress.updated": isStored, "egressAddress.machine": isStored,
+		"appVolume.id": isStored, "appVolume.name": isStored, "appVolume.region": isStored, "appVolume.sizeGB": isStored, "appVolume.state": isStored,
+		"appVolume.encrypted": isStored, "appVolume.retention": isStored, "appVolume.backup": isStored, "appVolume.attached": isStoredAsID, "appVolume.created": isStored, "appVolume.snapshots": isStored,
+		"volumeSnapshot.id": isStored, "volumeSnapshot.sizeGB": isStored, "volumeSnapshot.retention": isStored, "volumeSnapshot.created": isStored,
+		"appRelease.id": isStored, "appRelease.app": isStoredAsID, "appRelease.version": isStored, "appRelease.status": isStored, "appRelease.strategy": isStored,
+		"appRelease.image": isStored, "appRelease.definition": isStored, "appRelease.metadata": isStored, "appRelease.created": isStored,
+		"appRelease.updated": isStored, "appRelease.noted": noted,
 
-		"vm.app": storedID, "vm.order": stored, "vm.id": stored, "vm.name": stored, "vm.region": stored, "vm.privateIP": stored,
-		"vm.created": stored, "vm.updated": stored, "vm.config": stored, "vm.instance": stored, "vm.versions": stored,
-		"vm.state": stored, "vm.events": stored, "vm.started": stored, "vm.sick": stored, "vm.said": stored, "vm.listed": lag,
-		"vm.listen": stored, "vm.lease": stored, "vm.cordoned": stored, "vm.host": stored, "vm.pending": stored,
-		"vm.ending": stored, "vm.failures": stored, "vm.noted": noted, "vm.hidden": lag, "vm.read": "read again from the configuration", "vm.memoryLimit": stored, "vm.cause": "shown where it happened",
+		"vm.app": isStoredAsID, "vm.order": isStored, "vm.id": isStored, "vm.name": isStored, "vm.region": isStored, "vm.privateIP": isStored,
+		"vm.created": isStored, "vm.updated": isStored, "vm.config": isStored, "vm.instance": isStored, "vm.versions": isStored,
+		"vm.state": isStored, "vm.events": isStored, "vm.started": isStored, "vm.sick": isStored, "vm.said": isStored, "vm.listed": lag,
+		"vm.listen": isStored, "vm.lease": isStored, "vm.cordoned": isStored, "vm.host": isStored, "vm.pending": isStored,
+		"vm.ending": isStored, "vm.failures": isStored, "vm.noted": noted, "vm.hidden": lag, "vm.read": "read again from the configuration", "vm.memoryLimit": isStored, "vm.cause": "shown where it happened",
 		"vm.outside": "told again by what runs its program", "vm.booting": "told again by what runs its program",
-		"version.instance": stored, "version.config": stored,
-		"event.id": stored, "event.kind": stored, "event.status": stored, "event.source": stored, "event.at": stored,
-		"event.exit": stored, "event.restarted": stored,
-		"exit.code": stored, "exit.signal": stored, "exit.oom": stored, "exit.requested": stored, "exit.restarting": stored,
-		"socket.proto": stored, "socket.address": stored,
-		"lease.nonce": stored, "lease.owner": stored, "lease.description": stored, "lease.expires": stored,
-		"step.at": stored, "step.state": stored, "step.events": stored, "step.failure": stored, "step.restarts": stored,
-		"ending.at": stored, "ending.exit": stored, "ending.next": stored, "ending.restarts": stored,
+		"machineVersion.instance": isStored, "machineVersion.config": isStored,
+		"event.id": isStored, "event.kind": isStored, "event.status": isStored, "event.source": isStored, "event.at": isStored,
+		"event.exit": isStored, "event.restarted": isStored,
+		"programExit.code": isStored, "programExit.signal": isStored, "programExit.oom": isStored, "programExit.requested": isStored, "programExit.restarting": isStored,
+		"socket.proto": isStored, "socket.address": isStored,
+		"machineLease.nonce": isStored, "machineLease.owner": isStored, "machineLease.description": isStored, "machineLease.expires": isStored,
+		"transition.at": isStored, "transition.state": isStored, "transition.events": isStored, "transition.failure": isStored, "transition.restarts": isStored,
+		"ending.at": isStored, "ending.exit": isStored, "ending.next": isStored, "ending.restarts": isStored,
 	}
 }
 
-// snapshot is the whole state as the file should have it: a line for each value
+// stateSnapshot is the whole state as the file should have it: a line for each value
 // that is not zero, by its path. Used notes the fields it found a value in.
-type snapshot struct {
+type stateSnapshot struct {
 	fields  map[string]string
 	lines   []string
 	used    map[string]bool
@@ -97,9 +97,9 @@ type snapshot struct {
 }
 
 // snap reads every field, stored or not, of everything the platform points to.
-func snap(t *testing.T, p *Platform) *snapshot {
+func snap(t *testing.T, p *Platform) *stateSnapshot {
 	t.Helper()
-	s := &snapshot{fields: storedFields(), used: make(map[string]bool), unknown: make(map[string]bool)}
+	s := &stateSnapshot{fields: storedFields(), used: make(map[string]bool), unknown: make(map[string]bool)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.walk("", reflect.ValueOf(p).Elem())
@@ -111,7 +111,7 @@ func snap(t *testing.T, p *Platform) *snapshot {
 	return s
 }
 
-func (s *snapshot) walk(path string, v reflect.Value) {
+func (s *stateSnapshot) walk(path string, v reflect.Value) {
 	if !v.CanInterface() && v.CanAddr() {
 		v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem()
 	}
@@ -133,8 +133,8 @@ func (s *snapshot) walk(path string, v reflect.Value) {
 	case reflect.TypeFor[netip.Addr]():
 		line(v.Interface())
 		return
-	case reflect.TypeFor[[]*address](): // without those that only list lag still shows
-		for i, addr := range (&app{addresses: v.Interface().([]*address)}).held() {
+	case reflect.TypeFor[[]*appAddress](): // without those that only list lag still shows
+		for i, addr := range (&appState{addresses: v.Interface().([]*appAddress)}).held() {
 			s.walk(fmt.Sprintf("%s[%d]", path, i), reflect.ValueOf(addr))
 		}
 		return
@@ -159,12 +159,12 @@ func (s *snapshot) walk(path string, v reflect.Value) {
 			switch s.fields[field] {
 			case "":
 				s.unknown[field] = true
-			case storedID:
+			case isStoredAsID:
 				if to := v.Field(i); !to.IsNil() {
 					s.used[field] = true
 					s.walk(path+"."+name, to.Elem().FieldByName("id"))
 				}
-			case stored:
+			case isStored:
 				if !v.Field(i).IsZero() {
 					s.used[field] = true
 				}
@@ -177,7 +177,7 @@ func (s *snapshot) walk(path string, v reflect.Value) {
 }
 
 // wantSame compares two snapshots.
-func wantSame(t *testing.T, got, want *snapshot) {
+func wantSame(t *testing.T, got, want *stateSnapshot) {
 	t.Helper()
 	lines := make(map[string]int)
 	for _, line := range want.lines {
@@ -205,14 +205,14 @@ func wantSame(t *testing.T, got, want *snapshot) {
 // from the file: the platform of full has a value in each of them.
 func TestStateFields(t *testing.T) {
 	path := stateAt(t)
-	p := full(t, path)
+	p := fullPlatform(t, path)
 	if err := p.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	want := snap(t, p)
 	wantSame(t, snap(t, opened(t, copied(t, path))), want)
 	for field, how := range storedFields() {
-		if (how == stored || how == storedID) && !want.used[field] {
+		if (how == isStored || how == isStoredAsID) && !want.used[field] {
 			t.Errorf("no object of the test's platform has a value in %s: give it one in full", field)
 		}
 	}

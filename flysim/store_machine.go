@@ -135,14 +135,16 @@ func restoreEvent(e storedEvent) event {
 	return restored
 }
 
-func storeExit(e exit) storedExit {
+func storeExit(e programExit) storedExit {
 	return storedExit{e.code, e.signal, e.oom, e.requested, e.restarting}
 }
 
-func restoreExit(e storedExit) exit { return exit{e.Code, e.Signal, e.OOM, e.Requested, e.Restarting} }
+func restoreExit(e storedExit) programExit {
+	return programExit{e.Code, e.Signal, e.OOM, e.Requested, e.Restarting}
+}
 
 // restoreMachines gives the apps, by their ids, the Machines of the records.
-func (s *state) restoreMachines(stored []storedMachine, apps map[string]*app) error {
+func (s *platformState) restoreMachines(stored []storedMachine, apps map[string]*appState) error {
 	for _, record := range stored {
 		a := apps[record.App]
 		switch {
@@ -156,7 +158,7 @@ func (s *state) restoreMachines(stored []storedMachine, apps map[string]*app) er
 	return nil
 }
 
-func restoreMachine(a *app, record storedMachine) *vm {
+func restoreMachine(a *appState, record storedMachine) *vm {
 	m := &vm{
 		app: a, id: record.ID, order: record.Order, name: record.Name, region: record.Region, privateIP: record.PrivateIP,
 		created: record.Created, updated: record.Updated, instance: record.Instance, state: record.State,
@@ -164,7 +166,7 @@ func restoreMachine(a *app, record storedMachine) *vm {
 		config: record.Versions[0].Config, failures: record.Failures,
 	}
 	for _, v := range record.Versions {
-		m.versions = append(m.versions, version{v.Instance, v.Config})
+		m.versions = append(m.versions, machineVersion{v.Instance, v.Config})
 	}
 	for _, e := range record.Events {
 		m.events = append(m.events, restoreEvent(e))
@@ -173,10 +175,10 @@ func restoreMachine(a *app, record storedMachine) *vm {
 		m.listen = append(m.listen, socket{s.Proto, s.Address})
 	}
 	if l := record.Lease; l != nil {
-		m.lease = &lease{l.Nonce, l.Owner, l.Description, l.Expires}
+		m.lease = &machineLease{l.Nonce, l.Owner, l.Description, l.Expires}
 	}
 	for _, next := range record.Steps {
-		step := step{at: next.At, state: next.State, failure: next.Failure, restarts: next.Restarts}
+		step := transition{at: next.At, state: next.State, failure: next.Failure, restarts: next.Restarts}
 		for _, e := range next.Events {
 			step.events = append(step.events, restoreEvent(e))
 		}

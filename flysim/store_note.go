@@ -8,7 +8,7 @@ package flysim
 // note too many costs their encoding and nothing on the disk.
 
 // note says that the app's own record may have changed. The caller of note holds mu.
-func (a *app) note() {
+func (a *appState) note() {
 	a.noted = true
 	a.notes++
 }
@@ -20,20 +20,20 @@ func (m *vm) note() {
 }
 
 // note says that the release's record may have changed, and with it its app's status.
-func (r *release) note() {
+func (r *appRelease) note() {
 	r.noted = true
 	r.app.note()
 }
 
 // note notes an app that a request found, if it is one that can change something.
-func (req *request) note(a *app) {
+func (req *apiRequest) note(a *appState) {
 	if req.call.Write {
 		a.note()
 	}
 }
 
 // noteAll notes all that the app has.
-func (a *app) noteAll() {
+func (a *appState) noteAll() {
 	a.note()
 	for _, m := range a.machines {
 		m.note()

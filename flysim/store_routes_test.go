@@ -33,8 +33,8 @@ const (
 	mountable = `{"name":"data","region":"iad","size_gb":2}`
 )
 
-// changes has a request for every route that writes, and every mutation.
-func changes(t *testing.T) map[string]change {
+// changeRequests has a request for every route that writes, and every mutation.
+func changeRequests(t *testing.T) map[string]change {
 	stop := [3]string{"POST", machineAt + "/stop", "{}"}
 	disk := [3]string{"POST", storeShop + "/volumes", mountable}
 	hostname := [3]string{"POST", storeShop + "/certificates/acme", `{"hostname":"www.example.com"}`}
@@ -139,7 +139,7 @@ func writes(t *testing.T) map[string]string {
 // TestStateRoutes holds that what a request changed is on the disk when it is
 // answered: the file as it is then, without any closing, gives the same state.
 func TestStateRoutes(t *testing.T) {
-	path, requests := seededState(t), changes(t)
+	path, requests := seededState(t), changeRequests(t)
 	for operation, method := range writes(t) {
 		request, ok := requests[operation]
 		if !ok {
@@ -161,7 +161,7 @@ func TestStateRoutes(t *testing.T) {
 				if tokens := p.state.tokens; len(tokens) > 0 {
 					ids = strings.NewReplacer("{minted}", tokens[len(tokens)-1].id)
 				}
-				send(t, p, method, ids.Replace(path), ids.Replace(body), headers...)
+				sendWrite(t, p, method, ids.Replace(path), ids.Replace(body), headers...)
 			}
 			for _, first := range request.before {
 				do(first[0], first[1], first[2])

@@ -95,8 +95,8 @@ func storeConfig(t testing.TB, text string) spec.Config {
 
 const crashing = `{"image":"a/b:1","restart":{"policy":"always"},"mounts":[{"volume":"vol_full","path":"/data","name":"data"}]}`
 
-// full is a platform that has a value in every field that is stored.
-func full(t *testing.T, path string) *Platform {
+// fullPlatform is a platform that has a value in every field that is stored.
+func fullPlatform(t *testing.T, path string) *Platform {
 	t.Helper()
 	p := opened(t, path)
 	if err := p.Seed(t.Context()); err != nil {
@@ -110,7 +110,7 @@ func full(t *testing.T, path string) *Platform {
 	p.AddVolume("full", "logs", "ams", 3)
 	p.AddAddress("full", "private_v6", "", "")
 	post(t, p, "/v1/apps/full/ip_assignments", `{"type":"v4","region":"ams","service_name":"web"}`)
-	send(t, p, "PATCH", "/api/v1/releases/"+shopRelease, `{"status":"complete","metadata":{"a":1}}`)
+	sendWrite(t, p, "PATCH", "/api/v1/releases/"+shopRelease, `{"status":"complete","metadata":{"a":1}}`)
 	post(t, p, "/graphql", `{"query":"mutation{allocateEgressIpAddress(input:{appId:\"full\",region:\"ams\"}){v4}}"}`)
 	post(t, p, "/api/v1/builds", `{"app_name":"full"}`)
 	for _, next := range []Failure{FailOOM, FailCrash, FailChecks, FailNone} {
@@ -122,7 +122,7 @@ func full(t *testing.T, path string) *Platform {
 		p.Clock().Advance(time.Minute)
 		p.Machine("full", m) // settled: it runs, or crashes
 		if next == FailNone {
-			send(t, p, "PUT", "/v1/apps/full/machines/"+m+"/memory", `{"limit_mb":128}`)
+			sendWrite(t, p, "PUT", "/v1/apps/full/machines/"+m+"/memory", `{"limit_mb":128}`)
 		}
 		p.SetHost("full", m, "unknown")
 		post(t, p, "/v1/apps/full/machines/"+m+"/cordon", ``)
@@ -170,9 +170,9 @@ func ownCertificate(t testing.TB, hostname string) string {
 }
 
 // post sends a write request, which must be answered with success.
-func post(t testing.TB, p *Platform, path, body string) { send(t, p, "POST", path, body) }
+func post(t testing.TB, p *Platform, path, body string) { sendWrite(t, p, "POST", path, body) }
 
-func send(t testing.TB, p *Platform, method, path, body string, headers ...string) {
+func sendWrite(t testing.TB, p *Platform, method, path, body string, headers ...string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, "http://sandbox"+path, strings.NewReader(body))
 	if err != nil {
@@ -182,7 +182,7 @@ func send(t testing.TB, p *Platform, method, path, body string, headers ...strin
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	var out response
+	var out memoryResponse
 	p.Handler().ServeHTTP(&out, r)
 	if out.status/100 != 2 || bytes.HasPrefix(out.body.Bytes(), []byte(`{"errors"`)) {
 		t.Fatalf("%s %s: %d %s", method, path, out.status, out.body.Bytes())
@@ -245,7 +245,7 @@ func TestStateSeed(t *testing.T) {
 func TestStateTime(t *testing.T) {
 	path := seededState(t)
 	p := opened(t, path)
-	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
+	sendWrite(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
 	crashed := copied(t, path)
 	clock := NewClock(func() time.Time { return storeStart })
 	again, err := openFile(crashed, Options{Clock: clock})
@@ -273,12 +273,12 @@ func TestStateUnasked(t *testing.T) {
 	p.StopMachine("shop-api", shopMachine)
 	for state() != "stopped" { // it is under way
 	}
-	send(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/start", "")
+	sendWrite(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/start", "")
 	if got := state(); got != "starting" {
 		t.Fatalf("state %s, want starting", got)
 	}
 	p.Clock().Advance(time.Minute)
-	send(t, p, "GET", "/v1/apps/shop-api/machines", "")
+	sendWrite(t, p, "GET", "/v1/apps/shop-api/machines", "")
 	if err := p.Sync(); err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +418,7 @@ func TestStateClosed(t *testing.T) {
 	if err := p.Sync(); !errors.Is(err, errClosed) {
 		t.Errorf("Sync: %v", err)
 	}
-	err = p.ask(t.Context(), plan{}, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/cordon", struct{}{})
+	err = p.ask(t.Context(), preset{}, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/cordon", struct{}{})
 	if err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("a write after Close: %v", err)
 	}
@@ -459,7 +459,7 @@ func TestStateFails(t *testing.T) {
 	defer p.Close()
 	full.is.Store(true)
 	cordon := "/v1/apps/shop-api/machines/" + shopMachine + "/cordon"
-	err = p.ask(t.Context(), plan{}, "POST", cordon, struct{}{})
+	err = p.ask(t.Context(), preset{}, "POST", cordon, struct{}{})
 	if err == nil || !strings.Contains(err.Error(), "500") || !strings.Contains(err.Error(), errFull.Error()) {
 		t.Fatalf("a write that is not stored: %v", err)
 	}

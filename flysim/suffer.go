@@ -8,7 +8,7 @@ import (
 )
 
 // suffer serves a call that a fault hits.
-func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault Fault) {
+func (p *Platform) suffer(w http.ResponseWriter, rt route, req *apiRequest, fault Fault) {
 	if fault.Delay > 0 && p.clock.Wait(req.Context(), req.now.Add(fault.Delay), nil) != nil {
 		p.drop(req.call)
 	}
@@ -51,8 +51,8 @@ func (p *Platform) suffer(w http.ResponseWriter, rt route, req *request, fault F
 }
 
 // answer is what the fault says in place of the platform.
-func (f *Fault) answer() answer {
-	a := answer{status: f.Status, body: []byte(f.Body), contentType: f.ContentType}
+func (f *Fault) answer() apiAnswer {
+	a := apiAnswer{status: f.Status, body: []byte(f.Body), contentType: f.ContentType}
 	if f.Body == "" {
 		a = reply(f.Status, errorBody{Error: strings.ToLower(http.StatusText(f.Status))})
 	}
@@ -66,7 +66,7 @@ const pieces = 10
 // trickling writes a body in pieces, the first after the first pause.
 type trickling struct {
 	http.ResponseWriter
-	req  *request
+	req  *apiRequest
 	over time.Duration
 }
 

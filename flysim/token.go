@@ -28,8 +28,8 @@ type Scope struct {
 	Expires time.Time // zero: never
 }
 
-// token is a token that was minted.
-type token struct {
+// accessToken is a token that was minted.
+type accessToken struct {
 	id, secret string
 	key        []byte // that signs the macaroon; nil: the token is opaque
 	scope      Scope
@@ -37,7 +37,7 @@ type token struct {
 	revoked    time.Time
 }
 
-func (t *token) valid(now time.Time) bool {
+func (t *accessToken) valid(now time.Time) bool {
 	return t.revoked.IsZero() && (t.scope.Expires.IsZero() || now.Before(t.scope.Expires))
 }
 
@@ -47,20 +47,20 @@ const maxTokens = 1000
 
 // mint makes an opaque token, as Fly's are that belong to a person. Those that are
 // made through the API are macaroons, see [state.mintMacaroon].
-func (s *state) mint(scope Scope, now time.Time) *token {
-	t := &token{id: s.ids.opaque("token id", "tok_", 16), secret: s.ids.opaque("token", "sandbox-"+string(scope.Kind)+"-", 24), scope: scope, created: now}
+func (s *platformState) mint(scope Scope, now time.Time) *accessToken {
+	t := &accessToken{id: s.ids.opaque("token id", "tok_", 16), secret: s.ids.opaque("token", "sandbox-"+string(scope.Kind)+"-", 24), scope: scope, created: now}
 	s.keep(t, now)
 	return t
 }
 
-func (s *state) keep(t *token, now time.Time) {
+func (s *platformState) keep(t *accessToken, now time.Time) {
 	if s.tokens = append(s.tokens, t); len(s.tokens) > maxTokens {
-		s.tokens = slices.DeleteFunc(slices.Clone(s.tokens), func(t *token) bool { return !t.valid(now) })
+		s.tokens = slices.DeleteFunc(slices.Clone(s.tokens), func(t *accessToken) bool { return !t.valid(now) })
 	}
 }
 
 // revoke ends a token; ok is false if there is none of that id.
-func (s *state) revoke(id string, now time.Time) (t *token, ok bool) {
+func (s *platformState) revoke(id string, now time.Time) (t *accessToken, ok bool) {
 	for _, t := range s.tokens {
 		if t.id == id && t.revoked.IsZero() {
 			t.revoked = now
@@ -110,7 +110,7 @@ func (p *Platform) ExpiredToken() string {
 func (p *Platform) standing(secret string, scope Scope) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !slices.ContainsFunc(p.state.tokens, func(t *token) bool { return t.secret == secret }) {
+	if !slices.ContainsFunc(p.state.tokens, func(t *accessToken) bool { return t.secret == secret }) {
 		p.state.mint(scope, p.clock.Now()).secret = secret
 	}
 	return secret

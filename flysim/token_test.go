@@ -14,7 +14,7 @@ func TestScopes(t *testing.T) {
 	w := newWorld(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
 	w.AddApp("theirs", "partner", "")
-	minted := w.Mint(flysim.Scope{Kind: flysim.TokenReadOnly, Org: "partner", Name: "audit", Expires: start.Add(time.Hour)})
+	minted := w.Mint(flysim.Scope{Kind: flysim.TokenReadOnly, Org: "partner", Name: "audit", Expires: startTime.Add(time.Hour)})
 	tokens := map[string]string{
 		"full": w.Token(), "readonly": w.ReadOnlyToken(), "org": w.OrgToken("personal"), "partner": minted,
 		"app": w.AppToken("demo"), "exec": w.ExecToken("demo"), "expired": w.ExpiredToken(), "none": "sandbox-unknown",

@@ -24,9 +24,9 @@ type exchange struct {
 	Result  any               `json:"res"`
 }
 
-// same are the keys whose values do not depend on ids and times: they must be
+// sameAsRecorded are the keys whose values do not depend on ids and times: they must be
 // equal, everything else only of the same JSON type.
-var same = map[string]bool{
+var sameAsRecorded = map[string]bool{
 	"state": true, "region": true, "config": true, "definition": true, "status": true, "strategy": true,
 	"host_status": true, "cordoned": true, "shared": true, "deployed": true, "type": true, "platformVersion": true,
 	"registry": true, "ok": true, "network": true, "handlers": true,
@@ -45,8 +45,8 @@ func TestTraceReplay(t *testing.T) {
 		path, body := translate(ids, e.Path), translate(ids, string(e.Body))
 		headers := []string{"Authorization", e.Headers["Authorization"]}
 		for name, value := range e.Headers {
-			if strings.EqualFold(name, nonce) {
-				headers = append(headers, nonce, translate(ids, value))
+			if strings.EqualFold(name, leaseHeader) {
+				headers = append(headers, leaseHeader, translate(ids, value))
 			}
 		}
 		if body == "null" {
@@ -168,7 +168,7 @@ func (c comparison) compare(path, key string, recorded, ours any) {
 		}
 		return
 	}
-	if same[key] {
+	if sameAsRecorded[key] {
 		want := recorded
 		raw, err := json.Marshal(recorded)
 		if err == nil {

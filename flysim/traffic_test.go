@@ -21,7 +21,7 @@ func TestTraffic(t *testing.T) {
 	second()
 	changed := traffic.Changed()
 	for range 2000 {
-		traffic.Add(flysim.Visit{App: "shop-api", Machine: "m1", At: start, Woke: true})
+		traffic.Add(flysim.Visit{App: "shop-api", Machine: "m1", At: startTime, Woke: true})
 	}
 	select {
 	case <-changed:
@@ -35,7 +35,7 @@ func TestTraffic(t *testing.T) {
 	if all := traffic.Recent(0); len(all) < 400 || len(all) > 512 || all[len(all)-1].Number != 2000 {
 		t.Errorf("%d visits are kept", len(all))
 	}
-	if traffic.LastWake("m1") != start || !traffic.LastWake("m2").IsZero() {
+	if traffic.LastWake("m1") != startTime || !traffic.LastWake("m2").IsZero() {
 		t.Errorf("last wakes %s, %s", traffic.LastWake("m1"), traffic.LastWake("m2"))
 	}
 }

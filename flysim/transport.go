@@ -52,12 +52,12 @@ func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error
 }
 
 // recording is a response with the status that net/http would send.
-type recording struct{ response }
+type recording struct{ memoryResponse }
 
 // Write implements [http.ResponseWriter].
 func (r *recording) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
 	}
-	return r.response.Write(b)
+	return r.memoryResponse.Write(b)
 }

@@ -229,7 +229,7 @@ func (p *Platform) Exit(app, id, instance string, code int) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state == "started" && m.instance == instance {
 			m.cause = Cause{"exit", now}
-			m.ending = &ending{at: now, exit: exit{code: code}}
+			m.ending = &ending{at: now, exit: programExit{code: code}}
 			m.settle(p.state, now)
 		}
 		return nil

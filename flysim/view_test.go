@@ -10,7 +10,7 @@ import (
 
 // TestSite follows an app through what the data plane does with it.
 func TestSite(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
 	clock.Advance(time.Hour)
 	const app = "shop-api"
@@ -82,7 +82,7 @@ func TestSite(t *testing.T) {
 
 // TestServing tells the checks that route from those that do not.
 func TestServing(t *testing.T) {
-	clock := flysim.NewClock(func() time.Time { return start })
+	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, CheckDelay: time.Second})
 	const app = "shop-api"
 	id := p.MachineIDs(app)[0]

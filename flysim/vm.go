@@ -29,14 +29,14 @@ const (
 // vm is a Machine. State changes that take time are pending and take effect
 // when the Machine is looked at after their time has come; see settle.
 type vm struct {
-	app              *app
+	app              *appState
 	order            int // among all Machines ever made
 	id, name, region string
 	privateIP        netip.Addr
 	created, updated time.Time
 	config           spec.Config
 	instance         string
-	versions         []version // newest first
+	versions         []machineVersion // newest first
 	state            string
 	events           []event // newest first
 	started          time.Time
@@ -46,7 +46,7 @@ type vm struct {
 	listen           []socket
 	outside          bool // its program is another process, which Boot and Bind tell of
 	booting          bool // and listens nowhere yet
-	lease            *lease
+	lease            *machineLease
 	cordoned         bool
 	host             string // ok, unknown or unreachable
 	memoryLimit      int    // MB, set through the API; 0: all of it
@@ -54,7 +54,7 @@ type vm struct {
 
 	hidden int // by that many more reads of it alone it is not found
 
-	pending  []step // in the order of their times
+	pending  []transition // in the order of their times
 	ending   *ending
 	failures []Failure // of the next launches
 	read     *reading  // of config; see [vm.reading]
@@ -62,8 +62,8 @@ type vm struct {
 	noted bool // it may have changed since it was stored
 }
 
-// version is a configuration the Machine has or had.
-type version struct {
+// machineVersion is a configuration the Machine has or had.
+type machineVersion struct {
 	instance string
 	config   spec.Config
 }
@@ -75,7 +75,7 @@ type event struct {
 	status    string
 	source    string
 	at        time.Time
-	exit      *exit
+	exit      *programExit
 	restarted int
 }
 
@@ -103,7 +103,7 @@ func transient(state string) bool {
 }
 
 // createMachine adds a Machine to the app, not launched yet.
-func (s *state) createMachine(a *app, config spec.Config, name, region string, plan plan, now time.Time) *vm {
+func (s *platformState) createMachine(a *appState, config spec.Config, name, region string, plan preset, now time.Time) *vm {
 	m := &vm{
 		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
 		state: "created", listen: internalPorts(config),
@@ -128,7 +128,7 @@ func (s *state) createMachine(a *app, config spec.Config, name, region string, p
 }
 
 // machineAddress is a Machine's 6PN address: fdaa:<network>:a7b:… and ::2.
-func machineAddress(n *network, id string) netip.Addr {
+func machineAddress(n *privateNetwork, id string) netip.Addr {
 	var b [16]byte
 	prefix := n.prefix()
 	copy(b[:], prefix[:])
@@ -141,14 +141,14 @@ func machineAddress(n *network, id string) netip.Addr {
 }
 
 // configure gives the Machine a new version.
-func (m *vm) configure(s *state, config spec.Config, plan plan) {
+func (m *vm) configure(s *platformState, config spec.Config, plan preset) {
 	config = m.app.mounted(config)
 	m.rebind(config)
 	m.instance = s.ids.instance()
 	if plan.instance != "" {
 		m.instance = plan.instance
 	}
-	m.versions = slices.Insert(m.versions, 0, version{instance: m.instance})
+	m.versions = slices.Insert(m.versions, 0, machineVersion{instance: m.instance})
 	m.versions = m.versions[:min(len(m.versions), maxVersions)]
 	m.setConfig(config)
 	m.attach()
@@ -165,7 +165,7 @@ const (
 	maxVersions = 50
 )
 
-func (m *vm) record(s *state, e event) {
+func (m *vm) record(s *platformState, e event) {
 	m.note()
 	e.id = s.ids.ulid("event")
 	m.events = slices.Insert(m.events, 0, e)
@@ -174,12 +174,12 @@ func (m *vm) record(s *state, e event) {
 
 // update replaces the whole configuration. Without skipLaunch the Machine is
 // started, also one that was stopped; with it, it ends up stopped.
-func (m *vm) update(s *state, config spec.Config, skipLaunch bool, now time.Time, delay time.Duration) {
-	m.configure(s, config, plan{})
+func (m *vm) update(s *platformState, config spec.Config, skipLaunch bool, now time.Time, delay time.Duration) {
+	m.configure(s, config, preset{})
 	m.updated = now
 	m.record(s, event{kind: "update", status: "replacing", source: "user", at: now})
 	at, delay := now.Add(s.delays.update), cmp.Or(m.app.startDelay, delay)
-	replaced := step{state: "replacing"}
+	replaced := transition{state: "replacing"}
 	if m.state == "started" {
 		took, exit := m.ends(s, stopping{})
 		at = at.Add(took)
@@ -188,10 +188,10 @@ func (m *vm) update(s *state, config spec.Config, skipLaunch bool, now time.Time
 	replaced.at = at
 	m.pending, m.ending, m.state = nil, nil, "replacing"
 	if skipLaunch { // a suspended one too is stopped: its snapshot is of the old version
-		m.plan(replaced, step{at: at, state: "stopped"})
+		m.plan(replaced, transition{at: at, state: "stopped"})
 	} else {
 		replaced.events = append(replaced.events, event{kind: "launch", status: "created", source: "user", at: at})
-		m.plan(replaced, step{at: at.Add(delay), state: "started", failure: m.nextFailure()})
+		m.plan(replaced, transition{at: at.Add(delay), state: "started", failure: m.nextFailure()})
 	}
 	m.settle(s, now)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// volume is a disk of an app. The names of volumes are not unique.
-type volume struct {
+// appVolume is a disk of an app. The names of volumes are not unique.
+type appVolume struct {
 	id, name, region string
 	sizeGB           int
 	state            string // created or pending_destroy
@@ -32,12 +32,12 @@ type volumeSnapshot struct {
 }
 
 // disks are the volumes that are not being destroyed.
-func (a *app) disks() []*volume {
-	return slices.DeleteFunc(slices.Clone(a.volumes), func(v *volume) bool { return v.state != "created" })
+func (a *appState) disks() []*appVolume {
+	return slices.DeleteFunc(slices.Clone(a.volumes), func(v *appVolume) bool { return v.state != "created" })
 }
 
 // disk is a volume that is not being destroyed, nil if there is none of that id.
-func (a *app) disk(id string) *volume {
+func (a *appState) disk(id string) *appVolume {
 	for _, v := range a.disks() {
 		if v.id == id {
 			return v
@@ -46,19 +46,19 @@ func (a *app) disk(id string) *volume {
 	return nil
 }
 
-func (s *state) createVolume(a *app, name, region string, sizeGB int, now time.Time) *volume {
-	v := &volume{
+func (s *platformState) createVolume(a *appState, name, region string, sizeGB int, now time.Time) *appVolume {
+	v := &appVolume{
 		id: s.ids.opaque("volume", "vol_", 16), name: name, region: region, sizeGB: sizeGB, state: "created",
 		encrypted: true, retention: 5, backup: true, created: now,
 	}
-	a.volumes = keepLatest(append(a.volumes, v), func(v *volume) bool { return v.state != "created" })
+	a.volumes = keepLatest(append(a.volumes, v), func(v *appVolume) bool { return v.state != "created" })
 	return v
 }
 
 // mountable refuses a configuration that mounts what this Machine (nil: a new
 // one) cannot have. Fly's documentation gives the rules and not the words: a
 // volume is in one region and belongs to one Machine at a time.
-func (a *app) mountable(config spec.Config, region string, m *vm) error {
+func (a *appState) mountable(config spec.Config, region string, m *vm) error {
 	mounts, err := config.Mounts()
 	if err != nil {
 		return invalid("invalid config.mounts: %v", err)
@@ -82,7 +82,7 @@ func (a *app) mountable(config spec.Config, region string, m *vm) error {
 // mounted is a configuration whose mounts tell of their volumes what Fly fills
 // in: name, size and whether it is encrypted. flyctl makes the volumes of another
 // Machine after them.
-func (a *app) mounted(config spec.Config) spec.Config {
+func (a *appState) mounted(config spec.Config) spec.Config {
 	var mounts []map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config.Raw("mounts")))
 	decoder.UseNumber() // what is not ours stays as it came
@@ -125,7 +125,7 @@ func (m *vm) attach() {
 
 // detach takes all volumes and outbound addresses away from the Machine.
 func (m *vm) detach() {
-	m.app.egress = slices.DeleteFunc(m.app.egress, func(e *egress) bool { return e.machine == m.id })
+	m.app.egress = slices.DeleteFunc(m.app.egress, func(e *egressAddress) bool { return e.machine == m.id })
 	for _, v := range m.app.volumes {
 		if v.attached == m {
 			v.attached = nil
@@ -135,7 +135,7 @@ func (m *vm) detach() {
 
 // adopt makes the volumes that a configuration mounts and the app lacks, for
 // somebody else who acts outside the API.
-func (s *state) adopt(a *app, config spec.Config, region string, now time.Time) {
+func (s *platformState) adopt(a *appState, config spec.Config, region string, now time.Time) {
 	mounts, err := config.Mounts()
 	if err != nil {
 		return

@@ -60,7 +60,7 @@ type Loop struct {
 // known is the setting of a version of a Machine, read once.
 type known struct {
 	instance string
-	setting  setting
+	setting  autostopSetting
 }
 
 // Stopped is a Machine that a pass stopped.
@@ -133,7 +133,7 @@ func (l *Loop) Pass() []Stopped {
 }
 
 // stop stops a Machine; ok is false if it is not to be stopped any more.
-func (l *Loop) stop(app string, r region, c *candidate) (s Stopped, ok bool) {
+func (l *Loop) stop(app string, r regionLoad, c *candidate) (s Stopped, ok bool) {
 	s = Stopped{
 		App: app, Machine: c.ID, Region: r.name, Group: r.group,
 		At: l.Platform.Clock().Now(), State: "stopped", Why: r.why(),
@@ -161,7 +161,7 @@ func (l *Loop) forget(seen map[string]bool) {
 }
 
 // setting is what the Machine's configuration says.
-func (l *Loop) setting(b flysim.Backend) setting {
+func (l *Loop) setting(b flysim.Backend) autostopSetting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if k, ok := l.settings[b.ID]; ok && k.instance == b.InstanceID {

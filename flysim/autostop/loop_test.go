@@ -36,8 +36,8 @@ func newBench(t *testing.T, clock *flysim.Clock) *bench {
 // still is a clock that moves by Advance alone.
 func still(at time.Time) *flysim.Clock { return flysim.NewClock(func() time.Time { return at }) }
 
-// box is a Machine to be made, running for an hour when it is looked at.
-type box struct {
+// testPlatform is a Machine to be made, running for an hour when it is looked at.
+type testPlatform struct {
 	region string // empty: iad
 	group  string // empty: app
 	load   int
@@ -45,7 +45,7 @@ type box struct {
 	do     func(b *bench, id string)
 }
 
-func (b *bench) add(boxes ...box) {
+func (b *bench) add(boxes ...testPlatform) {
 	b.t.Helper()
 	for _, box := range boxes {
 		region, group := box.region, box.group
@@ -97,62 +97,62 @@ func TestRule(t *testing.T) {
 	)
 	tests := []struct {
 		name  string
-		boxes []box
+		boxes []testPlatform
 		at    time.Time
 		want  []string // what each Machine is afterwards; started unless said
 		why   map[int]string
 	}{
-		{name: "the last one, idle", boxes: []box{{}}, want: []string{"stopped"}, why: map[int]string{0: "the last one that runs in iad, and its load is 0"}},
-		{name: "the last one, with load", boxes: []box{{load: 1}}, want: []string{"started"}, why: map[int]string{0: "its load is 1"}},
-		{name: "two idle: one a pass", boxes: []box{{}, {}}, want: []string{"started", "stopped"},
+		{name: "the last one, idle", boxes: []testPlatform{{}}, want: []string{"stopped"}, why: map[int]string{0: "the last one that runs in iad, and its load is 0"}},
+		{name: "the last one, with load", boxes: []testPlatform{{load: 1}}, want: []string{"started"}, why: map[int]string{0: "its load is 1"}},
+		{name: "two idle: one a pass", boxes: []testPlatform{{}, {}}, want: []string{"started", "stopped"},
 			why: map[int]string{0: "another one is stopped first", 1: "2 run in iad and 0 are over the soft limit: 1 too many"}},
-		{name: "three idle: one a pass", boxes: []box{{}, {}, {}}, want: []string{"started", "started", "stopped"}},
-		{name: "one of two below its soft limit goes, with its requests", boxes: []box{{load: 3}, {load: 2}}, want: []string{"started", "stopped"}},
-		{name: "the least loaded goes", boxes: []box{{load: 1}, {load: 2}}, want: []string{"stopped", "started"}},
-		{name: "at the soft limit is not over it", boxes: []box{{load: 2, config: limit2}, {load: 2, config: limit2}}, want: []string{"started", "stopped"}},
-		{name: "one of two over its soft limit", boxes: []box{{load: 3, config: limit2}, {config: limit2}}, want: []string{"started", "started"},
+		{name: "three idle: one a pass", boxes: []testPlatform{{}, {}, {}}, want: []string{"started", "started", "stopped"}},
+		{name: "one of two below its soft limit goes, with its requests", boxes: []testPlatform{{load: 3}, {load: 2}}, want: []string{"started", "stopped"}},
+		{name: "the least loaded goes", boxes: []testPlatform{{load: 1}, {load: 2}}, want: []string{"stopped", "started"}},
+		{name: "at the soft limit is not over it", boxes: []testPlatform{{load: 2, config: limit2}, {load: 2, config: limit2}}, want: []string{"started", "stopped"}},
+		{name: "one of two over its soft limit", boxes: []testPlatform{{load: 3, config: limit2}, {config: limit2}}, want: []string{"started", "started"},
 			why: map[int]string{1: "2 run in iad and 1 are over the soft limit: none too many"}},
-		{name: "one of three over its soft limit", boxes: []box{{load: 3, config: limit2}, {config: limit2}, {config: limit2}}, want: []string{"started", "started", "stopped"}},
-		{name: "the soft limit is 20 if none is set", boxes: []box{{load: 21}, {}}, want: []string{"started", "started"}},
-		{name: "20 is not over it", boxes: []box{{load: 20}, {}}, want: []string{"started", "stopped"}},
-		{name: "one in each region", boxes: []box{{}, {region: "fra"}, {}, {region: "fra"}}, want: []string{"started", "started", "stopped", "stopped"}},
-		{name: "one in each group", boxes: []box{{group: "web"}, {group: "api"}}, want: []string{"stopped", "stopped"}},
+		{name: "one of three over its soft limit", boxes: []testPlatform{{load: 3, config: limit2}, {config: limit2}, {config: limit2}}, want: []string{"started", "started", "stopped"}},
+		{name: "the soft limit is 20 if none is set", boxes: []testPlatform{{load: 21}, {}}, want: []string{"started", "started"}},
+		{name: "20 is not over it", boxes: []testPlatform{{load: 20}, {}}, want: []string{"started", "stopped"}},
+		{name: "one in each region", boxes: []testPlatform{{}, {region: "fra"}, {}, {region: "fra"}}, want: []string{"started", "started", "stopped", "stopped"}},
+		{name: "one in each group", boxes: []testPlatform{{group: "web"}, {group: "api"}}, want: []string{"stopped", "stopped"}},
 
-		{name: "the minimum in the primary region", boxes: []box{{config: minimum1}}, want: []string{"started"},
+		{name: "the minimum in the primary region", boxes: []testPlatform{{config: minimum1}}, want: []string{"started"},
 			why: map[int]string{0: "min_machines_running is 1 in the primary region iad, where 1 run"}},
-		{name: "above the minimum", boxes: []box{{config: minimum1}, {config: minimum1}}, want: []string{"started", "stopped"}},
-		{name: "the minimum means nothing in another region", boxes: []box{{region: "fra", config: minimum1}}, want: []string{"stopped"}},
-		{name: "nor without a primary region", boxes: []box{{config: `"services": [{"autostop": true, "min_machines_running": 1}]`}}, want: []string{"stopped"}},
+		{name: "above the minimum", boxes: []testPlatform{{config: minimum1}, {config: minimum1}}, want: []string{"started", "stopped"}},
+		{name: "the minimum means nothing in another region", boxes: []testPlatform{{region: "fra", config: minimum1}}, want: []string{"stopped"}},
+		{name: "nor without a primary region", boxes: []testPlatform{{config: `"services": [{"autostop": true, "min_machines_running": 1}]`}}, want: []string{"stopped"}},
 
-		{name: "autostop off", boxes: []box{{config: `"services": [{"autostop": false}]`}}, want: []string{"started"}, why: map[int]string{0: "autostop is off in its service"}},
-		{name: "autostop unset", boxes: []box{{config: `"services": [{"internal_port": 80}]`}}, want: []string{"started"}},
-		{name: "off in one of two services", boxes: []box{{config: `"services": [{"autostop": true}, {"autostop": "off"}]`}}, want: []string{"started"},
+		{name: "autostop off", boxes: []testPlatform{{config: `"services": [{"autostop": false}]`}}, want: []string{"started"}, why: map[int]string{0: "autostop is off in its service"}},
+		{name: "autostop unset", boxes: []testPlatform{{config: `"services": [{"internal_port": 80}]`}}, want: []string{"started"}},
+		{name: "off in one of two services", boxes: []testPlatform{{config: `"services": [{"autostop": true}, {"autostop": "off"}]`}}, want: []string{"started"},
 			why: map[int]string{0: "autostop is off in one of its services"}},
-		{name: "suspend in one, stop in another", boxes: []box{{config: `"services": [{"autostop": "suspend"}, {"autostop": "stop"}]`}}, want: []string{"stopped"}},
-		{name: "no services", boxes: []box{{config: `"services": []`}}, want: []string{"started"}, why: map[int]string{0: "it has no services"}},
-		{name: "a standby", boxes: []box{{config: `"standbys": ["x"]`}}, want: []string{"started"}, why: map[int]string{0: "it is a standby"}},
-		{name: "no list of standbys", boxes: []box{{config: `"standbys": []`}}, want: []string{"stopped"}},
-		{name: "one that stays counts as running", boxes: []box{{config: `"services": [{"autostop": false}]`}, {load: 1}}, want: []string{"started", "stopped"}},
+		{name: "suspend in one, stop in another", boxes: []testPlatform{{config: `"services": [{"autostop": "suspend"}, {"autostop": "stop"}]`}}, want: []string{"stopped"}},
+		{name: "no services", boxes: []testPlatform{{config: `"services": []`}}, want: []string{"started"}, why: map[int]string{0: "it has no services"}},
+		{name: "a standby", boxes: []testPlatform{{config: `"standbys": ["x"]`}}, want: []string{"started"}, why: map[int]string{0: "it is a standby"}},
+		{name: "no list of standbys", boxes: []testPlatform{{config: `"standbys": []`}}, want: []string{"stopped"}},
+		{name: "one that stays counts as running", boxes: []testPlatform{{config: `"services": [{"autostop": false}]`}, {load: 1}}, want: []string{"started", "stopped"}},
 
-		{name: "just started", boxes: []box{{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}}, want: []string{"started"},
+		{name: "just started", boxes: []testPlatform{{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}}, want: []string{"started"},
 			why: map[int]string{0: "it was started 0s ago, and is left alone for 5m0s"}},
-		{name: "just started, and counted", boxes: []box{{load: 1},
+		{name: "just started, and counted", boxes: []testPlatform{{load: 1},
 			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}}, want: []string{"stopped", "started"}},
-		{name: "already stopped", boxes: []box{{do: func(b *bench, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}}, want: []string{"stopped", "started"},
+		{name: "already stopped", boxes: []testPlatform{{do: func(b *bench, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}}, want: []string{"stopped", "started"},
 			why: map[int]string{0: "it does not run: it is stopped"}},
-		{name: "an unreachable host", boxes: []box{{do: func(b *bench, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}}, want: []string{"started", "started"},
+		{name: "an unreachable host", boxes: []testPlatform{{do: func(b *bench, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}}, want: []string{"started", "started"},
 			why: map[int]string{0: "its host is unreachable"}},
-		{name: "cordoned", boxes: []box{{do: cordon}, {load: 1}}, want: []string{"started", "started"}, why: map[int]string{0: "it is cordoned"}},
+		{name: "cordoned", boxes: []testPlatform{{do: cordon}, {load: 1}}, want: []string{"started", "started"}, why: map[int]string{0: "it is cordoned"}},
 
-		{name: "suspend", boxes: []box{{config: suspend}}, want: []string{"suspended"}},
-		{name: "suspend at 2 GB", boxes: []box{{config: suspend + `, "guest": {"memory_mb": 2048}`}}, want: []string{"suspended"}},
-		{name: "suspend above 2 GB", boxes: []box{{config: suspend + `, "guest": {"memory_mb": 2049}`}}, want: []string{"stopped (it has more than 2 GB of memory)"}},
-		{name: "suspend with swap", boxes: []box{{config: suspend + `, "init": {"swap_size_mb": 512}`}}, want: []string{"stopped (it has swap)"}},
-		{name: "suspend with a schedule", boxes: []box{{config: suspend + `, "schedule": "daily"`}}, want: []string{"stopped (it has a schedule)"}},
-		{name: "suspend with a GPU", boxes: []box{{config: suspend + `, "guest": {"gpu_kind": "a10"}`}}, want: []string{"stopped (it has a GPU)"}},
-		{name: "suspend of an old Machine", boxes: []box{{config: suspend}}, at: suspendableSince.Add(-time.Second),
+		{name: "suspend", boxes: []testPlatform{{config: suspend}}, want: []string{"suspended"}},
+		{name: "suspend at 2 GB", boxes: []testPlatform{{config: suspend + `, "guest": {"memory_mb": 2048}`}}, want: []string{"suspended"}},
+		{name: "suspend above 2 GB", boxes: []testPlatform{{config: suspend + `, "guest": {"memory_mb": 2049}`}}, want: []string{"stopped (it has more than 2 GB of memory)"}},
+		{name: "suspend with swap", boxes: []testPlatform{{config: suspend + `, "init": {"swap_size_mb": 512}`}}, want: []string{"stopped (it has swap)"}},
+		{name: "suspend with a schedule", boxes: []testPlatform{{config: suspend + `, "schedule": "daily"`}}, want: []string{"stopped (it has a schedule)"}},
+		{name: "suspend with a GPU", boxes: []testPlatform{{config: suspend + `, "guest": {"gpu_kind": "a10"}`}}, want: []string{"stopped (it has a GPU)"}},
+		{name: "suspend of an old Machine", boxes: []testPlatform{{config: suspend}}, at: suspendableSince.Add(-time.Second),
 			want: []string{"stopped (it was last updated before June 20, 2024)"}},
-		{name: "suspend of one that is not so old", boxes: []box{{config: suspend}}, at: suspendableSince, want: []string{"suspended"}},
+		{name: "suspend of one that is not so old", boxes: []testPlatform{{config: suspend}}, at: suspendableSince, want: []string{"suspended"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestRun(t *testing.T) {
 			return start
 		})
 		b := newBench(t, clock)
-		b.add(box{}, box{}, box{})
+		b.add(testPlatform{}, testPlatform{}, testPlatform{})
 		<-read
 		stop := run(b)
 		<-read // the time of the first pass is settled
@@ -258,7 +258,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("races", func(t *testing.T) {
 		b := newBench(t, flysim.NewClock(time.Now))
-		b.add(box{}, box{})
+		b.add(testPlatform{}, testPlatform{})
 		b.clock.SetSpeed(100_000) // a pass each 3 ms
 		stop := run(b)
 		await(b, "stopped stopped")
@@ -271,7 +271,7 @@ func TestRun(t *testing.T) {
 // TestPasses follows two Machines to zero, pass by pass, around a wake.
 func TestPasses(t *testing.T) {
 	b := newBench(t, still(start))
-	b.add(box{}, box{})
+	b.add(testPlatform{}, testPlatform{})
 	pass := func(want ...string) {
 		t.Helper()
 		var got []string
@@ -293,7 +293,7 @@ func TestPasses(t *testing.T) {
 		t.Fatal(err)
 	}
 	pass() // it was just woken
-	b.Platform.SetMachineConfig(app, b.ids[1], config(t, `{"image": "nginx", "services": [{"autostop": false}]}`))
+	b.Platform.SetMachineConfig(app, b.ids[1], parseConfig(t, `{"image": "nginx", "services": [{"autostop": false}]}`))
 	b.clock.Advance(time.Hour)
 	pass() // its setting is another one now
 	b.Platform.DestroyMachine(app, b.ids[1])
@@ -303,7 +303,7 @@ func TestPasses(t *testing.T) {
 	}
 }
 
-func config(t *testing.T, text string) spec.Config {
+func parseConfig(t *testing.T, text string) spec.Config {
 	t.Helper()
 	c, err := spec.Parse([]byte(text))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// region is the running Machines of one process group in one region.
-type region struct {
+// regionLoad is the running Machines of one process group in one region.
+type regionLoad struct {
 	name, group string
 	candidates  []candidate // in the order of creation
 	minimum     int         // min_machines_running, 0 outside the primary region
@@ -17,21 +17,21 @@ type region struct {
 // candidate is a running Machine that Fly Proxy routes to.
 type candidate struct {
 	flysim.Backend
-	setting setting
+	setting autostopSetting
 	load    int
 	keep    string // why it stays whatever the others do
 }
 
 // regions are the app's Machines that count, by region and group in the order
 // of their first Machine.
-func (l *Loop) regions(site flysim.Site) []region {
+func (l *Loop) regions(site flysim.Site) []regionLoad {
 	settle := l.Settle
 	if settle == 0 {
 		settle = l.every()
 	}
 	now := l.Platform.Clock().Now()
 	index := make(map[[2]string]int)
-	var regions []region
+	var regions []regionLoad
 	for _, b := range site.Machines {
 		if l.uncounted(b) != "" {
 			continue
@@ -40,7 +40,7 @@ func (l *Loop) regions(site flysim.Site) []region {
 		i, ok := index[key]
 		if !ok {
 			i, index[key] = len(regions), len(regions)
-			regions = append(regions, region{name: b.Region, group: b.Group})
+			regions = append(regions, regionLoad{name: b.Region, group: b.Group})
 		}
 		c := candidate{Backend: b, setting: l.setting(b), load: l.Traffic.Load(b.ID)}
 		c.keep = c.setting.keep
@@ -77,7 +77,7 @@ func (l *Loop) uncounted(b flysim.Backend) string {
 }
 
 // over is how many Machines are over their soft limit.
-func (r region) over() int {
+func (r regionLoad) over() int {
 	n := 0
 	for _, c := range r.candidates {
 		if c.load > c.setting.softLimit {
@@ -88,7 +88,7 @@ func (r region) over() int {
 }
 
 // excess is how many Machines the region could do without.
-func (r region) excess() int {
+func (r regionLoad) excess() int {
 	if running := len(r.candidates); running > 1 {
 		return running - (r.over() + 1)
 	}
@@ -99,7 +99,7 @@ func (r region) excess() int {
 }
 
 // chosen is the Machine that this pass stops, nil if it stops none.
-func (r region) chosen() *candidate {
+func (r regionLoad) chosen() *candidate {
 	if r.excess() < 1 || len(r.candidates) <= r.minimum {
 		return nil
 	}
@@ -113,7 +113,7 @@ func (r region) chosen() *candidate {
 }
 
 // why says why the region can do without a Machine.
-func (r region) why() string {
+func (r regionLoad) why() string {
 	if len(r.candidates) == 1 {
 		return fmt.Sprintf("the last one that runs in %s, and its load is 0", r.name)
 	}
@@ -121,7 +121,7 @@ func (r region) why() string {
 }
 
 // verdict is why a Machine that may be stopped is, or is not.
-func (r region) verdict(chosen bool) string {
+func (r regionLoad) verdict(chosen bool) string {
 	switch {
 	case chosen:
 		return r.why()

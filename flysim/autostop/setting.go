@@ -6,8 +6,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// setting is what a Machine's configuration says about autostop.
-type setting struct {
+// autostopSetting is what a Machine's configuration says about autostop.
+type autostopSetting struct {
 	mode      spec.Autostop
 	keep      string // why it is never stopped, empty if it may be
 	serves    bool   // it has services
@@ -16,15 +16,15 @@ type setting struct {
 	primary   string // PRIMARY_REGION
 }
 
-func read(config spec.Config) setting {
+func read(config spec.Config) autostopSetting {
 	services, err := config.Services()
 	switch {
 	case err != nil:
-		return setting{keep: "its services cannot be read"}
+		return autostopSetting{keep: "its services cannot be read"}
 	case len(services) == 0:
-		return setting{keep: "it has no services: autostop is for Machines that Fly Proxy routes to"}
+		return autostopSetting{keep: "it has no services: autostop is for Machines that Fly Proxy routes to"}
 	}
-	s := setting{serves: true, mode: spec.AutostopSuspend}
+	s := autostopSetting{serves: true, mode: spec.AutostopSuspend}
 	for _, service := range services {
 		switch service.Autostop {
 		case spec.AutostopOff:

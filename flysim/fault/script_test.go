@@ -244,7 +244,7 @@ func FuzzParseScript(f *testing.F) {
 		if len(p.Faults()) != len(script.Faults) || len(p.Events()) != len(script.Events) {
 			t.Error("something was not played")
 		}
-		again(t, script)
+		checkReadBack(t, script)
 	})
 }
 
@@ -254,13 +254,13 @@ func FuzzParseFault(f *testing.F) {
 	f.Add(`event app="a b" listen=[::]:1,udp://0.0.0.0:2`)
 	f.Fuzz(func(t *testing.T, line string) {
 		if script, err := fault.Parse(line); err == nil {
-			again(t, script)
+			checkReadBack(t, script)
 		}
 	})
 }
 
-// again reads what a script says of itself.
-func again(t *testing.T, script flysim.Script) {
+// checkReadBack reads what a script says of itself.
+func checkReadBack(t *testing.T, script flysim.Script) {
 	t.Helper()
 	var entries []string
 	for _, f := range script.Faults {

@@ -26,14 +26,14 @@ type program struct {
 	requests atomic.Int64
 
 	mu    sync.Mutex
-	conns map[*held]struct{} // nil once it has ended
+	conns map[*heldConn]struct{} // nil once it has ended
 }
 
 func newProgram(to proxy.Target, now flysim.Program, r *Runner) *program {
 	return &program{
 		Identity: Identity{to.App, to.Machine, now.Region, now.Instance, now.PrivateIP, now.Config},
 		runner:   r, started: now.Started, from: now.From, born: now.Started, raw: rawPorts(now.Config),
-		conns: make(map[*held]struct{}),
+		conns: make(map[*heldConn]struct{}),
 	}
 }
 
@@ -77,28 +77,28 @@ func rawPorts(config spec.Config) map[int]bool {
 	return raw
 }
 
-// held is a connection that is closed when the program ends.
-type held struct {
-	*conn
+// heldConn is a connection that is closed when the program ends.
+type heldConn struct {
+	*memoryConn
 	program *program
 }
 
 // Close implements [net.Conn].
-func (h *held) Close() error {
+func (h *heldConn) Close() error {
 	h.program.mu.Lock()
 	delete(h.program.conns, h)
 	h.program.mu.Unlock()
-	return h.conn.Close()
+	return h.memoryConn.Close()
 }
 
 // hold takes a connection; ok is false if the program has ended.
-func (p *program) hold(c *conn) (h *held, ok bool) {
+func (p *program) hold(c *memoryConn) (h *heldConn, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conns == nil {
 		return nil, false
 	}
-	h = &held{c, p}
+	h = &heldConn{c, p}
 	p.conns[h] = struct{}{}
 	return h, true
 }
@@ -117,7 +117,7 @@ func (p *program) end() {
 	p.conns = nil
 	p.mu.Unlock()
 	for h := range conns {
-		_ = h.conn.Close() // pipes have no error worth telling
+		_ = h.memoryConn.Close() // pipes have no error worth telling
 	}
 }
 
@@ -126,11 +126,11 @@ func (p *program) drop() {
 	p.mu.Lock()
 	conns := p.conns
 	if conns != nil {
-		p.conns = make(map[*held]struct{})
+		p.conns = make(map[*heldConn]struct{})
 	}
 	p.mu.Unlock()
 	for h := range conns {
-		_ = h.conn.Close()
+		_ = h.memoryConn.Close()
 	}
 }
 
@@ -143,14 +143,14 @@ func (p *program) exit(code int) {
 type running struct{}
 
 func withProgram(ctx context.Context, c net.Conn) context.Context {
-	if h, ok := c.(*held); ok {
+	if h, ok := c.(*heldConn); ok {
 		return context.WithValue(ctx, running{}, h.program)
 	}
 	return ctx
 }
 
 // echo greets and sends back what it gets.
-func (p *program) echo(c *held) {
+func (p *program) echo(c *heldConn) {
 	defer c.Close()
 	greeting := "emulated program of Machine " + p.Machine + " in " + p.Region + ", " + p.awake() + "; what you send comes back\r\n"
 	if _, err := io.WriteString(c, greeting); err != nil {

@@ -41,11 +41,11 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	caller := address("172.19.0.1:443")
+	caller := memoryAddr("172.19.0.1:443")
 	if to.Direct {
 		caller = "[fdaa::1]:443"
 	}
-	dialed, accepted := newPair(caller, address(bound))
+	dialed, accepted := newPair(caller, memoryAddr(bound))
 	held, ok := p.hold(accepted)
 	if now, err := r.platform.Program(to.App, to.Machine); err != nil || !now.Running(p.Instance, p.started) {
 		r.retire(p) // Run may have looked before there was a connection to close

@@ -25,17 +25,17 @@ type answering func(p *program, w http.ResponseWriter, req *http.Request)
 func (r *Runner) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, answer := range map[string]answering{
-		"/":              page,
-		"/healthz":       healthz,
-		"/env":           showEnv,
-		"/headers":       showHeaders,
-		"/echo":          echo,
-		"/sleep":         sleep,
-		"/stream":        stream,
-		"/status/{code}": status,
-		"/replay":        replay,
-		"/exit":          exit,
-		"/crash":         crash,
+		"/":              servePage,
+		"/healthz":       serveHealth,
+		"/env":           serveEnv,
+		"/headers":       serveHeaders,
+		"/echo":          serveEcho,
+		"/sleep":         serveSleep,
+		"/stream":        serveStream,
+		"/status/{code}": serveStatus,
+		"/replay":        serveReplay,
+		"/exit":          serveExit,
+		"/crash":         serveCrash,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, req *http.Request) {
 			p, ok := req.Context().Value(running{}).(*program)
@@ -51,37 +51,39 @@ func (r *Runner) routes() http.Handler {
 	return mux
 }
 
-func text(w http.ResponseWriter, status int, body string) {
+func writeText(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 }
 
-func healthz(_ *program, w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") }
+func serveHealth(_ *program, w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusOK, "ok\n")
+}
 
-func showEnv(p *program, w http.ResponseWriter, _ *http.Request) {
+func serveEnv(p *program, w http.ResponseWriter, _ *http.Request) {
 	var b strings.Builder
 	for _, f := range p.environment() {
 		fmt.Fprintf(&b, "%s=%s\n", f.Name, f.Value)
 	}
-	text(w, http.StatusOK, b.String())
+	writeText(w, http.StatusOK, b.String())
 }
 
-func showHeaders(_ *program, w http.ResponseWriter, req *http.Request) {
+func serveHeaders(_ *program, w http.ResponseWriter, req *http.Request) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s\nHost: %s\n", req.Method, req.RequestURI, req.Proto, req.Host)
 	_ = req.Header.Write(&b)
-	text(w, http.StatusOK, strings.ReplaceAll(b.String(), "\r\n", "\n"))
+	writeText(w, http.StatusOK, strings.ReplaceAll(b.String(), "\r\n", "\n"))
 }
 
-// echo sends the body back as it comes, whole: the proxy may still be reading.
-func echo(_ *program, w http.ResponseWriter, req *http.Request) {
+// serveEcho sends the body back as it comes, whole: the proxy may still be reading.
+func serveEcho(_ *program, w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxEcho))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		text(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a body of more than %d bytes is not sent back\n", maxEcho))
+		writeText(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a body of more than %d bytes is not sent back\n", maxEcho))
 		return
 	case err != nil:
 		panic(http.ErrAbortHandler)
@@ -96,14 +98,14 @@ func echo(_ *program, w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(body)
 }
 
-func sleep(p *program, w http.ResponseWriter, req *http.Request) {
+func serveSleep(p *program, w http.ResponseWriter, req *http.Request) {
 	d, err := time.ParseDuration(req.FormValue("for"))
 	if err != nil || d < 0 || d > maxSleep {
-		text(w, http.StatusBadRequest, "want for=2s, one hour at the most\n")
+		writeText(w, http.StatusBadRequest, "want for=2s, one hour at the most\n")
 		return
 	}
 	if p.wait(req.Context(), d) {
-		text(w, http.StatusOK, fmt.Sprintf("slept %s\n", d))
+		writeText(w, http.StatusOK, fmt.Sprintf("slept %s\n", d))
 	}
 }
 
@@ -113,12 +115,12 @@ func (p *program) wait(ctx context.Context, d time.Duration) bool {
 	return clock.Wait(ctx, clock.Now().Add(d), nil) == nil
 }
 
-func stream(p *program, w http.ResponseWriter, req *http.Request) {
+func serveStream(p *program, w http.ResponseWriter, req *http.Request) {
 	count := 0 // no end
 	if s := req.FormValue("count"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil || n == 0 {
-			text(w, http.StatusBadRequest, "want count=5, or none\n")
+			writeText(w, http.StatusBadRequest, "want count=5, or none\n")
 			return
 		}
 		count = int(n)
@@ -132,22 +134,22 @@ func stream(p *program, w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func status(_ *program, w http.ResponseWriter, req *http.Request) {
+func serveStatus(_ *program, w http.ResponseWriter, req *http.Request) {
 	code, err := strconv.Atoi(req.PathValue("code"))
 	if err != nil || code < 200 || code > 599 {
-		text(w, http.StatusBadRequest, "want a status from 200 to 599\n")
+		writeText(w, http.StatusBadRequest, "want a status from 200 to 599\n")
 		return
 	}
 	if code == http.StatusNoContent || code == http.StatusNotModified {
 		w.WriteHeader(code)
 		return
 	}
-	text(w, code, fmt.Sprintf("%d %s\n", code, http.StatusText(code)))
+	writeText(w, code, fmt.Sprintf("%d %s\n", code, http.StatusText(code)))
 }
 
 var replayTarget = regexp.MustCompile(`^[A-Za-z0-9-]{1,63}$`)
 
-func replay(_ *program, w http.ResponseWriter, req *http.Request) {
+func serveReplay(_ *program, w http.ResponseWriter, req *http.Request) {
 	var fields []string
 	for _, name := range []string{"region", "app", "instance"} {
 		if value := req.FormValue(name); replayTarget.MatchString(value) {
@@ -155,21 +157,21 @@ func replay(_ *program, w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	if len(fields) == 0 {
-		text(w, http.StatusBadRequest, "want region=fra, app=shop-api or instance=148e21ea7d9d89\n")
+		writeText(w, http.StatusBadRequest, "want region=fra, app=shop-api or instance=148e21ea7d9d89\n")
 		return
 	}
 	w.Header().Set("fly-replay", strings.Join(fields, ";"))
-	text(w, http.StatusConflict, "fly-replay: "+strings.Join(fields, ";")+"\n")
+	writeText(w, http.StatusConflict, "fly-replay: "+strings.Join(fields, ";")+"\n")
 }
 
-// exit ends the program once its answer is out: a connection in memory has no
+// serveExit ends the program once its answer is out: a connection in memory has no
 // buffer, so what is flushed is read.
-func exit(p *program, w http.ResponseWriter, req *http.Request) {
+func serveExit(p *program, w http.ResponseWriter, req *http.Request) {
 	code := 0
 	if s := req.FormValue("code"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 8)
 		if err != nil {
-			text(w, http.StatusBadRequest, "want code=0 to code=255\n")
+			writeText(w, http.StatusBadRequest, "want code=0 to code=255\n")
 			return
 		}
 		code = int(n)
@@ -177,13 +179,13 @@ func exit(p *program, w http.ResponseWriter, req *http.Request) {
 	body := fmt.Sprintf("Machine %s: the program ends with code %d\n", p.Machine, code)
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	text(w, http.StatusOK, body)
+	writeText(w, http.StatusOK, body)
 	_ = http.NewResponseController(w).Flush()
 	p.exit(code)
 	p.runner.retire(p)
 }
 
-func crash(p *program, _ http.ResponseWriter, _ *http.Request) {
+func serveCrash(p *program, _ http.ResponseWriter, _ *http.Request) {
 	p.exit(1)
 	p.runner.retire(p)
 	panic(http.ErrAbortHandler)

@@ -46,47 +46,47 @@ func (m *memory) Close() error {
 }
 
 // Addr implements [net.Listener].
-func (m *memory) Addr() net.Addr { return address("memory") }
+func (m *memory) Addr() net.Addr { return memoryAddr("memory") }
 
-// address is where an end of a connection is.
-type address string
+// memoryAddr is where an end of a connection is.
+type memoryAddr string
 
 // Network implements [net.Addr].
-func (address) Network() string { return "tcp" }
+func (memoryAddr) Network() string { return "tcp" }
 
 // String implements [net.Addr].
-func (a address) String() string { return string(a) }
+func (a memoryAddr) String() string { return string(a) }
 
-// conn is one end of a connection in memory. It is made of two pipes, one for
+// memoryConn is one end of a connection in memory. It is made of two pipes, one for
 // each direction, so that one can be closed alone.
-type conn struct {
+type memoryConn struct {
 	in, out       net.Conn
-	local, remote address
-	peer          *conn
+	local, remote memoryAddr
+	peer          *memoryConn
 }
 
 // newPair makes both ends of a connection between two addresses.
-func newPair(caller, callee address) (dialed, accepted *conn) {
+func newPair(caller, callee memoryAddr) (dialed, accepted *memoryConn) {
 	toCaller, fromCallee := net.Pipe()
 	toCallee, fromCaller := net.Pipe()
-	dialed = &conn{in: toCaller, out: fromCaller, local: caller, remote: callee}
-	accepted = &conn{in: toCallee, out: fromCallee, local: callee, remote: caller, peer: dialed}
+	dialed = &memoryConn{in: toCaller, out: fromCaller, local: caller, remote: callee}
+	accepted = &memoryConn{in: toCallee, out: fromCallee, local: callee, remote: caller, peer: dialed}
 	dialed.peer = accepted
 	return dialed, accepted
 }
 
 // Read implements [net.Conn].
-func (c *conn) Read(b []byte) (int, error) { return c.in.Read(b) }
+func (c *memoryConn) Read(b []byte) (int, error) { return c.in.Read(b) }
 
 // Write implements [net.Conn].
-func (c *conn) Write(b []byte) (int, error) { return c.out.Write(b) }
+func (c *memoryConn) Write(b []byte) (int, error) { return c.out.Write(b) }
 
 // CloseWrite ends what the other side reads, as [net.TCPConn.CloseWrite] does.
-func (c *conn) CloseWrite() error { return c.out.Close() }
+func (c *memoryConn) CloseWrite() error { return c.out.Close() }
 
 // Close implements [net.Conn]. The way out is closed first: a server whose
 // reading fails answers that.
-func (c *conn) Close() error {
+func (c *memoryConn) Close() error {
 	// Timers that run on would keep the pipes, and cannot be stopped later.
 	_ = c.SetDeadline(time.Time{})
 	_ = c.peer.SetDeadline(time.Time{})
@@ -94,18 +94,18 @@ func (c *conn) Close() error {
 }
 
 // LocalAddr implements [net.Conn].
-func (c *conn) LocalAddr() net.Addr { return c.local }
+func (c *memoryConn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr implements [net.Conn].
-func (c *conn) RemoteAddr() net.Addr { return c.remote }
+func (c *memoryConn) RemoteAddr() net.Addr { return c.remote }
 
 // SetDeadline implements [net.Conn].
-func (c *conn) SetDeadline(t time.Time) error {
+func (c *memoryConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.in.SetDeadline(t), c.out.SetDeadline(t))
 }
 
 // SetReadDeadline implements [net.Conn].
-func (c *conn) SetReadDeadline(t time.Time) error { return c.in.SetReadDeadline(t) }
+func (c *memoryConn) SetReadDeadline(t time.Time) error { return c.in.SetReadDeadline(t) }
 
 // SetWriteDeadline implements [net.Conn].
-func (c *conn) SetWriteDeadline(t time.Time) error { return c.out.SetWriteDeadline(t) }
+func (c *memoryConn) SetWriteDeadline(t time.Time) error { return c.out.SetWriteDeadline(t) }

@@ -100,7 +100,7 @@ func (p *program) environment() []field {
 	return fields
 }
 
-func page(p *program, w http.ResponseWriter, req *http.Request) {
+func servePage(p *program, w http.ResponseWriter, req *http.Request) {
 	r := p.report(req)
 	switch wanted(req.Header.Values("Accept")) {
 	case "html":
@@ -114,7 +114,7 @@ func page(p *program, w http.ResponseWriter, req *http.Request) {
 		encoder.SetIndent("", "  ")
 		_ = encoder.Encode(r)
 	default:
-		text(w, http.StatusOK, r.text())
+		writeText(w, http.StatusOK, r.text())
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// socket is where the program of every Machine listens.
-type socket string
+// memorySocket is where the program of every Machine listens.
+type memorySocket string
 
-func (s socket) Dial(ctx context.Context, _ Target) (net.Conn, error) {
+func (s memorySocket) Dial(ctx context.Context, _ Target) (net.Conn, error) {
 	var d net.Dialer
 	return d.DialContext(ctx, "tcp", string(s))
 }
@@ -42,7 +42,7 @@ func BenchmarkProxy(b *testing.B) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })}
 	go func() { _ = server.Serve(app) }() // until the end
 	defer server.Close()
-	listening, err := New(Options{Platform: platform, Programs: socket(app.Addr().String())}).Listen("127.0.0.1:0", "")
+	listening, err := New(Options{Platform: platform, Programs: memorySocket(app.Addr().String())}).Listen("127.0.0.1:0", "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 		v.fail(w, err)
 		return
 	}
-	if n.kind != internal {
+	if n.kind != kindInternal {
 		switch route := t.route(port); {
 		case route == nil:
 			v.fail(w, failNoService(n.app, port))
@@ -39,7 +39,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 		case route.http, route.tls:
 			d.lead(w, v, n, port)
 			return
-		case n.kind == public && !dedicated(t.site):
+		case n.kind == kindPublic && !dedicated(t.site):
 			v.fail(w, fail("PORT", http.StatusBadGateway, "connection closed: raw TCP needs an address of the app's own, a shared one is routed by host name"))
 			return
 		}
@@ -67,8 +67,8 @@ func dedicated(site flysim.Site) bool {
 
 // reach connects to a program, straight or as Fly Proxy does it. done ends what
 // counts as load.
-func (d *door) reach(ctx context.Context, v *visit, n name, port int, t *table) (program net.Conn, done func(), err error) {
-	if n.kind == internal {
+func (d *door) reach(ctx context.Context, v *visit, n hostName, port int, t *routingTable) (program net.Conn, done func(), err error) {
+	if n.kind == kindInternal {
 		b, err := v.pick(n, t)
 		if err != nil {
 			return nil, nil, err
@@ -116,14 +116,14 @@ func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done fun
 }
 
 // lead makes the client's connection one to a port that Fly Proxy reads.
-func (d *door) lead(w http.ResponseWriter, v *visit, n name, port int) {
+func (d *door) lead(w http.ResponseWriter, v *visit, n hostName, port int) {
 	conn, err := accept(w, v.client)
 	if err != nil {
 		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
 		return
 	}
 	v.silent = true
-	conn.tunnel = &tunnel{n, port}
+	conn.tunnel = &rawTunnel{n, port}
 	conn.port = port
 	stop := context.AfterFunc(d.ctx, func() { _ = conn.Close() }) // ends what it waits for
 	defer stop()
@@ -131,12 +131,12 @@ func (d *door) lead(w http.ResponseWriter, v *visit, n name, port int) {
 }
 
 // accept tells the client that it is connected, and takes its connection over.
-func accept(w http.ResponseWriter, c *client) (*client, error) {
+func accept(w http.ResponseWriter, c *callerConn) (*callerConn, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, err
 	}
-	taken := &client{Conn: conn, pools: c.pools, head: pending(buffered)}
+	taken := &callerConn{Conn: conn, pools: c.pools, head: pending(buffered)}
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		_ = taken.Close() // the client is gone: what follows finds it closed
 	}
@@ -195,7 +195,7 @@ func (n *noting) Read(p []byte) (int, error) {
 }
 
 // CloseWrite ends what is sent to the client, if its connection can do that.
-func (c *client) CloseWrite() error {
+func (c *callerConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}

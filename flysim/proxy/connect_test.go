@@ -40,16 +40,16 @@ func (b *bench) connect(base, to string) (net.Conn, *http.Response) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return buffered{conn, ahead}, res
+	return bufferedConn{conn, ahead}, res
 }
 
-// buffered is a connection that was read ahead of.
-type buffered struct {
+// bufferedConn is a connection that was read ahead of.
+type bufferedConn struct {
 	net.Conn
 	ahead *bufio.Reader
 }
 
-func (c buffered) Read(p []byte) (int, error) { return c.ahead.Read(p) }
+func (c bufferedConn) Read(p []byte) (int, error) { return c.ahead.Read(p) }
 
 // TestRaw passes bytes through CONNECT, wakes a Machine for them, and counts the connection.
 func TestRaw(t *testing.T) {
@@ -94,7 +94,7 @@ func TestRaw(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", to, res.StatusCode, res.Header.Get(errorHeader), code)
 		}
 	}
-	b.platform.SetMachineConfig("orders-db", id, config(t, strings.Replace(db, `"autostart": true`, `"autostart": false`, 1)))
+	b.platform.SetMachineConfig("orders-db", id, parseConfig(t, strings.Replace(db, `"autostart": true`, `"autostart": false`, 1)))
 	b.platform.StopMachine("orders-db", id)
 	if _, res := b.connect(b.listening.Flycast, "orders-db.flycast:5432"); res.Header.Get(errorHeader) != "PR01" {
 		t.Errorf("no Machine: %d %s", res.StatusCode, res.Header.Get(errorHeader))

@@ -36,7 +36,7 @@ func withClient(ctx context.Context, conn net.Conn) context.Context {
 
 // ServeHTTP implements [http.Handler].
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c, _ := r.Context().Value(clientKey{}).(*client)
+	c, _ := r.Context().Value(clientKey{}).(*callerConn)
 	v := d.proxy.visit(c, r.Method, r.URL.Path)
 	defer v.over()
 	if r.Method == http.MethodConnect {
@@ -52,7 +52,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		v.fail(w, err)
-	case n.kind == internal:
+	case n.kind == kindInternal:
 		d.direct(w, r, v, n, port, t)
 	default:
 		d.proxied(w, r, v, n, port, t)
@@ -62,7 +62,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // destination is where a request goes: where its connection leads, else where
 // its Host header says. The listener's own port is the one that the scheme
 // implies.
-func (d *door) destination(c *client, r *http.Request) (n name, port int, t *table, err error) {
+func (d *door) destination(c *callerConn, r *http.Request) (n hostName, port int, t *routingTable, err error) {
 	if c.tunnel != nil {
 		n = c.tunnel.name
 		t, err = d.resolve(&n)
@@ -76,7 +76,7 @@ func (d *door) destination(c *client, r *http.Request) (n name, port int, t *tab
 }
 
 // proxied sends a request through Fly Proxy.
-func (d *door) proxied(w http.ResponseWriter, r *http.Request, v *visit, n name, port int, t *table) {
+func (d *door) proxied(w http.ResponseWriter, r *http.Request, v *visit, n hostName, port int, t *routingTable) {
 	c, route := v.client, t.route(port)
 	switch {
 	case route == nil:
@@ -112,7 +112,7 @@ func failHandshake(app string, port int, wanted bool) *Failure {
 
 // redirect answers as force_https wants it. Who came to the listener's own port
 // is sent back there, where TLS is spoken too.
-func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n name) {
+func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n hostName) {
 	host := n.host
 	if _, port, err := parseAuthority(r.Host); err == nil && port == d.port && v.client.tunnel == nil {
 		host += ":" + strconv.Itoa(port)
@@ -125,7 +125,7 @@ func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n name
 }
 
 // direct sends a request to a Machine over the private network.
-func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n name, port int, t *table) {
+func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n hostName, port int, t *routingTable) {
 	b, err := v.pick(n, t)
 	if err != nil {
 		v.fail(w, err)
@@ -135,7 +135,7 @@ func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n name, 
 }
 
 // pick is a random one of the Machines that a name under .internal stands for.
-func (v *visit) pick(n name, t *table) (*flysim.Backend, error) {
+func (v *visit) pick(n hostName, t *routingTable) (*flysim.Backend, error) {
 	machines := t.machines(n)
 	if len(machines) == 0 {
 		return nil, failName(n.host, "has no started Machine; names under .internal do not go through Fly Proxy, and start none")

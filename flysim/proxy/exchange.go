@@ -15,13 +15,13 @@ import (
 type exchange struct {
 	*visit
 	search  *search
-	route   *route // of the port that was called
+	route   *portRoute // of the port that was called
 	inbound inbound
 	bare    bool // no handler speaks HTTP here: the bytes pass as they are
 	body    *replayBody
 	replays int
-	extra   http.Header // of the request, for the Machine it goes to next
-	seat    *seat       // the place it has; nil: none
+	extra   http.Header   // of the request, for the Machine it goes to next
+	seat    *reservedSeat // the place it has; nil: none
 }
 
 // serve answers through the app.
@@ -106,7 +106,7 @@ func (e *exchange) leave() {
 }
 
 // admit notes where the request goes.
-func (e *exchange) admit(s *seat, found *search) {
+func (e *exchange) admit(s *reservedSeat, found *search) {
 	e.seat = s
 	e.record.Machine = s.ID
 	e.record.App = s.app
@@ -118,7 +118,7 @@ func (e *exchange) admit(s *seat, found *search) {
 // send sends the request to one Machine, and tells whether the Machine got any of
 // it. A GET and its like are sent once more by net/http, to the same Machine, if
 // a kept connection breaks off.
-func (e *exchange) send(out *http.Request, s *seat, r *route) (res *http.Response, sent bool, err error) {
+func (e *exchange) send(out *http.Request, s *reservedSeat, r *portRoute) (res *http.Response, sent bool, err error) {
 	var wrote atomic.Bool
 	request := out.Clone(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
 		WroteHeaders: func() { wrote.Store(true) },

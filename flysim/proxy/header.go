@@ -24,8 +24,8 @@ func via(major int) string {
 	return "1.1 fly.io"
 }
 
-// server names the proxy in answers; Fly's own ends with its version and date.
-const server = "Fly/0000000 (sandbox)"
+// serverHeader names the proxy in answers; Fly's own ends with its version and date.
+const serverHeader = "Fly/0000000 (sandbox)"
 
 // inbound is what the proxy tells the app about a request.
 type inbound struct {
@@ -80,7 +80,7 @@ func (in inbound) set(h http.Header, major int) {
 // http_options add, replace or take away.
 func outbound(h http.Header, options spec.HTTPOptions, id string, major int) {
 	if !options.Response.Pristine {
-		h.Set("Server", server)
+		h.Set("Server", serverHeader)
 		h.Add("Via", via(major))
 		h.Set("Fly-Request-Id", id)
 	}
@@ -116,9 +116,9 @@ func requestID(at time.Time, region string) string {
 }
 
 // addressOf is the app's address that a name of the kind leads to.
-func addressOf(site flysim.Site, k kind) string {
+func addressOf(site flysim.Site, k nameKind) string {
 	want := []string{"private_v6"}
-	if k == public {
+	if k == kindPublic {
 		want = []string{"v4", "shared_v4", "v6"}
 	}
 	for _, kind := range want {

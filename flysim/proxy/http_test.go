@@ -41,7 +41,7 @@ func TestHeaders(t *testing.T) {
 	if id := res.Header.Get("Fly-Request-Id"); len(id) != 30 || !strings.HasSuffix(id, "-lhr") {
 		t.Errorf("request id %q", id)
 	}
-	if h := res.Header; h.Get("Server") != server || h.Get("Via") != "1.1 fly.io" || h.Get("X-Added") != "yes" || strings.Join(h["X-Many"], ",") != "a,b" || h.Get("X-Hidden") != "" {
+	if h := res.Header; h.Get("Server") != serverHeader || h.Get("Via") != "1.1 fly.io" || h.Get("X-Added") != "yes" || strings.Join(h["X-Many"], ",") != "a,b" || h.Get("X-Hidden") != "" {
 		t.Errorf("the answer has %v", h)
 	}
 	if _, err := b.web.Get("http://shop-api.internal:8080/"); err != nil {
@@ -100,7 +100,7 @@ func TestReplay(t *testing.T) {
 	}
 	b.platform.StopMachine("hidden", target)
 	b.platform.AddApp("foreign", "partner", "")
-	b.platform.AddMachine("foreign", "iad", config(t, web))
+	b.platform.AddMachine("foreign", "iad", parseConfig(t, web))
 	tests := []struct {
 		replay, machine, code string
 	}{

@@ -87,7 +87,7 @@ func (l *Listening) welcome(ctx context.Context, d *door, socket net.Listener) {
 				continue
 			}
 		}
-		c := &client{Conn: conn, pools: &l.proxy.pools, port: 80}
+		c := &callerConn{Conn: conn, pools: &l.proxy.pools, port: 80}
 		l.running.Go(func() {
 			stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // ends what it waits for
 			defer stop()

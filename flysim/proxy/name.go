@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// name is a host of the platform, as its resolvers know it.
-type name struct {
-	kind    kind
+// hostName is a host of the platform, as its resolvers know it.
+type hostName struct {
+	kind    nameKind
 	host    string // lowercase, without a final dot
 	app     string // empty for a custom hostname
 	machine string // of .internal: this one Machine
@@ -17,13 +17,13 @@ type name struct {
 	group   string // of .internal: its Machines
 }
 
-// kind is where a name leads.
-type kind int
+// nameKind is where a name leads.
+type nameKind int
 
 const (
-	flycast  kind = iota // to Fly Proxy over the private network
-	internal             // straight to a Machine
-	public               // to Fly Proxy from the internet: <app>.fly.dev or a custom hostname
+	kindFlycast  nameKind = iota // to Fly Proxy over the private network
+	kindInternal                 // straight to a Machine
+	kindPublic                   // to Fly Proxy from the internet: <app>.fly.dev or a custom hostname
 )
 
 var errAuthority = errors.New("want a host name and, after a colon, a port")
@@ -63,16 +63,16 @@ func validHost(s string) bool {
 // under .internal). A host that is none of the platform's suffixes may be a
 // custom hostname. It is not ok if it can be no name at all, such as
 // nothing.like.this.flycast.
-func parseName(host string) (n name, ok bool) {
+func parseName(host string) (n hostName, ok bool) {
 	n.host = host
 	labels := strings.Split(host, ".")
 	last := labels[len(labels)-1]
 	switch {
 	case last == "flycast":
-		n.kind, n.app = flycast, labels[0]
+		n.kind, n.app = kindFlycast, labels[0]
 		return n, len(labels) == 2
 	case last == "internal":
-		n.kind = internal
+		n.kind = kindInternal
 		labels = labels[:len(labels)-1]
 		if len(labels) == 0 {
 			return n, false
@@ -80,15 +80,15 @@ func parseName(host string) (n name, ok bool) {
 		n.app = labels[len(labels)-1]
 		return n, n.scope(labels[:len(labels)-1])
 	case strings.HasSuffix(host, ".fly.dev"):
-		n.kind, n.app = public, labels[0]
+		n.kind, n.app = kindPublic, labels[0]
 		return n, len(labels) == 3
 	}
-	n.kind = public
+	n.kind = kindPublic
 	return n, len(labels) > 1
 }
 
 // scope reads what stands before the app in a name under .internal.
-func (n *name) scope(labels []string) bool {
+func (n *hostName) scope(labels []string) bool {
 	switch {
 	case len(labels) == 0, len(labels) == 1 && labels[0] == "global":
 		return true

@@ -51,7 +51,7 @@ func FuzzAuthority(f *testing.F) {
 			}
 			return
 		}
-		if n.app != "shop-api" || table.site.App != n.app || port < 0 || port > 65535 || n.kind != public && !inside {
+		if n.app != "shop-api" || table.site.App != n.app || port < 0 || port > 65535 || n.kind != kindPublic && !inside {
 			t.Fatalf("%q: %+v, port %d", authority, n, port)
 		}
 		if _, _, _, err := d.look(n.host); err != nil {

@@ -27,8 +27,8 @@ type pool struct {
 	app        string
 	run        run
 	transports map[lane]*http.Transport
-	guests     map[*client]struct{} // connections that have a place on it
-	checked    *table               // by which sweep found that the run goes on
+	guests     map[*callerConn]struct{} // connections that have a place on it
+	checked    *routingTable            // by which sweep found that the run goes on
 }
 
 // run is a version of a Machine from one start to the next stop.
@@ -52,7 +52,7 @@ func (p *pools) pool(app string, b *flysim.Backend) (current, old *pool) {
 	if p.entries == nil {
 		p.entries = make(map[string]*pool)
 	}
-	fresh := &pool{app: app, run: runOf(b), transports: make(map[lane]*http.Transport), guests: make(map[*client]struct{})}
+	fresh := &pool{app: app, run: runOf(b), transports: make(map[lane]*http.Transport), guests: make(map[*callerConn]struct{})}
 	p.entries[b.ID] = fresh
 	return fresh, current
 }
@@ -98,7 +98,7 @@ func newTransport(programs Programs, app string, b *flysim.Backend, way lane) *h
 }
 
 // guest notes that a connection has a place on the Machine until that stops.
-func (p *pools) guest(m *member, c *client) {
+func (p *pools) guest(m *member, c *callerConn) {
 	p.mu.Lock()
 	current, old := p.pool(m.app, &m.Backend)
 	current.guests[c] = struct{}{}
@@ -107,7 +107,7 @@ func (p *pools) guest(m *member, c *client) {
 }
 
 // forget ends the stay of a connection on a Machine.
-func (p *pools) forget(machine string, c *client) {
+func (p *pools) forget(machine string, c *callerConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if current := p.entries[machine]; current != nil {
@@ -131,7 +131,7 @@ func (p *pool) close(machine string) {
 // sweep drops the pools of Machines that were stopped or changed.
 func (p *Proxy) sweep() {
 	p.pools.mu.Lock()
-	tables := make(map[string]*table)
+	tables := make(map[string]*routingTable)
 	for _, current := range p.pools.entries {
 		tables[current.app] = nil
 	}
@@ -139,7 +139,7 @@ func (p *Proxy) sweep() {
 	for app := range tables {
 		t, err := p.table(app)
 		if err != nil {
-			t = new(table) // it is gone, and so is all that ran
+			t = new(routingTable) // it is gone, and so is all that ran
 		}
 		tables[app] = t
 	}
@@ -162,7 +162,7 @@ func (p *Proxy) sweep() {
 }
 
 // runs tells whether a run of a Machine goes on.
-func (t *table) runs(id string, of run) bool {
+func (t *routingTable) runs(id string, of run) bool {
 	return slices.ContainsFunc(t.site.Machines, func(b flysim.Backend) bool {
 		return b.ID == id && b.State == "started" && runOf(&b) == of
 	})

@@ -69,7 +69,7 @@ type Proxy struct {
 	wait func(ctx context.Context, until time.Time, wake <-chan struct{}) error
 
 	mu     sync.RWMutex
-	tables map[string]*table // by app
+	tables map[string]*routingTable // by app
 	hosts  hosts
 
 	seats sync.Mutex // held from the choice of a Machine to its count
@@ -99,6 +99,6 @@ func New(options Options) *Proxy {
 		buffers:  new(buffers),
 		issuer:   new(issuer),
 		wait:     clock.Wait,
-		tables:   make(map[string]*table),
+		tables:   make(map[string]*routingTable),
 	}
 }

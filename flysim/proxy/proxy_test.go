@@ -19,9 +19,9 @@ import (
 
 var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// programs are what the Machines of a test run: an HTTP server that tells its
+// testPrograms are what the Machines of a test run: an HTTP server that tells its
 // Machine, unless a test says otherwise.
-type programs struct {
+type testPrograms struct {
 	mu      sync.Mutex
 	dialed  []Target
 	refuse  map[string]int            // by Machine: so many connections more; -1: all
@@ -31,7 +31,7 @@ type programs struct {
 	done    chan struct{}
 }
 
-func (p *programs) Dial(ctx context.Context, to Target) (net.Conn, error) {
+func (p *testPrograms) Dial(ctx context.Context, to Target) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (p *programs) Dial(ctx context.Context, to Target) (net.Conn, error) {
 	return client, nil
 }
 
-func (p *programs) targets() []Target {
+func (p *testPrograms) targets() []Target {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.dialed
@@ -76,7 +76,7 @@ type bench struct {
 	platform  *flysim.Platform
 	clock     *flysim.Clock
 	traffic   *flysim.Traffic
-	programs  *programs
+	programs  *testPrograms
 	proxy     *Proxy
 	listening *Listening
 	web       *http.Client // through the inside listener as a proxy
@@ -87,7 +87,7 @@ func newBench(t *testing.T, options Options) *bench {
 	t.Helper()
 	b := &bench{T: t, clock: flysim.NewClock(func() time.Time { return start }), traffic: new(flysim.Traffic)}
 	b.platform = flysim.New(flysim.Options{Clock: b.clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
-	b.programs = &programs{
+	b.programs = &testPrograms{
 		refuse: make(map[string]int), raw: make(map[string]func(net.Conn)), serving: make(map[string]*queue), done: make(chan struct{}),
 		handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hello") }),
 	}
@@ -125,7 +125,7 @@ func (b *bench) client(through string) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-func config(t testing.TB, services string) spec.Config {
+func parseConfig(t testing.TB, services string) spec.Config {
 	t.Helper()
 	c, err := spec.Parse([]byte(`{"image": "registry.fly.io/x:1", "services": [` + services + `]}`))
 	if err != nil {
@@ -145,7 +145,7 @@ func (b *bench) app(name, services string, regions ...string) (ids []string) {
 	b.platform.AddAddress(name, "private_v6", "", "")
 	b.platform.AddAddress(name, "v6", "", "")
 	for _, region := range regions {
-		ids = append(ids, b.platform.AddMachine(name, region, config(b, services)))
+		ids = append(ids, b.platform.AddMachine(name, region, parseConfig(b, services)))
 	}
 	b.clock.Advance(time.Minute)
 	return ids
@@ -205,7 +205,7 @@ func TestNames(t *testing.T) {
 	}
 	b.platform.AddApp("tenant", "personal", "tenant-7")
 	b.platform.AddAddress("tenant", "private_v6", "", "") // on the default network: of no use to its own
-	b.platform.AddMachine("tenant", "iad", config(t, web))
+	b.platform.AddMachine("tenant", "iad", parseConfig(t, web))
 	tests := []struct {
 		client       *http.Client
 		url          string

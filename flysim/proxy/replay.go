@@ -53,7 +53,7 @@ func parseReplay(header string) (replay, bool) {
 }
 
 // follow aims the exchange at where the app sends it.
-func (e *exchange) follow(header string, from *seat) error {
+func (e *exchange) follow(header string, from *reservedSeat) error {
 	r, ok := parseReplay(header)
 	switch e.replays++; {
 	case !ok:

@@ -10,10 +10,10 @@ import (
 )
 
 // look takes an authority apart and finds what it leads to.
-func (d *door) look(authority string) (n name, port int, t *table, err error) {
+func (d *door) look(authority string) (n hostName, port int, t *routingTable, err error) {
 	host, port, err := parseAuthority(authority)
 	if err != nil {
-		return name{}, 0, nil, failHost(authority, d.inside)
+		return hostName{}, 0, nil, failHost(authority, d.inside)
 	}
 	n, ok := parseName(host)
 	if !ok {
@@ -26,11 +26,11 @@ func (d *door) look(authority string) (n name, port int, t *table, err error) {
 
 // resolve does what the resolvers and the addresses of Fly do: it finds the app
 // of a name, if it has that name for who calls. A custom hostname gets its app.
-func (d *door) resolve(n *name) (*table, error) {
+func (d *door) resolve(n *hostName) (*routingTable, error) {
 	switch {
-	case n.kind != public && !d.inside:
+	case n.kind != kindPublic && !d.inside:
 		return nil, failName(n.host, "exists on the private network only")
-	case n.kind == public && n.app == "":
+	case n.kind == kindPublic && n.app == "":
 		if n.app = d.proxy.appOf(n.host); n.app == "" {
 			return nil, failHost(n.host, d.inside)
 		}
@@ -43,13 +43,13 @@ func (d *door) resolve(n *name) (*table, error) {
 	}
 	caller := d.proxy.caller(t.site)
 	switch {
-	case n.kind == public && !t.site.Public():
+	case n.kind == kindPublic && !t.site.Public():
 		return nil, failName(n.host, "has no public address")
-	case n.kind == flycast && !t.site.Flycast():
+	case n.kind == kindFlycast && !t.site.Flycast():
 		return nil, failName(n.host, "has no Flycast address")
-	case n.kind == flycast && !caller.reaches(t.site):
+	case n.kind == kindFlycast && !caller.reaches(t.site):
 		return nil, failName(n.host, "has no Flycast address on the caller's network, "+caller.String())
-	case n.kind == internal && caller != (Caller{t.site.Org, t.site.Network}):
+	case n.kind == kindInternal && caller != (Caller{t.site.Org, t.site.Network}):
 		return nil, failName(n.host, "is not on the caller's network, "+caller.String())
 	}
 	return t, nil
@@ -79,7 +79,7 @@ func (c Caller) String() string { return c.Network + " of " + c.Org }
 
 // machines are those that a name under .internal stands for: the started ones
 // (Fly docs, "Private networking").
-func (t *table) machines(n name) []flysim.Backend {
+func (t *routingTable) machines(n hostName) []flysim.Backend {
 	return slices.DeleteFunc(slices.Clone(t.site.Machines), func(b flysim.Backend) bool {
 		return b.State != "started" || n.machine != "" && b.ID != n.machine ||
 			n.region != "" && b.Region != n.region || n.group != "" && b.Group != n.group

@@ -43,7 +43,7 @@ type search struct {
 
 // next waits for a Machine and takes a place on it. The error is a *Failure, or
 // the context's.
-func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
+func (s *search) next(ctx context.Context, c *callerConn) (*reservedSeat, *portRoute, error) {
 	var changed, visited <-chan struct{}
 	for {
 		now := s.proxy.clock.Now()
@@ -87,8 +87,8 @@ func (s *search) next(ctx context.Context, c *client) (*seat, *route, error) {
 	}
 }
 
-// verdict is what the search found where there was no place.
-type verdict struct {
+// searchVerdict is what the search found where there was no place.
+type searchVerdict struct {
 	startable string // the Machine to start
 	coming    bool   // one is on its way
 	booting   bool   // and its program is about to listen
@@ -98,8 +98,8 @@ type verdict struct {
 
 // look takes a place on the best Machine, or tells why there is none. It starts
 // one more if all that serve are at their soft limit.
-func (s *search) look(r *route, c *client) (*seat, verdict) {
-	var v verdict
+func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict) {
+	var v searchVerdict
 	var best, startable *member
 	var bestRank, startRank rank
 	spare, on, ties := false, false, 1
@@ -217,7 +217,7 @@ func (s *search) start(id string) {
 }
 
 // limit is until when to wait before the next look, and until when at all.
-func (s *search) limit(v verdict, t *table, now time.Time) (until, limit time.Time) {
+func (s *search) limit(v searchVerdict, t *routingTable, now time.Time) (until, limit time.Time) {
 	options, began := s.proxy.options, s.began.Add(s.aside)
 	if v.booting && s.refused.IsZero() {
 		s.refused = now // if it does not listen in the end, it has been borne with
@@ -255,7 +255,7 @@ func (s *search) refuse(m *member) {
 }
 
 // giveUp says why no Machine was found.
-func (s *search) giveUp(ctx context.Context, v verdict, r *route) *Failure {
+func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Failure {
 	switch {
 	case v.refusing != nil:
 		return failRefused(v.refusing.internalPort)
@@ -284,7 +284,7 @@ func (s *search) giveUp(ctx context.Context, v verdict, r *route) *Failure {
 
 // knock connects to a Machine whose checks fail: that nothing listens is the
 // better answer.
-func (s *search) knock(ctx context.Context, r *route) *Failure {
+func (s *search) knock(ctx context.Context, r *portRoute) *Failure {
 	for i := range r.members {
 		m := &r.members[i]
 		if _, wanted := s.wants(m); !wanted || !m.reachable() || m.healthy() {
@@ -302,11 +302,11 @@ func (s *search) knock(ctx context.Context, r *route) *Failure {
 	return nil
 }
 
-func (s *search) unreachable(r *route) bool {
+func (s *search) unreachable(r *portRoute) bool {
 	return slices.ContainsFunc(r.members, func(m member) bool { return m.State == "started" && m.HostStatus != "ok" })
 }
 
-func (s *search) failStart(r *route) *Failure {
+func (s *search) failStart(r *portRoute) *Failure {
 	i := slices.IndexFunc(r.members, func(m member) bool { return s.tried[m.ID] })
 	if i >= 0 && r.members[i].HostStatus != "ok" {
 		return fail("PU03", http.StatusBadGateway, "unreachable worker host: %.200s", s.broken.Error())

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// seat is a request's or a connection's place on a Machine: it counts as load
+// reservedSeat is a request's or a connection's place on a Machine: it counts as load
 // until left.
-type seat struct {
+type reservedSeat struct {
 	*member
 	end func() // nil: the client's connection holds the place
 }
 
-func (s *seat) leave() {
+func (s *reservedSeat) leave() {
 	if s.end != nil {
 		s.end()
 	}
@@ -20,35 +20,35 @@ func (s *seat) leave() {
 
 // sit takes a place. Where a service counts connections, the place belongs to
 // the client's connection and stays until that ends.
-func (p *Proxy) sit(m *member, c *client) *seat {
+func (p *Proxy) sit(m *member, c *callerConn) *reservedSeat {
 	if m.connections && c.occupy(m, p) {
-		return &seat{member: m}
+		return &reservedSeat{member: m}
 	}
-	return &seat{m, p.traffic.Begin(m.ID)}
+	return &reservedSeat{m, p.traffic.Begin(m.ID)}
 }
 
-// client is a connection of a client, or one that it made through CONNECT.
-type client struct {
+// callerConn is a connection of a client, or one that it made through CONNECT.
+type callerConn struct {
 	net.Conn
 	pools  *pools
-	head   []byte  // what was read of it already
-	tunnel *tunnel // nil: the Host header says where it leads
-	secure bool    // TLS ended here
-	port   int     // that its scheme implies, or of CONNECT
+	head   []byte     // what was read of it already
+	tunnel *rawTunnel // nil: the Host header says where it leads
+	secure bool       // TLS ended here
+	port   int        // that its scheme implies, or of CONNECT
 
 	mu     sync.Mutex
 	seats  map[string]func() // by Machine
 	closed bool
 }
 
-// tunnel is where CONNECT leads.
-type tunnel struct {
-	name name
+// rawTunnel is where CONNECT leads.
+type rawTunnel struct {
+	name hostName
 	port int
 }
 
 // Read implements [net.Conn].
-func (c *client) Read(b []byte) (int, error) {
+func (c *callerConn) Read(b []byte) (int, error) {
 	if len(c.head) > 0 {
 		n := copy(b, c.head)
 		c.head = c.head[n:]
@@ -58,7 +58,7 @@ func (c *client) Read(b []byte) (int, error) {
 }
 
 // Close implements [net.Conn]. The connection's places become free.
-func (c *client) Close() error {
+func (c *callerConn) Close() error {
 	c.mu.Lock()
 	seats := c.seats
 	c.seats, c.closed = nil, true
@@ -71,10 +71,10 @@ func (c *client) Close() error {
 }
 
 // abort closes the connection so that the other side sees a reset.
-func (c *client) abort() {
+func (c *callerConn) abort() {
 	conn := c.Conn
 	for {
-		inner, ok := conn.(*client)
+		inner, ok := conn.(*callerConn)
 		if !ok {
 			break
 		}
@@ -87,7 +87,7 @@ func (c *client) abort() {
 }
 
 // holds tells whether the connection has a place on the Machine.
-func (c *client) holds(m *member) bool {
+func (c *callerConn) holds(m *member) bool {
 	if c == nil || !m.connections {
 		return false
 	}
@@ -98,7 +98,7 @@ func (c *client) holds(m *member) bool {
 
 // occupy gives the connection a place on the Machine; false if the connection is
 // over.
-func (c *client) occupy(m *member, p *Proxy) bool {
+func (c *callerConn) occupy(m *member, p *Proxy) bool {
 	if c == nil {
 		return false
 	}
@@ -123,7 +123,7 @@ func (c *client) occupy(m *member, p *Proxy) bool {
 }
 
 // vacate gives the place on a Machine up.
-func (c *client) vacate(machine string) {
+func (c *callerConn) vacate(machine string) {
 	c.mu.Lock()
 	end := c.seats[machine]
 	delete(c.seats, machine)

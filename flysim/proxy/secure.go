@@ -29,13 +29,13 @@ type handshake struct {
 	door  *door
 	visit *visit
 	port  int
-	name  name
-	route *route
+	name  hostName
+	route *portRoute
 }
 
 // secure ends TLS and serves what is inside. Where Fly Proxy has no certificate
 // it drops the connection; there is none for names under .flycast.
-func (d *door) secure(c *client) {
+func (d *door) secure(c *callerConn) {
 	h := &handshake{door: d, visit: d.proxy.visit(c, "", ""), port: 443}
 	if c.tunnel != nil {
 		h.port = c.tunnel.port
@@ -71,7 +71,7 @@ func (h *handshake) answer(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 }
 
 func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	var t *table
+	var t *routingTable
 	var err error
 	if tunnel := h.visit.client.tunnel; tunnel != nil {
 		h.name = tunnel.name
@@ -90,7 +90,7 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	}
 	options := h.route.options.TLS
 	switch {
-	case options.SelfSigned, certified(t.site, hello.ServerName), h.name.kind == public && hello.ServerName == "":
+	case options.SelfSigned, certified(t.site, hello.ServerName), h.name.kind == kindPublic && hello.ServerName == "":
 	case hello.ServerName == "":
 		return nil, fail("PT06", 0, "no valid tls certificate was found. aborted connection")
 	default:
@@ -116,7 +116,7 @@ func certified(site flysim.Site, host string) bool {
 }
 
 // pass joins the inside of a TLS connection with a program.
-func (d *door) pass(conn *tls.Conn, c *client, h *handshake) {
+func (d *door) pass(conn *tls.Conn, c *callerConn, h *handshake) {
 	v := h.visit
 	defer v.over()
 	defer conn.Close()
@@ -134,7 +134,7 @@ func (d *door) pass(conn *tls.Conn, c *client, h *handshake) {
 }
 
 // arrive takes a connection whose first byte tells what it is.
-func (d *door) arrive(c *client) {
+func (d *door) arrive(c *callerConn) {
 	var first [1]byte
 	_ = c.SetReadDeadline(time.Now().Add(firstByteTimeout)) // a connection that cannot have one fails below
 	n, err := c.Read(first[:])

@@ -10,19 +10,19 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// table is how an app is routed at a moment.
-type table struct {
+// routingTable is how an app is routed at a moment.
+type routingTable struct {
 	site     flysim.Site
 	revision atomic.Uint64 // of the platform, up to which the site is known to hold
 	atlas    atlas
 
 	mu     sync.Mutex
-	routes map[int]*route // those asked for; nil for a port that nothing serves
+	routes map[int]*portRoute // those asked for; nil for a port that nothing serves
 }
 
-// route is an external port: what is done to its connections, and the Machines
+// portRoute is an external port: what is done to its connections, and the Machines
 // behind it.
-type route struct {
+type portRoute struct {
 	port       int
 	tls, http  bool
 	proxyProto string // v1, v2 or empty
@@ -44,7 +44,7 @@ type member struct {
 
 // table is the app's present one, from memory while nothing changed. The error
 // is [sandbox.ErrGone].
-func (p *Proxy) table(app string) (*table, error) {
+func (p *Proxy) table(app string) (*routingTable, error) {
 	p.mu.RLock()
 	t := p.tables[app]
 	p.mu.RUnlock()
@@ -62,7 +62,7 @@ func (p *Proxy) table(app string) (*table, error) {
 		delete(p.tables, app)
 		return nil, err
 	}
-	t = &table{site: site, atlas: p.atlas, routes: make(map[int]*route)}
+	t = &routingTable{site: site, atlas: p.atlas, routes: make(map[int]*portRoute)}
 	t.revision.Store(site.Revision)
 	if len(p.tables) >= maxTables {
 		clear(p.tables)
@@ -75,7 +75,7 @@ func (p *Proxy) table(app string) (*table, error) {
 const maxTables = 4096
 
 // renew is the app's present site, the same one if only others changed.
-func (p *Proxy) renew(app string, t *table) (site flysim.Site, same bool, err error) {
+func (p *Proxy) renew(app string, t *routingTable) (site flysim.Site, same bool, err error) {
 	if t != nil {
 		return p.platform.Renew(t.site)
 	}
@@ -83,7 +83,7 @@ func (p *Proxy) renew(app string, t *table) (site flysim.Site, same bool, err er
 	return site, false, err
 }
 
-func (t *table) holds(revision uint64, now time.Time) bool {
+func (t *routingTable) holds(revision uint64, now time.Time) bool {
 	return t.revision.Load() == revision && (t.site.Until.IsZero() || now.Before(t.site.Until))
 }
 
@@ -91,7 +91,7 @@ func (t *table) holds(revision uint64, now time.Time) bool {
 const maxRoutes = 1024
 
 // route is an external TCP port, nil if no service has it.
-func (t *table) route(port int) *route {
+func (t *routingTable) route(port int) *portRoute {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r, ok := t.routes[port]
@@ -105,8 +105,8 @@ func (t *table) route(port int) *route {
 	return r
 }
 
-func (t *table) build(port int) *route {
-	r := &route{port: port}
+func (t *routingTable) build(port int) *portRoute {
+	r := &portRoute{port: port}
 	for _, b := range t.site.Machines {
 		services, err := b.Config.Services()
 		if err != nil {
@@ -134,7 +134,7 @@ func (t *table) build(port int) *route {
 
 // handle takes over what an entry says about connections. Where Machines
 // differ, a started one decides.
-func (r *route) handle(p spec.Port) {
+func (r *portRoute) handle(p spec.Port) {
 	r.options = p
 	r.tls, r.http = slices.Contains(p.Handlers, "tls"), slices.Contains(p.Handlers, "http")
 	r.proxyProto = ""

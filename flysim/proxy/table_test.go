@@ -17,7 +17,7 @@ func TestTableOfOthers(t *testing.T) {
 		machines[app] = platform.AddMachine(app, "iad", spec.Config{})
 	}
 	p := New(Options{Platform: platform})
-	look := func() *table {
+	look := func() *routingTable {
 		t.Helper()
 		now, err := p.table("shop-api")
 		if err != nil {

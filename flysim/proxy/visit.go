@@ -16,7 +16,7 @@ import (
 // visit is one request or raw connection, and what is to be said about it.
 type visit struct {
 	proxy  *Proxy
-	client *client
+	client *callerConn
 	record flysim.Visit
 	silent bool // it only led to another one, or was none of the platform's
 }
@@ -24,7 +24,7 @@ type visit struct {
 // maxPath is how much of a path is kept.
 const maxPath = 256
 
-func (p *Proxy) visit(c *client, method, path string) *visit {
+func (p *Proxy) visit(c *callerConn, method, path string) *visit {
 	return &visit{proxy: p, client: c, record: flysim.Visit{At: p.clock.Now(), Method: method, Path: path[:min(len(path), maxPath)]}}
 }
 
@@ -38,14 +38,14 @@ func (v *visit) over() {
 }
 
 // leads notes where a name leads.
-func (v *visit) leads(n name) {
+func (v *visit) leads(n hostName) {
 	v.record.App = n.app
 	switch n.kind {
-	case flycast:
+	case kindFlycast:
 		v.record.Door = flysim.DoorFlycast
-	case internal:
+	case kindInternal:
 		v.record.Door = flysim.DoorInternal
-	case public:
+	case kindPublic:
 		v.record.Door = flysim.DoorPublic
 	}
 }

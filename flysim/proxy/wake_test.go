@@ -223,7 +223,7 @@ func TestTopLevelChecks(t *testing.T) {
 	b := newBench(t, Options{})
 	b.platform.AddApp("shop-api", "personal", "")
 	b.platform.AddAddress("shop-api", "private_v6", "", "")
-	c, err := config(t, web).With("checks", map[string]map[string]any{"disk": {"type": "tcp", "port": 1}})
+	c, err := parseConfig(t, web).With("checks", map[string]map[string]any{"disk": {"type": "tcp", "port": 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +361,7 @@ func TestRunningClock(t *testing.T) {
 	platform := flysim.New(flysim.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 10 * time.Millisecond})
 	platform.AddApp("shop-api", "personal", "")
 	platform.AddAddress("shop-api", "private_v6", "", "")
-	id := platform.AddMachine("shop-api", "iad", config(t, strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)))
+	id := platform.AddMachine("shop-api", "iad", parseConfig(t, strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)))
 	platform.StopMachine("shop-api", id)
 	b.programs.refuse[id] = 2
 	listening, err := New(Options{Platform: platform, Programs: b.programs, Hold: time.Hour, Patience: time.Hour}).Listen("127.0.0.1:0", "")

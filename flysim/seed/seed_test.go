@@ -32,7 +32,7 @@ func example(t testing.TB) []byte {
 // start is a time after everything in the file.
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-const billing = `app = "billing"
+const billingToml = `app = "billing"
 primary_region = "ams"
 [http_service]
 internal_port = 3000
@@ -49,7 +49,7 @@ func TestDocumentedExample(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "billing"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "billing", "fly.toml"), []byte(billing), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "billing", "fly.toml"), []byte(billingToml), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	apps, err := seed.Read(example(t), dir)
@@ -113,11 +113,11 @@ func TestDocumentedExample(t *testing.T) {
 	}
 }
 
-func billingText() string { return billing }
+func billingText() string { return billingToml }
 
 func TestReadRefuses(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"fly.toml": billing, "bad.toml": "app = 'x'\n[http_service]\n", "syntax.toml": "app = \n"} {
+	for name, text := range map[string]string{"fly.toml": billingToml, "bad.toml": "app = 'x'\n[http_service]\n", "syntax.toml": "app = \n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

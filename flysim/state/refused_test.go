@@ -36,11 +36,11 @@ func TestStateRefused(t *testing.T) {
 		{"another file", []byte(strings.Repeat("app = \"shop-api\"\n", 1000)), "no state file"},
 		{"a short file", []byte("x"), ""},
 		{"a value changed", flip("quiet-river-2417"), "wrong checksum"},
-		{"cut off", good[:inUse(t, good)-4096], "damaged"},
+		{"cut off", good[:usedSize(t, good)-4096], "damaged"},
 		{"cut off at its head", good[:6000], ""},
-		{"a newer format", sealed(t, bucketAccount, "format", "2"), "a newer version wrote it"},
-		{"an unknown field", sealed(t, bucketAccount, "clock", `{"zone":"x"}`), "not of this program's format"},
-		{"a network of nobody", sealed(t, bucketAccount, "organizations", `[]`), "is of no organization"},
+		{"a newer format", sealedFile(t, bucketAccount, "format", "2"), "a newer version wrote it"},
+		{"an unknown field", sealedFile(t, bucketAccount, "clock", `{"zone":"x"}`), "not of this program's format"},
+		{"a network of nobody", sealedFile(t, bucketAccount, "organizations", `[]`), "is of no organization"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := stateAt(t)
@@ -89,8 +89,8 @@ func TestStateRefused(t *testing.T) {
 	})
 }
 
-// inUse is how much of a file holds something.
-func inUse(t *testing.T, raw []byte) (size int64) {
+// usedSize is how much of a file holds something.
+func usedSize(t *testing.T, raw []byte) (size int64) {
 	t.Helper()
 	path := stateAt(t)
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
@@ -107,8 +107,8 @@ func inUse(t *testing.T, raw []byte) (size int64) {
 	return size
 }
 
-// sealed is a good file with another value.
-func sealed(t *testing.T, bucket, key, value string) []byte {
+// sealedFile is a good file with another value.
+func sealedFile(t *testing.T, bucket, key, value string) []byte {
 	t.Helper()
 	path := seededState(t)
 	db, err := bbolt.Open(path, 0o600, nil)
