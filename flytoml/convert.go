@@ -2,12 +2,12 @@ package flytoml
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/google/shlex"
 )
@@ -35,15 +35,15 @@ func (f *File) Apply(group string, existing machine.Config) (machine.Config, err
 	if f.shapeError() != nil {
 		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.shapeError())
 	}
-	if !f.def().hasGroup(group) {
+	if !f.def().HasGroup(group) {
 		return machine.Config{}, fmt.Errorf("the file has no process group %s, only %s",
-			quote(group), oneLine(strings.Join(f.Groups(), ", ")))
+			excerpt.Quote(group), excerpt.Line(strings.Join(f.Groups(), ", ")))
 	}
 	if n := len(f.def().Processes); n > MaxGroups {
 		return machine.Config{}, fmt.Errorf("the file has %d process groups, more than the %d allowed", n, MaxGroups)
 	}
 	if group == "" { // as flyctl's Flatten has it
-		group = f.def().defaultGroup()
+		group = f.def().DefaultGroup()
 	}
 	return f.def().flatten(group).apply(group, existing, f.files)
 }
@@ -114,8 +114,8 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	})
 
 	services := make([]machine.Service, 0, len(d.Services)+1)
-	for _, service := range d.allServices() {
-		services = append(services, service.wire())
+	for _, service := range d.AllServices() {
+		services = append(services, service.ToMachine())
 	}
 	setIfAny(b, "services", services)
 
@@ -153,7 +153,7 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 
 	setIfAny(b, "files", files)
 
-	guest, err := d.guest()
+	guest, err := d.Guest()
 	if err != nil {
 		return machine.Config{}, err
 	}
@@ -211,7 +211,7 @@ func (d *Definition) wireFiles(local localFiles) ([]wireFile, error) {
 		wire := wireFile{GuestPath: file.GuestPath}
 		switch {
 		case file.LocalPath != "" && !local.given():
-			return nil, fmt.Errorf("[[files]] for %s takes its content from local_path, which is not supported here: use fly deploy, or write the content as raw_value", quote(file.GuestPath))
+			return nil, fmt.Errorf("[[files]] for %s takes its content from local_path, which is not supported here: use fly deploy, or write the content as raw_value", excerpt.Quote(file.GuestPath))
 		case file.LocalPath != "":
 			content, err := local.base64(file.LocalPath)
 			if err != nil {
@@ -240,6 +240,12 @@ func (d *Definition) wireFiles(local localFiles) ([]wireFile, error) {
 		wires = append(wires, files[path])
 	}
 	return wires, nil
+}
+
+// IsKnown reports whether flyctl knows the policy.
+func (p RestartPolicy) IsKnown() bool {
+	_, err := p.wire()
+	return err == nil
 }
 
 // wire is the Machines API's word for the policy.
@@ -271,26 +277,9 @@ func setIfAny[T any](b *configBuilder, key string, values []T) {
 	}
 }
 
-// merge sets single fields of an object and leaves its others; a nil value
-// removes a field.
+// merge sets single fields of an object, see [machine.Config.Merge].
 func (b *configBuilder) merge(key string, fields map[string]any) {
-	object := map[string]any{}
-	if raw := b.config.Raw(key); raw != nil && b.err == nil {
-		old := map[string]json.RawMessage{}
-		if b.err = json.Unmarshal(raw, &old); b.err != nil {
-			b.err = fmt.Errorf("machine configuration: field %q: %w", key, b.err)
-			return
-		}
-		for name, value := range old {
-			object[name] = value
-		}
+	if b.err == nil {
+		b.config, b.err = b.config.Merge(key, fields)
 	}
-	for name, value := range fields {
-		if value == nil {
-			delete(object, name)
-			continue
-		}
-		object[name] = value
-	}
-	b.set(key, object)
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
 // MaxFileSize is the most bytes that Apply reads of another file.
@@ -46,7 +48,7 @@ func (l localFiles) read(name string) ([]byte, error) {
 	}
 	clean := path.Clean(name)
 	if path.IsAbs(name) || !fs.ValidPath(clean) {
-		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read", quote(name))
+		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read", excerpt.Quote(name))
 	}
 	info, err := fs.Stat(l.fs, clean)
 	switch {
@@ -59,7 +61,7 @@ func (l localFiles) read(name string) ([]byte, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("read %s: is a directory", name)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file and is not read", quote(name))
+		return nil, fmt.Errorf("%s is not a regular file and is not read", excerpt.Quote(name))
 	}
 	file, err := l.fs.Open(clean)
 	if err != nil {
@@ -71,7 +73,7 @@ func (l localFiles) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, withoutPath(err))
 	}
 	if len(data) > MaxFileSize {
-		return nil, fmt.Errorf("%s has more than the %d bytes allowed", quote(name), MaxFileSize)
+		return nil, fmt.Errorf("%s has more than the %d bytes allowed", excerpt.Quote(name), MaxFileSize)
 	}
 	return data, nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -90,6 +91,13 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 	return config, nil
 }
 
+// CheckMachineConfig reports whether machine_config can be used. Files that it
+// names for the Machine are not read: assume gets their names.
+func (d *Definition) CheckMachineConfig(assume func(name string)) error {
+	_, err := d.mergeMachineConfig(machine.Config{}, localFiles{assumed: assume})
+	return err
+}
+
 // inlineJSON is the text of machine_config.
 func inlineJSON(source string, local localFiles) ([]byte, error) {
 	switch {
@@ -101,7 +109,7 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("invalid machine config source: %q", source)
 	case !local.given():
-		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here: use fly deploy, or write the JSON into machine_config itself", quote(source))
+		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here: use fly deploy, or write the JSON into machine_config itself", excerpt.Quote(source))
 	}
 	return local.read(source)
 }
@@ -214,7 +222,7 @@ func fill(files []*containerFile, named []localFile, local localFiles) error {
 				continue
 			}
 			if !local.given() {
-				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, or write the content as raw_value (base64)", quote(n.GuestPath))
+				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, or write the content as raw_value (base64)", excerpt.Quote(n.GuestPath))
 			}
 			content, err := local.base64(n.LocalPath)
 			if err != nil {
@@ -302,7 +310,7 @@ func (c *machineConfig) selectContainer(name string) error {
 	}
 	wanted := name
 	if wanted == "" {
-		wanted = defaultGroup
+		wanted = DefaultGroup
 	}
 	var selected *containerConfig
 	for _, container := range c.Containers {

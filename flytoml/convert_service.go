@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // service is the service that [http_service] stands for: TCP on 80 and 443,
 // with force_https on the one and TLS options on the other.
-func (s *HTTPService) service() Service {
+func (s *HTTPService) Service() Service {
 	http, https := 80, 443
 	return Service{
 		Protocol:           "tcp",
@@ -38,7 +39,7 @@ func (s *HTTPService) service() Service {
 	}
 }
 
-func (s Service) wire() machine.Service {
+func (s Service) ToMachine() machine.Service {
 	out := machine.Service{
 		Protocol:           s.Protocol,
 		InternalPort:       s.InternalPort,
@@ -106,7 +107,7 @@ func (d *Definition) wireChecks(group string) (map[string]machine.Check, error) 
 		}
 		if check.Port == nil {
 			if d.HTTPService == nil {
-				return nil, fmt.Errorf("Check %s for process group %s has no port set and the group has no http_service to take it from", quoteWhole(name), quoteWhole(group))
+				return nil, fmt.Errorf("Check %s for process group %s has no port set and the group has no http_service to take it from", excerpt.QuoteWhole(name), excerpt.QuoteWhole(group))
 			}
 			check.Port = &d.HTTPService.InternalPort
 		}

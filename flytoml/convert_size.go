@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/docker/go-units"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -46,8 +47,8 @@ func gigabytes(s string) (int, error) {
 	return size(s, units.FromHumanSize, units.GB)
 }
 
-// megabytes reads a Machine's memory: a bare number is MiB, units are binary.
-func megabytes(s string) (int, error) { return size(s, units.RAMInBytes, units.MiB) }
+// Megabytes reads a Machine's memory: a bare number is MiB, units are binary.
+func Megabytes(s string) (int, error) { return size(s, units.RAMInBytes, units.MiB) }
 
 func size(s string, parse func(string) (int64, error), unit int) (int, error) {
 	if n, err := strconv.Atoi(s); err == nil {
@@ -60,9 +61,9 @@ func size(s string, parse func(string) (int64, error), unit int) (int, error) {
 	return int(bytes) / unit, nil
 }
 
-// guest is the size of the group's Machines, nil if the file says nothing:
+// Guest is the size of the group's Machines, nil if the file says nothing:
 // what `fly scale` set is kept then.
-func (d *Definition) guest() (*machine.Guest, error) {
+func (d *Definition) Guest() (*machine.Guest, error) {
 	if len(d.VM) == 0 {
 		return nil, nil
 	}
@@ -85,7 +86,7 @@ func (d *Definition) guest() (*machine.Guest, error) {
 	}
 	guest.HostDedicationID = d.HostDedicationID
 	if vm.Memory != "" {
-		mb, err := megabytes(vm.Memory)
+		mb, err := Megabytes(vm.Memory)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +119,7 @@ func override[T comparable](value *T, with T) {
 
 // preset is a named Machine size (fly-go's MachinePresets).
 func preset(name string) (*machine.Guest, error) {
-	all := presets()
+	all := MachineSizes()
 	if guest, ok := all[name]; ok {
 		return &guest, nil
 	}
@@ -132,12 +133,13 @@ func preset(name string) (*machine.Guest, error) {
 				valid = append(valid, size)
 			}
 		}
-		return nil, fmt.Errorf("%s is an invalid machine size, choose one of: %v", quoteWhole(name), valid)
+		return nil, fmt.Errorf("%s is an invalid machine size, choose one of: %v", excerpt.QuoteWhole(name), valid)
 	}
-	return nil, fmt.Errorf("invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", quoteWhole(name))
+	return nil, fmt.Errorf("invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", excerpt.QuoteWhole(name))
 }
 
-func presets() map[string]machine.Guest {
+// MachineSizes are the sizes with a name (fly-go's MachinePresets).
+func MachineSizes() map[string]machine.Guest {
 	all := map[string]machine.Guest{}
 	for _, cpus := range []int{1, 2, 4, 6, 8} {
 		all[fmt.Sprintf("shared-cpu-%dx", cpus)] = machine.Guest{CPUKind: "shared", CPUs: cpus, MemoryMB: cpus * 256}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
@@ -21,7 +23,7 @@ import (
 func define(doc map[string]any) (*Definition, error) {
 	def := &Definition{}
 	err := func() error {
-		patched, err := patch(cloneTable(doc))
+		patched, err := legacy.Translate(legacy.CloneTable(doc))
 		if err != nil {
 			return err
 		}
@@ -38,47 +40,6 @@ func define(doc map[string]any) (*Definition, error) {
 	return def, nil
 }
 
-// cloneTable copies tables and arrays; the patches write into them.
-func cloneTable(table map[string]any) map[string]any {
-	out := make(map[string]any, len(table))
-	for key, value := range table {
-		out[key] = cloneValue(value)
-	}
-	return out
-}
-
-func cloneValue(value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		return cloneTable(value)
-	case []any:
-		out := make([]any, len(value))
-		for i, item := range value {
-			out[i] = cloneValue(item)
-		}
-		return out
-	}
-	return value
-}
-
-// The names that flyctl's structs have in messages of encoding/json, where
-// they are not ours.
-func flyctlTypes() *strings.Replacer {
-	return strings.NewReplacer(
-		"machine.Port", "fly.MachinePort",
-		"machine.Concurrency", "fly.MachineServiceConcurrency",
-		"machine.HTTPResponse", "fly.HTTPResponseOptions",
-		"machine.", "fly.",
-		"flytoml.Definition", "appconfig.Config",
-		"flytoml.GuestFile", "appconfig.File",
-		"flytoml.Duration", "fly.Duration",
-		"flytoml.Autostop", "fly.MachineAutostop",
-		"flytoml.Machine", "fly.Machine",
-		"flytoml.", "appconfig.",
-		"map[string]json.RawMessage", "map[string]interface {}",
-	)
-}
-
 // inFlyctlsWords gives a type mismatch the names that flyctl's message has.
 func inFlyctlsWords(err error) error {
 	var mismatch *json.UnmarshalTypeError
@@ -87,7 +48,7 @@ func inFlyctlsWords(err error) error {
 	}
 	if mismatch.Struct == "" && mismatch.Field == "" {
 		return fmt.Errorf("json: cannot unmarshal %s into Go value of type %s",
-			mismatch.Value, flyctlTypes().Replace(mismatch.Type.String()))
+			mismatch.Value, legacy.TypeNames().Replace(mismatch.Type.String()))
 	}
 	name := mismatch.Struct
 	switch name {
@@ -108,7 +69,7 @@ func inFlyctlsWords(err error) error {
 		name = strings.ToUpper(name[:1]) + name[1:]
 	}
 	return fmt.Errorf("json: cannot unmarshal %s into Go struct field %s.%s of type %s",
-		mismatch.Value, name, mismatch.Field, flyctlTypes().Replace(mismatch.Type.String()))
+		mismatch.Value, name, mismatch.Field, legacy.TypeNames().Replace(mismatch.Type.String()))
 }
 
 // Duration is a length of time. In JSON it is a Go duration string; a bare
@@ -181,7 +142,7 @@ func (p *MachinePersistRootfs) UnmarshalJSON(data []byte) error {
 			word = ""
 		}
 		if !slices.Contains(numbered, MachinePersistRootfs(word)) {
-			return fmt.Errorf("invalid persist_rootfs string value %s", outside.Quote(word, 10*maxQuoted))
+			return fmt.Errorf("invalid persist_rootfs string value %s", outside.Quote(word, 10*excerpt.MaxQuoted))
 		}
 		*p = MachinePersistRootfs(word)
 		return nil

@@ -1,8 +1,6 @@
 package flytoml
 
 import (
-	"encoding/json"
-
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -248,17 +246,4 @@ type MachineMetrics struct {
 	Port  int    `json:"port,omitempty"`
 	Path  string `json:"path,omitempty"`
 	HTTPS bool   `json:"https,omitempty"`
-}
-
-// clone is a deep copy: the JSON form is the whole definition.
-func (d *Definition) clone() *Definition {
-	data, err := json.Marshal(d)
-	if err != nil {
-		return &Definition{App: d.App}
-	}
-	var out Definition
-	if json.Unmarshal(data, &out) != nil {
-		return &Definition{App: d.App}
-	}
-	return &out
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 )
 
 // What appendJSON writes is what json.Marshal writes, errors included.
@@ -19,7 +21,7 @@ func TestAppendJSON(t *testing.T) {
 		map[string]any{"b": []any{1, nil, "x"}, "a": map[string]any{"<": 1.5}, "\xff": 1, "": 2},
 		map[any]any{1: 2}, []any{map[any]any{1: 2}}, map[string]any{"a": math.Inf(-1), "b": map[any]any{}},
 	}
-	for _, data := range oracleCases(t) {
+	for _, data := range flytomltest.Files(t) {
 		if f, err := Parse("fly.toml", data); err == nil {
 			values = append(values, f.doc)
 		}

@@ -5,14 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"sync"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// Limits of what Parse reads.
-const (
-	MaxSize  = 1 << 20 // bytes
-	MaxDepth = 64      // nested tables and arrays
-)
+// MaxSize is the most bytes that Parse reads.
+const MaxSize = 1 << 20
 
 // MaxGroups is the most process groups that Apply converts: each of them gets
 // all of the file's environment.
@@ -22,7 +22,7 @@ const MaxGroups = 1000
 // immutable, and safe for concurrent use.
 type File struct {
 	name   string
-	format format
+	format syntax.Format
 	data   []byte
 	doc    map[string]any // as its format's decoder has it; nobody may change it
 	files  localFiles     // what the conversion may read beside it
@@ -44,16 +44,16 @@ type File struct {
 // [File.Edit] refuses it.
 func Parse(name string, data []byte) (*File, error) {
 	if len(data) > MaxSize {
-		return nil, &SyntaxError{Name: name, Reason: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxSize)}
+		return nil, &syntax.Error{Name: name, Reason: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxSize)}
 	}
-	f := &File{name: name, format: formatOf(name), data: bytes.Clone(data)}
-	doc, err := f.format.read(f.data)
-	if err == nil && depth(doc, MaxDepth+1) > MaxDepth {
-		err = &SyntaxError{Reason: tooDeepReason()}
+	f := &File{name: name, format: syntax.FormatOf(name), data: bytes.Clone(data)}
+	doc, err := f.format.Read(f.data)
+	if err == nil && syntax.Depth(doc, syntax.MaxDepth+1) > syntax.MaxDepth {
+		err = &syntax.Error{Reason: syntax.TooDeepReason()}
 	}
 	if err != nil {
 		err.Name = name
-		if misnamed(name) {
+		if syntax.IsMisnamed(name) {
 			err.Reason += "; flyctl reads a file of this name as TOML: rename it, as in fly.yaml or fly.json"
 		}
 		return nil, err
@@ -63,8 +63,9 @@ func Parse(name string, data []byte) (*File, error) {
 	return f, nil
 }
 
-// fileOf is a file that says a definition, without a text.
-func fileOf(def *Definition) *File {
+// FileOf is a file that says what a definition says, without a text and without
+// a document. It shares the definition.
+func FileOf(def *Definition) *File {
 	return &File{name: "fly.toml", define: func() (*Definition, error) { return def, nil }}
 }
 
@@ -74,6 +75,13 @@ func (f *File) Name() string { return f.name }
 // Bytes returns a copy of the file's bytes.
 func (f *File) Bytes() []byte { return bytes.Clone(f.data) }
 
+// Format is the format that the file's name stands for.
+func (f *File) Format() syntax.Format { return f.format }
+
+// Document is the file as its format's decoder has it, before old spellings are
+// translated. Callers must not change it.
+func (f *File) Document() map[string]any { return f.doc }
+
 // SHA256 is the hexadecimal digest of the file's bytes.
 func (f *File) SHA256() string {
 	sum := sha256.Sum256(f.data)
@@ -82,6 +90,11 @@ func (f *File) SHA256() string {
 
 // App is the app the file names, empty if it names none.
 func (f *File) App() string { return f.def().App }
+
+var appName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// IsAppName reports whether an app can have the name.
+func IsAppName(name string) bool { return appName.MatchString(name) }
 
 // def is the document as flyctl understands it; it holds the app alone if
 // there is a shapeError.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
 func TestFile(t *testing.T) {
@@ -88,19 +90,19 @@ func TestParseRefuses(t *testing.T) {
 		{"fly.yaml", strings.Repeat("- ", MaxSize/2), 1, 129, "nested deeper than 64", "- - "},
 	} {
 		_, err := Parse(tt.name, []byte(tt.data))
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		var syntaxErr *syntax.Error
+		if !errors.As(err, &syntaxErr) {
 			t.Errorf("%s %.40q: error = %v, want a SyntaxError", tt.name, tt.data, err)
 			continue
 		}
-		if syntax.Row != tt.row || syntax.Column != tt.col || !strings.Contains(syntax.Reason, tt.reason) {
-			t.Errorf("%.40q: got %d:%d %s, want %d:%d %s", tt.data, syntax.Row, syntax.Column, syntax.Reason, tt.row, tt.col, tt.reason)
+		if syntaxErr.Row != tt.row || syntaxErr.Column != tt.col || !strings.Contains(syntaxErr.Reason, tt.reason) {
+			t.Errorf("%.40q: got %d:%d %s, want %d:%d %s", tt.data, syntaxErr.Row, syntaxErr.Column, syntaxErr.Reason, tt.row, tt.col, tt.reason)
 		}
-		if !strings.HasPrefix(syntax.Line, tt.line) {
-			t.Errorf("%.40q: line = %q, want %q", tt.data, syntax.Line, tt.line)
+		if !strings.HasPrefix(syntaxErr.Line, tt.line) {
+			t.Errorf("%.40q: line = %q, want %q", tt.data, syntaxErr.Line, tt.line)
 		}
-		if syntax.Row > 0 && strings.TrimLeft(syntax.Caret, " ") != "^" {
-			t.Errorf("%.40q: caret = %q", tt.data, syntax.Caret)
+		if syntaxErr.Row > 0 && strings.TrimLeft(syntaxErr.Caret, " ") != "^" {
+			t.Errorf("%.40q: caret = %q", tt.data, syntaxErr.Caret)
 		}
 	}
 }
@@ -110,15 +112,15 @@ func TestSyntaxErrorCaret(t *testing.T) {
 	for _, before := range []string{"", "é", strings.Repeat("x", 300), "\t"} {
 		data := "a = \"" + before + "\" ! # " + strings.Repeat("y", 300)
 		_, err := Parse("fly.toml", []byte(data))
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		var syntaxErr *syntax.Error
+		if !errors.As(err, &syntaxErr) {
 			t.Fatal(err)
 		}
-		if len([]rune(syntax.Line)) > maxLine {
-			t.Errorf("line of %d characters", len([]rune(syntax.Line)))
+		if len([]rune(syntaxErr.Line)) > syntax.MaxLine {
+			t.Errorf("line of %d characters", len([]rune(syntaxErr.Line)))
 		}
-		if at := len(syntax.Caret) - 1; []rune(syntax.Line)[at] != '!' {
-			t.Errorf("%q\n%s\n%s", before, syntax.Line, syntax.Caret)
+		if at := len(syntaxErr.Caret) - 1; []rune(syntaxErr.Line)[at] != '!' {
+			t.Errorf("%q\n%s\n%s", before, syntaxErr.Line, syntaxErr.Caret)
 		}
 		if got := strings.Count(err.Error(), "\n"); got != 2 {
 			t.Errorf("message has %d line ends: %q", got, err)
@@ -185,8 +187,8 @@ func TestYAMLText(t *testing.T) {
 		"%YAML 9.9\n---\na: 1":      "yaml: found incompatible YAML document",
 	} {
 		_, err := Parse("fly.yaml", []byte(data))
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) || syntax.Text != want || syntax.Row == 0 {
+		var syntaxErr *syntax.Error
+		if !errors.As(err, &syntaxErr) || syntaxErr.Text != want || syntaxErr.Row == 0 {
 			t.Errorf("%q: got %#v, want %q", data, err, want)
 		}
 	}

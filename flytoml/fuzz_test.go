@@ -1,4 +1,4 @@
-package flytoml
+package flytoml_test
 
 import (
 	"encoding/json"
@@ -6,7 +6,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -14,31 +20,30 @@ import (
 // what is read keeps its bytes, and what converts converts to a readable
 // configuration.
 func FuzzParse(f *testing.F) {
-	for _, data := range oracleCases(f) {
+	for _, data := range flytomltest.Files(f) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if file, err := Parse("fly.toml", data); err == nil {
+		if file, err := flytoml.Parse("fly.toml", data); err == nil {
 			exercise(t, file, data)
 		}
 	})
 }
 
 // FuzzParseFormats is FuzzParse for fly.json and fly.yaml. A file that is not
-// read has a place where it is wrong, every key of one that is has a place too,
-// and what its extents hold is what the keys have.
+// read has a place where it is wrong. (FuzzLocate is about the places of keys.)
 func FuzzParseFormats(f *testing.F) {
-	cases := oracleCases(f)
+	cases := flytomltest.Files(f)
 	for i, name := range slices.Sorted(maps.Keys(cases)) {
-		file, err := Parse("fly.toml", cases[name])
+		file, err := flytoml.Parse("fly.toml", cases[name])
 		if err != nil {
 			continue
 		}
-		if data, err := json.Marshal(file.doc); err == nil && i%2 == 0 {
+		if data, err := json.Marshal(file.Document()); err == nil && i%2 == 0 {
 			f.Add(data) // and read as YAML, too
 			continue
 		}
-		f.Add(must(yaml.Marshal(file.doc))(f))
+		f.Add(must(yaml.Marshal(file.Document()))(f))
 	}
 	for _, tt := range hostile() {
 		if len(tt[1]) > 500 {
@@ -50,16 +55,15 @@ func FuzzParseFormats(f *testing.F) {
 	f.Add([]byte(`{"":[{"0":?}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
-			file, err := Parse(name, data)
+			file, err := flytoml.Parse(name, data)
 			if err != nil {
-				if e := err.(*SyntaxError); e.Row < 1 && len(data) <= MaxSize && e.Reason != tooDeepReason() {
+				if e := err.(*syntax.Error); e.Row < 1 && len(data) <= flytoml.MaxSize && e.Reason != syntax.TooDeepReason() {
 					t.Fatalf("no place: %v", err)
 				}
 				continue
 			}
 			exercise(t, file, data)
-			checkPositions(t, file)
-			if fresh, err := file.format.decode(data); err != nil || !same(fresh, file.doc) {
+			if fresh, err := file.Format().Decode(data); err != nil || !legacy.Equal(fresh, file.Document()) {
 				t.Fatalf("the document changed: %v", err)
 			}
 		}
@@ -67,14 +71,14 @@ func FuzzParseFormats(f *testing.F) {
 }
 
 // exercise does everything with a file that can be done without editing it.
-func exercise(t *testing.T, file *File, data []byte) {
+func exercise(t *testing.T, file *flytoml.File, data []byte) {
 	t.Helper()
-	existing := config(t, `{"init":{"tty":true},"metadata":{"a":"b"},"containers":[{"name":"x"}]}`)
+	existing := parseConfig(t, `{"init":{"tty":true},"metadata":{"a":"b"},"containers":[{"name":"x"}]}`)
 	if string(file.Bytes()) != string(data) {
 		t.Fatal("the bytes changed")
 	}
 	_ = file.Validate()
-	for _, finding := range file.Lint() {
+	for _, finding := range lint.Lint(file) {
 		if finding.Code == "" || finding.Row < 0 || finding.Column < 0 {
 			t.Fatalf("finding %+v", finding)
 		}
@@ -91,9 +95,9 @@ func exercise(t *testing.T, file *File, data []byte) {
 		live[group] = config
 	}
 	if len(live) > 0 {
-		rendered, err := FromMachines(file.App(), file.PrimaryRegion(), live, Masked)
+		rendered, err := render.FromMachines(file.App(), file.PrimaryRegion(), live, render.Masked)
 		if err == nil {
-			_, err = Parse("fly.toml", rendered)
+			_, err = flytoml.Parse("fly.toml", rendered)
 		}
 		if err != nil {
 			t.Fatalf("from Machines: %v\n%s", err, rendered)
@@ -107,63 +111,26 @@ func exercise(t *testing.T, file *File, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := FromDefinition("fly.toml", definition); err != nil {
+	if _, err := flytoml.FromDefinition("fly.toml", definition); err != nil {
 		t.Fatalf("from the definition: %v", err)
 	}
 }
 
-// sameDocument compares documents of which the rendering leaves out what is
-// empty at the top.
-func sameDocument(t *testing.T, a, b []byte) bool {
+func parseConfig(t testing.TB, data string) machine.Config {
 	t.Helper()
-	normal := func(data []byte) string {
-		var doc map[string]any
-		if err := json.Unmarshal(data, &doc); err != nil {
-			t.Fatal(err)
-		}
-		for key := range doc {
-			if empty(key, doc[key]) {
-				delete(doc, key)
-			}
-		}
-		out, err := json.Marshal(doc)
+	c, err := machine.ParseConfig([]byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func must[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(out)
+		return value
 	}
-	return normal(a) == normal(b)
-}
-
-// FuzzRenderTOML: whatever JSON object a release stores, the file made of it
-// can be read, and reads the same when its own document is rendered again.
-func FuzzRenderTOML(f *testing.F) {
-	f.Add([]byte(stored))
-	f.Add([]byte(`{"a":{"b":[{"c":{}},{"c":{"d":[[{}],[]]}}]},"":null,"x.y":{"z":[{"k":1},2]}}`))
-	f.Fuzz(func(t *testing.T, definition []byte) {
-		if len(definition) > 1<<16 {
-			return
-		}
-		for _, values := range []Values{Masked, Shown} {
-			data, err := RenderTOML(definition, values)
-			if err != nil {
-				continue
-			}
-			file, err := Parse("fly.toml", data)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, data)
-			}
-			again, err := json.Marshal(file.doc)
-			if err != nil {
-				continue // an infinite number
-			}
-			second, err := FromDefinition("fly.toml", again)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := json.Marshal(second.doc); err != nil || !sameDocument(t, again, got) {
-				t.Fatalf("got\n%s\nwant\n%s", got, again)
-			}
-		}
-	})
 }

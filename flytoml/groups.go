@@ -6,25 +6,29 @@ import (
 	"sync"
 )
 
-// defaultGroup is the group that a file without [processes] has.
-const defaultGroup = "app"
+// DefaultGroup is the group that a file without [processes] has.
+const DefaultGroup = "app"
 
 // Definition is the file as flyctl understands it. The error says, in flyctl's
-// words, why flyctl could not decode it; every conversion fails then. The
-// result is the caller's own.
+// words, why flyctl could not decode it; every conversion fails then, and the
+// Definition holds the app alone. The result is the caller's own.
 func (f *File) Definition() (*Definition, error) {
-	if f.shapeError() != nil {
-		return nil, f.shapeError()
+	if f.doc == nil {
+		return f.define()
 	}
-	return f.def().clone(), nil
+	return define(f.doc)
 }
 
+// SharedDefinition is [File.Definition] without the copy: callers must not
+// change it.
+func (f *File) SharedDefinition() (*Definition, error) { return f.define() }
+
 // Groups are the process groups, sorted: the keys of [processes], or app.
-func (f *File) Groups() []string { return f.def().groups() }
+func (f *File) Groups() []string { return f.def().Groups() }
 
 // DefaultGroup is the group that sections without processes belong to: app if
 // there is one, else the first by name.
-func (f *File) DefaultGroup() string { return f.def().defaultGroup() }
+func (f *File) DefaultGroup() string { return f.def().DefaultGroup() }
 
 // PrimaryRegion is primary_region, empty if the file has none.
 func (f *File) PrimaryRegion() string { return f.def().PrimaryRegion }
@@ -51,25 +55,25 @@ func (f *File) HasService(groups ...string) bool {
 	return false
 }
 
-func (d *Definition) groups() []string {
+func (d *Definition) Groups() []string {
 	if len(d.Processes) == 0 {
-		return []string{defaultGroup}
+		return []string{DefaultGroup}
 	}
 	return slices.Sorted(maps.Keys(d.Processes))
 }
 
 // hasGroup tells whether the definition has a process group.
-func (d *Definition) hasGroup(name string) bool {
+func (d *Definition) HasGroup(name string) bool {
 	if len(d.Processes) == 0 {
-		return name == defaultGroup
+		return name == DefaultGroup
 	}
 	_, ok := d.Processes[name]
 	return ok
 }
 
-func (d *Definition) defaultGroup() string {
-	if d.hasGroup(defaultGroup) {
-		return defaultGroup
+func (d *Definition) DefaultGroup() string {
+	if d.HasGroup(DefaultGroup) {
+		return DefaultGroup
 	}
 	first, found := "", false
 	for name := range d.Processes {
@@ -88,7 +92,7 @@ func (d *Definition) defaultGroup() string {
 // [[files]]: flyctl merges them before it looks at their processes.
 func (d *Definition) flatten(group string) *Definition {
 	// Asked for each section, and in a file of many groups for each of them.
-	standard := sync.OnceValue(func() bool { return group == d.defaultGroup() })
+	standard := sync.OnceValue(func() bool { return group == d.DefaultGroup() })
 	belongs := func(processes []string) bool {
 		return slices.Contains(processes, group) ||
 			(len(processes) == 0 || slices.Contains(processes, "")) && standard()
@@ -110,8 +114,8 @@ func (d *Definition) flatten(group string) *Definition {
 	out.Restart = filter(d.Restart, func(r Restart) bool { return belongs(r.Processes) })
 
 	out.VM = nil
-	sizes := d.sizes(func(name string) bool { return name == group })
-	if i := sizes.of(group, standard); i >= 0 {
+	choice := d.VMChoice(func(name string) bool { return name == group })
+	if i := choice.Of(group, standard); i >= 0 {
 		out.VM = []*Compute{d.VM[i]}
 		if guest := d.VM[i].MachineGuest; guest != nil && guest.HostDedicationID != "" {
 			out.HostDedicationID = guest.HostDedicationID
@@ -120,49 +124,49 @@ func (d *Definition) flatten(group string) *Definition {
 	return &out
 }
 
-// sizes tells which [[vm]] section a group gets, by its index: the last of those
-// that name the group (flyctl's lo.MaxBy), else the first that is for it without
-// its name.
-type sizes struct {
-	named    map[string]int // the last that names a group
-	general  int            // the first without processes; -1 if there is none
+// VMChoice tells which [[vm]] section a group gets, by its index: the last of
+// those that name the group (flyctl's lo.MaxBy), else the first that is for it
+// without its name.
+type VMChoice struct {
+	Named    map[string]int // the last that names a group
+	General  int            // the first without processes; -1 if there is none
 	standard int            // the first for the default group, without its name; -1 if there is none
 }
 
-// sizes looks at the sections once. Of the names that they have it keeps those
-// that are wanted.
-func (d *Definition) sizes(wanted func(group string) bool) sizes {
-	s := sizes{map[string]int{}, -1, -1}
+// VMChoice looks at the sections once. Of the names that they have it keeps
+// those that are wanted.
+func (d *Definition) VMChoice(wanted func(group string) bool) VMChoice {
+	s := VMChoice{map[string]int{}, -1, -1}
 	for i, vm := range d.VM {
 		if vm == nil {
 			continue
 		}
-		if s.general < 0 && len(vm.Processes) == 0 {
-			s.general = i
+		if s.General < 0 && len(vm.Processes) == 0 {
+			s.General = i
 		}
 		if s.standard < 0 && (len(vm.Processes) == 0 || slices.Contains(vm.Processes, "")) {
 			s.standard = i
 		}
 		for _, name := range vm.Processes {
 			if wanted(name) {
-				s.named[name] = i
+				s.Named[name] = i
 			}
 		}
 	}
 	return s
 }
 
-// of is the section of a group, -1 if it has none; standard tells whether the
+// Of is the section of a group, -1 if it has none; standard tells whether the
 // group is the default one.
-func (s sizes) of(group string, standard func() bool) int {
-	i, ok := s.named[group]
+func (s VMChoice) Of(group string, standard func() bool) int {
+	i, ok := s.Named[group]
 	switch {
 	case ok:
 		return i
 	case s.standard >= 0 && standard():
 		return s.standard
 	}
-	return s.general
+	return s.General
 }
 
 func filter[T any](all []T, keep func(T) bool) []T {
@@ -177,10 +181,10 @@ func filter[T any](all []T, keep func(T) bool) []T {
 
 // allServices are the services in the order flyctl sends them: http_service
 // first, as the service it stands for.
-func (d *Definition) allServices() []Service {
+func (d *Definition) AllServices() []Service {
 	var all []Service
 	if d.HTTPService != nil {
-		all = append(all, d.HTTPService.service())
+		all = append(all, d.HTTPService.Service())
 	}
 	return append(all, d.Services...)
 }

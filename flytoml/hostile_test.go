@@ -1,13 +1,17 @@
-package flytoml
+package flytoml_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
 // An eighth of what a file may have keeps a careless reader busy long enough.
-const hostileSize = MaxSize / 8
+const hostileSize = flytoml.MaxSize / 8
 
 // filled repeats a text up to a file's size.
 func filled(text string) string { return strings.Repeat(text, hostileSize/len(text)) }
@@ -80,12 +84,12 @@ func TestHostile(t *testing.T) {
 	for what, tt := range hostile() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			f, err := Parse(tt[0], []byte(tt[1]))
-			if tt[2] == "" != (err == nil) || err != nil && !strings.Contains(err.(*SyntaxError).Reason, tt[2]) {
+			f, err := flytoml.Parse(tt[0], []byte(tt[1]))
+			if tt[2] == "" != (err == nil) || err != nil && !strings.Contains(err.(*syntax.Error).Reason, tt[2]) {
 				t.Fatalf("got %.200v, want %q", err, tt[2])
 			}
 			if err == nil {
-				f.locate()
+				layout.Locate(f.Format(), f.Bytes())
 			}
 			if err != nil && len(err.Error()) > 2000 {
 				t.Errorf("a message of %d bytes", len(err.Error()))

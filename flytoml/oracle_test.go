@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
 // oracle is what flyctl makes of one file.
@@ -24,22 +26,10 @@ type oracle struct {
 	OntoExisting    map[string]machine.Config `json:"machine_config_onto_existing,omitempty"`
 }
 
-// oracleDirs are the copy in testdata, and the folder it is a copy of where
-// that stands beside the repository.
-func oracleDirs(t *testing.T) []string {
-	t.Helper()
-	dirs := []string{filepath.Join("testdata", "oracle")}
-	beside := filepath.Join("..", "..", "shared", "oracle")
-	if _, err := os.Stat(filepath.Join(beside, "cases")); err == nil {
-		dirs = append(dirs, beside)
-	}
-	return dirs
-}
-
 // TestOracle compares with the recorded answers of flyctl, case by case. No
 // case is left out.
 func TestOracle(t *testing.T) {
-	for _, dir := range oracleDirs(t) {
+	for _, dir := range flytomltest.OracleDirs(t) {
 		data, err := os.ReadFile(filepath.Join(dir, "existing-machine.json"))
 		if err != nil {
 			t.Fatal(err)
@@ -76,12 +66,12 @@ func TestOracle(t *testing.T) {
 func compareOracle(t *testing.T, name string, input []byte, want oracle, existing machine.Config) {
 	f, err := Parse(name, input)
 	if want.LoadError != "" {
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		var syntaxErr *syntax.Error
+		if !errors.As(err, &syntaxErr) {
 			t.Fatalf("error = %v, want a SyntaxError", err)
 		}
-		if syntax.Text != want.LoadError {
-			t.Errorf("load error:\n got %q\nwant %q", syntax.Text, want.LoadError)
+		if syntaxErr.Text != want.LoadError {
+			t.Errorf("load error:\n got %q\nwant %q", syntaxErr.Text, want.LoadError)
 		}
 		return
 	}

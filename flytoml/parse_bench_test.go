@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 )
 
 // inFormats is a TOML file in all three formats, by their names.
@@ -26,9 +28,9 @@ func BenchmarkParse(b *testing.B) {
 		name string
 		data []byte
 	}{
-		{"10KB", tenKB()},
-		{"1000 services", manyServices(1_000)},
-		{"10000 services", manyServices(10_000)},
+		{"10KB", flytomltest.TenKB()},
+		{"1000 services", flytomltest.ManyServices(1_000)},
+		{"10000 services", flytomltest.ManyServices(10_000)},
 	} {
 		for name, data := range inFormats(b, size.data) {
 			b.Run(size.name+"/"+name, func(b *testing.B) {
@@ -41,48 +43,6 @@ func BenchmarkParse(b *testing.B) {
 					}
 					if _, err := f.Definition(); err != nil {
 						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
-
-// BenchmarkParseEdit is to stay under 1 ms and 1 MB.
-func BenchmarkParseEdit(b *testing.B) {
-	data := tenKB()
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		f, err := Parse("fly.toml", data)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := f.Edit(blueprint()); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkLocate(b *testing.B) {
-	for _, size := range []struct {
-		name string
-		data []byte
-	}{
-		{"1000 services", manyServices(1_000)},
-		{"10000 services", manyServices(10_000)},
-	} {
-		for name, data := range inFormats(b, size.data) {
-			f, err := Parse(name, data)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Run(size.name+"/"+name, func(b *testing.B) {
-				b.SetBytes(int64(len(data)))
-				b.ReportAllocs()
-				for b.Loop() {
-					if len(f.locate()) == 0 {
-						b.Fatal("no places")
 					}
 				}
 			})

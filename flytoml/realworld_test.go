@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -43,7 +44,7 @@ func TestRealWorld(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(path, ".toml") + ".json"
-			if *update {
+			if *flytomltest.Update {
 				if err := os.WriteFile(golden, text.Bytes(), 0o644); err != nil {
 					t.Fatal(err)
 				}

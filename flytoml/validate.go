@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/shlex"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
@@ -42,33 +43,47 @@ func (e *InvalidError) Error() string {
 // with an [*InvalidError]. As there, a file can be valid and yet fail to
 // convert: an unknown VM size, a check without a port.
 func (f *File) Validate() error {
-	text, failed := f.verdict(false)
+	v := validation{}
+	v.all(f.name, f.def())
 	reason := "invalid app configuration"
 	switch {
 	case f.shapeError() != nil:
 		reason = f.shapeError().Error()
-	case !failed:
+	case !v.failed:
 		return nil
 	}
-	message, _ := f.verdict(true)
+	quoted := validation{quoted: true}
+	quoted.all(f.name, f.def())
 	end := fmt.Sprintf("\n   ✘%s", outside.Line(reason, maxInvalid))
-	return &InvalidError{Reason: reason, Text: text + end, message: message + end}
+	return &InvalidError{Reason: reason, Text: v.text.String() + end, message: quoted.text.String() + end}
 }
 
-// verdict is what flyctl prints before its reason.
-func (f *File) verdict(quoted bool) (text string, failed bool) {
-	v := &validation{quoted: quoted}
-	v.warn("Validating %s\n", f.name)
-	v.build(f.def())
-	v.deploy(f.def())
-	v.checks(f.def())
-	v.services(f.def())
-	v.processes(f.def())
-	v.console(f.def())
-	v.mounts(f.def())
-	v.restart(f.def())
-	v.compression(f.def())
+// Verdict is what flyctl's validation prints of a definition, one finding a
+// line, warnings included, and whether it refuses the definition. In text from
+// the definition, what cannot be seen is escaped, and so are quotes. It is for
+// parts of a definition, too.
+func (d *Definition) Verdict() (text string, refused bool) {
+	v := validation{quoted: true}
+	v.sections(d)
 	return v.text.String(), v.failed
+}
+
+// all is what flyctl prints of a file before its reason.
+func (v *validation) all(name string, d *Definition) {
+	v.warn("Validating %s\n", name)
+	v.sections(d)
+}
+
+func (v *validation) sections(d *Definition) {
+	v.build(d)
+	v.deploy(d)
+	v.checks(d)
+	v.services(d)
+	v.processes(d)
+	v.console(d)
+	v.mounts(d)
+	v.restart(d)
+	v.compression(d)
 }
 
 // validation collects findings in flyctl's words and order. Text from the file is
@@ -118,7 +133,7 @@ func (v *validation) build(d *Definition) {
 	}
 	quote := func(name string) string {
 		if v.quoted {
-			return outside.Quote(name, maxQuoted)
+			return outside.Quote(name, excerpt.MaxQuoted)
 		}
 		return `"` + v.shown(name) + `"`
 	}
@@ -195,12 +210,12 @@ func (v *validation) checks(d *Definition) {
 }
 
 func (v *validation) services(d *Definition) {
-	for _, service := range d.allServices() {
+	for _, service := range d.AllServices() {
 		if len(service.Processes) == 0 && len(d.Processes) > 0 {
 			v.fail("Service has no processes set but app has %d processes defined; update fly.toml to set processes for each service\n", len(d.Processes))
 		}
 		for _, name := range service.Processes {
-			if !d.hasGroup(name) {
+			if !d.HasGroup(name) {
 				v.fail("Service specifies '%s' as one of its processes, but no processes are defined with that name; "+
 					"update fly.toml [processes] to add '%s' process or remove it from service's processes list\n", name, name)
 			}
@@ -303,7 +318,7 @@ func (v *validation) gigabytes(m Mount, key, value string) int {
 func (v *validation) restart(d *Definition) {
 	for _, restart := range d.Restart {
 		for _, name := range restart.Processes {
-			if !d.hasGroup(name) {
+			if !d.HasGroup(name) {
 				v.fail("Restart policy specifies '%s' as one of its processes, but no processes are defined with that name; "+
 					"update fly.toml [processes] to add '%s' process or remove it from restart policy's processes list\n", name, name)
 			}

@@ -16,7 +16,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
@@ -87,7 +88,7 @@ func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) 
 
 func (r Resources) deployed(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	app := variable(request, "app")
-	body, err := deployed.Read(ctx, r.Fly, app, flytoml.Masked)
+	body, err := deployed.Read(ctx, r.Fly, app, render.Masked)
 	if err != nil {
 		return nil, plainError(err)
 	}
@@ -106,7 +107,7 @@ func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]m
 		}
 		return nil, err
 	}
-	if !flytoml.Recognize(f.Path, f.Data) {
+	if !lint.Recognize(f.Path, f.Data) {
 		return nil, fmt.Errorf("%.200s is not a fly.toml: it does not have the keys of one. It was not shown", f.Path)
 	}
 	return text(request, "application/"+strings.TrimPrefix(filepath.Ext(f.Path), "."), string(f.Data)), nil

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -18,7 +18,7 @@ import (
 // What a deployed configuration is shown as must not come back as one.
 func TestMasksAreNotDeployed(t *testing.T) {
 	w := newWorkbench(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", flysim.Options{})
-	shown, err := deployed.Read(t.Context(), w.toolset.fly, "shop-api", flytoml.Masked)
+	shown, err := deployed.Read(t.Context(), w.toolset.fly, "shop-api", render.Masked)
 	if err != nil {
 		t.Fatal(err)
 	}

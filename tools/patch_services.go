@@ -13,7 +13,10 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -110,16 +113,16 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 	if err != nil {
 		return none, err
 	}
-	edit, err := a.edit(ctx, in, name)
+	request, err := a.editRequest(ctx, in, name)
 	if err != nil {
 		return none, err
 	}
 	if shown != src.File {
-		if edit.Images, err = a.images(ctx, name); err != nil {
+		if request.Images, err = a.images(ctx, name); err != nil {
 			return none, err
 		}
 	}
-	edited, err := src.File.Edit(edit)
+	edited, err := edit.Apply(src.File, request)
 	if err != nil {
 		return none, editProblem(in, err)
 	}
@@ -131,12 +134,12 @@ func (a *toolset) planPatch(ctx context.Context, in patchInput) (plan.Proposal[p
 	// the same way: no environment value leaves the process, on context lines either.
 	visible := edited
 	if shown != src.File {
-		if visible, err = shown.Edit(edit); err != nil {
+		if visible, err = edit.Apply(shown, request); err != nil {
 			return none, editProblem(in, err)
 		}
 	}
 	out := patchOutput{Diff: outside.Block(bounded(visible.Diff(diffTitle(src.File)))), SHA256: after.SHA256(), Remarks: remarks(edited, after)}
-	if slices.ContainsFunc(edited.Remarks, func(r flytoml.Remark) bool { return r.Code == flytoml.RemarkInternalCallers }) {
+	if slices.ContainsFunc(edited.Remarks, func(r edit.Remark) bool { return r.Code == edit.RemarkInternalCallers }) {
 		out.Unknown = []string{plan.InternalCallers.Sentence()}
 	}
 	if in.Content != "" && len(edited.Changes) > 0 && len(edited.After) <= maxShown {
@@ -228,10 +231,10 @@ func (a *toolset) patchSource(ctx context.Context, in patchInput) (src source.Fi
 		src, err = source.FromContent(in.Content)
 	case in.App != "" || a.DefaultApp != "":
 		name := cmp.Or(in.App, a.DefaultApp)
-		if src.File, err = source.Deployed(ctx, a.fly, name, flytoml.Shown); err != nil {
+		if src.File, err = source.Deployed(ctx, a.fly, name, render.Shown); err != nil {
 			return source.File{}, nil, err
 		}
-		shown, err = source.Deployed(ctx, a.fly, name, flytoml.Masked)
+		shown, err = source.Deployed(ctx, a.fly, name, render.Masked)
 		return src, shown, err
 	default:
 		return source.File{}, nil, plan.Invalid("give path, content or app")
@@ -258,15 +261,15 @@ func (a *toolset) patchApp(in patchInput, file *flytoml.File) (string, error) {
 	return name, nil
 }
 
-// edit is what the services are to be, as Fly's blueprint for private apps has it.
-func (a *toolset) edit(ctx context.Context, in patchInput, name string) (flytoml.Edit, error) {
-	e := flytoml.Blueprint()
+// editRequest is what the services are to be, as Fly's blueprint for private apps has it.
+func (a *toolset) editRequest(ctx context.Context, in patchInput, name string) (edit.Edit, error) {
+	e := edit.Blueprint()
 	e.Groups, e.MinMachines = in.Groups, &in.MinMachines
 	if in.Autostop != "" {
 		e.KeepSuspend = false
 		autostop, err := machine.ParseAutostop(in.Autostop)
 		if err != nil {
-			return flytoml.Edit{}, plan.Invalid("%s", outside.Error(err, 600))
+			return edit.Edit{}, plan.Invalid("%s", outside.Error(err, 600))
 		}
 		e.Autostop = &autostop
 	}
@@ -278,7 +281,7 @@ func (a *toolset) edit(ctx context.Context, in patchInput, name string) (flytoml
 	}
 	if in.Create == "" {
 		if in.InternalPort != 0 {
-			return flytoml.Edit{}, plan.Invalid("internal_port works only with create: the port of an existing service is not changed")
+			return edit.Edit{}, plan.Invalid("internal_port works only with create: the port of an existing service is not changed")
 		}
 		return e, nil
 	}
@@ -287,12 +290,12 @@ func (a *toolset) edit(ctx context.Context, in patchInput, name string) (flytoml
 		s, err := rules.Read(ctx, a.fly, name)
 		switch {
 		case fly.Missing(err) == fly.AnApp && (in.Path != "" || in.Content != ""): // it may be yet to be made
-			return flytoml.Edit{}, &plan.Problem{
+			return edit.Edit{}, &plan.Problem{
 				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service shows it, because the app %s is not visible to this token", name),
 				Hint: "ask the user which port the app listens on, and give internal_port",
 			}
 		case err != nil:
-			return flytoml.Edit{}, err
+			return edit.Edit{}, err
 		default:
 			port = s.InternalPort()
 		}
@@ -300,9 +303,9 @@ func (a *toolset) edit(ctx context.Context, in patchInput, name string) (flytoml
 	if port == 0 {
 		p := plan.Invalid("create needs internal_port: no live service shows it, and it is never guessed")
 		p.Hint = "ask the user which port the app listens on"
-		return flytoml.Edit{}, p
+		return edit.Edit{}, p
 	}
-	e.Create = &flytoml.Create{InternalPort: port, TCP: in.Create == plan.CreateTCP}
+	e.Create = &edit.Create{InternalPort: port, TCP: in.Create == plan.CreateTCP}
 	return e, nil
 }
 
@@ -326,14 +329,14 @@ func (a *toolset) images(ctx context.Context, app string) ([]string, error) {
 
 // editProblem keeps what is wrong with the file apart from a bug of ours.
 func editProblem(in patchInput, err error) error {
-	if errors.Is(err, flytoml.ErrEdit) {
+	if errors.Is(err, edit.ErrEdit) {
 		return err
 	}
 	p := plan.Invalid("%s", outside.Error(err, 600))
-	if unnamed := (*flytoml.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
+	if unnamed := (*edit.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
 		p.Hint = "the same call with process_groups; the user says which group the new service is for"
 	}
-	var refused *flytoml.NotHTTPError
+	var refused *edit.NotHTTPError
 	if errors.As(err, &refused) {
 		arguments := &plan.Arguments{App: in.App, Path: in.Path, ProcessGroups: in.Groups, Create: plan.CreateTCP, InternalPort: refused.Port}
 		p.Next = []plan.Next{{Who: "agent", Tool: "patch_services", Arguments: arguments, Why: "for a TCP service; if you sent content, send it again"}}
@@ -412,7 +415,7 @@ func bounded(diff string) string {
 
 // commentRemarks quote what the file says of the values that are replaced: the
 // person who wrote it may have had a reason.
-func commentRemarks(changes []flytoml.EditChange) []remark {
+func commentRemarks(changes []edit.EditChange) []remark {
 	const most = 10
 	var out []remark
 	for _, change := range changes {
@@ -431,17 +434,17 @@ func commentRemarks(changes []flytoml.EditChange) []remark {
 // remarks are what the file says of replaced values and what an edit says of
 // itself, then the errors and warnings of the
 // edited file, in the order of its lines.
-func remarks(edited *flytoml.Edited, file *flytoml.File) []remark {
+func remarks(edited *edit.Edited, file *flytoml.File) []remark {
 	const most = 20
 	out := commentRemarks(edited.Changes)
 	for _, r := range edited.Remarks {
 		out = append(out, remark{Code: r.Code, What: r.What, Fix: r.Fix})
 	}
-	for _, f := range file.LintPrivate() {
+	for _, f := range lint.LintPrivate(file) {
 		if len(out) >= most {
 			break
 		}
-		if f.Severity != flytoml.SeverityInfo {
+		if f.Severity != lint.SeverityInfo {
 			out = append(out, remark{Code: f.Code, Row: f.Row, What: f.What, Fix: f.Fix})
 		}
 	}

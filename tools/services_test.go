@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -190,7 +190,7 @@ func TestCreateTCP(t *testing.T) {
 		}
 		out = s.ask("patch_services", map[string]any{"content": string(redis), "create": "tcp", "internal_port": 6379})
 		want := "\n[[services]]\n  protocol = \"tcp\"\n  internal_port = 6379\n  auto_stop_machines = \"off\"\n  auto_start_machines = true\n\n  [[services.ports]]\n    port = 6379\n"
-		if out.Status != plan.Applied || !strings.HasSuffix(out.Content, want) || !strings.Contains(out.text, "remark "+flytoml.RemarkDatabase) {
+		if out.Status != plan.Applied || !strings.HasSuffix(out.Content, want) || !strings.Contains(out.text, "remark "+edit.RemarkDatabase) {
 			s.t.Errorf("got %s: %s\n%s", out.Status, out.Summary, out.Content)
 		}
 		for format, text := range map[string]string{

@@ -6,9 +6,10 @@ import (
 	"io"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
+
 	"github.com/spf13/cobra"
 
-	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
@@ -61,9 +62,9 @@ type unread struct {
 // loadError is why a file could not be read: flyctl's own text where flyctl
 // has one.
 func loadError(err error) string {
-	var syntax *flytoml.SyntaxError
-	if errors.As(err, &syntax) && syntax.Text != "" {
-		return syntax.Text
+	var syntaxErr *syntax.Error
+	if errors.As(err, &syntaxErr) && syntaxErr.Text != "" {
+		return syntaxErr.Text
 	}
 	return err.Error()
 }

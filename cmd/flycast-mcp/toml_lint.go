@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
+
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
@@ -102,11 +105,11 @@ func (l *linting) complete(paths []string) error {
 
 // linted is what --json prints of a file.
 type linted struct {
-	File       string            `json:"file"`
-	Findings   []flytoml.Finding `json:"findings"`
-	Errors     int               `json:"errors"`
-	Warnings   int               `json:"warnings"`
-	*rewritten                   // by --fix
+	File       string         `json:"file"`
+	Findings   []lint.Finding `json:"findings"`
+	Errors     int            `json:"errors"`
+	Warnings   int            `json:"warnings"`
+	*rewritten                // by --fix
 }
 
 // lint reads one file and prints what there is to say. Its error is one of the
@@ -126,7 +129,7 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	}
 	findings := l.findings(parsed)
 	if l.fix {
-		return l.mend(file, parsed, slices.DeleteFunc(findings, func(f flytoml.Finding) bool { return !mended(f) }))
+		return l.mend(file, parsed, slices.DeleteFunc(findings, func(f lint.Finding) bool { return !mended(f) }))
 	}
 	if l.json {
 		return l.printJSON(l.counted(file, findings, nil))
@@ -136,20 +139,20 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 }
 
 // findings are those of a file that is for a private app, or for any.
-func (l *linting) findings(file *flytoml.File) []flytoml.Finding {
+func (l *linting) findings(file *flytoml.File) []lint.Finding {
 	if l.private {
-		return file.LintPrivate()
+		return lint.LintPrivate(file)
 	}
-	return file.Lint()
+	return lint.Lint(file)
 }
 
 // mended are the findings that --fix is about. A note is not: what it is about
 // works.
-func mended(f flytoml.Finding) bool { return f.Edit != nil && f.Severity != flytoml.SeverityInfo }
+func mended(f lint.Finding) bool { return f.Edit != nil && f.Severity != lint.SeverityInfo }
 
 // mend fixes one file, and tells what is left.
-func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flytoml.Finding) error {
-	edited, err := parsed.Fix(findings)
+func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.Finding) error {
+	edited, err := lint.Fix(parsed, findings)
 	if err == nil {
 		parsed, err = flytoml.Parse(parsed.Name(), edited.After)
 	}
@@ -161,7 +164,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 		}
 		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", cli.Line(file.title), cli.Line(err.Error())))
 	}
-	out, err := rewrite(file, edited, l.writing)
+	out, err := rewrite(file, &edited.Edited, l.writing)
 	if err != nil {
 		return err
 	}
@@ -184,7 +187,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []flyto
 
 // unmended are the findings about a mended file. Those that were left out of its
 // mending say so, and have no edit.
-func unmended(findings, left []flytoml.Finding) []flytoml.Finding {
+func unmended(findings, left []lint.Finding) []lint.Finding {
 	type cause struct{ code, path string }
 	skipped := make(map[cause]bool, len(left))
 	for _, finding := range left {
@@ -200,14 +203,14 @@ func unmended(findings, left []flytoml.Finding) []flytoml.Finding {
 }
 
 // counted is what --json prints of a file, and adds it to the sums.
-func (l *linting) counted(file tomlArgument, findings []flytoml.Finding, fixed *rewritten) linted {
+func (l *linting) counted(file tomlArgument, findings []lint.Finding, fixed *rewritten) linted {
 	out := linted{File: file.title, Findings: findings, rewritten: fixed}
 	for _, finding := range findings {
 		n := max(finding.Count, 1)
 		switch finding.Severity {
-		case flytoml.SeverityError:
+		case lint.SeverityError:
 			out.Errors += n
-		case flytoml.SeverityWarning:
+		case lint.SeverityWarning:
 			out.Warnings += n
 		default:
 			l.infos += n
@@ -216,13 +219,13 @@ func (l *linting) counted(file tomlArgument, findings []flytoml.Finding, fixed *
 	l.errors += out.Errors
 	l.warnings += out.Warnings
 	if out.Findings == nil {
-		out.Findings = []flytoml.Finding{}
+		out.Findings = []lint.Finding{}
 	}
 	return out
 }
 
 // lines are the findings for people: what, why and the cure.
-func lines(title string, findings []flytoml.Finding) string {
+func lines(title string, findings []lint.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
 		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place(title, f.Row, f.Column), f.Severity, cli.Line(f.What), f.Code)
@@ -250,14 +253,14 @@ func (l *linting) say(text string) error {
 // unreadable is the line of a file that cannot be read, and what it holds at
 // the place.
 func unreadable(title string, err error) string {
-	var syntax *flytoml.SyntaxError
-	if !errors.As(err, &syntax) {
+	var syntaxErr *syntax.Error
+	if !errors.As(err, &syntaxErr) {
 		reason := strings.TrimPrefix(err.Error(), cli.Line(title)+": ")
 		return fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", cli.Line(title), cli.Line(reason))
 	}
-	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntax.Row, syntax.Column), cli.Line(syntax.Reason))
-	if syntax.Row > 0 {
-		line += fmt.Sprintf("    %s\n    %s\n", cli.Line(syntax.Line), syntax.Caret)
+	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntaxErr.Row, syntaxErr.Column), cli.Line(syntaxErr.Reason))
+	if syntaxErr.Row > 0 {
+		line += fmt.Sprintf("    %s\n    %s\n", cli.Line(syntaxErr.Line), syntaxErr.Caret)
 	}
 	return line
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -19,7 +21,7 @@ import (
 type patching struct {
 	program
 	path         string
-	edit         flytoml.Edit
+	edit         edit.Edit
 	autostop     string
 	softLimit    int
 	create       string
@@ -32,7 +34,7 @@ type patching struct {
 
 func tomlPatchCommand(p program) *cobra.Command {
 	var stdin stdinName
-	a := patching{program: p, edit: flytoml.Blueprint()}
+	a := patching{program: p, edit: edit.Blueprint()}
 	c := &cobra.Command{
 		Use: "patch FILE", Short: "Edit the services of a fly.toml for Flycast", Args: a.arguments,
 		Long: `Edit the services of a fly.toml for Flycast, as in Fly's blueprint for private
@@ -134,7 +136,7 @@ func (a *patching) complete(c *cobra.Command) error {
 	case given && !create:
 		return errors.New("--internal-port works only with --create: the port of an existing service is not changed")
 	case create:
-		a.edit.Create = &flytoml.Create{InternalPort: a.internalPort, TCP: a.create == plan.CreateTCP}
+		a.edit.Create = &edit.Create{InternalPort: a.internalPort, TCP: a.create == plan.CreateTCP}
 	}
 	if a.write && a.path == stdinPath {
 		return errors.New("--write needs a file: what is read from standard input is printed")
@@ -147,13 +149,13 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	if err != nil {
 		return a.refuse(unread{LoadError: loadError(err)}, err)
 	}
-	edited, err := parsed.Edit(a.edit)
+	edited, err := edit.Apply(parsed, a.edit)
 	if err != nil {
 		err = file.named(err)
-		if refused := (*flytoml.NotHTTPError)(nil); errors.As(err, &refused) {
+		if refused := (*edit.NotHTTPError)(nil); errors.As(err, &refused) {
 			err = fmt.Errorf("%w: --create tcp --internal-port %d", err, refused.Port)
 		}
-		if unnamed := (*flytoml.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
+		if unnamed := (*edit.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
 			err = fmt.Errorf("%w: --group NAME", err)
 		}
 		return a.refuse(notEdited{EditError: err.Error()}, err)
@@ -223,7 +225,7 @@ func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 		fmt.Fprintf(a.stderr, "%s: the services are already set up, nothing to do\n", title)
 	}
 	for _, r := range out.Remarks {
-		follows := r.Code == flytoml.RemarkInternalCallers || r.Code == flytoml.RemarkUDPBeside
+		follows := r.Code == edit.RemarkInternalCallers || r.Code == edit.RemarkUDPBeside
 		if follows && file.path == stdinPath {
 			continue // a filter says only what it did not do
 		}
@@ -240,8 +242,8 @@ func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 
 // tlsAlone are the findings about services that private callers cannot reach for
 // want of a certificate, which only --plain-port changes.
-func tlsAlone(file *flytoml.File) []flytoml.Finding {
-	return slices.DeleteFunc(file.LintPrivate(), func(f flytoml.Finding) bool { return f.Code != flytoml.FindingTLSOnly })
+func tlsAlone(file *flytoml.File) []lint.Finding {
+	return slices.DeleteFunc(lint.LintPrivate(file), func(f lint.Finding) bool { return f.Code != lint.FindingTLSOnly })
 }
 
 // refusal is the first line of flyctl's text that says why it refuses a file.

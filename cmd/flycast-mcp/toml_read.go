@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
+
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
@@ -84,11 +86,11 @@ func besideUs(file *flytoml.File) (*flytoml.File, func()) {
 
 // named gives an error about a place in the file the file's full name.
 func (a tomlArgument) named(err error) error {
-	var syntax *flytoml.SyntaxError
-	if !errors.As(err, &syntax) {
+	var syntaxErr *syntax.Error
+	if !errors.As(err, &syntaxErr) {
 		return err
 	}
-	full := *syntax
+	full := *syntaxErr
 	full.Name = cli.Line(a.title)
 	return &full
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
@@ -73,7 +74,7 @@ func (w writing) complete() error {
 
 // rewrite tells what an edit changes, and writes it if that is wanted and there
 // is something to write.
-func rewrite(file tomlArgument, edited *flytoml.Edited, w writing) (rewritten, error) {
+func rewrite(file tomlArgument, edited *edit.Edited, w writing) (rewritten, error) {
 	out := rewritten{
 		Changed: len(edited.Changes) > 0,
 		Diff:    edited.Diff(cli.Line(file.title)),

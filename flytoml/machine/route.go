@@ -7,6 +7,9 @@ import (
 
 const lastPort = 1<<16 - 1
 
+// IsPort reports whether a port can have the number.
+func IsPort(n int) bool { return n > 0 && n <= lastPort }
+
 // Range is the external ports that Fly Proxy listens on for an entry of ports.
 // A range that lacks one end is open there. ok is false if there are none: no
 // port is given, it is 0, or the range ends before it begins.

@@ -94,6 +94,12 @@ type Concurrency struct {
 	SoftLimit int    `json:"soft_limit,omitempty"`
 }
 
+// What a concurrency limit counts.
+const (
+	CountRequests    = "requests"
+	CountConnections = "connections"
+)
+
 // defaultSoftLimit is the soft limit of a service that sets none (Fly docs,
 // "fly.toml", concurrency).
 const defaultSoftLimit = 20
@@ -112,7 +118,7 @@ func (s Service) Limits() Limits {
 	if c == nil {
 		return l
 	}
-	if c.Type == "requests" {
+	if c.Type == CountRequests {
 		l.Unit = c.Type
 	}
 	l.Hard = max(c.HardLimit, 0)

@@ -21,6 +21,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
@@ -356,7 +357,7 @@ func TestHostileFile(t *testing.T) {
 				checkOutput(t, place+": parse", err.Error())
 				continue
 			}
-			for _, f := range file.Lint() {
+			for _, f := range lint.Lint(file) {
 				for _, said := range []string{f.Path, f.What, f.Why, f.Fix} {
 					checkOutput(t, place+": lint "+string(f.Code), said)
 				}

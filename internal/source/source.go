@@ -11,7 +11,11 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
+
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
@@ -32,7 +36,7 @@ func FromPath(folders *roots.Roots, path string) (File, error) {
 	if err != nil {
 		return File{}, namingRoots(err, folders.Dirs())
 	}
-	if !flytoml.Recognize(f.Path, f.Data) { // before it is parsed: an error could quote it
+	if !lint.Recognize(f.Path, f.Data) { // before it is parsed: an error could quote it
 		p := plan.Invalid("%.200s is not a fly.toml: it does not have the keys of one", f.Path)
 		p.Hint = `use the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
 		return File{}, p
@@ -94,15 +98,15 @@ func FromDraft(folders *roots.Roots, draft Draft) (file File, err error) {
 	return file, err
 }
 
-// Deployed reads the configuration that Fly has. With [flytoml.Masked] it is for showing
+// Deployed reads the configuration that Fly has. With [render.Masked] it is for showing
 // only.
-func Deployed(ctx context.Context, client deployed.Reader, app string, values flytoml.Values) (*flytoml.File, error) {
+func Deployed(ctx context.Context, client deployed.Reader, app string, values render.Values) (*flytoml.File, error) {
 	text, err := deployed.Read(ctx, client, app, values)
 	if err != nil {
 		return nil, err
 	}
 	file, err := parse("deployed fly.toml", text)
-	if err != nil || values == flytoml.Masked {
+	if err != nil || values == render.Masked {
 		return file, err
 	}
 	if p := masked(file); p != nil {
@@ -132,9 +136,9 @@ func parse(name string, data []byte) (*flytoml.File, error) {
 		return nil, plan.Invalid("the configuration is larger than 1 MiB")
 	}
 	file, err := flytoml.Parse(name, data)
-	var syntax *flytoml.SyntaxError
-	if errors.As(err, &syntax) {
-		return nil, plan.Invalid("%s", syntax.Brief())
+	var syntaxErr *syntax.Error
+	if errors.As(err, &syntaxErr) {
+		return nil, plan.Invalid("%s", syntaxErr.Brief())
 	}
 	return file, err
 }

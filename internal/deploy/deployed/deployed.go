@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
@@ -23,10 +24,10 @@ type Reader interface {
 // which Machines did not count. They name keys and Machines, and no values. Where
 // fly deploy made none of the Machines, those made in another way are read.
 //
-// With [flytoml.Masked] no environment value is in the text. Code precondition
+// With [render.Masked] no environment value is in the text. Code precondition
 // if there is neither a definition nor a Machine to read. Machines that cannot be
 // read are an error only where there is no release.
-func Read(ctx context.Context, client Reader, app string, values flytoml.Values) ([]byte, error) {
+func Read(ctx context.Context, client Reader, app string, values render.Values) ([]byte, error) {
 	release, err := client.Release(ctx, app)
 	switch {
 	case err == nil:
@@ -50,27 +51,23 @@ func Read(ctx context.Context, client Reader, app string, values flytoml.Values)
 		}
 	}
 	groups, notes := typical(launched)
-	return flytoml.FromMachines(app, "", groups, values, append(notes, leftOut...)...)
+	return render.FromMachines(app, "", groups, values, append(notes, leftOut...)...)
 }
 
 // fromRelease renders a definition with what the Machines make of it.
-func fromRelease(ctx context.Context, client Reader, app string, release fly.Release, values flytoml.Values) ([]byte, error) {
-	body, err := flytoml.RenderTOML(release.Definition, values)
+func fromRelease(ctx context.Context, client Reader, app string, release fly.Release, values render.Values) ([]byte, error) {
+	file, err := flytoml.FromDefinition("fly.toml", release.Definition)
 	if err != nil {
 		return nil, err
 	}
-	var notes []flytoml.Note
+	var notes []render.Note
 	machines, err := client.Machines(ctx, app)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, err
 	case err != nil:
-		notes = []flytoml.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still have this configuration is not known.", fly.CodeOf(err))}}
+		notes = []render.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still have this configuration is not known.", fly.CodeOf(err))}}
 	default:
-		file, err := flytoml.FromDefinition("fly.toml", release.Definition)
-		if err != nil {
-			return nil, err
-		}
 		launched, leftOut := sorted(machines)
 		notes = append(differences(file, launched), leftOut...)
 	}
@@ -78,5 +75,5 @@ func fromRelease(ctx context.Context, client Reader, app string, release fly.Rel
 	if release.Version > 0 {
 		source = fmt.Sprintf("release %d", release.Version)
 	}
-	return flytoml.Generated(app, source, body, notes...), nil
+	return render.Generated(app, source, render.TOML(file, values), notes...), nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
@@ -52,7 +53,7 @@ func withoutReleases(p *flysim.Platform) {
 // read is the file of an app, in the two forms.
 func read(t *testing.T, client *fly.Client, app string) (shown, masked string) {
 	t.Helper()
-	for values, into := range map[flytoml.Values]*string{flytoml.Shown: &shown, flytoml.Masked: &masked} {
+	for values, into := range map[render.Values]*string{render.Shown: &shown, render.Masked: &masked} {
 		data, err := Read(t.Context(), client, app, values)
 		if err != nil {
 			t.Fatal(err)
@@ -333,7 +334,7 @@ func TestNothingToRead(t *testing.T) {
 			if test.fault != nil {
 				p.Inject(*test.fault)
 			}
-			data, err := Read(t.Context(), client, test.app, flytoml.Masked)
+			data, err := Read(t.Context(), client, test.app, render.Masked)
 			if fly.CodeOf(err) != test.want || data != nil {
 				t.Fatalf("got %q, %v, want code %s", data, err, test.want)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
@@ -30,7 +31,7 @@ func group(m fly.Machine) string {
 
 // sorted are the Machines that a deploy of the app concerns, by id, and a note
 // about the others.
-func sorted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+func sorted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var launched []fly.Machine
 	ids := map[string][]string{}
 	for _, m := range machines {
@@ -44,16 +45,16 @@ func sorted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
 	if len(ids) == 0 {
 		return launched, nil
 	}
-	note := flytoml.Note{Text: "Machines that do not count here:"}
+	note := render.Note{Text: "Machines that do not count here:"}
 	for _, reason := range slices.Sorted(maps.Keys(ids)) {
 		note.Lines = append(note.Lines, named(ids[reason])+": "+reason)
 	}
-	return launched, []flytoml.Note{note}
+	return launched, []render.Note{note}
 }
 
 // adopted are the Machines of an app of which fly deploy made none, with a note:
 // they get the file by a deploy that adopts them only.
-func adopted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var list []fly.Machine
 	var ids []string
 	for _, m := range machines {
@@ -65,7 +66,7 @@ func adopted(machines []fly.Machine) ([]fly.Machine, []flytoml.Note) {
 		return nil, nil
 	}
 	slices.SortFunc(list, func(a, b fly.Machine) int { return strings.Compare(a.ID, b.ID) })
-	return list, []flytoml.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{named(ids)}}}
+	return list, []render.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{named(ids)}}}
 }
 
 // leaveOut is why a Machine says nothing about the app's fly.toml, empty if it
@@ -109,12 +110,23 @@ type alike struct {
 	version int // the newest release that made one of them
 }
 
+// fromFile is the part of a configuration that a fly.toml could decide: without
+// image, release, volume and standby, which are each Machine's own. One that
+// cannot be read is given back whole.
+func fromFile(config machine.Config) machine.Config {
+	part, err := config.Without("standbys").WithoutDeployed()
+	if err != nil {
+		return config
+	}
+	return part
+}
+
 // byConfig gathers Machines that are alike, in the order they are found.
 func byConfig(machines []fly.Machine) []*alike {
 	var sets []*alike
 	index := map[[2]string]*alike{}
 	for _, m := range machines {
-		part := flytoml.FromFile(m.Config)
+		part := fromFile(m.Config)
 		key := [2]string{group(m), part.Hash()}
 		set := index[key]
 		if set == nil {
@@ -135,7 +147,7 @@ func byConfig(machines []fly.Machine) []*alike {
 // typical is one configuration for each process group: the one that most of
 // its Machines have, of equally common ones that of the newest release, then
 // of the lowest id. Notes name the Machines that differ.
-func typical(launched []fly.Machine) (map[string]machine.Config, []flytoml.Note) {
+func typical(launched []fly.Machine) (map[string]machine.Config, []render.Note) {
 	asked, notes := ask(launched)
 	sets := byConfig(asked)
 	most := map[string]*alike{}
@@ -149,22 +161,22 @@ func typical(launched []fly.Machine) (map[string]machine.Config, []flytoml.Note)
 	for name, set := range most {
 		groups[name] = set.config
 	}
-	differ := flytoml.Note{Text: "The Machines of a group differ: this file has what most of them have. The others differ in:"}
+	differ := render.Note{Text: "The Machines of a group differ: this file has what most of them have. The others differ in:"}
 	for _, set := range sets {
 		if best := most[set.group]; set != best {
-			from := flytoml.FromFile(best.config)
-			differ.Lines = append(differ.Lines, set.differIn(flytoml.Paths(machine.Diff(from, flytoml.FromFile(set.config)), from)))
+			from := fromFile(best.config)
+			differ.Lines = append(differ.Lines, set.differIn(render.Paths(machine.Diff(from, fromFile(set.config)), from)))
 		}
 	}
 	if len(differ.Lines) > 0 {
-		notes = append([]flytoml.Note{differ}, notes...)
+		notes = append([]render.Note{differ}, notes...)
 	}
 	return groups, notes
 }
 
 // ask leaves standbys, scheduled Machines and those that destroy themselves
 // out, except where a group has no others.
-func ask(launched []fly.Machine) ([]fly.Machine, []flytoml.Note) {
+func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	usual := map[string]bool{}
 	for _, m := range launched {
 		if aside(m.Config) == "" {
@@ -184,15 +196,15 @@ func ask(launched []fly.Machine) ([]fly.Machine, []flytoml.Note) {
 		}
 		asked = append(asked, m)
 	}
-	var notes []flytoml.Note
-	note := flytoml.Note{Text: "Machines that were not asked, as their group has others:"}
+	var notes []render.Note
+	note := render.Note{Text: "Machines that were not asked, as their group has others:"}
 	for _, why := range slices.Sorted(maps.Keys(out)) {
 		note.Lines = append(note.Lines, named(out[why])+": "+why)
 	}
 	if len(out) > 0 {
 		notes = append(notes, note)
 	}
-	note = flytoml.Note{Text: "Process groups with no Machines but standbys, scheduled ones or such as destroy themselves:"}
+	note = render.Note{Text: "Process groups with no Machines but standbys, scheduled ones or such as destroy themselves:"}
 	for _, name := range slices.Sorted(maps.Keys(only)) {
 		note.Lines = append(note.Lines, strconv.Quote(name))
 	}
@@ -204,24 +216,24 @@ func ask(launched []fly.Machine) ([]fly.Machine, []flytoml.Note) {
 
 // differences are the notes about Machines that a deploy of the file would
 // change: by hand since the release, or not yet by it.
-func differences(file *flytoml.File, launched []fly.Machine) []flytoml.Note {
+func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 	present := map[string]bool{}
-	differ := flytoml.Note{Text: "Machines that differ from the release, changed since or not yet by it. A deploy of this file would change:"}
+	differ := render.Note{Text: "Machines that differ from the release, changed since or not yet by it. A deploy of this file would change:"}
 	for _, set := range byConfig(launched) {
 		present[set.group] = true
-		changes, err := file.WouldChange(set.group, set.config)
+		changes, err := render.WouldChange(file, set.group, set.config)
 		switch {
 		case err != nil:
 			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s", named(set.ids), set.group, err))
 		case len(changes) > 0:
-			differ.Lines = append(differ.Lines, set.differIn(flytoml.Paths(changes, flytoml.FromFile(set.config))))
+			differ.Lines = append(differ.Lines, set.differIn(render.Paths(changes, fromFile(set.config))))
 		}
 	}
-	var notes []flytoml.Note
+	var notes []render.Note
 	if len(differ.Lines) > 0 {
 		notes = append(notes, differ)
 	}
-	missing := flytoml.Note{Text: "Process groups without a Machine:"}
+	missing := render.Note{Text: "Process groups without a Machine:"}
 	for _, name := range file.Groups() {
 		if !present[name] {
 			missing.Lines = append(missing.Lines, strconv.Quote(name))
@@ -235,12 +247,12 @@ func differences(file *flytoml.File, launched []fly.Machine) []flytoml.Note {
 
 // differIn is a line of a note.
 func (a *alike) differIn(paths []string) string {
-	return fmt.Sprintf("%s of %q: %s", named(a.ids), a.group, flytoml.Listed(paths, maxPaths))
+	return fmt.Sprintf("%s of %q: %s", named(a.ids), a.group, render.Listed(paths, maxPaths))
 }
 
 func named(ids []string) string {
 	if len(ids) == 1 {
 		return "Machine " + ids[0]
 	}
-	return fmt.Sprintf("%d Machines (%s)", len(ids), flytoml.Listed(ids, maxIDs))
+	return fmt.Sprintf("%d Machines (%s)", len(ids), render.Listed(ids, maxIDs))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
@@ -233,7 +234,7 @@ func BenchmarkMachines(b *testing.B) {
 			for b.Loop() {
 				launched, _ := sorted(machines)
 				groups, notes := typical(launched)
-				data, err := flytoml.FromMachines("demo", "", groups, flytoml.Masked, notes...)
+				data, err := render.FromMachines("demo", "", groups, render.Masked, notes...)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -34,11 +34,8 @@ func ActiveOf(config machine.Config) (machine.Config, error) {
 	if config.Raw("standbys") == nil {
 		return config, nil
 	}
-	return prune(config.Without("standbys"), "env", func(env map[string]json.RawMessage) { delete(env, standbyFor) })
+	return config.Without("standbys").WithoutFields("env", machine.EnvStandbyFor)
 }
-
-// standbyFor is the variable in which fly deploy tells a standby whose it is.
-const standbyFor = "FLY_STANDBY_FOR"
 
 // withAppImage puts the app's image where a file says [flytoml.AppImage]: the
 // image of the Machine, or where it has none that of the container of this name.

@@ -12,7 +12,6 @@ package drift
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -292,40 +291,12 @@ func converted(file Converter, group string, existing machine.Config) (machine.C
 
 // stripped is a configuration without what a deploy sets of its own accord.
 func stripped(config machine.Config) (machine.Config, error) {
-	config = config.Without("image")
-	noted := []string{
-		machine.MetadataPlatformVersion, machine.MetadataProcessGroup, "process_group", machine.MetadataReleaseID,
-		machine.MetadataReleaseVersion, machine.MetadataFlyctlVersion, "fly_builder_id",
-	}
-	config, err := prune(config, "metadata", func(metadata map[string]json.RawMessage) {
-		maps.DeleteFunc(metadata, func(key string, _ json.RawMessage) bool { return slices.Contains(noted, key) })
-	})
+	config, err := config.WithoutDeployed()
 	if err != nil {
 		return machine.Config{}, err
 	}
-	config, err = prune(config, "env", func(env map[string]json.RawMessage) { delete(env, standbyFor) })
-	if err != nil {
-		return machine.Config{}, err
-	}
-	return prune(config, "mounts", func(mounts []map[string]json.RawMessage) {
-		for _, mount := range mounts {
-			maps.DeleteFunc(mount, func(key string, _ json.RawMessage) bool { return !machine.MountFromFile(key) })
-		}
-	})
-}
-
-// prune takes something out of a top-level field.
-func prune[T any](config machine.Config, key string, cut func(T)) (machine.Config, error) {
-	raw := config.Raw(key)
-	if raw == nil {
-		return config, nil
-	}
-	var value T
-	if err := json.Unmarshal(raw, &value); err != nil {
-		return machine.Config{}, fmt.Errorf("machine configuration: field %q: %w", key, err)
-	}
-	cut(value)
-	return config.With(key, value)
+	return config.WithoutFields("metadata",
+		machine.MetadataPlatformVersion, machine.MetadataProcessGroup, "process_group", "fly_builder_id")
 }
 
 // moved are the paths at which two configurations differ.

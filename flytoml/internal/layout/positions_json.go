@@ -1,0 +1,38 @@
+package layout
+
+import "github.com/tailscale/hujson"
+
+// locateJSON finds the keys of a file that encoding/json has decoded without
+// an error. Of equal keys it finds the last, which is the one that counts.
+func locateJSON(data []byte) Positions {
+	found := Positions{}
+	root, err := hujson.Parse(data)
+	if err != nil {
+		return found
+	}
+	found.json("", root)
+	return found
+}
+
+func (p Positions) json(path string, value hujson.Value) {
+	switch value := value.Value.(type) {
+	case *hujson.Object:
+		for _, member := range value.Members {
+			name, ok := member.Name.Value.(hujson.Literal)
+			if !ok {
+				continue
+			}
+			here := Join(path, name.String())
+			p[here] = Place{Key: jsonSpan(member.Name), Value: jsonSpan(member.Value)}
+			p.json(here, member.Value)
+		}
+	case *hujson.Array:
+		for i, element := range value.Elements {
+			here := ItemOf(path, i)
+			p[here] = Place{Key: jsonSpan(element), Value: jsonSpan(element)}
+			p.json(here, element)
+		}
+	}
+}
+
+func jsonSpan(v hujson.Value) Span { return Span{v.StartOffset, v.EndOffset} }

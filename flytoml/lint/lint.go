@@ -1,0 +1,219 @@
+package lint
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
+)
+
+// Lint reads the file critically: findings in the order of its lines, the
+// worse first where they stand at the same place. A file that flyctl refuses
+// (see [File.Validate]) has an error among them, and so has one that it
+// accepts and cannot convert.
+//
+// It goes further than `fly config validate --strict`, which does not look
+// inside lists of tables, nor at values.
+//
+// Of more than a thousand findings a thousand are left, the errors before the
+// warnings and the notes, and of each of these the first twenty with a code
+// before more of the same. After them stands one [FindingMore] for each severity
+// of which some are left out, with their number in Count.
+func Lint(f *flytoml.File) []Finding { return lint(f, false) }
+
+// LintPrivate is Lint for an app that is to be private: what stands in the way
+// of Flycast is a warning, and not a note.
+func LintPrivate(f *flytoml.File) []Finding { return lint(f, true) }
+
+func lint(f *flytoml.File, private bool) []Finding {
+	def, err := f.SharedDefinition()
+	data := f.Bytes()
+	l := &linter{
+		private: private, file: f, data: data, def: def, refusal: err,
+		standard: def.DefaultGroup(), at: layout.Locate(f.Format(), data),
+	}
+	for i, b := range data {
+		if b == '\n' {
+			l.lines = append(l.lines, i+1)
+		}
+	}
+	root := spot{value: f.Document()}
+	l.keys(root, "", schema(), nil)
+	l.whole(root)
+	if err == nil {
+		l.services(root)
+		l.sections(root)
+	}
+	l.refused(root)
+	slices.SortStableFunc(l.findings, byPlace)
+	l.limit()
+	return append(l.findings, l.more()...)
+}
+
+// byPlace orders findings as Lint returns them.
+func byPlace(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(a.Row, b.Row),
+		cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Severity.rank(), b.Severity.rank()),
+	)
+}
+
+// linter collects findings. Its work grows in proportion to the file: nothing
+// is looked up once for each pair of sections.
+type linter struct {
+	private  bool // the app is to be
+	file     *flytoml.File
+	data     []byte // of the file
+	def      *flytoml.Definition
+	refusal  error  // why flyctl would not accept the shape of the file
+	standard string // the default group
+	at       layout.Positions
+	lines    []int // where the second line begins, and the others
+	findings []Finding
+	errors   int                    // of findings, those left out included
+	kinds    map[kindOfFinding]int  // how many there are of each
+	left     map[Severity]int       // how many are left out
+	homes    map[string][]homeTable // of keys, once one is needed
+	words    vocabulary             // of keys, once it is needed
+}
+
+// spot is a place in the document: what stands there, and where in the file,
+// or in the nearest part around it that has a place.
+type spot struct {
+	path  string
+	at    layout.Place
+	value any  // as decoded
+	read  bool // the document has it
+	found bool // and at is its own
+}
+
+// under is the spot of a key, found in any case, as encoding/json does. Of a
+// key that the table does not have it is the table's own, without a value.
+func (l *linter) under(s spot, key string) spot {
+	table, _ := s.value.(map[string]any)
+	value, ok := table[key]
+	if !ok {
+		last := "" // of several, as the JSON that flyctl makes of them is sorted
+		for name := range table {
+			if name > last && strings.EqualFold(name, key) {
+				last, ok = name, true
+			}
+		}
+		if ok {
+			key, value = last, table[last]
+		}
+	}
+	return l.step(s, layout.Join(s.path, key), value, ok)
+}
+
+// item is the spot of an item of a list.
+func (l *linter) item(s spot, i int) spot {
+	list, _ := s.value.([]any)
+	if i >= len(list) {
+		if i == 0 && s.read { // one table in place of a list
+			return s
+		}
+		return l.step(s, s.path, nil, false)
+	}
+	return l.step(s, layout.ItemOf(s.path, i), list[i], true)
+}
+
+func (l *linter) step(from spot, path string, value any, read bool) spot {
+	to := spot{path: from.path, at: from.at, value: value, read: read}
+	if !read || len(path) > layout.MaxPath {
+		return to
+	}
+	to.path = path
+	if at, ok := l.at[path]; ok {
+		to.at, to.found = at, true
+	}
+	return to
+}
+
+// note is what a finding says; each part is a sentence or a phrase of one.
+type note struct{ what, why, fix string }
+
+func (l *linter) error(code string, s spot, n note) *Finding {
+	l.errors++
+	return l.add(SeverityError, code, s, n)
+}
+
+func (l *linter) warn(code string, s spot, n note) *Finding {
+	return l.add(SeverityWarning, code, s, n)
+}
+
+func (l *linter) info(code string, s spot, n note) *Finding {
+	return l.add(SeverityInfo, code, s, n)
+}
+
+// flycast reports what stands in the way of private callers: a warning if the
+// app is to be private, and worth knowing if it is public.
+func (l *linter) flycast(code string, s spot, n note) *Finding {
+	severity := SeverityInfo
+	if l.private {
+		severity = SeverityWarning
+	}
+	return l.add(severity, code, s, n)
+}
+
+// add makes a finding. The result is good until the next one; of too many of a
+// kind it is not among the findings.
+func (l *linter) add(severity Severity, code string, s spot, n note) *Finding {
+	if l.full(severity, code) {
+		return &Finding{}
+	}
+	f := Finding{Code: code, Severity: severity, Path: excerpt.Path(s.path), What: n.what, Why: n.why, Fix: n.fix}
+	if s.at != (layout.Place{}) {
+		line, _ := slices.BinarySearch(l.lines, s.at.Key.Start+1)
+		f.Row, f.Column = line+1, s.at.Key.Start+1
+		if line > 0 {
+			f.Column -= l.lines[line-1]
+		}
+	}
+	l.findings = append(l.findings, f)
+	return &l.findings[len(l.findings)-1]
+}
+
+// source is the value of a spot as the file spells it; empty if that is not
+// known, as for tables.
+func (l *linter) source(s spot) string {
+	if !s.found {
+		return ""
+	}
+	return string(l.data[s.at.Value.Start:s.at.Value.End])
+}
+
+// replaceValue is the edit that puts text in the place of a value; nil if its
+// place is not known.
+func replaceValue(s spot, text string) *TextEdit {
+	if !s.found || s.at.Value == (layout.Span{}) {
+		return nil
+	}
+	return &TextEdit{Offset: s.at.Value.Start, Length: s.at.Value.End - s.at.Value.Start, Text: text}
+}
+
+// rename is the edit that gives a key another name. Only keys of plain values
+// have one: the name of a table may stand in many places.
+func (l *linter) rename(s spot, name string) *TextEdit {
+	if !s.found || s.at.Value == (layout.Span{}) {
+		return nil
+	}
+	if l.file.Format() == syntax.JSON {
+		name = `"` + name + `"`
+	}
+	return &TextEdit{Offset: s.at.Key.Start, Length: s.at.Key.End - s.at.Key.Start, Text: name}
+}
+
+// quoted is a word as a string of the file's format, in the quotes that the
+// value at s has.
+func (l *linter) quoted(s spot, word string) string {
+	if strings.HasPrefix(l.source(s), "'") {
+		return "'" + word + "'"
+	}
+	return `"` + word + `"`
+}

@@ -1,0 +1,87 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// The most findings that Lint returns beside FindingMore, and how many of a
+// kind come before more of another: a file may hold an unknown key for every
+// three bytes.
+const (
+	maxFound  = 1000
+	maxOfKind = 20
+)
+
+// kindOfFinding is what findings are counted by.
+type kindOfFinding struct {
+	severity Severity
+	code     string
+}
+
+// full counts a finding that is to be made, and tells that it is one of too
+// many of its kind: memory is for those that may be returned.
+func (l *linter) full(severity Severity, code string) bool {
+	if l.kinds == nil {
+		l.kinds, l.left = map[kindOfFinding]int{}, map[Severity]int{}
+	}
+	kind := kindOfFinding{severity, code}
+	if l.kinds[kind]++; l.kinds[kind] <= maxFound {
+		return false
+	}
+	l.left[severity]++
+	return true
+}
+
+// limit leaves out findings, which are in their order, until no more than
+// maxFound are left.
+func (l *linter) limit() {
+	if len(l.findings) <= maxFound {
+		return
+	}
+	type ranked struct {
+		Finding
+		later bool // than the first maxOfKind of its kind
+	}
+	all := make([]ranked, len(l.findings))
+	kinds := map[kindOfFinding]int{}
+	for i, f := range l.findings {
+		kind := kindOfFinding{f.Severity, f.Code}
+		kinds[kind]++
+		all[i] = ranked{f, kinds[kind] > maxOfKind}
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int {
+		switch n := cmp.Compare(a.Severity.rank(), b.Severity.rank()); {
+		case n != 0 || a.later == b.later:
+			return n
+		case a.later:
+			return 1
+		}
+		return -1
+	})
+	l.findings = l.findings[:0]
+	for _, r := range all[:maxFound] {
+		l.findings = append(l.findings, r.Finding)
+	}
+	for _, r := range all[maxFound:] {
+		l.left[r.Severity]++
+	}
+	slices.SortStableFunc(l.findings, byPlace)
+}
+
+// more are the findings that count what is left out.
+func (l *linter) more() []Finding {
+	var counts []Finding
+	for _, severity := range []Severity{SeverityError, SeverityWarning, SeverityInfo} {
+		if n := l.left[severity]; n > 0 {
+			counts = append(counts, Finding{
+				Code: FindingMore, Severity: severity, Count: n,
+				What: fmt.Sprintf("%d more findings of this severity are not listed", n),
+				Why:  fmt.Sprintf("no more than %d findings are listed, the worst of them first", maxFound),
+				Fix:  "mend what is listed, then look again",
+			})
+		}
+	}
+	return counts
+}

@@ -1,0 +1,202 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// FromMachines writes the fly.toml that an app's Machines seem to come from,
+// for apps without a stored definition: one configuration for each process
+// group. An empty primaryRegion is taken from the Machines' PRIMARY_REGION.
+//
+// It reads as one that Fly's own tools write: a service that is what
+// [http_service] stands for comes back as that, what several groups share is
+// written once, a Machine's size has its name. Variables and files of one group
+// become every group's; where groups contradict each other the default one
+// wins. The comment at the top has the notes, then lists what the file cannot
+// say (what Machines never tell, what a deploy of it would change on them, what
+// a deploy keeps), without values. Of very many variables it has the number.
+func FromMachines(app, primaryRegion string, groups map[string]machine.Config, values Values, notes ...Note) ([]byte, error) {
+	if len(groups) == 0 {
+		return nil, fmt.Errorf("app %s has no Machines to make a fly.toml from", excerpt.Quote(app))
+	}
+	b := &rebuild{
+		def:    flytoml.Definition{App: app, PrimaryRegion: primaryRegion},
+		groups: slices.Sorted(maps.Keys(groups)),
+		live:   make(map[string]liveConfig, len(groups)),
+	}
+	for _, group := range b.groups {
+		data, err := groups[group].MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		var live liveConfig
+		if err := json.Unmarshal(data, &live); err != nil {
+			return nil, fmt.Errorf("machine configuration of group %s: %w", excerpt.Quote(group), err)
+		}
+		b.live[group] = live
+	}
+	b.processes()
+	b.wholeApp()
+	b.env()
+	b.files()
+	b.mounts()
+	b.services()
+	b.checks()
+	b.restart()
+	b.vm()
+	b.metrics()
+
+	data, err := json.Marshal(b.def)
+	if err != nil {
+		return nil, err
+	}
+	file, err := flytoml.FromDefinition("fly.toml", data)
+	if err != nil {
+		return nil, err
+	}
+	lost, err := losses(flytoml.FileOf(&b.def), groups)
+	if err != nil {
+		return nil, err
+	}
+	notes = append(slices.Clip(notes), lost...)
+	return Generated(app, "its Machines", TOML(file, values), notes...), nil
+}
+
+// liveConfig is what of a Machine's configuration a fly.toml can hold.
+type liveConfig struct {
+	Init struct {
+		Cmd        []string `json:"cmd"`
+		Entrypoint []string `json:"entrypoint"`
+		Exec       []string `json:"exec"`
+		SwapSizeMB *int     `json:"swap_size_mb"`
+	} `json:"init"`
+	Env      map[string]string        `json:"env"`
+	Services []machine.Service        `json:"services"`
+	Checks   map[string]machine.Check `json:"checks"`
+	Mounts   []machine.Mount          `json:"mounts"`
+	Statics  []flytoml.Static         `json:"statics"`
+	Metrics  *flytoml.MachineMetrics  `json:"metrics"`
+	Files    []liveFile               `json:"files"`
+	Guest    *flytoml.MachineGuest    `json:"guest"`
+	Restart  *struct {
+		Policy     string `json:"policy"`
+		MaxRetries int    `json:"max_retries"`
+	} `json:"restart"`
+	StopConfig struct {
+		Timeout *flytoml.Duration `json:"timeout"`
+		Signal  *string           `json:"signal"`
+	} `json:"stop_config"`
+}
+
+// liveFile is a file on a Machine.
+type liveFile struct {
+	GuestPath  string  `json:"guest_path"`
+	RawValue   *string `json:"raw_value"`
+	SecretName *string `json:"secret_name"`
+}
+
+// rebuild makes a definition of live configurations. It says as much as a
+// definition can, the default group first where groups contradict each other;
+// what is lost is found by converting the outcome.
+type rebuild struct {
+	def    flytoml.Definition
+	groups []string // sorted
+	live   map[string]liveConfig
+}
+
+// processes: a file needs them unless app is the only group and runs what its
+// image says.
+func (b *rebuild) processes() {
+	if len(b.groups) == 1 && b.groups[0] == flytoml.DefaultGroup && len(b.live[flytoml.DefaultGroup].Init.Cmd) == 0 {
+		return
+	}
+	b.def.Processes = make(map[string]string, len(b.groups))
+	for _, group := range b.groups {
+		b.def.Processes[group] = shellJoin(b.live[group].Init.Cmd)
+	}
+}
+
+// of is the processes list of a section for some of the groups.
+func (b *rebuild) of(groups []string) []string {
+	if len(b.def.Processes) == 0 {
+		return nil
+	}
+	return groups
+}
+
+// inOrder are the groups, the default one first.
+func (b *rebuild) inOrder() []string {
+	standard := b.def.DefaultGroup()
+	order := append(make([]string, 0, len(b.groups)), standard)
+	for _, group := range b.groups {
+		if group != standard {
+			order = append(order, group)
+		}
+	}
+	return order
+}
+
+// sharing are the groups whose values are alike, in the order of the groups.
+// The groups without a value are left out.
+func sharing[T any](b *rebuild, pick func(liveConfig) (T, bool)) [][]string {
+	var sets [][]string
+	index := map[string]int{}
+	for _, group := range b.groups {
+		value, has := pick(b.live[group])
+		if !has {
+			continue
+		}
+		form := formOf(value)
+		i, seen := index[form]
+		if !seen {
+			i = len(sets)
+			index[form] = i
+			sets = append(sets, nil)
+		}
+		sets[i] = append(sets[i], group)
+	}
+	return sets
+}
+
+// formOf is the JSON form of a value that came from JSON.
+func formOf(value any) string {
+	form, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(form)
+}
+
+// wholeApp is what every group of a file shares: the default group's.
+func (b *rebuild) wholeApp() {
+	live := b.live[b.def.DefaultGroup()]
+	if len(live.Init.Entrypoint)+len(live.Init.Exec) > 0 {
+		b.def.Experimental = &flytoml.Experimental{Entrypoint: live.Init.Entrypoint, Exec: live.Init.Exec}
+	}
+	b.def.SwapSizeMB = live.Init.SwapSizeMB
+	b.def.KillSignal, b.def.KillTimeout = live.StopConfig.Signal, live.StopConfig.Timeout
+	b.def.Statics = slices.DeleteFunc(live.Statics, func(s flytoml.Static) bool { return s == flytoml.Static{} })
+}
+
+// env is every group's: all variables of all groups.
+func (b *rebuild) env() {
+	b.def.Env = map[string]string{}
+	for _, group := range b.inOrder() {
+		for key, value := range b.live[group].Env {
+			switch _, taken := b.def.Env[key]; {
+			case key == "FLY_PROCESS_GROUP", taken:
+			case key != "PRIMARY_REGION":
+				b.def.Env[key] = value
+			case b.def.PrimaryRegion == "":
+				b.def.PrimaryRegion = value
+			}
+		}
+	}
+}

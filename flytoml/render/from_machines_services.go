@@ -1,0 +1,164 @@
+package render
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// services are written once for all groups that have them, in an order that
+// is each group's own. A file has one [http_service] at most, and conversion
+// puts it first.
+func (b *rebuild) services() {
+	known := map[string]int{} // form of a service → its number
+	var all []flytoml.Service
+	lists := make(map[string][]int, len(b.groups)) // group → numbers of its services
+	for _, group := range b.groups {
+		for _, live := range b.live[group].Services {
+			form := formOf(live)
+			number, seen := known[form]
+			if !seen {
+				number = len(all)
+				known[form] = number
+				all = append(all, fromService(live))
+			}
+			if !reflect.DeepEqual(all[number], flytoml.Service{}) { // flyctl drops a [[services]] without keys
+				lists[group] = append(lists[group], number)
+			}
+		}
+	}
+
+	if first := b.mostFirst(all, lists); first >= 0 {
+		var groups []string
+		for _, group := range b.groups {
+			if list := lists[group]; len(list) > 0 && list[0] == first {
+				lists[group] = list[1:]
+				groups = append(groups, group)
+			}
+		}
+		b.def.HTTPService = httpService(all[first])
+		b.def.HTTPService.Processes = b.of(groups)
+	}
+
+	for _, section := range interleave(b.groups, lists) {
+		service := all[section.number]
+		service.Processes = b.of(section.groups)
+		b.def.Services = append(b.def.Services, service)
+	}
+}
+
+// mostFirst is the number of the service to write as [http_service]: of those
+// that can be, the one that most groups have first, and of several the default
+// group's; -1 if there is none.
+func (b *rebuild) mostFirst(all []flytoml.Service, lists map[string][]int) int {
+	best, counts := -1, map[int]int{}
+	for _, group := range b.inOrder() {
+		if list := lists[group]; len(list) > 0 && httpService(all[list[0]]) != nil {
+			counts[list[0]]++
+		}
+	}
+	for _, group := range b.inOrder() {
+		if list := lists[group]; len(list) > 0 && counts[list[0]] > counts[best] {
+			best = list[0]
+		}
+	}
+	return best
+}
+
+// httpService is the [http_service] that stands for a service, nil if none
+// does.
+func httpService(s flytoml.Service) *flytoml.HTTPService {
+	if len(s.Ports) != 2 {
+		return nil
+	}
+	short := &flytoml.HTTPService{
+		InternalPort:       s.InternalPort,
+		ForceHTTPS:         s.Ports[0].ForceHTTPS,
+		AutoStopMachines:   s.AutoStopMachines,
+		AutoStartMachines:  s.AutoStartMachines,
+		MinMachinesRunning: s.MinMachinesRunning,
+		Concurrency:        s.Concurrency,
+		TLSOptions:         s.Ports[1].TLSOptions,
+		HTTPOptions:        s.Ports[0].HTTPOptions,
+		HTTPChecks:         s.HTTPChecks,
+	}
+	if !reflect.DeepEqual(short.Service(), s) {
+		return nil
+	}
+	return short
+}
+
+// servicesSection is one [[services]] with its groups.
+type servicesSection struct {
+	number int
+	groups []string
+}
+
+// interleave joins lists of numbers into one that has each of them in its
+// order, and what they share once where that order allows it.
+func interleave(groups []string, lists map[string][]int) []servicesSection {
+	var out []servicesSection
+	present := map[int]bool{}
+	for _, group := range groups {
+		at := 0 // everything before is before the group's next service
+		for _, number := range lists[group] {
+			found := -1
+			if present[number] {
+				found = slices.IndexFunc(out[at:], func(s servicesSection) bool { return s.number == number })
+			}
+			if found < 0 {
+				out = slices.Insert(out, at, servicesSection{number: number})
+				present[number] = true
+			} else {
+				at += found
+			}
+			out[at].groups = append(out[at].groups, group)
+			at++
+		}
+	}
+	return out
+}
+
+func fromService(live machine.Service) flytoml.Service {
+	service := flytoml.Service{
+		Protocol:           live.Protocol,
+		InternalPort:       live.InternalPort,
+		AutoStopMachines:   (*flytoml.Autostop)(live.Autostop),
+		AutoStartMachines:  live.Autostart,
+		MinMachinesRunning: live.MinMachinesRunning,
+		Ports:              live.Ports,
+		Concurrency:        live.Concurrency,
+	}
+	for _, check := range live.Checks {
+		add(&service, check)
+	}
+	return service
+}
+
+// add writes a live check as one of the two kinds that a service can have.
+func add(s *flytoml.Service, live machine.Check) {
+	check, err := fromCheck(live)
+	if err != nil || live.Type == nil {
+		return
+	}
+	switch *live.Type {
+	case "tcp":
+		s.TCPChecks = append(s.TCPChecks, &flytoml.ServiceTCPCheck{
+			Interval: check.Interval, Timeout: check.Timeout, GracePeriod: check.GracePeriod,
+		})
+	case "http":
+		s.HTTPChecks = append(s.HTTPChecks, &flytoml.ServiceHTTPCheck{
+			Interval:          check.Interval,
+			Timeout:           check.Timeout,
+			GracePeriod:       check.GracePeriod,
+			HTTPMethod:        check.HTTPMethod,
+			HTTPPath:          check.HTTPPath,
+			HTTPProtocol:      check.HTTPProtocol,
+			HTTPTLSSkipVerify: check.HTTPTLSSkipVerify,
+			HTTPTLSServerName: check.HTTPTLSServerName,
+			HTTPHeaders:       check.HTTPHeaders,
+		})
+	}
+}

@@ -1,0 +1,202 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// Values tells what becomes of values that may be secrets: those of [env] and
+// [build.args], the headers of checks, the content of files, and JSON in
+// machine_config.
+type Values int
+
+const (
+	Masked Values = iota // ‹hidden, 12 bytes›
+	Shown                // as they are: for what stays in memory
+)
+
+// TOML writes a fly.toml for a file: known keys in the order of Fly's reference,
+// then unknown ones, without comments. With the values shown, the text converts
+// to the same Machine configurations.
+func TOML(file *flytoml.File, values Values) []byte {
+	w := &renderer{values: values}
+	w.table(nil, 0, file.Document(), reflect.TypeFor[flytoml.Definition]())
+	return w.buf.Bytes()
+}
+
+// renderer writes one document.
+type renderer struct {
+	buf    bytes.Buffer
+	values Values
+}
+
+// table writes the plain keys of a table, then the tables in it. t is the
+// struct that knows the keys, nil where any go; depth is how many headers the
+// table stands under.
+func (w *renderer) table(path []string, depth int, table map[string]any, t reflect.Type) {
+	keys, types := ordered(table, t)
+	indent := strings.Repeat("  ", depth)
+	for _, key := range keys {
+		if legacy.IsTable(table[key]) || isTables(table[key]) || table[key] == nil {
+			continue
+		}
+		fmt.Fprintf(&w.buf, "%s%s = %s\n", indent, tomlKey(key), w.value(append(path, key), table[key]))
+	}
+	for _, key := range keys {
+		here := append(slices.Clone(path), key)
+		switch value := table[key].(type) {
+		case map[string]any:
+			below := depth
+			if !implied(value) {
+				w.header(indent, here, "[", "]")
+				below++
+			}
+			w.table(here, below, value, types[key])
+		case []any:
+			if !isTables(value) {
+				continue
+			}
+			for _, item := range value {
+				w.header(indent, here, "[[", "]]")
+				w.table(here, depth+1, item.(map[string]any), types[key])
+			}
+		}
+	}
+}
+
+// implied tells a table that needs no header of its own: all that is in it is
+// tables with headers, which name it.
+func implied(table map[string]any) bool {
+	for _, value := range table {
+		if !legacy.IsTable(value) && !isTables(value) && value != nil {
+			return false
+		}
+	}
+	return slices.ContainsFunc(slices.Collect(maps.Values(table)), func(value any) bool { return value != nil })
+}
+
+func (w *renderer) header(indent string, path []string, open, closing string) {
+	if w.buf.Len() > 0 {
+		w.buf.WriteByte('\n')
+	}
+	names := make([]string, len(path))
+	for i, name := range path {
+		names[i] = tomlKey(name)
+	}
+	fmt.Fprintf(&w.buf, "%s%s%s%s\n", indent, open, strings.Join(names, "."), closing)
+}
+
+// value writes a value on one line (a long text on several).
+func (w *renderer) value(path []string, value any) string {
+	if w.values == Masked && secret(path) {
+		return tomlText(machine.Mask(legacy.Text(value), ""))
+	}
+	switch value := value.(type) {
+	case bool:
+		if path[len(path)-1] == "auto_stop_machines" {
+			if value {
+				return `"stop"`
+			}
+			return `"off"`
+		}
+		return fmt.Sprint(value)
+	case int64:
+		return strconv.FormatInt(value, 10)
+	case float64:
+		return tomlFloat(value)
+	case string:
+		if isDuration(path) {
+			value = readableDuration(value)
+		}
+		return tomlText(value)
+	case []any:
+		items := make([]string, 0, len(value))
+		for _, item := range value {
+			if item != nil {
+				items = append(items, w.value(path, item))
+			}
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case map[string]any:
+		items := make([]string, 0, len(value))
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			if value[key] != nil {
+				items = append(items, tomlKey(key)+" = "+w.value(append(slices.Clone(path), key), value[key]))
+			}
+		}
+		return "{ " + strings.Join(items, ", ") + " }"
+	}
+	return `""`
+}
+
+// secret tells the paths whose values are masked. Names match in any case, as
+// they do when the file is read.
+func secret(path []string) bool {
+	at := func(i int, name string) bool { return i < len(path) && strings.EqualFold(path[i], name) }
+	last := len(path) - 1
+	switch {
+	case at(0, "env"):
+		return !at(1, "PRIMARY_REGION") && !at(1, "FLY_PROCESS_GROUP")
+	case at(0, "build") && at(1, "args"), at(0, "machine_config"), at(last, "machine_config"):
+		return true
+	case at(0, "files") && at(last, "raw_value"):
+		return true
+	case at(0, "checks"), at(1, "checks"), at(1, "http_checks"), at(1, "tcp_checks"):
+		for i := range path {
+			if at(i, "headers") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isTables tells a list of tables only, which can be written as [[sections]].
+func isTables(value any) bool {
+	list, ok := value.([]any)
+	return ok && len(list) > 0 && !slices.ContainsFunc(list, func(item any) bool { return !legacy.IsTable(item) })
+}
+
+// ordered are a table's keys: those of the struct in its order, then the
+// others by name. The types are those of the tables under the keys.
+func ordered(table map[string]any, t reflect.Type) ([]string, map[string]reflect.Type) {
+	types := map[string]reflect.Type{}
+	var known []string
+	for t != nil && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice) {
+		t = t.Elem()
+	}
+	switch {
+	case t == nil:
+	case t.Kind() == reflect.Struct:
+		for _, field := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if name == "" || field.Anonymous {
+				continue
+			}
+			if _, ok := table[name]; ok {
+				known = append(known, name)
+				types[name] = field.Type
+			}
+		}
+	case t.Kind() == reflect.Map:
+		for key := range table {
+			types[key] = t.Elem()
+		}
+	}
+	keys := known
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		if !slices.Contains(known, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, types
+}

@@ -1,0 +1,90 @@
+package syntax
+
+import (
+	"bytes"
+	"encoding/binary"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// lineIndex turns the places that the YAML library tells into offsets: lines
+// from 1, where CR, NEL, LS and PS end one too, and columns from 1 in
+// characters, where a byte order mark is none.
+type LineIndex struct {
+	Data  []byte // in UTF-8
+	lines []int  // how many characters stand before each line
+	marks []int  // where every markedth character stands
+	count int    // of the characters
+	Odd   int    // where the first line break is that is none to an editor; -1 if there is none
+}
+
+// marked is how far apart the characters are whose places a lineIndex keeps: a
+// line may be as long as the file.
+const marked = 64
+
+func NewLineIndex(data []byte) *LineIndex {
+	x := &LineIndex{Data: utf8Of(data), lines: []int{0}, Odd: -1}
+	i := 0
+	if bytes.HasPrefix(x.Data, []byte(ByteOrderMark)) {
+		i = len(ByteOrderMark)
+	}
+	for ; i < len(x.Data); x.count++ {
+		if x.count%marked == 0 {
+			x.marks = append(x.marks, i)
+		}
+		r, size := utf8.DecodeRune(x.Data[i:])
+		switch {
+		case r == '\r' && i+1 < len(x.Data) && x.Data[i+1] == '\n':
+		case r == '\r', r == '\u0085', r == '\u2028', r == '\u2029':
+			if x.Odd < 0 {
+				x.Odd = i
+			}
+			fallthrough
+		case r == '\n':
+			x.lines = append(x.lines, x.count+1)
+		}
+		i += size
+	}
+	return x
+}
+
+// offset is the place in bytes of a line and a column; those behind the end
+// are the end.
+func (x *LineIndex) Offset(line, column int) int {
+	if line < 1 {
+		line, column = 1, 1
+	}
+	if line > len(x.lines) {
+		return len(x.Data)
+	}
+	n := x.lines[line-1] + max(column, 1) - 1
+	if n >= x.count {
+		return len(x.Data)
+	}
+	at := x.marks[n/marked]
+	for range n % marked {
+		_, size := utf8.DecodeRune(x.Data[at:])
+		at += size
+	}
+	return at
+}
+
+// utf8Of is a YAML text in UTF-8: the library reads UTF-16 as well, by its byte
+// order mark.
+func utf8Of(data []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return data
+	}
+	// Half a pair becomes a replacement character; the library refuses it.
+	units := make([]uint16, 0, len(data)/2)
+	for i := 2; i+1 < len(data); i += 2 {
+		units = append(units, order.Uint16(data[i:]))
+	}
+	return []byte(string(utf16.Decode(units)))
+}
