@@ -12,14 +12,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// maxDrift bounds the lines about what was changed on the Machines.
+// maxDrift limits the lines about changes on the Machines.
 const maxDrift = 5
 
-// drifted tells how the live Machines differ from what the last release made of
-// them, as the next deploy of its file would undo that. Not to know is an
-// answer too.
-func (p Prompts) drifted(ctx context.Context, s rules.Snapshot, app string) (string, error) {
-	const unknown = "changed since the last release: not known, as "
+// describeDrift returns how the live Machines differ from the last release: the next
+// deploy of its file would undo that. If it is unknown, the text says why.
+func (p Prompts) describeDrift(ctx context.Context, s rules.Snapshot, app string) (string, error) {
+	const unknown = "changed since the last release: unknown, because "
 	if !s.MachinesKnown {
 		return unknown + "the Machines could not be read", nil
 	}
@@ -32,7 +31,7 @@ func (p Prompts) drifted(ctx context.Context, s rules.Snapshot, app string) (str
 	}
 	released, err := flytoml.FromDefinition("last release", release.Definition)
 	if err != nil {
-		return unknown + "what it stores is no configuration", nil
+		return unknown + "its stored configuration could not be understood", nil
 	}
 	in := drift.Input{File: released, Release: released, Version: release.Version}
 	partial := 0
@@ -49,10 +48,10 @@ func (p Prompts) drifted(ctx context.Context, s rules.Snapshot, app string) (str
 	}
 	lines := report.Lines(maxDrift)
 	if len(report.Unmanaged) > 0 {
-		lines = append(lines, fmt.Sprintf("%d not made by fly deploy", len(report.Unmanaged)))
+		lines = append(lines, fmt.Sprintf("%d Machines not made by fly deploy", len(report.Unmanaged)))
 	}
 	if partial > 0 {
-		lines = append(lines, fmt.Sprintf("%d could not be read whole", partial))
+		lines = append(lines, fmt.Sprintf("%d Machines could not be read completely", partial))
 	}
 	if len(lines) == 0 {
 		return "changed since the last release: nothing", nil

@@ -1,7 +1,6 @@
-// Package prompts holds the guided workflows. Each carries facts that were
-// fetched for it, with their time, the calls with their arguments filled in,
-// the questions for the user first, and when to stop. The texts are the
-// embedded .md files.
+// Package prompts serves guided workflows. Each has the facts read for it, with their
+// time, the questions to ask the user first, the calls with their arguments, and when
+// to stop. The texts are the embedded .md files.
 package prompts
 
 import (
@@ -35,18 +34,17 @@ type Reader interface {
 type Prompts struct {
 	Fly Reader
 	Now func() time.Time
-	// Paths tells whether the server reads files here; without, no prompt
-	// offers a path.
+	// Paths says that the server reads files here; otherwise no prompt offers a path.
 	Paths bool
 }
 
-// All are the prompts with their handlers. Under read-only only the audit is
-// of use.
+// All returns the prompts with their handlers; in a read-only server, only the audit.
 func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 	app := mcp.WithArgument("app", mcp.ArgumentDescription("name of the Fly app"), mcp.RequiredArgument())
 	all := []mcpserver.ServerPrompt{{
 		Prompt: mcp.NewPrompt("audit_exposure", mcp.WithPromptTitle("Audit exposure"),
-			mcp.WithPromptDescription("Says how exposed an app is and what keeps it from working privately. Changes nothing."), app),
+			mcp.WithPromptDescription("Reports how exposed an app is and what prevents it from working privately. "+
+				"Changes nothing."), app),
 		Handler: p.audit,
 	}}
 	if readOnly {
@@ -54,7 +52,8 @@ func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 	}
 	options := []mcp.PromptOption{
 		mcp.WithPromptTitle("Make an app private"),
-		mcp.WithPromptDescription("Takes an app off the public internet and puts it behind Flycast, step by step, with a person's approval."), app,
+		mcp.WithPromptDescription("Takes an app off the public internet and puts it behind Flycast, " +
+			"step by step, with a person's approval."), app,
 	}
 	if p.Paths {
 		options = append(options, mcp.WithArgument("path", mcp.ArgumentDescription("its fly.toml, if there is one here")))
@@ -62,7 +61,7 @@ func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 	return append(all, mcpserver.ServerPrompt{Prompt: mcp.NewPrompt("make_private", options...), Handler: p.makePrivate})
 }
 
-// facts is what the texts are filled with.
+// facts are the values in the texts.
 type facts struct {
 	App, Time, Facts, Patch string
 	NeedsPort               bool
@@ -73,7 +72,7 @@ func (p Prompts) audit(ctx context.Context, request mcp.GetPromptRequest) (*mcp.
 	if err != nil {
 		return nil, err
 	}
-	changed, err := p.drifted(ctx, s, f.App)
+	changed, err := p.describeDrift(ctx, s, f.App)
 	if err != nil {
 		return nil, err
 	}
@@ -88,20 +87,21 @@ func (p Prompts) makePrivate(ctx context.Context, request mcp.GetPromptRequest) 
 	}
 	path := request.Params.Arguments["path"]
 	if path != "" && !p.Paths {
-		return nil, errors.New("path: this server reads no files; send the file as content")
+		return nil, errors.New("path: this server reads no files; send the file as content to patch_services")
 	}
 	if len(path) > 200 || path != plan.Line(path) && path != "" {
-		return nil, errors.New("path: a plain path of at most 100 characters, please")
+		return nil, errors.New("path must be on one line of at most 100 visible characters")
 	}
 	f.Patch = fmt.Sprintf(`{"app": %q}, with "path" or "content" if the user has the fly.toml`, f.App)
 	if path != "" {
 		f.Patch = fmt.Sprintf(`{"app": %q, "path": %q}`, f.App, path)
 	}
-	f.NeedsPort = s.MachinesKnown && len(s.Machines) > 0 && !s.HasRouted() && len(s.UDPServices()) == 0 && s.Exposed() != rules.Unclear
+	f.NeedsPort = s.MachinesKnown && len(s.Machines) > 0 && !s.HasRouted() && len(s.UDPServices()) == 0 &&
+		s.Exposed() != rules.Unclear
 	return render("make_private.md", "Make "+f.App+" private", f)
 }
 
-// fetch reads the app that a prompt is about.
+// fetch reads the app that a prompt is for.
 func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts, rules.Snapshot, error) {
 	app := request.Params.Arguments["app"]
 	if app == "" {
@@ -114,7 +114,7 @@ func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts
 	return facts{App: app, Time: p.Now().UTC().Format(time.RFC3339), Facts: summary(s)}, s, nil
 }
 
-// maxFacts bounds the lines about addresses and Machines; the rest is counted.
+// maxFacts limits the lines about addresses and about Machines; the rest is counted.
 const maxFacts = 8
 
 func summary(s rules.Snapshot) string {
@@ -136,7 +136,8 @@ func summary(s rules.Snapshot) string {
 		if i == maxFacts {
 			break
 		}
-		fmt.Fprintf(&b, "  %s  %s  group %s  %s\n", m.ID, plan.Clean(m.State), plan.Quote(m.Config.ProcessGroup()), plan.Clean(m.Region))
+		group := plan.Quote(m.Config.ProcessGroup())
+		fmt.Fprintf(&b, "  %s  %s  group %s  %s\n", m.ID, plan.Clean(m.State), group, plan.Clean(m.Region))
 	}
 	for _, blocker := range s.Blockers() {
 		fmt.Fprintf(&b, "blocker %s: %s\n", blocker.ID, plan.Message(blocker.What))
@@ -144,7 +145,7 @@ func summary(s rules.Snapshot) string {
 	return fenced(strings.TrimSuffix(b.String(), "\n"))
 }
 
-// fenced is text that cannot end the fence it stands in.
+// fenced returns text that cannot end the code fence around it.
 func fenced(text string) string { return strings.ReplaceAll(text, "`", "'") }
 
 func render(name, description string, f facts) (*mcp.GetPromptResult, error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// maxCompletions is MCP's bound on a completion.
+// maxCompletions is MCP's limit of values in a completion.
 const maxCompletions = 100
 
 // Lister lists the names of apps.
@@ -21,17 +21,21 @@ type Completer struct {
 }
 
 // CompleteResourceArgument completes {app}.
-func (c Completer) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+func (c Completer) CompleteResourceArgument(
+	ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext,
+) (*mcp.Completion, error) {
 	return c.complete(ctx, argument), nil
 }
 
 // CompletePromptArgument completes the argument app.
-func (c Completer) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+func (c Completer) CompletePromptArgument(
+	ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext,
+) (*mcp.Completion, error) {
 	return c.complete(ctx, argument), nil
 }
 
-// complete offers the apps that begin with what was typed. A token that cannot
-// list apps gets no offers, which is no error.
+// complete returns the apps whose names begin with what was typed; none if the token
+// cannot list apps.
 func (c Completer) complete(ctx context.Context, argument mcp.CompleteArgument) *mcp.Completion {
 	out := &mcp.Completion{Values: []string{}}
 	if argument.Name != "app" {

@@ -1,6 +1,5 @@
-// Package resources serves what an agent may want to read without calling a
-// tool: a person's fly.toml, and the status and the deployed configuration of
-// an app. Reads only.
+// Package resources serves what an agent can read without calling a tool: the fly.toml
+// files of a person, and the status and the deployed configuration of an app.
 package resources
 
 import (
@@ -43,22 +42,24 @@ type Resources struct {
 	Fly     Reader
 	Roots   *roots.Roots // nil: no files
 	Sandbox bool
-	Now     func() time.Time // nil: answers do not say how old what they tell is
+	Now     func() time.Time // nil: a status does not say how old it is
 }
 
-// Templates are the resource templates with their handlers.
+// Templates returns the resource templates with their handlers.
 func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 	templates := []mcpserver.ServerResourceTemplate{
 		{
 			Template: mcp.NewResourceTemplate(StatusTemplate, "app-status",
 				mcp.WithTemplateTitle("Status of an app"), mcp.WithTemplateMIMEType("application/json"),
-				mcp.WithTemplateDescription("Addresses, Machines with state and services, what is awake, and the verdict, as JSON.")),
+				mcp.WithTemplateDescription("Addresses, Machines with state and services, "+
+					"how many are awake, and the verdict, as JSON.")),
 			Handler: r.status,
 		},
 		{
 			Template: mcp.NewResourceTemplate(DeployedTemplate, "app-fly-toml",
 				mcp.WithTemplateTitle("fly.toml as deployed"), mcp.WithTemplateMIMEType("application/toml"),
-				mcp.WithTemplateDescription("The configuration as deployed, from the current release or the Machines; comments tell where the Machines differ; environment values are masked.")),
+				mcp.WithTemplateDescription("The deployed configuration, from the current release or the Machines. "+
+					"Comments say where Machines differ. Environment values are masked.")),
 			Handler: r.deployed,
 		},
 	}
@@ -66,7 +67,8 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 		templates = append(templates, mcpserver.ServerResourceTemplate{
 			Template: mcp.NewResourceTemplate(FileTemplate, "fly-toml-file",
 				mcp.WithTemplateTitle("A fly.toml on this machine"),
-				mcp.WithTemplateDescription("A fly.toml, fly.json or fly.yaml below the server's roots, and no other program's file; path is absolute, without its first slash.")),
+				mcp.WithTemplateDescription("A fly.toml, fly.json or fly.yaml in one of the server's roots. "+
+					"path is absolute, without the first slash. Other files are refused.")),
 			Handler: r.file,
 		})
 	}
@@ -75,7 +77,7 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 
 func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	app := variable(request, "app")
-	status, err := r.read(ctx, app)
+	status, err := r.readStatus(ctx, app)
 	if err != nil {
 		return nil, plainError(err)
 	}
@@ -83,7 +85,7 @@ func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) 
 	if err != nil {
 		return nil, fmt.Errorf("status of %s: %w", app, err)
 	}
-	return text(request, "application/json", string(body)), nil
+	return newContents(request, "application/json", string(body)), nil
 }
 
 func (r Resources) deployed(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
@@ -92,7 +94,7 @@ func (r Resources) deployed(ctx context.Context, request mcp.ReadResourceRequest
 	if err != nil {
 		return nil, plainError(err)
 	}
-	return text(request, "application/toml", string(body)), nil
+	return newContents(request, "application/toml", string(body)), nil
 }
 
 func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
@@ -103,18 +105,18 @@ func (r Resources) file(_ context.Context, request mcp.ReadResourceRequest) ([]m
 	f, err := r.Roots.Read(path)
 	if err != nil {
 		if errors.Is(err, roots.ErrOutside) {
-			return nil, fmt.Errorf("%w; they are %q", err, r.Roots.Dirs())
+			return nil, fmt.Errorf("%w; the roots are %q", err, r.Roots.Dirs())
 		}
 		return nil, err
 	}
 	if !lint.Recognize(f.Path, f.Data) {
-		return nil, fmt.Errorf("%.200s is not a fly.toml: it does not have the keys of one. It was not shown", f.Path)
+		return nil, fmt.Errorf("%.200s does not have the keys of a fly.toml, so it is not shown", f.Path)
 	}
-	return text(request, "application/"+strings.TrimPrefix(filepath.Ext(f.Path), "."), string(f.Data)), nil
+	return newContents(request, "application/"+strings.TrimPrefix(filepath.Ext(f.Path), "."), string(f.Data)), nil
 }
 
-// pathOf is the absolute path of a fly-toml URI. An escaped slash or dot means
-// the same as a plain one; the roots decide where it may lead.
+// pathOf returns the absolute path of a fly-toml URI. Escaped slashes and dots mean
+// the same as plain ones; the roots decide which paths are allowed.
 func pathOf(uri string) (string, error) {
 	rest, ok := strings.CutPrefix(uri, "fly-toml:///")
 	if !ok {
@@ -122,12 +124,12 @@ func pathOf(uri string) (string, error) {
 	}
 	path, err := url.PathUnescape(rest)
 	if err != nil {
-		return "", fmt.Errorf("%.100q: malformed escape", uri)
+		return "", fmt.Errorf("%.100q contains a malformed escape", uri)
 	}
 	return "/" + path, nil
 }
 
-// variable is a template variable; mcp-go hands them over as lists.
+// variable returns a template variable; mcp-go passes them as lists.
 func variable(request mcp.ReadResourceRequest, name string) string {
 	switch v := request.Params.Arguments[name].(type) {
 	case string:
@@ -140,9 +142,9 @@ func variable(request mcp.ReadResourceRequest, name string) string {
 	return ""
 }
 
-// plainError gives the code, the sentence and the hint of an error of the client.
-// Other errors here name what is wrong with the URI or with the stored
-// configuration; they hold no values.
+// plainError returns the code, the sentence and the hint of an error of the client.
+// Other errors here are about the URI or the stored configuration, and contain no
+// values of it.
 func plainError(err error) error {
 	var coded *fly.Error
 	if errors.As(err, &coded) {
@@ -154,6 +156,8 @@ func plainError(err error) error {
 	return err
 }
 
-func text(request mcp.ReadResourceRequest, mime, body string) []mcp.ResourceContents {
-	return []mcp.ResourceContents{mcp.TextResourceContents{URI: request.Params.URI, MIMEType: mime, Text: outside.Block(body)}}
+func newContents(request mcp.ReadResourceRequest, mime, body string) []mcp.ResourceContents {
+	return []mcp.ResourceContents{
+		mcp.TextResourceContents{URI: request.Params.URI, MIMEType: mime, Text: outside.Block(body)},
+	}
 }

@@ -176,7 +176,7 @@ func TestFileOfAnotherProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := read(t, r, "fly-toml://"+dir+"/"+name)
-		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "is not a fly.toml") {
+		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "does not have the keys of a fly.toml") {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
@@ -241,7 +241,7 @@ func TestStatusOfUnreadMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	platform.SetMachineConfig("shop-api", id, config)
-	s, err := Resources{Fly: client(t, platform, platform.Token())}.read(context.Background(), "shop-api")
+	s, err := Resources{Fly: client(t, platform, platform.Token())}.readStatus(context.Background(), "shop-api")
 	if err != nil {
 		t.Fatal(err)
 	}

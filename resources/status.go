@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// Status is an app at one moment.
+// Status is an app at one time.
 type Status struct {
 	App       string         `json:"app"`
 	Sandbox   bool           `json:"sandbox,omitempty"`
@@ -18,10 +18,10 @@ type Status struct {
 	Exposed   rules.Answer   `json:"exposed"`
 	Addresses []Address      `json:"addresses"`
 	Machines  []Machine      `json:"machines"`
-	Awake     int            `json:"awake"` // Machines that run now
+	Awake     int            `json:"awake"` // started Machines
 	Blockers  []plan.Blocker `json:"blockers"`
 	Unknown   []string       `json:"unknown,omitempty"`
-	AgeMS     int64          `json:"age_ms,omitempty"` // of what was read
+	AgeMS     int64          `json:"age_ms,omitempty"` // since Fly was read
 }
 
 // Address is one address of the app.
@@ -35,13 +35,13 @@ type Address struct {
 	NetworkID string     `json:"network_id,omitempty"`
 }
 
-// Machine is one Machine with what Fly Proxy does for it.
+// Machine is one Machine with its services.
 type Machine struct {
 	ID       string    `json:"id"`
 	Group    string    `json:"group,omitempty"`
 	Region   string    `json:"region"`
 	State    string    `json:"state"`
-	Unread   bool      `json:"unread,omitempty"` // its configuration could not be read whole: there may be more services
+	Unread   bool      `json:"unread,omitempty"` // it could not be read completely: there may be more services
 	Services []Service `json:"services"`
 	Checks   []Check   `json:"checks,omitempty"`
 }
@@ -57,14 +57,13 @@ type Service struct {
 	MinMachines  *int     `json:"min_machines_running,omitempty"`
 }
 
-// Check is the state of a health check; its output is text from outside and
-// left out.
+// Check is the state of a health check, without its output: that is untrusted text.
 type Check struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
 }
 
-func (r Resources) read(ctx context.Context, app string) (Status, error) {
+func (r Resources) readStatus(ctx context.Context, app string) (Status, error) {
 	ctx, age := fly.WithAge(ctx)
 	s, err := rules.Read(ctx, r.Fly, app)
 	if err != nil {
@@ -100,7 +99,10 @@ func (r Resources) read(ctx context.Context, app string) (Status, error) {
 }
 
 func describeAddress(a fly.Address) Address {
-	out := Address{IP: a.IP.String(), Kind: a.Kind, Inferred: a.Inferred, Region: plan.Clean(a.Region), Network: plan.Clean(a.Network), NetworkID: fly.NetworkID(a.IP)}
+	out := Address{
+		IP: a.IP.String(), Kind: a.Kind, Inferred: a.Inferred, Region: plan.Clean(a.Region),
+		Network: plan.Clean(a.Network), NetworkID: fly.NetworkID(a.IP),
+	}
 	if !a.CreatedAt.IsZero() {
 		at := a.CreatedAt.UTC()
 		out.CreatedAt = &at
@@ -109,7 +111,10 @@ func describeAddress(a fly.Address) Address {
 }
 
 func describeMachine(m fly.Machine) Machine {
-	out := Machine{ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region), State: plan.Clean(m.State), Unread: !m.Whole(), Services: []Service{}}
+	out := Machine{
+		ID: m.ID, Group: plan.Clean(m.Config.ProcessGroup()), Region: plan.Clean(m.Region),
+		State: plan.Clean(m.State), Unread: !m.Whole(), Services: []Service{},
+	}
 	if services, err := m.Config.Services(); err == nil {
 		for _, s := range services {
 			out.Services = append(out.Services, describeService(s))
@@ -122,7 +127,10 @@ func describeMachine(m fly.Machine) Machine {
 }
 
 func describeService(s machine.Service) Service {
-	out := Service{Protocol: plan.Clean(s.Protocol), InternalPort: s.InternalPort, Ports: []string{}, Autostop: machine.AutostopOff.String(), Autostart: s.Autostart, MinMachines: s.MinMachinesRunning}
+	out := Service{
+		Protocol: plan.Clean(s.Protocol), InternalPort: s.InternalPort, Ports: []string{},
+		Autostop: machine.AutostopOff.String(), Autostart: s.Autostart, MinMachines: s.MinMachinesRunning,
+	}
 	if s.Autostop != nil {
 		out.Autostop = s.Autostop.String()
 	}

@@ -15,7 +15,7 @@ const udpService = "[[services]]\n  protocol = \"udp\"\n  internal_port = 53\n  
 func TestReleaseBesideUDP(t *testing.T) {
 	onSite(t, web(readyService+udpService), `["v4", "v6", "flycast"]`, func(s *site) {
 		out := s.ask("release_public_ips", map[string]any{"app": s.app})
-		if out.Status != plan.Refused || !slices.Equal(out.blockers(), []string{plan.UDPService}) || !strings.Contains(out.Blockers[0].Fix, "name the other addresses in ips") {
+		if out.Status != plan.Refused || !slices.Equal(out.blockers(), []string{plan.UDPService}) || !strings.Contains(out.Blockers[0].Fix, "list the other addresses in ips") {
 			s.t.Fatalf("got %s: %s %v", out.Status, out.Summary, out.Blockers)
 		}
 		list := s.ask("list_ips", map[string]any{"app": s.app})

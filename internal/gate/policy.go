@@ -88,10 +88,11 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return Policy{}, fmt.Errorf("policy: others can write to %s (mode %v): run chmod 600 on it", shown, info.Mode().Perm())
+		return Policy{}, fmt.Errorf("policy: others can write to %s (mode %v): run chmod 600 on it",
+			shown, info.Mode().Perm())
 	}
 	if uid, known := ownerOf(info); known && !isTrustedOwner(uid, os.Geteuid()) {
-		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d); it must belong to this user or to root", shown, uid)
+		return Policy{}, fmt.Errorf("policy: %s belongs to another user (uid %d), not to this user or root", shown, uid)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPolicySize+1))
 	if err != nil {
@@ -127,7 +128,7 @@ func ParsePolicy(data []byte, vocabulary Vocabulary) (Policy, error) {
 			rule.Name = fmt.Sprintf("rule %d", i+1)
 		}
 		if slices.ContainsFunc(doc.Rule[:i], func(r Rule) bool { return r.Name == rule.Name }) {
-			problems = append(problems, fmt.Errorf("policy: two rules are named %q; names must be unique, because limits are counted by name", rule.Name))
+			problems = append(problems, fmt.Errorf("policy: two rules are named %q: limits are counted by name", rule.Name))
 		}
 		for _, problem := range rule.problems(vocabulary) {
 			problems = append(problems, fmt.Errorf("policy: %s: %s", outside.Line(rule.Name, maxShownPath), problem))
@@ -140,7 +141,8 @@ func (r Rule) problems(v Vocabulary) []string {
 	var out []string
 	for _, tool := range r.Tools {
 		if !slices.Contains(v.Tools, tool) {
-			out = append(out, fmt.Sprintf("unknown tool %q; the tools that change something are %s", tool, strings.Join(v.Tools, ", ")))
+			tools := strings.Join(v.Tools, ", ")
+			out = append(out, fmt.Sprintf("unknown tool %q; the tools that change something are %s", tool, tools))
 		}
 	}
 	for _, app := range r.Apps {
@@ -178,11 +180,15 @@ func (r Rule) problems(v Vocabulary) []string {
 	}
 	for _, name := range r.Accept {
 		h, _ := v.hazard(name)
-		if h.Irreversible && !r.hasLiteralApps() {
-			out = append(out, fmt.Sprintf("%s cannot be undone (%s): the rule must name its apps, without patterns", h.Name, h.Sentence))
+		if !h.Irreversible {
+			continue
 		}
-		if h.Irreversible && r.LimitPerHour == 0 {
-			out = append(out, fmt.Sprintf("%s cannot be undone (%s): the rule must set limit_per_hour", h.Name, h.Sentence))
+		cannotBeUndone := fmt.Sprintf("%s cannot be undone (%s)", h.Name, h.Sentence)
+		if !r.hasLiteralApps() {
+			out = append(out, cannotBeUndone+": the rule must name its apps, without patterns")
+		}
+		if r.LimitPerHour == 0 {
+			out = append(out, cannotBeUndone+": the rule must set limit_per_hour")
 		}
 	}
 	return out

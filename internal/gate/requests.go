@@ -157,7 +157,8 @@ func newNonce() string {
 
 // errFull means that the folder is full of answers that still count: those are
 // never removed to make room.
-var errFull = fmt.Errorf("%d approvals and rejections wait for their calls to be repeated; repeat one of them first", maxRequests)
+var errFull = fmt.Errorf("%d approvals and rejections wait until their calls are repeated; repeat one first",
+	maxRequests)
 
 // put stores a request for the plan, or returns the one that the same caller
 // already has for the same digest.

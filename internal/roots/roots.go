@@ -42,7 +42,8 @@ var (
 
 // ErrLinked wraps [ErrKind]: the file has several names. If it were replaced, the
 // other names would keep the old content.
-var ErrLinked error = kindError("the file has more than one hard link; it was not changed, because the other names would keep the old content")
+var ErrLinked error = kindError("the file has more than one hard link; it was not changed, " +
+	"because the other names would keep the old content")
 
 // ErrReadOnly wraps [ErrKind]: the file is read-only for its owner, too. A rename
 // would replace it all the same.

@@ -9,23 +9,24 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Detached are the Machines that fly deploy leaves alone although they are there
-// to stay: they were made through the Machines API or by fly machine run. Of a
-// Machine that was not read whole that is not known.
+// Detached returns the Machines that fly deploy does not update because they were
+// made through the Machines API or by fly machine run. It is unknown for Machines that
+// could not be read completely; those are left out.
 func (s Snapshot) Detached() []fly.Machine {
-	return slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !m.Whole() || !m.Config.Detached() })
+	return slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !isDetached(m) })
 }
 
-// detached gives blockers of detached Machines a fix of their own: a deploy would
-// leave those Machines as they are. What is wrong with them and with the others
-// becomes two blockers.
+func isDetached(m fly.Machine) bool { return m.Whole() && m.Config.Detached() }
+
+// splitDetached gives the blockers of detached Machines their own fix, because a deploy
+// does not update those Machines. A blocker of both kinds of Machines becomes two.
 func (s Snapshot) splitDetached(all []plan.Blocker) []plan.Blocker {
 	detached := s.Detached()
 	if len(detached) == 0 {
 		return all
 	}
 	deployed := s
-	deployed.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return m.Whole() && m.Config.Detached() })
+	deployed.Machines = slices.DeleteFunc(slices.Clone(s.Machines), isDetached)
 	var rest []plan.Blocker
 	if len(deployed.Machines) > 0 {
 		rest = deployed.deployBlockers()
@@ -33,8 +34,9 @@ func (s Snapshot) splitDetached(all []plan.Blocker) []plan.Blocker {
 	var out []plan.Blocker
 	done := make(map[string]bool)
 	for _, b := range all {
+		needsService := b.ID == plan.NoServices || b.ID == plan.NoPorts
 		switch {
-		case !strings.Contains(b.Fix, "deploy") || (b.ID == plan.NoServices || b.ID == plan.NoPorts) && len(deployed.Machines) > 0:
+		case !strings.Contains(b.Fix, "deploy"), needsService && len(deployed.Machines) > 0:
 			out = append(out, b)
 		case done[b.ID]:
 		default:
@@ -60,7 +62,7 @@ type ByHand struct {
 	blocker plan.Blocker
 }
 
-// ByHand are the blockers of detached Machines, with what a person can do.
+// ByHand returns the blockers of detached Machines, with what a person can do.
 func (s Snapshot) ByHand() []ByHand {
 	detached := s.Detached()
 	if len(detached) == 0 {
@@ -77,8 +79,8 @@ func (s Snapshot) ByHand() []ByHand {
 	return out
 }
 
-// byHand are the blockers of one id that detached Machines have, those with the
-// same fix in one.
+// manualFixes returns the blockers of detached Machines with one id. Machines with the
+// same fix are in one.
 func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ByHand {
 	type kind struct{ what, flags string }
 	var kinds []kind
@@ -117,20 +119,23 @@ func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ByHand {
 	return out
 }
 
-// handFix is how detached Machines are fixed: by deploy with adopt, or by a
-// person with fly machine update.
+// manualFixText returns how to fix detached Machines: deploy with adopt, or a person
+// runs fly machine update.
 func (s Snapshot) manualFixText(id string, ids []string, flags string) string {
 	app := s.Addresses.App.Name
-	of := s
-	of.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !slices.Contains(ids, m.ID) })
+	part := s
+	part.Machines = slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool {
+		return !slices.Contains(ids, m.ID)
+	})
 	arguments := plan.Arguments{App: app}
 	switch id {
 	case plan.NoPorts:
-		arguments = of.NewService()
+		arguments = part.NewService()
 	case plan.TLSOnly:
-		arguments = of.PlainPorts()
+		arguments = part.PlainPorts()
 	}
-	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after %s: without adopt, deploy and fly deploy do not update this Machine", app, patchCall(arguments))
+	adopt := fmt.Sprintf("deploy {app: %q, draft: …, adopt: true} after %s: "+
+		"without adopt, deploy and fly deploy do not update this Machine", app, patchCall(arguments))
 	if flags == "" {
 		return adopt
 	}
@@ -141,7 +146,7 @@ func (s Snapshot) manualFixText(id string, ids []string, flags string) string {
 	return line + "; or " + adopt
 }
 
-// updateLine is the fly machine update that gives a Machine the flags.
+// updateLine returns the fly machine update command with the flags for a Machine.
 func updateLine(app, id, flags string) string {
 	return fmt.Sprintf("fly machine update %s -a %s %s", id, app, flags)
 }

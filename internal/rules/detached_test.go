@@ -50,7 +50,7 @@ func TestDetachedMachines(t *testing.T) {
 		{"a worker by the API", []fly.Machine{newMachine(t, "aa", plainHTTP, launched), newMachine(t, "bb", `[]`, `{}`)}, nil},
 		{"one command's", []fly.Machine{newMachine(t, "aa", plainHTTP, launched), newMachine(t, "bb", `[]`, `{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}`)}, nil},
 		{"UDP has no such fix", []fly.Machine{newMachine(t, "aa", `[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, `{}`)},
-			[]string{"udp_service|UDP on 53|take the UDP service out of the file"}},
+			[]string{"udp_service|UDP on 53|remove the UDP service from the file"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,23 +12,23 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// fix says in words to edit the deployed configuration with patch_services, and
-// to deploy the draft.
+// fix returns how to edit the deployed configuration with patch_services, and deploy
+// the draft.
 func (s Snapshot) fix(arguments plan.Arguments) string {
 	return fmt.Sprintf("%s, then deploy {app: %q, draft: …}", patchCall(arguments), arguments.App)
 }
 
-// patchCall is a call of patch_services in words.
+// patchCall returns a call of patch_services as text.
 func patchCall(arguments plan.Arguments) string {
 	text := strings.TrimSuffix(arguments.String(), "}")
 	if arguments.Create != "" && arguments.InternalPort == 0 {
-		text += ", internal_port: …" // the user says which
+		text += ", internal_port: …" // only the user knows it
 	}
 	return "patch_services " + text + "}"
 }
 
-// NewService is the call of patch_services that gives the app a service that
-// Fly Proxy can reach. InternalPort is 0 if nothing tells it: the user has to.
+// NewService returns the patch_services call that adds a service which Fly Proxy can
+// reach. InternalPort is 0 if it is unknown: ask the user.
 func (s Snapshot) NewService() plan.Arguments {
 	out := plan.Arguments{App: s.Addresses.App.Name, Create: plan.CreateHTTP, InternalPort: s.InternalPort()}
 	serving := make(map[string]bool)
@@ -49,7 +49,7 @@ func (s Snapshot) NewService() plan.Arguments {
 	return out
 }
 
-// groups are the process groups of the Machines, sorted.
+// groups returns the process groups of the Machines, sorted.
 func (s Snapshot) groups() []string {
 	seen := make(map[string]bool)
 	for _, m := range s.Machines {
@@ -58,19 +58,17 @@ func (s Snapshot) groups() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// offer is what stands behind an internal port of a Machine and is offered
-// with TLS alone.
-type offer struct {
+// tlsProgram is a program that only ports with TLS lead to.
+type tlsProgram struct {
 	internalPort int
 	http         bool     // Fly Proxy reads HTTP on one of the ports
-	ports        []string // external ones, as a person writes them
+	ports        []string // external ports, as a person writes them
 }
 
-// tlsPrograms are the programs of a Machine that are offered with TLS alone, in
-// the order of its services. It is enough that another service of the Machine
-// has a plain port for the same program.
-func tlsPrograms(services []machine.Service) []offer {
-	var out []offer
+// tlsPrograms returns the programs of a Machine that only ports with TLS lead to, in
+// the order of its services. A port without TLS of any service of the Machine counts.
+func tlsPrograms(services []machine.Service) []tlsProgram {
+	var out []tlsProgram
 	plain := make(map[int]bool) // internal ports
 	for _, sv := range services {
 		if !sv.IsRouted() {
@@ -83,18 +81,18 @@ func tlsPrograms(services []machine.Service) []offer {
 			if !p.IsEncrypted() {
 				plain[sv.InternalPort] = true
 			}
-			i := slices.IndexFunc(out, func(x offer) bool { return x.internalPort == sv.InternalPort })
+			i := slices.IndexFunc(out, func(x tlsProgram) bool { return x.internalPort == sv.InternalPort })
 			if i < 0 {
-				i, out = len(out), append(out, offer{internalPort: sv.InternalPort})
+				i, out = len(out), append(out, tlsProgram{internalPort: sv.InternalPort})
 			}
 			out[i].http = out[i].http || p.IsHTTP()
 			out[i].ports = append(out[i].ports, p.String())
 		}
 	}
-	return slices.DeleteFunc(out, func(x offer) bool { return plain[x.internalPort] })
+	return slices.DeleteFunc(out, func(x tlsProgram) bool { return plain[x.internalPort] })
 }
 
-// tlsOnly names the ports through which a program is offered with TLS alone.
+// tlsOnly returns the ports of programs that only ports with TLS lead to.
 func (s Snapshot) tlsOnly() []string {
 	var out []string
 	for _, services := range s.services() {
@@ -106,21 +104,20 @@ func (s Snapshot) tlsOnly() []string {
 	return slices.Compact(out)
 }
 
-// PlainPorts is the call of patch_services that gives the first process group
-// with TLS alone a plain port for each of its programs: HTTP on port 80, other
-// TCP where the program itself listens, or the next port that is free. Another
-// group is the turn after the deploy.
+// PlainPorts returns the patch_services call that adds a port without TLS for each
+// program of the first process group that needs one: port 80 for HTTP, otherwise the
+// program's own port, or the next free one. Other groups follow after the deploy.
 func (s Snapshot) PlainPorts() plan.Arguments {
 	out := plan.Arguments{App: s.Addresses.App.Name}
-	var programs []offer
+	var programs []tlsProgram
 	group := ""
-	var taken spans
+	var used spans
 	for _, m := range slices.SortedStableFunc(slices.Values(s.Machines), byGroup) {
 		services, err := m.Config.Services()
 		if err != nil {
 			continue
 		}
-		taken.add(services)
+		used.add(services)
 		if found := tlsPrograms(services); programs == nil && len(found) > 0 {
 			programs, group = found, m.Config.ProcessGroup()
 		}
@@ -130,8 +127,8 @@ func (s Snapshot) PlainPorts() plan.Arguments {
 		if p.http {
 			port = 80
 		}
-		if port = taken.free(port); port > 0 {
-			taken = append(taken, span{port, port})
+		if port = used.firstFree(port); port > 0 {
+			used = append(used, span{port, port})
 			out.PlainPorts = append(out.PlainPorts, port)
 		}
 	}
@@ -145,10 +142,10 @@ func byGroup(a, b fly.Machine) int {
 	return cmp.Compare(a.Config.ProcessGroup(), b.Config.ProcessGroup())
 }
 
-// span is the ports from low to high.
+// span is a range of ports, from low to high.
 type span struct{ low, high int }
 
-// spans are the TCP ports of an app, each entry of ports once.
+// spans are the TCP ports of an app, each range once.
 type spans []span
 
 func (s *spans) add(services []machine.Service) {
@@ -162,9 +159,9 @@ func (s *spans) add(services []machine.Service) {
 	}
 }
 
-// free is the first free port from the given one upwards, 8080 after 80; 0 if
-// there is none.
-func (s spans) free(port int) int {
+// firstFree returns the first free port from the given one upwards, 8080 after 80; 0
+// if there is none.
+func (s spans) firstFree(port int) int {
 	for port > 0 && port < 1<<16 {
 		i := slices.IndexFunc(s, func(x span) bool { return x.low <= port && port <= x.high })
 		switch {

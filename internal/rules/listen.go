@@ -10,11 +10,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 )
 
-// unreachableListeners are the Machines whose program Fly Proxy cannot reach,
-// as sentences: it enters over the Machine's private IPv4, so a program on
-// loopback or on the 6PN address only is refused (error codes PC01 and PC02).
-// No sockets at all proves nothing (an old init, or not bound yet), and is not
-// reported.
+// unreachableListeners returns, as sentences, the Machines whose program Fly Proxy
+// cannot reach. It connects to the Machine's private IPv4, so a program that listens
+// only on loopback or on the 6PN address gets no requests (error codes PC01 and PC02).
+// A Machine without any sockets is not reported: its init may be old, or its program
+// still starting.
 func (s Snapshot) unreachableListeners() []string {
 	var out []string
 	for _, m := range s.Machines {
@@ -28,10 +28,10 @@ func (s Snapshot) unreachableListeners() []string {
 		}
 		for _, sv := range services {
 			if !sv.IsRouted() || sv.InternalPort == 0 {
-				continue // Fly Proxy does not come in there
+				continue // Fly Proxy does not connect to it
 			}
-			if where := listenProblem(processes, sv.InternalPort); where != "" {
-				out = append(out, fmt.Sprintf("Machine %s: port %d is %s", m.ID, sv.InternalPort, where))
+			if problem := listenProblem(processes, sv.InternalPort); problem != "" {
+				out = append(out, fmt.Sprintf("Machine %s: port %d is %s", m.ID, sv.InternalPort, problem))
 			}
 		}
 	}
@@ -39,8 +39,8 @@ func (s Snapshot) unreachableListeners() []string {
 	return slices.Compact(out)
 }
 
-// listens tells what is wrong with who listens on a TCP port; empty if nothing is,
-// or if it cannot be told.
+// listenProblem returns why Fly Proxy cannot reach the program on a TCP port; empty
+// if it can, or if that is unknown.
 func listenProblem(processes []fly.Process, port int) string {
 	var loopback, sixpn, other bool
 	for _, p := range processes {
@@ -73,7 +73,7 @@ func listenProblem(processes []fly.Process, port int) string {
 	return ""
 }
 
-// hallpassPort on the private address is Fly's own SSH server, in every Machine.
+// hallpassPort is the port of Fly's SSH server, on the private address of every Machine.
 const hallpassPort = 22
 
 func splitSocket(address string) (host string, port int, ok bool) {
@@ -86,8 +86,8 @@ func splitSocket(address string) (host string, port int, ok bool) {
 	return host, port, err == nil
 }
 
-// Sample picks the Machines to look into: one started Machine for each process
-// group and region.
+// Sample returns the Machines whose processes to read: one started Machine for each
+// process group and region.
 func (s Snapshot) Sample() []string {
 	seen := make(map[string]bool)
 	var out []string

@@ -10,14 +10,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Nothing is the one entry of [Snapshot.Reach] for an app that nobody reaches.
+// Nothing is the only entry of [Snapshot.Reach] for an app that nobody can reach.
 const Nothing = "nothing"
 
-// Reach is how callers get to a program of the app, judged from its addresses and
-// Machines: http://app.flycast, tcp app.flycast:5432, https://app.fly.dev over
-// IPv6 only. It is [Nothing] if nobody does, and nil if the Machines could not be
-// read whole: then nothing can be said. That something is listed is no proof that
-// the program answers.
+// Reach returns how callers reach the app's programs, judged from its addresses and
+// Machines: http://app.flycast, tcp app.flycast:5432, https://app.fly.dev over IPv6
+// only. It is [Nothing] if nobody can, and nil if that is unknown because Machines
+// could not be read completely. It does not prove that a program answers.
 func (s Snapshot) Reach() []string {
 	if !s.MachinesKnown {
 		return nil
@@ -32,12 +31,13 @@ func (s Snapshot) Reach() []string {
 	return []string{Nothing}
 }
 
-// Names reports whether the app has a port for requests with a hostname, HTTP or
-// TLS, on these addresses over an IP version. Run states do not count.
+// Names reports whether the app has a port for requests with a hostname (HTTP or TLS)
+// on these addresses, over an IP version. The state of the Machines does not matter.
 func (s Snapshot) Names(family string, list []fly.Address) bool {
 	for _, services := range s.services() {
 		for _, sv := range services {
-			if slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return routesByName(p) && isCarried(family, list, sv, p) }) {
+			matches := func(p machine.Port) bool { return routesByName(p) && isCarried(family, list, sv, p) }
+			if slices.ContainsFunc(sv.Ports, matches) {
 				return true
 			}
 		}
@@ -51,24 +51,25 @@ const (
 	IPv6 = "IPv6"
 )
 
+// isCarried reports whether an address carries a port over an IP version.
 func isCarried(family string, list []fly.Address, sv machine.Service, p machine.Port) bool {
 	return slices.ContainsFunc(list, func(a fly.Address) bool {
 		return a.IP.Is4() == (family == IPv4) && carries(a.Kind, sv, p)
 	})
 }
 
-// byName reports whether Fly Proxy tells hostnames apart on a port.
+// routesByName reports whether Fly Proxy routes by hostname on a port.
 func routesByName(p machine.Port) bool {
 	return p.IsHTTP() || slices.Contains(p.Handlers, "tls")
 }
 
-// way is a port that leads to a program that may answer.
+// route is a port that leads to a program that may answer.
 type route struct {
 	service machine.Service
 	port    machine.Port
 }
 
-// ways are the ports of the Machines that Fly Proxy would send a request to.
+// routes returns the ports of the Machines to which Fly Proxy would send a request.
 func (s Snapshot) routes() []route {
 	var out []route
 	for _, m := range s.Machines {
@@ -90,8 +91,8 @@ func (s Snapshot) routes() []route {
 	return out
 }
 
-// silence says why Fly Proxy sends no request to a Machine whatever it serves;
-// empty if it may.
+// silentReason returns why Fly Proxy sends no request to a Machine, whatever its
+// services; empty if it may.
 func (s Snapshot) silentReason(m fly.Machine) string {
 	down := slices.Contains([]string{"stopped", "suspended", "created", "stopping", "suspending"}, m.State)
 	switch {
@@ -107,29 +108,31 @@ func (s Snapshot) silentReason(m fly.Machine) string {
 	return ""
 }
 
-// wakes reports whether a request starts the Machine when it is down. Autostart
-// that is not said is on.
+// canWake reports whether a request starts the Machine when it is stopped. Autostart is
+// on by default.
 func canWake(m fly.Machine) bool {
 	services, err := m.Config.Services()
-	return err == nil && slices.ContainsFunc(services, func(sv machine.Service) bool { return sv.Autostart == nil || *sv.Autostart })
+	starts := func(sv machine.Service) bool { return sv.Autostart == nil || *sv.Autostart }
+	return err == nil && slices.ContainsFunc(services, starts)
 }
 
-// deaf reports whether the program of a service was seen to listen where Fly Proxy
-// does not come in, on this Machine or on another of its group.
+// isUnreachable reports whether the program of a service was found to listen where Fly
+// Proxy cannot reach it, on this Machine or another one of its group.
 func (s Snapshot) isUnreachable(m fly.Machine, sv machine.Service) bool {
 	if sv.Protocol == "udp" {
 		return false
 	}
 	for _, other := range s.Machines {
 		processes, sampled := s.Listening[other.ID]
-		if sampled && other.Config.ProcessGroup() == m.Config.ProcessGroup() && listenProblem(processes, sv.InternalPort) != "" {
+		if sampled && other.Config.ProcessGroup() == m.Config.ProcessGroup() &&
+			listenProblem(processes, sv.InternalPort) != "" {
 			return true
 		}
 	}
 	return false
 }
 
-// flycastWays are the ways over the private network.
+// flycastRoutes returns the routes over the private network.
 func (s Snapshot) flycastRoutes() []string {
 	limit := ""
 	switch s.flycastAnswer() {
@@ -138,7 +141,7 @@ func (s Snapshot) flycastRoutes() []string {
 	case onlyForeign:
 		limit = ", only from a network other than its own"
 	case Unclear:
-		limit = ", if the address is for the callers' network"
+		limit = ", if the address serves the callers' network"
 	}
 	name := s.Addresses.App.Name + ".flycast"
 	var out []string
@@ -153,8 +156,8 @@ func (s Snapshot) flycastRoutes() []string {
 	return slices.Compact(out)
 }
 
-// publicWays are the ways over the internet, with the IP version where it is not
-// both.
+// publicRoutes returns the routes over the internet, with the IP version if only one
+// works.
 func (s Snapshot) publicRoutes() []string {
 	name := s.Addresses.App.Name + ".fly.dev"
 	families := make(map[string][]string)
@@ -184,7 +187,7 @@ func (s Snapshot) publicRoutes() []string {
 	return out
 }
 
-// location is a way as a caller would write it.
+// location returns a route as a caller writes it.
 func location(name, scheme string, w route) string {
 	port := w.port.String()
 	switch {
@@ -198,8 +201,8 @@ func location(name, scheme string, w route) string {
 	return fmt.Sprintf("%s://%s:%s", scheme, name, port)
 }
 
-// Silent says why no request gets to the app although a Machine of it is there
-// with a service: none of its Machines may answer. Empty if one may.
+// Silent returns why no Machine answers although there are Machines with a service;
+// empty if one may answer.
 func (s Snapshot) Silent() []string {
 	if !s.MachinesKnown || !s.hasPort() {
 		return nil
@@ -226,14 +229,15 @@ func (s Snapshot) Silent() []string {
 	return out
 }
 
-// notAnswering is the blocker of an app none of whose Machines may answer.
+// noMachineAnswers returns the blocker of an app whose Machines cannot answer.
 func (s Snapshot) noMachineAnswers() []plan.Blocker {
 	silent := s.Silent()
 	if len(silent) == 0 {
 		return nil
 	}
 	app := s.Addresses.App.Name
-	fix := fmt.Sprintf("fly machine status %s -a %s shows what happened to it; start or replace it", s.Machines[0].ID, app)
+	fix := fmt.Sprintf("fly machine status %s -a %s shows what happened; start or replace the Machine",
+		s.Machines[0].ID, app)
 	for _, m := range s.Machines {
 		switch {
 		case m.Cordoned:
@@ -245,11 +249,12 @@ func (s Snapshot) noMachineAnswers() []plan.Blocker {
 		}
 		break
 	}
-	return []plan.Blocker{{ID: plan.NoMachineAnswers, What: "no Machine answers: " + strings.Join(silent, "; "), Fix: fix}}
+	what := "no Machine answers: " + strings.Join(silent, "; ")
+	return []plan.Blocker{{ID: plan.NoMachineAnswers, What: what, Fix: fix}}
 }
 
-// Unreached says why nothing reaches the app, as part of a sentence; empty if
-// something may.
+// Unreached returns why nobody can reach the app, as part of a sentence; empty if
+// somebody may.
 func (s Snapshot) Unreached() string {
 	if !slices.Equal(s.Reach(), []string{Nothing}) {
 		return ""
@@ -268,9 +273,9 @@ func (s Snapshot) Unreached() string {
 	if len(why) == 0 {
 		return "none of its addresses has a port that leads to a program"
 	}
-	const most = 3
-	if len(why) > most {
-		why = append(why[:most:most], fmt.Sprintf("%d more reasons", len(why)-most))
+	const limit = 3
+	if len(why) > limit {
+		why = append(why[:limit:limit], fmt.Sprintf("%d more reasons", len(why)-limit))
 	}
 	return strings.Join(why, "; ")
 }

@@ -14,9 +14,9 @@ type Reader interface {
 	Machines(ctx context.Context, app string) ([]fly.Machine, error)
 }
 
-// Read reads what the rules judge by: the addresses and the Machines, at the
-// same time, one request each. Machines that this token may not list are left
-// unknown; every other error is the caller's.
+// Read reads what the rules judge: the addresses and the Machines, at the same time,
+// with one request each. If the token may not list the Machines, they are unknown;
+// every other error is returned.
 func Read(ctx context.Context, client Reader, app string) (Snapshot, error) {
 	var s Snapshot
 	var addressErr, machineErr error

@@ -1,6 +1,6 @@
-// Package rules judges an app from what was read of it: who can reach it, what
-// answers, and what keeps it from working privately. [Read] fetches the inputs;
-// where one is missing the rules say unknown, never fine.
+// Package rules judges an app: who can reach it, what answers, and what prevents it
+// from working privately. [Read] reads the input; if something is missing, the rules
+// say unknown, never that all is well.
 package rules
 
 import (
@@ -13,28 +13,28 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Snapshot is what was read of an app at one moment. A nil Machines with
-// MachinesKnown false means that they could not be read.
+// Snapshot is what was read of an app at one time. If MachinesKnown is false, the
+// Machines could not be read.
 type Snapshot struct {
 	Addresses     fly.Addresses
 	Machines      []fly.Machine
 	MachinesKnown bool
-	Listening     map[string][]fly.Process // Machine id → what runs in it; sampled
+	Listening     map[string][]fly.Process // Machine id → processes; of a sample of Machines
 }
 
-// Verdict is about addresses only: through what the app can be reached.
+// Verdict says through which kinds of addresses the app can be reached.
 type Verdict string
 
 // The verdicts.
 const (
 	Public      Verdict = "public"      // public addresses, no Flycast address
 	Private     Verdict = "private"     // a Flycast address, no public ones
-	Both        Verdict = "both"        //
+	Both        Verdict = "both"        // both
 	Unreachable Verdict = "unreachable" // neither
 	Unknown     Verdict = "unknown"     // an address could not be classified
 )
 
-// Judge is the verdict on a list of addresses.
+// Judge returns the verdict on a list of addresses.
 func Judge(list []fly.Address) Verdict {
 	var public, flycast, unknown bool
 	for _, a := range list {
@@ -65,15 +65,15 @@ const (
 	Unclear Answer = "unknown"
 )
 
-// Exposed tells whether anything answers the internet: a public address that
-// carries a port of a service (Fly's "default-deny": only declared ports are
-// connected to something; networking/services). A Machine that was not read whole
-// may have one that is not seen: without it the answer is never no.
+// Exposed reports whether anything answers the internet: a public address carries a
+// port of a service (Fly connects only declared ports: networking/services). If a
+// Machine could not be read completely, the answer is never no: it may have another
+// service.
 func (s Snapshot) Exposed() Answer { return s.Answers(s.Addresses.List) }
 
-// MayBeExposed is [Snapshot.Exposed] without what is known of the kinds of
-// addresses: any port counts on any public one. A plan that takes addresses away
-// goes by it, so that it rather names a hazard too many.
+// MayBeExposed is [Snapshot.Exposed] on the assumption that every public address
+// carries every port. Plans that release addresses use it, to state a hazard too many
+// rather than one too few.
 func (s Snapshot) MayBeExposed() Answer {
 	verdict := Judge(s.Addresses.List)
 	switch {
@@ -91,21 +91,24 @@ func (s Snapshot) MayBeExposed() Answer {
 	return Yes
 }
 
+// hasPort reports whether any service of the Machines has a port.
 func (s Snapshot) hasPort() bool {
-	return s.anyMachine(func(services []machine.Service) bool { return slices.ContainsFunc(services, machine.Service.HasPort) })
+	return s.anyMachine(func(services []machine.Service) bool {
+		return slices.ContainsFunc(services, machine.Service.HasPort)
+	})
 }
 
 // HasRouted reports whether Fly Proxy routes connections to any Machine. Unlike
-// [Snapshot.HasServices] it does not count services without ports, nor UDP.
+// [Snapshot.HasServices], it does not count services without ports, and UDP.
 func (s Snapshot) HasRouted() bool { return s.anyMachine(machine.AnyRouted) }
 
-// Portless reports whether the app has services, and none of them a port: Fly
-// Proxy listens for nothing. It is false while a Machine could not be read whole.
+// Portless reports whether the app has services without any port: Fly Proxy listens on
+// nothing. It is false if a Machine could not be read completely.
 func (s Snapshot) Portless() bool {
 	return s.MachinesKnown && len(s.unreadMachines()) == 0 && s.HasServices() && !s.hasPort()
 }
 
-// any reports whether a rule is true of the services of some Machine.
+// anyMachine reports whether rule is true for the services of any Machine.
 func (s Snapshot) anyMachine(rule func([]machine.Service) bool) bool {
 	for _, services := range s.services() {
 		if rule(services) {
@@ -120,7 +123,7 @@ func (s Snapshot) HasServices() bool {
 	return s.anyMachine(func(services []machine.Service) bool { return len(services) > 0 })
 }
 
-// unread are the Machines whose configuration is not known, or not whole.
+// unreadMachines returns the Machines that could not be read completely.
 func (s Snapshot) unreadMachines() []string {
 	var out []string
 	for _, m := range s.Machines {
@@ -131,7 +134,8 @@ func (s Snapshot) unreadMachines() []string {
 	return out
 }
 
-// services are those of each Machine, as far as they could be read: see unread.
+// services returns the services of each Machine, as far as they could be read: see
+// unreadMachines.
 func (s Snapshot) services() map[string][]machine.Service {
 	out := make(map[string][]machine.Service, len(s.Machines))
 	for _, m := range s.Machines {
@@ -142,8 +146,8 @@ func (s Snapshot) services() map[string][]machine.Service {
 	return out
 }
 
-// NetworkID is the network the app's Machines are on, from their private
-// addresses: empty when there is none to read, or when they disagree.
+// NetworkID returns the network of the app's Machines, from their private addresses;
+// empty if there are none, or if they are on different networks.
 func (s Snapshot) NetworkID() string {
 	id := ""
 	for _, m := range s.Machines {
@@ -159,7 +163,7 @@ func (s Snapshot) NetworkID() string {
 	return id
 }
 
-// Own tells whether a Flycast address serves the app's own network.
+// Own reports whether a Flycast address serves the app's own network.
 func (s Snapshot) Own(a fly.Address) Answer {
 	if a.Kind != fly.Flycast {
 		return No
@@ -180,7 +184,7 @@ func (s Snapshot) Own(a fly.Address) Answer {
 	return No
 }
 
-// UDPServices names the UDP ports of the app, such as "5000/udp".
+// UDPServices returns the UDP ports of the app, such as "5000/udp".
 func (s Snapshot) UDPServices() []string {
 	var out []string
 	for _, services := range s.services() {
@@ -199,26 +203,25 @@ func (s Snapshot) UDPServices() []string {
 	return slices.Compact(out)
 }
 
-// KeepsUDP reports whether UDP still comes in over one of these addresses: only a
-// dedicated IPv4 carries it.
+// KeepsUDP reports whether one of these addresses carries UDP: only a dedicated IPv4
+// does.
 func KeepsUDP(list []fly.Address) bool {
 	return slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == fly.DedicatedV4 })
 }
 
-// udp is what becomes of the UDP services without public addresses, and what a
+// udpAdvice returns what happens to UDP services without public addresses, and what a
 // person can do about it.
 func (s Snapshot) udpAdvice() (what, fix string) {
-	app := s.Addresses.App.Name
+	internal := "let the callers use " + s.Addresses.App.Name + ".internal, and remove the UDP service from the file"
 	if KeepsUDP(s.Addresses.List) {
 		return "Flycast does not carry UDP",
-			"keep the dedicated IPv4, and name the other addresses in ips of release_public_ips; or let the callers use " + app + ".internal, and take the UDP service out of the file"
+			"keep the dedicated IPv4, and list the other addresses in ips of release_public_ips; or " + internal
 	}
-	return "Flycast does not carry UDP, and neither does any address of the app: only a dedicated IPv4 would",
-		"let the callers use " + app + ".internal, and take the UDP service out of the file"
+	return "Flycast does not carry UDP, and no address of the app does: only a dedicated IPv4 would", internal
 }
 
-// InternalPort is the internal port of the app's services if they all have the
-// same one, else 0.
+// InternalPort returns the internal port of the app's services if all have the same,
+// otherwise 0.
 func (s Snapshot) InternalPort() int {
 	port := 0
 	for _, services := range s.services() {
@@ -232,43 +235,47 @@ func (s Snapshot) InternalPort() int {
 	return port
 }
 
-// Blockers are what keeps the app from working privately, judged from the live
-// Machines: Flycast needs an address on the callers' network, a service, plain
-// HTTP without a redirect to https, and a program that listens where Fly Proxy
-// comes in (Fly's networking/flycast page). The fix fits how the Machine was made:
-// a deploy changes only those that fly deploy made.
+// Blockers returns what prevents the app from working privately, judged from the live
+// Machines. Flycast needs an address on the callers' network, a service, plain HTTP
+// without a redirect to https, and a program that listens where Fly Proxy can reach it
+// (Fly's networking/flycast page). The fix depends on how a Machine was made: a deploy
+// updates only those that fly deploy made.
 func (s Snapshot) Blockers() []plan.Blocker {
 	return append(s.splitDetached(s.deployBlockers()), s.noMachineAnswers()...)
 }
 
-// found are the blockers as if fly deploy had made every Machine.
+// deployBlockers returns the blockers as if fly deploy had made every Machine.
 func (s Snapshot) deployBlockers() []plan.Blocker {
 	app := s.Addresses.App.Name
 	var out []plan.Blocker
 	add := func(id, what, fix string) { out = append(out, plan.Blocker{ID: id, What: what, Fix: fix}) }
 
+	allocate := fmt.Sprintf("allocate_flycast {app: %q}", app)
 	switch s.flycastAnswer() {
 	case No:
-		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", fmt.Sprintf("allocate_flycast {app: %q}", app))
+		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", allocate)
 	case onlyForeign:
-		add(plan.FlycastWrongNetwork, "every Flycast address is on a network other than the app's own", fmt.Sprintf("allocate_flycast {app: %q}", app))
+		add(plan.FlycastWrongNetwork, "every Flycast address is on a network other than the app's own", allocate)
 	}
 	if !s.MachinesKnown {
 		return out
 	}
 	if unread := s.unreadMachines(); len(unread) > 0 {
-		add(plan.MachineUnread, "the configuration of Machine "+enumerate(unread)+" could not be read completely: its services are unknown",
-			fmt.Sprintf("fly machine status %s -a %s shows it and its host; list_ips again when it can be read", unread[0], app))
+		add(plan.MachineUnread,
+			"the configuration of Machine "+enumerate(unread)+" could not be read completely: its services are unknown",
+			fmt.Sprintf("fly machine status %s -a %s shows the Machine and its host; call list_ips again later", unread[0], app))
 	} else if !s.HasServices() {
 		add(plan.NoServices, "no Machine has a service: Fly Proxy cannot reach or wake the app", s.fix(s.NewService()))
 	} else if s.Portless() {
 		add(plan.NoPorts, "no service has a port: Fly Proxy cannot reach or wake the app", s.fix(s.NewService()))
 	}
 	if ports := s.ports(forcesHTTPS); len(ports) > 0 {
-		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+": over Flycast every request is redirected to https, where nothing answers", s.fix(plan.Arguments{App: app}))
+		add(plan.ForceHTTPS, "force_https on port "+strings.Join(ports, ", ")+
+			": over Flycast every request is redirected to https, where nothing answers", s.fix(plan.Arguments{App: app}))
 	}
 	if ports := s.tlsOnly(); len(ports) > 0 {
-		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+": Flycast has no certificates, so private callers need a port without TLS", s.fix(s.PlainPorts()))
+		add(plan.TLSOnly, "only TLS on port "+strings.Join(ports, ", ")+
+			": Flycast has no certificates, so private callers need a port without TLS", s.fix(s.PlainPorts()))
 	}
 	if udp := s.UDPServices(); len(udp) > 0 {
 		what, fix := s.udpAdvice()
@@ -280,20 +287,20 @@ func (s Snapshot) deployBlockers() []plan.Blocker {
 	return out
 }
 
-// enumerate names a few of many.
+// enumerate lists names, and counts those after the fifth.
 func enumerate(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	const limit = 5
+	if len(names) > limit {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), len(names)-limit)
 	}
 	return strings.Join(names, ", ")
 }
 
-// foreign is the answer that there are Flycast addresses, all of other networks.
+// onlyForeign means that all Flycast addresses are of other networks.
 const onlyForeign Answer = "foreign"
 
-// flycast tells whether there is a Flycast address for the app's own network:
-// Unclear means that there is one of which that cannot be told.
+// flycastAnswer reports whether there is a Flycast address for the app's own network.
+// Unclear means that it is unknown which network an address serves.
 func (s Snapshot) flycastAnswer() Answer {
 	answer := No
 	for _, a := range s.Addresses.List {
@@ -314,7 +321,7 @@ func (s Snapshot) flycastAnswer() Answer {
 
 func forcesHTTPS(p machine.Port) bool { return p.ForceHTTPS }
 
-// ports names the ports that a rule is true of.
+// ports returns the ports for which rule is true.
 func (s Snapshot) ports(rule func(machine.Port) bool) []string {
 	var out []string
 	for _, services := range s.services() {

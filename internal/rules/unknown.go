@@ -8,8 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Unknowns are what the judgement of this snapshot had to do without, besides
-// Machines that could not be listed.
+// Unknowns returns what the rules could not check, besides Machines that could not be
+// listed.
 func (s Snapshot) Unknowns() []plan.Unknown {
 	var out []plan.Unknown
 	if !s.Addresses.EgressKnown {
@@ -21,17 +21,18 @@ func (s Snapshot) Unknowns() []plan.Unknown {
 	if len(s.Unrecognised()) > 0 {
 		out = append(out, plan.KindUnknown)
 	}
-	if slices.ContainsFunc(s.Machines, func(m fly.Machine) bool { return m.HostStatus != "" && m.HostStatus != "ok" }) {
+	hostIsDown := func(m fly.Machine) bool { return m.HostStatus != "" && m.HostStatus != "ok" }
+	if slices.ContainsFunc(s.Machines, hostIsDown) {
 		out = append(out, plan.MachinesHostDown)
 	}
 	return out
 }
 
-// FlycastUnclear reports whether the app has a Flycast address of which it
-// cannot be told whether it serves the app's own network, and no other that does.
+// FlycastUnclear reports whether it is unknown if any Flycast address serves the app's
+// own network.
 func (s Snapshot) FlycastUnclear() bool { return s.flycastAnswer() == Unclear }
 
-// Unrecognised are the addresses whose kind matched no rule.
+// Unrecognised returns the addresses of unknown kind.
 func (s Snapshot) Unrecognised() []string {
 	var out []string
 	for _, a := range s.Addresses.List {
@@ -42,9 +43,9 @@ func (s Snapshot) Unrecognised() []string {
 	return out
 }
 
-// Answers tells whether any service of the Machines answers on the addresses, by
-// what each kind carries: a dedicated IPv4 everything, IPv6 no UDP, a shared IPv4
-// only what Fly Proxy routes by name, HTTP and TLS (Fly's networking/services and
+// Answers reports whether any service of the Machines answers on the addresses. A
+// dedicated IPv4 carries everything, IPv6 everything except UDP, and a shared IPv4 only
+// what Fly Proxy routes by name: HTTP and TLS (Fly's networking/services and
 // networking/udp-and-tcp).
 func (s Snapshot) Answers(list []fly.Address) Answer {
 	verdict := Judge(list)
@@ -57,8 +58,7 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 	for _, services := range s.services() {
 		for _, sv := range services {
 			for _, p := range sv.Ports {
-				_, _, listens := p.Range()
-				if listens && slices.ContainsFunc(list, func(a fly.Address) bool { return carries(a.Kind, sv, p) }) {
+				if _, _, ok := p.Range(); ok && anyCarries(list, sv, p) {
 					return Yes
 				}
 			}
@@ -67,22 +67,20 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 	has := func(kind fly.Kind) bool {
 		return slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind == kind })
 	}
-	if len(s.unreadMachines()) > 0 || has(fly.UnknownKind) && s.hasPort() || has(fly.SharedV4) && len(s.ports(pgTLS)) > 0 {
+	if len(s.unreadMachines()) > 0 || has(fly.UnknownKind) && s.hasPort() ||
+		has(fly.SharedV4) && len(s.ports(endsPostgresTLS)) > 0 {
 		return Unclear
 	}
 	return No
 }
 
-// Loses reports whether some port of the Machines is carried by an address of
-// one list and by none of the other.
+// Loses reports whether a port of the Machines is carried by an address in before, and
+// by none in after.
 func (s Snapshot) Loses(before, after []fly.Address) bool {
 	for _, services := range s.services() {
 		for _, sv := range services {
 			for _, p := range sv.Ports {
-				carried := func(list []fly.Address) bool {
-					return slices.ContainsFunc(list, func(a fly.Address) bool { return carries(a.Kind, sv, p) })
-				}
-				if carried(before) && !carried(after) {
+				if anyCarries(before, sv, p) && !anyCarries(after, sv, p) {
 					return true
 				}
 			}
@@ -91,10 +89,16 @@ func (s Snapshot) Loses(before, after []fly.Address) bool {
 	return false
 }
 
-// pgTLS reports whether a port ends TLS for PostgreSQL: whether a shared IPv4
-// carries that, Fly's documentation does not say.
-func pgTLS(p machine.Port) bool { return slices.Contains(p.Handlers, "pg_tls") }
+// endsPostgresTLS reports whether a port ends TLS for PostgreSQL. Fly's documentation
+// does not say whether a shared IPv4 carries it.
+func endsPostgresTLS(p machine.Port) bool { return slices.Contains(p.Handlers, "pg_tls") }
 
+// anyCarries reports whether any of the addresses carries a port of a service.
+func anyCarries(list []fly.Address, sv machine.Service, p machine.Port) bool {
+	return slices.ContainsFunc(list, func(a fly.Address) bool { return carries(a.Kind, sv, p) })
+}
+
+// carries reports whether addresses of a kind carry a port of a service.
 func carries(kind fly.Kind, sv machine.Service, p machine.Port) bool {
 	switch kind {
 	case fly.DedicatedV4:

@@ -11,13 +11,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// updateFlags are the flags of fly machine update that take a blocker from one
-// Machine; empty if there are none. What only the person knows stands in capital
-// letters.
+// updateFlags returns the flags of fly machine update that fix a blocker of a Machine;
+// empty if there are none. What only a person knows is in capital letters.
 func updateFlags(id string, m fly.Machine) string {
 	switch id {
 	case plan.NoServices:
-		return "--port 80:PORT/tcp:http --autostop=stop --autostart=true (PORT is where its program listens)"
+		return "--port 80:PORT/tcp:http --autostop=stop --autostart=true (PORT is where the program listens)"
 	case plan.NoPorts:
 		return newPort(m)
 	case plan.ForceHTTPS:
@@ -28,14 +27,14 @@ func updateFlags(id string, m fly.Machine) string {
 	case plan.TLSOnly:
 		return plainPorts(m)
 	case plan.BindLoopback:
-		return "--image IMAGE (IMAGE is a build in which it listens on 0.0.0.0 at internal_port)"
+		return "--image IMAGE (IMAGE is a build that listens on 0.0.0.0 at internal_port)"
 	}
 	return ""
 }
 
-// newPort is the --port flag that gives the service of a Machine its first port:
-// 80 for HTTP, the program's own for a database. It is empty if the Machine has
-// several services, or one that does not say where its program listens.
+// newPort returns the --port flag that gives the service of a Machine its first port:
+// 80 for HTTP, the program's own port for a database. It is empty if the Machine has
+// several services, or if the service has no internal port.
 func newPort(m fly.Machine) string {
 	alone := Snapshot{Machines: []fly.Machine{m}}.NewService()
 	switch {
@@ -47,10 +46,10 @@ func newPort(m fly.Machine) string {
 	return fmt.Sprintf("--port 80:%d/tcp:http", alone.InternalPort)
 }
 
-// withoutRedirect are --port flags that define the ports of services again, without
-// force_https: the handler "-" takes all ports of a service, and each port that
-// follows gets its handlers and nothing else (flyctl, DetermineServices). ok is
-// false where flags cannot say all that a port has.
+// withoutRedirect returns the --port flags that define the ports of services again,
+// without force_https: the handler "-" removes all ports of a service, and each port
+// after it gets only its handlers (flyctl, DetermineServices). ok is false if flags
+// cannot express all properties of a port.
 func withoutRedirect(config machine.Config) (flags string, ok bool) {
 	services, err := config.Services()
 	if err != nil || !onlyKeys(config, "port", "handlers", "force_https") {
@@ -62,7 +61,7 @@ func withoutRedirect(config machine.Config) (flags string, ok bool) {
 		if sv.Protocol == "udp" {
 			continue
 		}
-		if seen[sv.InternalPort] { // flags could not tell the two apart
+		if seen[sv.InternalPort] { // flags cannot distinguish the two services
 			return "", false
 		}
 		seen[sv.InternalPort] = true
@@ -76,19 +75,20 @@ func withoutRedirect(config machine.Config) (flags string, ok bool) {
 			if i == 0 {
 				out = append(out, fmt.Sprintf("--port %d:%d/tcp:-", *p.Port, sv.InternalPort))
 			}
-			out = append(out, "--port "+strings.Join(append([]string{fmt.Sprintf("%d:%d/tcp", *p.Port, sv.InternalPort)}, p.Handlers...), ":"))
+			port := append([]string{fmt.Sprintf("%d:%d/tcp", *p.Port, sv.InternalPort)}, p.Handlers...)
+			out = append(out, "--port "+strings.Join(port, ":"))
 		}
 	}
 	return strings.Join(out, " "), len(out) > 0
 }
 
-// notAWord reports whether a handler is not one that can stand in a command as it
-// is: it comes from outside.
+// isUnsafeHandler reports whether a handler, which may be any text, cannot be used in
+// a command as it is.
 func isUnsafeHandler(handler string) bool {
 	return handler == "" || strings.Trim(handler, "abcdefghijklmnopqrstuvwxyz0123456789_") != ""
 }
 
-// onlyKeys reports whether no port of the services has other fields than these.
+// onlyKeys reports whether the ports of the services have no other fields than these.
 func onlyKeys(config machine.Config, keys ...string) bool {
 	var services []struct {
 		Ports []map[string]json.RawMessage `json:"ports"`
@@ -108,11 +108,11 @@ func onlyKeys(config machine.Config, keys ...string) bool {
 	return true
 }
 
-// maxInline bounds a configuration in a command.
+// maxInline limits the length of a configuration in a command.
 const maxInline = 1500
 
-// servicesWithoutRedirect gives the services whole, with force_https false: empty
-// if they are too long for a command, or hold what may be a secret.
+// servicesWithoutRedirect returns the flag with the complete services, with force_https
+// false; empty if they are too long for a command, or may contain a secret.
 func servicesWithoutRedirect(config machine.Config) string {
 	var services []map[string]json.RawMessage
 	if json.Unmarshal(config.Raw("services"), &services) != nil {
@@ -138,41 +138,42 @@ func servicesWithoutRedirect(config machine.Config) string {
 		services[i]["ports"] = body
 	}
 	body, err := json.Marshal(map[string]any{"services": services})
-	odd := func(c rune) bool { return c < ' ' || c > '~' }
-	if err != nil || len(body) > maxInline || strings.ContainsFunc(string(body), odd) {
+	notASCII := func(c rune) bool { return c < ' ' || c > '~' }
+	if err != nil || len(body) > maxInline || strings.ContainsFunc(string(body), notASCII) {
 		return ""
 	}
 	return "--machine-config '" + strings.ReplaceAll(string(body), "'", `'\''`) + "'"
 }
 
-// plainPorts are --port flags for a plain port beside each program that is offered
-// with TLS alone: 80 for HTTP, else the program's own port, or the next that is
-// free.
+// plainPorts returns the --port flags that add a port without TLS for each program that
+// only ports with TLS lead to: 80 for HTTP, otherwise the program's own port, or the
+// next free one.
 func plainPorts(m fly.Machine) string {
 	services, err := m.Config.Services()
 	if err != nil {
 		return ""
 	}
-	var taken spans
-	taken.add(services)
-	offered := Snapshot{Machines: []fly.Machine{m}}.tlsOnly()
+	var used spans
+	used.add(services)
+	tlsPorts := Snapshot{Machines: []fly.Machine{m}}.tlsOnly()
 	var out []string
 	done := make(map[int]bool)
 	for _, sv := range services {
-		tls := slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return slices.Contains(offered, p.String()) })
-		if !tls || done[sv.InternalPort] {
+		isTLSOnly := func(p machine.Port) bool { return slices.Contains(tlsPorts, p.String()) }
+		if !slices.ContainsFunc(sv.Ports, isTLSOnly) || done[sv.InternalPort] {
 			continue
 		}
 		done[sv.InternalPort] = true
 		port, handler := sv.InternalPort, ""
-		if slices.ContainsFunc(sv.Ports, func(p machine.Port) bool { return slices.Contains(p.Handlers, "http") }) {
+		isHTTP := func(p machine.Port) bool { return slices.Contains(p.Handlers, "http") }
+		if slices.ContainsFunc(sv.Ports, isHTTP) {
 			port, handler = 80, ":http"
 		}
-		port = taken.free(port)
+		port = used.firstFree(port)
 		if port == 0 || sv.Protocol != "tcp" {
 			return ""
 		}
-		taken = append(taken, span{port, port})
+		used = append(used, span{port, port})
 		out = append(out, fmt.Sprintf("--port %d:%d/tcp%s", port, sv.InternalPort, handler))
 	}
 	return strings.Join(out, " ")

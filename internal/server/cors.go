@@ -38,7 +38,7 @@ func parseOrigin(text string) (string, error) {
 	switch {
 	case err != nil, u.Scheme == "", u.Hostname() == "", u.User != nil, u.Path != "" && u.Path != "/",
 		u.RawQuery != "", u.Fragment != "", strings.Contains(text, "*"):
-		return "", fmt.Errorf("%.100q is not a web origin: write a scheme, a host and, if necessary, a port, such as http://localhost:6274", text)
+		return "", fmt.Errorf("%.100q is not a web origin, such as http://localhost:6274", text)
 	}
 	host := u.Host
 	if u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443" {

@@ -33,7 +33,9 @@ const callQueue = 256
 
 // newCallSession returns the session of a call. It calls write for one notification
 // at a time, in order, and only between [callSession.deliver] and its finish.
-func newCallSession(session clientSession, write func(mcp.JSONRPCNotification)) (mcpserver.ClientSession, *callSession) {
+func newCallSession(
+	session clientSession, write func(mcp.JSONRPCNotification),
+) (mcpserver.ClientSession, *callSession) {
 	call := &callSession{
 		clientSession: session,
 		queue:         make(chan mcp.JSONRPCNotification, callQueue),
@@ -101,7 +103,9 @@ type askingCall struct {
 }
 
 // RequestElicitation asks the client over the connection.
-func (c askingCall) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (c askingCall) RequestElicitation(
+	ctx context.Context, request mcp.ElicitationRequest,
+) (*mcp.ElicitationResult, error) {
 	return c.asker.RequestElicitation(ctx, request)
 }
 

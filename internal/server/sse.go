@@ -38,7 +38,9 @@ type sseStream struct {
 
 var errStreamClosed = errors.New("the stream is closed")
 
-func newSSEServer(server *mcpserver.MCPServer, log *slog.Logger, sessions *ownedSessions, now func() time.Time) *sseServer {
+func newSSEServer(
+	server *mcpserver.MCPServer, log *slog.Logger, sessions *ownedSessions, now func() time.Time,
+) *sseServer {
 	return &sseServer{
 		server: server, log: log, sessions: sessions, timing: sessions.timing, now: now,
 		streams: make(map[string]*sseStream),

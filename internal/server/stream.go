@@ -41,7 +41,9 @@ type responseStream struct {
 	sending func() time.Time // since the last piece; see stopwatch
 }
 
-func newResponseStream(w http.ResponseWriter, r *http.Request, log *slog.Logger, t timing, now func() time.Time) *responseStream {
+func newResponseStream(
+	w http.ResponseWriter, r *http.Request, log *slog.Logger, t timing, now func() time.Time,
+) *responseStream {
 	s := &responseStream{
 		log:     log,
 		now:     now,
