@@ -148,9 +148,9 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 		arguments map[string]any
 		want      string
 	}{
-		{"network", "shop-api", map[string]any{"network": "tenant-9"}, "network tenant-9 of organization personal is not there"},
-		{"network of another organization", "shop-api", map[string]any{"org": "partner", "network": "tenant-7"}, "network tenant-7 of organization partner is not there"},
-		{"organization", "shop-api", map[string]any{"org": "nobody"}, "organization nobody is not there"},
+		{"network", "shop-api", map[string]any{"network": "tenant-9"}, "network tenant-9 of organization personal does not exist"},
+		{"network of another organization", "shop-api", map[string]any{"org": "partner", "network": "tenant-7"}, "network tenant-7 of organization partner does not exist"},
+		{"organization", "shop-api", map[string]any{"org": "nobody"}, "organization nobody does not exist"},
 		{"app", "shop-apo", nil, "the app shop-apo is not visible to this token"},
 	}
 	for _, tt := range tests {

@@ -127,7 +127,7 @@ func (a *toolset) mark(summary string) string {
 func (a *toolset) describe(s rules.Snapshot, addr fly.Address) address {
 	out := address{
 		IP: addr.IP.String(), Kind: addr.Kind, Inferred: addr.Inferred, Region: plan.Clean(addr.Region), Network: plan.Clean(addr.Network),
-		NetworkID: fly.NetworkID(addr.IP), Org: plan.Clean(addr.Org), MonthlyUSD: addr.Kind.MonthlyUSD(),
+		NetworkID: fly.NetworkID(addr.IP), Org: plan.Clean(addr.Org), MonthlyUSD: plan.AddressMonthlyUSD(string(addr.Kind)),
 	}
 	if !addr.CreatedAt.IsZero() {
 		out.CreatedAt = addr.CreatedAt.UTC().Format(time.RFC3339)

@@ -13,7 +13,6 @@ import (
 const (
 	guessUpdate = 2 * time.Second  // until its new configuration is there
 	guessStart  = 5 * time.Second  // until it runs
-	guessSmoke  = 10 * time.Second // without checks: what it must live through
 	guessLeave  = 25 * time.Second // until Fly Proxy has learned twice, and the program has ended
 )
 
@@ -42,7 +41,8 @@ func (d *deployment) order(work rollout.Work) (lines []string, expected string) 
 	if most != 1 {
 		turns = fmt.Sprintf("%d turns, one after another", most)
 	}
-	return lines, fmt.Sprintf("about %s: %s, each for a Machine to start and pass its checks, or run 10 s without a crash", total.Round(time.Second), turns)
+	return lines, fmt.Sprintf("about %s: %s, each for a Machine to start and pass its checks, or run %v without a crash",
+		total.Round(time.Second), turns, rollout.SmokeTime)
 }
 
 func poolLine(stage int, pool rollout.Pool) string {
@@ -115,7 +115,7 @@ func (d *deployment) guess(pool rollout.Pool, after map[string]machine.Config) t
 			config = c.Config
 		}
 	}
-	return guessUpdate + guessStart + max(slowestCheck(config), guessSmoke)
+	return guessUpdate + guessStart + max(slowestCheck(config), rollout.SmokeTime)
 }
 
 // slowestCheck is the longest time until a check first passes: its grace period

@@ -106,7 +106,7 @@ func TestDecodeAddresses(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if list := lines(got.List); !slices.Equal(list, test.want) || got.EgressKnown != test.egress {
+			if list := addressLines(got.List); !slices.Equal(list, test.want) || got.EgressKnown != test.egress {
 				t.Errorf("got %q, egress known %v; want %q, %v", list, got.EgressKnown, test.want, test.egress)
 			}
 		})
@@ -139,7 +139,7 @@ func TestDecodeAssignments(t *testing.T) {
 			if (err != nil) != test.fails {
 				t.Fatalf("error %v", err)
 			}
-			if list := lines(got.List); !slices.Equal(list, test.want) || got.EgressKnown != test.egress {
+			if list := addressLines(got.List); !slices.Equal(list, test.want) || got.EgressKnown != test.egress {
 				t.Errorf("got %q, egress known %v; want %q, %v", list, got.EgressKnown, test.want, test.egress)
 			}
 		})

@@ -47,7 +47,7 @@ type Client struct {
 	token     Token
 	userAgent string
 	timeout   time.Duration
-	clock     clock
+	clock     timeSource
 
 	organization string
 	apps         Apps
@@ -71,7 +71,7 @@ func New(o Options) (*Client, error) {
 		return nil, &Error{Code: gate.InvalidInput, Message: "all three base URLs are needed, or none"}
 	}
 	c := &Client{
-		token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: clock{o.Now, o.Sleep},
+		token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: timeSource{o.Now, o.Sleep},
 		organization: o.Organization, apps: slices.Clone(o.Apps),
 	}
 	if c.timeout <= 0 {

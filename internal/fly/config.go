@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // Endpoints are the base URLs of Fly's three APIs: GraphQL, Machines and uiex.
@@ -196,16 +197,14 @@ func (t Token) Sandbox() bool {
 	return sandboxed && !real
 }
 
-const hidden = "‹hidden›"
-
 // String is a mask.
-func (Token) String() string { return hidden }
+func (Token) String() string { return outside.Hidden }
 
 // GoString is a mask.
-func (Token) GoString() string { return hidden }
+func (Token) GoString() string { return outside.Hidden }
 
 // MarshalJSON gives a mask.
-func (Token) MarshalJSON() ([]byte, error) { return json.Marshal(hidden) }
+func (Token) MarshalJSON() ([]byte, error) { return json.Marshal(outside.Hidden) }
 
 // LogValue is a mask.
-func (Token) LogValue() slog.Value { return slog.StringValue(hidden) }
+func (Token) LogValue() slog.Value { return slog.StringValue(outside.Hidden) }

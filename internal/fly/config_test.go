@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 func TestParseEnvironment(t *testing.T) {
@@ -132,8 +133,8 @@ func TestTokenPrintsAsMask(t *testing.T) {
 			t.Errorf("the token is in %.200q", text)
 		}
 	}
-	if got := token.String(); got != hidden {
-		t.Errorf("String is %q, want %q", got, hidden)
+	if got := token.String(); got != outside.Hidden {
+		t.Errorf("String is %q, want %q", got, outside.Hidden)
 	}
 }
 

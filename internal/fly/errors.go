@@ -8,8 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// Error is a failure that somebody can act on. Message is text of our own with
-// what the platform said quoted and bounded; it never holds a token or a body.
+// Error is a failure that a person or a model can act on. Message is text of our own;
+// words from Fly are quoted and cut in it. It never holds a token or a body.
 type Error struct {
 	Code       gate.Code
 	Message    string
@@ -25,24 +25,24 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Ambiguous is a write whose outcome is unknown: it was sent, and the answer
-// was lost or says nothing about the effect. Read the state to settle it.
+// Ambiguous is a write whose outcome is unknown: it was sent, and the answer was lost
+// or says nothing about the effect. Read the state to find out.
 type Ambiguous struct {
 	Status int   // HTTP status, 0 if no answer came
 	Cause  error // nil if an answer came
 }
 
-func (e *Ambiguous) Error() string { return e.answer() + ": whether it took effect is not known" }
+func (e *Ambiguous) Error() string { return e.answer() + ": it is not known whether it took effect" }
 
 func (e *Ambiguous) answer() string {
 	if e.Status != 0 {
-		return fmt.Sprintf("the platform answered %d to a write", e.Status)
+		return fmt.Sprintf("Fly answered %d to a write", e.Status)
 	}
 	return "the answer to a write was lost"
 }
 
-// Settled is the same failure without the doubt, for those who have read what
-// became of the write and say so. Its code is platform_error, too.
+// Settled is the same failure without the doubt, for callers that have read the outcome
+// of the write and report it. Its code is platform_error, too.
 func (e *Ambiguous) Settled() error {
 	return &Error{Code: gate.PlatformError, Message: e.answer(), Err: e}
 }

@@ -15,16 +15,15 @@ type Event struct {
 	Status string
 	Source string // user, flyd, proxy, …
 	Time   time.Time
-	Exit   *Exit // of an exit that says how
+	Exit   *Exit // of an exit, if Fly says how
 }
 
 // Exit is how a Machine's program ended.
 type Exit struct {
-	Code         int
-	OOMKilled    bool
-	Requested    bool
-	Restarting   bool // the platform starts it again, as its restart policy says
-	RestartCount int  // how often it has done so; 0 if not told
+	Code       int
+	OOMKilled  bool
+	Requested  bool
+	Restarting bool // Fly starts it again, as its restart policy says
 }
 
 type wireEvent struct {
@@ -33,7 +32,6 @@ type wireEvent struct {
 	Source    string `json:"source"`
 	Timestamp int64  `json:"timestamp"` // milliseconds
 	Request   *struct {
-		RestartCount int       `json:"restart_count"`
 		ExitEvent    *wireExit `json:"exit_event"`
 		MonitorEvent *struct {
 			ExitEvent *wireExit `json:"exit_event"`
@@ -48,8 +46,8 @@ type wireExit struct {
 	Restarting    bool `json:"restarting"`
 }
 
-// history is the events, the newest first. Fly sends them so; equal times keep
-// their order.
+// history is the events, the newest first. Fly sends them in this order; events of the
+// same time keep it.
 func history(wire []wireEvent) []Event {
 	wire = slices.Clone(wire)
 	slices.SortStableFunc(wire, func(a, b wireEvent) int { return cmp.Compare(b.Timestamp, a.Timestamp) })
@@ -78,7 +76,7 @@ func (w wireEvent) exit() *Exit {
 	}
 	return &Exit{
 		Code: wire.ExitCode, OOMKilled: wire.OOMKilled, Requested: wire.RequestedStop,
-		Restarting: wire.Restarting, RestartCount: w.Request.RestartCount,
+		Restarting: wire.Restarting,
 	}
 }
 

@@ -16,14 +16,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// ErrNotSent is wrapped by the errors of requests that certainly never left.
+// ErrNotSent is wrapped by the errors of requests that were certainly not sent.
 var ErrNotSent = errors.New("the request was not sent")
 
-// ErrNoCapacity is wrapped by the refusals of a Machine or a volume for which no
-// host has room, or not the one it must stay on. Their code is precondition.
+// ErrNoCapacity is wrapped by the refusal of a Machine or a volume for which no host
+// has room, or not the host that it must be on. The code is precondition.
 var ErrNoCapacity = errors.New("no host has room")
 
-// explain turns what a request came back with into the errors of [Client].
+// explain turns an error of the transport or of GraphQL into an [*Error] or an
+// [*Ambiguous].
 func (op *operation) explain(err error) error {
 	if err == nil {
 		return nil
@@ -47,7 +48,7 @@ func (op *operation) explain(err error) error {
 	return op.unreadable(err)
 }
 
-// unreadable is an answer that arrived and makes no sense.
+// unreadable is the error for an answer that arrived and cannot be read.
 func (op *operation) unreadable(cause error) error {
 	if op.write {
 		return &Ambiguous{Cause: cause}
@@ -59,7 +60,7 @@ func (op *operation) explainFailure(f *failure) error {
 	var e *Error
 	switch {
 	case f.limited:
-		e = op.error(gate.RateLimited, "held back: Fly allows no more of these requests for now", "", ErrNotSent)
+		e = op.error(gate.RateLimited, "held back: Fly allows no more requests of this kind for now", "", ErrNotSent)
 	case errors.Is(f.cause, errRedirect):
 		e = op.error(gate.PlatformError, f.cause.Error(), "", nil)
 	case f.status != 0:
@@ -68,7 +69,7 @@ func (op *operation) explainFailure(f *failure) error {
 		message := "Fly's answer was lost"
 		switch {
 		case errors.Is(f.cause, context.Canceled):
-			message = "the call was cancelled before Fly answered"
+			message = "the call was canceled before Fly answered"
 		case errors.Is(f.cause, context.DeadlineExceeded):
 			message = "Fly did not answer in time"
 		case f.unsent:
@@ -89,7 +90,7 @@ func (op *operation) explainFailure(f *failure) error {
 func (op *operation) byStatus(status int, text string) *Error {
 	lower := strings.ToLower(text)
 	if op.write && noRoom.MatchString(lower) {
-		return op.error(gate.Precondition, "no host of Fly's has room for "+op.subject(), text, ErrNoCapacity)
+		return op.error(gate.Precondition, "no host has room for "+op.subject(), text, ErrNoCapacity)
 	}
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
@@ -97,19 +98,19 @@ func (op *operation) byStatus(status int, text string) *Error {
 	case http.StatusNotFound:
 		return op.notFound(text)
 	case http.StatusTooManyRequests:
-		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", text, nil)
+		return op.error(gate.RateLimited, "Fly allows no more requests of this kind for now", text, nil)
 	case http.StatusPreconditionFailed:
 		switch {
 		case op.stateful && op.machine != "" && betweenStates.MatchString(lower):
-			return op.error(gate.Busy, op.subject()+" is between two states", text, nil)
-		case op.stateful || !op.write: // such as processes of a Machine that is stopped
-			return op.error(gate.Precondition, op.subject()+" is not in the state for this", text, nil)
+			return op.error(gate.Busy, op.subject()+" is changing state", text, nil)
+		case op.stateful || !op.write: // such as the processes of a stopped Machine
+			return op.error(gate.Precondition, op.subject()+" is not in a state that allows this", text, nil)
 		}
-		return op.error(gate.Stale, op.subject()+" has changed meanwhile", text, nil)
+		return op.error(gate.Stale, op.subject()+" has changed in the meantime", text, nil)
 	case http.StatusConflict, http.StatusBadRequest, http.StatusUnprocessableEntity:
 		switch {
 		case op.write && versionConflict.MatchString(lower):
-			return op.error(gate.Stale, op.subject()+" has changed meanwhile", text, nil)
+			return op.error(gate.Stale, op.subject()+" has changed in the meantime", text, nil)
 		case status != http.StatusConflict:
 			return op.error(gate.InvalidInput, fmt.Sprintf("Fly refused the request (%d)", status), text, nil)
 		case strings.Contains(lower, "lease"):
@@ -120,21 +121,21 @@ func (op *operation) byStatus(status int, text string) *Error {
 	return op.error(gate.PlatformError, fmt.Sprintf("Fly answered %d", status), text, nil)
 }
 
-// noRoom finds the refusals for want of room on a host, or of a host (answers
-// seen: 400, 409, 412 and 422, with Machines and with volumes; flyctl goes by
-// the first two phrases).
-var noRoom = regexp.MustCompile(`could not reserve resource|deploys to this host are temporarily disabled|insufficient (cpus|memory|ips|resources)|no(t enough)? capacity|insufficient_capacity`)
+// noRoom matches the refusals for lack of room on a host, or of a host (seen with
+// status 400, 409, 412 and 422, for Machines and for volumes; flyctl looks for the
+// first two phrases).
+var noRoom = regexp.MustCompile(`could not reserve resource|deploys to this host are temporarily disabled` +
+	`|insufficient (cpus|memory|ips|resources)|no(t enough)? capacity|insufficient_capacity`)
 
-// betweenStates finds the refusals that pass by waiting. flyctl, too, waits on
+// betweenStates matches the refusals that end by themselves. flyctl, too, waits on
 // "still active".
 var betweenStates = regexp.MustCompile(`still active|'creating'|starting|stopping|suspending|restarting|replacing|updating`)
 
-// versionConflict finds the refusal of a current_version that is not current.
+// versionConflict matches the refusal of a current_version that is not current.
 var versionConflict = regexp.MustCompile(`current[ _]version|version (mismatch|conflict)|instance[ _]id (mismatch|does not match)`)
 
-// explainRefusal maps the errors in a GraphQL answer. A mutation may have taken
-// effect before its answer went wrong: what is not clearly a refusal is an
-// [*Ambiguous].
+// explainRefusal maps the errors in a GraphQL answer. A mutation may have taken effect
+// before the error: what is not clearly a refusal is an [*Ambiguous].
 func (op *operation) explainRefusal(list gqlerror.List) error {
 	first := list[0]
 	code, _ := first.Extensions["code"].(string)
@@ -146,7 +147,7 @@ func (op *operation) explainRefusal(list gqlerror.List) error {
 	case "INVALID", "INVALID_ARGUMENTS", "UNPROCESSABLE":
 		return op.error(gate.InvalidInput, "Fly refused the request", first.Message, nil)
 	case "RATE_LIMITED", "TOO_MANY_REQUESTS", "THROTTLED":
-		return op.error(gate.RateLimited, "Fly allows no more of these requests for now", first.Message, nil)
+		return op.error(gate.RateLimited, "Fly allows no more requests of this kind for now", first.Message, nil)
 	}
 	lower := strings.ToLower(first.Message)
 	switch {
@@ -197,16 +198,17 @@ func (op *operation) error(code gate.Code, message, text string, cause error) *E
 	if text = op.quote(text); text != "" {
 		message += ": Fly says " + text
 	}
-	if op.write && refusal(code) {
+	if op.write && isRefusal(code) {
 		message += "; nothing was changed"
 	}
 	return &Error{Code: code, Message: message, RequestID: plain(op.mask(op.requestID), 64), Err: cause}
 }
 
-// refusal reports whether the code says that a write was turned down.
-func refusal(code gate.Code) bool {
+// isRefusal reports whether the code says that a write was refused.
+func isRefusal(code gate.Code) bool {
 	switch code {
-	case gate.Unauthorized, gate.NotFound, gate.RateLimited, gate.InvalidInput, gate.Precondition, gate.Busy, gate.Stale:
+	case gate.Unauthorized, gate.NotFound, gate.RateLimited, gate.InvalidInput,
+		gate.Precondition, gate.Busy, gate.Stale:
 		return true
 	}
 	return false
@@ -225,11 +227,13 @@ func tokenHint(app string) string {
 	if app == "" {
 		command = "fly tokens create org -x 24h"
 	}
-	return command + ", and put the token into FLY_API_TOKEN"
+	return command + ", then set FLY_API_TOKEN to the token"
 }
 
 // mask hides the secrets of the operation in a text from outside.
-func (op *operation) mask(text string) string { return maskSecrets(text, op.secrets, op.tokens) }
+func (op *operation) mask(text string) string {
+	return outside.MaskSecrets(text, op.secrets, op.tokens)
+}
 
 // quote is [quote] with the secrets of the operation masked.
 func (op *operation) quote(text string) string { return quote(op.mask(text)) }
@@ -243,9 +247,11 @@ func quote(text string) string {
 	return outside.Quote(text, 120)
 }
 
-// plain returns the visible words of a text on one line, cut after limit
-// characters. What cannot be seen ends a word.
+// plain returns the visible words of a text on one line of at most limit characters.
+// An invisible character ends a word.
 func plain(text string, limit int) string {
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == unicode.ReplacementChar || !outside.IsVisible(r) })
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		return r == ' ' || r == unicode.ReplacementChar || !outside.IsVisible(r)
+	})
 	return outside.Line(strings.Join(words, " "), limit)
 }

@@ -1,16 +1,19 @@
 package fly
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // TestSecretsStayOut lets a platform repeat what it was sent in its errors.
@@ -61,5 +64,26 @@ func TestSecretsStayOut(t *testing.T) {
 			}
 		}
 		server.Close()
+	}
+}
+
+// TestEchoedToken: a platform that repeats the token, changed, in its text and
+// in the id of the request, through the real client.
+func TestEchoedToken(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		w.Header().Set("Fly-Request-Id", base64.RawURLEncoding.EncodeToString([]byte(token))[:28])
+		w.WriteHeader(http.StatusForbidden)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "denied: " + token[:16] + "...", "message": "denied: " + url.QueryEscape(token)[:20]})
+	}))
+	t.Cleanup(server.Close)
+	client, _ := testClient(t, server.URL)
+	_, err := client.Machines(t.Context(), "shop-api")
+	e, ok := err.(*Error)
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	if !strings.Contains(e.Message, "denied: "+outside.Hidden) || strings.Contains(e.Message, testToken[:10]) || !strings.Contains(e.RequestID, outside.Hidden) {
+		t.Errorf("got %q, request %q", e.Message, e.RequestID)
 	}
 }

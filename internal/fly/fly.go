@@ -63,16 +63,6 @@ const (
 // Public reports whether the internet can reach the app through such an address.
 func (k Kind) Public() bool { return k == DedicatedV4 || k == SharedV4 || k == DedicatedV6 }
 
-// MonthlyUSD is the list price in US dollars a month (Fly's pricing page,
-// "Anycast IP addresses", read 2026-08): dedicated IPv4 costs, the rest is free.
-// Egress addresses are priced by the pair and not counted here.
-func (k Kind) MonthlyUSD() float64 {
-	if k == DedicatedV4 {
-		return 2
-	}
-	return 0
-}
-
 // Address is one address of an app.
 type Address struct {
 	IP        netip.Addr
@@ -130,7 +120,6 @@ type Machine struct {
 	Started    time.Time // of the newest start event; zero if there is none
 	Exit       *Exit     // the newest exit event, if it is newer than the newest start
 	CreatedAt  time.Time
-	UpdatedAt  time.Time
 }
 
 // Whole reports whether the whole configuration of the Machine was read. Otherwise
@@ -141,18 +130,13 @@ func (m Machine) Whole() bool { return !m.Incomplete && !m.Unreadable }
 type CheckStatus struct {
 	Name   string
 	Status string // passing, warning, critical
-	Output string // text from outside
 }
 
 // Certificate is a TLS certificate of a custom hostname.
-type Certificate struct {
-	Hostname   string
-	Configured bool
-}
+type Certificate struct{ Hostname string }
 
 // Process is a program in a Machine.
 type Process struct {
-	PID     int
 	Command string
 	Listen  []Socket
 }

@@ -5,19 +5,21 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 func FuzzDecodeMachines(f *testing.F) {
 	f.Add([]byte(`[{"id":"0a","state":"started","private_ip":"fdaa::1","config":{"image":"i","env":{"A":"b"}},"events":[{"type":"exit","request":{"exit_event":{"exit_code":1}}}]}]`))
 	f.Add([]byte(`[{"id":"0a","config":null,"incomplete_config":{},"checks":[null,{"output":"\u202e"}]},null]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		machines, err := decodeMachines(body)
+		machines, err := ParseMachines(body)
 		for _, m := range machines {
 			if !machineID.MatchString(m.ID) || m.State == "destroyed" {
 				t.Errorf("Machine %+v", m)
 			}
 			for _, c := range m.Checks {
-				checkPlain(t, c.Name, c.Status, c.Output)
+				checkPlain(t, c.Name, c.Status)
 			}
 			checkPlain(t, m.Name, m.State, m.Region, m.HostStatus, m.ImageRef)
 			for i, e := range m.Events {
@@ -123,7 +125,7 @@ func FuzzDecodeAssignments(f *testing.F) {
 func FuzzQuote(f *testing.F) {
 	f.Add("machine not found\n\x1b[31m", "found")
 	f.Fuzz(func(t *testing.T, text, secret string) {
-		got := quote(maskSecrets(text, []string{secret}, 1))
+		got := quote(outside.MaskSecrets(text, []string{secret}, 1))
 		checkPlain(t, got)
 		if n := utf8.RuneCountInString(got); n > 125 {
 			t.Errorf("%d characters", n)

@@ -30,7 +30,7 @@ func TestEventsOfACrashLoop(t *testing.T) {
 	if want := []string{"exit", "start", "exit", "start"}; !slices.Equal(types, want) {
 		t.Fatalf("events %q, want %q", types, want)
 	}
-	want := Exit{Code: 137, OOMKilled: true, Restarting: true, RestartCount: 2}
+	want := Exit{Code: 137, OOMKilled: true, Restarting: true}
 	if m.Exit == nil || *m.Exit != want || m.Events[0].Exit == nil || *m.Events[0].Exit != want {
 		t.Errorf("exit %+v, want %+v", m.Exit, want)
 	}

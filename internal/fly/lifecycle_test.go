@@ -78,7 +78,7 @@ func TestStatesThatPass(t *testing.T) {
 	p.SetMachineConfig(app, id, p.MachineConfig(app, id)) // replacing
 	err := client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, id), app, id, nil)
 	checkCode(t, err, gate.Busy)
-	if err == nil || !strings.Contains(err.Error(), "between two states") || !strings.HasSuffix(err.Error(), "; nothing was changed") {
+	if err == nil || !strings.Contains(err.Error(), "changing state") || !strings.HasSuffix(err.Error(), "; nothing was changed") {
 		t.Error(err)
 	}
 	p.Inject(flysim.Fault{Operation: "machine.start", Status: 412, Body: `{"error":"failed_precondition: machine still active, refusing to start"}`})
@@ -112,21 +112,21 @@ func TestNoCapacity(t *testing.T) {
 			return err
 		},
 	}
-	for operation, write := range writes {
+	for name, write := range writes {
 		for _, fault := range []flysim.Fault{
-			flysim.NoCapacity(operation), flysim.HostClosed(operation),
-			{Operation: operation, Status: 422, Body: `{"error":"insufficient resources to create new machine with existing volume 'vol_1'"}`},
-			{Operation: operation, Status: 400, Body: `{"error":"no capacity"}`},
+			flysim.NoCapacity(name), flysim.HostClosed(name),
+			{Operation: name, Status: 422, Body: `{"error":"insufficient resources to create new machine with existing volume 'vol_1'"}`},
+			{Operation: name, Status: 400, Body: `{"error":"no capacity"}`},
 		} {
 			p.Inject(fault)
 			err := write()
 			if CodeOf(err) != gate.Precondition || !errors.Is(err, ErrNoCapacity) {
-				t.Errorf("%s, %s: code %q, %v", operation, fault.Body, CodeOf(err), err)
+				t.Errorf("%s, %s: code %q, %v", name, fault.Body, CodeOf(err), err)
 			}
 		}
-		p.Inject(flysim.Fault{Operation: operation, Status: 409, Body: `{"error":"conflict"}`})
+		p.Inject(flysim.Fault{Operation: name, Status: 409, Body: `{"error":"conflict"}`})
 		if err := write(); errors.Is(err, ErrNoCapacity) || CodeOf(err) != gate.Busy {
-			t.Errorf("%s, another conflict: %v", operation, err)
+			t.Errorf("%s, another conflict: %v", name, err)
 		}
 	}
 }

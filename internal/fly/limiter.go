@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 )
 
-// clock is the time as this package sees it.
-type clock struct {
+// timeSource tells the time and waits.
+type timeSource struct {
 	now   func() time.Time
 	sleep func(context.Context, time.Duration) error // the context's error if that ends first
 }
@@ -41,14 +41,15 @@ func calm() pace { return pace{0.95, 3} }
 // 10. GraphQL queries, for which nothing is published, are held to it too.
 func brisk() pace { return pace{4.75, 10} }
 
-// maxBuckets is when buckets that are full again, and so say nothing, are dropped.
+// maxBuckets is the number of buckets from which on full ones are dropped: they limit
+// nothing.
 const maxBuckets = 1024
 
 type bucketKey struct{ action, app, machine string }
 
 // limiter keeps one token bucket for each action on each app or Machine.
 type limiter struct {
-	clock clock
+	clock timeSource
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*rate.Limiter

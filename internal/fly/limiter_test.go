@@ -83,7 +83,7 @@ func TestLimiter(t *testing.T) {
 
 func TestLimiterForgetsFullBuckets(t *testing.T) {
 	fake := newFakeClock()
-	l := &limiter{clock: clock{fake.Now, fake.Sleep}, buckets: make(map[bucketKey]*rate.Limiter)}
+	l := &limiter{clock: timeSource{fake.Now, fake.Sleep}, buckets: make(map[bucketKey]*rate.Limiter)}
 	for i := range 3 * maxBuckets {
 		op := &operation{action: "get", machine: fmt.Sprint(i), pace: calm()}
 		if err := l.wait(t.Context(), op); err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// Bounds of what is kept: of text from a Machine such as outputs and commands,
-// and of the reference of an image.
+// Bounds of what is kept: of text from a Machine such as commands, and of the
+// reference of an image.
 const (
 	maxText  = 1000
 	maxImage = 512
@@ -29,7 +29,7 @@ const (
 func (c *Client) Machines(ctx context.Context, app string) ([]Machine, error) {
 	op := c.reading("machines", calm()).onApp(app)
 	answer, err := c.get(ctx, op, "/apps/"+app+"/machines")
-	return decode(op, answer, err, decodeMachines)
+	return decode(op, answer, err, ParseMachines)
 }
 
 // Machine reads one Machine.
@@ -49,7 +49,6 @@ func (c *Client) Processes(ctx context.Context, app, id string) ([]Process, erro
 
 func decodeProcesses(body []byte) ([]Process, error) {
 	var wire []struct {
-		PID     int    `json:"pid"`
 		Command string `json:"command"`
 		Listen  []struct {
 			Proto   string `json:"proto"`
@@ -61,7 +60,7 @@ func decodeProcesses(body []byte) ([]Process, error) {
 	}
 	list := make([]Process, 0, len(wire))
 	for _, w := range wire {
-		p := Process{PID: w.PID, Command: plain(w.Command, maxText)}
+		p := Process{Command: plain(w.Command, maxText)}
 		for _, s := range w.Listen {
 			p.Listen = append(p.Listen, Socket{Proto: plain(s.Proto, 16), Address: plain(s.Address, 64)})
 		}
@@ -119,7 +118,6 @@ type wireMachine struct {
 	Checks           []wireCheck     `json:"checks"`
 	Events           []wireEvent     `json:"events"`
 	CreatedAt        string          `json:"created_at"`
-	UpdatedAt        string          `json:"updated_at"`
 }
 
 type wireImage struct {
@@ -150,15 +148,12 @@ func (w wireImage) String() string {
 type wireCheck struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
-	Output string `json:"output"`
 }
 
 // ParseMachines reads a list of Machines as the Machines API sends it and `fly
-// machine list --json` prints it, without those that are gone, sorted by id.
-func ParseMachines(list []byte) ([]Machine, error) { return decodeMachines(list) }
-
-// decodeMachines reads a list of Machines, without those that are gone.
-func decodeMachines(body []byte) ([]Machine, error) {
+// machine list --json` prints it. It leaves out those that are destroyed or being
+// destroyed, and sorts by id.
+func ParseMachines(body []byte) ([]Machine, error) {
 	var wire []wireMachine
 	if err := json.Unmarshal(body, &wire); err != nil {
 		return nil, err
@@ -197,7 +192,7 @@ func machineWithID(id string) func([]byte) (Machine, error) {
 
 func (w wireMachine) machine() (Machine, error) {
 	if !machineID.MatchString(w.ID) {
-		return Machine{}, errors.New("a Machine without a proper id: " + quote(w.ID))
+		return Machine{}, errors.New("a Machine without a valid id: " + quote(w.ID))
 	}
 	m := Machine{
 		ID:         w.ID,
@@ -211,7 +206,6 @@ func (w wireMachine) machine() (Machine, error) {
 		ImageRef:   validOrEmpty(w.ImageRef.String(), imageWord),
 		Events:     history(w.Events),
 		CreatedAt:  parseTime(w.CreatedAt),
-		UpdatedAt:  parseTime(w.UpdatedAt),
 	}
 	m.Started, m.Exit = lastStart(m.Events), lastExit(m.Events)
 	for _, config := range []*machine.Config{w.IncompleteConfig, w.Config} {
@@ -224,9 +218,9 @@ func (w wireMachine) machine() (Machine, error) {
 		m.PrivateIP = ip
 	}
 	for _, check := range w.Checks {
-		// Doubles that the platform adds for old versions of flyctl (fly-go, RemoveCompatChecks).
+		// Copies that Fly adds for old versions of flyctl (fly-go, RemoveCompatChecks).
 		if !strings.HasPrefix(check.Name, "bg_deployments_compat") {
-			m.Checks = append(m.Checks, CheckStatus{plain(check.Name, 128), plain(check.Status, 32), plain(check.Output, maxText)})
+			m.Checks = append(m.Checks, CheckStatus{plain(check.Name, 128), plain(check.Status, 32)})
 		}
 	}
 	return m, nil

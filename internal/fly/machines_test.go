@@ -6,7 +6,7 @@ import (
 )
 
 func TestDecodeMachines(t *testing.T) {
-	got, err := decodeMachines([]byte(`[
+	got, err := ParseMachines([]byte(`[
 		{"id":"0b","state":"stopped","config":{"image":"i","new":1},"checks":[{"name":"bg_deployments_compat_x","status":"critical"},{"name":"http","status":"passing","output":"a\nb"}]},
 		{"id":"0a","state":"started","private_ip":"nonsense","created_at":"yesterday","config":null,"incomplete_config":{"image":"i"},"host_status":"unreachable"},
 		{"id":"0c","state":"started"},
@@ -32,14 +32,14 @@ func TestDecodeMachines(t *testing.T) {
 	if !reflect.DeepEqual(list, want) {
 		t.Errorf("got %v, want %v", list, want)
 	}
-	if got[1].Checks[0] != (CheckStatus{"http", "passing", "a b"}) || string(got[1].Config.Raw("new")) != "1" {
+	if got[1].Checks[0] != (CheckStatus{"http", "passing"}) || string(got[1].Config.Raw("new")) != "1" {
 		t.Errorf("got %+v", got[1])
 	}
 	if got[0].HostStatus != "unreachable" || got[0].PrivateIP.IsValid() || !got[0].CreatedAt.IsZero() {
 		t.Errorf("got %+v", got[0])
 	}
 	for _, body := range []string{``, `{}`, `null`, `[null]`, `[{"id":"../x"}]`, `[{"state":"started"}]`, `[{"id":"0a","config":[]}]`, `[{"id":"0a","config":"x"}]`} {
-		if _, err := decodeMachines([]byte(body)); err == nil {
+		if _, err := ParseMachines([]byte(body)); err == nil {
 			t.Errorf("%s was read", body)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // Thing is a kind of thing that Fly did not find.
 type Thing string
 
-// The things. Fly says "not found" of whatever a request names, and only the
-// first of them is the app.
+// The things. Fly answers "not found" if anything that a request names is missing,
+// not only the app.
 const (
 	AnApp          Thing = "app"
 	ANetwork       Thing = "network"
@@ -30,11 +30,11 @@ const (
 	ARegion        Thing = "region"
 	AHost          Thing = "host"
 	ASecret        Thing = "secret"
-	Something      Thing = "something" // Fly has a name for it that this program does not know
+	Something      Thing = "something" // Fly names it by a word that this program does not know
 )
 
-// Missing is what an error says was not found; empty if the error is not of code
-// not_found, or does not say.
+// Missing is what was not found; empty if the error does not say, or has another code
+// than not_found.
 func Missing(err error) Thing {
 	var coded *Error
 	if errors.As(err, &coded) && coded.Code == gate.NotFound {
@@ -43,23 +43,24 @@ func Missing(err error) Thing {
 	return ""
 }
 
-// missingNames are the names that Fly's two APIs have for a thing, in lower case
-// and without spaces.
+// missingNames are Fly's words for a thing, in lower case and without spaces.
 func missingNames() map[string]Thing {
 	return map[string]Thing{
 		"app": AnApp, "application": AnApp,
 		"network": ANetwork, "privatenetwork": ANetwork, "6pn": ANetwork,
 		"organization": AnOrganization, "org": AnOrganization,
-		"ipaddress": AnAddress, "egressipaddress": AnAddress, "address": AnAddress, "ip": AnAddress, "ipassignment": AnAddress, "assignment": AnAddress,
+		"ipaddress": AnAddress, "egressipaddress": AnAddress, "address": AnAddress, "ip": AnAddress,
+		"ipassignment": AnAddress, "assignment": AnAddress,
 		"machine": AMachine, "instance": AMachine, "vm": AMachine,
 		"machineversion": AVersion, "version": AVersion,
 		"volume": AVolume, "mount": AVolume,
-		"certificate": ACertificate, "appcertificate": ACertificate, "hostname": ACertificate, "acmecertificate": ACertificate,
-		"release": ARelease, "releaseunprocessed": ARelease,
+		"certificate": ACertificate, "appcertificate": ACertificate, "hostname": ACertificate,
+		"acmecertificate": ACertificate,
+		"release":         ARelease, "releaseunprocessed": ARelease,
 		"lease": ALease, "machinelease": ALease,
 		"image": AnImage, "manifest": AnImage, "repository": AnImage,
 		"region": ARegion, "host": AHost, "secret": ASecret, "secretkey": ASecret,
-		// These say nothing: it is what was asked for.
+		// These do not say more than that it is what was asked for.
 		"record": "", "resource": "", "object": "", "entity": "", "node": "",
 	}
 }
@@ -67,9 +68,11 @@ func missingNames() map[string]Thing {
 // missingForms are how Fly says that it did not find something: "Could not find
 // Network", "no such region", "machine not found", "volume vol_1 does not exist".
 var missingForms = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)(?:could not|couldn't|cannot|can't|unable to|failed to) (?:find|locate|resolve) (?:an? |the |any )?((?:[\w-]+ )?[\w-]+)`),
+	regexp.MustCompile(`(?i)(?:could not|couldn't|cannot|can't|unable to|failed to) (?:find|locate|resolve) ` +
+		`(?:an? |the |any )?((?:[\w-]+ )?[\w-]+)`),
 	regexp.MustCompile(`(?i)\b(?:no such|unknown) ((?:[\w-]+ )?[\w-]+)`),
-	regexp.MustCompile(`(?i)((?:[\w-]+ )?[\w-]+)(?: with id)?(?:[ :]+["']?[\w.:/@-]+["']?)?,? (?:was |is |were )?(?:not found|(?:does not|doesn't) exist|(?:could not|couldn't) be found)`),
+	regexp.MustCompile(`(?i)((?:[\w-]+ )?[\w-]+)(?: with id)?(?:[ :]+["']?[\w.:/@-]+["']?)?,? (?:was |is |were )?` +
+		`(?:not found|(?:does not|doesn't) exist|(?:could not|couldn't) be found)`),
 }
 
 // missingThing reads what Fly says it did not find; empty if it does not say.
@@ -78,8 +81,8 @@ func missingThing(text string) Thing {
 	for _, form := range missingForms {
 		for _, match := range form.FindAllStringSubmatch(text, -1) {
 			words := strings.Fields(strings.ToLower(match[1]))
-			// The last word names it, as in "machine version"; the first one is
-			// then often not a part of the name.
+			// As in "machine version" the last word counts more than the first, which
+			// is often no part of the name.
 			for _, name := range []string{strings.Join(words, ""), words[len(words)-1], words[0]} {
 				if thing, known := names[name]; known {
 					return thing
@@ -93,15 +96,15 @@ func missingThing(text string) Thing {
 	return ""
 }
 
-// unknownRoute finds the answers that say nothing of the thing: the API has no
-// such address, as when a base URL names another server.
+// unknownRoute matches the answers of a server that does not know the request, as
+// when a base URL names another server.
 var unknownRoute = regexp.MustCompile(`(?i)page not found|no such route|route not found|no route matches|not emulated`)
 
-// notFound is the error for an answer that says that something is not there: of
-// what Fly names, else of what the operation is about.
+// notFound is the error for an answer that something was not found: what Fly names, or
+// else what the operation is about.
 func (op *operation) notFound(text string) *Error {
 	if unknownRoute.MatchString(text) {
-		return op.error(gate.PlatformError, "the API does not know this request: is the base URL right?", text, nil)
+		return op.error(gate.PlatformError, "the API does not know this request; check the base URL", text, nil)
 	}
 	thing := missingThing(text)
 	if thing == "" {
@@ -125,24 +128,24 @@ func (op *operation) about() Thing {
 
 // missing says what was not found.
 func (op *operation) missing(thing Thing) string {
-	const hidden = " is not there, or not visible to this token"
+	const notVisible = " does not exist, or is not visible to this token"
 	switch {
 	case thing == AnApp && op.app != "":
 		return "the app " + op.app + " is not visible to this token"
 	case thing == op.kind && op.thing != "":
-		return op.thing + hidden
+		return op.thing + notVisible
 	case op.names[thing] != "":
-		return op.names[thing] + hidden
+		return op.names[thing] + notVisible
 	case thing == AMachine && op.machine != "":
-		return "Machine " + op.machine + " of app " + op.app + hidden
+		return "Machine " + op.machine + " of app " + op.app + notVisible
 	case thing == Something || thing == "":
-		return "something that the request for " + op.subject() + " names is not there"
+		return "something that the request for " + op.subject() + " names does not exist"
 	}
-	return fmt.Sprintf("%s that the request for %s names is not there", thing.words(), op.subject())
+	return fmt.Sprintf("%s that the request for %s names does not exist", thing.phrase(), op.subject())
 }
 
-// words are the thing with its article.
-func (t Thing) words() string {
+// phrase is the thing with its article.
+func (t Thing) phrase() string {
 	switch t {
 	case AnApp, AnOrganization, AnAddress, AnImage:
 		return "an " + string(t)
@@ -155,20 +158,20 @@ func (t Thing) words() string {
 func (op *operation) missingHint(thing Thing) string {
 	switch thing {
 	case AnApp:
-		return "is it in another organization? this server's token cannot see it"
+		return "check that this server's token belongs to the organization of the app"
 	case ANetwork:
-		return "fly apps list shows the networks of the apps; leave network out for the app's own"
+		return "fly apps list shows the networks of the apps; omit network for the app's own"
 	case AnOrganization:
 		return "fly orgs list shows the slugs; the token must cover the organization"
 	case AnAddress:
-		return "list_ips shows the addresses that the app has now"
+		return "list_ips shows the current addresses of the app"
 	case AMachine, AVersion:
 		if op.app != "" {
-			return "fly machine list -a " + op.app + " shows the Machines that there are now"
+			return "fly machine list -a " + op.app + " shows the current Machines"
 		}
 	case AVolume:
 		if op.app != "" {
-			return "fly volumes list -a " + op.app + " shows the volumes that there are now"
+			return "fly volumes list -a " + op.app + " shows the current volumes"
 		}
 	case AnImage:
 		return "name an image that exists, with its registry"

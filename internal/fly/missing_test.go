@@ -66,8 +66,8 @@ func TestNotFoundNamesTheThing(t *testing.T) {
 		want       Thing
 		say        string
 	}{
-		{"the Machine", "machine not found", read, "machines.get", AMachine, "Machine " + id + " of app shop-api is not there"},
-		{"the Machine, without a word", "", read, "machines.get", AMachine, "Machine " + id + " of app shop-api is not there"},
+		{"the Machine", "machine not found", read, "machines.get", AMachine, "Machine " + id + " of app shop-api does not exist"},
+		{"the Machine, without a word", "", read, "machines.get", AMachine, "Machine " + id + " of app shop-api does not exist"},
 		{"the app of a Machine", "app not found", read, "machines.get", AnApp, "the app shop-api is not visible to this token"},
 		{"the app", "app not found", list, "certificates.list", AnApp, "the app shop-api is not visible to this token"},
 		{"the app, without a word", "", list, "certificates.list", AnApp, "the app shop-api is not visible to this token"},

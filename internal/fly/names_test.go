@@ -44,7 +44,7 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("%q: got %+v", name, a)
 		}
 		body := fmt.Sprintf(`[{"id":"148e21ea7d9d89","name":%[1]s,"state":"started","region":%[1]s,"instance_id":%[1]s,"image_ref":{"registry":%[1]s,"repository":%[1]s,"tag":%[1]s,"digest":%[1]s},"config":{}}]`, q)
-		machines, err := decodeMachines([]byte(body))
+		machines, err := ParseMachines([]byte(body))
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
@@ -59,9 +59,9 @@ func TestHostileNames(t *testing.T) {
 				}
 			}
 		}
-		for what, decode := range map[string]func() error{
+		for what, parse := range map[string]func() error{
 			"the id of a Machine": func() error {
-				_, err := decodeMachines([]byte(fmt.Sprintf(`[{"id":%s,"state":"started","config":{}}]`, q)))
+				_, err := ParseMachines([]byte(fmt.Sprintf(`[{"id":%s,"state":"started","config":{}}]`, q)))
 				return err
 			},
 			"what a volume is attached to": func() error {
@@ -74,7 +74,7 @@ func TestHostileNames(t *testing.T) {
 			},
 			"an app's name": func() error { _, err := wireApp{Name: name}.app("shop-api"); return err },
 		} {
-			if decode() == nil {
+			if parse() == nil {
 				t.Errorf("%s may be %q", what, name)
 			}
 		}

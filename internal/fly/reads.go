@@ -118,8 +118,7 @@ func (c *Client) Organization(ctx context.Context, slug string) (Organization, e
 // certificatesPage is one page of an app's certificates.
 type certificatesPage struct {
 	Certificates []struct {
-		Hostname   string `json:"hostname"`
-		Configured bool   `json:"configured"`
+		Hostname string `json:"hostname"`
 	} `json:"certificates"`
 	NextCursor string `json:"next_cursor"`
 }
@@ -136,7 +135,7 @@ func (c *Client) Certificates(ctx context.Context, app string) ([]Certificate, e
 			return nil, err
 		}
 		for _, certificate := range page.Certificates {
-			list = append(list, Certificate{Hostname: plain(certificate.Hostname, 253), Configured: certificate.Configured})
+			list = append(list, Certificate{plain(certificate.Hostname, 253)})
 		}
 		if page.NextCursor == "" {
 			return list, nil

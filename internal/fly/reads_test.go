@@ -18,7 +18,7 @@ import (
 )
 
 // lines are addresses in short.
-func lines(list []Address) []string {
+func addressLines(list []Address) []string {
 	var out []string
 	for _, a := range list {
 		line := fmt.Sprintf("%s %s", a.Kind, a.IP)
@@ -78,7 +78,7 @@ func TestAddresses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if list := lines(got.List); !slices.Equal(list, test.want) {
+			if list := addressLines(got.List); !slices.Equal(list, test.want) {
 				t.Errorf("got %q, want %q", list, test.want)
 			}
 			if got.EgressKnown != test.egressKnown {
@@ -140,7 +140,7 @@ func TestReads(t *testing.T) {
 		t.Errorf("names %q, %v, want %q", names, err, want)
 	}
 	certificates, err := client.Certificates(ctx, "legacy-api")
-	if want := []Certificate{{"api.legacy-shop.example", true}}; err != nil || !slices.Equal(certificates, want) {
+	if want := []Certificate{{"api.legacy-shop.example"}}; err != nil || !slices.Equal(certificates, want) {
 		t.Errorf("certificates %v, %v, want %v", certificates, err, want)
 	}
 	release, err := client.Release(ctx, "tenant-7")
@@ -164,7 +164,7 @@ func TestReads(t *testing.T) {
 	if started.Config.Hash() != machineConfig(t, p, "inner-circle", started.ID).Hash() {
 		t.Error("the configuration is not the platform's")
 	}
-	if want := (CheckStatus{"servicecheck-00-http-8081", "passing", "HTTP GET 200 OK"}); !slices.Equal(started.Checks, []CheckStatus{want}) {
+	if want := (CheckStatus{"servicecheck-00-http-8081", "passing"}); !slices.Equal(started.Checks, []CheckStatus{want}) {
 		t.Errorf("checks %v, want %v", started.Checks, want)
 	}
 	if stopped.State != "stopped" || stopped.Exit == nil || !stopped.Exit.Requested {
@@ -269,7 +269,7 @@ func TestTokens(t *testing.T) {
 	checkCode(t, err, gate.Unauthorized)
 	_, err = as("sandbox-unknown").Machines(t.Context(), "shop-api")
 	checkCode(t, err, gate.Unauthorized)
-	checkCode(t, release(t, t.Context(), as(p.ReadOnlyToken())), gate.Unauthorized)
+	checkCode(t, releaseSharedV4(t, t.Context(), as(p.ReadOnlyToken())), gate.Unauthorized)
 
 	p.ResetCalls()
 	for name, read := range appReads() {
@@ -280,7 +280,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s without a token: %+v", name, coded)
 		}
 	}
-	checkCode(t, release(t, t.Context(), as("")), gate.Unauthorized)
+	checkCode(t, releaseSharedV4(t, t.Context(), as("")), gate.Unauthorized)
 	checkCalls(t, p)
 }
 
@@ -343,7 +343,7 @@ func TestListsInPages(t *testing.T) {
 		t.Errorf("names %q, %v, want %q", names, err, want)
 	}
 	certificates, err := client.Certificates(t.Context(), "ends")
-	if want := []Certificate{{"a.example", true}, {"b.example", false}}; err != nil || !slices.Equal(certificates, want) {
+	if want := []Certificate{{"a.example"}, {"b.example"}}; err != nil || !slices.Equal(certificates, want) {
 		t.Errorf("certificates %v, %v, want %v", certificates, err, want)
 	}
 	_, err = client.Certificates(t.Context(), "loops")

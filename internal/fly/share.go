@@ -113,7 +113,7 @@ func share[T any](
 	}
 	s.leave(key, a)
 	if left != nil {
-		return none, &Error{Code: gate.PlatformError, Message: "the call was cancelled before Fly answered", Err: left}
+		return none, &Error{Code: gate.PlatformError, Message: "the call was canceled before Fly answered", Err: left}
 	}
 	if a.err != nil {
 		return none, ownError(a.err)
@@ -235,9 +235,9 @@ func (s *Shared) Release(ctx context.Context, app string) (Release, error) {
 
 // shareOfApp is share for reads of which the app is the only argument.
 func shareOfApp[T any](
-	ctx context.Context, s *Shared, operation, app string, clone func(T) T, read func(context.Context, string) (T, error),
+	ctx context.Context, s *Shared, action, app string, clone func(T) T, read func(context.Context, string) (T, error),
 ) (T, error) {
-	return share(ctx, s, readKey{operation, app}, clone, func(ctx context.Context) (T, error) {
+	return share(ctx, s, readKey{action, app}, clone, func(ctx context.Context) (T, error) {
 		return read(ctx, app)
 	})
 }

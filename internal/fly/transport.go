@@ -28,8 +28,8 @@ const (
 	firstBackoff = 200 * time.Millisecond
 )
 
-// The hosts that requests are made for. Where they really go is said by the
-// routes of the transport alone: uiex has no host of its own on Fly.io.
+// The hosts that requests are made for. The routes of the transport alone decide
+// where they go; on Fly.io, uiex has no host of its own.
 const (
 	graphqlOrigin = "https://api.fly.io"
 	flapsOrigin   = "https://api.machines.dev"
@@ -37,39 +37,39 @@ const (
 )
 
 var (
-	errUnmarked    = errors.New("a request that belongs to no operation was refused")
-	errForeignHost = errors.New("a request to a host that this client was not made for was refused")
-	errRedirect    = errors.New("the platform answered with a redirect, which is not followed: the token would go along")
+	errUnmarked    = errors.New("refused a request that belongs to no operation")
+	errForeignHost = errors.New("refused a request to a host that this client was not made for")
+	errRedirect    = errors.New("Fly answered with a redirect, which was not followed because the token would go along")
 	errTooLarge    = errors.New("the answer is larger than 32 MiB")
-	errSentBefore  = errors.New("a write is sent once: the second attempt was refused")
+	errSentBefore  = errors.New("refused to send a write a second time")
 )
 
 // transport is the one http.RoundTripper under every Fly client.
 //
 // It sends requests for the origins in routes, and no others, to their base
 // URLs, and only for the apps that may be named; follows no redirect; reads answers whole, up to a limit; keeps to
-// Fly's rate limits; and repeats reads that failed for a passing reason. A
-// write goes out once: if it may have arrived and the answer says nothing
-// about its effect, the error is *[Ambiguous]. Every other error is a *failure,
-// in which the retry layers of fly-go recognise nothing to repeat: neither an
-// answer with 502, nor a temporary error, nor a reset.
+// Fly's rate limits; and repeats reads that failed for a temporary reason. A write is
+// sent once: if it may have arrived and the answer says nothing about its effect, the
+// error is *[Ambiguous]. A refusal before sending is an *[Error]. Every other error is
+// a *failure, in which the retry layers of fly-go find nothing to repeat: no answer
+// with 502, no temporary error and no reset.
 type transport struct {
 	routes map[string]*url.URL // scheme://host to base URL
 	next   http.RoundTripper
 	apps   Apps
 	token  Token
 	limits *limiter
-	clock  clock
+	clock  timeSource
 	wrote  func(app string) // called around every write
 }
 
-// failure is why there is no usable answer. It deliberately does not unwrap.
+// failure is why there is no usable answer. It does not unwrap, on purpose.
 type failure struct {
 	status     int    // 0 if no answer came
-	text       string // what the platform said, as it came
+	text       string // from Fly, unchanged
 	retryAfter time.Duration
 	limited    bool  // our own limiter; nothing was sent
-	unsent     bool  // the request never left
+	unsent     bool  // the request was not sent
 	cause      error // nil if an answer came
 }
 
@@ -125,7 +125,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		response, err := t.attempt(r, op, base, body)
 		var failed *failure
-		if op.write || !errors.As(err, &failed) || !failed.passing() || attempt == maxAttempts {
+		if op.write || !errors.As(err, &failed) || !failed.isTemporary() || attempt == maxAttempts {
 			return response, err
 		}
 		delay := failed.retryAfter
@@ -142,8 +142,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// passing reports whether the same read may well succeed a little later.
-func (f *failure) passing() bool {
+// isTemporary reports whether the same read may succeed a little later.
+func (f *failure) isTemporary() bool {
 	switch f.status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -179,11 +179,11 @@ func (t *transport) attempt(r *http.Request, op *operation, base *url.URL, body 
 	markSent(r.Context(), t.clock.now())
 	response, err := t.next.RoundTrip(out)
 	if err != nil {
-		if op.write && !sending.never() {
+		if op.write && !sending.isUnsent() {
 			return nil, &Ambiguous{Cause: err}
 		}
-		op.sent = !sending.never()
-		return nil, &failure{cause: err, unsent: sending.never()}
+		op.sent = !sending.isUnsent()
+		return nil, &failure{cause: err, unsent: sending.isUnsent()}
 	}
 	answer, err := readAnswer(response.Body)
 	op.requestID = response.Header.Get("Fly-Request-Id")
@@ -194,7 +194,8 @@ func (t *transport) attempt(r *http.Request, op *operation, base *url.URL, body 
 	case status/100 == 3:
 		return nil, &failure{status: status, cause: errRedirect}
 	case status/100 != 2:
-		return nil, &failure{status: status, text: platformText(answer), retryAfter: retryAfter(response.Header, t.clock.now())}
+		after := retryAfter(response.Header, t.clock.now())
+		return nil, &failure{status: status, text: platformText(answer), retryAfter: after}
 	case err != nil && op.write:
 		return nil, &Ambiguous{Cause: err}
 	case err != nil:
@@ -213,7 +214,7 @@ func readAnswer(body io.ReadCloser) ([]byte, error) {
 	return answer, errors.Join(err, body.Close())
 }
 
-// tracker watches how far a request got. Its hooks run on other goroutines.
+// tracker records how far a request got. Its hooks run on other goroutines.
 type tracker struct{ connecting, wrote atomic.Bool }
 
 func (s *tracker) trace() *httptrace.ClientTrace {
@@ -223,9 +224,9 @@ func (s *tracker) trace() *httptrace.ClientTrace {
 	}
 }
 
-// never reports whether it is certain that nothing was sent. A transport that
-// reports no events leaves it uncertain.
-func (s *tracker) never() bool { return s.connecting.Load() && !s.wrote.Load() }
+// isUnsent reports whether it is certain that nothing was sent. It is not if the
+// transport reports no events.
+func (s *tracker) isUnsent() bool { return s.connecting.Load() && !s.wrote.Load() }
 
 // retryAfter reads the header, in seconds or as a date; 0 if there is none.
 func retryAfter(header http.Header, now time.Time) time.Duration {
@@ -242,26 +243,25 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 // platformText finds the sentence in an error body: Fly answers {"error",
 // "message"?}, of which the message says more.
 func platformText(body []byte) string {
-	var said struct {
+	var fields struct {
 		Error   string `json:"error"`
 		Message string `json:"message"`
 	}
-	if err := json.Unmarshal(body, &said); err == nil {
-		if said.Message != "" {
-			return said.Message
+	if err := json.Unmarshal(body, &fields); err == nil {
+		if fields.Message != "" {
+			return fields.Message
 		}
-		return said.Error
+		return fields.Error
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
-		return "" // a proxy's HTML page says nothing
+		return "" // a proxy's HTML page says nothing useful
 	}
 	return string(body[:min(len(body), 4096)])
 }
 
-// newBaseTransport is what sends requests when the caller brings nothing of
-// his own. Proxies of the environment are not for loopback and private hosts.
-// Idle connections are dropped early: a write on one that the other side has
-// closed would be ambiguous.
+// newBaseTransport sends the requests if [Options] hold no transport. The proxies of
+// the environment are not used for loopback and private hosts. Idle connections are
+// closed early: a write on one that the other side has closed would be ambiguous.
 func newBaseTransport() *http.Transport {
 	return &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {

@@ -187,7 +187,7 @@ func TestAnswersAreLimited(t *testing.T) {
 }
 
 // release is a GraphQL write, which is the kind that fly-go would repeat.
-func release(t *testing.T, ctx context.Context, c *Client) error {
+func releaseSharedV4(t *testing.T, ctx context.Context, c *Client) error {
 	t.Helper()
 	ip := netip.MustParseAddr("66.241.124.11")
 	grant := grantFor(t, gate.Step{Verb: gate.ReleaseAddress, App: "shop-api", Target: ip.String()})
@@ -204,7 +204,7 @@ func TestWriteThatNeverLeftIsNotAmbiguous(t *testing.T) {
 		t.Fatal(err)
 	}
 	client, _ := testClient(t, url)
-	err = release(t, t.Context(), client)
+	err = releaseSharedV4(t, t.Context(), client)
 	var ambiguous *Ambiguous
 	if errors.As(err, &ambiguous) || CodeOf(err) != gate.PlatformError || !strings.Contains(err.Error(), "nothing was sent") {
 		t.Errorf("got %v, want platform_error, nothing was sent", err)
@@ -212,7 +212,7 @@ func TestWriteThatNeverLeftIsNotAmbiguous(t *testing.T) {
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	err = release(t, cancelled, client)
+	err = releaseSharedV4(t, cancelled, client)
 	if errors.As(err, &ambiguous) || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before: got %v, want the context's error", err)
 	}
@@ -228,7 +228,7 @@ func TestWriteThatTimesOutIsAmbiguous(t *testing.T) {
 	defer server.Close()
 	defer close(done)
 	client, _ := testClient(t, server.URL, func(o *Options) { o.Timeout = 100 * time.Millisecond })
-	err := release(t, t.Context(), client)
+	err := releaseSharedV4(t, t.Context(), client)
 	var ambiguous *Ambiguous
 	if !errors.As(err, &ambiguous) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want an ambiguous time-out", err)
@@ -245,7 +245,7 @@ func TestWriteThatTimesOutIsAmbiguous(t *testing.T) {
 func TestWriteOverSilentTransportIsAmbiguous(t *testing.T) {
 	client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = &broken{err: errors.New("broken")} })
 	var ambiguous *Ambiguous
-	if err := release(t, t.Context(), client); !errors.As(err, &ambiguous) {
+	if err := releaseSharedV4(t, t.Context(), client); !errors.As(err, &ambiguous) {
 		t.Errorf("got %v, want ambiguous", err)
 	}
 }
@@ -282,7 +282,7 @@ func TestFlyGoRepeatsNothing(t *testing.T) {
 		}
 		base := &broken{err: test.err}
 		client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = base })
-		if err := release(t, t.Context(), client); err == nil || base.attempts != 1 {
+		if err := releaseSharedV4(t, t.Context(), client); err == nil || base.attempts != 1 {
 			t.Errorf("%s, write: %v after %d attempts, want 1", name, err, base.attempts)
 		}
 	}

@@ -16,22 +16,22 @@ import (
 
 // write is one way to change something. prepare does what has to come before
 // and returns the write itself.
-type write struct {
+type writeCase struct {
 	name      string
 	operation string
 	prepare   func(*testing.T, *flysim.Platform, *Client) func(context.Context) error
 }
 
-func writes() []write {
+func addressAndLeaseWrites() []writeCase {
 	const app = "shop-api"
-	return []write{
+	return []writeCase{
 		{"allocate", "graphql.allocateIpAddress", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
 			own := ownNetwork(t, c, app)
 			grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: app, Target: own.Target()})
 			return func(ctx context.Context) error { _, err := c.AllocateFlycast(ctx, grant, app, own); return err }
 		}},
 		{"release", "graphql.releaseIpAddress", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
-			return func(ctx context.Context) error { return release(t, ctx, c) }
+			return func(ctx context.Context) error { return releaseSharedV4(t, ctx, c) }
 		}},
 		{"lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
@@ -58,10 +58,10 @@ func writes() []write {
 }
 
 // steered are the writes of a Machine's state, each under its lease.
-func steered() []write {
+func steered() []writeCase {
 	const app = "shop-api"
 	type method func(*Client, context.Context, *gate.Grant, string, string, *Lease) error
-	var list []write
+	var list []writeCase
 	for _, steer := range []struct {
 		name, operation string
 		verb            gate.Verb
@@ -73,7 +73,7 @@ func steered() []write {
 		{"cordon", "machine.cordon", gate.CordonMachine, (*Client).CordonMachine},
 		{"uncordon", "machine.uncordon", gate.UncordonMachine, (*Client).UncordonMachine},
 	} {
-		list = append(list, write{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
+		list = append(list, writeCase{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.AddMachine(app, "iad", machineConfig(t, p, app, p.MachineIDs(app)[0]))
 			lease := leased(t, c, app, id)
 			grant := grantFor(t, gate.Step{Verb: steer.verb, App: app, Target: id})
@@ -84,9 +84,9 @@ func steered() []write {
 }
 
 // recorded are the writes of what is new: Machines, volumes, releases, labels.
-func recorded() []write {
+func recorded() []writeCase {
 	const app = "shop-api"
-	return []write{
+	return []writeCase{
 		{"create", "machine.create", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			machine := NewMachine{Config: machineConfig(t, p, app, p.MachineIDs(app)[0]), Region: "iad", LeaseTTL: time.Minute}
 			grant := grantFor(t, gate.Step{Verb: gate.CreateMachine, App: app, Target: machine.Target()})
@@ -165,7 +165,7 @@ func TestWritesAreSentOnce(t *testing.T) {
 		"metadata/half an answer":       "",
 		"release status/half an answer": "",
 	}
-	for _, w := range slices.Concat(writes(), steered(), recorded()) {
+	for _, w := range slices.Concat(addressAndLeaseWrites(), steered(), recorded()) {
 		p, url := platform(t, flysim.Options{})
 		for _, test := range tests {
 			name := w.name + "/" + test.name
@@ -233,7 +233,7 @@ func TestGraphQLRefusalsOfWrites(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p.Inject(flysim.Fault{Status: 200, Body: test.body})
-			err := release(t, t.Context(), client)
+			err := releaseSharedV4(t, t.Context(), client)
 			var ambiguous *Ambiguous
 			if errors.As(err, &ambiguous) != test.ambiguous {
 				t.Errorf("got %v, ambiguous %v", err, !test.ambiguous)
@@ -334,12 +334,12 @@ func TestNotSent(t *testing.T) {
 	client, _ := testClient(t, url, func(o *Options) { o.Token = NewToken(p.Token()) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := release(t, ctx, client); !errors.Is(err, ErrNotSent) || len(p.Writes()) != 0 {
+	if err := releaseSharedV4(t, ctx, client); !errors.Is(err, ErrNotSent) || len(p.Writes()) != 0 {
 		t.Errorf("cancelled: %v, %v sent", err, operations(p.Writes()))
 	}
 	for _, fault := range []flysim.Fault{{Status: 409}, {Status: 404}, {Status: 500}, {Reset: flysim.ResetAfter}} {
 		p.Inject(fault)
-		if err := release(t, t.Context(), client); err == nil || errors.Is(err, ErrNotSent) {
+		if err := releaseSharedV4(t, t.Context(), client); err == nil || errors.Is(err, ErrNotSent) {
 			t.Errorf("%+v: %v", fault, err)
 		}
 	}

@@ -313,13 +313,22 @@ func (p Plan) subjects(prefix string) []string {
 	return out
 }
 
-// MonthlyUSD is what the plan changes in the monthly bill, by list prices: a
-// dedicated IPv4 costs $2 a month (Fly's pricing page, 2026-08).
+// AddressMonthlyUSD is the list price of an address in US dollars a month (Fly's
+// pricing page, "Anycast IP addresses", read 2026-08): a dedicated IPv4 costs $2, the
+// rest is free. Egress addresses are priced by the pair and not counted here.
+func AddressMonthlyUSD(kind string) float64 {
+	if kind == "dedicated_v4" {
+		return 2
+	}
+	return 0
+}
+
+// MonthlyUSD is what the plan changes in the monthly bill, by list prices.
 func (p Plan) MonthlyUSD() float64 {
 	var usd float64
 	for _, s := range p.Steps {
-		if s.Verb == gate.ReleaseAddress && s.Get(ParamKind) == "dedicated_v4" {
-			usd -= 2
+		if s.Verb == gate.ReleaseAddress {
+			usd -= AddressMonthlyUSD(s.Get(ParamKind))
 		}
 	}
 	return usd

@@ -10,11 +10,11 @@ import (
 )
 
 // hallpass is the SSH server that Fly runs in every Machine.
-var hallpass = fly.Process{PID: 316, Command: "/.fly/hallpass", Listen: []fly.Socket{{Proto: "tcp6", Address: "[" + ownPrivate + "]:22"}}}
+var hallpass = fly.Process{Command: "/.fly/hallpass", Listen: []fly.Socket{{Proto: "tcp6", Address: "[" + ownPrivate + "]:22"}}}
 
 // program listens on the sockets: "udp://…" or an address for TCP.
 func program(sockets ...string) fly.Process {
-	p := fly.Process{PID: 315, Command: "/app/server"}
+	p := fly.Process{Command: "/app/server"}
 	for _, s := range sockets {
 		proto, address, ok := strings.Cut(s, "://")
 		if !ok {

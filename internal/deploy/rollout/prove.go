@@ -15,9 +15,9 @@ import (
 const (
 	// waitStep is the longest wait for a state before the Machine is looked at.
 	waitStep = 15 * time.Second
-	// smokeTime is how long every program must live (flyctl's smoke checks: 10 s):
+	// SmokeTime is how long every program must live (flyctl's smoke checks: 10 s):
 	// checks that pass say nothing of a crash just after.
-	smokeTime = 10 * time.Second
+	SmokeTime = 10 * time.Second
 	// pollStep is the first pause between two readings; each is twice the one
 	// before, up to maxPollStep.
 	pollStep    = 500 * time.Millisecond
@@ -28,15 +28,15 @@ const (
 var errStoppedMeanwhile = errors.New("it was stopped before it was proved")
 
 // prove waits until a Machine runs what was sent, and works: its program lives for
-// smokeTime, and all its health checks pass. A program with checks may crash
-// once, as with fly deploy, if it then lives for smokeTime. The Machine as it was
+// SmokeTime, and all its health checks pass. A program with checks may crash
+// once, as with fly deploy, if it then lives for SmokeTime. The Machine as it was
 // read last is returned, which is the reading back.
 func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 	r.say(j, "waiting for it to start")
 	if err := r.started(ctx, j, j.at); err != nil {
 		return fly.Machine{}, err
 	}
-	deadline := r.Clock.Now().Add(max(r.work.HealthyWithin, 2*smokeTime))
+	deadline := r.Clock.Now().Add(max(r.work.HealthyWithin, 2*SmokeTime))
 	watched, crashes := false, 0
 	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
 		if !watched {
@@ -62,7 +62,7 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 		switch {
 		case r.Clock.Now().Before(deadline):
 		case !watched:
-			return live, fmt.Errorf("it did not stay up for %v", smokeTime)
+			return live, fmt.Errorf("it did not stay up for %v", SmokeTime)
 		default:
 			return live, fmt.Errorf("its health checks did not pass within %v: %s%s", r.work.HealthyWithin, failing(live), r.deaf(ctx, j))
 		}
@@ -119,12 +119,12 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 	}
 }
 
-// smoke lets a program live for smokeTime, and reports whether it was watched so
+// smoke lets a program live for SmokeTime, and reports whether it was watched so
 // long: it ends early if the Machine stops. Whether it has crashed is seen in its
 // history, by the reading that follows.
 func (r *run) smoke(ctx context.Context, j *job) (watched bool, err error) {
-	until := r.Clock.Now().Add(smokeTime)
-	for left := smokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
+	until := r.Clock.Now().Add(SmokeTime)
+	for left := SmokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
 		over, err := r.wait(ctx, j, j.at, "stopped", left)
 		switch {
 		case err == nil:
@@ -198,8 +198,8 @@ func (r *run) verdict(j *job, m fly.Machine, watched bool) (done bool, err error
 			return false, nil
 		}
 	}
-	if out.Proof = fmt.Sprintf("started, up for %v, and %d of %d health checks pass", smokeTime, len(m.Checks), len(m.Checks)); out.Checks == 0 {
-		out.Proof = fmt.Sprintf("started, and up for %v; it has no health checks", smokeTime)
+	if out.Proof = fmt.Sprintf("started, up for %v, and %d of %d health checks pass", SmokeTime, len(m.Checks), len(m.Checks)); out.Checks == 0 {
+		out.Proof = fmt.Sprintf("started, and up for %v; it has no health checks", SmokeTime)
 	}
 	return true, nil
 }

@@ -151,7 +151,7 @@ func TestSmoke(t *testing.T) {
 		w.Strategy = Immediate
 		report := b.do(w)
 		b.counts(report, map[State]int{Healthy: 40})
-		if report.Took > 2*smokeTime {
+		if report.Took > 2*SmokeTime {
 			t.Errorf("it took %v", report.Took)
 		}
 	})
@@ -162,7 +162,7 @@ func TestSmoke(t *testing.T) {
 		b.Inject(flysim.Fault{Operation: "machine.wait", After: 1, Status: 200, Body: `{"ok":true}`})
 		report := b.do(w)
 		b.states(report, Healthy)
-		if n := b.count(id, "machine.wait"); n != 3 || report.Took < options.StartDelay+smokeTime {
+		if n := b.count(id, "machine.wait"); n != 3 || report.Took < options.StartDelay+SmokeTime {
 			t.Errorf("%d waits in %v", n, report.Took)
 		}
 	})

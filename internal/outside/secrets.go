@@ -1,4 +1,4 @@
-package fly
+package outside
 
 import (
 	"encoding/base64"
@@ -9,27 +9,33 @@ import (
 	"unicode/utf8"
 )
 
-// Lengths of the pieces by which a secret is known again, in letters and digits.
+// Hidden stands in a text where a secret was.
+const Hidden = "‹hidden›"
+
+// Lengths of the pieces by which a secret is recognized, in letters and digits.
 const (
-	minSecret  = 4  // a shorter one is a word of every day
+	minSecret  = 4  // a shorter secret could be any word
 	tokenPiece = 8  // of a token
 	plainPiece = 12 // of other secrets, which may hold words; and of hexadecimal text
-	longSecret = 20 // one that is looked for in pieces; a token always is
+	longSecret = 20 // from this length on, pieces of a secret are hidden too; of a token always
 )
 
-// maskSecrets hides secrets in a text that came from outside. An error may hold
-// a secret as it is, and also cut at either end, with line ends or blanks in it,
-// quoted, escaped for a URL, for JSON or for HTML, or as base64 or hexadecimal
-// text. So letters and digits are compared, whatever stands between them, and a
-// piece is enough. tokens are the first of the secrets.
-func maskSecrets(text string, secrets []string, tokens int) string {
-	var short, long set
+// MaskSecrets hides secrets in a text from outside. A text may hold a secret as it is,
+// and also cut at either end, with line ends or blanks in it, quoted, escaped for a
+// URL, for JSON or for HTML, or as base64 or hexadecimal text. So only letters and
+// digits are compared, and a piece of the secret is enough. The first of the secrets
+// are access tokens; tokens is their number.
+func MaskSecrets(text string, secrets []string, tokens int) string {
+	var short, long pieces
 	for i, secret := range secrets {
 		if len(secret) < minSecret {
 			continue
 		}
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))} {
-			text = strings.ReplaceAll(text, form, hidden)
+		for _, form := range []string{
+			secret, url.QueryEscape(secret), url.PathEscape(secret),
+			base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret)),
+		} {
+			text = strings.ReplaceAll(text, form, Hidden)
 		}
 		switch token := i < tokens; {
 		case token:
@@ -58,19 +64,19 @@ func maskSecrets(text string, secrets []string, tokens int) string {
 		for i+1 < len(letters) && found[i+1] {
 			i++
 		}
-		b.WriteString(text[end:max(first.start, end)] + hidden)
+		b.WriteString(text[end:max(first.start, end)] + Hidden)
 		end = letters[i].end
 	}
 	return b.String() + text[end:]
 }
 
-// set holds pieces of secrets, of one length.
-type set map[string]struct{}
+// pieces holds pieces of secrets, of one length.
+type pieces map[string]struct{}
 
 // add adds all pieces of a text.
-func (s *set) add(text string, length int) {
+func (s *pieces) add(text string, length int) {
 	if *s == nil {
-		*s = make(set)
+		*s = make(pieces)
 	}
 	letters := lettersOf(text)
 	all := make([]byte, len(letters))
@@ -82,10 +88,10 @@ func (s *set) add(text string, length int) {
 	}
 }
 
-// addEncoded adds what a secret is as base64, wherever in a longer text it
-// begins, and as hexadecimal text. Pieces of hexadecimal text have few letters,
-// and so they are long.
-func (s *set) addEncoded(secret string, base64Pieces *set) {
+// addEncoded adds a secret as base64, at any offset in a longer text, and as
+// hexadecimal text. Pieces of hexadecimal text are long, because it has few different
+// letters.
+func (s *pieces) addEncoded(secret string, base64Pieces *pieces) {
 	s.add(hex.EncodeToString([]byte(secret)), plainPiece)
 	length := tokenPiece
 	if base64Pieces == s {
@@ -101,7 +107,7 @@ func (s *set) addEncoded(secret string, base64Pieces *set) {
 }
 
 // find marks the letters that belong to a piece.
-func (s set) find(letters []letter, length int, found []bool) {
+func (s pieces) find(letters []letter, length int, found []bool) {
 	if len(s) == 0 {
 		return
 	}
@@ -118,15 +124,14 @@ func (s set) find(letters []letter, length int, found []bool) {
 	}
 }
 
-// letter is a letter or digit of a text, in lower case, and where it stands
-// there, with the escape that it is written as.
+// letter is a letter or digit of a text, in lower case, with the range of the text
+// that it was read from, an escape included.
 type letter struct {
 	letter     byte
 	start, end int
 }
 
-// lettersOf are the letters and digits of a text, with escapes undone. What stands
-// between them does not count.
+// lettersOf are the letters and digits of a text, with escapes undone.
 func lettersOf(text string) []letter {
 	letters := make([]letter, 0, len(text))
 	for i := 0; i < len(text); {
@@ -142,9 +147,8 @@ func lettersOf(text string) []letter {
 	return letters
 }
 
-// unescape is the character that a text begins with, as it stands or as an
-// escape: %2B, also when escaped again (%252B); \u002b, \x2b
-// and \n; &#43;, &#x2b; and &amp;.
+// unescape is the character that a text begins with, plain or escaped: %2B, also when
+// escaped again (%252B); \u002b, \x2b and \n; &#43;, &#x2b; and &amp;.
 func unescape(text string) (c rune, size int) {
 	switch text[0] {
 	case '%':
