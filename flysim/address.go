@@ -57,7 +57,8 @@ func (s *platformState) allocate(a *appState, w wish, plan preset, now time.Time
 		addr.ip = netip.AddrFrom4([4]byte{137, 66, byte(20 + n/250), byte(4 + n%250)})
 	case "v6":
 		n := s.ids.number("v6", 0x41)
-		addr.ip = netip.AddrFrom16([16]byte{0x2a, 0x09, 0x82, 0x80, 0, 1, 10: 0, 11: 0x4a, 12: byte(n >> 8), 13: byte(n), 15: 1})
+		addr.ip = netip.AddrFrom16([16]byte{0x2a, 0x09, 0x82, 0x80, 0, 1, 10: 0, 11: 0x4a, 12: byte(n >> 8),
+			13: byte(n), 15: 1})
 	case "shared_v4":
 		if a.shared() != nil {
 			return nil, &apiError{http.StatusConflict, "CONFLICT", "App already has a shared IPv4 address"}
@@ -158,7 +159,8 @@ func (a *appState) egressOf(machine string) (list []*egressAddress) {
 }
 
 // allocateEgress gives the app, or one Machine of it, an outbound pair in a region.
-func (s *platformState) allocateEgress(a *appState, region, machine string, plan preset, now time.Time) (v4, v6 *egressAddress) {
+func (s *platformState) allocateEgress(a *appState, region, machine string, plan preset, now time.Time) (v4,
+	v6 *egressAddress) {
 	n := s.ids.number("egress", 0)
 	ip4 := netip.AddrFrom4([4]byte{209, 71, byte(64 + n/250), byte(4 + n%250)})
 	ip6 := netip.AddrFrom16([16]byte{0x26, 0x05, 0x4c, 0x40, 0, 0x7e, byte(n >> 8), byte(n), 15: 1})

@@ -80,13 +80,15 @@ func TestCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if !c.Configured || len(c.DNSRequirements.A) != 1 || c.DNSRequirements.A[0] != "137.66.18.204" || len(c.Certificates) != 1 {
+		if !c.Configured || len(c.DNSRequirements.A) != 1 || c.DNSRequirements.A[0] != "137.66.18.204" ||
+			len(c.Certificates) != 1 {
 			t.Errorf("%s: %+v", name, c)
 		}
 	}
 	p.RemoveAddress("legacy-api", "137.66.18.204")
 	p.RemoveAddress("legacy-api", "2a09:8280:1::3a:7c20")
-	if c, err := rest.GetCertificate(t.Context(), "legacy-api", names[0]); err != nil || c.Configured || c.Status == "Ready" {
+	if c, err := rest.GetCertificate(t.Context(), "legacy-api", names[0]); err != nil || c.Configured ||
+		c.Status == "Ready" {
 		t.Errorf("without public addresses: %+v, %v", c, err)
 	}
 }

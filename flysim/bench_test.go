@@ -57,7 +57,8 @@ func BenchmarkAppList(b *testing.B) {
 }
 
 func BenchmarkAppsGraphQL(b *testing.B) {
-	benchmark(b, crowded(b, 1000), "POST", "/graphql", `{"query":"{apps(first:200,after:\"app-0399\"){nodes{id name status organization{slug}} pageInfo{endCursor}}}"}`)
+	benchmark(b, crowded(b, 1000), "POST", "/graphql",
+		`{"query":"{apps(first:200,after:\"app-0399\"){nodes{id name status organization{slug}} pageInfo{endCursor}}}"}`)
 }
 
 func BenchmarkOrgMachines(b *testing.B) {
@@ -72,7 +73,8 @@ func BenchmarkMachineUpdate(b *testing.B) {
 
 func BenchmarkAddressesGraphQL(b *testing.B) {
 	p := seeded(b, flysim.Options{})
-	benchmark(b, p, "POST", "/graphql", `{"query":"{app(name:\"shop-api\"){ipAddresses{nodes{id address type}} sharedIpAddress}}"}`)
+	benchmark(b, p, "POST", "/graphql",
+		`{"query":"{app(name:\"shop-api\"){ipAddresses{nodes{id address type}} sharedIpAddress}}"}`)
 }
 
 // BenchmarkMemory tells what 10,000 Machines hold, all read once and updated ten times.
@@ -113,7 +115,8 @@ func TestReadsAreCheap(t *testing.T) {
 		{"get", "GET", "/v1/apps/app-0025/machines/" + p.MachineIDs("app-0025")[3], "", 150},
 		{"list", "GET", "/v1/apps/app-0025/machines", "", 400},
 		{"apps", "GET", "/v1/apps?org_slug=personal", "", 400},
-		{"a Machine by GraphQL", "POST", "/graphql", `{"query":"{machine(machineId:\"` + p.MachineIDs("app-0025")[3] + `\"){id state}}"}`, 400},
+		{"a Machine by GraphQL", "POST", "/graphql", `{"query":"{machine(machineId:\"` +
+			p.MachineIDs("app-0025")[3] + `\"){id state}}"}`, 400},
 	} {
 		got := testing.AllocsPerRun(20, func() {
 			if got := ask(t, p, read.method, read.path, read.body); got.status != 200 {

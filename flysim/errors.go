@@ -41,7 +41,8 @@ func notFound(what string) *apiError {
 
 // precondition is the refusal of a change that the present state does not allow.
 func precondition(format string, args ...any) *apiError {
-	return &apiError{http.StatusPreconditionFailed, "failed_precondition", "failed_precondition: " + fmt.Sprintf(format, args...)}
+	return &apiError{http.StatusPreconditionFailed, "failed_precondition", "failed_precondition: " +
+		fmt.Sprintf(format, args...)}
 }
 
 // invalid is the refusal of a malformed request.

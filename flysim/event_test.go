@@ -89,7 +89,8 @@ func TestEvents(t *testing.T) {
 		return ask(t, p, "GET", shop+"/machines/"+shopA, "").get(t, "state")
 	}
 	var got []string
-	for _, step := range []time.Duration{0, 29 * time.Second, time.Second, 24 * time.Second, time.Second} { // 0 29 30 54 55
+	// 0 29 30 54 55
+	for _, step := range []time.Duration{0, 29 * time.Second, time.Second, 24 * time.Second, time.Second} {
 		p.Clock().Advance(step)
 		got = append(got, state())
 	}

@@ -236,7 +236,8 @@ func (m *vm) files() map[string]string {
 		"/etc/resolv.conf": "nameserver fdaa::3\n",
 		"/etc/hosts":       "127.0.0.1\tlocalhost\n" + m.privateIP.String() + "\tfly-local-6pn\n",
 		"/etc/os-release":  "ID=debian\nPRETTY_NAME=\"A Machine of the sandbox\"\n",
-		"/app/server":      "", "/bin/": "", "/dev/": "", "/lib/": "", "/proc/": "", "/root/": "", "/sys/": "", "/tmp/": "", "/usr/": "", "/var/": "",
+		"/app/server":      "", "/bin/": "", "/dev/": "", "/lib/": "", "/proc/": "", "/root/": "", "/sys/": "",
+		"/tmp/": "", "/usr/": "", "/var/": "",
 	}
 	var own []struct {
 		Path  string  `json:"guest_path"`

@@ -75,7 +75,8 @@ func TestExecTime(t *testing.T) {
 		{`{"cmd":"sleep 5"}`, func(w *world) { w.Clock().Advance(5 * time.Second) }, 200, "0"},
 		{`{"cmd":"sleep 1.5"}`, func(w *world) { w.Clock().Advance(1500 * time.Millisecond) }, 200, "0"},
 		{`{"cmd":"sleep 50","timeout":10}`, func(w *world) { w.Clock().Advance(10 * time.Second) }, 408, ""},
-		{`{"cmd":"sleep 50"}`, func(w *world) { w.Clock().Advance(20 * time.Second) }, 200, "137"}, // the Machine crashes before
+		// the Machine crashes before
+		{`{"cmd":"sleep 50"}`, func(w *world) { w.Clock().Advance(20 * time.Second) }, 200, "137"},
 	} {
 		w := newWorld(t, flysim.Options{CrashAfter: 15 * time.Second})
 		w.FailMachine("demo", w.machine, flysim.FailCrash)
@@ -94,7 +95,8 @@ func TestExecTime(t *testing.T) {
 
 // FuzzExec runs any command.
 func FuzzExec(f *testing.F) {
-	for _, seed := range []string{"ls -la /", `echo "a\"b" '`, "cat - ../x", "uname --", "sleep 1e9", "printenv =", "\\", "\x00"} {
+	for _, seed := range []string{"ls -la /", `echo "a\"b" '`, "cat - ../x", "uname --", "sleep 1e9",
+		"printenv =", "\\", "\x00"} {
 		f.Add(seed, "in")
 	}
 	p := seeded(f, flysim.Options{})

@@ -24,7 +24,8 @@ func CertificateFor(t testing.TB, until time.Time, hostnames ...string) (chain, 
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Own CA"}, DNSNames: hostnames, NotBefore: time.Unix(0, 0), NotAfter: until,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Own CA"}, DNSNames: hostnames,
+		NotBefore: time.Unix(0, 0), NotAfter: until,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
@@ -34,5 +35,6 @@ func CertificateFor(t testing.TB, until time.Time, hostnames ...string) (chain, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 }

@@ -56,18 +56,21 @@ type Fault struct {
 // Machine's host, as seen with updates and starts (409).
 func NoCapacity(operation string) Fault {
 	return Fault{Operation: operation, Status: http.StatusConflict,
-		Body: `{"error":"aborted: could not reserve resource for machine: insufficient memory available to fulfill request on the current host"}`}
+		Body: `{"error":"aborted: could not reserve resource for machine: insufficient memory available to ` +
+			`fulfill request on the current host"}`}
 }
 
 // HostClosed is a fault on an operation: Fly's refusal to deploy to a host.
 func HostClosed(operation string) Fault {
-	return Fault{Operation: operation, Status: http.StatusConflict, Body: `{"error":"aborted: deploys to this host are temporarily disabled"}`}
+	return Fault{Operation: operation, Status: http.StatusConflict,
+		Body: `{"error":"aborted: deploys to this host are temporarily disabled"}`}
 }
 
 // RateLimited is a fault on an operation: Fly's answer to too many requests,
 // with the same document as the platform's own limits.
 func RateLimited(operation string, retryAfter time.Duration) Fault {
-	return Fault{Operation: operation, Status: http.StatusTooManyRequests, Body: `{"error":"rate limit exceeded"}`, RetryAfter: retryAfter}
+	return Fault{Operation: operation, Status: http.StatusTooManyRequests,
+		Body: `{"error":"rate limit exceeded"}`, RetryAfter: retryAfter}
 }
 
 // EdgeError is a fault on an operation: what answers is a proxy in front of the
@@ -75,7 +78,8 @@ func RateLimited(operation string, retryAfter time.Duration) Fault {
 func EdgeError(operation string, status int) Fault {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	return Fault{Operation: operation, Status: status, ContentType: "text/html; charset=utf-8",
-		Body: "<!DOCTYPE html>\n<html>\n<head><title>" + text + "</title></head>\n<body>\n<center><h1>" + text + "</h1></center>\n</body>\n</html>\n"}
+		Body: "<!DOCTYPE html>\n<html>\n<head><title>" + text + "</title></head>\n<body>\n<center><h1>" + text +
+			"</h1></center>\n</body>\n</html>\n"}
 }
 
 type faults struct {

@@ -42,7 +42,8 @@ func TestFaultKinds(t *testing.T) {
 		{"ip.allocate answer=rate_limited", 429, `{"error":"rate limit exceeded"}`, "application/json", "1", false, 2},
 		{"ip.allocate answer=rate_limited retry_after=1m", 429, "rate limit", "application/json", "60", false, 2},
 		{"ip.allocate answer=edge", 502, "<h1>502 Bad Gateway</h1>", "text/html", "", false, 2},
-		{"ip.allocate answer=edge status=504 retry_after=2s effect", 504, "<h1>504 Gateway Timeout</h1>", "text/html", "2", false, 3},
+		{"ip.allocate answer=edge status=504 retry_after=2s effect", 504, "<h1>504 Gateway Timeout</h1>",
+			"text/html", "2", false, 3},
 		{"ip.allocate status=500 body=oops content_type=text/plain", 500, "oops", "text/plain", "", false, 2},
 		{"ip.allocate status=503 effect", 503, "service unavailable", "application/json", "", false, 3},
 		{"ip.allocate reset=before", 0, "", "", "", false, 2},
@@ -55,7 +56,8 @@ func TestFaultKinds(t *testing.T) {
 			p := seeded(t, flysim.Options{})
 			server := listening(t, p)
 			play(t, p, tt.line)
-			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+shop+"/ip_assignments", strings.NewReader(`{"type":"private_v6"}`))
+			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+shop+"/ip_assignments",
+				strings.NewReader(`{"type":"private_v6"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,17 +70,20 @@ func TestFaultKinds(t *testing.T) {
 			if err == nil {
 				body, err := io.ReadAll(resp.Body)
 				_ = resp.Body.Close()
-				if resp.StatusCode != tt.status || !strings.Contains(string(body), tt.body) || errors.Is(err, io.ErrUnexpectedEOF) != tt.broken {
+				if resp.StatusCode != tt.status || !strings.Contains(string(body), tt.body) ||
+					errors.Is(err, io.ErrUnexpectedEOF) != tt.broken {
 					t.Errorf("%d %s, %v", resp.StatusCode, body, err)
 				}
-				if kind, retry := resp.Header.Get("Content-Type"), resp.Header.Get("Retry-After"); !strings.HasPrefix(kind, tt.kind) || retry != tt.retry {
+				if kind, retry := resp.Header.Get("Content-Type"), resp.Header.Get("Retry-After"); !strings.HasPrefix(
+					kind, tt.kind) || retry != tt.retry {
 					t.Errorf("Content-Type %q, Retry-After %q", kind, retry)
 				}
 			}
 			if held := len(p.Addresses("shop-api")); held != tt.held {
 				t.Errorf("%d addresses, want %d", held, tt.held)
 			}
-			if calls := p.Calls(); len(calls) != 1 || !calls[0].FaultInjected || tt.broken != (calls[0].Status == 0 && tt.status != 0) {
+			if calls := p.Calls(); len(calls) != 1 || !calls[0].FaultInjected ||
+				tt.broken != (calls[0].Status == 0 && tt.status != 0) {
 				t.Errorf("recorded: %+v", calls)
 			}
 			if state := p.Faults()[0]; state.Hits != 1 || state.Matched != 1 || state.Left != 0 {
@@ -157,7 +162,8 @@ func TestJumps(t *testing.T) {
 	p := seeded(t, flysim.Options{RateLimits: true})
 	held := ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=60", "").get(t, "data.nonce")
 	play(t, p, "machine.stop jump=1m")
-	if got := ask(t, p, "POST", shop+"/machines/"+shopA+"/stop", "{}", leaseHeader, held); got.status != 409 || p.Machine("shop-api", shopA).State != "started" {
+	if got := ask(t, p, "POST", shop+"/machines/"+shopA+"/stop", "{}", leaseHeader, held); got.status != 409 ||
+		p.Machine("shop-api", shopA).State != "started" {
 		t.Errorf("with a lease that has just expired: %d %s", got.status, got.body)
 	}
 	for range 3 {

@@ -14,7 +14,8 @@ import (
 
 // sendOverSocket makes one request over a fresh connection, so that Go's client cannot
 // repeat it by itself.
-func sendOverSocket(t *testing.T, p *flysim.Platform, server *flysim.Server, method, path, body string) (int, string, error) {
+func sendOverSocket(t *testing.T, p *flysim.Platform, server *flysim.Server, method, path, body string) (
+	int, string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -42,14 +43,18 @@ func TestFaults(t *testing.T) {
 	}{
 		{"none", flysim.Fault{Operation: "ip.release"}, 200, "fdaa:", 3},
 		{"status", flysim.Fault{Operation: "ip.allocate", Status: 503}, 503, `{"error":"service unavailable"}`, 2},
-		{"glob, app and target", flysim.Fault{Operation: "ip.*", App: "shop-api", Target: "private_v6", Status: 500, Body: "oops"}, 500, "oops", 2},
+		{"glob, app and target", flysim.Fault{Operation: "ip.*", App: "shop-api", Target: "private_v6",
+			Status: 500, Body: "oops"}, 500, "oops", 2},
 		{"other app", flysim.Fault{App: "tenant-7", Status: 500}, 200, "fdaa:", 3},
 		{"other target", flysim.Fault{Target: "v4", Status: 500}, 200, "fdaa:", 3},
 		{"effect, then status", flysim.Fault{Status: 502, EffectThenStatus: true}, 502, "bad gateway", 3},
 		{"reset before", flysim.Fault{Reset: flysim.ResetBefore}, 0, "", 2},
 		{"reset after", flysim.Fault{Reset: flysim.ResetAfter}, 0, "", 3},
 		{"malformed", flysim.Fault{Malformed: true}, 200, `{"ip":"fdaa`, 3},
-		{"somebody else first", flysim.Fault{Before: func(p *flysim.Platform) { p.AddAddress("shop-api", "v4", "", "") }}, 200, "fdaa:", 4},
+		{"somebody else first", flysim.Fault{Before: func(p *flysim.Platform) {
+			p.AddAddress("shop-api", "v4", "",
+				"")
+		}}, 200, "fdaa:", 4},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := seeded(t, flysim.Options{})
@@ -63,7 +68,8 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d addresses, want %d", held, test.held)
 			}
 			calls := p.Calls()
-			if len(calls) != 1 || calls[0].Status != test.status || calls[0].Operation != "ip.allocate" || string(calls[0].Body) != flycast {
+			if len(calls) != 1 || calls[0].Status != test.status || calls[0].Operation != "ip.allocate" ||
+				string(calls[0].Body) != flycast {
 				t.Errorf("recorded: %+v", calls)
 			}
 			hit := test.held != 3 || test.fault.EffectThenStatus || test.fault.Malformed || test.fault.Reset != flysim.ResetNone
@@ -141,7 +147,8 @@ func TestRecorder(t *testing.T) {
 	}
 	graphQuery(t, p, queryAddresses, map[string]any{"a": "shop-api"})
 	graphQuery(t, p, allocateMutation, map[string]any{"input": map[string]any{"appId": "shop-api", "type": "v6"}})
-	graphQuery(t, p, `mutation { releaseIpAddress(input: {appId: "shop-api", ip: "66.241.124.11"}) { clientMutationId } }`, nil)
+	graphQuery(t, p,
+		`mutation { releaseIpAddress(input: {appId: "shop-api", ip: "66.241.124.11"}) { clientMutationId } }`, nil)
 	ask(t, p, "GET", shop+"/machines/"+shopA+"/lease", "")
 	ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=5", "", "Authorization", "Bearer "+p.ReadOnlyToken())
 	ask(t, p, "POST", "/v1/apps/legacy-api/certificates/api.legacy-shop.example/check", "")
@@ -196,8 +203,12 @@ func TestConcurrency(t *testing.T) {
 				ask(t, p, "GET", shop+"/machines/"+shopA, "")
 				ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=1", "")
 				ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?state=started&timeout=1", "")
-				graphQuery(t, p, `{ a: app(name: "shop-api") { ...f } b: app(name: "shop-api") { ...f } } fragment f on App { ipAddresses { nodes { id } } sharedIpAddress network }`, nil)
-				graphQuery(t, p, allocateMutation, map[string]any{"input": map[string]any{"appId": "shop-api", "type": "private_v6"}})
+				graphQuery(t, p,
+					`{ a: app(name: "shop-api") { ...f } b: app(name: "shop-api") { ...f } } fragment f on App { `+
+						`ipAddresses { nodes { id } } sharedIpAddress network }`,
+					nil)
+				graphQuery(t, p, allocateMutation, map[string]any{"input": map[string]any{"appId": "shop-api",
+					"type": "private_v6"}})
 				p.AddAddress("tenant-7", "v6", "", "")
 				p.StopMachine("shop-api", shopB)
 				p.StartMachine("shop-api", shopB)

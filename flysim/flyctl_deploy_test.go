@@ -21,7 +21,8 @@ type machineGroup struct {
 }
 
 const (
-	webGroup = `{"image":"IMAGE","guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},"init":{},"restart":{"policy":"on-failure","max_retries":10},
+	webGroup = `{"image":"IMAGE","guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},"init":{},
+	"restart":{"policy":"on-failure","max_retries":10},
 		"services":[{"protocol":"tcp","internal_port":8080,"autostop":"stop","autostart":true,"min_machines_running":0,
 			"ports":[{"port":80,"handlers":["http"]}],"force_instance_key":null,
 			"checks":[{"type":"http","interval":"10s","timeout":"2s","grace_period":"5s","method":"get","path":"/up"}]}]}`
@@ -45,13 +46,17 @@ func (f *flyctl) deploy(d deployment) {
 	app, err := f.rest.GetApp(ctx, f.app)
 	f.must(err)
 	f.ask("GET", "/api/v1/organizations/"+app.Organization.Slug, "")
-	build := f.ask("POST", "/api/v1/builds", `{"app_name":"`+f.app+`","builder_type":"depot.dev","strategies_available":["Local Image Reference"]}`)
-	image := f.query(`query ($appName: String!, $imageRef: String!) { app(name: $appName) { id image(ref: $imageRef) { id digest ref compressedSize: compressedSizeFull manifest } } }`,
+	build := f.ask("POST", "/api/v1/builds",
+		`{"app_name":"`+f.app+`","builder_type":"depot.dev","strategies_available":["Local Image Reference"]}`)
+	image := f.query(
+		`query ($appName: String!, $imageRef: String!) { app(name: $appName) { id image(ref: $imageRef) { id `+
+			`digest ref compressedSize: compressedSizeFull manifest } } }`,
 		map[string]any{"appName": f.app, "imageRef": d.image})
 	if _, err := strconv.ParseUint(image.get(f.t, "data.app.image.compressedSize"), 10, 64); err != nil {
 		f.t.Fatalf("the image's size: %v", err)
 	}
-	f.ask("POST", "/api/v1/builds/finish", `{"build_id":`+build.get(f.t, "id")+`,"app_name":"`+f.app+`","machine_id":"","status":"completed"}`)
+	f.ask("POST", "/api/v1/builds/finish", `{"build_id":`+build.get(f.t,
+		"id")+`,"app_name":"`+f.app+`","machine_id":"","status":"completed"}`)
 
 	machines := f.listed()
 	first := !app.Deployed() && len(machines) == 0
@@ -78,15 +83,17 @@ func (f *flyctl) deploy(d deployment) {
 		}
 	}
 
-	release := f.ask("POST", "/api/v1/releases", fmt.Sprintf(`{"app_name":%q,"build_id":%s,"definition":{"app":%q,"deploy":{"strategy":%q}},"image":%q,"strategy":%q}`,
-		f.app, build.get(f.t, "id"), f.app, d.strategy, d.image, strings.ToUpper(d.strategy)))
+	release := f.ask("POST", "/api/v1/releases",
+		fmt.Sprintf(`{"app_name":%q,"build_id":%s,"definition":{"app":%q,"deploy":{"strategy":%q}},"image":%q,"strategy":%q}`,
+			f.app, build.get(f.t, "id"), f.app, d.strategy, d.image, strings.ToUpper(d.strategy)))
 	id, version := release.get(f.t, "release.id"), release.get(f.t, "release.version")
 	f.query(queryEgressIPs, name)
 	f.ask("PATCH", "/api/v1/releases/"+id, `{"status":"running"}`)
 
 	config := func(g machineGroup) *fly.MachineConfig {
 		config := machineConfig(f.t, strings.ReplaceAll(g.config, "IMAGE", d.image))
-		config.Metadata = map[string]string{"fly_platform_version": "v2", "fly_process_group": g.name, "fly_release_id": id, "fly_release_version": version}
+		config.Metadata = map[string]string{"fly_platform_version": "v2", "fly_process_group": g.name,
+			"fly_release_id": id, "fly_release_version": version}
 		if volume != "" {
 			config.Mounts = []fly.MachineMount{{Volume: volume, Path: "/data", Name: d.mount}}
 		}
@@ -145,7 +152,8 @@ func (f *flyctl) volumeFor(d deployment, first bool) string {
 func (f *flyctl) spawn(d deployment, g machineGroup, config *fly.MachineConfig) *fly.Machine {
 	f.t.Helper()
 	ctx, standby := f.t.Context(), len(config.Standbys) > 0
-	m, err := f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Region: "iad", Config: config, SkipLaunch: standby, LeaseTTL: 300})
+	m, err := f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Region: "iad", Config: config,
+		SkipLaunch: standby, LeaseTTL: 300})
 	f.must(err)
 	defer func() { f.must(f.rest.ReleaseLease(ctx, f.app, m.ID, m.LeaseNonce)) }()
 	if standby || d.strategy == "immediate" {
@@ -165,7 +173,10 @@ func (f *flyctl) listens(m *fly.Machine) {
 	f.must(err)
 	for _, s := range m.Config.Services {
 		if !slices.ContainsFunc(processes, func(p fly.ProcessStat) bool {
-			return slices.ContainsFunc(p.ListenSockets, func(l fly.ListenSocket) bool { return strings.HasSuffix(l.Address, fmt.Sprintf(":%d", s.InternalPort)) })
+			return slices.ContainsFunc(p.ListenSockets, func(l fly.ListenSocket) bool {
+				return strings.HasSuffix(
+					l.Address, fmt.Sprintf(":%d", s.InternalPort))
+			})
 		}) {
 			f.t.Errorf("nothing listens on %d", s.InternalPort)
 		}
@@ -213,7 +224,8 @@ func (f *flyctl) updateAll(d deployment, present []replacing) {
 		return
 	}
 	change := func(u *replacing) error {
-		_, err := f.rest.Update(ctx, f.app, fly.LaunchMachineInput{ID: u.machine.ID, Region: u.machine.Region, Config: u.config, SkipLaunch: u.skip}, u.nonce)
+		_, err := f.rest.Update(ctx, f.app, fly.LaunchMachineInput{ID: u.machine.ID, Region: u.machine.Region,
+			Config: u.config, SkipLaunch: u.skip}, u.nonce)
 		return err
 	}
 	if d.strategy == "immediate" {
@@ -246,7 +258,8 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 		for _, service := range u.config.Services { // checks are repeated as top-level ones
 			for _, c := range service.Checks {
 				u.config.Checks = map[string]fly.MachineCheck{
-					"bg_deployments_" + *c.Type: {Port: new(service.InternalPort), Type: c.Type, Interval: c.Interval, Timeout: c.Timeout, GracePeriod: c.GracePeriod, HTTPPath: c.HTTPPath},
+					"bg_deployments_" + *c.Type: {Port: new(service.InternalPort), Type: c.Type, Interval: c.Interval,
+						Timeout: c.Timeout, GracePeriod: c.GracePeriod, HTTPPath: c.HTTPPath},
 				}
 			}
 		}
@@ -257,7 +270,8 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 	}
 	greens := make([]*fly.Machine, len(blues))
 	for i, u := range blues {
-		greens[i], err = f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Region: u.machine.Region, Config: u.config, SkipServiceRegistration: true, SkipLaunch: u.skip})
+		greens[i], err = f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Region: u.machine.Region,
+			Config: u.config, SkipServiceRegistration: true, SkipLaunch: u.skip})
 		f.must(err)
 	}
 	f.sleep(300 * time.Millisecond)
@@ -269,7 +283,8 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 		}
 		m, err := f.rest.Get(ctx, f.app, m.ID)
 		f.must(err)
-		if health := m.TopLevelChecks(); health.Total != 1 || health.Passing != 1 { // else it sleeps for the interval, and looks again
+		// else it sleeps for the interval, and looks again
+		if health := m.TopLevelChecks(); health.Total != 1 || health.Passing != 1 {
 			f.t.Errorf("%s: %+v", m.ID, health)
 		}
 		if f.p.Machine(f.app, m.ID).Cordoned != true {
@@ -301,14 +316,15 @@ func TestFlyctlDeploys(t *testing.T) {
 		deployment
 		machines int
 	}{
-		"rolling":                       {deployment{strategy: "rolling", groups: []machineGroup{web}}, 2},
-		"rolling, one Machine":          {deployment{strategy: "rolling", groups: []machineGroup{web}, alone: true}, 1},
-		"rolling, Flycast":              {deployment{strategy: "rolling", groups: []machineGroup{web}, flycast: true}, 2},
-		"rolling, a volume":             {deployment{strategy: "rolling", groups: []machineGroup{web}, mount: "data"}, 1},
-		"rolling, standby":              {deployment{strategy: "rolling", groups: []machineGroup{web, worker}}, 4},
-		"immediate":                     {deployment{strategy: "immediate", groups: []machineGroup{web}}, 2},
-		"immediate, groups and standby": {deployment{strategy: "immediate", groups: []machineGroup{web, {"api", webGroup, 1}, worker}}, 6},
-		"bluegreen":                     {deployment{strategy: "bluegreen", groups: []machineGroup{web}}, 2},
+		"rolling":              {deployment{strategy: "rolling", groups: []machineGroup{web}}, 2},
+		"rolling, one Machine": {deployment{strategy: "rolling", groups: []machineGroup{web}, alone: true}, 1},
+		"rolling, Flycast":     {deployment{strategy: "rolling", groups: []machineGroup{web}, flycast: true}, 2},
+		"rolling, a volume":    {deployment{strategy: "rolling", groups: []machineGroup{web}, mount: "data"}, 1},
+		"rolling, standby":     {deployment{strategy: "rolling", groups: []machineGroup{web, worker}}, 4},
+		"immediate":            {deployment{strategy: "immediate", groups: []machineGroup{web}}, 2},
+		"immediate, groups and standby": {deployment{strategy: "immediate", groups: []machineGroup{web,
+			{"api", webGroup, 1}, worker}}, 6},
+		"bluegreen": {deployment{strategy: "bluegreen", groups: []machineGroup{web}}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -335,13 +351,15 @@ func TestFlyctlDeploys(t *testing.T) {
 					t.Errorf("%s was there before: %t", m.ID, same)
 				}
 				standby := len(m.Config.Standbys) > 0
-				if m.Config.Image != "nginx:2" || m.ImageRef.Tag != "2" || m.Config.Metadata["fly_release_version"] != "2" && !standby {
+				if m.Config.Image != "nginx:2" || m.ImageRef.Tag != "2" ||
+					m.Config.Metadata["fly_release_version"] != "2" && !standby {
 					t.Errorf("%s: %s, %+v, %v", m.ID, m.Config.Image, m.ImageRef, m.Config.Metadata)
 				}
 				if (m.State == "started") == standby {
 					t.Errorf("%s is %s, standby %t", m.ID, m.State, standby)
 				}
-				if truth := f.p.Machine("fresh", m.ID); truth.LeaseOwner != "" || truth.Cordoned || !standby && !truth.ChecksPassing {
+				if truth := f.p.Machine("fresh", m.ID); truth.LeaseOwner != "" || truth.Cordoned || !standby &&
+					!truth.ChecksPassing {
 					t.Errorf("after the deploys: %+v", truth)
 				}
 			}
@@ -367,7 +385,8 @@ func (f *flyctl) listsReleases(n int) {
 	f.t.Helper()
 	releases, err := f.gql.GetAppReleasesMachines(f.t.Context(), f.app, "", 25)
 	f.must(err)
-	if len(releases) != n || releases[0].Version != n || releases[0].Status != "complete" || releases[0].ImageRef != fmt.Sprintf("nginx:%d", n) || releases[0].CreatedAt.IsZero() {
+	if len(releases) != n || releases[0].Version != n || releases[0].Status != "complete" ||
+		releases[0].ImageRef != fmt.Sprintf("nginx:%d", n) || releases[0].CreatedAt.IsZero() {
 		f.t.Errorf("releases: %+v", releases)
 	}
 	config := f.query(currentConfig, map[string]any{"appName": f.app})
@@ -375,7 +394,8 @@ func (f *flyctl) listsReleases(n int) {
 		App    string
 		Deploy struct{ Strategy string }
 	}
-	if err := json.Unmarshal([]byte(config.get(f.t, "data.app.currentReleaseUnprocessed.configDefinition")), &definition); err != nil || definition.App != f.app || definition.Deploy.Strategy == "" {
+	if err := json.Unmarshal([]byte(config.get(f.t, "data.app.currentReleaseUnprocessed.configDefinition")),
+		&definition); err != nil || definition.App != f.app || definition.Deploy.Strategy == "" {
 		f.t.Errorf("the configuration of the release: %v, %s", err, config.body)
 	}
 }

@@ -40,19 +40,22 @@ func newFlyctl(t *testing.T, app string) *flyctl {
 	t.Helper()
 	clock := flysim.NewClock(time.Now)
 	clock.SetSpeed(10)
-	p := seeded(t, flysim.Options{Clock: clock, RateLimits: true, StartDelay: 400 * time.Millisecond, CheckDelay: 300 * time.Millisecond})
+	p := seeded(t, flysim.Options{Clock: clock, RateLimits: true, StartDelay: 400 * time.Millisecond,
+		CheckDelay: 300 * time.Millisecond})
 	server := listening(t, p)
 	to, err := url.Parse(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	credentials := tokens.Parse(p.Token())
-	rest, err := flaps.NewWithOptions(t.Context(), flaps.NewClientOpts{UserAgent: flyctlAgent, Tokens: credentials, Transport: redirect{to}})
+	rest, err := flaps.NewWithOptions(t.Context(), flaps.NewClientOpts{UserAgent: flyctlAgent,
+		Tokens: credentials, Transport: redirect{to}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	name, version, _ := strings.Cut(flyctlAgent, "/")
-	gql := fly.NewClientFromOptions(fly.ClientOptions{Tokens: credentials, Name: name, Version: version, BaseURL: server.URL})
+	gql := fly.NewClientFromOptions(fly.ClientOptions{Tokens: credentials, Name: name, Version: version,
+		BaseURL: server.URL})
 	p.ResetCalls()
 	return &flyctl{t: t, p: p, app: app, gql: gql, rest: rest}
 }
@@ -148,7 +151,8 @@ func (f *flyctl) smoke(id string) error {
 				return errors.New("an exit event without its request: flyctl panics")
 			}
 		}
-		if start := m.GetLatestEventOfTypeAfterType("start", "launch"); start != nil && f.p.Clock().Now().Sub(start.Time()) > 10*time.Second {
+		if start := m.GetLatestEventOfTypeAfterType("start", "launch"); start != nil &&
+			f.p.Clock().Now().Sub(start.Time()) > 10*time.Second {
 			return nil
 		}
 		f.sleep(pause)

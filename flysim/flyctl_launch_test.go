@@ -14,7 +14,9 @@ import (
 )
 
 // getOrganization is what `launch` asks of the organization it launches into.
-const getOrganization = "\nquery GetOrganization ($slug: String!) {\n\torganization(slug: $slug) {\n\t\t... OrganizationData\n\t}\n}\nfragment OrganizationData on Organization {\n\tid\n\tslug\n\trawSlug\n\tpaidPlan\n\taddOnSsoLink\n\tprovisionsBetaExtensions\n\tname\n\tbillable\n}\n"
+const getOrganization = "\nquery GetOrganization ($slug: String!) {\n\torganization(slug: $slug) {\n\t\t... " +
+	"OrganizationData\n\t}\n}\nfragment OrganizationData on Organization " +
+	"{\n\tid\n\tslug\n\trawSlug\n\tpaidPlan\n\taddOnSsoLink\n\tprovisionsBetaExtensions\n\tname\n\tbillable\n}\n"
 
 // TestFlyctlLaunch is `launch --flycast --image … --no-deploy`, which allocates
 // nothing, and the `deploy --flycast` after it.
@@ -29,7 +31,8 @@ func TestFlyctlLaunch(t *testing.T) {
 	if _, err := f.rest.GetApp(ctx, f.app); err == nil || flaps.GetErrorRequestID(err) == "" {
 		t.Fatalf("the name is taken: %v", err)
 	}
-	places, err := f.rest.GetPlacements(ctx, &flaps.GetPlacementsRequest{Region: "", Count: 1, ComputeRequirements: &fly.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 1024}, Org: "personal"})
+	places, err := f.rest.GetPlacements(ctx, &flaps.GetPlacementsRequest{Region: "", Count: 1,
+		ComputeRequirements: &fly.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 1024}, Org: "personal"})
 	f.must(err)
 	if len(places) != 1 || places[0].Region != "iad" || places[0].Count != 1 {
 		t.Errorf("placements: %+v", places)
@@ -53,7 +56,8 @@ func TestFlyctlLaunch(t *testing.T) {
 	if list, err := f.rest.GetIPAssignments(ctx, f.app); err != nil || len(list.IPs) != 0 {
 		t.Errorf("after the launch: %+v, %v", list, err)
 	}
-	f.deploy(deployment{strategy: "rolling", image: "nginx:1", groups: []machineGroup{{"app", webGroup, 1}}, alone: true, flycast: true})
+	f.deploy(deployment{strategy: "rolling", image: "nginx:1", groups: []machineGroup{{"app", webGroup, 1}},
+		alone: true, flycast: true})
 	if got := f.p.Addresses(f.app); len(got) != 1 || got[0].Kind != "private_v6" {
 		t.Errorf("after the deploy: %+v", got)
 	}
@@ -91,14 +95,16 @@ func TestNowhere(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/nothing": "", shop + "/machines/": "", "/v1//apps": "", shop + "/postgres": "",
 		shop + "/machines/none": `{"error":"machine not found"}`, "/v1/apps/none": `{"error":"app not found"}`,
-		"/api/v1/nothing": `{"errors":{"detail":"GET /api/v1/nothing is not emulated"}}`, "/nothing": `{"error":"GET /nothing is not emulated"}`,
+		"/api/v1/nothing": `{"errors":{"detail":"GET /api/v1/nothing is not emulated"}}`,
+		"/nothing":        `{"error":"GET /nothing is not emulated"}`,
 	} {
 		got := ask(t, p, "GET", path, "")
 		wantStatus(t, got, http.StatusNotFound)
 		kind := got.header.Get("Content-Type")
 		plain := want == ""
 		want = cmp.Or(want, page(path))
-		if string(got.body) != want || strings.HasPrefix(kind, "text/plain") != plain || got.header.Get("Fly-Request-Id") == "" {
+		if string(got.body) != want || strings.HasPrefix(kind, "text/plain") != plain ||
+			got.header.Get("Fly-Request-Id") == "" {
 			t.Errorf("%s: %s %q", path, kind, got.body)
 		}
 	}

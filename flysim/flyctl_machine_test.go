@@ -36,7 +36,8 @@ func (f *flyctl) chosen(id string) *fly.Machine {
 // several: without a guest and a time of each check it would panic.
 func (f *flyctl) prints(m *fly.Machine) {
 	f.t.Helper()
-	if m.Config == nil || m.Config.Guest == nil || m.Config.Guest.MemoryMB == 0 || m.InstanceID == "" || m.Name == "" || m.PrivateIP == "" || m.HostStatus != "ok" || m.ImageRef.Repository == "" {
+	if m.Config == nil || m.Config.Guest == nil || m.Config.Guest.MemoryMB == 0 || m.InstanceID == "" ||
+		m.Name == "" || m.PrivateIP == "" || m.HostStatus != "ok" || m.ImageRef.Repository == "" {
 		f.t.Errorf("%+v, %+v", m, m.Config)
 	}
 	for _, c := range m.Checks {
@@ -50,7 +51,8 @@ func (f *flyctl) prints(m *fly.Machine) {
 		}
 	}
 	for _, e := range m.Events {
-		if e.Type == "" || e.Status == "" || e.Source == "" || e.Timestamp == 0 || e.Type == "exit" && e.Request.ExitEvent == nil {
+		if e.Type == "" || e.Status == "" || e.Source == "" || e.Timestamp == 0 || e.Type == "exit" &&
+			e.Request.ExitEvent == nil {
 			f.t.Errorf("event %+v", e)
 		}
 	}
@@ -63,7 +65,8 @@ func TestFlyctlMachineCommands(t *testing.T) {
 	ctx := t.Context()
 
 	f.leased(f.chosen(shopA), func(m *fly.Machine) { // stop --wait-timeout
-		f.must(f.rest.Stop(ctx, f.app, fly.StopMachineInput{ID: m.ID, Timeout: fly.Duration{Duration: 5 * time.Second}}, m.LeaseNonce))
+		f.must(f.rest.Stop(ctx, f.app, fly.StopMachineInput{ID: m.ID, Timeout: fly.Duration{
+			Duration: 5 * time.Second}}, m.LeaseNonce))
 		f.must(f.wait(ctx, m.ID, "stopped"))
 	})
 	f.prints(f.chosen(shopA))
@@ -79,7 +82,8 @@ func TestFlyctlMachineCommands(t *testing.T) {
 
 	f.leased(f.chosen(shopA), func(m *fly.Machine) { // update --yes --image
 		m.Config.Image = "nginx:2"
-		updated, err := f.rest.Update(ctx, f.app, fly.LaunchMachineInput{ID: m.ID, Region: m.Region, Name: m.Name, Config: m.Config}, m.LeaseNonce)
+		updated, err := f.rest.Update(ctx, f.app, fly.LaunchMachineInput{ID: m.ID, Region: m.Region, Name: m.Name,
+			Config: m.Config}, m.LeaseNonce)
 		f.must(err)
 		f.must(f.wait(ctx, m.ID, "started"))
 		if len(updated.Checks) != 1 {
@@ -87,14 +91,17 @@ func TestFlyctlMachineCommands(t *testing.T) {
 		}
 		f.must(f.healthy(m.ID, len(updated.Checks)))
 	})
-	if m := f.chosen(shopA); m.Config.Image != "nginx:2" || m.ImageRef.Tag != "2" || m.State != "started" || f.p.Machine(f.app, shopA).LeaseOwner != "" {
+	if m := f.chosen(shopA); m.Config.Image != "nginx:2" || m.ImageRef.Tag != "2" || m.State != "started" ||
+		f.p.Machine(f.app, shopA).LeaseOwner != "" {
 		t.Errorf("after the update: %+v", m)
 	}
 
 	f.query(appCompact, map[string]any{"appName": f.app}) // run
-	f.query(`query ($appName: String!, $imageRef: String!) { app(name: $appName) { id image(ref: $imageRef) { id digest ref compressedSize: compressedSizeFull manifest } } }`,
+	f.query(`query ($appName: String!, $imageRef: String!) { app(name: $appName) { id image(ref: $imageRef) { `+
+		`id digest ref compressedSize: compressedSizeFull manifest } } }`,
 		map[string]any{"appName": f.app, "imageRef": "nginx"})
-	ran, err := f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Config: &fly.MachineConfig{Image: "nginx", Env: map[string]string{}}})
+	ran, err := f.rest.Launch(ctx, f.app, fly.LaunchMachineInput{Config: &fly.MachineConfig{Image: "nginx",
+		Env: map[string]string{}}})
 	f.must(err)
 	if ran.State != "created" && ran.State != "starting" || ran.PrivateIP == "" {
 		t.Errorf("run: %+v", ran)
@@ -154,7 +161,10 @@ func TestFlyctlScaleCount(t *testing.T) {
 	})
 	f.sleep(2 * time.Second)
 	more := f.listed()
-	if len(more) != 7 || slices.ContainsFunc(more, func(m *fly.Machine) bool { return m.State != "started" && m.ID != shopB }) {
+	if len(more) != 7 || slices.ContainsFunc(more, func(m *fly.Machine) bool {
+		return m.State != "started" &&
+			m.ID != shopB
+	}) {
 		t.Fatalf("%d Machines: %+v", len(more), more)
 	}
 	scale(func(machines []*fly.Machine) {

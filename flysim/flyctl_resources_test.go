@@ -15,7 +15,8 @@ import (
 func TestMountsAreFilledIn(t *testing.T) {
 	w := newWorld(t, flysim.Options{})
 	disk := w.AddVolume("demo", "disk", "iad", 4)
-	created := w.do(`POST {app}/machines {"region":"iad","config":{"image":"x","mounts":[{"volume":"` + disk + `","path":"/d","later":[1,{"a":2.5}]}]}}`)
+	created := w.do(`POST {app}/machines {"region":"iad","config":{"image":"x","mounts":[{"volume":"` + disk +
+		`","path":"/d","later":[1,{"a":2.5}]}]}}`)
 	const filled = `[{"encrypted":true,"later":[1,{"a":2.5}],"name":"disk","path":"/d","size_gb":%d,"volume":"%s"}]`
 	wantBody(t, created, "config.mounts", fmt.Sprintf(filled, 4, disk))
 	one := "{app}/machines/" + created.get(t, "id")
@@ -27,9 +28,12 @@ func TestMountsAreFilledIn(t *testing.T) {
 	wantBody(t, w.do("GET "+one), "version", before) // an extension is no new version
 
 	// What flyctl sends back says something else: the volume decides.
-	w.do("POST " + one + ` {"config":{"image":"x","mounts":[{"volume":"` + disk + `","path":"/d","name":"other","size_gb":1,"encrypted":false}]}}`)
-	wantBody(t, w.do("GET "+one), "config.mounts", `[{"encrypted":true,"name":"disk","path":"/d","size_gb":9,"volume":"`+disk+`"}]`)
-	got := graphQuery(t, w.Platform, `query($id:String!){machine(machineId:$id){config}}`, map[string]any{"id": created.get(t, "id")})
+	w.do("POST " + one + ` {"config":{"image":"x","mounts":[{"volume":"` + disk +
+		`","path":"/d","name":"other","size_gb":1,"encrypted":false}]}}`)
+	wantBody(t, w.do("GET "+one), "config.mounts",
+		`[{"encrypted":true,"name":"disk","path":"/d","size_gb":9,"volume":"`+disk+`"}]`)
+	got := graphQuery(t, w.Platform, `query($id:String!){machine(machineId:$id){config}}`,
+		map[string]any{"id": created.get(t, "id")})
 	wantBody(t, got, "data.machine.config.mounts.0.size_gb", "9")
 	wantBody(t, w.do("POST "+one+` {"config":{"image":"x"}}`), "config.mounts", "null")
 	wantBody(t, w.do("POST "+one+` {"config":{"image":"x","mounts":[]}}`), "config.mounts", "[]")
@@ -41,16 +45,19 @@ func TestVolumeFork(t *testing.T) {
 	w.AddApp("other", "personal", "")
 	source := w.do(`POST {app}/volumes {"name":"data","region":"ams","size_gb":7,"encrypted":false}`).get(t, "id")
 	snapshot := w.do("POST {app}/volumes/"+source+"/snapshots").get(t, "id")
-	const body = `{"name":"copy","region":%q,"size_gb":null,"encrypted":null,"require_unique_zone":true,"snapshot_id":null,"source_volume_id":%q}`
+	const body = `{"name":"copy","region":%q,"size_gb":null,"encrypted":null,"require_unique_zone":true,` +
+		`"snapshot_id":null,"source_volume_id":%q}`
 	fork := w.do("POST {app}/volumes " + fmt.Sprintf(body, "", source))
-	for path, want := range (fields{"region": "ams", "size_gb": "7", "name": "copy", "encrypted": "false", "attached_machine_id": "null"}) {
+	for path, want := range (fields{"region": "ams", "size_gb": "7", "name": "copy", "encrypted": "false",
+		"attached_machine_id": "null"}) {
 		wantBody(t, fork, path, want)
 	}
 	if fork.get(t, "id") == source {
 		t.Error("the fork is the source")
 	}
 	wantBody(t, w.do("POST {app}/volumes "+fmt.Sprintf(body, "fra", source)), "region", "fra")
-	wantBody(t, w.do(`POST {app}/volumes {"name":"r","region":"iad","size_gb":9,"snapshot_id":"`+snapshot+`"}`), "size_gb", "9")
+	wantBody(t, w.do(
+		`POST {app}/volumes {"name":"r","region":"iad","size_gb":9,"snapshot_id":"`+snapshot+`"}`), "size_gb", "9")
 	wantBody(t, w.do(`POST {app}/volumes {"name":"r","region":"iad","snapshot_id":"`+snapshot+`"}`), "encrypted", "false")
 	before := len(w.Volumes("demo"))
 	for send, status := range map[string]int{
@@ -78,17 +85,22 @@ func TestVolumeByID(t *testing.T) {
 	w.AddApp("theirs", "partner", "")
 	disk, foreign := w.AddVolume("demo", "disk", "iad", 4), w.AddVolume("theirs", "disk", "iad", 4)
 	w.do("POST {app}/volumes/" + disk + "/snapshots")
-	const find = `query GetAppNameStateFromVolume($id: ID!) { volume: volume(id: $id) { ... on Volume { app { name } state } } }`
-	const snapshots = `query GetSnapshotsFromVolume($id: ID!) { volume: volume(id: $id) { ... on Volume { snapshots { nodes { id size digest createdAt retentionDays } } } } }`
+	const find = `query GetAppNameStateFromVolume($id: ID!) { volume: volume(id: $id) { ... on Volume { app { ` +
+		`name } state } } }`
+	const snapshots = `query GetSnapshotsFromVolume($id: ID!) { volume: volume(id: $id) { ... on Volume { ` +
+		`snapshots { nodes { id size digest createdAt retentionDays } } } } }`
 	id := map[string]any{"id": disk}
 	wantBody(t, graphQuery(t, w.Platform, find, id), "data.volume", `{"app":{"name":"demo"},"state":"created"}`)
 	wantBody(t, graphQuery(t, w.Platform, snapshots, id), "data.volume.snapshots.nodes.0.size", "1048576")
 	wantBody(t, graphQuery(t, w.Platform, snapshots, id), "data.volume.snapshots.nodes.0.retentionDays", "5")
-	wantBody(t, graphQuery(t, w.Platform, find, id, "Authorization", "Bearer "+w.AppToken("theirs")), "errors.0.message", "Could not find Volume")
-	wantBody(t, graphQuery(t, w.Platform, find, map[string]any{"id": foreign}, "Authorization", "Bearer "+w.OrgToken("personal")), "errors.0.extensions.code", "NOT_FOUND")
+	wantBody(t, graphQuery(t, w.Platform, find, id, "Authorization", "Bearer "+w.AppToken("theirs")),
+		"errors.0.message", "Could not find Volume")
+	wantBody(t, graphQuery(t, w.Platform, find, map[string]any{"id": foreign}, "Authorization",
+		"Bearer "+w.OrgToken("personal")), "errors.0.extensions.code", "NOT_FOUND")
 	w.do("DELETE {app}/volumes/" + disk)
 	wantBody(t, graphQuery(t, w.Platform, find, id), "data.volume.state", "pending_destroy")
-	wantBody(t, graphQuery(t, w.Platform, find, map[string]any{"id": "vol_none"}), "errors.0.message", "Could not find Volume")
+	wantBody(t, graphQuery(t, w.Platform, find, map[string]any{"id": "vol_none"}), "errors.0.message",
+		"Could not find Volume")
 }
 
 // TestMachineEgress sends what flyctl machine egress-ip does.
@@ -96,8 +108,10 @@ func TestMachineEgress(t *testing.T) {
 	w := newWorld(t, flysim.Options{})
 	const (
 		allocate = `mutation($input: AllocateEgressIPAddressInput!) { allocateEgressIpAddress(input: $input) { v4, v6 } }`
-		release  = `mutation($input: ReleaseEgressIPAddressInput!) { releaseEgressIpAddress(input: $input) { v4 v6 clientMutationId } }`
-		list     = `query ($appName: String!) { app(name: $appName) { egressIpAddresses{nodes{ip}} machines { nodes { id egressIpAddresses { nodes { id ip version region updatedAt } } } } } }`
+		release  = `mutation($input: ReleaseEgressIPAddressInput!) { releaseEgressIpAddress(input: $input) { v4 ` +
+			`v6 clientMutationId } }`
+		list = `query ($appName: String!) { app(name: $appName) { egressIpAddresses{nodes{ip}} machines { ` +
+			`nodes { id egressIpAddresses { nodes { id ip version region updatedAt } } } } } }`
 	)
 	name := map[string]any{"appName": "demo"}
 	do := func(mutation, machine, region string) reply {
@@ -105,7 +119,8 @@ func TestMachineEgress(t *testing.T) {
 		if mutation == release {
 			key = "ip"
 		}
-		return graphQuery(t, w.Platform, mutation, map[string]any{"input": map[string]any{"appId": "demo", "machineId": machine, key: region}})
+		return graphQuery(t, w.Platform, mutation, map[string]any{"input": map[string]any{"appId": "demo",
+			"machineId": machine, key: region}})
 	}
 	const own = "data.app.machines.nodes.0.egressIpAddresses.nodes"
 	first := do(allocate, w.machine, "")
@@ -121,7 +136,8 @@ func TestMachineEgress(t *testing.T) {
 	wantBody(t, do(allocate, "none", ""), "errors.0.message", "Could not find Machine")
 
 	for _, path := range []string{"allocateEgressIpAddress.v4", "allocateEgressIpAddress.v6"} {
-		wantStatus(t, ask(t, w.Platform, "POST", "/api/v1/apps/demo/egress_ips/"+first.get(t, "data."+path)+"/promote", ""), 204)
+		wantStatus(t, ask(t, w.Platform, "POST", "/api/v1/apps/demo/egress_ips/"+first.get(t,
+			"data."+path)+"/promote", ""), 204)
 	}
 	wantStatus(t, ask(t, w.Platform, "POST", "/api/v1/apps/demo/egress_ips/"+v4+"/promote", ""), 404)
 	got = graphQuery(t, w.Platform, list, name)
@@ -129,7 +145,8 @@ func TestMachineEgress(t *testing.T) {
 	wantBody(t, got, "data.app.egressIpAddresses.nodes.0.ip", v4)
 
 	second := do(allocate, w.machine, "")
-	wantBody(t, do(release, w.machine, ""), "data.releaseEgressIpAddress.v6", second.get(t, "data.allocateEgressIpAddress.v6"))
+	wantBody(t, do(release, w.machine, ""), "data.releaseEgressIpAddress.v6",
+		second.get(t, "data.allocateEgressIpAddress.v6"))
 	wantBody(t, do(release, w.machine, ""), "errors.0.message", "Could not find EgressIPAddress")
 	do(allocate, w.machine, "")
 	w.do("DELETE {one}?force=true")
@@ -156,7 +173,8 @@ func TestCustomCertificates(t *testing.T) {
 	}
 	for name, got := range map[string]reply{
 		"another hostname": bring("www.example.com", chain, key), "another key": bring("own.example.com", chain, staleKey),
-		"no certificate": bring("own.example.com", "x", key), "expired": bring("own.example.com", stale, staleKey), "no hostname": bring("", chain, key),
+		"no certificate": bring("own.example.com", "x", key), "expired": bring("own.example.com", stale,
+			staleKey), "no hostname": bring("", chain, key),
 	} {
 		if got.status != 400 {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
@@ -166,7 +184,8 @@ func TestCustomCertificates(t *testing.T) {
 
 	got := bring("own.example.com", chain, key)
 	wantStatus(t, got, 201)
-	for path, want := range (fields{"acme_requested": "false", "certificates.0.source": "custom", "certificates.0.status": "active",
+	for path, want := range (fields{"acme_requested": "false", "certificates.0.source": "custom",
+		"certificates.0.status":     "active",
 		"certificates.0.expires_at": until.Format(time.RFC3339), "certificates.0.issuer": "CN=Own CA"}) {
 		wantBody(t, got, path, want)
 	}
@@ -186,7 +205,8 @@ func TestCustomCertificates(t *testing.T) {
 		status int
 		left   string
 	}{
-		{"both.wild.example.com/acme", 204, "3"}, {"both.wild.example.com/acme", 404, "3"}, {"both.wild.example.com/custom", 204, "2"},
+		{"both.wild.example.com/acme", 204, "3"}, {"both.wild.example.com/acme", 404, "3"},
+		{"both.wild.example.com/custom", 204, "2"},
 		{"both.wild.example.com/custom", 404, "2"}, {"own.example.com/acme", 404, "2"}, {"own.example.com/custom", 204, "1"},
 		{"a.wild.example.com", 204, "0"}, {"none.example.com/custom", 404, "0"},
 	} {
@@ -226,7 +246,8 @@ func TestSecretKeys(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", send, got.status, got.body, status)
 		}
 	}
-	if got := ask(t, w.Platform, "POST", keys+"/authv0/sign", `{"plaintext":"YQ=="}`); got.status != 404 || !strings.Contains(string(got.body), "not emulated") {
+	if got := ask(t, w.Platform, "POST", keys+"/authv0/sign", `{"plaintext":"YQ=="}`); got.status != 404 ||
+		!strings.Contains(string(got.body), "not emulated") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	for _, call := range w.Calls() {

@@ -21,7 +21,8 @@ func TestReadsThroughFlyGo(t *testing.T) {
 	for name, read := range map[string]func() (bool, error){
 		"GetApp": func() (bool, error) {
 			app, err := gql.GetApp(ctx, "legacy-api")
-			return app != nil && app.InternalNumericID != 0 && len(app.Machines.Nodes) == 2 && app.Machines.Nodes[0].State != "" &&
+			return app != nil && app.InternalNumericID != 0 && len(app.Machines.Nodes) == 2 &&
+				app.Machines.Nodes[0].State != "" &&
 				len(app.IPAddresses.Nodes) == 2 && app.ImageDetails.Repository == "legacy-api", err
 		},
 		"GetAppRemoteBuilder": func() (bool, error) {
@@ -123,7 +124,8 @@ func TestReadsThroughFlyGo(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, ok, err)
 		}
 	}
-	if _, err := gql.GetLatestImageDetails(ctx, "shop-api:deployment-01", ""); err == nil || !strings.Contains(err.Error(), "Unknown repository") {
+	if _, err := gql.GetLatestImageDetails(ctx, "shop-api:deployment-01", ""); err == nil ||
+		!strings.Contains(err.Error(), "Unknown repository") {
 		t.Errorf("flyctl goes on at an unknown repository only: %v", err)
 	}
 	for name, read := range map[string]error{
@@ -170,10 +172,12 @@ func TestAppLifeThroughFlyGo(t *testing.T) {
 		_, _, err = gql.AddCertificate(ctx, "fresh", "fresh.example")
 		ok(err)
 		created, err := gql.CreateRelease(ctx, fly.CreateReleaseInput{
-			AppId: "fresh", Image: "nginx", PlatformVersion: "machines", Strategy: fly.DeploymentStrategyRolling, Definition: map[string]any{"app": "fresh"},
+			AppId: "fresh", Image: "nginx", PlatformVersion: "machines", Strategy: fly.DeploymentStrategyRolling,
+			Definition: map[string]any{"app": "fresh"},
 		})
 		ok(err)
-		_, err = gql.UpdateRelease(ctx, fly.UpdateReleaseInput{ReleaseId: created.CreateRelease.Release.Id, Status: "complete"})
+		_, err = gql.UpdateRelease(ctx, fly.UpdateReleaseInput{ReleaseId: created.CreateRelease.Release.Id,
+			Status: "complete"})
 		ok(err)
 		if app, err = rest.GetApp(ctx, "fresh"); err != nil || !app.Deployed() {
 			t.Errorf("after a complete release: %+v, %v", app, err)
@@ -217,7 +221,8 @@ func TestTokensThroughFlyGo(t *testing.T) {
 	issue := func(profile, app string, headers ...string) string {
 		t.Helper()
 		got := graphQuery(t, p, createToken, map[string]any{
-			"name": "t", "organizationId": personal(t), "profile": profile, "profileParams": map[string]any{"app_id": app}, "expiry": "1h",
+			"name": "t", "organizationId": personal(t), "profile": profile, "profileParams": map[string]any{
+				"app_id": app}, "expiry": "1h",
 		}, headers...)
 		return got.get(t, "data.createLimitedAccessToken.limitedAccessToken.tokenHeader")
 	}
@@ -249,14 +254,17 @@ func TestTokensThroughFlyGo(t *testing.T) {
 
 	for name, variables := range map[string]map[string]any{
 		"unknown profile": {"profile": "root", "expiry": "1h"}, "no app": {"profile": "deploy", "expiry": "1h"},
-		"no duration": {"profile": "deploy_organization", "expiry": "soon"}, "over already": {"profile": "deploy_organization", "expiry": "-1h"},
+		"no duration":  {"profile": "deploy_organization", "expiry": "soon"},
+		"over already": {"profile": "deploy_organization", "expiry": "-1h"},
 	} {
 		variables["name"], variables["organizationId"] = "t", personal(t)
-		if got := graphQuery(t, p, createToken, variables); got.get(t, "data.createLimitedAccessToken") != "null" || got.get(t, "errors.0.extensions.code") == "null" {
+		if got := graphQuery(t, p, createToken, variables); got.get(t,
+			"data.createLimitedAccessToken") != "null" || got.get(t, "errors.0.extensions.code") == "null" {
 			t.Errorf("%s: %s", name, got.body)
 		}
 	}
-	got := graphQuery(t, p, createToken, map[string]any{"name": "t", "organizationId": personal(t), "profile": "deploy_organization", "expiry": ""},
+	got := graphQuery(t, p, createToken, map[string]any{"name": "t", "organizationId": personal(t),
+		"profile": "deploy_organization", "expiry": ""},
 		"Authorization", "Bearer "+p.AppToken("shop-api"))
 	wantBody(t, got, "errors.0.extensions.code", "UNAUTHORIZED") // an app's token makes none that can do more
 }
@@ -269,7 +277,8 @@ func TestSecretsThroughFlyGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed, err := gql.GetAppSecrets(ctx, "shop-api")
-	if err != nil || len(listed) != 2 || listed[0].Name != "A" || listed[0].Digest == "" || listed[0].Digest == listed[1].Digest || listed[0].CreatedAt.IsZero() {
+	if err != nil || len(listed) != 2 || listed[0].Name != "A" || listed[0].Digest == "" ||
+		listed[0].Digest == listed[1].Digest || listed[0].CreatedAt.IsZero() {
 		t.Errorf("%+v, %v", listed, err)
 	}
 	if _, err := gql.UnsetSecrets(ctx, "shop-api", []string{"A"}); err != nil {

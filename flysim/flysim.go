@@ -20,8 +20,9 @@ type Options struct {
 	StartDelay time.Duration // from update or start to state started
 	CheckDelay time.Duration // from started to passing checks
 
-	CreateDelay  time.Duration // a new Machine stays created for so long, as its image is fetched
-	UpdateDelay  time.Duration // an updated one stays replacing for so long before its new version is launched or left stopped
+	CreateDelay time.Duration // a new Machine stays created for so long, as its image is fetched
+	// an updated one stays replacing for so long before its new version is launched or left stopped
+	UpdateDelay  time.Duration
 	StopDelay    time.Duration // from stop to stopped: how long a program takes to end, at most its kill timeout
 	SuspendDelay time.Duration // from suspend to suspended
 	ResumeDelay  time.Duration // from start to started of a suspended Machine; 0: StartDelay
@@ -34,15 +35,21 @@ type Options struct {
 	OnWait func(until time.Time)
 
 	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
-	RateLimits bool          // 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine; flyctl is held back, others are refused
-	ListLag    int           // address lists show a write only after that many further list reads
-	MachineLag int           // lists of Machines show a new one only after that many further list reads
-	CreateLag  int           // a new Machine is not found by that many reads of it alone
-	AppLag     int           // lists of apps show a new one only after that many further list reads
+	// 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine; flyctl is
+	// held back, others are refused
+	RateLimits bool
+	ListLag    int // address lists show a write only after that many further list reads
+	MachineLag int // lists of Machines show a new one only after that many further list reads
+	CreateLag  int // a new Machine is not found by that many reads of it alone
+	AppLag     int // lists of apps show a new one only after that many further list reads
 
 	DropUnknown bool // fields of a configuration that Fly does not publish are dropped silently; else all are kept
-	KeepStopped bool // an update without skip_launch leaves a Machine stopped that was, as Fly is seen to do; else it is started
-	StrictWait  bool // waiting for stopped wants the instance, as Fly once did; the flyctl of today sends none and takes a refusal for the end
+	// an update without skip_launch leaves a Machine stopped that was, as Fly is seen to do; else it
+	// is started
+	KeepStopped bool
+	// waiting for stopped wants the instance, as Fly once did; the flyctl of today sends none and
+	// takes a refusal for the end
+	StrictWait bool
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
@@ -51,7 +58,8 @@ type Options struct {
 
 func (o Options) delays() delays {
 	return delays{
-		create: o.CreateDelay, update: o.UpdateDelay, stop: o.StopDelay, suspend: o.SuspendDelay, resume: o.ResumeDelay, destroy: o.DestroyDelay,
+		create: o.CreateDelay, update: o.UpdateDelay, stop: o.StopDelay, suspend: o.SuspendDelay,
+		resume: o.ResumeDelay, destroy: o.DestroyDelay,
 	}
 }
 

@@ -180,7 +180,8 @@ func (g grant) changes(app string) bool {
 	owner := g.owner(app)
 	return g.any(func(h holding) bool {
 		s := h.scope
-		covers := s.Kind == TokenFull || s.Kind == TokenOrg && (owner == "" || owner == s.Org) || s.Kind == TokenApp && s.App == app
+		covers := s.Kind == TokenFull || s.Kind == TokenOrg && (owner == "" || owner == s.Org) ||
+			s.Kind == TokenApp && s.App == app
 		return covers && g.permitsApp(h, app, false)
 	})
 }

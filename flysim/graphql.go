@@ -36,7 +36,8 @@ func schemaText() string {
 // platforms of a process share it, as parsing takes milliseconds.
 var parsedSchema = sync.OnceValue(func() *graphql.Schema {
 	return graphql.MustParseSchema(schemaText(), &root{}, graphql.UseFieldResolvers(),
-		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10), graphql.OverlapValidationLimit(100_000),
+		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10),
+		graphql.OverlapValidationLimit(100_000),
 		graphql.Logger(silent{}), graphql.PanicHandler(silent{}))
 })
 
@@ -100,7 +101,8 @@ func classifyGraph(req *apiRequest) {
 			values[argument.Name] = value
 		}
 		req.call.App = firstText(values, "appId", "appName", "name")
-		req.call.Target = firstText(values, "ip", "ipAddressId", "type", "releaseId", "slug", "hostname", "machineId", "profile")
+		req.call.Target = firstText(values, "ip", "ipAddressId", "type", "releaseId", "slug", "hostname",
+			"machineId", "profile")
 		return
 	}
 }

@@ -36,7 +36,8 @@ func reword(err *gqlerrors.QueryError) {
 			err.Message = "Field '" + m[1] + "' doesn't exist on type '" + m[2] + "'" + notEmulated
 			err.Extensions = map[string]any{"code": "undefinedField", "typeName": m[2], "fieldName": m[1]}
 		}
-	case err.Rule == "KnownTypeNamesRule", err.Rule == "KnownArgumentNamesRule", strings.Contains(err.Message, "is not defined by type"):
+	case err.Rule == "KnownTypeNamesRule", err.Rule == "KnownArgumentNamesRule", strings.Contains(err.Message,
+		"is not defined by type"):
 		err.Message = strings.TrimSuffix(err.Message, ".") + notEmulated
 	case err.Rule == "NoUndefinedVariablesRule":
 		err.Extensions = map[string]any{"code": "variableNotDefined"}
@@ -49,7 +50,8 @@ func reword(err *gqlerrors.QueryError) {
 // a field that is not emulated they are those fields alone: what else does not fit
 // follows from that.
 func essential(errs []*gqlerrors.QueryError) []*gqlerrors.QueryError {
-	fields := slices.DeleteFunc(slices.Clone(errs), func(err *gqlerrors.QueryError) bool { return err.Rule != "FieldsOnCorrectTypeRule" })
+	fields := slices.DeleteFunc(slices.Clone(errs),
+		func(err *gqlerrors.QueryError) bool { return err.Rule != "FieldsOnCorrectTypeRule" })
 	if len(fields) > 0 {
 		errs = fields
 	}

@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	queryAddresses   = `query($a: String!) { app(name: $a) { ipAddresses { nodes { id address type network { name organization { slug } } } } sharedIpAddress } }`
+	queryAddresses = `query($a: String!) { app(name: $a) { ipAddresses { nodes { id address type network { ` +
+		`name organization { slug } } } } sharedIpAddress } }`
 	queryEgress      = `query($a: String!) { app(name: $a) { name egressIpAddresses { nodes { ip version region } } } }`
-	allocateMutation = `mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { ipAddress { id address type region createdAt } app { sharedIpAddress } } }`
-	releaseMutation  = `mutation($input: ReleaseIPAddressInput!) { releaseIpAddress(input: $input) { clientMutationId } }`
+	allocateMutation = `mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { ` +
+		`ipAddress { id address type region createdAt } app { sharedIpAddress } } }`
+	releaseMutation = `mutation($input: ReleaseIPAddressInput!) { releaseIpAddress(input: $input) { clientMutationId } }`
 )
 
 func TestAddressesThroughFlyGo(t *testing.T) {
@@ -63,7 +65,8 @@ func TestAddressesThroughFlyGo(t *testing.T) {
 			t.Errorf("org %q network %q: %+v, want %s…", test.org, test.network, a, test.prefix)
 		}
 	}
-	want := "v6 2a09:8280:1::52:90d4, private_v6 fdaa:2:1c4f:0:1::3 personal/, private_v6 fdaa:9:77e0:0:1::2 personal/tenant-7, " +
+	want := "v6 2a09:8280:1::52:90d4, private_v6 fdaa:2:1c4f:0:1::3 personal/, private_v6 fdaa:9:77e0:0:1::2 " +
+		"personal/tenant-7, " +
 		"private_v6 fdaa:9:77e0:0:1::3 personal/tenant-7, private_v6 fdaa:3:5b10:0:1::2 partner/, shared_v4 66.241.125.87"
 	if got := list("tenant-7"); got != want {
 		t.Errorf("tenant-7: %s\nwant %s", got, want)
@@ -74,7 +77,8 @@ func TestAddressesThroughFlyGo(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for app, ip := range map[string]string{"tenant-7": "66.241.125.87", "no-such": "66.241.125.87", "legacy-api": "209.71.80.45", "shop-api": "nonsense"} {
+	for app, ip := range map[string]string{"tenant-7": "66.241.125.87", "no-such": "66.241.125.87",
+		"legacy-api": "209.71.80.45", "shop-api": "nonsense"} {
 		err := gql.ReleaseIPAddress(ctx, app, ip)
 		var refusal *graphql.GraphQLError
 		if !errors.As(err, &refusal) || refusal.Extensions.Code != "NOT_FOUND" {
@@ -95,7 +99,8 @@ func TestRecordsThroughFlyGo(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	gql, rest := clients(t, p)
 	compact, err := gql.GetAppCompact(ctx, "tenant-7")
-	if err != nil || compact.Network != "tenant-7" || !compact.Deployed || compact.PlatformVersion != "machines" || compact.Organization.InternalNumericID == "" {
+	if err != nil || compact.Network != "tenant-7" || !compact.Deployed ||
+		compact.PlatformVersion != "machines" || compact.Organization.InternalNumericID == "" {
 		t.Errorf("%+v, %v", compact, err)
 	}
 	if apps, err := gql.GetAppsForOrganization(ctx, compact.Organization.ID); err != nil || len(apps) != 5 {
@@ -107,23 +112,28 @@ func TestRecordsThroughFlyGo(t *testing.T) {
 	if user, err := gql.GetCurrentUser(ctx); err != nil || user.Email == "" {
 		t.Errorf("%v, %v", user, err)
 	}
-	if image, err := gql.ResolveImageForApp(ctx, "shop-api", "nginx:1.29"); err != nil || image.Ref != "docker-hub-mirror.fly.io/library/nginx:1.29" {
+	if image, err := gql.ResolveImageForApp(ctx, "shop-api", "nginx:1.29"); err != nil ||
+		image.Ref != "docker-hub-mirror.fly.io/library/nginx:1.29" {
 		t.Errorf("%+v, %v", image, err)
 	}
-	if current, err := gql.GetAppCurrentReleaseMachines(ctx, "shop-api"); err != nil || current.Version != 14 || current.Status != "complete" {
+	if current, err := gql.GetAppCurrentReleaseMachines(ctx, "shop-api"); err != nil ||
+		current.Version != 14 || current.Status != "complete" {
 		t.Errorf("%+v, %v", current, err)
 	}
 	created, err := gql.CreateRelease(ctx, fly.CreateReleaseInput{
-		AppId: "shop-api", Image: "registry.fly.io/shop-api:x", PlatformVersion: "machines", Strategy: fly.DeploymentStrategyRolling,
+		AppId: "shop-api", Image: "registry.fly.io/shop-api:x", PlatformVersion: "machines",
+		Strategy:   fly.DeploymentStrategyRolling,
 		Definition: map[string]any{"app": "shop-api"},
 	})
 	if err != nil || created.CreateRelease.Release.Version != 15 {
 		t.Fatalf("%+v, %v", created, err)
 	}
-	if _, err := gql.UpdateRelease(ctx, fly.UpdateReleaseInput{ReleaseId: created.CreateRelease.Release.Id, Status: "complete"}); err != nil {
+	if _, err := gql.UpdateRelease(ctx, fly.UpdateReleaseInput{ReleaseId: created.CreateRelease.Release.Id,
+		Status: "complete"}); err != nil {
 		t.Error(err)
 	}
-	if releases, err := gql.GetAppReleasesMachines(ctx, "shop-api", "", 5); err != nil || len(releases) != 2 || releases[0].Version != 15 {
+	if releases, err := gql.GetAppReleasesMachines(ctx, "shop-api", "", 5); err != nil || len(releases) != 2 ||
+		releases[0].Version != 15 {
 		t.Errorf("%+v, %v", releases, err)
 	}
 	machines, _, err := rest.ListFlyAppsMachines(ctx, "legacy-api")
@@ -149,14 +159,16 @@ func TestGraphQLErrors(t *testing.T) {
 	readOnly := []string{"Authorization", "Bearer " + p.ReadOnlyToken()}
 	input := map[string]any{"input": map[string]any{"appId": "shop-api", "type": "v4"}}
 	wantBody(t, graphQuery(t, p, allocateMutation, input, readOnly...), "errors.0.extensions.code", "UNAUTHORIZED")
-	wantBody(t, graphQuery(t, p, queryAddresses, map[string]any{"a": "shop-api"}, readOnly...), "data.app.sharedIpAddress", "66.241.124.11")
+	wantBody(t, graphQuery(t, p, queryAddresses, map[string]any{"a": "shop-api"}, readOnly...),
+		"data.app.sharedIpAddress", "66.241.124.11")
 	foreign := []string{"Authorization", "Bearer " + p.AppToken("tenant-7")}
 	wantBody(t, graphQuery(t, p, allocateMutation, input, foreign...), "errors.0.extensions.code", "NOT_FOUND")
 	wantBody(t, graphQuery(t, p, `{apps{nodes{name}}}`, nil, foreign...), "errors.0.extensions.code", "UNAUTHORIZED")
 	if len(p.Addresses("shop-api")) != 2 {
 		t.Error("a refused mutation took effect")
 	}
-	for _, bad := range []string{`{app(name:"shop-api"){secretsNobodyServes}}`, `{`, `query a {viewer{email}} query b {viewer{email}}`, strings.Repeat("{a", 100)} {
+	for _, bad := range []string{`{app(name:"shop-api"){secretsNobodyServes}}`, `{`,
+		`query a {viewer{email}} query b {viewer{email}}`, strings.Repeat("{a", 100)} {
 		got := graphQuery(t, p, bad, nil)
 		wantStatus(t, got, 200)
 		if !strings.Contains(string(got.body), `"errors":[{`) {
@@ -174,7 +186,8 @@ func TestGraphQLErrors(t *testing.T) {
 
 func TestOmissions(t *testing.T) {
 	p := seeded(t, flysim.Options{OmitTypes: true, OmitAppNetwork: true, OmitEgress: true})
-	text := `query($a: String!) { x: app(name: $a) { type: name network organization { type } ipAddresses { rows: nodes { ...row } } } } fragment row on IPAddress { kind: type address }`
+	text := `query($a: String!) { x: app(name: $a) { type: name network organization { type } ipAddresses { ` +
+		`rows: nodes { ...row } } } } fragment row on IPAddress { kind: type address }`
 	got := graphQuery(t, p, text, map[string]any{"a": "shop-api"})
 	wantBody(t, got, "data.x.ipAddresses.rows.0.kind", "null")
 	wantBody(t, got, "data.x.ipAddresses.rows.0.address", "2a09:8280:1::2d:1111")
@@ -184,7 +197,8 @@ func TestOmissions(t *testing.T) {
 	got = graphQuery(t, p, queryEgress, map[string]any{"a": "legacy-api"})
 	wantBody(t, got, "errors.0.message", "Something went wrong")
 	wantBody(t, got, "data.app", "null")
-	wantBody(t, graphQuery(t, p, queryAddresses, map[string]any{"a": "legacy-api"}), "data.app.ipAddresses.nodes.0.address", "137.66.18.204")
+	wantBody(t, graphQuery(t, p, queryAddresses, map[string]any{"a": "legacy-api"}),
+		"data.app.ipAddresses.nodes.0.address", "137.66.18.204")
 }
 
 func TestListLag(t *testing.T) {
@@ -265,10 +279,12 @@ func TestEveryField(t *testing.T) {
 	} {
 		wantBody(t, got, path, want)
 	}
-	got = graphQuery(t, p, `{latestImageDetails(image: "registry.fly.io/x:1") { tag version digest registry repository }}`, nil)
+	got = graphQuery(t, p,
+		`{latestImageDetails(image: "registry.fly.io/x:1") { tag version digest registry repository }}`, nil)
 	wantBody(t, got, "errors.0.message", "Unknown repository") // flyctl takes it for "nothing newer"
 
-	const releaseEgress = `mutation { releaseEgressIpAddress(input: {appId: "legacy-api", ip: "209.71.80.45"}) { v4 v6 clientMutationId } }`
+	const releaseEgress = `mutation { releaseEgressIpAddress(input: {appId: "legacy-api", ip: "209.71.80.45"}) ` +
+		`{ v4 v6 clientMutationId } }`
 	wantBody(t, graphQuery(t, p, releaseEgress, nil), "data.releaseEgressIpAddress.v4", "209.71.80.45")
 	wantBody(t, graphQuery(t, p, releaseEgress, nil), "errors.0.extensions.code", "NOT_FOUND")
 	if got := len(p.Addresses("legacy-api")); got != 3 {

@@ -48,7 +48,8 @@ const (
 // Doings are those that need nothing but their name: all but DoListen and DoLease.
 func Doings() []Doing {
 	return []Doing{
-		DoStart, DoStop, DoSuspend, DoDestroy, DoCrash, DoOOM, DoHostDown, DoHostUnknown, DoHostUp, DoCheckCritical, DoCheckPassing,
+		DoStart, DoStop, DoSuspend, DoDestroy, DoCrash, DoOOM, DoHostDown, DoHostUnknown, DoHostUp,
+		DoCheckCritical, DoCheckPassing,
 		DoFailExit, DoFailLaunch, DoFailChecks, DoFailCrash, DoFailOOM, DoUnlease,
 	}
 }
@@ -135,7 +136,8 @@ func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
 			m.listen = append(m.listen, parseSocket(s))
 		}
 	case DoLease:
-		m.lease = &machineLease{nonce: p.state.ids.opaque("nonce", "", 12), owner: "somebody@else.example", expires: now.Add(h.Lease)}
+		m.lease = &machineLease{nonce: p.state.ids.opaque("nonce", "", 12), owner: "somebody@else.example",
+			expires: now.Add(h.Lease)}
 	case DoUnlease:
 		m.lease = nil
 	default:

@@ -121,7 +121,8 @@ func TestHeldGone(t *testing.T) {
 			t.Errorf("%d Machines and %d destroyed ones, want %d and %d", live, gone, maxHistory+20-3*maxGone+1, maxGone)
 		}
 		if len(a.releases) != maxHistory || len(p.state.releases) != maxHistory || a.releases[0].version != 21 {
-			t.Errorf("%d and %d releases from %d on, want %d from 21 on", len(a.releases), len(p.state.releases), a.releases[0].version, maxHistory)
+			t.Errorf("%d and %d releases from %d on, want %d from 21 on", len(a.releases), len(p.state.releases),
+				a.releases[0].version, maxHistory)
 		}
 		for what, got := range map[string]struct{ is, most int }{
 			"addresses": {len(a.addresses), maxGone}, "volumes": {len(a.volumes), maxGone + 1},
@@ -183,7 +184,8 @@ func TestRenew(t *testing.T) {
 		{"bind", func() { must(p.Bind("shop-api", shopMachine, []string{"127.0.0.1:80"})) }, false},
 		{"a host", func() { must(p.Happen(Happening{App: "shop-api", Do: DoHostDown})) }, false},
 		{"an address", func() { p.AddAddress("shop-api", "v6", "", "") }, false},
-		{"GraphQL", api("POST", "/graphql", `{"query":"mutation{addCertificate(appId:\"shop-api\",hostname:\"shop.example.com\"){certificate{id}}}"}`), false},
+		{"GraphQL", api("POST", "/graphql",
+			`{"query":"mutation{addCertificate(appId:\"shop-api\",hostname:\"shop.example.com\"){certificate{id}}}"}`), false},
 		{"a Machine", func() { p.AddMachine("shop-api", "fra", spec.Config{}) }, false},
 	} {
 		before, err := p.Site("shop-api")

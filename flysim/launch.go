@@ -57,7 +57,8 @@ func (m *vm) prepare(s *platformState, skipLaunch bool, now time.Time, delay tim
 	case skipLaunch: // the answer to the creation says created in any case
 		m.plan(transition{at: ready, state: "stopped"})
 	case s.delays.create > 0:
-		m.plan(transition{at: ready, state: "starting"}, transition{at: ready.Add(delay), state: "started", failure: m.nextFailure()})
+		m.plan(transition{at: ready, state: "starting"}, transition{at: ready.Add(delay), state: "started",
+			failure: m.nextFailure()})
 	default:
 		m.launch(s, "starting", now, delay)
 	}
@@ -163,14 +164,16 @@ func (m *vm) start(s *platformState, launch transition) {
 	switch {
 	case launch.failure == FailExit:
 		m.state = "stopped"
-		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: launch.at, exit: &programExit{code: 1}, restarted: 2})
+		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: launch.at,
+			exit: &programExit{code: 1}, restarted: 2})
 		if m.config.AutoDestroy() {
 			m.vanish(s, launch.at)
 		}
 	case launch.failure == FailCrash:
 		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 1}, FailCrash, launch.restarts}
 	case launch.failure == FailOOM:
-		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 137, signal: 9, oom: true}, FailOOM, launch.restarts}
+		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 137, signal: 9, oom: true}, FailOOM,
+			launch.restarts}
 	case m.config.ProcessGroup() == releaseGroup:
 		m.ending = &ending{at: launch.at.Add(releaseRun)}
 	}

@@ -25,15 +25,19 @@ func (m *vm) permit(nonce string, now time.Time) error {
 	l := m.held(now)
 	switch {
 	case l != nil && l.nonce != nonce:
-		return &apiError{http.StatusConflict, "conflict", fmt.Sprintf("machine ID %s lease currently held by %s, expires at %s", m.id, l.owner, l.expires.UTC().Format(time.RFC3339))}
+		return &apiError{http.StatusConflict, "conflict",
+			fmt.Sprintf("machine ID %s lease currently held by %s, expires at %s", m.id, l.owner,
+				l.expires.UTC().Format(time.RFC3339))}
 	case l == nil && nonce != "":
-		return &apiError{http.StatusConflict, "conflict", fmt.Sprintf("machine ID %s lease nonce does not match: no lease is held", m.id)}
+		return &apiError{http.StatusConflict, "conflict",
+			fmt.Sprintf("machine ID %s lease nonce does not match: no lease is held", m.id)}
 	}
 	return nil
 }
 
 // acquire takes the lease, or refreshes it for its nonce's holder.
-func (m *vm) acquire(s *platformState, nonce, owner, description string, ttl time.Duration, now time.Time) (*machineLease, error) {
+func (m *vm) acquire(s *platformState, nonce, owner, description string, ttl time.Duration, now time.Time) (
+	*machineLease, error) {
 	if err := m.permit(nonce, now); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,8 @@ import (
 func exitEvents(t *testing.T, p *flysim.Platform, app, id string) []fly.MachineEvent {
 	t.Helper()
 	var events, exits []fly.MachineEvent
-	if err := json.Unmarshal(ask(t, p, "GET", "/v1/apps/"+app+"/machines/"+id+"/events?limit=50", "").body, &events); err != nil {
+	if err := json.Unmarshal(ask(t, p, "GET", "/v1/apps/"+app+"/machines/"+id+"/events?limit=50", "").body,
+		&events); err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range events {
@@ -143,14 +144,16 @@ func TestRestartAndSignal(t *testing.T) {
 	clock.Advance(time.Second)
 	wantBody(t, ask(t, p, "GET", one, ""), "state", "started")
 
-	for body, want := range map[string]int{`{"signal":"SIGUSR1"}`: 200, `{"signal":"SIGFOO"}`: 400, `{}`: 400, `{"signal":[9]}`: 400, `{"signal":99}`: 400} {
+	for body, want := range map[string]int{`{"signal":"SIGUSR1"}`: 200, `{"signal":"SIGFOO"}`: 400, `{}`: 400,
+		`{"signal":[9]}`: 400, `{"signal":99}`: 400} {
 		wantStatus(t, ask(t, p, "POST", one+"/signal", body), want)
 	}
 	wantBody(t, ask(t, p, "GET", one, ""), "state", "started")
 	if err := rest.Kill(t.Context(), "shop-api", shopA); err != nil {
 		t.Fatal(err)
 	}
-	if got := exitEvents(t, p, "shop-api", shopA); len(got) != 1 || got[0].Request.ExitEvent.ExitCode != 137 || !got[0].Request.ExitEvent.Restarting {
+	if got := exitEvents(t, p, "shop-api", shopA); len(got) != 1 || got[0].Request.ExitEvent.ExitCode != 137 ||
+		!got[0].Request.ExitEvent.Restarting {
 		t.Errorf("exits %+v", got)
 	}
 	clock.Advance(time.Minute)
@@ -186,7 +189,8 @@ func TestMetadata(t *testing.T) {
 
 func TestUnroutedMachine(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	got := ask(t, p, "POST", shop+"/machines", `{"config":{"image":"nginx"},"region":"fra","skip_service_registration":true}`)
+	got := ask(t, p, "POST", shop+"/machines",
+		`{"config":{"image":"nginx"},"region":"fra","skip_service_registration":true}`)
 	wantBody(t, got, "cordoned", "true")
 	id := got.get(t, "id")
 	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+id+"/uncordon", ""), 200)
@@ -245,7 +249,9 @@ func TestHosts(t *testing.T) {
 	p.Inject(flysim.NoCapacity("machine.update"))
 	got = update(t, p, nil, nil)
 	wantStatus(t, got, 409)
-	wantBody(t, got, "error", "aborted: could not reserve resource for machine: insufficient memory available to fulfill request on the current host")
+	wantBody(t, got, "error",
+		"aborted: could not reserve resource for machine: insufficient memory available to fulfill request on the "+
+			"current host")
 	p.Inject(flysim.HostClosed("machine.update"))
 	got = update(t, p, nil, nil)
 	wantStatus(t, got, 409)
@@ -278,20 +284,24 @@ func TestReleaseViews(t *testing.T) {
 		t.Helper()
 		got := graphQuery(t, p, views, map[string]any{"a": "newborn"})
 		for path, want := range map[string]string{
-			"currentReleaseUnprocessed.id": id, "currentReleaseUnprocessed.status": status, "currentReleaseUnprocessed.version": "1",
+			"currentReleaseUnprocessed.id": id, "currentReleaseUnprocessed.status": status,
+			"currentReleaseUnprocessed.version":    "1",
 			"currentReleaseUnprocessed.inProgress": inProgress, "currentReleaseUnprocessed.imageRef": "nginx:1",
 			"currentReleaseUnprocessed.deploymentStrategy":            "CANARY",
 			"currentReleaseUnprocessed.configDefinition.services.0.a": "1",
-			"releasesUnprocessed.nodes.0.id":                          id, "releasesUnprocessed.nodes.0.status": status, "status": app,
+			"releasesUnprocessed.nodes.0.id":                          id,
+			"releasesUnprocessed.nodes.0.status":                      status, "status": app,
 		} {
 			wantBody(t, got, "data.app."+path, want)
 		}
-		if truth := p.Releases("newborn"); len(truth) != 1 || truth[0].ID != id || truth[0].Status != status || truth[0].Strategy != "CANARY" {
+		if truth := p.Releases("newborn"); len(truth) != 1 || truth[0].ID != id || truth[0].Status != status ||
+			truth[0].Strategy != "CANARY" {
 			t.Errorf("truth %+v", truth)
 		}
 	}
 	wantStatus(t, ask(t, p, "POST", "/api/v1/releases", `{"app_name":"newborn","strategy":"hope","definition":{}}`), 400)
-	got := ask(t, p, "POST", "/api/v1/releases", `{"app_name":"newborn","strategy":"canary","image":"nginx:1","definition":{"services":[{"a":1}]}}`)
+	got := ask(t, p, "POST", "/api/v1/releases",
+		`{"app_name":"newborn","strategy":"canary","image":"nginx:1","definition":{"services":[{"a":1}]}}`)
 	wantStatus(t, got, 201)
 	id := got.get(t, "release.id")
 	check(id, "pending", "true", "pending")

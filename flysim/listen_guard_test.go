@@ -35,7 +35,8 @@ func TestListenGuard(t *testing.T) {
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			name := "app-" + string(rune('a'+i))
-			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/v1/apps", strings.NewReader(`{"app_name":"`+name+`","org_slug":"personal"}`))
+			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/v1/apps",
+				strings.NewReader(`{"app_name":"`+name+`","org_slug":"personal"}`))
 			if err != nil {
 				t.Fatal(err)
 			}

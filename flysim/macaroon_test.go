@@ -19,7 +19,8 @@ import (
 // organization. It returns the value of the Authorization header.
 func (w *world) minted(t *testing.T, app, expiry string) string {
 	t.Helper()
-	variables := map[string]any{"name": "ci", "organizationId": personal(t), "profile": "deploy_organization", "expiry": expiry}
+	variables := map[string]any{"name": "ci", "organizationId": personal(t), "profile": "deploy_organization",
+		"expiry": expiry}
 	if app != "" {
 		variables["profile"], variables["profileParams"] = "deploy", map[string]any{"app_id": app}
 	}
@@ -83,30 +84,40 @@ func TestMacaroons(t *testing.T) {
 	deploy, org := w.minted(t, "demo", "1h"), w.minted(t, "", "175200h0m0s")
 	read := new(resset.Action(resset.ActionRead))
 	ssh := narrowed(t, deploy, read) + "," +
-		strings.TrimPrefix(narrowed(t, deploy, &flyio.Mutations{Mutations: []string{"issueCertificate", "addWireGuardPeer"}}), "FlyV1 ")
+		strings.TrimPrefix(narrowed(t, deploy, &flyio.Mutations{Mutations: []string{"issueCertificate",
+			"addWireGuardPeer"}}), "FlyV1 ")
 	tokens := map[string]string{
 		"deploy": deploy, "org": org, "ssh": ssh,
 		"readonly": narrowed(t, org, &flyio.Organization{ID: organizationOf(t, org), Mask: resset.ActionRead}),
-		"exec":     narrowed(t, deploy, commands(flyio.Command{Args: []string{"echo", "a"}, Exact: true}, flyio.Command{Args: []string{"ls"}})),
-		"wireguard": narrowed(t, org, &resset.IfPresent{Ifs: macaroon.NewCaveatSet(&flyio.Apps{Apps: resset.ResourceSet[uint64, resset.Action]{}},
-			&flyio.FeatureSet{Features: resset.New(resset.ActionAll, flyio.FeatureWireGuard)}), Else: resset.ActionRead}),
-		"machine":  narrowed(t, deploy, &flyio.Machines{Machines: resset.New(resset.ActionAll, w.machine)}),
-		"volume":   narrowed(t, deploy, &flyio.Volumes{Volumes: resset.New(resset.ActionRead, disk)}),
-		"restart":  narrowed(t, deploy, new(resset.ActionRead|resset.ActionControl)),
-		"later":    narrowed(t, org, &macaroon.ValidityWindow{NotBefore: startTime.Add(time.Minute).Unix(), NotAfter: startTime.Add(time.Hour).Unix()}),
+		"exec": narrowed(t, deploy, commands(flyio.Command{Args: []string{"echo", "a"}, Exact: true},
+			flyio.Command{Args: []string{"ls"}})),
+		"wireguard": narrowed(t, org,
+			&resset.IfPresent{Ifs: macaroon.NewCaveatSet(&flyio.Apps{Apps: resset.ResourceSet[uint64, resset.Action]{}},
+				&flyio.FeatureSet{Features: resset.New(resset.ActionAll, flyio.FeatureWireGuard)}), Else: resset.ActionRead}),
+		"machine": narrowed(t, deploy, &flyio.Machines{Machines: resset.New(resset.ActionAll, w.machine)}),
+		"volume":  narrowed(t, deploy, &flyio.Volumes{Volumes: resset.New(resset.ActionRead, disk)}),
+		"restart": narrowed(t, deploy, new(resset.ActionRead|resset.ActionControl)),
+		"later": narrowed(t, org, &macaroon.ValidityWindow{NotBefore: startTime.Add(time.Minute).Unix(),
+			NotAfter: startTime.Add(time.Hour).Unix()}),
 		"bearer":   "Bearer " + strings.TrimPrefix(deploy, "FlyV1 "),
 		"both":     "Bearer " + deploy,
 		"nothing":  narrowed(t, org, read, &flyio.Apps{Apps: resset.New(resset.ActionRead, uint64(1))}),
-		"tampered": tampered(t, deploy), "widened": widened(t, deploy), "forged": forged(t, deploy), "garbage": "FlyV1 fm2_AAAA,fm2_,fm1r_" + strings.Repeat("3f", 40),
+		"tampered": tampered(t, deploy), "widened": widened(t, deploy), "forged": forged(t, deploy),
+		"garbage": "FlyV1 fm2_AAAA,fm2_,fm1r_" + strings.Repeat("3f", 40),
 	}
 	const (
 		image = `{"config":{"image":"x"}}`
-		peer  = `POST /graphql {"query":"mutation{addWireGuardPeer(input:{organizationId:\"{org}\",name:\"p{n}\",pubkey:\"AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\"}){peerip}}"}`
-		gone  = `POST /graphql {"query":"mutation{removeWireGuardPeer(input:{organizationId:\"{org}\",name:\"none\"}){clientMutationId}}"}`
+		peer  = `POST /graphql {"query":"mutation{addWireGuardPeer(input:{organizationId:\"{org}\",name:\"p{n}\",` +
+			`pubkey:\"AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\"}){peerip}}"}`
+		gone = `POST /graphql {"query":"mutation{removeWireGuardPeer(input:{organizationId:\"{org}\",` +
+			`name:\"none\"}){clientMutationId}}"}`
 		alloc = `POST /graphql {"query":"mutation{allocateIpAddress(input:{appId:\"demo\",type:v6}){clientMutationId}}"}`
-		mint  = `POST /graphql {"query":"mutation{createLimitedAccessToken(input:{name:\"n\",organizationId:\"{org}\",profile:\"deploy_organization\"}){clientMutationId}}"}`
+		mint  = `POST /graphql {"query":"mutation{createLimitedAccessToken(input:{name:\"n\",` +
+			`organizationId:\"{org}\",profile:\"deploy_organization\"}){clientMutationId}}"}`
 		other = `POST /graphql {"query":"{app(name:\"other\"){name}}"}`
-		trick = `POST /graphql {"query":"mutation{ addWireGuardPeer(input:{organizationId:\"{org}\",name:\"q{n}\",pubkey:\"AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\"}){peerip} ...m } fragment m on Mutations { allocateIpAddress(input:{appId:\"demo\",type:v6}){clientMutationId} }"}`
+		trick = `POST /graphql {"query":"mutation{ addWireGuardPeer(input:{organizationId:\"{org}\",name:\"q{n}\",` +
+			`pubkey:\"AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\"}){peerip} ...m } fragment m on Mutations { ` +
+			`allocateIpAddress(input:{appId:\"demo\",type:v6}){clientMutationId} }"}`
 	)
 	for i, test := range []struct {
 		send string
@@ -151,7 +162,8 @@ func TestMacaroons(t *testing.T) {
 			if answered != want {
 				t.Errorf("%s with %s: %d %s, want it answered: %v", test.send, name, got.status, got.body, want)
 			}
-			if dead := name == "tampered" || name == "widened" || name == "forged" || name == "garbage"; dead && got.status != 401 {
+			if dead := name == "tampered" || name == "widened" || name == "forged" || name == "garbage"; dead &&
+				got.status != 401 {
 				t.Errorf("%s with %s: %d, want 401", test.send, name, got.status)
 			}
 		}
@@ -176,8 +188,11 @@ func TestMacaroons(t *testing.T) {
 	}
 
 	// Revoking a token ends all that were made out of it.
-	id := graphQuery(t, w.Platform, `{organization(slug:"personal"){limitedAccessTokens{nodes{id profile}}}}`, nil).get(t, "data.organization.limitedAccessTokens.nodes.1.id")
-	graphQuery(t, w.Platform, `mutation($input:DeleteLimitedAccessTokenInput!){deleteLimitedAccessToken(input:$input){token}}`, map[string]any{"input": map[string]any{"id": id}})
+	id := graphQuery(t, w.Platform, `{organization(slug:"personal"){limitedAccessTokens{nodes{id profile}}}}`,
+		nil).get(t, "data.organization.limitedAccessTokens.nodes.1.id")
+	graphQuery(t, w.Platform,
+		`mutation($input:DeleteLimitedAccessTokenInput!){deleteLimitedAccessToken(input:$input){token}}`,
+		map[string]any{"input": map[string]any{"id": id}})
 	for _, name := range []string{"org", "readonly", "wireguard"} {
 		if got := at(name); got != 401 {
 			t.Errorf("%s after the revocation: %d", name, got)
@@ -261,10 +276,14 @@ func TestMacaroonCaveats(t *testing.T) {
 func TestHostileMacaroon(t *testing.T) {
 	w := newWorld(t, flysim.Options{})
 	for name, raw := range map[string]string{
-		"a large array of caveats": "\x94\x93\xc4\x01a\xc4\x01b\xc2\xa1l\xdd\xff\xff\xff\xfe", "a large text": "\x94\xdb\xff\xff\xff\xff",
-		"deep": strings.Repeat("\x91", 10_000), "empty": "", "one byte": "\x94", "large": "\xc6\x00\x01\x00\x00" + strings.Repeat("x", 1<<16),
+		"a large array of caveats": "\x94\x93\xc4\x01a\xc4\x01b\xc2\xa1l\xdd\xff\xff\xff\xfe",
+		"a large text":             "\x94\xdb\xff\xff\xff\xff",
+		"deep":                     strings.Repeat("\x91", 10_000), "empty": "", "one byte": "\x94",
+		"large": "\xc6\x00\x01\x00\x00" +
+			strings.Repeat("x", 1<<16),
 	} {
-		got := ask(t, w.Platform, "GET", "/v1/apps/demo", "", "Authorization", "FlyV1 fm2_"+base64.StdEncoding.EncodeToString([]byte(raw)))
+		got := ask(t, w.Platform, "GET", "/v1/apps/demo", "", "Authorization",
+			"FlyV1 fm2_"+base64.StdEncoding.EncodeToString([]byte(raw)))
 		if got.status != 401 {
 			t.Errorf("%s: %d", name, got.status)
 		}

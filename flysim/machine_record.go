@@ -25,7 +25,8 @@ type machineRecord struct {
 	Cordoned   bool            `json:"cordoned"`
 	Incomplete *spec.Config    `json:"incomplete_config"`
 	Lease      *strippedLease  `json:"lease,omitempty"`
-	Nonce      string          `json:"nonce,omitempty"` // of a creation alone: flyctl takes one in a list for its own lease
+	// of a creation alone: flyctl takes one in a list for its own lease
+	Nonce string `json:"nonce,omitempty"`
 }
 
 // strippedLease is a lease without its nonce.

@@ -16,7 +16,8 @@ import (
 )
 
 // update sends the Machine's own configuration, changed by edit, back to it.
-func update(t *testing.T, p *flysim.Platform, edit func(config map[string]any), extra map[string]any, headers ...string) reply {
+func update(t *testing.T, p *flysim.Platform, edit func(config map[string]any), extra map[string]any,
+	headers ...string) reply {
 	t.Helper()
 	var m struct {
 		Config map[string]any `json:"config"`
@@ -140,7 +141,8 @@ func TestLease(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	clock := flysim.NewClock(func() time.Time { return startTime })
-	p := seeded(t, flysim.Options{Clock: clock, StartDelay: 4 * time.Second, CheckDelay: 3 * time.Second, StrictWait: true})
+	p := seeded(t, flysim.Options{Clock: clock, StartDelay: 4 * time.Second, CheckDelay: 3 * time.Second,
+		StrictWait: true})
 	wait := shop + "/machines/" + shopA + "/wait"
 	wantStatus(t, ask(t, p, "GET", wait+"?state=started&timeout=60", ""), 200)
 	for path, want := range map[string]int{
@@ -156,7 +158,8 @@ func TestWait(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", path, got.status, want, got.body)
 		}
 	}
-	wantBody(t, ask(t, p, "GET", wait+"?state=stopped", ""), "error", "instance_id required when waiting for stopped machine")
+	wantBody(t, ask(t, p, "GET", wait+"?state=stopped", ""), "error",
+		"instance_id required when waiting for stopped machine")
 
 	old := p.Machine("shop-api", shopA).InstanceID
 	wantBody(t, update(t, p, nil, nil), "state", "replacing")
@@ -251,7 +254,8 @@ func TestMachineLife(t *testing.T) {
 func TestActors(t *testing.T) {
 	p := flysim.New(flysim.Options{StartDelay: time.Second, Clock: flysim.NewClock(func() time.Time { return startTime })})
 	p.AddApp("other", "partner", "edge")
-	config, err := spec.Parse([]byte(`{"image":"nginx","services":[{"internal_port":80},{"internal_port":53,"protocol":"udp"}]}`))
+	config, err := spec.Parse(
+		[]byte(`{"image":"nginx","services":[{"internal_port":80},{"internal_port":53,"protocol":"udp"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +303,8 @@ func TestMachinesThroughFlyGo(t *testing.T) {
 	}
 	m.Config.Services[0].Autostop = fly.Pointer(fly.MachineAutostopStop)
 	updated, err := rest.Update(ctx, "shop-api", fly.LaunchMachineInput{ID: shopA, Config: m.Config}, lease.Data.Nonce)
-	if err != nil || updated.InstanceID == m.InstanceID || *updated.Config.Services[0].Autostop != fly.MachineAutostopStop {
+	if err != nil || updated.InstanceID == m.InstanceID ||
+		*updated.Config.Services[0].Autostop != fly.MachineAutostopStop {
 		t.Fatalf("%+v, %v", updated, err)
 	}
 	if err := rest.Wait(ctx, "shop-api", shopA, flaps.WithWaitVersion(updated.InstanceID)); err != nil {
@@ -308,13 +313,16 @@ func TestMachinesThroughFlyGo(t *testing.T) {
 	if err := rest.Stop(ctx, "shop-api", fly.StopMachineInput{ID: shopA}, lease.Data.Nonce); err != nil {
 		t.Error(err)
 	}
-	if err := rest.Wait(ctx, "shop-api", shopA, flaps.WithWaitStates("stopped"), flaps.WithWaitVersion(updated.InstanceID)); err != nil {
+	if err := rest.Wait(ctx, "shop-api", shopA, flaps.WithWaitStates("stopped"),
+		flaps.WithWaitVersion(updated.InstanceID)); err != nil {
 		t.Error(err)
 	}
-	if started, err := rest.Start(ctx, "shop-api", shopA, lease.Data.Nonce); err != nil || started.PreviousState != "stopped" {
+	if started, err := rest.Start(ctx, "shop-api", shopA, lease.Data.Nonce); err != nil ||
+		started.PreviousState != "stopped" {
 		t.Errorf("%+v, %v", started, err)
 	}
-	if processes, err := rest.GetProcesses(ctx, "shop-api", shopA); err != nil || processes[0].ListenSockets[0].Address != "0.0.0.0:8080" {
+	if processes, err := rest.GetProcesses(ctx, "shop-api", shopA); err != nil ||
+		processes[0].ListenSockets[0].Address != "0.0.0.0:8080" {
 		t.Errorf("%+v, %v", processes, err)
 	}
 	if _, err := rest.RefreshLease(ctx, "shop-api", shopA, fly.IntPointer(60), lease.Data.Nonce); err != nil {
@@ -324,7 +332,8 @@ func TestMachinesThroughFlyGo(t *testing.T) {
 		t.Error(err)
 	}
 	var refusal *flaps.FlapsError
-	if _, err := rest.FindLease(ctx, "shop-api", shopA); !errors.As(err, &refusal) || refusal.ResponseStatusCode != 404 || refusal.FlyRequestId == "" {
+	if _, err := rest.FindLease(ctx, "shop-api", shopA); !errors.As(err, &refusal) ||
+		refusal.ResponseStatusCode != 404 || refusal.FlyRequestId == "" {
 		t.Errorf("%+v, %v", refusal, err)
 	}
 }

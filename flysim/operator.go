@@ -36,7 +36,8 @@ func (p *Platform) AddRelease(app, image string, definition json.RawMessage) Rel
 	if err != nil {
 		panic("sandbox: " + err.Error())
 	}
-	return Release{ID: r.id, Version: r.version, Status: r.status, Strategy: r.strategy, Image: r.image, Definition: slices.Clone(r.definition)}
+	return Release{ID: r.id, Version: r.version, Status: r.status, Strategy: r.strategy, Image: r.image,
+		Definition: slices.Clone(r.definition)}
 }
 
 // SetFlyToml says what [Platform.FlyToml] is of an app.

@@ -47,7 +47,8 @@ func (s *platformState) addPeer(net *privateNetwork, name, pubkey, region string
 	case err != nil || len(key) != 32:
 		return nil, invalid("Validation failed: Pubkey is not a WireGuard public key")
 	case org.peer(name) != nil:
-		return nil, &apiError{http.StatusUnprocessableEntity, "UNPROCESSABLE", "Validation failed: Name has already been taken"}
+		return nil, &apiError{http.StatusUnprocessableEntity, "UNPROCESSABLE",
+			"Validation failed: Name has already been taken"}
 	}
 	p := &wireGuardPeer{
 		id: s.ids.ulid("peer"), name: name, pubkey: pubkey, region: region, network: net,

@@ -12,8 +12,10 @@ import (
 const publishedConfig = `
 env metadata image schedule auto_destroy standbys size disable_machine_autostart
 init{exec entrypoint cmd tty swap_size_mb kernel_args}
-guest{cpu_kind cpus memory_mb max_memory_mb gpus gpu_kind host_dedication_id persist_rootfs kernel_args required_host_features}
-mounts{encrypted path size_gb volume name extend_threshold_percent add_size_gb add_size_percent min_add_size_gb size_gb_limit}
+guest{cpu_kind cpus memory_mb max_memory_mb gpus gpu_kind host_dedication_id persist_rootfs kernel_args
+required_host_features}
+mounts{encrypted path size_gb volume name extend_threshold_percent add_size_gb add_size_percent min_add_size_gb
+size_gb_limit}
 services{
 	protocol internal_port autostop autostart min_machines_running force_instance_key force_instance_description
 	ports{
@@ -25,11 +27,13 @@ services{
 		}
 		proxy_proto_options{version}
 	}
-	checks{port type interval timeout grace_period method path protocol tls_skip_verify tls_server_name headers{name values}}
+	checks{port type interval timeout grace_period method path protocol tls_skip_verify tls_server_name
+	headers{name values}}
 	concurrency{type hard_limit soft_limit}
 }
 metrics{port path https}
-checks{*{port type kind interval timeout grace_period method path protocol tls_skip_verify tls_server_name headers{name values}}}
+checks{*{port type kind interval timeout grace_period method path protocol tls_skip_verify tls_server_name
+headers{name values}}}
 statics{guest_path url_prefix tigris_bucket index_document}
 files{guest_path raw_value secret_name image_config mode}
 restart{policy max_retries gpu_bid_price}
@@ -40,7 +44,8 @@ processes{exec entrypoint cmd user env secrets{env_var name} ignore_app_secrets 
 stop_config{timeout signal}
 containers{
 	name image exec entrypoint cmd user env secrets{env_var name} env_from{env_var field_ref}
-	files{guest_path raw_value secret_name image_config mode} restart{policy max_retries gpu_bid_price} stop{timeout signal}
+	files{guest_path raw_value secret_name image_config mode} restart{policy max_retries gpu_bid_price}
+	stop{timeout signal}
 	depends_on{name condition} healthchecks mounts{name path}
 }
 volumes{name temp_dir{storage_type size_mb} image}

@@ -69,12 +69,14 @@ func operations(t *testing.T, dir string) map[string]string {
 // ask for, but what is named here as out of scope. That is answered by an error
 // which says so.
 func TestQueriesOfFlyGo(t *testing.T) {
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/superfly/fly-go").Output()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/superfly/fly-go").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantQueries(t, strings.TrimSpace(string(dir)), 80, []string{
-		"addAllowedReplaySourceOrgs", "attachPostgresCluster", "createDelegatedWireGuardToken", "createDoctorUrl", "createOrganization",
+		"addAllowedReplaySourceOrgs", "attachPostgresCluster", "createDelegatedWireGuardToken", "createDoctorUrl",
+		"createOrganization",
 		"createOrganizationInvitation", "delegatedWireGuardTokens", "deleteDelegatedWireGuardToken", "deleteOrganization",
 		"deleteOrganizationMembership", "detachPostgresCluster", "enablePostgresConsul", "ensureDepotRemoteBuilder",
 		"ensureMachineRemoteBuilder", "issueCertificate", "lockApp", "loggedCertificates", "postgresAttachments",
@@ -89,7 +91,8 @@ func TestQueriesOfFlyctl(t *testing.T) {
 		t.Skip("FLYCTL_SOURCE is not set")
 	}
 	wantQueries(t, dir, 25, []string{
-		"addOn", "addOnPlans", "addOnProvider", "agreedToProviderTos", "allocations", "createAddOn", "createExtensionTosAgreement",
+		"addOn", "addOnPlans", "addOnProvider", "agreedToProviderTos", "allocations", "createAddOn",
+		"createExtensionTosAgreement",
 		"deleteAddOn", "extensionSsoLink", "logOut", "resetAddOnPassword", "setVmCount", "updateAddOn",
 	})
 }

@@ -38,7 +38,8 @@ func (m *vm) reading() *reading {
 		document: document,
 		probes:   probesOf(m.config),
 		image:    imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
-		metadata: metadata, group: m.config.ProcessGroup(), killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
+		metadata: metadata, group: m.config.ProcessGroup(),
+		killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
 	}
 	return m.read
 }

@@ -85,7 +85,8 @@ func Regions() []Region {
 
 // areas are the geographic areas of the aliases, but for the United States.
 func areas() map[string]string {
-	return map[string]string{"na": "north_america", "sa": "south_america", "eu": "europe", "apac": "asia_pacific", "af": "africa"}
+	return map[string]string{"na": "north_america", "sa": "south_america", "eu": "europe",
+		"apac": "asia_pacific", "af": "africa"}
 }
 
 // placement reads a region expression, codes and aliases separated by commas:

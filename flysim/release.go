@@ -52,7 +52,8 @@ func (a *appState) completed() *appRelease {
 }
 
 // createRelease adds a release; it counts as deployed only once it is complete.
-func (s *platformState) createRelease(a *appState, image, strategy string, definition json.RawMessage, plan preset, now time.Time) (*appRelease, error) {
+func (s *platformState) createRelease(a *appState, image, strategy string, definition json.RawMessage,
+	plan preset, now time.Time) (*appRelease, error) {
 	strategy = strings.ToUpper(cmp.Or(strategy, "rolling"))
 	if !slices.Contains(strategies, strategy) {
 		return nil, invalid("strategy %.40q is not one of %s", strategy, strings.Join(strategies, ", "))
@@ -117,7 +118,8 @@ func (p *Platform) Releases(app string) []Release {
 	defer p.mu.Unlock()
 	var list []Release
 	for _, r := range slices.Backward(p.mustApp(app).releases) {
-		list = append(list, Release{r.id, r.version, r.status, r.strategy, r.image, slices.Clone(r.definition), slices.Clone(r.metadata)})
+		list = append(list, Release{r.id, r.version, r.status, r.strategy, r.image, slices.Clone(r.definition),
+			slices.Clone(r.metadata)})
 	}
 	return list
 }

@@ -69,7 +69,8 @@ type addOnArgs struct {
 }
 
 func (args addOnArgs) none() *connection[*addOn] {
-	return paged(nil, pageArgs{args.After, args.Before, args.First, args.Last}, func(a *addOn) string { return string(a.ID) })
+	return paged(nil, pageArgs{args.After, args.Before, args.First, args.Last},
+		func(a *addOn) string { return string(a.ID) })
 }
 
 func (*root) AddOns(args addOnArgs) *connection[*addOn]               { return args.none() }

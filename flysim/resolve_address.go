@@ -89,7 +89,8 @@ func (*root) AllocateIpAddress(ctx context.Context, args allocateArgs) (*allocat
 	if err != nil {
 		return nil, err
 	}
-	payload := &allocatePayload{appPayload: appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}}
+	payload := &allocatePayload{appPayload: appPayload{app: &appNode{req: req, app: a, fresh: true},
+		mutation: in.ClientMutationId}}
 	if addr.kind != "shared_v4" {
 		payload.address = &addressNode{req, addr}
 	}

@@ -79,11 +79,13 @@ func (n *certificateNode) Issued(args struct {
 	if n.app.configured() {
 		for _, kind := range []string{"ecdsa", "rsa"} {
 			nodes = append(nodes, &issuedNode{
-				graphql.ID(n.certificate.id + "_" + kind), n.certificate.hostname, kind, textScalar(timestamp(n.certificate.expires())),
+				graphql.ID(n.certificate.id + "_" + kind), n.certificate.hostname, kind,
+				textScalar(timestamp(n.certificate.expires())),
 			})
 		}
 	}
-	return paged(nodes, pageArgs{args.After, args.Before, args.First, args.Last}, func(n *issuedNode) string { return n.Type })
+	return paged(nodes, pageArgs{args.After, args.Before, args.First, args.Last},
+		func(n *issuedNode) string { return n.Type })
 }
 
 // hostnameCheck resolves HostnameCheck: what the DNS of a hostname says. In the
@@ -105,8 +107,10 @@ type hostnameCheck struct {
 func (a *appState) check(c *certificate) *hostnameCheck {
 	needs := a.detail(c).DNSRequirements
 	return &hostnameCheck{
-		ID: graphql.ID("check_" + c.id), ARecords: needs.A, AaaaRecords: needs.AAAA, CaaRecords: []string{}, CnameRecords: []string{},
-		ResolvedAddresses: append(append([]string{}, needs.A...), needs.AAAA...), DnsConfigured: a.configured(), DnsProvider: new("enom"),
+		ID: graphql.ID("check_" + c.id), ARecords: needs.A, AaaaRecords: needs.AAAA, CaaRecords: []string{},
+		CnameRecords:      []string{},
+		ResolvedAddresses: append(append([]string{}, needs.A...), needs.AAAA...), DnsConfigured: a.configured(),
+		DnsProvider: new("enom"),
 	}
 }
 
@@ -121,7 +125,8 @@ type certificatePayload struct {
 
 func (req *apiRequest) certificatePayload(a *appState, c *certificate, mutation *string) *certificatePayload {
 	return &certificatePayload{
-		App: &appNode{req: req, app: a, fresh: true}, Certificate: &certificateNode{a, c}, Check: a.check(c), ClientMutationId: mutation,
+		App: &appNode{req: req, app: a, fresh: true}, Certificate: &certificateNode{a, c}, Check: a.check(c),
+		ClientMutationId: mutation,
 	}
 }
 

@@ -125,7 +125,8 @@ func (n *organizationNode) Apps(args pageArgs) *connection[*appNode] {
 
 // Members are the sandbox's only person.
 func (n *organizationNode) Members(args pageArgs) *members {
-	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN", JoinedAt: textScalar(timestamp(n.org.networks[0].created))}
+	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN",
+		JoinedAt: textScalar(timestamp(n.org.networks[0].created))}
 	return &members{paged([]*membership{admin}, args, func(m *membership) string { return m.Cursor })}
 }
 

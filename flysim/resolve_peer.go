@@ -89,7 +89,8 @@ func (*root) AddWireGuardPeer(ctx context.Context, args struct {
 	}
 	node := &peerNode{req, p}
 	return &addedPeer{
-		Endpointip: gatewayAddress, Peerip: node.Peerip(), Pubkey: gatewayKey(), Network: node.Network(), ClientMutationId: in.ClientMutationId,
+		Endpointip: gatewayAddress, Peerip: node.Peerip(), Pubkey: gatewayKey(), Network: node.Network(),
+		ClientMutationId: in.ClientMutationId,
 	}, nil
 }
 
@@ -139,7 +140,8 @@ func (*root) ValidateWireGuardPeers(ctx context.Context, args struct {
 			known[p.ip.String()] = true
 		}
 	}
-	payload := &validatedPeers{InvalidPeerIps: []string{}, ValidPeerIps: []string{}, ClientMutationId: args.Input.ClientMutationId}
+	payload := &validatedPeers{InvalidPeerIps: []string{}, ValidPeerIps: []string{},
+		ClientMutationId: args.Input.ClientMutationId}
 	for _, ip := range args.Input.PeerIps {
 		if known[ip] {
 			payload.ValidPeerIps = append(payload.ValidPeerIps, ip)

@@ -81,7 +81,8 @@ func (*root) CreateRelease(ctx context.Context, args createReleaseArgs) (*create
 	if err != nil {
 		return nil, err
 	}
-	return &createReleasePayload{appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, &releaseNode{r}}, nil
+	return &createReleasePayload{appPayload{app: &appNode{req: req, app: a, fresh: true},
+		mutation: in.ClientMutationId}, &releaseNode{r}}, nil
 }
 
 type updateReleaseArgs struct {

@@ -21,7 +21,8 @@ func (n *appNode) Secrets() []*secretNode {
 	for _, name := range n.app.secrets.names() {
 		known := n.app.secrets.named[name]
 		nodes = append(nodes, &secretNode{
-			ID: graphql.ID(n.app.name + "/" + name), Name: name, Digest: known.digest, CreatedAt: textScalar(timestamp(known.created)), User: &user{},
+			ID: graphql.ID(n.app.name + "/" + name), Name: name, Digest: known.digest,
+			CreatedAt: textScalar(timestamp(known.created)), User: &user{},
 		})
 	}
 	return nodes
@@ -57,7 +58,11 @@ func (*root) SetSecrets(ctx context.Context, args struct {
 	}
 	s := req.platform.state
 	if in.ReplaceAll != nil && *in.ReplaceAll {
-		s.unsetSecrets(a, slices.DeleteFunc(a.secrets.names(), func(name string) bool { _, kept := values[name]; return kept }))
+		s.unsetSecrets(a, slices.DeleteFunc(a.secrets.names(), func(name string) bool {
+			_,
+				kept := values[name]
+			return kept
+		}))
 	}
 	s.setSecrets(a, values, req.now)
 	return &secretsPayload{App: &appNode{req: req, app: a, fresh: true}, ClientMutationId: in.ClientMutationId}, nil

@@ -101,7 +101,8 @@ func createAssignment(req *apiRequest) apiAnswer {
 	}
 	w := wish{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
 	if in.Org != "" {
-		if w.organization = req.platform.state.organization(in.Org); w.organization == nil || !req.grant.seesOrganization(in.Org) {
+		if w.organization = req.platform.state.organization(in.Org); w.organization == nil ||
+			!req.grant.seesOrganization(in.Org) {
 			return refuse(notFound("organization"))
 		}
 	}

@@ -120,7 +120,8 @@ func listCertificates(req *apiRequest) apiAnswer {
 			out.Certificates = append(out.Certificates, certificateSummary{
 				Hostname: c.hostname, Status: a.certificateStatus(), DNSProvider: "enom",
 				AcmeALPNConfigured: ok, AcmeHTTPConfigured: ok, Configured: ok, AcmeRequested: !c.noACME,
-				HasCustomCertificate: c.custom != nil, HasFlyCertificate: !c.noACME, CreatedAt: timestamp(c.created), UpdatedAt: timestamp(c.created),
+				HasCustomCertificate: c.custom != nil, HasFlyCertificate: !c.noACME, CreatedAt: timestamp(c.created),
+				UpdatedAt: timestamp(c.created),
 			})
 		}
 	}
@@ -147,7 +148,8 @@ func createCertificate(req *apiRequest) apiAnswer {
 
 // certify adds a hostname to the app; they are kept in order.
 func (a *appState) certify(s *platformState, hostname string, now time.Time) (*certificate, error) {
-	at, found := slices.BinarySearchFunc(a.certificates, hostname, func(c *certificate, name string) int { return strings.Compare(c.hostname, name) })
+	at, found := slices.BinarySearchFunc(a.certificates, hostname,
+		func(c *certificate, name string) int { return strings.Compare(c.hostname, name) })
 	switch {
 	case hostname == "" || len(hostname) > 253:
 		return nil, invalid("invalid hostname")
@@ -240,7 +242,8 @@ func (a *appState) detail(c *certificate) certificateDetail {
 	}
 	if own := c.custom; own != nil {
 		d.Certificates = append(d.Certificates, issuedCertificate{
-			Source: "custom", Status: "active", CreatedAt: timestamp(own.imported), ExpiresAt: timestamp(own.until), Issuer: own.issuer,
+			Source: "custom", Status: "active", CreatedAt: timestamp(own.imported), ExpiresAt: timestamp(own.until),
+			Issuer: own.issuer,
 			Issued: []issuedRecord{{Type: "custom", ExpiresAt: timestamp(own.until)}},
 		})
 	}

@@ -81,7 +81,8 @@ func execMachine(req *apiRequest) apiAnswer {
 	case signal != 0:
 		return reply(http.StatusOK, execRecord{ExitCode: 128 + signal, ExitSignal: signal})
 	case run.sleep > timeout:
-		return refuse(&apiError{http.StatusRequestTimeout, "deadline_exceeded", "deadline_exceeded: the command took longer than " + timeout.String()})
+		return refuse(&apiError{http.StatusRequestTimeout, "deadline_exceeded",
+			"deadline_exceeded: the command took longer than " + timeout.String()})
 	}
 	return reply(http.StatusOK, execRecord{ExitCode: code, StdOut: run.stdout.String(), StdErr: run.stderr.String()})
 }
@@ -95,7 +96,8 @@ func (req *apiRequest) executable(container string) (*vm, error) {
 	}
 	switch {
 	case m.host == "unreachable":
-		return nil, &apiError{http.StatusServiceUnavailable, "unavailable", "unavailable: the host of machine " + m.id + " is unreachable"}
+		return nil, &apiError{http.StatusServiceUnavailable, "unavailable", "unavailable: the host of machine " +
+			m.id + " is unreachable"}
 	case m.state != "started":
 		return nil, precondition("machine not in started state")
 	case container != "" && !m.hasContainer(container):

@@ -63,7 +63,8 @@ func acquireLease(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, in.Description, inSeconds(in.TTL), req.now)
+	l, err := m.acquire(req.platform.state, req.Header.Get(nonceHeader), userEmail, in.Description,
+		inSeconds(in.TTL), req.now)
 	if err != nil {
 		return refuse(err)
 	}

@@ -171,7 +171,8 @@ func (req *apiRequest) change() (*vm, error) {
 	case m.state == "destroyed":
 		return nil, precondition("machine is destroyed")
 	case m.host == "unreachable":
-		return nil, &apiError{http.StatusServiceUnavailable, "unavailable", "unavailable: the host of machine " + m.id + " is unreachable"}
+		return nil, &apiError{http.StatusServiceUnavailable, "unavailable", "unavailable: the host of machine " +
+			m.id + " is unreachable"}
 	}
 	return m, m.permit(req.Header.Get(nonceHeader), req.now)
 }

@@ -77,7 +77,8 @@ func placeMachines(req *apiRequest) apiAnswer {
 		rows = append(rows, placementRecord{r.Code, n, n})
 	}
 	if left > 0 {
-		return refuse(&apiError{http.StatusUnprocessableEntity, "insufficient_capacity", "insufficient resources available to fulfill request"})
+		return refuse(&apiError{http.StatusUnprocessableEntity, "insufficient_capacity",
+			"insufficient resources available to fulfill request"})
 	}
 	return reply(http.StatusOK, map[string][]placementRecord{"Regions": rows})
 }

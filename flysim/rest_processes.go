@@ -36,7 +36,8 @@ func listProcesses(req *apiRequest) apiAnswer {
 
 // processes are those of a started Machine.
 func (m *vm) processes() []processRecord {
-	app := processRecord{PID: 315, STime: 4, RTime: 86_400, Command: "/app/server", Directory: "/app", CPU: 12, RSS: 41_943_040, Sockets: []socketRecord{}}
+	app := processRecord{PID: 315, STime: 4, RTime: 86_400, Command: "/app/server", Directory: "/app", CPU: 12,
+		RSS: 41_943_040, Sockets: []socketRecord{}}
 	for _, s := range m.listen {
 		app.Sockets = append(app.Sockets, socketRecord{s.proto, s.address})
 	}

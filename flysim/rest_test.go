@@ -30,7 +30,8 @@ func TestTokens(t *testing.T) {
 		{"app token, other app", "Bearer " + appOnly, "GET", "/v1/apps/tenant-7/machines", "", 403},
 		{"app token lists", "Bearer " + appOnly, "GET", "/v1/apps?org_slug=personal", "", 403},
 		{"app token creates", "Bearer " + appOnly, "POST", "/v1/apps", `{"name":"x","org_slug":"personal"}`, 403},
-		{"app token, release of another app", "Bearer " + appOnly, "PATCH", "/api/v1/releases/Hb8qXw5TnJ3zFd6M", `{"status":"failed"}`, 403},
+		{"app token, release of another app", "Bearer " + appOnly, "PATCH", "/api/v1/releases/Hb8qXw5TnJ3zFd6M",
+			`{"status":"failed"}`, 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := ask(t, p, test.method, test.path, test.body, "Authorization", test.authorization)
@@ -43,7 +44,8 @@ func TestTokens(t *testing.T) {
 			}
 		})
 	}
-	if got := p.Machine("shop-api", shopA); got.State != "started" || got.LeaseOwner != "" || len(p.Addresses("shop-api")) != 2 {
+	if got := p.Machine("shop-api", shopA); got.State != "started" || got.LeaseOwner != "" ||
+		len(p.Addresses("shop-api")) != 2 {
 		t.Errorf("a refused call changed something: %+v", got)
 	}
 }

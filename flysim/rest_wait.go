@@ -65,7 +65,8 @@ func (w waiting) reached(m *vm) bool {
 		}
 	}
 	if w.instance != "" && w.instance != m.instance { // an old version: it has stopped and was replaced
-		return slices.Contains(w.states, "stopped") || slices.Contains(w.states, "destroyed") || slices.Contains(w.states, "settled")
+		return slices.Contains(w.states, "stopped") || slices.Contains(w.states, "destroyed") ||
+			slices.Contains(w.states, "settled")
 	}
 	return slices.Contains(w.states, m.state) ||
 		slices.Contains(w.states, "settled") && !transient(m.state)
@@ -124,7 +125,8 @@ func waitMachine(req *apiRequest) apiAnswer {
 
 // known refuses a version or an event that the Machine never had.
 func (w waiting) known(m *vm) error {
-	if w.instance != "" && !slices.ContainsFunc(m.versions, func(v machineVersion) bool { return v.instance == w.instance }) {
+	if w.instance != "" &&
+		!slices.ContainsFunc(m.versions, func(v machineVersion) bool { return v.instance == w.instance }) {
 		return notFound("machine version")
 	}
 	if w.after != "" && !slices.ContainsFunc(m.events, func(e event) bool { return e.id == w.after }) {

@@ -152,8 +152,10 @@ func clients(t testing.TB, p *flysim.Platform) (*fly.Client, *flaps.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gql := fly.NewClientFromOptions(fly.ClientOptions{AccessToken: p.Token(), Name: "test", Version: "1", BaseURL: server.URL})
-	rest, err := flaps.NewWithOptions(t.Context(), flaps.NewClientOpts{Tokens: tokens.Parse(p.Token()), Transport: redirect{to}})
+	gql := fly.NewClientFromOptions(fly.ClientOptions{AccessToken: p.Token(), Name: "test", Version: "1",
+		BaseURL: server.URL})
+	rest, err := flaps.NewWithOptions(t.Context(), flaps.NewClientOpts{Tokens: tokens.Parse(p.Token()),
+		Transport: redirect{to}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,8 @@ func parseSchema(t *testing.T, paths ...string) *ast.SchemaDocument {
 // fly-go publishes: every type, field, argument and type reference of ours
 // stands in theirs as it is here.
 func TestSchemaIsSubset(t *testing.T) {
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/superfly/fly-go").Output()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/superfly/fly-go").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,8 @@ func compareField(t *testing.T, def *ast.Definition, field, other *ast.FieldDefi
 	}
 	for _, argument := range field.Arguments {
 		same := other.Arguments.ForName(argument.Name)
-		if same == nil || same.Type.String() != argument.Type.String() || same.DefaultValue.String() != argument.DefaultValue.String() {
+		if same == nil || same.Type.String() != argument.Type.String() ||
+			same.DefaultValue.String() != argument.DefaultValue.String() {
 			t.Errorf("%s.%s(%s: %s) is not theirs", def.Name, field.Name, argument.Name, argument.Type)
 		}
 	}

@@ -120,7 +120,8 @@ func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) erro
 	for _, m := range app.Machines {
 		config := f.files[app.Name+"/"+m.Group+".json"]
 		in := map[string]any{"config": json.RawMessage(config), "name": m.Name, "region": m.Region}
-		if err := p.ask(ctx, preset{at: m.At, machine: m.ID, instance: m.Instance}, http.MethodPost, path+"/machines", in); err != nil {
+		if err := p.ask(ctx, preset{at: m.At, machine: m.ID, instance: m.Instance}, http.MethodPost,
+			path+"/machines", in); err != nil {
 			return err
 		}
 		p.SetListen(app.Name, m.ID, m.Listen)
@@ -137,7 +138,8 @@ func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) erro
 		}
 	}
 	for _, hostname := range app.Hostnames {
-		if err := p.ask(ctx, at, http.MethodPost, path+"/certificates/acme", map[string]string{"hostname": hostname}); err != nil {
+		if err := p.ask(ctx, at, http.MethodPost, path+"/certificates/acme",
+			map[string]string{"hostname": hostname}); err != nil {
 			return err
 		}
 	}
@@ -152,7 +154,8 @@ const (
 	mutationRelease  = `mutation($input: CreateReleaseInput!) { createRelease(input: $input) { release { id } } }`
 	mutationComplete = `mutation($input: UpdateReleaseInput!) { updateRelease(input: $input) { release { id } } }`
 	mutationAllocate = `mutation($input: AllocateIPAddressInput!) { allocateIpAddress(input: $input) { app { id } } }`
-	mutationEgress   = `mutation($input: AllocateEgressIPAddressInput!) { allocateEgressIpAddress(input: $input) { v4 v6 } }`
+	mutationEgress   = `mutation($input: AllocateEgressIPAddressInput!) { allocateEgressIpAddress(input: ` +
+		`$input) { v4 v6 } }`
 )
 
 func (p *Platform) seedRelease(ctx context.Context, app fixtureApp, flyToml []byte) error {
@@ -205,7 +208,8 @@ func parseFlyToml(flyToml []byte) (map[string]any, error) {
 }
 
 func (p *Platform) mutate(ctx context.Context, at preset, query string, input map[string]any) error {
-	return p.ask(ctx, at, http.MethodPost, "/graphql", map[string]any{"query": query, "variables": map[string]any{"input": input}})
+	return p.ask(ctx, at, http.MethodPost, "/graphql", map[string]any{"query": query,
+		"variables": map[string]any{"input": input}})
 }
 
 // ask sends one request to the platform's own handler.

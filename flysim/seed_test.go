@@ -25,9 +25,11 @@ func dump(t *testing.T, p *flysim.Platform) string {
 		for _, path := range []string{"", "/machines", "/ip_assignments", "/certificates"} {
 			out.WriteString(indent(t, ask(t, p, "GET", "/v1/apps/"+app+path, "").body))
 		}
-		const everything = `query($a: String!) { app(name: $a) { id internalNumericId createdAt organization { id internalNumericId } ` +
+		const everything = `query($a: String!) { app(name: $a) { id internalNumericId createdAt organization { id ` +
+			`internalNumericId } ` +
 			`ipAddresses { nodes { id createdAt network { id } } } egressIpAddresses { nodes { id updatedAt } } ` +
-			`certificates { nodes { id } } releasesUnprocessed { nodes { id version createdAt updatedAt configDefinition imageRef status } } } }`
+			`certificates { nodes { id } } releasesUnprocessed { nodes { id version createdAt updatedAt ` +
+			`configDefinition imageRef status } } } }`
 		out.WriteString(indent(t, graphQuery(t, p, everything, map[string]any{"a": app}).body))
 	}
 	return out.String()
@@ -55,12 +57,14 @@ func TestSeedIsDeterministic(t *testing.T) {
 
 func TestFixture(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	if got, want := p.AppNames(), []string{"game-server", "inner-circle", "legacy-api", "shop-api", "tenant-7"}; !slices.Equal(got, want) {
+	if got, want := p.AppNames(), []string{"game-server", "inner-circle", "legacy-api", "shop-api",
+		"tenant-7"}; !slices.Equal(got, want) {
 		t.Fatalf("apps %v, want %v", got, want)
 	}
 	for app, want := range map[string]string{
-		"shop-api":     "v6 2a09:8280:1::2d:1111, shared_v4 66.241.124.11",
-		"legacy-api":   "v4 137.66.18.204, v6 2a09:8280:1::3a:7c20, egress_v4 209.71.80.45, egress_v6 2605:4c40:9a:1f2e:0:3b:7c20:1",
+		"shop-api": "v6 2a09:8280:1::2d:1111, shared_v4 66.241.124.11",
+		"legacy-api": "v4 137.66.18.204, v6 2a09:8280:1::3a:7c20, egress_v4 209.71.80.45, egress_v6 " +
+			"2605:4c40:9a:1f2e:0:3b:7c20:1",
 		"inner-circle": "private_v6 fdaa:2:1c4f:0:1::2",
 		"game-server":  "v4 137.66.43.9, v6 2a09:8280:1::47:e6b1",
 		"tenant-7":     "v6 2a09:8280:1::52:90d4, shared_v4 66.241.125.87",
@@ -92,11 +96,13 @@ func TestFixture(t *testing.T) {
 				t.Errorf("%s: ids %s and %s", app, id, m.InstanceID)
 			case metadata["fly_platform_version"] != "v2" || m.Config.Validate() != nil:
 				t.Errorf("%s: Machine %s is not one of `fly deploy`", app, id)
-			case env["FLY_PROCESS_GROUP"] != m.Config.ProcessGroup() || env["PRIMARY_REGION"] != config.Region || m.Region != config.Region:
+			case env["FLY_PROCESS_GROUP"] != m.Config.ProcessGroup() || env["PRIMARY_REGION"] != config.Region ||
+				m.Region != config.Region:
 				t.Errorf("%s: Machine %s in %s has environment %v", app, id, m.Region, env)
 			case metadata[spec.ReleaseIDKey] == "" || metadata["fly_flyctl_version"] == "":
 				t.Errorf("%s: Machine %s has metadata %v", app, id, metadata)
-			case !strings.Contains(m.Config.Image(), "registry.fly.io/"+app+":deployment-") || !strings.Contains(m.Config.Image(), "@sha256:"):
+			case !strings.Contains(m.Config.Image(), "registry.fly.io/"+app+":deployment-") ||
+				!strings.Contains(m.Config.Image(), "@sha256:"):
 				t.Errorf("%s: image %s", app, m.Config.Image())
 			case m.State == "started" && !m.ChecksPassing:
 				t.Errorf("%s: Machine %s is not healthy", app, id)
@@ -107,7 +113,8 @@ func TestFixture(t *testing.T) {
 		t.Errorf("tenant-7's Machine is at %s", got)
 	}
 	ids := p.MachineIDs("inner-circle")
-	if a, b := p.Machine("inner-circle", ids[0]).State, p.Machine("inner-circle", ids[1]).State; a != "started" || b != "stopped" {
+	if a, b := p.Machine("inner-circle", ids[0]).State, p.Machine("inner-circle",
+		ids[1]).State; a != "started" || b != "stopped" {
 		t.Errorf("inner-circle: %s, %s", a, b)
 	}
 }

@@ -129,7 +129,8 @@ func nowhere(method, path string) apiAnswer {
 	what := fmt.Sprintf("%s %.200s is not emulated", method, path)
 	switch {
 	case strings.HasPrefix(path, "/v1/"):
-		return apiAnswer{status: http.StatusNotFound, body: []byte("404 page not found: " + what + "\n"), contentType: "text/plain; charset=utf-8"}
+		return apiAnswer{status: http.StatusNotFound, body: []byte("404 page not found: " + what + "\n"),
+			contentType: "text/plain; charset=utf-8"}
 	case strings.HasPrefix(path, "/api/v1/"):
 		status := http.StatusNotFound
 		if isManagedPostgres(path) { // where flyctl takes any 404 for a cluster that is not there

@@ -185,11 +185,13 @@ func mainPort(config spec.Config) int {
 type Program struct {
 	Region, State, Instance string
 	Started                 time.Time // when it was last started; zero: never
-	From                    string    // the state it was last started from: created, stopped, suspended or restarting (its program had ended)
-	PrivateIP               netip.Addr
-	Listen                  []string
-	Config                  spec.Config
-	Until                   time.Time // when something happens to it by itself; zero: nothing does
+	// the state it was last started from: created, stopped, suspended or restarting (its program had
+	// ended)
+	From      string
+	PrivateIP netip.Addr
+	Listen    []string
+	Config    spec.Config
+	Until     time.Time // when something happens to it by itself; zero: nothing does
 }
 
 // Running tells whether the program runs, and is the one of that instance and start.

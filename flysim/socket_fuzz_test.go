@@ -9,7 +9,8 @@ import (
 
 // FuzzParseListen holds that what is understood is understood again as written.
 func FuzzParseListen(f *testing.F) {
-	for _, text := range []string{"", "8080", ":8080", "0.0.0.0:8080", "[::]:1,tcp6://[::]:2", "localhost:80, fly-local-6pn:81", "udp://*:53", "1.2.3.4:0", "://", "[::1%lo]:80"} {
+	for _, text := range []string{"", "8080", ":8080", "0.0.0.0:8080", "[::]:1,tcp6://[::]:2",
+		"localhost:80, fly-local-6pn:81", "udp://*:53", "1.2.3.4:0", "://", "[::1%lo]:80"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -31,7 +32,8 @@ func FuzzParseListen(f *testing.F) {
 
 // FuzzParseDuration holds the bounds of what an API takes as a duration.
 func FuzzParseDuration(f *testing.F) {
-	for _, raw := range []string{``, `null`, `"5s"`, `"300"`, `5000000000`, `-1`, `"-9223372036"`, `"-18446744073"`, `"-9223372036854775808"`, `"x"`, `"1h30m"`, `{}`} {
+	for _, raw := range []string{``, `null`, `"5s"`, `"300"`, `5000000000`, `-1`, `"-9223372036"`,
+		`"-18446744073"`, `"-9223372036854775808"`, `"x"`, `"1h30m"`, `{}`} {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

@@ -119,7 +119,8 @@ func (s *platformState) addOrganization(slug, name string, personal bool, bits u
 }
 
 func (s *platformState) addNetwork(org *organization, name string, bits uint32, created time.Time) *privateNetwork {
-	n := &privateNetwork{id: s.ids.ulid("network"), bits: bits, name: name, organization: org, created: created, flycast: 1}
+	n := &privateNetwork{id: s.ids.ulid("network"), bits: bits, name: name, organization: org,
+		created: created, flycast: 1}
 	org.networks = append(org.networks, n)
 	return n
 }
@@ -182,7 +183,8 @@ func (s *platformState) remove(a *appState) {
 
 // rank is where an app stands, or would, among all by name.
 func (s *platformState) rank(a *appState) (int, bool) {
-	return slices.BinarySearchFunc(s.byName, a.name, func(other *appState, name string) int { return strings.Compare(other.name, name) })
+	return slices.BinarySearchFunc(s.byName, a.name,
+		func(other *appState, name string) int { return strings.Compare(other.name, name) })
 }
 
 func (o *organization) network(name string) *privateNetwork {
@@ -201,7 +203,8 @@ func (s *platformState) createApp(name, orgSlug, networkName string, plan preset
 	org := s.organization(orgSlug)
 	switch {
 	case !validAppName(name):
-		return nil, &apiError{http.StatusUnprocessableEntity, "invalid_argument", "Validation failed: Name may only contain lowercase letters, numbers and hyphens"}
+		return nil, &apiError{http.StatusUnprocessableEntity, "invalid_argument",
+			"Validation failed: Name may only contain lowercase letters, numbers and hyphens"}
 	case s.apps[name] != nil || s.taken[name]:
 		return nil, &apiError{http.StatusUnprocessableEntity, "name_taken", "Validation failed: Name has already been taken"}
 	case org == nil:

@@ -29,18 +29,29 @@ func TestTransitions(t *testing.T) {
 		refused []string // right after the change
 		allowed []string
 	}{
-		{"start", "stopped", "POST {one}/start", []string{"0 starting", "1 starting", "2 started"}, []string{"POST {one}/restart", "POST {one}/suspend", "DELETE {one}"}, []string{"POST {one}/start", "POST {one}/stop {}"}},
+		{"start", "stopped", "POST {one}/start", []string{"0 starting", "1 starting", "2 started"},
+			[]string{"POST {one}/restart", "POST {one}/suspend", "DELETE {one}"}, []string{"POST {one}/start",
+				"POST {one}/stop {}"}},
 		{"resume", "suspended", "POST {one}/start", []string{"0 starting", "1 started"}, nil, nil},
-		{"stop", "started", "POST {one}/stop {}", []string{"0 stopping", "2 stopping", "3 stopped"}, []string{"POST {one}/start", "DELETE {one}", "POST {one}/suspend"}, []string{"POST {one}/stop {}"}},
-		{"stop that is cut short", "started", `POST {one}/stop {"timeout":"1s"}`, []string{"0 stopping", "1 stopped"}, nil, nil},
+		{"stop", "started", "POST {one}/stop {}", []string{"0 stopping", "2 stopping", "3 stopped"},
+			[]string{"POST {one}/start", "DELETE {one}", "POST {one}/suspend"}, []string{"POST {one}/stop {}"}},
+		{"stop that is cut short", "started", `POST {one}/stop {"timeout":"1s"}`, []string{"0 stopping",
+			"1 stopped"}, nil, nil},
 		{"kill", "started", `POST {one}/stop {"signal":"SIGKILL"}`, []string{"0 stopped"}, nil, nil},
-		{"suspend", "started", "POST {one}/suspend", []string{"0 suspending", "3 suspending", "4 suspended"}, []string{"POST {one}/start", "POST {one}/restart"}, []string{"POST {one}/suspend"}},
-		{"restart", "started", "POST {one}/restart", []string{"0 restarting", "4 restarting", "5 started"}, []string{"POST {one}/start", "POST {one}/restart"}, nil},
-		{"restart by force", "started", "POST {one}/restart?force_stop=true", []string{"0 restarting", "2 started"}, nil, nil},
-		{"update", "started", `POST {one} {"config":{"image":"nginx:2"}}`, []string{"0 replacing", "9 replacing", "10 started"}, []string{"POST {one}/start", "POST {one}/restart"}, []string{"POST {one}/cordon"}},
-		{"update of a stopped one", "stopped", `POST {one} {"config":{"image":"nginx:2"}}`, []string{"0 replacing", "6 replacing", "7 started"}, nil, nil},
-		{"update without launch", "suspended", `POST {one} {"config":{"image":"nginx:2"},"skip_launch":true}`, []string{"0 replacing", "4 replacing", "5 stopped"}, []string{"POST {one}/start"}, nil},
-		{"destroy", "stopped", "DELETE {one}", []string{"0 destroying", "2 destroyed"}, []string{"POST {one}/start", "POST {one}/stop {}", `POST {one} {"config":{"image":"x"}}`}, nil},
+		{"suspend", "started", "POST {one}/suspend", []string{"0 suspending", "3 suspending", "4 suspended"},
+			[]string{"POST {one}/start", "POST {one}/restart"}, []string{"POST {one}/suspend"}},
+		{"restart", "started", "POST {one}/restart", []string{"0 restarting", "4 restarting", "5 started"},
+			[]string{"POST {one}/start", "POST {one}/restart"}, nil},
+		{"restart by force", "started", "POST {one}/restart?force_stop=true", []string{"0 restarting",
+			"2 started"}, nil, nil},
+		{"update", "started", `POST {one} {"config":{"image":"nginx:2"}}`, []string{"0 replacing", "9 replacing",
+			"10 started"}, []string{"POST {one}/start", "POST {one}/restart"}, []string{"POST {one}/cordon"}},
+		{"update of a stopped one", "stopped", `POST {one} {"config":{"image":"nginx:2"}}`,
+			[]string{"0 replacing", "6 replacing", "7 started"}, nil, nil},
+		{"update without launch", "suspended", `POST {one} {"config":{"image":"nginx:2"},"skip_launch":true}`,
+			[]string{"0 replacing", "4 replacing", "5 stopped"}, []string{"POST {one}/start"}, nil},
+		{"destroy", "stopped", "DELETE {one}", []string{"0 destroying", "2 destroyed"},
+			[]string{"POST {one}/start", "POST {one}/stop {}", `POST {one} {"config":{"image":"x"}}`}, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,7 +103,8 @@ func TestBirth(t *testing.T) {
 	if got := w.Machine("demo", w.machine).State; got != "created" {
 		t.Errorf("it begins %s", got)
 	}
-	wantBody(t, ask(t, w.Platform, "POST", w.fill("{one}/start"), ""), "error", "failed_precondition: unable to start machine from current state: 'created'")
+	wantBody(t, ask(t, w.Platform, "POST", w.fill("{one}/start"), ""), "error",
+		"failed_precondition: unable to start machine from current state: 'created'")
 	w.Clock().Advance(6 * time.Second)
 	if got := w.Machine("demo", w.machine).State; got != "starting" {
 		t.Errorf("then it is %s", got)
@@ -143,7 +155,10 @@ func TestSuspendLimits(t *testing.T) {
 		w.do(`POST {one} {"config":` + config + `}`)
 		w.do("POST {one}/suspend")
 		truth := w.Machine("demo", w.machine)
-		told := slices.ContainsFunc(truth.Events, func(e string) bool { return strings.HasPrefix(e, "suspend stopped instead: ") })
+		told := slices.ContainsFunc(truth.Events, func(e string) bool {
+			return strings.HasPrefix(e,
+				"suspend stopped instead: ")
+		})
 		if truth.State != want || told != (want == "stopped") {
 			t.Errorf("%s: %s, told %t: %v", config, truth.State, told, truth.Events)
 		}
@@ -181,7 +196,8 @@ func TestReleaseCommand(t *testing.T) {
 	for _, failure := range []flysim.Failure{flysim.FailNone, flysim.FailExit} {
 		w := newWorld(t, flysim.Options{StartDelay: time.Second})
 		got := w.do(`POST {app}/machines {"skip_launch":true,"config":{"image":"x","auto_destroy":true,"restart":{"policy":"no"},
-			"env":{"RELEASE_COMMAND":"1"},"metadata":{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}}}`)
+			"env":{"RELEASE_COMMAND":"1"},
+			"metadata":{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}}}`)
 		one := "{app}/machines/" + got.get(t, "id")
 		w.do("GET " + one + "/wait?state=stopped")
 		w.FailMachine("demo", got.get(t, "id"), failure)
@@ -191,7 +207,8 @@ func TestReleaseCommand(t *testing.T) {
 		w.do("GET " + one + "/wait?state=destroyed")
 		got = w.do("GET " + one)
 		wantBody(t, got, "events.1.type", "exit")
-		wantBody(t, got, "events.1.request.exit_event.exit_code", map[flysim.Failure]string{flysim.FailNone: "0", flysim.FailExit: "1"}[failure])
+		wantBody(t, got, "events.1.request.exit_event.exit_code", map[flysim.Failure]string{flysim.FailNone: "0",
+			flysim.FailExit: "1"}[failure])
 		wantBody(t, got, "events.2.type", "start")
 	}
 }
@@ -221,17 +238,21 @@ func TestKeepStopped(t *testing.T) {
 
 func TestDropUnknown(t *testing.T) {
 	w := newWorld(t, flysim.Options{DropUnknown: true})
-	got := w.do(`POST {one} {"config":{"image":"x","from_next_year":1,"guest":{"cpus":1,"colour":"red"},"env":{"any":"thing"},
-		"services":[{"internal_port":80,"new":1,"ports":[{"port":80,"new":1}]}],"checks":{"mine":{"port":80,"new":1}},"restart":{"policy":"no","new":1}}}`)
+	got := w.do(`POST {one} {"config":{"image":"x","from_next_year":1,"guest":{"cpus":1,"colour":"red"},
+	"env":{"any":"thing"},
+		"services":[{"internal_port":80,"new":1,"ports":[{"port":80,"new":1}]}],"checks":{"mine":{"port":80,"new":1}},
+		"restart":{"policy":"no","new":1}}}`)
 	for path, want := range map[string]string{
-		"from_next_year": "null", "guest": `{"cpus":1}`, "env.any": "thing", "services.0.new": "null", "services.0.internal_port": "80",
-		"services.0.ports.0": `{"port":80}`, "checks.mine": `{"port":80}`, "restart": `{"policy":"no"}`,
+		"from_next_year": "null", "guest": `{"cpus":1}`, "env.any": "thing", "services.0.new": "null",
+		"services.0.internal_port": "80",
+		"services.0.ports.0":       `{"port":80}`, "checks.mine": `{"port":80}`, "restart": `{"policy":"no"}`,
 	} {
 		wantBody(t, got, "config."+path, want)
 	}
 	// A configuration as flyctl sends it, with everything in it, loses nothing; its
 	// mounts get what is the volume's.
-	whole, err := spec.Parse([]byte(strings.Replace(w.fill(demoConfig), `"path":"/data"`, `"path":"/data","name":"data","size_gb":3,"encrypted":true`, 1)))
+	whole, err := spec.Parse([]byte(strings.Replace(w.fill(demoConfig), `"path":"/data"`,
+		`"path":"/data","name":"data","size_gb":3,"encrypted":true`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +284,8 @@ func TestBlueGreenSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	blue.Config.Mounts = nil
-	green, err := rest.Launch(ctx, "demo", fly.LaunchMachineInput{Config: blue.Config, Region: "iad", SkipServiceRegistration: true, LeaseTTL: 300})
+	green, err := rest.Launch(ctx, "demo", fly.LaunchMachineInput{Config: blue.Config, Region: "iad",
+		SkipServiceRegistration: true, LeaseTTL: 300})
 	if err != nil || green.LeaseNonce == "" || !green.Cordoned {
 		t.Fatalf("%+v, %v", green, err)
 	}

@@ -15,7 +15,8 @@ import (
 // signalNumber is the number of a signal that the API sends, 0 for any other name.
 func signalNumber(name string) int {
 	return map[string]int{
-		"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGFPE": 8, "SIGKILL": 9, "SIGUSR1": 10,
+		"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGFPE": 8,
+		"SIGKILL": 9, "SIGUSR1": 10,
 		"SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13, "SIGALRM": 14, "SIGTERM": 15,
 	}[name]
 }
@@ -102,7 +103,8 @@ func (m *vm) restart(s *platformState, how stopping, now time.Time, delay time.D
 	m.pending, m.ending = nil, nil
 	m.state, m.updated = "restarting", now
 	m.plan(
-		transition{at: at, state: "restarting", events: []event{{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit}}},
+		transition{at: at, state: "restarting", events: []event{{kind: "exit", status: "stopped", source: "flyd",
+			at: at, exit: &exit}}},
 		transition{at: at.Add(delay), state: "started", failure: m.nextFailure()},
 	)
 	m.settle(s, now)

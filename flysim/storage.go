@@ -64,7 +64,8 @@ func (r ClockRecord) Moved(earlier ClockRecord) bool {
 // encode makes the documents of a commit.
 func (c *commit) encode() (*Records, error) {
 	r := &Records{
-		Clock: c.account.clock, Account: make(map[string]json.RawMessage), AppIDs: c.apps, Owned: make(map[string]Owned, len(c.changed)),
+		Clock: c.account.clock, Account: make(map[string]json.RawMessage), AppIDs: c.apps,
+		Owned: make(map[string]Owned, len(c.changed)),
 	}
 	for section, value := range c.account.sections() {
 		document, err := json.Marshal(value)

@@ -31,7 +31,8 @@ type commitWaiters struct {
 func newBatch() *commitWaiters { return &commitWaiters{done: make(chan struct{})} }
 
 // errClosed is the answer to a write after [Platform.Close].
-var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable", "the emulated platform is closed: its state is no longer stored"}
+var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable",
+	"the emulated platform is closed: its state is no longer stored"}
 
 // Open returns a platform whose state is kept in a storage: the state that it
 // holds, or that of [New] if nothing was stored yet ([Platform.Empty]).

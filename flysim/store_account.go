@@ -91,7 +91,8 @@ const requestBlock = 1000
 // storeAccount makes the records. The caller holds mu.
 func (p *Platform) storeAccount() storedAccount {
 	s := p.state
-	stored := storedAccount{clock: p.clock.store(), counts: maps.Clone(s.ids.count), taken: slices.Sorted(maps.Keys(s.taken))}
+	stored := storedAccount{clock: p.clock.store(), counts: maps.Clone(s.ids.count),
+		taken: slices.Sorted(maps.Keys(s.taken))}
 	if n := stored.counts["request"]; n > 0 {
 		stored.counts["request"] = (n/requestBlock + 1) * requestBlock
 	}
@@ -103,7 +104,8 @@ func (p *Platform) storeAccount() storedAccount {
 	}
 	for _, o := range s.organizations {
 		for _, peer := range o.peers {
-			stored.peers = append(stored.peers, storedPeer{peer.id, peer.name, peer.pubkey, peer.region, peer.ip, peer.network.id})
+			stored.peers = append(stored.peers, storedPeer{peer.id, peer.name, peer.pubkey, peer.region, peer.ip,
+				peer.network.id})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.builds)) {
@@ -140,7 +142,8 @@ func (p *Platform) restore(stored *storedState) error {
 	}
 	maps.Copy(s.ids.count, stored.account.counts)
 	for _, o := range stored.account.organizations {
-		s.organizations = append(s.organizations, &organization{id: o.ID, number: o.Number, slug: o.Slug, name: o.Name, personal: o.Personal})
+		s.organizations = append(s.organizations, &organization{id: o.ID, number: o.Number, slug: o.Slug,
+			name: o.Name, personal: o.Personal})
 	}
 	for _, n := range stored.account.networks {
 		org := s.organizationByID(n.Organization)
@@ -173,7 +176,8 @@ func (p *Platform) restore(stored *storedState) error {
 	}
 	for _, t := range stored.account.tokens {
 		s.tokens = append(s.tokens, &accessToken{
-			id: t.ID, secret: t.Token, key: t.Key, scope: Scope{Kind: t.Kind, Org: t.Org, App: t.App, Name: t.Name, Expires: t.Expires},
+			id: t.ID, secret: t.Token, key: t.Key, scope: Scope{Kind: t.Kind, Org: t.Org, App: t.App, Name: t.Name,
+				Expires: t.Expires},
 			created: t.Created, revoked: t.Revoked,
 		})
 	}

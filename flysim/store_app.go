@@ -72,7 +72,8 @@ func storeSecrets(s secrets) *storedSecrets {
 	if s.version == 0 {
 		return nil
 	}
-	stored := &storedSecrets{s.version, make(map[string]storedSecret, len(s.named)), make(map[string]storedKey, len(s.keys))}
+	stored := &storedSecrets{s.version, make(map[string]storedSecret, len(s.named)), make(map[string]storedKey,
+		len(s.keys))}
 	for name, key := range s.keys {
 		stored.Keys[name] = storedKey{key.kind, key.public}
 	}
@@ -86,7 +87,8 @@ func restoreSecrets(stored *storedSecrets) secrets {
 	if stored == nil {
 		return secrets{}
 	}
-	s := secrets{version: stored.Version, named: make(map[string]*appSecret, len(stored.Named)), keys: make(map[string]*appKey, len(stored.Keys))}
+	s := secrets{version: stored.Version, named: make(map[string]*appSecret, len(stored.Named)),
+		keys: make(map[string]*appKey, len(stored.Keys))}
 	for name, key := range stored.Keys {
 		s.keys[name] = &appKey{key.Kind, key.Public}
 	}
@@ -177,7 +179,8 @@ func storeApp(a *appState) storedApp {
 		stored.Volumes = append(stored.Volumes, disk)
 	}
 	for _, addr := range a.held() {
-		row := storedAddress{ID: addr.id, IP: addr.ip, Kind: addr.kind, Region: addr.region, Service: addr.service, Created: addr.created}
+		row := storedAddress{ID: addr.id, IP: addr.ip, Kind: addr.kind, Region: addr.region,
+			Service: addr.service, Created: addr.created}
 		if addr.network != nil {
 			row.Network = addr.network.id
 		}
@@ -215,7 +218,8 @@ func (s *platformState) restoreApps(stored *storedState, configs map[string][]by
 		a := &appState{
 			id: record.ID, number: record.Number, name: record.Name, network: networks[record.Network],
 			organization: s.organizationByID(record.Organization),
-			status:       record.Status, created: record.Created, oneSet: record.OneSet, startDelay: record.StartDelay, secrets: restoreSecrets(record.Secrets),
+			status:       record.Status, created: record.Created, oneSet: record.OneSet,
+			startDelay: record.StartDelay, secrets: restoreSecrets(record.Secrets),
 		}
 		switch {
 		case a.network == nil || a.organization == nil:

@@ -10,7 +10,8 @@ import (
 )
 
 const benchConfig = `{"image":"registry.example.com/shop:1","env":{"PRIMARY_REGION":"iad","MODE":"production"},
-	"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":512},"metadata":{"fly_process_group":"app","fly_platform_version":"v2"},
+	"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":512},
+	"metadata":{"fly_process_group":"app","fly_platform_version":"v2"},
 	"services":[{"protocol":"tcp","internal_port":8080,"autostop":true,"autostart":true,"min_machines_running":1,
 	"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["tls","http"]}],
 	"concurrency":{"type":"requests","soft_limit":200,"hard_limit":250}}]}`
@@ -50,36 +51,37 @@ func BenchmarkWrite(b *testing.B) {
 	for _, size := range []struct{ apps, machines int }{{4, 8}, {1000, 10}, {1, 1000}} {
 		for _, kept := range []bool{false, true} {
 			for _, clients := range []int{1, 32} {
-				b.Run(fmt.Sprintf("apps=%d/machines=%d/file=%v/clients=%d", size.apps, size.machines, kept, clients), func(b *testing.B) {
-					p := New(storeOptions())
-					if kept {
-						var err error
-						if p, err = openSynced(filepath.Join(b.TempDir(), "state")); err != nil {
-							b.Fatal(err)
+				b.Run(fmt.Sprintf("apps=%d/machines=%d/file=%v/clients=%d", size.apps, size.machines, kept, clients),
+					func(b *testing.B) {
+						p := New(storeOptions())
+						if kept {
+							var err error
+							if p, err = openSynced(filepath.Join(b.TempDir(), "state")); err != nil {
+								b.Fatal(err)
+							}
+							defer p.Close()
 						}
-						defer p.Close()
-					}
-					grown(b, p, size.apps, size.machines)
-					ids := p.MachineIDs("app-0")
-					var n atomic.Int64
-					b.SetParallelism(max(clients/runtime.GOMAXPROCS(0), 1))
-					write := func() {
-						i := n.Add(1)
-						post(b, p, "/v1/apps/app-0/machines/"+ids[int(i)%len(ids)]+"/metadata/n", fmt.Sprintf(`{"value":"%d"}`, i))
-					}
-					b.ResetTimer()
-					if clients == 1 {
-						for b.Loop() {
-							write()
+						grown(b, p, size.apps, size.machines)
+						ids := p.MachineIDs("app-0")
+						var n atomic.Int64
+						b.SetParallelism(max(clients/runtime.GOMAXPROCS(0), 1))
+						write := func() {
+							i := n.Add(1)
+							post(b, p, "/v1/apps/app-0/machines/"+ids[int(i)%len(ids)]+"/metadata/n", fmt.Sprintf(`{"value":"%d"}`, i))
 						}
-						return
-					}
-					b.RunParallel(func(pb *testing.PB) {
-						for pb.Next() {
-							write()
+						b.ResetTimer()
+						if clients == 1 {
+							for b.Loop() {
+								write()
+							}
+							return
 						}
+						b.RunParallel(func(pb *testing.PB) {
+							for pb.Next() {
+								write()
+							}
+						})
 					})
-				})
 			}
 		}
 	}

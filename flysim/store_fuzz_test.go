@@ -7,7 +7,8 @@ import (
 
 // FuzzRecord decodes any record of a storage, of each kind.
 func FuzzRecord(f *testing.F) {
-	for _, text := range []string{`{}`, `null`, `{"id":"x","machines":[]}`, `{"virtual":"2026-01-01T00:00:00Z","real":"2026-01-01T00:00:00Z","speed":1e6}`} {
+	for _, text := range []string{`{}`, `null`, `{"id":"x","machines":[]}`,
+		`{"virtual":"2026-01-01T00:00:00Z","real":"2026-01-01T00:00:00Z","speed":1e6}`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {

@@ -162,7 +162,8 @@ func restoreMachine(a *appState, record storedMachine) *vm {
 	m := &vm{
 		app: a, id: record.ID, order: record.Order, name: record.Name, region: record.Region, privateIP: record.PrivateIP,
 		created: record.Created, updated: record.Updated, instance: record.Instance, state: record.State,
-		started: record.Started, sick: record.Sick, said: record.Said, cordoned: record.Cordoned, host: record.Host, memoryLimit: record.Memory,
+		started: record.Started, sick: record.Sick, said: record.Said, cordoned: record.Cordoned,
+		host: record.Host, memoryLimit: record.Memory,
 		config: record.Versions[0].Config, failures: record.Failures,
 	}
 	for _, v := range record.Versions {

@@ -4,7 +4,8 @@ package flysim
 // of an app for a write and of one Machine by its id, and where a Machine's
 // history grows or a launch begins. So a handler need not think of it; a new one
 // that finds what it changes in another way calls note itself, and the test of
-// all write routes tells it to. [Platform.Renew] counts on the notes too. Records are compared with those in the file: a
+// all write routes tells it to. [Platform.Renew] counts on the notes too. Records are compared with
+// those in the file: a
 // note too many costs their encoding and nothing on the disk.
 
 // note says that the app's own record may have changed. The caller of note holds mu.

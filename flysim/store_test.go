@@ -93,7 +93,8 @@ func storeConfig(t testing.TB, text string) spec.Config {
 	return config
 }
 
-const crashing = `{"image":"a/b:1","restart":{"policy":"always"},"mounts":[{"volume":"vol_full","path":"/data","name":"data"}]}`
+const crashing = `{"image":"a/b:1","restart":{"policy":"always"},"mounts":[{"volume":"vol_full",` +
+	`"path":"/data","name":"data"}]}`
 
 // fullPlatform is a platform that has a value in every field that is stored.
 func fullPlatform(t *testing.T, path string) *Platform {
@@ -140,8 +141,10 @@ func fullPlatform(t *testing.T, path string) *Platform {
 	post(t, p, "/v1/apps/full/secretkeys/boxv0/generate", `{"type":"nacl_box"}`)
 	post(t, p, "/v1/apps/full/certificates/custom", ownCertificate(t, "own.example.com"))
 	post(t, p, "/v1/apps/full/deploy_token", `{"expiry":"1h"}`)
-	post(t, p, "/graphql", `{"query":"mutation{allocateEgressIpAddress(input:{appId:\"full\",machineId:\"`+p.MachineIDs("full")[0]+`\"}){v4}}"}`)
-	post(t, p, "/graphql", `{"query":"mutation{addWireGuardPeer(input:{organizationId:\"`+p.state.organization("partner").id+`\",name:\"laptop\",pubkey:\"`+peerKey+`\"}){peerip}}"}`)
+	post(t, p, "/graphql",
+		`{"query":"mutation{allocateEgressIpAddress(input:{appId:\"full\",machineId:\"`+p.MachineIDs("full")[0]+`\"}){v4}}"}`)
+	post(t, p, "/graphql", `{"query":"mutation{addWireGuardPeer(input:{organizationId:\"`+p.state.organization(
+		"partner").id+`\",name:\"laptop\",pubkey:\"`+peerKey+`\"}){peerip}}"}`)
 	p.Mint(Scope{Kind: TokenOrg, Org: "partner", Name: "ci", Expires: p.Clock().Now().Add(time.Hour)})
 	p.mu.Lock()
 	p.state.revoke(p.state.tokens[0].id, p.clock.Now())

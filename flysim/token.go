@@ -48,7 +48,8 @@ const maxTokens = 1000
 // mint makes an opaque token, as Fly's are that belong to a person. Those that are
 // made through the API are macaroons, see [state.mintMacaroon].
 func (s *platformState) mint(scope Scope, now time.Time) *accessToken {
-	t := &accessToken{id: s.ids.opaque("token id", "tok_", 16), secret: s.ids.opaque("token", "sandbox-"+string(scope.Kind)+"-", 24), scope: scope, created: now}
+	t := &accessToken{id: s.ids.opaque("token id", "tok_", 16), secret: s.ids.opaque("token",
+		"sandbox-"+string(scope.Kind)+"-", 24), scope: scope, created: now}
 	s.keep(t, now)
 	return t
 }

@@ -14,7 +14,8 @@ func TestScopes(t *testing.T) {
 	w := newWorld(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
 	w.AddApp("theirs", "partner", "")
-	minted := w.Mint(flysim.Scope{Kind: flysim.TokenReadOnly, Org: "partner", Name: "audit", Expires: startTime.Add(time.Hour)})
+	minted := w.Mint(flysim.Scope{Kind: flysim.TokenReadOnly, Org: "partner", Name: "audit",
+		Expires: startTime.Add(time.Hour)})
 	tokens := map[string]string{
 		"full": w.Token(), "readonly": w.ReadOnlyToken(), "org": w.OrgToken("personal"), "partner": minted,
 		"app": w.AppToken("demo"), "exec": w.ExecToken("demo"), "expired": w.ExpiredToken(), "none": "sandbox-unknown",
@@ -33,23 +34,40 @@ func TestScopes(t *testing.T) {
 		send string
 		want map[string]int // by token; the others get 401
 	}{
-		{"GET {one}", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 403, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
-		{"GET /v1/apps/other", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 403, "app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
-		{"GET /v1/apps/theirs", map[string]int{"full": 200, "readonly": 200, "org": 403, "partner": 200, "app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
-		{"GET /v1/apps/nowhere", map[string]int{"full": 404, "readonly": 404, "org": 404, "partner": 404, "app": 403, "exec": 403, "app and readonly": 404, "expired and app": 403}},
-		{"POST {one}/cordon", map[string]int{"full": 200, "readonly": 403, "org": 200, "partner": 403, "app": 200, "exec": 403, "app and readonly": 200, "expired and app": 200}},
-		{"POST /v1/apps/other/machines " + image, map[string]int{"full": 200, "readonly": 403, "org": 200, "partner": 403, "app": 403, "exec": 403, "app and readonly": 403, "expired and app": 403}},
-		{"POST /v1/apps/theirs/machines " + image, map[string]int{"full": 200, "readonly": 403, "org": 403, "partner": 403, "app": 403, "exec": 403, "app and readonly": 403, "expired and app": 403}},
-		{`POST {one}/exec {"cmd":"true"}`, map[string]int{"full": 200, "readonly": 403, "org": 200, "partner": 403, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
-		{"GET {one}/wait", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 403, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
-		{`POST {app}/secrets/A {"value":"b"}`, map[string]int{"full": 201, "readonly": 403, "org": 201, "partner": 403, "app": 201, "exec": 403, "app and readonly": 201, "expired and app": 201}},
-		{"GET /v1/apps?org_slug=personal", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 404, "app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
-		{"GET /v1/apps?org_slug=partner", map[string]int{"full": 200, "readonly": 200, "org": 404, "partner": 200, "app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
-		{"GET /v1/orgs/partner/machines", map[string]int{"full": 200, "readonly": 200, "org": 404, "partner": 200, "app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
-		{"GET /api/v1/organizations/personal", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 404, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
-		{`POST /v1/apps {"name":"demo","org_slug":"partner"}`, map[string]int{"full": 422, "readonly": 403, "org": 404, "partner": 403, "app": 403, "exec": 403, "app and readonly": 403, "expired and app": 403}},
-		{"GET /v1/platform/regions", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 200, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
-		{"GET /v1/tokens/current", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 200, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
+		{"GET {one}", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 403, "app": 200,
+			"exec": 200, "app and readonly": 200, "expired and app": 200}},
+		{"GET /v1/apps/other", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 403,
+			"app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
+		{"GET /v1/apps/theirs", map[string]int{"full": 200, "readonly": 200, "org": 403, "partner": 200,
+			"app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
+		{"GET /v1/apps/nowhere", map[string]int{"full": 404, "readonly": 404, "org": 404, "partner": 404,
+			"app": 403, "exec": 403, "app and readonly": 404, "expired and app": 403}},
+		{"POST {one}/cordon", map[string]int{"full": 200, "readonly": 403, "org": 200, "partner": 403, "app": 200,
+			"exec": 403, "app and readonly": 200, "expired and app": 200}},
+		{"POST /v1/apps/other/machines " + image, map[string]int{"full": 200, "readonly": 403, "org": 200,
+			"partner": 403, "app": 403, "exec": 403, "app and readonly": 403, "expired and app": 403}},
+		{"POST /v1/apps/theirs/machines " + image, map[string]int{"full": 200, "readonly": 403, "org": 403,
+			"partner": 403, "app": 403, "exec": 403, "app and readonly": 403, "expired and app": 403}},
+		{`POST {one}/exec {"cmd":"true"}`, map[string]int{"full": 200, "readonly": 403, "org": 200,
+			"partner": 403, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
+		{"GET {one}/wait", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 403, "app": 200,
+			"exec": 200, "app and readonly": 200, "expired and app": 200}},
+		{`POST {app}/secrets/A {"value":"b"}`, map[string]int{"full": 201, "readonly": 403, "org": 201,
+			"partner": 403, "app": 201, "exec": 403, "app and readonly": 201, "expired and app": 201}},
+		{"GET /v1/apps?org_slug=personal", map[string]int{"full": 200, "readonly": 200, "org": 200,
+			"partner": 404, "app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
+		{"GET /v1/apps?org_slug=partner", map[string]int{"full": 200, "readonly": 200, "org": 404, "partner": 200,
+			"app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
+		{"GET /v1/orgs/partner/machines", map[string]int{"full": 200, "readonly": 200, "org": 404, "partner": 200,
+			"app": 403, "exec": 403, "app and readonly": 200, "expired and app": 403}},
+		{"GET /api/v1/organizations/personal", map[string]int{"full": 200, "readonly": 200, "org": 200,
+			"partner": 404, "app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
+		{`POST /v1/apps {"name":"demo","org_slug":"partner"}`, map[string]int{"full": 422, "readonly": 403,
+			"org": 404, "partner": 403, "app": 403, "exec": 403, "app and readonly": 403, "expired and app": 403}},
+		{"GET /v1/platform/regions", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 200,
+			"app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
+		{"GET /v1/tokens/current", map[string]int{"full": 200, "readonly": 200, "org": 200, "partner": 200,
+			"app": 200, "exec": 200, "app and readonly": 200, "expired and app": 200}},
 	} {
 		for name, token := range tokens {
 			parts := append(strings.SplitN(w.fill(test.send), " ", 3), "")

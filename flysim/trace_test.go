@@ -80,7 +80,8 @@ func TestTraceReplay(t *testing.T) {
 	if len(addresses) != 1 || addresses[0].Kind != "private_v6" {
 		t.Errorf("addresses after the deploys: %+v, want the one of the first", addresses)
 	}
-	if len(releases) != 2 || releases[0].Version != 2 || releases[0].Status != "complete" || releases[1].Status != "complete" {
+	if len(releases) != 2 || releases[0].Version != 2 || releases[0].Status != "complete" ||
+		releases[1].Status != "complete" {
 		t.Errorf("releases after the deploys: %+v", releases)
 	}
 	if m := p.Machine("demo", ids["148e0000000004"]); m.State != "started" || m.LeaseOwner != "" || !m.ChecksPassing {

@@ -25,7 +25,8 @@ func TestTransport(t *testing.T) {
 		}
 		id := p.AddMachine("shop", "iad", config)
 		send := func(ctx context.Context, method, path, body string) (int, string, error) {
-			request, err := http.NewRequestWithContext(ctx, method, "http://anywhere/v1/apps/shop/machines/"+id+path, strings.NewReader(body))
+			request, err := http.NewRequestWithContext(ctx, method, "http://anywhere/v1/apps/shop/machines/"+id+path,
+				strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,10 +42,12 @@ func TestTransport(t *testing.T) {
 			return response.StatusCode, string(answer), nil
 		}
 		began := time.Now()
-		if status, answer, err := send(t.Context(), "GET", "/wait?state=started", ""); status != 200 || err != nil || time.Since(began) != 30*time.Second {
+		if status, answer, err := send(t.Context(), "GET", "/wait?state=started", ""); status != 200 ||
+			err != nil || time.Since(began) != 30*time.Second {
 			t.Errorf("got %d %s, %v after %v", status, answer, err, time.Since(began))
 		}
-		if status, answer, err := send(t.Context(), "POST", "/stop", "{}"); status != 200 || err != nil || p.Machine("shop", id).State != "stopped" {
+		if status, answer, err := send(t.Context(), "POST", "/stop", "{}"); status != 200 || err != nil ||
+			p.Machine("shop", id).State != "stopped" {
 			t.Errorf("got %d %s, %v", status, answer, err)
 		}
 		p.Inject(Fault{Operation: "machine.start", Reset: ResetAfter})

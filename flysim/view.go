@@ -68,7 +68,10 @@ type Cause struct {
 
 // Public tells whether the app has an address on the internet.
 func (s Site) Public() bool {
-	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "v4" || a.Kind == "v6" || a.Kind == "shared_v4" })
+	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
+		return a.Kind == "v4" || a.Kind == "v6" ||
+			a.Kind == "shared_v4"
+	})
 }
 
 // Flycast tells whether the app has a Flycast address on a network of its organization or another.
@@ -163,8 +166,9 @@ func (p *Platform) AppOf(hostname string) string {
 
 func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	b := Backend{
-		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated, PrivateIP: m.privateIP,
-		Cordoned: m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
+		ID: m.id, Name: m.name, InstanceID: m.instance, Region: m.region, State: m.state, Since: m.updated,
+		PrivateIP: m.privateIP,
+		Cordoned:  m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
 		Booting:       m.booting && m.state == "started",
 		Leased:        m.held(now) != nil,
 		Unsuspendable: m.unsuspendable(),

@@ -23,7 +23,8 @@ func TestSite(t *testing.T) {
 		return s
 	}
 	s := site()
-	if !s.Public() || s.Flycast() || len(s.Machines) != 2 || s.Machines[0].State != "started" || s.Machines[0].Group != "app" {
+	if !s.Public() || s.Flycast() || len(s.Machines) != 2 || s.Machines[0].State != "started" ||
+		s.Machines[0].Group != "app" {
 		t.Fatalf("the seeded app: %+v", s)
 	}
 	id := s.Machines[0].ID
@@ -128,7 +129,8 @@ func TestAppOf(t *testing.T) {
 	if p.Revision() == before {
 		t.Error("a certificate is no change")
 	}
-	for host, want := range map[string]string{"a.shop.example": "shop-api", "a.b.shop.example": "", "shop.example": "", "": ""} {
+	for host, want := range map[string]string{"a.shop.example": "shop-api", "a.b.shop.example": "",
+		"shop.example": "", "": ""} {
 		if got := p.AppOf(host); got != want {
 			t.Errorf("%q is %q's, want %q", host, got, want)
 		}

@@ -103,9 +103,11 @@ func transient(state string) bool {
 }
 
 // createMachine adds a Machine to the app, not launched yet.
-func (s *platformState) createMachine(a *appState, config spec.Config, name, region string, plan preset, now time.Time) *vm {
+func (s *platformState) createMachine(a *appState, config spec.Config, name, region string, plan preset,
+	now time.Time) *vm {
 	m := &vm{
-		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name, region: region, created: now, updated: now,
+		app: a, order: s.ids.number("machine order", 0), host: "ok", id: s.ids.machine(), name: name,
+		region: region, created: now, updated: now,
 		state: "created", listen: internalPorts(config),
 	}
 	if plan.machine != "" {

@@ -13,7 +13,8 @@ func TestVolumes(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	const disks = shop + "/volumes"
 	wantBody(t, ask(t, p, "GET", disks, ""), "", "[]")
-	for _, body := range []string{`{}`, `{"name":"data"}`, `{"name":"My Data","region":"iad"}`, `{"name":"data","region":"iad","size_gb":0}`, `{"name":"data","region":"iad","size_gb":501}`, `[]`} {
+	for _, body := range []string{`{}`, `{"name":"data"}`, `{"name":"My Data","region":"iad"}`,
+		`{"name":"data","region":"iad","size_gb":0}`, `{"name":"data","region":"iad","size_gb":501}`, `[]`} {
 		wantStatus(t, ask(t, p, "POST", disks, body), 400)
 	}
 	got := ask(t, p, "POST", disks, `{"name":"data","region":"iad","size_gb":3,"encrypted":false,"snapshot_retention":9}`)
@@ -24,7 +25,8 @@ func TestVolumes(t *testing.T) {
 	wantBody(t, got, "attached_machine_id", "null")
 	id := got.get(t, "id")
 	mounting := func(volume string) string {
-		return `{"region":"iad","config":{"image":"nginx","mounts":[{"volume":"` + volume + `","path":"/data","name":"data"}]}}`
+		return `{"region":"iad","config":{"image":"nginx","mounts":[{"volume":"` + volume +
+			`","path":"/data","name":"data"}]}}`
 	}
 
 	elsewhere := p.AddVolume("shop-api", "data", "fra", 1)
@@ -77,12 +79,14 @@ func TestVolumes(t *testing.T) {
 
 func TestVolumesOfSomebodyElse(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	config, err := spec.Parse([]byte(`{"image":"nginx","mounts":[{"volume":"vol_old","name":"data","path":"/data","size_gb":4}]}`))
+	config, err := spec.Parse(
+		[]byte(`{"image":"nginx","mounts":[{"volume":"vol_old","name":"data","path":"/data","size_gb":4}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := p.AddMachine("shop-api", "fra", config)
-	if got, want := p.Volumes("shop-api"), (flysim.Volume{ID: "vol_old", Name: "data", Region: "fra", SizeGB: 4, Machine: id}); len(got) != 1 || got[0] != want {
+	if got, want := p.Volumes("shop-api"), (flysim.Volume{ID: "vol_old", Name: "data", Region: "fra",
+		SizeGB: 4, Machine: id}); len(got) != 1 || got[0] != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -90,11 +94,13 @@ func TestVolumesOfSomebodyElse(t *testing.T) {
 func TestVolumesThroughFlyGo(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	_, rest := clients(t, p)
-	created, err := rest.CreateVolume(t.Context(), "shop-api", fly.CreateVolumeRequest{Name: "data", Region: "iad", SizeGb: fly.IntPointer(2)})
+	created, err := rest.CreateVolume(t.Context(), "shop-api", fly.CreateVolumeRequest{Name: "data",
+		Region: "iad", SizeGb: fly.IntPointer(2)})
 	if err != nil || created.SizeGb != 2 || !created.Encrypted || created.IsAttached() || created.CreatedAt.IsZero() {
 		t.Fatalf("%+v, %v", created, err)
 	}
-	if larger, restart, err := rest.ExtendVolume(t.Context(), "shop-api", created.ID, 4); err != nil || restart || larger.SizeGb != 4 {
+	if larger, restart, err := rest.ExtendVolume(t.Context(), "shop-api", created.ID, 4); err != nil ||
+		restart || larger.SizeGb != 4 {
 		t.Errorf("%+v, %t, %v", larger, restart, err)
 	}
 	if _, err := rest.DeleteVolume(t.Context(), "shop-api", created.ID); err != nil {

@@ -55,7 +55,9 @@ func (b *bench) add(boxes ...testPlatform) {
 		if group == "" {
 			group = "app"
 		}
-		text := fmt.Sprintf(`{"image": "nginx", "metadata": {"fly_process_group": %q}, "services": [{"internal_port": 80, "autostop": true}]}`, group)
+		text := fmt.Sprintf(
+			`{"image": "nginx", "metadata": {"fly_process_group": %q}, "services": [{"internal_port": 80, "autostop": true}]}`,
+			group)
 		var usual, own map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(text), &usual); err != nil {
 			b.t.Fatal(err)
@@ -91,9 +93,11 @@ func (b *bench) add(boxes ...testPlatform) {
 // TestRule has a row for every line of the documented rule.
 func TestRule(t *testing.T) {
 	const (
-		limit2   = `"services": [{"internal_port": 80, "autostop": true, "concurrency": {"type": "requests", "soft_limit": 2}}]`
+		limit2 = `"services": [{"internal_port": 80, "autostop": true, "concurrency": {"type": "requests", ` +
+			`"soft_limit": 2}}]`
 		suspend  = `"services": [{"internal_port": 80, "autostop": "suspend"}]`
-		minimum1 = `"services": [{"internal_port": 80, "autostop": true, "min_machines_running": 1}], "env": {"PRIMARY_REGION": "iad"}`
+		minimum1 = `"services": [{"internal_port": 80, "autostop": true, "min_machines_running": 1}], "env": ` +
+			`{"PRIMARY_REGION": "iad"}`
 	)
 	tests := []struct {
 		name  string
@@ -102,57 +106,90 @@ func TestRule(t *testing.T) {
 		want  []string // what each Machine is afterwards; started unless said
 		why   map[int]string
 	}{
-		{name: "the last one, idle", boxes: []testPlatform{{}}, want: []string{"stopped"}, why: map[int]string{0: "the last one that runs in iad, and its load is 0"}},
-		{name: "the last one, with load", boxes: []testPlatform{{load: 1}}, want: []string{"started"}, why: map[int]string{0: "its load is 1"}},
+		{name: "the last one, idle", boxes: []testPlatform{{}}, want: []string{"stopped"}, why: map[int]string{
+			0: "the last one that runs in iad, and its load is 0"}},
+		{name: "the last one, with load", boxes: []testPlatform{{load: 1}}, want: []string{"started"},
+			why: map[int]string{0: "its load is 1"}},
 		{name: "two idle: one a pass", boxes: []testPlatform{{}, {}}, want: []string{"started", "stopped"},
 			why: map[int]string{0: "another one is stopped first", 1: "2 run in iad and 0 are over the soft limit: 1 too many"}},
 		{name: "three idle: one a pass", boxes: []testPlatform{{}, {}, {}}, want: []string{"started", "started", "stopped"}},
-		{name: "one of two below its soft limit goes, with its requests", boxes: []testPlatform{{load: 3}, {load: 2}}, want: []string{"started", "stopped"}},
+		{name: "one of two below its soft limit goes, with its requests", boxes: []testPlatform{{load: 3},
+			{load: 2}}, want: []string{"started", "stopped"}},
 		{name: "the least loaded goes", boxes: []testPlatform{{load: 1}, {load: 2}}, want: []string{"stopped", "started"}},
-		{name: "at the soft limit is not over it", boxes: []testPlatform{{load: 2, config: limit2}, {load: 2, config: limit2}}, want: []string{"started", "stopped"}},
-		{name: "one of two over its soft limit", boxes: []testPlatform{{load: 3, config: limit2}, {config: limit2}}, want: []string{"started", "started"},
+		{name: "at the soft limit is not over it", boxes: []testPlatform{{load: 2, config: limit2},
+			{load: 2, config: limit2}}, want: []string{"started", "stopped"}},
+		{name: "one of two over its soft limit", boxes: []testPlatform{{load: 3, config: limit2},
+			{config: limit2}}, want: []string{"started", "started"},
 			why: map[int]string{1: "2 run in iad and 1 are over the soft limit: none too many"}},
-		{name: "one of three over its soft limit", boxes: []testPlatform{{load: 3, config: limit2}, {config: limit2}, {config: limit2}}, want: []string{"started", "started", "stopped"}},
-		{name: "the soft limit is 20 if none is set", boxes: []testPlatform{{load: 21}, {}}, want: []string{"started", "started"}},
+		{name: "one of three over its soft limit", boxes: []testPlatform{{load: 3, config: limit2},
+			{config: limit2}, {config: limit2}}, want: []string{"started", "started", "stopped"}},
+		{name: "the soft limit is 20 if none is set", boxes: []testPlatform{{load: 21}, {}},
+			want: []string{"started", "started"}},
 		{name: "20 is not over it", boxes: []testPlatform{{load: 20}, {}}, want: []string{"started", "stopped"}},
-		{name: "one in each region", boxes: []testPlatform{{}, {region: "fra"}, {}, {region: "fra"}}, want: []string{"started", "started", "stopped", "stopped"}},
-		{name: "one in each group", boxes: []testPlatform{{group: "web"}, {group: "api"}}, want: []string{"stopped", "stopped"}},
+		{name: "one in each region", boxes: []testPlatform{{}, {region: "fra"}, {}, {region: "fra"}},
+			want: []string{"started", "started", "stopped", "stopped"}},
+		{name: "one in each group", boxes: []testPlatform{{group: "web"}, {group: "api"}},
+			want: []string{"stopped", "stopped"}},
 
 		{name: "the minimum in the primary region", boxes: []testPlatform{{config: minimum1}}, want: []string{"started"},
 			why: map[int]string{0: "min_machines_running is 1 in the primary region iad, where 1 run"}},
-		{name: "above the minimum", boxes: []testPlatform{{config: minimum1}, {config: minimum1}}, want: []string{"started", "stopped"}},
-		{name: "the minimum means nothing in another region", boxes: []testPlatform{{region: "fra", config: minimum1}}, want: []string{"stopped"}},
-		{name: "nor without a primary region", boxes: []testPlatform{{config: `"services": [{"autostop": true, "min_machines_running": 1}]`}}, want: []string{"stopped"}},
+		{name: "above the minimum", boxes: []testPlatform{{config: minimum1}, {config: minimum1}},
+			want: []string{"started", "stopped"}},
+		{name: "the minimum means nothing in another region", boxes: []testPlatform{
+			{region: "fra", config: minimum1}}, want: []string{"stopped"}},
+		{name: "nor without a primary region", boxes: []testPlatform{
+			{config: `"services": [{"autostop": true, "min_machines_running": 1}]`}}, want: []string{"stopped"}},
 
-		{name: "autostop off", boxes: []testPlatform{{config: `"services": [{"autostop": false}]`}}, want: []string{"started"}, why: map[int]string{0: "autostop is off in its service"}},
-		{name: "autostop unset", boxes: []testPlatform{{config: `"services": [{"internal_port": 80}]`}}, want: []string{"started"}},
-		{name: "off in one of two services", boxes: []testPlatform{{config: `"services": [{"autostop": true}, {"autostop": "off"}]`}}, want: []string{"started"},
+		{name: "autostop off", boxes: []testPlatform{{config: `"services": [{"autostop": false}]`}},
+			want: []string{"started"}, why: map[int]string{0: "autostop is off in its service"}},
+		{name: "autostop unset", boxes: []testPlatform{{config: `"services": [{"internal_port": 80}]`}},
+			want: []string{"started"}},
+		{name: "off in one of two services", boxes: []testPlatform{
+			{config: `"services": [{"autostop": true}, {"autostop": "off"}]`}}, want: []string{"started"},
 			why: map[int]string{0: "autostop is off in one of its services"}},
-		{name: "suspend in one, stop in another", boxes: []testPlatform{{config: `"services": [{"autostop": "suspend"}, {"autostop": "stop"}]`}}, want: []string{"stopped"}},
-		{name: "no services", boxes: []testPlatform{{config: `"services": []`}}, want: []string{"started"}, why: map[int]string{0: "it has no services"}},
-		{name: "a standby", boxes: []testPlatform{{config: `"standbys": ["x"]`}}, want: []string{"started"}, why: map[int]string{0: "it is a standby"}},
+		{name: "suspend in one, stop in another", boxes: []testPlatform{
+			{config: `"services": [{"autostop": "suspend"}, {"autostop": "stop"}]`}}, want: []string{"stopped"}},
+		{name: "no services", boxes: []testPlatform{{config: `"services": []`}}, want: []string{"started"},
+			why: map[int]string{0: "it has no services"}},
+		{name: "a standby", boxes: []testPlatform{{config: `"standbys": ["x"]`}}, want: []string{"started"},
+			why: map[int]string{0: "it is a standby"}},
 		{name: "no list of standbys", boxes: []testPlatform{{config: `"standbys": []`}}, want: []string{"stopped"}},
-		{name: "one that stays counts as running", boxes: []testPlatform{{config: `"services": [{"autostop": false}]`}, {load: 1}}, want: []string{"started", "stopped"}},
+		{name: "one that stays counts as running", boxes: []testPlatform{
+			{config: `"services": [{"autostop": false}]`}, {load: 1}}, want: []string{"started", "stopped"}},
 
-		{name: "just started", boxes: []testPlatform{{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}}, want: []string{"started"},
-			why: map[int]string{0: "it was started 0s ago, and is left alone for 5m0s"}},
+		{name: "just started", boxes: []testPlatform{
+			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
+			want: []string{"started"},
+			why:  map[int]string{0: "it was started 0s ago, and is left alone for 5m0s"}},
 		{name: "just started, and counted", boxes: []testPlatform{{load: 1},
-			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}}, want: []string{"stopped", "started"}},
-		{name: "already stopped", boxes: []testPlatform{{do: func(b *bench, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}}, want: []string{"stopped", "started"},
-			why: map[int]string{0: "it does not run: it is stopped"}},
-		{name: "an unreachable host", boxes: []testPlatform{{do: func(b *bench, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}}, want: []string{"started", "started"},
-			why: map[int]string{0: "its host is unreachable"}},
-		{name: "cordoned", boxes: []testPlatform{{do: cordon}, {load: 1}}, want: []string{"started", "started"}, why: map[int]string{0: "it is cordoned"}},
+			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
+			want: []string{"stopped", "started"}},
+		{name: "already stopped", boxes: []testPlatform{
+			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}},
+			want: []string{"stopped", "started"},
+			why:  map[int]string{0: "it does not run: it is stopped"}},
+		{name: "an unreachable host", boxes: []testPlatform{
+			{do: func(b *bench, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}},
+			want: []string{"started", "started"},
+			why:  map[int]string{0: "its host is unreachable"}},
+		{name: "cordoned", boxes: []testPlatform{{do: cordon}, {load: 1}}, want: []string{"started", "started"},
+			why: map[int]string{0: "it is cordoned"}},
 
 		{name: "suspend", boxes: []testPlatform{{config: suspend}}, want: []string{"suspended"}},
-		{name: "suspend at 2 GB", boxes: []testPlatform{{config: suspend + `, "guest": {"memory_mb": 2048}`}}, want: []string{"suspended"}},
-		{name: "suspend above 2 GB", boxes: []testPlatform{{config: suspend + `, "guest": {"memory_mb": 2049}`}}, want: []string{"stopped (it has more than 2 GB of memory)"}},
-		{name: "suspend with swap", boxes: []testPlatform{{config: suspend + `, "init": {"swap_size_mb": 512}`}}, want: []string{"stopped (it has swap)"}},
-		{name: "suspend with a schedule", boxes: []testPlatform{{config: suspend + `, "schedule": "daily"`}}, want: []string{"stopped (it has a schedule)"}},
-		{name: "suspend with a GPU", boxes: []testPlatform{{config: suspend + `, "guest": {"gpu_kind": "a10"}`}}, want: []string{"stopped (it has a GPU)"}},
+		{name: "suspend at 2 GB", boxes: []testPlatform{{config: suspend + `, "guest": {"memory_mb": 2048}`}},
+			want: []string{"suspended"}},
+		{name: "suspend above 2 GB", boxes: []testPlatform{{config: suspend + `, "guest": {"memory_mb": 2049}`}},
+			want: []string{"stopped (it has more than 2 GB of memory)"}},
+		{name: "suspend with swap", boxes: []testPlatform{{config: suspend + `, "init": {"swap_size_mb": 512}`}},
+			want: []string{"stopped (it has swap)"}},
+		{name: "suspend with a schedule", boxes: []testPlatform{{config: suspend + `, "schedule": "daily"`}},
+			want: []string{"stopped (it has a schedule)"}},
+		{name: "suspend with a GPU", boxes: []testPlatform{{config: suspend + `, "guest": {"gpu_kind": "a10"}`}},
+			want: []string{"stopped (it has a GPU)"}},
 		{name: "suspend of an old Machine", boxes: []testPlatform{{config: suspend}}, at: suspendableSince.Add(-time.Second),
 			want: []string{"stopped (it was last updated before June 20, 2024)"}},
-		{name: "suspend of one that is not so old", boxes: []testPlatform{{config: suspend}}, at: suspendableSince, want: []string{"suspended"}},
+		{name: "suspend of one that is not so old", boxes: []testPlatform{{config: suspend}},
+			at: suspendableSince, want: []string{"suspended"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -317,7 +354,8 @@ func BenchmarkPass(b *testing.B) {
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock})
 	traffic := new(flysim.Traffic)
-	c, err := spec.Parse([]byte(`{"image": "nginx", "services": [{"internal_port": 80, "autostop": true, "concurrency": {"soft_limit": 1}}]}`))
+	c, err := spec.Parse(
+		[]byte(`{"image": "nginx", "services": [{"internal_port": 80, "autostop": true, "concurrency": {"soft_limit": 1}}]}`))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -117,7 +117,8 @@ func (r regionLoad) why() string {
 	if len(r.candidates) == 1 {
 		return fmt.Sprintf("the last one that runs in %s, and its load is 0", r.name)
 	}
-	return fmt.Sprintf("%d run in %s and %d are over the soft limit: %d too many", len(r.candidates), r.name, r.over(), r.excess())
+	return fmt.Sprintf("%d run in %s and %d are over the soft limit: %d too many", len(r.candidates), r.name,
+		r.over(), r.excess())
 }
 
 // verdict is why a Machine that may be stopped is, or is not.
@@ -126,7 +127,8 @@ func (r regionLoad) verdict(chosen bool) string {
 	case chosen:
 		return r.why()
 	case len(r.candidates) <= r.minimum:
-		return fmt.Sprintf("min_machines_running is %d in the primary region %s, where %d run", r.minimum, r.name, len(r.candidates))
+		return fmt.Sprintf("min_machines_running is %d in the primary region %s, where %d run", r.minimum, r.name,
+			len(r.candidates))
 	case r.excess() >= 1:
 		return "another one is stopped first: one a pass in each region"
 	case len(r.candidates) == 1:

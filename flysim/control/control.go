@@ -199,7 +199,8 @@ func (c controller) inject(r *http.Request, body []byte) (any, error) {
 // play plays a script unless the platform would have too many faults and events.
 func (c controller) play(s flysim.Script) (any, error) {
 	if len(c.Faults())+len(c.Events())+len(s.Faults)+len(s.Events) > fault.MaxEntries {
-		return nil, refusal{http.StatusConflict, fmt.Sprintf("more than %d faults and events: DELETE /faults", fault.MaxEntries)}
+		return nil, refusal{http.StatusConflict, fmt.Sprintf("more than %d faults and events: DELETE /faults",
+			fault.MaxEntries)}
 	}
 	c.Play(s)
 	return c.faults(), nil
@@ -227,7 +228,8 @@ func (c controller) machine(r *http.Request, body []byte) (any, error) {
 	if len(bytes.TrimSpace(body)) > 0 {
 		return nil, errors.New("this takes no body; POST /events does")
 	}
-	document, err := json.Marshal(map[string]string{"app": r.PathValue("app"), "machine": r.PathValue("machine"), "do": r.PathValue("do")})
+	document, err := json.Marshal(map[string]string{"app": r.PathValue("app"),
+		"machine": r.PathValue("machine"), "do": r.PathValue("do")})
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,8 @@ func TestControlFaults(t *testing.T) {
 	got := c.send("POST", "/faults", `{"operation":"app.get","status":503,"times":2}`)
 	wantStatus(t, got, 200)
 	wantBody(t, got, "faults.0.fault", "app.get times=2 status=503")
-	got = c.send("POST", "/faults", "seed = 9\n[[fault]]\noperation = \"ip.*\"\nreset = \"after\"\n[[event]]\nat = \"1h\"\nspeed = 3\n",
+	got = c.send("POST", "/faults",
+		"seed = 9\n[[fault]]\noperation = \"ip.*\"\nreset = \"after\"\n[[event]]\nat = \"1h\"\nspeed = 3\n",
 		"Content-Type", "application/toml; charset=utf-8")
 	wantStatus(t, got, 200)
 	wantBody(t, got, "seed", "9")
@@ -175,7 +176,8 @@ func TestControlClock(t *testing.T) {
 	c := controlling(t, p)
 	want := `{"now":"2026-11-22T12:00:00Z","speed":1}`
 	wantBody(t, c.send("GET", "/clock", ""), "", want)
-	wantBody(t, c.send("POST", "/clock", `{"advance":"1h30m","speed":60}`), "", `{"now":"2026-11-22T13:30:00Z","speed":60}`)
+	wantBody(t, c.send("POST", "/clock", `{"advance":"1h30m","speed":60}`), "",
+		`{"now":"2026-11-22T13:30:00Z","speed":60}`)
 	if got := p.Clock().Now(); !got.Equal(start.Add(90*time.Minute)) || p.Clock().Speed() != 60 {
 		t.Errorf("the clock is at %s, speed %v", got, p.Clock().Speed())
 	}
@@ -260,7 +262,8 @@ func TestControlCalls(t *testing.T) {
 		return list
 	}
 	for query, want := range map[string][]int{
-		"": {3, 1, 2, 3}, "?since=1": {3, 2, 3}, "?since=3": {3}, "?writes=true": {2, 2}, "?limit=1": {1, 1}, "?since=1&limit=1": {2, 2},
+		"": {3, 1, 2, 3}, "?since=1": {3, 2, 3}, "?since=3": {3}, "?writes=true": {2, 2}, "?limit=1": {1, 1},
+		"?since=1&limit=1": {2, 2},
 	} {
 		if got := numbers(query); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", query, got, want)
@@ -309,7 +312,8 @@ func TestControlRefuses(t *testing.T) {
 		{"a mistake", "POST", "/faults", `{"status":5}`, nil, 400},
 		{"two documents", "POST", "/faults", fault + fault, nil, 400},
 		{"no document", "POST", "/faults", "[]", nil, 400},
-		{"a script with a mistake", "POST", "/faults", "[[fault]]\nstatus = 500\n[[fault]]\nstatus = 5", []string{"Content-Type", "application/toml"}, 400},
+		{"a script with a mistake", "POST", "/faults", "[[fault]]\nstatus = 500\n[[fault]]\nstatus = 5",
+			[]string{"Content-Type", "application/toml"}, 400},
 		{"nothing to do", "POST", "/clock", "{}", nil, 400},
 		{"backwards", "POST", "/clock", `{"advance":"-1h"}`, nil, 400},
 		{"too fast", "POST", "/clock", `{"speed":1e9}`, nil, 400},
@@ -328,7 +332,8 @@ func TestControlRefuses(t *testing.T) {
 		{"Origin", "http://127.0.0.1" + port}, {"Host", "localhost" + port, "Origin", "http://localhost" + port},
 		{"Host", "[::1]" + port}, {"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Site", "none"},
 	} {
-		if got := c.send("GET", "/", "", headers...); got.status != 200 || !strings.Contains(string(got.body), "POST   /faults") {
+		if got := c.send("GET", "/", "", headers...); got.status != 200 || !strings.Contains(string(got.body),
+			"POST   /faults") {
 			t.Errorf("%v: %d %s", headers, got.status, got.body)
 		}
 	}

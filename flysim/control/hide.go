@@ -45,5 +45,6 @@ func hide(value any, secret bool) any {
 
 // secretKey tells whether what a key holds is not for everybody's eyes.
 func secretKey(key string) bool {
-	return slices.Contains([]string{"env", "secrets", "values", "raw_value", "headers", "build_args", "token", "cmd", "command", "stdin"}, strings.ToLower(key))
+	return slices.Contains([]string{"env", "secrets", "values", "raw_value", "headers", "build_args", "token",
+		"cmd", "command", "stdin"}, strings.ToLower(key))
 }

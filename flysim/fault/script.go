@@ -84,7 +84,8 @@ func decodeError(err error) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		line, _ := decode.Position()
-		return &ScriptError{Line: line, Key: strings.Join(decode.Key(), "."), Message: strings.TrimPrefix(decode.Error(), "toml: ")}
+		return &ScriptError{Line: line, Key: strings.Join(decode.Key(), "."),
+			Message: strings.TrimPrefix(decode.Error(), "toml: ")}
 	}
 	return &ScriptError{Message: strings.TrimPrefix(err.Error(), "toml: ")}
 }

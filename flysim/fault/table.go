@@ -91,7 +91,8 @@ func (s *spans) read(key, text string, zero bool) time.Duration {
 
 // resets are the words of the key reset.
 func resets() map[string]flysim.Reset {
-	return map[string]flysim.Reset{"": flysim.ResetNone, "before": flysim.ResetBefore, "after": flysim.ResetAfter, "during": flysim.ResetDuring}
+	return map[string]flysim.Reset{"": flysim.ResetNone, "before": flysim.ResetBefore,
+		"after": flysim.ResetAfter, "during": flysim.ResetDuring}
 }
 
 func (t faultTable) fault() (flysim.Fault, error) {
@@ -112,11 +113,13 @@ func (t faultTable) fault() (flysim.Fault, error) {
 			f = flysim.EdgeError(t.Operation, t.Status)
 		}
 	default:
-		return flysim.Fault{}, &keyError{"answer", fmt.Sprintf("%.40q is none of no_capacity, host_closed, rate_limited, edge", t.Answer)}
+		return flysim.Fault{},
+			&keyError{"answer", fmt.Sprintf("%.40q is none of no_capacity, host_closed, rate_limited, edge", t.Answer)}
 	}
 	f.Operation, f.App, f.Target = t.Operation, t.App, t.Target
 	f.At, f.For = s.read("at", t.At, true), s.read("for", t.For, false)
-	f.Delay, f.Trickle, f.Jump = s.read("delay", t.Delay, false), s.read("trickle", t.Trickle, false), s.read("jump", t.Jump, false)
+	f.Delay, f.Trickle, f.Jump = s.read("delay", t.Delay, false), s.read("trickle", t.Trickle, false),
+		s.read("jump", t.Jump, false)
 	f.After, f.EffectThenStatus, f.Malformed, f.Reset = t.After, t.Effect, t.Truncate, resets()[t.Reset]
 	if t.Times != nil {
 		f.Times = *t.Times
@@ -157,7 +160,8 @@ func (t faultTable) check(f flysim.Fault) error {
 		{!reset, "reset", fmt.Sprintf("%.40q is none of before, during, after", t.Reset)},
 		{f.Status == 0 && t.Body != "", "body", "needs a status or an answer"},
 		{f.Status == 0 && t.ContentType != "", "content_type", "needs a status or an answer"},
-		{strings.ContainsFunc(t.ContentType, func(r rune) bool { return r < ' ' || r > '~' }), "content_type", "want printable ASCII"},
+		{strings.ContainsFunc(t.ContentType, func(r rune) bool { return r < ' ' || r > '~' }), "content_type",
+			"want printable ASCII"},
 		{f.Status == 0 && t.RetryAfter != "", "retry_after", "needs a status or an answer"},
 		{f.Status == 0 && t.Effect, "effect", "needs a status or an answer"},
 		{f.Reset != flysim.ResetNone && f.Status != 0, "reset", "no status can be answered on a connection that drops"},
@@ -193,7 +197,8 @@ const minEvery = time.Second
 func (t eventTable) event() (flysim.Event, error) {
 	var s spans
 	e := flysim.Event{At: s.read("at", t.At, true), Every: s.read("every", t.Every, false)}
-	e.Happening = flysim.Happening{App: t.App, Machine: t.Machine, Do: flysim.Doing(t.Do), Listen: t.Listen, Lease: s.read("lease", t.Lease, false)}
+	e.Happening = flysim.Happening{App: t.App, Machine: t.Machine, Do: flysim.Doing(t.Do), Listen: t.Listen,
+		Lease: s.read("lease", t.Lease, false)}
 	jump := s.read("jump", t.Jump, false)
 	if s.err != nil {
 		return flysim.Event{}, s.err
@@ -224,8 +229,10 @@ func (t eventTable) check(e flysim.Event) error {
 		key, message string
 	}{
 		{given != 1, "", "give one of do, listen, lease, or jump and speed"},
-		{t.Do != "" && !slices.Contains(flysim.Doings(), flysim.Doing(t.Do)), "do", fmt.Sprintf("%.40q is none of %s", t.Do, doings())},
-		{slices.ContainsFunc(t.Listen, func(s string) bool { return !flysim.CanListen(s) }), "listen", `want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
+		{t.Do != "" && !slices.Contains(flysim.Doings(), flysim.Doing(t.Do)), "do",
+			fmt.Sprintf("%.40q is none of %s", t.Do, doings())},
+		{slices.ContainsFunc(t.Listen, func(s string) bool { return !flysim.CanListen(s) }), "listen",
+			`want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
 		{e.Clock == nil && t.App == "", "app", "say whose Machines"},
 		{e.Clock != nil && t.App != "", "app", "the clock is everybody's"},
 		{e.Clock != nil && t.Machine != "", "machine", "the clock is everybody's"},

@@ -103,7 +103,9 @@ func (r *runner) start(d seed.App, b flysim.Backend) {
 	}
 	if len(c.leftOut) > 0 {
 		names := c.leftOut[:min(len(c.leftOut), 20)]
-		r.say(c, "system", fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: %.60q", names))
+		r.say(c, "system",
+			fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: "+
+				"%.60q", names))
 	}
 	if c.unguarded != nil {
 		r.say(c, "system", fmt.Sprintf("what the command starts goes on if the sandbox is killed: %v", c.unguarded))
@@ -139,7 +141,8 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 		return err
 	}
 	c.port = port
-	me := program.Identity{App: c.app, Machine: c.machine, Region: b.Region, Instance: b.InstanceID, Address: b.PrivateIP, Config: b.Config}
+	me := program.Identity{App: c.app, Machine: c.machine, Region: b.Region, Instance: b.InstanceID,
+		Address: b.PrivateIP, Config: b.Config}
 	c.cmd = exec.Command(d.Command[0], d.Command[1:]...)
 	c.cmd.Dir = d.Dir
 	c.cmd.Env, c.leftOut = commandEnvironment(me, d.Env, port, c.home)

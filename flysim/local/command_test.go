@@ -127,7 +127,9 @@ func newLimited(t *testing.T, host, more string, most int) *server {
 	if host == "stubborn" && more != patient {
 		timeout = "50ms"
 	}
-	file := "app = 'hello'\nprimary_region = 'fra'\nkill_timeout = '" + timeout + "'\n[env]\nGREETING = 'hi'\nGORACE = 'atexit_sleep_ms=0'\nLD_DEBUG_OUTPUT = 'mine'\n[http_service]\ninternal_port = 8080\n"
+	file := "app = 'hello'\nprimary_region = 'fra'\nkill_timeout = '" + timeout +
+		"'\n[env]\nGREETING = 'hi'\nGORACE = 'atexit_sleep_ms=0'\nLD_DEBUG_OUTPUT = " +
+		"'mine'\n[http_service]\ninternal_port = 8080\n"
 	if err := os.WriteFile(filepath.Join(w.dir, "fly.toml"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +142,8 @@ func newLimited(t *testing.T, host, more string, most int) *server {
 		t.Fatal(err)
 	}
 	w.id = w.platform.MachineIDs(app)[0]
-	w.Runner = local.NewLimited(local.Options{Platform: w.platform, Apps: apps, Log: func(l local.Line) { w.lines <- l }}, most)
+	w.Runner = local.NewLimited(local.Options{Platform: w.platform, Apps: apps,
+		Log: func(l local.Line) { w.lines <- l }}, most)
 	t.Cleanup(func() { w.Close() })
 	w.run()
 	return w
@@ -288,20 +291,23 @@ func TestCommand(t *testing.T) {
 	}
 	m := w.platform.Machine(app, w.id)
 	for _, want := range []string{
-		"GREETING=hi", "FLY_APP_NAME=hello", "FLY_MACHINE_ID=" + w.id, "FLY_ALLOC_ID=" + w.id, "FLY_REGION=fra", "PRIMARY_REGION=fra",
+		"GREETING=hi", "FLY_APP_NAME=hello", "FLY_MACHINE_ID=" + w.id, "FLY_ALLOC_ID=" + w.id, "FLY_REGION=fra",
+		"PRIMARY_REGION=fra",
 		"FLY_PROCESS_GROUP=app", "FLY_MACHINE_VERSION=" + m.InstanceID, "PATH=" + os.Getenv("PATH"), "LD_DEBUG_OUTPUT=mine",
 	} {
 		if !slices.Contains(a.Env, want) {
 			t.Errorf("the environment lacks %s: %q", want, a.Env)
 		}
 	}
-	if text := strings.Join(a.Env, "\n"); strings.Contains(text, "the person's") || strings.Contains(text, "HOME="+os.Getenv("HOME")+"\n") {
+	if text := strings.Join(a.Env, "\n"); strings.Contains(text, "the person's") ||
+		strings.Contains(text, "HOME="+os.Getenv("HOME")+"\n") {
 		t.Errorf("the person's environment is in it:\n%s", text)
 	}
 
 	// What comes through the API does not get code into the command.
 	changed, err := w.platform.MachineConfig(app, w.id).With("env", map[string]string{
-		"GREETING": "hello", "GORACE": "atexit_sleep_ms=0", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp", "NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
+		"GREETING": "hello", "GORACE": "atexit_sleep_ms=0", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp",
+		"NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -312,10 +318,12 @@ func TestCommand(t *testing.T) {
 	}
 	w.bound()
 	b := w.ask()
-	if !slices.Contains(b.Env, "GREETING=hello") || !slices.Contains(b.Env, "LD_DEBUG_OUTPUT=mine") || slices.Contains(b.Env, "PORT=8080") || b.PID == a.PID {
+	if !slices.Contains(b.Env, "GREETING=hello") || !slices.Contains(b.Env, "LD_DEBUG_OUTPUT=mine") ||
+		slices.Contains(b.Env, "PORT=8080") || b.PID == a.PID {
 		t.Errorf("after the deploy: %q", b.Env)
 	}
-	if text := strings.Join(b.Env, "\n"); strings.Contains(text, "PRELOAD") || strings.Contains(text, "NODE_OPTIONS") || strings.Contains(text, "theirs") || strings.Contains(text, "PATH=/tmp\n") {
+	if text := strings.Join(b.Env, "\n"); strings.Contains(text, "PRELOAD") ||
+		strings.Contains(text, "NODE_OPTIONS") || strings.Contains(text, "theirs") || strings.Contains(text, "PATH=/tmp\n") {
 		t.Errorf("variables of the API that run code:\n%s", text)
 	}
 }

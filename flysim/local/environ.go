@@ -20,7 +20,8 @@ import (
 // those that are known to keep the operator's value.
 //
 // It returns the names that do not get in too, sorted.
-func commandEnvironment(me program.Identity, operator map[string]string, port int, home string) (environ, leftOut []string) {
+func commandEnvironment(me program.Identity, operator map[string]string, port int, home string) (environ,
+	leftOut []string) {
 	all := make(map[string]string)
 	deployed, err := me.Config.Env()
 	if err != nil {
@@ -78,13 +79,17 @@ func runsCode(name string) bool {
 	if name == "NODE_ENV" || name == "PYTHONUNBUFFERED" {
 		return false
 	}
-	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "GEM_", "BUNDLE_", "NODE_", "NPM_", "JAVA_", "JDK_", "_JAVA", "PHP", "LUA_", "GIT_", "BASH_", "GCONV_", "GLIBC_", "DOTNET_", "COMPLUS_", "CORECLR_", "ERL_", "MALLOC_", "OPENSSL_", "GUNICORN_", "FLASK_", "MAKE", "RUSTC", "CARGO_", "DENO_", "BUN_", "R_", "JULIA_"} {
+	for _, prefix := range []string{"LD_", "DYLD_", "PYTHON", "PERL", "RUBY", "GEM_", "BUNDLE_", "NODE_",
+		"NPM_", "JAVA_", "JDK_", "_JAVA", "PHP", "LUA_", "GIT_", "BASH_", "GCONV_", "GLIBC_", "DOTNET_",
+		"COMPLUS_", "CORECLR_", "ERL_", "MALLOC_", "OPENSSL_", "GUNICORN_", "FLASK_", "MAKE", "RUSTC", "CARGO_",
+		"DENO_", "BUN_", "R_", "JULIA_"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
 	return slices.Contains([]string{
-		"PATH", "HOME", "SHELL", "SHELLOPTS", "IFS", "ENV", "CDPATH", "PS4", "PROMPT_COMMAND", "EDITOR", "PAGER", "VISUAL", "BROWSER",
+		"PATH", "HOME", "SHELL", "SHELLOPTS", "IFS", "ENV", "CDPATH", "PS4", "PROMPT_COMMAND", "EDITOR", "PAGER",
+		"VISUAL", "BROWSER",
 		"CLASSPATH", "GODEBUG", "GOFLAGS", "SYSTEMROOT", "COMSPEC", "PATHEXT", "LOCPATH", "NLSPATH", "TERMINFO",
 		"TMPDIR", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "ZDOTDIR",
 	}, name)

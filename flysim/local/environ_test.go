@@ -16,25 +16,31 @@ func TestCommandEnvironment(t *testing.T) {
 	t.Setenv("PATH", "/bin")
 	t.Setenv("OWN", "x")
 	config, err := spec.Parse([]byte(`{"image": "nginx", "env": {
-		"GREETING": "hello", "PORT": "8080", "HOME": "/root", "ld_preload": "x", "PYTHONPATH": "x", "PATH": "x", "NODE_ENV": "production",
-		"GUNICORN_CMD_ARGS": "-c /tmp/x.py", "MAKEFLAGS": "x", "HTTP_PROXY": "x", "UNHEARD_OF": "x", "FLY_REGION": "x", "FLY_API_BASE_URL": "x",
+		"GREETING": "hello", "PORT": "8080", "HOME": "/root", "ld_preload": "x", "PYTHONPATH": "x", "PATH": "x",
+		"NODE_ENV": "production",
+		"GUNICORN_CMD_ARGS": "-c /tmp/x.py", "MAKEFLAGS": "x", "HTTP_PROXY": "x", "UNHEARD_OF": "x",
+		"FLY_REGION": "x", "FLY_API_BASE_URL": "x",
 		"FLY_ACCESS_TOKEN": "x", "A=B": "x", "NUL": "a\u0000b", "": "x"
 	}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	operator := map[string]string{
-		"PYTHONPATH": "lib", "GREETING": "hi", "NODE_ENV": "development", "ONLY_HERE": "1", "NUL": "", "FLY_ACCESS_TOKEN": "", "A=B": "", "PORT": "1", "PATH": "/own",
+		"PYTHONPATH": "lib", "GREETING": "hi", "NODE_ENV": "development", "ONLY_HERE": "1", "NUL": "",
+		"FLY_ACCESS_TOKEN": "", "A=B": "", "PORT": "1", "PATH": "/own",
 	}
-	got, left := commandEnvironment(program.Identity{App: "hello", Region: "fra", Address: netip.MustParseAddr("fdaa::3"), Config: config}, operator, 4000, "/tmp/h")
+	got, left := commandEnvironment(program.Identity{App: "hello", Region: "fra",
+		Address: netip.MustParseAddr("fdaa::3"), Config: config}, operator, 4000, "/tmp/h")
 	want := []string{
 		"FLY_APP_NAME=hello", "FLY_IMAGE_REF=nginx", "FLY_PRIVATE_IP=fdaa::3", "FLY_REGION=fra",
-		"GREETING=hello", "HOME=/tmp/h", "NODE_ENV=production", "ONLY_HERE=1", "PATH=/own", "PORT=4000", "PYTHONPATH=lib", "TMPDIR=/tmp/h",
+		"GREETING=hello", "HOME=/tmp/h", "NODE_ENV=production", "ONLY_HERE=1", "PATH=/own", "PORT=4000",
+		"PYTHONPATH=lib", "TMPDIR=/tmp/h",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	want = []string{"", "A=B", "FLY_ACCESS_TOKEN", "FLY_API_BASE_URL", "GUNICORN_CMD_ARGS", "HTTP_PROXY", "MAKEFLAGS", "NUL", "UNHEARD_OF", "ld_preload"}
+	want = []string{"", "A=B", "FLY_ACCESS_TOKEN", "FLY_API_BASE_URL", "GUNICORN_CMD_ARGS", "HTTP_PROXY",
+		"MAKEFLAGS", "NUL", "UNHEARD_OF", "ld_preload"}
 	if !slices.Equal(left, want) {
 		t.Errorf("left out %q, want %q", left, want)
 	}

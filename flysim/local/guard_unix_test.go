@@ -71,7 +71,9 @@ func TestCommandOrphans(t *testing.T) {
 			file := filepath.Join(dir, "apps.toml")
 			// The shell that is run has the program as a child.
 			script := `"$0" command 127.0.0.1 "$PORT" & echo "port $PORT"; wait`
-			text := fmt.Sprintf("[[apps]]\nname = 'hello'\nhttp_service = { internal_port = 8080 }\ncommand = ['/bin/sh', '-c', %q, %q]\n", script, binary)
+			text := fmt.Sprintf(
+				"[[apps]]\nname = 'hello'\nhttp_service = { internal_port = 8080 }\ncommand = ['/bin/sh', '-c', %q, "+
+					"%q]\n", script, binary)
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -103,9 +103,10 @@ func eval[T any](b *tab, expression string) T {
 // media lets the page be seen by somebody who prefers a scheme, and less motion or not.
 func (b *tab) media(scheme, motion string) {
 	b.Helper()
-	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
-	}})
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
+		}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -131,7 +132,8 @@ func (b *tab) picture(name string, width, height int64) {
 	}
 }
 
-const widest = `[...document.querySelectorAll("body *")].filter(n => n.getBoundingClientRect().right > innerWidth + 1).map(n => n.tagName + "." + n.className + "#" + n.id).slice(0, 5).join(" ")`
+const widest = `[...document.querySelectorAll("body *")].filter(n => n.getBoundingClientRect().right > ` +
+	`innerWidth + 1).map(n => n.tagName + "." + n.className + "#" + n.id).slice(0, 5).join(" ")`
 
 // contrast lists the texts whose WCAG 2 contrast with what is painted behind
 // them is below 4.5, and how many were looked at.
@@ -193,14 +195,17 @@ func TestBrowser(t *testing.T) {
 	b.media("light", "no-preference")
 	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/"))
 	b.wait(card(shopA, `n.innerText.includes("started")`))
-	b.wait(`document.querySelectorAll("#apps button").length === 5 && document.querySelector("[aria-current=true]").innerText.includes("shop-api")`)
+	b.wait(`document.querySelectorAll("#apps button").length === 5 && ` +
+		`document.querySelector("[aria-current=true]").innerText.includes("shop-api")`)
 	b.wait(`document.querySelectorAll("#wires path").length === 5`)
 
 	// A Machine's state, with its word, an icon and an announcement.
 	if err := p.Park(shop, shopA, true); err != nil {
 		t.Fatal(err)
 	}
-	b.wait(card(shopA, `n.dataset.state === "suspended" && n.querySelector(".state-word").innerText === "suspended" && n.querySelector(".state-word svg")`))
+	b.wait(card(shopA,
+		`n.dataset.state === "suspended" && n.querySelector(".state-word").innerText === "suspended" && `+
+			`n.querySelector(".state-word svg")`))
 	b.wait(`document.getElementById("say").textContent.includes("quiet-river-2417 in iad is suspended")`)
 	if err := p.Wake(shop, shopA); err != nil {
 		t.Fatal(err)
@@ -216,31 +221,38 @@ func TestBrowser(t *testing.T) {
 	end := traffic.Begin(shopA)
 	b.wait(card(shopA, `n.querySelector("[role=meter]").getAttribute("aria-valuenow") === "1"`))
 	traffic.Add(flysim.Visit{
-		At: p.Clock().Now(), Door: flysim.DoorFlycast, App: shop, Machine: shopA, Method: "GET", Path: "/<img src=x onerror=alert(1)>",
+		At: p.Clock().Now(), Door: flysim.DoorFlycast, App: shop, Machine: shopA, Method: "GET",
+		Path:   "/<img src=x onerror=alert(1)>",
 		Status: 200, Woke: true, Held: 2 * time.Second, Took: 2100 * time.Millisecond,
 	})
-	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorPublic, App: shop, Method: "POST", Path: "/orders", Status: 502, Code: "PC01", Took: 3 * time.Millisecond})
+	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorPublic, App: shop, Method: "POST",
+		Path: "/orders", Status: 502, Code: "PC01", Took: 3 * time.Millisecond})
 	b.wait(`witness.dots === 2`)
 	b.wait(`document.querySelector("#rows tr:last-child").innerText.includes("GET /<img src=x onerror=alert(1)>")`)
-	b.wait(`document.querySelector("#rows").innerText.includes("502 PC01") && document.getElementById("count").innerText === "2" && document.getElementById("wakes").innerText === "1"`)
+	b.wait(`document.querySelector("#rows").innerText.includes("502 PC01") && ` +
+		`document.getElementById("count").innerText === "2" && document.getElementById("wakes").innerText === "1"`)
 	b.wait(card(shopA, `n.innerText.includes("woken")`))
 	b.picture("light", 1280, 900)
 	b.checkContrast("light")
 	end()
 	b.wait(`document.querySelectorAll("#wires circle").length === 0`) // they arrived
-	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorInternal, App: shop, Machine: shopA, Method: "GET", Path: "/past", Status: 200})
+	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorInternal, App: shop, Machine: shopA,
+		Method: "GET", Path: "/past", Status: 200})
 	b.wait(`witness.dots === 3 && witness.paths === 1`) // past Fly Proxy, on a way of its own
 
 	// The public addresses go: the door is struck out.
-	b.wait(`!document.getElementById("outside").classList.contains("shut") && document.getElementById("inside").classList.contains("shut")`)
+	b.wait(`!document.getElementById("outside").classList.contains("shut") && ` +
+		`document.getElementById("inside").classList.contains("shut")`)
 	p.AddAddress(shop, "private_v6", "", "")
 	for _, a := range p.Addresses(shop) {
 		if a.Kind != "private_v6" {
 			p.RemoveAddress(shop, a.IP)
 		}
 	}
-	b.wait(`document.getElementById("outside").classList.contains("shut") && !document.getElementById("inside").classList.contains("shut")`)
-	b.wait(`getComputedStyle(document.querySelector("#outside s")).textDecorationLine === "line-through" && document.getElementById("outside").innerText.includes("closed")`)
+	b.wait(`document.getElementById("outside").classList.contains("shut") && ` +
+		`!document.getElementById("inside").classList.contains("shut")`)
+	b.wait(`getComputedStyle(document.querySelector("#outside s")).textDecorationLine === "line-through" && ` +
+		`document.getElementById("outside").innerText.includes("closed")`)
 	p.StopMachine(shop, shopA)
 	p.SetHost(shop, shopA, "unreachable")
 	b.wait(card(shopA, `n.innerText.includes("host unreachable")`))
@@ -249,7 +261,8 @@ func TestBrowser(t *testing.T) {
 	b.checkContrast("dark")
 
 	// Less motion: a request lights the wires up, and nothing moves.
-	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorFlycast, App: shop, Machine: shopA, Method: "GET", Path: "/calm", Status: 200})
+	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorFlycast, App: shop, Machine: shopA,
+		Method: "GET", Path: "/calm", Status: 200})
 	b.wait(`witness.lit === 2 && document.getElementById("rows").innerText.includes("/calm")`)
 	if dots := eval[int](b, "witness.dots"); dots != 3 {
 		t.Errorf("%d dots moved, want the 3 from before", dots)
@@ -265,8 +278,10 @@ func TestBrowser(t *testing.T) {
 
 	// The keyboard: another app, and its name in the address.
 	b.do(chromedp.Focus(chromedp.CSS(`[data-app="inner-circle"] button`)), chromedp.KeyEvent("\r"))
-	b.wait(`document.querySelector("[aria-current=true]").innerText.includes("inner-circle") && location.search === "?app=inner-circle"`)
-	b.wait(`document.getElementById("inside").innerText.includes("fdaa:2:1c4f:0:1::2") && document.querySelectorAll("[data-machine]").length === 2`)
+	b.wait(`document.querySelector("[aria-current=true]").innerText.includes("inner-circle") && ` +
+		`location.search === "?app=inner-circle"`)
+	b.wait(`document.getElementById("inside").innerText.includes("fdaa:2:1c4f:0:1::2") && ` +
+		`document.querySelectorAll("[data-machine]").length === 2`)
 
 	// The server goes away and comes back, with other news.
 	b.mu.Lock()
@@ -303,7 +318,8 @@ func TestBrowserManyApps(t *testing.T) {
 	defer func() { _ = server.Close() }()
 	b.media("light", "reduce")
 	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/?app=app-0700"))
-	b.wait(`document.querySelector("[aria-current=true]").innerText.includes("app-0700") && document.getElementById("more").innerText === "975 more: type to narrow"`)
+	b.wait(`document.querySelector("[aria-current=true]").innerText.includes("app-0700") && ` +
+		`document.getElementById("more").innerText === "975 more: type to narrow"`)
 	b.wait(`document.getElementById("regions").innerText.includes("no Machines")`)
 	b.picture("many", 1280, 900)
 	b.do(chromedp.SendKeys(chromedp.CSS("#find"), "app-09"))

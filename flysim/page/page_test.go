@@ -60,7 +60,8 @@ func newPage(t testing.TB) (*flysim.Platform, *flysim.Traffic, http.Handler) {
 		t.Fatal(err)
 	}
 	traffic := new(flysim.Traffic)
-	return p, traffic, page.New(page.Options{Platform: p, Traffic: traffic, App: shop, Links: page.Links{API: "http://127.0.0.1:4280"}})
+	return p, traffic, page.New(page.Options{Platform: p, Traffic: traffic, App: shop,
+		Links: page.Links{API: "http://127.0.0.1:4280"}})
 }
 
 func get(t *testing.T, h http.Handler, target string) *httptest.ResponseRecorder {
@@ -73,7 +74,8 @@ func get(t *testing.T, h http.Handler, target string) *httptest.ResponseRecorder
 
 func TestState(t *testing.T) {
 	_, traffic, h := newPage(t)
-	traffic.Add(flysim.Visit{At: start, App: shop, Machine: shopA, Method: "GET", Path: "/a?token=hunter2", Status: 200, Woke: true, Held: 1500 * time.Millisecond})
+	traffic.Add(flysim.Visit{At: start, App: shop, Machine: shopA, Method: "GET", Path: "/a?token=hunter2",
+		Status: 200, Woke: true, Held: 1500 * time.Millisecond})
 	traffic.Add(flysim.Visit{At: start, App: "inner-circle", Method: "GET", Path: "/other"})
 	defer traffic.Begin(shopA)()
 	answer := get(t, h, "/state")
@@ -81,13 +83,15 @@ func TestState(t *testing.T) {
 	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.App != shop || got.Site == nil || len(got.Site.Machines) != 2 || len(got.Apps) != 5 || got.Speed != 1 || !got.Now.Equal(start) {
+	if got.App != shop || got.Site == nil || len(got.Site.Machines) != 2 || len(got.Apps) != 5 ||
+		got.Speed != 1 || !got.Now.Equal(start) {
 		t.Fatalf("got %+v", got)
 	}
 	if m := got.Site.Machines[0]; m.State != "started" || m.Load != 1 || m.Limit == 0 {
 		t.Errorf("got %+v", m)
 	}
-	if len(got.Visits) != 1 || got.Visits[0].Path != "/a" || got.Visits[0].Held != 1500 || got.Count != 1 || got.Wakes != 1 {
+	if len(got.Visits) != 1 || got.Visits[0].Path != "/a" || got.Visits[0].Held != 1500 || got.Count != 1 ||
+		got.Wakes != 1 {
 		t.Errorf("got %+v, count %d, wakes %d", got.Visits, got.Count, got.Wakes)
 	}
 	for _, secret := range []string{"hunter2", flysim.DefaultToken, "nonce", `"env"`, `"config"`} {
@@ -95,7 +99,8 @@ func TestState(t *testing.T) {
 			t.Errorf("the state holds %q", secret)
 		}
 	}
-	if err := json.Unmarshal(get(t, h, "/state?app=none").Body.Bytes(), &got); err != nil || got.Site != nil || got.App != "none" {
+	if err := json.Unmarshal(get(t, h, "/state?app=none").Body.Bytes(), &got); err != nil || got.Site != nil ||
+		got.App != "none" {
 		t.Errorf("an app that is not there: %v, %+v", err, got.Site)
 	}
 }
@@ -150,7 +155,8 @@ func TestDocument(t *testing.T) {
 		t.Error("want one script and one style")
 	}
 	rest := strings.NewReplacer("http://www.w3.org/2000/svg", "").Replace(text)
-	for _, forbidden := range []string{"http://", "https://", "src=", "@import", "url(", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("} {
+	for _, forbidden := range []string{"http://", "https://", "src=", "@import", "url(", "innerHTML",
+		"outerHTML", "insertAdjacentHTML", "document.write", "eval("} {
 		if strings.Contains(rest, forbidden) {
 			t.Errorf("the page holds %q", forbidden)
 		}
@@ -198,7 +204,8 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	next("change", func(m shown) bool {
-		return m.Site != nil && m.Site.Machines[0].State == "stopped" && m.Apps == nil && len(m.Set) == 1 && m.Set[0].App == shop
+		return m.Site != nil && m.Site.Machines[0].State == "stopped" && m.Apps == nil && len(m.Set) == 1 &&
+			m.Set[0].App == shop
 	})
 	traffic.Add(flysim.Visit{At: start, App: "inner-circle", Path: "/other"})
 	traffic.Add(flysim.Visit{At: start, App: shop, Path: "/mine"})

@@ -152,7 +152,8 @@ func withProgram(ctx context.Context, c net.Conn) context.Context {
 // echo greets and sends back what it gets.
 func (p *program) echo(c *heldConn) {
 	defer c.Close()
-	greeting := "emulated program of Machine " + p.Machine + " in " + p.Region + ", " + p.awake() + "; what you send comes back\r\n"
+	greeting := "emulated program of Machine " + p.Machine + " in " + p.Region + ", " + p.awake() +
+		"; what you send comes back\r\n"
 	if _, err := io.WriteString(c, greeting); err != nil {
 		return
 	}

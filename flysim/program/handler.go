@@ -83,7 +83,8 @@ func serveEcho(_ *program, w http.ResponseWriter, req *http.Request) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		writeText(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("a body of more than %d bytes is not sent back\n", maxEcho))
+		writeText(w, http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("a body of more than %d bytes is not sent back\n", maxEcho))
 		return
 	case err != nil:
 		panic(http.ErrAbortHandler)

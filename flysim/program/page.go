@@ -48,8 +48,9 @@ func (p *program) report(req *http.Request) report {
 	r := report{
 		App: p.App, Group: p.Config.ProcessGroup(), Machine: p.Machine, Region: p.Region,
 		ReleaseVersion: p.Config.Label(spec.ReleaseVersionKey), Instance: p.Instance, Image: p.Config.Image(),
-		Awake: p.awake(), AwakeSeconds: now.Sub(p.started).Seconds(), UpSeconds: now.Sub(p.born).Seconds(), Requests: p.requests.Load(),
-		Method: req.Method, URL: req.URL.RequestURI(), Host: req.Host, Environment: p.environment(),
+		Awake: p.awake(), AwakeSeconds: now.Sub(p.started).Seconds(), UpSeconds: now.Sub(p.born).Seconds(),
+		Requests: p.requests.Load(),
+		Method:   req.Method, URL: req.URL.RequestURI(), Host: req.Host, Environment: p.environment(),
 	}
 	if at, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		r.Listening = at.String()

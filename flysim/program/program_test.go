@@ -30,7 +30,8 @@ func web(port int, more ...string) string {
 	fields := append([]string{
 		`"image": "registry.fly.io/hello:7"`,
 		`"metadata": {"fly_process_group": "web", "fly_release_version": "7"}`,
-		fmt.Sprintf(`"services": [{"protocol": "tcp", "internal_port": %d, "ports": [{"port": 80, "handlers": ["http"]}]}]`, port),
+		fmt.Sprintf(`"services": [{"protocol": "tcp", "internal_port": %d, "ports": [{"port": 80, "handlers": ["http"]}]}]`,
+			port),
 	}, more...)
 	return "{" + strings.Join(fields, ", ") + "}"
 }
@@ -140,8 +141,10 @@ func TestPage(t *testing.T) {
 	}
 	m := b.platform.Machine(app, b.id)
 	for _, want := range []string{
-		"hello: started 0.4 s ago\n", b.id, "fra", "web", "v7, " + m.InstanceID, "registry.fly.io/hello:7", "0.0.0.0:8080", "requests     1\n",
-		"GET /any/path?x=1\nHost: hello.flycast\n", "X-Asked-By: a <script>\n", "GREETING=<b>hi</b>\n", "FLY_REGION=fra\n", "FLY_PRIVATE_IP=" + m.PrivateIP + "\n",
+		"hello: started 0.4 s ago\n", b.id, "fra", "web", "v7, " + m.InstanceID, "registry.fly.io/hello:7",
+		"0.0.0.0:8080", "requests     1\n",
+		"GET /any/path?x=1\nHost: hello.flycast\n", "X-Asked-By: a <script>\n", "GREETING=<b>hi</b>\n",
+		"FLY_REGION=fra\n", "FLY_PRIVATE_IP=" + m.PrivateIP + "\n",
 		"FLY_MACHINE_VERSION=" + m.InstanceID + "\n",
 	} {
 		if !strings.Contains(body, want) {
@@ -149,7 +152,8 @@ func TestPage(t *testing.T) {
 		}
 	}
 	resp, body = b.get("/", "Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "X-Asked-By", "a <script>")
-	if got := resp.Header.Get("Content-Type"); got != "text/html; charset=utf-8" || !strings.Contains(body, "started 0.4 s ago") {
+	if got := resp.Header.Get("Content-Type"); got != "text/html; charset=utf-8" ||
+		!strings.Contains(body, "started 0.4 s ago") {
 		t.Errorf("to a browser it is %s:\n%s", got, body)
 	}
 	if strings.Contains(body, "<script>") || strings.Contains(body, "<b>hi") {
@@ -160,7 +164,8 @@ func TestPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &report); err != nil || resp.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("JSON: %v: %s", err, body)
 	}
-	for key, want := range map[string]any{"app": app, "group": "web", "machine": b.id, "region": "fra", "release_version": "7", "awake_seconds": 0.4, "requests": 3.0} {
+	for key, want := range map[string]any{"app": app, "group": "web", "machine": b.id, "region": "fra",
+		"release_version": "7", "awake_seconds": 0.4, "requests": 3.0} {
 		if report[key] != want {
 			t.Errorf("%s is %v, want %v", key, report[key], want)
 		}
@@ -189,8 +194,10 @@ func TestAwake(t *testing.T) {
 	}
 	check := func(what, awake, version string, requests int) {
 		t.Helper()
-		if gotAwake, gotVersion, gotRequests := first(); gotAwake != awake || gotVersion != version || gotRequests != requests {
-			t.Errorf("%s: %s, v%s, %d requests; want %s, v%s, %d", what, gotAwake, gotVersion, gotRequests, awake, version, requests)
+		if gotAwake, gotVersion, gotRequests := first(); gotAwake != awake || gotVersion != version ||
+			gotRequests != requests {
+			t.Errorf("%s: %s, v%s, %d requests; want %s, v%s, %d", what, gotAwake, gotVersion, gotRequests, awake,
+				version, requests)
 		}
 	}
 	check("new", "started 0.0 s ago", "7", 1)
@@ -257,7 +264,8 @@ func TestPaths(t *testing.T) {
 		}
 		got, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != want || want == 200 && (string(got) != body || strings.Contains(resp.Header.Get("Content-Type"), "html")) {
+		if err != nil || resp.StatusCode != want || want == 200 && (string(got) != body ||
+			strings.Contains(resp.Header.Get("Content-Type"), "html")) {
 			t.Errorf("echo of %d bytes: %s, %d bytes, %v", len(body), resp.Status, len(got), err)
 		}
 	}

@@ -83,7 +83,8 @@ func TestRefusals(t *testing.T) {
 	if _, err := b.Dial(t.Context(), other); !errors.Is(err, syscall.EHOSTUNREACH) {
 		t.Errorf("another instance: %v", err)
 	}
-	if _, err := b.Dial(t.Context(), proxy.Target{App: app, Machine: "none", Port: 8080}); !errors.Is(err, flysim.ErrGone) {
+	if _, err := b.Dial(t.Context(), proxy.Target{App: app, Machine: "none", Port: 8080}); !errors.Is(err,
+		flysim.ErrGone) {
 		t.Errorf("no Machine: %v", err)
 	}
 	b.platform.StopMachine(app, b.id)

@@ -103,7 +103,8 @@ type Runner struct {
 func New(options Options) *Runner {
 	r := &Runner{
 		platform: options.Platform, clock: options.Platform.Clock(), commands: options.Commands, memory: newMemory(),
-		page: template.Must(template.New("page").Parse(pageText)), nudged: make(chan struct{}, 1), programs: make(map[string]*program),
+		page: template.Must(template.New("page").Parse(pageText)), nudged: make(chan struct{}, 1),
+		programs: make(map[string]*program),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

@@ -16,10 +16,12 @@ func TestSpoof(t *testing.T) {
 	b := newBench(t, Options{})
 	b.app("shop-api", web, "iad")
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%q %q %q %q %q", r.Header["Fly-Client-Ip"], r.Header["Fly-Region"], r.Header["X-Forwarded-Proto"], r.Header["Fly-Replay-Src"], r.Header["Upgrade"])
+		fmt.Fprintf(w, "%q %q %q %q %q", r.Header["Fly-Client-Ip"], r.Header["Fly-Region"],
+			r.Header["X-Forwarded-Proto"], r.Header["Fly-Replay-Src"], r.Header["Upgrade"])
 	})
 	for name, lines := range map[string]string{
-		"plain":       "Fly-Client-IP: 192.0.2.1\r\nFly-Region: lhr\r\nX-Forwarded-Proto: https\r\nFly-Replay-Src: instance=x\r\n",
+		"plain": "Fly-Client-IP: 192.0.2.1\r\nFly-Region: lhr\r\nX-Forwarded-Proto: " +
+			"https\r\nFly-Replay-Src: instance=x\r\n",
 		"twice":       "fly-client-ip: 192.0.2.1\r\nFLY-CLIENT-IP: 192.0.2.2\r\n",
 		"hop by hop":  "Fly-Client-IP: 192.0.2.1\r\nConnection: Fly-Client-IP, Fly-Region, X-Forwarded-Proto\r\n",
 		"h2c upgrade": "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
@@ -42,12 +44,16 @@ func TestNoOpenProxy(t *testing.T) {
 	b := newBench(t, Options{})
 	b.app("shop-api", web, "iad")
 	for _, to := range []string{
-		"127.0.0.1:22", "[::1]:22", "[fe80::1%25lo]:80", "2130706433:80", "0x7f.1:80", "127.1:80", "localhost:80", "LOCALHOST.:80", "example.com:443",
-		"shop-api.flycast:0", "shop-api.flycast:65536", "shop-api.flycast:+80", "shop-api.flycast:80:80", "user@shop-api.flycast:80", "xn--shp-api-o0a.flycast:80",
-		"shop-api.flycast.:5432", "shop-api.flycast..:80", "SHOP-API.flycast.example:80", "*.flycast:80", "metadata.google.internal:80",
+		"127.0.0.1:22", "[::1]:22", "[fe80::1%25lo]:80", "2130706433:80", "0x7f.1:80", "127.1:80", "localhost:80",
+		"LOCALHOST.:80", "example.com:443",
+		"shop-api.flycast:0", "shop-api.flycast:65536", "shop-api.flycast:+80", "shop-api.flycast:80:80",
+		"user@shop-api.flycast:80", "xn--shp-api-o0a.flycast:80",
+		"shop-api.flycast.:5432", "shop-api.flycast..:80", "SHOP-API.flycast.example:80", "*.flycast:80",
+		"metadata.google.internal:80",
 	} {
 		for _, base := range []string{b.listening.Flycast, b.listening.Public} {
-			for _, ask := range []string{"CONNECT " + to + " HTTP/1.1\r\nHost: " + to, "GET http://" + to + "/ HTTP/1.1\r\nHost: " + to, "GET / HTTP/1.1\r\nHost: " + to} {
+			for _, ask := range []string{"CONNECT " + to + " HTTP/1.1\r\nHost: " + to, "GET http://" + to +
+				"/ HTTP/1.1\r\nHost: " + to, "GET / HTTP/1.1\r\nHost: " + to} {
 				if strings.HasPrefix(ask, "GET") && strings.HasPrefix(to, "user@shop-api.flycast") {
 					continue // of a URL that is the user, who is left out
 				}

@@ -27,7 +27,9 @@ func BenchmarkProxy(b *testing.B) {
 	platform := flysim.New(flysim.Options{})
 	platform.AddApp("shop-api", "personal", "")
 	platform.AddAddress("shop-api", "private_v6", "", "")
-	c, err := spec.Parse([]byte(`{"services": [{"protocol": "tcp", "internal_port": 8080, "autostart": true, "ports": [{"port": 80, "handlers": ["http"]}],
+	c, err := spec.Parse(
+		[]byte(`{"services": [{"protocol": "tcp",
+		"internal_port": 8080, "autostart": true, "ports": [{"port": 80, "handlers": ["http"]}],
 		"concurrency": {"type": "requests", "soft_limit": 20, "hard_limit": 40}}]}`))
 	if err != nil {
 		b.Fatal(err)
@@ -39,10 +41,14 @@ func BenchmarkProxy(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "hello")
+	})}
 	go func() { _ = server.Serve(app) }() // until the end
 	defer server.Close()
-	listening, err := New(Options{Platform: platform, Programs: memorySocket(app.Addr().String())}).Listen("127.0.0.1:0", "")
+	listening, err := New(Options{Platform: platform, Programs: memorySocket(app.Addr().String())}).Listen(
+		"127.0.0.1:0", "")
 	if err != nil {
 		b.Fatal(err)
 	}

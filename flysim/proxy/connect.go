@@ -40,7 +40,8 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 			d.lead(w, v, n, port)
 			return
 		case n.kind == kindPublic && !dedicated(t.site):
-			v.fail(w, fail("PORT", http.StatusBadGateway, "connection closed: raw TCP needs an address of the app's own, a shared one is routed by host name"))
+			v.fail(w, fail("PORT", http.StatusBadGateway,
+				"connection closed: raw TCP needs an address of the app's own, a shared one is routed by host name"))
 			return
 		}
 	}
@@ -67,13 +68,15 @@ func dedicated(site flysim.Site) bool {
 
 // reach connects to a program, straight or as Fly Proxy does it. done ends what
 // counts as load.
-func (d *door) reach(ctx context.Context, v *visit, n hostName, port int, t *routingTable) (program net.Conn, done func(), err error) {
+func (d *door) reach(ctx context.Context, v *visit, n hostName, port int, t *routingTable) (
+	program net.Conn, done func(), err error) {
 	if n.kind == kindInternal {
 		b, err := v.pick(n, t)
 		if err != nil {
 			return nil, nil, err
 		}
-		program, err = d.proxy.options.Programs.Dial(ctx, Target{App: n.app, Machine: b.ID, Instance: b.InstanceID, Port: port, Direct: true})
+		program, err = d.proxy.options.Programs.Dial(ctx, Target{App: n.app, Machine: b.ID,
+			Instance: b.InstanceID, Port: port, Direct: true})
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			err = failDirect(b, port)
 		}

@@ -16,8 +16,11 @@ import (
 )
 
 // db is a service that passes bytes on, and one that ends TLS before it does.
-const db = `{"protocol": "tcp", "internal_port": 5432, "autostart": true, "ports": [{"port": 5432, "handlers": []}, {"start_port": 9000, "end_port": 9010, "handlers": ["proxy_proto"]},
-	{"port": 9443, "handlers": ["proxy_proto"], "proxy_proto_options": {"version": "v2"}}, {"port": 8883, "handlers": ["tls"], "tls_options": {"alpn": ["mqtt"]}}]}`
+const db = `{"protocol": "tcp",
+"internal_port": 5432, "autostart": true, "ports": [{"port": 5432, "handlers": []},
+{"start_port": 9000, "end_port": 9010, "handlers": ["proxy_proto"]},
+	{"port": 9443, "handlers": ["proxy_proto"], "proxy_proto_options": {"version": "v2"}},
+	{"port": 8883, "handlers": ["tls"], "tls_options": {"alpn": ["mqtt"]}}]}`
 
 func (b *bench) dial(base string) net.Conn {
 	b.Helper()
@@ -94,7 +97,8 @@ func TestRaw(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", to, res.StatusCode, res.Header.Get(errorHeader), code)
 		}
 	}
-	b.platform.SetMachineConfig("orders-db", id, parseConfig(t, strings.Replace(db, `"autostart": true`, `"autostart": false`, 1)))
+	b.platform.SetMachineConfig("orders-db", id, parseConfig(t, strings.Replace(db, `"autostart": true`,
+		`"autostart": false`, 1)))
 	b.platform.StopMachine("orders-db", id)
 	if _, res := b.connect(b.listening.Flycast, "orders-db.flycast:5432"); res.Header.Get(errorHeader) != "PR01" {
 		t.Errorf("no Machine: %d %s", res.StatusCode, res.Header.Get(errorHeader))
@@ -131,10 +135,14 @@ func TestTLS(t *testing.T) {
 	id := b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "force_https": true,`, 1), "iad")[0]
 	b.platform.AddCertificate("shop-api", "api.shop.example")
 	var proto string
-	b.programs.handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { proto = r.Header.Get("X-Forwarded-Proto") })
+	b.programs.handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		proto = r.Header.Get(
+			"X-Forwarded-Proto")
+	})
 	b.internet.CheckRedirect = nil
 	res, _ := b.ask(b.internet, http.MethodGet, "http://shop-api.fly.dev/")
-	if res.StatusCode != 200 || res.Request.URL.Scheme != "https" || proto != "https" || res.TLS == nil || res.TLS.PeerCertificates[0].VerifyHostname("shop-api.fly.dev") != nil {
+	if res.StatusCode != 200 || res.Request.URL.Scheme != "https" || proto != "https" || res.TLS == nil ||
+		res.TLS.PeerCertificates[0].VerifyHostname("shop-api.fly.dev") != nil {
 		t.Errorf("%d from %s, the app saw %s", res.StatusCode, res.Request.URL, proto)
 	}
 	if v := b.last(); v.Machine != id || v.Method != http.MethodGet {
@@ -153,7 +161,8 @@ func TestTLS(t *testing.T) {
 		{b.listening.Flycast, "shop-api.flycast", false, "PT05"},
 	} {
 		before := b.traffic.Count()
-		conn := tls.Client(b.dial(tt.base), &tls.Config{ServerName: tt.name, InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		conn := tls.Client(b.dial(tt.base), &tls.Config{ServerName: tt.name, InsecureSkipVerify: true,
+			NextProtos: []string{"h2"}})
 		err := conn.HandshakeContext(t.Context())
 		if (err == nil) != tt.ok || tt.ok && conn.ConnectionState().NegotiatedProtocol != "h2" {
 			t.Errorf("%s: %v", tt.name, err)
@@ -182,7 +191,8 @@ func TestFlycastHasNoCertificate(t *testing.T) {
 	if v := b.visit(before + 1); v.Code != "PT05" || v.App != "shop-api" || v.Path != "tcp/443" {
 		t.Errorf("the visit is %+v", v)
 	}
-	b.app("own", strings.Replace(web, `"port": 443,`, `"port": 443, "tls_options": {"default_self_signed": true},`, 1), "iad")
+	b.app("own", strings.Replace(web, `"port": 443,`,
+		`"port": 443, "tls_options": {"default_self_signed": true},`, 1), "iad")
 	if res, body := b.ask(b.web, http.MethodGet, "https://own.flycast/"); res.StatusCode != 200 {
 		t.Errorf("with a certificate of its own: %d %s", res.StatusCode, body)
 	}
@@ -201,7 +211,8 @@ func TestTLSRaw(t *testing.T) {
 	if res.StatusCode != 200 {
 		t.Fatal(res.Status)
 	}
-	conn := tls.Client(plain, &tls.Config{ServerName: "broker.fly.dev", InsecureSkipVerify: true, NextProtos: []string{"mqtt"}})
+	conn := tls.Client(plain, &tls.Config{ServerName: "broker.fly.dev", InsecureSkipVerify: true,
+		NextProtos: []string{"mqtt"}})
 	fmt.Fprintf(conn, "ping\n")
 	if got, err := io.ReadAll(conn); string(got) != "got ping\n" || conn.ConnectionState().NegotiatedProtocol != "mqtt" {
 		t.Errorf("%q, %v", got, err)

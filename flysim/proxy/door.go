@@ -138,7 +138,8 @@ func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n hostNa
 func (v *visit) pick(n hostName, t *routingTable) (*flysim.Backend, error) {
 	machines := t.machines(n)
 	if len(machines) == 0 {
-		return nil, failName(n.host, "has no started Machine; names under .internal do not go through Fly Proxy, and start none")
+		return nil, failName(n.host,
+			"has no started Machine; names under .internal do not go through Fly Proxy, and start none")
 	}
 	b := &machines[rand.IntN(len(machines))]
 	v.record.Machine = b.ID
@@ -164,5 +165,7 @@ func (s straight) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func failDirect(b *flysim.Backend, port int) *Failure {
-	return fail("REFUSED", http.StatusBadGateway, "connection refused: nothing listens on port %d of Machine %s in a way that the private network (IPv6) reaches", port, b.ID)
+	return fail("REFUSED", http.StatusBadGateway,
+		"connection refused: nothing listens on port %d of Machine %s in a way that the private network (IPv6) "+
+			"reaches", port, b.ID)
 }

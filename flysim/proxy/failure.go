@@ -31,12 +31,14 @@ func fail(code string, status int, format string, arguments ...any) *Failure {
 }
 
 func failRefused(port int) *Failure {
-	return fail("PC01", http.StatusBadGateway, "instance refused connection. is your app listening on 0.0.0.0:%d? make sure it is not only listening on 127.0.0.1"+
-		" (hint: look at your startup logs, servers often print the address they are listening on)", port)
+	return fail("PC01", http.StatusBadGateway,
+		"instance refused connection. is your app listening on 0.0.0.0:%d? make sure it is not only listening on 127.0.0.1"+
+			" (hint: look at your startup logs, servers often print the address they are listening on)", port)
 }
 
 func failTooLarge() *Failure {
-	return fail("PA01", http.StatusBadGateway, "cannot retry/replay request because request body has been read past what we're willing to buffer")
+	return fail("PA01", http.StatusBadGateway,
+		"cannot retry/replay request because request body has been read past what we're willing to buffer")
 }
 
 // failConnection is the failure for an error of a connection to a Machine.

@@ -15,7 +15,9 @@ import (
 // TestHeaders compares what the app sees, and what the client gets, with Fly's.
 func TestHeaders(t *testing.T) {
 	b := newBench(t, Options{Region: "lhr"})
-	ids := b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"response": {"headers": {"X-Added": "yes", "X-Many": ["a", "b"], "X-Hidden": false}}},`, 1), "iad")
+	ids := b.app("shop-api", strings.Replace(web, `"port": 80,`,
+		`"port": 80, "http_options": {"response": {"headers": {"X-Added": "yes", "X-Many": ["a", "b"], "X-Hidden": false}}},`,
+		1), "iad")
 	var seen *http.Request
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen = r
@@ -23,12 +25,16 @@ func TestHeaders(t *testing.T) {
 		w.Header().Set("X-Hidden", "secret")
 	})
 	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/path?q=1",
-		"X-Forwarded-For", "198.51.100.7", "Fly-Client-Ip", "198.51.100.7", "Fly-Region", "xxx", "Fly-Replay-Src", "instance=x", "Connection", "Fly-Forwarded-Port", "X-Forwarded-Proto", "https")
+		"X-Forwarded-For", "198.51.100.7", "Fly-Client-Ip", "198.51.100.7", "Fly-Region", "xxx", "Fly-Replay-Src",
+		"instance=x", "Connection", "Fly-Forwarded-Port", "X-Forwarded-Proto", "https")
 	address := b.platform.Addresses("shop-api")[0].IP
 	want := map[string]string{
-		"X-Forwarded-For": "198.51.100.7, 127.0.0.1, " + address, "X-Forwarded-Proto": "http", "X-Forwarded-Port": "80", "X-Forwarded-Ssl": "off",
-		"Fly-Client-Ip": "127.0.0.1", "Fly-Forwarded-Port": "80", "Fly-Region": "lhr", "Fly-Request-Id": res.Header.Get("Fly-Request-Id"),
-		"Via": "1.1 fly.io", "X-Request-Start": fmt.Sprintf("t=%d", b.clock.Now().UnixMicro()), "Fly-Replay-Src": "",
+		"X-Forwarded-For": "198.51.100.7, 127.0.0.1, " + address, "X-Forwarded-Proto": "http",
+		"X-Forwarded-Port": "80", "X-Forwarded-Ssl": "off",
+		"Fly-Client-Ip": "127.0.0.1", "Fly-Forwarded-Port": "80", "Fly-Region": "lhr",
+		"Fly-Request-Id": res.Header.Get("Fly-Request-Id"),
+		"Via":            "1.1 fly.io", "X-Request-Start": fmt.Sprintf("t=%d", b.clock.Now().UnixMicro()),
+		"Fly-Replay-Src": "",
 	}
 	for key, value := range want {
 		if got := seen.Header.Get(key); got != value {
@@ -41,7 +47,8 @@ func TestHeaders(t *testing.T) {
 	if id := res.Header.Get("Fly-Request-Id"); len(id) != 30 || !strings.HasSuffix(id, "-lhr") {
 		t.Errorf("request id %q", id)
 	}
-	if h := res.Header; h.Get("Server") != serverHeader || h.Get("Via") != "1.1 fly.io" || h.Get("X-Added") != "yes" || strings.Join(h["X-Many"], ",") != "a,b" || h.Get("X-Hidden") != "" {
+	if h := res.Header; h.Get("Server") != serverHeader || h.Get("Via") != "1.1 fly.io" ||
+		h.Get("X-Added") != "yes" || strings.Join(h["X-Many"], ",") != "a,b" || h.Get("X-Hidden") != "" {
 		t.Errorf("the answer has %v", h)
 	}
 	if _, err := b.web.Get("http://shop-api.internal:8080/"); err != nil {
@@ -82,9 +89,11 @@ func TestRoutingHeaders(t *testing.T) {
 		unavailable = ""
 		res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/", tt.key, tt.value)
 		if res.Header.Get("X-Machine") != tt.machine || res.Header.Get(errorHeader) != tt.code {
-			t.Errorf("%s: %s: got %s %s, want %s %s", tt.key, tt.value, res.Header.Get("X-Machine"), res.Header.Get(errorHeader), tt.machine, tt.code)
+			t.Errorf("%s: %s: got %s %s, want %s %s", tt.key, tt.value, res.Header.Get("X-Machine"),
+				res.Header.Get(errorHeader), tt.machine, tt.code)
 		}
-		if want := map[bool]string{true: "none"}[tt.key == "Fly-Prefer-Instance-Id" && tt.value == "none"]; unavailable != want {
+		if want := map[bool]string{true: "none"}[tt.key == "Fly-Prefer-Instance-Id" &&
+			tt.value == "none"]; unavailable != want {
 			t.Errorf("%s: %s: unavailable is %q, want %q", tt.key, tt.value, unavailable, want)
 		}
 	}
@@ -201,7 +210,8 @@ func TestConnectionsCount(t *testing.T) {
 	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
 	first := res.Header.Get("X-Machine")
 	for range 4 { // the connection is kept, and its Machine with it
-		if res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.Header.Get("X-Machine") != first || b.traffic.Load(first) != 1 {
+		if res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.Header.Get(
+			"X-Machine") != first || b.traffic.Load(first) != 1 {
 			t.Fatalf("%s answered, load %d", res.Header.Get("X-Machine"), b.traffic.Load(first))
 		}
 	}

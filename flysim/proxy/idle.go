@@ -24,7 +24,8 @@ func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
 		for {
 			until := time.UnixMicro(i.last.Load()).Add(i.timeout)
 			if !i.proxy.clock.Now().Before(until) {
-				cancel(fail("PU02", http.StatusBadGateway, "could not complete HTTP request to instance: idle_timeout of %s", i.timeout))
+				cancel(fail("PU02", http.StatusBadGateway,
+					"could not complete HTTP request to instance: idle_timeout of %s", i.timeout))
 				return
 			}
 			if i.proxy.wait(ctx, until, nil) != nil {

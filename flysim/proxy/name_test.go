@@ -16,8 +16,10 @@ func TestParseAuthority(t *testing.T) {
 		{"shop-api.flycast", "shop-api.flycast", 0, true},
 		{"Shop-API.Flycast.:8080", "shop-api.flycast", 8080, true},
 		{"worker_1.process.a.internal:1", "worker_1.process.a.internal", 1, true},
-		{in: ""}, {in: ":80"}, {in: "a.flycast:"}, {in: "a.flycast:0"}, {in: "a.flycast:65536"}, {in: "a.flycast:-1"}, {in: "a.flycast: 80"},
-		{in: "a@b.flycast"}, {in: "a..flycast"}, {in: "a.flycast.."}, {in: "127.0.0.1"}, {in: "[::1]:80"}, {in: "[fdaa:2::3]"}, {in: "a/b.flycast"}, {in: "a.flycast\x00"},
+		{in: ""}, {in: ":80"}, {in: "a.flycast:"}, {in: "a.flycast:0"}, {in: "a.flycast:65536"},
+		{in: "a.flycast:-1"}, {in: "a.flycast: 80"},
+		{in: "a@b.flycast"}, {in: "a..flycast"}, {in: "a.flycast.."}, {in: "127.0.0.1"}, {in: "[::1]:80"},
+		{in: "[fdaa:2::3]"}, {in: "a/b.flycast"}, {in: "a.flycast\x00"},
 		{in: strings.Repeat("a", 64) + ".flycast"}, {in: strings.Repeat("a.", 130) + "flycast"},
 	}
 	for _, tt := range tests {
@@ -32,8 +34,10 @@ func TestParseAuthority(t *testing.T) {
 // of the platform, or to a failure, and to nothing that was not asked for.
 func FuzzAuthority(f *testing.F) {
 	for _, seed := range []string{
-		"shop-api.flycast", "shop-api.flycast:443", "iad.shop-api.internal:8080", "x.vm.shop-api.internal", "web.process.shop-api.internal:1", "shop-api.fly.dev",
-		"api.shop.example:80", "127.0.0.1:80", "[::1]:80", "user@shop-api.flycast", "a..b", ".internal", "internal", "flycast", "fly.dev", "*.fly.dev", "SHOP-API.FLYCAST.",
+		"shop-api.flycast", "shop-api.flycast:443", "iad.shop-api.internal:8080", "x.vm.shop-api.internal",
+		"web.process.shop-api.internal:1", "shop-api.fly.dev",
+		"api.shop.example:80", "127.0.0.1:80", "[::1]:80", "user@shop-api.flycast", "a..b", ".internal",
+		"internal", "flycast", "fly.dev", "*.fly.dev", "SHOP-API.FLYCAST.",
 	} {
 		f.Add(seed, true)
 		f.Add(seed, false)
@@ -46,7 +50,8 @@ func FuzzAuthority(f *testing.F) {
 		d := &door{proxy: b.proxy, inside: inside, port: 1}
 		n, port, table, err := d.look(authority)
 		if err != nil {
-			if failure, ok := isFailure(err); !ok || failure.Code == "" || failure.Status < http.StatusBadRequest || len(failure.Text) > 1000 {
+			if failure, ok := isFailure(err); !ok || failure.Code == "" || failure.Status < http.StatusBadRequest ||
+				len(failure.Text) > 1000 {
 				t.Fatalf("%q: %v", authority, err)
 			}
 			return
@@ -64,7 +69,10 @@ func FuzzReplay(f *testing.F) {
 	f.Add(`region="iad,any";app=x;state=y`)
 	f.Add("instance=1;;elsewhere=true")
 	f.Fuzz(func(t *testing.T, header string) {
-		if r, ok := parseReplay(header); ok && r.app == "" && r.instance == "" && r.preferInstance == "" && r.regions == nil && r.state == "" && !r.elsewhere && !strings.Contains(header, "timeout") && !strings.Contains(header, "fallback") && !strings.Contains(header, "elsewhere") && !strings.Contains(header, "state") {
+		if r, ok := parseReplay(header); ok && r.app == "" && r.instance == "" && r.preferInstance == "" &&
+			r.regions == nil && r.state == "" && !r.elsewhere && !strings.Contains(header, "timeout") &&
+			!strings.Contains(header, "fallback") && !strings.Contains(header, "elsewhere") &&
+			!strings.Contains(header, "state") {
 			t.Errorf("%q was read as nothing", header)
 		}
 	})

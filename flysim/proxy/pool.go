@@ -52,7 +52,8 @@ func (p *pools) pool(app string, b *flysim.Backend) (current, old *pool) {
 	if p.entries == nil {
 		p.entries = make(map[string]*pool)
 	}
-	fresh := &pool{app: app, run: runOf(b), transports: make(map[lane]*http.Transport), guests: make(map[*callerConn]struct{})}
+	fresh := &pool{app: app, run: runOf(b), transports: make(map[lane]*http.Transport),
+		guests: make(map[*callerConn]struct{})}
 	p.entries[b.ID] = fresh
 	return fresh, current
 }

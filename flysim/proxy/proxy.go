@@ -22,7 +22,9 @@ type Target struct {
 	App, Machine string
 	Instance     string // the version of the Machine that is meant
 	Port         int    // the internal one
-	Direct       bool   // over the private network, to the Machine's IPv6 address; else from Fly Proxy, to its IPv4 address
+	// over the private network, to the Machine's IPv6 address; else from Fly Proxy, to its IPv4
+	// address
+	Direct bool
 }
 
 // Caller is who calls from inside.

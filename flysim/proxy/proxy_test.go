@@ -51,7 +51,8 @@ func (p *testPrograms) Dial(ctx context.Context, to Target) (net.Conn, error) {
 	if q == nil {
 		q = &queue{conns: make(chan net.Conn), closed: p.done, addr: &net.TCPAddr{}}
 		p.serving[to.Machine] = q
-		s := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter,
+			r *http.Request) {
 			w.Header().Set("X-Machine", to.Machine)
 			p.handler.ServeHTTP(w, r)
 		})}
@@ -88,7 +89,8 @@ func newBench(t *testing.T, options Options) *bench {
 	b := &bench{T: t, clock: flysim.NewClock(func() time.Time { return start }), traffic: new(flysim.Traffic)}
 	b.platform = flysim.New(flysim.Options{Clock: b.clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
 	b.programs = &testPrograms{
-		refuse: make(map[string]int), raw: make(map[string]func(net.Conn)), serving: make(map[string]*queue), done: make(chan struct{}),
+		refuse: make(map[string]int), raw: make(map[string]func(net.Conn)), serving: make(map[string]*queue),
+		done:    make(chan struct{}),
 		handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "hello") }),
 	}
 	options.Platform, options.Programs, options.Traffic = b.platform, b.programs, b.traffic
@@ -122,7 +124,10 @@ func (b *bench) client(through string) *http.Client {
 	}
 	transport := &http.Transport{Proxy: http.ProxyURL(u), TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	b.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 }
 
 func parseConfig(t testing.TB, services string) spec.Config {
@@ -135,7 +140,9 @@ func parseConfig(t testing.TB, services string) spec.Config {
 }
 
 // web is a service with the ports of [http_service].
-const web = `{"protocol": "tcp", "internal_port": 8080, "autostart": true, "ports": [{"port": 80, "handlers": ["http"]}, {"port": 443, "handlers": ["http", "tls"]}],
+const web = `{"protocol": "tcp",
+"internal_port": 8080, "autostart": true, "ports": [{"port": 80, "handlers": ["http"]},
+{"port": 443, "handlers": ["http", "tls"]}],
 	"concurrency": {"type": "requests", "soft_limit": 2, "hard_limit": 3}}`
 
 // app makes an app with Flycast and public addresses and one started Machine in each region.
@@ -242,8 +249,10 @@ func TestNames(t *testing.T) {
 	for _, tt := range tests {
 		before := b.traffic.Count()
 		res, body := b.ask(tt.client, http.MethodGet, tt.url)
-		if res.StatusCode != tt.status || res.Header.Get(errorHeader) != tt.code || !strings.Contains(body, tt.within) || res.Header.Get("X-Machine") != tt.machine {
-			t.Errorf("%s: %d %s %q from %q, want %d %s %q from %q", tt.url, res.StatusCode, res.Header.Get(errorHeader), body, res.Header.Get("X-Machine"), tt.status, tt.code, tt.within, tt.machine)
+		if res.StatusCode != tt.status || res.Header.Get(errorHeader) != tt.code ||
+			!strings.Contains(body, tt.within) || res.Header.Get("X-Machine") != tt.machine {
+			t.Errorf("%s: %d %s %q from %q, want %d %s %q from %q", tt.url, res.StatusCode,
+				res.Header.Get(errorHeader), body, res.Header.Get("X-Machine"), tt.status, tt.code, tt.within, tt.machine)
 		}
 		if tt.code == codeHost { // not the platform's: no visit
 			continue

@@ -94,9 +94,11 @@ func (e *exchange) mayReplay(from, to string) error {
 	target, err := e.proxy.table(to)
 	switch {
 	case err != nil:
-		return fail("PA04", http.StatusBadGateway, "app '%s' used 'fly-replay' response header to target app '%.63s', which we cannot find", from, to)
+		return fail("PA04", http.StatusBadGateway,
+			"app '%s' used 'fly-replay' response header to target app '%.63s', which we cannot find", from, to)
 	case source.site.Org != target.site.Org, source.site.Network != target.site.Network:
-		return fail("PA05", http.StatusBadGateway, "app '%s' used 'fly-replay' response header to target app '%s', but it doesn't have permission to do so", from, to)
+		return fail("PA05", http.StatusBadGateway,
+			"app '%s' used 'fly-replay' response header to target app '%s', but it doesn't have permission to do so", from, to)
 	}
 	return nil
 }
@@ -112,7 +114,8 @@ func wishOf(h http.Header) wish {
 		}
 		return slices.Clip(found[:min(len(found), 16)])
 	}
-	w := wish{machine: h.Get("Fly-Force-Instance-Id"), preferMachine: h.Get("Fly-Prefer-Instance-Id"), preferRegions: list("Fly-Prefer-Region")}
+	w := wish{machine: h.Get("Fly-Force-Instance-Id"), preferMachine: h.Get("Fly-Prefer-Instance-Id"),
+		preferRegions: list("Fly-Prefer-Region")}
 	if regions := list("Fly-Force-Region"); len(regions) > 0 {
 		w.regions = regions
 	}

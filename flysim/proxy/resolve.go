@@ -105,7 +105,8 @@ func failNoApp(app string) *Failure {
 }
 
 func failNoService(app string, port int) *Failure {
-	return fail("PORT", http.StatusBadGateway, "connection closed: no service of app %s has the external port %d", app, port)
+	return fail("PORT", http.StatusBadGateway,
+		"connection closed: no service of app %s has the external port %d", app, port)
 }
 
 // failHost is the failure for a host that is none of the platform's.
@@ -120,7 +121,10 @@ func failHost(authority string, inside bool) *Failure {
 	}
 	host = strings.Trim(host, "[]")
 	if net.ParseIP(host) != nil || host == "localhost" || host == "" {
-		return fail(codeHost, http.StatusNotFound, "this is Fly Proxy of an emulated platform: name an app in the Host header, or use this address as an HTTP proxy, for %s", names)
+		return fail(codeHost, http.StatusNotFound,
+			"this is Fly Proxy of an emulated platform: name an app in the Host header, or use this address as an "+
+				"HTTP proxy, for %s", names)
 	}
-	return fail(codeHost, http.StatusForbidden, "%.100q is no name of this platform, and this is no proxy to anywhere else: it serves %s", host, names)
+	return fail(codeHost, http.StatusForbidden,
+		"%.100q is no name of this platform, and this is no proxy to anywhere else: it serves %s", host, names)
 }

@@ -260,14 +260,17 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 	case v.refusing != nil:
 		return failRefused(v.refusing.internalPort)
 	case v.full:
-		return fail("PR04", http.StatusServiceUnavailable, "could not find a good candidate within %d attempts at load balancing: all instances are at their hard_limit", s.attempts)
+		return fail("PR04", http.StatusServiceUnavailable,
+			"could not find a good candidate within %d attempts at load balancing: all instances are at their "+
+				"hard_limit", s.attempts)
 	}
 	if f := s.knock(ctx, r); f != nil {
 		return f
 	}
 	switch {
 	case v.coming:
-		return fail("PM03", http.StatusServiceUnavailable, "could not wake up machine due to a timeout requesting from the machines API")
+		return fail("PM03", http.StatusServiceUnavailable,
+			"could not wake up machine due to a timeout requesting from the machines API")
 	case s.broken != nil:
 		return s.failStart(r)
 	case s.woke:
@@ -278,8 +281,11 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 	if s.raw {
 		return fail("PR01", http.StatusServiceUnavailable, "no known healthy instances found for route tcp/%d", s.port)
 	}
-	return fail("PR03", http.StatusServiceUnavailable, "could not find a good candidate within %d attempts at load balancing. last error: no known healthy instances found for route tcp/%d."+
-		" (hint: is your app shut down? is there an ongoing deployment with a volume or are you using the 'immediate' strategy? have your app's instances all reached their hard limit?)", s.attempts, s.port)
+	return fail("PR03", http.StatusServiceUnavailable,
+		"could not find a good candidate within %d attempts at load balancing. last error: no known healthy "+
+			"instances found for route tcp/%d."+
+			" (hint: is your app shut down? is there an ongoing deployment with a volume or are you using the "+
+			"'immediate' strategy? have your app's instances all reached their hard limit?)", s.attempts, s.port)
 }
 
 // knock connects to a Machine whose checks fail: that nothing listens is the

@@ -112,7 +112,8 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 
 // certified tells whether Fly has a certificate of the app's for a host.
 func certified(site flysim.Site, host string) bool {
-	return host == site.App+".fly.dev" || slices.ContainsFunc(site.Hostnames, func(h string) bool { return matches(h, host) })
+	return host == site.App+".fly.dev" || slices.ContainsFunc(site.Hostnames,
+		func(h string) bool { return matches(h, host) })
 }
 
 // pass joins the inside of a TLS connection with a program.

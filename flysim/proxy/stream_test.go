@@ -113,7 +113,8 @@ func TestTrailers(t *testing.T) {
 		_, _ = io.Copy(w, r.Body)
 		w.Header().Set("X-Sum", r.Trailer.Get("X-Count")+"!")
 	})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://shop-api.flycast/", struct{ io.Reader }{strings.NewReader("body")})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://shop-api.flycast/",
+		struct{ io.Reader }{strings.NewReader("body")})
 	if err != nil {
 		t.Fatal(err)
 	}

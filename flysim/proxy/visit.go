@@ -25,7 +25,8 @@ type visit struct {
 const maxPath = 256
 
 func (p *Proxy) visit(c *callerConn, method, path string) *visit {
-	return &visit{proxy: p, client: c, record: flysim.Visit{At: p.clock.Now(), Method: method, Path: path[:min(len(path), maxPath)]}}
+	return &visit{proxy: p, client: c, record: flysim.Visit{At: p.clock.Now(), Method: method,
+		Path: path[:min(len(path), maxPath)]}}
 }
 
 // over keeps the visit.
@@ -71,7 +72,8 @@ func (v *visit) fail(w http.ResponseWriter, err error) {
 // forward sends a request on and copies the answer: streams as they come,
 // trailers, upgrades. The two functions change the headers that the app sees,
 // and the answer.
-func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.RoundTripper, request func(http.Header), respond func(*http.Response)) {
+func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.RoundTripper,
+	request func(http.Header), respond func(*http.Response)) {
 	complete := false
 	defer func() {
 		cause := context.Cause(r.Context())

@@ -21,8 +21,10 @@ func TestWake(t *testing.T) {
 		b.platform.StopMachine("shop-api", id)
 	}
 	before := b.clock.Now()
-	if res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.internal:8080/"); res.Header.Get(errorHeader) != "DNS" || b.state("shop-api", ids[0]) != "stopped" || b.state("shop-api", ids[1]) != "stopped" {
-		t.Errorf(".internal: %s, and the Machines are %s and %s", res.Header.Get(errorHeader), b.state("shop-api", ids[0]), b.state("shop-api", ids[1]))
+	if res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.internal:8080/"); res.Header.Get(
+		errorHeader) != "DNS" || b.state("shop-api", ids[0]) != "stopped" || b.state("shop-api", ids[1]) != "stopped" {
+		t.Errorf(".internal: %s, and the Machines are %s and %s", res.Header.Get(errorHeader),
+			b.state("shop-api", ids[0]), b.state("shop-api", ids[1]))
 	}
 	res, body := b.ask(b.web, http.MethodPost, "http://shop-api.flycast/")
 	if res.StatusCode != 200 || res.Header.Get("X-Machine") != ids[1] {
@@ -32,10 +34,12 @@ func TestWake(t *testing.T) {
 		t.Errorf("the other Machine is %s", got)
 	}
 	v := b.last()
-	if !v.Woke || v.Held != 2*time.Second || v.Took != 2*time.Second || v.Door != flysim.DoorFlycast || !b.traffic.LastWake(ids[1]).Equal(before) {
+	if !v.Woke || v.Held != 2*time.Second || v.Took != 2*time.Second || v.Door != flysim.DoorFlycast ||
+		!b.traffic.LastWake(ids[1]).Equal(before) {
 		t.Errorf("the visit is %+v", v)
 	}
-	if res, _ = b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); b.last().Woke || b.last().Held != 0 || res.StatusCode != 200 {
+	if res, _ = b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); b.last().Woke ||
+		b.last().Held != 0 || res.StatusCode != 200 {
 		t.Errorf("the next visit is %+v", b.last())
 	}
 }
@@ -63,7 +67,8 @@ func TestWakeWaitsForChecks(t *testing.T) {
 // TestOneWake sends many requests at once to an app that sleeps.
 func TestOneWake(t *testing.T) {
 	b := newBench(t, Options{})
-	ids := b.app("shop-api", strings.Replace(web, `"soft_limit": 2, "hard_limit": 3`, `"soft_limit": 100`, 1), "iad", "iad", "iad")
+	ids := b.app("shop-api", strings.Replace(web, `"soft_limit": 2, "hard_limit": 3`, `"soft_limit": 100`, 1),
+		"iad", "iad", "iad")
 	for _, id := range ids {
 		b.platform.StopMachine("shop-api", id)
 	}
@@ -169,12 +174,14 @@ func TestNoMachine(t *testing.T) {
 	}{
 		{"loopback bind", web, func(b *bench, id string) { b.programs.refuse[id] = -1 }, 502, "PC01",
 			"instance refused connection. is your app listening on 0.0.0.0:8080?", 8 * time.Second},
-		{"loopback bind, with a check", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1), func(b *bench, id string) {
+		{"loopback bind, with a check", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`,
+			1), func(b *bench, id string) {
 			b.programs.refuse[id] = -1
 			b.platform.SetListen("shop-api", id, []string{"127.0.0.1:8080"})
 		}, 502, "PC01", "0.0.0.0:8080", 8 * time.Second},
 		{"no autostart", strings.Replace(web, `"autostart": true`, `"autostart": false`, 1),
-			func(b *bench, id string) { b.platform.StopMachine("shop-api", id) }, 503, "PR03", "no known healthy instances", 8 * time.Second},
+			func(b *bench, id string) { b.platform.StopMachine("shop-api", id) }, 503, "PR03",
+			"no known healthy instances", 8 * time.Second},
 		{"cordoned", web, func(b *bench, id string) {
 			req, _ := http.NewRequest(http.MethodPost, "/v1/apps/shop-api/machines/"+id+"/cordon", nil)
 			req.Header.Set("Authorization", "Bearer "+flysim.DefaultToken)
@@ -183,7 +190,8 @@ func TestNoMachine(t *testing.T) {
 				b.Fatal(err)
 			}
 		}, 503, "PR03", "no known healthy instances", 8 * time.Second},
-		{"unreachable host", web, func(b *bench, id string) { b.platform.SetHost("shop-api", id, "unreachable") }, 502, "PU03", "unreachable worker host", 8 * time.Second},
+		{"unreachable host", web, func(b *bench, id string) { b.platform.SetHost("shop-api", id, "unreachable") },
+			502, "PU03", "unreachable worker host", 8 * time.Second},
 		{"unreachable host, stopped", web, func(b *bench, id string) {
 			b.platform.StopMachine("shop-api", id)
 			b.platform.SetHost("shop-api", id, "unreachable")
@@ -198,9 +206,13 @@ func TestNoMachine(t *testing.T) {
 			}
 		}, 503, "PR04", "all instances are at their hard_limit", 30 * time.Second},
 		{"checks never pass", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1),
-			func(b *bench, id string) { b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080", "critical") }, 503, "PR03", "no known healthy instances", 8 * time.Second},
+			func(b *bench, id string) {
+				b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080",
+					"critical")
+			}, 503, "PR03", "no known healthy instances", 8 * time.Second},
 		{"checks go on for ever", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1),
-			func(b *bench, id string) { b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080", "warning") }, 503, "PM03", "could not wake up machine due to a timeout", 30 * time.Second},
+			func(b *bench, id string) { b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080", "warning") },
+			503, "PM03", "could not wake up machine due to a timeout", 30 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -209,7 +221,8 @@ func TestNoMachine(t *testing.T) {
 			tt.spoil(b, id)
 			res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
 			if res.StatusCode != tt.status || res.Header.Get(errorHeader) != tt.code || !strings.Contains(body, tt.within) {
-				t.Errorf("%d %s %q, want %d %s %q", res.StatusCode, res.Header.Get(errorHeader), body, tt.status, tt.code, tt.within)
+				t.Errorf("%d %s %q, want %d %s %q", res.StatusCode, res.Header.Get(errorHeader), body, tt.status,
+					tt.code, tt.within)
 			}
 			if v := b.last(); v.Code != tt.code || v.Took != tt.held {
 				t.Errorf("the visit is %+v, want it held for %s", v, tt.held)
@@ -230,7 +243,8 @@ func TestTopLevelChecks(t *testing.T) {
 	id := b.platform.AddMachine("shop-api", "iad", c)
 	b.clock.Advance(time.Minute)
 	b.platform.SetCheck("shop-api", id, "disk", "critical")
-	if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.StatusCode != 200 || b.platform.Machine("shop-api", id).ChecksPassing {
+	if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.StatusCode != 200 ||
+		b.platform.Machine("shop-api", id).ChecksPassing {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
@@ -318,7 +332,8 @@ func TestBooting(t *testing.T) {
 				}
 				return waits(ctx, until, wake)
 			}
-			if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.StatusCode != c.want || !b.last().Woke {
+			if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.StatusCode != c.want ||
+				!b.last().Woke {
 				t.Errorf("%d %s, want %d; the visit is %+v", res.StatusCode, body, c.want, b.last())
 			}
 			if got := b.state("shop-api", ids[1]); c.want == 200 && got != "stopped" {
@@ -361,10 +376,12 @@ func TestRunningClock(t *testing.T) {
 	platform := flysim.New(flysim.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 10 * time.Millisecond})
 	platform.AddApp("shop-api", "personal", "")
 	platform.AddAddress("shop-api", "private_v6", "", "")
-	id := platform.AddMachine("shop-api", "iad", parseConfig(t, strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)))
+	id := platform.AddMachine("shop-api", "iad", parseConfig(t, strings.Replace(web, `"ports"`,
+		`"checks": [{"type": "tcp"}], "ports"`, 1)))
 	platform.StopMachine("shop-api", id)
 	b.programs.refuse[id] = 2
-	listening, err := New(Options{Platform: platform, Programs: b.programs, Hold: time.Hour, Patience: time.Hour}).Listen("127.0.0.1:0", "")
+	listening, err := New(Options{Platform: platform, Programs: b.programs, Hold: time.Hour,
+		Patience: time.Hour}).Listen("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -236,7 +236,8 @@ func (d *App) completeCommand(dir string) error {
 		return errors.New("command: the first word is the program")
 	case len(d.Listen) > 0:
 		return errors.New("listen is for the built-in program: a command listens where it likes")
-	case slices.ContainsFunc(append(slices.Clone(d.Command), d.Dir), func(s string) bool { return strings.ContainsRune(s, 0) }):
+	case slices.ContainsFunc(append(slices.Clone(d.Command), d.Dir),
+		func(s string) bool { return strings.ContainsRune(s, 0) }):
 		return errors.New("command: a NUL byte")
 	}
 	d.Dir = below(dir, d.Dir)
@@ -294,7 +295,8 @@ func (d *App) read(dir string) error {
 			m.Count = 1
 		}
 		if m.Count < 0 || m.Count > MaxMachines || !regionName.MatchString(m.Region) {
-			return fmt.Errorf("machines: %d in %.40q: want a count of at most %d and a region such as fra", m.Count, m.Region, MaxMachines)
+			return fmt.Errorf("machines: %d in %.40q: want a count of at most %d and a region such as fra", m.Count,
+				m.Region, MaxMachines)
 		}
 		if d.configs[m.Group], err = configOf(file.Apply, m.Group); err != nil {
 			return err

@@ -75,23 +75,30 @@ func TestDocumentedExample(t *testing.T) {
 		return s
 	}
 	hello, misbound, billing := site("hello"), site("misbound"), site("billing")
-	if hello.Status != "deployed" || hello.Public() || !hello.Flycast() || len(hello.Machines) != 3 || hello.Machines[2].Region != "iad" {
+	if hello.Status != "deployed" || hello.Public() || !hello.Flycast() || len(hello.Machines) != 3 ||
+		hello.Machines[2].Region != "iad" {
 		t.Errorf("hello: %+v", hello)
 	}
 	m := hello.Machines[0]
 	services, err := m.Config.Services()
-	if err != nil || len(services) != 1 || services[0].Autostop != spec.AutostopSuspend || services[0].Concurrency.Soft != 20 || m.State != "starting" {
+	if err != nil || len(services) != 1 || services[0].Autostop != spec.AutostopSuspend ||
+		services[0].Concurrency.Soft != 20 || m.State != "starting" {
 		t.Errorf("its Machine: %+v, %v", m, err)
 	}
-	if env, err := m.Config.Env(); err != nil || env["GREETING"] != "good morning" || env["PRIMARY_REGION"] != "fra" || m.Config.Label("fly_release_version") != "1" {
+	if env, err := m.Config.Env(); err != nil || env["GREETING"] != "good morning" ||
+		env["PRIMARY_REGION"] != "fra" || m.Config.Label("fly_release_version") != "1" {
 		t.Errorf("its configuration: %+v, %v", env, err)
 	}
-	if misbound.Network != "staging" || misbound.Addresses[0].Network != "staging" || len(misbound.Machines) != 3 || misbound.Machines[2].Group != "db" ||
-		misbound.Machines[0].Config.Image() != "registry.fly.io/misbound:42" || misbound.Machines[0].Listen[0] != "tcp://127.0.0.1:8080" {
+	if misbound.Network != "staging" || misbound.Addresses[0].Network != "staging" ||
+		len(misbound.Machines) != 3 || misbound.Machines[2].Group != "db" ||
+		misbound.Machines[0].Config.Image() != "registry.fly.io/misbound:42" ||
+		misbound.Machines[0].Listen[0] != "tcp://127.0.0.1:8080" {
 		t.Errorf("misbound: %+v", misbound)
 	}
-	if !billing.Public() || !billing.Flycast() || billing.Hostnames[0] != "billing.example.com" || len(billing.Machines) != 1 ||
-		billing.Machines[0].Region != "ams" || len(billing.Machines[0].Listen) != 0 || billing.Machines[0].State != "started" {
+	if !billing.Public() || !billing.Flycast() || billing.Hostnames[0] != "billing.example.com" ||
+		len(billing.Machines) != 1 ||
+		billing.Machines[0].Region != "ams" || len(billing.Machines[0].Listen) != 0 ||
+		billing.Machines[0].State != "started" {
 		t.Errorf("billing: %+v", billing)
 	}
 	if v := p.Volumes("billing"); len(v) != 1 || v[0].SizeGB != 3 || v[0].Machine != billing.Machines[0].ID {
@@ -117,7 +124,8 @@ func billingText() string { return billingToml }
 
 func TestReadRefuses(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"fly.toml": billingToml, "bad.toml": "app = 'x'\n[http_service]\n", "syntax.toml": "app = \n"} {
+	for name, text := range map[string]string{"fly.toml": billingToml,
+		"bad.toml": "app = 'x'\n[http_service]\n", "syntax.toml": "app = \n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +172,8 @@ func TestReadRefuses(t *testing.T) {
 
 // TestBuildRefuses: what only the platform knows is an error too, no panic.
 func TestBuildRefuses(t *testing.T) {
-	apps, err := seed.Read([]byte("[[apps]]\nname = 'x'\norganization = 'nobodys'\nhttp_service = { internal_port = 80 }\n"), ".")
+	apps, err := seed.Read(
+		[]byte("[[apps]]\nname = 'x'\norganization = 'nobodys'\nhttp_service = { internal_port = 80 }\n"), ".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,9 +186,14 @@ func TestBuildRefuses(t *testing.T) {
 // FuzzRead: what is read can be built.
 func FuzzRead(f *testing.F) {
 	f.Add(example(f))
-	f.Add([]byte("[[apps]]\nname = 'x'\nhttp_service = { internal_port = 80 }\nmachines = [{ count = 3 }]\nlisten = [':80', 'tcp6://[::]:80']\n"))
-	f.Add([]byte("[[apps]]\nname = 'x'\nprocesses = { a = 'b', c = 'd' }\nservices = [{ internal_port = 1, processes = ['c'], ports = [{ start_port = 1, end_port = 9 }] }]\n"))
-	f.Add([]byte("[[apps]]\nname = 'x'\ncommand = ['./x', 'y']\nenv = { A = 'b' }\naddresses = ['public', 'flycast', 'v4']\n"))
+	f.Add([]byte(
+		"[[apps]]\nname = 'x'\nhttp_service = { internal_port = 80 }\nmachines = [{ count = 3 }]\nlisten = " +
+			"[':80', 'tcp6://[::]:80']\n"))
+	f.Add([]byte(
+		"[[apps]]\nname = 'x'\nprocesses = { a = 'b', c = 'd' }\nservices = [{ internal_port = 1, processes = " +
+			"['c'], ports = [{ start_port = 1, end_port = 9 }] }]\n"))
+	f.Add([]byte(
+		"[[apps]]\nname = 'x'\ncommand = ['./x', 'y']\nenv = { A = 'b' }\naddresses = ['public', 'flycast', 'v4']\n"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		apps, err := seed.Read(data, dir)

@@ -88,7 +88,8 @@ func OpenUnsynced(path string) (*File, error) { return openFile(path, true) }
 func openFile(path string, unsynced bool) (*File, error) {
 	f := &File{path: path, children: make(map[string]int), apps: make(map[string]bool)}
 	var handle *os.File
-	options := &bbolt.Options{Timeout: fileWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true, NoSync: unsynced, NoGrowSync: unsynced,
+	options := &bbolt.Options{Timeout: fileWait, FreelistType: bbolt.FreelistMapType, NoStatistics: true,
+		NoSync: unsynced, NoGrowSync: unsynced,
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 			handle, err = openOwn(name, flag, mode)
 			return handle, err
@@ -165,7 +166,8 @@ func (f *File) wrap(err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("state file %s is in use by another process", f.path)
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch),
+		errors.Is(err, bolterrors.ErrChecksum):
 		return fmt.Errorf("state file %s is damaged or no state file: %w", f.path, err)
 	}
 	return fmt.Errorf("state file %s: %w", f.path, err)

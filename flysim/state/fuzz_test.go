@@ -8,7 +8,8 @@ import (
 
 // FuzzRecord decodes any of the file's own records.
 func FuzzRecord(f *testing.F) {
-	for _, text := range []string{`{}`, `null`, `{"virtual":"2026-01-01T00:00:00Z","real":"2026-01-01T00:00:00Z","speed":1e6}`, `{"apps":-1}`} {
+	for _, text := range []string{`{}`, `null`,
+		`{"virtual":"2026-01-01T00:00:00Z","real":"2026-01-01T00:00:00Z","speed":1e6}`, `{"apps":-1}`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {

@@ -29,7 +29,8 @@ func TestStateRefusesPlace(t *testing.T) {
 		at("loop"): "too many levels", at("none") + "/state": "no such file",
 	} {
 		p, err := open(path, storeOptions())
-		if p != nil || err == nil || !strings.HasPrefix(err.Error(), "state file "+path+": ") || !strings.Contains(err.Error(), want) {
+		if p != nil || err == nil || !strings.HasPrefix(err.Error(), "state file "+path+": ") ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}

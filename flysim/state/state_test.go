@@ -59,7 +59,8 @@ func seededState(t testing.TB) string {
 // post sends a write request, which must be answered with success.
 func post(t testing.TB, p *flysim.Platform, path, body string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://flysim"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://flysim"+path,
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,8 @@ func TestSaveFails(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := file.Save(&flysim.Records{Clock: flysim.ClockRecord{Speed: 1}}); err == nil || !strings.Contains(err.Error(), path) {
+	if err := file.Save(&flysim.Records{Clock: flysim.ClockRecord{Speed: 1}}); err == nil ||
+		!strings.Contains(err.Error(), path) {
 		t.Errorf("error %v, want %s in it", err, path)
 	}
 	if _, err := os.Stat(path); err != nil {

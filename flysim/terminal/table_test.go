@@ -33,7 +33,8 @@ func busyTable(t *testing.T) table {
 	}
 	traffic := new(flysim.Traffic)
 	visits := []flysim.Visit{
-		{Door: flysim.DoorFlycast, App: firstApp, Machine: shopA, Method: "GET", Path: "/orders/17?token=hunter2", Status: 200, Woke: true, Held: 1500 * time.Millisecond},
+		{Door: flysim.DoorFlycast, App: firstApp, Machine: shopA, Method: "GET", Path: "/orders/17?token=hunter2",
+			Status: 200, Woke: true, Held: 1500 * time.Millisecond},
 		{Door: flysim.DoorPublic, App: firstApp, Method: "GET", Path: "/\x1b[2J\nbroken", Status: 502, Code: "PC01"},
 		{Door: flysim.DoorInternal, App: "legacy-api", Machine: "91857d02b4e683"},
 		{Door: flysim.DoorFlycast, Method: "GET", Path: "/東京/" + strings.Repeat("long", 20), Status: 502, Code: "PP02"},
@@ -44,7 +45,8 @@ func busyTable(t *testing.T) table {
 		clock.Advance(3 * time.Second)
 	}
 	t.Cleanup(traffic.Begin(shopA))
-	for _, err := range []error{p.Park("legacy-api", "91857d02b4e683", true), p.Park(firstApp, shopB, false), p.Wake(firstApp, shopB)} {
+	for _, err := range []error{p.Park("legacy-api", "91857d02b4e683", true), p.Park(firstApp, shopB, false),
+		p.Wake(firstApp, shopB)} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,9 @@ type Event struct {
 	At   time.Time
 	App  string
 	From string // a Machine's state before; empty: it is new
-	To   string // its state now, destroyed for one that is gone; of an address or app: added or released, created or destroyed
+	// its state now, destroyed for one that is gone; of an address or app: added or released, created
+	// or destroyed
+	To string
 
 	Cause   string // request, idle or exit; empty: somebody's doing through the API
 	Machine *Machine

@@ -46,7 +46,8 @@ func (s *Site) Equal(other *Site) bool {
 	if s == nil || other == nil {
 		return s == other
 	}
-	return s.App == other.App && s.Org == other.Org && s.Network == other.Network && slices.Equal(s.Addresses, other.Addresses) &&
+	return s.App == other.App && s.Org == other.Org && s.Network == other.Network &&
+		slices.Equal(s.Addresses, other.Addresses) &&
 		slices.Equal(s.Hostnames, other.Hostnames) && slices.Equal(s.Machines, other.Machines)
 }
 
@@ -108,14 +109,16 @@ func (s Source) Scene(open func([]flysim.Glance) []string) Scene {
 }
 
 func (s Source) site(from flysim.Site, last map[string]flysim.Visit) Site {
-	site := Site{App: from.App, Org: from.Org, Network: from.Network, Addresses: []Address{}, Hostnames: append([]string{}, from.Hostnames...), Machines: []Machine{}}
+	site := Site{App: from.App, Org: from.Org, Network: from.Network, Addresses: []Address{},
+		Hostnames: append([]string{}, from.Hostnames...), Machines: []Machine{}}
 	for _, a := range from.Addresses {
 		site.Addresses = append(site.Addresses, Address{a.IP, a.Kind, a.Region, a.Network})
 	}
 	for _, b := range from.Machines {
 		m := Machine{
 			ID: b.ID, Name: b.Name, Region: b.Region, Group: b.Group, State: b.State, Since: b.Since, Host: b.HostStatus,
-			Cordoned: b.Cordoned, Passing: b.Passing, Load: s.Traffic.Load(b.ID), Woken: s.Traffic.LastWake(b.ID), Cause: b.Cause,
+			Cordoned: b.Cordoned, Passing: b.Passing, Load: s.Traffic.Load(b.ID), Woken: s.Traffic.LastWake(b.ID),
+			Cause: b.Cause,
 		}
 		if m.Cause.At.After(m.Since) {
 			m.Since = m.Cause.At // waking changes nothing else

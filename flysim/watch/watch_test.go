@@ -37,7 +37,8 @@ func TestScene(t *testing.T) {
 	s := newSource(t)
 	defer s.Traffic.Begin(shopA)()
 	woke := start.Add(-time.Minute)
-	s.Traffic.Add(flysim.Visit{At: woke, App: shop, Machine: shopA, Method: "GET", Path: "/login?token=hunter2", Status: 200, Woke: true})
+	s.Traffic.Add(flysim.Visit{At: woke, App: shop, Machine: shopA, Method: "GET",
+		Path: "/login?token=hunter2", Status: 200, Woke: true})
 	scene := s.Scene(only(shop))
 	if len(scene.Apps) != 5 || len(scene.Sites) != 1 {
 		t.Fatalf("%d apps, %d sites", len(scene.Apps), len(scene.Sites))
@@ -52,7 +53,8 @@ func TestScene(t *testing.T) {
 		}
 	}
 	m := scene.Sites[0].Machines[0]
-	if m.ID != shopA || m.State != "started" || m.Load != 1 || m.Limit == 0 || m.Unit == "" || !m.Woken.Equal(woke) || m.Last.Status != 200 {
+	if m.ID != shopA || m.State != "started" || m.Load != 1 || m.Limit == 0 || m.Unit == "" ||
+		!m.Woken.Equal(woke) || m.Last.Status != 200 {
 		t.Errorf("got %+v", m)
 	}
 	if err := s.Platform.Park(shop, shopA, false); err != nil {
@@ -149,11 +151,16 @@ func TestScenes(t *testing.T) {
 		do   func() error
 		seen func(watch.Scene) bool
 	}{
-		{"park", func() error { return s.Platform.Park(shop, shopA, false) }, func(n watch.Scene) bool { return state(n) == "stopped" }},
-		{"wake", func() error { return s.Platform.Wake(shop, shopA) }, func(n watch.Scene) bool { return state(n) == "starting" }},
-		{"time", func() error { s.Platform.Clock().Advance(time.Minute); return nil }, func(n watch.Scene) bool { return state(n) == "started" }},
-		{"load", func() error { s.Traffic.Begin(shopA); return nil }, func(n watch.Scene) bool { return n.Sites[0].Machines[0].Load == 1 }},
-		{"visit", func() error { s.Traffic.Add(flysim.Visit{App: shop}); return nil }, func(n watch.Scene) bool { return len(n.Visits) == 1 }},
+		{"park", func() error { return s.Platform.Park(shop, shopA, false) },
+			func(n watch.Scene) bool { return state(n) == "stopped" }},
+		{"wake", func() error { return s.Platform.Wake(shop, shopA) },
+			func(n watch.Scene) bool { return state(n) == "starting" }},
+		{"time", func() error { s.Platform.Clock().Advance(time.Minute); return nil },
+			func(n watch.Scene) bool { return state(n) == "started" }},
+		{"load", func() error { s.Traffic.Begin(shopA); return nil },
+			func(n watch.Scene) bool { return n.Sites[0].Machines[0].Load == 1 }},
+		{"visit", func() error { s.Traffic.Add(flysim.Visit{App: shop}); return nil },
+			func(n watch.Scene) bool { return len(n.Visits) == 1 }},
 	}
 	done := 0
 	for scene := range s.Scenes(ctx, only(shop)) {
