@@ -41,7 +41,7 @@ type Machine struct {
 func (p *Platform) mustApp(name string) *appState {
 	a := p.state.apps[name]
 	if a == nil {
-		panic(fmt.Sprintf("sandbox: no app %q", name))
+		panic(fmt.Sprintf("flysim: no app %q", name))
 	}
 	a.note()
 	return a
@@ -55,7 +55,7 @@ func (p *Platform) act(app, id string, f func(*vm, time.Time)) {
 	defer p.notify()
 	m := p.mustApp(app).machine(id)
 	if m == nil {
-		panic(fmt.Sprintf("sandbox: no Machine %q in app %q", id, app))
+		panic(fmt.Sprintf("flysim: no Machine %q in app %q", id, app))
 	}
 	now := p.clock.Now()
 	m.settle(p.state, now)
@@ -135,7 +135,7 @@ func (p *Platform) Machine(app, id string) Machine {
 func mustConfig(document json.Marshaler) spec.Config {
 	config, err := spec.Of(document)
 	if err != nil {
-		panic("sandbox: " + err.Error())
+		panic("flysim: " + err.Error())
 	}
 	return config
 }
@@ -144,7 +144,7 @@ func mustConfig(document json.Marshaler) spec.Config {
 // name; an empty network is the organization's default one.
 func (p *Platform) AddApp(name, org, network string) {
 	if err := p.CreateApp(name, org, network); err != nil {
-		panic("sandbox: " + err.Error())
+		panic("flysim: " + err.Error())
 	}
 }
 
@@ -270,7 +270,7 @@ func (p *Platform) AddAddress(app, kind, org, network string) string {
 	}
 	addr, err := p.state.allocate(p.mustApp(app), w, preset{}, p.clock.Now())
 	if err != nil {
-		panic("sandbox: " + err.Error())
+		panic("flysim: " + err.Error())
 	}
 	return addr.ip.String()
 }
@@ -285,7 +285,7 @@ func (p *Platform) RemoveAddress(app, ip string) {
 		err = p.mustApp(app).release(addr)
 	}
 	if err != nil {
-		panic("sandbox: " + err.Error())
+		panic("flysim: " + err.Error())
 	}
 }
 
@@ -295,7 +295,7 @@ func (p *Platform) AddCertificate(app, hostname string) {
 	defer p.mu.Unlock()
 	defer p.notify()
 	if _, err := p.mustApp(app).certify(p.state, hostname, p.clock.Now()); err != nil {
-		panic("sandbox: " + err.Error())
+		panic("flysim: " + err.Error())
 	}
 }
 

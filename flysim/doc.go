@@ -1,51 +1,65 @@
-// Package sandbox is an emulated Fly.io platform. It speaks Fly's own protocols
-// over HTTP: the Machines REST API under /v1, the uiex REST API under /api/v1
-// and GraphQL at /graphql, all on one origin and over one state, so that any
-// Fly client works on it unchanged.
+// Package flysim is an emulated Fly.io platform for tests and demonstrations. It
+// speaks Fly's own protocols over HTTP: the Machines API under /v1, the uiex API
+// under /api/v1 and GraphQL at /graphql, all on one origin and over one state, so
+// that any Fly client works on it unchanged, the official flyctl included.
 //
-//	p := sandbox.New(sandbox.Options{})          // or sandbox.Open, which keeps its state in a file
-//	if err := p.Seed(ctx); err != nil { … }      // the example organization
-//	server, err := p.Listen("127.0.0.1:0")       // server.URL is the base URL of all three APIs
+//	p := flysim.New(flysim.Options{})
+//	if err := p.Seed(ctx); err != nil { … }  // the example organization
+//	server, err := p.Listen("127.0.0.1:0")   // server.URL is the base URL of all three APIs
 //
-// Time is virtual ([Clock]) and every request is recorded ([Platform.Calls]).
-// Faults and events are injected one by one ([Platform.Inject]), played from a
-// script ([ParseScript], [Platform.Play]) or asked for over HTTP
-// ([Platform.Control]). docs/flysim.md tells the person who runs it the same.
+// Time is virtual ([Clock]) and every request is recorded ([Platform.Calls]), so
+// that a test can assert what was not sent. Faults are injected one by one
+// ([Platform.Inject]) or played with events ([Platform.Play]). A platform keeps
+// its state in memory, or in a [Storage] ([Open]).
 //
-// Three kinds of methods go past the API and leave no trace in Calls. Those such
-// as [Platform.StopMachine] act as somebody else who uses the platform at the
-// same time, and those such as [Platform.Addresses] tell its truth, past list
-// lag: both are for tests, and panic if there is no such app or Machine. Those
-// such as [Platform.Site], [Platform.Wake] and [Platform.Park] are for what
-// lives with the platform, where apps come and go: they return [ErrGone].
+// # Methods that bypass the API
 //
-// # What stands beside it
+// They leave no trace in [Platform.Calls] and ignore leases, rate limits, faults
+// and list lag.
 //
-// This package is the control plane. What requests of an app's users go through
-// are packages that know this one; it knows none of them:
+//   - Methods such as [Platform.StopMachine] act as another user of the platform,
+//     and methods such as [Platform.Addresses] read its true state. Both are for
+//     tests and panic if the app or the Machine does not exist.
+//   - Methods such as [Platform.Site], [Platform.Wake] and [Platform.Park] are for
+//     code that runs beside the platform, where apps come and go: they return
+//     [ErrGone].
 //
-//   - sandbox/proxy is Fly Proxy: Flycast, public names, routing, autostart
-//   - sandbox/autostop stops idle Machines
-//   - sandbox/program is what Machines run: a built-in program, or a local command
-//   - sandbox/watch is what one sees: scenes, and the changes between them
-//   - sandbox/page shows that as a web page
+// # Packages
 //
-// [Traffic] joins them: the proxy counts what is under way on each Machine,
-// autostop and watch read it.
+// This package is the control plane. The data plane and what shows it import it:
 //
-// # The files
+//   - dataplane starts the three packages after it, for most users
+//   - proxy is Fly Proxy: Flycast, public names, routing, autostart
+//   - program is the built-in program that Machines run
+//   - autostop stops idle Machines
+//   - watch is what happens, as scenes and the changes between them
+//   - page shows that as a web page
+//   - spec is a Machine's configuration, which all of them read
+//
+// What only an operator of a platform needs, as cmd/flysim does:
+//
+//   - state keeps the state in a file
+//   - fault reads faults and events from scripts and command lines
+//   - control is an HTTP endpoint for faults, events and the clock
+//   - seed builds apps from an operator's file and fly.toml files
+//   - local runs commands of this computer as Machines' programs
+//   - terminal shows the platform as a live table
+//
+// [Traffic] connects them: the proxy counts requests in progress on each Machine;
+// autostop and watch read the counts.
+//
+// # Files
 //
 //   - state, vm, launch, stop, destroy, lease, volume, release, address, secrets,
-//     peer, token: the platform's state and what happens to it
+//     peer, token: the state of the platform and its rules
 //   - grant, macaroon: what the tokens of a request allow
-//   - routes, serve, rest_*: the REST APIs; graphql, resolve_*: GraphQL, from
-//     schema/*.graphql; limit, record: what holds for every call
-//   - fault, suffer: what goes wrong with calls; event, happen: what happens by
-//     itself; script*: both as text; control*: both over HTTP
-//   - store*: the state in a file. A state of its own is in records by app and
+//   - routes, serve: a request's way; limit, record: what applies to every request
+//   - rest_*: the REST APIs; graphql, resolve_*, schema/*.graphql: GraphQL
+//   - fault, suffer: faults; event, happen: events
+//   - storage, store*: how the state is stored, in a record for each app and
 //     Machine, so that a change writes little
-//   - actors, operator, view, overview: the methods that go past the API
-//   - listen: loopback listeners
+//   - actors, operator, view, overview: the methods that bypass the API
+//   - listen, transport: loopback listeners, and requests in memory
 //
-// It shares no wire types with the clients that are tested against it.
+// Flysim shares no wire types with the clients that are tested against it.
 package flysim

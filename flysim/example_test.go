@@ -3,6 +3,7 @@ package flysim_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +13,68 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/state"
 )
 
+// A client that is pointed at the platform, and what it sent.
+func Example() {
+	p := flysim.New(flysim.Options{})
+	if err := p.Seed(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	server, err := p.Listen("127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+
+	request, err := http.NewRequest(http.MethodGet, server.URL+"/v1/apps/shop-api/machines", http.NoBody)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	request.Header.Set("Authorization", "Bearer "+p.Token())
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer response.Body.Close()
+	fmt.Println(response.Status)
+	for _, call := range p.Calls() {
+		fmt.Println(call.Operation, call.App, "write:", call.Write)
+	}
+	// Output:
+	// 200 OK
+	// machine.list shop-api write: false
+}
+
+// A fault makes a request fail once.
+func ExamplePlatform_Inject() {
+	p := flysim.New(flysim.Options{})
+	p.AddApp("demo", "personal", "")
+	p.Inject(flysim.Fault{Operation: "app.get", Status: http.StatusBadGateway})
+
+	client := &http.Client{Transport: p.Transport()}
+	for range 2 {
+		request, err := http.NewRequest(http.MethodGet, "http://flysim/v1/apps/demo", http.NoBody)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		request.Header.Set("Authorization", "Bearer "+p.Token())
+		response, err := client.Do(request)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(response.Status)
+		response.Body.Close()
+	}
+	// Output:
+	// 502 Bad Gateway
+	// 200 OK
+}
+
 // A state file gives the next platform what the last one had.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "")
@@ -20,7 +83,7 @@ func ExampleOpen() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "sandbox.state")
+	file := filepath.Join(dir, "fly.state")
 
 	for range 2 {
 		p, err := state.Open(file, flysim.Options{})

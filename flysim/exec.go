@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The programs that exec knows. They are part of the sandbox and see what a
+// The programs that exec knows. They are part of the platform and see what a
 // program in the Machine would see: nothing of this computer is ever run or
 // read.
 

@@ -12,7 +12,7 @@ import (
 )
 
 func TestExecPrograms(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	_, rest := clients(t, w.Platform)
 	for _, test := range []struct {
 		cmd, stdin string
@@ -61,24 +61,24 @@ func TestExecPrograms(t *testing.T) {
 // TestExecTime: sleep passes on the platform's clock, up to a timeout and as
 // long as the Machine runs.
 func TestExecTime(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	answers := make(chan reply)
 	go func() { answers <- ask(t, w.Platform, "POST", w.fill("{one}/exec"), `{"cmd":"sleep 500"}`) }()
 	advance(w.Platform, "machine.exec", 60*time.Second)
 	wantStatus(t, <-answers, 408)
 	for _, test := range []struct {
 		body   string
-		during func(*world)
+		during func(*demoApp)
 		status int
 		code   string
 	}{
-		{`{"cmd":"sleep 5"}`, func(w *world) { w.Clock().Advance(5 * time.Second) }, 200, "0"},
-		{`{"cmd":"sleep 1.5"}`, func(w *world) { w.Clock().Advance(1500 * time.Millisecond) }, 200, "0"},
-		{`{"cmd":"sleep 50","timeout":10}`, func(w *world) { w.Clock().Advance(10 * time.Second) }, 408, ""},
+		{`{"cmd":"sleep 5"}`, func(w *demoApp) { w.Clock().Advance(5 * time.Second) }, 200, "0"},
+		{`{"cmd":"sleep 1.5"}`, func(w *demoApp) { w.Clock().Advance(1500 * time.Millisecond) }, 200, "0"},
+		{`{"cmd":"sleep 50","timeout":10}`, func(w *demoApp) { w.Clock().Advance(10 * time.Second) }, 408, ""},
 		// the Machine crashes before
-		{`{"cmd":"sleep 50"}`, func(w *world) { w.Clock().Advance(20 * time.Second) }, 200, "137"},
+		{`{"cmd":"sleep 50"}`, func(w *demoApp) { w.Clock().Advance(20 * time.Second) }, 200, "137"},
 	} {
-		w := newWorld(t, flysim.Options{CrashAfter: 15 * time.Second})
+		w := newDemoApp(t, flysim.Options{CrashAfter: 15 * time.Second})
 		w.FailMachine("demo", w.machine, flysim.FailCrash)
 		w.do(`POST {one} {"config":{c}}`)
 		answers := make(chan reply)

@@ -13,7 +13,7 @@ import (
 // TestMountsAreFilledIn: flyctl's scale count and machine clone make the volume
 // of the new Machine after what they read of the mounts.
 func TestMountsAreFilledIn(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	disk := w.AddVolume("demo", "disk", "iad", 4)
 	created := w.do(`POST {app}/machines {"region":"iad","config":{"image":"x","mounts":[{"volume":"` + disk +
 		`","path":"/d","later":[1,{"a":2.5}]}]}}`)
@@ -41,7 +41,7 @@ func TestMountsAreFilledIn(t *testing.T) {
 
 // TestVolumeFork sends what flyctl volumes fork and volumes create --snapshot-id do.
 func TestVolumeFork(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
 	source := w.do(`POST {app}/volumes {"name":"data","region":"ams","size_gb":7,"encrypted":false}`).get(t, "id")
 	snapshot := w.do("POST {app}/volumes/"+source+"/snapshots").get(t, "id")
@@ -81,7 +81,7 @@ func TestVolumeFork(t *testing.T) {
 
 // TestVolumeByID is how flyctl finds the app of a volume that is named without -a.
 func TestVolumeByID(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("theirs", "partner", "")
 	disk, foreign := w.AddVolume("demo", "disk", "iad", 4), w.AddVolume("theirs", "disk", "iad", 4)
 	w.do("POST {app}/volumes/" + disk + "/snapshots")
@@ -105,7 +105,7 @@ func TestVolumeByID(t *testing.T) {
 
 // TestMachineEgress sends what flyctl machine egress-ip does.
 func TestMachineEgress(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	const (
 		allocate = `mutation($input: AllocateEgressIPAddressInput!) { allocateEgressIpAddress(input: $input) { v4, v6 } }`
 		release  = `mutation($input: ReleaseEgressIPAddressInput!) { releaseEgressIpAddress(input: $input) { v4 ` +
@@ -159,7 +159,7 @@ func TestMachineEgress(t *testing.T) {
 // TestCustomCertificates sends what flyctl certs import and certs remove
 // --acme|--custom do.
 func TestCustomCertificates(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	const certs = "/v1/apps/demo/certificates"
 	until := startTime.Add(24 * time.Hour)
 	chain, key := flysim.CertificateFor(t, until, "own.example.com", "*.wild.example.com")
@@ -224,7 +224,7 @@ func TestCustomCertificates(t *testing.T) {
 
 // TestSecretKeys sends what flyctl secrets keys does.
 func TestSecretKeys(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	const keys = "/v1/apps/demo/secretkeys"
 	wantBody(t, w.do("GET "+keys), "secret_keys", "[]")
 	wantBody(t, w.do("POST "+keys+`/boxv0/generate {"type":"nacl_secretbox","value":null}`), "version", "1")

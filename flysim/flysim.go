@@ -7,53 +7,70 @@ import (
 	"time"
 )
 
-// DefaultToken is the full-rights token of a platform made without one. It is
-// opaque, as flyctl prunes made-up macaroons, and no secret: it opens nothing
-// but a sandbox.
+// DefaultToken is the full-rights token of a platform that was created without
+// one. It is not a macaroon, as flyctl drops macaroons that Fly did not make. It
+// is no secret: it gives access to an emulated platform only.
 const DefaultToken = "sandbox-1c7f4be09a52d863"
 
-// Options say how a platform behaves. The zero value is a platform that does
-// everything at once, in real time, without limits.
+// Options configure a platform. With the zero value everything happens at once, in
+// real time and without limits.
 type Options struct {
-	Clock      *Clock        // nil: real time
-	Token      string        // the full-rights token; empty: DefaultToken
-	StartDelay time.Duration // from update or start to state started
-	CheckDelay time.Duration // from started to passing checks
+	Clock *Clock // nil: real time
+	Token string // the full-rights token; empty: DefaultToken
 
-	CreateDelay time.Duration // a new Machine stays created for so long, as its image is fetched
-	// an updated one stays replacing for so long before its new version is launched or left stopped
-	UpdateDelay  time.Duration
-	StopDelay    time.Duration // from stop to stopped: how long a program takes to end, at most its kill timeout
+	// StartDelay is the time from an update or a start to state started, CheckDelay
+	// the time from there to passing checks.
+	StartDelay, CheckDelay time.Duration
+
+	// CreateDelay is how long a new Machine stays created, while its image is
+	// fetched.
+	CreateDelay time.Duration
+
+	// UpdateDelay is how long an updated Machine stays replacing, before its new
+	// version is launched or left stopped.
+	UpdateDelay time.Duration
+
+	// StopDelay is how long a program takes to end, at most its kill timeout.
+	StopDelay time.Duration
+
 	SuspendDelay time.Duration // from suspend to suspended
 	ResumeDelay  time.Duration // from start to started of a suspended Machine; 0: StartDelay
 	DestroyDelay time.Duration // from destroy to destroyed
 
-	// OnWait, if not nil, is called before a request that waits for a Machine's
-	// state is held, with the time at which the wait is over or the Machine changes
-	// by itself. Who moves the Clock there, as a test does, has nobody wait in real
-	// time. It may be called by several goroutines at once.
+	// CrashAfter is how long a crashing program runs before it crashes; see [FailCrash].
+	CrashAfter time.Duration
+
+	// OnWait, if not nil, is called before a request is held that waits for a
+	// Machine's state. It gets the time at which the wait ends or the Machine changes
+	// by itself. A test that advances the Clock there waits no real time. OnWait may be
+	// called by several goroutines at once.
 	OnWait func(until time.Time)
 
-	CrashAfter time.Duration // how long a program that crashes runs before it does, see [FailCrash]
-	// 1 request a second and burst 3 per (action, id); 5 and 10 for reading one Machine; flyctl is
-	// held back, others are refused
+	// RateLimits turns on Fly's rate limits: 1 request a second with bursts of 3 per
+	// (action, id), and 5 with bursts of 10 for reading one Machine. Requests of
+	// flyctl wait; others are refused.
 	RateLimits bool
-	ListLag    int // address lists show a write only after that many further list reads
-	MachineLag int // lists of Machines show a new one only after that many further list reads
-	CreateLag  int // a new Machine is not found by that many reads of it alone
-	AppLag     int // lists of apps show a new one only after that many further list reads
 
-	DropUnknown bool // fields of a configuration that Fly does not publish are dropped silently; else all are kept
-	// an update without skip_launch leaves a Machine stopped that was, as Fly is seen to do; else it
-	// is started
+	ListLag    int // lists of addresses show a write only after that many further reads
+	MachineLag int // lists of Machines show a new one only after that many further reads
+	CreateLag  int // reads of a new Machine by its id fail that many times
+	AppLag     int // lists of apps show a new one only after that many further reads
+
+	// DropUnknown drops fields of a configuration that Fly does not document.
+	// Otherwise all are kept.
+	DropUnknown bool
+
+	// KeepStopped leaves a stopped Machine stopped on an update without skip_launch,
+	// as Fly has been seen to do. Otherwise the Machine is started.
 	KeepStopped bool
-	// waiting for stopped wants the instance, as Fly once did; the flyctl of today sends none and
-	// takes a refusal for the end
+
+	// StrictWait requires the instance when waiting for stopped, as Fly once did.
+	// Today's flyctl sends none, and takes the refusal for the end of the wait.
 	StrictWait bool
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
 	OmitAppNetwork bool // app records lack their network
-	OmitEgress     bool // GraphQL egressIpAddresses answers an error
+	OmitEgress     bool // GraphQL egressIpAddresses returns an error
 }
 
 func (o Options) delays() delays {

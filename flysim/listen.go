@@ -101,15 +101,15 @@ func (b *liftingBody) Read(p []byte) (int, error) {
 func ListenLoopback(addr string) (net.Listener, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
+		return nil, fmt.Errorf("address %.60q: want a loopback IP and a port, such as 127.0.0.1:0", addr)
 	}
 	if !at.Addr().IsLoopback() {
-		return nil, fmt.Errorf("sandbox address %s: the emulated platform listens on loopback addresses only", at)
+		return nil, fmt.Errorf("address %s: the emulated platform listens on loopback addresses only", at)
 	}
 	var config net.ListenConfig
 	listener, err := config.Listen(context.Background(), "tcp", at.String())
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, fmt.Errorf("flysim: %w", err)
 	}
 	return listener, nil
 }

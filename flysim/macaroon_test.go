@@ -17,7 +17,7 @@ import (
 
 // minted makes a token as flyctl does: for an app, or without one for the
 // organization. It returns the value of the Authorization header.
-func (w *world) minted(t *testing.T, app, expiry string) string {
+func (w *demoApp) minted(t *testing.T, app, expiry string) string {
 	t.Helper()
 	variables := map[string]any{"name": "ci", "organizationId": personal(t), "profile": "deploy_organization",
 		"expiry": expiry}
@@ -76,7 +76,7 @@ func commands(allowed ...flyio.Command) macaroon.Caveat {
 // TestMacaroons asks with every kind of token that flyctl tokens create makes,
 // and with others that are made out of them.
 func TestMacaroons(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
 	w.AddApp("theirs", "partner", "")
 	second := w.AddMachine("demo", "iad", w.MachineConfig("demo", w.machine))
@@ -241,7 +241,7 @@ func forged(t *testing.T, header string) string {
 
 // TestMacaroonCaveats is what flyctl tokens debug shows of a deploy token.
 func TestMacaroonCaveats(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	deploy := w.minted(t, "demo", "1h")
 	permission, discharges, err := flyio.ParsePermissionAndDischargeTokens(deploy)
 	if err != nil || len(discharges) > 0 {
@@ -267,14 +267,14 @@ func TestMacaroonCaveats(t *testing.T) {
 	if two := w.minted(t, "demo", "1h"); two == deploy {
 		t.Error("two tokens are one")
 	}
-	if one := newWorld(t, flysim.Options{}).minted(t, "demo", "1h"); one != deploy {
+	if one := newDemoApp(t, flysim.Options{}).minted(t, "demo", "1h"); one != deploy {
 		t.Error("two platforms that were used alike made other tokens")
 	}
 }
 
 // TestHostileMacaroon: what a length says is not made room for before it is seen.
 func TestHostileMacaroon(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	for name, raw := range map[string]string{
 		"a large array of caveats": "\x94\x93\xc4\x01a\xc4\x01b\xc2\xa1l\xdd\xff\xff\xff\xfe",
 		"a large text":             "\x94\xdb\xff\xff\xff\xff",

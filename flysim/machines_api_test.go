@@ -10,9 +10,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// world is an app with one started Machine that has a volume, made afresh for
+// demoApp is an app with one started Machine that has a volume, made afresh for
 // each case.
-type world struct {
+type demoApp struct {
 	*flysim.Platform
 	t       *testing.T
 	machine string
@@ -27,10 +27,10 @@ const demoConfig = `{"image":"nginx:1","env":{"COLOUR":"blue"},"guest":{"cpu_kin
 	"checks":{"alive":{"type":"tcp","port":8080}},"mounts":[{"volume":"{v}","path":"/data"}],
 	"files":[{"guest_path":"/etc/motd","raw_value":"aGVsbG8K"}],"containers":[{"name":"side"}]}`
 
-func newWorld(t *testing.T, options flysim.Options) *world {
+func newDemoApp(t *testing.T, options flysim.Options) *demoApp {
 	t.Helper()
 	options.Clock = flysim.NewClock(func() time.Time { return startTime })
-	w := &world{Platform: flysim.New(options), t: t}
+	w := &demoApp{Platform: flysim.New(options), t: t}
 	w.AddApp("demo", "personal", "")
 	w.volume = w.AddVolume("demo", "data", "iad", 3)
 	got := ask(t, w.Platform, "POST", "/v1/apps/demo/machines", w.fill(`{"name":"first","config":`+demoConfig+`}`))
@@ -41,14 +41,14 @@ func newWorld(t *testing.T, options flysim.Options) *world {
 
 // fill puts the ids into a text: {m} the Machine, {v} the volume, {i} the
 // Machine's version, {c} its configuration.
-func (w *world) fill(text string) string {
+func (w *demoApp) fill(text string) string {
 	text = strings.ReplaceAll(text, "{c}", demoConfig)
 	return strings.NewReplacer("{m}", w.machine, "{v}", w.volume, "{i}", w.version, "{app}", "/v1/apps/demo",
 		"{one}", "/v1/apps/demo/machines/"+w.machine).Replace(text)
 }
 
 // do sends "METHOD path body" and wants it to succeed.
-func (w *world) do(line string) reply {
+func (w *demoApp) do(line string) reply {
 	w.t.Helper()
 	parts := strings.SplitN(w.fill(line), " ", 3)
 	if len(parts) == 2 {
@@ -348,7 +348,7 @@ func TestMachinesAPI(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.says, func(t *testing.T) {
-			w := newWorld(t, options{})
+			w := newDemoApp(t, options{})
 			for _, line := range test.before {
 				w.do(line)
 			}
@@ -378,7 +378,7 @@ func TestMachinesAPI(t *testing.T) {
 // TestMethods: a path that is known says which methods it has, and HEAD is GET
 // without a body.
 func TestMethods(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	got := ask(t, w.Platform, "PATCH", w.fill("{one}"), "")
 	if allow := got.header.Get("Allow"); got.status != 405 || allow != "DELETE, GET, HEAD, POST" &&
 		allow != "DELETE, GET, POST" {
@@ -393,7 +393,7 @@ func TestMethods(t *testing.T) {
 // TestRequestIDs: two platforms that were used alike give the same ids.
 func TestRequestIDs(t *testing.T) {
 	ids := func() (list []string) {
-		w := newWorld(t, flysim.Options{})
+		w := newDemoApp(t, flysim.Options{})
 		for _, line := range []string{"GET {one}", "GET /v1/nothing", "POST {one}/stop {}"} {
 			parts := strings.SplitN(w.fill(line), " ", 3)
 			list = append(list, ask(t, w.Platform, parts[0], parts[1], strings.Join(parts[2:], "")).header.Get("Fly-Request-Id"))
@@ -407,7 +407,7 @@ func TestRequestIDs(t *testing.T) {
 
 // TestOrgMachinePages: every Machine is on one page.
 func TestOrgMachinePages(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	for range 4 {
 		w.do(`POST {app}/machines {"config":{"image":"x"}}`)
 	}

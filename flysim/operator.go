@@ -34,7 +34,7 @@ func (p *Platform) AddRelease(app, image string, definition json.RawMessage) Rel
 		err = r.update("complete", nil, now)
 	}
 	if err != nil {
-		panic("sandbox: " + err.Error())
+		panic("flysim: " + err.Error())
 	}
 	return Release{ID: r.id, Version: r.version, Status: r.status, Strategy: r.strategy, Image: r.image,
 		Definition: slices.Clone(r.definition)}

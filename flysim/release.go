@@ -79,7 +79,7 @@ func (s *platformState) createRelease(a *appState, image, strategy string, defin
 }
 
 // update changes a release. A complete one makes the app a deployed one, for
-// good. That other words are refused is the sandbox's own strictness.
+// good. That other words are refused is the platform's own strictness.
 func (r *appRelease) update(status string, metadata json.RawMessage, now time.Time) error {
 	if status != "" && !slices.Contains(releaseStatuses, status) {
 		return invalid("status %.40q is not one of %s", status, strings.Join(releaseStatuses, ", "))

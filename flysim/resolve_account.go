@@ -37,7 +37,7 @@ func (*user) Email() string         { return userEmail }
 func (*user) Name() *string         { return new("Dev") }
 func (*user) EnablePaidHobby() bool { return false }
 
-// addOn would resolve AddOn. The sandbox has no extensions, and none can be made:
+// addOn would resolve AddOn. The platform has no extensions, and none can be made:
 // their lists are empty. flyctl asks for an app's before it destroys the app.
 type addOn struct {
 	ID                    graphql.ID

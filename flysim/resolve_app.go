@@ -145,7 +145,7 @@ func (n *appNode) releases(status string) []*releaseNode {
 	return nodes
 }
 
-// Image resolves any reference; the sandbox has no registry.
+// Image resolves any reference; the platform has no registry.
 func (n *appNode) Image(args struct{ Ref string }) *imageNode {
 	if args.Ref == "" {
 		return nil
@@ -166,7 +166,7 @@ func (n *appNode) ImageDetails() *imageVersion {
 }
 
 // LatestImageDetails and what follows from them exist for images that Fly
-// itself publishes; the sandbox has none.
+// itself publishes; the platform has none.
 func (n *appNode) LatestImageDetails() *imageVersion { return nil }
 func (n *appNode) ImageUpgradeAvailable() *bool      { return new(false) }
 func (n *appNode) ImageVersionTrackingEnabled() bool { return false }
@@ -286,7 +286,7 @@ func (n *appNode) Certificate(args struct{ Hostname string }) *certificateNode {
 	return nil
 }
 
-// HostIssues are none: no host of the sandbox has any.
+// HostIssues are none: no host of the platform has any.
 func (n *appNode) HostIssues(args pageArgs) *connection[*issue] {
 	return paged(nil, args, func(*issue) string { return "" })
 }
@@ -299,7 +299,7 @@ type issue struct {
 	CreatedAt, UpdatedAt scalar
 }
 
-// appLock would resolve AppLock; the sandbox locks no apps.
+// appLock would resolve AppLock; the platform locks no apps.
 type appLock struct {
 	LockId     graphql.ID
 	Expiration scalar

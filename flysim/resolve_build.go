@@ -9,7 +9,7 @@ import (
 )
 
 // What clients tell about a build. The engine wants a place for all of it; the
-// sandbox builds nothing and keeps none.
+// platform builds nothing and keeps none.
 type (
 	buildOptions struct {
 		BuildArgs, BuiltInSettings, ExtraBuildArgs    *scalar

@@ -89,7 +89,7 @@ func (n *certificateNode) Issued(args struct {
 }
 
 // hostnameCheck resolves HostnameCheck: what the DNS of a hostname says. In the
-// sandbox it points at the app as long as the app has public addresses.
+// platform it points at the app as long as the app has public addresses.
 type hostnameCheck struct {
 	ID                    graphql.ID
 	ARecords, AaaaRecords []string

@@ -123,7 +123,7 @@ func (n *organizationNode) Apps(args pageArgs) *connection[*appNode] {
 	return n.req.appPage(n.req.covered(n.org), args)
 }
 
-// Members are the sandbox's only person.
+// Members are the platform's only person.
 func (n *organizationNode) Members(args pageArgs) *members {
 	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN",
 		JoinedAt: textScalar(timestamp(n.org.networks[0].created))}

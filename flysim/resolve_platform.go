@@ -46,7 +46,7 @@ func (*root) NearestRegion(struct{ WireguardGateway *bool }) *regionNode {
 	return newRegionNode(near)
 }
 
-// RequestRegion is where the sandbox says its requests come in.
+// RequestRegion is where the platform says its requests come in.
 func (*platformNode) RequestRegion() *string { return new(DefaultRegion) }
 
 func (*platformNode) Regions() []*regionNode {

@@ -48,7 +48,7 @@ func (in execInput) words() ([]string, error) {
 	return words, nil
 }
 
-// execMachine runs a program of the sandbox in a started Machine. A program
+// execMachine runs a program of the platform in a started Machine. A program
 // that fails is a success of the call.
 func execMachine(req *apiRequest) apiAnswer {
 	var in execInput

@@ -42,7 +42,7 @@ func getOrganization(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, map[string]organizationRecord{"organization": recordOrganization(org)})
 }
 
-// listClusters lists the organization's Managed Postgres clusters: the sandbox
+// listClusters lists the organization's Managed Postgres clusters: the platform
 // has none, and none can be made.
 func listClusters(req *apiRequest) apiAnswer {
 	if req.platform.state.organization(req.PathValue("organization")) == nil {

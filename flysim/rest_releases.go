@@ -22,7 +22,7 @@ type releaseRecord struct {
 	App        string          `json:"app"`
 }
 
-// userEmail is the only person the sandbox knows.
+// userEmail is the only person the platform knows.
 const userEmail = "dev@example.com"
 
 func recordRelease(r *appRelease) releaseRecord {

@@ -87,12 +87,12 @@ func readFixture(data []byte) (*fixture, error) {
 func (p *Platform) Seed(ctx context.Context) error {
 	f, err := readFixture(fixtureText)
 	if err != nil {
-		return fmt.Errorf("sandbox fixture: %w", err)
+		return fmt.Errorf("flysim: example apps: %w", err)
 	}
 	return p.together(func() error {
 		for _, app := range f.Apps {
 			if err := p.seedApp(ctx, f, app); err != nil {
-				return fmt.Errorf("sandbox fixture: app %s: %w", app.Name, err)
+				return fmt.Errorf("flysim: example apps: app %s: %w", app.Name, err)
 			}
 		}
 		return nil

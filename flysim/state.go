@@ -70,7 +70,7 @@ type appState struct {
 	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
 }
 
-// build is a record of a build; the sandbox builds nothing.
+// build is a record of a build; the platform builds nothing.
 type build struct {
 	id     int
 	app    string

@@ -55,8 +55,8 @@ func TestTransitions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			prepare := func() *world {
-				w := newWorld(t, delays)
+			prepare := func() *demoApp {
+				w := newDemoApp(t, delays)
 				w.Clock().Advance(time.Minute)
 				switch test.rest {
 				case "stopped":
@@ -99,7 +99,7 @@ func TestTransitions(t *testing.T) {
 
 // TestBirth: a new Machine stays created while its image is fetched.
 func TestBirth(t *testing.T) {
-	w := newWorld(t, flysim.Options{CreateDelay: 6 * time.Second, StartDelay: 2 * time.Second})
+	w := newDemoApp(t, flysim.Options{CreateDelay: 6 * time.Second, StartDelay: 2 * time.Second})
 	if got := w.Machine("demo", w.machine).State; got != "created" {
 		t.Errorf("it begins %s", got)
 	}
@@ -121,7 +121,7 @@ func TestBirth(t *testing.T) {
 
 // TestKilledExit: a program that does not end in its time is killed.
 func TestKilledExit(t *testing.T) {
-	w := newWorld(t, flysim.Options{StopDelay: time.Hour})
+	w := newDemoApp(t, flysim.Options{StopDelay: time.Hour})
 	w.do("POST {one}/stop {}")
 	w.Clock().Advance(5 * time.Second) // kill_timeout is 5 seconds
 	got := w.do("GET {one}/events")
@@ -151,7 +151,7 @@ func TestSuspendLimits(t *testing.T) {
 		`{"image":"x","guest":{"gpu_kind":"a10","gpus":1,"memory_mb":1024}}`: "stopped",
 		`{"image":"x"}`: "suspended",
 	} {
-		w := newWorld(t, flysim.Options{})
+		w := newDemoApp(t, flysim.Options{})
 		w.do(`POST {one} {"config":` + config + `}`)
 		w.do("POST {one}/suspend")
 		truth := w.Machine("demo", w.machine)
@@ -169,16 +169,16 @@ func TestSuspendLimits(t *testing.T) {
 // that ends, and not when it is updated.
 func TestAutoDestroy(t *testing.T) {
 	const vanishing = `{"config":{"image":"x","auto_destroy":true,"restart":{"policy":"no"}}}`
-	for name, end := range map[string]func(*world){
-		"stopped":  func(w *world) { w.do("POST {one}/stop {}") },
-		"signaled": func(w *world) { w.do(`POST {one}/signal {"signal":"SIGTERM"}`) },
-		"crashed": func(w *world) {
+	for name, end := range map[string]func(*demoApp){
+		"stopped":  func(w *demoApp) { w.do("POST {one}/stop {}") },
+		"signaled": func(w *demoApp) { w.do(`POST {one}/signal {"signal":"SIGTERM"}`) },
+		"crashed": func(w *demoApp) {
 			w.FailMachine("demo", w.machine, flysim.FailCrash)
 			w.do("POST {one} " + vanishing)
 			w.Clock().Advance(time.Minute)
 		},
 	} {
-		w := newWorld(t, flysim.Options{CrashAfter: time.Second})
+		w := newDemoApp(t, flysim.Options{CrashAfter: time.Second})
 		w.do("POST {one} " + vanishing)
 		if got := w.Machine("demo", w.machine).State; got != "started" {
 			t.Fatalf("%s: an update makes it %s", name, got)
@@ -194,7 +194,7 @@ func TestAutoDestroy(t *testing.T) {
 // TestReleaseCommand goes the way of flyctl's release command.
 func TestReleaseCommand(t *testing.T) {
 	for _, failure := range []flysim.Failure{flysim.FailNone, flysim.FailExit} {
-		w := newWorld(t, flysim.Options{StartDelay: time.Second})
+		w := newDemoApp(t, flysim.Options{StartDelay: time.Second})
 		got := w.do(`POST {app}/machines {"skip_launch":true,"config":{"image":"x","auto_destroy":true,"restart":{"policy":"no"},
 			"env":{"RELEASE_COMMAND":"1"},
 			"metadata":{"fly_process_group":"fly_app_release_command","fly_platform_version":"v2"}}}`)
@@ -215,7 +215,7 @@ func TestReleaseCommand(t *testing.T) {
 
 // TestWaitFromEvent: a state that passed since an event counts.
 func TestWaitFromEvent(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	before := w.do("GET {one}/events").get(t, "0.id")
 	w.do("POST {one}/stop {}")
 	w.do("POST {one}/start")
@@ -230,14 +230,14 @@ func TestWaitFromEvent(t *testing.T) {
 }
 
 func TestKeepStopped(t *testing.T) {
-	w := newWorld(t, flysim.Options{KeepStopped: true})
+	w := newDemoApp(t, flysim.Options{KeepStopped: true})
 	wantBody(t, w.do(`POST {one} {"config":{"image":"x"}}`), "state", "started")
 	w.do("POST {one}/stop {}")
 	wantBody(t, w.do(`POST {one} {"config":{"image":"x"}}`), "state", "stopped")
 }
 
 func TestDropUnknown(t *testing.T) {
-	w := newWorld(t, flysim.Options{DropUnknown: true})
+	w := newDemoApp(t, flysim.Options{DropUnknown: true})
 	got := w.do(`POST {one} {"config":{"image":"x","from_next_year":1,"guest":{"cpus":1,"colour":"red"},
 	"env":{"any":"thing"},
 		"services":[{"internal_port":80,"new":1,"ports":[{"port":80,"new":1}]}],"checks":{"mine":{"port":80,"new":1}},
@@ -262,7 +262,7 @@ func TestDropUnknown(t *testing.T) {
 }
 
 func TestLags(t *testing.T) {
-	w := newWorld(t, flysim.Options{CreateLag: 2, AppLag: 1})
+	w := newDemoApp(t, flysim.Options{CreateLag: 2, AppLag: 1})
 	one := w.fill("{one}")
 	wantStatus(t, ask(t, w.Platform, "GET", one, ""), 404)
 	wantStatus(t, ask(t, w.Platform, "GET", one+"/wait", ""), 404)
@@ -277,7 +277,7 @@ func TestLags(t *testing.T) {
 // client.
 func TestBlueGreenSteps(t *testing.T) {
 	ctx := t.Context()
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	_, rest := clients(t, w.Platform)
 	blue, err := rest.Get(ctx, "demo", w.machine)
 	if err != nil {

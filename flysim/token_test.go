@@ -11,7 +11,7 @@ import (
 
 // TestScopes: what each token may do, everywhere.
 func TestScopes(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
 	w.AddApp("theirs", "partner", "")
 	minted := w.Mint(flysim.Scope{Kind: flysim.TokenReadOnly, Org: "partner", Name: "audit",
@@ -94,7 +94,7 @@ func TestScopes(t *testing.T) {
 
 // TestDeployToken: a token made through the API works for its time and its app.
 func TestDeployToken(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	secret := w.do(`POST {app}/deploy_token {"expiry":"1h"}`).get(t, "token")
 	bearer := []string{"Authorization", "Bearer " + secret}
 	wantStatus(t, ask(t, w.Platform, "POST", w.fill("{one}/stop"), "{}", bearer...), 200)
@@ -108,7 +108,7 @@ func TestDeployToken(t *testing.T) {
 // TestSecretsAreNotRecorded: what passes through the platform is shown to
 // people; values of secrets are not.
 func TestSecretsAreNotRecorded(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	_, rest := clients(t, w.Platform)
 	value := "hunter2"
 	set, err := rest.SetAppSecret(t.Context(), "demo", "A", value)
@@ -141,7 +141,7 @@ func TestSecretsAreNotRecorded(t *testing.T) {
 }
 
 func TestRegionsThroughFlyGo(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
+	w := newDemoApp(t, flysim.Options{})
 	_, rest := clients(t, w.Platform)
 	data, err := rest.GetRegions(t.Context())
 	if err != nil || data.Nearest != "iad" || len(data.Regions) < 18 {
@@ -164,8 +164,8 @@ func TestRegionsThroughFlyGo(t *testing.T) {
 // TestRateLimitOfOneMachine: reading one Machine has a limit of its own, each
 // action has its own, and the other APIs have none.
 func TestRateLimitOfOneMachine(t *testing.T) {
-	w := newWorld(t, flysim.Options{})
-	limited := newWorld(t, flysim.Options{RateLimits: true})
+	w := newDemoApp(t, flysim.Options{})
+	limited := newDemoApp(t, flysim.Options{RateLimits: true})
 	for name, test := range map[string]struct {
 		send string
 		pass int
@@ -181,7 +181,7 @@ func TestRateLimitOfOneMachine(t *testing.T) {
 		"uiex":       {"GET /api/v1/organizations/personal", 20, ""},
 		"app create": {`POST /v1/apps {"name":"-","org_slug":"personal"}`, 3, "1"},
 	} {
-		for _, w := range []*world{w, limited} {
+		for _, w := range []*demoApp{w, limited} {
 			parts := append(strings.SplitN(w.fill(test.send), " ", 3), "")
 			passed, wait := 0, ""
 			for range 20 {

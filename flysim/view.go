@@ -18,7 +18,7 @@ import (
 // time, which is an error here.
 
 // ErrGone is the error for an app or a Machine that does not exist.
-var ErrGone = errors.New("sandbox: not there")
+var ErrGone = errors.New("flysim: no such app or Machine")
 
 // Site is one app at a moment.
 type Site struct {

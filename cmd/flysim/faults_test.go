@@ -63,7 +63,7 @@ func TestFaultsRefused(t *testing.T) {
 		{[]string{"--faults", script}, "faults.toml: line 3: fault.statsu: there is no such key"},
 		{[]string{"--faults", filepath.Join(t.TempDir(), "none")}, "--faults: open "},
 		{[]string{"--fault", "ip.release status=5"}, `--fault "ip.release status=5": status: want 200 to 599`},
-		{[]string{"--control", "0.0.0.0:0"}, "--control: sandbox address 0.0.0.0:0: "},
+		{[]string{"--control", "0.0.0.0:0"}, "--control: address 0.0.0.0:0: "},
 		{[]string{"--seed", "x"}, `invalid argument "x"`},
 	} {
 		var stdout, stderr strings.Builder

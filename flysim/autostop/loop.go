@@ -15,7 +15,7 @@
 //   - Suspend falls back to stop for a Machine of more than 2 GB, with swap, a
 //     schedule or a GPU, or not updated since June 20, 2024 20:00 UTC.
 //
-// Load is what goes through Fly Proxy, as [sandbox.Traffic] counts it: what a
+// Load is what goes through Fly Proxy, as [flysim.Traffic] counts it: what a
 // program does by itself, or for callers of .internal, counts nothing.
 //
 // Where Fly's documentation is silent: the services of one Machine count
@@ -185,7 +185,7 @@ type Reason struct {
 }
 
 // Explain tells about each Machine of an app, in the order of creation. The
-// error is [sandbox.ErrGone].
+// error is [flysim.ErrGone].
 func (l *Loop) Explain(app string) ([]Reason, error) {
 	site, err := l.Platform.Site(app)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// bench is a platform with an app of its own, and the loop over it.
-type bench struct {
+// stoppingApp is a platform with an app of its own, and the loop over it.
+type stoppingApp struct {
 	*autostop.Loop
 	t     *testing.T
 	clock *flysim.Clock
@@ -27,10 +27,10 @@ type bench struct {
 
 const app = "quiet"
 
-func newBench(t *testing.T, clock *flysim.Clock) *bench {
+func newStoppingApp(t *testing.T, clock *flysim.Clock) *stoppingApp {
 	p := flysim.New(flysim.Options{Clock: clock})
 	p.AddApp(app, "personal", "")
-	return &bench{Loop: &autostop.Loop{Platform: p, Traffic: new(flysim.Traffic)}, t: t, clock: clock}
+	return &stoppingApp{Loop: &autostop.Loop{Platform: p, Traffic: new(flysim.Traffic)}, t: t, clock: clock}
 }
 
 // still is a clock that moves by Advance alone.
@@ -42,10 +42,10 @@ type testPlatform struct {
 	group  string // empty: app
 	load   int
 	config string // fields of its configuration that replace the usual ones, as JSON
-	do     func(b *bench, id string)
+	do     func(b *stoppingApp, id string)
 }
 
-func (b *bench) add(boxes ...testPlatform) {
+func (b *stoppingApp) add(boxes ...testPlatform) {
 	b.t.Helper()
 	for _, box := range boxes {
 		region, group := box.region, box.group
@@ -158,18 +158,18 @@ func TestRule(t *testing.T) {
 			{config: `"services": [{"autostop": false}]`}, {load: 1}}, want: []string{"started", "stopped"}},
 
 		{name: "just started", boxes: []testPlatform{
-			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
+			{do: func(b *stoppingApp, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
 			want: []string{"started"},
 			why:  map[int]string{0: "it was started 0s ago, and is left alone for 5m0s"}},
 		{name: "just started, and counted", boxes: []testPlatform{{load: 1},
-			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
+			{do: func(b *stoppingApp, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
 			want: []string{"stopped", "started"}},
 		{name: "already stopped", boxes: []testPlatform{
-			{do: func(b *bench, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}},
+			{do: func(b *stoppingApp, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}},
 			want: []string{"stopped", "started"},
 			why:  map[int]string{0: "it does not run: it is stopped"}},
 		{name: "an unreachable host", boxes: []testPlatform{
-			{do: func(b *bench, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}},
+			{do: func(b *stoppingApp, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}},
 			want: []string{"started", "started"},
 			why:  map[int]string{0: "its host is unreachable"}},
 		{name: "cordoned", boxes: []testPlatform{{do: cordon}, {load: 1}}, want: []string{"started", "started"},
@@ -197,7 +197,7 @@ func TestRule(t *testing.T) {
 			if at.IsZero() {
 				at = start
 			}
-			b := newBench(t, still(at))
+			b := newStoppingApp(t, still(at))
 			b.add(tt.boxes...)
 			reasons, err := b.Explain(app)
 			if err != nil || len(reasons) != len(b.ids) {
@@ -233,7 +233,7 @@ func TestRule(t *testing.T) {
 
 var suspendableSince = time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC)
 
-func cordon(b *bench, id string) {
+func cordon(b *stoppingApp, id string) {
 	b.t.Helper()
 	server, err := b.Platform.Listen("127.0.0.1:0")
 	if err != nil {
@@ -245,7 +245,7 @@ func cordon(b *bench, id string) {
 
 // TestRun lets the loop run on a clock that jumps and on one that races.
 func TestRun(t *testing.T) {
-	states := func(b *bench) string {
+	states := func(b *stoppingApp) string {
 		site, err := b.Platform.Site(app)
 		if err != nil {
 			b.t.Fatal(err)
@@ -256,7 +256,7 @@ func TestRun(t *testing.T) {
 		}
 		return strings.Join(list, " ")
 	}
-	await := func(b *bench, want string) {
+	await := func(b *stoppingApp, want string) {
 		b.t.Helper()
 		for {
 			changed := b.Platform.Changed()
@@ -266,7 +266,7 @@ func TestRun(t *testing.T) {
 			<-changed
 		}
 	}
-	run := func(b *bench) (stop func() error) {
+	run := func(b *stoppingApp) (stop func() error) {
 		ctx, cancel := context.WithCancel(b.t.Context())
 		done := make(chan error, 1)
 		go func() { done <- b.Run(ctx) }()
@@ -282,7 +282,7 @@ func TestRun(t *testing.T) {
 			}
 			return start
 		})
-		b := newBench(t, clock)
+		b := newStoppingApp(t, clock)
 		b.add(testPlatform{}, testPlatform{}, testPlatform{})
 		<-read
 		stop := run(b)
@@ -294,7 +294,7 @@ func TestRun(t *testing.T) {
 		}
 	})
 	t.Run("races", func(t *testing.T) {
-		b := newBench(t, flysim.NewClock(time.Now))
+		b := newStoppingApp(t, flysim.NewClock(time.Now))
 		b.add(testPlatform{}, testPlatform{})
 		b.clock.SetSpeed(100_000) // a pass each 3 ms
 		stop := run(b)
@@ -307,7 +307,7 @@ func TestRun(t *testing.T) {
 
 // TestPasses follows two Machines to zero, pass by pass, around a wake.
 func TestPasses(t *testing.T) {
-	b := newBench(t, still(start))
+	b := newStoppingApp(t, still(start))
 	b.add(testPlatform{}, testPlatform{})
 	pass := func(want ...string) {
 		t.Helper()

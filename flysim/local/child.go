@@ -108,7 +108,7 @@ func (r *runner) start(d seed.App, b flysim.Backend) {
 				"%.60q", names))
 	}
 	if c.unguarded != nil {
-		r.say(c, "system", fmt.Sprintf("what the command starts goes on if the sandbox is killed: %v", c.unguarded))
+		r.say(c, "system", fmt.Sprintf("what the command starts goes on if flysim is killed: %v", c.unguarded))
 	}
 	go r.tend(c)
 	go r.watch(c)

@@ -52,8 +52,8 @@ func client(r *program.Runner, to proxy.Target) *http.Client {
 	}}
 }
 
-// bench is a platform with one Machine, and the runner.
-type bench struct {
+// runningApp is a platform with one Machine, and the runner.
+type runningApp struct {
 	*program.Runner
 	t        *testing.T
 	platform *flysim.Platform
@@ -61,18 +61,18 @@ type bench struct {
 	id       string
 }
 
-func newBench(t *testing.T, text string) *bench {
+func newRunningApp(t *testing.T, text string) *runningApp {
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock, CrashAfter: 10 * time.Second})
 	p.AddApp(app, "personal", "")
-	b := &bench{t: t, platform: p, clock: clock, id: p.AddMachine(app, "fra", config(t, text))}
+	b := &runningApp{t: t, platform: p, clock: clock, id: p.AddMachine(app, "fra", config(t, text))}
 	b.Runner = program.New(program.Options{Platform: p})
 	t.Cleanup(func() { b.Close() })
 	return b
 }
 
 // run lets the runner follow the Machines until the test ends.
-func (b *bench) run() {
+func (b *runningApp) run() {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -85,7 +85,7 @@ func (b *bench) run() {
 }
 
 // await waits for a state of the Machine.
-func (b *bench) await(want string) {
+func (b *runningApp) await(want string) {
 	b.t.Helper()
 	for {
 		changed := b.platform.Changed()
@@ -104,12 +104,12 @@ func (b *bench) await(want string) {
 	}
 }
 
-func (b *bench) target(port int, direct bool) proxy.Target {
+func (b *runningApp) target(port int, direct bool) proxy.Target {
 	return proxy.Target{App: app, Machine: b.id, Port: port, Direct: direct}
 }
 
 // get asks the Machine once.
-func (b *bench) get(path string, header ...string) (*http.Response, string) {
+func (b *runningApp) get(path string, header ...string) (*http.Response, string) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://hello.flycast"+path, http.NoBody)
 	if err != nil {
@@ -133,7 +133,7 @@ func (b *bench) get(path string, header ...string) (*http.Response, string) {
 }
 
 func TestPage(t *testing.T) {
-	b := newBench(t, web(8080, `"env": {"GREETING": "<b>hi</b>"}`))
+	b := newRunningApp(t, web(8080, `"env": {"GREETING": "<b>hi</b>"}`))
 	b.clock.Advance(400 * time.Millisecond)
 	resp, body := b.get("/any/path?x=1", "X-Asked-By", "a <script>")
 	if got := resp.Header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
@@ -178,7 +178,7 @@ func TestPage(t *testing.T) {
 
 // TestAwake follows a program through stop, suspend and a deploy.
 func TestAwake(t *testing.T) {
-	b := newBench(t, web(8080))
+	b := newRunningApp(t, web(8080))
 	first := func() (awake, version string, requests int) {
 		t.Helper()
 		_, body := b.get("/", "Accept", "application/json")
@@ -225,7 +225,7 @@ func TestAwake(t *testing.T) {
 
 // TestPaths asks what is not the page.
 func TestPaths(t *testing.T) {
-	b := newBench(t, web(8080))
+	b := newRunningApp(t, web(8080))
 	tests := []struct {
 		path   string
 		status int
@@ -273,7 +273,7 @@ func TestPaths(t *testing.T) {
 
 // TestSleep holds a request until the platform's clock has moved.
 func TestSleep(t *testing.T) {
-	b := newBench(t, web(8080))
+	b := newRunningApp(t, web(8080))
 	answered := make(chan string, 1)
 	asked := make(chan struct{})
 	c := client(b.Runner, b.target(8080, false))
@@ -312,7 +312,7 @@ func TestSleep(t *testing.T) {
 // TestEnd ends programs by their own doing and by the platform's.
 func TestEnd(t *testing.T) {
 	t.Run("exit", func(t *testing.T) {
-		b := newBench(t, web(8080))
+		b := newRunningApp(t, web(8080))
 		_, body := b.get("/exit?code=0")
 		if !strings.Contains(body, "ends with code 0") {
 			t.Errorf("answered %q", body)
@@ -323,7 +323,7 @@ func TestEnd(t *testing.T) {
 		}
 	})
 	t.Run("crash", func(t *testing.T) {
-		b := newBench(t, web(8080))
+		b := newRunningApp(t, web(8080))
 		c := client(b.Runner, b.target(8080, false))
 		resp, err := c.Get("http://hello.flycast/crash")
 		if err == nil {
@@ -338,7 +338,7 @@ func TestEnd(t *testing.T) {
 	})
 	for _, how := range []string{"stopped", "suspended", "destroyed", "deployed", "crashed later", "closed"} {
 		t.Run(how, func(t *testing.T) {
-			b := newBench(t, web(8080))
+			b := newRunningApp(t, web(8080))
 			if how == "crashed later" {
 				b.platform.StopMachine(app, b.id)
 				b.platform.FailMachine(app, b.id, flysim.FailCrash)
@@ -376,7 +376,7 @@ func TestEnd(t *testing.T) {
 
 // TestRaw talks to a port without HTTP.
 func TestRaw(t *testing.T) {
-	b := newBench(t, `{"image": "postgres", "services": [
+	b := newRunningApp(t, `{"image": "postgres", "services": [
 		{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 5432}]},
 		{"protocol": "tcp", "internal_port": 8080, "ports": [{"port": 443, "handlers": ["tls", "http"]}]},
 		{"protocol": "udp", "internal_port": 53, "ports": [{"port": 53}]}]}`)

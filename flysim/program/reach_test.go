@@ -29,7 +29,7 @@ func TestReach(t *testing.T) {
 		{[]string{"127.0.0.1:8080", "[fdaa::3]:8080", "0.0.0.0:8080"}, true, true},
 		{nil, false, false},
 	}
-	b := newBench(t, web(8080))
+	b := newRunningApp(t, web(8080))
 	for _, tt := range tests {
 		b.platform.SetListen(app, b.id, tt.listen)
 		for direct, want := range map[bool]bool{false: tt.proxy, true: tt.direct} {
@@ -61,7 +61,7 @@ func TestBind(t *testing.T) {
 		{"PORT", web(3000, env(`"PORT": "3000"`)), []string{"tcp://0.0.0.0:3000"}},
 		{"PORT gone", web(3000), []string{"tcp://0.0.0.0:8080"}},
 	}
-	b := newBench(t, web(8080))
+	b := newRunningApp(t, web(8080))
 	for _, tt := range tests {
 		b.platform.SetMachineConfig(app, b.id, config(t, tt.config))
 		m, err := b.platform.Program(app, b.id)
@@ -77,7 +77,7 @@ func TestBind(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	b := newBench(t, web(8080))
+	b := newRunningApp(t, web(8080))
 	other := b.target(8080, false)
 	other.Instance = "01ANOTHER"
 	if _, err := b.Dial(t.Context(), other); !errors.Is(err, syscall.EHOSTUNREACH) {

@@ -13,7 +13,7 @@ import (
 // TestSpoof sends headers that only Fly Proxy may set, in the ways in which a
 // client could hope to get them past it.
 func TestSpoof(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%q %q %q %q %q", r.Header["Fly-Client-Ip"], r.Header["Fly-Region"],
@@ -41,7 +41,7 @@ func TestSpoof(t *testing.T) {
 
 // TestNoOpenProxy asks for what is none of the platform's.
 func TestNoOpenProxy(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
 	for _, to := range []string{
 		"127.0.0.1:22", "[::1]:22", "[fe80::1%25lo]:80", "2130706433:80", "0x7f.1:80", "127.1:80", "localhost:80",
@@ -77,7 +77,7 @@ func TestNoOpenProxy(t *testing.T) {
 // TestSilentTunnel ends a connection through CONNECT whose client never says a
 // word: nothing of it stays.
 func TestSilentTunnel(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
 	conn, res := b.connect(b.listening.Flycast, "shop-api.flycast:80")
 	if res.StatusCode != http.StatusOK {

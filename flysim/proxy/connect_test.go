@@ -22,7 +22,7 @@ const db = `{"protocol": "tcp",
 	{"port": 9443, "handlers": ["proxy_proto"], "proxy_proto_options": {"version": "v2"}},
 	{"port": 8883, "handlers": ["tls"], "tls_options": {"alpn": ["mqtt"]}}]}`
 
-func (b *bench) dial(base string) net.Conn {
+func (b *proxyServer) dial(base string) net.Conn {
 	b.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *bench) dial(base string) net.Conn {
 }
 
 // connect asks for a connection to a name.
-func (b *bench) connect(base, to string) (net.Conn, *http.Response) {
+func (b *proxyServer) connect(base, to string) (net.Conn, *http.Response) {
 	b.Helper()
 	conn := b.dial(base)
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", to, to)
@@ -56,7 +56,7 @@ func (c bufferedConn) Read(p []byte) (int, error) { return c.ahead.Read(p) }
 
 // TestRaw passes bytes through CONNECT, wakes a Machine for them, and counts the connection.
 func TestRaw(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("orders-db", db, "iad")[0]
 	b.platform.StopMachine("orders-db", id)
 	echo := func(conn net.Conn) {
@@ -115,7 +115,7 @@ func TestRaw(t *testing.T) {
 
 // TestSharedAddress routes by host name only.
 func TestSharedAddress(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("orders-db", db, "iad")[0]
 	b.programs.raw[id] = func(conn net.Conn) { conn.Close() }
 	b.platform.AddAddress("orders-db", "shared_v4", "", "")
@@ -131,7 +131,7 @@ func TestSharedAddress(t *testing.T) {
 
 // TestTLS follows force_https to https, over CONNECT and straight.
 func TestTLS(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "force_https": true,`, 1), "iad")[0]
 	b.platform.AddCertificate("shop-api", "api.shop.example")
 	var proto string
@@ -178,7 +178,7 @@ func TestTLS(t *testing.T) {
 // TestFlycastHasNoCertificate is the trap of force_https: the redirect leads to
 // a port that resets the connection.
 func TestFlycastHasNoCertificate(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "force_https": true,`, 1), "iad")
 	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
 	if res.StatusCode != 301 || res.Header.Get("Location") != "https://shop-api.flycast/" {
@@ -200,7 +200,7 @@ func TestFlycastHasNoCertificate(t *testing.T) {
 
 // TestTLSRaw ends TLS before a program that speaks no HTTP.
 func TestTLSRaw(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("broker", db, "iad")[0]
 	b.programs.raw[id] = func(conn net.Conn) {
 		defer conn.Close()
@@ -226,7 +226,7 @@ func TestTLSRaw(t *testing.T) {
 
 // TestConnectHTTP is how browsers open WebSockets through a proxy.
 func TestConnectHTTP(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("shop-api", web, "iad")[0]
 	conn, res := b.connect(b.listening.Flycast, "shop-api.flycast:80")
 	if res.StatusCode != 200 {

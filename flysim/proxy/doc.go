@@ -35,7 +35,7 @@
 // clock.
 //
 // What fails carries Fly Proxy's code and sentence ([Failure]) in the answer and
-// in the [sandbox.Visit]; a raw connection is closed.
+// in the [flysim.Visit]; a raw connection is closed.
 //
 // # What differs from Fly
 //

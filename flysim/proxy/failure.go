@@ -16,7 +16,7 @@ const codeHost = "HOST"
 // digits are Fly's own (Fly docs, "Error codes"); DNS is a name that does not
 // resolve and PORT a port that nothing serves, of which a client of Fly sees no
 // more than that; HOST (see codeHost) and REFUSED (past Fly Proxy) are the
-// sandbox's.
+// platform's.
 type Failure struct {
 	Code   string // such as PC01
 	Status int    // of the answer, where there is one

@@ -14,7 +14,7 @@ import (
 
 // TestHeaders compares what the app sees, and what the client gets, with Fly's.
 func TestHeaders(t *testing.T) {
-	b := newBench(t, Options{Region: "lhr"})
+	b := newProxyServer(t, Options{Region: "lhr"})
 	ids := b.app("shop-api", strings.Replace(web, `"port": 80,`,
 		`"port": 80, "http_options": {"response": {"headers": {"X-Added": "yes", "X-Many": ["a", "b"], "X-Hidden": false}}},`,
 		1), "iad")
@@ -64,7 +64,7 @@ func TestHeaders(t *testing.T) {
 
 // TestRoutingHeaders chooses Machines by the request's headers.
 func TestRoutingHeaders(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra", "lhr")
 	b.platform.StopMachine("shop-api", ids[2])
 	tests := []struct {
@@ -101,7 +101,7 @@ func TestRoutingHeaders(t *testing.T) {
 
 // TestReplay lets apps send requests on.
 func TestReplay(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("router", web, "iad", "fra")
 	target := b.app("hidden", web, "iad")[0]
 	for _, a := range b.platform.Addresses("hidden") {
@@ -153,7 +153,7 @@ func TestReplay(t *testing.T) {
 
 // TestHTTP2Backend reaches a program that speaks h2c.
 func TestHTTP2Backend(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("grpc", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"h2_backend": true},`, 1), "iad")
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
 	if _, body := b.ask(b.web, http.MethodGet, "http://grpc.flycast/"); body != "HTTP/2.0" {
@@ -164,7 +164,7 @@ func TestHTTP2Backend(t *testing.T) {
 // TestIdleTimeout ends requests on which nothing happens, before their answer
 // and in the middle of it.
 func TestIdleTimeout(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"idle_timeout": 7},`, 1), "iad")
 	began := make(chan bool)
 	wait := b.proxy.wait
@@ -205,7 +205,7 @@ func TestIdleTimeout(t *testing.T) {
 // TestConnectionsCount keeps the load while the client's connection lives, where
 // the service counts connections, and ends it with the Machine.
 func TestConnectionsCount(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", strings.Replace(web, `"requests"`, `"connections"`, 1), "iad", "iad")
 	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
 	first := res.Header.Get("X-Machine")
@@ -235,7 +235,7 @@ func TestConnectionsCount(t *testing.T) {
 
 // TestHostile sends requests that no client means well with.
 func TestHostile(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
 	tests := []struct{ request, want string }{
 		{"GET / HTTP/1.1\r\nHost: user@shop-api.flycast\r\n\r\n", "HTTP/1.1 400"},

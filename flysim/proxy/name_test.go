@@ -42,7 +42,7 @@ func FuzzAuthority(f *testing.F) {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}
-	b := newBench(&testing.T{}, Options{}) // for its platform only
+	b := newProxyServer(&testing.T{}, Options{}) // for its platform only
 	b.app("shop-api", web, "iad")
 	b.platform.AddCertificate("shop-api", "api.shop.example")
 	f.Cleanup(func() { _ = b.listening.Close() })

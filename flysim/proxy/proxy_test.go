@@ -70,9 +70,9 @@ func (p *testPrograms) targets() []Target {
 	return p.dialed
 }
 
-// bench is a platform with a proxy before it, on a clock that stands still but
+// proxyServer is a platform with a proxy before it, on a clock that stands still but
 // for the waits of the proxy: what it waits for comes at once.
-type bench struct {
+type proxyServer struct {
 	*testing.T
 	platform  *flysim.Platform
 	clock     *flysim.Clock
@@ -84,9 +84,9 @@ type bench struct {
 	internet  *http.Client // through the public one
 }
 
-func newBench(t *testing.T, options Options) *bench {
+func newProxyServer(t *testing.T, options Options) *proxyServer {
 	t.Helper()
-	b := &bench{T: t, clock: flysim.NewClock(func() time.Time { return start }), traffic: new(flysim.Traffic)}
+	b := &proxyServer{T: t, clock: flysim.NewClock(func() time.Time { return start }), traffic: new(flysim.Traffic)}
 	b.platform = flysim.New(flysim.Options{Clock: b.clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
 	b.programs = &testPrograms{
 		refuse: make(map[string]int), raw: make(map[string]func(net.Conn)), serving: make(map[string]*queue),
@@ -117,7 +117,7 @@ func newBench(t *testing.T, options Options) *bench {
 	return b
 }
 
-func (b *bench) client(through string) *http.Client {
+func (b *proxyServer) client(through string) *http.Client {
 	u, err := url.Parse(through)
 	if err != nil {
 		b.Fatal(err)
@@ -146,7 +146,7 @@ const web = `{"protocol": "tcp",
 	"concurrency": {"type": "requests", "soft_limit": 2, "hard_limit": 3}}`
 
 // app makes an app with Flycast and public addresses and one started Machine in each region.
-func (b *bench) app(name, services string, regions ...string) (ids []string) {
+func (b *proxyServer) app(name, services string, regions ...string) (ids []string) {
 	b.Helper()
 	b.platform.AddApp(name, "personal", "")
 	b.platform.AddAddress(name, "private_v6", "", "")
@@ -159,7 +159,7 @@ func (b *bench) app(name, services string, regions ...string) (ids []string) {
 }
 
 // ask sends a request and reads the answer.
-func (b *bench) ask(c *http.Client, method, url string, header ...string) (*http.Response, string) {
+func (b *proxyServer) ask(c *http.Client, method, url string, header ...string) (*http.Response, string) {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), method, url, nil)
 	if err != nil {
@@ -181,7 +181,7 @@ func (b *bench) ask(c *http.Client, method, url string, header ...string) (*http
 }
 
 // visit is the nth visit, once it is over.
-func (b *bench) visit(n uint64) flysim.Visit {
+func (b *proxyServer) visit(n uint64) flysim.Visit {
 	b.Helper()
 	for {
 		changed := b.traffic.Changed()
@@ -196,13 +196,13 @@ func (b *bench) visit(n uint64) flysim.Visit {
 	}
 }
 
-func (b *bench) last() flysim.Visit { return b.visit(b.traffic.Count()) }
+func (b *proxyServer) last() flysim.Visit { return b.visit(b.traffic.Count()) }
 
-func (b *bench) state(app, id string) string { return b.platform.Machine(app, id).State }
+func (b *proxyServer) state(app, id string) string { return b.platform.Machine(app, id).State }
 
 // TestNames asks for every kind of name through both listeners.
 func TestNames(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra")
 	b.platform.AddCertificate("shop-api", "api.shop.example")
 	b.platform.AddCertificate("shop-api", "*.wild.example")
@@ -275,7 +275,7 @@ func TestNames(t *testing.T) {
 
 // TestCaller calls from another organization's network.
 func TestCaller(t *testing.T) {
-	b := newBench(t, Options{Caller: Caller{Org: "partner"}})
+	b := newProxyServer(t, Options{Caller: Caller{Org: "partner"}})
 	b.app("shop-api", web, "iad")
 	if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.Header.Get(errorHeader) != "DNS" {
 		t.Errorf("with an address for its own organization: %d %s", res.StatusCode, body)
@@ -291,7 +291,7 @@ func TestCaller(t *testing.T) {
 
 // TestHostHeader names the app in the Host header, without a proxy's request line.
 func TestHostHeader(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "force_https": true,`, 1), "iad")
 	own := strings.TrimPrefix(b.listening.Public, "http://127.0.0.1")
 	for host, location := range map[string]string{
@@ -322,7 +322,7 @@ func TestHostHeader(t *testing.T) {
 // TestClose ends what is under way: a raw connection, a request that is held,
 // one that is answered, and a client that has said nothing.
 func TestClose(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("orders-db", db, "iad")[0]
 	ended := make(chan struct{}, 2)
 	b.programs.raw[id] = func(conn net.Conn) {

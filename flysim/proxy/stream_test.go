@@ -14,7 +14,7 @@ import (
 
 // TestStream reads events while the answer goes on, and goes away in the middle.
 func TestStream(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	id := b.app("shop-api", web, "iad")[0]
 	next, gone := make(chan string), make(chan struct{})
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +63,7 @@ func TestStream(t *testing.T) {
 
 // TestUpgrade speaks another protocol after 101.
 func TestUpgrade(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -102,7 +102,7 @@ func TestUpgrade(t *testing.T) {
 
 // TestTrailers pass both ways, and HEAD has no body.
 func TestTrailers(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
@@ -147,7 +147,7 @@ func (z *zeros) Read(p []byte) (int, error) {
 
 // TestBigBody goes through, but to no second Machine.
 func TestBigBody(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra")
 	for _, tt := range []struct {
 		size   int64

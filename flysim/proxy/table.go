@@ -43,7 +43,7 @@ type member struct {
 }
 
 // table is the app's present one, from memory while nothing changed. The error
-// is [sandbox.ErrGone].
+// is [flysim.ErrGone].
 func (p *Proxy) table(app string) (*routingTable, error) {
 	p.mu.RLock()
 	t := p.tables[app]

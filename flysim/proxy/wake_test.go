@@ -15,7 +15,7 @@ import (
 
 // TestWake sends requests to an app whose Machines are stopped.
 func TestWake(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "fra", "iad")
 	for _, id := range ids {
 		b.platform.StopMachine("shop-api", id)
@@ -47,7 +47,7 @@ func TestWake(t *testing.T) {
 // TestWakeWaitsForChecks holds the request until the service's checks pass, and
 // while the program does not listen yet.
 func TestWakeWaitsForChecks(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	service := strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)
 	id := b.app("shop-api", service, "iad")[0]
 	b.platform.StopMachine("shop-api", id)
@@ -66,7 +66,7 @@ func TestWakeWaitsForChecks(t *testing.T) {
 
 // TestOneWake sends many requests at once to an app that sleeps.
 func TestOneWake(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", strings.Replace(web, `"soft_limit": 2, "hard_limit": 3`, `"soft_limit": 100`, 1),
 		"iad", "iad", "iad")
 	for _, id := range ids {
@@ -101,7 +101,7 @@ func TestOneWake(t *testing.T) {
 // TestLimits fills Machines up: over the soft limit one more is started, over
 // the hard limit requests wait.
 func TestLimits(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "iad")
 	b.platform.StopMachine("shop-api", ids[1])
 	release, inside := make(chan struct{}), make(chan string)
@@ -166,23 +166,23 @@ func TestNoMachine(t *testing.T) {
 	tests := []struct {
 		name   string
 		config string
-		spoil  func(b *bench, id string)
+		spoil  func(b *proxyServer, id string)
 		status int
 		code   string
 		within string
 		held   time.Duration
 	}{
-		{"loopback bind", web, func(b *bench, id string) { b.programs.refuse[id] = -1 }, 502, "PC01",
+		{"loopback bind", web, func(b *proxyServer, id string) { b.programs.refuse[id] = -1 }, 502, "PC01",
 			"instance refused connection. is your app listening on 0.0.0.0:8080?", 8 * time.Second},
 		{"loopback bind, with a check", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`,
-			1), func(b *bench, id string) {
+			1), func(b *proxyServer, id string) {
 			b.programs.refuse[id] = -1
 			b.platform.SetListen("shop-api", id, []string{"127.0.0.1:8080"})
 		}, 502, "PC01", "0.0.0.0:8080", 8 * time.Second},
 		{"no autostart", strings.Replace(web, `"autostart": true`, `"autostart": false`, 1),
-			func(b *bench, id string) { b.platform.StopMachine("shop-api", id) }, 503, "PR03",
+			func(b *proxyServer, id string) { b.platform.StopMachine("shop-api", id) }, 503, "PR03",
 			"no known healthy instances", 8 * time.Second},
-		{"cordoned", web, func(b *bench, id string) {
+		{"cordoned", web, func(b *proxyServer, id string) {
 			req, _ := http.NewRequest(http.MethodPost, "/v1/apps/shop-api/machines/"+id+"/cordon", nil)
 			req.Header.Set("Authorization", "Bearer "+flysim.DefaultToken)
 			req.URL.Scheme, req.URL.Host = "http", "sandbox"
@@ -190,33 +190,35 @@ func TestNoMachine(t *testing.T) {
 				b.Fatal(err)
 			}
 		}, 503, "PR03", "no known healthy instances", 8 * time.Second},
-		{"unreachable host", web, func(b *bench, id string) { b.platform.SetHost("shop-api", id, "unreachable") },
+		{"unreachable host", web, func(b *proxyServer, id string) { b.platform.SetHost("shop-api", id, "unreachable") },
 			502, "PU03", "unreachable worker host", 8 * time.Second},
-		{"unreachable host, stopped", web, func(b *bench, id string) {
+		{"unreachable host, stopped", web, func(b *proxyServer, id string) {
 			b.platform.StopMachine("shop-api", id)
 			b.platform.SetHost("shop-api", id, "unreachable")
 		}, 502, "PU03", "unreachable worker host", 8 * time.Second},
-		{"does not stay up", web, func(b *bench, id string) {
+		{"does not stay up", web, func(b *proxyServer, id string) {
 			b.platform.StopMachine("shop-api", id)
 			b.platform.FailMachine("shop-api", id, flysim.FailExit)
 		}, 502, "PM05", "failed to connect to machine", 8 * time.Second},
-		{"full", web, func(b *bench, id string) {
+		{"full", web, func(b *proxyServer, id string) {
 			for range 3 {
 				b.Cleanup(b.traffic.Begin(id))
 			}
 		}, 503, "PR04", "all instances are at their hard_limit", 30 * time.Second},
 		{"checks never pass", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1),
-			func(b *bench, id string) {
+			func(b *proxyServer, id string) {
 				b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080",
 					"critical")
 			}, 503, "PR03", "no known healthy instances", 8 * time.Second},
 		{"checks go on for ever", strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1),
-			func(b *bench, id string) { b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080", "warning") },
+			func(b *proxyServer, id string) {
+				b.platform.SetCheck("shop-api", id, "servicecheck-00-tcp-8080", "warning")
+			},
 			503, "PM03", "could not wake up machine due to a timeout", 30 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBench(t, Options{})
+			b := newProxyServer(t, Options{})
 			id := b.app("shop-api", tt.config, "iad")[0]
 			tt.spoil(b, id)
 			res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
@@ -233,7 +235,7 @@ func TestNoMachine(t *testing.T) {
 
 // TestTopLevelChecks do not route.
 func TestTopLevelChecks(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	b.platform.AddApp("shop-api", "personal", "")
 	b.platform.AddAddress("shop-api", "private_v6", "", "")
 	c, err := parseConfig(t, web).With("checks", map[string]map[string]any{"disk": {"type": "tcp", "port": 1}})
@@ -251,7 +253,7 @@ func TestTopLevelChecks(t *testing.T) {
 
 // TestAnotherMachine goes on to a second Machine when the first refuses, with the body.
 func TestAnotherMachine(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra")
 	b.programs.refuse[ids[0]] = -1
 	b.programs.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
@@ -275,7 +277,7 @@ func TestSentOnce(t *testing.T) {
 		kept bool // the connection was used before
 	}{{"new connection", false}, {"kept connection", true}} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, Options{})
+			b := newProxyServer(t, Options{})
 			ids := b.app("shop-api", web, "iad", "fra")
 			b.platform.StopMachine("shop-api", ids[1])
 			if c.kept {
@@ -304,7 +306,7 @@ func TestBooting(t *testing.T) {
 		want    int
 	}{{"it listens", []string{"tcp://0.0.0.0:8080"}, 200}, {"it does not", nil, 502}} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, Options{})
+			b := newProxyServer(t, Options{})
 			service := strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)
 			ids := b.app("shop-api", service, "iad", "fra")
 			for _, id := range ids {
@@ -345,7 +347,7 @@ func TestBooting(t *testing.T) {
 
 // TestNearest takes the nearest region, and another only when there is none else.
 func TestNearest(t *testing.T) {
-	b := newBench(t, Options{Region: "ams"})
+	b := newProxyServer(t, Options{Region: "ams"})
 	ids := b.app("shop-api", web, "syd", "iad", "fra")
 	want := []string{ids[2], ids[1], ids[0]}
 	for _, id := range want {
@@ -358,7 +360,7 @@ func TestNearest(t *testing.T) {
 
 // TestLeastLoaded spreads requests over the Machines of a region.
 func TestLeastLoaded(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "iad", "iad")
 	defer b.traffic.Begin(ids[0])()
 	defer b.traffic.Begin(ids[2])()
@@ -372,7 +374,7 @@ func TestLeastLoaded(t *testing.T) {
 // TestRunningClock wakes a Machine on a clock that runs, with the waits that are
 // really made.
 func TestRunningClock(t *testing.T) {
-	b := newBench(t, Options{})
+	b := newProxyServer(t, Options{})
 	platform := flysim.New(flysim.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 10 * time.Millisecond})
 	platform.AddApp("shop-api", "personal", "")
 	platform.AddAddress("shop-api", "private_v6", "", "")

@@ -135,7 +135,7 @@ func listening(t testing.TB, p *flysim.Platform) *flysim.Server {
 	return server
 }
 
-// redirect sends every request to the sandbox.
+// redirect sends every request to the platform.
 type redirect struct{ to *url.URL }
 
 func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
