@@ -29,7 +29,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
-const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}` + "\n"
+const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize",` +
+	`"params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}` + "\n"
 
 // build compiles a command of this module once.
 func build(b *testing.B, pkg string) string {
@@ -107,7 +108,9 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkIdleMemory(b *testing.B) {
 	p := start(b, build(b, "./cmd/flycast-mcp"), "stdio")
 	defer p.end()
-	if _, err := io.WriteString(p.in, `{"jsonrpc":"2.0","method":"notifications/initialized"}`+"\n"+`{"jsonrpc":"2.0","id":2,"method":"tools/list"}`+"\n"); err != nil {
+	const list = `{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n" +
+		`{"jsonrpc":"2.0","id":2,"method":"tools/list"}` + "\n"
+	if _, err := io.WriteString(p.in, list); err != nil {
 		b.Fatal(err)
 	}
 	if _, err := p.lines.ReadString('\n'); err != nil {
@@ -182,9 +185,16 @@ func BenchmarkListIPs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	deps := call.Deps{Clock: clock{}, Runs: call.NewRuns(clock{}), Log: slog.New(slog.DiscardHandler), Gate: gate.New(gate.Options{Now: time.Now})}
+	deps := call.Deps{
+		Clock: clock{},
+		Runs:  call.NewRuns(clock{}),
+		Log:   slog.New(slog.DiscardHandler),
+		Gate:  gate.New(gate.Options{Now: time.Now}),
+	}
 	list := tools.All(tools.Deps{Deps: deps, Fly: client})[0]
-	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "list_ips", Arguments: map[string]any{"app": "shop-api"}}}
+	request := mcp.CallToolRequest{
+		Params: mcp.CallToolParams{Name: "list_ips", Arguments: map[string]any{"app": "shop-api"}},
+	}
 	var added []time.Duration
 	requests := 0
 	for b.Loop() {

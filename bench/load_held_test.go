@@ -15,15 +15,15 @@ func TestLoadHeld(t *testing.T) {
 	const apps = 100
 	began := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 	before, goroutines := live(), runtime.NumGoroutine()
-	c := newCity(t, apps, flysim.Options{Clock: flysim.NewClock(func() time.Time { return began })}, false)
+	c := newLoadedPlatform(t, apps, flysim.Options{Clock: flysim.NewClock(func() time.Time { return began })}, false)
 	for _, app := range c.names {
 		c.deploy(t, app, 1)
 	}
 	c.loop.Pass()
 	if n := runtime.NumGoroutine() - goroutines; n > 60 {
-		t.Errorf("%d goroutines for %d Machines", n, apps*cityMachines)
+		t.Errorf("%d goroutines for %d Machines", n, apps*loadMachines)
 	}
-	held := (live() - before) / (apps * cityMachines) * 10_000
+	held := (live() - before) / (apps * loadMachines) * 10_000
 	t.Logf("%.0f MB for 10,000 Machines", held)
 	if held > 250 {
 		t.Errorf("%.0f MB for 10,000 Machines, want at most 250", held)

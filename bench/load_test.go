@@ -20,23 +20,22 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
 	"github.com/flycast-mcp/flycast-mcp/flysim/page"
-	"github.com/flycast-mcp/flycast-mcp/flysim/program"
-	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 	"github.com/flycast-mcp/flycast-mcp/flysim/state"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 const (
-	cityApps     = 1000
-	cityMachines = 10
+	loadApps     = 1000
+	loadMachines = 10
 	coldStart    = 50 * time.Millisecond
 )
 
-// city is the emulated platform with all that flysim joins to it:
-// Fly Proxy, the built-in programs, autostop, the page with one browser open,
-// and, if asked for, the state file. There are no rate limits.
-type city struct {
+// loadedPlatform is an emulated platform with what flysim adds to it: Fly Proxy,
+// the built-in programs, autostop, the page with one browser open, and optionally
+// the state file. There are no rate limits.
+type loadedPlatform struct {
 	*flysim.Platform
 	api, inside string // base URLs
 	loop        *autostop.Loop
@@ -48,19 +47,25 @@ type city struct {
 
 // document is the configuration of a Machine that serves HTTP, as one of fly deploy.
 func document(version int) string {
-	return fmt.Sprintf(`{"image":"registry.fly.io/city:deployment-%d","env":{"FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"iad","LOG_LEVEL":"info"},`+
-		`"init":{},"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},"restart":{"policy":"on-failure","max_retries":10},`+
-		`"metadata":{"fly_flyctl_version":"0.3.100","fly_platform_version":"v2","fly_process_group":"app","fly_release_version":"%d"},`+
-		`"services":[{"protocol":"tcp","internal_port":8080,"autostart":true,"autostop":"stop","min_machines_running":0,`+
-		`"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["tls","http"]}],`+
-		`"concurrency":{"type":"requests","soft_limit":200,"hard_limit":250},`+
-		`"checks":[{"type":"http","port":8080,"interval":"15s","timeout":"2s","grace_period":"5s","method":"GET","path":"/healthz"}]}]}`, version, version)
+	return fmt.Sprintf(
+		`{"image":"registry.fly.io/load:deployment-%d",`+
+			`"env":{"FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"iad","LOG_LEVEL":"info"},`+
+			`"init":{},"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},`+
+			`"restart":{"policy":"on-failure","max_retries":10},`+
+			`"metadata":{"fly_flyctl_version":"0.3.100","fly_platform_version":"v2",`+
+			`"fly_process_group":"app","fly_release_version":"%d"},`+
+			`"services":[{"protocol":"tcp","internal_port":8080,"autostart":true,"autostop":"stop","min_machines_running":0,`+
+			`"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["tls","http"]}],`+
+			`"concurrency":{"type":"requests","soft_limit":200,"hard_limit":250},`+
+			`"checks":[{"type":"http","port":8080,"interval":"15s","timeout":"2s",`+
+			`"grace_period":"5s","method":"GET","path":"/healthz"}]}]}`,
+		version, version)
 }
 
-// newCity builds so many apps of ten Machines each, and opens all doors.
-func newCity(tb testing.TB, apps int, options flysim.Options, kept bool) *city {
+// newLoadedPlatform creates apps of ten Machines each, and serves all of it.
+func newLoadedPlatform(tb testing.TB, apps int, options flysim.Options, kept bool) *loadedPlatform {
 	tb.Helper()
-	c := &city{traffic: new(flysim.Traffic), machines: make(map[string][]string)}
+	c := &loadedPlatform{machines: make(map[string][]string)}
 	var err error
 	if kept {
 		c.Platform, err = state.Open(filepath.Join(tb.TempDir(), "state"), options)
@@ -80,38 +85,32 @@ func newCity(tb testing.TB, apps int, options flysim.Options, kept bool) *city {
 		c.names = append(c.names, name)
 		c.AddApp(name, "personal", "")
 		c.AddAddress(name, "private_v6", "", "")
-		for range cityMachines {
+		for range loadMachines {
 			config, err := machine.ParseConfig([]byte(document(0)))
 			check(err)
 			c.machines[name] = append(c.machines[name], c.AddMachine(name, "iad", config))
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	tb.Cleanup(cancel)
-	var running sync.WaitGroup
-	tb.Cleanup(running.Wait)
-	tb.Cleanup(cancel)
-
-	runner := program.New(program.Options{Platform: c.Platform})
-	tb.Cleanup(func() { _ = runner.Close() })
-	running.Go(func() { _ = runner.Run(ctx) })
-	doors, err := proxy.New(proxy.Options{Platform: c.Platform, Programs: runner, Traffic: c.traffic}).Listen("127.0.0.1:0", "127.0.0.1:0")
+	plane, err := dataplane.Start(c.Platform, dataplane.Options{
+		Inside: dataplane.AnyPort, Public: dataplane.AnyPort, AutostopEvery: autostop.DefaultEvery,
+	})
 	check(err)
-	tb.Cleanup(func() { _ = doors.Close() })
-	c.loop = &autostop.Loop{Platform: c.Platform, Traffic: c.traffic}
-	running.Go(func() { _ = c.loop.Run(ctx) })
-	server, err := c.Listen("127.0.0.1:0")
+	tb.Cleanup(func() { _ = plane.Close() })
+	c.loop, c.traffic = plane.Autostop, plane.Traffic
+	server, err := c.Listen(dataplane.AnyPort)
 	check(err)
 	tb.Cleanup(func() { _ = server.Close() })
-	screen, err := flysim.Serve("127.0.0.1:0", page.New(page.Options{Platform: c.Platform, Traffic: c.traffic, App: c.names[0]}))
+	screen, err := flysim.Serve(dataplane.AnyPort, page.New(page.Options{
+		Platform: c.Platform, Traffic: c.traffic, App: c.names[0],
+	}))
 	check(err)
 	tb.Cleanup(func() { _ = screen.Close() })
 	events, err := http.Get(screen.URL + "/events")
 	check(err)
 	tb.Cleanup(func() { _ = events.Body.Close() })
-	running.Go(func() { _, _ = io.Copy(io.Discard, events.Body) })
+	go func() { _, _ = io.Copy(io.Discard, events.Body) }() // until it is closed
 
-	c.api, c.inside = server.URL, doors.Flycast
+	c.api, c.inside = server.URL, plane.Listening.Flycast
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	tb.Cleanup(transport.CloseIdleConnections)
 	c.client = &http.Client{Transport: transport}
@@ -120,7 +119,7 @@ func newCity(tb testing.TB, apps int, options flysim.Options, kept bool) *city {
 
 // ask sends a request to the APIs without a socket, and fails unless it is
 // answered with success. It returns how long the server took.
-func (c *city) ask(tb testing.TB, method, path, body string) (took time.Duration, answered string) {
+func (c *loadedPlatform) ask(tb testing.TB, method, path, body string) (took time.Duration, answered string) {
 	tb.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+c.Token())
@@ -135,10 +134,15 @@ func (c *city) ask(tb testing.TB, method, path, body string) (took time.Duration
 }
 
 // deploy is a release of every Machine of an app, as flyctl makes it but for the waiting.
-func (c *city) deploy(tb testing.TB, app string, version int) {
+func (c *loadedPlatform) deploy(tb testing.TB, app string, version int) {
 	tb.Helper()
 	definition := `{"app":"` + app + `","primary_region":"iad","http_service":{"internal_port":8080}}`
-	_, answered := c.ask(tb, "POST", "/api/v1/releases", `{"app_name":"`+app+`","image":"registry.fly.io/city:1","strategy":"rolling","definition":`+definition+`}`)
+	_, answered := c.ask(
+		tb,
+		"POST",
+		"/api/v1/releases",
+		`{"app_name":"`+app+`","image":"registry.fly.io/load:1","strategy":"rolling","definition":`+definition+`}`,
+	)
 	_, rest, _ := strings.Cut(answered, `"id":"`)
 	release, _, _ := strings.Cut(rest, `"`)
 	for _, id := range c.machines[app] {
@@ -148,7 +152,7 @@ func (c *city) deploy(tb testing.TB, app string, version int) {
 }
 
 // visit sends a request to an app over Flycast.
-func (c *city) visit(ctx context.Context, app string) error {
+func (c *loadedPlatform) visit(ctx context.Context, app string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.inside+"/healthz", nil)
 	if err != nil {
 		return err
@@ -167,7 +171,7 @@ func (c *city) visit(ctx context.Context, app string) error {
 }
 
 // each visits all apps, 32 at a time.
-func (c *city) each(tb testing.TB) {
+func (c *loadedPlatform) each(tb testing.TB) {
 	tb.Helper()
 	var group sync.WaitGroup
 	places := make(chan struct{}, 32)
@@ -184,8 +188,8 @@ func (c *city) each(tb testing.TB) {
 }
 
 // sleep lets all Machines become idle and be stopped.
-func (c *city) sleep() {
-	for range cityMachines + 2 {
+func (c *loadedPlatform) sleep() {
+	for range loadMachines + 2 {
 		c.Clock().Advance(autostop.DefaultEvery)
 		c.loop.Pass()
 	}
@@ -193,7 +197,7 @@ func (c *city) sleep() {
 
 // day is three deploys, after each of which every app falls asleep, is woken by
 // a request and listed.
-func (c *city) day(tb testing.TB) {
+func (c *loadedPlatform) day(tb testing.TB) {
 	tb.Helper()
 	for version := range 3 {
 		for _, app := range c.names {
@@ -219,7 +223,7 @@ func live() float64 {
 
 // churn changes some apps so many times a second until the function it returns
 // is called: what others do on the platform meanwhile.
-func (c *city) churn(perSecond int, apps []string) (stop func()) {
+func (c *loadedPlatform) churn(perSecond int, apps []string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -232,7 +236,7 @@ func (c *city) churn(perSecond int, apps []string) (stop func()) {
 				return
 			}
 			app := apps[i%len(apps)]
-			c.SetCheck(app, c.machines[app][i%cityMachines], "servicecheck-00-http-8080", "")
+			c.SetCheck(app, c.machines[app][i%loadMachines], "servicecheck-00-http-8080", "")
 		}
 	})
 	return func() { cancel(); running.Wait() }
@@ -267,7 +271,7 @@ func reportTimes(b *testing.B, unit string, took []time.Duration) {
 
 // clients send requests to some apps from 32 connections for as long as the
 // benchmark has rounds; perSecond paces them, 0 lets them go as fast as they can.
-func (c *city) clients(b *testing.B, apps []string, perSecond int) {
+func (c *loadedPlatform) clients(b *testing.B, apps []string, perSecond int) {
 	b.Helper()
 	const width = 32
 	var mu sync.Mutex
@@ -322,14 +326,14 @@ func (c *city) clients(b *testing.B, apps []string, perSecond int) {
 // a wake adds 1.8 ms to the cold start. With a file 2,000 and 2,200 to 3,900.
 func BenchmarkLoad(b *testing.B) {
 	options := flysim.Options{StartDelay: coldStart, CheckDelay: coldStart}
-	b.Run("memory", func(b *testing.B) { load(b, cityApps, options, false) })
-	b.Run("file", func(b *testing.B) { load(b, cityApps, options, true) })
-	b.Run("town", func(b *testing.B) { load(b, cityApps/20, options, false) })
+	b.Run("memory", func(b *testing.B) { load(b, loadApps, options, false) })
+	b.Run("file", func(b *testing.B) { load(b, loadApps, options, true) })
+	b.Run("town", func(b *testing.B) { load(b, loadApps/20, options, false) })
 }
 
 func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 	before := live()
-	c := newCity(b, apps, options, kept)
+	c := newLoadedPlatform(b, apps, options, kept)
 	began := time.Now()
 	c.day(b)
 	day := time.Since(began)
@@ -354,9 +358,13 @@ func load(b *testing.B, apps int, options flysim.Options, kept bool) {
 		{"list", "GET", "/v1/apps/" + app + "/machines", ""},
 		{"app", "GET", "/v1/apps/" + app, ""},
 		{"apps", "GET", "/v1/apps?org_slug=personal", ""},
-		{"graphApps", "POST", "/graphql", graph(`{apps(first:200,after:"` + after + `"){nodes{id name status deployed hostname organization{slug} currentRelease{createdAt}} pageInfo{hasNextPage endCursor} totalCount}}`)},
-		{"graphApp", "POST", "/graphql", graph(`{app(name:"` + app + `"){name status organization{slug} ipAddresses{nodes{id address type}}}}`)},
-		{"graphMachine", "POST", "/graphql", graph(`{machine(machineId:"` + c.machines[app][3] + `"){id name state region}}`)},
+		{"graphApps", "POST", "/graphql", graph(`{apps(first:200,after:"` + after + `"){` +
+			`nodes{id name status deployed hostname organization{slug} currentRelease{createdAt}} ` +
+			`pageInfo{hasNextPage endCursor} totalCount}}`)},
+		{"graphApp", "POST", "/graphql", graph(`{app(name:"` + app + `"){` +
+			`name status organization{slug} ipAddresses{nodes{id address type}}}}`)},
+		{"graphMachine", "POST", "/graphql", graph(`{machine(machineId:"` + c.machines[app][3] + `"){` +
+			`id name state region}}`)},
 		{"orgMachines", "GET", "/v1/orgs/personal/machines?limit=200", ""},
 	} {
 		b.Run(read.name, func(b *testing.B) {

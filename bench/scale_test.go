@@ -65,8 +65,10 @@ func newFleet(tb testing.TB, n int, connect func(*flysim.Platform) (http.RoundTr
 	p := flysim.New(flysim.Options{StartDelay: startDelay, CheckDelay: checkDelay, RateLimits: true})
 	p.AddApp(app, "personal", "")
 	config, err := machine.ParseConfig([]byte(`{"image":"registry.fly.io/fleet:1","env":{"FLY_PROCESS_GROUP":"app"},` +
-		`"metadata":{"fly_platform_version":"v2","fly_process_group":"app"},"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},` +
-		`"services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}],"checks":[{"type":"http","port":8080,"path":"/","interval":"2s"}]}]}`))
+		`"metadata":{"fly_platform_version":"v2","fly_process_group":"app"},` +
+		`"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},` +
+		`"services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}],` +
+		`"checks":[{"type":"http","port":8080,"path":"/","interval":"2s"}]}]}`))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -79,7 +81,8 @@ func newFleet(tb testing.TB, n int, connect func(*flysim.Platform) (http.RoundTr
 	next, url := connect(p)
 	f := &fleet{platform: p, wire: &wire{next: next}}
 	f.client, err = fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: url, Flaps: url, UIEX: url}, Token: fly.NewToken(p.Token()), UserAgent: "flycast-mcp/bench", HTTP: f.wire,
+		Endpoints: fly.Endpoints{API: url, Flaps: url, UIEX: url}, Token: fly.NewToken(p.Token()),
+		UserAgent: "flycast-mcp/bench", HTTP: f.wire,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -89,8 +92,13 @@ func newFleet(tb testing.TB, n int, connect func(*flysim.Platform) (http.RoundTr
 		tb.Fatal(err)
 	}
 	f.work = rollout.Work{
-		App: app, Strategy: rollout.Rolling, OnFailure: rollout.PutAllBack, StartWithin: time.Minute, HealthyWithin: time.Minute,
-		Release: &fly.NewRelease{Definition: []byte(`{"app":"fleet"}`), Image: "registry.fly.io/fleet:1", Strategy: "rolling"},
+		App: app, Strategy: rollout.Rolling, OnFailure: rollout.PutAllBack,
+		StartWithin: time.Minute, HealthyWithin: time.Minute,
+		Release: &fly.NewRelease{
+			Definition: []byte(`{"app":"fleet"}`),
+			Image:      "registry.fly.io/fleet:1",
+			Strategy:   "rolling",
+		},
 	}
 	for _, m := range machines {
 		after, err := m.Config.With("env", map[string]string{"FLY_PROCESS_GROUP": "app", "LOG_LEVEL": "debug"})
@@ -172,10 +180,14 @@ func floor(n, width int) time.Duration {
 func TestScale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 50
-		f := newFleet(t, n, func(p *flysim.Platform) (http.RoundTripper, string) { return p.Transport(), "http://127.0.0.1:9" })
+		f := newFleet(t, n, func(p *flysim.Platform) (http.RoundTripper, string) {
+			return p.Transport(), "http://127.0.0.1:9"
+		})
 		width := f.work.Order()[0][0].Width
 		o := f.run(t)
-		t.Logf("%d Machines, %d at a time: %.2f requests a Machine (flyctl: %d), %v, %.2f times the floor of %v; %d goroutines, %.0f bytes a Machine",
+		t.Logf(
+			"%d Machines, %d at a time: %.2f requests a Machine (flyctl: %d), %v, %.2f times the floor of %v; "+
+				"%d goroutines, %.0f bytes a Machine",
 			n, width, o.requests, flyctlRequests, o.took, float64(o.took)/float64(o.floor), o.floor, o.goroutines, o.heap)
 		if o.requests > 7.5 {
 			t.Errorf("%.2f requests for each Machine, want at most 7.5", o.requests)

@@ -28,7 +28,13 @@ func BenchmarkListIPsClients(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer server.Close()
-	client, err := fly.New(fly.Options{Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL}, Token: fly.NewToken(platform.Token()), UserAgent: "bench/1"})
+	client, err := fly.New(
+		fly.Options{
+			Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL},
+			Token:     fly.NewToken(platform.Token()),
+			UserAgent: "bench/1",
+		},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func BenchmarkWeeks(b *testing.B) {
 	for b.Loop() {
 		began := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 		before := live()
-		c := newCity(b, 1, flysim.Options{Clock: flysim.NewClock(func() time.Time { return began })}, false)
+		c := newLoadedPlatform(b, 1, flysim.Options{Clock: flysim.NewClock(func() time.Time { return began })}, false)
 		chance := rand.New(rand.NewPCG(1, 2))
 		var days []float64
 		for day := range 14 {
@@ -44,7 +44,7 @@ func BenchmarkWeeks(b *testing.B) {
 }
 
 // happen is one thing that people do.
-func (c *city) happen(tb testing.TB, chance *rand.Rand, number int) {
+func (c *loadedPlatform) happen(tb testing.TB, chance *rand.Rand, number int) {
 	tb.Helper()
 	app := c.names[chance.IntN(len(c.names))]
 	path := "/v1/apps/" + app

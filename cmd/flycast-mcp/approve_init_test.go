@@ -15,7 +15,7 @@ import (
 )
 
 func TestApproveInit(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	p := d.sit("approve", "--init")
 	p.sees("New passphrase")
 	p.enters(testPassphrase)
@@ -77,7 +77,7 @@ func TestApproveInitRefusesPassphrases(t *testing.T) {
 		"different": {[]string{testPassphrase, "correct horse batteri"}, "differ"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk(t)
+			d := newApprovalTest(t)
 			p := d.sit("approve", "--init")
 			prompts := []string{"New passphrase", "The same again"}
 			for i, line := range test.lines {

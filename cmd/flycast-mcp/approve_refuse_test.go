@@ -22,22 +22,34 @@ func TestApproveRefusesRequests(t *testing.T) {
 		forge func(*gate.ApprovalRequest, *plan.Plan)
 		want  string
 	}{
-		"plan changed, digest kept": {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Steps = p.Steps[:1] }, "a signature would not be valid. Nothing was approved."},
-		"digest changed":            {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Digest = strings.Repeat("0", 64) }, "a signature would not be valid"},
-		"another app":               {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.App = "blog" }, "the file was changed"},
-		"another tool":              {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Tool = "deploy" }, "the file was changed"},
-		"unknown words":             {func(_ *gate.ApprovalRequest, p *plan.Plan) { p.Hazards = append(p.Hazards, "harmless") }, "cannot show the request"},
+		"plan changed, digest kept": {func(_ *gate.ApprovalRequest, p *plan.Plan) {
+			p.Steps = p.Steps[:1]
+		}, "a signature would not be valid. Nothing was approved."},
+		"digest changed": {func(r *gate.ApprovalRequest, _ *plan.Plan) {
+			r.Digest = strings.Repeat("0", 64)
+		}, "a signature would not be valid"},
+		"another app": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.App = "blog" }, "the file was changed"},
+		"another tool": {func(r *gate.ApprovalRequest, _ *plan.Plan) {
+			r.Tool = "deploy"
+		}, "the file was changed"},
+		"unknown words": {func(_ *gate.ApprovalRequest, p *plan.Plan) {
+			p.Hazards = append(p.Hazards, "harmless")
+		}, "cannot show the request"},
 		"no name of an app": {func(r *gate.ApprovalRequest, p *plan.Plan) {
 			p.App, r.App = "shop\nUNDO all", "shop\nUNDO all"
 			r.Digest = p.Digest()
 		}, "is not a valid Fly app name"},
-		"too long a life": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Expires.Add(24 * time.Hour) }, "would be valid for longer"},
+		"too long a life": {func(r *gate.ApprovalRequest, _ *plan.Plan) {
+			r.Expires = r.Expires.Add(24 * time.Hour)
+		}, "would be valid for longer"},
 		"malformed nonce": {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Nonce = "00" }, "malformed"},
-		"expired":         {func(r *gate.ApprovalRequest, _ *plan.Plan) { r.Expires = r.Created.Add(-time.Second) }, "expired"},
+		"expired": {func(r *gate.ApprovalRequest, _ *plan.Plan) {
+			r.Expires = r.Created.Add(-time.Second)
+		}, "expired"},
 	} {
 		for _, flag := range []string{"", "--request"} {
 			t.Run(name+flag, func(t *testing.T) {
-				d := newDesk(t)
+				d := newApprovalTest(t)
 				p := releasePlan()
 				ticket := d.wait(d.gate(d.key()), p)
 				path := filepath.Join(d.requestsDir(), ticket+".json")
@@ -96,13 +108,14 @@ func TestApproveRefusesKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct{ content, want string }{
-		"plain":               {"0123456789abcdef0123456789abcdef", "must be protected by a passphrase. Nothing was approved."},
+		"plain": {"0123456789abcdef0123456789abcdef",
+			"must be protected by a passphrase. Nothing was approved."},
 		"opened by a program": {toKey.String(), "must be protected by a passphrase. Nothing was approved."},
 		"too large":           {strings.Repeat("x", maxKeySize+1), "not an approver's key. Nothing was approved."},
 		"missing":             {"", "approve --init. Nothing was approved."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk(t)
+			d := newApprovalTest(t)
 			ticket := d.wait(d.gate(d.key()), releasePlan())
 			file := filepath.Join(d.home, "key")
 			if test.content != "" {
@@ -123,7 +136,7 @@ func TestApproveRefusesKeys(t *testing.T) {
 }
 
 func TestApproveNeedsTerminal(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	ticket := d.wait(d.gate(d.key()), releasePlan())
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -138,14 +151,15 @@ func TestApproveNeedsTerminal(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		p := d.program(append([]string{"approve"}, args...)...)
 		p.stdin, p.stdout, p.stderr = r, &stdout, &stderr
-		if code := run(t.Context(), p); code != 1 || !strings.Contains(stderr.String(), "run by a person in a terminal") || stdout.Len() > 0 {
+		if code := run(t.Context(), p); code != 1 || !strings.Contains(stderr.String(), "run by a person in a terminal") ||
+			stdout.Len() > 0 {
 			t.Errorf("got exit code %d and %q, %q on stdout", code, stderr.String(), stdout.String())
 		}
 	}
 	if d.answered(ticket) {
 		t.Error("an answer was left")
 	}
-	home := newDesk(t)
+	home := newApprovalTest(t)
 	if code := run(t.Context(), home.program("approve", "--init")); code != 1 {
 		t.Errorf("--init: got exit code %d, want 1", code)
 	}
@@ -167,7 +181,7 @@ func TestApproveArguments(t *testing.T) {
 		"RK4M-7Q2P":                   "waits in",
 		"--state-dir nowhere":         "no server has used the state folder",
 	} {
-		d := newDesk(t)
+		d := newApprovalTest(t)
 		d.gate()
 		var stderr bytes.Buffer
 		p := d.program(append([]string{"approve"}, strings.Fields(line)...)...)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestApproveTicket(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	key := d.key()
 	g, wanted := d.gate(key), releasePlan()
 	ticket := d.wait(g, wanted)
@@ -58,7 +58,7 @@ func TestApproveTicket(t *testing.T) {
 
 // The signature is for the plan that was shown, not for the call that asked.
 func TestApproveTicketOfAPlanThatMoved(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	g, shown := d.gate(d.key()), releasePlan()
 	p := d.sit("approve", d.wait(g, shown))
 	p.sees("app's name")
@@ -74,11 +74,13 @@ func TestApproveTicketOfAPlanThatMoved(t *testing.T) {
 }
 
 func TestApproveShowsEverything(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	g, large := d.gate(d.key()), releasePlan()
 	for i := range 20 {
 		ip := "137.66.9." + string(rune('a'+i))
-		large.Steps = append(large.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: "dedicated_v4"}}})
+		large.Steps = append(large.Steps, plan.Step{
+			Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: "dedicated_v4"}},
+		})
 	}
 	p := d.sit("approve", d.wait(g, large))
 	p.sees(large.FullQuestion(nil).Text())
@@ -91,7 +93,7 @@ func TestApproveShowsEverything(t *testing.T) {
 
 // Text from outside is shown, never obeyed.
 func TestApproveShowsOnlyPrintable(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	g, hostile := d.gate(d.key()), releasePlan()
 	hostile.Steps[0].Target = "1.2.3.4\x1b[2J\x1b[H\nUNDO everything"
 	hostile.Fact("certificate/\u202egro.elpmaxe\x1b[8m", "")
@@ -122,7 +124,7 @@ func TestApproveReject(t *testing.T) {
 		" NO ":   {"", ""},
 	} {
 		t.Run(word, func(t *testing.T) {
-			d := newDesk(t)
+			d := newApprovalTest(t)
 			g, wanted := d.gate(d.key()), releasePlan()
 			p := d.sit("approve", d.wait(g, wanted))
 			p.sees("app's name")
@@ -145,16 +147,16 @@ func TestApproveReject(t *testing.T) {
 // Whatever ends a conversation early leaves everything as it was.
 func TestApproveNothing(t *testing.T) {
 	for name, test := range map[string]struct {
-		talk func(*desk, *terminalUser)
+		talk func(*approvalTest, *terminalUser)
 		want string
 	}{
-		"wrong name twice": {func(_ *desk, p *terminalUser) {
+		"wrong name twice": {func(_ *approvalTest, p *terminalUser) {
 			p.enters("shop-staging")
 			p.sees("neither")
 			p.sees("app's name")
 			p.enters("")
 		}, "the app's name was not typed. Nothing was approved."},
-		"wrong passphrase thrice": {func(_ *desk, p *terminalUser) {
+		"wrong passphrase thrice": {func(_ *approvalTest, p *terminalUser) {
 			p.enters("shop")
 			for _, wrong := range []string{"wrong one", "", "wrong two"} {
 				p.sees("Passphrase")
@@ -162,26 +164,26 @@ func TestApproveNothing(t *testing.T) {
 				p.sees("Wrong")
 			}
 		}, "wrong passphrase, 3 times. Nothing was approved."},
-		"Ctrl-C at the name": {func(_ *desk, p *terminalUser) {
+		"Ctrl-C at the name": {func(_ *approvalTest, p *terminalUser) {
 			p.types("sho\x03")
 		}, "interrupted. Nothing was approved."},
-		"Ctrl-D at the passphrase": {func(_ *desk, p *terminalUser) {
+		"Ctrl-D at the passphrase": {func(_ *approvalTest, p *terminalUser) {
 			p.enters("shop")
 			p.sees("Passphrase")
 			p.types("\x04")
 		}, "interrupted. Nothing was approved."},
-		"interrupted at the reason": {func(_ *desk, p *terminalUser) {
+		"interrupted at the reason": {func(_ *approvalTest, p *terminalUser) {
 			p.enters("no")
 			p.sees("Why?")
 			p.types("\x03")
 		}, "interrupted. Nothing was approved."},
-		"expired meanwhile": {func(d *desk, p *terminalUser) {
+		"expired meanwhile": {func(d *approvalTest, p *terminalUser) {
 			p.enters("shop")
 			p.sees("Passphrase")
 			d.advance(4 * time.Hour)
 			p.enters(testPassphrase)
 		}, "expired. Nothing was approved."},
-		"withdrawn meanwhile": {func(d *desk, p *terminalUser) {
+		"withdrawn meanwhile": {func(d *approvalTest, p *terminalUser) {
 			p.enters("shop")
 			p.sees("Passphrase")
 			if err := os.RemoveAll(d.requestsDir()); err != nil {
@@ -194,7 +196,7 @@ func TestApproveNothing(t *testing.T) {
 		}, "Nothing was approved."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk(t)
+			d := newApprovalTest(t)
 			g, wanted := d.gate(d.key()), releasePlan()
 			ticket := d.wait(g, wanted)
 			p := d.sit("approve", ticket)
@@ -214,7 +216,7 @@ func TestApproveNothing(t *testing.T) {
 
 // A signal ends the program while it waits for a key, with the terminal put back.
 func TestApproveTerminated(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	ticket := d.wait(d.gate(d.key()), releasePlan())
 	p := d.sit("approve", ticket)
 	p.sees("app's name")
@@ -227,7 +229,7 @@ func TestApproveTerminated(t *testing.T) {
 }
 
 func TestApproveRequestFile(t *testing.T) {
-	server, d := newDesk(t), newDesk(t) // two machines
+	server, d := newApprovalTest(t), newApprovalTest(t) // two machines
 	g, wanted := server.gate(d.key()), releasePlan()
 	ticket := server.wait(g, wanted)
 	file := filepath.Join(d.home, "copied.json")
@@ -275,7 +277,7 @@ func TestApproveRequestFile(t *testing.T) {
 }
 
 func TestApproveList(t *testing.T) {
-	d := newDesk(t)
+	d := newApprovalTest(t)
 	list := func() (string, string) {
 		var stdout, stderr bytes.Buffer
 		p := d.program("approve")
@@ -295,14 +297,18 @@ func TestApproveList(t *testing.T) {
 	d.advance(time.Hour + time.Minute)
 	second := d.wait(g, newer)
 	stdout, _ := list()
-	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if len(lines) != 3 {
+	rows := strings.Split(strings.TrimSpace(stdout), "\n")
+	if len(rows) != 3 {
 		t.Fatalf("got\n%s\nwant a header and two requests", stdout)
 	}
-	for i, want := range [][]string{{"TICKET", "ENDS IN"}, {first, "release_public_ips", "shop", "the local user", "About an hour", "3 hours"}, {second, "blog", "4 hours"}} {
+	for i, want := range [][]string{
+		{"TICKET", "ENDS IN"},
+		{first, "release_public_ips", "shop", "the local user", "About an hour", "3 hours"},
+		{second, "blog", "4 hours"},
+	} {
 		for _, word := range want {
-			if !strings.Contains(lines[i], word) {
-				t.Errorf("line %d: got %q, want %q in it", i, lines[i], word)
+			if !strings.Contains(rows[i], word) {
+				t.Errorf("line %d: got %q, want %q in it", i, rows[i], word)
 			}
 		}
 	}

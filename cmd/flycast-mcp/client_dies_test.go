@@ -151,7 +151,10 @@ func (m *mortal) hello() {
 
 func (m *mortal) call(tool string, arguments map[string]any) {
 	m.t.Helper()
-	m.send("tools/call", map[string]any{"name": tool, "arguments": arguments, "_meta": map[string]any{"progressToken": m.nextID + 1}})
+	m.send(
+		"tools/call",
+		map[string]any{"name": tool, "arguments": arguments, "_meta": map[string]any{"progressToken": m.nextID + 1}},
+	)
 }
 
 // approve answers the question of the last call as a person does.
@@ -162,7 +165,8 @@ func (m *mortal) approve(content string) {
 		m.t.Fatalf("no question, but %.500s", question.Result)
 	}
 	m.clock.pass(3 * time.Second)
-	if _, err := fmt.Fprintf(m.stdin, `{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":%s}}`+"\n", question.ID, content); err != nil {
+	const accept = `{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":%s}}` + "\n"
+	if _, err := fmt.Fprintf(m.stdin, accept, question.ID, content); err != nil {
 		m.t.Fatal(err)
 	}
 }
@@ -181,7 +185,9 @@ func (m *mortal) hold(operation string) {
 func (m *mortal) held(operation string) {
 	m.t.Helper()
 	m.until(operation+" is not held", func() bool {
-		return slices.ContainsFunc(m.platform.Calls(), func(c flysim.Call) bool { return c.Operation == operation && c.Status == 0 })
+		return slices.ContainsFunc(m.platform.Calls(), func(c flysim.Call) bool {
+			return c.Operation == operation && c.Status == 0
+		})
 	})
 }
 
@@ -281,7 +287,8 @@ func deaths() map[string]death {
 			},
 			check: func(m *mortal) {
 				for _, id := range m.platform.MachineIDs(app) {
-					if config := fmt.Sprintf("%s", m.platform.MachineConfig(app, id)); !strings.Contains(config, fmt.Sprintf(`"LOG_LEVEL":"%d"`, deploys)) {
+					config, want := fmt.Sprintf("%s", m.platform.MachineConfig(app, id)), fmt.Sprintf(`"LOG_LEVEL":"%d"`, deploys)
+					if !strings.Contains(config, want) {
 						m.t.Errorf("Machine %s did not get the new configuration", id)
 					}
 				}
@@ -378,7 +385,8 @@ func TestClientDead(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			m.t = t
 			m.start(test.prepare)
-			if strings.HasPrefix(test.name, "stdout broken") || strings.HasSuffix(test.name, "stderr broken") && test.name != "stderr broken" {
+			if strings.HasPrefix(test.name, "stdout broken") ||
+				strings.HasSuffix(test.name, "stderr broken") && test.name != "stderr broken" {
 				m.hello() // the first write fails: there is no client
 				m.ends()
 				return

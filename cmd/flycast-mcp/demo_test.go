@@ -53,19 +53,26 @@ func TestDemo(t *testing.T) {
 			"1  list_ips", "66.241.124.11", "no Flycast address",
 			"2  allocate_flycast", "· allocating the Flycast address", "[sandbox] shop-api has the Flycast address fdaa:",
 			"3  patch_services", "-  force_https          = true", "+  force_https          = false",
-			"4  deploy", "│ Deploy configuration onto 2 Machines of shop-api?", "│ NOT CHECKED", "Tick to approve", "› [x]",
+			"4  deploy", "│ Deploy configuration onto 2 Machines of shop-api?", "│ NOT CHECKED",
+			"Tick to approve", "› [x]",
 			"(1 of 2): waiting for it to start", "(2 of 2): watching that it stays up", "[sandbox] 2 of 2 Machines",
-			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD", "Type the app's name", "› shop-api",
+			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD",
+			"Type the app's name", "› shop-api",
 			"· releasing 66.241.124.11", "[sandbox] 2 of 2 released",
 			"6  list_ips", "shop-api: private by its addresses", "Flycast",
 			"The proof, with requests", "GET http://shop-api.fly.dev/     no answer: the name does not resolve",
-			"after 5 min without a request, autostop has stopped Machine", "after 10 min without a request, autostop has stopped Machine 148e21ea7d9d89",
+			"after 5 min without a request, autostop has stopped Machine",
+			"after 10 min without a request, autostop has stopped Machine 148e21ea7d9d89",
 			"GET http://shop-api.flycast/     200 after", "Machine 148e21ea7d9d89 was started",
-			"GET http://shop-api.flycast/     200 after", "from Machine 148e21ea7d9d89", "after 5 min without a request, autostop has stopped Machine 148e21ea7d9d89",
-			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified by the server", "whether the app answers over Flycast",
+			"GET http://shop-api.flycast/     200 after", "from Machine 148e21ea7d9d89",
+			"after 5 min without a request, autostop has stopped Machine 148e21ea7d9d89",
+			"Verdict", "shop-api is private", "Verified", "Assumed", "NOT verified by the server",
+			"whether the app answers over Flycast",
 			"claude mcp add",
 		}},
-		{"legacy-api", "", []string{"api.legacy-shop.example", "of group worker keeps running: it has no services", "legacy-api is private"}},
+		{"legacy-api", "", []string{
+			"api.legacy-shop.example", "of group worker keeps running: it has no services", "legacy-api is private",
+		}},
 		{"tenant-7", "", []string{"network tenant-7", "tenant-7 is private"}},
 		{"game-server", "game-server is not private at the end", []string{"Flycast does not carry UDP"}},
 	} {
@@ -182,10 +189,12 @@ func TestDemoAsksThePerson(t *testing.T) {
 			{"is not the app's name", "shop-api"},
 		}, true, []string{"shop-api is private"}},
 		{"Enter declines the deploy", answers{{"Deploy configuration", ""}}, false, []string{
-			"A person said no.", "shop-api is NOT private: list_ips says both", "deploy: refused, declined. Not done: deploy, release_public_ips.",
+			"A person said no.", "shop-api is NOT private: list_ips says both",
+			"deploy: refused, declined. Not done: deploy, release_public_ips.",
 		}},
 		{"no declines the release", answers{{"Deploy configuration", "yes"}, {"Release 2 addresses", "no"}}, false, []string{
-			"2 of 2 Machines", "A person said no.", "answers for it on 2a09:8280:1::2d:1111 and 66.241.124.11", "Not done: release_public_ips.",
+			"2 of 2 Machines", "A person said no.",
+			"answers for it on 2a09:8280:1::2d:1111 and 66.241.124.11", "Not done: release_public_ips.",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -270,7 +279,10 @@ func TestDemoEnvironment(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/from-the-user")
 	dump := filepath.Join(t.TempDir(), "env")
 	d := newDemo(t, "inner-circle", strings.NewReader(""), io.Discard)
-	d.Executable = writeScript(t, fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.Executable))
+	d.Executable = writeScript(
+		t,
+		fmt.Sprintf("tr '\\0' '\\n' < /proc/$$/environ > '%s'\nexec '%s' \"$@\"\n", dump, d.Executable),
+	)
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
 		t.Skip("no /proc to read an environment from")
 	}
@@ -315,7 +327,8 @@ func TestDemoCommand(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); got != test.code {
 				t.Errorf("got exit code %d, want %d", got, test.code)
 			}
-			if !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) || test.stderr == "" && stderr.Len() > 0 {
+			if !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) ||
+				test.stderr == "" && stderr.Len() > 0 {
 				t.Errorf("got stdout\n%s\nand stderr\n%s", &stdout, &stderr)
 			}
 		})

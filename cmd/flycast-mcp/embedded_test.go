@@ -16,7 +16,7 @@ import (
 // says it serves.
 func TestEmbeddedPlatform(t *testing.T) {
 	in, client := io.Pipe()
-	lines, stderr := io.Pipe()
+	logged, stderr := io.Pipe()
 	var stdout strings.Builder
 	home, clock := t.TempDir(), newSharedClock(t)
 	done := make(chan int, 1)
@@ -31,13 +31,13 @@ func TestEmbeddedPlatform(t *testing.T) {
 		_ = stderr.Close()
 	}()
 	var said struct{ Level, Msg, Page, Inside, Public string }
-	log := bufio.NewScanner(lines)
+	log := bufio.NewScanner(logged)
 	for said.Page == "" && log.Scan() {
 		if err := json.Unmarshal(log.Bytes(), &said); err != nil {
 			t.Fatalf("%v: %s", err, log.Text())
 		}
 	}
-	go io.Copy(io.Discard, lines)
+	go io.Copy(io.Discard, logged)
 	if said.Level != "INFO" || said.Page == "" || said.Inside == "" || said.Public == "" {
 		t.Fatalf("the log says %+v", said)
 	}
@@ -69,10 +69,12 @@ func TestEmbeddedPlatform(t *testing.T) {
 	if status, body := get(said.Inside, "http://inner-circle.flycast/healthz"); status != 200 {
 		t.Errorf("inside: %d %s", status, body)
 	}
-	if status, body := get(said.Public, "http://inner-circle.fly.dev/"); status != 502 || !strings.Contains(body, "no public address") {
+	if status, body := get(said.Public, "http://inner-circle.fly.dev/"); status != 502 ||
+		!strings.Contains(body, "no public address") {
 		t.Errorf("public: %d %s", status, body)
 	}
-	if status, body := get("", said.Page+"/state?app=inner-circle"); status != 200 || !strings.Contains(body, `"door":"flycast"`) {
+	if status, body := get("", said.Page+"/state?app=inner-circle"); status != 200 ||
+		!strings.Contains(body, `"door":"flycast"`) {
 		t.Errorf("the page does not show the request: %d %s", status, body)
 	}
 

@@ -14,7 +14,8 @@ import (
 )
 
 // firstCalls are a handshake and a call.
-const firstCalls = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}
+const firstCalls = `{"jsonrpc":"2.0","id":1,"method":"initialize",` +
+	`"params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}
 {"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"list_ips","arguments":{"app":"shop-api"}}}
 `
 
@@ -76,13 +77,18 @@ func TestNoHome(t *testing.T) {
 // TestPlaceholderInLog: the log says at the start that a client filled in no token.
 func TestPlaceholderInLog(t *testing.T) {
 	var stderr strings.Builder
-	env := map[string]string{"FLY_API_TOKEN": "${FLY_API_TOKEN:-fo1_hunter2}", "FLY_ORG": "$FLY_ORG", "FLY_APP": "${FLY_APP}"}
+	env := map[string]string{
+		"FLY_API_TOKEN": "${FLY_API_TOKEN:-fo1_hunter2}",
+		"FLY_ORG":       "$FLY_ORG",
+		"FLY_APP":       "${FLY_APP}",
+	}
 	code := run(context.Background(), program{
 		args:   []string{"stdio", "--state-dir", filepath.Join(t.TempDir(), "state"), "--root", t.TempDir()},
 		lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		stdin:  strings.NewReader(""), stdout: io.Discard, stderr: &stderr, clock: wallClock{},
 	})
-	if log := stderr.String(); code != 0 || !strings.Contains(log, "FLY_API_TOKEN holds ${…}") || strings.Contains(log, "hunter2") {
+	if log := stderr.String(); code != 0 || !strings.Contains(log, "FLY_API_TOKEN holds ${…}") ||
+		strings.Contains(log, "hunter2") {
 		t.Errorf("exit code %d, %s", code, log)
 	}
 }
@@ -107,9 +113,9 @@ func TestStdioAtTerminal(t *testing.T) {
 			stdin:  tty, stdout: &stdout, stderr: tty, clock: wallClock{},
 		})
 	}()
-	var lines []string
+	var written []string
 	for screen := bufio.NewScanner(keyboard); screen.Scan(); {
-		lines = append(lines, screen.Text())
+		written = append(written, screen.Text())
 		if strings.Contains(screen.Text(), "waits for") {
 			break
 		}
@@ -118,7 +124,7 @@ func TestStdioAtTerminal(t *testing.T) {
 	if code := <-done; code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	text := strings.Join(lines, "\n")
+	text := strings.Join(written, "\n")
 	if !strings.Contains(text, "waits for an MCP client on stdin") || !strings.Contains(text, "Ctrl-C quits") {
 		t.Errorf("got %q", text)
 	}

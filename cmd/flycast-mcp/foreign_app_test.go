@@ -45,7 +45,8 @@ func TestForeignApp(t *testing.T) {
 			properties, _ := schema["properties"].(map[string]any)
 			variants := []map[string]any{{"app": app}}
 			for key, value := range map[string]any{
-				"content": definition, "path": file, "draft": "draft_0", "run": "run_0", "dry_run": true, "network": "default", "org": "personal",
+				"content": definition, "path": file, "draft": "draft_0", "run": "run_0",
+				"dry_run": true, "network": "default", "org": "personal",
 				"ips": []string{"137.66.18.204"}, "approval": "code",
 			} {
 				if properties[key] != nil {
@@ -88,7 +89,8 @@ func TestForeignApp(t *testing.T) {
 			t.Errorf("the file was changed: %v", err)
 		}
 		// An app that may be named works.
-		if text := fmt.Sprint(s.request("tools/call", map[string]any{"name": "list_ips", "arguments": map[string]any{"app": "shop-api"}})); !strings.Contains(text, "66.241.124.11") {
+		call := map[string]any{"name": "list_ips", "arguments": map[string]any{"app": "shop-api"}}
+		if text := fmt.Sprint(s.request("tools/call", call)); !strings.Contains(text, "66.241.124.11") {
 			t.Errorf("shop-api: got %s", text)
 		}
 	})

@@ -31,7 +31,12 @@ func serveHTTP(t *testing.T, clock *sharedClock, args ...string) (url, token str
 }
 
 // serveHTTPOn does so on a platform; stop is what a signal does.
-func serveHTTPOn(t *testing.T, platform *flysim.Platform, clock *sharedClock, args ...string) (url, token string, stop func()) {
+func serveHTTPOn(
+	t *testing.T,
+	platform *flysim.Platform,
+	clock *sharedClock,
+	args ...string,
+) (url, token string, stop func()) {
 	t.Helper()
 	if err := platform.Seed(context.Background()); err != nil {
 		t.Fatal(err)
@@ -63,12 +68,12 @@ func serveHTTPOn(t *testing.T, platform *flysim.Platform, clock *sharedClock, ar
 			t.Errorf("exit code %d, want 0", code)
 		}
 	})
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "serving "); ok {
+	stderrLines := bufio.NewScanner(out)
+	for stderrLines.Scan() {
+		if rest, ok := strings.CutPrefix(stderrLines.Text(), "serving "); ok {
 			url = rest
 		}
-		if rest, ok := strings.CutPrefix(lines.Text(), "Authorization: Bearer "); ok {
+		if rest, ok := strings.CutPrefix(stderrLines.Text(), "Authorization: Bearer "); ok {
 			token = rest
 			break
 		}
@@ -106,7 +111,10 @@ func TestHTTPJourney(t *testing.T) {
 			url, token := serveHTTP(t, clock)
 			person := &approver{clock: clock}
 			options := []mcpclient.ClientOption{mcpclient.WithElicitationHandler(person), mcpclient.WithProtocolVersion(era)}
-			over, err := transport.NewStreamableHTTP(url, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
+			over, err := transport.NewStreamableHTTP(
+				url,
+				transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +176,8 @@ func TestHTTPTokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	url, _ := serveHTTP(t, newSharedClock(t), "--token-file", file)
-	const ping = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
+	const ping = `{"jsonrpc":"2.0","id":1,"method":"initialize",` +
+		`"params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
 	for _, test := range []struct {
 		name, bearer, origin string
 		want                 int
@@ -264,11 +273,11 @@ func TestHTTPStop(t *testing.T) {
 		t.Cleanup(func() { _ = response.Body.Close() })
 		return response
 	}
-	next := func(lines *bufio.Scanner) (m rpcReply) {
+	next := func(messages *bufio.Scanner) (m rpcReply) {
 		t.Helper()
-		for lines.Scan() {
-			data, ok := strings.CutPrefix(lines.Text(), "data: ")
-			if !ok && !strings.HasPrefix(lines.Text(), "{") {
+		for messages.Scan() {
+			data, ok := strings.CutPrefix(messages.Text(), "data: ")
+			if !ok && !strings.HasPrefix(messages.Text(), "{") {
 				continue
 			}
 			m = rpcReply{}
@@ -279,13 +288,15 @@ func TestHTTPStop(t *testing.T) {
 				return m
 			}
 		}
-		t.Fatalf("the answer ended: %v", lines.Err())
+		t.Fatalf("the answer ended: %v", messages.Err())
 		return m
 	}
 	call := func(tool, arguments string) *bufio.Scanner {
-		lines := bufio.NewScanner(post(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `}}`).Body)
-		lines.Buffer(nil, 4<<20)
-		return lines
+		body := `{"jsonrpc":"2.0","id":7,"method":"tools/call",` +
+			`"params":{"name":"` + tool + `","arguments":` + arguments + `}}`
+		messages := bufio.NewScanner(post(body).Body)
+		messages.Buffer(nil, 4<<20)
+		return messages
 	}
 	structured := func(m rpcReply) (out map[string]any) {
 		t.Helper()
@@ -295,7 +306,10 @@ func TestHTTPStop(t *testing.T) {
 		}
 		return result.StructuredContent
 	}
-	session = post(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},"clientInfo":{"name":"t","version":"1"}}}`).Header.Get("Mcp-Session-Id")
+	session = post(
+		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",` +
+			`"capabilities":{"elicitation":{}},"clientInfo":{"name":"t","version":"1"}}}`,
+	).Header.Get("Mcp-Session-Id")
 	ready := func(app string) string {
 		t.Helper()
 		structured(next(call("allocate_flycast", `{"app":"`+app+`"}`)))
@@ -327,7 +341,8 @@ func TestHTTPStop(t *testing.T) {
 	}
 	clock.pass(30 * time.Second)
 	platform.Clock().Advance(0)
-	if out := structured(next(works)); out["status"] != "partial" || !strings.Contains(fmt.Sprint(out["summary"]), "interrupted: 1 of 2 updated") {
+	if out := structured(next(works)); out["status"] != "partial" ||
+		!strings.Contains(fmt.Sprint(out["summary"]), "interrupted: 1 of 2 updated") {
 		t.Errorf("the call that waits for its work: %v", out)
 	}
 	for _, c := range platform.Writes() {

@@ -30,7 +30,17 @@ func TestLogShowsOnlyText(t *testing.T) {
 	log := slog.New(personLog(&b, slog.LevelDebug, true))
 	log.Error(hostile, hostile, hostile)
 	log.Warn("m", "err", errors.New(hostile), "wrapped", fmt.Errorf("x: %w", errors.New(hostile)))
-	log.Info("m", "any", stringer(hostile), "late", valuer(hostile), "list", []string{hostile}, "map", map[string]any{hostile: hostile})
+	log.Info(
+		"m",
+		"any",
+		stringer(hostile),
+		"late",
+		valuer(hostile),
+		"list",
+		[]string{hostile},
+		"map",
+		map[string]any{hostile: hostile},
+	)
 	log.With("k", hostile).WithGroup("part").Debug("m", slog.Group("g", "k", hostile), "raw", []byte(hostile))
 	colours := regexp.MustCompile(`\x1b\[[0-9;]*m`)
 	text := colours.ReplaceAllString(b.String(), "")
@@ -40,8 +50,8 @@ func TestLogShowsOnlyText(t *testing.T) {
 			break
 		}
 	}
-	if lines := strings.Count(text, "\n"); lines != 4 {
-		t.Errorf("%d lines, want 4:\n%s", lines, text)
+	if newlines := strings.Count(text, "\n"); newlines != 4 {
+		t.Errorf("%d lines, want 4:\n%s", newlines, text)
 	}
 	// Of the escape sequences those that are left are colours of the log's own.
 	for _, sequence := range colours.FindAllString(b.String(), -1) {

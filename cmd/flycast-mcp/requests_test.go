@@ -57,7 +57,10 @@ func countRequests(t *testing.T, app string, table *strings.Builder) {
 		c.count(prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": app}})
 	}
 	c.count("completion", "completion/complete", map[string]any{
-		"ref": map[string]any{"type": "ref/prompt", "name": "audit_exposure"}, "argument": map[string]any{"name": "app", "value": ""},
+		"ref": map[string]any{
+			"type": "ref/prompt",
+			"name": "audit_exposure",
+		}, "argument": map[string]any{"name": "app", "value": ""},
 	})
 	c.call("", "list_ips", map[string]any{})
 	c.call(" dry_run", "allocate_flycast", map[string]any{"dry_run": true})
@@ -102,7 +105,11 @@ func countRequests(t *testing.T, app string, table *strings.Builder) {
 func countWhileRunning(t *testing.T, app string, table *strings.Builder) {
 	s := startInBubble(t, policyFor(app), "--hold", "1s")
 	c := counter{s, app, table}
-	c.call(" running", "deploy", map[string]any{"content": strings.Replace(s.definition(app), "[env]", "[env]\n  COUNTED = 'yes'", 1)})
+	c.call(
+		" running",
+		"deploy",
+		map[string]any{"content": strings.Replace(s.definition(app), "[env]", "[env]\n  COUNTED = 'yes'", 1)},
+	)
 	s.platform.ResetCalls()
 	for _, tool := range []string{"deploy_status", "deploy_stop", "deploy_status"} {
 		s.request("tools/call", map[string]any{"name": tool, "arguments": map[string]any{"app": app}})
@@ -163,8 +170,12 @@ func policyFor(app string) string {
 	for _, hazard := range vocabulary().Hazards {
 		hazards = append(hazards, fmt.Sprintf("%q", hazard.Name))
 	}
-	return fmt.Sprintf("[[rule]]\ntools = ['allocate_flycast', 'deploy', 'release_public_ips']\napps = [%q]\ndecision = 'auto'\naccept = [%s]\nlimit_per_hour = 100\n",
-		app, strings.Join(hazards, ", "))
+	return fmt.Sprintf(
+		"[[rule]]\ntools = ['allocate_flycast', 'deploy', 'release_public_ips']\napps = [%q]\n"+
+			"decision = 'auto'\naccept = [%s]\nlimit_per_hour = 100\n",
+		app,
+		strings.Join(hazards, ", "),
+	)
 }
 
 // bubbleServer is the program in a bubble of testing/synctest, serving one client
@@ -198,7 +209,9 @@ func startInBubble(t *testing.T, policy string, flags ...string) *bubbleServer {
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(context.Background(), program{
-			args:   append([]string{"stdio", "--policy", file, "--root", t.TempDir(), "--state-dir", t.TempDir(), "--log-level", "error"}, flags...),
+			args: append([]string{
+				"stdio", "--policy", file, "--root", t.TempDir(), "--state-dir", t.TempDir(), "--log-level", "error",
+			}, flags...),
 			lookup: func(name string) (string, bool) { value, ok := environment[name]; return value, ok },
 			stdin:  stdin, stdout: stdout, stderr: io.Discard, clock: wallClock{},
 			tune: func(o *fly.Options) { o.HTTP = s.platform.Transport() },
@@ -213,7 +226,14 @@ func startInBubble(t *testing.T, policy string, flags ...string) *bubbleServer {
 			t.Errorf("exit code %d", code)
 		}
 	})
-	s.request("initialize", map[string]any{"protocolVersion": "2025-06-18", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "test", "version": "1"}})
+	s.request(
+		"initialize",
+		map[string]any{
+			"protocolVersion": "2025-06-18",
+			"capabilities":    map[string]any{},
+			"clientInfo":      map[string]any{"name": "test", "version": "1"},
+		},
+	)
 	s.write(map[string]any{"jsonrpc": "2.0", "method": "notifications/initialized"})
 	return s
 }

@@ -77,7 +77,13 @@ func startClient(ts *testscript.TestScript, era string, elicit bool, args []stri
 	if err != nil {
 		return nil, err
 	}
-	c := &rpcClient{cmd: exec.Command(path, args...), era: era, elicit: elicit, stderr: &lockedBuffer{}, lines: make(chan string, 1000)}
+	c := &rpcClient{
+		cmd:    exec.Command(path, args...),
+		era:    era,
+		elicit: elicit,
+		stderr: &lockedBuffer{},
+		lines:  make(chan string, 1000),
+	}
 	c.cmd.Dir = ts.MkAbs(".")
 	c.cmd.Env = []string{"GORACE=atexit_sleep_ms=0"} // or each server takes a second to end
 	for _, name := range []string{
@@ -133,7 +139,8 @@ func (c *rpcClient) open() error {
 		return c.schemas()
 	}
 	params, err := json.Marshal(map[string]any{
-		"protocolVersion": c.era, "capabilities": c.capabilities(), "clientInfo": map[string]string{"name": "script", "version": "1"},
+		"protocolVersion": c.era, "capabilities": c.capabilities(),
+		"clientInfo": map[string]string{"name": "script", "version": "1"},
 	})
 	if err != nil {
 		return err
@@ -221,21 +228,21 @@ func (c *rpcClient) read() (rpcReply, string, error) {
 func (c *rpcClient) request(method string, params json.RawMessage) (rpcReply, error) {
 	c.nextID++
 	id := c.nextID
-	var fields map[string]any
-	if err := json.Unmarshal(params, &fields); err != nil {
+	var properties map[string]any
+	if err := json.Unmarshal(params, &properties); err != nil {
 		return rpcReply{}, err
 	}
 	if c.modern() {
-		fields["_meta"] = map[string]any{
+		properties["_meta"] = map[string]any{
 			"io.modelcontextprotocol/protocolVersion":    c.era,
 			"io.modelcontextprotocol/clientCapabilities": c.capabilities(),
 			"io.modelcontextprotocol/clientInfo":         map[string]string{"name": "script", "version": "1"},
 			"progressToken":                              id,
 		}
 	} else if method == "tools/call" {
-		fields["_meta"] = map[string]any{"progressToken": id}
+		properties["_meta"] = map[string]any{"progressToken": id}
 	}
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": method, "params": fields})
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": method, "params": properties})
 	if err != nil {
 		return rpcReply{}, err
 	}
@@ -296,7 +303,12 @@ func (c *rpcClient) respond(action string, content map[string]any) error {
 
 // callTool calls a tool; in the modern era it answers input_required by calling
 // again. state and reply are what such a second call carried.
-func (c *rpcClient) callTool(name string, args json.RawMessage, state *string, given *json.RawMessage) (toolAnswer, error) {
+func (c *rpcClient) callTool(
+	name string,
+	args json.RawMessage,
+	state *string,
+	given *json.RawMessage,
+) (toolAnswer, error) {
 	for {
 		params := map[string]any{"name": name, "arguments": args}
 		if *state != "" {

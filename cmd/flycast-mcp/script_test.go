@@ -28,9 +28,11 @@ import (
 //
 //	platform [option…]        a seeded platform; $FLY_* point at it. Options: lag=N no-types no-app-network no-egress
 //	fault OPERATION KEY=VALUE…  as --fault of flysim
-//	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease, fail-machine, loopback, add-certificate, set-image
+//	actor VERB APP [ARG…]     somebody else acts: stop-machine, add-address, remove-address, hold-lease,
+//	                          fail-machine, loopback, add-certificate, rename-group, set-field
 //	truth APP public=N flycast=N
-//	writes [OPERATION] N      the platform recorded so many writes (since the last forget); a lease and its prolongations are one
+//	writes [OPERATION] N      the platform recorded so many writes since the last forget; a lease counts
+//	                          once, however often it was prolonged
 //	forget                    forget the recorded calls
 //	server [era=V] [elicit] [-- ARG…]   start flycast-mcp stdio ARG…
 //	answer ACTION [wait=D] [FIELD=VALUE…]   what the person does with the next question
@@ -62,45 +64,45 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_STATE_HOME", "")
 			env.Setenv("XDG_CONFIG_HOME", "")
 			env.Setenv("GORACE", "atexit_sleep_ms=10") // not a second for each process
-			s := &stage{clock: clock}
-			env.Values[stageKey{}] = s
+			s := &scriptState{clock: clock}
+			env.Values[scriptStateKey{}] = s
 			env.Defer(s.close)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"platform":      on((*stage).platformCmd),
-			"fault":         on((*stage).fault),
-			"actor":         on((*stage).actor),
-			"truth":         on((*stage).truth),
-			"writes":        on((*stage).writes),
-			"forget":        on((*stage).forget),
-			"server":        on((*stage).server),
-			"answer":        on((*stage).answer),
-			"before-answer": on((*stage).beforeAnswer),
-			"late":          on((*stage).late),
-			"call":          on((*stage).call),
-			"repeat":        on((*stage).repeat),
-			"want":          on((*stage).want),
-			"asked":         on((*stage).asked),
-			"questions":     on((*stage).questions),
-			"save":          on((*stage).save),
-			"held":          on((*stage).held),
-			"pass":          on((*stage).pass),
-			"raw":           on((*stage).raw),
-			"rpc":           on((*stage).rpc),
-			"signal":        on((*stage).signal),
-			"interrupt":     on((*stage).interrupt),
-			"release":       on((*stage).release),
-			"end":           on((*stage).end),
-			"exits":         on((*stage).exits),
+			"platform":      scriptCommand((*scriptState).platformCmd),
+			"fault":         scriptCommand((*scriptState).fault),
+			"actor":         scriptCommand((*scriptState).actor),
+			"truth":         scriptCommand((*scriptState).truth),
+			"writes":        scriptCommand((*scriptState).writes),
+			"forget":        scriptCommand((*scriptState).forget),
+			"server":        scriptCommand((*scriptState).server),
+			"answer":        scriptCommand((*scriptState).answer),
+			"before-answer": scriptCommand((*scriptState).beforeAnswer),
+			"late":          scriptCommand((*scriptState).late),
+			"call":          scriptCommand((*scriptState).call),
+			"repeat":        scriptCommand((*scriptState).repeat),
+			"want":          scriptCommand((*scriptState).want),
+			"asked":         scriptCommand((*scriptState).asked),
+			"questions":     scriptCommand((*scriptState).questions),
+			"save":          scriptCommand((*scriptState).save),
+			"held":          scriptCommand((*scriptState).held),
+			"pass":          scriptCommand((*scriptState).pass),
+			"raw":           scriptCommand((*scriptState).raw),
+			"rpc":           scriptCommand((*scriptState).rpc),
+			"signal":        scriptCommand((*scriptState).signal),
+			"interrupt":     scriptCommand((*scriptState).interrupt),
+			"release":       scriptCommand((*scriptState).release),
+			"end":           scriptCommand((*scriptState).end),
+			"exits":         scriptCommand((*scriptState).exits),
 		},
 	})
 }
 
-type stageKey struct{}
+type scriptStateKey struct{}
 
-// stage is what a script works with.
-type stage struct {
+// scriptState is what the commands of a script share.
+type scriptState struct {
 	ts       *testscript.TestScript
 	neg      bool
 	clock    *sharedClock
@@ -113,28 +115,29 @@ type stage struct {
 	lastState string
 	lastReply json.RawMessage
 	result    map[string]any // structured half of the last answer
-	answers   []scripted
+	answers   []plannedAnswer
 	question  string
 	put       int
 }
 
-// scripted is what the person does with a question.
-type scripted struct {
+// plannedAnswer is what the person does with a question.
+type plannedAnswer struct {
 	action  string
 	content map[string]any
 	wait    time.Duration
 	act     []string // what somebody else does before the answer
 }
 
-func on(cmd func(*stage, []string)) func(*testscript.TestScript, bool, []string) {
+// scriptCommand makes a command of scripts from a method.
+func scriptCommand(cmd func(*scriptState, []string)) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
-		s := ts.Value(stageKey{}).(*stage)
+		s := ts.Value(scriptStateKey{}).(*scriptState)
 		s.ts, s.neg = ts, neg
 		cmd(s, args)
 	}
 }
 
-func (s *stage) close() {
+func (s *scriptState) close() {
 	if s.client != nil {
 		s.client.close()
 	}
@@ -143,7 +146,7 @@ func (s *stage) close() {
 	}
 }
 
-func (s *stage) platformCmd(args []string) {
+func (s *scriptState) platformCmd(args []string) {
 	var o flysim.Options
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
@@ -180,16 +183,16 @@ func (s *stage) platformCmd(args []string) {
 	}
 }
 
-func (s *stage) fault(args []string) {
+func (s *scriptState) fault(args []string) {
 	script, err := fault.Parse(strings.Join(args, " "))
 	s.ts.Check(err)
 	s.platform.Play(script)
 }
 
-func (s *stage) actor(args []string) { s.act(args) }
+func (s *scriptState) actor(args []string) { s.act(args) }
 
 // act is somebody else changing the platform.
-func (s *stage) act(args []string) {
+func (s *scriptState) act(args []string) {
 	verb, app, rest := args[0], args[1], args[2:]
 	ids := s.platform.MachineIDs(app)
 	switch verb {
@@ -234,7 +237,7 @@ func (s *stage) act(args []string) {
 	}
 }
 
-func (s *stage) truth(args []string) {
+func (s *scriptState) truth(args []string) {
 	got := map[string]int{}
 	for _, a := range s.platform.Addresses(args[0]) {
 		switch a.Kind {
@@ -254,7 +257,7 @@ func (s *stage) truth(args []string) {
 	}
 }
 
-func (s *stage) writes(args []string) {
+func (s *scriptState) writes(args []string) {
 	want, operation := args[len(args)-1], ""
 	if len(args) == 2 {
 		operation = args[0]
@@ -280,9 +283,9 @@ func (s *stage) writes(args []string) {
 	}
 }
 
-func (s *stage) forget([]string) { s.platform.ResetCalls() }
+func (s *scriptState) forget([]string) { s.platform.ResetCalls() }
 
-func (s *stage) server(args []string) {
+func (s *scriptState) server(args []string) {
 	if s.client != nil {
 		s.client.close()
 		s.quiet()
@@ -304,15 +307,20 @@ func (s *stage) server(args []string) {
 		args = args[1:]
 	}
 	s.put, s.question = 0, ""
-	client, err := startClient(s.ts, era, elicit, append([]string{"stdio", "--state-dir", s.ts.MkAbs("state"), "--log-level", "warn"}, args...))
+	client, err := startClient(
+		s.ts,
+		era,
+		elicit,
+		append([]string{"stdio", "--state-dir", s.ts.MkAbs("state"), "--log-level", "warn"}, args...),
+	)
 	s.ts.Check(err)
 	client.ask = s.respond
 	s.client = client
 	s.ts.Check(client.open())
 }
 
-func (s *stage) answer(args []string) {
-	a := scripted{action: args[0], content: map[string]any{}}
+func (s *scriptState) answer(args []string) {
+	a := plannedAnswer{action: args[0], content: map[string]any{}}
 	for _, arg := range args[1:] {
 		name, value, _ := strings.Cut(arg, "=")
 		switch {
@@ -329,14 +337,14 @@ func (s *stage) answer(args []string) {
 	s.answers = append(s.answers, a)
 }
 
-func (s *stage) late(args []string) {
+func (s *scriptState) late(args []string) {
 	s.answer(args)
 	a := s.answers[len(s.answers)-1]
 	s.answers = s.answers[:len(s.answers)-1]
 	s.ts.Check(s.client.respond(a.action, a.content))
 }
 
-func (s *stage) beforeAnswer(args []string) {
+func (s *scriptState) beforeAnswer(args []string) {
 	if len(s.answers) == 0 {
 		s.ts.Fatalf("before-answer: there is no answer yet")
 	}
@@ -345,7 +353,7 @@ func (s *stage) beforeAnswer(args []string) {
 
 // respond is the person. It is called for each question; ok is false if nobody
 // answers.
-func (s *stage) respond(message string) (action string, content map[string]any, ok bool) {
+func (s *scriptState) respond(message string) (action string, content map[string]any, ok bool) {
 	s.put++
 	s.question = message
 	if len(s.answers) == 0 {
@@ -365,7 +373,7 @@ func (s *stage) respond(message string) (action string, content map[string]any, 
 	return a.action, a.content, true
 }
 
-func (s *stage) call(args []string) {
+func (s *scriptState) call(args []string) {
 	s.lastTool, s.lastArgs = args[0], json.RawMessage("{}")
 	if len(args) > 1 {
 		s.lastArgs = json.RawMessage(args[1])
@@ -377,28 +385,31 @@ func (s *stage) call(args []string) {
 	s.send()
 }
 
-func (s *stage) pass(args []string) {
+func (s *scriptState) pass(args []string) {
 	d, err := time.ParseDuration(args[0])
 	s.ts.Check(err)
 	s.let(d)
 }
 
 // let lets time pass, and wakes what the platform holds for a time.
-func (s *stage) let(d time.Duration) {
+func (s *scriptState) let(d time.Duration) {
 	s.clock.pass(d)
 	s.platform.Clock().Advance(0)
 }
 
 // held waits for a call, so that the time that passes next passes for it.
-func (s *stage) held(args []string) {
+func (s *scriptState) held(args []string) {
 	s.until(args[0]+" is not held", func() bool {
-		return slices.ContainsFunc(s.platform.Calls(), func(c flysim.Call) bool { return c.Operation == args[0] && c.Status == 0 })
+		return slices.ContainsFunc(
+			s.platform.Calls(),
+			func(c flysim.Call) bool { return c.Operation == args[0] && c.Status == 0 },
+		)
 	})
 }
 
 // until tries again and again, however slow the machine is, and leaves the
 // processor to the server in between. It gives up only on a server that hangs.
-func (s *stage) until(problem string, try func() bool) {
+func (s *scriptState) until(problem string, try func() bool) {
 	const hangs = 3 * time.Minute
 	for start := time.Now(); time.Since(start) < hangs; time.Sleep(2 * time.Millisecond) {
 		if try() {
@@ -408,7 +419,7 @@ func (s *stage) until(problem string, try func() bool) {
 	s.ts.Fatalf("%s after %v: %v", problem, hangs, s.result)
 }
 
-func (s *stage) repeat(args []string) {
+func (s *scriptState) repeat(args []string) {
 	if len(args) >= 2 && args[0] == "until" {
 		path, want := "status", args[1:]
 		if len(args) > 2 {
@@ -430,7 +441,7 @@ func (s *stage) repeat(args []string) {
 }
 
 // send makes the call, answers questions on the way, and keeps what came back.
-func (s *stage) send() {
+func (s *scriptState) send() {
 	out, err := s.client.callTool(s.lastTool, s.lastArgs, &s.lastState, &s.lastReply)
 	s.result = nil
 	if err != nil {
@@ -450,7 +461,7 @@ func (s *stage) send() {
 	fmt.Fprintf(s.ts.Stderr(), "%s\nisError: %v\n", out.Text, out.IsError)
 }
 
-func (s *stage) want(args []string) {
+func (s *scriptState) want(args []string) {
 	if args[0] == "-missing" {
 		if v, ok := lookup(s.result, args[1]); ok {
 			s.ts.Fatalf("%s is %v, want it missing", args[1], v)
@@ -465,7 +476,7 @@ func (s *stage) want(args []string) {
 }
 
 // matches compares a value of the last answer with a text or, after ~, a pattern.
-func (s *stage) matches(path string, text []string) (got string, ok, match bool) {
+func (s *scriptState) matches(path string, text []string) (got string, ok, match bool) {
 	v, ok := lookup(s.result, path)
 	got, want := fmt.Sprint(v), strings.Join(text, " ")
 	if list, is := v.([]any); is {
@@ -508,19 +519,19 @@ func lookup(v any, path string) (any, bool) {
 	return v, true
 }
 
-func (s *stage) asked(args []string) {
+func (s *scriptState) asked(args []string) {
 	if regexp.MustCompile(args[0]).MatchString(s.question) == s.neg {
 		s.ts.Fatalf("the question was:\n%s", s.question)
 	}
 }
 
-func (s *stage) questions(args []string) {
+func (s *scriptState) questions(args []string) {
 	if strconv.Itoa(s.put) != args[0] {
 		s.ts.Fatalf("%d questions were put, want %s; the last:\n%s", s.put, args[0], s.question)
 	}
 }
 
-func (s *stage) save(args []string) {
+func (s *scriptState) save(args []string) {
 	v, ok := lookup(s.result, args[1])
 	if !ok {
 		s.ts.Fatalf("there is no %s in the last answer", args[1])
@@ -528,13 +539,13 @@ func (s *stage) save(args []string) {
 	s.ts.Setenv(args[0], fmt.Sprint(v))
 }
 
-func (s *stage) raw(args []string) {
+func (s *scriptState) raw(args []string) {
 	line, err := s.client.raw(strings.Join(args, " "))
 	s.ts.Check(err)
 	fmt.Fprintf(s.ts.Stdout(), "%s\n", line)
 }
 
-func (s *stage) rpc(args []string) {
+func (s *scriptState) rpc(args []string) {
 	params := json.RawMessage("{}")
 	if len(args) > 1 {
 		params = json.RawMessage(args[1])
@@ -553,7 +564,7 @@ func secrets() []string { return []string{"sw0rdfish", flysim.DefaultToken} }
 
 // quiet fails the script if the server let a secret out, in an answer or in
 // its log.
-func (s *stage) quiet() {
+func (s *scriptState) quiet() {
 	if s.client == nil {
 		return
 	}
@@ -564,7 +575,7 @@ func (s *stage) quiet() {
 	}
 }
 
-func (s *stage) signal(args []string) {
+func (s *scriptState) signal(args []string) {
 	kind := syscall.SIGTERM
 	if len(args) > 0 && args[0] == "SIGHUP" {
 		kind = syscall.SIGHUP
@@ -572,18 +583,21 @@ func (s *stage) signal(args []string) {
 	s.ts.Check(s.client.cmd.Process.Signal(kind))
 }
 
-func (s *stage) interrupt(args []string) {
+func (s *scriptState) interrupt(args []string) {
 	s.signal(args)
-	s.until("nothing was interrupted", func() bool { return strings.Contains(s.client.stderr.String(), "unfinished work ends after") })
+	s.until(
+		"nothing was interrupted",
+		func() bool { return strings.Contains(s.client.stderr.String(), "unfinished work ends after") },
+	)
 }
 
-func (s *stage) release(args []string) {
+func (s *scriptState) release(args []string) {
 	if got := s.platform.Releases(args[0])[0].Status; got != args[1] {
 		s.ts.Fatalf("the release of %s is %s, want %s", args[0], got, args[1])
 	}
 }
 
-func (s *stage) end([]string) {
+func (s *scriptState) end([]string) {
 	if s.client == nil {
 		s.ts.Fatalf("end: no server runs")
 	}
@@ -595,7 +609,7 @@ func (s *stage) end([]string) {
 	}
 }
 
-func (s *stage) exits(args []string) {
+func (s *scriptState) exits(args []string) {
 	status := 0
 	if err := s.ts.Exec(args[1], args[2:]...); err != nil {
 		var ended *exec.ExitError

@@ -73,7 +73,8 @@ func TestStateDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	here := map[string]string{"HOME": home}
-	real, elsewhere := func() *application { return &application{log: slog.New(slog.DiscardHandler)} }, func() *application { return &application{sandbox: true} }
+	real := func() *application { return &application{log: slog.New(slog.DiscardHandler)} }
+	elsewhere := func() *application { return &application{sandbox: true} }
 	for _, tt := range []struct {
 		name string
 		env  map[string]string
@@ -83,8 +84,10 @@ func TestStateDir(t *testing.T) {
 	}{
 		{"home", here, "", real(), filepath.Join(home, ".local/state/flycast-mcp")},
 		{"XDG", map[string]string{"XDG_STATE_HOME": given}, "", real(), filepath.Join(given, "flycast-mcp")},
-		{"XDG, relative", map[string]string{"XDG_STATE_HOME": "x", "HOME": home}, "", real(), filepath.Join(home, ".local/state/flycast-mcp")},
-		{"configuration folder", map[string]string{"XDG_CONFIG_HOME": given}, "", real(), filepath.Join(given, "flycast-mcp/state")},
+		{"XDG, relative", map[string]string{"XDG_STATE_HOME": "x", "HOME": home}, "", real(),
+			filepath.Join(home, ".local/state/flycast-mcp")},
+		{"configuration folder", map[string]string{"XDG_CONFIG_HOME": given}, "", real(),
+			filepath.Join(given, "flycast-mcp/state")},
 		{"Windows", map[string]string{"AppData": given}, "", real(), filepath.Join(given, "flycast-mcp/state")},
 		{"nothing", nil, "", real(), ""},
 		{"nothing, relative", map[string]string{"HOME": "x"}, "", real(), ""},
@@ -146,7 +149,11 @@ func TestOpenFolders(t *testing.T) {
 	}
 	// The default key, too.
 	config := filepath.Join(dir, ".config", "flycast-mcp")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.MkdirAll(config, 0o755), os.WriteFile(filepath.Join(config, statedir.PublicKey), []byte(text), 0o644), os.Chmod(config, 0o777)); err != nil {
+	err := errors.Join(
+		os.Chmod(dir, 0o755), os.MkdirAll(config, 0o755),
+		os.WriteFile(filepath.Join(config, statedir.PublicKey), []byte(text), 0o644), os.Chmod(config, 0o777),
+	)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if keys, err := (&serving{}).approvers(p, nil).read(); err == nil {

@@ -10,7 +10,10 @@ import (
 
 func TestVersion(t *testing.T) {
 	var stdout strings.Builder
-	code := run(context.Background(), program{args: []string{"version"}, lookup: os.LookupEnv, stdout: &stdout, stderr: io.Discard, clock: wallClock{}})
+	code := run(
+		context.Background(),
+		program{args: []string{"version"}, lookup: os.LookupEnv, stdout: &stdout, stderr: io.Discard, clock: wallClock{}},
+	)
 	if code != 0 || !strings.HasPrefix(stdout.String(), "flycast-mcp ") {
 		t.Errorf("exit code %d, stdout %q", code, stdout.String())
 	}

@@ -18,7 +18,18 @@ import (
 func TestFaults(t *testing.T) {
 	script := writeFile(t, "faults.toml", "seed = 1\n[[fault]]\noperation = \"app.list\"\nstatus = 503\n")
 	var stderr strings.Builder
-	env, end := startProgram(t, &stderr, "--faults", script, "--fault", "app.get status=418 chance=1 times=1", "--control", "127.0.0.1:0", "--seed", "7")
+	env, end := startProgram(
+		t,
+		&stderr,
+		"--faults",
+		script,
+		"--fault",
+		"app.get status=418 chance=1 times=1",
+		"--control",
+		"127.0.0.1:0",
+		"--seed",
+		"7",
+	)
 	get := func(url string) (int, string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
@@ -45,7 +56,8 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s again: %d %s", path, status, body)
 		}
 	}
-	if _, body := get(env["FLYCAST_SANDBOX_CONTROL"] + "/faults"); !strings.Contains(body, `"seed": 7`) || strings.Count(body, `"hits": 1`) != 2 {
+	if _, body := get(env["FLYCAST_SANDBOX_CONTROL"] + "/faults"); !strings.Contains(body, `"seed": 7`) ||
+		strings.Count(body, `"hits": 1`) != 2 {
 		t.Errorf("control: %s", body)
 	}
 	if code := end(); code != 0 || strings.Contains(stderr.String(), "--seed") {
@@ -69,7 +81,9 @@ func TestFaultsRefused(t *testing.T) {
 		var stdout, stderr strings.Builder
 		configs := filepath.Join(t.TempDir(), "configs")
 		code := run(context.Background(), program{
-			args: append([]string{"--write-configs", configs}, tt.args...), lookup: func(string) (string, bool) { return "", false },
+			args: append(
+				[]string{"--write-configs", configs},
+				tt.args...), lookup: func(string) (string, bool) { return "", false },
 			stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now,
 		})
 		if code == 0 || stdout.Len() > 0 || !strings.Contains(stderr.String(), tt.want) {

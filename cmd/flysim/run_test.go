@@ -83,10 +83,16 @@ func TestLines(t *testing.T) {
 	}
 	body, err := io.ReadAll(answer.Body)
 	_ = answer.Body.Close()
-	if err != nil || !strings.Contains(string(body), `"speed":60`) || !strings.Contains(string(body), env["FLY_API_BASE_URL"]) {
+	if err != nil || !strings.Contains(string(body), `"speed":60`) ||
+		!strings.Contains(string(body), env["FLY_API_BASE_URL"]) {
 		t.Errorf("the page says %s, %v", body, err)
 	}
-	post, err := http.NewRequestWithContext(ctx, "POST", env["FLY_FLAPS_BASE_URL"]+"/v1/apps/shop-api/machines/"+shopA+"/stop", strings.NewReader("{}"))
+	post, err := http.NewRequestWithContext(
+		ctx,
+		"POST",
+		env["FLY_FLAPS_BASE_URL"]+"/v1/apps/shop-api/machines/"+shopA+"/stop",
+		strings.NewReader("{}"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,11 @@ var stressFor = flag.Duration("stress", 300*time.Millisecond, "how long TestData
 // closed: nothing is blocked, and no goroutine stays.
 func TestDataPlaneStress(t *testing.T) {
 	before := runtime.NumGoroutine()
-	platform, err := openPlatform(t.Context(), filepath.Join(t.TempDir(), "state"), flysim.Options{StartDelay: time.Second, CheckDelay: time.Second, CrashAfter: time.Second})
+	platform, err := openPlatform(
+		t.Context(),
+		filepath.Join(t.TempDir(), "state"),
+		flysim.Options{StartDelay: time.Second, CheckDelay: time.Second, CrashAfter: time.Second},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +50,10 @@ func TestDataPlaneStress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := flysim.Serve(dataplane.AnyPort, webpage.New(webpage.Options{Platform: platform, Traffic: plane.Traffic, App: flysim.ExampleApp}))
+	page, err := flysim.Serve(
+		dataplane.AnyPort,
+		webpage.New(webpage.Options{Platform: platform, Traffic: plane.Traffic, App: flysim.ExampleApp}),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,11 +97,21 @@ func TestDataPlaneStress(t *testing.T) {
 		})
 		again(func(n int) { ask(straight, "GET", machine(n)+"/wait?state=started&timeout=1", "") })
 		again(func(n int) {
-			ask(through, "POST", "http://inner-circle.flycast/"+[]string{"", "sleep?for=2s", "echo", "crash", "replay?region=fra"}[n%5], "body")
+			ask(
+				through,
+				"POST",
+				"http://inner-circle.flycast/"+[]string{"", "sleep?for=2s", "echo", "crash", "replay?region=fra"}[n%5],
+				"body",
+			)
 		})
 	}
 	again(func(n int) {
-		ask(straight, "POST", api.URL+"/graphql", `{"query":"{apps{nodes{name machines{nodes{id state}} ipAddresses{nodes{address}}}}}"}`)
+		ask(
+			straight,
+			"POST",
+			api.URL+"/graphql",
+			`{"query":"{apps{nodes{name machines{nodes{id state}} ipAddresses{nodes{address}}}}}"}`,
+		)
 	})
 	again(func(n int) {
 		name := fmt.Sprintf("passing-%d", n)
@@ -103,15 +120,27 @@ func TestDataPlaneStress(t *testing.T) {
 		ask(straight, "DELETE", api.URL+"/v1/apps/"+name, "")
 	})
 	again(func(n int) {
-		ask(straight, "POST", controls.URL+"/events", `{"app":"`+flysim.ExampleApp+`","machine":"0","do":"`+[]string{"crash", "host_down", "host_up", "fail_crash", "oom"}[n%5]+`"}`)
-		ask(straight, "POST", controls.URL+"/clock", []string{`{"advance":"1h"}`, `{"speed":1000000}`, `{"advance":"720h"}`, `{"speed":0}`, `{"speed":60}`}[n%5])
+		ask(
+			straight,
+			"POST",
+			controls.URL+"/events",
+			`{"app":"`+flysim.ExampleApp+`","machine":"0","do":"`+
+				[]string{"crash", "host_down", "host_up", "fail_crash", "oom"}[n%5]+`"}`,
+		)
+		ask(
+			straight,
+			"POST",
+			controls.URL+"/clock",
+			[]string{`{"advance":"1h"}`, `{"speed":1000000}`, `{"advance":"720h"}`, `{"speed":0}`, `{"speed":60}`}[n%5],
+		)
 		ask(straight, "GET", controls.URL+"/calls?limit=10", "")
 		ask(straight, "GET", controls.URL+"/state", "")
 	})
 	again(func(int) { ask(straight, "GET", page.URL+"/state", "") })
 	running.Go(func() { ask(straight, "GET", page.URL+"/events", "") })
 	running.Go(func() {
-		for range (watch.Source{Platform: platform, Traffic: plane.Traffic}).Scenes(ctx, func([]flysim.Glance) []string { return platform.AppNames() }) {
+		source := watch.Source{Platform: platform, Traffic: plane.Traffic}
+		for range source.Scenes(ctx, func([]flysim.Glance) []string { return platform.AppNames() }) {
 		}
 	})
 	again(func(int) {
@@ -122,7 +151,9 @@ func TestDataPlaneStress(t *testing.T) {
 	})
 	<-time.After(*stressFor)
 
-	for _, end := range []func() error{page.Close, plane.Close, api.Close, controls.Close, platform.Close, platform.Close, plane.Listening.Close, api.Close} {
+	for _, end := range []func() error{
+		page.Close, plane.Close, api.Close, controls.Close, platform.Close, platform.Close, plane.Listening.Close, api.Close,
+	} {
 		if err := end(); err != nil {
 			t.Error(err)
 		}
@@ -136,7 +167,12 @@ func TestDataPlaneStress(t *testing.T) {
 		select {
 		case <-late:
 			stacks := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, and %d before:\n%s", runtime.NumGoroutine(), before, bytes.TrimSpace(stacks[:runtime.Stack(stacks, true)]))
+			t.Fatalf(
+				"%d goroutines, and %d before:\n%s",
+				runtime.NumGoroutine(),
+				before,
+				bytes.TrimSpace(stacks[:runtime.Stack(stacks, true)]),
+			)
 		default:
 			runtime.Gosched()
 		}

@@ -30,7 +30,8 @@ func TestLogWriter(t *testing.T) {
 	_, _ = fmt.Fprintln(w, "after the end")
 	<-w.done
 	text := out.String()
-	if !strings.HasPrefix(text, "line 0\n") || !strings.Contains(text, "lines of the log were dropped") || strings.Contains(text, "after the end") {
+	if !strings.HasPrefix(text, "line 0\n") || !strings.Contains(text, "lines of the log were dropped") ||
+		strings.Contains(text, "after the end") {
 		t.Errorf("got %.200q", text)
 	}
 	if n := strings.Count(text, "\n"); n > logBacklog+2 {

@@ -37,10 +37,19 @@ func TestDemoForm(t *testing.T) {
 		got := form.result(test.typed)
 		content, _ := got.Content.(map[string]any)
 		if got.Action != test.action || content[form.name] != test.want {
-			t.Errorf("%q with box %v: got %s %v, want %s %v", test.typed, form.isBox, got.Action, content, test.action, test.want)
+			t.Errorf(
+				"%q with box %v: got %s %v, want %s %v",
+				test.typed,
+				form.isBox,
+				got.Action,
+				content,
+				test.action,
+				test.want,
+			)
 		}
 	}
-	for _, schema := range []any{nil, "x", properties(nil), properties(map[string]any{"a": map[string]any{}, "b": map[string]any{}})} {
+	two := map[string]any{"a": map[string]any{}, "b": map[string]any{}}
+	for _, schema := range []any{nil, "x", properties(nil), properties(two)} {
 		if form, err := readForm(schema); err == nil {
 			t.Errorf("%v: got %v, want an error", schema, form)
 		}

@@ -26,9 +26,9 @@ const (
 	lowWorkFactor  = 2
 )
 
-// desk is where a person approves: a home folder with a server's state folder
-// in it, and a clock that stands still.
-type desk struct {
+// approvalTest is a home folder with a server's state folder in it, and a clock
+// that stands still.
+type approvalTest struct {
 	t    *testing.T
 	home string
 
@@ -36,27 +36,27 @@ type desk struct {
 	now time.Time
 }
 
-func newDesk(t *testing.T) *desk {
-	return &desk{t: t, home: t.TempDir(), now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
+func newApprovalTest(t *testing.T) *approvalTest {
+	return &approvalTest{t: t, home: t.TempDir(), now: time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)}
 }
 
-// Now implements tools.Clock.
-func (d *desk) Now() time.Time {
+// Now implements call.Clock.
+func (d *approvalTest) Now() time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.now
 }
 
-// After implements tools.Clock; nothing here waits.
-func (d *desk) After(time.Duration) <-chan time.Time { return nil }
+// After implements call.Clock; nothing here waits.
+func (d *approvalTest) After(time.Duration) <-chan time.Time { return nil }
 
-func (d *desk) advance(by time.Duration) {
+func (d *approvalTest) advance(by time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.now = d.now.Add(by)
 }
 
-func (d *desk) program(args ...string) program {
+func (d *approvalTest) program(args ...string) program {
 	return program{
 		args: args, clock: d, workFactor: lowWorkFactor, stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard,
 		lookup: func(name string) (string, bool) {
@@ -66,13 +66,13 @@ func (d *desk) program(args ...string) program {
 	}
 }
 
-func (d *desk) configDir() string { return filepath.Join(d.home, ".config", "flycast-mcp") }
-func (d *desk) requestsDir() string {
+func (d *approvalTest) configDir() string { return filepath.Join(d.home, ".config", "flycast-mcp") }
+func (d *approvalTest) requestsDir() string {
 	return filepath.Join(d.home, ".local", "state", "flycast-mcp", statedir.Requests)
 }
 
 // key makes an approver's key and puts it where --init would.
-func (d *desk) key() gate.PublicKey {
+func (d *approvalTest) key() gate.PublicKey {
 	d.t.Helper()
 	key, err := gate.NewSigningKey()
 	var sealed bytes.Buffer
@@ -85,19 +85,20 @@ func (d *desk) key() gate.PublicKey {
 }
 
 // gate is a server's gate that asks in the terminal only.
-func (d *desk) gate(keys ...gate.PublicKey) *gate.Gate {
+func (d *approvalTest) gate(keys ...gate.PublicKey) *gate.Gate {
 	d.t.Helper()
 	requests, err := gate.NewRequests(d.requestsDir(), d.Now)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	return gate.New(gate.Options{
-		Mode: gate.ModeTerminal, Keys: gate.FixedKeys(keys...), Requests: requests, Ledger: &memoryLedger{}, AnswerWithin: time.Minute, Now: d.Now,
+		Mode: gate.ModeTerminal, Keys: gate.FixedKeys(keys...), Requests: requests,
+		Ledger: &memoryLedger{}, AnswerWithin: time.Minute, Now: d.Now,
 	})
 }
 
 // decide brings a plan to a gate, as a tool does.
-func (d *desk) decide(g *gate.Gate, p plan.Plan, code string) gate.Outcome {
+func (d *approvalTest) decide(g *gate.Gate, p plan.Plan, code string) gate.Outcome {
 	d.t.Helper()
 	r, err := p.Request()
 	if err != nil {
@@ -109,7 +110,7 @@ func (d *desk) decide(g *gate.Gate, p plan.Plan, code string) gate.Outcome {
 }
 
 // wait makes the gate leave a request for the plan, and gives its ticket.
-func (d *desk) wait(g *gate.Gate, p plan.Plan) string {
+func (d *approvalTest) wait(g *gate.Gate, p plan.Plan) string {
 	d.t.Helper()
 	outcome := d.decide(g, p, "")
 	if outcome.Kind != gate.NeedsTerminal || outcome.Ticket == "" {
@@ -119,7 +120,7 @@ func (d *desk) wait(g *gate.Gate, p plan.Plan) string {
 }
 
 // answered tells whether an answer lies beside the request.
-func (d *desk) answered(ticket string) bool {
+func (d *approvalTest) answered(ticket string) bool {
 	_, err := os.Stat(filepath.Join(d.requestsDir(), ticket+".answer.json"))
 	return err == nil
 }
@@ -132,7 +133,9 @@ func releasePlan() plan.Plan {
 		if strings.Contains(ip, ":") {
 			kind = "dedicated_v6"
 		}
-		p.Steps = append(p.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: kind}}})
+		p.Steps = append(p.Steps, plan.Step{
+			Verb: gate.ReleaseAddress, Target: ip, Params: []plan.Param{{Name: plan.ParamKind, Value: kind}},
+		})
 		p.Fact("address/"+ip, kind)
 	}
 	p.Hazards = []plan.Hazard{plan.DedicatedV4Lost, plan.DedicatedV6Lost, plan.PublicAccessEnds}
@@ -181,7 +184,7 @@ type terminalUser struct {
 }
 
 // sit starts the program with a terminal as stdin and stderr.
-func (d *desk) sit(args ...string) *terminalUser {
+func (d *approvalTest) sit(args ...string) *terminalUser {
 	d.t.Helper()
 	master, tty, err := pty.Open()
 	if errors.Is(err, pty.ErrUnsupported) {
