@@ -11,7 +11,7 @@ func sandboxCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "sandbox", Hidden: true, DisableFlagParsing: true,
 		RunE: func(*cobra.Command, []string) error {
-			return errors.New("the emulated platform is a program of its own, flysim: " +
+			return errors.New("the emulated platform is a separate program, flysim; install it with " +
 				"go install github.com/flycast-mcp/flycast-mcp/cmd/flysim@latest")
 		},
 	}
