@@ -156,7 +156,7 @@ func TestCutCall(t *testing.T) {
 	if err != nil || !result.IsError {
 		t.Fatalf("got %+v, %v", result, err)
 	}
-	got := result.StructuredContent.(workOutput)
+	got := result.StructuredContent.(*workOutput)
 	if got.Status != plan.Failed || got.Code != gate.PlatformError || got.Run == "" || !strings.Contains(got.Summary, "ended while deploy was running on shop-api") || len(got.Unknown) != 1 {
 		t.Errorf("got %+v", got)
 	}

@@ -255,7 +255,7 @@ func (a *toolset) patchApp(in patchInput, file *flytoml.File) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	if p := a.Allowed(name); p != nil {
+	if p := a.CheckApp(name); p != nil {
 		return "", p
 	}
 	return name, nil

@@ -302,7 +302,7 @@ func (a *toolset) concludeRelease(ctx context.Context, w releaseWork, out *relea
 // stopped tells why the work ended before its last step.
 func (a *toolset) stopped(ctx context.Context, w releaseWork, out *releaseOutput, failure error, rest string) {
 	p := a.Explain(ctx, failure)
-	a.Fill(&out.Result, p)
+	out.SetProblem(p)
 	out.Status = plan.Partial
 	if len(out.Released) == 0 {
 		out.Status = plan.Failed

@@ -8,18 +8,19 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// This file renders results. On success some clients show the model only the
-// structured half, on an error only the text: each is complete alone.
+// This file renders results. On success some clients show the model only the structured
+// half, on an error only the text: each is complete on its own.
 
-// isError is the contract's split: what the model or a person should treat as
-// an error, and what is an ordinary answer.
-func isError(r plan.Result) bool {
+// SandboxMark begins every summary about the emulated platform.
+const SandboxMark = "[sandbox] "
+
+// isError reports whether the model or a person should treat a result as an error.
+func isError(r *plan.Result) bool {
 	switch r.Status {
 	case plan.Failed, plan.Partial:
 		return true
@@ -33,18 +34,19 @@ func isError(r plan.Result) bool {
 	return false
 }
 
-// result is both halves of an answer. The texts in it were made safe one by one,
-// where their lines and quotations begin and end; what still cannot be seen in
-// the text is escaped here.
-func (a *Handler) result(structured any, text string, isError bool) *mcp.CallToolResult {
+// newResult returns both halves of an answer. Outside text in it was escaped piece by
+// piece, so that its quotes and lines end where they should; what is invisible in the whole
+// is escaped here.
+func newResult(structured any, text string, isError bool) *mcp.CallToolResult {
 	r := mcp.NewToolResultStructured(structured, outside.Block(text))
 	r.IsError = isError
 	return r
 }
 
-// finish makes an envelope conform: the sandbox's mark, the bounds, next never null.
-func (a *Handler) finish(r *plan.Result) {
-	if a.Sandbox && !strings.HasPrefix(r.Summary, SandboxMark) {
+// respond completes an output's envelope and returns it as a result.
+func (t *changing) respond(out output) *mcp.CallToolResult {
+	r := out.Envelope()
+	if t.Sandbox && !strings.HasPrefix(r.Summary, SandboxMark) {
 		r.Summary = SandboxMark + r.Summary
 	}
 	r.Summary = outside.Line(r.Summary, math.MaxInt)
@@ -58,21 +60,11 @@ func (a *Handler) finish(r *plan.Result) {
 	if r.Next == nil {
 		r.Next = []plan.Next{}
 	}
+	return newResult(out, envelopeText(r, t.text(out)), isError(r))
 }
 
-// sandboxMark begins every summary that tells of the emulated platform.
-const SandboxMark = "[sandbox] "
-
-// text is the whole answer for a person, and for models that get only the text.
-func (t *changing[In, Work, Out, P]) text(r *plan.Result, out Out) string {
-	extra := ""
-	if t.Text != nil {
-		extra = t.Text(out)
-	}
-	return envelopeText(*r, extra)
-}
-
-func envelopeText(r plan.Result, extra string) string {
+// envelopeText renders an envelope, with the tool's own text in its place.
+func envelopeText(r *plan.Result, extra string) string {
 	var b strings.Builder
 	b.WriteString(r.Summary + "\n")
 	if r.Code != "" {
@@ -138,6 +130,7 @@ func envelopeText(r plan.Result, extra string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// NextText renders what to do next, a line each.
 func NextText(next []plan.Next) string {
 	var b strings.Builder
 	for _, n := range next {
@@ -161,7 +154,7 @@ func argumentsText(a *plan.Arguments) string {
 	return " " + a.String()
 }
 
-// sentence ends a message.
+// sentence returns a message with a full stop.
 func sentence(message string) string {
 	if message == "" || strings.HasSuffix(message, ".") || strings.HasSuffix(message, "?") {
 		return message
@@ -170,10 +163,10 @@ func sentence(message string) string {
 }
 
 // refuse answers a call that did not get as far as a plan, or not past one.
-func (t *changing[In, Work, Out, P]) refuse(p *plan.Problem) *mcp.CallToolResult {
-	var out Out
-	r := P(&out).Envelope()
-	t.Fill(r, p)
+func (t *changing) refuse(p *plan.Problem) *mcp.CallToolResult {
+	out := t.blank()
+	r := out.Envelope()
+	r.SetProblem(p)
 	r.Status = plan.Refused
 	if p.Code == gate.PlatformError || p.Code == gate.Internal || p.Code == gate.RateLimited {
 		r.Status = plan.Failed
@@ -182,85 +175,56 @@ func (t *changing[In, Work, Out, P]) refuse(p *plan.Problem) *mcp.CallToolResult
 	if p.Code == gate.Internal {
 		r.Summary = sentence(p.Message)
 	}
-	t.finish(r)
-	return t.result(out, t.text(r, out), isError(*r))
+	return t.respond(out)
 }
 
-// failed answers a call whose Apply ended in an error before it had a record.
-func (t *changing[In, Work, Out, P]) failed(planned plan.Proposal[Work, Out], p *plan.Problem) *mcp.CallToolResult {
-	r := P(&planned.Out).Envelope()
-	t.Fill(r, p)
-	r.Status, r.App = plan.Failed, planned.Plan.App
-	r.Summary = sentence(p.Message)
-	t.finish(r)
-	return t.result(planned.Out, t.text(r, planned.Out), true)
+// reportFailure answers a call whose Apply ended in an error before it had a record.
+func (t *changing) reportFailure(p *proposal, problem *plan.Problem) *mcp.CallToolResult {
+	r := p.out.Envelope()
+	r.SetProblem(problem)
+	r.Status, r.App, r.Summary = plan.Failed, p.App, sentence(problem.Message)
+	return t.respond(p.out)
 }
 
-func (a *Handler) Fill(r *plan.Result, p *plan.Problem) {
-	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.NextSteps()
-	if p.RetryAfter > 0 {
-		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
-	}
-}
-
-// blocked answers a call whose plan must not happen as things are.
-func (t *changing[In, Work, Out, P]) blocked(planned plan.Proposal[Work, Out]) *mcp.CallToolResult {
-	r := P(&planned.Out).Envelope()
-	r.Status, r.App, r.Code, r.Retry = plan.Refused, planned.Plan.App, gate.Precondition, gate.Precondition.Retry()
-	r.Blockers, r.Next = planned.Plan.Blockers, planned.Next
+// reportBlockers answers a call whose plan must not happen as things are.
+func (t *changing) reportBlockers(p *proposal) *mcp.CallToolResult {
+	r := p.out.Envelope()
+	r.Status, r.App, r.Code, r.Retry = plan.Refused, p.App, gate.Precondition, gate.Precondition.Retry()
+	r.Blockers, r.Next = p.Blockers, p.next
 	ids := make([]string, len(r.Blockers))
 	for i, b := range r.Blockers {
 		ids[i] = b.ID
 	}
-	r.Summary = fmt.Sprintf("%s is not ready: %s. Nothing was changed.", planned.Plan.App, strings.Join(slices.Compact(ids), ", "))
-	t.finish(r)
-	return t.result(planned.Out, t.text(r, planned.Out), true)
+	r.Summary = fmt.Sprintf("%s is not ready: %s. Nothing was changed.", p.App, strings.Join(slices.Compact(ids), ", "))
+	return t.respond(p.out)
 }
 
-// answer is a plan's outcome that needs no gate.
-func (t *changing[In, Work, Out, P]) answer(planned plan.Proposal[Work, Out], status plan.Status, summary string, next []plan.Next) *mcp.CallToolResult {
-	r := P(&planned.Out).Envelope()
-	r.Status, r.App, r.Summary, r.Next = status, planned.Plan.App, summary, next
-	t.finish(r)
-	return t.result(planned.Out, t.text(r, planned.Out), false)
+// reportNothing answers a call for which there is nothing to do.
+func (t *changing) reportNothing(p *proposal) *mcp.CallToolResult {
+	r := p.out.Envelope()
+	r.Status, r.App, r.Summary, r.Next = plan.NothingToDo, p.App, p.nothing, p.next
+	return t.respond(p.out)
 }
 
-// dryRun shows the plan and stops.
-func (t *changing[In, Work, Out, P]) dryRun(planned plan.Proposal[Work, Out]) *mcp.CallToolResult {
-	r := P(&planned.Out).Envelope()
-	r.Status, r.App = plan.NeedsApproval, planned.Plan.App
-	r.Plan, r.Steps = planned.Plan.Summary(), planned.Plan.Records(plan.Planned)
-	for _, u := range planned.Plan.Unknown {
-		r.Unknown = append(r.Unknown, u.Sentence())
-	}
+// reportDryRun answers a call that only wants the plan.
+func (t *changing) reportDryRun(p *proposal) *mcp.CallToolResult {
+	r := p.out.Envelope()
+	r.Status, r.App = plan.NeedsApproval, p.App
+	p.describe(r, plan.Planned)
 	why := "the same call without dry_run asks a person, unless a policy approves it, and then does it"
-	if !planned.Plan.Gated && !t.Spec().Effect.Gated() {
+	if !p.Gated && !t.spec.Effect.Gated() {
 		why = "the same call without dry_run does it, without asking"
 		r.Approval = &plan.ApprovalState{Channel: gate.ChannelNone}
 	}
-	r.Summary = strings.TrimSpace(planned.Summary + " Dry run: nothing was changed.")
-	r.Next = []plan.Next{{Who: "agent", Tool: t.Spec().Name, Why: why}}
-	t.finish(r)
-	return t.result(planned.Out, t.text(r, planned.Out), false)
+	r.Summary = strings.TrimSpace(p.summary + " Dry run: nothing was changed.")
+	r.Next = []plan.Next{{Who: "agent", Tool: t.spec.Name, Why: why}}
+	return t.respond(p.out)
 }
 
-// named checks the app of a call: its form, and the server's allow-list.
-func (a *Handler) named(arguments map[string]any) *plan.Problem {
-	app, _ := arguments["app"].(string)
-	if app == "" && arguments["app"] == nil {
-		return nil
+// describe puts the plan into an envelope, with its steps in one state.
+func (p *proposal) describe(r *plan.Result, state plan.State) {
+	r.Plan, r.Steps = p.Summary(), p.Records(state)
+	for _, u := range p.Unknown {
+		r.Unknown = append(r.Unknown, u.Sentence())
 	}
-	return a.Allowed(app)
-}
-
-// Allowed checks an app that a call or a file names. The transport of the client
-// checks it again; but some calls send nothing to Fly (deploy_status, deploy_stop,
-// an edit of a file), and no other call should ask a person, or read a file,
-// before it is refused.
-func (a *Handler) Allowed(app string) *plan.Problem {
-	if err := fly.Apps(a.Apps).Check(app); err != nil {
-		p, _ := ProblemOf(err)
-		return p
-	}
-	return nil
 }

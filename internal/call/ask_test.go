@@ -32,7 +32,7 @@ func TestFormLimits(t *testing.T) {
 			}
 			if r.TooLong {
 				terminals++
-				why := (&changing[workInput, int, workOutput, *workOutput]{}).why(p, gate.Outcome{Kind: gate.NeedsTerminal, Code: gate.Unavailable, TooLong: true})
+				why := refusalText(p, gate.Outcome{Kind: gate.NeedsTerminal, Code: gate.Unavailable, TooLong: true})
 				if !strings.Contains(why, "too long for a form (") || !strings.Contains(why, "characters; a form holds") {
 					t.Errorf("%d changes: %s", changes, why)
 				}

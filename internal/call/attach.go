@@ -14,117 +14,114 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// This file is what a call gets that meets a run, its own or another's.
+// This file answers calls that find a run: their own, an identical call's, or another's.
 
-// meet is the way of a call that finds a run at work: the identical call
-// attaches, another one is told to wait.
-func (t *changing[In, Work, Out, P]) meet(ctx context.Context, c *invocation[In, Work, Out], other *Run) (*mcp.CallToolResult, error) {
-	if other.key == c.key {
-		return t.attach(ctx, c.progress, other)
+// stopHold is how long a call waits for its run after the server was told to stop. It is
+// shorter than the transports wait for calls.
+const stopHold = time.Minute
+
+// attachOrBusy answers a call that finds the app taken: an identical call attaches to the
+// run, any other is told to wait.
+func (c *invocation) attachOrBusy(ctx context.Context, run *Run) (*mcp.CallToolResult, error) {
+	if run.key == c.key {
+		return c.attach(ctx, run)
 	}
-	return t.refuse(busy(other)), nil
+	return c.refuse(busy(run)), nil
 }
 
 // attach waits for a run that an identical call started.
-func (t *changing[In, Work, Out, P]) attach(ctx context.Context, progress *Progress, at *Run) (*mcp.CallToolResult, error) {
-	at.watch(progress)
-	return t.wait(ctx, progress, at)
+func (c *invocation) attach(ctx context.Context, run *Run) (*mcp.CallToolResult, error) {
+	run.watch(c.progress)
+	return c.wait(ctx, run)
 }
 
-// wait gives the result of a run if it comes in time, else "running".
-func (t *changing[In, Work, Out, P]) wait(ctx context.Context, progress *Progress, at *Run) (*mcp.CallToolResult, error) {
-	defer at.unwatch(progress)
-	hold := t.Clock.After(t.Hold)
+// wait returns the result of a run if it ends in time, else "running".
+func (c *invocation) wait(ctx context.Context, run *Run) (*mcp.CallToolResult, error) {
+	defer run.unwatch(c.progress)
+	hold := c.Clock.After(c.Hold)
 	select {
-	case <-at.Done:
+	case <-run.Done:
 	case <-hold:
-	case <-ctx.Done(): // a client that left hears nothing more
+	case <-ctx.Done(): // a client that left gets no answer
 		if !errors.Is(context.Cause(ctx), ErrStopping) {
-			return t.cut(at), nil
+			return c.reportCutOff(run), nil
 		}
-		// The client of a server that stops still listens, and the run was told
-		// to end.
+		// The client of a server that stops still listens, and the run was told to end.
 		select {
-		case <-at.Done:
+		case <-run.Done:
 		case <-hold:
-			return t.cut(at), nil
-		case <-t.Clock.After(stopHold):
-			return t.cut(at), nil
+			return c.reportCutOff(run), nil
+		case <-c.Clock.After(stopHold):
+			return c.reportCutOff(run), nil
 		}
 	}
 	select {
-	case <-at.Done: // also if both came at once
-		t.Runs.fetched(at)
-		return at.answer(), nil
+	case <-run.Done: // also if both came at once
+		c.Runs.forget(run)
+		return run.answer(), nil
 	default:
 	}
-	return t.stillRunning(at), nil
+	return c.reportRunning(run), nil
 }
 
-// stopHold is how long a call waits for its run after the server was told to
-// stop. It is less than the transports wait for calls.
-const stopHold = time.Minute
-
-// cut answers a call that is ended before its run is: mostly because this server
-// is told to end. It is an error to whoever still listens, as it is not known what
-// becomes of the run.
-func (t *changing[In, Work, Out, P]) cut(at *Run) *mcp.CallToolResult {
+// reportCutOff answers a call that ends before its run, mostly because the server stops. It
+// is an error to whoever still listens, because it is unknown how the run ends.
+func (c *invocation) reportCutOff(run *Run) *mcp.CallToolResult {
 	select {
-	case <-at.Done: // at the same moment
-		t.Runs.fetched(at)
-		return at.answer()
+	case <-run.Done: // at the same moment
+		c.Runs.forget(run)
+		return run.answer()
 	default:
 	}
-	var out Out
-	envelope := P(&out).Envelope()
-	*envelope = plan.Result{
-		Status: plan.Failed, App: at.App, Run: at.ID, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
-		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include what it has changed so far.", at.Tool, at.on(), cmp.Or(at.Now().String(), "starting")),
+	out := c.blank()
+	*out.Envelope() = plan.Result{
+		Status: plan.Failed, App: run.App, Run: run.ID, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
+		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include what it has changed so far.",
+			run.Tool, run.object(), cmp.Or(run.Now().String(), "starting")),
 		Unknown: []string{"how the run ends: it continues or, if this server is shutting down, a deploy finishes the Machines it is changing and starts no others"},
-		Next:    []plan.Next{{Who: "agent", Tool: at.Tool, Why: "the identical call attaches to the run or, if it is over, checks the state and does what is left"}},
+		Next:    []plan.Next{{Who: "agent", Tool: run.Tool, Why: "the identical call attaches to the run or, if it is over, checks the state and does what is left"}},
 	}
-	t.finish(envelope)
-	return t.result(out, t.text(envelope, out), true)
+	return c.respond(out)
 }
 
-// stillRunning answers a call that was held as long as calls are.
-func (t *changing[In, Work, Out, P]) stillRunning(at *Run) *mcp.CallToolResult {
-	var out Out
-	envelope := P(&out).Envelope()
-	*envelope = plan.Result{
-		Status: plan.Running, App: at.App, Run: at.ID, Retry: gate.RetryNow,
-		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", at.Tool, at.on(), cmp.Or(at.Now().String(), "starting")),
-		Next:    []plan.Next{{Who: "agent", Tool: at.Tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
+// reportRunning answers a call that waited as long as calls do.
+func (c *invocation) reportRunning(run *Run) *mcp.CallToolResult {
+	out := c.blank()
+	r := out.Envelope()
+	*r = plan.Result{
+		Status: plan.Running, App: run.App, Run: run.ID, Retry: gate.RetryNow,
+		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", run.Tool, run.object(), cmp.Or(run.Now().String(), "starting")),
+		Next:    []plan.Next{{Who: "agent", Tool: run.Tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
 	}
-	if follow := t.Spec().Follow; follow != "" {
-		envelope.Next = append(envelope.Next, plan.Next{Who: "agent", Tool: follow, Arguments: &plan.Arguments{App: at.App, Run: at.ID}, Why: "shows its progress"})
+	if follow := c.spec.Follow; follow != "" {
+		r.Next = append(r.Next, plan.Next{Who: "agent", Tool: follow, Arguments: &plan.Arguments{App: run.App, Run: run.ID}, Why: "shows its progress"})
 	}
-	t.finish(envelope)
-	return t.result(out, t.text(envelope, out), false)
+	return c.respond(out)
 }
 
-// earlier is the result of a run that was over before this call came: what it
-// tells may not be so any more.
-func (t *changing[In, Work, Out, P]) earlier(at *Run) *mcp.CallToolResult {
-	out, ok := at.Result.StructuredContent.(Out)
+// earlierRun returns the result of a run that ended before this call came: it may no longer
+// be true.
+func (t *changing) earlierRun(run *Run) *mcp.CallToolResult {
+	stored, ok := run.Result.StructuredContent.(output)
 	if !ok {
-		return at.answer() // not ours; results of this tool always are
+		return run.answer() // not ours; results of this tool always are
 	}
-	r := P(&out).Envelope()
-	r.Summary = fmt.Sprintf("Result of the run that ended at %s; this call did nothing. %s", at.Ended.UTC().Format(time.RFC3339), strings.TrimPrefix(r.Summary, SandboxMark))
-	t.finish(r)
-	return own(t.result(out, t.text(r, out), at.Result.IsError))
+	out := t.clone(stored)
+	r := out.Envelope()
+	r.Summary = fmt.Sprintf("Result of the run that ended at %s; this call did nothing. %s",
+		run.Ended.UTC().Format(time.RFC3339), strings.TrimPrefix(r.Summary, SandboxMark))
+	return copyResult(t.respond(out))
 }
 
-func busy(other *Run) *plan.Problem {
+func busy(run *Run) *plan.Problem {
 	return &plan.Problem{
-		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", other.Tool, other.on()), RetryAfter: plan.BusyRetry,
+		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", run.Tool, run.object()), RetryAfter: plan.BusyRetry,
 		Hint: "wait and call again; the identical call attaches to its own run",
 	}
 }
 
-// untaken answers for an app that could not be taken among processes.
-func (a *Handler) untaken(app string, err error) *plan.Problem {
+// lockProblem answers for an app whose lock could not be taken.
+func (h *Handler) lockProblem(app string, err error) *plan.Problem {
 	if errors.Is(err, errAppLocked) {
 		return &plan.Problem{
 			Code: gate.Busy, Message: "another process of this server is changing " + app, RetryAfter: plan.BusyRetry,
@@ -134,6 +131,9 @@ func (a *Handler) untaken(app string, err error) *plan.Problem {
 	if p := diskProblem(err, "the state folder"); p != nil {
 		return p
 	}
-	a.Log.Error("the app's lock could not be taken", "app", app, "err", err)
-	return &plan.Problem{Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it nothing that needs an approval is done. Nothing was changed", Hint: "the server's log has the reason"}
+	h.Log.Error("the app's lock could not be taken", "app", app, "err", err)
+	return &plan.Problem{
+		Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it nothing that needs an approval is done. Nothing was changed",
+		Hint: "the server's log has the reason",
+	}
 }

@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,8 +9,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
-	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/disk"
@@ -20,444 +19,358 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// reading is a [Reading] as it is served.
-type reading[In, Out any] struct {
-	*Handler
-	Reading[In, Out]
-	schemas
-}
-
-func NewReading[In, Out any](a *Handler, r Reading[In, Out], refine func(map[string]*jsonschema.Schema)) Tool {
-	return &reading[In, Out]{a, r, newSchemas[In, Out](a.Schemas, r.Spec.Name, refine)}
-}
-
-func (t *reading[In, Out]) Spec() Spec { return t.Reading.Spec }
-
-func (t *reading[In, Out]) Definition() mcp.Tool {
-	return definition(t.Reading.Spec, t.input(), t.output())
-}
-
-func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	var in In
-	arguments, problem := t.arguments(t.parsed(), request)
-	if problem == nil {
-		in, problem = Decode[In](t.parsed(), arguments)
-	}
-	if problem == nil {
-		problem = t.named(arguments)
-	}
-	if problem == nil {
-		out, err := t.Read(ctx, in)
-		if err == nil {
-			return t.result(out, t.Text(out), false), nil
-		}
-		problem = t.Explain(ctx, err)
-	}
-	out := t.Failed(sentence(problem.Message), problem)
-	return t.result(out, t.Text(out), problem.Code != gate.Blocked), nil
-}
-
-// enveloped is an output with the envelope of changing tools in it.
-type enveloped[Out any] interface {
-	*Out
-	Envelope() *plan.Result
-}
-
-// changing is a [Changing] as it is served.
-type changing[In, Work, Out any, P enveloped[Out]] struct {
-	*Handler
-	Changing[In, Work, Out]
-	schemas
-}
-
-func NewChanging[In, Work, Out any, P enveloped[Out]](a *Handler, c Changing[In, Work, Out], refine func(map[string]*jsonschema.Schema)) Tool {
-	return &changing[In, Work, Out, P]{a, c, newSchemas[In, Out](a.Schemas, c.Spec.Name, refine)}
-}
-
-func (t *changing[In, Work, Out, P]) Spec() Spec { return t.Changing.Spec }
-
-func (t *changing[In, Work, Out, P]) Definition() mcp.Tool {
-	return definition(t.Changing.Spec, t.input(), t.output())
-}
-
-// options are the two arguments that the adapter itself understands.
-type options struct {
-	Approval string `json:"approval"`
-	DryRun   bool   `json:"dry_run"`
+// proposal is a [plan.Proposal] whose types are hidden.
+type proposal struct {
+	plan.Plan
+	summary string
+	nothing string
+	next    []plan.Next
+	keep    func(until time.Time)
+	out     output
+	apply   func(context.Context, *gate.Grant, plan.Report) (output, error)
 }
 
 // invocation is one tools/call on its way through the stages.
-type invocation[In, Work, Out any] struct {
+type invocation struct {
+	*changing
 	caller   Caller
-	key      string
-	call     string
-	in       In
-	options  options
-	progress *Progress // one for the whole call: its values must grow
+	plan     planner
+	approval string // a code from a terminal
+	dryRun   bool
+	key      string    // of identical calls: the caller, the tool and all arguments
+	id       string    // of the tool and the arguments without approval and dry_run
+	progress *Progress // one for the whole call, because its values must grow
 	held     *Run      // the app, taken before the plan that an answer is judged by
 	retried  bool      // the call repeats an earlier one that was answered with a question
 }
 
-// callOf names what was called, whatever approval it carries: the plans of calls
-// that differ here are different plans, not versions of one.
-func callOf(tool string, arguments map[string]any) (string, error) {
-	asked := maps.Clone(arguments)
-	delete(asked, "approval")
-	delete(asked, "dry_run")
-	body, err := json.Marshal(asked) // map keys are sorted
-	if err != nil {
-		return "", fmt.Errorf("arguments: %w", err)
-	}
-	hash := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s", tool, body)) // they may hold secrets
-	return hex.EncodeToString(hash[:16]), nil
-}
-
-func (t *changing[In, Work, Out, P]) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	c := &invocation[In, Work, Out]{caller: CallerFrom(ctx), progress: NewProgress(ctx, request)}
+func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	c := &invocation{changing: t, caller: CallerFrom(ctx), progress: NewProgress(ctx, request)}
 	defer c.progress.Done()
-	defer t.giveBack(c) // however the call ends, a panic included
+	defer c.releaseApp() // however the call ends, even in a panic
 	arguments, problem := t.arguments(t.parsed(), request)
 	if problem != nil {
 		return t.refuse(problem), nil
 	}
-	answer, err := t.receive(ctx, c, arguments, request)
+	app, _ := arguments["app"].(string)
+	answer, err := c.receive(ctx, app, request)
 	if err != nil {
 		return nil, err
 	}
-	if t.Earlier != nil {
-		t.Earlier(arguments)
+	if t.earlier != nil {
+		t.earlier(arguments)
 	}
-	if c.in, problem = Decode[In](t.parsed(), arguments); problem == nil {
-		problem = t.named(arguments)
-	}
-	if problem != nil {
+	if problem := c.decode(arguments); problem != nil {
 		return t.refuse(problem), nil
 	}
-	body, err := json.Marshal(arguments)
-	if err == nil {
-		err = json.Unmarshal(body, &c.options)
+	if answer.No() { // it is not the answer to anything else that runs
+		return c.answerNo(ctx, answer)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("arguments: %w", err)
+	if run, ended := t.Runs.find(c.key); ended {
+		t.Runs.forget(run)
+		return t.earlierRun(run), nil
+	} else if run != nil {
+		return c.attach(ctx, run)
 	}
-	if c.call, err = callOf(t.Spec().Name, arguments); err != nil {
-		return nil, err
-	}
-	c.key = strings.Join([]string{c.caller.ID, t.Spec().Name, string(body)}, "\x00") // map keys are sorted
-
-	if answer.No() { // nothing that goes on elsewhere is an answer to it
-		return t.saidNo(ctx, c, answer)
-	}
-	if at, over := t.Runs.find(c.key); over {
-		t.Runs.fetched(at)
-		return t.earlier(at), nil
-	} else if at != nil {
-		return t.attach(ctx, c.progress, at)
-	}
-	if app, _ := arguments["app"].(string); answer.Yes() && app != "" {
-		if over, err := t.take(ctx, c, app, true); over != nil || err != nil {
-			return over, err
+	if answer.Yes() && app != "" {
+		if result, err := c.acquireApp(ctx, app, true); result != nil || err != nil {
+			return result, err
 		}
 	}
-	planned, err := t.Plan(ctx, c.in)
-	var ends *mcp.CallToolResult
+	p, err := c.plan(ctx)
+	var early *mcp.CallToolResult
 	if err != nil {
-		ends = t.refuse(t.Explain(ctx, err))
+		early = t.refuse(t.Explain(ctx, err))
 	} else {
-		ends = t.over(planned)
+		early = t.earlyResult(p)
 	}
-	if ends != nil {
-		// A plan made beside the identical call's work tells of a state in between.
-		if at, over := t.Runs.find(c.key); at != nil && at != c.held && !over {
-			return t.attach(ctx, c.progress, at)
+	if early != nil {
+		// A plan made while the identical call works shows a state in between.
+		if run, ended := t.Runs.find(c.key); run != nil && run != c.held && !ended {
+			return c.attach(ctx, run)
 		}
-		return ends, nil
+		return early, nil
 	}
-	if c.options.DryRun {
-		return t.dryRun(planned), nil
+	if c.dryRun {
+		return t.reportDryRun(p), nil
 	}
-	return t.pass(ctx, c, planned, answer)
+	return c.decide(ctx, p, answer)
 }
 
-// receive judges the answer that came with the call before anything else is
-// looked at or waited for.
-func (t *changing[In, Work, Out, P]) receive(ctx context.Context, c *invocation[In, Work, Out], arguments map[string]any, request mcp.CallToolRequest) (*gate.Answer, error) {
+// receive judges the answer that came with the call, before anything else is looked at or
+// waited for.
+func (c *invocation) receive(ctx context.Context, app string, request mcp.CallToolRequest) (*gate.Answer, error) {
 	reply, retried, err := roundTripReply(ctx, request)
 	if err != nil || !retried {
 		return nil, err
 	}
 	c.retried = true
-	app, _ := arguments["app"].(string)
 	if reply == nil {
-		return nil, t.Gate.Check(t.Spec().Name, app, c.caller.ID, request.Params.RequestState)
+		return nil, c.Gate.Check(c.spec.Name, app, c.caller.ID, request.Params.RequestState)
 	}
-	return t.Gate.Receive(t.Spec().Name, app, c.caller.ID, *reply)
+	return c.Gate.Receive(c.spec.Name, app, c.caller.ID, *reply)
 }
 
-// saidNo answers a person's no, which was recorded already: with the plan, if it
-// can still be made.
-func (t *changing[In, Work, Out, P]) saidNo(ctx context.Context, c *invocation[In, Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
-	planned, err := t.Plan(ctx, c.in)
+// decode checks the arguments and decodes them into the tool's input.
+func (c *invocation) decode(arguments map[string]any) *plan.Problem {
+	body, problem := encodeArguments(c.parsed(), arguments)
+	if problem != nil {
+		return problem
+	}
+	var err error
+	if c.plan, err = c.prepare(body); err != nil {
+		return errUnreadable()
+	}
+	c.approval, _ = arguments["approval"].(string)
+	c.dryRun, _ = arguments["dry_run"].(bool)
+	c.key = strings.Join([]string{c.caller.ID, c.spec.Name, string(body)}, "\x00")
+	if c.id, err = callID(c.spec.Name, arguments); err != nil {
+		return errUnreadable()
+	}
+	return c.checkArgumentApp(arguments)
+}
+
+// callID identifies what was called, whatever approval it carries: the plans of calls that
+// differ here are different plans, not versions of one.
+func callID(tool string, arguments map[string]any) (string, error) {
+	asked := maps.Clone(arguments)
+	delete(asked, "approval")
+	delete(asked, "dry_run")
+	body, err := json.Marshal(asked) // map keys are sorted
 	if err != nil {
-		return t.refuse(&plan.Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person wants that"}), nil
+		return "", err
 	}
-	return t.pass(ctx, c, planned, answer)
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s", tool, body)) // arguments may hold secrets
+	return hex.EncodeToString(hash[:16]), nil
 }
 
-// over is the answer to a plan with which the call ends, nil if there is
-// something to do that may be done.
-func (t *changing[In, Work, Out, P]) over(planned plan.Proposal[Work, Out]) *mcp.CallToolResult {
+// answerNo answers a person's no, which was recorded already: with the plan, if it can
+// still be made.
+func (c *invocation) answerNo(ctx context.Context, answer *gate.Answer) (*mcp.CallToolResult, error) {
+	p, err := c.plan(ctx)
+	if err != nil {
+		return c.refuse(&plan.Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person wants that"}), nil
+	}
+	return c.decide(ctx, p, answer)
+}
+
+// earlyResult returns the result if the plan already decides the call, else nil.
+func (t *changing) earlyResult(p *proposal) *mcp.CallToolResult {
 	switch {
-	case len(planned.Plan.Blockers) > 0:
-		return t.blocked(planned)
-	case planned.Plan.Empty():
-		return t.answer(planned, plan.NothingToDo, planned.Nothing, planned.Next)
+	case len(p.Blockers) > 0:
+		return t.reportBlockers(p)
+	case p.Empty():
+		return t.reportNothing(p)
 	}
 	return nil
 }
 
-// maxDrifts bounds how often one call goes back to the gate because the app
-// moved between the decision and the run.
+// maxDrifts bounds how often one call goes back to the gate because the app changed
+// between the decision and the run.
 const maxDrifts = 3
 
-// pass brings a plan through the gate, asking as often as the gate wants.
-func (t *changing[In, Work, Out, P]) pass(ctx context.Context, c *invocation[In, Work, Out], planned plan.Proposal[Work, Out], answer *gate.Answer) (*mcp.CallToolResult, error) {
-	kind := CanElicit(ctx)
+// decide takes a plan through the gate, asking as often as the gate wants, and runs it.
+func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answer) (*mcp.CallToolResult, error) {
 	for drifts := 0; ; {
-		if over, err := t.halted(ctx); over != nil || err != nil {
-			return over, err // nobody is asked, and nothing is filed
+		if result, err := c.checkStopped(ctx); result != nil || err != nil {
+			return result, err // nobody is asked, and nothing is filed
 		}
-		planned.Plan.Gated = planned.Plan.Gated || t.Spec().Effect.Gated()
-		request, err := planned.Plan.Request()
+		request, err := c.gateRequest(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		request.Caller, request.Asker, request.From = c.caller.ID, c.caller.Name, t.From
-		request.CanAsk, request.Code = kind != ElicitNone, c.options.Approval
-		request.Call, request.Retried = c.call, c.retried
 		if request.Gated && !answer.No() {
-			if problem := t.recordable(); problem != nil {
-				return t.refuse(problem), nil
+			if problem := c.checkJournal(); problem != nil {
+				return c.refuse(problem), nil
 			}
-			if other := t.Runs.Busy(planned.Plan.App); other != nil && other != c.held {
-				return t.meet(ctx, c, other)
+			if run := c.Runs.Busy(p.App); run != nil && run != c.held {
+				return c.attachOrBusy(ctx, run)
 			}
 		}
-		outcome := t.Gate.Decide(request, answer)
+		outcome := c.Gate.Decide(request, answer)
 		if outcome.Err != nil {
-			t.Log.Error("gate", "tool", request.Tool, "app", request.App, "err", outcome.Err)
+			c.Log.Error("gate", "tool", request.Tool, "app", request.App, "err", outcome.Err)
 		}
-		if planned.Keep != nil && (outcome.Kind == gate.Ask || outcome.Kind == gate.NeedsTerminal) {
-			planned.Keep(outcome.Expires)
+		if p.keep != nil && (outcome.Kind == gate.Ask || outcome.Kind == gate.NeedsTerminal) {
+			p.keep(outcome.Expires)
 		}
 		switch outcome.Kind {
 		case gate.Proceed:
-			drifted, result, err := t.run(ctx, c, planned, outcome)
+			drifted, result, err := c.run(ctx, p, outcome)
 			if drifted == nil {
 				return result, err
 			}
 			if drifts++; drifts > maxDrifts {
-				return t.ungranted(*drifted, gate.Outcome{Code: gate.Stale, Reason: "the app kept changing"}), nil
+				return c.reportRefusal(drifted, gate.Outcome{Code: gate.Stale, Reason: "the app kept changing"}), nil
 			}
-			planned = *drifted
+			p = drifted
 		case gate.Ask:
-			t.giveBack(c) // a person may take their time
-			t.Record(journal.Entry{Event: journal.Asked, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Hazards: request.Hazards})
-			form := approvalForm(planned.Plan, outcome)
-			if kind == ElicitRoundTrip {
-				return t.inputRequired(ctx, form, outcome.State), nil
+			c.releaseApp() // a person may take their time
+			c.Record(entryOf(journal.Asked, request))
+			form := approvalForm(p.Plan, outcome)
+			if CanElicit(ctx) == ElicitRoundTrip {
+				return c.inputRequired(ctx, form, outcome.State), nil
 			}
-			next, over, err := t.askSession(ctx, c.progress, form, outcome, request)
-			if err != nil {
+			var timedOut *gate.Outcome
+			answer, timedOut, err = c.askSession(ctx, c.progress, form, outcome, request)
+			switch {
+			case err != nil:
 				return nil, err
-			}
-			if over != nil {
-				return t.ungranted(planned, *over), nil
-			}
-			answer = next
-			if answer.No() {
-				continue // the plan that it answers is the one at hand
-			}
-			if answer.Yes() {
-				if over, err := t.take(ctx, c, planned.Plan.App, true); over != nil || err != nil {
-					return over, err
+			case timedOut != nil:
+				return c.reportRefusal(p, *timedOut), nil
+			case answer.No():
+				continue // it answers the plan at hand
+			case answer.Yes():
+				if result, err := c.acquireApp(ctx, p.App, true); result != nil || err != nil {
+					return result, err
 				}
 			}
-			// The approving call always plans again: the world moved while a person read.
-			if planned, err = t.Plan(ctx, c.in); err != nil {
-				return t.refuse(t.Explain(ctx, err)), nil
+			// The approving call always plans again: the app may have changed while a
+			// person read.
+			if p, err = c.plan(ctx); err != nil {
+				return c.refuse(c.Explain(ctx, err)), nil
 			}
 		default:
 			if outcome.Err != nil && outcome.Code != gate.Declined {
 				if _, trouble := disk.Trouble(outcome.Err); trouble || errors.Is(outcome.Err, journal.ErrLost) {
-					return t.refuse(t.unrecorded(outcome.Err)), nil
+					return c.refuse(c.journalProblem(outcome.Err)), nil
 				}
 			}
-			t.Record(journal.Entry{Event: journal.Refused, Tool: request.Tool, App: request.App, Caller: request.Caller, Digest: request.Digest, Code: string(outcome.Code), Hazards: request.Hazards})
-			return t.ungranted(planned, outcome), nil
+			entry := entryOf(journal.Refused, request)
+			entry.Code = string(outcome.Code)
+			c.Record(entry)
+			return c.reportRefusal(p, outcome), nil
 		}
-		if over := t.over(planned); over != nil {
-			return over, nil
+		if result := c.earlyResult(p); result != nil {
+			return result, nil
 		}
 	}
 }
 
-// take takes the app for a call; a call that cannot have it gets its answer.
-func (t *changing[In, Work, Out, P]) take(ctx context.Context, c *invocation[In, Work, Out], app string, gated bool) (*mcp.CallToolResult, error) {
-	at, other, err := t.Runs.Begin(Job{key: c.key, caller: c.caller.ID, Tool: t.Spec().Name, App: app, local: t.Spec().Effect == Local, gated: gated})
+// gateRequest returns the plan as a request to the gate.
+func (c *invocation) gateRequest(ctx context.Context, p *proposal) (gate.Request, error) {
+	p.Gated = p.Gated || c.spec.Effect.Gated()
+	request, err := p.Request()
+	if err != nil {
+		return gate.Request{}, err
+	}
+	request.Caller, request.Asker, request.From = c.caller.ID, c.caller.Name, c.From
+	request.CanAsk, request.Code = CanElicit(ctx) != ElicitNone, c.approval
+	request.Call, request.Retried = c.id, c.retried
+	return request, nil
+}
+
+func entryOf(event journal.Event, r gate.Request) journal.Entry {
+	return journal.Entry{Event: event, Tool: r.Tool, App: r.App, Caller: r.Caller, Digest: r.Digest, Hazards: r.Hazards}
+}
+
+// acquireApp takes the app for the call. If the call cannot have it, the result says so.
+func (c *invocation) acquireApp(ctx context.Context, app string, gated bool) (*mcp.CallToolResult, error) {
+	run, other, err := c.Runs.Begin(Job{key: c.key, caller: c.caller.ID, Tool: c.spec.Name, App: app, local: c.spec.Effect == Local, gated: gated})
 	switch {
 	case other != nil:
-		return t.meet(ctx, c, other)
+		return c.attachOrBusy(ctx, other)
 	case err != nil:
-		return t.refuse(t.untaken(app, err)), nil
+		return c.refuse(c.lockProblem(app, err)), nil
 	}
-	c.held = at
+	c.held = run
 	return nil, nil
 }
 
-// giveBack gives an app back with which nothing was done.
-func (t *changing[In, Work, Out, P]) giveBack(c *invocation[In, Work, Out]) {
+// releaseApp gives back an app with which nothing was done.
+func (c *invocation) releaseApp() {
 	if c.held != nil {
-		t.Runs.Abandon(c.held, t.refuse(busy(c.held)))
+		c.Runs.Abandon(c.held, c.refuse(busy(c.held)))
 		c.held = nil
 	}
 }
 
-// halted is the end of a call that must not go on: a result if its client still
-// listens, an error if it left.
-func (t *changing[In, Work, Out, P]) halted(ctx context.Context) (*mcp.CallToolResult, error) {
+// checkStopped ends a call that must not go on: with a result if its client still listens,
+// with an error if it left.
+func (c *invocation) checkStopped(ctx context.Context) (*mcp.CallToolResult, error) {
 	reason := endReason(ctx)
 	if errors.Is(reason, ErrStopping) || errors.Is(reason, ErrSessionEnded) {
-		return t.refuse(ended(reason)), nil
+		return c.refuse(stopProblem(reason)), nil
 	}
 	return nil, ctx.Err()
 }
 
-// run burns the approval and applies. The plan must have been made while the
-// app was held: another run may have come and gone since. Where it was not, the
-// app is taken and the plan made again; one that does not hold any more is
-// given back as it is now, with nothing used up.
-func (t *changing[In, Work, Out, P]) run(ctx context.Context, c *invocation[In, Work, Out], planned plan.Proposal[Work, Out], outcome gate.Outcome) (drifted *plan.Proposal[Work, Out], result *mcp.CallToolResult, err error) {
-	if over, err := t.halted(ctx); over != nil || err != nil {
-		return nil, over, err // before anything was done
+// run uses up the approval and applies the plan. The plan must have been made while the
+// app was held, because another run may have come and gone since. If it was not, run takes
+// the app and plans again; a plan that no longer agrees is returned as drifted, with nothing
+// used up.
+func (c *invocation) run(ctx context.Context, p *proposal, outcome gate.Outcome) (drifted *proposal, result *mcp.CallToolResult, err error) {
+	if result, err := c.checkStopped(ctx); result != nil || err != nil {
+		return nil, result, err
 	}
 	if c.held == nil {
-		if over, err := t.take(ctx, c, planned.Plan.App, planned.Plan.Gated); over != nil || err != nil {
-			return nil, over, err
+		if result, err := c.acquireApp(ctx, p.App, p.Gated); result != nil || err != nil {
+			return nil, result, err
 		}
-		if t.Spec().Effect != Local {
-			again, err := t.Plan(ctx, c.in)
+		if c.spec.Effect != Local {
+			again, err := c.plan(ctx)
 			if err != nil {
-				return nil, t.refuse(t.Explain(ctx, err)), nil
+				return nil, c.refuse(c.Explain(ctx, err)), nil
 			}
-			again.Plan.Gated = planned.Plan.Gated
-			if again.Plan.Digest() != planned.Plan.Digest() {
-				t.giveBack(c)
-				return &again, nil, nil
+			again.Gated = p.Gated
+			if again.Digest() != p.Digest() {
+				c.releaseApp()
+				return again, nil, nil
 			}
-			planned = again
+			p = again
 		}
 	}
-	if over, err := t.halted(ctx); over != nil || err != nil {
-		return nil, over, err
+	if result, err := c.checkStopped(ctx); result != nil || err != nil {
+		return nil, result, err
 	}
 	grant, err := outcome.Commit()
 	if err != nil {
-		return nil, t.uncommitted(planned, err), nil
+		return nil, c.reportUncommitted(p, err), nil
 	}
-	at := c.held
-	c.held = nil         // it ends with the work
-	at.watch(c.progress) // from its first step
-	t.start(ctx, c, planned, grant, at)
-	result, err = t.wait(ctx, c.progress, at)
+	run := c.held
+	c.held = nil // it ends with the work
+	run.watch(c.progress)
+	c.start(ctx, p, grant, run)
+	result, err = c.wait(ctx, run)
 	return nil, result, err
 }
 
-// uncommitted answers for an approval that could not be used.
-func (t *changing[In, Work, Out, P]) uncommitted(planned plan.Proposal[Work, Out], err error) *mcp.CallToolResult {
-	switch {
-	case errors.Is(err, gate.ErrReplayed):
-		return t.ungranted(planned, gate.Outcome{Code: gate.Replayed})
-	case errors.Is(err, gate.ErrWithdrawn):
-		return t.ungranted(planned, gate.Outcome{Code: gate.Declined})
-	case errors.Is(err, gate.ErrExpired):
-		return t.ungranted(planned, gate.Outcome{Code: gate.Expired})
-	case errors.Is(err, gate.ErrCapReached):
-		return t.ungranted(planned, gate.Outcome{Code: gate.Blocked, Reason: "the cap of its rule is reached"})
-	}
-	return t.refuse(t.unrecorded(err))
-}
-
-// start applies. Past this point the work no longer depends on the client
-// being there.
-func (t *changing[In, Work, Out, P]) start(ctx context.Context, c *invocation[In, Work, Out], planned plan.Proposal[Work, Out], grant *gate.Grant, at *Run) {
+// start applies the plan. Past this point the work no longer depends on the client.
+func (c *invocation) start(ctx context.Context, p *proposal, grant *gate.Grant, run *Run) {
 	ctx = context.WithoutCancel(ctx)
-	at.apply()
+	run.begin()
 	go func() {
-		by := grant.Approval()
-		entry := journal.Entry{Tool: t.Spec().Name, App: planned.Plan.App, Run: at.ID, Caller: c.caller.ID, Digest: planned.Plan.Digest(), Channel: string(by.Channel), By: by.By}
-		entry.Event = journal.Started
-		t.Record(entry)
-		result, status := t.apply(ctx, planned, grant, at)
+		approval := grant.Approval()
+		entry := journal.Entry{
+			Event: journal.Started, Tool: c.spec.Name, App: p.App, Run: run.ID, Caller: c.caller.ID, Digest: p.Digest(),
+			Channel: string(approval.Channel), By: approval.By,
+		}
+		c.Record(entry)
+		result, status := c.apply(ctx, p, grant, run)
 		entry.Event, entry.Status = journal.Finished, string(status)
-		t.Record(entry)
-		t.Runs.end(at, result)
+		c.Record(entry)
+		c.Runs.end(run, result)
 	}()
 }
 
-// apply runs Apply and renders what came of it. A panic there must not take the
-// process down in the middle of a change.
-func (t *changing[In, Work, Out, P]) apply(ctx context.Context, planned plan.Proposal[Work, Out], grant *gate.Grant, at *Run) (result *mcp.CallToolResult, status plan.Status) {
+// apply runs Apply and renders its result. A panic there must not end the process in the
+// middle of a change.
+func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, run *Run) (result *mcp.CallToolResult, status plan.Status) {
 	defer func() {
 		if v := recover(); v != nil {
-			t.Log.Error("panic in apply", "tool", t.Spec().Name, "app", planned.Plan.App, "panic", fmt.Sprint(v))
-			result, status = t.refuse(&plan.Problem{Code: gate.Internal, Message: "this program failed with an internal error; some of the work may have been done", Hint: "list_ips and the status resource show the current state"}), plan.Failed
+			t.Log.Error("panic in apply", "tool", t.spec.Name, "app", p.App, "panic", fmt.Sprint(v))
+			result, status = t.refuse(&plan.Problem{
+				Code: gate.Internal, Message: "this program failed with an internal error; some of the work may have been done",
+				Hint: "list_ips and the status resource show the current state",
+			}), plan.Failed
 		}
 	}()
-	out, err := t.Apply(ctx, planned.Work, grant, at.step)
+	out, err := p.apply(ctx, grant, run.report)
 	if err != nil {
-		p := t.Explain(ctx, err)
-		return t.failed(planned, p), plan.Failed
+		return t.reportFailure(p, t.Explain(ctx, err)), plan.Failed
 	}
-	envelope := P(&out).Envelope()
-	by := grant.Approval()
-	if by.Channel != gate.ChannelNone {
-		envelope.Approval = &plan.ApprovalState{Channel: by.Channel, By: by.By}
+	if by := grant.Approval(); by.Channel != gate.ChannelNone {
+		out.Envelope().Approval = &plan.ApprovalState{Channel: by.Channel, By: by.By}
 	}
-	t.finish(envelope)
-	return t.result(out, t.text(envelope, out), isError(*envelope)), envelope.Status
-}
-
-// record appends to the journal; what fails there is the operator's to know.
-func (a *Handler) Record(e journal.Entry) {
-	if a.Journal == nil {
-		return
-	}
-	if err := a.Journal.Append(e); err != nil {
-		a.Log.Error("journal", "event", e.Event, "err", err)
-	}
-}
-
-// explain turns an error into what is answered. One that nobody outside can act
-// on goes to the log whole and is answered with an id.
-func (a *Handler) Explain(ctx context.Context, err error) *plan.Problem {
-	if p, ok := ProblemOf(err); ok {
-		return p
-	}
-	if errors.Is(err, journal.ErrLost) {
-		return a.unrecorded(err)
-	}
-	if ctx.Err() != nil {
-		return ended(endReason(ctx))
-	}
-	id := RandomID()
-	a.Log.Error("internal error", "id", id, "err", err)
-	return &plan.Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
-}
-
-// randomID is eight random bytes in hex, for names of drafts and lines of the log.
-func RandomID() string {
-	var id [8]byte
-	rand.Read(id[:])
-	return hex.EncodeToString(id[:])
+	return t.respond(out), out.Envelope().Status
 }

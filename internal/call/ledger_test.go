@@ -64,14 +64,14 @@ func TestDiskProblems(t *testing.T) {
 	a := &Handler{Deps: Deps{Log: slog.New(slog.DiscardHandler), RecoverCommand: "flycast-mcp journal recover"}}
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EROFS} {
 		cause := fmt.Errorf("fly.toml: %w", &fs.PathError{Op: "write", Path: "fly.toml", Err: errno})
-		for what, p := range map[string]*plan.Problem{"file": a.Explain(t.Context(), cause), "state": a.unrecorded(cause), "lock": a.untaken("shop", cause)} {
+		for what, p := range map[string]*plan.Problem{"file": a.Explain(t.Context(), cause), "state": a.journalProblem(cause), "lock": a.lockProblem("shop", cause)} {
 			if p.Code != gate.Precondition || len(p.Next) != 1 || p.Next[0].Who != "person" || strings.Contains(p.Message, "log") {
 				t.Errorf("%s, %v: got %+v", what, errno, p)
 			}
 		}
 	}
 	lost := fmt.Errorf("x: %w", journal.ErrLost)
-	for _, p := range []*plan.Problem{a.Explain(t.Context(), lost), a.unrecorded(lost)} {
+	for _, p := range []*plan.Problem{a.Explain(t.Context(), lost), a.journalProblem(lost)} {
 		if p.Code != gate.Unavailable || len(p.Next) != 1 || p.Next[0].Command != a.RecoverCommand {
 			t.Errorf("got %+v", p)
 		}

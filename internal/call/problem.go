@@ -1,17 +1,21 @@
 package call
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
-// problem turns any error into one to answer with. ok is false for an error
-// that nobody outside can act on: it is a bug of ours.
+// ProblemOf turns an error into one to answer with. ok is false for an error that nobody
+// outside can act on: it is a bug of ours.
 func ProblemOf(err error) (*plan.Problem, bool) {
 	var p *plan.Problem
 	var coded *fly.Error
@@ -38,3 +42,23 @@ func ProblemOf(err error) (*plan.Problem, bool) {
 	}
 	return nil, false
 }
+
+// Explain turns an error into what is answered. An error that nobody outside can act on
+// goes to the log whole, and the answer has its id.
+func (h *Handler) Explain(ctx context.Context, err error) *plan.Problem {
+	if p, ok := ProblemOf(err); ok {
+		return p
+	}
+	if errors.Is(err, journal.ErrLost) {
+		return h.journalProblem(err)
+	}
+	if ctx.Err() != nil {
+		return stopProblem(endReason(ctx))
+	}
+	id := newID()
+	h.Log.Error("internal error", "id", id, "err", err)
+	return &plan.Problem{Code: gate.Internal, Message: "an internal error; the server's log has it under " + id}
+}
+
+// newID returns a random name for a run or a line of the log.
+func newID() string { return strings.ToLower(rand.Text()[:13]) }

@@ -293,7 +293,7 @@ func TestEveryWatcherIsTold(t *testing.T) {
 		at.watch(p)
 	}
 	at.unwatch(gone)
-	at.step(plan.Progress{Done: 3, Of: 5, Doing: "working"})
+	at.report(plan.Progress{Done: 3, Of: 5, Doing: "working"})
 	if gone.step != 0 || here.step != 3 || too.step != 3 {
 		t.Errorf("told %v, %v and %v", gone.step, here.step, too.step)
 	}

@@ -4,16 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/google/jsonschema-go/jsonschema"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/outside"
-	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Schemas are derived from the Go types, and normalised to what clients can
@@ -30,8 +24,10 @@ type schemas struct {
 	parsed  func() *jsonschema.Schema // of the input, read at the first call
 }
 
-func newSchemas[In, Out any](files fs.FS, name string, refine func(map[string]*jsonschema.Schema)) schemas {
-	s := schemas{files: files, name: name, derived: func() (in, out *jsonschema.Schema) { return InputSchema[In](refine), outputSchema[Out]() }}
+func newSchemas[In, Out any](files fs.FS, name string, refine Refine) schemas {
+	s := schemas{files: files, name: name, derived: func() (in, out *jsonschema.Schema) {
+		return InputSchema[In](refine), outputSchema[Out]()
+	}}
 	s.parsed = sync.OnceValue(func() *jsonschema.Schema {
 		var in jsonschema.Schema
 		if err := json.Unmarshal(s.input(), &in); err != nil {
@@ -81,7 +77,7 @@ func (s schemas) read(which string) json.RawMessage {
 // SchemaFile is the path of a tool's input or output schema in [Deps.Schemas].
 func SchemaFile(tool, which string) string { return "schemas/" + tool + "." + which + ".json" }
 
-func InputSchema[T any](refine func(map[string]*jsonschema.Schema)) *jsonschema.Schema {
+func InputSchema[T any](refine Refine) *jsonschema.Schema {
 	s := Derive[T]()
 	if refine != nil {
 		refine(s.Properties)
@@ -155,123 +151,4 @@ func Compact(s *jsonschema.Schema) *jsonschema.Schema {
 		out.Properties["arguments"] = &jsonschema.Schema{Type: "object"}
 	}
 	return &out
-}
-
-// decode reads the arguments of a call into In. Every problem is told in one
-// sentence with the valid names; nothing is accepted in silence.
-func Decode[In any](schema *jsonschema.Schema, arguments map[string]any) (In, *plan.Problem) {
-	var in In
-	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		if schema.Properties[name] == nil {
-			return in, unknownArgument(schema, name)
-		}
-	}
-	for _, name := range schema.Required {
-		if arguments[name] == nil {
-			return in, plan.Invalid("argument %s is missing", name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		if problem := check(name, schema.Properties[name], arguments[name]); problem != nil {
-			return in, problem
-		}
-	}
-	body, err := json.Marshal(arguments)
-	if err == nil {
-		err = json.Unmarshal(body, &in)
-	}
-	if err != nil {
-		return in, plan.Invalid("the arguments could not be read")
-	}
-	return in, nil
-}
-
-func unknownArgument(schema *jsonschema.Schema, name string) *plan.Problem {
-	valid := slices.Sorted(maps.Keys(schema.Properties))
-	near := ""
-	for _, v := range valid {
-		if len(name) > MaxItem {
-			break // no slip of the pen, and long to compare
-		}
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), v); d <= 3 && (near == "" || d < levenshtein.ComputeDistance(strings.ToLower(name), near)) {
-			near = v
-		}
-	}
-	p := plan.Invalid("there is no argument %s", outside.Quote(name, 40))
-	p.Hint = "valid arguments: " + strings.Join(valid, ", ")
-	if near != "" {
-		p.Hint = "did you mean " + near + "? " + p.Hint
-	}
-	return p
-}
-
-// check compares one argument with its schema. The types used by inputs are
-// string, boolean, integer, number, and array of strings or integers.
-func check(name string, s *jsonschema.Schema, value any) *plan.Problem {
-	switch s.Type {
-	case "string":
-		v, ok := value.(string)
-		if !ok {
-			return plan.Invalid("argument %s must be a string, not %s", name, jsonType(value))
-		}
-		if len(s.Enum) > 0 && !slices.Contains(s.Enum, any(v)) {
-			return plan.Invalid("argument %s is %.40q; it must be one of %v", name, v, s.Enum)
-		}
-		if p := tooLong(name, s, v); p != nil {
-			return p
-		}
-	case "boolean":
-		if _, ok := value.(bool); !ok {
-			return plan.Invalid("argument %s must be true or false, not %s", name, jsonType(value))
-		}
-	case "integer":
-		v, ok := value.(float64)
-		if !ok || v != float64(int64(v)) {
-			return plan.Invalid("argument %s must be a whole number, not %s", name, jsonType(value))
-		}
-		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
-			return plan.Invalid("argument %s is %d; it must be from %g to %g", name, int64(v), *s.Minimum, *s.Maximum)
-		}
-	case "number":
-		v, ok := value.(float64)
-		if !ok {
-			return plan.Invalid("argument %s must be a number, not %s", name, jsonType(value))
-		}
-		if s.Minimum != nil && v < *s.Minimum || s.Maximum != nil && v > *s.Maximum {
-			return plan.Invalid("argument %s is %g, which is out of its range", name, v)
-		}
-	case "array":
-		items, ok := value.([]any)
-		if !ok {
-			return plan.Invalid("argument %s must be an array of %ss, not %s", name, s.Items.Type, jsonType(value))
-		}
-		if p := tooLong(name, s, items); p != nil {
-			return p
-		}
-		for _, item := range items {
-			if problem := check(name, s.Items, item); problem != nil {
-				if s.Items.Type == "string" && jsonType(item) != "a string" {
-					return plan.Invalid("argument %s must hold strings only, not %s", name, jsonType(item))
-				}
-				return problem
-			}
-		}
-	}
-	return nil
-}
-
-func jsonType(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "a string"
-	case bool:
-		return "a boolean"
-	case float64, json.Number:
-		return "a number"
-	case []any:
-		return "an array"
-	}
-	return "an object"
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -34,6 +35,15 @@ func (p *Problem) NextSteps() []Next {
 	return append(next, p.Next...)
 }
 
+// SetProblem fills in the problem's part of an envelope.
+func (r *Result) SetProblem(p *Problem) {
+	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.NextSteps()
+	if p.RetryAfter > 0 {
+		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
+	}
+}
+
+// Invalid returns a problem with the arguments of a call.
 func Invalid(format string, args ...any) *Problem {
 	return &Problem{Code: gate.InvalidInput, Message: fmt.Sprintf(format, args...)}
 }
