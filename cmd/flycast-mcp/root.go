@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/placeholder"
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 )
 
@@ -41,7 +42,7 @@ func (p program) folders() statedir.Folders {
 // ${FLY_APP}, counts as not set.
 func (p program) setting(name string) string {
 	value := strings.TrimSpace(p.getenv(name))
-	if fly.IsUnexpanded(value) {
+	if placeholder.IsUnexpanded(value) {
 		return ""
 	}
 	return value

@@ -23,8 +23,9 @@ const (
 			nodes { id address type region createdAt network { name organization { slug } } serviceName }
 		}`
 	egressFields      = ` egressIpAddresses { totalCount nodes { ip region updatedAt } }`
-	addressesQuery    = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + egressFields + ` } }`
-	addressesNoEgress = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields + ` } }`
+	addressesStart    = `query FlycastAddresses($appName: String!) { app(name: $appName) {` + addressFields
+	addressesQuery    = addressesStart + egressFields + ` } }`
+	addressesNoEgress = addressesStart + ` } }`
 )
 
 // appVariables are the variables of every query about one app.
@@ -154,7 +155,8 @@ func decodeAddresses(data []byte, name string) (Addresses, error) {
 		rows = append(rows, row{address: app.SharedIPAddress, kind: "shared_v4"})
 	}
 	egress := app.EgressIPAddresses
-	egressKnown := egress != nil && egress.Nodes != nil && (egress.TotalCount == nil || len(egress.Nodes) >= *egress.TotalCount)
+	egressKnown := egress != nil && egress.Nodes != nil &&
+		(egress.TotalCount == nil || len(egress.Nodes) >= *egress.TotalCount)
 	if egress != nil {
 		for _, node := range egress.Nodes {
 			if node == nil {

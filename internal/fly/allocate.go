@@ -47,10 +47,8 @@ func (c *Client) AllocateFlycast(
 			return Address{}, err
 		}
 		if network.Organization.ID = organization.ID; organization.ID == "" {
-			return Address{}, &Error{
-				Code:    gate.PlatformError,
-				Message: "Fly's answer does not hold the id of the organization " + organization.Slug + "; nothing was changed",
-			}
+			return Address{}, newError(gate.PlatformError,
+				"Fly's answer does not hold the id of the organization %s; nothing was changed", organization.Slug)
 		}
 	}
 	op := c.writing("allocate_address").onApp(app)
@@ -105,7 +103,7 @@ func (c *Client) ReleaseAddress(ctx context.Context, grant *gate.Grant, app stri
 		return err
 	}
 	if !ip.IsValid() {
-		return &Error{Code: gate.InvalidInput, Message: "there is no address to release"}
+		return newError(gate.InvalidInput, "there is no address to release")
 	}
 	op := c.writing("release_address").onApp(app)
 	op.thing, op.kind = "address "+ip.String()+" of app "+app, AnAddress

@@ -1,7 +1,6 @@
 package fly
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -22,9 +21,9 @@ type Apps []string
 func (a Apps) Check(app string) error {
 	switch {
 	case !ValidAppName(app):
-		return &Error{Code: gate.InvalidInput, Message: outside.Quote(app, 70) + " is not a valid Fly app name"}
+		return newError(gate.InvalidInput, "%s is not a valid Fly app name", outside.Quote(app, 70))
 	case len(a) > 0 && !slices.Contains(a, app):
-		return &Error{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s", strings.Join(a, ", "), app)}
+		return newError(gate.Blocked, "this server was started only for %s, not for %s", strings.Join(a, ", "), app)
 	}
 	return nil
 }
@@ -47,5 +46,5 @@ func (a Apps) checkOperation(op *operation) error {
 	case op.action == actionOrganization, op.action == actionApps && len(a) == 0:
 		return nil
 	}
-	return &Error{Code: gate.Internal, Message: "the operation " + op.action + " names no app; nothing was sent"}
+	return newError(gate.Internal, "the operation %s names no app; nothing was sent", op.action)
 }

@@ -34,7 +34,7 @@ type Options struct {
 
 	HTTP  http.RoundTripper                          // nil: a transport of its own
 	Now   func() time.Time                           // nil: time.Now
-	Sleep func(context.Context, time.Duration) error // nil: real time; returns the context's error if that ends first
+	Sleep func(context.Context, time.Duration) error // nil: real time; the context's error if that ends first
 }
 
 // Client reads and changes apps. It keeps connections and a cookie jar (with
@@ -62,13 +62,13 @@ func New(o Options) (*Client, error) {
 		o.Endpoints = Production()
 	}
 	if err := o.Endpoints.Check(o.Token, o.AllowLoopback); err != nil {
-		return nil, &Error{Code: gate.InvalidInput, Message: err.Error()}
+		return nil, newError(gate.InvalidInput, "%v", err)
 	}
 	api, apiErr := parseBase(o.Endpoints.API)
 	machines, flapsErr := parseBase(o.Endpoints.Flaps)
 	uiex, uiexErr := parseBase(o.Endpoints.UIEX)
 	if apiErr != nil || flapsErr != nil || uiexErr != nil {
-		return nil, &Error{Code: gate.InvalidInput, Message: "all three base URLs are needed, or none"}
+		return nil, newError(gate.InvalidInput, "all three base URLs are needed, or none")
 	}
 	c := &Client{
 		token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: timeSource{o.Now, o.Sleep},
@@ -115,7 +115,8 @@ func New(o Options) (*Client, error) {
 		UserAgent: o.UserAgent, Tokens: credentials, Transport: via,
 	})
 	if err != nil {
-		return nil, &Error{Code: gate.InvalidInput, Message: "FLY_FLAPS_BASE_URL is not a URL", Hint: "unset FLY_FLAPS_BASE_URL"}
+		const variable = "FLY_FLAPS_BASE_URL"
+		return nil, &Error{Code: gate.InvalidInput, Message: variable + " is not a URL", Hint: "unset " + variable}
 	}
 	return c, nil
 }
@@ -159,7 +160,9 @@ func (c *Client) query(ctx context.Context, op *operation, name, document string
 
 // call sends one request to the Machines API, with path below /v1, and returns
 // the body of a 2xx answer.
-func (c *Client) call(ctx context.Context, op *operation, method, path string, body any, header http.Header) ([]byte, error) {
+func (c *Client) call(
+	ctx context.Context, op *operation, method, path string, body any, header http.Header,
+) ([]byte, error) {
 	answer, err := c.send(ctx, op, method, path, body, header)
 	return answer, op.explain(err)
 }
@@ -170,7 +173,9 @@ func (c *Client) get(ctx context.Context, op *operation, path string) ([]byte, e
 }
 
 // send is call without explaining the transport's errors.
-func (c *Client) send(ctx context.Context, op *operation, method, path string, body any, header http.Header) ([]byte, error) {
+func (c *Client) send(
+	ctx context.Context, op *operation, method, path string, body any, header http.Header,
+) ([]byte, error) {
 	if err := op.check(); err != nil {
 		return nil, err
 	}
@@ -183,8 +188,8 @@ func (c *Client) send(ctx context.Context, op *operation, method, path string, b
 		return nil, &failure{cause: err, unsent: true}
 	}
 	// Path and query are ours; fly-go takes the host from the environment.
-	request.URL = &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: request.URL.Path, RawQuery: request.URL.RawQuery}
-	request.Host = origin.Host
+	origin.Path, origin.RawQuery = request.URL.Path, request.URL.RawQuery
+	request.URL, request.Host = origin, origin.Host
 	return c.deliver(request)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/placeholder"
 )
 
 // Endpoints are the base URLs of Fly's three APIs: GraphQL, Machines and uiex.
@@ -22,15 +23,14 @@ func Production() Endpoints {
 	return Endpoints{API: "https://api.fly.io", Flaps: "https://api.machines.dev", UIEX: "https://api.fly.io"}
 }
 
-// ParseEnvironment reads the base URLs and the token as flyctl does
-// (FLY_API_BASE_URL, FLY_FLAPS_BASE_URL, FLY_UIEX_BASE_URL; FLY_ACCESS_TOKEN,
-// else FLY_API_TOKEN, where a variable that is present wins even if it is
-// empty or holds a placeholder), and refuses what [Endpoints.Check] refuses, and some base URLs set
-// while others are not, because then a token would go to two platforms. An
-// empty base URL counts as not set. The error names every problem, one a line,
-// and no value.
+// ParseEnvironment reads the base URLs and the token as flyctl does: FLY_API_BASE_URL,
+// FLY_FLAPS_BASE_URL and FLY_UIEX_BASE_URL, where empty counts as not set; and
+// FLY_ACCESS_TOKEN, or FLY_API_TOKEN if the former is not set. A token variable that
+// is set wins even if it is empty or holds a placeholder.
 //
-// lookup is os.LookupEnv, or stands for it.
+// It refuses what [Endpoints.Check] refuses, and some but not all base URLs, because a
+// token would then go to two platforms. The error names every problem, one a line, and
+// no value. lookup is os.LookupEnv or a substitute.
 func ParseEnvironment(lookup func(string) (string, bool), allowLoopback bool) (Endpoints, Token, error) {
 	variable := "FLY_ACCESS_TOKEN"
 	value, ok := lookup(variable)
@@ -53,7 +53,8 @@ func ParseEnvironment(lookup func(string) (string, bool), allowLoopback bool) (E
 	case 3:
 		endpoints = Production()
 	default:
-		problems = append(problems, strings.Join(missing, " and ")+" must be set too: with only some of the three base URLs set, the token would go to two platforms")
+		problems = append(problems, strings.Join(missing, " and ")+
+			" must be set too: with only some of the three base URLs set, the token would go to two platforms")
 	}
 	problems = append(problems, endpoints.problems(token, allowLoopback)...)
 	if len(problems) > 0 {
@@ -62,12 +63,11 @@ func ParseEnvironment(lookup func(string) (string, bool), allowLoopback bool) (E
 	return endpoints, token, nil
 }
 
-// Check refuses base URLs that would send a token where it does not belong:
-// plain http, except to a loopback address or to _api.internal (the Machines
-// API inside a private network); a sandbox's token (prefix sandbox-) with a
-// host that is not loopback; and any other token with a loopback host, unless
-// allowLoopback says that this is meant. The error names every problem, one a
-// line, and no value.
+// Check refuses base URLs that would send a token where it does not belong: plain http,
+// except to a loopback address or to _api.internal (the Machines API inside a private
+// network); a sandbox's token (prefix sandbox-) with a host that is not loopback; and
+// any other token with a loopback host, unless allowLoopback is set. The error names
+// every problem, one a line, and no value.
 func (e Endpoints) Check(token Token, allowLoopback bool) error {
 	if e == (Endpoints{}) {
 		e = Production()
@@ -96,7 +96,9 @@ func (e Endpoints) problems(token Token, allowLoopback bool) []string {
 		here := loopback.IsHost(base.Hostname())
 		switch {
 		case sandboxed && !here:
-			problems = append(problems, fmt.Sprintf("%s names %s, and the access token is a sandbox's: it belongs on a loopback address", field.variable, base.Hostname()))
+			problems = append(problems, fmt.Sprintf(
+				"%s names %s, and the access token is a sandbox's: it belongs on a loopback address",
+				field.variable, base.Hostname()))
 		case real && here && !allowLoopback:
 			problems = append(problems, field.variable+" names a loopback address, and the access token is not a sandbox's")
 		}
@@ -127,7 +129,7 @@ func parseBase(s string) (*url.URL, error) {
 	case base.Scheme != "https" && base.Scheme != "http":
 		return nil, errors.New("is neither an https nor an http URL")
 	case base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
-		return nil, errors.New("holds more than scheme, host and path")
+		return nil, errors.New("has more than scheme, host and path")
 	case base.Scheme == "http" && !loopback.IsHost(base.Hostname()) && base.Hostname() != internalAPI:
 		return nil, errors.New("is plain http to another machine: the token would be readable on the way")
 	}
@@ -138,11 +140,11 @@ func parseBase(s string) (*url.URL, error) {
 // it is plain http (Fly docs, "Working with the Machines API").
 const internalAPI = "_api.internal"
 
-// Token is an access token, or several joined by commas as Fly writes them. It
-// prints as a mask however it is printed, also inside another value.
+// Token is an access token, or several joined by commas as Fly writes them. It prints
+// as a mask, also inside another value.
 type Token struct {
 	value   *string // fmt follows no pointer below the top level
-	missing string  // why there is none; empty if that is not known
+	missing string  // why there is none; empty if that is unknown
 }
 
 // NewToken wraps a token; blanks around it are dropped.
@@ -151,10 +153,29 @@ func NewToken(s string) Token {
 	return Token{value: &s}
 }
 
+// parseToken reads the value of a variable. A placeholder counts as no token, and
+// [Token.Missing] says so.
+func parseToken(variable, value string) Token {
+	if form, advice, ok := placeholder.Find(value); ok {
+		token := NewToken("")
+		token.missing = variable + " holds " + form +
+			", which is no token: in the client's settings of this server (\"env\"), " + advice
+		return token
+	}
+	if placeholder.Bare(value) == "" {
+		token := NewToken("")
+		if value != "" {
+			token.missing = variable + " holds no token, only blanks, quotation marks or the name of a scheme"
+		}
+		return token
+	}
+	return NewToken(placeholder.Trim(value))
+}
+
 // Empty reports whether there is no token.
 func (t Token) Empty() bool { return t.reveal() == "" }
 
-// Missing says why there is no token, if more is known than that none is set.
+// Missing is why there is no token; empty if none is set.
 func (t Token) Missing() string { return t.missing }
 
 func (t Token) reveal() string {
@@ -167,7 +188,8 @@ func (t Token) reveal() string {
 // parts are the single tokens, without an authorization scheme.
 func (t Token) parts() []string {
 	list := t.reveal()
-	if scheme, rest, ok := strings.Cut(list, " "); ok && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "FlyV1")) {
+	scheme, rest, ok := strings.Cut(list, " ")
+	if ok && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "FlyV1")) {
 		list = rest
 	}
 	var parts []string
@@ -179,7 +201,7 @@ func (t Token) parts() []string {
 	return parts
 }
 
-// origins tells whether some part is a sandbox's token and some part is not.
+// origins reports whether some part is a sandbox's token, and whether some part is not.
 func (t Token) origins() (sandboxed, real bool) {
 	for _, part := range t.parts() {
 		if strings.HasPrefix(part, "sandbox-") {

@@ -65,7 +65,7 @@ func TestParseEnvironment(t *testing.T) {
 		{name: "no URLs", env: with(three("://"), "FLY_API_BASE_URL", "api.fly.io", "FLY_UIEX_BASE_URL", "ftp://api.fly.io"),
 			problems: []string{"FLY_API_BASE_URL is not a URL", "FLY_FLAPS_BASE_URL is not a URL", "FLY_UIEX_BASE_URL is neither"}},
 		{name: "password and query", env: with(three("https://api.fly.io"), "FLY_API_BASE_URL", "https://u:hunter2@api.fly.io", "FLY_UIEX_BASE_URL", "https://api.fly.io?x=hunter2"),
-			problems: []string{"FLY_API_BASE_URL holds more", "FLY_UIEX_BASE_URL holds more"}},
+			problems: []string{"FLY_API_BASE_URL has more", "FLY_UIEX_BASE_URL has more"}},
 		{name: "control character", env: map[string]string{"FLY_API_TOKEN": "hunter2\nx"},
 			problems: []string{"control character"}},
 		{name: "all at once", env: map[string]string{"FLY_API_TOKEN": "hunter2\tx", "FLY_API_BASE_URL": "http://example.com"},

@@ -66,7 +66,7 @@ var region = regexp.MustCompile(`^[a-z]{2,8}$`)
 
 func checkRegion(s string) error {
 	if !region.MatchString(s) {
-		return &Error{Code: gate.InvalidInput, Message: quote(s) + " is not the code of a region such as iad"}
+		return newError(gate.InvalidInput, "%s is not the code of a region such as iad", quote(s))
 	}
 	return nil
 }

@@ -25,6 +25,11 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// newError is an error that has neither a hint nor a cause.
+func newError(code gate.Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
 // Ambiguous is a write whose outcome is unknown: it was sent, and the answer was lost
 // or says nothing about the effect. Read the state to find out.
 type Ambiguous struct {

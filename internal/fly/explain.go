@@ -129,10 +129,12 @@ var noRoom = regexp.MustCompile(`could not reserve resource|deploys to this host
 
 // betweenStates matches the refusals that end by themselves. flyctl, too, waits on
 // "still active".
-var betweenStates = regexp.MustCompile(`still active|'creating'|starting|stopping|suspending|restarting|replacing|updating`)
+var betweenStates = regexp.MustCompile(
+	`still active|'creating'|starting|stopping|suspending|restarting|replacing|updating`)
 
 // versionConflict matches the refusal of a current_version that is not current.
-var versionConflict = regexp.MustCompile(`current[ _]version|version (mismatch|conflict)|instance[ _]id (mismatch|does not match)`)
+var versionConflict = regexp.MustCompile(
+	`current[ _]version|version (mismatch|conflict)|instance[ _]id (mismatch|does not match)`)
 
 // explainRefusal maps the errors in a GraphQL answer. A mutation may have taken effect
 // before the error: what is not clearly a refusal is an [*Ambiguous].

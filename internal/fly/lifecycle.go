@@ -25,44 +25,52 @@ type stateChange struct {
 
 // StartMachine starts a Machine; it is no error if it is started already.
 func (c *Client) StartMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.StartMachine, "start", http.MethodPost, "/start", nil})
+	change := stateChange{gate.StartMachine, "start", http.MethodPost, "/start", nil}
+	return c.changeState(ctx, grant, app, id, lease, change)
 }
 
 // StopMachine stops a Machine with the signal and time-out of its stop_config, or
 // Fly's defaults.
 func (c *Client) StopMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
 	// Fly wants a JSON body, even an empty one.
-	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.StopMachine, "stop", http.MethodPost, "/stop", struct{}{}})
+	change := stateChange{gate.StopMachine, "stop", http.MethodPost, "/stop", struct{}{}}
+	return c.changeState(ctx, grant, app, id, lease, change)
 }
 
 // DestroyMachine removes a Machine for good, running or not. Its volumes stay.
 func (c *Client) DestroyMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.DestroyMachine, "destroy", http.MethodDelete, "?kill=true", nil})
+	change := stateChange{gate.DestroyMachine, "destroy", http.MethodDelete, "?kill=true", nil}
+	return c.changeState(ctx, grant, app, id, lease, change)
 }
 
 // CordonMachine takes a Machine out of Fly Proxy's routing.
 func (c *Client) CordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.CordonMachine, "cordon", http.MethodPost, "/cordon", nil})
+	change := stateChange{gate.CordonMachine, "cordon", http.MethodPost, "/cordon", nil}
+	return c.changeState(ctx, grant, app, id, lease, change)
 }
 
 // UncordonMachine puts a Machine back into Fly Proxy's routing.
 func (c *Client) UncordonMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease) error {
-	return c.changeState(ctx, grant, app, id, lease, stateChange{gate.UncordonMachine, "uncordon", http.MethodPost, "/uncordon", nil})
+	change := stateChange{gate.UncordonMachine, "uncordon", http.MethodPost, "/uncordon", nil}
+	return c.changeState(ctx, grant, app, id, lease, change)
 }
 
-func (c *Client) changeState(ctx context.Context, grant *gate.Grant, app, id string, lease *Lease, s stateChange) error {
-	if err := grant.Spend(s.verb, app, id); err != nil {
+func (c *Client) changeState(
+	ctx context.Context, grant *gate.Grant, app, id string, lease *Lease, change stateChange,
+) error {
+	if err := grant.Spend(change.verb, app, id); err != nil {
 		return err
 	}
 	if lease != nil && !lease.isOf(app, id) {
-		return &Error{Code: gate.Internal, Message: s.action + " of Machine " + id + " with the lease of another Machine; nothing was changed"}
+		return newError(gate.Internal,
+			"%s of Machine %s with the lease of another Machine; nothing was changed", change.action, id)
 	}
-	op := c.writing(s.action).onMachine(app, id)
+	op := c.writing(change.action).onMachine(app, id)
 	op.stateful = true
 	if lease != nil {
 		op.secrets = append(op.secrets, lease.nonce)
 	}
-	_, err := c.call(ctx, op, s.method, machinePath(app, id)+s.path, s.body, lease.header())
+	_, err := c.call(ctx, op, change.method, machinePath(app, id)+change.path, change.body, lease.header())
 	return err
 }
 
@@ -80,7 +88,7 @@ func (c *Client) SetMachineMetadata(ctx context.Context, grant *gate.Grant, app,
 		return err
 	}
 	if !metadataKey.MatchString(key) {
-		return &Error{Code: gate.InvalidInput, Message: quote(key) + " is not a valid metadata key"}
+		return newError(gate.InvalidInput, "%s is not a valid metadata key", quote(key))
 	}
 	op := c.writing("set_metadata").onMachine(app, id)
 	op.stateful = true

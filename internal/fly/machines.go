@@ -94,8 +94,9 @@ func (c *Client) Wait(ctx context.Context, app, id, instance, state string, with
 			return nil
 		case !errors.As(err, &failed) || failed.status != http.StatusRequestTimeout:
 			return op.explain(err)
-		case ctx.Err() != nil || until.Sub(c.clock.now()) < time.Second: // what is left is less than the shortest wait
-			return op.error(gate.PlatformError, op.subject()+" did not become "+quote(state)+" in time", failed.text, context.DeadlineExceeded)
+		case ctx.Err() != nil || until.Sub(c.clock.now()) < time.Second: // Fly's shortest wait
+			message := op.subject() + " did not become " + quote(state) + " in time"
+			return op.error(gate.PlatformError, message, failed.text, context.DeadlineExceeded)
 		}
 	}
 }

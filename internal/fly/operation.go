@@ -61,7 +61,7 @@ func (op *operation) check() error {
 		return err
 	}
 	if op.scope == onMachine && !machineID.MatchString(op.machine) {
-		return &Error{Code: gate.InvalidInput, Message: quote(op.machine) + " is not the id of a Machine"}
+		return newError(gate.InvalidInput, "%s is not the id of a Machine", quote(op.machine))
 	}
 	return nil
 }

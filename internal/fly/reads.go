@@ -18,7 +18,10 @@ const maxPages = 100
 
 const (
 	appsQuery = `query FlycastApps($after: String) {
-		apps(type: "container", first: 200, after: $after) { nodes { name organization { slug rawSlug } } pageInfo { hasNextPage endCursor } }
+		apps(type: "container", first: 200, after: $after) {
+			nodes { name organization { slug rawSlug } }
+			pageInfo { hasNextPage endCursor }
+		}
 	}`
 	blueGreenQuery    = `query FlycastBlueGreen($appName: String!) { canPerformBluegreenDeployment(name: $appName) }`
 	organizationQuery = `query FlycastOrganization($slug: String!) { organization(slug: $slug) { id slug rawSlug name } }`
@@ -96,7 +99,7 @@ func (c *Client) AppNames(ctx context.Context) ([]string, error) {
 func (c *Client) Organization(ctx context.Context, slug string) (Organization, error) {
 	op := c.reading(actionOrganization, brisk())
 	if !orgSlug.MatchString(slug) {
-		return Organization{}, &Error{Code: gate.InvalidInput, Message: op.quote(slug) + " is not the slug of an organization"}
+		return Organization{}, newError(gate.InvalidInput, "%s is not the slug of an organization", op.quote(slug))
 	}
 	op.thing, op.kind = "organization "+slug, AnOrganization
 	variables := struct {

@@ -212,16 +212,16 @@ func decodeDefinition(definition json.RawMessage) (json.RawMessage, error) {
 // It uses uiex, as flyctl's deploy does; older versions of flyctl used GraphQL's
 // createRelease. Both write the same record, which `fly releases`, `fly status` and
 // `fly config save` read through GraphQL, as Release and Releases do.
-func (c *Client) CreateRelease(ctx context.Context, grant *gate.Grant, app string, release NewRelease) (Release, error) {
+func (c *Client) CreateRelease(
+	ctx context.Context, grant *gate.Grant, app string, release NewRelease,
+) (Release, error) {
 	if err := grant.Spend(gate.CreateRelease, app, release.Target()); err != nil {
 		return Release{}, err
 	}
 	definition, err := decodeDefinition(release.Definition)
 	if err != nil || definition == nil || !releaseStrategy.MatchString(release.Strategy) {
-		return Release{}, &Error{
-			Code:    gate.InvalidInput,
-			Message: "a release needs a strategy and a definition that is a JSON object; nothing was changed",
-		}
+		return Release{}, newError(gate.InvalidInput,
+			"a release needs a strategy and a definition that is a JSON object; nothing was changed")
 	}
 	op := c.writing("create_release").onApp(app)
 	body := struct {
@@ -269,7 +269,8 @@ func (c *Client) UpdateRelease(
 		return err
 	}
 	if release.app != app || !releaseID.MatchString(release.ID) {
-		return &Error{Code: gate.Internal, Message: "update of a release that may belong to another app than " + app + "; nothing was changed"}
+		return newError(gate.Internal,
+			"update of a release that may belong to another app than %s; nothing was changed", app)
 	}
 	op := c.writing("update_release").onApp(app)
 	op.thing, op.kind = "release "+release.ID+" of app "+app, ARelease

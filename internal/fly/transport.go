@@ -39,15 +39,16 @@ const (
 var (
 	errUnmarked    = errors.New("refused a request that belongs to no operation")
 	errForeignHost = errors.New("refused a request to a host that this client was not made for")
-	errRedirect    = errors.New("Fly answered with a redirect, which was not followed because the token would go along")
+	errRedirect    = errors.New("Fly answered with a redirect; it was not followed: the token would go along")
 	errTooLarge    = errors.New("the answer is larger than 32 MiB")
 	errSentBefore  = errors.New("refused to send a write a second time")
 )
 
 // transport is the one http.RoundTripper under every Fly client.
 //
-// It sends requests for the origins in routes, and no others, to their base
-// URLs, and only for the apps that may be named; follows no redirect; reads answers whole, up to a limit; keeps to
+// It sends requests for the origins in routes, and no others, to their base URLs, and
+// only for the apps that may be named; follows no redirect; reads answers whole, up to
+// a limit; keeps to
 // Fly's rate limits; and repeats reads that failed for a temporary reason. A write is
 // sent once: if it may have arrived and the answer says nothing about its effect, the
 // error is *[Ambiguous]. A refusal before sending is an *[Error]. Every other error is

@@ -72,10 +72,12 @@ func (c *Client) UpdateMachine(ctx context.Context, grant *gate.Grant, app strin
 		return Machine{}, err
 	}
 	if !update.Lease.isOf(app, update.ID) {
-		return Machine{}, &Error{Code: gate.Internal, Message: "update of Machine " + update.ID + " without its lease; nothing was changed"}
+		return Machine{}, newError(gate.Internal,
+			"update of Machine %s without its lease; nothing was changed", update.ID)
 	}
 	if update.CurrentInstance == "" {
-		return Machine{}, &Error{Code: gate.Internal, Message: "update of Machine " + update.ID + " without its current instance; nothing was changed"}
+		return Machine{}, newError(gate.Internal,
+			"update of Machine %s without its current instance; nothing was changed", update.ID)
 	}
 	op := c.writing("update").onMachine(app, update.ID)
 	op.secrets = append(op.secrets, update.Lease.nonce)

@@ -61,7 +61,7 @@ func (v NewVolume) Target() string {
 
 var (
 	volumeID   = regexp.MustCompile(`^vol_[a-z0-9]{1,40}$`)
-	volumeName = regexp.MustCompile(`^[a-z0-9_]{1,30}$`) // fly docs, "Volumes": lowercase alphanumerics and underscores, 30 characters
+	volumeName = regexp.MustCompile(`^[a-z0-9_]{1,30}$`) // Fly docs, "Volumes"
 )
 
 // Volumes lists the volumes of the app that are not being destroyed, sorted by id.
@@ -81,13 +81,11 @@ func (c *Client) CreateVolume(ctx context.Context, grant *gate.Grant, app string
 		return Volume{}, err
 	}
 	if !volumeName.MatchString(volume.Name) {
-		return Volume{}, &Error{
-			Code:    gate.InvalidInput,
-			Message: quote(volume.Name) + " is not a valid volume name: at most 30 characters of a-z, 0-9 and _",
-		}
+		return Volume{}, newError(gate.InvalidInput,
+			"%s is not a valid volume name: at most 30 characters of a-z, 0-9 and _", quote(volume.Name))
 	}
 	if volume.SizeGB < 0 {
-		return Volume{}, &Error{Code: gate.InvalidInput, Message: "the size of volume " + volume.Name + " is negative"}
+		return Volume{}, newError(gate.InvalidInput, "the size of volume %s is negative", volume.Name)
 	}
 	op := c.writing("create_volume").onApp(app)
 	op.stateful = true
@@ -130,7 +128,9 @@ type wireVolume struct {
 // destroyStates are the states of volumes that are being destroyed (fly-go has the
 // same list).
 func destroyStates() []string {
-	return []string{"scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed"}
+	return []string{
+		"scheduling_destroy", "fork_cleanup", "waiting_for_detach", "pending_destroy", "destroying", "destroyed",
+	}
 }
 
 // decodeVolumes reads a list of volumes, without those that are being destroyed.
