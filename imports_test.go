@@ -45,16 +45,23 @@ func edges() map[string][]string {
 		"internal/rules":               {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
 		"internal/deploy/rollout":      {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
 		"internal/deploy": {
-			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/rollout", "internal/fly", "internal/gate",
-			"internal/journal", "internal/outside", "internal/plan", "internal/rules",
+			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/exposure", "internal/deploy/history", "internal/deploy/rollout",
+			"internal/deploy/target", "internal/fly", "internal/gate", "internal/journal", "internal/outside", "internal/plan", "internal/rules",
 		},
+		"internal/deploy/target": {
+			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/rollout", "internal/fly", "internal/outside", "internal/plan",
+		},
+		"internal/deploy/exposure": {
+			"flytoml", "flytoml/machine", "internal/deploy/rollout", "internal/deploy/target", "internal/fly", "internal/outside", "internal/plan", "internal/rules",
+		},
+		"internal/deploy/history": {"internal/deploy/rollout", "internal/fly", "internal/gate", "internal/journal", "internal/plan"},
 		"internal/call": {
 			"internal/plan", "internal/fly", "internal/gate", "internal/journal", "internal/roots", "internal/outside", "internal/disk",
 		},
 		"internal/source": {"flytoml/lint", "flytoml/render", "flytoml/syntax", "flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
 			"flytoml/edit", "flytoml/lint", "flytoml/render",
-			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
+			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
 			"internal/gate", "internal/journal", "internal/roots", "internal/deploy/deployed", "internal/deploy/drift", "internal/outside", "internal/disk",
 		},
 		"resources":       {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},

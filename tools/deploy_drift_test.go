@@ -11,6 +11,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -281,7 +282,7 @@ func TestDeployRefusedCall(t *testing.T) {
 	w.call(deployName, map[string]any{
 		"app": "inner-circle", "content": strings.Replace(string(file), "min_machines_running = 0", "min_machines_running = 1", 1), "strategy": "bluegreen",
 	}, &out)
-	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Blockers) != 1 || out.Blockers[0].ID != deploy.StrategyNotPossible || out.Approval != nil || len(w.Writes()) != 0 {
+	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Blockers) != 1 || out.Blockers[0].ID != target.StrategyNotPossible || out.Approval != nil || len(w.Writes()) != 0 {
 		t.Errorf("got %+v, %d writes", out, len(w.Writes()))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/history"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -60,7 +60,7 @@ func (a *toolset) deployStatus() call.Tool {
 func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
 	at := a.Runs.Look(in.Run, call.CallerFrom(ctx).ID, deployName, in.App)
 	if at == nil {
-		recorded, err := a.deployer().Recorded(call.CallerFrom(ctx).ID, in.App, in.Run)
+		recorded, err := history.Find(a.Journal, call.CallerFrom(ctx).ID, in.App, in.Run)
 		switch {
 		case err != nil:
 			return statusOutput{}, err
@@ -118,7 +118,7 @@ func (a *toolset) statusDone(out statusOutput, at *call.Run) (statusOutput, erro
 }
 
 // statusRecorded is the status of a deploy that only the journal knows.
-func (a *toolset) statusRecorded(app string, r *deploy.Recorded) statusOutput {
+func (a *toolset) statusRecorded(app string, r *history.Recorded) statusOutput {
 	out := statusOutput{
 		Status: "unfinished", Summary: a.mark(r.Summary), App: app, Run: r.Run,
 		Seconds: r.Seconds, Known: r.Known, Unknown: r.Unknown, Next: r.Next,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -174,19 +175,19 @@ func TestFixesEnd(t *testing.T) {
 
 		{name: "stopped for good", toml: web(readyService + "  auto_start_machines = false\n"), most: 4, before: stopAll},
 		{name: "a database, stopped for good", toml: web(strings.Replace(port(6379, entry(6379, "")), "internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
-		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: deploy.HostDown, most: 1, before: func(s *site) {
+		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.HostDown, most: 1, before: func(s *site) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetHost(s.app, id, "unreachable")
 			}
 		}},
-		{name: "no Machine", toml: web(readyService), deploys: web(readyService), end: deploy.NoMachines, most: 1, before: func(s *site) {
+		{name: "no Machine", toml: web(readyService), deploys: web(readyService), end: target.NoMachines, most: 1, before: func(s *site) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.DestroyMachine(s.app, id)
 			}
 		}},
-		{name: "a volume that is not there", toml: web(readyService), deploys: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: deploy.ReplacementNeeded, most: 1},
-		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService + "[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"), end: deploy.StrategyNotPossible, most: 1, before: func(s *site) { s.ForbidBlueGreen(s.app) }},
-		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService), end: deploy.IncompleteConfiguration, most: 1, before: func(s *site) {
+		{name: "a volume that is not there", toml: web(readyService), deploys: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.ReplacementNeeded, most: 1},
+		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService + "[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"), end: target.StrategyNotPossible, most: 1, before: func(s *site) { s.ForbidBlueGreen(s.app) }},
+		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService), end: target.IncompleteConfiguration, most: 1, before: func(s *site) {
 			s.answer = func(body []byte) []byte {
 				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
 			}
@@ -225,7 +226,7 @@ func TestFixesEnd(t *testing.T) {
 	t.Run("all", follow) // it returns when all of them have
 	// Every blocker is among them, but for those whose fix names no tool.
 	elsewhere := map[string]string{
-		deploy.NoRegion: "a key of the file", deploy.CreationUnconfirmed: "waiting", deploy.GroupUnknown: "a person names the group",
+		target.NoRegion: "a key of the file", deploy.CreationUnconfirmed: "waiting", target.GroupUnknown: "a person names the group",
 	}
 	for _, id := range blockerIDsInSource(t) {
 		if !seen[id] && elsewhere[id] == "" {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -23,7 +22,7 @@ func strangers(file *flytoml.File, list []fly.Machine) []string {
 	for _, m := range (rules.Snapshot{Machines: list}).Detached() {
 		group := cmp.Or(m.Config.ProcessGroup(), file.DefaultGroup())
 		after, err := file.Services(group)
-		if err == nil && !deploy.RunsTask(m) && len(machine.LostPrograms(m.Config.ServicesOrNone(), after)) > 0 {
+		if err == nil && !m.Config.RunsTask() && len(machine.LostPrograms(m.Config.ServicesOrNone(), after)) > 0 {
 			out = append(out, m.ID)
 		}
 	}
@@ -69,7 +68,7 @@ func alike(list []fly.Machine) bool {
 	seen := make(map[string][]machine.Service)
 	for _, m := range (rules.Snapshot{Machines: list}).Detached() {
 		group, is := m.Config.ProcessGroup(), m.Config.ServicesOrNone()
-		if deploy.RunsTask(m) || !machine.AnyRouted(is) {
+		if m.Config.RunsTask() || !machine.AnyRouted(is) {
 			continue
 		}
 		if was, ok := seen[group]; ok && (len(machine.LostPrograms(was, is)) > 0 || len(machine.LostPrograms(is, was)) > 0) {

@@ -111,12 +111,3 @@ func LostPrograms(before, after []Service) []int {
 	}
 	return lost
 }
-
-// ServicesOrNone returns the services of the configuration, none if they cannot be read.
-func (c Config) ServicesOrNone() []Service {
-	list, err := c.Services()
-	if err != nil {
-		return nil
-	}
-	return list
-}

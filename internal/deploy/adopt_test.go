@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -55,13 +56,13 @@ func TestAdoptDecides(t *testing.T) {
 		{name: "the older name of the group", metadata: `{"process_group":"app"}`, group: "app"},
 		{name: "another group than the file's", metadata: `{"fly_process_group":"cron"}`, remark: `its group "cron" is not in the file`},
 		{name: "two groups, and it names one", metadata: `{"fly_process_group":"app"}`, file: twoGroups, group: "app"},
-		{name: "two groups, and it names none", metadata: `{}`, file: twoGroups, blocker: GroupUnknown},
+		{name: "two groups, and it names none", metadata: `{}`, file: twoGroups, blocker: target.GroupUnknown},
 		{name: "a console", metadata: `{"fly_process_group":"fly_app_console"}`, remark: "made for a single command"},
 		{name: "a schedule", metadata: `{}`, key: "schedule", value: `"daily"`, remark: "for a single task"},
 		{name: "destroyed when it ends", metadata: `{}`, key: "auto_destroy", value: `true`, remark: "for a single task"},
-		{name: "bluegreen", metadata: `{}`, in: input{Strategy: string(rollout.BlueGreen)}, blocker: StrategyNotPossible},
+		{name: "bluegreen", metadata: `{}`, in: input{Strategy: string(rollout.BlueGreen)}, blocker: target.StrategyNotPossible},
 		{name: "services only", metadata: `{}`, in: input{Scope: ScopeServices}, group: "app"},
-		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts", value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: ReplacementNeeded},
+		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts", value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: target.ReplacementNeeded},
 	}
 	for _, test := range tests {
 		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {

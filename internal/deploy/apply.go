@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/exposure"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/history"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -15,87 +17,96 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// Apply rolls the changes out and tells what became of each Machine. The
-// addresses are read once more before the first one: what was approved for a
-// private app is not done to one that has become public.
-func (a *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report plan.Report) (Result, error) {
-	app := w.in.App
-	addresses, err := a.Client.Addresses(ctx, app)
+// Apply rolls the changes out and reports what became of each Machine. The addresses are
+// read once more before the first one: what was approved for a private app is not done to
+// one that has become public.
+func (d *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report plan.Report) (Result, error) {
+	app := w.Rollout.App
+	addresses, err := d.Client.Addresses(ctx, app)
 	if err != nil {
-		var refused *fly.Error
-		if !errors.As(err, &refused) {
-			return Result{}, err
-		}
-		problem := *refused
-		problem.Message += "; the addresses could not be read again before the first Machine, so nothing was changed"
-		return Result{}, &problem
+		return Result{}, unreadAddresses(err)
 	}
-	news, err := w.exposedBy(addresses)
+	beyond, err := w.beyondPlan(addresses)
 	if err != nil {
 		return Result{}, err
 	}
-	if len(news) > 0 {
+	if len(beyond) > 0 {
 		return Result{}, &plan.Problem{
-			Code:    gate.Stale,
-			Message: fmt.Sprintf("the addresses of %s changed after the approval, and the approved plan would now do more (%s), so nothing was changed", app, strings.Join(news, ", ")),
-			Hint:    "the same call makes a new plan and asks again",
+			Code: gate.Stale,
+			Message: fmt.Sprintf("the addresses of %s changed after the approval, and the approved plan would now do more (%s), so nothing was changed",
+				app, strings.Join(beyond, ", ")),
+			Hint: "the same call makes a new plan and asks again",
 		}
 	}
-	log := book{Deployer: a, work: w.Rollout}
-	running, done := a.Runs.Interruptible(ctx)
+	records := history.Writer{Record: d.Record, Work: w.Rollout}
+	interruptible, done := d.Runs.Interruptible(ctx)
 	defer done()
-	engine := rollout.Engine{Client: a.Client, Clock: a.Clock, Record: log.ended, Recorded: log.released, Stop: a.Runs.Halted(app)}
-	result := engine.Run(running, grant, w.Rollout, func(p rollout.Phase) {
-		log.begun(p)
+	engine := rollout.Engine{
+		Client: d.Client, Clock: d.Clock, Record: records.End, Recorded: records.Release, Stop: d.Runs.Halted(app),
+	}
+	outcome := engine.Run(interruptible, grant, w.Rollout, func(p rollout.Phase) {
+		records.Begin(p)
 		report(progress(p))
 	})
-	out := a.reportDeploy(w, result)
-	a.readdressed(ctx, w, &out)
+	out := result(w, outcome)
+	d.checkAddresses(ctx, w, &out)
 	return out, nil
 }
 
-// exposedBy lists what the deployment would do with other addresses, beyond
-// what its plan says.
-func (d *deployment) exposedBy(addresses fly.Addresses) ([]string, error) {
-	again := deployment{in: d.in, settings: d.settings, file: d.file, snapshot: d.snapshot, changes: d.changes, creates: d.creates}
-	again.snapshot.Addresses = addresses
-	if err := again.exposure(); err != nil {
+// unreadAddresses says what it means that the addresses could not be read again.
+func unreadAddresses(err error) error {
+	var refused *fly.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	problem := *refused
+	problem.Message += "; the addresses could not be read again before the first Machine, so nothing was changed"
+	return &problem
+}
+
+// beyondPlan lists the blockers and hazards that the deploy has with other addresses, beyond
+// those that its plan states.
+func (w Work) beyondPlan(addresses fly.Addresses) ([]string, error) {
+	again := w.judged
+	again.Before.Addresses = addresses
+	v, err := exposure.Judge(again)
+	if err != nil {
 		return nil, err
 	}
 	var out []string
-	for _, b := range again.blockers {
+	for _, b := range v.Blockers {
 		if !slices.Contains(out, b.ID) {
 			out = append(out, b.ID)
 		}
 	}
-	for _, h := range again.hazards {
-		if !slices.Contains(d.hazards, h) && !slices.Contains(out, string(h)) {
+	for _, h := range v.Hazards {
+		if !slices.Contains(w.hazards, h) && !slices.Contains(out, string(h)) {
 			out = append(out, string(h))
 		}
 	}
 	return out, nil
 }
 
-// readdressed reads the addresses a last time and tells what changed about them
-// while the Machines were updated: which public ones came, and what the deploy
-// does now that its plan did not say.
-func (a *Deployer) readdressed(ctx context.Context, w Work, out *Result) {
-	now, err := a.Client.Addresses(ctx, w.in.App)
+// checkAddresses reads the addresses a last time and says what changed about them while the
+// Machines were updated: which public ones are new, and what the deploy does now that its
+// plan did not state.
+func (d *Deployer) checkAddresses(ctx context.Context, w Work, out *Result) {
+	now, err := d.Client.Addresses(ctx, w.Rollout.App)
 	if err != nil {
 		out.Unknown = append(out.Unknown, "which addresses the app has now: they could not be read after the deploy")
 		return
 	}
-	tell := func(text string) {
+	say := func(text string) {
 		out.Unknown = append(out.Unknown, text)
 		out.Summary += " But " + text + "."
 	}
-	had := rules.PublicIPs(w.snapshot.Addresses.List)
-	came := slices.DeleteFunc(rules.PublicIPs(now.List), func(ip string) bool { return slices.Contains(had, ip) })
-	if len(came) > 0 {
-		tell("public addresses were added while this deploy ran: " + strings.Join(came, ", "))
+	had := rules.PublicIPs(w.judged.Before.Addresses.List)
+	added := slices.DeleteFunc(rules.PublicIPs(now.List), func(ip string) bool { return slices.Contains(had, ip) })
+	if len(added) > 0 {
+		say("public addresses were added while this deploy ran: " + strings.Join(added, ", "))
 	}
-	if news, err := w.exposedBy(now); err == nil && len(news) > 0 {
-		tell("with the current addresses it does more than its plan said: " + strings.Join(news, ", "))
+	if beyond, err := w.beyondPlan(now); err == nil && len(beyond) > 0 {
+		say("with the current addresses it does more than its plan said: " + strings.Join(beyond, ", "))
 	}
 }
 
@@ -106,12 +117,4 @@ func progress(p rollout.Phase) plan.Progress {
 		out.Doing += fmt.Sprintf(", for %s", p.For.Round(time.Second))
 	}
 	return out
-}
-
-// codeOf is the code of an error, empty for none.
-func codeOf(err error) gate.Code {
-	if err == nil {
-		return ""
-	}
-	return fly.CodeOf(err)
 }

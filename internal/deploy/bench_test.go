@@ -143,15 +143,35 @@ type input struct {
 	Adopt          bool
 }
 
-func (b *bench) planDeploy(in input) (Proposal, error) {
+// parsed is the input with its file.
+func (in input) parsed() (Input, error) {
 	file, err := flytoml.Parse("fly.toml", []byte(in.Content))
+	return Input{
+		App: in.App, File: file, Image: in.Image, Scope: in.Scope, Strategy: in.Strategy, MaxUnavailable: in.MaxUnavailable,
+		WaitTimeout: in.WaitTimeout, OnFailure: in.OnFailure, Wake: in.Wake, Adopt: in.Adopt,
+	}, err
+}
+
+func (b *bench) planDeploy(in input) (Proposal, error) {
+	parsed, err := in.parsed()
 	if err != nil {
 		return Proposal{}, err
 	}
-	return b.deployer.Plan(b.t.Context(), Input{
-		App: in.App, File: file, Image: in.Image, Scope: in.Scope, Strategy: in.Strategy, MaxUnavailable: in.MaxUnavailable,
-		WaitTimeout: in.WaitTimeout, OnFailure: in.OnFailure, Wake: in.Wake, Adopt: in.Adopt,
-	})
+	return b.deployer.Plan(b.t.Context(), parsed)
+}
+
+// stages are those of the plan of a file.
+func (b *bench) stages(content string) stages {
+	b.t.Helper()
+	in, err := input{App: b.app, Content: content}.parsed()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	s, err := b.deployer.stages(b.t.Context(), in)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
 }
 
 // file is the app's fly.toml with one piece of it replaced.

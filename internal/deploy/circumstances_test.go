@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -105,14 +106,14 @@ func TestDeployFaceless(t *testing.T) {
 		if !planned.Plan.Has(plan.MachineCreated) {
 			t.Fatalf("hazards %q", planned.Plan.Hazards)
 		}
-		was := planned.Work.deployment
-		d := deployment{in: was.in, settings: was.settings, file: was.file, definition: was.definition, snapshot: was.snapshot}
-		d.snapshot.Machines = append(slices.Clone(d.snapshot.Machines), fly.Machine{ID: "148e1", HostStatus: "unreachable", Incomplete: true, Unreadable: true, Config: machine.Config{}})
-		if err := d.compute(t.Context(), &disks{client: b.deployer.Client, app: b.app}); err != nil {
+		s := b.stages(b.newGroup())
+		machines := append(slices.Clone(s.snapshot.Machines), fly.Machine{ID: "148e1", HostStatus: "unreachable", Incomplete: true, Unreadable: true, Config: machine.Config{}})
+		got, err := target.Compute(t.Context(), s.source, b.deployer.state(b.app, machines, s.past))
+		if err != nil {
 			t.Fatal(err)
 		}
-		if len(d.creates) > 0 || !d.blocked(HostDown) || !strings.Contains(d.blockers[0].What, "148e1") {
-			t.Errorf("creates %d, blockers %+v", len(d.creates), d.blockers)
+		if len(got.Creates) > 0 || !got.Blocked(target.HostDown) || !strings.Contains(got.Blockers[0].What, "148e1") {
+			t.Errorf("creates %d, blockers %+v", len(got.Creates), got.Blockers)
 		}
 	})
 }

@@ -14,8 +14,3 @@ type Client interface {
 	rollout.Client
 	Release(ctx context.Context, app string) (fly.Release, error)
 }
-
-// volumeReader lists volumes.
-type volumeReader interface {
-	Volumes(ctx context.Context, app string) ([]fly.Volume, error)
-}

@@ -225,7 +225,7 @@ func TestDeployJournal(t *testing.T) {
 		if _, err := b.deployer.Journal.Any(func(e journal.Entry) bool {
 			if e.Event == journal.Step {
 				got = append(got, strings.Join([]string{e.Tool, e.App, e.Verb, e.Target, e.Status, e.Code}, " "))
-				if e.Status == begun && e.Verb != string(gate.CreateRelease) && (e.Instance == "" || len(e.Config) != 64) {
+				if e.Status == "begun" && e.Verb != string(gate.CreateRelease) && (e.Instance == "" || len(e.Config) != 64) {
 					t.Errorf("no version: %+v", e)
 				}
 			}

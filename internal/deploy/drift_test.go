@@ -13,23 +13,22 @@ import (
 func TestDeployDriftAsked(t *testing.T) {
 	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
 		t := b.t
-		asked := func(d deployment) string { return d.plan(d.toWork()).Question(nil).Text() }
-		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if text := asked(planned.Work.deployment); strings.Contains(text, "of what differs") {
+		asked := func(s stages) string { return s.plan().Question(nil).Text() }
+		s := b.stages(b.file("min_machines_running = 0", "min_machines_running = 1"))
+		if text := asked(s); strings.Contains(text, "of what differs") {
 			t.Errorf("an edited file: %s", text)
 		}
-		d := planned.Work.deployment
-		d.edited = true
-		if text := asked(d); !strings.Contains(text, "1 value was edited in the file since then") {
+		s.origins.edited = true
+		if text := asked(s); !strings.Contains(text, "1 value was edited in the file since then") {
 			t.Errorf("of what differs: %s", text)
 		}
 		for _, id := range b.MachineIDs(b.app) {
 			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "env", map[string]string{"FLY_PROCESS_GROUP": "app", "DEBUG": "1"}))
 		}
 		time.Sleep(10 * time.Minute)
-		planned = b.plan(b.file("", ""))
-		if text := asked(planned.Work.deployment); !strings.Contains(text, "UNDOES that") {
-			t.Errorf("changed by hand: %s\n%v", text, planned.Out.Drift)
+		s = b.stages(b.file("", ""))
+		if text := asked(s); !strings.Contains(text, "UNDOES that") {
+			t.Errorf("changed by hand: %s\n%v", text, s.origins.drifted())
 		}
 	})
 }

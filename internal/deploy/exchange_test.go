@@ -86,7 +86,7 @@ func TestDeployLeftOverShown(t *testing.T) {
 		const leftover, stays = "d891275f6e3d38", "6e82de91c43987"
 		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", machine.MetadataBlueGreenTag, machine.SafeToDestroy))
 		planned := b.planOf(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "bluegreen"})
-		if got := shownSteps(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
+		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
 			t.Errorf("steps %q, irreversible %v", got, planned.Plan.Irreversible())
 		}
 		question := planned.Plan.Question(nil).Text()

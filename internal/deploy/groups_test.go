@@ -8,6 +8,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -25,8 +26,8 @@ func (b *bench) blockedBy(in input) (plan.Blocker, Proposal) {
 	return planned.Plan.Blockers[0], planned
 }
 
-// shownSteps are the plan's steps that a person sees: verb and group.
-func shownSteps(p plan.Plan) []string {
+// stepLines are the plan's steps that a person sees: verb and group.
+func stepLines(p plan.Plan) []string {
 	var out []string
 	for _, s := range p.Steps {
 		if s.Shown() {
@@ -118,7 +119,7 @@ func TestDeployCreates(t *testing.T) {
 			if !free {
 				want = append(want, "create_volume ")
 			}
-			if got := shownSteps(planned.Plan); !slices.Equal(got, want) || !planned.Plan.Has(plan.MachineCreated) || planned.Plan.Has(plan.Restart) {
+			if got := stepLines(planned.Plan); !slices.Equal(got, want) || !planned.Plan.Has(plan.MachineCreated) || planned.Plan.Has(plan.Restart) {
 				t.Errorf("%s: steps %q, hazards %q", name, got, planned.Plan.Hazards)
 			}
 			question := planned.Plan.Question(nil).Text()
@@ -230,7 +231,7 @@ func TestDeployByHand(t *testing.T) {
 		id := b.MachineIDs(b.app)[0]
 		b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "restart", map[string]any{"policy": "always"}))
 		planned := b.plan(b.file("", ""))
-		if got := shownSteps(planned.Plan); len(got) != 1 || !planned.Plan.Has(plan.OtherConfigChanges) {
+		if got := stepLines(planned.Plan); len(got) != 1 || !planned.Plan.Has(plan.OtherConfigChanges) {
 			t.Errorf("steps %q, hazards %q", got, planned.Plan.Hazards)
 		}
 		if question := planned.Plan.Question(nil).Text(); !strings.Contains(question, `restart.policy removed (was 'always')`) {
@@ -291,7 +292,7 @@ func TestDeployReplacements(t *testing.T) {
 				return
 			}
 			blocker, _ := b.blockedBy(input{Content: content})
-			if blocker.ID != ReplacementNeeded || !strings.Contains(blocker.What, test.want) {
+			if blocker.ID != target.ReplacementNeeded || !strings.Contains(blocker.What, test.want) {
 				t.Errorf("%s: got %+v", test.name, blocker)
 			}
 			services := b.planOf(input{Content: strings.Replace(content, "min_machines_running = 0", "min_machines_running = 1", 1), Scope: ScopeServices})
@@ -346,7 +347,7 @@ func TestDeployHostDown(t *testing.T) {
 		}
 		b.SetHost(b.app, b.MachineIDs(b.app)[1], "unreachable")
 		blocker, _ := b.blockedBy(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1") + mount})
-		if blocker.ID != HostDown || !strings.Contains(blocker.What, b.MachineIDs(b.app)[1]) {
+		if blocker.ID != target.HostDown || !strings.Contains(blocker.What, b.MachineIDs(b.app)[1]) {
 			t.Errorf("got %+v", blocker)
 		}
 	})
@@ -403,7 +404,7 @@ func TestDeployNoMachines(t *testing.T) {
 				}
 			default:
 				blocker, planned := b.blockedBy(input{Content: content})
-				if blocker.ID != NoMachines || !strings.HasSuffix(blocker.Fix, test.command) || planned.Next[1].Command != test.command {
+				if blocker.ID != target.NoMachines || !strings.HasSuffix(blocker.Fix, test.command) || planned.Next[1].Command != test.command {
 					t.Errorf("%s: %+v, next %+v", name, blocker, planned.Next)
 				}
 			}

@@ -7,38 +7,8 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
-
-func TestPinned(t *testing.T) {
-	digest := "sha256:" + strings.Repeat("a1", 32)
-	for _, test := range []struct {
-		image, runs, want string
-		ok                bool
-	}{
-		{"registry.fly.io/shop:latest", "registry.fly.io/shop:latest@" + digest, "registry.fly.io/shop:latest@" + digest, true},
-		{"nginx", "docker-hub-mirror.fly.io/library/nginx:latest@" + digest, "nginx@" + digest, true},
-		{"localhost:5000/shop", "localhost:5000/shop:latest@" + digest, "localhost:5000/shop@" + digest, true},
-		{"registry.fly.io/shop:deployment-01J9ZK", "registry.fly.io/shop:deployment-01J9ZK@" + digest, "registry.fly.io/shop:deployment-01J9ZK", true},
-		{"ghcr.io/shop:deployment-1", "ghcr.io/shop:deployment-1@" + digest, "ghcr.io/shop:deployment-1@" + digest, true},
-		{"shop:1@" + digest, "", "shop:1@" + digest, true},
-		{"shop:1", "docker-hub-mirror.fly.io/library/shop:2@" + digest, "shop:1", false}, // another image
-		{"shop:1", "docker-hub-mirror.fly.io/library/workshop:1@" + digest, "shop:1", false},
-		{"shop:1", "docker-hub-mirror.fly.io/library/shop:1", "shop:1", false}, // without a digest
-		{"shop:1", "docker-hub-mirror.fly.io/library/shop:1@sha256:a1", "shop:1", false},
-		{"", "", "", true},
-	} {
-		config, err := machine.Config{}.With("image", test.image)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, ok := pinned(fly.Machine{Config: config, ImageRef: test.runs}); got != test.want || ok != test.ok {
-			t.Errorf("%s, running %s: got %s %v, want %s %v", test.image, test.runs, got, ok, test.want, test.ok)
-		}
-	}
-}
 
 // tagged gives all Machines an image by a tag that may be moved.
 func (b *bench) tagged(image string) {
@@ -70,7 +40,7 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 			t.Fatalf("got %s %q, %v", out.Status, out.Summary, err)
 		}
 		for _, id := range b.MachineIDs(b.app) {
-			if image := b.MachineConfig(b.app, id).Image(); !digested.MatchString(image) || !strings.HasPrefix(image, tag+"@") {
+			if image := b.MachineConfig(b.app, id).Image(); !strings.Contains(image, "@sha256:") || !strings.HasPrefix(image, tag+"@") {
 				t.Errorf("Machine %s got %s", id, image)
 			}
 		}

@@ -11,13 +11,13 @@ import (
 
 // Parts of the time that a Machine takes, as a rough guess.
 const (
-	guessUpdate = 2 * time.Second  // until its new configuration is there
-	guessStart  = 5 * time.Second  // until it runs
-	guessLeave  = 25 * time.Second // until Fly Proxy has learned twice, and the program has ended
+	guessUpdate  = 2 * time.Second  // until it has its new configuration
+	guessStart   = 5 * time.Second  // until it runs
+	guessDestroy = 25 * time.Second // until Fly Proxy has learned it twice, and the program has ended
 )
 
 // order says what is done together, and how long all of it may take.
-func (d *deployment) order(work rollout.Work) (lines []string, expected string) {
+func order(work rollout.Work) (lines []string, expected string) {
 	after := make(map[string]machine.Config)
 	for _, c := range work.Updates {
 		after[c.Before.ID] = c.After
@@ -30,7 +30,7 @@ func (d *deployment) order(work rollout.Work) (lines []string, expected string) 
 		for _, pool := range stage {
 			lines = append(lines, poolLine(i+1, pool))
 			n := poolTurns(pool)
-			longest, turns = max(longest, time.Duration(n)*d.guess(pool, after)), max(turns, n)
+			longest, turns = max(longest, time.Duration(n)*guess(work, pool, after)), max(turns, n)
 		}
 		total, most = total+longest, most+turns
 	}
@@ -82,7 +82,7 @@ func poolLine(stage int, pool rollout.Pool) string {
 // poolTurns is how many Machines of a pool come one after the other.
 func poolTurns(pool rollout.Pool) int {
 	n, width := len(pool.Machines), max(pool.Width, 1)
-	if leaving(pool) {
+	if isDestroyed(pool) {
 		return 1
 	}
 	if pool.Alone && n > 0 {
@@ -91,26 +91,26 @@ func poolTurns(pool rollout.Pool) int {
 	return (n + width - 1) / width
 }
 
-func leaving(pool rollout.Pool) bool {
+func isDestroyed(pool rollout.Pool) bool {
 	return pool.Role == rollout.RoleBlue || pool.Role == rollout.RoleLeftover
 }
 
 // guess is how long one Machine of a pool takes: its start, and its slowest
-// check or what it must live through without any.
-func (d *deployment) guess(pool rollout.Pool, after map[string]machine.Config) time.Duration {
+// check or how long it must run without any.
+func guess(work rollout.Work, pool rollout.Pool, after map[string]machine.Config) time.Duration {
 	switch {
-	case leaving(pool):
-		return guessLeave
-	case !pool.Running && !pool.Create && !d.settings.wake:
+	case isDestroyed(pool):
+		return guessDestroy
+	case !pool.Running && !pool.Create && !work.Wake:
 		return guessUpdate
 	}
 	config := after[pool.Machines[0]]
-	for _, c := range d.changes { // a canary or green one is as they will be
+	for _, c := range work.Updates { // a canary or green one is as they will be
 		if pool.Role != "" && (pool.Group == c.Group || pool.Group == "") && slowestCheck(c.After) >= slowestCheck(config) {
 			config = c.After
 		}
 	}
-	for _, c := range d.creates {
+	for _, c := range work.Creates {
 		if pool.Create && c.Group == pool.Group {
 			config = c.Config
 		}

@@ -27,7 +27,7 @@ func (b *bench) leave(entries ...journal.Entry) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.write(append([]journal.Entry{{Event: journal.Started}, {Event: journal.Step, Verb: string(gate.CreateRelease), Status: begun}}, entries...)...)
+	b.write(append([]journal.Entry{{Event: journal.Started}, {Event: journal.Step, Verb: string(gate.CreateRelease), Status: "begun"}}, entries...)...)
 	return release.ID
 }
 
@@ -166,7 +166,7 @@ func TestDeployLateList(t *testing.T) {
 func TestDeployInDoubt(t *testing.T) {
 	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
 		t := b.t
-		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.CreateMachine), Group: "jobs", Status: begun})
+		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.CreateMachine), Group: "jobs", Status: "begun"})
 		if blocker, _ := b.blockedBy(input{Content: b.newGroup()}); blocker.ID != CreationUnconfirmed {
 			t.Errorf("blocked by %+v", blocker)
 		}
@@ -185,9 +185,9 @@ func TestPastDeploysCost(t *testing.T) {
 				b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: fmt.Sprint(i), Status: "healthy"}, journal.Entry{Event: journal.Finished})
 			}
 			time.Sleep(3 * time.Hour)
-			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: "1", Status: begun})
+			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: "1", Status: "begun"})
 			allocations = testing.AllocsPerRun(20, func() {
-				if p, err := b.deployer.pastDeploys(b.app); err != nil || !p.unfinished.halfDone("1") {
+				if p, err := b.deployer.earlier(b.app); err != nil || !p.Interrupted("1") {
 					b.t.Fatal(p, err)
 				}
 			})

@@ -1,108 +1,78 @@
 package deploy
 
 import (
-	"context"
-	"errors"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// Work is the deployment as the engine carries it out. What makes it
-// impossible becomes a blocker.
-func (a *Deployer) rollout(ctx context.Context, d *deployment) (rollout.Work, error) {
-	work := d.toWork()
-	if d.empty() {
-		return work, nil
-	}
-	err := work.Check()
-	if err == nil {
-		err = work.Allowed(ctx, a.Client)
-	}
-	var refused *fly.Error
-	switch {
-	case errors.As(err, &refused) && refused.Code == gate.Precondition:
-		d.block(plan.Blocker{ID: StrategyNotPossible, What: refused.Message, Fix: "use another strategy, such as rolling; that does not change the file"})
-	case err != nil:
-		return work, err
-	}
-	if len(d.creates) == 0 && !slices.ContainsFunc(d.changes, func(c rollout.Change) bool { return !c.Same() }) {
-		return work, nil // nothing new is released
-	}
-	release, err := a.releaseOf(ctx, d)
-	if err != nil {
-		return work, err
-	}
-	work.Release = release
-	return work, nil
-}
-
-// toWork is the deployment as the engine's value, but for the release.
-func (d *deployment) toWork() rollout.Work {
-	return rollout.Work{
-		App: d.in.App, Strategy: d.settings.strategy, MaxUnavailable: d.settings.maxUnavailable, Updates: d.changes, Creates: d.creates,
-		Abandoned: d.abandons, OnFailure: d.settings.onFailure, Wake: d.settings.wake, StartWithin: d.settings.waitTimeout, HealthyWithin: d.settings.waitTimeout,
-	}
-}
-
-func (d *deployment) empty() bool { return len(d.changes)+len(d.creates) == 0 }
-
-// plan is the deployment as a value.
-func (d *deployment) plan(work rollout.Work) plan.Plan {
+// plan is the deploy as a value.
+func (s stages) plan() plan.Plan {
 	p := plan.Plan{
-		Tool: Tool, App: d.in.App, AppID: d.snapshot.Addresses.App.ID, Hazards: d.hazards, Blockers: d.blockers,
-		Impact: d.impact(), Unknown: []plan.Unknown{plan.FlycastUnproven},
+		Tool: Tool, App: s.in.App, AppID: s.snapshot.Addresses.App.ID, Hazards: s.Hazards, Blockers: s.Blockers,
+		Impact: s.impact(), Unknown: []plan.Unknown{plan.FlycastUnproven},
 	}
-	if !d.settings.wake {
-		p.Unknown = append(p.Unknown, plan.StoppedUnproven)
+	for _, u := range []struct {
+		is   bool
+		what plan.Unknown
+	}{
+		{!s.work.Wake, plan.StoppedUnproven}, {buildUnknown(s.work), plan.BuildUnknown},
+		{p.Has(plan.InternalCallersUnserved), plan.InternalCallers}, {p.Has(plan.OpenToOtherNetwork), plan.ForeignUsers},
+	} {
+		if u.is {
+			p.Unknown = append(p.Unknown, u.what)
+		}
 	}
-	if d.unsure() {
-		p.Unknown = append(p.Unknown, plan.BuildUnknown)
-	}
-	if p.Has(plan.InternalCallersUnserved) {
-		p.Unknown = append(p.Unknown, plan.InternalCallers)
-	}
-	if p.Has(plan.OpenToOtherNetwork) {
-		p.Unknown = append(p.Unknown, plan.ForeignUsers)
-	}
-	rules.AddressFacts(&p, d.snapshot.Addresses.List)
-	for _, m := range d.snapshot.Machines {
-		p.Fact("machine/"+m.ID, m.InstanceID)
-	}
-	for origin, n := range d.origins() {
-		p.Fact(plan.FactOrigin+string(origin), strconv.Itoa(n))
-	}
-	for group, ids := range d.vanished {
-		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
-	}
-	for _, port := range d.closed {
-		p.Fact(plan.FactCloses+port, "")
-	}
-	d.adoptFacts(&p)
-	for _, r := range d.abandons {
-		p.Fact("release/"+r.ID, "left as "+string(r.Status))
-	}
-	if d.file != nil {
-		p.Fact("file", d.file.SHA256())
-	}
-	d.settings.facts(&p)
-	d.widthFacts(&p, work)
-	if !d.empty() {
-		p.Steps = d.steps(work)
+	s.facts(&p)
+	if !s.work.Empty() {
+		p.Steps = steps(s.work, s.heldSecrets())
 	}
 	return p
 }
 
-func (d *deployment) impact() plan.Impact {
-	has := func(h plan.Hazard) bool { return slices.Contains(d.hazards, h) }
+// facts adds what makes the steps right.
+func (s stages) facts(p *plan.Plan) {
+	rules.AddressFacts(p, s.snapshot.Addresses.List)
+	for _, m := range s.snapshot.Machines {
+		p.Fact("machine/"+m.ID, m.InstanceID)
+	}
+	for origin, n := range s.origins.counts() {
+		p.Fact(plan.FactOrigin+string(origin), strconv.Itoa(n))
+	}
+	for group, ids := range s.targets.Vanished {
+		p.Fact(plan.FactLeft+group, strings.Join(ids, ","))
+	}
+	for _, port := range s.verdict.Closed {
+		p.Fact(plan.FactCloses+port, "")
+	}
+	for group, ids := range s.targets.Adopted {
+		p.Fact(plan.FactAdopted+group, strings.Join(ids, ","))
+	}
+	for _, r := range s.work.Abandoned {
+		p.Fact("release/"+r.ID, "left as "+string(r.Status))
+	}
+	if s.in.File != nil {
+		p.Fact("file", s.in.File.SHA256())
+	}
+	optionFacts(p, s.in.Scope, s.work)
+	for group, down := range s.judged.AtOnce() {
+		p.Fact(plan.FactAtOnce+group, down)
+	}
+}
+
+func (s stages) impact() plan.Impact {
+	has := func(h plan.Hazard) bool { return slices.Contains(s.Hazards, h) }
 	switch {
-	case has(plan.AppUnreachable) && d.silent:
+	case has(plan.AppUnreachable) && s.verdict.Silent:
 		return plan.ImpactUnreachable
 	case has(plan.AppUnreachable):
 		return plan.ImpactUnknown // some of it goes on answering
@@ -114,54 +84,83 @@ func (d *deployment) impact() plan.Impact {
 	return plan.ImpactNone
 }
 
-// steps are what a grant must hold. Of Machines that run now the steps are those
-// of stopped ones, too: they may stop while a person reads, and that must not
-// make an approval stale.
-func (d *deployment) steps(work rollout.Work) []plan.Step {
-	work.Updates = slices.Clone(work.Updates)
+// buildUnknown reports whether it is open which build some Machine will get.
+func buildUnknown(w rollout.Work) bool {
+	for _, c := range w.Updates {
+		if !c.Same() && target.Mutable(c.After.Image()) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(w.Creates, func(c rollout.Create) bool { return target.Mutable(c.Config.Image()) })
+}
+
+// heldSecrets are the secrets that Fly holds of the app: on its Machines, and in the last
+// release if that was read. A person who approves a deploy must see what the file brings,
+// also where it may be a secret: the agent can have written it. What Fly holds stays
+// masked, and so does a value of Fly's that the file only repeats.
+func (s stages) heldSecrets() machine.Held {
+	held := make(machine.Held)
+	for _, m := range s.snapshot.Machines {
+		held.Add(m.Config)
+	}
+	if s.origins.released == nil {
+		return held
+	}
+	for _, group := range s.origins.released.Groups() {
+		if config, err := s.origins.released.Apply(group, machine.Config{}); err == nil {
+			held.Add(config)
+		}
+	}
+	return held
+}
+
+// steps are what a grant must hold. Of Machines that run now the steps are those of stopped
+// ones, too: they may stop while a person reads, and that must not make an approval stale.
+func steps(w rollout.Work, held machine.Held) []plan.Step {
+	w.Updates = slices.Clone(w.Updates)
 	changes := make(map[string]rollout.Change)
-	for i, c := range work.Updates {
+	for i, c := range w.Updates {
 		changes[c.Before.ID] = c
-		work.Updates[i].Before.State = "stopped"
+		w.Updates[i].Before.State = "stopped"
 	}
 	creates := make(map[string]rollout.Create)
-	for _, c := range d.creates {
+	for _, c := range w.Creates {
 		creates[fly.NewMachine{Config: c.Config, Region: c.Region}.Target()] = c
 	}
-	all := work.Steps()
-	ends, tells, held := endings(work, all), telling(all), d.held()
-	var steps []plan.Step
+	all := w.Steps()
+	ends, shown := endings(w, all), shownSteps(all)
+	var out []plan.Step
 	for i, s := range all {
 		step := plan.Step{Verb: s.Verb, Target: s.Target}
 		change, create := changes[s.Machine], creates[s.Target]
-		end, goes := ends[s.Machine]
+		end, destroyed := ends[s.Machine]
 		switch {
-		case s.Machine != "" && tells[s.Machine] != i:
-		case goes:
-			step.Params = append(described(s.Machine, s.Group, change.Before.Region), plan.Param{Name: plan.ParamEnd, Value: end})
+		case s.Machine != "" && shown[s.Machine] != i:
+		case destroyed:
+			step.Params = append(describe(s.Machine, s.Group, change.Before.Region), plan.Param{Name: plan.ParamEnd, Value: end})
 		case s.Machine != "":
-			step.Params, step.Changes = described(s.Machine, s.Group, change.Before.Region), given(change, held)
+			step.Params, step.Changes = describe(s.Machine, s.Group, change.Before.Region), updateChanges(change, held)
 			if change.Same() {
 				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 			}
 		case s.Verb != gate.CreateMachine:
 		case s.Role == rollout.RoleGreen:
 			blue := changes[s.For]
-			step.Params, step.Changes = described(s.For, s.Group, blue.Before.Region), given(blue, held)
+			step.Params, step.Changes = describe(s.For, s.Group, blue.Before.Region), updateChanges(blue, held)
 		case s.Role == rollout.RoleCanary:
-			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(d.settings.strategy)}}
+			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(w.Strategy)}}
 		default:
-			step.Params, step.Changes = described("", s.Group, create.Region), said(create, held)
+			step.Params, step.Changes = describe("", s.Group, create.Region), createChanges(create, held)
 		}
-		steps = append(steps, step)
+		out = append(out, step)
 	}
-	return steps
+	return out
 }
 
-// endings says why Machines that are there now are destroyed.
-func endings(work rollout.Work, steps []rollout.Step) map[string]string {
+// endings says why Machines that exist now are destroyed, by id.
+func endings(w rollout.Work, steps []rollout.Step) map[string]string {
 	ends := make(map[string]string)
-	for _, c := range work.Destroyed() {
+	for _, c := range w.Destroyed() {
 		ends[c.Before.ID] = "left over from an earlier deploy"
 	}
 	for _, s := range steps {
@@ -172,26 +171,72 @@ func endings(work rollout.Work, steps []rollout.Step) map[string]string {
 	return ends
 }
 
-// telling finds, for each existing Machine, the step that tells a person what
-// becomes of it: its end or its update, else its first.
-func telling(steps []rollout.Step) map[string]int {
-	tells := make(map[string]int)
+// shownSteps finds, for each existing Machine, the index of the step that a person is
+// shown: its end or its update, else its first.
+func shownSteps(steps []rollout.Step) map[string]int {
+	shown := make(map[string]int)
 	rank := func(s rollout.Step) int {
 		return slices.Index([]gate.Verb{gate.UpdateMachine, gate.DestroyMachine}, s.Verb)
 	}
 	for i, s := range steps {
-		if at, seen := tells[s.Machine]; s.Machine != "" && (!seen || rank(s) > rank(steps[at])) {
-			tells[s.Machine] = i
+		if at, seen := shown[s.Machine]; s.Machine != "" && (!seen || rank(s) > rank(steps[at])) {
+			shown[s.Machine] = i
 		}
 	}
-	return tells
+	return shown
 }
 
-// described are the parameters of a step that a person is shown.
-func described(id, group, region string) []plan.Param {
+// describe gives the parameters of a step that a person is shown.
+func describe(id, group, region string) []plan.Param {
 	var params []plan.Param
 	if id != "" {
 		params = append(params, plan.Param{Name: plan.ParamMachine, Value: id})
 	}
 	return append(params, plan.Param{Name: plan.ParamGroup, Value: group}, plan.Param{Name: plan.ParamRegion, Value: region})
+}
+
+// sameBuildNote is said of an image that is only pinned.
+const sameBuildNote = "the same build"
+
+// sameBuild reports whether a path of a change is an image that is only pinned.
+func sameBuild(c rollout.Change, path string) bool {
+	return path == "image" && target.SameBuild(c.Before, c.After.Image())
+}
+
+// updateChanges are the changes of an existing Machine as the question shows them.
+func updateChanges(c rollout.Change, held machine.Held) []plan.Change {
+	var out []plan.Change
+	for _, change := range machine.DiffGiven(c.Before.Config, c.After, held) {
+		shown := planChange(change)
+		if sameBuild(c, change.Path) {
+			shown.Note = sameBuildNote
+		}
+		out = append(out, shown)
+	}
+	return out
+}
+
+// createChanges are the fields of a new Machine, without those that follow from its group
+// and region: a form has few lines.
+func createChanges(create rollout.Create, held machine.Held) []plan.Change {
+	follows := make(map[string]bool)
+	for path, value := range map[string]string{
+		"env.FLY_PROCESS_GROUP": create.Group, "metadata.fly_process_group": create.Group,
+		"env.PRIMARY_REGION": create.Region, "metadata.fly_platform_version": "v2",
+	} {
+		section, key, _ := strings.Cut(path, ".")
+		var have map[string]string
+		follows[path] = json.Unmarshal(create.Config.Raw(section), &have) == nil && have[key] == value
+	}
+	var out []plan.Change
+	for _, change := range machine.DiffGiven(machine.Config{}, create.Config, held) {
+		if !follows[change.Path] {
+			out = append(out, planChange(change))
+		}
+	}
+	return out
+}
+
+func planChange(c machine.Change) plan.Change {
+	return plan.Change{Path: c.Path, Before: c.Before, After: c.After, FromFile: c.Given}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/exposure"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -24,10 +25,10 @@ const (
 
 // exposed judges a change of services on an app with some addresses. That
 // Machines restart, and what is closed, are left out of it.
-func exposed(t *testing.T, before, after string, addresses ...string) deployment {
+func exposed(t *testing.T, before, after string, addresses ...string) stages {
 	t.Helper()
 	d := changed(t, before, after, addresses...)
-	d.hazards = slices.DeleteFunc(d.hazards, func(h plan.Hazard) bool {
+	d.Hazards = slices.DeleteFunc(d.Hazards, func(h plan.Hazard) bool {
 		return h == plan.Restart || h == plan.BriefOutage || h == plan.PublicAccessEnds
 	})
 	return d
@@ -35,7 +36,7 @@ func exposed(t *testing.T, before, after string, addresses ...string) deployment
 
 // changed is a change of the services of an app with one Machine and some
 // addresses.
-func changed(t *testing.T, before, after string, addresses ...string) deployment {
+func changed(t *testing.T, before, after string, addresses ...string) stages {
 	t.Helper()
 	config := func(services string) machine.Config {
 		c, err := machine.Config{}.With("services", json.RawMessage(services))
@@ -45,10 +46,10 @@ func changed(t *testing.T, before, after string, addresses ...string) deployment
 		return c
 	}
 	was := fly.Machine{ID: "m1", InstanceID: "i1", PrivateIP: netip.MustParseAddr(machineIP), Config: config(before)}
-	d := deployment{
+	d := stages{
 		in:       Input{App: "shop"},
 		snapshot: rules.Snapshot{Machines: []fly.Machine{was}, MachinesKnown: true},
-		changes:  []rollout.Change{{Before: was, Group: "app", After: config(after)}},
+		work:     rollout.Work{App: "shop", Updates: []rollout.Change{{Before: was, Group: "app", After: config(after)}}},
 	}
 	d.snapshot.Addresses.App.Name = "shop"
 	for _, text := range addresses {
@@ -58,9 +59,12 @@ func changed(t *testing.T, before, after string, addresses ...string) deployment
 		}
 		d.snapshot.Addresses.List = append(d.snapshot.Addresses.List, a)
 	}
-	if err := d.exposure(); err != nil {
+	d.judged = exposure.Deploy{Before: d.snapshot, Work: d.work}
+	var err error
+	if d.verdict, err = exposure.Judge(d.judged); err != nil {
 		t.Fatal(err)
 	}
+	d.Add(d.verdict.Findings)
 	return d
 }
 
@@ -143,18 +147,18 @@ func TestOpened(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			d := exposed(t, test.before, test.after, v4, ownFly)
 			got := ""
-			for _, h := range d.hazards {
+			for _, h := range d.Hazards {
 				got += string(h)
 			}
-			if len(d.blockers) > 0 {
+			if len(d.Blockers) > 0 {
 				got += blocked
 			}
 			if got != test.want {
-				t.Errorf("got %q (%v), want %q", got, d.blockers, test.want)
+				t.Errorf("got %q (%v), want %q", got, d.Blockers, test.want)
 			}
 			private := exposed(t, test.before, test.after, ownFly)
-			if slices.Contains(private.hazards, plan.NewPublicService) || slices.Contains(private.hazards, plan.PublicPlainHTTP) || len(private.blockers) > 0 {
-				t.Errorf("without a public address: %q, %v", private.hazards, private.blockers)
+			if slices.Contains(private.Hazards, plan.NewPublicService) || slices.Contains(private.Hazards, plan.PublicPlainHTTP) || len(private.Blockers) > 0 {
+				t.Errorf("without a public address: %q, %v", private.Hazards, private.Blockers)
 			}
 		})
 	}
@@ -176,9 +180,9 @@ func TestOpenedToOtherNetwork(t *testing.T) {
 		{"another's, nothing new", one, []string{otherFly}, false},
 	} {
 		d := exposed(t, one, test.after, test.addresses...)
-		p := d.plan(rollout.Work{})
-		if got := p.Has(plan.OpenToOtherNetwork); got != test.want || slices.Contains(p.Unknown, plan.ForeignUsers) != test.want || len(d.blockers) > 0 {
-			t.Errorf("%s: got %q, not checked %q, blockers %v", test.name, p.Hazards, p.Unknown, d.blockers)
+		p := d.plan()
+		if got := p.Has(plan.OpenToOtherNetwork); got != test.want || slices.Contains(p.Unknown, plan.ForeignUsers) != test.want || len(d.Blockers) > 0 {
+			t.Errorf("%s: got %q, not checked %q, blockers %v", test.name, p.Hazards, p.Unknown, d.Blockers)
 		}
 	}
 }
@@ -212,10 +216,10 @@ func TestUnreachable(t *testing.T) {
 	for _, test := range tests {
 		for address, want := range map[string]plan.Impact{ownFly: test.private, v4: test.public} {
 			d := exposed(t, test.before, test.after, ownFly, address)
-			p := d.plan(rollout.Work{})
+			p := d.plan()
 			hazard := want == plan.ImpactUnreachable || want == plan.ImpactUnknown
-			if p.Impact != want || p.Has(plan.AppUnreachable) != hazard || (len(d.remarks) > 0) != hazard {
-				t.Errorf("%s, %s: got impact %s, hazards %q, remarks %q; want %s", test.name, address, p.Impact, p.Hazards, d.remarks, want)
+			if p.Impact != want || p.Has(plan.AppUnreachable) != hazard || (len(d.Remarks) > 0) != hazard {
+				t.Errorf("%s, %s: got impact %s, hazards %q, remarks %q; want %s", test.name, address, p.Impact, p.Hazards, d.Remarks, want)
 			}
 		}
 	}
@@ -236,7 +240,7 @@ func oneService(protocol string, ports ...string) string {
 func TestLastPublicService(t *testing.T) {
 	for _, addresses := range [][]string{{v4}, {v4, ownFly}} {
 		d := changed(t, oneService("tcp", httpPort, tlsPort), "[]", addresses...)
-		p := d.plan(d.toWork())
+		p := d.plan()
 		if !p.Has(plan.PublicAccessEnds) || !p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactUnreachable {
 			t.Errorf("%s: hazards %q, impact %s", addresses, p.Hazards, p.Impact)
 		}
@@ -246,7 +250,7 @@ func TestLastPublicService(t *testing.T) {
 	}
 	// One of two: the other goes on answering.
 	d := changed(t, oneService("tcp", httpPort, tlsPort), oneService("tcp", httpPort), v4)
-	if p := d.plan(d.toWork()); !p.Has(plan.PublicAccessEnds) || p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactBriefOutage {
+	if p := d.plan(); !p.Has(plan.PublicAccessEnds) || p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactBriefOutage {
 		t.Errorf("hazards %q, impact %s", p.Hazards, p.Impact)
 	}
 }

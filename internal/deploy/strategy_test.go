@@ -8,6 +8,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -168,7 +169,7 @@ func TestDeployNotPossible(t *testing.T) {
 				b.t.Fatalf("%s, %s: %v", test.name, test.strategy, err)
 			}
 			blockers := planned.Plan.Blockers
-			if len(blockers) != 1 || blockers[0].ID != StrategyNotPossible || !strings.Contains(blockers[0].What, test.want) || len(b.Writes()) != 0 {
+			if len(blockers) != 1 || blockers[0].ID != target.StrategyNotPossible || !strings.Contains(blockers[0].What, test.want) || len(b.Writes()) != 0 {
 				b.t.Errorf("%s, %s: blockers %+v, %d writes", test.name, test.strategy, blockers, len(b.Writes()))
 			}
 		})

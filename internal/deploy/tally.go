@@ -5,10 +5,11 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// leaves reports whether a Machine was to be destroyed by the strategy, and is.
-func leaves(m rollout.Outcome) bool {
+// leavesAsPlanned reports whether a Machine was to be destroyed by the strategy, and is.
+func leavesAsPlanned(m rollout.Outcome) bool {
 	switch m.Role {
 	case rollout.RoleCanary, rollout.RoleLeftover:
 		return m.Err == nil && (m.State == rollout.Removed || m.State == rollout.Replaced)
@@ -16,34 +17,27 @@ func leaves(m rollout.Outcome) bool {
 	return m.State == rollout.Replaced
 }
 
-// instead are the ids of the green Machines by those of their blue ones.
-func instead(result rollout.Report) map[string]string {
-	greens := make(map[string]string)
-	for _, m := range result.Machines {
-		if m.For != "" {
-			greens[m.For] = m.ID
-		}
-	}
-	return greens
-}
-
 // tally counts what became of the Machines. Each one that is there now is in
 // exactly one of updated, created, same, putBack, failed, unclear, broken and
 // notStarted.
 type tally struct {
-	healthy, unproven, failed, unclear, putBack, removed, broken int
-	updated, created                                             int // came through: were there before, or not
-	same                                                         int // came through, and were only proved
-	notStarted                                                   int // were there before and are as they were: refused, or not their turn
-	unnamed                                                      int // of broken: nobody knows whether they are there
-	added, gone                                                  int // are there and were not before, whether they work or not; and the other way round
-	canaries, destroyed                                          int // went as planned: extra ones, and those that were there before
-	of                                                           int // that were to have it
+	healthy, unproven int // of those that passed
+	updated, created  int // passed, and existed before or not
+	same              int // passed, and were only tested
+	failed, unclear   int
+	putBack, removed  int
+	broken            int
+	unnamed           int // of broken: it is unknown whether they exist
+	notStarted        int // existed before and are as they were: refused, or not their turn
+	added, gone       int // exist now and did not before, whether they work or not; and the other way round
+	canaries          int // extra ones, destroyed as planned
+	destroyed         int // existed before, destroyed as planned
+	of                int // that were to have the configuration
 }
 
-func tallyOf(result rollout.Report) tally {
+func tallyOf(report rollout.Report) tally {
 	var t tally
-	for _, m := range result.Machines {
+	for _, m := range report.Machines {
 		t.add(m)
 	}
 	return t
@@ -61,7 +55,7 @@ func (t *tally) add(m rollout.Outcome) {
 	case !m.Created && !there:
 		t.gone++
 	}
-	switch leaving := leaves(m); {
+	switch leaving := leavesAsPlanned(m); {
 	case leaving && m.Created:
 		t.canaries++
 		return
@@ -71,7 +65,7 @@ func (t *tally) add(m rollout.Outcome) {
 	}
 	switch m.State {
 	case rollout.Healthy, rollout.Unproven:
-		t.through(m)
+		t.pass(m)
 	case rollout.Failed:
 		t.failed++
 	case rollout.PutBack:
@@ -92,8 +86,8 @@ func (t *tally) add(m rollout.Outcome) {
 	}
 }
 
-// through counts a Machine that came through.
-func (t *tally) through(m rollout.Outcome) {
+// pass counts a Machine that has the new configuration, as far as was seen.
+func (t *tally) pass(m rollout.Outcome) {
 	if m.State == rollout.Healthy {
 		t.healthy++
 	} else {
@@ -109,9 +103,28 @@ func (t *tally) through(m rollout.Outcome) {
 	}
 }
 
-// changed counts the Machines that came through.
-func (t tally) changed() int { return t.healthy + t.unproven }
+// passed counts the Machines that have the new configuration, as far as was seen.
+func (t tally) passed() int { return t.healthy + t.unproven }
 
+// failedStatus is the status of a deploy that failed: partial if some Machine has the new
+// configuration, or more of them may have it.
+func (t tally) failedStatus(more int) plan.Status {
+	if t.passed()+more > 0 {
+		return plan.Partial
+	}
+	return plan.Failed
+}
+
+// counts are the app's Machines after the deploy, from those that the plan counted.
+func (t tally) counts(planned Counts) *Counts {
+	return &Counts{
+		Total: planned.Total + t.added - t.gone, Updated: t.updated, Created: t.created,
+		Unchanged: planned.Unchanged + t.same, Left: planned.Left, Healthy: t.healthy, Unproven: t.unproven,
+		Failed: t.failed, PutBack: t.putBack, NotStarted: t.notStarted, Unclear: t.unclear + t.broken - t.unnamed,
+	}
+}
+
+// sentence says the counts that are not zero.
 func (t tally) sentence() string {
 	parts := []string{fmt.Sprintf("%d of %d updated", t.updated, t.of)}
 	for _, p := range []struct {

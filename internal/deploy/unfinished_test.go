@@ -31,15 +31,15 @@ func TestDeployUnfinished(t *testing.T) {
 		content := b.file("", "") // both have it
 		b.write(
 			journal.Entry{Event: journal.Started},
-			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[0], Status: begun},
+			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[0], Status: "begun"},
 			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[0], Status: "healthy"},
-			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[1], Status: begun},
+			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[1], Status: "begun"},
 		)
 		planned := b.plan(content)
 		if !mention(planned.Out.Remarks, "has no end in the journal") || !mention(planned.Out.Remarks, "already have the configuration of this plan: "+strings.Join(ids, ", ")) {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
-		if got := shownSteps(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) || len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
+		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) || len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
 			t.Errorf("steps %q, hazards %q, impact %s", got, planned.Plan.Hazards, planned.Plan.Impact)
 		}
 		question := planned.Plan.Question(nil).Text()
@@ -67,7 +67,7 @@ func TestDeployUnfinished(t *testing.T) {
 func TestDeployUnfinishedOther(t *testing.T) {
 	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
 		id := b.MachineIDs(b.app)[0]
-		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Target: id, Status: begun})
+		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Target: id, Status: "begun"})
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		if !mention(planned.Out.Remarks, "these do not: "+id) || len(planned.Work.Rollout.Updates) != 2 {
 			b.t.Errorf("remarks %q", planned.Out.Remarks)

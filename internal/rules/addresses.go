@@ -23,3 +23,14 @@ func AddressFacts(p *plan.Plan, list []fly.Address) {
 		p.Fact("address/"+a.IP.String(), string(a.Kind)+" "+a.Network+" "+a.Org)
 	}
 }
+
+// Inbound lists the addresses through which the app can be reached at all.
+func (s Snapshot) Inbound() []fly.Address {
+	var in []fly.Address
+	for _, a := range s.Addresses.List {
+		if a.Kind != fly.Egress {
+			in = append(in, a)
+		}
+	}
+	return in
+}

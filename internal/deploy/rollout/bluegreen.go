@@ -85,7 +85,7 @@ func (w Work) greens() []Create {
 		}
 		greens = append(greens, Create{
 			Group: c.Group, Region: c.Before.Region, Config: config, role: RoleGreen, of: id,
-			asleep: !c.Launch() || standby(c.After), unrouted: true, routed: parts[id].routed,
+			asleep: !c.Launch() || c.After.Standby(), unrouted: true, routed: parts[id].routed,
 		})
 	}
 	return greens

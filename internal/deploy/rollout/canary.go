@@ -30,7 +30,7 @@ func (w Work) canaries() []Create {
 	}
 	var canaries []Create
 	for _, c := range changes {
-		if !wanted[c.Group] || standby(c.After) {
+		if !wanted[c.Group] || c.After.Standby() {
 			continue
 		}
 		config, err := canaryConfig(c.After)

@@ -1,9 +1,7 @@
 package rollout
 
 import (
-	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -44,19 +42,7 @@ func (c Change) Same() bool {
 // for (Fly docs, "Standby Machines"). Neither is one that has a schedule, whose
 // work would be done once more, nor one that Fly destroys when it stops.
 func (w Work) wakes(c Change) bool {
-	return w.Wake && !standby(c.After) && !scheduled(c.After) && !c.After.AutoDestroy()
-}
-
-// scheduled reports whether Fly starts the Machine at set times.
-func scheduled(config machine.Config) bool {
-	raw := strings.TrimSpace(string(config.Raw("schedule")))
-	return raw != "" && raw != "null" && raw != `""`
-}
-
-func standby(config machine.Config) bool {
-	var standbys []json.RawMessage
-	raw := config.Raw("standbys")
-	return raw != nil && json.Unmarshal(raw, &standbys) == nil && len(standbys) > 0
+	return w.Wake && !c.After.Standby() && !c.After.Scheduled() && !c.After.AutoDestroy()
 }
 
 // autostops reports whether Fly Proxy stops or suspends an idle Machine: one

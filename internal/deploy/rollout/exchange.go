@@ -155,7 +155,7 @@ func (x *exchange) createAll(ctx context.Context) bool {
 	}
 	var first, standbys []*job
 	for _, j := range x.greens {
-		if standby(j.config) {
+		if j.config.Standby() {
 			standbys = append(standbys, j)
 			continue
 		}

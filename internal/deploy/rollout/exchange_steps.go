@@ -12,7 +12,7 @@ import (
 
 // standFor lets a standby stand by for the green Machines instead of the blue.
 func standFor(config machine.Config, instead map[string]string) (machine.Config, error) {
-	if !standby(config) {
+	if !config.Standby() {
 		return config, nil
 	}
 	var ids []string

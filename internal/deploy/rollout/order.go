@@ -10,10 +10,13 @@ import (
 
 // What flyctl's deploy allows at once.
 const (
-	maxCold        = 30   // Machines of a group that do not run
-	maxImmediate   = 8    // Machines, with the strategy immediate
-	maxUnavailable = 0.33 // of a group's running Machines, where nothing is said
+	maxCold      = 30 // Machines of a group that do not run
+	maxImmediate = 8  // Machines, with the strategy immediate
 )
+
+// DefaultMaxUnavailable is the share of a group's running Machines that may be updated at
+// once, where nothing else is said.
+const DefaultMaxUnavailable = 0.33
 
 // Pool is Machines that are updated alike: the first alone and, once it is
 // proved, the others, at most Width at once.
@@ -162,7 +165,7 @@ func (w Work) rolling() []Pool {
 func (w Work) width(n int) int {
 	share := w.MaxUnavailable
 	if share == 0 {
-		share = maxUnavailable
+		share = DefaultMaxUnavailable
 	}
 	if share < 1 {
 		share = math.Ceil(share * float64(n))

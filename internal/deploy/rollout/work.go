@@ -81,3 +81,6 @@ type Step struct {
 	Role    Role   // of a new Machine: canary or green; empty for one that the app keeps
 	For     string // of a green Machine: id of the one in whose place it will be
 }
+
+// Empty reports whether the work changes no Machine.
+func (w Work) Empty() bool { return len(w.Updates)+len(w.Creates) == 0 }

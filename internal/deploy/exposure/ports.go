@@ -1,4 +1,4 @@
-package deploy
+package exposure
 
 import (
 	"cmp"
@@ -26,8 +26,12 @@ func doors(services []machine.Service) []door {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b door) int { return cmp.Compare(a.lo, b.lo) })
+	sortDoors(out)
 	return out
+}
+
+func sortDoors(list []door) {
+	slices.SortStableFunc(list, func(a, b door) int { return cmp.Compare(a.lo, b.lo) })
 }
 
 func (d door) overlaps(o door) bool {
@@ -59,21 +63,22 @@ func (d door) same(o door) bool {
 	return d.sameProgram(o) && reflect.DeepEqual(d.port, o.port) && !wakes(o.service, d.service)
 }
 
-// opened finds what a group's ports would lead to and did not before: a new
-// port, or a port that leads to another program, is news; the rest of what is
-// looser than before is a hazard while the app has public addresses. What another
-// Machine of the group answers already is not news. Several services may share a
-// port: each is compared with what led to the same program before.
-func (d *deployment) opened(group string, before, after []machine.Service, reach audience) {
+// opened finds what a group's ports would lead to and did not before: a new port, or a
+// port that leads to another program, is reported by added; the rest of what is looser
+// than before is a hazard while the app has public addresses. What another Machine of the
+// group answers already is not new. Several services may share a port: each is compared
+// with what led to the same program before.
+func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []door, reach audience) (found plan.Findings) {
 	if !reach.public && !reach.foreign {
-		return
+		return found
 	}
-	had, ofGroup := doors(before), d.groupDoors(group)
+	had := doors(before)
 	for _, is := range unmatched(doors(after), had) {
-		same := slices.DeleteFunc(slices.Clone(had), func(was door) bool { return !was.sameProgram(is) })
-		others := slices.DeleteFunc(slices.Clone(ofGroup), func(was door) bool { return !was.sameProgram(is) })
+		other := func(was door) bool { return !was.sameProgram(is) }
+		same := slices.DeleteFunc(slices.Clone(had), other)
+		others := slices.DeleteFunc(slices.Clone(ofGroup), other)
 		if !is.within(same) && !is.within(others) {
-			d.news(group, is, had, reach)
+			found.Add(d.added(group, is, had, reach))
 			continue
 		}
 		for _, was := range same {
@@ -81,13 +86,14 @@ func (d *deployment) opened(group string, before, after []machine.Service, reach
 				continue
 			}
 			if plainer(was.port, is.port) {
-				d.hazard(plan.PublicPlainHTTP)
+				found.Hazard(plan.PublicPlainHTTP)
 			}
 			if rawer(was.port, is.port) || widerTLS(was.port, is.port) || proxyProto(was.port) != proxyProto(is.port) || wakes(was.service, is.service) {
-				d.hazard(plan.NewPublicService)
+				found.Hazard(plan.NewPublicService)
 			}
 		}
 	}
+	return found
 }
 
 // unmatched are the ports that did not answer in the same way before, each of
@@ -103,77 +109,69 @@ func unmatched(after, before []door) []door {
 	})
 }
 
-// groupDoors are the ports of all Machines of a group as they are now, each
-// program's once.
-func (d *deployment) groupDoors(group string) []door {
-	if list, ok := d.grouped[group]; ok {
-		return list
-	}
+// groupDoors are the ports of all Machines of each group as they are now, each program's
+// once.
+func (d Deploy) groupDoors() map[string][]door {
 	groups := make(map[string]string)
-	for _, c := range d.changes {
+	for _, c := range d.Work.Updates {
 		groups[c.Before.ID] = c.Group
 	}
-	var all []machine.Service
-	for _, m := range d.snapshot.Machines {
-		if cmp.Or(groups[m.ID], m.Config.ProcessGroup()) == group {
-			all = append(all, m.Config.ServicesOrNone()...)
-		}
+	all := make(map[string][]machine.Service)
+	for _, m := range d.Before.Machines {
+		group := cmp.Or(groups[m.ID], m.Config.ProcessGroup())
+		all[group] = append(all[group], m.Config.ServicesOrNone()...)
 	}
 	type key struct {
 		protocol         string
 		internal, lo, hi int
 	}
-	seen := make(map[key]bool)
-	list := slices.DeleteFunc(doors(all), func(d door) bool {
-		k := key{d.protocol(), d.service.InternalPort, d.lo, d.hi}
-		defer func() { seen[k] = true }()
-		return seen[k]
-	})
-	if d.grouped == nil {
-		d.grouped = make(map[string][]door)
+	out := make(map[string][]door)
+	for group, list := range all {
+		seen := make(map[key]bool)
+		out[group] = slices.DeleteFunc(doors(list), func(d door) bool {
+			k := key{d.protocol(), d.service.InternalPort, d.lo, d.hi}
+			repeated := seen[k]
+			seen[k] = true
+			return repeated
+		})
 	}
-	d.grouped[group] = list
-	return list
+	return out
 }
 
-// news refuses a port that answers something new on public addresses. Two kinds
-// are hazards instead, since a release waits for them: the plain port beside TLS
-// alone ([plan.TLSOnly]), and the first port of an app whose services have none
-// ([plan.NoPorts]).
-func (d *deployment) news(group string, is door, had []door, reach audience) {
+// added refuses a port that answers something new on public addresses. Two kinds are
+// hazards instead, since a release waits for them: the plain port beside TLS alone
+// ([plan.TLSOnly]), and the first port of an app whose services have none ([plan.NoPorts]).
+func (d Deploy) added(group string, is door, had []door, reach audience) (found plan.Findings) {
 	if reach.foreign {
-		d.hazard(plan.OpenToOtherNetwork)
+		found.Hazard(plan.OpenToOtherNetwork)
 	}
 	switch {
 	case !reach.public:
-		return
-	case plainBeside(is, had) || d.snapshot.Portless():
-		if !encrypted(is.port) {
-			d.hazard(plan.PublicPlainHTTP)
+		return found
+	case plainBeside(is, had) || d.Before.Portless():
+		if !is.port.IsEncrypted() {
+			found.Hazard(plan.PublicPlainHTTP)
 		}
-		d.hazard(plan.NewPublicService)
-		return
+		found.Hazard(plan.NewPublicService)
+		return found
 	}
 	what := fmt.Sprintf("port %s of group %s would be new", is.port.String(), plan.Quote(group))
 	if i := slices.IndexFunc(had, is.overlaps); i >= 0 && is.within(had) {
-		what = fmt.Sprintf("port %s of group %s would lead to internal port %d, not %d", is.port.String(), plan.Quote(group), is.service.InternalPort, had[i].service.InternalPort)
+		what = fmt.Sprintf("port %s of group %s would lead to internal port %d, not %d",
+			is.port.String(), plan.Quote(group), is.service.InternalPort, had[i].service.InternalPort)
 	}
-	b := plan.Blocker{
+	found.Block(plan.Blocker{
 		ID: string(plan.NewPublicService), What: what + ", on an app with public addresses",
-		Fix: fmt.Sprintf("release_public_ips %s, then this deploy again: then the service is private from the start", plan.Arguments{App: d.in.App}),
-	}
-	if !slices.Contains(d.blockers, b) {
-		d.blockers = append(d.blockers, b)
-	}
+		Fix: fmt.Sprintf("release_public_ips %s, then this deploy again: then the service is private from the start", plan.Arguments{App: d.Work.App}),
+	})
+	return found
 }
 
 func handles(p machine.Port, handler string) bool { return slices.Contains(p.Handlers, handler) }
 
-func encrypted(p machine.Port) bool { return p.IsEncrypted() }
-
 // plainer reports whether a port lets plain text through that it did not before.
 func plainer(was, is machine.Port) bool {
-	return was.ForceHTTPS && !is.ForceHTTPS || encrypted(was) && !encrypted(is)
+	return was.ForceHTTPS && !is.ForceHTTPS || was.IsEncrypted() && !is.IsEncrypted()
 }
 
 // rawer reports whether Fly Proxy no longer takes a port for HTTP: everything
@@ -182,7 +180,7 @@ func rawer(was, is machine.Port) bool { return handles(was, "http") && !handles(
 
 // widerTLS reports whether a port accepts TLS that it did not before.
 func widerTLS(was, is machine.Port) bool {
-	if !encrypted(was) || !encrypted(is) {
+	if !was.IsEncrypted() || !is.IsEncrypted() {
 		return false
 	}
 	options := func(p machine.Port) machine.TLSOptions {
@@ -245,10 +243,10 @@ func plainBeside(is door, had []door) bool {
 		if !was.sameProgram(is) {
 			continue
 		}
-		if !encrypted(was.port) {
+		if !was.port.IsEncrypted() {
 			return false
 		}
 		offered, http = true, http || handles(was.port, "http")
 	}
-	return offered && is.protocol() == "tcp" && is.lo == is.hi && !encrypted(is.port) && handles(is.port, "http") == http
+	return offered && is.protocol() == "tcp" && is.lo == is.hi && !is.port.IsEncrypted() && handles(is.port, "http") == http
 }

@@ -1,4 +1,4 @@
-package deploy
+package history
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -24,40 +25,39 @@ type Recorded struct {
 	Next     []plan.Next
 }
 
-// Recorded reads a caller's deploy of an app from the journal: the run with that
-// id or, if it is empty, the newest. It returns nil if the journal has none.
-func (a *Deployer) Recorded(caller, app, run string) (*Recorded, error) {
-	if a.Journal == nil {
+// Find returns a caller's deploy of an app: the run with that id or, if it is empty, the
+// newest. It returns nil if the journal has none, or is nil.
+func Find(j *journal.Journal, caller, app, run string) (*Recorded, error) {
+	if j == nil {
 		return nil, nil
 	}
-	runs, err := a.Journal.Runs(Tool, app)
+	runs, err := j.Runs(Tool, app)
 	if err != nil {
 		return nil, err
 	}
 	for _, have := range slices.Backward(runs) {
 		if have.Caller == caller && (run == "" || have.ID == run) {
-			return recordedRun(have, app), nil
+			return describe(have, app), nil
 		}
 	}
 	return nil, nil
 }
 
-// recordedRun describes a run: the journal has what was begun and what was seen
-// of it.
-func recordedRun(run journal.Run, app string) *Recorded {
+// describe says what the journal has of a run.
+func describe(run journal.Run, app string) *Recorded {
 	out := &Recorded{Run: run.ID, Finished: run.Finished}
 	began := run.Began.UTC().Format(time.RFC3339)
 	again := plan.Next{Who: "agent", Tool: Tool, Arguments: &plan.Arguments{App: app}, Why: "repeat the identical call: it reads the Machines from Fly, does and tests what is left, and asks again"}
-	var under int
-	for _, step := range named(run.Steps) {
-		line, doubt := recordedStep(step)
+	var open int
+	for _, e := range withoutUnnamed(run.Steps) {
+		line, doubt := step(e)
 		if doubt == "" {
 			out.Known = append(out.Known, line)
 			continue
 		}
-		out.Known = slices.Insert(out.Known, under, line) // what was under way comes first
+		out.Known = slices.Insert(out.Known, open, line) // what was in progress comes first
 		out.Unknown = append(out.Unknown, doubt)
-		under++
+		open++
 	}
 	switch {
 	case !run.Finished:
@@ -65,7 +65,7 @@ func recordedRun(run journal.Run, app string) *Recorded {
 		if len(out.Known) == 0 {
 			out.Summary += "According to the journal, it had not started any Machine."
 		} else {
-			out.Summary += fmt.Sprintf("%d of its steps finished, %d were in progress.", len(out.Known)-under, under)
+			out.Summary += fmt.Sprintf("%d of its steps finished, %d were in progress.", len(out.Known)-open, open)
 		}
 		out.Next = []plan.Next{again}
 	default:
@@ -81,9 +81,9 @@ func recordedRun(run journal.Run, app string) *Recorded {
 	return out
 }
 
-// named are steps without those of things that got their name later: a Machine
-// and a release have none before they are there.
-func named(steps []journal.Entry) []journal.Entry {
+// withoutUnnamed leaves out the steps of things that got their id later: a Machine and a
+// release have none before they are created.
+func withoutUnnamed(steps []journal.Entry) []journal.Entry {
 	return slices.DeleteFunc(slices.Clone(steps), func(e journal.Entry) bool {
 		return e.Target == "" && slices.ContainsFunc(steps, func(later journal.Entry) bool {
 			return later.Verb == e.Verb && later.Group == e.Group && later.Target != ""
@@ -91,16 +91,16 @@ func named(steps []journal.Entry) []journal.Entry {
 	})
 }
 
-// recordedStep is a step in words, and what is open about it: empty if it came to
-// its end.
-func recordedStep(e journal.Entry) (line, doubt string) {
+// step describes a step. The doubt is what is unknown about it; empty if it came to a known
+// end.
+func step(e journal.Entry) (line, doubt string) {
 	thing, release := "Machine "+plan.Clean(e.Target), e.Verb == string(gate.CreateRelease)
 	switch {
 	case release && e.Target == "":
 		thing, doubt = "a release", "whether the release was recorded"
 	case release:
 		thing = "release " + plan.Clean(e.Target)
-		if unended(e.Status) {
+		if Open(fly.ReleaseStatus(e.Status)) {
 			doubt = "how " + thing + " is recorded now"
 		}
 	case e.Target == "":
@@ -108,7 +108,7 @@ func recordedStep(e journal.Entry) (line, doubt string) {
 		if e.Status == begun || e.Status == string(rollout.Broken) {
 			doubt = "whether " + thing + " is there"
 		}
-	case !endedStep(e):
+	case !ended(e):
 		doubt = "what " + thing + " has now, and whether it works"
 	}
 	line = fmt.Sprintf("%s: %s at %s", thing, plan.Clean(e.Status), e.Time.UTC().Format(time.TimeOnly))

@@ -1,0 +1,38 @@
+package machine
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Standby reports whether the Machine waits for others to fail, and starts when one
+// does (Fly docs, "Standby Machines").
+func (c Config) Standby() bool {
+	var standbys []json.RawMessage
+	raw := c.Raw("standbys")
+	return raw != nil && json.Unmarshal(raw, &standbys) == nil && len(standbys) > 0
+}
+
+// Scheduled reports whether Fly starts the Machine at set times.
+func (c Config) Scheduled() bool {
+	raw := strings.TrimSpace(string(c.Raw("schedule")))
+	return raw != "" && raw != "null" && raw != `""`
+}
+
+// RunsTask reports whether the Machine runs a task, and is not there to serve.
+func (c Config) RunsTask() bool { return c.AutoDestroy() || c.Scheduled() }
+
+// ServicesOrNone returns the services of the configuration, none if they cannot be read.
+func (c Config) ServicesOrNone() []Service {
+	list, err := c.Services()
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+// HasPort reports whether Fly Proxy listens for a service of the Machine.
+func (c Config) HasPort() bool {
+	return slices.ContainsFunc(c.ServicesOrNone(), Service.HasPort)
+}
