@@ -319,7 +319,7 @@ func TestBrowserManyApps(t *testing.T) {
 	b.media("light", "reduce")
 	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(server.URL+"/?app=app-0700"))
 	b.wait(`document.querySelector("[aria-current=true]").innerText.includes("app-0700") && ` +
-		`document.getElementById("more").innerText === "975 more: type to narrow"`)
+		`document.getElementById("more").innerText === "975 more: type to search"`)
 	b.wait(`document.getElementById("regions").innerText.includes("no Machines")`)
 	b.picture("many", 1280, 900)
 	b.do(chromedp.SendKeys(chromedp.CSS("#find"), "app-09"))
