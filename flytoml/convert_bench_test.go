@@ -16,7 +16,7 @@ func BenchmarkApply(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	existing := config(b, string(data))
+	existing := parseConfig(b, string(data))
 	type target struct {
 		file  *File
 		group string

@@ -53,7 +53,7 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 	if err := json.Unmarshal(existing, &merged); err != nil {
 		return machine.Config{}, inFlyGosWords(err)
 	}
-	before, err := fields(merged)
+	before, err := fieldsOf(merged)
 	if err != nil {
 		return machine.Config{}, err
 	}
@@ -66,7 +66,7 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 	if err := merged.selectContainer(d.Container); err != nil {
 		return machine.Config{}, err
 	}
-	after, err := fields(merged)
+	after, err := fieldsOf(merged)
 	if err != nil {
 		return machine.Config{}, err
 	}
@@ -234,8 +234,8 @@ func fill(files []*containerFile, named []localFile, local localFiles) error {
 	return nil
 }
 
-// fields are the top-level fields of v's JSON form.
-func fields(v any) (map[string]json.RawMessage, error) {
+// fieldsOf are the top-level fields of v's JSON form.
+func fieldsOf(v any) (map[string]json.RawMessage, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return nil, err

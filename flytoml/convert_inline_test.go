@@ -10,7 +10,7 @@ import (
 // Inline JSON is laid over the Machine: containers by position, objects field
 // by field, and what neither side understands stays.
 func TestApplyMachineConfig(t *testing.T) {
-	existing := config(t, `{"containers":[{"name":"app","image":"old","cmd":["x"],"future":3}],"dns":{"hostname":"h","future":1},"future":2,
+	existing := parseConfig(t, `{"containers":[{"name":"app","image":"old","cmd":["x"],"future":3}],"dns":{"hostname":"h","future":1},"future":2,
 		"guest":{"cpus":4,"future":[1.0]},"init":{"tty":true,"cmd":["old"]},"metadata":{"a":"1"},"schedule":"daily"}`)
 	f := parseFile(t, `machine_config = '''{"Containers":[{"name":"app"},{"name":"side","image":"s","healthchecks":[{"name":"h","exec":{"command":["true"]}}]}],
 		"dns":{"searches":["a"]},"unknown":1,"guest":{"memory_mb":512},"init":{"kernel_args":["k"],"cmd":["new"]},"metadata":{"b":"2"},"schedule":null,
@@ -46,7 +46,7 @@ func TestApplyMachineConfig(t *testing.T) {
 // What machine_config does not speak of stays byte for byte, containers too.
 func TestApplyKeepsContainers(t *testing.T) {
 	const containers = `[ {"name":"x", "future": 1.0, "files":[{"guest_path":"/f","raw_value":"eA=="}]} ]`
-	existing := config(t, `{"containers":`+containers+`,"volumes":[ {"name":"v","future":null} ],"rootfs":{"persist":"never"},"processes":[{"cmd":[ ]}]}`)
+	existing := parseConfig(t, `{"containers":`+containers+`,"volumes":[ {"name":"v","future":null} ],"rootfs":{"persist":"never"},"processes":[{"cmd":[ ]}]}`)
 	for _, toml := range []string{"app = 'x'", "machine_config = ''", "container = 'nobody'"} {
 		got, err := parseFile(t, toml).Apply("app", existing)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// service is the service that [http_service] stands for: TCP on 80 and 443,
+// Service is the service that [http_service] stands for: TCP on 80 and 443,
 // with force_https on the one and TLS options on the other.
 func (s *HTTPService) Service() Service {
 	http, https := 80, 443

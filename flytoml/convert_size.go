@@ -44,13 +44,13 @@ func gigabytes(s string) (int, error) {
 	if s == "" {
 		return 0, nil
 	}
-	return size(s, units.FromHumanSize, units.GB)
+	return parseSize(s, units.FromHumanSize, units.GB)
 }
 
 // Megabytes reads a Machine's memory: a bare number is MiB, units are binary.
-func Megabytes(s string) (int, error) { return size(s, units.RAMInBytes, units.MiB) }
+func Megabytes(s string) (int, error) { return parseSize(s, units.RAMInBytes, units.MiB) }
 
-func size(s string, parse func(string) (int64, error), unit int) (int, error) {
+func parseSize(s string, parse func(string) (int64, error), unit int) (int, error) {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n, nil
 	}

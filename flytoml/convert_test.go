@@ -19,7 +19,7 @@ func parseFile(t testing.TB, data string) *File {
 	return f
 }
 
-func config(t testing.TB, data string) machine.Config {
+func parseConfig(t testing.TB, data string) machine.Config {
 	t.Helper()
 	c, err := machine.ParseConfig([]byte(data))
 	if err != nil {
@@ -129,7 +129,7 @@ func sameJSON(t *testing.T, got, want string) bool {
 
 // TestApplyKeeps: what flyctl does not take from fly.toml stays byte for byte.
 func TestApplyKeeps(t *testing.T) {
-	existing := config(t, `{
+	existing := parseConfig(t, `{
 		"future": {"a": 1.0, "b": [ ]}, "image": "i", "schedule": "daily", "dns": {"x": 1},
 		"init": {"tty": true, "future": 7, "cmd": ["old"], "swap_size_mb": 1},
 		"metadata": {"owner": "me", "fly_process_group": "old", "fly_flyctl_version": "1", "fly_release_id": "r"},
@@ -140,7 +140,7 @@ func TestApplyKeeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config(t, `{
+	want := parseConfig(t, `{
 		"future": {"a": 1.0, "b": [ ]}, "image": "i", "schedule": "daily", "dns": {"x": 1},
 		"init": {"tty": true, "future": 7},
 		"metadata": {"owner": "me", "fly_process_group": "app", "fly_platform_version": "v2", "fly_flyctl_version": "1", "fly_release_id": "r"},

@@ -36,12 +36,12 @@ type File struct {
 // it does for flyctl: *.json is JSON, *.yaml is YAML, everything else is TOML,
 // fly.yml too.
 //
-// An error is a [*SyntaxError]: flyctl could not read the file either, or it is
+// An error is a [*syntax.Error]: flyctl could not read the file either, or it is
 // larger than [MaxSize], nested deeper than [MaxDepth], or made to keep a
 // decoder busy. A file that flyctl reads but does not accept as a configuration
 // is read; see [File.Definition] and [File.Validate]. So is one with bytes that
 // no edit can keep: line ends of CR alone and several documents in YAML, say.
-// [File.Edit] refuses it.
+// Package edit refuses it.
 func Parse(name string, data []byte) (*File, error) {
 	if len(data) > MaxSize {
 		return nil, &syntax.Error{Name: name, Reason: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxSize)}

@@ -75,7 +75,7 @@ func TestFormatsAgree(t *testing.T) {
 		"top-level-checks.toml.yaml":                                vanish,
 	}
 	dir := filepath.Join("testdata", "oracle")
-	existing := config(t, string(must(os.ReadFile(filepath.Join(dir, "existing-machine.json")))(t)))
+	existing := parseConfig(t, string(must(os.ReadFile(filepath.Join(dir, "existing-machine.json")))(t)))
 	paths, err := filepath.Glob(filepath.Join(dir, "cases", "*.toml"))
 	if err != nil || len(paths) < 90 {
 		t.Fatalf("%d cases, %v", len(paths), err)

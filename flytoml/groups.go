@@ -62,7 +62,7 @@ func (d *Definition) Groups() []string {
 	return slices.Sorted(maps.Keys(d.Processes))
 }
 
-// hasGroup tells whether the definition has a process group.
+// HasGroup tells whether the definition has a process group.
 func (d *Definition) HasGroup(name string) bool {
 	if len(d.Processes) == 0 {
 		return name == DefaultGroup
@@ -179,7 +179,7 @@ func filter[T any](all []T, keep func(T) bool) []T {
 	return kept
 }
 
-// allServices are the services in the order flyctl sends them: http_service
+// AllServices are the services in the order flyctl sends them: http_service
 // first, as the service it stands for.
 func (d *Definition) AllServices() []Service {
 	var all []Service

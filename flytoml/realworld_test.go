@@ -29,7 +29,7 @@ func TestRealWorld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := answer(t, parseFile(t, string(data)))
+			got := answerOf(t, parseFile(t, string(data)))
 			if invalid := strings.HasPrefix(name, "invalid-"); got.Valid == invalid {
 				t.Errorf("valid = %t: %s", got.Valid, got.InvalidReason)
 			}
@@ -60,8 +60,8 @@ func TestRealWorld(t *testing.T) {
 	}
 }
 
-// answer is what the product makes of a file, in the oracle's words.
-func answer(t *testing.T, f *File) oracle {
+// answerOf is what the product makes of a file, in the oracle's words.
+func answerOf(t *testing.T, f *File) oracle {
 	t.Helper()
 	out := oracle{Valid: true, App: f.App(), Groups: f.Groups()}
 	var invalid *InvalidError

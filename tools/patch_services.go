@@ -262,14 +262,14 @@ func (a *toolset) patchApp(in patchInput, file *flytoml.File) (string, error) {
 }
 
 // editRequest is what the services are to be, as Fly's blueprint for private apps has it.
-func (a *toolset) editRequest(ctx context.Context, in patchInput, name string) (edit.Edit, error) {
+func (a *toolset) editRequest(ctx context.Context, in patchInput, name string) (edit.Request, error) {
 	e := edit.Blueprint()
 	e.Groups, e.MinMachines = in.Groups, &in.MinMachines
 	if in.Autostop != "" {
 		e.KeepSuspend = false
 		autostop, err := machine.ParseAutostop(in.Autostop)
 		if err != nil {
-			return edit.Edit{}, plan.Invalid("%s", outside.Error(err, 600))
+			return edit.Request{}, plan.Invalid("%s", outside.Error(err, 600))
 		}
 		e.Autostop = &autostop
 	}
@@ -281,7 +281,7 @@ func (a *toolset) editRequest(ctx context.Context, in patchInput, name string) (
 	}
 	if in.Create == "" {
 		if in.InternalPort != 0 {
-			return edit.Edit{}, plan.Invalid("internal_port works only with create: the port of an existing service is not changed")
+			return edit.Request{}, plan.Invalid("internal_port works only with create: the port of an existing service is not changed")
 		}
 		return e, nil
 	}
@@ -290,12 +290,12 @@ func (a *toolset) editRequest(ctx context.Context, in patchInput, name string) (
 		s, err := rules.Read(ctx, a.fly, name)
 		switch {
 		case fly.Missing(err) == fly.AnApp && (in.Path != "" || in.Content != ""): // it may be yet to be made
-			return edit.Edit{}, &plan.Problem{
+			return edit.Request{}, &plan.Problem{
 				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service shows it, because the app %s is not visible to this token", name),
 				Hint: "ask the user which port the app listens on, and give internal_port",
 			}
 		case err != nil:
-			return edit.Edit{}, err
+			return edit.Request{}, err
 		default:
 			port = s.InternalPort()
 		}
@@ -303,7 +303,7 @@ func (a *toolset) editRequest(ctx context.Context, in patchInput, name string) (
 	if port == 0 {
 		p := plan.Invalid("create needs internal_port: no live service shows it, and it is never guessed")
 		p.Hint = "ask the user which port the app listens on"
-		return edit.Edit{}, p
+		return edit.Request{}, p
 	}
 	e.Create = &edit.Create{InternalPort: port, TCP: in.Create == plan.CreateTCP}
 	return e, nil
@@ -329,7 +329,7 @@ func (a *toolset) images(ctx context.Context, app string) ([]string, error) {
 
 // editProblem keeps what is wrong with the file apart from a bug of ours.
 func editProblem(in patchInput, err error) error {
-	if errors.Is(err, edit.ErrEdit) {
+	if errors.Is(err, edit.ErrUnintended) {
 		return err
 	}
 	p := plan.Invalid("%s", outside.Error(err, 600))
@@ -415,7 +415,7 @@ func bounded(diff string) string {
 
 // commentRemarks quote what the file says of the values that are replaced: the
 // person who wrote it may have had a reason.
-func commentRemarks(changes []edit.EditChange) []remark {
+func commentRemarks(changes []edit.Change) []remark {
 	const most = 10
 	var out []remark
 	for _, change := range changes {
@@ -434,7 +434,7 @@ func commentRemarks(changes []edit.EditChange) []remark {
 // remarks are what the file says of replaced values and what an edit says of
 // itself, then the errors and warnings of the
 // edited file, in the order of its lines.
-func remarks(edited *edit.Edited, file *flytoml.File) []remark {
+func remarks(edited *edit.Result, file *flytoml.File) []remark {
 	const most = 20
 	out := commentRemarks(edited.Changes)
 	for _, r := range edited.Remarks {

@@ -105,7 +105,7 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 		}
 		return err
 	}
-	text, err := summary(out)
+	text, err := summaryOf(out)
 	if err != nil {
 		return fmt.Errorf("%s: %w", cli.Line(file.title), err)
 	}

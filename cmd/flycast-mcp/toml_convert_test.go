@@ -99,15 +99,15 @@ func compareConverted(t *testing.T, want oracleAnswer, configs map[string]machin
 // same to --existing, in a file and on standard input.
 func TestTomlConvertExisting(t *testing.T) {
 	const config = `{"image": "registry/image:1", "metadata": {"owner": "team"}, "from_the_future": {"x": 1}}`
-	path := write(t, "fly.toml", "app = 'a'\n")
-	want, _, _ := runToml(nil, "convert", path, "--json", "--existing", write(t, "config.json", config))
+	path := writeFile(t, "fly.toml", "app = 'a'\n")
+	want, _, _ := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "config.json", config))
 	for _, part := range []string{`"from_the_future":{"x":1}`, `"image":"registry/image:1"`, `"owner":"team"`} {
 		if !strings.Contains(want, part) {
 			t.Errorf("%s is not in %s", part, want)
 		}
 	}
 	whole := `{"id": "148e", "state": "started", "config": ` + config + `, "events": []}`
-	if got, stderr, _ := runToml(nil, "convert", path, "--json", "--existing", write(t, "machine.json", whole)); got != want {
+	if got, stderr, _ := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json", whole)); got != want {
 		t.Errorf("onto a Machine: %s %s\nwant %s", got, stderr, want)
 	}
 	if got, stderr, _ := runToml(strings.NewReader(whole), "convert", path, "--json", "--existing", "-"); got != want {
@@ -124,7 +124,7 @@ func TestTomlConvertExisting(t *testing.T) {
 		`{"services": {}}`:               "not a Machine's configuration",
 		`{"metadata": {"a": 1}, "x": ` + strings.Repeat("[", 20000): "max depth",
 	} {
-		stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", write(t, "machine.json", text))
+		stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json", text))
 		if code != 1 || stdout != "" || !strings.Contains(stderr, problem) {
 			t.Errorf("--existing %.40s: exit code %d, %q, %q", text, code, stdout, stderr)
 		}
@@ -134,8 +134,8 @@ func TestTomlConvertExisting(t *testing.T) {
 // TestTomlConvertUTF8 holds that standard output is UTF-8, whatever a Machine
 // holds that was read.
 func TestTomlConvertUTF8(t *testing.T) {
-	path := write(t, "fly.toml", "app = 'a'\n")
-	stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", write(t, "machine.json", "{\"image\": \"\xff\"}"))
+	path := writeFile(t, "fly.toml", "app = 'a'\n")
+	stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json", "{\"image\": \"\xff\"}"))
 	if code != 0 || !utf8.ValidString(stdout) || !strings.Contains(stdout, "\"image\":\"\uFFFD\"") {
 		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
 	}
@@ -143,7 +143,7 @@ func TestTomlConvertUTF8(t *testing.T) {
 
 // TestTomlConvertTitle: a name of two lines stays on one.
 func TestTomlConvertTitle(t *testing.T) {
-	path := write(t, "a\nb.toml", "app = 'a'\n[http_service]\ninternal_port = 80\nprocesses = ['none']\n[checks.c]\ntype = 'tcp'\n[[vm]]\nsize = 'none'\n")
+	path := writeFile(t, "a\nb.toml", "app = 'a'\n[http_service]\ninternal_port = 80\nprocesses = ['none']\n[checks.c]\ntype = 'tcp'\n[[vm]]\nsize = 'none'\n")
 	for _, flags := range [][]string{nil, {"--json"}, {"--existing", filepath.Join(filepath.Dir(path), "c\nd")}} {
 		_, stderr, code := runToml(nil, append([]string{"convert", path}, flags...)...)
 		if code != 1 || strings.Contains(stderr, "a\nb") || strings.Contains(stderr, "c\nd") {

@@ -287,7 +287,7 @@ func (d *differing) table(r drift.Report) string {
 			parts = append(parts, fmt.Sprintf("group %s has no Machine: fly deploy would create some\n", name))
 		case drift.Update:
 			for _, origin := range []drift.Origin{drift.FromFile, drift.FromLive, drift.FromBoth, drift.Behind, drift.Unknown} {
-				if t := fields(r, g, origin); t.Len() > 0 {
+				if t := originTable(r, g, origin); t.Len() > 0 {
 					parts = append(parts, fmt.Sprintf("group %s: %s\n%s\n", name, heading(r, origin), t))
 				}
 			}
@@ -314,8 +314,8 @@ func heading(r drift.Report, origin drift.Origin) string {
 	return r.Why(origin)
 }
 
-// fields is the table of what of a group has one origin.
-func fields(r drift.Report, g drift.Group, origin drift.Origin) *columns.Table {
+// originTable is the table of what of a group has one origin.
+func originTable(r drift.Report, g drift.Group, origin drift.Origin) *columns.Table {
 	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
 	if origin == drift.Unknown {
 		header, released = []any{"FIELD", "LIVE", "FILE", "MACHINES"}, false

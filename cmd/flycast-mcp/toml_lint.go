@@ -135,7 +135,7 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 		return l.printJSON(l.counted(file, findings, nil))
 	}
 	l.counted(file, findings, nil)
-	return l.say(lines(file.title, findings))
+	return l.say(findingText(file.title, findings))
 }
 
 // findings are those of a file that is for a private app, or for any.
@@ -164,7 +164,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.
 		}
 		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", cli.Line(file.title), cli.Line(err.Error())))
 	}
-	out, err := rewrite(file, &edited.Edited, l.writing)
+	out, err := rewrite(file, &edited.Result, l.writing)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.
 	if out.Changed {
 		l.tellRewritten(file, out)
 	}
-	text := lines(file.title, left.Findings)
+	text := findingText(file.title, left.Findings)
 	if slices.ContainsFunc(left.Findings, mended) {
 		text += fmt.Sprintf("%s: --fix can fix more findings now: run it again on the fixed file\n", cli.Line(file.title))
 	}
@@ -224,8 +224,8 @@ func (l *linting) counted(file tomlArgument, findings []lint.Finding, fixed *rew
 	return out
 }
 
-// lines are the findings for people: what, why and the cure.
-func lines(title string, findings []lint.Finding) string {
+// findingText are the findings for people: what, why and the cure.
+func findingText(title string, findings []lint.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
 		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place(title, f.Row, f.Column), f.Severity, cli.Line(f.What), f.Code)

@@ -8,8 +8,8 @@ import (
 
 func TestTomlLintJSON(t *testing.T) {
 	const service = "[http_service]\ninternal_port = 8080\nauto_stop_machines = 'stop'\nauto_start_machines = true\nmin_machines_running = 0\n"
-	bad, good := write(t, "fly.toml", "primary_regoin = 'ams'\napp = 'a'\n"+service), write(t, "fly.toml", "app = 'a'\n"+service)
-	broken := write(t, "fly.toml", "app = \n")
+	bad, good := writeFile(t, "fly.toml", "primary_regoin = 'ams'\napp = 'a'\n"+service), writeFile(t, "fly.toml", "app = 'a'\n"+service)
+	broken := writeFile(t, "fly.toml", "app = \n")
 	stdout, stderr, code := runToml(nil, "lint", "--json", bad, good, broken)
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 	if code != 1 || len(lines) != 3 || !strings.Contains(stderr, "3 files: 1 error, ") {
@@ -39,7 +39,7 @@ func TestTomlLintJSON(t *testing.T) {
 // TestTomlLintMany: the sums have what is too much to be listed.
 func TestTomlLintMany(t *testing.T) {
 	text := "[http_service]\ninternal_port = 80\nauto_start_machines = true\n" + strings.Repeat("[[http_service.checks]]\nzzz = 1\n", 3_000)
-	stdout, _, _ := runToml(nil, "lint", "--json", write(t, "fly.toml", text))
+	stdout, _, _ := runToml(nil, "lint", "--json", writeFile(t, "fly.toml", text))
 	var got linted
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Warnings < 3_000 || len(got.Findings) > 1_003 {
 		t.Errorf("%d warnings, %d findings, %v", got.Warnings, len(got.Findings), err)
@@ -48,7 +48,7 @@ func TestTomlLintMany(t *testing.T) {
 
 // TestTomlFixLeaves: what would do harm is not mended, and not promised.
 func TestTomlFixLeaves(t *testing.T) {
-	path := write(t, "fly.toml", "app = 'a'\n[deploy]\nstrategi = 'x'\n[http_service]\ninternal_port = 80\n")
+	path := writeFile(t, "fly.toml", "app = 'a'\n[deploy]\nstrategi = 'x'\n[http_service]\ninternal_port = 80\n")
 	stdout, stderr, _ := runToml(nil, "lint", "--fix", path)
 	if stdout != "" || !strings.Contains(stderr, "did you mean strategy?; --fix does not change it") || strings.Contains(stderr, "run it again") {
 		t.Errorf("%q\n%s", stdout, stderr)

@@ -21,7 +21,7 @@ import (
 type patching struct {
 	program
 	path         string
-	edit         edit.Edit
+	edit         edit.Request
 	autostop     string
 	softLimit    int
 	create       string

@@ -27,7 +27,7 @@ func readBack(t *testing.T, path string) string {
 // TestTomlPatchWrites holds that only --write writes; that it keeps line ends,
 // mode and symbolic links; and that the same again does nothing.
 func TestTomlPatchWrites(t *testing.T) {
-	path := write(t, "fly.toml", unpatched)
+	path := writeFile(t, "fly.toml", unpatched)
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestTomlPatchRefuses(t *testing.T) {
 		{"fly.toml", unpatched, []string{"--name", "x"}, "--name is for standard input", ""},
 		{"fly.conf", unpatched, nil, "Nothing was written", ""},
 	} {
-		path := write(t, tt.name, tt.text)
+		path := writeFile(t, tt.name, tt.text)
 		stdout, stderr, code := runToml(nil, append([]string{"patch", path, "--write"}, tt.flags...)...)
 		if code != 1 || stdout != "" || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%q %v: exit code %d, %q, %q, want %q", tt.text, tt.flags, code, stdout, stderr, tt.want)
@@ -109,7 +109,7 @@ func TestTomlPatchRefuses(t *testing.T) {
 		}
 	}
 	// A name that another name shares would be parted from it.
-	path := write(t, "fly.toml", unpatched)
+	path := writeFile(t, "fly.toml", unpatched)
 	other := filepath.Join(filepath.Dir(path), "other.toml")
 	if err := os.Link(path, other); err != nil {
 		t.Skip(err)
@@ -124,7 +124,7 @@ func TestTomlPatchJSON(t *testing.T) {
 		sum := sha256.Sum256([]byte(text))
 		return hex.EncodeToString(sum[:])
 	}
-	path := write(t, "fly.toml", unpatched)
+	path := writeFile(t, "fly.toml", unpatched)
 	for _, tt := range []struct {
 		flags            []string
 		code             int

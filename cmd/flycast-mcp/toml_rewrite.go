@@ -74,7 +74,7 @@ func (w writing) complete() error {
 
 // rewrite tells what an edit changes, and writes it if that is wanted and there
 // is something to write.
-func rewrite(file tomlArgument, edited *edit.Edited, w writing) (rewritten, error) {
+func rewrite(file tomlArgument, edited *edit.Result, w writing) (rewritten, error) {
 	out := rewritten{
 		Changed: len(edited.Changes) > 0,
 		Diff:    edited.Diff(cli.Line(file.title)),

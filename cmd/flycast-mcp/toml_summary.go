@@ -18,10 +18,10 @@ const none = "-"
 // widest is where a column of free text is broken.
 const widest = 48
 
-// summary shows configurations as two tables: the process groups, and their
+// summaryOf shows configurations as two tables: the process groups, and their
 // services. Values of env and headers are not in it. It is empty if no group
 // could be converted.
-func summary(c converted) (string, error) {
+func summaryOf(c converted) (string, error) {
 	groups := columns.New("GROUP", "SIZE", "COMMAND", "MOUNTS", "CHECKS", "ENV")
 	groups.Limit(widest, "COMMAND")
 	services := columns.New("GROUP", "PORTS", "INTERNAL PORT", "AUTOSTOP", "AUTOSTART", "MIN", "CHECKS")
@@ -74,11 +74,11 @@ func pointed(n *int) int {
 	return *n
 }
 
-func boolText(on *bool) string {
+func boolText(enabled *bool) string {
 	switch {
-	case on == nil:
+	case enabled == nil:
 		return none
-	case *on:
+	case *enabled:
 		return "yes"
 	}
 	return "no"

@@ -25,8 +25,8 @@ func runToml(stdin io.Reader, args ...string) (stdout, stderr string, code int) 
 	return out.String(), errs.String(), code
 }
 
-// write puts a file into a new folder.
-func write(t *testing.T, name, text string) string {
+// writeFile puts a file into a new folder.
+func writeFile(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -45,15 +45,15 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestTomlReadsNoMoreThanItMay(t *testing.T) {
-	big := write(t, "fly.toml", "")
+	big := writeFile(t, "fly.toml", "")
 	if err := os.Truncate(big, 100<<20); err != nil { // takes no room
 		t.Fatal(err)
 	}
-	machine := write(t, "machine.json", "")
+	machine := writeFile(t, "machine.json", "")
 	if err := os.Truncate(machine, maxMachine+1); err != nil {
 		t.Fatal(err)
 	}
-	small := write(t, "fly.toml", "app = 'a'\n")
+	small := writeFile(t, "fly.toml", "app = 'a'\n")
 	for _, args := range [][]string{
 		{"lint", big}, {"patch", big}, {"convert", big}, {"lint", "-"}, {"patch", "-"}, {"convert", "-"},
 		{"convert", small, "--existing", machine}, {"convert", small, "--existing", "-"},
@@ -113,7 +113,7 @@ func TestTomlStdinEnds(t *testing.T) {
 func TestTomlOnTerminal(t *testing.T) {
 	const obeyed = "\u202e\u009b"
 	const hostile = obeyed + "31m"
-	path := write(t, "fly.toml", "app = 'a'\n# "+hostile+"\n[http_service]\n  internal_port = 8080\n  force_https = true # "+hostile+
+	path := writeFile(t, "fly.toml", "app = 'a'\n# "+hostile+"\n[http_service]\n  internal_port = 8080\n  force_https = true # "+hostile+
 		"\n  auto_stop_machines = true\n  auto_start_machines = true\n[processes]\n"+`"`+hostile+`" = "`+hostile+"\"\n")
 	for _, args := range [][]string{
 		{"patch", path}, {"patch", path, "--json"}, {"lint", path}, {"lint", path, "--json"}, {"convert", path}, {"convert", path, "--json"},

@@ -7,8 +7,8 @@ import "github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 // Flycast clients speak plain HTTP; Machines stopped when idle and started on
 // request, and none kept running. Where a service has its Machines suspended
 // when idle, that stays.
-func Blueprint() Edit {
-	return Edit{
+func Blueprint() Request {
+	return Request{
 		ForceHTTPS:  new(false),
 		Autostop:    new(machine.AutostopStop),
 		KeepSuspend: true,

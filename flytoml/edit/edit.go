@@ -13,9 +13,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Edit says what the services of a fly.toml, fly.json or fly.yaml are to be:
+// Request says what the services of a fly.toml, fly.json or fly.yaml are to be:
 // http_service and all of services. What is nil or zero is left as it is.
-type Edit struct {
+type Request struct {
 	// Groups limits the edit to services of these process groups; empty means
 	// all services. A service without `processes` is the default group's. A
 	// service that several groups share is edited if one of them is named.
@@ -89,20 +89,20 @@ func (e *NotHTTPError) Error() string {
 	return fmt.Sprintf("%s (known by %s) does not speak HTTP on port %d: an http_service would not work, a TCP service does", e.Engine, e.How, e.Port)
 }
 
-// ErrEdit means that an edit would have changed more, or less, than it was to.
+// ErrUnintended means that an edit would have changed more, or less, than it was to.
 // It is a bug of this package, and nothing is lost by it: no bytes are returned.
-var ErrEdit = errors.New("the edit does not do what it should, which is a bug; nothing was changed")
+var ErrUnintended = errors.New("the edit does not do what it should, which is a bug; nothing was changed")
 
-// Edited is what became of a file.
-type Edited struct {
+// Result is what became of a file.
+type Result struct {
 	Before, After []byte
-	Changes       []EditChange // in the order of services; empty if there was nothing to do
-	Remarks       []Remark     // what the edit left alone, and what follows from it
+	Changes       []Change // in the order of services; empty if there was nothing to do
+	Remarks       []Remark // what the edit left alone, and what follows from it
 	splices       []splice
 }
 
-// EditChange is one value that differs.
-type EditChange struct {
+// Change is one value that differs.
+type Change struct {
 	Path   string   // as the file spells it: services[1].ports[0].force_https
 	Before string   // the value as it stood in the file; empty if it was added; "a table" or "a list" where that stood in place of a value
 	After  string   // as it stands there now
@@ -114,14 +114,14 @@ type EditChange struct {
 	Comment string
 }
 
-// Edit applies an edit to the file's bytes and returns the new ones; the file
+// Apply applies an edit to the file's bytes and returns the new ones; the file
 // itself does not change. TOML stays TOML, JSON JSON and YAML YAML. Nothing but
 // the bytes of values that differ, and whole lines (or members of tables in
 // braces) that must be added, is touched: comments, order, indentation, line
 // endings and unknown keys stay. A value that already means the same (true for
 // "stop") stays as it is written, so the same edit twice equals once.
 //
-// What cannot be edited safely is refused whole, as a [*SyntaxError] with the
+// What cannot be edited safely is refused whole, as a [*syntax.Error] with the
 // place: keys that differ in case alone, services or values of a shape that
 // flyctl does not take, a hard limit below the soft limit. In JSON that is a
 // key that is there twice; in YAML what an anchor, alias or merge key (<<)
@@ -130,8 +130,8 @@ type EditChange struct {
 // value out of range, an unknown process group.
 //
 // The result is decoded and compared with the original before it is returned:
-// exactly the changes listed may differ, else the error is [ErrEdit].
-func Apply(f *flytoml.File, e Edit) (*Edited, error) {
+// exactly the changes listed may differ, else the error is [ErrUnintended].
+func Apply(f *flytoml.File, e Request) (*Result, error) {
 	groups, standard := editGroups(f)
 	if err := e.check(groups); err != nil {
 		return nil, err
@@ -152,12 +152,12 @@ func Apply(f *flytoml.File, e Edit) (*Edited, error) {
 			return nil, err
 		}
 	}
-	ed.keep = ed.keeps(f, e, added)
-	for _, service := range services {
-		if !service.of(e.Groups) {
+	ed.keep = ed.exemptions(f, e, added)
+	for _, s := range services {
+		if !s.of(e.Groups) {
 			continue
 		}
-		if err := ed.edit(service, ed.narrow(service, e)); err != nil {
+		if err := ed.edit(s, ed.withoutExempt(s, e)); err != nil {
 			return nil, err
 		}
 	}
@@ -166,24 +166,24 @@ func Apply(f *flytoml.File, e Edit) (*Edited, error) {
 		return nil, err
 	}
 	if added != nil {
-		if err := ed.create(*added, ed.narrow(*added, e)); err != nil {
+		if err := ed.create(*added, ed.withoutExempt(*added, e)); err != nil {
 			return nil, err
 		}
 	}
 	ed.finish()
 	after := ed.apply(func(change, line int) { ed.changes[change].Row = line })
 	if err := ed.verify(f.Format(), f.Document(), after); err != nil {
-		return nil, fmt.Errorf("%s: %w: %v", f.Name(), ErrEdit, err)
+		return nil, fmt.Errorf("%s: %w: %v", f.Name(), ErrUnintended, err)
 	}
-	edited := &Edited{Before: f.Bytes(), After: after, Changes: ed.changes, Remarks: ed.remarkKept(e), splices: ed.list}
+	edited := &Result{Before: f.Bytes(), After: after, Changes: ed.changes, Remarks: ed.exemptRemarks(e), splices: ed.list}
 	if unused != nil {
 		edited.Remarks = append(edited.Remarks, *unused)
 	}
 	if e.Create != nil && added == nil {
 		edited.Remarks = append(edited.Remarks, Remark{Code: RemarkCreate, What: "the file has a service that Fly Proxy routes to, so none was added", Fix: "write another one into the file by hand"})
 	}
-	if slices.ContainsFunc(ed.paths, touchesSleep) {
-		edited.Remarks = append(edited.Remarks, ed.remarkSleep(f, e, added)...)
+	if slices.ContainsFunc(ed.paths, affectsSleep) {
+		edited.Remarks = append(edited.Remarks, ed.sleepRemarks(f, e, added)...)
 	}
 	return edited, nil
 }
@@ -197,15 +197,15 @@ type Replacement struct {
 }
 
 // Replace makes replacements that do not overlap.
-func Replace(f *flytoml.File, list []Replacement) *Edited {
-	edited := &Edited{Before: f.Bytes()}
+func Replace(f *flytoml.File, list []Replacement) *Result {
+	edited := &Result{Before: f.Bytes()}
 	s := splices{Layout: &layout.Layout{Source: edited.Before}}
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b Replacement) int { return cmp.Compare(a.Offset, b.Offset) })
 	for i, r := range list {
 		at := layout.Span{Start: r.Offset, End: r.Offset + r.Length}
 		s.replace(at, r.Text, i)
-		edited.Changes = append(edited.Changes, EditChange{
+		edited.Changes = append(edited.Changes, Change{
 			Path: r.Path, Before: string(edited.Before[at.Start:at.End]), After: r.Text,
 		})
 	}
@@ -215,7 +215,7 @@ func Replace(f *flytoml.File, list []Replacement) *Edited {
 }
 
 // check tells what is wrong with an edit of a file with these process groups.
-func (e Edit) check(groups []string) error {
+func (e Request) check(groups []string) error {
 	for _, group := range e.Groups {
 		if !slices.Contains(groups, group) {
 			return fmt.Errorf("no process group %q; the file has %s", group, excerpt.Line(strings.Join(groups, ", ")))

@@ -27,18 +27,18 @@ func parseAs(t *testing.T, name, text string) *flytoml.File {
 }
 
 // Short edits that the tables below are about.
-func autostart() Edit                   { return Edit{Autostart: ptr(true)} }
-func plainHTTP() Edit                   { return Edit{ForceHTTPS: ptr(false)} }
-func stop() Edit                        { return Edit{Autostop: ptr(machine.AutostopStop)} }
-func softLimit(n int) Edit              { return Edit{SoftLimit: &n} }
-func minMachines(n int) Edit            { return Edit{MinMachines: &n} }
-func plainPort(n int) Edit              { return Edit{PlainPorts: []int{n}} }
-func inGroups(e Edit, g ...string) Edit { e.Groups = g; return e }
+func autostart() Request                      { return Request{Autostart: ptr(true)} }
+func plainHTTP() Request                      { return Request{ForceHTTPS: ptr(false)} }
+func stopIdle() Request                       { return Request{Autostop: ptr(machine.AutostopStop)} }
+func softLimit(n int) Request                 { return Request{SoftLimit: &n} }
+func minMachines(n int) Request               { return Request{MinMachines: &n} }
+func plainPort(n int) Request                 { return Request{PlainPorts: []int{n}} }
+func inGroups(e Request, g ...string) Request { e.Groups = g; return e }
 
 // editTest is a file before and after an edit.
 type editTest struct {
 	name         string
-	edit         Edit
+	edit         Request
 	before, want string
 }
 
@@ -54,25 +54,25 @@ func editTests() []editTest {
 		{"value of another type", plainHTTP(),
 			"[http_service]\nforce_https = 'yes'\n",
 			"[http_service]\nforce_https = false\n"},
-		{"word in its own quotes", stop(),
+		{"word in its own quotes", stopIdle(),
 			"a = \"x\"\nb = \"y\"\n[http_service]\nauto_stop_machines = 'off'\n",
 			"a = \"x\"\nb = \"y\"\n[http_service]\nauto_stop_machines = 'stop'\n"},
-		{"new word in the file's quotes", stop(),
+		{"new word in the file's quotes", stopIdle(),
 			"app = 'x'\n[http_service]\ninternal_port = 1\n",
 			"app = 'x'\n[http_service]\ninternal_port = 1\nauto_stop_machines = 'stop'\n"},
-		{"boolean in place of a word", Edit{Autostop: ptr(machine.AutostopSuspend)},
+		{"boolean in place of a word", Request{Autostop: ptr(machine.AutostopSuspend)},
 			"[http_service]\nauto_stop_machines = true\n",
 			"[http_service]\nauto_stop_machines = \"suspend\"\n"},
-		{"true means stop", stop(),
+		{"true means stop", stopIdle(),
 			"[http_service]\nauto_stop_machines = true\n",
 			"[http_service]\nauto_stop_machines = true\n"},
-		{"false means off", Edit{Autostop: ptr(machine.AutostopOff)},
+		{"false means off", Request{Autostop: ptr(machine.AutostopOff)},
 			"[http_service]\nauto_stop_machines = false\n",
 			"[http_service]\nauto_stop_machines = false\n"},
-		{"multi-line string", stop(),
+		{"multi-line string", stopIdle(),
 			"[http_service]\nauto_stop_machines = \"\"\"\noff\"\"\"\ninternal_port = 1\n",
 			"[http_service]\nauto_stop_machines = \"stop\"\ninternal_port = 1\n"},
-		{"escapes", stop(),
+		{"escapes", stopIdle(),
 			"[http_service]\nauto_stop_machines = \"o\\u0066f\" # \\u0066\n",
 			"[http_service]\nauto_stop_machines = \"stop\" # \\u0066\n"},
 		{"number in another spelling", minMachines(16),
@@ -139,7 +139,7 @@ func editTests() []editTest {
 		{"headers of inner tables only", autostart(),
 			"[env]\nA = 'b'\n\n# limits\n  [http_service.concurrency]\n  soft_limit = 1\n",
 			"[env]\nA = 'b'\n\n  [http_service]\n  auto_start_machines = true\n\n# limits\n  [http_service.concurrency]\n  soft_limit = 1\n"},
-		{"limits where only inner tables have headers", Edit{Autostart: ptr(true), SoftLimit: ptr(9)},
+		{"limits where only inner tables have headers", Request{Autostart: ptr(true), SoftLimit: ptr(9)},
 			"app = 'x'\n\n[[http_service.checks]]\npath = '/'\n",
 			"app = 'x'\n\n[http_service]\nauto_start_machines = true\nconcurrency = { type = 'requests', soft_limit = 9 }\n\n[[http_service.checks]]\npath = '/'\n"},
 		{"header between two edited tables", autostart(),
@@ -166,10 +166,10 @@ func editTests() []editTest {
 		{"inline table over lines, leading commas", autostart(),
 			"http_service = {\n  internal_port = 1 # port\n  , }\n",
 			"http_service = {\n  internal_port = 1, auto_start_machines = true # port\n  , }\n"},
-		{"two keys in an inline table over lines", Edit{Autostart: ptr(true), MinMachines: ptr(0)},
+		{"two keys in an inline table over lines", Request{Autostart: ptr(true), MinMachines: ptr(0)},
 			"http_service = {\n\tinternal_port = 1\n}\n",
 			"http_service = {\n\tinternal_port = 1,\n\tauto_start_machines = true,\n\tmin_machines_running = 0\n}\n"},
-		{"array of inline tables", Edit{Autostart: ptr(true), ForceHTTPS: ptr(false)},
+		{"array of inline tables", Request{Autostart: ptr(true), ForceHTTPS: ptr(false)},
 			"services = [ # all\n { ports = [{ force_https = true, }, # one\n { port = 1 }] }, # two\n { internal_port = 2 } ]\n",
 			"services = [ # all\n { ports = [{ force_https = false, }, # one\n { port = 1 }], auto_start_machines = true }, # two\n { internal_port = 2, auto_start_machines = true } ]\n"},
 		{"nested arrays and comments before a value", plainHTTP(),
@@ -180,13 +180,13 @@ func editTests() []editTest {
 		{"every port of every service", plainHTTP(),
 			"[[services]]\n[[services.ports]]\nforce_https = true\n[[services.ports]]\nforce_https = true\n[[services]]\n[services.ports]\nforce_https=true\n",
 			"[[services]]\n[[services.ports]]\nforce_https = false\n[[services.ports]]\nforce_https = false\n[[services]]\n[services.ports]\nforce_https=false\n"},
-		{"flat services with flat ports", Edit{ForceHTTPS: ptr(false), Autostart: ptr(true)},
+		{"flat services with flat ports", Request{ForceHTTPS: ptr(false), Autostart: ptr(true)},
 			"[services]\n  internal_port = '80'\n  [services.ports]\n    force_https = true",
 			"[services]\n  internal_port = '80'\n  auto_start_machines = true\n  [services.ports]\n    force_https = false"},
 		{"empty services stay empty", autostart(),
 			"[[services]]\n# none\n[[services]]\ninternal_port = 1\n",
 			"[[services]]\n# none\n[[services]]\ninternal_port = 1\nauto_start_machines = true\n"},
-		{"on again where ports answer plain HTTP", Edit{ForceHTTPS: ptr(true)},
+		{"on again where ports answer plain HTTP", Request{ForceHTTPS: ptr(true)},
 			"[[services]]\n[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n",
 			"[[services]]\n[[services.ports]]\nhandlers = ['http']\nforce_https = true\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n"},
 
@@ -197,7 +197,7 @@ func editTests() []editTest {
 		{"plain port in brackets, on the last line", plainPort(80),
 			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}] } ]",
 			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}, { port = 80, handlers = [\"http\"] }] } ]"},
-		{"plain port and more", Edit{PlainPorts: []int{80}, ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
+		{"plain port and more", Request{PlainPorts: []int{80}, ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
 			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']",
 			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
 		{"no plain port where one is, or nothing is routed to", plainPort(80),
@@ -212,7 +212,7 @@ func editTests() []editTest {
 		{"plain port with what the program expects", plainPort(80),
 			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['proxy_proto', 'tls', 'http']\n    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n",
 			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['proxy_proto', 'tls', 'http']\n    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n  [[services.ports]]\n    port = 80\n    handlers = [\"proxy_proto\", \"http\"]\n    http_options = { h2_backend = true }\n    proxy_proto_options = { version = \"v2\" }\n"},
-		{"plain ports of two programs", Edit{PlainPorts: []int{80, 1883}},
+		{"plain ports of two programs", Request{PlainPorts: []int{80, 1883}},
 			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n",
 			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n  [[services.ports]]\n    port = 1883\n"},
 		{"one plain port for a program with two services", plainPort(80),
@@ -250,7 +250,7 @@ func editTests() []editTest {
 		{"type is left alone", softLimit(9),
 			"[http_service.concurrency]\nhard_limit = 9\n",
 			"[http_service.concurrency]\nhard_limit = 9\nsoft_limit = 9\n"},
-		{"type for HTTP services only", Edit{ConcurrencyType: machine.CountRequests},
+		{"type for HTTP services only", Request{ConcurrencyType: machine.CountRequests},
 			"[http_service.concurrency]\ntype='connections'\n[services.concurrency]\ntype='connections'\n",
 			"[http_service.concurrency]\ntype='requests'\n[services.concurrency]\ntype='connections'\n"},
 		{"old limits", softLimit(9),
@@ -273,51 +273,51 @@ func editTests() []editTest {
 		{"no group is the default one", inGroups(autostart(), "a"),
 			"[processes]\nb = ''\na = ''\n[http_service]\ninternal_port = 1\n[[services]]\nprocesses = ['']\n[[services]]\nprocesses = ['b']\n",
 			"[processes]\nb = ''\na = ''\n[http_service]\ninternal_port = 1\nauto_start_machines = true\n[[services]]\nprocesses = ['']\nauto_start_machines = true\n[[services]]\nprocesses = ['b']\n"},
-		{"groups of a file that flyctl does not read", inGroups(stop(), "web"),
+		{"groups of a file that flyctl does not read", inGroups(stopIdle(), "web"),
 			"[processes]\nweb = ''\n[http_service]\nprocesses = ['web']\nauto_stop_machines = 'on'\n",
 			"[processes]\nweb = ''\n[http_service]\nprocesses = ['web']\nauto_stop_machines = 'stop'\n"},
 
 		// New services.
-		{"create", Edit{Create: &Create{InternalPort: 80}, ForceHTTPS: ptr(false), Autostart: ptr(true), SoftLimit: ptr(5)},
+		{"create", Request{Create: &Create{InternalPort: 80}, ForceHTTPS: ptr(false), Autostart: ptr(true), SoftLimit: ptr(5)},
 			"app = 'x'\n",
 			"app = 'x'\n\n[http_service]\n  internal_port = 80\n  force_https = false\n  auto_start_machines = true\n\n  [http_service.concurrency]\n    type = 'requests'\n    soft_limit = 5\n"},
-		{"create behind an empty line", Edit{Create: &Create{InternalPort: 80}},
+		{"create behind an empty line", Request{Create: &Create{InternalPort: 80}},
 			"[env]\r\n\tA = \"b\"\r\n\r\n",
 			"[env]\r\n\tA = \"b\"\r\n\r\n[http_service]\r\n\tinternal_port = 80\r\n"},
-		{"create without a final newline", Edit{Create: &Create{InternalPort: 80}},
+		{"create without a final newline", Request{Create: &Create{InternalPort: 80}},
 			"services = []",
 			"services = []\n\n[http_service]\n  internal_port = 80"},
-		{"create in an empty file", Edit{Create: &Create{InternalPort: 80}},
+		{"create in an empty file", Request{Create: &Create{InternalPort: 80}},
 			"",
 			"[http_service]\n  internal_port = 80\n"},
-		{"create for the only group", Edit{Create: &Create{InternalPort: 80}},
+		{"create for the only group", Request{Create: &Create{InternalPort: 80}},
 			"[processes]\n\"a \\\"b\\\"\" = 'x'\n",
 			"[processes]\n\"a \\\"b\\\"\" = 'x'\n\n[http_service]\ninternal_port = 80\nprocesses = ['a \"b\"']\n"},
-		{"create for named groups", inGroups(Edit{Create: &Create{InternalPort: 80}}, "b", "a"),
+		{"create for named groups", inGroups(Request{Create: &Create{InternalPort: 80}}, "b", "a"),
 			"[processes]\n  a = \"x\"\n  b = \"y\"\n",
 			"[processes]\n  a = \"x\"\n  b = \"y\"\n\n[http_service]\n  internal_port = 80\n  processes = [\"b\", \"a\"]\n"},
-		{"create where a service is", Edit{Create: &Create{InternalPort: 80}},
+		{"create where a service is", Request{Create: &Create{InternalPort: 80}},
 			"[services]\ninternal_port = 1\nports = [{port = 2}]\n",
 			"[services]\ninternal_port = 1\nports = [{port = 2}]\n"},
-		{"create beside a service without ports", Edit{Create: &Create{InternalPort: 80}, Autostop: ptr(machine.AutostopStop)},
+		{"create beside a service without ports", Request{Create: &Create{InternalPort: 80}, Autostop: ptr(machine.AutostopStop)},
 			"[[services]]\n  internal_port = 80\n",
 			"[[services]]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n\n[http_service]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n"},
-		{"create TCP", Edit{Create: &Create{InternalPort: 7000, TCP: true}, ForceHTTPS: ptr(false), Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0), SoftLimit: ptr(5)},
+		{"create TCP", Request{Create: &Create{InternalPort: 7000, TCP: true}, ForceHTTPS: ptr(false), Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0), SoftLimit: ptr(5)},
 			"app = 'x'\n",
 			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n  auto_stop_machines = 'stop'\n  auto_start_machines = true\n  min_machines_running = 0\n\n  [services.concurrency]\n    type = 'connections'\n    soft_limit = 5\n\n  [[services.ports]]\n    port = 7000\n"},
-		{"create TCP for a database", Edit{Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0)},
+		{"create TCP for a database", Request{Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0)},
 			"app = 'x'\n",
 			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 6379\n  auto_stop_machines = 'off'\n  auto_start_machines = true\n\n  [[services.ports]]\n    port = 6379\n"},
-		{"create TCP behind other services", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+		{"create TCP behind other services", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n",
 			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n\n  [[services.ports]]\n    port = 7000\n"},
-		{"create TCP in an empty list", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+		{"create TCP in an empty list", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"services = [] # none\n",
 			"services = [{ protocol = \"tcp\", internal_port = 7000, ports = [{ port = 7000 }] }] # none\n"},
-		{"create TCP in a list", Edit{Create: &Create{InternalPort: 7000, TCP: true}},
+		{"create TCP in a list", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"services = [{ internal_port = 1 }]\n",
 			"services = [{ internal_port = 1 }, { protocol = \"tcp\", internal_port = 7000, ports = [{ port = 7000 }] }]\n"},
-		{"create for the group whose services have no ports", Edit{Create: &Create{InternalPort: 80}},
+		{"create for the group whose services have no ports", Request{Create: &Create{InternalPort: 80}},
 			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n",
 			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n\n[http_service]\n  internal_port = 80\n  processes = ['b']\n"},
 	}
@@ -427,7 +427,7 @@ func TestEditChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []EditChange{
+	want := []Change{
 		{Path: "services[0].ports[0].force_https", Before: "true", After: "false", Row: 12},
 		{Path: "services[0].Auto_Stop_Machines", Before: "false", After: "'stop'", Row: 7},
 		{Path: "services[0].auto_start_machines", After: "true", Row: 8},

@@ -48,7 +48,7 @@ func lint(f *flytoml.File, private bool) []Finding {
 		l.services(root)
 		l.sections(root)
 	}
-	l.refused(root)
+	l.reportRefused(root)
 	slices.SortStableFunc(l.findings, byPlace)
 	l.limit()
 	return append(l.findings, l.more()...)
@@ -135,25 +135,25 @@ func (l *linter) step(from spot, path string, value any, read bool) spot {
 	return to
 }
 
-// note is what a finding says; each part is a sentence or a phrase of one.
-type note struct{ what, why, fix string }
+// message is what a finding says; each part is a sentence or a phrase of one.
+type message struct{ what, why, fix string }
 
-func (l *linter) error(code string, s spot, n note) *Finding {
+func (l *linter) error(code string, s spot, n message) *Finding {
 	l.errors++
 	return l.add(SeverityError, code, s, n)
 }
 
-func (l *linter) warn(code string, s spot, n note) *Finding {
+func (l *linter) warn(code string, s spot, n message) *Finding {
 	return l.add(SeverityWarning, code, s, n)
 }
 
-func (l *linter) info(code string, s spot, n note) *Finding {
+func (l *linter) info(code string, s spot, n message) *Finding {
 	return l.add(SeverityInfo, code, s, n)
 }
 
 // flycast reports what stands in the way of private callers: a warning if the
 // app is to be private, and worth knowing if it is public.
-func (l *linter) flycast(code string, s spot, n note) *Finding {
+func (l *linter) flycast(code string, s spot, n message) *Finding {
 	severity := SeverityInfo
 	if l.private {
 		severity = SeverityWarning
@@ -163,7 +163,7 @@ func (l *linter) flycast(code string, s spot, n note) *Finding {
 
 // add makes a finding. The result is good until the next one; of too many of a
 // kind it is not among the findings.
-func (l *linter) add(severity Severity, code string, s spot, n note) *Finding {
+func (l *linter) add(severity Severity, code string, s spot, n message) *Finding {
 	if l.full(severity, code) {
 		return &Finding{}
 	}

@@ -454,7 +454,7 @@ func TestFixRefuses(t *testing.T) {
 		"overlapping": {finding("a", TextEdit{0, 5, "b"}), finding("b", TextEdit{4, 2, "b"})},
 		"no help":     {finding("kill_timeout", TextEdit{25, 1, "6"})},
 	} {
-		if edited, err := Fix(f, findings); !errors.Is(err, edit.ErrEdit) || edited != nil {
+		if edited, err := Fix(f, findings); !errors.Is(err, edit.ErrUnintended) || edited != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -28,18 +28,18 @@ func Recognize(name string, data []byte) bool {
 	format := syntax.FormatOf(name)
 	doc, err := format.Read(data)
 	if err != nil {
-		return recognized(name, outline(format, data), true)
+		return looksLikeFly(name, outline(format, data), true)
 	}
-	return recognized(name, doc, false)
+	return looksLikeFly(name, doc, false)
 }
 
-// Recognized is [Recognize] for a file that was read.
-func IsFlyConfig(f *flytoml.File) bool { return recognized(f.Name(), f.Document(), false) }
+// RecognizeFile is [Recognize] for a file that was read.
+func RecognizeFile(f *flytoml.File) bool { return looksLikeFly(f.Name(), f.Document(), false) }
 
-// recognized judges a document, or, if it is broken, the outline of one.
-func recognized(name string, doc map[string]any, broken bool) bool {
+// looksLikeFly judges a document, or, if it is broken, the outline of one.
+func looksLikeFly(name string, doc map[string]any, broken bool) bool {
 	if !broken && len(doc) == 0 {
-		return fileNamed(name) // there is nothing in it
+		return hasFlyName(name) // there is nothing in it
 	}
 	var known, telling, foreign int
 	app, secrets := false, false
@@ -48,10 +48,10 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 	for key, value := range doc {
 		below, title := root.child(key)
 		switch {
-		case below == nil && notOurs(root, homes, "", key):
+		case below == nil && isForeign(root, homes, "", key):
 			foreign++
 		case below == nil: // a slip, or a key of old
-		case !ours(value, title, below, homes):
+		case !isOurs(value, title, below, homes):
 			foreign++
 		default:
 			known++
@@ -59,7 +59,7 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 			switch {
 			case title == "app":
 				app = app || isText && text != ""
-			case tells(title, value):
+			case isDistinctive(title, value):
 				telling++
 			case title == "env", title == "files":
 				secrets = true
@@ -67,11 +67,11 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 		}
 	}
 	switch {
-	case !app && !fileNamed(name):
+	case !app && !hasFlyName(name):
 		return false
 	case known == 0:
 		return false
-	case telling == 0 && secrets && !fileNamed(name): // a chart's values, say, have an app and an env too
+	case telling == 0 && secrets && !hasFlyName(name): // a chart's values, say, have an app and an env too
 		return false
 	case telling == 0:
 		return foreign == 0
@@ -79,9 +79,9 @@ func recognized(name string, doc map[string]any, broken bool) bool {
 	return foreign <= known+telling
 }
 
-// fileNamed reports whether a file is named as flyctl's are: fly.toml,
+// hasFlyName reports whether a file is named as flyctl's are: fly.toml,
 // fly.staging.toml, staging.fly.toml, or the same as JSON or YAML.
-func fileNamed(name string) bool {
+func hasFlyName(name string) bool {
 	base := strings.ToLower(filepath.Base(name))
 	stem := strings.TrimSuffix(base, filepath.Ext(base))
 	return slices.ContainsFunc([]string{"fly", "fly.*", "*.fly"}, func(pattern string) bool {
@@ -92,7 +92,7 @@ func fileNamed(name string) bool {
 
 // child is the section of a key in any case, as flyctl reads it, and the key's
 // own spelling; nil if flyctl does not know the key.
-func (s *section) child(key string) (below *section, name string) {
+func (s *keySchema) child(key string) (below *keySchema, name string) {
 	if below := s.keys[key]; below != nil {
 		return below, key
 	}
@@ -104,9 +104,9 @@ func (s *section) child(key string) (below *section, name string) {
 	return nil, ""
 }
 
-// notOurs reports whether an unknown key is another program's, rather than a
+// isForeign reports whether an unknown key is another program's, rather than a
 // key that is misspelled, stands in the wrong table, or did something once.
-func notOurs(under *section, homes map[string][]homeTable, plain, key string) bool {
+func isForeign(under *keySchema, homes map[string][]homeTable, plain, key string) bool {
 	if _, dead := deadKeys(plain, key); dead {
 		return false
 	}
@@ -117,11 +117,11 @@ func notOurs(under *section, homes map[string][]homeTable, plain, key string) bo
 	return !misplaced
 }
 
-// ours reports whether a value can be flyctl's for a key: a table where flyctl
+// isOurs reports whether a value can be flyctl's for a key: a table where flyctl
 // has one, with more keys of flyctl's than of others.
-func ours(value any, title string, known *section, homes map[string][]homeTable) bool {
+func isOurs(value any, title string, known *keySchema, homes map[string][]homeTable) bool {
 	switch value := value.(type) {
-	case nil, outlined:
+	case nil, outlineValue:
 		return true
 	case map[string]any:
 		switch {
@@ -136,7 +136,7 @@ func ours(value any, title string, known *section, homes map[string][]homeTable)
 		for key := range value {
 			if below, _ := known.child(key); below != nil {
 				mine++
-			} else if notOurs(known, homes, title, key) {
+			} else if isForeign(known, homes, title, key) {
 				foreign++
 			}
 		}
@@ -149,7 +149,7 @@ func ours(value any, title string, known *section, homes map[string][]homeTable)
 			if legacy.IsTable(item) && known.any {
 				continue // such as a list of processes, as flyctl once wrote it
 			}
-			if !legacy.IsTable(item) || !ours(item, title, known, homes) {
+			if !legacy.IsTable(item) || !isOurs(item, title, known, homes) {
 				return false
 			}
 		}
@@ -158,9 +158,9 @@ func ours(value any, title string, known *section, homes map[string][]homeTable)
 	return known.keys == nil
 }
 
-// tells reports whether a key of flyctl's tells a fly.toml from the files of
+// isDistinctive reports whether a key of flyctl's tells a fly.toml from the files of
 // other programs, which have tables called build, env, deploy or services too.
-func tells(title string, value any) bool {
+func isDistinctive(title string, value any) bool {
 	switch title {
 	case "build", "checks", "container", "deploy", "env", "files", "metric", "metrics", "processes", "restart":
 		return false
@@ -177,10 +177,10 @@ func tells(title string, value any) bool {
 	return true
 }
 
-// seen stands in an outline for a value that was not read.
-const seen = outlined("seen")
+// unreadValue stands in an outline for a value that was not read.
+const unreadValue = outlineValue("seen")
 
-type outlined string
+type outlineValue string
 
 // Lines of broken files that tell a key: in TOML the header of a table and a
 // key before its equals sign, in YAML a key in the first column.
@@ -195,7 +195,7 @@ var (
 func outline(format syntax.Format, data []byte) map[string]any {
 	doc := make(map[string]any)
 	note := func(key, value string) {
-		doc[key] = seen
+		doc[key] = unreadValue
 		if value = strings.Trim(strings.TrimSpace(value), `"', `); strings.EqualFold(key, "app") && value != "" && !strings.HasPrefix(value, "{") {
 			doc[key] = value
 		}

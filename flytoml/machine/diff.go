@@ -61,7 +61,7 @@ func (c Config) Hash() string {
 }
 
 // Diff lists what has to change to make b of a, sorted by path.
-func Diff(a, b Config) []Change { return diff(a, b, masked) }
+func Diff(a, b Config) []Change { return diff(a, b, maskChange) }
 
 func diff(a, b Config, mask func(Change) Change) []Change {
 	before, after := make(map[string]string), make(map[string]string)
@@ -328,7 +328,7 @@ func (h Held) where(path, value string) string {
 func DiffGiven(a, b Config, held Held) []Change {
 	return diff(a, b, func(c Change) Change {
 		if !Secret(c.Path) || c.After == "" {
-			return masked(c)
+			return maskChange(c)
 		}
 		if at := held.where(c.Path, c.After); at != "" {
 			c.Before, c.After = Mask(c.Before, ""), Mask(c.After, ", the value that Fly holds at "+strings.ReplaceAll(at, "›", ""))
@@ -339,8 +339,8 @@ func DiffGiven(a, b Config, held Held) []Change {
 	})
 }
 
-// masked hides the values of a change that may hold a secret.
-func masked(c Change) Change {
+// maskChange hides the values of a change that may hold a secret.
+func maskChange(c Change) Change {
 	if !Secret(c.Path) {
 		return c
 	}
@@ -382,8 +382,8 @@ func Mask(value, note string) string {
 	return fmt.Sprintf("‹hidden, %d bytes%s›", n, note)
 }
 
-var mask = regexp.MustCompile(`‹hidden, [0-9]+ bytes[^›]*›`)
+var maskForm = regexp.MustCompile(`‹hidden, [0-9]+ bytes[^›]*›`)
 
 // HoldsMask reports whether a text holds what [Mask] makes. Sent as a value, it
 // would take the place of the secret that it stands for.
-func HoldsMask(text string) bool { return mask.MatchString(text) }
+func HoldsMask(text string) bool { return maskForm.MatchString(text) }

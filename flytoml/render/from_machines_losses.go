@@ -23,11 +23,11 @@ func WouldChange(f *flytoml.File, group string, live machine.Config) ([]machine.
 	if err != nil {
 		return nil, err
 	}
-	return changes(live, after)
+	return fileChanges(live, after)
 }
 
-// changes are the differences that the rollout does not make or mend.
-func changes(before, after machine.Config) ([]machine.Change, error) {
+// fileChanges are the differences that the rollout does not make or mend.
+func fileChanges(before, after machine.Config) ([]machine.Change, error) {
 	before, err := before.Without("standbys").WithoutDeployed()
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 	}
 	changed, kept, refused := map[string][]string{}, map[string][]string{}, map[string][]string{}
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		would, keeps, err := lost(lean, group, configs[group])
+		would, keeps, err := compareGroup(lean, group, configs[group])
 		if err != nil {
 			refused[excerpt.Line(err.Error())] = append(refused[excerpt.Line(err.Error())], excerpt.Quote(group))
 			continue
@@ -87,7 +87,7 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 			{"would get", func(c machine.Change) bool { return c.Before == "" }},
 			{"would get another", func(c machine.Change) bool { return c.Before != "" && c.After != "" }},
 		} {
-			if paths := Paths(only(would, kind.belong), configs[group]); len(paths) > 0 {
+			if paths := Paths(filterChanges(would, kind.belong), configs[group]); len(paths) > 0 {
 				line := kind.words + " " + Listed(paths, maxPaths)
 				changed[line] = append(changed[line], excerpt.Quote(group))
 			}
@@ -122,9 +122,9 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 	return notes, nil
 }
 
-// lost is what a deploy of the file would change on a Machine, and what it
+// compareGroup is what a deploy of the file would change on a Machine, and what it
 // would keep although the file does not say it.
-func lost(f *flytoml.File, group string, live machine.Config) (would, keeps []machine.Change, err error) {
+func compareGroup(f *flytoml.File, group string, live machine.Config) (would, keeps []machine.Change, err error) {
 	if would, err = WouldChange(f, group, live); err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +132,7 @@ func lost(f *flytoml.File, group string, live machine.Config) (would, keeps []ma
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := changes(live, fresh)
+	all, err := fileChanges(live, fresh)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,6 +191,6 @@ func byGroups(lines map[string][]string) []string {
 	return out
 }
 
-func only(changes []machine.Change, keep func(machine.Change) bool) []machine.Change {
+func filterChanges(changes []machine.Change, keep func(machine.Change) bool) []machine.Change {
 	return slices.DeleteFunc(slices.Clone(changes), func(c machine.Change) bool { return !keep(c) })
 }

@@ -33,7 +33,7 @@ func (r randomFleet) check(kinds ...string) map[string]any {
 func (r randomFleet) service() map[string]any {
 	if r.IntN(2) == 0 {
 		var s map[string]any
-		if err := json.Unmarshal([]byte(short), &s); err != nil {
+		if err := json.Unmarshal([]byte(plainService), &s); err != nil {
 			panic(err)
 		}
 		if r.IntN(3) == 0 {
@@ -135,7 +135,7 @@ func TestFromMachinesRandom(t *testing.T) {
 // FuzzFromMachines: any configuration is refused or makes a file that can be
 // read, masked or not.
 func FuzzFromMachines(f *testing.F) {
-	f.Add([]byte(`{"services":[` + short + `]}`))
+	f.Add([]byte(`{"services":[` + plainService + `]}`))
 	f.Add([]byte(`{"services":[{"protocol":"udp","internal_port":53,"checks":[{"type":"tcp"}]},null],"checks":{"":{"type":"tcp","port":0}},"mounts":[{}],"files":[{"guest_path":""}]}`))
 	f.Add([]byte(`{"env":{"A":"\u0000","":"x"},"init":{"cmd":[""]},"guest":{"cpus":-1},"restart":{"policy":"no"},"statics":[{}],"metrics":{},"stop_config":{"timeout":"1ns"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -211,15 +211,15 @@ func TestReverseGolden(t *testing.T) {
 	}
 }
 
-const short = `{"protocol":"tcp","internal_port":8080,"autostop":true,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}`
+const plainService = `{"protocol":"tcp","internal_port":8080,"autostop":true,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}`
 
 // TestHTTPServiceComesBack tells when [http_service] stands for a service.
 func TestHTTPServiceComesBack(t *testing.T) {
 	with := func(was, is string) string {
-		if !strings.Contains(short, was) {
-			t.Fatalf("%s is not in %s", was, short)
+		if !strings.Contains(plainService, was) {
+			t.Fatalf("%s is not in %s", was, plainService)
 		}
-		return strings.Replace(short, was, is, 1)
+		return strings.Replace(plainService, was, is, 1)
 	}
 	tests := []struct {
 		name     string
@@ -228,14 +228,14 @@ func TestHTTPServiceComesBack(t *testing.T) {
 		want     []string
 		sections int // [[services]]
 	}{
-		{name: "it alone", services: short, want: []string{"app"}},
-		{name: "shared", services: short, worker: short, want: []string{"app", "worker"}},
-		{name: "second", services: `{"protocol":"tcp","internal_port":1},` + short, sections: 2},
-		{name: "twice", services: short + "," + short, want: []string{"app"}, sections: 1},
-		{name: "another in each group", services: short, worker: with("8080", "9090"), want: []string{"app"}, sections: 1},
-		{name: "first here, second there", services: short, worker: `{"protocol":"tcp","internal_port":1},` + short, want: []string{"app"}, sections: 2},
-		{name: "only in the worker", worker: short, want: []string{"worker"}},
-		{name: "options on both ports", services: strings.ReplaceAll(short, `"handlers"`, `"http_options":{"compress":true},"handlers"`), want: []string{"app"}},
+		{name: "it alone", services: plainService, want: []string{"app"}},
+		{name: "shared", services: plainService, worker: plainService, want: []string{"app", "worker"}},
+		{name: "second", services: `{"protocol":"tcp","internal_port":1},` + plainService, sections: 2},
+		{name: "twice", services: plainService + "," + plainService, want: []string{"app"}, sections: 1},
+		{name: "another in each group", services: plainService, worker: with("8080", "9090"), want: []string{"app"}, sections: 1},
+		{name: "first here, second there", services: plainService, worker: `{"protocol":"tcp","internal_port":1},` + plainService, want: []string{"app"}, sections: 2},
+		{name: "only in the worker", worker: plainService, want: []string{"worker"}},
+		{name: "options on both ports", services: strings.ReplaceAll(plainService, `"handlers"`, `"http_options":{"compress":true},"handlers"`), want: []string{"app"}},
 		{name: "options on one port", services: with(`"port":80,`, `"port":80,"http_options":{"compress":true},`), sections: 1},
 		{name: "TLS options on 443", services: with(`"port":443,`, `"port":443,"tls_options":{"alpn":["h2"]},`), want: []string{"app"}},
 		{name: "TLS options on 80", services: with(`"port":80,`, `"port":80,"tls_options":{"alpn":["h2"]},`), sections: 1},

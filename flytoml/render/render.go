@@ -1,3 +1,6 @@
+// Package render writes fly.toml files: [TOML] for the definition that a release
+// stores, [FromMachines] for running Machines. Values that may be secrets are
+// masked unless the caller asks for them.
 package render
 
 import (
@@ -97,7 +100,7 @@ func (w *renderer) header(indent string, path []string, open, closing string) {
 
 // value writes a value on one line (a long text on several).
 func (w *renderer) value(path []string, value any) string {
-	if w.values == Masked && secret(path) {
+	if w.values == Masked && isSecretPath(path) {
 		return tomlText(machine.Mask(legacy.Text(value), ""))
 	}
 	switch value := value.(type) {
@@ -138,9 +141,9 @@ func (w *renderer) value(path []string, value any) string {
 	return `""`
 }
 
-// secret tells the paths whose values are masked. Names match in any case, as
+// isSecretPath tells the paths whose values are masked. Names match in any case, as
 // they do when the file is read.
-func secret(path []string) bool {
+func isSecretPath(path []string) bool {
 	at := func(i int, name string) bool { return i < len(path) && strings.EqualFold(path[i], name) }
 	last := len(path) - 1
 	switch {

@@ -94,7 +94,7 @@ func stringEnd(data []byte, start int) int {
 	return len(data)
 }
 
-// depth is how deep a value nests, counted no further than limit.
+// Depth is how deep a value nests, counted no further than limit.
 func Depth(value any, limit int) int {
 	if limit == 0 {
 		return 0

@@ -9,7 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// SyntaxError tells why a file could not be read, and where.
+// Error says why a file could not be read, and where.
 type Error struct {
 	Name   string // of the file
 	Row    int    // from 1, counting LF; 0 if the error has no place, as a file's size has none

@@ -1,8 +1,11 @@
+// Package syntax reads the three formats of Fly configuration files: TOML, JSON
+// and YAML. [Format.Read] decodes a file within limits of size, depth and time;
+// an [Error] has the place of the mistake.
 package syntax
 
 import "strings"
 
-// format is how a file is written. flyctl takes it from the end of the name.
+// Format is how a file is written. flyctl takes it from the end of the name.
 type Format int
 
 const (
@@ -11,7 +14,7 @@ const (
 	YAML               // *.yaml
 )
 
-// formatOf is the format that flyctl reads a file of this name in (flyctl,
+// FormatOf is the format that flyctl reads a file of this name in (flyctl,
 // appconfig.LoadConfig): the case of the suffix counts.
 func FormatOf(name string) Format {
 	switch {
@@ -23,14 +26,14 @@ func FormatOf(name string) Format {
 	return TOML
 }
 
-// misnamed tells names that promise another format than flyctl reads them in.
+// IsMisnamed reports names that promise another format than flyctl reads them in.
 func IsMisnamed(name string) bool {
 	lower := strings.ToLower(name)
 	return FormatOf(name) == TOML && (FormatOf(lower) != TOML || strings.HasSuffix(lower, ".yml"))
 }
 
-// read decodes a file within this package's limits. The document is what
-// [format.decode] makes of it; the error lacks the file's name.
+// Read decodes a file within this package's limits. The document is what
+// [Format.Decode] makes of it; the error lacks the file's name.
 func (f Format) Read(data []byte) (map[string]any, *Error) {
 	switch f {
 	case JSON:
@@ -41,7 +44,7 @@ func (f Format) Read(data []byte) (map[string]any, *Error) {
 	return readTOML(data)
 }
 
-// decode reads a document as flyctl does: integers are int64 in TOML, float64
+// Decode reads a document as flyctl does: integers are int64 in TOML, float64
 // in JSON and int in YAML, which its translations of old spellings tell apart.
 // It is for data that has no more in it than a file that was read.
 func (f Format) Decode(data []byte) (map[string]any, error) {

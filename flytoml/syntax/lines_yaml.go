@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// lineIndex turns the places that the YAML library tells into offsets: lines
+// LineIndex turns the places that the YAML library tells into offsets: lines
 // from 1, where CR, NEL, LS and PS end one too, and columns from 1 in
 // characters, where a byte order mark is none.
 type LineIndex struct {
@@ -48,7 +48,7 @@ func NewLineIndex(data []byte) *LineIndex {
 	return x
 }
 
-// offset is the place in bytes of a line and a column; those behind the end
+// Offset is the place in bytes of a line and a column; those behind the end
 // are the end.
 func (x *LineIndex) Offset(line, column int) int {
 	if line < 1 {

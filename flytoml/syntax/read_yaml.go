@@ -101,7 +101,7 @@ func (t *yamlText) compose() (*yaml.Node, *Error) {
 	return &node, nil
 }
 
-// composeYAML reads the nodes of a text's first document, nil if it has none.
+// ComposeYAML reads the nodes of a text's first document, nil if it has none.
 func ComposeYAML(data []byte) (*yaml.Node, *Error) {
 	return (&yamlText{data: data}).compose()
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// positions maps the path of every key of a file, and of every item of its
+// Positions maps the path of every key of a file, and of every item of its
 // arrays, to where it stands. A path has the names joined by dots and an index
 // behind each array: services[0].ports[1].port. Very long names and paths are
-// cut, see join: what stands deeper has no position.
+// cut, see [Join]: what stands deeper has no position.
 type Positions map[string]Place
 
-// place is where a key and its value stand. An item of an array has no key:
+// Place is where a key and its value stand. An item of an array has no key:
 // its own place stands for it.
 type Place struct {
 	Key   Span
 	Value Span // empty if it is not one piece that can be replaced alone: TOML's tables with headers, YAML's blocks, anchors, aliases and tagged values
 }
 
-// locate finds the keys of the file. What an alias of YAML repeats has the
+// Locate finds the keys of the file. What an alias of YAML repeats has the
 // alias's place alone.
 func Locate(f syntax.Format, data []byte) Positions {
 	switch f {
@@ -47,7 +47,7 @@ const (
 	MaxPath = 512
 )
 
-// join adds a name to a path.
+// Join adds a name to a path.
 func Join(path, name string) string {
 	if len(path) > MaxPath {
 		return path
@@ -64,7 +64,7 @@ func Join(path, name string) string {
 	return path + "." + name
 }
 
-// itemOf adds an index to a path.
+// ItemOf adds an index to a path.
 func ItemOf(path string, i int) string {
 	if len(path) > MaxPath {
 		return path

@@ -17,14 +17,14 @@ func locateJSON(data []byte) Positions {
 func (p Positions) json(path string, value hujson.Value) {
 	switch value := value.Value.(type) {
 	case *hujson.Object:
-		for _, member := range value.Members {
-			name, ok := member.Name.Value.(hujson.Literal)
+		for _, m := range value.Members {
+			name, ok := m.Name.Value.(hujson.Literal)
 			if !ok {
 				continue
 			}
 			here := Join(path, name.String())
-			p[here] = Place{Key: jsonSpan(member.Name), Value: jsonSpan(member.Value)}
-			p.json(here, member.Value)
+			p[here] = Place{Key: jsonSpan(m.Name), Value: jsonSpan(m.Value)}
+			p.json(here, m.Value)
 		}
 	case *hujson.Array:
 		for i, element := range value.Elements {

@@ -61,7 +61,7 @@ func (l *tomlLocator) keyValue(base string, kv *unstable.Node) int {
 }
 
 // value notes what stands inside a value that begins at start. go-toml tells
-// the range of a scalar only: see tomlScanner.value.
+// the range of a scalar only: see tomlScanner.
 func (l *tomlLocator) value(path string, value *unstable.Node, start int) Span {
 	switch value.Kind {
 	case unstable.InlineTable:

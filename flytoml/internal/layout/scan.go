@@ -1,3 +1,6 @@
+// Package layout finds where keys and values stand in the bytes of a file: [Locate]
+// has the place of every key, [Scan] a tree of the services with what an edit
+// needs to know of how they are written.
 package layout
 
 import (
@@ -10,10 +13,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// span is a piece of a file, in bytes.
+// Span is a piece of a file, in bytes.
 type Span struct{ Start, End int }
 
-// kind is what a value is, in any of the formats.
+// Kind is what a value is, in any of the formats.
 type Kind int
 
 const (
@@ -29,7 +32,7 @@ const (
 	kindNull
 )
 
-// layout is where the services of a file stand in its bytes: a tree of their
+// Layout is where the services of a file stand in its bytes: a tree of their
 // tables and values, and the habits of whoever wrote them.
 type Layout struct {
 	name   string
@@ -44,7 +47,7 @@ type Layout struct {
 	Kept   int    // where a text ends that keeps the empty lines behind it
 }
 
-// node is a value of the file, or a table that headers or dotted keys make.
+// Node is a value of the file, or a table that headers or dotted keys make.
 type Node struct {
 	Kind    Kind
 	At      Span   // of a value; of the key that first names a table without braces
@@ -70,7 +73,7 @@ type member struct {
 	Node *Node
 }
 
-// block is a run of keys that stand together: before the first header, under a
+// Block is a run of keys that stand together: before the first header, under a
 // header, between the braces of an inline table, or in a column of YAML.
 type Block struct {
 	At      Span  // of the header or of the braces; empty for the first block
@@ -81,7 +84,7 @@ type Block struct {
 	Entries []Entry
 }
 
-// entry is one `key = value` of a block.
+// Entry is one `key = value` of a block.
 type Entry struct {
 	Name  string // of a key without dots
 	At    Span   // from the key to the end of the value
@@ -89,7 +92,7 @@ type Entry struct {
 	Value int    // where the value begins
 }
 
-// home is the place of a table whose name stands in dotted keys.
+// Home is the place of a table whose name stands in dotted keys.
 type Home struct {
 	Block   *Block
 	Depth   int   // how many parts of each key name the table
@@ -106,10 +109,10 @@ func (n *Node) IsTable() bool { return n.Kind == KindTable || n.Kind == KindInli
 
 func (n *Node) IsArray() bool { return n.Kind == KindTables || n.Kind == KindArray }
 
-// absent tells whether flyctl reads the value as if its key were not there.
+// Absent tells whether flyctl reads the value as if its key were not there.
 func (n *Node) Absent() bool { return n == nil || n.Kind == kindNull }
 
-// get finds a key as encoding/json does for flyctl: in any case. It returns
+// Get finds a key as encoding/json does for flyctl: in any case. It returns
 // the key as the file spells it.
 func (n *Node) Get(key string) (*Node, string) {
 	if n.index != nil {
@@ -126,7 +129,7 @@ func (n *Node) Get(key string) (*Node, string) {
 	return nil, key
 }
 
-// foldKey gives keys that encoding/json takes for the same the same form.
+// FoldKey gives keys that encoding/json takes for the same the same form.
 func FoldKey(key string) string {
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
@@ -148,7 +151,7 @@ func (n *Node) wholeFloat(text string) {
 	n.Number, n.Whole = int64(f), err == nil && float64(int64(f)) == f
 }
 
-// scan lays out a file that its format's decoder has read without an error. It
+// Scan lays out a file that its format's decoder has read without an error. It
 // refuses keys that differ in case alone where flyctl takes them for the same.
 func Scan(format syntax.Format, name string, src []byte) (*Layout, error) {
 	l := &Layout{name: name, Source: src, EOL: "\n", Unit: "  "}

@@ -1,3 +1,5 @@
+// Package legacy translates old and loose spellings in a decoded document, as
+// flyctl does before it decodes one into its own structs.
 package legacy
 
 import (
@@ -7,7 +9,7 @@ import (
 	"time"
 )
 
-// patch translates old and loose spellings in a decoded document, in place, as
+// Translate translates old and loose spellings in a decoded document, in place, as
 // flyctl does before it decodes one (internal/appconfig/patches.go). Keys are
 // matched in exact lower case here, unlike in decoding. Messages are flyctl's,
 // capitals and all, so that a person finds them.

@@ -1,0 +1,43 @@
+// Package excerpt shows text from a file in messages: on one line, with what
+// cannot be seen escaped, and cut if it is long.
+package excerpt
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+)
+
+// MaxQuoted is the most characters of a name or value that a message shows.
+const MaxQuoted = 40
+
+// Quote shows text from a file in a message: in single quotes, on one line, and
+// cut after [MaxQuoted] characters.
+func Quote(s string) string { return outside.QuoteSingle(s, MaxQuoted) }
+
+// QuoteWhole is [Quote] for flyctl's own sentences, which cut nothing: as far as a
+// value is ever worth reading.
+func QuoteWhole(s string) string { return outside.QuoteSingle(s, 10*MaxQuoted) }
+
+// Printable shows text on one line, one rune for each: control characters and
+// bytes that are not UTF-8 become the replacement character.
+func Printable(text []byte) string {
+	text = bytes.TrimSuffix(text, []byte("\r"))
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case !outside.IsVisible(r):
+			return utf8.RuneError
+		}
+		return r
+	}, string(text))
+}
+
+// Path shows a path from the file on one line, cut if it is long.
+func Path(path string) string { return outside.Line(path, 3*MaxQuoted) }
+
+// Line shows a text from the file, or flyctl's words about it, on one line.
+func Line(s string) string { return outside.Line(s, 5*MaxQuoted) }

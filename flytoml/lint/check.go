@@ -1,0 +1,166 @@
+package lint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// serviceChecks looks at the checks of one service.
+func (l *linter) serviceChecks(s serviceAt) {
+	list := l.under(s.spot, "tcp_checks")
+	for i, check := range s.TCPChecks {
+		if check != nil {
+			l.serviceCheck(l.item(list, i), "TCP", check.Interval, check.Timeout, check.GracePeriod)
+		}
+	}
+	list = l.under(s.spot, "http_checks")
+	if s.http {
+		list = l.under(s.spot, "checks")
+	}
+	for i, check := range s.HTTPChecks {
+		if check == nil {
+			continue
+		}
+		at := l.item(list, i)
+		l.serviceCheck(at, "HTTP", check.Interval, check.Timeout, check.GracePeriod)
+		if check.HTTPPath != nil {
+			l.slash(l.under(at, "path"), *check.HTTPPath, "the check")
+		}
+		if check.HTTPMethod != nil && *check.HTTPMethod != strings.ToUpper(*check.HTTPMethod) {
+			method := l.under(at, "method")
+			capitals := strings.ToUpper(*check.HTTPMethod)
+			finding := l.info(FindingCheckMethod, method, message{
+				fmt.Sprintf("the check is sent with the method %s", excerpt.Quote(*check.HTTPMethod)),
+				"methods are in capitals in HTTP; flyctl raises the case for top-level [checks] only", "write " + excerpt.Quote(capitals)})
+			if plainWord(capitals) {
+				finding.Edit = replaceValue(method, l.quoted(method, capitals))
+			}
+		}
+		if !s.answersHTTP() && len(s.Ports) > 0 && (check.HTTPProtocol == nil || *check.HTTPProtocol != "https") {
+			l.info(FindingCheckType, at, message{"an HTTP check of a service without the http handler", "the check speaks plain HTTP to internal_port, whatever the handlers are: it fails if the app expects TLS or another protocol there", `use a TCP check, or protocol = "https", if it does`})
+		}
+	}
+	l.machineChecks(l.under(s.spot, "machine_checks"), s.MachineChecks)
+}
+
+// plainWord tells words in capitals, which stand in quotes as they are.
+func plainWord(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+func (l *linter) machineChecks(list spot, checks []*flytoml.ServiceMachineCheck) {
+	for i, check := range checks {
+		if check == nil {
+			continue
+		}
+		at := l.item(list, i)
+		l.duration(l.under(at, "kill_timeout"), check.KillTimeout)
+		if len(check.Command) == 0 {
+			l.error(FindingCheckCommand, at, message{
+				"the machine check has no command", "flyctl cannot make its Machine, and fails in the middle of a deploy, when the first Machine has been updated",
+				`set command, as in ["/bin/check"]`})
+		}
+	}
+}
+
+// serviceCheck looks at the durations of a check.
+func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *flytoml.Duration) {
+	fields := []struct {
+		key string
+		d   *flytoml.Duration
+	}{{"interval", interval}, {"timeout", timeout}, {"grace_period", grace}}
+	sane := true
+	for i, field := range fields {
+		place := l.under(at, field.key)
+		if !l.duration(place, field.d) {
+			sane = false
+			continue
+		}
+		var only [3]*flytoml.Duration
+		only[i] = field.d
+		service := flytoml.Service{Ports: make([]machine.Port, 1)}
+		if kind == "TCP" {
+			service.TCPChecks = []*flytoml.ServiceTCPCheck{{Interval: only[0], Timeout: only[1], GracePeriod: only[2]}}
+		} else {
+			service.HTTPChecks = []*flytoml.ServiceHTTPCheck{{Interval: only[0], Timeout: only[1], GracePeriod: only[2]}}
+		}
+		verdict, _ := (&flytoml.Definition{Services: []flytoml.Service{service}}).Verdict()
+		if warning := strings.TrimPrefix(verdict, "WARN "); warning != "" {
+			sane = false
+			l.warn(FindingCheckClamped, place, message{excerpt.Line(strings.TrimSpace(warning)), "Fly holds the durations of service checks between a second and a minute", "write the duration that is meant, between 1s and 60s"})
+		}
+	}
+	if sane {
+		l.overlap(at, interval, timeout)
+	}
+}
+
+func (l *linter) overlap(at spot, interval, timeout *flytoml.Duration) {
+	if interval != nil && timeout != nil && *timeout > *interval {
+		l.warn(FindingCheckTimeout, l.under(at, "timeout"), message{
+			fmt.Sprintf("the timeout of %s is longer than the interval of %s", timeout, interval), "a slow answer is still awaited when the next check is due", "let the interval be the longer"})
+	}
+}
+
+// topChecks looks at [checks].
+func (l *linter) topChecks(root spot) {
+	spots := l.checks(root)
+	for _, name := range slices.Sorted(maps.Keys(l.def.Checks)) {
+		check, at := l.def.Checks[name], spots[name]
+		if check == nil {
+			continue
+		}
+		sane := l.duration(l.under(at, "interval"), check.Interval)
+		sane = l.duration(l.under(at, "timeout"), check.Timeout) && sane
+		l.duration(l.under(at, "grace_period"), check.GracePeriod)
+		only := &flytoml.Definition{Checks: map[string]*flytoml.ToplevelCheck{name: check}}
+		if _, refused := only.Verdict(); sane && !refused { // what flyctl refuses is told elsewhere
+			l.overlap(at, check.Interval, check.Timeout)
+		}
+		if check.Port != nil && !machine.IsPort(*check.Port) {
+			l.portRange(l.under(at, "port"), *check.Port)
+		}
+	}
+}
+
+// duration looks at how a duration is written; d is what flyctl made of it.
+// false says that it cannot have been meant so.
+func (l *linter) duration(s spot, d *flytoml.Duration) bool {
+	const why = "a bare number is milliseconds in [checks] and under [[services]], seconds in kill_timeout, and nanoseconds everywhere else"
+	var n float64
+	switch value := s.value.(type) {
+	case int64:
+		n = float64(value)
+	case int:
+		n = float64(value)
+	case float64:
+		n = value
+	case string:
+		if value != "" || d != nil {
+			return true
+		}
+	case nil:
+		return true
+	}
+	key := s.path[strings.LastIndexByte(s.path, '.')+1:]
+	switch {
+	case d == nil:
+		l.warn(FindingDurationDropped, s, message{
+			fmt.Sprintf("flyctl drops %s without a word", key), "it takes text and, except in YAML, bare numbers for a duration; anything else, and empty text, it throws away", `write a duration with a unit, as in "15s"`})
+		return false
+	case n == 0:
+		return true
+	case flytoml.Duration(n) == *d && *d < flytoml.Duration(time.Millisecond):
+		l.warn(FindingNanoseconds, s, message{fmt.Sprintf("%s is %s: a bare number is nanoseconds here", key, d), why, `write it with a unit, as in "15s"`})
+		return false
+	}
+	l.info(FindingBareDuration, s, message{fmt.Sprintf("%s is a bare number, which flyctl takes for %s here", key, d), why, fmt.Sprintf(`write "%s"`, d)}).Edit = replaceValue(s, l.quoted(s, d.String()))
+	return true
+}

@@ -1,0 +1,247 @@
+package lint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+)
+
+// list are the sections under one or several names, in the order in which
+// flyctl reads them. Several names are read in lower case alone.
+func (l *linter) list(root spot, names ...string) []spot {
+	var spots []spot
+	for _, name := range names {
+		s := l.under(root, name)
+		if !s.read || len(names) > 1 && !strings.HasSuffix("."+s.path, "."+name) {
+			continue
+		}
+		items, ok := s.value.([]any)
+		if !ok {
+			items = []any{s.value}
+		}
+		for i, item := range items {
+			if table, ok := item.(map[string]any); ok && len(table) == 0 && s.path == "services" {
+				continue // dropped
+			}
+			spots = append(spots, l.item(s, i))
+		}
+	}
+	return spots
+}
+
+// nth is the spot of the i-th section; none if it cannot be told.
+func nth(spots []spot, i int) spot {
+	if i < len(spots) {
+		return spots[i]
+	}
+	return spot{}
+}
+
+// byName are the items of a list of tables by their names.
+func (l *linter) byName(s spot) map[string]spot {
+	items, _ := s.value.([]any)
+	if len(items) == 0 {
+		return nil
+	}
+	spots := make(map[string]spot, len(items))
+	for i := range items {
+		item := l.item(s, i)
+		if table, ok := item.value.(map[string]any); ok && table["name"] != nil {
+			spots[legacy.Text(table["name"])] = item
+		}
+	}
+	return spots
+}
+
+// checks are the top-level checks by name, from a table or from a list.
+func (l *linter) checks(root spot) map[string]spot {
+	s := l.under(root, "checks")
+	if spots := l.byName(s); spots != nil {
+		return spots
+	}
+	table, _ := s.value.(map[string]any)
+	spots := make(map[string]spot, len(table))
+	for name := range table {
+		spots[name] = l.step(s, layout.Join(s.path, name), table[name], true)
+	}
+	return spots
+}
+
+// members are the groups that a section is for, existing or not.
+func (l *linter) members(processes []string) []string {
+	if len(processes) == 0 {
+		return []string{l.standard}
+	}
+	groups := slices.Clone(processes)
+	for i, name := range groups {
+		if name == "" {
+			groups[i] = l.standard
+		}
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
+// effectiveVMs are the indexes of the [[vm]] sections that the groups get;
+// groups without one are left out.
+func (l *linter) effectiveVMs() map[string]int {
+	choice := l.def.VMChoice(l.def.HasGroup)
+	used := map[string]int{}
+	for _, group := range l.def.Groups() {
+		if i := choice.Of(group, func() bool { return group == l.standard }); i >= 0 {
+			used[group] = i
+		}
+	}
+	return used
+}
+
+// groupedSection is a section as far as its process groups go.
+type groupedSection struct {
+	spot
+	processes []string
+}
+
+// groups looks at which groups the sections are for: groups that do not exist,
+// and sections that a default of flyctl's gives to an unexpected group.
+func (l *linter) groups(root spot) {
+	d := l.def
+	var services, restarts, mounts, vms, metrics, checks []groupedSection
+	if d.HTTPService != nil {
+		services = append(services, groupedSection{l.under(root, "http_service"), d.HTTPService.Processes})
+	}
+	spots := l.list(root, "services")
+	for i, s := range d.Services {
+		services = append(services, groupedSection{nth(spots, i), s.Processes})
+	}
+	spots = l.list(root, "restart")
+	for i, s := range d.Restart {
+		restarts = append(restarts, groupedSection{nth(spots, i), s.Processes})
+	}
+	spots = l.list(root, "mount", "mounts")
+	for i, s := range d.Mounts {
+		mounts = append(mounts, groupedSection{nth(spots, i), s.Processes})
+	}
+	computes := l.list(root, "compute", "computes", "vm")
+	for i, s := range d.VM {
+		if s != nil {
+			vms = append(vms, groupedSection{nth(computes, i), s.Processes})
+		}
+	}
+	spots = l.list(root, "metric", "metrics")
+	for i, s := range d.Metrics {
+		if s != nil {
+			metrics = append(metrics, groupedSection{nth(spots, i), s.Processes})
+		}
+	}
+	named := l.checks(root)
+	for _, name := range slices.Sorted(maps.Keys(d.Checks)) {
+		if check := d.Checks[name]; check != nil {
+			checks = append(checks, groupedSection{named[name], check.Processes})
+		}
+	}
+	for _, s := range services {
+		if len(s.processes) == 0 && len(d.Processes) > 0 {
+			l.error(FindingInvalid, s.spot, message{
+				fmt.Sprintf("the service names no process group, and the file has %d", len(d.Processes)),
+				"as soon as there are [processes], flyctl refuses services without a list of theirs, even if there is one group only",
+				`add processes = [` + outside.Quote(l.standard, excerpt.MaxQuoted) + `], or the groups it is for`})
+		}
+	}
+	for _, sections := range [][]groupedSection{services, restarts} {
+		l.strangers(sections, true)
+	}
+	for _, sections := range [][]groupedSection{mounts, vms, metrics, checks} {
+		l.strangers(sections, false)
+	}
+	if _, ok := d.Processes[flytoml.DefaultGroup]; len(d.Processes) > 1 && !ok {
+		for _, sections := range [][]groupedSection{mounts, metrics, checks, restarts} {
+			l.ungrouped(sections)
+		}
+	}
+	l.several(mounts, FindingMounts, "a Machine gets the first alone", "flyctl deploys one volume a Machine, and the others are lost without a word")
+	l.several(metrics, FindingSeveralSections, "the first counts", "a Machine has one place that metrics are read from: flyctl takes the first section that names the group")
+	l.several(restarts, FindingSeveralSections, "the last counts", "a Machine has one restart policy: flyctl lets each section replace the one before, retries included")
+	l.severalVMs(computes)
+}
+
+// strangers are groups that [processes] does not have.
+func (l *linter) strangers(sections []groupedSection, refused bool) {
+	for _, s := range sections {
+		for _, name := range s.processes {
+			if l.def.HasGroup(name) || name == "" && !refused {
+				continue
+			}
+			n := message{
+				fmt.Sprintf("there is no process group %s: the section has no effect for it", excerpt.Quote(name)),
+				"flyctl checks the groups of services and [[restart]] only; of other sections those for unknown groups vanish",
+				"name one of the groups in [processes]"}
+			at := l.under(s.spot, "processes")
+			if !refused {
+				l.warn(FindingUnknownGroup, at, n)
+				continue
+			}
+			n.what = fmt.Sprintf("there is no process group %s: flyctl refuses the file", excerpt.Quote(name))
+			n.why = "services and [[restart]] may name only groups that [processes] has; without [processes] there is one, app"
+			l.error(FindingUnknownGroup, at, n)
+		}
+	}
+}
+
+func (l *linter) ungrouped(sections []groupedSection) {
+	for _, s := range sections {
+		if len(s.processes) == 0 {
+			l.warn(FindingDefaultGroup, s.spot, message{
+				fmt.Sprintf("the section names no process group, and so only %s gets it", excerpt.Quote(l.standard)),
+				"without a group named app, the first by name stands in for it",
+				"add processes = [...] with the groups it is for"})
+		}
+	}
+}
+
+// several reports the sections that a group has beside its first.
+func (l *linter) several(sections []groupedSection, code, counts, why string) {
+	if len(sections) < 2 {
+		return
+	}
+	first := map[string]bool{}
+	for _, s := range sections {
+		for _, group := range l.members(s.processes) {
+			if first[group] && l.def.HasGroup(group) {
+				l.warn(code, s.spot, message{
+					fmt.Sprintf("the group %s has another such section, and %s", excerpt.Quote(group), counts), why, "keep one for each group"})
+				break
+			}
+			first[group] = true
+		}
+	}
+}
+
+// severalVMs reports sizes that another one keeps from a group, or from all.
+func (l *linter) severalVMs(spots []spot) {
+	choice := l.def.VMChoice(l.def.HasGroup)
+	for i, vm := range l.def.VM {
+		if vm == nil {
+			continue
+		}
+		what := ""
+		if len(vm.Processes) == 0 && choice.General != i {
+			what = "there is an earlier [[vm]] for all groups, and the first counts"
+		}
+		for _, group := range vm.Processes {
+			if last, ok := choice.Named[group]; ok && last != i {
+				what = fmt.Sprintf("there is a later [[vm]] for the group %s, and the last counts", excerpt.Quote(group))
+			}
+		}
+		if what != "" {
+			l.warn(FindingSeveralSections, nth(spots, i), message{what,
+				"of several sizes that name a group flyctl takes the last, of several that name none the first, and one that names the group before one that names none", "keep one for each group"})
+		}
+	}
+}

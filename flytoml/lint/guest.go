@@ -1,0 +1,93 @@
+package lint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// guests looks at the sizes that a deploy asks for: those of the groups, and
+// that of the release command's Machine.
+func (l *linter) guests(root spot) {
+	vms := l.list(root, "compute", "computes", "vm")
+	seen := map[int]bool{}
+	for _, i := range l.effectiveVMs() {
+		if !seen[i] {
+			seen[i] = true
+			guest, err := (&flytoml.Definition{VM: l.def.VM[i : i+1]}).Guest()
+			if err == nil && guest != nil { // else it is told elsewhere
+				l.guest(nth(vms, i), *guest)
+			}
+		}
+	}
+	deploy := l.def.Deploy
+	if deploy == nil || deploy.ReleaseCommandCompute == nil {
+		return
+	}
+	at := l.under(l.under(root, "deploy"), "release_command_vm")
+	guest, err := (&flytoml.Definition{VM: []*flytoml.Compute{deploy.ReleaseCommandCompute}}).Guest()
+	switch {
+	case err != nil && deploy.ReleaseCommand == "" && deploy.SeedCommand == "": // nothing runs on it
+	case err != nil:
+		l.noSize(at, err, "`fly config validate` does not look at this; flyctl crashes on it when the release command is to run, after the release has been created")
+	case guest != nil:
+		l.guest(at, *guest)
+	}
+}
+
+// noSize reports a table that makes no size.
+func (l *linter) noSize(at spot, err error, why string) {
+	key := "size"
+	if strings.HasPrefix(err.Error(), "invalid size") || strings.HasPrefix(err.Error(), "memory") {
+		key = "memory"
+	}
+	value := l.under(at, key)
+	finding := l.error(FindingUnconvertible, value, message{"no Machine has this size: " + excerpt.Line(err.Error()), why, "use a size of `fly platform vm-sizes`"})
+	if key == "size" {
+		finding.Edit = l.spelling(value, slices.Sorted(maps.Keys(flytoml.MachineSizes()))...)
+	}
+}
+
+// guest looks at one size by the rules of `fly machine update`, which are Fly's:
+// CPUs of a kind come in certain numbers, and memory in steps between two bounds
+// for each CPU. Sizes with a GPU have rules of their own.
+func (l *linter) guest(at spot, g machine.Guest) {
+	const why = "Fly has no such Machine: flyctl sends any number, and a deploy fails when it creates or updates the first one"
+	if g.GPUKind != "" || g.GPUs > 0 {
+		return
+	}
+	cpus, step, least, most := []int{1, 2, 4, 6, 8}, 256, 256, 2048
+	switch g.CPUKind {
+	case "shared":
+	case "performance":
+		cpus, step, least, most = []int{1, 2, 4, 6, 8, 10, 12, 14, 16, 32, 64, 128}, 1024, 2048, 8192
+	default:
+		kind := l.under(at, "cpu_kind")
+		finding := l.error(FindingGuestSize, kind, message{fmt.Sprintf("no CPU is of the kind %s", excerpt.Quote(g.CPUKind)), why, `write "shared" or "performance"`})
+		finding.Edit = l.spelling(kind, "shared", "performance")
+		return
+	}
+	if !slices.Contains(cpus, g.CPUs) {
+		l.error(FindingGuestSize, l.under(at, "cpus"), message{
+			fmt.Sprintf("no Machine has %d CPUs of the kind %s", g.CPUs, g.CPUKind), why, fmt.Sprintf("use one of %v", cpus)})
+		return
+	}
+	memory := l.under(at, "memory_mb")
+	if !memory.read {
+		memory = l.under(at, "memory")
+	}
+	what := fmt.Sprintf("no Machine with %d %s CPUs has %d MB of memory", g.CPUs, g.CPUKind, g.MemoryMB)
+	least, most = least*g.CPUs, most*g.CPUs
+	switch {
+	case g.MemoryMB < least || g.MemoryMB > most:
+		l.error(FindingGuestSize, memory, message{what, why, fmt.Sprintf("use %d to %d MB with these CPUs, in steps of %d", least, most, step)})
+	case g.MemoryMB%step != 0:
+		below := g.MemoryMB - g.MemoryMB%step
+		l.error(FindingGuestSize, memory, message{what, why, fmt.Sprintf("use a multiple of %d: %d or %d", step, max(below, least), min(below+step, most))})
+	}
+}

@@ -1,0 +1,282 @@
+package lint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
+)
+
+const ignored = "flyctl ignores keys that it does not know, at every depth and without a word"
+
+// keys looks at every key of a value: whether flyctl knows it there and, where
+// flyctl could not read the file, whether its value has the right shape. plain
+// is the path without indexes, around the table that the value is in.
+func (l *linter) keys(s spot, plain string, known, around *keySchema) {
+	switch value := s.value.(type) {
+	case []any:
+		if item := listItem(plain, known); item != nil {
+			known = item
+		}
+		for i := range value {
+			l.keys(l.item(s, i), plain, known, around)
+		}
+	case map[string]any:
+		if known.keys == nil {
+			return
+		}
+		table := &keyed{table: value}
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			here := l.step(s, layout.Join(s.path, key), value[key], true)
+			name := ""
+			if !known.any {
+				if name = l.key(here, table, plain, key, known); name == "" {
+					continue
+				}
+			}
+			below := known.keys[name]
+			if known.any {
+				name = key
+				if l.reportSwallowed(here, plain, key, below, around) {
+					continue
+				}
+			}
+			if len(plain)+len(name) > layout.MaxPath {
+				continue
+			}
+			at := strings.TrimPrefix(plain+"."+name, ".")
+			if l.refusal != nil {
+				l.shape(here, at, below)
+			}
+			l.keys(here, at, below, known)
+		}
+	}
+}
+
+// keyed is a table that can tell how many of its keys are the same to flyctl.
+type keyed struct {
+	table  map[string]any
+	folded map[string]int
+}
+
+func (k *keyed) count(name string) int {
+	if k.folded == nil {
+		k.folded = make(map[string]int, len(k.table))
+		for key := range k.table {
+			k.folded[layout.FoldKey(key)]++
+		}
+	}
+	return k.folded[layout.FoldKey(name)]
+}
+
+// key finds the known name of a key of a table; empty if flyctl ignores it.
+func (l *linter) key(here spot, table *keyed, plain, key string, known *keySchema) string {
+	if _, ok := known.keys[key]; ok {
+		if d, ok := deadKeys(plain, key); ok {
+			l.dead(here, d)
+		}
+		return key
+	}
+	for _, name := range known.sortedNames() {
+		if strings.EqualFold(name, key) {
+			l.keyCase(here, table, plain, key, name, known.keys[name])
+			return name
+		}
+	}
+	if d, ok := deadKeys(plain, key); ok {
+		l.dead(here, d)
+		return ""
+	}
+	_, plural := known.keys[strings.TrimSuffix(key, "s")] // of a key that is known here
+	if n, ok := l.misplaced(plain, key); ok && !plural {
+		l.warn(FindingMisplacedKey, here, n)
+		return ""
+	}
+	n := message{
+		fmt.Sprintf("flyctl does not know the key %s %s and ignores it", excerpt.Quote(key), in(plain)), ignored,
+		"remove it, or look the name up in Fly's configuration reference",
+	}
+	var edit *TextEdit
+	s := l.suggest(here, plain, key, known)
+	if s.fix != "" {
+		n.fix = s.fix
+	}
+	if s.rename != "" && table.count(s.rename) == 0 && fits(here.value, plain, s.rename, known.keys[s.rename]) {
+		edit = l.rename(here, s.rename)
+		table.folded[layout.FoldKey(s.rename)]++ // the next one that is near has none
+	}
+	l.warn(FindingUnknownKey, here, n).Edit = edit
+	return ""
+}
+
+// fits reports whether a key's value means under a known name what it says: one
+// of the right type, and no duration without a unit, which the name alone would
+// give one.
+func fits(value any, plain, name string, known *keySchema) bool {
+	_, isNumber := numberOf(value)
+	return misfit(value, plain, name, known) == nil && !(known.isDuration() && isNumber)
+}
+
+func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *keySchema) {
+	n := message{
+		fmt.Sprintf("%s is read as %s, but what flyctl does for that key in lower case (old spellings, quoted numbers) it does not do here", excerpt.Quote(key), name),
+		"flyctl decodes keys in any case, and translates old spellings in exact lower case only",
+		"write " + name,
+	}
+	switch {
+	case plain != "":
+	case name == "vm", name == "mounts", name == "metrics":
+		n.what = fmt.Sprintf("%s is ignored: flyctl reads %s in lower case only", excerpt.Quote(key), name)
+		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
+	}
+	finding := l.warn(FindingKeyCase, here, n)
+	if table.count(name) == 1 && fits(here.value, plain, name, known) {
+		finding.Edit = l.rename(here, name)
+	}
+}
+
+// in names the table of a plain path in a sentence.
+func in(plain string) string {
+	if plain == "" {
+		return "at the top of the file"
+	}
+	return "in " + excerpt.Path(plain)
+}
+
+// deadKey is what became of a key that did something once.
+type deadKey struct{ what, fix string }
+
+func (l *linter) dead(s spot, d deadKey) {
+	// As the templates of old had them: empty, zero, and auto_rollback on.
+	severity := SeverityWarning
+	if list, ok := s.value.([]any); ok && len(list) == 0 || legacy.Text(s.value) == "0" || strings.HasSuffix(s.path, ".auto_rollback") {
+		severity = SeverityInfo
+	}
+	l.add(severity, FindingDeadKey, s, message{d.what, "the key is of Fly's first platform or of an experiment that ended; flyctl has no use for it any more", d.fix})
+}
+
+// deadKeys knows the keys that old files still have.
+func deadKeys(plain, key string) (deadKey, bool) {
+	inCheck := strings.HasSuffix(plain, "checks") || strings.HasPrefix(plain, "checks.")
+	switch {
+	case plain == "services" && key == "script_checks":
+		return deadKey{"script_checks do nothing any more: a Machine has TCP and HTTP checks", "remove it"}, true
+	case inCheck && key == "restart_limit":
+		return deadKey{"restart_limit does nothing any more: a failing check does not restart a Machine", "remove it; [[restart]] says what happens when the program ends"}, true
+	case plain == "experimental" && key == "allowed_public_ports":
+		return deadKey{"allowed_public_ports does nothing any more: it keeps no port private", "remove it; what is public follows from the app's addresses and services"}, true
+	case plain == "experimental" && key == "private_network":
+		return deadKey{"private_network does nothing any more: every app has a private network, and this keeps nothing off the public one", "remove it"}, true
+	case plain == "experimental" && key == "auto_rollback":
+		return deadKey{"auto_rollback does nothing: a failed deploy is not rolled back", "remove it"}, true
+	case (plain == "mounts" || plain == "mount") && key == "encrypted":
+		return deadKey{"encrypted does nothing any more: it is decided when a volume is created", "remove it"}, true
+	case plain == "" && key == "redis", plain == "" && key == "scale":
+		return deadKey{excerpt.Quote(key) + " does nothing any more", "remove it"}, true
+	}
+	return deadKey{}, false
+}
+
+// misplaced tells where a key belongs that flyctl knows in another table.
+func (l *linter) misplaced(plain, key string) (message, bool) {
+	n := message{why: ignored}
+	switch plain + "." + key {
+	case "services.checks":
+		n.what, n.fix = "a service under [[services]] has no checks of this name, and flyctl ignores them", "name it [[services.http_checks]] or [[services.tcp_checks]]"
+		return n, true
+	case "http_service.ports":
+		n.what, n.fix = "[http_service] has no ports: it listens on 80 and 443, and flyctl ignores this", "remove it, or write the service as [[services]] with [[services.ports]]"
+		return n, true
+	case "http_service.http_checks", "http_service.tcp_checks":
+		n.what, n.fix = fmt.Sprintf("[http_service] has no %s, and flyctl ignores them", key), "name it [[http_service.checks]]; TCP checks are for [[services]]"
+		return n, true
+	case "http_service.protocol":
+		n.what, n.fix = "[http_service] has no protocol: it is TCP always", "remove it, or write the service as [[services]]"
+		return n, true
+	}
+	home, ok := homeOf(plain, key, l.tablesWith()[key])
+	if !ok {
+		return n, false
+	}
+	n.what = fmt.Sprintf("the key %s has no meaning %s, and flyctl ignores it", excerpt.Quote(key), in(plain))
+	if plain != "" && l.file.Format() == syntax.TOML {
+		n.why += ", and in TOML a key belongs to the last header above it"
+	}
+	switch {
+	case home.own != "":
+		n.fix = fmt.Sprintf("write it as %s, a section of its own", home.own)
+	case home.path == "":
+		n.fix = "move it to the top of the file, above the first table"
+	default:
+		n.fix = "move it to " + home.title
+	}
+	return n, true
+}
+
+// tablesWith are the tables that have each key.
+func (l *linter) tablesWith() map[string][]homeTable {
+	if l.homes == nil {
+		l.homes = schema().homes()
+	}
+	return l.homes
+}
+
+// homeOf chooses among the tables that have a key the one that it was probably
+// meant for: the top of the file, a table near by, or the only one there is.
+func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
+	common := func(home string) int { // steps that two paths share
+		a, b := strings.Split(plain, "."), strings.Split(home, ".")
+		n := 0
+		for n < len(a) && n < len(b) && a[n] == b[n] {
+			n++
+		}
+		return n
+	}
+	steps := func(path string) int { return strings.Count(path, ".") + 1 }
+	everywhere := []string{"processes", "checks", "container"} // known at the top, and in many tables besides
+	var best homeTable
+	found := 0
+	for _, home := range homes {
+		if home.path == "" && !slices.Contains(everywhere, key) {
+			return home, true
+		}
+		if n := common(home.path); home.path != "" && plain != "" && n > found && steps(home.path) <= n+1 {
+			best, found = home, n
+		}
+	}
+	if found > 0 {
+		return best, true
+	}
+	// Words of every day are no sign of the table they belong to.
+	if slices.Contains([]string{"args", "command", "file", "headers", "image", "method", "name", "path", "policy", "port", "processes", "source", "type", "version"}, key) ||
+		plain != "" && slices.Contains([]string{"retries", "size", "settings"}, key) {
+		return homeTable{}, false
+	}
+	families := map[string]bool{}
+	for _, home := range homes {
+		if steps(home.path) > steps(homes[0].path) {
+			break
+		}
+		family, _, _ := strings.Cut(home.path, ".")
+		switch family {
+		case "services":
+			family = "http_service"
+		case "compute", "computes":
+			family = "vm"
+		case "mount":
+			family = "mounts"
+		case "metric":
+			family = "metrics"
+		}
+		families[family] = true
+		if best.path == "" || home.path == family {
+			best = home
+		}
+	}
+	return best, len(families) == 1
+}

@@ -1,0 +1,269 @@
+package lint
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+)
+
+// regionName is the form of Fly's regions: an airport's code.
+var regionName = regexp.MustCompile(`^[a-z]{3}$`)
+
+// signalName matches the names of Linux's signals.
+var signalName = regexp.MustCompile(`^SIG(HUP|INT|QUIT|ILL|TRAP|ABRT|IOT|BUS|FPE|KILL|USR[12]|SEGV|PIPE|ALRM|TERM|STKFLT|` +
+	`CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|POLL|PWR|SYS|RTMIN(\+\d+)?|RTMAX(-\d+)?)$`)
+
+// whole looks at the file as a whole, as far as flyctl need not understand it.
+func (l *linter) whole(root spot) {
+	if len(l.file.Document()) == 0 {
+		l.info(FindingEmpty, spot{}, message{"the file is empty", "flyctl accepts it: a deploy makes one group of Machines without services", "run `fly launch`, or write app and a service"})
+		return
+	}
+	if app := l.under(root, "app"); !app.read || app.value == "" {
+		l.info(FindingNoApp, app, message{"the file does not name its app", "flyctl then needs -a or FLY_APP, and nothing keeps the file from being deployed to another app", `write app = "NAME" at the top`})
+	}
+	l.appName(root)
+	region := l.under(root, "primary_region")
+	if name, ok := region.value.(string); ok && name != "" && !regionName.MatchString(name) {
+		l.warn(FindingRegion, region, message{fmt.Sprintf("no region is called %s", excerpt.Quote(name)), "regions have three small letters; flyctl passes any text on, and new Machines and min_machines_running need the right one", "use a region of `fly platform regions`"})
+	}
+	processes := l.under(root, "processes")
+	items, _ := processes.value.([]any)
+	for i, item := range items {
+		if process, ok := item.(map[string]any); !ok || process["name"] == nil {
+			l.warn(FindingProcessesDropped, l.item(processes, i), message{
+				"flyctl throws this process away", "in a list, processes are tables with name and command; what is no table, or has no name, is dropped without a word", `write [processes] with a line name = "command" for each`})
+		}
+	}
+}
+
+// sections looks at everything beside the services.
+func (l *linter) sections(root spot) {
+	l.groups(root)
+	l.env(root)
+	l.files(root)
+	l.guestFiles(root)
+	l.statics(root)
+	l.sizes(root)
+	l.guests(root)
+	l.mounts(root)
+	l.volumes(root)
+	l.urlPaths(root)
+	l.portVariable(root)
+	l.deploy(root)
+	l.topChecks(root)
+	l.machineChecks(l.under(root, "machine_checks"), l.def.MachineChecks)
+	l.experimental(root)
+	if conflict := l.buildConflict(); conflict != "" {
+		l.warn(FindingBuildConflict, l.under(root, "build"), message{excerpt.Line(strings.TrimSpace(conflict)), "flyctl takes one of them by an order of its own", "keep one of image, dockerfile, builder and builtin"})
+	}
+	if signal := l.def.KillSignal; signal != nil && !signalName.MatchString(*signal) {
+		l.warn(FindingKillSignal, l.under(root, "kill_signal"), message{
+			fmt.Sprintf("no signal is called %s", excerpt.Quote(*signal)), "Fly takes names as in SIGTERM; flyctl sends any text as it stands", `write it as in "SIGTERM"`})
+	}
+	// Fly waits no longer than this for a program to end.
+	const longest = 5 * time.Minute
+	timeout := l.under(root, "kill_timeout")
+	l.duration(timeout, l.def.KillTimeout)
+	if d := l.def.KillTimeout; d != nil && time.Duration(*d) > longest {
+		l.warn(FindingKillTimeout, timeout, message{fmt.Sprintf("kill_timeout is %s", d), "Fly waits five minutes at most before it kills the program", `use "5m" or less`})
+	}
+}
+
+// experimental looks at keys that have a place of their own today, and count
+// only while that is empty.
+func (l *linter) experimental(root spot) {
+	section := l.under(root, "experimental")
+	for _, moved := range []struct{ old, now, title string }{
+		{"kill_timeout", "kill_timeout", "kill_timeout at the top of the file"},
+		{"metrics_port", "metrics", "[metrics]"},
+		{"metrics_path", "metrics", "[metrics]"},
+	} {
+		old := l.under(section, moved.old)
+		if !old.read {
+			continue
+		}
+		const why = "flyctl moves the key to its place of today, if that is empty"
+		if l.under(root, moved.now).read {
+			l.warn(FindingDeadKey, old, message{moved.old + " does nothing: there is " + moved.title, why, "remove it"})
+			continue
+		}
+		l.info(FindingDeadKey, old, message{moved.old + " has moved", why, "write " + moved.title})
+	}
+}
+
+// secretName is the names of variables that hold a secret more often than not.
+var secretName = regexp.MustCompile(`(?i)(^|_)(password|passwd|secret|token|api_?key|private_key|secret_key(_base)?|access_key|credentials)$`)
+
+func (l *linter) env(root spot) {
+	s := l.under(root, "env")
+	tables := []spot{s}
+	if list, ok := s.value.([]any); ok {
+		tables = nil
+		for i := range list {
+			tables = append(tables, l.item(s, i))
+		}
+	}
+	for _, table := range tables {
+		vars, _ := table.value.(map[string]any)
+		for name, value := range vars {
+			l.variable(l.step(table, layout.Join(table.path, name), value, true), name)
+		}
+	}
+}
+
+// variable looks at one of [env]; its value is in no finding.
+func (l *linter) variable(s spot, name string) {
+	switch {
+	case name == "FLY_PROCESS_GROUP" && s.value != l.standard, name == "PRIMARY_REGION" && l.def.PrimaryRegion != "" && s.value != l.def.PrimaryRegion:
+		l.warn(FindingEnvOverwritten, s, message{name + " is overwritten", "flyctl sets FLY_PROCESS_GROUP to the group's name and, where the file has a primary_region, PRIMARY_REGION to that", "remove it, or use another name"})
+		return
+	}
+	if kind := l.changes(s); kind != "" {
+		l.warn(FindingEnvText, s, message{"the Machine gets another text than stands here", kind + " becomes text in the way Go prints it", "write the value in quotes"})
+	}
+	if value, ok := s.value.(string); ok && value != "" && !strings.HasPrefix(value, "$") && secretName.MatchString(name) {
+		l.info(FindingEnvSecret, s, message{fmt.Sprintf("%s has a value in the file, and looks like a secret by its name", excerpt.Quote(name)), "the file is kept with the source, and [env] is shown by `fly config show` to everyone who may read the app", "if it is one, remove it and use `fly secrets set`"})
+	}
+}
+
+// changes tells what a value is that loses its spelling when it becomes text;
+// empty if it does not.
+func (l *linter) changes(s spot) string {
+	source := l.source(s)
+	switch value := s.value.(type) {
+	case nil, string, bool:
+		return ""
+	case int, int64:
+		if source == "" || source == legacy.Text(value) {
+			return ""
+		}
+		return "a number"
+	case float64:
+		if source == legacy.Text(value) || source == "" && legacy.Text(value) == plainNumber(value) {
+			return ""
+		}
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	}
+	if source == legacy.Text(s.value) {
+		return ""
+	}
+	return "a date or time"
+}
+
+func plainNumber(n float64) string {
+	if n == math.Trunc(n) {
+		return fmt.Sprintf("%.0f", n)
+	}
+	return fmt.Sprintf("%f", n)
+}
+
+func (l *linter) files(root spot) {
+	spots := l.list(root, "files")
+	groups := len(l.def.Groups())
+	for i, file := range l.def.Files {
+		at := nth(spots, i)
+		if len(file.Processes) > 0 && groups > 1 {
+			l.warn(FindingFilesProcesses, l.under(at, "processes"), message{"the file goes to every process group", "flyctl merges [[files]] before it looks at their processes", "remove it, and expect the file on all Machines"})
+		}
+		if looksEncoded(file.RawValue) {
+			l.warn(FindingRawValue, l.under(at, "raw_value"), message{"raw_value looks as if it was encoded already", "flyctl encodes it in Base64 itself, although Fly's documentation says to give it so: the Machine would get the encoded text", "write the plain content"})
+		}
+	}
+}
+
+// looksEncoded tells whether a text is Base64 of another text.
+func looksEncoded(s string) bool {
+	s = strings.Join(strings.Fields(s), "")
+	plain, err := base64.StdEncoding.DecodeString(s)
+	if err != nil || len(plain) < 9 || !utf8.Valid(plain) {
+		return false
+	}
+	return !strings.ContainsFunc(string(plain), func(r rune) bool { return !outside.IsVisible(r) && r != '\n' && r != '\r' && r != '\t' })
+}
+
+func (l *linter) sizes(root spot) {
+	spots := l.list(root, "compute", "computes", "vm")
+	for i, vm := range l.def.VM {
+		if vm == nil || vm.Memory == "" || vm.MachineGuest == nil || vm.MemoryMB == 0 {
+			continue
+		}
+		// `fly launch` writes both, with the same amount.
+		if mb, err := flytoml.Megabytes(vm.Memory); err != nil || mb != vm.MemoryMB {
+			l.warn(FindingMemoryTwice, l.under(nth(spots, i), "memory_mb"), message{"memory and memory_mb differ", "memory_mb wins", "keep one"})
+		}
+	}
+	if len(l.def.VM) == 0 && l.def.HostDedicationID != "" {
+		l.warn(FindingHostDedication, l.under(root, "host_dedication_id"), message{"host_dedication_id is not in the Machine's configuration", "flyctl puts it there together with a [[vm]] section only", "add a [[vm]] section, or set it there"})
+	}
+}
+
+func (l *linter) mounts(root spot) {
+	spots := l.list(root, "mount", "mounts")
+	for i, mount := range l.def.Mounts {
+		for _, field := range []struct{ key, value string }{{"source", mount.Source}, {"destination", mount.Destination}} {
+			if field.value == "" {
+				l.warn(FindingMountIncomplete, l.under(nth(spots, i), field.key), message{"the mount has no " + field.key, "flyctl needs the name of a volume and the directory it appears at, and checks neither before a deploy", "set " + field.key})
+				break
+			}
+		}
+	}
+}
+
+func (l *linter) deploy(root spot) {
+	d := l.def.Deploy
+	if d == nil {
+		return
+	}
+	at := l.under(root, "deploy")
+	l.duration(l.under(at, "wait_timeout"), d.WaitTimeout)
+	l.duration(l.under(at, "release_command_timeout"), d.ReleaseCommandTimeout)
+	strategy := l.under(at, "strategy")
+	if d.Strategy == "bluegreen" {
+		if !hasChecks(l.def) {
+			l.error(FindingBluegreenChecks, strategy, message{"a bluegreen deploy needs a health check, and the file has none", "flyctl waits for the new Machines to be healthy before it routes to them, and refuses to begin without a check", "add a check to a service, or use another strategy"})
+		}
+		if len(l.def.Mounts) > 0 {
+			l.warn(FindingBluegreenMounts, strategy, message{"bluegreen does not go with volumes", "it makes a second set of Machines, and a volume belongs to one Machine", `use "rolling"`})
+		}
+	}
+	if n := d.MaxUnavailable; n != nil && (*n <= 0 || *n > 1 && *n != math.Trunc(*n)) {
+		l.warn(FindingMaxUnavailable, l.under(at, "max_unavailable"), message{fmt.Sprintf("max_unavailable is %g", *n), "below 1 it is a share of the group's Machines, from 1 on their number", "use a share above 0, as in 0.33, or a whole number"})
+	}
+}
+
+// hasChecks tells whether there is a health check.
+func hasChecks(d *flytoml.Definition) bool {
+	for _, s := range d.AllServices() {
+		if len(s.TCPChecks)+len(s.HTTPChecks) > 0 {
+			return true
+		}
+	}
+	return len(d.Checks) > 0
+}
+
+// buildConflict is flyctl's warning of several ways to build; empty if there is
+// one at most.
+func (l *linter) buildConflict() string {
+	if l.def.Build == nil {
+		return ""
+	}
+	build := *l.def.Build
+	build.Compression, build.CompressionLevel = "", nil // which have findings of their own
+	text, _ := (&flytoml.Definition{Build: &build}).Verdict()
+	return strings.TrimPrefix(text, "WARN ")
+}

@@ -1,0 +1,308 @@
+package lint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// serviceAt is a service with its place in the file.
+type serviceAt struct {
+	flytoml.Service
+	spot
+	http   bool // it is [http_service]
+	groups []string
+}
+
+// title is the service in a sentence.
+func (s serviceAt) title() string {
+	if s.http {
+		return "[http_service]"
+	}
+	return fmt.Sprintf("the service on internal port %d", s.InternalPort)
+}
+
+// answersHTTP tells whether Fly Proxy speaks HTTP on one of the ports.
+func (s serviceAt) answersHTTP() bool {
+	return slices.ContainsFunc(s.Ports, func(p machine.Port) bool { return hasHTTP(p.Handlers) })
+}
+
+func (l *linter) placedServices(root spot) []serviceAt {
+	var all []serviceAt
+	if s := l.def.HTTPService; s != nil {
+		all = append(all, serviceAt{s.Service(), l.under(root, "http_service"), true, l.members(s.Processes)})
+	}
+	spots := l.list(root, "services")
+	for i, s := range l.def.Services {
+		all = append(all, serviceAt{s, nth(spots, i), false, l.members(s.Processes)})
+	}
+	return all
+}
+
+// services looks at each service, at those of a group together, and at all.
+func (l *linter) services(root spot) {
+	l.dropped(root)
+	all := l.placedServices(root)
+	all = slices.DeleteFunc(all, func(s serviceAt) bool {
+		if !l.isStrayService(s) {
+			return false
+		}
+		l.reportStray(s)
+		return true
+	})
+	if len(all) == 0 {
+		if l.def.App != "" || len(l.file.Document()) > 0 {
+			l.info(FindingNoService, spot{}, message{
+				"the file has no service", "Fly Proxy does not see the app: nothing starts or stops its Machines on request, and Flycast has nothing to route to",
+				"add [http_service] with the internal_port the app listens on, unless the app only works in the background"})
+		}
+		return
+	}
+	stops := map[string]bool{} // groups of which a service stops Machines
+	plain := &plainPorts{all: all}
+	for _, s := range all {
+		l.service(s)
+		l.minimum(s)
+		l.concurrency(s)
+		l.ports(s, plain)
+		l.serviceChecks(s)
+		if stopping(s.AutoStopMachines) {
+			for _, group := range s.groups {
+				stops[group] = true
+			}
+		}
+	}
+	for _, s := range all {
+		if stopping(s.AutoStopMachines) {
+			continue
+		}
+		for _, group := range s.groups {
+			if stops[group] {
+				l.warn(FindingMixedAutostop, s.spot, message{
+					fmt.Sprintf("the service does not stop idle Machines, and so keeps those of the group %s awake although another service stops them", excerpt.Quote(group)),
+					"a Machine follows the least eager of its services; without auto_stop_machines that is off",
+					"set auto_stop_machines on every service of the group"})
+			}
+		}
+	}
+	l.reportNeverWoken(all)
+	l.lastAlone(root)
+	l.samePorts(all)
+	l.dedicated(all)
+	l.suspend(all)
+	l.restartAlways(root, stops)
+}
+
+// dropped are services without a key.
+func (l *linter) dropped(root spot) {
+	s := l.under(root, "services")
+	items, ok := s.value.([]any)
+	if !ok {
+		items = []any{s.value}
+	}
+	for i, item := range items {
+		if table, ok := item.(map[string]any); ok && len(table) == 0 && s.path == "services" {
+			l.warn(FindingServiceDropped, l.item(s, i), message{"the service has no keys, and flyctl drops it", "flyctl takes an empty [[services]] for none, also where others follow", "fill it in, or remove it"})
+		}
+	}
+}
+
+// lastAlone looks for a [services.concurrency] behind several [[services]]:
+// TOML gives it to the last of them.
+func (l *linter) lastAlone(root spot) {
+	spots := l.list(root, "services")
+	last := len(l.def.Services) - 1
+	if last < 1 || last >= len(spots) || l.def.Services[last].Concurrency == nil || *l.def.Services[last].Concurrency == (machine.Concurrency{}) {
+		return
+	}
+	for _, s := range l.def.Services[:last] {
+		if s.Concurrency != nil {
+			return
+		}
+	}
+	at := l.under(spots[last], "concurrency")
+	if at.found && at.at.Value == (layout.Span{}) {
+		l.info(FindingLastService, at, message{"only the last service has concurrency limits", "in TOML [services.concurrency] belongs to the [[services]] above it alone", "write one below each service, if it was meant for all"})
+	}
+}
+
+func stopping(a *flytoml.Autostop) bool {
+	return a != nil && machine.Autostop(*a) != machine.AutostopOff
+}
+
+func (l *linter) service(s serviceAt) {
+	switch protocol := l.under(s.spot, "protocol"); {
+	case s.Protocol == "tcp":
+	case s.Protocol == "udp":
+		l.flycast(FindingUDP, protocol, message{
+			"Flycast does not serve UDP: without a public dedicated IPv4 address the service is out of reach",
+			"Fly Proxy takes UDP on dedicated IPv4 addresses only, and a datagram does not wake a stopped Machine",
+			"use TCP, or reach it at the Machines' own addresses and leave autostop off"})
+	case s.Protocol == "":
+		l.warn(FindingNoProtocol, protocol, message{
+			"the service does not say its protocol", "flyctl sends it without, does not check that the app listens, and does not count it when it chooses an address",
+			`set protocol = "tcp"`})
+	default:
+		finding := l.warn(FindingProtocol, protocol, message{
+			fmt.Sprintf("there is no protocol %s", excerpt.Quote(s.Protocol)), "Fly Proxy knows tcp and udp; flyctl sends any word as it stands", protocolFor(s.Protocol)})
+		finding.Edit = l.spelling(protocol, "tcp", "udp")
+	}
+	port := l.under(s.spot, "internal_port")
+	switch {
+	case s.InternalPort == 0:
+		l.warn(FindingNoPort, port, message{"the service has no internal_port", "Fly Proxy does not know where the app listens; flyctl leaves a missing port, and 0, out of the Machine", "set internal_port to what the app listens on"})
+	case !machine.IsPort(s.InternalPort):
+		l.portRange(port, s.InternalPort)
+	}
+	l.fraction(port)
+	if !stopping(s.AutoStopMachines) {
+		return
+	}
+	start := l.under(s.spot, "auto_start_machines")
+	switch {
+	case s.AutoStartMachines == nil:
+		l.info(FindingImplicitAutostart, start, message{"auto_start_machines is not set where idle Machines are stopped", "Fly's documentation names two defaults: true for fly.toml, false for the Machines API", "set auto_start_machines = true"})
+	case !*s.AutoStartMachines:
+		l.warn(FindingNoAutostart, start, message{"idle Machines are stopped and no request starts them again", "Fly Proxy starts a Machine for a request only if auto_start_machines is true", "set auto_start_machines = true, unless something else starts them"})
+	}
+}
+
+// protocolFor tells which protocol carries what an unknown one was meant for.
+func protocolFor(word string) string {
+	switch strings.ToLower(strings.TrimSpace(word)) {
+	case "http", "https", "http2", "h2", "grpc", "ws", "wss", "tls", "ssl", "websocket":
+		return `write "tcp": it carries HTTP and TLS, which the handlers of its ports speak`
+	case "tcp/udp", "tcp+udp", "both", "any", "all":
+		return `write a [[services]] with "tcp" and another with "udp"`
+	case "quic", "http3", "h3":
+		return `write "udp" if the app speaks QUIC itself`
+	}
+	return `write "tcp" or "udp"`
+}
+
+func (l *linter) minimum(s serviceAt) {
+	if s.MinMachinesRunning == nil {
+		return
+	}
+	// Far above what an organization may have; more than there are is all.
+	const huge = 1000
+	n, at := *s.MinMachinesRunning, l.under(s.spot, "min_machines_running")
+	switch {
+	case n < 0:
+		l.warn(FindingMinimum, at, message{fmt.Sprintf("min_machines_running is %d", n), "flyctl sends any number; there is no meaning to one below zero", "use 0 or more"})
+	case n > huge:
+		l.warn(FindingMinimumHuge, at, message{fmt.Sprintf("min_machines_running is %d", n), "Fly Proxy never creates Machines: a minimum above their number keeps all of them awake", "use the number that is to stay awake in the primary region"})
+	case n > 0 && !stopping(s.AutoStopMachines):
+		l.info(FindingMinimumUnused, at, message{"min_machines_running has no effect here", "the minimum holds Fly Proxy back from stopping Machines, and without auto_stop_machines it stops none", "remove it, or turn auto_stop_machines on"})
+	case n > 0 && l.def.PrimaryRegion == "":
+		l.warn(FindingMinimumRegion, at, message{"min_machines_running is set, and the file has no primary_region", "the minimum is counted in the primary region alone: without Machines there it has no effect", "set primary_region"})
+	}
+}
+
+func (l *linter) concurrency(s serviceAt) {
+	at := l.under(s.spot, "concurrency")
+	if raw, ok := at.value.(string); ok {
+		l.info(FindingLegacyConcurrency, at, message{
+			fmt.Sprintf("concurrency = %s is soft limit, hard limit, counted in requests", excerpt.Quote(raw)), "flyctl still translates the old form, under [[services]] in lower case only",
+			"write a table with type, soft_limit and hard_limit"})
+	}
+	c := s.Concurrency
+	if c == nil {
+		return
+	}
+	kind := l.under(at, "type")
+	switch {
+	case c.Type == "" || c.Type == machine.CountRequests:
+	case c.Type != machine.CountConnections:
+		finding := l.warn(FindingConcurrencyType, kind, message{fmt.Sprintf("concurrency does not count %s", excerpt.Quote(c.Type)), "Fly Proxy counts requests or connections; flyctl sends any word as it stands", `write "requests" or "connections"`})
+		known := []string{machine.CountRequests, machine.CountConnections}
+		if word := (vocabulary{machine.CountRequests: true, machine.CountConnections: true}).onlyName(c.Type, known); word != "" {
+			finding.Edit = replaceValue(kind, l.quoted(kind, word))
+		}
+	case s.answersHTTP() && stopping(s.AutoStopMachines):
+		l.info(FindingConnections, kind, message{"the load of an HTTP service is counted in connections", "clients keep connections open while they are idle, and those hold the last Machine awake", `use "requests"`})
+	}
+	soft, hard := l.under(at, "soft_limit"), l.under(at, "hard_limit")
+	for _, field := range []struct {
+		spot
+		n int
+	}{{soft, c.SoftLimit}, {hard, c.HardLimit}} {
+		if field.n < 0 || field.n == 0 && field.read && field.value != nil {
+			l.warn(FindingLimit, field.spot, message{fmt.Sprintf("a limit of %d is no limit", field.n), "flyctl leaves 0 out and sends numbers below it as they are; Fly's default for the soft limit is 20", "use 1 or more, or remove it"})
+		}
+	}
+	if c.HardLimit > 0 && c.SoftLimit > c.HardLimit {
+		l.warn(FindingSoftOverHard, soft, message{fmt.Sprintf("soft_limit %d is above hard_limit %d", c.SoftLimit, c.HardLimit), "Fly Proxy starts another Machine above the soft limit, and turns requests away at the hard one: it is never reached", "let the hard limit be the larger, or remove it"})
+	}
+}
+
+// suspend looks for groups that Fly cannot suspend (Fly docs, "Machine Suspend
+// and Resume"): more than 2 GB of memory, swap, a GPU.
+func (l *linter) suspend(all []serviceAt) {
+	d := l.def
+	vms := l.effectiveVMs()
+	obstacles := map[int]string{} // by the index of the [[vm]]
+	for _, i := range vms {
+		if _, seen := obstacles[i]; !seen {
+			obstacles[i] = suspendObstacle((&flytoml.Definition{VM: d.VM[i : i+1]}))
+		}
+	}
+	for _, s := range all {
+		if s.AutoStopMachines == nil || machine.Autostop(*s.AutoStopMachines) != machine.AutostopSuspend {
+			continue
+		}
+		for _, group := range s.groups {
+			obstacle := ""
+			if i, ok := vms[group]; ok {
+				obstacle = obstacles[i]
+			}
+			if d.SwapSizeMB != nil && *d.SwapSizeMB > 0 {
+				obstacle = "with swap"
+			}
+			if obstacle != "" {
+				l.warn(FindingSuspend, l.under(s.spot, "auto_stop_machines"), message{
+					"Fly does not suspend Machines " + obstacle + " and stops them instead",
+					"a Machine can be suspended with up to 2 GB of memory, without swap, GPU and schedule; otherwise Fly stops it without a word", `use "stop"`})
+				break
+			}
+		}
+	}
+}
+
+func suspendObstacle(d *flytoml.Definition) string {
+	guest, err := d.Guest()
+	switch {
+	case err != nil || guest == nil:
+		return ""
+	case guest.GPUKind != "":
+		return "with a GPU"
+	case guest.MemoryMB > 2048:
+		return "with more than 2 GB of memory"
+	}
+	return ""
+}
+
+// restartAlways looks for groups whose Machines are stopped when idle and
+// restarted whenever they end.
+func (l *linter) restartAlways(root spot, stops map[string]bool) {
+	last := map[string]int{} // the section that counts, by group
+	for i, restart := range l.def.Restart {
+		for _, group := range l.members(restart.Processes) {
+			last[group] = i
+		}
+	}
+	spots := l.list(root, "restart")
+	for _, group := range slices.Sorted(maps.Keys(stops)) {
+		if i, ok := last[group]; ok && l.def.Restart[i].Policy == "always" {
+			l.info(FindingRestartAlways, l.under(nth(spots, i), "policy"), message{
+				fmt.Sprintf("Machines of the group %s are stopped when idle, and always restarted", excerpt.Quote(group)),
+				"people report Machines that came back after Fly Proxy had stopped them", `use "on-failure"`})
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// reportNeverWoken looks for groups whose idle Machines are stopped although no request
+// can come to any of their services: none has a port, or they are for UDP alone.
+// That autostart is off is said of each service.
+func (l *linter) reportNeverWoken(all []serviceAt) {
+	byGroup := map[string][]machine.Service{}
+	first := map[string]serviceAt{} // that stops them
+	var groups []string
+	for _, s := range all {
+		for _, group := range s.groups {
+			if _, seen := byGroup[group]; !seen {
+				groups = append(groups, group)
+			}
+			byGroup[group] = append(byGroup[group], s.ToMachine())
+			if _, seen := first[group]; !seen {
+				first[group] = s
+			}
+		}
+	}
+	said := map[string]bool{} // services
+	for _, group := range groups {
+		services, s := byGroup[group], first[group]
+		if !machine.AllStop(services) || machine.AnyRouted(services) || said[s.path] {
+			continue
+		}
+		said[s.path] = true
+		why := "Fly Proxy starts a Machine for a connection to a port of its services, and none of them has one"
+		if slices.ContainsFunc(services, func(s machine.Service) bool { return s.IsUDP() && s.HasPort() }) {
+			why = "Fly Proxy starts a Machine for a TCP connection, and no datagram does"
+		}
+		l.warn(FindingNoAutostart, l.under(s.spot, "auto_stop_machines"), message{
+			fmt.Sprintf("idle Machines of the group %s are stopped and no request can start them again", excerpt.Quote(group)), why,
+			`set auto_stop_machines = "off", or give a service of the group a TCP port`})
+	}
+}

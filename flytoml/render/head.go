@@ -1,0 +1,81 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+)
+
+// Note is something to know about a generated file, for the comments at its
+// top. It names keys and Machines and never holds a value of theirs.
+type Note struct {
+	Text  string
+	Lines []string // below the text, one thing each
+}
+
+// The most of a note that is written: lines of it, and the width they are
+// broken at.
+const (
+	maxNoteLines = 50
+	noteWidth    = 100
+)
+
+// Generated puts a comment before a rendered file: flyctl's own words
+// (appconfig, Config.WriteTo) with what the file was made from in place of the
+// date, then the notes. A file with masked values says that it is not for
+// deploying.
+func Generated(app, source string, body []byte, notes ...Note) []byte {
+	if machine.HoldsMask(string(body)) {
+		notes = append([]Note{{Text: "Values that may be secrets are hidden: this is for reading, and not for deploying."}}, notes...)
+	}
+	var b bytes.Buffer
+	writeComment(&b, "", fmt.Sprintf("fly.toml app configuration file generated for %s from %s", app, source))
+	b.WriteString("#\n# See https://fly.io/docs/reference/configuration/ for information about how to use this file.\n#\n")
+	for _, note := range notes {
+		writeComment(&b, "", note.Text)
+		for _, line := range note.Lines[:min(len(note.Lines), maxNoteLines)] {
+			writeComment(&b, "  ", line)
+		}
+		if more := len(note.Lines) - maxNoteLines; more > 0 {
+			writeComment(&b, "  ", fmt.Sprintf("… and %d more", more))
+		}
+		b.WriteString("#\n")
+	}
+	b.WriteByte('\n')
+	b.Write(body)
+	return b.Bytes()
+}
+
+// writeComment writes a text as comment lines, broken at spaces.
+func writeComment(b *bytes.Buffer, indent, text string) {
+	width := 0
+	for i, word := range strings.Split(excerpt.Printable([]byte(text)), " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+			b.WriteString("# " + indent)
+			width = len("# " + indent)
+		case width+1+n > noteWidth:
+			b.WriteString("\n#   " + indent)
+			width = len("#   " + indent)
+		default:
+			b.WriteByte(' ')
+			width++
+		}
+		b.WriteString(word)
+		width += n
+	}
+	b.WriteByte('\n')
+}
+
+// Listed joins names with commas, the first of them if there are many.
+func Listed(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
