@@ -36,7 +36,7 @@ func TestOperationsThatNameNoApp(t *testing.T) {
 	client := restrictedClient(t, p, "shop-api")
 	for _, action := range []string{"", actionApps, "machines"} {
 		op := client.reading(action, calm())
-		if _, err := client.call(t.Context(), op, "GET", "/apps/legacy-api/machines", nil, nil); CodeOf(err) != gate.Internal {
+		if _, err := client.get(t.Context(), op, "/apps/legacy-api/machines"); CodeOf(err) != gate.Internal {
 			t.Errorf("%q: got %v, want a refusal", action, err)
 		}
 	}

@@ -74,7 +74,8 @@ func TestEchoedToken(t *testing.T) {
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		w.Header().Set("Fly-Request-Id", base64.RawURLEncoding.EncodeToString([]byte(token))[:28])
 		w.WriteHeader(http.StatusForbidden)
-		_ = json.NewEncoder(w).Encode(map[string]string{"error": "denied: " + token[:16] + "...", "message": "denied: " + url.QueryEscape(token)[:20]})
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "denied: " + token[:16] + "...",
+			"message": "denied: " + url.QueryEscape(token)[:20]})
 	}))
 	t.Cleanup(server.Close)
 	client, _ := testClient(t, server.URL)
@@ -83,7 +84,8 @@ func TestEchoedToken(t *testing.T) {
 	if !ok {
 		t.Fatalf("got %v", err)
 	}
-	if !strings.Contains(e.Message, "denied: "+outside.Hidden) || strings.Contains(e.Message, testToken[:10]) || !strings.Contains(e.RequestID, outside.Hidden) {
+	if !strings.Contains(e.Message, "denied: "+outside.Hidden) || strings.Contains(e.Message, testToken[:10]) ||
+		!strings.Contains(e.RequestID, outside.Hidden) {
 		t.Errorf("got %q, request %q", e.Message, e.RequestID)
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 func FuzzDecodeMachines(f *testing.F) {
-	f.Add([]byte(`[{"id":"0a","state":"started","private_ip":"fdaa::1","config":{"image":"i","env":{"A":"b"}},"events":[{"type":"exit","request":{"exit_event":{"exit_code":1}}}]}]`))
+	f.Add([]byte(`[{"id":"0a","state":"started","private_ip":"fdaa::1","config":{"image":"i",` +
+		`"env":{"A":"b"}},"events":[{"type":"exit","request":{"exit_event":{"exit_code":1}}}]}]`))
 	f.Add([]byte(`[{"id":"0a","config":null,"incomplete_config":{},"checks":[null,{"output":"\u202e"}]},null]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		machines, err := ParseMachines(body)
@@ -39,7 +40,8 @@ func FuzzDecodeMachines(f *testing.F) {
 }
 
 func FuzzDecodeCreated(f *testing.F) {
-	f.Add([]byte(`{"id":"0a","nonce":"n","state":"starting","config":{"image":"i"},"image_ref":{"repository":"r","digest":"sha256:0"}}`))
+	f.Add([]byte(`{"id":"0a","nonce":"n","state":"starting","config":{"image":"i"},` +
+		`"image_ref":{"repository":"r","digest":"sha256:0"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		created, err := decodeCreated(body)
 		if err == nil && !machineID.MatchString(created.machine.ID) {
@@ -49,7 +51,8 @@ func FuzzDecodeCreated(f *testing.F) {
 }
 
 func FuzzDecodeVolumes(f *testing.F) {
-	f.Add([]byte(`[{"id":"vol_0a","name":"data","region":"iad","size_gb":3,"state":"created","attached_machine_id":"0a"},{"id":"vol_0b","state":"pending_destroy"}]`))
+	f.Add([]byte(`[{"id":"vol_0a","name":"data","region":"iad","size_gb":3,"state":"created",` +
+		`"attached_machine_id":"0a"},{"id":"vol_0b","state":"pending_destroy"}]`))
 	f.Add([]byte(`[null]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		volumes, err := decodeVolumes(body)
@@ -66,7 +69,8 @@ func FuzzDecodeVolumes(f *testing.F) {
 }
 
 func FuzzDecodeReleases(f *testing.F) {
-	f.Add([]byte(`{"app":{"releasesUnprocessed":{"nodes":[{"id":"r","version":2,"status":"complete","configDefinition":{"app":"a"}},null,{"configDefinition":"{}"}]}}}`))
+	f.Add([]byte(`{"app":{"releasesUnprocessed":{"nodes":[{"id":"r","version":2,"status":"complete",` +
+		`"configDefinition":{"app":"a"}},null,{"configDefinition":"{}"}]}}}`))
 	f.Add([]byte(`{"release":{"id":"rel_1","version":3,"definition":{"app":"a"},"image_ref":"i"}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		releases, _ := decodeReleases(body, "a")
@@ -95,7 +99,10 @@ func FuzzDecodeLease(f *testing.F) {
 }
 
 func FuzzDecodeAddresses(f *testing.F) {
-	f.Add([]byte(`{"app":{"name":"a","organization":{"id":"o","slug":"s"},"sharedIpAddress":"66.241.124.11","egressIpAddresses":{"totalCount":1,"nodes":[{"ip":"9.9.9.9"}]},"ipAddresses":{"totalCount":2,"nodes":[{"address":"fdaa:0:2::1","type":"private_v6","network":{"name":"n","organization":null}},{"address":"9.9.9.9","type":"v4"}]}}}`))
+	f.Add([]byte(`{"app":{"name":"a","organization":{"id":"o","slug":"s"},` +
+		`"sharedIpAddress":"66.241.124.11","egressIpAddresses":{"totalCount":1,` +
+		`"nodes":[{"ip":"9.9.9.9"}]},"ipAddresses":{"totalCount":2,"nodes":[{"address":"fdaa:0:2::1",` +
+		`"type":"private_v6","network":{"name":"n","organization":null}},{"address":"9.9.9.9","type":"v4"}]}}}`))
 	f.Add([]byte(`{"app":{"ipAddresses":{"nodes":[null]}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := decodeAddresses(data, "a")
@@ -106,7 +113,8 @@ func FuzzDecodeAddresses(f *testing.F) {
 }
 
 func FuzzDecodeAssignments(f *testing.F) {
-	f.Add([]byte(`{"ips":[{"ip":"9.9.9.9","egress":true},{"ip":"fdaa:0:2::1","shared":true,"network":{"name":"n","org_slug":"o"}}]}`))
+	f.Add([]byte(`{"ips":[{"ip":"9.9.9.9","egress":true},{"ip":"fdaa:0:2::1","shared":true,` +
+		`"network":{"name":"n","org_slug":"o"}}]}`))
 	f.Add([]byte(`{"ips":[{"ip":"::ffff:1.2.3.4"},{"ip":"1.2.3.4"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		list, err := decodeAssignments(body)

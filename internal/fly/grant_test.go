@@ -23,7 +23,8 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	id := p.MachineIDs(app)[0]
 	shared := netip.MustParseAddr("66.241.124.11")
 	own := ownNetwork(t, client, app)
-	update := Update{ID: id, Config: machine.Config{}, CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, client, app, id)}
+	update := Update{ID: id, Config: machine.Config{}, CurrentInstance: p.Machine(app, id).InstanceID,
+		Lease: leased(t, client, app, id)}
 	created := NewMachine{Config: machineConfig(t, p, app, id), Region: "iad"}
 	disk := NewVolume{Name: "data", Region: "iad", SizeGB: 1}
 	published := NewRelease{Definition: []byte(`{"app":"shop-api"}`), Image: "nginx", Strategy: "rolling"}
@@ -35,23 +36,25 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 	p.ResetCalls()
 
 	steps := map[string]gate.Step{
-		"AllocateFlycast":    {Verb: gate.AllocateAddress, App: app, Target: own.Target()},
-		"ReleaseAddress":     {Verb: gate.ReleaseAddress, App: app, Target: shared.String()},
-		"LeaseMachine":       {Verb: gate.LeaseMachine, App: app, Target: id},
-		"UpdateMachine":      {Verb: gate.UpdateMachine, App: app, Target: update.Target()},
-		"CreateMachine":      {Verb: gate.CreateMachine, App: app, Target: created.Target()},
-		"StartMachine":       {Verb: gate.StartMachine, App: app, Target: id},
-		"StopMachine":        {Verb: gate.StopMachine, App: app, Target: id},
-		"DestroyMachine":     {Verb: gate.DestroyMachine, App: app, Target: id},
-		"CordonMachine":      {Verb: gate.CordonMachine, App: app, Target: id},
-		"UncordonMachine":    {Verb: gate.UncordonMachine, App: app, Target: id},
-		"SetMachineMetadata": {Verb: gate.SetMetadata, App: app, Target: MetadataTarget(id, update.CurrentInstance, "started")},
-		"CreateVolume":       {Verb: gate.CreateVolume, App: app, Target: disk.Target()},
-		"CreateRelease":      {Verb: gate.CreateRelease, App: app, Target: published.Target()},
-		"UpdateRelease":      {Verb: gate.UpdateRelease, App: app, Target: "running"},
+		"AllocateFlycast": {Verb: gate.AllocateAddress, App: app, Target: own.Target()},
+		"ReleaseAddress":  {Verb: gate.ReleaseAddress, App: app, Target: shared.String()},
+		"LeaseMachine":    {Verb: gate.LeaseMachine, App: app, Target: id},
+		"UpdateMachine":   {Verb: gate.UpdateMachine, App: app, Target: update.Target()},
+		"CreateMachine":   {Verb: gate.CreateMachine, App: app, Target: created.Target()},
+		"StartMachine":    {Verb: gate.StartMachine, App: app, Target: id},
+		"StopMachine":     {Verb: gate.StopMachine, App: app, Target: id},
+		"DestroyMachine":  {Verb: gate.DestroyMachine, App: app, Target: id},
+		"CordonMachine":   {Verb: gate.CordonMachine, App: app, Target: id},
+		"UncordonMachine": {Verb: gate.UncordonMachine, App: app, Target: id},
+		"SetMachineMetadata": {Verb: gate.SetMetadata, App: app,
+			Target: MetadataTarget(id, update.CurrentInstance, "started")},
+		"CreateVolume":  {Verb: gate.CreateVolume, App: app, Target: disk.Target()},
+		"CreateRelease": {Verb: gate.CreateRelease, App: app, Target: published.Target()},
+		"UpdateRelease": {Verb: gate.UpdateRelease, App: app, Target: "running"},
 	}
 	parameters := make(map[reflect.Type]reflect.Value)
-	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published, current, progress, 5} {
+	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published,
+		current, progress, 5} {
 		parameters[reflect.TypeOf(parameter)] = reflect.ValueOf(parameter)
 	}
 	again := reflect.TypeFor[func(error) error]()

@@ -45,7 +45,8 @@ func TestHistoryIsBounded(t *testing.T) {
 		events[i] = wireEvent{Type: "exit", Timestamp: int64(i)}
 	}
 	got := history(events)
-	if len(got) != maxEvents || !got[0].Time.Equal(time.UnixMilli(3*maxEvents-1)) || lastExit(got) != nil || !lastStart(got).IsZero() {
+	if len(got) != maxEvents || !got[0].Time.Equal(time.UnixMilli(3*maxEvents-1)) || lastExit(got) != nil ||
+		!lastStart(got).IsZero() {
 		t.Errorf("%d events, the first at %v", len(got), got[0].Time)
 	}
 }
@@ -77,9 +78,11 @@ func TestVolumes(t *testing.T) {
 	if volumes, err := client.Volumes(t.Context(), app); err != nil || volumes == nil || len(volumes) != 0 {
 		t.Errorf("%+v, %v", volumes, err)
 	}
-	in := NewVolume{Name: "data", Region: "fra", SizeGB: 3, Encrypted: true, Guest: &machine.Guest{CPUs: 1}, Image: "nginx"}
+	in := NewVolume{Name: "data", Region: "fra", SizeGB: 3, Encrypted: true, Guest: &machine.Guest{CPUs: 1},
+		Image: "nginx"}
 	made, err := client.CreateVolume(t.Context(), oneStep(t, gate.CreateVolume, app, in.Target()), app, in)
-	if err != nil || made.Name != "data" || made.SizeGB != 3 || made.State != "created" || !made.Encrypted || made.AttachedMachine != "" || made.CreatedAt.IsZero() {
+	if err != nil || made.Name != "data" || made.SizeGB != 3 || made.State != "created" || !made.Encrypted ||
+		made.AttachedMachine != "" || made.CreatedAt.IsZero() {
 		t.Fatalf("%+v, %v", made, err)
 	}
 	config, err := machine.ParseConfig([]byte(`{"image":"nginx","mounts":[{"volume":"` + made.ID + `","path":"/data"}]}`))
@@ -94,7 +97,8 @@ func TestVolumes(t *testing.T) {
 		t.Errorf("%+v, %v", volumes, err)
 	}
 	p.ResetCalls()
-	for _, bad := range []NewVolume{{Name: "Data", Region: "iad"}, {Name: "data", Region: ""}, {Name: "", Region: "iad"}, {Name: "data", Region: "iad", SizeGB: -1}} {
+	for _, bad := range []NewVolume{{Name: "Data", Region: "iad"}, {Name: "data", Region: ""},
+		{Name: "", Region: "iad"}, {Name: "data", Region: "iad", SizeGB: -1}} {
 		_, err := client.CreateVolume(t.Context(), oneStep(t, gate.CreateVolume, app, bad.Target()), app, bad)
 		checkCode(t, err, gate.InvalidInput)
 	}

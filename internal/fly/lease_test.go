@@ -23,7 +23,8 @@ func TestLeaseAgain(t *testing.T) {
 		err   bool
 	}{
 		{"free", flysim.Fault{Operation: "none"}, 0, 0, 1, false},
-		{"held by somebody", flysim.Fault{Status: 409, Body: `{"error":"lease currently held by x"}`, Times: 2}, 5, 2, 3, false},
+		{"held by somebody", flysim.Fault{Status: 409, Body: `{"error":"lease currently held by x"}`, Times: 2}, 5, 2,
+			3, false},
 		{"held for longer", flysim.Fault{Status: 409, Times: -1}, 2, 3, 3, true},
 		{"too many requests", flysim.Fault{Status: 429}, 5, 1, 2, false},
 		{"lost before", flysim.Fault{Reset: flysim.ResetBefore}, 5, 1, 2, false},

@@ -26,44 +26,53 @@ func TestSteering(t *testing.T) {
 	lease := leased(t, client, app, id)
 	state := func() string { return p.Machine(app, id).State }
 
-	if err := client.StartMachine(ctx, oneStep(t, gate.StartMachine, app, id), app, id, lease); err != nil || state() != "started" {
+	if err := client.StartMachine(ctx, oneStep(t, gate.StartMachine, app, id), app, id, lease); err != nil ||
+		state() != "started" {
 		t.Errorf("start: %v, state %s", err, state())
 	}
 	if err := client.StartMachine(ctx, oneStep(t, gate.StartMachine, app, id), app, id, lease); err != nil {
 		t.Errorf("start of a started Machine: %v", err)
 	}
 	checkCode(t, client.StopMachine(ctx, oneStep(t, gate.StopMachine, app, id), app, id, nil), gate.Busy)
-	if err := client.StopMachine(ctx, oneStep(t, gate.StopMachine, app, id), app, id, lease); err != nil || state() != "stopped" {
+	if err := client.StopMachine(ctx, oneStep(t, gate.StopMachine, app, id), app, id, lease); err != nil ||
+		state() != "stopped" {
 		t.Errorf("stop: %v, state %s", err, state())
 	}
-	if err := client.CordonMachine(ctx, oneStep(t, gate.CordonMachine, app, id), app, id, lease); err != nil || !p.Machine(app, id).Cordoned {
+	if err := client.CordonMachine(ctx, oneStep(t, gate.CordonMachine, app, id), app, id, lease); err != nil ||
+		!p.Machine(app, id).Cordoned {
 		t.Errorf("cordon: %v", err)
 	}
-	if err := client.UncordonMachine(ctx, oneStep(t, gate.UncordonMachine, app, id), app, id, lease); err != nil || p.Machine(app, id).Cordoned {
+	if err := client.UncordonMachine(ctx, oneStep(t, gate.UncordonMachine, app, id), app, id, lease); err != nil ||
+		p.Machine(app, id).Cordoned {
 		t.Errorf("uncordon: %v", err)
 	}
 	instance := p.Machine(app, id).InstanceID
 	target := MetadataTarget(id, "fly_canary", "true")
-	if err := client.SetMachineMetadata(ctx, oneStep(t, gate.SetMetadata, app, target), app, id, "fly_canary", "true"); err != nil {
+	if err := client.SetMachineMetadata(ctx, oneStep(t, gate.SetMetadata, app, target), app, id, "fly_canary",
+		"true"); err != nil {
 		t.Error(err)
 	}
-	if metadata, err := machineConfig(t, p, app, id).Metadata(); err != nil || metadata["fly_canary"] != "true" || p.Machine(app, id).InstanceID != instance {
+	if metadata, err := machineConfig(t, p, app, id).Metadata(); err != nil || metadata["fly_canary"] != "true" ||
+		p.Machine(app, id).InstanceID != instance {
 		t.Errorf("metadata %v, %v", metadata, err)
 	}
 	for _, key := range []string{"", "a/b", "..", "a?b", "ä"} {
 		target := MetadataTarget(id, key, "v")
-		checkCode(t, client.SetMachineMetadata(ctx, oneStep(t, gate.SetMetadata, app, target), app, id, key, "v"), gate.InvalidInput)
+		checkCode(t, client.SetMachineMetadata(ctx, oneStep(t, gate.SetMetadata, app, target), app, id, key, "v"),
+			gate.InvalidInput)
 	}
 
 	foreign := leased(t, client, app, p.MachineIDs(app)[0])
 	p.ResetCalls()
 	for name, wrong := range map[string]*Lease{"empty": {}, "another Machine's": foreign} {
-		if err := client.DestroyMachine(ctx, oneStep(t, gate.DestroyMachine, app, id), app, id, wrong); CodeOf(err) != gate.Internal {
+		if err := client.DestroyMachine(ctx, oneStep(t, gate.DestroyMachine, app, id), app, id,
+			wrong); CodeOf(err) != gate.Internal {
 			t.Errorf("lease %s: %v", name, err)
 		}
 	}
 	checkCalls(t, p)
-	if err := client.DestroyMachine(ctx, oneStep(t, gate.DestroyMachine, app, id), app, id, lease); err != nil || state() != "destroyed" {
+	if err := client.DestroyMachine(ctx, oneStep(t, gate.DestroyMachine, app, id), app, id, lease); err != nil ||
+		state() != "destroyed" {
 		t.Errorf("destroy: %v, state %s", err, state())
 	}
 	checkCode(t, client.StartMachine(ctx, oneStep(t, gate.StartMachine, app, id), app, id, nil), gate.Precondition)
@@ -78,10 +87,12 @@ func TestStatesThatPass(t *testing.T) {
 	p.SetMachineConfig(app, id, p.MachineConfig(app, id)) // replacing
 	err := client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, id), app, id, nil)
 	checkCode(t, err, gate.Busy)
-	if err == nil || !strings.Contains(err.Error(), "changing state") || !strings.HasSuffix(err.Error(), "; nothing was changed") {
+	if err == nil || !strings.Contains(err.Error(), "changing state") ||
+		!strings.HasSuffix(err.Error(), "; nothing was changed") {
 		t.Error(err)
 	}
-	p.Inject(flysim.Fault{Operation: "machine.start", Status: 412, Body: `{"error":"failed_precondition: machine still active, refusing to start"}`})
+	p.Inject(flysim.Fault{Operation: "machine.start", Status: 412,
+		Body: `{"error":"failed_precondition: machine still active, refusing to start"}`})
 	checkCode(t, client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, id), app, id, nil), gate.Busy)
 	clock.Advance(time.Second)
 	checkCode(t, client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, id), app, id, nil), "")
@@ -106,7 +117,8 @@ func TestNoCapacity(t *testing.T) {
 			return err
 		},
 		"machine.update": func() error {
-			update := Update{ID: id, Config: machine.Config, CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, client, app, id)}
+			update := Update{ID: id, Config: machine.Config, CurrentInstance: p.Machine(app, id).InstanceID,
+				Lease: leased(t, client, app, id)}
 			defer p.DropLease(app, id)
 			_, err := client.UpdateMachine(t.Context(), oneStep(t, gate.UpdateMachine, app, update.Target()), app, update)
 			return err
@@ -115,7 +127,8 @@ func TestNoCapacity(t *testing.T) {
 	for name, write := range writes {
 		for _, fault := range []flysim.Fault{
 			flysim.NoCapacity(name), flysim.HostClosed(name),
-			{Operation: name, Status: 422, Body: `{"error":"insufficient resources to create new machine with existing volume 'vol_1'"}`},
+			{Operation: name, Status: 422,
+				Body: `{"error":"insufficient resources to create new machine with existing volume 'vol_1'"}`},
 			{Operation: name, Status: 400, Body: `{"error":"no capacity"}`},
 		} {
 			p.Inject(fault)
@@ -135,28 +148,33 @@ func TestCreateMachine(t *testing.T) {
 	const app = "shop-api"
 	p, client := sandboxClient(t, flysim.Options{})
 	volume := p.AddVolume(app, "data", "fra", 1)
-	config, err := machine.ParseConfig([]byte(`{"image":"nginx","guest":{"cpu_kind":"shared","cpus":1,"memory_mb":256},"invented":{"n":12345678901234567890},"mounts":[{"volume":"` + volume + `","path":"/data"}]}`))
+	config, err := machine.ParseConfig([]byte(`{"image":"nginx","guest":{"cpu_kind":"shared","cpus":1,` +
+		`"memory_mb":256},"invented":{"n":12345678901234567890},"mounts":[{"volume":"` + volume + `","path":"/data"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := NewMachine{Config: config, Region: "fra", Name: "canary-1", SkipLaunch: true, SkipServiceRegistration: true, LeaseTTL: time.Minute}
+	in := NewMachine{Config: config, Region: "fra", Name: "canary-1", SkipLaunch: true,
+		SkipServiceRegistration: true, LeaseTTL: time.Minute}
 	p.ResetCalls()
 	m, lease, err := client.CreateMachine(t.Context(), oneStep(t, gate.CreateMachine, app, in.Target()), app, in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	truth := p.Machine(app, m.ID)
-	want, err := config.With("mounts", []map[string]any{{"volume": volume, "path": "/data", "name": "data", "size_gb": 1, "encrypted": true}})
+	want, err := config.With("mounts",
+		[]map[string]any{{"volume": volume, "path": "/data", "name": "data", "size_gb": 1, "encrypted": true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.State != "created" || m.Name != "canary-1" || m.Region != "fra" || !m.Cordoned || !machine.Equal(m.Config, want) || truth.LeaseOwner == "" {
+	if m.State != "created" || m.Name != "canary-1" || m.Region != "fra" || !m.Cordoned ||
+		!machine.Equal(m.Config, want) || truth.LeaseOwner == "" {
 		t.Errorf("got %+v, platform %+v", m, truth)
 	}
 	if want := "docker-hub-mirror.fly.io/library/nginx:latest@sha256:"; !strings.HasPrefix(m.ImageRef, want) {
 		t.Errorf("image %s, want %s…", m.ImageRef, want)
 	}
-	if body := string(p.Calls()[0].Body); !strings.Contains(body, "12345678901234567890") || !strings.Contains(body, `"skip_secrets":false`) || !strings.Contains(body, `"lease_ttl":60`) {
+	if body := string(p.Calls()[0].Body); !strings.Contains(body, "12345678901234567890") ||
+		!strings.Contains(body, `"skip_secrets":false`) || !strings.Contains(body, `"lease_ttl":60`) {
 		t.Errorf("body %s", body)
 	}
 	if err := client.StartMachine(t.Context(), oneStep(t, gate.StartMachine, app, m.ID), app, m.ID, lease); err != nil {
@@ -188,9 +206,12 @@ func TestTargets(t *testing.T) {
 		}
 		return c
 	}
-	base := `{"image":"i","metadata":{"fly_release_id":"r1","fly_release_version":"1","a":"b"},"mounts":[{"volume":"vol_1","path":"/data"}]}`
-	released := `{"image":"i","metadata":{"fly_release_id":"r2","fly_release_version":"2","a":"b"},"mounts":[{"volume":"vol_1","path":"/data"}]}`
-	other := `{"image":"i","metadata":{"fly_release_id":"r1","fly_release_version":"1","a":"c"},"mounts":[{"volume":"vol_1","path":"/data"}]}`
+	base := `{"image":"i","metadata":{"fly_release_id":"r1","fly_release_version":"1","a":"b"},` +
+		`"mounts":[{"volume":"vol_1","path":"/data"}]}`
+	released := `{"image":"i","metadata":{"fly_release_id":"r2","fly_release_version":"2","a":"b"},` +
+		`"mounts":[{"volume":"vol_1","path":"/data"}]}`
+	other := `{"image":"i","metadata":{"fly_release_id":"r1","fly_release_version":"1","a":"c"},` +
+		`"mounts":[{"volume":"vol_1","path":"/data"}]}`
 	moved := `{"image":"i","metadata":{"a":"b"},"mounts":[{"volume":"vol_2","path":"/data"}]}`
 	elsewhere := `{"image":"i","metadata":{"a":"b"},"mounts":[{"volume":"vol_2","path":"/else"}]}`
 	for _, test := range []struct {
@@ -207,14 +228,16 @@ func TestTargets(t *testing.T) {
 		if got := UpdateTarget("0a", config(base)) == UpdateTarget("0a", config(test.config)); got != test.update {
 			t.Errorf("%s: same target of an update: %t", test.name, got)
 		}
-		if got := (NewMachine{Config: config(base), Region: "iad"}).Target() == (NewMachine{Config: config(test.config), Region: "iad"}).Target(); got != test.created {
+		if got := (NewMachine{Config: config(base),
+			Region: "iad"}).Target() == (NewMachine{Config: config(test.config), Region: "iad"}).Target(); got != test.created {
 			t.Errorf("%s: same target of a new Machine: %t", test.name, got)
 		}
 	}
 	yes := true
 	for volume, want := range map[*NewVolume]string{
-		{Name: "data", Region: "iad", SizeGB: 3, Encrypted: true}:                                    "data@iad:3GB",
-		{Name: "data", Region: "iad", SizeGB: 3, SnapshotRetention: 9, AutoBackup: &yes, Image: "i"}: "data@iad:3GB:unencrypted:9 days:snapshots=true",
+		{Name: "data", Region: "iad", SizeGB: 3, Encrypted: true}: "data@iad:3GB",
+		{Name: "data", Region: "iad", SizeGB: 3, SnapshotRetention: 9, AutoBackup: &yes,
+			Image: "i"}: "data@iad:3GB:unencrypted:9 days:snapshots=true",
 	} {
 		if got := volume.Target(); got != want {
 			t.Errorf("got %s, want %s", got, want)

@@ -7,8 +7,11 @@ import (
 
 func TestDecodeMachines(t *testing.T) {
 	got, err := ParseMachines([]byte(`[
-		{"id":"0b","state":"stopped","config":{"image":"i","new":1},"checks":[{"name":"bg_deployments_compat_x","status":"critical"},{"name":"http","status":"passing","output":"a\nb"}]},
-		{"id":"0a","state":"started","private_ip":"nonsense","created_at":"yesterday","config":null,"incomplete_config":{"image":"i"},"host_status":"unreachable"},
+		{"id":"0b","state":"stopped","config":{"image":"i","new":1},
+			"checks":[{"name":"bg_deployments_compat_x","status":"critical"},
+			{"name":"http","status":"passing","output":"a\nb"}]},
+		{"id":"0a","state":"started","private_ip":"nonsense","created_at":"yesterday","config":null,
+			"incomplete_config":{"image":"i"},"host_status":"unreachable"},
 		{"id":"0c","state":"started"},
 		{"id":"0d","state":"started","config":{"image":"i"},"incomplete_config":{}},
 		{"id":"10","state":"started","config":{"services":[{"protocol":"tcp","autostop":"hibernate"}]}},
@@ -28,7 +31,8 @@ func TestDecodeMachines(t *testing.T) {
 	for _, m := range got {
 		list = append(list, short{m.ID, m.Incomplete, m.Unreadable, m.Config.Image(), len(m.Checks)})
 	}
-	want := []short{{"0a", true, true, "i", 0}, {"0b", false, false, "i", 1}, {"0c", true, true, "", 0}, {"0d", true, false, "i", 0}, {"10", false, true, "", 0}}
+	want := []short{{"0a", true, true, "i", 0}, {"0b", false, false, "i", 1}, {"0c", true, true, "", 0},
+		{"0d", true, false, "i", 0}, {"10", false, true, "", 0}}
 	if !reflect.DeepEqual(list, want) {
 		t.Errorf("got %v, want %v", list, want)
 	}
@@ -38,7 +42,8 @@ func TestDecodeMachines(t *testing.T) {
 	if got[0].HostStatus != "unreachable" || got[0].PrivateIP.IsValid() || !got[0].CreatedAt.IsZero() {
 		t.Errorf("got %+v", got[0])
 	}
-	for _, body := range []string{``, `{}`, `null`, `[null]`, `[{"id":"../x"}]`, `[{"state":"started"}]`, `[{"id":"0a","config":[]}]`, `[{"id":"0a","config":"x"}]`} {
+	for _, body := range []string{``, `{}`, `null`, `[null]`, `[{"id":"../x"}]`, `[{"state":"started"}]`,
+		`[{"id":"0a","config":[]}]`, `[{"id":"0a","config":"x"}]`} {
 		if _, err := ParseMachines([]byte(body)); err == nil {
 			t.Errorf("%s was read", body)
 		}
@@ -50,7 +55,8 @@ func TestDecodeMachines(t *testing.T) {
 
 func TestLastExit(t *testing.T) {
 	exit := func(at int64, e wireExit) string {
-		return string(mustJSON(t, map[string]any{"type": "exit", "timestamp": at, "request": map[string]any{"exit_event": e}}))
+		return string(mustJSON(t,
+			map[string]any{"type": "exit", "timestamp": at, "request": map[string]any{"exit_event": e}}))
 	}
 	tests := []struct {
 		name, events string
@@ -60,9 +66,11 @@ func TestLastExit(t *testing.T) {
 		{"newest first", exit(20, wireExit{ExitCode: 1}) + `,{"type":"start","timestamp":10}`, &Exit{Code: 1}},
 		{"oldest first", `{"type":"start","timestamp":10},` + exit(20, wireExit{ExitCode: 1}), &Exit{Code: 1}},
 		{"started since", `{"type":"start","timestamp":30},` + exit(20, wireExit{ExitCode: 1}), nil},
-		{"two exits", exit(20, wireExit{ExitCode: 137, OOMKilled: true}) + `,` + exit(10, wireExit{ExitCode: 1}), &Exit{Code: 137, OOMKilled: true}},
+		{"two exits", exit(20, wireExit{ExitCode: 137, OOMKilled: true}) + `,` + exit(10, wireExit{ExitCode: 1}),
+			&Exit{Code: 137, OOMKilled: true}},
 		{"requested", exit(20, wireExit{RequestedStop: true}), &Exit{Requested: true}},
-		{"monitor's word", `{"type":"exit","timestamp":1,"request":{"exit_event":{"exit_code":1},"MonitorEvent":{"exit_event":{"exit_code":2}}}}`, &Exit{Code: 2}},
+		{"monitor's word", `{"type":"exit","timestamp":1,"request":{"exit_event":{"exit_code":1},` +
+			`"MonitorEvent":{"exit_event":{"exit_code":2}}}}`, &Exit{Code: 2}},
 		{"without an event", `{"type":"exit","timestamp":1}`, nil},
 	}
 	for _, test := range tests {

@@ -66,14 +66,20 @@ func TestNotFoundNamesTheThing(t *testing.T) {
 		want       Thing
 		say        string
 	}{
-		{"the Machine", "machine not found", read, "machines.get", AMachine, "Machine " + id + " of app shop-api does not exist"},
-		{"the Machine, without a word", "", read, "machines.get", AMachine, "Machine " + id + " of app shop-api does not exist"},
-		{"the app of a Machine", "app not found", read, "machines.get", AnApp, "the app shop-api is not visible to this token"},
+		{"the Machine", "machine not found", read, "machines.get", AMachine, "Machine " + id +
+			" of app shop-api does not exist"},
+		{"the Machine, without a word", "", read, "machines.get", AMachine, "Machine " + id +
+			" of app shop-api does not exist"},
+		{"the app of a Machine", "app not found", read, "machines.get", AnApp,
+			"the app shop-api is not visible to this token"},
 		{"the app", "app not found", list, "certificates.list", AnApp, "the app shop-api is not visible to this token"},
 		{"the app, without a word", "", list, "certificates.list", AnApp, "the app shop-api is not visible to this token"},
-		{"the certificate", "Could not find AppCertificate", list, "certificates.list", ACertificate, "a certificate that the request for app shop-api names"},
-		{"the organization", "Could not find Organization", list, "certificates.list", AnOrganization, "an organization that the request for app shop-api names"},
-		{"something new", "Could not find Frobnicator", list, "certificates.list", Something, "something that the request for app shop-api names"},
+		{"the certificate", "Could not find AppCertificate", list, "certificates.list", ACertificate,
+			"a certificate that the request for app shop-api names"},
+		{"the organization", "Could not find Organization", list, "certificates.list", AnOrganization,
+			"an organization that the request for app shop-api names"},
+		{"something new", "Could not find Frobnicator", list, "certificates.list", Something,
+			"something that the request for app shop-api names"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

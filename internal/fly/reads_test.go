@@ -54,17 +54,22 @@ func TestAddresses(t *testing.T) {
 			egressKnown: true, calls: []string{"graphql.app"}},
 		{name: "egress list fails", options: flysim.Options{OmitEgress: true}, app: "legacy-api",
 			want: []string{v4 + " inferred", v6 + " inferred"}, calls: []string{"graphql.app", "graphql.app"}},
-		{name: "egress list fails, shared and Flycast are certain", options: flysim.Options{OmitEgress: true}, app: "inner-circle",
+		{name: "egress list fails, shared and Flycast are certain", options: flysim.Options{OmitEgress: true},
+			app:  "inner-circle",
 			want: []string{"flycast fdaa:2:1c4f:0:1::2 personal/default"}, calls: []string{"graphql.app", "graphql.app"}},
 		{name: "no types", options: flysim.Options{OmitTypes: true}, app: "legacy-api",
-			want: []string{v4 + " inferred", v6 + " inferred", egress4, egress6}, egressKnown: true, calls: []string{"graphql.app"}},
+			want: []string{v4 + " inferred", v6 + " inferred", egress4,
+				egress6}, egressKnown: true, calls: []string{"graphql.app"}},
 		{name: "GraphQL is down", fault: &graphqlDown, app: "legacy-api",
 			want:        []string{v4 + " inferred", v6 + " inferred", egress4, egress6},
 			egressKnown: true, calls: []string{"graphql.app", "ip.list", "app.get"}},
-		{name: "GraphQL is down, old REST answer", options: flysim.Options{OmitTypes: true}, fault: &graphqlDown, app: "legacy-api",
-			want:  []string{v4 + " inferred", "dedicated_v4 209.71.80.45 inferred", "dedicated_v6 2605:4c40:9a:1f2e:0:3b:7c20:1 inferred", v6 + " inferred"},
+		{name: "GraphQL is down, old REST answer", options: flysim.Options{OmitTypes: true}, fault: &graphqlDown,
+			app: "legacy-api",
+			want: []string{v4 + " inferred", "dedicated_v4 209.71.80.45 inferred",
+				"dedicated_v6 2605:4c40:9a:1f2e:0:3b:7c20:1 inferred", v6 + " inferred"},
 			calls: []string{"graphql.app", "ip.list", "app.get"}},
-		{name: "GraphQL answers nonsense", fault: &flysim.Fault{Operation: "graphql.app", Malformed: true, Times: -1}, app: "inner-circle",
+		{name: "GraphQL answers nonsense", fault: &flysim.Fault{Operation: "graphql.app", Malformed: true, Times: -1},
+			app:         "inner-circle",
 			want:        []string{"flycast fdaa:2:1c4f:0:1::2 personal/default inferred"},
 			egressKnown: true, calls: []string{"graphql.app", "ip.list", "app.get"}},
 	}
@@ -127,7 +132,8 @@ func TestReads(t *testing.T) {
 
 	addresses, err := client.Addresses(ctx, "tenant-7")
 	app := addresses.App
-	if err != nil || app.Name != "tenant-7" || app.Network != "tenant-7" || app.Status != "deployed" || app.Hostname != "tenant-7.fly.dev" ||
+	if err != nil || app.Name != "tenant-7" || app.Network != "tenant-7" || app.Status != "deployed" ||
+		app.Hostname != "tenant-7.fly.dev" ||
 		app.Organization.Slug != "personal" || app.Organization.ID == "" || app.ID == "" {
 		t.Errorf("app %+v, %v", app, err)
 	}
@@ -136,7 +142,8 @@ func TestReads(t *testing.T) {
 		t.Errorf("organization %+v, %v, want %+v", organization, err, app.Organization)
 	}
 	names, err := client.AppNames(ctx)
-	if want := []string{"game-server", "inner-circle", "legacy-api", "shop-api", "tenant-7"}; err != nil || !slices.Equal(names, want) {
+	if want := []string{"game-server", "inner-circle", "legacy-api", "shop-api", "tenant-7"}; err != nil ||
+		!slices.Equal(names, want) {
 		t.Errorf("names %q, %v, want %q", names, err, want)
 	}
 	certificates, err := client.Certificates(ctx, "legacy-api")
@@ -145,7 +152,8 @@ func TestReads(t *testing.T) {
 	}
 	release, err := client.Release(ctx, "tenant-7")
 	var definition struct{ App string }
-	if err != nil || release.Version != 3 || json.Unmarshal(release.Definition, &definition) != nil || definition.App != "tenant-7" {
+	if err != nil || release.Version != 3 || json.Unmarshal(release.Definition, &definition) != nil ||
+		definition.App != "tenant-7" {
 		t.Errorf("release %d %s, %v", release.Version, release.Definition, err)
 	}
 	checkCalls(t, p, "graphql.app", "graphql.organization", "graphql.apps", "certificate.list", "graphql.app")
@@ -157,7 +165,8 @@ func TestReads(t *testing.T) {
 	}
 	started, stopped := machines[0], machines[1]
 	truth := p.Machine("inner-circle", started.ID)
-	if started.State != "started" || started.InstanceID != truth.InstanceID || started.PrivateIP.String() != truth.PrivateIP ||
+	if started.State != "started" || started.InstanceID != truth.InstanceID ||
+		started.PrivateIP.String() != truth.PrivateIP ||
 		started.HostStatus != "ok" || started.Incomplete || started.Exit != nil || started.CreatedAt.IsZero() {
 		t.Errorf("started Machine %+v", started)
 	}
@@ -211,11 +220,20 @@ func TestReadsOfMissingApp(t *testing.T) {
 // appReads are the reads that take no more than an app.
 func appReads() map[string]func(context.Context, *Client, string) error {
 	return map[string]func(context.Context, *Client, string) error{
-		"CanBlueGreen": func(ctx context.Context, c *Client, app string) error { _, err := c.CanBlueGreen(ctx, app); return err },
-		"Addresses":    func(ctx context.Context, c *Client, app string) error { _, err := c.Addresses(ctx, app); return err },
-		"Machines":     func(ctx context.Context, c *Client, app string) error { _, err := c.Machines(ctx, app); return err },
-		"Certificates": func(ctx context.Context, c *Client, app string) error { _, err := c.Certificates(ctx, app); return err },
-		"Release":      func(ctx context.Context, c *Client, app string) error { _, err := c.Release(ctx, app); return err },
+		"CanBlueGreen": func(ctx context.Context, c *Client, app string) error {
+			_, err := c.CanBlueGreen(ctx, app)
+			return err
+		},
+		"Addresses": func(ctx context.Context, c *Client, app string) error {
+			_, err := c.Addresses(ctx, app)
+			return err
+		},
+		"Machines": func(ctx context.Context, c *Client, app string) error { _, err := c.Machines(ctx, app); return err },
+		"Certificates": func(ctx context.Context, c *Client, app string) error {
+			_, err := c.Certificates(ctx, app)
+			return err
+		},
+		"Release": func(ctx context.Context, c *Client, app string) error { _, err := c.Release(ctx, app); return err },
 		"Machine": func(ctx context.Context, c *Client, app string) error {
 			_, err := c.Machine(ctx, app, "0a")
 			return err
@@ -276,7 +294,8 @@ func TestTokens(t *testing.T) {
 		err := read(t.Context(), as(""), "shop-api")
 		var coded *Error
 		if !errors.As(err, &coded) || coded.Code != gate.Unauthorized ||
-			!strings.Contains(coded.Hint, "fly tokens create deploy -a shop-api -x 24h") || !strings.Contains(coded.Hint, "FLY_API_TOKEN") {
+			!strings.Contains(coded.Hint, "fly tokens create deploy -a shop-api -x 24h") ||
+			!strings.Contains(coded.Hint, "FLY_API_TOKEN") {
 			t.Errorf("%s without a token: %+v", name, coded)
 		}
 	}
@@ -325,9 +344,11 @@ func TestListsInPages(t *testing.T) {
 	server := httptest.NewServer(calls.wrap(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/graphql" && calls.count() == 1:
-			fmt.Fprint(w, `{"data":{"apps":{"nodes":[{"name":"b"},{"name":"../x"}],"pageInfo":{"hasNextPage":true,"endCursor":"two"}}}}`)
+			fmt.Fprint(w, `{"data":{"apps":{"nodes":[{"name":"b"},{"name":"../x"}],`+
+				`"pageInfo":{"hasNextPage":true,"endCursor":"two"}}}}`)
 		case r.URL.Path == "/graphql":
-			fmt.Fprint(w, `{"data":{"apps":{"nodes":[{"name":"a"},{"name":"b"}],"pageInfo":{"hasNextPage":false,"endCursor":"three"}}}}`)
+			fmt.Fprint(w, `{"data":{"apps":{"nodes":[{"name":"a"},{"name":"b"}],`+
+				`"pageInfo":{"hasNextPage":false,"endCursor":"three"}}}}`)
 		case r.URL.Query().Get("cursor") == "":
 			fmt.Fprint(w, `{"certificates":[{"hostname":"a.example","configured":true}],"next_cursor":"x&y"}`)
 		case r.URL.Query().Get("cursor") == "x&y" && r.URL.Path == "/v1/apps/ends/certificates":
@@ -355,12 +376,15 @@ func TestRelease(t *testing.T) {
 		name, answer, want string
 		code               gate.Code
 	}{
-		{"object", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":{"app":"a","new":[1]}}}}`, `{"app":"a","new":[1]}`, ""},
-		{"text", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":"{\"app\":\"a\"}"}}}`, `{"app":"a"}`, ""},
+		{"object", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":{"app":"a","new":[1]}}}}`,
+			`{"app":"a","new":[1]}`, ""},
+		{"text", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":"{\"app\":\"a\"}"}}}`,
+			`{"app":"a"}`, ""},
 		{"none", `{"app":{"currentReleaseUnprocessed":null}}`, "", gate.NotFound},
 		{"no definition", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":null}}}`, "", gate.NotFound},
 		{"no app", `{"app":null}`, "", gate.NotFound},
-		{"not an object", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":[1]}}}`, "", gate.PlatformError},
+		{"not an object", `{"app":{"currentReleaseUnprocessed":{"version":7,"configDefinition":[1]}}}`, "",
+			gate.PlatformError},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -386,7 +410,8 @@ func TestCanBlueGreen(t *testing.T) {
 		app  string
 		want bool
 		code gate.Code
-	}{{"shop-api", true, ""}, {"tenant-7", false, ""}, {"nobodys", false, gate.NotFound}, {"Not A Name", false, gate.InvalidInput}} {
+	}{{"shop-api", true, ""}, {"tenant-7", false, ""}, {"nobodys", false, gate.NotFound}, {"Not A Name", false,
+		gate.InvalidInput}} {
 		got, err := client.CanBlueGreen(t.Context(), test.app)
 		checkCode(t, err, test.code)
 		if got != test.want {

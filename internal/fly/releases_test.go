@@ -16,10 +16,12 @@ func TestReleaseLife(t *testing.T) {
 	p, client := sandboxClient(t, flysim.Options{})
 	ctx := t.Context()
 	before, err := client.Release(ctx, app)
-	if err != nil || before.Version != 14 || before.Status != ReleaseComplete || before.ID == "" || before.Image == "" || before.CreatedAt.IsZero() {
+	if err != nil || before.Version != 14 || before.Status != ReleaseComplete || before.ID == "" ||
+		before.Image == "" || before.CreatedAt.IsZero() {
 		t.Fatalf("%+v, %v", before, err)
 	}
-	in := NewRelease{Definition: json.RawMessage(`{"app":"shop-api","invented":{"n":1.50}}`), Image: "registry.fly.io/shop-api:2", Strategy: "rolling"}
+	in := NewRelease{Definition: json.RawMessage(`{"app":"shop-api","invented":{"n":1.50}}`),
+		Image: "registry.fly.io/shop-api:2", Strategy: "rolling"}
 	p.ResetCalls()
 	made, err := client.CreateRelease(ctx, oneStep(t, gate.CreateRelease, app, in.Target()), app, in)
 	if err != nil || made.Version != 15 || made.Strategy != "ROLLING" || made.Image != in.Image {
@@ -30,11 +32,15 @@ func TestReleaseLife(t *testing.T) {
 		body   string
 	}{
 		{ReleaseUpdate{Status: ReleaseRunning}, `{"status":"running","metadata":null}`},
-		{ReleaseUpdate{Status: ReleaseInterrupted}, `{"status":"interrupted","metadata":{"post_deployment_info":{"flyctl_version":"flycast-mcp/test","error":""}}}`},
-		{ReleaseUpdate{Status: ReleaseFailed, Problem: "a\nb"}, `{"status":"failed","metadata":{"post_deployment_info":{"flyctl_version":"flycast-mcp/test","error":"a b"}}}`},
-		{ReleaseUpdate{Status: ReleaseComplete}, `{"status":"complete","metadata":{"post_deployment_info":{"flyctl_version":"flycast-mcp/test","error":""}}}`},
+		{ReleaseUpdate{Status: ReleaseInterrupted},
+			`{"status":"interrupted","metadata":{"post_deployment_info":{"flyctl_version":"flycast-mcp/test","error":""}}}`},
+		{ReleaseUpdate{Status: ReleaseFailed, Problem: "a\nb"},
+			`{"status":"failed","metadata":{"post_deployment_info":{"flyctl_version":"flycast-mcp/test","error":"a b"}}}`},
+		{ReleaseUpdate{Status: ReleaseComplete},
+			`{"status":"complete","metadata":{"post_deployment_info":{"flyctl_version":"flycast-mcp/test","error":""}}}`},
 	} {
-		if err := client.UpdateRelease(ctx, oneStep(t, gate.UpdateRelease, app, string(step.update.Status)), app, made, step.update); err != nil {
+		if err := client.UpdateRelease(ctx, oneStep(t, gate.UpdateRelease, app, string(step.update.Status)), app,
+			made, step.update); err != nil {
 			t.Fatal(err)
 		}
 		calls := p.Calls()
@@ -46,7 +52,8 @@ func TestReleaseLife(t *testing.T) {
 		}
 	}
 	list, err := client.Releases(ctx, app, 5)
-	if err != nil || len(list) != 2 || list[0].ID != made.ID || list[0].Status != ReleaseComplete || list[1].ID != before.ID {
+	if err != nil || len(list) != 2 || list[0].ID != made.ID || list[0].Status != ReleaseComplete ||
+		list[1].ID != before.ID {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if !strings.Contains(string(list[0].Definition), `"n":1.5`) {
@@ -64,12 +71,14 @@ func TestReleaseLife(t *testing.T) {
 	}
 	p.ResetCalls()
 	for name, release := range map[string]Release{"another app's": other, "made up": {ID: made.ID}, "none": {}} {
-		err := client.UpdateRelease(ctx, oneStep(t, gate.UpdateRelease, app, "failed"), app, release, ReleaseUpdate{Status: ReleaseFailed})
+		err := client.UpdateRelease(ctx, oneStep(t, gate.UpdateRelease, app, "failed"), app, release,
+			ReleaseUpdate{Status: ReleaseFailed})
 		if CodeOf(err) != gate.Internal {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, bad := range []NewRelease{{Strategy: "rolling"}, {Strategy: "rolling", Definition: json.RawMessage(`[1]`)}, {Definition: json.RawMessage(`{}`)}} {
+	for _, bad := range []NewRelease{{Strategy: "rolling"},
+		{Strategy: "rolling", Definition: json.RawMessage(`[1]`)}, {Definition: json.RawMessage(`{}`)}} {
 		_, err := client.CreateRelease(ctx, oneStep(t, gate.CreateRelease, app, bad.Target()), app, bad)
 		checkCode(t, err, gate.InvalidInput)
 	}

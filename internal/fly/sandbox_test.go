@@ -72,7 +72,8 @@ func checkCode(t *testing.T, err error, want gate.Code) {
 // leased takes the lease of a Machine.
 func leased(t *testing.T, c *Client, app, id string) *Lease {
 	t.Helper()
-	lease, err := c.LeaseMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute, nil)
+	lease, err := c.LeaseMachine(t.Context(),
+		grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

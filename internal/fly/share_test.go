@@ -63,7 +63,8 @@ func TestShareAge(t *testing.T) {
 		pass time.Duration
 		age  time.Duration
 		all  int
-	}{{0, 0, 1}, {400 * time.Millisecond, 400 * time.Millisecond, 1}, {600 * time.Millisecond, time.Second, 1}, {time.Millisecond, 0, 2}, {5 * time.Second, 0, 3}} {
+	}{{0, 0, 1}, {400 * time.Millisecond, 400 * time.Millisecond, 1}, {600 * time.Millisecond, time.Second,
+		1}, {time.Millisecond, 0, 2}, {5 * time.Second, 0, 3}} {
 		if err := clock.sleep(t.Context(), step.pass); err != nil {
 			t.Fatal(err)
 		}

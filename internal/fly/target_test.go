@@ -20,13 +20,17 @@ func TestTargetsOfConfigurations(t *testing.T) {
 		name, a, b    string
 		create, equal bool
 	}{
-		{"whom it stands by for", `{"standbys":["1"],"env":{"FLY_STANDBY_FOR":"1","A":"b"}}`, `{"standbys":["2"],"env":{"FLY_STANDBY_FOR":"2","A":"b"}}`, true, true},
-		{"other variables of a standby", `{"standbys":["1"],"env":{"A":"b"}}`, `{"standbys":["2"],"env":{"A":"c"}}`, true, false},
+		{"whom it stands by for", `{"standbys":["1"],"env":{"FLY_STANDBY_FOR":"1","A":"b"}}`,
+			`{"standbys":["2"],"env":{"FLY_STANDBY_FOR":"2","A":"b"}}`, true, true},
+		{"other variables of a standby", `{"standbys":["1"],"env":{"A":"b"}}`, `{"standbys":["2"],"env":{"A":"c"}}`,
+			true, false},
 		{"for how many", `{"standbys":["1"]}`, `{"standbys":["1","2"]}`, true, false},
 		{"whether it stands by", `{"standbys":["1"]}`, `{"standbys":[]}`, true, false},
-		{"the variable without standing by", `{"env":{"FLY_STANDBY_FOR":"1"}}`, `{"env":{"FLY_STANDBY_FOR":"2"}}`, true, false},
+		{"the variable without standing by", `{"env":{"FLY_STANDBY_FOR":"1"}}`, `{"env":{"FLY_STANDBY_FOR":"2"}}`,
+			true, false},
 		{"an update of a standby", `{"standbys":["1"]}`, `{"standbys":["2"]}`, false, false},
-		{"labels", `{"metadata":{"fly_bluegreen_deployment_tag":"1","fly_release_id":"a"}}`, `{"metadata":{"fly_bluegreen_deployment_tag":"2","fly_release_id":"b"}}`, false, true},
+		{"labels", `{"metadata":{"fly_bluegreen_deployment_tag":"1","fly_release_id":"a"}}`,
+			`{"metadata":{"fly_bluegreen_deployment_tag":"2","fly_release_id":"b"}}`, false, true},
 		{"what a canary is known by", `{"metadata":{"fly_canary":"true"}}`, `{"metadata":{}}`, true, false},
 	}
 	for _, test := range tests {

@@ -53,7 +53,11 @@ func TestPlaceholders(t *testing.T) {
 		`FlyV1 op://vault/fly/token`:    "address of a secret",
 	} {
 		environment := map[string]string{"FLY_API_TOKEN": value}
-		_, token, err := ParseEnvironment(func(name string) (string, bool) { v, ok := environment[name]; return v, ok }, false)
+		_, token, err := ParseEnvironment(func(name string) (string, bool) {
+			v, ok := environment[name]
+			return v,
+				ok
+		}, false)
 		if err != nil {
 			t.Errorf("%q: %v", value, err)
 			continue
@@ -62,7 +66,8 @@ func TestPlaceholders(t *testing.T) {
 			t.Errorf("%q counts as a token", value)
 		}
 		missing := token.Missing()
-		if !strings.Contains(missing, "FLY_API_TOKEN holds") || !strings.Contains(missing, want) || strings.Contains(missing, "hunter2") {
+		if !strings.Contains(missing, "FLY_API_TOKEN holds") || !strings.Contains(missing, want) ||
+			strings.Contains(missing, "hunter2") {
 			t.Errorf("%q: %q, want %q in it", value, missing, want)
 		}
 		if message := noToken(token, "").Message; !strings.Contains(message, missing) {
@@ -88,7 +93,11 @@ func TestTokensAreNoPlaceholders(t *testing.T) {
 				environment[name] = "http://127.0.0.1:1"
 			}
 		}
-		_, token, err := ParseEnvironment(func(name string) (string, bool) { v, ok := environment[name]; return v, ok }, false)
+		_, token, err := ParseEnvironment(func(name string) (string, bool) {
+			v, ok := environment[name]
+			return v,
+				ok
+		}, false)
 		if err != nil || token.reveal() != want || token.Missing() != "" {
 			t.Errorf("%q: got %q, %v, %q", value, token.reveal(), err, token.Missing())
 		}

@@ -50,14 +50,17 @@ func TestReadsAreRepeatedForPassingReasons(t *testing.T) {
 		retryAfter time.Duration
 	}{
 		{name: "fine", requests: 1},
-		{name: "three kinds of trouble", steps: []step{{status: 503}, {status: 502}, {status: 504}}, requests: 4, slept: 1400 * time.Millisecond},
+		{name: "three kinds of trouble", steps: []step{{status: 503}, {status: 502}, {status: 504}}, requests: 4,
+			slept: 1400 * time.Millisecond},
 		{name: "reset", steps: []step{{}, {}}, requests: 3, slept: 600 * time.Millisecond},
 		{name: "reset for good", steps: []step{{}, {}, {}, {}, {}}, requests: 4, code: gate.PlatformError},
-		{name: "down for good", steps: []step{{status: 503}, {status: 503}, {status: 503}, {status: 503}, {status: 503}}, requests: 4, code: gate.PlatformError},
+		{name: "down for good", steps: []step{{status: 503}, {status: 503}, {status: 503}, {status: 503},
+			{status: 503}}, requests: 4, code: gate.PlatformError},
 		{name: "too fast", steps: []step{{429, "2"}}, requests: 2, slept: 2 * time.Second},
 		{name: "as a date", steps: []step{{429, "Sun, 22 Nov 2026 12:00:03 GMT"}}, requests: 2, slept: 3 * time.Second},
 		{name: "too long to wait", steps: []step{{429, "60"}}, requests: 1, code: gate.RateLimited, retryAfter: time.Minute},
-		{name: "in sum too long to wait", steps: []step{{429, "8"}, {429, "8"}}, requests: 2, code: gate.RateLimited, retryAfter: 8 * time.Second},
+		{name: "in sum too long to wait", steps: []step{{429, "8"}, {429, "8"}}, requests: 2, code: gate.RateLimited,
+			retryAfter: 8 * time.Second},
 		{name: "500 is no passing reason", steps: []step{{status: 500}}, requests: 1, code: gate.PlatformError},
 		{name: "404 is an answer", steps: []step{{status: 404}}, requests: 1, code: gate.NotFound},
 		{name: "401 is an answer", steps: []step{{status: 401}}, requests: 1, code: gate.Unauthorized},
@@ -206,7 +209,8 @@ func TestWriteThatNeverLeftIsNotAmbiguous(t *testing.T) {
 	client, _ := testClient(t, url)
 	err = releaseSharedV4(t, t.Context(), client)
 	var ambiguous *Ambiguous
-	if errors.As(err, &ambiguous) || CodeOf(err) != gate.PlatformError || !strings.Contains(err.Error(), "nothing was sent") {
+	if errors.As(err, &ambiguous) || CodeOf(err) != gate.PlatformError ||
+		!strings.Contains(err.Error(), "nothing was sent") {
 		t.Errorf("got %v, want platform_error, nothing was sent", err)
 	}
 
@@ -236,7 +240,8 @@ func TestWriteThatTimesOutIsAmbiguous(t *testing.T) {
 	if calls.count() != 1 {
 		t.Errorf("%d requests, want 1", calls.count())
 	}
-	if err := reads()["rest"](t.Context(), client); CodeOf(err) != gate.PlatformError || !errors.Is(err, context.DeadlineExceeded) {
+	if err := reads()["rest"](t.Context(), client); CodeOf(err) != gate.PlatformError ||
+		!errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a read: got %v, want platform_error", err)
 	}
 }

@@ -107,7 +107,8 @@ func TestUpdateSkipsTheLaunch(t *testing.T) {
 	if err != nil || m.State != "stopped" {
 		t.Fatalf("%s, %v", m.State, err)
 	}
-	update := Update{ID: id, Config: m.Config, CurrentInstance: m.InstanceID, Lease: leased(t, client, app, id), SkipLaunch: true}
+	update := Update{ID: id, Config: m.Config, CurrentInstance: m.InstanceID, Lease: leased(t, client, app, id),
+		SkipLaunch: true}
 	grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()})
 	if _, err := client.UpdateMachine(t.Context(), grant, app, update); err != nil {
 		t.Fatal(err)
@@ -127,11 +128,13 @@ func TestOthersGetInTheWay(t *testing.T) {
 	}
 	update := func(lease *Lease, instance string) error {
 		u := Update{ID: id, Config: m.Config, CurrentInstance: instance, Lease: lease}
-		_, err := client.UpdateMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: u.Target()}), app, u)
+		_, err := client.UpdateMachine(t.Context(),
+			grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: u.Target()}), app, u)
 		return err
 	}
 	p.HoldLease(app, id, other, time.Hour)
-	_, err = client.LeaseMachine(t.Context(), grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute, nil)
+	_, err = client.LeaseMachine(t.Context(),
+		grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id}), app, id, time.Minute, nil)
 	checkCode(t, err, gate.Busy)
 	if err == nil || !strings.Contains(err.Error(), other) {
 		t.Errorf("%v does not name the owner", err)

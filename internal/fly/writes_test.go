@@ -25,14 +25,16 @@ type writeCase struct {
 func addressAndLeaseWrites() []writeCase {
 	const app = "shop-api"
 	return []writeCase{
-		{"allocate", "graphql.allocateIpAddress", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
-			own := ownNetwork(t, c, app)
-			grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: app, Target: own.Target()})
-			return func(ctx context.Context) error { _, err := c.AllocateFlycast(ctx, grant, app, own); return err }
-		}},
-		{"release", "graphql.releaseIpAddress", func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
-			return func(ctx context.Context) error { return releaseSharedV4(t, ctx, c) }
-		}},
+		{"allocate", "graphql.allocateIpAddress",
+			func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
+				own := ownNetwork(t, c, app)
+				grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: app, Target: own.Target()})
+				return func(ctx context.Context) error { _, err := c.AllocateFlycast(ctx, grant, app, own); return err }
+			}},
+		{"release", "graphql.releaseIpAddress",
+			func(t *testing.T, _ *flysim.Platform, c *Client) func(context.Context) error {
+				return func(ctx context.Context) error { return releaseSharedV4(t, ctx, c) }
+			}},
 		{"lease", "lease.acquire", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
 			grant := grantFor(t, gate.Step{Verb: gate.LeaseMachine, App: app, Target: id})
@@ -50,7 +52,8 @@ func addressAndLeaseWrites() []writeCase {
 		}},
 		{"update", "machine.update", func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
 			id := p.MachineIDs(app)[0]
-			update := Update{ID: id, Config: machineConfig(t, p, app, id), CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, c, app, id)}
+			update := Update{ID: id, Config: machineConfig(t, p, app, id),
+				CurrentInstance: p.Machine(app, id).InstanceID, Lease: leased(t, c, app, id)}
 			grant := grantFor(t, gate.Step{Verb: gate.UpdateMachine, App: app, Target: update.Target()})
 			return func(ctx context.Context) error { _, err := c.UpdateMachine(ctx, grant, app, update); return err }
 		}},
@@ -73,12 +76,13 @@ func steered() []writeCase {
 		{"cordon", "machine.cordon", gate.CordonMachine, (*Client).CordonMachine},
 		{"uncordon", "machine.uncordon", gate.UncordonMachine, (*Client).UncordonMachine},
 	} {
-		list = append(list, writeCase{steer.name, steer.operation, func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
-			id := p.AddMachine(app, "iad", machineConfig(t, p, app, p.MachineIDs(app)[0]))
-			lease := leased(t, c, app, id)
-			grant := grantFor(t, gate.Step{Verb: steer.verb, App: app, Target: id})
-			return func(ctx context.Context) error { return steer.do(c, ctx, grant, app, id, lease) }
-		}})
+		list = append(list, writeCase{steer.name, steer.operation,
+			func(t *testing.T, p *flysim.Platform, c *Client) func(context.Context) error {
+				id := p.AddMachine(app, "iad", machineConfig(t, p, app, p.MachineIDs(app)[0]))
+				lease := leased(t, c, app, id)
+				grant := grantFor(t, gate.Step{Verb: steer.verb, App: app, Target: id})
+				return func(ctx context.Context) error { return steer.do(c, ctx, grant, app, id, lease) }
+			}})
 	}
 	return list
 }
@@ -217,12 +221,14 @@ func TestGraphQLRefusalsOfWrites(t *testing.T) {
 		ambiguous  bool
 		code       gate.Code
 	}{
-		{"not found", `{"errors":[{"message":"Could not find App","extensions":{"code":"NOT_FOUND"}}]}`, false, gate.NotFound},
+		{"not found", `{"errors":[{"message":"Could not find App","extensions":{"code":"NOT_FOUND"}}]}`, false,
+			gate.NotFound},
 		{"unprocessable", `{"errors":[{"message":"no","extensions":{"code":"UNPROCESSABLE"}}]}`, false, gate.InvalidInput},
 		{"unauthorized", `{"errors":[{"message":"no","extensions":{"code":"UNAUTHORIZED"}}]}`, false, gate.Unauthorized},
 		{"unauthorized without a code", `{"errors":[{"message":"You are not authorized"}]}`, false, gate.Unauthorized},
 		{"no code", `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`, true, ""},
-		{"a code that is not known", `{"errors":[{"message":"could not find a worker","extensions":{"code":"TROUBLE"}}]}`, true, ""},
+		{"a code that is not known",
+			`{"errors":[{"message":"could not find a worker","extensions":{"code":"TROUBLE"}}]}`, true, ""},
 		{"server error", `{"errors":[{"message":"no","extensions":{"code":"SERVER_ERROR"}}]}`, true, ""},
 		{"no data", `{"data":null}`, true, ""},
 		{"another shape", `{"data":{"releaseIpAddress":null}}`, true, ""},
@@ -274,7 +280,8 @@ func TestAllocateAndRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	input := sent.Variables.Input
-	if input["appId"] != app || input["type"] != "private_v6" || input["organizationId"] != own.Organization.ID || input["network"] != "tenant-7" {
+	if input["appId"] != app || input["type"] != "private_v6" || input["organizationId"] != own.Organization.ID ||
+		input["network"] != "tenant-7" {
 		t.Errorf("sent %v", input)
 	}
 	if err := client.ReleaseAddress(t.Context(), grant, app, netip.MustParseAddr("66.241.125.87")); err != nil {
@@ -307,7 +314,8 @@ func TestAllocateLooksUpTheOrganization(t *testing.T) {
 	p.ResetCalls()
 	for _, slug := range []string{"nobody", ""} {
 		grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: slug + "/default"})
-		if _, err := client.AllocateFlycast(t.Context(), grant, "shop-api", Network{Organization: Organization{Slug: slug}}); err == nil {
+		if _, err := client.AllocateFlycast(t.Context(), grant, "shop-api",
+			Network{Organization: Organization{Slug: slug}}); err == nil {
 			t.Errorf("allocated for the organization %q", slug)
 		}
 	}
@@ -319,7 +327,8 @@ func TestAllocateLooksUpTheOrganization(t *testing.T) {
 func TestAllocationOfPublicAddressIsNoticed(t *testing.T) {
 	p, client := sandboxClient(t, flysim.Options{})
 	own := ownNetwork(t, client, "shop-api")
-	p.Inject(flysim.Fault{Status: 200, Body: `{"data":{"allocateIpAddress":{"ipAddress":{"address":"2a09:8280:1::1","type":"v6"}}}}`})
+	p.Inject(flysim.Fault{Status: 200,
+		Body: `{"data":{"allocateIpAddress":{"ipAddress":{"address":"2a09:8280:1::1","type":"v6"}}}}`})
 	grant := grantFor(t, gate.Step{Verb: gate.AllocateAddress, App: "shop-api", Target: own.Target()})
 	address, err := client.AllocateFlycast(t.Context(), grant, "shop-api", own)
 	checkCode(t, err, gate.VerifyFailed)

@@ -13,7 +13,8 @@ import (
 )
 
 // macaroon is a token as Fly makes them, of no platform.
-const macaroon = "fm2_lJPECAAAAAAAAB3cxBCqEf+Zk7Yq/1pUu0sX3vWcwrhodHRwczovL2FwaS5mbHkuaW8vYWFhL3YxlgDOAAdVBRTEPH7Wn2oT9Q=="
+const macaroon = "fm2_lJPECAAAAAAAAB3cxBCqEf+Zk7Yq/1pUu0sX3vWcwrhodHRwczovL2Fwa" +
+	"S5mbHkuaW8vYWFhL3YxlgDOAAdVBRTEPH7Wn2oT9Q=="
 
 // TestMaskSecrets: a token is hidden however an error repeats it, and the rest of
 // the text stays.
@@ -88,7 +89,8 @@ func TestMaskSecrets(t *testing.T) {
 	} {
 		text := "the token (" + form + ") was not accepted by the API"
 		got := MaskSecrets(text, []string{macaroon}, 1)
-		if !strings.HasPrefix(got, "the token (") || !strings.HasSuffix(got, ") was not accepted by the API") || !strings.Contains(got, Hidden) {
+		if !strings.HasPrefix(got, "the token (") || !strings.HasSuffix(got, ") was not accepted by the API") ||
+			!strings.Contains(got, Hidden) {
 			t.Errorf("%s: got %q", name, got)
 		}
 		left := strings.ReplaceAll(got, Hidden, "")
@@ -111,7 +113,8 @@ func TestMaskSecrets(t *testing.T) {
 func TestMaskLeavesText(t *testing.T) {
 	secrets := []string{macaroon, "sandbox-4f1d22c0a9", "production", "https://hooks.example.com/services/T0001", "off"}
 	for _, text := range []string{
-		"", "could not find App", "machine 148e21ea7d9d89 is replacing", "the sandbox refused it", "100% of the hosts are full & busy",
+		"", "could not find App", "machine 148e21ea7d9d89 is replacing",
+		"the sandbox refused it", "100% of the hosts are full & busy",
 		`bad \u escape, % and &; \`, "fm2", "registry.fly.io/shop:deployment-01JZ", "\xff\xfe", "it is off and on",
 		"https://api.machines.dev/v1/apps/shop/machines", "%", "%2", "%25", "&", "&#;", "&#x;", "\\", `\u12`,
 	} {
@@ -133,7 +136,8 @@ func FuzzMaskSecrets(f *testing.F) {
 	f.Add(`%u0041 %25252B \u004 &#xffffffff; &`, "secret")
 	f.Fuzz(func(t *testing.T, text, secret string) {
 		got := MaskSecrets(text, []string{secret}, 1)
-		if len(secret) >= minSecret && secret != Hidden && !strings.Contains(Hidden, secret) && strings.Contains(got, secret) && strings.Contains(text, secret) {
+		if len(secret) >= minSecret && secret != Hidden && !strings.Contains(Hidden, secret) &&
+			strings.Contains(got, secret) && strings.Contains(text, secret) {
 			t.Errorf("%q is in %q", secret, got)
 		}
 	})
