@@ -43,7 +43,7 @@ func (p *Platform) mustApp(name string) *appState {
 	if a == nil {
 		panic(fmt.Sprintf("flysim: no app %q", name))
 	}
-	a.note()
+	a.touch()
 	return a
 }
 
@@ -154,7 +154,7 @@ func (p *Platform) ForbidBlueGreen(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()
-	p.mustApp(app).oneSet = true
+	p.mustApp(app).noBlueGreen = true
 }
 
 // AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
@@ -167,7 +167,7 @@ func (p *Platform) AddMachine(app, region string, document json.Marshaler) strin
 	defer p.notify()
 	now := p.clock.Now()
 	a := p.mustApp(app)
-	p.state.adopt(a, config, region, now)
+	p.state.ensureVolumes(a, config, region, now)
 	m := p.state.createMachine(a, config, "", region, preset{}, now)
 	m.launch(p.state, "starting", now, p.options.StartDelay)
 	return m.id
@@ -181,7 +181,7 @@ func (p *Platform) MachineConfig(app, id string) spec.Config { return p.Machine(
 func (p *Platform) SetMachineConfig(app, id string, document json.Marshaler) {
 	config := mustConfig(document)
 	p.act(app, id, func(m *vm, now time.Time) {
-		p.state.adopt(m.app, config, m.region, now)
+		p.state.ensureVolumes(m.app, config, m.region, now)
 		m.update(p.state, config, false, now, p.options.StartDelay)
 	})
 }
@@ -232,11 +232,11 @@ func (p *Platform) SetListen(app, id string, sockets []string) {
 // lets it be what it is.
 func (p *Platform) SetCheck(app, id, name, status string) {
 	p.act(app, id, func(m *vm, _ time.Time) {
-		if m.said == nil {
-			m.said = make(map[string]string)
+		if m.checkOverrides == nil {
+			m.checkOverrides = make(map[string]string)
 		}
-		if m.said[name] = status; status == "" {
-			delete(m.said, name)
+		if m.checkOverrides[name] = status; status == "" {
+			delete(m.checkOverrides, name)
 		}
 	})
 }
@@ -264,7 +264,7 @@ func (p *Platform) AddAddress(app, kind, org, network string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()
-	w := wish{kind: kind, network: network}
+	w := addressRequest{kind: kind, network: network}
 	if org != "" {
 		w.organization = p.state.organization(org)
 	}

@@ -37,10 +37,10 @@ func (e *egressAddress) version() int {
 	return 6
 }
 
-// wish is a request for an address. An empty network means the default one of
+// addressRequest is a request for an address. An empty network means the default one of
 // the organization, and a nil organization the app's own: the app's own network
 // is never implied, and nothing is deduplicated.
-type wish struct {
+type addressRequest struct {
 	kind         string
 	region       string
 	service      string
@@ -49,7 +49,7 @@ type wish struct {
 }
 
 // allocate gives the app an address.
-func (s *platformState) allocate(a *appState, w wish, plan preset, now time.Time) (*appAddress, error) {
+func (s *platformState) allocate(a *appState, w addressRequest, plan preset, now time.Time) (*appAddress, error) {
 	addr := &appAddress{kind: w.kind, region: w.region, service: w.service, created: now, born: a.reads.Load(), gone: -1}
 	switch w.kind {
 	case "v4":

@@ -121,7 +121,7 @@ func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{})
 }
 
 // elapsed is how long a virtual duration takes at a speed, rounded up; as good
-// as for ever at speed 0.
+// as forever at speed 0.
 func elapsed(d time.Duration, speed float64) time.Duration {
 	if speed == 1 {
 		return d

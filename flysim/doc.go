@@ -55,7 +55,7 @@
 //   - grant, macaroon: what the tokens of a request allow
 //   - routes, serve: a request's way; limit, record: what applies to every request
 //   - rest_*: the REST APIs; graphql, resolve_*, schema/*.graphql: GraphQL
-//   - fault, suffer: faults; event, happen: events
+//   - fault, suffer: faults; event, incident: events
 //   - storage, store*: how the state is stored, in a record for each app and
 //     Machine, so that a change writes little
 //   - actors, operator, view, overview: the methods that bypass the API

@@ -19,7 +19,7 @@ type Script struct {
 type Event struct {
 	At    time.Duration // on the platform's clock, after [Platform.Play]
 	Every time.Duration // again and again with this between; 0: once. Not with a jump
-	Happening
+	Incident
 	Clock *ClockChange
 }
 
@@ -123,7 +123,7 @@ func (p *Platform) catchUp() {
 	s := &p.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := p.clock.Now() // that of a clock that runs on would let a fast event happen for ever
+	now := p.clock.Now() // that of a clock that runs on would let a fast event happen forever
 	for {
 		e := s.earliest()
 		if e == nil || now.Before(e.next) {
@@ -137,7 +137,7 @@ func (p *Platform) catchUp() {
 		if e.Clock != nil {
 			p.change(*e.Clock)
 			now = p.clock.Now()
-		} else if err := p.happen(e.Happening, at); err != nil {
+		} else if err := p.trigger(e.Incident, at); err != nil {
 			e.failed = err.Error()
 		} else {
 			e.failed = ""

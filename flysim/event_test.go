@@ -12,7 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-func TestHappen(t *testing.T) {
+func TestIncidents(t *testing.T) {
 	for _, tt := range []struct {
 		do, state, host string // afterwards; the Machine is started before
 		passing         bool
@@ -60,17 +60,17 @@ func TestHappen(t *testing.T) {
 		t.Error("checks that pass again do not")
 	}
 	for _, tt := range []struct {
-		happening flysim.Happening
-		want      string
+		incident flysim.Incident
+		want     string
 	}{
-		{flysim.Happening{App: "no-such", Do: flysim.DoStop}, "app not found"},
-		{flysim.Happening{App: "shop-api", Machine: "9", Do: flysim.DoStop}, "machine not found"},
-		{flysim.Happening{App: "shop-api", Machine: "-1", Do: flysim.DoStop}, "machine not found"},
-		{flysim.Happening{App: "shop-api", Do: flysim.DoCrash}, "cannot crash machine " + shopA + ": it is failed"},
-		{flysim.Happening{App: "tenant-7", Do: "explode"}, `nothing is known of "explode"`},
+		{flysim.Incident{App: "no-such", Do: flysim.DoStop}, "app not found"},
+		{flysim.Incident{App: "shop-api", Machine: "9", Do: flysim.DoStop}, "machine not found"},
+		{flysim.Incident{App: "shop-api", Machine: "-1", Do: flysim.DoStop}, "machine not found"},
+		{flysim.Incident{App: "shop-api", Do: flysim.DoCrash}, "cannot crash machine " + shopA + ": it is failed"},
+		{flysim.Incident{App: "tenant-7", Do: "explode"}, `nothing is known of "explode"`},
 	} {
-		if err := p.Happen(tt.happening); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%+v: %v, want %s", tt.happening, err, tt.want)
+		if err := p.Trigger(tt.incident); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %s", tt.incident, err, tt.want)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func TestConcurrentScript(t *testing.T) {
 		},
 		func() { p.Clock().Advance(time.Second) },
 		func() { p.Faults(); p.Events(); p.Machine("shop-api", shopA) },
-		func() { _ = p.Happen(flysim.Happening{App: "shop-api", Do: flysim.DoStart}) },
+		func() { _ = p.Trigger(flysim.Incident{App: "shop-api", Do: flysim.DoStart}) },
 		p.ClearFaults,
 	} {
 		group.Go(func() {

@@ -202,7 +202,7 @@ func (in *invocation) pause() int {
 // environment") and the configuration's own variables. Secrets are not there:
 // the platform has no values of them.
 func (m *vm) environment() map[string]string {
-	known := m.reading()
+	known := m.parse()
 	environment := map[string]string{
 		"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"FLY_APP_NAME": m.app.name, "FLY_MACHINE_ID": m.id, "FLY_ALLOC_ID": m.id, "FLY_REGION": m.region,

@@ -21,12 +21,12 @@ const (
 	ResetDuring
 )
 
-// Fault is something that goes wrong with the calls it matches. Faults are
+// Fault makes the calls that it matches fail or change. Faults are
 // consulted in the order of injection; the first that matches, is open, is not
-// used up and has the luck decides. Tokens are checked before, rate limits after.
+// used up and is drawn by chance decides. Tokens are checked before, rate limits after.
 //
 // Go's HTTP client repeats a GET by itself when a reused connection is dropped
-// before an answer; a fault that shall outlast that needs Times 2 or more.
+// before an answer; a fault that is to outlast that needs Times 2 or more.
 type Fault struct {
 	Operation string        // [Call.Operation], or a path.Match glob such as "machine.*"; empty: every operation
 	App       string        // empty: every app
@@ -52,7 +52,7 @@ type Fault struct {
 	Before func(*Platform) // runs just before the call is served: another actor
 }
 
-// NoCapacity is a fault on an operation: Fly's refusal for want of room on the
+// NoCapacity is a fault on an operation: Fly's refusal because there is no room on the
 // Machine's host, as seen with updates and starts (409).
 func NoCapacity(operation string) Fault {
 	return Fault{Operation: operation, Status: http.StatusConflict,

@@ -82,7 +82,7 @@ func TestHeldWakes(t *testing.T) {
 func TestHeldGone(t *testing.T) {
 	path := stateAt(t)
 	p := opened(t, path)
-	err := p.together(func() error {
+	err := p.inOneCommit(func() error {
 		p.AddApp("demo", "personal", "")
 		var stay string
 		for i := range maxHistory + 20 {
@@ -182,7 +182,7 @@ func TestRenew(t *testing.T) {
 		{"wake", func() { must(p.Wake("shop-api", shopMachine)) }, false},
 		{"park", func() { must(p.Park("shop-api", shopMachine, false)) }, false},
 		{"bind", func() { must(p.Bind("shop-api", shopMachine, []string{"127.0.0.1:80"})) }, false},
-		{"a host", func() { must(p.Happen(Happening{App: "shop-api", Do: DoHostDown})) }, false},
+		{"a host", func() { must(p.Trigger(Incident{App: "shop-api", Do: DoHostDown})) }, false},
 		{"an address", func() { p.AddAddress("shop-api", "v6", "", "") }, false},
 		{"GraphQL", api("POST", "/graphql",
 			`{"query":"mutation{addCertificate(appId:\"shop-api\",hostname:\"shop.example.com\"){certificate{id}}}"}`), false},

@@ -44,8 +44,8 @@ func (m *vm) launch(s *platformState, meanwhile string, now time.Time, delay tim
 		delay = s.delays.resume
 	}
 	m.pending, m.ending, m.state = nil, nil, meanwhile
-	m.plan(transition{at: now.Add(delay), state: "started", failure: m.nextFailure()})
-	m.note()
+	m.schedule(transition{at: now.Add(delay), state: "started", failure: m.nextFailure()})
+	m.touch()
 	m.settle(s, now)
 }
 
@@ -55,18 +55,18 @@ func (m *vm) prepare(s *platformState, skipLaunch bool, now time.Time, delay tim
 	ready := now.Add(s.delays.create)
 	switch {
 	case skipLaunch: // the answer to the creation says created in any case
-		m.plan(transition{at: ready, state: "stopped"})
+		m.schedule(transition{at: ready, state: "stopped"})
 	case s.delays.create > 0:
-		m.plan(transition{at: ready, state: "starting"}, transition{at: ready.Add(delay), state: "started",
+		m.schedule(transition{at: ready, state: "starting"}, transition{at: ready.Add(delay), state: "started",
 			failure: m.nextFailure()})
 	default:
 		m.launch(s, "starting", now, delay)
 	}
 }
 
-func (m *vm) plan(steps ...transition) {
+func (m *vm) schedule(steps ...transition) {
 	m.pending = append(m.pending, steps...)
-	m.note()
+	m.touch()
 }
 
 // nextFailure uses up one of the failures that were asked for.
@@ -87,7 +87,7 @@ func (m *vm) settle(s *platformState, now time.Time) {
 		case m.ending != nil && !now.Before(m.ending.at):
 			m.end(s)
 			if ends++; ends%maxEvents == 0 {
-				m.skip(s, now)
+				m.skipRestarts(s, now)
 			}
 		default:
 			return
@@ -95,10 +95,10 @@ func (m *vm) settle(s *platformState, now time.Time) {
 	}
 }
 
-// skip passes over the restarts of a program that crashes again and again, but
+// skipRestarts passes over the restarts of a program that crashes again and again, but
 // for the latest, which its history still shows: a clock that jumped by years
 // would make millions.
-func (m *vm) skip(s *platformState, now time.Time) {
+func (m *vm) skipRestarts(s *platformState, now time.Time) {
 	if len(m.pending) == 0 {
 		return
 	}
@@ -128,7 +128,7 @@ func (m *vm) due() (at time.Time, ok bool) {
 // advance carries out the next step.
 func (m *vm) advance(s *platformState) {
 	next := m.pending[0]
-	m.note()
+	m.touch()
 	if m.pending = m.pending[1:]; len(m.pending) == 0 {
 		m.pending = nil
 	}
@@ -145,7 +145,7 @@ func (m *vm) advance(s *platformState) {
 		m.detach()
 		m.lease = nil
 	case next.state == "stopped" && len(next.events) > 0 && m.config.AutoDestroy():
-		m.vanish(s, next.at)
+		m.autoDestroy(s, next.at)
 	}
 }
 
@@ -156,9 +156,9 @@ func (m *vm) start(s *platformState, launch transition) {
 		m.record(s, event{kind: "launch", status: "failed", source: "flyd", at: launch.at})
 		return
 	}
-	m.state, m.started, m.sick, m.memoryLimit = "started", launch.at, launch.failure == FailChecks, 0
+	m.state, m.started, m.failing, m.memoryLimit = "started", launch.at, launch.failure == FailChecks, 0
 	m.record(s, event{kind: "start", status: "started", source: "flyd", at: launch.at})
-	if m.outside && m.origin() != "suspended" { // what resumes listens as it did
+	if m.externalProgram && m.startedFrom() != "suspended" { // what resumes listens as it did
 		m.booting, m.listen = true, nil
 	}
 	switch {
@@ -167,7 +167,7 @@ func (m *vm) start(s *platformState, launch transition) {
 		m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: launch.at,
 			exit: &programExit{code: 1}, restarted: 2})
 		if m.config.AutoDestroy() {
-			m.vanish(s, launch.at)
+			m.autoDestroy(s, launch.at)
 		}
 	case launch.failure == FailCrash:
 		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 1}, FailCrash, launch.restarts}
@@ -196,17 +196,17 @@ func (m *vm) end(s *platformState) {
 	if e.exit.restarting = m.restarts(e.exit.code, restarts); e.exit.restarting {
 		restarts++
 		m.state = "restarting"
-		m.plan(transition{at: e.at.Add(restartDelay(restarts)), state: "started", failure: e.next, restarts: restarts})
+		m.schedule(transition{at: e.at.Add(restartDelay(restarts)), state: "started", failure: e.next, restarts: restarts})
 	}
 	m.updated = e.at
 	m.record(s, event{kind: "exit", status: "stopped", source: "flyd", at: e.at, exit: &e.exit, restarted: restarts})
 	if m.state == "stopped" && m.config.AutoDestroy() {
-		m.vanish(s, e.at)
+		m.autoDestroy(s, e.at)
 	}
 }
 
-// vanish destroys a Machine whose program is done, as its configuration wants.
-func (m *vm) vanish(s *platformState, at time.Time) {
+// autoDestroy destroys a Machine whose program is done, as its configuration wants.
+func (m *vm) autoDestroy(s *platformState, at time.Time) {
 	m.state, m.lease = "destroyed", nil
 	m.record(s, event{kind: "destroy", status: "destroyed", source: "flyd", at: at})
 	m.detach()
@@ -218,7 +218,7 @@ func restartDelay(n int) time.Duration { return min(time.Second<<min(n-1, 5), lo
 
 const longestRestart = 30 * time.Second
 
-// restarts tells whether a program that ended with code is started again after
+// restarts reports whether a program that ended with code is started again after
 // so many restarts.
 func (m *vm) restarts(code, before int) bool {
 	n := m.retries()

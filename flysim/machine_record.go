@@ -53,7 +53,7 @@ type briefMachine struct {
 func summarize(m *vm) briefMachine {
 	return briefMachine{
 		ID: m.id, Name: m.name, State: m.state, Region: m.region, InstanceID: m.instance, PrivateIP: m.privateIP.String(),
-		CreatedAt: timestamp(m.created), UpdatedAt: timestamp(m.updated), ImageRef: m.reading().image, Cordoned: m.cordoned,
+		CreatedAt: timestamp(m.created), UpdatedAt: timestamp(m.updated), ImageRef: m.parse().image, Cordoned: m.cordoned,
 	}
 }
 
@@ -98,7 +98,7 @@ type exitRecord struct {
 }
 
 func (req *apiRequest) describe(m *vm) machineRecord {
-	known := m.reading()
+	known := m.parse()
 	record := machineRecord{
 		ID: m.id, Name: m.name, State: m.state, Region: m.region,
 		InstanceID: m.instance, Version: m.instance, PrivateIP: m.privateIP.String(),

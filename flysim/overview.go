@@ -2,8 +2,8 @@ package flysim
 
 import "time"
 
-// Glance is an app among many.
-type Glance struct {
+// AppOverview is a summary of an app.
+type AppOverview struct {
 	App       string `json:"app"`
 	Public    bool   `json:"public"`    // it has an address on the internet
 	Flycast   bool   `json:"flycast"`   // it has a Flycast address
@@ -12,16 +12,16 @@ type Glance struct {
 	Started   int    `json:"started"`   // how many of them are
 }
 
-// Overview is a glance at every app, by name. It stays as it is while
+// Overview summarizes every app, by name. It stays valid while
 // [Platform.Revision] stays and the clock has not reached until (zero: no limit).
-func (p *Platform) Overview() (glances []Glance, until time.Time) {
+func (p *Platform) Overview() (glances []AppOverview, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.clock.Now()
 	apps := p.state.appsOf(nil)
-	glances = make([]Glance, 0, len(apps))
+	glances = make([]AppOverview, 0, len(apps))
 	for _, a := range apps {
-		g := Glance{App: a.name}
+		g := AppOverview{App: a.name}
 		for _, addr := range a.held() {
 			g.Addresses++
 			if addr.kind == "private_v6" {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// reading is what the API needs of a configuration again and again, read once
+// parsedConfig is what the API needs of a configuration again and again, read once
 // for each version.
-type reading struct {
+type parsedConfig struct {
 	document      json.RawMessage
 	probes        []probe
 	image         imageRecord
@@ -17,10 +17,10 @@ type reading struct {
 	unsuspendable string // why it is stopped where suspend is asked for
 }
 
-// reading is the present configuration's.
-func (m *vm) reading() *reading {
-	if m.read != nil {
-		return m.read
+// parse is the present configuration's.
+func (m *vm) parse() *parsedConfig {
+	if m.parsed != nil {
+		return m.parsed
 	}
 	image := parseImage(m.config.Image())
 	if image.digest == "" {
@@ -34,14 +34,14 @@ func (m *vm) reading() *reading {
 	if err != nil {
 		metadata = nil
 	}
-	m.read = &reading{
+	m.parsed = &parsedConfig{
 		document: document,
 		probes:   probesOf(m.config),
 		image:    imageRecord{Registry: image.registry, Repository: image.repository, Tag: image.tag, Digest: image.digest},
 		metadata: metadata, group: m.config.ProcessGroup(),
 		killTimeout: killTimeoutOf(m.config.Raw("stop_config")), unsuspendable: unsuspendable(m.config),
 	}
-	return m.read
+	return m.parsed
 }
 
 // killTimeoutOf is how long a program has to end by its stop_config.

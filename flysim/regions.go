@@ -18,7 +18,7 @@ type Region struct {
 
 func (r Region) deprecated() bool { return r.capacity == 0 }
 
-// In tells whether a word of a region expression means the region: its code,
+// In reports whether a word of a region expression means the region: its code,
 // any, or the alias of an area that it is in (Fly docs, "Dynamic request routing").
 func (r Region) In(word string) bool {
 	switch word {

@@ -20,7 +20,7 @@ type appRelease struct {
 	metadata   json.RawMessage
 	created    time.Time
 	updated    time.Time
-	noted      bool // it may have changed since it was stored
+	dirty      bool // it may have changed since it was stored
 }
 
 // The words for them that Fly's clients use.
@@ -73,7 +73,7 @@ func (s *platformState) createRelease(a *appState, image, strategy string, defin
 		a.releases = slices.Clone(a.releases[1:])
 		delete(s.releases, first.id)
 	}
-	r.note()
+	r.touch()
 	s.releases[r.id] = r
 	return r, nil
 }
@@ -94,7 +94,7 @@ func (r *appRelease) update(status string, metadata json.RawMessage, now time.Ti
 		r.app.status = "deployed"
 	}
 	r.updated = now
-	r.note()
+	r.touch()
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (*root) AllocateIpAddress(ctx context.Context, args allocateArgs) (*allocat
 	if err != nil {
 		return nil, err
 	}
-	w := wish{kind: in.Type, region: deref(in.Region), service: deref(in.ServiceName), network: named}
+	w := addressRequest{kind: in.Type, region: deref(in.Region), service: deref(in.ServiceName), network: named}
 	if in.OrganizationId != nil && *in.OrganizationId != "" {
 		if w.organization, err = req.organization(*in.OrganizationId); err != nil {
 			return nil, err

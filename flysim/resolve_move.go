@@ -29,7 +29,7 @@ func (*root) MoveApp(ctx context.Context, args struct {
 	}
 	a.organization, a.network = org, org.networks[0]
 	for _, m := range a.machines {
-		m.note()
+		m.touch()
 		m.privateIP = machineAddress(a.network, m.id)
 	}
 	return &appPayload{app: &appNode{req: req, app: a, fresh: true}, mutation: in.ClientMutationId}, nil

@@ -18,7 +18,7 @@ func (req *apiRequest) find(name string) (*appState, error) {
 	if a == nil || !req.grant.sees(name) {
 		return nil, errAppNotFound
 	}
-	req.note(a)
+	req.touch(a)
 	return a, nil
 }
 
@@ -163,7 +163,7 @@ func (*root) CanPerformBluegreenDeployment(ctx context.Context, args struct{ Nam
 	if err != nil {
 		return false, err
 	}
-	return !a.oneSet, nil
+	return !a.noBlueGreen, nil
 }
 
 // LatestImageDetails knows no published images; flyctl takes this error for

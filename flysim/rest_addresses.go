@@ -99,7 +99,7 @@ func createAssignment(req *apiRequest) apiAnswer {
 	case !anycast && (in.Type == "shared_v4" || in.Type == "private_v6"): // flyctl, ips allocate: the API refuses it
 		return refuse(invalid("region is not supported for IP address type %s", in.Type))
 	}
-	w := wish{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
+	w := addressRequest{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
 	if in.Org != "" {
 		if w.organization = req.platform.state.organization(in.Org); w.organization == nil ||
 			!req.grant.seesOrganization(in.Org) {

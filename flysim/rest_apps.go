@@ -123,7 +123,7 @@ func (req *apiRequest) named(name string) (*appState, error) {
 	if a == nil {
 		return nil, notFound("app")
 	}
-	req.note(a)
+	req.touch(a)
 	return a, nil
 }
 

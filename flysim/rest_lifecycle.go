@@ -17,7 +17,7 @@ func startMachine(req *apiRequest) apiAnswer {
 	previous := m.state
 	switch {
 	case previous == "started" || previous == "starting":
-	case transient(previous) || previous == "created" && len(m.pending) > 0:
+	case isTransient(previous) || previous == "created" && len(m.pending) > 0:
 		return refuse(precondition("unable to start machine from current state: '%s'", previous))
 	default:
 		m.updated = req.now

@@ -57,7 +57,7 @@ func listed(values []string) []string {
 // hasMetadata applies the filters metadata.KEY=VALUE, all of them.
 func hasMetadata(m *vm, query map[string][]string) bool {
 	for filter, values := range query {
-		if key, ok := strings.CutPrefix(filter, "metadata."); ok && !slices.Contains(values, m.reading().metadata[key]) {
+		if key, ok := strings.CutPrefix(filter, "metadata."); ok && !slices.Contains(values, m.parse().metadata[key]) {
 			return false
 		}
 	}
@@ -99,7 +99,7 @@ func createMachine(req *apiRequest) apiAnswer {
 	if err := a.nameFree(in.Name); err != nil {
 		return refuse(err)
 	}
-	if err := a.mountable(config, region, nil); err != nil {
+	if err := a.checkMounts(config, region, nil); err != nil {
 		return refuse(err)
 	}
 	m := p.state.createMachine(a, config, in.Name, region, req.plan, req.now)
@@ -197,7 +197,7 @@ func updateMachine(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	if err := m.app.mountable(config, m.region, m); err != nil {
+	if err := m.app.checkMounts(config, m.region, m); err != nil {
 		return refuse(err)
 	}
 	rests := slices.Contains([]string{"created", "stopped", "suspended"}, m.state)
@@ -218,7 +218,7 @@ func destroyMachine(req *apiRequest) apiAnswer {
 	}
 	query := req.URL.Query()
 	force := query.Get("force") == "true" || query.Get("kill") == "true"
-	if !force && (m.state == "started" || transient(m.state) && m.state != "destroying") {
+	if !force && (m.state == "started" || isTransient(m.state) && m.state != "destroying") {
 		return refuse(precondition("unable to destroy machine, not currently stopped"))
 	}
 	m.halt(req.platform.state, "destroyed", req.now)

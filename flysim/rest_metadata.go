@@ -12,7 +12,7 @@ func getMetadata(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	metadata := m.reading().metadata
+	metadata := m.parse().metadata
 	if metadata == nil {
 		metadata = map[string]string{}
 	}
@@ -24,7 +24,7 @@ func getMetadataValue(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	value, ok := m.reading().metadata[req.PathValue("key")]
+	value, ok := m.parse().metadata[req.PathValue("key")]
 	if !ok {
 		return refuse(notFound("metadata key"))
 	}
@@ -85,7 +85,7 @@ func editMetadata(req *apiRequest, version string, edit func(map[string]string))
 	case version != "" && version != m.instance:
 		return refuse(precondition("machine %s has version %s, not machine_version", m.id, m.instance))
 	}
-	metadata := maps.Clone(m.reading().metadata)
+	metadata := maps.Clone(m.parse().metadata)
 	if metadata == nil {
 		metadata = make(map[string]string)
 	}
@@ -99,7 +99,7 @@ func editMetadata(req *apiRequest, version string, edit func(map[string]string))
 	return apiAnswer{status: http.StatusNoContent}
 }
 
-// isNull tells whether a value of a body is absent.
+// isNull reports whether a value of a body is absent.
 func isNull(raw json.RawMessage) bool {
 	return len(raw) == 0 || bytes.Equal(bytes.TrimSpace(raw), []byte("null"))
 }

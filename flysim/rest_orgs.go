@@ -120,7 +120,7 @@ func listOrgMachines(req *apiRequest) apiAnswer {
 			PrivateIP: m.privateIP.String(), CreatedAt: timestamp(m.created), UpdatedAt: timestamp(m.updated),
 		}
 		if req.URL.Query().Get("summary") != "true" {
-			row.Config = overview(m.config, m.reading().metadata)
+			row.Config = overview(m.config, m.parse().metadata)
 		}
 		out.Machines = append(out.Machines, row)
 		out.LastID, out.LastAt = row.ID, row.UpdatedAt

@@ -182,8 +182,8 @@ func extendVolume(req *apiRequest) apiAnswer {
 	}
 	v.sizeGB = in.SizeGB
 	if m := v.attached; m != nil {
-		m.note()
-		m.setConfig(m.app.mounted(m.config))
+		m.touch()
+		m.setConfig(m.app.withVolumeDetails(m.config))
 	}
 	return reply(http.StatusOK, struct {
 		Volume       volumeRecord `json:"volume"`

@@ -69,7 +69,7 @@ func (w waiting) reached(m *vm) bool {
 			slices.Contains(w.states, "settled")
 	}
 	return slices.Contains(w.states, m.state) ||
-		slices.Contains(w.states, "settled") && !transient(m.state)
+		slices.Contains(w.states, "settled") && !isTransient(m.state)
 }
 
 // waitRecord is the answer of a wait.

@@ -34,18 +34,18 @@ func routeTable() []route {
 	account := func(r route) route { r.wholeAccount = true; return r }
 	each := func(r route) route { r.perMachine = true; return r }
 	const (
-		app   = "/v1/apps/{app}"
-		one   = app + "/machines/{target}"
-		lease = one + "/lease"
-		ips   = app + "/ip_assignments"
-		certs = app + "/certificates"
-		disks = app + "/volumes"
-		disk  = disks + "/{target}"
-		meta  = one + "/metadata/{key}"
-		hush  = app + "/secrets"
-		keys  = app + "/secretkeys"
-		org   = "/v1/orgs/{organization}"
-		uiex  = "/api/v1"
+		app         = "/v1/apps/{app}"
+		one         = app + "/machines/{target}"
+		lease       = one + "/lease"
+		ips         = app + "/ip_assignments"
+		certs       = app + "/certificates"
+		disks       = app + "/volumes"
+		disk        = disks + "/{target}"
+		meta        = one + "/metadata/{key}"
+		secretsPath = app + "/secrets"
+		keys        = app + "/secretkeys"
+		org         = "/v1/orgs/{organization}"
+		uiex        = "/api/v1"
 	)
 	wait := each(read("GET "+one+"/wait", "machine.wait", waitMachine))
 	wait.waits = true
@@ -102,11 +102,11 @@ func routeTable() []route {
 		each(read("GET "+disk+"/snapshots", "volume.snapshots", listSnapshots)),
 		each(write("POST "+disk+"/snapshots", "volume.snapshot", createSnapshot)),
 
-		read("GET "+hush, "secret.list", listSecrets),
-		private(write("POST "+hush, "secret.update", updateSecrets)),
-		read("GET "+hush+"/{target}", "secret.get", getSecret),
-		private(write("POST "+hush+"/{target}", "secret.set", setSecret)),
-		write("DELETE "+hush+"/{target}", "secret.delete", deleteSecret),
+		read("GET "+secretsPath, "secret.list", listSecrets),
+		private(write("POST "+secretsPath, "secret.update", updateSecrets)),
+		read("GET "+secretsPath+"/{target}", "secret.get", getSecret),
+		private(write("POST "+secretsPath+"/{target}", "secret.set", setSecret)),
+		write("DELETE "+secretsPath+"/{target}", "secret.delete", deleteSecret),
 
 		read("GET "+keys, "secretkey.list", listSecretKeys),
 		read("GET "+keys+"/{target}", "secretkey.get", getSecretKey),

@@ -29,7 +29,7 @@ type appSecret struct {
 	created, updated time.Time
 }
 
-// secretDigest tells whether a secret changed, and not what it is.
+// secretDigest reports whether a secret changed, and not what it is.
 func secretDigest(app *appState, name, value string) string {
 	sum := sha256.Sum256([]byte(app.id + "\x00" + name + "\x00" + value))
 	return hex.EncodeToString(sum[:8])

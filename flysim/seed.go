@@ -89,7 +89,7 @@ func (p *Platform) Seed(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("flysim: example apps: %w", err)
 	}
-	return p.together(func() error {
+	return p.inOneCommit(func() error {
 		for _, app := range f.Apps {
 			if err := p.seedApp(ctx, f, app); err != nil {
 				return fmt.Errorf("flysim: example apps: app %s: %w", app.Name, err)
@@ -145,7 +145,7 @@ func (p *Platform) seedApp(ctx context.Context, f *fixture, app fixtureApp) erro
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.mustApp(app.Name).note()
+	p.mustApp(app.Name).touch()
 	p.configs[app.Name] = f.files[app.FlyToml]
 	return nil
 }

@@ -192,7 +192,7 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 		p.finish(w, req.call, p.limited(rt, req), false)
 		return
 	}
-	p.suffer(w, rt, req, fault)
+	p.serveFaulty(w, rt, req, fault)
 }
 
 // limited serves a call unless it comes too fast. On a clock that stands still
@@ -320,7 +320,7 @@ func (p *Platform) send(w http.ResponseWriter, a apiAnswer) {
 	}
 	w.WriteHeader(a.status)
 	if len(a.body) > 0 {
-		_, _ = w.Write(a.body) // nobody is left to tell
+		_, _ = w.Write(a.body) // the client is gone
 	}
 }
 
@@ -342,7 +342,7 @@ func (req *apiRequest) app() (*appState, error) {
 	s := req.platform.state
 	switch name := req.PathValue("app"); {
 	case s.apps[name] != nil:
-		req.note(s.apps[name])
+		req.touch(s.apps[name])
 		return s.apps[name], nil
 	case s.taken[name]:
 		return nil, errUnauthorized
@@ -361,7 +361,7 @@ func (req *apiRequest) machine() (*appState, *vm, error) {
 		return nil, nil, notFound("machine")
 	}
 	if req.call.Write {
-		m.note()
+		m.touch()
 	}
 	m.settle(req.platform.state, req.now)
 	return a, m, nil

@@ -61,7 +61,7 @@ func ParseListen(text string) ([]string, error) {
 	return sockets, nil
 }
 
-// cutPort parts host and port; ok is false for a port alone.
+// cutPort splits host and port; ok is false for a port alone.
 func cutPort(address string) (host, port string, ok bool) {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 {
@@ -118,10 +118,10 @@ func isPrivate(addr netip.Addr) bool {
 	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
 }
 
-// rebind moves the sockets to where the environment of the next configuration
+// updateSockets moves the sockets to where the environment of the next configuration
 // wants them.
-func (m *vm) rebind(next spec.Config) {
-	before, after := wishes(m.config), wishes(next)
+func (m *vm) updateSockets(next spec.Config) {
+	before, after := socketSettingsOf(m.config), socketSettingsOf(next)
 	if before.listen != after.listen {
 		sockets, err := ParseListen(after.listen)
 		switch {
@@ -153,22 +153,22 @@ func (m *vm) rebind(next spec.Config) {
 	}
 }
 
-// bindWish is what a Machine's environment says about sockets.
-type bindWish struct {
+// socketSettings is what a Machine's environment says about sockets.
+type socketSettings struct {
 	listen string
 	port   int
 }
 
-func wishes(config spec.Config) bindWish {
+func socketSettingsOf(config spec.Config) socketSettings {
 	env, err := config.Env()
 	if err != nil {
-		return bindWish{}
+		return socketSettings{}
 	}
 	port, err := strconv.ParseUint(env["PORT"], 10, 16)
 	if err != nil {
 		port = 0
 	}
-	return bindWish{env[EnvListen], int(port)}
+	return socketSettings{env[EnvListen], int(port)}
 }
 
 // mainPort is the internal port of the first TCP service, 0 if there is none.
@@ -194,7 +194,7 @@ type Program struct {
 	Until     time.Time // when something happens to it by itself; zero: nothing does
 }
 
-// Running tells whether the program runs, and is the one of that instance and start.
+// Running reports whether the program runs, and is the one of that instance and start.
 func (r Program) Running(instance string, started time.Time) bool {
 	return r.State == "started" && r.Instance == instance && r.Started.Equal(started)
 }
@@ -218,7 +218,7 @@ func (p *Platform) Program(app, id string) (Program, error) {
 	var r Program
 	err := p.look(app, id, func(m *vm, _ time.Time) {
 		r = Program{
-			Region: m.region, State: m.state, Instance: m.instance, Started: m.started, From: m.origin(),
+			Region: m.region, State: m.state, Instance: m.instance, Started: m.started, From: m.startedFrom(),
 			PrivateIP: m.privateIP, Config: m.config,
 		}
 		for _, s := range m.listen {
@@ -232,9 +232,9 @@ func (p *Platform) Program(app, id string) (Program, error) {
 	return r, err
 }
 
-// origin is the state from which the Machine was last started, as its history
+// startedFrom is the state from which the Machine was last started, as its history
 // has it.
-func (m *vm) origin() string {
+func (m *vm) startedFrom() string {
 	started := false
 	for _, e := range m.events {
 		switch {

@@ -62,11 +62,11 @@ type appState struct {
 	releases     []*appRelease // oldest first
 	reads        atomic.Int64
 	machineReads int64 // lists of Machines that were read
-	oneSet       bool  // its organization has no room for a second set of Machines
+	noBlueGreen  bool  // its organization has no room for a second set of Machines
 	secrets      secrets
 	listed       int64         // number of the list of apps that first shows it
-	notes        uint64        // how often it, or something of it, may have changed
-	noted        bool          // it, a Machine or a release of it may have changed since it was stored
+	touches      uint64        // how often it, or something of it, may have changed
+	dirty        bool          // it, a Machine or a release of it may have changed since it was stored
 	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
 }
 
@@ -226,7 +226,7 @@ func (s *platformState) createApp(name, orgSlug, networkName string, plan preset
 		network:      net,
 		status:       "pending",
 		created:      now,
-		noted:        true,
+		dirty:        true,
 	}
 	s.put(a)
 	return a, nil
@@ -258,7 +258,7 @@ func (a *appState) find(id string) *vm {
 func (a *appState) machine(id string) *vm {
 	m := a.find(id)
 	if m != nil {
-		m.note()
+		m.touch()
 	}
 	return m
 }

@@ -38,7 +38,7 @@ const (
 func (m *vm) ends(s *platformState, how stopping) (time.Duration, programExit) {
 	limit := how.timeout
 	if limit <= 0 {
-		limit = m.reading().killTimeout
+		limit = m.parse().killTimeout
 	}
 	killed := programExit{code: 128 + 9, signal: 9, requested: true}
 	switch {
@@ -92,7 +92,7 @@ func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
 	}
 	m.pending, m.ending = nil, nil
 	m.state, m.updated = meanwhile, now
-	m.plan(transition{at: at, state: to, events: events})
+	m.schedule(transition{at: at, state: to, events: events})
 	m.settle(s, now)
 }
 
@@ -102,7 +102,7 @@ func (m *vm) restart(s *platformState, how stopping, now time.Time, delay time.D
 	at := now.Add(took)
 	m.pending, m.ending = nil, nil
 	m.state, m.updated = "restarting", now
-	m.plan(
+	m.schedule(
 		transition{at: at, state: "restarting", events: []event{{kind: "exit", status: "stopped", source: "flyd",
 			at: at, exit: &exit}}},
 		transition{at: at.Add(delay), state: "started", failure: m.nextFailure()},
@@ -151,7 +151,7 @@ func unsuspendable(config spec.Config) string {
 
 // unsuspendable says why the Machine cannot be suspended, empty if it can.
 func (m *vm) unsuspendable() string {
-	why := m.reading().unsuspendable
+	why := m.parse().unsuspendable
 	if why == "" && m.updated.Before(suspendable()) {
 		return "it was last updated before June 20, 2024"
 	}

@@ -40,7 +40,7 @@ var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable",
 // A request that changes something is answered once that is stored; if it
 // cannot be stored it is answered with 500, and the next commit tries again.
 // What others do ([Platform.StopMachine], autostop) and what time does is stored
-// soon after, without anybody's waiting, and by [Platform.Close] at the latest;
+// soon after, while nobody waits for it, and by [Platform.Close] at the latest;
 // time does again what was lost of it. Reads do not wait for the storage.
 //
 // The clock goes on from where it was, at the speed it had: set another one
@@ -128,7 +128,7 @@ func (p *Platform) Close() error {
 	k.next.err = errClosed
 	close(k.next.done)
 	for _, a := range p.state.apps { // whatever nobody noted
-		a.noteAll()
+		a.touchAll()
 	}
 	changes := p.collect()
 	p.mu.Unlock()
@@ -158,7 +158,7 @@ func (p *Platform) keep() {
 		p.mu.Unlock()
 		if batch.err = k.save(changes); batch.err != nil {
 			p.mu.Lock()
-			changes.noteAgain()
+			changes.touchAgain()
 			p.mu.Unlock()
 		}
 		close(batch.done)
@@ -186,7 +186,7 @@ func (k *keeper) await(written *commitWaiters) error {
 	return written.err
 }
 
-// pending is the next commit, nil for a keeper that there is not. The caller
+// pending is the next commit, nil for a keeper that does not exist. The caller
 // holds mu.
 func (k *keeper) pending() *commitWaiters {
 	if k == nil {
@@ -204,9 +204,9 @@ func (k *keeper) answer(given apiAnswer, written *commitWaiters) apiAnswer {
 	return given
 }
 
-// together runs f, which makes many changes, and stores them in one commit: all
+// inOneCommit runs f, which makes many changes, and stores them in one commit: all
 // of them or none.
-func (p *Platform) together(f func() error) error {
+func (p *Platform) inOneCommit(f func() error) error {
 	if p.keeper == nil {
 		return f()
 	}

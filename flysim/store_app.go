@@ -163,7 +163,8 @@ type storedRelease struct {
 func storeApp(a *appState) storedApp {
 	stored := storedApp{
 		ID: a.id, Number: a.number, Name: a.name, Network: a.network.id, Organization: a.organization.id,
-		Status: a.status, Created: a.created, OneSet: a.oneSet, StartDelay: a.startDelay, Secrets: storeSecrets(a.secrets),
+		Status: a.status, Created: a.created, OneSet: a.noBlueGreen, StartDelay: a.startDelay,
+		Secrets: storeSecrets(a.secrets),
 	}
 	for _, v := range a.volumes {
 		disk := storedVolume{
@@ -218,7 +219,7 @@ func (s *platformState) restoreApps(stored *storedState, configs map[string][]by
 		a := &appState{
 			id: record.ID, number: record.Number, name: record.Name, network: networks[record.Network],
 			organization: s.organizationByID(record.Organization),
-			status:       record.Status, created: record.Created, oneSet: record.OneSet,
+			status:       record.Status, created: record.Created, noBlueGreen: record.OneSet,
 			startDelay: record.StartDelay, secrets: restoreSecrets(record.Secrets),
 		}
 		switch {

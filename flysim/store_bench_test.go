@@ -29,7 +29,7 @@ func openSynced(path string) (*Platform, error) {
 func grown(b *testing.B, p *Platform, apps, machines int) {
 	b.Helper()
 	config := storeConfig(b, benchConfig)
-	err := p.together(func() error {
+	err := p.inOneCommit(func() error {
 		for i := range apps {
 			name := fmt.Sprintf("app-%d", i)
 			p.AddApp(name, "personal", "")
@@ -141,7 +141,7 @@ func BenchmarkClose(b *testing.B) {
 	for b.Loop() {
 		p.mu.Lock()
 		for _, a := range p.state.apps {
-			a.noteAll()
+			a.touchAll()
 		}
 		p.mu.Unlock()
 		if err := p.Sync(); err != nil {

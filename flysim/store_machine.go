@@ -90,7 +90,7 @@ func storeMachine(m *vm) storedMachine {
 	stored := storedMachine{
 		ID: m.id, App: m.app.id, Order: m.order, Name: m.name, Region: m.region, PrivateIP: m.privateIP,
 		Created: m.created, Updated: m.updated, Instance: m.instance, State: m.state, Started: m.started,
-		Sick: m.sick, Said: maps.Clone(m.said), Cordoned: m.cordoned, Host: m.host, Memory: m.memoryLimit,
+		Sick: m.failing, Said: maps.Clone(m.checkOverrides), Cordoned: m.cordoned, Host: m.host, Memory: m.memoryLimit,
 		Versions: make([]storedVersion, 0, len(m.versions)), Events: make([]storedEvent, 0, len(m.events)),
 	}
 	for _, v := range m.versions {
@@ -162,7 +162,7 @@ func restoreMachine(a *appState, record storedMachine) *vm {
 	m := &vm{
 		app: a, id: record.ID, order: record.Order, name: record.Name, region: record.Region, privateIP: record.PrivateIP,
 		created: record.Created, updated: record.Updated, instance: record.Instance, state: record.State,
-		started: record.Started, sick: record.Sick, said: record.Said, cordoned: record.Cordoned,
+		started: record.Started, failing: record.Sick, checkOverrides: record.Said, cordoned: record.Cordoned,
 		host: record.Host, memoryLimit: record.Memory,
 		config: record.Versions[0].Config, failures: record.Failures,
 	}

@@ -224,7 +224,7 @@ func TestStateNew(t *testing.T) {
 func TestStateSeed(t *testing.T) {
 	path := stateAt(t)
 	p := opened(t, path)
-	err := p.together(func() error {
+	err := p.inOneCommit(func() error {
 		p.AddApp("half", "personal", "")
 		p.StopMachine("half", p.AddMachine("half", "iad", storeConfig(t, `{"image":"a/b:1"}`)))
 		for range 3 {
@@ -365,7 +365,7 @@ func TestStateDeleted(t *testing.T) {
 	p.mu.Lock()
 	a := p.state.apps["shop-api"]
 	a.machines = a.machines[1:]
-	a.note()
+	a.touch()
 	delete(p.state.apps, "legacy-api")
 	for id, r := range p.state.releases {
 		if r.app.name == "legacy-api" {

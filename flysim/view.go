@@ -66,7 +66,7 @@ type Cause struct {
 	At   time.Time
 }
 
-// Public tells whether the app has an address on the internet.
+// Public reports whether the app has an address on the internet.
 func (s Site) Public() bool {
 	return slices.ContainsFunc(s.Addresses, func(a Address) bool {
 		return a.Kind == "v4" || a.Kind == "v6" ||
@@ -74,7 +74,7 @@ func (s Site) Public() bool {
 	})
 }
 
-// Flycast tells whether the app has a Flycast address on a network of its organization or another.
+// Flycast reports whether the app has a Flycast address on a network of its organization or another.
 func (s Site) Flycast() bool {
 	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "private_v6" })
 }
@@ -105,7 +105,8 @@ func (p *Platform) Renew(site Site) (now Site, same bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.state.apps[site.App]
-	if a != nil && a.id == site.id && a.notes == site.notes && (site.Until.IsZero() || p.clock.Now().Before(site.Until)) {
+	if a != nil && a.id == site.id && a.touches == site.notes && (site.Until.IsZero() ||
+		p.clock.Now().Before(site.Until)) {
 		site.Revision = p.revision.Load()
 		return site, true, nil
 	}
@@ -144,7 +145,7 @@ func (p *Platform) site(app string) (Site, error) {
 		}
 		site.Machines = append(site.Machines, m.backend(now, p.options.CheckDelay))
 	}
-	site.notes = a.notes // settling notes too
+	site.notes = a.touches // settling notes too
 	return site, nil
 }
 
@@ -177,7 +178,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 		b.Since = m.started
 	}
 	b.Updated, b.Started = m.updated, m.started
-	b.Group = m.reading().group
+	b.Group = m.parse().group
 	for _, h := range m.health(now, checkDelay) {
 		b.Passing = b.Passing && h.status == "passing"
 		if strings.HasPrefix(h.name, "servicecheck-") && h.status != "passing" && b.Serving != "critical" {
@@ -246,7 +247,7 @@ func (p *Platform) Exit(app, id, instance string, code int) error {
 // is waited for.
 func (p *Platform) Boot(app, id string) error {
 	return p.with(app, id, func(m *vm, _ time.Time) error {
-		m.outside, m.booting, m.listen = true, true, nil
+		m.externalProgram, m.booting, m.listen = true, true, nil
 		return nil
 	})
 }
@@ -286,7 +287,7 @@ func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
 func (p *Platform) with(app, id string, f func(*vm, time.Time) error) error {
 	var done error
 	err := p.look(app, id, func(m *vm, now time.Time) {
-		m.note()
+		m.touch()
 		if done = f(m, now); done == nil {
 			p.notify()
 		}

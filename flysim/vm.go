@@ -23,7 +23,7 @@ const (
 	FailLaunch         // the Machine cannot be launched: state failed
 	FailChecks         // it starts, and its checks stay critical
 	FailCrash          // the program exits with code 1 and is restarted
-	FailOOM            // the program is killed for want of memory (137) and is restarted
+	FailOOM            // the program is killed because it ran out of memory (137) and is restarted
 )
 
 // vm is a Machine. State changes that take time are pending and take effect
@@ -40,11 +40,11 @@ type vm struct {
 	state            string
 	events           []event // newest first
 	started          time.Time
-	sick             bool              // its checks stay critical
-	said             map[string]string // status of a check by name, whatever it would be
+	failing          bool              // its checks stay critical
+	checkOverrides   map[string]string // status of a check by name, whatever it would be
 	listed           int64             // number of the list read that first shows it
 	listen           []socket
-	outside          bool // its program is another process, which Boot and Bind tell of
+	externalProgram  bool // its program is another process, which Boot and Bind tell of
 	booting          bool // and listens nowhere yet
 	lease            *machineLease
 	cordoned         bool
@@ -56,10 +56,10 @@ type vm struct {
 
 	pending  []transition // in the order of their times
 	ending   *ending
-	failures []Failure // of the next launches
-	read     *reading  // of config; see [vm.reading]
+	failures []Failure     // of the next launches
+	parsed   *parsedConfig // of config; see [vm.reading]
 
-	noted bool // it may have changed since it was stored
+	dirty bool // it may have changed since it was stored
 }
 
 // machineVersion is a configuration the Machine has or had.
@@ -93,8 +93,8 @@ func parseSocket(s string) socket {
 // DefaultRegion is where a Machine goes for which none is asked.
 const DefaultRegion = "iad"
 
-// transient tells whether a state is left without anybody's doing.
-func transient(state string) bool {
+// isTransient reports whether a state is left on its own.
+func isTransient(state string) bool {
 	switch state {
 	case "creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying":
 		return true
@@ -144,8 +144,8 @@ func machineAddress(n *privateNetwork, id string) netip.Addr {
 
 // configure gives the Machine a new version.
 func (m *vm) configure(s *platformState, config spec.Config, plan preset) {
-	config = m.app.mounted(config)
-	m.rebind(config)
+	config = m.app.withVolumeDetails(config)
+	m.updateSockets(config)
 	m.instance = s.ids.instance()
 	if plan.instance != "" {
 		m.instance = plan.instance
@@ -158,7 +158,7 @@ func (m *vm) configure(s *platformState, config spec.Config, plan preset) {
 
 // setConfig changes the configuration of the present version.
 func (m *vm) setConfig(config spec.Config) {
-	m.config, m.versions[0].config, m.read = config, config, nil
+	m.config, m.versions[0].config, m.parsed = config, config, nil
 }
 
 // How much of its history a Machine keeps.
@@ -168,7 +168,7 @@ const (
 )
 
 func (m *vm) record(s *platformState, e event) {
-	m.note()
+	m.touch()
 	e.id = s.ids.ulid("event")
 	m.events = slices.Insert(m.events, 0, e)
 	m.events = m.events[:min(len(m.events), maxEvents)]
@@ -190,10 +190,10 @@ func (m *vm) update(s *platformState, config spec.Config, skipLaunch bool, now t
 	replaced.at = at
 	m.pending, m.ending, m.state = nil, nil, "replacing"
 	if skipLaunch { // a suspended one too is stopped: its snapshot is of the old version
-		m.plan(replaced, transition{at: at, state: "stopped"})
+		m.schedule(replaced, transition{at: at, state: "stopped"})
 	} else {
 		replaced.events = append(replaced.events, event{kind: "launch", status: "created", source: "user", at: at})
-		m.plan(replaced, transition{at: at.Add(delay), state: "started", failure: m.nextFailure()})
+		m.schedule(replaced, transition{at: at.Add(delay), state: "started", failure: m.nextFailure()})
 	}
 	m.settle(s, now)
 }
@@ -206,7 +206,7 @@ type health struct {
 
 // health tells how the Machine's checks stand.
 func (m *vm) health(now time.Time, delay time.Duration) []health {
-	probes := m.reading().probes
+	probes := m.parse().probes
 	found := make([]health, 0, len(probes))
 	for _, p := range probes {
 		h := health{p.name, "passing", "HTTP GET 200 OK", m.started.Add(delay)}
@@ -218,10 +218,10 @@ func (m *vm) health(now time.Time, delay time.Duration) []health {
 			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
 		case m.booting:
 			h.status, h.output, h.updated = "warning", "waiting for status update", m.started
-		case m.sick || !reached:
+		case m.failing || !reached:
 			h.status, h.output = "critical", "connect: connection refused"
 		}
-		if status, ok := m.said[p.name]; ok && m.state == "started" {
+		if status, ok := m.checkOverrides[p.name]; ok && m.state == "started" {
 			h.status, h.output = status, "as told"
 		}
 		found = append(found, h)

@@ -55,10 +55,10 @@ func (s *platformState) createVolume(a *appState, name, region string, sizeGB in
 	return v
 }
 
-// mountable refuses a configuration that mounts what this Machine (nil: a new
+// checkMounts refuses a configuration that mounts what this Machine (nil: a new
 // one) cannot have. Fly's documentation gives the rules and not the words: a
 // volume is in one region and belongs to one Machine at a time.
-func (a *appState) mountable(config spec.Config, region string, m *vm) error {
+func (a *appState) checkMounts(config spec.Config, region string, m *vm) error {
 	mounts, err := config.Mounts()
 	if err != nil {
 		return invalid("invalid config.mounts: %v", err)
@@ -79,10 +79,10 @@ func (a *appState) mountable(config spec.Config, region string, m *vm) error {
 	return nil
 }
 
-// mounted is a configuration whose mounts tell of their volumes what Fly fills
+// withVolumeDetails is a configuration whose mounts tell of their volumes what Fly fills
 // in: name, size and whether it is encrypted. flyctl makes the volumes of another
 // Machine after them.
-func (a *appState) mounted(config spec.Config) spec.Config {
+func (a *appState) withVolumeDetails(config spec.Config) spec.Config {
 	var mounts []map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config.Raw("mounts")))
 	decoder.UseNumber() // what is not ours stays as it came
@@ -133,9 +133,9 @@ func (m *vm) detach() {
 	}
 }
 
-// adopt makes the volumes that a configuration mounts and the app lacks, for
+// ensureVolumes makes the volumes that a configuration mounts and the app lacks, for
 // somebody else who acts outside the API.
-func (s *platformState) adopt(a *appState, config spec.Config, region string, now time.Time) {
+func (s *platformState) ensureVolumes(a *appState, config spec.Config, region string, now time.Time) {
 	mounts, err := config.Mounts()
 	if err != nil {
 		return

@@ -140,7 +140,7 @@ func TestDataPlaneStress(t *testing.T) {
 	running.Go(func() { ask(straight, "GET", page.URL+"/events", "") })
 	running.Go(func() {
 		source := watch.Source{Platform: platform, Traffic: plane.Traffic}
-		for range source.Scenes(ctx, func([]flysim.Glance) []string { return platform.AppNames() }) {
+		for range source.Scenes(ctx, func([]flysim.AppOverview) []string { return platform.AppNames() }) {
 		}
 	})
 	again(func(int) {

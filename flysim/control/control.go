@@ -219,7 +219,7 @@ func (c controller) event(r *http.Request, body []byte) (any, error) {
 	case e.Clock != nil:
 		err = c.ChangeClock(*e.Clock)
 	default:
-		err = c.Happen(e.Happening)
+		err = c.Trigger(e.Incident)
 	}
 	return c.faults(), err
 }
@@ -239,7 +239,7 @@ func (c controller) machine(r *http.Request, body []byte) (any, error) {
 	}
 	return struct {
 		OK bool `json:"ok"`
-	}{true}, c.Happen(e.Happening)
+	}{true}, c.Trigger(e.Incident)
 }
 
 type clockRecord struct {

@@ -43,7 +43,7 @@ func hide(value any, secret bool) any {
 	return value
 }
 
-// secretKey tells whether what a key holds is not for everybody's eyes.
+// secretKey reports whether what a key holds is not for everybody's eyes.
 func secretKey(key string) bool {
 	return slices.Contains([]string{"env", "secrets", "values", "raw_value", "headers", "build_args", "token",
 		"cmd", "command", "stdin"}, strings.ToLower(key))

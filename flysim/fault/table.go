@@ -197,7 +197,7 @@ const minEvery = time.Second
 func (t eventTable) event() (flysim.Event, error) {
 	var s spans
 	e := flysim.Event{At: s.read("at", t.At, true), Every: s.read("every", t.Every, false)}
-	e.Happening = flysim.Happening{App: t.App, Machine: t.Machine, Do: flysim.Doing(t.Do), Listen: t.Listen,
+	e.Incident = flysim.Incident{App: t.App, Machine: t.Machine, Do: flysim.Action(t.Do), Listen: t.Listen,
 		Lease: s.read("lease", t.Lease, false)}
 	jump := s.read("jump", t.Jump, false)
 	if s.err != nil {
@@ -229,7 +229,7 @@ func (t eventTable) check(e flysim.Event) error {
 		key, message string
 	}{
 		{given != 1, "", "give one of do, listen, lease, or jump and speed"},
-		{t.Do != "" && !slices.Contains(flysim.Doings(), flysim.Doing(t.Do)), "do",
+		{t.Do != "" && !slices.Contains(flysim.Actions(), flysim.Action(t.Do)), "do",
 			fmt.Sprintf("%.40q is none of %s", t.Do, doings())},
 		{slices.ContainsFunc(t.Listen, func(s string) bool { return !flysim.CanListen(s) }), "listen",
 			`want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
@@ -250,7 +250,7 @@ func (t eventTable) check(e flysim.Event) error {
 // doings are the words for do.
 func doings() string {
 	var names []string
-	for _, d := range flysim.Doings() {
+	for _, d := range flysim.Actions() {
 		names = append(names, string(d))
 	}
 	return strings.Join(names, ", ")

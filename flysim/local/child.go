@@ -244,7 +244,7 @@ func (r *runner) bind(c *child, sockets []string, addr string) {
 	}
 }
 
-// continues tells whether the command is the one that runs since then; one that
+// continues reports whether the command is the one that runs since then; one that
 // was paused goes on.
 func (c *child) continues(started time.Time) bool {
 	c.mu.Lock()

@@ -65,14 +65,14 @@ func commandEnvironment(me program.Identity, operator map[string]string, port in
 	return environ, leftOut
 }
 
-// secretOfFly tells whether a variable is one in which Fly's clients look for a
+// secretOfFly reports whether a variable is one in which Fly's clients look for a
 // token.
 func secretOfFly(name string) bool {
 	name = strings.ToUpper(name)
 	return name == "FLY_API_TOKEN" || name == "FLY_ACCESS_TOKEN"
 }
 
-// runsCode tells whether a variable makes loaders, shells or interpreters run
+// runsCode reports whether a variable makes loaders, shells or interpreters run
 // code from elsewhere.
 func runsCode(name string) bool {
 	name = strings.ToUpper(name)

@@ -46,7 +46,7 @@ func TestCommandEnvironment(t *testing.T) {
 	}
 }
 
-// TestOutput parts what a command writes into lines of a limited length.
+// TestOutput splits what a command writes into lines of a limited length.
 func TestOutput(t *testing.T) {
 	var got []string
 	o := &output{line: func(text string) { got = append(got, text) }}

@@ -44,7 +44,7 @@ func listening(port, internal int) (sockets []string, addr string) {
 	return sockets, addr
 }
 
-// accepts tells whether somebody listens at an address.
+// accepts reports whether somebody listens at an address.
 func accepts(at netip.AddrPort) bool {
 	conn, err := net.DialTimeout("tcp", at.String(), time.Second)
 	if err != nil {

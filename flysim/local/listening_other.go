@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// listening tells whether something accepts connections on a port of this
+// listening reports whether something accepts connections on a port of this
 // computer. What host it bound cannot be seen here: all of them is assumed. The
 // address is empty if nothing does.
 func listening(port, internal int) (sockets []string, addr string) {

@@ -9,7 +9,7 @@ import (
 // maxLine is how much of a line that a command writes is kept.
 const maxLine = 4096
 
-// output parts what a command writes into lines.
+// output splits what a command writes into lines.
 type output struct {
 	line func(string)
 

@@ -22,7 +22,7 @@ func signalGroup(p *os.Process, name string) {
 
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
-// suspend tells whether the command and all that it started stand still.
+// suspend reports whether the command and all that it started stand still.
 func suspend(p *os.Process) bool { return syscall.Kill(-p.Pid, syscall.SIGSTOP) == nil }
 
 func resume(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGCONT) }

@@ -56,7 +56,7 @@ func (s *screen) events(w http.ResponseWriter, r *http.Request) {
 	}
 	choose := s.choose(r.URL.Query().Get("app"))
 	var f follower
-	open := func(list []flysim.Glance) []string {
+	open := func(list []flysim.AppOverview) []string {
 		if f.app != "" {
 			return []string{f.app} // whatever apps come and go
 		}
@@ -67,7 +67,7 @@ func (s *screen) events(w http.ResponseWriter, r *http.Request) {
 		var err error
 		if app := open(scene.Apps)[0]; !begun || app != f.app {
 			begun, f = true, follower{app: app}
-			_, _ = w.Write([]byte("retry: 1000\n")) // the next write tells whether it arrived
+			_, _ = w.Write([]byte("retry: 1000\n")) // the next write reports whether it arrived
 			err = send("state", f.first(s, scene))
 		} else {
 			err = send("change", f.next(scene))

@@ -13,13 +13,13 @@ const maxVisits = 30
 
 // state is all that the page shows.
 type state struct {
-	Title string          `json:"title"`
-	Links Links           `json:"links"`
-	Now   time.Time       `json:"now"`
-	Speed float64         `json:"speed"`
-	Apps  []flysim.Glance `json:"apps"`
-	App   string          `json:"app"`  // the chosen one; empty: there is none at all
-	Site  *watch.Site     `json:"site"` // null: there is no such app
+	Title string               `json:"title"`
+	Links Links                `json:"links"`
+	Now   time.Time            `json:"now"`
+	Speed float64              `json:"speed"`
+	Apps  []flysim.AppOverview `json:"apps"`
+	App   string               `json:"app"`  // the chosen one; empty: there is none at all
+	Site  *watch.Site          `json:"site"` // null: there is no such app
 	tally
 	Visits []visit `json:"visits"` // the app's latest, oldest first
 }
@@ -33,11 +33,11 @@ type tally struct {
 
 // change is what is new since the last state or change.
 type change struct {
-	Now   time.Time       `json:"now"`
-	Speed float64         `json:"speed"`
-	Set   []flysim.Glance `json:"set,omitempty"`  // apps that are new or not as they were
-	Gone  []string        `json:"gone,omitempty"` // apps that are no more
-	Site  **watch.Site    `json:"site,omitempty"` // set if it is not as it was; null: the app is gone
+	Now   time.Time            `json:"now"`
+	Speed float64              `json:"speed"`
+	Set   []flysim.AppOverview `json:"set,omitempty"`  // apps that are new or not as they were
+	Gone  []string             `json:"gone,omitempty"` // apps that are no more
+	Site  **watch.Site         `json:"site,omitempty"` // set if it is not as it was; null: the app is gone
 	tally
 	Visits []visit `json:"visits,omitempty"`
 }
@@ -61,16 +61,16 @@ type visit struct {
 type follower struct {
 	app   string
 	seen  uint64
-	apps  map[string]flysim.Glance
+	apps  map[string]flysim.AppOverview
 	site  *watch.Site
 	tally tally
 }
 
 // choose is the app asked for, else the default one, else the first.
-func (s *screen) choose(asked string) func([]flysim.Glance) []string {
-	return func(list []flysim.Glance) []string {
+func (s *screen) choose(asked string) func([]flysim.AppOverview) []string {
+	return func(list []flysim.AppOverview) []string {
 		app := asked
-		if app == "" && slices.ContainsFunc(list, func(g flysim.Glance) bool { return g.App == s.options.App }) {
+		if app == "" && slices.ContainsFunc(list, func(g flysim.AppOverview) bool { return g.App == s.options.App }) {
 			app = s.options.App
 		}
 		if app == "" && len(list) > 0 {
@@ -87,7 +87,7 @@ func (f *follower) first(s *screen, scene watch.Scene) state {
 	visits := f.visits(scene)
 	apps := scene.Apps
 	if apps == nil {
-		apps = []flysim.Glance{}
+		apps = []flysim.AppOverview{}
 	}
 	return state{
 		Title: s.options.Title, Links: s.options.Links, Now: scene.Now, Speed: scene.Speed,
@@ -141,8 +141,8 @@ func (f *follower) visits(scene watch.Scene) []visit {
 	return list[max(len(list)-maxVisits, 0):]
 }
 
-func byName(list []flysim.Glance) map[string]flysim.Glance {
-	apps := make(map[string]flysim.Glance, len(list))
+func byName(list []flysim.AppOverview) map[string]flysim.AppOverview {
+	apps := make(map[string]flysim.AppOverview, len(list))
 	for _, g := range list {
 		apps[g.App] = g
 	}

@@ -103,7 +103,7 @@ func (p *program) hold(c *memoryConn) (h *heldConn, ok bool) {
 	return h, true
 }
 
-// busy tells whether there are connections.
+// busy reports whether there are connections.
 func (p *program) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 )
 
 // TestClosedPairsAreFree holds that a connection whose server waits with a
-// deadline takes no memory once either side has closed it.
+// deadline uses no memory after either side has closed it.
 func TestClosedPairsAreFree(t *testing.T) {
 	heap := func() int {
 		runtime.GC()

@@ -61,7 +61,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	join(d.ctx, conn, program)
 }
 
-// dedicated tells whether the app has a public address that is its own.
+// dedicated reports whether the app has a public address that is its own.
 func dedicated(site flysim.Site) bool {
 	return slices.ContainsFunc(site.Addresses, func(a flysim.Address) bool { return a.Kind == "v4" || a.Kind == "v6" })
 }

@@ -115,7 +115,7 @@ func (e *exchange) admit(s *reservedSeat, found *search) {
 	e.record.Woke = e.record.Woke || found.woken == s.ID
 }
 
-// send sends the request to one Machine, and tells whether the Machine got any of
+// send sends the request to one Machine, and reports whether the Machine got any of
 // it. A GET and its like are sent once more by net/http, to the same Machine, if
 // a kept connection breaks off.
 func (e *exchange) send(out *http.Request, s *reservedSeat, r *portRoute) (res *http.Response, sent bool, err error) {

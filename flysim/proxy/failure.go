@@ -77,5 +77,5 @@ func (f *Failure) write(w http.ResponseWriter) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(f.Status)
-	_, _ = io.WriteString(w, f.Error()+"\n") // nobody is left to tell
+	_, _ = io.WriteString(w, f.Error()+"\n") // the client is gone
 }

@@ -162,7 +162,7 @@ func (p *Proxy) sweep() {
 	}
 }
 
-// runs tells whether a run of a Machine goes on.
+// runs reports whether a run of a Machine goes on.
 func (t *routingTable) runs(id string, of run) bool {
 	return slices.ContainsFunc(t.site.Machines, func(b flysim.Backend) bool {
 		return b.ID == id && b.State == "started" && runOf(&b) == of

@@ -32,7 +32,7 @@ func (a atlas) distance(region string) float64 {
 	return here.Distance(there)
 }
 
-// within tells whether a region is the one that is meant, or in the area.
+// within reports whether a region is the one that is meant, or in the area.
 func (a atlas) within(region, meant string) bool {
 	return meant == "any" || region == meant || a.regions[region].In(meant)
 }

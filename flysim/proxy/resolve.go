@@ -67,7 +67,7 @@ func (p *Proxy) caller(site flysim.Site) Caller {
 	return c
 }
 
-// reaches tells whether one of the app's Flycast addresses is on the caller's network.
+// reaches reports whether one of the app's Flycast addresses is on the caller's network.
 func (c Caller) reaches(site flysim.Site) bool {
 	return slices.ContainsFunc(site.Addresses, func(a flysim.Address) bool {
 		return a.Kind == "private_v6" && a.Org == c.Org && a.Network == c.Network
@@ -86,7 +86,7 @@ func (t *routingTable) machines(n hostName) []flysim.Backend {
 	})
 }
 
-// matches tells whether a certificate's hostname, which may be a wildcard for
+// matches reports whether a certificate's hostname, which may be a wildcard for
 // one label, is a host's.
 func matches(hostname, host string) bool {
 	if parent, ok := strings.CutPrefix(hostname, "*."); ok {

@@ -111,10 +111,10 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 		if !wanted {
 			continue
 		}
-		on = on || m.coming()
-		v.booting = v.booting || m.reachable() && m.Booting
+		on = on || m.isStarting()
+		v.booting = v.booting || m.isReachable() && m.Booting
 		switch {
-		case m.healthy():
+		case m.isHealthy():
 			load := s.proxy.traffic.Load(m.ID)
 			spare = spare || load < m.soft
 			held := c.holds(m)
@@ -138,7 +138,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 					best = m
 				}
 			}
-		case m.startable() && !s.tried[m.ID]:
+		case m.canStart() && !s.tried[m.ID]:
 			k := rank{order, m.distance, 0}
 			if m.State == "suspended" {
 				k.load = -1 // it is there sooner
@@ -146,7 +146,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 			if startable == nil || k.compare(startRank) < 0 {
 				startable, startRank = m, k
 			}
-		case m.unsettled():
+		case m.isChanging():
 			v.coming = true
 		}
 	}
@@ -293,7 +293,7 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 func (s *search) knock(ctx context.Context, r *portRoute) *Failure {
 	for i := range r.members {
 		m := &r.members[i]
-		if _, wanted := s.wants(m); !wanted || !m.reachable() || m.healthy() {
+		if _, wanted := s.wants(m); !wanted || !m.isReachable() || m.isHealthy() {
 			continue
 		}
 		conn, err := s.proxy.options.Programs.Dial(ctx, m.target())

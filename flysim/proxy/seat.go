@@ -86,7 +86,7 @@ func (c *callerConn) abort() {
 	_ = c.Close() // it is being dropped
 }
 
-// holds tells whether the connection has a place on the Machine.
+// holds reports whether the connection has a place on the Machine.
 func (c *callerConn) holds(m *member) bool {
 	if c == nil || !m.connections {
 		return false

@@ -110,7 +110,7 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// certified tells whether Fly has a certificate of the app's for a host.
+// certified reports whether Fly has a certificate of the app's for a host.
 func certified(site flysim.Site, host string) bool {
 	return host == site.App+".fly.dev" || slices.ContainsFunc(site.Hostnames,
 		func(h string) bool { return matches(h, host) })

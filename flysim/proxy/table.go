@@ -48,7 +48,7 @@ func (p *Proxy) table(app string) (*routingTable, error) {
 	p.mu.RLock()
 	t := p.tables[app]
 	p.mu.RUnlock()
-	if t != nil && t.holds(p.platform.Revision(), p.clock.Now()) {
+	if t != nil && t.isCurrent(p.platform.Revision(), p.clock.Now()) {
 		return t, nil
 	}
 	site, same, err := p.renew(app, t)
@@ -83,7 +83,7 @@ func (p *Proxy) renew(app string, t *routingTable) (site flysim.Site, same bool,
 	return site, false, err
 }
 
-func (t *routingTable) holds(revision uint64, now time.Time) bool {
+func (t *routingTable) isCurrent(revision uint64, now time.Time) bool {
 	return t.revision.Load() == revision && (t.site.Until.IsZero() || now.Before(t.site.Until))
 }
 
@@ -155,34 +155,34 @@ func newMember(app string, b flysim.Backend, s spec.Service, p spec.Port) member
 	}
 }
 
-// healthy tells whether the proxy sends traffic to the Machine.
-func (m *member) healthy() bool { return m.reachable() && m.Serving == "passing" && !m.Booting }
+// isHealthy reports whether the proxy sends traffic to the Machine.
+func (m *member) isHealthy() bool { return m.isReachable() && m.Serving == "passing" && !m.Booting }
 
-// reachable is healthy, whatever the checks say.
-func (m *member) reachable() bool {
+// isReachable is healthy, whatever the checks say.
+func (m *member) isReachable() bool {
 	return m.State == "started" && !m.Cordoned && m.HostStatus == "ok"
 }
 
-// coming tells whether the Machine is about to serve.
-func (m *member) coming() bool {
+// isStarting reports whether the Machine is about to serve.
+func (m *member) isStarting() bool {
 	switch m.State {
 	case "creating", "starting", "replacing", "updating":
 		return !m.Cordoned
 	}
-	return m.reachable() && (m.Serving == "warning" || m.Booting)
+	return m.isReachable() && (m.Serving == "warning" || m.Booting)
 }
 
-// unsettled tells whether the Machine is about to be in another state.
-func (m *member) unsettled() bool {
+// isChanging reports whether the Machine is about to be in another state.
+func (m *member) isChanging() bool {
 	switch m.State {
 	case "restarting", "stopping", "suspending":
 		return !m.Cordoned
 	}
-	return m.coming()
+	return m.isStarting()
 }
 
-// startable tells whether a request may start the Machine.
-func (m *member) startable() bool {
+// canStart reports whether a request may start the Machine.
+func (m *member) canStart() bool {
 	return m.autostart && !m.Cordoned && (m.State == "stopped" || m.State == "suspended" || m.State == "created")
 }
 

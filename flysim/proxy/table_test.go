@@ -23,7 +23,7 @@ func TestTableOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !now.holds(platform.Revision(), platform.Clock().Now()) {
+		if !now.isCurrent(platform.Revision(), platform.Clock().Now()) {
 			t.Error("the table does not hold")
 		}
 		return now

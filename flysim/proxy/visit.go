@@ -141,7 +141,7 @@ func (b *buffers) Put(p []byte) {
 	}
 }
 
-// isFailure tells whether an error is one to answer with; the others are the
+// isFailure reports whether an error is one to answer with; the others are the
 // client's going away.
 func isFailure(err error) (*Failure, bool) {
 	var f *Failure

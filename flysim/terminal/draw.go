@@ -247,7 +247,7 @@ func (m table) line(r row, columns []column) string {
 		mark = "›"
 	}
 	if r.machine == "" {
-		i := slices.IndexFunc(m.scene.Apps, func(g flysim.Glance) bool { return g.App == r.app })
+		i := slices.IndexFunc(m.scene.Apps, func(g flysim.AppOverview) bool { return g.App == r.app })
 		return m.fullLine(mark+appText(m.scene.Apps[i]), look{bold: true, color: magenta})
 	}
 	machines := m.site(r.app).Machines
@@ -267,7 +267,7 @@ func (m table) line(r row, columns []column) string {
 	return line
 }
 
-func appText(g flysim.Glance) string {
+func appText(g flysim.AppOverview) string {
 	door := "no address"
 	switch {
 	case g.Public && g.Flycast:

@@ -49,7 +49,7 @@ type (
 type focus struct{ app atomic.Value }
 
 // open chooses all apps, or only the one under the cursor if they have too many Machines.
-func (f *focus) open(list []flysim.Glance) []string {
+func (f *focus) open(list []flysim.AppOverview) []string {
 	if all := allSites(list); all != nil {
 		return all
 	}

@@ -36,7 +36,7 @@ func (v View) startNotes(show func(string)) {
 const maxWatched = 500
 
 // allSites opens all apps, or none if they have too many Machines.
-func allSites(list []flysim.Glance) []string {
+func allSites(list []flysim.AppOverview) []string {
 	var names []string
 	machines := 0
 	for _, g := range list {

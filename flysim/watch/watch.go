@@ -24,9 +24,9 @@ type Source struct {
 type Scene struct {
 	Now    time.Time
 	Speed  float64
-	Apps   []flysim.Glance // all, by name
-	Sites  []Site          // those asked for, without those that are gone
-	Visits []flysim.Visit  // those kept, oldest first; paths without a query
+	Apps   []flysim.AppOverview // all, by name
+	Sites  []Site               // those asked for, without those that are gone
+	Visits []flysim.Visit       // those kept, oldest first; paths without a query
 
 	until time.Time // when it changes by itself; zero: not
 }
@@ -41,7 +41,7 @@ type Site struct {
 	Machines  []Machine `json:"machines"`
 }
 
-// Equal tells whether two sites, or none, are the same.
+// Equal reports whether two sites, or none, are the same.
 func (s *Site) Equal(other *Site) bool {
 	if s == nil || other == nil {
 		return s == other
@@ -81,7 +81,7 @@ type Machine struct {
 
 // Scene looks now. The sites are those of the apps that open chooses; nil
 // chooses none.
-func (s Source) Scene(open func([]flysim.Glance) []string) Scene {
+func (s Source) Scene(open func([]flysim.AppOverview) []string) Scene {
 	clock := s.Platform.Clock()
 	scene := Scene{Now: clock.Now(), Speed: clock.Speed()}
 	scene.Apps, scene.until = s.Platform.Overview()
@@ -166,7 +166,7 @@ const (
 
 // Scenes yields a scene at once, whenever something in it may have changed, but
 // at most ten times a second, and every second, until the context ends.
-func (s Source) Scenes(ctx context.Context, open func([]flysim.Glance) []string) iter.Seq[Scene] {
+func (s Source) Scenes(ctx context.Context, open func([]flysim.AppOverview) []string) iter.Seq[Scene] {
 	return func(yield func(Scene) bool) {
 		tick := time.NewTicker(pace)
 		defer tick.Stop()

@@ -29,8 +29,8 @@ func newSource(t *testing.T) watch.Source {
 	return watch.Source{Platform: p, Traffic: new(flysim.Traffic)}
 }
 
-func only(app string) func([]flysim.Glance) []string {
-	return func([]flysim.Glance) []string { return []string{app} }
+func only(app string) func([]flysim.AppOverview) []string {
+	return func([]flysim.AppOverview) []string { return []string{app} }
 }
 
 func TestScene(t *testing.T) {
@@ -43,7 +43,7 @@ func TestScene(t *testing.T) {
 	if len(scene.Apps) != 5 || len(scene.Sites) != 1 {
 		t.Fatalf("%d apps, %d sites", len(scene.Apps), len(scene.Sites))
 	}
-	want := map[string]flysim.Glance{
+	want := map[string]flysim.AppOverview{
 		shop:           {App: shop, Public: true, Addresses: 2, Machines: 2, Started: 2},
 		"inner-circle": {App: "inner-circle", Flycast: true, Addresses: 1, Machines: 2, Started: 1},
 	}
@@ -85,7 +85,7 @@ func TestScene(t *testing.T) {
 func TestEvents(t *testing.T) {
 	s := newSource(t)
 	clock := s.Platform.Clock()
-	all := func(list []flysim.Glance) []string {
+	all := func(list []flysim.AppOverview) []string {
 		var names []string
 		for _, g := range list {
 			names = append(names, g.App)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// suffer serves a call that a fault hits.
-func (p *Platform) suffer(w http.ResponseWriter, rt route, req *apiRequest, fault Fault) {
+// serveFaulty serves a call that a fault hits.
+func (p *Platform) serveFaulty(w http.ResponseWriter, rt route, req *apiRequest, fault Fault) {
 	if fault.Delay > 0 && p.clock.Wait(req.Context(), req.now.Add(fault.Delay), nil) != nil {
 		p.drop(req.call)
 	}

@@ -8,61 +8,61 @@ import (
 	"time"
 )
 
-// Happening is something that happens to Machines without the API: by Fly, by
-// the program, or by somebody else who uses the platform.
-type Happening struct {
+// Incident is something that happens to Machines without the API: caused by Fly,
+// by the program, or by another user of the platform.
+type Incident struct {
 	App     string
 	Machine string // its id, or its number in the order of creation from "0"; empty: all of the app
-	Do      Doing
+	Do      Action
 	Listen  []string      // of DoListen, as in [Platform.SetListen]
 	Lease   time.Duration // of DoLease
 }
 
-// Doing is what happens.
-type Doing string
+// Action is what an incident does to a Machine.
+type Action string
 
-// The doings. Those that end a program need a started Machine; what follows a
-// crash is said by the Machine's restart policy.
+// The actions. Those that end a program need a started Machine. After a crash the
+// Machine's restart policy applies.
 const (
-	DoStart         Doing = "start"
-	DoStop          Doing = "stop"
-	DoSuspend       Doing = "suspend"
-	DoDestroy       Doing = "destroy"
-	DoCrash         Doing = "crash"          // the program exits with code 1
-	DoOOM           Doing = "oom"            // the program is killed for want of memory (137)
-	DoHostDown      Doing = "host_down"      // the host is unreachable
-	DoHostUnknown   Doing = "host_unknown"   // nothing is known of the host
-	DoHostUp        Doing = "host_up"        // the host is ok
-	DoCheckCritical Doing = "check_critical" // every check, whatever the program does
-	DoCheckPassing  Doing = "check_passing"  // every check
-	DoFailExit      Doing = "fail_exit"      // the next launch ends as with FailExit
-	DoFailLaunch    Doing = "fail_launch"    // as with FailLaunch
-	DoFailChecks    Doing = "fail_checks"    // as with FailChecks
-	DoFailCrash     Doing = "fail_crash"     // as with FailCrash
-	DoFailOOM       Doing = "fail_oom"       // as with FailOOM
-	DoListen        Doing = "listen"         // the program listens elsewhere
-	DoLease         Doing = "lease"          // somebody else takes the lease, whoever has it
-	DoUnlease       Doing = "unlease"        // the lease ends
+	DoStart         Action = "start"
+	DoStop          Action = "stop"
+	DoSuspend       Action = "suspend"
+	DoDestroy       Action = "destroy"
+	DoCrash         Action = "crash"          // the program exits with code 1
+	DoOOM           Action = "oom"            // the program is killed because it ran out of memory (137)
+	DoHostDown      Action = "host_down"      // the host is unreachable
+	DoHostUnknown   Action = "host_unknown"   // the state of the host is unknown
+	DoHostUp        Action = "host_up"        // the host is ok
+	DoCheckCritical Action = "check_critical" // every check, whatever the program does
+	DoCheckPassing  Action = "check_passing"  // every check
+	DoFailExit      Action = "fail_exit"      // the next launch ends as with FailExit
+	DoFailLaunch    Action = "fail_launch"    // as with FailLaunch
+	DoFailChecks    Action = "fail_checks"    // as with FailChecks
+	DoFailCrash     Action = "fail_crash"     // as with FailCrash
+	DoFailOOM       Action = "fail_oom"       // as with FailOOM
+	DoListen        Action = "listen"         // the program listens elsewhere
+	DoLease         Action = "lease"          // somebody else takes the lease, whoever has it
+	DoUnlease       Action = "unlease"        // the lease ends
 )
 
-// Doings are those that need nothing but their name: all but DoListen and DoLease.
-func Doings() []Doing {
-	return []Doing{
+// Actions are those that need no parameter: all except DoListen and DoLease.
+func Actions() []Action {
+	return []Action{
 		DoStart, DoStop, DoSuspend, DoDestroy, DoCrash, DoOOM, DoHostDown, DoHostUnknown, DoHostUp,
 		DoCheckCritical, DoCheckPassing,
 		DoFailExit, DoFailLaunch, DoFailChecks, DoFailCrash, DoFailOOM, DoUnlease,
 	}
 }
 
-// Happen lets something happen at once. It fails if there is no such app or
+// Trigger makes an incident happen at once. It fails if there is no such app or
 // Machine, or if the Machine's state does not allow it: a [Refusal]. With several
 // Machines it goes through all and returns the first error.
-func (p *Platform) Happen(h Happening) error {
+func (p *Platform) Trigger(h Incident) error {
 	p.catchUp()
-	return p.happen(h, p.clock.Now())
+	return p.trigger(h, p.clock.Now())
 }
 
-func (p *Platform) happen(h Happening, now time.Time) error {
+func (p *Platform) trigger(h Incident, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.state.apps[h.App]
@@ -83,24 +83,24 @@ func (p *Platform) happen(h Happening, now time.Time) error {
 	}
 	var failed error
 	for _, m := range machines {
-		m.note()
+		m.touch()
 		m.settle(p.state, now)
-		if err := m.suffer(p, h, now); err != nil && failed == nil {
+		if err := m.applyIncident(p, h, now); err != nil && failed == nil {
 			failed = err
 		}
 	}
 	return failed
 }
 
-// suffer lets something happen to the Machine. The caller holds mu.
-func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
-	running := slices.Contains([]Doing{DoSuspend, DoCrash, DoOOM}, h.Do)
+// applyIncident lets something happen to the Machine. The caller holds mu.
+func (m *vm) applyIncident(p *Platform, h Incident, now time.Time) error {
+	running := slices.Contains([]Action{DoSuspend, DoCrash, DoOOM}, h.Do)
 	if m.state == "destroyed" || running && m.state != "started" {
 		return &apiError{http.StatusConflict, "conflict", fmt.Sprintf("cannot %s machine %s: it is %s", h.Do, m.id, m.state)}
 	}
 	switch h.Do {
 	case DoStart:
-		if m.state != "started" && !transient(m.state) {
+		if m.state != "started" && !isTransient(m.state) {
 			m.launch(p.state, "starting", now, p.options.StartDelay)
 		}
 	case DoStop:
@@ -122,12 +122,12 @@ func (m *vm) suffer(p *Platform, h Happening, now time.Time) error {
 	case DoHostUp:
 		m.host = "ok"
 	case DoCheckCritical, DoCheckPassing:
-		m.sick, m.said = false, make(map[string]string)
+		m.failing, m.checkOverrides = false, make(map[string]string)
 		for _, check := range probesOf(m.config) {
-			m.said[check.name] = map[Doing]string{DoCheckCritical: "critical", DoCheckPassing: "passing"}[h.Do]
+			m.checkOverrides[check.name] = map[Action]string{DoCheckCritical: "critical", DoCheckPassing: "passing"}[h.Do]
 		}
 	case DoFailExit, DoFailLaunch, DoFailChecks, DoFailCrash, DoFailOOM:
-		m.failures = append(m.failures, map[Doing]Failure{
+		m.failures = append(m.failures, map[Action]Failure{
 			DoFailExit: FailExit, DoFailLaunch: FailLaunch, DoFailChecks: FailChecks, DoFailCrash: FailCrash, DoFailOOM: FailOOM,
 		}[h.Do])
 	case DoListen:
