@@ -42,8 +42,8 @@ func edges() map[string][]string {
 		"internal/statedir":            {"internal/disk"},
 		"internal/demo":                {"flysim", "flysim/autostop", "flysim/dataplane", "flysim/watch", "internal/cli", "internal/columns", "internal/fly", "internal/plan"},
 		"internal/deploy/deployed":     {"flytoml/render", "internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
-		"internal/rules":               {"internal/gate", "internal/plan", "internal/fly", "flytoml", "flytoml/machine"},
-		"internal/deploy/rollout":      {"internal/plan", "internal/fly", "flytoml/machine", "internal/gate", "internal/journal"},
+		"internal/rules":               {"internal/gate", "internal/plan", "internal/fly", "flytoml/machine"},
+		"internal/deploy/rollout":      {"internal/fly", "flytoml/machine", "internal/gate"},
 		"internal/deploy": {
 			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/exposure", "internal/deploy/history", "internal/deploy/rollout",
 			"internal/deploy/target", "internal/fly", "internal/gate", "internal/journal", "internal/outside", "internal/plan", "internal/rules",
@@ -61,12 +61,12 @@ func edges() map[string][]string {
 		"internal/source": {"flytoml/lint", "flytoml/render", "flytoml/syntax", "flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
 			"flytoml/edit", "flytoml/lint", "flytoml/render",
-			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout", "internal/rules", "internal/plan", "internal/fly", "flytoml", "flytoml/machine",
-			"internal/gate", "internal/journal", "internal/roots", "internal/deploy/deployed", "internal/deploy/drift", "internal/outside", "internal/disk",
+			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout", "internal/rules",
+			"internal/plan", "internal/fly", "flytoml", "flytoml/machine", "internal/gate", "internal/journal", "internal/roots", "internal/outside",
 		},
 		"resources":       {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift", "internal/outside"},
-		"internal/server": {"internal/call", "tools", "resources", "prompts", "internal/gate", "internal/journal", "internal/loopback", "internal/outside", "internal/slot"},
+		"internal/server": {"internal/call", "tools", "resources", "prompts", "internal/gate", "internal/loopback", "internal/outside", "internal/slot"},
 
 		// The emulated platform shares no type of Fly's APIs with the product.
 		"flysim/spec":      {},
@@ -110,25 +110,37 @@ func owners() map[string][]string {
 	}
 }
 
+// TestImports fails on an import that is not allowed, and on one that is allowed
+// and not used.
 func TestImports(t *testing.T) {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed, owned := edges(), owners()
+	allowed, unused, owned := edges(), edges(), owners()
+	unusedOwners := owners()
+	remove := func(from map[string][]string, key, value string) {
+		from[key] = slices.DeleteFunc(from[key], func(v string) bool { return v == value })
+	}
 	dec := json.NewDecoder(bytes.NewReader(out))
 	for {
 		var pkg struct {
-			ImportPath string
-			Imports    []string
+			ImportPath                         string
+			Imports, TestImports, XTestImports []string
 		}
 		if err := dec.Decode(&pkg); err == io.EOF {
 			break
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimPrefix(pkg.ImportPath+"/", module)
-		name = strings.TrimSuffix(name, "/")
+		name := strings.TrimSuffix(strings.TrimPrefix(pkg.ImportPath+"/", module), "/")
+		for _, path := range slices.Concat(pkg.Imports, pkg.TestImports, pkg.XTestImports) {
+			for library := range owned {
+				if strings.HasPrefix(path, library) {
+					remove(unusedOwners, library, name)
+				}
+			}
+		}
 		for _, path := range pkg.Imports {
 			for library, by := range owned {
 				if strings.HasPrefix(path, library) && !slices.Contains(by, name) {
@@ -136,7 +148,12 @@ func TestImports(t *testing.T) {
 				}
 			}
 			ours, ok := strings.CutPrefix(path, module)
-			if !ok || strings.HasPrefix(name, "cmd/") {
+			switch {
+			case !ok:
+				continue
+			case strings.HasSuffix(ours, "test") && !strings.HasSuffix(name, "test"):
+				t.Errorf("%s imports %s, which is for tests only", name, ours)
+			case strings.HasPrefix(name, "cmd/"):
 				continue // cmd joins the rest
 			}
 			to, known := allowed[name]
@@ -146,6 +163,17 @@ func TestImports(t *testing.T) {
 			case !slices.Contains(to, ours):
 				t.Errorf("%s imports %s, which the design does not allow", name, ours)
 			}
+			remove(unused, name, ours)
+		}
+	}
+	for name, to := range unused {
+		if len(to) > 0 {
+			t.Errorf("%s may import %v and does not", name, to)
+		}
+	}
+	for library, by := range unusedOwners {
+		if len(by) > 0 {
+			t.Errorf("%v may import %s and does not", by, library)
 		}
 	}
 }
