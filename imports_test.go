@@ -17,6 +17,7 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 func edges() map[string][]string {
 	return map[string][]string{
 		"internal/disk":                {},
+		"internal/flytest":             {}, // for tests
 		"internal/gate":                {"internal/disk", "internal/outside"},
 		"flytoml/machine":              {},
 		"internal/journal":             {"internal/disk"},

@@ -28,7 +28,7 @@ func TestInstantAnswers(t *testing.T) {
 				asked := 0
 				person := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 					asked++
-					s.clock.pass(3 * time.Second)
+					s.clock.Advance(3 * time.Second)
 					return asks("accept")
 				})
 				if got := release(t, person); got.Status != "applied" || asked != 1 {
@@ -46,7 +46,7 @@ func TestPeoplesAnswers(t *testing.T) {
 			for action, want := range map[mcp.ElicitationResponseAction]string{"accept": "applied ", "decline": "refused declined", "cancel": "needs_approval no_answer"} {
 				s := newSite(t, 0)
 				c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
-					s.clock.pass(2*time.Second + 100*time.Millisecond)
+					s.clock.Advance(2*time.Second + 100*time.Millisecond)
 					return asks(action)
 				})
 				if got := release(t, c); got.Status+" "+got.Code != want {
@@ -67,7 +67,7 @@ func TestLimitIsJudgedByArrival(t *testing.T) {
 		t.Run(wire.name, func(t *testing.T) {
 			s := newSite(t, 0)
 			c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
-				s.clock.pass(answerWithin - time.Second)
+				s.clock.Advance(answerWithin - time.Second)
 				s.pause = 5 * time.Second
 				return asks("accept")
 			})
@@ -76,7 +76,7 @@ func TestLimitIsJudgedByArrival(t *testing.T) {
 			}
 			s = newSite(t, 0)
 			c = s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
-				s.clock.pass(answerWithin + time.Second)
+				s.clock.Advance(answerWithin + time.Second)
 				return asks("accept")
 			})
 			if got := release(t, c); got.Code != "expired" || s.releases() != 0 {

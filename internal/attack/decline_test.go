@@ -52,7 +52,7 @@ func TestReplyBeatsASignature(t *testing.T) {
 				plain := s.openPlain(t, wire.transport, wire.version)
 				c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 					once.Do(func() { s.sign(t, release(t, plain).Approval.Ticket) })
-					s.clock.pass(tt.takes)
+					s.clock.Advance(tt.takes)
 					return &mcp.ElicitationResult{ElicitationResponse: tt.reply}
 				})
 				if got := release(t, c); got.Code != tt.code || s.releases() != 0 {
@@ -64,11 +64,11 @@ func TestReplyBeatsASignature(t *testing.T) {
 				if tt.then != "refused" {
 					continue
 				}
-				s.clock.pass(9 * time.Minute)
+				s.clock.Advance(9 * time.Minute)
 				if got := release(t, plain); got.Code != "declined" {
 					t.Errorf("%s, nine minutes later: %v", name, got)
 				}
-				s.clock.pass(time.Minute)
+				s.clock.Advance(time.Minute)
 				if got := release(t, plain); got.Status != "needs_approval" || s.releases() != 0 {
 					t.Errorf("%s, ten minutes later: %v", name, got)
 				}

@@ -21,6 +21,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
@@ -52,8 +53,8 @@ type site struct {
 // handClock moves when it is told to. What waits for less than a minute does not
 // wait; what waits for longer waits for ever.
 type handClock struct {
+	*flytest.Clock
 	mu    sync.Mutex
-	at    time.Time
 	holds int // calls that wait for work
 }
 
@@ -62,18 +63,6 @@ func (c *handClock) holding() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.holds
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *handClock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
 }
 
 func (c *handClock) After(d time.Duration) <-chan time.Time {
@@ -86,14 +75,14 @@ func (c *handClock) After(d time.Duration) <-chan time.Time {
 		return nil
 	}
 	passed := make(chan time.Time, 1)
-	c.pass(d)
+	c.Advance(d)
 	passed <- c.Now()
 	return passed
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.clock.pass(s.pause)
+	s.clock.Advance(s.pause)
 	s.mu.Lock()
 	onFly := s.onFly
 	s.mu.Unlock()
@@ -127,7 +116,7 @@ func newSite(t *testing.T, pause time.Duration) *site {
 			t.Fatal(err)
 		}
 	}
-	s := &site{t: t, clock: &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, pause: pause}
+	s := &site{t: t, clock: &handClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))}, pause: pause}
 	s.Platform = flysim.New(flysim.Options{Clock: flysim.NewClock(s.clock.Now)})
 	s.AddApp(firstApp, "personal", "")
 	s.AddMachine(firstApp, "ams", machineConfig(t))
@@ -141,7 +130,7 @@ func newSite(t *testing.T, pause time.Duration) *site {
 	flyClient, err := fly.New(fly.Options{
 		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
 		Token:     fly.NewToken(s.Token()), UserAgent: "flycast-mcp/test", HTTP: s, Now: s.clock.Now,
-		Sleep: func(ctx context.Context, d time.Duration) error { s.clock.pass(d); return ctx.Err() },
+		Sleep: func(ctx context.Context, d time.Duration) error { s.clock.Advance(d); return ctx.Err() },
 	})
 	must(err)
 	state := t.TempDir()

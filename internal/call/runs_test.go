@@ -194,7 +194,7 @@ func TestEarlierResult(t *testing.T) {
 			if err := w.Runs.Wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			clock.pass(test.later)
+			clock.Advance(test.later)
 			w.set(1)
 			w.Hold = time.Minute
 			got := serve(t.Context(), w.tool("deploy", Restarts), shopAPI())

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -22,25 +23,12 @@ import (
 // runClock stands still until it is moved. Holds never end unless they are 0;
 // each wait of a call is told.
 type runClock struct {
-	mu      sync.Mutex
-	at      time.Time
+	*flytest.Clock
 	waiting chan struct{}
 }
 
 func newRunClock() *runClock {
-	return &runClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), waiting: make(chan struct{}, 100)}
-}
-
-func (c *runClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *runClock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+	return &runClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), waiting: make(chan struct{}, 100)}
 }
 
 func (c *runClock) After(d time.Duration) <-chan time.Time {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
@@ -14,25 +15,19 @@ const testToken = "sandbox-0123456789abcdef"
 
 // fakeClock is a clock that moves only when somebody sleeps on it.
 type fakeClock struct {
+	*flytest.Clock
 	mu     sync.Mutex
-	time   time.Time
 	sleeps []time.Duration
 }
 
 func newFakeClock() *fakeClock {
-	return &fakeClock{time: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
-}
-
-func (c *fakeClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.time
+	return &fakeClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))}
 }
 
 func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.time = c.time.Add(d)
+	c.Advance(d)
 	c.sleeps = append(c.sleeps, d)
 	return ctx.Err()
 }

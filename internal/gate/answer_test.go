@@ -18,9 +18,9 @@ func TestArrivalDecides(t *testing.T) {
 		t.Run("an instant "+name, func(t *testing.T) {
 			f := newTestGate(t)
 			question := f.decide(release(), nil)
-			f.clock.advance(tooFast - 1)
+			f.clock.Advance(tooFast - 1)
 			received := f.receive(release(), *answer(question))
-			f.clock.advance(time.Minute) // the app is taken, the plan is made again
+			f.clock.Advance(time.Minute) // the app is taken, the plan is made again
 			out := f.Decide(release(), received)
 			wants(t, out, NeedsTerminal, Unavailable)
 			if !out.TooFast {
@@ -36,16 +36,16 @@ func TestArrivalDecides(t *testing.T) {
 	t.Run("in time, and decided late", func(t *testing.T) {
 		f := newTestGate(t)
 		question := f.decide(release(), nil)
-		f.clock.advance(5*time.Minute - 1)
+		f.clock.Advance(5*time.Minute - 1)
 		received := f.receive(release(), *acceptReply(release(), question))
-		f.clock.advance(formLife - 1)
+		f.clock.Advance(formLife - 1)
 		f.commit(f.Decide(release(), received))
 	})
 	t.Run("in time, and used too late", func(t *testing.T) {
 		f := newTestGate(t)
 		received := f.receive(release(), *acceptReply(release(), f.ask(release())))
 		out := f.Decide(release(), received)
-		f.clock.advance(formLife)
+		f.clock.Advance(formLife)
 		if grant, err := out.Commit(); grant != nil || !errors.Is(err, ErrExpired) {
 			t.Errorf("got %v, %v, want ErrExpired", grant, err)
 		}
@@ -66,15 +66,15 @@ func TestArrivalDecides(t *testing.T) {
 func TestQuestionThatWaitedToBeWritten(t *testing.T) {
 	f := newTestGate(t)
 	question := f.Decide(release(), nil)
-	f.clock.advance(4 * time.Minute) // for a slot, or for a client that does not read
+	f.clock.Advance(4 * time.Minute) // for a slot, or for a client that does not read
 	f.Handed(question.State, f.clock.Now())
-	f.clock.advance(time.Second)
+	f.clock.Advance(time.Second)
 	wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 
 	question = f.Decide(release(), nil)
-	f.clock.advance(4 * time.Minute)
+	f.clock.Advance(4 * time.Minute)
 	f.Handed(question.State, f.clock.Now())
-	f.clock.advance(5*time.Minute - 1) // as long as if it had been written at once
+	f.clock.Advance(5*time.Minute - 1) // as long as if it had been written at once
 	f.commit(f.decide(release(), acceptReply(release(), question)))
 }
 
@@ -83,14 +83,14 @@ func TestQuestionThatWasNeverSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newTestGate(t)
 		question := f.Decide(release(), nil)
-		f.clock.advance(time.Minute)
+		f.clock.Advance(time.Minute)
 		wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 	})
 	// The note that it was sent may come after the answer.
 	synctest.Test(t, func(t *testing.T) {
 		f := newTestGate(t)
 		question, sent := f.Decide(release(), nil), f.clock.Now()
-		f.clock.advance(time.Minute)
+		f.clock.Advance(time.Minute)
 		go func() {
 			time.Sleep(time.Second)
 			f.Handed(question.State, sent)

@@ -35,7 +35,7 @@ func TestDeclineWithdrawsTerminalApproval(t *testing.T) {
 	pasted := release()
 	pasted.Code = code
 	wants(t, f.decide(pasted, nil), Refuse, Declined)
-	f.clock.advance(declineLife)
+	f.clock.Advance(declineLife)
 	wants(t, f.decide(pasted, nil), Refuse, Declined) // the code is from before the no
 	again := f.decide(release(), nil)
 	wants(t, again, Ask, "")
@@ -43,7 +43,7 @@ func TestDeclineWithdrawsTerminalApproval(t *testing.T) {
 	if _, err := f.Requests.Load(ticket); err == nil {
 		t.Error("the request is left")
 	}
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	f.commit(f.decide(release(), acceptReply(release(), again)))
 }
 
@@ -60,7 +60,7 @@ func TestDeclineIsOfThePlan(t *testing.T) {
 	out := f.decide(theirs, nil)
 	wants(t, out, Refuse, Declined)
 	f.commit(f.decide(other, nil))
-	f.clock.advance(declineLife)
+	f.clock.Advance(declineLife)
 	wants(t, f.decide(theirs, nil), NeedsTerminal, Unavailable)
 }
 
@@ -80,7 +80,7 @@ func TestNoReplyFallsThrough(t *testing.T) {
 		"nonsense":      {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: "maybe"} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
 		"unconfirmed":   {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: Accept} }, with: release(), kind: Ask, code: NotConfirmed},
 		"stale":         {reply: func(_ *testGate, o Outcome) Reply { return *acceptReply(release(), o) }, with: moved, kind: Ask, code: Stale},
-		"late":          {reply: func(f *testGate, o Outcome) Reply { f.clock.advance(time.Hour); return *acceptReply(release(), o) }, with: release(), kind: Refuse, code: Expired},
+		"late":          {reply: func(f *testGate, o Outcome) Reply { f.clock.Advance(time.Hour); return *acceptReply(release(), o) }, with: release(), kind: Refuse, code: Expired},
 		"decline":       {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: release(), kind: Refuse, code: Declined},
 		"stale decline": {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: moved, kind: Refuse, code: Declined},
 		"too fast": {reply: func(f *testGate, o Outcome) Reply {
@@ -111,7 +111,7 @@ func TestNoReplyFallsThrough(t *testing.T) {
 			asking := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 			question := asking.ask(release())
 			f := newTestGate(t, covered, func(o *Options) { o.Sealer = fixedSealer(t, 7); o.Ledger = asking.ledger })
-			f.clock.advance(10 * time.Second)
+			f.clock.Advance(10 * time.Second)
 			wants(t, f.decide(tt.with, new(tt.reply(f, question))), tt.kind, tt.code)
 		})
 		t.Run(name+", no question is needed by now", func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestTerminalRejectionWithdraws(t *testing.T) {
 	if out := f.decide(release(), nil); out.Code != Declined || out.Reason != "not today" {
 		t.Errorf("got %+v", out)
 	}
-	f.clock.advance(declineLife)
+	f.clock.Advance(declineLife)
 	wants(t, f.decide(theirs, nil), Refuse, Declined) // the code is from before the no
 	wants(t, f.decide(release(), nil), NeedsTerminal, "")
 	f.nothingBurnt()

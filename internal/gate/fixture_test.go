@@ -6,26 +6,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
-// clock is a time that moves only when told.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 8, 3, 9, 30, 0, 123456789, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *flytest.Clock {
+	return flytest.NewClock(time.Date(2026, 8, 3, 9, 30, 0, 123456789, time.UTC))
 }
 
 // ledger remembers in memory; with err set it cannot remember anything.
@@ -119,7 +105,7 @@ var errDisk = errors.New("the disk is full")
 type testGate struct {
 	*Gate
 	t      *testing.T
-	clock  *clock
+	clock  *flytest.Clock
 	ledger *ledger
 	key    SigningKey
 }
@@ -216,7 +202,7 @@ func (f *testGate) ask(r Request) Outcome {
 	f.t.Helper()
 	out := f.decide(r, nil)
 	wants(f.t, out, Ask, "")
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	return out
 }
 

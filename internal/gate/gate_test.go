@@ -66,7 +66,7 @@ func TestReplay(t *testing.T) {
 				f.commit(out)
 			}
 			wants(t, f.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
-			f.clock.advance(time.Hour)
+			f.clock.Advance(time.Hour)
 			again := f.decide(release(), acceptReply(release(), question))
 			if again.Kind == Proceed {
 				t.Error("an hour later it counts again")
@@ -78,9 +78,9 @@ func TestReplay(t *testing.T) {
 func TestReplayAfterTooFast(t *testing.T) {
 	f := newTestGate(t)
 	question := f.decide(release(), nil)
-	f.clock.advance(tooFast - 1)
+	f.clock.Advance(tooFast - 1)
 	wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
-	f.clock.advance(time.Minute) // the program waits and tries again
+	f.clock.Advance(time.Minute) // the program waits and tries again
 	wants(t, f.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 	f.nothingBurnt()
 }
@@ -93,7 +93,7 @@ func TestAskedOnceMore(t *testing.T) {
 	if second.Typed != "shp" {
 		t.Errorf("typed %q", second.Typed)
 	}
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	third := f.decide(release(), &Reply{State: second.State, Action: Accept, Typed: "shpo"})
 	wants(t, third, Refuse, NotConfirmed)
 	if third.Typed != "shpo" {
@@ -104,7 +104,7 @@ func TestAskedOnceMore(t *testing.T) {
 	// The second question may be answered rightly.
 	first = f.ask(release())
 	second = f.decide(release(), &Reply{State: first.State, Action: Accept})
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	f.commit(f.decide(release(), acceptReply(release(), second)))
 }
 
@@ -118,7 +118,7 @@ func TestStaleAsksAnew(t *testing.T) {
 	if want := []string{"address/137.66.1.1 is gone"}; !slices.Equal(again.Changed, want) {
 		t.Errorf("changed %q, want %q", again.Changed, want)
 	}
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	f.commit(f.decide(moved, acceptReply(moved, again)))
 	if got := f.ledger.uses[0].Digest; got != "other" {
 		t.Errorf("approved digest %q, want the plan as it is now", got)
@@ -179,7 +179,7 @@ func TestSharedKey(t *testing.T) {
 	one := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	question := one.ask(release())
 	two := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7); o.Ledger = one.ledger })
-	two.clock.advance(10 * time.Second)
+	two.clock.Advance(10 * time.Second)
 	two.commit(two.decide(release(), acceptReply(release(), question)))
 	wants(t, one.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 }
@@ -227,12 +227,12 @@ func TestReplyWhereNobodyIsAsked(t *testing.T) {
 	asking := newTestGate(t, func(o *Options) { o.Sealer = fixedSealer(t, 7) })
 	question := asking.ask(deploy())
 	f := newTestGate(t, withMode(ModeTerminal), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	if _, err := f.Receive("deploy", "shop", "local", *acceptReply(deploy(), question)); !errors.Is(err, ErrBadState) {
 		t.Errorf("got %v, want ErrBadState", err)
 	}
 	f = newTestGate(t, withMode(ModeDeny), func(o *Options) { o.Sealer = fixedSealer(t, 7) })
-	f.clock.advance(10 * time.Second)
+	f.clock.Advance(10 * time.Second)
 	wants(t, f.decide(deploy(), acceptReply(deploy(), question)), Refuse, Blocked)
 }
 
@@ -245,14 +245,14 @@ func TestUnanswered(t *testing.T) {
 	out := f.decide(release(), nil)
 	wants(t, out, NeedsTerminal, NoAnswer)
 	f.ask(other) // somebody else's questions are his own
-	f.clock.advance(memory + 1)
+	f.clock.Advance(memory + 1)
 	f.ask(release()) // forgotten
 
 	f = newTestGate(t) // a person who answers is there
 	f.ask(release())
 	question := f.ask(release())
 	wants(t, f.decide(release(), declineReply(question)), Refuse, Declined)
-	f.clock.advance(declineLife)
+	f.clock.Advance(declineLife)
 	f.ask(release())
 
 	f = newTestGate(t) // a client that cancels is not
@@ -303,7 +303,7 @@ func TestLateYesIsToldOnce(t *testing.T) {
 	}
 
 	late(question)
-	f.clock.advance(memory)
+	f.clock.Advance(memory)
 	if f.decide(release(), nil).Late {
 		t.Error("told an hour later")
 	}

@@ -216,14 +216,14 @@ func TestPolicyCap(t *testing.T) {
 	f := newTestGate(t, withPolicy(t, capped))
 	for range 2 {
 		f.commit(f.decide(deploy(), nil))
-		f.clock.advance(time.Minute)
+		f.clock.Advance(time.Minute)
 	}
 	out := f.decide(deploy(), nil)
 	wants(t, out, Refuse, Blocked)
 	if out.Reason != "nightly: 2 per hour" {
 		t.Errorf("got reason %q", out.Reason)
 	}
-	f.clock.advance(59*time.Minute - 30*time.Second) // the first is older than an hour, the second is not
+	f.clock.Advance(59*time.Minute - 30*time.Second) // the first is older than an hour, the second is not
 	f.commit(f.decide(deploy(), nil))
 	wants(t, f.decide(deploy(), nil), Refuse, Blocked)
 }

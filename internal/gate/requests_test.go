@@ -11,9 +11,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
-func newStore(t *testing.T) (*Requests, *clock) {
+func newStore(t *testing.T) (*Requests, *flytest.Clock) {
 	t.Helper()
 	c := newClock()
 	s, err := NewRequests(filepath.Join(t.TempDir(), "state", "requests"), c.Now)
@@ -65,11 +67,11 @@ func TestPut(t *testing.T) {
 			t.Errorf("another %s got the same ticket or nonce", name)
 		}
 	}
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	if again := put(t, s, release()); again.Ticket != req.Ticket || again.Nonce != req.Nonce || !again.Expires.Equal(req.Expires) {
 		t.Errorf("the same plan of the same caller got %+v, want %+v", again, req)
 	}
-	c.advance(3 * time.Hour) // the old one is over
+	c.Advance(3 * time.Hour) // the old one is over
 	if again := put(t, s, release()); again.Ticket == req.Ticket || again.Nonce == req.Nonce {
 		t.Error("an expired ticket was given out again")
 	}
@@ -87,7 +89,7 @@ func TestRequestsAreCapped(t *testing.T) {
 		}
 		writeFile(t, filepath.Join(s.dir, req.Ticket+".json"), []byte(marshal(t, req)), 0o600)
 	}
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	put(t, s, deploy())
 	all, err := s.list()
 	if err != nil || len(all) != maxRequests {
@@ -113,7 +115,7 @@ func TestNoIsNotPushedOut(t *testing.T) {
 			}
 			wants(f.t, f.decide(deploy(), nil), NeedsTerminal, "")
 		},
-		"its end": func(f *testGate, req ApprovalRequest) { f.clock.advance(req.Expires.Sub(f.clock.Now())) },
+		"its end": func(f *testGate, req ApprovalRequest) { f.clock.Advance(req.Expires.Sub(f.clock.Now())) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newTerminal(t)
@@ -121,7 +123,7 @@ func TestNoIsNotPushedOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.clock.advance(req.Expires.Sub(f.clock.Now()) - 5*time.Minute)
+			f.clock.Advance(req.Expires.Sub(f.clock.Now()) - 5*time.Minute)
 			if err := f.Requests.Answer(req.Ticket, ApprovalAnswer{Reason: "not today", At: f.clock.Now()}); err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +139,7 @@ func TestNoIsNotPushedOut(t *testing.T) {
 			if _, answered := f.Requests.answer(req.Ticket); answered {
 				t.Error("the no is still in the folder after it was told")
 			}
-			f.clock.advance(declineLife)
+			f.clock.Advance(declineLife)
 			wants(t, f.decide(release(), nil), NeedsTerminal, "")
 		})
 	}
@@ -260,11 +262,11 @@ func TestRequestsExpire(t *testing.T) {
 	if err := s.Answer(req.Ticket, ApprovalAnswer{Approved: true}); err != nil {
 		t.Fatal(err)
 	}
-	c.advance(req.Expires.Sub(c.Now()) - 1)
+	c.Advance(req.Expires.Sub(c.Now()) - 1)
 	if _, err := s.Load(req.Ticket); err != nil {
 		t.Errorf("a moment before: %v", err)
 	}
-	c.advance(1)
+	c.Advance(1)
 	if _, err := s.Load(req.Ticket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("at its end: got %v, want ErrNotExist", err)
 	}
@@ -422,7 +424,7 @@ func TestReadRequest(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	s, c := newStore(t)
 	one := put(t, s, release())
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	two := put(t, s, deploy())
 	if all, err := s.Waiting(); err != nil || len(all) != 2 || all[0].Ticket != one.Ticket {
 		t.Fatalf("got %d, %v, want both, oldest first", len(all), err)

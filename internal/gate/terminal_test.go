@@ -17,7 +17,7 @@ func (f *testGate) atTerminal(r Request) string {
 	if out.Kind != NeedsTerminal {
 		f.t.Fatalf("got kind %d code %q, want a ticket", out.Kind, out.Code)
 	}
-	f.clock.advance(time.Minute)
+	f.clock.Advance(time.Minute)
 	return out.Ticket
 }
 
@@ -73,7 +73,7 @@ func TestTerminalRejects(t *testing.T) {
 				t.Errorf("reason %q", out.Reason)
 			}
 			f.nothingBurnt()
-			f.clock.advance(declineLife)
+			f.clock.Advance(declineLife)
 			if again := f.atTerminal(release()); again == ticket { // told; the ticket is gone
 				t.Error("the rejected ticket was given out again")
 			}
@@ -110,7 +110,7 @@ func TestTerminalExpires(t *testing.T) {
 	ticket := f.atTerminal(release())
 	code := f.code(ticket, release().Digest)
 	f.sign(ticket, release().Digest)
-	f.clock.advance(RequestLife)
+	f.clock.Advance(RequestLife)
 	if again := f.atTerminal(release()); again == ticket {
 		t.Error("an expired ticket was given out again")
 	}
@@ -406,7 +406,7 @@ func TestTerminalNoBeforeCommit(t *testing.T) {
 			ticket := f.atTerminal(first)
 			out := ready(f, ticket)
 			wants(t, out, Proceed, "")
-			f.clock.advance(time.Second)
+			f.clock.Advance(time.Second)
 			if err := f.Requests.Answer(ticket, ApprovalAnswer{At: f.clock.Now()}); err != nil {
 				t.Fatal(err)
 			}

@@ -5,38 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
 // TestFullDisk: on a full disk nothing is recorded, the error says so, and the
 // journal is what it was and goes on once there is room.
 func TestFullDisk(t *testing.T) {
-	dir := os.Getenv("FULL_DISK")
-	if dir == "" {
-		again := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
-		again.Env = append(os.Environ(), "FULL_DISK="+t.TempDir())
-		again.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
-		}
-		out, err := again.CombinedOutput()
-		var ended *exec.ExitError
-		switch {
-		case err != nil && !errors.As(err, &ended):
-			t.Skipf("no disk of one's own here: %v", err)
-		case err != nil:
-			t.Errorf("%v\n%s", err, out)
-		case bytes.Contains(out, []byte("--- SKIP")):
-			t.Skipf("%s", out)
-		}
+	dir, ok := flytest.SmallDisk(t, "64k")
+	if !ok {
 		return
-	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("no disk of one's own here: %v", err)
 	}
 	p, c := filepath.Join(dir, "journal.jsonl"), newClock()
 	j := open(t, p, c)

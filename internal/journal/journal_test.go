@@ -13,26 +13,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
-// clock is a time that moves only when told.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newClock() *clock { return &clock{at: time.Date(2026, 8, 3, 9, 30, 0, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *flytest.Clock {
+	return flytest.NewClock(time.Date(2026, 8, 3, 9, 30, 0, 0, time.UTC))
 }
 
 func journalPath(t *testing.T) string {
@@ -40,7 +26,7 @@ func journalPath(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "state", "journal.jsonl")
 }
 
-func open(t *testing.T, path string, c *clock) *Journal {
+func open(t *testing.T, path string, c *flytest.Clock) *Journal {
 	t.Helper()
 	j, err := Open(path, c.Now)
 	if err != nil {
@@ -50,7 +36,7 @@ func open(t *testing.T, path string, c *clock) *Journal {
 	return j
 }
 
-func use(c *clock, nonce string) Entry {
+func use(c *flytest.Clock, nonce string) Entry {
 	return Entry{Tool: "deploy", App: "shop", Nonce: nonce, Expires: c.Now().Add(time.Hour), Channel: "elicitation"}
 }
 
@@ -95,7 +81,7 @@ func TestAppend(t *testing.T) {
 		{Event: Finished, App: "a\"b\nc", Status: "applied"},
 	}
 	for i := range want {
-		c.advance(time.Second)
+		c.Advance(time.Second)
 		want[i].Time = time.Unix(0, 0) // what the caller says of the time is not believed
 		if err := j.Append(want[i]); err != nil {
 			t.Fatal(err)
@@ -176,14 +162,14 @@ func TestExpiry(t *testing.T) {
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
 	for _, after := range []time.Duration{time.Hour, time.Second, retention - 2*time.Second} {
-		c.advance(after)
+		c.Advance(after)
 		burn(t, j, use(c, fmt.Sprint("another ", after)), true) // sweeps
 		burn(t, j, use(c, "n"), false)
 		if again := open(t, p, c); !again.Burnt("n") {
 			t.Error("forgotten by a new process")
 		}
 	}
-	c.advance(time.Second)
+	c.Advance(time.Second)
 	if again := open(t, p, c); again.Burnt("n") {
 		t.Error("remembered for ever")
 	}
@@ -317,20 +303,20 @@ func TestUses(t *testing.T) {
 	approve("1", "policy", "nightly")
 	approve("2", "policy", "other")
 	approve("3", "terminal", "nightly") // a key of that name
-	c.advance(30 * time.Minute)
+	c.Advance(30 * time.Minute)
 	approve("4", "policy", "nightly")
 	for _, j := range []*Journal{j, open(t, p, c)} {
 		uses(j, "nightly", 2)
 		uses(j, "other", 1)
 		uses(j, "", 0)
 	}
-	c.advance(30*time.Minute - 1)
+	c.Advance(30*time.Minute - 1)
 	uses(j, "nightly", 2)
-	c.advance(1)
+	c.Advance(1)
 	uses(j, "nightly", 1)
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	uses(j, "nightly", 0)
-	c.advance(retention)
+	c.Advance(retention)
 	uses(open(t, p, c), "nightly", 0)
 }
 
@@ -351,7 +337,7 @@ func TestAny(t *testing.T) {
 		}
 	}
 	writeRaw(t, p, []byte("garbage\n"))
-	c.advance(1000 * time.Hour) // the whole file, however old
+	c.Advance(1000 * time.Hour) // the whole file, however old
 	other := open(t, p, c)
 	if err := other.Append(Entry{Event: Step, App: "third"}); err != nil {
 		t.Fatal(err)

@@ -198,7 +198,7 @@ func TestRecover(t *testing.T) {
 			}
 			lose(p)
 			left, _ := os.ReadFile(p)
-			c.advance(time.Hour)
+			c.Advance(time.Hour)
 			kept, err := Recover(p, c.Now)
 			if err != nil {
 				t.Fatal(err)

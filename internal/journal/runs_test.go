@@ -48,13 +48,13 @@ func TestRuns(t *testing.T) {
 	}
 	began, ended := Entry{Event: Started, Tool: "deploy", App: "fourth", Caller: "local", Run: "run_1"}, Entry{Event: Finished, Tool: "deploy", App: "fourth", Run: "run_1", Status: "partial"}
 	appendAll(t, writer, began)
-	c.advance(time.Minute)
+	c.Advance(time.Minute)
 	appendAll(t, writer, ended)
 	if runs, err := other.Runs("deploy", "fourth"); err != nil || len(runs) != 1 || runs[0].ID != "run_1" || runs[0].Caller != "local" || runs[0].Status != "partial" || runs[0].Ended.Sub(runs[0].Began) != time.Minute {
 		t.Errorf("got %+v, %v", runs, err)
 	}
 	// What has an end is forgotten; what has none is not.
-	c.advance(retention + time.Minute)
+	c.Advance(retention + time.Minute)
 	appendAll(t, writer, newEntry(Started, "third", "", ""), newEntry(Finished, "third", "", ""))
 	for name, j := range map[string]*Journal{"the writer": writer, "a later one": open(t, path, c)} {
 		runs, err := j.Runs("deploy", "shop")
@@ -78,7 +78,7 @@ func TestRunsCost(t *testing.T) {
 		for i := range old {
 			appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", fmt.Sprint(i), "healthy"), newEntry(Finished, "shop", "", ""))
 		}
-		c.advance(retention + time.Minute)
+		c.Advance(retention + time.Minute)
 		appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"))
 		return testing.AllocsPerRun(20, func() {
 			if runs, err := j.Runs("deploy", "shop"); len(runs) != 1 || err != nil {

@@ -4,37 +4,23 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
-// handClock moves when it is told to.
-type handClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *handClock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+func newClock() *flytest.Clock {
+	return flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 }
 
 // A call carries the time at which its bytes were read, however long it then waits
 // for a slot, and whatever else came in the same read.
 func TestArrivalBeforeTheSlot(t *testing.T) {
-	f, clock := newTestServer(), &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	f, clock := newTestServer(), newClock()
 	f.AddTool(mcp.NewTool("arrived"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText(call.Arrived(ctx).Format(time.TimeOnly)), nil
 	})
@@ -48,7 +34,7 @@ func TestArrivalBeforeTheSlot(t *testing.T) {
 		<-f.started
 	}
 	p.receive(t.Context(), []byte(toolCall(`"late"`, "arrived", modernMeta, "")), clock.Now())
-	clock.pass(time.Hour)
+	clock.Advance(time.Hour)
 	for range toolSlots {
 		f.release <- struct{}{}
 	}
@@ -64,12 +50,12 @@ func TestArrivalBeforeTheSlot(t *testing.T) {
 
 // pieces is an input that is read in pieces, each after the clock has moved on.
 type pieces struct {
-	clock *handClock
+	clock *flytest.Clock
 	left  []string
 }
 
 func (p *pieces) Read(b []byte) (int, error) {
-	p.clock.pass(time.Minute)
+	p.clock.Advance(time.Minute)
 	n := copy(b, p.left[0])
 	p.left = p.left[1:]
 	return n, nil
@@ -77,15 +63,15 @@ func (p *pieces) Read(b []byte) (int, error) {
 
 // A line arrives with the read that ends it, though its turn comes later.
 func TestLinesArriveWhenTheyAreRead(t *testing.T) {
-	clock := &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	clock := newClock()
 	in := &timedReader{in: &pieces{clock, []string{"one\ntwo\nth", "ree\n", "four\n"}}, now: clock.Now}
 	lines := make(chan inputLine)
 	ctx, stop := context.WithCancel(t.Context())
 	go readLines(ctx, in, lines)
 	for _, want := range []struct{ text, at string }{{"one\n", "12:01:00"}, {"two\n", "12:01:00"}, {"three\n", "12:02:00"}} {
 		got := <-lines
-		clock.pass(time.Second) // whoever takes the lines is slow; it is not counted
-		clock.pass(-time.Second)
+		clock.Advance(time.Second) // whoever takes the lines is slow; it is not counted
+		clock.Advance(-time.Second)
 		if string(got.text) != want.text || got.arrived.Format(time.TimeOnly) != want.at {
 			t.Errorf("got %q at %v, want %q at %s", got.text, got.arrived, want.text, want.at)
 		}
@@ -95,7 +81,7 @@ func TestLinesArriveWhenTheyAreRead(t *testing.T) {
 
 // A message that waits behind another was written when it was written.
 func TestOutboxTellsWhenAMessageIsWritten(t *testing.T) {
-	clock := &handClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	clock := newClock()
 	ended := make(chan struct{})
 	defer close(ended)
 	out := &stuckWriter{letGo: make(chan struct{})}
@@ -107,7 +93,7 @@ func TestOutboxTellsWhenAMessageIsWritten(t *testing.T) {
 	if err := box.put([]byte("question"), func(at time.Time) { written <- at }); err != nil {
 		t.Fatal(err)
 	}
-	clock.pass(10 * time.Second) // the client does not read
+	clock.Advance(10 * time.Second) // the client does not read
 	out.letGo <- struct{}{}
 	out.letGo <- struct{}{}
 	if at := <-written; at.Before(clock.Now()) || at.After(clock.Now().Add(time.Second)) {

@@ -81,7 +81,7 @@ func (s *ownedSessions) open(caller string) (id string, err error) {
 		return "", errServerFull
 	}
 	id = rand.Text()
-	shutdown, end := s.shutdown.forSession()
+	own, end := s.shutdown.forSession()
 	s.byID[id] = &httpSession{owner: caller, shutdown: shutdown, end: end, used: s.now()}
 	return id, nil
 }

@@ -3,16 +3,13 @@ package source
 import (
 	"testing"
 	"time"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
-
-// testClock stands still until it is moved.
-type testClock struct{ at time.Time }
-
-func (c *testClock) Now() time.Time { return c.at }
 
 // A draft shares no memory with whoever put it or got it.
 func TestDraftsAreCopies(t *testing.T) {
-	drafts := NewDrafts(&testClock{})
+	drafts := NewDrafts(&flytest.Clock{})
 	base, data := []byte("before"), []byte("after")
 	handle := drafts.Put(Draft{Caller: "local", App: "shop-api", Base: base, Data: data})
 	clear(base)
@@ -29,12 +26,12 @@ func TestDraftsAreCopies(t *testing.T) {
 
 // A draft lasts as long as the question that names it, and is not evicted for others.
 func TestDraftOfQuestion(t *testing.T) {
-	clock := &testClock{time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	clock := flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	drafts := NewDrafts(clock)
 	asked := drafts.Put(Draft{Caller: "local", App: "shop-api", Data: []byte("asked")})
 	plain := drafts.Put(Draft{Caller: "local", App: "shop-api", Data: []byte("plain")})
-	drafts.Keep(asked, clock.at.Add(4*time.Hour))
-	drafts.Keep("draft_unknown", clock.at.Add(4*time.Hour))
+	drafts.Keep(asked, clock.Now().Add(4*time.Hour))
+	drafts.Keep("draft_unknown", clock.Now().Add(4*time.Hour))
 	for range 3 * maxDrafts {
 		drafts.Put(Draft{Caller: "local", App: "shop-api"})
 	}
@@ -45,12 +42,12 @@ func TestDraftOfQuestion(t *testing.T) {
 	if !has(asked) || has(plain) {
 		t.Errorf("after %d others: asked about %v, plain %v", 3*maxDrafts, has(asked), has(plain))
 	}
-	drafts.Keep(asked, clock.at.Add(time.Minute)) // a later question that ends sooner
-	clock.at = clock.at.Add(4 * time.Hour)
+	drafts.Keep(asked, clock.Now().Add(time.Minute)) // a later question that ends sooner
+	clock.Advance(4 * time.Hour)
 	if !has(asked) {
 		t.Error("gone before its question ends")
 	}
-	clock.at = clock.at.Add(time.Second)
+	clock.Advance(time.Second)
 	if has(asked) {
 		t.Error("there after its question ended")
 	}
