@@ -29,7 +29,7 @@ func plantedMutants() []mutant {
 		{"installation: an approval for one server counts on another", "internal/gate/terminal.go", "Installation: g.Installation, Digest: r.Digest", "Installation: \"first\", Digest: r.Digest"},
 		{"nonce: an approval can be used again", "tools/ledger.go", "Nonce: u.Nonce, Expires", "Nonce: u.Nonce + time.Now().String(), Expires"},
 		{"cap: a rule has no limit", "internal/gate/gate.go", "if rule.LimitPerHour > 0 {", "if rule.LimitPerHour = 0; false {"},
-		{"no: a decline withdraws nothing", "internal/gate/denial.go", "g.noes[plan{no.Tool, no.App, no.Digest}] = no", "g.mu.Unlock(); return nil"},
+		{"no: a decline withdraws nothing", "internal/gate/denial.go", "g.denials[planKey{denial.Tool, denial.App, denial.Digest}] = denial", "g.mu.Unlock(); return nil"},
 		{"instant: an answer before a person could read counts", "internal/gate/gate.go", "tooFast = 2 * time.Second", "tooFast = 0 * time.Second"},
 		{"closed: an answered question can be answered again", "internal/gate/gate.go", "g.closed[nonce] = until.Add(memory)", "_ = until"},
 	}

@@ -82,7 +82,7 @@ func (s *ownedSessions) open(caller string) (id string, err error) {
 	}
 	id = rand.Text()
 	own, end := s.shutdown.forSession()
-	s.byID[id] = &httpSession{owner: caller, shutdown: shutdown, end: end, used: s.now()}
+	s.byID[id] = &httpSession{owner: caller, shutdown: own, end: end, used: s.now()}
 	return id, nil
 }
 
