@@ -27,7 +27,7 @@ func plantedMutants() []mutant {
 		{"caller: an answer to another caller counts", "internal/gate/answer.go", "|| st.Caller != caller ", ""},
 		{"signature: none is checked", "internal/gate/sign.go", "ed25519.Verify(k.key, st.bytes(), sig)", "len(sig) > 0"},
 		{"installation: an approval for one server counts on another", "internal/gate/terminal.go", "Installation: g.Installation, Digest: r.Digest", "Installation: \"first\", Digest: r.Digest"},
-		{"nonce: an approval can be used again", "tools/ledger.go", "Nonce: u.Nonce, Expires", "Nonce: u.Nonce + time.Now().String(), Expires"},
+		{"nonce: an approval can be used again", "internal/call/ledger.go", "Nonce: u.Nonce, Expires", "Nonce: u.Nonce + time.Now().String(), Expires"},
 		{"cap: a rule has no limit", "internal/gate/gate.go", "if rule.LimitPerHour > 0 {", "if rule.LimitPerHour = 0; false {"},
 		{"no: a decline withdraws nothing", "internal/gate/denial.go", "g.denials[planKey{denial.Tool, denial.App, denial.Digest}] = denial", "g.mu.Unlock(); return nil"},
 		{"instant: an answer before a person could read counts", "internal/gate/gate.go", "tooFast = 2 * time.Second", "tooFast = 0 * time.Second"},

@@ -81,8 +81,8 @@ func (s *ownedSessions) open(caller string) (id string, err error) {
 		return "", errServerFull
 	}
 	id = rand.Text()
-	own, end := s.shutdown.forSession()
-	s.byID[id] = &httpSession{owner: caller, shutdown: own, end: end, used: s.now()}
+	end, stop := s.shutdown.forSession()
+	s.byID[id] = &httpSession{owner: caller, shutdown: end, end: stop, used: s.now()}
 	return id, nil
 }
 
