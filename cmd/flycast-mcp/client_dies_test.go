@@ -287,7 +287,7 @@ func deaths() map[string]death {
 			},
 			check: func(m *mortal) {
 				for _, id := range m.platform.MachineIDs(app) {
-					config, want := fmt.Sprintf("%s", m.platform.MachineConfig(app, id)), fmt.Sprintf(`"LOG_LEVEL":"%d"`, deploys)
+					config, want := m.platform.MachineConfig(app, id).String(), fmt.Sprintf(`"LOG_LEVEL":"%d"`, deploys)
 					if !strings.Contains(config, want) {
 						m.t.Errorf("Machine %s did not get the new configuration", id)
 					}
