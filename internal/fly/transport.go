@@ -39,7 +39,7 @@ const (
 var (
 	errUnmarked    = errors.New("refused a request that belongs to no operation")
 	errForeignHost = errors.New("refused a request to a host that this client was not made for")
-	errRedirect    = errors.New("Fly answered with a redirect; it was not followed: the token would go along")
+	errRedirect    = errors.New("the answer was a redirect; it was not followed: the token would go along")
 	errTooLarge    = errors.New("the answer is larger than 32 MiB")
 	errSentBefore  = errors.New("refused to send a write a second time")
 )
