@@ -36,7 +36,7 @@ func edges() map[string][]string {
 		"flytoml/edit":                 {"flytoml", "flytoml/internal/excerpt", "flytoml/internal/layout", "flytoml/internal/legacy", "flytoml/machine", "flytoml/syntax"},
 		"flytoml/lint":                 {"flytoml", "flytoml/edit", "flytoml/internal/excerpt", "flytoml/internal/layout", "flytoml/internal/legacy", "flytoml/machine", "flytoml/syntax", "internal/outside"},
 		"flytoml/render":               {"flytoml", "flytoml/internal/excerpt", "flytoml/internal/legacy", "flytoml/machine"},
-		"internal/deploy/drift":        {"flytoml", "flytoml/machine"},
+		"internal/deploy/drift":        {"flytoml/machine", "internal/deploy/convert"},
 		"internal/fly":                 {"internal/gate", "flytoml/machine", "internal/loopback", "internal/outside", "internal/placeholder", "internal/slot"},
 		"internal/cli":                 {"internal/outside"},
 		"internal/columns":             {},
@@ -46,15 +46,16 @@ func edges() map[string][]string {
 		"internal/rules":               {"internal/gate", "internal/plan", "internal/fly", "flytoml/machine"},
 		"internal/deploy/rollout":      {"internal/fly", "flytoml/machine", "internal/gate"},
 		"internal/deploy": {
-			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/exposure", "internal/deploy/history", "internal/deploy/rollout",
+			"flytoml", "flytoml/machine", "internal/deploy/convert", "internal/deploy/drift", "internal/deploy/exposure", "internal/deploy/history", "internal/deploy/rollout",
 			"internal/deploy/target", "internal/fly", "internal/gate", "internal/journal", "internal/outside", "internal/plan", "internal/rules",
 		},
 		"internal/deploy/target": {
-			"flytoml", "flytoml/machine", "internal/deploy/drift", "internal/deploy/rollout", "internal/fly", "internal/outside", "internal/plan",
+			"flytoml", "flytoml/machine", "internal/deploy/convert", "internal/deploy/rollout", "internal/fly", "internal/outside", "internal/plan",
 		},
 		"internal/deploy/exposure": {
 			"flytoml", "flytoml/machine", "internal/deploy/rollout", "internal/deploy/target", "internal/fly", "internal/outside", "internal/plan", "internal/rules",
 		},
+		"internal/deploy/convert": {"flytoml", "flytoml/machine"},
 		"internal/deploy/history": {"internal/deploy/rollout", "internal/fly", "internal/gate", "internal/journal", "internal/plan"},
 		"internal/call": {
 			"internal/plan", "internal/fly", "internal/gate", "internal/journal", "internal/roots", "internal/outside", "internal/disk",

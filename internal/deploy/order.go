@@ -16,8 +16,8 @@ const (
 	guessDestroy = 25 * time.Second // until Fly Proxy has learned it twice, and the program has ended
 )
 
-// order says what is done together, and how long all of it may take.
-func order(work rollout.Work) (lines []string, expected string) {
+// describeOrder says what is done together, and how long all of it may take.
+func describeOrder(work rollout.Work) (lines []string, expected string) {
 	after := make(map[string]machine.Config)
 	for _, c := range work.Updates {
 		after[c.Before.ID] = c.After
@@ -30,7 +30,7 @@ func order(work rollout.Work) (lines []string, expected string) {
 		for _, pool := range stage {
 			lines = append(lines, poolLine(i+1, pool))
 			n := poolTurns(pool)
-			longest, turns = max(longest, time.Duration(n)*guess(work, pool, after)), max(turns, n)
+			longest, turns = max(longest, time.Duration(n)*guessTime(work, pool, after)), max(turns, n)
 		}
 		total, most = total+longest, most+turns
 	}
@@ -95,9 +95,9 @@ func isDestroyed(pool rollout.Pool) bool {
 	return pool.Role == rollout.RoleBlue || pool.Role == rollout.RoleLeftover
 }
 
-// guess is how long one Machine of a pool takes: its start, and its slowest
+// guessTime is how long one Machine of a pool takes: its start, and its slowest
 // check or how long it must run without any.
-func guess(work rollout.Work, pool rollout.Pool, after map[string]machine.Config) time.Duration {
+func guessTime(work rollout.Work, pool rollout.Pool, after map[string]machine.Config) time.Duration {
 	switch {
 	case isDestroyed(pool):
 		return guessDestroy

@@ -34,7 +34,7 @@ func (s stages) plan() plan.Plan {
 	}
 	s.facts(&p)
 	if !s.work.Empty() {
-		p.Steps = steps(s.work, s.heldSecrets())
+		p.Steps = planSteps(s.work, s.heldSecrets())
 	}
 	return p
 }
@@ -114,9 +114,9 @@ func (s stages) heldSecrets() machine.Held {
 	return held
 }
 
-// steps are what a grant must hold. Of Machines that run now the steps are those of stopped
+// planSteps are what a grant must hold. Of Machines that run now the steps are those of stopped
 // ones, too: they may stop while a person reads, and that must not make an approval stale.
-func steps(w rollout.Work, held machine.Held) []plan.Step {
+func planSteps(w rollout.Work, held machine.Held) []plan.Step {
 	w.Updates = slices.Clone(w.Updates)
 	changes := make(map[string]rollout.Change)
 	for i, c := range w.Updates {

@@ -23,20 +23,20 @@ const (
 	machineIP = "fdaa:2:1c4f:a7b:1::3"
 )
 
-// exposed judges a change of services on an app with some addresses. That
+// exposedStages judges a change of services on an app with some addresses. That
 // Machines restart, and what is closed, are left out of it.
-func exposed(t *testing.T, before, after string, addresses ...string) stages {
+func exposedStages(t *testing.T, before, after string, addresses ...string) stages {
 	t.Helper()
-	d := changed(t, before, after, addresses...)
+	d := judgedStages(t, before, after, addresses...)
 	d.Hazards = slices.DeleteFunc(d.Hazards, func(h plan.Hazard) bool {
 		return h == plan.Restart || h == plan.BriefOutage || h == plan.PublicAccessEnds
 	})
 	return d
 }
 
-// changed is a change of the services of an app with one Machine and some
+// judgedStages is a change of the services of an app with one Machine and some
 // addresses.
-func changed(t *testing.T, before, after string, addresses ...string) stages {
+func judgedStages(t *testing.T, before, after string, addresses ...string) stages {
 	t.Helper()
 	config := func(services string) machine.Config {
 		c, err := machine.Config{}.With("services", json.RawMessage(services))
@@ -145,7 +145,7 @@ func TestOpened(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := exposed(t, test.before, test.after, v4, ownFly)
+			d := exposedStages(t, test.before, test.after, v4, ownFly)
 			got := ""
 			for _, h := range d.Hazards {
 				got += string(h)
@@ -156,7 +156,7 @@ func TestOpened(t *testing.T) {
 			if got != test.want {
 				t.Errorf("got %q (%v), want %q", got, d.Blockers, test.want)
 			}
-			private := exposed(t, test.before, test.after, ownFly)
+			private := exposedStages(t, test.before, test.after, ownFly)
 			if slices.Contains(private.Hazards, plan.NewPublicService) || slices.Contains(private.Hazards, plan.PublicPlainHTTP) || len(private.Blockers) > 0 {
 				t.Errorf("without a public address: %q, %v", private.Hazards, private.Blockers)
 			}
@@ -179,7 +179,7 @@ func TestOpenedToOtherNetwork(t *testing.T) {
 		{"another's, another program", moved, []string{otherFly}, true},
 		{"another's, nothing new", one, []string{otherFly}, false},
 	} {
-		d := exposed(t, one, test.after, test.addresses...)
+		d := exposedStages(t, one, test.after, test.addresses...)
 		p := d.plan()
 		if got := p.Has(plan.OpenToOtherNetwork); got != test.want || slices.Contains(p.Unknown, plan.ForeignUsers) != test.want || len(d.Blockers) > 0 {
 			t.Errorf("%s: got %q, not checked %q, blockers %v", test.name, p.Hazards, p.Unknown, d.Blockers)
@@ -215,7 +215,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	for _, test := range tests {
 		for address, want := range map[string]plan.Impact{ownFly: test.private, v4: test.public} {
-			d := exposed(t, test.before, test.after, ownFly, address)
+			d := exposedStages(t, test.before, test.after, ownFly, address)
 			p := d.plan()
 			hazard := want == plan.ImpactUnreachable || want == plan.ImpactUnknown
 			if p.Impact != want || p.Has(plan.AppUnreachable) != hazard || (len(d.Remarks) > 0) != hazard {
@@ -239,7 +239,7 @@ func oneService(protocol string, ports ...string) string {
 // the internet is no restart.
 func TestLastPublicService(t *testing.T) {
 	for _, addresses := range [][]string{{v4}, {v4, ownFly}} {
-		d := changed(t, oneService("tcp", httpPort, tlsPort), "[]", addresses...)
+		d := judgedStages(t, oneService("tcp", httpPort, tlsPort), "[]", addresses...)
 		p := d.plan()
 		if !p.Has(plan.PublicAccessEnds) || !p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactUnreachable {
 			t.Errorf("%s: hazards %q, impact %s", addresses, p.Hazards, p.Impact)
@@ -249,7 +249,7 @@ func TestLastPublicService(t *testing.T) {
 		}
 	}
 	// One of two: the other goes on answering.
-	d := changed(t, oneService("tcp", httpPort, tlsPort), oneService("tcp", httpPort), v4)
+	d := judgedStages(t, oneService("tcp", httpPort, tlsPort), oneService("tcp", httpPort), v4)
 	if p := d.plan(); !p.Has(plan.PublicAccessEnds) || p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactBriefOutage {
 		t.Errorf("hazards %q, impact %s", p.Hazards, p.Impact)
 	}

@@ -19,7 +19,7 @@ func (s stages) proposal() Proposal {
 	}
 	p := Proposal{Plan: s.plan(), Summary: s.summary(), Nothing: s.nothing()}
 	if !p.Plan.Empty() {
-		result.Order, result.Expected = order(s.work)
+		result.Order, result.Expected = describeOrder(s.work)
 	}
 	p.Out, p.Work = result, Work{Rollout: s.work, judged: s.judged, hazards: s.Hazards, planned: result}
 	if p.Plan.Empty() {
@@ -36,7 +36,7 @@ func (s stages) proposal() Proposal {
 
 // summary says what the plan would do.
 func (s stages) summary() string {
-	replaced, leftover := destroyed(s.work)
+	replaced, leftover := countDestroyed(s.work)
 	verb, n := "update", len(s.work.Updates)-leftover
 	if replaced > 0 {
 		verb, n = "replace", replaced
@@ -55,9 +55,9 @@ func (s stages) summary() string {
 	return text
 }
 
-// destroyed counts the Machines that are destroyed: once another is in their place, and
+// countDestroyed counts the Machines that are destroyed: once another is in their place, and
 // because an earlier deploy left them over.
-func destroyed(w rollout.Work) (replaced, leftover int) {
+func countDestroyed(w rollout.Work) (replaced, leftover int) {
 	blue := make(map[string]bool)
 	for _, s := range w.Steps() {
 		if s.For != "" {

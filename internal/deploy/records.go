@@ -11,9 +11,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// records are the Machines of a report as the steps of a result. If there are more than a
+// machineRecords are the Machines of a report as the steps of a result. If there are more than a
 // result lists, those that need a look come first.
-func records(report rollout.Report) []plan.Record {
+func machineRecords(report rollout.Report) []plan.Record {
 	greens := make(map[string]string) // id of a blue Machine → that of its green one
 	for _, m := range report.Machines {
 		if m.For != "" {
@@ -47,7 +47,7 @@ func proved(report rollout.Report) (verified, unknown []string) {
 		case m.State == rollout.Unproven:
 			stopped++
 		case m.State != rollout.Healthy:
-		case len(m.Mismatch) > 0 && !m.Restless():
+		case len(m.Mismatch) > 0 && !m.StillRunning():
 			mismatched++
 		case m.Checks > 0:
 			checked++
@@ -116,7 +116,7 @@ func machineRecord(m rollout.Outcome, green string) plan.Record {
 		notes = append(notes, plan.Line(m.Proof))
 	}
 	switch {
-	case m.Restless():
+	case m.StillRunning():
 		notes = append(notes, "but could not be stopped again")
 	case len(m.Mismatch) > 0:
 		notes = append(notes, "but has a different configuration than was sent")

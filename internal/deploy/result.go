@@ -40,12 +40,12 @@ type Counts struct {
 // notDone ends the summary of every deploy.
 const notDone = "No address was allocated, nothing was built, no release_command was run."
 
-// result reports what became of each Machine.
-func result(w Work, report rollout.Report) Result {
-	out, tally := w.planned, tallyOf(report)
+// reportResult reports what became of each Machine.
+func reportResult(w Work, report rollout.Report) Result {
+	out, tally := w.planned, countOutcomes(report)
 	out.App, out.Order, out.Expected = w.Rollout.App, nil, ""
 	out.Machines = tally.counts(*w.planned.Machines)
-	out.Steps = records(report)
+	out.Steps = machineRecords(report)
 	out.Verified, out.Unknown = proved(report)
 	out.Unknown = append(out.Unknown, unreachablePorts(report)...)
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
@@ -55,7 +55,7 @@ func result(w Work, report rollout.Report) Result {
 	}
 	out.Undo = undo(w.Rollout.App, report, tally)
 	failed, bad := report.Failed()
-	mismatches := mismatches(report)
+	mismatches := mismatchLines(report)
 	switch {
 	case report.Err != nil:
 		out.fail(plan.Failed, failedCode(report.Err))
@@ -91,7 +91,7 @@ func (out *Result) fail(status plan.Status, code gate.Code) {
 }
 
 // undo says how to get back to what was.
-func undo(app string, report rollout.Report, t tally) []string {
+func undo(app string, report rollout.Report, t outcomes) []string {
 	var out []string
 	if t.passed() > t.created || t.destroyed > 0 {
 		out = append(out, "deploy the earlier fly.toml")
@@ -126,8 +126,8 @@ func unclosedReleases(report rollout.Report) []string {
 	return out
 }
 
-// mismatches say in what Machines are not as they were told to be.
-func mismatches(report rollout.Report) []string {
+// mismatchLines say in what Machines are not as they were told to be.
+func mismatchLines(report rollout.Report) []string {
 	var out []string
 	for _, m := range report.Machines {
 		for _, line := range m.Mismatch {
@@ -138,7 +138,7 @@ func mismatches(report rollout.Report) []string {
 }
 
 // applied reports a deploy that went as planned.
-func (out *Result) applied(w Work, t tally) {
+func (out *Result) applied(w Work, t outcomes) {
 	app, total, unchanged := out.App, out.Machines.Total, w.planned.Machines.Unchanged
 	out.Status = plan.Applied
 	out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration.", t.healthy, plan.Machines(total), app)
@@ -171,7 +171,7 @@ func (out *Result) applied(w Work, t tally) {
 }
 
 // failed reports a deploy in which a Machine failed.
-func (out *Result) failed(w Work, t tally, failed rollout.Outcome) {
+func (out *Result) failed(w Work, t outcomes, failed rollout.Outcome) {
 	out.fail(t.failedStatus(t.failed+t.unclear+t.broken), failedCode(failed.Err))
 	name := "a new Machine of group " + plan.Clean(failed.Group)
 	if failed.ID != "" {
@@ -210,7 +210,7 @@ func mismatchSentence(report rollout.Report) string {
 	awake := 0
 	for _, m := range report.Machines {
 		switch {
-		case m.Restless():
+		case m.StillRunning():
 			awake++
 		case len(m.Mismatch) > 0:
 			return "the platform has a different configuration than was sent"

@@ -17,10 +17,10 @@ func leavesAsPlanned(m rollout.Outcome) bool {
 	return m.State == rollout.Replaced
 }
 
-// tally counts what became of the Machines. Each one that is there now is in
+// outcomes counts what became of the Machines. Each one that is there now is in
 // exactly one of updated, created, same, putBack, failed, unclear, broken and
 // notStarted.
-type tally struct {
+type outcomes struct {
 	healthy, unproven int // of those that passed
 	updated, created  int // passed, and existed before or not
 	same              int // passed, and were only tested
@@ -35,15 +35,15 @@ type tally struct {
 	of                int // that were to have the configuration
 }
 
-func tallyOf(report rollout.Report) tally {
-	var t tally
+func countOutcomes(report rollout.Report) outcomes {
+	var t outcomes
 	for _, m := range report.Machines {
 		t.add(m)
 	}
 	return t
 }
 
-func (t *tally) add(m rollout.Outcome) {
+func (t *outcomes) add(m rollout.Outcome) {
 	switch m.Role {
 	case "", rollout.RoleGreen:
 		t.of++
@@ -87,7 +87,7 @@ func (t *tally) add(m rollout.Outcome) {
 }
 
 // pass counts a Machine that has the new configuration, as far as was seen.
-func (t *tally) pass(m rollout.Outcome) {
+func (t *outcomes) pass(m rollout.Outcome) {
 	if m.State == rollout.Healthy {
 		t.healthy++
 	} else {
@@ -104,11 +104,11 @@ func (t *tally) pass(m rollout.Outcome) {
 }
 
 // passed counts the Machines that have the new configuration, as far as was seen.
-func (t tally) passed() int { return t.healthy + t.unproven }
+func (t outcomes) passed() int { return t.healthy + t.unproven }
 
 // failedStatus is the status of a deploy that failed: partial if some Machine has the new
 // configuration, or more of them may have it.
-func (t tally) failedStatus(more int) plan.Status {
+func (t outcomes) failedStatus(more int) plan.Status {
 	if t.passed()+more > 0 {
 		return plan.Partial
 	}
@@ -116,7 +116,7 @@ func (t tally) failedStatus(more int) plan.Status {
 }
 
 // counts are the app's Machines after the deploy, from those that the plan counted.
-func (t tally) counts(planned Counts) *Counts {
+func (t outcomes) counts(planned Counts) *Counts {
 	return &Counts{
 		Total: planned.Total + t.added - t.gone, Updated: t.updated, Created: t.created,
 		Unchanged: planned.Unchanged + t.same, Left: planned.Left, Healthy: t.healthy, Unproven: t.unproven,
@@ -125,7 +125,7 @@ func (t tally) counts(planned Counts) *Counts {
 }
 
 // sentence says the counts that are not zero.
-func (t tally) sentence() string {
+func (t outcomes) sentence() string {
 	parts := []string{fmt.Sprintf("%d of %d updated", t.updated, t.of)}
 	for _, p := range []struct {
 		n    int

@@ -10,7 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/convert"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -106,7 +106,7 @@ func withServices(last, definition json.RawMessage, updates []rollout.Change) (j
 		return nil, err
 	}
 	for _, c := range updates {
-		made, err := drift.Apply(file, c.Group, c.Before.Config)
+		made, err := convert.Apply(file, c.Group, c.Before.Config)
 		if err != nil {
 			return nil, err
 		}

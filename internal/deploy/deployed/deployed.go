@@ -39,7 +39,7 @@ func Read(ctx context.Context, client Reader, app string, values render.Values) 
 	if err != nil {
 		return nil, err
 	}
-	launched, leftOut := sorted(machines)
+	launched, leftOut := deployedMachines(machines)
 	if len(launched) == 0 {
 		launched, leftOut = adopted(machines)
 	}
@@ -68,7 +68,7 @@ func fromRelease(ctx context.Context, client Reader, app string, release fly.Rel
 	case err != nil:
 		notes = []render.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still have this configuration is not known.", fly.CodeOf(err))}}
 	default:
-		launched, leftOut := sorted(machines)
+		launched, leftOut := deployedMachines(machines)
 		notes = append(differences(file, launched), leftOut...)
 	}
 	source := "the definition that its release stores"

@@ -181,8 +181,8 @@ func environment(t *testing.T, text string) map[string]string {
 	return env
 }
 
-// launched is a configuration as fly deploy makes it, with more fields in JSON.
-func launched(t *testing.T, group, fields string) machine.Config {
+// launchedConfig is a configuration as fly deploy makes it, with more fields in JSON.
+func launchedConfig(t *testing.T, group, fields string) machine.Config {
 	t.Helper()
 	text := fmt.Sprintf(`{"image":"registry.fly.io/demo:1","metadata":{"fly_platform_version":"v2","fly_process_group":%q},%s}`, group, fields)
 	config, err := machine.ParseConfig([]byte(text))
@@ -204,9 +204,9 @@ func TestMaskedEverywhere(t *testing.T) {
 		return fmt.Sprintf(`"services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}],
 			"checks":[{"type":"http","path":"/","headers":[{"name":"Authorization","values":["canary-header-%d"]}]}]}]`, n)
 	}
-	p.AddMachine("demo", "iad", launched(t, "app", `"env":{"ONE":"canary-env-1","TWO":"canary-env-2","PRIMARY_REGION":"iad"},
+	p.AddMachine("demo", "iad", launchedConfig(t, "app", `"env":{"ONE":"canary-env-1","TWO":"canary-env-2","PRIMARY_REGION":"iad"},
 		"files":[{"guest_path":"/key","raw_value":"Y2FuYXJ5LWZpbGUtMQ=="}],`+service(1)))
-	p.AddMachine("demo", "iad", launched(t, "worker", `"env":{"ONE":"canary-env-3","THREE":"canary-env-4","PRIMARY_REGION":"iad"},
+	p.AddMachine("demo", "iad", launchedConfig(t, "worker", `"env":{"ONE":"canary-env-3","THREE":"canary-env-4","PRIMARY_REGION":"iad"},
 		"checks":{"up":{"type":"http","port":8080,"headers":[{"name":"X-Key","values":["canary-header-3"]}]}},`+service(2)))
 	shown, masked := read(t, client, "demo")
 	if strings.Contains(masked, "canary") || strings.Contains(masked, "Y2FuYXJ5") {
@@ -233,10 +233,10 @@ func TestWhichMachines(t *testing.T) {
 	p.AddApp("demo", "personal", "")
 	const common = `"env":{"WHICH":"common","PRIMARY_REGION":"ams"}`
 	for range 3 {
-		p.AddMachine("demo", "iad", launched(t, "app", common))
+		p.AddMachine("demo", "iad", launchedConfig(t, "app", common))
 	}
 	for _, group := range []string{"fly_app_release_command", "fly_app_console"} {
-		p.AddMachine("demo", "iad", launched(t, group, `"env":{"WHICH":"temporary"}`))
+		p.AddMachine("demo", "iad", launchedConfig(t, group, `"env":{"WHICH":"temporary"}`))
 	}
 	own, err := machine.ParseConfig([]byte(`{"image":"x","env":{"WHICH":"own"},"metadata":{"fly_process_group":"other"}}`))
 	if err != nil {
@@ -244,7 +244,7 @@ func TestWhichMachines(t *testing.T) {
 	}
 	p.AddMachine("demo", "iad", own)
 	first := slices.Min(p.MachineIDs("demo")[:3]) // lists come by id
-	p.SetMachineConfig("demo", first, launched(t, "app", `"env":{"WHICH":"odd","PRIMARY_REGION":"ams"}`))
+	p.SetMachineConfig("demo", first, launchedConfig(t, "app", `"env":{"WHICH":"odd","PRIMARY_REGION":"ams"}`))
 
 	shown, _ := read(t, client, "demo")
 	if got := environment(t, shown)["WHICH"]; got != "common" {
@@ -263,7 +263,7 @@ func TestWhichMachines(t *testing.T) {
 func TestNoGroup(t *testing.T) {
 	p, client := platform(t)
 	p.AddApp("demo", "personal", "")
-	p.AddMachine("demo", "iad", launched(t, "", `"env":{"WHICH":"it"}`))
+	p.AddMachine("demo", "iad", launchedConfig(t, "", `"env":{"WHICH":"it"}`))
 	shown, _ := read(t, client, "demo")
 	if got := environment(t, shown)["WHICH"]; got != "it" {
 		t.Errorf("got %q", got)
@@ -290,7 +290,7 @@ func TestDetached(t *testing.T) {
 	if want := "Not made by fly deploy"; !strings.Contains(string(shown), want) || !strings.Contains(string(shown), id) {
 		t.Errorf("got %q, want %q and %s", shown, want, id)
 	}
-	p.AddMachine("by-hand", "iad", launched(t, "app", `"env":{"WHICH":"other"}`))
+	p.AddMachine("by-hand", "iad", launchedConfig(t, "app", `"env":{"WHICH":"other"}`))
 	if shown, _ = read(t, client, "by-hand"); environment(t, shown)["WHICH"] != "other" {
 		t.Errorf("beside one by fly deploy: got %q", shown)
 	}
@@ -321,7 +321,7 @@ func TestNothingToRead(t *testing.T) {
 		{name: "no release and no Machine but a console", app: "console", want: gate.Precondition},
 		{name: "a Machine of which the platform does not send all", app: "empty", want: gate.Precondition, fault: &flysim.Fault{
 			Operation: "machine.list", Status: 200,
-			Body: `[{"id":"148e21ea7d9d89","state":"started","instance_id":"01A","incomplete_config":` + encode(t, launched(t, "app", `"env":{"SECRET":"canary"}`)) + `}]`,
+			Body: `[{"id":"148e21ea7d9d89","state":"started","instance_id":"01A","incomplete_config":` + encode(t, launchedConfig(t, "app", `"env":{"SECRET":"canary"}`)) + `}]`,
 		}},
 		{name: "no such app", app: "nowhere", want: gate.NotFound},
 		{name: "the release cannot be read", app: "shop-api", want: gate.PlatformError, fault: &flysim.Fault{Operation: "graphql.app", Status: 500, Times: -1}},

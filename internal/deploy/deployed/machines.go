@@ -20,18 +20,18 @@ const (
 	maxPaths = 50
 )
 
-// group is the process group of a Machine. Without one it is of the group app,
+// groupOf is the process group of a Machine. Without one it is of the group app,
 // as flyctl has it.
-func group(m fly.Machine) string {
+func groupOf(m fly.Machine) string {
 	if group := m.Config.ProcessGroup(); group != "" {
 		return group
 	}
 	return "app"
 }
 
-// sorted are the Machines that a deploy of the app concerns, by id, and a note
+// deployedMachines are the Machines that a deploy of the app concerns, by id, and a note
 // about the others.
-func sorted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
+func deployedMachines(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var launched []fly.Machine
 	ids := map[string][]string{}
 	for _, m := range machines {
@@ -47,7 +47,7 @@ func sorted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	}
 	note := render.Note{Text: "Machines that do not count here:"}
 	for _, reason := range slices.Sorted(maps.Keys(ids)) {
-		note.Lines = append(note.Lines, named(ids[reason])+": "+reason)
+		note.Lines = append(note.Lines, someIDs(ids[reason])+": "+reason)
 	}
 	return launched, []render.Note{note}
 }
@@ -66,7 +66,7 @@ func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 		return nil, nil
 	}
 	slices.SortFunc(list, func(a, b fly.Machine) int { return strings.Compare(a.ID, b.ID) })
-	return list, []render.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{named(ids)}}}
+	return list, []render.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{someIDs(ids)}}}
 }
 
 // leaveOut is why a Machine says nothing about the app's fly.toml, empty if it
@@ -127,7 +127,7 @@ func byConfig(machines []fly.Machine) []*alike {
 	index := map[[2]string]*alike{}
 	for _, m := range machines {
 		part := fromFile(m.Config)
-		key := [2]string{group(m), part.Hash()}
+		key := [2]string{groupOf(m), part.Hash()}
 		set := index[key]
 		if set == nil {
 			set = &alike{group: key[0], config: m.Config}
@@ -180,26 +180,26 @@ func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	usual := map[string]bool{}
 	for _, m := range launched {
 		if aside(m.Config) == "" {
-			usual[group(m)] = true
+			usual[groupOf(m)] = true
 		}
 	}
 	var asked []fly.Machine
 	out, only := map[string][]string{}, map[string]bool{}
 	for _, m := range launched {
 		why := aside(m.Config)
-		if why != "" && usual[group(m)] {
+		if why != "" && usual[groupOf(m)] {
 			out[why] = append(out[why], m.ID)
 			continue
 		}
 		if why != "" {
-			only[group(m)] = true
+			only[groupOf(m)] = true
 		}
 		asked = append(asked, m)
 	}
 	var notes []render.Note
 	note := render.Note{Text: "Machines that were not asked, as their group has others:"}
 	for _, why := range slices.Sorted(maps.Keys(out)) {
-		note.Lines = append(note.Lines, named(out[why])+": "+why)
+		note.Lines = append(note.Lines, someIDs(out[why])+": "+why)
 	}
 	if len(out) > 0 {
 		notes = append(notes, note)
@@ -224,7 +224,7 @@ func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 		changes, err := render.WouldChange(file, set.group, set.config)
 		switch {
 		case err != nil:
-			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s", named(set.ids), set.group, err))
+			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s", someIDs(set.ids), set.group, err))
 		case len(changes) > 0:
 			differ.Lines = append(differ.Lines, set.differIn(render.Paths(changes, fromFile(set.config))))
 		}
@@ -247,10 +247,10 @@ func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 
 // differIn is a line of a note.
 func (a *alike) differIn(paths []string) string {
-	return fmt.Sprintf("%s of %q: %s", named(a.ids), a.group, render.Listed(paths, maxPaths))
+	return fmt.Sprintf("%s of %q: %s", someIDs(a.ids), a.group, render.Listed(paths, maxPaths))
 }
 
-func named(ids []string) string {
+func someIDs(ids []string) string {
 	if len(ids) == 1 {
 		return "Machine " + ids[0]
 	}

@@ -21,10 +21,10 @@ func head(text string) string {
 	return strings.ReplaceAll(text, "\n#     ", " ")
 }
 
-// live is a Machine that fly deploy made, with more fields in JSON.
-func live(t *testing.T, id, group, fields string) fly.Machine {
+// liveConfig is a Machine that fly deploy made, with more fields in JSON.
+func liveConfig(t *testing.T, id, group, fields string) fly.Machine {
 	t.Helper()
-	return fly.Machine{ID: id, State: "started", Config: launched(t, group, fields)}
+	return fly.Machine{ID: id, State: "started", Config: launchedConfig(t, group, fields)}
 }
 
 // TestChangedByHand: the file is the release's, and its comments say what
@@ -85,7 +85,7 @@ func TestMachinesUnreadable(t *testing.T) {
 // TestGroupsWithoutMachines, and Machines of a group that is gone.
 func TestGroupsWithoutMachines(t *testing.T) {
 	p, client := platform(t)
-	id := p.AddMachine("shop-api", "iad", launched(t, "old", `"env":{"A":"b"}`))
+	id := p.AddMachine("shop-api", "iad", launchedConfig(t, "old", `"env":{"A":"b"}`))
 	for _, other := range p.MachineIDs("shop-api") {
 		if other != id {
 			p.DestroyMachine("shop-api", other)
@@ -105,22 +105,22 @@ func TestGroupsWithoutMachines(t *testing.T) {
 // TestSorted: which Machines count, and why the others do not.
 func TestSorted(t *testing.T) {
 	state := func(m fly.Machine, state string) fly.Machine { m.State = state; return m }
-	own := live(t, "7", "app", `"env":{}`)
+	own := liveConfig(t, "7", "app", `"env":{}`)
 	own.Config = own.Config.Without("metadata")
-	old := live(t, "8", "", `"env":{}`)
+	old := liveConfig(t, "8", "", `"env":{}`)
 	var err error
 	if old.Config, err = old.Config.With("metadata", map[string]string{"fly_platform_version": "v2", "process_group": "release_command"}); err != nil {
 		t.Fatal(err)
 	}
-	incomplete := live(t, "9", "app", `"env":{}`)
+	incomplete := liveConfig(t, "9", "app", `"env":{}`)
 	incomplete.Incomplete = true
-	got, notes := sorted([]fly.Machine{
-		live(t, "2", "worker", `"env":{}`),
-		live(t, "1", "app", `"env":{}`),
-		state(live(t, "3", "app", `"env":{}`), "destroyed"),
-		state(live(t, "4", "app", `"env":{}`), "destroying"),
-		live(t, "5", "fly_app_console", `"env":{}`),
-		live(t, "6", "fly_app_test_machine_command", `"env":{}`),
+	got, notes := deployedMachines([]fly.Machine{
+		liveConfig(t, "2", "worker", `"env":{}`),
+		liveConfig(t, "1", "app", `"env":{}`),
+		state(liveConfig(t, "3", "app", `"env":{}`), "destroyed"),
+		state(liveConfig(t, "4", "app", `"env":{}`), "destroying"),
+		liveConfig(t, "5", "fly_app_console", `"env":{}`),
+		liveConfig(t, "6", "fly_app_test_machine_command", `"env":{}`),
 		own, old, incomplete,
 	})
 	if len(got) != 2 || got[0].ID != "1" || got[1].ID != "2" {
@@ -135,7 +135,7 @@ func TestSorted(t *testing.T) {
 	if len(notes) != 1 || !slices.Equal(slices.Sorted(slices.Values(notes[0].Lines)), want) {
 		t.Errorf("got %q, want %q", notes, want)
 	}
-	if _, notes := sorted(got); notes != nil {
+	if _, notes := deployedMachines(got); notes != nil {
 		t.Errorf("nothing is left out: %q", notes)
 	}
 }
@@ -144,7 +144,7 @@ func TestSorted(t *testing.T) {
 func TestTypical(t *testing.T) {
 	env := func(value string) string { return fmt.Sprintf(`"env":{"WHICH":%q}`, value) }
 	released := func(id, value string, version int) fly.Machine {
-		m := live(t, id, "app", env(value))
+		m := liveConfig(t, id, "app", env(value))
 		metadata, err := m.Config.Metadata()
 		if err != nil {
 			t.Fatal(err)
@@ -161,22 +161,22 @@ func TestTypical(t *testing.T) {
 		want     string // of WHICH in group app
 		notes    []string
 	}{
-		{name: "the most common", want: "b", machines: []fly.Machine{live(t, "1", "app", env("a")), live(t, "2", "app", env("b")), live(t, "3", "app", env("b"))},
+		{name: "the most common", want: "b", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")), liveConfig(t, "2", "app", env("b")), liveConfig(t, "3", "app", env("b"))},
 			notes: []string{`Machine 1 of "app": env.WHICH`}},
 		{name: "of two the newer release's", want: "b", machines: []fly.Machine{released("1", "a", 9), released("2", "b", 10)},
 			notes: []string{`Machine 1 of "app": env.WHICH`}},
-		{name: "of two the first", want: "a", machines: []fly.Machine{live(t, "1", "app", env("a")), live(t, "2", "app", env("b"))},
+		{name: "of two the first", want: "a", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")), liveConfig(t, "2", "app", env("b"))},
 			notes: []string{`Machine 2 of "app": env.WHICH`}},
 		{name: "volumes, images and releases are each Machine's own", want: "a", machines: []fly.Machine{
-			live(t, "1", "app", env("a")+`,"mounts":[{"name":"d","path":"/d","volume":"vol_1","size_gb":1}]`),
-			live(t, "2", "app", env("a")+`,"image":"other","mounts":[{"name":"d","path":"/d","volume":"vol_2","size_gb":5}]`),
+			liveConfig(t, "1", "app", env("a")+`,"mounts":[{"name":"d","path":"/d","volume":"vol_1","size_gb":1}]`),
+			liveConfig(t, "2", "app", env("a")+`,"image":"other","mounts":[{"name":"d","path":"/d","volume":"vol_2","size_gb":5}]`),
 		}},
 		{name: "standbys and scheduled Machines are not asked", want: "a", machines: []fly.Machine{
-			live(t, "1", "app", env("b")+`,"standbys":["3"]`), live(t, "2", "app", env("b")+`,"schedule":"daily"`),
-			live(t, "3", "app", env("a")), live(t, "4", "app", env("b")+`,"auto_destroy":true`),
+			liveConfig(t, "1", "app", env("b")+`,"standbys":["3"]`), liveConfig(t, "2", "app", env("b")+`,"schedule":"daily"`),
+			liveConfig(t, "3", "app", env("a")), liveConfig(t, "4", "app", env("b")+`,"auto_destroy":true`),
 		}, notes: []string{"Machine 4: destroyed when it stops", "Machine 2: scheduled", "Machine 1: standby"}},
-		{name: "unless there is no other", want: "a", machines: []fly.Machine{live(t, "1", "app", env("a")+`,"schedule":"daily"`)}, notes: []string{`"app"`}},
-		{name: "no group is app", want: "a", machines: []fly.Machine{live(t, "1", "", env("a")), live(t, "2", "worker", env("b"))}},
+		{name: "unless there is no other", want: "a", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")+`,"schedule":"daily"`)}, notes: []string{`"app"`}},
+		{name: "no group is app", want: "a", machines: []fly.Machine{liveConfig(t, "1", "", env("a")), liveConfig(t, "2", "worker", env("b"))}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestHostileNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		p.AddMachine("demo", "iad", launched(t, evil, fmt.Sprintf(`"env":{%s:"%d"},"services":[{"internal_port":2,"force_instance_key":%s}]`, name, i, name)))
+		p.AddMachine("demo", "iad", launchedConfig(t, evil, fmt.Sprintf(`"env":{%s:"%d"},"services":[{"internal_port":2,"force_instance_key":%s}]`, name, i, name)))
 	}
 	shown, masked := read(t, client, "demo")
 	for _, text := range []string{shown, masked} {
@@ -232,7 +232,7 @@ func BenchmarkMachines(b *testing.B) {
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
-				launched, _ := sorted(machines)
+				launched, _ := deployedMachines(machines)
 				groups, notes := typical(launched)
 				data, err := render.FromMachines("demo", "", groups, render.Masked, notes...)
 				if err != nil {

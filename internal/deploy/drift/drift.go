@@ -18,6 +18,7 @@ import (
 	"strconv"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/convert"
 )
 
 // Converter is a fly.toml as far as a comparison needs it (flytoml.File).
@@ -139,7 +140,7 @@ func Compare(in Input) (Report, error) {
 	names := append(slices.Collect(maps.Keys(live)), groups...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		group := Group{Name: name, Fate: Same, Machines: ids(live[name])}
+		group := Group{Name: name, Fate: Same, Machines: machineIDs(live[name])}
 		switch {
 		case !slices.Contains(groups, name):
 			group.Fate = Destroy
@@ -155,7 +156,7 @@ func Compare(in Input) (Report, error) {
 	return report, nil
 }
 
-func ids(machines []Machine) []string {
+func machineIDs(machines []Machine) []string {
 	out := make([]string, len(machines))
 	for i, m := range machines {
 		out[i] = m.ID
@@ -169,7 +170,7 @@ func (in Input) differences(group *Group, machines []Machine) error {
 	compared := make(map[string][]Field) // hash of what is compared, and whether it is behind → how it differs
 	entry := make(map[string]int)        // fields, as text → index in group.Differences
 	for _, m := range machines {
-		live, err := stripped(m.Config)
+		live, err := stripDeployed(m.Config)
 		if err != nil {
 			return err
 		}
@@ -221,7 +222,7 @@ func versionOf(config machine.Config) int {
 
 // fields compares one configuration: what of it is compared is live.
 func (in Input) fields(group string, existing, live machine.Config, behind bool) (fields []Field, unreleased string, err error) {
-	file, err := converted(in.File, group, existing)
+	file, err := comparedConfig(in.File, group, existing)
 	if err != nil {
 		return nil, "", err
 	}
@@ -232,17 +233,17 @@ func (in Input) fields(group string, existing, live machine.Config, behind bool)
 	release, unreleased := in.released(group, existing)
 	var edited map[string]bool
 	if in.Base != nil {
-		if base, err := converted(in.Base, group, existing); err == nil {
-			edited = moved(base, file)
+		if base, err := comparedConfig(in.Base, group, existing); err == nil {
+			edited = changedPaths(base, file)
 		}
 	}
-	byHand, inFile := moved(release, live), moved(release, file)
-	liveText, fileText, releaseText := values(live), values(file), values(release)
+	byHand, inFile := changedPaths(release, live), changedPaths(release, file)
+	liveText, fileText, releaseText := valuesByPath(live), valuesByPath(file), valuesByPath(release)
 	for _, c := range changes {
 		field := Field{Path: c.Path, Live: liveText[c.Path], File: fileText[c.Path], Origin: Unknown}
 		if unreleased == "" {
 			field.Release = releaseText[c.Path]
-			field.Origin = since(byHand[c.Path], inFile[c.Path], behind)
+			field.Origin = originSince(byHand[c.Path], inFile[c.Path], behind)
 		}
 		if edited[c.Path] {
 			field.Origin = FromEdit
@@ -252,8 +253,8 @@ func (in Input) fields(group string, existing, live machine.Config, behind bool)
 	return fields, unreleased, nil
 }
 
-// since is where a difference comes from that somebody made after the release.
-func since(live, file, behind bool) Origin {
+// originSince is where a difference comes from that somebody made after the release.
+func originSince(live, file, behind bool) Origin {
 	switch {
 	case live && behind:
 		return Behind
@@ -273,24 +274,24 @@ func (in Input) released(group string, existing machine.Config) (release machine
 	case !slices.Contains(in.Release.Groups(), group):
 		return machine.Config{}, "the last release does not have the group"
 	}
-	release, err := converted(in.Release, group, existing)
+	release, err := comparedConfig(in.Release, group, existing)
 	if err != nil {
 		return machine.Config{}, fmt.Sprintf("the last release cannot be converted: %.200s", err.Error())
 	}
 	return release, ""
 }
 
-// converted is what is compared of the configuration that a file gives a Machine.
-func converted(file Converter, group string, existing machine.Config) (machine.Config, error) {
-	config, err := Apply(file, group, existing)
+// comparedConfig is what is compared of the configuration that a file gives a Machine.
+func comparedConfig(file Converter, group string, existing machine.Config) (machine.Config, error) {
+	config, err := convert.Apply(file, group, existing)
 	if err != nil {
 		return machine.Config{}, err
 	}
-	return stripped(config)
+	return stripDeployed(config)
 }
 
-// stripped is a configuration without what a deploy sets of its own accord.
-func stripped(config machine.Config) (machine.Config, error) {
+// stripDeployed is a configuration without what a deploy sets of its own accord.
+func stripDeployed(config machine.Config) (machine.Config, error) {
 	config, err := config.WithoutDeployed()
 	if err != nil {
 		return machine.Config{}, err
@@ -299,8 +300,8 @@ func stripped(config machine.Config) (machine.Config, error) {
 		machine.MetadataPlatformVersion, machine.MetadataProcessGroup, "process_group", "fly_builder_id")
 }
 
-// moved are the paths at which two configurations differ.
-func moved(a, b machine.Config) map[string]bool {
+// changedPaths are the paths at which two configurations differ.
+func changedPaths(a, b machine.Config) map[string]bool {
 	out := make(map[string]bool)
 	for _, c := range machine.Diff(a, b) {
 		out[c.Path] = true
@@ -308,8 +309,8 @@ func moved(a, b machine.Config) map[string]bool {
 	return out
 }
 
-// values are all values of a configuration by path, secrets masked.
-func values(config machine.Config) map[string]string {
+// valuesByPath are all values of a configuration by path, secrets masked.
+func valuesByPath(config machine.Config) map[string]string {
 	out := make(map[string]string)
 	for _, c := range machine.Diff(config, machine.Config{}) {
 		out[c.Path] = c.Before

@@ -67,10 +67,10 @@ func (r Report) Why(origin Origin) string {
 func (r Report) Doubts(g Group) []string {
 	var out []string
 	if g.Unreleased != "" {
-		out = append(out, fmt.Sprintf("where the changes of group %s come from is not known: %s", name(g.Name), g.Unreleased))
+		out = append(out, fmt.Sprintf("where the changes of group %s come from is not known: %s", quoteName(g.Name), g.Unreleased))
 	}
 	if len(g.Behind) > 0 {
-		out = append(out, fmt.Sprintf("%s of group %s did not get version %d: what differs there may be older than it", machines(g.Behind), name(g.Name), r.Version))
+		out = append(out, fmt.Sprintf("%s of group %s did not get version %d: what differs there may be older than it", machinesText(g.Behind), quoteName(g.Name), r.Version))
 	}
 	return out
 }
@@ -86,15 +86,15 @@ func (r Report) Lines(max int) []string {
 	for _, g := range r.Groups {
 		switch g.Fate {
 		case Destroy:
-			lines = append(lines, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s", name(g.Name), machines(g.Machines)))
+			lines = append(lines, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s", quoteName(g.Name), machinesText(g.Machines)))
 		case Create:
-			lines = append(lines, fmt.Sprintf("group %s has no Machine: fly deploy would create some", name(g.Name)))
+			lines = append(lines, fmt.Sprintf("group %s has no Machine: fly deploy would create some", quoteName(g.Name)))
 		}
 		lines = append(lines, r.Doubts(g)...)
 	}
 	for _, e := range r.Entries() {
 		line := fmt.Sprintf("%s of %s of group %s: live %s, file %s: %s",
-			short(e.Path), machines(e.Machines), name(e.Group), value(e.Live), value(e.File), r.Why(e.Origin))
+			short(e.Path), machinesText(e.Machines), quoteName(e.Group), valueText(e.Live), valueText(e.File), r.Why(e.Origin))
 		if e.Origin.Undoes() {
 			line += "; a deploy would undo it"
 		}
@@ -107,18 +107,18 @@ func (r Report) Lines(max int) []string {
 	return lines
 }
 
-func machines(ids []string) string {
+func machinesText(ids []string) string {
 	if len(ids) == 1 {
 		return "Machine " + short(ids[0])
 	}
 	return fmt.Sprintf("%d Machines", len(ids))
 }
 
-// name quotes a name from outside: printable, on one line, cut.
-func name(text string) string { return strconv.Quote(short(text)) }
+// quoteName quotes a name from outside: printable, on one line, cut.
+func quoteName(text string) string { return strconv.Quote(short(text)) }
 
-// value shows one side of a field: none where it has nothing.
-func value(text string) string {
+// valueText shows one side of a field: none where it has nothing.
+func valueText(text string) string {
 	if text == "" {
 		return "none"
 	}

@@ -55,9 +55,9 @@ func audienceOf(s rules.Snapshot) audience {
 func Judge(d Deploy) (Verdict, error) {
 	var v Verdict
 	reach, after := audienceOf(d.Before), d.after()
-	v.Silent = len(answering(after, reach.public)) == 0
+	v.Silent = len(answeringDoors(after, reach.public)) == 0
 	if len(d.Before.Inbound()) > 0 {
-		v.Closed = closed(d.Before, after, reach.public)
+		v.Closed = closedPorts(d.Before, after, reach.public)
 	}
 	v.Add(d.losses(after, reach, v))
 	v.Add(d.staysStopped(after))
@@ -78,8 +78,8 @@ func Judge(d Deploy) (Verdict, error) {
 			return Verdict{}, err
 		}
 		v.Add(d.opened(c.Group, before, services, doors[c.Group], reach))
-		v.Add(autostop(c.Before.Config, before, services))
-		v.Add(changes(c))
+		v.Add(autostopHazards(c.Before.Config, before, services))
+		v.Add(changeHazards(c))
 	}
 	if d.briefOutage() {
 		v.Hazard(plan.BriefOutage)
@@ -125,8 +125,8 @@ func (d Deploy) after() rules.Snapshot {
 	return s
 }
 
-// changes are the hazards of what an update does to a Machine, whatever it serves.
-func changes(c rollout.Change) (found plan.Findings) {
+// changeHazards are the hazards of what an update does to a Machine, whatever it serves.
+func changeHazards(c rollout.Change) (found plan.Findings) {
 	found.Hazard(plan.Restart)
 	for _, key := range machine.DiffKeys(c.Before.Config, c.After) {
 		switch {
@@ -149,8 +149,8 @@ func otherMetadata(c rollout.Change) bool {
 	})
 }
 
-// autostop are the hazards of an update after which a Machine is stopped when idle.
-func autostop(config machine.Config, before, after []machine.Service) (found plan.Findings) {
+// autostopHazards are the hazards of an update after which a Machine is stopped when idle.
+func autostopHazards(config machine.Config, before, after []machine.Service) (found plan.Findings) {
 	if machine.NewlySleeps(before, after) {
 		found.Hazard(plan.InternalCallersUnserved)
 	}
@@ -238,7 +238,7 @@ func (d Deploy) losses(after rules.Snapshot, reach audience, v Verdict) (found p
 				c.Before.ID, strings.Trim(fmt.Sprint(ports), "[]")))
 		}
 	}
-	if len(lost) == 0 && v.Silent && len(answering(d.Before, reach.public)) > 0 {
+	if len(lost) == 0 && v.Silent && len(answeringDoors(d.Before, reach.public)) > 0 {
 		lost = append(lost, "no port of the app leads to a program that answers")
 	}
 	if reach.public && len(v.Closed) > 0 {
@@ -263,11 +263,11 @@ func (d Deploy) losses(after rules.Snapshot, reach audience, v Verdict) (found p
 	return found
 }
 
-// closed are the ports of one snapshot that answer nowhere in another.
-func closed(before, after rules.Snapshot, public bool) []string {
+// closedPorts are the ports of one snapshot that answer nowhere in another.
+func closedPorts(before, after rules.Snapshot, public bool) []string {
 	var out []string
-	stays := answering(after, public)
-	for _, was := range answering(before, public) {
+	stays := answeringDoors(after, public)
+	for _, was := range answeringDoors(before, public) {
 		name := was.port.String()
 		if was.protocol() == "udp" {
 			name += "/udp"
@@ -279,16 +279,16 @@ func closed(before, after rules.Snapshot, public bool) []string {
 	return out
 }
 
-// answering are the ports through which requests get to a program, sorted. Over Flycast
+// answeringDoors are the ports through which requests get to a program, sorted. Over Flycast
 // only plain ports do, and in no case those of a Machine that stays stopped once it is.
-func answering(s rules.Snapshot, public bool) []door {
+func answeringDoors(s rules.Snapshot, public bool) []door {
 	var out []door
 	for _, m := range s.Machines {
 		list := m.Config.ServicesOrNone()
 		if sleepsForGood(list) {
 			continue
 		}
-		for _, d := range doors(list) {
+		for _, d := range doorsOf(list) {
 			if public || d.protocol() != "udp" && !d.port.ForceHTTPS && !d.port.IsEncrypted() {
 				out = append(out, d)
 			}
@@ -302,6 +302,6 @@ func answering(s rules.Snapshot, public bool) []door {
 // again.
 func sleepsForGood(list []machine.Service) bool {
 	return machine.AllStop(list) && !slices.ContainsFunc(list, func(s machine.Service) bool {
-		return !asleep(s) || s.MinMachinesRunning != nil && *s.MinMachinesRunning > 0
+		return !neverStarted(s) || s.MinMachinesRunning != nil && *s.MinMachinesRunning > 0
 	})
 }

@@ -14,8 +14,8 @@ type turnover struct {
 	staying int // Machines that are left as they are, and do its work
 }
 
-// whole reports whether all Machines that do the group's work may be down at one time.
-func (t turnover) whole(work rollout.Work) bool {
+// mayStopAll reports whether all Machines that do the group's work may be down at one time.
+func (t turnover) mayStopAll(work rollout.Work) bool {
 	return t.staying == 0 && work.AtOnce(t.updated) >= t.working
 }
 
@@ -40,7 +40,7 @@ func (d Deploy) turnovers() map[string]turnover {
 			continue
 		}
 		t.there++
-		switch working := works(m); {
+		switch working := canWork(m); {
 		case updated && working:
 			t.updated++
 			t.working++
@@ -54,9 +54,9 @@ func (d Deploy) turnovers() map[string]turnover {
 	return groups
 }
 
-// works reports whether a Machine can do the work of its group: its host is well, Fly
+// canWork reports whether a Machine can do the work of its group: its host is well, Fly
 // Proxy sends it requests if it serves, and it is no standby.
-func works(m fly.Machine) bool {
+func canWork(m fly.Machine) bool {
 	return !m.HostDown() && !(m.Cordoned && m.Config.HasPort()) && !m.Config.Standby()
 }
 
@@ -67,7 +67,7 @@ func (d Deploy) briefOutage() bool {
 		return false
 	}
 	for _, t := range d.turnovers() {
-		if d.Work.Strategy == rollout.Immediate || t.whole(d.Work) {
+		if d.Work.Strategy == rollout.Immediate || t.mayStopAll(d.Work) {
 			return true
 		}
 	}
@@ -80,7 +80,7 @@ func (d Deploy) AtOnce() map[string]string {
 	out := make(map[string]string)
 	for group, t := range d.turnovers() {
 		if n := d.Work.AtOnce(t.updated); n > 0 {
-			out[group] = plan.AtOnce(n, t.there, t.whole(d.Work))
+			out[group] = plan.AtOnce(n, t.there, t.mayStopAll(d.Work))
 		}
 	}
 	return out

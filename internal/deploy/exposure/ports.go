@@ -17,7 +17,7 @@ type door struct {
 	lo, hi  int
 }
 
-func doors(services []machine.Service) []door {
+func doorsOf(services []machine.Service) []door {
 	var out []door
 	for _, s := range services {
 		for _, p := range s.Ports {
@@ -60,7 +60,7 @@ func (d door) sameProgram(o door) bool {
 
 // same reports whether two ports answer in the same way, and wake in the same way.
 func (d door) same(o door) bool {
-	return d.sameProgram(o) && reflect.DeepEqual(d.port, o.port) && !wakes(o.service, d.service)
+	return d.sameProgram(o) && reflect.DeepEqual(d.port, o.port) && !startsMore(o.service, d.service)
 }
 
 // opened finds what a group's ports would lead to and did not before: a new port, or a
@@ -72,8 +72,8 @@ func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []
 	if !reach.public && !reach.foreign {
 		return found
 	}
-	had := doors(before)
-	for _, is := range unmatched(doors(after), had) {
+	had := doorsOf(before)
+	for _, is := range unmatched(doorsOf(after), had) {
 		other := func(was door) bool { return !was.sameProgram(is) }
 		same := slices.DeleteFunc(slices.Clone(had), other)
 		others := slices.DeleteFunc(slices.Clone(ofGroup), other)
@@ -85,10 +85,10 @@ func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []
 			if !was.overlaps(is) || !reach.public {
 				continue
 			}
-			if plainer(was.port, is.port) {
+			if allowsMorePlainText(was.port, is.port) {
 				found.Hazard(plan.PublicPlainHTTP)
 			}
-			if rawer(was.port, is.port) || widerTLS(was.port, is.port) || proxyProto(was.port) != proxyProto(is.port) || wakes(was.service, is.service) {
+			if stopsParsingHTTP(was.port, is.port) || widerTLS(was.port, is.port) || proxyProto(was.port) != proxyProto(is.port) || startsMore(was.service, is.service) {
 				found.Hazard(plan.NewPublicService)
 			}
 		}
@@ -128,7 +128,7 @@ func (d Deploy) groupDoors() map[string][]door {
 	out := make(map[string][]door)
 	for group, list := range all {
 		seen := make(map[key]bool)
-		out[group] = slices.DeleteFunc(doors(list), func(d door) bool {
+		out[group] = slices.DeleteFunc(doorsOf(list), func(d door) bool {
 			k := key{d.protocol(), d.service.InternalPort, d.lo, d.hi}
 			repeated := seen[k]
 			seen[k] = true
@@ -167,16 +167,18 @@ func (d Deploy) added(group string, is door, had []door, reach audience) (found 
 	return found
 }
 
-func handles(p machine.Port, handler string) bool { return slices.Contains(p.Handlers, handler) }
+func hasHandler(p machine.Port, handler string) bool { return slices.Contains(p.Handlers, handler) }
 
-// plainer reports whether a port lets plain text through that it did not before.
-func plainer(was, is machine.Port) bool {
+// allowsMorePlainText reports whether a port lets plain text through that it did not before.
+func allowsMorePlainText(was, is machine.Port) bool {
 	return was.ForceHTTPS && !is.ForceHTTPS || was.IsEncrypted() && !is.IsEncrypted()
 }
 
-// rawer reports whether Fly Proxy no longer takes a port for HTTP: everything
+// stopsParsingHTTP reports whether Fly Proxy no longer takes a port for HTTP: everything
 // that is sent to it reaches the program as it is.
-func rawer(was, is machine.Port) bool { return handles(was, "http") && !handles(is, "http") }
+func stopsParsingHTTP(was, is machine.Port) bool {
+	return hasHandler(was, "http") && !hasHandler(is, "http")
+}
 
 // widerTLS reports whether a port accepts TLS that it did not before.
 func widerTLS(was, is machine.Port) bool {
@@ -192,12 +194,12 @@ func widerTLS(was, is machine.Port) bool {
 	a, b := options(was), options(is)
 	yes := func(v *bool) bool { return v != nil && *v }
 	// Fly's defaults (reference/configuration, services.ports.tls_options).
-	return more(a.Versions, b.Versions, "TLSv1.2", "TLSv1.3") || more(a.ALPN, b.ALPN, "h2", "http/1.1") || yes(b.DefaultSelfSigned) && !yes(a.DefaultSelfSigned)
+	return hasNew(a.Versions, b.Versions, "TLSv1.2", "TLSv1.3") || hasNew(a.ALPN, b.ALPN, "h2", "http/1.1") || yes(b.DefaultSelfSigned) && !yes(a.DefaultSelfSigned)
 }
 
-// more reports whether a list, or what an empty one stands for, has something
+// hasNew reports whether a list, or what an empty one stands for, has something
 // that it did not have.
-func more(was, is []string, standard ...string) bool {
+func hasNew(was, is []string, standard ...string) bool {
 	if len(was) == 0 {
 		was = standard
 	}
@@ -210,7 +212,7 @@ func more(was, is []string, standard ...string) bool {
 // proxyProto is how a port tells the program who calls, empty if it does not.
 func proxyProto(p machine.Port) string {
 	switch {
-	case !handles(p, "proxy_proto"):
+	case !hasHandler(p, "proxy_proto"):
 		return ""
 	case p.ProxyProtoOptions == nil:
 		return "v1" // the default
@@ -218,20 +220,20 @@ func proxyProto(p machine.Port) string {
 	return cmp.Or(p.ProxyProtoOptions.Version, "v1")
 }
 
-// wakes reports whether requests, or the platform by itself, would bring up
+// startsMore reports whether requests, or the platform by itself, would bring up
 // Machines of a service that they left alone before.
-func wakes(was, is machine.Service) bool {
+func startsMore(was, is machine.Service) bool {
 	least := func(s machine.Service) int {
 		if s.MinMachinesRunning == nil {
 			return 0
 		}
 		return *s.MinMachinesRunning
 	}
-	return asleep(was) && !asleep(is) || least(was) == 0 && least(is) > 0
+	return neverStarted(was) && !neverStarted(is) || least(was) == 0 && least(is) > 0
 }
 
-// asleep reports whether no request starts a stopped Machine of the service.
-func asleep(s machine.Service) bool { return s.Autostart != nil && !*s.Autostart }
+// neverStarted reports whether no request starts a stopped Machine of the service.
+func neverStarted(s machine.Service) bool { return s.Autostart != nil && !*s.Autostart }
 
 // plainBeside reports whether a new port is the plain way to a program that the
 // same Machine offers with TLS only: what [plan.TLSOnly] asks for before a release,
@@ -246,7 +248,7 @@ func plainBeside(is door, had []door) bool {
 		if !was.port.IsEncrypted() {
 			return false
 		}
-		offered, http = true, http || handles(was.port, "http")
+		offered, http = true, http || hasHandler(was.port, "http")
 	}
-	return offered && is.protocol() == "tcp" && is.lo == is.hi && !is.port.IsEncrypted() && handles(is.port, "http") == http
+	return offered && is.protocol() == "tcp" && is.lo == is.hi && !is.port.IsEncrypted() && hasHandler(is.port, "http") == http
 }

@@ -60,7 +60,7 @@ func Read(j *journal.Journal, app string) (Past, error) {
 	if err != nil || len(runs) == 0 {
 		return Past{}, err
 	}
-	p := Past{Unfinished: unfinished(runs[len(runs)-1]), Doubtful: make(map[string]time.Time)}
+	p := Past{Unfinished: unfinishedRun(runs[len(runs)-1]), Doubtful: make(map[string]time.Time)}
 	made, open := make(map[string]time.Time), make(map[string]bool)
 	for _, run := range runs {
 		p.creations(run, made)
@@ -91,22 +91,22 @@ func Read(j *journal.Journal, app string) (Past, error) {
 // Open reports whether a release with that status waits for its end.
 func Open(status fly.ReleaseStatus) bool { return status == "pending" || status == fly.ReleaseRunning }
 
-// unfinished is a run without an end; nil if it has one.
-func unfinished(run journal.Run) *Unfinished {
+// unfinishedRun is a run without an end; nil if it has one.
+func unfinishedRun(run journal.Run) *Unfinished {
 	if run.Finished {
 		return nil
 	}
 	u := &Unfinished{Since: run.Began, Began: make(map[string]bool)}
 	for _, e := range run.Steps {
 		if e.Target != "" && e.Verb != string(gate.CreateRelease) {
-			u.Began[e.Target] = ended(e)
+			u.Began[e.Target] = hasEnded(e)
 		}
 	}
 	return u
 }
 
-// ended reports whether the work on a Machine came to a known end.
-func ended(e journal.Entry) bool {
+// hasEnded reports whether the work on a Machine came to a known end.
+func hasEnded(e journal.Entry) bool {
 	return e.Status != begun && e.Status != created && e.Status != string(rollout.Unclear)
 }
 

@@ -108,7 +108,7 @@ func step(e journal.Entry) (line, doubt string) {
 		if e.Status == begun || e.Status == string(rollout.Broken) {
 			doubt = "whether " + thing + " is there"
 		}
-	case !ended(e):
+	case !hasEnded(e):
 		doubt = "what " + thing + " has now, and whether it works"
 	}
 	line = fmt.Sprintf("%s: %s at %s", thing, plan.Clean(e.Status), e.Time.UTC().Format(time.TimeOnly))

@@ -17,14 +17,14 @@ import (
 // apart that did not come to its end.
 const ReplacesKey = "flycast_replaces"
 
-// blueGreenParts says which Machines are replaced. One that has the new
+// blueGreenAssignments says which Machines are replaced. One that has the new
 // configuration already stays. What an earlier run left half done is finished:
 //   - it had begun to route to its green Machines, all of which were proved: the
 //     blue ones are left over;
 //   - it had not: the green ones are;
 //   - a Machine marked as safe to destroy is left over, if its group has another
 //     one in routing that is not.
-func (w Work) blueGreenParts(parts map[string]part) {
+func (w Work) blueGreenAssignments(parts map[string]assignment) {
 	byID := make(map[string]Change, len(w.Updates))
 	for _, c := range w.Updates {
 		byID[c.Before.ID] = c
@@ -46,19 +46,19 @@ func (w Work) blueGreenParts(parts map[string]part) {
 	}
 	for id, c := range byID {
 		if safeToDestroy(c) && serving[c.Group] {
-			parts[id] = part{role: RoleLeftover}
+			parts[id] = assignment{role: RoleLeftover}
 		}
 	}
 	for green, blue := range pairs {
 		c := byID[green]
 		if !begun[c.Before.Config.Label(machine.MetadataBlueGreenTag)] {
-			parts[green] = part{role: RoleLeftover}
+			parts[green] = assignment{role: RoleLeftover}
 			continue
 		}
-		parts[blue] = part{role: RoleLeftover}
+		parts[blue] = assignment{role: RoleLeftover}
 		// Blue Machines are marked once all green ones are in routing. Before
 		// that, their own cordon is from before the switch.
-		parts[green] = part{routed: !c.Before.Cordoned || !safeToDestroy(byID[blue]) && !byID[blue].Before.Cordoned}
+		parts[green] = assignment{routed: !c.Before.Cordoned || !safeToDestroy(byID[blue]) && !byID[blue].Before.Cordoned}
 	}
 	for id, p := range parts {
 		if p.role == "" && !byID[id].Same() {
@@ -75,16 +75,16 @@ func safeToDestroy(c Change) bool {
 // greens are one Machine for each that is replaced, in its region and, at first,
 // out of Fly Proxy's routing. One for a Machine that does not run is not started.
 func (w Work) greens() []Create {
-	parts := w.parts()
+	parts := w.assignments()
 	var greens []Create
-	for _, c := range w.played(RoleBlue) {
+	for _, c := range w.withRole(RoleBlue) {
 		id := c.Before.ID
 		config, err := withLabels(c.After, map[string]string{ReplacesKey: id})
 		if err != nil {
 			continue // Check refuses it
 		}
 		greens = append(greens, Create{
-			Group: c.Group, Region: c.Before.Region, Config: config, role: RoleGreen, of: id,
+			Group: c.Group, Region: c.Before.Region, Config: config, role: RoleGreen, replaces: id,
 			asleep: !c.Launch() || c.After.Standby(), unrouted: true, routed: parts[id].routed,
 		})
 	}
@@ -98,7 +98,7 @@ func greenWidth(n int) int { return min((n+2)/3, maxImmediate) }
 // Destroyed are the Machines that are there now and will be gone for good when
 // all goes well, and with them what they wrote to their root file systems.
 func (w Work) Destroyed() []Change {
-	return append(w.played(RoleBlue), w.played(RoleLeftover)...)
+	return append(w.withRole(RoleBlue), w.withRole(RoleLeftover)...)
 }
 
 // leaveSteps are those of one existing Machine that is destroyed.
@@ -156,15 +156,15 @@ func (w Work) checkBlueGreen() error {
 		return &fly.Error{Code: gate.Precondition, Message: message, Hint: hint}
 	}
 	checks, images := 0, make(map[string][]string)
-	parts := w.parts()
-	replaced := w.played(RoleBlue)
+	parts := w.assignments()
+	replaced := w.withRole(RoleBlue)
 	for _, c := range w.sortedUpdates() {
 		if role := parts[c.Before.ID].role; role != RoleLeftover && c.Before.ImageRef != "" {
 			images[c.Before.ImageRef] = append(images[c.Before.ImageRef], c.Before.ID)
 		}
 	}
 	for _, c := range replaced {
-		if mounted(c.After) || mounted(c.Before.Config) {
+		if hasMounts(c.After) || hasMounts(c.Before.Config) {
 			return refuse("app not in valid state for bluegreen deployments: Machine "+c.Before.ID+" mounts a volume, which no second Machine can mount",
 				`use strategy "rolling"`)
 		}
@@ -193,7 +193,7 @@ func (w Work) checkBlueGreen() error {
 // Allowed asks Fly for what [Work.Check] cannot tell. A no is an *fly.Error with
 // code precondition, in flyctl's words. A run asks again before anything is done.
 func (w Work) Allowed(ctx context.Context, client strategyChecker) error {
-	if w.Strategy != BlueGreen || len(w.played(RoleBlue)) == 0 {
+	if w.Strategy != BlueGreen || len(w.withRole(RoleBlue)) == 0 {
 		return nil
 	}
 	can, err := client.CanBlueGreen(ctx, w.App)

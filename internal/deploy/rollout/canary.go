@@ -20,7 +20,7 @@ import (
 // is not proved, or is cut off when it is destroyed. The first deployment of an
 // app has none.
 func (w Work) canaries() []Create {
-	changes := w.played("")
+	changes := w.withRole("")
 	slices.SortFunc(changes, func(a, b Change) int {
 		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Before.ID, b.Before.ID))
 	})
@@ -56,8 +56,8 @@ func canaryConfig(config machine.Config) (machine.Config, error) {
 
 // checkCanary refuses what flyctl refuses.
 func (w Work) checkCanary() error {
-	for _, c := range w.played("") {
-		if mounted(c.After) || mounted(c.Before.Config) {
+	for _, c := range w.withRole("") {
+		if hasMounts(c.After) || hasMounts(c.Before.Config) {
 			return &fly.Error{
 				Code:    gate.Precondition,
 				Message: "error canary deployment strategy is not supported when using mounted volumes: group " + c.Group + " has one",
@@ -71,7 +71,7 @@ func (w Work) checkCanary() error {
 	return nil
 }
 
-func mounted(config machine.Config) bool {
+func hasMounts(config machine.Config) bool {
 	mounts, err := config.Mounts()
 	return err != nil || len(mounts) > 0
 }
@@ -82,7 +82,7 @@ func (r *run) canary(ctx context.Context, j *job) {
 	ctx = context.WithoutCancel(ctx)
 	if j.out.Err == nil && j.out.State == Unproven {
 		j.out.Err = errors.New("the canary was not proved: " + j.out.Proof)
-		r.judge(ctx, j)
+		r.handleFailure(ctx, j)
 	}
 	if j.out.State == Healthy {
 		r.discard(ctx, j)
@@ -107,7 +107,7 @@ func (r *run) clear(ctx context.Context, j *job) {
 	}
 	j.hold = hold
 	ctx = context.WithoutCancel(ctx)
-	if _, err = r.planned(ctx, j.change.Before); err != nil {
+	if _, err = r.readPlanned(ctx, j.change.Before); err != nil {
 		j.out.Err = fmt.Errorf("destroy: %w", err)
 		r.halt(j)
 		return
@@ -124,8 +124,8 @@ func (r *run) discard(ctx context.Context, j *job) {
 	r.remove(ctx, j)
 }
 
-// blame notes that a Machine has failed.
-func (r *run) blame(j *job) {
+// noteFailure notes that a Machine has failed.
+func (r *run) noteFailure(j *job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.first < 0 {
@@ -136,7 +136,7 @@ func (r *run) blame(j *job) {
 // halt ends the run for the failure of a Machine, also where the work says that
 // others go on.
 func (r *run) halt(j *job) {
-	r.blame(j)
+	r.noteFailure(j)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.halted = true

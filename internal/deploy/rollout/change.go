@@ -21,9 +21,9 @@ type Change struct {
 // Launch reports whether the Machine runs the new configuration at once. As
 // with fly deploy, only Machines that run (or try to) are started again; a
 // stopped or suspended one is updated first and started afterwards.
-func (c Change) Launch() bool { return running(c.Before.State) }
+func (c Change) Launch() bool { return isRunning(c.Before.State) }
 
-func running(state string) bool {
+func isRunning(state string) bool {
 	switch state {
 	case "started", "starting", "restarting", "replacing", "updating", "failed":
 		return true
@@ -45,9 +45,9 @@ func (w Work) wakes(c Change) bool {
 	return w.Wake && !c.After.Standby() && !c.After.Scheduled() && !c.After.AutoDestroy()
 }
 
-// autostops reports whether Fly Proxy stops or suspends an idle Machine: one
+// hasAutostop reports whether Fly Proxy stops or suspends an idle Machine: one
 // service without autostop keeps it awake.
-func autostops(config machine.Config) bool {
+func hasAutostop(config machine.Config) bool {
 	services, err := config.Services()
 	return err == nil && len(services) > 0 && !slices.ContainsFunc(services, func(s machine.Service) bool {
 		return s.Autostop == nil || *s.Autostop == machine.AutostopOff

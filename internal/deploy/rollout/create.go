@@ -27,7 +27,7 @@ func (r *run) create(ctx context.Context, j *job) {
 	ctx = context.WithoutCancel(ctx)
 	out := &j.out
 	out.State = Unchanged
-	if err := r.learn(ctx, j); err != nil {
+	if err := r.readExisting(ctx, j); err != nil {
 		out.Err = fmt.Errorf("create: %w", err)
 		return
 	}
@@ -40,7 +40,7 @@ func (r *run) create(ctx context.Context, j *job) {
 	planned := j.create.machine()
 	planned.Config = j.config
 	created, lease, err := r.Client.CreateMachine(ctx, r.grant, r.work.App, planned)
-	if err != nil && !turnedAway(err) && !errors.Is(err, fly.ErrNoCapacity) {
+	if err != nil && !isRejected(err) && !errors.Is(err, fly.ErrNoCapacity) {
 		created, err = r.lostMachine(ctx, j, err)
 	}
 	if err != nil {
@@ -51,20 +51,20 @@ func (r *run) create(ctx context.Context, j *job) {
 		return
 	}
 	if lease != nil {
-		j.hold = r.keep(lease, asked)
+		j.hold = r.keepLease(lease, asked)
 	}
 	r.grant.Name(r.work.App, planned.Target(), created.ID)
 	r.mu.Lock()
 	r.known[created.ID] = true
 	out.ID = created.ID
 	r.mu.Unlock()
-	out.State, out.Created, out.After, j.at = Unproven, true, created.InstanceID, created.InstanceID
-	r.has(j)
+	out.State, out.Created, out.After, j.instance = Unproven, true, created.InstanceID, created.InstanceID
+	r.noteSent(j)
 }
 
-// learn reads which Machines there are before the first is created, and before
+// readExisting reads which Machines there are before the first is created, and before
 // each that is to be the only one of its group.
-func (r *run) learn(ctx context.Context, j *job) error {
+func (r *run) readExisting(ctx context.Context, j *job) error {
 	r.mu.Lock()
 	learnt := r.known[""]
 	r.mu.Unlock()
@@ -79,7 +79,7 @@ func (r *run) learn(ctx context.Context, j *job) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if sole {
-		if i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.rival(m, j) }); i >= 0 {
+		if i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.isRival(m, j) }); i >= 0 {
 			return &fly.Error{Code: gate.Stale, Message: "group " + j.out.Group + " has a Machine meanwhile: " + machines[i].ID}
 		}
 	}
@@ -93,9 +93,9 @@ func (r *run) learn(ctx context.Context, j *job) error {
 	return nil
 }
 
-// rival reports whether a Machine serves in the group of one that is to be
+// isRival reports whether a Machine serves in the group of one that is to be
 // created, and is none that the plan or this run knows. r.mu is held.
-func (r *run) rival(m fly.Machine, j *job) bool {
+func (r *run) isRival(m fly.Machine, j *job) bool {
 	return m.Config.FlyLaunch() && m.Config.ProcessGroup() == j.config.ProcessGroup() && m.State != "destroyed" && m.State != "destroying" &&
 		!slices.ContainsFunc(r.jobs, func(known *job) bool { return known.out.ID == m.ID })
 }
@@ -108,7 +108,7 @@ func (r *run) lostMachine(ctx context.Context, j *job, lost error) (fly.Machine,
 	for range createReads {
 		machines, err := r.Client.Machines(ctx, r.work.App)
 		if err == nil {
-			i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.claim(m.ID, r.made(m, j)) })
+			i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.claim(m.ID, r.isCreatedBy(m, j)) })
 			if i >= 0 {
 				return machines[i], nil
 			}
@@ -117,15 +117,15 @@ func (r *run) lostMachine(ctx context.Context, j *job, lost error) (fly.Machine,
 			return fly.Machine{}, err
 		}
 	}
-	if !passing(lost) {
+	if !isTransient(lost) {
 		return fly.Machine{}, lost
 	}
 	return fly.Machine{}, fmt.Errorf("%w: no such Machine is listed: %w", lost, errUnsettled)
 }
 
-// made reports whether a Machine is the one that a job created: of its group and
+// isCreatedBy reports whether a Machine is the one that a job created: of its group and
 // region and, if a release is recorded, with its label.
-func (r *run) made(m fly.Machine, j *job) bool {
+func (r *run) isCreatedBy(m fly.Machine, j *job) bool {
 	have, err := m.Config.Metadata()
 	if err != nil || m.Config.ProcessGroup() != j.config.ProcessGroup() || m.Region != j.create.Region {
 		return false
@@ -169,7 +169,7 @@ func (r *run) mount(ctx context.Context, j *job) error {
 	}
 	j.out.Volume = id
 	var entries []map[string]json.RawMessage
-	if err := mounts(j.config, &entries); err != nil || len(entries) == 0 {
+	if err := json.Unmarshal(j.config.Raw("mounts"), &entries); err != nil || len(entries) == 0 {
 		return &fly.Error{Code: gate.InvalidInput, Message: "a new Machine has a volume, and no mount for it", Err: err}
 	}
 	name, err := json.Marshal(id)
@@ -190,7 +190,7 @@ func (r *run) volume(ctx context.Context, j *job) (fly.Volume, error) {
 	}
 	want := *j.create.Volume
 	made, err := r.Client.CreateVolume(ctx, r.grant, r.work.App, want)
-	if err == nil || turnedAway(err) || errors.Is(err, fly.ErrNoCapacity) {
+	if err == nil || isRejected(err) || errors.Is(err, fly.ErrNoCapacity) {
 		r.claim(made.ID, err == nil)
 		return made, err
 	}

@@ -45,7 +45,7 @@ func TestCreate(t *testing.T) {
 		if len(volumes) != 1 || volumes[0].Machine != made.ID || volumes[0].ID != made.Volume || volumes[0].SizeGB != 3 {
 			t.Errorf("got volumes %+v", volumes)
 		}
-		want, err := labelled(w.Creates[0].Config, report.Release.Release)
+		want, err := withRelease(w.Creates[0].Config, report.Release.Release)
 		if err == nil {
 			want, err = want.With("mounts", []map[string]any{{"name": "data", "path": "/data", "size_gb": 3, "encrypted": true, "volume": made.Volume}})
 		}

@@ -34,7 +34,7 @@ type Engine struct {
 	// Recorded, if not nil, gets a release when it is made, and each status of it
 	// that the platform has taken; also of those that were abandoned. It is called
 	// by one goroutine at a time.
-	Recorded func(fly.Release, fly.ReleaseStatus)
+	RecordRelease func(fly.Release, fly.ReleaseStatus)
 	// Stop, if not nil, is closed by somebody who wants the run to end: as when the
 	// context ends, no other Machine is begun. Those that have something new then
 	// get their earlier configuration back if the work says so for a failure.
@@ -54,7 +54,7 @@ type Engine struct {
 // it as abandoned: by itself it could not tell it from that of somebody at work.
 func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
 	r := newRun(e, grant, w, progress)
-	quiet := r.beat()
+	quiet := r.startHeartbeat()
 	defer quiet()
 	going, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -71,8 +71,8 @@ func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress fun
 	return r.report(ctx)
 }
 
-// stopped reports whether somebody wants the run to end.
-func (r *run) stopped() bool {
+// isStopped reports whether somebody wants the run to end.
+func (r *run) isStopped() bool {
 	select {
 	case <-r.Stop:
 		return true
@@ -84,17 +84,17 @@ func (r *run) stopped() bool {
 // run is one Run under way.
 type run struct {
 	Engine
-	work     Work
-	grant    *gate.Grant
-	progress func(Phase)
-	began    time.Time
-	release  *ReleaseOutcome
-	closed   []ReleaseOutcome // releases that were abandoned
-	err      error            // why nothing was begun
+	work           Work
+	grant          *gate.Grant
+	progress       func(Phase)
+	began          time.Time
+	release        *ReleaseOutcome
+	closedReleases []ReleaseOutcome // releases that were abandoned
+	err            error            // why nothing was begun
 	// final is how the run ended, where that is not to be told from the Machines
 	// that failed: nothing more is put back.
-	final fly.ReleaseStatus
-	heard sync.Mutex
+	final     fly.ReleaseStatus
+	reporting sync.Mutex
 
 	mu       sync.Mutex // guards the rest
 	jobs     []*job     // in the order of the report
@@ -115,14 +115,14 @@ type job struct {
 	create *Create        // of a new one
 	config machine.Config // what is sent: with the labels of the release, without flyctl's version
 
-	hold    *held              // nil while no lease is held
-	ran     bool               // it ran when its turn came
-	sent    bool               // the platform may have something of this run
-	at      string             // the instance that was sent; empty if that is not known
-	idle    bool               // it is known to stand still after an update that did not launch it
-	crashes int                // in its history, before its turn, if nothing is sent to it
-	did     map[gate.Verb]bool // what an exchange of Machines did with it
-	out     Outcome
+	hold       *heldLease         // nil while no lease is held
+	wasRunning bool               // it ran when its turn came
+	sent       bool               // the platform may have something of this run
+	instance   string             // the instance that was sent; empty if that is not known
+	idle       bool               // it is known to stand still after an update that did not launch it
+	crashes    int                // in its history, before its turn, if nothing is sent to it
+	done       map[gate.Verb]bool // what an exchange of Machines did with it
+	out        Outcome
 
 	n     int // of the turns; guarded by run.mu, like the rest
 	doing string
@@ -142,10 +142,10 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	created, _ := w.places()
 	for _, create := range created {
 		add(&job{create: &create, config: create.Config.WithoutFlyctlVersion(), out: Outcome{
-			Group: create.Group, Region: create.Region, Role: create.role, For: create.of, Checks: countChecks(create.Config),
+			Group: create.Group, Region: create.Region, Role: create.role, For: create.replaces, Checks: countChecks(create.Config),
 		}})
 	}
-	parts := w.parts()
+	parts := w.assignments()
 	for _, change := range w.sortedUpdates() {
 		before := change.Before
 		add(&job{change: change, config: change.After.WithoutFlyctlVersion(), out: Outcome{
@@ -167,7 +167,7 @@ func (r *run) carryOut(outer, ctx context.Context) {
 	closed := false
 	defer func() {
 		if !closed { // a panic goes on
-			r.hush()
+			r.stopReporting()
 			r.closeRelease(whole, fly.ReleaseInterrupted)
 		}
 	}()
@@ -193,7 +193,7 @@ func (r *run) carryOut(outer, ctx context.Context) {
 		r.blueGreen(ctx)
 	}
 	r.rethrow()
-	switch failed := r.failed(); {
+	switch failed := r.hasFailed(); {
 	case r.final != "":
 		r.closeRelease(whole, r.final)
 	case failed && r.work.OnFailure == PutAllBack:
@@ -201,8 +201,8 @@ func (r *run) carryOut(outer, ctx context.Context) {
 		r.closeRelease(whole, fly.ReleaseFailed)
 	case failed:
 		r.closeRelease(whole, fly.ReleaseFailed)
-	case r.unfinished():
-		if r.stopped() && outer.Err() == nil && r.work.OnFailure == PutAllBack {
+	case r.isUnfinished():
+		if r.isStopped() && outer.Err() == nil && r.work.OnFailure == PutAllBack {
 			r.putAllBack(whole)
 		}
 		r.closeRelease(whole, fly.ReleaseInterrupted)
@@ -212,15 +212,15 @@ func (r *run) carryOut(outer, ctx context.Context) {
 	closed = true
 }
 
-// failed reports whether some Machine has failed.
-func (r *run) failed() bool {
+// hasFailed reports whether some Machine has failed.
+func (r *run) hasFailed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.first >= 0
 }
 
-// unfinished reports whether some Machine's turn did not come.
-func (r *run) unfinished() bool {
+// isUnfinished reports whether some Machine's turn did not come.
+func (r *run) isUnfinished() bool {
 	for _, j := range r.jobs {
 		if j.out.State == NotStarted {
 			return true
@@ -231,9 +231,9 @@ func (r *run) unfinished() bool {
 
 func (r *run) report(ctx context.Context) Report {
 	report := Report{Release: r.release, Err: r.err, first: r.first + 1, Took: r.Clock.Now().Sub(r.began)}
-	report.Abandoned = r.closed
-	report.Stopped = r.stopped()
-	report.Interrupted = (ctx.Err() != nil || report.Stopped) && r.unfinished()
+	report.Abandoned = r.closedReleases
+	report.Stopped = r.isStopped()
+	report.Interrupted = (ctx.Err() != nil || report.Stopped) && r.isUnfinished()
 	for _, j := range r.jobs {
 		report.Machines = append(report.Machines, j.out)
 	}

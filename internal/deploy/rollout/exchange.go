@@ -24,9 +24,9 @@ var errCancelled = errors.New("cancelled")
 // exchange is the bluegreen part of a run: one set of Machines for another.
 type exchange struct {
 	*run
-	greens  []*job // in the order of the report
-	staying []*job // they have the configuration already, and only lack the routing
-	blues   []*job // replaced or left over
+	greens   []*job // in the order of the report
+	unrouted []*job // they have the configuration already, and only lack the routing
+	blues    []*job // replaced or left over
 }
 
 // blueGreen makes the green Machines out of routing, and proves them; until then
@@ -39,12 +39,12 @@ type exchange struct {
 // else deploys is seen before anything is made.
 func (r *run) blueGreen(ctx context.Context) {
 	x := r.exchange()
-	if r.over(ctx) || len(x.greens)+len(x.staying)+len(x.blues) == 0 {
+	if r.mustStop(ctx) || len(x.greens)+len(x.unrouted)+len(x.blues) == 0 {
 		return
 	}
 	whole := context.WithoutCancel(ctx)
-	defer x.done(whole)
-	if x.ready(ctx) && x.each(x.routable(), maxImmediate, func(j *job) error { return x.route(whole, j) }) {
+	defer x.finish(whole)
+	if x.prepare(ctx) && x.each(x.routable(), maxImmediate, func(j *job) error { return x.route(whole, j) }) {
 		x.retire(whole)
 		return
 	}
@@ -53,7 +53,7 @@ func (r *run) blueGreen(ctx context.Context) {
 
 func (r *run) exchange() *exchange {
 	x := &exchange{run: r}
-	parts := r.work.parts()
+	parts := r.work.assignments()
 	for _, j := range r.jobs {
 		p := parts[j.change.Before.ID]
 		switch {
@@ -63,16 +63,16 @@ func (r *run) exchange() *exchange {
 		case j.out.Role != "":
 			x.blues = append(x.blues, j)
 		case p.routed && j.change.Before.Cordoned:
-			x.staying = append(x.staying, j)
+			x.unrouted = append(x.unrouted, j)
 		}
-		j.did = make(map[gate.Verb]bool)
+		j.done = make(map[gate.Verb]bool)
 	}
 	return x
 }
 
-// done gives the leases back and records what became of the Machines.
-func (x *exchange) done(ctx context.Context) {
-	x.all(maxImmediate, slices.Concat(x.greens, x.staying, x.blues), func(j *job) {
+// finish gives the leases back and records what became of the Machines.
+func (x *exchange) finish(ctx context.Context) {
+	x.all(maxImmediate, slices.Concat(x.greens, x.unrouted, x.blues), func(j *job) {
 		x.letGo(ctx, j)
 		if j.n > 0 {
 			x.end(j)
@@ -86,7 +86,7 @@ func (x *exchange) each(jobs []*job, width int, do func(*job) error) bool {
 	var failed atomic.Bool
 	x.all(width, jobs, func(j *job) {
 		x.begin(j)
-		defer x.rests(j)
+		defer x.endStep(j)
 		defer func() {
 			if cause := recover(); cause != nil {
 				x.mu.Lock()
@@ -101,30 +101,30 @@ func (x *exchange) each(jobs []*job, width int, do func(*job) error) bool {
 		failed.Store(true)
 		if !errors.Is(err, errCancelled) {
 			j.out.Err = errors.Join(j.out.Err, err)
-			x.blame(j)
+			x.noteFailure(j)
 		}
 	})
 	x.rethrow()
 	return !failed.Load()
 }
 
-// rests notes that nothing is being done with a Machine for now.
-func (x *exchange) rests(j *job) {
+// endStep notes that nothing is being done with a Machine for now.
+func (x *exchange) endStep(j *job) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	j.busy = false
 }
 
-// ready reports whether all green Machines are there and proved.
-func (x *exchange) ready(ctx context.Context) bool {
-	return x.each(slices.Concat(x.staying, x.blues), maxImmediate, func(j *job) error { return x.take(ctx, j) }) &&
+// prepare reports whether all green Machines are there and proved.
+func (x *exchange) prepare(ctx context.Context) bool {
+	return x.each(slices.Concat(x.unrouted, x.blues), maxImmediate, func(j *job) error { return x.takeBlue(ctx, j) }) &&
 		x.createAll(ctx) &&
-		x.each(x.greens, maxCold, func(j *job) error { return x.shown(context.WithoutCancel(ctx), j) }) &&
+		x.each(x.greens, maxCold, func(j *job) error { return x.verifyGreen(context.WithoutCancel(ctx), j) }) &&
 		ctx.Err() == nil
 }
 
-// take takes the lease of an old Machine, which must be as the plan saw it.
-func (x *exchange) take(ctx context.Context, j *job) error {
+// takeBlue takes the lease of an old Machine, which must be as the plan saw it.
+func (x *exchange) takeBlue(ctx context.Context, j *job) error {
 	hold, err := x.lease(ctx, j, j.out.ID)
 	if err != nil && ctx.Err() != nil {
 		return errCancelled
@@ -134,11 +134,11 @@ func (x *exchange) take(ctx context.Context, j *job) error {
 	} else {
 		j.hold = hold
 		var live fly.Machine
-		live, err = x.planned(context.WithoutCancel(ctx), j.change.Before)
+		live, err = x.readPlanned(context.WithoutCancel(ctx), j.change.Before)
 		if err == nil && live.Cordoned != j.change.Before.Cordoned {
 			err = &fly.Error{Code: gate.Stale, Message: "Machine " + j.out.ID + " was cordoned or uncordoned meanwhile"}
 		}
-		j.ran = running(live.State)
+		j.wasRunning = isRunning(live.State)
 	}
 	if err != nil && j.out.State == NotStarted {
 		j.out.State = Unchanged
@@ -151,7 +151,7 @@ func (x *exchange) take(ctx context.Context, j *job) error {
 func (x *exchange) createAll(ctx context.Context) bool {
 	ran, instead := make(map[string]bool), make(map[string]string)
 	for _, j := range x.blues {
-		ran[j.out.ID] = j.ran
+		ran[j.out.ID] = j.wasRunning
 	}
 	var first, standbys []*job
 	for _, j := range x.greens {
@@ -159,7 +159,7 @@ func (x *exchange) createAll(ctx context.Context) bool {
 			standbys = append(standbys, j)
 			continue
 		}
-		j.create.asleep = j.create.asleep && !ran[j.create.of] // it may have been woken since the plan
+		j.create.asleep = j.create.asleep && !ran[j.create.replaces] // it may have been woken since the plan
 		first = append(first, j)
 	}
 	var failed atomic.Bool
@@ -167,7 +167,7 @@ func (x *exchange) createAll(ctx context.Context) bool {
 		if ctx.Err() != nil || failed.Load() {
 			return errCancelled
 		}
-		err := x.green(ctx, j, instead)
+		err := x.createGreen(ctx, j, instead)
 		if err != nil {
 			failed.Store(true)
 		}
@@ -177,18 +177,18 @@ func (x *exchange) createAll(ctx context.Context) bool {
 		return false
 	}
 	for _, j := range first {
-		instead[j.create.of] = j.out.ID
+		instead[j.create.replaces] = j.out.ID
 	}
 	return x.each(standbys, greenWidth(len(x.greens)), do)
 }
 
-// green creates one of them; instead has the ids of those that are in the place
+// createGreen creates one of them; instead has the ids of those that are in the place
 // of others.
-func (x *exchange) green(ctx context.Context, j *job, instead map[string]string) error {
+func (x *exchange) createGreen(ctx context.Context, j *job, instead map[string]string) error {
 	tag := strconv.FormatInt(x.began.Unix(), 10)
 	config, err := withLabels(j.config, map[string]string{machine.MetadataBlueGreenTag: tag})
 	if err == nil {
-		config, err = standFor(config, instead)
+		config, err = withStandbys(config, instead)
 	}
 	if err != nil {
 		return err
@@ -199,13 +199,13 @@ func (x *exchange) green(ctx context.Context, j *job, instead map[string]string)
 	return err
 }
 
-// shown proves a green Machine. One that is not started, and not woken, has
+// verifyGreen proves a green Machine. One that is not started, and not woken, has
 // nothing to prove.
-func (x *exchange) shown(ctx context.Context, j *job) error {
+func (x *exchange) verifyGreen(ctx context.Context, j *job) error {
 	if err := x.secure(ctx, j); err != nil { // it is held already, unless the answer to the creation was lost
 		return err
 	}
-	x.show(ctx, j)
+	x.verify(ctx, j)
 	err := j.out.Err
 	j.out.Err = nil
 	if err == nil && j.out.State == Unproven && (!j.create.asleep || j.out.Woken) {
@@ -222,13 +222,13 @@ func (x *exchange) routable() []*job {
 			jobs = append(jobs, j)
 		}
 	}
-	return append(jobs, x.staying...)
+	return append(jobs, x.unrouted...)
 }
 
 // retire takes the blue Machines out of routing, stops and destroys them.
 func (x *exchange) retire(ctx context.Context) {
 	over := fly.ReleaseComplete
-	if x.failed() {
+	if x.hasFailed() {
 		over = fly.ReleaseFailed // something before, which the work says to pass over
 	}
 	for _, step := range []struct {
@@ -245,7 +245,7 @@ func (x *exchange) retire(ctx context.Context) {
 	}
 	// From the first one on there is no way back.
 	for i := range x.blues {
-		switch ok := x.each(x.blues[i:i+1], 1, func(j *job) error { return x.drop(ctx, j) }); {
+		switch ok := x.each(x.blues[i:i+1], 1, func(j *job) error { return x.destroyBlue(ctx, j) }); {
 		case ok:
 			x.final = over
 		case x.final == "" && x.work.OnFailure != Continue:
@@ -270,7 +270,7 @@ func (x *exchange) passOver(j *job, err error) error {
 func (x *exchange) giveTime(ctx context.Context) {
 	for _, j := range x.blues {
 		x.begin(j)
-		defer x.rests(j)
+		defer x.endStep(j)
 		x.say(j, "giving Fly Proxy time to learn the new routing")
 	}
 	_ = x.pause(ctx, proxyTime) // this context does not end

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// standFor lets a standby stand by for the green Machines instead of the blue.
-func standFor(config machine.Config, instead map[string]string) (machine.Config, error) {
+// withStandbys lets a standby stand by for the green Machines instead of the blue.
+func withStandbys(config machine.Config, instead map[string]string) (machine.Config, error) {
 	if !config.Standby() {
 		return config, nil
 	}
@@ -35,28 +35,28 @@ func standFor(config machine.Config, instead map[string]string) (machine.Config,
 	return config, nil
 }
 
-// steering is one of the client's writes that have no parameters.
-type steering func(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
+// write is one of the client's writes that have no parameters.
+type write func(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
 
-// steer does one thing to a Machine and notes it; done tells from the Machine, if
+// send does one thing to a Machine and notes it; done tells from the Machine, if
 // the answer is lost, whether it has taken effect.
-func (x *exchange) steer(ctx context.Context, j *job, verb gate.Verb, do steering, done func(fly.Machine) bool) error {
-	return x.try(ctx, j, verb, func() error { return do(ctx, x.grant, x.work.App, j.out.ID, j.hold.of()) }, done)
+func (x *exchange) send(ctx context.Context, j *job, verb gate.Verb, do write, done func(fly.Machine) bool) error {
+	return x.sendTwice(ctx, j, verb, func() error { return do(ctx, x.grant, x.work.App, j.out.ID, j.hold.orNil()) }, done)
 }
 
-// try sends something that is harmless to say twice, and once more if Fly did not
+// sendTwice sends something that is harmless to say twice, and once more if Fly did not
 // answer and reading shows no effect. It is noted as done unless every answer was
 // a refusal.
-func (x *exchange) try(ctx context.Context, j *job, verb gate.Verb, do func() error, done func(fly.Machine) bool) error {
+func (x *exchange) sendTwice(ctx context.Context, j *job, verb gate.Verb, do func() error, done func(fly.Machine) bool) error {
 	var err error
 	for range undoTries {
 		if err = do(); err == nil || fly.CodeOf(err) == gate.PlatformError {
-			j.did[verb] = true
+			j.done[verb] = true
 		}
-		if err == nil || !passing(err) {
+		if err == nil || !isTransient(err) {
 			break
 		}
-		if x.came(ctx, j, done) {
+		if x.hasBecome(ctx, j, done) {
 			return nil
 		}
 	}
@@ -66,8 +66,8 @@ func (x *exchange) try(ctx context.Context, j *job, verb gate.Verb, do func() er
 	return nil
 }
 
-// came reads whether a Machine has become what was asked for.
-func (x *exchange) came(ctx context.Context, j *job, done func(fly.Machine) bool) bool {
+// hasBecome reads whether a Machine has become what was asked for.
+func (x *exchange) hasBecome(ctx context.Context, j *job, done func(fly.Machine) bool) bool {
 	for range settleReads {
 		live, err := x.Client.Machine(ctx, x.work.App, j.out.ID)
 		if err == nil && done(live) {
@@ -80,13 +80,13 @@ func (x *exchange) came(ctx context.Context, j *job, done func(fly.Machine) bool
 	return false
 }
 
-func cordoned(m fly.Machine) bool   { return m.Cordoned }
-func uncordoned(m fly.Machine) bool { return !m.Cordoned }
+func isCordoned(m fly.Machine) bool { return m.Cordoned }
+func isRouted(m fly.Machine) bool   { return !m.Cordoned }
 
 // route puts a Machine into Fly Proxy's routing.
 func (x *exchange) route(ctx context.Context, j *job) error {
 	x.say(j, "putting it into routing")
-	return x.steer(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, uncordoned)
+	return x.send(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, isRouted)
 }
 
 // tag marks a blue Machine as safe to destroy: its successor serves. Whoever
@@ -100,7 +100,7 @@ func (x *exchange) tag(ctx context.Context, j *job) error {
 }
 
 func (x *exchange) setTag(ctx context.Context, j *job, value string) error {
-	return x.try(ctx, j, gate.SetMetadata, func() error {
+	return x.sendTwice(ctx, j, gate.SetMetadata, func() error {
 		return x.Client.SetMachineMetadata(ctx, x.grant, x.work.App, j.out.ID, machine.MetadataBlueGreenTag, value)
 	}, func(m fly.Machine) bool { return m.Config.Label(machine.MetadataBlueGreenTag) == value })
 }
@@ -111,7 +111,7 @@ func (x *exchange) unroute(ctx context.Context, j *job) error {
 		return nil
 	}
 	x.say(j, "taking it out of routing")
-	return x.steer(ctx, j, gate.CordonMachine, x.Client.CordonMachine, cordoned)
+	return x.send(ctx, j, gate.CordonMachine, x.Client.CordonMachine, isCordoned)
 }
 
 // stop lets the program of a blue Machine end by its own, in the time that its
@@ -120,18 +120,18 @@ func (x *exchange) stop(ctx context.Context, j *job) error {
 	if j.change.Before.Config.AutoDestroy() {
 		return nil // to stop it is to destroy it
 	}
-	if !j.ran { // Fly Proxy may have woken it until it was out of routing
-		live, err := x.look(ctx, j.out.ID)
+	if !j.wasRunning { // Fly Proxy may have woken it until it was out of routing
+		live, err := x.readFresh(ctx, j.out.ID)
 		if err != nil {
 			return fmt.Errorf("read its state: %w", err)
 		}
-		if !running(live.State) {
+		if !isRunning(live.State) {
 			return nil
 		}
 	}
 	x.say(j, "stopping it")
-	stopped := func(m fly.Machine) bool { return !running(m.State) }
-	if err := x.steer(ctx, j, gate.StopMachine, x.Client.StopMachine, stopped); err != nil {
+	stopped := func(m fly.Machine) bool { return !isRunning(m.State) }
+	if err := x.send(ctx, j, gate.StopMachine, x.Client.StopMachine, stopped); err != nil {
 		return err
 	}
 	if _, err := x.wait(ctx, j, j.change.Before.InstanceID, "stopped", x.work.StartWithin); err != nil {
@@ -140,10 +140,10 @@ func (x *exchange) stop(ctx context.Context, j *job) error {
 	return nil
 }
 
-// drop destroys a blue Machine.
-func (x *exchange) drop(ctx context.Context, j *job) error {
+// destroyBlue destroys a blue Machine.
+func (x *exchange) destroyBlue(ctx context.Context, j *job) error {
 	x.say(j, "destroying it")
-	if err := x.destroy(ctx, j); err != nil && !x.gone(ctx, j) {
+	if err := x.destroy(ctx, j); err != nil && !x.isGone(ctx, j) {
 		j.out.State = Broken
 		return fmt.Errorf("destroy: %w", err)
 	}

@@ -15,14 +15,14 @@ import (
 func (x *exchange) withdraw(ctx context.Context) {
 	var routed []*job
 	for _, j := range x.routable() {
-		if j.did[gate.UncordonMachine] {
+		if j.done[gate.UncordonMachine] {
 			routed = append(routed, j)
 		}
 	}
 	if len(routed) > 0 {
 		x.each(routed, maxImmediate, func(j *job) error {
 			x.say(j, "taking it out of routing")
-			return x.steer(ctx, j, gate.CordonMachine, x.Client.CordonMachine, cordoned)
+			return x.send(ctx, j, gate.CordonMachine, x.Client.CordonMachine, isCordoned)
 		})
 		x.giveTime(ctx)
 	}
@@ -35,7 +35,7 @@ func (x *exchange) withdraw(ctx context.Context) {
 	x.each(made, maxImmediate, func(j *job) error {
 		x.discard(ctx, j)
 		if j.out.State == Broken {
-			x.blame(j)
+			x.noteFailure(j)
 		}
 		return nil
 	})
@@ -47,7 +47,7 @@ func (x *exchange) turnBack(ctx context.Context) {
 	if x.work.OnFailure == Stop {
 		x.final = fly.ReleaseFailed
 		for _, j := range x.blues {
-			x.leave(j)
+			x.describeLeft(j)
 		}
 		return
 	}
@@ -59,28 +59,28 @@ func (x *exchange) turnBack(ctx context.Context) {
 	x.withdraw(ctx)
 }
 
-// leave tells how a blue Machine was left beside the green ones.
-func (x *exchange) leave(j *job) {
+// describeLeft tells how a blue Machine was left beside the green ones.
+func (x *exchange) describeLeft(j *job) {
 	var how []string
 	for _, done := range []struct {
 		verb gate.Verb
 		how  string
 	}{{gate.SetMetadata, "marked as safe to destroy"}, {gate.CordonMachine, "cordoned"}, {gate.StopMachine, "stopped"}} {
-		if j.did[done.verb] {
+		if j.done[done.verb] {
 			how = append(how, done.how)
 		}
 	}
 	if len(how) == 0 {
-		x.spared(j)
+		x.leaveUntouched(j)
 		return
 	}
 	j.out.State = Broken
 	j.out.Err = errors.Join(j.out.Err, errors.New("it was left beside the new Machines: "+strings.Join(how, ", ")))
 }
 
-// spared tells of a blue Machine with which nothing was done: what was wanted of
+// leaveUntouched tells of a blue Machine with which nothing was done: what was wanted of
 // it was refused, or its turn did not come.
-func (x *exchange) spared(j *job) {
+func (x *exchange) leaveUntouched(j *job) {
 	if j.out.Err != nil {
 		j.out.State = Unchanged
 	}
@@ -89,24 +89,24 @@ func (x *exchange) spared(j *job) {
 // reinstate gives a blue Machine its part back: running, if it ran, and proved,
 // then in routing.
 func (x *exchange) reinstate(ctx context.Context, j *job) error {
-	if len(j.did) == 0 {
-		x.spared(j)
+	if len(j.done) == 0 {
+		x.leaveUntouched(j)
 		return nil
 	}
 	j.out.State = Broken
 	before := j.change.Before
 	err := x.secure(ctx, j)
 	if err == nil {
-		_, err = x.planned(ctx, before)
+		_, err = x.readPlanned(ctx, before)
 	}
-	if err == nil && j.did[gate.StopMachine] {
+	if err == nil && j.done[gate.StopMachine] {
 		err = x.restart(ctx, j)
 	}
-	if err == nil && j.did[gate.CordonMachine] {
+	if err == nil && j.done[gate.CordonMachine] {
 		x.say(j, "putting it into routing again")
-		err = x.steer(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, uncordoned)
+		err = x.send(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, isRouted)
 	}
-	if err == nil && j.did[gate.SetMetadata] {
+	if err == nil && j.done[gate.SetMetadata] {
 		err = x.setTag(ctx, j, before.Config.Label(machine.MetadataBlueGreenTag))
 	}
 	if err != nil {
@@ -119,21 +119,21 @@ func (x *exchange) reinstate(ctx context.Context, j *job) error {
 // restart starts a blue Machine again, and proves it.
 func (x *exchange) restart(ctx context.Context, j *job) error {
 	x.say(j, "starting it again")
-	live, err := x.look(ctx, j.out.ID)
+	live, err := x.readFresh(ctx, j.out.ID)
 	if err != nil {
 		return fmt.Errorf("read its state: %w", err)
 	}
-	if !running(live.State) {
-		if !idle(live.State) { // it is stopping
+	if !isRunning(live.State) {
+		if !isIdle(live.State) { // it is stopping
 			_, _ = x.wait(ctx, j, live.InstanceID, "stopped", x.work.StartWithin) // the start tells
 		}
-		up := func(m fly.Machine) bool { return running(m.State) }
-		if err := x.steer(ctx, j, gate.StartMachine, x.Client.StartMachine, up); err != nil {
+		up := func(m fly.Machine) bool { return isRunning(m.State) }
+		if err := x.send(ctx, j, gate.StartMachine, x.Client.StartMachine, up); err != nil {
 			return err
 		}
 	}
 	before := j.change.Before
-	j.config, j.at = before.Config, before.InstanceID
+	j.config, j.instance = before.Config, before.InstanceID
 	j.out.Checks, j.out.Same = countChecks(before.Config), true
 	_, err = x.prove(ctx, j)
 	return err

@@ -156,12 +156,12 @@ func TestInvented(t *testing.T) {
 				return
 			}
 			b.counts(report, map[State]int{Healthy: 1})
-			want, err := labelled(w.Updates[0].After, report.Release.Release)
+			want, err := withRelease(w.Updates[0].After, report.Release.Release)
 			if err != nil {
 				t.Fatal(err)
 			}
 			b.has(id, want)
-			if text := document(t, want); len(report.Machines[0].Mismatch) != 0 {
+			if text := parseDocument(t, want); len(report.Machines[0].Mismatch) != 0 {
 				t.Errorf("got %v of %v", report.Machines[0].Mismatch, text)
 			}
 		})

@@ -149,8 +149,8 @@ func (b *bench) spans(w Work) []span {
 	return out
 }
 
-// widest is how many of the spans overlap at most.
-func widest(spans []span) int {
+// widestOverlap is how many of the spans overlap at most.
+func widestOverlap(spans []span) int {
 	widest := 0
 	for _, a := range spans {
 		n := 0

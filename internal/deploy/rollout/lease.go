@@ -23,8 +23,8 @@ const (
 	leaseReleases = 3
 )
 
-// held is a lease that is prolonged until it is let go.
-type held struct {
+// heldLease is a lease that is prolonged until it is let go.
+type heldLease struct {
 	lease  *fly.Lease
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -34,8 +34,8 @@ type held struct {
 	gone  bool      // the platform says that it is not ours any more
 }
 
-// of is the lease to send along, nil if none is held.
-func (h *held) of() *fly.Lease {
+// orNil is the lease to send along, nil if none is held.
+func (h *heldLease) orNil() *fly.Lease {
 	if h == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (h *held) of() *fly.Lease {
 // lease takes the lease of a Machine. Somebody else's is named, and waited for
 // until it is given back, has run out, or leaseWithin is over; ctx ends only the
 // wait. An earlier try of ours whose answer was lost is somebody else's too.
-func (r *run) lease(ctx context.Context, j *job, id string) (*held, error) {
+func (r *run) lease(ctx context.Context, j *job, id string) (*heldLease, error) {
 	r.say(j, "taking the lease")
 	limit := r.Clock.Now().Add(leaseWithin)
 	whole := context.WithoutCancel(ctx)
@@ -62,9 +62,9 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*held, error) {
 		case err != nil:
 			wait = max(wait, maxPollStep)
 		case !holder.ExpiresAt.IsZero():
-			doing = fmt.Sprintf("waiting for the lease, which %s holds until %s", named(holder), holder.ExpiresAt.Format(time.TimeOnly))
+			doing = fmt.Sprintf("waiting for the lease, which %s holds until %s", holderName(holder), holder.ExpiresAt.Format(time.TimeOnly))
 			wait = min(max(holder.ExpiresAt.Sub(r.Clock.Now()), time.Second), leaseStep)
-			refusal = fmt.Errorf("%s holds it until %s: %w", named(holder), holder.ExpiresAt.Format(time.TimeOnly), refusal)
+			refusal = fmt.Errorf("%s holds it until %s: %w", holderName(holder), holder.ExpiresAt.Format(time.TimeOnly), refusal)
 		}
 		if !r.Clock.Now().Add(wait).Before(limit) {
 			return refusal
@@ -79,10 +79,10 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.keep(lease, asked), nil
+	return r.keepLease(lease, asked), nil
 }
 
-func named(h fly.Holder) string {
+func holderName(h fly.Holder) string {
 	if h.Owner == "" {
 		return "somebody"
 	}
@@ -99,10 +99,10 @@ func (r *run) repeat(j *job, doing string) {
 	}
 }
 
-// keep prolongs a lease until it is let go.
-func (r *run) keep(lease *fly.Lease, since time.Time) *held {
+// keepLease prolongs a lease until it is let go.
+func (r *run) keepLease(lease *fly.Lease, since time.Time) *heldLease {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &held{lease: lease, cancel: cancel, done: make(chan struct{}), since: since}
+	h := &heldLease{lease: lease, cancel: cancel, done: make(chan struct{}), since: since}
 	go func() {
 		defer close(h.done)
 		wait := leaseRefresh
@@ -117,7 +117,7 @@ func (r *run) keep(lease *fly.Lease, since time.Time) *held {
 }
 
 // prolong reports whether the lease was prolonged.
-func (h *held) prolong(ctx context.Context, now func() time.Time) bool {
+func (h *heldLease) prolong(ctx context.Context, now func() time.Time) bool {
 	at := now()
 	err := h.lease.Refresh(ctx, leaseTTL)
 	h.mu.Lock()
@@ -132,7 +132,7 @@ func (h *held) prolong(ctx context.Context, now func() time.Time) bool {
 }
 
 // lapsed reports whether the lease is not ours any more, as far as can be told.
-func (h *held) lapsed(now time.Time) bool {
+func (h *heldLease) lapsed(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.gone || now.Sub(h.since) >= leaseTTL
@@ -149,7 +149,7 @@ func (r *run) letGo(ctx context.Context, j *job) {
 	h.cancel()
 	<-h.done
 	for range leaseReleases {
-		if err := h.lease.Release(ctx); err == nil || !passing(err) {
+		if err := h.lease.Release(ctx); err == nil || !isTransient(err) {
 			return
 		}
 		if r.pause(ctx, pollStep) != nil {

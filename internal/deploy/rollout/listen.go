@@ -16,10 +16,10 @@ import (
 // Machine is proved otherwise (flyctl: 15 s, or the longest grace period).
 const listenWithin = 15 * time.Second
 
-// listens looks once for each group whether the program listens where its TCP
+// checkListening looks once for each group whether the program listens where its TCP
 // services expect it. As with fly deploy it decides nothing: a list of processes
 // that cannot be read, or shows no socket, says nothing about the program.
-func (r *run) listens(ctx context.Context, j *job) {
+func (r *run) checkListening(ctx context.Context, j *job) {
 	ports := tcpPorts(j.config)
 	r.mu.Lock()
 	seen := len(ports) == 0 || r.seen[j.out.Group]
@@ -35,18 +35,18 @@ func (r *run) listens(ctx context.Context, j *job) {
 		if err != nil {
 			processes = nil
 		}
-		j.out.Listening = reached(ports, processes)
+		j.out.Listening = portStates(ports, processes)
 		open := !slices.ContainsFunc(j.out.Listening, func(p Port) bool { return p.State != ReachAll })
-		if open || err != nil && !passing(err) || !r.Clock.Now().Before(deadline) || r.pause(ctx, pause) != nil {
+		if open || err != nil && !isTransient(err) || !r.Clock.Now().Before(deadline) || r.pause(ctx, pause) != nil {
 			return
 		}
 	}
 }
 
-// deaf says which ports of a Machine whose checks do not pass nobody gets to: the
+// unreachablePorts says which ports of a Machine whose checks do not pass nobody gets to: the
 // likely reason, which cannot be seen any more once the Machine is put back. It is
 // empty if all are open, or if that cannot be told.
-func (r *run) deaf(ctx context.Context, j *job) string {
+func (r *run) unreachablePorts(ctx context.Context, j *job) string {
 	ports := tcpPorts(j.config)
 	if len(ports) == 0 {
 		return ""
@@ -56,7 +56,7 @@ func (r *run) deaf(ctx context.Context, j *job) string {
 		return ""
 	}
 	var said strings.Builder
-	for _, p := range reached(ports, processes) {
+	for _, p := range portStates(ports, processes) {
 		switch p.State {
 		case ReachLoopback, ReachPrivate:
 			fmt.Fprintf(&said, "; port %d is bound to %.60s, where Fly Proxy does not come in: bind it to 0.0.0.0 or [::]", p.Port, p.Address)
@@ -84,13 +84,13 @@ func tcpPorts(config machine.Config) []int {
 	return ports
 }
 
-// reached tells for each port how far the sockets are open.
-func reached(ports []int, processes []fly.Process) []Port {
+// portStates tells for each port how far the sockets are open.
+func portStates(ports []int, processes []fly.Process) []Port {
 	silent := true
 	best := make(map[int]Port)
 	for _, process := range processes {
 		for _, socket := range process.Listen {
-			port, reach, ok := reach(socket)
+			port, reach, ok := parseSocket(socket)
 			if !ok {
 				continue
 			}
@@ -116,8 +116,8 @@ func reached(ports []int, processes []fly.Process) []Port {
 	return out
 }
 
-// reach reads the address of a TCP socket, such as [::]:8080 or *:8080.
-func reach(socket fly.Socket) (port int, r Reach, ok bool) {
+// parseSocket reads the address of a TCP socket, such as [::]:8080 or *:8080.
+func parseSocket(socket fly.Socket) (port int, r Reach, ok bool) {
 	if !strings.HasPrefix(socket.Proto, "tcp") {
 		return 0, "", false
 	}

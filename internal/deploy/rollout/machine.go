@@ -15,20 +15,20 @@ func (r *run) turn(ctx context.Context, j *job) {
 	if j.create != nil {
 		r.create(ctx, j)
 	} else {
-		r.put(ctx, j)
+		r.applyUpdate(ctx, j)
 	}
 	// From here on the Machine is not left in the middle.
 	ctx = context.WithoutCancel(ctx)
 	if j.out.State == Unproven && j.out.Err == nil {
-		r.show(ctx, j)
+		r.verify(ctx, j)
 	}
-	r.judge(ctx, j)
+	r.handleFailure(ctx, j)
 }
 
-// put gives an existing Machine its new configuration, under its lease. The
+// applyUpdate gives an existing Machine its new configuration, under its lease. The
 // state is Unproven if it has it, Unchanged if nothing was changed, and
 // NotStarted if ctx ended while somebody else held the lease.
-func (r *run) put(ctx context.Context, j *job) {
+func (r *run) applyUpdate(ctx context.Context, j *job) {
 	out, before := &j.out, j.change.Before
 	out.State = Unchanged
 	hold, err := r.lease(ctx, j, before.ID)
@@ -42,21 +42,21 @@ func (r *run) put(ctx context.Context, j *job) {
 	}
 	j.hold = hold
 	ctx = context.WithoutCancel(ctx)
-	live, err := r.planned(ctx, before)
+	live, err := r.readPlanned(ctx, before)
 	if err != nil {
 		out.Err = fmt.Errorf("update: %w", err)
 		return
 	}
 	// Fly Proxy may have woken or stopped it since the plan: what runs now is
 	// what must run afterwards.
-	j.ran = running(live.State)
+	j.wasRunning = isRunning(live.State)
 	if j.change.Same() {
-		out.State, out.Same, j.at, j.idle = Unproven, true, live.InstanceID, idle(live.State)
-		j.crashes, _ = crashed(live)
+		out.State, out.Same, j.instance, j.idle = Unproven, true, live.InstanceID, isIdle(live.State)
+		j.crashes, _ = countCrashes(live)
 		return
 	}
-	out.Launched = j.ran
-	if !j.ran && j.change.Launch() && r.work.wakes(j.change) && autostops(j.config) {
+	out.Launched = j.wasRunning
+	if !j.wasRunning && j.change.Launch() && r.work.wakes(j.change) && hasAutostop(j.config) {
 		out.Launched, out.Woken = true, true // it has stopped since the plan: no step was planned to start it
 	}
 	r.say(j, "updating")
@@ -69,22 +69,22 @@ func (r *run) put(ctx context.Context, j *job) {
 			return
 		}
 	}
-	out.State, j.at, out.After, j.idle = Unproven, updated.InstanceID, updated.InstanceID, idle(updated.State)
-	r.has(j)
+	out.State, j.instance, out.After, j.idle = Unproven, updated.InstanceID, updated.InstanceID, isIdle(updated.State)
+	r.noteSent(j)
 }
 
-// has notes that the platform may have something of this run.
-func (r *run) has(j *job) {
+// noteSent notes that the platform may have something of this run.
+func (r *run) noteSent(j *job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	j.sent = true
 	r.changed = append(r.changed, j)
 }
 
-// planned reads a Machine under its lease: it must still be the one that the
+// readPlanned reads a Machine under its lease: it must still be the one that the
 // plan saw.
-func (r *run) planned(ctx context.Context, before fly.Machine) (fly.Machine, error) {
-	live, err := r.look(ctx, before.ID)
+func (r *run) readPlanned(ctx context.Context, before fly.Machine) (fly.Machine, error) {
+	live, err := r.readFresh(ctx, before.ID)
 	if err != nil {
 		return fly.Machine{}, fmt.Errorf("read it under the lease: %w", err)
 	}
@@ -94,15 +94,15 @@ func (r *run) planned(ctx context.Context, before fly.Machine) (fly.Machine, err
 	return live, nil
 }
 
-// show proves a Machine that has its new configuration: one that does not run
+// verify proves a Machine that has its new configuration: one that does not run
 // is woken first, where the work says so.
-func (r *run) show(ctx context.Context, j *job) {
+func (r *run) verify(ctx context.Context, j *job) {
 	out := &j.out
-	up := out.Launched || out.Created && !j.create.asleep || out.Same && j.ran
+	up := out.Launched || out.Created && !j.create.asleep || out.Same && j.wasRunning
 	// One that was stopped since the plan, and that nobody would stop again, is
 	// left stopped.
 	if !up && (j.change.Launch() || !r.work.wakes(Change{After: j.config})) {
-		live, err := r.look(ctx, out.ID)
+		live, err := r.readFresh(ctx, out.ID)
 		if err != nil {
 			out.Err = fmt.Errorf("read back: %w", err)
 			return
@@ -125,25 +125,27 @@ func (r *run) show(ctx context.Context, j *job) {
 		out.Proof = "somebody stopped it before it was proved"
 	} else {
 		out.State = Healthy
-		r.listens(ctx, j)
+		r.checkListening(ctx, j)
 	}
 	out.Mismatch = mismatch(j.config, live.Config, j.change.Before.Config)
-	if out.Woken && (!autostops(j.config) || out.Created) {
-		r.rest(ctx, j)
+	if out.Woken && (!hasAutostop(j.config) || out.Created) {
+		r.stopAgain(ctx, j)
 	}
 }
 
-// idle reports whether a Machine in that state can be started.
-func idle(state string) bool { return state == "stopped" || state == "suspended" || state == "created" }
+// isIdle reports whether a Machine in that state can be started.
+func isIdle(state string) bool {
+	return state == "stopped" || state == "suspended" || state == "created"
+}
 
 // wake starts a Machine that was updated while it did not run.
 func (r *run) wake(ctx context.Context, j *job) error {
 	r.say(j, "waking it")
 	j.out.Woken = true
 	if !j.idle { // a start that is refused for that cannot be sent again
-		_, _ = r.wait(ctx, j, j.at, "stopped", waitStep) // the start tells
+		_, _ = r.wait(ctx, j, j.instance, "stopped", waitStep) // the start tells
 	}
-	if err := r.Client.StartMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of()); err != nil {
+	if err := r.Client.StartMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.orNil()); err != nil {
 		var ambiguous *fly.Ambiguous
 		if !errors.As(err, &ambiguous) { // waiting tells what became of it
 			return fmt.Errorf("start it: %w", err)
@@ -153,15 +155,15 @@ func (r *run) wake(ctx context.Context, j *job) error {
 }
 
 // awake begins the line of a Machine that goes on running.
-const awake = "state: it did not run before, and could not be stopped again: "
+const stillRunning = "state: it did not run before, and could not be stopped again: "
 
-// rest stops a Machine again that was woken, and that Fly Proxy would not stop.
-func (r *run) rest(ctx context.Context, j *job) {
+// stopAgain stops a Machine again that was woken, and that Fly Proxy would not stop.
+func (r *run) stopAgain(ctx context.Context, j *job) {
 	r.say(j, "stopping it again")
-	err := r.Client.StopMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
+	err := r.Client.StopMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.orNil())
 	var ambiguous *fly.Ambiguous
 	if err == nil || errors.As(err, &ambiguous) {
-		_, err = r.wait(ctx, j, j.at, "stopped", r.work.StartWithin)
+		_, err = r.wait(ctx, j, j.instance, "stopped", r.work.StartWithin)
 	}
 	if err != nil { // the answer is not the state
 		if live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID); readErr == nil && live.State == "stopped" {
@@ -169,18 +171,18 @@ func (r *run) rest(ctx context.Context, j *job) {
 		}
 	}
 	if err != nil {
-		j.out.Mismatch = append(j.out.Mismatch, awake+err.Error())
+		j.out.Mismatch = append(j.out.Mismatch, stillRunning+err.Error())
 		return
 	}
 	j.out.Stopped = true
 }
 
-// judge does what the work wants done about a Machine that failed.
-func (r *run) judge(ctx context.Context, j *job) {
+// handleFailure does what the work wants done about a Machine that failed.
+func (r *run) handleFailure(ctx context.Context, j *job) {
 	if j.out.Err == nil {
 		return
 	}
-	r.blame(j)
+	r.noteFailure(j)
 	switch {
 	case j.out.Same:
 		j.out.State = Failed // there is nothing earlier to go back to

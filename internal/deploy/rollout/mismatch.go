@@ -18,7 +18,7 @@ func mismatch(sent, found, before machine.Config) []string {
 	}
 	entries := make(map[string]bool)
 	for _, c := range machine.Diff(sent, machine.Config{}) {
-		for entry := range served(c.Path) {
+		for entry := range serviceEntries(c.Path) {
 			entries[entry] = true
 		}
 	}
@@ -26,16 +26,16 @@ func mismatch(sent, found, before machine.Config) []string {
 	for _, c := range machine.Diff(sent, found) {
 		switch {
 		case c.Before != "":
-			out = append(out, fmt.Sprintf("%s: sent %s, found %s", c.Path, c.Before, orNothing(c.After)))
-		case owned(c.Path) && had[c.Path], more(c.Path, entries):
+			out = append(out, fmt.Sprintf("%s: sent %s, found %s", c.Path, c.Before, valueOrNothing(c.After)))
+		case isReplaced(c.Path) && had[c.Path], isExtra(c.Path, entries):
 			out = append(out, fmt.Sprintf("%s: sent nothing, found %s", c.Path, c.After))
 		}
 	}
 	return out
 }
 
-// owned reports whether a path lies in what a deploy replaces.
-func owned(path string) bool {
+// isReplaced reports whether a path lies in what a deploy replaces.
+func isReplaced(path string) bool {
 	for _, field := range []string{"services", "checks", "env"} {
 		if rest, ok := strings.CutPrefix(path, field); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
@@ -44,10 +44,10 @@ func owned(path string) bool {
 	return false
 }
 
-// more reports whether a path lies in a service, or a port of one, that was not
+// isExtra reports whether a path lies in a service, or a port of one, that was not
 // sent.
-func more(path string, sent map[string]bool) bool {
-	for entry := range served(path) {
+func isExtra(path string, sent map[string]bool) bool {
+	for entry := range serviceEntries(path) {
 		if !sent[entry] {
 			return true
 		}
@@ -55,9 +55,9 @@ func more(path string, sent map[string]bool) bool {
 	return false
 }
 
-// served are the entries of services that a path lies in, such as services[0]
+// serviceEntries are the entries of services that a path lies in, such as services[0]
 // and services[0].ports[1].
-func served(path string) map[string]bool {
+func serviceEntries(path string) map[string]bool {
 	out := make(map[string]bool)
 	rest, ok := strings.CutPrefix(path, "services[")
 	if !ok {
@@ -73,7 +73,7 @@ func served(path string) map[string]bool {
 	return out
 }
 
-func orNothing(s string) string {
+func valueOrNothing(s string) string {
 	if s == "" {
 		return "nothing"
 	}

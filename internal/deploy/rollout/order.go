@@ -119,7 +119,7 @@ func (w Work) made(role Role) []Pool {
 // pools are those of the existing Machines of a role, by group.
 func (w Work) pools(role Role) []Pool {
 	var pools []Pool
-	parts := w.parts()
+	parts := w.assignments()
 	_, first := w.places()
 	for i, change := range w.sortedUpdates() {
 		if parts[change.Before.ID].role != role {

@@ -85,7 +85,7 @@ func TestRolling(t *testing.T) {
 		b.noLeases()
 		spans := b.spans(w)
 		for group, want := range map[string]int{"api": 3, "work": 1} {
-			if got := widest(only(spans, group)); got != want {
+			if got := widestOverlap(only(spans, group)); got != want {
 				t.Errorf("group %s: %d at once, want %d", group, got, want)
 			}
 		}
@@ -95,10 +95,10 @@ func TestRolling(t *testing.T) {
 		}
 		cold := slices.DeleteFunc(only(spans, "web"), func(s span) bool { return launched[s.id] })
 		warm := slices.DeleteFunc(only(spans, "web"), func(s span) bool { return !launched[s.id] })
-		if n := widest(warm); n != 2 {
+		if n := widestOverlap(warm); n != 2 {
 			t.Errorf("web: %d running ones at once", n)
 		}
-		if n := widest(cold); n != 4 { // but for the first, all of them
+		if n := widestOverlap(cold); n != 4 { // but for the first, all of them
 			t.Errorf("web: %d stopped ones at once", n)
 		}
 		for name, lane := range map[string][]span{"api": only(spans, "api"), "web": warm, "web, stopped": cold, "work": only(spans, "work")} {
@@ -138,7 +138,7 @@ func TestImmediate(t *testing.T) {
 		report := b.do(w)
 		b.counts(report, map[State]int{Healthy: 22})
 		b.noLeases()
-		if n := widest(b.spans(w)); n != 8 {
+		if n := widestOverlap(b.spans(w)); n != 8 {
 			t.Errorf("%d at once", n)
 		}
 		last, first := 0, len(b.Calls())

@@ -272,10 +272,10 @@ func (b *bench) has(id string, want machine.Config) {
 // sameDocument compares JSON, numbers as they are written.
 func sameDocument(t *testing.T, a, b machine.Config) bool {
 	t.Helper()
-	return reflect.DeepEqual(document(t, a), document(t, b))
+	return reflect.DeepEqual(parseDocument(t, a), parseDocument(t, b))
 }
 
-func document(t *testing.T, c machine.Config) any {
+func parseDocument(t *testing.T, c machine.Config) any {
 	t.Helper()
 	data, err := json.Marshal(c)
 	if err != nil {

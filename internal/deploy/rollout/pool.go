@@ -30,8 +30,8 @@ func (r *run) stage(ctx context.Context, pools []Pool, turn func(context.Context
 // the run is over.
 func (r *run) each(ctx context.Context, width int, jobs []*job, turn func(context.Context, *job)) {
 	r.all(width, jobs, func(j *job) {
-		if !r.over(ctx) {
-			r.guarded(ctx, j, turn)
+		if !r.mustStop(ctx) {
+			r.runTurn(ctx, j, turn)
 		}
 	})
 }
@@ -51,17 +51,17 @@ func (r *run) all(width int, jobs []*job, do func(*job)) {
 	group.Wait()
 }
 
-// over reports whether no other Machine is to be begun.
-func (r *run) over(ctx context.Context) bool {
+// mustStop reports whether no other Machine is to be begun.
+func (r *run) mustStop(ctx context.Context) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return ctx.Err() != nil || r.panicked != nil || r.halted || r.first >= 0 && r.work.OnFailure != Continue
 }
 
-// guarded is one turn. A panic in it ends the run and goes on in Run's own
+// runTurn is one turn. A panic in it ends the run and goes on in Run's own
 // goroutine, once the other turns have come to their end; the lease is given
 // back in any case.
-func (r *run) guarded(ctx context.Context, j *job, turn func(context.Context, *job)) {
+func (r *run) runTurn(ctx context.Context, j *job, turn func(context.Context, *job)) {
 	r.begin(j)
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -80,10 +80,10 @@ func (r *run) guarded(ctx context.Context, j *job, turn func(context.Context, *j
 func (r *run) immediate(ctx context.Context, pools []Pool) {
 	whole := context.WithoutCancel(ctx)
 	r.stage(ctx, pools, func(ctx context.Context, j *job) {
-		r.put(ctx, j)
-		r.judge(whole, j)
+		r.applyUpdate(ctx, j)
+		r.handleFailure(whole, j)
 	})
-	if r.failed() && r.work.OnFailure == PutAllBack {
+	if r.hasFailed() && r.work.OnFailure == PutAllBack {
 		return
 	}
 	var sent []*job
@@ -95,9 +95,9 @@ func (r *run) immediate(ctx context.Context, pools []Pool) {
 		}
 	}
 	r.all(len(sent), sent, func(j *job) {
-		r.guarded(whole, j, func(ctx context.Context, j *job) {
-			r.show(ctx, j)
-			r.judge(ctx, j)
+		r.runTurn(whole, j, func(ctx context.Context, j *job) {
+			r.verify(ctx, j)
+			r.handleFailure(ctx, j)
 		})
 	})
 	r.rethrow()

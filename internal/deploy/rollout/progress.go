@@ -22,14 +22,14 @@ func (r *run) end(j *job) {
 	j.busy = false
 	r.mu.Unlock()
 	if r.Record != nil {
-		r.heard.Lock()
-		defer r.heard.Unlock()
+		r.reporting.Lock()
+		defer r.reporting.Unlock()
 		r.Record(j.out)
 	}
 }
 
-// writing tells that the release is being recorded, until done is called.
-func (r *run) writing(doing string) (done func()) {
+// beginRelease tells that the release is being recorded, until done is called.
+func (r *run) beginRelease(doing string) (done func()) {
 	r.mu.Lock()
 	r.clerk.busy = true
 	r.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *run) say(j *job, doing string) {
 	r.mu.Lock()
 	j.doing, j.since = doing, r.Clock.Now()
 	r.mu.Unlock()
-	r.tell(r.phase(j))
+	r.notify(r.phase(j))
 }
 
 func (r *run) phase(j *job) Phase {
@@ -55,34 +55,34 @@ func (r *run) phase(j *job) Phase {
 	return Phase{Group: j.out.Group, Machine: j.out.ID, Doing: j.doing, N: j.n, Of: len(r.jobs), For: r.Clock.Now().Sub(j.since)}
 }
 
-func (r *run) tell(p Phase) {
-	r.heard.Lock()
-	defer r.heard.Unlock()
+func (r *run) notify(p Phase) {
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
 	r.progress(p)
 }
 
-// hush lets nothing more be told: whoever listens may have panicked.
-func (r *run) hush() {
-	r.heard.Lock()
-	defer r.heard.Unlock()
+// stopReporting lets nothing more be told: whoever listens may have panicked.
+func (r *run) stopReporting() {
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
 	r.progress = func(Phase) {}
 }
 
-// again repeats a phase. A panic in it ends the run as one in a turn does.
-func (r *run) again(p Phase) {
+// repeatPhase repeats a phase. A panic in it ends the run as one in a turn does.
+func (r *run) repeatPhase(p Phase) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			r.mu.Lock()
 			r.panicked = cause
 			r.mu.Unlock()
-			r.hush()
+			r.stopReporting()
 		}
 	}()
-	r.tell(p)
+	r.notify(p)
 }
 
-// beat repeats the phase that lasts longest, until stop is called.
-func (r *run) beat() (stop func()) {
+// startHeartbeat repeats the phase that lasts longest, until stop is called.
+func (r *run) startHeartbeat() (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -94,7 +94,7 @@ func (r *run) beat() (stop func()) {
 			}
 			if j := r.longest(); j != nil {
 				if p := r.phase(j); p.For > 0 {
-					r.again(p)
+					r.repeatPhase(p)
 				}
 			}
 		}

@@ -33,7 +33,7 @@ var errStoppedMeanwhile = errors.New("it was stopped before it was proved")
 // read last is returned, which is the reading back.
 func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 	r.say(j, "waiting for it to start")
-	if err := r.started(ctx, j, j.at); err != nil {
+	if err := r.waitStarted(ctx, j, j.instance); err != nil {
 		return fly.Machine{}, err
 	}
 	deadline := r.Clock.Now().Add(max(r.work.HealthyWithin, 2*SmokeTime))
@@ -47,12 +47,12 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 			}
 		}
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
-		if err != nil && !passing(err) {
+		if err != nil && !isTransient(err) {
 			return live, fmt.Errorf("read its state: %w", err)
 		}
 		// Another instance is an answer from before the update.
-		if err == nil && live.InstanceID == j.at {
-			if n, _ := j.crashed(live); n > crashes {
+		if err == nil && live.InstanceID == j.instance {
+			if n, _ := j.crashesSince(live); n > crashes {
 				watched, crashes = false, n
 			}
 			if done, err := r.verdict(j, live, watched); done {
@@ -64,7 +64,7 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 		case !watched:
 			return live, fmt.Errorf("it did not stay up for %v", SmokeTime)
 		default:
-			return live, fmt.Errorf("its health checks did not pass within %v: %s%s", r.work.HealthyWithin, failing(live), r.deaf(ctx, j))
+			return live, fmt.Errorf("its health checks did not pass within %v: %s%s", r.work.HealthyWithin, failingChecks(live), r.unreachablePorts(ctx, j))
 		}
 		if watched {
 			r.repeat(j, "waiting for its health checks")
@@ -75,9 +75,9 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 	}
 }
 
-// started waits until an instance of a Machine has started. The platform's own
+// waitStarted waits until an instance of a Machine has started. The platform's own
 // wait is used: one request, unless it takes long or goes wrong.
-func (r *run) started(ctx context.Context, j *job, instance string) error {
+func (r *run) waitStarted(ctx context.Context, j *job, instance string) error {
 	deadline := r.Clock.Now().Add(r.work.StartWithin)
 	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
 		over, err := r.wait(ctx, j, instance, "started", max(min(waitStep, deadline.Sub(r.Clock.Now())), time.Second))
@@ -89,19 +89,19 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 		}
 		live, readErr := r.Client.Machine(ctx, r.work.App, j.out.ID)
 		if readErr == nil && live.InstanceID == instance {
-			if live.State == "started" || finished(live, j.config) {
+			if live.State == "started" || isFinished(live, j.config) {
 				return nil
 			}
-			if err := j.crash(live); err != nil {
+			if err := j.crashError(live); err != nil {
 				return err
 			}
-			if n, last := j.crashed(live); n > 1 {
-				return ended(last)
+			if n, last := j.crashesSince(live); n > 1 {
+				return exitError(last)
 			}
 		}
 		// What can be read is not judged by a wait that was refused; and a Machine
 		// just created may not be known everywhere.
-		lost := readErr != nil && !passing(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound && fly.Missing(readErr) != fly.AnApp)
+		lost := readErr != nil && !isTransient(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound && fly.Missing(readErr) != fly.AnApp)
 		switch {
 		case lost:
 			return fmt.Errorf("it did not start: %w", err)
@@ -125,7 +125,7 @@ func (r *run) started(ctx context.Context, j *job, instance string) error {
 func (r *run) smoke(ctx context.Context, j *job) (watched bool, err error) {
 	until := r.Clock.Now().Add(SmokeTime)
 	for left := SmokeTime; left > 0; left = until.Sub(r.Clock.Now()) {
-		over, err := r.wait(ctx, j, j.at, "stopped", left)
+		over, err := r.wait(ctx, j, j.instance, "stopped", left)
 		switch {
 		case err == nil:
 			return false, nil
@@ -146,14 +146,14 @@ const waitSlack = 5 * time.Second
 // it did not come in that time.
 func (r *run) wait(ctx context.Context, j *job, instance, state string, d time.Duration) (over bool, err error) {
 	until := r.Clock.Now().Add(d)
-	bounded, cancel := r.within(ctx, d+waitSlack)
+	bounded, cancel := r.withTimeout(ctx, d+waitSlack)
 	defer cancel()
 	err = r.Client.Wait(bounded, r.work.App, j.out.ID, instance, state, d)
 	return err != nil && ctx.Err() == nil && !r.Clock.Now().Before(until), err
 }
 
-// within ends a context when the clock has come so far.
-func (r *run) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+// withTimeout ends a context when the clock has come so far.
+func (r *run) withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	passed := r.Clock.After(d)
 	go func() {
@@ -170,15 +170,15 @@ func (r *run) within(ctx context.Context, d time.Duration) (context.Context, con
 // program has lived long enough.
 func (r *run) verdict(j *job, m fly.Machine, watched bool) (done bool, err error) {
 	out := &j.out
-	if finished(m, j.config) {
+	if isFinished(m, j.config) {
 		out.Proof = "its program did its work and ended with exit code 0"
 		return true, nil
 	}
-	if err := j.crash(m); err != nil {
+	if err := j.crashError(m); err != nil {
 		return true, err
 	}
-	if crashes, last := j.crashed(m); crashes > 1 || crashes == 1 && out.Checks == 0 {
-		return true, ended(last)
+	if crashes, last := j.crashesSince(m); crashes > 1 || crashes == 1 && out.Checks == 0 {
+		return true, exitError(last)
 	}
 	switch m.State {
 	case "started":
@@ -204,41 +204,41 @@ func (r *run) verdict(j *job, m fly.Machine, watched bool) (done bool, err error
 	return true, nil
 }
 
-// finished reports whether a program that serves nobody came to its end as it
+// isFinished reports whether a program that serves nobody came to its end as it
 // should, and is not to be started again.
-func finished(m fly.Machine, config machine.Config) bool {
+func isFinished(m fly.Machine, config machine.Config) bool {
 	services, err := config.Services()
 	return err == nil && len(services) == 0 && countChecks(config) == 0 &&
 		m.State == "stopped" && m.Exit != nil && !m.Exit.Requested && !m.Exit.OOMKilled && m.Exit.Code == 0
 }
 
-// crash is the error of a Machine that ended by itself and is not started again.
-func (j *job) crash(m fly.Machine) error {
+// crashError is the error of a Machine that ended by itself and is not started again.
+func (j *job) crashError(m fly.Machine) error {
 	if m.State != "stopped" && m.State != "failed" {
 		return nil
 	}
-	crashes, last := j.crashed(m)
+	crashes, last := j.crashesSince(m)
 	switch {
 	// The exit may be that of the instance before, which the update ended.
 	case m.Exit != nil && !m.Exit.Requested:
-		return ended(*m.Exit)
+		return exitError(*m.Exit)
 	case m.State == "failed":
 		return errors.New("the Machine failed to start")
 	case crashes > 0:
-		return ended(last)
+		return exitError(last)
 	}
 	return nil
 }
 
-// crashed counts how often the program has ended by itself, with an error, since
+// crashesSince counts how often the program has ended by itself, with an error, since
 // the Machine got its configuration or, if it had it before, since its turn came;
 // last is the newest such end.
-func (j *job) crashed(m fly.Machine) (n int, last fly.Exit) {
-	n, last = crashed(m)
+func (j *job) crashesSince(m fly.Machine) (n int, last fly.Exit) {
+	n, last = countCrashes(m)
 	return max(n-j.crashes, 0), last
 }
 
-func crashed(m fly.Machine) (n int, last fly.Exit) {
+func countCrashes(m fly.Machine) (n int, last fly.Exit) {
 	for _, event := range m.Events {
 		if event.Type == "update" || event.Type == "launch" {
 			break
@@ -252,7 +252,7 @@ func crashed(m fly.Machine) (n int, last fly.Exit) {
 	return n, last
 }
 
-func ended(e fly.Exit) error {
+func exitError(e fly.Exit) error {
 	again := ""
 	if e.Restarting {
 		again = ", and is started again and again"
@@ -263,14 +263,14 @@ func ended(e fly.Exit) error {
 	return fmt.Errorf("its program ended with exit code %d%s", e.Code, again)
 }
 
-// passing reports whether an error says nothing about the Machine, only that
+// isTransient reports whether an error says nothing about the Machine, only that
 // Fly did not answer this once: no reason to take a configuration back.
-func passing(err error) bool {
+func isTransient(err error) bool {
 	code := fly.CodeOf(err)
 	return code == gate.RateLimited || code == gate.PlatformError
 }
 
-func failing(m fly.Machine) string {
+func failingChecks(m fly.Machine) string {
 	var names []string
 	for _, c := range m.Checks {
 		if c.Status != "passing" {

@@ -32,7 +32,7 @@ func TestCrash(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := ""
-		if err := new(job).crash(fly.Machine{State: test.state, Exit: test.exit}); err != nil {
+		if err := new(job).crashError(fly.Machine{State: test.state, Exit: test.exit}); err != nil {
 			got = err.Error()
 		}
 		if got != test.want {
@@ -197,11 +197,11 @@ func TestRestless(t *testing.T) {
 		report := b.do(w)
 		b.states(report, Healthy)
 		out := report.Machines[0]
-		if !out.Restless() || out.Stopped || b.Machine(fleet, out.ID).State != "started" {
+		if !out.StillRunning() || out.Stopped || b.Machine(fleet, out.ID).State != "started" {
 			t.Errorf("got %+v", out)
 		}
 		out.Mismatch = append(out.Mismatch, "env.LOG_LEVEL: changed")
-		if out.Restless() {
+		if out.StillRunning() {
 			t.Error("another field differs, too")
 		}
 	})

@@ -25,7 +25,7 @@ func (r *run) putAllBack(ctx context.Context) {
 	for _, jobs := range lanes {
 		group.Go(func() {
 			r.all(r.work.width(len(jobs)), jobs, func(j *job) {
-				r.guarded(ctx, j, r.putBack)
+				r.runTurn(ctx, j, r.putBack)
 			})
 		})
 	}
@@ -50,9 +50,9 @@ func (r *run) putBack(ctx context.Context, j *job) {
 		broken(err)
 		return
 	}
-	launch := j.ran
-	if j.at == "" || !kept {
-		live, err := r.look(ctx, out.ID)
+	launch := j.wasRunning
+	if j.instance == "" || !kept {
+		live, err := r.readFresh(ctx, out.ID)
 		if err != nil {
 			broken(err)
 			return
@@ -61,15 +61,15 @@ func (r *run) putBack(ctx context.Context, j *job) {
 		case live.InstanceID == out.Before: // the update never arrived
 			out.State, out.Err = Unchanged, neverArrived(out.Err)
 			return
-		case j.at == "" && foreign(out.Err) && !machine.Equal(live.Config, j.config):
+		case j.instance == "" && isConflict(out.Err) && !machine.Equal(live.Config, j.config):
 			out.State = Unchanged // what is there is somebody else's
 			return
-		case j.at != "" && j.at != live.InstanceID:
+		case j.instance != "" && j.instance != live.InstanceID:
 			broken(&fly.Error{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by somebody else meanwhile, and was left so"})
 			return
 		}
-		j.at = live.InstanceID
-		launch = launch || !failed && !out.Woken && running(live.State)
+		j.instance = live.InstanceID
+		launch = launch || !failed && !out.Woken && isRunning(live.State)
 	}
 	restored, err := r.restore(ctx, j, launch)
 	if err != nil {
@@ -78,9 +78,9 @@ func (r *run) putBack(ctx context.Context, j *job) {
 	}
 	out.After = restored.InstanceID
 	// One that did not get up before will not get up now.
-	if launch && (j.change.Before.State == "started" || j.change.Before.State == "starting" || !running(j.change.Before.State)) {
+	if launch && (j.change.Before.State == "started" || j.change.Before.State == "starting" || !isRunning(j.change.Before.State)) {
 		r.say(j, "waiting for it to start with the earlier configuration")
-		if err := r.started(ctx, j, restored.InstanceID); err != nil {
+		if err := r.waitStarted(ctx, j, restored.InstanceID); err != nil {
 			broken(err)
 			return
 		}
@@ -98,9 +98,9 @@ const undoTries = 2
 func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Machine, err error) {
 	for range undoTries {
 		restored, err = r.update(ctx, fly.Update{
-			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.at, Lease: j.hold.of(), SkipLaunch: !launch, PutBack: true,
-		}, j.at)
-		if err == nil || !passing(err) || errors.Is(err, errTookEffect) || errors.Is(err, errUnsettled) {
+			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.instance, Lease: j.hold.orNil(), SkipLaunch: !launch, PutBack: true,
+		}, j.instance)
+		if err == nil || !isTransient(err) || errors.Is(err, errTookEffect) || errors.Is(err, errUnsettled) {
 			break
 		}
 		if err := r.pause(ctx, pollStep); err != nil {
@@ -121,7 +121,7 @@ func (r *run) remove(ctx context.Context, j *job) {
 	if err == nil {
 		err = r.destroy(ctx, j)
 	}
-	if err != nil && !r.gone(ctx, j) {
+	if err != nil && !r.isGone(ctx, j) {
 		out.Err = errors.Join(out.Err, fmt.Errorf("destroy it again: %w", err))
 		return
 	}
@@ -131,18 +131,18 @@ func (r *run) remove(ctx context.Context, j *job) {
 // destroy sends the destruction.
 func (r *run) destroy(ctx context.Context, j *job) (err error) {
 	for range undoTries {
-		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.of())
-		if err == nil || !passing(err) || r.gone(ctx, j) {
+		err = r.Client.DestroyMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.orNil())
+		if err == nil || !isTransient(err) || r.isGone(ctx, j) {
 			break
 		}
 	}
 	return err
 }
 
-// gone reads whether a Machine is destroyed, whatever the answer was. That it is
+// isGone reads whether a Machine is destroyed, whatever the answer was. That it is
 // not found is believed when it is said twice: one just created may not be known
 // everywhere.
-func (r *run) gone(ctx context.Context, j *job) bool {
+func (r *run) isGone(ctx context.Context, j *job) bool {
 	missing := false
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)

@@ -25,7 +25,7 @@ func (r *run) openRelease(ctx context.Context) error {
 	if r.work.Release == nil {
 		return nil
 	}
-	defer r.writing("recording the release")()
+	defer r.beginRelease("recording the release")()
 	r.release = &ReleaseOutcome{}
 	release, err := r.Client.CreateRelease(ctx, r.grant, r.work.App, *r.work.Release)
 	var ambiguous *fly.Ambiguous
@@ -34,7 +34,7 @@ func (r *run) openRelease(ctx context.Context) error {
 	}
 	if err == nil {
 		r.release.Release, r.release.Status = release, release.Status
-		r.recorded(release, release.Status)
+		r.recordRelease(release, release.Status)
 		err = r.mark(ctx, r.release, fly.ReleaseRunning, "")
 	}
 	if err == nil {
@@ -53,7 +53,7 @@ func (r *run) lostRelease(ctx context.Context, lost error) (fly.Release, error) 
 	for range settleReads {
 		releases, err := r.Client.Releases(ctx, r.work.App, 10)
 		if err == nil {
-			i := slices.IndexFunc(releases, func(have fly.Release) bool { return r.ours(have) })
+			i := slices.IndexFunc(releases, func(have fly.Release) bool { return r.isOurRelease(have) })
 			if i >= 0 {
 				return releases[i], nil
 			}
@@ -65,7 +65,7 @@ func (r *run) lostRelease(ctx context.Context, lost error) (fly.Release, error) 
 	return fly.Release{}, lost
 }
 
-func (r *run) ours(have fly.Release) bool {
+func (r *run) isOurRelease(have fly.Release) bool {
 	want := r.work.Release
 	return have.Status == "pending" && strings.EqualFold(have.Strategy, want.Strategy) && have.Image == want.Image &&
 		have.CreatedAt.After(r.began.Add(-releaseAge)) && sameJSON(have.Definition, want.Definition)
@@ -83,7 +83,7 @@ func (r *run) label(release fly.Release) error {
 		if j.create == nil && j.change.Same() {
 			continue // nothing is sent to it
 		}
-		labelled, err := labelled(j.config, release)
+		labelled, err := withRelease(j.config, release)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func (r *run) label(release fly.Release) error {
 	return nil
 }
 
-func labelled(config machine.Config, release fly.Release) (machine.Config, error) {
+func withRelease(config machine.Config, release fly.Release) (machine.Config, error) {
 	config, err := withLabels(config, map[string]string{
 		machine.MetadataReleaseID: release.ID, machine.MetadataReleaseVersion: strconv.Itoa(release.Version),
 	})
@@ -107,10 +107,10 @@ func (r *run) closeRelease(ctx context.Context, status fly.ReleaseStatus) {
 	if r.release == nil || r.release.Release.ID == "" {
 		return
 	}
-	defer r.writing("closing the release")()
+	defer r.beginRelease("closing the release")()
 	problem := ""
 	switch {
-	case status == fly.ReleaseInterrupted && r.stopped():
+	case status == fly.ReleaseInterrupted && r.isStopped():
 		problem = "stopped by a user before the last Machine"
 	case status == fly.ReleaseInterrupted:
 		problem = "cancelled before the last Machine"
@@ -130,22 +130,22 @@ func (r *run) closeAbandoned(ctx context.Context) {
 	if len(r.work.Abandoned) == 0 {
 		return
 	}
-	defer r.writing("closing an earlier release")()
+	defer r.beginRelease("closing an earlier release")()
 	for _, release := range r.work.Abandoned {
 		out := ReleaseOutcome{Release: release, Status: release.Status}
 		out.Err = r.mark(ctx, &out, fly.ReleaseInterrupted, "the program that recorded it was ended before the last Machine")
-		r.closed = append(r.closed, out)
+		r.closedReleases = append(r.closedReleases, out)
 	}
 }
 
-// recorded tells of a release, or of its status.
-func (r *run) recorded(release fly.Release, status fly.ReleaseStatus) {
-	if r.Recorded == nil {
+// recordRelease tells of a release, or of its status.
+func (r *run) recordRelease(release fly.Release, status fly.ReleaseStatus) {
+	if r.RecordRelease == nil {
 		return
 	}
-	r.heard.Lock()
-	defer r.heard.Unlock()
-	r.Recorded(release, status)
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
+	r.RecordRelease(release, status)
 }
 
 // mark records a status; saying it twice is harmless.
@@ -155,10 +155,10 @@ func (r *run) mark(ctx context.Context, of *ReleaseOutcome, status fly.ReleaseSt
 		err = r.Client.UpdateRelease(ctx, r.grant, r.work.App, of.Release, fly.ReleaseUpdate{Status: status, Problem: problem})
 		if err == nil {
 			of.Status = status
-			r.recorded(of.Release, status)
+			r.recordRelease(of.Release, status)
 			return nil
 		}
-		if !passing(err) && fly.CodeOf(err) != gate.Busy || i == closeTries-1 {
+		if !isTransient(err) && fly.CodeOf(err) != gate.Busy || i == closeTries-1 {
 			break
 		}
 		if err := r.pause(ctx, pollStep<<i); err != nil {

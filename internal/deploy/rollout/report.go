@@ -52,10 +52,10 @@ type Outcome struct {
 	Proof     string // what was seen, in words; empty if nothing was
 }
 
-// Restless reports whether nothing else is wrong with a Machine than that it was
+// StillRunning reports whether nothing else is wrong with a Machine than that it was
 // woken and could not be stopped again; Mismatch says why.
-func (o Outcome) Restless() bool {
-	return len(o.Mismatch) == 1 && strings.HasPrefix(o.Mismatch[0], awake)
+func (o Outcome) StillRunning() bool {
+	return len(o.Mismatch) == 1 && strings.HasPrefix(o.Mismatch[0], stillRunning)
 }
 
 // Port is where one service's program listens.

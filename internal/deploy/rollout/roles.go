@@ -18,34 +18,34 @@ const (
 	RoleLeftover Role = "leftover" // of an earlier deployment that did not come to its end, and destroyed
 )
 
-// part is what the strategy wants of one existing Machine.
-type part struct {
+// assignment is what the strategy wants of one existing Machine.
+type assignment struct {
 	role   Role
 	routed bool // it, or the one in its place, is to be in Fly Proxy's routing
 }
 
-// parts are those of the existing Machines, by id.
-func (w Work) parts() map[string]part {
-	parts := make(map[string]part, len(w.Updates))
+// assignments are those of the existing Machines, by id.
+func (w Work) assignments() map[string]assignment {
+	parts := make(map[string]assignment, len(w.Updates))
 	for _, c := range w.Updates {
-		parts[c.Before.ID] = part{routed: !c.Before.Cordoned}
+		parts[c.Before.ID] = assignment{routed: !c.Before.Cordoned}
 	}
 	switch w.Strategy {
 	case Canary:
 		for _, c := range w.Updates {
 			if c.Before.Config.Label(machine.MetadataCanary) == "true" {
-				parts[c.Before.ID] = part{role: RoleLeftover}
+				parts[c.Before.ID] = assignment{role: RoleLeftover}
 			}
 		}
 	case BlueGreen:
-		w.blueGreenParts(parts)
+		w.blueGreenAssignments(parts)
 	}
 	return parts
 }
 
-// played are the existing Machines of a role, in the order of their turns.
-func (w Work) played(role Role) []Change {
-	parts := w.parts()
+// withRole are the existing Machines of a role, in the order of their turns.
+func (w Work) withRole(role Role) []Change {
+	parts := w.assignments()
 	var out []Change
 	for _, c := range w.sortedUpdates() {
 		if parts[c.Before.ID].role == role {

@@ -29,10 +29,10 @@ func (r *run) update(ctx context.Context, update fly.Update, was string) (fly.Ma
 		return m, nil
 	case errors.As(err, &ambiguous):
 		return r.settle(ctx, update, was, ambiguous)
-	case turnedAway(err):
+	case isRejected(err):
 		return fly.Machine{}, err
 	}
-	return r.refused(ctx, update, was, err)
+	return r.settleRefusal(ctx, update, was, err)
 }
 
 // settle reads what became of an update whose answer was lost.
@@ -75,20 +75,20 @@ func neverArrived(err error) error {
 	return fmt.Errorf("%w; read back later, the Machine is unchanged", err)
 }
 
-// look reads a Machine, more than once if Fly does not answer.
-func (r *run) look(ctx context.Context, id string) (live fly.Machine, err error) {
+// readFresh reads a Machine, more than once if Fly does not answer.
+func (r *run) readFresh(ctx context.Context, id string) (live fly.Machine, err error) {
 	for range settleReads {
-		if live, err = r.Client.Machine(ctx, r.work.App, id); err == nil || !passing(err) || r.pause(ctx, pollStep) != nil {
+		if live, err = r.Client.Machine(ctx, r.work.App, id); err == nil || !isTransient(err) || r.pause(ctx, pollStep) != nil {
 			break
 		}
 	}
 	return live, err
 }
 
-// refused reads the Machine before a refusal is believed: a status says what the
+// settleRefusal reads the Machine before a refusal is believed: a status says what the
 // platform answered, not what it did.
-func (r *run) refused(ctx context.Context, update fly.Update, was string, refusal error) (fly.Machine, error) {
-	live, err := r.look(ctx, update.ID)
+func (r *run) settleRefusal(ctx context.Context, update fly.Update, was string, refusal error) (fly.Machine, error) {
+	live, err := r.readFresh(ctx, update.ID)
 	switch {
 	case err != nil:
 		return fly.Machine{}, fmt.Errorf("%w: %w", refusal, errUnsettled)
@@ -96,15 +96,15 @@ func (r *run) refused(ctx context.Context, update fly.Update, was string, refusa
 		return fly.Machine{}, refusal
 	case machine.Equal(live.Config, update.Config):
 		return live, nil
-	case foreign(refusal):
+	case isConflict(refusal):
 		return fly.Machine{}, refusal
 	}
 	return live, fmt.Errorf("%w: %w", refusal, errTookEffect)
 }
 
-// turnedAway reports whether an update ended before the platform came to it:
+// isRejected reports whether an update ended before the platform came to it:
 // it was never sent, or this token, this Machine or this rate is not let in.
-func turnedAway(err error) bool {
+func isRejected(err error) bool {
 	switch fly.CodeOf(err) {
 	case gate.Internal, gate.Unauthorized, gate.NotFound, gate.RateLimited:
 		return true
@@ -112,9 +112,9 @@ func turnedAway(err error) bool {
 	return false
 }
 
-// foreign reports whether an update was refused because of somebody else's
+// isConflict reports whether an update was refused because of somebody else's
 // work. What the Machine has then is theirs, and is not put back.
-func foreign(refusal error) bool {
+func isConflict(refusal error) bool {
 	code := fly.CodeOf(refusal)
 	return code == gate.Stale || code == gate.Busy
 }

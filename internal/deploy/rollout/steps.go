@@ -26,7 +26,7 @@ func (w Work) Steps() []Step {
 	for _, create := range slices.Concat(w.extras(), w.sortedCreates()) {
 		steps = append(steps, w.createSteps(create)...)
 	}
-	parts := w.parts()
+	parts := w.assignments()
 	for _, change := range w.sortedUpdates() {
 		switch part := parts[change.Before.ID]; {
 		case part.role != "":
@@ -59,7 +59,7 @@ func (w Work) updateSteps(c Change) []Step {
 	}
 	if !c.Launch() && w.wakes(c) {
 		steps = append(steps, step(gate.StartMachine, id))
-		if !autostops(c.After) {
+		if !hasAutostop(c.After) {
 			steps = append(steps, step(gate.StopMachine, id))
 		}
 	}
@@ -79,7 +79,7 @@ func (w Work) createSteps(c Create) []Step {
 	target := c.machine().Target()
 	add := func(verbs ...gate.Verb) {
 		for _, verb := range verbs {
-			steps = append(steps, Step{Verb: verb, Target: target, Group: c.Group, Role: c.role, For: c.of})
+			steps = append(steps, Step{Verb: verb, Target: target, Group: c.Group, Role: c.role, For: c.replaces})
 		}
 	}
 	add(gate.CreateMachine)

@@ -45,7 +45,7 @@ func TestStop(t *testing.T) {
 				want := c.Before.Config
 				if i < 2 && on != PutAllBack {
 					var err error
-					if want, err = labelled(c.After, report.Release.Release); err != nil {
+					if want, err = withRelease(c.After, report.Release.Release); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -124,7 +124,7 @@ func TestAbandoned(t *testing.T) {
 			w = b.upgrade()
 			w.Release, w.Abandoned = newRelease(), left
 			told := make(map[string]fly.ReleaseStatus)
-			b.engine.Recorded = func(r fly.Release, status fly.ReleaseStatus) { told[r.ID] = status }
+			b.engine.RecordRelease = func(r fly.Release, status fly.ReleaseStatus) { told[r.ID] = status }
 			want := fly.ReleaseInterrupted
 			if lost {
 				b.Inject(flysim.Fault{Operation: "release.update", Status: 422})

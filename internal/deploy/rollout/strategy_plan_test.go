@@ -13,9 +13,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// planned is a deployment of two groups: a Machine that runs and one that does
+// twoGroups is a deployment of two groups: a Machine that runs and one that does
 // not in the first, a cordoned one in the second.
-func planned(strategy Strategy) Work {
+func twoGroups(strategy Strategy) Work {
 	config, _ := machine.ParseConfig([]byte(`{"image":"a:1","metadata":{"fly_process_group":"api"}}`))
 	after, _ := machine.ParseConfig([]byte(`{"image":"a:2","metadata":{"fly_process_group":"api"},"checks":{"up":{"type":"tcp"}}}`))
 	change := func(group, id, state string, cordoned bool) Change {
@@ -57,7 +57,7 @@ func TestStrategySteps(t *testing.T) {
 		}},
 	}
 	for _, test := range tests {
-		w := planned(test.strategy)
+		w := twoGroups(test.strategy)
 		w.OnFailure = test.onFailure
 		if err := w.Check(); err != nil {
 			t.Error(err)
@@ -90,7 +90,7 @@ func TestStrategyOrder(t *testing.T) {
 `,
 	} {
 		var b strings.Builder
-		for _, stage := range planned(strategy).Order() {
+		for _, stage := range twoGroups(strategy).Order() {
 			for i, p := range stage {
 				if i > 0 {
 					b.WriteString(" ")
@@ -104,10 +104,10 @@ func TestStrategyOrder(t *testing.T) {
 		}
 	}
 	var gone []string
-	for _, c := range planned(BlueGreen).Destroyed() {
+	for _, c := range twoGroups(BlueGreen).Destroyed() {
 		gone = append(gone, c.Before.ID)
 	}
-	if want := []string{"1", "2", "3"}; !slices.Equal(gone, want) || planned(Canary).Destroyed() != nil {
+	if want := []string{"1", "2", "3"}; !slices.Equal(gone, want) || twoGroups(Canary).Destroyed() != nil {
 		t.Errorf("got %q destroyed, want %q", gone, want)
 	}
 }
@@ -162,7 +162,7 @@ func TestBlueGreenParts(t *testing.T) {
 			w.Updates = append(w.Updates, c)
 		}
 		var got []string
-		for id, p := range w.parts() {
+		for id, p := range w.assignments() {
 			text := id + " " + string(p.role)
 			if p.routed {
 				text += " routed"
@@ -179,7 +179,7 @@ func TestBlueGreenParts(t *testing.T) {
 // TestGreensAreToldApart: two greens of the same configuration have targets of
 // their own, which do not depend on when they are made.
 func TestGreensAreToldApart(t *testing.T) {
-	greens := planned(BlueGreen).greens()
+	greens := twoGroups(BlueGreen).greens()
 	if greens[0].machine().Target() == greens[1].machine().Target() {
 		t.Error("two green Machines have the same target")
 	}

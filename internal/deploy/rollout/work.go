@@ -65,7 +65,7 @@ type Create struct {
 	Use    string         // id of the free volume to mount, if there is one
 
 	role     Role   // canary or green; empty for a Machine that the app keeps
-	of       string // id of the Machine whose place a green one takes
+	replaces string // id of the Machine whose place a green one takes
 	asleep   bool   // not started when it is created
 	unrouted bool   // not in Fly Proxy's routing when it is created
 	routed   bool   // to be put in once all are proved

@@ -38,19 +38,20 @@ func (c *computation) adopt(ctx context.Context, m fly.Machine) (decision, error
 	return d, err
 }
 
-// checkAdopt says what adopt does, and refuses what it cannot do.
-func (c *computation) checkAdopt(out *Targets, groupless []string) {
+// checkAdopt says what adopt does, and refuses what it cannot do: the undecided Machines may
+// be of several groups.
+func (c *computation) checkAdopt(out *Targets, undecided []string) {
 	for _, group := range slices.Sorted(maps.Keys(out.Adopted)) {
 		ids := out.Adopted[group]
 		out.Remark("adopted: %s (%s), not made by fly deploy, now in group %s: every later deploy updates them, and fly deploy of a file without the group destroys them",
 			plan.Machines(len(ids)), plan.Few(ids), plan.Quote(group))
 	}
-	if len(groupless) > 0 {
+	if len(undecided) > 0 {
 		out.Block(plan.Blocker{
 			ID: GroupUnknown,
 			What: fmt.Sprintf("%s (%s) has no process group in its metadata, and the file has %s: its group is unknown",
-				plan.Machines(len(groupless)), plan.Few(groupless), plan.Few(c.File.Groups())),
-			Fix: fmt.Sprintf("fly machine update %s -a %s --metadata fly_process_group=GROUP (ask the person which; it restarts the Machine), or deploy without adopt", groupless[0], c.App),
+				plan.Machines(len(undecided)), plan.Few(undecided), plan.Few(c.File.Groups())),
+			Fix: fmt.Sprintf("fly machine update %s -a %s --metadata fly_process_group=GROUP (ask the person which; it restarts the Machine), or deploy without adopt", undecided[0], c.App),
 		})
 	}
 	if len(out.Adopted) > 0 && c.Strategy == rollout.BlueGreen {

@@ -5,8 +5,7 @@ import (
 	"fmt"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/convert"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -22,12 +21,12 @@ func (c *computation) config(group string, m fly.Machine) (machine.Config, error
 			return machine.Config{}, err
 		}
 	}
-	after, err := drift.Apply(c.File, group, from)
+	after, err := convert.Apply(c.File, group, from)
 	if err != nil {
 		return machine.Config{}, err
 	}
 	if !c.ServicesOnly {
-		return rollout.KeepVolumes(m.Config, after)
+		return convert.KeepVolumes(m.Config, after)
 	}
 	config, err := withServices(m.Config, after)
 	if err != nil || m.Config.FlyLaunch() {
@@ -53,7 +52,7 @@ func withServices(config, from machine.Config) (machine.Config, error) {
 	if from.Standby() {
 		return config, nil
 	}
-	return drift.ActiveOf(config)
+	return convert.WithoutStandbys(config)
 }
 
 // withLabels gives a configuration the labels of another one that make a Machine one of

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/deploy/drift"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy/convert"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
@@ -109,7 +109,7 @@ func (c *computation) newMachine(group, region, image string) (rollout.Create, [
 	if err != nil {
 		return none, nil, err
 	}
-	config, err := drift.Apply(c.File, group, from)
+	config, err := convert.Apply(c.File, group, from)
 	if err != nil {
 		return none, nil, plan.Invalid("group %s: %s", plan.Quote(group), outside.Error(err, 300))
 	}

@@ -18,10 +18,10 @@ func sameButLabels(a, b machine.Config) bool {
 // same compares JSON documents, numbers as they are written.
 func same(t *testing.T, a, b machine.Config) bool {
 	t.Helper()
-	return reflect.DeepEqual(document(t, a), document(t, b))
+	return reflect.DeepEqual(parseDocument(t, a), parseDocument(t, b))
 }
 
-func document(t *testing.T, c machine.Config) any {
+func parseDocument(t *testing.T, c machine.Config) any {
 	t.Helper()
 	data, err := json.Marshal(c)
 	if err != nil {

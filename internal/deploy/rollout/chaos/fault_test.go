@@ -29,8 +29,8 @@ func sequence(calls []flysim.Call) []call {
 	return list
 }
 
-// kind is something that goes wrong with one call.
-type kind struct {
+// faultKind is something that goes wrong with one call.
+type faultKind struct {
 	name   string
 	fault  flysim.Fault
 	kill   bool // the process ends with this call
@@ -42,8 +42,8 @@ type kind struct {
 }
 
 // kinds are what goes wrong, one at a time.
-func kinds() []kind {
-	return []kind{
+func kinds() []faultKind {
+	return []faultKind{
 		{name: "500", fault: flysim.Fault{Status: 500}},
 		{name: "503", fault: flysim.Fault{Status: 503}},
 		{name: "403", fault: flysim.Fault{Status: 403}},
@@ -68,17 +68,17 @@ func kinds() []kind {
 	}
 }
 
-// trouble is a kind at a call.
-type trouble struct {
-	kind kind
+// faultPlan is a kind at a call.
+type faultPlan struct {
+	kind faultKind
 	at   call
 	hit  bool
 }
 
-func (t *trouble) String() string { return t.kind.name + " at " + t.at.String() }
+func (t *faultPlan) String() string { return t.kind.name + " at " + t.at.String() }
 
 // inject lets it happen. died is called when the process is killed.
-func (t *trouble) inject(w *world, p *process, cancel context.CancelFunc, died func()) {
+func (t *faultPlan) inject(w *world, p *process, cancel context.CancelFunc, died func()) {
 	fault := t.kind.fault
 	fault.Operation, fault.Target, fault.After = t.at.operation, t.at.target, t.at.nth
 	fault.Before = func(*flysim.Platform) {

@@ -17,7 +17,7 @@ import (
 // intact is what holds at any moment: whatever is there is what was there, or
 // what was wanted.
 func (w *world) intact() (problems []string) {
-	ids := w.MachineIDs(app)
+	ids := w.MachineIDs(appName)
 	for _, first := range w.first {
 		if !slices.Contains(ids, first.ID) {
 			if len(w.greens(first.ID)) == 0 {
@@ -25,7 +25,7 @@ func (w *world) intact() (problems []string) {
 			}
 			continue
 		}
-		found := w.MachineConfig(app, first.ID)
+		found := w.MachineConfig(appName, first.ID)
 		if w.scenario.strategy == rollout.BlueGreen {
 			if !sameButLabels(found, first.Config) {
 				problems = append(problems, fmt.Sprintf("Machine %s was changed, and is to be replaced: %v", first.ID, machine.Diff(first.Config, found)))
@@ -41,13 +41,13 @@ func (w *world) intact() (problems []string) {
 		problems = append(problems, fmt.Sprintf("Machines were created: %q", created))
 	}
 	for _, id := range created {
-		found := fly.NewMachine{Config: w.MachineConfig(app, id), Region: w.Machine(app, id).Region}
+		found := fly.NewMachine{Config: w.MachineConfig(appName, id), Region: w.Machine(appName, id).Region}
 		want := fly.NewMachine{Config: attached(w.t, w.wanted(w.scenario.create.config(w.t)), found.Config), Region: "ams"}
 		if want.Target() != found.Target() {
 			problems = append(problems, fmt.Sprintf("Machine %s was created otherwise than wanted: %v", id, machine.Diff(want.Config, found.Config)))
 		}
 	}
-	if n := len(w.Volumes(app)); n > 1 || n > 0 && !w.scenario.volume {
+	if n := len(w.Volumes(appName)); n > 1 || n > 0 && !w.scenario.volume {
 		problems = append(problems, fmt.Sprintf("%d volumes were made", n))
 	}
 	return append(problems, w.intactExtras()...)
@@ -56,15 +56,15 @@ func (w *world) intact() (problems []string) {
 // created are the Machines that are there and were not at first, but for those of
 // the strategy.
 func (w *world) created() []string {
-	return slices.DeleteFunc(w.MachineIDs(app), func(id string) bool {
+	return slices.DeleteFunc(w.MachineIDs(appName), func(id string) bool {
 		return w.extra(id) || slices.ContainsFunc(w.first, func(m liveMachine) bool { return m.ID == id })
 	})
 }
 
 // unleased tells of Machines that somebody still keeps from others.
 func (w *world) unleased() (problems []string) {
-	for _, id := range w.MachineIDs(app) {
-		if owner := w.Machine(app, id).LeaseOwner; owner != "" {
+	for _, id := range w.MachineIDs(appName) {
+		if owner := w.Machine(appName, id).LeaseOwner; owner != "" {
 			problems = append(problems, "Machine "+id+" is still leased by "+owner)
 		}
 	}
@@ -150,7 +150,7 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 		bad(false, "that is no state")
 	}
 	i := slices.IndexFunc(a.work.Updates, func(c rollout.Change) bool { return c.Before.ID == out.ID })
-	there := slices.Contains(w.MachineIDs(app), out.ID)
+	there := slices.Contains(w.MachineIDs(appName), out.ID)
 	if i < 0 {
 		return slices.Concat(problems, w.truthOfNew(out, there), w.truthOfExtra(out, there))
 	}
@@ -160,9 +160,9 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 	if !there {
 		return append(problems, "is gone")
 	}
-	change, found := a.work.Updates[i], w.Machine(app, out.ID)
+	change, found := a.work.Updates[i], w.Machine(appName, out.ID)
 	isNew, isOld := sameButLabels(found.Config, change.After), same(w.t, found.Config, change.Before.Config)
-	ran := running(change.Before.State)
+	ran := isRunning(change.Before.State)
 	switch out.State {
 	case rollout.Healthy:
 		bad(isNew, "has another configuration")
@@ -179,7 +179,7 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
 		if w.scenario.spoil == flysim.FailNone || out.ID != w.first[w.scenario.spoiled].ID {
 			// One that was woken is left to autostop.
-			bad(running(found.State) == ran || !ran && w.autostops(change.Group), "is %s, and was %s", found.State, change.Before.State)
+			bad(isRunning(found.State) == ran || !ran && w.autostops(change.Group), "is %s, and was %s", found.State, change.Before.State)
 		}
 	case rollout.Unchanged, rollout.NotStarted:
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
@@ -201,7 +201,7 @@ func (w *world) truthOfNew(out rollout.Outcome, there bool) (problems []string) 
 	case rollout.Healthy:
 		bad(there && out.Created, "is there %t, created %t", there, out.Created)
 		if there {
-			m := w.Machine(app, out.ID)
+			m := w.Machine(appName, out.ID)
 			want := "started"
 			if out.Stopped {
 				want = "stopped"
@@ -229,7 +229,7 @@ func (w *world) released(a *attempt) (problems []string) {
 			problems = append(problems, fmt.Sprintf(format, args...))
 		}
 	}
-	records, report := w.Releases(app), a.report.Release
+	records, report := w.Releases(appName), a.report.Release
 	if a.work.Release == nil {
 		bad(report == nil, "a release is reported that was not wanted")
 		return problems
@@ -268,7 +268,7 @@ func (w *world) stopped(a *attempt) (problems []string) {
 	if !a.report.Stopped || !a.report.Interrupted || a.work.OnFailure != rollout.PutAllBack || a.report.Err != nil {
 		return nil
 	}
-	if slices.ContainsFunc(a.trouble, func(t *trouble) bool { return t.hit && t.kind.cancel }) {
+	if slices.ContainsFunc(a.trouble, func(t *faultPlan) bool { return t.hit && t.kind.cancel }) {
 		return nil // the program was told to end as well
 	}
 	for _, out := range a.report.Machines {
@@ -281,7 +281,7 @@ func (w *world) stopped(a *attempt) (problems []string) {
 
 // volumes: those that no Machine has are named.
 func (w *world) volumes(a *attempt) (problems []string) {
-	for _, v := range w.Volumes(app) {
+	for _, v := range w.Volumes(appName) {
 		reported := named(a, v.ID) || slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Volume == v.ID })
 		used := slices.ContainsFunc(a.work.Creates, func(c rollout.Create) bool { return c.Use == v.ID })
 		if v.Machine == "" && !reported && !used && !w.unknown(a) {
@@ -294,7 +294,7 @@ func (w *world) volumes(a *attempt) (problems []string) {
 // manners: leases are given back, unless it was their own calls that failed; what
 // is asked has a bound and keeps to the platform's limits.
 func (w *world) manners(a *attempt) (problems []string) {
-	excused := slices.ContainsFunc(a.trouble, func(t *trouble) bool {
+	excused := slices.ContainsFunc(a.trouble, func(t *faultPlan) bool {
 		return strings.HasPrefix(t.at.operation, "lease.") || t.at.operation == "machine.create"
 	})
 	if !excused && a.trouble != nil {
@@ -325,7 +325,7 @@ func (w *world) finished(a *attempt) (problems []string) {
 		if w.scenario.strategy == rollout.BlueGreen {
 			break
 		}
-		found := w.Machine(app, first.ID)
+		found := w.Machine(appName, first.ID)
 		if !sameButLabels(found.Config, w.wanted(first.Config)) {
 			problems = append(problems, "Machine "+first.ID+" does not have its new configuration")
 		}
@@ -338,7 +338,7 @@ func (w *world) finished(a *attempt) (problems []string) {
 	if (w.scenario.create.name != "") != (len(created) == 1) {
 		problems = append(problems, fmt.Sprintf("created: %q", created))
 	}
-	for _, v := range w.Volumes(app) {
+	for _, v := range w.Volumes(appName) {
 		if v.Machine == "" {
 			problems = append(problems, "volume "+v.ID+" belongs to no Machine")
 		}
@@ -367,12 +367,12 @@ func (w *world) heal() {
 		return
 	}
 	first := w.first[w.scenario.spoiled]
-	w.FailMachine(app, first.ID)
-	switch now := w.Machine(app, first.ID); {
+	w.FailMachine(appName, first.ID)
+	switch now := w.Machine(appName, first.ID); {
 	case first.State == "started":
-		w.StartMachine(app, first.ID)
+		w.StartMachine(appName, first.ID)
 	case now.State != "stopped":
-		w.StopMachine(app, first.ID)
+		w.StopMachine(appName, first.ID)
 	}
 	time.Sleep(5 * time.Second)
 }
@@ -382,7 +382,7 @@ func (w *world) autostops(name string) bool {
 	return slices.ContainsFunc(w.scenario.groups, func(g group) bool { return g.name == name && g.autostop })
 }
 
-func running(state string) bool {
+func isRunning(state string) bool {
 	switch state {
 	case "started", "starting", "restarting", "replacing", "updating":
 		return true

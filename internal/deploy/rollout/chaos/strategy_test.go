@@ -79,18 +79,18 @@ func (s spoiler) RoundTrip(r *http.Request) (*http.Response, error) {
 func (w *world) spoilFirst() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ids := w.MachineIDs(app)
+	ids := w.MachineIDs(appName)
 	if w.spoilt || len(ids) <= len(w.first) {
 		return
 	}
 	w.spoilt = true
-	w.FailMachine(app, ids[len(ids)-1], w.scenario.spoilNew)
-	w.StartMachine(app, ids[len(ids)-1]) // as if it were its first start
+	w.FailMachine(appName, ids[len(ids)-1], w.scenario.spoilNew)
+	w.StartMachine(appName, ids[len(ids)-1]) // as if it were its first start
 }
 
 // extra reports whether a Machine was made by the strategy beside those of the app.
 func (w *world) extra(id string) bool {
-	config := w.MachineConfig(app, id)
+	config := w.MachineConfig(appName, id)
 	switch w.scenario.strategy {
 	case rollout.Canary:
 		return config.Label(machine.MetadataCanary) != ""
@@ -102,14 +102,14 @@ func (w *world) extra(id string) bool {
 
 // extras are the Machines that the strategy has made.
 func (w *world) extras() []string {
-	return slices.DeleteFunc(w.MachineIDs(app), func(id string) bool { return !w.extra(id) })
+	return slices.DeleteFunc(w.MachineIDs(appName), func(id string) bool { return !w.extra(id) })
 }
 
 // greens are those in the place of a Machine.
 func (w *world) greens(id string) []liveMachine {
 	var greens []liveMachine
 	for _, green := range w.extras() {
-		if m := w.Machine(app, green); m.Config.Label(rollout.ReplacesKey) == id {
+		if m := w.Machine(appName, green); m.Config.Label(rollout.ReplacesKey) == id {
 			greens = append(greens, m)
 		}
 	}
@@ -133,9 +133,9 @@ func (w *world) halfExchanged() map[string]bool {
 	if w.scenario.strategy != rollout.BlueGreen {
 		return groups
 	}
-	ids := w.MachineIDs(app)
+	ids := w.MachineIDs(appName)
 	for _, id := range ids {
-		config := w.MachineConfig(app, id)
+		config := w.MachineConfig(appName, id)
 		if marked(config) || slices.Contains(ids, config.Label(rollout.ReplacesKey)) {
 			groups[config.ProcessGroup()] = true
 		}
@@ -156,7 +156,7 @@ func (w *world) intactExtras() (problems []string) {
 	}
 	count := make(map[string]int)
 	for _, id := range w.extras() {
-		found := w.Machine(app, id)
+		found := w.Machine(appName, id)
 		want, of := w.extraConfig(found.Config)
 		switch {
 		case of == "":
@@ -217,8 +217,8 @@ func (w *world) extraConfig(found machine.Config) (want machine.Config, of strin
 // works if it ran.
 func (w *world) served(first liveMachine) bool {
 	those := w.greens(first.ID)
-	if slices.Contains(w.MachineIDs(app), first.ID) {
-		those = append(those, w.Machine(app, first.ID))
+	if slices.Contains(w.MachineIDs(appName), first.ID) {
+		those = append(those, w.Machine(appName, first.ID))
 	}
 	return slices.ContainsFunc(those, func(m liveMachine) bool {
 		return !m.Cordoned && (first.State != "started" || m.State == "started" && m.ChecksPassing)
@@ -247,12 +247,12 @@ func (w *world) leaving(a *attempt, out rollout.Outcome, there bool) (problems [
 		bad(false, "is gone")
 	case out.State == rollout.Unchanged, out.State == rollout.NotStarted, out.State == rollout.PutBack:
 		i := slices.IndexFunc(a.work.Updates, func(c rollout.Change) bool { return c.Before.ID == out.ID })
-		before, found := a.work.Updates[i].Before, w.Machine(app, out.ID)
+		before, found := a.work.Updates[i].Before, w.Machine(appName, out.ID)
 		bad(sameButLabels(found.Config, before.Config), "does not have its earlier configuration: %v", machine.Diff(before.Config, found.Config))
 		bad(marked(found.Config) == marked(before.Config), "is marked as safe to destroy: %t", marked(found.Config))
 		bad(found.Cordoned == before.Cordoned, "is cordoned: %t", found.Cordoned)
 		bad(found.InstanceID == before.InstanceID, "is at %s, not %s", found.InstanceID, before.InstanceID)
-		bad(out.State != rollout.PutBack || running(found.State) == running(before.State) || !running(before.State) && w.autostops(out.Group), "is %s, and was %s", found.State, before.State)
+		bad(out.State != rollout.PutBack || isRunning(found.State) == isRunning(before.State) || !isRunning(before.State) && w.autostops(out.Group), "is %s, and was %s", found.State, before.State)
 	default:
 		bad(false, "that is no end of one that is to be destroyed")
 	}
@@ -269,7 +269,7 @@ func (w *world) truthOfExtra(out rollout.Outcome, there bool) (problems []string
 			problems = append(problems, "a canary is destroyed in any case")
 		}
 	case rollout.RoleGreen:
-		if kept && there && w.Machine(app, out.ID).Cordoned {
+		if kept && there && w.Machine(appName, out.ID).Cordoned {
 			problems = append(problems, "is not in routing")
 		}
 	}
@@ -287,7 +287,7 @@ func (w *world) finishedExtras() (problems []string) {
 	case rollout.BlueGreen:
 		for _, first := range w.first {
 			greens := w.greens(first.ID)
-			if len(greens) != 1 || slices.Contains(w.MachineIDs(app), first.ID) {
+			if len(greens) != 1 || slices.Contains(w.MachineIDs(appName), first.ID) {
 				problems = append(problems, fmt.Sprintf("Machine %s was not replaced by one, but by %d", first.ID, len(greens)))
 				continue
 			}
@@ -330,7 +330,7 @@ func (w *world) unreported(a *attempt) (problems []string) {
 	for _, id := range w.extras() {
 		told := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.ID == id })
 		if !slices.Contains(a.there, id) && !told && !w.unknown(a) && !named(a, id) {
-			problems = append(problems, "Machine "+id+" was made, and is not in the report: "+strings.TrimSpace(w.MachineConfig(app, id).Label(rollout.ReplacesKey)))
+			problems = append(problems, "Machine "+id+" was made, and is not in the report: "+strings.TrimSpace(w.MachineConfig(appName, id).Label(rollout.ReplacesKey)))
 		}
 	}
 	return problems

@@ -23,7 +23,7 @@ import (
 )
 
 // app is the one that is deployed in every world.
-const app = "shop"
+const appName = "shop"
 
 // leaseTTL is the longest that a dead process can keep a Machine from others.
 const leaseTTL = time.Minute
@@ -71,11 +71,11 @@ func newWorld(t *testing.T, s scenario, seed uint64) *world {
 		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 3 * time.Second,
 		RateLimits: true, MachineLag: s.lag,
 	})}
-	w.AddApp(app, "personal", "")
+	w.AddApp(appName, "personal", "")
 	var stopped []string
 	for _, g := range s.groups {
 		for i := range g.running + g.stopped {
-			id := w.AddMachine(app, []string{"ams", "iad", "nrt"}[i%3], g.config(t))
+			id := w.AddMachine(appName, []string{"ams", "iad", "nrt"}[i%3], g.config(t))
 			if i >= g.running {
 				stopped = append(stopped, id)
 			}
@@ -83,17 +83,17 @@ func newWorld(t *testing.T, s scenario, seed uint64) *world {
 	}
 	time.Sleep(time.Minute)
 	for _, id := range stopped {
-		w.StopMachine(app, id)
+		w.StopMachine(appName, id)
 	}
 	time.Sleep(time.Hour)
-	for _, id := range w.MachineIDs(app) {
-		w.first = append(w.first, w.Machine(app, id))
+	for _, id := range w.MachineIDs(appName) {
+		w.first = append(w.first, w.Machine(appName, id))
 	}
 	slices.SortFunc(w.first, func(a, b liveMachine) int { // as their turns come
 		return cmp.Or(strings.Compare(a.Config.ProcessGroup(), b.Config.ProcessGroup()), strings.Compare(a.State, b.State), strings.Compare(a.ID, b.ID))
 	})
 	if s.spoil != flysim.FailNone {
-		w.FailMachine(app, w.first[s.spoiled].ID, s.spoil)
+		w.FailMachine(appName, w.first[s.spoiled].ID, s.spoil)
 	}
 	return w
 }
@@ -122,7 +122,7 @@ func (w *world) process(seed uint64) *process {
 		w.t.Fatal(err)
 	}
 	stop := make(chan struct{})
-	engine := rollout.Engine{Client: client, Clock: clock{}, Recorded: w.note, Stop: stop}
+	engine := rollout.Engine{Client: client, Clock: clock{}, RecordRelease: w.note, Stop: stop}
 	return &process{network: n, client: client, engine: engine, stop: sync.OnceFunc(func() { close(stop) })}
 }
 
@@ -139,7 +139,7 @@ func (w *world) note(r fly.Release, _ fly.ReleaseStatus) {
 func (w *world) left() (ids []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, r := range w.Releases(app) {
+	for _, r := range w.Releases(appName) {
 		if slices.Contains(w.noted, r.ID) && (r.Status == "pending" || r.Status == string(fly.ReleaseRunning)) {
 			ids = append(ids, r.ID)
 		}
@@ -242,12 +242,12 @@ func (w *world) plan(p *process) rollout.Work {
 	var live []fly.Machine
 	for range max(s.lag, 1) { // with a lag of one, the list is late by what was done just before
 		var err error
-		if live, err = p.client.Machines(w.t.Context(), app); err != nil {
+		if live, err = p.client.Machines(w.t.Context(), appName); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 	work := rollout.Work{
-		App: app, Strategy: s.strategy, MaxUnavailable: s.maxUnavailable, OnFailure: s.onFailure, Wake: s.wake,
+		App: appName, Strategy: s.strategy, MaxUnavailable: s.maxUnavailable, OnFailure: s.onFailure, Wake: s.wake,
 		StartWithin: time.Minute, HealthyWithin: time.Minute,
 	}
 	if s.release {
@@ -282,7 +282,7 @@ func (w *world) plan(p *process) rollout.Work {
 		w.t.Fatal(err)
 	}
 	if left := w.left(); len(left) > 0 {
-		list, err := p.client.Releases(w.t.Context(), app, 20)
+		list, err := p.client.Releases(w.t.Context(), appName, 20)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -299,7 +299,7 @@ func (w *world) create(p *process) rollout.Create {
 	if !w.scenario.volume {
 		return c
 	}
-	volumes, err := p.client.Volumes(w.t.Context(), app)
+	volumes, err := p.client.Volumes(w.t.Context(), appName)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func (w *world) create(p *process) rollout.Create {
 // was created, not in the place of one that did not.
 func (w *world) ran(id string) bool {
 	if !slices.ContainsFunc(w.first, func(m liveMachine) bool { return m.ID == id }) && w.extra(id) {
-		id = w.MachineConfig(app, id).Label(rollout.ReplacesKey)
+		id = w.MachineConfig(appName, id).Label(rollout.ReplacesKey)
 	}
 	for _, m := range w.first {
 		if m.ID == id {
@@ -330,9 +330,9 @@ func (w *world) ran(id string) bool {
 // grant is the right to take exactly the steps of the work.
 func (w *world) grant(work rollout.Work) *gate.Grant {
 	w.t.Helper()
-	request := gate.Request{Tool: "deploy", App: app}
+	request := gate.Request{Tool: "deploy", App: appName}
 	for _, step := range work.Steps() {
-		request.Steps = append(request.Steps, gate.Step{Verb: step.Verb, App: app, Target: step.Target})
+		request.Steps = append(request.Steps, gate.Step{Verb: step.Verb, App: appName, Target: step.Target})
 	}
 	outcome := gate.New(gate.Options{Now: time.Now}).Decide(request, nil)
 	grant, err := outcome.Commit()

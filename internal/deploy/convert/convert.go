@@ -1,4 +1,7 @@
-package drift
+// Package convert makes the configuration that a deploy gives one Machine: what a fly.toml
+// says, the two rules of fly deploy that concern more than the file, and what of the
+// existing configuration no fly.toml can say. It is pure.
+package convert
 
 import (
 	"encoding/json"
@@ -8,18 +11,23 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Apply is the file's own, and two rules of fly deploy that concern more than
-// the file (flyctl, machines_launchinput.go): a standby whose group has services
-// stops being one, and the container that is to run the app's image gets the one
-// that the existing configuration names. Unlike fly deploy it keeps the unknown
-// fields of services, ports, checks and other objects that the file has too.
-func Apply(file Converter, group string, existing machine.Config) (machine.Config, error) {
+// File is a fly.toml as far as the conversion needs it ([flytoml.File]).
+type File interface {
+	Apply(group string, existing machine.Config) (machine.Config, error)
+}
+
+// Apply is the file's own Apply, with two rules of fly deploy (flyctl,
+// machines_launchinput.go): a standby whose group has services stops being one, and the
+// container that is to run the app's image gets the one that the existing configuration
+// names. Unlike fly deploy it keeps the unknown fields of services, ports, checks and other
+// objects that the file has too.
+func Apply(file File, group string, existing machine.Config) (machine.Config, error) {
 	config, err := file.Apply(group, existing)
 	if err != nil {
 		return machine.Config{}, err
 	}
-	if services, err := config.Services(); err == nil && len(services) > 0 {
-		if config, err = ActiveOf(config); err != nil {
+	if len(config.ServicesOrNone()) > 0 {
+		if config, err = WithoutStandbys(config); err != nil {
 			return machine.Config{}, err
 		}
 	}
@@ -29,8 +37,8 @@ func Apply(file Converter, group string, existing machine.Config) (machine.Confi
 	return keepUnknown(config, existing)
 }
 
-// ActiveOf is a configuration that is no standby's.
-func ActiveOf(config machine.Config) (machine.Config, error) {
+// WithoutStandbys returns the configuration of a Machine that stands by for no other.
+func WithoutStandbys(config machine.Config) (machine.Config, error) {
 	if config.Raw("standbys") == nil {
 		return config, nil
 	}

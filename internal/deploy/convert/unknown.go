@@ -1,4 +1,4 @@
-package drift
+package convert
 
 import (
 	"encoding/json"
@@ -9,9 +9,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// written are the objects that a conversion writes anew, as Fly's API documents
+// convertedObjects are the objects that a conversion writes anew, as Fly's API documents
 // them (fly-go's MachineConfig).
-type written struct {
+type convertedObjects struct {
 	Services []machine.Service        `json:"services"`
 	Checks   map[string]machine.Check `json:"checks"`
 	Guest    machine.Guest            `json:"guest"`
@@ -26,12 +26,12 @@ type written struct {
 	} `json:"stop_config"`
 }
 
-// keepUnknown carries the fields that nobody here knows from the objects of an
-// existing configuration into those that a conversion wrote in their place: a
-// fly.toml has no word for them, so it cannot mean to remove them. flyctl would
-// lose them. An object that the file does not have any more takes them along.
+// keepUnknown carries the fields that this program does not know from the objects of an
+// existing configuration into those that a conversion wrote in their place: a fly.toml has
+// no word for them, so it cannot mean to remove them. flyctl would lose them. They go with
+// an object that the file no longer has.
 func keepUnknown(config, existing machine.Config) (machine.Config, error) {
-	for field := range reflect.TypeFor[written]().Fields() {
+	for field := range reflect.TypeFor[convertedObjects]().Fields() {
 		key := tag(field)
 		now, had := config.Raw(key), existing.Raw(key)
 		if now == nil || had == nil || string(now) == string(had) {
@@ -67,12 +67,12 @@ func carry(t reflect.Type, now, had json.RawMessage) (with json.RawMessage, carr
 	return now, false, nil
 }
 
-// carryObject is about an object. known is the type of a field, nil for one that
-// is unknown; unknown tells whether those are carried.
+// carryObject carries the unknown fields of an object. known gives the type of a field, nil
+// for one that is unknown; unknown says whether those are carried.
 func carryObject(now, had json.RawMessage, known func(key string) reflect.Type, unknown bool) (json.RawMessage, bool, error) {
 	var to, from map[string]json.RawMessage
 	if json.Unmarshal(now, &to) != nil || json.Unmarshal(had, &from) != nil || to == nil {
-		return now, false, nil // not what the type says: whoever reads it judges that
+		return now, false, nil // not of that type: who reads it judges that
 	}
 	any := false
 	for key, value := range from {
@@ -98,8 +98,8 @@ func carryObject(now, had json.RawMessage, known func(key string) reflect.Type, 
 	return with, true, err
 }
 
-// carryList is about a list, whose elements are known again by what they are
-// about. Where two are about the same nobody can tell which is which.
+// carryList carries the unknown fields of a list's elements, which are matched by their
+// identity. Where two have the same one, nothing is carried between them.
 func carryList(t reflect.Type, now, had json.RawMessage) (json.RawMessage, bool, error) {
 	var to, from []json.RawMessage
 	if json.Unmarshal(now, &to) != nil || json.Unmarshal(had, &from) != nil {
@@ -127,8 +127,7 @@ func carryList(t reflect.Type, now, had json.RawMessage) (json.RawMessage, bool,
 	return with, true, err
 }
 
-// placesOf finds where in a list each thing is that an element is about: -1 if
-// several are about it.
+// placesOf maps the identity of each element to its index: -1 if several have it.
 func placesOf(t reflect.Type, list []json.RawMessage) map[string]int {
 	places := make(map[string]int)
 	for i, raw := range list {
@@ -148,7 +147,7 @@ func placesOf(t reflect.Type, list []json.RawMessage) map[string]int {
 	return places
 }
 
-// identity are the fields by which an element of a list is known again.
+// identity lists the fields by which the elements of a list are matched.
 func identity(t reflect.Type) []string {
 	switch t {
 	case reflect.TypeFor[machine.Service]():

@@ -1,4 +1,4 @@
-package rollout
+package convert
 
 import (
 	"encoding/json"
@@ -7,13 +7,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// KeepVolumes gives a converted configuration the volume that the Machine has:
-// a fly.toml names a volume, only the Machine knows which one it is. The mount
-// keeps every field that is not fly.toml's to set (flyctl, machines_launchinput.go).
-// Mounts that differ by name are left as they are, for the caller to refuse.
+// KeepVolumes gives a converted configuration the volume that the Machine has: a fly.toml
+// has the name of a volume, only the Machine has its id. The mount keeps every field that
+// is not fly.toml's to set (flyctl, machines_launchinput.go). Mounts that differ by name are
+// left as they are, for the caller to refuse.
 func KeepVolumes(existing, converted machine.Config) (machine.Config, error) {
 	var have, want []map[string]json.RawMessage
-	if err := errors.Join(mounts(existing, &have), mounts(converted, &want)); err != nil {
+	if err := errors.Join(decodeMounts(existing, &have), decodeMounts(converted, &want)); err != nil {
 		return machine.Config{}, err
 	}
 	if len(have) == 0 || len(want) == 0 {
@@ -31,7 +31,7 @@ func KeepVolumes(existing, converted machine.Config) (machine.Config, error) {
 	return converted.With("mounts", want)
 }
 
-func mounts(c machine.Config, into *[]map[string]json.RawMessage) error {
+func decodeMounts(c machine.Config, into *[]map[string]json.RawMessage) error {
 	raw := c.Raw("mounts")
 	if raw == nil {
 		return nil
