@@ -44,6 +44,7 @@ func edges() map[string][]string {
 		"internal/demo":                {"flysim", "flysim/autostop", "flysim/dataplane", "flysim/watch", "internal/cli", "internal/columns", "internal/fly", "internal/plan"},
 		"internal/deploy/deployed":     {"flytoml/render", "internal/fly", "flytoml", "internal/gate", "flytoml/machine"},
 		"internal/rules":               {"internal/gate", "internal/plan", "internal/fly", "flytoml/machine"},
+		"internal/address":             {"internal/fly", "internal/gate", "internal/journal", "internal/plan", "internal/rules"},
 		"internal/deploy/rollout":      {"internal/fly", "flytoml/machine", "internal/gate"},
 		"internal/deploy": {
 			"flytoml", "flytoml/machine", "internal/deploy/convert", "internal/deploy/drift", "internal/deploy/exposure", "internal/deploy/history", "internal/deploy/rollout",
@@ -63,7 +64,7 @@ func edges() map[string][]string {
 		"internal/source": {"flytoml/lint", "flytoml/render", "flytoml/syntax", "flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"tools": {
 			"flytoml/edit", "flytoml/lint", "flytoml/render",
-			"internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout", "internal/rules",
+			"internal/address", "internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout", "internal/rules",
 			"internal/plan", "internal/fly", "flytoml", "flytoml/machine", "internal/gate", "internal/journal", "internal/roots", "internal/outside",
 		},
 		"resources":       {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},

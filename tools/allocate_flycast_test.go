@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -35,7 +36,7 @@ func (w *workbench) wantJournal(text string) {
 
 func TestAllocateComparesPublicAddresses(t *testing.T) {
 	w := newWorkbench(t, "", flysim.Options{})
-	var out allocateOutput
+	var out address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "tenant-7"}, &out)
 	if want := "Its public addresses did not change."; out.Status != plan.Applied || !strings.Contains(out.Summary, want) {
 		t.Errorf("got %s: %s, want %q", out.Status, out.Summary, want)
@@ -44,14 +45,14 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 
 	added := ""
 	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
-	out = allocateOutput{}
+	out = address.AllocateResult{}
 	w.call("allocate_flycast", map[string]any{"app": "shop-api"}, &out)
 	if want := added + " (dedicated IPv4) is new"; out.Status != plan.Applied || !strings.Contains(out.Summary, want) || strings.Contains(out.Summary, "as they were") {
 		t.Errorf("got %s: %s, want %q", out.Status, out.Summary, want)
 	}
 
 	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", "137.66.18.204") }})
-	out = allocateOutput{}
+	out = address.AllocateResult{}
 	w.call("allocate_flycast", map[string]any{"app": "legacy-api"}, &out)
 	if want := "137.66.18.204 (dedicated IPv4) is gone"; !strings.Contains(out.Summary, want) {
 		t.Errorf("got %s, want %q", out.Summary, want)
@@ -68,7 +69,7 @@ func TestAllocateGetsPublicAddress(t *testing.T) {
 		}
 		return body
 	}
-	var out allocateOutput
+	var out address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "inner-circle"}, &out)
 	list := w.Platform.Addresses("inner-circle")
 	if len(list) != 1 || list[0].Kind != "v6" {
@@ -130,7 +131,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 				}
 			}
 			w.request, w.answer = tt.request, tt.answer
-			var out allocateOutput
+			var out address.AllocateResult
 			w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &out)
 			if said := out.Summary + strings.Join(out.Unknown, "\n"); out.Status != tt.status || !strings.Contains(said, tt.say) {
 				t.Errorf("got %s: %s, want %s, %q", out.Status, said, tt.status, tt.say)
@@ -157,7 +158,7 @@ func TestAllocateUnclearNetwork(t *testing.T) {
 	network := regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
 	w.answer = func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }
 	for _, arguments := range []map[string]any{{"app": "inner-circle"}, {"app": "inner-circle", "org": "partner"}} {
-		var out allocateOutput
+		var out address.AllocateResult
 		w.call("allocate_flycast", arguments, &out)
 		if out.Code != gate.Precondition || !strings.Contains(out.Summary, "fdaa:2:1c4f:0:1::2") {
 			t.Errorf("%v: got %s: %s", arguments, out.Code, out.Summary)
@@ -170,7 +171,8 @@ func TestAllocateUnclearNetwork(t *testing.T) {
 
 // A list that lags more than is waited for: the repeated call sends nothing.
 func TestAllocateUnsettled(t *testing.T) {
-	w := newWorkbench(t, toPartner, flysim.Options{ListLag: 2 * settleReads})
+	const lag = 16 // readings: more than an allocation waits for
+	w := newWorkbench(t, toPartner, flysim.Options{ListLag: lag})
 	if out := w.allocate("shop-api", ""); out.Status != plan.Failed || out.Code != gate.PlatformError {
 		t.Fatalf("got %s %s: %s", out.Status, out.Code, out.Summary)
 	}
@@ -189,7 +191,7 @@ func TestAllocateUnsettled(t *testing.T) {
 		t.Errorf("%d allocations were sent, want 3", n)
 	}
 	// The list shows it at last: there is nothing left to do.
-	for range 2 * settleReads {
+	for range lag {
 		if _, err := w.toolset.fly.Addresses(t.Context(), "shop-api"); err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +230,7 @@ func TestAllocateSettled(t *testing.T) {
 	}
 }
 
-func (w *workbench) allocate(app, org string) (out allocateOutput) {
+func (w *workbench) allocate(app, org string) (out address.AllocateResult) {
 	w.t.Helper()
 	arguments := map[string]any{"app": app}
 	if org != "" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -60,7 +61,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 			for name, value := range tt.arguments {
 				arguments[name] = value
 			}
-			var out allocateOutput
+			var out address.AllocateResult
 			w.call("allocate_flycast", arguments, &out)
 			if out.Status != plan.Applied || !strings.HasPrefix(out.Address, tt.prefix) || out.NetworkSource != tt.source {
 				t.Fatalf("got %s, %s from %s: %s; want an address in %s from %s", out.Status, out.Address, out.NetworkSource, out.Summary, tt.prefix, tt.source)
@@ -102,7 +103,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 func TestAllocateNetworkNotTold(t *testing.T) {
 	w := newWorkbench(t, toPartner, flysim.Options{OmitAppNetwork: true})
 	sent := w.allocationInputs()
-	var out allocateOutput
+	var out address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "shop-api"}, &out)
 	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Next) == 0 {
 		t.Errorf("the app's network: got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -113,7 +114,7 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 
 	w = newWorkbench(t, toPartner, flysim.Options{})
 	sent = w.allocationInputs()
-	var first allocateOutput
+	var first address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &first)
 	name := regexp.MustCompile(`("network":\{[^{}]*"name":)""`)
 	w.answer = func(body []byte) []byte { return name.ReplaceAll(body, []byte(`${1}null`)) }
@@ -132,7 +133,7 @@ func TestAllocateKnowsBothSlugs(t *testing.T) {
 	for _, slug := range []string{"personal", "ann-example-42"} {
 		w := newWorkbench(t, "", flysim.Options{})
 		w.answer = func(body []byte) []byte { return raw.ReplaceAll(body, []byte(`"rawSlug":"ann-example-42"`)) }
-		var out allocateOutput
+		var out address.AllocateResult
 		w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": slug}, &out)
 		if out.Status != plan.Applied || out.NetworkSource != "app_record" {
 			t.Errorf("%s: got %s %s: %s", slug, out.Status, out.NetworkSource, out.Summary)
@@ -160,7 +161,7 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 			for name, value := range tt.arguments {
 				arguments[name] = value
 			}
-			var out allocateOutput
+			var out address.AllocateResult
 			w.call("allocate_flycast", arguments, &out)
 			if out.Code != gate.NotFound || !strings.Contains(out.Summary, tt.want) {
 				t.Errorf("got %s: %s, want %q", out.Code, out.Summary, tt.want)

@@ -69,7 +69,7 @@ func (a *toolset) planDeploy(ctx context.Context, in deployInput) (plan.Proposal
 		planned.Keep = func(until time.Time) { a.drafts.Keep(in.Draft, until) }
 	}
 	if planned.Plan.Empty() && len(planned.Plan.Blockers) == 0 {
-		planned.Next = append(planned.Next, a.guide(planned.Work.Snapshot())...)
+		planned.Next = append(planned.Next, planned.Work.Snapshot().Next()...)
 	}
 	return planned, nil
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
@@ -47,8 +46,7 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 	}
 	states := []state{{name: "started", state: "started"}, {name: "stopped", state: "stopped"}, {name: "failed", state: "failed"}, {name: "cordoned", state: "started", cordoned: true}, {name: "host down", state: "started", host: "unreachable"}, {name: "partial", state: "started", partial: true}}
 	check := func(name string, s rules.Snapshot) {
-		a := &toolset{Handler: &call.Handler{}}
-		next := a.guide(s)
+		next := s.Next()
 		stands := len(s.Blockers()) > 0 || slices.Equal(s.Reach(), []string{rules.Nothing}) || !s.MachinesKnown
 		if stands && len(next) == 0 {
 			t.Errorf("%s: no next; blockers %+v, reach %q", name, s.Blockers(), s.Reach())
@@ -61,7 +59,7 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 				t.Errorf("%s: next %+v", name, n)
 			}
 		}
-		if s.Exposed() == rules.No && slices.ContainsFunc(next, func(n plan.Next) bool { return n.Tool == "release_public_ips" }) && len(public(s.Addresses.List)) == 0 {
+		if s.Exposed() == rules.No && slices.ContainsFunc(next, func(n plan.Next) bool { return n.Tool == "release_public_ips" }) && len(rules.PublicIPs(s.Addresses.List)) == 0 {
 			t.Errorf("%s: nothing is public, and next releases: %+v", name, next)
 		}
 	}

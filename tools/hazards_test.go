@@ -10,6 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -154,7 +155,7 @@ func releaseShapes(b *deployBench) []shape {
 					if goes&has != goes {
 						continue
 					}
-					before, after, in := false, false, releaseInput{App: app, AllowUnreachable: true}
+					before, after, in := false, false, address.ReleaseInput{App: app, AllowUnreachable: true}
 					for i, kind := range kinds {
 						reached := what != "" && has&(1<<i) != 0 && strings.Contains(carries[kind], what)
 						before = before || reached
@@ -163,7 +164,7 @@ func releaseShapes(b *deployBench) []shape {
 							in.IPs = append(in.IPs, ips[kind])
 						}
 					}
-					planned, err := b.toolset.planRelease(b.t.Context(), in)
+					planned, err := b.toolset.releaser().Plan(b.t.Context(), in)
 					if err != nil {
 						b.t.Fatal(err)
 					}
@@ -254,7 +255,7 @@ func allocateShapes(b *deployBench) []shape {
 	b.AddApp("reached", "personal", "")
 	var out []shape
 	for _, network := range []string{"", "partners"} {
-		planned, err := (&allocator{b.toolset, newUnsettled(wallClock{})}).plan(b.t.Context(), allocateInput{App: "reached", Network: network})
+		planned, err := address.NewAllocator(b.toolset.fly, wallClock{}, nil).Plan(b.t.Context(), address.AllocateInput{App: "reached", Network: network})
 		if err != nil {
 			b.t.Fatal(err)
 		}

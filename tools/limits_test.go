@@ -1,14 +1,10 @@
 package tools
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/mark3labs/mcp-go/mcp"
@@ -16,16 +12,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 // TestArgumentBounds: every text and every list that a tool takes has a bound,
 // and beyond it nothing is read or sent.
 func TestArgumentBounds(t *testing.T) {
 	w := newWorkbench(t, "", flysim.Options{})
-	many := make([]any, call.MaxItems+1)
+	many := make([]any, plan.MaxItems+1)
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}).String()
 	}
@@ -65,33 +59,6 @@ func TestArgumentBounds(t *testing.T) {
 		if w.call("release_public_ips", arguments, &out); out.Code != gate.InvalidInput || len(out.Summary) > 500 {
 			t.Errorf("got %s: %.300s", out.Code, out.Summary)
 		}
-	}
-}
-
-// TestReleasedBeforeIsIndexed: what was released before is looked up, in a
-// journal of any size, and a call that is cancelled does not go on.
-func TestReleasedBeforeIsIndexed(t *testing.T) {
-	book, err := journal.Open(filepath.Join(t.TempDir(), "journal.jsonl"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer book.Close()
-	if err := book.Append(releaseEntry("shop-api", "203.0.113.7")); err != nil {
-		t.Fatal(err)
-	}
-	a := newToolset(Deps{Deps: call.Deps{Journal: book}})
-	ips := []string{"203.0.113.7", "203.0.113.8", "no address"}
-	left, err := a.withoutReleased(t.Context(), "shop-api", rules.Snapshot{}, ips)
-	if got := fmt.Sprint(left, err); got != "[203.0.113.8 no address] <nil>" {
-		t.Errorf("got %s", got)
-	}
-	if left, err := a.withoutReleased(t.Context(), "blog", rules.Snapshot{}, ips); err != nil || len(left) != 3 {
-		t.Errorf("of another app: %v, %v", left, err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := a.withoutReleased(ctx, "shop-api", rules.Snapshot{}, ips); err == nil {
-		t.Error("went on after the cancel")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -57,7 +58,7 @@ func TestListSeesOwnWrites(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.a.look = s.a.fly.(*fly.Client).Shared()
 	before := len(s.list("tenant-7").Addresses)
-	out := callTool[allocateOutput](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})
+	out := callTool[address.AllocateResult](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})
 	if out.Status != plan.Applied {
 		t.Fatalf("got %s: %s", out.Status, out.Summary)
 	}

@@ -27,12 +27,12 @@ func unreached(in patchInput, name string, file *flytoml.File) (what string, nex
 	}
 	switch {
 	case s.Portless():
-		what, next = "No service of the file has a port: Fly Proxy listens for none of them", newService(s.NewService())
+		what, next = "No service of the file has a port: Fly Proxy listens for none of them", rules.AddService(s.NewService())
 	case !s.HasRouted():
 		b := blockers[plan.UDPService]
 		return "The file serves UDP alone, which Flycast does not carry", []plan.Next{{Who: "person", Why: b.What + ": " + b.Fix}}
 	case blockers[plan.TLSOnly].ID != "":
-		what, next = "A program of the file is offered with TLS alone, and private callers have no certificate", patchThenDeploy(s.PlainPorts(), "adds a port without TLS")
+		what, next = "A program of the file is offered with TLS alone, and private callers have no certificate", rules.PatchThenDeploy(s.PlainPorts(), "adds a port without TLS")
 	}
 	if what == "" {
 		return "", nil

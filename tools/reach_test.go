@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -87,7 +88,7 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 func TestReleaseQuestionSaysWhoStillGetsIn(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.ready("legacy-api", readyServices)
-	planned, err := s.a.planRelease(t.Context(), releaseInput{App: "legacy-api", IPs: []string{"137.66.18.204"}})
+	planned, err := s.a.releaser().Plan(t.Context(), address.ReleaseInput{App: "legacy-api", IPs: []string{"137.66.18.204"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -139,9 +140,9 @@ func callTool[T any](s *releaseStage, tool call.Tool, args map[string]any) (out 
 	return out
 }
 
-func (s *releaseStage) release(args map[string]any) releaseOutput {
+func (s *releaseStage) release(args map[string]any) address.ReleaseResult {
 	s.t.Helper()
-	return callTool[releaseOutput](s, s.a.releasePublicIPs(), args)
+	return callTool[address.ReleaseResult](s, s.a.releasePublicIPs(), args)
 }
 
 func (s *releaseStage) list(app string) listOutput {

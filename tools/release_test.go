@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -123,8 +124,8 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 					ips = append(ips, a.IP)
 				}
 			}
-			in := releaseInput{App: "legacy-api", IPs: ips, AllowUnreachable: test.force}
-			planned, err := s.a.planRelease(t.Context(), in)
+			in := address.ReleaseInput{App: "legacy-api", IPs: ips, AllowUnreachable: test.force}
+			planned, err := s.a.releaser().Plan(t.Context(), in)
 			if err != nil || len(planned.Plan.Blockers) > 0 {
 				t.Fatal(err, planned.Plan.Blockers)
 			}
@@ -327,7 +328,7 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 	if !slices.Contains(list.Unknown, plan.FlycastUnclear.Sentence()) || len(list.Next) == 0 || !strings.Contains(list.Next[0].Why, "does the Flycast address serve") {
 		t.Errorf("unknown %q, next %+v", list.Unknown, list.Next)
 	}
-	planned, err := s.a.planRelease(t.Context(), releaseInput{App: "shop-api"})
+	planned, err := s.a.releaser().Plan(t.Context(), address.ReleaseInput{App: "shop-api"})
 	if err != nil || !slices.Contains(planned.Plan.Question(nil).NotChecked, plan.FlycastUnclear.Sentence()) {
 		t.Errorf("got %v, not checked %q", err, planned.Plan.Unknown)
 	}

@@ -10,7 +10,6 @@ import (
 // Bounds of arguments whose schema has none of its own: nothing that a call
 // names is longer, and work that is done for each item stays small.
 const (
-	MaxItems    = 64   // of a list
 	MaxItem     = 255  // bytes of one item
 	maxArgument = 1024 // bytes of a text
 	maxPath     = 4096 // bytes of a path
@@ -33,7 +32,7 @@ func tooLong(name string, s *jsonschema.Schema, value any) *plan.Problem {
 			return plan.Invalid("argument %s is longer than %d bytes", name, most)
 		}
 	case []any:
-		most := MaxItems
+		most := plan.MaxItems
 		if s.MaxItems != nil {
 			most = *s.MaxItems
 		}

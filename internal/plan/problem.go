@@ -35,6 +35,11 @@ func (p *Problem) NextSteps() []Next {
 	return append(next, p.Next...)
 }
 
+// Set sets the status and the code, and with the code when to call again.
+func (r *Result) Set(status Status, code gate.Code) {
+	r.Status, r.Code, r.Retry = status, code, code.Retry()
+}
+
 // SetProblem fills in the problem's part of an envelope.
 func (r *Result) SetProblem(p *Problem) {
 	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.NextSteps()

@@ -198,6 +198,7 @@ const (
 	MaxSteps = 20 // steps; the rest is counted
 	MaxLines = 20 // lines of one list; see [Shortened]
 	MaxNames = 5  // names in one sentence; see [Few]
+	MaxItems = 64 // items of a list among the arguments of a call
 )
 
 // BusyRetry is when to call again after somebody else was in the way.

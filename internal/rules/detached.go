@@ -108,7 +108,7 @@ func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ByHand {
 	for _, k := range kinds {
 		hand := ByHand{Machines: machines[k], blocker: plan.Blocker{
 			ID:   id,
-			What: fmt.Sprintf("Machine %s, not made by fly deploy: %s", enumerate(machines[k]), k.what),
+			What: fmt.Sprintf("Machine %s, not made by fly deploy: %s", plan.Few(machines[k]), k.what),
 			Fix:  s.manualFixText(id, machines[k], k.flags),
 		}}
 		if k.flags != "" {

@@ -224,7 +224,7 @@ func (s Snapshot) Silent() []string {
 	}
 	var out []string
 	for _, why := range order {
-		out = append(out, "Machine "+enumerate(ids[why])+": "+why)
+		out = append(out, "Machine "+plan.Few(ids[why])+": "+why)
 	}
 	return out
 }

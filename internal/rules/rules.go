@@ -262,7 +262,7 @@ func (s Snapshot) deployBlockers() []plan.Blocker {
 	}
 	if unread := s.unreadMachines(); len(unread) > 0 {
 		add(plan.MachineUnread,
-			"the configuration of Machine "+enumerate(unread)+" could not be read completely: its services are unknown",
+			"the configuration of Machine "+plan.Few(unread)+" could not be read completely: its services are unknown",
 			fmt.Sprintf("fly machine status %s -a %s shows the Machine and its host; call list_ips again later", unread[0], app))
 	} else if !s.HasServices() {
 		add(plan.NoServices, "no Machine has a service: Fly Proxy cannot reach or wake the app", s.fix(s.NewService()))
@@ -285,15 +285,6 @@ func (s Snapshot) deployBlockers() []plan.Blocker {
 		add(plan.BindLoopback, finding, "make the program listen on 0.0.0.0 at internal_port, and deploy it with fly deploy")
 	}
 	return out
-}
-
-// enumerate lists names, and counts those after the fifth.
-func enumerate(names []string) string {
-	const limit = 5
-	if len(names) > limit {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), len(names)-limit)
-	}
-	return strings.Join(names, ", ")
 }
 
 // onlyForeign means that all Flycast addresses are of other networks.

@@ -1,43 +1,41 @@
-package tools
+package address
 
 import (
 	"sync"
 	"time"
-
-	"github.com/flycast-mcp/flycast-mcp/internal/call"
 )
 
-// unsettledFor is how long an allocation that no list has shown keeps another
-// one from being sent. Fly does not deduplicate, and its lists lag.
+// unsettledFor is how long an allocation that no list has shown keeps another one from being
+// sent. Fly does not deduplicate, and its lists lag.
 const unsettledFor = 10 * time.Minute
 
-// unsettled remembers the allocations that were sent and not seen since: a
-// repeated call must not send another one because a list is slow. In memory
-// only. The key is the app and the network's target.
+// unsettled remembers the allocations that were sent and that no list has shown since: a
+// repeated call must not send another one because a list is slow. It is in memory only. The
+// key is the app and the network's target.
 type unsettled struct {
-	clock call.Clock
+	clock Clock
 	mu    sync.Mutex
 	sent  map[string]time.Time
 }
 
-func newUnsettled(clock call.Clock) *unsettled {
+func newUnsettled(clock Clock) *unsettled {
 	return &unsettled{clock: clock, sent: make(map[string]time.Time)}
 }
 
-// left is how long an allocation is still to be waited for; 0 if there is none.
-func (u *unsettled) left(key string) time.Duration {
+// wait returns how long to wait for an allocation that was sent; 0 if there is none.
+func (u *unsettled) wait(key string) time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.remaining(key)
 }
 
-// begin remembers an allocation that is about to be sent. If another one is
-// waited for, it only says how long.
+// begin remembers an allocation that is about to be sent. If one was sent before, it changes
+// nothing and returns how long to wait for that.
 func (u *unsettled) begin(key string) time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if left := u.remaining(key); left > 0 {
-		return left
+	if wait := u.remaining(key); wait > 0 {
+		return wait
 	}
 	u.sent[key] = u.clock.Now()
 	return 0
