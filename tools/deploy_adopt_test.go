@@ -62,7 +62,7 @@ func TestAdoptJourney(t *testing.T) {
 		}
 
 		planned := b.planOf(deployInput{Content: content, Adopt: true})
-		question := planned.Plan.Question(nil).Text()
+		question := planned.Plan.Question().Text()
 		switch {
 		case len(planned.Work.Rollout.Updates) != len(ids) || len(planned.Work.Rollout.Creates) != 0:
 			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.Rollout.Updates), len(planned.Work.Rollout.Creates), len(ids))

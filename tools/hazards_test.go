@@ -31,7 +31,7 @@ func harmlessHazards() []plan.Hazard {
 func judgedHarmless(t *testing.T, p plan.Plan) bool {
 	t.Helper()
 	p.Gated = true
-	request, err := p.Request()
+	request, err := p.Request(p.Question())
 	if err != nil {
 		t.Fatalf("%s: %v", p.Tool, err)
 	}

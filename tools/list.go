@@ -7,7 +7,10 @@ import (
 	"embed"
 	"slices"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
@@ -50,6 +53,16 @@ func (a *toolset) all() []call.Tool {
 		a.deployStatus(),
 		a.deployStop(),
 		a.releasePublicIPs(),
+	}
+}
+
+// Wordings says what a person is told about the plans of each tool, in a form and by
+// flycast-mcp approve.
+func Wordings() plan.Wordings {
+	return plan.Wordings{
+		address.AllocateTool: address.AllocateWording{},
+		address.ReleaseTool:  address.ReleaseWording{},
+		deploy.Tool:          deploy.Wording{},
 	}
 }
 

@@ -92,7 +92,7 @@ func TestReleaseQuestionSaysWhoStillGetsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := planned.Plan.Question(nil).Text()
+	text := planned.Plan.Question().Text()
 	for _, want := range []string{"no IPv4 address is left", `custom hostnames answer over IPv6 only: "api.legacy-shop.example"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q:\n%s", want, text)

@@ -132,7 +132,7 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 			if planned.Plan.Impact != test.want || planned.Plan.Has(plan.AppUnreachable) != test.force {
 				t.Errorf("got %s, %v; want %s", planned.Plan.Impact, planned.Plan.Hazards, test.want)
 			}
-			question := planned.Plan.Question(nil).Text()
+			question := planned.Plan.Question().Text()
 			if test.want != plan.ImpactNone && strings.Contains(question, "none for current users") || test.force && !regexp.MustCompile("UNREACHABLE|NOTHING WILL REACH").MatchString(question) {
 				t.Errorf("the question hides it:\n%s", question)
 			}
@@ -329,7 +329,7 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 		t.Errorf("unknown %q, next %+v", list.Unknown, list.Next)
 	}
 	planned, err := s.a.releaser().Plan(t.Context(), address.ReleaseInput{App: "shop-api"})
-	if err != nil || !slices.Contains(planned.Plan.Question(nil).NotChecked, plan.FlycastUnclear.Sentence()) {
+	if err != nil || !slices.Contains(planned.Plan.Question().NotChecked, plan.FlycastUnclear.Sentence()) {
 		t.Errorf("got %v, not checked %q", err, planned.Plan.Unknown)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
+	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 // approving is one run of the command.
@@ -249,7 +250,7 @@ func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
 	if err := req.Check(a.clock.Now()); err != nil {
 		return plan.Plan{}, err
 	}
-	p, err := plan.Parse(req.Plan)
+	p, err := plan.Parse(req.Plan, tools.Wordings())
 	if err != nil {
 		return plan.Plan{}, fmt.Errorf("this version of the program cannot show the request: %w", err)
 	}
@@ -281,7 +282,7 @@ func (a approving) show(d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) {
 	line("ENDS", "%s, in %s", clockTime(req.Expires), duration(req.Expires.Sub(now)))
 	line("TOOL", "%s", plan.Quote(p.Tool))
 	line("PLAN", "%s", p.Digest())
-	d.Say("\n%s\n\n", p.FullQuestion(nil).Text())
+	d.Say("\n%s\n\n", p.FullQuestion().Text())
 }
 
 // choose reads the app's name, which approves, or a no. After anything else it asks

@@ -16,6 +16,7 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/term"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
@@ -100,7 +101,7 @@ func (d *approvalTest) gate(keys ...gate.PublicKey) *gate.Gate {
 // decide brings a plan to a gate, as a tool does.
 func (d *approvalTest) decide(g *gate.Gate, p plan.Plan, code string) gate.Outcome {
 	d.t.Helper()
-	r, err := p.Request()
+	r, err := p.Request(p.Question())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func (d *approvalTest) answered(ticket string) bool {
 
 // releasePlan cannot be undone; group is text from outside.
 func releasePlan() plan.Plan {
-	p := plan.Plan{Tool: "release_public_ips", App: "shop", AppID: "a1", Impact: plan.ImpactPublicAccessEnds, Gated: true}
+	p := plan.Plan{Tool: "release_public_ips", App: "shop", AppID: "a1", Impact: plan.ImpactPublicAccessEnds, Gated: true, Wording: address.ReleaseWording{}}
 	for _, ip := range []string{"137.66.1.2", "2a09:8280:1::1"} {
 		kind := "dedicated_v4"
 		if strings.Contains(ip, ":") {

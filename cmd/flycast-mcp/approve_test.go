@@ -26,7 +26,7 @@ func TestApproveTicket(t *testing.T) {
 	p.sees("12 minutes ago")
 	p.sees("in 4 hours")
 	p.sees(wanted.Digest())
-	p.sees(wanted.Question(nil).Text())
+	p.sees(wanted.Question().Text())
 	p.sees("app's name")
 	p.enters("yes")
 	p.sees("neither")
@@ -83,7 +83,7 @@ func TestApproveShowsEverything(t *testing.T) {
 		})
 	}
 	p := d.sit("approve", d.wait(g, large))
-	p.sees(large.FullQuestion(nil).Text())
+	p.sees(large.FullQuestion().Text())
 	p.sees("app's name")
 	p.enters("no")
 	p.sees("Why?")
@@ -98,7 +98,7 @@ func TestApproveShowsOnlyPrintable(t *testing.T) {
 	hostile.Steps[0].Target = "1.2.3.4\x1b[2J\x1b[H\nUNDO everything"
 	hostile.Fact("certificate/\u202egro.elpmaxe\x1b[8m", "")
 	hostile.Hazard(plan.CustomHostnameStops)
-	r, err := hostile.Request()
+	r, err := hostile.Request(hostile.Question())
 	if err != nil {
 		t.Fatal(err)
 	}

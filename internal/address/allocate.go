@@ -69,7 +69,7 @@ func (a *Allocator) Plan(ctx context.Context, in AllocateInput) (AllocateProposa
 	if err != nil {
 		return none, err
 	}
-	p := plan.Plan{Tool: AllocateTool, App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
+	p := plan.Plan{Tool: AllocateTool, App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone, Wording: AllocateWording{}}
 	rules.AddressFacts(&p, s.Addresses.List)
 	proposal := AllocateProposal{
 		Work: AllocateWork{app: in.App, destination: target, before: s},

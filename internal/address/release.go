@@ -76,7 +76,7 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 	if err != nil {
 		return none, err
 	}
-	p := plan.Plan{Tool: ReleaseTool, App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone}
+	p := plan.Plan{Tool: ReleaseTool, App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone, Wording: ReleaseWording{}}
 	proposal := ReleaseProposal{Work: ReleaseWork{app: in.App, queue: queue}}
 	proposal.Out.Verdict = rules.Judge(s.Addresses.List)
 	proposal.Out.Remaining = rules.PublicIPs(s.Addresses.List)

@@ -29,11 +29,10 @@ const (
 // heartbeat is how often a waiting call shows that it is alive.
 const heartbeat = 10 * time.Second
 
-// approvalForm renders a plan as a form. Nothing in the form (default, enumeration,
+// approvalForm puts a question into a form. Nothing in the form (default, enumeration,
 // pattern) is the answer.
-func approvalForm(p plan.Plan, outcome gate.Outcome) mcp.ElicitationParams {
-	q := p.Question(outcome.Changed)
-	text := q.Text()
+func approvalForm(q plan.Question, outcome gate.Outcome) mcp.ElicitationParams {
+	text := q.TextAgain(outcome.Changed)
 	if outcome.Late {
 		text = "YOUR EARLIER ANSWER CAME TOO LATE and was not used.\n" + text
 	}

@@ -26,13 +26,13 @@ func TestFormLimits(t *testing.T) {
 			if kind {
 				p.Hazard(plan.MachinesReplaced)
 			}
-			r, err := p.Request()
+			r, err := p.Request(p.Question())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.TooLong {
+			if r.TooLong != "" {
 				terminals++
-				why := refusalText(p, gate.Outcome{Kind: gate.NeedsTerminal, Code: gate.Unavailable, TooLong: true})
+				why := refusalText(p, gate.Outcome{Kind: gate.NeedsTerminal, Code: gate.Unavailable, TooLong: r.TooLong})
 				if !strings.Contains(why, "too long for a form (") || !strings.Contains(why, "characters; a form holds") {
 					t.Errorf("%d changes: %s", changes, why)
 				}
@@ -47,7 +47,7 @@ func TestFormLimits(t *testing.T) {
 				{}, {Late: true}, {Code: gate.NotConfirmed, Typed: strings.Repeat("界", 500)}, {Late: true, Code: gate.NotConfirmed, Typed: strings.Repeat("\n", 500)},
 				{Late: true, Code: gate.Stale, Changed: moved}, {Late: true, Code: gate.NotConfirmed, Typed: strings.Repeat("x", 99), Changed: moved},
 			} {
-				text := approvalForm(p, outcome).Message
+				text := approvalForm(p.Question(), outcome).Message
 				if lines, n := strings.Count(text, "\n")+1, utf8.RuneCountInString(text); lines > 25 || n > 2500 {
 					t.Errorf("%d changes, %+v: %d lines, %d characters:\n%s", changes, outcome, lines, n, text)
 				}

@@ -175,7 +175,8 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 		if result, err := c.checkStopped(ctx); result != nil || err != nil {
 			return result, err // nobody is asked, and nothing is filed
 		}
-		request, err := c.gateRequest(ctx, p)
+		question := p.Question()
+		request, err := c.gateRequest(ctx, p, question)
 		if err != nil {
 			return nil, err
 		}
@@ -207,7 +208,7 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 		case gate.Ask:
 			c.releaseApp() // a person may take their time
 			c.Record(entryOf(journal.Asked, request))
-			form := approvalForm(p.Plan, outcome)
+			form := approvalForm(question, outcome)
 			if CanElicit(ctx) == ElicitRoundTrip {
 				return c.inputRequired(ctx, form, outcome.State), nil
 			}
@@ -248,9 +249,9 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 }
 
 // gateRequest returns the plan as a request to the gate.
-func (c *invocation) gateRequest(ctx context.Context, p *proposal) (gate.Request, error) {
+func (c *invocation) gateRequest(ctx context.Context, p *proposal, question plan.Question) (gate.Request, error) {
 	p.Gated = p.Gated || c.spec.Effect.Gated()
-	request, err := p.Request()
+	request, err := p.Request(question)
 	if err != nil {
 		return gate.Request{}, err
 	}

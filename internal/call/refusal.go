@@ -82,8 +82,8 @@ func refusalText(p plan.Plan, o gate.Outcome) string {
 		b.WriteString("The person did not decide; the plan can still be approved.")
 	case gate.Unavailable:
 		switch {
-		case o.TooLong:
-			fmt.Fprintf(&b, "The plan is too long for a form (%s): a person has to read it in a terminal.", p.TooLong())
+		case o.TooLong != "":
+			fmt.Fprintf(&b, "The plan is too long for a form (%s): a person has to read it in a terminal.", o.TooLong)
 		case o.TooFast:
 			b.WriteString("The answer came faster than a person can read, so it was ignored: a program must have given it.")
 		case o.Reason != "":

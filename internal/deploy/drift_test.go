@@ -13,7 +13,7 @@ import (
 func TestDeployDriftAsked(t *testing.T) {
 	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
 		t := b.t
-		asked := func(s stages) string { return s.plan().Question(nil).Text() }
+		asked := func(s stages) string { return s.plan().Question().Text() }
 		s := b.stages(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		if text := asked(s); strings.Contains(text, "of what differs") {
 			t.Errorf("an edited file: %s", text)

@@ -21,7 +21,7 @@ func TestDeployDestroysLeftOver(t *testing.T) {
 		const left = "d891275f6e3d38"
 		b.SetMachineConfig(b.app, left, oracleMerge(t, b.MachineConfig(b.app, left), "metadata", machine.MetadataCanary, "true"))
 		planned := b.planOf(input{Content: b.file("", ""), Strategy: "canary"})
-		question := planned.Plan.Question(nil)
+		question := planned.Plan.Question()
 		if want := `group "app": d891275f6e3d38 ("ord"): DESTROYED FOR GOOD, left over from an earlier deploy`; !question.TypeName ||
 			question.Title != "Destroy 1 Machine of inner-circle?" || !slices.Equal(question.What, []string{want}) {
 			t.Errorf("got\n%s", question.Text())
@@ -89,7 +89,7 @@ func TestDeployLeftOverShown(t *testing.T) {
 		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
 			t.Errorf("steps %q, irreversible %v", got, planned.Plan.Irreversible())
 		}
-		question := planned.Plan.Question(nil).Text()
+		question := planned.Plan.Question().Text()
 		for _, want := range []string{
 			"Replace 1 Machine of inner-circle, and destroy 1 left over?",
 			`group "app": a NEW Machine in place of ` + stays + ` ("ord")` + "\n              services[0].min_machines_running",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
@@ -54,8 +55,9 @@ func TestDeployShowsWhatTheFileBrings(t *testing.T) {
 			in := test.in
 			in.Content = b.withoutChecks() + "\n" + test.more
 			planned := b.planOf(in)
-			text := unwrappedQuestion(planned.Plan.Question(nil).Text())
-			full := unwrappedQuestion(planned.Plan.FullQuestion(nil).Text())
+			form := planned.Plan.Question().Text()
+			text := unwrappedQuestion(form)
+			full := unwrappedQuestion(planned.Plan.FullQuestion().Text())
 			for _, want := range test.see {
 				if !strings.Contains(text, want) || !strings.Contains(full, want) {
 					t.Errorf("%s: no %q in\n%s\nand\n%s", test.name, want, text, full)
@@ -69,7 +71,7 @@ func TestDeployShowsWhatTheFileBrings(t *testing.T) {
 					t.Errorf("%s: %s is shown in\n%s", test.name, secret, full)
 				}
 			}
-			if !planned.Plan.Question(nil).Fits() {
+			if strings.Count(form, "\n") >= 25 || utf8.RuneCountInString(form) > 2500 {
 				t.Errorf("%s does not fit a form:\n%s", test.name, text)
 			}
 			for _, said := range []any{planned.Out, planned.Plan.Records(plan.Planned), planned.Plan.Summary(), planned.Summary} {
@@ -124,9 +126,10 @@ func TestDeployManyMachines(t *testing.T) {
 		deploys(t, "legacy-api", flysim.Options{}, func(b *bench) {
 			t := b.t
 			const check = "[checks.up]\n  type = \"http\"\n  port = 8080\n  path = \"/up\"\n  method = \"get\"\n  protocol = \"http\"\n  interval = \"15s\"\n  timeout = \"2s\"\n  grace_period = \"5s\"\n  [checks.up.headers]\n    X-A = \"1\"\n"
-			r, err := b.plan(b.file("", "") + check).Plan.Request()
-			if err != nil || r.TooLong || len(r.Steps) == 0 {
-				t.Errorf("too long %t, %d steps, %v", r.TooLong, len(r.Steps), err)
+			p := b.plan(b.file("", "") + check).Plan
+			r, err := p.Request(p.Question())
+			if err != nil || r.TooLong != "" || len(r.Steps) == 0 {
+				t.Errorf("too long %q, %d steps, %v", r.TooLong, len(r.Steps), err)
 			}
 		})
 	})
@@ -137,12 +140,12 @@ func TestDeployManyMachines(t *testing.T) {
 			b.AddMachine(b.app, []string{"ord", "fra", "ams"}[i%3], b.MachineConfig(b.app, ids[0]))
 		}
 		p := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1")).Plan
-		text := p.Question(nil).Text()
-		r, err := p.Request()
-		if err != nil || r.TooLong || !strings.Contains(text, "200 Machines: group \"app\" 200 (") {
-			t.Errorf("too long %t, %v\n%s", r.TooLong, err, text)
+		text := p.Question().Text()
+		r, err := p.Request(p.Question())
+		if err != nil || r.TooLong != "" || !strings.Contains(text, "200 Machines: group \"app\" 200 (") {
+			t.Errorf("too long %q, %v\n%s", r.TooLong, err, text)
 		}
-		full := p.FullQuestion(nil).Text()
+		full := p.FullQuestion().Text()
 		for _, id := range b.MachineIDs(b.app) {
 			if !strings.Contains(full, id) {
 				t.Fatalf("the terminal does not name %s", id)
@@ -160,8 +163,8 @@ func TestDeployManyMachines(t *testing.T) {
 			}
 		}
 		p.Gated = true
-		if r, err = p.Request(); err != nil || r.TooLong {
-			t.Errorf("too long %t, %v", r.TooLong, err)
+		if r, err = p.Request(p.Question()); err != nil || r.TooLong != "" {
+			t.Errorf("too long %q, %v", r.TooLong, err)
 		}
 		requests, err := gate.NewRequests(t.TempDir(), b.Clock().Now)
 		if err != nil {
@@ -180,7 +183,7 @@ func TestDeployManyMachines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if parsed, err := plan.Parse(request.Plan); err != nil || parsed.Digest() != r.Digest {
+		if parsed, err := plan.Parse(request.Plan, plan.Wordings{Tool: Wording{}}); err != nil || parsed.Digest() != r.Digest {
 			t.Errorf("the terminal reads another plan: %v", err)
 		}
 	})

@@ -122,9 +122,9 @@ func TestDeployCreates(t *testing.T) {
 			if got := stepLines(planned.Plan); !slices.Equal(got, want) || !planned.Plan.Has(plan.MachineCreated) || planned.Plan.Has(plan.Restart) {
 				t.Errorf("%s: steps %q, hazards %q", name, got, planned.Plan.Hazards)
 			}
-			question := planned.Plan.Question(nil).Text()
+			question := planned.Plan.Question().Text()
 			// The smallest new Machine must fit a form: it is asked for in the client.
-			if !planned.Plan.Question(nil).Fits() || strings.Contains(question, "stopped Machines") {
+			if !planned.Plan.Question().Fits() || strings.Contains(question, "stopped Machines") {
 				t.Errorf("%s: the question does not fit a form: %s", name, question)
 			}
 			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) || !strings.Contains(question, "billed while they run") {
@@ -209,7 +209,7 @@ func TestDeployVanished(t *testing.T) {
 		b.AddAddress(b.app, "private_v6", "", "")
 		content := strings.Replace(b.file(`, worker = "bin/worker"`, ""), "8080", "8081", 1)
 		planned := b.plan(content)
-		question := planned.Plan.Question(nil).Text()
+		question := planned.Plan.Question().Text()
 		if !strings.Contains(question, `Machines of groups not in the file are not destroyed: "worker"`) {
 			t.Errorf("question %s", question)
 		}
@@ -234,7 +234,7 @@ func TestDeployByHand(t *testing.T) {
 		if got := stepLines(planned.Plan); len(got) != 1 || !planned.Plan.Has(plan.OtherConfigChanges) {
 			t.Errorf("steps %q, hazards %q", got, planned.Plan.Hazards)
 		}
-		if question := planned.Plan.Question(nil).Text(); !strings.Contains(question, `restart.policy removed (was 'always')`) {
+		if question := planned.Plan.Question().Text(); !strings.Contains(question, `restart.policy removed (was 'always')`) {
 			t.Errorf("question %s", question)
 		}
 		if !mention(planned.Out.Changes, "changed on the Machines since version 5") {

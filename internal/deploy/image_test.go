@@ -64,7 +64,7 @@ func TestDeployServicesPin(t *testing.T) {
 		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !mention(planned.Out.Remarks, "is pinned to the build that is running") {
 			t.Errorf("hazards %q, remarks %q", planned.Plan.Hazards, planned.Out.Remarks)
 		}
-		question := strings.Join(strings.Fields(strings.ReplaceAll(planned.Plan.Question(nil).Text(), "│", "")), "")
+		question := strings.Join(strings.Fields(strings.ReplaceAll(planned.Plan.Question().Text(), "│", "")), "")
 		for _, change := range planned.Out.Changes {
 			if !strings.HasPrefix(change, "app: services") && (!strings.HasPrefix(change, "app: image: ") || !strings.HasSuffix(change, " (the same build)")) {
 				t.Errorf("change %s", change)
@@ -92,7 +92,7 @@ func TestDeployTag(t *testing.T) {
 			if !planned.Plan.Has(plan.ImageChange) || mention(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
 				b.t.Errorf("%s: hazards %q, remarks %q", image, planned.Plan.Hazards, planned.Out.Remarks)
 			}
-			if got := strings.Contains(planned.Plan.Question(nil).Text(), plan.BuildUnknown.Sentence()); got != open {
+			if got := strings.Contains(planned.Plan.Question().Text(), plan.BuildUnknown.Sentence()); got != open {
 				b.t.Errorf("%s: the question says so: %v", image, got)
 			}
 			if _, err := b.apply(planned); err != nil {

@@ -82,7 +82,7 @@ func TestDeployWidth(t *testing.T) {
 				in.Content = test.file(in.Content)
 			}
 			p := b.planOf(in).Plan
-			text := p.Question(nil).Text()
+			text := p.Question().Text()
 			if got := p.Has(plan.BriefOutage); got != test.outage || (p.Impact == plan.ImpactBriefOutage) != test.outage {
 				t.Errorf("%s: outage %t, want %t; impact %s", test.name, got, test.outage, p.Impact)
 			}
@@ -128,7 +128,7 @@ func TestDeploySettingsAreSaid(t *testing.T) {
 				in.Content = content
 			}
 			p := b.planOf(in).Plan
-			text := p.Question(nil).Text()
+			text := p.Question().Text()
 			if test.want == "" {
 				test.want = standard
 			}
@@ -153,11 +153,11 @@ func TestDeploySettingsAreSaid(t *testing.T) {
 
 // TestDeployWidthOfManyGroups: more groups than a line holds are counted.
 func TestDeployWidthOfManyGroups(t *testing.T) {
-	p := plan.Plan{Tool: "deploy", App: "shop", Impact: plan.ImpactRestart}
+	p := plan.Plan{Tool: Tool, Wording: Wording{}, App: "shop", Impact: plan.ImpactRestart}
 	for i := range 20 {
 		p.Fact(fmt.Sprintf("%sg%02d", plan.FactAtOnce, i), plan.AtOnce(1, 1+i%2, i%2 == 0))
 	}
-	if text := p.Question(nil).Text(); !strings.Contains(text, `group "g00" ALL 1 of 1, group "g01" 1 of 2`) || !strings.Contains(text, "14 more groups, 7 of which may be down completely") {
+	if text := p.Question().Text(); !strings.Contains(text, `group "g00" ALL 1 of 1, group "g01" 1 of 2`) || !strings.Contains(text, "14 more groups, 7 of which may be down completely") {
 		t.Errorf("got\n%s", text)
 	}
 }

@@ -244,7 +244,7 @@ func TestLastPublicService(t *testing.T) {
 		if !p.Has(plan.PublicAccessEnds) || !p.Has(plan.AppUnreachable) || p.Impact != plan.ImpactUnreachable {
 			t.Errorf("%s: hazards %q, impact %s", addresses, p.Hazards, p.Impact)
 		}
-		if text := p.Question(nil).Text(); !strings.Contains(text, `PUBLIC ACCESS ENDS`) || !strings.Contains(text, `port "443", "80"`) {
+		if text := p.Question().Text(); !strings.Contains(text, `PUBLIC ACCESS ENDS`) || !strings.Contains(text, `port "443", "80"`) {
 			t.Errorf("question %s", text)
 		}
 	}

@@ -21,7 +21,7 @@ func TestDeployCanary(t *testing.T) {
 		in := input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"}
 		there := b.MachineIDs(b.app)
 		planned := b.planOf(in)
-		question := planned.Plan.Question(nil)
+		question := planned.Plan.Question()
 		for _, want := range []string{"Deploy configuration onto 2 Machines of inner-circle?", "one extra Machine of each group is tested first, then destroyed"} {
 			if !strings.Contains(question.Text(), want) {
 				t.Errorf("no %q in\n%s", want, question.Text())
@@ -78,7 +78,7 @@ func TestDeployBlueGreen(t *testing.T) {
 		blues := b.MachineIDs(b.app)
 		slices.Sort(blues)
 		planned := b.planOf(in)
-		question := planned.Plan.Question(nil)
+		question := planned.Plan.Question()
 		const want = `Replace 2 Machines of inner-circle?
 WHAT        group "app": a NEW Machine in place of 6e82de91c43987 ("ord"), a NEW Machine in place of d891275f6e3d38 ("ord")
               services[0].min_machines_running: 0 → 1

@@ -42,7 +42,7 @@ func TestDeployUnfinished(t *testing.T) {
 		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) || len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
 			t.Errorf("steps %q, hazards %q, impact %s", got, planned.Plan.Hazards, planned.Plan.Impact)
 		}
-		question := planned.Plan.Question(nil).Text()
+		question := planned.Plan.Question().Text()
 		if !strings.HasPrefix(question, "Test 1 Machine of inner-circle?") || !strings.Contains(question, "Machine "+ids[1]+" of group \"app\" already has its configuration") {
 			t.Errorf("question %s", question)
 		}

@@ -72,7 +72,7 @@ type Request struct {
 	Hazards      []string // what a policy must accept
 	Gated        bool     // the plan needs an approval
 	Irreversible bool     // the person types the app's name instead of ticking a box
-	TooLong      bool     // a form cannot show the whole plan, so no form may approve it
+	TooLong      string   // why a form cannot show the whole plan, so that no form may approve it; empty if one can
 	Plan         json.RawMessage
 	CanAsk       bool   // the client can ask a person
 	Code         string // an approval code that came with the call
@@ -123,7 +123,7 @@ type Outcome struct {
 	Reason  string    // why a person rejected the plan, or which rule blocked it; untrusted text
 	Until   time.Time // Declined: nobody is asked about the plan before this time
 	TooFast bool      // the answer came before a person could have read the question
-	TooLong bool      // a form cannot show the whole plan
+	TooLong string    // why a form cannot show the whole plan; empty if one can
 	NoKey   bool      // a terminal could be used if there were an approver's key
 	Err     error     // what failed, for the log
 	Late    bool      // an earlier yes came too late and was not used
@@ -319,9 +319,9 @@ func (g *Gate) ask(r Request, channel Channel, code Code, out Outcome, reasked b
 		return g.sendToTerminal(r, channel, code, now)
 	case !r.CanAsk:
 		return g.sendToTerminal(r, channel, Unavailable, now)
-	case r.TooLong:
+	case r.TooLong != "":
 		out := g.sendToTerminal(r, channel, Unavailable, now)
-		out.TooLong = true
+		out.TooLong = r.TooLong
 		return out
 	case g.countUnanswered(r.key(), now) >= maxUnanswered:
 		return g.sendToTerminal(r, channel, NoAnswer, now)

@@ -188,7 +188,7 @@ func TestModes(t *testing.T) {
 	cannotAsk := release()
 	cannotAsk.CanAsk = false
 	tooLong := release()
-	tooLong.TooLong = true
+	tooLong.TooLong = "it has 40 lines"
 	tests := []struct {
 		name   string
 		change []func(*Options)

@@ -1,6 +1,10 @@
-package plan
+package plan_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+)
 
 func TestSpokenChange(t *testing.T) {
 	for line, want := range map[string]string{
@@ -16,7 +20,7 @@ func TestSpokenChange(t *testing.T) {
 		`metadata.x = "services[0].autostop: false → true"`:        `metadata.x = "services[0].autostop: false → true"`,
 		`init.cmd: ["a"] → ["services[0].autostop: true → false"]`: `init.cmd: ["a"] → ["services[0].autostop: true → false"]`,
 	} {
-		if got := SpokenChange(line); got != want {
+		if got := plan.SpokenChange(line); got != want {
 			t.Errorf("%s: got %s, want %s", line, got, want)
 		}
 	}

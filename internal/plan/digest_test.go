@@ -1,10 +1,12 @@
-package plan
+package plan_test
 
 import (
 	"encoding/json"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // TestRecordedPlans reads plans as servers left them for a terminal, with the digests that
@@ -18,7 +20,7 @@ func TestRecordedPlans(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	for i := 0; i+1 < len(lines); i += 2 {
 		digest, name, _ := strings.Cut(lines[i], " ")
-		p, err := Parse([]byte(lines[i+1]))
+		p, err := plan.Parse([]byte(lines[i+1]), wordings())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -32,6 +32,7 @@ type Plan struct {
 
 	Blockers []Blocker `json:"-"` // why it must not happen as things are; not digested: a blocked plan is never approved
 	Gated    bool      `json:"-"` // a question is needed
+	Wording  Wording   `json:"-"` // what a person is told, besides what the rest says; that of the tool
 }
 
 // Step is one change: a verb, the target that a grant names, and the
@@ -172,9 +173,9 @@ func (p Plan) Grants() []gate.Step {
 	return out
 }
 
-// Request is the plan as it comes to the gate; the caller's part is for the
-// adapter to fill in. A plan that does not state what it does is an error.
-func (p Plan) Request() (gate.Request, error) {
+// Request returns the plan and its question as they come to the gate, without the caller's
+// part. A plan that does not state what it does is an error.
+func (p Plan) Request(q Question) (gate.Request, error) {
 	if err := p.stated(); err != nil {
 		return gate.Request{}, err
 	}
@@ -188,13 +189,13 @@ func (p Plan) Request() (gate.Request, error) {
 	}
 	return gate.Request{
 		Tool: p.Tool, App: p.App, Digest: p.Digest(), Facts: p.Facts, Steps: p.Grants(), Hazards: hazards,
-		Gated: p.Gated, Irreversible: p.Irreversible(), TooLong: !p.fitsForm(), Plan: body,
+		Gated: p.Gated, Irreversible: p.Irreversible(), TooLong: q.TooLong(), Plan: body,
 	}, nil
 }
 
-// Parse reads a plan that a server left for a terminal. Words that this version
-// does not know are refused: they could not be shown.
-func Parse(data []byte) (Plan, error) {
+// Parse reads a plan that a server left for a terminal, with the wording of its tool. Words
+// that this version does not know are refused: they could not be shown.
+func Parse(data []byte, wordings Wordings) (Plan, error) {
 	var p Plan
 	if err := json.Unmarshal(data, &p); err != nil {
 		return Plan{}, fmt.Errorf("plan: %w", err)
@@ -217,6 +218,6 @@ func Parse(data []byte) (Plan, error) {
 	if p.Impact.Sentence(p.App) == "" {
 		return Plan{}, fmt.Errorf("plan: unknown impact %q", p.Impact)
 	}
-	p.Gated = true
+	p.Gated, p.Wording = true, wordings[p.Tool]
 	return p, nil
 }

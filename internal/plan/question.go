@@ -13,65 +13,48 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// Question is what a person is asked. The form of a client and the terminal
-// render this value; the terminal's has every Machine and every value whole. Every line is made from what the digest covers, by
-// sentences of this package: nothing else can be put before a person.
+// Question is what a person is asked. A form of a client and the terminal show the same
+// question in different detail: the terminal has every Machine and every value in full. Every
+// line is made from what the digest covers, by this package and the plan's [Wording]: nothing
+// else can be put before a person.
 type Question struct {
 	Title      string
-	Changed    []string // since the plan that was shown before
 	What       []string
 	Effect     []string
 	NotChecked []string
 	NotDone    []string
 	Undo       []string
 	TypeName   bool // the answer is the app's name; otherwise a tick
-
-	moved int // how many of Changed are named
 }
 
 // Limits of a form: during an elicitation nothing else is on the screen.
 const (
 	formLines      = 25
 	formCharacters = 2500
-	// What may be put before a question when it is asked again: that an answer
-	// came too late, and that the last one did not confirm.
+	// Reserved for what may be put before a question that is asked again: that an answer came
+	// too late, and that the last one did not confirm.
 	aheadLines      = 2
 	aheadCharacters = 160
-	// And the least that is said of what has changed.
+	// Reserved for what has changed since the question was asked before.
+	changedLines      = 1
 	changedCharacters = 60
 )
 
-// detail is how much of a plan is told.
-type detail struct {
-	everything bool // every Machine by id, every name
-	cut        bool // long values end after 40 characters, and say so
-	counted    bool // more than six addresses are counted
-	names      int  // groups and regions that are named in one place
-	moved      int  // things that are named of those that have changed
-}
-
 // formDetails are tried one after the other, until a form can hold the question.
-func formDetails() []detail {
-	return []detail{
-		{names: 6, moved: 6},
-		{names: 6, moved: 1},
-		{names: 6, moved: 6, cut: true},
-		{names: 6, moved: 1, cut: true},
-		{names: 3, moved: 1, cut: true, counted: true},
-		{names: 3, moved: 0, cut: true, counted: true},
-	}
+func formDetails() []Detail {
+	return []Detail{{Names: 6}, {Names: 6, cut: true}, {Names: 3, cut: true, counted: true}}
 }
 
-// Question renders the plan for a form: each distinct change once, and as much
-// else as a form can hold. What is not told one by one is counted.
-func (p Plan) Question(changed []string) Question {
+// Question renders the plan for a form: each distinct change once, and as much else as a form
+// can hold. The rest is counted. [Question.Fits] reports whether a form can hold it.
+func (p Plan) Question() Question {
 	var q Question
-	if len(blocksOf(p.machineSteps())) > formLines { // in no detail would it fit
-		d := formDetails()
-		return p.question(changed, d[len(d)-1])
+	details := formDetails()
+	if len(blocksOf(p.machineSteps())) > formLines { // no detail is low enough
+		return p.question(details[len(details)-1])
 	}
-	for _, d := range formDetails() {
-		if q = p.question(changed, d); q.fits(formLines-aheadLines, formCharacters-aheadCharacters) {
+	for _, d := range details {
+		if q = p.question(d); q.Fits() {
 			break
 		}
 	}
@@ -79,41 +62,68 @@ func (p Plan) Question(changed []string) Question {
 }
 
 // FullQuestion renders the plan for a terminal, which shows everything.
-func (p Plan) FullQuestion(changed []string) Question {
-	return p.question(changed, detail{everything: true, names: whole, moved: whole})
+func (p Plan) FullQuestion() Question {
+	return p.question(Detail{everything: true, Names: whole})
 }
 
-// fitsForm reports whether a form can hold the question, also when it is asked
-// again because something has changed.
-func (p Plan) fitsForm() bool {
-	return p.Question(nil).fits(formLines-aheadLines-1, formCharacters-aheadCharacters-changedCharacters)
-}
-
-// TooLong says why a form cannot hold the question.
-func (p Plan) TooLong() string {
-	text := p.Question(nil).Text()
-	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long old values cut and repeated entries merged",
-		strings.Count(text, "\n")+1, utf8.RuneCountInString(text), formLines-aheadLines-1, formCharacters-aheadCharacters-changedCharacters)
-}
-
-func (p Plan) question(changed []string, d detail) Question {
-	q := Question{Changed: changed, TypeName: p.Irreversible(), moved: d.moved}
-	q.Title, q.What = p.title(), p.what(d)
-	q.Effect = p.effect(d)
+func (p Plan) question(d Detail) Question {
+	w := p.wording()
+	q := Question{
+		Title: w.Title(p), What: p.what(d), Effect: append(w.Effect(p, d), p.costs()...), NotDone: w.NotDone(p, d),
+		Undo: append(p.undo(), w.Undo(p)...), TypeName: p.Irreversible(),
+	}
 	for _, u := range p.Unknown {
 		q.NotChecked = append(q.NotChecked, u.Sentence())
 	}
-	q.NotDone = p.notDone(d)
-	q.Undo = p.undo()
 	return q
+}
+
+// Fits reports whether a form can hold the question, also when it is asked again because
+// something has changed.
+func (q Question) Fits() bool {
+	return fits(q.Text(), formLines-aheadLines-changedLines, formCharacters-aheadCharacters-changedCharacters)
+}
+
+func fits(text string, lines, characters int) bool {
+	return strings.Count(text, "\n") < lines && utf8.RuneCountInString(text) <= characters
+}
+
+// TooLong says why a form cannot hold the question; empty if it can.
+func (q Question) TooLong() string {
+	if q.Fits() {
+		return ""
+	}
+	text := q.Text()
+	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long old values cut and repeated entries merged",
+		strings.Count(text, "\n")+1, utf8.RuneCountInString(text),
+		formLines-aheadLines-changedLines, formCharacters-aheadCharacters-changedCharacters)
+}
+
+// TextAgain is the question when it is asked again because of these changed facts: as many of
+// them as a form can hold, before the question.
+func (q Question) TextAgain(changed []string) string {
+	if len(changed) == 0 {
+		return q.Text()
+	}
+	sentences := make([]string, len(changed))
+	for i, c := range changed {
+		sentences[i] = factSentence(c)
+	}
+	again := func(what string) string {
+		return "CHANGED since you were asked: " + what + "\n" + q.Text()
+	}
+	for _, most := range []int{6, 1} {
+		text := again(strings.Join(outside.First(sentences, most), "; "))
+		if fits(text, formLines-aheadLines, formCharacters-aheadCharacters) {
+			return text
+		}
+	}
+	return again(Count(len(changed), "thing", "things"))
 }
 
 // Text is the question as a form shows it.
 func (q Question) Text() string {
 	var b strings.Builder
-	if len(q.Changed) > 0 {
-		fmt.Fprintf(&b, "CHANGED since you were asked: %s\n", strings.Join(quoteFacts(q.Changed, q.moved), "; "))
-	}
 	b.WriteString(q.Title + "\n")
 	section := func(name, join string, lines []string) {
 		if len(lines) == 0 {
@@ -137,32 +147,13 @@ func (q Question) Text() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// Fits reports whether a form can show the question.
-func (q Question) Fits() bool { return q.fits(formLines, formCharacters) }
-
-func (q Question) fits(lines, characters int) bool {
-	text := q.Text()
-	return strings.Count(text, "\n") < lines && utf8.RuneCountInString(text) <= characters
-}
-
-func (p Plan) shown() []Step {
+// ShownSteps returns the steps that are objects of the question.
+func (p Plan) ShownSteps() []Step {
 	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !s.Shown() })
 }
 
-func (p Plan) title() string {
-	n, app := len(p.shown()), Line(p.App)
-	switch p.Tool {
-	case "release_public_ips":
-		return fmt.Sprintf("Release %s of %s?", count(n, "address", "addresses"), app)
-	case "allocate_flycast":
-		return fmt.Sprintf("Allocate %s for %s?", count(n, "Flycast address", "Flycast addresses"), app)
-	case "deploy":
-		return p.deployTitle()
-	}
-	return fmt.Sprintf("Make %s to %s (%s)?", count(n, "change", "changes"), app, Quote(p.Tool))
-}
-
-func count(n int, one, many string) string {
+// Count is a number with its noun.
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -244,73 +235,15 @@ func KindName(kind string) string {
 	return "unknown"
 }
 
-func (p Plan) effect(d detail) []string {
-	out := []string{p.Impact.Sentence(Line(p.App))}
-	if p.replaces() {
-		out = nil // the strategy says it
+// costs says how the plan changes the monthly bill.
+func (p Plan) costs() []string {
+	switch usd := p.MonthlyUSD(); {
+	case usd < 0:
+		return []string{fmt.Sprintf("saves $%g a month", -usd)}
+	case usd > 0:
+		return []string{fmt.Sprintf("costs $%g a month", usd)}
 	}
-	if p.Tool == "release_public_ips" && p.Impact == ImpactUnknown {
-		out = []string{"callers that use the listed addresses are cut off; the effect on other users of " + Line(p.App) + " is unknown"}
-	}
-	for _, h := range p.Hazards {
-		switch h {
-		case DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, NotPutBack:
-			continue // said beside the address, or by how to undo it
-		case Restart, BriefOutage:
-			if said := p.Impact == ImpactRestart || p.Impact == ImpactBriefOutage; !said && (h == BriefOutage || !p.Has(BriefOutage)) {
-				out = append(out, h.Sentence())
-			}
-		case PublicAccessEnds:
-			if ports := p.subjects(FactCloses); len(ports) > 0 {
-				out = append(out, h.Sentence()+": port "+d.name(ports))
-			} else if p.Impact != ImpactPublicAccessEnds && p.Impact != ImpactUnreachable {
-				out = append(out, h.Sentence())
-			}
-		case AppUnreachable:
-			if p.Impact != ImpactUnreachable {
-				out = append(out, h.Sentence())
-			}
-			if p.Tool == "release_public_ips" {
-				out = slices.Insert(out, 0, "allow_unreachable: the app is NOT READY FOR FLYCAST, and its addresses are released anyway")
-			}
-		case CustomHostnameStops:
-			out = append(out, h.Sentence()+": "+d.name(p.subjects("certificate/")))
-		default:
-			out = append(out, h.Sentence())
-		}
-	}
-	switch p.Tool {
-	case "deploy":
-		out = append(out, p.deployEffect(d)...)
-	case "release_public_ips":
-		out = append(out, p.released()...)
-	}
-	if usd := p.MonthlyUSD(); usd < 0 {
-		out = append(out, fmt.Sprintf("saves $%g a month", -usd))
-	} else if usd > 0 {
-		out = append(out, fmt.Sprintf("costs $%g a month", usd))
-	}
-	return out
-}
-
-// name lists names, and counts those that are too many.
-func (d detail) name(names []string) string {
-	if left := len(names) - d.names; left > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:d.names], ", "), left)
-	}
-	return strings.Join(names, ", ")
-}
-
-// subjects are what facts with a prefix are about, quoted.
-func (p Plan) subjects(prefix string) []string {
-	var out []string
-	for _, f := range p.Facts {
-		if name, ok := strings.CutPrefix(f.Key, prefix); ok {
-			out = append(out, Quote(name))
-		}
-	}
-	slices.Sort(out)
-	return out
+	return nil
 }
 
 // AddressMonthlyUSD is the list price of an address in US dollars a month (Fly's
@@ -334,21 +267,10 @@ func (p Plan) MonthlyUSD() float64 {
 	return usd
 }
 
-func (p Plan) notDone(d detail) []string {
-	switch p.Tool {
-	case "release_public_ips":
-		return []string{"certificates, DNS records, egress and Flycast addresses are left alone"}
-	case "deploy":
-		return p.deployNotDone(d)
-	case "allocate_flycast":
-		return []string{"no public address is allocated or released"}
-	}
-	return nil
-}
-
+// undo says what the steps lose.
 func (p Plan) undo() []string {
 	var lost, shared, destroyed bool
-	for _, s := range p.shown() {
+	for _, s := range p.ShownSteps() {
 		destroyed = destroyed || s.Verb == gate.DestroyMachine
 		if s.Verb == gate.ReleaseAddress {
 			lost = lost || s.Undo() == UndoNo
@@ -362,14 +284,8 @@ func (p Plan) undo() []string {
 	if lost {
 		out = append(out, "dedicated addresses do NOT come back; new ones are different")
 	}
-	switch p.Tool {
-	case "deploy":
-		if destroyed {
-			out = append(out, "Machines that are destroyed do NOT come back")
-		}
-		out = append(out, p.deployUndo())
-	case "allocate_flycast":
-		out = append(out, "the address can be released")
+	if destroyed {
+		out = append(out, "Machines that are destroyed do NOT come back")
 	}
 	return out
 }
@@ -386,61 +302,6 @@ const lineLimit = 100
 
 // Line shows text from outside on one line of at most 100 visible characters.
 func Line(s string) string { return outside.Line(s, lineLimit) }
-
-// quoteFacts renders what the gate says has moved: a number of it by name, then
-// a count.
-func quoteFacts(changed []string, most int) []string {
-	if most == 0 {
-		return []string{count(len(changed), "thing", "things")}
-	}
-	var out []string
-	for i, c := range changed {
-		if i == most {
-			out = append(out, fmt.Sprintf("and %d more", len(changed)-most))
-			break
-		}
-		out = append(out, quoteFact(c))
-	}
-	return out
-}
-
-// quoteFact says what has moved: certificate "www.example.com" is new.
-func quoteFact(changed string) string {
-	for _, how := range []string{" is new", " changed", " is gone"} {
-		fact, ok := strings.CutSuffix(changed, how)
-		if !ok {
-			continue
-		}
-		kind, name, named := strings.Cut(fact, "/")
-		if !named {
-			return factLabel(kind) + how
-		}
-		return factLabel(kind) + " " + Quote(name) + how
-	}
-	return Clean(changed)
-}
-
-// factLabel is the kind of a fact in words. Kinds that are words already, and the
-// names of arguments, stay as they are.
-func factLabel(kind string) string {
-	switch kind {
-	case FactLost:
-		return "the IP version that is left without an address"
-	case FactNamesOver:
-		return "the IP version that custom hostnames still answer over"
-	case strings.TrimSuffix(FactAtOnce, "/"):
-		return "the number of Machines down at the same time in group"
-	case strings.TrimSuffix(FactOrigin, "/"):
-		return "the number of values that differ for the reason"
-	case strings.TrimSuffix(FactCloses, "/"):
-		return "the end of port"
-	case strings.TrimSuffix(FactLeft, "/"):
-		return "the group that the file lacks,"
-	case strings.TrimSuffix(FactAdopted, "/"):
-		return "the adoption of Machines into group"
-	}
-	return Clean(kind)
-}
 
 // Clean shows a name from outside: one line, at most 40 visible characters.
 func Clean(s string) string { return outside.Line(s, quoteLimit) }

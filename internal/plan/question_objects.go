@@ -15,9 +15,9 @@ const named = 6
 
 // what lists the objects: addresses and volumes by value, then each distinct
 // change once, with the Machines that get it.
-func (p Plan) what(d detail) []string {
+func (p Plan) what(d Detail) []string {
 	var addresses, others []Step
-	for _, s := range p.shown() {
+	for _, s := range p.ShownSteps() {
 		switch {
 		case s.isMachine():
 		case s.Verb == gate.ReleaseAddress:
@@ -58,7 +58,7 @@ func (p Plan) what(d detail) []string {
 
 // machineSteps are the shown steps that are about Machines.
 func (p Plan) machineSteps() []Step {
-	return slices.DeleteFunc(p.shown(), func(s Step) bool { return !s.isMachine() })
+	return slices.DeleteFunc(p.ShownSteps(), func(s Step) bool { return !s.isMachine() })
 }
 
 // isMachine reports whether the step is about a Machine.
@@ -72,7 +72,7 @@ func (s Step) isMachine() bool {
 
 // addressLines are released addresses: by value or, with too many, counted by
 // kind.
-func addressLines(steps []Step, d detail) []string {
+func addressLines(steps []Step, d Detail) []string {
 	var out []string
 	if len(steps) <= named || d.everything {
 		for _, s := range steps {
@@ -91,7 +91,7 @@ func addressLines(steps []Step, d detail) []string {
 	}
 	for _, kind := range order {
 		list := kinds[kind]
-		line := fmt.Sprintf("%s of kind %s", count(len(list), "address", "addresses"), KindName(kind))
+		line := fmt.Sprintf("%s of kind %s", Count(len(list), "address", "addresses"), KindName(kind))
 		if (Step{Verb: gate.ReleaseAddress, Params: []Param{{ParamKind, kind}}}).Undo() == UndoNo {
 			line += ", LOST FOR GOOD"
 		}
@@ -106,7 +106,7 @@ func addressLines(steps []Step, d detail) []string {
 
 // otherLines are volumes and whatever else there is: what reads alike once, and
 // of many the first.
-func otherLines(steps []Step, d detail) []string {
+func otherLines(steps []Step, d Detail) []string {
 	times := make(map[string]int)
 	var lines []string
 	for _, s := range steps {
@@ -195,7 +195,7 @@ func blocksOf(steps []Step) []block {
 
 // head names or counts the Machines of a block, and says what becomes of them
 // beside its changes.
-func (b block) head(d detail) []string {
+func (b block) head(d Detail) []string {
 	first := b.of[0]
 	end := ""
 	switch {
@@ -233,7 +233,7 @@ func (b block) head(d detail) []string {
 	}
 	var parts []string
 	for i, group := range groups {
-		if i == d.names {
+		if i == d.Names {
 			left := 0
 			for _, group := range groups[i:] {
 				left += len(byGroup[group])
@@ -247,11 +247,11 @@ func (b block) head(d detail) []string {
 }
 
 // regionCounts are how many Machines are in which region.
-func regionCounts(steps []Step, d detail) string {
+func regionCounts(steps []Step, d Detail) string {
 	byRegion, regions := split(steps, ParamRegion)
 	var parts []string
 	for i, region := range regions {
-		if i == d.names {
+		if i == d.Names {
 			left := 0
 			for _, region := range regions[i:] {
 				left += len(byRegion[region])

