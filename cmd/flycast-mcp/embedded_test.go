@@ -30,16 +30,16 @@ func TestEmbeddedPlatform(t *testing.T) {
 		})
 		_ = stderr.Close()
 	}()
-	var said struct{ Level, Msg, Page, Inside, Public string }
+	var entry struct{ Level, Msg, Page, Inside, Public string }
 	log := bufio.NewScanner(logged)
-	for said.Page == "" && log.Scan() {
-		if err := json.Unmarshal(log.Bytes(), &said); err != nil {
+	for entry.Page == "" && log.Scan() {
+		if err := json.Unmarshal(log.Bytes(), &entry); err != nil {
 			t.Fatalf("%v: %s", err, log.Text())
 		}
 	}
 	go io.Copy(io.Discard, logged)
-	if said.Level != "INFO" || said.Page == "" || said.Inside == "" || said.Public == "" {
-		t.Fatalf("the log says %+v", said)
+	if entry.Level != "INFO" || entry.Page == "" || entry.Inside == "" || entry.Public == "" {
+		t.Fatalf("the log entry is %+v", entry)
 	}
 	get := func(through, address string) (status int, body string) {
 		t.Helper()
@@ -63,17 +63,17 @@ func TestEmbeddedPlatform(t *testing.T) {
 		}
 		return resp.StatusCode, string(text)
 	}
-	if status, body := get("", said.Page); status != 200 || !strings.Contains(body, "<html") {
+	if status, body := get("", entry.Page); status != 200 || !strings.Contains(body, "<html") {
 		t.Errorf("the page: %d %.100s", status, body)
 	}
-	if status, body := get(said.Inside, "http://inner-circle.flycast/healthz"); status != 200 {
+	if status, body := get(entry.Inside, "http://inner-circle.flycast/healthz"); status != 200 {
 		t.Errorf("inside: %d %s", status, body)
 	}
-	if status, body := get(said.Public, "http://inner-circle.fly.dev/"); status != 502 ||
+	if status, body := get(entry.Public, "http://inner-circle.fly.dev/"); status != 502 ||
 		!strings.Contains(body, "no public address") {
 		t.Errorf("public: %d %s", status, body)
 	}
-	if status, body := get("", said.Page+"/state?app=inner-circle"); status != 200 ||
+	if status, body := get("", entry.Page+"/state?app=inner-circle"); status != 200 ||
 		!strings.Contains(body, `"door":"flycast"`) {
 		t.Errorf("the page does not show the request: %d %s", status, body)
 	}
@@ -82,7 +82,7 @@ func TestEmbeddedPlatform(t *testing.T) {
 	if code := <-done; code != 0 || stdout.Len() > 0 {
 		t.Errorf("exit code %d, and on stdout is %q", code, stdout.String())
 	}
-	for _, base := range []string{said.Page, said.Inside, said.Public} {
+	for _, base := range []string{entry.Page, entry.Inside, entry.Public} {
 		if conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://")); err == nil {
 			conn.Close()
 			t.Errorf("%s is open after the end", base)

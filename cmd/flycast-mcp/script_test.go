@@ -49,7 +49,7 @@ import (
 //	raw LINE                  send a line as it is; stdout has the answer
 //	rpc METHOD JSON           any other request; stdout has the result or error
 //	signal [SIGHUP]           send the server SIGTERM, or SIGHUP
-//	interrupt [SIGHUP]        and wait until it has told its work to end
+//	interrupt [SIGHUP]        and wait until it ends its work
 //	release APP STATUS        what the app's last release says
 //	end                       end the server and wait for it (stop, testscript's own, ends the script)
 //	exits N PROGRAM ARG…      run a program, which ends with status N

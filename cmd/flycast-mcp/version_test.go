@@ -29,7 +29,8 @@ func TestSandboxCommand(t *testing.T) {
 			stdout: &stdout, stderr: &stderr, clock: wallClock{},
 		})
 		if code != 1 || stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 ||
-			!strings.Contains(stderr.String(), "flysim; install it with go install github.com/flycast-mcp/flycast-mcp/cmd/flysim@latest") {
+			!strings.Contains(stderr.String(), "flysim; install it with go install "+
+				"github.com/flycast-mcp/flycast-mcp/cmd/flysim@latest") {
 			t.Errorf("%q: exit status %d, stdout %q, stderr %q", args, code, &stdout, &stderr)
 		}
 	}

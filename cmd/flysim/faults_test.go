@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFaultsRefused holds that a mistake is told before anything is served or written.
+// TestFaultsRefused holds that a mistake is reported before anything is served or written.
 func TestFaultsRefused(t *testing.T) {
 	script := writeFile(t, "faults.toml", "[[fault]]\nstatus = 503\nstatsu = 1\n")
 	for _, tt := range []struct {
@@ -105,17 +105,17 @@ func TestFaultFlags(t *testing.T) {
 		{faultFlags{faults: []string{"app.get status=500 chance=0.5"}, seed: 5}, false},
 		{faultFlags{faults: []string{"app.get status=500"}}, false},
 	} {
-		var said string
+		var note string
 		platform := flysim.New(flysim.Options{})
-		control, err := tt.flags.start(platform, func(text string) { said += text })
+		control, err := tt.flags.start(platform, func(text string) { note += text })
 		if err != nil {
 			t.Fatal(err)
 		}
 		if control != nil {
-			t.Errorf("%+v: a control endpoint nobody asked for", tt.flags)
+			t.Errorf("%+v: an unwanted control endpoint", tt.flags)
 		}
-		if printed := strings.HasPrefix(said, "--seed "); printed != tt.printed || platform.FaultSeed() == 0 {
-			t.Errorf("%+v: seed %d, printed %q", tt.flags, platform.FaultSeed(), said)
+		if printed := strings.HasPrefix(note, "--seed "); printed != tt.printed || platform.FaultSeed() == 0 {
+			t.Errorf("%+v: seed %d, printed %q", tt.flags, platform.FaultSeed(), note)
 		}
 	}
 }

@@ -51,8 +51,8 @@ func TestExports(t *testing.T) {
 		t.Fatal(err)
 	}
 	addresses, err := client.Addresses(t.Context(), "inner-circle")
-	if err != nil || len(addresses.List) != 1 {
-		t.Errorf("addresses %+v, %v; want one", addresses, err)
+	if err != nil || len(addresses.List) != 1 || addresses.List[0].Kind != fly.Flycast {
+		t.Errorf("addresses %+v, %v; want one, for Flycast", addresses, err)
 	}
 	for _, app := range []string{"shop-api", "legacy-api", "inner-circle", "game-server", "tenant-7"} {
 		if _, err := os.Stat(filepath.Join(dir, app, "fly.toml")); err != nil {

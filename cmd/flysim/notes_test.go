@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestNotes holds that what is said before there is a screen is messages on it.
+// TestNotes holds that messages from before there is a screen are shown on it.
 func TestNotes(t *testing.T) {
 	var n notes
 	var messages []string

@@ -30,7 +30,7 @@ func lookupIn(env map[string]string) func(string) (string, bool) {
 func TestLines(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	told, tell := io.Pipe()
+	logged, stderr := io.Pipe()
 	envFile, done := filepath.Join(t.TempDir(), "fly.env"), make(chan int, 1)
 	if err := os.WriteFile(envFile, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
@@ -39,11 +39,11 @@ func TestLines(t *testing.T) {
 	go func() {
 		done <- run(ctx, program{
 			args: []string{"--env-file", envFile, "--speed", "60x", "--cold-start", "3s"}, lookup: lookupIn(nil),
-			stdin: strings.NewReader(""), stdout: &stdout, stderr: tell, now: time.Now,
+			stdin: strings.NewReader(""), stdout: &stdout, stderr: stderr, now: time.Now,
 		})
-		_ = tell.Close()
+		_ = stderr.Close()
 	}()
-	lines := bufio.NewScanner(told)
+	lines := bufio.NewScanner(logged)
 	next := func(want string) {
 		t.Helper()
 		for lines.Scan() {
@@ -51,7 +51,7 @@ func TestLines(t *testing.T) {
 				return
 			}
 		}
-		t.Fatalf("never told %q", want)
+		t.Fatalf("never logged %q", want)
 	}
 	next("emulated Fly platform at http://127.0.0.1:")
 	_, rest, _ := strings.Cut(lines.Text(), "page at ")
@@ -75,7 +75,7 @@ func TestLines(t *testing.T) {
 		env[name] = strings.Trim(value, "'\n")
 	}
 	if env["FLYCAST_SANDBOX_PAGE"] != url {
-		t.Errorf("the page is at %q, said %q", env["FLYCAST_SANDBOX_PAGE"], url)
+		t.Errorf("the page is at %q, logged as %q", env["FLYCAST_SANDBOX_PAGE"], url)
 	}
 	answer, err := http.Get(url + "/state")
 	if err != nil {
@@ -85,7 +85,7 @@ func TestLines(t *testing.T) {
 	_ = answer.Body.Close()
 	if err != nil || !strings.Contains(string(body), `"speed":60`) ||
 		!strings.Contains(string(body), env["FLY_API_BASE_URL"]) {
-		t.Errorf("the page says %s, %v", body, err)
+		t.Errorf("the page has %s, %v", body, err)
 	}
 	post, err := http.NewRequestWithContext(
 		ctx,
@@ -104,7 +104,7 @@ func TestLines(t *testing.T) {
 	_ = answer.Body.Close()
 	next("shop-api " + shopA + " iad started -> stopped")
 	cancel()
-	go func() { _, _ = io.Copy(io.Discard, told) }()
+	go func() { _, _ = io.Copy(io.Discard, logged) }()
 	if code := <-done; code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}

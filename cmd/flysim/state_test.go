@@ -85,7 +85,7 @@ func TestState(t *testing.T) {
 
 // TestStateApps holds that the program names the apps that --apps no longer changes.
 func TestStateApps(t *testing.T) {
-	const told = "these apps exist already"
+	const note = "these apps exist already"
 	file := filepath.Join(t.TempDir(), "flysim.state")
 	apps := writeFile(t, "apps.toml", "[[apps]]\nname = 'one'\nhttp_service = { internal_port = 8080 }\n")
 	for i, want := range []bool{false, true} {
@@ -97,8 +97,8 @@ func TestStateApps(t *testing.T) {
 		if code := end(); code != 0 {
 			t.Errorf("start %d: exit code %d", i, code)
 		}
-		if got := strings.Contains(stderr.String(), told); got != want {
-			t.Errorf("start %d: told %v, want %v:\n%s", i, got, want, stderr.String())
+		if got := strings.Contains(stderr.String(), note); got != want {
+			t.Errorf("start %d: noted %v, want %v:\n%s", i, got, want, stderr.String())
 		}
 	}
 }
