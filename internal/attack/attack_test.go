@@ -21,8 +21,8 @@ import (
 )
 
 var (
-	steps = flag.Int("attack.steps", 4000/share, "how many moves are made")
-	seed  = flag.Uint64("attack.seed", 1, "the seed of the moves")
+	stepsFlag = flag.Int("attack.steps", 4000/share, "how many moves are made")
+	seedFlag  = flag.Uint64("attack.seed", 1, "the seed of the moves")
 )
 
 // stepsPerWorld bounds how much a world remembers.
@@ -30,11 +30,11 @@ const stepsPerWorld = 1000
 
 func TestAttack(t *testing.T) {
 	total := make(map[string]int)
-	for made := 0; made < *steps && !t.Failed(); made += stepsPerWorld {
+	for made := 0; made < *stepsFlag && !t.Failed(); made += stepsPerWorld {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			counts := run(ctx, t, *seed+uint64(made/stepsPerWorld), min(stepsPerWorld, *steps-made))
+			counts := run(ctx, t, *seedFlag+uint64(made/stepsPerWorld), min(stepsPerWorld, *stepsFlag-made))
 			for name, n := range counts {
 				total[name] += n
 			}
@@ -44,7 +44,7 @@ func TestAttack(t *testing.T) {
 		t.Logf("%6d %s", total[name], name)
 	}
 	for _, name := range []string{"approved by form", "approved by terminal", "approved by policy", "result refused declined", "result refused replayed", "result refused blocked", "error"} {
-		if total[name] == 0 && *steps >= 3*stepsPerWorld {
+		if total[name] == 0 && *stepsFlag >= 3*stepsPerWorld {
 			t.Errorf("the moves never led to %q: they prove nothing about it", name)
 		}
 	}

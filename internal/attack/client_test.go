@@ -38,7 +38,7 @@ type message struct {
 		Message         string          `json:"message"`
 		RequestedSchema json.RawMessage `json:"requestedSchema"`
 	} `json:"params"`
-	Result *result `json:"result"`
+	Result *callResult `json:"result"`
 	Error  *struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
@@ -48,7 +48,7 @@ type message struct {
 }
 
 // result is a tools/call result, or the question in the place of one.
-type result struct {
+type callResult struct {
 	Structured struct {
 		Status   string `json:"status"`
 		Code     string `json:"code"`
@@ -131,7 +131,7 @@ func (c *client) call(tool string, args arguments, extra map[string]any) {
 }
 
 // question is one that the server put to a client.
-type question struct {
+type openQuestion struct {
 	client *client
 	tool   string
 	app    string
@@ -149,7 +149,7 @@ type question struct {
 }
 
 // content is the form, filled in.
-func (q *question) content(right bool) map[string]any {
+func (q *openQuestion) content(right bool) map[string]any {
 	switch {
 	case q.typed && right:
 		return map[string]any{"app": q.app}
@@ -161,7 +161,7 @@ func (q *question) content(right bool) map[string]any {
 
 // answer sends an answer to a question, as the client with the question would,
 // or through another client.
-func (c *client) answer(q *question, action string, content map[string]any) {
+func (c *client) answer(q *openQuestion, action string, content map[string]any) {
 	reply := map[string]any{"action": action}
 	if action == "accept" {
 		reply["content"] = content

@@ -37,7 +37,7 @@ type approval struct {
 }
 
 // made is a call that was made.
-type made struct {
+type madeCall struct {
 	client *client
 	tool   string
 	app    string
@@ -47,9 +47,9 @@ type made struct {
 }
 
 // code is what a person gave out in a terminal, used or not.
-type code struct {
+type approvalCode struct {
 	code string
-	made made // the call that it is for
+	made madeCall // the call that it is for
 }
 
 // driver makes random moves and compares what the platform did with what a
@@ -60,11 +60,11 @@ type driver struct {
 	rng *rand.Rand
 	key gate.SigningKey
 
-	open      []*question // put to a client and not answered
-	past      []*question // answered, or too old: what replays are made of
+	open      []*openQuestion // put to a client and not answered
+	past      []*openQuestion // answered, or too old: what replays are made of
 	approvals []approval
-	ticketed  []made // calls that were told a ticket
-	codes     []code
+	ticketed  []madeCall // calls that were told a ticket
+	codes     []approvalCode
 	byPolicy  map[*installation][]time.Time
 	public    map[string]map[string]bool // public addresses that an app has or had: one that was released can come back
 
@@ -166,7 +166,7 @@ func (d *driver) client() *client {
 func (d *driver) tend() {
 	now := time.Now()
 	d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool { return !now.Before(a.until) })
-	d.open = slices.DeleteFunc(d.open, func(q *question) bool {
+	d.open = slices.DeleteFunc(d.open, func(q *openQuestion) bool {
 		gone := q.over || now.Sub(q.at) > 2*answerWithin
 		if gone {
 			d.past = append(d.past, q)
@@ -266,16 +266,16 @@ func (d *driver) callWithCode() {
 
 // newestCode is the last code that a person gave out; ok is false if there is
 // none.
-func (d *driver) newestCode() (newest code, ok bool) {
+func (d *driver) newestCode() (newest approvalCode, ok bool) {
 	if len(d.codes) == 0 {
-		return code{}, false
+		return approvalCode{}, false
 	}
 	return d.codes[len(d.codes)-1], true
 }
 
 // useCode makes the call that a code is for, with the code, and returns what the
 // platform did.
-func (d *driver) useCode(given code) []string {
+func (d *driver) useCode(given approvalCode) []string {
 	m := given.made
 	m.args = maps.Clone(m.args)
 	m.args["approval"] = given.code
@@ -363,17 +363,17 @@ func (d *driver) finish(c *client, tool, app string, args arguments) {
 				d.ended(c, m)
 			case m.Result != nil && m.Result.RequestState != "":
 				params := m.Result.InputRequests["approval"].Params
-				d.put(&question{client: c, tool: tool, app: app, args: args, text: params.Message, state: m.Result.RequestState}, params.RequestedSchema)
+				d.put(&openQuestion{client: c, tool: tool, app: app, args: args, text: params.Message, state: m.Result.RequestState}, params.RequestedSchema)
 				return
 			default:
 				d.note(m)
 				if m.Result != nil && m.Result.Structured.Approval.Ticket != "" {
-					d.ticketed = append(d.ticketed, made{c, tool, app, args, m.Result.Structured.Approval.Ticket, d.plan(tool, app, args)})
+					d.ticketed = append(d.ticketed, madeCall{c, tool, app, args, m.Result.Structured.Approval.Ticket, d.plan(tool, app, args)})
 				}
 				return
 			}
 		case m := <-c.asked:
-			d.put(&question{client: c, tool: tool, app: app, args: args, text: m.Params.Message, id: m.ID, call: id}, m.Params.RequestedSchema)
+			d.put(&openQuestion{client: c, tool: tool, app: app, args: args, text: m.Params.Message, id: m.ID, call: id}, m.Params.RequestedSchema)
 			return
 		case <-time.After(2 * answerWithin):
 			d.t.Errorf("%s: %s %s was not answered", c.in.name, tool, args)
@@ -383,7 +383,7 @@ func (d *driver) finish(c *client, tool, app string, args arguments) {
 }
 
 // put opens a question.
-func (d *driver) put(q *question, schema json.RawMessage) {
+func (d *driver) put(q *openQuestion, schema json.RawMessage) {
 	q.at = time.Now()
 	q.typed = strings.Contains(string(schema), `"app"`)
 	q.covers = d.named(q.tool, q.app, q.text)
@@ -509,7 +509,7 @@ func (d *driver) answerOpen(action string, right bool, after time.Duration) {
 // reply answers an open question after a time. A person's yes in time is an
 // approval of what the question names. One that found nothing to do is not used
 // up, and counts as long as a form does.
-func (d *driver) reply(q *question, action string, right bool, after time.Duration) {
+func (d *driver) reply(q *openQuestion, action string, right bool, after time.Duration) {
 	if wait := after - time.Since(q.at); wait > 0 {
 		time.Sleep(wait)
 	}
@@ -532,7 +532,7 @@ func (d *driver) reply(q *question, action string, right bool, after time.Durati
 
 // settle waits for the end of the call of an answered question, or for the next
 // question of it.
-func (d *driver) settle(q *question) {
+func (d *driver) settle(q *openQuestion) {
 	c := q.client
 	if q.state != "" {
 		d.finish(c, q.tool, q.app, q.args)
@@ -547,7 +547,7 @@ func (d *driver) settle(q *question) {
 			}
 			d.ended(c, m)
 		case m := <-c.asked:
-			d.put(&question{client: c, tool: q.tool, app: q.app, args: q.args, text: m.Params.Message, id: m.ID, call: q.call}, m.Params.RequestedSchema)
+			d.put(&openQuestion{client: c, tool: q.tool, app: q.app, args: q.args, text: m.Params.Message, id: m.ID, call: q.call}, m.Params.RequestedSchema)
 			return
 		case <-time.After(time.Minute): // longer than any hold: nothing else comes
 			return
@@ -601,7 +601,7 @@ func (d *driver) replay() {
 // isOpen reports whether a question with this id is open at a client: in the
 // handshake eras each connection numbers its own.
 func (d *driver) isOpen(c *client, id json.RawMessage) bool {
-	return slices.ContainsFunc(d.open, func(q *question) bool {
+	return slices.ContainsFunc(d.open, func(q *openQuestion) bool {
 		return q.client == c && len(id) > 0 && string(q.id) == string(id)
 	})
 }
@@ -647,9 +647,9 @@ func (d *driver) sign() {
 		d.t.Errorf("sign: %v", err)
 		return
 	}
-	i := slices.IndexFunc(d.ticketed, func(m made) bool { return m.client.in == in && m.ticket == request.Ticket })
+	i := slices.IndexFunc(d.ticketed, func(m madeCall) bool { return m.client.in == in && m.ticket == request.Ticket })
 	if i >= 0 {
-		d.codes = append(d.codes, code{signed, d.ticketed[i]})
+		d.codes = append(d.codes, approvalCode{signed, d.ticketed[i]})
 	}
 	if i < 0 || d.rng.IntN(2) == 0 {
 		if err := in.requests.Answer(request.Ticket, gate.ApprovalAnswer{Approved: true, Code: signed, At: time.Now()}); err != nil {
