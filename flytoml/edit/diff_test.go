@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
@@ -98,5 +99,21 @@ func TestDiff(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want)
 			}
 		})
+	}
+}
+
+// TestDiffOfEqualServices: lines that stay are context, also where every service
+// has the same ones. A diff that is anchored at lines that occur once, as that of
+// rogpeppe/go-internal is, would show them as removed and added.
+func TestDiffOfEqualServices(t *testing.T) {
+	edited, err := Apply(parse(t, string(flytomltest.ManyServices(3))), blueprint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(edited.Diff("fly.toml")) {
+		if strings.HasPrefix(line, "-") && strings.Contains(line, "[[services.ports]]") {
+			t.Errorf("a line that stays is shown as removed:\n%s", edited.Diff("fly.toml"))
+			break
+		}
 	}
 }

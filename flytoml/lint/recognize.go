@@ -33,9 +33,6 @@ func Recognize(name string, data []byte) bool {
 	return looksLikeFly(name, doc, false)
 }
 
-// RecognizeFile is [Recognize] for a file that was read.
-func RecognizeFile(f *flytoml.File) bool { return looksLikeFly(f.Name(), f.Document(), false) }
-
 // looksLikeFly judges a document, or, if it is broken, the outline of one.
 func looksLikeFly(name string, doc map[string]any, broken bool) bool {
 	if !broken && len(doc) == 0 {

@@ -276,7 +276,7 @@ func (h Held) Add(c Config) {
 	flat := make(map[string]string)
 	flatten(flat, "", c.normalised())
 	for _, path := range slices.Sorted(maps.Keys(flat)) {
-		if !Secret(path) {
+		if !IsSecret(path) {
 			continue
 		}
 		for _, literal := range literals(flat[path]) {
@@ -327,7 +327,7 @@ func (h Held) where(path, value string) string {
 // is never for a model or a log.
 func DiffGiven(a, b Config, held Held) []Change {
 	return diff(a, b, func(c Change) Change {
-		if !Secret(c.Path) || c.After == "" {
+		if !IsSecret(c.Path) || c.After == "" {
 			return maskChange(c)
 		}
 		if at := held.where(c.Path, c.After); at != "" {
@@ -341,7 +341,7 @@ func DiffGiven(a, b Config, held Held) []Change {
 
 // maskChange hides the values of a change that may hold a secret.
 func maskChange(c Change) Change {
-	if !Secret(c.Path) {
+	if !IsSecret(c.Path) {
 		return c
 	}
 	suffix := ""
@@ -352,16 +352,22 @@ func maskChange(c Change) Change {
 	return c
 }
 
-// Secret reports whether the value at a path of a configuration may hold a
-// secret: environment values other than the two that Fly sets, the contents of
-// files, the values of headers that checks send.
-func Secret(path string) bool {
-	switch {
-	case path == "env.FLY_PROCESS_GROUP", path == "env.PRIMARY_REGION":
+// IsSecret reports whether the value at a path of a Machine's configuration, or
+// of a fly.toml, may hold a secret: environment values other than the two that
+// Fly sets, build arguments, the contents of files, the values of headers that
+// checks send, and JSON in machine_config. Command lines are shown: whoever
+// approves a deploy must see what will run.
+func IsSecret(path string) bool {
+	if path == "env.FLY_PROCESS_GROUP" || path == "env.PRIMARY_REGION" {
 		return false
+	}
+	path = strings.ToLower(path)
+	switch {
 	case path == "env", environment(path), strings.HasSuffix(path, ".env"):
 		return true
-	case strings.Contains(path, "raw_value"):
+	case strings.Contains(path, "raw_value"), strings.HasPrefix(path, "build.args"):
+		return true
+	case strings.HasPrefix(path, "machine_config"), strings.HasSuffix(path, ".machine_config"):
 		return true
 	case strings.Contains(path, "headers"):
 		return strings.HasSuffix(path, ".values") || strings.Contains(path, "checks") && !strings.HasSuffix(path, "].name")

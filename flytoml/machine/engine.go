@@ -72,12 +72,6 @@ func EngineOfImage(ref string) *Engine { return KnownEngines().OfImage(ref) }
 // EngineOfPort is the engine whose own port this is; nil if it is nobody's.
 func EngineOfPort(port int) *Engine { return KnownEngines().OfPort(port) }
 
-// EngineOfMount is the engine that keeps its data in such a volume; nil if that
-// is not known.
-func EngineOfMount(volume, destination string) *Engine {
-	return KnownEngines().OfMount(volume, destination)
-}
-
 // OfImage is [EngineOfImage] among these engines.
 func (all Engines) OfImage(ref string) *Engine {
 	ref, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(ref)), "@")
@@ -102,7 +96,8 @@ func (all Engines) OfPort(port int) *Engine {
 	return all.first(func(e Engine) bool { return slices.Contains(e.ports, port) })
 }
 
-// OfMount is [EngineOfMount] among these engines.
+// OfMount finds the engine that keeps its data in a volume of this name or at
+// this destination; nil if there is none.
 func (all Engines) OfMount(volume, destination string) *Engine {
 	destination = path.Clean(strings.ToLower(destination))
 	name := words(strings.ToLower(volume))

@@ -86,7 +86,7 @@ func TestEngines(t *testing.T) {
 		{"data", "/var/lib/postgresql/data"}: "PostgreSQL", {"pg_data", "/data"}: "PostgreSQL", {"redis_data", "/data"}: "Redis", {"redis-server", "/data"}: "Redis", {"x", "/var/lib/mysql/"}: "MySQL",
 		{"esdata", "/x"}: "Elasticsearch", {"data", "/data"}: "", {"sqlite_data", "/data"}: "", {"storage_vol", "/var/www/html/storage"}: "", {"", ""}: "", {"litefs", "/var/lib/litefs"}: "",
 	} {
-		if got := name(EngineOfMount(mount[0], mount[1])); got != want {
+		if got := name(KnownEngines().OfMount(mount[0], mount[1])); got != want {
 			t.Errorf("mount %q: got %q, want %q", mount, got, want)
 		}
 	}

@@ -100,7 +100,7 @@ func (w *renderer) header(indent string, path []string, open, closing string) {
 
 // value writes a value on one line (a long text on several).
 func (w *renderer) value(path []string, value any) string {
-	if w.values == Masked && isSecretPath(path) {
+	if w.values == Masked && machine.IsSecret(strings.Join(path, ".")) {
 		return tomlText(machine.Mask(legacy.Text(value), ""))
 	}
 	switch value := value.(type) {
@@ -139,28 +139,6 @@ func (w *renderer) value(path []string, value any) string {
 		return "{ " + strings.Join(items, ", ") + " }"
 	}
 	return `""`
-}
-
-// isSecretPath tells the paths whose values are masked. Names match in any case, as
-// they do when the file is read.
-func isSecretPath(path []string) bool {
-	at := func(i int, name string) bool { return i < len(path) && strings.EqualFold(path[i], name) }
-	last := len(path) - 1
-	switch {
-	case at(0, "env"):
-		return !at(1, "PRIMARY_REGION") && !at(1, "FLY_PROCESS_GROUP")
-	case at(0, "build") && at(1, "args"), at(0, "machine_config"), at(last, "machine_config"):
-		return true
-	case at(0, "files") && at(last, "raw_value"):
-		return true
-	case at(0, "checks"), at(1, "checks"), at(1, "http_checks"), at(1, "tcp_checks"):
-		for i := range path {
-			if at(i, "headers") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // isTables tells a list of tables only, which can be written as [[sections]].
