@@ -6,7 +6,7 @@
 // Codes of findings are stable; docs/lint.md lists them.
 //
 //	lint, finding, limit        how findings are made, and how many
-//	keys, schema, swallowed     unknown and misplaced keys
+//	keys, swallowed             unknown and misplaced keys
 //	names, suggest              which key was meant
 //	shape, refused              what flyctl refuses
 //	sections, groups, guest, paths, check, service, port, stray, wake, appname

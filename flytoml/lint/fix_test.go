@@ -9,6 +9,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -47,7 +48,7 @@ func TestFixNoWorse(t *testing.T) {
 func TestFixRandom(t *testing.T) {
 	t.Parallel()
 	w := docWriter{rand.New(rand.NewPCG(5, 6))}
-	known, renamed, left := schema(), 0, 0
+	known, renamed, left := schema.Root(), 0, 0
 	for range 400 {
 		data, err := json.Marshal(w.mistyped(w.table(known, "", 0.08)))
 		if err != nil {

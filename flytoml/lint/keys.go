@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
@@ -17,30 +18,30 @@ const ignored = "flyctl ignores keys that it does not know, at every depth and w
 // keys looks at every key of a value: whether flyctl knows it there and, where
 // flyctl could not read the file, whether its value has the right shape. plain
 // is the path without indexes, around the table that the value is in.
-func (l *linter) keys(s spot, plain string, known, around *keySchema) {
+func (l *linter) keys(s spot, plain string, known, around *schema.Key) {
 	switch value := s.value.(type) {
 	case []any:
-		if item := listItem(plain, known); item != nil {
+		if item := schema.ListItem(plain, known); item != nil {
 			known = item
 		}
 		for i := range value {
 			l.keys(l.item(s, i), plain, known, around)
 		}
 	case map[string]any:
-		if known.keys == nil {
+		if known.Keys == nil {
 			return
 		}
 		table := &keyed{table: value}
 		for _, key := range slices.Sorted(maps.Keys(value)) {
 			here := l.step(s, layout.Join(s.path, key), value[key], true)
 			name := ""
-			if !known.any {
+			if !known.Free {
 				if name = l.key(here, table, plain, key, known); name == "" {
 					continue
 				}
 			}
-			below := known.keys[name]
-			if known.any {
+			below := known.Keys[name]
+			if known.Free {
 				name = key
 				if l.reportSwallowed(here, plain, key, below, around) {
 					continue
@@ -75,16 +76,16 @@ func (k *keyed) count(name string) int {
 }
 
 // key finds the known name of a key of a table; empty if flyctl ignores it.
-func (l *linter) key(here spot, table *keyed, plain, key string, known *keySchema) string {
-	if _, ok := known.keys[key]; ok {
+func (l *linter) key(here spot, table *keyed, plain, key string, known *schema.Key) string {
+	if _, ok := known.Keys[key]; ok {
 		if d, ok := deadKeys(plain, key); ok {
 			l.dead(here, d)
 		}
 		return key
 	}
-	for _, name := range known.sortedNames() {
+	for _, name := range known.SortedNames() {
 		if strings.EqualFold(name, key) {
-			l.keyCase(here, table, plain, key, name, known.keys[name])
+			l.keyCase(here, table, plain, key, name, known.Keys[name])
 			return name
 		}
 	}
@@ -92,7 +93,7 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *keySchem
 		l.dead(here, d)
 		return ""
 	}
-	_, plural := known.keys[strings.TrimSuffix(key, "s")] // of a key that is known here
+	_, plural := known.Keys[strings.TrimSuffix(key, "s")] // of a key that is known here
 	if n, ok := l.misplaced(plain, key); ok && !plural {
 		l.warn(FindingMisplacedKey, here, n)
 		return ""
@@ -106,7 +107,7 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *keySchem
 	if s.fix != "" {
 		n.fix = s.fix
 	}
-	if s.rename != "" && table.count(s.rename) == 0 && fits(here.value, plain, s.rename, known.keys[s.rename]) {
+	if s.rename != "" && table.count(s.rename) == 0 && fits(here.value, plain, s.rename, known.Keys[s.rename]) {
 		edit = l.rename(here, s.rename)
 		table.folded[layout.FoldKey(s.rename)]++ // the next one that is near has none
 	}
@@ -117,12 +118,12 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *keySchem
 // fits reports whether a key's value means under a known name what it says: one
 // of the right type, and no duration without a unit, which the name alone would
 // give one.
-func fits(value any, plain, name string, known *keySchema) bool {
+func fits(value any, plain, name string, known *schema.Key) bool {
 	_, isNumber := numberOf(value)
-	return misfit(value, plain, name, known) == nil && !(known.isDuration() && isNumber)
+	return misfit(value, plain, name, known) == nil && !(known.IsDuration() && isNumber)
 }
 
-func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *keySchema) {
+func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *schema.Key) {
 	n := message{
 		fmt.Sprintf("%s is read as %s, but what flyctl does for that key in lower case (old spellings, quoted numbers) it does not do here", excerpt.Quote(key), name),
 		"flyctl decodes keys in any case, and translates old spellings in exact lower case only",
@@ -208,27 +209,27 @@ func (l *linter) misplaced(plain, key string) (message, bool) {
 		n.why += ", and in TOML a key belongs to the last header above it"
 	}
 	switch {
-	case home.own != "":
-		n.fix = fmt.Sprintf("write it as %s, a section of its own", home.own)
-	case home.path == "":
+	case home.Own != "":
+		n.fix = fmt.Sprintf("write it as %s, a section of its own", home.Own)
+	case home.Path == "":
 		n.fix = "move it to the top of the file, above the first table"
 	default:
-		n.fix = "move it to " + home.title
+		n.fix = "move it to " + home.Title
 	}
 	return n, true
 }
 
 // tablesWith are the tables that have each key.
-func (l *linter) tablesWith() map[string][]homeTable {
+func (l *linter) tablesWith() map[string][]schema.Home {
 	if l.homes == nil {
-		l.homes = schema().homes()
+		l.homes = schema.Root().Homes()
 	}
 	return l.homes
 }
 
 // homeOf chooses among the tables that have a key the one that it was probably
 // meant for: the top of the file, a table near by, or the only one there is.
-func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
+func homeOf(plain, key string, homes []schema.Home) (schema.Home, bool) {
 	common := func(home string) int { // steps that two paths share
 		a, b := strings.Split(plain, "."), strings.Split(home, ".")
 		n := 0
@@ -239,13 +240,13 @@ func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
 	}
 	steps := func(path string) int { return strings.Count(path, ".") + 1 }
 	everywhere := []string{"processes", "checks", "container"} // known at the top, and in many tables besides
-	var best homeTable
+	var best schema.Home
 	found := 0
 	for _, home := range homes {
-		if home.path == "" && !slices.Contains(everywhere, key) {
+		if home.Path == "" && !slices.Contains(everywhere, key) {
 			return home, true
 		}
-		if n := common(home.path); home.path != "" && plain != "" && n > found && steps(home.path) <= n+1 {
+		if n := common(home.Path); home.Path != "" && plain != "" && n > found && steps(home.Path) <= n+1 {
 			best, found = home, n
 		}
 	}
@@ -255,14 +256,14 @@ func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
 	// Words of every day are no sign of the table they belong to.
 	if slices.Contains([]string{"args", "command", "file", "headers", "image", "method", "name", "path", "policy", "port", "processes", "source", "type", "version"}, key) ||
 		plain != "" && slices.Contains([]string{"retries", "size", "settings"}, key) {
-		return homeTable{}, false
+		return schema.Home{}, false
 	}
 	families := map[string]bool{}
 	for _, home := range homes {
-		if steps(home.path) > steps(homes[0].path) {
+		if steps(home.Path) > steps(homes[0].Path) {
 			break
 		}
-		family, _, _ := strings.Cut(home.path, ".")
+		family, _, _ := strings.Cut(home.Path, ".")
 		switch family {
 		case "services":
 			family = "http_service"
@@ -274,7 +275,7 @@ func homeOf(plain, key string, homes []homeTable) (homeTable, bool) {
 			family = "metrics"
 		}
 		families[family] = true
-		if best.path == "" || home.path == family {
+		if best.Path == "" || home.Path == family {
 			best = home
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
@@ -42,7 +43,7 @@ func lint(f *flytoml.File, private bool) []Finding {
 		}
 	}
 	root := spot{value: f.Document()}
-	l.keys(root, "", schema(), nil)
+	l.keys(root, "", schema.Root(), nil)
 	l.whole(root)
 	if err == nil {
 		l.services(root)
@@ -75,11 +76,11 @@ type linter struct {
 	at       layout.Positions
 	lines    []int // where the second line begins, and the others
 	findings []Finding
-	errors   int                    // of findings, those left out included
-	kinds    map[kindOfFinding]int  // how many there are of each
-	left     map[Severity]int       // how many are left out
-	homes    map[string][]homeTable // of keys, once one is needed
-	words    vocabulary             // of keys, once it is needed
+	errors   int                      // of findings, those left out included
+	kinds    map[kindOfFinding]int    // how many there are of each
+	left     map[Severity]int         // how many are left out
+	homes    map[string][]schema.Home // of keys, once one is needed
+	words    vocabulary               // of keys, once it is needed
 }
 
 // spot is a place in the document: what stands there, and where in the file,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
 // oneHTTP is the head of a file with one well-formed HTTP service.
@@ -329,7 +330,7 @@ func TestNearest(t *testing.T) {
 		"max_machines":     "",
 		"zzz":              "",
 	} {
-		if got := nearest(key, schema().keys["http_service"].names()); got != want {
+		if got := nearest(key, schema.Root().Keys["http_service"].Names()); got != want {
 			t.Errorf("%s: got %q, want %q", key, got, want)
 		}
 	}

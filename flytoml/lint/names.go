@@ -4,13 +4,15 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
 // vocabulary is the words that known names are made of.
 type vocabulary map[string]bool
 
 // vocabularyOf are the words of the keys of all tables.
-func vocabularyOf(homes map[string][]homeTable) vocabulary {
+func vocabularyOf(homes map[string][]schema.Home) vocabulary {
 	all := vocabulary{}
 	for name := range homes {
 		for _, word := range splitWords(name) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
 var allNames = flag.Bool("allnames", false, "test every name within two mistakes of a known one, which takes minutes")
@@ -82,12 +83,12 @@ func slips(name string, f func(string)) {
 // table, a fix keeps unit, direction and protocol, or there is none.
 func TestFixNames(t *testing.T) {
 	t.Parallel()
-	homes := schema().homes()
+	homes := schema.Root().Homes()
 	v := vocabularyOf(homes)
 	tables := map[string][]string{} // the names of a table, by their list
 	for name, at := range homes {
 		for _, home := range at {
-			tables[home.path] = append(tables[home.path], name)
+			tables[home.Path] = append(tables[home.Path], name)
 		}
 	}
 	tried, fixed := 0, map[string]int{}
@@ -133,13 +134,13 @@ func TestFixNames(t *testing.T) {
 // another one, with a negation, and with each word turned into its opposite.
 func TestFixMeanings(t *testing.T) {
 	t.Parallel()
-	root := schema()
+	root := schema.Root()
 	tried := 0
-	var walk func(s *keySchema, path []string)
-	walk = func(s *keySchema, path []string) {
-		for _, known := range s.names() {
-			if below := s.keys[known]; below.keys != nil {
-				if !below.any && len(path) < 4 {
+	var walk func(s *schema.Key, path []string)
+	walk = func(s *schema.Key, path []string) {
+		for _, known := range s.Names() {
+			if below := s.Keys[known]; below.Keys != nil {
+				if !below.Free && len(path) < 4 {
 					walk(below, append(slices.Clone(path), known))
 				}
 				continue
@@ -170,9 +171,9 @@ func TestFixMeanings(t *testing.T) {
 				}
 			}
 			others = slices.DeleteFunc(others, func(other string) bool {
-				return slices.ContainsFunc(s.names(), func(name string) bool { return sameLetters(other, name) })
+				return slices.ContainsFunc(s.Names(), func(name string) bool { return sameLetters(other, name) })
 			})
-			for _, value := range valuesFor(s.keys[known]) {
+			for _, value := range valuesFor(s.Keys[known]) {
 				tried += len(others)
 				checkUnfixed(t, path, others, value)
 			}
@@ -185,8 +186,8 @@ func TestFixMeanings(t *testing.T) {
 }
 
 // valuesFor are values that a key takes, and others.
-func valuesFor(s *keySchema) []any {
-	if s.kind == nil {
+func valuesFor(s *schema.Key) []any {
+	if s.Type == nil {
 		return []any{"x"}
 	}
 	switch kindOf(s) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
 // TestLintRandom: of whatever is made of flyctl's keys and of values right and
@@ -15,7 +16,7 @@ import (
 func TestLintRandom(t *testing.T) {
 	t.Parallel()
 	w := docWriter{rand.New(rand.NewPCG(1, 2))}
-	known, refused := schema(), 0
+	known, refused := schema.Root(), 0
 	for range 1_000 {
 		data, err := json.Marshal(w.table(known, "", 0.15))
 		if err != nil {
@@ -39,35 +40,35 @@ func TestLintRandom(t *testing.T) {
 // docWriter writes random documents.
 type docWriter struct{ *rand.Rand }
 
-func (w docWriter) table(s *keySchema, path string, share float64) map[string]any {
+func (w docWriter) table(s *schema.Key, path string, share float64) map[string]any {
 	table := map[string]any{}
-	if s.any {
+	if s.Free {
 		for _, name := range []string{"app", "web"} {
 			if w.Float64() < 0.4 {
-				table[name] = w.value(s.keys[""], path+".NAME")
+				table[name] = w.value(s.Keys[""], path+".NAME")
 			}
 		}
 		return table
 	}
-	for _, name := range s.names() {
+	for _, name := range s.Names() {
 		if w.Float64() < share {
 			key := name
 			if w.IntN(30) == 0 {
 				key = strings.ToUpper(name[:1]) + name[1:]
 			}
-			table[key] = w.value(s.keys[name], path+"."+name)
+			table[key] = w.value(s.Keys[name], path+"."+name)
 		}
 	}
 	return table
 }
 
-func (w docWriter) value(s *keySchema, path string) any {
+func (w docWriter) value(s *schema.Key, path string) any {
 	if w.IntN(60) == 0 {
 		return w.pick(nil, true, 1.0, -1.0, 80.5, "", "x", "80", "15s", []any{}, []any{"app"}, map[string]any{}, []any{map[string]any{}}, []any{nil}, 1e12)
 	}
-	if s.keys != nil {
+	if s.Keys != nil {
 		table := w.table(s, path, 0.25)
-		if s.kind.Kind() == reflect.Slice && w.IntN(5) > 0 {
+		if s.Type.Kind() == reflect.Slice && w.IntN(5) > 0 {
 			return []any{table}
 		}
 		return table
@@ -93,7 +94,7 @@ func (w docWriter) value(s *keySchema, path string) any {
 	case key == "interval", strings.HasSuffix(key, "timeout"), key == "grace_period":
 		return w.pick("15s", 3000.0, "1s", "2m")
 	}
-	kind := s.kind
+	kind := s.Type
 	if kind == nil {
 		return "x"
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
@@ -40,10 +41,10 @@ func looksLikeFly(name string, doc map[string]any, broken bool) bool {
 	}
 	var known, telling, foreign int
 	app, secrets := false, false
-	root := schema()
-	homes := root.homes()
+	root := schema.Root()
+	homes := root.Homes()
 	for key, value := range doc {
-		below, title := root.child(key)
+		below, title := root.Child(key)
 		switch {
 		case below == nil && isForeign(root, homes, "", key):
 			foreign++
@@ -87,27 +88,13 @@ func hasFlyName(name string) bool {
 	})
 }
 
-// child is the section of a key in any case, as flyctl reads it, and the key's
-// own spelling; nil if flyctl does not know the key.
-func (s *keySchema) child(key string) (below *keySchema, name string) {
-	if below := s.keys[key]; below != nil {
-		return below, key
-	}
-	for name, below := range s.keys {
-		if strings.EqualFold(name, key) {
-			return below, name
-		}
-	}
-	return nil, ""
-}
-
 // isForeign reports whether an unknown key is another program's, rather than a
 // key that is misspelled, stands in the wrong table, or did something once.
-func isForeign(under *keySchema, homes map[string][]homeTable, plain, key string) bool {
+func isForeign(under *schema.Key, homes map[string][]schema.Home, plain, key string) bool {
 	if _, dead := deadKeys(plain, key); dead {
 		return false
 	}
-	if (vocabulary{}).onlyName(key, under.names()) != "" {
+	if (vocabulary{}).onlyName(key, under.Names()) != "" {
 		return false
 	}
 	_, misplaced := homeOf(plain, key, homes[key])
@@ -116,22 +103,22 @@ func isForeign(under *keySchema, homes map[string][]homeTable, plain, key string
 
 // isOurs reports whether a value can be flyctl's for a key: a table where flyctl
 // has one, with more keys of flyctl's than of others.
-func isOurs(value any, title string, known *keySchema, homes map[string][]homeTable) bool {
+func isOurs(value any, title string, known *schema.Key, homes map[string][]schema.Home) bool {
 	switch value := value.(type) {
 	case nil, outlineValue:
 		return true
 	case map[string]any:
 		switch {
-		case known.keys == nil:
+		case known.Keys == nil:
 			return false
 		case title == "env":
 			return len(value) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(value)), func(v any) bool { return !legacy.IsTable(v) })
-		case known.any:
+		case known.Free:
 			return true
 		}
 		mine, foreign := 0, 0
 		for key := range value {
-			if below, _ := known.child(key); below != nil {
+			if below, _ := known.Child(key); below != nil {
 				mine++
 			} else if isForeign(known, homes, title, key) {
 				foreign++
@@ -139,11 +126,11 @@ func isOurs(value any, title string, known *keySchema, homes map[string][]homeTa
 		}
 		return foreign == 0 || foreign <= mine
 	case []any:
-		if known.keys == nil {
+		if known.Keys == nil {
 			return !slices.ContainsFunc(value, legacy.IsTable)
 		}
 		for _, item := range value {
-			if legacy.IsTable(item) && known.any {
+			if legacy.IsTable(item) && known.Free {
 				continue // such as a list of processes, as flyctl once wrote it
 			}
 			if !legacy.IsTable(item) || !isOurs(item, title, known, homes) {
@@ -152,7 +139,7 @@ func isOurs(value any, title string, known *keySchema, homes map[string][]homeTa
 		}
 		return true
 	}
-	return known.keys == nil
+	return known.Keys == nil
 }
 
 // isDistinctive reports whether a key of flyctl's tells a fly.toml from the files of

@@ -13,12 +13,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
 // shape reports a value that flyctl cannot decode; only files that flyctl
 // could not decode are looked at. at is the plain path of the key.
-func (l *linter) shape(s spot, at string, known *keySchema) {
+func (l *linter) shape(s spot, at string, known *schema.Key) {
 	plain, key := "", at
 	if i := strings.LastIndexByte(at, '.'); i >= 0 {
 		plain, key = at[:i], at[i+1:]
@@ -33,7 +34,7 @@ func (l *linter) shape(s spot, at string, known *keySchema) {
 			"flyctl says: " + excerpt.Line(err.Error()), shapeFix(s.value, plain, known),
 		})
 		finding.Edit = unquoted(s, plain, key, known)
-		if known.kind == reflect.TypeFor[flytoml.MachinePersistRootfs]() {
+		if known.Type == reflect.TypeFor[flytoml.MachinePersistRootfs]() {
 			finding.Edit = l.spelling(s, "never", "restart", "always")
 		}
 	}
@@ -41,9 +42,9 @@ func (l *linter) shape(s spot, at string, known *keySchema) {
 
 // unquoted is the edit that takes a number, true or false out of its quotes; nil
 // if the text is not just that, or flyctl would not read it either.
-func unquoted(s spot, plain, key string, known *keySchema) *TextEdit {
+func unquoted(s spot, plain, key string, known *schema.Key) *TextEdit {
 	word, ok := s.value.(string)
-	if !ok || known.kind == nil || known.isDuration() {
+	if !ok || known.Type == nil || known.IsDuration() {
 		return nil
 	}
 	var value any
@@ -76,18 +77,18 @@ func unquoted(s spot, plain, key string, known *keySchema) *TextEdit {
 }
 
 // kindOf is the kind of a key's value, behind a pointer if it is one.
-func kindOf(known *keySchema) reflect.Kind {
-	if known.kind.Kind() == reflect.Pointer {
-		return known.kind.Elem().Kind()
+func kindOf(known *schema.Key) reflect.Kind {
+	if known.Type.Kind() == reflect.Pointer {
+		return known.Type.Elem().Kind()
 	}
-	return known.kind.Kind()
+	return known.Type.Kind()
 }
 
 // shapeFix says what a value must be.
-func shapeFix(value any, plain string, known *keySchema) string {
+func shapeFix(value any, plain string, known *schema.Key) string {
 	_, isText := value.(string)
 	forgiven := isText && strings.HasPrefix(plain, "http_service")
-	switch known.kind {
+	switch known.Type {
 	case reflect.TypeFor[flytoml.MachinePersistRootfs]():
 		return `write "never", "restart" or "always"`
 	case reflect.TypeFor[flytoml.Duration](), reflect.TypeFor[*flytoml.Duration]():
@@ -95,7 +96,7 @@ func shapeFix(value any, plain string, known *keySchema) string {
 	case nil:
 		return "correct the value"
 	}
-	kind := known.kind
+	kind := known.Type
 	if kind.Kind() == reflect.Pointer {
 		kind = kind.Elem()
 	}
@@ -112,7 +113,7 @@ func shapeFix(value any, plain string, known *keySchema) string {
 	case reflect.String:
 		return "write a text in quotes"
 	case reflect.Slice:
-		if known.keys == nil {
+		if known.Keys == nil {
 			return `write a list of texts, as in ["app"]`
 		}
 		return "write a list of tables, each under a header in double brackets"
@@ -126,13 +127,13 @@ func shapeFix(value any, plain string, known *keySchema) string {
 
 // misfit is why flyctl cannot decode a value, in its words: what it
 // translates first is translated, then encoding/json has the say.
-func misfit(value any, plain, key string, known *keySchema) error {
+func misfit(value any, plain, key string, known *schema.Key) error {
 	table := map[string]any{key: legacy.Clone(value)}
 	inServices := plain == "services" || strings.HasPrefix(plain, "services.")
 	inCheck := inServices && strings.HasSuffix(plain, "_checks") || plain == "checks" || strings.HasPrefix(plain, "checks.")
 	var err error
 	switch {
-	case known.kind == nil:
+	case known.Type == nil:
 		return nil
 	case plain == "" && slices.Contains([]string{"compute", "computes", "vm", "mount", "mounts", "metric", "metrics"}, key):
 		_, err = legacy.Tables(value)
@@ -168,7 +169,7 @@ func misfit(value any, plain, key string, known *keySchema) error {
 		return err
 	case isVM(plain) && key == "memory", (plain == "mount" || plain == "mounts") && key == "initial_size":
 		return nil
-	case known.keys != nil:
+	case known.Keys != nil:
 		return tableShape(value, known)
 	}
 	if err != nil {
@@ -178,10 +179,10 @@ func misfit(value any, plain, key string, known *keySchema) error {
 	if err != nil {
 		return err
 	}
-	err = json.Unmarshal(data, reflect.New(known.kind).Interface())
+	err = json.Unmarshal(data, reflect.New(known.Type).Interface())
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
-		return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", mismatch.Value, legacy.TypeNames().Replace(known.kind.String()))
+		return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", mismatch.Value, legacy.TypeNames().Replace(known.Type.String()))
 	}
 	return err
 }
@@ -217,8 +218,8 @@ func topShape(key string, value any) error {
 
 // tableShape is for tables and lists of them; what is in them is looked at by
 // itself.
-func tableShape(value any, known *keySchema) error {
-	kind := known.kind
+func tableShape(value any, known *schema.Key) error {
+	kind := known.Type
 	if kind.Kind() == reflect.Pointer {
 		kind = kind.Elem()
 	}
@@ -235,7 +236,7 @@ func tableShape(value any, known *keySchema) error {
 	case []any:
 		for _, item := range value {
 			if _, ok := item.(map[string]any); !ok && item != nil && list {
-				return fmt.Errorf("json: cannot unmarshal an item into a field of type %s", legacy.TypeNames().Replace(known.kind.String()))
+				return fmt.Errorf("json: cannot unmarshal an item into a field of type %s", legacy.TypeNames().Replace(known.Type.String()))
 			}
 		}
 		if list {
@@ -247,7 +248,7 @@ func tableShape(value any, known *keySchema) error {
 	case bool:
 		got = fmt.Sprintf("bool %t", value)
 	}
-	return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", got, legacy.TypeNames().Replace(known.kind.String()))
+	return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", got, legacy.TypeNames().Replace(known.Type.String()))
 }
 
 // autostop looks at a value that flyctl refuses.

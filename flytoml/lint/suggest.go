@@ -12,6 +12,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
 // suggestion is what a key that flyctl does not know was probably meant to be.
@@ -21,14 +22,14 @@ type suggestion struct {
 }
 
 // suggest finds what an unknown key of a table was meant to be.
-func (l *linter) suggest(s spot, plain, key string, known *keySchema) suggestion {
+func (l *linter) suggest(s spot, plain, key string, known *schema.Key) suggestion {
 	if len(key) > 2*excerpt.MaxQuoted {
 		return suggestion{}
 	}
 	if fix := wordFor(plain, key); fix != "" {
 		return suggestion{fix: fix}
 	}
-	names := known.sortedNames()
+	names := known.SortedNames()
 	if name := l.vocabulary().onlyName(key, names); name != "" {
 		return suggestion{fix: fmt.Sprintf("did you mean %s?", name), rename: name}
 	}
@@ -193,7 +194,7 @@ func unitNamed(word string) (unit, bool) {
 
 // otherUnit tells how to write a value whose key has a unit that the known key
 // does not have; empty if the key is not of that kind.
-func otherUnit(key string, value any, names []string, known *keySchema) string {
+func otherUnit(key string, value any, names []string, known *schema.Key) string {
 	parts := splitWords(key)
 	if len(parts) < 2 {
 		return ""
@@ -226,12 +227,12 @@ func otherUnit(key string, value any, names []string, known *keySchema) string {
 		return fmt.Sprintf("did you mean %s? It counts in another unit: convert the value", best)
 	case plainName == "":
 		return ""
-	case known.keys[plainName].isDuration() && !from.size:
+	case known.Keys[plainName].IsDuration() && !from.size:
 		if isNumber && math.Abs(amount) < math.MaxInt64 {
 			return fmt.Sprintf("did you mean %s? The unit belongs in its value: %s = %q", plainName, plainName, flytoml.Duration(amount).String())
 		}
 		return fmt.Sprintf("did you mean %s? The unit belongs in its value: %s = \"5%s\", say", plainName, plainName, word)
-	case from.size && known.keys[plainName].kind != reflect.TypeFor[string]():
+	case from.size && known.Keys[plainName].Type != reflect.TypeFor[string]():
 		return ""
 	case from.size:
 		if isNumber && n == math.Trunc(n) && math.Abs(n) < 1<<31 {

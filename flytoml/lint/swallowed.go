@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
@@ -13,7 +14,7 @@ import (
 // names are free, such as headers or env: in TOML a key belongs to the last
 // header above it, whatever its indentation says. around is the shape of the
 // table that this one is in.
-func (l *linter) reportSwallowed(s spot, plain, key string, below, around *keySchema) bool {
+func (l *linter) reportSwallowed(s spot, plain, key string, below, around *schema.Key) bool {
 	if around == nil || !l.isSwallowed(plain, key, around) {
 		return false
 	}
@@ -21,9 +22,9 @@ func (l *linter) reportSwallowed(s spot, plain, key string, below, around *keySc
 	home := strings.TrimSuffix(strings.TrimSuffix(plain, last), ".")
 	title := "the top of the file"
 	if home != "" {
-		title = around.header(home)
+		title = around.Header(home)
 	}
-	if around.keys[key] == nil {
+	if around.Keys[key] == nil {
 		title = "its own section"
 	}
 	n := message{
@@ -47,15 +48,15 @@ func (l *linter) reportSwallowed(s spot, plain, key string, below, around *keySc
 // isSwallowed reports whether a free name can only be a setting of the table
 // around. Of env and other tables in which people choose names, it takes a name
 // of several words in flyctl's own spelling.
-func (l *linter) isSwallowed(plain, key string, around *keySchema) bool {
+func (l *linter) isSwallowed(plain, key string, around *schema.Key) bool {
 	if strings.HasSuffix(plain, "headers") {
-		return around.keys[key] != nil && key != "headers" && around.keys["headers"] != nil
+		return around.Keys[key] != nil && key != "headers" && around.Keys["headers"] != nil
 	}
 	if !strings.ContainsAny(key, "_-") || plain == "checks" {
 		return false
 	}
 	for _, home := range l.tablesWith()[key] {
-		if home.own == "" && slices.Contains([]string{"", "http_service", "build", "deploy"}, home.path) {
+		if home.Own == "" && slices.Contains([]string{"", "http_service", "build", "deploy"}, home.Path) {
 			return true
 		}
 	}
