@@ -122,7 +122,7 @@ func summary(s rules.Snapshot) string {
 	fmt.Fprintf(&b, "addresses: %s; exposed to the internet: %s\n", rules.Judge(s.Addresses.List), s.Exposed())
 	for i, a := range s.Addresses.List {
 		if i == maxFacts {
-			fmt.Fprintf(&b, "  and %d more\n", len(s.Addresses.List)-maxFacts)
+			fmt.Fprintf(&b, "  %s\n", outside.More(len(s.Addresses.List)-maxFacts))
 			break
 		}
 		fmt.Fprintf(&b, "  %s  %s\n", a.IP, a.Kind)

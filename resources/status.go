@@ -2,7 +2,6 @@ package resources
 
 import (
 	"context"
-	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -12,27 +11,16 @@ import (
 
 // Status is an app at one time.
 type Status struct {
-	App       string         `json:"app"`
-	Sandbox   bool           `json:"sandbox,omitempty"`
-	Verdict   rules.Verdict  `json:"verdict"`
-	Exposed   rules.Answer   `json:"exposed"`
-	Addresses []Address      `json:"addresses"`
-	Machines  []Machine      `json:"machines"`
-	Awake     int            `json:"awake"` // started Machines
-	Blockers  []plan.Blocker `json:"blockers"`
-	Unknown   []string       `json:"unknown,omitempty"`
-	AgeMS     int64          `json:"age_ms,omitempty"` // since Fly was read
-}
-
-// Address is one address of the app.
-type Address struct {
-	IP        string     `json:"ip"`
-	Kind      fly.Kind   `json:"kind"`
-	Inferred  bool       `json:"inferred,omitempty"`
-	Region    string     `json:"region,omitempty"`
-	CreatedAt *time.Time `json:"created_at,omitempty"`
-	Network   string     `json:"network,omitempty"`
-	NetworkID string     `json:"network_id,omitempty"`
+	App       string          `json:"app"`
+	Sandbox   bool            `json:"sandbox,omitempty"`
+	Verdict   rules.Verdict   `json:"verdict"`
+	Exposed   rules.Answer    `json:"exposed"`
+	Addresses []rules.Address `json:"addresses"`
+	Machines  []Machine       `json:"machines"`
+	Awake     int             `json:"awake"` // started Machines
+	Blockers  []plan.Blocker  `json:"blockers"`
+	Unknown   []string        `json:"unknown,omitempty"`
+	AgeMS     int64           `json:"age_ms,omitempty"` // since Fly was read
 }
 
 // Machine is one Machine with its services.
@@ -71,7 +59,7 @@ func (r Resources) readStatus(ctx context.Context, app string) (Status, error) {
 	}
 	out := Status{
 		App: app, Sandbox: r.Sandbox, Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(),
-		Addresses: []Address{}, Machines: []Machine{}, Blockers: s.Blockers(),
+		Addresses: []rules.Address{}, Machines: []Machine{}, Blockers: s.Blockers(),
 	}
 	if r.Now != nil {
 		out.AgeMS = age.Of(r.Now()).Milliseconds()
@@ -86,7 +74,7 @@ func (r Resources) readStatus(ctx context.Context, app string) (Status, error) {
 		out.Unknown = append(out.Unknown, u.Sentence())
 	}
 	for _, a := range s.Addresses.List {
-		out.Addresses = append(out.Addresses, describeAddress(a))
+		out.Addresses = append(out.Addresses, rules.Describe(a))
 	}
 	for _, m := range s.Machines {
 		described := describeMachine(m)
@@ -96,18 +84,6 @@ func (r Resources) readStatus(ctx context.Context, app string) (Status, error) {
 		out.Machines = append(out.Machines, described)
 	}
 	return out, nil
-}
-
-func describeAddress(a fly.Address) Address {
-	out := Address{
-		IP: a.IP.String(), Kind: a.Kind, Inferred: a.Inferred, Region: plan.Clean(a.Region),
-		Network: plan.Clean(a.Network), NetworkID: fly.NetworkID(a.IP),
-	}
-	if !a.CreatedAt.IsZero() {
-		at := a.CreatedAt.UTC()
-		out.CreatedAt = &at
-	}
-	return out
 }
 
 func describeMachine(m fly.Machine) Machine {

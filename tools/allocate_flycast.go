@@ -32,7 +32,7 @@ func (a *toolset) allocateFlycast() call.Tool {
 		},
 		Apply: allocator.Apply,
 		Text:  allocateText,
-	}, func(p map[string]*jsonschema.Schema) { app(p) })
+	}, func(p map[string]*jsonschema.Schema) { appPattern(p) })
 }
 
 func allocateText(out address.AllocateResult) string {

@@ -165,7 +165,7 @@ func TestBudget(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	schema := call.InputSchema[releaseInput](func(p map[string]*jsonschema.Schema) { app(p) })
+	schema := call.InputSchema[releaseInput](func(p map[string]*jsonschema.Schema) { appPattern(p) })
 	tests := []struct {
 		name string
 		args map[string]any
@@ -199,7 +199,7 @@ func TestDecode(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	schema := call.InputSchema[patchInput](func(p map[string]*jsonschema.Schema) { app(p) })
+	schema := call.InputSchema[patchInput](func(p map[string]*jsonschema.Schema) { appPattern(p) })
 	f.Add(`{"app":"a","create":true,"internal_port":8080,"process_groups":["web"]}`)
 	f.Add(`{"app":{"x":[1,null]},"internal_port":1e309}`)
 	f.Fuzz(func(t *testing.T, body string) {

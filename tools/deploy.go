@@ -43,7 +43,7 @@ func (a *toolset) deploy() call.Tool {
 		Apply: a.deployer().Apply,
 		Text:  deployText,
 	}, func(p map[string]*jsonschema.Schema) {
-		app(p)
+		appPattern(p)
 		p["scope"].Enum = []any{deploy.ScopeAll, deploy.ScopeServices}
 		p["strategy"].Enum = []any{string(rollout.Rolling), string(rollout.Immediate), string(rollout.Canary), string(rollout.BlueGreen)}
 		p["on_failure"].Enum = []any{string(rollout.PutAllBack), string(rollout.Stop), string(rollout.Continue)}

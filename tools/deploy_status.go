@@ -54,7 +54,7 @@ func (a *toolset) deployStatus() call.Tool {
 			return statusOutput{Status: "failed", Summary: a.mark(summary), Next: p.NextSteps()}
 		},
 		Text: statusText,
-	}, func(p map[string]*jsonschema.Schema) { app(p) })
+	}, func(p map[string]*jsonschema.Schema) { appPattern(p) })
 }
 
 func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {

@@ -53,7 +53,7 @@ func (a *toolset) deployStop() call.Tool {
 			return stopOutput{Status: "failed", Summary: a.mark(summary), Next: p.NextSteps()}
 		},
 		Text: stopText,
-	}, func(p map[string]*jsonschema.Schema) { app(p) })
+	}, func(p map[string]*jsonschema.Schema) { appPattern(p) })
 }
 
 func (a *toolset) stopDeploy(ctx context.Context, in stopInput) (stopOutput, error) {

@@ -43,13 +43,7 @@ type listOutput struct {
 }
 
 type listedAddress struct {
-	IP         string       `json:"ip"`
-	Kind       fly.Kind     `json:"kind" jsonschema:"dedicated_v4, shared_v4, dedicated_v6, flycast, egress or unknown"`
-	Inferred   bool         `json:"inferred,omitempty"`
-	Region     string       `json:"region,omitempty"`
-	CreatedAt  string       `json:"created_at,omitempty"`
-	Network    string       `json:"network,omitempty"`
-	NetworkID  string       `json:"network_id,omitempty"`
+	rules.Address
 	Org        string       `json:"org,omitempty"`
 	OwnNetwork rules.Answer `json:"own_network,omitempty"`
 	MonthlyUSD float64      `json:"monthly_usd,omitempty"`
@@ -61,21 +55,24 @@ func (a *toolset) listIPs() call.Tool {
 	return call.NewReading(a.Handler, call.Reading[listInput, listOutput]{
 		Spec: call.Spec{
 			Name: "list_ips", Title: "List IP addresses", Effect: call.Reads,
-			Description: "Lists every IP address of a Fly app with its kind, price and network. Reports whether the app is public, private or both, whether anything answers the internet, and what prevents it from working over Flycast. Changes nothing. Start here, follow next, and call it again at the end.",
+			Description: "Lists every IP address of a Fly app with its kind, price and network. " +
+				"Reports whether the app is public, private or both, whether anything answers the internet, " +
+				"and what prevents it from working over Flycast. Changes nothing. " +
+				"Start here, follow next, and call it again at the end.",
 		},
 		Read: a.readIPs,
 		Failed: func(summary string, p *plan.Problem) listOutput {
 			return listOutput{
-				Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(), RetryS: int(math.Ceil(p.RetryAfter.Seconds())),
-				RequestID: p.RequestID, Next: p.NextSteps(),
+				Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(),
+				RetryS: int(math.Ceil(p.RetryAfter.Seconds())), RequestID: p.RequestID, Next: p.NextSteps(),
 			}
 		},
 		Text: listText,
-	}, func(p map[string]*jsonschema.Schema) { app(p) })
+	}, func(p map[string]*jsonschema.Schema) { appPattern(p) })
 }
 
-// app is the pattern of app names, for every schema that has one.
-func app(p map[string]*jsonschema.Schema) {
+// appPattern sets the pattern of app names, in every schema that has one.
+func appPattern(p map[string]*jsonschema.Schema) {
 	p["app"].Pattern = `^[a-z0-9][a-z0-9-]{0,62}$`
 }
 
@@ -89,18 +86,22 @@ func (a *toolset) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if err != nil {
 		return listOutput{}, err
 	}
-	out := listOutput{Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(), Reach: plan.Shortened(s.Reach()), AgeMS: reading.Of(a.Clock.Now()).Milliseconds(), Next: a.next(s)}
+	out := listOutput{
+		Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(),
+		Reach: plan.Shortened(s.Reach()), Unknown: s.UnknownSentences(), Next: a.next(s),
+		AgeMS: reading.Of(a.Clock.Now()).Milliseconds(),
+	}
 	for _, addr := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, a.describe(s, addr))
 	}
-	out.Unknown = s.UnknownSentences()
 	if !s.MachinesKnown {
 		out.Unknown = append(out.Unknown, "the Machines: this token is not allowed to list them")
 	}
 	if s.MachinesKnown && s.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	}
-	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s. %s", in.App, out.Verdict, out.Exposed, s.ReachSentence()))
+	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s. %s",
+		in.App, out.Verdict, out.Exposed, s.ReachSentence()))
 	return out, nil
 }
 
@@ -113,11 +114,9 @@ func (a *toolset) mark(summary string) string {
 
 func (a *toolset) describe(s rules.Snapshot, addr fly.Address) listedAddress {
 	out := listedAddress{
-		IP: addr.IP.String(), Kind: addr.Kind, Inferred: addr.Inferred, Region: plan.Clean(addr.Region), Network: plan.Clean(addr.Network),
-		NetworkID: fly.NetworkID(addr.IP), Org: plan.Clean(addr.Org), MonthlyUSD: plan.AddressMonthlyUSD(string(addr.Kind)),
+		Address: rules.Describe(addr), Org: plan.Clean(addr.Org), MonthlyUSD: plan.AddressMonthlyUSD(string(addr.Kind)),
 	}
 	if !addr.CreatedAt.IsZero() {
-		out.CreatedAt = addr.CreatedAt.UTC().Format(time.RFC3339)
 		out.age = a.Clock.Now().Sub(addr.CreatedAt)
 	}
 	if addr.Kind == fly.Flycast {
@@ -132,7 +131,8 @@ func (a *toolset) next(s rules.Snapshot) []plan.Next {
 	if a.ReadOnly && len(next) > 0 {
 		return []plan.Next{{
 			Who: "person",
-			Why: "this server is read-only: the next step would be " + cmp.Or(next[0].Tool, next[0].Why) + "; to do it, start the server without --read-only",
+			Why: "this server is read-only: the next step would be " + cmp.Or(next[0].Tool, next[0].Why) +
+				"; to do it, start the server without --read-only",
 		}}
 	}
 	return next
@@ -183,12 +183,12 @@ func addressTable(list []listedAddress) string {
 		if a.Kind == fly.Egress {
 			price = "by the pair"
 		}
-		t.Append(a.IP, kind, a.Region, age(a.age), network(a), price)
+		t.Append(a.IP, kind, a.Region, ageText(a.age), networkText(a), price)
 	}
 	return t.String()
 }
 
-func age(d time.Duration) string {
+func ageText(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return ""
@@ -198,7 +198,7 @@ func age(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-func network(a listedAddress) string {
+func networkText(a listedAddress) string {
 	if a.NetworkID == "" {
 		return ""
 	}

@@ -81,7 +81,7 @@ func (a *toolset) patchServices() call.Tool {
 		Text:    patchText,
 		Earlier: earlierCreate,
 	}, func(p map[string]*jsonschema.Schema) {
-		app(p)
+		appPattern(p)
 		p["autostop"].Enum = []any{"off", "stop", "suspend"}
 		p["create"].Enum = []any{plan.CreateHTTP, plan.CreateTCP}
 		bound(p["plain_ports"].Items, 1, 65535)

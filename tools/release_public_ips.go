@@ -35,7 +35,7 @@ func (a *toolset) releasePublicIPs() call.Tool {
 		Apply: releaser.Apply,
 		Text:  releaseText,
 	}, func(p map[string]*jsonschema.Schema) {
-		app(p)
+		appPattern(p)
 		most := plan.MaxItems
 		p["ips"].MaxItems = &most
 	})

@@ -108,7 +108,7 @@ func envelopeText(r *plan.Result, extra string) string {
 		b.WriteByte('\n')
 	}
 	if r.Omitted > 0 {
-		fmt.Fprintf(&b, "- and %d more\n", r.Omitted)
+		fmt.Fprintf(&b, "- %s\n", outside.More(r.Omitted))
 	}
 	if extra != "" {
 		b.WriteString(strings.TrimSuffix(extra, "\n") + "\n")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -35,7 +37,7 @@ func describeOrder(work rollout.Work) (lines []string, expected string) {
 		total, most = total+longest, most+turns
 	}
 	if len(lines) > plan.MaxLines {
-		lines = append(lines[:plan.MaxLines-1:plan.MaxLines-1], "and more")
+		lines = outside.First(lines, plan.MaxLines-1)
 	}
 	turns := "1 turn"
 	if most != 1 {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // named is how many objects are named one by one; more are counted.
@@ -122,7 +123,7 @@ func otherLines(steps []Step, d Detail) []string {
 			for _, line := range lines[i:] {
 				left += times[line]
 			}
-			return append(out, fmt.Sprintf("and %d more of this kind", left))
+			return append(out, outside.More(left)+" of this kind")
 		}
 		if n := times[line]; n > 1 {
 			line = fmt.Sprintf("%s, %d times", line, n)
@@ -231,35 +232,30 @@ func (b block) head(d Detail) []string {
 	case first.Verb == gate.CreateMachine:
 		what = "NEW Machines"
 	}
-	var parts []string
-	for i, group := range groups {
-		if i == d.Names {
-			left := 0
-			for _, group := range groups[i:] {
-				left += len(byGroup[group])
-			}
-			parts = append(parts, fmt.Sprintf("%d more groups %d", len(groups)-i, left))
-			break
-		}
-		parts = append(parts, fmt.Sprintf("group %s %d (%s)", Quote(group), len(byGroup[group]), regionCounts(byGroup[group], d)))
-	}
-	return []string{fmt.Sprintf("%d %s: %s%s", len(b.of), what, strings.Join(parts, ", "), end)}
+	parts := inParts(byGroup, groups, d.Names, "groups", func(group string) string {
+		byRegion, regions := split(byGroup[group], ParamRegion)
+		inRegions := inParts(byRegion, regions, d.Names, "regions", func(region string) string {
+			return fmt.Sprintf("%s %d", Quote(region), len(byRegion[region]))
+		})
+		return fmt.Sprintf("group %s %d (%s)", Quote(group), len(byGroup[group]), inRegions)
+	})
+	return []string{fmt.Sprintf("%d %s: %s%s", len(b.of), what, parts, end)}
 }
 
-// regionCounts are how many Machines are in which region.
-func regionCounts(steps []Step, d Detail) string {
-	byRegion, regions := split(steps, ParamRegion)
+// inParts describes the steps of each value, and counts those of the values after the first
+// most.
+func inParts(by map[string][]Step, values []string, most int, noun string, describe func(value string) string) string {
 	var parts []string
-	for i, region := range regions {
-		if i == d.Names {
-			left := 0
-			for _, region := range regions[i:] {
-				left += len(byRegion[region])
-			}
-			parts = append(parts, fmt.Sprintf("%d more regions %d", len(regions)-i, left))
-			break
+	left := 0
+	for i, value := range values {
+		if i < most {
+			parts = append(parts, describe(value))
+		} else {
+			left += len(by[value])
 		}
-		parts = append(parts, fmt.Sprintf("%s %d", Quote(region), len(byRegion[region])))
+	}
+	if left > 0 {
+		parts = append(parts, fmt.Sprintf("%d more %s %d", len(values)-most, noun, left))
 	}
 	return strings.Join(parts, ", ")
 }

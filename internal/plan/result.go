@@ -206,18 +206,12 @@ const BusyRetry = 15 * time.Second
 
 // Few joins the first names of a list, and counts the rest.
 func Few(names []string) string {
-	if more := len(names) - MaxNames; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:MaxNames], ", "), more)
-	}
-	return strings.Join(names, ", ")
+	return outside.List(names, MaxNames)
 }
 
 // Shortened keeps the first lines of a list, and counts the rest.
 func Shortened(lines []string) []string {
-	if more := len(lines) - MaxLines; more > 0 {
-		return append(lines[:MaxLines:MaxLines], fmt.Sprintf("and %d more", more))
-	}
-	return lines
+	return outside.First(lines, MaxLines)
 }
 
 // Machines is a number of Machines in words.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -273,9 +275,5 @@ func (s Snapshot) Unreached() string {
 	if len(why) == 0 {
 		return "none of its addresses has a port that leads to a program"
 	}
-	const limit = 3
-	if len(why) > limit {
-		why = append(why[:limit:limit], fmt.Sprintf("%d more reasons", len(why)-limit))
-	}
-	return strings.Join(why, "; ")
+	return strings.Join(outside.First(why, 3), "; ")
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // Entry is one value that differs in the same way on some Machines of a group.
@@ -101,8 +103,7 @@ func (r Report) Lines(max int) []string {
 		lines = append(lines, line)
 	}
 	if max > 0 && len(lines) > max {
-		left := len(lines) - max + 1
-		lines = append(lines[:max-1:max-1], fmt.Sprintf("and %d more", left))
+		lines = outside.First(lines, max-1)
 	}
 	return lines
 }
