@@ -37,9 +37,9 @@ func isError(r *plan.Result) bool {
 // newResult returns both halves of an answer. Outside text in it was escaped piece by
 // piece, so that its quotes and lines end where they should; what is invisible in the whole
 // is escaped here.
-func newResult(structured any, text string, isError bool) *mcp.CallToolResult {
+func newResult(structured any, text string, asError bool) *mcp.CallToolResult {
 	r := mcp.NewToolResultStructured(structured, outside.Block(text))
-	r.IsError = isError
+	r.IsError = asError
 	return r
 }
 

@@ -125,7 +125,8 @@ func unknownArgument(schema *jsonschema.Schema, name string) *plan.Problem {
 		if len(name) > MaxItem {
 			break // no slip of the pen, and long to compare
 		}
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), v); d <= 3 && (near == "" || d < levenshtein.ComputeDistance(strings.ToLower(name), near)) {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), v); d <= 3 &&
+			(near == "" || d < levenshtein.ComputeDistance(strings.ToLower(name), near)) {
 			near = v
 		}
 	}

@@ -40,12 +40,14 @@ func approvalForm(q plan.Question, outcome gate.Outcome) mcp.ElicitationParams {
 		text = notConfirmed(q, outcome) + "\n" + text
 	}
 	properties := map[string]any{
-		fieldTicked: map[string]any{"type": "boolean", "title": "Do this", "description": "Tick to approve exactly what is listed.", "default": false},
+		fieldTicked: map[string]any{"type": "boolean", "title": "Do this",
+			"description": "Tick to approve exactly what is listed.", "default": false},
 	}
 	required := fieldTicked
 	if q.TypeName {
 		properties = map[string]any{
-			fieldTyped: map[string]any{"type": "string", "title": "Name of the app", "description": "Type the app's name to approve what cannot be undone.", "maxLength": 63},
+			fieldTyped: map[string]any{"type": "string", "title": "Name of the app",
+				"description": "Type the app's name to approve what cannot be undone.", "maxLength": 63},
 		}
 		required = fieldTyped
 	}
@@ -113,7 +115,8 @@ func (h *Handler) askSession(
 			h.Log.Error("a late answer could not be recorded", "tool", r.Tool, "app", r.App, "err", err)
 		}
 	}
-	reply, err := RequestElicitation(ctx, form, Asking{Within: h.AnswerWithin, After: h.Clock.After, Sent: sent, Late: late})
+	reply, err := RequestElicitation(ctx, form,
+		Asking{Within: h.AnswerWithin, After: h.Clock.After, Sent: sent, Late: late})
 	var refused *ElicitationError
 	switch {
 	case errors.As(err, &refused):

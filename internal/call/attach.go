@@ -76,10 +76,13 @@ func (c *invocation) reportCutOff(run *Run) *mcp.CallToolResult {
 	out := c.blank()
 	*out.Envelope() = plan.Result{
 		Status: plan.Failed, App: run.App, Run: run.ID, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
-		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include what it has changed so far.",
+		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include "+
+			"what it has changed so far.",
 			run.Tool, run.object(), cmp.Or(run.Now().String(), "starting")),
-		Unknown: []string{"how the run ends: it continues or, if this server is shutting down, a deploy finishes the Machines it is changing and starts no others"},
-		Next:    []plan.Next{{Who: "agent", Tool: run.Tool, Why: "the identical call attaches to the run or, if it is over, checks the state and does what is left"}},
+		Unknown: []string{"how the run ends: it continues or, if this server is shutting down, a deploy " +
+			"finishes the Machines it is changing and starts no others"},
+		Next: []plan.Next{{Who: "agent", Tool: run.Tool, Why: "the identical call attaches to the run or, " +
+			"if it is over, checks the state and does what is left"}},
 	}
 	return c.respond(out)
 }
@@ -90,11 +93,14 @@ func (c *invocation) reportRunning(run *Run) *mcp.CallToolResult {
 	r := out.Envelope()
 	*r = plan.Result{
 		Status: plan.Running, App: run.App, Run: run.ID, Retry: gate.RetryNow,
-		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", run.Tool, run.object(), cmp.Or(run.Now().String(), "starting")),
-		Next:    []plan.Next{{Who: "agent", Tool: run.Tool, Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
+		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", run.Tool,
+			run.object(), cmp.Or(run.Now().String(), "starting")),
+		Next: []plan.Next{{Who: "agent", Tool: run.Tool,
+			Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
 	}
 	if follow := c.spec.Follow; follow != "" {
-		r.Next = append(r.Next, plan.Next{Who: "agent", Tool: follow, Arguments: &plan.Arguments{App: run.App, Run: run.ID}, Why: "shows its progress"})
+		r.Next = append(r.Next, plan.Next{Who: "agent", Tool: follow,
+			Arguments: &plan.Arguments{App: run.App, Run: run.ID}, Why: "shows its progress"})
 	}
 	return c.respond(out)
 }
@@ -115,8 +121,9 @@ func (t *changing) earlierRun(run *Run) *mcp.CallToolResult {
 
 func busy(run *Run) *plan.Problem {
 	return &plan.Problem{
-		Code: gate.Busy, Message: fmt.Sprintf("%s is already running on %s", run.Tool, run.object()), RetryAfter: plan.BusyRetry,
-		Hint: "wait and call again; the identical call attaches to its own run",
+		Code: gate.Busy, RetryAfter: plan.BusyRetry,
+		Message: fmt.Sprintf("%s is already running on %s", run.Tool, run.object()),
+		Hint:    "wait and call again; the identical call attaches to its own run",
 	}
 }
 
@@ -133,7 +140,8 @@ func (h *Handler) lockProblem(app string, err error) *plan.Problem {
 	}
 	h.Log.Error("the app's lock could not be taken", "app", app, "err", err)
 	return &plan.Problem{
-		Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it nothing that needs an approval is done. Nothing was changed",
+		Code: gate.Internal, Message: "the app's lock could not be taken in the state folder. Without it " +
+			"nothing that needs an approval is done. Nothing was changed",
 		Hint: "the server's log has the reason",
 	}
 }

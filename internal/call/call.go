@@ -149,7 +149,8 @@ func callID(tool string, arguments map[string]any) (string, error) {
 func (c *invocation) answerNo(ctx context.Context, answer *gate.Answer) (*mcp.CallToolResult, error) {
 	p, err := c.plan(ctx)
 	if err != nil {
-		return c.refuse(&plan.Problem{Code: gate.Declined, Message: "a person said no", Hint: "do not ask again unless the person wants that"}), nil
+		return c.refuse(&plan.Problem{Code: gate.Declined, Message: "a person said no",
+			Hint: "do not ask again unless the person wants that"}), nil
 	}
 	return c.decide(ctx, p, answer)
 }
@@ -267,7 +268,8 @@ func entryOf(event journal.Event, r gate.Request) journal.Entry {
 
 // acquireApp takes the app for the call. If the call cannot have it, the result says so.
 func (c *invocation) acquireApp(ctx context.Context, app string, gated bool) (*mcp.CallToolResult, error) {
-	run, other, err := c.Runs.Begin(Job{key: c.key, caller: c.caller.ID, Tool: c.spec.Name, App: app, local: c.spec.Effect == Local, gated: gated})
+	run, other, err := c.Runs.Begin(Job{key: c.key, caller: c.caller.ID, Tool: c.spec.Name, App: app,
+		local: c.spec.Effect == Local, gated: gated})
 	switch {
 	case other != nil:
 		return c.attachOrBusy(ctx, other)
@@ -300,7 +302,9 @@ func (c *invocation) checkStopped(ctx context.Context) (*mcp.CallToolResult, err
 // app was held, because another run may have come and gone since. If it was not, run takes
 // the app and plans again; a plan that no longer agrees is returned as drifted, with nothing
 // used up.
-func (c *invocation) run(ctx context.Context, p *proposal, outcome gate.Outcome) (drifted *proposal, result *mcp.CallToolResult, err error) {
+func (c *invocation) run(ctx context.Context, p *proposal, outcome gate.Outcome) (
+	drifted *proposal, result *mcp.CallToolResult, err error,
+) {
 	if result, err := c.checkStopped(ctx); result != nil || err != nil {
 		return nil, result, err
 	}
@@ -356,7 +360,9 @@ func (c *invocation) start(ctx context.Context, p *proposal, grant *gate.Grant, 
 
 // apply runs Apply and renders its result. A panic there must not end the process in the
 // middle of a change.
-func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, run *Run) (result *mcp.CallToolResult, status plan.Status) {
+func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, run *Run) (
+	result *mcp.CallToolResult, status plan.Status,
+) {
 	defer func() {
 		if v := recover(); v != nil {
 			t.Log.Error("panic in apply", "tool", t.spec.Name, "app", p.App, "panic", fmt.Sprint(v))

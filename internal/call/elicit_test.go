@@ -62,8 +62,8 @@ func newAskedSession() *askedSession {
 	}
 }
 
-// call runs one handler as a tool, in a session, with params._meta as given.
-func call(ctx context.Context, t *testing.T, session mcpserver.ClientSession, meta string, handler mcpserver.ToolHandlerFunc) {
+// callHandler runs one handler as a tool, in a session, with params._meta as given.
+func callHandler(ctx context.Context, t *testing.T, session mcpserver.ClientSession, meta string, handler mcpserver.ToolHandlerFunc) {
 	t.Helper()
 	s := mcpserver.NewMCPServer("test", "1")
 	s.AddTool(mcp.NewTool("probe"), handler)
@@ -111,7 +111,7 @@ func TestCanElicit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ElicitKind(-1)
-			call(t.Context(), t, tt.session, tt.meta, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			callHandler(t.Context(), t, tt.session, tt.meta, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 				got = CanElicit(ctx)
 				return mcp.NewToolResultText(""), nil
 			})
@@ -124,7 +124,7 @@ func TestCanElicit(t *testing.T) {
 
 var question = mcp.ElicitationParams{Message: "Release?", RequestedSchema: map[string]any{"type": "object"}}
 
-func result(action mcp.ElicitationResponseAction, content any) *mcp.ElicitationResult {
+func elicitationResult(action mcp.ElicitationResponseAction, content any) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: action, Content: content}}
 }
 
@@ -139,12 +139,12 @@ func TestRequestElicitation(t *testing.T) {
 		wantCode int    // of the ElicitationError, if wantErr
 		wantErr  string // part of its text
 	}{
-		{"accept", result("accept", map[string]any{"app": "shop-api"}), Answer{Action: "accept", Content: map[string]any{"app": "shop-api"}}, 0, ""},
-		{"accept without content", result("accept", nil), Answer{Action: "accept"}, 0, ""},
-		{"accept with odd content", result("accept", "yes"), Answer{Action: "accept"}, 0, ""},
-		{"decline", result("decline", map[string]any{"app": "x"}), Answer{Action: "decline"}, 0, ""},
-		{"cancel", result("cancel", nil), Answer{Action: "cancel"}, 0, ""},
-		{"no such action", result("ok", nil), Answer{}, 0, "neither accept"},
+		{"accept", elicitationResult("accept", map[string]any{"app": "shop-api"}), Answer{Action: "accept", Content: map[string]any{"app": "shop-api"}}, 0, ""},
+		{"accept without content", elicitationResult("accept", nil), Answer{Action: "accept"}, 0, ""},
+		{"accept with odd content", elicitationResult("accept", "yes"), Answer{Action: "accept"}, 0, ""},
+		{"decline", elicitationResult("decline", map[string]any{"app": "x"}), Answer{Action: "decline"}, 0, ""},
+		{"cancel", elicitationResult("cancel", nil), Answer{Action: "cancel"}, 0, ""},
+		{"no such action", elicitationResult("ok", nil), Answer{}, 0, "neither accept"},
 		{"client error", errors.New("elicitation/create error -32601: Method\nnot found"), Answer{}, -32601, "error -32601: Method not found"},
 	}
 	for _, tt := range tests {
@@ -153,7 +153,7 @@ func TestRequestElicitation(t *testing.T) {
 			session.answers <- tt.answer
 			var got Answer
 			var err error
-			call(t.Context(), t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			callHandler(t.Context(), t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 				got, err = RequestElicitation(ctx, question, Asking{Within: time.Minute, After: never})
 				return mcp.NewToolResultText(""), nil
 			})
@@ -191,14 +191,14 @@ func TestLateAnswer(t *testing.T) {
 		{
 			name:     "a yes after the limit",
 			end:      func(clock timers, _ context.CancelFunc) { clock[within] <- time.Time{} },
-			then:     func(_ timers, s *askedSession) { s.answers <- result("accept", map[string]any{"app": "a"}) },
+			then:     func(_ timers, s *askedSession) { s.answers <- elicitationResult("accept", map[string]any{"app": "a"}) },
 			wantErr:  ErrNoAnswer,
 			wantLate: "accept",
 		},
 		{
 			name:     "a no after the client left",
 			end:      func(_ timers, leave context.CancelFunc) { leave() },
-			then:     func(_ timers, s *askedSession) { s.answers <- result("decline", nil) },
+			then:     func(_ timers, s *askedSession) { s.answers <- elicitationResult("decline", nil) },
 			wantErr:  ErrClientGone,
 			wantLate: "decline",
 		},
@@ -227,7 +227,7 @@ func TestLateAnswer(t *testing.T) {
 				tt.end(clock, leave)
 			}()
 			var err error
-			call(ctx, t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			callHandler(ctx, t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 				_, err = RequestElicitation(ctx, question, Asking{Within: within, After: clock.after, Late: func(a Answer) { late <- a }})
 				return mcp.NewToolResultText(""), nil
 			})

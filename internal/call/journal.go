@@ -15,7 +15,8 @@ import (
 func (h *Handler) checkJournal() *plan.Problem {
 	if h.Journal == nil {
 		return &plan.Problem{
-			Code: gate.Unavailable, Message: "this server has no writable journal; without one, nothing that needs an approval is done",
+			Code: gate.Unavailable, Message: "this server has no writable journal; without one, nothing that " +
+				"needs an approval is done",
 			Hint: "start it with --state-dir DIR, a folder it can write to",
 		}
 	}
@@ -28,8 +29,11 @@ func (h *Handler) checkJournal() *plan.Problem {
 // journalProblem says why an approval, or a request for one, could not be recorded.
 func (h *Handler) journalProblem(err error) *plan.Problem {
 	if errors.Is(err, journal.ErrLost) {
-		p := &plan.Problem{Code: gate.Unavailable, Message: fmt.Sprintf("%s, so nothing that needs an approval is done", plan.Message(err.Error()))}
-		p.Next = []plan.Next{{Who: "person", Command: h.RecoverCommand, Why: "find out what happened to the journal; the command explains the consequences and begins a new one; then restart this server"}}
+		p := &plan.Problem{Code: gate.Unavailable,
+			Message: fmt.Sprintf("%s, so nothing that needs an approval is done", plan.Message(err.Error()))}
+		p.Next = []plan.Next{{Who: "person", Command: h.RecoverCommand,
+			Why: "find out what happened to the journal; the command explains the consequences and begins a new " +
+				"one; then restart this server"}}
 		return p
 	}
 	if p := diskProblem(err, "the state folder"); p != nil {
@@ -38,12 +42,17 @@ func (h *Handler) journalProblem(err error) *plan.Problem {
 	if errors.Is(err, journal.ErrOpenFolder) {
 		h.Log.Error("the state folder is open to others", "err", err)
 		return &plan.Problem{
-			Code: gate.Precondition, Message: "others can write to the server's state folder, so nothing is done that needs an approval",
-			Next: []plan.Next{{Who: "person", Why: "the server's log names the folder: take write access from group and others (chmod go-w); then the identical call works"}},
+			Code: gate.Precondition, Message: "others can write to the server's state folder, so nothing is done " +
+				"that needs an approval",
+			Next: []plan.Next{{Who: "person", Why: "the server's log names the folder: take write access from " +
+				"group and others (chmod go-w); then the identical call works"}},
 		}
 	}
 	h.Log.Error("approval could not be recorded", "err", err)
-	return &plan.Problem{Code: gate.Internal, Message: "the approval could not be recorded durably, so nothing was changed", Hint: "the server's log has the reason"}
+	return &plan.Problem{
+		Code: gate.Internal, Message: "the approval could not be recorded durably, so nothing was changed",
+		Hint: "the server's log has the reason",
+	}
 }
 
 // diskProblem says what is wrong with the disk of a file or folder; nil for an error that
@@ -55,6 +64,7 @@ func diskProblem(err error, of string) *plan.Problem {
 	}
 	return &plan.Problem{
 		Code: gate.Precondition, Message: fmt.Sprintf("%s (%s); nothing was changed", what, of),
-		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("free space on the disk of %s, or make it writable; then repeat the identical call", of)}},
+		Next: []plan.Next{{Who: "person", Why: fmt.Sprintf("free space on the disk of %s, or make it "+
+			"writable; then repeat the identical call", of)}},
 	}
 }

@@ -20,7 +20,8 @@ func (l Ledger) Burn(u gate.Use) error {
 	if l.Journal == nil {
 		return errNoJournal
 	}
-	if born := l.Journal.Born(); u.Approval.Channel == gate.ChannelTerminal && !born.IsZero() && u.Expires.Before(born.Add(gate.RequestLife).Truncate(time.Second)) {
+	if born := l.Journal.Born(); u.Approval.Channel == gate.ChannelTerminal && !born.IsZero() &&
+		u.Expires.Before(born.Add(gate.RequestLife).Truncate(time.Second)) {
 		return gate.ErrReplayed
 	}
 	conditions := []journal.Condition{journal.NotDeclinedSince(u.Asked)}
@@ -63,7 +64,8 @@ func (l Ledger) Deny(no gate.Denial) error {
 
 // Declined returns a person's no as an entry of the journal.
 func Declined(no gate.Denial) journal.Entry {
-	return journal.Entry{Event: journal.Declined, Tool: no.Tool, App: no.App, Digest: no.Digest, Caller: no.Caller, Reason: no.Reason}
+	return journal.Entry{Event: journal.Declined, Tool: no.Tool, App: no.App, Digest: no.Digest,
+		Caller: no.Caller, Reason: no.Reason}
 }
 
 // Denied implements [gate.Ledger].
@@ -72,5 +74,6 @@ func (l Ledger) Denied(tool, app, digest string) (gate.Denial, bool, error) {
 		return gate.Denial{}, false, errNoJournal
 	}
 	no, ok, err := l.Journal.LastNo(tool, app, digest)
-	return gate.Denial{Tool: no.Tool, App: no.App, Digest: no.Digest, Caller: no.Caller, Reason: no.Reason, At: no.Time}, ok, err
+	return gate.Denial{Tool: no.Tool, App: no.App, Digest: no.Digest, Caller: no.Caller,
+		Reason: no.Reason, At: no.Time}, ok, err
 }

@@ -24,11 +24,14 @@ func ProblemOf(err error) (*plan.Problem, bool) {
 	case errors.As(err, &p):
 		return p, true
 	case errors.As(err, &coded):
-		return &plan.Problem{Code: coded.Code, Message: coded.Message, Hint: coded.Hint, RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
+		return &plan.Problem{Code: coded.Code, Message: coded.Message, Hint: coded.Hint,
+			RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
 	case errors.As(err, &ambiguous):
-		return &plan.Problem{Code: gate.PlatformError, Message: ambiguous.Error(), Hint: "list_ips and the status resource show the current state"}, true
+		return &plan.Problem{Code: gate.PlatformError, Message: ambiguous.Error(),
+			Hint: "list_ips and the status resource show the current state"}, true
 	case errors.Is(err, roots.ErrOutside):
-		return &plan.Problem{Code: gate.InvalidInput, Message: err.Error(), Hint: "start the server with --root DIR, or send the file as content"}, true
+		return &plan.Problem{Code: gate.InvalidInput, Message: err.Error(),
+			Hint: "start the server with --root DIR, or send the file as content"}, true
 	case errors.Is(err, roots.ErrChanged):
 		return &plan.Problem{Code: gate.Stale, Message: err.Error(), Hint: "call again: the file is read again"}, true
 	case diskProblem(err, "the file") != nil:

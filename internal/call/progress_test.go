@@ -15,7 +15,7 @@ import (
 func reports(t *testing.T, meta string, handler func(context.Context, *Progress)) []map[string]any {
 	t.Helper()
 	session := newAskedSession()
-	call(t.Context(), t, session, meta, func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	callHandler(t.Context(), t, session, meta, func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		handler(ctx, NewProgress(ctx, request))
 		return mcp.NewToolResultText(""), nil
 	})
@@ -66,7 +66,7 @@ func TestProgressWithoutToken(t *testing.T) {
 func TestProgressEndsWithTheCall(t *testing.T) {
 	session := newAskedSession()
 	ctx, cancel := context.WithCancel(t.Context())
-	call(ctx, t, session, withToken, func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	callHandler(ctx, t, session, withToken, func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		p := NewProgress(ctx, request)
 		cancel()
 		p.Step(1, 2, "cancelled")

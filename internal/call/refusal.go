@@ -26,7 +26,8 @@ func (t *changing) reportRefusal(p *proposal, o gate.Outcome) *mcp.CallToolResul
 			ExpiresAt: o.Expires.UTC().Format(time.RFC3339), Channel: gate.ChannelTerminal,
 		}
 		if o.NoKey {
-			r.Next = []plan.Next{{Who: "person", Command: t.ApproveCommand(""), Why: "first, once: make a signing key; the server accepts it at once"}}
+			r.Next = []plan.Next{{Who: "person", Command: t.ApproveCommand(""),
+				Why: "first, once: make a signing key; the server accepts it at once"}}
 		}
 		r.Next = append(r.Next,
 			plan.Next{Who: "person", Command: r.Approval.Command, Why: "read the plan in a terminal and approve or reject it"},
@@ -35,7 +36,8 @@ func (t *changing) reportRefusal(p *proposal, o gate.Outcome) *mcp.CallToolResul
 		p.describe(r, plan.NotStarted)
 	}
 	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && o.Reason == "" {
-		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask a person (elicitation), or start the server with --approval auto"}}
+		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask a person (elicitation), or start " +
+			"the server with --approval auto"}}
 	}
 	r.Summary = strings.TrimSpace(cmp.Or(p.summary, p.nothing) + " " + refusalText(p.Plan, o) + " Nothing was changed.")
 	return t.respond(p.out)

@@ -87,7 +87,7 @@ func InputSchema[T any](refine Refine) *jsonschema.Schema {
 
 func outputSchema[T any]() *jsonschema.Schema {
 	s := Derive[T]()
-	open(s)
+	openObjects(s)
 	return s
 }
 
@@ -117,16 +117,16 @@ func flatten(s *jsonschema.Schema) {
 	}
 }
 
-// open lets objects of an answer have further fields, which costs fewer tokens
-// than saying that they have none.
-func open(s *jsonschema.Schema) {
+// openObjects lets objects of an answer have further fields, which costs fewer tokens than
+// saying that they have none.
+func openObjects(s *jsonschema.Schema) {
 	if s == nil {
 		return
 	}
 	s.AdditionalProperties = nil
-	open(s.Items)
+	openObjects(s.Items)
 	for _, p := range s.Properties {
-		open(p)
+		openObjects(p)
 	}
 }
 

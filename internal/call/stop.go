@@ -44,9 +44,11 @@ func endReason(ctx context.Context) error {
 func stopProblem(reason error) *plan.Problem {
 	switch {
 	case errors.Is(reason, ErrStopping):
-		return &plan.Problem{Code: gate.Busy, Message: "the server is stopping and starts nothing new", Hint: "call again when it is running again"}
+		return &plan.Problem{Code: gate.Busy, Message: "the server is stopping and starts nothing new",
+			Hint: "call again when it is running again"}
 	case errors.Is(reason, ErrSessionEnded):
-		return &plan.Problem{Code: gate.Busy, Message: "the session was ended while this call waited", Hint: "call again in a new session"}
+		return &plan.Problem{Code: gate.Busy, Message: "the session was ended while this call waited",
+			Hint: "call again in a new session"}
 	}
 	return &plan.Problem{Code: gate.PlatformError, Message: "the call was cancelled before it was done"}
 }

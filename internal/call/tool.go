@@ -53,7 +53,8 @@ type Spec struct {
 func (s Spec) annotations() mcp.ToolAnnotation {
 	readOnly, yes := s.Effect.ReadOnly(), true
 	destructive := s.Effect.Gated()
-	return mcp.ToolAnnotation{Title: s.Title, ReadOnlyHint: &readOnly, DestructiveHint: &destructive, IdempotentHint: &yes, OpenWorldHint: &yes}
+	return mcp.ToolAnnotation{Title: s.Title, ReadOnlyHint: &readOnly, DestructiveHint: &destructive,
+		IdempotentHint: &yes, OpenWorldHint: &yes}
 }
 
 // Tool is a declared tool, ready to be served.

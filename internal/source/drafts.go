@@ -104,7 +104,8 @@ func (d *Drafts) Get(handle, caller, app string) (Draft, *plan.Problem) {
 	switch {
 	case !ok || draft.Caller != caller:
 		return Draft{}, &plan.Problem{
-			Code: gate.Expired, Message: "there is no such draft; drafts last 30 minutes, or as long as a question about them is open",
+			Code: gate.Expired, Message: "there is no such draft; drafts last 30 minutes, or as long as a " +
+				"question about them is open",
 			Hint: "call patch_services again",
 		}
 	case draft.App != "" && draft.App != app:

@@ -23,13 +23,16 @@ func masked(file *flytoml.File) *plan.Problem {
 	place := ""
 	for i, line := range bytes.Split(file.Bytes(), []byte("\n")) {
 		text := string(line)
-		if machine.HoldsMask(text) && strings.Contains(text, path[len(path)-1]) && !strings.HasPrefix(strings.TrimSpace(text), "#") {
+		if machine.HoldsMask(text) && strings.Contains(text, path[len(path)-1]) &&
+			!strings.HasPrefix(strings.TrimSpace(text), "#") {
 			place = fmt.Sprintf(" (row %d)", i+1)
 			break
 		}
 	}
-	p := plan.Invalid("%.200s has a masked value for %s%s: deploying it would overwrite the real value", file.Name(), plan.Quote(strings.Join(path, ".")), place)
-	p.Hint = "patch_services {app} without path and content makes a draft with the real values; or use the person's own file"
+	p := plan.Invalid("%.200s has a masked value for %s%s: deploying it would overwrite the real value",
+		file.Name(), plan.Quote(strings.Join(path, ".")), place)
+	p.Hint = "patch_services {app} without path and content makes a draft with the real values; or use the " +
+		"person's own file"
 	return p
 }
 

@@ -51,7 +51,8 @@ func namingRoots(err error, dirs []string) error {
 		return err
 	}
 	p := plan.Invalid("%s", outside.Error(err, 200))
-	p.Hint = fmt.Sprintf("the roots are %q; start the server with --root DIR to add one, or send the file as content", dirs)
+	p.Hint = fmt.Sprintf("the roots are %q; start the server with --root DIR to add one, or send the file "+
+		"as content", dirs)
 	if len(dirs) == 0 {
 		p.Hint = "this server has no roots: start it with --root DIR, or send the file as content"
 	}
