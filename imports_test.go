@@ -63,10 +63,13 @@ func edges() map[string][]string {
 			"internal/plan", "internal/fly", "internal/gate", "internal/journal", "internal/roots", "internal/outside", "internal/disk",
 		},
 		"internal/source": {"flytoml/lint", "flytoml/render", "flytoml/syntax", "flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
+		"internal/patch": {
+			"flytoml", "flytoml/edit", "flytoml/lint", "flytoml/machine", "flytoml/render", "internal/fly",
+			"internal/gate", "internal/outside", "internal/plan", "internal/roots", "internal/rules", "internal/source",
+		},
 		"tools": {
-			"flytoml/edit", "flytoml/lint", "flytoml/render",
-			"internal/address", "internal/call", "internal/columns", "internal/source", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout", "internal/rules",
-			"internal/plan", "internal/fly", "flytoml", "flytoml/machine", "internal/gate", "internal/journal", "internal/roots", "internal/outside",
+			"internal/address", "internal/call", "internal/columns", "internal/deploy", "internal/deploy/history", "internal/deploy/rollout",
+			"internal/fly", "internal/gate", "internal/journal", "internal/patch", "internal/plan", "internal/roots", "internal/rules", "internal/source",
 		},
 		"resources":       {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift", "internal/outside"},

@@ -46,14 +46,11 @@ func TestAdoptJourney(t *testing.T) {
 			t.Fatalf("next %+v", listed.Next)
 		}
 
-		patched, err := b.toolset.planPatch(t.Context(), patchInput{App: b.app})
-		if err != nil {
-			t.Fatal(err)
+		proposal, patched := b.patch()
+		if len(proposal.Plan.Steps) != 1 || !patched.Next[0].Arguments.Adopt {
+			t.Fatalf("patch_services: next %+v, steps %+v", patched.Next, proposal.Plan.Steps)
 		}
-		if !patched.Work.adopt || len(patched.Plan.Steps) != 1 {
-			t.Fatalf("patch_services: adopt %v, %+v", patched.Work.adopt, patched.Plan.Steps)
-		}
-		content := string(patched.Work.after)
+		content := b.draft(patched.Draft)
 
 		// Without adopt they are left alone, and that is said.
 		left := b.planOf(deployInput{Content: content, Image: image})

@@ -13,6 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -215,7 +216,7 @@ func TestDeployDriftEdit(t *testing.T) {
 	b := newDriftBench(t)
 	patch := func(arguments map[string]any) map[string]any {
 		t.Helper()
-		var out patchOutput
+		var out patch.Result
 		if b.call("patch_services", arguments, &out); out.Draft == "" {
 			t.Fatalf("no draft: %s", out.Summary)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -107,7 +108,7 @@ func (b *deployBench) digest(c digestCase) string {
 	}
 	if c.tool == "patch_services" {
 		content, _ := arguments["content"].(string)
-		planned, err := b.toolset.planPatch(b.t.Context(), patchInput{App: b.app, Content: content})
+		planned, err := b.toolset.editor().Plan(b.t.Context(), patch.Input{App: b.app, Content: content})
 		if err != nil || planned.Plan.Empty() {
 			b.t.Fatalf("%s: %q, %v", c.name, planned.Nothing, err)
 		}

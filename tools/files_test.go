@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
@@ -51,7 +52,7 @@ func TestMasksAreNotDeployed(t *testing.T) {
 		t.Errorf("the platform was written to: %v", writes)
 	}
 	// The way that the hint names.
-	var out patchOutput
+	var out patch.Result
 	w.call("patch_services", map[string]any{"app": "shop-api"}, &out)
 	if out.Status != plan.Applied || out.Draft == "" || strings.Contains(out.Diff, "sw0rdfish") {
 		t.Errorf("got %s: %s, draft %q, diff:\n%s", out.Status, out.Summary, out.Draft, out.Diff)

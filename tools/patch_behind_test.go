@@ -9,14 +9,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // patch plans a patch_services of the deployed configuration and, if there is
 // something to do, does it.
-func (b *deployBench) patch() (planned plan.Proposal[patchWork, patchOutput], out patchOutput) {
+func (b *deployBench) patch() (planned patch.Proposal, out patch.Result) {
 	b.t.Helper()
-	planned, err := b.toolset.planPatch(b.t.Context(), patchInput{App: b.app})
+	planned, err := b.toolset.editor().Plan(b.t.Context(), patch.Input{App: b.app})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -28,10 +29,20 @@ func (b *deployBench) patch() (planned plan.Proposal[patchWork, patchOutput], ou
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if out, err = b.toolset.applyPatch(b.t.Context(), planned.Work, grant, func(plan.Progress) {}); err != nil {
+	if out, err = b.toolset.editor().Apply(planned.Work, grant, call.CallerFrom(b.t.Context()).ID); err != nil {
 		b.t.Fatal(err)
 	}
 	return planned, out
+}
+
+// draft returns the text of a draft.
+func (b *deployBench) draft(handle string) string {
+	b.t.Helper()
+	draft, p := b.toolset.drafts.Get(handle, call.CallerFrom(b.t.Context()).ID, b.app)
+	if p != nil {
+		b.t.Fatal(p)
+	}
+	return string(draft.Data)
 }
 
 // TestPatchBehind: a deployed configuration that needs no edit, but that some

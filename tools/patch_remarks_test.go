@@ -9,6 +9,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -41,9 +42,9 @@ func TestPatchRemarks(t *testing.T) {
 			if tt.autostop != "" {
 				arguments["autostop"] = tt.autostop
 			}
-			var out patchOutput
+			var out patch.Result
 			w.call("patch_services", arguments, &out)
-			found := slices.ContainsFunc(out.Remarks, func(r remark) bool { return r.Code == tt.code && strings.Contains(r.What, tt.what) })
+			found := slices.ContainsFunc(out.Remarks, func(r patch.Remark) bool { return r.Code == tt.code && strings.Contains(r.What, tt.what) })
 			if out.Status != tt.status || !strings.Contains(out.Summary, tt.summary) || found != (tt.code != "") {
 				t.Errorf("got %s: %s, remarks %+v", out.Status, out.Summary, out.Remarks)
 			}

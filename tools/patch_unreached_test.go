@@ -7,6 +7,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -81,7 +82,7 @@ func TestStrangers(t *testing.T) {
 			ids := b.MachineIDs(b.app)
 			b.byAPI(redirecting, ids[0])
 			b.byAPI(database, ids[1:]...)
-			_, err := b.toolset.planPatch(t.Context(), patchInput{App: b.app})
+			_, err := b.toolset.editor().Plan(t.Context(), patch.Input{App: b.app})
 			p, ok := err.(*plan.Problem)
 			if !ok || p.Code != gate.Precondition || !strings.Contains(p.Message, "different programs") || !strings.Contains(p.Message, ids[1]) {
 				t.Fatalf("got %v", err)
@@ -99,15 +100,12 @@ func TestStrangers(t *testing.T) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			b.byAPI(database, id)
-			patched, err := b.toolset.planPatch(t.Context(), patchInput{App: b.app})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if patched.Work.adopt || !slices.ContainsFunc(patched.Work.out.Remarks, func(r remark) bool { return r.Code == "other_program" && strings.Contains(r.What, id) }) {
-				t.Errorf("adopt %v, remarks %+v", patched.Work.adopt, patched.Work.out.Remarks)
+			_, patched := b.patch()
+			if patched.Next[0].Arguments.Adopt || !slices.ContainsFunc(patched.Remarks, func(r patch.Remark) bool { return r.Code == "other_program" && strings.Contains(r.What, id) }) {
+				t.Errorf("next %+v, remarks %+v", patched.Next, patched.Remarks)
 			}
 			// Whoever adopts it all the same sees what it does.
-			planned := b.planOf(deployInput{App: b.app, Content: string(patched.Work.after), Adopt: true})
+			planned := b.planOf(deployInput{App: b.app, Content: b.draft(patched.Draft), Adopt: true})
 			if !slices.Contains(planned.Plan.Hazards, plan.AppUnreachable) || !strings.Contains(strings.Join(planned.Out.Remarks, "\n"), id+", which fly deploy did not make, no longer serves internal port 5432") {
 				t.Errorf("got %v, %q", planned.Plan.Hazards, planned.Out.Remarks)
 			}
