@@ -9,12 +9,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// The methods of this file act as somebody else who uses the platform, or read
-// its truth. They leave no trace in Calls, ignore leases, rate limits, faults
-// and list lag, and panic on an app or a Machine that does not exist: a test
-// that names a wrong one is wrong itself.
+// The methods in this file act as another user of the platform, or read its true state. They leave
+// no trace in Calls and ignore leases, rate limits, faults and list lag. They panic if the app or
+// the Machine does not exist, because a test that names a wrong one is itself wrong.
 
-// Address is one address of an app as the platform knows it.
+// Address is one address of an app, as the platform stores it.
 type Address struct {
 	ID      string
 	IP      string
@@ -25,7 +24,7 @@ type Address struct {
 	Created time.Time
 }
 
-// Machine is one Machine as the platform knows it, at the present of its clock.
+// Machine is one Machine as the platform knows it, at the current time of the platform's clock.
 type Machine struct {
 	ID, Name, State, Region string
 	InstanceID              string
@@ -35,7 +34,7 @@ type Machine struct {
 	LeaseOwner              string
 	Cordoned                bool
 	HostStatus              string
-	Events                  []string // "type status", newest first
+	Events                  []string // each as "type status", newest first
 }
 
 func (p *Platform) mustApp(name string) *appState {
@@ -47,7 +46,7 @@ func (p *Platform) mustApp(name string) *appState {
 	return a
 }
 
-// act runs f on a Machine under the lock and tells those who wait.
+// act runs f on a Machine under the lock and notifies those who wait for a change.
 func (p *Platform) act(app, id string, f func(*vm, time.Time)) {
 	p.catchUp()
 	p.mu.Lock()
@@ -62,7 +61,7 @@ func (p *Platform) act(app, id string, f func(*vm, time.Time)) {
 	f(m, now)
 }
 
-// AppNames are the names of all apps, sorted.
+// AppNames returns the names of all apps, sorted.
 func (p *Platform) AppNames() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,8 +72,8 @@ func (p *Platform) AppNames() []string {
 	return names
 }
 
-// Addresses are the app's inbound addresses in the order of allocation, then
-// the egress ones.
+// Addresses returns the app's inbound addresses in the order of allocation, then its egress
+// addresses.
 func (p *Platform) Addresses(app string) []Address {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,8 +97,8 @@ func (a *appState) rows() []Address {
 	return list
 }
 
-// MachineIDs are the ids of the app's Machines in the order of creation,
-// destroyed ones left out.
+// MachineIDs returns the ids of the app's Machines in the order of creation, without destroyed
+// ones.
 func (p *Platform) MachineIDs(app string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,7 +109,7 @@ func (p *Platform) MachineIDs(app string) []string {
 	return list
 }
 
-// Machine is the Machine's truth.
+// Machine returns the true state of a Machine.
 func (p *Platform) Machine(app, id string) Machine {
 	var truth Machine
 	p.act(app, id, func(m *vm, now time.Time) {
@@ -131,7 +130,7 @@ func (p *Platform) Machine(app, id string) Machine {
 	return truth
 }
 
-// mustConfig reads a configuration that a test gives.
+// mustConfig parses a configuration given by a test, and panics if it is invalid.
 func mustConfig(document json.Marshaler) spec.Config {
 	config, err := spec.Of(document)
 	if err != nil {
@@ -140,16 +139,16 @@ func mustConfig(document json.Marshaler) spec.Config {
 	return config
 }
 
-// AddApp creates an app, and its network if the organization has none of that
-// name; an empty network is the organization's default one.
+// AddApp creates an app, and also its network if the organization does not have it yet. An empty
+// network means the organization's default one.
 func (p *Platform) AddApp(name, org, network string) {
 	if err := p.CreateApp(name, org, network); err != nil {
 		panic("flysim: " + err.Error())
 	}
 }
 
-// ForbidBlueGreen lets the app's organization have no room for a second set of
-// Machines, which the strategy bluegreen needs.
+// ForbidBlueGreen makes the platform answer that the app's organization has no room for a second
+// set of Machines, which the bluegreen strategy needs.
 func (p *Platform) ForbidBlueGreen(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,9 +156,9 @@ func (p *Platform) ForbidBlueGreen(app string) {
 	p.mustApp(app).noBlueGreen = true
 }
 
-// AddMachine creates a Machine, starts it and returns its id; StartDelay applies.
-// The configuration is any value that encodes to one, such as a [json.RawMessage]
-// or a [spec.Config]. Volumes that it mounts are there from then on.
+// AddMachine creates a Machine, starts it and returns its id; StartDelay applies. The configuration
+// is any value that encodes to one, such as a [json.RawMessage] or a [spec.Config]. Volumes that it
+// mounts are created if they do not exist.
 func (p *Platform) AddMachine(app, region string, document json.Marshaler) string {
 	config := mustConfig(document)
 	p.mu.Lock()
@@ -173,11 +172,11 @@ func (p *Platform) AddMachine(app, region string, document json.Marshaler) strin
 	return m.id
 }
 
-// MachineConfig is the configuration the Machine has.
+// MachineConfig returns the Machine's current configuration.
 func (p *Platform) MachineConfig(app, id string) spec.Config { return p.Machine(app, id).Config }
 
-// SetMachineConfig gives the Machine a new version with another configuration,
-// as somebody who runs `fly machine update` would, and starts it.
+// SetMachineConfig gives the Machine a new version with another configuration and starts it, as
+// another user's `fly machine update` would.
 func (p *Platform) SetMachineConfig(app, id string, document json.Marshaler) {
 	config := mustConfig(document)
 	p.act(app, id, func(m *vm, now time.Time) {
@@ -201,23 +200,22 @@ func (p *Platform) DestroyMachine(app, id string) {
 	p.act(app, id, func(m *vm, now time.Time) { m.halt(p.state, "destroyed", now) })
 }
 
-// FailMachine says how the next launches of the Machine end, by update or by
-// start, one failure each; FailNone lets one through.
+// FailMachine sets how the next launches of the Machine end, whether by update or by start: one
+// failure for each launch. FailNone lets a launch succeed.
 func (p *Platform) FailMachine(app, id string, next ...Failure) {
 	p.act(app, id, func(m *vm, _ time.Time) { m.failures = next })
 }
 
-// SetHost says how the Machine's host is: ok, unknown or unreachable. The API
-// shows only part of the configuration of a Machine whose host is not ok, and
-// cannot change one whose host is unreachable.
+// SetHost sets the status of the Machine's host: ok, unknown or unreachable. While it is not ok the
+// API shows only part of the Machine's configuration, and while it is unreachable the API cannot
+// change the Machine.
 func (p *Platform) SetHost(app, id, status string) {
 	p.act(app, id, func(m *vm, _ time.Time) { m.host = status })
 }
 
-// SetListen says what the Machine's program listens on: "0.0.0.0:8080",
-// "127.0.0.1:8080", "[::]:8080", "udp://172.19.0.2:5000". A check of a port
-// that cannot be reached is critical. Until then a Machine listens on every
-// internal port of its first configuration.
+// SetListen sets what the Machine's program listens on, such as "0.0.0.0:8080", "127.0.0.1:8080",
+// "[::]:8080" or "udp://172.19.0.2:5000". A check of a port that cannot be reached is critical.
+// Before the first call a Machine listens on every internal port of its first configuration.
 func (p *Platform) SetListen(app, id string, sockets []string) {
 	p.act(app, id, func(m *vm, _ time.Time) {
 		m.listen = nil
@@ -227,9 +225,8 @@ func (p *Platform) SetListen(app, id string, sockets []string) {
 	})
 }
 
-// SetCheck says how one check of the Machine stands while it is started
-// (passing, warning, critical), by the name it has in the API; an empty status
-// lets it be what it is.
+// SetCheck overrides the status (passing, warning, critical) of one check of the Machine while the
+// Machine is started. The check is named as in the API. An empty status removes the override.
 func (p *Platform) SetCheck(app, id, name, status string) {
 	p.act(app, id, func(m *vm, _ time.Time) {
 		if m.checkOverrides == nil {
@@ -241,8 +238,8 @@ func (p *Platform) SetCheck(app, id, name, status string) {
 	})
 }
 
-// HoldLease takes the Machine's lease for somebody else, whoever has it, and
-// returns its nonce.
+// HoldLease takes the Machine's lease for another user, even if it is held already, and returns its
+// nonce.
 func (p *Platform) HoldLease(app, id, owner string, ttl time.Duration) string {
 	var nonce string
 	p.act(app, id, func(m *vm, now time.Time) {
@@ -257,9 +254,8 @@ func (p *Platform) DropLease(app, id string) {
 	p.act(app, id, func(m *vm, _ time.Time) { m.lease = nil })
 }
 
-// AddAddress allocates an address of a kind (v4, v6, private_v6, shared_v4) and
-// returns it. Network and organization are as in Fly's API: empty ones mean the
-// default network of the app's organization.
+// AddAddress allocates an address of a kind (v4, v6, private_v6, shared_v4) and returns it. Network
+// and org are as in Fly's API: if both are empty, the default network of the app's organization.
 func (p *Platform) AddAddress(app, kind, org, network string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -299,8 +295,8 @@ func (p *Platform) AddCertificate(app, hostname string) {
 	}
 }
 
-// TakeName makes an app name belong to somebody whom no token here sees:
-// reading it is forbidden, creating it is name_taken.
+// TakeName makes an app name belong to an organization that no token here can see: reading the app
+// is forbidden, and creating it fails with name_taken.
 func (p *Platform) TakeName(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

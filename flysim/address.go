@@ -18,7 +18,7 @@ type appAddress struct {
 	network *privateNetwork // of private_v6
 	created time.Time
 
-	born, gone int64 // the app's list reads when it was allocated and released; gone -1: not released
+	born, gone int64 // the app's list reads at allocation and at release; gone -1: not released
 }
 
 // egressAddress is an outbound address of an app.
@@ -26,7 +26,7 @@ type egressAddress struct {
 	id      string
 	ip      netip.Addr
 	region  string
-	machine string // id of the Machine it is for; empty: for all of the app in the region
+	machine string // id of the Machine that uses it; empty: the whole app in the region
 	updated time.Time
 }
 
@@ -37,9 +37,9 @@ func (e *egressAddress) version() int {
 	return 6
 }
 
-// addressRequest is a request for an address. An empty network means the default one of
-// the organization, and a nil organization the app's own: the app's own network
-// is never implied, and nothing is deduplicated.
+// addressRequest is a request for an address. An empty network means the default network of the
+// organization, and a nil organization means the app's own. The app's own network is never implied,
+// and nothing is deduplicated.
 type addressRequest struct {
 	kind         string
 	region       string
@@ -48,7 +48,8 @@ type addressRequest struct {
 	network      string
 }
 
-// allocate gives the app an address.
+// allocate gives the app an address. It fails for an unknown type and for a second shared IPv4
+// address.
 func (s *platformState) allocate(a *appState, w addressRequest, plan preset, now time.Time) (*appAddress, error) {
 	addr := &appAddress{kind: w.kind, region: w.region, service: w.service, created: now, born: a.reads.Load(), gone: -1}
 	switch w.kind {
@@ -89,7 +90,7 @@ func (s *platformState) allocate(a *appState, w addressRequest, plan preset, now
 	return addr, nil
 }
 
-// release takes an address from the app for good.
+// release takes an address from the app for good. It fails if the app does not have it.
 func (a *appState) release(ip netip.Addr) error {
 	i := slices.IndexFunc(a.addresses, func(addr *appAddress) bool { return addr.gone < 0 && addr.ip == ip })
 	if i < 0 {
@@ -100,8 +101,7 @@ func (a *appState) release(ip netip.Addr) error {
 	return nil
 }
 
-// releaseEgress takes an outbound address from the app; it reports whether the
-// app had it.
+// releaseEgress takes an outbound address from the app, and reports whether the app had it.
 func (a *appState) releaseEgress(ip netip.Addr) bool {
 	i := slices.IndexFunc(a.egress, func(e *egressAddress) bool { return e.ip == ip })
 	if i >= 0 {
@@ -110,12 +110,12 @@ func (a *appState) releaseEgress(ip netip.Addr) bool {
 	return i >= 0
 }
 
-// held are the addresses the app really has.
+// held returns the addresses that the app has, regardless of list lag.
 func (a *appState) held() []*appAddress {
 	return slices.DeleteFunc(slices.Clone(a.addresses), func(addr *appAddress) bool { return addr.gone >= 0 })
 }
 
-// shared is the app's shared IPv4 address, nil if it has none.
+// shared returns the app's shared IPv4 address, or nil if it has none.
 func (a *appState) shared() *appAddress {
 	i := slices.IndexFunc(a.addresses, func(addr *appAddress) bool { return addr.gone < 0 && addr.kind == "shared_v4" })
 	if i < 0 {
@@ -124,8 +124,8 @@ func (a *appState) shared() *appAddress {
 	return a.addresses[i]
 }
 
-// list is what one more reading of the address list shows: each write only
-// after lag readings that do not.
+// list counts one more read of the address list and returns what it shows. A write becomes visible
+// only after lag further reads.
 func (a *appState) list(lag int) []*appAddress {
 	seen := a.reads.Add(1) - 1
 	var shown []*appAddress
@@ -139,16 +139,14 @@ func (a *appState) list(lag int) []*appAddress {
 	return shown
 }
 
-// releaseMachineEgress takes a Machine's outbound addresses away and returns
-// them.
+// releaseMachineEgress removes a Machine's outbound addresses from the app and returns them.
 func (a *appState) releaseMachineEgress(id string) (gone []*egressAddress) {
 	gone = a.egressOf(id)
 	a.egress = slices.DeleteFunc(a.egress, func(e *egressAddress) bool { return e.machine == id })
 	return gone
 }
 
-// egressOf are the outbound addresses of one Machine, or with an empty id those
-// of the app.
+// egressOf returns the outbound addresses of one Machine, or, with an empty id, those of the app.
 func (a *appState) egressOf(machine string) (list []*egressAddress) {
 	for _, e := range a.egress {
 		if e.machine == machine {
@@ -158,7 +156,7 @@ func (a *appState) egressOf(machine string) (list []*egressAddress) {
 	return list
 }
 
-// allocateEgress gives the app, or one Machine of it, an outbound pair in a region.
+// allocateEgress gives the app, or one Machine of it, a pair of outbound addresses in a region.
 func (s *platformState) allocateEgress(a *appState, region, machine string, plan preset, now time.Time) (v4,
 	v6 *egressAddress) {
 	n := s.ids.number("egress", 0)

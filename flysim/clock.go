@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// lastYear is one that every date format can still write.
+// lastYear is the last year that every date format can write.
 const lastYear = 9000
 
-// Clock is virtual time: a source that may run at another speed, plus what was
-// advanced. It never goes back, and stands still at the end of the year 9000.
-// It is safe for concurrent use.
+// Clock is virtual time: the time of a source, which may run at another speed, plus what was added
+// by Advance. It never goes back, and it stops at the end of the year 9000. It is safe for
+// concurrent use.
 type Clock struct {
 	source func() time.Time
 
 	mu      sync.Mutex
-	from    time.Time // the source's time since which speed holds
-	at      time.Time // the virtual time then
+	from    time.Time // the source's time when speed was set
+	at      time.Time // the virtual time at from
 	speed   float64
 	changed chan struct{} // closed and replaced by Advance and SetSpeed
 }
 
-// NewClock returns a clock that reads source: time.Now for one that runs, a
-// constant function for one that moves by Advance alone.
+// NewClock returns a clock that reads source. Use time.Now for a clock that runs, and a constant
+// function for one that moves only by Advance.
 func NewClock(source func() time.Time) *Clock {
 	now := source()
 	return &Clock{source: source, from: now, at: now, speed: 1, changed: make(chan struct{})}
 }
 
-// Now is the virtual time.
+// Now returns the virtual time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,14 +42,14 @@ func (c *Clock) now() time.Time {
 		return bounded(c.at.Add(passed))
 	}
 	fast, at := float64(passed)*c.speed, c.at
-	const longest = float64(1 << 62) // nanoseconds: a duration ends after 292 years
+	const longest = float64(1 << 62) // nanoseconds: a time.Duration holds at most 292 years
 	for ; fast > longest && at.Year() <= lastYear; fast -= longest {
 		at = at.Add(1 << 62)
 	}
 	return bounded(at.Add(time.Duration(min(fast, longest))))
 }
 
-// lastMoment is the last moment of a clock.
+// lastMoment returns the latest time that a clock can show.
 func lastMoment() time.Time { return time.Date(lastYear+1, 1, 1, 0, 0, 0, -1, time.UTC) }
 
 func bounded(at time.Time) time.Time {
@@ -59,8 +59,7 @@ func bounded(at time.Time) time.Time {
 	return at
 }
 
-// Advance moves the clock forward and wakes those who wait on it. A negative
-// duration does nothing.
+// Advance moves the clock forward and wakes those who wait on it. A negative duration does nothing.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,15 +67,15 @@ func (c *Clock) Advance(d time.Duration) {
 	c.wake()
 }
 
-// Speed is how many virtual seconds pass in one of the source.
+// Speed returns how many virtual seconds pass in one second of the source.
 func (c *Clock) Speed() float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.speed
 }
 
-// SetSpeed lets the clock run that many times as fast as its source from now
-// on; 0 stops it, so that it moves by Advance alone. A negative speed is 0.
+// SetSpeed makes the clock run speed times as fast as its source from now on. At speed 0 the clock
+// moves only by Advance; a negative speed means 0.
 func (c *Clock) SetSpeed(speed float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,14 +84,14 @@ func (c *Clock) SetSpeed(speed float64) {
 	c.wake()
 }
 
-// wake tells those who wait to look again. The caller holds mu.
+// wake makes those who wait look at the clock again. The caller holds mu.
 func (c *Clock) wake() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// Wait returns nil when the clock has reached until or wake is closed, else
-// the context's error. A nil wake is never closed.
+// Wait returns nil once the clock has reached until or wake is closed, or the context's error. A
+// nil wake is never closed.
 func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{}) error {
 	for {
 		c.mu.Lock()
@@ -100,7 +99,7 @@ func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{})
 		c.mu.Unlock()
 		left := until.Sub(now)
 		if !now.Before(lastMoment()) {
-			speed = 0 // it goes no further
+			speed = 0 // the clock does not go further
 		}
 		if left <= 0 {
 			return nil
@@ -120,8 +119,8 @@ func (c *Clock) Wait(ctx context.Context, until time.Time, wake <-chan struct{})
 	}
 }
 
-// elapsed is how long a virtual duration takes at a speed, rounded up; as good
-// as forever at speed 0.
+// elapsed returns how much time of the source a virtual duration takes at a speed, rounded up. At
+// speed 0 it is practically forever.
 func elapsed(d time.Duration, speed float64) time.Duration {
 	if speed == 1 {
 		return d

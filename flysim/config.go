@@ -9,13 +9,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// accept turns a configuration from a request into the one that is kept.
-// Fields are kept as they came, known or not, with three exceptions of Fly's:
-// autostop is echoed as false, true or "suspend", fly.toml's names for autostop
-// and autostart are dropped silently where a service has them, and a Machine
-// without a guest gets the smallest: flyctl's `machine status` and `scale count`
-// count on one. With [Options.DropUnknown] every field that Fly does not publish
-// is dropped.
+// accept turns a configuration from a request into the one that is stored. Fields are stored as
+// they came, known or not, with three exceptions that follow Fly: autostop is echoed as false, true
+// or "suspend"; fly.toml's names for autostop and autostart are dropped silently from services; and
+// a Machine without a guest gets the smallest one, because flyctl's `machine status` and `scale
+// count` expect a guest. [Options.DropUnknown] drops every field that Fly does not document.
 func (p *Platform) accept(raw json.RawMessage) (spec.Config, error) {
 	if isNull(raw) {
 		return spec.Config{}, invalid("config is required")
@@ -58,18 +56,18 @@ func (p *Platform) accept(raw json.RawMessage) (spec.Config, error) {
 	return config.With("services", services)
 }
 
-// defaultGuest is the size of a Machine that none was asked for: shared-cpu-1x
-// (Machines API, "Machine config object properties").
+// defaultGuest is the size of a Machine whose configuration has no guest: shared-cpu-1x (Machines
+// API, "Machine config object properties").
 const defaultGuest = `{"cpu_kind":"shared","cpus":1,"memory_mb":256}`
 
-// probe is a configured health check, as far as the platform acts on it.
+// probe is a configured health check, reduced to what the platform uses.
 type probe struct {
 	name string
-	port int // 0: none given
+	port int // 0: not configured
 }
 
-// probesOf are the checks of a configuration: those of services in their order,
-// then the top-level ones by name.
+// probesOf returns the checks of a configuration: those of the services in order, then the
+// top-level ones by name.
 func probesOf(config spec.Config) []probe {
 	type check struct {
 		Type string `json:"type"`
@@ -100,8 +98,8 @@ func probesOf(config spec.Config) []probe {
 	return found
 }
 
-// internalPorts are the distinct ports and protocols of the services, and the
-// ports of the checks: a program has what it is checked for.
+// internalPorts returns a socket for each distinct port and protocol of the services, and for each
+// port of the checks: by default a program listens on every port that is checked.
 func internalPorts(config spec.Config) []socket {
 	var services []struct {
 		Protocol     string `json:"protocol"`

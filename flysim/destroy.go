@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// destroyApp ends an app: its Machines are destroyed, its volumes, addresses,
-// hostnames and releases are gone, and its name is free. The caller holds mu.
+// destroyApp ends an app: its Machines are destroyed, its volumes, addresses, hostnames and
+// releases are removed, and its name becomes free. The caller holds mu.
 func (p *Platform) destroyApp(a *appState, now time.Time) {
 	s := p.state
 	for _, m := range a.machines {
@@ -25,12 +25,11 @@ func (p *Platform) destroyApp(a *appState, now time.Time) {
 	delete(p.configs, a.name)
 }
 
-// maxGone is how many destroyed Machines and volumes, and released addresses,
-// an app still knows of.
+// maxGone is how many destroyed Machines, destroyed volumes and released addresses an app still
+// remembers, each.
 const maxGone = 100
 
-// keepLatest drops the first of a list that are gone, if there are too many of
-// them.
+// keepLatest drops the oldest entries that are gone while there are more than maxGone of them.
 func keepLatest[T any](list []T, gone func(T) bool) []T {
 	excess := -maxGone
 	for _, one := range list {

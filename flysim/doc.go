@@ -14,8 +14,7 @@
 //
 // # Methods that bypass the API
 //
-// They leave no trace in [Platform.Calls] and ignore leases, rate limits, faults
-// and list lag.
+// They leave no trace in [Platform.Calls] and ignore leases, rate limits, faults and list lag.
 //
 //   - Methods such as [Platform.StopMachine] act as another user of the platform,
 //     and methods such as [Platform.Addresses] read its true state. Both are for
@@ -26,17 +25,17 @@
 //
 // # Packages
 //
-// This package is the control plane. The data plane and what shows it import it:
+// This package is the control plane. The data plane and the displays import it:
 //
 //   - dataplane starts the three packages after it, for most users
 //   - proxy is Fly Proxy: Flycast, public names, routing, autostart
 //   - program is the built-in program that Machines run
 //   - autostop stops idle Machines
-//   - watch is what happens, as scenes and the changes between them
+//   - watch reports what happens, as scenes and the changes between them
 //   - page shows that as a web page
 //   - spec is a Machine's configuration, which all of them read
 //
-// What only an operator of a platform needs, as cmd/flysim does:
+// These packages are for a program that operates a platform, as cmd/flysim does:
 //
 //   - state keeps the state in a file
 //   - fault reads faults and events from scripts and command lines
@@ -54,8 +53,8 @@
 //     peer, token: the state of the platform and its rules
 //   - grant, macaroon: what the tokens of a request allow
 //   - routes, serve: a request's way; limit, record: what applies to every request
-//   - rest_*: the REST APIs; graphql, resolve_*, schema/*.graphql: GraphQL
-//   - fault, suffer: faults; event, incident: events
+//   - routes, serve: how a request is served; limit, record: what applies to every request
+//   - fault, fault_serve: faults; event, incident: events
 //   - storage, store*: how the state is stored, in a record for each app and
 //     Machine, so that a change writes little
 //   - actors, operator, view, overview: the methods that bypass the API

@@ -6,31 +6,30 @@ import (
 	"time"
 )
 
-// Script is what goes wrong on a platform, and what happens on it; see
-// [Platform.Play]. Package fault reads scripts from files and command lines.
+// Script lists the faults and events that [Platform.Play] starts. Package fault reads scripts from
+// files and command lines.
 type Script struct {
-	Seed   int64 // of the faults' chances; 0: none is given
+	Seed   int64 // for the faults' chances; 0: keep the platform's seed
 	Faults []Fault
 	Events []Event
 }
 
-// Event is something that happens at a time: to Machines, or, if Clock is set,
-// to the clock.
+// Event is something that happens at a time: to Machines, or, if Clock is set, to the clock.
 type Event struct {
 	At    time.Duration // on the platform's clock, after [Platform.Play]
-	Every time.Duration // again and again with this between; 0: once. Not with a jump
+	Every time.Duration // the interval of a repeated event; 0: it happens once. Not with a jump
 	Incident
 	Clock *ClockChange
 }
 
-// ClockChange is what an event does to the clock.
+// ClockChange is a change that an event makes to the clock.
 type ClockChange struct {
-	Jump  time.Duration // forward; 0: none
-	Speed *float64      // as in [Clock.SetSpeed]; nil: as it was
+	Jump  time.Duration // how far forward; 0: no jump
+	Speed *float64      // as in [Clock.SetSpeed]; nil: unchanged
 }
 
-// eventSchedule is the events to come. An event takes effect when its time has come
-// and somebody looks: [Platform.Run], a request, an actor.
+// eventSchedule holds the pending events. An event takes effect once its time has come and
+// something looks at the platform: [Platform.Run], a request, or a method that acts on it.
 type eventSchedule struct {
 	mu      sync.Mutex
 	events  []*pendingEvent
@@ -42,20 +41,19 @@ type pendingEvent struct {
 	next     time.Time
 	over     bool
 	happened int
-	failed   string // how the last time failed
+	failed   string // why it failed the last time
 }
 
-// EventState is how far an event has come.
+// EventState is the progress of an event.
 type EventState struct {
 	Event
-	Next     time.Time // virtual; zero: it is over
+	Next     time.Time // virtual; zero: it will not happen again
 	Happened int       // how often
-	Failed   string    // why the last time failed, such as an app that does not exist; empty: it did not
+	Failed   string    // why it failed the last time, such as a missing app; empty: it did not
 }
 
-// Play injects the faults of a script, in their order, after those that are
-// there, and starts its events: both count from now. A seed of 0 leaves the
-// platform's seed as it is.
+// Play adds the faults of a script, in order, after the existing ones, and starts its events. The
+// times of both count from now. A seed of 0 leaves the platform's seed as it is.
 func (p *Platform) Play(s Script) {
 	if s.Seed != 0 {
 		p.faults.mu.Lock()
@@ -74,14 +72,14 @@ func (p *Platform) Play(s Script) {
 	p.schedule.wake()
 }
 
-// FaultSeed is what the chances of faults are drawn from.
+// FaultSeed returns the seed from which the chances of faults are drawn.
 func (p *Platform) FaultSeed() int64 {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
 	return p.faults.seed
 }
 
-// Events are the events since the last [Platform.ClearFaults], past ones too.
+// Events returns the events since the last [Platform.ClearFaults], including past ones.
 func (p *Platform) Events() []EventState {
 	p.catchUp()
 	p.schedule.mu.Lock()
@@ -96,9 +94,8 @@ func (p *Platform) Events() []EventState {
 	return list
 }
 
-// Run lets events happen in their time until the context ends. [Platform.Listen]
-// does it too, as long as its server is open; without either, an event that is
-// due waits for the next request.
+// Run makes events happen on time until the context ends. [Platform.Listen] does the same while its
+// server is open. Without either, a due event waits for the next request.
 func (p *Platform) Run(ctx context.Context) {
 	for {
 		changed := p.schedule.watch()
@@ -117,13 +114,13 @@ func (p *Platform) Run(ctx context.Context) {
 	}
 }
 
-// catchUp carries out the events that are due, in the order of their times.
-// Of a repeated one that is due several times, as the clock jumped, once.
+// catchUp carries out the due events in the order of their times. A repeated event that is due
+// several times, because the clock jumped, happens once.
 func (p *Platform) catchUp() {
 	s := &p.schedule
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := p.clock.Now() // that of a clock that runs on would let a fast event happen forever
+	now := p.clock.Now() // read once: on a running clock a fast event would always be due again
 	for {
 		e := s.earliest()
 		if e == nil || now.Before(e.next) {
@@ -152,8 +149,8 @@ func (p *Platform) change(c ClockChange) {
 	p.advance(c.Jump)
 }
 
-// ChangeClock changes the platform's clock and carries out what became due by
-// it. A jump past the clock's last year is an error, and changes nothing.
+// ChangeClock changes the platform's clock and carries out what becomes due. A jump past the
+// clock's last year is an error and changes nothing.
 func (p *Platform) ChangeClock(c ClockChange) error {
 	if !p.mayAdvance(c.Jump) {
 		return invalid("the clock ends with the year %d", lastYear)
@@ -163,7 +160,7 @@ func (p *Platform) ChangeClock(c ClockChange) error {
 	return nil
 }
 
-// jump moves the clock forward and carries out what became due by it.
+// jump moves the clock forward and carries out what becomes due.
 func (p *Platform) jump(d time.Duration) {
 	p.advance(d)
 	p.catchUp()
@@ -177,7 +174,7 @@ func (p *Platform) advance(d time.Duration) {
 
 func (p *Platform) mayAdvance(d time.Duration) bool { return p.clock.Now().Add(d).Year() <= lastYear }
 
-// earliest is the next event, nil if there is none. The caller holds mu.
+// earliest returns the next event, or nil if there is none. The caller holds mu.
 func (s *eventSchedule) earliest() *pendingEvent {
 	var first *pendingEvent
 	for _, e := range s.events {
@@ -197,7 +194,7 @@ func (s *eventSchedule) next() (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// watch is closed when events were added or removed from now on.
+// watch returns a channel that is closed when events are added or removed.
 func (s *eventSchedule) watch() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,7 +204,7 @@ func (s *eventSchedule) watch() <-chan struct{} {
 	return s.changed
 }
 
-// wake tells [Platform.Run] to look again. The caller holds mu.
+// wake makes [Platform.Run] look at the events again. The caller holds mu.
 func (s *eventSchedule) wake() {
 	if s.changed != nil {
 		close(s.changed)

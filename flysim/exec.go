@@ -13,11 +13,10 @@ import (
 	"time"
 )
 
-// The programs that exec knows. They are part of the platform and see what a
-// program in the Machine would see: nothing of this computer is ever run or
-// read.
+// The programs that exec can run. They are part of the platform and see what a program in the
+// Machine would see: nothing on this computer is ever run or read.
 
-// invocation is a program that is run in a Machine.
+// invocation is one run of a program in a Machine.
 type invocation struct {
 	machine *vm
 	args    []string
@@ -25,10 +24,10 @@ type invocation struct {
 	now     time.Time
 
 	stdout, stderr strings.Builder
-	sleep          time.Duration // that it takes before it ends
+	sleep          time.Duration // how long the program sleeps before it ends
 }
 
-// run carries out the program and returns its exit code.
+// run runs the program and returns its exit code.
 func (in *invocation) run() int {
 	switch name := path.Base(in.args[0]); name {
 	case "true":
@@ -77,7 +76,7 @@ func (in *invocation) echo() int {
 	return 0
 }
 
-// cat copies its input or the files that the Machine has.
+// cat copies its input, or files that the Machine has, to its output.
 func (in *invocation) cat() (code int) {
 	names := in.args[1:]
 	if len(names) == 0 {
@@ -98,7 +97,7 @@ func (in *invocation) cat() (code int) {
 	return code
 }
 
-// env prints the environment, one variable a line, by name.
+// env prints the environment, one variable a line, sorted by name.
 func (in *invocation) env() int {
 	if len(in.args) > 1 {
 		return in.fail(126, "only the environment is shown here")
@@ -153,7 +152,7 @@ func (in *invocation) ps() int {
 	return 0
 }
 
-// ls lists folders of a root file system that is made up.
+// ls lists folders of a made-up root file system.
 func (in *invocation) ls() (code int) {
 	names := slices.DeleteFunc(slices.Clone(in.args[1:]), func(s string) bool { return strings.HasPrefix(s, "-") })
 	if len(names) == 0 {
@@ -185,7 +184,7 @@ func (in *invocation) ls() (code int) {
 	return code
 }
 
-// pause is sleep; its time passes on the platform's clock.
+// pause implements sleep; the time passes on the platform's clock.
 func (in *invocation) pause() int {
 	if len(in.args) != 2 {
 		return in.fail(1, "missing operand")
@@ -198,9 +197,9 @@ func (in *invocation) pause() int {
 	return 0
 }
 
-// environment is what Fly gives a program (Fly docs, "The Machine runtime
-// environment") and the configuration's own variables. Secrets are not there:
-// the platform has no values of them.
+// environment returns what Fly gives a program (Fly docs, "The Machine runtime environment") and
+// the configuration's own variables. It has no secrets, because the platform does not store their
+// values.
 func (m *vm) environment() map[string]string {
 	known := m.parse()
 	environment := map[string]string{
@@ -218,7 +217,7 @@ func (m *vm) environment() map[string]string {
 	return environment
 }
 
-// defaultMemoryMB is the memory of a Machine without a guest: shared-cpu-1x.
+// defaultMemoryMB is the memory of a Machine without a guest: that of shared-cpu-1x.
 const defaultMemoryMB = 256
 
 func (m *vm) memoryMB() int {
@@ -228,8 +227,8 @@ func (m *vm) memoryMB() int {
 	return defaultMemoryMB
 }
 
-// files are the files of the Machine by their paths: a few that every Machine
-// has, and those of its configuration. A path that ends in a slash is a folder.
+// files returns the files of the Machine by path: a few that every Machine has, and those of its
+// configuration. A path that ends in a slash is a folder.
 func (m *vm) files() map[string]string {
 	files := map[string]string{
 		"/etc/hostname":    m.id + "\n",
@@ -258,8 +257,8 @@ func (m *vm) files() map[string]string {
 
 var errUnclosed = errors.New("a quote is not closed")
 
-// splitWords splits a command line as a shell would, without expanding
-// anything: blanks separate, quotes and backslashes join.
+// splitWords splits a command line as a shell would, without expansion: blanks separate words,
+// quotes and backslashes join them.
 func splitWords(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder

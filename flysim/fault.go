@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Reset is when a fault drops the connection.
+// Reset says when a fault drops the connection.
 type Reset int
 
-// The moments. After ResetAfter a write has taken effect and its answer is
-// lost; with ResetDuring half of the answer's body has arrived.
+// The times of a reset. With ResetAfter the write has taken effect and its answer is lost; with
+// ResetDuring half of the answer's body has been sent.
 const (
 	ResetNone Reset = iota
 	ResetBefore
@@ -21,60 +21,60 @@ const (
 	ResetDuring
 )
 
-// Fault makes the calls that it matches fail or change. Faults are
-// consulted in the order of injection; the first that matches, is open, is not
-// used up and is drawn by chance decides. Tokens are checked before, rate limits after.
+// Fault makes the calls that it matches fail or change. Faults are tried in the order of injection.
+// The first one that matches, is open, has hits left and is drawn by its chance applies. Tokens are
+// checked before faults, rate limits after them.
 //
-// Go's HTTP client repeats a GET by itself when a reused connection is dropped
-// before an answer; a fault that is to outlast that needs Times 2 or more.
+// Go's HTTP client repeats a GET by itself if a reused connection is dropped before the answer. A
+// fault that should also hit the repeated call needs Times 2 or more.
 type Fault struct {
 	Operation string        // [Call.Operation], or a path.Match glob such as "machine.*"; empty: every operation
 	App       string        // empty: every app
 	Target    string        // empty: every target
-	At        time.Duration // it begins that long after its injection
-	For       time.Duration // and ends that long after its beginning; 0: never
-	After     int           // lets that many matching calls through first
-	Times     int           // how many calls it hits; 0: one, with a Chance no end; -1: no end
-	Chance    float64       // of each call to be hit, over 0 and up to 1, drawn from the seed; 0: all are
+	At        time.Duration // when it begins, after its injection
+	For       time.Duration // how long it lasts from then; 0: forever
+	After     int           // how many matching calls it lets through first
+	Times     int           // how many calls it hits; 0: one, or with a Chance no limit; -1: no limit
+	Chance    float64       // that a call is hit, over 0 and up to 1, drawn from the seed; 0: all are hit
 
-	Status           int           // answered instead of serving the call; 200 with a Body for GraphQL errors
+	Status           int           // the answer instead of serving the call; 200 with a Body for GraphQL errors
 	Body             string        // empty: {"error": the status's text}
 	ContentType      string        // of Body; empty: JSON
 	RetryAfter       time.Duration // the Retry-After header, in whole seconds
-	EffectThenStatus bool          // serve the call, then answer Status all the same
+	EffectThenStatus bool          // serve the call, then still answer Status
 	Reset            Reset
 	Delay            time.Duration // on the platform's clock, before the call is served
 	Trickle          time.Duration // on the platform's clock, how long the body takes to arrive, in pieces
 	Malformed        bool          // serve the call, then answer only the first half of the body
-	// Jump moves the platform's clock forward before the call is served, and
-	// during one that waits: its time-out counts from before the jump.
+	// Jump moves the platform's clock forward before the call is served. For a call that waits it
+	// does so during the wait, and the wait's timeout counts from before the jump.
 	Jump   time.Duration
-	Before func(*Platform) // runs just before the call is served: another actor
+	Before func(*Platform) // runs just before the call is served, for example as another user
 }
 
-// NoCapacity is a fault on an operation: Fly's refusal because there is no room on the
-// Machine's host, as seen with updates and starts (409).
+// NoCapacity returns a fault on an operation: Fly's refusal because the Machine's host has no room,
+// as seen on updates and starts (409).
 func NoCapacity(operation string) Fault {
 	return Fault{Operation: operation, Status: http.StatusConflict,
 		Body: `{"error":"aborted: could not reserve resource for machine: insufficient memory available to ` +
 			`fulfill request on the current host"}`}
 }
 
-// HostClosed is a fault on an operation: Fly's refusal to deploy to a host.
+// HostClosed returns a fault on an operation: Fly's refusal to deploy to a host.
 func HostClosed(operation string) Fault {
 	return Fault{Operation: operation, Status: http.StatusConflict,
 		Body: `{"error":"aborted: deploys to this host are temporarily disabled"}`}
 }
 
-// RateLimited is a fault on an operation: Fly's answer to too many requests,
-// with the same document as the platform's own limits.
+// RateLimited returns a fault on an operation: Fly's answer to too many requests, with the same
+// body as the platform's own limits.
 func RateLimited(operation string, retryAfter time.Duration) Fault {
 	return Fault{Operation: operation, Status: http.StatusTooManyRequests,
 		Body: `{"error":"rate limit exceeded"}`, RetryAfter: retryAfter}
 }
 
-// EdgeError is a fault on an operation: what answers is a proxy in front of the
-// API, with a page for people in place of JSON.
+// EdgeError returns a fault on an operation: an HTML page, as from a proxy in front of the API, in
+// place of JSON.
 func EdgeError(operation string, status int) Fault {
 	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
 	return Fault{Operation: operation, Status: status, ContentType: "text/html; charset=utf-8",
@@ -91,7 +91,7 @@ type faults struct {
 type pendingFault struct {
 	Fault
 	begins        time.Time
-	skip, left    int // left -1: no end
+	skip, left    int // left -1: no limit
 	matched, hits int
 	random        *rand.Rand
 }
@@ -107,12 +107,12 @@ func (p *Platform) Inject(f Fault) {
 	}
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()
-	// Each draws from numbers of its own: what one does changes nothing for another.
+	// Each fault has its own random numbers, so that one does not change the draws of another.
 	pending.random = rand.New(rand.NewPCG(uint64(p.faults.seed), uint64(len(p.faults.list))))
 	p.faults.list = append(p.faults.list, pending)
 }
 
-// ClearFaults removes all faults, and the events that are still to come.
+// ClearFaults removes all faults and all pending events.
 func (p *Platform) ClearFaults() {
 	p.faults.mu.Lock()
 	p.faults.list = nil
@@ -120,7 +120,7 @@ func (p *Platform) ClearFaults() {
 	p.schedule.clear()
 }
 
-// take returns the fault that hits a call and uses it up by one.
+// take returns the fault that hits a call, and counts the hit.
 func (f *faults) take(call *Call) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,7 +136,7 @@ func (f *pendingFault) open(now time.Time) bool {
 	return !now.Before(f.begins) && (f.For == 0 || now.Before(f.begins.Add(f.For)))
 }
 
-// hit decides on a call that matches.
+// hit decides whether the fault hits a call that matches.
 func (f *pendingFault) hit() bool {
 	f.matched++
 	if f.skip > 0 {
@@ -164,15 +164,15 @@ func (f *Fault) matches(call *Call) bool {
 	return err == nil && ok
 }
 
-// FaultState is how far a fault has come.
+// FaultState is the progress of a fault.
 type FaultState struct {
 	Fault
-	Matched int // calls that it looked at
+	Matched int // calls that matched it
 	Hits    int // calls that it hit
-	Left    int // how many more it can hit; -1: no end
+	Left    int // how many more it can hit; -1: no limit
 }
 
-// Faults are the faults since the last [Platform.ClearFaults], used up ones too.
+// Faults returns the faults since the last [Platform.ClearFaults], including used-up ones.
 func (p *Platform) Faults() []FaultState {
 	p.faults.mu.Lock()
 	defer p.faults.mu.Unlock()

@@ -19,7 +19,7 @@ func (p *Platform) serveFaulty(w http.ResponseWriter, rt route, req *apiRequest,
 	req.now = p.clock.Now()
 	if fault.Jump > 0 {
 		p.jump(fault.Jump)
-		if !rt.waits { // a wait began before the jump and ends after it
+		if !rt.waits { // a wait begins before the jump and ends after it
 			req.now = p.clock.Now()
 		}
 	}
@@ -50,7 +50,7 @@ func (p *Platform) serveFaulty(w http.ResponseWriter, rt route, req *apiRequest,
 	p.finish(w, req.call, given, true)
 }
 
-// answer is what the fault says in place of the platform.
+// answer returns the fault's answer, which replaces the platform's own.
 func (f *Fault) answer() apiAnswer {
 	a := apiAnswer{status: f.Status, body: []byte(f.Body), contentType: f.ContentType}
 	if f.Body == "" {
@@ -60,10 +60,10 @@ func (f *Fault) answer() apiAnswer {
 	return a
 }
 
-// pieces is how many parts a trickled body comes in.
+// pieces is how many parts a trickled body is sent in.
 const pieces = 10
 
-// trickling writes a body in pieces, the first after the first pause.
+// trickling writes a body in pieces, with a pause before each.
 type trickling struct {
 	http.ResponseWriter
 	req  *apiRequest
@@ -87,7 +87,7 @@ func (t trickling) Write(body []byte) (written int, err error) {
 	return written, nil
 }
 
-// cutting writes half of a body.
+// cutting writes only the first half of a body.
 type cutting struct{ http.ResponseWriter }
 
 // Write implements [io.Writer].

@@ -7,30 +7,29 @@ import (
 	"time"
 )
 
-// DefaultToken is the full-rights token of a platform that was created without
-// one. It is not a macaroon, as flyctl drops macaroons that Fly did not make. It
-// is no secret: it gives access to an emulated platform only.
+// DefaultToken is the full-rights token of a platform whose [Options] have none. It is not a
+// macaroon, because flyctl drops macaroons that Fly did not make. It is not a secret: it gives
+// access to an emulated platform only.
 const DefaultToken = "sandbox-1c7f4be09a52d863"
 
-// Options configure a platform. With the zero value everything happens at once, in
-// real time and without limits.
+// Options configure a platform. With the zero value everything happens at once, in real time and
+// without rate limits.
 type Options struct {
 	Clock *Clock // nil: real time
 	Token string // the full-rights token; empty: DefaultToken
 
-	// StartDelay is the time from an update or a start to state started, CheckDelay
-	// the time from there to passing checks.
+	// StartDelay is the time from an update or a start to the state started. CheckDelay is the time
+	// from there to passing checks.
 	StartDelay, CheckDelay time.Duration
 
-	// CreateDelay is how long a new Machine stays created, while its image is
-	// fetched.
+	// CreateDelay is how long a new Machine stays in the state created, while its image is fetched.
 	CreateDelay time.Duration
 
-	// UpdateDelay is how long an updated Machine stays replacing, before its new
+	// UpdateDelay is how long an updated Machine stays in the state replacing, before its new
 	// version is launched or left stopped.
 	UpdateDelay time.Duration
 
-	// StopDelay is how long a program takes to end, at most its kill timeout.
+	// StopDelay is how long a program takes to end. It is never longer than its kill timeout.
 	StopDelay time.Duration
 
 	SuspendDelay time.Duration // from suspend to suspended
@@ -40,21 +39,21 @@ type Options struct {
 	// CrashAfter is how long a crashing program runs before it crashes; see [FailCrash].
 	CrashAfter time.Duration
 
-	// OnWait, if not nil, is called before a request is held that waits for a
-	// Machine's state. It gets the time at which the wait ends or the Machine changes
-	// by itself. A test that advances the Clock there waits no real time. OnWait may be
-	// called by several goroutines at once.
+	// OnWait, if not nil, is called before a request that waits for a Machine's state is held.
+	// until is the time at which the wait ends or the Machine next changes by itself. A test that
+	// advances the Clock there does not wait in real time. Several goroutines may call OnWait at
+	// once.
 	OnWait func(until time.Time)
 
-	// RateLimits turns on Fly's rate limits: 1 request a second with bursts of 3 per
-	// (action, id), and 5 with bursts of 10 for reading one Machine. Requests of
-	// flyctl wait; others are refused.
+	// RateLimits turns on Fly's rate limits: 1 request a second with bursts of 3 per (action, id),
+	// and 5 with bursts of 10 for reading one Machine. Requests from flyctl wait; others are
+	// refused.
 	RateLimits bool
 
-	ListLag    int // lists of addresses show a write only after that many further reads
-	MachineLag int // lists of Machines show a new one only after that many further reads
-	CreateLag  int // reads of a new Machine by its id fail that many times
-	AppLag     int // lists of apps show a new one only after that many further reads
+	ListLag    int // how many reads of an address list do not show a write yet
+	MachineLag int // how many reads of a Machine list do not show a new Machine yet
+	CreateLag  int // how many reads of a new Machine by its id fail
+	AppLag     int // how many reads of an app list do not show a new app yet
 
 	// DropUnknown drops fields of a configuration that Fly does not document.
 	// Otherwise all are kept.
@@ -64,8 +63,8 @@ type Options struct {
 	// as Fly has been seen to do. Otherwise the Machine is started.
 	KeepStopped bool
 
-	// StrictWait requires the instance when waiting for stopped, as Fly once did.
-	// Today's flyctl sends none, and takes the refusal for the end of the wait.
+	// StrictWait requires an instance id when waiting for stopped, as Fly once did. Today's flyctl
+	// sends none, and takes the refusal for the end of the wait.
 	StrictWait bool
 
 	OmitTypes      bool // address rows lack type (GraphQL), egress and network (REST)
@@ -80,7 +79,7 @@ func (o Options) delays() delays {
 	}
 }
 
-// Platform is one emulated Fly.io. It is safe for concurrent use.
+// Platform is one emulated Fly.io platform. It is safe for concurrent use.
 type Platform struct {
 	options  Options
 	clock    *Clock
@@ -97,7 +96,7 @@ type Platform struct {
 	state   *platformState
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte
-	keeper  *keeper // nil: in memory only; set before anybody else is there
+	keeper  *keeper // nil: in memory only; set before the platform is shared
 }
 
 // New returns a platform with two organizations, `personal` and `partner`,
@@ -122,10 +121,10 @@ func New(options Options) *Platform {
 	return p
 }
 
-// Handler serves all APIs on one origin.
+// Handler returns a handler that serves all APIs on one origin.
 func (p *Platform) Handler() http.Handler { return p.handler }
 
-// Clock is the platform's time.
+// Clock returns the platform's clock.
 func (p *Platform) Clock() *Clock { return p.clock }
 
 // notify wakes those who wait for a change. The caller holds mu.

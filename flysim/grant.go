@@ -11,42 +11,41 @@ import (
 	"github.com/superfly/macaroon/resset"
 )
 
-// grant is what the tokens of a request allow together: what any of them allows
-// is allowed. Its methods want the platform's lock.
+// grant is what the tokens of a request allow together: what any of them allows is allowed. The
+// caller of its methods holds the platform's lock.
 type grant struct {
-	kind  TokenKind // the widest
+	kind  TokenKind // of the token that allows the most
 	held  []holding
 	state *platformState
 	now   time.Time
 	asked []ask // what the request is about to do; never empty
 }
 
-// holding is a token that came with a request.
+// holding is one token that came with a request.
 type holding struct {
 	*accessToken
-	caveats *macaroon.CaveatSet // of a macaroon: those it was made with and those its holders added
+	caveats *macaroon.CaveatSet // of a macaroon: the original ones and those that its holders added
 }
 
-// ask is what a request is about to do, as far as it does not depend on the app
-// or the organization.
+// ask is what a request wants to do, apart from the app and the organization.
 type ask struct {
-	action   resset.Action // to what is changed
+	action   resset.Action // what it does to its object
 	machine  *string
 	volume   *string
 	mutation *string  // of GraphQL
-	command  []string // that is run in the Machine; nil: none
+	command  []string // the command to run in the Machine; nil: none
 }
 
-// width orders kinds by what they allow.
+// width orders the kinds by how much they allow.
 func (k TokenKind) width() int {
 	return slices.Index([]TokenKind{TokenNone, TokenExec, TokenApp, TokenReadOnly, TokenOrg, TokenFull}, k)
 }
 
-// maxPresented is how many tokens of a request are looked at.
+// maxPresented is how many tokens of a request are examined; the rest are ignored.
 const maxPresented = 50
 
-// authenticate finds the grant of a request. Fly's clients write the scheme
-// as Bearer or FlyV1, or as both, and may join several tokens with commas.
+// authenticate returns the grant of a request. Fly's clients write the scheme as Bearer or FlyV1,
+// or as both, and may join several tokens with commas.
 func (p *Platform) authenticate(r *http.Request) grant {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +78,7 @@ func (g *grant) add(h holding) {
 	}
 }
 
-// owner is the slug of an app's organization.
+// owner returns the slug of the organization that owns an app, or "" if there is no such app.
 func (s *platformState) owner(app string) string {
 	if a := s.apps[app]; a != nil {
 		return a.organization.slug
@@ -91,7 +90,7 @@ func (g grant) owner(app string) string { return g.state.owner(app) }
 
 func (g grant) any(allows func(holding) bool) bool { return slices.ContainsFunc(g.held, allows) }
 
-// access is a request as caveats judge it, by the platform's clock.
+// access is a request as caveats see it, with the time of the platform's clock.
 type access struct {
 	flyio.Access
 	now time.Time
@@ -100,10 +99,9 @@ type access struct {
 // Now implements [macaroon.Access].
 func (a *access) Now() time.Time { return a.now }
 
-// permits reports whether the caveats of a token allow all that is asked for of
-// an organization, and of an app of it unless that is nil. An app that does not
-// exist has the number 0. With reads alone it is about looking, whatever else the
-// request does.
+// permits reports whether the caveats of a token allow all that is asked for in an organization
+// and, unless number is nil, in an app of it. An app that does not exist has the number 0. With
+// reads, only reading is checked, whatever else the request does.
 func (g grant) permits(h holding, org *organization, number *uint64, feature string, reads bool) bool {
 	if h.caveats == nil {
 		return true
@@ -134,7 +132,7 @@ func (g grant) permits(h holding, org *organization, number *uint64, feature str
 	return true
 }
 
-// permitsApp is permits for an app by name, which need not exist.
+// permitsApp is permits for an app by name. The app need not exist.
 func (g grant) permitsApp(h holding, name string, reads bool) bool {
 	if a := g.state.apps[name]; a != nil {
 		return g.permits(h, a.organization, new(uint64(a.number)), "", reads)
@@ -142,7 +140,7 @@ func (g grant) permitsApp(h holding, name string, reads bool) bool {
 	return g.permits(h, g.home(h), new(uint64(0)), "", reads)
 }
 
-// home is the organization that a token was made for, nil if that is not one.
+// home returns the organization that a token was made for, or nil if there is no such organization.
 func (g grant) home(h holding) *organization {
 	if h.scope.Org != "" {
 		return g.state.organization(h.scope.Org)
@@ -150,8 +148,8 @@ func (g grant) home(h holding) *organization {
 	return g.state.organization(g.owner(h.scope.App))
 }
 
-// sees reports whether the grant covers an app. An app that does not exist is
-// seen by those who may list apps: it is not found for them.
+// sees reports whether the grant covers an app. An app that does not exist is covered if the grant
+// may list apps, so that the answer is "not found".
 func (g grant) sees(app string) bool {
 	owner := g.owner(app)
 	return g.any(func(h holding) bool {
@@ -168,14 +166,14 @@ func (g grant) sees(app string) bool {
 	})
 }
 
-// writes reports whether the grant allows changes at all; see changes.
+// writes reports whether the grant allows any changes; see changes.
 func (g grant) writes() bool {
 	return g.any(func(h holding) bool {
 		return h.scope.Kind == TokenFull || h.scope.Kind == TokenOrg || h.scope.Kind == TokenApp
 	})
 }
 
-// changes reports whether the grant allows what is asked for of an app.
+// changes reports whether the grant allows the requested change of an app.
 func (g grant) changes(app string) bool {
 	owner := g.owner(app)
 	return g.any(func(h holding) bool {
@@ -186,16 +184,14 @@ func (g grant) changes(app string) bool {
 	})
 }
 
-// executes reports whether the grant allows to run the command that is asked for
-// in an app's Machines.
+// executes reports whether the grant allows the requested command to run in an app's Machines.
 func (g grant) executes(app string) bool {
 	return g.changes(app) || g.any(func(h holding) bool {
 		return h.scope.Kind == TokenExec && h.scope.App == app && g.permitsApp(h, app, false)
 	})
 }
 
-// manages reports whether the grant allows to make apps and tokens in an
-// organization.
+// manages reports whether the grant may create apps and tokens in an organization.
 func (g grant) manages(org *organization) bool {
 	return g.any(func(h holding) bool {
 		covers := h.scope.Kind == TokenFull || h.scope.Kind == TokenOrg && h.scope.Org == org.slug
@@ -203,8 +199,8 @@ func (g grant) manages(org *organization) bool {
 	})
 }
 
-// connects reports whether the grant allows to add and remove WireGuard peers of
-// an organization: tokens of an app do (Fly docs, "Access tokens").
+// connects reports whether the grant may add and remove WireGuard peers of an organization. Tokens
+// of an app may (Fly docs, "Access tokens").
 func (g grant) connects(org *organization) bool {
 	return g.any(func(h holding) bool {
 		s, covers := h.scope, false
@@ -223,8 +219,8 @@ func (g grant) connects(org *organization) bool {
 // lists reports whether the grant may list apps.
 func (g grant) lists() bool { return g.kind.width() >= TokenReadOnly.width() }
 
-// seesOrganization reports whether the grant covers an organization. A token of
-// an app sees the one it is in.
+// seesOrganization reports whether the grant covers an organization. A token of an app covers the
+// app's organization.
 func (g grant) seesOrganization(slug string) bool {
 	return g.any(func(h holding) bool {
 		s, covers := h.scope, false
@@ -240,8 +236,8 @@ func (g grant) seesOrganization(slug string) bool {
 	})
 }
 
-// asks are what a request is about to do: one thing, or each of the mutations of
-// a GraphQL document.
+// asks returns what a request wants to do: one thing, or, for a GraphQL document, one for each of
+// its mutations.
 func (req *apiRequest) asks(rt route) []ask {
 	if rt.graph {
 		return req.graph.asks()
@@ -257,14 +253,14 @@ func (req *apiRequest) asks(rt route) []ask {
 	if rt.exec {
 		var in execInput
 		if req.decode(&in) == nil {
-			one.command, _ = in.words() // one that cannot be split is refused later
+			one.command, _ = in.words() // a command that cannot be split is refused later
 		}
 		one.command = append([]string{}, one.command...)
 	}
 	return []ask{one}
 }
 
-// action is what a route does to what it is about.
+// action returns what a route does to its object.
 func (rt route) action() resset.Action {
 	method, _, _ := strings.Cut(rt.pattern, " ")
 	_, verb, _ := strings.Cut(rt.operation, ".")
@@ -283,7 +279,7 @@ func (rt route) action() resset.Action {
 	return resset.ActionWrite
 }
 
-// asks are one for each mutation, or one that reads.
+// asks returns one ask for each mutation, or a single one that reads.
 func (g graphRequest) asks() []ask {
 	var list []ask
 	for _, name := range g.mutations() {
@@ -294,7 +290,7 @@ func (g graphRequest) asks() []ask {
 		case hasAnyPrefix(name, "delete", "release", "remove", "unset"):
 			one.action = resset.ActionDelete
 		}
-		if name == "updateRelease" || name == "createRelease" { // a deploy changes the app by them
+		if name == "updateRelease" || name == "createRelease" { // a deploy uses these to change the app
 			one.action = resset.ActionWrite
 		}
 		list = append(list, one)

@@ -19,7 +19,7 @@ import (
 //go:embed schema/*.graphql
 var schemaFiles embed.FS
 
-// schemaText is the schema, of all its files.
+// schemaText returns the schema: the text of all its files.
 func schemaText() string {
 	var text strings.Builder
 	for _, name := range []string{"root", "app", "account", "change"} {
@@ -32,8 +32,8 @@ func schemaText() string {
 	return text.String()
 }
 
-// parsedSchema is the parsed schema with its resolvers. It holds no state: all
-// platforms of a process share it, as parsing takes milliseconds.
+// parsedSchema returns the parsed schema with its resolvers. It holds no state, and all platforms
+// of a process share it, because parsing takes milliseconds.
 var parsedSchema = sync.OnceValue(func() *graphql.Schema {
 	return graphql.MustParseSchema(schemaText(), &root{}, graphql.UseFieldResolvers(),
 		graphql.MaxDepth(15), graphql.MaxSelections(2000), graphql.MaxQueryLength(64<<10),
@@ -50,7 +50,7 @@ type graphRequest struct {
 	document *ast.QueryDocument // nil if the query cannot be parsed
 }
 
-// operation is the operation that will be executed, nil if that is not clear.
+// operation returns the operation that will be executed, or nil if that is ambiguous.
 func (g graphRequest) operation() *ast.OperationDefinition {
 	switch {
 	case g.document == nil || len(g.document.Operations) == 0:
@@ -63,14 +63,14 @@ func (g graphRequest) operation() *ast.OperationDefinition {
 	return g.document.Operations[0]
 }
 
-// classifyGraph fills in the call: its operation is the first field, its app
-// and target stand in the arguments.
+// classifyGraph fills in the call: the operation is the first field, and the app and the target are
+// taken from its arguments.
 func classifyGraph(req *apiRequest) {
 	if json.Unmarshal(req.body, &req.graph) != nil {
 		return
 	}
 	if strings.Contains(req.graph.Query, "setSecrets") || strings.Contains(req.graph.Query, "deleteLimitedAccessToken") {
-		req.call.Body = nil // values that nobody should read
+		req.call.Body = nil // secret values are not recorded
 	}
 	document, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: req.graph.Query}, 10_000)
 	if err != nil {
@@ -107,7 +107,7 @@ func classifyGraph(req *apiRequest) {
 	}
 }
 
-// mutations are the names of the mutations of the operation, each once.
+// mutations returns the names of the operation's mutations, each once.
 func (g graphRequest) mutations() []string {
 	op := g.operation()
 	if op == nil || op.Operation != ast.Mutation {
@@ -148,20 +148,19 @@ func firstText(values map[string]any, keys ...string) string {
 
 type requestKey struct{}
 
-// requestOf is the request a resolver works for; the engine has no other way
-// to hand it down.
+// requestOf returns the request that a resolver serves. The engine passes it only in the context.
 func requestOf(ctx context.Context) *apiRequest { return ctx.Value(requestKey{}).(*apiRequest) }
 
-// serveGraph executes a query. Whatever goes wrong in it is answered with 200
-// and errors, as Fly does; only a body that is no GraphQL request gets 400.
+// serveGraph executes a query. Errors in the query are answered with 200 and a list of errors, as
+// Fly does; only a body that is not a GraphQL request gets 400.
 func serveGraph(req *apiRequest) apiAnswer {
 	if req.graph.Query == "" {
 		return refuse(invalid("unable to parse request body"))
 	}
-	if req.graph.document == nil { // also guards the engine from what was not classified
+	if req.graph.document == nil { // the engine must not run what was not classified
 		return reply(http.StatusOK, graphql.Response{Errors: []*gqlerrors.QueryError{{Message: "syntax error in query"}}})
 	}
-	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // what has begun takes effect
+	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // a query that has begun is finished
 	response := parsedSchema().Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
 	response.Errors = essential(response.Errors)
 	for _, err := range response.Errors {
@@ -173,8 +172,8 @@ func serveGraph(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, response)
 }
 
-// silent keeps a resolver's panic out of the process's log; the client gets it
-// as an error of the query.
+// silent keeps a resolver's panic out of the process's log. The client gets it as an error of the
+// query.
 type silent struct{}
 
 func (silent) LogPanic(context.Context, any) {}
@@ -191,7 +190,7 @@ func (scalar) ImplementsGraphQLType(name string) bool {
 	return slices.Contains([]string{"ISO8601DateTime", "BigInt", "JSON"}, name)
 }
 
-// UnmarshalGraphQL takes an input value.
+// UnmarshalGraphQL stores an input value.
 func (s *scalar) UnmarshalGraphQL(input any) error {
 	raw, err := json.Marshal(input)
 	s.RawMessage = raw
@@ -206,14 +205,14 @@ func (s scalar) MarshalJSON() ([]byte, error) {
 	return s.RawMessage, nil
 }
 
-// textScalar is a scalar that is written as a string.
+// textScalar returns a scalar that is written as a string.
 func textScalar(s string) scalar {
 	raw, _ := json.Marshal(s) // a string always marshals
 	return scalar{raw}
 }
 
-// untyped blanks the type of every address row in an answer, which the
-// schema does not allow and an older platform might do.
+// untyped blanks the type of every address row in an answer. The schema does not allow that, but an
+// older platform might answer so.
 func (g graphRequest) untyped(data json.RawMessage) json.RawMessage {
 	op := g.operation()
 	var tree map[string]any
@@ -228,8 +227,8 @@ func (g graphRequest) untyped(data json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// blank goes through the fields of one object. rows tells that the object
-// holds or is an address row.
+// blank goes through the fields of one object. rows says that the object holds address rows or is
+// one.
 func (g graphRequest) blank(fields ast.SelectionSet, object map[string]any, rows bool) {
 	for _, selection := range fields {
 		switch s := selection.(type) {

@@ -10,20 +10,19 @@ import (
 	gqlerrors "github.com/graph-gophers/graphql-go/errors"
 )
 
-// maxErrors is how many errors of one query are told: a query whose fields
-// conflict with each other has very many.
+// maxErrors is how many errors of one query are reported. A query whose fields conflict with each
+// other has very many.
 const maxErrors = 50
 
-// unknownField is how the engine words a field that a type does not have.
+// unknownField matches the engine's message for a field that a type does not have.
 var unknownField = regexp.MustCompile(`^Cannot query field "(\w+)" on type "(\w+)"\.`)
 
-// notEmulated ends the message of a query that the schema does not have the
-// words for: Fly's has more of them.
+// notEmulated ends the message for a query that uses something missing from the schema, which Fly
+// may have.
 const notEmulated = ": not emulated"
 
-// reword gives an error of the engine the form it has at Fly, whose engine is
-// graphql-ruby: extensions.code of a resolver's refusal or of a query that does
-// not fit the schema.
+// reword gives an error of the engine the form that it has at Fly, whose engine is graphql-ruby. It
+// sets extensions.code for a resolver's refusal and for a query that does not fit the schema.
 func reword(err *gqlerrors.QueryError) {
 	var refusal *apiError
 	switch {
@@ -46,9 +45,8 @@ func reword(err *gqlerrors.QueryError) {
 	}
 }
 
-// essential are the errors of a query that its client should see. Of a query with
-// a field that is not emulated they are those fields alone: what else does not fit
-// follows from that.
+// essential returns the errors of a query that its client should see. If the query has fields that
+// are not emulated, only those are returned, because its other errors follow from them.
 func essential(errs []*gqlerrors.QueryError) []*gqlerrors.QueryError {
 	fields := slices.DeleteFunc(slices.Clone(errs),
 		func(err *gqlerrors.QueryError) bool { return err.Rule != "FieldsOnCorrectTypeRule" })

@@ -7,9 +7,8 @@ import (
 	"fmt"
 )
 
-// idSource makes the platform's identifiers. They look like Fly's and depend only
-// on what was asked for before, so that two platforms that were used alike
-// have the same ones.
+// idSource makes the platform's identifiers. They look like Fly's and depend only on what was
+// requested before, so that two platforms with the same requests have the same ids.
 type idSource struct{ count map[string]int }
 
 func (g *idSource) next(kind string) (int, [sha256.Size]byte) {
@@ -21,38 +20,38 @@ func (g *idSource) next(kind string) (int, [sha256.Size]byte) {
 // crockford is the alphabet of ULIDs.
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
-// machine is a Machine id: 14 hexadecimal digits.
+// machine returns a Machine id: 14 hexadecimal digits.
 func (g *idSource) machine() string {
 	_, sum := g.next("machine")
 	return "3d8" + hex.EncodeToString(sum[:])[:11]
 }
 
-// instance is a version of a Machine: 26 digits like a ULID, later ones sort after earlier ones
-// and after those of the fixture.
+// instance returns the id of a Machine's version: 26 digits like a ULID. Later ones sort after
+// earlier ones and after those of the fixture.
 func (g *idSource) instance() string {
 	n, sum := g.next("instance")
 	return fmt.Sprintf("01S%07d", n) + crockford.EncodeToString(sum[:10])
 }
 
-// ulid is any other ULID-like id.
+// ulid returns any other ULID-like id.
 func (g *idSource) ulid(kind string) string {
 	n, sum := g.next(kind)
 	return fmt.Sprintf("01J%07d", n) + crockford.EncodeToString(sum[:10])
 }
 
-// opaque is a lower-case id with a prefix.
+// opaque returns a lower-case id with a prefix.
 func (g *idSource) opaque(kind, prefix string, digits int) string {
 	_, sum := g.next(kind)
 	return prefix + hex.EncodeToString(sum[:])[:digits]
 }
 
-// number is a count that starts at base.
+// number returns the next number of a count that starts at base.
 func (g *idSource) number(kind string, base int) int {
 	n, _ := g.next(kind)
 	return base + n
 }
 
-// name is a Machine name such as quiet-river-4821.
+// name returns a Machine name such as quiet-river-4821.
 func (g *idSource) name() string {
 	n, sum := g.next("name")
 	first := []string{"quiet", "dry", "autumn", "silent", "bold", "morning", "small", "winter"}

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// imageRef is a reference taken apart.
+// imageRef is an image reference, split into its parts.
 type imageRef struct {
 	registry, repository, tag, digest string
 }
 
-// parseImage reads registry/repository:tag@digest. A reference without a
-// registry is one of Docker Hub, which Fly pulls through its mirror.
+// parseImage splits registry/repository:tag@digest. A reference without a registry is one on Docker
+// Hub, which Fly pulls through its mirror.
 func parseImage(ref string) imageRef {
 	var image imageRef
 	name, digest, _ := strings.Cut(ref, "@")
@@ -34,7 +34,7 @@ func parseImage(ref string) imageRef {
 	return image
 }
 
-// String is the full reference without the digest.
+// String returns the full reference without the digest.
 func (i imageRef) String() string {
 	ref := i.registry + "/" + i.repository
 	if i.tag != "" {
@@ -43,7 +43,7 @@ func (i imageRef) String() string {
 	return ref
 }
 
-// digestOf makes up the digest of an image from its reference.
+// digestOf returns a made-up digest for an image reference.
 func digestOf(ref string) string {
 	sum := sha256.Sum256([]byte(ref))
 	return "sha256:" + hex.EncodeToString(sum[:])

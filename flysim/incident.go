@@ -12,10 +12,10 @@ import (
 // by the program, or by another user of the platform.
 type Incident struct {
 	App     string
-	Machine string // its id, or its number in the order of creation from "0"; empty: all of the app
+	Machine string // its id, or its number in the order of creation from "0"; empty: all Machines of the app
 	Do      Action
-	Listen  []string      // of DoListen, as in [Platform.SetListen]
-	Lease   time.Duration // of DoLease
+	Listen  []string      // for DoListen, as in [Platform.SetListen]
+	Lease   time.Duration // for DoLease
 }
 
 // Action is what an incident does to a Machine.
@@ -41,11 +41,11 @@ const (
 	DoFailCrash     Action = "fail_crash"     // as with FailCrash
 	DoFailOOM       Action = "fail_oom"       // as with FailOOM
 	DoListen        Action = "listen"         // the program listens elsewhere
-	DoLease         Action = "lease"          // somebody else takes the lease, whoever has it
+	DoLease         Action = "lease"          // another user takes the lease, even if it is held
 	DoUnlease       Action = "unlease"        // the lease ends
 )
 
-// Actions are those that need no parameter: all except DoListen and DoLease.
+// Actions returns the actions that need no parameter: all except DoListen and DoLease.
 func Actions() []Action {
 	return []Action{
 		DoStart, DoStop, DoSuspend, DoDestroy, DoCrash, DoOOM, DoHostDown, DoHostUnknown, DoHostUp,
@@ -54,9 +54,9 @@ func Actions() []Action {
 	}
 }
 
-// Trigger makes an incident happen at once. It fails if there is no such app or
-// Machine, or if the Machine's state does not allow it: a [Refusal]. With several
-// Machines it goes through all and returns the first error.
+// Trigger makes an incident happen at once. If there is no such app or Machine, or the Machine's
+// state does not allow it, it returns a [Refusal]. With several Machines it tries all of them and
+// returns the first error.
 func (p *Platform) Trigger(h Incident) error {
 	p.catchUp()
 	return p.trigger(h, p.clock.Now())
@@ -92,7 +92,7 @@ func (p *Platform) trigger(h Incident, now time.Time) error {
 	return failed
 }
 
-// applyIncident lets something happen to the Machine. The caller holds mu.
+// applyIncident makes an incident happen to the Machine. The caller holds mu.
 func (m *vm) applyIncident(p *Platform, h Incident, now time.Time) error {
 	running := slices.Contains([]Action{DoSuspend, DoCrash, DoOOM}, h.Do)
 	if m.state == "destroyed" || running && m.state != "started" {

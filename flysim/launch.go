@@ -10,21 +10,21 @@ import (
 // delays are how long the transitions of Machines take; see [Options].
 type delays struct{ create, update, stop, suspend, resume, destroy time.Duration }
 
-// transition is a transition that a Machine makes by itself when its time has come.
+// transition is a change of state that a Machine makes by itself at a time.
 type transition struct {
 	at       time.Time
-	state    string // the one it is in from then on
+	state    string // the new state
 	events   []event
 	failure  Failure // of a start
-	restarts int     // of a start: that the platform made before
+	restarts int     // of a start: how many restarts came before it
 }
 
-// ending is a program that is going to end by itself.
+// ending is when and how a program will end by itself.
 type ending struct {
 	at       time.Time
 	exit     programExit
-	next     Failure // of the start after it
-	restarts int     // that the platform made before
+	next     Failure // the failure of the restart that follows
+	restarts int     // how many restarts came before
 }
 
 // programExit says how a program ended.
@@ -36,8 +36,8 @@ type programExit struct {
 	restarting bool
 }
 
-// launch begins a start that is over after delay; meanwhile the Machine is in
-// the state given. A suspended Machine resumes, in its own time.
+// launch begins a start that is complete after delay; until then the Machine is in the state
+// meanwhile. A suspended Machine resumes, which takes [Options.ResumeDelay].
 func (m *vm) launch(s *platformState, meanwhile string, now time.Time, delay time.Duration) {
 	delay = cmp.Or(m.app.startDelay, delay)
 	if m.state == "suspended" && s.delays.resume > 0 {
@@ -49,12 +49,12 @@ func (m *vm) launch(s *platformState, meanwhile string, now time.Time, delay tim
 	m.settle(s, now)
 }
 
-// prepare begins the life of a new Machine: it stays created while its image is
+// prepare begins the life of a new Machine. It stays in the state created while its image is
 // fetched, and is then launched or, with skipLaunch, left stopped.
 func (m *vm) prepare(s *platformState, skipLaunch bool, now time.Time, delay time.Duration) {
 	ready := now.Add(s.delays.create)
 	switch {
-	case skipLaunch: // the answer to the creation says created in any case
+	case skipLaunch: // the answer to the request says created all the same
 		m.schedule(transition{at: ready, state: "stopped"})
 	case s.delays.create > 0:
 		m.schedule(transition{at: ready, state: "starting"}, transition{at: ready.Add(delay), state: "started",
@@ -69,7 +69,7 @@ func (m *vm) schedule(steps ...transition) {
 	m.touch()
 }
 
-// nextFailure uses up one of the failures that were asked for.
+// nextFailure returns the next requested failure and removes it.
 func (m *vm) nextFailure() (next Failure) {
 	if len(m.failures) > 0 {
 		next, m.failures = m.failures[0], m.failures[1:]
@@ -77,8 +77,8 @@ func (m *vm) nextFailure() (next Failure) {
 	return next
 }
 
-// settle lets take effect what was to happen by now: transitions, ends of
-// programs and the restarts that follow them.
+// settle carries out what is due by now: transitions, ends of programs and the restarts that follow
+// them.
 func (m *vm) settle(s *platformState, now time.Time) {
 	for ends := 1; ; {
 		switch {
@@ -95,9 +95,9 @@ func (m *vm) settle(s *platformState, now time.Time) {
 	}
 }
 
-// skipRestarts passes over the restarts of a program that crashes again and again, but
-// for the latest, which its history still shows: a clock that jumped by years
-// would make millions.
+// skipRestarts skips the restarts of a program that crashes again and again, except the latest,
+// which the history still shows. Otherwise a clock that jumped by years would make millions of
+// them.
 func (m *vm) skipRestarts(s *platformState, now time.Time) {
 	if len(m.pending) == 0 {
 		return
@@ -113,8 +113,7 @@ func (m *vm) skipRestarts(s *platformState, now time.Time) {
 	}
 }
 
-// due is when something happens to the Machine by itself; ok is false if
-// nothing does.
+// due returns when something next happens to the Machine by itself. ok is false if nothing does.
 func (m *vm) due() (at time.Time, ok bool) {
 	switch {
 	case len(m.pending) > 0:
@@ -158,7 +157,7 @@ func (m *vm) start(s *platformState, launch transition) {
 	}
 	m.state, m.started, m.failing, m.memoryLimit = "started", launch.at, launch.failure == FailChecks, 0
 	m.record(s, event{kind: "start", status: "started", source: "flyd", at: launch.at})
-	if m.externalProgram && m.startedFrom() != "suspended" { // what resumes listens as it did
+	if m.externalProgram && m.startedFrom() != "suspended" { // a resumed program listens as before
 		m.booting, m.listen = true, nil
 	}
 	switch {
@@ -179,15 +178,14 @@ func (m *vm) start(s *platformState, launch transition) {
 	}
 }
 
-// A release command is a Machine of flyctl's that runs one program to its end.
-// Here it succeeds after a moment, unless it was told to fail.
+// A release command is a Machine that flyctl creates to run one program to its end. Here the
+// program succeeds after a moment, unless a failure was requested.
 const (
 	releaseGroup = "fly_app_release_command"
 	releaseRun   = 2 * time.Second
 )
 
-// end carries out the end of the program, and plans the restart that the
-// configuration's policy wants.
+// end ends the program and schedules the restart that the configuration's policy asks for.
 func (m *vm) end(s *platformState) {
 	e := *m.ending
 	m.ending = nil
@@ -205,36 +203,35 @@ func (m *vm) end(s *platformState) {
 	}
 }
 
-// autoDestroy destroys a Machine whose program is done, as its configuration wants.
+// autoDestroy destroys a Machine whose program has ended, if its configuration asks for that.
 func (m *vm) autoDestroy(s *platformState, at time.Time) {
 	m.state, m.lease = "destroyed", nil
 	m.record(s, event{kind: "destroy", status: "destroyed", source: "flyd", at: at})
 	m.detach()
 }
 
-// restartDelay is how long the platform waits with its nth restart. Fly tells
-// that it waits longer each time, not how long.
+// restartDelay returns how long the platform waits before its nth restart. Fly documents that it
+// waits longer each time, but not how long.
 func restartDelay(n int) time.Duration { return min(time.Second<<min(n-1, 5), longestRestart) }
 
 const longestRestart = 30 * time.Second
 
-// restarts reports whether a program that ended with code is started again after
-// so many restarts.
+// restarts reports whether a program that ended with code is started again after before restarts.
 func (m *vm) restarts(code, before int) bool {
 	n := m.retries()
 	return n == math.MaxInt || code != 0 && before < n
 }
 
-// retries is how often a program that fails is started again; [math.MaxInt] for
-// one that is whatever its code. Without a policy it is on-failure with ten
-// retries (Fly docs, "Machine restart policy").
+// retries returns how often a program that fails is started again; [math.MaxInt] means that it is
+// started again whatever its code is. Without a policy it is on-failure with ten retries (Fly docs,
+// "Machine restart policy").
 func (m *vm) retries() int {
 	policy := struct {
 		Policy  string `json:"policy"`
 		Retries int    `json:"max_retries"`
 	}{Policy: "on-failure"}
 	if raw := m.config.Raw("restart"); raw != nil {
-		_ = json.Unmarshal(raw, &policy) // one that cannot be read says nothing
+		_ = json.Unmarshal(raw, &policy) // an unreadable policy counts as none
 	}
 	switch {
 	case policy.Policy == "no":

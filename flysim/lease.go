@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// machineLease is the exclusive right to change a Machine for a while.
+// machineLease is the exclusive right to change a Machine, until it expires.
 type machineLease struct {
 	nonce, owner, description string
 	expires                   time.Time
 }
 
-// held is the lease that is in force, nil if there is none.
+// held returns the lease in force, or nil if there is none.
 func (m *vm) held(now time.Time) *machineLease {
 	if m.lease == nil || !now.Before(m.lease.expires) {
 		return nil
@@ -20,7 +20,7 @@ func (m *vm) held(now time.Time) *machineLease {
 	return m.lease
 }
 
-// permit checks the nonce of a change against the lease in force.
+// permit checks the nonce of a change against the lease in force. The error is a refusal.
 func (m *vm) permit(nonce string, now time.Time) error {
 	l := m.held(now)
 	switch {
@@ -35,7 +35,7 @@ func (m *vm) permit(nonce string, now time.Time) error {
 	return nil
 }
 
-// acquire takes the lease, or refreshes it for its nonce's holder.
+// acquire takes the lease, or extends it if nonce is that of the lease in force.
 func (m *vm) acquire(s *platformState, nonce, owner, description string, ttl time.Duration, now time.Time) (
 	*machineLease, error) {
 	if err := m.permit(nonce, now); err != nil {

@@ -10,31 +10,29 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limits are Fly's rate limits of the Machines API: for each action on each
-// Machine or app 1 request a second with burst 3, for reading one Machine 5
-// with burst 10, for deleting apps 100 a minute (Machines API, "Rate limits").
-// GraphQL and the uiex API have none here.
+// limits are the rate limits of Fly's Machines API: for each action on each Machine or app 1
+// request a second with burst 3, for reading one Machine 5 with burst 10, for deleting apps 100 a
+// minute (Machines API, "Rate limits"). GraphQL and the uiex API have no limits here.
 //
-// flyctl takes a 429 for the end, and creates five Machines at a time and lists
-// them in every command. On Fly that works, presumably as its requests take a
-// while to arrive; here it would not. So its calls are never refused for
-// coming too soon but held until their time, as far as that is no more than
-// [maxHeld] away. All other clients are refused at once.
+// flyctl fails on a 429, yet it creates five Machines at a time and lists them in every command. On
+// Fly that works, presumably because its requests take a while to arrive; here they arrive at once.
+// So its calls are not refused but held until they may go ahead, unless that takes longer than
+// [maxHeld]. All other clients are refused at once.
 type limits struct {
 	mu      sync.Mutex
 	buckets map[limitKey]*rate.Limiter
-	sweepAt int // so many buckets are looked through for full ones
+	sweepAt int // how many buckets cause the next sweep
 }
 
-// minSweep is how many buckets are never too many.
+// minSweep is how many buckets never cause a sweep.
 const minSweep = 1024
 
 type limitKey struct{ action, id string }
 
-// limitOf names the limit that a call counts against.
+// limitOf returns the limit that a call counts against.
 func limitOf(rt route, call *Call) limitKey {
 	switch {
-	case deletesApp(rt.operation): // of one person, whichever apps
+	case deletesApp(rt.operation): // one limit per person, whatever the app
 		return limitKey{action: rt.operation}
 	case rt.perMachine:
 		return limitKey{rt.operation, call.App + "/" + call.Target}
@@ -46,7 +44,7 @@ func deletesApp(operation string) bool {
 	return operation == "app.delete" || operation == "app.destroy"
 }
 
-// newBucket is the limit of an action: tokens a second and burst.
+// newBucket returns a bucket with an action's rate and burst.
 func newBucket(action string) *rate.Limiter {
 	switch {
 	case action == "machine.get":
@@ -57,17 +55,16 @@ func newBucket(action string) *rate.Limiter {
 	return rate.NewLimiter(1, 3)
 }
 
-// limited reports whether calls of a path are counted.
+// limited reports whether calls of a path are limited.
 func limited(path string) bool { return strings.HasPrefix(path, "/v1/") }
 
-// maxHeld is the longest time, by the platform's clock, that a call is held.
+// maxHeld is the longest time, on the platform's clock, that a call is held.
 const maxHeld = 30 * time.Second
 
-// isFlyctl reports whether the client is flyctl, by what it calls itself.
+// isFlyctl reports whether a User-Agent is that of flyctl.
 func isFlyctl(userAgent string) bool { return strings.HasPrefix(userAgent, "flyctl/") }
 
-// take returns how long the caller must wait before it asks again; 0 if it may
-// go ahead.
+// take returns how long the caller must wait before it asks again, or 0 if it may go ahead.
 func (l *limits) take(key limitKey, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,9 +76,8 @@ func (l *limits) take(key limitKey, now time.Time) time.Duration {
 	return time.Duration(math.Ceil(missing / float64(limiter.Limit()) * float64(time.Second)))
 }
 
-// queue takes the caller's place behind those who wait already and returns how
-// long it has to wait there. One that would wait longer than maxHeld has no
-// place; ok is false.
+// queue reserves the caller's place behind those who already wait, and returns how long it has to
+// wait. ok is false, and no place is reserved, if that is longer than maxHeld.
 func (l *limits) queue(key limitKey, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +89,7 @@ func (l *limits) queue(key limitKey, now time.Time) (wait time.Duration, ok bool
 	return wait, true
 }
 
-// bucket is the limit of the key. The caller holds mu.
+// bucket returns the bucket of the key. The caller holds mu.
 func (l *limits) bucket(key limitKey, now time.Time) *rate.Limiter {
 	limiter := l.buckets[key]
 	if limiter == nil {
@@ -109,7 +105,7 @@ func (l *limits) bucket(key limitKey, now time.Time) *rate.Limiter {
 	return limiter
 }
 
-// sweep drops the buckets that are full again: a new one is the same. The caller
+// sweep drops the buckets that are full again, because a new one would be the same. The caller
 // holds mu.
 func (l *limits) sweep(now time.Time) {
 	maps.DeleteFunc(l.buckets, func(_ limitKey, b *rate.Limiter) bool { return b.TokensAt(now) >= float64(b.Burst()) })

@@ -15,32 +15,32 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
-// Server listens on a loopback address: for the platform's APIs, or for what
-// stands beside them.
+// Server listens on a loopback address, for the platform's APIs or for another handler of the same
+// program.
 type Server struct {
-	// URL is where, such as http://127.0.0.1:4280; of the platform the base URL
-	// of all three APIs.
+	// URL is the server's base URL, such as http://127.0.0.1:4280. For a platform it is the base
+	// URL of all three APIs.
 	URL string
 
 	server *http.Server
 	done   chan struct{}
 }
 
-// Listen serves the platform on a loopback address ("127.0.0.1:0" for any free
-// port) until [Server.Close], and lets its events happen ([Platform.Run]). Other
-// addresses, names among them, are refused: the platform's token is no secret.
-// For the same reason so are requests of web pages, and those under another name
-// than the loopback's, to which a page's own could be rebound (403).
+// Listen serves the platform on a loopback address ("127.0.0.1:0" for any free port) until
+// [Server.Close], and makes its events happen ([Platform.Run]). It refuses other addresses and host
+// names, because the platform's token is not a secret. For the same reason requests from web pages
+// get 403, and so do requests with a Host other than a loopback one, which DNS rebinding could
+// send.
 func (p *Platform) Listen(addr string) (*Server, error) {
 	return listen(addr, loopback.OwnPages(p.handler), p.Run)
 }
 
-// Serve serves what stands beside the platform as [Platform.Listen] does the APIs.
+// Serve serves another handler with the rules of [Platform.Listen].
 func Serve(addr string, handler http.Handler) (*Server, error) {
 	return listen(addr, handler, func(context.Context) {})
 }
 
-// listen serves a handler until Close; beside runs as long.
+// listen serves a handler until Close; beside runs for as long.
 func listen(addr string, handler http.Handler, beside func(context.Context)) (*Server, error) {
 	listener, err := ListenLoopback(addr)
 	if err != nil {
@@ -58,19 +58,19 @@ func listen(addr string, handler http.Handler, beside func(context.Context)) (*S
 	var running sync.WaitGroup
 	running.Go(func() {
 		defer cancel()
-		_ = s.server.Serve(listener) // ends with Close; nothing else can be done about an error
+		_ = s.server.Serve(listener) // returns after Close; other errors cannot be handled here
 	})
 	running.Go(func() { beside(ctx) })
 	go func() { running.Wait(); close(s.done) }()
 	return s, nil
 }
 
-// requestTime is how long a request may take to arrive, to the last byte of its
-// body. A client that sends half of one does not hold a connection.
+// requestTime is how long a request may take to arrive, including its body. It keeps a client that
+// sends half a request from holding a connection.
 const requestTime = 30 * time.Second
 
-// liftDeadlines ends the time limit of a request once it has arrived: the
-// answer may take longer, and streams stay open.
+// liftDeadlines removes the time limit of a request once it has arrived: the answer may take
+// longer, and streams stay open.
 func liftDeadlines(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lift := func() { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }
@@ -83,7 +83,7 @@ func liftDeadlines(next http.Handler) http.Handler {
 	})
 }
 
-// liftingBody lifts the limit when the body has been read to its end.
+// liftingBody removes the limit once the body has been read to its end.
 type liftingBody struct {
 	io.ReadCloser
 	lift func()
@@ -97,7 +97,7 @@ func (b *liftingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ListenLoopback listens on a loopback IP and a port; any other address is an error.
+// ListenLoopback listens on a loopback IP and a port. Any other address is an error.
 func ListenLoopback(addr string) (net.Listener, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -124,9 +124,9 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Environment is what points any Fly client at this server and sends nothing
-// of it elsewhere: the three base URLs, telemetry off, and a proxy that does
-// not exist for everything that is not loopback.
+// Environment returns the variables that point any Fly client at this server and keep it from
+// sending anything elsewhere: the three base URLs, telemetry off, and a proxy that does not exist
+// for all addresses that are not loopback.
 func (s *Server) Environment(token string) []string {
 	const fence = "http://127.0.0.1:9"
 	return []string{
@@ -142,7 +142,7 @@ func (s *Server) Environment(token string) []string {
 		"FLY_NO_UPDATE_CHECK=1",
 		"FLY_NO_INCIDENTS_CHECK=1",
 		"FLY_TRACE_COLLECTOR_URL=127.0.0.1",
-		"FLY_WIRE_GUARD_WEBSOCKETS=false", // else flyctl wants its gateway at port 443
+		"FLY_WIRE_GUARD_WEBSOCKETS=false", // otherwise flyctl expects its gateway at port 443
 		"HTTP_PROXY=" + fence,
 		"HTTPS_PROXY=" + fence,
 		"http_proxy=" + fence,
@@ -152,8 +152,8 @@ func (s *Server) Environment(token string) []string {
 	}
 }
 
-// Exports is [Server.Environment] as lines for a shell. FLY_CONFIG_DIR is left
-// to the caller: it should be a folder of its own.
+// Exports returns [Server.Environment] as lines for a shell. It leaves out FLY_CONFIG_DIR: the
+// caller should set it to a separate folder.
 func (s *Server) Exports(token string) string {
 	var b strings.Builder
 	for _, variable := range s.Environment(token) {

@@ -14,9 +14,8 @@ import (
 	"github.com/superfly/macaroon/resset"
 )
 
-// mintMacaroon makes a token that its holders can narrow by themselves, for one
-// organization or one app that exists. flyctl makes tokens that only read, run
-// commands or add peers out of such ones.
+// mintMacaroon makes a token that its holders can narrow by themselves, for one organization or one
+// existing app. From such tokens flyctl makes those that only read, run commands or add peers.
 func (s *platformState) mintMacaroon(org *organization, scope Scope, now time.Time) (*accessToken, error) {
 	t := &accessToken{id: s.ids.opaque("token id", "tok_", 16), scope: scope, created: now}
 	seed := s.ids.opaque("token", "", 64)
@@ -29,7 +28,7 @@ func (s *platformState) mintMacaroon(org *organization, scope Scope, now time.Ti
 		return nil, err
 	}
 	salt := sha256.Sum256([]byte(seed))
-	m.Nonce.Rnd = salt[:len(m.Nonce.Rnd)] // ids depend only on what was asked for before
+	m.Nonce.Rnd = salt[:len(m.Nonce.Rnd)] // random numbers depend only on what was requested before
 	mac := hmac.New(sha256.New, key)
 	mac.Write(m.Nonce.MustEncode())
 	m.Tail = mac.Sum(nil)
@@ -44,9 +43,8 @@ func (s *platformState) mintMacaroon(org *organization, scope Scope, now time.Ti
 	return t, nil
 }
 
-// caveats are what a new token may do, in the words of macaroons. A token of an
-// app may add peers and use builders too: deploys need both (Fly docs, "Access
-// tokens").
+// caveats returns the caveats of a new token, which say what it may do. A token of an app may also
+// add peers and use builders, because deploys need both (Fly docs, "Access tokens").
 func (s *platformState) caveats(org *organization, scope Scope, now time.Time) []macaroon.Caveat {
 	list := []macaroon.Caveat{&flyio.Organization{ID: uint64(org.number), Mask: resset.ActionAll}}
 	if a := s.apps[scope.App]; a != nil {
@@ -64,11 +62,11 @@ func (s *platformState) caveats(org *organization, scope Scope, now time.Time) [
 	return list
 }
 
-// maxMacaroon is the largest macaroon that is looked at, in bytes.
+// maxMacaroon is the size of the largest macaroon that is examined, in bytes.
 const maxMacaroon = 16 << 10
 
-// present finds the token that a secret is, or was made of. Signatures are
-// checked, caveats are not.
+// present finds the token that a secret is, or was derived from. It checks signatures, but not
+// caveats.
 func (s *platformState) present(secret string) (holding, bool) {
 	if !strings.HasPrefix(secret, "fm2_") {
 		i := slices.IndexFunc(s.tokens, func(t *accessToken) bool { return t.key == nil && t.secret == secret })
@@ -96,13 +94,13 @@ func (s *platformState) present(secret string) (holding, bool) {
 	return holding{s.tokens[i], caveats}, true
 }
 
-// maxNesting is how deep the values of a macaroon may lie in each other.
+// maxNesting is how deep the values of a macaroon may be nested.
 const maxNesting = 32
 
-// fits reports whether every length in a MessagePack document is within it. The
-// decoder of macaroons makes room for what a length says before it reads on.
+// fits reports whether every length in a MessagePack document fits into the document. The decoder
+// of macaroons allocates what a length says before it reads on.
 func fits(raw []byte) bool {
-	open := []uint64{1} // values still to come, for each value around
+	open := []uint64{1} // how many values are still to come, for each enclosing value
 	for len(open) > 0 {
 		last := len(open) - 1
 		if open[last] == 0 {

@@ -25,7 +25,7 @@ type machineRecord struct {
 	Cordoned   bool            `json:"cordoned"`
 	Incomplete *spec.Config    `json:"incomplete_config"`
 	Lease      *strippedLease  `json:"lease,omitempty"`
-	// of a creation alone: flyctl takes one in a list for its own lease
+	// Only in the answer to a creation: flyctl takes a nonce in a list for its own lease.
 	Nonce string `json:"nonce,omitempty"`
 }
 
@@ -36,7 +36,7 @@ type strippedLease struct {
 	ExpiresAt   int64  `json:"expires_at"` // seconds
 }
 
-// briefMachine is a Machine in a list that was asked for a summary.
+// briefMachine is a Machine in a list for which a summary was requested.
 type briefMachine struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`

@@ -2,14 +2,13 @@ package flysim
 
 import "net/http"
 
-// defaultNetwork is the name of an organization's default network in the
-// Machines API. GraphQL calls it "", and knows no network called default
-// (flyctl, agent/remote.go).
+// defaultNetwork is the name of an organization's default network in the Machines API. In GraphQL
+// its name is "", and there is no network called default (flyctl, agent/remote.go).
 const defaultNetwork = "default"
 
 var errNoNetwork = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
 
-// graphQLName is the network's name in GraphQL.
+// graphQLName returns the network's name in GraphQL.
 func (n *privateNetwork) graphQLName() string {
 	if n.name == defaultNetwork {
 		return ""
@@ -17,7 +16,7 @@ func (n *privateNetwork) graphQLName() string {
 	return n.name
 }
 
-// graphQLNetwork is the network that an input of a mutation names.
+// graphQLNetwork returns the network that a mutation's input names.
 func graphQLNetwork(name *string) (string, error) {
 	if deref(name) == defaultNetwork {
 		return "", errNoNetwork

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// The methods of this file, with those of actors.go, build the apps that the
-// operator defines. They leave no trace in Calls.
+// The methods in this file, with those in actors.go, build the apps that the operator defines. They
+// leave no trace in Calls.
 
-// CreateApp is [Platform.AddApp] for names that come from outside: the error
-// says why there can be no such app.
+// CreateApp is [Platform.AddApp] for names that come from outside. The error says why the app
+// cannot be created.
 func (p *Platform) CreateApp(name, org, network string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -21,9 +21,8 @@ func (p *Platform) CreateApp(name, org, network string) error {
 	return err
 }
 
-// AddRelease records a release of the app as rolled out, so that the app counts
-// as deployed. The definition is the document that flyctl stores with it: the
-// fly.toml as JSON.
+// AddRelease records a release of the app as rolled out, so that the app counts as deployed. The
+// definition is the document that flyctl stores with a release: the fly.toml as JSON.
 func (p *Platform) AddRelease(app, image string, definition json.RawMessage) Release {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -40,7 +39,7 @@ func (p *Platform) AddRelease(app, image string, definition json.RawMessage) Rel
 		Definition: slices.Clone(r.definition)}
 }
 
-// SetFlyToml says what [Platform.FlyToml] is of an app.
+// SetFlyToml sets the file that [Platform.FlyToml] returns for an app.
 func (p *Platform) SetFlyToml(app string, file []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -48,8 +47,8 @@ func (p *Platform) SetFlyToml(app string, file []byte) {
 	p.configs[app] = slices.Clone(file)
 }
 
-// SetStartDelay says how long the Machines of an app take to start, in the
-// place of [Options.StartDelay]. Zero gives that back.
+// SetStartDelay sets how long the Machines of an app take to start, in place of
+// [Options.StartDelay]. Zero restores that option.
 func (p *Platform) SetStartDelay(app string, delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

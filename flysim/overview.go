@@ -8,12 +8,12 @@ type AppOverview struct {
 	Public    bool   `json:"public"`    // it has an address on the internet
 	Flycast   bool   `json:"flycast"`   // it has a Flycast address
 	Addresses int    `json:"addresses"` // inbound ones
-	Machines  int    `json:"machines"`  // destroyed ones left out
-	Started   int    `json:"started"`   // how many of them are
+	Machines  int    `json:"machines"`  // without destroyed ones
+	Started   int    `json:"started"`   // how many Machines are started
 }
 
-// Overview summarizes every app, by name. It stays valid while
-// [Platform.Revision] stays and the clock has not reached until (zero: no limit).
+// Overview summarizes every app, sorted by name. The summary is valid until [Platform.Revision]
+// changes or the clock reaches until (zero: no limit).
 func (p *Platform) Overview() (glances []AppOverview, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

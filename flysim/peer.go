@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// wireGuardPeer is a WireGuard peer: a computer that is on a private network. Here it is
-// a record alone, as no gateway listens yet.
+// wireGuardPeer is a WireGuard peer: a computer on a private network. Here it is only a record,
+// because no gateway listens.
 type wireGuardPeer struct {
 	id      string
 	name    string // unique in its organization
@@ -21,11 +21,10 @@ type wireGuardPeer struct {
 	network *privateNetwork
 }
 
-// gatewayAddress is where peers are told to find their gateway. Clients add the
-// port, 51820.
+// gatewayAddress is the address of the gateway that peers get. Clients add the port, 51820.
 const gatewayAddress = "127.0.0.1"
 
-// gatewayKey is the public key of the gateway, in base64.
+// gatewayKey returns the public key of the gateway, in base64.
 func gatewayKey() string {
 	seed := sha256.Sum256([]byte("sandbox gateway"))
 	key, err := ecdh.X25519().NewPrivateKey(seed[:])
@@ -37,7 +36,8 @@ func gatewayKey() string {
 
 var peerName = regexp.MustCompile(`^[a-zA-Z0-9-]{1,200}$`)
 
-// addPeer adds a peer to a network.
+// addPeer adds a peer to a network. It fails for an invalid name or key, and for a name that is
+// taken.
 func (s *platformState) addPeer(net *privateNetwork, name, pubkey, region string) (*wireGuardPeer, error) {
 	key, err := base64.StdEncoding.DecodeString(pubkey)
 	org := net.organization
@@ -58,8 +58,8 @@ func (s *platformState) addPeer(net *privateNetwork, name, pubkey, region string
 	return p, nil
 }
 
-// peerAddress is the address of the nth peer: fdaa:<network>:a7b:<host>:0:a:<n>02.
-// The 256 addresses around it are the peer's.
+// peerAddress returns the address of the nth peer: fdaa:<network>:a7b:<host>:0:a:<n>02. The 256
+// addresses around it belong to the peer.
 func (n *privateNetwork) peerAddress(number int) netip.Addr {
 	var b [16]byte
 	prefix := n.prefix()
@@ -70,7 +70,7 @@ func (n *privateNetwork) peerAddress(number int) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// peer is the organization's peer of a name, nil if it has none.
+// peer returns the organization's peer of a name, or nil if it has none.
 func (o *organization) peer(name string) *wireGuardPeer {
 	i := slices.IndexFunc(o.peers, func(p *wireGuardPeer) bool { return p.name == name })
 	if i < 0 {
@@ -79,7 +79,7 @@ func (o *organization) peer(name string) *wireGuardPeer {
 	return o.peers[i]
 }
 
-// removePeer takes a peer away; it reports whether there was one.
+// removePeer removes a peer, and reports whether there was one.
 func (o *organization) removePeer(name string) bool {
 	before := len(o.peers)
 	o.peers = slices.DeleteFunc(o.peers, func(p *wireGuardPeer) bool { return p.name == name })

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// publishedConfig are the fields of a Machine's configuration that Fly
-// publishes (fly-go, MachineConfig and the OpenAPI description of the Machines
-// API). A field with braces is an object, or a list or a map (*) of such; any
-// other is taken as it comes.
+// publishedConfig lists the fields of a Machine's configuration that Fly documents (fly-go,
+// MachineConfig, and the OpenAPI description of the Machines API). A field with braces is an
+// object, or a list or a map (*) of objects; any other field may have any value.
 const publishedConfig = `
 env metadata image schedule auto_destroy standbys size disable_machine_autostart
 init{exec entrypoint cmd tty swap_size_mb kernel_args}
@@ -54,11 +53,11 @@ cache_drive{size_mb}
 spot{max_price_fraction}
 `
 
-// shape is what is known of an object: its fields, each with its own shape or
-// nil for one that is taken as it comes.
+// shape describes an object: its fields, each with its own shape, or nil for a field that may have
+// any value.
 type shape map[string]shape
 
-// published reads publishedConfig.
+// published parses publishedConfig.
 func published() shape {
 	top := shape{}
 	stack, last := []shape{top}, ""
@@ -78,8 +77,8 @@ func published() shape {
 	return top
 }
 
-// prune drops the fields of a document that the shape lacks. What is not of the
-// expected kind is left to those who read it.
+// prune drops the fields of a document that the shape lacks. A value of an unexpected kind is left
+// unchanged for its readers to refuse.
 func (s shape) prune(raw json.RawMessage) json.RawMessage {
 	if s == nil {
 		return raw
@@ -110,7 +109,7 @@ func (s shape) prune(raw json.RawMessage) json.RawMessage {
 	return encode(fields, raw)
 }
 
-// encode is v as JSON, or what it was made from.
+// encode returns v as JSON, or raw if v cannot be encoded.
 func encode(v any, raw json.RawMessage) json.RawMessage {
 	out, err := json.Marshal(v)
 	if err != nil {

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// parsedConfig is what the API needs of a configuration again and again, read once
-// for each version.
+// parsedConfig is what the API often needs of a configuration, parsed once for each version.
 type parsedConfig struct {
 	document      json.RawMessage
 	probes        []probe
@@ -14,10 +13,10 @@ type parsedConfig struct {
 	metadata      map[string]string
 	group         string // the process group
 	killTimeout   time.Duration
-	unsuspendable string // why it is stopped where suspend is asked for
+	unsuspendable string // why a Machine with it is stopped instead of suspended
 }
 
-// parse is the present configuration's.
+// parse returns the parsed current configuration.
 func (m *vm) parse() *parsedConfig {
 	if m.parsed != nil {
 		return m.parsed
@@ -28,7 +27,7 @@ func (m *vm) parse() *parsedConfig {
 	}
 	document, err := json.Marshal(m.config)
 	if err != nil {
-		document = json.RawMessage("{}") // cannot be: it was read from JSON
+		document = json.RawMessage("{}") // cannot happen: it was read from JSON
 	}
 	metadata, err := m.config.Metadata()
 	if err != nil {
@@ -44,7 +43,7 @@ func (m *vm) parse() *parsedConfig {
 	return m.parsed
 }
 
-// killTimeoutOf is how long a program has to end by its stop_config.
+// killTimeoutOf returns how long a stop_config gives a program to end.
 func killTimeoutOf(raw json.RawMessage) time.Duration {
 	var config struct {
 		Timeout json.RawMessage `json:"timeout"`

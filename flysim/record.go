@@ -5,32 +5,31 @@ import (
 	"time"
 )
 
-// Limits of what is kept: the latest calls by their number and their size
-// together, and the first bytes of each body.
+// Limits of the record of calls: the latest calls, limited by their number and their total size,
+// and the first bytes of each body.
 const (
 	maxCalls     = 100_000
 	maxCallsSize = 64 << 20
 	maxCallBody  = 64 << 10
 )
 
-// Call is one request as it arrived and what became of it.
+// Call is one recorded request and its outcome.
 type Call struct {
-	Number int       // 1 for the first since the start; ResetCalls does not count again
+	Number int       // from 1, counted since the start; ResetCalls does not reset it
 	Time   time.Time // virtual
 	Method string
 	Path   string
 	Query  string
 
-	// Operation is a stable name: of a REST route ("machine.update",
-	// "ip.release"; the full list is in routes.go), of a GraphQL request
-	// "graphql." and its first field ("graphql.allocateIpAddress"), or
-	// "unknown".
+	// Operation is a stable name. For a REST route it is a name such as "machine.update" or
+	// "ip.release" (the full list is in routes.go), for a GraphQL request "graphql." and its first
+	// field ("graphql.allocateIpAddress"), and for any other request "unknown".
 	Operation string
 	App       string
-	Target    string // Machine id, address, hostname or release id; of an allocation its type
+	Target    string // Machine id, address, hostname or release id; for an allocation its type
 	Write     bool   // the operation can change something, whatever its HTTP method
 
-	Status        int    // what was answered; 0 if the connection was dropped or nothing was answered yet
+	Status        int    // of the answer; 0 if the connection was dropped or there is no answer yet
 	Body          []byte // request body, at most 64 KiB
 	FaultInjected bool
 	Token         TokenKind
@@ -44,7 +43,7 @@ type recorder struct {
 	count int
 }
 
-// add records a call, which from now on is changed only through settle.
+// add records a call. From then on only settle changes it.
 func (r *recorder) add(call *Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +55,7 @@ func (r *recorder) add(call *Call) {
 	r.calls = append(r.calls, call)
 }
 
-// drop forgets a tenth of the calls, and more if they are large.
+// drop removes the oldest tenth of the calls, and more if they are large.
 func (r *recorder) drop() {
 	n := 0
 	for n < len(r.calls) && (n < maxCalls/10 && len(r.calls) >= maxCalls || r.size > maxCallsSize-maxCallsSize/10) {
@@ -66,10 +65,10 @@ func (r *recorder) drop() {
 	r.calls = append(r.calls[:0:0], r.calls[n:]...)
 }
 
-// size is about what a call takes in memory.
+// size returns roughly how many bytes of memory a call takes.
 func (c *Call) size() int { return 256 + len(c.Path) + len(c.Query) + len(c.Body) }
 
-// settle notes how a call ended.
+// settle records the outcome of a call.
 func (r *recorder) settle(call *Call, status int, injected bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,25 +87,25 @@ func (r *recorder) list(keep func(*Call) bool) []Call {
 	return calls
 }
 
-// Calls are all requests since the start or [Platform.ResetCalls], in order of
-// arrival, refused ones included; of very many the latest 100,000, or 64 MiB of
-// them. [Platform.Seed] leaves none.
+// Calls returns all requests since the start or [Platform.ResetCalls] in order of arrival,
+// including refused ones. At most the latest 100,000 calls and 64 MiB are kept. [Platform.Seed]
+// leaves none.
 func (p *Platform) Calls() []Call {
 	return p.recorder.list(func(*Call) bool { return true })
 }
 
-// CallsAfter are the calls whose number is higher.
+// CallsAfter returns the calls with a higher number.
 func (p *Platform) CallsAfter(number int) []Call {
 	return p.recorder.list(func(c *Call) bool { return c.Number > number })
 }
 
-// Writes are the calls whose operation can change something, whether or not
-// it did: lease calls are among them, GraphQL queries are not.
+// Writes returns the calls whose operation can change something, whether or not it did. Lease calls
+// are included, GraphQL queries are not.
 func (p *Platform) Writes() []Call {
 	return p.recorder.list(func(c *Call) bool { return c.Write })
 }
 
-// ResetCalls forgets the recorded calls.
+// ResetCalls removes the recorded calls.
 func (p *Platform) ResetCalls() {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()

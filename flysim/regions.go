@@ -11,15 +11,15 @@ type Region struct {
 	Code                string
 	name                string
 	latitude, longitude float64
-	gateway, paid       bool // it has a WireGuard gateway; it wants a paid plan
+	gateway, paid       bool // it has a WireGuard gateway; it requires a paid plan
 	geo                 string
-	capacity            int // how many performance-1x Machines it has room for; 0: none any more, it is deprecated
+	capacity            int // how many performance-1x Machines it has room for; 0: it is deprecated
 }
 
 func (r Region) deprecated() bool { return r.capacity == 0 }
 
-// In reports whether a word of a region expression means the region: its code,
-// any, or the alias of an area that it is in (Fly docs, "Dynamic request routing").
+// In reports whether a word of a region expression matches the region: its code, any, or the alias
+// of an area that contains it (Fly docs, "Dynamic request routing").
 func (r Region) In(word string) bool {
 	switch word {
 	case "":
@@ -33,7 +33,7 @@ func (r Region) In(word string) bool {
 	return ok && area == r.geo
 }
 
-// Distance to another region is in kilometres along the globe.
+// Distance returns the distance to another region in kilometers along the globe.
 func (r Region) Distance(to Region) float64 {
 	radians := func(degrees float64) float64 { return degrees * math.Pi / 180 }
 	cosine := math.Sin(radians(r.latitude))*math.Sin(radians(to.latitude)) +
@@ -41,8 +41,8 @@ func (r Region) Distance(to Region) float64 {
 	return 6371 * math.Acos(min(max(cosine, -1), 1))
 }
 
-// Regions are Fly's, by code (fly.io/docs/reference/regions, 2026), with made-up
-// capacities, and those that Fly left in 2025: apps name them still.
+// Regions returns Fly's regions, sorted by code (fly.io/docs/reference/regions, 2026), with made-up
+// capacities. The regions that Fly closed in 2025 follow, because apps still name them.
 func Regions() []Region {
 	return []Region{
 		{"ams", "Amsterdam, Netherlands", 52.374, 4.8897, true, false, "europe", 420},
@@ -83,15 +83,15 @@ func Regions() []Region {
 	}
 }
 
-// areas are the geographic areas of the aliases, but for the United States.
+// areas returns the geographic area of each alias, except that of the United States.
 func areas() map[string]string {
 	return map[string]string{"na": "north_america", "sa": "south_america", "eu": "europe",
 		"apac": "asia_pacific", "af": "africa"}
 }
 
-// placement reads a region expression, codes and aliases separated by commas:
-// the regions in the order of preference, the platform's own one first in an
-// area. Words that name none are left out.
+// placement returns the regions that a region expression names, in the order of preference. The
+// expression is a list of codes and aliases separated by commas. Within an area the platform's own
+// region comes first. Unknown words are left out.
 func placement(expression string) []Region {
 	var found []Region
 	add := func(word string, keep func(Region) bool) {
@@ -108,7 +108,7 @@ func placement(expression string) []Region {
 	return found
 }
 
-// placed is the region a new Machine goes to.
+// placed returns the code of the region in which a new Machine is created.
 func placed(expression string) (string, error) {
 	if strings.TrimSpace(expression) == "" {
 		return DefaultRegion, nil

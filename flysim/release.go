@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// appRelease is a version of an app, in the sense of `fly releases`.
+// appRelease is a version of an app, as `fly releases` lists it.
 type appRelease struct {
 	id         string
 	app        *appState
@@ -23,7 +23,7 @@ type appRelease struct {
 	dirty      bool // it may have changed since it was stored
 }
 
-// The words for them that Fly's clients use.
+// The words that Fly's clients use for statuses and strategies.
 var (
 	strategies      = []string{"BLUEGREEN", "CANARY", "IMMEDIATE", "ROLLING", "ROLLING_ONE", "SIMPLE"}
 	releaseStatuses = []string{"pending", "running", "complete", "failed", "interrupted"}
@@ -32,7 +32,7 @@ var (
 // maxHistory is how many releases of an app are kept.
 const maxHistory = 500
 
-// current is the latest release, nil if there is none.
+// current returns the latest release, or nil if there is none.
 func (a *appState) current() *appRelease {
 	if len(a.releases) == 0 {
 		return nil
@@ -40,8 +40,8 @@ func (a *appState) current() *appRelease {
 	return a.releases[len(a.releases)-1]
 }
 
-// completed is the latest release that is complete, nil if there is none: the
-// one that the uiex API calls current.
+// completed returns the latest release that is complete, or nil if there is none. The uiex API
+// calls it the current one.
 func (a *appState) completed() *appRelease {
 	for _, r := range slices.Backward(a.releases) {
 		if r.status == "complete" {
@@ -78,8 +78,8 @@ func (s *platformState) createRelease(a *appState, image, strategy string, defin
 	return r, nil
 }
 
-// update changes a release. A complete one makes the app a deployed one, for
-// good. That other words are refused is the platform's own strictness.
+// update changes a release. A complete release makes the app a deployed one, for good. Refusing
+// unknown statuses is stricter than Fly.
 func (r *appRelease) update(status string, metadata json.RawMessage, now time.Time) error {
 	if status != "" && !slices.Contains(releaseStatuses, status) {
 		return invalid("status %.40q is not one of %s", status, strings.Join(releaseStatuses, ", "))
@@ -112,7 +112,7 @@ type Release struct {
 	Metadata   json.RawMessage
 }
 
-// Releases are the app's releases, the newest first.
+// Releases returns the app's releases, newest first.
 func (p *Platform) Releases(app string) []Release {
 	p.mu.Lock()
 	defer p.mu.Unlock()

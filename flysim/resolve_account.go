@@ -6,15 +6,14 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// Viewer is the person of the token, or for a token that is not a person's
-// what stands for one.
+// Viewer returns the person of the token, or a token of another kind in place of a person.
 func (*root) Viewer(ctx context.Context) *principal { return &principal{requestOf(ctx).grant} }
 
 func (*root) CurrentUser() *user { return &user{} }
 
 func (*root) UserOnlyToken() bool { return false }
 
-// principal is who the token belongs to.
+// principal is the owner of the request's tokens.
 type principal struct{ grant grant }
 
 func (*principal) Email() string { return userEmail }
@@ -37,8 +36,8 @@ func (*user) Email() string         { return userEmail }
 func (*user) Name() *string         { return new("Dev") }
 func (*user) EnablePaidHobby() bool { return false }
 
-// addOn would resolve AddOn. The platform has no extensions, and none can be made:
-// their lists are empty. flyctl asks for an app's before it destroys the app.
+// addOn resolves AddOn, but the platform has no extensions and none can be created, so that their
+// lists are empty. flyctl asks for an app's extensions before it destroys the app.
 type addOn struct {
 	ID                    graphql.ID
 	Name, Status          *string

@@ -116,7 +116,7 @@ func (*root) ReleaseIpAddress(ctx context.Context, args releaseArgs) (*appPayloa
 	if err != nil {
 		return nil, err
 	}
-	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid one is not found
+	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid address is not found
 	if in.IpAddressId != nil && *in.IpAddressId != "" {
 		held := a.held()
 		if i := slices.IndexFunc(held, func(addr *appAddress) bool { return addr.id == string(*in.IpAddressId) }); i >= 0 {
@@ -138,8 +138,8 @@ type allocateEgressArgs struct {
 	}
 }
 
-// AllocateEgressIpAddress is for one Machine, in its region, or else for the app
-// in a region.
+// AllocateEgressIpAddress allocates egress addresses for one Machine, in its region, or else for
+// the app in a region.
 func (*root) AllocateEgressIpAddress(ctx context.Context, args allocateEgressArgs) (*egressPayload, error) {
 	req, in := requestOf(ctx), args.Input
 	a, err := req.mutable(string(in.AppId))
@@ -192,7 +192,7 @@ func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs)
 		}
 		return payload, nil
 	}
-	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid one is not found
+	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid address is not found
 	if !a.releaseEgress(ip) {
 		return nil, errNoEgress
 	}
@@ -202,7 +202,7 @@ func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs)
 
 var errNoEgress = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find EgressIPAddress"}
 
-// idOf is an id that may be absent, empty if it is.
+// idOf returns an optional id, or "" if it is absent.
 func idOf(id *graphql.ID) string {
 	if id == nil {
 		return ""

@@ -13,11 +13,11 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// appNode resolves App. Within one query the address list is read once.
+// appNode resolves App. It reads the address list once in a query.
 type appNode struct {
 	req   *apiRequest
 	app   *appState
-	fresh bool // the answer to a write shows what it did, whatever the lag
+	fresh bool // the answer to a write shows its effect, whatever the lag
 
 	once   sync.Once
 	listed []*appAddress
@@ -34,7 +34,7 @@ func (n *appNode) addresses() []*appAddress {
 	return n.listed
 }
 
-// ID is the name: the node ids of Fly's apps are their names.
+// ID returns the app's name, because Fly uses names as the node ids of apps.
 func (n *appNode) ID() graphql.ID           { return graphql.ID(n.app.name) }
 func (n *appNode) InternalId() string       { return strconv.Itoa(n.app.number) }
 func (n *appNode) InternalNumericId() int32 { return int32(n.app.number) }
@@ -76,7 +76,7 @@ func (n *appNode) Organization() *organizationNode {
 	return &organizationNode{n.req, n.app.organization}
 }
 
-// IpAddresses lacks the shared IPv4 address, which stands apart.
+// IpAddresses leaves out the shared IPv4 address, which has its own field.
 func (n *appNode) IpAddresses(args pageArgs) *connection[*addressNode] {
 	var nodes []*addressNode
 	for _, a := range n.addresses() {
@@ -88,7 +88,7 @@ func (n *appNode) IpAddresses(args pageArgs) *connection[*addressNode] {
 }
 
 func (n *appNode) IpAddress(args struct{ Address string }) *addressNode {
-	ip, _ := netip.ParseAddr(args.Address) // an invalid one is not found
+	ip, _ := netip.ParseAddr(args.Address) // an invalid address is not found
 	i := slices.IndexFunc(n.addresses(), func(a *appAddress) bool { return a.ip == ip })
 	if i < 0 {
 		return nil
@@ -119,7 +119,7 @@ func (n *appNode) CurrentReleaseUnprocessed() *releaseNode {
 	return nil
 }
 
-// CurrentRelease is what `fly apps list` shows as the latest deploy.
+// CurrentRelease returns what `fly apps list` shows as the latest deploy.
 func (n *appNode) CurrentRelease() *releaseNode { return n.CurrentReleaseUnprocessed() }
 
 func (n *appNode) Releases(args pageArgs) *connection[*releaseNode] {
@@ -134,7 +134,7 @@ func (n *appNode) ReleasesUnprocessed(args struct {
 	return paged(n.releases(deref(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
 }
 
-// releases are those of a status (empty: all), the newest first.
+// releases returns the releases with a status (empty: all), newest first.
 func (n *appNode) releases(status string) []*releaseNode {
 	var nodes []*releaseNode
 	for _, r := range slices.Backward(n.app.releases) {
@@ -145,7 +145,7 @@ func (n *appNode) releases(status string) []*releaseNode {
 	return nodes
 }
 
-// Image resolves any reference; the platform has no registry.
+// Image resolves any reference, because the platform has no registry.
 func (n *appNode) Image(args struct{ Ref string }) *imageNode {
 	if args.Ref == "" {
 		return nil
@@ -153,7 +153,7 @@ func (n *appNode) Image(args struct{ Ref string }) *imageNode {
 	return &imageNode{parseImage(args.Ref)}
 }
 
-// ImageDetails are those of the current release.
+// ImageDetails returns those of the current release.
 func (n *appNode) ImageDetails() *imageVersion {
 	r := n.app.current()
 	if r == nil || r.image == "" {
@@ -165,15 +165,15 @@ func (n *appNode) ImageDetails() *imageVersion {
 	}
 }
 
-// LatestImageDetails and what follows from them exist for images that Fly
-// itself publishes; the platform has none.
+// LatestImageDetails and the fields after it concern images that Fly itself publishes; the platform
+// has none.
 func (n *appNode) LatestImageDetails() *imageVersion { return nil }
 func (n *appNode) ImageUpgradeAvailable() *bool      { return new(false) }
 func (n *appNode) ImageVersionTrackingEnabled() bool { return false }
 
 func (n *appNode) Config() *configNode { return &configNode{n} }
 
-// configNode resolves AppConfig: the definition of the current release.
+// configNode resolves AppConfig, the definition of the current release.
 type configNode struct{ app *appNode }
 
 func (n *configNode) Definition() scalar {
@@ -203,10 +203,10 @@ type servicePort struct {
 	Handlers                 []string
 }
 
-// handlers are the words of the schema for what a port does.
+// handlers returns the handlers of ports that the schema knows.
 func handlers() []string { return []string{"EDGE_HTTP", "HTTP", "PG_TLS", "PROXY_PROTO", "TLS"} }
 
-// Services are those of the app's first Machine.
+// Services returns the services of the app's first Machine.
 func (n *appNode) Services() []*serviceNode {
 	nodes := []*serviceNode{}
 	machines := n.req.machinesOf(n.app)
@@ -252,7 +252,7 @@ func (n *appNode) Services() []*serviceNode {
 	return nodes
 }
 
-// Regions are those with Machines.
+// Regions returns the regions in which the app has Machines.
 func (n *appNode) Regions() []*regionNode {
 	nodes := []*regionNode{}
 	for _, m := range n.req.machinesOf(n.app) {
@@ -286,12 +286,12 @@ func (n *appNode) Certificate(args struct{ Hostname string }) *certificateNode {
 	return nil
 }
 
-// HostIssues are none: no host of the platform has any.
+// HostIssues is always empty: no host of the platform has issues.
 func (n *appNode) HostIssues(args pageArgs) *connection[*issue] {
 	return paged(nil, args, func(*issue) string { return "" })
 }
 
-// issue would resolve Issue.
+// issue resolves Issue; there are none.
 type issue struct {
 	ID                   graphql.ID
 	InternalId           string
@@ -299,13 +299,13 @@ type issue struct {
 	CreatedAt, UpdatedAt scalar
 }
 
-// appLock would resolve AppLock; the platform locks no apps.
+// appLock resolves AppLock; the platform locks no apps.
 type appLock struct {
 	LockId     graphql.ID
 	Expiration scalar
 }
 
-// appRole would resolve the role of an app; none has one.
+// appRole resolves the role of an app; no app has one.
 type appRole struct{}
 
 func (*appRole) Name() string                       { return "" }

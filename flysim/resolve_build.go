@@ -8,8 +8,8 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// What clients tell about a build. The engine wants a place for all of it; the
-// platform builds nothing and keeps none.
+// What clients send about a build. The engine needs a field for every input; the platform builds
+// nothing and stores none of it.
 type (
 	buildOptions struct {
 		BuildArgs, BuiltInSettings, ExtraBuildArgs    *scalar
@@ -84,7 +84,7 @@ func (*root) FinishBuild(ctx context.Context, args struct {
 	if err != nil {
 		return nil, err
 	}
-	id, _ := strconv.Atoi(string(in.BuildId)) // one that is no number is not found
+	id, _ := strconv.Atoi(string(in.BuildId)) // an id that is not a number is not found
 	b, err := req.platform.state.finishBuild(a, id, in.Status)
 	if err != nil {
 		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find SourceBuild"}

@@ -47,11 +47,10 @@ func (n *certificateNode) CreatedAt() *scalar {
 
 func (n *certificateNode) CertificateRequestedAt() *scalar { return n.CreatedAt() }
 
-// ValidationErrors are none: why a hostname is not configured is for the check
-// to say.
+// ValidationErrors is always empty: Check says why a hostname is not configured.
 func (n *certificateNode) ValidationErrors() []*validationError { return []*validationError{} }
 
-// validationError would resolve AppCertificateValidationError.
+// validationError resolves AppCertificateValidationError; there are none.
 type validationError struct {
 	ErrorCode   *string
 	Message     string
@@ -59,7 +58,7 @@ type validationError struct {
 	Timestamp   scalar
 }
 
-// issuedNode resolves Certificate: one that an authority gave out.
+// issuedNode resolves Certificate: one issued by an authority.
 type issuedNode struct {
 	ID        graphql.ID
 	Hostname  string
@@ -67,8 +66,7 @@ type issuedNode struct {
 	ExpiresAt scalar
 }
 
-// Issued are the certificates for both kinds of keys, once the hostname is
-// configured.
+// Issued returns a certificate for each kind of key once the hostname is configured.
 func (n *certificateNode) Issued(args struct {
 	After, Before  *string
 	First          *int32
@@ -88,8 +86,8 @@ func (n *certificateNode) Issued(args struct {
 		func(n *issuedNode) string { return n.Type })
 }
 
-// hostnameCheck resolves HostnameCheck: what the DNS of a hostname says. In the
-// platform it points at the app as long as the app has public addresses.
+// hostnameCheck resolves HostnameCheck: what DNS says about a hostname. On this platform it points
+// at the app as long as the app has public addresses.
 type hostnameCheck struct {
 	ID                    graphql.ID
 	ARecords, AaaaRecords []string
@@ -146,7 +144,7 @@ func (*root) AddCertificate(ctx context.Context, args struct {
 	return req.certificatePayload(a, c, nil), nil
 }
 
-// CheckCertificate reads, although it is a mutation: it issues nothing here.
+// CheckCertificate only reads, although it is a mutation: nothing is issued here.
 func (*root) CheckCertificate(ctx context.Context, args struct {
 	Input struct {
 		AppId            graphql.ID

@@ -8,15 +8,15 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// machineNode resolves Machine. What changes by itself is noted when the node
-// is made, as the engine resolves fields at the same time.
+// machineNode resolves Machine. Values that change with time are read when the node is made,
+// because the engine resolves fields concurrently.
 type machineNode struct {
 	req            *apiRequest
 	vm             *vm
 	state, updated string
 }
 
-// machinesOf are the app's Machines that are not destroyed, as they are now.
+// machinesOf returns the app's current Machines, without destroyed ones.
 func (req *apiRequest) machinesOf(a *appState) []*machineNode {
 	req.platform.settling.Lock()
 	defer req.platform.settling.Unlock()
@@ -40,7 +40,7 @@ func (n *appNode) Machines(args struct {
 		func(n *machineNode) string { return n.vm.id })
 }
 
-// Machine finds a Machine of any app that the token covers.
+// Machine finds a Machine in any app that the token covers.
 func (*root) Machine(ctx context.Context, args struct{ MachineId string }) (*machineNode, error) {
 	req := requestOf(ctx)
 	for _, a := range req.platform.state.appsOf(nil) {
@@ -73,7 +73,7 @@ func (n *machineNode) Config() (scalar, error) {
 	return scalar{raw}, err
 }
 
-// EgressIpAddresses are those of the Machine alone.
+// EgressIpAddresses returns those of the Machine, without those of its app.
 func (n *machineNode) EgressIpAddresses(args pageArgs) *connection[*egressNode] {
 	return egressNodes(n.vm.app.egressOf(n.vm.id), args)
 }

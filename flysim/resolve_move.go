@@ -6,8 +6,8 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// MoveApp gives an app to another organization. It and its Machines are then on
-// that one's default network; the addresses that the app has stay as they are.
+// MoveApp moves an app to another organization. The app and its Machines are then on that
+// organization's default network; the app's addresses do not change.
 func (*root) MoveApp(ctx context.Context, args struct {
 	Input struct {
 		AppId            graphql.ID

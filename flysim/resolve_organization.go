@@ -7,7 +7,7 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// covered are the apps of an organization (nil: of all) that the token covers.
+// covered returns the apps of an organization (nil: of all) that the token covers.
 func (req *apiRequest) covered(org *organization) []*appState {
 	var apps []*appState
 	for _, a := range req.platform.state.appsOf(org) {
@@ -18,7 +18,7 @@ func (req *apiRequest) covered(org *organization) []*appState {
 	return apps
 }
 
-// organizations are those that the token covers.
+// organizations returns those that the token covers.
 func (req *apiRequest) organizations() []*organization {
 	var list []*organization
 	for _, org := range req.platform.state.organizations {
@@ -29,7 +29,7 @@ func (req *apiRequest) organizations() []*organization {
 	return list
 }
 
-// organization finds an organization that the token covers by its node id.
+// organization finds an organization by its node id, among those that the token covers.
 func (req *apiRequest) organization(id graphql.ID) (*organization, error) {
 	org := req.platform.state.organizationByID(string(id))
 	if org == nil || !req.grant.seesOrganization(org.slug) {
@@ -64,7 +64,7 @@ type organizationsArgs struct {
 	WithBillingIssuesOnly *bool
 }
 
-// Organizations are all that the token covers: its person is an admin of each.
+// Organizations returns all that the token covers; its person is an admin of each.
 func (*root) Organizations(ctx context.Context, args organizationsArgs) *connection[*organizationNode] {
 	req := requestOf(ctx)
 	var nodes []*organizationNode
@@ -123,15 +123,14 @@ func (n *organizationNode) Apps(args pageArgs) *connection[*appNode] {
 	return n.req.appPage(n.req.covered(n.org), args)
 }
 
-// Members are the platform's only person.
+// Members returns the platform's only person.
 func (n *organizationNode) Members(args pageArgs) *members {
 	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN",
 		JoinedAt: textScalar(timestamp(n.org.networks[0].created))}
 	return &members{paged([]*membership{admin}, args, func(m *membership) string { return m.Cursor })}
 }
 
-// members resolves OrganizationMembershipsConnection, whose edges say more
-// than its nodes.
+// members resolves OrganizationMembershipsConnection, whose edges have more fields than its nodes.
 type members struct{ *connection[*membership] }
 
 func (m *members) Edges() *[]*membership { return m.connection.Nodes() }

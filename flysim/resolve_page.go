@@ -6,17 +6,17 @@ type pageArgs struct {
 	First, Last   *int32
 }
 
-// connection is one page of a list in the form of the schema. The cursor of a
-// node is its key, which its clients take as they get it.
+// connection is one page of a list in the form of the schema. The cursor of a node is its key;
+// clients do not interpret it.
 type connection[T any] struct {
 	nodes           []T
 	keys            []string
 	total           int
-	previous, other bool // there is more before and after the page
+	previous, other bool // whether there is more before and after the page
 }
 
-// paged cuts a list to what the arguments ask for. A cursor whose node is gone
-// stands where its key would in a list that is ordered by key.
+// paged cuts a list to the requested page. If the node of a cursor is gone, the cursor means the
+// place that its key would have, provided that the list is sorted by key.
 func paged[T any](all []T, args pageArgs, key func(T) string) *connection[T] {
 	keys := make([]string, len(all))
 	for i, node := range all {
@@ -38,7 +38,7 @@ func paged[T any](all []T, args pageArgs, key func(T) string) *connection[T] {
 	return &connection[T]{all[from:to], keys[from:to], len(all), from > 0, to < len(all)}
 }
 
-// seek is the index of a cursor, or of what follows it.
+// seek returns the index of a cursor, or of the node that follows it.
 func seek(keys []string, cursor string, following bool) int {
 	for i, key := range keys {
 		if key == cursor && following {

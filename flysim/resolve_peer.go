@@ -38,7 +38,7 @@ func (n *organizationNode) WireGuardPeer(args struct{ Name string }) (*peerNode,
 
 var errNoPeer = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find WireGuardPeer"}
 
-// peered is the organization of a mutation of peers.
+// peered returns the organization of a mutation of peers.
 func (req *apiRequest) peered(id graphql.ID) (*organization, error) {
 	org, err := req.organization(id)
 	if err != nil {
@@ -125,8 +125,8 @@ type validatedPeers struct {
 	ClientMutationId             *string
 }
 
-// ValidateWireGuardPeers tells which addresses are peers: flyctl forgets the
-// others that it kept.
+// ValidateWireGuardPeers returns which addresses belong to peers. flyctl forgets its other stored
+// peers.
 func (*root) ValidateWireGuardPeers(ctx context.Context, args struct {
 	Input struct {
 		ClientMutationId *string

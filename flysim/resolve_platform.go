@@ -17,7 +17,7 @@ func newRegionNode(r Region) *regionNode {
 	}
 }
 
-// regionOf is the region of a code, and whether there is one.
+// regionOf returns the region of a code, and whether there is one.
 func regionOf(code string) (Region, bool) {
 	all := Regions()
 	i := slices.IndexFunc(all, func(r Region) bool { return r.Code == code })
@@ -46,7 +46,7 @@ func (*root) NearestRegion(struct{ WireguardGateway *bool }) *regionNode {
 	return newRegionNode(near)
 }
 
-// RequestRegion is where the platform says its requests come in.
+// RequestRegion returns the region in which requests arrive.
 func (*platformNode) RequestRegion() *string { return new(DefaultRegion) }
 
 func (*platformNode) Regions() []*regionNode {
@@ -57,10 +57,10 @@ func (*platformNode) Regions() []*regionNode {
 	return nodes
 }
 
-// secondsOfMonth are those of the month that Fly's prices are for: 30 days.
+// secondsOfMonth is the length of the month that Fly's prices are for: 30 days.
 const secondsOfMonth = 30 * 24 * 60 * 60
 
-// VmSizes are the presets of Fly's documentation; the prices are examples.
+// VmSizes returns the presets in Fly's documentation; the prices are examples.
 func (*platformNode) VmSizes() []*vmSize {
 	var sizes []*vmSize
 	add := func(class string, cpus, memory, most int32, month float64) {

@@ -32,7 +32,7 @@ func (n *releaseNode) ConfigDefinition() *scalar {
 	return &scalar{n.release.definition}
 }
 
-// releaseCursor is the cursor of a release in its list.
+// releaseCursor returns the cursor of a release in a list.
 func releaseCursor(n *releaseNode) string { return n.release.id }
 
 // imageNode resolves Image.

@@ -8,11 +8,11 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// root resolves the fields of Queries and Mutations. The lock is held while a
-// query is executed; see serve.go.
+// root resolves the fields of Queries and Mutations. The platform's lock is held while a query is
+// executed; see serve.go.
 type root struct{}
 
-// find is the app of a query. What the token does not cover is not found.
+// find returns the app of a query. An app that the token does not cover is not found.
 func (req *apiRequest) find(name string) (*appState, error) {
 	a := req.platform.state.apps[name]
 	if a == nil || !req.grant.sees(name) {
@@ -24,7 +24,7 @@ func (req *apiRequest) find(name string) (*appState, error) {
 
 var errNoMutation = &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to access this mutation"}
 
-// mutable is the app of a mutation.
+// mutable returns the app of a mutation. It fails if the token does not allow the change.
 func (req *apiRequest) mutable(name string) (*appState, error) {
 	if !req.grant.writes() {
 		return nil, errNoMutation
@@ -36,7 +36,8 @@ func (req *apiRequest) mutable(name string) (*appState, error) {
 	return a, err
 }
 
-// managed is the organization of a mutation that makes something in it.
+// managed returns the organization of a mutation that creates something in it. It fails if the
+// token does not allow that.
 func (req *apiRequest) managed(id graphql.ID) (*organization, error) {
 	if !req.grant.writes() || !req.grant.lists() {
 		return nil, errNoMutation
@@ -74,7 +75,7 @@ type appsArgs struct {
 	Type           *string
 }
 
-// Apps are those the token covers, by name.
+// Apps returns those that the token covers, sorted by name.
 func (*root) Apps(ctx context.Context, args appsArgs) (*connection[*appNode], error) {
 	req := requestOf(ctx)
 	if !req.grant.lists() {
@@ -117,7 +118,7 @@ type createAppArgs struct {
 	}
 }
 
-// CreateApp makes an app; one without a name gets one.
+// CreateApp creates an app, and chooses a name if none is given.
 func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, error) {
 	req, in := requestOf(ctx), args.Input
 	org, err := req.managed(in.OrganizationId)
@@ -166,8 +167,8 @@ func (*root) CanPerformBluegreenDeployment(ctx context.Context, args struct{ Nam
 	return !a.noBlueGreen, nil
 }
 
-// LatestImageDetails knows no published images; flyctl takes this error for
-// "nothing newer".
+// LatestImageDetails always fails, because there are no published images. flyctl takes this error
+// for "nothing newer".
 func (*root) LatestImageDetails(args struct {
 	FlyVersion *string
 	Image      string
@@ -190,7 +191,7 @@ type imageVersion struct {
 	Version                           *string
 }
 
-// appPayload is what the mutations of an app answer.
+// appPayload is the answer of the mutations of an app.
 type appPayload struct {
 	app      *appNode
 	mutation *string
@@ -199,7 +200,7 @@ type appPayload struct {
 func (p *appPayload) App() *appNode             { return p.app }
 func (p *appPayload) ClientMutationId() *string { return p.mutation }
 
-// deref is what a nullable argument holds, empty if it is absent.
+// deref returns the value of a nullable argument, or "" if it is absent.
 func deref(s *string) string {
 	if s == nil {
 		return ""

@@ -28,8 +28,8 @@ func (n *appNode) Secrets() []*secretNode {
 	return nodes
 }
 
-// secretsPayload resolves the payloads of the mutations of secrets. Apps on
-// Machines get no release by them: the next deploy brings the secrets in.
+// secretsPayload resolves the payloads of the mutations of secrets. They create no release for apps
+// on Machines: the next deploy applies the secrets.
 type secretsPayload struct {
 	App              *appNode
 	Release          *releaseNode

@@ -10,8 +10,7 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// tokenNode resolves LimitedAccessToken. Only the answer to its creation tells
-// the token itself.
+// tokenNode resolves LimitedAccessToken. Only the answer to its creation contains the token itself.
 type tokenNode struct {
 	req   *apiRequest
 	token *accessToken
@@ -19,8 +18,8 @@ type tokenNode struct {
 	fresh bool
 }
 
-// tokenLife is how long a token lasts that was made without an expiry: 20 years
-// (flyctl, tokens create).
+// tokenLife is how long a token lasts that was created without an expiry: 20 years (flyctl, tokens
+// create).
 const tokenLife = 20 * 365 * 24 * time.Hour
 
 func (n *tokenNode) ID() graphql.ID                  { return graphql.ID(n.token.id) }
@@ -70,7 +69,7 @@ func (n *tokenNode) Token() string {
 	return n.token.secret
 }
 
-// TokenHeader is the value of the Authorization header.
+// TokenHeader returns the value of the Authorization header.
 func (n *tokenNode) TokenHeader() *string {
 	if !n.fresh {
 		return nil
@@ -78,12 +77,12 @@ func (n *tokenNode) TokenHeader() *string {
 	return new("FlyV1 " + n.token.secret)
 }
 
-// tokenParams are the parameters of the profile deploy.
+// tokenParams are the parameters of the deploy profile.
 type tokenParams struct {
 	App string `json:"app_id"`
 }
 
-// tokensOf pages through the tokens that were made for what of names.
+// tokensOf returns a page of the tokens whose scope the function of accepts.
 func (req *apiRequest) tokensOf(org *organization, of func(Scope) bool, args pageArgs) *connection[*tokenNode] {
 	var nodes []*tokenNode
 	for _, t := range req.platform.state.tokens {
@@ -98,7 +97,7 @@ func (n *appNode) LimitedAccessTokens(args pageArgs) *connection[*tokenNode] {
 	return n.req.tokensOf(n.app.organization, func(s Scope) bool { return s.App == n.app.name }, args)
 }
 
-// LimitedAccessTokens are those of the organization and of its apps.
+// LimitedAccessTokens returns those of the organization and of its apps.
 func (n *organizationNode) LimitedAccessTokens(args pageArgs) *connection[*tokenNode] {
 	return n.req.tokensOf(n.org, n.owns, args)
 }
@@ -114,9 +113,9 @@ type tokenPayload struct {
 	ClientMutationId   *string
 }
 
-// scope is what a token is for: profile deploy is for one app, named by its
-// node id or by its id in the Machines API, deploy_organization for all of one
-// organization. flyctl makes every other kind out of these two.
+// scope returns what a token is for. Profile deploy is for one app, named by its node id or by its
+// id in the Machines API; deploy_organization is for all of one organization. flyctl makes every
+// other kind from these two.
 func (req *apiRequest) scope(org *organization, profile string, params *scalar) (Scope, error) {
 	if profile == "deploy_organization" {
 		return Scope{Kind: TokenOrg, Org: org.slug}, nil
@@ -174,7 +173,7 @@ func (*root) CreateLimitedAccessToken(ctx context.Context, args struct {
 // revokedPayload resolves DeleteLimitedAccessTokenPayload.
 type revokedPayload struct{ Token, RevokedBy, ClientMutationId *string }
 
-// DeleteLimitedAccessToken ends a token that is named by its id or by itself.
+// DeleteLimitedAccessToken revokes a token, given by its id or by the token itself.
 func (*root) DeleteLimitedAccessToken(ctx context.Context, args struct {
 	Input struct {
 		ClientMutationId *string

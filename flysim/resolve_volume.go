@@ -15,8 +15,8 @@ type volumeNode struct {
 	volume *appVolume
 }
 
-// Volume finds a volume of any app that the token covers: flyctl finds the app
-// by it. One that is being destroyed is there too, with its state.
+// Volume finds a volume in any app that the token covers: flyctl uses it to find the app. It also
+// finds a volume that is being destroyed, and shows its state.
 func (*root) Volume(ctx context.Context, args struct{ ID graphql.ID }) (*volumeNode, error) {
 	req := requestOf(ctx)
 	for _, a := range req.covered(nil) {

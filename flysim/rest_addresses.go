@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// assignment is an address in the Machines API: without type and id.
+// assignment is an address in the Machines API, which shows neither type nor id.
 type assignment struct {
 	IP          string             `json:"ip"`
 	Region      string             `json:"region"`
@@ -37,8 +37,8 @@ func (req *apiRequest) assign(a *appAddress) assignment {
 	return row
 }
 
-// listAssignments lists inbound and outbound addresses alike; only the newer
-// field egress tells them apart.
+// listAssignments lists inbound and outbound addresses together. Only the newer field egress
+// distinguishes them.
 func listAssignments(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -58,7 +58,7 @@ func listAssignments(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, map[string][]assignment{"ips": rows})
 }
 
-// egressPair answers the allocation of outbound addresses, which come in pairs.
+// egressPair is the answer to an allocation of outbound addresses, which come in pairs.
 type egressPair struct {
 	IP        *string `json:"ip"`
 	Pair      ipPair  `json:"ip_pair"`
@@ -113,8 +113,8 @@ func createAssignment(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, req.assign(addr))
 }
 
-// deleteAssignment releases inbound and outbound addresses alike (flyctl, ips
-// release-egress: the Machines API has one endpoint for both).
+// deleteAssignment releases an inbound or outbound address, because the Machines API has one
+// endpoint for both (flyctl, ips release-egress).
 func deleteAssignment(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -133,13 +133,13 @@ func deleteAssignment(req *apiRequest) apiAnswer {
 	return apiAnswer{status: http.StatusNoContent}
 }
 
-// promoteEgress makes an address of one Machine one of the app in its region.
+// promoteEgress turns an outbound address of one Machine into one of the app in its region.
 func promoteEgress(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
 		return refuse(err)
 	}
-	ip, _ := netip.ParseAddr(req.PathValue("target")) // an invalid one is not found
+	ip, _ := netip.ParseAddr(req.PathValue("target")) // an invalid address is not found
 	i := slices.IndexFunc(a.egress, func(e *egressAddress) bool { return e.ip == ip && e.machine != "" })
 	if i < 0 {
 		return refuse(notFound("egress IP"))

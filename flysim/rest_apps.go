@@ -41,7 +41,7 @@ func (req *apiRequest) record(a *appState) appRecord {
 	return record
 }
 
-// timestamp writes a time as Fly does.
+// timestamp formats a time as Fly does.
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func listApps(req *apiRequest) apiAnswer {
@@ -92,7 +92,7 @@ func createApp(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	if req.plan.at.IsZero() { // the fixture's are old
+	if req.plan.at.IsZero() { // apps of the fixture are not new
 		a.listed = a.organization.appReads + int64(req.platform.options.AppLag)
 	}
 	return reply(http.StatusCreated, req.record(a))
@@ -106,8 +106,8 @@ func getApp(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, req.record(a))
 }
 
-// deleteApp answers before what the app had is gone, as Fly does; here it is
-// gone at once.
+// deleteApp deletes an app. Fly answers before everything in the app is gone; here it is gone at
+// once.
 func deleteApp(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -117,7 +117,7 @@ func deleteApp(req *apiRequest) apiAnswer {
 	return apiAnswer{status: http.StatusAccepted}
 }
 
-// named finds an app that the body names.
+// named finds the app that the body names.
 func (req *apiRequest) named(name string) (*appState, error) {
 	a := req.platform.state.apps[name]
 	if a == nil {

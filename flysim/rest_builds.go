@@ -5,10 +5,10 @@ import (
 	"strconv"
 )
 
-// maxBuilds is how many builds are kept, of all apps together.
+// maxBuilds is how many builds are kept for all apps together.
 const maxBuilds = 1000
 
-// createBuild starts a record of a build. There is no builder behind it.
+// createBuild records the start of a build. There is no builder.
 func (s *platformState) createBuild(a *appState) *build {
 	b := &build{id: s.ids.number("build", 0), app: a.name, status: "building"}
 	s.builds[b.id] = b
@@ -16,7 +16,7 @@ func (s *platformState) createBuild(a *appState) *build {
 	return b
 }
 
-// finishBuild notes how a build of the app ended.
+// finishBuild records how a build of the app ended.
 func (s *platformState) finishBuild(a *appState, id int, status string) (*build, error) {
 	b := s.builds[id]
 	if b == nil || b.app != a.name {
@@ -26,7 +26,7 @@ func (s *platformState) finishBuild(a *appState, id int, status string) (*build,
 	return b, nil
 }
 
-// number is the build's id as GraphQL has it.
+// number returns the build's id in the form that GraphQL uses.
 func (b *build) number() string { return strconv.Itoa(b.id) }
 
 func createBuild(req *apiRequest) apiAnswer {

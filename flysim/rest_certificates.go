@@ -77,8 +77,8 @@ type ownership struct {
 	OrgValue string `json:"org_value"`
 }
 
-// configured reports whether the hostname's DNS can still point at the app:
-// it does so by A and AAAA records, which need a public address.
+// configured reports whether the hostname's DNS can point at the app: its A and AAAA records need a
+// public address.
 func (a *appState) configured() bool {
 	return slices.ContainsFunc(a.held(), func(addr *appAddress) bool { return addr.kind != "private_v6" })
 }
@@ -90,7 +90,7 @@ func (a *appState) certificateStatus() string {
 	return "Awaiting configuration"
 }
 
-// listCertificates pages by hostname: the cursor is the last one shown.
+// listCertificates pages by hostname: the cursor is the last hostname shown.
 func listCertificates(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -146,7 +146,7 @@ func createCertificate(req *apiRequest) apiAnswer {
 	return reply(http.StatusCreated, a.detail(c))
 }
 
-// certify adds a hostname to the app; they are kept in order.
+// certify adds a hostname to the app, in sorted order. It fails if the app has it already.
 func (a *appState) certify(s *platformState, hostname string, now time.Time) (*certificate, error) {
 	at, found := slices.BinarySearchFunc(a.certificates, hostname,
 		func(c *certificate, name string) int { return strings.Compare(c.hostname, name) })
@@ -163,7 +163,7 @@ func (a *appState) certify(s *platformState, hostname string, now time.Time) (*c
 
 var errNoCertificate = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find AppCertificate"}
 
-// certificate is the app's hostname of that name, nil if it has none.
+// certificate returns the app's certificate of a hostname, or nil if it has none.
 func (a *appState) certificate(hostname string) *certificate {
 	i := slices.IndexFunc(a.certificates, func(c *certificate) bool { return c.hostname == hostname })
 	if i < 0 {
@@ -172,7 +172,7 @@ func (a *appState) certificate(hostname string) *certificate {
 	return a.certificates[i]
 }
 
-// decertify takes a hostname and its certificates away from the app.
+// decertify removes a hostname and its certificates from the app.
 func (a *appState) decertify(hostname string) (*certificate, error) {
 	c := a.certificate(hostname)
 	if c == nil {
@@ -185,20 +185,20 @@ func (a *appState) decertify(hostname string) (*certificate, error) {
 func (c *certificate) expires() time.Time { return c.created.Add(90 * 24 * time.Hour) }
 func (c *certificate) wildcard() bool     { return strings.HasPrefix(c.hostname, "*.") }
 
-// apexOf is the domain a hostname belongs to: its last two labels, which is
-// right for the names that examples have.
+// apexOf returns the domain that a hostname belongs to: its last two labels, which is right for the
+// names in examples.
 func apexOf(hostname string) string {
 	labels := strings.Split(hostname, ".")
 	return strings.Join(labels[max(len(labels)-2, 0):], ".")
 }
 
-// challenge is the DNS record that would prove the hostname to the authority.
+// challenge returns the DNS record that would prove the hostname to the authority.
 func (a *appState) challenge(c *certificate) acmeChallenge {
 	name := strings.TrimPrefix(c.hostname, "*.")
 	return acmeChallenge{"_acme-challenge." + name, name + "." + a.id[:6] + ".flydns.net"}
 }
 
-// getCertificate also serves the check: it tells what it knows and issues nothing.
+// getCertificate also serves the check, which only reads and issues nothing.
 func getCertificate(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {

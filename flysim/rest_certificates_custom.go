@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// importCertificate takes a certificate that the owner brings, for a hostname
-// that the app has or gets by it. The key is checked and not kept.
+// importCertificate imports a certificate of the owner, for a hostname that is added if the app
+// lacks it. The key is checked but not stored.
 func importCertificate(req *apiRequest) apiAnswer {
 	var in struct {
 		Hostname  string `json:"hostname"`
@@ -37,7 +37,7 @@ func importCertificate(req *apiRequest) apiAnswer {
 	return reply(http.StatusCreated, a.detail(c))
 }
 
-// readCertificate reads what is imported, and refuses what browsers would.
+// readCertificate parses an imported certificate, and refuses one that browsers would refuse.
 func readCertificate(hostname, chain, key string, now time.Time) (*customCertificate, error) {
 	pair, err := tls.X509KeyPair([]byte(chain), []byte(key))
 	if err != nil {
@@ -56,20 +56,20 @@ func readCertificate(hostname, chain, key string, now time.Time) (*customCertifi
 	return &customCertificate{issuer: leaf.Issuer.String(), until: leaf.NotAfter.UTC(), imported: now}, nil
 }
 
-// deleteCustom takes the imported certificate away. The hostname stays if the
-// authority's is still asked for.
+// deleteCustom removes the imported certificate. The hostname stays if a certificate from the
+// authority is still wanted.
 func deleteCustom(req *apiRequest) apiAnswer {
 	return req.reduce(func(c *certificate) bool { return c.custom != nil }, func(c *certificate) { c.custom = nil })
 }
 
-// deleteACME ends that the authority is asked for a certificate. The hostname
-// stays if one was imported.
+// deleteACME stops requesting a certificate from the authority. The hostname stays if a certificate
+// was imported.
 func deleteACME(req *apiRequest) apiAnswer {
 	return req.reduce(func(c *certificate) bool { return !c.noACME }, func(c *certificate) { c.noACME = true })
 }
 
-// reduce takes one of its certificates from a hostname that has it, and the
-// hostname from the app with the last of them.
+// reduce removes one of a hostname's certificates, and the hostname with the last of them. It fails
+// unless the hostname has the certificate.
 func (req *apiRequest) reduce(has func(*certificate) bool, drop func(*certificate)) apiAnswer {
 	a, err := req.app()
 	if err != nil {

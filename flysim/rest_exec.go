@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// maxExec is the longest a command runs, in seconds; it is also how long it
-// may run if nothing else is asked for.
+// maxExec is the longest time that a command may run, in seconds. It is also the default.
 const maxExec = 60
 
-// execInput is the body of exec. The command is either in cmd, which is split
-// as a shell would, or in command.
+// execInput is the body of exec. The command is either in cmd, which is split as by a shell, or in
+// command.
 type execInput struct {
 	Cmd       string   `json:"cmd"`
 	Command   []string `json:"command"`
@@ -20,7 +19,7 @@ type execInput struct {
 	Machine   bool     `json:"machine"`
 }
 
-// execRecord is the outcome of a command.
+// execRecord is the result of a command.
 type execRecord struct {
 	ExitCode   int    `json:"exit_code"`
 	ExitSignal int    `json:"exit_signal,omitempty"`
@@ -28,7 +27,7 @@ type execRecord struct {
 	StdErr     string `json:"stderr"`
 }
 
-// words are the command's.
+// words returns the words of the command.
 func (in execInput) words() ([]string, error) {
 	words := in.Command
 	if len(words) == 0 {
@@ -48,8 +47,8 @@ func (in execInput) words() ([]string, error) {
 	return words, nil
 }
 
-// execMachine runs a program of the platform in a started Machine. A program
-// that fails is a success of the call.
+// execMachine runs one of the platform's programs in a started Machine. The call succeeds even if
+// the program fails.
 func execMachine(req *apiRequest) apiAnswer {
 	var in execInput
 	if err := req.decode(&in); err != nil {
@@ -87,7 +86,7 @@ func execMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, execRecord{ExitCode: code, StdOut: run.stdout.String(), StdErr: run.stderr.String()})
 }
 
-// executable finds the Machine of the path, which must run and have the
+// executable finds the Machine of the path. It fails unless the Machine is started and has the
 // container.
 func (req *apiRequest) executable(container string) (*vm, error) {
 	_, m, err := req.machine()
@@ -106,8 +105,8 @@ func (req *apiRequest) executable(container string) (*vm, error) {
 	return m, nil
 }
 
-// outlast waits for a program to end. A signal tells that the Machine, which
-// began at a time, did before it.
+// outlast waits for a program that takes d. If the Machine, which was started at began, ends before
+// that, signal is not 0.
 func (req *apiRequest) outlast(m *vm, began time.Time, d time.Duration) (signal int, err error) {
 	p, end := req.platform, req.now.Add(d)
 	for {

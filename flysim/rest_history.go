@@ -7,10 +7,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// defaultEvents is how many events are listed without a limit.
+// defaultEvents is how many events are listed if the request has no limit.
 const defaultEvents = 20
 
-// limit reads the query parameter, at most most; absent it is usual.
+// limit returns the query parameter limit, reduced to most, or usual if it is absent.
 func (req *apiRequest) limit(usual, most int) (int, error) {
 	text := req.URL.Query().Get("limit")
 	if text == "" {

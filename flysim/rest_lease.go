@@ -8,7 +8,7 @@ import (
 
 func inSeconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// defaultLease is how long a lease lasts when no ttl is given.
+// defaultLease is how long a lease lasts without a ttl, in seconds.
 const defaultLease = 30
 
 type leaseRecord struct {
@@ -40,7 +40,7 @@ func getLease(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, recordLease(m, l))
 }
 
-// acquireLease takes its ttl from the query, as fly-go sends it, or the body.
+// acquireLease takes the ttl from the query, as fly-go sends it, or from the body.
 func acquireLease(req *apiRequest) apiAnswer {
 	in := struct {
 		TTL         int    `json:"ttl"`

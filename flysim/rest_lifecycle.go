@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// startMachine starts a Machine that is at rest. One on its way elsewhere
-// cannot be started yet.
+// startMachine starts a Machine that is at rest. A Machine that is changing its state cannot be
+// started yet.
 func startMachine(req *apiRequest) apiAnswer {
 	m, err := req.change()
 	if err != nil {
@@ -30,7 +30,7 @@ func startMachine(req *apiRequest) apiAnswer {
 	}{Status: "success", Previous: previous})
 }
 
-// stopMachine wants a JSON body, even if it is {}, as Fly's API does.
+// stopMachine requires a JSON body, which may be {}, as Fly's API does.
 func stopMachine(req *apiRequest) apiAnswer {
 	if len(req.body) == 0 {
 		return refuse(invalid("unable to parse request body: EOF"))
@@ -57,7 +57,7 @@ func stopMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, okRecord{true})
 }
 
-// parseStopping reads how a program is to be ended.
+// parseStopping parses how a program is to be ended.
 func parseStopping(signal string, timeout json.RawMessage) (stopping, error) {
 	how := stopping{signal: strings.ToUpper(signal)}
 	if how.signal != "" && signalNumber(how.signal) == 0 {
@@ -70,7 +70,7 @@ func parseStopping(signal string, timeout json.RawMessage) (stopping, error) {
 	return how, nil
 }
 
-// suspendMachine suspends a Machine that runs.
+// suspendMachine suspends a started Machine.
 func suspendMachine(req *apiRequest) apiAnswer {
 	m, err := req.change()
 	if err != nil {
@@ -85,8 +85,7 @@ func suspendMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, okRecord{true})
 }
 
-// restartMachine stops a started Machine and starts it again. How it is stopped
-// stands in the query.
+// restartMachine stops a started Machine and starts it again. The query says how it is stopped.
 func restartMachine(req *apiRequest) apiAnswer {
 	query := req.URL.Query()
 	how, err := parseStopping(query.Get("signal"), json.RawMessage(strconv.Quote(query.Get("timeout"))))
@@ -105,8 +104,8 @@ func restartMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, okRecord{true})
 }
 
-// signalMachine sends a signal, by its name or number, to the program. Those
-// that ask it to end do end it; the restart policy says what follows.
+// signalMachine sends a signal, given by name or number, to the program. A signal that asks the
+// program to end does end it, and then the restart policy applies.
 func signalMachine(req *apiRequest) apiAnswer {
 	var in struct {
 		Signal json.RawMessage `json:"signal"`

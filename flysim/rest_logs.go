@@ -43,7 +43,7 @@ type logPosition struct {
 	NextToken string `json:"next_token"`
 }
 
-// logLine is a line with what it is sorted by.
+// logLine is a line and its sort key.
 type logLine struct {
 	cursor string
 	record logRecord
@@ -57,8 +57,8 @@ func newLogLine(at time.Time, id, instance, region, provider, message string) lo
 	}}}
 }
 
-// said is what the platform logs about an event of a Machine.
-func (e event) said() string {
+// logMessage returns what the platform logs about an event of a Machine.
+func (e event) logMessage() string {
 	switch {
 	case e.kind == "launch" && e.status == "failed":
 		return "Failed to launch machine"
@@ -78,9 +78,8 @@ func (e event) said() string {
 	return "machine " + e.kind
 }
 
-// listLogs answers the lines after next_token, oldest first. They are what the
-// platform itself says about the Machines, and first of all about the app:
-// flyctl polls until it gets a line.
+// listLogs returns the lines after next_token, oldest first: what the platform logs about the
+// Machines, after one line about the app, because flyctl polls until it gets a line.
 func listLogs(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -92,7 +91,7 @@ func listLogs(req *apiRequest) apiAnswer {
 	for _, m := range a.machines {
 		m.settle(req.platform.state, req.now)
 		for _, e := range m.events {
-			lines = append(lines, newLogLine(e.at, e.id, m.id, m.region, "runner", e.said()))
+			lines = append(lines, newLogLine(e.at, e.id, m.id, m.region, "runner", e.logMessage()))
 		}
 	}
 	slices.SortFunc(lines, func(x, y logLine) int { return cmp.Compare(x.cursor, y.cursor) })

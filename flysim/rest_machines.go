@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// nonceHeader carries the nonce of the lease a change is made under.
+// nonceHeader is the header with the nonce of the lease under which a change is made.
 const nonceHeader = "fly-machine-lease-nonce"
 
 func listMachines(req *apiRequest) apiAnswer {
@@ -40,8 +40,7 @@ func listMachines(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, records)
 }
 
-// listed are the values of a query parameter that is repeated or separated by
-// commas.
+// listed returns the values of a query parameter that may be repeated or separated by commas.
 func listed(values []string) []string {
 	var list []string
 	for _, value := range values {
@@ -54,7 +53,7 @@ func listed(values []string) []string {
 	return list
 }
 
-// hasMetadata applies the filters metadata.KEY=VALUE, all of them.
+// hasMetadata reports whether the Machine passes all filters metadata.KEY=VALUE of the query.
 func hasMetadata(m *vm, query map[string][]string) bool {
 	for filter, values := range query {
 		if key, ok := strings.CutPrefix(filter, "metadata."); ok && !slices.Contains(values, m.parse().metadata[key]) {
@@ -64,8 +63,7 @@ func hasMetadata(m *vm, query map[string][]string) bool {
 	return true
 }
 
-// machineInput is the body of a creation and of an update. What it lacks is
-// dropped silently.
+// machineInput is the body of a creation or an update. Other fields are dropped silently.
 type machineInput struct {
 	Config         json.RawMessage `json:"config"`
 	Name           string          `json:"name"`
@@ -73,8 +71,8 @@ type machineInput struct {
 	CurrentVersion string          `json:"current_version"`
 	SkipLaunch     bool            `json:"skip_launch"`
 	Unrouted       bool            `json:"skip_service_registration"`
-	SkipSecrets    bool            `json:"skip_secrets"`        // changes nothing: no program here reads one
-	MinSecrets     *uint64         `json:"min_secrets_version"` // the newest is always there
+	SkipSecrets    bool            `json:"skip_secrets"`        // ignored: no program here reads secrets
+	MinSecrets     *uint64         `json:"min_secrets_version"` // ignored: the newest version is always available
 	LeaseTTL       int             `json:"lease_ttl"`
 }
 
@@ -104,7 +102,7 @@ func createMachine(req *apiRequest) apiAnswer {
 	}
 	m := p.state.createMachine(a, config, in.Name, region, req.plan, req.now)
 	m.cordoned = in.Unrouted
-	if req.plan.at.IsZero() { // the fixture's are old
+	if req.plan.at.IsZero() { // Machines of the fixture are not new
 		m.listed, m.hidden = a.machineReads+int64(p.options.MachineLag), p.options.CreateLag
 	}
 	m.prepare(p.state, in.SkipLaunch, req.now, p.options.StartDelay)
@@ -115,7 +113,7 @@ func createMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, record)
 }
 
-// nameFree refuses a name that another Machine of the app has.
+// nameFree fails if another Machine of the app has the name.
 func (a *appState) nameFree(name string) error {
 	for _, m := range a.machines {
 		if name != "" && m.name == name && m.state != "destroyed" {
@@ -126,8 +124,8 @@ func (a *appState) nameFree(name string) error {
 	return nil
 }
 
-// lend takes the Machine's lease for the one who creates or updates it, if a
-// lease_ttl asks for that, and returns its nonce.
+// lend takes the Machine's lease for the client that creates or updates it, if the request has a
+// lease_ttl, and returns the lease's nonce.
 func (req *apiRequest) lend(m *vm, ttl int) (nonce string, err error) {
 	if ttl <= 0 {
 		return "", nil
@@ -147,8 +145,7 @@ func getMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, req.describe(m))
 }
 
-// visible finds the Machine for a read of it alone, which [Options.CreateLag]
-// hides at first.
+// visible finds the Machine for a read by its id, which [Options.CreateLag] hides at first.
 func (req *apiRequest) visible() (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
@@ -161,7 +158,7 @@ func (req *apiRequest) visible() (*vm, error) {
 	return m, nil
 }
 
-// change finds the Machine for a change under the lease of the nonce header.
+// change finds the Machine for a change, and checks the nonce header against its lease.
 func (req *apiRequest) change() (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
@@ -210,7 +207,7 @@ func updateMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, record)
 }
 
-// destroyMachine wants force for a Machine that is not at rest.
+// destroyMachine requires force for a Machine that is not at rest.
 func destroyMachine(req *apiRequest) apiAnswer {
 	m, err := req.change()
 	if err != nil {

@@ -2,7 +2,7 @@ package flysim
 
 import "net/http"
 
-// usedMB is the memory that the programs of a Machine hold: what ps shows.
+// usedMB is the memory that the programs of a Machine use, as ps shows it.
 const usedMB = 48
 
 // memoryRecord is the memory of a Machine.
@@ -11,7 +11,7 @@ type memoryRecord struct {
 	AvailableMB int `json:"available_mb"`
 }
 
-// running finds the Machine of the path, which must be started.
+// running finds the Machine of the path, and fails unless it is started.
 func (req *apiRequest) running() (*vm, error) {
 	_, m, err := req.machine()
 	if err == nil && m.state != "started" {
@@ -20,7 +20,7 @@ func (req *apiRequest) running() (*vm, error) {
 	return m, err
 }
 
-// limitMB is how much of its memory the Machine may use now.
+// limitMB returns how much memory the Machine may use now.
 func (m *vm) limitMB() int {
 	if m.memoryLimit > 0 {
 		return min(m.memoryLimit, m.memoryMB())
@@ -55,7 +55,7 @@ func setMemory(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, memoryRecord{m.limitMB(), m.memoryMB()})
 }
 
-// reclaimMemory takes back what the programs do not use.
+// reclaimMemory takes back memory that the programs do not use.
 func reclaimMemory(req *apiRequest) apiAnswer {
 	var in struct {
 		AmountMB int `json:"amount_mb"`

@@ -31,8 +31,8 @@ func getMetadataValue(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, map[string]string{"value": value})
 }
 
-// setMetadata sets one entry. The Machine keeps its version, and its lease is
-// not asked for: flyctl sends no nonce with it while it holds leases.
+// setMetadata sets one entry. The Machine keeps its version. Its lease is not checked, because
+// flyctl sends no nonce here while it holds leases.
 func setMetadata(req *apiRequest) apiAnswer {
 	var in struct {
 		Value *string `json:"value"`
@@ -50,8 +50,8 @@ func deleteMetadata(req *apiRequest) apiAnswer {
 	return editMetadata(req, "", func(metadata map[string]string) { delete(metadata, req.PathValue("key")) })
 }
 
-// patchMetadata sets several entries and removes those that are null or empty.
-// A machine_version guards against changes that were not seen.
+// patchMetadata sets several entries and removes those that are null or empty. If the request has a
+// machine_version, it fails unless that is the Machine's current version.
 func patchMetadata(req *apiRequest) apiAnswer {
 	var in struct {
 		Metadata map[string]*string `json:"metadata"`
@@ -99,7 +99,7 @@ func editMetadata(req *apiRequest, version string, edit func(map[string]string))
 	return apiAnswer{status: http.StatusNoContent}
 }
 
-// isNull reports whether a value of a body is absent.
+// isNull reports whether a value in a body is absent or null.
 func isNull(raw json.RawMessage) bool {
 	return len(raw) == 0 || bytes.Equal(bytes.TrimSpace(raw), []byte("null"))
 }

@@ -24,8 +24,8 @@ func recordOrganization(org *organization) organizationRecord {
 	}
 }
 
-// listOrganizations lists those that the token covers. Its person is an admin
-// of each, so that admin=true changes nothing.
+// listOrganizations lists those that the token covers. Its person is an admin of each, so
+// admin=true changes nothing.
 func listOrganizations(req *apiRequest) apiAnswer {
 	records := []organizationRecord{}
 	for _, org := range req.organizations() {
@@ -42,8 +42,8 @@ func getOrganization(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, map[string]organizationRecord{"organization": recordOrganization(org)})
 }
 
-// listClusters lists the organization's Managed Postgres clusters: the platform
-// has none, and none can be made.
+// listClusters lists the organization's Managed Postgres clusters. The platform has none, and none
+// can be created.
 func listClusters(req *apiRequest) apiAnswer {
 	if req.platform.state.organization(req.PathValue("organization")) == nil {
 		return refuse(notFound("organization"))

@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// maxPage is the most that a list of an organization shows at once.
+// maxPage is the most entries that a list of an organization returns at once.
 const maxPage = 1000
 
 // orgMachine is a Machine in the list of an organization.
@@ -74,8 +74,8 @@ func (f orgFilter) shows(state, region string, updated time.Time, gone bool) boo
 	return f.cursor != "" || updated.After(f.after)
 }
 
-// page is what follows the cursor, the id of the last one shown before, and the
-// next cursor.
+// page returns the rows that follow the cursor, which is the id of the last row of the previous
+// page, and the next cursor.
 func page[T any](rows []T, f orgFilter, id func(T) string) (shown []T, next string) {
 	if f.cursor != "" {
 		rows = rows[slices.IndexFunc(rows, func(row T) bool { return id(row) == f.cursor })+1:]
@@ -87,8 +87,8 @@ func page[T any](rows []T, f orgFilter, id func(T) string) (shown []T, next stri
 	return rows, next
 }
 
-// listOrgMachines lists the Machines of all apps of an organization, the ones
-// that changed first first.
+// listOrgMachines lists the Machines of all apps of an organization, sorted by their last change,
+// the oldest first.
 func listOrgMachines(req *apiRequest) apiAnswer {
 	org := req.platform.state.organization(req.PathValue("organization"))
 	if org == nil {

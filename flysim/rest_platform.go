@@ -32,15 +32,16 @@ func listRegions(*apiRequest) apiAnswer {
 // regionLimit is how many Machines an organization may have in one region.
 const regionLimit = 50
 
-// placementRecord is where Machines would go, with names as Fly writes them.
+// placementRecord is the number of Machines that a region would get, with Go-style names as in
+// Fly's API.
 type placementRecord struct {
 	Region      string
 	Count       int
 	Concurrency int
 }
 
-// placeMachines tells where Machines would go. Every region has room for as
-// many as an organization may have; what is more goes to the next one.
+// placeMachines returns the regions that new Machines would be placed in. Every region has room for
+// as many as an organization may have there; the rest go to the next region.
 func placeMachines(req *apiRequest) apiAnswer {
 	var in struct {
 		Region string `json:"region"`

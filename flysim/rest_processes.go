@@ -22,7 +22,7 @@ type socketRecord struct {
 	Address string `json:"address"`
 }
 
-// listProcesses shows the app's program and the SSH server every Machine has.
+// listProcesses shows the app's program and the SSH server that every Machine has.
 func listProcesses(req *apiRequest) apiAnswer {
 	_, m, err := req.machine()
 	if err != nil {
@@ -34,7 +34,7 @@ func listProcesses(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, m.processes())
 }
 
-// processes are those of a started Machine.
+// processes returns the processes of a started Machine.
 func (m *vm) processes() []processRecord {
 	app := processRecord{PID: 315, STime: 4, RTime: 86_400, Command: "/app/server", Directory: "/app", CPU: 12,
 		RSS: 41_943_040, Sockets: []socketRecord{}}

@@ -22,7 +22,7 @@ type releaseRecord struct {
 	App        string          `json:"app"`
 }
 
-// userEmail is the only person the platform knows.
+// userEmail is the address of the platform's only person.
 const userEmail = "dev@example.com"
 
 func recordRelease(r *appRelease) releaseRecord {
@@ -72,10 +72,10 @@ func updateRelease(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, recordRelease(r))
 }
 
-// maxReleases is how many releases one answer lists.
+// maxReleases is the most releases that one answer lists.
 const maxReleases = 200
 
-// listReleases lists an app's releases, the newest first.
+// listReleases lists an app's releases, newest first.
 func listReleases(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -98,8 +98,8 @@ func listReleases(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, map[string][]releaseRecord{"releases": records})
 }
 
-// currentRelease is the latest complete one: flyctl takes the first of the list
-// where one that is under way or failed counts.
+// currentRelease returns the latest complete release. Where flyctl also wants releases that are in
+// progress or failed, it takes the first one of the list.
 func currentRelease(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -112,8 +112,7 @@ func currentRelease(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, recordRelease(r))
 }
 
-// listCurrentReleases tells when each app that the token covers was last
-// released.
+// listCurrentReleases lists when each app that the token covers was last released.
 func listCurrentReleases(req *apiRequest) apiAnswer {
 	times := make(map[string]string)
 	for _, a := range req.covered(nil) {

@@ -42,7 +42,7 @@ func getSecretKey(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, a.secretKeyRecord(name))
 }
 
-// keyKinds are the types of keys, and whether one has a public half.
+// keyKinds returns the types of keys, and whether each has a public half.
 func keyKinds() map[string]bool {
 	return map[string]bool{
 		"es256": true, "hs256": false, "hs384": false, "hs512": false, "xaes256gcm": false,
@@ -50,8 +50,7 @@ func keyKinds() map[string]bool {
 	}
 }
 
-// setSecretKey serves keys that the caller brings, whose value is not kept, and
-// keys that are to be generated.
+// setSecretKey stores a key that the client sends, without its value, or generates one.
 func setSecretKey(req *apiRequest) apiAnswer {
 	var in struct {
 		Kind  string `json:"type"`

@@ -26,8 +26,8 @@ func (a *appState) secretRecords() []secretRecord {
 	return records
 }
 
-// vault finds the app of the path for a read of its secrets, which may ask for
-// a version that must be there.
+// vault finds the app of the path for a read of its secrets. It fails if the request asks for a
+// version that does not exist yet.
 func (req *apiRequest) vault() (*appState, error) {
 	a, err := req.app()
 	if err != nil {
@@ -69,7 +69,7 @@ func getSecret(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, a.secretRecord(name))
 }
 
-// updateSecrets sets those with a value and removes those with null.
+// updateSecrets sets the secrets that have a value and removes those that are null.
 func updateSecrets(req *apiRequest) apiAnswer {
 	var in struct {
 		Values map[string]*string `json:"values"`

@@ -14,8 +14,8 @@ type tokenRecord struct {
 	User         string   `json:"user,omitempty"`
 }
 
-// currentToken tells what the tokens of the request are for. One of a person
-// covers every organization, and names none.
+// currentToken returns what the tokens of the request are for. A person's token covers every
+// organization and names none.
 func currentToken(req *apiRequest) apiAnswer {
 	s := req.platform.state
 	rows := []tokenRecord{}
@@ -34,11 +34,11 @@ func currentToken(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, map[string][]tokenRecord{"tokens": rows})
 }
 
-// defaultTokenLife is how long a deploy token lasts if nothing else is asked
-// for: 20 years (flyctl, tokens create).
+// defaultTokenLife is how long a deploy token lasts without an expiry: 20 years (flyctl, tokens
+// create).
 const defaultTokenLife = 20 * 365 * 24 * time.Hour
 
-// createDeployToken makes a token for the app of the path.
+// createDeployToken creates a token for the app of the path.
 func createDeployToken(req *apiRequest) apiAnswer {
 	var in struct {
 		Expiry string `json:"expiry"` // a duration

@@ -38,7 +38,7 @@ func recordVolume(v *appVolume) volumeRecord {
 	return record
 }
 
-// disk finds the app and the volume in the path.
+// disk finds the app and the volume of the path.
 func (req *apiRequest) disk() (*appVolume, error) {
 	a, err := req.app()
 	if err != nil {
@@ -51,7 +51,7 @@ func (req *apiRequest) disk() (*appVolume, error) {
 	return v, nil
 }
 
-// listVolumes shows those that are being destroyed too, as Fly does.
+// listVolumes also shows volumes that are being destroyed, as Fly does.
 func listVolumes(req *apiRequest) apiAnswer {
 	a, err := req.app()
 	if err != nil {
@@ -110,9 +110,9 @@ func createVolume(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, recordVolume(v))
 }
 
-// volumeModel is what a new volume is a copy of: another one of the app, which it
-// is forked from, a snapshot of one, or else an empty one. Its size is the least.
-// Only a fork is made where the other is, if no region is asked for.
+// volumeModel returns what a new volume is a copy of: another volume of the app (a fork), a
+// snapshot, or else an empty volume. The new volume is at least as large. Only a fork is created in
+// the other volume's region if no region is given.
 func (a *appState) volumeModel(source, snapshot string) (appVolume, error) {
 	if source == "" && snapshot == "" {
 		return appVolume{sizeGB: 1, encrypted: true}, nil
@@ -133,7 +133,7 @@ func (a *appState) volumeModel(source, snapshot string) (appVolume, error) {
 	return appVolume{}, notFound("snapshot")
 }
 
-// assign changes a value if there is a new one.
+// assign sets *to to *value, unless value is nil.
 func assign[T any](value, to *T) {
 	if to != nil {
 		*value = *to
@@ -165,7 +165,7 @@ func updateVolume(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, recordVolume(v))
 }
 
-// extendVolume makes a volume larger; none can be made smaller.
+// extendVolume makes a volume larger. A volume cannot be made smaller.
 func extendVolume(req *apiRequest) apiAnswer {
 	var in struct {
 		SizeGB int `json:"size_gb"`
@@ -203,8 +203,8 @@ func destroyVolume(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, recordVolume(v))
 }
 
-// snapshotSize is how much a snapshot stores, in bytes: nothing here is written to
-// volumes.
+// snapshotSize is how much a snapshot stores, in bytes. It is constant because nothing is written
+// to volumes here.
 const snapshotSize = 1 << 20
 
 // snapshotRecord is a copy of a volume in the Machines API.

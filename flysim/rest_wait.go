@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// waitable are the states a client may wait for; settled is any that lasts.
+// waitable returns the states that a client may wait for. Settled means any state that lasts.
 func waitable() []string {
 	return []string{"started", "stopped", "suspended", "destroyed", "settled", "failed", "created"}
 }
@@ -21,7 +21,7 @@ const maxWait = 60
 type waiting struct {
 	states   []string
 	instance string
-	after    string // an event that the state must be newer than
+	after    string // id of an event; the state must be newer
 	timeout  time.Duration
 }
 
@@ -52,8 +52,8 @@ func (req *apiRequest) waiting() (waiting, error) {
 	return w, nil
 }
 
-// reached reports whether the Machine is in a state that is waited for, or was
-// since the event given.
+// reached reports whether the Machine is in one of the wanted states, or was in one since the given
+// event.
 func (w waiting) reached(m *vm) bool {
 	if w.after != "" {
 		newer := m.events[:max(slices.IndexFunc(m.events, func(e event) bool { return e.id == w.after }), 0)]
@@ -72,7 +72,7 @@ func (w waiting) reached(m *vm) bool {
 		slices.Contains(w.states, "settled") && !isTransient(m.state)
 }
 
-// waitRecord is the answer of a wait.
+// waitRecord is the answer to a wait.
 type waitRecord struct {
 	OK      bool   `json:"ok"`
 	EventID string `json:"event_id"`
@@ -80,8 +80,8 @@ type waitRecord struct {
 	Version string `json:"version"`
 }
 
-// waitMachine holds the request until the Machine is in the state, and answers
-// 408 when the time is up on the platform's clock.
+// waitMachine holds the request until the Machine is in the state. It answers 408 when the timeout
+// has passed on the platform's clock.
 func waitMachine(req *apiRequest) apiAnswer {
 	w, err := req.waiting()
 	if err != nil {
@@ -123,7 +123,7 @@ func waitMachine(req *apiRequest) apiAnswer {
 	}
 }
 
-// known refuses a version or an event that the Machine never had.
+// known fails for a version or an event that the Machine never had.
 func (w waiting) known(m *vm) error {
 	if w.instance != "" &&
 		!slices.ContainsFunc(m.versions, func(v machineVersion) bool { return v.instance == w.instance }) {

@@ -12,18 +12,18 @@ type route struct {
 	operation string
 	handle    func(*apiRequest) apiAnswer
 
-	write        bool              // it can change something
-	perMachine   bool              // its rate limit is per Machine, not per app
-	wholeAccount bool              // closed to tokens of one app
-	waits        bool              // it takes the lock itself, as it waits
-	exec         bool              // open to tokens that may only run commands
-	private      bool              // its body is not recorded
-	graph        bool              // GraphQL
-	classify     func(*apiRequest) // fills in what of the call stands in the body
+	write        bool              // whether it can change something
+	perMachine   bool              // whether its rate limit is per Machine, not per app
+	wholeAccount bool              // whether it is closed to tokens of one app
+	waits        bool              // whether it takes the lock itself, because it waits
+	exec         bool              // whether it is open to tokens that may only run commands
+	private      bool              // whether its body is left out of the record
+	graph        bool              // whether it is GraphQL
+	classify     func(*apiRequest) // fills in the parts of the call that are in the body
 }
 
-// routeTable lists the operations. The check of a certificate is a POST that
-// changes nothing here.
+// routeTable returns the operations. The check of a certificate is a POST that changes nothing
+// here.
 func routeTable() []route {
 	read := func(pattern, operation string, handle func(*apiRequest) apiAnswer) route {
 		return route{pattern: pattern, operation: operation, handle: handle}
@@ -152,7 +152,7 @@ func routeTable() []route {
 	}
 }
 
-// Operations are the names that [Call.Operation] can have, of REST routes.
+// Operations returns the names that [Call.Operation] can have for REST routes.
 func Operations() []string {
 	var names []string
 	for _, rt := range routeTable() {
@@ -162,8 +162,8 @@ func Operations() []string {
 	return slices.Compact(names)
 }
 
-// classifyBody notes the app that the body of an account-wide operation names,
-// and the type of an address that is asked for.
+// classifyBody fills in the app that the body of an account-wide operation names, and the type of a
+// requested address.
 func classifyBody(req *apiRequest) {
 	var in struct {
 		Name string `json:"name"`
@@ -181,7 +181,7 @@ func classifyBody(req *apiRequest) {
 	}
 }
 
-// classifyRelease notes the app of a release.
+// classifyRelease fills in the app of a release.
 func classifyRelease(req *apiRequest) {
 	p := req.platform
 	p.mu.Lock()

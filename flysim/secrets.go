@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// secrets are an app's secrets. The platform keeps digests and never a value:
-// no program here reads one.
+// secrets are an app's secrets. The platform keeps digests and never a value, because no program
+// here reads one.
 type secrets struct {
-	version uint64 // of the whole; every change makes a new one
+	version uint64 // of all secrets together; every change increases it
 	named   map[string]*appSecret
 	keys    map[string]*appKey
 }
 
-// appKey is a key that the platform keeps for the app's programs. It is a
-// record: there is no key material here, and nothing is signed or encrypted.
+// appKey is a key that the platform keeps for the app's programs. It is only a record: there is no
+// key material here, and nothing is signed or encrypted.
 type appKey struct {
 	kind   string
 	public string // of a key pair
@@ -29,13 +29,13 @@ type appSecret struct {
 	created, updated time.Time
 }
 
-// secretDigest reports whether a secret changed, and not what it is.
+// secretDigest returns a digest that shows whether a secret changed, but not its value.
 func secretDigest(app *appState, name, value string) string {
 	sum := sha256.Sum256([]byte(app.id + "\x00" + name + "\x00" + value))
 	return hex.EncodeToString(sum[:8])
 }
 
-// setSecrets sets secrets of the app and returns their new version.
+// setSecrets sets secrets of the app and returns the new version of its secrets.
 func (s *platformState) setSecrets(a *appState, values map[string]string, now time.Time) uint64 {
 	if a.secrets.named == nil {
 		a.secrets.named = make(map[string]*appSecret)
@@ -51,8 +51,8 @@ func (s *platformState) setSecrets(a *appState, values map[string]string, now ti
 	return a.secrets.next(len(values) > 0)
 }
 
-// unsetSecrets removes secrets of the app, those it has, and returns the
-// version of what is left.
+// unsetSecrets removes those of the named secrets that the app has, and returns the version of the
+// rest.
 func (s *platformState) unsetSecrets(a *appState, names []string) uint64 {
 	before := len(a.secrets.named)
 	for _, name := range names {
@@ -68,10 +68,10 @@ func (s *secrets) next(changed bool) uint64 {
 	return s.version
 }
 
-// names are those of the secrets, sorted.
+// names returns the names of the secrets, sorted.
 func (s *secrets) names() []string { return slices.Sorted(maps.Keys(s.named)) }
 
-// validSecretName reports whether a program could be given the secret.
+// validSecretName reports whether a secret of that name can be given to a program.
 func validSecretName(name string) bool {
 	return name != "" && len(name) <= 255 && !strings.ContainsAny(name, "=\x00 \t\r\n/")
 }

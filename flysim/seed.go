@@ -79,11 +79,10 @@ func readFixture(data []byte) (*fixture, error) {
 	return f, nil
 }
 
-// Seed builds the example apps of the organization `personal`: shop-api,
-// legacy-api, inner-circle, game-server and tenant-7. It goes through the
-// platform's own API and leaves no trace in Calls; ids, addresses and times are
-// the same every time. The times lie in March to May 2026: a clock that is set
-// earlier sees Machines from the future. It fails if one of the apps exists.
+// Seed builds the example apps of the organization `personal`: shop-api, legacy-api, inner-circle,
+// game-server and tenant-7. It uses the platform's own API and leaves no trace in Calls. Ids,
+// addresses and times are the same every time. The times are in March to May 2026; on a clock that
+// is set earlier the Machines are from the future. Seed fails if one of the apps exists.
 func (p *Platform) Seed(ctx context.Context) error {
 	f, err := readFixture(fixtureText)
 	if err != nil {
@@ -189,8 +188,8 @@ func (p *Platform) seedAddress(ctx context.Context, app fixtureApp, a fixtureAdd
 	return p.mutate(ctx, at, mutationEgress, map[string]any{"appId": app.Name, "region": a.Region})
 }
 
-// parseFlyToml is the document that flyctl stores with a release: the fly.toml
-// as JSON, with autostop as false, true or "suspend".
+// parseFlyToml returns the document that flyctl stores with a release: the fly.toml as JSON, with
+// autostop as false, true or "suspend".
 func parseFlyToml(flyToml []byte) (map[string]any, error) {
 	var tree map[string]any
 	if err := toml.Unmarshal(flyToml, &tree); err != nil {
@@ -239,7 +238,7 @@ func (p *Platform) ask(ctx context.Context, at preset, method, path string, in a
 	return nil
 }
 
-// memoryResponse takes an answer in memory.
+// memoryResponse is an [http.ResponseWriter] that keeps the answer in memory.
 type memoryResponse struct {
 	header http.Header
 	status int
@@ -260,7 +259,7 @@ func (r *memoryResponse) WriteHeader(status int) { r.status = status }
 // Write implements [http.ResponseWriter].
 func (r *memoryResponse) Write(b []byte) (int, error) { return r.body.Write(b) }
 
-// FlyToml is the fly.toml of an app of the fixture, as its owner wrote it.
+// FlyToml returns the fly.toml of an app of the fixture, as its owner wrote it.
 func (p *Platform) FlyToml(app string) ([]byte, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -268,9 +267,9 @@ func (p *Platform) FlyToml(app string) ([]byte, bool) {
 	return slices.Clone(file), ok
 }
 
-// WriteConfigs writes the fly.toml of every app of the fixture as
-// DIR/<app>/fly.toml, making folders as needed. It writes nothing if one of
-// the files exists; the error wraps [fs.ErrExist].
+// WriteConfigs writes the fly.toml of every app of the fixture to DIR/<app>/fly.toml, and creates
+// folders as needed. If one of the files exists it writes nothing, and the error wraps
+// [fs.ErrExist].
 func (p *Platform) WriteConfigs(dir string) error {
 	files := make(map[string][]byte)
 	for _, app := range p.AppNames() {

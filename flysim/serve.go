@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// maxBody is the largest request body; more is answered with 413.
+// maxBody is the size of the largest request body; a larger one is answered with 413.
 const maxBody = 1 << 20
 
-// apiRequest is one request on its way through the platform.
+// apiRequest is one request while the platform serves it.
 type apiRequest struct {
 	*http.Request
 	platform *Platform
@@ -33,7 +33,7 @@ type apiRequest struct {
 	graph    graphRequest // of the GraphQL route
 }
 
-// apiAnswer is what a handler replies. A nil body is an empty one.
+// apiAnswer is the reply of a handler. A nil body is an empty one.
 type apiAnswer struct {
 	status      int
 	body        []byte
@@ -70,7 +70,7 @@ func refuse(err error) apiAnswer {
 	return reply(refusal.status, body)
 }
 
-// routes registers every route; one that does not exist is recorded too.
+// routes registers every route. A request for any other path is recorded too.
 func (p *Platform) routes() http.Handler {
 	mux := http.NewServeMux()
 	methods := make(map[string]bool)
@@ -85,7 +85,7 @@ func (p *Platform) routes() http.Handler {
 	}
 	mux.HandleFunc("/", other)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
+		if path.Clean(r.URL.Path) != r.URL.Path { // otherwise the mux would redirect
 			other(w, r)
 			return
 		}
@@ -93,12 +93,12 @@ func (p *Platform) routes() http.Handler {
 	})
 }
 
-// unknownOperation is what a request without a route is recorded as. It needs no
-// token: there is nothing to protect, and a 401 would send its caller to log in.
+// unknownOperation is the operation of a request without a route. Such a request needs no token:
+// there is nothing to protect, and a 401 would make its client log in.
 const unknownOperation = "unknown"
 
-// unknown is the route of a request that has none: not found, or a path that is
-// known with other methods.
+// unknown returns the route of a request that matches none: either nothing has that path, or the
+// path exists with other methods.
 func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 	var allowed []string
 	if path.Clean(r.URL.Path) == r.URL.Path {
@@ -123,8 +123,8 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 	}
 }
 
-// nowhere is the answer to a path that is none, in the form of its API. flyctl
-// tells by the form a route that is missing from a thing that is.
+// nowhere returns the answer for a path that does not exist, in the form of its API. From the form
+// flyctl can tell a missing route from a missing thing.
 func nowhere(method, path string) apiAnswer {
 	what := fmt.Sprintf("%s %.200s is not emulated", method, path)
 	switch {
@@ -133,7 +133,7 @@ func nowhere(method, path string) apiAnswer {
 			contentType: "text/plain; charset=utf-8"}
 	case strings.HasPrefix(path, "/api/v1/"):
 		status := http.StatusNotFound
-		if isManagedPostgres(path) { // where flyctl takes any 404 for a cluster that is not there
+		if isManagedPostgres(path) { // flyctl takes any 404 here for a missing cluster
 			status = http.StatusNotImplemented
 		}
 		return reply(status, map[string]map[string]string{"errors": {"detail": what}})
@@ -141,14 +141,14 @@ func nowhere(method, path string) apiAnswer {
 	return reply(http.StatusNotFound, errorBody{Error: what})
 }
 
-// isManagedPostgres reports whether a path is of Managed Postgres, of which there
-// is an empty list alone.
+// isManagedPostgres reports whether a path belongs to Managed Postgres, of which only an empty list
+// is emulated.
 func isManagedPostgres(path string) bool {
 	return strings.HasPrefix(path, "/api/v1/") && strings.Contains(path, "/postgres")
 }
 
-// serve takes one request through recording, token, faults and limits to its
-// handler. A dropped connection is http.ErrAbortHandler.
+// serve passes one request through recording, token, faults and limits to its handler. It drops a
+// connection by panicking with http.ErrAbortHandler.
 func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	p.catchUp()
 	req := &apiRequest{Request: r, platform: p, plan: presetOf(r.Context()), now: p.clock.Now()}
@@ -195,8 +195,8 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	p.serveFaulty(w, rt, req, fault)
 }
 
-// limited serves a call unless it comes too fast. On a clock that stands still
-// nothing does: nobody's time would ever come.
+// limited serves a call unless it comes too soon. On a clock that is stopped no call is refused,
+// because waiting would not help.
 func (p *Platform) limited(rt route, req *apiRequest) apiAnswer {
 	if p.options.RateLimits && limited(req.URL.Path) && p.clock.Speed() > 0 {
 		if wait := p.pace(rt, req); wait > 0 {
@@ -208,8 +208,8 @@ func (p *Platform) limited(rt route, req *apiRequest) apiAnswer {
 	return req.run(rt)
 }
 
-// pace returns how long the caller must wait before it asks again, 0 if the call
-// may go ahead. flyctl waits here.
+// pace returns how long the caller must wait before it asks again, or 0 if the call may go ahead. A
+// call of flyctl waits here instead.
 func (p *Platform) pace(rt route, req *apiRequest) time.Duration {
 	key := limitOf(rt, req.call)
 	if !isFlyctl(req.UserAgent()) {
@@ -252,8 +252,8 @@ func (req *apiRequest) run(rt route) apiAnswer {
 	return given
 }
 
-// handle serves the call under the lock. Written is what has to be on the disk
-// before the answer, nil if nothing has.
+// handle serves the call under the lock. written is the commit that must be on disk before the
+// answer is sent, or nil if there is none.
 func (req *apiRequest) handle(rt route) (given apiAnswer, written *commitWaiters) {
 	p := req.platform
 	p.mu.Lock()
@@ -263,14 +263,14 @@ func (req *apiRequest) handle(rt route) (given apiAnswer, written *commitWaiters
 	}
 	defer p.notify()
 	given = rt.handle(req)
-	if req.plan.at.IsZero() { // the fixture is stored as a whole
+	if req.plan.at.IsZero() { // the fixture is stored in one commit
 		written = p.keeper.pending()
 	}
 	return given, written
 }
 
-// allowed checks what the token allows. Of GraphQL the resolvers do, as the app
-// stands in the query.
+// allowed checks what the token allows. For GraphQL the resolvers check it, because the app is
+// named in the query.
 func (req *apiRequest) allowed(rt route) error {
 	g, app, slug := req.grant, req.call.App, req.PathValue("organization")
 	switch {
@@ -324,8 +324,8 @@ func (p *Platform) send(w http.ResponseWriter, a apiAnswer) {
 	}
 }
 
-// decode reads the body into v; an empty one leaves v alone. Fields that v
-// lacks are dropped silently, as Fly does.
+// decode decodes the body into v; an empty body leaves v unchanged. Fields that v lacks are dropped
+// silently, as Fly does.
 func (req *apiRequest) decode(v any) error {
 	if len(bytes.TrimSpace(req.body)) == 0 {
 		return nil
@@ -336,8 +336,8 @@ func (req *apiRequest) decode(v any) error {
 	return nil
 }
 
-// app finds the app in the path. One that belongs to somebody else is
-// forbidden, not missing.
+// app finds the app of the path. An app that belongs to another organization is forbidden, not
+// missing.
 func (req *apiRequest) app() (*appState, error) {
 	s := req.platform.state
 	switch name := req.PathValue("app"); {
@@ -350,7 +350,7 @@ func (req *apiRequest) app() (*appState, error) {
 	return nil, notFound("app")
 }
 
-// machine finds the app and the Machine in the path, the Machine as it is now.
+// machine finds the app and the Machine of the path, with the Machine's current state.
 func (req *apiRequest) machine() (*appState, *vm, error) {
 	a, err := req.app()
 	if err != nil {
@@ -367,8 +367,8 @@ func (req *apiRequest) machine() (*appState, *vm, error) {
 	return a, m, nil
 }
 
-// preset decides what an operation would otherwise draw: the fixture's ids,
-// addresses and times. Only requests from within the process can carry one.
+// preset sets what an operation would otherwise generate: the fixture's ids, addresses and times.
+// Only requests from within the process can carry one.
 type preset struct {
 	at                time.Time // zero: an ordinary request
 	machine, instance string

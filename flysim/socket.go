@@ -12,19 +12,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// EnvListen is the environment variable of a Machine that says what the
-// built-in program listens on, in the words of [ParseListen]: a deploy can break
-// the bind of an app with it, and repair it. PORT is honoured too, as most web
-// programs do: it moves the program's main port and keeps its host. A variable
-// counts when it is new or changes: until then what [Platform.SetListen] said
-// stays.
+// EnvListen is an environment variable of a Machine that sets what the built-in program listens on,
+// in the form that [ParseListen] reads. A deploy can break and fix an app's bind with it. PORT also
+// works, as in most web programs: it changes the program's main port and keeps its host. A variable
+// takes effect when it is new or changes; otherwise the last [Platform.SetListen] stays in effect.
 const EnvListen = "SANDBOX_LISTEN"
 
-// ParseListen reads what a program listens on: addresses apart by commas, such
-// as "0.0.0.0:8080", "[::]:8080", "tcp6://[::]:8080" (IPv6 alone),
-// "localhost:8080", "fly-local-6pn:8080" (the Machine's own 6PN address, here
-// any of fdaa::/16), ":8080" (dual stack, as Go has it) or a port alone
-// (0.0.0.0). Empty text is no address at all.
+// ParseListen parses what a program listens on: addresses separated by commas, such as
+// "0.0.0.0:8080", "[::]:8080", "tcp6://[::]:8080" (IPv6 only), "localhost:8080",
+// "fly-local-6pn:8080" (the Machine's own 6PN address, here any address in fdaa::/16), ":8080"
+// (dual stack, as in Go) or only a port (on 0.0.0.0). Empty text gives no addresses.
 func ParseListen(text string) ([]string, error) {
 	var sockets []string
 	for field := range strings.SplitSeq(text, ",") {
@@ -61,7 +58,7 @@ func ParseListen(text string) ([]string, error) {
 	return sockets, nil
 }
 
-// cutPort splits host and port; ok is false for a port alone.
+// cutPort splits host and port. ok is false if the address is only a port.
 func cutPort(address string) (host, port string, ok bool) {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 {
@@ -70,8 +67,7 @@ func cutPort(address string) (host, port string, ok bool) {
 	return address[:i], address[i+1:], true
 }
 
-// port is the socket's port and its host; a host that is not one (a name) is the
-// zero Addr.
+// port returns the socket's host and port. A host that is a name gives the zero Addr.
 func (s socket) port() (netip.Addr, int) {
 	at, err := netip.ParseAddrPort(strings.Replace(s.address, "*:", "[::]:", 1))
 	if err != nil {
@@ -84,7 +80,7 @@ func (s socket) port() (netip.Addr, int) {
 // "0.0.0.0:8080" or "udp://[::]:53".
 func CanListen(address string) bool { return parseSocket(address).valid() }
 
-// valid reports whether a program can listen on it.
+// valid reports whether a program can listen on the socket.
 func (s socket) valid() bool {
 	host, _ := s.port()
 	return host.IsValid() && slices.Contains(protocols(), s.proto)
@@ -92,10 +88,9 @@ func (s socket) valid() bool {
 
 func protocols() []string { return []string{"tcp", "tcp4", "tcp6", "udp"} }
 
-// reaches reports whether Fly Proxy and health checks, which come in over the
-// Machine's private IPv4, get through to a port (Fly docs, "Flycast": an app has
-// to bind 0.0.0.0, and fly-local-6pn is not enough). A socket on [::] takes IPv4
-// too, unless it is one of IPv6 alone (tcp6).
+// reaches reports whether Fly Proxy and health checks, which use the Machine's private IPv4
+// address, can connect to a port (Fly docs, "Flycast": an app has to bind 0.0.0.0, and
+// fly-local-6pn is not enough). A socket on [::] accepts IPv4 too, unless it is IPv6 only (tcp6).
 func (s socket) reaches(port int) bool {
 	host, bound := s.port()
 	switch {
@@ -107,8 +102,8 @@ func (s socket) reaches(port int) bool {
 	return host.IsValid()
 }
 
-// reachesDirect reports whether others on the private network, which is IPv6,
-// get through to a port.
+// reachesDirect reports whether others on the private network, which is IPv6, can connect to a
+// port.
 func (s socket) reachesDirect(port int) bool {
 	host, bound := s.port()
 	return s.proto != "udp" && bound == port && host.Is6() && !host.IsLoopback()
@@ -118,14 +113,13 @@ func isPrivate(addr netip.Addr) bool {
 	return addr.Is6() && addr.As16()[0] == 0xfd && addr.As16()[1] == 0xaa
 }
 
-// updateSockets moves the sockets to where the environment of the next configuration
-// wants them.
+// updateSockets applies changes of EnvListen and PORT in the environment of the next configuration.
 func (m *vm) updateSockets(next spec.Config) {
 	before, after := socketSettingsOf(m.config), socketSettingsOf(next)
 	if before.listen != after.listen {
 		sockets, err := ParseListen(after.listen)
 		switch {
-		case err != nil: // a program with such a setting ends up listening nowhere
+		case err != nil: // with an invalid setting the program listens nowhere
 			m.listen = nil
 		case after.listen != "":
 			m.listen = nil
@@ -153,7 +147,7 @@ func (m *vm) updateSockets(next spec.Config) {
 	}
 }
 
-// socketSettings is what a Machine's environment says about sockets.
+// socketSettings are the settings in a Machine's environment that concern sockets.
 type socketSettings struct {
 	listen string
 	port   int
@@ -171,7 +165,7 @@ func socketSettingsOf(config spec.Config) socketSettings {
 	return socketSettings{env[EnvListen], int(port)}
 }
 
-// mainPort is the internal port of the first TCP service, 0 if there is none.
+// mainPort returns the internal port of the first TCP service, or 0 if there is none.
 func mainPort(config spec.Config) int {
 	for _, s := range internalPorts(config) {
 		if _, port := s.port(); s.proto == "tcp" {
@@ -181,27 +175,26 @@ func mainPort(config spec.Config) int {
 	return 0
 }
 
-// Program is a Machine from its program's point of view, at a moment.
+// Program is a Machine as its program sees it, at one moment.
 type Program struct {
 	Region, State, Instance string
 	Started                 time.Time // when it was last started; zero: never
-	// the state it was last started from: created, stopped, suspended or restarting (its program had
-	// ended)
+	// The state it was last started from: created, stopped, suspended, or restarting if its program
+	// had ended.
 	From      string
 	PrivateIP netip.Addr
 	Listen    []string
 	Config    spec.Config
-	Until     time.Time // when something happens to it by itself; zero: nothing does
+	Until     time.Time // when it next changes by itself; zero: never
 }
 
-// Running reports whether the program runs, and is the one of that instance and start.
+// Running reports whether the program is running and belongs to the given instance and start.
 func (r Program) Running(instance string, started time.Time) bool {
 	return r.State == "started" && r.Instance == instance && r.Started.Equal(started)
 }
 
-// Reaches tells which socket takes a TCP connection to a port, from Fly Proxy
-// or, directly, from elsewhere on the private network. The connection is refused
-// if there is none.
+// Reaches returns the socket that accepts a TCP connection to a port, from Fly Proxy or, if direct,
+// from elsewhere on the private network. If ok is false, the connection is refused.
 func (r Program) Reaches(port int, direct bool) (address string, ok bool) {
 	for _, text := range r.Listen {
 		s := parseSocket(text)
@@ -212,8 +205,8 @@ func (r Program) Reaches(port int, direct bool) (address string, ok bool) {
 	return "", false
 }
 
-// Program is what a Machine runs. It costs less than [Platform.Site]. The error
-// is [ErrGone]; a destroyed Machine is gone.
+// Program returns a Machine's program. It costs less than [Platform.Site]. If the Machine does not
+// exist or is destroyed, the error is [ErrGone].
 func (p *Platform) Program(app, id string) (Program, error) {
 	var r Program
 	err := p.look(app, id, func(m *vm, _ time.Time) {
@@ -232,8 +225,7 @@ func (p *Platform) Program(app, id string) (Program, error) {
 	return r, err
 }
 
-// startedFrom is the state from which the Machine was last started, as its history
-// has it.
+// startedFrom returns the state from which the Machine was last started, according to its history.
 func (m *vm) startedFrom() string {
 	started := false
 	for _, e := range m.events {

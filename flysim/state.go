@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// platformState is everything the platform knows. Platform.mu guards it.
+// platformState is the whole state of the platform. Platform.mu guards it.
 type platformState struct {
 	ids           idSource
 	organizations []*organization
 	apps          map[string]*appState
-	byName        []*appState     // the apps in order; a slice is never changed, but replaced
-	taken         map[string]bool // app names that belong to somebody the tokens do not see
+	byName        []*appState     // sorted; the slice is replaced, never changed
+	taken         map[string]bool // app names that belong to organizations the tokens do not cover
 	releases      map[string]*appRelease
 	builds        map[int]*build
 	tokens        []*accessToken
@@ -23,7 +23,7 @@ type platformState struct {
 	delays        delays
 }
 
-// organization is an owner of apps, with its private networks.
+// organization owns apps and has private networks.
 type organization struct {
 	id       string
 	number   int
@@ -32,17 +32,17 @@ type organization struct {
 	personal bool
 	networks []*privateNetwork // the default one first
 	peers    []*wireGuardPeer  // WireGuard peers
-	appReads int64             // lists of its apps that were read
+	appReads int64             // how often a list of its apps was read
 }
 
-// privateNetwork is a 6PN. The 32 bits of its id stand after fdaa: in every address on it.
+// privateNetwork is a 6PN. Every address on it starts with fdaa: and the 32 bits of its id.
 type privateNetwork struct {
 	id           string
 	bits         uint32
 	name         string
 	organization *organization
 	created      time.Time
-	flycast      int // the last Flycast number given out
+	flycast      int // the last Flycast number used
 }
 
 // appState is one app and all it owns.
@@ -56,16 +56,16 @@ type appState struct {
 	created      time.Time
 	machines     []*vm
 	volumes      []*appVolume
-	addresses    []*appAddress // with those released lately, see address.gone
+	addresses    []*appAddress // includes recently released ones, see appAddress.gone
 	egress       []*egressAddress
 	certificates []*certificate
 	releases     []*appRelease // oldest first
 	reads        atomic.Int64
-	machineReads int64 // lists of Machines that were read
+	machineReads int64 // how often a list of Machines was read
 	noBlueGreen  bool  // its organization has no room for a second set of Machines
 	secrets      secrets
-	listed       int64         // number of the list of apps that first shows it
-	touches      uint64        // how often it, or something of it, may have changed
+	listed       int64         // number of the app list read that first shows it
+	touches      uint64        // how often it, or something in it, may have changed
 	dirty        bool          // it, a Machine or a release of it may have changed since it was stored
 	startDelay   time.Duration // of its Machines; zero: [Options.StartDelay]
 }
@@ -83,10 +83,10 @@ type certificate struct {
 	hostname string
 	created  time.Time
 	custom   *customCertificate // nil: none was imported
-	noACME   bool               // none is asked for from the authority
+	noACME   bool               // no certificate is requested from the authority
 }
 
-// customCertificate is a certificate that the app's owner brought.
+// customCertificate is a certificate that the app's owner imported.
 type customCertificate struct {
 	issuer          string
 	imported, until time.Time
@@ -152,7 +152,7 @@ func (s *platformState) networkByID(id string) *privateNetwork {
 	return nil
 }
 
-// appsOf are the apps of an organization (nil: of all) by name.
+// appsOf returns the apps of an organization (nil: of all), sorted by name.
 func (s *platformState) appsOf(org *organization) []*appState {
 	if org == nil {
 		return slices.Clip(s.byName)
@@ -173,7 +173,7 @@ func (s *platformState) put(a *appState) {
 	s.byName = slices.Insert(slices.Clip(s.byName), i, a)
 }
 
-// remove takes an app away.
+// remove removes an app.
 func (s *platformState) remove(a *appState) {
 	delete(s.apps, a.name)
 	if i, ok := s.rank(a); ok {
@@ -181,7 +181,7 @@ func (s *platformState) remove(a *appState) {
 	}
 }
 
-// rank is where an app stands, or would, among all by name.
+// rank returns the index of an app among all apps sorted by name, or the index it would have.
 func (s *platformState) rank(a *appState) (int, bool) {
 	return slices.BinarySearchFunc(s.byName, a.name,
 		func(other *appState, name string) int { return strings.Compare(other.name, name) })
@@ -198,7 +198,7 @@ func (o *organization) network(name string) *privateNetwork {
 	return o.networks[i]
 }
 
-// createApp makes an app, and its network if the organization has none of that name.
+// createApp creates an app, and its network if the organization does not have it yet.
 func (s *platformState) createApp(name, orgSlug, networkName string, plan preset, now time.Time) (*appState, error) {
 	org := s.organization(orgSlug)
 	switch {
@@ -240,12 +240,12 @@ func validAppName(name string) bool {
 func (a *appState) hostname() string    { return a.name + ".fly.dev" }
 func (a *appState) cnameTarget() string { return a.id[:6] + "." + a.hostname() }
 
-// active are the Machines that are not destroyed.
+// active returns the Machines that are not destroyed.
 func (a *appState) active() []*vm {
 	return slices.DeleteFunc(slices.Clone(a.machines), func(m *vm) bool { return m.state == "destroyed" })
 }
 
-// find is the Machine of an id for who only reads, nil if there is none.
+// find returns the Machine of an id for reading, or nil if there is none.
 func (a *appState) find(id string) *vm {
 	i := slices.IndexFunc(a.machines, func(m *vm) bool { return m.id == id })
 	if i < 0 {
@@ -254,7 +254,7 @@ func (a *appState) find(id string) *vm {
 	return a.machines[i]
 }
 
-// machine is find for who may change what is found.
+// machine is find for callers that may change the Machine.
 func (a *appState) machine(id string) *vm {
 	m := a.find(id)
 	if m != nil {
@@ -263,12 +263,12 @@ func (a *appState) machine(id string) *vm {
 	return m
 }
 
-// prefix is the first 48 bits of the network's addresses: fdaa and the id.
+// prefix returns the first 48 bits of the network's addresses: fdaa and the id.
 func (n *privateNetwork) prefix() [6]byte {
 	return [6]byte{0xfd, 0xaa, byte(n.bits >> 24), byte(n.bits >> 16), byte(n.bits >> 8), byte(n.bits)}
 }
 
-// nextFlycast is a new Flycast address on the network: fdaa:<id>:0:1::<n>.
+// nextFlycast returns a new Flycast address on the network: fdaa:<id>:0:1::<n>.
 func (n *privateNetwork) nextFlycast() netip.Addr {
 	n.flycast++
 	var b [16]byte

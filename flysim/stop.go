@@ -12,7 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// signalNumber is the number of a signal that the API sends, 0 for any other name.
+// signalNumber returns the number of a signal that the API can send, or 0 for any other name.
 func signalNumber(name string) int {
 	return map[string]int{
 		"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGFPE": 8,
@@ -23,9 +23,9 @@ func signalNumber(name string) int {
 
 // stopping is how a program is asked to end.
 type stopping struct {
-	signal  string        // empty: that of the configuration
-	timeout time.Duration // after which it is killed; 0: that of the configuration
-	force   bool          // it is killed at once
+	signal  string        // empty: the configuration's
+	timeout time.Duration // after which it is killed; 0: the configuration's
+	force   bool          // whether it is killed at once
 }
 
 // How long a program has to end before it is killed (Fly docs, kill_timeout).
@@ -34,7 +34,7 @@ const (
 	maxKillTimeout = 300 * time.Second
 )
 
-// ends tells how long the program takes to end, and how it does.
+// ends returns how long the program takes to end, and its exit.
 func (m *vm) ends(s *platformState, how stopping) (time.Duration, programExit) {
 	limit := how.timeout
 	if limit <= 0 {
@@ -52,11 +52,11 @@ func (m *vm) ends(s *platformState, how stopping) (time.Duration, programExit) {
 	return s.delays.stop, programExit{requested: true}
 }
 
-// halt stops, suspends or destroys a Machine, on request.
+// halt stops, suspends or destroys a Machine in the usual way.
 func (m *vm) halt(s *platformState, to string, now time.Time) { m.stop(s, to, stopping{}, now) }
 
-// stop is halt in a given way. A Machine that cannot be suspended is stopped
-// instead, as Fly does, and an event says why.
+// stop is halt with the given way to end the program. A Machine that cannot be suspended is stopped
+// instead, as on Fly, and an event says why.
 func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
 	if m.state == to || len(m.pending) > 0 && m.pending[len(m.pending)-1].state == to {
 		return
@@ -75,7 +75,7 @@ func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
 		took, meanwhile = s.delays.destroy, "destroying"
 	default:
 		if m.state != "started" {
-			took = 0 // nothing runs that could take its time
+			took = 0 // no program has to end
 		}
 	}
 	var events []event
@@ -110,16 +110,15 @@ func (m *vm) restart(s *platformState, how stopping, now time.Time, delay time.D
 	m.settle(s, now)
 }
 
-// maxSuspendMB is the most memory a Machine that can be suspended has (Fly
-// docs, "Suspend and resume"; another page says 4 GB).
+// maxSuspendMB is the largest memory of a Machine that can be suspended (Fly docs, "Suspend and
+// resume"; another page says 4 GB).
 const maxSuspendMB = 2048
 
-// suspendable is when Machines could first be suspended: one that was not
-// updated since cannot (the same page).
+// suspendable returns when Fly introduced suspension. A Machine that was not updated since cannot
+// be suspended (same page).
 func suspendable() time.Time { return time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC) }
 
-// unsuspendable says why a Machine of the configuration cannot be suspended,
-// empty if it can.
+// unsuspendable says why a Machine with the configuration cannot be suspended, or "" if it can.
 func unsuspendable(config spec.Config) string {
 	var init struct {
 		Swap int `json:"swap_size_mb"`
@@ -149,7 +148,7 @@ func unsuspendable(config spec.Config) string {
 	return ""
 }
 
-// unsuspendable says why the Machine cannot be suspended, empty if it can.
+// unsuspendable says why the Machine cannot be suspended, or "" if it can.
 func (m *vm) unsuspendable() string {
 	why := m.parse().unsuspendable
 	if why == "" && m.updated.Before(suspendable()) {
@@ -158,8 +157,8 @@ func (m *vm) unsuspendable() string {
 	return why
 }
 
-// parseDuration reads a duration as the API takes it: Go's notation, a number
-// of seconds as text, or a number of nanoseconds (Machines API, stop_config).
+// parseDuration parses a duration in a form that the API takes: Go's notation, a number of seconds
+// as text, or a number of nanoseconds (Machines API, stop_config).
 func parseDuration(raw json.RawMessage) (time.Duration, error) {
 	text := strings.Trim(string(raw), `"`)
 	if len(raw) == 0 || text == "" || text == "null" {

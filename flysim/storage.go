@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Storage keeps a platform's state between runs; see [Open]. Package state has
-// the one in a file. Its methods are called by one goroutine at a time.
+// Storage keeps a platform's state between runs; see [Open]. Package state implements it in a file.
+// One goroutine at a time calls its methods.
 type Storage interface {
-	// Load returns what is stored, nil if nothing ever was.
+	// Load returns what is stored, or nil if nothing was stored yet.
 	Load() (*Records, error)
 
 	// Save makes what is stored match the records, all of it or nothing.
@@ -21,8 +21,8 @@ type Storage interface {
 	Close() error
 }
 
-// Records are the platform's state as JSON documents: all of it from
-// [Storage.Load], what may have changed in [Storage.Save].
+// Records are the platform's state as JSON documents: all of it from [Storage.Load], and what may
+// have changed in [Storage.Save].
 type Records struct {
 	Clock    ClockRecord
 	Account  map[string]json.RawMessage // what belongs to no app, by section
@@ -30,8 +30,8 @@ type Records struct {
 	Machines []Record
 	Releases []Record
 
-	// For Save alone. A stored app that AppIDs lacks is to be deleted, with its
-	// Machines and releases; so are those of an app in Apps that Owned lacks.
+	// Only for Save. A stored app that AppIDs lacks is to be deleted, with its Machines and
+	// releases. A stored Machine or release of an app in Apps is to be deleted if Owned lacks it.
 	AppIDs map[string]bool
 	Owned  map[string]Owned // by app id, for each of Apps
 }
@@ -39,29 +39,28 @@ type Records struct {
 // Record is one app, Machine or release.
 type Record struct {
 	App      string // id
-	ID       string // of an app that of the app
+	ID       string // the id; in Apps the same as App
 	Document json.RawMessage
 }
 
-// Owned are the ids of all Machines and releases of an app.
+// Owned lists the ids of all Machines and releases of an app.
 type Owned struct{ Machines, Releases []string }
 
-// ClockRecord says what a platform's clock showed at a moment.
+// ClockRecord records what a platform's clock showed at a moment.
 type ClockRecord struct {
 	Virtual time.Time `json:"virtual"`
 	Real    time.Time `json:"real"` // of its source
 	Speed   float64   `json:"speed"`
 }
 
-// Moved reports whether the clock was advanced or its speed was set since an
-// earlier record of it.
+// Moved reports whether the clock was advanced or its speed was changed since the earlier record.
 func (r ClockRecord) Moved(earlier ClockRecord) bool {
 	const slack = time.Millisecond // for rounding
 	passed := time.Duration(float64(r.Real.Sub(earlier.Real)) * earlier.Speed)
 	return r.Speed != earlier.Speed || r.Virtual.Sub(earlier.Virtual.Add(passed)).Abs() > slack
 }
 
-// encode makes the documents of a commit.
+// encode encodes the documents of a commit.
 func (c *commit) encode() (*Records, error) {
 	r := &Records{
 		Clock: c.account.clock, Account: make(map[string]json.RawMessage), AppIDs: c.apps,
@@ -101,7 +100,7 @@ func (c *commit) encode() (*Records, error) {
 	return r, nil
 }
 
-// decode reads what a storage holds.
+// decode decodes what a storage holds.
 func (r *Records) decode() (*storedState, error) {
 	s := &storedState{}
 	s.account.clock = r.Clock
@@ -141,8 +140,8 @@ func decodeAll[T any](records []Record) ([]T, error) {
 	return all, nil
 }
 
-// decodeRecord decodes a document. An unknown field is from a newer program,
-// which this one would lose.
+// decodeRecord decodes a document. An unknown field is an error: a newer program wrote it, and this
+// one would lose it.
 func decodeRecord(document []byte, value any) error {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.DisallowUnknownFields()

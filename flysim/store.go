@@ -6,64 +6,62 @@ import (
 	"net/http"
 )
 
-// keeper carries the platform's state to its storage. One goroutine writes: the
-// requests that come while it waits for the disk share its next commit, and
-// nobody holds the platform's lock meanwhile.
+// keeper writes the platform's state to its storage. One goroutine writes. The requests that arrive
+// while it waits for the disk share its next commit, and the platform's lock is not held meanwhile.
 //
-// Its fields but storage are guarded by Platform.mu.
+// Platform.mu guards its fields except storage.
 type keeper struct {
 	storage Storage
-	wake    chan struct{} // of one: there is something to store
+	wake    chan struct{} // has room for one value: there is something to store
 	quit    chan struct{}
 	done    chan struct{} // the goroutine has ended
 
-	next   *commitWaiters // what the next commit answers for
+	next   *commitWaiters // those who wait for the next commit
 	held   int            // nothing is stored while it is above zero
 	closed bool
 }
 
-// commitWaiters is those who wait for one commit.
+// commitWaiters are the requests that wait for one commit.
 type commitWaiters struct {
 	done chan struct{}
 	err  error // of the commit, once done is closed
 }
 
-func newBatch() *commitWaiters { return &commitWaiters{done: make(chan struct{})} }
+func newCommitWaiters() *commitWaiters { return &commitWaiters{done: make(chan struct{})} }
 
 // errClosed is the answer to a write after [Platform.Close].
 var errClosed = &apiError{http.StatusServiceUnavailable, "unavailable",
 	"the emulated platform is closed: its state is no longer stored"}
 
-// Open returns a platform whose state is kept in a storage: the state that it
-// holds, or that of [New] if nothing was stored yet ([Platform.Empty]).
+// Open returns a platform whose state is kept in a storage: the stored state, or that of [New] if
+// nothing was stored yet ([Platform.Empty]). If Open fails, it changes nothing in the storage and
+// closes it.
 //
-// A request that changes something is answered once that is stored; if it
-// cannot be stored it is answered with 500, and the next commit tries again.
-// What others do ([Platform.StopMachine], autostop) and what time does is stored
-// soon after, while nobody waits for it, and by [Platform.Close] at the latest;
-// time does again what was lost of it. Reads do not wait for the storage.
+// A request that changes something is answered after the change is stored. If that fails, the
+// answer is 500 and the next commit tries again. Changes by methods ([Platform.StopMachine]), by
+// autostop and by time are stored soon after, at the latest by [Platform.Close], and nothing waits
+// for them. Changes by time that were not stored happen again after Open. Reads do not wait for the
+// storage.
 //
-// The clock goes on from where it was, at the speed it had: set another one
-// after Open. Time passed while the program was off, but not faster than real;
-// a clock that stood still stood still.
+// The clock continues at its stored time and speed; set another speed after Open. It counts the
+// time during which the program was off, but no faster than real time. A stopped clock stays
+// stopped.
 //
-// Calls, faults, rate limits, list lag and Options are not kept.
-//
-// If it fails it changes nothing of what is stored, and closes the storage.
+// Calls, faults, rate limits, list lag and Options are not stored.
 func Open(storage Storage, options Options) (*Platform, error) {
 	p := New(options)
 	if err := p.load(storage); err != nil {
 		return nil, errors.Join(err, storage.Close())
 	}
 	p.keeper = &keeper{
-		storage: storage, next: newBatch(),
+		storage: storage, next: newCommitWaiters(),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	go p.keep()
 	return p, nil
 }
 
-// load gives a new platform the state that a storage holds.
+// load loads the stored state into a new platform.
 func (p *Platform) load(storage Storage) error {
 	records, err := storage.Load()
 	if err != nil || records == nil {
@@ -79,7 +77,7 @@ func (p *Platform) load(storage Storage) error {
 	return nil
 }
 
-// save stores what was collected.
+// save stores a commit.
 func (k *keeper) save(c *commit) error {
 	records, err := c.encode()
 	if err != nil {
@@ -88,15 +86,14 @@ func (k *keeper) save(c *commit) error {
 	return k.storage.Save(records)
 }
 
-// Empty reports whether no app was ever created on the platform, as on one that
-// was just made: the time to seed it.
+// Empty reports whether no app was ever created on the platform, so that it can be seeded.
 func (p *Platform) Empty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.state.ids.count["app"] == 0
 }
 
-// Sync returns once everything that happened so far is on the disk.
+// Sync returns once all changes so far are on disk, or with the error that prevented it.
 func (p *Platform) Sync() error {
 	p.mu.Lock()
 	written := p.keeper.pending()
@@ -104,9 +101,9 @@ func (p *Platform) Sync() error {
 	return p.keeper.await(written)
 }
 
-// Close stores what is not stored yet and closes the storage; call it after
-// [Server.Close]. The platform can still be read then, and refuses changes. On a
-// platform without a storage it does nothing.
+// Close stores what is not stored yet and closes the storage; call it after [Server.Close]. A
+// closed platform can still be read, but refuses changes. Close does nothing on a platform without
+// a storage.
 func (p *Platform) Close() error {
 	k := p.keeper
 	if k == nil {
@@ -124,10 +121,10 @@ func (p *Platform) Close() error {
 
 	p.mu.Lock()
 	last := k.next
-	k.next = newBatch()
+	k.next = newCommitWaiters()
 	k.next.err = errClosed
 	close(k.next.done)
-	for _, a := range p.state.apps { // whatever nobody noted
+	for _, a := range p.state.apps { // including changes that were not marked
 		a.touchAll()
 	}
 	changes := p.collect()
@@ -137,7 +134,7 @@ func (p *Platform) Close() error {
 	return errors.Join(last.err, k.storage.Close())
 }
 
-// keep stores what changed until Close.
+// keep stores changes until Close.
 func (p *Platform) keep() {
 	k := p.keeper
 	defer close(k.done)
@@ -153,7 +150,7 @@ func (p *Platform) keep() {
 			continue
 		}
 		batch := k.next
-		k.next = newBatch()
+		k.next = newCommitWaiters()
 		changes := p.collect()
 		p.mu.Unlock()
 		if batch.err = k.save(changes); batch.err != nil {
@@ -165,7 +162,7 @@ func (p *Platform) keep() {
 	}
 }
 
-// poke says that there is something to store. It does not wait.
+// poke tells the keeper that there is something to store. It does not wait.
 func (k *keeper) poke() {
 	if k == nil {
 		return
@@ -176,7 +173,8 @@ func (k *keeper) poke() {
 	}
 }
 
-// await waits for a commit; a nil one is that of a platform without a file.
+// await waits for a commit. It returns at once if written is nil, as on a platform without a
+// storage.
 func (k *keeper) await(written *commitWaiters) error {
 	if written == nil {
 		return nil
@@ -186,8 +184,7 @@ func (k *keeper) await(written *commitWaiters) error {
 	return written.err
 }
 
-// pending is the next commit, nil for a keeper that does not exist. The caller
-// holds mu.
+// pending returns the waiters of the next commit, or nil for a nil keeper. The caller holds mu.
 func (k *keeper) pending() *commitWaiters {
 	if k == nil {
 		return nil
@@ -195,8 +192,7 @@ func (k *keeper) pending() *commitWaiters {
 	return k.next
 }
 
-// answer gives the answer to a request that wrote once that is on the disk. The
-// caller does not hold mu.
+// answer returns the answer to a request once its changes are on disk. The caller does not hold mu.
 func (k *keeper) answer(given apiAnswer, written *commitWaiters) apiAnswer {
 	if err := k.await(written); err != nil {
 		return refuse(err)
@@ -204,8 +200,7 @@ func (k *keeper) answer(given apiAnswer, written *commitWaiters) apiAnswer {
 	return given
 }
 
-// inOneCommit runs f, which makes many changes, and stores them in one commit: all
-// of them or none.
+// inOneCommit runs f, which makes many changes, and stores all of them in one commit.
 func (p *Platform) inOneCommit(f func() error) error {
 	if p.keeper == nil {
 		return f()

@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// The records of the file. They are types of their own, so that the state can be
-// changed without changing the format by accident: pointers are ids here. To
-// store a new field of the state, add it to its record, to storeX and to
-// restoreX; a record without the field then reads as zero. A change that older
-// programs would misread raises stateFormat.
+// The records of the file. They are separate types, with ids in place of pointers, so that a change
+// of the state does not change the format by accident. To store a new field of the state, add it to
+// its record, to storeX and to restoreX; in an older record the field then reads as zero. A change
+// that older programs would misread raises stateFormat.
 
-// storedAccount is what belongs to no app, one key of the file for each field.
+// storedAccount is the state outside the apps. Each field has its own key in the file.
 type storedAccount struct {
 	clock         ClockRecord
 	counts        map[string]int // of ids
@@ -26,7 +25,7 @@ type storedAccount struct {
 	peers         []storedPeer
 }
 
-// sections are the fields with the keys they are stored under.
+// sections returns the fields by the keys under which they are stored.
 func (a *storedAccount) sections() map[string]any {
 	return map[string]any{
 		"counts":        &a.counts,
@@ -84,11 +83,11 @@ type storedToken struct {
 	Revoked time.Time `json:"revoked,omitzero"`
 }
 
-// requestBlock is in what steps the count of requests is stored: reads raise it
-// too, and they are not stored. Ids of requests go on after the block.
+// requestBlock is the step in which the count of requests is stored, because reads increase it too
+// and are not stored. After a restart the ids of requests continue behind the block.
 const requestBlock = 1000
 
-// storeAccount makes the records. The caller holds mu.
+// storeAccount makes the record of the state outside the apps. The caller holds mu.
 func (p *Platform) storeAccount() storedAccount {
 	s := p.state
 	stored := storedAccount{clock: p.clock.store(), counts: maps.Clone(s.ids.count),
@@ -120,7 +119,7 @@ func (p *Platform) storeAccount() storedAccount {
 	return stored
 }
 
-// storedState is all that a file holds.
+// storedState is everything in a file.
 type storedState struct {
 	account  storedAccount
 	apps     []storedApp
@@ -128,8 +127,8 @@ type storedState struct {
 	releases []storedRelease
 }
 
-// restore gives a new platform the state of a file. An error says what in the
-// records does not fit together.
+// restore loads the state of a file into a new platform. An error says which records do not fit
+// together.
 func (p *Platform) restore(stored *storedState) error {
 	s := &platformState{
 		ids:        idSource{count: make(map[string]int)},

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// storedApp is an app with all it owns but its Machines and releases, which are
-// records of their own.
+// storedApp is an app without its Machines and releases, which have their own records.
 type storedApp struct {
 	ID           string              `json:"id"`
 	Number       int                 `json:"number"`
@@ -203,10 +202,11 @@ func storeRelease(r *appRelease) storedRelease {
 	}
 }
 
-// longAgo is the list read that showed an address of the file for the first time.
+// longAgo is, for an address from the file, the list read that first showed it.
 const longAgo = -1 << 32
 
-// restoreApps makes the apps of the records, with their Machines and releases.
+// restoreApps makes the apps of the records, with their Machines and releases. An error says which
+// records do not fit together.
 func (s *platformState) restoreApps(stored *storedState, configs map[string][]byte) error {
 	networks := make(map[string]*privateNetwork)
 	for _, o := range s.organizations {

@@ -9,10 +9,9 @@ func (c *Clock) store() ClockRecord {
 	return ClockRecord{Virtual: c.now().UTC(), Real: c.source().UTC(), Speed: c.speed}
 }
 
-// restore sets the clock to where it would be now had it run on while the
-// program was off: no faster than its source, so that a night at speed 60 is
-// one night, and not at all if it stood still. It is for a clock that nobody
-// has read yet.
+// restore sets the clock to where it would be had it continued while the program was off. It then
+// ran at most as fast as its source, so that a night at speed 60 is one night; a stopped clock did
+// not run. The clock must not have been read before.
 func (c *Clock) restore(stored ClockRecord) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

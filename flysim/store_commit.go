@@ -1,11 +1,10 @@
 package flysim
 
-// A record is marked as changed where it is looked up for a change: an app for a
-// write, and a Machine by its id. It is also marked where a Machine's history grows
-// or a launch begins. Handlers need not do it, unless they find what they change
-// in another way; the test of all write routes reports one that forgets it.
-// [Platform.Renew] relies on the marks too. Records are compared with the stored
-// ones, so a mark too many costs only their encoding.
+// A record is marked as changed where it is looked up for a change: an app for a write, and a
+// Machine by its id. It is also marked where a Machine's history grows or a launch begins. Handlers
+// need not mark anything unless they find what they change in another way; the test of all write
+// routes reports a handler that forgets it. [Platform.Renew] relies on the marks too. Records are
+// compared with the stored ones, so an unneeded mark costs only an encoding.
 
 // touch marks the app's own record as changed. The caller holds Platform.mu.
 func (a *appState) touch() {
@@ -13,13 +12,13 @@ func (a *appState) touch() {
 	a.touches++
 }
 
-// touch marks the Machine's record as changed, and its app's, which has the volumes.
+// touch marks the Machine's record as changed, and that of its app, which has the volumes.
 func (m *vm) touch() {
 	m.dirty = true
 	m.app.touch()
 }
 
-// touch marks the release's record as changed, and its app's, which has the status.
+// touch marks the release's record as changed, and that of its app, which has the status.
 func (r *appRelease) touch() {
 	r.dirty = true
 	r.app.touch()
@@ -51,7 +50,7 @@ type commit struct {
 	machines []storedMachine
 	releases []storedRelease
 
-	touched []func() // marks the records again, if the commit fails
+	touched []func() // mark the records again if the commit fails
 }
 
 // touchAgain marks the records that collect unmarked. The caller holds mu.

@@ -33,7 +33,7 @@ type storedMachine struct {
 	Memory    int               `json:"memory_limit,omitempty"`
 	Steps     []storedStep      `json:"steps,omitempty"`
 	Ending    *storedEnding     `json:"ending,omitempty"`
-	Failures  []Failure         `json:"failures,omitempty"` // by number: those that exist keep theirs
+	Failures  []Failure         `json:"failures,omitempty"` // by number, so the numbers of failures must not change
 }
 
 type storedVersion struct {
@@ -74,7 +74,7 @@ type storedLease struct {
 type storedStep struct {
 	At       time.Time     `json:"at"`
 	State    string        `json:"state"`
-	Events   []storedEvent `json:"events,omitempty"` // that the step makes; they have no id yet
+	Events   []storedEvent `json:"events,omitempty"` // created by the step; they have no id yet
 	Failure  Failure       `json:"failure,omitempty"`
 	Restarts int           `json:"restarts,omitempty"`
 }
@@ -143,7 +143,8 @@ func restoreExit(e storedExit) programExit {
 	return programExit{e.Code, e.Signal, e.OOM, e.Requested, e.Restarting}
 }
 
-// restoreMachines gives the apps, by their ids, the Machines of the records.
+// restoreMachines adds the Machines of the records to the apps, which are given by id. An error
+// says which records do not fit together.
 func (s *platformState) restoreMachines(stored []storedMachine, apps map[string]*appState) error {
 	for _, record := range stored {
 		a := apps[record.App]

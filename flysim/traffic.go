@@ -10,7 +10,8 @@ import (
 // Door is how a request came in.
 type Door string
 
-// The doors of the data plane. Internal is past Fly Proxy, straight to a Machine.
+// The ways in which requests reach the data plane. Internal goes straight to a Machine, past Fly
+// Proxy.
 const (
 	DoorFlycast  Door = "flycast"
 	DoorInternal Door = "internal"
@@ -22,25 +23,25 @@ type Visit struct {
 	Number  uint64 // counts from 1
 	At      time.Time
 	Door    Door
-	App     string // empty: the name was nobody's
-	Machine string // empty: none took it
+	App     string // empty: the name belongs to no app
+	Machine string // empty: no Machine got it
 	Method  string // empty: a raw connection
 	Path    string
-	Status  int           // what was answered; 0 for a raw connection and for one that was dropped
-	Code    string        // Fly Proxy's code of what went wrong, such as PC01
+	Status  int           // of the answer; 0 for a raw or dropped connection
+	Code    string        // Fly Proxy's error code, such as PC01
 	Woke    bool          // the Machine was started for it
 	Held    time.Duration // how long it waited for a Machine, on the platform's clock
 	Took    time.Duration // from its arrival to the end of its answer, on the platform's clock
 }
 
-// How much is kept: visits, and Machines that were woken.
+// How many are kept: visits, and Machines that were woken.
 const (
 	maxVisits = 512
 	maxWakes  = 20_000
 )
 
-// Traffic counts what is under way on each Machine and keeps the latest
-// visits. The zero value is ready; it is safe for concurrent use.
+// Traffic counts what is in progress on each Machine and keeps the latest visits. The zero value is
+// ready to use. It is safe for concurrent use.
 type Traffic struct {
 	mu      sync.Mutex
 	loads   map[string]int // by Machine id
@@ -50,8 +51,7 @@ type Traffic struct {
 	changed chan struct{}
 }
 
-// Begin counts one more request or connection on a Machine, until the function
-// that it returns is called.
+// Begin counts one more request or connection on a Machine, until the returned function is called.
 func (t *Traffic) Begin(machine string) (end func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,14 +70,14 @@ func (t *Traffic) Begin(machine string) (end func()) {
 	})
 }
 
-// Load is how much is under way on a Machine.
+// Load returns how many requests and connections are in progress on a Machine.
 func (t *Traffic) Load(machine string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.loads[machine]
 }
 
-// Add keeps a visit that is over, and gives it its number.
+// Add keeps a completed visit and numbers it.
 func (t *Traffic) Add(v Visit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,7 +114,7 @@ func (t *Traffic) notify() {
 	}
 }
 
-// Recent are the visits kept that have a higher number, the oldest first.
+// Recent returns the kept visits with a higher number, oldest first.
 func (t *Traffic) Recent(after uint64) []Visit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -122,22 +122,22 @@ func (t *Traffic) Recent(after uint64) []Visit {
 	return slices.Clone(t.visits[i:])
 }
 
-// Count is how many visits there were.
+// Count returns how many visits were added, including those no longer kept.
 func (t *Traffic) Count() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.count
 }
 
-// LastWake is when a request last started a Machine; zero if none did, or more
-// than ten thousand others were since.
+// LastWake returns when a request last started a Machine. It is zero if no request did, or if more
+// than ten thousand other Machines were woken since.
 func (t *Traffic) LastWake(machine string) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.wakes[machine]
 }
 
-// Changed is closed at the next visit or change of a load.
+// Changed returns a channel that is closed at the next visit or change of a load.
 func (t *Traffic) Changed() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,10 +7,9 @@ import (
 	"net/http"
 )
 
-// Transport serves requests in memory, whatever their host, on the goroutine of
-// the one who asks: nothing waits on a socket, so that a client and a platform
-// can share a testing/synctest bubble and its time. A dropped connection is an
-// unexpected end.
+// Transport returns a transport that serves requests in memory, whatever their host, on the
+// caller's goroutine. Nothing waits on a socket, so a client and a platform can share a
+// testing/synctest bubble and its time. A dropped connection is io.ErrUnexpectedEOF.
 func (p *Platform) Transport() http.RoundTripper { return inMemory{p} }
 
 type inMemory struct{ platform *Platform }
@@ -35,7 +34,7 @@ func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
-	in.Header = make(http.Header, len(r.Header)) // the wire does not know how names were spelt
+	in.Header = make(http.Header, len(r.Header)) // on the wire the spelling of names is lost
 	for name, values := range r.Header {
 		for _, value := range values {
 			in.Header.Add(name, value)
@@ -51,7 +50,7 @@ func (m inMemory) RoundTrip(r *http.Request) (response *http.Response, err error
 	}, nil
 }
 
-// recording is a response with the status that net/http would send.
+// recording is a response that records the status net/http would send.
 type recording struct{ memoryResponse }
 
 // Write implements [http.ResponseWriter].

@@ -11,13 +11,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// The methods of this file are for those who stand beside the API and live with
-// the platform: Fly Proxy, the programs that Machines run, and the pages that
-// show it. Like those of actors.go they leave no trace in Calls and ignore
-// leases, rate limits, faults and list lag; apps and Machines may be gone at any
-// time, which is an error here.
+// The methods in this file are for code that runs beside the API for as long as the platform: Fly
+// Proxy, the programs of Machines, and the pages that show it. Like those in actors.go they leave
+// no trace in Calls and ignore leases, rate limits, faults and list lag. Apps and Machines may
+// disappear at any time, which is an error here.
 
-// ErrGone is the error for an app or a Machine that does not exist.
+// ErrGone means that an app or a Machine does not exist.
 var ErrGone = errors.New("flysim: no such app or Machine")
 
 // Site is one app at a moment.
@@ -28,14 +27,13 @@ type Site struct {
 	Hostnames         []string  // custom ones, of its certificates
 	Machines          []Backend // in the order of creation, destroyed ones left out
 
-	// Revision is [Platform.Revision] of the moment. The site stays as it is
-	// while that stays and the clock has not reached Until (zero: no limit); see
-	// [Platform.Renew] for when it does not stay.
+	// Revision is [Platform.Revision] at that moment. The site is current while the revision does
+	// not change and the clock has not reached Until (zero: no limit). [Platform.Renew] updates it.
 	Revision uint64
 	Until    time.Time
 
 	id    string // of the app
-	notes uint64 // of the app, at the moment
+	notes uint64 // of the app, at that moment
 }
 
 // Backend is a Machine at a moment.
@@ -43,24 +41,24 @@ type Backend struct {
 	ID, Name, InstanceID string
 	Region, Group, State string
 	Since                time.Time // the last change of its state or configuration
-	Updated              time.Time // as the API's updated_at
+	Updated              time.Time // the API's updated_at
 	Started              time.Time // when it was last started; zero: never
 	PrivateIP            netip.Addr
 	Cordoned             bool
 	HostStatus           string // ok, unknown or unreachable
 	Leased               bool
-	Passing              bool   // every check of it passes; true if it has none
+	Passing              bool   // all of its checks pass; true if it has none
 	Serving              string // passing, warning or critical: the worst of its services' checks, which Fly Proxy asks
 	Listen               []string
-	Booting              bool // its program, another process, has yet to listen
+	Booting              bool // its program is another process that does not listen yet
 	Config               spec.Config
 	Cause                Cause
-	Unsuspendable        string // why it is stopped where suspend is asked for; empty: it is suspended
+	Unsuspendable        string // why it is stopped instead of suspended; empty: it can be suspended
 }
 
-// Cause is what the data plane last did to a Machine's state, and when: a
-// request woke it, it was parked as idle, its program ended. The API's own
-// changes leave it as it is: it explains a change only if it is as recent.
+// Cause is the data plane's last change of a Machine's state, and its time: a request woke the
+// Machine, it was parked because it was idle, or its program ended. Changes through the API do not
+// update it, so it explains a change of state only if it is as recent as that change.
 type Cause struct {
 	What string // request, idle or exit; empty: nothing yet
 	At   time.Time
@@ -74,22 +72,23 @@ func (s Site) Public() bool {
 	})
 }
 
-// Flycast reports whether the app has a Flycast address on a network of its organization or another.
+// Flycast reports whether the app has a Flycast address, on a network of any organization.
 func (s Site) Flycast() bool {
 	return slices.ContainsFunc(s.Addresses, func(a Address) bool { return a.Kind == "private_v6" })
 }
 
-// Revision counts the changes of the platform, those by time left out.
+// Revision counts the changes of the platform, except those that time makes.
 func (p *Platform) Revision() uint64 { return p.revision.Load() }
 
-// Changed is closed at the next change of the platform, those by time left out.
+// Changed returns a channel that is closed at the platform's next change, except those that time
+// makes.
 func (p *Platform) Changed() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.changed
 }
 
-// Site is an app's present. The error is [ErrGone].
+// Site returns the current state of an app. If there is no such app, the error is [ErrGone].
 func (p *Platform) Site(app string) (Site, error) {
 	p.catchUp()
 	p.mu.Lock()
@@ -97,9 +96,9 @@ func (p *Platform) Site(app string) (Site, error) {
 	return p.site(app)
 }
 
-// Renew is [Platform.Site] of the site's app. Where nothing of the app changed
-// since, whatever else did, that is the same site with the present Revision,
-// and costs next to nothing.
+// Renew returns the current [Platform.Site] of the site's app. If nothing in the app changed since,
+// the result is the same site with the current Revision, same is true, and the call costs almost
+// nothing.
 func (p *Platform) Renew(site Site) (now Site, same bool, err error) {
 	p.catchUp()
 	p.mu.Lock()
@@ -114,7 +113,7 @@ func (p *Platform) Renew(site Site) (now Site, same bool, err error) {
 	return now, false, err
 }
 
-// site makes a site. The caller holds mu.
+// site makes a Site. The caller holds mu.
 func (p *Platform) site(app string) (Site, error) {
 	a := p.state.apps[app]
 	if a == nil {
@@ -145,12 +144,12 @@ func (p *Platform) site(app string) (Site, error) {
 		}
 		site.Machines = append(site.Machines, m.backend(now, p.options.CheckDelay))
 	}
-	site.notes = a.touches // settling notes too
+	site.notes = a.touches // read last, because settling touches the app
 	return site, nil
 }
 
-// AppOf is the app that has a certificate for a hostname, a wildcard's one label
-// included, empty if none has.
+// AppOf returns the app with a certificate for a hostname, or "" if there is none. A wildcard
+// matches one label.
 func (p *Platform) AppOf(hostname string) string {
 	_, parent, _ := strings.Cut(hostname, ".")
 	p.mu.Lock()
@@ -191,9 +190,9 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 	return b
 }
 
-// Wake starts a Machine as Fly Proxy does for a request; one that is started or
-// on its way is left alone. It does not wait for the start. The error says why
-// it cannot be started.
+// Wake starts a Machine as Fly Proxy does for a request. It does nothing to a Machine that is
+// started or starting, and does not wait for the start. The error says why the Machine cannot be
+// started.
 func (p *Platform) Wake(app, id string) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		switch {
@@ -210,8 +209,8 @@ func (p *Platform) Wake(app, id string) error {
 	})
 }
 
-// Park stops or suspends a started Machine as Fly Proxy's autostop does. One
-// that cannot be suspended ([Backend.Unsuspendable]) is stopped.
+// Park stops or suspends a started Machine as Fly Proxy's autostop does. A Machine that cannot be
+// suspended ([Backend.Unsuspendable]) is stopped.
 func (p *Platform) Park(app, id string, suspend bool) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state != "started" {
@@ -227,9 +226,8 @@ func (p *Platform) Park(app, id string, suspend bool) error {
 	})
 }
 
-// Exit ends the program of a Machine as if it had ended by itself; what follows
-// is up to the restart policy. Another instance of the Machine than the one
-// named is left alone: its program is another one.
+// Exit ends the program of a Machine as if it had ended by itself; the restart policy decides what
+// follows. It does nothing if the Machine has another instance, because that is another program.
 func (p *Platform) Exit(app, id, instance string, code int) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state == "started" && m.instance == instance {
@@ -241,10 +239,9 @@ func (p *Platform) Exit(app, id, instance string, code int) error {
 	})
 }
 
-// Boot says that the Machine's program is another process, which takes time of
-// this computer until it listens: from now on, and from each start of the
-// Machine on that is no resumption, it listens nowhere until [Platform.Bind], and
-// is waited for.
+// Boot says that the Machine's program is another process, which takes real time until it listens.
+// From now on, and after each later start of the Machine that is not a resumption, the program
+// listens nowhere until [Platform.Bind], and requests wait for it.
 func (p *Platform) Boot(app, id string) error {
 	return p.with(app, id, func(m *vm, _ time.Time) error {
 		m.externalProgram, m.booting, m.listen = true, true, nil
@@ -252,8 +249,8 @@ func (p *Platform) Boot(app, id string) error {
 	})
 }
 
-// Bind says what the Machine's program listens on, as [Platform.SetListen] does:
-// it is waited for no longer.
+// Bind sets what the Machine's program listens on, as [Platform.SetListen] does, and ends the wait
+// that Boot began.
 func (p *Platform) Bind(app, id string, sockets []string) error {
 	return p.with(app, id, func(m *vm, _ time.Time) error {
 		m.booting, m.listen = false, nil
@@ -283,7 +280,7 @@ func (p *Platform) look(app, id string, f func(*vm, time.Time)) error {
 	return nil
 }
 
-// with is look for a change, of which those who wait are told.
+// with is look for a change: it also notifies those who wait for one.
 func (p *Platform) with(app, id string, f func(*vm, time.Time) error) error {
 	var done error
 	err := p.look(app, id, func(m *vm, now time.Time) {

@@ -11,12 +11,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// Failure is how a launch of a Machine goes wrong.
+// Failure is a way in which a launch of a Machine fails.
 type Failure int
 
-// The failures; see [Platform.FailMachine]. A program that crashes does so
-// [Options.CrashAfter] its start, at every start that the platform makes of this
-// launch: how often that is says the restart policy of the configuration.
+// The failures; see [Platform.FailMachine]. A crashing program crashes [Options.CrashAfter] its
+// start, and again after every restart of the same launch. The configuration's restart policy says
+// how many restarts there are.
 const (
 	FailNone   Failure = iota
 	FailExit           // the program exits with code 1: state stopped, an exit event, no restart
@@ -26,8 +26,8 @@ const (
 	FailOOM            // the program is killed because it ran out of memory (137) and is restarted
 )
 
-// vm is a Machine. State changes that take time are pending and take effect
-// when the Machine is looked at after their time has come; see settle.
+// vm is a Machine. State changes that take time are pending. They take effect when the Machine is
+// next looked at after their time has come; see settle.
 type vm struct {
 	app              *appState
 	order            int // among all Machines ever made
@@ -41,23 +41,23 @@ type vm struct {
 	events           []event // newest first
 	started          time.Time
 	failing          bool              // its checks stay critical
-	checkOverrides   map[string]string // status of a check by name, whatever it would be
+	checkOverrides   map[string]string // status of a check by name, in place of the real one
 	listed           int64             // number of the list read that first shows it
 	listen           []socket
-	externalProgram  bool // its program is another process, which Boot and Bind tell of
-	booting          bool // and listens nowhere yet
+	externalProgram  bool // its program is another process; see Boot and Bind
+	booting          bool // its program, another process, does not listen yet
 	lease            *machineLease
 	cordoned         bool
 	host             string // ok, unknown or unreachable
 	memoryLimit      int    // MB, set through the API; 0: all of it
-	cause            Cause  // not of the API's doing
+	cause            Cause  // of its last change outside the API
 
-	hidden int // by that many more reads of it alone it is not found
+	hidden int // how many more reads by its id do not find it
 
-	pending  []transition // in the order of their times
+	pending  []transition // sorted by time
 	ending   *ending
 	failures []Failure     // of the next launches
-	parsed   *parsedConfig // of config; see [vm.reading]
+	parsed   *parsedConfig // of config; see [vm.parse]
 
 	dirty bool // it may have changed since it was stored
 }
@@ -82,7 +82,7 @@ type event struct {
 // socket is something the Machine's program listens on.
 type socket struct{ proto, address string }
 
-// parseSocket reads "host:port", "tcp://host:port" or "udp://host:port".
+// parseSocket parses "host:port", "tcp://host:port" or "udp://host:port".
 func parseSocket(s string) socket {
 	if proto, address, ok := strings.Cut(s, "://"); ok {
 		return socket{proto, address}
@@ -90,10 +90,10 @@ func parseSocket(s string) socket {
 	return socket{"tcp", s}
 }
 
-// DefaultRegion is where a Machine goes for which none is asked.
+// DefaultRegion is the region of a Machine that is created without one.
 const DefaultRegion = "iad"
 
-// isTransient reports whether a state is left on its own.
+// isTransient reports whether a Machine leaves the state by itself.
 func isTransient(state string) bool {
 	switch state {
 	case "creating", "starting", "stopping", "suspending", "restarting", "replacing", "updating", "destroying":
@@ -102,7 +102,7 @@ func isTransient(state string) bool {
 	return false
 }
 
-// createMachine adds a Machine to the app, not launched yet.
+// createMachine adds a Machine to the app without launching it.
 func (s *platformState) createMachine(a *appState, config spec.Config, name, region string, plan preset,
 	now time.Time) *vm {
 	m := &vm{
@@ -129,7 +129,7 @@ func (s *platformState) createMachine(a *appState, config spec.Config, name, reg
 	return m
 }
 
-// machineAddress is a Machine's 6PN address: fdaa:<network>:a7b:… and ::2.
+// machineAddress returns a Machine's 6PN address: fdaa:<network>:a7b:… and ::2.
 func machineAddress(n *privateNetwork, id string) netip.Addr {
 	var b [16]byte
 	prefix := n.prefix()
@@ -156,12 +156,12 @@ func (m *vm) configure(s *platformState, config spec.Config, plan preset) {
 	m.attach()
 }
 
-// setConfig changes the configuration of the present version.
+// setConfig replaces the configuration of the current version.
 func (m *vm) setConfig(config spec.Config) {
 	m.config, m.versions[0].config, m.parsed = config, config, nil
 }
 
-// How much of its history a Machine keeps.
+// Limits of the history that a Machine keeps.
 const (
 	maxEvents   = 50 // the most that the API lists (Machines API, "List events")
 	maxVersions = 50
@@ -174,8 +174,8 @@ func (m *vm) record(s *platformState, e event) {
 	m.events = m.events[:min(len(m.events), maxEvents)]
 }
 
-// update replaces the whole configuration. Without skipLaunch the Machine is
-// started, also one that was stopped; with it, it ends up stopped.
+// update replaces the whole configuration. Without skipLaunch the Machine is then started, even if
+// it was stopped; with skipLaunch it ends up stopped.
 func (m *vm) update(s *platformState, config spec.Config, skipLaunch bool, now time.Time, delay time.Duration) {
 	m.configure(s, config, preset{})
 	m.updated = now
@@ -189,7 +189,7 @@ func (m *vm) update(s *platformState, config spec.Config, skipLaunch bool, now t
 	}
 	replaced.at = at
 	m.pending, m.ending, m.state = nil, nil, "replacing"
-	if skipLaunch { // a suspended one too is stopped: its snapshot is of the old version
+	if skipLaunch { // even a suspended Machine: its snapshot is of the old version
 		m.schedule(replaced, transition{at: at, state: "stopped"})
 	} else {
 		replaced.events = append(replaced.events, event{kind: "launch", status: "created", source: "user", at: at})
@@ -198,13 +198,13 @@ func (m *vm) update(s *platformState, config spec.Config, skipLaunch bool, now t
 	m.settle(s, now)
 }
 
-// health is the state of one check.
+// health is the status of one check.
 type health struct {
 	name, status, output string
 	updated              time.Time
 }
 
-// health tells how the Machine's checks stand.
+// health returns the status of each of the Machine's checks.
 func (m *vm) health(now time.Time, delay time.Duration) []health {
 	probes := m.parse().probes
 	found := make([]health, 0, len(probes))
@@ -222,7 +222,7 @@ func (m *vm) health(now time.Time, delay time.Duration) []health {
 			h.status, h.output = "critical", "connect: connection refused"
 		}
 		if status, ok := m.checkOverrides[p.name]; ok && m.state == "started" {
-			h.status, h.output = status, "as told"
+			h.status, h.output = status, "overridden"
 		}
 		found = append(found, h)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// appVolume is a disk of an app. The names of volumes are not unique.
+// appVolume is a volume of an app. The names of volumes are not unique.
 type appVolume struct {
 	id, name, region string
 	sizeGB           int
@@ -31,12 +31,12 @@ type volumeSnapshot struct {
 	created   time.Time
 }
 
-// disks are the volumes that are not being destroyed.
+// disks returns the volumes that are not being destroyed.
 func (a *appState) disks() []*appVolume {
 	return slices.DeleteFunc(slices.Clone(a.volumes), func(v *appVolume) bool { return v.state != "created" })
 }
 
-// disk is a volume that is not being destroyed, nil if there is none of that id.
+// disk returns the volume of an id that is not being destroyed, or nil if there is none.
 func (a *appState) disk(id string) *appVolume {
 	for _, v := range a.disks() {
 		if v.id == id {
@@ -55,9 +55,9 @@ func (s *platformState) createVolume(a *appState, name, region string, sizeGB in
 	return v
 }
 
-// checkMounts refuses a configuration that mounts what this Machine (nil: a new
-// one) cannot have. Fly's documentation gives the rules and not the words: a
-// volume is in one region and belongs to one Machine at a time.
+// checkMounts refuses a configuration that mounts a volume which this Machine (nil: a new one)
+// cannot have. A volume is in one region and belongs to one Machine at a time. Fly documents these
+// rules, but not the words of its answers.
 func (a *appState) checkMounts(config spec.Config, region string, m *vm) error {
 	mounts, err := config.Mounts()
 	if err != nil {
@@ -79,13 +79,13 @@ func (a *appState) checkMounts(config spec.Config, region string, m *vm) error {
 	return nil
 }
 
-// withVolumeDetails is a configuration whose mounts tell of their volumes what Fly fills
-// in: name, size and whether it is encrypted. flyctl makes the volumes of another
-// Machine after them.
+// withVolumeDetails returns a configuration whose mounts have the details of their volumes that Fly
+// fills in: name, size and whether it is encrypted. flyctl uses them to create the volumes of
+// another Machine.
 func (a *appState) withVolumeDetails(config spec.Config) spec.Config {
 	var mounts []map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config.Raw("mounts")))
-	decoder.UseNumber() // what is not ours stays as it came
+	decoder.UseNumber() // unknown fields must not change
 	if decoder.Decode(&mounts) != nil {
 		return config
 	}
@@ -105,8 +105,7 @@ func (a *appState) withVolumeDetails(config spec.Config) spec.Config {
 	return filled
 }
 
-// attach gives the Machine the volumes its configuration mounts, and takes away
-// the others.
+// attach gives the Machine the volumes that its configuration mounts, and detaches all others.
 func (m *vm) attach() {
 	mounts, err := m.config.Mounts()
 	if err != nil {
@@ -123,7 +122,7 @@ func (m *vm) attach() {
 	}
 }
 
-// detach takes all volumes and outbound addresses away from the Machine.
+// detach removes all volumes and outbound addresses from the Machine.
 func (m *vm) detach() {
 	m.app.egress = slices.DeleteFunc(m.app.egress, func(e *egressAddress) bool { return e.machine == m.id })
 	for _, v := range m.app.volumes {
@@ -133,8 +132,8 @@ func (m *vm) detach() {
 	}
 }
 
-// ensureVolumes makes the volumes that a configuration mounts and the app lacks, for
-// somebody else who acts outside the API.
+// ensureVolumes creates the volumes that a configuration mounts and the app lacks, for callers that
+// act outside the API.
 func (s *platformState) ensureVolumes(a *appState, config spec.Config, region string, now time.Time) {
 	mounts, err := config.Mounts()
 	if err != nil {
@@ -162,7 +161,7 @@ func (p *Platform) AddVolume(app, name, region string, sizeGB int) string {
 	return p.state.createVolume(p.mustApp(app), name, region, sizeGB, p.clock.Now()).id
 }
 
-// Volumes are the app's volumes in the order of creation.
+// Volumes returns the app's volumes in the order of creation.
 func (p *Platform) Volumes(app string) []Volume {
 	p.mu.Lock()
 	defer p.mu.Unlock()
