@@ -37,7 +37,9 @@ func (a *toolset) deploy() call.Tool {
 	return call.NewChanging(a.Handler, call.Changing[deployInput, deploy.Work, deploy.Result]{
 		Spec: call.Spec{
 			Name: deployName, Title: "Deploy configuration", Effect: call.Restarts, Follow: deployStatusName,
-			Description: "Applies a fly.toml to the app's Machines as fly deploy would, with the image they run. Creates the first Machine of a new group, tests each, puts back failures. Asks a person. After patch_services, before release_public_ips. No build, address or release_command. On running, repeat the call.",
+			Description: "Applies a fly.toml to the app's Machines as fly deploy would, with the image they run. " +
+				"Creates the first Machine of a new group, tests each, puts back failures. Asks a person. After " +
+				"patch_services, before release_public_ips. No build, address or release_command. On running, repeat the call.",
 		},
 		Plan:  a.planDeploy,
 		Apply: a.deployer().Apply,
@@ -45,7 +47,8 @@ func (a *toolset) deploy() call.Tool {
 	}, func(p map[string]*jsonschema.Schema) {
 		appPattern(p)
 		p["scope"].Enum = []any{deploy.ScopeAll, deploy.ScopeServices}
-		p["strategy"].Enum = []any{string(rollout.Rolling), string(rollout.Immediate), string(rollout.Canary), string(rollout.BlueGreen)}
+		p["strategy"].Enum = []any{string(rollout.Rolling), string(rollout.Immediate), string(rollout.Canary),
+			string(rollout.BlueGreen)}
 		p["on_failure"].Enum = []any{string(rollout.PutAllBack), string(rollout.Stop), string(rollout.Continue)}
 	})
 }

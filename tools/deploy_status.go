@@ -47,7 +47,9 @@ func (a *toolset) deployStatus() call.Tool {
 	return call.NewReading(a.Handler, call.Reading[statusInput, statusOutput]{
 		Spec: call.Spec{
 			Name: deployStatusName, Title: "Status of a deploy", Effect: call.Reads, Needs: deployName,
-			Description: "Shows the progress of a deploy of this server: phase, group, Machine, seconds; when it is done, its result; after a restart, what the journal recorded. Asks nobody and changes nothing. For clients that stopped waiting; repeating the identical deploy call also waits for the result.",
+			Description: "Shows the progress of a deploy of this server: phase, group, Machine, seconds; when it " +
+				"is done, its result; after a restart, what the journal recorded. Asks nobody and changes nothing. " +
+				"For clients that stopped waiting; repeating the identical deploy call also waits for the result.",
 		},
 		Read: a.readStatus,
 		Failed: func(summary string, p *plan.Problem) statusOutput {
@@ -69,8 +71,9 @@ func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput,
 		}
 		return statusOutput{
 			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
-			Summary: a.mark(fmt.Sprintf("This server and its journal have no such deploy of %s: it ended hours ago, belongs to another caller, or was not made by this server.", in.App)),
-			Next:    []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run, shows what is left to do"}},
+			Summary: a.mark(fmt.Sprintf("This server and its journal have no such deploy of %s: it ended hours "+
+				"ago, belongs to another caller, or was not made by this server.", in.App)),
+			Next: []plan.Next{{Who: "agent", Tool: deployName, Why: "with dry_run, shows what is left to do"}},
 		}, nil
 	}
 	out := statusOutput{App: at.App, Run: at.ID}
@@ -80,16 +83,20 @@ func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput,
 	default:
 	}
 	m := at.Now()
-	out.Status, out.Group, out.Machine, out.Phase, out.Done, out.Of = "running", plan.Clean(m.Group), m.Machine, cmp.Or(m.Doing, "starting"), m.Done, m.Of
+	out.Status, out.Phase, out.Done, out.Of = "running", cmp.Or(m.Doing, "starting"), m.Done, m.Of
+	out.Group, out.Machine = plan.Clean(m.Group), m.Machine
 	took := a.Clock.Now().Sub(at.Started)
 	out.Seconds = int(took.Seconds())
-	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.", at.App, took.Round(time.Second), cmp.Or(m.String(), "starting")))
+	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.",
+		at.App, took.Round(time.Second), cmp.Or(m.String(), "starting")))
 	if at.Stopping() {
 		out.Phase += ", stopping"
 		out.Summary += " It was asked to stop: no other Machine is started."
 	}
 	out.Next = []plan.Next{
-		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID}, Why: "call again in a few seconds, or repeat the identical deploy call, which waits"},
+		{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID},
+			Why: "call again in a " +
+				"few seconds, or repeat the identical deploy call, which waits"},
 	}
 	return out, nil
 }
@@ -112,15 +119,17 @@ func (a *toolset) statusDone(out statusOutput, at *call.Run) (statusOutput, erro
 		}
 	}
 	summary, _ := out.Result["summary"].(string)
-	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s", at.App, at.Ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, call.SandboxMark)))
-	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.App}, Why: "checks the live Machines as they are now"}}
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s ended at %s: %s",
+		at.App, at.Ended.UTC().Format(time.RFC3339), strings.TrimPrefix(summary, call.SandboxMark)))
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: at.App},
+		Why: "checks the live Machines as they are now"}}
 	return out, nil
 }
 
 // statusRecorded is the status of a deploy that only the journal knows.
-func (a *toolset) statusRecorded(app string, r *history.Recorded) statusOutput {
+func (a *toolset) statusRecorded(name string, r *history.Recorded) statusOutput {
 	out := statusOutput{
-		Status: "unfinished", Summary: a.mark(r.Summary), App: app, Run: r.Run,
+		Status: "unfinished", Summary: a.mark(r.Summary), App: name, Run: r.Run,
 		Seconds: r.Seconds, Known: r.Known, Unknown: r.Unknown, Next: r.Next,
 	}
 	if r.Finished {

@@ -46,7 +46,9 @@ func (a *toolset) deployStop() call.Tool {
 	return call.NewReading(a.Handler, call.Reading[stopInput, stopOutput]{
 		Spec: call.Spec{
 			Name: deployStopName, Title: "Stop a deploy", Effect: call.Halts, Needs: deployName,
-			Description: "Stops a deploy between two Machines: Machines being changed are finished, no others are started; changed ones are put back or kept, as its on_failure says. Use only if the user wants it. Asks nobody. deploy_status shows the outcome.",
+			Description: "Stops a deploy between two Machines: Machines being changed are finished, no others " +
+				"are started; changed ones are put back or kept, as its on_failure says. Use only if the user wants " +
+				"it. Asks nobody. deploy_status shows the outcome.",
 		},
 		Read: a.stopDeploy,
 		Failed: func(summary string, p *plan.Problem) stopOutput {
@@ -62,15 +64,21 @@ func (a *toolset) stopDeploy(ctx context.Context, in stopInput) (stopOutput, err
 		return stopOutput{
 			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
 			Summary: a.mark(fmt.Sprintf("This server is not running such a deploy of %s. Nothing was stopped.", in.App)),
-			Next:    []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App}, Why: "shows how the last one ended"}},
+			Next: []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: in.App},
+				Why: "shows how the last one ended"}},
 		}, nil
 	}
 	out := stopOutput{Status: "stopping", App: at.App, Run: at.ID}
 	if at.Stop() {
-		a.Record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.App, Caller: call.CallerFrom(ctx).ID, Target: at.ID})
+		a.Record(journal.Entry{Event: journal.Halted, Tool: deployName, App: at.App,
+			Caller: call.CallerFrom(ctx).ID, Target: at.ID})
 	}
-	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current ones (%s). What it has changed is then put back or kept, as its on_failure says.", at.App, cmp.Or(at.Now().String(), "starting")))
-	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID}, Why: "shows when it has ended and the result for each Machine; only to the caller that started it"}}
+	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current "+
+		"ones (%s). What it has changed is then put back or kept, as its on_failure says.",
+		at.App, cmp.Or(at.Now().String(), "starting")))
+	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID},
+		Why: "shows when it has " +
+			"ended and the result for each Machine; only to the caller that started it"}}
 	return out, nil
 }
 

@@ -21,11 +21,13 @@ func spoken(changes []string) []string {
 func deployText(out deploy.Result) string {
 	var b strings.Builder
 	if m := out.Machines; m != nil {
-		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven", m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
+		fmt.Fprintf(&b, "Machines: %d in all, %d updated, %d unchanged, %d healthy, %d unproven",
+			m.Total, m.Updated, m.Unchanged, m.Healthy, m.Unproven)
 		for _, more := range []struct {
 			n    int
 			what string
-		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"}, {m.Failed, "failed and not put back"}, {m.NotStarted, "as before"}, {m.Unclear, "unknown"}} {
+		}{{m.Created, "created"}, {m.Left, "left alone"}, {m.PutBack, "put back"},
+			{m.Failed, "failed and not put back"}, {m.NotStarted, "as before"}, {m.Unclear, "unknown"}} {
 			if more.n > 0 {
 				fmt.Fprintf(&b, ", %d %s", more.n, more.what)
 			}

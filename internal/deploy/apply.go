@@ -33,7 +33,8 @@ func (d *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report 
 	if len(beyond) > 0 {
 		return Result{}, &plan.Problem{
 			Code: gate.Stale,
-			Message: fmt.Sprintf("the addresses of %s changed after the approval, and the approved plan would now do more (%s), so nothing was changed",
+			Message: fmt.Sprintf("the addresses of %s changed after the approval, and the approved plan would "+
+				"now do more (%s), so nothing was changed",
 				app, strings.Join(beyond, ", ")),
 			Hint: "the same call makes a new plan and asks again",
 		}

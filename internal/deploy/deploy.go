@@ -200,7 +200,8 @@ func (d *Deployer) state(app string, machines []fly.Machine, past history.Past) 
 // Behind counts the Machines that a deploy of the file's services would update (lacking),
 // and those that it would only test (untested), as after a deploy that was interrupted:
 // its release is recorded before its Machines are updated.
-func (d *Deployer) Behind(ctx context.Context, app string, file *flytoml.File, list []fly.Machine) (lacking, untested int, err error) {
+func (d *Deployer) Behind(ctx context.Context, app string, file *flytoml.File,
+	list []fly.Machine) (lacking, untested int, err error) {
 	past, err := d.earlier(app)
 	if err != nil {
 		return 0, 0, err

@@ -37,7 +37,8 @@ func (d *Deployer) earlier(app string) (history.Past, error) {
 
 // unlisted reads the Machines that an earlier deploy created and the list does not show
 // yet: without them a group would get its first Machine twice.
-func (d *Deployer) unlisted(ctx context.Context, app string, created []string, list []fly.Machine) ([]fly.Machine, error) {
+func (d *Deployer) unlisted(ctx context.Context, app string, created []string,
+	list []fly.Machine) ([]fly.Machine, error) {
 	var out []fly.Machine
 	asked := 0
 	for _, id := range created {
@@ -74,7 +75,8 @@ func unconfirmed(creates []rollout.Create, past history.Past, now time.Time) (fo
 		if until := at.Add(listLate); doubtful && now.Before(until) {
 			found.Block(plan.Blocker{
 				ID: CreationUnconfirmed,
-				What: fmt.Sprintf("at %s a Machine of group %s was requested; it is unknown whether it was created, because lists show a new one late",
+				What: fmt.Sprintf("at %s a Machine of group %s was requested; it is unknown whether it was created, "+
+					"because lists show a new one late",
 					at.UTC().Format(time.TimeOnly), plan.Quote(c.Group)),
 				Fix: fmt.Sprintf("repeat the call after %s UTC", until.UTC().Format(time.TimeOnly)),
 			})
@@ -87,7 +89,8 @@ func unconfirmed(creates []rollout.Create, past history.Past, now time.Time) (fo
 // the rollout to close: the app's lock, which a run holds, tells that no process works on
 // them, and the journal has their ids. A release that may be one, but whose id was never
 // known, is named and left.
-func (d *Deployer) abandoned(ctx context.Context, app string, past history.Past) (releases []fly.Release, found plan.Findings, err error) {
+func (d *Deployer) abandoned(ctx context.Context, app string,
+	past history.Past) (releases []fly.Release, found plan.Findings, err error) {
 	if len(past.Releases) == 0 && past.LostRelease.IsZero() {
 		return nil, found, nil
 	}
@@ -96,7 +99,8 @@ func (d *Deployer) abandoned(ctx context.Context, app string, past history.Past)
 	case ctx.Err() != nil:
 		return nil, found, ctx.Err()
 	case err != nil:
-		found.Remark("an earlier deploy was interrupted, and its release may still be recorded as running: the releases could not be read (%s)", fly.CodeOf(err))
+		found.Remark("an earlier deploy was interrupted, and its release may still be recorded as running: "+
+			"the releases could not be read (%s)", fly.CodeOf(err))
 		return nil, found, nil
 	}
 	for _, r := range list {
@@ -105,31 +109,37 @@ func (d *Deployer) abandoned(ctx context.Context, app string, past history.Past)
 		case slices.Contains(past.Releases, r.ID):
 			releases = append(releases, r)
 		case !past.LostRelease.IsZero() && r.CreatedAt.After(past.LostRelease.Add(-time.Minute)):
-			found.Remark("version %d is recorded as %s and may belong to the interrupted deploy; it was left as it is", r.Version, r.Status)
+			found.Remark("version %d is recorded as %s and may belong to the interrupted deploy; it was left as it is",
+				r.Version, r.Status)
 		}
 	}
 	return releases, found, nil
 }
 
 // remarkUnfinished says what an earlier deploy that was interrupted left behind.
-func remarkUnfinished(last *history.Unfinished, machines []fly.Machine, updates []rollout.Change) (found plan.Findings) {
+func remarkUnfinished(last *history.Unfinished, machines []fly.Machine,
+	updates []rollout.Change) (found plan.Findings) {
 	if last == nil {
 		return found
 	}
-	found.Remark("a deploy that began at %s has no end in the journal: the program was stopped, or another process is still running it", last.Since.UTC().Format(time.RFC3339))
+	found.Remark("a deploy that began at %s has no end in the journal: the program was stopped, or another "+
+		"process is still running it", last.Since.UTC().Format(time.RFC3339))
 	var have, lack []string
 	for _, m := range machines {
 		if _, began := last.Began[m.ID]; !began {
 			continue
 		}
-		if slices.ContainsFunc(updates, func(c rollout.Change) bool { return c.Before.ID == m.ID && !machine.Equal(c.Before.Config, c.After) }) {
+		if slices.ContainsFunc(updates, func(c rollout.Change) bool {
+			return c.Before.ID == m.ID && !machine.Equal(c.Before.Config, c.After)
+		}) {
 			lack = append(lack, m.ID)
 		} else {
 			have = append(have, m.ID)
 		}
 	}
 	if len(have) > 0 {
-		found.Remark("of the Machines it had started, these already have the configuration of this plan: %s", plan.Few(have))
+		found.Remark("of the Machines it had started, these already have the configuration of this plan: %s",
+			plan.Few(have))
 	}
 	if len(lack) > 0 {
 		found.Remark("of the Machines it had started, these do not: %s", plan.Few(lack))

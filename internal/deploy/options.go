@@ -57,13 +57,15 @@ func (in Input) options(section *flytoml.Deploy) (rollout.Work, error) {
 	w.HealthyWithin = w.StartWithin
 	switch {
 	case w.MaxUnavailable <= 0:
-		return w, plan.Invalid("max_unavailable is %g; it must be a share of the Machines of a group, such as 0.33, or their number", w.MaxUnavailable)
+		return w, plan.Invalid("max_unavailable is %g; it must be a share of the Machines of a group, such as "+
+			"0.33, or their number", w.MaxUnavailable)
 	case w.StartWithin < time.Second || w.StartWithin > maxWaitTimeout:
 		return w, plan.Invalid("wait_timeout is %s; it must be from 1s to %s", w.StartWithin, maxWaitTimeout)
 	case in.Image != "" && in.Scope == ScopeServices:
 		return w, plan.Invalid("image needs scope all: scope services does not change the image")
 	case in.Image != "" && !target.ValidImage(in.Image):
-		return w, plan.Invalid("image is %s; it must be a reference such as registry.fly.io/%s:TAG", plan.Quote(in.Image), in.App)
+		return w, plan.Invalid("image is %s; it must be a reference such as registry.fly.io/%s:TAG",
+			plan.Quote(in.Image), in.App)
 	}
 	return w, nil
 }

@@ -35,7 +35,8 @@ type origins struct {
 // trace finds where the changes come from: the edit of the services, the file, or the
 // Machines. The last release is read only if there is a change beside the edit. If it
 // cannot be read the plan stands, and says that the origins are unknown.
-func trace(ctx context.Context, in Input, updates []rollout.Change, lastRelease func() (fly.Release, error)) (origins, error) {
+func trace(ctx context.Context, in Input, updates []rollout.Change,
+	lastRelease func() (fly.Release, error)) (origins, error) {
 	var none origins
 	if len(updates) == 0 {
 		return none, nil
@@ -45,7 +46,8 @@ func trace(ctx context.Context, in Input, updates []rollout.Change, lastRelease 
 		compared.Base = in.Base
 	}
 	for _, c := range updates {
-		compared.Machines = append(compared.Machines, drift.Machine{ID: c.Before.ID, Group: c.Group, Config: c.Before.Config})
+		compared.Machines = append(compared.Machines,
+			drift.Machine{ID: c.Before.ID, Group: c.Group, Config: c.Before.Config})
 	}
 	o, err := compare(compared, updates)
 	if err != nil || len(o.drifted()) == 0 {
@@ -99,7 +101,9 @@ func madeEqual(entries []drift.Entry, updates []rollout.Change) []drift.Entry {
 	}
 	var out []drift.Entry
 	for _, e := range entries {
-		e.Machines = slices.DeleteFunc(slices.Clone(e.Machines), func(id string) bool { return !changed[place{id, e.Path}] })
+		e.Machines = slices.DeleteFunc(slices.Clone(e.Machines), func(id string) bool {
+			return !changed[place{id, e.Path}]
+		})
 		if len(e.Machines) > 0 {
 			out = append(out, e)
 		}

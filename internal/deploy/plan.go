@@ -137,18 +137,21 @@ func planSteps(w rollout.Work, held machine.Held) []plan.Step {
 		switch {
 		case s.Machine != "" && shown[s.Machine] != i:
 		case destroyed:
-			step.Params = append(describe(s.Machine, s.Group, change.Before.Region), plan.Param{Name: plan.ParamEnd, Value: end})
+			step.Params = append(describe(s.Machine, s.Group, change.Before.Region),
+				plan.Param{Name: plan.ParamEnd, Value: end})
 		case s.Machine != "":
 			step.Params, step.Changes = describe(s.Machine, s.Group, change.Before.Region), updateChanges(change, held)
 			if change.Same() {
-				step.Params = append(step.Params, plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
+				step.Params = append(step.Params,
+					plan.Param{Name: plan.ParamProve, Value: "an earlier deploy was cut short"})
 			}
 		case s.Verb != gate.CreateMachine:
 		case s.Role == rollout.RoleGreen:
 			blue := changes[s.For]
 			step.Params, step.Changes = describe(s.For, s.Group, blue.Before.Region), updateChanges(blue, held)
 		case s.Role == rollout.RoleCanary:
-			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group}, {Name: plan.ParamUntil, Value: string(w.Strategy)}}
+			step.Params = []plan.Param{{Name: plan.ParamGroup, Value: s.Group},
+				{Name: plan.ParamUntil, Value: string(w.Strategy)}}
 		default:
 			step.Params, step.Changes = describe("", s.Group, create.Region), createChanges(create, held)
 		}
@@ -190,9 +193,12 @@ func shownSteps(steps []rollout.Step) map[string]int {
 func describe(id, group, region string) []plan.Param {
 	var params []plan.Param
 	if id != "" {
-		params = append(params, plan.Param{Name: plan.ParamMachine, Value: id})
+		params = append(params,
+			plan.Param{Name: plan.ParamMachine, Value: id})
 	}
-	return append(params, plan.Param{Name: plan.ParamGroup, Value: group}, plan.Param{Name: plan.ParamRegion, Value: region})
+	return append(params,
+		plan.Param{Name: plan.ParamGroup, Value: group},
+		plan.Param{Name: plan.ParamRegion, Value: region})
 }
 
 // sameBuildNote is said of an image that is only pinned.

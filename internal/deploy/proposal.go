@@ -72,7 +72,8 @@ func (s stages) nothing() string {
 	app, total, unchanged := s.in.App, len(s.snapshot.Machines), s.targets.Unchanged
 	switch left := total - unchanged; {
 	case left > 0:
-		return fmt.Sprintf("Of the %s of %s, %d already have this configuration and %d were left alone. Nothing was changed.", plan.Machines(total), app, unchanged, left)
+		return fmt.Sprintf("Of the %s of %s, %d already have this configuration and %d were left alone. "+
+			"Nothing was changed.", plan.Machines(total), app, unchanged, left)
 	case total == 1:
 		return fmt.Sprintf("The one Machine of %s already has this configuration. Nothing was changed.", app)
 	}
@@ -87,8 +88,10 @@ func (s stages) adoptNext() []plan.Next {
 		return nil
 	}
 	return []plan.Next{{
-		Who: "agent", Tool: Tool, Arguments: &plan.Arguments{App: s.in.App, Draft: s.in.Draft, Path: s.in.Path, Adopt: true},
-		Why: fmt.Sprintf("updates %s (%s) in place, which fly deploy did not make; asks a person. If you sent content, send it again",
+		Who: "agent", Tool: Tool,
+		Arguments: &plan.Arguments{App: s.in.App, Draft: s.in.Draft, Path: s.in.Path, Adopt: true},
+		Why: fmt.Sprintf("updates %s (%s) in place, which fly deploy did not make; asks a person. If you sent "+
+			"content, send it again",
 			plan.Machines(len(ids)), plan.Few(ids)),
 	}}
 }
@@ -100,17 +103,20 @@ func (s stages) instead() []plan.Next {
 	case s.Blocked(string(plan.NewPublicService)):
 		return []plan.Next{
 			{Who: "agent", Tool: "allocate_flycast", Arguments: app, Why: "first, if it has no Flycast address"},
-			{Who: "agent", Tool: "release_public_ips", Arguments: app, Why: "then: without a public address, the new service is private from the start"},
+			{Who: "agent", Tool: "release_public_ips",
+				Arguments: app, Why: "then: without a public address, the new service is private from the start"},
 		}
 	case s.Blocked(CreationUnconfirmed):
-		return []plan.Next{{Who: "agent", Tool: Tool, Why: "wait until then and repeat the identical call: if the Machine exists, lists will show it"}}
+		return callAgain("wait until then and repeat the identical call: if the Machine exists, lists will show it")
 	case s.Blocked(target.NoMachines):
 		return []plan.Next{
-			{Who: "agent", Tool: "allocate_flycast", Arguments: app, Why: "first, if it has no Flycast address: then the app is private from the start"},
-			{Who: "person", Command: s.source.FlyDeploy, Why: "builds and deploys the first Machine; or pass image to this tool"},
+			{Who: "agent", Tool: "allocate_flycast",
+				Arguments: app, Why: "first, if it has no Flycast address: then the app is private from the start"},
+			{Who: "person",
+				Command: s.source.FlyDeploy, Why: "builds and deploys the first Machine; or pass image to this tool"},
 		}
 	}
-	return []plan.Next{{Who: "person", Why: "make the file match the Machines in these points, or use fly deploy for that change"}}
+	return askPerson("", "make the file match the Machines in these points, or use fly deploy for that change")
 }
 
 // remarks are those that depend on all stages.
@@ -121,7 +127,8 @@ func (s stages) remarks() (found plan.Findings) {
 	switch {
 	case build == nil || s.in.Image != "" || s.work.Empty() || s.targets.Blocked(target.NoMachines):
 	case build.Image != "":
-		found.Remark("the file sets image %s; Machines keep the one they run unless you pass image", plan.Quote(build.Image))
+		found.Remark("the file sets image %s; Machines keep the one they run unless you pass image",
+			plan.Quote(build.Image))
 	default:
 		found.Remark("nothing was built: to deploy new code, a person runs %s", s.source.FlyDeploy)
 	}
@@ -132,10 +139,12 @@ func (s stages) remarks() (found plan.Findings) {
 		return found
 	}
 	if target.Mutable(s.in.Image) {
-		found.Remark("the image %s is a tag: Fly looks it up for each Machine, so they get different builds if it moves during the deploy; with a digest (name@sha256:…) all get the same build", plan.Quote(s.in.Image))
+		found.Remark("the image %s is a tag: Fly looks it up for each Machine, so they get different builds "+
+			"if it moves during the deploy; with a digest (name@sha256:…) all get the same build", plan.Quote(s.in.Image))
 	}
 	if len(s.snapshot.Inbound()) == 0 {
-		found.Remark("the app has no address: nothing reaches it, and fly deploy may allocate public ones; calling allocate_flycast first keeps it private and is free")
+		found.Remark("the app has no address: nothing reaches it, and fly deploy may allocate public ones; " +
+			"calling allocate_flycast first keeps it private and is free")
 	}
 	return found
 }
@@ -154,4 +163,12 @@ func flyDeploy(in Input, s rules.Snapshot) string {
 		words = append(words, "-c", "'"+strings.ReplaceAll(in.Path, "'", `'\''`)+"'")
 	}
 	return strings.Join(words, " ")
+}
+
+// callAgain suggests the same call again.
+func callAgain(why string) []plan.Next { return []plan.Next{{Who: "agent", Tool: Tool, Why: why}} }
+
+// askPerson suggests a command, or a decision if it is empty, to a person.
+func askPerson(command, why string) []plan.Next {
+	return []plan.Next{{Who: "person", Command: command, Why: why}}
 }

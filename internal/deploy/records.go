@@ -61,7 +61,8 @@ func proved(report rollout.Report) (verified, unknown []string) {
 		}
 	}
 	add(&verified, checked, "%d started, with passing checks, and read back with the configuration that was sent")
-	add(&verified, started, "%d started and read back with the configuration that was sent; no health checks to test more")
+	add(&verified, started, "%d started and read back with the configuration that was sent; no health "+
+		"checks to test more")
 	add(&unknown, stopped, "%d updated while stopped and not started: not tested")
 	add(&unknown, unread, "%d updated, but not read back: not verified")
 	add(&unknown, mismatched, "%d started with a different configuration than was sent: not verified")
@@ -75,7 +76,8 @@ func unreachablePorts(report rollout.Report) []string {
 		for _, p := range m.Listening {
 			switch p.State {
 			case rollout.ReachLoopback, rollout.ReachPrivate:
-				out = append(out, fmt.Sprintf("Machine %s: port %d is bound to %s, which Fly Proxy cannot reach; bind it to 0.0.0.0 or [::]", m.ID, p.Port, plan.Clean(p.Address)))
+				out = append(out, fmt.Sprintf("Machine %s: port %d is bound to %s, which Fly Proxy cannot reach; "+
+					"bind it to 0.0.0.0 or [::]", m.ID, p.Port, plan.Clean(p.Address)))
 			case rollout.ReachNone:
 				out = append(out, fmt.Sprintf("Machine %s: nothing listens on port %d", m.ID, p.Port))
 			}

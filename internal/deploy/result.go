@@ -59,18 +59,20 @@ func reportResult(w Work, report rollout.Report) Result {
 	switch {
 	case report.Err != nil:
 		out.fail(plan.Failed, failedCode(report.Err))
-		out.Summary = fmt.Sprintf("Deploy of %s did not start: %s. No Machine was changed.", out.App, plan.Message(report.Err.Error()))
-		out.Next = []plan.Next{{Who: "agent", Tool: Tool, Why: "the same call makes a new plan and asks again"}}
+		out.Summary = fmt.Sprintf("Deploy of %s did not start: %s. No Machine was changed.",
+			out.App, plan.Message(report.Err.Error()))
+		out.Next = callAgain("the same call makes a new plan and asks again")
 	case bad:
 		out.failed(w, tally, failed)
 	case report.Interrupted && report.Stopped: // to begin again is not for an agent to decide
 		out.fail(tally.failedStatus(tally.failed+tally.unclear), gate.Declined)
-		out.Summary = fmt.Sprintf("Deploy of %s was stopped on request before its last Machine. %s %s", out.App, tally.sentence(), notDone)
-		out.Next = []plan.Next{{Who: "person", Why: "decides whether to continue: the same deploy call does what is left, and asks again"}}
+		out.Summary = fmt.Sprintf("Deploy of %s was stopped on request before its last Machine. %s %s",
+			out.App, tally.sentence(), notDone)
+		out.Next = askPerson("", "decides whether to continue: the same deploy call does what is left, and asks again")
 	case report.Interrupted:
 		out.fail(plan.Partial, gate.PlatformError)
 		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %s %s", out.App, tally.sentence(), notDone)
-		out.Next = []plan.Next{{Who: "agent", Tool: Tool, Why: "the same call does what is left"}}
+		out.Next = callAgain("the same call does what is left")
 	case len(mismatches) > 0:
 		out.fail(plan.Partial, gate.VerifyFailed)
 		out.Retry = gate.RetryAfterFix
@@ -97,7 +99,8 @@ func undo(app string, report rollout.Report, t outcomes) []string {
 		out = append(out, "deploy the earlier fly.toml")
 	}
 	for _, m := range report.Machines { // an earlier file without its group leaves such a Machine alone
-		if m.Created && m.Role == "" && (m.State == rollout.Healthy || m.State == rollout.Unproven) && len(out) < plan.MaxNames {
+		if m.Created && m.Role == "" && (m.State == rollout.Healthy || m.State == rollout.Unproven) &&
+			len(out) < plan.MaxNames {
 			out = append(out, fmt.Sprintf("fly machine destroy %s -a %s --force", m.ID, app))
 		}
 	}
@@ -112,7 +115,8 @@ func unclosedReleases(report rollout.Report) []string {
 	var out []string
 	for _, r := range report.Abandoned {
 		if r.Err != nil {
-			out = append(out, fmt.Sprintf("version %d, left as %s by an interrupted deploy, could not be closed: fly releases may still show it that way",
+			out = append(out, fmt.Sprintf("version %d, left as %s by an interrupted deploy, could not be closed: "+
+				"fly releases may still show it that way",
 				r.Release.Version, r.Release.Status))
 		}
 	}
@@ -121,7 +125,8 @@ func unclosedReleases(report rollout.Report) []string {
 	case r.Release.Version == 0 && r.Release.ID == "":
 		out = append(out, "no version could be recorded")
 	default:
-		out = append(out, fmt.Sprintf("version %d was recorded but could not be closed: fly releases may show it as %s", r.Release.Version, r.Status))
+		out = append(out, fmt.Sprintf("version %d was recorded but could not be closed: fly releases may show it as %s",
+			r.Release.Version, r.Status))
 	}
 	return out
 }
@@ -144,9 +149,11 @@ func (out *Result) applied(w Work, t outcomes) {
 	out.Summary = fmt.Sprintf("%d of %s of %s run the new configuration.", t.healthy, plan.Machines(total), app)
 	switch {
 	case unchanged > 0 && t.of > 0:
-		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration: %d tested now, %d already had it.", t.passed()+unchanged, plan.Machines(total), app, t.healthy, unchanged)
+		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration: %d tested now, %d already had it.",
+			t.passed()+unchanged, plan.Machines(total), app, t.healthy, unchanged)
 	case t.unproven > 0:
-		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them tested.", t.passed(), plan.Machines(total), app, t.healthy)
+		out.Summary = fmt.Sprintf("%d of %s of %s have the new configuration, %d of them tested.",
+			t.passed(), plan.Machines(total), app, t.healthy)
 	}
 	if t.of == 0 { // only leftover ones were destroyed
 		out.Summary = fmt.Sprintf("No Machine of %s needed an update.", app)
@@ -164,9 +171,11 @@ func (out *Result) applied(w Work, t outcomes) {
 		out.Summary += fmt.Sprintf(" Recorded as version %d.", out.Release)
 	}
 	out.Summary += " " + notDone
-	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "checks the live Machines again and lists what is left"}}
+	out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app},
+		Why: "checks the live Machines again and lists what is left"}}
 	if len(w.judged.Before.Inbound()) == 0 {
-		out.Next = append([]plan.Next{{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: app}, Why: "the app has no address: this allocates a private one"}}, out.Next...)
+		out.Next = append([]plan.Next{{Who: "agent", Tool: "allocate_flycast",
+			Arguments: &plan.Arguments{App: app}, Why: "the app has no address: this allocates a private one"}}, out.Next...)
 	}
 }
 
@@ -185,23 +194,30 @@ func (out *Result) failed(w Work, t outcomes, failed rollout.Outcome) {
 	if w.Rollout.OnFailure == rollout.Continue {
 		stopped = "went on after"
 	}
-	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s", out.App, stopped, name, message, fate(failed), t.sentence(), notDone)
+	out.Summary = fmt.Sprintf("Deploy of %s %s %s: %s. %s %s %s",
+		out.App, stopped, name, message, fate(failed), t.sentence(), notDone)
 	switch {
 	case t.unclear+t.broken > 0:
-		out.Next = []plan.Next{{Who: "person", Command: "fly machine list -a " + out.App, Why: "a Machine could not be put back, or its configuration is unknown: check it before the next deploy"}}
+		out.Next = askPerson("fly machine list -a "+out.App,
+			"a Machine could not be put back, or its "+
+				"configuration is unknown: check it before the next deploy")
 	case out.Code == gate.Busy:
 		out.RetryAfterS = int(plan.BusyRetry.Seconds())
-		out.Next = []plan.Next{{Who: "agent", Tool: Tool, Why: "wait until the other client releases its lease, then repeat the identical call; it asks a person again"}}
+		out.Next = callAgain("wait until the other client releases its lease, then repeat the identical call; it " +
+			"asks a person again")
 	case out.Code == gate.Stale:
-		out.Next = []plan.Next{{Who: "agent", Tool: Tool, Why: "the same call makes a new plan from the current state, and asks again"}}
+		out.Next = callAgain("the same call makes a new plan from the current state, and asks again")
 	case out.Code == gate.PlatformError:
-		out.Next = []plan.Next{{Who: "agent", Tool: Tool, Why: "Fly failed, not the Machine: the same call does what is left, and asks again"}}
+		out.Next = callAgain("Fly failed, not the Machine: the same call does what is left, and asks again")
 	case out.Code == gate.VerifyFailed:
-		out.Next = []plan.Next{{Who: "person", Command: "fly logs -a " + out.App + " --no-tail", Why: "shows why it failed; when that is fixed, the same deploy call does what is left, and asks again"}}
+		out.Next = askPerson("fly logs -a "+out.App+" --no-tail",
+			"shows why it failed; when that is fixed, the same deploy call does what is left, and asks again")
 	case out.Code == gate.Unauthorized:
-		out.Next = []plan.Next{{Who: "person", Command: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", out.App), Why: "this token was refused; give the server a token with the right to do it"}}
+		out.Next = askPerson(fmt.Sprintf("fly tokens create deploy -a %s -x 24h",
+			out.App),
+			"this token was refused; give the server a token with the right to do it")
 	default:
-		out.Next = []plan.Next{{Who: "person", Why: "fix what Fly refused; then the same deploy call does what is left, and asks again"}}
+		out.Next = askPerson("", "fix what Fly refused; then the same deploy call does what is left, and asks again")
 	}
 }
 

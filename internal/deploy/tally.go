@@ -133,7 +133,8 @@ func (t outcomes) sentence() string {
 	}{
 		{t.created, "created"}, {t.same, "only tested"},
 		{t.putBack, "put back"}, {t.destroyed, "destroyed as planned"}, {t.removed, "created and removed again"},
-		{t.failed, "failed but left with the new configuration"}, {t.unclear, "with an unknown configuration"}, {t.broken, "needing a person"},
+		{t.failed, "failed but left with the new configuration"}, {t.unclear, "with an unknown configuration"},
+		{t.broken, "needing a person"},
 		{t.notStarted, "as before"},
 	} {
 		if p.n > 0 {

@@ -44,7 +44,8 @@ func (d *Deployer) possible(ctx context.Context, w rollout.Work) (found plan.Fin
 //
 // With scope services only a part of the file is deployed. Then it is the last release with
 // that part of the file in it; nil, with a remark, where that would not be the truth either.
-func newRelease(ctx context.Context, source target.Source, w rollout.Work, machines []fly.Machine, lastRelease func() (fly.Release, error)) (release *fly.NewRelease, found plan.Findings, err error) {
+func newRelease(ctx context.Context, source target.Source, w rollout.Work, machines []fly.Machine,
+	lastRelease func() (fly.Release, error)) (release *fly.NewRelease, found plan.Findings, err error) {
 	if len(w.Creates) == 0 && !slices.ContainsFunc(w.Updates, func(c rollout.Change) bool { return !c.Same() }) {
 		return nil, found, nil
 	}
@@ -66,7 +67,8 @@ func newRelease(ctx context.Context, source target.Source, w rollout.Work, machi
 			return nil, found, err
 		}
 		if definition, err = withServices(last.Definition, definition, w.Updates); err != nil {
-			found.Remark("no version was recorded: the services of the file do not fit into the last release (%s)", outside.Error(err, 200))
+			found.Remark("no version was recorded: the services of the file do not fit into the last release (%s)",
+				outside.Error(err, 200))
 			return nil, found, nil
 		}
 	}

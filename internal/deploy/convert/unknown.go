@@ -69,7 +69,8 @@ func carry(t reflect.Type, now, had json.RawMessage) (with json.RawMessage, carr
 
 // carryObject carries the unknown fields of an object. known gives the type of a field, nil
 // for one that is unknown; unknown says whether those are carried.
-func carryObject(now, had json.RawMessage, known func(key string) reflect.Type, unknown bool) (json.RawMessage, bool, error) {
+func carryObject(now, had json.RawMessage, known func(key string) reflect.Type,
+	unknown bool) (json.RawMessage, bool, error) {
 	var to, from map[string]json.RawMessage
 	if json.Unmarshal(now, &to) != nil || json.Unmarshal(had, &from) != nil || to == nil {
 		return now, false, nil // not of that type: who reads it judges that

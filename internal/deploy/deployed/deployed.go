@@ -55,7 +55,8 @@ func Read(ctx context.Context, client Reader, app string, values render.Values) 
 }
 
 // fromRelease renders a definition with what the Machines make of it.
-func fromRelease(ctx context.Context, client Reader, app string, release fly.Release, values render.Values) ([]byte, error) {
+func fromRelease(ctx context.Context, client Reader, app string, release fly.Release,
+	values render.Values) ([]byte, error) {
 	file, err := flytoml.FromDefinition("fly.toml", release.Definition)
 	if err != nil {
 		return nil, err
@@ -66,7 +67,8 @@ func fromRelease(ctx context.Context, client Reader, app string, release fly.Rel
 	case err != nil && ctx.Err() != nil:
 		return nil, err
 	case err != nil:
-		notes = []render.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still have this configuration is not known.", fly.CodeOf(err))}}
+		notes = []render.Note{{Text: fmt.Sprintf("The Machines could not be read (%s): whether they still "+
+			"have this configuration is not known.", fly.CodeOf(err))}}
 	default:
 		launched, leftOut := deployedMachines(machines)
 		notes = append(differences(file, launched), leftOut...)

@@ -66,7 +66,8 @@ func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 		return nil, nil
 	}
 	slices.SortFunc(list, func(a, b fly.Machine) int { return strings.Compare(a.ID, b.ID) })
-	return list, []render.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata fly_platform_version = v2):", Lines: []string{someIDs(ids)}}}
+	return list, []render.Note{{Text: "Not made by fly deploy, which leaves them alone (no metadata " +
+		"fly_platform_version = v2):", Lines: []string{someIDs(ids)}}}
 }
 
 // leaveOut is why a Machine says nothing about the app's fly.toml, empty if it
@@ -161,7 +162,8 @@ func typical(launched []fly.Machine) (map[string]machine.Config, []render.Note) 
 	for name, set := range most {
 		groups[name] = set.config
 	}
-	differ := render.Note{Text: "The Machines of a group differ: this file has what most of them have. The others differ in:"}
+	differ := render.Note{Text: "The Machines of a group differ: this file has what most of them have. The " +
+		"others differ in:"}
 	for _, set := range sets {
 		if best := most[set.group]; set != best {
 			from := fromFile(best.config)
@@ -204,7 +206,8 @@ func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	if len(out) > 0 {
 		notes = append(notes, note)
 	}
-	note = render.Note{Text: "Process groups with no Machines but standbys, scheduled ones or such as destroy themselves:"}
+	note = render.Note{Text: "Process groups with no Machines but standbys, scheduled ones or such as " +
+		"destroy themselves:"}
 	for _, name := range slices.Sorted(maps.Keys(only)) {
 		note.Lines = append(note.Lines, strconv.Quote(name))
 	}
@@ -218,13 +221,15 @@ func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 // change: by hand since the release, or not yet by it.
 func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 	present := map[string]bool{}
-	differ := render.Note{Text: "Machines that differ from the release, changed since or not yet by it. A deploy of this file would change:"}
+	differ := render.Note{Text: "Machines that differ from the release, changed since or not yet by it. A " +
+		"deploy of this file would change:"}
 	for _, set := range byConfig(launched) {
 		present[set.group] = true
 		changes, err := render.WouldChange(file, set.group, set.config)
 		switch {
 		case err != nil:
-			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s", someIDs(set.ids), set.group, err))
+			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s",
+				someIDs(set.ids), set.group, err))
 		case len(changes) > 0:
 			differ.Lines = append(differ.Lines, set.differIn(render.Paths(changes, fromFile(set.config))))
 		}

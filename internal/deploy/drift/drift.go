@@ -1,7 +1,7 @@
 // Package drift compares three things for each process group: what live
 // Machines have, what a fly.toml makes of them, and what the app's last release
-// made of them. So it tells what a deploy would change, and since when: whether
-// somebody edited the file after the release, or a Machine.
+// made of them. It finds what a deploy would change, and since when: whether the file was
+// edited after the release, or a Machine was changed.
 //
 // It is pure: no request, no file. All three sides are configurations of the
 // same Machine, as a conversion starts from the one that is there and keeps
@@ -31,9 +31,9 @@ type Converter interface {
 // Input is what is compared.
 type Input struct {
 	File     Converter // what would be deployed
-	Base     Converter // the same before its services were edited; nil if it is not known
+	Base     Converter // the same before its services were edited; nil if it is unknown
 	Release  Converter // as last released (flytoml.FromDefinition); nil if there is none
-	Version  int       // of Release; 0 if it is not known
+	Version  int       // of Release; 0 if it is unknown
 	Machines []Machine
 }
 
@@ -49,12 +49,14 @@ type Origin string
 
 // The origins.
 const (
-	FromEdit Origin = "edit"    // the edit of the services, beside Input.Base; whatever the release says
-	FromFile Origin = "file"    // the file was edited since the release; the Machine is as released
-	FromLive Origin = "live"    // the Machine was changed since the release; the file is as released
-	FromBoth Origin = "both"    // both were, each in its own way
-	Behind   Origin = "behind"  // the Machine is not as released, and did not get the release (Group.Behind): who made the difference is not known
-	Unknown  Origin = "unknown" // there is no release to compare with
+	FromEdit Origin = "edit" // the edit of the services, beside Input.Base; whatever the release says
+	FromFile Origin = "file" // the file was edited since the release; the Machine is as released
+	FromLive Origin = "live" // the Machine was changed since the release; the file is as released
+	FromBoth Origin = "both" // both were, each in its own way
+	// Behind: the Machine is not as released, and did not get the release (Group.Behind); who
+	// made the difference is unknown.
+	Behind  Origin = "behind"
+	Unknown Origin = "unknown" // there is no release to compare with
 )
 
 // Fate is what fly deploy does with a process group.
@@ -78,11 +80,12 @@ type Report struct {
 
 // Group is one process group.
 type Group struct {
-	Name        string       `json:"name"`
-	Fate        Fate         `json:"fate"`
-	Machines    []string     `json:"machines"`              // ids, sorted
-	Unreleased  string       `json:"unreleased,omitempty"`  // why there is nothing released to compare with
-	Behind      []string     `json:"behind,omitempty"`      // Machines that differ and did not get the release: their metadata names an older one
+	Name       string   `json:"name"`
+	Fate       Fate     `json:"fate"`
+	Machines   []string `json:"machines"`             // ids, sorted
+	Unreleased string   `json:"unreleased,omitempty"` // why there is nothing released to compare with
+	// Machines that differ and did not get the release: their metadata names an older one
+	Behind      []string     `json:"behind,omitempty"`
 	Differences []Difference `json:"differences,omitempty"` // by their first Machine
 }
 
@@ -221,7 +224,8 @@ func versionOf(config machine.Config) int {
 }
 
 // fields compares one configuration: what of it is compared is live.
-func (in Input) fields(group string, existing, live machine.Config, behind bool) (fields []Field, unreleased string, err error) {
+func (in Input) fields(group string, existing, live machine.Config, behind bool) (fields []Field,
+	unreleased string, err error) {
 	file, err := comparedConfig(in.File, group, existing)
 	if err != nil {
 		return nil, "", err
@@ -253,7 +257,7 @@ func (in Input) fields(group string, existing, live machine.Config, behind bool)
 	return fields, unreleased, nil
 }
 
-// originSince is where a difference comes from that somebody made after the release.
+// originSince is the origin of a difference that was made after the release.
 func originSince(live, file, behind bool) Origin {
 	switch {
 	case live && behind:
@@ -266,7 +270,7 @@ func originSince(live, file, behind bool) Origin {
 	return FromFile
 }
 
-// released is what the last release made of the Machine, or why nobody knows.
+// released is what the last release made of the Machine, or why that is unknown.
 func (in Input) released(group string, existing machine.Config) (release machine.Config, unreleased string) {
 	switch {
 	case in.Release == nil:

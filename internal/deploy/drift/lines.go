@@ -65,19 +65,21 @@ func (r Report) Why(origin Origin) string {
 	return "where from is not known"
 }
 
-// Doubts say, a sentence each, what makes the origins in a group doubtful.
+// Doubts lists what makes the origins in a group doubtful, one sentence each.
 func (r Report) Doubts(g Group) []string {
 	var out []string
 	if g.Unreleased != "" {
-		out = append(out, fmt.Sprintf("where the changes of group %s come from is not known: %s", quoteName(g.Name), g.Unreleased))
+		out = append(out, fmt.Sprintf("where the changes of group %s come from is not known: %s",
+			quoteName(g.Name), g.Unreleased))
 	}
 	if len(g.Behind) > 0 {
-		out = append(out, fmt.Sprintf("%s of group %s did not get version %d: what differs there may be older than it", machinesText(g.Behind), quoteName(g.Name), r.Version))
+		out = append(out, fmt.Sprintf("%s of group %s did not get version %d: what differs there may be older than it",
+			machinesText(g.Behind), quoteName(g.Name), r.Version))
 	}
 	return out
 }
 
-// Undoes reports whether a deploy would undo what somebody did to a Machine.
+// Undoes reports whether a deploy would undo a change of a Machine.
 func (o Origin) Undoes() bool { return o == FromLive || o == FromBoth }
 
 // Lines are the report for people, at most max lines (all of them if max is 0),
@@ -88,7 +90,8 @@ func (r Report) Lines(max int) []string {
 	for _, g := range r.Groups {
 		switch g.Fate {
 		case Destroy:
-			lines = append(lines, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s", quoteName(g.Name), machinesText(g.Machines)))
+			lines = append(lines, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s",
+				quoteName(g.Name), machinesText(g.Machines)))
 		case Create:
 			lines = append(lines, fmt.Sprintf("group %s has no Machine: fly deploy would create some", quoteName(g.Name)))
 		}

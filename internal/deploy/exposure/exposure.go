@@ -120,7 +120,8 @@ func (d Deploy) after() rules.Snapshot {
 		}
 	}
 	for _, c := range d.Work.Creates {
-		s.Machines = append(s.Machines, fly.Machine{ID: "new in " + c.Group, Region: c.Region, State: "started", Config: c.Config})
+		s.Machines = append(s.Machines, fly.Machine{ID: "new in " + c.Group, Region: c.Region,
+			State: "started", Config: c.Config})
 	}
 	return s
 }
@@ -185,7 +186,8 @@ func (d Deploy) staysStopped(after rules.Snapshot) (found plan.Findings) {
 	groups, seen := d.File.Groups(), make(map[string]bool)
 	for _, m := range after.Machines {
 		group, list := d.groupOf(m), m.Config.ServicesOrNone()
-		if seen[group] || !slices.Contains(groups, group) || !m.Whole() || !machine.AllStop(list) || machine.AnyWoken(list) {
+		if seen[group] || !slices.Contains(groups, group) || !m.Whole() || !machine.AllStop(list) ||
+			machine.AnyWoken(list) {
 			continue
 		}
 		why := "autostart is off"
@@ -200,7 +202,8 @@ func (d Deploy) staysStopped(after rules.Snapshot) (found plan.Findings) {
 		}
 		seen[group] = true
 		found.Hazard(plan.StaysStopped)
-		found.Remark("after this deploy: group %s stops when idle, and no request starts it again (%s); patch_services with autostop off for this group keeps it running", plan.Quote(group), why)
+		found.Remark("after this deploy: group %s stops when idle, and no request starts it again (%s); "+
+			"patch_services with autostop off for this group keeps it running", plan.Quote(group), why)
 	}
 	return found
 }
@@ -221,20 +224,23 @@ func (d Deploy) losses(after rules.Snapshot, reach audience, v Verdict) (found p
 	var lost []string
 	before := d.Before.Blockers()
 	for _, b := range after.Blockers() {
-		ends := b.ID == plan.NoServices || b.ID == plan.NoPorts || !reach.public && (b.ID == plan.ForceHTTPS || b.ID == plan.TLSOnly)
+		ends := b.ID == plan.NoServices || b.ID == plan.NoPorts ||
+			!reach.public && (b.ID == plan.ForceHTTPS || b.ID == plan.TLSOnly)
 		if ends && !slices.ContainsFunc(before, func(had plan.Blocker) bool { return had.ID == b.ID }) {
 			lost = append(lost, b.What)
 		}
 	}
 	for _, c := range d.Work.Updates {
 		if sleepsForGood(c.After.ServicesOrNone()) && !sleepsForGood(c.Before.Config.ServicesOrNone()) {
-			lost = append(lost, fmt.Sprintf("Machine %s stops when idle, and no request starts it again (autostart is off)", c.Before.ID))
+			lost = append(lost, fmt.Sprintf("Machine %s stops when idle, and no request starts it again (autostart is off)",
+				c.Before.ID))
 		}
 	}
 	for _, c := range d.Work.Updates {
 		ports := machine.LostPrograms(c.Before.Config.ServicesOrNone(), c.After.ServicesOrNone())
 		if len(ports) > 0 && slices.Contains(d.Adopted[c.Group], c.Before.ID) {
-			lost = append(lost, fmt.Sprintf("Machine %s, which fly deploy did not make, no longer serves internal port %s: the file does not have it",
+			lost = append(lost, fmt.Sprintf("Machine %s, which fly deploy did not make, no longer serves "+
+				"internal port %s: the file does not have it",
 				c.Before.ID, strings.Trim(fmt.Sprint(ports), "[]")))
 		}
 	}

@@ -68,7 +68,8 @@ func (d door) same(o door) bool {
 // than before is a hazard while the app has public addresses. What another Machine of the
 // group answers already is not new. Several services may share a port: each is compared
 // with what led to the same program before.
-func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []door, reach audience) (found plan.Findings) {
+func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []door,
+	reach audience) (found plan.Findings) {
 	if !reach.public && !reach.foreign {
 		return found
 	}
@@ -88,7 +89,8 @@ func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []
 			if allowsMorePlainText(was.port, is.port) {
 				found.Hazard(plan.PublicPlainHTTP)
 			}
-			if stopsParsingHTTP(was.port, is.port) || widerTLS(was.port, is.port) || proxyProto(was.port) != proxyProto(is.port) || startsMore(was.service, is.service) {
+			if stopsParsingHTTP(was.port, is.port) || widerTLS(was.port, is.port) ||
+				proxyProto(was.port) != proxyProto(is.port) || startsMore(was.service, is.service) {
 				found.Hazard(plan.NewPublicService)
 			}
 		}
@@ -162,7 +164,8 @@ func (d Deploy) added(group string, is door, had []door, reach audience) (found 
 	}
 	found.Block(plan.Blocker{
 		ID: string(plan.NewPublicService), What: what + ", on an app with public addresses",
-		Fix: fmt.Sprintf("release_public_ips %s, then this deploy again: then the service is private from the start", plan.Arguments{App: d.Work.App}),
+		Fix: fmt.Sprintf("release_public_ips %s, then this deploy again: then the service is private from the start",
+			plan.Arguments{App: d.Work.App}),
 	})
 	return found
 }
@@ -194,7 +197,8 @@ func widerTLS(was, is machine.Port) bool {
 	a, b := options(was), options(is)
 	yes := func(v *bool) bool { return v != nil && *v }
 	// Fly's defaults (reference/configuration, services.ports.tls_options).
-	return hasNew(a.Versions, b.Versions, "TLSv1.2", "TLSv1.3") || hasNew(a.ALPN, b.ALPN, "h2", "http/1.1") || yes(b.DefaultSelfSigned) && !yes(a.DefaultSelfSigned)
+	return hasNew(a.Versions, b.Versions, "TLSv1.2", "TLSv1.3") || hasNew(a.ALPN, b.ALPN, "h2", "http/1.1") ||
+		yes(b.DefaultSelfSigned) && !yes(a.DefaultSelfSigned)
 }
 
 // hasNew reports whether a list, or what an empty one stands for, has something
@@ -250,5 +254,6 @@ func plainBeside(is door, had []door) bool {
 		}
 		offered, http = true, http || hasHandler(was.port, "http")
 	}
-	return offered && is.protocol() == "tcp" && is.lo == is.hi && !is.port.IsEncrypted() && hasHandler(is.port, "http") == http
+	return offered && is.protocol() == "tcp" && is.lo == is.hi && !is.port.IsEncrypted() &&
+		hasHandler(is.port, "http") == http
 }

@@ -26,10 +26,11 @@ const (
 // Past is what the journal has of the earlier deploys of an app, and what the platform may
 // not show yet, or shows wrongly.
 type Past struct {
-	Unfinished *Unfinished          // nil if the last deploy has an end
-	Created    []string             // ids of Machines that were created and not removed again, the newest first
-	Doubtful   map[string]time.Time // group → when a Machine of it was requested, and it is unknown whether it was created
-	Releases   []string             // ids of releases that were made and not closed
+	Unfinished *Unfinished // nil if the last deploy has an end
+	Created    []string    // ids of Machines that were created and not removed again, the newest first
+	// group → when a Machine of it was requested, and it is unknown whether it was created
+	Doubtful map[string]time.Time
+	Releases []string // ids of releases that were made and not closed
 	// LostRelease is when a release was requested, and it is unknown whether it was made;
 	// zero if there is none.
 	LostRelease time.Time

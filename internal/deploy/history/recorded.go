@@ -47,7 +47,9 @@ func Find(j *journal.Journal, caller, app, run string) (*Recorded, error) {
 func describe(run journal.Run, app string) *Recorded {
 	out := &Recorded{Run: run.ID, Finished: run.Finished}
 	began := run.Began.UTC().Format(time.RFC3339)
-	again := plan.Next{Who: "agent", Tool: Tool, Arguments: &plan.Arguments{App: app}, Why: "repeat the identical call: it reads the Machines from Fly, does and tests what is left, and asks again"}
+	again := plan.Next{Who: "agent", Tool: Tool, Arguments: &plan.Arguments{App: app},
+		Why: "repeat the identical call: it reads the " +
+			"Machines from Fly, does and tests what is left, and asks again"}
 	var open int
 	for _, e := range withoutUnnamed(run.Steps) {
 		line, doubt := step(e)
@@ -61,7 +63,8 @@ func describe(run journal.Run, app string) *Recorded {
 	}
 	switch {
 	case !run.Finished:
-		out.Summary = fmt.Sprintf("The deploy of %s that began at %s has no end in the journal: the server was restarted before it finished, or another process is still running it. ", app, began)
+		out.Summary = fmt.Sprintf("The deploy of %s that began at %s has no end in the journal: the server "+
+			"was restarted before it finished, or another process is still running it. ", app, began)
 		if len(out.Known) == 0 {
 			out.Summary += "According to the journal, it had not started any Machine."
 		} else {
@@ -70,9 +73,11 @@ func describe(run journal.Run, app string) *Recorded {
 		out.Next = []plan.Next{again}
 	default:
 		out.Seconds = int(run.Ended.Sub(run.Began).Seconds())
-		out.Summary = fmt.Sprintf("The deploy of %s that began at %s ended at %s: %s. Its result is no longer kept, because the server was restarted or it is too old.",
+		out.Summary = fmt.Sprintf("The deploy of %s that began at %s ended at %s: %s. Its result is no longer "+
+			"kept, because the server was restarted or it is too old.",
 			app, began, run.Ended.UTC().Format(time.RFC3339), cmp.Or(plan.Clean(run.Status), "with an unknown result"))
-		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: "checks the live Machines as they are now"}}
+		out.Next = []plan.Next{{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app},
+			Why: "checks the live Machines as they are now"}}
 		if run.Status != string(plan.Applied) {
 			out.Next = []plan.Next{again}
 		}

@@ -44,7 +44,7 @@ func TestLostAnswers(t *testing.T) {
 		{name: "in conflict with itself", faults: []flysim.Fault{{Operation: update, Status: 409, EffectThenStatus: true}}, want: Healthy, sent: 1},
 		{name: "refused after the effect, the first reading fails", faults: []flysim.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(1)}, want: Healthy, sent: 1},
 		{name: "refused after the effect, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
-			want: PutBack, code: gate.InvalidInput, says: "not known", sent: 2},
+			want: PutBack, code: gate.InvalidInput, says: "is unknown", sent: 2},
 
 		{name: "refused", faults: []flysim.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}}, want: Unchanged, code: gate.InvalidInput, says: "no such thing", sent: 1},
 		{name: "too many requests", faults: []flysim.Fault{{Operation: update, Status: 429}}, want: Unchanged, code: gate.RateLimited, sent: 1},
@@ -55,9 +55,9 @@ func TestLostAnswers(t *testing.T) {
 		{name: "refused, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
 			want: Unchanged, code: gate.InvalidInput, says: "read back later, the Machine is unchanged", sent: 1},
 		{name: "lost after the effect, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetAfter}, unreadable(settleReads)},
-			want: PutBack, code: gate.PlatformError, says: "not known", sent: 2},
+			want: PutBack, code: gate.PlatformError, says: "is unknown", sent: 2},
 		{name: "lost after the effect, no reading succeeds", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetAfter}, unreadable(2 * settleReads)},
-			want: Broken, code: gate.PlatformError, says: "not known", sent: 1},
+			want: Broken, code: gate.PlatformError, says: "is unknown", sent: 1},
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestLostAnswers(t *testing.T) {
 			switch test.want {
 			case Unchanged:
 				b.unchanged(changes[0])
-				if failed, _ := report.Failed(); strings.Contains(failed.Err.Error(), "not known") {
+				if failed, _ := report.Failed(); strings.Contains(failed.Err.Error(), "is unknown") {
 					t.Errorf("it is unchanged, and yet: %v", failed.Err)
 				}
 			case PutBack:

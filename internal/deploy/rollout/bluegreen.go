@@ -12,9 +12,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// ReplacesKey is the metadata key under which a green Machine names the one in
-// whose place it is. It lets a later run tell the two sets of an earlier one
-// apart that did not come to its end.
+// ReplacesKey is the metadata key under which a green Machine has the id of the one that it
+// replaces. It lets a later run tell apart the two sets of one that did not finish.
 const ReplacesKey = "flycast_replaces"
 
 // blueGreenAssignments says which Machines are replaced. One that has the new
@@ -95,8 +94,8 @@ func (w Work) greens() []Create {
 // most eight, as with fly deploy.
 func greenWidth(n int) int { return min((n+2)/3, maxImmediate) }
 
-// Destroyed are the Machines that are there now and will be gone for good when
-// all goes well, and with them what they wrote to their root file systems.
+// Destroyed are the existing Machines that will be destroyed if all goes well, and with
+// them what they wrote to their root file systems.
 func (w Work) Destroyed() []Change {
 	return append(w.withRole(RoleBlue), w.withRole(RoleLeftover)...)
 }
@@ -131,7 +130,8 @@ func (w Work) leaveSteps(c Change) []Step {
 			add(gate.UncordonMachine, id)
 		}
 		if !safeToDestroy(c) {
-			add(gate.SetMetadata, fly.MetadataTarget(id, machine.MetadataBlueGreenTag, c.Before.Config.Label(machine.MetadataBlueGreenTag)))
+			add(gate.SetMetadata, fly.MetadataTarget(id, machine.MetadataBlueGreenTag,
+				c.Before.Config.Label(machine.MetadataBlueGreenTag)))
 		}
 	}
 	return steps
@@ -141,7 +141,8 @@ func (w Work) leaveSteps(c Change) []Step {
 // earlier run left it.
 func (w Work) routeSteps(c Change) []Step {
 	var steps []Step
-	for _, verb := range []gate.Verb{gate.LeaseMachine, gate.UncordonMachine, gate.UncordonMachine, gate.CordonMachine, gate.CordonMachine} {
+	for _, verb := range []gate.Verb{gate.LeaseMachine, gate.UncordonMachine, gate.UncordonMachine,
+		gate.CordonMachine, gate.CordonMachine} {
 		steps = append(steps, Step{Verb: verb, Target: c.Before.ID, Machine: c.Before.ID, Group: c.Group})
 	}
 	return steps
@@ -165,11 +166,15 @@ func (w Work) checkBlueGreen() error {
 	}
 	for _, c := range replaced {
 		if hasMounts(c.After) || hasMounts(c.Before.Config) {
-			return refuse("app not in valid state for bluegreen deployments: Machine "+c.Before.ID+" mounts a volume, which no second Machine can mount",
+			return refuse("app not in valid state for bluegreen deployments: Machine "+c.Before.ID+" mounts a "+
+				"volume, which no second Machine can mount",
 				`use strategy "rolling"`)
 		}
 		if _, err := withLabels(c.After, map[string]string{ReplacesKey: c.Before.ID}); err != nil {
-			return &fly.Error{Code: gate.InvalidInput, Message: "the configuration of Machine " + c.Before.ID + " cannot be given to another", Err: err}
+			return &fly.Error{
+				Code: gate.InvalidInput, Err: err,
+				Message: "the configuration of Machine " + c.Before.ID + " cannot be given to another",
+			}
 		}
 		checks += countChecks(c.After)
 	}
@@ -177,21 +182,25 @@ func (w Work) checkBlueGreen() error {
 	case len(replaced) == 0:
 		return nil
 	case checks == 0:
-		return refuse("app not in valid state for bluegreen deployments: you need to define at least 1 check in order to use blue-green deployments",
-			"add a check to a service, or use another strategy (https://fly.io/docs/reference/configuration/#services-tcp_checks)")
+		return refuse("app not in valid state for bluegreen deployments: you need to define at least 1 check "+
+			"in order to use blue-green deployments",
+			"add a check to a service, or use another strategy "+
+				"(https://fly.io/docs/reference/configuration/#services-tcp_checks)")
 	case len(images) > 1:
 		var lines []string
 		for _, image := range slices.Sorted(maps.Keys(images)) {
 			lines = append(lines, fmt.Sprintf("%s (Machines %s)", image, strings.Join(images[image], ", ")))
 		}
-		return refuse("found multiple image versions (for bluegreen to work, all machines need to run a single image): "+strings.Join(lines, "; "),
-			"deploy with strategy \"rolling\" first, or destroy the unwanted Machines (fly machines destroy --force --image=IMAGE)")
+		return refuse("found multiple image versions (for bluegreen to work, all machines need to run a single image): "+
+			strings.Join(lines, "; "),
+			"deploy with strategy \"rolling\" first, or destroy the unwanted Machines (fly machines destroy "+
+				"--force --image=IMAGE)")
 	}
 	return nil
 }
 
-// Allowed asks Fly for what [Work.Check] cannot tell. A no is an *fly.Error with
-// code precondition, in flyctl's words. A run asks again before anything is done.
+// Allowed asks Fly whether it allows the strategy for the app. If not, the error is a
+// *fly.Error with code precondition, in flyctl's words. A run asks again first.
 func (w Work) Allowed(ctx context.Context, client strategyChecker) error {
 	if w.Strategy != BlueGreen || len(w.withRole(RoleBlue)) == 0 {
 		return nil

@@ -38,7 +38,8 @@ func (w Work) canaries() []Create {
 			continue // Check refuses it
 		}
 		wanted[c.Group] = false
-		canaries = append(canaries, Create{Group: c.Group, Region: c.Before.Region, Config: config, role: RoleCanary, unrouted: true})
+		canaries = append(canaries, Create{Group: c.Group, Region: c.Before.Region, Config: config,
+			role: RoleCanary, unrouted: true})
 	}
 	return canaries
 }
@@ -59,13 +60,17 @@ func (w Work) checkCanary() error {
 	for _, c := range w.withRole("") {
 		if hasMounts(c.After) || hasMounts(c.Before.Config) {
 			return &fly.Error{
-				Code:    gate.Precondition,
-				Message: "error canary deployment strategy is not supported when using mounted volumes: group " + c.Group + " has one",
-				Hint:    `a canary would need a volume of its own: use strategy "rolling"`,
+				Code: gate.Precondition,
+				Message: "error canary deployment strategy is not supported when using mounted volumes: group " +
+					c.Group + " has one",
+				Hint: `a canary would need a volume of its own: use strategy "rolling"`,
 			}
 		}
 		if _, err := canaryConfig(c.After); err != nil {
-			return &fly.Error{Code: gate.InvalidInput, Message: "the configuration of Machine " + c.Before.ID + " cannot be given to a canary", Err: err}
+			return &fly.Error{
+				Code: gate.InvalidInput, Err: err,
+				Message: "the configuration of Machine " + c.Before.ID + " cannot be given to a canary",
+			}
 		}
 	}
 	return nil
@@ -133,8 +138,7 @@ func (r *run) noteFailure(j *job) {
 	}
 }
 
-// halt ends the run for the failure of a Machine, also where the work says that
-// others go on.
+// halt ends the run because a Machine failed, also if OnFailure is Continue.
 func (r *run) halt(j *job) {
 	r.noteFailure(j)
 	r.mu.Lock()

@@ -34,13 +34,15 @@ type strategyChecker interface {
 // leaser takes the leases of Machines.
 type leaser interface {
 	LeaseHolder(ctx context.Context, app, id string) (fly.Holder, error)
-	LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration, again func(error) error) (*fly.Lease, error)
+	LeaseMachine(ctx context.Context, grant *gate.Grant, app, id string, ttl time.Duration,
+		again func(error) error) (*fly.Lease, error)
 }
 
 // machineChanger changes Machines.
 type machineChanger interface {
 	UpdateMachine(ctx context.Context, grant *gate.Grant, app string, update fly.Update) (fly.Machine, error)
-	CreateMachine(ctx context.Context, grant *gate.Grant, app string, machine fly.NewMachine) (fly.Machine, *fly.Lease, error)
+	CreateMachine(ctx context.Context, grant *gate.Grant, app string, machine fly.NewMachine) (fly.Machine,
+		*fly.Lease, error)
 	StartMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
 	StopMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
 	DestroyMachine(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
@@ -59,5 +61,6 @@ type volumeCreator interface {
 type releaseRecorder interface {
 	Releases(ctx context.Context, app string, limit int) ([]fly.Release, error)
 	CreateRelease(ctx context.Context, grant *gate.Grant, app string, release fly.NewRelease) (fly.Release, error)
-	UpdateRelease(ctx context.Context, grant *gate.Grant, app string, release fly.Release, update fly.ReleaseUpdate) error
+	UpdateRelease(ctx context.Context, grant *gate.Grant, app string, release fly.Release,
+		update fly.ReleaseUpdate) error
 }

@@ -1,8 +1,7 @@
-// Package rollout carries deployments out: new configurations onto existing
-// Machines, and new Machines where a group has none. Each Machine is leased,
-// updated at the version that the plan saw, proved and read back; groups go side
-// by side, the first Machine of each alone. What becomes of a failure is the
-// work's to say: everything put back, or left.
+// Package rollout carries deployments out: it puts new configurations onto existing Machines,
+// and creates Machines where a group has none. Each Machine is leased, updated at the
+// version that the plan saw, tested and read back. Groups are updated side by side, the
+// first Machine of each alone. [Work.OnFailure] decides what happens after a failure.
 package rollout
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// Clock is how the rollout tells and waits for time.
+// Clock reads the time and waits.
 type Clock interface {
 	Now() time.Time
 	After(time.Duration) <-chan time.Time
@@ -35,23 +34,22 @@ type Engine struct {
 	// that the platform has taken; also of those that were abandoned. It is called
 	// by one goroutine at a time.
 	RecordRelease func(fly.Release, fly.ReleaseStatus)
-	// Stop, if not nil, is closed by somebody who wants the run to end: as when the
-	// context ends, no other Machine is begun. Those that have something new then
-	// get their earlier configuration back if the work says so for a failure.
+	// Stop, if not nil, is closed to end the run early: as when the context ends, no
+	// other Machine is started. Those that were changed then get their earlier
+	// configuration back if OnFailure is PutAllBack.
 	Stop <-chan struct{}
 }
 
-// Run carries the work out and returns when nothing of it is under way any more.
-// The grant must hold [Work.Steps]. When ctx ends, the Machines at work come to
-// their end, whatever that is, and no other is begun; nothing is put back: who
-// ends a context is in a hurry. A Machine that was started
-// or stopped since the plan is treated as what it is when its turn comes; one
-// that was changed is refused. progress is called by one goroutine at a time.
+// Run carries the work out and returns when all of it has ended. The grant must hold
+// [Work.Steps]. When ctx ends, the Machines that are being changed are finished, no other is
+// started, and nothing is put back: who ends a context is in a hurry. A Machine that was
+// started or stopped since the plan is treated as what it is when its turn comes; one whose
+// configuration was changed is refused. progress is called by one goroutine at a time.
 //
-// The release of the work is closed whatever happens, also when a callback
-// panics: that ends the run and goes on in the caller. Only a process that is
-// killed leaves its release as running. A later Run closes it if the work names
-// it as abandoned: by itself it could not tell it from that of somebody at work.
+// The release of the work is closed whatever happens, also when a callback panics: the
+// panic ends the run and continues in the caller. Only a process that is killed leaves its
+// release as running. A later Run closes it if it is among [Work.Abandoned]: Run itself
+// could not tell it from the release of a deploy that still runs.
 func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress func(Phase)) Report {
 	r := newRun(e, grant, w, progress)
 	quiet := r.startHeartbeat()
@@ -71,7 +69,7 @@ func (e Engine) Run(ctx context.Context, grant *gate.Grant, w Work, progress fun
 	return r.report(ctx)
 }
 
-// isStopped reports whether somebody wants the run to end.
+// isStopped reports whether [Engine.Stop] is closed.
 func (r *run) isStopped() bool {
 	select {
 	case <-r.Stop:
@@ -81,7 +79,7 @@ func (r *run) isStopped() bool {
 	}
 }
 
-// run is one Run under way.
+// run is the state of one [Engine.Run].
 type run struct {
 	Engine
 	work           Work
@@ -91,8 +89,8 @@ type run struct {
 	release        *ReleaseOutcome
 	closedReleases []ReleaseOutcome // releases that were abandoned
 	err            error            // why nothing was begun
-	// final is how the run ended, where that is not to be told from the Machines
-	// that failed: nothing more is put back.
+	// final is how the run ended, if that does not follow from the Machines that failed;
+	// nothing more is put back then.
 	final     fly.ReleaseStatus
 	reporting sync.Mutex
 
@@ -102,7 +100,7 @@ type run struct {
 	changed  []*job     // those with something new, in the order in which they got it
 	turns    int        // begun
 	first    int        // of jobs, the one that failed first; -1 for none
-	halted   bool       // nothing more is begun, whatever OnFailure says
+	halted   bool       // nothing more is started, whatever OnFailure is
 	seen     map[string]bool
 	known    map[string]bool // Machines and volumes that this run did not make, or has found
 	panicked any
@@ -142,21 +140,22 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	created, _ := w.places()
 	for _, create := range created {
 		add(&job{create: &create, config: create.Config.WithoutFlyctlVersion(), out: Outcome{
-			Group: create.Group, Region: create.Region, Role: create.role, For: create.replaces, Checks: countChecks(create.Config),
+			Group: create.Group, Region: create.Region, Role: create.role, For: create.replaces,
+			Checks: countChecks(create.Config),
 		}})
 	}
 	parts := w.assignments()
 	for _, change := range w.sortedUpdates() {
 		before := change.Before
 		add(&job{change: change, config: change.After.WithoutFlyctlVersion(), out: Outcome{
-			ID: before.ID, Group: change.Group, Region: before.Region, Role: parts[before.ID].role, Before: before.InstanceID, Checks: countChecks(change.After),
+			ID: before.ID, Group: change.Group, Region: before.Region, Role: parts[before.ID].role,
+			Before: before.InstanceID, Checks: countChecks(change.After),
 		}})
 	}
 	return r
 }
 
-// carryOut does the work until ctx ends. outer, around it, ends only if the
-// program does.
+// carryOut does the work until ctx ends. outer, its parent, ends only with the program.
 func (r *run) carryOut(outer, ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
 	if err := r.work.Allowed(whole, r.Client); err != nil {

@@ -18,7 +18,7 @@ import (
 // as flyctl does.
 const proxyTime = 10 * time.Second
 
-// errCancelled is no failure of a Machine: the run is not to go on.
+// errCancelled is no failure of a Machine: the run was ended.
 var errCancelled = errors.New("cancelled")
 
 // exchange is the bluegreen part of a run: one set of Machines for another.
@@ -29,14 +29,13 @@ type exchange struct {
 	blues    []*job // replaced or left over
 }
 
-// blueGreen makes the green Machines out of routing, and proves them; until then
-// no blue one is touched, and a failure, or the end of ctx, leaves nothing of
-// them. Then requests go to both sets, then to the green one; the blue one is
-// stopped, and destroyed. Until the first blue Machine is destroyed everything
-// can be undone.
+// blueGreen creates the green Machines out of routing, and tests them. Until then no blue
+// one is touched, and a failure, or the end of ctx, destroys the green ones. Then requests
+// go to both sets, then to the green one; the blue one is stopped, and destroyed. Until the
+// first blue Machine is destroyed everything can be undone.
 //
-// The leases of all blue Machines are held from the beginning to the end: who
-// else deploys is seen before anything is made.
+// The leases of all blue Machines are held from the beginning to the end: another deploy is
+// noticed before anything is created.
 func (r *run) blueGreen(ctx context.Context) {
 	x := r.exchange()
 	if r.mustStop(ctx) || len(x.greens)+len(x.unrouted)+len(x.blues) == 0 {
@@ -108,14 +107,14 @@ func (x *exchange) each(jobs []*job, width int, do func(*job) error) bool {
 	return !failed.Load()
 }
 
-// endStep notes that nothing is being done with a Machine for now.
+// endStep notes that nothing is done with a Machine for now.
 func (x *exchange) endStep(j *job) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	j.busy = false
 }
 
-// prepare reports whether all green Machines are there and proved.
+// prepare creates and tests all green Machines, and reports whether that succeeded.
 func (x *exchange) prepare(ctx context.Context) bool {
 	return x.each(slices.Concat(x.unrouted, x.blues), maxImmediate, func(j *job) error { return x.takeBlue(ctx, j) }) &&
 		x.createAll(ctx) &&
@@ -229,7 +228,7 @@ func (x *exchange) routable() []*job {
 func (x *exchange) retire(ctx context.Context) {
 	over := fly.ReleaseComplete
 	if x.hasFailed() {
-		over = fly.ReleaseFailed // something before, which the work says to pass over
+		over = fly.ReleaseFailed // something failed before, and OnFailure is Continue
 	}
 	for _, step := range []struct {
 		wait bool
@@ -256,8 +255,8 @@ func (x *exchange) retire(ctx context.Context) {
 	x.final = over
 }
 
-// passOver notes a failure that the work says to pass over: a blue Machine is
-// destroyed in any case.
+// passOver ignores a failure if OnFailure is Continue: a blue Machine is destroyed in any
+// case.
 func (x *exchange) passOver(j *job, err error) error {
 	if err == nil || x.work.OnFailure != Continue {
 		return err

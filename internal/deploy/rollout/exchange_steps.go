@@ -38,16 +38,19 @@ func withStandbys(config machine.Config, instead map[string]string) (machine.Con
 // write is one of the client's writes that have no parameters.
 type write func(ctx context.Context, grant *gate.Grant, app, id string, lease *fly.Lease) error
 
-// send does one thing to a Machine and notes it; done tells from the Machine, if
-// the answer is lost, whether it has taken effect.
+// send sends one write to a Machine and notes it. done reports from the Machine, if the
+// answer is lost, whether it took effect.
 func (x *exchange) send(ctx context.Context, j *job, verb gate.Verb, do write, done func(fly.Machine) bool) error {
-	return x.sendTwice(ctx, j, verb, func() error { return do(ctx, x.grant, x.work.App, j.out.ID, j.hold.orNil()) }, done)
+	return x.sendTwice(ctx, j, verb, func() error {
+		return do(ctx, x.grant, x.work.App, j.out.ID,
+			j.hold.orNil())
+	}, done)
 }
 
-// sendTwice sends something that is harmless to say twice, and once more if Fly did not
-// answer and reading shows no effect. It is noted as done unless every answer was
-// a refusal.
-func (x *exchange) sendTwice(ctx context.Context, j *job, verb gate.Verb, do func() error, done func(fly.Machine) bool) error {
+// sendTwice sends something that is harmless to repeat, and once more if Fly did not answer
+// and reading shows no effect. It is noted as done unless every answer was a refusal.
+func (x *exchange) sendTwice(ctx context.Context, j *job, verb gate.Verb, do func() error,
+	done func(fly.Machine) bool) error {
 	var err error
 	for range undoTries {
 		if err = do(); err == nil || fly.CodeOf(err) == gate.PlatformError {
@@ -89,8 +92,8 @@ func (x *exchange) route(ctx context.Context, j *job) error {
 	return x.send(ctx, j, gate.UncordonMachine, x.Client.UncordonMachine, isRouted)
 }
 
-// tag marks a blue Machine as safe to destroy: its successor serves. Whoever
-// finds it later, if this run does not come to its end, knows what to do.
+// tag marks a blue Machine as safe to destroy: its successor serves. If this run does not
+// finish, a later one sees the mark.
 func (x *exchange) tag(ctx context.Context, j *job) error {
 	if safeToDestroy(j.change) {
 		return nil

@@ -59,7 +59,7 @@ func (x *exchange) turnBack(ctx context.Context) {
 	x.withdraw(ctx)
 }
 
-// describeLeft tells how a blue Machine was left beside the green ones.
+// describeLeft records how a blue Machine was left beside the green ones.
 func (x *exchange) describeLeft(j *job) {
 	var how []string
 	for _, done := range []struct {
@@ -78,8 +78,8 @@ func (x *exchange) describeLeft(j *job) {
 	j.out.Err = errors.Join(j.out.Err, errors.New("it was left beside the new Machines: "+strings.Join(how, ", ")))
 }
 
-// leaveUntouched tells of a blue Machine with which nothing was done: what was wanted of
-// it was refused, or its turn did not come.
+// leaveUntouched sets the state of a blue Machine that was not changed: the request was
+// refused, or its turn did not come.
 func (x *exchange) leaveUntouched(j *job) {
 	if j.out.Err != nil {
 		j.out.State = Unchanged
@@ -125,7 +125,7 @@ func (x *exchange) restart(ctx context.Context, j *job) error {
 	}
 	if !isRunning(live.State) {
 		if !isIdle(live.State) { // it is stopping
-			_, _ = x.wait(ctx, j, live.InstanceID, "stopped", x.work.StartWithin) // the start tells
+			_, _ = x.wait(ctx, j, live.InstanceID, "stopped", x.work.StartWithin) // the start fails if it did not stop
 		}
 		up := func(m fly.Machine) bool { return isRunning(m.State) }
 		if err := x.send(ctx, j, gate.StartMachine, x.Client.StartMachine, up); err != nil {

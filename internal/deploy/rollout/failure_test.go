@@ -106,7 +106,7 @@ func TestPutBackOthers(t *testing.T) {
 		b.counts(report, map[State]int{PutBack: 5, Broken: 1})
 		b.failed(report, last, "", "did not pass")
 		for _, m := range report.Machines {
-			if m.ID == theirs.Before.ID && (m.State != Broken || m.Err == nil || !strings.Contains(m.Err.Error(), "somebody else")) {
+			if m.ID == theirs.Before.ID && (m.State != Broken || m.Err == nil || !strings.Contains(m.Err.Error(), "another client")) {
 				t.Errorf("got %+v", m)
 			}
 		}
@@ -343,7 +343,7 @@ func TestUnclear(t *testing.T) {
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id, After: 1, Times: -1, Status: 502})
 			report := b.do(w)
 			b.counts(report, map[State]int{Unclear: 1})
-			b.failed(report, id, "", "not known")
+			b.failed(report, id, "", "is unknown")
 			b.has(id, w.Updates[0].Before.Config)
 			b.noLeases()
 		})

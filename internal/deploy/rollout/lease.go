@@ -15,7 +15,7 @@ const (
 	leaseTTL = 60 * time.Second
 	// leaseRefresh is how old a lease gets before it is prolonged.
 	leaseRefresh = leaseTTL / 3
-	// leaseWithin is how long somebody else's lease is waited for.
+	// leaseWithin is how long another client's lease is waited for.
 	leaseWithin = 2 * time.Minute
 	// leaseStep is the longest time between two tries to get it.
 	leaseStep = 5 * time.Second
@@ -23,7 +23,7 @@ const (
 	leaseReleases = 3
 )
 
-// heldLease is a lease that is prolonged until it is let go.
+// heldLease is a lease that is renewed until it is released.
 type heldLease struct {
 	lease  *fly.Lease
 	cancel context.CancelFunc
@@ -31,7 +31,7 @@ type heldLease struct {
 
 	mu    sync.Mutex
 	since time.Time // when it was last prolonged
-	gone  bool      // the platform says that it is not ours any more
+	gone  bool      // the platform says that it is no longer ours
 }
 
 // orNil is the lease to send along, nil if none is held.
@@ -42,9 +42,9 @@ func (h *heldLease) orNil() *fly.Lease {
 	return h.lease
 }
 
-// lease takes the lease of a Machine. Somebody else's is named, and waited for
-// until it is given back, has run out, or leaseWithin is over; ctx ends only the
-// wait. An earlier try of ours whose answer was lost is somebody else's too.
+// lease takes the lease of a Machine. If another client holds it, it is waited for until it
+// is released, has expired, or leaseWithin is over; ctx ends only the wait. A lease of ours
+// whose answer was lost counts as another client's.
 func (r *run) lease(ctx context.Context, j *job, id string) (*heldLease, error) {
 	r.say(j, "taking the lease")
 	limit := r.Clock.Now().Add(leaseWithin)
@@ -62,9 +62,11 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*heldLease, error) 
 		case err != nil:
 			wait = max(wait, maxPollStep)
 		case !holder.ExpiresAt.IsZero():
-			doing = fmt.Sprintf("waiting for the lease, which %s holds until %s", holderName(holder), holder.ExpiresAt.Format(time.TimeOnly))
+			doing = fmt.Sprintf("waiting for the lease, which %s holds until %s",
+				holderName(holder), holder.ExpiresAt.Format(time.TimeOnly))
 			wait = min(max(holder.ExpiresAt.Sub(r.Clock.Now()), time.Second), leaseStep)
-			refusal = fmt.Errorf("%s holds it until %s: %w", holderName(holder), holder.ExpiresAt.Format(time.TimeOnly), refusal)
+			refusal = fmt.Errorf("%s holds it until %s: %w",
+				holderName(holder), holder.ExpiresAt.Format(time.TimeOnly), refusal)
 		}
 		if !r.Clock.Now().Add(wait).Before(limit) {
 			return refusal
@@ -84,12 +86,12 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*heldLease, error) 
 
 func holderName(h fly.Holder) string {
 	if h.Owner == "" {
-		return "somebody"
+		return "another client"
 	}
 	return h.Owner
 }
 
-// repeat says something again only if it is new.
+// repeat reports what is being done, unless it was reported last.
 func (r *run) repeat(j *job, doing string) {
 	r.mu.Lock()
 	same := j.doing == doing
@@ -99,7 +101,7 @@ func (r *run) repeat(j *job, doing string) {
 	}
 }
 
-// keepLease prolongs a lease until it is let go.
+// keepLease renews a lease until it is released.
 func (r *run) keepLease(lease *fly.Lease, since time.Time) *heldLease {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &heldLease{lease: lease, cancel: cancel, done: make(chan struct{}), since: since}
@@ -131,7 +133,7 @@ func (h *heldLease) prolong(ctx context.Context, now func() time.Time) bool {
 	return err == nil
 }
 
-// lapsed reports whether the lease is not ours any more, as far as can be told.
+// lapsed reports whether the lease is no longer ours, as far as is known.
 func (h *heldLease) lapsed(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

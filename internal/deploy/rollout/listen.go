@@ -43,9 +43,9 @@ func (r *run) checkListening(ctx context.Context, j *job) {
 	}
 }
 
-// unreachablePorts says which ports of a Machine whose checks do not pass nobody gets to: the
-// likely reason, which cannot be seen any more once the Machine is put back. It is
-// empty if all are open, or if that cannot be told.
+// unreachablePorts says which ports of a Machine whose checks do not pass cannot be reached:
+// the likely reason, which can no longer be seen once the Machine is put back. It is empty
+// if all are open, or if that is unknown.
 func (r *run) unreachablePorts(ctx context.Context, j *job) string {
 	ports := tcpPorts(j.config)
 	if len(ports) == 0 {
@@ -55,16 +55,17 @@ func (r *run) unreachablePorts(ctx context.Context, j *job) string {
 	if err != nil {
 		return ""
 	}
-	var said strings.Builder
+	var text strings.Builder
 	for _, p := range portStates(ports, processes) {
 		switch p.State {
 		case ReachLoopback, ReachPrivate:
-			fmt.Fprintf(&said, "; port %d is bound to %.60s, where Fly Proxy does not come in: bind it to 0.0.0.0 or [::]", p.Port, p.Address)
+			fmt.Fprintf(&text, "; port %d is bound to %.60s, which Fly Proxy cannot reach: bind it to 0.0.0.0 or [::]",
+				p.Port, p.Address)
 		case ReachNone:
-			fmt.Fprintf(&said, "; nothing listens on port %d", p.Port)
+			fmt.Fprintf(&text, "; nothing listens on port %d", p.Port)
 		}
 	}
-	return said.String()
+	return text.String()
 }
 
 // tcpPorts are the internal ports of services over TCP, each once. A service that
@@ -84,7 +85,7 @@ func tcpPorts(config machine.Config) []int {
 	return ports
 }
 
-// portStates tells for each port how far the sockets are open.
+// portStates finds for each port who can reach it.
 func portStates(ports []int, processes []fly.Process) []Port {
 	silent := true
 	best := make(map[int]Port)

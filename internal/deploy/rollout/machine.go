@@ -27,7 +27,7 @@ func (r *run) turn(ctx context.Context, j *job) {
 
 // applyUpdate gives an existing Machine its new configuration, under its lease. The
 // state is Unproven if it has it, Unchanged if nothing was changed, and
-// NotStarted if ctx ended while somebody else held the lease.
+// NotStarted if ctx ended while another client held the lease.
 func (r *run) applyUpdate(ctx context.Context, j *job) {
 	out, before := &j.out, j.change.Before
 	out.State = Unchanged
@@ -95,11 +95,11 @@ func (r *run) readPlanned(ctx context.Context, before fly.Machine) (fly.Machine,
 }
 
 // verify proves a Machine that has its new configuration: one that does not run
-// is woken first, where the work says so.
+// is started first if Work.Wake is set.
 func (r *run) verify(ctx context.Context, j *job) {
 	out := &j.out
 	up := out.Launched || out.Created && !j.create.asleep || out.Same && j.wasRunning
-	// One that was stopped since the plan, and that nobody would stop again, is
+	// One that was stopped since the plan, and that Fly Proxy would not stop again, is
 	// left stopped.
 	if !up && (j.change.Launch() || !r.work.wakes(Change{After: j.config})) {
 		live, err := r.readFresh(ctx, out.ID)
@@ -122,7 +122,7 @@ func (r *run) verify(ctx context.Context, j *job) {
 			out.Err = err
 			return
 		}
-		out.Proof = "somebody stopped it before it was proved"
+		out.Proof = "it was stopped before it was tested"
 	} else {
 		out.State = Healthy
 		r.checkListening(ctx, j)
@@ -143,11 +143,11 @@ func (r *run) wake(ctx context.Context, j *job) error {
 	r.say(j, "waking it")
 	j.out.Woken = true
 	if !j.idle { // a start that is refused for that cannot be sent again
-		_, _ = r.wait(ctx, j, j.instance, "stopped", waitStep) // the start tells
+		_, _ = r.wait(ctx, j, j.instance, "stopped", waitStep) // the start fails if it did not stop
 	}
 	if err := r.Client.StartMachine(ctx, r.grant, r.work.App, j.out.ID, j.hold.orNil()); err != nil {
 		var ambiguous *fly.Ambiguous
-		if !errors.As(err, &ambiguous) { // waiting tells what became of it
+		if !errors.As(err, &ambiguous) { // waiting shows what became of it
 			return fmt.Errorf("start it: %w", err)
 		}
 	}
@@ -177,7 +177,7 @@ func (r *run) stopAgain(ctx context.Context, j *job) {
 	j.out.Stopped = true
 }
 
-// handleFailure does what the work wants done about a Machine that failed.
+// handleFailure does what OnFailure says about a Machine that failed.
 func (r *run) handleFailure(ctx context.Context, j *job) {
 	if j.out.Err == nil {
 		return

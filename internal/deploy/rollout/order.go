@@ -32,7 +32,7 @@ type Pool struct {
 	members []int // places in the report; see [Work.places]
 }
 
-// Order is who goes when. The pools of one stage are at work side by side; a
+// Order is the order of the Machines. The pools of one stage are worked on side by side; a
 // stage begins when the one before it is done. New Machines come first: if there
 // is no room for them, nothing that runs was touched. A canary goes before them.
 // With bluegreen those that have the configuration already follow, then the green
@@ -161,7 +161,7 @@ func (w Work) rolling() []Pool {
 	return pools
 }
 
-// width is how many of n running Machines may be at work at once.
+// width is how many of n running Machines may be updated at once.
 func (w Work) width(n int) int {
 	share := w.MaxUnavailable
 	if share == 0 {

@@ -59,8 +59,7 @@ func (r *run) mustStop(ctx context.Context) bool {
 }
 
 // runTurn is one turn. A panic in it ends the run and goes on in Run's own
-// goroutine, once the other turns have come to their end; the lease is given
-// back in any case.
+// goroutine, once the other turns have ended; the lease is released in any case.
 func (r *run) runTurn(ctx context.Context, j *job, turn func(context.Context, *job)) {
 	r.begin(j)
 	defer func() {

@@ -28,7 +28,7 @@ func (r *run) end(j *job) {
 	}
 }
 
-// beginRelease tells that the release is being recorded, until done is called.
+// beginRelease reports that the release is being recorded, until done is called.
 func (r *run) beginRelease(doing string) (done func()) {
 	r.mu.Lock()
 	r.clerk.busy = true
@@ -41,7 +41,7 @@ func (r *run) beginRelease(doing string) (done func()) {
 	}
 }
 
-// say tells what is being done with a Machine.
+// say reports what is being done with a Machine.
 func (r *run) say(j *job, doing string) {
 	r.mu.Lock()
 	j.doing, j.since = doing, r.Clock.Now()
@@ -52,7 +52,8 @@ func (r *run) say(j *job, doing string) {
 func (r *run) phase(j *job) Phase {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Phase{Group: j.out.Group, Machine: j.out.ID, Doing: j.doing, N: j.n, Of: len(r.jobs), For: r.Clock.Now().Sub(j.since)}
+	return Phase{Group: j.out.Group, Machine: j.out.ID, Doing: j.doing, N: j.n, Of: len(r.jobs),
+		For: r.Clock.Now().Sub(j.since)}
 }
 
 func (r *run) notify(p Phase) {
@@ -61,7 +62,7 @@ func (r *run) notify(p Phase) {
 	r.progress(p)
 }
 
-// stopReporting lets nothing more be told: whoever listens may have panicked.
+// stopReporting drops all later reports: the callback may have panicked.
 func (r *run) stopReporting() {
 	r.reporting.Lock()
 	defer r.reporting.Unlock()

@@ -16,7 +16,7 @@ const (
 	// waitStep is the longest wait for a state before the Machine is looked at.
 	waitStep = 15 * time.Second
 	// SmokeTime is how long every program must live (flyctl's smoke checks: 10 s):
-	// checks that pass say nothing of a crash just after.
+	// checks that pass do not rule out a crash just after.
 	SmokeTime = 10 * time.Second
 	// pollStep is the first pause between two readings; each is twice the one
 	// before, up to maxPollStep.
@@ -25,7 +25,7 @@ const (
 )
 
 // errStoppedMeanwhile is no failure: Fly Proxy or a person stopped the Machine.
-var errStoppedMeanwhile = errors.New("it was stopped before it was proved")
+var errStoppedMeanwhile = errors.New("it was stopped before it was tested")
 
 // prove waits until a Machine runs what was sent, and works: its program lives for
 // SmokeTime, and all its health checks pass. A program with checks may crash
@@ -64,7 +64,8 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 		case !watched:
 			return live, fmt.Errorf("it did not stay up for %v", SmokeTime)
 		default:
-			return live, fmt.Errorf("its health checks did not pass within %v: %s%s", r.work.HealthyWithin, failingChecks(live), r.unreachablePorts(ctx, j))
+			return live, fmt.Errorf("its health checks did not pass within %v: %s%s",
+				r.work.HealthyWithin, failingChecks(live), r.unreachablePorts(ctx, j))
 		}
 		if watched {
 			r.repeat(j, "waiting for its health checks")
@@ -101,7 +102,8 @@ func (r *run) waitStarted(ctx context.Context, j *job, instance string) error {
 		}
 		// What can be read is not judged by a wait that was refused; and a Machine
 		// just created may not be known everywhere.
-		lost := readErr != nil && !isTransient(readErr) && !(j.out.Created && fly.CodeOf(readErr) == gate.NotFound && fly.Missing(readErr) != fly.AnApp)
+		lost := readErr != nil && !isTransient(readErr) && !(j.out.Created &&
+			fly.CodeOf(readErr) == gate.NotFound && fly.Missing(readErr) != fly.AnApp)
 		switch {
 		case lost:
 			return fmt.Errorf("it did not start: %w", err)
@@ -166,8 +168,8 @@ func (r *run) withTimeout(ctx context.Context, d time.Duration) (context.Context
 	return ctx, cancel
 }
 
-// verdict tells whether waiting is over, and with what. watched tells that the
-// program has lived long enough.
+// verdict reports whether waiting is over, and with what error. watched means that the
+// program has run long enough.
 func (r *run) verdict(j *job, m fly.Machine, watched bool) (done bool, err error) {
 	out := &j.out
 	if isFinished(m, j.config) {
@@ -198,14 +200,15 @@ func (r *run) verdict(j *job, m fly.Machine, watched bool) (done bool, err error
 			return false, nil
 		}
 	}
-	if out.Proof = fmt.Sprintf("started, up for %v, and %d of %d health checks pass", SmokeTime, len(m.Checks), len(m.Checks)); out.Checks == 0 {
+	if out.Proof = fmt.Sprintf("started, up for %v, and %d of %d health checks pass",
+		SmokeTime, len(m.Checks), len(m.Checks)); out.Checks == 0 {
 		out.Proof = fmt.Sprintf("started, and up for %v; it has no health checks", SmokeTime)
 	}
 	return true, nil
 }
 
-// isFinished reports whether a program that serves nobody came to its end as it
-// should, and is not to be started again.
+// isFinished reports whether a program without services ended as it should, and is not to
+// be started again.
 func isFinished(m fly.Machine, config machine.Config) bool {
 	services, err := config.Services()
 	return err == nil && len(services) == 0 && countChecks(config) == 0 &&

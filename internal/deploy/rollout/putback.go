@@ -17,7 +17,8 @@ import (
 func (r *run) putAllBack(ctx context.Context) {
 	lanes := make(map[string][]*job)
 	for _, j := range slices.Backward(r.changed) {
-		if j.out.State != PutBack && j.out.State != Broken && j.out.State != Removed && j.out.State != Unchanged && j.out.Role == "" {
+		if j.out.State != PutBack && j.out.State != Broken && j.out.State != Removed && j.out.State != Unchanged &&
+			j.out.Role == "" {
 			lanes[j.out.Group] = append(lanes[j.out.Group], j)
 		}
 	}
@@ -62,10 +63,11 @@ func (r *run) putBack(ctx context.Context, j *job) {
 			out.State, out.Err = Unchanged, neverArrived(out.Err)
 			return
 		case j.instance == "" && isConflict(out.Err) && !machine.Equal(live.Config, j.config):
-			out.State = Unchanged // what is there is somebody else's
+			out.State = Unchanged // another client changed it
 			return
 		case j.instance != "" && j.instance != live.InstanceID:
-			broken(&fly.Error{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by somebody else meanwhile, and was left so"})
+			broken(&fly.Error{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by another client " +
+				"in the meantime, and was left that way"})
 			return
 		}
 		j.instance = live.InstanceID
@@ -78,7 +80,8 @@ func (r *run) putBack(ctx context.Context, j *job) {
 	}
 	out.After = restored.InstanceID
 	// One that did not get up before will not get up now.
-	if launch && (j.change.Before.State == "started" || j.change.Before.State == "starting" || !isRunning(j.change.Before.State)) {
+	if launch && (j.change.Before.State == "started" || j.change.Before.State == "starting" ||
+		!isRunning(j.change.Before.State)) {
 		r.say(j, "waiting for it to start with the earlier configuration")
 		if err := r.waitStarted(ctx, j, restored.InstanceID); err != nil {
 			broken(err)
@@ -98,7 +101,8 @@ const undoTries = 2
 func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Machine, err error) {
 	for range undoTries {
 		restored, err = r.update(ctx, fly.Update{
-			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.instance, Lease: j.hold.orNil(), SkipLaunch: !launch, PutBack: true,
+			ID: j.out.ID, Config: j.change.Before.Config, CurrentInstance: j.instance, Lease: j.hold.orNil(),
+			SkipLaunch: !launch, PutBack: true,
 		}, j.instance)
 		if err == nil || !isTransient(err) || errors.Is(err, errTookEffect) || errors.Is(err, errUnsettled) {
 			break
@@ -114,7 +118,7 @@ func (r *run) restore(ctx context.Context, j *job, launch bool) (restored fly.Ma
 func (r *run) remove(ctx context.Context, j *job) {
 	out := &j.out
 	if out.ID == "" {
-		return // nobody knows whether it exists
+		return // it is unknown whether it exists
 	}
 	r.say(j, "destroying it again")
 	err := r.secure(ctx, j)
@@ -147,7 +151,8 @@ func (r *run) isGone(ctx context.Context, j *job) bool {
 	for range settleReads {
 		live, err := r.Client.Machine(ctx, r.work.App, j.out.ID)
 		again := missing
-		missing = fly.CodeOf(err) == gate.NotFound && fly.Missing(err) != fly.AnApp // an app out of sight tells nothing
+		// an app that cannot be read proves nothing
+		missing = fly.CodeOf(err) == gate.NotFound && fly.Missing(err) != fly.AnApp
 		if missing && again || err == nil && (live.State == "destroyed" || live.State == "destroying") {
 			return true
 		}

@@ -89,7 +89,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.Inject(flysim.Fault{Operation: "machine.get", Target: id, After: 1, Times: 4 * settleReads, Status: 503})
 		report := b.run(changes)
 		b.states(report, Unchanged, NotStarted)
-		b.failed(report, id, gate.Stale, "not known")
+		b.failed(report, id, gate.Stale, "is unknown")
 		b.has(id, theirs)
 		b.released(id)
 	})

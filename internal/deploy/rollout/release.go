@@ -138,7 +138,7 @@ func (r *run) closeAbandoned(ctx context.Context) {
 	}
 }
 
-// recordRelease tells of a release, or of its status.
+// recordRelease reports a release, or its status, to Engine.RecordRelease.
 func (r *run) recordRelease(release fly.Release, status fly.ReleaseStatus) {
 	if r.RecordRelease == nil {
 		return
@@ -148,11 +148,12 @@ func (r *run) recordRelease(release fly.Release, status fly.ReleaseStatus) {
 	r.RecordRelease(release, status)
 }
 
-// mark records a status; saying it twice is harmless.
+// mark sends a status; sending it twice is harmless.
 func (r *run) mark(ctx context.Context, of *ReleaseOutcome, status fly.ReleaseStatus, problem string) error {
 	var err error
 	for i := range closeTries {
-		err = r.Client.UpdateRelease(ctx, r.grant, r.work.App, of.Release, fly.ReleaseUpdate{Status: status, Problem: problem})
+		err = r.Client.UpdateRelease(ctx, r.grant, r.work.App, of.Release, fly.ReleaseUpdate{Status: status,
+			Problem: problem})
 		if err == nil {
 			of.Status = status
 			r.recordRelease(of.Release, status)

@@ -14,10 +14,11 @@ type State string
 // The states. Broken means that what the run wanted to undo could not be
 // undone: the Machine needs a person.
 const (
-	Healthy    State = "healthy"     // has the new configuration, started, checks passing, read back
-	Unproven   State = "unproven"    // has the new configuration, and was not seen at work
-	Failed     State = "failed"      // has the new configuration, does not work with it, and was left so
-	Unclear    State = "unclear"     // may have the new configuration or another one, as answers were lost, and was left so
+	Healthy  State = "healthy"  // has the new configuration, started, checks passing, read back
+	Unproven State = "unproven" // has the new configuration, and was not tested
+	Failed   State = "failed"   // has the new configuration, does not work with it, and was left so
+	// may have the new configuration or another one, as answers were lost, and was left so
+	Unclear    State = "unclear"
 	PutBack    State = "put_back"    // has its earlier configuration again, because it or another one failed
 	Removed    State = "removed"     // was created in this run, and destroyed again
 	Replaced   State = "replaced"    // was destroyed, once the one in its place served
@@ -67,16 +68,16 @@ type Port struct {
 	Address string
 }
 
-// Reach is who gets through to a port.
+// Reach says who can reach a port.
 type Reach string
 
-// Who gets through.
+// Who can reach a port.
 const (
 	ReachAll      Reach = "all"      // Fly Proxy does: 0.0.0.0, [::] or an address of the Machine
 	ReachLoopback Reach = "loopback" // only the Machine itself
 	ReachPrivate  Reach = "private"  // only the private network (fly-local-6pn), which Fly Proxy does not use
-	ReachNone     Reach = "none"     // nobody listens, although sockets were seen
-	ReachUnknown  Reach = "unknown"  // the list of processes did not tell
+	ReachNone     Reach = "none"     // nothing listens, although sockets were seen
+	ReachUnknown  Reach = "unknown"  // the list of processes does not show it
 )
 
 // ReleaseOutcome is what became of the release record.
@@ -93,14 +94,14 @@ type Report struct {
 	Release     *ReleaseOutcome  // nil if none was to be recorded
 	Abandoned   []ReleaseOutcome // of the work, as they are now
 	Interrupted bool             // the run was stopped, or the context ended, before the last Machine's turn
-	Stopped     bool             // somebody wanted it to end, in time or not
+	Stopped     bool             // the run was asked to stop, in time or not
 	Err         error            // why nothing was begun; nil if something was
 	Took        time.Duration
 
 	first int // the number, from 1, of the Machine that failed first; 0 if that is not known
 }
 
-// Count tells how many Machines ended in a state.
+// Count counts the Machines that ended in a state.
 func (r Report) Count(state State) int {
 	n := 0
 	for _, m := range r.Machines {

@@ -15,10 +15,10 @@ const (
 	RoleCanary   Role = "canary"   // made to be proved, and destroyed before any other Machine is touched
 	RoleGreen    Role = "green"    // made beside an old Machine, to take its place
 	RoleBlue     Role = "blue"     // removed from routing, stopped and destroyed once the green ones serve
-	RoleLeftover Role = "leftover" // of an earlier deployment that did not come to its end, and destroyed
+	RoleLeftover Role = "leftover" // of an earlier deployment that did not finish, and destroyed
 )
 
-// assignment is what the strategy wants of one existing Machine.
+// assignment is the part of one existing Machine in the strategy.
 type assignment struct {
 	role   Role
 	routed bool // it, or the one in its place, is to be in Fly Proxy's routing

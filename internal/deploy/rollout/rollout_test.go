@@ -126,7 +126,7 @@ func TestPutBack(t *testing.T) {
 		{name: "checks never pass", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailChecks) },
 			says: `its health checks did not pass within 1m15s: "servicecheck-00-http-8080" is "critical"`},
 		{name: "the program listens elsewhere", spoil: func(b *bench, id string) { b.SetListen(b.app, id, []string{"127.0.0.1:8080"}) },
-			says: `is "critical"; port 8080 is bound to 127.0.0.1:8080, where Fly Proxy does not come in: bind it to 0.0.0.0 or [::]`},
+			says: `is "critical"; port 8080 is bound to 127.0.0.1:8080, which Fly Proxy cannot reach: bind it to 0.0.0.0 or [::]`},
 		{name: "the program listens nowhere", spoil: func(b *bench, id string) { b.SetListen(b.app, id, []string{"0.0.0.0:9"}) },
 			says: `is "critical"; nothing listens on port 8080`},
 		{name: "the program ends at once", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailExit) },

@@ -10,17 +10,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// What reading may tell of an update whose answer was lost or says too little.
+// What reading may show of an update whose answer was lost or says too little.
 var (
 	errTookEffect = errors.New("the Machine changed, and not to what was sent")
-	errUnsettled  = errors.New("the Machine could not be read, so what became of it is not known")
+	errUnsettled  = errors.New("the Machine could not be read, so its state is unknown")
 )
 
 // settleReads is how often the state is read after a lost answer.
 const settleReads = 6
 
 // update sends a configuration once. When the answer is lost or is a refusal,
-// the Machine's instance and configuration tell what happened.
+// the Machine's instance and configuration show what happened.
 func (r *run) update(ctx context.Context, update fly.Update, was string) (fly.Machine, error) {
 	m, err := r.Client.UpdateMachine(ctx, r.grant, r.work.App, update)
 	var ambiguous *fly.Ambiguous
@@ -59,8 +59,7 @@ func (r *run) settle(ctx context.Context, update fly.Update, was string, lost *f
 	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", lost.Settled(), settleReads)
 }
 
-// neverArrived is why an update failed, once a later reading shows that it did
-// nothing: what was in doubt until then is not any more.
+// neverArrived is the error of an update once a later reading shows that it did nothing.
 func neverArrived(err error) error {
 	var lost *fly.Ambiguous
 	var coded *fly.Error
@@ -78,7 +77,8 @@ func neverArrived(err error) error {
 // readFresh reads a Machine, more than once if Fly does not answer.
 func (r *run) readFresh(ctx context.Context, id string) (live fly.Machine, err error) {
 	for range settleReads {
-		if live, err = r.Client.Machine(ctx, r.work.App, id); err == nil || !isTransient(err) || r.pause(ctx, pollStep) != nil {
+		if live, err = r.Client.Machine(ctx, r.work.App, id); err == nil || !isTransient(err) || r.pause(ctx,
+			pollStep) != nil {
 			break
 		}
 	}
@@ -112,8 +112,8 @@ func isRejected(err error) bool {
 	return false
 }
 
-// isConflict reports whether an update was refused because of somebody else's
-// work. What the Machine has then is theirs, and is not put back.
+// isConflict reports whether an update was refused because of another client's work. What
+// the Machine has then is theirs, and is not put back.
 func isConflict(refusal error) bool {
 	code := fly.CodeOf(refusal)
 	return code == gate.Stale || code == gate.Busy

@@ -18,7 +18,8 @@ const closeTries = 3
 func (w Work) Steps() []Step {
 	var steps []Step
 	for range w.Abandoned {
-		steps = append(steps, slices.Repeat([]Step{{Verb: gate.UpdateRelease, Target: string(fly.ReleaseInterrupted)}}, closeTries)...)
+		steps = append(steps, slices.Repeat([]Step{{Verb: gate.UpdateRelease,
+			Target: string(fly.ReleaseInterrupted)}}, closeTries)...)
 	}
 	if w.Release != nil {
 		steps = append(steps, Step{Verb: gate.CreateRelease, Target: w.Release.Target()})
@@ -39,7 +40,8 @@ func (w Work) Steps() []Step {
 		}
 	}
 	if w.Release != nil {
-		for _, status := range []fly.ReleaseStatus{fly.ReleaseRunning, fly.ReleaseComplete, fly.ReleaseFailed, fly.ReleaseInterrupted} {
+		for _, status := range []fly.ReleaseStatus{fly.ReleaseRunning, fly.ReleaseComplete, fly.ReleaseFailed,
+			fly.ReleaseInterrupted} {
 			steps = append(steps, slices.Repeat([]Step{{Verb: gate.UpdateRelease, Target: string(status)}}, closeTries)...)
 		}
 	}
@@ -65,7 +67,8 @@ func (w Work) updateSteps(c Change) []Step {
 	}
 	if w.OnFailure == PutAllBack && !c.Same() {
 		steps = append(steps, step(gate.LeaseMachine, id))
-		steps = append(steps, slices.Repeat([]Step{step(gate.PutBackMachine, fly.UpdateTarget(id, c.Before.Config))}, undoTries)...)
+		steps = append(steps, slices.Repeat([]Step{step(gate.PutBackMachine, fly.UpdateTarget(id,
+			c.Before.Config))}, undoTries)...)
 	}
 	return steps
 }
@@ -100,7 +103,8 @@ func (w Work) createSteps(c Create) []Step {
 // machine is what is asked for, but for the labels of the release and the
 // volume, which do not count for its target.
 func (c Create) machine() fly.NewMachine {
-	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL, SkipLaunch: c.asleep, SkipServiceRegistration: c.unrouted}
+	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL, SkipLaunch: c.asleep,
+		SkipServiceRegistration: c.unrouted}
 }
 
 // Check names what makes the work impossible, before anybody is asked: an
@@ -110,26 +114,28 @@ func (w Work) Check() error {
 	switch w.Strategy {
 	case Rolling, Immediate, Canary, BlueGreen:
 	default:
-		return refuse(gate.InvalidInput, "the strategy is none of rolling, immediate, canary and bluegreen")
+		return refuse(gate.InvalidInput, "the strategy is not one of rolling, immediate, canary and bluegreen")
 	}
 	switch w.OnFailure {
 	case PutAllBack, Stop, Continue:
 	default:
-		return refuse(gate.InvalidInput, "what to do on a failure is none of put_back, stop and continue")
+		return refuse(gate.InvalidInput, "on_failure is not one of put_back, stop and continue")
 	}
 	if w.MaxUnavailable < 0 || math.IsNaN(w.MaxUnavailable) || math.IsInf(w.MaxUnavailable, 0) {
 		return refuse(gate.InvalidInput, "max_unavailable is a share below 1, or a number of Machines")
 	}
 	if w.StartWithin <= 0 || w.HealthyWithin <= 0 {
-		return refuse(gate.InvalidInput, "the time for a Machine to start and to become healthy must be more than none")
+		return refuse(gate.InvalidInput, "the time for a Machine to start and to become healthy must be more than zero")
 	}
 	for _, c := range w.Creates {
 		mounts, err := c.Config.Mounts()
 		switch {
 		case err != nil, (c.Volume != nil || c.Use != "") != (len(mounts) > 0):
-			return refuse(gate.InvalidInput, "a new Machine of group "+c.Group+" has a volume and no mount for it, or a mount and no volume")
+			return refuse(gate.InvalidInput, "a new Machine of group "+c.Group+" has a volume and no mount for "+
+				"it, or a mount and no volume")
 		case c.Volume != nil && (c.Use != "" || c.Volume.Region != c.Region):
-			return refuse(gate.InvalidInput, "the volume of a new Machine of group "+c.Group+" is not one, or not in its region")
+			return refuse(gate.InvalidInput, "the volume of a new Machine of group "+c.Group+" is given twice, "+
+				"or is not in its region")
 		}
 	}
 	seen := make(map[string]bool)
@@ -137,9 +143,10 @@ func (w Work) Check() error {
 		id := c.Before.ID
 		switch {
 		case seen[id]:
-			return refuse(gate.InvalidInput, "Machine "+id+" is there twice")
+			return refuse(gate.InvalidInput, "Machine "+id+" is listed twice")
 		case !c.Before.Whole():
-			return refuse(gate.Precondition, "the configuration of Machine "+id+" could not be read whole: an update from it would lose fields")
+			return refuse(gate.Precondition, "the configuration of Machine "+id+" could not be read whole: an "+
+				"update from it would lose fields")
 		}
 		seen[id] = true
 	}

@@ -12,7 +12,7 @@ import (
 type Work struct {
 	App      string
 	Strategy Strategy
-	// MaxUnavailable is how many running Machines of a group may be at work at
+	// MaxUnavailable is how many running Machines of a group may be updated at
 	// once: below 1 a share of them, rounded up; from 1 on their number.
 	MaxUnavailable float64
 	Updates        []Change // in any order
@@ -26,13 +26,12 @@ type Work struct {
 	// Release is recorded before the first Machine and closed after the last;
 	// nil records none. Machines get its id and version in their metadata.
 	Release *fly.NewRelease
-	// Abandoned are releases that nobody is at work on any more, and that have no
-	// end. They are closed as interrupted before the first Machine. One that cannot
-	// be closed stops nothing.
+	// Abandoned are releases that earlier runs left open. They are closed as interrupted
+	// before the first Machine. One that cannot be closed does not stop the run.
 	Abandoned []fly.Release
 }
 
-// Strategy is in which order Machines are updated, in flyctl's words.
+// Strategy is the order in which Machines are updated, in flyctl's words.
 type Strategy string
 
 // Strategies.
@@ -43,13 +42,12 @@ const (
 	BlueGreen Strategy = "bluegreen" // a second set beside the first, then the switch
 )
 
-// OnFailure is what becomes of a rollout when a Machine fails. Whatever it says,
-// a canary that fails ends the run, and is destroyed; so are all green Machines
-// if one fails before they are in routing. Once a blue Machine is destroyed,
-// nothing is put back any more.
+// OnFailure decides what happens when a Machine fails. In any case, a canary that fails
+// ends the run and is destroyed, and so are all green Machines if one fails before they
+// are in routing. Once a blue Machine is destroyed, nothing is put back.
 type OnFailure string
 
-// What becomes of it.
+// What happens when a Machine fails.
 const (
 	PutAllBack OnFailure = "put_back" // the one that failed and all changed in this run get their earlier configuration
 	Stop       OnFailure = "stop"     // all stay as they are, and no other is touched

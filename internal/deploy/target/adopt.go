@@ -27,9 +27,11 @@ func (c *computation) adopt(ctx context.Context, m fly.Machine) (decision, error
 	case m.Config.RunsTask():
 		return decision{fate: left, why: "not made by fly deploy; made for a single task (a schedule, or auto_destroy)"}, nil
 	case name != "" && !slices.Contains(groups, name):
-		return decision{fate: left, why: fmt.Sprintf("not made by fly deploy, and its group %s is not in the file", plan.Quote(name))}, nil
+		return decision{fate: left, why: fmt.Sprintf("not made by fly deploy, and its group %s is not in the file",
+			plan.Quote(name))}, nil
 	case !c.Adopt:
-		return decision{fate: detached, why: "not made by fly deploy; adopt: true updates it in place, as a member of the file's group"}, nil
+		return decision{fate: detached, why: "not made by fly deploy; adopt: true updates it in place, as a " +
+			"member of the file's group"}, nil
 	case name == "" && len(groups) > 1:
 		return decision{fate: groupless, why: "not made by fly deploy, and it names no group"}, nil
 	}
@@ -43,7 +45,8 @@ func (c *computation) adopt(ctx context.Context, m fly.Machine) (decision, error
 func (c *computation) checkAdopt(out *Targets, undecided []string) {
 	for _, group := range slices.Sorted(maps.Keys(out.Adopted)) {
 		ids := out.Adopted[group]
-		out.Remark("adopted: %s (%s), not made by fly deploy, now in group %s: every later deploy updates them, and fly deploy of a file without the group destroys them",
+		out.Remark("adopted: %s (%s), not made by fly deploy, now in group %s: every later deploy updates "+
+			"them, and fly deploy of a file without the group destroys them",
 			plan.Machines(len(ids)), plan.Few(ids), plan.Quote(group))
 	}
 	if len(undecided) > 0 {
@@ -51,7 +54,8 @@ func (c *computation) checkAdopt(out *Targets, undecided []string) {
 			ID: GroupUnknown,
 			What: fmt.Sprintf("%s (%s) has no process group in its metadata, and the file has %s: its group is unknown",
 				plan.Machines(len(undecided)), plan.Few(undecided), plan.Few(c.File.Groups())),
-			Fix: fmt.Sprintf("fly machine update %s -a %s --metadata fly_process_group=GROUP (ask the person which; it restarts the Machine), or deploy without adopt", undecided[0], c.App),
+			Fix: fmt.Sprintf("fly machine update %s -a %s --metadata fly_process_group=GROUP (ask the person "+
+				"which; it restarts the Machine), or deploy without adopt", undecided[0], c.App),
 		})
 	}
 	if len(out.Adopted) > 0 && c.Strategy == rollout.BlueGreen {

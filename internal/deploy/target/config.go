@@ -97,24 +97,28 @@ func (c *computation) replaces(group string, before, after machine.Config) (stri
 	case len(had) > 1:
 		return fmt.Sprintf("it has %d volumes, but a fly.toml can name only one", len(had)), nil
 	case len(had) > 0 && len(want) == 0:
-		return fmt.Sprintf("it has the volume %s, but the file has no [[mounts]] for group %s", plan.Quote(had[0].Name), plan.Quote(group)), nil
+		return fmt.Sprintf("it has the volume %s, but the file has no [[mounts]] for group %s",
+			plan.Quote(had[0].Name), plan.Quote(group)), nil
 	case len(had) == 0 && len(want) > 0:
 		return fmt.Sprintf("the file mounts the volume %s, but it has none", plan.Quote(want[0].Name)), nil
 	case len(had) > 0 && had[0].Name != "" && had[0].Name != want[0].Name:
-		return fmt.Sprintf("the file mounts the volume %s, but it has %s", plan.Quote(want[0].Name), plan.Quote(had[0].Name)), nil
+		return fmt.Sprintf("the file mounts the volume %s, but it has %s",
+			plan.Quote(want[0].Name), plan.Quote(had[0].Name)), nil
 	}
 	dedication, err := c.dedication(group)
 	if err != nil {
 		return "", err
 	}
-	if guest, err := before.Guest(); dedication != "" && err == nil && (guest == nil || guest.HostDedicationID != dedication) {
+	if guest, err := before.Guest(); dedication != "" && err == nil && (guest == nil ||
+		guest.HostDedicationID != dedication) {
 		return fmt.Sprintf("the file requires the dedicated host %s", plan.Quote(dedication)), nil
 	}
 	return "", nil
 }
 
 func (c *computation) tooManyMounts(n int, group string) string {
-	return fmt.Sprintf("the file has %d [[mounts]] for group %s, but a Machine can have only one volume", n, plan.Quote(group))
+	return fmt.Sprintf("the file has %d [[mounts]] for group %s, but a Machine can have only one volume",
+		n, plan.Quote(group))
 }
 
 // dedication is the host_dedication_id of a group: that of its [[vm]], else the file's

@@ -43,22 +43,26 @@ func (c *computation) create(ctx context.Context, out *Targets, groups, unnamed 
 	}
 	if c.ServicesOnly {
 		for _, group := range groups {
-			out.Remark("group %s has no Machine; none is created, because scope services changes only services and checks", plan.Quote(group))
+			out.Remark("group %s has no Machine; none is created, because scope services changes only services and checks",
+				plan.Quote(group))
 		}
 		if len(groups) == len(c.File.Groups()) && len(out.Blockers) == 0 {
-			out.Block(plan.Blocker{ID: NoMachines, What: "no process group of the file has a Machine", Fix: "deploy with scope all"})
+			out.Block(plan.Blocker{ID: NoMachines, What: "no process group of the file has a Machine",
+				Fix: "deploy with scope all"})
 		}
 		return nil
 	}
 	image := AppImage(c.Source, c.state.Machines)
-	region := cmp.Or(c.File.PrimaryRegion(), mostCommon(c.state.Machines, func(m fly.Machine) string { return m.Region }))
+	region := cmp.Or(c.File.PrimaryRegion(), mostCommon(c.state.Machines,
+		func(m fly.Machine) string { return m.Region }))
 	first := plan.Quote(groups[0])
 	switch {
 	case len(unnamed) > 0:
 		out.Block(plan.Blocker{
-			ID:   HostDown,
-			What: fmt.Sprintf("group %s has no visible Machine, and the group of Machine %s cannot be read because its host is down", first, plan.Few(unnamed)),
-			Fix:  "wait for the host: otherwise the group might get a second Machine",
+			ID: HostDown,
+			What: fmt.Sprintf("group %s has no visible Machine, and the group of Machine %s cannot be read "+
+				"because its host is down", first, plan.Few(unnamed)),
+			Fix: "wait for the host: otherwise the group might get a second Machine",
 		})
 		return nil
 	case image == "":
@@ -69,7 +73,8 @@ func (c *computation) create(ctx context.Context, out *Targets, groups, unnamed 
 		return nil
 	case region == "":
 		out.Block(plan.Blocker{
-			ID: NoRegion, What: fmt.Sprintf("group %s has no Machine, and the file has no primary_region for a new one", first),
+			ID: NoRegion, What: fmt.Sprintf("group %s has no Machine, and the file has no primary_region for a new one",
+				first),
 			Fix: "set primary_region in the file",
 		})
 		return nil
@@ -81,7 +86,8 @@ func (c *computation) create(ctx context.Context, out *Targets, groups, unnamed 
 		case err != nil:
 			return err
 		case len(mounts) > 1:
-			out.Block(plan.Blocker{ID: ReplacementNeeded, What: c.tooManyMounts(len(mounts), group), Fix: "keep only one of them"})
+			out.Block(plan.Blocker{ID: ReplacementNeeded, What: c.tooManyMounts(len(mounts), group),
+				Fix: "keep only one of them"})
 			continue
 		case len(mounts) == 1:
 			if create.Use, err = c.freeVolume(ctx, mounts[0].Name, region, taken); err != nil {

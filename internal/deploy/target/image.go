@@ -87,7 +87,8 @@ func (c *computation) pin(m fly.Machine, after machine.Config) (config machine.C
 	image, ok := pinned(m)
 	switch {
 	case !ok:
-		note = "the image " + plan.Quote(image) + " is a tag, and the digest of what they run is unknown: Fly looks up the tag again and may get a different build"
+		note = "the image " + plan.Quote(image) + " is a tag, and the digest of what they run is unknown: Fly " +
+			"looks up the tag again and may get a different build"
 		return after, note, nil
 	case image == m.Config.Image():
 		return after, "", nil

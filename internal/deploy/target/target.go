@@ -164,8 +164,10 @@ func Compute(ctx context.Context, source Source, state State) (Targets, error) {
 		}
 	}
 	unreadable.each(block(IncompleteConfiguration, ""))
-	hosts.each(block(HostDown, "wait for the host, or restore the volume from a snapshot and replace the Machine with flyctl"))
-	replacements.each(block(ReplacementNeeded, "that needs a new Machine: make the file match the current Machine, or use fly deploy, which destroys the Machine and creates another"))
+	hosts.each(block(HostDown, "wait for the host, or restore the volume from a snapshot and replace the "+
+		"Machine with flyctl"))
+	replacements.each(block(ReplacementNeeded, "that needs a new Machine: make the file match the current "+
+		"Machine, or use fly deploy, which destroys the Machine and creates another"))
 	c.checkAdopt(&out, undecided)
 	for _, group := range slices.Sorted(maps.Keys(out.Vanished)) {
 		ids := out.Vanished[group]
@@ -192,7 +194,8 @@ func (c *computation) decide(ctx context.Context, m fly.Machine) (decision, erro
 		d.group, d.unnamed = group, m.Config.ProcessGroup() == ""
 		return d, err
 	case !m.Whole(): // its group cannot be read either
-		return decision{fate: unread, why: "the platform does not return its whole configuration: an update would lose the rest"}, nil
+		return decision{fate: unread, why: "the platform does not return its whole configuration: an update " +
+			"would lose the rest"}, nil
 	case !m.Config.FlyLaunch():
 		return c.adopt(ctx, m)
 	case m.Config.Label(machine.MetadataCanary) == "true" && c.Strategy == rollout.Canary:
@@ -256,7 +259,8 @@ func (c *computation) onLostHost(ctx context.Context, m fly.Machine) (decision, 
 	if attached {
 		return decision{fate: waiting, why: fmt.Sprintf("its host is %s and has its volume", plan.Quote(m.HostStatus))}, nil
 	}
-	return decision{fate: left, why: fmt.Sprintf("on a host that is %s (fly deploy would replace it)", plan.Quote(m.HostStatus))}, nil
+	return decision{fate: left, why: fmt.Sprintf("on a host that is %s (fly deploy would replace it)",
+		plan.Quote(m.HostStatus))}, nil
 }
 
 // halfExchanged finds the groups in which an earlier bluegreen deploy did not finish.
@@ -270,7 +274,8 @@ func (c *computation) halfExchanged(out *Targets) {
 	}
 	var ids []string
 	for _, m := range c.state.Machines {
-		if m.Config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy || there[m.Config.Label(rollout.ReplacesKey)] {
+		if m.Config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy ||
+			there[m.Config.Label(rollout.ReplacesKey)] {
 			groups[c.groupOf(m)] = true
 			ids = append(ids, m.ID)
 		}
@@ -279,7 +284,8 @@ func (c *computation) halfExchanged(out *Targets) {
 	case c.Strategy == rollout.BlueGreen:
 		c.exchanged = groups
 	case len(ids) > 0:
-		out.Remark("an earlier bluegreen deploy did not finish, and left two sets of Machines (%s): strategy bluegreen finishes it, this strategy keeps both", plan.Few(ids))
+		out.Remark("an earlier bluegreen deploy did not finish, and left two sets of Machines (%s): strategy "+
+			"bluegreen finishes it, this strategy keeps both", plan.Few(ids))
 	}
 }
 
