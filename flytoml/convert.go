@@ -211,7 +211,9 @@ func (d *Definition) wireFiles(local localFiles) ([]wireFile, error) {
 		wire := wireFile{GuestPath: file.GuestPath}
 		switch {
 		case file.LocalPath != "" && !local.given():
-			return nil, fmt.Errorf("[[files]] for %s takes its content from local_path, which is not supported here: use fly deploy, or write the content as raw_value", excerpt.Quote(file.GuestPath))
+			return nil, fmt.Errorf(
+				"[[files]] for %s takes its content from local_path, which is not supported here: use fly deploy, or "+
+					"write the content as raw_value", excerpt.Quote(file.GuestPath))
 		case file.LocalPath != "":
 			content, err := local.base64(file.LocalPath)
 			if err != nil {

@@ -48,7 +48,8 @@ func (l localFiles) read(name string) ([]byte, error) {
 	}
 	clean := path.Clean(name)
 	if path.IsAbs(name) || !fs.ValidPath(clean) {
-		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read", excerpt.Quote(name))
+		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read",
+			excerpt.Quote(name))
 	}
 	info, err := fs.Stat(l.fs, clean)
 	switch {

@@ -31,20 +31,35 @@ func TestWithFiles(t *testing.T) {
 	files := fstest.MapFS{
 		"conf/x.txt": {Data: []byte("hello")},
 		"empty":      {},
-		"m.json":     {Data: []byte(`{"schedule":"daily","files":[{"guest_path":"/m","local_path":"empty"}],"containers":[{"name":"app","files":[{"guest_path":"/f","local_path":"conf/x.txt"},{"guest_path":"/g","secret_name":"S"}]}]}`)},
+		"m.json": {Data: []byte(
+			`{"schedule":"daily","files":[{"guest_path":"/m","local_path":"empty"}],"containers":[{"name":"app",` +
+				`"files":[{"guest_path":"/f","local_path":"conf/x.txt"},{"guest_path":"/g","secret_name":"S"}]}]}`)},
 	}
 	for _, tt := range []struct{ name, toml, field, want string }{
-		{"a file", "[[files]]\nguest_path = '/f'\nlocal_path = 'conf/x.txt'", "files", `[{"guest_path":"/f","raw_value":"aGVsbG8="}]`},
-		{"a name that is not clean", "[[files]]\nguest_path = '/f'\nlocal_path = './conf/../conf//x.txt'", "files", `[{"guest_path":"/f","raw_value":"aGVsbG8="}]`},
-		{"an empty file has content", "[[files]]\nguest_path = '/f'\nraw_value = 'x'\n[[files]]\nguest_path = '/f'\nlocal_path = 'empty'", "files", `[{"guest_path":"/f","raw_value":""}]`},
-		{"a file beats a secret", "[[files]]\nguest_path = '/f'\nlocal_path = 'conf/x.txt'\nsecret_name = 'S'\nraw_value = 'y'", "files", `[{"guest_path":"/f","raw_value":"aGVsbG8="}]`},
+		{"a file", "[[files]]\nguest_path = '/f'\nlocal_path = 'conf/x.txt'", "files",
+			`[{"guest_path":"/f","raw_value":"aGVsbG8="}]`},
+		{"a name that is not clean", "[[files]]\nguest_path = '/f'\nlocal_path = './conf/../conf//x.txt'",
+			"files", `[{"guest_path":"/f","raw_value":"aGVsbG8="}]`},
+		{"an empty file has content",
+			"[[files]]\nguest_path = '/f'\nraw_value = 'x'\n[[files]]\nguest_path = '/f'\nlocal_path = 'empty'",
+			"files", `[{"guest_path":"/f","raw_value":""}]`},
+		{"a file beats a secret",
+			"[[files]]\nguest_path = '/f'\nlocal_path = 'conf/x.txt'\nsecret_name = 'S'\nraw_value = 'y'", "files",
+			`[{"guest_path":"/f","raw_value":"aGVsbG8="}]`},
 		{"machine_config", "machine_config = 'm.json'", "schedule", `"daily"`},
-		{"a container's file", "machine_config = 'm.json'", "containers", `[{"name":"app","image":".","files":[{"guest_path":"/f","raw_value":"aGVsbG8="},{"guest_path":"/g","secret_name":"S"}]}]`},
+		{"a container's file", "machine_config = 'm.json'", "containers",
+			`[{"name":"app","image":".","files":[{"guest_path":"/f","raw_value":"aGVsbG8="},{"guest_path":"/g",` +
+				`"secret_name":"S"}]}]`},
 		{"the Machine's files are fly.toml's", "machine_config = 'm.json'", "files", absent},
-		{"the last of two for one path", `machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f","local_path":"empty"},{"guest_path":"/f","local_path":"conf/x.txt"}]}]}'`, "containers",
-			`[{"name":"a","image":".","files":[{"guest_path":"/f","raw_value":"aGVsbG8="},{"guest_path":"/f","raw_value":"aGVsbG8="}]}]`},
+		{"the last of two for one path",
+			`machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f","local_path":"empty"},` +
+				`{"guest_path":"/f","local_path":"conf/x.txt"}]}]}'`, "containers",
+			`[{"name":"a","image":".","files":[{"guest_path":"/f","raw_value":"aGVsbG8="},{"guest_path":"/f",` +
+				`"raw_value":"aGVsbG8="}]}]`},
 		{"no compose file of a known name", "[build.compose]", "init", `{}`},
-		{"a container's file without a name stays empty", `machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f"}]}]}'`, "containers", `[{"name":"a","image":".","files":[{"guest_path":"/f"}]}]`},
+		{"a container's file without a name stays empty",
+			`machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f"}]}]}'`, "containers",
+			`[{"name":"a","image":".","files":[{"guest_path":"/f"}]}]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parseFile(t, tt.toml).WithFiles(files).Apply("app", machine.Config{})
@@ -71,23 +86,38 @@ func TestWithFilesRefuses(t *testing.T) {
 		return `machine_config = '{"containers":[{"name":"a","files":[{"guest_path":"/f","local_path":"` + local + `"}]}]}'`
 	}
 	for _, tt := range []struct{ toml, want string }{
-		{"[[files]]\nlocal_path = './conf/none'", "could not read file ./conf/none: open ./conf/none: no such file or directory"},
+		{"[[files]]\nlocal_path = './conf/none'",
+			"could not read file ./conf/none: open ./conf/none: no such file or directory"},
 		{"[[files]]\nlocal_path = 'dir'", "could not read file dir: read dir: is a directory"},
 		{"[[files]]\nlocal_path = 'big'", "could not read file big: 'big' has more than the 1048576 bytes allowed"},
 		{"[[files]]\nlocal_path = 'pipe'", "could not read file pipe: 'pipe' is not a regular file and is not read"},
-		{"[[files]]\nlocal_path = '/etc/passwd'", "could not read file /etc/passwd: '/etc/passwd' lies outside the folder: flyctl would read it, and here it is not read"},
-		{"[[files]]\nlocal_path = 'dir/../../x'", "could not read file dir/../../x: 'dir/../../x' lies outside the folder: flyctl would read it, and here it is not read"},
+		{"[[files]]\nlocal_path = '/etc/passwd'",
+			"could not read file /etc/passwd: '/etc/passwd' lies outside the folder: flyctl would read it, and here " +
+				"it is not read"},
+		{"[[files]]\nlocal_path = 'dir/../../x'",
+			"could not read file dir/../../x: 'dir/../../x' lies outside the folder: flyctl would read it, and here " +
+				"it is not read"},
 		{"machine_config = 'none.json'", "open none.json: no such file or directory"},
-		{"machine_config = '../x.json'", "'../x.json' lies outside the folder: flyctl would read it, and here it is not read"},
-		{"machine_config = 'bad.json'", `invalid machine config "bad.json": json: cannot unmarshal number into Go struct field MachineConfig.image of type string`},
+		{"machine_config = '../x.json'",
+			"'../x.json' lies outside the folder: flyctl would read it, and here it is not read"},
+		{"machine_config = 'bad.json'",
+			`invalid machine config "bad.json": json: cannot unmarshal number into Go struct field ` +
+				`MachineConfig.image of type string`},
 		{inline("none"), "failed to read file at none: open none: no such file or directory"},
-		{inline("../x"), "failed to read file at ../x: '../x' lies outside the folder: flyctl would read it, and here it is not read"},
-		{`machine_config = '{"files":[{"guest_path":"/f","local_path":"none"}]}'`, "failed to read file at none: open none: no such file or directory"},
-		{`machine_config = '{"files":[{"guest_path":"/f","local_path":5}]}'`, `invalid machine config "{\"files\":[{\"guest_path\":\"/f\",\"local_path\":5}]}": json: cannot unmarshal number into Go struct field LocalFile.files.local_path of type string`},
+		{inline("../x"),
+			"failed to read file at ../x: '../x' lies outside the folder: flyctl would read it, and here it is not read"},
+		{`machine_config = '{"files":[{"guest_path":"/f","local_path":"none"}]}'`,
+			"failed to read file at none: open none: no such file or directory"},
+		{`machine_config = '{"files":[{"guest_path":"/f","local_path":5}]}'`,
+			`invalid machine config "{\"files\":[{\"guest_path\":\"/f\",\"local_path\":5}]}": json: cannot unmarshal ` +
+				`number into Go struct field LocalFile.files.local_path of type string`},
 		{"build.compose.file = './none.yml'", "failed to read compose file: open none.yml: no such file or directory"},
-		{"build.compose.file = 'c.yml'", "[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
-		{"[build.compose]", "[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
-		{"[build.compose]\nfile = '../c.yml'", "failed to read compose file: '../c.yml' lies outside the folder: flyctl would read it, and here it is not read"},
+		{"build.compose.file = 'c.yml'",
+			"[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
+		{"[build.compose]",
+			"[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
+		{"[build.compose]\nfile = '../c.yml'",
+			"failed to read compose file: '../c.yml' lies outside the folder: flyctl would read it, and here it is not read"},
 	} {
 		var names []string
 		_, err := parseFile(t, tt.toml).WithFiles(opened{files, &names}).Apply("app", machine.Config{})
@@ -132,7 +162,8 @@ func TestWithFilesRoot(t *testing.T) {
 	}
 	defer root.Close()
 	f := func(local string) error {
-		_, err := parseFile(t, "[[files]]\nguest_path = '/f'\nlocal_path = '"+local+"'").WithFiles(root.FS()).Apply("app", machine.Config{})
+		f := parseFile(t, "[[files]]\nguest_path = '/f'\nlocal_path = '"+local+"'")
+		_, err := f.WithFiles(root.FS()).Apply("app", machine.Config{})
 		return err
 	}
 	if err := f("inside"); err != nil {
@@ -141,7 +172,8 @@ func TestWithFilesRoot(t *testing.T) {
 	if err := f("outside"); err == nil {
 		t.Error("a link out of the folder was followed")
 	}
-	if err, want := f("none"), "could not read file none: open none: no such file or directory"; err == nil || err.Error() != want {
+	const want = "could not read file none: open none: no such file or directory"
+	if err := f("none"); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -14,8 +14,10 @@ import (
 // and other files hold.
 func FuzzMachineConfig(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"containers":[{"name":"app"},null]}`, `{"containers":[{"files":[{"guest_path":"/f","local_path":"x"},null]}]}`,
-		`{"env":{"A":"x"},"image":5}`, `{"dns":null,"guest":{"cpus":1}}`, `{"future":5,"init":null}`, `{"containers":{"x":1}}`,
+		`{}`, `{"containers":[{"name":"app"},null]}`,
+		`{"containers":[{"files":[{"guest_path":"/f","local_path":"x"},null]}]}`,
+		`{"env":{"A":"x"},"image":5}`, `{"dns":null,"guest":{"cpus":1}}`, `{"future":5,"init":null}`,
+		`{"containers":{"x":1}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -32,7 +34,8 @@ func FuzzMachineConfig(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := file.WithFiles(fstest.MapFS{"m.json": {Data: data}, "x": {Data: []byte("hunter2")}}).Apply("app", existing)
+		folder := fstest.MapFS{"m.json": {Data: data}, "x": {Data: []byte("hunter2")}}
+		got, err := file.WithFiles(folder).Apply("app", existing)
 		if err != nil {
 			if strings.Contains(err.Error(), "hunter2") && !bytes.Contains(data, []byte("hunter2")) {
 				t.Errorf("the message holds a value of the environment or of a file: %v", err)

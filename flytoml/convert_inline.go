@@ -109,7 +109,9 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("invalid machine config source: %q", source)
 	case !local.given():
-		return nil, fmt.Errorf("machine_config takes its content from the file %s, which is not supported here: use fly deploy, or write the JSON into machine_config itself", excerpt.Quote(source))
+		return nil, fmt.Errorf(
+			"machine_config takes its content from the file %s, which is not supported here: use fly deploy, or "+
+				"write the JSON into machine_config itself", excerpt.Quote(source))
 	}
 	return local.read(source)
 }
@@ -118,7 +120,8 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 // that names none stands for the first that exists of some names; where none
 // does, there is nothing to refuse.
 func refuseCompose(name string, local localFiles) error {
-	refused := errors.New("[build.compose] takes containers from a compose file, which is not supported here: use fly deploy")
+	refused := errors.New(
+		"[build.compose] takes containers from a compose file, which is not supported here: use fly deploy")
 	switch {
 	case !local.given():
 		return refused
@@ -156,9 +159,8 @@ func secretive(text string) bool {
 	}
 	lower := strings.ToLower(text)
 	// A command line has its secrets behind a "=".
-	return slices.ContainsFunc([]string{"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", "=", `\u`}, func(word string) bool {
-		return strings.Contains(lower, word)
-	})
+	words := []string{"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", "=", `\u`}
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
 }
 
 // localFile names the file on this side that a Machine's file is a copy of.
@@ -222,7 +224,9 @@ func fill(files []*containerFile, named []localFile, local localFiles) error {
 				continue
 			}
 			if !local.given() {
-				return fmt.Errorf("machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, or write the content as raw_value (base64)", excerpt.Quote(n.GuestPath))
+				return fmt.Errorf(
+					"machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, "+
+						"or write the content as raw_value (base64)", excerpt.Quote(n.GuestPath))
 			}
 			content, err := local.base64(n.LocalPath)
 			if err != nil {

@@ -250,7 +250,8 @@ func flyGoName(name string) string {
 
 var (
 	ourType     = regexp.MustCompile(`\b(flytoml|machine)\.(\w+)`)
-	ourEmbedded = strings.NewReplacer("containerHealthcheckType.", "ContainerHealthcheckType.", "volumeResource.", "VolumeResource.")
+	ourEmbedded = strings.NewReplacer("containerHealthcheckType.", "ContainerHealthcheckType.",
+		"volumeResource.", "VolumeResource.")
 )
 
 // inFlyGosWords gives a type mismatch the names that flyctl's message has

@@ -107,7 +107,9 @@ func (d *Definition) wireChecks(group string) (map[string]machine.Check, error) 
 		}
 		if check.Port == nil {
 			if d.HTTPService == nil {
-				return nil, fmt.Errorf("Check %s for process group %s has no port set and the group has no http_service to take it from", excerpt.QuoteWhole(name), excerpt.QuoteWhole(group))
+				return nil, fmt.Errorf(
+					"Check %s for process group %s has no port set and the group has no http_service to take it from",
+					excerpt.QuoteWhole(name), excerpt.QuoteWhole(group))
 			}
 			check.Port = &d.HTTPService.InternalPort
 		}

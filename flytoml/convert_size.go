@@ -135,7 +135,8 @@ func preset(name string) (*machine.Guest, error) {
 		}
 		return nil, fmt.Errorf("%s is an invalid machine size, choose one of: %v", excerpt.QuoteWhole(name), valid)
 	}
-	return nil, fmt.Errorf("invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", excerpt.QuoteWhole(name))
+	return nil, fmt.Errorf(
+		"invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", excerpt.QuoteWhole(name))
 }
 
 // MachineSizes are the sizes with a name (fly-go's MachinePresets).

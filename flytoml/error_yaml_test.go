@@ -19,7 +19,8 @@ func TestYAMLReasonHides(t *testing.T) {
 		t.Errorf("got %q, %q", syntaxErr.Reason, syntaxErr.Text)
 	}
 	_, err = Parse("fly.yaml", []byte("S3CR3T"))
-	if !errors.As(err, &syntaxErr) || strings.Contains(syntaxErr.Reason, "S3CR3T") || !strings.Contains(syntaxErr.Text, "S3CR3T") {
+	if !errors.As(err, &syntaxErr) || strings.Contains(syntaxErr.Reason, "S3CR3T") ||
+		!strings.Contains(syntaxErr.Text, "S3CR3T") {
 		t.Errorf("got %v", err)
 	}
 }

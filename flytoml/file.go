@@ -44,7 +44,8 @@ type File struct {
 // Package edit refuses it.
 func Parse(name string, data []byte) (*File, error) {
 	if len(data) > MaxSize {
-		return nil, &syntax.Error{Name: name, Reason: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxSize)}
+		return nil, &syntax.Error{Name: name,
+			Reason: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxSize)}
 	}
 	f := &File{name: name, format: syntax.FormatOf(name), data: bytes.Clone(data)}
 	doc, err := f.format.Read(f.data)

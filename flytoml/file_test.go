@@ -13,7 +13,9 @@ import (
 )
 
 func TestFile(t *testing.T) {
-	data := []byte("app = \"shop\"\nprimary_region = 'ams'\n[deploy]\nrelease_command = \"migrate\"\n[processes]\nweb = \"a\"\nbatch = \"b\"\n")
+	data := []byte(
+		"app = \"shop\"\nprimary_region = 'ams'\n[deploy]\nrelease_command = \"migrate\"\n[processes]\n" +
+			"web = \"a\"\nbatch = \"b\"\n")
 	f, err := Parse("dir/fly.toml", data)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +63,8 @@ func TestParseRefuses(t *testing.T) {
 		{"fly.toml", "app = \"x\"\r\nenv.A = \"\xff\"\r\n", 2, 10, "not valid UTF-8", "env.A = \"\uFFFD\""},
 		{"fly.toml", "a = " + strings.Repeat("[", 65) + strings.Repeat("]", 65), 1, 69, "nested deeper than 64", "a = "},
 		{"fly.toml", strings.Repeat("a.", 70) + "a = 1", 1, 128, "nested deeper than 64", ".a."},
-		{"fly.toml", "[" + strings.Repeat("a.", 40) + "a]\n" + strings.Repeat("b.", 40) + "b = 1", 0, 0, "nested deeper than 64", ""},
+		{"fly.toml", "[" + strings.Repeat("a.", 40) + "a]\n" + strings.Repeat("b.", 40) + "b = 1", 0, 0,
+			"nested deeper than 64", ""},
 		{"fly.toml", "# " + strings.Repeat("x", MaxSize), 0, 0, "more than the", ""},
 		{"fly.json", "\xef\xbb\xbf{}", 1, 1, "byte order mark", "\uFFFD{}"},
 		{"fly.json", "{\n  // c\n}", 2, 3, "no comments", "  // c"},
@@ -96,7 +99,8 @@ func TestParseRefuses(t *testing.T) {
 			continue
 		}
 		if syntaxErr.Row != tt.row || syntaxErr.Column != tt.col || !strings.Contains(syntaxErr.Reason, tt.reason) {
-			t.Errorf("%.40q: got %d:%d %s, want %d:%d %s", tt.data, syntaxErr.Row, syntaxErr.Column, syntaxErr.Reason, tt.row, tt.col, tt.reason)
+			t.Errorf("%.40q: got %d:%d %s, want %d:%d %s", tt.data, syntaxErr.Row, syntaxErr.Column,
+				syntaxErr.Reason, tt.row, tt.col, tt.reason)
 		}
 		if !strings.HasPrefix(syntaxErr.Line, tt.line) {
 			t.Errorf("%.40q: line = %q, want %q", tt.data, syntaxErr.Line, tt.line)
@@ -160,13 +164,14 @@ func TestParseReads(t *testing.T) {
 // prints: its way of counting lines is its own.
 func TestYAMLText(t *testing.T) {
 	for data, want := range map[string]string{
-		"a: [1,2":                   "yaml: line 1: did not find expected ',' or ']'",
-		"a: b: c":                   "yaml: mapping values are not allowed in this context",
-		"\ta: 1":                    "yaml: found character that cannot start any token",
-		"x: 1\n\tb: 2":              "yaml: line 2: found a tab character that violates indentation",
-		"a: &x 1\nb: *y":            "yaml: unknown anchor 'y' referenced",
-		"- 1\n- 2":                  "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!seq into map[string]interface {}",
-		"foo":                       "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!str `foo` into map[string]interface {}",
+		"a: [1,2":        "yaml: line 1: did not find expected ',' or ']'",
+		"a: b: c":        "yaml: mapping values are not allowed in this context",
+		"\ta: 1":         "yaml: found character that cannot start any token",
+		"x: 1\n\tb: 2":   "yaml: line 2: found a tab character that violates indentation",
+		"a: &x 1\nb: *y": "yaml: unknown anchor 'y' referenced",
+		"- 1\n- 2":       "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!seq into map[string]interface {}",
+		"foo": "yaml: unmarshal errors:\n" +
+			"  line 1: cannot unmarshal !!str `foo` into map[string]interface {}",
 		"b: 2\na: 1\na: 2":          "yaml: unmarshal errors:\n  line 3: mapping key \"a\" already defined at line 2",
 		"a: \x01":                   "yaml: control characters are not allowed",
 		"a: \xff":                   "yaml: invalid leading UTF-8 octet",

@@ -134,20 +134,28 @@ func TestNumberTypes(t *testing.T) {
 		name, data string
 		want       string // the definition, or its error
 	}{
-		{inTOML, "services = [{internal_port = 8080, ports = [{port = 80}], tcp_checks = [{interval = 1000}]}]", `{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{"interval":"1s"}]}]}`},
-		{inJSON, `{"services": [{"internal_port": 8080, "ports": [{"port": 80.9}], "tcp_checks": [{"interval": 1000}]}]}`, `{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{"interval":"1s"}]}]}`},
-		{inYAML, "services:\n- internal_port: 8080\n  ports:\n  - port: 80\n  tcp_checks:\n  - interval: 1000\n", `{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{}]}]}`},
-		{inYAML, "services:\n- internal_port: 8080\n  ports: {port: 80.5}\n  tcp_checks: {interval: 1000.0}\n", `{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{"interval":"1s"}]}]}`},
+		{inTOML, "services = [{internal_port = 8080, ports = [{port = 80}], tcp_checks = [{interval = 1000}]}]",
+			`{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{"interval":"1s"}]}]}`},
+		{inJSON, `{"services": [{"internal_port": 8080, "ports": [{"port": 80.9}], "tcp_checks": [{"interval": ` +
+			`1000}]}]}`, `{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{"interval":"1s"}]}]}`},
+		{inYAML, "services:\n- internal_port: 8080\n  ports:\n  - port: 80\n  tcp_checks:\n  - interval: 1000\n",
+			`{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{}]}]}`},
+		{inYAML, "services:\n- internal_port: 8080\n  ports: {port: 80.5}\n  tcp_checks: {interval: 1000.0}\n",
+			`{"services":[{"internal_port":8080,"ports":[{"port":80}],"tcp_checks":[{"interval":"1s"}]}]}`},
 		{inYAML, "services:\n- internal_port: 18446744073709551615\n", `{"services":[{"internal_port":-1}]}`},
 		{inYAML, "services:\n- internal_port: 2001-01-01\n", "Unknown type for cast: time.Time"},
 		{inYAML, "services:\n- internal_port:\n", "Unknown type for cast: <nil>"},
 		{inJSON, `{"services": [{"internal_port": null}]}`, "Unknown type for cast: <nil>"},
 		{inJSON, `{"services": null}`, "Error processing services: Unknown type '<nil>'"},
-		{inJSON, `{"services": [null]}`, "Error processing services: Can not cast '%!s(<nil>)' of type '%!t(<nil>)' as map[string]any"},
+		{inJSON, `{"services": [null]}`,
+			"Error processing services: Can not cast '%!s(<nil>)' of type '%!t(<nil>)' as map[string]any"},
 		{inJSON, `{"experimental": {"cmd": null, "exec": "a"}}`, `{"experimental":{"exec":["a"]}}`},
 		{inTOML, "env = {A = 1000000, B = 1.0, C = 2001-01-01}", `{"env":{"A":"1000000","B":"1","C":"2001-01-01"}}`},
-		{inJSON, `{"env": {"A": 1000000, "B": 1.0, "C": null, "D": [1, "x"]}}`, `{"env":{"A":"1e+06","B":"1","C":"\u003cnil\u003e","D":"[1 x]"}}`},
-		{inYAML, "env: {A: 1000000, B: 1.0, C: 2001-01-01, D: yes, E: ~, F: {1: x}}", `{"env":{"A":"1000000","B":"1","C":"2001-01-01 00:00:00 +0000 UTC","D":"yes","E":"\u003cnil\u003e","F":"map[1:x]"}}`},
+		{inJSON, `{"env": {"A": 1000000, "B": 1.0, "C": null, "D": [1, "x"]}}`,
+			`{"env":{"A":"1e+06","B":"1","C":"\u003cnil\u003e","D":"[1 x]"}}`},
+		{inYAML, "env: {A: 1000000, B: 1.0, C: 2001-01-01, D: yes, E: ~, F: {1: x}}",
+			`{"env":{"A":"1000000","B":"1","C":"2001-01-01 00:00:00 +0000 UTC","D":"yes","E":"\u003cnil\u003e",` +
+				`"F":"map[1:x]"}}`},
 		{inYAML, "env: {1: x}", "Do not know how to process 'env' section of type: map[interface {}]interface {}"},
 		{inYAML, "vm: {memory: 512, cpus: 2}", `{"vm":[{"memory":"512","cpus":2}]}`},
 		{inYAML, "mounts: {initial_size: 10}", `{"mounts":[{"initial_size":"10"}]}`},
@@ -157,7 +165,8 @@ func TestNumberTypes(t *testing.T) {
 		{inYAML, "http_service: {internal_port: 8080.0}", `{"http_service":{"internal_port":8080}}`},
 		{inYAML, "http_service: {internal_port: .inf}", "json: unsupported value: +Inf"},
 		{inYAML, "unknown: {1: x}", "json: unsupported type: map[interface {}]interface {}"},
-		{inYAML, "x: &x {internal_port: 1}\nhttp_service: {<<: *x, force_https: true}", `{"http_service":{"internal_port":1,"force_https":true}}`},
+		{inYAML, "x: &x {internal_port: 1}\nhttp_service: {<<: *x, force_https: true}",
+			`{"http_service":{"internal_port":1,"force_https":true}}`},
 		{inJSON, `{"App": "a", "app": "b", "app": "c"}`, `{"app":"c"}`},
 	} {
 		f, err := Parse(tt.name, []byte(tt.data))

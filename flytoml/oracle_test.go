@@ -103,7 +103,8 @@ func compareOracle(t *testing.T, name string, input []byte, want oracle, existin
 	}
 }
 
-func compareConversion(t *testing.T, what string, got machine.Config, err error, want map[string]machine.Config, wantErr map[string]string) {
+func compareConversion(t *testing.T, what string, got machine.Config, err error,
+	want map[string]machine.Config, wantErr map[string]string) {
 	t.Helper()
 	group, _, _ := strings.Cut(what, " ")
 	if text, ok := wantErr[group]; ok {

@@ -13,7 +13,8 @@ import (
 )
 
 func TestFromDefinitionRefuses(t *testing.T) {
-	for _, definition := range []string{"", "null", "[]", `"x"`, "{} {}", "{", strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70)} {
+	for _, definition := range []string{"", "null", "[]", `"x"`, "{} {}", "{", strings.Repeat(`{"a":`, 70) +
+		"1" + strings.Repeat("}", 70)} {
 		if _, err := FromDefinition("fly.toml", json.RawMessage(definition)); err == nil {
 			t.Errorf("%.20q: no error", definition)
 		}

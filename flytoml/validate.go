@@ -212,7 +212,8 @@ func (v *validation) checks(d *Definition) {
 func (v *validation) services(d *Definition) {
 	for _, service := range d.AllServices() {
 		if len(service.Processes) == 0 && len(d.Processes) > 0 {
-			v.fail("Service has no processes set but app has %d processes defined; update fly.toml to set processes for each service\n", len(d.Processes))
+			v.fail("Service has no processes set but app has %d processes defined; update fly.toml to set processes "+
+				"for each service\n", len(d.Processes))
 		}
 		for _, name := range service.Processes {
 			if !d.HasGroup(name) {
@@ -251,11 +252,14 @@ func (v *validation) serviceCheck(kind string, interval, timeout, grace *Duratio
 		d := time.Duration(*field.duration)
 		switch {
 		case field.zeroOK && d != 0 && d < time.Second:
-			v.warn("WARN Service %s check has %s that is non-zero and less than 1 second (%v); this will be raised to 1 second\n", kind, field.what, d)
+			v.warn("WARN Service %s check has %s that is non-zero and less than 1 second (%v); this will be raised "+
+				"to 1 second\n", kind, field.what, d)
 		case !field.zeroOK && d < time.Second:
-			v.warn("WARN Service %s check has %s less than 1 second (%v); this will be raised to 1 second\n", kind, field.what, d)
+			v.warn("WARN Service %s check has %s less than 1 second (%v); this will be raised to 1 second\n", kind,
+				field.what, d)
 		case d > time.Minute:
-			v.warn("WARN Service %s check has %s greater than 1 minute (%v); this will be lowered to 1 minute\n", kind, field.what, d)
+			v.warn("WARN Service %s check has %s greater than 1 minute (%v); this will be lowered to 1 minute\n",
+				kind, field.what, d)
 		}
 	}
 }
@@ -287,7 +291,8 @@ func (v *validation) mounts(d *Definition) {
 			continue
 		}
 		if increment == 0 && limit == 0 {
-			v.fail("mount '%s' auto_extend_size_threshold, auto_extend_size_increment and auto_extend_size_limit must be all defined or none\n", m.Source)
+			v.fail("mount '%s' auto_extend_size_threshold, auto_extend_size_increment and auto_extend_size_limit "+
+				"must be all defined or none\n", m.Source)
 		}
 		if threshold < 50 || threshold > 99 {
 			v.fail("mount '%s' auto_extend_size_threshold must be between 50 and 99\n", m.Source)

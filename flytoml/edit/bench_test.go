@@ -23,7 +23,8 @@ func manyAs(tb testing.TB, name string, n int) []byte {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			fmt.Fprintf(&b, "\n    {\n      \"internal_port\": %d,\n      \"ports\": [{ \"port\": 80, \"force_https\": true }]\n    }", 40000+i)
+			fmt.Fprintf(&b,
+				"\n    {\n      \"internal_port\": %d,\n      \"ports\": [{ \"port\": 80, \"force_https\": true }]\n    }", 40000+i)
 		}
 		b.WriteString("\n  ]\n}\n")
 	case syntax.YAML:

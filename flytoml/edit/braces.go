@@ -78,7 +78,8 @@ func (p *braces) follow(e *layout.Entry, list []addition) {
 		rest = p.Blanks(rest + 1)
 	}
 	_, first := p.LineStart(e.At.Start)
-	alone := first && rest < len(p.Source) && (p.Source[rest] == '#' || p.Source[rest] == '\n' || bytes.HasPrefix(p.Source[rest:], []byte("\r\n")))
+	alone := first && rest < len(p.Source) && (p.Source[rest] == '#' || p.Source[rest] == '\n' ||
+		bytes.HasPrefix(p.Source[rest:], []byte("\r\n")))
 	if !alone || !trailing && p.commaAhead(end) {
 		text, changes := p.join(list)
 		p.replace(layout.Span{Start: end, End: end}, p.comma()+text, changes...)

@@ -11,7 +11,10 @@ import (
 
 // wire is the new service as far as Fly Proxy goes by it.
 func (c *Create) wire(e Request) machine.Service {
-	s := machine.Service{Protocol: "tcp", InternalPort: c.InternalPort, Autostop: e.Autostop, Autostart: e.Autostart, MinMachinesRunning: e.MinMachines, Ports: []machine.Port{{Port: &c.InternalPort}}}
+	s := machine.Service{
+		Protocol: "tcp", InternalPort: c.InternalPort, Ports: []machine.Port{{Port: &c.InternalPort}},
+		Autostop: e.Autostop, Autostart: e.Autostart, MinMachinesRunning: e.MinMachines,
+	}
 	if !c.TCP {
 		http := 80
 		s.Ports = []machine.Port{{Port: &http, Handlers: []string{"http"}}}
@@ -33,7 +36,8 @@ func (ed *editor) newService(f *flytoml.File, e Request) (*service, error) {
 			return nil, &UnnamedGroupsError{processes}
 		}
 	}
-	s := &service{table: &layout.Node{Kind: layout.KindTable}, single: !e.Create.TCP, named: len(groups) > 0, groups: groups}
+	s := &service{table: &layout.Node{Kind: layout.KindTable}, single: !e.Create.TCP, named: len(groups) > 0,
+		groups: groups}
 	if !s.named {
 		s.groups = []string{flytoml.DefaultGroup}
 	}
@@ -81,7 +85,8 @@ func (ed *editor) create(s service, e Request) error {
 		list = append(list, setting{"force_https", scalar{kind: layout.KindBool, on: *e.ForceHTTPS}})
 	}
 	if why, ok := ed.exemptionOf(s, e); ok && !why.hard {
-		list = append(list, setting{"auto_stop_machines", scalar{kind: layout.KindString, text: machine.AutostopOff.String()}},
+		list = append(list,
+			setting{"auto_stop_machines", scalar{kind: layout.KindString, text: machine.AutostopOff.String()}},
 			setting{"auto_start_machines", scalar{kind: layout.KindBool, on: true}})
 	} else {
 		list = append(list, e.settings()...)
@@ -103,7 +108,8 @@ func (ed *editor) create(s service, e Request) error {
 		s.path[1].index = len(null.Items)
 	}
 	item := newKey{keys: ed.newKeys(s, e, list)}
-	item.keys = append(item.keys, newKey{name: "ports", list: []newKey{{keys: ed.record(s, s.path.with(pathStep{key: "ports"}, pathStep{index: 0}), []setting{{"port", integer(port)}})}}})
+	portKeys := ed.record(s, s.path.with(pathStep{key: "ports"}, pathStep{index: 0}), []setting{{"port", integer(port)}})
+	item.keys = append(item.keys, newKey{name: "ports", list: []newKey{{keys: portKeys}}})
 	_, toml := ed.writer.(*tomlWriter)
 	if null != nil && len(null.Items) > 0 && (!toml || null.Kind == layout.KindArray) {
 		if err := ed.checkUnlocked(null, s.path); err != nil {

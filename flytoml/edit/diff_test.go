@@ -78,14 +78,19 @@ func TestDiff(t *testing.T) {
 		want         string
 	}{
 		{"nothing", "a\n", nil, ""},
-		{"value", "a = 1\nb = 2\n", []splice{{at: layout.Span{Start: 4, End: 5}, text: "3"}}, "@@ -1,2 +1,2 @@\n-a = 1\n+a = 3\n b = 2\n"},
-		{"line", "a = 1\nb = 2\n", []splice{{at: layout.Span{Start: 6, End: 6}, text: "c = 3\n"}}, "@@ -1,2 +1,3 @@\n a = 1\n+c = 3\n b = 2\n"},
+		{"value", "a = 1\nb = 2\n", []splice{{at: layout.Span{Start: 4, End: 5}, text: "3"}},
+			"@@ -1,2 +1,2 @@\n-a = 1\n+a = 3\n b = 2\n"},
+		{"line", "a = 1\nb = 2\n", []splice{{at: layout.Span{Start: 6, End: 6}, text: "c = 3\n"}},
+			"@@ -1,2 +1,3 @@\n a = 1\n+c = 3\n b = 2\n"},
 		{"last line without newline", "a = 1", []splice{{at: layout.Span{Start: 5, End: 5}, text: "\nb = 2"}},
 			"@@ -1 +1,2 @@\n-a = 1\n\\ No newline at end of file\n+a = 1\n+b = 2\n\\ No newline at end of file\n"},
-		{"neighbours", "a = 1\nb = 2\n", []splice{{at: layout.Span{Start: 4, End: 5}, text: "3"}, {at: layout.Span{Start: 10, End: 11}, text: "4"}, {at: layout.Span{Start: 12, End: 12}, text: "c = 5\n"}},
+		{"neighbours", "a = 1\nb = 2\n", []splice{{at: layout.Span{Start: 4, End: 5}, text: "3"},
+			{at: layout.Span{Start: 10, End: 11}, text: "4"}, {at: layout.Span{Start: 12, End: 12}, text: "c = 5\n"}},
 			"@@ -1,2 +1,3 @@\n-a = 1\n-b = 2\n+a = 3\n+b = 4\n+c = 5\n"},
-		{"two hunks", "a = 1\n" + far + "b = 2\n", []splice{{at: layout.Span{Start: 6, End: 6}, text: "n = 0\n"}, {at: layout.Span{Start: 64, End: 65}, text: "4"}},
-			"@@ -1,4 +1,5 @@\n a = 1\n+n = 0\n x = 1\n x = 1\n x = 1\n@@ -8,4 +9,4 @@\n x = 1\n x = 1\n x = 1\n-b = 2\n+b = 4\n"},
+		{"two hunks", "a = 1\n" + far + "b = 2\n", []splice{{at: layout.Span{Start: 6, End: 6}, text: "n = 0\n"},
+			{at: layout.Span{Start: 64, End: 65}, text: "4"}},
+			"@@ -1,4 +1,5 @@\n a = 1\n+n = 0\n x = 1\n x = 1\n x = 1\n@@ -8,4 +9,4 @@\n x = 1\n x = 1\n x = 1\n" +
+				"-b = 2\n+b = 4\n"},
 		{"empty file", "", []splice{{text: "a = 1\n"}}, "@@ -0,0 +1 @@\n+a = 1\n"},
 	}
 	for _, tt := range tests {

@@ -86,7 +86,9 @@ type NotHTTPError struct {
 }
 
 func (e *NotHTTPError) Error() string {
-	return fmt.Sprintf("%s (known by %s) does not speak HTTP on port %d: an http_service would not work, a TCP service does", e.Engine, e.How, e.Port)
+	return fmt.Sprintf(
+		"%s (known by %s) does not speak HTTP on port %d: an http_service would not work, a TCP service does",
+		e.Engine, e.How, e.Port)
 }
 
 // ErrUnintended means that an edit would have changed more, or less, than it was to.
@@ -103,8 +105,10 @@ type Result struct {
 
 // Change is one value that differs.
 type Change struct {
-	Path   string   // as the file spells it: services[1].ports[0].force_https
-	Before string   // the value as it stood in the file; empty if it was added; "a table" or "a list" where that stood in place of a value
+	Path string // as the file spells it: services[1].ports[0].force_https
+	// Before is the value as the file had it: empty if the key was added, "a table" or "a list" if the file
+	// had one of these in place of a value.
+	Before string
 	After  string   // as it stands there now
 	Row    int      // of Edited.After, from 1
 	Groups []string // process groups whose service this is
@@ -180,7 +184,11 @@ func Apply(f *flytoml.File, e Request) (*Result, error) {
 		edited.Remarks = append(edited.Remarks, *unused)
 	}
 	if e.Create != nil && added == nil {
-		edited.Remarks = append(edited.Remarks, Remark{Code: RemarkCreate, What: "the file has a service that Fly Proxy routes to, so none was added", Fix: "write another one into the file by hand"})
+		edited.Remarks = append(edited.Remarks, Remark{
+			Code: RemarkCreate,
+			What: "the file has a service that Fly Proxy routes to, so none was added",
+			Fix:  "write another one into the file by hand",
+		})
 	}
 	if slices.ContainsFunc(ed.paths, affectsSleep) {
 		edited.Remarks = append(edited.Remarks, ed.sleepRemarks(f, e, added)...)
@@ -226,7 +234,8 @@ func (e Request) check(groups []string) error {
 		return fmt.Errorf("min_machines_running cannot be %d", *e.MinMachines)
 	case e.SoftLimit != nil && *e.SoftLimit < 1:
 		return fmt.Errorf("soft_limit cannot be %d", *e.SoftLimit)
-	case e.ConcurrencyType != "" && e.ConcurrencyType != machine.CountRequests && e.ConcurrencyType != machine.CountConnections:
+	case e.ConcurrencyType != "" && e.ConcurrencyType != machine.CountRequests &&
+		e.ConcurrencyType != machine.CountConnections:
 		return fmt.Errorf("concurrency counts requests or connections, not %q", e.ConcurrencyType)
 	case e.Create != nil && e.Create.InternalPort == 0:
 		return errors.New("a new service needs an internal_port")

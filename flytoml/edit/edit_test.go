@@ -135,16 +135,20 @@ func editTests() []editTest {
 		// Tables without a header of their own.
 		{"dotted keys", autostart(),
 			"http_service . internal_port = 1\nhttp_service.force_https = true # x\napp = 'a'\n",
-			"http_service . internal_port = 1\nhttp_service.force_https = true # x\nhttp_service.auto_start_machines = true\napp = 'a'\n"},
+			"http_service . internal_port = 1\nhttp_service.force_https = true # x\n" +
+				"http_service.auto_start_machines = true\napp = 'a'\n"},
 		{"headers of inner tables only", autostart(),
 			"[env]\nA = 'b'\n\n# limits\n  [http_service.concurrency]\n  soft_limit = 1\n",
-			"[env]\nA = 'b'\n\n  [http_service]\n  auto_start_machines = true\n\n# limits\n  [http_service.concurrency]\n  soft_limit = 1\n"},
+			"[env]\nA = 'b'\n\n  [http_service]\n  auto_start_machines = true\n\n# limits\n" +
+				"  [http_service.concurrency]\n  soft_limit = 1\n"},
 		{"limits where only inner tables have headers", Request{Autostart: ptr(true), SoftLimit: ptr(9)},
 			"app = 'x'\n\n[[http_service.checks]]\npath = '/'\n",
-			"app = 'x'\n\n[http_service]\nauto_start_machines = true\nconcurrency = { type = 'requests', soft_limit = 9 }\n\n[[http_service.checks]]\npath = '/'\n"},
+			"app = 'x'\n\n[http_service]\nauto_start_machines = true\n" +
+				"concurrency = { type = 'requests', soft_limit = 9 }\n\n[[http_service.checks]]\npath = '/'\n"},
 		{"header between two edited tables", autostart(),
 			"[services]\nprotocol = 'tcp'\n[http_service.concurrency]\n",
-			"[services]\nprotocol = 'tcp'\nauto_start_machines = true\n[http_service]\nauto_start_machines = true\n\n[http_service.concurrency]\n"},
+			"[services]\nprotocol = 'tcp'\nauto_start_machines = true\n[http_service]\nauto_start_machines = true\n\n" +
+				"[http_service.concurrency]\n"},
 		{"inline table", autostart(),
 			"http_service = { internal_port = 1 } # x\n",
 			"http_service = { internal_port = 1, auto_start_machines = true } # x\n"},
@@ -170,16 +174,20 @@ func editTests() []editTest {
 			"http_service = {\n\tinternal_port = 1\n}\n",
 			"http_service = {\n\tinternal_port = 1,\n\tauto_start_machines = true,\n\tmin_machines_running = 0\n}\n"},
 		{"array of inline tables", Request{Autostart: ptr(true), ForceHTTPS: ptr(false)},
-			"services = [ # all\n { ports = [{ force_https = true, }, # one\n { port = 1 }] }, # two\n { internal_port = 2 } ]\n",
-			"services = [ # all\n { ports = [{ force_https = false, }, # one\n { port = 1 }], auto_start_machines = true }, # two\n { internal_port = 2, auto_start_machines = true } ]\n"},
+			"services = [ # all\n { ports = [{ force_https = true, }, # one\n { port = 1 }] }, # two\n" +
+				" { internal_port = 2 } ]\n",
+			"services = [ # all\n { ports = [{ force_https = false, }, # one\n" +
+				" { port = 1 }], auto_start_machines = true }, # two\n { internal_port = 2, auto_start_machines = true } ]\n"},
 		{"nested arrays and comments before a value", plainHTTP(),
 			"[services]\nports = [ # {\n [[1, # ]\n 2], '#', ], {a.b = {c = [']']}, force_https = true} ]\n",
 			"[services]\nports = [ # {\n [[1, # ]\n 2], '#', ], {a.b = {c = [']']}, force_https = false} ]\n"},
 
 		// Services and ports.
 		{"every port of every service", plainHTTP(),
-			"[[services]]\n[[services.ports]]\nforce_https = true\n[[services.ports]]\nforce_https = true\n[[services]]\n[services.ports]\nforce_https=true\n",
-			"[[services]]\n[[services.ports]]\nforce_https = false\n[[services.ports]]\nforce_https = false\n[[services]]\n[services.ports]\nforce_https=false\n"},
+			"[[services]]\n[[services.ports]]\nforce_https = true\n[[services.ports]]\nforce_https = true\n" +
+				"[[services]]\n[services.ports]\nforce_https=true\n",
+			"[[services]]\n[[services.ports]]\nforce_https = false\n[[services.ports]]\nforce_https = false\n" +
+				"[[services]]\n[services.ports]\nforce_https=false\n"},
 		{"flat services with flat ports", Request{ForceHTTPS: ptr(false), Autostart: ptr(true)},
 			"[services]\n  internal_port = '80'\n  [services.ports]\n    force_https = true",
 			"[services]\n  internal_port = '80'\n  auto_start_machines = true\n  [services.ports]\n    force_https = false"},
@@ -187,60 +195,100 @@ func editTests() []editTest {
 			"[[services]]\n# none\n[[services]]\ninternal_port = 1\n",
 			"[[services]]\n# none\n[[services]]\ninternal_port = 1\nauto_start_machines = true\n"},
 		{"on again where ports answer plain HTTP", Request{ForceHTTPS: ptr(true)},
-			"[[services]]\n[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n",
-			"[[services]]\n[[services.ports]]\nhandlers = ['http']\nforce_https = true\n[[services.ports]]\nhandlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n"},
+			"[[services]]\n[[services.ports]]\nhandlers = ['http']\n[[services.ports]]\nhandlers = ['tls', 'http']\n" +
+				"force_https = false\n[[services.ports]]\nport = 1\n",
+			"[[services]]\n[[services.ports]]\nhandlers = ['http']\nforce_https = true\n[[services.ports]]\n" +
+				"handlers = ['tls', 'http']\nforce_https = false\n[[services.ports]]\nport = 1\n"},
 
 		// Plain ports.
 		{"plain port", plainPort(80),
-			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n    # more\n\n  [[services.tcp_checks]]\n    port = 1\n",
-			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n    # more\n\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n\n  [[services.tcp_checks]]\n    port = 1\n"},
+			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n" +
+				"    # more\n\n  [[services.tcp_checks]]\n    port = 1\n",
+			"[[services]]\n  internal_port = 1\n\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['tls', 'http']\n    [services.ports.tls_options]\n      alpn = ['h2'] # yes\n" +
+				"    # more\n\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n\n" +
+				"  [[services.tcp_checks]]\n    port = 1\n"},
 		{"plain port in brackets, on the last line", plainPort(80),
 			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}] } ]",
 			"services = [ { ports=[{port=443, handlers=[\"tls\", \"http\"]}, { port = 80, handlers = [\"http\"] }] } ]"},
 		{"plain port and more", Request{PlainPorts: []int{80}, ForceHTTPS: ptr(true), SoftLimit: ptr(9)},
 			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']",
-			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
+			"[[services]]\n[services.concurrency]\ntype = \"requests\"\nsoft_limit = 9\n[[services.ports]]\n" +
+				"port = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 80\nhandlers = [\"http\"]\nforce_https = true"},
 		{"no plain port where one is, or nothing is routed to", plainPort(80),
-			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\ninternal_port = 1\n[[services]]\nprotocol = 'udp'\n[[services.ports]]\nport = 1\n",
-			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\nport = 8080\nhandlers = ['http']\n[[services]]\ninternal_port = 1\n[[services]]\nprotocol = 'udp'\n[[services.ports]]\nport = 1\n"},
+			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\n" +
+				"port = 8080\nhandlers = ['http']\n[[services]]\ninternal_port = 1\n[[services]]\nprotocol = 'udp'\n" +
+				"[[services.ports]]\nport = 1\n",
+			"[[services]]\n[[services.ports]]\nport = 443\nhandlers = ['tls', 'http']\n[[services.ports]]\n" +
+				"port = 8080\nhandlers = ['http']\n[[services]]\ninternal_port = 1\n[[services]]\nprotocol = 'udp'\n" +
+				"[[services.ports]]\nport = 1\n"},
 		{"plain port of raw TLS", plainPort(1883),
 			"[[services]]\n  internal_port = 1883\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n",
-			"[[services]]\n  internal_port = 1883\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n  [[services.ports]]\n    port = 1883\n"},
+			"[[services]]\n  internal_port = 1883\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n" +
+				"  [[services.ports]]\n    port = 1883\n"},
 		{"plain port of pg_tls", plainPort(5433),
 			"[[services]]\n  internal_port = 5432\n  [[services.ports]]\n    port = 5432\n    handlers = ['pg_tls']\n",
-			"[[services]]\n  internal_port = 5432\n  [[services.ports]]\n    port = 5432\n    handlers = ['pg_tls']\n  [[services.ports]]\n    port = 5433\n"},
+			"[[services]]\n  internal_port = 5432\n  [[services.ports]]\n    port = 5432\n    handlers = ['pg_tls']\n" +
+				"  [[services.ports]]\n    port = 5433\n"},
 		{"plain port with what the program expects", plainPort(80),
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['proxy_proto', 'tls', 'http']\n    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n",
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['proxy_proto', 'tls', 'http']\n    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n  [[services.ports]]\n    port = 80\n    handlers = [\"proxy_proto\", \"http\"]\n    http_options = { h2_backend = true }\n    proxy_proto_options = { version = \"v2\" }\n"},
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['proxy_proto', 'tls', 'http']\n" +
+				"    http_options = { h2_backend = true, compress = true }\n    proxy_proto_options = { version = 'v2' }\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['proxy_proto', 'tls', 'http']\n" +
+				"    http_options = { h2_backend = true, compress = true }\n" +
+				"    proxy_proto_options = { version = 'v2' }\n  [[services.ports]]\n    port = 80\n" +
+				"    handlers = [\"proxy_proto\", \"http\"]\n    http_options = { h2_backend = true }\n" +
+				"    proxy_proto_options = { version = \"v2\" }\n"},
 		{"plain ports of two programs", Request{PlainPorts: []int{80, 1883}},
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n",
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n  [[services.ports]]\n    port = 1883\n"},
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 2\n  [[services.ports]]\n" +
+				"    port = 8883\n    handlers = ['tls']\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n" +
+				"[[services]]\n  internal_port = 2\n  [[services.ports]]\n    port = 8883\n    handlers = ['tls']\n" +
+				"  [[services.ports]]\n    port = 1883\n"},
 		{"one plain port for a program with two services", plainPort(80),
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n",
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n"},
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['tls', 'http']\n[[services]]\n  internal_port = 1\n  [[services.ports]]\n" +
+				"    port = 8443\n    handlers = ['tls', 'http']\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 443\n" +
+				"    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 80\n    handlers = [\"http\"]\n" +
+				"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n"},
 		{"plain port beside UDP on it", plainPort(443),
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n[[services]]\n  protocol = 'udp'\n  internal_port = 443\n  [[services.ports]]\n    port = 443\n",
-			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 443\n    handlers = ['http']\n[[services]]\n  protocol = 'udp'\n  internal_port = 443\n  [[services.ports]]\n    port = 443\n"},
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n" +
+				"    handlers = ['tls', 'http']\n[[services]]\n  protocol = 'udp'\n  internal_port = 443\n" +
+				"  [[services.ports]]\n    port = 443\n",
+			"[[services]]\n  internal_port = 1\n  [[services.ports]]\n    port = 8443\n" +
+				"    handlers = ['tls', 'http']\n  [[services.ports]]\n    port = 443\n    handlers = ['http']\n" +
+				"[[services]]\n  protocol = 'udp'\n  internal_port = 443\n  [[services.ports]]\n    port = 443\n"},
 
 		// Limits.
 		{"limits of a new table", softLimit(9),
 			"[http_service]\n  internal_port = 1\n  # hard_limit = 3\n\n[env]\n",
-			"[http_service]\n  internal_port = 1\n  # hard_limit = 3\n\n  [http_service.concurrency]\n    type = \"requests\"\n    soft_limit = 9\n\n[env]\n"},
+			"[http_service]\n  internal_port = 1\n  # hard_limit = 3\n\n  [http_service.concurrency]\n" +
+				"    type = \"requests\"\n    soft_limit = 9\n\n[env]\n"},
 		{"comments above the next header stay there", softLimit(9),
 			"[http_service]\ninternal_port = 1\n# env\n[env]\nA = '1'\n",
-			"[http_service]\ninternal_port = 1\n\n[http_service.concurrency]\ntype = 'requests'\nsoft_limit = 9\n# env\n[env]\nA = '1'\n"},
+			"[http_service]\ninternal_port = 1\n\n[http_service.concurrency]\ntype = 'requests'\nsoft_limit = 9\n" +
+				"# env\n[env]\nA = '1'\n"},
 		{"limits on the last line", softLimit(9),
 			"[http_service]\n  internal_port = 1",
 			"[http_service]\n  internal_port = 1\n\n  [http_service.concurrency]\n    type = \"requests\"\n    soft_limit = 9"},
 		{"limits beside tables that stand deeper than the keys", softLimit(9),
 			"[http_service]\ninternal_port = 1\n\n  [[http_service.checks]]\n  path = \"/\"\n",
-			"[http_service]\ninternal_port = 1\n\n  [http_service.concurrency]\n  type = \"requests\"\n  soft_limit = 9\n\n  [[http_service.checks]]\n  path = \"/\"\n"},
+			"[http_service]\ninternal_port = 1\n\n  [http_service.concurrency]\n  type = \"requests\"\n" +
+				"  soft_limit = 9\n\n  [[http_service.checks]]\n  path = \"/\"\n"},
 		{"limits of each service", softLimit(9),
 			"[[services]]\nprotocol = 'tcp'\n[[services.ports]]\nhandlers = ['http']\n[[services]]\nprotocol = 'tcp'\n",
-			"[[services]]\nprotocol = 'tcp'\n[services.concurrency]\ntype = 'requests'\nsoft_limit = 9\n[[services.ports]]\nhandlers = ['http']\n[[services]]\nprotocol = 'tcp'\n\n[services.concurrency]\ntype = 'connections'\nsoft_limit = 9\n"},
+			"[[services]]\nprotocol = 'tcp'\n[services.concurrency]\ntype = 'requests'\nsoft_limit = 9\n" +
+				"[[services.ports]]\nhandlers = ['http']\n[[services]]\nprotocol = 'tcp'\n\n[services.concurrency]\n" +
+				"type = 'connections'\nsoft_limit = 9\n"},
 		{"limits in dotted keys", softLimit(9),
 			"http_service.internal_port = 1\n",
-			"http_service.internal_port = 1\nhttp_service.concurrency.type = \"requests\"\nhttp_service.concurrency.soft_limit = 9\n"},
+			"http_service.internal_port = 1\nhttp_service.concurrency.type = \"requests\"\n" +
+				"http_service.concurrency.soft_limit = 9\n"},
 		{"limits in an inline table", softLimit(9),
 			"services = [{internal_port=1}]\n",
 			"services = [{internal_port=1, concurrency={ type = \"connections\", soft_limit = 9 }}]\n"},
@@ -263,7 +311,8 @@ func editTests() []editTest {
 		// Groups.
 		{"one group", inGroups(autostart(), "web"),
 			"[processes]\nweb = ''\njobs = ''\n[http_service]\nprocesses = ['web']\n[[services]]\nprocesses = ['jobs']\n",
-			"[processes]\nweb = ''\njobs = ''\n[http_service]\nprocesses = ['web']\nauto_start_machines = true\n[[services]]\nprocesses = ['jobs']\n"},
+			"[processes]\nweb = ''\njobs = ''\n[http_service]\nprocesses = ['web']\nauto_start_machines = true\n" +
+				"[[services]]\nprocesses = ['jobs']\n"},
 		{"shared by two groups", inGroups(autostart(), "web"),
 			"[processes]\nweb = ''\njobs = ''\n[[services]]\nprocesses = ['jobs', 'web']\n",
 			"[processes]\nweb = ''\njobs = ''\n[[services]]\nprocesses = ['jobs', 'web']\nauto_start_machines = true\n"},
@@ -271,16 +320,20 @@ func editTests() []editTest {
 			"[processes]\nweb = ''\njobs = ''\n[http_service]\nprocesses = ['web']\n",
 			"[processes]\nweb = ''\njobs = ''\n[http_service]\nprocesses = ['web']\n"},
 		{"no group is the default one", inGroups(autostart(), "a"),
-			"[processes]\nb = ''\na = ''\n[http_service]\ninternal_port = 1\n[[services]]\nprocesses = ['']\n[[services]]\nprocesses = ['b']\n",
-			"[processes]\nb = ''\na = ''\n[http_service]\ninternal_port = 1\nauto_start_machines = true\n[[services]]\nprocesses = ['']\nauto_start_machines = true\n[[services]]\nprocesses = ['b']\n"},
+			"[processes]\nb = ''\na = ''\n[http_service]\ninternal_port = 1\n[[services]]\nprocesses = ['']\n" +
+				"[[services]]\nprocesses = ['b']\n",
+			"[processes]\nb = ''\na = ''\n[http_service]\ninternal_port = 1\nauto_start_machines = true\n" +
+				"[[services]]\nprocesses = ['']\nauto_start_machines = true\n[[services]]\nprocesses = ['b']\n"},
 		{"groups of a file that flyctl does not read", inGroups(stopIdle(), "web"),
 			"[processes]\nweb = ''\n[http_service]\nprocesses = ['web']\nauto_stop_machines = 'on'\n",
 			"[processes]\nweb = ''\n[http_service]\nprocesses = ['web']\nauto_stop_machines = 'stop'\n"},
 
 		// New services.
-		{"create", Request{Create: &Create{InternalPort: 80}, ForceHTTPS: ptr(false), Autostart: ptr(true), SoftLimit: ptr(5)},
+		{"create", Request{Create: &Create{InternalPort: 80}, ForceHTTPS: ptr(false), Autostart: ptr(true),
+			SoftLimit: ptr(5)},
 			"app = 'x'\n",
-			"app = 'x'\n\n[http_service]\n  internal_port = 80\n  force_https = false\n  auto_start_machines = true\n\n  [http_service.concurrency]\n    type = 'requests'\n    soft_limit = 5\n"},
+			"app = 'x'\n\n[http_service]\n  internal_port = 80\n  force_https = false\n  auto_start_machines = true\n" +
+				"\n  [http_service.concurrency]\n    type = 'requests'\n    soft_limit = 5\n"},
 		{"create behind an empty line", Request{Create: &Create{InternalPort: 80}},
 			"[env]\r\n\tA = \"b\"\r\n\r\n",
 			"[env]\r\n\tA = \"b\"\r\n\r\n[http_service]\r\n\tinternal_port = 80\r\n"},
@@ -299,18 +352,26 @@ func editTests() []editTest {
 		{"create where a service is", Request{Create: &Create{InternalPort: 80}},
 			"[services]\ninternal_port = 1\nports = [{port = 2}]\n",
 			"[services]\ninternal_port = 1\nports = [{port = 2}]\n"},
-		{"create beside a service without ports", Request{Create: &Create{InternalPort: 80}, Autostop: ptr(machine.AutostopStop)},
+		{"create beside a service without ports", Request{Create: &Create{InternalPort: 80},
+			Autostop: ptr(machine.AutostopStop)},
 			"[[services]]\n  internal_port = 80\n",
-			"[[services]]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n\n[http_service]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n"},
-		{"create TCP", Request{Create: &Create{InternalPort: 7000, TCP: true}, ForceHTTPS: ptr(false), Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0), SoftLimit: ptr(5)},
+			"[[services]]\n  internal_port = 80\n  auto_stop_machines = \"stop\"\n\n[http_service]\n" +
+				"  internal_port = 80\n  auto_stop_machines = \"stop\"\n"},
+		{"create TCP", Request{Create: &Create{InternalPort: 7000, TCP: true}, ForceHTTPS: ptr(false),
+			Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0), SoftLimit: ptr(5)},
 			"app = 'x'\n",
-			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n  auto_stop_machines = 'stop'\n  auto_start_machines = true\n  min_machines_running = 0\n\n  [services.concurrency]\n    type = 'connections'\n    soft_limit = 5\n\n  [[services.ports]]\n    port = 7000\n"},
-		{"create TCP for a database", Request{Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0)},
+			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n  auto_stop_machines = 'stop'\n" +
+				"  auto_start_machines = true\n  min_machines_running = 0\n\n  [services.concurrency]\n" +
+				"    type = 'connections'\n    soft_limit = 5\n\n  [[services.ports]]\n    port = 7000\n"},
+		{"create TCP for a database", Request{Create: &Create{InternalPort: 6379, TCP: true},
+			Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), MinMachines: ptr(0)},
 			"app = 'x'\n",
-			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 6379\n  auto_stop_machines = 'off'\n  auto_start_machines = true\n\n  [[services.ports]]\n    port = 6379\n"},
+			"app = 'x'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 6379\n  auto_stop_machines = 'off'\n" +
+				"  auto_start_machines = true\n\n  [[services.ports]]\n    port = 6379\n"},
 		{"create TCP behind other services", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n",
-			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n\n[[services]]\n  protocol = 'tcp'\n  internal_port = 7000\n\n  [[services.ports]]\n    port = 7000\n"},
+			"[[services]]\n  internal_port = 1\n\n[env]\n  A = 'b'\n\n[[services]]\n  protocol = 'tcp'\n" +
+				"  internal_port = 7000\n\n  [[services.ports]]\n    port = 7000\n"},
 		{"create TCP in an empty list", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"services = [] # none\n",
 			"services = [{ protocol = \"tcp\", internal_port = 7000, ports = [{ port = 7000 }] }] # none\n"},
@@ -319,7 +380,8 @@ func editTests() []editTest {
 			"services = [{ internal_port = 1 }, { protocol = \"tcp\", internal_port = 7000, ports = [{ port = 7000 }] }]\n"},
 		{"create for the group whose services have no ports", Request{Create: &Create{InternalPort: 80}},
 			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n",
-			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n\n[http_service]\n  internal_port = 80\n  processes = ['b']\n"},
+			"[processes]\n  a = 'x'\n  b = 'y'\n[[services]]\n  internal_port = 80\n  processes = ['b']\n\n" +
+				"[http_service]\n  internal_port = 80\n  processes = ['b']\n"},
 	}
 }
 
@@ -388,14 +450,16 @@ func TestEditIsUnderstood(t *testing.T) {
 				if s.Protocol == "" && s.InternalPort == 0 && len(s.Ports) == 0 && s.Autostart == nil {
 					continue // a stray one, which an edit leaves alone
 				}
-				if s.Concurrency == nil || s.Concurrency.SoftLimit != 5 || slices.ContainsFunc(s.Ports, func(p machine.Port) bool { return p.ForceHTTPS }) {
+				if s.Concurrency == nil || s.Concurrency.SoftLimit != 5 ||
+					slices.ContainsFunc(s.Ports, func(p machine.Port) bool { return p.ForceHTTPS }) {
 					t.Errorf("%s: a service of %s is %+v after\n%s", name, group, s, edited.After)
 				}
 				stops := s.Autostop != nil && *s.Autostop == machine.AutostopStop
 				switch {
 				case keeps[group]:
 					kept++
-					if !reflect.DeepEqual(s.Autostop, before[i].Autostop) || !reflect.DeepEqual(s.MinMachinesRunning, before[i].MinMachinesRunning) {
+					if !reflect.DeepEqual(s.Autostop, before[i].Autostop) ||
+						!reflect.DeepEqual(s.MinMachinesRunning, before[i].MinMachinesRunning) {
 						t.Errorf("%s: %s is to keep its autostop, and a service is %+v after\n%s", name, group, s, edited.After)
 					}
 				case len(keeps) > 0 && !stops: // a service that it shares with a group that keeps it
@@ -420,7 +484,9 @@ func TestEditIsUnderstood(t *testing.T) {
 }
 
 func TestEditChanges(t *testing.T) {
-	f := parse(t, "[processes]\nweb = ''\njobs = ''\n\n[[services]]\nprocesses = ['web', 'jobs']\nAuto_Stop_Machines = false # x\n[[services.ports]]\nport = 80\nhandlers = ['http']\nforce_https = true\n")
+	f := parse(t,
+		"[processes]\nweb = ''\njobs = ''\n\n[[services]]\nprocesses = ['web', 'jobs']\n"+
+			"Auto_Stop_Machines = false # x\n[[services.ports]]\nport = 80\nhandlers = ['http']\nforce_https = true\n")
 	e := blueprint()
 	e.MinMachines = nil
 	edited, err := Apply(f, e)

@@ -45,9 +45,12 @@ func manyEdits() map[string]Request {
 		"suspend":   {Autostop: ptr(machine.AutostopSuspend), MinMachines: ptr(2)},
 		"off":       {Autostop: ptr(machine.AutostopOff), Autostart: ptr(false), ForceHTTPS: ptr(true)},
 		"ports":     {PlainPorts: []int{8080, 8081}, Engines: true, Autostop: ptr(machine.AutostopStop)},
-		"tcp":       {Create: &Create{InternalPort: 7000, TCP: true}, Autostop: ptr(machine.AutostopStop), Autostart: ptr(true), SoftLimit: ptr(3)},
-		"database":  {Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop), MinMachines: ptr(0)},
-		"one group": {Groups: []string{"app"}, Autostop: ptr(machine.AutostopSuspend), SoftLimit: ptr(7), Create: &Create{InternalPort: 1}},
+		"tcp": {Create: &Create{InternalPort: 7000, TCP: true}, Autostop: ptr(machine.AutostopStop),
+			Autostart: ptr(true), SoftLimit: ptr(3)},
+		"database": {Create: &Create{InternalPort: 6379, TCP: true}, Autostop: ptr(machine.AutostopStop),
+			MinMachines: ptr(0)},
+		"one group": {Groups: []string{"app"}, Autostop: ptr(machine.AutostopSuspend), SoftLimit: ptr(7),
+			Create: &Create{InternalPort: 1}},
 	}
 }
 
@@ -100,7 +103,8 @@ func checkEdit(t *testing.T, f *flytoml.File, e Request) *Result {
 func checkSleepRemark(t *testing.T, f, again *flytoml.File, edited *Result) {
 	t.Helper()
 	if !isReadable(f) || !isReadable(again) || !slices.ContainsFunc(edited.Changes, func(c Change) bool {
-		return strings.HasSuffix(strings.ToLower(c.Path), "auto_stop_machines") || strings.HasSuffix(strings.ToLower(c.Path), "min_machines_running")
+		return strings.HasSuffix(strings.ToLower(c.Path), "auto_stop_machines") ||
+			strings.HasSuffix(strings.ToLower(c.Path), "min_machines_running")
 	}) {
 		return
 	}

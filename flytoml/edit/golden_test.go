@@ -53,16 +53,36 @@ func TestEditGolden(t *testing.T) {
 // the column of the signs around it.
 func TestEditAligned(t *testing.T) {
 	for _, tt := range []struct{ name, file, text, want string }{
-		{"comments in a column", "fly.toml", "[http_service]\n  internal_port = 80    # a\n  force_https = true    # b\n", "[http_service]\n  internal_port = 80    # a\n  force_https = false   # b\n"},
-		{"one blank, and a column", "fly.toml", "[http_service]\nforce_https = true # b\nauto_stop_machines = \"off\" # c\n", "[http_service]\nforce_https = false # b\nauto_stop_machines = \"stop\" # c\n"},
-		{"a shorter value beside a column", "fly.toml", "[http_service]\nauto_stop_machines   = \"suspended\" # a\nmin_machines_running = 1           # b\n", "[http_service]\nauto_stop_machines   = \"stop\"      # a\nauto_start_machines  = true\nmin_machines_running = 0           # b\n"},
-		{"no column", "fly.toml", "[http_service]\nmin_machines_running = 10 # a\n", "[http_service]\nmin_machines_running = 0 # a\n"},
-		{"too few blanks", "fly.toml", "[http_service]\nauto_start_machines = \"\"  # a\n", "[http_service]\nauto_start_machines = true # a\n"},
-		{"YAML", "fly.yaml", "http_service:\n  internal_port: 80   # a\n  force_https: true   # b\n", "http_service:\n  internal_port: 80   # a\n  force_https: false  # b\n"},
-		{"CRLF", "fly.toml", "[http_service]\r\nforce_https = true   # b\r\n", "[http_service]\r\nforce_https = false  # b\r\n"},
-		{"the longest key of a column", "fly.toml", "[http_service]\ninternal_port          = 80\nprocesses              = []\n", "[http_service]\ninternal_port          = 80\nauto_stop_machines     = \"stop\"\nauto_start_machines    = true\nmin_machines_running   = 0\nprocesses              = []\n"},
-		{"beside the longest key", "fly.toml", "[http_service]\nauto_start_machines_x = 1\ninternal_portt        = 2\n", "[http_service]\nauto_start_machines_x = 1\ninternal_portt        = 2\nauto_stop_machines    = \"stop\"\nauto_start_machines   = true\nmin_machines_running  = 0\n"},
-		{"behind the longest key", "fly.toml", "[http_service]\ninternal_portt        = 2\nauto_start_machines_x = 1\n", "[http_service]\ninternal_portt        = 2\nauto_start_machines_x = 1\nauto_stop_machines    = \"stop\"\nauto_start_machines   = true\nmin_machines_running  = 0\n"},
+		{"comments in a column", "fly.toml",
+			"[http_service]\n  internal_port = 80    # a\n  force_https = true    # b\n",
+			"[http_service]\n  internal_port = 80    # a\n  force_https = false   # b\n"},
+		{"one blank, and a column", "fly.toml",
+			"[http_service]\nforce_https = true # b\nauto_stop_machines = \"off\" # c\n",
+			"[http_service]\nforce_https = false # b\nauto_stop_machines = \"stop\" # c\n"},
+		{"a shorter value beside a column", "fly.toml",
+			"[http_service]\nauto_stop_machines   = \"suspended\" # a\nmin_machines_running = 1           # b\n",
+			"[http_service]\nauto_stop_machines   = \"stop\"      # a\nauto_start_machines  = true\n" +
+				"min_machines_running = 0           # b\n"},
+		{"no column", "fly.toml", "[http_service]\nmin_machines_running = 10 # a\n",
+			"[http_service]\nmin_machines_running = 0 # a\n"},
+		{"too few blanks", "fly.toml", "[http_service]\nauto_start_machines = \"\"  # a\n",
+			"[http_service]\nauto_start_machines = true # a\n"},
+		{"YAML", "fly.yaml", "http_service:\n  internal_port: 80   # a\n  force_https: true   # b\n",
+			"http_service:\n  internal_port: 80   # a\n  force_https: false  # b\n"},
+		{"CRLF", "fly.toml", "[http_service]\r\nforce_https = true   # b\r\n",
+			"[http_service]\r\nforce_https = false  # b\r\n"},
+		{"the longest key of a column", "fly.toml",
+			"[http_service]\ninternal_port          = 80\nprocesses              = []\n",
+			"[http_service]\ninternal_port          = 80\nauto_stop_machines     = \"stop\"\n" +
+				"auto_start_machines    = true\nmin_machines_running   = 0\nprocesses              = []\n"},
+		{"beside the longest key", "fly.toml",
+			"[http_service]\nauto_start_machines_x = 1\ninternal_portt        = 2\n",
+			"[http_service]\nauto_start_machines_x = 1\ninternal_portt        = 2\nauto_stop_machines    = \"stop\"\n" +
+				"auto_start_machines   = true\nmin_machines_running  = 0\n"},
+		{"behind the longest key", "fly.toml",
+			"[http_service]\ninternal_portt        = 2\nauto_start_machines_x = 1\n",
+			"[http_service]\ninternal_portt        = 2\nauto_start_machines_x = 1\nauto_stop_machines    = \"stop\"\n" +
+				"auto_start_machines   = true\nmin_machines_running  = 0\n"},
 	} {
 		f, err := flytoml.Parse(tt.file, []byte(tt.text))
 		if err != nil {
@@ -93,14 +113,16 @@ func TestEditAligned(t *testing.T) {
 // TestEditKeepsSuspend: Machines that are suspended when idle stay so, unless
 // another value was asked for.
 func TestEditKeepsSuspend(t *testing.T) {
-	const text = "[http_service]\ninternal_port = 80\nauto_stop_machines = %q\nauto_start_machines = true\nmin_machines_running = 0\n"
+	const text = "[http_service]\ninternal_port = 80\nauto_stop_machines = %q\nauto_start_machines = true\n" +
+		"min_machines_running = 0\n"
 	stop, off := Blueprint(), Blueprint()
 	stop.KeepSuspend = false
 	off.Autostop = ptr(machine.AutostopOff)
 	for _, tt := range []struct {
 		edit       Request
 		is, become string
-	}{{Blueprint(), "suspend", "suspend"}, {Blueprint(), "off", "stop"}, {Blueprint(), "stop", "stop"}, {stop, "suspend", "stop"}, {off, "suspend", "off"}} {
+	}{{Blueprint(), "suspend", "suspend"}, {Blueprint(), "off", "stop"}, {Blueprint(), "stop", "stop"},
+		{stop, "suspend", "stop"}, {off, "suspend", "off"}} {
 		edited, err := Apply(parse(t, fmt.Sprintf(text, tt.is)), tt.edit)
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +136,8 @@ func TestEditKeepsSuspend(t *testing.T) {
 // TestEditComments: a change tells what the file says of the value.
 func TestEditComments(t *testing.T) {
 	for _, tt := range []struct{ file, text, want string }{
-		{"fly.toml", "[http_service]\nauto_stop_machines = \"off\" # a stopped machine would drop every open game\n", "a stopped machine would drop every open game"},
+		{"fly.toml", "[http_service]\nauto_stop_machines = \"off\" # a stopped machine would drop every open " +
+			"game\n", "a stopped machine would drop every open game"},
 		{"fly.toml", "[http_service]\n# Two lines,\n  # above it.\n  auto_stop_machines = 'off'\n", "Two lines, above it."},
 		{"fly.toml", "[http_service]\n## above\nauto_stop_machines = false # and behind\n", "above and behind"},
 		{"fly.toml", "[http_service]\n# not above\n\nauto_stop_machines = false\n# below\n", ""},

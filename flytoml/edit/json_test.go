@@ -28,10 +28,12 @@ func jsonTests() []editTest {
 		// New keys.
 		{"among lines", autostart(),
 			"{\n  \"HTTP_Service\": {\n    \"internal_port\": 80,\n    \"processes\": []\n  }\n}\n",
-			"{\n  \"HTTP_Service\": {\n    \"internal_port\": 80,\n    \"auto_start_machines\": true,\n    \"processes\": []\n  }\n}\n"},
+			"{\n  \"HTTP_Service\": {\n    \"internal_port\": 80,\n    \"auto_start_machines\": true,\n" +
+				"    \"processes\": []\n  }\n}\n"},
 		{"behind the last line", blueprint(),
 			"{\r\n\t\"http_service\": {\r\n\t\t\"internal_port\": 80\r\n\t}\r\n}",
-			"{\r\n\t\"http_service\": {\r\n\t\t\"internal_port\": 80,\r\n\t\t\"auto_stop_machines\": \"stop\",\r\n\t\t\"auto_start_machines\": true,\r\n\t\t\"min_machines_running\": 0\r\n\t}\r\n}"},
+			"{\r\n\t\"http_service\": {\r\n\t\t\"internal_port\": 80,\r\n\t\t\"auto_stop_machines\": \"stop\",\r\n" +
+				"\t\t\"auto_start_machines\": true,\r\n\t\t\"min_machines_running\": 0\r\n\t}\r\n}"},
 		{"on one line", autostart(),
 			"{\n  \"http_service\": { \"internal_port\": 80, \"processes\": [] }\n}\n",
 			"{\n  \"http_service\": { \"internal_port\": 80, \"auto_start_machines\": true, \"processes\": [] }\n}\n"},
@@ -55,7 +57,8 @@ func jsonTests() []editTest {
 			"{\n  \"http_service\": {\n    \"auto_start_machines\": true,\n    \"min_machines_running\": 1\n  }\n}\n"},
 		{"empty object in one on a line", softLimit(9),
 			"{\n  \"services\": [{ \"x\": null, \"concurrency\": {} }, { \"concurrency\": null }]\n}\n",
-			"{\n  \"services\": [{ \"x\": null, \"concurrency\": { \"type\": \"connections\", \"soft_limit\": 9 } }, { \"concurrency\": { \"type\": \"connections\", \"soft_limit\": 9 } }]\n}\n"},
+			"{\n  \"services\": [{ \"x\": null, \"concurrency\": { \"type\": \"connections\", \"soft_limit\": 9 } }, " +
+				"{ \"concurrency\": { \"type\": \"connections\", \"soft_limit\": 9 } }]\n}\n"},
 		{"empty object on one line", minMachines(1),
 			`{"http_service":{}}`,
 			`{"http_service":{"min_machines_running":1}}`},
@@ -66,11 +69,17 @@ func jsonTests() []editTest {
 
 		// Plain ports.
 		{"plain port", plainPort(80),
-			"{\n  \"services\": [\n    {\n      \"ports\": [\n        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] }\n      ]\n    }\n  ]\n}\n",
-			"{\n  \"services\": [\n    {\n      \"ports\": [\n        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] },\n        { \"port\": 80, \"handlers\": [\"http\"] }\n      ]\n    }\n  ]\n}\n"},
+			"{\n  \"services\": [\n    {\n      \"ports\": [\n" +
+				"        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] }\n      ]\n    }\n  ]\n}\n",
+			"{\n  \"services\": [\n    {\n      \"ports\": [\n" +
+				"        { \"port\": 443, \"handlers\": [\"tls\", \"http\"] },\n" +
+				"        { \"port\": 80, \"handlers\": [\"http\"] }\n      ]\n    }\n  ]\n}\n"},
 		{"plain port over lines", plainPort(80),
-			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n        \"handlers\": [\"tls\", \"http\"]\n      }\n    ]\n  }]\n}\n",
-			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n        \"handlers\": [\"tls\", \"http\"]\n      },\n      {\n        \"port\": 80,\n        \"handlers\": [\"http\"]\n      }\n    ]\n  }]\n}\n"},
+			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n" +
+				"        \"handlers\": [\"tls\", \"http\"]\n      }\n    ]\n  }]\n}\n",
+			"{\n  \"services\": [{\n    \"ports\": [\n      {\n        \"port\": 443,\n" +
+				"        \"handlers\": [\"tls\", \"http\"]\n      },\n      {\n        \"port\": 80,\n" +
+				"        \"handlers\": [\"http\"]\n      }\n    ]\n  }]\n}\n"},
 		{"plain port without blanks", plainPort(80),
 			`{"services":[{"ports":[{"port":443,"handlers":["tls","http"]}]}]}`,
 			`{"services":[{"ports":[{"port":443,"handlers":["tls","http"]},{"port":80,"handlers":["http"]}]}]}`},
@@ -78,16 +87,21 @@ func jsonTests() []editTest {
 		// Limits.
 		{"limits among lines", softLimit(9),
 			"{\n  \"http_service\": {\n    \"internal_port\": 80\n  }\n}\n",
-			"{\n  \"http_service\": {\n    \"internal_port\": 80,\n    \"concurrency\": {\n      \"type\": \"requests\",\n      \"soft_limit\": 9\n    }\n  }\n}\n"},
+			"{\n  \"http_service\": {\n    \"internal_port\": 80,\n    \"concurrency\": {\n" +
+				"      \"type\": \"requests\",\n      \"soft_limit\": 9\n    }\n  }\n}\n"},
 		{"limits in place of null", softLimit(9),
 			"{\n  \"http_service\": {\n    \"concurrency\": null,\n    \"internal_port\": 80\n  }\n}\n",
-			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"requests\",\n      \"soft_limit\": 9\n    },\n    \"internal_port\": 80\n  }\n}\n"},
+			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"requests\",\n" +
+				"      \"soft_limit\": 9\n    },\n    \"internal_port\": 80\n  }\n}\n"},
 		{"limits in place of the last null, with more keys behind", Request{SoftLimit: ptr(9), Autostart: ptr(true)},
 			"{\n  \"http_service\": {\n    \"concurrency\": null\n  }\n}\n",
-			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"requests\",\n      \"soft_limit\": 9\n    },\n    \"auto_start_machines\": true\n  }\n}\n"},
+			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"requests\",\n" +
+				"      \"soft_limit\": 9\n    },\n    \"auto_start_machines\": true\n  }\n}\n"},
 		{"limits that are there", Request{SoftLimit: ptr(9), ConcurrencyType: machine.CountRequests},
-			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"connections\",\n      \"hard_limit\": 25\n    }\n  }\n}\n",
-			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"requests\",\n      \"hard_limit\": 25,\n      \"soft_limit\": 9\n    }\n  }\n}\n"},
+			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"connections\",\n" +
+				"      \"hard_limit\": 25\n    }\n  }\n}\n",
+			"{\n  \"http_service\": {\n    \"concurrency\": {\n      \"type\": \"requests\",\n" +
+				"      \"hard_limit\": 25,\n      \"soft_limit\": 9\n    }\n  }\n}\n"},
 		{"old limits", softLimit(9),
 			`{"services": [{"concurrency": "20,25"}]}`,
 			`{"services": [{"concurrency": "9,25"}]}`},
@@ -101,7 +115,8 @@ func jsonTests() []editTest {
 			`{"services":{"internal_port":1,"auto_start_machines":true}}`},
 		{"one group", inGroups(autostart(), "web"),
 			`{"processes":{"web":"","jobs":""},"services":[{"processes":["jobs"]},{"processes":["web"]}]}`,
-			`{"processes":{"web":"","jobs":""},"services":[{"processes":["jobs"]},{"processes":["web"],"auto_start_machines":true}]}`},
+			`{"processes":{"web":"","jobs":""},"services":[{"processes":["jobs"]},{"processes":["web"],` +
+				`"auto_start_machines":true}]}`},
 		{"keys twice where no edit is", autostart(),
 			`{"env":{},"env":{"a":"1","a":"2"},"services":[{"internal_port":1}]}`,
 			`{"env":{},"env":{"a":"1","a":"2"},"services":[{"internal_port":1,"auto_start_machines":true}]}`},
@@ -109,7 +124,9 @@ func jsonTests() []editTest {
 		// New services.
 		{"create", Request{Create: &Create{InternalPort: 80}, Autostart: ptr(true), SoftLimit: ptr(5)},
 			"{\n\t\"app\": \"x\"\n}\n",
-			"{\n\t\"app\": \"x\",\n\t\"http_service\": {\n\t\t\"internal_port\": 80,\n\t\t\"auto_start_machines\": true,\n\t\t\"concurrency\": {\n\t\t\t\"type\": \"requests\",\n\t\t\t\"soft_limit\": 5\n\t\t}\n\t}\n}\n"},
+			"{\n\t\"app\": \"x\",\n\t\"http_service\": {\n\t\t\"internal_port\": 80,\n" +
+				"\t\t\"auto_start_machines\": true,\n\t\t\"concurrency\": {\n\t\t\t\"type\": \"requests\",\n" +
+				"\t\t\t\"soft_limit\": 5\n\t\t}\n\t}\n}\n"},
 		{"create for a group", Request{Create: &Create{InternalPort: 80}},
 			`{"processes":{"a\u0022\u0007":""}}`,
 			`{"processes":{"a\u0022\u0007":""},"http_service":{"internal_port":80,"processes":["a\"\u0007"]}}`},
@@ -124,10 +141,13 @@ func jsonTests() []editTest {
 			`{"services":[{"internal_port":1,"ports":[{"port":2}]}]}`},
 		{"create TCP", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"{\n  \"app\": \"x\"\n}\n",
-			"{\n  \"app\": \"x\",\n  \"services\": [\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
+			"{\n  \"app\": \"x\",\n  \"services\": [\n    {\n      \"protocol\": \"tcp\",\n" +
+				"      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n" +
+				"      ]\n    }\n  ]\n}\n"},
 		{"create TCP in place of null", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"{\n  \"services\": null\n}\n",
-			"{\n  \"services\": [\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
+			"{\n  \"services\": [\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n" +
+				"      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
 		{"create TCP in an empty list", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			`{"services":[]}`,
 			`{"services":[{"protocol":"tcp","internal_port":7000,"ports":[{"port":7000}]}]}`},
@@ -136,7 +156,9 @@ func jsonTests() []editTest {
 			`{"services":[{"internal_port":1},{"protocol":"tcp","internal_port":7000,"ports":[{"port":7000}]}]}`},
 		{"create TCP behind another, over lines", Request{Create: &Create{InternalPort: 7000, TCP: true}},
 			"{\n  \"services\": [\n    {\n      \"internal_port\": 1\n    }\n  ]\n}\n",
-			"{\n  \"services\": [\n    {\n      \"internal_port\": 1\n    },\n    {\n      \"protocol\": \"tcp\",\n      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n      ]\n    }\n  ]\n}\n"},
+			"{\n  \"services\": [\n    {\n      \"internal_port\": 1\n    },\n    {\n      \"protocol\": \"tcp\",\n" +
+				"      \"internal_port\": 7000,\n      \"ports\": [\n        {\n          \"port\": 7000\n        }\n" +
+				"      ]\n    }\n  ]\n}\n"},
 	}
 }
 

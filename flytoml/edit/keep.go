@@ -27,14 +27,14 @@ type Remark struct {
 // Codes of remarks.
 const (
 	RemarkNoPorts         = "no_ports"                  // nothing can wake the group: none of its services has a port
-	RemarkUDP             = "udp_service"               // nothing can wake the group: it serves UDP alone
+	RemarkUDP             = "udp_service"               // nothing can wake the group: it only serves UDP
 	RemarkNoAutostart     = "autostop_no_start"         // nothing can wake the group: autostart is off
 	RemarkDatabase        = "database"                  // the group runs a database or queue
 	RemarkLogShipper      = "log_shipper"               // the group ships logs
-	RemarkUDPBeside       = "udp_does_not_wake"         // the group stops when idle, and its UDP callers do not wake it
-	RemarkInternalCallers = "internal_callers_unserved" // the group stops when idle, and callers of .internal do not wake it
+	RemarkUDPBeside       = "udp_does_not_wake"         // the group stops when idle, and UDP does not wake it
+	RemarkInternalCallers = "internal_callers_unserved" // the group stops when idle, and .internal does not wake it
 	RemarkPlainPort       = "plain_port_unused"         // no service needed the plain port
-	RemarkCreate          = "create_unused"             // the file has a service already
+	RemarkCreate          = "create_unused"             // the file already has a service
 )
 
 // exemption is why a group keeps its autostop and its minimum.
@@ -51,7 +51,8 @@ func (s service) wire() machine.Service {
 	if start, _ := s.table.Get("auto_start_machines"); start != nil && start.Kind == layout.KindBool {
 		out.Autostart = &start.On
 	}
-	if stop, _ := s.table.Get("auto_stop_machines"); stop != nil && (stop.Kind == layout.KindBool && stop.On || stop.Kind == layout.KindString && (stop.Text == "stop" || stop.Text == "suspend")) {
+	if stop, _ := s.table.Get("auto_stop_machines"); stop != nil && (stop.Kind == layout.KindBool && stop.On ||
+		stop.Kind == layout.KindString && (stop.Text == "stop" || stop.Text == "suspend")) {
 		out.Autostop = new(machine.AutostopStop)
 	}
 	if minimum, _ := s.table.Get("min_machines_running"); !minimum.Absent() {
@@ -59,7 +60,8 @@ func (s service) wire() machine.Service {
 	}
 	if s.single {
 		http, https := 80, 443
-		out.Ports = []machine.Port{{Port: &http, Handlers: []string{"http"}}, {Port: &https, Handlers: []string{"http", "tls"}}}
+		out.Ports = []machine.Port{{Port: &http, Handlers: []string{"http"}},
+			{Port: &https, Handlers: []string{"http", "tls"}}}
 		return out
 	}
 	protocol, _ := s.table.Get("protocol")
@@ -137,18 +139,23 @@ func whyNeverWoken(services []machine.Service) exemption {
 	case machine.AnyWoken(services):
 		return exemption{}
 	case machine.AnyRouted(services):
-		return exemption{code: RemarkNoAutostart, why: "auto_start_machines is off, so no request would start it again", hard: true}
+		return exemption{code: RemarkNoAutostart,
+			why: "auto_start_machines is off, so no request would start it again", hard: true}
 	case slices.ContainsFunc(services, func(s machine.Service) bool { return s.HasPort() && s.IsUDP() }):
 		return exemption{code: RemarkUDP, why: "it serves UDP alone, and a datagram does not start a Machine", hard: true}
 	case slices.ContainsFunc(services, machine.Service.HasPort):
-		return exemption{code: RemarkNoPorts, why: "Fly Proxy routes to none of its services, so no request would start it again", hard: true}
+		return exemption{code: RemarkNoPorts,
+			why: "Fly Proxy routes to none of its services, so no request would start it again", hard: true}
 	}
-	return exemption{code: RemarkNoPorts, why: "none of its services has a port: Fly Proxy listens for none of them, so no request would start it again", hard: true}
+	return exemption{code: RemarkNoPorts,
+		why:  "none of its services has a port: Fly Proxy listens for none of them, so no request would start it again",
+		hard: true}
 }
 
 // engineOf is the database, queue or log shipper that a group runs as far as the
 // file tells, and how it is known.
-func engineOf(f *flytoml.File, known machine.Engines, group string, services []machine.Service, images []string) (engine *machine.Engine, how string) {
+func engineOf(f *flytoml.File, known machine.Engines, group string, services []machine.Service,
+	images []string) (engine *machine.Engine, how string) {
 	if engine, how := engineOfImage(f, known, images); engine != nil {
 		return engine, how
 	}
@@ -168,7 +175,8 @@ func engineOf(f *flytoml.File, known machine.Engines, group string, services []m
 		}
 	}
 	for _, m := range def.Mounts {
-		of := slices.Contains(m.Processes, group) || (len(m.Processes) == 0 || slices.Contains(m.Processes, "")) && group == def.DefaultGroup()
+		ofDefault := len(m.Processes) == 0 || slices.Contains(m.Processes, "")
+		of := slices.Contains(m.Processes, group) || ofDefault && group == def.DefaultGroup()
 		if engine := known.OfMount(m.Source, m.Destination); of && engine != nil {
 			return engine, "its volume " + excerpt.Quote(cmp.Or(m.Source, m.Destination))
 		}
@@ -327,15 +335,18 @@ func (ed *editor) sleepRemarks(f *flytoml.File, e Request, added *service) []Rem
 	if len(asleep) > 0 {
 		out = append(out, Remark{
 			Code: RemarkInternalCallers, Groups: asleep,
-			What: fmt.Sprintf("idle Machines of %s stop: callers of %s.internal find none then, as only requests through Fly Proxy start one", ofGroups(asleep), app),
-			Fix:  fmt.Sprintf("let those callers use %s.flycast and a port of a service, or keep a Machine running", app),
+			What: fmt.Sprintf(
+				"idle Machines of %s stop: callers of %s.internal find none then, as only requests through Fly Proxy "+
+					"start one", ofGroups(asleep), app),
+			Fix: fmt.Sprintf("let those callers use %s.flycast and a port of a service, or keep a Machine running", app),
 		})
 	}
 	if len(udp) > 0 {
 		out = append(out, Remark{
 			Code: RemarkUDPBeside, Groups: udp,
-			What: fmt.Sprintf("idle Machines of %s stop, and its UDP callers neither count as load nor start one", ofGroups(udp)),
-			Fix:  "turn autostop off if UDP is to be answered at any time",
+			What: fmt.Sprintf("idle Machines of %s stop, and its UDP callers neither count as load nor start one",
+				ofGroups(udp)),
+			Fix: "turn autostop off if UDP is to be answered at any time",
 		})
 	}
 	return out

@@ -24,14 +24,17 @@ func (ed *editor) plainPorts(e Request) (*Remark, error) {
 		for i, s := range needy {
 			names[i] = fmt.Sprintf("%s (internal port %d)", s.path, s.wire().InternalPort)
 		}
-		return nil, ed.Refuse(needy[0].table.At.Start, fmt.Sprintf("%d services have TLS only, and need a plain port each: %s; give as many ports, or name a process group", len(needy), strings.Join(names, ", ")))
+		return nil, ed.Refuse(needy[0].table.At.Start,
+			fmt.Sprintf("%d services have TLS only, and need a plain port each: %s; give as many ports, or name a "+
+				"process group", len(needy), strings.Join(names, ", ")))
 	}
 	used := map[int]string{}
 	for i, s := range needy {
 		port := e.PlainPorts[i]
 		taken := cmp.Or(ed.holder(port), used[port])
 		if taken != "" {
-			return nil, ed.Refuse(s.table.At.Start, fmt.Sprintf("%s.ports cannot get the plain port %d, which %s has", s.path, port, taken))
+			return nil, ed.Refuse(s.table.At.Start,
+				fmt.Sprintf("%s.ports cannot get the plain port %d, which %s has", s.path, port, taken))
 		}
 		used[port] = s.path.String()
 		if err := ed.plainPort(s, e, port); err != nil {
@@ -42,7 +45,8 @@ func (ed *editor) plainPorts(e Request) (*Remark, error) {
 		return nil, nil
 	}
 	rest := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(e.PlainPorts[len(needy):])), ", "), "[]")
-	return &Remark{Code: RemarkPlainPort, What: "no service needs the plain port " + rest + ": each has a port without TLS, or no port at all, or is for UDP"}, nil
+	return &Remark{Code: RemarkPlainPort, What: "no service needs the plain port " + rest +
+		": each has a port without TLS, or no port at all, or is for UDP"}, nil
 }
 
 // needPlainPort are the services of which every port speaks TLS, one for each
@@ -109,7 +113,8 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 		return err
 	}
 	wire := wirePort(model)
-	handlers := slices.DeleteFunc(slices.Clone(wire.Handlers), func(handler string) bool { return handler == "tls" || handler == "pg_tls" })
+	handlers := slices.DeleteFunc(slices.Clone(wire.Handlers),
+		func(handler string) bool { return handler == "tls" || handler == "pg_tls" })
 	settings := []setting{{"port", integer(port)}}
 	if len(handlers) > 0 {
 		settings = append(settings, setting{"handlers", scalar{kind: layout.KindArray, list: handlers}})
@@ -119,7 +124,9 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 	}
 	at := path.with(pathStep{index: len(list.Items)})
 	item := newKey{keys: ed.record(s, at, settings)}
-	for _, option := range []struct{ table, key string }{{"http_options", "h2_backend"}, {"proxy_proto_options", "version"}} {
+	for _, option := range []struct{ table, key string }{
+		{"http_options", "h2_backend"}, {"proxy_proto_options", "version"},
+	} {
 		table, _ := model.Get(option.table)
 		if table == nil || !table.IsTable() {
 			continue
@@ -129,7 +136,8 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 			continue
 		}
 		v := scalar{kind: value.Kind, on: value.On, text: value.Text}
-		item.keys = append(item.keys, newKey{name: option.table, keys: ed.record(s, at.with(pathStep{key: option.table}), []setting{{option.key, v}})})
+		item.keys = append(item.keys, newKey{name: option.table,
+			keys: ed.record(s, at.with(pathStep{key: option.table}), []setting{{option.key, v}})})
 	}
 	return ed.addItem(list, item)
 }

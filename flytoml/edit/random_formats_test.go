@@ -92,7 +92,8 @@ func (g *grower) service() tree {
 		"ports":                ports,
 		"concurrency":          limits,
 		"checks":               {list: true, items: []tree{{keys: []string{}}, g.port()}[g.IntN(3):]},
-	}, "internal_port", "protocol", "auto_stop_machines", "auto_start_machines", "min_machines_running", "processes", "note", "ports", "concurrency", "checks")
+	}, "internal_port", "protocol", "auto_stop_machines", "auto_start_machines", "min_machines_running",
+		"processes", "note", "ports", "concurrency", "checks")
 }
 
 func (g *grower) document() tree {
@@ -111,8 +112,11 @@ func (g *grower) document() tree {
 		"app":          g.value(`"x"`, `"é"`),
 		"http_service": single,
 		"services":     services,
-		"env":          {keys: []string{"A", "a"}, items: []tree{g.value(`"b"`, `"force_https: true"`), g.value("1", "null")}},
-		"x":            g.service(),
+		"env": {
+			keys:  []string{"A", "a"},
+			items: []tree{g.value(`"b"`, `"force_https: true"`), g.value("1", "null")},
+		},
+		"x": g.service(),
 	}, "app", "http_service", "services", "env", "x")
 }
 
@@ -355,7 +359,8 @@ func TestEditRandomFormats(t *testing.T) {
 				}
 			}
 			if parsed < files*9/10 || changed < files*3 {
-				t.Errorf("of %d files %d could be read, and %d edits changed something: too few to mean much", files, parsed, changed)
+				t.Errorf("of %d files %d could be read, and %d edits changed something: too few to mean much", files,
+					parsed, changed)
 			}
 			t.Logf("of %d files %d could be read; %d edits changed something, %d were refused", files, parsed, changed, refused)
 		})

@@ -169,7 +169,8 @@ func (w *author) file() []byte {
 	if services == 0 {
 		var items []string
 		for range w.IntN(4) {
-			items = append(items, w.inline(w.pairs(), w.pick("concurrency = ", "Concurrency=")+w.concurrency(), "ports = "+w.list("[", "]", w.ports())))
+			items = append(items, w.inline(w.pairs(), w.pick("concurrency = ", "Concurrency=")+w.concurrency(),
+				"ports = "+w.list("[", "]", w.ports())))
 		}
 		fmt.Fprintf(w, "services = %s", w.list("[", "]", items))
 		w.end()

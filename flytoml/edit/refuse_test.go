@@ -12,7 +12,8 @@ import (
 
 func TestEditRefusesFile(t *testing.T) {
 	tests := []refusal{
-		{"keys differ in case", "[http_service]\ninternal_port = 1\n  Internal_Port = 2\n", 3, 3, `"Internal_Port" differs from "internal_port" in case alone`},
+		{"keys differ in case", "[http_service]\ninternal_port = 1\n  Internal_Port = 2\n", 3, 3,
+			`"Internal_Port" differs from "internal_port" in case alone`},
 		{"tables differ in case", "[http_service]\n[HTTP_SERVICE]\n", 2, 2, "in case alone"},
 		{"sections differ in case", "[env]\n[ENV]\n", 2, 2, "in case alone"},
 		{"dotted keys differ in case", "[[services]]\nconcurrency.a = 1\nConcurrency.b = 1\n", 3, 1, "in case alone"},
@@ -23,13 +24,16 @@ func TestEditRefusesFile(t *testing.T) {
 		{"http_service is a value", "http_service = 80\n", 1, 16, "http_service is not a table"},
 		{"services is a value", "app = ''\nservices = 'web'\n", 2, 12, "services is not a table"},
 		{"services are values", "services = [{a = 1}, 80]\n", 1, 22, "services[1] is not a table"},
-		{"a table for a value", "[http_service]\n[http_service.auto_stop_machines]\na = 1\n", 2, 15, "http_service.auto_stop_machines is a table"},
+		{"a table for a value", "[http_service]\n[http_service.auto_stop_machines]\na = 1\n", 2, 15,
+			"http_service.auto_stop_machines is a table"},
 		{"a comment in the value", "[http_service]\nauto_stop_machines = [ # x\n]\n", 2, 22, "comment inside"},
-		{"array of limits", "[http_service]\n[[http_service.concurrency]]\ntype = ''\n", 2, 16, "http_service.concurrency is not a table"},
+		{"array of limits", "[http_service]\n[[http_service.concurrency]]\ntype = ''\n", 2, 16,
+			"http_service.concurrency is not a table"},
 		{"number of limits", "[[services]]\nconcurrency = 20\n", 2, 15, "concurrency is not a table"},
 		{"text of limits", "[[services]]\nconcurrency = 'many'\n", 2, 15, `neither a table nor "soft,hard"`},
 		{"old limits of http_service", "[http_service]\nconcurrency = '1,2'\n", 2, 15, "is not a table"},
-		{"hard limit", "[http_service.concurrency]\nhard_limit = 19\n", 2, 14, "the hard limit 19 is below the soft limit 20"},
+		{"hard limit", "[http_service.concurrency]\nhard_limit = 19\n", 2, 14,
+			"the hard limit 19 is below the soft limit 20"},
 		{"old hard limit", "[[services]]\nconcurrency = '1,2'\n", 2, 15, "the hard limit 2 is below the soft limit 20"},
 	}
 	testRefusals(t, "fly.toml", tests)
@@ -74,26 +78,36 @@ func TestEditRefusesJSON(t *testing.T) {
 		{"services that are none", `{"services":[{"a":1},null]}`, 1, 22, "services[1] is not a table"},
 		{"a list for a service", `{"http_service":[]}`, 1, 17, "http_service is not a table"},
 		{"number of limits", `{"services":[{"concurrency":1}]}`, 1, 29, "concurrency is not a table"},
-		{"hard limit", `{"http_service":{"concurrency":{"hard_limit":1.9e1}}}`, 1, 46, "the hard limit 19 is below the soft limit 20"},
+		{"hard limit", `{"http_service":{"concurrency":{"hard_limit":1.9e1}}}`, 1, 46,
+			"the hard limit 19 is below the soft limit 20"},
 	})
 }
 
 func TestEditRefusesYAML(t *testing.T) {
 	testRefusals(t, "fly.yaml", []refusal{
 		{"keys differ in case", "http_service:\n  a: 1\n  A: 1\n", 3, 3, "in case alone"},
-		{"service used twice", "services:\n- &a\n  internal_port: 1\n  ports: [{port: 80}]\n- *a\n", 3, 3, "services[0] is used in more than one place"},
-		{"port used twice", "services:\n- ports:\n  - &p {force_https: true}\n  - *p\n", 3, 22, "services[0].ports[0].force_https is used in more than one place"},
-		{"value used twice", "http_service:\n  min_machines_running: &n 1\nx: *n\n", 2, 28, "min_machines_running is used in more than one place"},
-		{"value used as a key", "http_service:\n  min_machines_running: &n 1\nx: {*n : 1}\n", 2, 28, "min_machines_running is used in more than one place"},
-		{"service from elsewhere", "x: &x {internal_port: 1}\nhttp_service: *x\n", 2, 15, "http_service is used in more than one place"},
-		{"keys from elsewhere", "services:\n- &a\n  internal_port: 1\n- <<: *a\n  x: 1\n", 4, 3, "services[1] takes keys from elsewhere"},
-		{"limits from elsewhere", "http_service:\n  concurrency:\n    <<: {a: 1}\n", 3, 5, "http_service.concurrency takes keys from elsewhere"},
-		{"ports from elsewhere", "services:\n- ports:\n  - <<: {force_https: true}\n", 3, 5, "services[0].ports[0] takes keys from elsewhere"},
+		{"service used twice", "services:\n- &a\n  internal_port: 1\n  ports: [{port: 80}]\n- *a\n", 3, 3,
+			"services[0] is used in more than one place"},
+		{"port used twice", "services:\n- ports:\n  - &p {force_https: true}\n  - *p\n", 3, 22,
+			"services[0].ports[0].force_https is used in more than one place"},
+		{"value used twice", "http_service:\n  min_machines_running: &n 1\nx: *n\n", 2, 28,
+			"min_machines_running is used in more than one place"},
+		{"value used as a key", "http_service:\n  min_machines_running: &n 1\nx: {*n : 1}\n", 2, 28,
+			"min_machines_running is used in more than one place"},
+		{"service from elsewhere", "x: &x {internal_port: 1}\nhttp_service: *x\n", 2, 15,
+			"http_service is used in more than one place"},
+		{"keys from elsewhere", "services:\n- &a\n  internal_port: 1\n- <<: *a\n  x: 1\n", 4, 3,
+			"services[1] takes keys from elsewhere"},
+		{"limits from elsewhere", "http_service:\n  concurrency:\n    <<: {a: 1}\n", 3, 5,
+			"http_service.concurrency takes keys from elsewhere"},
+		{"ports from elsewhere", "services:\n- ports:\n  - <<: {force_https: true}\n", 3, 5,
+			"services[0].ports[0] takes keys from elsewhere"},
 		{"all from elsewhere", "<<: {http_service: {}}\n", 1, 1, "the file takes keys from elsewhere"},
 		{"tag", "http_service:\n  min_machines_running: !!int 1\n", 2, 31, "has a tag"},
 		{"text over lines", "http_service:\n  auto_stop_machines: |\n    off\n", 2, 23, "is a text over several lines"},
 		{"text that does not end", "http_service:\n  é: |\n    x", 3, 6, "end its last line first"},
-		{"table for a value", "http_service:\n  auto_stop_machines:\n    a: b\n", 3, 5, "is a table where flyctl takes a value"},
+		{"table for a value", "http_service:\n  auto_stop_machines:\n    a: b\n", 3, 5,
+			"is a table where flyctl takes a value"},
 		{"list for a value", "http_service:\n  auto_stop_machines:\n  - b\n", 3, 3, "is a table where flyctl takes a value"},
 		{"comment in a value", "http_service:\n  auto_stop_machines: [ # x\n  ]\n", 2, 23, "comment inside"},
 		{"two documents", "http_service:\n  a: 1\n---\nb: 1\n", 3, 1, "more than one YAML document"},
@@ -110,7 +124,8 @@ func TestEditRefusesYAML(t *testing.T) {
 		{"services that are none", "services:\n- a: 1\n-\n", 3, 2, "services[1] is not a table"},
 		{"a value for a service", "http_service: 80\n", 1, 15, "http_service is not a table"},
 		{"old hard limit", "services:\n- concurrency: '1,2'\n", 2, 16, "the hard limit 2 is below the soft limit 20"},
-		{"hard limit", "http_service:\n  concurrency:\n    hard_limit: 0x13\n", 3, 17, "the hard limit 19 is below the soft limit 20"},
+		{"hard limit", "http_service:\n  concurrency:\n    hard_limit: 0x13\n", 3, 17,
+			"the hard limit 19 is below the soft limit 20"},
 	})
 }
 
@@ -119,13 +134,19 @@ func TestEditRefusesPlainPort(t *testing.T) {
 	tests := []struct {
 		name, text, reason string
 	}{
-		{"http_service has it", "[http_service]\n" + tls, "services[0].ports cannot get the plain port 80, which http_service has"},
+		{"http_service has it", "[http_service]\n" + tls,
+			"services[0].ports cannot get the plain port 80, which http_service has"},
 		{"another service has it", tls + "[[services]]\n[[services.ports]]\nport = '80'\n", "which services[1].ports[0] has"},
-		{"another service has it in a range", tls + "[[services]]\n[[services.ports]]\nstart_port = 1\nend_port = 99\n", "which services[1].ports[0] has"},
-		{"the port itself", "[[services]]\n[[services.ports]]\nport = 80\nhandlers = ['tls', 'http']\n", "which services[0].ports[0] has"},
-		{"two services want it", tls + tls, "2 services have TLS only, and need a plain port each: services[0] (internal port 0), services[1] (internal port 0)"},
+		{"another service has it in a range",
+			tls + "[[services]]\n[[services.ports]]\nstart_port = 1\nend_port = 99\n", "which services[1].ports[0] has"},
+		{"the port itself", "[[services]]\n[[services.ports]]\nport = 80\nhandlers = ['tls', 'http']\n",
+			"which services[0].ports[0] has"},
+		{"two services want it", tls + tls,
+			"2 services have TLS only, and need a plain port each: services[0] (internal port 0), services[1] " +
+				"(internal port 0)"},
 		{"a single port", "[[services]]\n[services.ports]\nport = 443\nhandlers = ['tls', 'http']\n", "write it as a list"},
-		{"no port in the list", "[[services]]\nports = [{port = 443, handlers = ['tls', 'http']}, 1]\n", "holds what is no port"},
+		{"no port in the list", "[[services]]\nports = [{port = 443, handlers = ['tls', 'http']}, 1]\n",
+			"holds what is no port"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -196,7 +217,8 @@ func TestEditRefusesEdit(t *testing.T) {
 		{"no such plain port", "a port cannot be 0", Request{PlainPorts: []int{0}}},
 		{"no port", "needs an internal_port", Request{Create: &Create{}}},
 		{"no such port", "internal_port cannot be 65536", Request{Create: &Create{InternalPort: 65536}}},
-		{"whose service", "needs its process groups named: the file has jobs, web", Request{Create: &Create{InternalPort: 80}}},
+		{"whose service", "needs its process groups named: the file has jobs, web",
+			Request{Create: &Create{InternalPort: 80}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -218,11 +240,16 @@ func TestVerify(t *testing.T) {
 		{"as meant", "a = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", ""},
 		{"not done", text, "http_service.force_https is not what it was to be"},
 		{"wrong type", strings.Replace(text, "true", "'false'", 1), "http_service.force_https is not what it was to be"},
-		{"something else", "a = 2\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", "a differs"},
-		{"another list", "a = 1\n[http_service]\nforce_https = false\nlist = [2024-01-01, nan]\n[[services]]\nx = 1\n", "http_service.list differs"},
+		{"something else",
+			"a = 2\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", "a differs"},
+		{"another list",
+			"a = 1\n[http_service]\nforce_https = false\nlist = [2024-01-01, nan]\n[[services]]\nx = 1\n",
+			"http_service.list differs"},
 		{"gone", "a = 1\n[http_service]\nforce_https = false\n[[services]]\nx = 1\n", "http_service.list is gone"},
-		{"new", "a = 1\nb = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n", "b is new"},
-		{"one more", "a = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n[[services]]\n", "services differs"},
+		{"new", "a = 1\nb = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\n" +
+			"x = 1\n", "b is new"},
+		{"one more", "a = 1\n[http_service]\nforce_https = false\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n" +
+			"[[services]]\n", "services differs"},
 		{"no TOML", "a = \n", "toml"},
 	}
 	for _, tt := range tests {
@@ -246,7 +273,8 @@ func TestEditRefusalHides(t *testing.T) {
 	all := blueprint()
 	all.SoftLimit = ptr(20)
 	for _, tt := range []struct{ name, text, line, caret string }{
-		{"fly.json", `{"env":{"A":"S3CR3T"},"services":[{"ports":[{"port":1,"PORT":2}]}],"x":"S3CR3T"}`, `… "PORT" …`, "  ^"},
+		{"fly.json", `{"env":{"A":"S3CR3T"},"services":[{"ports":[{"port":1,"PORT":2}]}],"x":"S3CR3T"}`,
+			`… "PORT" …`, "  ^"},
 		{"fly.json", `{"env":{"A":"S3CR3T"},"http_service":["S3CR3T"]}`, `… [ …`, "  ^"},
 		{"fly.yaml", "{env: {A: S3CR3T}, http_service: 80, x: S3CR3T}", `… 80 …`, "  ^"},
 		{"fly.toml", "http_service = {a = 'S3CR3T', A = 'S3CR3T'}\n", `… A …`, "  ^"},

@@ -312,7 +312,8 @@ func (ed *editor) tooSoft(offset int, hard int64, soft int) error {
 // so in services only, and takes it to count requests.
 func (ed *editor) legacyLimits(s service, n *layout.Node, path keyPath, e Request) error {
 	if e.ConcurrencyType == machine.CountConnections && s.http() {
-		return ed.Refuse(n.At.Start, fmt.Sprintf("%s = %q always counts requests: write it as a table to count connections", path, n.Text))
+		return ed.Refuse(n.At.Start,
+			fmt.Sprintf("%s = %q always counts requests: write it as a table to count connections", path, n.Text))
 	}
 	soft := e.SoftLimit
 	if soft == nil {

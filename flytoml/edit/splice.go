@@ -45,16 +45,19 @@ func (s *splices) replace(at layout.Span, text string, changes ...int) {
 func (s *splices) lineAfter(offset, rank int, text string, changes ...int) {
 	_, next := s.Line(offset)
 	if next == 0 || s.Source[next-1] != '\n' {
-		s.list = append(s.list, splice{at: layout.Span{Start: next, End: next}, text: s.EOL + text, rank: rank, changes: changes})
+		s.list = append(s.list, splice{at: layout.Span{Start: next, End: next}, text: s.EOL + text, rank: rank,
+			changes: changes})
 		return
 	}
-	s.list = append(s.list, splice{at: layout.Span{Start: next, End: next}, text: text + s.EolAt(next), rank: rank, changes: changes})
+	s.list = append(s.list, splice{at: layout.Span{Start: next, End: next}, text: text + s.EolAt(next),
+		rank: rank, changes: changes})
 }
 
 // lineBefore adds a line before the one that begins at start.
 func (s *splices) lineBefore(start, rank int, text string, changes ...int) {
 	_, next := s.Line(start)
-	s.list = append(s.list, splice{at: layout.Span{Start: start, End: start}, text: text + s.EolAt(next), rank: rank, changes: changes})
+	s.list = append(s.list, splice{at: layout.Span{Start: start, End: start}, text: text + s.EolAt(next),
+		rank: rank, changes: changes})
 }
 
 // sort brings the splices into the order of the text: insertions before a

@@ -157,7 +157,8 @@ func (ed *editor) put(s service, n *layout.Node, path keyPath, v scalar) error {
 		}
 	}
 	text := v.write(quote)
-	ed.account(Change{Path: path.String(), Before: shownValue(string(was), n.Kind, v.kind), After: text, Groups: s.groups, Comment: ed.commentOn(n.At)}, path, v)
+	ed.account(Change{Path: path.String(), Before: shownValue(string(was), n.Kind, v.kind), After: text,
+		Groups: s.groups, Comment: ed.commentOn(n.At)}, path, v)
 	ed.writer.set(n, text, len(ed.changes)-1)
 	return nil
 }

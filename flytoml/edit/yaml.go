@@ -120,7 +120,8 @@ func (p *yamlWriter) linesBehind(offset, rank int, lines ...newLine) error {
 }
 
 func (p *yamlWriter) openText() error {
-	return p.Refuse(len(p.Source), "the file ends within a text over several lines, which a new line would change: end its last line first")
+	return p.Refuse(len(p.Source),
+		"the file ends within a text over several lines, which a new line would change: end its last line first")
 }
 
 // below steps from the line around offset over the comments that follow
@@ -148,7 +149,8 @@ func (p *yamlWriter) documentEnd() int {
 	}
 	for start < len(p.Source) {
 		end, next := p.Line(start)
-		if dots := start + len("..."); bytes.HasPrefix(p.Source[start:end], []byte("...")) && (dots == end || p.Blanks(dots) > dots) {
+		if dots := start + len("..."); bytes.HasPrefix(p.Source[start:end], []byte("...")) &&
+			(dots == end || p.Blanks(dots) > dots) {
 			break
 		}
 		start = next

@@ -43,8 +43,10 @@ func yamlTests() []editTest {
 			"http_service: &web\n  min_machines_running: &n 1\n",
 			"http_service: &web\n  min_machines_running: &n 0\n"},
 		{"tags and anchors elsewhere", minMachines(0),
-			"x: !<tag:yaml.org,2002:str> 1\ny: [!!str 2, &z ]\nhttp_service: !!map\n  a: &a !!seq [b]\n  min_machines_running: 1\nz: !!map &b\n",
-			"x: !<tag:yaml.org,2002:str> 1\ny: [!!str 2, &z ]\nhttp_service: !!map\n  a: &a !!seq [b]\n  min_machines_running: 0\nz: !!map &b\n"},
+			"x: !<tag:yaml.org,2002:str> 1\ny: [!!str 2, &z ]\nhttp_service: !!map\n  a: &a !!seq [b]\n" +
+				"  min_machines_running: 1\nz: !!map &b\n",
+			"x: !<tag:yaml.org,2002:str> 1\ny: [!!str 2, &z ]\nhttp_service: !!map\n  a: &a !!seq [b]\n" +
+				"  min_machines_running: 0\nz: !!map &b\n"},
 		{"characters of several bytes", plainHTTP(),
 			"http_service: {\"é\": \"ü€😀\", force_https: true, ü: 1}\n",
 			"http_service: {\"é\": \"ü€😀\", force_https: false, ü: 1}\n"},
@@ -64,16 +66,20 @@ func yamlTests() []editTest {
 			"services:\n- internal_port: 1\n  auto_start_machines: true\n- ports: []\n  auto_start_machines: true\n"},
 		{"on the dash line, list indented", autostart(),
 			"services:\n  -   internal_port: 1\n\n  # two\n  -\n    ports:\n    - port: 80\n",
-			"services:\n  -   internal_port: 1\n      auto_start_machines: true\n\n  # two\n  -\n    ports:\n    - port: 80\n    auto_start_machines: true\n"},
+			"services:\n  -   internal_port: 1\n      auto_start_machines: true\n\n  # two\n  -\n    ports:\n" +
+				"    - port: 80\n    auto_start_machines: true\n"},
 		{"behind a table with comments of its own", Request{Autostart: ptr(true), SoftLimit: ptr(9)},
 			"http_service:\n  concurrency:\n    type: requests\n    # hard_limit: 25\n  # more\n",
-			"http_service:\n  concurrency:\n    type: requests\n    soft_limit: 9\n    # hard_limit: 25\n  auto_start_machines: true\n  # more\n"},
+			"http_service:\n  concurrency:\n    type: requests\n    soft_limit: 9\n    # hard_limit: 25\n" +
+				"  auto_start_machines: true\n  # more\n"},
 		{"behind tables at the same place", Request{Autostart: ptr(true), SoftLimit: ptr(9)},
 			"http_service:\n  concurrency:\n    type: requests\n",
 			"http_service:\n  concurrency:\n    type: requests\n    soft_limit: 9\n  auto_start_machines: true\n"},
 		{"flow mapping", blueprint(),
 			"services: [{internal_port: 80, ports: [{port: 80, force_https: true}]}, # x\n  {internal_port: 81}]\n",
-			"services: [{internal_port: 80, auto_stop_machines: stop, auto_start_machines: true, min_machines_running: 0, ports: [{port: 80, force_https: false}]}, # x\n  {internal_port: 81, auto_stop_machines: stop, auto_start_machines: true, min_machines_running: 0}]\n"},
+			"services: [{internal_port: 80, auto_stop_machines: stop, auto_start_machines: true, " +
+				"min_machines_running: 0, ports: [{port: 80, force_https: false}]}, # x\n" +
+				"  {internal_port: 81, auto_stop_machines: stop, auto_start_machines: true, min_machines_running: 0}]\n"},
 		{"flow mapping over lines", autostart(),
 			"http_service: {\n  internal_port: 80, # p\n  processes: [a] # q\n}\n",
 			"http_service: {\n  internal_port: 80, # p\n  auto_start_machines: true,\n  processes: [a] # q\n}\n"},
@@ -117,10 +123,15 @@ func yamlTests() []editTest {
 		// Plain ports.
 		{"plain port", Request{PlainPorts: []int{80}, ForceHTTPS: ptr(true), Autostart: ptr(true)},
 			"services:\n- ports:\n  - port: 443\n    handlers: [tls, http]\n    # more\n  # last\n- internal_port: 1\n",
-			"services:\n- ports:\n  - port: 443\n    handlers: [tls, http]\n    # more\n  - port: 80\n    handlers: [http]\n    force_https: true\n  auto_start_machines: true\n  # last\n- internal_port: 1\n  auto_start_machines: true\n"},
-		{"plain port, list not indented, all keys behind", Request{PlainPorts: []int{80}, SoftLimit: ptr(9), Autostart: ptr(true)},
+			"services:\n- ports:\n  - port: 443\n    handlers: [tls, http]\n    # more\n  - port: 80\n" +
+				"    handlers: [http]\n    force_https: true\n  auto_start_machines: true\n  # last\n" +
+				"- internal_port: 1\n  auto_start_machines: true\n"},
+		{"plain port, list not indented, all keys behind", Request{PlainPorts: []int{80}, SoftLimit: ptr(9),
+			Autostart: ptr(true)},
 			"services:\n  - ports:\n    - port: 443\n      handlers: [tls, http]",
-			"services:\n  - ports:\n    - port: 443\n      handlers: [tls, http]\n    - port: 80\n      handlers: [http]\n    auto_start_machines: true\n    concurrency:\n      type: requests\n      soft_limit: 9"},
+			"services:\n  - ports:\n    - port: 443\n      handlers: [tls, http]\n    - port: 80\n" +
+				"      handlers: [http]\n    auto_start_machines: true\n    concurrency:\n      type: requests\n" +
+				"      soft_limit: 9"},
 		{"plain port in braces behind a dash", plainPort(80),
 			"services:\n- ports:\n  - {port: 443, handlers: [tls, http]} # x\n",
 			"services:\n- ports:\n  - {port: 443, handlers: [tls, http]} # x\n  - { port: 80, handlers: [http] }\n"},
@@ -148,10 +159,12 @@ func yamlTests() []editTest {
 		// Limits.
 		{"limits", softLimit(9),
 			"http_service:\n  internal_port: 1\n  # hard_limit: 3\n\nenv:\n",
-			"http_service:\n  internal_port: 1\n  # hard_limit: 3\n  concurrency:\n    type: requests\n    soft_limit: 9\n\nenv:\n"},
+			"http_service:\n  internal_port: 1\n  # hard_limit: 3\n  concurrency:\n    type: requests\n" +
+				"    soft_limit: 9\n\nenv:\n"},
 		{"limits of each service", softLimit(9),
 			"services:\n- ports:\n  - handlers: [http]\n# two\n- internal_port: 1\n",
-			"services:\n- ports:\n  - handlers: [http]\n  concurrency:\n    type: requests\n    soft_limit: 9\n# two\n- internal_port: 1\n  concurrency:\n    type: connections\n    soft_limit: 9\n"},
+			"services:\n- ports:\n  - handlers: [http]\n  concurrency:\n    type: requests\n    soft_limit: 9\n" +
+				"# two\n- internal_port: 1\n  concurrency:\n    type: connections\n    soft_limit: 9\n"},
 		{"limits in place of nothing", softLimit(9),
 			"http_service:\n  concurrency: # none\n    # yet\n  x: 1\n",
 			"http_service:\n  concurrency: # none\n    type: requests\n    soft_limit: 9\n    # yet\n  x: 1\n"},
@@ -164,11 +177,14 @@ func yamlTests() []editTest {
 
 		// Services, ports and groups.
 		{"every port of every service", plainHTTP(),
-			"services:\n  - ports:\n      - port: 80\n        force_https: true\n      - {force_https: true}\n  - ports:\n      force_https: true\n",
-			"services:\n  - ports:\n      - port: 80\n        force_https: false\n      - {force_https: false}\n  - ports:\n      force_https: false\n"},
+			"services:\n  - ports:\n      - port: 80\n        force_https: true\n      - {force_https: true}\n" +
+				"  - ports:\n      force_https: true\n",
+			"services:\n  - ports:\n      - port: 80\n        force_https: false\n      - {force_https: false}\n" +
+				"  - ports:\n      force_https: false\n"},
 		{"one group", inGroups(autostart(), "web"),
 			"processes:\n  web: ''\n  jobs: ''\nservices:\n- processes: [web]\n- processes:\n  - jobs\n",
-			"processes:\n  web: ''\n  jobs: ''\nservices:\n- processes: [web]\n  auto_start_machines: true\n- processes:\n  - jobs\n"},
+			"processes:\n  web: ''\n  jobs: ''\nservices:\n- processes: [web]\n  auto_start_machines: true\n" +
+				"- processes:\n  - jobs\n"},
 		{"aliases for what is only read", softLimit(9),
 			"p: &p [{handlers: [http]}]\nservices:\n- ports: *p\n",
 			"p: &p [{handlers: [http]}]\nservices:\n- ports: *p\n  concurrency:\n    type: requests\n    soft_limit: 9\n"},
@@ -176,7 +192,8 @@ func yamlTests() []editTest {
 		// New services.
 		{"create", Request{Create: &Create{InternalPort: 80}, Autostart: ptr(true), SoftLimit: ptr(5)},
 			"app: x\n\nenv:\n    A: b\n",
-			"app: x\n\nenv:\n    A: b\n\nhttp_service:\n    internal_port: 80\n    auto_start_machines: true\n    concurrency:\n        type: requests\n        soft_limit: 5\n"},
+			"app: x\n\nenv:\n    A: b\n\nhttp_service:\n    internal_port: 80\n    auto_start_machines: true\n" +
+				"    concurrency:\n        type: requests\n        soft_limit: 5\n"},
 		{"create where no lines are empty", Request{Create: &Create{InternalPort: 80}},
 			"app: x\nenv: {}",
 			"app: x\nenv: {}\nhttp_service:\n  internal_port: 80"},

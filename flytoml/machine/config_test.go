@@ -51,7 +51,8 @@ func TestViews(t *testing.T) {
 		t.Fatalf("services: %+v, %v", services, err)
 	}
 	s := services[0]
-	if s.InternalPort != 8080 || *s.Autostop != AutostopSuspend || !*s.Autostart || *s.MinMachinesRunning != 0 || s.Concurrency.SoftLimit != 20 {
+	if s.InternalPort != 8080 || *s.Autostop != AutostopSuspend || !*s.Autostart ||
+		*s.MinMachinesRunning != 0 || s.Concurrency.SoftLimit != 20 {
 		t.Errorf("service %s", marshal(t, s))
 	}
 	if s.Ports[0].String() != "443" || s.Ports[1].String() != "9000-9010" {
@@ -73,13 +74,16 @@ func TestViews(t *testing.T) {
 	if err != nil || len(mounts) != 1 || mounts[0].Path != "/data" {
 		t.Errorf("mounts %+v, %v", mounts, err)
 	}
-	if c.Image() != "registry.fly.io/shop:deployment-1" || !c.AutoDestroy() || c.ProcessGroup() != "app" || !c.FlyLaunch() {
-		t.Errorf("image %q, auto_destroy %v, group %q, launch %v", c.Image(), c.AutoDestroy(), c.ProcessGroup(), c.FlyLaunch())
+	if c.Image() != "registry.fly.io/shop:deployment-1" || !c.AutoDestroy() || c.ProcessGroup() != "app" ||
+		!c.FlyLaunch() {
+		t.Errorf("image %q, auto_destroy %v, group %q, launch %v", c.Image(), c.AutoDestroy(), c.ProcessGroup(),
+			c.FlyLaunch())
 	}
 }
 
 func TestViewsOfNothing(t *testing.T) {
-	for _, c := range []Config{{}, parse(t, "{}"), parse(t, "null"), parse(t, `{"services":null,"env":null,"guest":null,"image":null}`)} {
+	for _, c := range []Config{{}, parse(t, "{}"), parse(t, "null"),
+		parse(t, `{"services":null,"env":null,"guest":null,"image":null}`)} {
 		services, err1 := c.Services()
 		checks, err2 := c.Checks()
 		env, err3 := c.Env()
@@ -91,7 +95,8 @@ func TestViewsOfNothing(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if len(services)+len(checks)+len(env)+len(metadata)+len(mounts) > 0 || guest != nil || c.Image() != "" || c.AutoDestroy() || c.ProcessGroup() != "" || c.FlyLaunch() {
+		if len(services)+len(checks)+len(env)+len(metadata)+len(mounts) > 0 || guest != nil || c.Image() != "" ||
+			c.AutoDestroy() || c.ProcessGroup() != "" || c.FlyLaunch() {
 			t.Errorf("%s has something", marshal(t, c))
 		}
 	}
@@ -108,7 +113,8 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: got %v, want an error that names %q", text, err, key)
 		}
 	}
-	if err := parse(t, `{"services":1,"env":2}`).Validate(); err == nil || !strings.Contains(err.Error(), "services") || !strings.Contains(err.Error(), "env") {
+	if err := parse(t, `{"services":1,"env":2}`).Validate(); err == nil ||
+		!strings.Contains(err.Error(), "services") || !strings.Contains(err.Error(), "env") {
 		t.Errorf("got %v, want both problems", err)
 	}
 	secret := parse(t, `{"env":{"TOKEN":{"value":"s3cr3t"}}}`)
@@ -163,7 +169,8 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 			t.Errorf("%s lacks %s", got, want)
 		}
 	}
-	if got, want := changed.Keys(), []string{"auto_destroy", "env", "from_the_future", "guest", "image", "metadata", "mounts", "services"}; !slices.Equal(got, want) {
+	if got, want := changed.Keys(), []string{"auto_destroy", "env", "from_the_future", "guest", "image",
+		"metadata", "mounts", "services"}; !slices.Equal(got, want) {
 		t.Errorf("keys %q, want %q", got, want)
 	}
 	if again := parse(t, marshal(t, parse(t, full))); !Equal(c, again) || marshal(t, again) != marshal(t, c) {
@@ -272,7 +279,8 @@ func TestServiceJSON(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	off, zero := AutostopOff, 0
-	if got := marshal(t, Service{Autostop: &off, MinMachinesRunning: &zero}); got != `{"autostop":false,"min_machines_running":0,"force_instance_key":null}` {
+	if got := marshal(t, Service{Autostop: &off, MinMachinesRunning: &zero}); got !=
+		`{"autostop":false,"min_machines_running":0,"force_instance_key":null}` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -280,7 +288,8 @@ func TestServiceJSON(t *testing.T) {
 func TestPortString(t *testing.T) {
 	n := func(i int) *int { return &i }
 	for want, p := range map[string]Port{
-		"443": {Port: n(443)}, "9000-9010": {StartPort: n(9000), EndPort: n(9010)}, "9000-65535": {StartPort: n(9000)}, "0-9010": {EndPort: n(9010)}, "none": {},
+		"443": {Port: n(443)}, "9000-9010": {StartPort: n(9000), EndPort: n(9010)},
+		"9000-65535": {StartPort: n(9000)}, "0-9010": {EndPort: n(9010)}, "none": {},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -290,7 +299,8 @@ func TestPortString(t *testing.T) {
 
 func FuzzConfig(f *testing.F) {
 	for _, pair := range [][2]string{
-		{full, `{}`}, {`null`, `{"env":{"":""}}`}, {`{"a.b":1}`, `{"a":{"b":1}}`}, {`{"services":[{"autostop":"off"}]}`, `{"services":[{"autostop":false}]}`},
+		{full, `{}`}, {`null`, `{"env":{"":""}}`}, {`{"a.b":1}`, `{"a":{"b":1}}`},
+		{`{"services":[{"autostop":"off"}]}`, `{"services":[{"autostop":false}]}`},
 		{`{"checks":{"x":{"headers":[{"name":"b"},{"name":"a"}]}}}`, `{"a":1e400}`}, {`{"a":"\ud800"}`, `{"a":[[],{},""]}`},
 	} {
 		f.Add([]byte(pair[0]), []byte(pair[1]))
@@ -301,7 +311,8 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		again := parse(t, marshal(t, a))
-		if !Equal(a, again) || len(Diff(a, again)) != 0 || len(DiffKeys(a, again)) != 0 || !slices.Equal(a.Keys(), again.Keys()) {
+		if !Equal(a, again) || len(Diff(a, again)) != 0 || len(DiffKeys(a, again)) != 0 ||
+			!slices.Equal(a.Keys(), again.Keys()) {
 			t.Fatalf("a round trip changed %s to %s", x, marshal(t, again))
 		}
 		_ = a.Validate()

@@ -176,7 +176,8 @@ func normalise(path string, value tree) tree {
 // of a service's check (services.checks.headers) or of a top-level one
 // (checks.NAME.headers).
 func checkHeaders(path string) bool {
-	return strings.HasSuffix(path, ".checks.headers") || strings.HasPrefix(path, "checks.") && strings.HasSuffix(path, ".headers")
+	return strings.HasSuffix(path, ".checks.headers") ||
+		strings.HasPrefix(path, "checks.") && strings.HasSuffix(path, ".headers")
 }
 
 // environment reports whether a path is a variable of the Machine's environment
@@ -331,7 +332,8 @@ func DiffGiven(a, b Config, held Held) []Change {
 			return maskChange(c)
 		}
 		if at := held.where(c.Path, c.After); at != "" {
-			c.Before, c.After = Mask(c.Before, ""), Mask(c.After, ", the value that Fly holds at "+strings.ReplaceAll(at, "›", ""))
+			c.Before, c.After = Mask(c.Before, ""),
+				Mask(c.After, ", the value that Fly holds at "+strings.ReplaceAll(at, "›", ""))
 			return c
 		}
 		c.Before, c.Given = Mask(c.Before, ""), true

@@ -23,7 +23,8 @@ func TestEqual(t *testing.T) {
 		{"absent and empty list", `{}`, `{"services":[]}`, true},
 		{"absent and empty string", `{}`, `{"schedule":""}`, true},
 		{"absent and deeply empty", `{}`, `{"a":{"b":{"c":[{"d":null}]}}}`, true},
-		{"null in a service", service(`"internal_port":80`), service(`"internal_port":80,"checks":null,"force_instance_key":null`), true},
+		{"null in a service", service(`"internal_port":80`),
+			service(`"internal_port":80,"checks":null,"force_instance_key":null`), true},
 		{"order of fields", `{"a":1,"b":{"c":2,"d":3}}`, `{"b":{"d":3,"c":2},"a":1}`, true},
 		{"blanks", `{"a":[1,2]}`, "{ \"a\" :\n[ 1 , 2 ] }", true},
 		{"escapes", `{"a":"<é>"}`, `{"a":"\u003c\u00e9\u003e"}`, true},
@@ -34,15 +35,25 @@ func TestEqual(t *testing.T) {
 		{"off and stop", service(`"autostop":"off"`), service(`"autostop":"stop"`), false},
 		{"absent and off", service(`"a":1`), service(`"a":1,"autostop":false`), false},
 		{"such words elsewhere", `{"env":{"autostop":"off"}}`, `{"env":{"autostop":false}}`, false},
-		{"force_https false and absent", service(`"ports":[{"port":80,"force_https":false}]`), service(`"ports":[{"port":80}]`), true},
-		{"force_https true and absent", service(`"ports":[{"port":80,"force_https":true}]`), service(`"ports":[{"port":80}]`), false},
+		{"force_https false and absent", service(`"ports":[{"port":80,"force_https":false}]`),
+			service(`"ports":[{"port":80}]`), true},
+		{"force_https true and absent", service(`"ports":[{"port":80,"force_https":true}]`),
+			service(`"ports":[{"port":80}]`), false},
 
-		{"header order of a service's check", service(`"checks":[{"headers":[{"name":"A","values":["1"]},{"name":"B"}]}]`), service(`"checks":[{"headers":[{"name":"B"},{"values":["1"],"name":"A"}]}]`), true},
-		{"header order of a top-level check", `{"checks":{"x":{"headers":[{"name":"A"},{"name":"B"}]}}}`, `{"checks":{"x":{"headers":[{"name":"B"},{"name":"A"}]}}}`, true},
-		{"order of a header's values", service(`"checks":[{"headers":[{"name":"A","values":["1","2"]}]}]`), service(`"checks":[{"headers":[{"name":"A","values":["2","1"]}]}]`), false},
-		{"headers swapped", service(`"checks":[{"headers":[{"name":"A","values":["1"]},{"name":"B","values":["2"]}]}]`), service(`"checks":[{"headers":[{"name":"A","values":["2"]},{"name":"B","values":["1"]}]}]`), false},
-		{"order of handlers", service(`"ports":[{"handlers":["tls","http"]}]`), service(`"ports":[{"handlers":["http","tls"]}]`), false},
-		{"order of services", `{"services":[{"internal_port":1},{"internal_port":2}]}`, `{"services":[{"internal_port":2},{"internal_port":1}]}`, false},
+		{"header order of a service's check",
+			service(`"checks":[{"headers":[{"name":"A","values":["1"]},{"name":"B"}]}]`),
+			service(`"checks":[{"headers":[{"name":"B"},{"values":["1"],"name":"A"}]}]`), true},
+		{"header order of a top-level check", `{"checks":{"x":{"headers":[{"name":"A"},{"name":"B"}]}}}`,
+			`{"checks":{"x":{"headers":[{"name":"B"},{"name":"A"}]}}}`, true},
+		{"order of a header's values", service(`"checks":[{"headers":[{"name":"A","values":["1","2"]}]}]`),
+			service(`"checks":[{"headers":[{"name":"A","values":["2","1"]}]}]`), false},
+		{"headers swapped",
+			service(`"checks":[{"headers":[{"name":"A","values":["1"]},{"name":"B","values":["2"]}]}]`),
+			service(`"checks":[{"headers":[{"name":"A","values":["2"]},{"name":"B","values":["1"]}]}]`), false},
+		{"order of handlers", service(`"ports":[{"handlers":["tls","http"]}]`),
+			service(`"ports":[{"handlers":["http","tls"]}]`), false},
+		{"order of services", `{"services":[{"internal_port":1},{"internal_port":2}]}`,
+			`{"services":[{"internal_port":2},{"internal_port":1}]}`, false},
 
 		{"another value", `{"a":1}`, `{"a":2}`, false},
 		{"number and string", `{"a":1}`, `{"a":"1"}`, false},
@@ -55,10 +66,12 @@ func TestEqual(t *testing.T) {
 		{"nested differently", `{"a":[["x"],["y"]]}`, `{"a":[["x","y"]]}`, false},
 		{"quotes", `{"a":["x\",\"y"]}`, `{"a":["x","y"]}`, false},
 
-		{"an empty argument", `{"init":{"exec":["redis-server","--save",""]}}`, `{"init":{"exec":["redis-server","--save"]}}`, false},
+		{"an empty argument", `{"init":{"exec":["redis-server","--save",""]}}`,
+			`{"init":{"exec":["redis-server","--save"]}}`, false},
 		{"the place of an empty argument", `{"init":{"cmd":["a","","b"]}}`, `{"init":{"cmd":["a","b",""]}}`, false},
 		{"an empty variable", `{"env":{"A":""}}`, `{}`, false},
-		{"an empty variable of a container", `{"containers":[{"name":"x","env":{"A":""}}]}`, `{"containers":[{"name":"x"}]}`, false},
+		{"an empty variable of a container", `{"containers":[{"name":"x","env":{"A":""}}]}`,
+			`{"containers":[{"name":"x"}]}`, false},
 		{"a dot in a key", `{"a":{"b":1}}`, `{"a.b":1}`, false},
 		{"an index in a key", `{"a":[{"b":1},{"b":2}]}`, `{"a[0]":{"b":1},"a[1]":{"b":2}}`, false},
 		{"an empty key", `{"":{"a":1}}`, `{"a":1}`, false},
@@ -84,18 +97,24 @@ func TestEqual(t *testing.T) {
 }
 
 func TestZeroIsTheEmptyDocument(t *testing.T) {
-	if !Equal(Config{}, parse(t, "{}")) || !Equal(Config{}, parse(t, `{"env":null}`)) || Equal(Config{}, parse(t, `{"a":1}`)) {
+	if !Equal(Config{}, parse(t, "{}")) || !Equal(Config{}, parse(t, `{"env":null}`)) ||
+		Equal(Config{}, parse(t, `{"a":1}`)) {
 		t.Error("the zero Config is not equal to what it is")
 	}
 	// Approvals and leases name configurations by this hash.
-	if got, want := parse(t, `{"a":[1,"x",{"b":true}]}`).Hash(), "720679fd251e6982a0236d469df7cf23e142b8b047f990143ba670decbb2452a"; got != want {
+	if got, want := parse(t, `{"a":[1,"x",{"b":true}]}`).Hash(),
+		"720679fd251e6982a0236d469df7cf23e142b8b047f990143ba670decbb2452a"; got != want {
 		t.Errorf("hash %s, want %s", got, want)
 	}
 }
 
 func TestDiff(t *testing.T) {
-	a := parse(t, `{"image":"a","services":[{"autostop":false,"ports":[{"port":443}]}],"guest":{"cpus":1},"init":{"cmd":["x"]},"gone":1}`)
-	b := parse(t, `{"image":"b","services":[{"autostop":"stop","ports":[{"port":443},{"port":80}]}],"guest":{"cpus":1},"init":{"cmd":["x",""]},"skip_launch":true}`)
+	a := parse(t,
+		`{"image":"a","services":[{"autostop":false,"ports":[{"port":443}]}],"guest":{"cpus":1},`+
+			`"init":{"cmd":["x"]},"gone":1}`)
+	b := parse(t,
+		`{"image":"b","services":[{"autostop":"stop","ports":[{"port":443},{"port":80}]}],"guest":{"cpus":1},`+
+			`"init":{"cmd":["x",""]},"skip_launch":true}`)
 	var got []string
 	for _, c := range Diff(a, b) {
 		got = append(got, c.String())
@@ -111,7 +130,8 @@ func TestDiff(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	if got, want := DiffKeys(a, b), []string{"gone", "image", "init", "services", "skip_launch"}; !slices.Equal(got, want) {
+	if got, want := DiffKeys(a, b), []string{"gone", "image", "init", "services",
+		"skip_launch"}; !slices.Equal(got, want) {
 		t.Errorf("keys %q, want %q", got, want)
 	}
 	if got := Diff(a, a); len(got) != 0 {
@@ -169,10 +189,15 @@ func TestDiffMasks(t *testing.T) {
 }
 
 func TestDiffShowsWhatIsNoSecret(t *testing.T) {
-	a := parse(t, `{"env":{"FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"fra"},"files":[{"guest_path":"/a"}],"checks":{"x":{"path":"/a","headers":[{"name":"A","values":["v"]}]}}}`)
-	b := parse(t, `{"env":{"FLY_PROCESS_GROUP":"web","PRIMARY_REGION":"ams"},"files":[{"guest_path":"/b"}],"checks":{"x":{"path":"/b","headers":[{"name":"B","values":["v"]}]}}}`)
+	a := parse(t,
+		`{"env":{"FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"fra"},"files":[{"guest_path":"/a"}],`+
+			`"checks":{"x":{"path":"/a","headers":[{"name":"A","values":["v"]}]}}}`)
+	b := parse(t,
+		`{"env":{"FLY_PROCESS_GROUP":"web","PRIMARY_REGION":"ams"},"files":[{"guest_path":"/b"}],`+
+			`"checks":{"x":{"path":"/b","headers":[{"name":"B","values":["v"]}]}}}`)
 	text := fmt.Sprint(Diff(a, b))
-	for _, want := range []string{`"app" → "web"`, `"fra" → "ams"`, `guest_path: "/a" → "/b"`, `checks.x.path: "/a" → "/b"`, `headers[0].name: "A" → "B"`} {
+	for _, want := range []string{`"app" → "web"`, `"fra" → "ams"`, `guest_path: "/a" → "/b"`,
+		`checks.x.path: "/a" → "/b"`, `headers[0].name: "A" → "B"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s lacks %s", text, want)
 		}

@@ -7,7 +7,8 @@ import (
 )
 
 func TestLabel(t *testing.T) {
-	for text, want := range map[string]string{`{}`: "", `{"metadata":{"fly_canary":"true"}}`: "true", `{"metadata":7}`: "", `{"metadata":{}}`: ""} {
+	for text, want := range map[string]string{`{}`: "", `{"metadata":{"fly_canary":"true"}}`: "true",
+		`{"metadata":7}`: "", `{"metadata":{}}`: ""} {
 		config, err := machine.ParseConfig([]byte(text))
 		if err != nil {
 			t.Fatal(err)

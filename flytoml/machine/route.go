@@ -78,7 +78,8 @@ func AnyWoken(services []Service) bool { return slices.ContainsFunc(services, Se
 // AllStop reports whether Fly Proxy stops or suspends an idle Machine with these
 // services: one service without autostop keeps it awake, and so does having none.
 func AllStop(services []Service) bool {
-	return len(services) > 0 && !slices.ContainsFunc(services, func(s Service) bool { return s.Autostop == nil || *s.Autostop == AutostopOff })
+	return len(services) > 0 &&
+		!slices.ContainsFunc(services, func(s Service) bool { return s.Autostop == nil || *s.Autostop == AutostopOff })
 }
 
 // Minimum is how many Machines in the primary region the services keep running.
@@ -104,7 +105,9 @@ func NewlySleeps(before, after []Service) bool {
 func LostPrograms(before, after []Service) []int {
 	var lost []int
 	for _, was := range before {
-		kept := slices.ContainsFunc(after, func(is Service) bool { return is.IsRouted() && is.InternalPort == was.InternalPort })
+		kept := slices.ContainsFunc(after, func(is Service) bool {
+			return is.IsRouted() && is.InternalPort == was.InternalPort
+		})
 		if was.IsRouted() && !kept && !slices.Contains(lost, was.InternalPort) {
 			lost = append(lost, was.InternalPort)
 		}

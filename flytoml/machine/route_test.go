@@ -36,10 +36,16 @@ func TestRouted(t *testing.T) {
 		{"a reversed range", `[{"protocol":"tcp","ports":[{"start_port":9,"end_port":1}]}]`, false, false, false, false},
 		{"UDP", `[{"protocol":"udp","ports":[{"port":53}],"autostop":"suspend"}]`, false, false, true, true},
 		{"an unknown protocol", `[{"protocol":"http","ports":[{"port":80}]}]`, false, false, false, true},
-		{"UDP and TCP", `[{"protocol":"udp","ports":[{"port":53}]},{"protocol":"tcp","ports":[{"port":53}],"autostop":true}]`, true, true, false, true},
+		{"UDP and TCP",
+			`[{"protocol":"udp","ports":[{"port":53}]},{"protocol":"tcp","ports":[{"port":53}],"autostop":true}]`,
+			true, true, false, true},
 		{"never started", `[{"protocol":"tcp","ports":[{"port":80}],"autostart":false}]`, true, false, false, true},
-		{"started by one of two", `[{"protocol":"tcp","ports":[{"port":80}],"autostart":false},{"protocol":"tcp","ports":[{"port":81}],"autostart":true}]`, true, true, false, true},
-		{"started by one without ports", `[{"protocol":"tcp","ports":[{"port":80}],"autostart":false},{"protocol":"tcp","autostart":true}]`, true, false, false, true},
+		{"started by one of two",
+			`[{"protocol":"tcp","ports":[{"port":80}],"autostart":false},{"protocol":"tcp","ports":[{"port":81}],` +
+				`"autostart":true}]`, true, true, false, true},
+		{"started by one without ports",
+			`[{"protocol":"tcp","ports":[{"port":80}],"autostart":false},{"protocol":"tcp","autostart":true}]`, true,
+			false, false, true},
 		{"one of two stops", `[{"ports":[{"port":80}],"autostop":true},{"autostop":false}]`, true, true, false, true},
 	}
 	for _, test := range tests {
@@ -49,8 +55,10 @@ func TestRouted(t *testing.T) {
 			for _, s := range services {
 				ports = ports || s.HasPort()
 			}
-			if AnyRouted(services) != test.routed || AnyWoken(services) != test.starts || AllStop(services) != test.stops || ports != test.hasPorts {
-				t.Errorf("got routed %t, woken %t, stops %t, ports %t", AnyRouted(services), AnyWoken(services), AllStop(services), ports)
+			if AnyRouted(services) != test.routed || AnyWoken(services) != test.starts ||
+				AllStop(services) != test.stops || ports != test.hasPorts {
+				t.Errorf("got routed %t, woken %t, stops %t, ports %t", AnyRouted(services), AnyWoken(services),
+					AllStop(services), ports)
 			}
 		})
 	}
@@ -64,27 +72,37 @@ func TestEngines(t *testing.T) {
 		return e.Name
 	}
 	for image, want := range map[string]string{
-		"redis:8-alpine": "Redis", "docker.io/library/redis@sha256:00": "Redis", "localhost:5000/redis": "Redis", "bitnami/redis-cluster:7": "Redis", "redis/redis-stack-server": "Redis",
-		"valkey/valkey:8": "Redis", "postgres:16": "PostgreSQL", "flyio/postgres-flex:15.3": "PostgreSQL", "pgvector/pgvector:pg16": "PostgreSQL", "bitnami/postgresql": "PostgreSQL",
-		"MySQL:8": "MySQL", "mongo": "MongoDB", "clickhouse/clickhouse-server:24": "ClickHouse", "nats:2-alpine": "NATS", "timberio/vector:0.40.0-alpine": "the log shipper Vector",
-		"fluent/fluent-bit": "the log shipper Fluent Bit", "flyio/log-shipper:latest": "a log shipper", "ghcr.io/superfly/fly-log-shipper:latest": "a log shipper",
-		"docker.elastic.co/elasticsearch/elasticsearch:8.13.4": "Elasticsearch", "otel/opentelemetry-collector-contrib": "a log shipper",
+		"redis:8-alpine": "Redis", "docker.io/library/redis@sha256:00": "Redis", "localhost:5000/redis": "Redis",
+		"bitnami/redis-cluster:7": "Redis", "redis/redis-stack-server": "Redis",
+		"valkey/valkey:8": "Redis", "postgres:16": "PostgreSQL", "flyio/postgres-flex:15.3": "PostgreSQL",
+		"pgvector/pgvector:pg16": "PostgreSQL", "bitnami/postgresql": "PostgreSQL",
+		"MySQL:8": "MySQL", "mongo": "MongoDB", "clickhouse/clickhouse-server:24": "ClickHouse",
+		"nats:2-alpine": "NATS", "timberio/vector:0.40.0-alpine": "the log shipper Vector",
+		"fluent/fluent-bit": "the log shipper Fluent Bit", "flyio/log-shipper:latest": "a log shipper",
+		"ghcr.io/superfly/fly-log-shipper:latest":              "a log shipper",
+		"docker.elastic.co/elasticsearch/elasticsearch:8.13.4": "Elasticsearch",
+		"otel/opentelemetry-collector-contrib":                 "a log shipper",
 
-		"": "", "nginx": "", "mongo-express": "", "prometheuscommunity/postgres-exporter": "", "rediscommander/redis-commander": "", "me/vector-search": "",
-		"registry.fly.io/redis:deployment-01": "", "mysqlinks/app": "", "redis/": "Redis", "phpmyadmin": "", "itzg/minecraft-server:java21": "",
+		"": "", "nginx": "", "mongo-express": "", "prometheuscommunity/postgres-exporter": "",
+		"rediscommander/redis-commander": "", "me/vector-search": "",
+		"registry.fly.io/redis:deployment-01": "", "mysqlinks/app": "", "redis/": "Redis", "phpmyadmin": "",
+		"itzg/minecraft-server:java21": "",
 	} {
 		if got := name(EngineOfImage(image)); got != want {
 			t.Errorf("image %q: got %q, want %q", image, got, want)
 		}
 	}
-	for port, want := range map[int]string{5432: "PostgreSQL", 3306: "MySQL", 6379: "Redis", 27017: "MongoDB", 4222: "NATS", 8686: "the log shipper Vector", 80: "", 8080: "", 0: "", 9200: ""} {
+	for port, want := range map[int]string{5432: "PostgreSQL", 3306: "MySQL", 6379: "Redis", 27017: "MongoDB",
+		4222: "NATS", 8686: "the log shipper Vector", 80: "", 8080: "", 0: "", 9200: ""} {
 		if got := name(EngineOfPort(port)); got != want {
 			t.Errorf("port %d: got %q, want %q", port, got, want)
 		}
 	}
 	for mount, want := range map[[2]string]string{
-		{"data", "/var/lib/postgresql/data"}: "PostgreSQL", {"pg_data", "/data"}: "PostgreSQL", {"redis_data", "/data"}: "Redis", {"redis-server", "/data"}: "Redis", {"x", "/var/lib/mysql/"}: "MySQL",
-		{"esdata", "/x"}: "Elasticsearch", {"data", "/data"}: "", {"sqlite_data", "/data"}: "", {"storage_vol", "/var/www/html/storage"}: "", {"", ""}: "", {"litefs", "/var/lib/litefs"}: "",
+		{"data", "/var/lib/postgresql/data"}: "PostgreSQL", {"pg_data", "/data"}: "PostgreSQL",
+		{"redis_data", "/data"}: "Redis", {"redis-server", "/data"}: "Redis", {"x", "/var/lib/mysql/"}: "MySQL",
+		{"esdata", "/x"}: "Elasticsearch", {"data", "/data"}: "", {"sqlite_data", "/data"}: "",
+		{"storage_vol", "/var/www/html/storage"}: "", {"", ""}: "", {"litefs", "/var/lib/litefs"}: "",
 	} {
 		if got := name(KnownEngines().OfMount(mount[0], mount[1])); got != want {
 			t.Errorf("mount %q: got %q, want %q", mount, got, want)

@@ -22,7 +22,8 @@ import (
 // wins. The comment at the top has the notes, then lists what the file cannot
 // say (what Machines never tell, what a deploy of it would change on them, what
 // a deploy keeps), without values. Of very many variables it has the number.
-func FromMachines(app, primaryRegion string, groups map[string]machine.Config, values Values, notes ...Note) ([]byte, error) {
+func FromMachines(app, primaryRegion string, groups map[string]machine.Config, values Values,
+	notes ...Note) ([]byte, error) {
 	if len(groups) == 0 {
 		return nil, fmt.Errorf("app %s has no Machines to make a fly.toml from", excerpt.Quote(app))
 	}

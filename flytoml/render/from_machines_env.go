@@ -14,7 +14,9 @@ const maxVariables = 200_000
 // withoutVariables prepares what has too many variables to be compared one by
 // one: the file and the groups without them, and per group how many a deploy of
 // the file would change. Where they are not too many, it gives back what it got.
-func withoutVariables(f *flytoml.File, groups map[string]machine.Config) (*flytoml.File, map[string]machine.Config, map[string]string, error) {
+func withoutVariables(f *flytoml.File, groups map[string]machine.Config) (
+	*flytoml.File, map[string]machine.Config, map[string]string, error,
+) {
 	def, _ := f.SharedDefinition()
 	if len(def.Env) == 0 || len(groups) <= maxVariables/len(def.Env) {
 		return f, groups, nil, nil

@@ -56,7 +56,8 @@ func TestFromMachinesVariables(t *testing.T) {
 func TestFromMachinesFewVariables(t *testing.T) {
 	f := flytoml.FileOf(&flytoml.Definition{Env: map[string]string{"A": "b"}})
 	groups := manyVariables(t, 2, 1)
-	if same, configs, counts, err := withoutVariables(f, groups); same != f || len(configs) != 2 || counts != nil || err != nil {
+	if same, configs, counts, err := withoutVariables(f, groups); same != f || len(configs) != 2 ||
+		counts != nil || err != nil {
 		t.Errorf("got %v, %v, %v", configs, counts, err)
 	}
 }

@@ -137,7 +137,8 @@ func compareGroup(f *flytoml.File, group string, live machine.Config) (would, ke
 		return nil, nil, err
 	}
 	keeps = slices.DeleteFunc(all, func(c machine.Change) bool {
-		_, found := slices.BinarySearchFunc(would, c.Path, func(w machine.Change, path string) int { return strings.Compare(w.Path, path) })
+		_, found := slices.BinarySearchFunc(would, c.Path,
+			func(w machine.Change, path string) int { return strings.Compare(w.Path, path) })
 		return found
 	})
 	return would, keeps, nil

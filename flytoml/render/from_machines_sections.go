@@ -97,7 +97,8 @@ func (b *rebuild) metrics() {
 		return c.Metrics, c.Metrics != nil && *c.Metrics != flytoml.MachineMetrics{}
 	}
 	for _, groups := range sharing(b, metrics) {
-		b.def.Metrics = append(b.def.Metrics, &flytoml.Metrics{MachineMetrics: b.live[groups[0]].Metrics, Processes: b.of(groups)})
+		b.def.Metrics = append(b.def.Metrics,
+			&flytoml.Metrics{MachineMetrics: b.live[groups[0]].Metrics, Processes: b.of(groups)})
 	}
 }
 
@@ -142,7 +143,8 @@ func sizeOf(guest flytoml.MachineGuest) (string, machine.Guest) {
 	all := flytoml.MachineSizes()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		size := all[name]
-		if size.CPUKind == guest.CPUKind && size.CPUs == guest.CPUs && size.GPUs == guest.GPUs && size.GPUKind == guest.GPUKind {
+		if size.CPUKind == guest.CPUKind && size.CPUs == guest.CPUs && size.GPUs == guest.GPUs &&
+			size.GPUKind == guest.GPUKind {
 			return name, size
 		}
 	}

@@ -110,13 +110,15 @@ func reverseTrip(t *testing.T, what string, live map[string]machine.Config) []by
 			t.Errorf("%s, group %s: %v in\n%s", what, group, err, data)
 			continue
 		}
-		sameLosses(t, what+", group "+group, notedPaths(data, group, "would lose", "would get"), withoutOwn(machine.Diff(config, there)))
+		sameLosses(t, what+", group "+group, notedPaths(data, group, "would lose", "would get"),
+			withoutOwn(machine.Diff(config, there)))
 		fresh, err := file.Apply(group, machine.Config{})
 		if err != nil {
 			t.Errorf("%s, group %s, new: %v", what, group, err)
 			continue
 		}
-		sameLosses(t, what+", new Machine of "+group, notedPaths(data, group, "would lose", "would get", "keeps"), withoutOwn(machine.Diff(config, fresh)))
+		sameLosses(t, what+", new Machine of "+group, notedPaths(data, group, "would lose", "would get", "keeps"),
+			withoutOwn(machine.Diff(config, fresh)))
 	}
 	return data
 }
@@ -151,7 +153,8 @@ func TestFromMachinesOracle(t *testing.T) {
 			if err := parseTOML(t, string(data)).Validate(); err != nil {
 				t.Errorf("%s: flyctl refuses it: %v", name, err)
 			}
-			if lost := notedPaths(data, "app", "would lose", "would get"); len(want.Config) == 1 && len(lost) > 0 && len(want.Config["app"].Raw("containers")) == 0 {
+			if lost := notedPaths(data, "app", "would lose", "would get"); len(want.Config) == 1 && len(lost) > 0 &&
+				len(want.Config["app"].Raw("containers")) == 0 {
 				t.Errorf("%s: a file made it, and yet %q is lost", name, lost)
 			}
 		}
@@ -168,11 +171,14 @@ func TestFromMachines(t *testing.T) {
 		t.Fatal(err)
 	}
 	live := map[string]machine.Config{
-		"app":  parseConfig(t, string(data)),
-		"work": parseConfig(t, `{"env":{"LOG_LEVEL":"info","QUEUE":"q"},"init":{"cmd":["sh","-c","it's"]},"guest":{"cpu_kind":"shared","cpus":1,"memory_mb":768},"containers":[{"name":"a"}]}`),
+		"app": parseConfig(t, string(data)),
+		"work": parseConfig(t,
+			`{"env":{"LOG_LEVEL":"info","QUEUE":"q"},"init":{"cmd":["sh","-c","it's"]},"guest":{"cpu_kind":"shared",`+
+				`"cpus":1,"memory_mb":768},"containers":[{"name":"a"}]}`),
 	}
 	reverseTrip(t, "existing", live)
-	got, err := FromMachines("demo", "", live, Masked, Note{Text: "A note\nof the caller's:", Lines: []string{"one", "two"}})
+	got, err := FromMachines("demo", "", live, Masked, Note{Text: "A note\nof the caller's:",
+		Lines: []string{"one", "two"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +217,8 @@ func TestReverseGolden(t *testing.T) {
 	}
 }
 
-const plainService = `{"protocol":"tcp","internal_port":8080,"autostop":true,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}`
+const plainService = `{"protocol":"tcp","internal_port":8080,"autostop":true,"ports":[{"port":80,` +
+	`"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}`
 
 // TestHTTPServiceComesBack tells when [http_service] stands for a service.
 func TestHTTPServiceComesBack(t *testing.T) {
@@ -232,20 +239,27 @@ func TestHTTPServiceComesBack(t *testing.T) {
 		{name: "shared", services: plainService, worker: plainService, want: []string{"app", "worker"}},
 		{name: "second", services: `{"protocol":"tcp","internal_port":1},` + plainService, sections: 2},
 		{name: "twice", services: plainService + "," + plainService, want: []string{"app"}, sections: 1},
-		{name: "another in each group", services: plainService, worker: with("8080", "9090"), want: []string{"app"}, sections: 1},
-		{name: "first here, second there", services: plainService, worker: `{"protocol":"tcp","internal_port":1},` + plainService, want: []string{"app"}, sections: 2},
+		{name: "another in each group", services: plainService, worker: with("8080", "9090"),
+			want: []string{"app"}, sections: 1},
+		{name: "first here, second there", services: plainService,
+			worker: `{"protocol":"tcp","internal_port":1},` + plainService, want: []string{"app"}, sections: 2},
 		{name: "only in the worker", worker: plainService, want: []string{"worker"}},
-		{name: "options on both ports", services: strings.ReplaceAll(plainService, `"handlers"`, `"http_options":{"compress":true},"handlers"`), want: []string{"app"}},
-		{name: "options on one port", services: with(`"port":80,`, `"port":80,"http_options":{"compress":true},`), sections: 1},
-		{name: "TLS options on 443", services: with(`"port":443,`, `"port":443,"tls_options":{"alpn":["h2"]},`), want: []string{"app"}},
+		{name: "options on both ports", services: strings.ReplaceAll(plainService, `"handlers"`,
+			`"http_options":{"compress":true},"handlers"`), want: []string{"app"}},
+		{name: "options on one port", services: with(`"port":80,`, `"port":80,"http_options":{"compress":true},`),
+			sections: 1},
+		{name: "TLS options on 443", services: with(`"port":443,`, `"port":443,"tls_options":{"alpn":["h2"]},`),
+			want: []string{"app"}},
 		{name: "TLS options on 80", services: with(`"port":80,`, `"port":80,"tls_options":{"alpn":["h2"]},`), sections: 1},
-		{name: "PROXY protocol", services: with(`"port":443,`, `"port":443,"proxy_proto_options":{"version":"v2"},`), sections: 1},
+		{name: "PROXY protocol", services: with(`"port":443,`,
+			`"port":443,"proxy_proto_options":{"version":"v2"},`), sections: 1},
 		{name: "handlers the other way round", services: with(`"http","tls"`, `"tls","http"`), sections: 1},
 		{name: "force_https on 443", services: with(`"port":443,`, `"port":443,"force_https":true,`), sections: 1},
 		{name: "UDP", services: with("tcp", "udp"), sections: 1},
 		{name: "another port", services: with("443", "8443"), sections: 1},
 		{name: "a third port", services: with(`}]`, `},{"port":81}]`), sections: 1},
-		{name: "an HTTP check", services: with(`"ports"`, `"checks":[{"type":"http","interval":"15s","path":"/up"}],"ports"`), want: []string{"app"}},
+		{name: "an HTTP check", services: with(`"ports"`,
+			`"checks":[{"type":"http","interval":"15s","path":"/up"}],"ports"`), want: []string{"app"}},
 		{name: "a TCP check", services: with(`"ports"`, `"checks":[{"type":"tcp","interval":"15s"}],"ports"`), sections: 1},
 	}
 	for _, test := range tests {
@@ -253,7 +267,8 @@ func TestHTTPServiceComesBack(t *testing.T) {
 			live := map[string]machine.Config{}
 			for group, services := range map[string]string{"app": test.services, "worker": test.worker} {
 				live[group] = parseConfig(t, fmt.Sprintf(
-					`{"init":{},"env":{"FLY_PROCESS_GROUP":%[1]q},"metadata":{"fly_platform_version":"v2","fly_process_group":%[1]q},"services":[%[2]s]}`, group, services))
+					`{"init":{},"env":{"FLY_PROCESS_GROUP":%[1]q},"metadata":{"fly_platform_version":"v2",`+
+						`"fly_process_group":%[1]q},"services":[%[2]s]}`, group, services))
 			}
 			data := reverseTrip(t, test.name, live)
 			def, err := parseTOML(t, string(data)).SharedDefinition()
@@ -265,7 +280,8 @@ func TestHTTPServiceComesBack(t *testing.T) {
 				got = def.HTTPService.Processes
 			}
 			if !slices.Equal(got, test.want) || len(def.Services) != test.sections {
-				t.Errorf("http_service for %q and %d [[services]], want %q and %d:\n%s", got, len(def.Services), test.want, test.sections, data)
+				t.Errorf("http_service for %q and %d [[services]], want %q and %d:\n%s", got, len(def.Services),
+					test.want, test.sections, data)
 			}
 			if strings.Contains(string(data), "would") {
 				t.Errorf("something is lost:\n%s", data)
@@ -315,30 +331,38 @@ func TestInterleave(t *testing.T) {
 }
 
 func TestFromGuest(t *testing.T) {
-	for guest, want := range map[string]string{
-		`{"cpu_kind":"shared","cpus":1,"memory_mb":256}`:                                              `size = "shared-cpu-1x"`,
-		`{"cpu_kind":"shared","cpus":1,"memory_mb":512}`:                                              `size = "shared-cpu-1x" memory = "512mb"`,
-		`{"cpu_kind":"shared","cpus":2,"memory_mb":4096}`:                                             `size = "shared-cpu-2x" memory = "4gb"`,
-		`{"cpu_kind":"performance","cpus":16,"memory_mb":32768,"kernel_args":["a"]}`:                  `size = "performance-16x" kernel_args = ["a"]`,
-		`{"cpu_kind":"shared","cpus":3,"memory_mb":1024}`:                                             `memory = "1gb" cpu_kind = "shared" cpus = 3`,
-		`{"cpu_kind":"performance","cpus":8,"memory_mb":32768,"gpus":1,"gpu_kind":"l40s"}`:            `size = "l40s"`,
-		`{"cpu_kind":"performance","cpus":8,"memory_mb":16384,"gpus":2,"gpu_kind":"l40s"}`:            `memory = "16gb" cpu_kind = "performance" cpus = 8 gpus = 2 gpu_kind = "l40s"`,
-		`{"cpu_kind":"shared","cpus":1,"memory_mb":256,"max_memory_mb":512,"host_dedication_id":"h"}`: `size = "shared-cpu-1x" max_memory_mb = 512 host_dedication_id = "h"`,
-		`{"cpu_kind":"shared","cpus":1,"memory_mb":256,"persist_rootfs":"always"}`:                    `size = "shared-cpu-1x" persist_rootfs = "always"`,
-		`{}`: ``,
+	for _, test := range []struct{ guest, want string }{
+		{`{"cpu_kind":"shared","cpus":1,"memory_mb":256}`, `size = "shared-cpu-1x"`},
+		{`{"cpu_kind":"shared","cpus":1,"memory_mb":512}`, `size = "shared-cpu-1x" memory = "512mb"`},
+		{`{"cpu_kind":"shared","cpus":2,"memory_mb":4096}`, `size = "shared-cpu-2x" memory = "4gb"`},
+		{`{"cpu_kind":"performance","cpus":16,"memory_mb":32768,"kernel_args":["a"]}`,
+			`size = "performance-16x" kernel_args = ["a"]`},
+		{`{"cpu_kind":"shared","cpus":3,"memory_mb":1024}`, `memory = "1gb" cpu_kind = "shared" cpus = 3`},
+		{`{"cpu_kind":"performance","cpus":8,"memory_mb":32768,"gpus":1,"gpu_kind":"l40s"}`, `size = "l40s"`},
+		{`{"cpu_kind":"performance","cpus":8,"memory_mb":16384,"gpus":2,"gpu_kind":"l40s"}`,
+			`memory = "16gb" cpu_kind = "performance" cpus = 8 gpus = 2 gpu_kind = "l40s"`},
+		{`{"cpu_kind":"shared","cpus":1,"memory_mb":256,"max_memory_mb":512,"host_dedication_id":"h"}`,
+			`size = "shared-cpu-1x" max_memory_mb = 512 host_dedication_id = "h"`},
+		{`{"cpu_kind":"shared","cpus":1,"memory_mb":256,"persist_rootfs":"always"}`,
+			`size = "shared-cpu-1x" persist_rootfs = "always"`},
+		{`{}`, ``},
 	} {
-		data := reverseTrip(t, guest, map[string]machine.Config{"app": parseConfig(t, `{"init":{},"env":{},"guest":`+guest+`}`)})
+		data := reverseTrip(t, test.guest, map[string]machine.Config{
+			"app": parseConfig(t, `{"init":{},"env":{},"guest":`+test.guest+`}`)})
 		_, section, _ := strings.Cut(string(data), "[[vm]]\n")
-		if got := strings.Join(strings.Fields(section), " "); got != want {
-			t.Errorf("%s: got %s, want %s", guest, got, want)
+		if got := strings.Join(strings.Fields(section), " "); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.guest, got, test.want)
 		}
 	}
 }
 
 // A spelling of a duration is no difference.
 func TestWouldChange(t *testing.T) {
-	file := parseTOML(t, "app = 'x'\n[[services]]\ninternal_port = 1\n[[services.tcp_checks]]\ninterval = '60s'\n[mounts]\nsource = 'd'\ndestination = '/d'\n")
-	live := parseConfig(t, `{"image":"i","init":{},"standbys":["1"],"env":{"FLY_PROCESS_GROUP":"app","FLY_STANDBY_FOR":"1","A":"secret-value"},
+	file := parseTOML(t,
+		"app = 'x'\n[[services]]\ninternal_port = 1\n[[services.tcp_checks]]\ninterval = '60s'\n[mounts]\n"+
+			"source = 'd'\ndestination = '/d'\n")
+	live := parseConfig(t,
+		`{"image":"i","init":{},"standbys":["1"],"env":{"FLY_PROCESS_GROUP":"app","FLY_STANDBY_FOR":"1","A":"secret-value"},
 		"metadata":{"fly_platform_version":"v2","fly_process_group":"app","fly_release_id":"r"},
 		"mounts":[{"name":"d","path":"/d","volume":"vol_1","size_gb":1,"encrypted":true,"new_field":1}],
 		"services":[{"internal_port":1,"checks":[{"type":"tcp","interval":"0h1m"}]}]}`)
@@ -377,7 +401,8 @@ func TestGenerated(t *testing.T) {
 
 // A file that flyctl refuses says so itself.
 func TestFromMachinesRefused(t *testing.T) {
-	data, err := FromMachines("demo", "", map[string]machine.Config{"app": parseConfig(t, `{"checks":{"quick":{"type":"tcp","port":1,"interval":"1s"}}}`)}, Shown)
+	data, err := FromMachines("demo", "", map[string]machine.Config{
+		"app": parseConfig(t, `{"checks":{"quick":{"type":"tcp","port":1,"interval":"1s"}}}`)}, Shown)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,7 +410,8 @@ func TestFromMachinesRefused(t *testing.T) {
 	if err := parseTOML(t, string(data)).Validate(); !errors.As(err, &invalid) {
 		t.Fatalf("flyctl accepts it: %v", err)
 	}
-	if !strings.Contains(string(data), "# flyctl refuses this file as it stands:\n#   Check 'quick' interval is too short: 1s, minimum is 2 seconds\n") {
+	if !strings.Contains(string(data),
+		"# flyctl refuses this file as it stands:\n#   Check 'quick' interval is too short: 1s, minimum is 2 seconds\n") {
 		t.Errorf("got\n%s", data)
 	}
 }

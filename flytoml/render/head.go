@@ -30,7 +30,8 @@ const (
 // deploying.
 func Generated(app, source string, body []byte, notes ...Note) []byte {
 	if machine.HoldsMask(string(body)) {
-		notes = append([]Note{{Text: "Values that may be secrets are hidden: this is for reading, and not for deploying."}}, notes...)
+		notes = append(
+			[]Note{{Text: "Values that may be secrets are hidden: this is for reading, and not for deploying."}}, notes...)
 	}
 	var b bytes.Buffer
 	writeComment(&b, "", fmt.Sprintf("fly.toml app configuration file generated for %s from %s", app, source))

@@ -51,7 +51,8 @@ func TestReadableDurations(t *testing.T) {
 	}
 	const definition = `{"kill_timeout":"1m0s","deploy":{"wait_timeout":"10m0s"},"env":{"timeout":"1m0s"},"timeout":"1m0s",
 		"checks":{"timeout":{"interval":"1m0s","headers":{"timeout":"1m0s"}}},
-		"http_service":{"checks":[{"grace_period":"1m0s","path":"1m0s"}],"http_options":{"response":{"headers":{"interval":"1m0s"}}}}}`
+		"http_service":{"checks":[{"grace_period":"1m0s","path":"1m0s"}],
+			"http_options":{"response":{"headers":{"interval":"1m0s"}}}}}`
 	file, err := flytoml.FromDefinition("fly.toml", json.RawMessage(definition))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,8 @@ func TestReadableDurations(t *testing.T) {
 
 // A string of any kind comes back as it was.
 func TestTOMLText(t *testing.T) {
-	for _, s := range []string{"", "a", `"`, `\`, "'", "'\"", "\n", "a\nb", "\na'''b", "x\ny'", "\r\n", "\x00\x7f\t", "é‹›", "\u2028"} {
+	for _, s := range []string{"", "a", `"`, `\`, "'", "'\"", "\n", "a\nb", "\na'''b", "x\ny'", "\r\n",
+		"\x00\x7f\t", "é‹›", "\u2028"} {
 		f := parseTOML(t, "app = "+tomlText(s)+"\n"+tomlKey(s)+" = 1\n")
 		if f.App() != s {
 			t.Errorf("%q: got %q", s, f.App())

@@ -55,7 +55,8 @@ func jsonError(data []byte, err error) *Error {
 			offset = len(data)
 		case data[offset] == '/':
 			reason += ": there are no comments in JSON"
-		case (data[offset] == '}' || data[offset] == ']') && bytes.HasSuffix(bytes.TrimRight(data[:offset], " \t\r\n"), []byte(",")):
+		case (data[offset] == '}' || data[offset] == ']') &&
+			bytes.HasSuffix(bytes.TrimRight(data[:offset], " \t\r\n"), []byte(",")):
 			reason += ": there are no trailing commas in JSON"
 		}
 	case errors.As(err, &mismatch) && strings.HasPrefix(mismatch.Value, "number "):

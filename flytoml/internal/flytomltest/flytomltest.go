@@ -87,7 +87,8 @@ func ManyServices(n int) []byte {
 	var b bytes.Buffer
 	b.WriteString("app = 'many'\n")
 	for i := range n {
-		fmt.Fprintf(&b, "\n[[services]]\n  internal_port = %d\n  [[services.ports]]\n    port = 80\n    force_https = true\n", 40000+i)
+		fmt.Fprintf(&b,
+			"\n[[services]]\n  internal_port = %d\n  [[services.ports]]\n    port = 80\n    force_https = true\n", 40000+i)
 	}
 	return b.Bytes()
 }
