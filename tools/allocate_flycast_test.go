@@ -38,20 +38,24 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 	w := newWorkbench(t, "", flysim.Options{})
 	var out address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "tenant-7"}, &out)
-	if want := "Its public addresses did not change."; out.Status != plan.Applied || !strings.Contains(out.Summary, want) {
+	if want := "Its public addresses did not change."; out.Status != plan.Applied ||
+		!strings.Contains(out.Summary, want) {
 		t.Errorf("got %s: %s, want %q", out.Status, out.Summary, want)
 	}
 	w.wantJournal(`"verb":"allocate_address","target":"` + out.Address + `"`)
 
 	added := ""
-	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress",
+		Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
 	out = address.AllocateResult{}
 	w.call("allocate_flycast", map[string]any{"app": "shop-api"}, &out)
-	if want := added + " (dedicated IPv4) is new"; out.Status != plan.Applied || !strings.Contains(out.Summary, want) || strings.Contains(out.Summary, "as they were") {
+	if want := added + " (dedicated IPv4) is new"; out.Status != plan.Applied ||
+		!strings.Contains(out.Summary, want) || strings.Contains(out.Summary, "as they were") {
 		t.Errorf("got %s: %s, want %q", out.Status, out.Summary, want)
 	}
 
-	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", "137.66.18.204") }})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress",
+		Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", "137.66.18.204") }})
 	out = address.AllocateResult{}
 	w.call("allocate_flycast", map[string]any{"app": "legacy-api"}, &out)
 	if want := "137.66.18.204 (dedicated IPv4) is gone"; !strings.Contains(out.Summary, want) {
@@ -78,7 +82,8 @@ func TestAllocateGetsPublicAddress(t *testing.T) {
 	ip := list[0].IP
 	command := "fly ips release " + ip + " -a inner-circle"
 	switch {
-	case out.Status != plan.Failed, out.Code != gate.VerifyFailed, out.Address != ip, !strings.Contains(out.Summary, ip+", a PUBLIC address"):
+	case out.Status != plan.Failed, out.Code != gate.VerifyFailed, out.Address != ip,
+		!strings.Contains(out.Summary, ip+", a PUBLIC address"):
 		t.Errorf("got %s %s %s: %s", out.Status, out.Code, out.Address, out.Summary)
 	case len(out.Steps) != 1 || out.Steps[0].State != plan.Done || out.Steps[0].Note != ip:
 		t.Errorf("got steps %+v", out.Steps)
@@ -94,9 +99,11 @@ func TestAllocateGetsPublicAddress(t *testing.T) {
 func TestAllocateUnseenTellsPublicChanges(t *testing.T) {
 	w := newWorkbench(t, "", flysim.Options{})
 	added := ""
-	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Reset: flysim.ResetBefore, Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
+	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Reset: flysim.ResetBefore,
+		Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
 	out := w.allocate("shop-api", "")
-	if want := "changed in the meantime: " + added; out.Status != plan.Failed || !strings.Contains(out.Summary, want) || out.Next[len(out.Next)-1].Who != "person" {
+	if want := "changed in the meantime: " + added; out.Status != plan.Failed ||
+		!strings.Contains(out.Summary, want) || out.Next[len(out.Next)-1].Who != "person" {
 		t.Errorf("got %s: %s, next %+v", out.Status, out.Summary, out.Next)
 	}
 }
@@ -119,8 +126,12 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 	}{
 		{"as asked", nil, nil, false, plan.Applied, "has the Flycast address"},
 		{"own network", forgotten, nil, false, plan.Failed, "is on the app's own network"},
-		{"own organization, no Machine tells the network", forgotten, nil, true, plan.Failed, `of organization "personal", not of "partner"`},
-		{"organization not told", nil, func(body []byte) []byte { return inList.ReplaceAll(body, []byte(`"organization":null`)) }, false, plan.Applied, "which organization's network"},
+		{"own organization, no Machine tells the network", forgotten, nil, true, plan.Failed,
+			`of organization "personal", not of "partner"`},
+		{"organization not told", nil, func(body []byte) []byte {
+			return inList.ReplaceAll(body,
+				[]byte(`"organization":null`))
+		}, false, plan.Applied, "which organization's network"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,10 +144,12 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 			w.request, w.answer = tt.request, tt.answer
 			var out address.AllocateResult
 			w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &out)
-			if said := out.Summary + strings.Join(out.Unknown, "\n"); out.Status != tt.status || !strings.Contains(said, tt.say) {
+			if said := out.Summary + strings.Join(out.Unknown, "\n"); out.Status != tt.status ||
+				!strings.Contains(said, tt.say) {
 				t.Errorf("got %s: %s, want %s, %q", out.Status, said, tt.status, tt.say)
 			}
-			if out.Status == plan.Failed && (out.Code != gate.VerifyFailed || len(out.Undo) == 0 || out.Next[0].Who != "person") {
+			if out.Status == plan.Failed && (out.Code != gate.VerifyFailed || len(out.Undo) == 0 ||
+				out.Next[0].Who != "person") {
 				t.Errorf("got %s, undo %q, next %+v", out.Code, out.Undo, out.Next)
 			}
 			if tt.name == "as asked" { // again: it is there
@@ -178,7 +191,8 @@ func TestAllocateUnsettled(t *testing.T) {
 	}
 	w.wantJournal(`"verb":"allocate_address","target":"personal/default"`)
 	out := w.allocate("shop-api", "")
-	if out.Code != gate.Busy || out.Retry != gate.RetryAfterWait || out.RetryAfterS <= 0 || out.RetryAfterS > 600 || out.Next[0].Tool != "list_ips" {
+	if out.Code != gate.Busy || out.Retry != gate.RetryAfterWait || out.RetryAfterS <= 0 ||
+		out.RetryAfterS > 600 || out.Next[0].Tool != "list_ips" {
 		t.Errorf("repeated: got %s %s %d, next %+v", out.Code, out.Retry, out.RetryAfterS, out.Next)
 	}
 	if n := w.allocations(); n != 1 {

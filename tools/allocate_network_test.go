@@ -43,12 +43,21 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 		source    string
 	}{
 		{name: "the app's own", app: "shop-api", prefix: "fdaa:2:1c4f:", source: "app_record"},
-		{name: "the app's own, by the Machines API", app: "shop-api", machines: true, prefix: "fdaa:2:1c4f:", source: "app_record"},
-		{name: "the app's own, named", app: "shop-api", arguments: map[string]any{"network": "default"}, prefix: "fdaa:2:1c4f:", source: "app_record"},
-		{name: "the app's own, named, by the Machines API", app: "shop-api", arguments: map[string]any{"network": "default", "org": "personal"}, machines: true, prefix: "fdaa:2:1c4f:", source: "app_record"},
-		{name: "beside a custom network", app: "tenant-7", arguments: map[string]any{"network": "default"}, prefix: "fdaa:2:1c4f:", hazard: true, source: "argument"},
-		{name: "of another organization", app: "shop-api", arguments: map[string]any{"org": "partner"}, prefix: "fdaa:3:5b10:", hazard: true, source: "argument"},
-		{name: "of another organization, named", app: "shop-api", arguments: map[string]any{"org": "partner", "network": "default"}, prefix: "fdaa:3:5b10:", hazard: true, source: "argument"},
+		{name: "the app's own, by the Machines API", app: "shop-api", machines: true,
+			prefix: "fdaa:2:1c4f:", source: "app_record"},
+		{name: "the app's own, named", app: "shop-api",
+			arguments: map[string]any{"network": "default"}, prefix: "fdaa:2:1c4f:", source: "app_record"},
+		{name: "the app's own, named, by the Machines API", app: "shop-api",
+			arguments: map[string]any{"network": "default", "org": "personal"}, machines: true,
+			prefix: "fdaa:2:1c4f:", source: "app_record"},
+		{name: "beside a custom network", app: "tenant-7",
+			arguments: map[string]any{"network": "default"}, prefix: "fdaa:2:1c4f:", hazard: true,
+			source: "argument"},
+		{name: "of another organization", app: "shop-api",
+			arguments: map[string]any{"org": "partner"}, prefix: "fdaa:3:5b10:", hazard: true, source: "argument"},
+		{name: "of another organization, named", app: "shop-api",
+			arguments: map[string]any{"org": "partner", "network": "default"},
+			prefix:    "fdaa:3:5b10:", hazard: true, source: "argument"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,8 +72,10 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 			}
 			var out address.AllocateResult
 			w.call("allocate_flycast", arguments, &out)
-			if out.Status != plan.Applied || !strings.HasPrefix(out.Address, tt.prefix) || out.NetworkSource != tt.source {
-				t.Fatalf("got %s, %s from %s: %s; want an address in %s from %s", out.Status, out.Address, out.NetworkSource, out.Summary, tt.prefix, tt.source)
+			if out.Status != plan.Applied || !strings.HasPrefix(out.Address, tt.prefix) ||
+				out.NetworkSource != tt.source {
+				t.Fatalf("got %s, %s from %s: %s; want an address in %s from %s", out.Status,
+					out.Address, out.NetworkSource, out.Summary, tt.prefix, tt.source)
 			}
 			if len(*sent) != 1 {
 				t.Fatalf("%d allocations were sent", len(*sent))
@@ -149,8 +160,11 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 		arguments map[string]any
 		want      string
 	}{
-		{"network", "shop-api", map[string]any{"network": "tenant-9"}, "network tenant-9 of organization personal does not exist"},
-		{"network of another organization", "shop-api", map[string]any{"org": "partner", "network": "tenant-7"}, "network tenant-7 of organization partner does not exist"},
+		{"network", "shop-api", map[string]any{"network": "tenant-9"},
+			"network tenant-9 of organization personal does not exist"},
+		{"network of another organization", "shop-api",
+			map[string]any{"org": "partner", "network": "tenant-7"},
+			"network tenant-7 of organization partner does not exist"},
 		{"organization", "shop-api", map[string]any{"org": "nobody"}, "organization nobody does not exist"},
 		{"app", "shop-apo", nil, "the app shop-apo is not visible to this token"},
 	}
@@ -169,7 +183,8 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 			if tt.app == "shop-api" && strings.Contains(out.Summary, "the app shop-api is not") {
 				t.Errorf("the app is said to be missing: %s", out.Summary)
 			}
-			if len(out.Next) == 0 || tt.app == "shop-api" && strings.Contains(out.Next[0].Why, "another organization?") {
+			if len(out.Next) == 0 || tt.app == "shop-api" &&
+				strings.Contains(out.Next[0].Why, "another organization?") {
 				t.Errorf("next %+v", out.Next)
 			}
 		})

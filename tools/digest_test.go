@@ -61,28 +61,40 @@ func digestCases() []digestCase {
 		{tool: allocate, app: "shop-api", name: "own network"},
 		{tool: allocate, app: "shop-api", name: "another network", arguments: map[string]any{"network": "blue"}},
 		{tool: allocate, app: "tenant-7", name: "own network"},
-		{tool: release, app: "shop-api", name: "all, not ready", arguments: map[string]any{"allow_unreachable": true}},
-		{tool: release, app: "shop-api", name: "shared IPv4", arrange: flycast, arguments: map[string]any{"ips": []string{"66.241.124.11"}, "allow_unreachable": true}},
-		{tool: release, app: "legacy-api", name: "dedicated IPv4", arguments: map[string]any{"ips": []string{"137.66.18.204"}, "allow_unreachable": true}},
-		{tool: release, app: "legacy-api", name: "dedicated IPv6", arguments: map[string]any{"ips": []string{"2a09:8280:1::3a:7c20"}, "allow_unreachable": true}},
+		{tool: release, app: "shop-api", name: "all, not ready",
+			arguments: map[string]any{"allow_unreachable": true}},
+		{tool: release, app: "shop-api", name: "shared IPv4", arrange: flycast,
+			arguments: map[string]any{"ips": []string{"66.241.124.11"}, "allow_unreachable": true}},
+		{tool: release, app: "legacy-api", name: "dedicated IPv4",
+			arguments: map[string]any{"ips": []string{"137.66.18.204"}, "allow_unreachable": true}},
+		{tool: release, app: "legacy-api", name: "dedicated IPv6",
+			arguments: map[string]any{"ips": []string{"2a09:8280:1::3a:7c20"}, "allow_unreachable": true}},
 		{tool: release, app: "legacy-api", name: "all, ready", arrange: func(b *deployBench) {
 			flycast(b)
 			b.byAPI(readyServices, b.MachineIDs(b.app)...)
 		}},
-		{tool: release, app: "game-server", name: "UDP", arrange: flycast, arguments: map[string]any{"allow_unreachable": true}},
+		{tool: release, app: "game-server", name: "UDP", arrange: flycast,
+			arguments: map[string]any{"allow_unreachable": true}},
 		{tool: patch, app: "shop-api", name: "draft of the deployed configuration"},
 		{tool: patch, app: "legacy-api", name: "draft of a text", content: file},
 		{tool: patch, app: "inner-circle", name: "adopt", arrange: adoptable},
-		{tool: deploy, app: "shop-api", name: "services only", arguments: map[string]any{"scope": "services"}, content: limit},
-		{tool: deploy, app: "shop-api", name: "image", arguments: map[string]any{"image": "registry.fly.io/shop-api:deployment-2"}, content: file},
-		{tool: deploy, app: "shop-api", name: "without waking", arguments: map[string]any{"wake": false, "max_unavailable": 2, "wait_timeout": "90s"}, content: limit},
+		{tool: deploy, app: "shop-api", name: "services only",
+			arguments: map[string]any{"scope": "services"}, content: limit},
+		{tool: deploy, app: "shop-api", name: "image",
+			arguments: map[string]any{"image": "registry.fly.io/shop-api:deployment-2"}, content: file},
+		{tool: deploy, app: "shop-api", name: "without waking",
+			arguments: map[string]any{"wake": false, "max_unavailable": 2, "wait_timeout": "90s"}, content: limit},
 		{tool: deploy, app: "shop-api", name: "drift", content: limit, arrange: func(b *deployBench) {
-			b.SetMachineConfig(b.app, b.MachineIDs(b.app)[0], withField(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env", map[string]any{"SECRET_KEY": "x"}))
+			b.SetMachineConfig(b.app, b.MachineIDs(b.app)[0],
+				withField(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env",
+					map[string]any{"SECRET_KEY": "x"}))
 		}},
-		{tool: deploy, app: "inner-circle", name: "adopt", arrange: adoptable, arguments: map[string]any{"adopt": true}, content: file},
-		{tool: deploy, app: "inner-circle", name: "more becomes public", content: func(b *deployBench) string { return b.withoutChecks() }, arrange: func(b *deployBench) {
-			b.AddAddress(b.app, "shared_v4", "", "")
-		}},
+		{tool: deploy, app: "inner-circle", name: "adopt", arrange: adoptable,
+			arguments: map[string]any{"adopt": true}, content: file},
+		{tool: deploy, app: "inner-circle", name: "more becomes public",
+			content: func(b *deployBench) string { return b.withoutChecks() }, arrange: func(b *deployBench) {
+				b.AddAddress(b.app, "shared_v4", "", "")
+			}},
 		{tool: deploy, app: "shop-api", name: "new group", content: func(b *deployBench) string {
 			return b.file("[http_service]", "[processes]\napp = \"\"\nworker = \"work\"\n\n[mounts]\nsource = \"data\"\ndestination = \"/data\"\nprocesses = [\"worker\"]\n\n[http_service]\nprocesses = [\"app\"]")
 		}},
@@ -90,7 +102,8 @@ func digestCases() []digestCase {
 	for _, strategy := range []string{"rolling", "immediate", "canary", "bluegreen"} {
 		for _, failure := range []string{"put_back", "stop", "continue"} {
 			arguments := map[string]any{"strategy": strategy, "on_failure": failure}
-			cases = append(cases, digestCase{tool: deploy, app: "shop-api", name: strategy + ", " + failure, arguments: arguments, content: limit})
+			cases = append(cases, digestCase{tool: deploy, app: "shop-api", name: strategy + ", " +
+				failure, arguments: arguments, content: limit})
 		}
 	}
 	return cases
@@ -126,7 +139,8 @@ func (b *deployBench) digest(c digestCase) string {
 		if tool.Spec().Name != c.tool {
 			continue
 		}
-		result, err := tool.Call(b.t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: c.tool, Arguments: sent}})
+		result, err := tool.Call(b.t.Context(),
+			mcp.CallToolRequest{Params: mcp.CallToolParams{Name: c.tool, Arguments: sent}})
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -38,7 +38,8 @@ type toolset struct {
 
 func newToolset(d Deps) *toolset {
 	d.Schemas = schemas
-	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots, drafts: source.NewDrafts(d.Clock)}
+	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots,
+		drafts: source.NewDrafts(d.Clock)}
 }
 
 // All are the tools, in the order in which a person would use them.
@@ -68,7 +69,8 @@ func Wordings() plan.Wordings {
 
 // ReadOnly keeps the tools that change nothing, and need none that does.
 func ReadOnly(all []call.Tool) []call.Tool {
-	return slices.DeleteFunc(slices.Clone(all), func(t call.Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
+	return slices.DeleteFunc(slices.Clone(all),
+		func(t call.Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
 }
 
 // Changers are the names that a policy may use: of the tools whose plans the gate

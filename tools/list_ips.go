@@ -114,7 +114,8 @@ func (a *toolset) mark(summary string) string {
 
 func (a *toolset) describe(s rules.Snapshot, addr fly.Address) listedAddress {
 	out := listedAddress{
-		Address: rules.Describe(addr), Org: plan.Clean(addr.Org), MonthlyUSD: plan.AddressMonthlyUSD(string(addr.Kind)),
+		Address: rules.Describe(addr), Org: plan.Clean(addr.Org),
+		MonthlyUSD: plan.AddressMonthlyUSD(string(addr.Kind)),
 	}
 	if !addr.CreatedAt.IsZero() {
 		out.age = a.Clock.Now().Sub(addr.CreatedAt)

@@ -27,21 +27,27 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 	}{
 		{
 			name: "the paid IPv4 alone", ips: []string{v4},
-			say:     []string{"No IPv4 address is left", "fly ips allocate-v4 --shared -a legacy-api", `Custom hostnames answer over IPv6 only: "api.legacy-shop.example"`},
+			say: []string{"No IPv4 address is left",
+				"fly ips allocate-v4 --shared -a legacy-api",
+				`Custom hostnames answer over IPv6 only: "api.legacy-shop.example"`},
 			silent:  []string{"NOTHING", "stop answering"},
 			command: "fly ips allocate-v4 --shared -a legacy-api",
-			reach:   []string{"http://legacy-api.flycast", "http://legacy-api.fly.dev over IPv6 only", "https://legacy-api.fly.dev over IPv6 only"},
+			reach: []string{"http://legacy-api.flycast",
+				"http://legacy-api.fly.dev over IPv6 only", "https://legacy-api.fly.dev over IPv6 only"},
 		},
 		{
 			name: "the IPv6 alone", ips: []string{v6},
-			say:     []string{"No IPv6 address is left", `Custom hostnames answer over IPv4 only, and their certificates may stop renewing`},
+			say: []string{"No IPv6 address is left",
+				`Custom hostnames answer over IPv4 only, and their certificates may stop renewing`},
 			silent:  []string{"NOTHING", "stop answering"},
 			command: "fly ips allocate-v6 -a legacy-api",
-			reach:   []string{"http://legacy-api.flycast", "http://legacy-api.fly.dev over IPv4 only", "https://legacy-api.fly.dev over IPv4 only"},
+			reach: []string{"http://legacy-api.flycast",
+				"http://legacy-api.fly.dev over IPv4 only", "https://legacy-api.fly.dev over IPv4 only"},
 		},
 		{
 			name: "both", ips: []string{v4, v6},
-			say:    []string{`Custom hostnames stop answering: "api.legacy-shop.example"`, "It is reached at http://legacy-api.flycast"},
+			say: []string{`Custom hostnames stop answering: "api.legacy-shop.example"`,
+				"It is reached at http://legacy-api.flycast"},
 			silent: []string{"NOTHING", "allocate-v4", "address is left"},
 			reach:  []string{"http://legacy-api.flycast"},
 			hazard: true,
@@ -88,12 +94,14 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 func TestReleaseQuestionSaysWhoStillGetsIn(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.ready("legacy-api", readyServices)
-	planned, err := s.a.releaser().Plan(t.Context(), address.ReleaseInput{App: "legacy-api", IPs: []string{"137.66.18.204"}})
+	planned, err := s.a.releaser().Plan(t.Context(),
+		address.ReleaseInput{App: "legacy-api", IPs: []string{"137.66.18.204"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := planned.Plan.Question().Text()
-	for _, want := range []string{"no IPv4 address is left", `custom hostnames answer over IPv6 only: "api.legacy-shop.example"`} {
+	for _, want := range []string{"no IPv4 address is left",
+		`custom hostnames answer over IPv6 only: "api.legacy-shop.example"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q:\n%s", want, text)
 		}
@@ -110,8 +118,10 @@ func TestUnreachableIsSaid(t *testing.T) {
 		why   string
 		tools []string // of next, in order; empty: a person's
 	}{
-		{"force_https", func(s *releaseStage) { s.ready("legacy-api", redirecting) }, "force_https on port 80", []string{"patch_services", "deploy"}},
-		{"no Flycast address", func(s *releaseStage) { s.services("legacy-api", readyServices) }, "it has no address", []string{"allocate_flycast"}},
+		{"force_https", func(s *releaseStage) { s.ready("legacy-api", redirecting) },
+			"force_https on port 80", []string{"patch_services", "deploy"}},
+		{"no Flycast address", func(s *releaseStage) { s.services("legacy-api", readyServices) },
+			"it has no address", []string{"allocate_flycast"}},
 		{"no services", func(s *releaseStage) { s.ready("legacy-api", `[]`) }, "no Machine has a service", nil},
 		{"no Machine", func(s *releaseStage) {
 			s.ready("legacy-api", readyServices)
@@ -143,7 +153,8 @@ func TestUnreachableIsSaid(t *testing.T) {
 			if out.Status != plan.Applied || len(out.Remaining) > 0 {
 				t.Fatalf("got %s: %s", out.Status, out.Summary)
 			}
-			if !strings.Contains(out.Summary, "NOTHING REACHES IT NOW") || !strings.Contains(out.Summary, tt.why) || strings.Contains(out.Summary, "private now") {
+			if !strings.Contains(out.Summary, "NOTHING REACHES IT NOW") ||
+				!strings.Contains(out.Summary, tt.why) || strings.Contains(out.Summary, "private now") {
 				t.Errorf("summary %q, want %q", out.Summary, tt.why)
 			}
 			if !slices.Equal(out.Reach, []string{rules.Nothing}) {

@@ -30,7 +30,8 @@ func (a *toolset) releasePublicIPs() call.Tool {
 				"certificates or DNS. A repeated call releases the rest. On running, repeat the call.",
 		},
 		Plan: func(ctx context.Context, in releaseInput) (address.ReleaseProposal, error) {
-			return releaser.Plan(ctx, address.ReleaseInput{App: in.App, IPs: in.IPs, AllowUnreachable: in.AllowUnreachable})
+			return releaser.Plan(ctx, address.ReleaseInput{App: in.App, IPs: in.IPs,
+				AllowUnreachable: in.AllowUnreachable})
 		},
 		Apply: releaser.Apply,
 		Text:  releaseText,

@@ -91,19 +91,24 @@ func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseS
 	t.Cleanup(func() { listen.Close() })
 	now := s.Clock().Now
 	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listen.URL, Flaps: listen.URL, UIEX: listen.URL}, Token: fly.NewToken(s.Token()), UserAgent: "test/1", HTTP: s, Now: now,
+		Endpoints: fly.Endpoints{API: listen.URL, Flaps: listen.URL, UIEX: listen.URL},
+		Token:     fly.NewToken(s.Token()), UserAgent: "test/1", HTTP: s, Now: now,
 		Sleep: func(ctx context.Context, d time.Duration) error { s.Clock().Advance(d); return ctx.Err() },
 	})
 	check(err)
 	s.journal, err = journal.Open(filepath.Join(t.TempDir(), "journal"), now)
 	check(err)
 	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
-		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost", "shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...), "', '")+"']\n"), plan.Vocabulary("release_public_ips"))
+		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost",
+		"shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...),
+		"', '")+"']\n"), plan.Vocabulary("release_public_ips"))
 	check(err)
 	clock := steppedClock{s.Clock()}
 	s.a = newToolset(Deps{Fly: client, Deps: call.Deps{
-		Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute, Log: slog.New(slog.DiscardHandler),
-		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Ledger: call.Ledger{Journal: s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
+		Journal: s.journal, Clock: clock, Hold: 45 * time.Second, AnswerWithin: 5 * time.Minute,
+		Log: slog.New(slog.DiscardHandler),
+		Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy,
+			Ledger: call.Ledger{Journal: s.journal}, AnswerWithin: 5 * time.Minute, Now: now}),
 		Runs: call.NewRuns(clock),
 	}})
 	return s

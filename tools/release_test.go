@@ -36,8 +36,12 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 		edit      func(string) string
 		hostDown  bool
 	}{
-		{"a value that cannot be read", "shop-api", func(s string) string { return strings.ReplaceAll(s, `"protocol":"tcp"`, `"protocol":6`) }, false},
-		{"no configuration", "shop-api", func(s string) string { return down(strings.ReplaceAll(s, `"config":`, noConfig)) }, true},
+		{"a value that cannot be read", "shop-api",
+			func(s string) string { return strings.ReplaceAll(s, `"protocol":"tcp"`, `"protocol":6`) }, false},
+		{"no configuration", "shop-api", func(s string) string {
+			return down(strings.ReplaceAll(s,
+				`"config":`, noConfig))
+		}, true},
 		{"of one Machine", "legacy-api", func(s string) string {
 			i := strings.Index(s, `"91857d02b4e683"`)
 			return s[:i] + down(strings.Replace(s[i:], `"config":`, noConfig, 1))
@@ -64,7 +68,8 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 					t.Errorf("advised %+v", next)
 				}
 			}
-			if out := s.release(map[string]any{"app": test.app, "allow_unreachable": true, "dry_run": true}); out.Plan.Impact != plan.ImpactUnreachable {
+			if out := s.release(map[string]any{"app": test.app, "allow_unreachable": true,
+				"dry_run": true}); out.Plan.Impact != plan.ImpactUnreachable {
 				t.Errorf("got impact %s, want unreachable", out.Plan.Impact)
 			}
 			if writes := s.Writes(); len(writes) != 0 {
@@ -76,7 +81,8 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 		s := newReleaseStage(t, flysim.Options{})
 		s.ready("shop-api", readyServices)
 		s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
-		if list := s.list("shop-api"); len(list.Next) != 1 || !strings.HasPrefix(list.Next[0].Command, "fly tokens create") {
+		if list := s.list("shop-api"); len(list.Next) != 1 ||
+			!strings.HasPrefix(list.Next[0].Command, "fly tokens create") {
 			t.Errorf("next %+v", list.Next)
 		}
 	})
@@ -101,12 +107,15 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 	}{
 		{name: "v6 stays", services: readyServices, leave: "v6", flycast: true, want: plan.ImpactUnknown},
 		{name: "v6 stays for raw TCP", services: rawTCP, leave: "v6", flycast: true, want: plan.ImpactUnknown},
-		{name: "shared v4 stays", services: readyServices, add: []string{"shared_v4"}, leave: "shared_v4", flycast: true, want: plan.ImpactUnknown},
-		{name: "shared v4 carries no raw TCP", services: rawTCP, add: []string{"shared_v4"}, leave: "shared_v4", flycast: true, want: plan.ImpactPublicAccessEnds},
+		{name: "shared v4 stays", services: readyServices, add: []string{"shared_v4"},
+			leave: "shared_v4", flycast: true, want: plan.ImpactUnknown},
+		{name: "shared v4 carries no raw TCP", services: rawTCP, add: []string{"shared_v4"},
+			leave: "shared_v4", flycast: true, want: plan.ImpactPublicAccessEnds},
 		{name: "nothing stays", services: readyServices, flycast: true, want: plan.ImpactPublicAccessEnds},
 		{name: "nobody is there", services: `[]`, leave: "v6", flycast: true, want: plan.ImpactNone},
 		{name: "not ready, v6 stays", services: readyServices, leave: "v6", force: true, want: plan.ImpactUnknown},
-		{name: "not ready, nothing carries it", services: rawTCP, add: []string{"shared_v4"}, leave: "shared_v4", force: true, want: plan.ImpactUnreachable},
+		{name: "not ready, nothing carries it", services: rawTCP, add: []string{"shared_v4"},
+			leave: "shared_v4", force: true, want: plan.ImpactUnreachable},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -133,7 +142,9 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 				t.Errorf("got %s, %v; want %s", planned.Plan.Impact, planned.Plan.Hazards, test.want)
 			}
 			question := planned.Plan.Question().Text()
-			if test.want != plan.ImpactNone && strings.Contains(question, "none for current users") || test.force && !regexp.MustCompile("UNREACHABLE|NOTHING WILL REACH").MatchString(question) {
+			if test.want != plan.ImpactNone &&
+				strings.Contains(question, "none for current users") || test.force &&
+				!regexp.MustCompile("UNREACHABLE|NOTHING WILL REACH").MatchString(question) {
 				t.Errorf("the question hides it:\n%s", question)
 			}
 		})
@@ -149,8 +160,14 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		says    string
 		blocker string
 	}{
-		{"Flycast is gone", func(p *flysim.Platform, flycast string) { p.RemoveAddress("legacy-api", flycast) }, "no Flycast address", plan.NoFlycast},
-		{"the address is gone", func(p *flysim.Platform, _ string) { p.RemoveAddress("legacy-api", "137.66.18.204") }, "it is gone", ""},
+		{"Flycast is gone", func(p *flysim.Platform,
+			flycast string) {
+			p.RemoveAddress("legacy-api", flycast)
+		}, "no Flycast address", plan.NoFlycast},
+		{"the address is gone", func(p *flysim.Platform,
+			_ string) {
+			p.RemoveAddress("legacy-api", "137.66.18.204")
+		}, "it is gone", ""},
 		{"the services are gone", func(p *flysim.Platform, _ string) {
 			for _, id := range p.MachineIDs("legacy-api") {
 				p.SetMachineConfig("legacy-api", id, p.MachineConfig("legacy-api", id).Without("services"))
@@ -161,7 +178,8 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newReleaseStage(t, flysim.Options{})
 			flycast := s.ready("legacy-api", readyServices)
-			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *flysim.Platform) { test.act(p, flycast) }})
+			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress",
+				Before: func(p *flysim.Platform) { test.act(p, flycast) }})
 			out := s.release(map[string]any{"app": "legacy-api"})
 			if out.Status != plan.Partial || out.Code != gate.Stale || !strings.Contains(out.Summary, test.says) {
 				t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -178,7 +196,8 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		})
 	}
 	// What a reading says of an address changes between two releases.
-	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`), regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
+	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`),
+		regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
 	for _, test := range []struct {
 		name, says string
 		edit       func(body []byte) []byte
@@ -186,7 +205,8 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		{"another kind", "it was dedicated IPv4 and is unknown", func(body []byte) []byte {
 			return bytes.ReplaceAll(body, []byte(`"type":"v4"`), []byte(`"type":"anycast"`))
 		}},
-		{"Flycast of another network", "the app's own network is gone", func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }},
+		{"Flycast of another network", "the app's own network is gone",
+			func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newReleaseStage(t, flysim.Options{})
@@ -199,9 +219,11 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 				}
 				return body
 			}
-			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Before: func(*flysim.Platform) { begun.Store(true) }})
+			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress",
+				Before: func(*flysim.Platform) { begun.Store(true) }})
 			out := s.release(map[string]any{"app": "legacy-api"})
-			if out.Status != plan.Partial || out.Code != gate.Stale || !strings.Contains(out.Summary, test.says) || len(s.Writes()) != 1 {
+			if out.Status != plan.Partial || out.Code != gate.Stale ||
+				!strings.Contains(out.Summary, test.says) || len(s.Writes()) != 1 {
 				t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
 			}
 		})
@@ -209,7 +231,8 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 	t.Run("allow_unreachable without the approved hazard", func(t *testing.T) {
 		s := newReleaseStage(t, flysim.Options{})
 		flycast := s.ready("legacy-api", readyServices)
-		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
+		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress",
+			Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
 		// The plan was of an app that is ready: nobody approved that it becomes
 		// unreachable, whatever the argument allows.
 		out := s.release(map[string]any{"app": "legacy-api", "allow_unreachable": true})
@@ -220,9 +243,11 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 	t.Run("Flycast goes with the last one", func(t *testing.T) {
 		s := newReleaseStage(t, flysim.Options{})
 		flycast := s.ready("legacy-api", readyServices)
-		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", After: 1, Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
+		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", After: 1,
+			Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
 		out := s.release(map[string]any{"app": "legacy-api"})
-		if out.Status != plan.Partial || out.Code != gate.VerifyFailed || out.Verdict != "unreachable" || len(out.Next) == 0 || out.Next[0].Tool != "allocate_flycast" {
+		if out.Status != plan.Partial || out.Code != gate.VerifyFailed ||
+			out.Verdict != "unreachable" || len(out.Next) == 0 || out.Next[0].Tool != "allocate_flycast" {
 			t.Errorf("got %s %s %s: %s, next %+v", out.Status, out.Code, out.Verdict, out.Summary, out.Next)
 		}
 	})
@@ -249,7 +274,8 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 func TestAcceptedButStillThere(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
-	s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Status: 200, Body: `{"data":{"releaseIpAddress":{"clientMutationId":null}}}`})
+	s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Status: 200,
+		Body: `{"data":{"releaseIpAddress":{"clientMutationId":null}}}`})
 	out := s.release(map[string]any{"app": "shop-api"})
 	if out.Status != plan.Partial || out.Code != gate.VerifyFailed {
 		t.Errorf("got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -258,7 +284,8 @@ func TestAcceptedButStillThere(t *testing.T) {
 	if !slices.Equal(out.Released, []string{gone}) || !slices.Equal(out.Remaining, []string{lied}) {
 		t.Errorf("released %v, remaining %v", out.Released, out.Remaining)
 	}
-	if out.Steps[0].State != plan.StepFailed || !strings.Contains(out.Steps[0].Note, "accepted, but still there") || out.Steps[1].State != plan.Done {
+	if out.Steps[0].State != plan.StepFailed ||
+		!strings.Contains(out.Steps[0].Note, "accepted, but still there") || out.Steps[1].State != plan.Done {
 		t.Errorf("got %+v", out.Steps)
 	}
 	if len(out.Undo) != 1 || !strings.HasPrefix(out.Undo[0], gone) || len(out.Assumed) != 0 {
@@ -286,9 +313,11 @@ func TestErrorAfterTheEffect(t *testing.T) {
 		want  plan.State
 		reads bool // the list is read to settle it
 	}{
-		{"GraphQL error after the effect", flysim.Fault{Status: 200, EffectThenStatus: true, Body: `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`}, plan.Done, true},
+		{"GraphQL error after the effect", flysim.Fault{Status: 200, EffectThenStatus: true,
+			Body: `{"data":{"releaseIpAddress":null},"errors":[{"message":"Something went wrong"}]}`}, plan.Done, true},
 		{"409 after the effect", flysim.Fault{Status: 409, EffectThenStatus: true}, plan.Done, true},
-		{"GraphQL error without effect", flysim.Fault{Status: 200, Body: `{"errors":[{"message":"Something went wrong"}]}`}, plan.StepFailed, true},
+		{"GraphQL error without effect", flysim.Fault{Status: 200,
+			Body: `{"errors":[{"message":"Something went wrong"}]}`}, plan.StepFailed, true},
 		{"refused", flysim.Fault{Status: 403}, plan.StepFailed, false},
 	}
 	for _, test := range tests {
@@ -298,7 +327,8 @@ func TestErrorAfterTheEffect(t *testing.T) {
 			test.fault.Operation = "graphql.releaseIpAddress"
 			s.Inject(test.fault)
 			out := s.release(map[string]any{"app": "shop-api", "ips": []any{"66.241.124.11"}})
-			if len(out.Steps) != 1 || out.Steps[0].State != test.want || (len(out.Released) == 1) != (test.want == plan.Done) {
+			if len(out.Steps) != 1 || out.Steps[0].State != test.want ||
+				(len(out.Released) == 1) != (test.want == plan.Done) {
 				t.Errorf("got %+v, released %v: %s", out.Steps, out.Released, out.Summary)
 			}
 			if got := strings.Contains(out.Steps[0].Note, "read back"); got != test.reads {
@@ -316,7 +346,8 @@ func TestErrorAfterTheEffect(t *testing.T) {
 func TestUnclearFlycastIsTold(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{OmitAppNetwork: true})
 	s.ready("shop-api", readyServices)
-	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`), regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
+	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`),
+		regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
 	s.edit = func(path string, body []byte) []byte {
 		body = private.ReplaceAll(body, []byte(`"private_ip":""`))
 		if strings.HasSuffix(path, "/graphql") {
@@ -325,7 +356,8 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 		return body
 	}
 	list := s.list("shop-api")
-	if !slices.Contains(list.Unknown, plan.FlycastUnclear.Sentence()) || len(list.Next) == 0 || !strings.Contains(list.Next[0].Why, "does the Flycast address serve") {
+	if !slices.Contains(list.Unknown, plan.FlycastUnclear.Sentence()) || len(list.Next) == 0 ||
+		!strings.Contains(list.Next[0].Why, "does the Flycast address serve") {
 		t.Errorf("unknown %q, next %+v", list.Unknown, list.Next)
 	}
 	planned, err := s.a.releaser().Plan(t.Context(), address.ReleaseInput{App: "shop-api"})
@@ -334,9 +366,9 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 	}
 }
 
-// TestUnrecognisedAddressIsNamed: it may be public, so "no public address"
+// TestUnrecognizedAddressIsNamed: it may be public, so "no public address"
 // would not be true.
-func TestUnrecognisedAddressIsNamed(t *testing.T) {
+func TestUnrecognizedAddressIsNamed(t *testing.T) {
 	s := newReleaseStage(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	s.RemoveAddress("shop-api", "66.241.124.11")
@@ -345,7 +377,8 @@ func TestUnrecognisedAddressIsNamed(t *testing.T) {
 	}
 	const ip = "2a09:8280:1::2d:1111"
 	out := s.release(map[string]any{"app": "shop-api"})
-	if out.Status != plan.NothingToDo || strings.Contains(out.Summary, "has no public address") || !strings.Contains(out.Summary, ip) {
+	if out.Status != plan.NothingToDo || strings.Contains(out.Summary, "has no public address") ||
+		!strings.Contains(out.Summary, ip) {
 		t.Errorf("got %s: %s", out.Status, out.Summary)
 	}
 	list := s.list("shop-api")

@@ -15,15 +15,18 @@ func TestWordings(t *testing.T) {
 	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
 		t := b.t
 		plans := make(map[string]plan.Plan)
-		allocation, err := address.NewAllocator(b.toolset.fly, wallClock{}, nil).Plan(t.Context(), address.AllocateInput{App: b.app})
+		allocation, err := address.NewAllocator(b.toolset.fly, wallClock{}, nil).Plan(t.Context(),
+			address.AllocateInput{App: b.app})
 		if err != nil {
 			t.Fatal(err)
 		}
-		release, err := b.toolset.releaser().Plan(t.Context(), address.ReleaseInput{App: b.app, AllowUnreachable: true})
+		release, err := b.toolset.releaser().Plan(t.Context(),
+			address.ReleaseInput{App: b.app, AllowUnreachable: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		deployment, err := b.toolset.planDeploy(t.Context(), deployInput{App: b.app, Content: b.file("soft_limit = 200", "soft_limit = 20")})
+		deployment, err := b.toolset.planDeploy(t.Context(),
+			deployInput{App: b.app, Content: b.file("soft_limit = 200", "soft_limit = 20")})
 		if err != nil {
 			t.Fatal(err)
 		}

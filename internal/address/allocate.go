@@ -69,7 +69,8 @@ func (a *Allocator) Plan(ctx context.Context, in AllocateInput) (AllocateProposa
 	if err != nil {
 		return none, err
 	}
-	p := plan.Plan{Tool: AllocateTool, App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone, Wording: AllocateWording{}}
+	p := plan.Plan{Tool: AllocateTool, App: in.App, AppID: s.Addresses.App.ID,
+		Impact: plan.ImpactNone, Wording: AllocateWording{}}
 	rules.AddressFacts(&p, s.Addresses.List)
 	proposal := AllocateProposal{
 		Work: AllocateWork{app: in.App, destination: target, before: s},
@@ -149,7 +150,8 @@ func (a *Allocator) destination(ctx context.Context, s rules.Snapshot, in Alloca
 		}
 	}
 	own := s.Addresses.App
-	d := destination{network: fly.Network{Organization: own.Organization, Name: own.Network}, id: s.NetworkID(), source: "app_record"}
+	d := destination{network: fly.Network{Organization: own.Organization, Name: own.Network},
+		id: s.NetworkID(), source: "app_record"}
 	if own.Network == "" {
 		d.source = "machines"
 		d.network.Name = networkName(s)
@@ -238,9 +240,11 @@ func (d destination) mismatch(addr fly.Address) string {
 		return fmt.Sprintf("%s is on the app's own network, not on %s of organization %s",
 			addr.IP, plan.Quote(d.network.Name), plan.Quote(org.Slug))
 	case d.id == "" && addr.Org != "" && org.Slug != "" && !org.HasSlug(addr.Org):
-		return fmt.Sprintf("%s is on a network of organization %s, not of %s", addr.IP, plan.Quote(addr.Org), plan.Quote(org.Slug))
+		return fmt.Sprintf("%s is on a network of organization %s, not of %s", addr.IP,
+			plan.Quote(addr.Org), plan.Quote(org.Slug))
 	case d.id == "" && addr.Network != "" && addr.Network != d.network.Name:
-		return fmt.Sprintf("%s is on network %s, not on %s", addr.IP, plan.Quote(addr.Network), plan.Quote(d.network.Name))
+		return fmt.Sprintf("%s is on network %s, not on %s", addr.IP, plan.Quote(addr.Network),
+			plan.Quote(d.network.Name))
 	}
 	return ""
 }

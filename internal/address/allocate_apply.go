@@ -14,7 +14,8 @@ import (
 )
 
 // Apply sends the planned allocation, once, and reads the list until it shows the address.
-func (a *Allocator) Apply(ctx context.Context, w AllocateWork, grant *gate.Grant, report plan.Report) (AllocateResult, error) {
+func (a *Allocator) Apply(ctx context.Context, w AllocateWork, grant *gate.Grant,
+	report plan.Report) (AllocateResult, error) {
 	if wait := a.unsettled.begin(w.key(w.app)); wait > 0 {
 		return AllocateResult{}, unsettledProblem(w.app, wait)
 	}
@@ -41,7 +42,8 @@ func (a *Allocator) Apply(ctx context.Context, w AllocateWork, grant *gate.Grant
 
 // readBack reads the list until it shows the address that the platform named or, if it named
 // none, a Flycast address that was not there before. The snapshot holds the last list read.
-func (a *Allocator) readBack(ctx context.Context, w AllocateWork, got fly.Address) (s rules.Snapshot, fresh []fly.Address, err error) {
+func (a *Allocator) readBack(ctx context.Context, w AllocateWork,
+	got fly.Address) (s rules.Snapshot, fresh []fly.Address, err error) {
 	s = w.before
 	var readErr error
 	_, err = reread(ctx, a.clock, settleReads, func() (bool, error) {
@@ -66,7 +68,8 @@ func (a *Allocator) readBack(ctx context.Context, w AllocateWork, got fly.Addres
 }
 
 // reportSeen answers when the list shows what was allocated.
-func (a *Allocator) reportSeen(w AllocateWork, after rules.Snapshot, fresh []fly.Address, answerLost bool) AllocateResult {
+func (a *Allocator) reportSeen(w AllocateWork, after rules.Snapshot, fresh []fly.Address,
+	answerLost bool) AllocateResult {
 	addr := fresh[0]
 	out := a.allocated(w, addr)
 	if len(fresh) > 1 {
@@ -105,7 +108,8 @@ func (a *Allocator) allocated(w AllocateWork, addr fly.Address) AllocateResult {
 	a.record(allocateEntry(w.app, addr.IP.String(), ""))
 	out := AllocateResult{Result: plan.Result{App: w.app}, Address: addr.IP.String(), NetworkSource: w.source}
 	out.Steps = []plan.Record{{
-		Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.Done, Undo: plan.UndoYes, Note: addr.IP.String(),
+		Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.Done, Undo: plan.UndoYes,
+		Note: addr.IP.String(),
 	}}
 	out.Undo = []string{fmt.Sprintf("fly ips release %s -a %s", addr.IP, w.app)}
 	return out
@@ -113,7 +117,8 @@ func (a *Allocator) allocated(w AllocateWork, addr fly.Address) AllocateResult {
 
 func allocateEntry(app, target string, code gate.Code) journal.Entry {
 	return journal.Entry{
-		Event: journal.Step, App: app, Tool: AllocateTool, Verb: string(gate.AllocateAddress), Target: target, Code: string(code),
+		Event: journal.Step, App: app, Tool: AllocateTool, Verb: string(gate.AllocateAddress),
+		Target: target, Code: string(code),
 	}
 }
 
@@ -125,7 +130,8 @@ func (a *Allocator) reportNotPrivate(w AllocateWork, addr fly.Address) AllocateR
 	out.Summary = fmt.Sprintf("Fly allocated %s for %s, which is not in fdaa::/16. A private address was requested.", addr.IP, w.app)
 	if addr.Kind.Public() {
 		out.Summary = fmt.Sprintf("A private address was requested for %s, but Fly allocated %s, a PUBLIC address (%s). "+
-			"The app can be reached from the internet over it until it is released.", w.app, addr.IP, kindName(addr))
+			"The app can be reached from the internet over it until it is released.", w.app,
+			addr.IP, kindName(addr))
 	}
 	out.Next = []plan.Next{{Who: "person", Command: out.Undo[0], Why: "release the address: it was not requested"}}
 	return out

@@ -41,7 +41,9 @@ func effectOf(s rules.Snapshot, before, after []fly.Address, certificates []fly.
 
 // hasPublic reports whether a list has a public address of an IP version.
 func hasPublic(list []fly.Address, family string) bool {
-	return slices.ContainsFunc(list, func(a fly.Address) bool { return a.Kind.Public() && a.IP.Is4() == (family == rules.IPv4) })
+	return slices.ContainsFunc(list, func(a fly.Address) bool {
+		return a.Kind.Public() && a.IP.Is4() == (family == rules.IPv4)
+	})
 }
 
 // lostFamily returns the IP version that has no address any more, if the other has one.

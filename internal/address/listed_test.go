@@ -33,8 +33,10 @@ func TestReleasedBefore(t *testing.T) {
 		want      string // of the error; empty: none
 	}{
 		{"released before", "shop-api", []string{"203.0.113.7"}, t.Context(), ""},
-		{"not released", "shop-api", []string{"203.0.113.7", "203.0.113.8"}, t.Context(), "203.0.113.8 is not an address of"},
-		{"not an address", "shop-api", []string{"203.0.113.7", "no address"}, t.Context(), `"no address" is not an IP address`},
+		{"not released", "shop-api", []string{"203.0.113.7", "203.0.113.8"}, t.Context(),
+			"203.0.113.8 is not an address of"},
+		{"not an address", "shop-api", []string{"203.0.113.7", "no address"}, t.Context(),
+			`"no address" is not an IP address`},
 		{"of another app", "blog", []string{"203.0.113.7"}, t.Context(), "203.0.113.7 is not an address of"},
 		{"cancelled", "shop-api", []string{"203.0.113.7"}, cancelled, context.Canceled.Error()},
 	} {

@@ -76,8 +76,9 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 	if err != nil {
 		return none, err
 	}
-	p := plan.Plan{Tool: ReleaseTool, App: in.App, AppID: s.Addresses.App.ID, Impact: plan.ImpactNone, Wording: ReleaseWording{}}
-	proposal := ReleaseProposal{Work: ReleaseWork{app: in.App, queue: queue}}
+	p := plan.Plan{Tool: ReleaseTool, App: in.App, AppID: s.Addresses.App.ID,
+		Impact: plan.ImpactNone, Wording: ReleaseWording{}}
+	var proposal ReleaseProposal
 	proposal.Out.Verdict = rules.Judge(s.Addresses.List)
 	proposal.Out.Remaining = rules.PublicIPs(s.Addresses.List)
 	if len(queue) == 0 {
@@ -126,8 +127,11 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 	p.Unknown = append(p.Unknown, s.Unknowns()...)
 	judge(&p, s, in, queue)
 	proposal.Plan = p
-	proposal.Work.before, proposal.Work.allowUnreachable, proposal.Work.certificates = s, p.Has(plan.AppUnreachable), certificates
-	proposal.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s", len(queue), len(proposal.Out.Remaining), in.App)
+	proposal.Work = ReleaseWork{
+		app: in.App, queue: queue, before: s, allowUnreachable: p.Has(plan.AppUnreachable), certificates: certificates,
+	}
+	proposal.Summary = fmt.Sprintf("Would release %d of %d public addresses of %s", len(queue),
+		len(proposal.Out.Remaining), in.App)
 	if hostnames := effect.hostnames(); hostnames != "" {
 		proposal.Summary += "; " + hostnames
 	}
@@ -143,7 +147,7 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 
 // nothingToRelease says why there is nothing to release, and what is unknown about that.
 func nothingToRelease(s rules.Snapshot, in ReleaseInput) (sentence string, unknown []string) {
-	switch unrecognized := s.Unrecognised(); {
+	switch unrecognized := s.Unrecognized(); {
 	case len(unrecognized) > 0:
 		return fmt.Sprintf("%s has no known public address to release. %s is of an unrecognized kind, may be public, and was left alone. "+
 			"Nothing was changed.", in.App, strings.Join(unrecognized, ", ")), s.UnknownSentences()

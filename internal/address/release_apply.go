@@ -16,7 +16,8 @@ import (
 
 // Apply releases the addresses of the queue one by one, checking before each that the app is
 // still as it was approved, and stops at the first failure. Then it reads the list again.
-func (r *Releaser) Apply(ctx context.Context, w ReleaseWork, grant *gate.Grant, report plan.Report) (ReleaseResult, error) {
+func (r *Releaser) Apply(ctx context.Context, w ReleaseWork, grant *gate.Grant,
+	report plan.Report) (ReleaseResult, error) {
 	out := ReleaseResult{Result: plan.Result{App: w.app}}
 	var failure error
 	for i, addr := range w.queue {
@@ -43,7 +44,8 @@ func (r *Releaser) Apply(ctx context.Context, w ReleaseWork, grant *gate.Grant, 
 }
 
 // releaseNext releases one address, if it is still as it was approved, and fills its record.
-func (r *Releaser) releaseNext(ctx context.Context, w ReleaseWork, addr fly.Address, grant *gate.Grant, record *plan.Record, out *ReleaseResult) error {
+func (r *Releaser) releaseNext(ctx context.Context, w ReleaseWork, addr fly.Address,
+	grant *gate.Grant, record *plan.Record, out *ReleaseResult) error {
 	if err := r.checkUnchanged(ctx, w, addr, out.Released); err != nil {
 		record.Note += ", nothing was sent: " + plan.Message(err.Error())
 		return err
@@ -77,7 +79,8 @@ func (r *Releaser) checkUnchanged(ctx context.Context, w ReleaseWork, addr fly.A
 	case i < 0:
 		return staleProblem(addr, "it is gone: someone else released it", nil, nil)
 	case now.Addresses.List[i].Kind != addr.Kind:
-		return staleProblem(addr, fmt.Sprintf("it was %s and is %s", kindName(addr), kindName(now.Addresses.List[i])), nil, nil)
+		return staleProblem(addr, fmt.Sprintf("it was %s and is %s", kindName(addr),
+			kindName(now.Addresses.List[i])), nil, nil)
 	case w.allowUnreachable:
 		return nil
 	case now.FlycastUnclear() && !w.before.FlycastUnclear():
@@ -115,7 +118,8 @@ func (r *Releaser) unreadProblem(ctx context.Context, addr fly.Address, err erro
 // The journal gets its entry with the platform's answer, before the list is read back: a
 // crash in between must leave a record that this address was released from here. If the list
 // still has it then, a second entry says verify_failed.
-func (r *Releaser) release(ctx context.Context, app string, addr fly.Address, grant *gate.Grant) (confirmed bool, err error) {
+func (r *Releaser) release(ctx context.Context, app string, addr fly.Address,
+	grant *gate.Grant) (confirmed bool, err error) {
 	err = r.Fly.ReleaseAddress(ctx, grant, app, addr.IP)
 	if isRefusal(err) {
 		return false, err
@@ -152,7 +156,8 @@ func isRefusal(err error) bool {
 }
 
 func releaseEntry(app, ip string) journal.Entry {
-	return journal.Entry{Event: journal.Step, App: app, Tool: ReleaseTool, Verb: string(gate.ReleaseAddress), Target: ip}
+	return journal.Entry{Event: journal.Step, App: app, Tool: ReleaseTool,
+		Verb: string(gate.ReleaseAddress), Target: ip}
 }
 
 // markStillListed marks as failed what the platform accepted and still lists, and returns it.
@@ -184,7 +189,8 @@ func (r *Releaser) isGone(ctx context.Context, app string, ip netip.Addr) (bool,
 
 // readSettled reads the list until two readings in a row are equal and have none of what was
 // released; agreed is false if no two were.
-func (r *Releaser) readSettled(ctx context.Context, app string, released []string) (list []fly.Address, agreed bool, err error) {
+func (r *Releaser) readSettled(ctx context.Context, app string,
+	released []string) (list []fly.Address, agreed bool, err error) {
 	first := true
 	agreed, err = reread(ctx, r.Clock, settleReads+1, func() (bool, error) {
 		addresses, err := r.Fly.Addresses(ctx, app)
@@ -194,7 +200,8 @@ func (r *Releaser) readSettled(ctx context.Context, app string, released []strin
 		before, isFirst := list, first
 		list, first = addresses.List, false
 		isClean := !slices.ContainsFunc(list, func(x fly.Address) bool { return slices.Contains(released, x.IP.String()) })
-		isEqual := slices.EqualFunc(list, before, func(x, y fly.Address) bool { return x.IP == y.IP && x.Kind == y.Kind })
+		isEqual := slices.EqualFunc(list, before,
+			func(x, y fly.Address) bool { return x.IP == y.IP && x.Kind == y.Kind })
 		return !isFirst && isClean && isEqual, nil
 	})
 	return list, agreed, err

@@ -24,7 +24,8 @@ type releaseEnd struct {
 // conclude says exactly what was released, what is left and what was verified.
 func (r *Releaser) conclude(ctx context.Context, w ReleaseWork, out *ReleaseResult, end releaseEnd) {
 	count := fmt.Sprintf("%d of %d released", len(out.Released), len(w.queue))
-	out.Unknown = append([]string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()}, end.after.UnknownSentences()...)
+	out.Unknown = append([]string{plan.CallersUnknown.Sentence(), plan.FlycastUnproven.Sentence()},
+		end.after.UnknownSentences()...)
 	if end.after.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.BindUnknown.Sentence())
 	}
@@ -48,7 +49,8 @@ func (r *Releaser) conclude(ctx context.Context, w ReleaseWork, out *ReleaseResu
 		if end.wasRead {
 			why = "its list kept changing"
 		}
-		summary := fmt.Sprintf("The platform accepted the release of %s, but %s: not verified.", strings.Join(out.Released, ", "), why)
+		summary := fmt.Sprintf("The platform accepted the release of %s, but %s: not verified.",
+			strings.Join(out.Released, ", "), why)
 		out.unverified(w.app, summary, "read the list again in a minute")
 	default:
 		out.reportSuccess(w, end, count)
@@ -62,7 +64,8 @@ func (r *Releaser) conclude(ctx context.Context, w ReleaseWork, out *ReleaseResu
 	switch {
 	case !end.wasRead:
 		out.Assumed = []string{
-			"the platform accepted the release of " + strings.Join(out.Released, ", ") + "; the list could not be read afterwards",
+			"the platform accepted the release of " + strings.Join(out.Released, ", ") +
+				"; the list could not be read afterwards",
 		}
 	case len(out.Remaining) == 0:
 		out.Assumed = []string{w.app + ".fly.dev stops resolving within minutes; this was not checked"}
@@ -113,7 +116,8 @@ func (out *ReleaseResult) reportSuccess(w ReleaseWork, end releaseEnd, count str
 }
 
 // reportFailure says why the work ended before its last step.
-func (r *Releaser) reportFailure(ctx context.Context, w ReleaseWork, out *ReleaseResult, failure error, count string) {
+func (r *Releaser) reportFailure(ctx context.Context, w ReleaseWork, out *ReleaseResult,
+	failure error, count string) {
 	p := r.Explain(ctx, failure)
 	out.SetProblem(p)
 	out.Status = plan.Partial
@@ -124,10 +128,12 @@ func (r *Releaser) reportFailure(ctx context.Context, w ReleaseWork, out *Releas
 	if p.Code == gate.Stale {
 		why = "because the app changed in the meantime"
 	}
-	out.Summary = fmt.Sprintf("Release stopped %s, %s: %s. The rest was not changed.", why, count, plan.Message(p.Message))
+	out.Summary = fmt.Sprintf("Release stopped %s, %s: %s. The rest was not changed.", why, count,
+		plan.Message(p.Message))
 	if len(p.Blockers) == 0 {
 		rest := plan.Next{
-			Who: "agent", Tool: ReleaseTool, Arguments: &plan.Arguments{App: w.app}, Why: "releases the rest; asks a person again",
+			Who: "agent", Tool: ReleaseTool, Arguments: &plan.Arguments{App: w.app},
+			Why: "releases the rest; asks a person again",
 		}
 		out.Next = append([]plan.Next{rest}, out.Next...)
 	}

@@ -13,7 +13,8 @@ type AllocateWording struct{}
 
 // Title counts the addresses.
 func (AllocateWording) Title(p plan.Plan) string {
-	return fmt.Sprintf("Allocate %s for %s?", plan.Count(len(p.ShownSteps()), "Flycast address", "Flycast addresses"), plan.Line(p.App))
+	addresses := plan.Count(len(p.ShownSteps()), "Flycast address", "Flycast addresses")
+	return fmt.Sprintf("Allocate %s for %s?", addresses, plan.Line(p.App))
 }
 
 // Effect adds nothing to the impact and the hazards.
@@ -34,7 +35,8 @@ type ReleaseWording struct{}
 
 // Title counts the addresses.
 func (ReleaseWording) Title(p plan.Plan) string {
-	return fmt.Sprintf("Release %s of %s?", plan.Count(len(p.ShownSteps()), "address", "addresses"), plan.Line(p.App))
+	return fmt.Sprintf("Release %s of %s?", plan.Count(len(p.ShownSteps()), "address", "addresses"),
+		plan.Line(p.App))
 }
 
 // Effect says what the release leaves to callers that still have access.
@@ -53,7 +55,8 @@ func (ReleaseWording) Effect(p plan.Plan, d plan.Detail) []string {
 	}
 	family, names := p.FactValue(plan.FactNamesOver), p.FactNames(plan.FactCertificate)
 	if family != "" && len(names) > 0 {
-		out = append(out, fmt.Sprintf("custom hostnames answer over %s only: %s", plan.Line(family), strings.Join(names, ", ")))
+		out = append(out, fmt.Sprintf("custom hostnames answer over %s only: %s", plan.Line(family),
+			strings.Join(names, ", ")))
 	}
 	return out
 }

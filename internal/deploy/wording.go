@@ -57,7 +57,8 @@ func (Wording) Title(p plan.Plan) string {
 
 // replaces reports whether new Machines replace those that would restart otherwise.
 func (Wording) replaces(p plan.Plan) bool {
-	return p.FactValue(plan.FactStrategy) == "bluegreen" && (p.Impact == plan.ImpactRestart || p.Impact == plan.ImpactBriefOutage)
+	return p.FactValue(plan.FactStrategy) == "bluegreen" &&
+		(p.Impact == plan.ImpactRestart || p.Impact == plan.ImpactBriefOutage)
 }
 
 // origins says how many values differ for another reason than an edit of the services.
@@ -165,7 +166,8 @@ func (Wording) atOnce(p plan.Plan, d plan.Detail) []string {
 // settings returns the settings of the deploy, the defaults included.
 func (Wording) settings(p plan.Plan) []string {
 	var parts []string
-	for _, name := range []string{plan.FactStrategy, plan.FactMaxUnavailable, plan.FactOnFailure, plan.FactWake, plan.FactWaitTimeout, plan.FactScope} {
+	for _, name := range []string{plan.FactStrategy, plan.FactMaxUnavailable, plan.FactOnFailure,
+		plan.FactWake, plan.FactWaitTimeout, plan.FactScope} {
 		if value := p.FactValue(name); value != "" {
 			parts = append(parts, name+" "+plan.Clean(value))
 		}

@@ -82,7 +82,8 @@ func (s Step) Shown() bool {
 		return true
 	}
 	switch s.Verb {
-	case gate.AllocateAddress, gate.ReleaseAddress, gate.UpdateMachine, gate.CreateVolume, gate.WriteFile, gate.MakeDraft:
+	case gate.AllocateAddress, gate.ReleaseAddress, gate.UpdateMachine, gate.CreateVolume,
+		gate.WriteFile, gate.MakeDraft:
 		return true
 	case gate.CreateMachine:
 		return s.Get(ParamUntil) == ""
@@ -129,7 +130,8 @@ func (p Plan) stated() error {
 		}
 	}
 	switch {
-	case p.Impact == ImpactPublicAccessEnds && !p.Has(PublicAccessEnds), p.Impact == ImpactUnreachable && !p.Has(AppUnreachable):
+	case p.Impact == ImpactPublicAccessEnds && !p.Has(PublicAccessEnds),
+		p.Impact == ImpactUnreachable && !p.Has(AppUnreachable):
 		return fmt.Errorf("plan: no hazard says what the impact %s does", p.Impact)
 	}
 	return nil
@@ -149,9 +151,11 @@ func (p Plan) Digest() string {
 		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
 	})
 	slices.SortFunc(c.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.Target, b.Target), slices.CompareFunc(a.Params, b.Params, func(x, y Param) int {
-			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
-		}), slices.CompareFunc(a.Changes, b.Changes, func(x, y Change) int { return cmp.Compare(x.key(), y.key()) }))
+		return cmp.Or(cmp.Compare(a.Verb, b.Verb), cmp.Compare(a.Target, b.Target),
+			slices.CompareFunc(a.Params, b.Params, func(x, y Param) int {
+				return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
+			}), slices.CompareFunc(a.Changes, b.Changes,
+				func(x, y Change) int { return cmp.Compare(x.key(), y.key()) }))
 	})
 	slices.Sort(c.Hazards)
 	slices.Sort(c.Unknown)

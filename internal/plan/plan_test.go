@@ -19,8 +19,10 @@ func releasePlan() plan.Plan {
 	return plan.Plan{
 		Tool: "release_public_ips", Wording: wordings()["release_public_ips"], App: "shop", AppID: "app-1",
 		Steps: []plan.Step{
-			{Verb: gate.ReleaseAddress, Target: "66.241.124.11", Params: []plan.Param{{plan.ParamKind, "shared_v4"}}},
-			{Verb: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b", Params: []plan.Param{{plan.ParamKind, "dedicated_v6"}}},
+			{Verb: gate.ReleaseAddress, Target: "66.241.124.11",
+				Params: []plan.Param{{plan.ParamKind, "shared_v4"}}},
+			{Verb: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b",
+				Params: []plan.Param{{plan.ParamKind, "dedicated_v6"}}},
 		},
 		Facts: []gate.Fact{
 			{Key: "address/66.241.124.11", Value: "shared_v4"},
@@ -28,7 +30,8 @@ func releasePlan() plan.Plan {
 			{Key: "certificate/www.example.com"},
 			{Key: "machine/148e1", Value: "01J aa"},
 		},
-		Hazards: []plan.Hazard{plan.CustomHostnameStops, plan.SharedV4Released, plan.DedicatedV6Lost, plan.AppUnreachable},
+		Hazards: []plan.Hazard{plan.CustomHostnameStops, plan.SharedV4Released,
+			plan.DedicatedV6Lost, plan.AppUnreachable},
 		Unknown: []plan.Unknown{plan.CallersUnknown, plan.FlycastUnproven},
 		Impact:  plan.ImpactUnreachable,
 		Gated:   true,
@@ -85,7 +88,8 @@ func deployPlan() plan.Plan {
 func foreignPlan() plan.Plan {
 	return plan.Plan{
 		Tool: "allocate_flycast", Wording: wordings()["allocate_flycast"], App: "shop", AppID: "app-1",
-		Steps:   []plan.Step{{Verb: gate.AllocateAddress, Target: "partners/other-org", Params: []plan.Param{{plan.ParamNetwork, "partners"}, {plan.ParamOrg, "other-org"}}}},
+		Steps: []plan.Step{{Verb: gate.AllocateAddress, Target: "partners/other-org",
+			Params: []plan.Param{{plan.ParamNetwork, "partners"}, {plan.ParamOrg, "other-org"}}}},
 		Facts:   []gate.Fact{{Key: "address/66.241.124.11", Value: "shared_v4"}},
 		Hazards: []plan.Hazard{plan.OpenToOtherNetwork},
 		Unknown: []plan.Unknown{plan.ForeignUsers},
@@ -115,29 +119,38 @@ func TestDigestIsStable(t *testing.T) {
 // Everything that Apply uses or a person is shown is in the digest.
 func TestDigestCovers(t *testing.T) {
 	changes := map[string]func(*plan.Plan){
-		"nothing":            func(*plan.Plan) {},
-		"tool":               func(p *plan.Plan) { p.Tool = "deploy" },
-		"app":                func(p *plan.Plan) { p.App = "shop2" },
-		"app id":             func(p *plan.Plan) { p.AppID = "app-2" },
-		"impact":             func(p *plan.Plan) { p.Impact = plan.ImpactNone },
-		"step gone":          func(p *plan.Plan) { p.Steps = p.Steps[:1] },
-		"step twice":         func(p *plan.Plan) { p.Steps = append(p.Steps, p.Steps[0]) },
-		"verb":               func(p *plan.Plan) { p.Steps[0].Verb = gate.AllocateAddress },
-		"target":             func(p *plan.Plan) { p.Steps[0].Target = "66.241.124.12" },
-		"parameter's value":  func(p *plan.Plan) { p.Steps[0].Params[0].Value = "dedicated_v4" },
-		"parameter's name":   func(p *plan.Plan) { p.Steps[0].Params[0].Name = plan.ParamGroup },
-		"parameter more":     func(p *plan.Plan) { p.Steps[0].Params = append(p.Steps[0].Params, plan.Param{plan.ParamOrg, "x"}) },
-		"no parameters":      func(p *plan.Plan) { p.Steps[0].Params = nil },
-		"targets swapped":    func(p *plan.Plan) { p.Steps[0].Target, p.Steps[1].Target = p.Steps[1].Target, p.Steps[0].Target },
-		"fact's value":       func(p *plan.Plan) { p.Facts[0].Value = "egress" },
-		"fact's key":         func(p *plan.Plan) { p.Facts[0].Key = "address/1.2.3.4" },
-		"fact gone":          func(p *plan.Plan) { p.Facts = p.Facts[1:] },
-		"fact more":          func(p *plan.Plan) { p.Fact("certificate/new.example.com", "") },
-		"facts' values swap": func(p *plan.Plan) { p.Facts[0].Value, p.Facts[1].Value = p.Facts[1].Value, p.Facts[0].Value },
-		"hazard gone":        func(p *plan.Plan) { p.Hazards = p.Hazards[1:] },
-		"hazard more":        func(p *plan.Plan) { p.Hazard(plan.UDPStops) },
-		"unknown gone":       func(p *plan.Plan) { p.Unknown = p.Unknown[1:] },
-		"unknown more":       func(p *plan.Plan) { p.Unknown = append(p.Unknown, plan.CertsUnread) },
+		"nothing":           func(*plan.Plan) {},
+		"tool":              func(p *plan.Plan) { p.Tool = "deploy" },
+		"app":               func(p *plan.Plan) { p.App = "shop2" },
+		"app id":            func(p *plan.Plan) { p.AppID = "app-2" },
+		"impact":            func(p *plan.Plan) { p.Impact = plan.ImpactNone },
+		"step gone":         func(p *plan.Plan) { p.Steps = p.Steps[:1] },
+		"step twice":        func(p *plan.Plan) { p.Steps = append(p.Steps, p.Steps[0]) },
+		"verb":              func(p *plan.Plan) { p.Steps[0].Verb = gate.AllocateAddress },
+		"target":            func(p *plan.Plan) { p.Steps[0].Target = "66.241.124.12" },
+		"parameter's value": func(p *plan.Plan) { p.Steps[0].Params[0].Value = "dedicated_v4" },
+		"parameter's name":  func(p *plan.Plan) { p.Steps[0].Params[0].Name = plan.ParamGroup },
+		"parameter more": func(p *plan.Plan) {
+			p.Steps[0].Params = append(p.Steps[0].Params,
+				plan.Param{plan.ParamOrg, "x"})
+		},
+		"no parameters": func(p *plan.Plan) { p.Steps[0].Params = nil },
+		"targets swapped": func(p *plan.Plan) {
+			p.Steps[0].Target,
+				p.Steps[1].Target = p.Steps[1].Target, p.Steps[0].Target
+		},
+		"fact's value": func(p *plan.Plan) { p.Facts[0].Value = "egress" },
+		"fact's key":   func(p *plan.Plan) { p.Facts[0].Key = "address/1.2.3.4" },
+		"fact gone":    func(p *plan.Plan) { p.Facts = p.Facts[1:] },
+		"fact more":    func(p *plan.Plan) { p.Fact("certificate/new.example.com", "") },
+		"facts' values swap": func(p *plan.Plan) {
+			p.Facts[0].Value,
+				p.Facts[1].Value = p.Facts[1].Value, p.Facts[0].Value
+		},
+		"hazard gone":  func(p *plan.Plan) { p.Hazards = p.Hazards[1:] },
+		"hazard more":  func(p *plan.Plan) { p.Hazard(plan.UDPStops) },
+		"unknown gone": func(p *plan.Plan) { p.Unknown = p.Unknown[1:] },
+		"unknown more": func(p *plan.Plan) { p.Unknown = append(p.Unknown, plan.CertsUnread) },
 		"a letter moves from key to value": func(p *plan.Plan) {
 			f := &p.Facts[0]
 			f.Key, f.Value = f.Key[:len(f.Key)-1], f.Key[len(f.Key)-1:]+f.Value
@@ -160,8 +173,10 @@ func TestDigestCovers(t *testing.T) {
 
 func TestDigestLeavesOut(t *testing.T) {
 	double := releasePlan() // the same step twice, told differently
-	double.Steps = append(double.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: "66.241.124.11", Params: []plan.Param{{plan.ParamKind, "egress"}}})
-	for name, p := range map[string]plan.Plan{"release": releasePlan(), "deploy": deployPlan(), "doubled step": double} {
+	double.Steps = append(double.Steps, plan.Step{Verb: gate.ReleaseAddress,
+		Target: "66.241.124.11", Params: []plan.Param{{plan.ParamKind, "egress"}}})
+	for name, p := range map[string]plan.Plan{"release": releasePlan(), "deploy": deployPlan(),
+		"doubled step": double} {
 		want := p.Digest()
 		p.Steps, p.Facts = slices.Clone(p.Steps), slices.Clone(p.Facts)
 		p.Hazards, p.Unknown = slices.Clone(p.Hazards), slices.Clone(p.Unknown)
@@ -181,7 +196,8 @@ func TestDigestLeavesOut(t *testing.T) {
 			t.Errorf("%s: blockers or the gate are in the digest", name)
 		}
 	}
-	empty := plan.Plan{Steps: []plan.Step{}, Facts: []gate.Fact{}, Hazards: []plan.Hazard{}, Unknown: []plan.Unknown{}}
+	empty := plan.Plan{Steps: []plan.Step{}, Facts: []gate.Fact{}, Hazards: []plan.Hazard{},
+		Unknown: []plan.Unknown{}}
 	if empty.Digest() != (plan.Plan{}).Digest() {
 		t.Error("nil and empty have different digests")
 	}
@@ -201,7 +217,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: the terminal computes digest %s, the server %s", want.Tool, got.Digest(), r.Digest)
 		}
 		if got.Question().Text() != want.Question().Text() {
-			t.Errorf("%s: the terminal shows\n%s\nthe client\n%s", want.Tool, got.Question().Text(), want.Question().Text())
+			t.Errorf("%s: the terminal shows\n%s\nthe client\n%s", want.Tool, got.Question().Text(),
+				want.Question().Text())
 		}
 		if !got.Gated {
 			t.Error("what came to a terminal is not gated")
@@ -231,7 +248,8 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: read as %+v", name, got)
 		}
 	}
-	for _, bad := range []string{"", "null", "[]", "{", `"x"`, `{"steps":1,"impact":"none"}`, `{"impact":"none"} trailing`} {
+	for _, bad := range []string{"", "null", "[]", "{", `"x"`, `{"steps":1,"impact":"none"}`,
+		`{"impact":"none"} trailing`} {
 		if _, err := plan.Parse([]byte(bad), wordings()); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -244,14 +262,17 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Tool != p.Tool || r.App != p.App || r.Digest != p.Digest() || !r.Gated || !r.Irreversible || r.TooLong != "" {
+	if r.Tool != p.Tool || r.App != p.App || r.Digest != p.Digest() || !r.Gated ||
+		!r.Irreversible || r.TooLong != "" {
 		t.Errorf("got %+v", r)
 	}
-	wantSteps := []gate.Step{{Verb: gate.ReleaseAddress, App: "shop", Target: "66.241.124.11"}, {Verb: gate.ReleaseAddress, App: "shop", Target: "2a09:8280:1::4f:1a2b"}}
+	wantSteps := []gate.Step{{Verb: gate.ReleaseAddress, App: "shop", Target: "66.241.124.11"},
+		{Verb: gate.ReleaseAddress, App: "shop", Target: "2a09:8280:1::4f:1a2b"}}
 	if !slices.Equal(r.Steps, wantSteps) {
 		t.Errorf("steps %+v, want %+v", r.Steps, wantSteps)
 	}
-	if want := []string{"custom_hostname_stops", "shared_v4_released", "dedicated_v6_lost", "app_unreachable"}; !slices.Equal(r.Hazards, want) {
+	if want := []string{"custom_hostname_stops", "shared_v4_released", "dedicated_v6_lost",
+		"app_unreachable"}; !slices.Equal(r.Hazards, want) {
 		t.Errorf("hazards %q, want %q", r.Hazards, want)
 	}
 	if !slices.Equal(r.Facts, p.Facts) {
@@ -280,7 +301,8 @@ func TestRequestWantsHazards(t *testing.T) {
 	release := func(kind string) plan.Step {
 		return plan.Step{Verb: gate.ReleaseAddress, Target: "a", Params: []plan.Param{{plan.ParamKind, kind}}}
 	}
-	destroy := plan.Step{Verb: gate.DestroyMachine, Target: "148e1", Params: []plan.Param{{plan.ParamMachine, "148e1"}, {plan.ParamEnd, "left over"}}}
+	destroy := plan.Step{Verb: gate.DestroyMachine, Target: "148e1",
+		Params: []plan.Param{{plan.ParamMachine, "148e1"}, {plan.ParamEnd, "left over"}}}
 	tests := []struct {
 		name   string
 		step   plan.Step
@@ -316,7 +338,8 @@ func TestRequestWantsHazards(t *testing.T) {
 
 func TestIrreversible(t *testing.T) {
 	release := func(kind string) plan.Plan {
-		return plan.Plan{Steps: []plan.Step{{Verb: gate.ReleaseAddress, Target: "a", Params: []plan.Param{{plan.ParamKind, kind}}}}}
+		return plan.Plan{Steps: []plan.Step{{Verb: gate.ReleaseAddress, Target: "a",
+			Params: []plan.Param{{plan.ParamKind, kind}}}}}
 	}
 	for name, tt := range map[string]struct {
 		plan plan.Plan
@@ -354,7 +377,8 @@ func TestVocabulary(t *testing.T) {
 			t.Errorf("hazard %s: sentence %q, twice %v", h, h.Sentence(), seen[h])
 		}
 		seen[h] = true
-		if want := h == plan.DedicatedV4Lost || h == plan.DedicatedV6Lost || h == plan.SharedV4Released || h == plan.MachinesReplaced; h.Irreversible() != want {
+		if want := h == plan.DedicatedV4Lost || h == plan.DedicatedV6Lost ||
+			h == plan.SharedV4Released || h == plan.MachinesReplaced; h.Irreversible() != want {
 			t.Errorf("hazard %s: irreversible %v, want %v", h, h.Irreversible(), want)
 		}
 	}
@@ -372,7 +396,8 @@ func TestVocabulary(t *testing.T) {
 		}
 	}
 	for _, word := range []string{"", "x", "Restart"} {
-		if plan.Hazard(word).Sentence() != "" || plan.Unknown(word).Sentence() != "" || plan.Impact(word).Sentence("shop") != "" || (plan.Step{Verb: gate.Verb(word)}).Undo() != "" {
+		if plan.Hazard(word).Sentence() != "" || plan.Unknown(word).Sentence() != "" ||
+			plan.Impact(word).Sentence("shop") != "" || (plan.Step{Verb: gate.Verb(word)}).Undo() != "" {
 			t.Errorf("%q has a sentence", word)
 		}
 	}
@@ -413,15 +438,18 @@ func FuzzParse(f *testing.F) {
 // TestPartOfARelease: with addresses left, the impact is not known, and an app
 // that is not ready for Flycast is said to be so all the same.
 func TestPartOfARelease(t *testing.T) {
-	p := plan.Plan{Tool: "release_public_ips", Wording: wordings()["release_public_ips"], App: "demo", Impact: plan.ImpactUnknown, Hazards: []plan.Hazard{plan.AppUnreachable}}
+	p := plan.Plan{Tool: "release_public_ips", Wording: wordings()["release_public_ips"],
+		App: "demo", Impact: plan.ImpactUnknown, Hazards: []plan.Hazard{plan.AppUnreachable}}
 	text := strings.Join(p.Question().Effect, "\n")
-	for _, want := range []string{"callers that use the listed addresses are cut off", plan.AppUnreachable.Sentence()} {
+	for _, want := range []string{"callers that use the listed addresses are cut off",
+		plan.AppUnreachable.Sentence()} {
 		if !strings.Contains(text, want) {
 			t.Errorf("got %q, want %q in it", text, want)
 		}
 	}
 	p.Impact = plan.ImpactUnreachable
-	if text := strings.Join(p.Question().Effect, "\n"); strings.Contains(text, plan.AppUnreachable.Sentence()) || !strings.Contains(text, "NOTHING WILL REACH") {
+	if text := strings.Join(p.Question().Effect, "\n"); strings.Contains(text,
+		plan.AppUnreachable.Sentence()) || !strings.Contains(text, "NOTHING WILL REACH") {
 		t.Errorf("got %q, want it told once", text)
 	}
 }

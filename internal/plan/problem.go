@@ -42,7 +42,8 @@ func (r *Result) Set(status Status, code gate.Code) {
 
 // SetProblem fills in the problem's part of an envelope.
 func (r *Result) SetProblem(p *Problem) {
-	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID, p.Blockers, p.NextSteps()
+	r.Code, r.Retry, r.RequestID, r.Blockers, r.Next = p.Code, p.Code.Retry(), p.RequestID,
+		p.Blockers, p.NextSteps()
 	if p.RetryAfter > 0 {
 		r.RetryAfterS = int(math.Ceil(p.RetryAfter.Seconds()))
 	}

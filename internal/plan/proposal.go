@@ -34,7 +34,8 @@ type Progress struct {
 func (p Progress) String() string {
 	switch {
 	case p.Machine != "":
-		return fmt.Sprintf("group %s, Machine %s (%d of %d): %s", Clean(p.Group), p.Machine, min(p.Done+1, p.Of), p.Of, p.Doing)
+		return fmt.Sprintf("group %s, Machine %s (%d of %d): %s", Clean(p.Group), p.Machine,
+			min(p.Done+1, p.Of), p.Of, p.Doing)
 	case p.Group != "":
 		return fmt.Sprintf("group %s (%d of %d): %s", Clean(p.Group), min(p.Done+1, p.Of), p.Of, p.Doing)
 	}

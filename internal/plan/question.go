@@ -181,9 +181,11 @@ var plainMount = regexp.MustCompile(`^  mounts\[\d+\]\.\w+ = '[\w./-]*'$`)
 // can imitate its neighbour.
 func packs(line string, next []string) bool {
 	short := func(s string) bool {
-		return strings.HasPrefix(s, "  services[") || strings.HasPrefix(s, "  guest.cpu") || strings.HasPrefix(s, "  guest.memory_mb") || plainMount.MatchString(s)
+		return strings.HasPrefix(s, "  services[") || strings.HasPrefix(s, "  guest.cpu") ||
+			strings.HasPrefix(s, "  guest.memory_mb") || plainMount.MatchString(s)
 	}
-	return len(next) == 1 && short(line) && short(next[0]) && utf8.RuneCountInString(line)+utf8.RuneCountInString(next[0]) <= lineLimit
+	return len(next) == 1 && short(line) && short(next[0]) &&
+		utf8.RuneCountInString(line)+utf8.RuneCountInString(next[0]) <= lineLimit
 }
 
 // Line is a step as one line of the question or of a result.
@@ -196,9 +198,11 @@ func (s Step) Line() string {
 		}
 		return line
 	case gate.AllocateAddress:
-		return fmt.Sprintf("a Flycast address for network %s of organization %s", networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
+		return fmt.Sprintf("a Flycast address for network %s of organization %s",
+			networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
 	case gate.UpdateMachine:
-		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
+		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)),
+			Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.LeaseMachine:
 		return fmt.Sprintf("Machine %s of group %s already has its configuration and is only tested: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
 	case gate.CreateMachine:
@@ -206,7 +210,8 @@ func (s Step) Line() string {
 	case gate.CreateVolume:
 		return "a new volume " + Quote(s.Target)
 	case gate.DestroyMachine:
-		return fmt.Sprintf("Machine %s of group %s in %s is DESTROYED FOR GOOD: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)), Line(s.Get(ParamEnd)))
+		return fmt.Sprintf("Machine %s of group %s in %s is DESTROYED FOR GOOD: %s",
+			Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)), Line(s.Get(ParamEnd)))
 	}
 	return cmp.Or(verbWord(s.Verb).Sentence, string(s.Verb)) + ": " + Quote(s.Target)
 }

@@ -35,8 +35,12 @@ func creatingPlan() plan.Plan {
 func replacingPlan() plan.Plan {
 	p := deployPlan()
 	p.Steps = []plan.Step{
-		{Verb: gate.CreateMachine, Target: "fra@0033", Params: []plan.Param{{plan.ParamMachine, "148e1"}, {plan.ParamGroup, "app"}, {plan.ParamRegion, "fra"}}, Changes: changesOf(`image: "a" → "b"`)},
-		{Verb: gate.DestroyMachine, Target: "148e1", Params: []plan.Param{{plan.ParamMachine, "148e1"}, {plan.ParamGroup, "app"}, {plan.ParamRegion, "fra"}, {plan.ParamEnd, "once the new one serves"}}},
+		{Verb: gate.CreateMachine, Target: "fra@0033",
+			Params: []plan.Param{{plan.ParamMachine, "148e1"}, {plan.ParamGroup, "app"},
+				{plan.ParamRegion, "fra"}}, Changes: changesOf(`image: "a" → "b"`)},
+		{Verb: gate.DestroyMachine, Target: "148e1",
+			Params: []plan.Param{{plan.ParamMachine, "148e1"}, {plan.ParamGroup, "app"},
+				{plan.ParamRegion, "fra"}, {plan.ParamEnd, "once the new one serves"}}},
 		{Verb: gate.DestroyMachine, Target: "148e1"}, // once more, if the answer is lost
 	}
 	p.Hazards = []plan.Hazard{plan.Restart, plan.ImageChange, plan.MachinesReplaced}
@@ -55,9 +59,12 @@ func TestDeployTitle(t *testing.T) {
 		want  string
 	}{
 		{update("148e1", "app", "fra"), "Deploy configuration onto 1 Machine of shop?"},
-		{append(update("148e1", "app", "fra"), machine(gate.CreateMachine)), "Deploy configuration onto 1 Machine of shop, and create 1 more?"},
-		{[]plan.Step{machine(gate.CreateMachine), machine(gate.CreateMachine), machine(gate.CreateVolume)}, "Create 2 Machines of shop?"},
-		{[]plan.Step{machine(gate.CreateMachine, plan.Param{plan.ParamUntil, "canary"}), machine(gate.LeaseMachine, plan.Param{plan.ParamProve, "so"})}, "Test 1 Machine of shop?"},
+		{append(update("148e1", "app", "fra"), machine(gate.CreateMachine)),
+			"Deploy configuration onto 1 Machine of shop, and create 1 more?"},
+		{[]plan.Step{machine(gate.CreateMachine), machine(gate.CreateMachine),
+			machine(gate.CreateVolume)}, "Create 2 Machines of shop?"},
+		{[]plan.Step{machine(gate.CreateMachine, plan.Param{plan.ParamUntil, "canary"}),
+			machine(gate.LeaseMachine, plan.Param{plan.ParamProve, "so"})}, "Test 1 Machine of shop?"},
 	}
 	for _, test := range tests {
 		p := plan.Plan{Tool: "deploy", Wording: wordings()["deploy"], App: "shop", Steps: test.steps}
@@ -69,7 +76,9 @@ func TestDeployTitle(t *testing.T) {
 
 // TestDeployUndo: what becomes of a failure is said as it is.
 func TestDeployUndo(t *testing.T) {
-	for how, want := range map[string]string{"put_back": "it and those changed before it", "stop": "NOT put back, and no Machine is changed after it", "continue": "NOT put back, and the deploy continues", "": "earlier configuration back"} {
+	for how, want := range map[string]string{"put_back": "it and those changed before it",
+		"stop":     "NOT put back, and no Machine is changed after it",
+		"continue": "NOT put back, and the deploy continues", "": "earlier configuration back"} {
 		p := deployPlan()
 		p.Fact(plan.FactOnFailure, how)
 		if got := strings.Join(p.Question().Undo, "; "); !strings.Contains(got, want) {
@@ -81,13 +90,15 @@ func TestDeployUndo(t *testing.T) {
 // TestDeployUndoOfTwoSets: the new set goes on any failure before it serves; what
 // fails later depends on what was asked for.
 func TestDeployUndoOfTwoSets(t *testing.T) {
-	for how, want := range map[string]string{"put_back": "until the first old one is destroyed", "stop": "a later failure is NOT put back:", "continue": "NOT put back, and the deploy continues"} {
+	for how, want := range map[string]string{"put_back": "until the first old one is destroyed",
+		"stop": "a later failure is NOT put back:", "continue": "NOT put back, and the deploy continues"} {
 		p := replacingPlan()
 		p.Facts = nil
 		p.Fact(plan.FactStrategy, "bluegreen")
 		p.Fact(plan.FactOnFailure, how)
 		got := strings.Join(p.Question().Undo, "; ")
-		for _, want := range []string{"do NOT come back", "all new ones are destroyed and the old ones stay", want} {
+		for _, want := range []string{"do NOT come back",
+			"all new ones are destroyed and the old ones stay", want} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: no %q in %q", how, want, got)
 			}
@@ -98,8 +109,10 @@ func TestDeployUndoOfTwoSets(t *testing.T) {
 // TestEveryVerbHasWords: a terminal must be able to show what a server plans.
 func TestEveryVerbHasWords(t *testing.T) {
 	for _, verb := range []gate.Verb{
-		gate.AllocateAddress, gate.ReleaseAddress, gate.LeaseMachine, gate.UpdateMachine, gate.PutBackMachine, gate.CreateMachine, gate.StartMachine,
-		gate.StopMachine, gate.DestroyMachine, gate.CordonMachine, gate.UncordonMachine, gate.SetMetadata, gate.CreateVolume, gate.CreateRelease,
+		gate.AllocateAddress, gate.ReleaseAddress, gate.LeaseMachine, gate.UpdateMachine,
+		gate.PutBackMachine, gate.CreateMachine, gate.StartMachine,
+		gate.StopMachine, gate.DestroyMachine, gate.CordonMachine, gate.UncordonMachine,
+		gate.SetMetadata, gate.CreateVolume, gate.CreateRelease,
 		gate.UpdateRelease, gate.WriteFile, gate.MakeDraft,
 	} {
 		if (plan.Step{Verb: verb}).Undo() == "" {

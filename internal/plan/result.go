@@ -101,7 +101,8 @@ func (p Plan) Records(state State) []Record {
 		} else if s.Verb == gate.CreateMachine {
 			target = s.Get(ParamRegion) // it has no id yet
 		}
-		out = append(out, Record{Do: s.Verb, Target: outside.Line(target, targetLimit), State: state, Undo: s.Undo(), Note: s.note()})
+		out = append(out, Record{Do: s.Verb, Target: outside.Line(target, targetLimit),
+			State: state, Undo: s.Undo(), Note: s.note()})
 	}
 	return out
 }

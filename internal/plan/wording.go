@@ -36,7 +36,8 @@ func (p Plan) wording() Wording {
 type plainWording struct{}
 
 func (plainWording) Title(p Plan) string {
-	return fmt.Sprintf("Make %s to %s (%s)?", Count(len(p.ShownSteps()), "change", "changes"), Line(p.App), Quote(p.Tool))
+	return fmt.Sprintf("Make %s to %s (%s)?", Count(len(p.ShownSteps()), "change", "changes"),
+		Line(p.App), Quote(p.Tool))
 }
 
 func (plainWording) Effect(p Plan, d Detail) []string {

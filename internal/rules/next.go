@@ -50,9 +50,10 @@ func (s Snapshot) Next() []plan.Next {
 			person("who calls the public address (webhooks, monitors, browsers, other apps)? they will be cut off"),
 			agent("release_public_ips", plan.Arguments{App: app}, "the live Machines are ready; asks a person"),
 		})
-	case len(s.Unrecognised()) > 0:
+	case len(s.Unrecognized()) > 0:
 		return []plan.Next{command("fly ips list -a "+app,
-			"find out what "+strings.Join(s.Unrecognised(), ", ")+" is: its kind is not recognized, and it may be public")}
+			"find out what "+strings.Join(s.Unrecognized(),
+				", ")+" is: its kind is not recognized, and it may be public")}
 	case !s.MachinesKnown:
 		return []plan.Next{unlisted(app, "anything answers over Flycast")}
 	case s.FlycastUnclear():
@@ -196,7 +197,7 @@ func (s Snapshot) UnknownSentences() []string {
 	for _, u := range s.Unknowns() {
 		sentence := u.Sentence()
 		if u == plan.KindUnknown {
-			sentence = strings.Join(s.Unrecognised(), ", ") + ": " + sentence
+			sentence = strings.Join(s.Unrecognized(), ", ") + ": " + sentence
 		}
 		out = append(out, sentence)
 	}

@@ -18,7 +18,7 @@ func (s Snapshot) Unknowns() []plan.Unknown {
 	if s.flycastAnswer() == Unclear {
 		out = append(out, plan.FlycastUnclear)
 	}
-	if len(s.Unrecognised()) > 0 {
+	if len(s.Unrecognized()) > 0 {
 		out = append(out, plan.KindUnknown)
 	}
 	hostIsDown := func(m fly.Machine) bool { return m.HostStatus != "" && m.HostStatus != "ok" }
@@ -32,8 +32,8 @@ func (s Snapshot) Unknowns() []plan.Unknown {
 // own network.
 func (s Snapshot) FlycastUnclear() bool { return s.flycastAnswer() == Unclear }
 
-// Unrecognised returns the addresses of unknown kind.
-func (s Snapshot) Unrecognised() []string {
+// Unrecognized returns the addresses of unknown kind.
+func (s Snapshot) Unrecognized() []string {
 	var out []string
 	for _, a := range s.Addresses.List {
 		if a.Kind == fly.UnknownKind {

@@ -1,4 +1,4 @@
-package tools
+package rules
 
 import (
 	"fmt"
@@ -9,12 +9,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
-	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// While something stands in the way, or nothing reaches the app, there is a next
-// step: over all combinations of addresses and Machines.
-func TestGuideNeverEndsEarly(t *testing.T) {
+// TestNextNeverEndsEarly checks over all combinations of addresses and Machines that there is a
+// next step while the app has blockers or nothing reaches it.
+func TestNextNeverEndsEarly(t *testing.T) {
 	own, elsewhere := "fdaa:2:1c4f:0:1::2", "fdaa:9:77e0:0:1::2"
 	address := func(ip string, kind fly.Kind) fly.Address {
 		return fly.Address{IP: netip.MustParseAddr(ip), Kind: kind}
@@ -25,12 +24,16 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 		{address(elsewhere, fly.Flycast)},
 		{address("137.66.1.2", fly.DedicatedV4)},
 		{address("137.66.1.2", fly.DedicatedV4), address(own, fly.Flycast)},
-		{address("66.241.124.1", fly.SharedV4), address("2a09:8280:1::1", fly.DedicatedV6), address(own, fly.Flycast)},
+		{address("66.241.124.1", fly.SharedV4), address("2a09:8280:1::1", fly.DedicatedV6),
+			address(own, fly.Flycast)},
 		{address("10.0.0.1", fly.UnknownKind), address(own, fly.Flycast)},
 		{address("209.71.80.45", fly.Egress)},
 	}
 	services := []string{
-		`[]`, readyServices, redirecting, rawTCP,
+		`[]`,
+		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["http","tls"]}]}]`,
+		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`,
+		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`,
 		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]}]`,
 		`[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`,
 		`[{"protocol":"tcp","internal_port":8080,"autostart":false,"autostop":true,"ports":[{"port":80,"handlers":["http"]}]}]`,
@@ -44,10 +47,13 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 		host     string
 		partial  bool
 	}
-	states := []state{{name: "started", state: "started"}, {name: "stopped", state: "stopped"}, {name: "failed", state: "failed"}, {name: "cordoned", state: "started", cordoned: true}, {name: "host down", state: "started", host: "unreachable"}, {name: "partial", state: "started", partial: true}}
-	check := func(name string, s rules.Snapshot) {
+	states := []state{{name: "started", state: "started"}, {name: "stopped", state: "stopped"},
+		{name: "failed", state: "failed"}, {name: "cordoned", state: "started", cordoned: true},
+		{name: "host down", state: "started", host: "unreachable"},
+		{name: "partial", state: "started", partial: true}}
+	check := func(name string, s Snapshot) {
 		next := s.Next()
-		stands := len(s.Blockers()) > 0 || slices.Equal(s.Reach(), []string{rules.Nothing}) || !s.MachinesKnown
+		stands := len(s.Blockers()) > 0 || slices.Equal(s.Reach(), []string{Nothing}) || !s.MachinesKnown
 		if stands && len(next) == 0 {
 			t.Errorf("%s: no next; blockers %+v, reach %q", name, s.Blockers(), s.Reach())
 		}
@@ -59,12 +65,15 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 				t.Errorf("%s: next %+v", name, n)
 			}
 		}
-		if s.Exposed() == rules.No && slices.ContainsFunc(next, func(n plan.Next) bool { return n.Tool == "release_public_ips" }) && len(rules.PublicIPs(s.Addresses.List)) == 0 {
+		if s.Exposed() == No && slices.ContainsFunc(next,
+			func(n plan.Next) bool { return n.Tool == "release_public_ips" }) &&
+			len(PublicIPs(s.Addresses.List)) == 0 {
 			t.Errorf("%s: nothing is public, and next releases: %+v", name, next)
 		}
 	}
 	for i, list := range lists {
-		base := rules.Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: list, EgressKnown: true}}
+		base := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo",
+			Network: "default"}, List: list, EgressKnown: true}}
 		check(fmt.Sprintf("addresses %d, Machines unknown", i), base)
 		base.MachinesKnown = true
 		check(fmt.Sprintf("addresses %d, no Machine", i), base)
@@ -77,7 +86,8 @@ func TestGuideNeverEndsEarly(t *testing.T) {
 				for _, st := range states {
 					s := base
 					s.Machines = []fly.Machine{{
-						ID: "aa", State: st.state, Region: "iad", Cordoned: st.cordoned, HostStatus: st.host, Incomplete: st.partial,
+						ID: "aa", State: st.state, Region: "iad", Cordoned: st.cordoned,
+						HostStatus: st.host, Incomplete: st.partial,
 						PrivateIP: netip.MustParseAddr("fdaa:2:1c4f:a7b:1::2"), Config: config,
 					}}
 					check(fmt.Sprintf("addresses %d, %s, %s, %s", i, service, meta, st.name), s)
