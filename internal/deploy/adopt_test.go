@@ -18,7 +18,7 @@ const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80
 
 // byAPI makes Machines of the app such that were made through the Machines API,
 // with these services.
-func (b *bench) byAPI(services string, ids ...string) {
+func (b *deployedApp) byAPI(services string, ids ...string) {
 	b.t.Helper()
 	for _, id := range ids {
 		config, err := b.MachineConfig(b.app, id).Without("metadata").With("services", json.RawMessage(services))
@@ -65,7 +65,7 @@ func TestAdoptDecides(t *testing.T) {
 		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts", value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: target.ReplacementNeeded},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			config := with(t, with(t, b.MachineConfig(b.app, ids[0]), "metadata", test.metadata), "services", redirecting)
@@ -110,7 +110,7 @@ func TestAdoptDecides(t *testing.T) {
 
 // Without adopt nothing of them is written; the answer names the call that would.
 func TestAdoptIsOffered(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		content := b.withoutChecks()
@@ -129,7 +129,7 @@ func TestAdoptIsOffered(t *testing.T) {
 
 // The digest tells a plan with adopt from one without, and by its Machines.
 func TestAdoptIsDigested(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		ids := b.MachineIDs(b.app)
 		content := b.withoutChecks()
 		b.byAPI(redirecting, ids[0])

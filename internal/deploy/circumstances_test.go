@@ -15,7 +15,7 @@ import (
 )
 
 // cordon takes a Machine out of routing, as somebody with flyctl does.
-func (b *bench) cordon(id string) {
+func (b *deployedApp) cordon(id string) {
 	b.t.Helper()
 	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.deployer.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}}, nil)
@@ -32,12 +32,12 @@ func (b *bench) cordon(id string) {
 // is on a host that is down, the restart of this one is an outage, and the plan
 // says so. A cordoned Machine stays cordoned, and is named.
 func TestDeployWithoutHelp(t *testing.T) {
-	for name, spoil := range map[string]func(b *bench, id string){
-		"cordoned": func(b *bench, id string) { b.cordon(id) },
-		"host":     func(b *bench, id string) { b.SetHost(b.app, id, "unreachable") },
-		"nothing":  func(*bench, string) {},
+	for name, spoil := range map[string]func(b *deployedApp, id string){
+		"cordoned": func(b *deployedApp, id string) { b.cordon(id) },
+		"host":     func(b *deployedApp, id string) { b.SetHost(b.app, id, "unreachable") },
+		"nothing":  func(*deployedApp, string) {},
 	} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			spoil(b, id)
@@ -61,7 +61,7 @@ func TestDeployWithoutHelp(t *testing.T) {
 // TestDeployNewGroupOnPublicApp: a group that serves is refused while the app has
 // public addresses; one that serves nobody is created.
 func TestDeployNewGroupOnPublicApp(t *testing.T) {
-	deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		groups := b.file("[http_service]", "[processes]\n  app = \"\"\n  jobs = \"bin/jobs\"\n[http_service]\n  processes = [\"app\"]")
 		planned := b.plan(groups)
@@ -78,7 +78,7 @@ func TestDeployNewGroupOnPublicApp(t *testing.T) {
 // TestDeployAddressless: the first Machine of an app without any address is
 // created, and both plan and result say what comes first.
 func TestDeployAddressless(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		content := strings.Replace(b.file("", ""), `"inner-circle"`, `"fresh"`, 1)
 		b.AddApp("fresh", "personal", "")
@@ -100,7 +100,7 @@ func TestDeployAddressless(t *testing.T) {
 // TestDeployFaceless: while a Machine does not tell its group, no group gets what
 // may be its second Machine.
 func TestDeployFaceless(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.plan(b.newGroup())
 		if !planned.Plan.Has(plan.MachineCreated) {

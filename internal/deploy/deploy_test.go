@@ -18,7 +18,7 @@ import (
 // that became public between the approval and the first Machine.
 func TestDeployAddressCame(t *testing.T) {
 	for _, kind := range []string{"shared_v4", "v4", "v6"} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
 			b.AddAddress(b.app, kind, "", "")
@@ -37,7 +37,7 @@ func TestDeployAddressCame(t *testing.T) {
 // TestDeployAddressWent: nor is what was approved for a public app done to one
 // that answers nobody after it.
 func TestDeployAddressWent(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		v6 := b.AddAddress(b.app, "v6", "", "")
 		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
@@ -53,7 +53,7 @@ func TestDeployAddressWent(t *testing.T) {
 // TestDeployAddressHarmless: an address that does not matter to this deploy
 // does not stop it, and is told at the end.
 func TestDeployAddressHarmless(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.plan(b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"suspend\""))
 		b.AddAddress(b.app, "v6", "", "")
@@ -66,7 +66,7 @@ func TestDeployAddressHarmless(t *testing.T) {
 
 // TestDeployAddressUnread: without a look at the addresses nothing is begun.
 func TestDeployAddressUnread(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8082"))
 		for _, operation := range []string{"graphql.app", "ip.list"} {
@@ -81,7 +81,7 @@ func TestDeployAddressUnread(t *testing.T) {
 // TestDeployAddressCameMeanwhile: one that comes while Machines are updated is
 // told at the end.
 func TestDeployAddressCameMeanwhile(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		address := ""
@@ -95,7 +95,7 @@ func TestDeployAddressCameMeanwhile(t *testing.T) {
 
 // TestDeployAddressWentMeanwhile: and so is that nobody reaches it any more.
 func TestDeployAddressWentMeanwhile(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		v6 := b.AddAddress(b.app, "v6", "", "")
 		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
@@ -109,7 +109,7 @@ func TestDeployAddressWentMeanwhile(t *testing.T) {
 
 // TestDeployKept: what the platform keeps although it was to go is not verified.
 func TestDeployKept(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const more = `{"protocol":"tcp","internal_port":9090,"ports":[{"port":9090}]}`
 		for _, id := range b.MachineIDs(b.app) {
@@ -138,7 +138,7 @@ func TestDeployKept(t *testing.T) {
 // TestDeployVerified: checks are claimed where there are some.
 func TestDeployVerified(t *testing.T) {
 	for name, with := range map[string]bool{"with checks": true, "without": false} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			content := b.file("min_machines_running = 0", "min_machines_running = 1")
 			if !with {
@@ -155,7 +155,7 @@ func TestDeployVerified(t *testing.T) {
 // TestDeployLeavesAlone: Machines that a file is not about are counted, and not
 // said to have its configuration.
 func TestDeployLeavesAlone(t *testing.T) {
-	deploys(t, "legacy-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "legacy-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.plan(b.file(`, worker = "bin/worker"`, ""))
 		want := "Of the 2 Machines of legacy-api, 1 already have this configuration and 1 were left alone. Nothing was changed."
@@ -171,7 +171,7 @@ func TestDeployLeavesAlone(t *testing.T) {
 
 // TestDeployPutBack: of a Machine that was put back no more is said than was seen.
 func TestDeployPutBack(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.FailMachine(b.app, "6e82de91c43987", flysim.FailChecks)
 		out := b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
@@ -205,7 +205,7 @@ func TestDeployFlyFails(t *testing.T) {
 		403: {Who: "person", Command: "fly tokens create deploy -a shop-api -x 24h"},
 		422: {Who: "person"},
 	} {
-		deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+		withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 			b.Inject(flysim.Fault{Operation: "machine.update", Status: status, Times: 9})
 			out := b.deploy(b.file("soft_limit = 200", "soft_limit = 20"))
 			if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Tool != want.Tool || out.Next[0].Command != want.Command {
@@ -217,7 +217,7 @@ func TestDeployFlyFails(t *testing.T) {
 
 // TestDeployJournal: the journal says of each Machine what became of it.
 func TestDeployJournal(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403, Delay: time.Second}) // the other one has begun by then
 		b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))

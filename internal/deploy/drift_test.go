@@ -11,7 +11,7 @@ import (
 // TestDeployDriftAsked: the person who is asked is told what the deploy would
 // undo; that a file was edited is news only beside the edit of its services.
 func TestDeployDriftAsked(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		asked := func(s stages) string { return s.plan().Question().Text() }
 		s := b.stages(b.file("min_machines_running = 0", "min_machines_running = 1"))

@@ -16,7 +16,7 @@ import (
 // TestDeployDestroysLeftOver: a canary that an earlier deploy left behind is
 // shown as what goes for good, and is told of when it has gone.
 func TestDeployDestroysLeftOver(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const left = "d891275f6e3d38"
 		b.SetMachineConfig(b.app, left, oracleMerge(t, b.MachineConfig(b.app, left), "metadata", machine.MetadataCanary, "true"))
@@ -59,7 +59,7 @@ func TestDeployLeftOver(t *testing.T) {
 		{"rolling", map[string]string{machine.MetadataBlueGreenTag: machine.SafeToDestroy}, 0},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			config := b.MachineConfig(b.app, "d891275f6e3d38")
 			for key, value := range test.labels {
 				config = oracleMerge(b.t, config, "metadata", key, value)
@@ -81,7 +81,7 @@ func TestDeployLeftOver(t *testing.T) {
 // the old configuration; what a person reads is its end, not an update. Of one
 // that is replaced, it is the new one.
 func TestDeployLeftOverShown(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const leftover, stays = "d891275f6e3d38", "6e82de91c43987"
 		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", machine.MetadataBlueGreenTag, machine.SafeToDestroy))
@@ -105,7 +105,7 @@ func TestDeployLeftOverShown(t *testing.T) {
 // TestDeployCanaryOfMixed: the canary is the same one whatever Machines run; its
 // making is a step of the plan, whichever state the group's first Machine is in.
 func TestDeployCanaryOfMixed(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		first := b.MachineIDs(b.app)[0]
 		for _, id := range b.MachineIDs(b.app)[1:] {
@@ -134,7 +134,7 @@ func TestDeployCanaryOfMixed(t *testing.T) {
 // TestDeployExchangeTurnedBack: of a Machine whose place the new one did not take
 // it is not said that it did not run.
 func TestDeployExchangeTurnedBack(t *testing.T) {
-	deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		had := b.MachineIDs(b.app)
 		planned := b.planOf(input{Content: b.file("soft_limit = 200", "soft_limit = 20"), Strategy: "bluegreen"})

@@ -43,7 +43,7 @@ func TestDeployShowsWhatTheFileBrings(t *testing.T) {
 			[]string{`env.NEW = 'from-the-agent' (file)`, `env.SECRET = ‹hidden, 16 bytes, the value that Fly holds at env.SECRET›`}, nil},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			for i, id := range b.MachineIDs(b.app) {
 				config := oracleMerge(t, b.MachineConfig(b.app, id), "env", "SECRET", held)
@@ -105,7 +105,7 @@ func unwrappedQuestion(text string) string {
 
 // TestDeployValuesAreInTheDigest: another value, another approval.
 func TestDeployValuesAreInTheDigest(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		digests := make(map[string]bool)
 		for _, value := range []string{"one-value-here", "two-value-here"} {
 			p := b.plan(b.file("", "") + "\n[env]\n  NEW = \"" + value + "\"\n").Plan
@@ -123,7 +123,7 @@ func TestDeployValuesAreInTheDigest(t *testing.T) {
 // is not can be left for a terminal.
 func TestDeployManyMachines(t *testing.T) {
 	t.Run("two groups", func(t *testing.T) {
-		deploys(t, "legacy-api", flysim.Options{}, func(b *bench) {
+		withApp(t, "legacy-api", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			const check = "[checks.up]\n  type = \"http\"\n  port = 8080\n  path = \"/up\"\n  method = \"get\"\n  protocol = \"http\"\n  interval = \"15s\"\n  timeout = \"2s\"\n  grace_period = \"5s\"\n  [checks.up.headers]\n    X-A = \"1\"\n"
 			p := b.plan(b.file("", "") + check).Plan
@@ -133,7 +133,7 @@ func TestDeployManyMachines(t *testing.T) {
 			}
 		})
 	})
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		for i := range 200 - len(ids) {

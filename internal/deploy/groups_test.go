@@ -13,7 +13,7 @@ import (
 )
 
 // blockedBy plans what must not happen, and gives the blocker.
-func (b *bench) blockedBy(in input) (plan.Blocker, Proposal) {
+func (b *deployedApp) blockedBy(in input) (plan.Blocker, Proposal) {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.planDeploy(in)
@@ -41,7 +41,7 @@ func stepLines(p plan.Plan) []string {
 // TestDeployScopeServices: services and checks of the file, and nothing else of
 // it; the release says no more than that.
 func TestDeployScopeServices(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		content := b.file("internal_port = 8081", "internal_port = 8081\n  [http_service.concurrency]\n    soft_limit = 7\n") +
 			"\n[env]\n  NEW = \"1\"\n[[vm]]\n  memory = \"2gb\"\n[[statics]]\n  guest_path = \"/x\"\n  url_prefix = \"/x\"\n"
@@ -85,7 +85,7 @@ func TestDeployScopeServices(t *testing.T) {
 // TestDeployScopeServicesRelease: where the services do not fit into the last
 // release, none is recorded.
 func TestDeployScopeServicesRelease(t *testing.T) {
-	deploys(t, "", flysim.Options{}, func(b *bench) {
+	withApp(t, "", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.app = "unreleased"
 		b.AddApp(b.app, "personal", "")
@@ -106,7 +106,7 @@ func TestDeployScopeServicesRelease(t *testing.T) {
 func TestDeployCreates(t *testing.T) {
 	const group = "\n[processes]\n  app = \"\"\n  worker = \"bin/work\"\n[[mounts]]\n  source = \"queue\"\n  destination = \"/queue\"\n  initial_size = \"3gb\"\n  processes = [\"worker\"]\n"
 	for name, free := range map[string]bool{"a new volume": false, "a free volume": true} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			volume := ""
 			if free {
@@ -159,7 +159,7 @@ func TestDeployCreates(t *testing.T) {
 // TestDeployCreatesImage: a new Machine that runs what no other does is said to.
 func TestDeployCreatesImage(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		deploys(t, "legacy-api", flysim.Options{}, func(b *bench) {
+		withApp(t, "legacy-api", flysim.Options{}, func(b *deployedApp) {
 			in := input{Content: b.file("", "")}
 			for _, address := range b.Addresses(b.app) {
 				if !strings.HasPrefix(address.Kind, "egress") {
@@ -183,7 +183,7 @@ func TestDeployCreatesImage(t *testing.T) {
 // TestDeployCreatesNothingPublic: a new Machine does not answer the internet
 // beside what answers there.
 func TestDeployCreatesNothingPublic(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.AddAddress(b.app, "shared_v4", "", "")
 		content := b.file("[http_service]", "[processes]\n  app = \"\"\n  web = \"\"\n[[services]]\n  internal_port = 9000\n  protocol = \"tcp\"\n  processes = [\"web\"]\n  [[services.ports]]\n    port = 9000\n[http_service]")
@@ -197,7 +197,7 @@ func TestDeployCreatesNothingPublic(t *testing.T) {
 // TestDeployVanished: Machines of a group that the file lacks are a line of the
 // plan, and stay.
 func TestDeployVanished(t *testing.T) {
-	deploys(t, "legacy-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "legacy-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		for _, address := range b.Addresses(b.app) {
 			if address.Kind == "v4" || address.Kind == "v6" {
@@ -226,7 +226,7 @@ func TestDeployVanished(t *testing.T) {
 // TestDeployByHand: what somebody changed on a Machine is undone, and the person
 // who approves that has read it.
 func TestDeployByHand(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		id := b.MachineIDs(b.app)[0]
 		b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "restart", map[string]any{"policy": "always"}))
@@ -248,7 +248,7 @@ func TestDeployByHand(t *testing.T) {
 
 // TestDeployKeepsInventions: fields that nobody here knows go through an update.
 func TestDeployKeepsInventions(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		id := b.MachineIDs(b.app)[0]
 		invented := json.RawMessage(`{"since":12345678901234567890,"of":["a",null]}`)
@@ -277,7 +277,7 @@ func TestDeployReplacements(t *testing.T) {
 		{"a dedicated host", "", "\n[[vm]]\n  host_dedication_id = \"rack-1\"\n", `dedicated host "rack-1"`},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			for _, id := range b.MachineIDs(b.app) {
 				if test.had != "" {
@@ -307,19 +307,19 @@ func TestDeployReplacements(t *testing.T) {
 func TestDeployLeft(t *testing.T) {
 	tests := []struct {
 		name string
-		do   func(b *bench, id string)
+		do   func(b *deployedApp, id string)
 		want string
 	}{
-		{"detached", func(b *bench, id string) {
+		{"detached", func(b *deployedApp, id string) {
 			b.SetMachineConfig(b.app, id, b.MachineConfig(b.app, id).Without("metadata"))
 		}, "not made by fly deploy"},
-		{"a canary", func(b *bench, id string) {
+		{"a canary", func(b *deployedApp, id string) {
 			b.SetMachineConfig(b.app, id, oracleMerge(b.t, b.MachineConfig(b.app, id), "metadata", "fly_canary", "true"))
 		}, "left over from an earlier canary deploy"},
-		{"host down", func(b *bench, id string) { b.SetHost(b.app, id, "unreachable") }, `on a host that is "unreachable"`},
+		{"host down", func(b *deployedApp, id string) { b.SetHost(b.app, id, "unreachable") }, `on a host that is "unreachable"`},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			test.do(b, id)
@@ -339,7 +339,7 @@ func TestDeployLeft(t *testing.T) {
 // TestDeployHostDown: a Machine with a volume on a host that is down has to be
 // waited for.
 func TestDeployHostDown(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const mount = "\n[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n"
 		for _, id := range b.MachineIDs(b.app) {
@@ -356,7 +356,7 @@ func TestDeployHostDown(t *testing.T) {
 // TestDeployStandby: a standby whose group has services now stops being one.
 func TestDeployStandby(t *testing.T) {
 	for _, scope := range []string{ScopeAll, ScopeServices} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			config := oracleWith(t, b.MachineConfig(b.app, ids[1]), "standbys", []string{ids[0]})
@@ -385,7 +385,7 @@ func TestDeployNoMachines(t *testing.T) {
 		"with an image":      {"private_v6", ""},
 		"public, with image": {"shared_v4", "public"},
 	} {
-		deploys(t, "", flysim.Options{}, func(b *bench) {
+		withApp(t, "", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			b.app = "fresh"
 			b.AddApp(b.app, "personal", "")

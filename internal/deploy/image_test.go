@@ -11,7 +11,7 @@ import (
 )
 
 // tagged gives all Machines an image by a tag that may be moved.
-func (b *bench) tagged(image string) {
+func (b *deployedApp) tagged(image string) {
 	b.t.Helper()
 	for _, id := range b.MachineIDs(b.app) {
 		b.SetMachineConfig(b.app, id, oracleWith(b.t, b.MachineConfig(b.app, id), "image", image))
@@ -23,7 +23,7 @@ func (b *bench) tagged(image string) {
 // the digest of what runs, says so, and calls it no other image; new Machines get
 // the same build. Afterwards there is nothing to do.
 func TestDeployKeepsTheBuild(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const tag = "registry.fly.io/inner-circle:stable"
 		b.tagged(tag)
@@ -57,7 +57,7 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 // with its digest for that is in the plan, the text and the question, and no
 // other change beside the services is.
 func TestDeployServicesPin(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.tagged("registry.fly.io/inner-circle:stable")
 		planned := b.planOf(input{Content: b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"off\""), Scope: ScopeServices})
@@ -87,7 +87,7 @@ func TestDeployTag(t *testing.T) {
 	for image, open := range map[string]bool{
 		"registry.fly.io/inner-circle:latest": true, "registry.fly.io/inner-circle:deployment-01J9": false, "registry.fly.io/inner-circle:latest" + digest: false,
 	} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			planned := b.planOf(input{Content: b.file("", ""), Image: image})
 			if !planned.Plan.Has(plan.ImageChange) || mention(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
 				b.t.Errorf("%s: hazards %q, remarks %q", image, planned.Plan.Hazards, planned.Out.Remarks)

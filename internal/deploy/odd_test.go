@@ -11,7 +11,7 @@ import (
 // TestDeployRestless: of a Machine that was woken and could not be stopped again
 // the summary says that it runs, and not that its configuration is another.
 func TestDeployRestless(t *testing.T) {
-	deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		for _, id := range b.MachineIDs(b.app) {
 			b.StopMachine(b.app, id)

@@ -83,7 +83,7 @@ func readJSON(t *testing.T, path string, into any) {
 func TestDeployOracle(t *testing.T) {
 	cases, existing := oracleCases(t)
 	deployed, refused := 0, 0
-	deploys(t, "", flysim.Options{}, func(b *bench) {
+	withApp(t, "", flysim.Options{}, func(b *deployedApp) {
 		for _, name := range slices.Sorted(maps.Keys(cases)) {
 			c := cases[name]
 			switch {
@@ -132,7 +132,7 @@ func (c oracleCase) twoMounts() bool {
 }
 
 // oracleApp makes an app that is private and has no Machine.
-func (b *bench) oracleApp(c oracleCase) {
+func (b *deployedApp) oracleApp(c oracleCase) {
 	b.app = c.App
 	if b.app == "" {
 		b.app = "nameless"
@@ -146,7 +146,7 @@ func (b *bench) oracleApp(c oracleCase) {
 	}
 }
 
-func (b *bench) oracleRefused(name string, c oracleCase) {
+func (b *deployedApp) oracleRefused(name string, c oracleCase) {
 	b.t.Helper()
 	if !fly.ValidAppName(c.App) {
 		c.App = ""
@@ -158,7 +158,7 @@ func (b *bench) oracleRefused(name string, c oracleCase) {
 	}
 }
 
-func (b *bench) oracleFresh(name string, c oracleCase) {
+func (b *deployedApp) oracleFresh(name string, c oracleCase) {
 	b.t.Helper()
 	b.oracleApp(c)
 	in := input{Content: c.content, Image: oracleImage, Strategy: string(rollout.Rolling)}
@@ -177,7 +177,7 @@ func (b *bench) oracleFresh(name string, c oracleCase) {
 	})
 }
 
-func (b *bench) oracleOnto(name string, c oracleCase, existing machine.Config) {
+func (b *deployedApp) oracleOnto(name string, c oracleCase, existing machine.Config) {
 	b.t.Helper()
 	b.oracleApp(c)
 	before := make(map[string]machine.Config)
@@ -223,7 +223,7 @@ func (b *bench) oracleOnto(name string, c oracleCase, existing machine.Config) {
 
 // oracleDeploy deploys, compares each Machine with what it is to have, and
 // deploys again.
-func (b *bench) oracleDeploy(name string, in input, machines int, wanted func(group string, got machine.Config) machine.Config) {
+func (b *deployedApp) oracleDeploy(name string, in input, machines int, wanted func(group string, got machine.Config) machine.Config) {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.planDeploy(in)

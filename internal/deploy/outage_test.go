@@ -15,29 +15,29 @@ func TestDeployWidth(t *testing.T) {
 	inFile := func(lines string) func(string) string {
 		return func(file string) string { return file + "\n[deploy]\n" + lines + "\n" }
 	}
-	each := func(n int, do func(b *bench, id string)) func(b *bench) {
-		return func(b *bench) {
+	each := func(n int, do func(b *deployedApp, id string)) func(b *deployedApp) {
+		return func(b *deployedApp) {
 			for _, id := range b.MachineIDs(b.app)[:n] {
 				do(b, id)
 			}
 		}
 	}
-	cordon := func(b *bench, id string) { b.cordon(id) }
-	lost := func(b *bench, id string) { b.SetHost(b.app, id, "unreachable") }
-	standby := func(b *bench, id string) {
+	cordon := func(b *deployedApp, id string) { b.cordon(id) }
+	lost := func(b *deployedApp, id string) { b.SetHost(b.app, id, "unreachable") }
+	standby := func(b *deployedApp, id string) {
 		b.SetMachineConfig(b.app, id, oracleWith(b.t, b.MachineConfig(b.app, id), "standbys", []string{"x"}).Without("services"))
 	}
-	detached := func(b *bench, id string) {
+	detached := func(b *deployedApp, id string) {
 		config := b.MachineConfig(b.app, id)
 		b.SetMachineConfig(b.app, id, oracleWith(b.t, config, "metadata", map[string]string{"fly_process_group": "app"}))
 	}
-	stopped := func(b *bench, id string) { b.StopMachine(b.app, id) }
+	stopped := func(b *deployedApp, id string) { b.StopMachine(b.app, id) }
 	tests := []struct {
 		name     string
 		machines int
 		in       input
 		file     func(string) string
-		spoil    func(b *bench)
+		spoil    func(b *deployedApp)
 		outage   bool
 		says     string
 	}{
@@ -64,7 +64,7 @@ func TestDeployWidth(t *testing.T) {
 		{"the others are stopped", 3, input{}, nil, each(2, stopped), false, `group "app" 1 of 3`},
 	}
 	for _, test := range tests {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			for range test.machines - len(ids) {
@@ -96,7 +96,7 @@ func TestDeployWidth(t *testing.T) {
 // TestDeploySettingsAreSaid: each setting that changes what happens is in the
 // question and in the digest, wherever it comes from.
 func TestDeploySettingsAreSaid(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
 		no := false

@@ -14,7 +14,7 @@ import (
 
 // leave records a release over the API and gives it a status, as a deploy that is
 // then killed does.
-func (b *bench) leave(entries ...journal.Entry) string {
+func (b *deployedApp) leave(entries ...journal.Entry) string {
 	b.t.Helper()
 	planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
 	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.deployer.Journal}, Now: b.Clock().Now})
@@ -31,7 +31,7 @@ func (b *bench) leave(entries ...journal.Entry) string {
 	return release.ID
 }
 
-func (b *bench) releaseStatus(id string) string {
+func (b *deployedApp) releaseStatus(id string) string {
 	b.t.Helper()
 	for _, r := range b.Releases(b.app) {
 		if r.ID == id {
@@ -45,7 +45,7 @@ func (b *bench) releaseStatus(id string) string {
 // TestDeployAbandoned: the release of a deploy that was killed is named by the
 // next plan, and closed by the next deploy; one that somebody else left is not.
 func TestDeployAbandoned(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		foreign := b.leave()
 		b.write(journal.Entry{Event: journal.Finished})
@@ -79,7 +79,7 @@ func TestDeployAbandoned(t *testing.T) {
 // TestDeployLostRelease: a release of which the journal has no id is named, and
 // left.
 func TestDeployLostRelease(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		id := b.leave()
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
@@ -97,13 +97,13 @@ func TestDeployLostRelease(t *testing.T) {
 }
 
 // newGroup is the file with a process group that has no Machine yet.
-func (b *bench) newGroup() string {
+func (b *deployedApp) newGroup() string {
 	b.t.Helper()
 	return b.file("[http_service]", "[processes]\n  app = \"\"\n  jobs = \"bin/jobs\"\n[http_service]")
 }
 
 // inGroup counts the Machines of a group, as the platform has them.
-func (b *bench) inGroup(group string) int {
+func (b *deployedApp) inGroup(group string) int {
 	n := 0
 	for _, id := range b.MachineIDs(b.app) {
 		if config := b.MachineConfig(b.app, id); config.ProcessGroup() == group {
@@ -124,7 +124,7 @@ func TestDeployLateList(t *testing.T) {
 		"its answer was lost":         {flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter}, true},
 		"its proof could not be read": {flysim.Fault{Operation: "machine.wait", Status: 403}, false},
 	} {
-		deploys(t, "inner-circle", flysim.Options{MachineLag: 40}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{MachineLag: 40}, func(b *deployedApp) {
 			t := b.t
 			content := b.newGroup()
 			planned := b.planOf(input{Content: content, OnFailure: "stop"})
@@ -164,7 +164,7 @@ func TestDeployLateList(t *testing.T) {
 // TestDeployInDoubt: after some time lists are believed; and a killed process
 // leaves the same doubt as a lost answer.
 func TestDeployInDoubt(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.CreateMachine), Group: "jobs", Status: "begun"})
 		if blocker, _ := b.blockedBy(input{Content: b.newGroup()}); blocker.ID != CreationUnconfirmed {
@@ -180,7 +180,7 @@ func TestDeployInDoubt(t *testing.T) {
 // TestPastDeploysCost: a plan does not pay for what the journal has of long ago.
 func TestPastDeploysCost(t *testing.T) {
 	cost := func(old int) (allocations float64) {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			for i := range old {
 				b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: fmt.Sprint(i), Status: "healthy"}, journal.Entry{Event: journal.Finished})
 			}

@@ -25,7 +25,7 @@ func TestDeployOnFailure(t *testing.T) {
 		{"continue", plan.Partial, Counts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 failed but left with the new configuration."},
 	}
 	for _, test := range tests {
-		deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+		withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			slices.Sort(ids)
@@ -49,7 +49,7 @@ func TestDeployOnFailure(t *testing.T) {
 // nothing about the plan.
 func TestDeployStateOfMachines(t *testing.T) {
 	for _, wake := range []bool{true, false} {
-		deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+		withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
 			in := input{Content: b.file("soft_limit = 200", "soft_limit = 20"), Wake: &wake}
 			before := b.planOf(in).Plan.Digest()
@@ -77,7 +77,7 @@ func TestDeployStateOfMachines(t *testing.T) {
 
 // TestDeploySettings: what the call says, else the file, else flyctl.
 func TestDeploySettings(t *testing.T) {
-	deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		file := b.file("soft_limit = 200", "soft_limit = 20")
 		section := file + "\n[deploy]\n  strategy = \"immediate\"\n  max_unavailable = 0.5\n  wait_timeout = \"90s\"\n"
@@ -117,7 +117,7 @@ func jsonText(v any) string {
 // TestDeployInterrupted: a server that ends lets the Machine at work come to its
 // end, and begins with no other.
 func TestDeployInterrupted(t *testing.T) {
-	deploys(t, "shop-api", flysim.Options{}, func(b *bench) {
+	withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.planOf(input{Content: b.file("soft_limit = 200", "soft_limit = 20")})
 		b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) {

@@ -16,7 +16,7 @@ import (
 // TestDeployCanary: the question tells of the extra Machine, the result that it
 // went as planned, and a second deploy finds nothing to do.
 func TestDeployCanary(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		in := input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"}
 		there := b.MachineIDs(b.app)
@@ -58,7 +58,7 @@ func TestDeployCanary(t *testing.T) {
 
 // TestDeployCanaryFails: then the canary is no success, and no other is touched.
 func TestDeployCanaryFails(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.planOf(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"})
 		b.Inject(flysim.Fault{Operation: "machine.create", Status: 422})
@@ -72,7 +72,7 @@ func TestDeployCanaryFails(t *testing.T) {
 // TestDeployBlueGreen: the question lists each Machine that goes for good, the
 // result names the one in its place, and a second deploy finds nothing to do.
 func TestDeployBlueGreen(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		in := input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "bluegreen"}
 		blues := b.MachineIDs(b.app)
@@ -145,17 +145,17 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 func TestDeployNotPossible(t *testing.T) {
 	tests := []struct {
 		name, app, strategy string
-		before              func(b *bench)
-		content             func(b *bench) string
+		before              func(b *deployedApp)
+		content             func(b *deployedApp) string
 		want                string
 	}{
-		{"no room", "inner-circle", "bluegreen", func(b *bench) { b.ForbidBlueGreen(b.app) }, nil, "app can't undergo bluegreen deployment due to org limits"},
-		{"no checks", "inner-circle", "bluegreen", nil, (*bench).withoutChecks, "you need to define at least 1 check in order to use blue-green deployments"},
+		{"no room", "inner-circle", "bluegreen", func(b *deployedApp) { b.ForbidBlueGreen(b.app) }, nil, "app can't undergo bluegreen deployment due to org limits"},
+		{"no checks", "inner-circle", "bluegreen", nil, (*deployedApp).withoutChecks, "you need to define at least 1 check in order to use blue-green deployments"},
 		{"a volume", "inner-circle", "bluegreen", mountAll, mounting, "mounts a volume"},
 		{"a volume", "inner-circle", "canary", mountAll, mounting, "error canary deployment strategy is not supported when using mounted volumes"},
 	}
 	for _, test := range tests {
-		deploys(t, test.app, flysim.Options{}, func(b *bench) {
+		withApp(t, test.app, flysim.Options{}, func(b *deployedApp) {
 			content := b.file("min_machines_running = 0", "min_machines_running = 1")
 			if test.content != nil {
 				content = test.content(b)
@@ -177,7 +177,7 @@ func TestDeployNotPossible(t *testing.T) {
 }
 
 // mountAll gives every Machine a volume.
-func mountAll(b *bench) {
+func mountAll(b *deployedApp) {
 	for _, id := range b.MachineIDs(b.app) {
 		volume := b.AddVolume(b.app, "data", b.Machine(b.app, id).Region, 1)
 		config, err := b.MachineConfig(b.app, id).With("mounts", []map[string]string{{"volume": volume, "name": "data", "path": "/data"}})
@@ -188,7 +188,7 @@ func mountAll(b *bench) {
 	}
 }
 
-func mounting(b *bench) string {
+func mounting(b *deployedApp) string {
 	return b.file("min_machines_running = 0", "min_machines_running = 1") + "\n[mounts]\nsource = 'data'\ndestination = '/data'\n"
 }
 
@@ -202,7 +202,7 @@ func TestDeployOtherFiles(t *testing.T) {
 			"machine_config", "local_path", "fly deploy", "raw_value",
 		},
 	} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			b.ResetCalls()
 			_, err := b.planDeploy(input{App: b.app, Content: b.file("", "") + "\n" + more})
 			for _, word := range want {

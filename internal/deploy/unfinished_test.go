@@ -12,7 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-func (b *bench) write(entries ...journal.Entry) {
+func (b *deployedApp) write(entries ...journal.Entry) {
 	b.t.Helper()
 	for _, e := range entries {
 		e.Tool, e.App = Tool, b.app
@@ -25,7 +25,7 @@ func (b *bench) write(entries ...journal.Entry) {
 // TestDeployUnfinished: what a deploy that was cut short had done is found, and
 // what it had not proved is proved.
 func TestDeployUnfinished(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		content := b.file("", "") // both have it
@@ -65,7 +65,7 @@ func TestDeployUnfinished(t *testing.T) {
 // TestDeployUnfinishedOther: a Machine that the earlier deploy had begun with and
 // that has not this configuration is updated, and named.
 func TestDeployUnfinishedOther(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		id := b.MachineIDs(b.app)[0]
 		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Target: id, Status: "begun"})
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
@@ -87,7 +87,7 @@ func TestDeployCounts(t *testing.T) {
 		"refused": {[]flysim.Fault{{Operation: "machine.update", Status: 422}}, Counts{Total: 2, Unchanged: 1, NotStarted: 1}, "0 of 1 updated, 1 as before."},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deploys(t, "inner-circle", flysim.Options{}, func(b *bench) {
+			withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 				content := b.file("min_machines_running = 0", "min_machines_running = 1")
 				planned := b.plan(content)
 				if got, want := *planned.Out.Machines, (Counts{Total: 2, NotStarted: 2}); got != want {

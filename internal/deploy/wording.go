@@ -193,14 +193,14 @@ func (Wording) Undo(p plan.Plan) []string {
 	onFailure := p.FactValue(plan.FactOnFailure)
 	if p.FactValue(plan.FactStrategy) == "bluegreen" {
 		// Until requests go to the new set, a failure destroys it, whatever on_failure says.
-		undo := "if a new Machine fails before it gets requests, all new ones are destroyed and the old ones stay; "
+		early := "if a new Machine fails before it gets requests, all new ones are destroyed and the old ones stay; "
 		switch onFailure {
 		case "stop":
-			return []string{undo + "a later failure is NOT put back: " + deployEarlier}
+			return []string{early + "a later failure is NOT put back: " + deployEarlier}
 		case "continue":
-			return []string{undo + "a later failure is NOT put back, and the deploy continues: " + deployEarlier}
+			return []string{early + "a later failure is NOT put back, and the deploy continues: " + deployEarlier}
 		}
-		return []string{undo + "so too later, until the first old one is destroyed; after that, " + deployEarlier}
+		return []string{early + "so too later, until the first old one is destroyed; after that, " + deployEarlier}
 	}
 	switch onFailure {
 	case "put_back":

@@ -61,7 +61,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{})
+			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			first := b.MachineIDs(b.app)[0]
 			b.invent(first)
 			changes := b.changes()
@@ -101,7 +101,7 @@ func TestLostAnswers(t *testing.T) {
 // neither configuration: what it had is put back.
 func TestSomethingElseArrived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		other := b.inService(changes[0].After, "internal_port", "9999")
@@ -118,8 +118,8 @@ func TestSomethingElseArrived(t *testing.T) {
 
 // TestPutBackFails: the report names the Machine and both errors.
 func TestPutBackFails(t *testing.T) {
-	after := func(f flysim.Fault) func(*bench, string) {
-		return func(b *bench, id string) {
+	after := func(f flysim.Fault) func(*deployedApp, string) {
+		return func(b *deployedApp, id string) {
 			b.FailMachine(b.app, id, flysim.FailExit)
 			f.Target, f.After = id, 1
 			b.Inject(f)
@@ -127,24 +127,24 @@ func TestPutBackFails(t *testing.T) {
 	}
 	tests := []struct {
 		name  string
-		spoil func(b *bench, id string)
+		spoil func(b *deployedApp, id string)
 		says  string
 		sent  int
 	}{
-		{"the earlier configuration does not start either", func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailExit, flysim.FailExit) },
+		{"the earlier configuration does not start either", func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailExit, flysim.FailExit) },
 			"put back: its program ended with exit code 1", 2},
-		{"nor can it be launched", func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailExit, flysim.FailLaunch) },
+		{"nor can it be launched", func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailExit, flysim.FailLaunch) },
 			"put back: ", 2},
 		{"the update is refused", after(flysim.Fault{Operation: "machine.update", Status: 422, Body: `{"error":"no capacity"}`}), "no capacity", 2},
 		{"the update is lost", after(flysim.Fault{Operation: "machine.update", Reset: flysim.ResetBefore, Times: 2}), "put back: the answer to a write was lost", 3},
-		{"it was destroyed", func(b *bench, id string) {
+		{"it was destroyed", func(b *deployedApp, id string) {
 			b.FailMachine(b.app, id, flysim.FailExit)
 			b.Inject(flysim.Fault{Operation: "machine.update", Target: id, After: 1, Before: func(p *flysim.Platform) { p.DestroyMachine(b.app, id) }})
 		}, "put back:", 2},
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{})
+			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			changes := b.changes()
 			id := changes[0].Before.ID
 			test.spoil(b, id)
@@ -167,7 +167,7 @@ func TestPutBackFails(t *testing.T) {
 // the update is enough to put back.
 func TestPutBackUnseen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.FailMachine(b.app, id, flysim.FailExit)
@@ -184,7 +184,7 @@ func TestPutBackUnseen(t *testing.T) {
 func TestPutBackOnceMore(t *testing.T) {
 	for name, fault := range map[string]flysim.Fault{"lost": {Reset: flysim.ResetBefore}, "500": {Status: 500}, "429": {Status: 429}} {
 		bubble(t, name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{})
+			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			changes := b.changes()
 			id := changes[0].Before.ID
 			b.FailMachine(b.app, id, flysim.FailExit)
@@ -200,7 +200,7 @@ func TestPutBackOnceMore(t *testing.T) {
 // TestPutBackAnswerLost: putting back is settled by reading too.
 func TestPutBackAnswerLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.FailMachine(b.app, id, flysim.FailExit)
@@ -223,7 +223,7 @@ func TestPlatformStumbles(t *testing.T) {
 		"half an answer":      {Operation: "machine.get", After: 1, Malformed: true, Times: 3},
 	} {
 		bubble(t, name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{CheckDelay: 30 * time.Second})
+			b := newDeployedApp(t, "shop-api", flysim.Options{CheckDelay: 30 * time.Second})
 			b.settle()
 			changes := b.changes()[:1]
 			id := changes[0].Before.ID
@@ -238,7 +238,7 @@ func TestPlatformStumbles(t *testing.T) {
 		})
 	}
 	bubble(t, "for ever", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.Inject(flysim.Fault{Operation: "machine.wait", Target: id, Status: 502, Times: -1})
@@ -250,13 +250,13 @@ func TestPlatformStumbles(t *testing.T) {
 		b.released(id)
 	})
 	bubble(t, "only waiting, for ever", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		b.Inject(flysim.Fault{Operation: "machine.wait", Status: 502, Times: -1})
 		b.states(b.run(changes), Healthy, Healthy)
 	})
 	bubble(t, "the right to read ends", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.Inject(flysim.Fault{Operation: "machine.get", Target: id, After: 1, Status: 403})
@@ -270,7 +270,7 @@ func TestPlatformStumbles(t *testing.T) {
 // and the rollout ends.
 func TestReadBackFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "inner-circle", flysim.Options{})
+		b := newDeployedApp(t, "inner-circle", flysim.Options{})
 		b.settle()
 		changes := b.changes()[1:]
 		id := changes[0].Before.ID
@@ -287,7 +287,7 @@ func TestReadBackFails(t *testing.T) {
 // TestDrift: the platform silently drops a field that it does not take there.
 func TestDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)
 		report := b.run(changes)
@@ -344,7 +344,7 @@ func TestAnswersFromBefore(t *testing.T) {
 		{"it was well, the new one ends", "started", flysim.FailExit, PutBack},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{})
+			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			changes := b.changes()[:1]
 			id := changes[0].Before.ID
 			before, err := json.Marshal(map[string]any{

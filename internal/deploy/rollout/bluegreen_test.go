@@ -17,7 +17,7 @@ import (
 
 // watched sees to it that at every change some Machine of the app serves: it is
 // in routing, started, and its checks pass. Faults injected later are not seen.
-func (b *bench) watched() {
+func (b *deployedApp) watched() {
 	b.Inject(flysim.Fault{Operation: "machine.*", Times: -1, Before: func(p *flysim.Platform) {
 		for _, id := range p.MachineIDs(b.app) {
 			if m := p.Machine(b.app, id); !m.Cordoned && m.State == "started" && m.ChecksPassing {
@@ -30,7 +30,7 @@ func (b *bench) watched() {
 
 // greensFirst checks that no blue Machine was changed before the last green one
 // was proved, which is when the first is put into routing.
-func (b *bench) greensFirst(report Report) {
+func (b *deployedApp) greensFirst(report Report) {
 	b.t.Helper()
 	blue := make(map[string]bool)
 	for _, m := range report.Machines {
@@ -47,7 +47,7 @@ func (b *bench) greensFirst(report Report) {
 }
 
 // serving are the Machines in routing.
-func (b *bench) serving() []string {
+func (b *deployedApp) serving() []string {
 	var ids []string
 	for _, id := range b.MachineIDs(b.app) {
 		if !b.Machine(b.app, id).Cordoned {
@@ -59,7 +59,7 @@ func (b *bench) serving() []string {
 
 // asBefore checks that the app has the Machines that the plan saw, as they were,
 // all in routing, and no other.
-func (b *bench) asBefore(changes []Change) {
+func (b *deployedApp) asBefore(changes []Change) {
 	b.t.Helper()
 	var want []string
 	for _, c := range changes {
@@ -82,7 +82,7 @@ func (b *bench) asBefore(changes []Change) {
 
 func TestBlueGreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
 		changes := b.changes()
 		b.watched()
@@ -192,27 +192,27 @@ func TestBlueGreenMeanwhile(t *testing.T) {
 func TestBlueGreenFailsBeforeTheSwitch(t *testing.T) {
 	tests := []struct {
 		name  string
-		spoil func(b *bench, w Work)
+		spoil func(b *deployedApp, w Work)
 		state []State
 		says  string
 	}{
-		{"a green one is not healthy", func(b *bench, _ Work) { b.spoilNew(1, flysim.FailChecks) },
+		{"a green one is not healthy", func(b *deployedApp, _ Work) { b.spoilNew(1, flysim.FailChecks) },
 			[]State{Removed, Removed, NotStarted, NotStarted}, "did not pass"},
-		{"a green one's program ends", func(b *bench, _ Work) { b.spoilNew(0, flysim.FailExit) },
+		{"a green one's program ends", func(b *deployedApp, _ Work) { b.spoilNew(0, flysim.FailExit) },
 			[]State{Removed, Removed, NotStarted, NotStarted}, "exit code 1"},
-		{"no room for the second", func(b *bench, _ Work) {
+		{"no room for the second", func(b *deployedApp, _ Work) {
 			fault := flysim.NoCapacity("machine.create")
 			fault.After = 1
 			b.Inject(fault)
 		}, []State{Removed, Unchanged, NotStarted, NotStarted}, "create"},
-		{"somebody else deploys", func(b *bench, w Work) { b.HoldLease(b.app, w.Updates[1].Before.ID, somebodyElse, time.Hour) },
+		{"somebody else deploys", func(b *deployedApp, w Work) { b.HoldLease(b.app, w.Updates[1].Before.ID, somebodyElse, time.Hour) },
 			[]State{NotStarted, NotStarted, NotStarted, Unchanged}, somebodyElse + " holds it"},
-		{"a blue one has changed", func(b *bench, w Work) {
+		{"a blue one has changed", func(b *deployedApp, w Work) {
 			b.SetMachineConfig(b.app, w.Updates[0].Before.ID, w.Updates[0].Before.Config)
 			b.settle()
 			w.Updates[0].Before.State = "started"
 		}, []State{NotStarted, NotStarted, Unchanged, NotStarted}, "has changed meanwhile"},
-		{"a green one cannot be put into routing", func(b *bench, _ Work) {
+		{"a green one cannot be put into routing", func(b *deployedApp, _ Work) {
 			b.Inject(flysim.Fault{Operation: "machine.uncordon", Status: 422, After: 1})
 		}, []State{Removed, Removed, NotStarted, NotStarted}, "uncordon"},
 	}
@@ -249,7 +249,7 @@ func TestBlueGreenFailsBeforeTheSwitch(t *testing.T) {
 func TestBlueGreenAsleep(t *testing.T) {
 	for _, wake := range []bool{true, false} {
 		bubble(t, fmt.Sprintf("wake %t", wake), func(t *testing.T) {
-			b := newBench(t, "inner-circle", flysim.Options{StartDelay: time.Second})
+			b := newDeployedApp(t, "inner-circle", flysim.Options{StartDelay: time.Second})
 			b.settle()
 			changes := b.changes() // the first runs, the second is stopped
 			w := b.with(BlueGreen, changes)
@@ -279,12 +279,12 @@ func TestBlueGreenAsleep(t *testing.T) {
 }
 
 // checked gives the first service a check.
-func (b *bench) checked(config machine.Config) machine.Config {
+func (b *deployedApp) checked(config machine.Config) machine.Config {
 	return b.inService(config, "checks", `[{"type":"tcp","interval":"15s","timeout":"2s"}]`)
 }
 
 // cordon takes a Machine out of routing, as a person would.
-func (b *bench) cordon(id string) {
+func (b *deployedApp) cordon(id string) {
 	b.t.Helper()
 	w := Work{App: b.app}
 	grant := b.granted(w, []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}})
@@ -297,7 +297,7 @@ func (b *bench) cordon(id string) {
 // TestBlueGreenStandby: a standby gets one that stands by for the green Machine.
 func TestBlueGreenStandby(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "legacy-api", flysim.Options{})
+		b := newDeployedApp(t, "legacy-api", flysim.Options{})
 		worker := b.MachineIDs("legacy-api")[1]
 		config, err := b.MachineConfig("legacy-api", worker).With("standbys", []string{worker})
 		if err == nil {
@@ -343,7 +343,7 @@ func TestBlueGreenStandby(t *testing.T) {
 
 func TestBlueGreenChecks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		b.settle()
 		edit := func(spoil func(changes []Change)) Work {
 			changes := b.changes()

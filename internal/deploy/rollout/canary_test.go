@@ -16,7 +16,7 @@ import (
 )
 
 // with is the changes as one deployment with a strategy.
-func (b *bench) with(strategy Strategy, changes []Change) Work {
+func (b *deployedApp) with(strategy Strategy, changes []Change) Work {
 	w := b.work(changes)
 	w.Strategy = strategy
 	w.Release = &fly.NewRelease{Definition: json.RawMessage(`{"app":"` + b.app + `"}`), Image: "registry.fly.io/x:1", Strategy: string(strategy)}
@@ -24,7 +24,7 @@ func (b *bench) with(strategy Strategy, changes []Change) Work {
 }
 
 // spoilNew says how the first start of the nth Machine that is created from now on ends.
-func (b *bench) spoilNew(nth int, failure ...flysim.Failure) {
+func (b *deployedApp) spoilNew(nth int, failure ...flysim.Failure) {
 	known := len(b.MachineIDs(b.app))
 	spoil := func(p *flysim.Platform) {
 		if ids := p.MachineIDs(b.app); len(ids) > known+nth {
@@ -39,7 +39,7 @@ const somebodyElse = "other@example.com"
 
 // truth checks that the report tells what there is: the Machines that it says
 // are there, and no other, with no lease.
-func (b *bench) truth(report Report) {
+func (b *deployedApp) truth(report Report) {
 	b.t.Helper()
 	var told []string
 	for _, m := range report.Machines {
@@ -62,7 +62,7 @@ func (b *bench) truth(report Report) {
 
 // sequence is the operations that change Machines, with the part that each of
 // them plays, repetitions left out.
-func (b *bench) sequence(report Report) []string {
+func (b *deployedApp) sequence(report Report) []string {
 	role := make(map[string]string)
 	for _, m := range report.Machines {
 		role[m.ID] = string(m.Role) + " "
@@ -77,7 +77,7 @@ func (b *bench) sequence(report Report) []string {
 	return out
 }
 
-func (b *bench) sequenceIs(report Report, want ...string) {
+func (b *deployedApp) sequenceIs(report Report, want ...string) {
 	b.t.Helper()
 	if got := b.sequence(report); !slices.Equal(got, want) {
 		b.t.Errorf("got %q, want %q", got, want)
@@ -85,7 +85,7 @@ func (b *bench) sequenceIs(report Report, want ...string) {
 }
 
 // releaseIs checks how the release of a report ended.
-func (b *bench) releaseIs(report Report, want fly.ReleaseStatus) {
+func (b *deployedApp) releaseIs(report Report, want fly.ReleaseStatus) {
 	b.t.Helper()
 	if report.Release == nil || report.Release.Status != want || report.Release.Err != nil {
 		b.t.Errorf("got release %+v, want %s", report.Release, want)
@@ -94,7 +94,7 @@ func (b *bench) releaseIs(report Report, want fly.ReleaseStatus) {
 
 func TestCanary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
 		changes := b.changes()
 		report := b.do(b.with(Canary, changes))
@@ -138,26 +138,26 @@ func TestCanary(t *testing.T) {
 func TestCanaryFails(t *testing.T) {
 	tests := []struct {
 		name  string
-		spoil func(b *bench)
+		spoil func(b *deployedApp)
 		state State
 		says  string
 	}{
-		{"its program ends", func(b *bench) { b.spoilNew(0, flysim.FailExit) }, Removed, "ended with exit code 1"},
-		{"its program is out of memory again and again", func(b *bench) { b.spoilNew(0, flysim.FailOOM) }, Removed, "lack of memory"},
-		{"its checks never pass", func(b *bench) { b.spoilNew(0, flysim.FailChecks) }, Removed, "did not pass"},
-		{"it cannot be launched", func(b *bench) { b.spoilNew(0, flysim.FailLaunch) }, Removed, "failed to start"},
-		{"there is no room for it", func(b *bench) { b.Inject(flysim.NoCapacity("machine.create")) }, Unchanged, "create"},
-		{"the lost answer to its creation", func(b *bench) {
+		{"its program ends", func(b *deployedApp) { b.spoilNew(0, flysim.FailExit) }, Removed, "ended with exit code 1"},
+		{"its program is out of memory again and again", func(b *deployedApp) { b.spoilNew(0, flysim.FailOOM) }, Removed, "lack of memory"},
+		{"its checks never pass", func(b *deployedApp) { b.spoilNew(0, flysim.FailChecks) }, Removed, "did not pass"},
+		{"it cannot be launched", func(b *deployedApp) { b.spoilNew(0, flysim.FailLaunch) }, Removed, "failed to start"},
+		{"there is no room for it", func(b *deployedApp) { b.Inject(flysim.NoCapacity("machine.create")) }, Unchanged, "create"},
+		{"the lost answer to its creation", func(b *deployedApp) {
 			b.spoilNew(0, flysim.FailExit)
 			b.Inject(flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter})
 		}, Removed, "ended with exit code 1"},
-		{"somebody stops it", func(b *bench) {
+		{"somebody stops it", func(b *deployedApp) {
 			known := len(b.MachineIDs(b.app))
 			b.Inject(flysim.Fault{Operation: "machine.get", Before: func(p *flysim.Platform) {
 				p.StopMachine(b.app, p.MachineIDs(b.app)[known])
 			}})
 		}, Removed, "was not proved"},
-		{"it cannot be destroyed", func(b *bench) {
+		{"it cannot be destroyed", func(b *deployedApp) {
 			b.Inject(flysim.Fault{Operation: "machine.destroy", Status: 500, Times: -1})
 		}, Broken, "destroy it again"},
 	}
@@ -219,7 +219,7 @@ func TestCanaryCancelled(t *testing.T) {
 // TestCanaryLeftover: what a process that ended left behind is destroyed first.
 func TestCanaryLeftover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		config, err := canaryConfig(b.MachineConfig("shop-api", b.MachineIDs("shop-api")[0]))
 		if err != nil {
 			t.Fatal(err)
@@ -240,7 +240,7 @@ func TestCanaryLeftover(t *testing.T) {
 // standbys, none where there is nothing yet.
 func TestCanaryPerGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "legacy-api", flysim.Options{})
+		b := newDeployedApp(t, "legacy-api", flysim.Options{})
 		b.settle()
 		changes := b.changes()
 		var groups []string
@@ -266,7 +266,7 @@ func TestCanaryPerGroup(t *testing.T) {
 
 func TestCanaryRefusesVolumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		mounted, err := changes[1].After.With("mounts", []map[string]string{{"volume": "vol_1", "path": "/data"}})
 		if err != nil {

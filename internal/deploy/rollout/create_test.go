@@ -15,7 +15,7 @@ import (
 
 // creating is work that makes one Machine for the group work, beside an update
 // of those of the group api.
-func creating(t *testing.T, b *bench) Work {
+func creating(t *testing.T, b *deployedApp) Work {
 	t.Helper()
 	w := b.upgrade()
 	w.Release = newRelease()
@@ -210,7 +210,7 @@ func TestCreateFails(t *testing.T) {
 
 // TestRelease: it is made first, closed last, and labels what is sent.
 func TestRelease(t *testing.T) {
-	status := func(t *testing.T, b *bench, report Report, want fly.ReleaseStatus) {
+	status := func(t *testing.T, b *deployedApp, report Report, want fly.ReleaseStatus) {
 		t.Helper()
 		if report.Release == nil || report.Release.Status != want || report.Release.Err != nil {
 			t.Fatalf("got %+v, want %s", report.Release, want)
@@ -219,7 +219,7 @@ func TestRelease(t *testing.T) {
 			t.Errorf("the platform has %+v, want %s", have, want)
 		}
 	}
-	begin := func(t *testing.T) (*bench, Work) {
+	begin := func(t *testing.T) (*deployedApp, Work) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		w := b.upgrade()
 		w.Release = newRelease()

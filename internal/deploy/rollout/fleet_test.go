@@ -21,10 +21,10 @@ type fleetGroup struct {
 
 const fleet = "fleet"
 
-// newFleet is a bench whose app has the groups.
-func newFleet(t *testing.T, options flysim.Options, groups ...fleetGroup) *bench {
+// newFleet makes an app that has the groups.
+func newFleet(t *testing.T, options flysim.Options, groups ...fleetGroup) *deployedApp {
 	t.Helper()
-	b := newBench(t, fleet, options)
+	b := newDeployedApp(t, fleet, options)
 	for _, g := range groups {
 		for i := range g.running + g.stopped {
 			id := b.AddMachine(fleet, "iad", g.config(t))
@@ -65,7 +65,7 @@ func (g fleetGroup) config(t *testing.T) machine.Config {
 }
 
 // upgrade is a new image for all Machines of the app.
-func (b *bench) upgrade() Work {
+func (b *deployedApp) upgrade() Work {
 	b.t.Helper()
 	machines, err := b.client.Machines(b.t.Context(), b.app)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w Work) member(group string, n int) Change {
 }
 
 // noLeases checks that no Machine of the app is leased.
-func (b *bench) noLeases() {
+func (b *deployedApp) noLeases() {
 	b.t.Helper()
 	for _, id := range b.MachineIDs(b.app) {
 		if owner := b.Machine(b.app, id).LeaseOwner; owner != "" {
@@ -106,7 +106,7 @@ func (b *bench) noLeases() {
 }
 
 // counts checks how many Machines ended in which state.
-func (b *bench) counts(r Report, want map[State]int) {
+func (b *deployedApp) counts(r Report, want map[State]int) {
 	b.t.Helper()
 	got := make(map[State]int)
 	for _, m := range r.Machines {
@@ -128,7 +128,7 @@ type span struct {
 	begin, end int // places in the log of calls
 }
 
-func (b *bench) spans(w Work) []span {
+func (b *deployedApp) spans(w Work) []span {
 	group := make(map[string]string)
 	for _, c := range w.Updates {
 		group[c.Before.ID] = c.Group

@@ -15,11 +15,11 @@ import (
 // configuration back: proving only reads. What must be written is written under
 // a lease that holds.
 func TestLeaseStumbles(t *testing.T) {
-	stumble := func(b *bench, id string, times int) {
+	stumble := func(b *deployedApp, id string, times int) {
 		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: id, After: 1, Times: times, Status: 502})
 	}
 	bubble(t, "for a while", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{CheckDelay: 70 * time.Second})
+		b := newDeployedApp(t, "shop-api", flysim.Options{CheckDelay: 70 * time.Second})
 		b.settle()
 		changes := b.changes()[:1]
 		id := changes[0].Before.ID
@@ -29,7 +29,7 @@ func TestLeaseStumbles(t *testing.T) {
 		b.released(id)
 	})
 	bubble(t, "for ever, and the Machine is well", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{CheckDelay: 70 * time.Second})
+		b := newDeployedApp(t, "shop-api", flysim.Options{CheckDelay: 70 * time.Second})
 		b.settle()
 		changes := b.changes()[:1]
 		stumble(b, changes[0].Before.ID, -1)
@@ -37,7 +37,7 @@ func TestLeaseStumbles(t *testing.T) {
 		b.released(changes[0].Before.ID)
 	})
 	bubble(t, "until it has run out, and the Machine is not well", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()[:1]
 		id := changes[0].Before.ID
 		b.FailMachine(b.app, id, flysim.FailChecks)
@@ -48,7 +48,7 @@ func TestLeaseStumbles(t *testing.T) {
 	})
 	bubble(t, "taken away for ever", func(t *testing.T) {
 		const other = "mallory@example.com"
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.FailMachine(b.app, id, flysim.FailChecks)
@@ -77,7 +77,7 @@ func TestLeaseAnswerLost(t *testing.T) {
 		"429":       {Status: 429, RetryAfter: 2 * time.Second},
 	} {
 		bubble(t, name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{})
+			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			changes := b.changes()[:1]
 			id := changes[0].Before.ID
 			fault.Operation, fault.Target = "lease.acquire", id
@@ -97,7 +97,7 @@ func TestLeaseAnswerLost(t *testing.T) {
 func TestLeaseOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const other = "mallory@example.com"
-		b := newBench(t, "shop-api", flysim.Options{RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{RateLimits: true})
 		changes := b.changes()[:1]
 		id := changes[0].Before.ID
 		b.HoldLease(b.app, id, other, 47*time.Second)
@@ -128,7 +128,7 @@ func TestLeaseOfAnother(t *testing.T) {
 // seconds.
 func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{StartDelay: 33 * time.Second, CheckDelay: 21 * time.Second})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 33 * time.Second, CheckDelay: 21 * time.Second})
 		b.settle()
 		b.Inject(flysim.Fault{Operation: "release.*", Times: 3, Delay: 18 * time.Second})
 		w := b.work(b.changes())
@@ -160,7 +160,7 @@ func TestPanic(t *testing.T) {
 		"from then on":          func(p Phase) bool { return p.Doing == "updating" || p.Doing == "closing the release" },
 	} {
 		bubble(t, name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{})
+			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			w := b.work(b.changes())
 			w.Release = newRelease()
 			before := len(b.Releases(b.app))

@@ -17,9 +17,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// bench is an engine at work on an emulated platform, in memory and in a
+// deployedApp is an engine at work on an emulated platform, in memory and in a
 // testing/synctest bubble: all share its time, which passes when all wait.
-type bench struct {
+type deployedApp struct {
 	*flysim.Platform
 	t      *testing.T
 	app    string
@@ -29,7 +29,7 @@ type bench struct {
 }
 
 // MachineConfig is the Machine's configuration in the product's type.
-func (b *bench) MachineConfig(app, id string) machine.Config {
+func (b *deployedApp) MachineConfig(app, id string) machine.Config {
 	b.t.Helper()
 	config, err := machine.ParseConfig([]byte(b.Platform.MachineConfig(app, id).String()))
 	if err != nil {
@@ -45,12 +45,12 @@ func bubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
-// present is the platform's clock for those who wait.
-type present struct{ *flysim.Clock }
+// presentClock is the platform's clock for those who wait.
+type presentClock struct{ *flysim.Clock }
 
-func (present) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (presentClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-func newBench(t *testing.T, app string, options flysim.Options) *bench {
+func newDeployedApp(t *testing.T, app string, options flysim.Options) *deployedApp {
 	t.Helper()
 	ahead := time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
 	options.Clock = flysim.NewClock(func() time.Time { return time.Now().Add(ahead) })
@@ -60,14 +60,14 @@ func newBench(t *testing.T, app string, options flysim.Options) *bench {
 	} else if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{Platform: p, t: t, app: app}
+	b := &deployedApp{Platform: p, t: t, app: app}
 	b.client = b.newClient(p.Transport())
-	b.engine = Engine{Client: b.client, Clock: present{p.Clock()}}
+	b.engine = Engine{Client: b.client, Clock: presentClock{p.Clock()}}
 	return b
 }
 
 // newClient is a client with full rights that sends through a transport.
-func (b *bench) newClient(through http.RoundTripper) *fly.Client {
+func (b *deployedApp) newClient(through http.RoundTripper) *fly.Client {
 	b.t.Helper()
 	const url = "http://127.0.0.1"
 	client, err := fly.New(fly.Options{
@@ -84,7 +84,7 @@ func (b *bench) newClient(through http.RoundTripper) *fly.Client {
 }
 
 // invent gives a Machine fields that no program knows, at several levels.
-func (b *bench) invent(id string) {
+func (b *deployedApp) invent(id string) {
 	b.t.Helper()
 	config, err := b.MachineConfig(b.app, id).With("invented", json.RawMessage(`{"deep":[1,2.50,{"x":null}],"big":12345678901234567890}`))
 	if err != nil {
@@ -103,10 +103,10 @@ func (b *bench) invent(id string) {
 }
 
 // settle lets every start that is under way come to its end.
-func (b *bench) settle() { b.Clock().Advance(10 * time.Minute) }
+func (b *deployedApp) settle() { b.Clock().Advance(10 * time.Minute) }
 
 // changes are a new environment value and autostop for all Machines of the app.
-func (b *bench) changes() []Change {
+func (b *deployedApp) changes() []Change {
 	b.t.Helper()
 	machines, err := b.client.Machines(b.t.Context(), b.app)
 	if err != nil {
@@ -127,7 +127,7 @@ func (b *bench) changes() []Change {
 }
 
 // inService sets a field of the first service, if there is one.
-func (b *bench) inService(config machine.Config, key, value string) machine.Config {
+func (b *deployedApp) inService(config machine.Config, key, value string) machine.Config {
 	b.t.Helper()
 	var services []map[string]json.RawMessage
 	if config.Raw("services") == nil {
@@ -146,7 +146,7 @@ func (b *bench) inService(config machine.Config, key, value string) machine.Conf
 
 // work is the changes as one rolling deployment, which stops at a failure after
 // putting back what it did.
-func (b *bench) work(changes []Change) Work {
+func (b *deployedApp) work(changes []Change) Work {
 	return Work{
 		App: b.app, Strategy: Rolling, MaxUnavailable: 1, Updates: changes, OnFailure: PutAllBack,
 		StartWithin: time.Minute, HealthyWithin: 75 * time.Second,
@@ -155,12 +155,12 @@ func (b *bench) work(changes []Change) Work {
 
 // grant is the right to carry the changes out, as a gate hands it out for the
 // plan of a deploy, without the steps of some verbs.
-func (b *bench) grant(changes []Change, without ...gate.Verb) *gate.Grant {
+func (b *deployedApp) grant(changes []Change, without ...gate.Verb) *gate.Grant {
 	b.t.Helper()
 	return b.grantFor(b.work(changes), without...)
 }
 
-func (b *bench) grantFor(w Work, without ...gate.Verb) *gate.Grant {
+func (b *deployedApp) grantFor(w Work, without ...gate.Verb) *gate.Grant {
 	b.t.Helper()
 	if err := w.Check(); err != nil {
 		b.t.Fatal(err)
@@ -175,7 +175,7 @@ func (b *bench) grantFor(w Work, without ...gate.Verb) *gate.Grant {
 }
 
 // granted is the right to take the steps.
-func (b *bench) granted(w Work, steps []gate.Step) *gate.Grant {
+func (b *deployedApp) granted(w Work, steps []gate.Step) *gate.Grant {
 	b.t.Helper()
 	g := gate.New(gate.Options{Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: w.App, Steps: steps}, nil)
@@ -187,29 +187,29 @@ func (b *bench) granted(w Work, steps []gate.Step) *gate.Grant {
 }
 
 // run carries the changes out with a full grant.
-func (b *bench) run(changes []Change) Report {
+func (b *deployedApp) run(changes []Change) Report {
 	b.t.Helper()
 	return b.runWith(b.t.Context(), b.grant(changes), changes)
 }
 
-func (b *bench) runWith(ctx context.Context, grant *gate.Grant, changes []Change) Report {
+func (b *deployedApp) runWith(ctx context.Context, grant *gate.Grant, changes []Change) Report {
 	b.t.Helper()
 	return b.carryOut(ctx, grant, b.work(changes))
 }
 
 // do carries work out with a full grant.
-func (b *bench) do(w Work) Report {
+func (b *deployedApp) do(w Work) Report {
 	b.t.Helper()
 	return b.carryOut(b.t.Context(), b.grantFor(w), w)
 }
 
-func (b *bench) carryOut(ctx context.Context, grant *gate.Grant, w Work) Report {
+func (b *deployedApp) carryOut(ctx context.Context, grant *gate.Grant, w Work) Report {
 	b.t.Helper()
 	return b.engine.Run(ctx, grant, w, func(p Phase) { b.phases = append(b.phases, p) })
 }
 
 // operations are the names of the calls about a Machine.
-func (b *bench) operations(id string) []string {
+func (b *deployedApp) operations(id string) []string {
 	var names []string
 	for _, c := range b.Calls() {
 		if c.Target == id {
@@ -219,7 +219,7 @@ func (b *bench) operations(id string) []string {
 	return names
 }
 
-func (b *bench) count(id, operation string) int {
+func (b *deployedApp) count(id, operation string) int {
 	n := 0
 	for _, name := range b.operations(id) {
 		if name == operation {
@@ -230,7 +230,7 @@ func (b *bench) count(id, operation string) int {
 }
 
 // states checks how far the Machines got.
-func (b *bench) states(report Report, want ...State) {
+func (b *deployedApp) states(report Report, want ...State) {
 	b.t.Helper()
 	var got []State
 	for _, m := range report.Machines {
@@ -245,7 +245,7 @@ func (b *bench) states(report Report, want ...State) {
 }
 
 // failed checks the error of the Machine that ended the rollout.
-func (b *bench) failed(report Report, id string, code gate.Code, says ...string) {
+func (b *deployedApp) failed(report Report, id string, code gate.Code, says ...string) {
 	b.t.Helper()
 	out, ok := report.Failed()
 	if !ok || out.ID != id {
@@ -262,7 +262,7 @@ func (b *bench) failed(report Report, id string, code gate.Code, says ...string)
 }
 
 // has checks that a Machine has a configuration, in every field of its JSON.
-func (b *bench) has(id string, want machine.Config) {
+func (b *deployedApp) has(id string, want machine.Config) {
 	b.t.Helper()
 	if got := b.MachineConfig(b.app, id); !sameDocument(b.t, got, want) {
 		b.t.Errorf("Machine %s differs: %v", id, machine.Diff(got, want))
@@ -291,7 +291,7 @@ func parseDocument(t *testing.T, c machine.Config) any {
 }
 
 // untouched checks that a Machine is as the plan saw it and got no request.
-func (b *bench) untouched(c Change) {
+func (b *deployedApp) untouched(c Change) {
 	b.t.Helper()
 	if calls := b.operations(c.Before.ID); len(calls) != 0 {
 		b.t.Errorf("Machine %s got %q", c.Before.ID, calls)
@@ -300,7 +300,7 @@ func (b *bench) untouched(c Change) {
 }
 
 // unchanged checks that a Machine is as the plan saw it.
-func (b *bench) unchanged(c Change) {
+func (b *deployedApp) unchanged(c Change) {
 	b.t.Helper()
 	now := b.Machine(b.app, c.Before.ID)
 	if now.InstanceID != c.Before.InstanceID || now.State != c.Before.State {
@@ -310,7 +310,7 @@ func (b *bench) unchanged(c Change) {
 }
 
 // released checks that the lease was given back, not left to run out.
-func (b *bench) released(id string) {
+func (b *deployedApp) released(id string) {
 	b.t.Helper()
 	calls := b.operations(id)
 	if len(calls) == 0 || calls[len(calls)-1] != "lease.release" {

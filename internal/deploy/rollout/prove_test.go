@@ -207,10 +207,10 @@ func TestRestless(t *testing.T) {
 	})
 }
 
-// slowly is a clock whose waits go by itself alone.
-type slowly struct{ *flysim.Clock }
+// slowClock is a clock whose waits go by itself alone.
+type slowClock struct{ *flysim.Clock }
 
-func (c slowly) After(d time.Duration) <-chan time.Time {
+func (c slowClock) After(d time.Duration) <-chan time.Time {
 	passed, until := make(chan time.Time, 1), c.Now().Add(d)
 	go func() {
 		if c.Wait(context.Background(), until, nil) == nil {
@@ -226,7 +226,7 @@ func TestOneClock(t *testing.T) {
 	bubble(t, "slow", func(t *testing.T) {
 		b := newFleet(t, flysim.Options{CrashAfter: 8 * time.Second}, fleetGroup{name: "api", running: 1})
 		b.Clock().SetSpeed(0.1)
-		b.engine.Clock = slowly{b.Clock()}
+		b.engine.Clock = slowClock{b.Clock()}
 		w := b.upgrade()
 		b.FailMachine(fleet, w.Updates[0].Before.ID, flysim.FailCrash)
 		b.do(w)

@@ -16,7 +16,7 @@ import (
 func TestSomebodyElse(t *testing.T) {
 	const other = "mallory@example.com"
 	bubble(t, "holds the lease", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.HoldLease(b.app, id, other, time.Hour)
@@ -36,7 +36,7 @@ func TestSomebodyElse(t *testing.T) {
 		}
 	})
 	bubble(t, "changed the first Machine", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
@@ -56,7 +56,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.untouched(changes[1])
 	})
 	bubble(t, "changed the second while the first was updated", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		first, second := changes[0].Before.ID, changes[1].Before.ID
 		theirs := b.inService(changes[1].Before.Config, "theirs", "true")
@@ -69,7 +69,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.released(second)
 	})
 	bubble(t, "changed it after it was read under the lease", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
@@ -81,7 +81,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.released(id)
 	})
 	bubble(t, "changed it, and then it cannot be read", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
@@ -94,7 +94,7 @@ func TestSomebodyElse(t *testing.T) {
 		b.released(id)
 	})
 	bubble(t, "destroyed it", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		b.DestroyMachine(b.app, changes[0].Before.ID)
 		report := b.run(changes)
@@ -106,7 +106,7 @@ func TestSomebodyElse(t *testing.T) {
 // TestWithoutAGrant: each step that is missing is a request that is not sent.
 func TestWithoutAGrant(t *testing.T) {
 	bubble(t, "lease", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		for name, grant := range map[string]*gate.Grant{
 			"none": nil, "zero": {}, "without the lease": b.grant(changes, gate.LeaseMachine),
@@ -122,7 +122,7 @@ func TestWithoutAGrant(t *testing.T) {
 		b.untouched(changes[1])
 	})
 	bubble(t, "update", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		others := slices.Clone(changes)
@@ -144,7 +144,7 @@ func TestWithoutAGrant(t *testing.T) {
 		}
 	})
 	bubble(t, "put back", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.FailMachine(b.app, id, flysim.FailExit)
@@ -161,7 +161,7 @@ func TestWithoutAGrant(t *testing.T) {
 		b.untouched(changes[1])
 	})
 	bubble(t, "spent", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		grant := b.grant(changes)
 		b.states(b.runWith(t.Context(), grant, changes), Healthy, Healthy)
@@ -179,7 +179,7 @@ func TestWithoutAGrant(t *testing.T) {
 // report says so.
 func TestCancelled(t *testing.T) {
 	bubble(t, "before", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -193,7 +193,7 @@ func TestCancelled(t *testing.T) {
 	})
 	for _, at := range []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks"} {
 		bubble(t, at, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{CheckDelay: time.Minute})
+			b := newDeployedApp(t, "shop-api", flysim.Options{CheckDelay: time.Minute})
 			b.settle()
 			changes := b.changes()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -212,7 +212,7 @@ func TestCancelled(t *testing.T) {
 		})
 	}
 	bubble(t, "waiting for somebody else's lease", func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		b.HoldLease(b.app, changes[0].Before.ID, "other@example.com", time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -17,7 +17,7 @@ import (
 // that take their time.
 func TestOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
 		changes := b.changes()
 		report := b.run(changes)
@@ -84,7 +84,7 @@ func TestOneAtATime(t *testing.T) {
 // TestNothingToDo: a rollout of no Machines sends nothing.
 func TestNothingToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		if report := b.run(nil); len(report.Machines) != 0 || len(b.Calls()) != 0 || len(b.phases) != 0 {
 			t.Errorf("got %+v, %d calls, %v", report, len(b.Calls()), b.phases)
 		}
@@ -92,7 +92,7 @@ func TestNothingToDo(t *testing.T) {
 }
 
 // sentUpdates are the bodies of a Machine's updates.
-func (b *bench) sentUpdates(id string) []updateBody {
+func (b *deployedApp) sentUpdates(id string) []updateBody {
 	b.t.Helper()
 	var out []updateBody
 	for _, c := range b.Calls() {
@@ -120,27 +120,27 @@ func TestPutBack(t *testing.T) {
 	tests := []struct {
 		name  string
 		delay time.Duration // of the checks
-		spoil func(b *bench, id string)
+		spoil func(b *deployedApp, id string)
 		says  string
 	}{
-		{name: "checks never pass", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailChecks) },
+		{name: "checks never pass", spoil: func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailChecks) },
 			says: `its health checks did not pass within 1m15s: "servicecheck-00-http-8080" is "critical"`},
-		{name: "the program listens elsewhere", spoil: func(b *bench, id string) { b.SetListen(b.app, id, []string{"127.0.0.1:8080"}) },
+		{name: "the program listens elsewhere", spoil: func(b *deployedApp, id string) { b.SetListen(b.app, id, []string{"127.0.0.1:8080"}) },
 			says: `is "critical"; port 8080 is bound to 127.0.0.1:8080, which Fly Proxy cannot reach: bind it to 0.0.0.0 or [::]`},
-		{name: "the program listens nowhere", spoil: func(b *bench, id string) { b.SetListen(b.app, id, []string{"0.0.0.0:9"}) },
+		{name: "the program listens nowhere", spoil: func(b *deployedApp, id string) { b.SetListen(b.app, id, []string{"0.0.0.0:9"}) },
 			says: `is "critical"; nothing listens on port 8080`},
-		{name: "the program ends at once", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailExit) },
+		{name: "the program ends at once", spoil: func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailExit) },
 			says: "its program ended with exit code 1"},
-		{name: "the Machine cannot be launched", spoil: func(b *bench, id string) { b.FailMachine(b.app, id, flysim.FailLaunch) },
+		{name: "the Machine cannot be launched", spoil: func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailLaunch) },
 			says: "the Machine failed to start"},
-		{name: "the program ends while its checks are awaited", delay: time.Minute, spoil: func(b *bench, id string) {
+		{name: "the program ends while its checks are awaited", delay: time.Minute, spoil: func(b *deployedApp, id string) {
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id, After: 3, Before: func(p *flysim.Platform) {
 				p.FailMachine(b.app, id, flysim.FailExit)
 				p.StopMachine(b.app, id)
 				p.StartMachine(b.app, id)
 			}})
 		}, says: "its program ended with exit code 1"},
-		{name: "it never starts", spoil: func(b *bench, id string) {
+		{name: "it never starts", spoil: func(b *deployedApp, id string) {
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id}) // under the lease
 			b.Inject(flysim.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: -1, Delay: waitStep})
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id, Status: 503, Times: -1})
@@ -149,7 +149,7 @@ func TestPutBack(t *testing.T) {
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
-			b := newBench(t, "shop-api", flysim.Options{CheckDelay: test.delay})
+			b := newDeployedApp(t, "shop-api", flysim.Options{CheckDelay: test.delay})
 			first := b.MachineIDs(b.app)[0]
 			b.invent(first)
 			changes := b.changes()
@@ -191,7 +191,7 @@ func TestPutBack(t *testing.T) {
 }
 
 // leaseNeverLapsed checks that the lease was prolonged in time.
-func (b *bench) leaseNeverLapsed(id string) {
+func (b *deployedApp) leaseNeverLapsed(id string) {
 	b.t.Helper()
 	var held time.Time
 	for _, c := range b.Calls() {
@@ -212,7 +212,7 @@ func (b *bench) leaseNeverLapsed(id string) {
 // TestLeaseIsKept: the Machine takes long to start, and long to become healthy.
 func TestLeaseIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
 		b.settle()
 		changes := b.changes()[:1]
 		id := changes[0].Before.ID
@@ -231,7 +231,7 @@ func TestLeaseIsKept(t *testing.T) {
 // TestStoppedMachine: it is updated, not started, and not called healthy.
 func TestStoppedMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "inner-circle", flysim.Options{})
+		b := newDeployedApp(t, "inner-circle", flysim.Options{})
 		b.settle()
 		changes := b.changes()
 		running, stopped := changes[0].Before, changes[1].Before
@@ -271,7 +271,7 @@ func TestStoppedMachine(t *testing.T) {
 // the plan saw; and what was stopped since is not started.
 func TestWokenMachine(t *testing.T) {
 	bubble(t, "woken", func(t *testing.T) {
-		b := newBench(t, "inner-circle", flysim.Options{})
+		b := newDeployedApp(t, "inner-circle", flysim.Options{})
 		b.settle()
 		changes := b.changes()
 		id := changes[1].Before.ID
@@ -289,7 +289,7 @@ func TestWokenMachine(t *testing.T) {
 		}
 	})
 	bubble(t, "stopped", func(t *testing.T) {
-		b := newBench(t, "inner-circle", flysim.Options{})
+		b := newDeployedApp(t, "inner-circle", flysim.Options{})
 		b.settle()
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -306,7 +306,7 @@ func TestWokenMachine(t *testing.T) {
 // had its turn is not told.
 func TestRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		second := changes[1].Before.ID
 		var told []string

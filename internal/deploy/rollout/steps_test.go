@@ -106,7 +106,7 @@ func TestCheck(t *testing.T) {
 // TestSame: a Machine that has the configuration already is proved, and nothing
 // is sent to it.
 func TestSame(t *testing.T) {
-	same := func(b *bench) Work {
+	same := func(b *deployedApp) Work {
 		w := b.upgrade()
 		for i := range w.Updates {
 			w.Updates[i].After = w.Updates[i].Before.Config

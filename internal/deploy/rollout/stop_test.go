@@ -10,7 +10,7 @@ import (
 )
 
 // stopAt runs work that somebody stops when the nth Machine is updated.
-func (b *bench) stopAt(w Work, nth int) Report {
+func (b *deployedApp) stopAt(w Work, nth int) Report {
 	b.t.Helper()
 	stop, updating := make(chan struct{}), 0
 	b.engine.Stop = stop

@@ -68,7 +68,7 @@ func TestStrategyKilled(t *testing.T) {
 }
 
 // upgradeWith is a new image for all Machines of the app.
-func (b *bench) upgradeWith(strategy Strategy) Work {
+func (b *deployedApp) upgradeWith(strategy Strategy) Work {
 	w := b.with(strategy, b.upgrade().Updates)
 	w.Wake = true
 	return w

@@ -259,7 +259,7 @@ func TestBlueGreenNeedsItsGrant(t *testing.T) {
 // recorded.
 func TestBlueGreenLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, "shop-api", flysim.Options{})
+		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		b.settle()
 		b.ForbidBlueGreen("shop-api")
 		report := b.do(b.with(BlueGreen, b.changes()))

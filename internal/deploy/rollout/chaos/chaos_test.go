@@ -42,14 +42,14 @@ type attempt struct {
 	report  rollout.Report
 	sent    int64
 	calls   []flysim.Call
-	trouble []*faultPlan
+	trouble []*faults
 	there   []string  // Machines, when it began
 	killed  time.Time // zero if it was not
 }
 
 // begin starts a run. died is closed when it is killed; the answer comes when
 // all of it has ended.
-func (w *world) begin(p *process, troubles ...*faultPlan) (died chan struct{}, ended chan *attempt) {
+func (w *platform) begin(p *process, troubles ...*faults) (died chan struct{}, ended chan *attempt) {
 	a := &attempt{work: w.plan(p), trouble: troubles, there: w.MachineIDs(appName)}
 	grant := w.grant(a.work)
 	w.ResetCalls()
@@ -79,10 +79,10 @@ func (w *world) begin(p *process, troubles ...*faultPlan) (died chan struct{}, e
 
 // trial is a run with troubles, and one more without. It returns what the
 // first one did, and what is wrong.
-func (w *world) trial(troubles ...*faultPlan) (first *attempt, problems []string) {
+func (w *platform) trial(troubles ...*faults) (first *attempt, problems []string) {
 	w.t.Helper()
 	died, ended := w.begin(w.process(w.seed), troubles...)
-	again := slices.ContainsFunc(troubles, func(t *faultPlan) bool { return t.kind.again })
+	again := slices.ContainsFunc(troubles, func(t *faults) bool { return t.kind.again })
 	var running chan *attempt
 	if again {
 		select {
@@ -135,7 +135,7 @@ func (w *world) trial(troubles ...*faultPlan) (first *attempt, problems []string
 }
 
 // slowest is the longest time that a call of these troubles takes.
-func slowest(troubles []*faultPlan) (longest time.Duration) {
+func slowest(troubles []*faults) (longest time.Duration) {
 	for _, t := range troubles {
 		longest = max(longest, t.kind.fault.Delay)
 	}
@@ -150,7 +150,7 @@ func overtaken(a *attempt) bool {
 }
 
 // late reports whether a run refused to create what is there already.
-func (w *world) late(a *attempt) bool {
+func (w *platform) late(a *attempt) bool {
 	return slices.ContainsFunc(a.report.Machines, func(m rollout.Outcome) bool {
 		return m.State == rollout.Unchanged && m.Volume == "" && fly.CodeOf(m.Err) == gate.Stale && len(w.created()) > 0
 	})
@@ -190,9 +190,9 @@ func (a *attempt) String() string {
 	return b.String()
 }
 
-// bubble is a trial in a world and a time of its own.
-func bubble(t *testing.T, s scenario, seed uint64, troubles ...*faultPlan) (first *attempt, problems []string) {
-	synctest.Test(t, func(t *testing.T) { first, problems = newWorld(t, s, seed).trial(troubles...) })
+// bubble is a trial on a platform and with a time of its own.
+func bubble(t *testing.T, s scenario, seed uint64, troubles ...*faults) (first *attempt, problems []string) {
+	synctest.Test(t, func(t *testing.T) { first, problems = newPlatform(t, s, seed).trial(troubles...) })
 	return first, problems
 }
 
@@ -206,7 +206,7 @@ type tally struct {
 	of      map[string]int // runs by kind that would have without it
 }
 
-func (c *tally) add(troubles ...*faultPlan) {
+func (c *tally) add(troubles ...*faults) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.runs++
@@ -226,7 +226,7 @@ func (c *tally) add(troubles ...*faultPlan) {
 }
 
 // compare notes whether a run came to a good end that does without the trouble.
-func (c *tally) compare(t *faultPlan, well bool) {
+func (c *tally) compare(t *faults, well bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of == nil {
@@ -296,11 +296,11 @@ func TestEveryCall(t *testing.T) {
 }
 
 // every is each kind of fault at each call, as many of them as the flags want.
-func every(calls []call, tries int) []*faultPlan {
-	var all []*faultPlan
+func every(calls []call, tries int) []*faults {
+	var all []*faults
 	for _, at := range calls {
 		for _, kind := range kinds() {
-			if trouble := (&faultPlan{kind: kind, at: at}); strings.Contains(trouble.String(), *only) {
+			if trouble := (&faults{kind: kind, at: at}); strings.Contains(trouble.String(), *only) {
 				all = append(all, trouble)
 			}
 		}
@@ -309,9 +309,9 @@ func every(calls []call, tries int) []*faultPlan {
 		return all
 	}
 	// Lost answers are always among them: those alone must change nothing.
-	lost := func(t *faultPlan) bool { return t.kind.harmless && t.kind.fault.Reset == flysim.ResetAfter }
+	lost := func(t *faults) bool { return t.kind.harmless && t.kind.fault.Reset == flysim.ResetAfter }
 	others := slices.DeleteFunc(slices.Clone(all), lost)
-	some := slices.DeleteFunc(slices.Clone(all), func(t *faultPlan) bool { return !lost(t) })
+	some := slices.DeleteFunc(slices.Clone(all), func(t *faults) bool { return !lost(t) })
 	if tries < *perApp { // where few are tried, no kind comes before another
 		some, others = nil, all
 	}
@@ -353,12 +353,12 @@ func random(t *testing.T, seed uint64, counts *tally) {
 	s := randomScenario(r)
 	plain, problems := bubble(t, s, seed)
 	calls := sequence(plain.calls)
-	var troubles []*faultPlan
+	var troubles []*faults
 	for range 1 + r.IntN(3) {
 		if len(calls) == 0 {
 			break
 		}
-		troubles = append(troubles, &faultPlan{kind: kinds()[r.IntN(len(kinds()))], at: calls[r.IntN(len(calls))]})
+		troubles = append(troubles, &faults{kind: kinds()[r.IntN(len(kinds()))], at: calls[r.IntN(len(calls))]})
 	}
 	if len(problems) == 0 {
 		_, problems = bubble(t, s, seed, troubles...)

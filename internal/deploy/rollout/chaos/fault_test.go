@@ -69,16 +69,16 @@ func kinds() []faultKind {
 }
 
 // faultPlan is a kind at a call.
-type faultPlan struct {
+type faults struct {
 	kind faultKind
 	at   call
 	hit  bool
 }
 
-func (t *faultPlan) String() string { return t.kind.name + " at " + t.at.String() }
+func (t *faults) String() string { return t.kind.name + " at " + t.at.String() }
 
 // inject lets it happen. died is called when the process is killed.
-func (t *faultPlan) inject(w *world, p *process, cancel context.CancelFunc, died func()) {
+func (t *faults) inject(w *platform, p *process, cancel context.CancelFunc, died func()) {
 	fault := t.kind.fault
 	fault.Operation, fault.Target, fault.After = t.at.operation, t.at.target, t.at.nth
 	fault.Before = func(*flysim.Platform) {

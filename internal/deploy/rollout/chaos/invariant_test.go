@@ -16,7 +16,7 @@ import (
 
 // intact is what holds at any moment: whatever is there is what was there, or
 // what was wanted.
-func (w *world) intact() (problems []string) {
+func (w *platform) intact() (problems []string) {
 	ids := w.MachineIDs(appName)
 	for _, first := range w.first {
 		if !slices.Contains(ids, first.ID) {
@@ -55,14 +55,14 @@ func (w *world) intact() (problems []string) {
 
 // created are the Machines that are there and were not at first, but for those of
 // the strategy.
-func (w *world) created() []string {
+func (w *platform) created() []string {
 	return slices.DeleteFunc(w.MachineIDs(appName), func(id string) bool {
 		return w.extra(id) || slices.ContainsFunc(w.first, func(m liveMachine) bool { return m.ID == id })
 	})
 }
 
 // unleased tells of Machines that somebody still keeps from others.
-func (w *world) unleased() (problems []string) {
+func (w *platform) unleased() (problems []string) {
 	for _, id := range w.MachineIDs(appName) {
 		if owner := w.Machine(appName, id).LeaseOwner; owner != "" {
 			problems = append(problems, "Machine "+id+" is still leased by "+owner)
@@ -72,7 +72,7 @@ func (w *world) unleased() (problems []string) {
 }
 
 // check is what holds when a run has ended that was not killed.
-func (w *world) check(a *attempt) []string {
+func (w *platform) check(a *attempt) []string {
 	problems := w.intact()
 	if a.report.Err == nil {
 		problems = append(problems, w.complete(a)...)
@@ -94,7 +94,7 @@ func (w *world) check(a *attempt) []string {
 
 // complete: every Machine of the work is in the report, once, and so is every
 // one that was made.
-func (w *world) complete(a *attempt) (problems []string) {
+func (w *platform) complete(a *attempt) (problems []string) {
 	count := make(map[string]int)
 	creates := 0
 	for _, out := range a.report.Machines {
@@ -122,7 +122,7 @@ func (w *world) complete(a *attempt) (problems []string) {
 }
 
 // unknown reports whether the report says of a new Machine that it may be there.
-func (w *world) unknown(a *attempt) bool {
+func (w *platform) unknown(a *attempt) bool {
 	return slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
 		return out.ID == "" && out.State == rollout.Broken && out.Err != nil
 	})
@@ -134,7 +134,7 @@ func named(a *attempt, id string) bool {
 }
 
 // truth compares one outcome with the platform.
-func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
+func (w *platform) truth(a *attempt, out rollout.Outcome) (problems []string) {
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
 			problems = append(problems, fmt.Sprintf(format, args...))
@@ -191,7 +191,7 @@ func (w *world) truth(a *attempt, out rollout.Outcome) (problems []string) {
 }
 
 // truthOfNew compares the outcome of a Machine that was to be created.
-func (w *world) truthOfNew(out rollout.Outcome, there bool) (problems []string) {
+func (w *platform) truthOfNew(out rollout.Outcome, there bool) (problems []string) {
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
 			problems = append(problems, fmt.Sprintf(format, args...))
@@ -223,7 +223,7 @@ func (w *world) truthOfNew(out rollout.Outcome, there bool) (problems []string) 
 }
 
 // released: the record of the release tells what became of the run.
-func (w *world) released(a *attempt) (problems []string) {
+func (w *platform) released(a *attempt) (problems []string) {
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
 			problems = append(problems, fmt.Sprintf(format, args...))
@@ -264,11 +264,11 @@ func (w *world) released(a *attempt) (problems []string) {
 
 // stopped: a run that somebody ended leaves nothing that is new where the work
 // says so, and names what it could not put back.
-func (w *world) stopped(a *attempt) (problems []string) {
+func (w *platform) stopped(a *attempt) (problems []string) {
 	if !a.report.Stopped || !a.report.Interrupted || a.work.OnFailure != rollout.PutAllBack || a.report.Err != nil {
 		return nil
 	}
-	if slices.ContainsFunc(a.trouble, func(t *faultPlan) bool { return t.hit && t.kind.cancel }) {
+	if slices.ContainsFunc(a.trouble, func(t *faults) bool { return t.hit && t.kind.cancel }) {
 		return nil // the program was told to end as well
 	}
 	for _, out := range a.report.Machines {
@@ -280,7 +280,7 @@ func (w *world) stopped(a *attempt) (problems []string) {
 }
 
 // volumes: those that no Machine has are named.
-func (w *world) volumes(a *attempt) (problems []string) {
+func (w *platform) volumes(a *attempt) (problems []string) {
 	for _, v := range w.Volumes(appName) {
 		reported := named(a, v.ID) || slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Volume == v.ID })
 		used := slices.ContainsFunc(a.work.Creates, func(c rollout.Create) bool { return c.Use == v.ID })
@@ -293,8 +293,8 @@ func (w *world) volumes(a *attempt) (problems []string) {
 
 // manners: leases are given back, unless it was their own calls that failed; what
 // is asked has a bound and keeps to the platform's limits.
-func (w *world) manners(a *attempt) (problems []string) {
-	excused := slices.ContainsFunc(a.trouble, func(t *faultPlan) bool {
+func (w *platform) manners(a *attempt) (problems []string) {
+	excused := slices.ContainsFunc(a.trouble, func(t *faults) bool {
 		return strings.HasPrefix(t.at.operation, "lease.") || t.at.operation == "machine.create"
 	})
 	if !excused && a.trouble != nil {
@@ -320,7 +320,7 @@ func (w *world) manners(a *attempt) (problems []string) {
 }
 
 // finished: everything is as it was wanted.
-func (w *world) finished(a *attempt) (problems []string) {
+func (w *platform) finished(a *attempt) (problems []string) {
 	for _, first := range w.first {
 		if w.scenario.strategy == rollout.BlueGreen {
 			break
@@ -358,7 +358,7 @@ func (w *world) finished(a *attempt) (problems []string) {
 }
 
 // heal ends all troubles: what was sick is well when it starts again.
-func (w *world) heal() {
+func (w *platform) heal() {
 	w.ClearFaults()
 	w.mu.Lock()
 	w.spoilt = true
@@ -378,7 +378,7 @@ func (w *world) heal() {
 }
 
 // autostops reports whether Fly Proxy stops the idle Machines of a group.
-func (w *world) autostops(name string) bool {
+func (w *platform) autostops(name string) bool {
 	return slices.ContainsFunc(w.scenario.groups, func(g group) bool { return g.name == name && g.autostop })
 }
 

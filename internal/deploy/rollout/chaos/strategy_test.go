@@ -66,7 +66,7 @@ func (s scenario) tries() int {
 // spoiler lets the first start of the first new Machine fail.
 type spoiler struct {
 	next http.RoundTripper
-	w    *world
+	w    *platform
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -76,7 +76,7 @@ func (s spoiler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func (w *world) spoilFirst() {
+func (w *platform) spoilFirst() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ids := w.MachineIDs(appName)
@@ -89,7 +89,7 @@ func (w *world) spoilFirst() {
 }
 
 // extra reports whether a Machine was made by the strategy beside those of the app.
-func (w *world) extra(id string) bool {
+func (w *platform) extra(id string) bool {
 	config := w.MachineConfig(appName, id)
 	switch w.scenario.strategy {
 	case rollout.Canary:
@@ -101,12 +101,12 @@ func (w *world) extra(id string) bool {
 }
 
 // extras are the Machines that the strategy has made.
-func (w *world) extras() []string {
+func (w *platform) extras() []string {
 	return slices.DeleteFunc(w.MachineIDs(appName), func(id string) bool { return !w.extra(id) })
 }
 
 // greens are those in the place of a Machine.
-func (w *world) greens(id string) []liveMachine {
+func (w *platform) greens(id string) []liveMachine {
 	var greens []liveMachine
 	for _, green := range w.extras() {
 		if m := w.Machine(appName, green); m.Config.Label(rollout.ReplacesKey) == id {
@@ -128,7 +128,7 @@ func newcomers(work rollout.Work) (n int) {
 
 // halfExchanged are the groups with two sets of Machines. As in a deploy, the
 // strategy is given all of them.
-func (w *world) halfExchanged() map[string]bool {
+func (w *platform) halfExchanged() map[string]bool {
 	groups := make(map[string]bool)
 	if w.scenario.strategy != rollout.BlueGreen {
 		return groups
@@ -150,7 +150,7 @@ func marked(config machine.Config) bool {
 
 // intactExtras is what holds at any moment of the strategy's Machines, and with
 // bluegreen of those that are replaced.
-func (w *world) intactExtras() (problems []string) {
+func (w *platform) intactExtras() (problems []string) {
 	wrong := func(id, what string, args ...any) {
 		problems = append(problems, "Machine "+id+" "+fmt.Sprintf(what, args...))
 	}
@@ -183,7 +183,7 @@ func (w *world) intactExtras() (problems []string) {
 
 // extraConfig is the configuration that one of the strategy's Machines is to
 // have, and for what it was made: a group or a Machine.
-func (w *world) extraConfig(found machine.Config) (want machine.Config, of string) {
+func (w *platform) extraConfig(found machine.Config) (want machine.Config, of string) {
 	w.t.Helper()
 	var like []liveMachine
 	label, value := machine.MetadataCanary, "true"
@@ -215,7 +215,7 @@ func (w *world) extraConfig(found machine.Config) (want machine.Config, of strin
 
 // served reports whether a Machine, or one in its place, is in routing, and
 // works if it ran.
-func (w *world) served(first liveMachine) bool {
+func (w *platform) served(first liveMachine) bool {
 	those := w.greens(first.ID)
 	if slices.Contains(w.MachineIDs(appName), first.ID) {
 		those = append(those, w.Machine(appName, first.ID))
@@ -227,7 +227,7 @@ func (w *world) served(first liveMachine) bool {
 
 // leaving is the truth of an existing Machine that the strategy destroys. An
 // outcome that is none of these is judged as that of one that stays.
-func (w *world) leaving(a *attempt, out rollout.Outcome, there bool) (problems []string, judged bool) {
+func (w *platform) leaving(a *attempt, out rollout.Outcome, there bool) (problems []string, judged bool) {
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
 			problems = append(problems, fmt.Sprintf(format, args...))
@@ -261,7 +261,7 @@ func (w *world) leaving(a *attempt, out rollout.Outcome, there bool) (problems [
 
 // truthOfExtra is what holds of the outcome of one of the strategy's Machines,
 // beside what holds of every new one.
-func (w *world) truthOfExtra(out rollout.Outcome, there bool) (problems []string) {
+func (w *platform) truthOfExtra(out rollout.Outcome, there bool) (problems []string) {
 	kept := out.State == rollout.Healthy || out.State == rollout.Unproven || out.State == rollout.Failed || out.State == rollout.Unclear
 	switch out.Role {
 	case rollout.RoleCanary:
@@ -278,7 +278,7 @@ func (w *world) truthOfExtra(out rollout.Outcome, there bool) (problems []string
 
 // finishedExtras: the strategy has left nothing of its own behind but, with
 // bluegreen, exactly one Machine in the place of each.
-func (w *world) finishedExtras() (problems []string) {
+func (w *platform) finishedExtras() (problems []string) {
 	switch w.scenario.strategy {
 	case rollout.Canary:
 		for _, id := range w.extras() {
@@ -326,7 +326,7 @@ func (a *attempt) hanging(out rollout.Outcome) bool {
 }
 
 // unreported are the Machines that a run has made and does not tell of.
-func (w *world) unreported(a *attempt) (problems []string) {
+func (w *platform) unreported(a *attempt) (problems []string) {
 	for _, id := range w.extras() {
 		told := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.ID == id })
 		if !slices.Contains(a.there, id) && !told && !w.unknown(a) && !named(a, id) {

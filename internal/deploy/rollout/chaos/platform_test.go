@@ -22,15 +22,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// app is the one that is deployed in every world.
+// appName is the app that is deployed on every platform.
 const appName = "shop"
 
 // leaseTTL is the longest that a dead process can keep a Machine from others.
 const leaseTTL = time.Minute
 
-// world is an app on an emulated platform. It lives in a bubble of
+// platform is an app on an emulated platform. It lives in a bubble of
 // testing/synctest: its time passes when everybody waits.
-type world struct {
+type platform struct {
 	*flysim.Platform
 	t        *testing.T
 	scenario scenario
@@ -50,13 +50,13 @@ type liveMachine struct {
 }
 
 // Machine is the Machine's truth.
-func (w *world) Machine(app, id string) liveMachine {
+func (w *platform) Machine(app, id string) liveMachine {
 	w.t.Helper()
 	return liveMachine{w.Platform.Machine(app, id), w.MachineConfig(app, id)}
 }
 
 // MachineConfig is the Machine's configuration in the product's type.
-func (w *world) MachineConfig(app, id string) machine.Config {
+func (w *platform) MachineConfig(app, id string) machine.Config {
 	w.t.Helper()
 	config, err := machine.ParseConfig([]byte(w.Platform.MachineConfig(app, id).String()))
 	if err != nil {
@@ -65,9 +65,9 @@ func (w *world) MachineConfig(app, id string) machine.Config {
 	return config
 }
 
-func newWorld(t *testing.T, s scenario, seed uint64) *world {
+func newPlatform(t *testing.T, s scenario, seed uint64) *platform {
 	t.Helper()
-	w := &world{t: t, scenario: s, seed: seed, Platform: flysim.New(flysim.Options{
+	w := &platform{t: t, scenario: s, seed: seed, Platform: flysim.New(flysim.Options{
 		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 3 * time.Second,
 		RateLimits: true, MachineLag: s.lag,
 	})}
@@ -107,7 +107,7 @@ type process struct {
 	stop    func()
 }
 
-func (w *world) process(seed uint64) *process {
+func (w *platform) process(seed uint64) *process {
 	w.t.Helper()
 	n := &network{next: w.Transport(), seed: seed, seen: make(map[string]int)}
 	if w.scenario.spoilNew != flysim.FailNone {
@@ -127,7 +127,7 @@ func (w *world) process(seed uint64) *process {
 }
 
 // note is what a journal would have: the releases that some process made.
-func (w *world) note(r fly.Release, _ fly.ReleaseStatus) {
+func (w *platform) note(r fly.Release, _ fly.ReleaseStatus) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !slices.Contains(w.noted, r.ID) {
@@ -136,7 +136,7 @@ func (w *world) note(r fly.Release, _ fly.ReleaseStatus) {
 }
 
 // left are the releases that were noted and have no end.
-func (w *world) left() (ids []string) {
+func (w *platform) left() (ids []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.Releases(appName) {
@@ -217,7 +217,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // wanted is the configuration that a Machine is to have.
-func (w *world) wanted(config machine.Config) machine.Config {
+func (w *platform) wanted(config machine.Config) machine.Config {
 	w.t.Helper()
 	env, err := config.Env()
 	if err != nil {
@@ -236,7 +236,7 @@ func (w *world) wanted(config machine.Config) machine.Config {
 
 // plan compares what is there with what is wanted, as a deploy does. What has
 // its configuration and works is left alone.
-func (w *world) plan(p *process) rollout.Work {
+func (w *platform) plan(p *process) rollout.Work {
 	w.t.Helper()
 	s := w.scenario
 	var live []fly.Machine
@@ -293,7 +293,7 @@ func (w *world) plan(p *process) rollout.Work {
 
 // create is the Machine of the group that has none, with a volume if it mounts
 // one: a free one, if there is one.
-func (w *world) create(p *process) rollout.Create {
+func (w *platform) create(p *process) rollout.Create {
 	w.t.Helper()
 	c := rollout.Create{Group: w.scenario.create.name, Region: "ams", Config: w.wanted(w.scenario.create.config(w.t))}
 	if !w.scenario.volume {
@@ -315,7 +315,7 @@ func (w *world) create(p *process) rollout.Create {
 
 // ran reports whether a Machine runs when nobody deploys: it did at first, or it
 // was created, not in the place of one that did not.
-func (w *world) ran(id string) bool {
+func (w *platform) ran(id string) bool {
 	if !slices.ContainsFunc(w.first, func(m liveMachine) bool { return m.ID == id }) && w.extra(id) {
 		id = w.MachineConfig(appName, id).Label(rollout.ReplacesKey)
 	}
@@ -328,7 +328,7 @@ func (w *world) ran(id string) bool {
 }
 
 // grant is the right to take exactly the steps of the work.
-func (w *world) grant(work rollout.Work) *gate.Grant {
+func (w *platform) grant(work rollout.Work) *gate.Grant {
 	w.t.Helper()
 	request := gate.Request{Tool: "deploy", App: appName}
 	for _, step := range work.Steps() {

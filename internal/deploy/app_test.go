@@ -23,9 +23,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// bench plans and applies deploys of one app on an emulated platform, on
+// deployedApp plans and applies deploys of one app on an emulated platform, on
 // a virtual clock.
-type bench struct {
+type deployedApp struct {
 	*flysim.Platform
 	t        *testing.T
 	app      string
@@ -38,7 +38,7 @@ type bench struct {
 }
 
 // MachineConfig is the Machine's configuration in the product's type.
-func (b *bench) MachineConfig(app, id string) machine.Config {
+func (b *deployedApp) MachineConfig(app, id string) machine.Config {
 	b.t.Helper()
 	config, err := machine.ParseConfig([]byte(b.Platform.MachineConfig(app, id).String()))
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bench) MachineConfig(app, id string) machine.Config {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (b *bench) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b *deployedApp) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.update != nil && r.Method == http.MethodPost && machinePath.MatchString(r.URL.Path) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -79,13 +79,13 @@ func (wallClock) Now() time.Time { return time.Now() }
 
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// deploys runs a test in a bubble, where waiting takes no time.
-func deploys(t *testing.T, app string, options flysim.Options, test func(b *bench)) {
+// withApp runs a test in a bubble, where waiting takes no time.
+func withApp(t *testing.T, app string, options flysim.Options, test func(b *deployedApp)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newDeployBench(t, app, options)) })
+	synctest.Test(t, func(t *testing.T) { test(newDeployedApp(t, app, options)) })
 }
 
-func newDeployBench(t *testing.T, app string, options flysim.Options) *bench {
+func newDeployedApp(t *testing.T, app string, options flysim.Options) *deployedApp {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))) // a bubble begins in 2000
 	options.Clock = flysim.NewClock(time.Now)
@@ -95,7 +95,7 @@ func newDeployBench(t *testing.T, app string, options flysim.Options) *bench {
 			t.Fatal(err)
 		}
 	}
-	b := &bench{Platform: p, t: t, app: app}
+	b := &deployedApp{Platform: p, t: t, app: app}
 	client, err := fly.New(fly.Options{
 		Endpoints: fly.Endpoints{API: "http://127.0.0.1:1", Flaps: "http://127.0.0.1:1", UIEX: "http://127.0.0.1:1"}, Token: fly.NewToken(p.Token()), UserAgent: "flycast-mcp/test",
 		HTTP: b, Now: time.Now,
@@ -152,7 +152,7 @@ func (in input) parsed() (Input, error) {
 	}, err
 }
 
-func (b *bench) planDeploy(in input) (Proposal, error) {
+func (b *deployedApp) planDeploy(in input) (Proposal, error) {
 	parsed, err := in.parsed()
 	if err != nil {
 		return Proposal{}, err
@@ -161,7 +161,7 @@ func (b *bench) planDeploy(in input) (Proposal, error) {
 }
 
 // stages are those of the plan of a file.
-func (b *bench) stages(content string) stages {
+func (b *deployedApp) stages(content string) stages {
 	b.t.Helper()
 	in, err := input{App: b.app, Content: content}.parsed()
 	if err != nil {
@@ -175,7 +175,7 @@ func (b *bench) stages(content string) stages {
 }
 
 // file is the app's fly.toml with one piece of it replaced.
-func (b *bench) file(was, is string) string {
+func (b *deployedApp) file(was, is string) string {
 	b.t.Helper()
 	file, ok := b.FlyToml(b.app)
 	if !ok || !strings.Contains(string(file), was) {
@@ -184,12 +184,12 @@ func (b *bench) file(was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-func (b *bench) plan(content string) Proposal {
+func (b *deployedApp) plan(content string) Proposal {
 	b.t.Helper()
 	return b.planOf(input{Content: content})
 }
 
-func (b *bench) planOf(in input) Proposal {
+func (b *deployedApp) planOf(in input) Proposal {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.planDeploy(in)
@@ -204,7 +204,7 @@ func (b *bench) planOf(in input) Proposal {
 }
 
 // apply does what was planned, as if it had been approved.
-func (b *bench) apply(planned Proposal) (Result, error) {
+func (b *deployedApp) apply(planned Proposal) (Result, error) {
 	b.t.Helper()
 	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.deployer.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
@@ -219,14 +219,14 @@ func (b *bench) apply(planned Proposal) (Result, error) {
 }
 
 // addUp checks that every Machine is counted once.
-func (b *bench) addUp(out Result) {
+func (b *deployedApp) addUp(out Result) {
 	b.t.Helper()
 	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
 		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
 	}
 }
 
-func (b *bench) deploy(content string) Result {
+func (b *deployedApp) deploy(content string) Result {
 	b.t.Helper()
 	out, err := b.apply(b.plan(content))
 	if err != nil {
@@ -236,7 +236,7 @@ func (b *bench) deploy(content string) Result {
 }
 
 // withoutChecks is inner-circle's file without its health check.
-func (b *bench) withoutChecks() string {
+func (b *deployedApp) withoutChecks() string {
 	b.t.Helper()
 	text, _, ok := strings.Cut(b.file("", ""), "[[http_service.checks]]")
 	if !ok {
