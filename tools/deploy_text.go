@@ -12,7 +12,7 @@ import (
 func spoken(changes []string) []string {
 	out := make([]string, len(changes))
 	for i, line := range changes {
-		out[i] = plan.SpokenChange(line)
+		out[i] = plan.PlainChange(line)
 	}
 	return out
 }

@@ -86,8 +86,8 @@ func web(services string) string {
 	return "app = \"demo\"\nprimary_region = \"fra\"\n" + services
 }
 
-// port is a service in TOML.
-func servicePort(internal int, ports ...string) string {
+// serviceTOML is a service in TOML.
+func serviceTOML(internal int, ports ...string) string {
 	return fmt.Sprintf("[[services]]\n  protocol = \"tcp\"\n  internal_port = %d\n", internal) + strings.Join(ports, "")
 }
 
@@ -115,7 +115,7 @@ func stopAll(s *site) {
 // through, or it is a person's turn.
 func TestFixesEnd(t *testing.T) {
 	udp := "[[services]]\n  protocol = \"udp\"\n  internal_port = 53\n" + entry(53, "")
-	two := redirectingService + servicePort(8081, entry(80, plainHandlers+"    force_https = true\n"), entry(443, tlsHandlers))
+	two := redirectingService + serviceTOML(8081, entry(80, plainHandlers+"    force_https = true\n"), entry(443, tlsHandlers))
 	tests := []struct {
 		name      string
 		toml      string
@@ -129,27 +129,27 @@ func TestFixesEnd(t *testing.T) {
 		{name: "no Flycast address", toml: web(readyService), addresses: `["public"]`, most: 3},
 		{name: "a redirect", toml: web(redirectingService), most: 4},
 		{name: "a redirect, and no Flycast address", toml: web(redirectingService), addresses: `["public"]`, most: 6},
-		{name: "a new port", toml: web(readyService), deploys: web(readyService + servicePort(9090, entry(9090, ""))), most: 3},
-		{name: "a new port and a redirect", toml: web(redirectingService), deploys: web(redirectingService + servicePort(9090, entry(9090, ""))), most: 6},
+		{name: "a new port", toml: web(readyService), deploys: web(readyService + serviceTOML(9090, entry(9090, ""))), most: 3},
+		{name: "a new port and a redirect", toml: web(redirectingService), deploys: web(redirectingService + serviceTOML(9090, entry(9090, ""))), most: 6},
 		{name: "another program", toml: web(readyService), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), most: 3},
 		{name: "another program and a redirect", toml: web(redirectingService), deploys: web(strings.Replace(redirectingService, "8080", "9090", 1)), most: 6},
 		{name: "two services on one port", toml: web(two), most: 4},
 		{name: "two services on one port, the redirect taken off", toml: web(two), deploys: web(strings.ReplaceAll(two, "true", "false")), most: 1},
-		{name: "no ports", toml: web(servicePort(8080)), most: 4},
-		{name: "no ports, and no Flycast address", toml: web(servicePort(8080)), addresses: `["public"]`, most: 6},
-		{name: "no ports, and a file with some", toml: web(servicePort(8080)), deploys: web(readyService), most: 1},
-		{name: "no ports, and a file with some for another program", toml: web(servicePort(8080)), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), most: 1},
-		{name: "no ports of several programs", toml: web(servicePort(8080) + servicePort(9090)), end: plan.NoPorts, most: 1},
-		{name: "a database without ports", toml: web(servicePort(6379)), most: 4},
+		{name: "no ports", toml: web(serviceTOML(8080)), most: 4},
+		{name: "no ports, and no Flycast address", toml: web(serviceTOML(8080)), addresses: `["public"]`, most: 6},
+		{name: "no ports, and a file with some", toml: web(serviceTOML(8080)), deploys: web(readyService), most: 1},
+		{name: "no ports, and a file with some for another program", toml: web(serviceTOML(8080)), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), most: 1},
+		{name: "no ports of several programs", toml: web(serviceTOML(8080) + serviceTOML(9090)), end: plan.NoPorts, most: 1},
+		{name: "a database without ports", toml: web(serviceTOML(6379)), most: 4},
 		{name: "no service", toml: web(""), most: 1},
 		{name: "no service, and a file with one", toml: web(""), deploys: web(readyService), most: 3},
-		{name: "TLS alone", toml: web(servicePort(8080, entry(443, tlsHandlers))), most: 4},
-		{name: "TLS alone, and a file with another port", toml: web(servicePort(8080, entry(443, tlsHandlers))), deploys: web(servicePort(8080, entry(443, tlsHandlers), entry(80, plainHandlers)) + servicePort(9090, entry(9090, ""))), most: 6},
-		{name: "raw TLS alone", toml: web(servicePort(1883, entry(8883, rawTLS))), most: 4},
-		{name: "pg_tls alone", toml: web(servicePort(5432, entry(5432, pgTLS))), most: 4},
-		{name: "TLS alone twice", toml: web(servicePort(8080, entry(443, tlsHandlers)) + servicePort(1883, entry(8883, rawTLS))), most: 4},
+		{name: "TLS alone", toml: web(serviceTOML(8080, entry(443, tlsHandlers))), most: 4},
+		{name: "TLS alone, and a file with another port", toml: web(serviceTOML(8080, entry(443, tlsHandlers))), deploys: web(serviceTOML(8080, entry(443, tlsHandlers), entry(80, plainHandlers)) + serviceTOML(9090, entry(9090, ""))), most: 6},
+		{name: "raw TLS alone", toml: web(serviceTOML(1883, entry(8883, rawTLS))), most: 4},
+		{name: "pg_tls alone", toml: web(serviceTOML(5432, entry(5432, pgTLS))), most: 4},
+		{name: "TLS alone twice", toml: web(serviceTOML(8080, entry(443, tlsHandlers)) + serviceTOML(1883, entry(8883, rawTLS))), most: 4},
 		{name: "UDP", toml: web(readyService + udp), end: plan.UDPService, most: 1},
-		{name: "UDP, and a file with a new port", toml: web(readyService + udp), deploys: web(readyService + udp + servicePort(9090, entry(9090, ""))), end: plan.UDPService, most: 2},
+		{name: "UDP, and a file with a new port", toml: web(readyService + udp), deploys: web(readyService + udp + serviceTOML(9090, entry(9090, ""))), end: plan.UDPService, most: 2},
 		{name: "loopback", toml: web(readyService), end: plan.BindLoopback, most: 1, before: func(s *site) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetListen(s.app, id, []string{"127.0.0.1:8080"})
@@ -174,7 +174,7 @@ func TestFixesEnd(t *testing.T) {
 		}},
 
 		{name: "stopped for good", toml: web(readyService + "  auto_start_machines = false\n"), most: 4, before: stopAll},
-		{name: "a database, stopped for good", toml: web(strings.Replace(servicePort(6379, entry(6379, "")), "internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
+		{name: "a database, stopped for good", toml: web(strings.Replace(serviceTOML(6379, entry(6379, "")), "internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
 		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.HostDown, most: 1, before: func(s *site) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetHost(s.app, id, "unreachable")

@@ -22,12 +22,12 @@ func TestPatchNothingToEdit(t *testing.T) {
 		person      string // or what a person is asked
 		deploysFile bool   // or the file, as it is
 	}{
-		{name: "no ports", toml: web(servicePort(8080)), create: plan.CreateHTTP, port: 8080},
-		{name: "a port that is none", toml: web(servicePort(8080, "  [[services.ports]]\n    handlers = [\"http\"]\n")), create: plan.CreateHTTP, port: 8080},
-		{name: "no ports of a database", toml: web(servicePort(6379)), create: plan.CreateTCP, port: 6379},
-		{name: "no ports of two programs", toml: web(servicePort(8080) + servicePort(9090)), person: "which port the app listens on"},
+		{name: "no ports", toml: web(serviceTOML(8080)), create: plan.CreateHTTP, port: 8080},
+		{name: "a port that is none", toml: web(serviceTOML(8080, "  [[services.ports]]\n    handlers = [\"http\"]\n")), create: plan.CreateHTTP, port: 8080},
+		{name: "no ports of a database", toml: web(serviceTOML(6379)), create: plan.CreateTCP, port: 6379},
+		{name: "no ports of two programs", toml: web(serviceTOML(8080) + serviceTOML(9090)), person: "which port the app listens on"},
 		{name: "UDP alone", toml: web(udpService), person: "53/udp"},
-		{name: "raw TLS of a database", toml: web(servicePort(5432, entry(5432, pgTLS))), plain: []int{5433}},
+		{name: "raw TLS of a database", toml: web(serviceTOML(5432, entry(5432, pgTLS))), plain: []int{5433}},
 		{name: "ready", toml: web(readyService + "  force_https = false\n  auto_stop_machines = \"stop\"\n  auto_start_machines = true\n  min_machines_running = 0\n"), deploysFile: true},
 	}
 	for _, test := range tests {

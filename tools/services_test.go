@@ -90,14 +90,14 @@ func TestDeployNothingCanWake(t *testing.T) {
 		name, before, deploys string
 		want                  bool
 	}{
-		{"no ports", web(servicePort(8080)), web(after(servicePort(8080), stops)), true},
-		{"port 0", web(servicePort(8080, entry(0, ""))), web(after(servicePort(8080, entry(0, "")), stops)), true},
+		{"no ports", web(serviceTOML(8080)), web(after(serviceTOML(8080), stops)), true},
+		{"port 0", web(serviceTOML(8080, entry(0, ""))), web(after(serviceTOML(8080, entry(0, "")), stops)), true},
 		{"UDP", web(udp), web(after(udp, stops)), true},
-		{"suspend", web(servicePort(8080)), web(after(servicePort(8080), "auto_stop_machines = \"suspend\"")), true},
-		{"as it was, and something else", web(after(servicePort(8080), stops)), web(after(servicePort(8080), stops) + "[env]\n  A = \"b\"\n"), true},
-		{"kept running by another service", web(servicePort(8080)), web(after(servicePort(8080), stops) + servicePort(9090)), false},
-		{"woken by another service", web(servicePort(8080) + servicePort(9090, entry(9090, ""))), web(after(servicePort(8080), stops) + after(servicePort(9090, entry(9090, "")), stops)), false},
-		{"turned off", web(after(servicePort(8080), stops)), web(servicePort(8080)), false},
+		{"suspend", web(serviceTOML(8080)), web(after(serviceTOML(8080), "auto_stop_machines = \"suspend\"")), true},
+		{"as it was, and something else", web(after(serviceTOML(8080), stops)), web(after(serviceTOML(8080), stops) + "[env]\n  A = \"b\"\n"), true},
+		{"kept running by another service", web(serviceTOML(8080)), web(after(serviceTOML(8080), stops) + serviceTOML(9090)), false},
+		{"woken by another service", web(serviceTOML(8080) + serviceTOML(9090, entry(9090, ""))), web(after(serviceTOML(8080), stops) + after(serviceTOML(9090, entry(9090, "")), stops)), false},
+		{"turned off", web(after(serviceTOML(8080), stops)), web(serviceTOML(8080)), false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestCreateTCP(t *testing.T) {
 // TestPatchDeployedDatabase: the file names no image, and the Machines tell that a
 // database runs there.
 func TestPatchDeployedDatabase(t *testing.T) {
-	onSite(t, web(servicePort(7000, entry(7000, ""))), "[\"flycast\"]\nimage = \"docker.io/library/redis:8\"", func(s *site) {
+	onSite(t, web(serviceTOML(7000, entry(7000, ""))), "[\"flycast\"]\nimage = \"docker.io/library/redis:8\"", func(s *site) {
 		out := s.ask("patch_services", map[string]any{"app": s.app})
 		if out.Status != plan.NothingToDo || !strings.Contains(out.says(), "it runs Redis") {
 			s.t.Errorf("got %s: %s, %s", out.Status, out.Summary, out.says())

@@ -74,7 +74,7 @@ func TestDeployServicesPin(t *testing.T) {
 			t.Errorf("question %s", question)
 		}
 		// What is structured has the platform's words, the text a person's.
-		if !mention(planned.Out.Changes, "autostop: true → false") || !slices.ContainsFunc(planned.Out.Changes, func(change string) bool { return strings.Contains(plan.SpokenChange(change), "autostop: stop → off") }) {
+		if !mention(planned.Out.Changes, "autostop: true → false") || !slices.ContainsFunc(planned.Out.Changes, func(change string) bool { return strings.Contains(plan.PlainChange(change), "autostop: stop → off") }) {
 			t.Errorf("changes %q", planned.Out.Changes)
 		}
 	})

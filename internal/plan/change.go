@@ -11,9 +11,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// Change is one value that a step gives a Machine's configuration. Before and
-// After are literals, empty where there is no value. What Fly holds and may be a
-// secret is masked in both.
+// Change is one value that a step changes in a Machine's configuration. Before and After are
+// literals, empty if there is no value. Both mask what Fly holds and may be a secret.
 type Change struct {
 	Path   string `json:"path"`
 	Before string `json:"before,omitempty"`
@@ -24,24 +23,24 @@ type Change struct {
 	Note     string `json:"note,omitempty"` // of this program
 }
 
-// key tells changes apart.
+// key returns a string that differs between different changes.
 func (c Change) key() string {
 	return strings.Join([]string{c.Path, c.Before, c.After, strconv.FormatBool(c.FromFile), c.Note}, "\x00")
 }
 
 const (
 	valueLimit = 40 // characters of a value, where values are cut
-	whole      = 1 << 30
+	unlimited  = 1 << 30
 	imageLimit = 200 // of an image, of which the end tells which one it is
 )
 
-// imageText is what the reference of an image is made of: it holds no blanks, so
-// that it cannot pass for anything else.
+// imageText matches the reference of an image. It has no blanks, so that it cannot pass for
+// anything else.
 var imageText = regexp.MustCompile(`^"[A-Za-z0-9._:/@-]*"$`)
 
-// text is the change on one line. With cut, a long value that goes ends after 40
-// characters and says how many more there are; wasCut reports whether it does.
-// What the change brings is never cut: nobody approves what they were not shown.
+// text returns the change on one line. With cut, a long old value ends after 40 characters and
+// says how many more there are; wasCut reports whether one does. A new value is never cut:
+// nobody approves what they were not shown.
 func (c Change) text(cut bool) (text string, wasCut bool) {
 	value := func(literal string, cut bool) string {
 		n := valueLimit
@@ -52,17 +51,17 @@ func (c Change) text(cut bool) (text string, wasCut bool) {
 			n = imageLimit
 		}
 		if !cut {
-			n = whole
+			n = unlimited
 		}
-		short, left := shorten(spokenLiteral(spokenAutostop(c.Path, literal)), n)
+		short, left := shorten(quoteLiteral(autostopWord(c.Path, literal)), n)
 		wasCut = wasCut || left
 		return short
 	}
-	decoded, isDecoded := c.decoded()
+	decoded, isDecoded := c.decode()
 	if isDecoded {
 		c.After = strconv.Quote(decoded)
 	}
-	path := outside.Line(c.Path, whole)
+	path := outside.Line(c.Path, unlimited)
 	switch {
 	case c.Before == "":
 		text = path + " = " + value(c.After, false)
@@ -83,7 +82,7 @@ func (c Change) text(cut bool) (text string, wasCut bool) {
 	return strings.Join(strings.Fields(text), " "), wasCut
 }
 
-// shorten cuts a text and says how much of it is missing.
+// shorten cuts a text and says how much is missing.
 func shorten(text string, limit int) (short string, wasCut bool) {
 	end := ""
 	if strings.HasPrefix(text, "'") {
@@ -96,8 +95,8 @@ func shorten(text string, limit int) (short string, wasCut bool) {
 	return fmt.Sprintf("%s…%s and %d more characters", string([]rune(text)[:limit]), end, n-limit-len(end)), true
 }
 
-// decoded is the content of a file, of which a configuration holds the base64.
-func (c Change) decoded() (string, bool) {
+// decode returns the content of a file that a configuration holds in base64.
+func (c Change) decode() (string, bool) {
 	if !c.FromFile || !strings.HasSuffix(c.Path, "raw_value") {
 		return "", false
 	}
@@ -112,16 +111,16 @@ func (c Change) decoded() (string, bool) {
 	return string(data), true
 }
 
-// spokenLiteral is a literal with its strings in single quotes, which nothing in
-// them ends.
-func spokenLiteral(literal string) string {
+// quoteLiteral returns a literal with its strings in single quotes, which nothing in the
+// strings ends.
+func quoteLiteral(literal string) string {
 	var b strings.Builder
 	for literal != "" {
 		if literal[0] == '"' {
 			if quoted, err := strconv.QuotedPrefix(literal); err == nil {
 				text, err := strconv.Unquote(quoted)
 				if err == nil {
-					b.WriteString(outside.QuoteSingle(text, whole))
+					b.WriteString(outside.QuoteSingle(text, unlimited))
 					literal = literal[len(quoted):]
 					continue
 				}
@@ -131,18 +130,17 @@ func spokenLiteral(literal string) string {
 		if next == 0 {
 			next = len(literal)
 		}
-		b.WriteString(outside.Line(strings.ReplaceAll(literal[:next], `"`, "'"), whole))
+		b.WriteString(outside.Line(strings.ReplaceAll(literal[:next], `"`, "'"), unlimited))
 		literal = literal[next:]
 	}
 	return b.String()
 }
 
-// autostopPath is where a service's autostop stands.
+// autostopPath matches the path of a service's autostop.
 var autostopPath = regexp.MustCompile(`^services\[[0-9]+\]\.autostop$`)
 
-// spokenAutostop is an autostop in the words of a fly.toml, and every other
-// literal as it is.
-func spokenAutostop(path, literal string) string {
+// autostopWord returns an autostop in the words of a fly.toml, and other literals unchanged.
+func autostopWord(path, literal string) string {
 	if !autostopPath.MatchString(path) {
 		return literal
 	}
@@ -157,14 +155,13 @@ func spokenAutostop(path, literal string) string {
 	return literal
 }
 
-// autostopChange is the autostop of a service in a line of a configuration
-// diff, with or without the group before it and a note behind it.
+// autostopChange matches the autostop of a service in a line of a configuration diff, with or
+// without the group before it and a note after it.
 var autostopChange = regexp.MustCompile(`^((?:[^" :]+: )?services\[[0-9]+\]\.autostop(?: = |: | removed \(was ))(false|true|"suspend")( → )?(false|true|"suspend")?(\)?(?: \(.*\))?)$`)
 
-// SpokenChange is a line of a configuration diff in the words of a fly.toml. The
-// platform knows autostop as false and true, too, and a diff has these; a person
-// wrote off or stop.
-func SpokenChange(line string) string {
+// PlainChange returns a line of a configuration diff in the words of a fly.toml: autostop is
+// false or true on the platform, and off or stop in the file.
+func PlainChange(line string) string {
 	m := autostopChange.FindStringSubmatch(line)
 	if m == nil {
 		return line

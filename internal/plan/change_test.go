@@ -6,7 +6,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-func TestSpokenChange(t *testing.T) {
+func TestPlainChange(t *testing.T) {
 	for line, want := range map[string]string{
 		"services[0].autostop: false → true":                        "services[0].autostop: off → stop",
 		`services[12].autostop: true → "suspend"`:                   "services[12].autostop: stop → suspend",
@@ -20,7 +20,7 @@ func TestSpokenChange(t *testing.T) {
 		`metadata.x = "services[0].autostop: false → true"`:        `metadata.x = "services[0].autostop: false → true"`,
 		`init.cmd: ["a"] → ["services[0].autostop: true → false"]`: `init.cmd: ["a"] → ["services[0].autostop: true → false"]`,
 	} {
-		if got := plan.SpokenChange(line); got != want {
+		if got := plan.PlainChange(line); got != want {
 			t.Errorf("%s: got %s, want %s", line, got, want)
 		}
 	}

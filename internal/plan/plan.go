@@ -1,11 +1,11 @@
-// Package plan holds the values of plan, approve, apply, verify: what a tool
-// wants to do and why ([Plan]), what a person is asked ([Question]), and what
-// came of it ([Result]). It does nothing itself.
+// Package plan holds the values of plan, approve, apply, verify: what a tool wants to do and
+// why ([Plan]), what a person is asked ([Question]), and what happened ([Result]). It does
+// nothing itself. Hazards, verbs and other words are explained in tables (words.go); the
+// package that makes a plan has the rest of its question (a [Wording]).
 //
-// A Plan's [Plan.Digest] covers everything that Apply will use and everything
-// the question is rendered from: what is approved is what is shown is what is
-// done. It leaves out whatever may move while a person reads: run states,
-// checks, leases, times, prices, sentences, order.
+// A Plan's [Plan.Digest] covers everything that Apply uses and everything that the question is
+// rendered from: what is approved is what is shown and what is done. It leaves out what may
+// change while a person reads: run states, checks, leases, times, prices, sentences, order.
 package plan
 
 import (
@@ -63,7 +63,7 @@ const (
 	ParamEnd     = "end"     // why a Machine that is there now is destroyed
 )
 
-// Get is the first value of a parameter, empty if there is none.
+// Get returns the first value of a parameter; empty if there is none.
 func (s Step) Get(name string) string {
 	for _, p := range s.Params {
 		if p.Name == name {
@@ -73,10 +73,9 @@ func (s Step) Get(name string) string {
 	return ""
 }
 
-// Shown reports whether the step is an object of the question. What serves the
-// change of a Machine (its lease, a start to prove it), what happens only after
-// a failure, and the record of a release are told in sentences. What tells of a
-// changed configuration is shown whatever the verb.
+// Shown reports whether the step is an object of the question. What only serves the change of
+// a Machine (its lease, a start to test it), what happens only after a failure, and the record
+// of a release are said in sentences. A changed configuration is shown whatever the verb.
 func (s Step) Shown() bool {
 	if len(s.Changes) > 0 {
 		return true
@@ -95,7 +94,7 @@ func (s Step) Shown() bool {
 	return s.Undo() == "" // what is not known is not hidden
 }
 
-// Empty reports that there is nothing to do.
+// Empty reports whether there is nothing to do.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 }
 
 // Has reports whether the plan has a hazard.
@@ -111,16 +110,16 @@ func (p *Plan) Hazard(h Hazard) {
 	}
 }
 
-// Irreversible reports whether a step cannot be undone, or not wholly: the
-// person types the app's name then.
+// Irreversible reports whether a step cannot be undone, or only partly: the person then types
+// the app's name.
 func (p Plan) Irreversible() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Shown() && s.Undo() != UndoYes }) ||
 		slices.ContainsFunc(p.Hazards, Hazard.Irreversible)
 }
 
-// stated reports an error if the plan does something irreversible, or ends access
-// to the app, and has no hazard that says so: a policy judges by hazards alone.
-func (p Plan) stated() error {
+// checkHazards returns an error if the plan does something irreversible, or ends access to the
+// app, and has no hazard that says so: a policy judges by hazards alone.
+func (p Plan) checkHazards() error {
 	for _, s := range p.Steps {
 		if !s.Shown() || s.Undo() == UndoYes {
 			continue
@@ -137,11 +136,11 @@ func (p Plan) stated() error {
 	return nil
 }
 
-// encodingVersion begins every canonical encoding; it changes when the meaning
-// of a field does.
+// encodingVersion begins every canonical encoding. It changes when the meaning of a field
+// changes.
 const encodingVersion = "flycast-mcp plan v2"
 
-// Digest is the SHA-256 of the canonical encoding, in hex.
+// Digest returns the SHA-256 of the canonical encoding, in hex.
 func (p Plan) Digest() string {
 	c := p
 	// Never nil: null and [] must not make two digests of one plan.
@@ -168,7 +167,7 @@ func (p Plan) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Grants are the plan's steps as a grant holds them.
+// Grants returns the plan's steps as a grant holds them.
 func (p Plan) Grants() []gate.Step {
 	out := make([]gate.Step, len(p.Steps))
 	for i, s := range p.Steps {
@@ -180,7 +179,7 @@ func (p Plan) Grants() []gate.Step {
 // Request returns the plan and its question as they come to the gate, without the caller's
 // part. A plan that does not state what it does is an error.
 func (p Plan) Request(q Question) (gate.Request, error) {
-	if err := p.stated(); err != nil {
+	if err := p.checkHazards(); err != nil {
 		return gate.Request{}, err
 	}
 	body, err := json.Marshal(p)

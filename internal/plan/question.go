@@ -63,7 +63,7 @@ func (p Plan) Question() Question {
 
 // FullQuestion renders the plan for a terminal, which shows everything.
 func (p Plan) FullQuestion() Question {
-	return p.question(Detail{everything: true, Names: whole})
+	return p.question(Detail{everything: true, Names: unlimited})
 }
 
 func (p Plan) question(d Detail) Question {
@@ -99,8 +99,8 @@ func (q Question) TooLong() string {
 		formLines-aheadLines-changedLines, formCharacters-aheadCharacters-changedCharacters)
 }
 
-// TextAgain is the question when it is asked again because of these changed facts: as many of
-// them as a form can hold, before the question.
+// TextAgain returns the question when it is asked again because these facts changed: it begins
+// with as many of them as a form can hold.
 func (q Question) TextAgain(changed []string) string {
 	if len(changed) == 0 {
 		return q.Text()
@@ -121,7 +121,7 @@ func (q Question) TextAgain(changed []string) string {
 	return again(Count(len(changed), "thing", "things"))
 }
 
-// Text is the question as a form shows it.
+// Text returns the question as text.
 func (q Question) Text() string {
 	var b strings.Builder
 	b.WriteString(q.Title + "\n")
@@ -152,7 +152,7 @@ func (p Plan) ShownSteps() []Step {
 	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !s.Shown() })
 }
 
-// Count is a number with its noun.
+// Count returns a number with its noun.
 func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -160,10 +160,10 @@ func Count(n int, one, many string) string {
 	return strconv.Itoa(n) + " " + many
 }
 
-// wrapped is a change on as many lines as it needs: what a Machine will run
-// must not hide behind the hundredth character of a command. Every further line
-// begins with a mark, so that no text can pass for a section of the question.
-func wrapped(change string) []string {
+// wrapChange returns a change on as many lines as it needs: what a Machine will run must not
+// be hidden after the hundredth character of a command. Every further line begins with a mark,
+// so that no text can pass for a section of the question.
+func wrapChange(change string) []string {
 	rest, indent := []rune(change), "  "
 	var out []string
 	for len(rest) > lineLimit {
@@ -173,13 +173,13 @@ func wrapped(change string) []string {
 	return append(out, indent+string(rest))
 }
 
-// plainMount is a field of a mount whose value is a word or a path.
+// plainMount matches a field of a mount whose value is a word or a path.
 var plainMount = regexp.MustCompile(`^  mounts\[\d+\]\.\w+ = '[\w./-]*'$`)
 
-// packs reports whether a change goes on the line of the one before it. Only
-// fields of services and sizes do: their values are short words and numbers, so that none
-// can imitate its neighbour.
-func packs(line string, next []string) bool {
+// fitsOnLine reports whether a change goes on the line of the one before it. Only fields of
+// services and sizes do: their values are short words and numbers, which cannot imitate their
+// neighbors.
+func fitsOnLine(line string, next []string) bool {
 	short := func(s string) bool {
 		return strings.HasPrefix(s, "  services[") || strings.HasPrefix(s, "  guest.cpu") ||
 			strings.HasPrefix(s, "  guest.memory_mb") || plainMount.MatchString(s)
@@ -188,7 +188,7 @@ func packs(line string, next []string) bool {
 		utf8.RuneCountInString(line)+utf8.RuneCountInString(next[0]) <= lineLimit
 }
 
-// Line is a step as one line of the question or of a result.
+// Line returns the step as one line of a question or a result.
 func (s Step) Line() string {
 	switch s.Verb {
 	case gate.ReleaseAddress:
@@ -223,7 +223,7 @@ func networkName(name string) string {
 	return Quote(name)
 }
 
-// KindName is an address's kind in words.
+// KindName returns an address's kind in words.
 func KindName(kind string) string {
 	switch kind {
 	case "dedicated_v4":
@@ -261,7 +261,7 @@ func AddressMonthlyUSD(kind string) float64 {
 	return 0
 }
 
-// MonthlyUSD is what the plan changes in the monthly bill, by list prices.
+// MonthlyUSD returns the change of the monthly bill in US dollars, by list prices.
 func (p Plan) MonthlyUSD() float64 {
 	var usd float64
 	for _, s := range p.Steps {
@@ -272,7 +272,7 @@ func (p Plan) MonthlyUSD() float64 {
 	return usd
 }
 
-// undo says what the steps lose.
+// undo says what the steps lose for good.
 func (p Plan) undo() []string {
 	var lost, shared, destroyed bool
 	for _, s := range p.ShownSteps() {

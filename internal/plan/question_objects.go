@@ -11,11 +11,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// named is how many objects are named one by one; more are counted.
-const named = 6
+// maxObjects is how many objects are listed one by one; more are counted.
+const maxObjects = 6
 
-// what lists the objects: addresses and volumes by value, then each distinct
-// change once, with the Machines that get it.
+// what lists the objects: addresses and volumes by value, then each distinct change once, with
+// its Machines.
 func (p Plan) what(d Detail) []string {
 	var addresses, others []Step
 	for _, s := range p.ShownSteps() {
@@ -30,13 +30,13 @@ func (p Plan) what(d Detail) []string {
 	out := append(addressLines(addresses, d), otherLines(others, d)...)
 	var cut, fromFile, unnamed bool
 	for _, b := range blocksOf(p.machineSteps()) {
-		unnamed = unnamed || !d.everything && len(b.of) > named
+		unnamed = unnamed || !d.everything && len(b.of) > maxObjects
 		out = append(out, b.head(d)...)
 		for _, c := range b.changes {
 			text, wasCut := c.text(d.cut)
 			cut, fromFile = cut || wasCut, fromFile || c.FromFile
-			lines, last := wrapped(text), len(out)-1
-			if packs(out[last], lines) {
+			lines, last := wrapChange(text), len(out)-1
+			if fitsOnLine(out[last], lines) {
 				out[last] += "; " + strings.TrimSpace(lines[0])
 				continue
 			}
@@ -57,7 +57,7 @@ func (p Plan) what(d Detail) []string {
 	return out
 }
 
-// machineSteps are the shown steps that are about Machines.
+// machineSteps returns the shown steps that are about Machines.
 func (p Plan) machineSteps() []Step {
 	return slices.DeleteFunc(p.ShownSteps(), func(s Step) bool { return !s.isMachine() })
 }
@@ -71,11 +71,10 @@ func (s Step) isMachine() bool {
 	return len(s.Changes) > 0
 }
 
-// addressLines are released addresses: by value or, with too many, counted by
-// kind.
+// addressLines lists released addresses: by value or, if there are too many, counted by kind.
 func addressLines(steps []Step, d Detail) []string {
 	var out []string
-	if len(steps) <= named || d.everything {
+	if len(steps) <= maxObjects || d.everything {
 		for _, s := range steps {
 			out = append(out, s.Line())
 		}
@@ -97,7 +96,7 @@ func addressLines(steps []Step, d Detail) []string {
 			line += ", LOST FOR GOOD"
 		}
 		if !d.counted {
-			out = append(out, joined(line+": ", list)...)
+			out = append(out, joinLines(line+": ", list)...)
 			continue
 		}
 		out = append(out, line)
@@ -105,8 +104,7 @@ func addressLines(steps []Step, d Detail) []string {
 	return out
 }
 
-// otherLines are volumes and whatever else there is: what reads alike once, and
-// of many the first.
+// otherLines lists volumes and other objects: equal lines once, and the first of many.
 func otherLines(steps []Step, d Detail) []string {
 	times := make(map[string]int)
 	var lines []string
@@ -118,7 +116,7 @@ func otherLines(steps []Step, d Detail) []string {
 	}
 	var out []string
 	for i, line := range lines {
-		if i == named && len(lines) > named && !d.everything {
+		if i == maxObjects && len(lines) > maxObjects && !d.everything {
 			left := 0
 			for _, line := range lines[i:] {
 				left += times[line]
@@ -133,14 +131,14 @@ func otherLines(steps []Step, d Detail) []string {
 	return out
 }
 
-// block is changes with the Machines that get all of them.
+// block is changes, with the Machines that get all of them.
 type block struct {
 	of      []Step // one for each Machine
 	changes []Change
 }
 
-// blocksOf says each distinct change once. Changes of the same Machines are one
-// block; those of the most Machines come first.
+// blocksOf puts each distinct change into one block. Changes of the same Machines are one
+// block; blocks with the most Machines come first.
 func blocksOf(steps []Step) []block {
 	type atom struct {
 		change Change
@@ -194,8 +192,8 @@ func blocksOf(steps []Step) []block {
 	return blocks
 }
 
-// head names or counts the Machines of a block, and says what becomes of them
-// beside its changes.
+// head lists or counts the Machines of a block, and says what happens to them besides its
+// changes.
 func (b block) head(d Detail) []string {
 	first := b.of[0]
 	end := ""
@@ -206,7 +204,7 @@ func (b block) head(d Detail) []string {
 		end = ": already have their configuration and are only tested: " + Line(first.Get(ParamProve))
 	}
 	byGroup, groups := split(b.of, ParamGroup)
-	if len(b.of) <= named || d.everything {
+	if len(b.of) <= maxObjects || d.everything {
 		var out []string
 		if first.Get(ParamProve) != "" {
 			for _, s := range b.of {
@@ -219,7 +217,7 @@ func (b block) head(d Detail) []string {
 			for _, s := range byGroup[group] {
 				names = append(names, s.machineName())
 			}
-			lines := joined("group "+Quote(group)+": ", names)
+			lines := joinLines("group "+Quote(group)+": ", names)
 			lines[len(lines)-1] += end
 			out = append(out, lines...)
 		}
@@ -261,7 +259,7 @@ func inParts(by map[string][]Step, values []string, most int, noun string,
 	return strings.Join(parts, ", ")
 }
 
-// split sorts steps out by a parameter; the values with the most come first.
+// split groups steps by a parameter; the values with the most steps come first.
 func split(steps []Step, param string) (by map[string][]Step, order []string) {
 	by = make(map[string][]Step)
 	for _, s := range steps {
@@ -275,7 +273,7 @@ func split(steps []Step, param string) (by map[string][]Step, order []string) {
 	return by, order
 }
 
-// machineName is a Machine in the list of its group.
+// machineName returns a Machine as the list of its group shows it.
 func (s Step) machineName() string {
 	name := Clean(s.Get(ParamMachine))
 	switch {
@@ -287,8 +285,8 @@ func (s Step) machineName() string {
 	return name + " (" + Quote(s.Get(ParamRegion)) + ")"
 }
 
-// joined lists names on as many lines as they need.
-func joined(lead string, names []string) []string {
+// joinLines lists names on as many lines as they need.
+func joinLines(lead string, names []string) []string {
 	const width = 2 * lineLimit
 	line, used := lead, utf8.RuneCountInString(lead)
 	var out []string

@@ -49,8 +49,8 @@ type Result struct {
 	Next        []Next         `json:"next" jsonschema:"what to do now, in order; empty: nothing is left"`
 }
 
-// Envelope is the result itself: tools embed a Result in their own output, and
-// fill and read it through this.
+// Envelope returns the result itself: outputs of tools embed a Result, and are filled and read
+// through this.
 func (r *Result) Envelope() *Result { return r }
 
 // Summary is the plan in a result.
@@ -61,7 +61,7 @@ type Summary struct {
 	MonthlyUSDChange float64  `json:"monthly_usd_change,omitempty"`
 }
 
-// Summary is the plan's part of the envelope.
+// Summary returns the plan's part of the envelope.
 func (p Plan) Summary() *Summary {
 	return &Summary{Digest: p.Digest(), Hazards: p.Hazards, Impact: p.Impact, MonthlyUSDChange: p.MonthlyUSD()}
 }
@@ -78,7 +78,7 @@ const (
 	NotStarted State = "not_started"
 )
 
-// Record is a step in a result: the plan first, the record later.
+// Record is a step in a result: planned first, then what happened.
 type Record struct {
 	Do     gate.Verb `json:"do"`
 	Target string    `json:"target,omitempty"`
@@ -91,7 +91,7 @@ type Record struct {
 // name.
 const targetLimit = 300
 
-// Records are the plan's shown steps, in one state.
+// Records returns the plan's shown steps, in one state.
 func (p Plan) Records(state State) []Record {
 	var out []Record
 	for _, s := range p.ShownSteps() {
@@ -102,12 +102,12 @@ func (p Plan) Records(state State) []Record {
 			target = s.Get(ParamRegion) // it has no id yet
 		}
 		out = append(out, Record{Do: s.Verb, Target: outside.Line(target, targetLimit),
-			State: state, Undo: s.Undo(), Note: s.note()})
+			State: state, Undo: s.Undo(), Note: s.recordNote()})
 	}
 	return out
 }
 
-func (s Step) note() string {
+func (s Step) recordNote() string {
 	switch s.Verb {
 	case gate.ReleaseAddress:
 		return KindName(s.Get(ParamKind))
@@ -136,8 +136,8 @@ type Next struct {
 	Why       string     `json:"why"`
 }
 
-// Arguments are those that a next call may name: never an approval, and never
-// what would go through a blocker.
+// Arguments are those that a next call may have: never an approval, and never what would
+// override a blocker.
 type Arguments struct {
 	App           string   `json:"app,omitempty"`
 	Run           string   `json:"run,omitempty"`
@@ -157,7 +157,7 @@ const (
 	CreateTCP  = "tcp"
 )
 
-// String is the arguments as they are written in a sentence.
+// String returns the arguments as they are written in a sentence.
 func (a Arguments) String() string {
 	var parts []string
 	add := func(name, value string) {
@@ -215,5 +215,5 @@ func Shortened(lines []string) []string {
 	return outside.First(lines, MaxLines)
 }
 
-// Machines is a number of Machines in words.
+// Machines returns a number of Machines in words.
 func Machines(n int) string { return Count(n, "Machine", "Machines") }
