@@ -75,20 +75,21 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 		delete(before, key)
 		delete(after, key)
 	}
+	result := config
 	for key := range before {
 		if _, kept := after[key]; !kept {
-			config = config.Without(key)
+			result = result.Without(key)
 		}
 	}
 	for key, value := range after {
 		if string(before[key]) == string(value) {
 			continue
 		}
-		if config, err = config.With(key, keepUnknown(config.Raw(key), before[key], value)); err != nil {
+		if result, err = result.With(key, value); err != nil {
 			return machine.Config{}, err
 		}
 	}
-	return config, nil
+	return machine.KeepUnknown[machineConfig](result, config, machine.ByPosition)
 }
 
 // CheckMachineConfig reports whether machine_config can be used. Files that it
@@ -247,63 +248,6 @@ func fieldsOf(v any) (map[string]json.RawMessage, error) {
 	var out map[string]json.RawMessage
 	err = json.Unmarshal(data, &out)
 	return out, err
-}
-
-// keepUnknown adds to a value what the old one had and was not understood: to
-// objects their fields, to lists what their items at the same place had.
-func keepUnknown(old, understood, value json.RawMessage) json.RawMessage {
-	if was, now, ok := decodeBoth[[]json.RawMessage](old, value); ok {
-		var known []json.RawMessage
-		if json.Unmarshal(understood, &known) != nil {
-			known = nil
-		}
-		for i := range min(len(was), len(now)) {
-			now[i] = keepUnknown(was[i], itemAt(known, i), now[i])
-		}
-		return encodedOr(value, now)
-	}
-	was, now, ok := decodeBoth[map[string]json.RawMessage](old, value)
-	if !ok {
-		return value
-	}
-	var known map[string]json.RawMessage
-	if json.Unmarshal(understood, &known) != nil {
-		known = nil
-	}
-	for key, field := range was {
-		current, set := now[key]
-		_, understood := known[key]
-		switch {
-		case set:
-			now[key] = keepUnknown(field, known[key], current)
-		case !understood:
-			now[key] = field
-		}
-	}
-	return encodedOr(value, now)
-}
-
-// decodeBoth reads two values as the same kind of thing, if they are of it.
-func decodeBoth[T []json.RawMessage | map[string]json.RawMessage](a, b json.RawMessage) (x, y T, ok bool) {
-	ok = json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && len(x) > 0 && len(y) > 0
-	return x, y, ok
-}
-
-// itemAt is an item of a list, nil behind its end.
-func itemAt(list []json.RawMessage, i int) json.RawMessage {
-	if i < len(list) {
-		return list[i]
-	}
-	return nil
-}
-
-// encodedOr is a value as JSON, or what stands for one that has none.
-func encodedOr(otherwise json.RawMessage, v any) json.RawMessage {
-	out, err := json.Marshal(v)
-	if err != nil {
-		return otherwise
-	}
-	return out
 }
 
 // selectContainer marks the container that gets the app's image: the named

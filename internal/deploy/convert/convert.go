@@ -34,7 +34,25 @@ func Apply(file File, group string, existing machine.Config) (machine.Config, er
 	if config, err = withAppImage(config, existing); err != nil {
 		return machine.Config{}, err
 	}
-	return keepUnknown(config, existing)
+	return machine.KeepUnknown[convertedObjects](config, existing, machine.ByIdentity)
+}
+
+// convertedObjects are the objects that a conversion writes anew, as Fly's API documents
+// them (fly-go's MachineConfig). A fly.toml cannot name what it does not know of them, so
+// it cannot mean to remove it.
+type convertedObjects struct {
+	Services []machine.Service        `json:"services"`
+	Checks   map[string]machine.Check `json:"checks"`
+	Guest    machine.Guest            `json:"guest"`
+	Restart  struct {
+		Policy      string  `json:"policy"`
+		MaxRetries  int     `json:"max_retries"`
+		GPUBidPrice float64 `json:"gpu_bid_price"`
+	} `json:"restart"`
+	StopConfig struct {
+		Timeout json.RawMessage `json:"timeout"`
+		Signal  json.RawMessage `json:"signal"`
+	} `json:"stop_config"`
 }
 
 // WithoutStandbys returns the configuration of a Machine that stands by for no other.
