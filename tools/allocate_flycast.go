@@ -23,7 +23,8 @@ func (a *toolset) allocateFlycast() call.Tool {
 	return call.NewChanging(a.Handler, call.Changing[allocateInput, address.AllocateWork, address.AllocateResult]{
 		Spec: call.Spec{
 			Name: address.AllocateTool, Title: "Allocate a Flycast address", Effect: call.Additive,
-			Description: "Allocates a private Flycast address on the app's own network, or returns the existing one. Free, can be undone. " +
+			Description: "Allocates a private Flycast address on the app's own network, or returns the " +
+				"existing one. Free, can be undone. " +
 				"Asks a person only for another network or org. First step, before any deploy or release. Releases nothing. " +
 				"On running, repeat the identical call.",
 		},

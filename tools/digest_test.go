@@ -96,7 +96,8 @@ func digestCases() []digestCase {
 				b.AddAddress(b.app, "shared_v4", "", "")
 			}},
 		{tool: deploy, app: "shop-api", name: "new group", content: func(b *deployBench) string {
-			return b.file("[http_service]", "[processes]\napp = \"\"\nworker = \"work\"\n\n[mounts]\nsource = \"data\"\ndestination = \"/data\"\nprocesses = [\"worker\"]\n\n[http_service]\nprocesses = [\"app\"]")
+			return b.file("[http_service]",
+				"[processes]\napp = \"\"\nworker = \"work\"\n\n[mounts]\nsource = \"data\"\ndestination = \"/data\"\nprocesses = [\"worker\"]\n\n[http_service]\nprocesses = [\"app\"]")
 		}},
 	}
 	for _, strategy := range []string{"rolling", "immediate", "canary", "bluegreen"} {

@@ -136,7 +136,8 @@ func TestUnreachableIsSaid(t *testing.T) {
 			}
 		}, "no request starts it (autostart is off)", []string{"patch_services", "deploy"}},
 		{"TLS only", func(s *releaseStage) {
-			s.ready("legacy-api", `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]}]`)
+			s.ready("legacy-api",
+				`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]}]`)
 		}, "only TLS on port 443", []string{"patch_services", "deploy"}},
 		{"bound to loopback", func(s *releaseStage) {
 			s.ready("legacy-api", readyServices)

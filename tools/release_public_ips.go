@@ -25,8 +25,10 @@ func (a *toolset) releasePublicIPs() call.Tool {
 	return call.NewChanging(a.Handler, call.Changing[releaseInput, address.ReleaseWork, address.ReleaseResult]{
 		Spec: call.Spec{
 			Name: address.ReleaseTool, Title: "Release public IPs", Effect: call.Irreversible,
-			Description: "Releases the app's public addresses for good: dedicated ones never come back. Asks a person each time. " +
-				"Last step: refuses while the live Machines are not ready for Flycast. Never touches egress, Flycast or unknown addresses, " +
+			Description: "Releases the app's public addresses for good: dedicated ones never come back. " +
+				"Asks a person each time. " +
+				"Last step: refuses while the live Machines are not ready for Flycast. Never touches egress, " +
+				"Flycast or unknown addresses, " +
 				"certificates or DNS. A repeated call releases the rest. On running, repeat the call.",
 		},
 		Plan: func(ctx context.Context, in releaseInput) (address.ReleaseProposal, error) {

@@ -80,7 +80,8 @@ func (a *Allocator) Plan(ctx context.Context, in AllocateInput) (AllocateProposa
 	if have.IP.IsValid() {
 		a.unsettled.settle(target.key(in.App))
 		proposal.Plan, proposal.Out.Address, proposal.Next = p, have.IP.String(), s.Next()
-		proposal.Nothing = fmt.Sprintf("%s already has the Flycast address %s for this network. Nothing was changed.", in.App, have.IP)
+		proposal.Nothing = fmt.Sprintf("%s already has the Flycast address %s for this network. Nothing "+
+			"was changed.", in.App, have.IP)
 		return proposal, nil
 	}
 	if unclear.IP.IsValid() {
@@ -88,7 +89,8 @@ func (a *Allocator) Plan(ctx context.Context, in AllocateInput) (AllocateProposa
 			Code: gate.Precondition,
 			Message: fmt.Sprintf("%s has the Flycast address %s, but its network is unknown, so no second one is allocated",
 				in.App, unclear.IP),
-			Hint: fmt.Sprintf("ask the user for its network (fly ips list -a %s); call again when the app has a Machine", in.App),
+			Hint: fmt.Sprintf("ask the user for its network (fly ips list -a %s); call again when the app "+
+				"has a Machine", in.App),
 		}
 	}
 	if wait := a.unsettled.wait(target.key(in.App)); wait > 0 {
@@ -176,9 +178,10 @@ func (a *Allocator) destination(ctx context.Context, s rules.Snapshot, in Alloca
 	}
 	if d.network.Name == "" {
 		return destination{}, &plan.Problem{
-			Code:    gate.Precondition,
-			Message: fmt.Sprintf("the network of %s is unknown: the platform does not report it, and no address shows it", in.App),
-			Hint:    "ask the user for the app's network (fly apps list shows it) and pass it as network; that asks a person",
+			Code: gate.Precondition,
+			Message: fmt.Sprintf("the network of %s is unknown: the platform does not report it, and no "+
+				"address shows it", in.App),
+			Hint: "ask the user for the app's network (fly apps list shows it) and pass it as network; that asks a person",
 		}
 	}
 	return d, nil

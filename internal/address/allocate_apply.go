@@ -74,7 +74,8 @@ func (a *Allocator) reportSeen(w AllocateWork, after rules.Snapshot, fresh []fly
 	out := a.allocated(w, addr)
 	if len(fresh) > 1 {
 		out.Unknown = append(out.Unknown, fmt.Sprintf(
-			"which of the %d new Flycast addresses this call allocated: someone else allocated one at the same time", len(fresh)))
+			"which of the %d new Flycast addresses this call allocated: someone else allocated one at the "+
+				"same time", len(fresh)))
 	}
 	changed := publicChanges(w.before.Addresses.List, after.Addresses.List)
 	if mismatch := w.mismatch(addr); mismatch != "" {
@@ -88,13 +89,15 @@ func (a *Allocator) reportSeen(w AllocateWork, after rules.Snapshot, fresh []fly
 	out.Summary = fmt.Sprintf("%s has the Flycast address %s. %s",
 		w.app, addr.IP, publicSentence("Its public addresses did not change.", changed))
 	if answerLost {
-		out.Assumed = []string{"the platform's answer was lost; the new address in the list is assumed to be the requested one"}
+		out.Assumed = []string{"the platform's answer was lost; the new address in the list is assumed " +
+			"to be the requested one"}
 	}
 	out.Verified = []string{fmt.Sprintf("%s is in fdaa::/16, on network %s, and in the list of addresses read afterwards",
 		addr.IP, fly.NetworkID(addr.IP))}
 	out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	if w.foreign && addr.Org == "" {
-		out.Unknown = append(out.Unknown, "which organization's network the address is on: the platform does not report it")
+		out.Unknown = append(out.Unknown,
+			"which organization's network the address is on: the platform does not report it")
 	}
 	if w.id == "" {
 		out.Assumed = append(out.Assumed, "the network id could not be compared: the app has no Machine")
@@ -127,7 +130,8 @@ func allocateEntry(app, target string, code gate.Code) journal.Entry {
 func (a *Allocator) reportNotPrivate(w AllocateWork, addr fly.Address) AllocateResult {
 	out := a.allocated(w, addr)
 	out.Set(plan.Failed, gate.VerifyFailed)
-	out.Summary = fmt.Sprintf("Fly allocated %s for %s, which is not in fdaa::/16. A private address was requested.", addr.IP, w.app)
+	out.Summary = fmt.Sprintf("Fly allocated %s for %s, which is not in fdaa::/16. A private address "+
+		"was requested.", addr.IP, w.app)
 	if addr.Kind.Public() {
 		out.Summary = fmt.Sprintf("A private address was requested for %s, but Fly allocated %s, a PUBLIC address (%s). "+
 			"The app can be reached from the internet over it until it is released.", w.app,
@@ -145,7 +149,8 @@ func (a *Allocator) reportUnseen(w AllocateWork, got fly.Address, after rules.Sn
 		Do: gate.AllocateAddress, Target: w.network.Target(), State: plan.StepFailed, Undo: plan.UndoYes,
 	}}
 	out.Set(plan.Failed, gate.PlatformError)
-	out.Summary = fmt.Sprintf("It is unknown whether a Flycast address was allocated for %s: it is not in the list after %d readings.",
+	out.Summary = fmt.Sprintf("It is unknown whether a Flycast address was allocated for %s: it is "+
+		"not in the list after %d readings.",
 		w.app, settleReads)
 	out.Unknown = []string{"whether the allocation took effect; it was sent once, and this call does not send it again"}
 	if got.IP.IsValid() {

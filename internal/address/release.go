@@ -149,7 +149,8 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 func nothingToRelease(s rules.Snapshot, in ReleaseInput) (sentence string, unknown []string) {
 	switch unrecognized := s.Unrecognized(); {
 	case len(unrecognized) > 0:
-		return fmt.Sprintf("%s has no known public address to release. %s is of an unrecognized kind, may be public, and was left alone. "+
+		return fmt.Sprintf("%s has no known public address to release. %s is of an unrecognized kind, "+
+			"may be public, and was left alone. "+
 			"Nothing was changed.", in.App, strings.Join(unrecognized, ", ")), s.UnknownSentences()
 	case len(in.IPs) == 0:
 		return fmt.Sprintf("%s has no public address. Nothing was changed.", in.App), nil

@@ -199,7 +199,8 @@ func (r *Releaser) readSettled(ctx context.Context, app string,
 		}
 		before, isFirst := list, first
 		list, first = addresses.List, false
-		isClean := !slices.ContainsFunc(list, func(x fly.Address) bool { return slices.Contains(released, x.IP.String()) })
+		isClean := !slices.ContainsFunc(list,
+			func(x fly.Address) bool { return slices.Contains(released, x.IP.String()) })
 		isEqual := slices.EqualFunc(list, before,
 			func(x, y fly.Address) bool { return x.IP == y.IP && x.Kind == y.Kind })
 		return !isFirst && isClean && isEqual, nil

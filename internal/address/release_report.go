@@ -38,9 +38,11 @@ func (r *Releaser) conclude(ctx context.Context, w ReleaseWork, out *ReleaseResu
 	case end.failure != nil:
 		r.reportFailure(ctx, w, out, end.failure, count)
 	case len(end.stillListed) > 0:
-		summary := fmt.Sprintf("%s of %s: the platform accepted the release of %s, but still lists it: not verified as released.",
+		summary := fmt.Sprintf("%s of %s: the platform accepted the release of %s, but still lists it: "+
+			"not verified as released.",
 			count, w.app, strings.Join(end.stillListed, ", "))
-		out.unverified(w.app, summary, "read the list again in a minute; another call can release what it still lists, and asks a person again")
+		out.unverified(w.app, summary,
+			"read the list again in a minute; another call can release what it still lists, and asks a person again")
 		if len(out.Released) == 0 {
 			out.Status = plan.Failed
 		}

@@ -47,11 +47,13 @@ func (ReleaseWording) Effect(p plan.Plan, d plan.Detail) []string {
 	}
 	impact := p.ImpactSentence()
 	if p.Impact == plan.ImpactUnknown {
-		impact = "callers that use the listed addresses are cut off; the effect on other users of " + plan.Line(p.App) + " is unknown"
+		impact = "callers that use the listed addresses are cut off; the effect on other users of " +
+			plan.Line(p.App) + " is unknown"
 	}
 	out = slices.Concat(out, []string{impact}, p.HazardSentences(d))
 	if family := plan.Line(p.FactValue(plan.FactLost)); family != "" {
-		out = append(out, fmt.Sprintf("no %s address is left: callers that have only %s cannot reach the app", family, family))
+		out = append(out, fmt.Sprintf("no %s address is left: callers that have only %s cannot reach the app",
+			family, family))
 	}
 	family, names := p.FactValue(plan.FactNamesOver), p.FactNames(plan.FactCertificate)
 	if family != "" && len(names) > 0 {

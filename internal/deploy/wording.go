@@ -100,7 +100,8 @@ func (Wording) adopted(p plan.Plan, d plan.Detail) []string {
 		for i, id := range ids {
 			names[i] = plan.Clean(id)
 		}
-		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) will belong to group %s: every later deploy updates them", plan.Machines(len(ids)), d.List(names), plan.Quote(group)))
+		out = append(out, fmt.Sprintf("%s not made by fly deploy (%s) will belong to group %s: every "+
+			"later deploy updates them", plan.Machines(len(ids)), d.List(names), plan.Quote(group)))
 	}
 	slices.Sort(out)
 	if left > 0 {
@@ -204,9 +205,11 @@ func (Wording) Undo(p plan.Plan) []string {
 	}
 	switch onFailure {
 	case "put_back":
-		return []string{"if a Machine fails, it and those changed before it get their earlier configuration back; after that, " + deployEarlier}
+		return []string{"if a Machine fails, it and those changed before it get their earlier " +
+			"configuration back; after that, " + deployEarlier}
 	case "stop":
-		return []string{"a Machine that fails is NOT put back, and no Machine is changed after it; to undo, " + deployEarlier}
+		return []string{"a Machine that fails is NOT put back, and no Machine is changed after it; to undo, " +
+			deployEarlier}
 	case "continue":
 		return []string{"a Machine that fails is NOT put back, and the deploy continues; to undo, " + deployEarlier}
 	}

@@ -94,7 +94,8 @@ func (q Question) TooLong() string {
 		return ""
 	}
 	text := q.Text()
-	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long old values cut and repeated entries merged",
+	return fmt.Sprintf("%d lines and %d characters; a form holds %d and %d, even with long old "+
+		"values cut and repeated entries merged",
 		strings.Count(text, "\n")+1, utf8.RuneCountInString(text),
 		formLines-aheadLines-changedLines, formCharacters-aheadCharacters-changedCharacters)
 }
@@ -204,7 +205,8 @@ func (s Step) Line() string {
 		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)),
 			Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.LeaseMachine:
-		return fmt.Sprintf("Machine %s of group %s already has its configuration and is only tested: %s", Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
+		return fmt.Sprintf("Machine %s of group %s already has its configuration and is only tested: %s",
+			Clean(s.Get(ParamMachine)), Quote(s.Get(ParamGroup)), Line(s.Get(ParamProve)))
 	case gate.CreateMachine:
 		return fmt.Sprintf("a new Machine of group %s in %s", Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))
 	case gate.CreateVolume:

@@ -135,7 +135,8 @@ func TestQuestionOrigins(t *testing.T) {
 	p.Fact(plan.FactOrigin+"live", "2")
 	p.Fact(plan.FactOrigin+"file", "1")
 	p.Fact(plan.FactOrigin+"behind", "many") // not ours
-	want := "of the differences, 2 values were changed on the Machines since the last release: this UNDOES that; 1 value was edited in the file since then\n"
+	want := "of the differences, 2 values were changed on the Machines since the last release: this " +
+		"UNDOES that; 1 value was edited in the file since then\n"
 	if text := p.Question().Text(); !strings.Contains(text, want) {
 		t.Errorf("got %s, want in it %s", text, want)
 	}

