@@ -1,29 +1,30 @@
-// Package autostop stops the idle Machines of the emulated platform as Fly
-// Proxy does (Fly docs, "Autostop/autostart Machines").
+// Package autostop stops the idle Machines of the emulated platform as Fly Proxy does (Fly docs,
+// "Autostop/autostart Machines").
 //
-// Every few minutes a pass looks at the Machines of each app, process group and
-// region, and stops at most one of them:
+// Every few minutes a pass looks at the Machines of each app, process group and region, and stops
+// at most one of them:
 //
-//   - Of several that run, one is excess if running − (over the soft limit + 1) is
-//     at least 1. The least loaded one that may be stopped is, though requests may
-//     be under way on it.
-//   - One that runs alone is stopped if its load is 0.
-//   - In the primary region (PRIMARY_REGION of the Machines' environment) so many
-//     keep running as min_machines_running says; elsewhere it means nothing.
-//   - A Machine stays if one of its services has autostop off or unset, or if it
-//     has no services, or is a standby.
-//   - Suspend falls back to stop for a Machine of more than 2 GB, with swap, a
-//     schedule or a GPU, or not updated since June 20, 2024 20:00 UTC.
+//   - If several are started, one is excess if started − (over the soft limit + 1) is at least 1. Of
+//     those that may be stopped the least loaded one is stopped, even if requests are in progress on it.
+//   - If only one is started, it is stopped if its load is 0.
+//   - In the primary region (PRIMARY_REGION in the Machines' environment) at least
+//     min_machines_running Machines stay started. In other regions that setting has no effect.
+//   - A Machine is never stopped if one of its services has autostop off or unset, if it has no
+//     services, or if it is a standby.
+//   - Suspend falls back to stop for a Machine that has more than 2 GB of memory, swap, a schedule or a
+//     GPU, or that was not updated since June 20, 2024 20:00 UTC.
 //
-// Load is what goes through Fly Proxy, as [flysim.Traffic] counts it: what a
-// program does by itself, or for callers of .internal, counts nothing.
+// Load is what goes through Fly Proxy, as [flysim.Traffic] counts it. What a program does by
+// itself, or for callers of .internal, does not count.
 //
-// Where Fly's documentation is silent: the services of one Machine count
-// together (the lowest soft limit, the highest minimum, stop if one says stop);
-// a Machine that was started within Settle is not stopped, so that the last one
-// stops five to ten minutes after the request that woke it, as is observed; one
-// that is cordoned, or whose host is not reachable, is neither stopped nor
-// counted; of equally loaded ones the last made is stopped.
+// Where Fly's documentation says nothing, this package decides:
+//
+//   - The services of one Machine count together: the lowest soft limit, the highest minimum, and stop
+//     if one of them says stop.
+//   - A Machine that was started within Settle is not stopped, so that the last one stops five to ten
+//     minutes after the request that woke it, as observed on Fly.
+//   - A Machine that is cordoned, or whose host is not reachable, is neither stopped nor counted.
+//   - Among equally loaded Machines the newest is stopped.
 package autostop
 
 import (
@@ -39,8 +40,7 @@ import (
 // DefaultEvery is the time between two passes. Fly says "every few minutes".
 const DefaultEvery = 5 * time.Minute
 
-// Loop stops idle Machines. Platform and Traffic must be set. It is safe for
-// concurrent use.
+// Loop stops idle Machines. Platform and Traffic must be set. It is safe for concurrent use.
 type Loop struct {
 	Platform *flysim.Platform
 	Traffic  *flysim.Traffic
@@ -49,36 +49,35 @@ type Loop struct {
 	// DefaultEvery.
 	Every time.Duration
 
-	// Settle is how long a Machine is left alone after its start; zero: Every,
-	// negative: not at all.
+	// Settle is how long a Machine is not stopped after its start; zero: Every, negative: 0.
 	Settle time.Duration
 
 	mu       sync.Mutex
 	settings map[string]known // by Machine
 }
 
-// known is the setting of a version of a Machine, read once.
+// known is the cached setting of one version of a Machine.
 type known struct {
 	instance string
 	setting  autostopSetting
 }
 
-// Stopped is a Machine that a pass stopped.
+// Stopped describes a Machine that a pass stopped.
 type Stopped struct {
 	App, Machine, Region, Group string
 
 	At       time.Time
 	State    string // stopped or suspended
 	Why      string
-	Fallback string // why it was stopped where suspend is asked for; empty: that is not so
+	Fallback string // why it was stopped instead of suspended; empty: it was not
 }
 
-// breath is the least real time from one pass to the next.
+// breath is the shortest real time between two passes.
 const breath = 10 * time.Millisecond
 
-// Run makes a pass after each Every until the context ends, whose error it
-// returns. If the clock jumps over several, they are made one after another,
-// all at the present of the clock.
+// Run makes a pass after each Every until the context ends, and returns the context's error. If the
+// clock jumps over several passes, they are made one after another, all at the clock's current
+// time.
 func (l *Loop) Run(ctx context.Context) error {
 	clock := l.Platform.Clock()
 	next := clock.Now().Add(l.every())
@@ -88,13 +87,13 @@ func (l *Loop) Run(ctx context.Context) error {
 		if err := clock.Wait(ctx, next, nil); err != nil {
 			return err
 		}
-		select { // a fast clock would leave time for nothing else
+		select { // a fast clock would leave no time for anything else
 		case <-rest.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		for now := clock.Now(); !next.After(now); next = next.Add(l.every()) {
-			if len(l.Pass()) == 0 { // nor would the others that are due
+			if len(l.Pass()) == 0 { // other overdue passes would stop nothing either
 				next = next.Add(now.Sub(next).Truncate(l.every()))
 			}
 		}
@@ -108,14 +107,14 @@ func (l *Loop) every() time.Duration {
 	return l.Every
 }
 
-// Pass makes one pass over all apps and returns what it stopped, by app.
+// Pass makes one pass over all apps and returns the Machines that it stopped, ordered by app.
 func (l *Loop) Pass() []Stopped {
 	var stopped []Stopped
 	seen := make(map[string]bool)
 	for _, app := range l.Platform.AppNames() {
 		site, err := l.Platform.Site(app)
 		if err != nil {
-			continue // it is gone since
+			continue // the app was deleted meanwhile
 		}
 		for _, b := range site.Machines {
 			seen[b.ID] = true
@@ -132,7 +131,7 @@ func (l *Loop) Pass() []Stopped {
 	return stopped
 }
 
-// stop stops a Machine; ok is false if it is not to be stopped any more.
+// stop stops a Machine. ok is false if it must no longer be stopped.
 func (l *Loop) stop(app string, r regionLoad, c *candidate) (s Stopped, ok bool) {
 	s = Stopped{
 		App: app, Machine: c.ID, Region: r.name, Group: r.group,
@@ -149,7 +148,7 @@ func (l *Loop) stop(app string, r regionLoad, c *candidate) (s Stopped, ok bool)
 	return s, l.Platform.Park(app, c.ID, suspend) == nil
 }
 
-// forget drops what is known of Machines that are gone.
+// forget drops the cached settings of Machines that do not exist any more.
 func (l *Loop) forget(seen map[string]bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +159,7 @@ func (l *Loop) forget(seen map[string]bool) {
 	}
 }
 
-// setting is what the Machine's configuration says.
+// setting returns the autostop setting in the Machine's configuration.
 func (l *Loop) setting(b flysim.Backend) autostopSetting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,8 +174,7 @@ func (l *Loop) setting(b flysim.Backend) autostopSetting {
 	return s
 }
 
-// Reason is why a Machine is stopped at the next pass, or is not, as things
-// stand.
+// Reason says why a Machine would or would not be stopped at the next pass.
 type Reason struct {
 	Machine, Region, Group, State string
 
@@ -184,8 +182,8 @@ type Reason struct {
 	Why   string
 }
 
-// Explain tells about each Machine of an app, in the order of creation. The
-// error is [flysim.ErrGone].
+// Explain returns a Reason for each Machine of an app, in the order of creation. If there is no
+// such app, the error is [flysim.ErrGone].
 func (l *Loop) Explain(app string) ([]Reason, error) {
 	site, err := l.Platform.Site(app)
 	if err != nil {

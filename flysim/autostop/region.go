@@ -7,23 +7,23 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// regionLoad is the running Machines of one process group in one region.
+// regionLoad is the started Machines of one process group in one region.
 type regionLoad struct {
 	name, group string
 	candidates  []candidate // in the order of creation
 	minimum     int         // min_machines_running, 0 outside the primary region
 }
 
-// candidate is a running Machine that Fly Proxy routes to.
+// candidate is a started Machine to which Fly Proxy routes.
 type candidate struct {
 	flysim.Backend
 	setting autostopSetting
 	load    int
-	keep    string // why it stays whatever the others do
+	keep    string // why it must not be stopped; empty if it may be
 }
 
-// regions are the app's Machines that count, by region and group in the order
-// of their first Machine.
+// regions returns the app's Machines that count, by region and group, in the order of their first
+// Machine.
 func (l *Loop) regions(site flysim.Site) []regionLoad {
 	settle := l.Settle
 	if settle == 0 {
@@ -59,8 +59,8 @@ func (l *Loop) regions(site flysim.Site) []regionLoad {
 	return regions
 }
 
-// uncounted is why a Machine is no candidate and no capacity either; empty if it
-// is one.
+// uncounted says why a Machine is not a candidate, and does not count as capacity. It is empty for
+// a candidate.
 func (l *Loop) uncounted(b flysim.Backend) string {
 	setting := l.setting(b)
 	switch {
@@ -76,7 +76,7 @@ func (l *Loop) uncounted(b flysim.Backend) string {
 	return ""
 }
 
-// over is how many Machines are over their soft limit.
+// over returns how many Machines are over their soft limit.
 func (r regionLoad) over() int {
 	n := 0
 	for _, c := range r.candidates {
@@ -87,7 +87,7 @@ func (r regionLoad) over() int {
 	return n
 }
 
-// excess is how many Machines the region could do without.
+// excess returns how many Machines the region has too many.
 func (r regionLoad) excess() int {
 	if running := len(r.candidates); running > 1 {
 		return running - (r.over() + 1)
@@ -98,7 +98,7 @@ func (r regionLoad) excess() int {
 	return 1
 }
 
-// chosen is the Machine that this pass stops, nil if it stops none.
+// chosen returns the Machine that this pass stops, or nil.
 func (r regionLoad) chosen() *candidate {
 	if r.excess() < 1 || len(r.candidates) <= r.minimum {
 		return nil
@@ -112,7 +112,7 @@ func (r regionLoad) chosen() *candidate {
 	return least
 }
 
-// why says why the region can do without a Machine.
+// why says why the region has a Machine too many.
 func (r regionLoad) why() string {
 	if len(r.candidates) == 1 {
 		return fmt.Sprintf("the last one that runs in %s, and its load is 0", r.name)
@@ -121,7 +121,7 @@ func (r regionLoad) why() string {
 		r.over(), r.excess())
 }
 
-// verdict is why a Machine that may be stopped is, or is not.
+// verdict says why a Machine that may be stopped is stopped, or is not.
 func (r regionLoad) verdict(chosen bool) string {
 	switch {
 	case chosen:

@@ -1,5 +1,5 @@
-// Package control drives an emulated platform from another program: its faults,
-// its events and its clock, and the recorded calls, in JSON over HTTP.
+// Package control controls an emulated platform from another program, in JSON over HTTP: its
+// faults, its events, its clock and its recorded calls.
 //
 //	server, err := control.Listen(platform, "127.0.0.1:0")
 //	// curl -X POST -H 'Content-Type: application/json' $URL/clock -d '{"advance":"1h"}'
@@ -23,7 +23,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/loopback"
 )
 
-// index is what GET / answers.
+// index is the answer to GET /.
 const index = `The control endpoint of an emulated Fly platform. JSON in and out; -H 'Content-Type: application/json'.
 
 GET    /faults    what goes wrong and what is to come, and how often it did
@@ -39,20 +39,19 @@ POST   /apps/{app}/machines/{machine}/{do}    such as stop, start, suspend, cras
 `
 
 const (
-	maxBody      = 1 << 20 // of a request; more is answered with 413
+	maxBody      = 1 << 20 // of a request; a larger one is answered with 413
 	maxCalls     = 1000    // in one answer
 	maxShownBody = 4 << 10 // of a call
 )
 
-// Listen serves [Handler] on a loopback address, as [flysim.Platform.Listen] does
-// the APIs.
+// Listen serves [Handler] on a loopback address, with the rules of [flysim.Platform.Listen].
 func Listen(p *flysim.Platform, addr string) (*flysim.Server, error) {
 	return flysim.Serve(addr, Handler(p))
 }
 
-// Handler serves the endpoint. It asks for no token, as it can do nothing but what
-// an emulated platform is for. It answers only requests to a loopback address
-// under its own name, and none that a web page from elsewhere sent.
+// Handler serves the endpoint. It requires no token, because it can only control an emulated
+// platform. It answers only requests to a loopback address under its own name, and none that
+// another web page sent.
 func Handler(p *flysim.Platform) http.Handler {
 	c := controller{p}
 	mux := http.NewServeMux()
@@ -77,12 +76,12 @@ func Handler(p *flysim.Platform) http.Handler {
 	return loopback.OwnPages(mux)
 }
 
-// route serves one pattern: it gets the request's body and returns the answer,
-// which is sent as JSON.
+// route serves one pattern. It gets the request's body and returns the answer, which is sent as
+// JSON.
 type route func(r *http.Request, body []byte) (any, error)
 
-// ServeHTTP implements [http.Handler]. A caller's mistake is 400, a missing app or
-// Machine 404.
+// ServeHTTP implements [http.Handler]. A mistake in the request is 400, a missing app or Machine
+// 404.
 func (serve route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, v := http.StatusOK, any(nil)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -109,7 +108,7 @@ type errorRecord struct {
 	Error string `json:"error"`
 }
 
-// refusal is an error with a status of its own, a [flysim.Refusal].
+// refusal is an error with its own HTTP status; it implements [flysim.Refusal].
 type refusal struct {
 	status  int
 	message string
@@ -135,7 +134,7 @@ func statusOf(err error) int {
 // controller drives one platform.
 type controller struct{ *flysim.Platform }
 
-// contentType is the media type of a request's body, which must be one of these.
+// contentType returns the media type of a request's body, which must be one of the allowed.
 func contentType(r *http.Request, allowed ...string) (string, error) {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	for _, a := range allowed {
@@ -196,7 +195,7 @@ func (c controller) inject(r *http.Request, body []byte) (any, error) {
 	return c.play(flysim.Script{Faults: []flysim.Fault{f}})
 }
 
-// play plays a script unless the platform would have too many faults and events.
+// play plays a script, unless the platform would then have too many faults and events.
 func (c controller) play(s flysim.Script) (any, error) {
 	if len(c.Faults())+len(c.Events())+len(s.Faults)+len(s.Events) > fault.MaxEntries {
 		return nil, refusal{http.StatusConflict, fmt.Sprintf("more than %d faults and events: DELETE /faults",
@@ -276,10 +275,10 @@ func (c controller) setClock(r *http.Request, body []byte) (any, error) {
 	if err := c.ChangeClock(flysim.ClockChange{Jump: by, Speed: in.Speed}); err != nil {
 		return nil, fmt.Errorf("advance: %w", err)
 	}
-	return c.clock(), c.Sync() // a crash must not set the clock back
+	return c.clock(), c.Sync() // otherwise a crash could set the clock back
 }
 
-// callRecord is a call without its headers, and with a body as shownBody has it.
+// callRecord is a call without its headers; shownBody makes its body.
 type callRecord struct {
 	Number    int              `json:"number"`
 	Time      time.Time        `json:"time"`
@@ -311,7 +310,7 @@ func (c controller) calls(r *http.Request, _ []byte) (any, error) {
 	limit = min(limit, maxCalls)
 	var out struct {
 		Calls []callRecord `json:"calls"`
-		Next  int          `json:"next"` // what to ask for with since
+		Next  int          `json:"next"` // the next value for since
 	}
 	out.Calls, out.Next = []callRecord{}, since
 	for _, call := range c.CallsAfter(since) {

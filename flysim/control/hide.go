@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// hidden is what stands in the place of a value that nobody should read.
+// hidden replaces a value that must not be shown.
 const hidden = "(hidden)"
 
-// shownBody is a call's body without the values of environments, secrets and
-// files. One that is no whole JSON document is not shown: it might hold them.
+// shownBody returns a call's body without the values of environments, secrets and files. ok is
+// false, and nothing is shown, if the body is not a complete JSON document.
 func shownBody(body []byte) (text string, ok bool) {
 	if len(body) == 0 {
 		return "", true
@@ -23,7 +23,7 @@ func shownBody(body []byte) (text string, ok bool) {
 	return string(out), err == nil
 }
 
-// hide replaces what is secret; all of the value is where secret says so.
+// hide replaces the secret parts of a value, or all of it if secret is set.
 func hide(value any, secret bool) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -43,7 +43,7 @@ func hide(value any, secret bool) any {
 	return value
 }
 
-// secretKey reports whether what a key holds is not for everybody's eyes.
+// secretKey reports whether the value of a key is secret.
 func secretKey(key string) bool {
 	return slices.Contains([]string{"env", "secrets", "values", "raw_value", "headers", "build_args", "token",
 		"cmd", "command", "stdin"}, strings.ToLower(key))

@@ -7,7 +7,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// stateSummary is the answer of GET /state.
+// stateSummary is the answer to GET /state.
 type stateSummary struct {
 	Now  time.Time    `json:"now"`
 	Apps []appSummary `json:"apps"`
@@ -35,8 +35,7 @@ type machineSummary struct {
 	Leased bool   `json:"leased"`
 }
 
-// summarize reads the platform app by app; an app that is deleted meanwhile is
-// left out.
+// summarize reads the platform app by app. An app that is deleted meanwhile is left out.
 func summarize(p *flysim.Platform) stateSummary {
 	summary := stateSummary{Now: p.Clock().Now().UTC(), Apps: []appSummary{}}
 	for _, name := range p.AppNames() {

@@ -1,5 +1,5 @@
-// Package dataplane starts what carries requests on an emulated platform: Fly
-// Proxy with its two listeners, the programs of the Machines, and autostop.
+// Package dataplane starts everything that serves requests on an emulated platform: Fly Proxy with
+// its two listeners, the programs of the Machines, and autostop.
 //
 //	plane, err := dataplane.Start(platform, dataplane.Options{
 //		Inside: dataplane.AnyPort, Public: dataplane.AnyPort, AutostopEvery: autostop.DefaultEvery,
@@ -23,7 +23,7 @@ import (
 // AnyPort is a loopback address with a free port.
 const AnyPort = "127.0.0.1:0"
 
-// Programs run on the Machines of a platform.
+// Programs runs programs on the Machines of a platform.
 type Programs interface {
 	proxy.Programs
 
@@ -34,18 +34,17 @@ type Programs interface {
 	Close() error
 }
 
-// Options of a data plane.
+// Options configure a data plane.
 type Options struct {
 	// Inside and Public are the loopback addresses of Fly Proxy's listeners, for
 	// callers in the organization and on the internet. Empty: no such listener.
 	Inside, Public string
 
-	// Programs are what the Machines run; nil: the built-in program. They are
-	// closed with the data plane.
+	// Programs run on the Machines; nil: the built-in program. Close closes them too.
 	Programs Programs
 
-	// AutostopEvery is the time between two passes of autostop. 0: passes are
-	// made only by calls of [autostop.Loop.Pass].
+	// AutostopEvery is the time between two passes of autostop. At 0 there are no passes except
+	// calls of [autostop.Loop.Pass].
 	AutostopEvery time.Duration
 }
 
@@ -60,8 +59,7 @@ type Plane struct {
 	running  sync.WaitGroup
 }
 
-// Start opens the listeners of a platform. The caller closes the data plane
-// before the platform.
+// Start starts the data plane of a platform. The caller closes it before the platform.
 func Start(platform *flysim.Platform, options Options) (*Plane, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Plane{Traffic: new(flysim.Traffic), programs: options.Programs, cancel: cancel}
@@ -82,7 +80,7 @@ func Start(platform *flysim.Platform, options Options) (*Plane, error) {
 	return p, nil
 }
 
-// Close closes the listeners, and then ends what runs behind them.
+// Close closes the listeners, and then the programs and autostop.
 func (p *Plane) Close() error {
 	var err error
 	if p.Listening != nil {

@@ -14,18 +14,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// Parse reads one fault or event of a command line:
+// Parse parses one fault or event of a command line:
 //
 //	ip.release status=502 times=2
 //	machine.* reset=after chance=0.2
 //	clock jump=1h at=30s
 //	event app=shop-api machine=0 do=crash at=1m
 //
-// The first word is the operation of a fault ("*" for every one), or `event`,
-// or `clock`, which is the same and reads better. The keys and their meaning are
-// those of a script; `effect` and `truncate` need no value; `listen` takes
-// addresses with commas between; a value with spaces stands in double quotes,
-// with the escapes of Go.
+// The first word is the operation of a fault ("*" for every operation), or `event`, or `clock`,
+// which is the same as `event` and reads better. The keys and their meaning are those of a script.
+// `effect` and `truncate` need no value, `listen` takes addresses separated by commas, and a value
+// with spaces is written in double quotes, with the escapes of Go.
 func Parse(line string) (flysim.Script, error) {
 	list, err := splitLine(line)
 	if err != nil {
@@ -69,7 +68,7 @@ func Parse(line string) (flysim.Script, error) {
 	return flysim.Script{Faults: []flysim.Fault{f}}, err
 }
 
-// DecodeFault reads a fault in JSON.
+// DecodeFault decodes a fault from JSON.
 func DecodeFault(document []byte) (flysim.Fault, error) {
 	var table faultTable
 	if err := decodeTable(document, &table); err != nil {
@@ -78,7 +77,7 @@ func DecodeFault(document []byte) (flysim.Fault, error) {
 	return table.fault()
 }
 
-// DecodeEvent reads an event in JSON.
+// DecodeEvent decodes an event from JSON.
 func DecodeEvent(document []byte) (flysim.Event, error) {
 	var table eventTable
 	if err := decodeTable(document, &table); err != nil {
@@ -87,7 +86,8 @@ func DecodeEvent(document []byte) (flysim.Event, error) {
 	return table.event()
 }
 
-// decodeTable is strict about keys and about what follows the document.
+// decodeTable decodes one document. An unknown key is an error, and so is anything after the
+// document.
 func decodeTable[T faultTable | eventTable](document []byte, table *T) error {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.DisallowUnknownFields()
@@ -107,10 +107,10 @@ func decodeTable[T faultTable | eventTable](document []byte, table *T) error {
 // word is one word of a line.
 type word struct {
 	key, value string
-	given      bool // the value
+	given      bool // whether it has a value
 }
 
-// splitLine splits at spaces that are not inside of quotes.
+// splitLine splits at spaces outside of quotes.
 func splitLine(line string) ([]word, error) {
 	var list []word
 	for rest := strings.TrimSpace(line); rest != ""; rest = strings.TrimSpace(rest) {
@@ -141,7 +141,7 @@ func splitLine(line string) ([]word, error) {
 	return list, nil
 }
 
-// json is the word's value as its key wants it.
+// json returns the word's value as JSON of the kind that its key expects.
 func (w word) json() (json.RawMessage, error) {
 	switch w.key {
 	case "after", "times", "status", "chance", "speed":
@@ -174,7 +174,7 @@ func quoteJSON(s string) json.RawMessage {
 	return raw
 }
 
-// words is a line of words; what is empty is left out.
+// words builds a line of words; empty values are left out.
 type words struct{ strings.Builder }
 
 func (l *words) add(key, value string) {
@@ -205,7 +205,7 @@ func (l *words) flag(key string, on bool) {
 	}
 }
 
-// Line is a fault in the form of [Parse], which reads it back, except for Before.
+// Line returns a fault in the form that [Parse] reads. Before is left out.
 func Line(f flysim.Fault) string {
 	var l words
 	if l.WriteString(f.Operation); f.Operation == "" {
@@ -237,7 +237,7 @@ func Line(f flysim.Fault) string {
 	return l.String()
 }
 
-// EventLine is an event in the form of [Parse], which reads it back.
+// EventLine returns an event in the form that [Parse] reads.
 func EventLine(e flysim.Event) string {
 	var l words
 	if l.WriteString("event"); e.Clock != nil {

@@ -1,7 +1,6 @@
-// Package fault reads what goes wrong on an emulated platform from text: a script
-// in TOML ([ParseScript]), a word list of a command line ([Parse]) and JSON
-// ([DecodeFault], [DecodeEvent]). All three have the same keys; docs/flysim.md
-// describes them.
+// Package fault reads the faults and events of an emulated platform from text: a script in TOML
+// ([ParseScript]), words of a command line ([Parse]) and JSON ([DecodeFault], [DecodeEvent]). All
+// three have the same keys; docs/flysim.md describes them.
 //
 //	script, err := fault.Parse("ip.release status=502 times=2")
 //	platform.Play(script)
@@ -21,8 +20,8 @@ import (
 
 // ScriptError is a mistake in a script.
 type ScriptError struct {
-	Line    int    // of the file; 0: it is not known, or there is no file
-	Key     string // such as fault.status; empty: the file cannot be read as TOML
+	Line    int    // in the file; 0: unknown, or there is no file
+	Key     string // such as fault.status; empty: the file is not valid TOML
 	Message string
 }
 
@@ -41,8 +40,8 @@ func (e *ScriptError) Error() string {
 // MaxEntries is how many faults and events a script can have.
 const MaxEntries = 1000
 
-// ParseScript reads a script in TOML. Keys that it does not know are refused.
-// The error is a [*ScriptError], about the first mistake.
+// ParseScript parses a script in TOML. Unknown keys are refused. The error is a [*ScriptError]
+// about the first mistake.
 func ParseScript(data []byte) (flysim.Script, error) {
 	var file struct {
 		Seed   int64        `toml:"seed"`
@@ -73,7 +72,7 @@ func ParseScript(data []byte) (flysim.Script, error) {
 	return script, nil
 }
 
-// decodeError is the [*ScriptError] for a mistake that the TOML decoder found.
+// decodeError returns the [*ScriptError] for a mistake that the TOML decoder found.
 func decodeError(err error) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
@@ -90,8 +89,8 @@ func decodeError(err error) error {
 	return &ScriptError{Message: strings.TrimPrefix(err.Error(), "toml: ")}
 }
 
-// located adds where in the file a mistake in the nth table of a kind is: the
-// line of its key, or else of the table's header.
+// located adds to a mistake in the nth table of a kind where it is in the file: the line of its
+// key, or else of the table's header.
 func located(data []byte, kind string, n int, err error) error {
 	var mistake *keyError
 	if !errors.As(err, &mistake) {

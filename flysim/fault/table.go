@@ -12,8 +12,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// faultTable is a fault as it is written: in a script, in JSON, and, as
-// key=value, on a command line.
+// faultTable is a fault as it is written in a script, in JSON, and, as key=value, on a command
+// line.
 type faultTable struct {
 	Operation string `toml:"operation" json:"operation"`
 	App       string `toml:"app" json:"app"`
@@ -38,7 +38,7 @@ type faultTable struct {
 	Jump        string `toml:"jump" json:"jump"`
 }
 
-// eventTable is an event as it is written.
+// eventTable is an event as it is written in any of the three forms.
 type eventTable struct {
 	At    string `toml:"at" json:"at"`
 	Every string `toml:"every" json:"every"`
@@ -53,7 +53,7 @@ type eventTable struct {
 	Speed *float64 `toml:"speed" json:"speed"`
 }
 
-// keyError is a mistake in a table, whichever way it was written.
+// keyError is a mistake in a table, in any of the three forms.
 type keyError struct{ key, message string }
 
 // Error implements [error].
@@ -67,17 +67,17 @@ func (e *keyError) Error() string {
 // maxSpan is the longest duration of a script.
 const maxSpan = 10 * 365 * 24 * time.Hour
 
-// Duration reads a duration that is given under a key: positive, and up to ten years.
+// Duration parses a duration that is given under a key. It must be positive and at most ten years.
 func Duration(key, text string) (time.Duration, error) {
 	var s spans
 	d := s.read(key, text, false)
 	return d, s.err
 }
 
-// spans reads durations and keeps the first mistake.
+// spans parses durations and keeps the first mistake.
 type spans struct{ err error }
 
-// read is 0 for what is not given; what is given is positive, or zero for a moment.
+// read returns the duration, or 0 if there is none. It must be positive; with zero it may be 0.
 func (s *spans) read(key, text string, zero bool) time.Duration {
 	if text == "" || s.err != nil {
 		return 0
@@ -89,7 +89,7 @@ func (s *spans) read(key, text string, zero bool) time.Duration {
 	return d
 }
 
-// resets are the words of the key reset.
+// resets returns the values of the key reset.
 func resets() map[string]flysim.Reset {
 	return map[string]flysim.Reset{"": flysim.ResetNone, "before": flysim.ResetBefore,
 		"after": flysim.ResetAfter, "during": flysim.ResetDuring}
@@ -145,7 +145,7 @@ func (t faultTable) fault() (flysim.Fault, error) {
 	return f, t.check(f)
 }
 
-// check finds what cannot be meant.
+// check finds combinations that make no sense.
 func (t faultTable) check(f flysim.Fault) error {
 	_, reset := resets()[t.Reset]
 	for _, rule := range []struct {
@@ -177,8 +177,8 @@ func (t faultTable) check(f flysim.Fault) error {
 	return nil
 }
 
-// isKnown reports whether a pattern can match a call. Of GraphQL any field is
-// taken: also one that the platform does not serve can get an answer.
+// isKnown reports whether a pattern can match a call. Every GraphQL field counts as known, because
+// even one that the platform does not serve can get an answer.
 func isKnown(operation string) bool {
 	if operation == "" || strings.HasPrefix(operation, "graphql.") {
 		_, err := path.Match(operation, "")
@@ -247,7 +247,7 @@ func (t eventTable) check(e flysim.Event) error {
 	return nil
 }
 
-// doings are the words for do.
+// doings returns the possible values of do.
 func doings() string {
 	var names []string
 	for _, d := range flysim.Actions() {
@@ -256,8 +256,8 @@ func doings() string {
 	return strings.Join(names, ", ")
 }
 
-// MaxSpeed is the fastest that a platform's clock can be set to: 11 days in a second.
+// MaxSpeed is the fastest speed of a platform's clock: 11 days in a second.
 const MaxSpeed = 1e6
 
-// ValidSpeed reports whether a clock can be set to a speed.
+// ValidSpeed reports whether a clock can have a speed.
 func ValidSpeed(speed float64) bool { return !math.IsNaN(speed) && speed >= 0 && speed <= MaxSpeed }

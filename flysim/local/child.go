@@ -17,12 +17,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// How long commands are waited for, on the clock of this computer.
+// How long the runner waits for commands, in real time.
 const (
-	killTimeout = 5 * time.Second        // from the signal to stop to SIGKILL where the configuration says nothing
-	farewell    = time.Second            // the same when the runner ends
-	patience    = 250 * time.Millisecond // between two looks at what a command listens on, at the most
-	bootTimeout = 8 * time.Second        // until requests are told that it listens nowhere; Fly Proxy's patience
+	killTimeout = 5 * time.Second        // from the stop signal to SIGKILL, unless the configuration says otherwise
+	farewell    = time.Second            // from the stop signal to SIGKILL when the runner ends
+	patience    = 250 * time.Millisecond // the longest time between two checks of what a command listens on
+	bootTimeout = 8 * time.Second        // until requests learn that it listens nowhere; as long as Fly Proxy waits
 )
 
 // child is a command that runs for a Machine.
@@ -31,24 +31,24 @@ type child struct {
 	instance     string
 	cmd          *exec.Cmd
 	guard        *guard
-	unguarded    error // why the guard does not know of it
+	unguarded    error // why it has no guard
 	home         string
 	port         int // on this computer
 	internal     int // on the Machine
 	stop         stopConfig
-	leftOut      []string      // names of the Machine's variables that the operator's file does not name
-	done         chan struct{} // closed when it has ended
+	leftOut      []string      // names of the Machine's variables that it does not get
+	done         chan struct{} // closed when the command has ended
 
 	mu      sync.Mutex
 	started time.Time // of the Machine
-	ending  bool      // on request, or it has ended
+	ending  bool      // it was asked to end, or it has ended
 	kill    *time.Timer
-	allowed time.Duration // from the request to kill
+	allowed time.Duration // from the request to end until the kill
 	paused  bool
 	addr    string // where it listens, empty if nowhere yet
 }
 
-// Follow brings the commands of an app in line with its Machines.
+// Follow starts, pauses and ends the commands of an app according to its Machines.
 func (r *runner) Follow(app string, machines []flysim.Backend) {
 	there := make(map[string]bool)
 	for _, b := range machines {
@@ -85,20 +85,20 @@ func (r *runner) child(id string) *child {
 	return r.children[id]
 }
 
-// start runs the command of a Machine that has started. One that cannot be run
-// counts as a program that ended with code 127, as a shell has it.
+// start runs the command of a Machine that has started. A command that cannot be run counts as a
+// program that ended with code 127, as in a shell.
 func (r *runner) start(d seed.App, b flysim.Backend) {
 	c := &child{
 		app: d.Name, machine: b.ID, instance: b.InstanceID, started: b.Started,
 		internal: internalPort(b.Config), stop: readStop(b.Config), done: make(chan struct{}),
 	}
-	_ = r.platform.Boot(c.app, c.machine) // a Machine that is gone needs none
+	_ = r.platform.Boot(c.app, c.machine) // fails only for a deleted Machine
 	switch err := r.spawn(c, d, b); {
 	case errors.Is(err, errClosed):
 		return
 	case err != nil:
 		r.say(c, "system", fmt.Sprintf("the command cannot be run: %v", err))
-		_ = r.platform.Exit(c.app, c.machine, c.instance, 127) // a Machine that is gone needs none
+		_ = r.platform.Exit(c.app, c.machine, c.instance, 127) // fails only for a deleted Machine
 		return
 	}
 	if len(c.leftOut) > 0 {
@@ -114,7 +114,7 @@ func (r *runner) start(d seed.App, b flysim.Backend) {
 	go r.watch(c)
 }
 
-// spawn starts the process and puts it on the list.
+// spawn starts the process and registers it.
 func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,7 +126,7 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	}
 	for older := range r.alive {
 		if older.machine == c.machine && older != r.children[c.machine] {
-			older.end(0) // it had its time: the one before has begun and ended since
+			older.end(0) // a later command of the Machine has ended since, so it had enough time
 		}
 	}
 	port, err := freePort()
@@ -148,7 +148,7 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	c.cmd.Env, c.leftOut = commandEnvironment(me, d.Env, port, c.home)
 	c.cmd.Stdout, c.cmd.Stderr = r.output(c, "stdout"), r.output(c, "stderr")
 	c.cmd.SysProcAttr = attributes()
-	c.cmd.WaitDelay = time.Second // for output of those it leaves behind
+	c.cmd.WaitDelay = time.Second // for the output of processes that it leaves behind
 	if err := c.cmd.Start(); err != nil {
 		return errors.Join(err, os.RemoveAll(c.home))
 	}
@@ -158,7 +158,7 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	return nil
 }
 
-// freePort is a port of this computer that nobody listens on.
+// freePort returns a port of this computer on which nothing listens.
 func freePort() (int, error) {
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -172,10 +172,10 @@ func freePort() (int, error) {
 	return at.Port, nil
 }
 
-// tend waits for the end of the command and tells the platform.
+// tend waits for the end of the command and reports it to the platform.
 func (r *runner) tend(c *child) {
 	defer r.running.Done()
-	_ = c.cmd.Wait() // the state says it all
+	_ = c.cmd.Wait() // ProcessState has the result
 	killGroup(c.cmd.Process)
 	c.guard.remove(c.cmd.Process)
 	for _, w := range []any{c.cmd.Stdout, c.cmd.Stderr} {
@@ -201,16 +201,15 @@ func (r *runner) tend(c *child) {
 		delete(r.children, c.machine)
 	}
 	r.mu.Unlock()
-	_ = os.RemoveAll(c.home) // what the command wrote and guards is left
+	_ = os.RemoveAll(c.home) // files that the command made undeletable are left
 	select {
 	case r.ended <- struct{}{}:
-	default: // one that is not received yet will do
+	default: // one pending value is enough
 	}
 }
 
-// watch looks what the command listens on until it does, and tells the platform.
-// How long that takes is up to this computer, however fast the platform's clock
-// runs.
+// watch waits until the command listens, and then reports where to the platform. That takes real
+// time, whatever the speed of the platform's clock.
 func (r *runner) watch(c *child) {
 	defer r.running.Done()
 	wait, late := 5*time.Millisecond, time.Now().Add(bootTimeout)
@@ -234,18 +233,18 @@ func (r *runner) watch(c *child) {
 	}
 }
 
-// bind tells the platform where the command listens, nowhere included.
+// bind reports to the platform where the command listens; empty sockets mean nowhere.
 func (r *runner) bind(c *child, sockets []string, addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ending {
 		c.addr = addr
-		_ = r.platform.Bind(c.app, c.machine, sockets) // a Machine that is gone needs none
+		_ = r.platform.Bind(c.app, c.machine, sockets) // fails only for a deleted Machine
 	}
 }
 
-// continues reports whether the command is the one that runs since then; one that
-// was paused goes on.
+// continues reports whether the command belongs to the Machine's start at the given time. It
+// resumes a paused command.
 func (c *child) continues(started time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -260,7 +259,8 @@ func (c *child) continues(started time.Time) bool {
 	return c.started.Equal(started)
 }
 
-// pause stops the command as suspending its Machine does; false if it cannot be.
+// pause stops the processes of the command, because its Machine was suspended. It reports false if
+// that is not possible.
 func (c *child) pause() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -270,7 +270,7 @@ func (c *child) pause() bool {
 	return c.paused
 }
 
-// end asks the command to end, and makes it after a time.
+// end asks the command to end, and kills it after the timeout.
 func (c *child) end(timeout time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -288,8 +288,8 @@ func (c *child) end(timeout time.Duration) {
 	}
 }
 
-// internalPort is the port of the Machine that PORT stands for: the one of its
-// configuration's environment, else of the first TCP service, else 8080.
+// internalPort returns the Machine's port to which PORT corresponds: the one in its configuration's
+// environment, else that of the first TCP service, else 8080.
 func internalPort(config spec.Config) int {
 	if env, err := config.Env(); err == nil {
 		var port int
@@ -308,14 +308,14 @@ func internalPort(config spec.Config) int {
 	return 8080
 }
 
-// stopConfig is how a program is stopped.
+// stopConfig says how a program is stopped.
 type stopConfig struct {
 	signal  string
 	timeout time.Duration
 }
 
-// readStop is the configuration's stop_config, or Fly's default: SIGINT, and
-// SIGKILL after five seconds. A number is nanoseconds.
+// readStop returns the configuration's stop_config, or Fly's default: SIGINT, and SIGKILL after
+// five seconds. A number is in nanoseconds.
 func readStop(config spec.Config) stopConfig {
 	stop := stopConfig{"SIGINT", killTimeout}
 	var in struct {

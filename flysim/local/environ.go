@@ -11,15 +11,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 )
 
-// commandEnvironment is the environment of a command: what Fly sets, PORT, of
-// this computer's PATH alone, with a home of its own, and those variables that
-// the operator's file names. Their values may be those of the Machine's
-// configuration, so that a deploy changes them; but anybody with a token of the
-// emulated platform may set that, so another name does not get in, as too many
-// make a program run other code (GUNICORN_CMD_ARGS, FLASK_APP, MAKEFLAGS), and
-// those that are known to keep the operator's value.
+// commandEnvironment returns the environment of a command: the variables that Fly sets, PORT, this
+// computer's PATH, HOME, and the variables that the operator's file names. Their values come from
+// the Machine's configuration if it has them, so that a deploy can change them. But anyone with a
+// token of the emulated platform can write that configuration. So variables that the file does not
+// name are left out, because too many of them make a program run other code (GUNICORN_CMD_ARGS,
+// FLASK_APP, MAKEFLAGS), and those known to do that keep the operator's value.
 //
-// It returns the names that do not get in too, sorted.
+// It also returns the names that were left out, sorted.
 func commandEnvironment(me program.Identity, operator map[string]string, port int, home string) (environ,
 	leftOut []string) {
 	all := make(map[string]string)
@@ -65,15 +64,13 @@ func commandEnvironment(me program.Identity, operator map[string]string, port in
 	return environ, leftOut
 }
 
-// secretOfFly reports whether a variable is one in which Fly's clients look for a
-// token.
+// secretOfFly reports whether Fly's clients look for a token in a variable.
 func secretOfFly(name string) bool {
 	name = strings.ToUpper(name)
 	return name == "FLY_API_TOKEN" || name == "FLY_ACCESS_TOKEN"
 }
 
-// runsCode reports whether a variable makes loaders, shells or interpreters run
-// code from elsewhere.
+// runsCode reports whether a variable can make loaders, shells or interpreters run other code.
 func runsCode(name string) bool {
 	name = strings.ToUpper(name)
 	if name == "NODE_ENV" || name == "PYTHONUNBUFFERED" {

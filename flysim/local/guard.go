@@ -2,9 +2,8 @@ package local
 
 import "os"
 
-// shelter makes the folder for the commands' homes and starts the guard over
-// it, if that is not done. Without a guard commands run all the same; unguarded
-// is why there is none. The caller holds mu.
+// shelter creates the folder for the commands' homes, and starts the guard over it, unless both
+// exist. Without a guard commands still run; unguarded says why there is none. The caller holds mu.
 func (r *runner) shelter() (unguarded, err error) {
 	if r.homes == "" {
 		if r.homes, err = os.MkdirTemp("", "flycast-sandbox-"); err != nil {
@@ -17,7 +16,7 @@ func (r *runner) shelter() (unguarded, err error) {
 	return unguarded, nil
 }
 
-// leave ends the guard and removes the folder, once no command runs.
+// leave ends the guard and removes the folder if no command runs any more.
 func (r *runner) leave() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -25,6 +24,6 @@ func (r *runner) leave() {
 		return
 	}
 	r.guard.close()
-	_ = os.RemoveAll(r.homes) // what a command wrote and guards is left
+	_ = os.RemoveAll(r.homes) // files that a command made undeletable are left
 	r.homes, r.guard = "", nil
 }

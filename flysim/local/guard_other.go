@@ -4,7 +4,7 @@ package local
 
 import "os"
 
-// guard is nothing here: there are no process groups.
+// guard does nothing here, because there are no process groups.
 type guard struct{}
 
 func newGuard(string) (*guard, error) { return nil, nil }

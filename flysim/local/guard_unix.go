@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// guardScript reads which process groups there are until its input ends, as it
-// does however this program ends, kills those and removes the folder $1. What
-// is killed may still make a file while the folder is being removed.
+// guardScript reads lines about process groups until its input ends, which happens however this
+// program ends. Then it kills the remaining groups and removes the folder $1. A process that is
+// being killed may still create a file while the folder is removed.
 const guardScript = `
 groups=
 while read -r sign group; do
@@ -36,20 +36,20 @@ rm -rf -- "$1" || {
 }
 `
 
-// guardPatience is how long the guard may take to read a line, or to end.
+// guardPatience is how long the guard may take to read a line or to end.
 const guardPatience = 5 * time.Second
 
-// guard is a process that outlives this program just long enough to end what
-// its commands have started, which nothing else does after a SIGKILL. A nil
-// guard does nothing.
+// guard is a process that outlives this program just long enough to kill the processes that its
+// commands started. After a SIGKILL of this program nothing else would do that. A nil guard does
+// nothing.
 type guard struct {
 	process *os.Process
-	pipe    *os.File      // what it reads
-	ended   chan struct{} // closed when it has
+	pipe    *os.File      // its input
+	ended   chan struct{} // closed when the process has ended
 }
 
-// newGuard starts a guard over a folder. It is in a session of its own, or the
-// terminal's Ctrl-C would end it first.
+// newGuard starts a guard over a folder. The guard has its own session; otherwise the terminal's
+// Ctrl-C would end it first.
 func newGuard(folder string) (*guard, error) {
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -62,25 +62,25 @@ func newGuard(folder string) (*guard, error) {
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		_ = out.Close() // nobody reads it
+		_ = out.Close() // its output is not needed
 		return nil, err
 	}
 	g := &guard{cmd.Process, out, make(chan struct{})}
 	go func() {
 		defer close(g.ended)
-		_ = cmd.Wait() // there is nobody to tell
+		_ = cmd.Wait() // the result does not matter
 	}()
 	return g, nil
 }
 
-// add puts the process group of a command on the guard's list.
+// add registers the process group of a command.
 func (g *guard) add(p *os.Process) error { return g.tell("+", p) }
 
-// remove takes it off: its number may soon be another's, which a guard that
-// cannot be told would kill.
+// remove unregisters a process group, whose number may soon belong to another one. A guard that
+// cannot be reached would kill that one, so it is killed itself.
 func (g *guard) remove(p *os.Process) {
 	if g.tell("-", p) != nil {
-		_ = g.process.Kill() // unless it has ended
+		_ = g.process.Kill() // fails if it has ended
 	}
 }
 
@@ -95,12 +95,12 @@ func (g *guard) tell(sign string, p *os.Process) error {
 	return err
 }
 
-// close lets it remove the folder and waits for its end.
+// close makes the guard remove the folder, and waits for its end.
 func (g *guard) close() {
 	if g == nil {
 		return
 	}
-	_ = g.pipe.Close() // its end is what is waited for
+	_ = g.pipe.Close() // the end of the process is awaited below
 	timer := time.NewTimer(guardPatience)
 	defer timer.Stop()
 	select {

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// listening tells which sockets listen on a port of this computer, as the
-// Machine whose program has them would have them on the internal port, and
-// where to connect to them. The address is empty if there are none.
+// listening returns the sockets that listen on a port of this computer, in the form that they would
+// have on the Machine's internal port, and the address to connect to. The address is empty if
+// nothing listens.
 //
-// The port was given to one command alone, so whoever listens on it is it.
+// The port was given to a single command, so the sockets are that command's.
 func listening(port, internal int) (sockets []string, addr string) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		file, err := os.Open(table)
@@ -44,7 +44,7 @@ func listening(port, internal int) (sockets []string, addr string) {
 	return sockets, addr
 }
 
-// accepts reports whether somebody listens at an address.
+// accepts reports whether something accepts connections at an address.
 func accepts(at netip.AddrPort) bool {
 	conn, err := net.DialTimeout("tcp", at.String(), time.Second)
 	if err != nil {
@@ -54,7 +54,7 @@ func accepts(at netip.AddrPort) bool {
 	return true
 }
 
-// listeners are the hosts that listen on a port, of a table as /proc/net/tcp is.
+// listeners returns the hosts that listen on a port, from a table in the format of /proc/net/tcp.
 func listeners(table io.Reader, port int) []netip.Addr {
 	var hosts []netip.Addr
 	lines := bufio.NewScanner(table)
@@ -74,8 +74,8 @@ func listeners(table io.Reader, port int) []netip.Addr {
 	return hosts
 }
 
-// kernelAddr reads an address as the kernel prints it: words of 32 bits in the
-// byte order of this computer.
+// kernelAddr parses an address as the kernel prints it: words of 32 bits in the byte order of this
+// computer.
 func kernelAddr(text string) (netip.Addr, error) {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw)%4 != 0 {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// listening reports whether something accepts connections on a port of this
-// computer. What host it bound cannot be seen here: all of them is assumed. The
-// address is empty if nothing does.
+// listening reports whether something accepts connections on a port of this computer. The bound
+// host cannot be seen on this system, so all hosts are assumed. The address is empty if nothing
+// listens.
 func listening(port, internal int) (sockets []string, addr string) {
 	number := strconv.Itoa(port)
 	for _, try := range []struct{ host, socket string }{{"::1", "tcp6://[::]"}, {"127.0.0.1", "tcp://0.0.0.0"}} {

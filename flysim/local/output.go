@@ -6,16 +6,16 @@ import (
 	"sync"
 )
 
-// maxLine is how much of a line that a command writes is kept.
+// maxLine is how many bytes of a command's output line are kept.
 const maxLine = 4096
 
-// output splits what a command writes into lines.
+// output splits the output of a command into lines.
 type output struct {
 	line func(string)
 
 	mu   sync.Mutex
 	part []byte
-	cut  bool // the rest of this line is left out
+	cut  bool // whether the rest of this line is dropped
 }
 
 func (r *runner) output(c *child, stream string) *output {
@@ -42,13 +42,13 @@ func (o *output) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// end gives the line away. The caller holds mu.
+// end passes the line on. The caller holds mu.
 func (o *output) end() {
 	o.line(strings.ToValidUTF8(strings.TrimSuffix(string(o.part), "\r"), "\uFFFD"))
 	o.part, o.cut = o.part[:0], false
 }
 
-// flush gives away a last line without an end.
+// flush passes on a last line that has no line end.
 func (o *output) flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

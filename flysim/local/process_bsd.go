@@ -4,5 +4,5 @@ package local
 
 import "syscall"
 
-// attributes let a command have a process group of its own.
+// attributes gives a command its own process group.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -2,8 +2,8 @@ package local
 
 import "syscall"
 
-// attributes let a command have a process group of its own, and end with this
-// program whatever ends that.
+// attributes gives a command its own process group, and makes it end with this program, however
+// that ends.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -9,12 +9,12 @@ import (
 
 func attributes() *syscall.SysProcAttr { return nil }
 
-// signalGroup ends a command at once: there are no signals to ask it with.
+// signalGroup ends a command at once, because there are no signals here.
 func signalGroup(p *os.Process, _ string) { _ = p.Kill() }
 
 func killGroup(p *os.Process) { _ = p.Kill() }
 
-// suspend is not to be had here: the command is ended, and started anew.
+// suspend is not possible here: the command is ended, and started again later.
 func suspend(*os.Process) bool { return false }
 
 func resume(*os.Process) {}

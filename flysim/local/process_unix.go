@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// signalGroup sends a signal to a command and all that it started, SIGINT if
-// the name is none of a signal that stops programs.
+// signalGroup sends a signal to a command and to all processes that it started. A name other than
+// those of the signals that stop programs means SIGINT.
 func signalGroup(p *os.Process, name string) {
 	signal, ok := map[string]syscall.Signal{
 		"SIGINT": syscall.SIGINT, "SIGTERM": syscall.SIGTERM, "SIGQUIT": syscall.SIGQUIT, "SIGHUP": syscall.SIGHUP,
@@ -17,18 +17,18 @@ func signalGroup(p *os.Process, name string) {
 	if !ok {
 		signal = syscall.SIGINT
 	}
-	_ = syscall.Kill(-p.Pid, signal) // one that has ended needs none
+	_ = syscall.Kill(-p.Pid, signal) // fails if the command has ended
 }
 
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
-// suspend reports whether the command and all that it started stand still.
+// suspend stops the command and all processes that it started, and reports whether that worked.
 func suspend(p *os.Process) bool { return syscall.Kill(-p.Pid, syscall.SIGSTOP) == nil }
 
 func resume(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGCONT) }
 
-// exitCode is the code of a process that has ended: 128 and its number for one
-// that a signal ended.
+// exitCode returns the exit code of a process that has ended: 128 plus the number of the signal if
+// a signal ended it.
 func exitCode(state *os.ProcessState) int {
 	if state == nil {
 		return 1

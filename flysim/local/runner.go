@@ -1,12 +1,12 @@
-// Package local runs commands of this computer as the programs of an emulated
-// platform's Machines. The operator names them in the file that package seed reads.
+// Package local runs commands of this computer as the programs of an emulated platform's Machines.
+// The operator names them in the file that package seed reads.
 //
 //	programs := local.New(local.Options{Platform: platform, Apps: apps})
 //	go programs.Run(ctx)
 //
-// A command gets a folder of its own as HOME and the PORT to listen on. It is
-// started and ended with its Machine, paused while the Machine is suspended, and
-// ended with whatever it started when the program that runs the platform ends.
+// A command gets its own folder as HOME, and in PORT the port to listen on. It is started and ended
+// with its Machine, and paused while the Machine is suspended. When the program that runs the
+// platform ends, the command and every process that it started are ended too.
 package local
 
 import (
@@ -25,34 +25,34 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 )
 
-// Options of the commands. Platform must be set.
+// Options configure the commands. Platform must be set.
 type Options struct {
 	Platform *flysim.Platform
 
-	// Apps are the operator's; those without a command run the built-in program.
+	// Apps are the operator's apps; those without a command run the built-in program.
 	Apps []seed.App
 
-	// Log gets what commands write and when they end; nil: nothing is logged. It is
-	// called from several goroutines.
+	// Log gets the lines that commands write and a line when they end; nil: nothing is logged.
+	// Several goroutines may call it at once.
 	Log func(Line)
 }
 
-// Line is a line that the command of a Machine wrote.
+// Line is a line of a command's output, or about the command.
 type Line struct {
 	App, Machine string
 	Stream       string // stdout, stderr, or system: about the command
-	Text         string // without its end, cut after 4 KiB
+	Text         string // without the line end, cut after 4 KiB
 }
 
-// New returns the programs of all Machines: commands on those of apps that have
-// one, the built-in program on the others.
+// New returns a runner for all Machines: it runs commands on those of apps that have one, and the
+// built-in program on the others.
 func New(options Options) *program.Runner {
 	return program.New(program.Options{Platform: options.Platform, Commands: newRunner(options)})
 }
 
-// spare is how many commands may run in addition to two for each Machine of the
-// operator's file (the second is one that is ending). Clients of the API can
-// create Machines without limit.
+// spare is how many commands may run in addition to two for each Machine in the operator's file;
+// the second one of a Machine is a command that is ending. Clients of the API can create Machines
+// without limit.
 const spare = 50
 
 // runner runs the commands of all Machines; see [program.Commands].
@@ -64,10 +64,10 @@ type runner struct {
 
 	mu       sync.Mutex
 	closed   bool
-	children map[string]*child   // by Machine: the last one of each
-	alive    map[*child]struct{} // all that have not ended
-	most     int                 // how many may run
-	homes    string              // the folder of the commands' homes, empty until one is started
+	children map[string]*child   // the latest command of each Machine
+	alive    map[*child]struct{} // all commands that have not ended
+	most     int                 // how many commands may run
+	homes    string              // the folder of the commands' homes; empty until a command is started
 	guard    *guard              // over that folder, nil if there is none
 	running  sync.WaitGroup      // the goroutines of children
 }
@@ -88,7 +88,7 @@ func newRunner(options Options) *runner {
 	return r
 }
 
-// errClosed is the error for a command that would start after Close.
+// errClosed is the error for a command that is started after Close.
 var errClosed = errors.New("the programs have ended")
 
 // Apps implements [program.Commands].
@@ -132,7 +132,7 @@ func (r *runner) Dial(ctx context.Context, to proxy.Target, now flysim.Program) 
 	return dialer.DialContext(ctx, "tcp", addr)
 }
 
-// say is a line about a command.
+// say logs a line about a command.
 func (r *runner) say(c *child, stream, text string) {
 	if r.log != nil {
 		r.log(Line{c.app, c.machine, stream, text})

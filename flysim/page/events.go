@@ -27,8 +27,8 @@ func (s *screen) state(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(data, '\n')) // a client that went away is no error
 }
 
-// events streams until the client or the server goes away. It is quiet for a
-// second at most.
+// events streams until the client or the server goes away. There is at most one second between two
+// events.
 func (s *screen) events(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.streams <- struct{}{}:
@@ -48,7 +48,7 @@ func (s *screen) events(w http.ResponseWriter, r *http.Request) {
 		event.WriteString("event: " + name + "\ndata: ")
 		event.Write(data) // JSON has no line ends
 		event.WriteString("\n\n")
-		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer knows one
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
 		if _, err := w.Write(event.Bytes()); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (s *screen) events(w http.ResponseWriter, r *http.Request) {
 	var f follower
 	open := func(list []flysim.AppOverview) []string {
 		if f.app != "" {
-			return []string{f.app} // whatever apps come and go
+			return []string{f.app} // fixed, even if apps are created and deleted
 		}
 		return choose(list)
 	}

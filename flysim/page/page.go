@@ -1,13 +1,13 @@
-// Package page is the emulated platform as a web page: the doors of an app, Fly
-// Proxy, its Machines by region and the requests that flow. The page is one
-// file that needs nothing from elsewhere; it changes as the platform does.
+// Package page shows the emulated platform as a web page: the ways into an app, Fly Proxy, the
+// app's Machines by region and the requests. The page is one file without external resources, and
+// it follows the platform's changes.
 //
 //	GET /            the page
 //	GET /state       what it shows, as JSON; ?app=NAME chooses the app
 //	GET /events      the same as server-sent events: "state" first, then "change"
 //
-// It only reads, and it answers loopback names alone: a page of somebody else
-// whose name was made to point here gets nothing.
+// It only reads, and it answers only under loopback names, so that a foreign page whose name was
+// made to point here gets nothing.
 package page
 
 import (
@@ -26,7 +26,7 @@ import (
 //go:embed page.html
 var document []byte
 
-// Options say what is shown.
+// Options configure the page.
 type Options struct {
 	Platform *flysim.Platform
 	Traffic  *flysim.Traffic
@@ -35,7 +35,7 @@ type Options struct {
 	Links    Links
 }
 
-// Links are base URLs that the page names. Empty ones are not there.
+// Links are base URLs that the page shows, unless they are empty.
 type Links struct {
 	API     string `json:"api,omitempty"`     // of all three APIs
 	Flycast string `json:"flycast,omitempty"` // of .flycast and .internal
@@ -43,7 +43,7 @@ type Links struct {
 	Control string `json:"control,omitempty"` // of faults and the clock
 }
 
-// New returns the handler of the page.
+// New returns the page's handler.
 func New(options Options) http.Handler {
 	if options.Title == "" {
 		options.Title = "Emulated Fly platform"
@@ -63,7 +63,7 @@ func New(options Options) http.Handler {
 type screen struct {
 	options Options
 	source  watch.Source
-	streams chan struct{} // one for each that is open
+	streams chan struct{} // one value for each open stream
 }
 
 func (s *screen) page(w http.ResponseWriter, _ *http.Request) {
@@ -71,7 +71,7 @@ func (s *screen) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(document) // a client that went away is no error
 }
 
-// guard lets loopback hosts read, and sets the headers of every answer.
+// guard allows only reads under loopback hosts, and sets the headers of every answer.
 func guard(next http.Handler) http.Handler {
 	policy := strings.Join([]string{
 		"default-src 'none'", "script-src " + hashOf("script"), "style-src " + hashOf("style"), "img-src data:",
@@ -97,7 +97,7 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// hashOf is the source expression of the document's only element of a name.
+// hashOf returns the CSP source expression for the document's only element of a name.
 func hashOf(element string) string {
 	_, rest, _ := bytes.Cut(document, []byte("<"+element+">"))
 	content, _, _ := bytes.Cut(rest, []byte("</"+element+">"))

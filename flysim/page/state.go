@@ -8,36 +8,35 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
-// maxVisits is how many visits of an app are sent at once.
+// maxVisits is the most visits of an app that are sent at once.
 const maxVisits = 30
 
-// state is all that the page shows.
+// state is everything that the page shows.
 type state struct {
 	Title string               `json:"title"`
 	Links Links                `json:"links"`
 	Now   time.Time            `json:"now"`
 	Speed float64              `json:"speed"`
 	Apps  []flysim.AppOverview `json:"apps"`
-	App   string               `json:"app"`  // the chosen one; empty: there is none at all
-	Site  *watch.Site          `json:"site"` // null: there is no such app
+	App   string               `json:"app"`  // the chosen app; empty: there are no apps
+	Site  *watch.Site          `json:"site"` // null: the app does not exist
 	tally
 	Visits []visit `json:"visits"` // the app's latest, oldest first
 }
 
-// tally counts the app's visits since the page's server started to look, those
-// kept before included.
+// tally counts the app's visits since the page's server started, including those kept from before.
 type tally struct {
 	Count int `json:"count"`
 	Wakes int `json:"wakes"`
 }
 
-// change is what is new since the last state or change.
+// change is what changed since the previous state or change.
 type change struct {
 	Now   time.Time            `json:"now"`
 	Speed float64              `json:"speed"`
-	Set   []flysim.AppOverview `json:"set,omitempty"`  // apps that are new or not as they were
-	Gone  []string             `json:"gone,omitempty"` // apps that are no more
-	Site  **watch.Site         `json:"site,omitempty"` // set if it is not as it was; null: the app is gone
+	Set   []flysim.AppOverview `json:"set,omitempty"`  // new and changed apps
+	Gone  []string             `json:"gone,omitempty"` // deleted apps
+	Site  **watch.Site         `json:"site,omitempty"` // set if it changed; null: the app was deleted
 	tally
 	Visits []visit `json:"visits,omitempty"`
 }
@@ -47,11 +46,11 @@ type visit struct {
 	Number  uint64      `json:"number"`
 	At      time.Time   `json:"at"`
 	Door    flysim.Door `json:"door"`
-	Machine string      `json:"machine"` // empty: none took it
+	Machine string      `json:"machine"` // empty: no Machine got it
 	Method  string      `json:"method"`  // empty: a raw connection
 	Path    string      `json:"path"`
-	Status  int         `json:"status"` // 0: none was sent
-	Code    string      `json:"code"`   // Fly Proxy's, of what went wrong
+	Status  int         `json:"status"` // 0: no answer was sent
+	Code    string      `json:"code"`   // Fly Proxy's error code
 	Woke    bool        `json:"woke"`
 	Held    int64       `json:"held_ms"`
 	Took    int64       `json:"took_ms"`
@@ -66,7 +65,7 @@ type follower struct {
 	tally tally
 }
 
-// choose is the app asked for, else the default one, else the first.
+// choose returns a function that chooses the requested app, else the default one, else the first.
 func (s *screen) choose(asked string) func([]flysim.AppOverview) []string {
 	return func(list []flysim.AppOverview) []string {
 		app := asked
@@ -80,7 +79,7 @@ func (s *screen) choose(asked string) func([]flysim.AppOverview) []string {
 	}
 }
 
-// first is the whole state; what follows is told by next.
+// first returns the whole state; next returns the changes after it.
 func (f *follower) first(s *screen, scene watch.Scene) state {
 	f.apps = byName(scene.Apps)
 	f.site = siteOf(scene)
@@ -118,7 +117,7 @@ func (f *follower) next(scene watch.Scene) change {
 	return c
 }
 
-// visits are those of the app that were not seen before, or the last of them.
+// visits returns the app's visits since the last call, or the latest of them.
 func (f *follower) visits(scene watch.Scene) []visit {
 	list := []visit{}
 	for _, v := range scene.Visits {

@@ -14,14 +14,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// program is one run of the built-in program on a Machine, from its first
-// connection on.
+// program is one run of the built-in program on a Machine. It begins with the first connection.
 type program struct {
 	Identity
 	runner   *Runner
 	started  time.Time    // of this run
 	from     string       // the state it was started from
-	born     time.Time    // of the memory: earlier than started after a suspend
+	born     time.Time    // start of its memory; after a suspend this is before started
 	raw      map[int]bool // ports that do not speak HTTP
 	requests atomic.Int64
 
@@ -37,15 +36,15 @@ func newProgram(to proxy.Target, now flysim.Program, r *Runner) *program {
 	}
 }
 
-// rawPorts are the internal ports that services lead to, none of them with the
-// http handler, and that no HTTP check asks.
+// rawPorts returns the internal ports whose services all lack the http handler, and that have no
+// HTTP check.
 func rawPorts(config spec.Config) map[int]bool {
 	services, err := config.Services()
 	if err != nil {
 		return nil
 	}
 	raw := make(map[int]bool)
-	spoken := make(map[int]bool) // HTTP is
+	spoken := make(map[int]bool) // ports that speak HTTP
 	web := func(c spec.Check, port int) {
 		if c.Port != 0 {
 			port = c.Port
@@ -91,7 +90,7 @@ func (h *heldConn) Close() error {
 	return h.memoryConn.Close()
 }
 
-// hold takes a connection; ok is false if the program has ended.
+// hold registers a connection. ok is false if the program has ended.
 func (p *program) hold(c *memoryConn) (h *heldConn, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,21 +102,21 @@ func (p *program) hold(c *memoryConn) (h *heldConn, ok bool) {
 	return h, true
 }
 
-// busy reports whether there are connections.
+// busy reports whether there are open connections.
 func (p *program) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.conns) > 0
 }
 
-// end closes all connections, now and in the future.
+// end closes all connections and refuses new ones.
 func (p *program) end() {
 	p.mu.Lock()
 	conns := p.conns
 	p.conns = nil
 	p.mu.Unlock()
 	for h := range conns {
-		_ = h.memoryConn.Close() // pipes have no error worth telling
+		_ = h.memoryConn.Close() // closing a pipe cannot fail
 	}
 }
 
@@ -134,12 +133,12 @@ func (p *program) drop() {
 	}
 }
 
-// exit ends the program with a code, as far as the platform is concerned.
+// exit reports to the platform that the program ended with a code.
 func (p *program) exit(code int) {
-	_ = p.runner.platform.Exit(p.App, p.Machine, p.Instance, code) // a Machine that is gone needs none
+	_ = p.runner.platform.Exit(p.App, p.Machine, p.Instance, code) // fails only if the Machine is gone or was replaced
 }
 
-// running is the context key of the program that a connection belongs to.
+// running is the context key for the program of a connection.
 type running struct{}
 
 func withProgram(ctx context.Context, c net.Conn) context.Context {
@@ -149,7 +148,7 @@ func withProgram(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// echo greets and sends back what it gets.
+// echo writes a greeting and sends back what it receives.
 func (p *program) echo(c *heldConn) {
 	defer c.Close()
 	greeting := "emulated program of Machine " + p.Machine + " in " + p.Region + ", " + p.awake() +
@@ -157,5 +156,5 @@ func (p *program) echo(c *heldConn) {
 	if _, err := io.WriteString(c, greeting); err != nil {
 		return
 	}
-	_, _ = io.Copy(c, c) // ends with either side
+	_, _ = io.Copy(c, c) // ends when either side closes
 }

@@ -12,11 +12,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
-// Dial connects to the program of a Machine as Fly Proxy or, directly, a
-// neighbour on the private network does. The error wraps [syscall.ECONNREFUSED]
-// where nothing takes the connection, [syscall.EHOSTUNREACH] where the Machine
-// does not run or runs another version than the one asked for, and
-// [flysim.ErrGone] where it is not there.
+// Dial connects to the program of a Machine, as Fly Proxy does or, if to.Direct is set, as a
+// neighbor on the private network does. The error wraps [syscall.ECONNREFUSED] if nothing accepts
+// the connection, [syscall.EHOSTUNREACH] if the Machine is not started or has another version than
+// requested, and [flysim.ErrGone] if it does not exist.
 func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -48,7 +47,7 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 	dialed, accepted := newPair(caller, memoryAddr(bound))
 	held, ok := p.hold(accepted)
 	if now, err := r.platform.Program(to.App, to.Machine); err != nil || !now.Running(p.Instance, p.started) {
-		r.retire(p) // Run may have looked before there was a connection to close
+		r.retire(p) // Run may have looked before this connection existed
 		ok = false
 	}
 	if !ok {
@@ -64,8 +63,8 @@ func (r *Runner) Dial(ctx context.Context, to proxy.Target) (net.Conn, error) {
 
 var errClosed = errors.New("the programs have ended")
 
-// program is the built-in program that runs on a Machine at the moment. One
-// that was suspended goes on; any other that was there before has ended.
+// program returns the current run of the built-in program on a Machine. A suspended run continues;
+// any other earlier run is ended.
 func (r *Runner) program(to proxy.Target, now flysim.Program) (*program, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

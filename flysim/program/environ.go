@@ -8,15 +8,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// Identity is what a program on Fly is told about itself.
+// Identity is what a program on Fly knows about itself.
 type Identity struct {
 	App, Machine, Region, Instance string
 	Address                        netip.Addr // on the private network
 	Config                         spec.Config
 }
 
-// environment is the environment of a program on Fly, as far as the
-// emulated platform knows it (Fly docs, "The Machine runtime environment").
+// environment returns the environment of a program on Fly, as far as the emulated platform has it
+// (Fly docs, "The Machine runtime environment").
 func environment(me Identity) map[string]string {
 	all := make(map[string]string)
 	if env, err := me.Config.Env(); err == nil {
@@ -26,7 +26,7 @@ func environment(me Identity) map[string]string {
 	return all
 }
 
-// Variables are the environment variables that Fly sets.
+// Variables returns the environment variables that Fly sets.
 func (me Identity) Variables() map[string]string {
 	fly := map[string]string{
 		"FLY_APP_NAME":        me.App,

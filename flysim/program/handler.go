@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// Limits of what a request can ask for.
+// Limits on what a request can ask for.
 const (
 	maxEcho  = 1 << 20 // bytes
 	maxSleep = time.Hour
 )
 
-// answering is a handler of one path.
+// answering handles the requests for one path.
 type answering func(p *program, w http.ResponseWriter, req *http.Request)
 
-// routes serves every Machine; the connection tells which one.
+// routes returns the handler for all Machines. The connection says which Machine is meant.
 func (r *Runner) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, answer := range map[string]answering{
@@ -77,7 +77,7 @@ func serveHeaders(_ *program, w http.ResponseWriter, req *http.Request) {
 	writeText(w, http.StatusOK, strings.ReplaceAll(b.String(), "\r\n", "\n"))
 }
 
-// serveEcho sends the body back as it comes, whole: the proxy may still be reading.
+// serveEcho reads the whole body before it sends it back, because the proxy may still be reading.
 func serveEcho(_ *program, w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxEcho))
 	var tooLarge *http.MaxBytesError
@@ -90,7 +90,7 @@ func serveEcho(_ *program, w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	kind := req.Header.Get("Content-Type")
-	if kind == "" || strings.Contains(kind, "html") { // not a page of whoever sent it
+	if kind == "" || strings.Contains(kind, "html") { // the sender must not choose the page's HTML
 		kind = "text/plain; charset=utf-8"
 	}
 	w.Header().Set("Content-Type", kind)
@@ -110,14 +110,14 @@ func serveSleep(p *program, w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// wait passes time of the platform's clock; it is false if the caller is gone.
+// wait waits for d on the platform's clock. It reports false if the client is gone.
 func (p *program) wait(ctx context.Context, d time.Duration) bool {
 	clock := p.runner.clock
 	return clock.Wait(ctx, clock.Now().Add(d), nil) == nil
 }
 
 func serveStream(p *program, w http.ResponseWriter, req *http.Request) {
-	count := 0 // no end
+	count := 0 // endless
 	if s := req.FormValue("count"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil || n == 0 {
@@ -165,8 +165,8 @@ func serveReplay(_ *program, w http.ResponseWriter, req *http.Request) {
 	writeText(w, http.StatusConflict, "fly-replay: "+strings.Join(fields, ";")+"\n")
 }
 
-// serveExit ends the program once its answer is out: a connection in memory has no
-// buffer, so what is flushed is read.
+// serveExit ends the program after its answer. A connection in memory has no buffer, so once the
+// answer is flushed the other side has read it.
 func serveExit(p *program, w http.ResponseWriter, req *http.Request) {
 	code := 0
 	if s := req.FormValue("code"); s != "" {

@@ -20,7 +20,7 @@ func newMemory() *memory {
 	return m
 }
 
-// hand gives a connection to the server, and closes it if that has ended.
+// hand gives a connection to the server, or closes it if the server has ended.
 func (m *memory) hand(conn net.Conn) {
 	select {
 	case m.accept <- conn:
@@ -48,7 +48,7 @@ func (m *memory) Close() error {
 // Addr implements [net.Listener].
 func (m *memory) Addr() net.Addr { return memoryAddr("memory") }
 
-// memoryAddr is where an end of a connection is.
+// memoryAddr is the address of one end of a connection in memory.
 type memoryAddr string
 
 // Network implements [net.Addr].
@@ -57,15 +57,15 @@ func (memoryAddr) Network() string { return "tcp" }
 // String implements [net.Addr].
 func (a memoryAddr) String() string { return string(a) }
 
-// memoryConn is one end of a connection in memory. It is made of two pipes, one for
-// each direction, so that one can be closed alone.
+// memoryConn is one end of a connection in memory. It consists of two pipes, one for each
+// direction, so that one direction can be closed alone.
 type memoryConn struct {
 	in, out       net.Conn
 	local, remote memoryAddr
 	peer          *memoryConn
 }
 
-// newPair makes both ends of a connection between two addresses.
+// newPair returns both ends of a connection between two addresses.
 func newPair(caller, callee memoryAddr) (dialed, accepted *memoryConn) {
 	toCaller, fromCallee := net.Pipe()
 	toCallee, fromCaller := net.Pipe()
@@ -84,10 +84,10 @@ func (c *memoryConn) Write(b []byte) (int, error) { return c.out.Write(b) }
 // CloseWrite ends what the other side reads, as [net.TCPConn.CloseWrite] does.
 func (c *memoryConn) CloseWrite() error { return c.out.Close() }
 
-// Close implements [net.Conn]. The way out is closed first: a server whose
-// reading fails answers that.
+// Close implements [net.Conn]. It closes the outgoing pipe first, because a server still answers
+// when its reading fails.
 func (c *memoryConn) Close() error {
-	// Timers that run on would keep the pipes, and cannot be stopped later.
+	// Stop the timers: while they run they keep the pipes in memory.
 	_ = c.SetDeadline(time.Time{})
 	_ = c.peer.SetDeadline(time.Time{})
 	return errors.Join(c.out.Close(), c.in.Close())

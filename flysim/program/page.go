@@ -15,7 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// report is what the page says, in every form.
+// report is the content of the page, in any format.
 type report struct {
 	App            string   `json:"app"`
 	Group          string   `json:"group,omitempty"`
@@ -25,10 +25,10 @@ type report struct {
 	Instance       string   `json:"instance"`
 	Image          string   `json:"image"`
 	Listening      string   `json:"listening"` // the socket that took this request
-	Sockets        []string `json:"sockets"`   // all of them
+	Sockets        []string `json:"sockets"`   // all sockets of the program
 	Awake          string   `json:"awake"`     // "woken 0.4 s ago"
 	AwakeSeconds   float64  `json:"awake_seconds"`
-	UpSeconds      float64  `json:"up_seconds"` // of its memory: longer than awake after a suspend
+	UpSeconds      float64  `json:"up_seconds"` // of its memory; after a suspend this is longer than awake
 	Requests       int64    `json:"requests"`   // since then
 	Method         string   `json:"method"`
 	URL            string   `json:"url"`
@@ -66,7 +66,7 @@ func (p *program) report(req *http.Request) report {
 	return r
 }
 
-// awake says how long the program runs, and what woke it.
+// awake says how long the program has been running, and how it was started.
 func (p *program) awake() string {
 	verb := map[string]string{"created": "started", "suspended": "resumed", "restarting": "restarted"}[p.from]
 	if verb == "" {
@@ -75,7 +75,7 @@ func (p *program) awake() string {
 	return verb + " " + ago(p.runner.clock.Now().Sub(p.started)) + " ago"
 }
 
-// ago is a length of time as a person would say it.
+// ago formats a duration for people.
 func ago(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
@@ -90,8 +90,8 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-// environment is what a program on Fly finds in its environment: the Machine's
-// own variables and Fly's. Values of secrets are not known to the platform.
+// environment returns what a program on Fly finds in its environment: the Machine's own variables
+// and Fly's. The platform does not store the values of secrets.
 func (p *program) environment() []field {
 	var fields []field
 	env := environment(p.Identity)
@@ -119,8 +119,7 @@ func servePage(p *program, w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// wanted is the form of the answer: the first in the Accept header that there
-// is, else text.
+// wanted returns the format of the answer: the first known one in the Accept header, or text.
 func wanted(accept []string) string {
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		kind, _, _ := strings.Cut(part, ";")
@@ -153,7 +152,7 @@ func (r report) text() string {
 	return b.String()
 }
 
-// Facts are the lines of the page about the Machine.
+// Facts returns the lines of the page about the Machine.
 func (r report) Facts() []field {
 	version := r.Instance
 	if r.ReleaseVersion != "" {

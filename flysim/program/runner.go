@@ -1,6 +1,5 @@
-// Package program is what the Machines of the emulated platform run: a built-in
-// HTTP program that says which Machine answers and why. Package local has commands
-// that run in its place.
+// Package program is what the Machines of the emulated platform run: a built-in HTTP program that
+// shows which Machine answers and why. Package local runs commands in its place.
 //
 //	runner := program.New(program.Options{Platform: platform})
 //	go runner.Run(ctx)
@@ -8,15 +7,14 @@
 //
 // # The built-in program
 //
-// It lives in memory and costs next to nothing until it is dialed: one server
-// serves all Machines, and a Machine has no goroutine but those of its open
-// connections. It listens where [flysim.Platform.SetListen], the variable
-// [flysim.EnvListen] or PORT say, else on the internal ports of the Machine's
-// first configuration; a port that no socket reaches is refused (see
-// [flysim.Program.Reaches]).
+// It lives in memory and costs almost nothing until it is dialed: one server serves all Machines,
+// and a Machine has no goroutines except those of its open connections. It listens where
+// [flysim.Platform.SetListen], the variable [flysim.EnvListen] or PORT say, or else on the internal
+// ports of the Machine's first configuration. Connections to other ports are refused; see
+// [flysim.Program.Reaches].
 //
-// Every path answers with the same page: text, HTML or JSON by the Accept
-// header. These do more:
+// Every path answers with the same page, as text, HTML or JSON depending on the Accept header.
+// These paths do more:
 //
 //	/healthz            ok
 //	/env                the Machine's environment
@@ -29,8 +27,8 @@
 //	/exit?code=0        the program ends after its answer
 //	/crash              the program ends with code 1, without an answer
 //
-// A TCP port of which no service has the http handler greets with a line and
-// sends back what it gets. UDP is not served.
+// On a TCP port whose services all lack the http handler, it sends a greeting and then everything
+// that it receives. UDP is not served.
 package program
 
 import (
@@ -47,18 +45,18 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
-// Options of a runner. Platform must be set.
+// Options configure a runner. Platform must be set.
 type Options struct {
 	Platform *flysim.Platform
 
-	// Commands run in place of the built-in program on the Machines of some apps;
-	// nil: on none.
+	// Commands run in place of the built-in program on the Machines of some apps; nil: there are
+	// none.
 	Commands Commands
 }
 
-// Commands are programs of another kind than the built-in one.
+// Commands are programs other than the built-in one.
 type Commands interface {
-	// Apps are the apps whose Machines run them.
+	// Apps returns the apps whose Machines run commands.
 	Apps() []string
 
 	// Follow starts and ends the commands of an app with its Machines.
@@ -73,33 +71,32 @@ type Commands interface {
 	// End ends all commands and waits until they have ended.
 	End()
 
-	// Close is End, after which Follow starts none.
+	// Close ends all commands as End does. After that Follow starts none.
 	Close()
 }
 
-// sweep is every how many looks of Run the built-in programs without connections
-// are looked at too: nobody notices their end but the memory they take.
+// sweep is how many looks of Run there are between two looks at built-in programs without
+// connections. If such a program ends late, only its memory is freed late.
 const sweep = 256
 
 // Runner runs the programs of all Machines. It is safe for concurrent use.
 type Runner struct {
 	platform *flysim.Platform
 	clock    *flysim.Clock
-	commands Commands // nil: there are none
+	commands Commands // nil: there are no commands
 	memory   *memory
 	server   *http.Server
-	cancel   context.CancelFunc // of what built-in programs answer
+	cancel   context.CancelFunc // ends the answers of built-in programs
 	page     *template.Template
 	nudged   chan struct{}
 
 	mu       sync.Mutex
 	closed   bool
 	looks    int
-	programs map[string]*program // built-in ones that were dialed, by Machine
+	programs map[string]*program // built-in programs that were dialed, by Machine
 }
 
-// New returns a runner. The built-in program answers at once; commands are
-// started by [Runner.Run].
+// New returns a runner. The built-in program answers at once; [Runner.Run] starts the commands.
 func New(options Options) *Runner {
 	r := &Runner{
 		platform: options.Platform, clock: options.Platform.Clock(), commands: options.Commands, memory: newMemory(),
@@ -120,9 +117,9 @@ func New(options Options) *Runner {
 	return r
 }
 
-// Run follows the Machines until the context ends: it starts and ends the
-// commands of those that start and stop, and closes the connections of built-in
-// programs that have stopped. Commands have ended when it returns nil.
+// Run follows the Machines until the context ends: it starts and ends commands with them, and
+// closes the connections of built-in programs that have stopped. When it returns nil, all commands
+// have ended.
 func (r *Runner) Run(ctx context.Context) error {
 	if r.commands != nil {
 		defer r.commands.End()
@@ -134,7 +131,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	return nil
 }
 
-// pause waits for a change, for the time given unless it is zero, or for nudge.
+// pause waits for a change, for until (zero: not at all) or for nudge.
 func (r *Runner) pause(ctx context.Context, until time.Time, changed <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -155,13 +152,13 @@ func (r *Runner) pause(ctx context.Context, until time.Time, changed <-chan stru
 	if until.IsZero() {
 		<-ctx.Done()
 	} else {
-		_ = r.clock.Wait(ctx, until, nil) // whatever it was, Run looks again
+		_ = r.clock.Wait(ctx, until, nil) // Run looks again in any case
 	}
 	cancel()
-	<-done // a nudge that it takes is for the next look, not for a later one
+	<-done // the goroutine must not consume a later nudge
 }
 
-// nudge makes Run look again.
+// nudge makes Run look at the Machines again.
 func (r *Runner) nudge() {
 	select {
 	case r.nudged <- struct{}{}:
@@ -169,8 +166,7 @@ func (r *Runner) nudge() {
 	}
 }
 
-// Close ends all programs and closes their connections. It may be called more
-// than once.
+// Close ends all programs and closes their connections. It may be called more than once.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -183,12 +179,12 @@ func (r *Runner) Close() error {
 	if r.commands != nil {
 		r.commands.Close()
 	}
-	r.cancel() // an answer may wait on a clock that stands still
+	r.cancel() // an answer may wait on a stopped clock
 	return r.server.Close()
 }
 
-// reconcile brings programs in line with the Machines and returns when
-// something changes by itself, zero if nothing does.
+// reconcile adjusts the programs to the Machines. It returns when something next changes by itself,
+// or zero.
 func (r *Runner) reconcile() (until time.Time) {
 	earlier := func(at time.Time) {
 		if !at.IsZero() && (until.IsZero() || at.Before(until)) {
@@ -211,7 +207,7 @@ func (r *Runner) reconcile() (until time.Time) {
 		case err == nil && now.Running(p.Instance, p.started):
 			earlier(now.Until)
 		case err == nil && now.State == "suspended" && now.Instance == p.Instance:
-			p.drop() // what it remembers stays
+			p.drop() // its memory stays
 		default:
 			r.retire(p)
 		}
@@ -219,7 +215,7 @@ func (r *Runner) reconcile() (until time.Time) {
 	for _, app := range r.commandApps() {
 		site, err := r.platform.Site(app)
 		if err != nil {
-			site.Machines = nil // the app is gone
+			site.Machines = nil // the app was deleted
 		}
 		earlier(site.Until)
 		r.commands.Follow(app, site.Machines)
@@ -227,7 +223,7 @@ func (r *Runner) reconcile() (until time.Time) {
 	return until
 }
 
-// commandApps are the apps that run commands.
+// commandApps returns the apps that run commands.
 func (r *Runner) commandApps() []string {
 	if r.commands == nil {
 		return nil

@@ -5,27 +5,26 @@ import (
 	"sync"
 )
 
-// replayLimit is how much of a request's body is kept, so that the request can
-// go to another Machine after all (Fly docs, "Error codes", PA01), and
-// flyReplayLimit how large a body may be that fly-replay sends on (Fly docs,
-// "Dynamic request routing").
+// replayLimit is how many bytes of a request's body are kept, so that the request can be sent to
+// another Machine (Fly docs, "Error codes", PA01). flyReplayLimit is the largest body of a request
+// that fly-replay can send on (Fly docs, "Dynamic request routing").
 const (
 	replayLimit    = 10 << 20
 	flyReplayLimit = 1 << 20
 )
 
-// replayBody is a request's body that can be read again from the start while no
-// more than replayLimit of it was read.
+// replayBody is a request's body that can be read again from the start until more than replayLimit
+// bytes of it were read.
 type replayBody struct {
 	mu     sync.Mutex
 	source io.Reader
 	kept   []byte
 	read   int64 // from source
 	err    error // of source
-	spent  bool  // more was read than is kept
+	spent  bool  // more was read than can be kept
 }
 
-// open gives the body from its start. The error is a *Failure: that is gone.
+// open returns the body from its start. If that is no longer possible, the error is a *Failure.
 func (b *replayBody) open() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -35,15 +34,15 @@ func (b *replayBody) open() (io.ReadCloser, error) {
 	return &replayReader{body: b}, nil
 }
 
-// size is how much of the body was read.
+// size returns how many bytes of the body were read.
 func (b *replayBody) size() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.read
 }
 
-// replayReader is one reading of the body. An earlier one may be under way
-// still when the next begins; what it reads is kept for both.
+// replayReader is one reading of the body. The previous reading may still be in progress when the
+// next begins; the body keeps for both what either reads.
 type replayReader struct {
 	body   *replayBody
 	offset int64
@@ -60,7 +59,7 @@ func (r *replayReader) Read(p []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	case r.offset < b.read:
 		if b.spent {
-			return 0, io.ErrClosedPipe // another reading has taken it
+			return 0, io.ErrClosedPipe // another reading consumed the body
 		}
 		n := copy(p, b.kept[r.offset:])
 		r.offset += int64(n)
@@ -82,7 +81,7 @@ func (r *replayReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements [io.Closer]. It does not wait for a Read under way.
+// Close implements [io.Closer]. It does not wait for a Read in progress.
 func (r *replayReader) Close() error {
 	if r.body.mu.TryLock() {
 		r.closed = true

@@ -16,9 +16,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// connect opens a connection to a name of the platform. One that Fly Proxy
-// reads (http, tls) is served as if it had come to that name; a raw one is
-// joined with the program's, which is there before the client hears that it is.
+// connect opens a connection to a name of the platform. If Fly Proxy reads the port (http, tls),
+// the connection is served as if it had been made to that name. A raw connection is joined with one
+// to the program, which is made before the client gets an answer.
 func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	v.record.Method = ""
 	n, port, t, err := d.look(r.Host)
@@ -61,12 +61,12 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	join(d.ctx, conn, program)
 }
 
-// dedicated reports whether the app has a public address that is its own.
+// dedicated reports whether the app has a public address that it does not share.
 func dedicated(site flysim.Site) bool {
 	return slices.ContainsFunc(site.Addresses, func(a flysim.Address) bool { return a.Kind == "v4" || a.Kind == "v6" })
 }
 
-// reach connects to a program, straight or as Fly Proxy does it. done ends what
+// reach connects to a program, directly or through Fly Proxy. Until done is called, the connection
 // counts as load.
 func (d *door) reach(ctx context.Context, v *visit, n hostName, port int, t *routingTable) (
 	program net.Conn, done func(), err error) {
@@ -85,8 +85,8 @@ func (d *door) reach(ctx context.Context, v *visit, n hostName, port int, t *rou
 	return v.dial(ctx, v.newSearch(n.app, port))
 }
 
-// dial finds a Machine and connects to its program, with the header of the
-// PROXY protocol if the port has it.
+// dial finds a Machine and connects to its program. If the port uses the PROXY protocol, it sends
+// the header.
 func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done func(), err error) {
 	s.raw = true
 	defer func() { v.record.Woke = s.woke }()
@@ -118,7 +118,7 @@ func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done fun
 	}
 }
 
-// lead makes the client's connection one to a port that Fly Proxy reads.
+// lead turns the client's connection into one to a port that Fly Proxy reads.
 func (d *door) lead(w http.ResponseWriter, v *visit, n hostName, port int) {
 	conn, err := accept(w, v.client)
 	if err != nil {
@@ -128,12 +128,12 @@ func (d *door) lead(w http.ResponseWriter, v *visit, n hostName, port int) {
 	v.silent = true
 	conn.tunnel = &rawTunnel{n, port}
 	conn.port = port
-	stop := context.AfterFunc(d.ctx, func() { _ = conn.Close() }) // ends what it waits for
+	stop := context.AfterFunc(d.ctx, func() { _ = conn.Close() }) // ends the wait for the client
 	defer stop()
 	d.arrive(conn)
 }
 
-// accept tells the client that it is connected, and takes its connection over.
+// accept answers the client that it is connected, and takes over its connection.
 func accept(w http.ResponseWriter, c *callerConn) (*callerConn, error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -141,12 +141,12 @@ func accept(w http.ResponseWriter, c *callerConn) (*callerConn, error) {
 	}
 	taken := &callerConn{Conn: conn, pools: c.pools, head: pending(buffered)}
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		_ = taken.Close() // the client is gone: what follows finds it closed
+		_ = taken.Close() // the client is gone, and its connection is closed
 	}
 	return taken, nil
 }
 
-// pending is what the server has read ahead.
+// pending returns the bytes that the server has read ahead.
 func pending(b *bufio.ReadWriter) []byte {
 	head, err := b.Reader.Peek(b.Reader.Buffered())
 	if err != nil {
@@ -155,7 +155,7 @@ func pending(b *bufio.ReadWriter) []byte {
 	return slices.Clone(head)
 }
 
-// join copies both ways until both have ended, or the listener closes.
+// join copies in both directions until both have ended or the listener closes.
 func join(ctx context.Context, a, b net.Conn) {
 	stop := context.AfterFunc(ctx, func() {
 		_ = a.Close() // ends the copies
@@ -168,21 +168,21 @@ func join(ctx context.Context, a, b net.Conn) {
 	both.Wait()
 }
 
-// pour copies until the source ends, or the target takes no more, and ends the
-// target's side of it. What the target has sent meanwhile still arrives.
+// pour copies until the source ends or the target accepts no more, and then closes the target for
+// writing. What the target sends can still arrive.
 func pour(to, from net.Conn) {
 	source := &noting{Reader: from}
-	_, _ = io.Copy(to, source) // who broke it off, source tells
+	_, _ = io.Copy(to, source) // source has the error, if it was the source's
 	if source.err != nil {
-		_, _ = to.Close(), from.Close() // what comes back has nowhere to go
+		_, _ = to.Close(), from.Close() // an answer would have nowhere to go
 		return
 	}
 	if half, ok := to.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-		_ = to.Close() // it cannot be ended by half
+		_ = to.Close() // it cannot be closed for writing only
 	}
 }
 
-// noting is a reader that remembers how it broke off.
+// noting is a reader that keeps its last error, except io.EOF.
 type noting struct {
 	io.Reader
 	err error
@@ -197,7 +197,8 @@ func (n *noting) Read(p []byte) (int, error) {
 	return c, err
 }
 
-// CloseWrite ends what is sent to the client, if its connection can do that.
+// CloseWrite closes the connection to the client for writing, or completely if that is not
+// possible.
 func (c *callerConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -14,16 +14,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// door is one listener: what comes in there, and where from it comes.
+// door is one of the two listeners, with the place that its callers call from.
 type door struct {
 	proxy  *Proxy
 	inside bool
-	port   int // its own
+	port   int // on which it listens
 	queue  *queue
 	ctx    context.Context // until the listener closes
 }
 
-// clientKey is that of the client's connection in a request's context.
+// clientKey is the context key of the client's connection.
 type clientKey struct{}
 
 // withClient is the server's ConnContext.
@@ -59,9 +59,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// destination is where a request goes: where its connection leads, else where
-// its Host header says. The listener's own port is the one that the scheme
-// implies.
+// destination returns where a request goes: where its connection leads, or else what its Host
+// header names. The listener's own port means the default port of the scheme.
 func (d *door) destination(c *callerConn, r *http.Request) (n hostName, port int, t *routingTable, err error) {
 	if c.tunnel != nil {
 		n = c.tunnel.name
@@ -83,7 +82,7 @@ func (d *door) proxied(w http.ResponseWriter, r *http.Request, v *visit, n hostN
 		v.fail(w, failNoService(n.app, port))
 		return
 	case route.tls != c.secure:
-		w.Header().Set("Connection", "close") // it is of the wrong kind
+		w.Header().Set("Connection", "close") // the connection has the wrong protocol
 		v.fail(w, failHandshake(n.app, port, route.tls))
 		return
 	case route.options.ForceHTTPS && route.http && !c.secure:
@@ -110,8 +109,8 @@ func failHandshake(app string, port int, wanted bool) *Failure {
 	return fail("PT04", http.StatusBadRequest, "tls handshake failed: port %d of app %s speaks no TLS", port, app)
 }
 
-// redirect answers as force_https wants it. Who came to the listener's own port
-// is sent back there, where TLS is spoken too.
+// redirect answers as force_https demands. A client that used the listener's own port is redirected
+// to that port, which also serves TLS.
 func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n hostName) {
 	host := n.host
 	if _, port, err := parseAuthority(r.Host); err == nil && port == d.port && v.client.tunnel == nil {
@@ -134,7 +133,7 @@ func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n hostNa
 	v.forward(w, r, straight{d.proxy, n.app, b, port}, func(http.Header) {}, func(*http.Response) {})
 }
 
-// pick is a random one of the Machines that a name under .internal stands for.
+// pick returns a random Machine among those that a name under .internal resolves to.
 func (v *visit) pick(n hostName, t *routingTable) (*flysim.Backend, error) {
 	machines := t.machines(n)
 	if len(machines) == 0 {

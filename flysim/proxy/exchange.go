@@ -9,22 +9,21 @@ import (
 	"time"
 )
 
-// exchange is one HTTP request on its way through Fly Proxy. It is the
-// transport of its own reverse proxy: which Machine answers is found out, and
-// found out again, underneath that.
+// exchange is one HTTP request through Fly Proxy. It is also the transport of its reverse proxy, so
+// that below the reverse proxy it can choose the Machine, more than once if needed.
 type exchange struct {
 	*visit
 	search  *search
-	route   *portRoute // of the port that was called
+	route   *portRoute // of the requested port
 	inbound inbound
-	bare    bool // no handler speaks HTTP here: the bytes pass as they are
+	bare    bool // the port has no http handler: the bytes pass unchanged
 	body    *replayBody
 	replays int
-	extra   http.Header   // of the request, for the Machine it goes to next
-	seat    *reservedSeat // the place it has; nil: none
+	extra   http.Header   // added to the request for the next Machine
+	seat    *reservedSeat // the place that it holds; nil: none
 }
 
-// serve answers through the app.
+// serve answers with the app's response.
 func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if e.seat != nil {
@@ -58,9 +57,9 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// RoundTrip implements [http.RoundTripper]: it sends the request to a Machine,
-// and to another one while none has got it. A program that got it may have acted
-// on it, or ended by it: then there is no other (PU02).
+// RoundTrip implements [http.RoundTripper]. It sends the request to a Machine, and to another one
+// as long as no program got it. A program that got it may have acted on it or crashed because of
+// it, so there is no other attempt then (PU02).
 func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	ctx := out.Context()
 	for {
@@ -74,7 +73,7 @@ func (e *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		case err == nil && header == "":
 			return res, nil
 		case err == nil:
-			_ = res.Body.Close() // the app's word is in the header
+			_ = res.Body.Close() // only the header matters
 			err = e.follow(header, seat)
 			e.leave()
 			if err != nil {
@@ -105,7 +104,7 @@ func (e *exchange) leave() {
 	e.seat = nil
 }
 
-// admit notes where the request goes.
+// admit records where the request goes.
 func (e *exchange) admit(s *reservedSeat, found *search) {
 	e.seat = s
 	e.record.Machine = s.ID
@@ -115,9 +114,8 @@ func (e *exchange) admit(s *reservedSeat, found *search) {
 	e.record.Woke = e.record.Woke || found.woken == s.ID
 }
 
-// send sends the request to one Machine, and reports whether the Machine got any of
-// it. A GET and its like are sent once more by net/http, to the same Machine, if
-// a kept connection breaks off.
+// send sends the request to one Machine, and reports whether the Machine got any of it. If a kept
+// connection breaks, net/http sends a GET or similar request once more, to the same Machine.
 func (e *exchange) send(out *http.Request, s *reservedSeat, r *portRoute) (res *http.Response, sent bool, err error) {
 	var wrote atomic.Bool
 	request := out.Clone(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
@@ -136,7 +134,7 @@ func (e *exchange) send(out *http.Request, s *reservedSeat, r *portRoute) (res *
 			return nil, false, err
 		}
 		request.Body, request.GetBody = body, e.body.open
-		request.Trailer = out.Trailer // the one that is filled in
+		request.Trailer = out.Trailer // the one that is filled in later
 	}
 	way := lane{h2: s.h2 && r.http}
 	res, err = e.proxy.pools.transport(e.proxy.options.Programs, s.app, &s.Backend, way).RoundTrip(request)

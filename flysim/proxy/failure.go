@@ -9,21 +9,20 @@ import (
 	"syscall"
 )
 
-// codeHost is that of names, and ways to ask, that are none of the platform's.
+// codeHost is the code for names and kinds of requests that the platform does not have.
 const codeHost = "HOST"
 
-// Failure is why Fly Proxy did not get through. Codes with two letters and two
-// digits are Fly's own (Fly docs, "Error codes"); DNS is a name that does not
-// resolve and PORT a port that nothing serves, of which a client of Fly sees no
-// more than that; HOST (see codeHost) and REFUSED (past Fly Proxy) are the
-// platform's.
+// Failure says why Fly Proxy could not serve a request. Codes with two letters and two digits are
+// Fly's own (Fly docs, "Error codes"). Where a client of Fly gets no code, these are the
+// platform's: DNS for a name that does not resolve, PORT for a port that no service has, HOST
+// (codeHost), and REFUSED for a refused connection that bypasses Fly Proxy.
 type Failure struct {
 	Code   string // such as PC01
-	Status int    // of the answer, where there is one
+	Status int    // of the answer, if there is one
 	Text   string // a sentence; Fly's own from its log if the code is Fly's
 }
 
-// Error is the code and the sentence.
+// Error returns the code and the sentence.
 func (f *Failure) Error() string { return "[" + f.Code + "] " + f.Text }
 
 func fail(code string, status int, format string, arguments ...any) *Failure {
@@ -41,7 +40,7 @@ func failTooLarge() *Failure {
 		"cannot retry/replay request because request body has been read past what we're willing to buffer")
 }
 
-// failConnection is the failure for an error of a connection to a Machine.
+// failConnection returns the failure for an error of a connection to a Machine.
 func failConnection(err error, port int) *Failure {
 	var failure *Failure
 	switch {
@@ -57,8 +56,8 @@ func failConnection(err error, port int) *Failure {
 	return fail("PU02", http.StatusBadGateway, "could not complete HTTP request to instance")
 }
 
-// failSent is the failure for an error of a connection on which a request was
-// sent. That its program takes none any more is how it ended, and no refusal.
+// failSent returns the failure for an error after a request was sent on the connection. If the
+// program no longer accepts connections, it has ended; that does not count as a refusal.
 func failSent(err error) *Failure {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		err = io.ErrUnexpectedEOF
@@ -66,7 +65,7 @@ func failSent(err error) *Failure {
 	return failConnection(err, 0)
 }
 
-// errorHeader carries the code of a failure.
+// errorHeader is the header with the code of a failure.
 const errorHeader = "Fly-Proxy-Error"
 
 // write answers with the failure.

@@ -16,7 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// via is what Fly Proxy adds to Via.
+// via returns what Fly Proxy adds to Via.
 func via(major int) string {
 	if major == 2 {
 		return "2 fly.io"
@@ -27,10 +27,10 @@ func via(major int) string {
 // serverHeader names the proxy in answers; Fly's own ends with its version and date.
 const serverHeader = "Fly/0000000 (sandbox)"
 
-// inbound is what the proxy tells the app about a request.
+// inbound is the information about a request that the proxy sends to the app.
 type inbound struct {
 	client  string // the address of the client
-	address string // the app's address that was called
+	address string // the app's address that the client called
 	port    int
 	secure  bool
 	region  string
@@ -38,16 +38,15 @@ type inbound struct {
 	at      time.Time
 }
 
-// set writes the headers of Fly's http handler (Fly docs, "Request headers")
-// over what the client may have sent in their place; X-Forwarded-For grows, and
-// X-Forwarded-Port may be the client's.
+// set sets the headers of Fly's http handler (Fly docs, "Request headers") and replaces those of
+// the client, except that X-Forwarded-For grows, and that X-Forwarded-Port may be the client's.
 func (in inbound) set(h http.Header, major int) {
 	for key := range h {
 		if strings.HasPrefix(key, "Fly-Replay") || key == "Fly-Preferred-Instance-Unavailable" {
 			delete(h, key)
 		}
 	}
-	if strings.EqualFold(h.Get("Upgrade"), "h2c") { // what came after it nobody would look at (RFC 9113, 3.1: obsolete)
+	if strings.EqualFold(h.Get("Upgrade"), "h2c") { // the proxy could not inspect what follows it (RFC 9113, 3.1: obsolete)
 		h.Del("Upgrade")
 		h.Del("Connection")
 		h.Del("HTTP2-Settings")
@@ -76,8 +75,7 @@ func (in inbound) set(h http.Header, major int) {
 	h.Add("Via", via(major))
 }
 
-// outbound writes the headers of an answer: Fly's own, and what the port's
-// http_options add, replace or take away.
+// outbound sets the headers of an answer: Fly's own, and the changes by the port's http_options.
 func outbound(h http.Header, options spec.HTTPOptions, id string, major int) {
 	if !options.Response.Pristine {
 		h.Set("Server", serverHeader)
@@ -99,7 +97,7 @@ func outbound(h http.Header, options spec.HTTPOptions, id string, major int) {
 	}
 }
 
-// requestID is an id as Fly makes them: a ULID and the region.
+// requestID returns an id in Fly's form: a ULID and the region.
 func requestID(at time.Time, region string) string {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [26]byte
@@ -115,7 +113,7 @@ func requestID(at time.Time, region string) string {
 	return string(b[:]) + "-" + region
 }
 
-// addressOf is the app's address that a name of the kind leads to.
+// addressOf returns the app's address to which names of the kind resolve.
 func addressOf(site flysim.Site, k nameKind) string {
 	want := []string{"private_v6"}
 	if k == kindPublic {
@@ -131,8 +129,8 @@ func addressOf(site flysim.Site, k nameKind) string {
 	return ""
 }
 
-// proxyHeader is the PROXY protocol's header of a connection (Fly docs,
-// "Services"; haproxy.org, proxy-protocol.txt).
+// proxyHeader returns the PROXY protocol's header of a connection (Fly docs, "Services";
+// haproxy.org, proxy-protocol.txt).
 func proxyHeader(version string, from, to netip.AddrPort) []byte {
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
@@ -156,7 +154,7 @@ func proxyHeader(version string, from, to netip.AddrPort) []byte {
 	return append(header, addresses...)
 }
 
-// addrPort is the address of an end of a connection; the zero one if it is not IP.
+// addrPort returns the address of an end of a connection, or the zero value if it is not IP.
 func addrPort(a net.Addr) netip.AddrPort {
 	if tcp, ok := a.(*net.TCPAddr); ok {
 		return tcp.AddrPort()

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// idle is a request's idle_timeout: it ends the request when nothing has passed
-// either way for so long, by the platform's clock.
+// idle is a request's idle_timeout: it ends the request when nothing has passed in either direction
+// for that long on the platform's clock.
 type idle struct {
 	proxy   *Proxy
 	timeout time.Duration
 	last    atomic.Int64 // microseconds of the clock: nanoseconds end in the year 2262
 }
 
-// watch lets the request end. The function it returns ends the watch.
+// watch returns the request with a context that ends after the timeout. stop ends the watch.
 func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	i.note()
@@ -45,7 +45,7 @@ func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
 
 func (i *idle) note() { i.last.Store(i.proxy.clock.Now().UnixMicro()) }
 
-// answer watches what comes back.
+// answer also watches the response.
 func (i *idle) answer(res *http.Response) {
 	if both, ok := res.Body.(io.ReadWriteCloser); ok { // after an upgrade
 		res.Body = struct {
@@ -61,7 +61,7 @@ func (i *idle) answer(res *http.Response) {
 	}{passing{i, res.Body}, res.Body}
 }
 
-// passing notes what is read, passed what is written.
+// passing records the time of reads, passed that of writes.
 type passing struct {
 	idle *idle
 	from io.Reader

@@ -13,10 +13,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// Listening is a proxy that takes requests.
+// Listening is a proxy that accepts requests.
 type Listening struct {
-	Flycast string // base URL for who is inside; empty: not there
-	Public  string // base URL for the internet; empty: not there
+	Flycast string // base URL for callers inside the organization; empty: no listener
+	Public  string // base URL for the internet; empty: no listener
 
 	proxy   *Proxy
 	cancel  context.CancelFunc
@@ -25,8 +25,8 @@ type Listening struct {
 	running sync.WaitGroup
 }
 
-// Listen takes requests on loopback addresses ("127.0.0.1:0" for any free port;
-// an empty one: no such listener) until [Listening.Close].
+// Listen accepts requests on loopback addresses until [Listening.Close]. "127.0.0.1:0" means any
+// free port, and an empty address no listener.
 func (p *Proxy) Listen(flycast, public string) (*Listening, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Listening{proxy: p, cancel: cancel}
@@ -44,7 +44,7 @@ func (p *Proxy) Listen(flycast, public string) (*Listening, error) {
 	return l, nil
 }
 
-// open begins to serve one of the two.
+// open starts one of the two listeners.
 func (l *Listening) open(ctx context.Context, address string, inside bool) (base string, err error) {
 	socket, err := flysim.ListenLoopback(address)
 	if err != nil {
@@ -58,7 +58,7 @@ func (l *Listening) open(ctx context.Context, address string, inside bool) (base
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		Protocols:         new(http.Protocols),
-		ErrorLog:          log.New(io.Discard, "", 0), // visits tell
+		ErrorLog:          log.New(io.Discard, "", 0), // visits have the errors
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withClient,
 	}
@@ -67,12 +67,12 @@ func (l *Listening) open(ctx context.Context, address string, inside bool) (base
 	server.Protocols.SetUnencryptedHTTP2(true)
 	l.sockets = append(l.sockets, socket)
 	l.servers = append(l.servers, server)
-	l.running.Go(func() { _ = server.Serve(d.queue) }) // ends with Close; nothing else can be done about an error
+	l.running.Go(func() { _ = server.Serve(d.queue) }) // returns after Close; other errors cannot be handled here
 	l.running.Go(func() { l.welcome(ctx, d, socket) })
 	return "http://" + socket.Addr().String(), nil
 }
 
-// welcome lets each connection tell what it is before the server sees it.
+// welcome accepts connections and determines the kind of each before the server gets it.
 func (l *Listening) welcome(ctx context.Context, d *door, socket net.Listener) {
 	for {
 		conn, err := socket.Accept()
@@ -80,7 +80,7 @@ func (l *Listening) welcome(ctx context.Context, d *door, socket net.Listener) {
 			if ctx.Err() != nil {
 				return
 			}
-			select { // such as too many open files: it may pass
+			select { // the cause may pass, such as too many open files
 			case <-ctx.Done():
 				return
 			case <-time.After(10 * time.Millisecond):
@@ -89,14 +89,14 @@ func (l *Listening) welcome(ctx context.Context, d *door, socket net.Listener) {
 		}
 		c := &callerConn{Conn: conn, pools: &l.proxy.pools, port: 80}
 		l.running.Go(func() {
-			stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // ends what it waits for
+			stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the wait for the first byte
 			defer stop()
 			d.arrive(c)
 		})
 	}
 }
 
-// watch drops what is left of Machines that stop.
+// watch drops the pools and places of Machines that stop.
 func (p *Proxy) watch(ctx context.Context) {
 	for {
 		changed := p.platform.Changed()
@@ -110,8 +110,7 @@ func (p *Proxy) watch(ctx context.Context) {
 	}
 }
 
-// Close stops listening and drops all connections. It may be called more than
-// once.
+// Close stops listening and drops all connections. It may be called more than once.
 func (l *Listening) Close() error {
 	l.cancel()
 	var failed []error
@@ -125,19 +124,19 @@ func (l *Listening) Close() error {
 	return errors.Join(failed...)
 }
 
-// queue hands connections to a server. It implements [net.Listener].
+// queue passes connections to a server. It implements [net.Listener].
 type queue struct {
 	conns  chan net.Conn
 	closed <-chan struct{}
 	addr   net.Addr
 }
 
-// push gives the server a connection, or closes it with the listener.
+// push gives a connection to the server, or closes it if the listener is closed.
 func (q *queue) push(c net.Conn) {
 	select {
 	case q.conns <- c:
 	case <-q.closed:
-		_ = c.Close() // so is everything
+		_ = c.Close() // the listener is closed
 	}
 }
 
@@ -147,7 +146,7 @@ func (q *queue) Accept() (net.Conn, error) {
 	case c := <-q.conns:
 		select {
 		case <-q.closed:
-			_ = c.Close() // it came too late
+			_ = c.Close() // the listener is closed
 		default:
 			return c, nil
 		}

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// hostName is a host of the platform, as its resolvers know it.
+// hostName is a parsed host name of the platform.
 type hostName struct {
 	kind    nameKind
 	host    string // lowercase, without a final dot
 	app     string // empty for a custom hostname
-	machine string // of .internal: this one Machine
-	region  string // of .internal: its Machines
-	group   string // of .internal: its Machines
+	machine string // under .internal: only this Machine
+	region  string // under .internal: only its Machines
+	group   string // under .internal: only its Machines
 }
 
-// nameKind is where a name leads.
+// nameKind says where a name leads.
 type nameKind int
 
 const (
@@ -28,8 +28,8 @@ const (
 
 var errAuthority = errors.New("want a host name and, after a colon, a port")
 
-// parseAuthority takes a Host header, or what CONNECT names, apart. The port is
-// 0 if there is none. IP addresses are no names.
+// parseAuthority splits a Host header or the target of CONNECT. The port is 0 if there is none. IP
+// addresses are not names.
 func parseAuthority(s string) (host string, port int, err error) {
 	host, digits, ok := strings.Cut(s, ":")
 	if ok {
@@ -45,8 +45,8 @@ func parseAuthority(s string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// validHost reports whether s is made of labels as a host name is. Underscores
-// stand in names of process groups.
+// validHost reports whether s consists of labels as a host name does. Underscores are allowed
+// because names of process groups have them.
 func validHost(s string) bool {
 	if len(s) > 253 {
 		return false
@@ -59,10 +59,9 @@ func validHost(s string) bool {
 	return true
 }
 
-// parseName tells what a host is (Fly docs, "Private networking": the names
-// under .internal). A host that is none of the platform's suffixes may be a
-// custom hostname. It is not ok if it can be no name at all, such as
-// nothing.like.this.flycast.
+// parseName parses a host name (Fly docs, "Private networking": the names under .internal). A host
+// without one of the platform's suffixes may be a custom hostname. ok is false if the name cannot
+// exist, such as nothing.like.this.flycast.
 func parseName(host string) (n hostName, ok bool) {
 	n.host = host
 	labels := strings.Split(host, ".")
@@ -87,7 +86,7 @@ func parseName(host string) (n hostName, ok bool) {
 	return n, len(labels) > 1
 }
 
-// scope reads what stands before the app in a name under .internal.
+// scope parses the labels before the app in a name under .internal.
 func (n *hostName) scope(labels []string) bool {
 	switch {
 	case len(labels) == 0, len(labels) == 1 && labels[0] == "global":

@@ -12,38 +12,38 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// poolIdle is how long a connection to a Machine is kept for the next request
-// (Fly docs, "Load balancing": about four seconds).
+// poolIdle is how long an idle connection to a Machine is kept for the next request (Fly docs,
+// "Load balancing": about four seconds).
 const poolIdle = 4 * time.Second
 
-// pools are the connections to Machines that can be used again.
+// pools are the reusable connections to Machines.
 type pools struct {
 	mu      sync.Mutex
 	entries map[string]*pool // by Machine
 }
 
-// pool are those of one Machine in one run of one version.
+// pool is the connections to one run of one Machine.
 type pool struct {
 	app        string
 	run        run
 	transports map[lane]*http.Transport
-	guests     map[*callerConn]struct{} // connections that have a place on it
-	checked    *routingTable            // by which sweep found that the run goes on
+	guests     map[*callerConn]struct{} // client connections that have a place on the Machine
+	checked    *routingTable            // the table in which sweep last found the run
 }
 
-// run is a version of a Machine from one start to the next stop.
+// run identifies a version of a Machine from a start to the next stop.
 type run struct {
 	instance string
 	since    time.Time
 }
 
-// lane is a way to talk to a Machine.
+// lane is how the proxy talks to a Machine.
 type lane struct{ h2, direct bool }
 
 func runOf(b *flysim.Backend) run { return run{b.InstanceID, b.Since} }
 
-// pool is the Machine's, a new one if the Machine was stopped since. The caller
-// holds mu, and closes the old one after it let go.
+// pool returns the Machine's current pool, a new one if the Machine was stopped since. The caller
+// holds mu, and closes old, if not nil, after releasing it.
 func (p *pools) pool(app string, b *flysim.Backend) (current, old *pool) {
 	current = p.entries[b.ID]
 	if current != nil && current.run == runOf(b) {
@@ -58,7 +58,7 @@ func (p *pools) pool(app string, b *flysim.Backend) (current, old *pool) {
 	return fresh, current
 }
 
-// transport is what sends requests to the Machine.
+// transport returns the transport that sends requests to the Machine.
 func (p *pools) transport(programs Programs, app string, b *flysim.Backend, way lane) *http.Transport {
 	p.mu.Lock()
 	current, old := p.pool(app, b)
@@ -98,7 +98,7 @@ func newTransport(programs Programs, app string, b *flysim.Backend, way lane) *h
 	return t
 }
 
-// guest notes that a connection has a place on the Machine until that stops.
+// guest records that a connection has a place on the Machine until the Machine stops.
 func (p *pools) guest(m *member, c *callerConn) {
 	p.mu.Lock()
 	current, old := p.pool(m.app, &m.Backend)
@@ -107,7 +107,7 @@ func (p *pools) guest(m *member, c *callerConn) {
 	old.close(m.ID)
 }
 
-// forget ends the stay of a connection on a Machine.
+// forget removes a connection from the guests of a Machine.
 func (p *pools) forget(machine string, c *callerConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +116,7 @@ func (p *pools) forget(machine string, c *callerConn) {
 	}
 }
 
-// close lets go of what is idle, and frees the places. A nil pool has none.
+// close closes idle connections and frees the places. On a nil pool it does nothing.
 func (p *pool) close(machine string) {
 	if p == nil {
 		return
@@ -140,7 +140,7 @@ func (p *Proxy) sweep() {
 	for app := range tables {
 		t, err := p.table(app)
 		if err != nil {
-			t = new(routingTable) // it is gone, and so is all that ran
+			t = new(routingTable) // the app was deleted, and nothing of it runs
 		}
 		tables[app] = t
 	}
@@ -148,7 +148,7 @@ func (p *Proxy) sweep() {
 	p.pools.mu.Lock()
 	for id, current := range p.pools.entries {
 		switch t := tables[current.app]; {
-		case t == nil || t == current.checked: // one that is new, or nothing is
+		case t == nil || t == current.checked: // a new pool, or nothing has changed
 		case t.runs(id, current.run):
 			current.checked = t
 		default:
@@ -162,14 +162,14 @@ func (p *Proxy) sweep() {
 	}
 }
 
-// runs reports whether a run of a Machine goes on.
+// runs reports whether a run of a Machine continues.
 func (t *routingTable) runs(id string, of run) bool {
 	return slices.ContainsFunc(t.site.Machines, func(b flysim.Backend) bool {
 		return b.ID == id && b.State == "started" && runOf(&b) == of
 	})
 }
 
-// drain closes what is idle.
+// drain closes all idle connections.
 func (p *pools) drain() {
 	p.mu.Lock()
 	old := p.entries

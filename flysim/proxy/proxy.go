@@ -9,51 +9,50 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// Programs are what runs on the Machines.
+// Programs are the programs on the Machines.
 type Programs interface {
-	// Dial connects to a program. An error that wraps [syscall.ECONNREFUSED] says
-	// that nothing listens there in a way that the target can be reached: it is
-	// tried again for a while. The connection is the caller's to close.
+	// Dial connects to a program. An error that wraps [syscall.ECONNREFUSED] means that nothing
+	// listens there that the target can reach; the proxy then tries again for a while. The caller
+	// closes the connection.
 	Dial(ctx context.Context, to Target) (net.Conn, error)
 }
 
 // Target is a port of a Machine.
 type Target struct {
 	App, Machine string
-	Instance     string // the version of the Machine that is meant
+	Instance     string // the expected version of the Machine
 	Port         int    // the internal one
-	// over the private network, to the Machine's IPv6 address; else from Fly Proxy, to its IPv4
-	// address
+	// Direct is set for a connection over the private network, to the Machine's IPv6 address.
+	// Otherwise the connection is from Fly Proxy, to its IPv4 address.
 	Direct bool
 }
 
-// Caller is who calls from inside.
+// Caller is the place of a caller inside an organization.
 type Caller struct {
 	Org     string // slug of the organization
 	Network string // its network; empty: the default one
 }
 
-// Options of a proxy. Platform and Programs must be set.
+// Options configure a proxy. Platform and Programs must be set.
 type Options struct {
 	Platform *flysim.Platform
 	Programs Programs
-	Traffic  *flysim.Traffic // nil: one of its own
+	Traffic  *flysim.Traffic // nil: the proxy makes one
 
-	// Region is where callers are; empty: iad.
+	// Region is the region of the callers; empty: iad.
 	Region string
 
-	// Caller decides which apps resolve inside. The zero value calls each app from
-	// the app's own network: a Flycast address on another one does not help it.
+	// Caller decides which apps resolve for callers inside. The zero value calls each app from the
+	// app's own network, where a Flycast address on another network cannot be reached.
 	Caller Caller
 
-	// Hold is how long a request is held for a Machine that starts, or that is at
-	// its hard limit, and Patience how long one that refuses connections, or the
-	// absence of any Machine, is borne with. Both by the platform's clock; zero: 30
-	// and 8 seconds.
+	// Hold is how long a request waits for a Machine that is starting or at its hard limit.
+	// Patience is how long it waits for a Machine that refuses connections, or while there is no
+	// usable Machine. Both are on the platform's clock; zero means 30 and 8 seconds.
 	Hold, Patience time.Duration
 }
 
-// DefaultHold is how long a request is held for a Machine that starts.
+// DefaultHold is the default of Options.Hold.
 const DefaultHold = 30 * time.Second
 
 // Proxy is Fly Proxy. It is safe for concurrent use.
@@ -67,17 +66,17 @@ type Proxy struct {
 	pools    pools
 	issuer   *issuer
 
-	// wait is the clock's.
+	// wait is the clock's Wait, except in tests.
 	wait func(ctx context.Context, until time.Time, wake <-chan struct{}) error
 
 	mu     sync.RWMutex
 	tables map[string]*routingTable // by app
 	hosts  hosts
 
-	seats sync.Mutex // held from the choice of a Machine to its count
+	seats sync.Mutex // held from the choice of a Machine until the choice counts as load
 }
 
-// New returns a proxy that listens nowhere yet.
+// New returns a proxy that does not listen yet.
 func New(options Options) *Proxy {
 	if options.Traffic == nil {
 		options.Traffic = new(flysim.Traffic)

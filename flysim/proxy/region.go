@@ -2,7 +2,7 @@ package proxy
 
 import "github.com/flycast-mcp/flycast-mcp/flysim"
 
-// atlas knows how far regions are from one of them.
+// atlas knows the distance of regions from one of them.
 type atlas struct {
 	from    string
 	regions map[string]flysim.Region // by code
@@ -16,10 +16,10 @@ func newAtlas(from string) atlas {
 	return a
 }
 
-// elsewhere is the distance to a region that is not on the map.
+// elsewhere is the distance to an unknown region.
 const elsewhere = 100_000
 
-// distance is in kilometres along the globe.
+// distance returns the distance in kilometers along the globe.
 func (a atlas) distance(region string) float64 {
 	if region == a.from {
 		return 0
@@ -32,7 +32,7 @@ func (a atlas) distance(region string) float64 {
 	return here.Distance(there)
 }
 
-// within reports whether a region is the one that is meant, or in the area.
+// within reports whether a region is the given one, or in the given area.
 func (a atlas) within(region, meant string) bool {
 	return meant == "any" || region == meant || a.regions[region].In(meant)
 }

@@ -7,20 +7,19 @@ import (
 	"strings"
 )
 
-// maxReplays is how often an app may send one request on. Fly does not tell its
-// own limit.
+// maxReplays is how often an app may send one request on. Fly has a limit too, but does not
+// document it.
 const maxReplays = 5
 
-// replay is what an app's fly-replay header asks for.
+// replay is the parsed fly-replay header of an app.
 type replay struct {
 	app, instance, preferInstance, state string
 	regions                              []string
 	elsewhere                            bool
 }
 
-// parseReplay reads a header of fields such as region="iad,any";app=name. One
-// that is not known is an error, PA03, but for those that say how long and what
-// then (timeout, fallback), which are not acted on.
+// parseReplay parses a header of fields such as region="iad,any";app=name. An unknown field is an
+// error (PA03). The fields timeout and fallback are accepted but ignored.
 func parseReplay(header string) (replay, bool) {
 	var r replay
 	for field := range strings.SplitSeq(header, ";") {
@@ -52,7 +51,7 @@ func parseReplay(header string) (replay, bool) {
 	return r, true
 }
 
-// follow aims the exchange at where the app sends it.
+// follow directs the exchange to the target of the header.
 func (e *exchange) follow(header string, from *reservedSeat) error {
 	r, ok := parseReplay(header)
 	switch e.replays++; {
@@ -84,8 +83,8 @@ func (e *exchange) follow(header string, from *reservedSeat) error {
 	return nil
 }
 
-// mayReplay checks that one app may send requests to another: both on one
-// network of one organization (Fly docs, "Dynamic request routing").
+// mayReplay checks that one app may send requests to another: both must be on one network of one
+// organization (Fly docs, "Dynamic request routing").
 func (e *exchange) mayReplay(from, to string) error {
 	source, err := e.proxy.table(from)
 	if err != nil {
@@ -103,7 +102,7 @@ func (e *exchange) mayReplay(from, to string) error {
 	return nil
 }
 
-// wishOf reads the routing headers of a request.
+// wishOf parses the routing headers of a request.
 func wishOf(h http.Header) wish {
 	list := func(key string) []string {
 		var found []string
@@ -122,7 +121,7 @@ func wishOf(h http.Header) wish {
 	return w
 }
 
-// newSearch is a search for a Machine of an app.
+// newSearch starts a search for a Machine of an app.
 func (v *visit) newSearch(app string, port int) *search {
 	return &search{proxy: v.proxy, app: app, port: port, began: v.proxy.clock.Now()}
 }

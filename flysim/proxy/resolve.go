@@ -9,7 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// look takes an authority apart and finds what it leads to.
+// look parses an authority and finds where it leads.
 func (d *door) look(authority string) (n hostName, port int, t *routingTable, err error) {
 	host, port, err := parseAuthority(authority)
 	if err != nil {
@@ -24,8 +24,8 @@ func (d *door) look(authority string) (n hostName, port int, t *routingTable, er
 	return n, port, t, err
 }
 
-// resolve does what the resolvers and the addresses of Fly do: it finds the app
-// of a name, if it has that name for who calls. A custom hostname gets its app.
+// resolve finds the app of a name, as Fly's resolvers and addresses do. It fails if the name does
+// not exist for this listener's callers. For a custom hostname it sets the app in n.
 func (d *door) resolve(n *hostName) (*routingTable, error) {
 	switch {
 	case n.kind != kindPublic && !d.inside:
@@ -38,7 +38,7 @@ func (d *door) resolve(n *hostName) (*routingTable, error) {
 	t, err := d.proxy.table(n.app)
 	if err != nil {
 		gone := n.app
-		n.app = "" // it is nobody's
+		n.app = "" // the name belongs to no app
 		return nil, failNoApp(gone)
 	}
 	caller := d.proxy.caller(t.site)
@@ -55,7 +55,7 @@ func (d *door) resolve(n *hostName) (*routingTable, error) {
 	return t, nil
 }
 
-// caller is who calls an app from inside.
+// caller returns the place from which callers inside call an app.
 func (p *Proxy) caller(site flysim.Site) Caller {
 	c := p.options.Caller
 	if c == (Caller{}) {
@@ -74,11 +74,11 @@ func (c Caller) reaches(site flysim.Site) bool {
 	})
 }
 
-// String is the network and its organization.
+// String returns the network and its organization.
 func (c Caller) String() string { return c.Network + " of " + c.Org }
 
-// machines are those that a name under .internal stands for: the started ones
-// (Fly docs, "Private networking").
+// machines returns the Machines that a name under .internal resolves to: the started ones (Fly
+// docs, "Private networking").
 func (t *routingTable) machines(n hostName) []flysim.Backend {
 	return slices.DeleteFunc(slices.Clone(t.site.Machines), func(b flysim.Backend) bool {
 		return b.State != "started" || n.machine != "" && b.ID != n.machine ||
@@ -86,8 +86,7 @@ func (t *routingTable) machines(n hostName) []flysim.Backend {
 	})
 }
 
-// matches reports whether a certificate's hostname, which may be a wildcard for
-// one label, is a host's.
+// matches reports whether a certificate's hostname matches a host. A wildcard matches one label.
 func matches(hostname, host string) bool {
 	if parent, ok := strings.CutPrefix(hostname, "*."); ok {
 		_, of, _ := strings.Cut(host, ".")
@@ -109,7 +108,7 @@ func failNoService(app string, port int) *Failure {
 		"connection closed: no service of app %s has the external port %d", app, port)
 }
 
-// failHost is the failure for a host that is none of the platform's.
+// failHost returns the failure for a host that is not on the platform.
 func failHost(authority string, inside bool) *Failure {
 	names := "<app>.fly.dev and custom hostnames"
 	if inside {

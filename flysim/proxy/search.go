@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// retryEvery is how long the search waits before it looks again where nothing
-// tells it to: a Machine at its limit, a program that does not listen yet.
+// retryEvery is how long the search waits before it looks again when no event will announce a
+// change: for a Machine at its limit, or a program that does not listen yet.
 const retryEvery = 100 * time.Millisecond
 
-// wish is which Machines a request wants (Fly docs, "Dynamic request routing").
+// wish says which Machines a request wants (Fly docs, "Dynamic request routing").
 type wish struct {
-	machine       string // this one only
+	machine       string // only this one
 	preferMachine string
-	regions       []string // these only, in this order; nil: any
+	regions       []string // only these, in this order; nil: any
 	preferRegions []string // these first, in this order
 	not           string   // any but this one
 }
@@ -32,17 +32,16 @@ type search struct {
 
 	began    time.Time
 	attempts int
-	woken    string          // the Machine that was started for it
-	woke     bool            // one was
-	tried    map[string]bool // those that it started, or could not: once each
-	refusing map[string]bool // refused since the last pause
-	refused  time.Time       // when one first did, or was not up to listening; zero: none has
-	aside    time.Duration   // waited for what takes time of this computer, whatever the clock says
-	broken   error           // what went wrong with a start
+	woken    string          // the Machine that the search started
+	woke     bool            // whether it started one
+	tried    map[string]bool // Machines that it tried to start, once each
+	refusing map[string]bool // Machines that refused since the last pause
+	refused  time.Time       // when a Machine first refused, or did not listen yet; zero: never
+	aside    time.Duration   // how long it waited for booting programs, which does not count
+	broken   error           // the error of a failed start
 }
 
-// next waits for a Machine and takes a place on it. The error is a *Failure, or
-// the context's.
+// next waits for a Machine and takes a place on it. The error is a *Failure or the context's error.
 func (s *search) next(ctx context.Context, c *callerConn) (*reservedSeat, *portRoute, error) {
 	var changed, visited <-chan struct{}
 	for {
@@ -70,7 +69,7 @@ func (s *search) next(ctx context.Context, c *callerConn) (*reservedSeat, *portR
 		}
 		if changed == nil {
 			changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
-			continue // what changed before this line would be missed
+			continue // otherwise a change before this line would be missed
 		}
 		wake := changed
 		if verdict.full {
@@ -87,17 +86,17 @@ func (s *search) next(ctx context.Context, c *callerConn) (*reservedSeat, *portR
 	}
 }
 
-// searchVerdict is what the search found where there was no place.
+// searchVerdict is what the search found if there was no place.
 type searchVerdict struct {
 	startable string // the Machine to start
-	coming    bool   // one is on its way
-	booting   bool   // and its program is about to listen
-	full      bool   // one is at its hard limit
+	coming    bool   // a Machine is starting
+	booting   bool   // its program, another process, does not listen yet
+	full      bool   // a Machine is at its hard limit
 	refusing  *member
 }
 
-// look takes a place on the best Machine, or tells why there is none. It starts
-// one more if all that serve are at their soft limit.
+// look takes a place on the best Machine, or returns why there is none. If all serving Machines are
+// at their soft limit, it starts one more.
 func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict) {
 	var v searchVerdict
 	var best, startable *member
@@ -128,7 +127,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 			}
 			k := rank{order, m.distance, float64(load) / float64(m.soft)}
 			if held || m.ID == s.woken {
-				k = rank{order: order, distance: -1} // before all that are as much wanted
+				k = rank{order: order, distance: -1} // before all of the same order
 			}
 			switch by := k.compare(bestRank); {
 			case best == nil || by < 0:
@@ -141,7 +140,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 		case m.canStart() && !s.tried[m.ID]:
 			k := rank{order, m.distance, 0}
 			if m.State == "suspended" {
-				k.load = -1 // it is there sooner
+				k.load = -1 // it will be ready sooner
 			}
 			if startable == nil || k.compare(startRank) < 0 {
 				startable, startRank = m, k
@@ -158,12 +157,12 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 		return nil, v
 	}
 	if startable != nil && !on && !spare {
-		_ = s.proxy.platform.Wake(s.app, startable.ID) // one more; the request has its Machine
+		_ = s.proxy.platform.Wake(s.app, startable.ID) // an extra one: the request already has a Machine
 	}
 	return s.proxy.sit(best, c), v
 }
 
-// rank orders Machines: what the request wants, then the distance, then the load.
+// rank orders Machines by what the request wants, then the distance, then the load.
 type rank struct {
 	order    int
 	distance float64
@@ -182,7 +181,8 @@ func (a rank) compare(b rank) int {
 	return 1
 }
 
-// wants tells how early the request would take the Machine, and whether at all.
+// wants returns the order in which the request prefers the Machine. ok is false if it must not go
+// there.
 func (s *search) wants(m *member) (order int, ok bool) {
 	w := s.wish
 	if w.machine != "" && m.ID != w.machine || m.ID == w.not {
@@ -202,8 +202,8 @@ func (s *search) wants(m *member) (order int, ok bool) {
 	return order, true
 }
 
-// start starts a Machine. Requests that come meanwhile see it on its way: there
-// is one start for all.
+// start starts a Machine. Requests that come meanwhile see that it is starting, so it is started
+// once.
 func (s *search) start(id string) {
 	if s.tried == nil {
 		s.tried = make(map[string]bool)
@@ -216,16 +216,16 @@ func (s *search) start(id string) {
 	s.woken, s.woke = id, true
 }
 
-// limit is until when to wait before the next look, and until when at all.
+// limit returns until when to wait before the next look, and when to give up.
 func (s *search) limit(v searchVerdict, t *routingTable, now time.Time) (until, limit time.Time) {
 	options, began := s.proxy.options, s.began.Add(s.aside)
 	if v.booting && s.refused.IsZero() {
-		s.refused = now // if it does not listen in the end, it has been borne with
+		s.refused = now // the wait for the boot counts as patience
 	}
 	limit = began.Add(options.Patience)
 	switch {
 	case v.booting:
-		limit = now.Add(math.MaxInt64) // what runs the program tells in any case
+		limit = now.Add(math.MaxInt64) // the program's runner always reports in the end
 	case v.refusing != nil:
 		limit = s.refused.Add(options.Patience)
 	case v.coming, v.full:
@@ -243,7 +243,7 @@ func (s *search) limit(v searchVerdict, t *routingTable, now time.Time) (until, 
 	return until, limit
 }
 
-// refuse notes that a Machine refused the connection.
+// refuse records that a Machine refused the connection.
 func (s *search) refuse(m *member) {
 	if s.refusing == nil {
 		s.refusing = make(map[string]bool)
@@ -254,7 +254,7 @@ func (s *search) refuse(m *member) {
 	}
 }
 
-// giveUp says why no Machine was found.
+// giveUp returns why no Machine was found.
 func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Failure {
 	switch {
 	case v.refusing != nil:
@@ -288,8 +288,7 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 			"'immediate' strategy? have your app's instances all reached their hard limit?)", s.attempts, s.port)
 }
 
-// knock connects to a Machine whose checks fail: that nothing listens is the
-// better answer.
+// knock connects to Machines whose checks fail. If nothing listens, that is the more useful error.
 func (s *search) knock(ctx context.Context, r *portRoute) *Failure {
 	for i := range r.members {
 		m := &r.members[i]

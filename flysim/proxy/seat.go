@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// reservedSeat is a request's or a connection's place on a Machine: it counts as load
-// until left.
+// reservedSeat is the place of a request or a connection on a Machine. It counts as load until
+// leave is called.
 type reservedSeat struct {
 	*member
 	end func() // nil: the client's connection holds the place
@@ -18,8 +18,8 @@ func (s *reservedSeat) leave() {
 	}
 }
 
-// sit takes a place. Where a service counts connections, the place belongs to
-// the client's connection and stays until that ends.
+// sit takes a place. If the service counts connections, the client's connection holds the place
+// until it ends.
 func (p *Proxy) sit(m *member, c *callerConn) *reservedSeat {
 	if m.connections && c.occupy(m, p) {
 		return &reservedSeat{member: m}
@@ -27,21 +27,21 @@ func (p *Proxy) sit(m *member, c *callerConn) *reservedSeat {
 	return &reservedSeat{m, p.traffic.Begin(m.ID)}
 }
 
-// callerConn is a connection of a client, or one that it made through CONNECT.
+// callerConn is a connection of a client, or one inside a CONNECT tunnel.
 type callerConn struct {
 	net.Conn
 	pools  *pools
-	head   []byte     // what was read of it already
+	head   []byte     // bytes that were already read
 	tunnel *rawTunnel // nil: the Host header says where it leads
 	secure bool       // TLS ended here
-	port   int        // that its scheme implies, or of CONNECT
+	port   int        // of CONNECT, or the default of its scheme
 
 	mu     sync.Mutex
 	seats  map[string]func() // by Machine
 	closed bool
 }
 
-// rawTunnel is where CONNECT leads.
+// rawTunnel is the target of CONNECT.
 type rawTunnel struct {
 	name hostName
 	port int
@@ -57,7 +57,7 @@ func (c *callerConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// Close implements [net.Conn]. The connection's places become free.
+// Close implements [net.Conn]. It also frees the connection's places.
 func (c *callerConn) Close() error {
 	c.mu.Lock()
 	seats := c.seats
@@ -81,7 +81,7 @@ func (c *callerConn) abort() {
 		conn = inner.Conn
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // else it is closed the ordinary way
+		_ = tcp.SetLinger(0) // if this fails, it is closed in the ordinary way
 	}
 	_ = c.Close() // it is being dropped
 }
@@ -96,8 +96,7 @@ func (c *callerConn) holds(m *member) bool {
 	return c.seats[m.ID] != nil
 }
 
-// occupy gives the connection a place on the Machine; false if the connection is
-// over.
+// occupy gives the connection a place on the Machine. It reports false if the connection is closed.
 func (c *callerConn) occupy(m *member, p *Proxy) bool {
 	if c == nil {
 		return false
@@ -116,13 +115,13 @@ func (c *callerConn) occupy(m *member, p *Proxy) bool {
 	c.mu.Lock()
 	closed := c.closed
 	c.mu.Unlock()
-	if closed { // meanwhile: its places are free already
+	if closed { // closed meanwhile: its places are already free
 		p.pools.forget(m.ID, c)
 	}
 	return true
 }
 
-// vacate gives the place on a Machine up.
+// vacate frees the place on a Machine.
 func (c *callerConn) vacate(machine string) {
 	c.mu.Lock()
 	end := c.seats[machine]

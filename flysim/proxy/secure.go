@@ -17,14 +17,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// handshakeTimeout and firstByteTimeout bound, in real time, how long a client
-// may take to say what it wants.
+// handshakeTimeout and firstByteTimeout limit, in real time, how long a client may take to start a
+// request.
 const (
 	handshakeTimeout = 10 * time.Second
 	firstByteTimeout = time.Minute
 )
 
-// handshake is TLS on its way: what the client's hello leads to.
+// handshake is a TLS handshake in progress, with the route that the client's hello leads to.
 type handshake struct {
 	door  *door
 	visit *visit
@@ -33,8 +33,8 @@ type handshake struct {
 	route *portRoute
 }
 
-// secure ends TLS and serves what is inside. Where Fly Proxy has no certificate
-// it drops the connection; there is none for names under .flycast.
+// secure terminates TLS and serves the decrypted connection. If Fly Proxy has no certificate, it
+// drops the connection; names under .flycast have none.
 func (d *door) secure(c *callerConn) {
 	h := &handshake{door: d, visit: d.proxy.visit(c, "", ""), port: 443}
 	if c.tunnel != nil {
@@ -59,8 +59,8 @@ func (d *door) secure(c *callerConn) {
 	}
 }
 
-// answer finds the route and the certificate for a hello. On an error the
-// connection is gone before TLS could say so: Fly Proxy aborts it.
+// answer finds the route and the certificate for a hello. On an error it aborts the connection
+// before TLS can send an alert, as Fly Proxy does.
 func (h *handshake) answer(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	config, err := h.config(hello)
 	if f, ok := isFailure(err); ok {
@@ -110,13 +110,13 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// certified reports whether Fly has a certificate of the app's for a host.
+// certified reports whether Fly has a certificate of the app for a host.
 func certified(site flysim.Site, host string) bool {
 	return host == site.App+".fly.dev" || slices.ContainsFunc(site.Hostnames,
 		func(h string) bool { return matches(h, host) })
 }
 
-// pass joins the inside of a TLS connection with a program.
+// pass joins the decrypted connection with one to a program.
 func (d *door) pass(conn *tls.Conn, c *callerConn, h *handshake) {
 	v := h.visit
 	defer v.over()
@@ -134,13 +134,13 @@ func (d *door) pass(conn *tls.Conn, c *callerConn, h *handshake) {
 	join(d.ctx, conn, program)
 }
 
-// arrive takes a connection whose first byte tells what it is.
+// arrive handles a new connection, whose first byte shows whether it is TLS.
 func (d *door) arrive(c *callerConn) {
 	var first [1]byte
-	_ = c.SetReadDeadline(time.Now().Add(firstByteTimeout)) // a connection that cannot have one fails below
+	_ = c.SetReadDeadline(time.Now().Add(firstByteTimeout)) // if this fails, so does the read
 	n, err := c.Read(first[:])
 	if n == 0 || err != nil {
-		_ = c.Close() // it said nothing
+		_ = c.Close() // it sent nothing
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{}) // as above
@@ -153,17 +153,17 @@ func (d *door) arrive(c *callerConn) {
 	d.queue.push(c)
 }
 
-// issuer makes certificates that are signed by themselves.
+// issuer makes self-signed certificates.
 type issuer struct {
 	mu    sync.Mutex
 	key   *ecdsa.PrivateKey
 	known map[string]*tls.Certificate
 }
 
-// maxCertificates bounds how many are remembered.
+// maxCertificates is how many certificates are cached.
 const maxCertificates = 1024
 
-// certificate is one for a host.
+// certificate returns a certificate for a host.
 func (i *issuer) certificate(host string) (*tls.Certificate, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -10,18 +10,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// routingTable is how an app is routed at a moment.
+// routingTable is how an app is routed at one moment.
 type routingTable struct {
 	site     flysim.Site
-	revision atomic.Uint64 // of the platform, up to which the site is known to hold
+	revision atomic.Uint64 // the latest platform revision for which the site is current
 	atlas    atlas
 
 	mu     sync.Mutex
-	routes map[int]*portRoute // those asked for; nil for a port that nothing serves
+	routes map[int]*portRoute // of the requested ports; nil for a port without a service
 }
 
-// portRoute is an external port: what is done to its connections, and the Machines
-// behind it.
+// portRoute is an external port: how its connections are handled, and the Machines behind it.
 type portRoute struct {
 	port       int
 	tls, http  bool
@@ -36,14 +35,14 @@ type member struct {
 	app          string
 	internalPort int
 	autostart    bool
-	connections  bool // load is counted by connections, not by requests
-	soft, hard   int  // hard 0: none
-	h2           bool // it speaks HTTP/2 without TLS
+	connections  bool // load counts connections, not requests
+	soft, hard   int  // hard 0: no limit
+	h2           bool // whether it speaks HTTP/2 without TLS
 	distance     float64
 }
 
-// table is the app's present one, from memory while nothing changed. The error
-// is [flysim.ErrGone].
+// table returns the app's current table, cached while nothing changed. If there is no such app, the
+// error is [flysim.ErrGone].
 func (p *Proxy) table(app string) (*routingTable, error) {
 	p.mu.RLock()
 	t := p.tables[app]
@@ -71,10 +70,10 @@ func (p *Proxy) table(app string) (*routingTable, error) {
 	return t, nil
 }
 
-// maxTables bounds what is remembered of apps, which may be gone.
+// maxTables is how many tables are cached. Some may be of deleted apps.
 const maxTables = 4096
 
-// renew is the app's present site, the same one if only others changed.
+// renew returns the app's current site, which is the same if only other apps changed.
 func (p *Proxy) renew(app string, t *routingTable) (site flysim.Site, same bool, err error) {
 	if t != nil {
 		return p.platform.Renew(t.site)
@@ -87,10 +86,10 @@ func (t *routingTable) isCurrent(revision uint64, now time.Time) bool {
 	return t.revision.Load() == revision && (t.site.Until.IsZero() || now.Before(t.site.Until))
 }
 
-// maxRoutes bounds what a table remembers of ports that were asked for.
+// maxRoutes is how many routes a table caches.
 const maxRoutes = 1024
 
-// route is an external TCP port, nil if no service has it.
+// route returns the route of an external TCP port, or nil if no service has the port.
 func (t *routingTable) route(port int) *portRoute {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -110,7 +109,7 @@ func (t *routingTable) build(port int) *portRoute {
 	for _, b := range t.site.Machines {
 		services, err := b.Config.Services()
 		if err != nil {
-			continue // the platform took it; the proxy cannot read it
+			continue // the platform accepted it, but the proxy cannot read it
 		}
 		for _, s := range services {
 			i := slices.IndexFunc(s.Ports, func(p spec.Port) bool { return p.Covers(port) })
@@ -123,7 +122,7 @@ func (t *routingTable) build(port int) *portRoute {
 			m := newMember(t.site.App, b, s, s.Ports[i])
 			m.distance = t.atlas.distance(b.Region)
 			r.members = append(r.members, m)
-			break // of two services with the port the first one has it
+			break // if two services have the port, the first one gets it
 		}
 	}
 	if len(r.members) == 0 {
@@ -132,8 +131,8 @@ func (t *routingTable) build(port int) *portRoute {
 	return r
 }
 
-// handle takes over what an entry says about connections. Where Machines
-// differ, a started one decides.
+// handle sets how connections are handled, from a service's entry for the port. If Machines differ,
+// a started one decides.
 func (r *portRoute) handle(p spec.Port) {
 	r.options = p
 	r.tls, r.http = slices.Contains(p.Handlers, "tls"), slices.Contains(p.Handlers, "http")
@@ -158,12 +157,12 @@ func newMember(app string, b flysim.Backend, s spec.Service, p spec.Port) member
 // isHealthy reports whether the proxy sends traffic to the Machine.
 func (m *member) isHealthy() bool { return m.isReachable() && m.Serving == "passing" && !m.Booting }
 
-// isReachable is healthy, whatever the checks say.
+// isReachable is isHealthy without regard to checks.
 func (m *member) isReachable() bool {
 	return m.State == "started" && !m.Cordoned && m.HostStatus == "ok"
 }
 
-// isStarting reports whether the Machine is about to serve.
+// isStarting reports whether the Machine will serve soon.
 func (m *member) isStarting() bool {
 	switch m.State {
 	case "creating", "starting", "replacing", "updating":
@@ -172,7 +171,7 @@ func (m *member) isStarting() bool {
 	return m.isReachable() && (m.Serving == "warning" || m.Booting)
 }
 
-// isChanging reports whether the Machine is about to be in another state.
+// isChanging reports whether the Machine will soon be in another state.
 func (m *member) isChanging() bool {
 	switch m.State {
 	case "restarting", "stopping", "suspending":
@@ -186,16 +185,16 @@ func (m *member) canStart() bool {
 	return m.autostart && !m.Cordoned && (m.State == "stopped" || m.State == "suspended" || m.State == "created")
 }
 
-// hosts remembers whose custom hostnames are whose.
+// hosts caches which app each custom hostname belongs to.
 type hosts struct {
 	revision uint64
-	apps     map[string]string // empty: nobody's
+	apps     map[string]string // empty: no app's
 }
 
-// maxHosts bounds what is remembered of names that were asked for.
+// maxHosts is how many names are cached.
 const maxHosts = 4096
 
-// appOf is the app of a custom hostname, empty if there is none.
+// appOf returns the app of a custom hostname, or "" if there is none.
 func (p *Proxy) appOf(host string) string {
 	revision := p.platform.Revision()
 	p.mu.RLock()

@@ -13,15 +13,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// visit is one request or raw connection, and what is to be said about it.
+// visit is one request or raw connection, and its record.
 type visit struct {
 	proxy  *Proxy
 	client *callerConn
 	record flysim.Visit
-	silent bool // it only led to another one, or was none of the platform's
+	silent bool // it only led to another one, or its name is not the platform's
 }
 
-// maxPath is how much of a path is kept.
+// maxPath is how many bytes of a path are kept.
 const maxPath = 256
 
 func (p *Proxy) visit(c *callerConn, method, path string) *visit {
@@ -29,7 +29,7 @@ func (p *Proxy) visit(c *callerConn, method, path string) *visit {
 		Path: path[:min(len(path), maxPath)]}}
 }
 
-// over keeps the visit.
+// over records the end of the visit and keeps it.
 func (v *visit) over() {
 	if v.silent {
 		return
@@ -38,7 +38,7 @@ func (v *visit) over() {
 	v.proxy.traffic.Add(v.record)
 }
 
-// leads notes where a name leads.
+// leads records where a name leads.
 func (v *visit) leads(n hostName) {
 	v.record.App = n.app
 	switch n.kind {
@@ -51,14 +51,14 @@ func (v *visit) leads(n hostName) {
 	}
 }
 
-// note keeps a failure's code. Names that are none of the platform's leave no
-// visit: a browser that has the proxy for all its traffic asks for many.
+// note records a failure's code. Names that are not the platform's leave no visit, because a
+// browser that uses the proxy for all its traffic requests many of them.
 func (v *visit) note(f *Failure) {
 	v.record.Code = f.Code
 	v.silent = v.silent || f.Code == codeHost
 }
 
-// fail answers with what went wrong. A client that went away gets nothing.
+// fail answers with the failure. A client that went away gets nothing.
 func (v *visit) fail(w http.ResponseWriter, err error) {
 	f, ok := isFailure(err)
 	if !ok {
@@ -69,16 +69,15 @@ func (v *visit) fail(w http.ResponseWriter, err error) {
 	f.write(w)
 }
 
-// forward sends a request on and copies the answer: streams as they come,
-// trailers, upgrades. The two functions change the headers that the app sees,
-// and the answer.
+// forward sends a request on and copies the answer, including streams, trailers and upgrades. The
+// two functions change the headers that the app sees and the answer.
 func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.RoundTripper,
 	request func(http.Header), respond func(*http.Response)) {
 	complete := false
 	defer func() {
 		cause := context.Cause(r.Context())
 		if _, late := isFailure(cause); !complete && v.record.Code == "" && (late || cause == nil) {
-			v.record.Code = "PU02" // the answer broke off
+			v.record.Code = "PU02" // the answer was cut off
 		}
 	}()
 	reverse := httputil.ReverseProxy{
@@ -110,18 +109,18 @@ func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.Rou
 		},
 		Transport:  through,
 		BufferPool: v.proxy.buffers,
-		ErrorLog:   log.New(io.Discard, "", 0), // visits tell
+		ErrorLog:   log.New(io.Discard, "", 0), // visits have the errors
 	}
 	reverse.ServeHTTP(w, r)
 	complete = true
 }
 
-// aim lets a request go to a port of a Machine.
+// aim directs a request to a port of a Machine.
 func aim(r *http.Request, b *flysim.Backend, port int) {
 	r.URL.Scheme, r.URL.Host = "http", b.ID+":"+strconv.Itoa(port)
 }
 
-// buffers are those that answers are copied through.
+// buffers are the buffers through which answers are copied.
 type buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10
@@ -141,8 +140,8 @@ func (b *buffers) Put(p []byte) {
 	}
 }
 
-// isFailure reports whether an error is one to answer with; the others are the
-// client's going away.
+// isFailure returns the failure that an error is, if any. All other errors mean that the client
+// went away.
 func isFailure(err error) (*Failure, bool) {
 	var f *Failure
 	ok := errors.As(err, &f)

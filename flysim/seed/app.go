@@ -1,5 +1,5 @@
-// Package seed builds apps on an emulated platform from an operator's TOML file,
-// whose services come from fly.toml files or from sections of the same names.
+// Package seed builds apps on an emulated platform from an operator's TOML file. Their services
+// come from fly.toml files, or from sections of the same names in the operator's file.
 //
 //	apps, err := seed.Read(file, dir)
 //	err = seed.Build(ctx, platform, apps)
@@ -30,14 +30,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
-// Limits of what [Read] reads.
+// Limits on what [Read] reads.
 const (
-	MaxSize     = 1 << 20 // bytes, of it and of a fly.toml
+	MaxSize     = 1 << 20 // bytes, of the operator's file and of a fly.toml
 	MaxMachines = 10_000  // of all apps together
 )
 
-// App is one [[apps]] of the operator's file. Its services come from a fly.toml,
-// or from sections of the same names here.
+// App is one [[apps]] of the operator's file. Its services come from a fly.toml, or from sections
+// of the same names in App.
 type App struct {
 	Name         string            `toml:"name"`         // empty: the app of fly_toml
 	Organization string            `toml:"organization"` // empty: personal
@@ -45,10 +45,10 @@ type App struct {
 	Image        string            `toml:"image"`        // empty: registry.fly.io/NAME:sandbox
 	Addresses    []string          `toml:"addresses"`    // flycast, public (v6 and shared_v4), v4, v6, shared_v4, or none
 	Hostnames    []string          `toml:"hostnames"`
-	Machines     []Machines        `toml:"machines"`    // none: one of each group in the primary region
-	Listen       []string          `toml:"listen"`      // of the built-in program, see [flysim.ParseListen]
+	Machines     []Machines        `toml:"machines"`    // empty: one of each group in the primary region
+	Listen       []string          `toml:"listen"`      // of the built-in program; see [flysim.ParseListen]
 	StartDelay   string            `toml:"start_delay"` // such as 1.5s; empty: the platform's
-	Command      []string          `toml:"command"`     // of this computer; none: the built-in program
+	Command      []string          `toml:"command"`     // of this computer; empty: the built-in program
 	Dir          string            `toml:"dir"`         // of the command; empty: the file's folder
 	FlyToml      string            `toml:"fly_toml"`    // path; without it:
 	Region       string            `toml:"primary_region"`
@@ -58,13 +58,13 @@ type App struct {
 	Services     []Service         `toml:"services"`
 
 	file       []byte                 // fly.toml
-	definition json.RawMessage        // as a release stores it
+	definition json.RawMessage        // in the form that a release stores
 	configs    map[string]spec.Config // by process group
 	delay      time.Duration
 	sockets    []string
 }
 
-// Machines are some Machines of a process group in a region.
+// Machines describes Machines of a process group in a region.
 type Machines struct {
 	Group  string `toml:"group"`  // empty: the default group
 	Region string `toml:"region"` // empty: the primary region
@@ -100,12 +100,12 @@ type Port struct {
 	ForceHTTPS bool     `toml:"force_https" json:"force_https,omitempty"`
 }
 
-// Read reads the operator's file and the fly.toml files that it
-// names, relative to dir. Unknown keys and words are errors, each with its line
-// or its app; those of all apps are reported together.
+// Read reads the operator's file and the fly.toml files that it names, relative to dir. Unknown
+// keys and words are errors that name the line or the app. The errors of all apps are reported
+// together.
 //
-// The file can name commands that will run on this computer: it must come from
-// the operator alone.
+// The file can name commands that will run on this computer, so it must come only from the
+// operator.
 func Read(data []byte, dir string) ([]App, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("apps: the file has %d bytes, more than the %d allowed", len(data), MaxSize)
@@ -146,7 +146,7 @@ func Read(data []byte, dir string) ([]App, error) {
 	return doc.Apps, nil
 }
 
-// withLine names the line of a decoder's error.
+// withLine adds the line to a decoder's error.
 func withLine(err error) error {
 	var strict *toml.StrictMissingError
 	var one *toml.DecodeError
@@ -171,8 +171,7 @@ var (
 	hostname   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 )
 
-// complete checks a definition, reads its fly.toml and fills in what it leaves
-// out.
+// complete checks a definition, reads its fly.toml and fills in defaults.
 func (d *App) complete(dir string) error {
 	if err := d.read(dir); err != nil {
 		return err
@@ -198,7 +197,7 @@ func (d *App) complete(dir string) error {
 	return errors.Join(d.completeAddresses(), d.completeCommand(dir))
 }
 
-// completeAddresses turns the words for addresses into the API's.
+// completeAddresses turns the file's words for addresses into the API's.
 func (d *App) completeAddresses() error {
 	var kinds []string
 	for _, word := range d.Addresses {
@@ -254,8 +253,8 @@ func below(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// read takes services and the rest of the configuration from fly.toml or from
-// the sections here, and makes the Machines' configurations.
+// read reads services and the rest of the configuration from fly.toml or from the sections in d,
+// and makes the Machines' configurations.
 func (d *App) read(dir string) error {
 	file, files, err := d.flyToml(dir)
 	if err != nil {
@@ -305,10 +304,10 @@ func (d *App) read(dir string) error {
 	return nil
 }
 
-// configOf is the configuration that fly.toml gives to a Machine of a group. The
-// type parameter is flytoml's own type, which flysim does not share.
+// configOf returns the configuration that fly.toml gives to a Machine of a group. The type
+// parameter is flytoml's own type, which flysim does not share.
 func configOf[C json.Marshaler](apply func(group string, live C) (C, error), group string) (spec.Config, error) {
-	var live C // a new Machine has none
+	var live C // a new Machine has no live configuration
 	config, err := apply(group, live)
 	if err != nil {
 		return spec.Config{}, err
@@ -316,8 +315,8 @@ func configOf[C json.Marshaler](apply func(group string, live C) (C, error), gro
 	return spec.Of(config)
 }
 
-// flyToml is the app's fly.toml: the one that is named, with the folder it
-// stands in, or one made of the sections here.
+// flyToml returns the app's fly.toml: the named file, with its folder, or one made from the
+// sections in d.
 func (d *App) flyToml(dir string) (*flytoml.File, *os.Root, error) {
 	if d.FlyToml == "" {
 		doc, err := json.Marshal(struct {
@@ -350,7 +349,7 @@ func (d *App) flyToml(dir string) (*flytoml.File, *os.Root, error) {
 	return file, root, err
 }
 
-// readRegular reads a file that is one, up to MaxSize.
+// readRegular reads a regular file of at most MaxSize bytes. Any other file is an error.
 func readRegular(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {

@@ -11,10 +11,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
-// Build makes the operator's apps on a platform, as `fly launch` and `fly
-// deploy` would have: with a release, Machines that start, addresses and
-// hostnames. An app that is there already (one kept from another day) stays as
-// it is. It leaves no trace in Calls.
+// Build creates the operator's apps on a platform, as `fly launch` and `fly deploy` would: with a
+// release, started Machines, addresses and hostnames. An app that exists already, for example from
+// an earlier run, is not changed. Build leaves no trace in Calls.
 func Build(ctx context.Context, p *flysim.Platform, apps []App) error {
 	for _, d := range apps {
 		if err := ctx.Err(); err != nil {
@@ -62,7 +61,7 @@ func (d App) create(p *flysim.Platform) error {
 				return err
 			}
 			id := p.AddMachine(d.Name, m.Region, mounted)
-			if len(d.sockets) > 0 || len(d.Command) > 0 { // a command listens once it does
+			if len(d.sockets) > 0 || len(d.Command) > 0 { // a command reports later where it listens
 				p.SetListen(d.Name, id, d.sockets)
 			}
 		}
@@ -70,7 +69,7 @@ func (d App) create(p *flysim.Platform) error {
 	return nil
 }
 
-// released is the configuration with what a deploy adds to that of fly.toml.
+// released returns the configuration with what a deploy adds to that of fly.toml.
 func released(config spec.Config, image string, release flysim.Release) (spec.Config, error) {
 	metadata, err := config.Metadata()
 	if err != nil {
@@ -84,7 +83,7 @@ func released(config spec.Config, image string, release flysim.Release) (spec.Co
 	return config.With("image", image)
 }
 
-// mount makes a volume for each mount of a Machine.
+// mount creates a volume for each mount of a Machine, and returns the configuration with their ids.
 func (d App) mount(p *flysim.Platform, region string, config spec.Config) (spec.Config, error) {
 	mounts, err := config.Mounts()
 	if err != nil || len(mounts) == 0 {
@@ -97,7 +96,7 @@ func (d App) mount(p *flysim.Platform, region string, config spec.Config) (spec.
 	return config.With("mounts", mounts)
 }
 
-// initialGB is the size of a new volume of that name.
+// initialGB returns the size of a new volume of that name.
 func (d App) initialGB(name string) int {
 	file, err := flytoml.Parse(d.FlyToml, d.file)
 	if err != nil {

@@ -1,11 +1,10 @@
-// Package spec is a Machine's configuration as the emulated platform reads it:
-// the JSON document of the Machines API.
+// Package spec is a Machine's configuration as the emulated platform reads it: the JSON document of
+// the Machines API.
 //
-// A [Config] keeps every field, unknown ones too. Typed views ([Config.Services],
-// [Config.Checks], [Config.Mounts], …) read what the platform, Fly Proxy, autostop
-// and programs act on. The types are flysim's own, on purpose: a client that is
-// tested against the platform must not share them, or a field that both lack
-// would go unnoticed.
+// A [Config] keeps every field, including unknown ones. Typed views ([Config.Services],
+// [Config.Checks], [Config.Mounts], …) read the fields that the platform, Fly Proxy, autostop and
+// programs use. The types are flysim's own on purpose: if a client shared them with the platform
+// that it is tested against, a test could not notice a field that both lack.
 package spec
 
 import (
@@ -20,7 +19,7 @@ import (
 // is the empty document.
 type Config struct{ fields map[string]json.RawMessage }
 
-// Parse reads a JSON object, or null as the empty document.
+// Parse decodes a JSON object; null is the empty document.
 func Parse(document []byte) (Config, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(document, &fields); err != nil {
@@ -29,8 +28,8 @@ func Parse(document []byte) (Config, error) {
 	return Config{fields}, nil
 }
 
-// Of is the configuration that a value encodes to, such as a client's own type
-// or a [json.RawMessage].
+// Of returns the configuration that a value encodes to, such as a client's own type or a
+// [json.RawMessage].
 func Of(document json.Marshaler) (Config, error) {
 	if config, ok := document.(Config); ok {
 		return config, nil
@@ -42,8 +41,8 @@ func Of(document json.Marshaler) (Config, error) {
 	return Parse(raw)
 }
 
-// MarshalJSON implements [json.Marshaler]. Keys are sorted; values are the bytes
-// that were read.
+// MarshalJSON implements [json.Marshaler]. Keys are sorted; the bytes of values are those that were
+// read.
 func (c Config) MarshalJSON() ([]byte, error) {
 	if c.fields == nil {
 		return []byte("{}"), nil
@@ -51,7 +50,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(c.fields)
 }
 
-// String is the JSON document.
+// String returns the JSON document.
 func (c Config) String() string {
 	document, err := c.MarshalJSON()
 	if err != nil {
@@ -69,10 +68,10 @@ func (c *Config) UnmarshalJSON(document []byte) error {
 	return err
 }
 
-// Raw returns the value of a top-level field as it was read, nil if there is none.
+// Raw returns the value of a top-level field as it was read, or nil if there is none.
 func (c Config) Raw(key string) json.RawMessage { return bytes.Clone(c.fields[key]) }
 
-// With returns a copy in which key holds the JSON form of value.
+// With returns a copy in which key has the JSON form of value.
 func (c Config) With(key string, value any) (Config, error) {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -93,7 +92,7 @@ func (c Config) Without(keys ...string) Config {
 	return Config{fields}
 }
 
-// view decodes a top-level field; an absent one is the zero value.
+// view decodes a top-level field. An absent field gives the zero value.
 func view[T any](c Config, key string) (value T, err error) {
 	if raw, ok := c.fields[key]; ok {
 		if err = json.Unmarshal(raw, &value); err != nil {
@@ -103,27 +102,27 @@ func view[T any](c Config, key string) (value T, err error) {
 	return value, err
 }
 
-// Services are what Fly Proxy routes to the Machine.
+// Services returns the services through which Fly Proxy routes to the Machine.
 func (c Config) Services() ([]Service, error) { return view[[]Service](c, "services") }
 
-// Checks are the top-level checks by name. Those of a service are in [Service.Checks].
+// Checks returns the top-level checks by name. Those of a service are in [Service.Checks].
 func (c Config) Checks() (map[string]Check, error) { return view[map[string]Check](c, "checks") }
 
-// Env is the Machine's environment. Values may be secrets.
+// Env returns the Machine's environment. Its values may be secrets.
 func (c Config) Env() (map[string]string, error) { return view[map[string]string](c, "env") }
 
-// Metadata is the Machine's metadata.
+// Metadata returns the Machine's metadata.
 func (c Config) Metadata() (map[string]string, error) {
 	return view[map[string]string](c, "metadata")
 }
 
-// Mounts are the volumes that the Machine mounts.
+// Mounts returns the volumes that the Machine mounts.
 func (c Config) Mounts() ([]Mount, error) { return view[[]Mount](c, "mounts") }
 
-// Guest is the Machine's size, nil if the document has none.
+// Guest returns the Machine's size, or nil if the document has none.
 func (c Config) Guest() (*Guest, error) { return view[*Guest](c, "guest") }
 
-// Image is the reference of the Machine's image, empty if there is none.
+// Image returns the reference of the Machine's image, or "" if there is none.
 func (c Config) Image() string {
 	image, err := view[string](c, "image")
 	if err != nil {
@@ -138,7 +137,7 @@ func (c Config) AutoDestroy() bool {
 	return err == nil && destroy
 }
 
-// Label is one entry of the metadata, empty if there is none.
+// Label returns one entry of the metadata, or "" if there is none.
 func (c Config) Label(key string) string {
 	metadata, err := c.Metadata()
 	if err != nil {
@@ -154,8 +153,8 @@ const (
 	ReleaseVersionKey = "fly_release_version"
 )
 
-// ProcessGroup is the process group, from today's metadata or else from the
-// older process_group.
+// ProcessGroup returns the process group, from the metadata or else from the older key
+// process_group.
 func (c Config) ProcessGroup() string {
 	if group := c.Label(ProcessGroupKey); group != "" {
 		return group
@@ -163,7 +162,7 @@ func (c Config) ProcessGroup() string {
 	return c.Label("process_group")
 }
 
-// Validate reports fields that have the wrong type, so that reading them later
+// Validate returns an error if a field has the wrong type. If it returns nil, the typed views
 // cannot fail.
 func (c Config) Validate() error {
 	_, services := c.Services()

@@ -20,7 +20,7 @@ type Service struct {
 	InstanceKeyShown string   `json:"force_instance_description"`
 }
 
-// Autostop is what Fly Proxy does with an idle Machine.
+// Autostop says what Fly Proxy does with an idle Machine.
 type Autostop int
 
 // The settings of autostop.
@@ -68,7 +68,7 @@ type Port struct {
 	} `json:"proxy_proto_options"`
 }
 
-// Covers reports whether the entry is, or spans, a port.
+// Covers reports whether the entry is for the port, or for a range that contains it.
 func (p Port) Covers(port int) bool {
 	switch {
 	case p.Port != nil:
@@ -79,11 +79,11 @@ func (p Port) Covers(port int) bool {
 	return (p.First == nil || *p.First <= port) && (p.Last == nil || port <= *p.Last)
 }
 
-// HTTPOptions are those of a port with the http handler.
+// HTTPOptions are the options of a port with the http handler.
 type HTTPOptions struct {
 	Compress bool `json:"compress"`
 	Response struct {
-		// Headers to set or to remove: each a string, a list of strings, or false.
+		// Headers to set or to remove: each value is a string, a list of strings, or false.
 		Headers  map[string]json.RawMessage `json:"headers"`
 		Pristine bool                       `json:"pristine"` // Fly Proxy adds no header of its own
 	} `json:"response"`
@@ -99,19 +99,18 @@ type HTTPOptions struct {
 	} `json:"replay_cache"`
 }
 
-// Limits are a service's concurrency.
+// Limits is a service's concurrency.
 type Limits struct {
 	Type string `json:"type"` // requests or connections
 	Hard int    `json:"hard_limit"`
 	Soft int    `json:"soft_limit"`
 }
 
-// defaultSoftLimit is that of a service without one (Fly docs, "fly.toml",
-// concurrency).
+// defaultSoftLimit is the soft limit of a service without one (Fly docs, "fly.toml", concurrency).
 const defaultSoftLimit = 20
 
-// Limits returns the service's concurrency with Fly's defaults: connections, a
-// soft limit that is never 0, and a hard limit that is 0 for none.
+// Limits returns the service's concurrency with Fly's defaults: type connections, and a soft limit
+// that is never 0. A hard limit of 0 means no limit.
 func (s Service) Limits() Limits {
 	l := Limits{Type: "connections", Soft: defaultSoftLimit}
 	if s.Concurrency == nil {
@@ -130,7 +129,7 @@ func (s Service) Limits() Limits {
 	return l
 }
 
-// Check is a health check, of a service or of the whole Machine.
+// Check is a health check of a service or of the whole Machine.
 type Check struct {
 	Port          int    `json:"port"` // 0: the service's
 	Type          string `json:"type"`
@@ -162,7 +161,7 @@ type Guest struct {
 	KernelArgs       []string `json:"kernel_args"`
 }
 
-// Mount is a volume in a Machine.
+// Mount says where a volume is mounted in a Machine.
 type Mount struct {
 	Encrypted              bool   `json:"encrypted,omitempty"`
 	Path                   string `json:"path,omitempty"`

@@ -1,5 +1,5 @@
-// Package state keeps the state of an emulated platform in a file, so that it
-// survives the program.
+// Package state keeps the state of an emulated platform in a file, so that it survives the end of
+// the program.
 //
 //	p, err := state.Open("fly.state", flysim.Options{})
 //	if err == nil && p.Empty() {
@@ -8,9 +8,8 @@
 //	…
 //	err = p.Close()
 //
-// The file is a bbolt database of JSON documents, each with a checksum. A file
-// that is damaged, in use, of a newer format or of another program is refused and
-// left as it is.
+// The file is a bbolt database of JSON documents, each with a checksum. Open refuses a file that is
+// damaged, in use, of a newer format or of another program, and does not change it.
 package state
 
 import (
@@ -32,11 +31,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// stateFormat is the format of the file. It is raised by a change that an older
-// program would misread.
+// stateFormat is the format of the file. A change that an older program would misread increases it.
 const stateFormat = 1
 
-// The buckets of the file. Each value is JSON with a checksum behind it.
+// The buckets of the file. Each value is JSON followed by a checksum.
 const (
 	bucketAccount  = "account"  // format, clock, totals and the platform's own sections
 	bucketApps     = "apps"     // by app id
@@ -44,24 +42,24 @@ const (
 	bucketReleases = "releases" // by app id, a slash and release id
 )
 
-// fileWait is how long a file that another process has is waited for.
+// fileWait is how long to wait for a file that another process has open.
 const fileWait = time.Second
 
-// File is an open file, a [flysim.Storage].
+// File is an open file. It implements [flysim.Storage].
 type File struct {
 	path string
 	db   *bbolt.DB
 
-	loaded   *flysim.Records    // until Load, nil if the file is new
-	clock    flysim.ClockRecord // as it is stored
-	totals   totals             // as they are stored
-	children map[string]int     // how many keys there are by bucket, slash and app id
+	loaded   *flysim.Records    // until Load; nil if the file is new
+	clock    flysim.ClockRecord // as stored
+	totals   totals             // as stored
+	children map[string]int     // how many keys there are, by bucket, slash and app id
 	apps     map[string]bool
 }
 
-// Open returns a platform whose state is kept in a file. The file is created with
-// mode 0600 if it does not exist, as it holds the environment of the apps; its
-// folder has to exist. See [flysim.Open] for what is kept.
+// Open returns a platform whose state is kept in a file. If the file does not exist it is created,
+// with mode 0600 because it holds the environment of the apps; its folder must exist. See
+// [flysim.Open] for what is kept.
 func Open(path string, options flysim.Options) (*flysim.Platform, error) {
 	return openPlatform(path, options, false)
 }
@@ -81,8 +79,8 @@ func openPlatform(path string, options flysim.Options, unsynced bool) (*flysim.P
 // OpenFile opens a file and reads it.
 func OpenFile(path string) (*File, error) { return openFile(path, false) }
 
-// OpenUnsynced is OpenFile for tests: writes do not wait for the disk, so that a
-// crash of the computer, not of the program, may lose some.
+// OpenUnsynced is OpenFile for tests: writes do not wait for the disk, so that a crash of the
+// computer may lose some of them. A crash of the program loses none.
 func OpenUnsynced(path string) (*File, error) { return openFile(path, true) }
 
 func openFile(path string, unsynced bool) (*File, error) {
@@ -113,7 +111,7 @@ func openFile(path string, unsynced bool) (*File, error) {
 	switch {
 	case f.db != nil:
 		return nil, errors.Join(f.wrap(err), f.db.Close())
-	case handle != nil: // or the lock would stay
+	case handle != nil: // otherwise the lock would stay
 		_ = handle.Close()
 	}
 	return nil, f.wrap(err)
@@ -126,10 +124,10 @@ func (f *File) Load() (*flysim.Records, error) {
 	return loaded, nil
 }
 
-// openOwn opens a file, or what a symbolic link leads to. The mode of an empty
-// one is set before anything is written, which fails on somebody else's file.
+// openOwn opens a file, or the target of a symbolic link. It sets the mode of an empty file before
+// anything is written, which fails if the file belongs to another user.
 func openOwn(name string, flag int, mode os.FileMode) (*os.File, error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // opening a pipe or a device may do something
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // opening a pipe or a device may have effects
 		return nil, errors.New("it is not a regular file")
 	}
 	file, err := os.OpenFile(name, flag, mode)
@@ -146,11 +144,11 @@ func openOwn(name string, flag int, mode os.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// ErrDamaged is the error for a file whose content cannot be right.
+// ErrDamaged means that the content of a file cannot be right.
 var ErrDamaged = errors.New("damaged")
 
-// guardPages runs f, which reads pages of the file. A panic or an access outside
-// the file, caused by a damaged page, becomes an error.
+// guardPages runs f, which reads pages of the file. If a damaged page causes a panic or an access
+// outside of the file, it returns an error.
 func guardPages(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -161,7 +159,7 @@ func guardPages(f func() error) (err error) {
 	return f()
 }
 
-// wrap adds the file's name to an error, and says in plain words what bbolt means.
+// wrap adds the file's name to an error, and replaces bbolt's errors by plain sentences.
 func (f *File) wrap(err error) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
@@ -181,9 +179,9 @@ func (f *File) Close() error {
 	return nil
 }
 
-// begin gives a new file its mode, its buckets and its format.
+// begin sets the mode of a new file and creates its buckets and its format.
 func (f *File) begin(file *os.File) error {
-	if err := file.Chmod(0o600); err != nil { // one of bbolt's that holds nothing need not be empty
+	if err := file.Chmod(0o600); err != nil { // a bbolt file without records need not be empty
 		return err
 	}
 	return f.db.Update(func(tx *bbolt.Tx) error {
@@ -197,7 +195,7 @@ func (f *File) begin(file *os.File) error {
 	})
 }
 
-// checksum covers a value and where it is stored.
+// checksum returns the checksum of a value and of its place in the file.
 func checksum(bucket, key string, value []byte) uint32 {
 	sum := crc32.NewIEEE()
 	for _, part := range [][]byte{[]byte(bucket), {0}, []byte(key), {0}, value} {
@@ -211,7 +209,7 @@ func seal(bucket, key string, value []byte) []byte {
 	return binary.BigEndian.AppendUint32(value, checksum(bucket, key, value))
 }
 
-// unseal is a value without its checksum.
+// unseal returns a value without its checksum. A wrong checksum is [ErrDamaged].
 func unseal(bucket, key string, sealed []byte) ([]byte, error) {
 	at := len(sealed) - crc32.Size
 	if at < 0 || binary.BigEndian.Uint32(sealed[at:]) != checksum(bucket, key, sealed[:at]) {
@@ -220,8 +218,8 @@ func unseal(bucket, key string, sealed []byte) ([]byte, error) {
 	return sealed[:at], nil
 }
 
-// unsealRecord decodes one of the file's own values. An unknown field is from a
-// newer program, which this one would lose.
+// unsealRecord decodes one of the file's own values. An unknown field is an error: a newer program
+// wrote it, and this one would lose it.
 func unsealRecord(bucket, key string, sealed []byte, v any) error {
 	value, err := unseal(bucket, key, sealed)
 	if err != nil {
@@ -285,13 +283,12 @@ func (f *File) read() (*flysim.Records, error) {
 	return stored, nil
 }
 
-// checkPages checks that every page of the file is either free or in use, and
-// that the pages in use are those that hold something: a page that is in use and
-// listed as free would be overwritten. [bbolt.Tx.Check] checks more, and does not
-// end on some damaged pages.
+// checkPages checks that every page of the file is either free or in use, and that exactly the
+// pages in use hold something. Otherwise a page that is in use but listed as free would be
+// overwritten. [bbolt.Tx.Check] checks more, but does not return on some damaged pages.
 func checkPages(tx *bbolt.Tx) error {
 	pages := int(tx.Size()) / tx.DB().Info().PageSize
-	inUse, own := 0, 0 // own are bbolt's
+	inUse, own := 0, 0 // own counts bbolt's own pages
 	for id := 0; id < pages; {
 		page, err := tx.Page(id)
 		switch {
@@ -344,8 +341,8 @@ func (f *File) readAccount(account *bbolt.Bucket, stored *flysim.Records) error 
 	return err
 }
 
-// readAll reads the records of a bucket. Its keys are ids of apps, or with a
-// slash ids of apps and of what belongs to them.
+// readAll reads the records of a bucket. A key is the id of an app, or, with a slash, the ids of an
+// app and of something in it.
 func readAll(tx *bbolt.Tx, bucket string) ([]flysim.Record, error) {
 	b := tx.Bucket([]byte(bucket))
 	if b == nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// totals are how many records there are, so that a lost page of them is noticed.
+// totals counts the records, so that the loss of a page is noticed.
 type totals struct {
 	Apps     int `json:"apps"`
 	Machines int `json:"machines"`
 	Releases int `json:"releases"`
 }
 
-// add counts records that are new, or with a negative number deleted.
+// add adds n to the count of a bucket's records; n is negative for deleted ones.
 func (t *totals) add(bucket string, n int) {
 	switch bucket {
 	case bucketApps:
@@ -29,14 +29,14 @@ func (t *totals) add(bucket string, n int) {
 	}
 }
 
-// edit is what a commit does to one key. A nil value deletes it.
+// edit is the change that a commit makes to one key. A nil value deletes the key.
 type edit struct {
 	bucket, key string
 	value       []byte
 }
 
-// Save implements [flysim.Storage]. It writes the documents that differ from the
-// file, in one transaction. Without a difference it does nothing.
+// Save implements [flysim.Storage]. It writes the documents that differ from the file, in one
+// transaction. If none differ it does nothing.
 func (f *File) Save(r *flysim.Records) error {
 	sums := f.totals
 	err := guardPages(func() error {
@@ -84,9 +84,9 @@ func apply(tx *bbolt.Tx, edits []edit) error {
 	return nil
 }
 
-// edits compares the records with the file. It keeps the totals.
+// edits compares the records with the file, and updates sums.
 func (f *File) edits(r *flysim.Records, sums *totals) (edits []edit, err error) {
-	fresh := make(map[string]int) // keys that are new, like children
+	fresh := make(map[string]int) // how many keys are new; keyed like children
 	err = f.db.View(func(tx *bbolt.Tx) error {
 		put := func(bucket, app, key string, document []byte) {
 			value := seal(bucket, key, bytes.Clone(document))
@@ -139,7 +139,7 @@ func (f *File) edits(r *flysim.Records, sums *totals) (edits []edit, err error) 
 	return edits, err
 }
 
-// strays deletes the app's keys in a bucket, except those of the ids.
+// strays returns edits that delete the app's keys in a bucket, except those of the ids.
 func strays(tx *bbolt.Tx, bucket, app string, ids []string) []edit {
 	keep := make(map[string]bool, len(ids))
 	for _, id := range ids {

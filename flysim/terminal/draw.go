@@ -46,7 +46,7 @@ func (l look) render(text string) string {
 	return style.Render(text)
 }
 
-// The 16 colors are the terminal's own, light or dark.
+// The terminal's own 16 colors, which suit light and dark themes.
 const (
 	green   = "2"
 	yellow  = "3"
@@ -86,7 +86,7 @@ func fit(text string, width int) string {
 	return text + "…" + strings.Repeat(" ", width-1-lipgloss.Width(text))
 }
 
-// fullLine is a line cut to the window's width.
+// fullLine returns a line that is cut to the window's width.
 func (m table) fullLine(text string, l look) string {
 	return l.render(strings.TrimRight(fit(text, m.width), " "))
 }
@@ -139,14 +139,14 @@ func (m table) keys() []string {
 	}
 }
 
-// column is a column of the Machines, with its width.
+// column is a column of the list of Machines, with its width.
 type column struct {
 	title string
 	width int
 	cell  func(watch.Machine) (string, look)
 }
 
-// columns returns the columns that fit; the most important ones stay longest.
+// columns returns the columns that fit. The least important ones are dropped first.
 func (m table) columns() []column {
 	since := func(w watch.Machine) (string, look) { return watch.Age(m.scene.Now.Sub(w.Since)), look{} }
 	all := []struct {
@@ -220,7 +220,7 @@ func loadCell(w watch.Machine) (string, look) {
 	return fmt.Sprintf("%d/%d", w.Load, w.Limit), l
 }
 
-// list shows the apps and Machines around the cursor, in at most room lines.
+// list returns the lines of the apps and Machines around the cursor, at most room of them.
 func (m table) list(room int) []string {
 	columns := m.columns()
 	var head strings.Builder
@@ -288,7 +288,7 @@ func appText(g flysim.AppOverview) string {
 	return fmt.Sprintf("%s  %s%s, %d/%d started", g.App, door, addresses, g.Started, g.Machines)
 }
 
-// requests shows the latest n requests, after a heading.
+// requests returns a heading and the latest n requests.
 func (m table) requests(n int) []string {
 	lines := []string{m.fullLine("LATEST REQUESTS", look{faint: true})}
 	visits := m.scene.Visits
@@ -307,13 +307,13 @@ func (m table) requests(n int) []string {
 		}
 		before := fmt.Sprintf("   %s  %s  %s  ", timeOfDay(v.At), fit(string(v.Door), 8), fit(app, 14))
 		after := "  " + answerText(v)
-		if v.Held >= time.Millisecond { // else it was not
+		if v.Held >= time.Millisecond { // otherwise it was not held
 			after += "  held " + watch.Span(v.Held)
 		}
 		if v.Woke {
 			after += "  woke"
 		}
-		// The path is what is cut.
+		// Only the path is cut.
 		asked := strings.TrimRight(fit(requestText(v), max(m.width-lipgloss.Width(before+after), 8)), " ")
 		lines = append(lines, m.fullLine(before+asked+after, l))
 	}

@@ -67,7 +67,7 @@ func eventLine(e watch.Event) string {
 			words = []string{timeOfDay(e.At), "no app"}
 		}
 		words = append(words, string(e.Visit.Door), requestText(*e.Visit), answerText(*e.Visit))
-		if e.Visit.Held >= time.Millisecond { // else it was not
+		if e.Visit.Held >= time.Millisecond { // otherwise it was not held
 			words = append(words, "held "+watch.Span(e.Visit.Held))
 		}
 		if e.Visit.Woke {
@@ -88,7 +88,7 @@ func requestText(v flysim.Visit) string {
 	return v.Method + " " + v.Path
 }
 
-// answerText is the status, with Fly Proxy's code of what went wrong.
+// answerText returns the status and Fly Proxy's error code.
 func answerText(v flysim.Visit) string {
 	text := "closed"
 	switch {

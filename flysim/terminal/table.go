@@ -16,8 +16,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/watch"
 )
 
-// Table draws the live table below what the terminal shows already, until the
-// person quits or the context ends. environ says what the terminal can do.
+// Table draws the live table below what the terminal already shows, until the user quits or the
+// context ends. environ describes what the terminal can do.
 func (v View) Table(ctx context.Context, in, out *os.File, environ []string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	model := newTable(v)
@@ -26,7 +26,7 @@ func (v View) Table(ctx context.Context, in, out *os.File, environ []string) err
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer cancel()
-	// Sending waits for the program to run.
+	// Send waits until the program runs.
 	running.Go(func() { v.startNotes(func(text string) { program.Send(noteMsg(text)) }) })
 	running.Go(func() {
 		for scene := range v.Source.Scenes(ctx, model.focus.open) {
@@ -35,20 +35,20 @@ func (v View) Table(ctx context.Context, in, out *os.File, environ []string) err
 	})
 	_, err := program.Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
-		return nil // the context ended it
+		return nil // it ended because the context ended
 	}
 	return err
 }
 
 type (
-	sceneMsg watch.Scene // the platform as it is now
-	noteMsg  string      // a message for the person
+	sceneMsg watch.Scene // the current state of the platform
+	noteMsg  string      // a message for the user
 )
 
 // focus is the app under the cursor, for the goroutine that reads the platform.
 type focus struct{ app atomic.Value }
 
-// open chooses all apps, or only the one under the cursor if they have too many Machines.
+// open opens all apps, or only the one under the cursor if all have too many Machines together.
 func (f *focus) open(list []flysim.AppOverview) []string {
 	if all := allSites(list); all != nil {
 		return all
@@ -77,10 +77,10 @@ func newTable(v View) table {
 	return table{view: v, focus: new(focus), width: 80, height: 24}.refresh()
 }
 
-// Init does nothing: scenes are sent.
+// Init returns no command: scenes are sent from outside.
 func (m table) Init() tea.Cmd { return nil }
 
-// Update takes a message.
+// Update handles a message.
 func (m table) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -136,7 +136,7 @@ func (m table) press(key string) (tea.Model, tea.Cmd) {
 	return m.refresh(), nil
 }
 
-// act does something to the Machine under the cursor, and says so.
+// act does something to the Machine under the cursor, and shows the result.
 func (m table) act(done string, do func(app, id string) error) table {
 	switch {
 	case m.cursor.machine == "":
@@ -153,7 +153,7 @@ func (m table) act(done string, do func(app, id string) error) table {
 // speeds are the steps of + and -.
 func speeds() []float64 { return []float64{0, 1, 2, 5, 10, 30, 60, 300, 600, 3600} }
 
-// nextSpeed returns the next faster or slower of the speeds.
+// nextSpeed returns the next lower or higher of the speeds.
 func nextSpeed(now float64, direction int) float64 {
 	list := speeds()
 	i, exact := slices.BinarySearch(list, now)
@@ -166,7 +166,7 @@ func nextSpeed(now float64, direction int) float64 {
 	return list[min(max(i, 0), len(list)-1)]
 }
 
-// move moves the cursor, and reads the platform if it came to another app.
+// move moves the cursor. If it reaches another app, move reads the platform.
 func (m table) move(lines int) table {
 	if len(m.rows) == 0 {
 		return m
@@ -180,13 +180,13 @@ func (m table) move(lines int) table {
 	return m
 }
 
-// refresh shows the platform as it is now.
+// refresh shows the current state of the platform.
 func (m table) refresh() table {
 	m.focus.app.Store(m.cursor.app)
 	return m.show(m.view.Source.Scene(m.focus.open))
 }
 
-// show takes a scene, and keeps the cursor on its row, or near it.
+// show shows a scene, and keeps the cursor on its row or near it.
 func (m table) show(scene watch.Scene) table {
 	was := slices.Index(m.rows, m.cursor)
 	m.scene, m.rows = scene, nil
@@ -205,7 +205,7 @@ func (m table) show(scene watch.Scene) table {
 	return m
 }
 
-// site is the app's part of the scene, nil if the app is not open.
+// site returns the app's part of the scene, or nil if the app is not open.
 func (m table) site(app string) *watch.Site {
 	i := slices.IndexFunc(m.scene.Sites, func(s watch.Site) bool { return s.App == app })
 	if i < 0 {

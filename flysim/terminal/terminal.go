@@ -1,5 +1,5 @@
-// Package terminal shows what happens on an emulated platform: in a terminal as
-// a live table, elsewhere as a line for each change.
+// Package terminal shows what happens on an emulated platform: as a live table in a terminal, or
+// else as one line for each change.
 //
 //	view := terminal.View{Source: watch.Source{Platform: platform, Traffic: traffic}}
 //	err := view.Table(ctx, os.Stdin, os.Stderr, os.Environ())
@@ -14,25 +14,24 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// View is what is shown.
+// View says what is shown.
 type View struct {
 	Source  watch.Source
-	Links   page.Links // what listens where
+	Links   page.Links // the addresses of the listeners
 	PageURL string     // empty: no page
 
-	// Notes is called once, with the function that shows a message of one line;
-	// nil: there are no messages.
+	// Notes, if not nil, is called once with the function that shows a one-line message.
 	Notes func(show func(string))
 }
 
-// startNotes lets messages be shown.
+// startNotes calls Notes, if there is one.
 func (v View) startNotes(show func(string)) {
 	if v.Notes != nil {
 		v.Notes(show)
 	}
 }
 
-// maxWatched is how many Machines are looked at ten times a second.
+// maxWatched is how many Machines are read ten times a second.
 const maxWatched = 500
 
 // allSites opens all apps, or none if they have too many Machines.
@@ -49,5 +48,5 @@ func allSites(list []flysim.AppOverview) []string {
 	return names
 }
 
-// oneLine is text on one line, with everything that cannot be seen escaped.
+// oneLine returns text on one line, with all invisible characters escaped.
 func oneLine(text string) string { return outside.Line(text, math.MaxInt) }

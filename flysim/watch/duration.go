@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Span is how long something took, with one decimal below ten seconds: 40 ms,
-// 1.2 s, 3 min.
+// Span formats how long something took, with one decimal below ten seconds: 40 ms, 1.2 s, 3 min.
 func Span(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < time.Second:
@@ -17,7 +16,7 @@ func Span(d time.Duration) string {
 	return Age(d)
 }
 
-// Age is how long ago something was, in whole units: 3 s, 2 h.
+// Age formats how long ago something was, in whole units: 3 s, 2 h.
 func Age(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < time.Minute:

@@ -6,24 +6,24 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// Event is one thing that changed between two scenes. Exactly one of Machine,
-// Address, Visit is set, or none for an app that came or went.
+// Event is one change between two scenes. Exactly one of Machine, Address and Visit is set, or none
+// if an app was created or destroyed.
 type Event struct {
 	At   time.Time
 	App  string
 	From string // a Machine's state before; empty: it is new
-	// its state now, destroyed for one that is gone; of an address or app: added or released, created
-	// or destroyed
+	// A Machine's state now, destroyed if it is gone. For an address added or released, for an app
+	// created or destroyed.
 	To string
 
-	Cause   string // request, idle or exit; empty: somebody's doing through the API
+	Cause   string // request, idle or exit; empty: a call of the API
 	Machine *Machine
 	Address *Address
 	Visit   *flysim.Visit
 }
 
-// Events are the changes of the sites of two scenes that chose the same apps,
-// and the visits since the first. What changed and changed back is not seen.
+// Events returns the changes between two scenes that chose the same apps, and the visits since the
+// first. A change that was reversed between the scenes is not seen.
 func Events(before, now Scene) []Event {
 	var events []Event
 	sites := make(map[string]Site)

@@ -1,7 +1,6 @@
-// Package watch is what one sees of an emulated platform: its apps, what goes
-// through it, and when to look again. The page and the terminal's table show
-// the same scenes. Nothing secret is in a scene: no environment, no token, no
-// lease, no query of a request.
+// Package watch reports the visible state of an emulated platform: its apps, its traffic, and when
+// to look again. The web page and the terminal's table show the same scenes. A scene has no
+// secrets: no environment, no token, no lease, no query of a request.
 package watch
 
 import (
@@ -14,21 +13,21 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// Source is what is watched.
+// Source is the platform to watch.
 type Source struct {
 	Platform *flysim.Platform
 	Traffic  *flysim.Traffic
 }
 
-// Scene is all that is shown at a moment. Times are the platform's.
+// Scene is everything that is shown at one moment. Times are on the platform's clock.
 type Scene struct {
 	Now    time.Time
 	Speed  float64
-	Apps   []flysim.AppOverview // all, by name
-	Sites  []Site               // those asked for, without those that are gone
-	Visits []flysim.Visit       // those kept, oldest first; paths without a query
+	Apps   []flysim.AppOverview // all of them, by name
+	Sites  []Site               // of the chosen apps that still exist
+	Visits []flysim.Visit       // the kept ones, oldest first; paths without a query
 
-	until time.Time // when it changes by itself; zero: not
+	until time.Time // when it changes by itself; zero: never
 }
 
 // Site is an app with its addresses and Machines.
@@ -41,7 +40,7 @@ type Site struct {
 	Machines  []Machine `json:"machines"`
 }
 
-// Equal reports whether two sites, or none, are the same.
+// Equal reports whether two sites are the same. Both may be nil.
 func (s *Site) Equal(other *Site) bool {
 	if s == nil || other == nil {
 		return s == other
@@ -59,7 +58,7 @@ type Address struct {
 	Network string `json:"network,omitempty"`
 }
 
-// Machine is a Machine with what goes on there.
+// Machine is a Machine with its load and its latest visit.
 type Machine struct {
 	ID       string       `json:"id"`
 	Name     string       `json:"name"`
@@ -74,13 +73,13 @@ type Machine struct {
 	Limit    int          `json:"limit"` // the soft limit; 0: no service routes to it
 	Unit     string       `json:"unit"`  // requests or connections: what the load counts
 	Woken    time.Time    `json:"woken,omitzero"`
-	Visited  time.Time    `json:"visited,omitzero"` // its last visit kept
-	Last     flysim.Visit `json:"-"`                // that visit; zero: none is kept
+	Visited  time.Time    `json:"visited,omitzero"` // time of its latest visit
+	Last     flysim.Visit `json:"-"`                // its latest kept visit; zero: none
 	Cause    flysim.Cause `json:"-"`
 }
 
-// Scene looks now. The sites are those of the apps that open chooses; nil
-// chooses none.
+// Scene returns the current scene. open chooses the apps whose sites it has; a nil open chooses
+// none.
 func (s Source) Scene(open func([]flysim.AppOverview) []string) Scene {
 	clock := s.Platform.Clock()
 	scene := Scene{Now: clock.Now(), Speed: clock.Speed()}
@@ -98,7 +97,7 @@ func (s Source) Scene(open func([]flysim.AppOverview) []string) Scene {
 	for _, app := range open(scene.Apps) {
 		site, err := s.Platform.Site(app)
 		if err != nil {
-			continue // gone since
+			continue // deleted meanwhile
 		}
 		if !site.Until.IsZero() && (scene.until.IsZero() || site.Until.Before(scene.until)) {
 			scene.until = site.Until
@@ -121,10 +120,10 @@ func (s Source) site(from flysim.Site, last map[string]flysim.Visit) Site {
 			Cause: b.Cause,
 		}
 		if m.Cause.At.After(m.Since) {
-			m.Since = m.Cause.At // waking changes nothing else
+			m.Since = m.Cause.At // waking does not update b.Since
 		}
 		if m.Cause.What == "request" && m.Cause.At.After(m.Woken) {
-			m.Woken = m.Cause.At // the visit is not over, or found no Machine in time
+			m.Woken = m.Cause.At // the visit is in progress, or found no Machine in time
 		}
 		m.Limit, m.Unit = limit(b)
 		m.Last = last[b.ID]
@@ -134,7 +133,7 @@ func (s Source) site(from flysim.Site, last map[string]flysim.Visit) Site {
 	return site
 }
 
-// limit is the lowest soft limit of the Machine's services.
+// limit returns the lowest soft limit of the Machine's services.
 func limit(b flysim.Backend) (soft int, unit string) {
 	services, err := b.Config.Services()
 	if err != nil {
@@ -150,7 +149,7 @@ func limit(b flysim.Backend) (soft int, unit string) {
 
 const maxPath = 120
 
-// shortPath is a path without its query, which may hold credentials.
+// shortPath returns a path without its query, which may hold credentials.
 func shortPath(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	if r := []rune(path); len(path) > maxPath && len(r) > maxPath {
@@ -160,18 +159,19 @@ func shortPath(path string) string {
 }
 
 const (
-	pace = 100 * time.Millisecond // scenes are that far apart at least
-	beat = time.Second            // and at most, roughly
+	pace = 100 * time.Millisecond // the shortest time between two scenes
+	beat = time.Second            // the longest time, roughly
 )
 
-// Scenes yields a scene at once, whenever something in it may have changed, but
-// at most ten times a second, and every second, until the context ends.
+// Scenes yields scenes until the context ends: one at once, then one whenever something in it may
+// have changed, but at most ten times a second and at least about once a second.
 func (s Source) Scenes(ctx context.Context, open func([]flysim.AppOverview) []string) iter.Seq[Scene] {
 	return func(yield func(Scene) bool) {
 		tick := time.NewTicker(pace)
 		defer tick.Stop()
 		for ctx.Err() == nil {
-			// Asked for before looking: nothing is missed between the two.
+			// Get the channels before reading the scene, so that no change between the two is
+			// missed.
 			changed, visited := s.Platform.Changed(), s.Traffic.Changed()
 			scene := s.Scene(open)
 			if !yield(scene) {
@@ -186,8 +186,8 @@ func (s Source) Scenes(ctx context.Context, open func([]flysim.AppOverview) []st
 	}
 }
 
-// await returns when the clock has reached until, a channel is closed, a beat
-// has passed or the context has ended.
+// await returns when the clock has reached until, when a channel is closed, after a beat, or when
+// the context ends.
 func (s Source) await(ctx context.Context, until time.Time, changed, visited <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, beat)
 	defer cancel()
