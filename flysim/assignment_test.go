@@ -36,10 +36,10 @@ func TestAssignments(t *testing.T) {
 	wantStatus(t, ask(t, p, "DELETE", ips+"/2a09:8280:1::2d:1111", ""), 404)
 	wantStatus(t, ask(t, p, "DELETE", ips+"/66.241.124.11", ""), 204)
 	old := "/v1/apps/legacy-api/ip_assignments/"
-	wantStatus(t, ask(t, p, "DELETE", old+"209.71.80.45", ""), 204) // one endpoint for both directions
+	wantStatus(t, ask(t, p, "DELETE", old+"209.71.80.45", ""), 204) // one endpoint for inbound and outbound addresses
 	wantStatus(t, ask(t, p, "DELETE", old+"209.71.80.45", ""), 404)
 	if held := len(p.Addresses("legacy-api")); held != 3 {
-		t.Errorf("%d addresses are left, want 3", held)
+		t.Errorf("%d addresses remain, want 3", held)
 	}
 
 	p = seeded(t, flysim.Options{OmitTypes: true})

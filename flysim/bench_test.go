@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// crowded is a platform with so many apps of ten Machines each, app-0000 and on.
+// crowded returns a platform with a number of apps, app-0000 and so on, each with ten Machines.
 func crowded(tb testing.TB, apps int) *flysim.Platform {
 	tb.Helper()
 	p := flysim.New(flysim.Options{})
@@ -19,7 +19,7 @@ func crowded(tb testing.TB, apps int) *flysim.Platform {
 		name := fmt.Sprintf("app-%04d", i)
 		p.AddApp(name, "personal", "")
 		for range 10 {
-			config, err := spec.Parse([]byte(document)) // each its own, as from a request
+			config, err := spec.Parse([]byte(document)) // one for each Machine, as from a request
 			if err != nil {
 				tb.Fatal(err)
 			}
@@ -39,9 +39,8 @@ func benchmark(b *testing.B, p *flysim.Platform, method, path, body string) {
 	}
 }
 
-// The benchmarks of one app go through the whole server but the socket; the app
-// has ten Machines and there are 1,000 of it. Less than a millisecond is the
-// mark for reading.
+// The benchmarks of one app go through the whole server except the socket. The app has ten
+// Machines, and there are 1,000 such apps. A read should take less than a millisecond.
 
 func BenchmarkMachineList(b *testing.B) {
 	benchmark(b, crowded(b, 1000), "GET", "/v1/apps/app-0500/machines", "")
@@ -77,7 +76,7 @@ func BenchmarkAddressesGraphQL(b *testing.B) {
 		`{"query":"{app(name:\"shop-api\"){ipAddresses{nodes{id address type}} sharedIpAddress}}"}`)
 }
 
-// BenchmarkMemory tells what 10,000 Machines hold, all read once and updated ten times.
+// BenchmarkMemory reports the memory of 10,000 Machines that were read once and updated ten times.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		var before, after runtime.MemStats
@@ -104,8 +103,8 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// TestReadsAreCheap bounds what a read makes, whoever else there is: by
-// allocations, as time depends on the computer.
+// TestReadsAreCheap limits the allocations of a read, whatever the number of other apps. It does
+// not measure time, which depends on the computer.
 func TestReadsAreCheap(t *testing.T) {
 	p := crowded(t, 50)
 	for _, read := range []struct {

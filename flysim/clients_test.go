@@ -25,10 +25,10 @@ const (
 	leaseHeader = "fly-machine-lease-nonce"
 )
 
-// startTime is a time after everything in the fixture.
+// startTime is later than everything in the fixture.
 var startTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// seeded is a platform with the example apps, on a clock that only tests move.
+// seeded returns a platform with the example apps, on a clock that only tests move.
 func seeded(t testing.TB, options flysim.Options) *flysim.Platform {
 	t.Helper()
 	if options.Clock == nil {
@@ -56,7 +56,7 @@ func (r reply) get(t testing.TB, path string) string {
 		t.Fatalf("%v: %s", err, r.body)
 	}
 	for _, key := range strings.Split(path, ".") {
-		if key == "" { // the whole
+		if key == "" { // the whole body
 			break
 		}
 		switch v := value.(type) {
@@ -82,8 +82,8 @@ func (r reply) get(t testing.TB, path string) string {
 	return string(out)
 }
 
-// ask sends a request with the full token, in process. Headers are name, value
-// pairs and may replace the token.
+// ask sends a request with the full token, in memory. Headers are name and value pairs and may
+// replace the token.
 func ask(t testing.TB, p *flysim.Platform, method, target, body string, headers ...string) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -120,7 +120,7 @@ func wantBody(t testing.TB, got reply, path, want string) {
 	}
 }
 
-// listening serves the platform on a real socket for the test.
+// listening serves the platform on a real socket until the test ends.
 func listening(t testing.TB, p *flysim.Platform) *flysim.Server {
 	t.Helper()
 	server, err := p.Listen("127.0.0.1:0")
@@ -144,7 +144,7 @@ func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-// clients are the real fly-go clients on the platform.
+// clients returns the real fly-go clients, connected to the platform.
 func clients(t testing.TB, p *flysim.Platform) (*fly.Client, *flaps.Client) {
 	t.Helper()
 	server := listening(t, p)
@@ -162,7 +162,7 @@ func clients(t testing.TB, p *flysim.Platform) (*fly.Client, *flaps.Client) {
 	return gql, rest
 }
 
-// sameJSON reports whether two values encode to the same JSON, whatever the order of keys.
+// sameJSON reports whether two values encode to the same JSON, in any order of keys.
 func sameJSON(t testing.TB, a, b json.Marshaler) bool {
 	t.Helper()
 	var documents [2]any
@@ -178,7 +178,7 @@ func sameJSON(t testing.TB, a, b json.Marshaler) bool {
 	return reflect.DeepEqual(documents[0], documents[1])
 }
 
-// indent makes JSON comparable to the eye.
+// indent formats JSON for failure messages.
 func indent(t testing.TB, raw []byte) string {
 	t.Helper()
 	var out bytes.Buffer

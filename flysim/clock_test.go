@@ -13,12 +13,12 @@ import (
 func TestClock(t *testing.T) {
 	clock := flysim.NewClock(func() time.Time { return startTime })
 	clock.Advance(time.Hour)
-	clock.Advance(-time.Hour) // time does not go back
+	clock.Advance(-time.Hour) // does nothing
 	if got, want := clock.Now(), startTime.Add(time.Hour); !got.Equal(want) {
 		t.Errorf("now %s, want %s", got, want)
 	}
 	if err := clock.Wait(t.Context(), startTime, nil); err != nil {
-		t.Errorf("waiting for the past: %v", err)
+		t.Errorf("waiting for a past time: %v", err)
 	}
 	done := make(chan error)
 	later := clock.Now().Add(time.Hour)
@@ -83,7 +83,7 @@ func TestClockSpeed(t *testing.T) {
 	go func() { done <- clock.Wait(t.Context(), want.Add(time.Hour), nil) }()
 	clock.SetSpeed(1)
 	pass(time.Hour)
-	clock.SetSpeed(2) // looks again, as the source does not tell
+	clock.SetSpeed(2) // makes Wait look at the source again
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -94,8 +94,8 @@ func TestClockSpeed(t *testing.T) {
 	}
 }
 
-// TestClockFar lets a clock that runs fast pass more than a [time.Duration]
-// holds: it does not go back, and stands still before dates cannot be written.
+// TestClockFar makes a fast clock pass more time than a [time.Duration] can hold. The clock does
+// not go back, and it stops before dates can no longer be written.
 func TestClockFar(t *testing.T) {
 	real := startTime
 	clock := flysim.NewClock(func() time.Time { return real })
@@ -110,7 +110,7 @@ func TestClockFar(t *testing.T) {
 		before = now
 	}
 	if _, err := before.MarshalJSON(); err != nil || before.Year() != 9000 {
-		t.Errorf("it ended at %s: %v", before, err)
+		t.Errorf("it stopped at %s: %v", before, err)
 	}
 	clock.Advance(time.Hour)
 	clock.SetSpeed(1)

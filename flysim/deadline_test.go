@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestRequestDeadline: half a request does not hold a connection, and the limit
-// does not reach into a handler that has all of it.
+// TestRequestDeadline checks that half a request does not hold a connection, and that the limit
+// does not apply to a handler that has the whole request.
 func TestRequestDeadline(t *testing.T) {
 	release, cancelled := make(chan struct{}), make(chan bool, 1)
 	server := httptest.NewUnstartedServer(liftDeadlines(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,7 +39,7 @@ func TestRequestDeadline(t *testing.T) {
 			}
 			done <- err
 		}()
-		for range 2 { // these come later, and their time passes
+		for range 2 { // their handlers run after the time limit
 			c, err := net.Dial("tcp", server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)

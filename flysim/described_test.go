@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestDescribed is the API's own description of what is not about Machines, as
-// requests and answers: each row is sent to a platform of its own.
+// TestDescribed has requests and answers from Fly's own description of the API, except those about
+// Machines. Each row is sent to a new platform.
 func TestDescribed(t *testing.T) {
 	const ips, legacy = shop + "/ip_assignments", "/v1/apps/legacy-api"
 	for _, test := range []struct {
@@ -153,13 +153,13 @@ func TestDescribed(t *testing.T) {
 	}
 }
 
-// TestLogs polls as flyctl does: each line is told once.
+// TestLogs polls as flyctl does, and gets each line once.
 func TestLogs(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	const logs = "/api/v1/apps/shop-api/logs?next_token="
 	count := func(got reply) int { return strings.Count(string(got.body), `"type":"log"`) }
 	first := ask(t, p, "GET", logs, "")
-	if got := count(first); got != 5 { // of the app, and two events of each Machine
+	if got := count(first); got != 5 { // one of the app, and two of each Machine
 		t.Errorf("%d lines, want 5: %s", got, first.body)
 	}
 	next := first.get(t, "meta.next_token")

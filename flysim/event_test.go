@@ -75,7 +75,7 @@ func TestIncidents(t *testing.T) {
 	}
 }
 
-// TestEvents holds that events happen at their time, in order, whoever looks next.
+// TestEvents checks that events happen on time and in order, whatever looks at the platform next.
 func TestEvents(t *testing.T) {
 	p := seeded(t, flysim.Options{StartDelay: 5 * time.Second})
 	play(t, p,
@@ -101,16 +101,16 @@ func TestEvents(t *testing.T) {
 	if want := fmt.Sprint(startTime.Add(55 * time.Second).UnixMilli()); updated != want {
 		t.Errorf("the start was at %s, want %s", updated, want)
 	}
-	p.Clock().Advance(65 * time.Second) // 2m, and the jump
+	p.Clock().Advance(65 * time.Second) // to 2m, and past the jump
 	if got, want := p.Clock().Now(), startTime.Add(2*time.Minute); !got.Equal(want) {
-		t.Errorf("nobody has looked: %s, want %s", got, want)
+		t.Errorf("nothing has looked: %s, want %s", got, want)
 	}
 	state()
 	if got, want := p.Clock().Now(), startTime.Add(2*time.Minute+time.Hour); !got.Equal(want) || p.Clock().Speed() != 0 {
 		t.Errorf("after the jump: %s at speed %v, want %s at 0", got, p.Clock().Speed(), want)
 	}
 	events := p.Events()
-	for i, want := range []int{1, 1, 1, 1, 1, 2} { // for 1m and 2m once, and once for the hour
+	for i, want := range []int{1, 1, 1, 1, 1, 2} { // once for 1m and 2m, and once for the hour
 		if e := events[i]; e.Happened != want || e.Next.IsZero() == (i == 5) || (e.Failed != "") != (i == 2) {
 			t.Errorf("%+v, want %d times", e, want)
 		}
@@ -127,14 +127,14 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestRun holds that with Run nobody needs to look: a held request ends.
+// TestRun checks that with Run no request is needed for events: a held request ends.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := seeded(t, flysim.Options{Clock: flysim.NewClock(time.Now)})
 		p.StopMachine("shop-api", shopA)
 		ctx, cancel := context.WithCancel(t.Context())
 		go p.Run(ctx)
-		synctest.Wait() // it has nothing to wait for yet
+		synctest.Wait() // Run has nothing to wait for yet
 		play(t, p, "event app=shop-api machine=0 do=start at=40s", "clock speed=100 at=20s")
 		begun := time.Now()
 		wantStatus(t, ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?state=started", ""), 200)
@@ -142,7 +142,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("took %s", took)
 		}
 		play(t, p, "event app=shop-api machine=0 do=stop every=1s")
-		for range 50 { // ends also when the events are many
+		for range 50 { // Run also ends with many events
 			time.Sleep(10 * time.Millisecond)
 		}
 		cancel()
@@ -150,10 +150,10 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestConcurrentScript is for the race detector, and for locks in the wrong order.
+// TestConcurrentScript lets the race detector find races and locks taken in the wrong order.
 func TestConcurrentScript(t *testing.T) {
 	p := seeded(t, flysim.Options{})
-	server := listening(t, p) // and with it Run
+	server := listening(t, p) // which also starts Run
 	var group sync.WaitGroup
 	for _, do := range []func(){
 		func() { ask(t, p, "GET", shop+"/machines", "") },

@@ -13,7 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/state"
 )
 
-// A client that is pointed at the platform, and what it sent.
+// A client uses the platform, and the platform shows what the client sent.
 func Example() {
 	p := flysim.New(flysim.Options{})
 	if err := p.Seed(context.Background()); err != nil {
@@ -75,7 +75,7 @@ func ExamplePlatform_Inject() {
 	// 200 OK
 }
 
-// A state file gives the next platform what the last one had.
+// The next platform gets its state from the state file.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -109,7 +109,7 @@ func ExampleOpen() {
 	// 3 addresses
 }
 
-// A script says what goes wrong, and when.
+// A script says what fails, and when.
 func ExamplePlatform_Play() {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return begin })})

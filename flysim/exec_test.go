@@ -58,8 +58,8 @@ func TestExecPrograms(t *testing.T) {
 	}
 }
 
-// TestExecTime: sleep passes on the platform's clock, up to a timeout and as
-// long as the Machine runs.
+// TestExecTime checks that sleep passes on the platform's clock, up to a timeout and only while the
+// Machine is started.
 func TestExecTime(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	answers := make(chan reply)
@@ -102,7 +102,7 @@ func FuzzExec(f *testing.F) {
 	p := seeded(f, flysim.Options{})
 	f.Fuzz(func(t *testing.T, cmd, stdin string) {
 		if strings.Contains(cmd, "sleep") {
-			t.Skip("it would wait")
+			t.Skip("sleep would wait")
 		}
 		body, err := json.Marshal(map[string]any{"cmd": cmd, "stdin": stdin})
 		if err != nil {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// OpenStorage opens a state file, with or without waiting for the disk. Package
-// state, which imports this one, sets it from the external tests.
+// OpenStorage opens a state file; unsynced writes do not wait for the disk. The external tests set
+// it, because package state imports this one.
 var OpenStorage func(path string, unsynced bool) (Storage, error)
 
-// CertificateFor makes a chain and its key for hostnames, valid until a time.
+// CertificateFor makes a certificate chain and its key for hostnames, valid until a time.
 func CertificateFor(t testing.TB, until time.Time, hostnames ...string) (chain, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -14,7 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
-// play plays lines of a command line.
+// play plays faults and events given as on a command line.
 func play(t testing.TB, p *flysim.Platform, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
@@ -26,7 +26,7 @@ func play(t testing.TB, p *flysim.Platform, lines ...string) {
 	}
 }
 
-// TestFaultKinds sees each kind as a client over a socket does.
+// TestFaultKinds shows each kind of fault as a client over a socket sees it.
 func TestFaultKinds(t *testing.T) {
 	for _, tt := range []struct {
 		line   string
@@ -129,7 +129,7 @@ func TestChance(t *testing.T) {
 	if want := []int{500, 500, 200}; !slices.Equal(got, want) {
 		t.Errorf("times with a chance: %v, want %v", got, want)
 	}
-	// What was cleared is drawn again: a script that is played anew does the same.
+	// Cleared draws start over: a script that is played again does the same.
 	script := flysim.Script{Seed: 3, Faults: []flysim.Fault{{Operation: "app.get", Status: 500, Chance: 0.5}}}
 	var runs [2][]int
 	for i := range runs {
@@ -140,7 +140,7 @@ func TestChance(t *testing.T) {
 		}
 	}
 	if !slices.Equal(runs[0], runs[1]) || p.FaultSeed() != 3 {
-		t.Errorf("played anew: %v", runs)
+		t.Errorf("played again: %v", runs)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestFaultWindow(t *testing.T) {
 	}
 }
 
-// TestJumps holds what runs out when the clock jumps.
+// TestJumps checks what expires when the clock jumps.
 func TestJumps(t *testing.T) {
 	p := seeded(t, flysim.Options{RateLimits: true})
 	held := ask(t, p, "POST", shop+"/machines/"+shopA+"/lease?ttl=60", "").get(t, "data.nonce")
@@ -173,7 +173,7 @@ func TestJumps(t *testing.T) {
 	play(t, p, "machine.list jump=1s")
 	wantStatus(t, ask(t, p, "GET", shop+"/machines", ""), 200)
 
-	// In the middle of a wait: its minute is over at once, unless what it waits for happened.
+	// During a wait: its minute is over at once, unless what it waits for happened.
 	p.StopMachine("shop-api", shopA)
 	play(t, p, "machine.wait jump=59s", "machine.wait jump=60s", "machine.wait jump=60s")
 	waited := make(chan reply)
@@ -185,7 +185,7 @@ func TestJumps(t *testing.T) {
 	wantStatus(t, ask(t, p, "GET", shop+"/machines/"+shopA+"/wait?state=started&timeout=60", ""), 200)
 }
 
-// TestTrickle reads a body that arrives in pieces as time passes.
+// TestTrickle reads a body that arrives in pieces while time passes.
 func TestTrickle(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	server := listening(t, p)
@@ -205,7 +205,7 @@ func TestTrickle(t *testing.T) {
 		answered <- resp
 	}()
 	var resp *http.Response
-	for resp == nil { // the first piece brings the headers
+	for resp == nil { // the headers arrive with the first piece
 		p.Clock().Advance(time.Second)
 		select {
 		case resp = <-answered:

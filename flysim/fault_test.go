@@ -12,8 +12,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// sendOverSocket makes one request over a fresh connection, so that Go's client cannot
-// repeat it by itself.
+// sendOverSocket makes one request over a new connection, so that Go's client cannot repeat it by
+// itself.
 func sendOverSocket(t *testing.T, p *flysim.Platform, server *flysim.Server, method, path, body string) (
 	int, string, error) {
 	t.Helper()
@@ -122,13 +122,13 @@ func TestRateLimits(t *testing.T) {
 		t.Errorf("list: %v, want %v", got, want)
 	}
 	if got := burst("/v1/apps/tenant-7/machines", 1); got[0] != 200 {
-		t.Error("one app's limit holds for another")
+		t.Error("one app's limit applies to another")
 	}
 	if got := burst(shop+"/machines/"+shopA, 11); got[9] != 200 || got[10] != 429 {
 		t.Errorf("get: %v", got)
 	}
 	if got := burst(shop+"/machines/"+shopB, 1); got[0] != 200 {
-		t.Error("one Machine's limit holds for another")
+		t.Error("one Machine's limit applies to another")
 	}
 	r := ask(t, p, "GET", shop+"/machines", "")
 	if r.status != 429 || r.header.Get("Retry-After") != "1" {
@@ -191,7 +191,7 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-// TestConcurrency is for the race detector.
+// TestConcurrency lets the race detector find races.
 func TestConcurrency(t *testing.T) {
 	p := seeded(t, flysim.Options{RateLimits: true, ListLag: 1})
 	p.Inject(flysim.Fault{Operation: "machine.get", Times: -1, After: 3, Status: 500})
@@ -233,7 +233,7 @@ func TestClientGone(t *testing.T) {
 		done <- status
 	}()
 	advance(p, "machine.wait", 0)
-	if err := server.Close(); err != nil { // does not hang on the wait
+	if err := server.Close(); err != nil { // must not hang because of the wait
 		t.Error(err)
 	}
 	if status := <-done; status == http.StatusOK {

@@ -16,7 +16,7 @@ import (
 // machineGroup is a process group of the app that is deployed.
 type machineGroup struct {
 	name   string
-	config string // of its Machines, without metadata
+	config string // of its Machines; without metadata
 	checks int
 }
 
@@ -39,7 +39,7 @@ type deployment struct {
 	mount    string // a volume's name
 }
 
-// deploy sends what flyctl does, in its order, and keeps its conditions.
+// deploy sends what flyctl sends, in the same order, and checks the conditions that flyctl checks.
 func (f *flyctl) deploy(d deployment) {
 	f.t.Helper()
 	ctx, name := f.t.Context(), map[string]any{"appName": f.app}
@@ -127,7 +127,7 @@ func (f *flyctl) deploy(d deployment) {
 	f.ask("PATCH", "/api/v1/releases/"+id, `{"status":"complete"}`)
 }
 
-// volumeFor finds or, at a first deploy, creates the volume of a mount.
+// volumeFor returns the volume of a mount, and creates it at a first deploy.
 func (f *flyctl) volumeFor(d deployment, first bool) string {
 	f.t.Helper()
 	volumes, err := f.rest.GetVolumes(f.t.Context(), f.app)
@@ -166,7 +166,7 @@ func (f *flyctl) spawn(d deployment, g machineGroup, config *fly.MachineConfig) 
 	return m
 }
 
-// listens wants the ports of all services open for others than the Machine.
+// listens checks that the ports of all services can be reached from outside the Machine.
 func (f *flyctl) listens(m *fly.Machine) {
 	f.t.Helper()
 	processes, err := f.rest.GetProcesses(f.t.Context(), f.app, m.ID)
@@ -183,16 +183,16 @@ func (f *flyctl) listens(m *fly.Machine) {
 	}
 }
 
-// replacing is a Machine that gets a new configuration.
+// replacing is an update of one Machine.
 type replacing struct {
 	machine *fly.Machine
 	group   machineGroup
 	config  *fly.MachineConfig
-	skip    bool // it is not started
+	skip    bool // whether it is left stopped
 	nonce   string
 }
 
-// updateAll takes the leases of all and goes on as the strategy says.
+// updateAll takes the leases of all Machines and updates them as the strategy says.
 func (f *flyctl) updateAll(d deployment, present []replacing) {
 	f.t.Helper()
 	ctx := f.t.Context()
@@ -215,7 +215,7 @@ func (f *flyctl) updateAll(d deployment, present []replacing) {
 	f.refresh()
 	defer func() {
 		f.leases = nil
-		for _, u := range all { // a failure here is a warning
+		for _, u := range all { // flyctl only warns about a failure here
 			_ = f.rest.ReleaseLease(ctx, f.app, u.machine.ID, u.nonce)
 		}
 	}()
@@ -244,7 +244,7 @@ func (f *flyctl) updateAll(d deployment, present []replacing) {
 	}
 }
 
-// bluegreen creates green Machines, lets them take over and destroys the blue.
+// bluegreen creates green Machines, moves the traffic to them and destroys the blue ones.
 func (f *flyctl) bluegreen(blues []*replacing) {
 	f.t.Helper()
 	ctx := f.t.Context()
@@ -255,7 +255,7 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 	images := make(map[string]bool)
 	for _, u := range blues {
 		images[u.machine.ImageRefWithVersion()] = true
-		for _, service := range u.config.Services { // checks are repeated as top-level ones
+		for _, service := range u.config.Services { // flyctl repeats checks as top-level ones
 			for _, c := range service.Checks {
 				u.config.Checks = map[string]fly.MachineCheck{
 					"bg_deployments_" + *c.Type: {Port: new(service.InternalPort), Type: c.Type, Interval: c.Interval,
@@ -283,12 +283,12 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 		}
 		m, err := f.rest.Get(ctx, f.app, m.ID)
 		f.must(err)
-		// else it sleeps for the interval, and looks again
+		// Otherwise flyctl sleeps for the interval and looks again.
 		if health := m.TopLevelChecks(); health.Total != 1 || health.Passing != 1 {
 			f.t.Errorf("%s: %+v", m.ID, health)
 		}
 		if f.p.Machine(f.app, m.ID).Cordoned != true {
-			f.t.Errorf("%s is open to Fly Proxy before its time", m.ID)
+			f.t.Errorf("%s gets requests from Fly Proxy too early", m.ID)
 		}
 	}
 	f.must(parallel(greens, func(m *fly.Machine) error { return f.rest.Uncordon(ctx, f.app, m.ID, "") }))
@@ -308,8 +308,7 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 	}))
 }
 
-// TestFlyctlDeploys deploys a new app twice, the second time with each of the
-// strategies.
+// TestFlyctlDeploys deploys a new app twice: the second time with each of the strategies.
 func TestFlyctlDeploys(t *testing.T) {
 	web, worker := machineGroup{"web", webGroup, 1}, machineGroup{"worker", workerGroup, 0}
 	for name, test := range map[string]struct {
@@ -380,7 +379,7 @@ func TestFlyctlDeploys(t *testing.T) {
 	}
 }
 
-// listsReleases is `releases --image` and `status --json` after the deploys.
+// listsReleases runs `releases --image` and `status --json` after n deploys.
 func (f *flyctl) listsReleases(n int) {
 	f.t.Helper()
 	releases, err := f.gql.GetAppReleasesMachines(f.t.Context(), f.app, "", 25)

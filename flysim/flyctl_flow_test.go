@@ -18,12 +18,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// flyctlAgent is what flyctl calls itself.
+// flyctlAgent is the User-Agent of flyctl.
 const flyctlAgent = "flyctl/2026.11.22-dev.1795330579 (interactive=false; parent=shell)"
 
-// flyctl plays the official client against a platform: fly-go where that has
-// the call, else the request as it is sent. It listens on a real socket, has rate
-// limits and takes its time as `flysim` does.
+// flyctl sends to a platform what the official client sends: through fly-go where that has the
+// call, or else the raw request. The platform listens on a real socket, has rate limits, and takes
+// time for changes as `flysim` does.
 type flyctl struct {
 	t    *testing.T
 	p    *flysim.Platform
@@ -31,11 +31,11 @@ type flyctl struct {
 	gql  *fly.Client
 	rest *flaps.Client
 
-	leases map[string]string // nonces of a deploy by Machine, to be refreshed
-	stale  time.Duration     // since they were
+	leases map[string]string // nonces of a deploy's leases, by Machine
+	stale  time.Duration     // time since they were refreshed
 }
 
-// newFlyctl has a platform whose clock runs ten times as fast as ours.
+// newFlyctl has a platform whose clock runs ten times as fast as real time.
 func newFlyctl(t *testing.T, app string) *flyctl {
 	t.Helper()
 	clock := flysim.NewClock(time.Now)
@@ -60,7 +60,7 @@ func newFlyctl(t *testing.T, app string) *flyctl {
 	return &flyctl{t: t, p: p, app: app, gql: gql, rest: rest}
 }
 
-// ask sends a request that must be granted.
+// ask sends a request that must succeed.
 func (f *flyctl) ask(method, target, body string) reply {
 	f.t.Helper()
 	got := ask(f.t, f.p, method, target, body, "User-Agent", flyctlAgent)
@@ -70,7 +70,7 @@ func (f *flyctl) ask(method, target, body string) reply {
 	return got
 }
 
-// query sends a GraphQL request that must be answered without an error.
+// query sends a GraphQL request that must succeed.
 func (f *flyctl) query(text string, variables map[string]any) reply {
 	f.t.Helper()
 	got := graphQuery(f.t, f.p, text, variables, "User-Agent", flyctlAgent)
@@ -87,8 +87,8 @@ func (f *flyctl) must(err error) {
 	}
 }
 
-// sleep lets time pass, as flyctl does between two looks. In the background a
-// deploy refreshes its leases every four seconds.
+// sleep lets time pass, as flyctl does between two looks. Meanwhile it refreshes the leases of a
+// deploy every four seconds, as flyctl does in the background.
 func (f *flyctl) sleep(d time.Duration) {
 	f.t.Helper()
 	const every = 4 * time.Second
@@ -112,8 +112,7 @@ func (f *flyctl) refresh() {
 	}
 }
 
-// parallel does something with each, all at the same time, and returns what
-// went wrong.
+// parallel calls do for each element, all at once, and returns the errors.
 func parallel[T any](list []T, do func(T) error) error {
 	errs := make([]error, len(list))
 	var running sync.WaitGroup
@@ -124,8 +123,7 @@ func parallel[T any](list []T, do func(T) error) error {
 	return errors.Join(errs...)
 }
 
-// wait is a wait of flyctl's: one request after another until the state is
-// reached.
+// wait waits as flyctl does: it repeats the request until the state is reached.
 func (f *flyctl) wait(ctx context.Context, id, state string) error {
 	var err error
 	for range 5 {
@@ -137,8 +135,7 @@ func (f *flyctl) wait(ctx context.Context, id, state string) error {
 	return err
 }
 
-// smoke looks at a Machine until its last start is ten seconds ago, at most for
-// ten seconds.
+// smoke looks at a Machine until its last start is ten seconds ago, for at most ten seconds.
 func (f *flyctl) smoke(id string) error {
 	pause := 500 * time.Millisecond
 	for left := 10 * time.Second; left > 0; left -= pause {
@@ -148,7 +145,7 @@ func (f *flyctl) smoke(id string) error {
 		}
 		for _, e := range m.Events {
 			if e.Type == "exit" && (e.Request == nil || e.Request.ExitEvent == nil) {
-				return errors.New("an exit event without its request: flyctl panics")
+				return errors.New("an exit event without a request: flyctl would panic")
 			}
 		}
 		if start := m.GetLatestEventOfTypeAfterType("start", "launch"); start != nil &&
@@ -161,7 +158,7 @@ func (f *flyctl) smoke(id string) error {
 	return nil
 }
 
-// healthy looks at a Machine until as many checks as it has pass.
+// healthy looks at a Machine until want of its checks pass.
 func (f *flyctl) healthy(id string, want int) error {
 	for range 20 {
 		m, err := f.rest.Get(f.t.Context(), f.app, id)
@@ -177,7 +174,7 @@ func (f *flyctl) healthy(id string, want int) error {
 	return errors.New("never healthy: " + id)
 }
 
-// listed are the Machines of the app that flyctl's deploy manages.
+// listed returns the app's Machines that flyctl's deploy manages.
 func (f *flyctl) listed() []*fly.Machine {
 	f.t.Helper()
 	machines, _, err := f.rest.ListFlyAppsMachines(f.t.Context(), f.app)
@@ -185,8 +182,7 @@ func (f *flyctl) listed() []*fly.Machine {
 	return machines
 }
 
-// check reports calls that were refused, but for those that may be, named as
-// "operation status".
+// check reports refused calls, except the expected ones, which are given as "operation status".
 func (f *flyctl) check(expected ...string) {
 	f.t.Helper()
 calls:
@@ -203,7 +199,7 @@ calls:
 	}
 }
 
-// machineConfig reads a configuration into fly-go's type.
+// machineConfig parses a configuration into fly-go's type.
 func machineConfig(t testing.TB, text string) *fly.MachineConfig {
 	t.Helper()
 	config := new(fly.MachineConfig)

@@ -13,13 +13,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// getOrganization is what `launch` asks of the organization it launches into.
+// getOrganization is what `launch` queries about the organization in which it launches.
 const getOrganization = "\nquery GetOrganization ($slug: String!) {\n\torganization(slug: $slug) {\n\t\t... " +
 	"OrganizationData\n\t}\n}\nfragment OrganizationData on Organization " +
 	"{\n\tid\n\tslug\n\trawSlug\n\tpaidPlan\n\taddOnSsoLink\n\tprovisionsBetaExtensions\n\tname\n\tbillable\n}\n"
 
-// TestFlyctlLaunch is `launch --flycast --image … --no-deploy`, which allocates
-// nothing, and the `deploy --flycast` after it.
+// TestFlyctlLaunch runs `launch --flycast --image … --no-deploy`, which allocates nothing, and then
+// `deploy --flycast`.
 func TestFlyctlLaunch(t *testing.T) {
 	f := newFlyctl(t, "fresh")
 	ctx := t.Context()
@@ -65,8 +65,8 @@ func TestFlyctlLaunch(t *testing.T) {
 	f.check("app.get Not Found")
 }
 
-// TestFlyctlKeepsAsking runs commands one after the other in no time, as a script
-// does: none of them is refused for coming too soon.
+// TestFlyctlKeepsAsking runs commands in quick succession, as a script does. None of them is
+// refused for coming too soon.
 func TestFlyctlKeepsAsking(t *testing.T) {
 	f := newFlyctl(t, "fresh")
 	ctx := t.Context()
@@ -87,8 +87,8 @@ func TestFlyctlKeepsAsking(t *testing.T) {
 	f.check()
 }
 
-// TestNowhere asks for what is not there: flyctl takes a 404 of the Machines API
-// with an error in JSON for a thing that is missing, and any other for a route.
+// TestNowhere requests what does not exist. flyctl takes a 404 of the Machines API with an error in
+// JSON for a missing thing, and any other 404 for a missing route.
 func TestNowhere(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	page := func(path string) string { return "404 page not found: GET " + path + " is not emulated\n" }
@@ -110,8 +110,8 @@ func TestNowhere(t *testing.T) {
 	}
 }
 
-// TestCurrentRelease is the latest complete one, and the list starts with the
-// latest of all.
+// TestCurrentRelease checks that the current release is the latest complete one, and that the list
+// starts with the latest of all.
 func TestCurrentRelease(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	const releases = "/api/v1/apps/shop-api/releases"

@@ -9,9 +9,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestFlyctlIsHeldBack sends as flyctl what comes too soon: it is answered one
-// by one, as the limit allows, and only the one whose time is too far away is
-// refused. Another client is refused at once.
+// TestFlyctlIsHeldBack sends too many requests as flyctl. They are answered one by one, as the
+// limit allows, and only the one that would wait too long is refused. Another client is refused at
+// once.
 func TestFlyctlIsHeldBack(t *testing.T) {
 	const burst, held = 3, 30
 	clock := flysim.NewClock(func() time.Time { return startTime })
@@ -43,8 +43,8 @@ func TestFlyctlIsHeldBack(t *testing.T) {
 	wantStatus(t, list("curl/8"), http.StatusTooManyRequests)
 }
 
-// TestNoLimitsOnStandingClock asks more than the limits allow on a clock that
-// does not run: no time passes after which one could ask again.
+// TestNoLimitsOnStandingClock sends more requests than the limits allow, on a stopped clock. None
+// is refused, because no time would pass until it could be sent again.
 func TestNoLimitsOnStandingClock(t *testing.T) {
 	clock := flysim.NewClock(time.Now)
 	p := seeded(t, flysim.Options{RateLimits: true, Clock: clock})

@@ -10,21 +10,21 @@ import (
 	fly "github.com/superfly/fly-go"
 )
 
-// leased does something under a lease, as the commands on single Machines do.
+// leased calls do under a lease, as the commands on single Machines do.
 func (f *flyctl) leased(m *fly.Machine, do func(m *fly.Machine)) {
 	f.t.Helper()
 	ctx := f.t.Context()
 	lease, err := f.rest.AcquireLease(ctx, f.app, m.ID, new(120))
 	f.must(err)
 	if lease.Status != "success" || lease.Data == nil || lease.Data.Version != m.InstanceID {
-		f.t.Errorf("lease %+v of version %s", lease.Data, m.InstanceID) // else it reads the Machine again
+		f.t.Errorf("lease %+v of version %s", lease.Data, m.InstanceID) // otherwise flyctl reads the Machine again
 	}
 	m.LeaseNonce = lease.Data.Nonce
 	do(m)
 	f.must(f.rest.ReleaseLease(ctx, f.app, m.ID, m.LeaseNonce))
 }
 
-// chosen is the Machine that a command names.
+// chosen returns the Machine that a command names.
 func (f *flyctl) chosen(id string) *fly.Machine {
 	f.t.Helper()
 	m, err := f.rest.Get(f.t.Context(), f.app, id)
@@ -32,8 +32,8 @@ func (f *flyctl) chosen(id string) *fly.Machine {
 	return m
 }
 
-// prints reads what `machine status` prints of a Machine, and `machine list` of
-// several: without a guest and a time of each check it would panic.
+// prints reads what `machine status` prints of one Machine and `machine list` of several. flyctl
+// would panic without a guest and a time for each check.
 func (f *flyctl) prints(m *fly.Machine) {
 	f.t.Helper()
 	if m.Config == nil || m.Config.Guest == nil || m.Config.Guest.MemoryMB == 0 || m.InstanceID == "" ||
@@ -58,8 +58,8 @@ func (f *flyctl) prints(m *fly.Machine) {
 	}
 }
 
-// TestFlyctlMachineCommands runs `machine stop`, `start`, `status`, `update`, `run`
-// and `list` one after the other, as fast as they go.
+// TestFlyctlMachineCommands runs `machine stop`, `start`, `status`, `update`, `run` and `list` in
+// quick succession.
 func TestFlyctlMachineCommands(t *testing.T) {
 	f := newFlyctl(t, "shop-api")
 	ctx := t.Context()
@@ -109,7 +109,7 @@ func TestFlyctlMachineCommands(t *testing.T) {
 	f.must(f.wait(ctx, ran.ID, "started"))
 	f.prints(f.chosen(ran.ID))
 
-	for range 5 { // list, and what lists them too: status, scale show, ips private
+	for range 5 { // list, and other commands that list them: status, scale show, ips private
 		machines, err := f.rest.List(ctx, f.app, "")
 		f.must(err)
 		if len(machines) != 3 {
@@ -122,8 +122,7 @@ func TestFlyctlMachineCommands(t *testing.T) {
 	f.check()
 }
 
-// TestFlyctlScaleCount creates five Machines at a time, as flyctl does, and
-// destroys as many.
+// TestFlyctlScaleCount creates five Machines at a time, as flyctl does, and destroys as many.
 func TestFlyctlScaleCount(t *testing.T) {
 	f := newFlyctl(t, "shop-api")
 	ctx := t.Context()
@@ -147,7 +146,7 @@ func TestFlyctlScaleCount(t *testing.T) {
 		}))
 		change(machines)
 		for _, m := range machines {
-			_ = f.rest.ReleaseLease(ctx, f.app, m.ID, m.LeaseNonce) // "lease not found" of those that are destroyed
+			_ = f.rest.ReleaseLease(ctx, f.app, m.ID, m.LeaseNonce) // fails with "lease not found" for destroyed ones
 		}
 	}
 	scale(func(machines []*fly.Machine) {
@@ -173,7 +172,7 @@ func TestFlyctlScaleCount(t *testing.T) {
 		}))
 	})
 	if got := f.listed(); len(got) != 2 {
-		t.Errorf("%d Machines are left", len(got))
+		t.Errorf("%d Machines remain", len(got))
 	}
 	f.check("lease.release " + http.StatusText(http.StatusNotFound))
 }

@@ -25,8 +25,8 @@ const (
 		`invalidPeerIps } }`
 )
 
-// TestWireGuardPeers sends what flyctl does before apps restart, apps move and
-// image update, and what its wireguard commands do.
+// TestWireGuardPeers sends what flyctl sends before apps restart, apps move and image update, and
+// for its wireguard commands.
 func TestWireGuardPeers(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	slug := map[string]any{"slug": "personal"}
@@ -56,7 +56,7 @@ func TestWireGuardPeers(t *testing.T) {
 		t.Errorf("a peer of another network: %s", apart)
 	}
 	seen := map[string]bool{ip.String(): true, apart: true}
-	for i := range 300 { // more than one /112 has
+	for i := range 300 { // more than fit into one /112
 		one := add(fmt.Sprint("many-", i), peerKey, "", "").get(t, "data.addWireGuardPeer.peerip")
 		block, err := netip.MustParseAddr(one).Prefix(120)
 		if err != nil || seen[one] || seen[block.String()] {
@@ -91,7 +91,7 @@ func TestWireGuardPeers(t *testing.T) {
 	wantBody(t, graphQuery(t, p, removePeer, remove), "errors.0.message", "Could not find WireGuardPeer")
 	wantBody(t, valid(), "data.validateWireGuardPeers.invalidPeerIps", `["`+ip.String()+`","fdaa:2:1c4f::9","x"]`)
 
-	// Tokens of an app may, those that only read or run commands may not.
+	// Tokens of an app may do this; tokens that only read or run commands may not.
 	for token, may := range map[string]bool{
 		p.AppToken("shop-api"): true, p.OrgToken("personal"): true, p.OrgToken("partner"): false,
 		p.ReadOnlyToken(): false, p.ExecToken("shop-api"): false,
@@ -105,7 +105,7 @@ func TestWireGuardPeers(t *testing.T) {
 	}
 }
 
-// TestMoveApp sends what flyctl apps move does.
+// TestMoveApp sends what flyctl apps move sends.
 func TestMoveApp(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	const move = `mutation ($input: MoveAppInput!) { moveApp(input: $input) { app { id networkId organization ` +
@@ -137,8 +137,8 @@ func TestMoveApp(t *testing.T) {
 		"data.organization.apps.nodes.3.name", "tenant-7")
 }
 
-// TestOutOfScope: what is not emulated says so in every API, with a token and
-// without, and lists of what cannot be made are empty.
+// TestOutOfScope checks that every API says so when something is not emulated, with or without a
+// token, and that lists of things that cannot be created are empty.
 func TestOutOfScope(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	for _, test := range []struct {
@@ -159,7 +159,7 @@ func TestOutOfScope(t *testing.T) {
 		}
 	}
 	if got := ask(t, p, "GET", "/v1/apps/shop-api", "", "Authorization", ""); got.status != 401 {
-		t.Errorf("a route that there is, without a token: %d", got.status)
+		t.Errorf("an existing route, without a token: %d", got.status)
 	}
 	for text, field := range map[string]string{
 		`mutation($input: CreateOrganizationInput!) { createOrganization(input: $input) { organization { id } } ` +

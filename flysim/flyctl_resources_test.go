@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestMountsAreFilledIn: flyctl's scale count and machine clone make the volume
-// of the new Machine after what they read of the mounts.
+// TestMountsAreFilledIn checks the details of mounts, from which flyctl's scale count and machine
+// clone create the volume of the new Machine.
 func TestMountsAreFilledIn(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	disk := w.AddVolume("demo", "disk", "iad", 4)
@@ -25,9 +25,9 @@ func TestMountsAreFilledIn(t *testing.T) {
 	w.do("PUT {app}/volumes/" + disk + `/extend {"size_gb":9}`)
 	before := w.do("GET "+one).get(t, "version")
 	wantBody(t, w.do("GET "+one), "config.mounts", fmt.Sprintf(filled, 9, disk))
-	wantBody(t, w.do("GET "+one), "version", before) // an extension is no new version
+	wantBody(t, w.do("GET "+one), "version", before) // an extension makes no new version
 
-	// What flyctl sends back says something else: the volume decides.
+	// If flyctl sends other details back, those of the volume win.
 	w.do("POST " + one + ` {"config":{"image":"x","mounts":[{"volume":"` + disk +
 		`","path":"/d","name":"other","size_gb":1,"encrypted":false}]}}`)
 	wantBody(t, w.do("GET "+one), "config.mounts",
@@ -39,7 +39,7 @@ func TestMountsAreFilledIn(t *testing.T) {
 	wantBody(t, w.do("POST "+one+` {"config":{"image":"x","mounts":[]}}`), "config.mounts", "[]")
 }
 
-// TestVolumeFork sends what flyctl volumes fork and volumes create --snapshot-id do.
+// TestVolumeFork sends what flyctl volumes fork and volumes create --snapshot-id send.
 func TestVolumeFork(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
@@ -79,7 +79,7 @@ func TestVolumeFork(t *testing.T) {
 	}
 }
 
-// TestVolumeByID is how flyctl finds the app of a volume that is named without -a.
+// TestVolumeByID finds the app of a volume as flyctl does when it is called without -a.
 func TestVolumeByID(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("theirs", "partner", "")
@@ -103,7 +103,7 @@ func TestVolumeByID(t *testing.T) {
 		"Could not find Volume")
 }
 
-// TestMachineEgress sends what flyctl machine egress-ip does.
+// TestMachineEgress sends what flyctl machine egress-ip sends.
 func TestMachineEgress(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	const (
@@ -156,8 +156,7 @@ func TestMachineEgress(t *testing.T) {
 	}
 }
 
-// TestCustomCertificates sends what flyctl certs import and certs remove
-// --acme|--custom do.
+// TestCustomCertificates sends what flyctl certs import and certs remove --acme|--custom send.
 func TestCustomCertificates(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	const certs = "/v1/apps/demo/certificates"
@@ -197,7 +196,8 @@ func TestCustomCertificates(t *testing.T) {
 	wantStatus(t, bring("a.wild.example.com", chain, key), 201)
 	wantStatus(t, bring("a.wild.example.com", chain, key), 201) // renewed
 
-	// Beside one of the authority each goes by itself, and the hostname with the last.
+	// Next to one of the authority each can be removed alone, and the hostname goes with the last
+	// one.
 	w.do("POST " + certs + `/acme {"hostname":"both.wild.example.com"}`)
 	wantBody(t, bring("both.wild.example.com", chain, key), "certificates.1.source", "custom")
 	for _, test := range []struct {
@@ -222,7 +222,7 @@ func TestCustomCertificates(t *testing.T) {
 	}
 }
 
-// TestSecretKeys sends what flyctl secrets keys does.
+// TestSecretKeys sends what flyctl secrets keys sends.
 func TestSecretKeys(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	const keys = "/v1/apps/demo/secretkeys"

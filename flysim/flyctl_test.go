@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// flyctlStep is one request of a flyctl command and what flyctl reads of its answer.
+// flyctlStep is one request of a flyctl command, and what flyctl reads from its answer.
 type flyctlStep struct {
 	path      string // "METHOD /path", or empty for GraphQL
 	body      string
@@ -23,7 +23,7 @@ type flyctlStep struct {
 
 type fields = map[string]string
 
-// What several commands ask; the texts are those that flyctl and fly-go send.
+// Queries of several commands, as flyctl and fly-go send them.
 const (
 	appCompact = `query ($appName: String!) { appcompact:app(name: $appName) { id internalNumericId name ` +
 		`hostname cnameTarget deployed network status appUrl platformVersion organization { id internalNumericId ` +
@@ -69,16 +69,15 @@ const (
 		`resolvedAddresses } } }`
 )
 
-// personal is the node id of the organization `personal`, the same on every
-// platform.
+// personal returns the node id of the organization `personal`, which is the same on every platform.
 func personal(t testing.TB) string {
 	t.Helper()
 	return graphQuery(t, flysim.New(flysim.Options{}), orgBySlug, map[string]any{"slug": "personal"}).get(t,
 		"data.organization.id")
 }
 
-// TestCommands sends what flyctl sends for each of its commands, today's
-// version and those of the year before, each to a platform of its own.
+// TestCommands sends what flyctl sends for each of its commands, in today's version and in that of
+// a year before. Each command gets a new platform.
 func TestCommands(t *testing.T) {
 	shopName := map[string]any{"appName": "shop-api"}
 	machines := flyctlStep{path: "GET /v1/apps/shop-api/machines", want: fields{"0.id": shopA,
@@ -106,7 +105,7 @@ func TestCommands(t *testing.T) {
 		"data.app.releases.nodes.0.createdAt":  "2026-05-11T13:02:40Z",
 		"data.app.releases.nodes.0.imageRef":   "registry.fly.io/shop-api:deployment-01KJQ3ZC6W8R5T0YB2N4M7XHDE",
 	}}
-	complete := releases // scale count: the variable stands nowhere in the query
+	complete := releases // scale count: the query does not use the variable
 	complete.variables = map[string]any{"appName": "shop-api", "limit": 1, "status": "complete"}
 	egressIPs := flyctlStep{query: queryEgressIPs, variables: shopName,
 		want: fields{"data.app.egressIpAddresses.nodes": "[]"}}
@@ -332,7 +331,7 @@ func TestCommands(t *testing.T) {
 				`ports { port handlers } } ipAddresses { nodes { id address type region createdAt } } } }`,
 				variables: shopName, want: fields{"data.appinfo.services.0.protocol": "TCP"}}, machines},
 		"checks list": {compact, {path: "GET /v1/apps/shop-api/machines", want: fields{"0.checks.0.status": "passing"}}},
-		"deploy --image": { // what is not about Machines: those the trace has
+		"deploy --image": { // except requests about Machines, which the trace has
 			{path: "GET /v1/apps/shop-api", want: fields{"status": "deployed"}}, uiexOrg,
 			{path: "POST /api/v1/builds",
 				body: `{"app_name":"shop-api","builder_type":"depot.dev","strategies_available":["Local Image Reference"]}`,
@@ -448,7 +447,7 @@ const (
 		`version region updatedAt } } } }`
 )
 
-// send makes the request of the step.
+// send sends the request of the step.
 func (s flyctlStep) send(t testing.TB, p *flysim.Platform, headers ...string) reply {
 	t.Helper()
 	method, path, body := "POST", "/graphql", s.body

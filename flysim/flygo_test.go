@@ -13,8 +13,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestReadsThroughFlyGo calls what fly-go has for the commands that read, and
-// checks what flyctl would not survive without.
+// TestReadsThroughFlyGo calls fly-go's methods for the commands that read, and checks what flyctl
+// depends on.
 func TestReadsThroughFlyGo(t *testing.T) {
 	ctx, p := t.Context(), seeded(t, flysim.Options{})
 	gql, rest := clients(t, p)
@@ -126,7 +126,7 @@ func TestReadsThroughFlyGo(t *testing.T) {
 	}
 	if _, err := gql.GetLatestImageDetails(ctx, "shop-api:deployment-01", ""); err == nil ||
 		!strings.Contains(err.Error(), "Unknown repository") {
-		t.Errorf("flyctl goes on at an unknown repository only: %v", err)
+		t.Errorf("flyctl continues only after an unknown repository: %v", err)
 	}
 	for name, read := range map[string]error{
 		"app":          errorOf(gql.GetApp(ctx, "no-such")),
@@ -142,8 +142,8 @@ func TestReadsThroughFlyGo(t *testing.T) {
 
 func errorOf[T any](_ T, err error) error { return err }
 
-// TestAppLifeThroughFlyGo creates an app, gives it what an app has, and
-// destroys it: nothing of it is left and its name is free.
+// TestAppLifeThroughFlyGo creates an app with everything that an app can have, and destroys it.
+// Nothing of it is left, and its name is free.
 func TestAppLifeThroughFlyGo(t *testing.T) {
 	ctx, p := t.Context(), seeded(t, flysim.Options{})
 	gql, rest := clients(t, p)
@@ -203,7 +203,7 @@ func TestAppLifeThroughFlyGo(t *testing.T) {
 	}
 }
 
-// TestWaitEndsWithApp destroys an app while somebody waits for its Machine.
+// TestWaitEndsWithApp destroys an app while a request waits for its Machine.
 func TestWaitEndsWithApp(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	p.StopMachine("shop-api", shopA)
@@ -214,7 +214,7 @@ func TestWaitEndsWithApp(t *testing.T) {
 	wantStatus(t, <-answers, 404)
 }
 
-// TestTokensThroughFlyGo makes tokens, uses them and takes them back.
+// TestTokensThroughFlyGo creates tokens, uses them and revokes them.
 func TestTokensThroughFlyGo(t *testing.T) {
 	ctx, p := t.Context(), seeded(t, flysim.Options{})
 	gql, _ := clients(t, p)
@@ -266,7 +266,7 @@ func TestTokensThroughFlyGo(t *testing.T) {
 	got := graphQuery(t, p, createToken, map[string]any{"name": "t", "organizationId": personal(t),
 		"profile": "deploy_organization", "expiry": ""},
 		"Authorization", "Bearer "+p.AppToken("shop-api"))
-	wantBody(t, got, "errors.0.extensions.code", "UNAUTHORIZED") // an app's token makes none that can do more
+	wantBody(t, got, "errors.0.extensions.code", "UNAUTHORIZED") // an app's token cannot create one that can do more
 }
 
 // TestSecretsThroughFlyGo sets, lists and unsets secrets as older clients do.

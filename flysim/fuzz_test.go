@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// FuzzREST sends any body to every route that takes one.
+// FuzzREST sends any body to every route that has one.
 func FuzzREST(f *testing.F) {
 	routes := []string{
 		"POST /v1/apps", "POST /v1/apps/shop-api/machines", "POST /v1/apps/shop-api/machines/{machine}",
@@ -52,12 +52,11 @@ func FuzzREST(f *testing.F) {
 	})
 }
 
-// fuzzRoute sends a request to a small platform of its own: what an input does,
-// and so what the fuzzer learns of it, is the same whatever came before. The
-// answer is JSON and no failure of the platform.
+// fuzzRoute sends a request to a small new platform, so that an input always has the same effect
+// and the fuzzer learns the same from it. The answer must be JSON and not an internal error.
 func fuzzRoute(t *testing.T, route, body, query string) {
 	t.Helper()
-	if len(body) > 4<<10 || len(query) > 1<<10 { // longer ones are slower, not more telling
+	if len(body) > 4<<10 || len(query) > 1<<10 { // longer ones are slower and show nothing more
 		return
 	}
 	const app = "shop-api"

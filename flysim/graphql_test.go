@@ -52,9 +52,9 @@ func TestAddressesThroughFlyGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ org, network, prefix string }{
-		{"", "", "fdaa:2:1c4f:0:1::"}, // the organization's default, not the app's own
+		{"", "", "fdaa:2:1c4f:0:1::"}, // the organization's default network, not the app's own
 		{"", "tenant-7", "fdaa:9:77e0:0:1::"},
-		{"", "tenant-7", "fdaa:9:77e0:0:1::"}, // once more is one more
+		{"", "tenant-7", "fdaa:9:77e0:0:1::"}, // a second allocation gives another address
 		{partner.ID, "", "fdaa:3:5b10:0:1::"},
 	} {
 		a, err := gql.AllocateIPAddress(ctx, "tenant-7", "private_v6", "", test.org, test.network)
@@ -72,7 +72,7 @@ func TestAddressesThroughFlyGo(t *testing.T) {
 		t.Errorf("tenant-7: %s\nwant %s", got, want)
 	}
 
-	for _, ip := range []string{"66.241.125.87", "2a09:8280:1:0::52:90d4"} { // also in another spelling
+	for _, ip := range []string{"66.241.125.87", "2a09:8280:1:0::52:90d4"} { // one of them in another spelling
 		if err := gql.ReleaseIPAddress(ctx, "tenant-7", ip); err != nil {
 			t.Error(err)
 		}
@@ -211,16 +211,16 @@ func TestListLag(t *testing.T) {
 		return fmt.Sprint(strings.Count(string(got), `"address"`) + strings.Count(string(got), "66.241"))
 	}
 	for range 3 {
-		count(true) // the fixture's own lag runs out
+		count(true) // until the lag of the fixture's writes is over
 	}
 	input := map[string]any{"input": map[string]any{"appId": "shop-api", "type": "private_v6"}}
 	graphQuery(t, p, allocateMutation, input)
 	p.RemoveAddress("shop-api", "66.241.124.11")
 	if len(p.Addresses("shop-api")) != 2 || p.Addresses("shop-api")[1].Kind != "private_v6" {
-		t.Error("the truth lags")
+		t.Error("the true state lags")
 	}
 	got := count(false) + count(true) + count(false) + count(true)
-	if got != "2222" { // both writes at once: before, shared and v6; after, v6 and Flycast
+	if got != "2222" { // both writes show up together: first shared and v6, then v6 and Flycast
 		t.Errorf("counts %s", got)
 	}
 	input["input"] = map[string]any{"appId": "shop-api", "type": "v4"}
@@ -232,7 +232,7 @@ func TestListLag(t *testing.T) {
 	wantBody(t, graphQuery(t, p, releaseMutation, input), "errors.0.extensions.code", "NOT_FOUND")
 }
 
-// TestEveryField asks for the fields that no other test does.
+// TestEveryField queries the fields that no other test queries.
 func TestEveryField(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	got := graphQuery(t, p, `{
@@ -288,6 +288,6 @@ func TestEveryField(t *testing.T) {
 	wantBody(t, graphQuery(t, p, releaseEgress, nil), "data.releaseEgressIpAddress.v4", "209.71.80.45")
 	wantBody(t, graphQuery(t, p, releaseEgress, nil), "errors.0.extensions.code", "NOT_FOUND")
 	if got := len(p.Addresses("legacy-api")); got != 3 {
-		t.Errorf("%d addresses are left, want 3", got)
+		t.Errorf("%d addresses remain, want 3", got)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// TestHeldCalls holds that calls are kept by their size, the latest ones.
+// TestHeldCalls checks that the latest calls are kept, limited by size.
 func TestHeldCalls(t *testing.T) {
 	var r recorder
 	body := make([]byte, maxCallBody)
@@ -38,8 +38,7 @@ func TestHeldCalls(t *testing.T) {
 	}
 }
 
-// TestHeldLimits holds that buckets which are full again are forgotten, and the
-// others are not.
+// TestHeldLimits checks that buckets which are full again are dropped, and others are kept.
 func TestHeldLimits(t *testing.T) {
 	var l limits
 	now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
@@ -61,7 +60,7 @@ func TestHeldLimits(t *testing.T) {
 	}
 }
 
-// TestHeldWakes holds that the latest wakes of as many Machines are kept as there may be.
+// TestHeldWakes checks that the latest wakes are kept, up to the limit.
 func TestHeldWakes(t *testing.T) {
 	var traffic Traffic
 	at := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
@@ -77,8 +76,8 @@ func TestHeldWakes(t *testing.T) {
 	}
 }
 
-// TestHeldGone lets an app make and lose more than is kept of what is gone; its
-// state file then has the same.
+// TestHeldGone creates and destroys more in an app than is remembered of deleted things. The state
+// file then has the same.
 func TestHeldGone(t *testing.T) {
 	path := stateAt(t)
 	p := opened(t, path)
@@ -137,8 +136,7 @@ func TestHeldGone(t *testing.T) {
 	check(opened(t, copied(t, path)))
 }
 
-// TestRenew holds that a site is made anew for a change of its app, and for
-// nothing else.
+// TestRenew checks that a site is made again after a change of its app, and after no other change.
 func TestRenew(t *testing.T) {
 	p := New(Options{Clock: NewClock(func() time.Time { return storeStart })})
 	if err := p.Seed(t.Context()); err != nil {
@@ -196,17 +194,17 @@ func TestRenew(t *testing.T) {
 		want, err := p.Site("shop-api")
 		must(err)
 		if same != step.same || !reflect.DeepEqual(now, want) {
-			t.Errorf("%s: same is %t, want %t, and the site of the moment", step.name, same, step.same)
+			t.Errorf("%s: same is %t, want %t, and the current site", step.name, same, step.same)
 		}
 	}
 	before, err := p.Site("other")
 	must(err)
 	api("DELETE", "/v1/apps/other", "")()
 	if _, _, err := p.Renew(before); !errors.Is(err, ErrGone) {
-		t.Errorf("of an app that is gone: %v", err)
+		t.Errorf("a deleted app: %v", err)
 	}
 	p.AddApp("other", "personal", "")
 	if now, same, err := p.Renew(before); same || err != nil || len(now.Machines) != 0 {
-		t.Errorf("of another app of that name: %v %t %v", now, same, err)
+		t.Errorf("another app of that name: %v %t %v", now, same, err)
 	}
 }

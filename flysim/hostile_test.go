@@ -9,8 +9,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestHostileQueries sends what should exhaust an engine: it is refused, in no
-// time, and nothing of it takes effect.
+// TestHostileQueries sends queries that could exhaust the engine. They are refused quickly and have
+// no effect.
 func TestHostileQueries(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	var aliases, fragments strings.Builder
@@ -65,8 +65,7 @@ func TestHostileQueries(t *testing.T) {
 	}
 }
 
-// TestQueryErrors are those of a query that does not fit the schema, in Fly's
-// words.
+// TestQueryErrors checks the errors of queries that do not fit the schema, in Fly's words.
 func TestQueryErrors(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	got := graphQuery(t, p, `{app(name:"shop-api"){name nope}}`, nil)
@@ -79,9 +78,9 @@ func TestQueryErrors(t *testing.T) {
 	wantBody(t, got, "errors.0.extensions.code", "variableNotDefined")
 	got = graphQuery(t, p, `query($a:String!){app(name:$a){name}}`, map[string]any{"a": "shop-api",
 		"status": "complete", "more": []any{1, nil}})
-	wantBody(t, got, "data.app.name", "shop-api") // what the query does not declare is left alone
+	wantBody(t, got, "data.app.name", "shop-api") // undeclared variables are ignored
 	got = graphQuery(t, p, `{a:app(name:"shop-api"){name} b:app(name:"no-such"){name}}`, nil)
-	wantBody(t, got, "data.a.name", "shop-api") // one part fails, the other is answered
+	wantBody(t, got, "data.a.name", "shop-api") // one part fails, the other succeeds
 	wantBody(t, got, "data.b", "null")
 	wantBody(t, got, "errors.0.path", `["b"]`)
 	wantBody(t, graphQuery(t, p, `mutation{addCertificate(appId:"shop-api",hostname:""){app{id}}}`, nil),
@@ -100,8 +99,8 @@ func TestQueryErrors(t *testing.T) {
 	}
 }
 
-// FuzzGraphQLBody sends anything as the body of a GraphQL request: it is
-// answered with 200 or 400 and JSON.
+// FuzzGraphQLBody sends any bytes as the body of a GraphQL request. The answer must be 200 or 400,
+// with JSON.
 func FuzzGraphQLBody(f *testing.F) {
 	for _, body := range []string{
 		`{"query":"{viewer{email}}"}`,
@@ -131,8 +130,8 @@ func FuzzGraphQLBody(f *testing.F) {
 	})
 }
 
-// FuzzAppREST sends any body and query to the routes of apps, addresses,
-// certificates, releases, builds and logs.
+// FuzzAppREST sends any body and query to the routes of apps, addresses, certificates, releases,
+// builds and logs.
 func FuzzAppREST(f *testing.F) {
 	routes := []string{
 		"POST /v1/apps", "GET /v1/apps", "GET " + shop, "POST " + shop + "/ip_assignments", "GET " + shop + "/ip_assignments",

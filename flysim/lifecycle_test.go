@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// exitEvents are the exit events of a Machine, the newest first.
+// exitEvents returns the exit events of a Machine, newest first.
 func exitEvents(t *testing.T, p *flysim.Platform, app, id string) []fly.MachineEvent {
 	t.Helper()
 	var events, exits []fly.MachineEvent
@@ -68,11 +68,11 @@ func TestCrashLoop(t *testing.T) {
 			if last := all[0].Request; last.RestartCount != test.exits-1 || last.ExitEvent.Restarting {
 				t.Errorf("last exit: %+v, %+v", last, last.ExitEvent)
 			}
-			// The next launch is another matter.
+			// The next launch succeeds.
 			wantBody(t, update(t, p, nil, nil), "state", "started")
 			clock.Advance(time.Hour)
 			if now := len(exitEvents(t, p, "shop-api", shopA)); now != test.exits {
-				t.Errorf("%d exits after a sound update, want %d", now, test.exits)
+				t.Errorf("%d exits after a good update, want %d", now, test.exits)
 			}
 		})
 	}
@@ -94,7 +94,7 @@ func TestCrashLoopWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestWaitForACrash has a wait woken by what the platform does by itself.
+// TestWaitForACrash checks that changes by the platform itself end a wait.
 func TestWaitForACrash(t *testing.T) {
 	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, CrashAfter: 2 * time.Second})
@@ -109,8 +109,8 @@ func TestWaitForACrash(t *testing.T) {
 	wantStatus(t, <-answers, 200)
 }
 
-// TestOnWait moves a clock that stands still to where a wait ends, which is
-// where the Machine changes or where its time is up.
+// TestOnWait moves a stopped clock to the end of each wait: when the Machine changes, or when the
+// timeout is reached.
 func TestOnWait(t *testing.T) {
 	clock := flysim.NewClock(func() time.Time { return startTime })
 	var asked []time.Duration
@@ -168,7 +168,7 @@ func TestMetadata(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	_, rest := clients(t, p)
 	before := p.Machine("shop-api", shopA)
-	p.HoldLease("shop-api", shopA, "x", time.Hour) // not asked for
+	p.HoldLease("shop-api", shopA, "x", time.Hour) // not checked here
 	if err := rest.SetMetadata(t.Context(), "shop-api", shopA, "colour", "blue"); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestSetCheck(t *testing.T) {
 	p.SetCheck("shop-api", shopA, name, "critical")
 	wantBody(t, ask(t, p, "GET", one, ""), "checks.0.status", "critical")
 	if p.Machine("shop-api", shopA).ChecksPassing || !p.Machine("shop-api", shopB).ChecksPassing {
-		t.Error("the truth is another")
+		t.Error("the true state differs")
 	}
 	p.SetCheck("shop-api", shopA, name, "")
 	wantBody(t, ask(t, p, "GET", one, ""), "checks.0.status", "passing")
@@ -272,8 +272,8 @@ func TestVersions(t *testing.T) {
 	wantBody(t, got, "1.user_config.image", before.Config.Image())
 }
 
-// TestReleaseViews compares what uiex says of a release with what flyctl reads
-// of it through GraphQL.
+// TestReleaseViews compares a release in uiex with the same release that flyctl reads through
+// GraphQL.
 func TestReleaseViews(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	p.AddApp("newborn", "personal", "")

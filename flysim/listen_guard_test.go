@@ -8,9 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestListenGuard sends what a web page can make a browser send. The token is
-// one that everybody knows: a page whose name was rebound to the loopback
-// address would have it.
+// TestListenGuard sends what a web page can make a browser send. The token is public, so a page
+// whose name was rebound to the loopback address would have it.
 func TestListenGuard(t *testing.T) {
 	p := flysim.New(flysim.Options{})
 	server, err := p.Listen("127.0.0.1:0")
@@ -58,7 +57,7 @@ func TestListenGuard(t *testing.T) {
 				made = made || app == name
 			}
 			if made != (tt.want == http.StatusCreated) {
-				t.Errorf("the app is there: %v", made)
+				t.Errorf("the app was created: %v", made)
 			}
 		})
 	}

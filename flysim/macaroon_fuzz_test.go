@@ -9,7 +9,7 @@ import (
 	"github.com/superfly/macaroon"
 )
 
-// FuzzPresent gives the platform macaroons that came from anywhere.
+// FuzzPresent presents arbitrary macaroons to the platform.
 func FuzzPresent(f *testing.F) {
 	s := newState()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -22,7 +22,7 @@ func FuzzPresent(f *testing.F) {
 		f.Fatal(err)
 	}
 	if _, ok := s.present(t.secret); !ok {
-		f.Fatal("its own token is not known")
+		f.Fatal("the platform's own token is unknown")
 	}
 	f.Add(whole[0])
 	f.Add([]byte("\x94\x93\xc4\x01a\xc4\x01b\xc2\xa1l\x92\x05\x92\x00\x01\xc4\x00"))
@@ -30,7 +30,7 @@ func FuzzPresent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		h, ok := s.present("fm2_" + base64.StdEncoding.EncodeToString(raw))
 		if ok && (h.accessToken == nil || h.caveats == nil) {
-			t.Errorf("%x is known as %+v", raw, h)
+			t.Errorf("%x is accepted as %+v", raw, h)
 		}
 		if ok && !bytes.Equal(raw, whole[0]) && len(h.caveats.Caveats) < 2 {
 			t.Errorf("%x lacks a caveat", raw)

@@ -15,8 +15,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// minted makes a token as flyctl does: for an app, or without one for the
-// organization. It returns the value of the Authorization header.
+// minted creates a token as flyctl does: for an app, or for the organization if app is empty. It
+// returns the value of the Authorization header.
 func (w *demoApp) minted(t *testing.T, app, expiry string) string {
 	t.Helper()
 	variables := map[string]any{"name": "ci", "organizationId": personal(t), "profile": "deploy_organization",
@@ -49,8 +49,8 @@ func narrowed(t *testing.T, header string, caveats ...macaroon.Caveat) string {
 	return macaroon.ToAuthorizationHeader(raw)
 }
 
-// organizationOf is the organization that a token is for: flyctl tokens create
-// readonly wants exactly one.
+// organizationOf returns the organization that a token is for. flyctl tokens create readonly
+// requires exactly one.
 func organizationOf(t *testing.T, header string) uint64 {
 	t.Helper()
 	permission, _, err := flyio.ParsePermissionAndDischargeTokens(header)
@@ -73,8 +73,8 @@ func commands(allowed ...flyio.Command) macaroon.Caveat {
 	return &resset.IfPresent{Ifs: macaroon.NewCaveatSet(&list), Else: resset.ActionRead}
 }
 
-// TestMacaroons asks with every kind of token that flyctl tokens create makes,
-// and with others that are made out of them.
+// TestMacaroons sends requests with every kind of token that flyctl tokens create makes, and with
+// tokens derived from them.
 func TestMacaroons(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
@@ -121,7 +121,7 @@ func TestMacaroons(t *testing.T) {
 	)
 	for i, test := range []struct {
 		send string
-		may  string // those that are answered; the others are refused, or do not see it
+		may  string // the tokens that succeed; others are refused or get "not found"
 	}{
 		{"GET {one}", "deploy org ssh readonly exec machine restart bearer both"},
 		{"GET {app}/machines/" + second, "deploy org ssh readonly exec restart bearer both"},
@@ -157,7 +157,7 @@ func TestMacaroons(t *testing.T) {
 			parts := append(strings.SplitN(w.fill(text), " ", 3), "")
 			got := ask(t, w.Platform, parts[0], parts[1], parts[2], "Authorization", token)
 			answered := got.status/100 == 2 && !strings.Contains(string(got.body), `"errors"`) ||
-				strings.Contains(string(got.body), "Could not find WireGuardPeer") // nobody has it
+				strings.Contains(string(got.body), "Could not find WireGuardPeer") // no organization has this peer
 			want := slices.Contains(may, name)
 			if answered != want {
 				t.Errorf("%s with %s: %d %s, want it answered: %v", test.send, name, got.status, got.body, want)
@@ -169,17 +169,17 @@ func TestMacaroons(t *testing.T) {
 		}
 	}
 
-	// Times are the platform's.
+	// Caveats use the platform's time.
 	w.Clock().Advance(2 * time.Minute)
 	at := func(name string) int {
 		return ask(t, w.Platform, "GET", "/v1/apps/other", "", "Authorization", tokens[name]).status
 	}
 	if got := at("later"); got != 200 {
-		t.Errorf("a token whose time has come: %d", got)
+		t.Errorf("a token that is valid now: %d", got)
 	}
 	w.Clock().Advance(time.Hour)
 	if got := at("later"); got == 200 {
-		t.Error("a token whose time is up is answered")
+		t.Error("an expired token is accepted")
 	}
 	for name, want := range map[string]int{"deploy": 401, "ssh": 401, "exec": 401, "org": 200, "readonly": 200} {
 		if got := at(name); got != want {
@@ -187,7 +187,7 @@ func TestMacaroons(t *testing.T) {
 		}
 	}
 
-	// Revoking a token ends all that were made out of it.
+	// Revoking a token also revokes all tokens derived from it.
 	id := graphQuery(t, w.Platform, `{organization(slug:"personal"){limitedAccessTokens{nodes{id profile}}}}`,
 		nil).get(t, "data.organization.limitedAccessTokens.nodes.1.id")
 	graphQuery(t, w.Platform,
@@ -200,8 +200,8 @@ func TestMacaroons(t *testing.T) {
 	}
 }
 
-// changeMacaroon is a token with something changed that its signature covers, or with
-// another signature.
+// changeMacaroon returns a token with a change that its signature covers, or with another
+// signature.
 func changeMacaroon(t *testing.T, header string, change func(*macaroon.Macaroon)) string {
 	t.Helper()
 	permission, _, err := flyio.ParsePermissionAndDischargeTokens(header)
@@ -228,7 +228,7 @@ func widened(t *testing.T, header string) string {
 	return changeMacaroon(t, header, func(m *macaroon.Macaroon) { m.UnsafeCaveats.Caveats = m.UnsafeCaveats.Caveats[:1] })
 }
 
-// forged is a token of the same id that somebody else signed.
+// forged returns a token with the same id that is signed with another key.
 func forged(t *testing.T, header string) string {
 	return changeMacaroon(t, header, func(m *macaroon.Macaroon) {
 		other, err := macaroon.New(m.Nonce.KID, flyio.LocationPermission, macaroon.NewSigningKey())
@@ -239,7 +239,7 @@ func forged(t *testing.T, header string) string {
 	})
 }
 
-// TestMacaroonCaveats is what flyctl tokens debug shows of a deploy token.
+// TestMacaroonCaveats checks what flyctl tokens debug shows of a deploy token.
 func TestMacaroonCaveats(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	deploy := w.minted(t, "demo", "1h")
@@ -265,14 +265,14 @@ func TestMacaroonCaveats(t *testing.T) {
 		}
 	}
 	if two := w.minted(t, "demo", "1h"); two == deploy {
-		t.Error("two tokens are one")
+		t.Error("two tokens are the same")
 	}
 	if one := newDemoApp(t, flysim.Options{}).minted(t, "demo", "1h"); one != deploy {
-		t.Error("two platforms that were used alike made other tokens")
+		t.Error("two platforms with the same requests made different tokens")
 	}
 }
 
-// TestHostileMacaroon: what a length says is not made room for before it is seen.
+// TestHostileMacaroon checks that memory is not allocated for a length before the data was seen.
 func TestHostileMacaroon(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	for name, raw := range map[string]string{

@@ -15,7 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// update sends the Machine's own configuration, changed by edit, back to it.
+// update sends the Machine's own configuration back to it, changed by edit.
 func update(t *testing.T, p *flysim.Platform, edit func(config map[string]any), extra map[string]any,
 	headers ...string) reply {
 	t.Helper()
@@ -87,9 +87,9 @@ func TestUpdateOfStopped(t *testing.T) {
 	got := update(t, p, nil, nil)
 	wantBody(t, got, "state", "started")
 	wantBody(t, got, "events.0.type", "start")
-	wantBody(t, got, "events.1.type", "launch") // flyctl looks for a start after a launch
+	wantBody(t, got, "events.1.type", "launch") // flyctl looks for a start event after a launch event
 	wantBody(t, update(t, p, nil, map[string]any{"skip_launch": true}), "state", "stopped")
-	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+shopA+"/suspend", ""), 412) // there is nothing to keep
+	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+shopA+"/suspend", ""), 412) // a stopped Machine cannot be suspended
 	p.StartMachine("shop-api", shopA)
 	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+shopA+"/suspend", ""), 200)
 	wantBody(t, update(t, p, nil, map[string]any{"skip_launch": true}), "state", "stopped")
@@ -125,11 +125,11 @@ func TestLease(t *testing.T) {
 	got = ask(t, p, "POST", lease+"?ttl=13", "", leaseHeader, mine)
 	wantStatus(t, got, 201)
 	wantBody(t, got, "data.nonce", mine)
-	clock.Advance(12 * time.Second) // past the first end, within the refreshed one
+	clock.Advance(12 * time.Second) // past the first expiry, before the extended one
 	wantStatus(t, update(t, p, nil, nil, leaseHeader, mine), 200)
 	clock.Advance(time.Second)
 	wantStatus(t, ask(t, p, "GET", lease, ""), 404)
-	wantStatus(t, update(t, p, nil, nil, leaseHeader, mine), 409) // a lapsed lease protects nothing
+	wantStatus(t, update(t, p, nil, nil, leaseHeader, mine), 409) // an expired lease no longer permits changes
 	wantStatus(t, update(t, p, nil, nil), 200)
 	wantStatus(t, ask(t, p, "DELETE", lease, "", leaseHeader, mine), 404)
 
@@ -164,7 +164,7 @@ func TestWait(t *testing.T) {
 	old := p.Machine("shop-api", shopA).InstanceID
 	wantBody(t, update(t, p, nil, nil), "state", "replacing")
 	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+shopA+"/start", ""), 412)
-	wantStatus(t, ask(t, p, "GET", wait+"?state=stopped&instance_id="+old, ""), 200) // that version is gone
+	wantStatus(t, ask(t, p, "GET", wait+"?state=stopped&instance_id="+old, ""), 200) // that version was replaced
 
 	answers := make(chan reply)
 	go func() { answers <- ask(t, p, "GET", wait+"?state=started&timeout=5", "") }()
@@ -185,13 +185,12 @@ func TestWait(t *testing.T) {
 
 	go func() { answers <- ask(t, p, "GET", wait+"?state=started&timeout=60", "") }()
 	advance(p, "machine.wait", time.Second)
-	p.StartMachine("shop-api", shopA) // somebody else's doing wakes the wait as well
+	p.StartMachine("shop-api", shopA) // a change by another user ends the wait too
 	advance(p, "machine.wait", 4*time.Second)
 	wantStatus(t, <-answers, 200)
 }
 
-// advance moves the clock once a call of the operation has arrived that has
-// not been answered yet.
+// advance moves the clock once a call of the operation has arrived and is not answered yet.
 func advance(p *flysim.Platform, operation string, d time.Duration) {
 	for ; ; runtime.Gosched() {
 		calls := p.Calls()
@@ -236,7 +235,7 @@ func TestMachineLife(t *testing.T) {
 	wantBody(t, got, "image_ref.repository", "library/nginx")
 	id, held := got.get(t, "id"), got.get(t, "nonce")
 	one := shop + "/machines/" + id
-	wantBody(t, ask(t, p, "GET", one, ""), "nonce", "null") // a list with one would look like the reader's own lease
+	wantBody(t, ask(t, p, "GET", one, ""), "nonce", "null") // flyctl takes a nonce in a list for its own lease
 	wantStatus(t, ask(t, p, "POST", one+"/cordon", ""), 409)
 	wantStatus(t, ask(t, p, "POST", one+"/cordon", "", leaseHeader, held), 200)
 	wantBody(t, ask(t, p, "GET", one, ""), "cordoned", "true")

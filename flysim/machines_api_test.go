@@ -10,8 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// demoApp is an app with one started Machine that has a volume, made afresh for
-// each case.
+// demoApp is an app with one started Machine that has a volume. Each case gets a new one.
 type demoApp struct {
 	*flysim.Platform
 	t       *testing.T
@@ -39,15 +38,15 @@ func newDemoApp(t *testing.T, options flysim.Options) *demoApp {
 	return w
 }
 
-// fill puts the ids into a text: {m} the Machine, {v} the volume, {i} the
-// Machine's version, {c} its configuration.
+// fill replaces placeholders in a text: {m} is the Machine, {v} the volume, {i} the Machine's
+// version, {c} its configuration.
 func (w *demoApp) fill(text string) string {
 	text = strings.ReplaceAll(text, "{c}", demoConfig)
 	return strings.NewReplacer("{m}", w.machine, "{v}", w.volume, "{i}", w.version, "{app}", "/v1/apps/demo",
 		"{one}", "/v1/apps/demo/machines/"+w.machine).Replace(text)
 }
 
-// do sends "METHOD path body" and wants it to succeed.
+// do sends "METHOD path body", which must succeed.
 func (w *demoApp) do(line string) reply {
 	w.t.Helper()
 	parts := strings.SplitN(w.fill(line), " ", 3)
@@ -61,18 +60,18 @@ func (w *demoApp) do(line string) reply {
 	return got
 }
 
-// TestMachinesAPI goes through the description of the Machines API: for each
-// sentence a request, its status, and what is in its answer.
+// TestMachinesAPI follows the description of the Machines API: each sentence has a request, its
+// status, and a part of its answer.
 func TestMachinesAPI(t *testing.T) {
 	type options = flysim.Options
 	const none = ""
 	stop, suspend := "POST {one}/stop {}", "POST {one}/suspend"
 	tests := []struct {
 		says   string
-		before []string // requests that come first
+		before []string // requests that are sent first
 		send   string   // method, path, body
 		status int
-		has    string // path=value, separated by blanks; ~ stands for one
+		has    string // path=value, separated by blanks; ~ means a blank
 	}{
 		// Machines: list.
 		{"all Machines of an app", nil, "GET {app}/machines", 200, "0.id={m} 0.state=started 0.region=iad"},
@@ -338,7 +337,7 @@ func TestMachinesAPI(t *testing.T) {
 		{"a deploy token without end", nil, `POST {app}/deploy_token {}`, 200, ""},
 		{"a deploy token of the past", nil, `POST {app}/deploy_token {"expiry":"-1h"}`, 400, ""},
 
-		// What is not there.
+		// What does not exist.
 		{"a method that is not there", nil, "PATCH {app}/machines", 405, "error=method~not~allowed"},
 		{"another", nil, "DELETE {app}/machines", 405, ""},
 		{"a body that is too large", nil, "POST {app}/machines " + strings.Repeat(" ", 1<<20+1), 413, ""},
@@ -375,8 +374,8 @@ func TestMachinesAPI(t *testing.T) {
 	}
 }
 
-// TestMethods: a path that is known says which methods it has, and HEAD is GET
-// without a body.
+// TestMethods checks that a path with other methods lists them, and that HEAD is GET without a
+// body.
 func TestMethods(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	got := ask(t, w.Platform, "PATCH", w.fill("{one}"), "")
@@ -390,7 +389,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestRequestIDs: two platforms that were used alike give the same ids.
+// TestRequestIDs checks that two platforms with the same requests create the same ids.
 func TestRequestIDs(t *testing.T) {
 	ids := func() (list []string) {
 		w := newDemoApp(t, flysim.Options{})
@@ -405,7 +404,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestOrgMachinePages: every Machine is on one page.
+// TestOrgMachinePages checks that every Machine is on exactly one page.
 func TestOrgMachinePages(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	for range 4 {

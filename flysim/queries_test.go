@@ -22,12 +22,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// operationText is how a GraphQL operation begins.
+// operationText matches the beginning of a GraphQL operation.
 var operationText = regexp.MustCompile(`(?s)^\s*(query|mutation)\b[^{]*\{.*\}\s*|^\s*\{\s*\w.*\}\s*$`)
 
-// operations are the GraphQL operations in the Go files of a folder, by the
-// place where they stand. A text that is formatted or joined from parts is not
-// one of them.
+// operations returns the GraphQL operations in the Go files of a folder, by their positions. It
+// skips texts that are formatted or joined from parts.
 func operations(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
@@ -65,9 +64,8 @@ func operations(t *testing.T, dir string) map[string]string {
 	return found
 }
 
-// TestQueriesOfFlyGo and the next test hold that the schema has all that clients
-// ask for, but what is named here as out of scope. That is answered by an error
-// which says so.
+// TestQueriesOfFlyGo and the next test check that the schema has everything that clients query,
+// except what is listed here as out of scope. A query for that gets an error that says so.
 func TestQueriesOfFlyGo(t *testing.T) {
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
 		"github.com/superfly/fly-go").Output()
@@ -84,7 +82,7 @@ func TestQueriesOfFlyGo(t *testing.T) {
 	})
 }
 
-// TestQueriesOfFlyctl reads flyctl's source from the folder FLYCTL_SOURCE.
+// TestQueriesOfFlyctl reads flyctl's source in the folder FLYCTL_SOURCE.
 func TestQueriesOfFlyctl(t *testing.T) {
 	dir := os.Getenv("FLYCTL_SOURCE")
 	if dir == "" {
@@ -97,8 +95,8 @@ func TestQueriesOfFlyctl(t *testing.T) {
 	})
 }
 
-// wantQueries sends every operation of a folder, of which there must be some, and
-// compares the fields that are not emulated.
+// wantQueries sends every operation in a folder, at least least of them, and compares the fields
+// that are not emulated.
 func wantQueries(t *testing.T, dir string, least int, outOfScope []string) {
 	t.Helper()
 	p := seeded(t, flysim.Options{})
@@ -130,7 +128,7 @@ func wantQueries(t *testing.T, dir string, least int, outOfScope []string) {
 		message := graphQuery(t, p, text, nil).get(t, "errors.0.message")
 		m := field.FindStringSubmatch(message)
 		if m == nil {
-			t.Errorf("%s does not fit the schema and is answered %q", at, message)
+			t.Errorf("%s does not fit the schema and gets the answer %q", at, message)
 			continue
 		}
 		missing[m[1]] = true

@@ -29,7 +29,7 @@ func TestRegionIn(t *testing.T) {
 		}
 	}
 	if (Region{}).In("") || (Region{}).In("fra") || (Region{}).In("eu") {
-		t.Error("a region that is not on the map is in an area")
+		t.Error("an unknown region is in an area")
 	}
 }
 

@@ -103,7 +103,7 @@ func TestMachineList(t *testing.T) {
 	wantBody(t, got, "image_ref.repository", "shop-api")
 	wantBody(t, got, "private_ip", "fdaa:2:1c4f:a7b:8e21:ea7d:9d89:2")
 	wantBody(t, got, "config.services.0.force_instance_key", "null")
-	wantStatus(t, ask(t, p, "GET", shop+"/machines/28740d5b0d9e78", ""), 404) // another app's
+	wantStatus(t, ask(t, p, "GET", shop+"/machines/28740d5b0d9e78", ""), 404) // of another app
 	wantBody(t, ask(t, p, "GET", shop+"/machines/"+shopA+"/metadata", ""), "fly_process_group", "app")
 	wantBody(t, ask(t, p, "GET", shop+"/machines/"+shopA+"/events", ""), "0.type", "start")
 }

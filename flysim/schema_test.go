@@ -29,9 +29,8 @@ func parseSchema(t *testing.T, paths ...string) *ast.SchemaDocument {
 	return doc
 }
 
-// TestSchemaIsSubset compares the schema that is served with the one that
-// fly-go publishes: every type, field, argument and type reference of ours
-// stands in theirs as it is here.
+// TestSchemaIsSubset compares the served schema with the one that fly-go publishes: each of our
+// types, fields, arguments and type references is in theirs in the same form.
 func TestSchemaIsSubset(t *testing.T) {
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
 		"github.com/superfly/fly-go").Output()

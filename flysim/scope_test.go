@@ -8,7 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestGraphScopes asks with every kind of token. What a token does not cover is not
+// TestGraphScopes sends requests with every kind of token. What a token does not cover is not
 // found, what it may not change is not authorized, and nothing changes.
 func TestGraphScopes(t *testing.T) {
 	p := seeded(t, flysim.Options{})
@@ -19,7 +19,7 @@ func TestGraphScopes(t *testing.T) {
 	const unauthorized, missing = "UNAUTHORIZED", "NOT_FOUND"
 	for _, test := range []struct {
 		name, token, query string
-		code               string // empty: answered
+		code               string // empty: success
 		path, want         string
 	}{
 		{"full sees all", full, `{apps{totalCount}}`, "", "data.apps.totalCount", "6"},
@@ -117,7 +117,7 @@ func TestGraphScopes(t *testing.T) {
 		"data.app.certificates.totalCount", "0")
 }
 
-// TestGraphSecrets sets a secret: calls keep no body of it.
+// TestGraphSecrets sets a secret, and checks that the recorded calls have no body.
 func TestGraphSecrets(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	const set = `mutation($input: SetSecretsInput!) { setSecrets(input: $input) { release { id version } app { ` +
@@ -145,7 +145,7 @@ func TestGraphSecrets(t *testing.T) {
 	}
 }
 
-// TestPages goes through lists one by one, forwards and backwards.
+// TestPages reads lists one element at a time, forward and backward.
 func TestPages(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	for range 3 {
@@ -201,8 +201,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestGraphCalls is what the recorder tells of a query, for faults and for
-// those who look on.
+// TestGraphCalls checks what the recorder shows of a query, to faults and to people.
 func TestGraphCalls(t *testing.T) {
 	p := seeded(t, flysim.Options{})
 	for text, want := range map[string]string{

@@ -17,7 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// dump is all that the API shows.
+// dump returns everything that the API shows.
 func dump(t *testing.T, p *flysim.Platform) string {
 	t.Helper()
 	var out strings.Builder
@@ -43,12 +43,12 @@ func TestSeedIsDeterministic(t *testing.T) {
 	})
 	second = seeded(t, flysim.Options{StartDelay: 3 * time.Second, Clock: second.Clock()})
 	a, b := dump(t, first), dump(t, second)
-	shifted := regexp.MustCompile(`("updated_at"|"timestamp"): .*`) // what a start delay moves
+	shifted := regexp.MustCompile(`("updated_at"|"timestamp"): .*`) // what a start delay changes
 	if a != dump(t, seeded(t, flysim.Options{})) || shifted.ReplaceAllString(a, "") != shifted.ReplaceAllString(b, "") {
 		t.Error("two platforms differ after Seed")
 	}
 	if strings.Contains(a, "2025-1") || strings.Contains(a, "2026-11") {
-		t.Error("the fixture has times that are not its own")
+		t.Error("the API shows times that are not in the fixture")
 	}
 	if err := first.Seed(t.Context()); err == nil {
 		t.Error("a second Seed on the same platform succeeds")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzParseListen holds that what is understood is understood again as written.
+// FuzzParseListen checks that accepted text parses to the same result once it is written out.
 func FuzzParseListen(f *testing.F) {
 	for _, text := range []string{"", "8080", ":8080", "0.0.0.0:8080", "[::]:1,tcp6://[::]:2",
 		"localhost:80, fly-local-6pn:81", "udp://*:53", "1.2.3.4:0", "://", "[::1%lo]:80"} {
@@ -30,7 +30,7 @@ func FuzzParseListen(f *testing.F) {
 	})
 }
 
-// FuzzParseDuration holds the bounds of what an API takes as a duration.
+// FuzzParseDuration checks the bounds of a duration in the API.
 func FuzzParseDuration(f *testing.F) {
 	for _, raw := range []string{``, `null`, `"5s"`, `"300"`, `5000000000`, `-1`, `"-9223372036"`,
 		`"-18446744073"`, `"-9223372036854775808"`, `"x"`, `"1h30m"`, `{}`} {

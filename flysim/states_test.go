@@ -14,8 +14,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// TestTransitions: each change takes its time, and what is visible meanwhile
-// refuses what cannot be.
+// TestTransitions checks that each change takes its time, and that the intermediate state refuses
+// what is not possible in it.
 func TestTransitions(t *testing.T) {
 	delays := flysim.Options{
 		CreateDelay: 6 * time.Second, StartDelay: 2 * time.Second, StopDelay: 3 * time.Second, SuspendDelay: 4 * time.Second,
@@ -23,7 +23,7 @@ func TestTransitions(t *testing.T) {
 	}
 	tests := []struct {
 		name    string
-		rest    string // the state it begins in
+		rest    string // the initial state
 		change  string
 		visible []string // "seconds state" as time goes
 		refused []string // right after the change
@@ -97,11 +97,11 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// TestBirth: a new Machine stays created while its image is fetched.
+// TestBirth checks that a new Machine stays created while its image is fetched.
 func TestBirth(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{CreateDelay: 6 * time.Second, StartDelay: 2 * time.Second})
 	if got := w.Machine("demo", w.machine).State; got != "created" {
-		t.Errorf("it begins %s", got)
+		t.Errorf("it is first %s", got)
 	}
 	wantBody(t, ask(t, w.Platform, "POST", w.fill("{one}/start"), ""), "error",
 		"failed_precondition: unable to start machine from current state: 'created'")
@@ -114,12 +114,12 @@ func TestBirth(t *testing.T) {
 	go func() {
 		answers <- ask(t, w.Platform, "GET", "/v1/apps/demo/machines/"+id+"/wait?state=stopped", "")
 	}()
-	advance(w.Platform, "machine.wait", 6*time.Second) // flyctl waits for it before a release command
+	advance(w.Platform, "machine.wait", 6*time.Second) // flyctl waits for that before a release command
 	wantStatus(t, <-answers, 200)
 	w.do("POST {app}/machines/" + id + "/start")
 }
 
-// TestKilledExit: a program that does not end in its time is killed.
+// TestKilledExit checks that a program which does not end in time is killed.
 func TestKilledExit(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{StopDelay: time.Hour})
 	w.do("POST {one}/stop {}")
@@ -133,15 +133,16 @@ func TestKilledExit(t *testing.T) {
 	w.do("POST {one}/stop {}")
 	w.Clock().Advance(19 * time.Second)
 	if got := w.Machine("demo", w.machine).State; got != "stopping" {
-		t.Errorf("%s before its own time is up", got)
+		t.Errorf("%s before its timeout", got)
 	}
 	w.Clock().Advance(time.Second)
 	if got := w.Machine("demo", w.machine).State; got != "stopped" {
-		t.Errorf("%s when its time is up", got)
+		t.Errorf("%s after its timeout", got)
 	}
 }
 
-// TestSuspendLimits: what cannot be suspended is stopped, and an event says so.
+// TestSuspendLimits checks that a Machine which cannot be suspended is stopped, and that an event
+// says so.
 func TestSuspendLimits(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"image":"x","guest":{"memory_mb":2048}}`:                           "suspended",
@@ -165,8 +166,8 @@ func TestSuspendLimits(t *testing.T) {
 	}
 }
 
-// TestAutoDestroy: a Machine that is to vanish with its program does, however
-// that ends, and not when it is updated.
+// TestAutoDestroy checks that a Machine with auto_destroy is destroyed when its program ends, in
+// any way, and not when it is updated.
 func TestAutoDestroy(t *testing.T) {
 	const vanishing = `{"config":{"image":"x","auto_destroy":true,"restart":{"policy":"no"}}}`
 	for name, end := range map[string]func(*demoApp){
@@ -191,7 +192,7 @@ func TestAutoDestroy(t *testing.T) {
 	}
 }
 
-// TestReleaseCommand goes the way of flyctl's release command.
+// TestReleaseCommand sends what flyctl sends for a release command.
 func TestReleaseCommand(t *testing.T) {
 	for _, failure := range []flysim.Failure{flysim.FailNone, flysim.FailExit} {
 		w := newDemoApp(t, flysim.Options{StartDelay: time.Second})
@@ -213,7 +214,7 @@ func TestReleaseCommand(t *testing.T) {
 	}
 }
 
-// TestWaitFromEvent: a state that passed since an event counts.
+// TestWaitFromEvent checks that a wait counts a state that the Machine had since an event.
 func TestWaitFromEvent(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	before := w.do("GET {one}/events").get(t, "0.id")
@@ -249,8 +250,8 @@ func TestDropUnknown(t *testing.T) {
 	} {
 		wantBody(t, got, "config."+path, want)
 	}
-	// A configuration as flyctl sends it, with everything in it, loses nothing; its
-	// mounts get what is the volume's.
+	// A configuration with every field that flyctl sends loses nothing. Its mounts get the details
+	// of the volume.
 	whole, err := spec.Parse([]byte(strings.Replace(w.fill(demoConfig), `"path":"/data"`,
 		`"path":"/data","name":"data","size_gb":3,"encrypted":true`, 1)))
 	if err != nil {
@@ -273,8 +274,7 @@ func TestLags(t *testing.T) {
 	wantBody(t, w.do("GET /v1/apps?org_slug=personal"), "total_apps", "2")
 }
 
-// TestBlueGreenSteps goes the way of flyctl's bluegreen strategy with its own
-// client.
+// TestBlueGreenSteps follows flyctl's bluegreen strategy through flyctl's own client.
 func TestBlueGreenSteps(t *testing.T) {
 	ctx := t.Context()
 	w := newDemoApp(t, flysim.Options{})

@@ -25,7 +25,7 @@ func openSynced(path string) (*Platform, error) {
 	return Open(storage, storeOptions())
 }
 
-// grown has so many apps with so many Machines each.
+// grown adds a number of apps, with a number of Machines each.
 func grown(b *testing.B, p *Platform, apps, machines int) {
 	b.Helper()
 	config := storeConfig(b, benchConfig)
@@ -45,8 +45,8 @@ func grown(b *testing.B, p *Platform, apps, machines int) {
 	}
 }
 
-// BenchmarkWrite sets the metadata of one Machine: in memory and with a file, by
-// one client and by 32, among few apps, among 1,000 and in an app of 1,000 Machines.
+// BenchmarkWrite sets the metadata of one Machine: in memory and with a file, from one client and
+// from 32, among few apps, among 1,000 apps, and in an app of 1,000 Machines.
 func BenchmarkWrite(b *testing.B) {
 	for _, size := range []struct{ apps, machines int }{{4, 8}, {1000, 10}, {1, 1000}} {
 		for _, kept := range []bool{false, true} {
@@ -130,7 +130,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkClose compares everything with the file, as Close does.
+// BenchmarkClose compares the whole state with the file, as Close does.
 func BenchmarkClose(b *testing.B) {
 	p, err := openSynced(filepath.Join(b.TempDir(), "state"))
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestStateDamage holds that no damage makes Open panic: bytes changed at random
-// are an error, or lie where nothing is.
+// TestStateDamage checks that damage never makes Open panic. Bytes changed at random cause an
+// error, or are in unused places.
 func TestStateDamage(t *testing.T) {
 	path := seededState(t)
 	good, err := os.ReadFile(path)
@@ -33,7 +33,7 @@ func TestStateDamage(t *testing.T) {
 			refused++
 			continue
 		}
-		if !p.Empty() { // the commit before, which holds if the head of the last is unreadable
+		if !p.Empty() { // the previous commit, which counts if the head of the last is unreadable
 			wantSame(t, snap(t, p), want)
 		}
 		if err := p.Close(); err != nil && !strings.Contains(err.Error(), "damaged") {

@@ -14,14 +14,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// How a field of the state stands to the file. Any other text is why the field is not stored.
+// Whether the file has a field of the state. Any other text says why the field is not stored.
 const (
 	isStored     = "stored"
 	isStoredAsID = "stored as the id of what it points to"
 )
 
-// storedFields says of every field of the platform's state whether the file
-// keeps it. A field that is added to the state is added here.
+// storedFields says of every field of the platform's state whether the file has it. A new field of
+// the state must be added here.
 func storedFields() map[string]string {
 	const (
 		given   = "given to Open"
@@ -115,8 +115,8 @@ func storedFields() map[string]string {
 	}
 }
 
-// stateSnapshot is the whole state as the file should have it: a line for each value
-// that is not zero, by its path. Used notes the fields it found a value in.
+// stateSnapshot is the whole state as the file should have it: a line for each value that is not
+// zero, by its path. used collects the fields in which a value was found.
 type stateSnapshot struct {
 	fields  map[string]string
 	lines   []string
@@ -149,7 +149,7 @@ func (s *stateSnapshot) walk(path string, v reflect.Value) {
 	if v.IsZero() {
 		return
 	}
-	switch v.Type() { // of others alone: a copy of ours would copy locks
+	switch v.Type() { // only types of other packages: a copy of ours would copy locks
 	case reflect.TypeFor[time.Time]():
 		line(v.Interface().(time.Time).UTC().Format(time.RFC3339Nano))
 		return
@@ -163,7 +163,7 @@ func (s *stateSnapshot) walk(path string, v reflect.Value) {
 	case reflect.TypeFor[netip.Addr]():
 		line(v.Interface())
 		return
-	case reflect.TypeFor[[]*appAddress](): // without those that only list lag still shows
+	case reflect.TypeFor[[]*appAddress](): // without those that are shown only because of list lag
 		for i, addr := range (&appState{addresses: v.Interface().([]*appAddress)}).held() {
 			s.walk(fmt.Sprintf("%s[%d]", path, i), reflect.ValueOf(addr))
 		}
@@ -231,8 +231,8 @@ func wantSame(t *testing.T, got, want *stateSnapshot) {
 	}
 }
 
-// TestStateFields holds that every field that is said to be stored comes back
-// from the file: the platform of full has a value in each of them.
+// TestStateFields checks that every stored field is loaded again from the file. fullPlatform has a
+// value in each of them.
 func TestStateFields(t *testing.T) {
 	path := stateAt(t)
 	p := fullPlatform(t, path)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// FuzzRecord decodes any record of a storage, of each kind.
+// FuzzRecord decodes arbitrary records of a storage, of each kind.
 func FuzzRecord(f *testing.F) {
 	for _, text := range []string{`{}`, `null`, `{"id":"x","machines":[]}`,
 		`{"virtual":"2026-01-01T00:00:00Z","real":"2026-01-01T00:00:00Z","speed":1e6}`} {
@@ -13,7 +13,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
 		for _, into := range []any{new(storedApp), new(storedMachine), new(storedRelease)} {
-			_ = decodeRecord(value, into) // an error is as good
+			_ = decodeRecord(value, into) // an error is fine too
 		}
 		var clock ClockRecord
 		if decodeRecord(value, &clock) == nil {

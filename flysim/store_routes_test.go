@@ -9,12 +9,12 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// change is a request that changes something, by the operation.
+// change is a request that changes something, for one operation.
 type change struct {
-	before [][3]string // method, path and body of requests that go before it
-	path   string      // of a REST route: with its method by the route
+	before [][3]string // method, path and body of requests that are sent first
+	path   string      // of a REST route, whose method the route gives
 	body   string
-	same   bool // it leaves the state as it is
+	same   bool // whether it leaves the state unchanged
 }
 
 func (c change) after(requests ...[3]string) change {
@@ -33,7 +33,7 @@ const (
 	mountable = `{"name":"data","region":"iad","size_gb":2}`
 )
 
-// changeRequests has a request for every route that writes, and every mutation.
+// changeRequests returns a request for every route that writes and for every mutation.
 func changeRequests(t *testing.T) map[string]change {
 	stop := [3]string{"POST", machineAt + "/stop", "{}"}
 	disk := [3]string{"POST", storeShop + "/volumes", mountable}
@@ -150,7 +150,7 @@ func changeRequests(t *testing.T) map[string]change {
 	}
 }
 
-// writes are the operations that can change something, with their methods.
+// writes returns the operations that can change something, with their methods.
 func writes(t *testing.T) map[string]string {
 	t.Helper()
 	list := make(map[string]string)
@@ -169,8 +169,8 @@ func writes(t *testing.T) map[string]string {
 	return list
 }
 
-// TestStateRoutes holds that what a request changed is on the disk when it is
-// answered: the file as it is then, without any closing, gives the same state.
+// TestStateRoutes checks that a change is on disk when its request is answered: the file at that
+// moment, without Close, gives the same state.
 func TestStateRoutes(t *testing.T) {
 	path, requests := seededState(t), changeRequests(t)
 	for operation, method := range writes(t) {

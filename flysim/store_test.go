@@ -17,17 +17,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// storeStart is after everything in the fixture.
+// storeStart is later than everything in the fixture.
 var storeStart = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func stateAt(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
 
-// storeOptions make starts take a while on a clock that only tests move.
+// storeOptions makes starts take time, on a clock that only tests move.
 func storeOptions() Options {
 	return Options{StartDelay: time.Minute, CrashAfter: time.Hour, Clock: NewClock(func() time.Time { return storeStart })}
 }
 
-// openFile is the platform of a state file whose writes do not wait for the disk.
+// openFile returns the platform of a state file whose writes do not wait for the disk.
 func openFile(path string, options Options) (*Platform, error) {
 	storage, err := OpenStorage(path, true)
 	if err != nil {
@@ -36,7 +36,7 @@ func openFile(path string, options Options) (*Platform, error) {
 	return Open(storage, options)
 }
 
-// opened is the platform of a file, closed at the end of the test.
+// opened returns the platform of a file, and closes it at the end of the test.
 func opened(t testing.TB, path string) *Platform {
 	t.Helper()
 	p, err := openFile(path, storeOptions())
@@ -51,7 +51,7 @@ func opened(t testing.TB, path string) *Platform {
 	return p
 }
 
-// copied is the file as a crash would leave it at this moment.
+// copied returns the path of a copy of the file, as a crash at this moment would leave it.
 func copied(t testing.TB, path string) string {
 	t.Helper()
 	raw, err := os.ReadFile(path)
@@ -65,7 +65,7 @@ func copied(t testing.TB, path string) string {
 	return to
 }
 
-// seededState is a file with the example apps.
+// seededState returns a file with the example apps.
 func seededState(t testing.TB) string {
 	t.Helper()
 	path := stateAt(t)
@@ -96,7 +96,7 @@ func storeConfig(t testing.TB, text string) spec.Config {
 const crashing = `{"image":"a/b:1","restart":{"policy":"always"},"mounts":[{"volume":"vol_full",` +
 	`"path":"/data","name":"data"}]}`
 
-// fullPlatform is a platform that has a value in every field that is stored.
+// fullPlatform returns a platform that has a value in every stored field.
 func fullPlatform(t *testing.T, path string) *Platform {
 	t.Helper()
 	p := opened(t, path)
@@ -121,7 +121,7 @@ func fullPlatform(t *testing.T, path string) *Platform {
 		p.FailMachine("full", m, next, FailChecks, FailExit)
 		p.SetMachineConfig("full", m, storeConfig(t, crashing))
 		p.Clock().Advance(time.Minute)
-		p.Machine("full", m) // settled: it runs, or crashes
+		p.Machine("full", m) // settles the Machine: it is started, or has crashed
 		if next == FailNone {
 			sendWrite(t, p, "PUT", "/v1/apps/full/machines/"+m+"/memory", `{"limit_mb":128}`)
 		}
@@ -129,8 +129,8 @@ func fullPlatform(t *testing.T, path string) *Platform {
 		post(t, p, "/v1/apps/full/machines/"+m+"/cordon", ``)
 		post(t, p, "/v1/apps/full/machines/"+m+"/lease", `{"ttl":60,"description":"why"}`)
 	}
-	// The first was killed, was restarted and will be killed again; the second
-	// has just crashed and waits for its restart.
+	// The first was killed and restarted, and will be killed again. The second has just crashed and
+	// waits for its restart.
 	p.Clock().Advance(time.Hour - 4*time.Minute)
 	for _, m := range p.MachineIDs("full") {
 		p.Machine("full", m)
@@ -148,7 +148,7 @@ func fullPlatform(t *testing.T, path string) *Platform {
 	p.Mint(Scope{Kind: TokenOrg, Org: "partner", Name: "ci", Expires: p.Clock().Now().Add(time.Hour)})
 	p.mu.Lock()
 	p.state.revoke(p.state.tokens[0].id, p.clock.Now())
-	p.state.delays.update = time.Minute // so that steps are ahead
+	p.state.delays.update = time.Minute // so that there are pending steps
 	p.mu.Unlock()
 	p.SetMachineConfig("full", p.MachineIDs("full")[2], storeConfig(t, `{"image":"a/b:2"}`))
 	p.Clock().SetSpeed(3)
@@ -159,7 +159,7 @@ func fullPlatform(t *testing.T, path string) *Platform {
 // peerKey is the public key of a WireGuard peer.
 const peerKey = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
 
-// ownCertificate is the body that imports a certificate for a hostname.
+// ownCertificate returns the body that imports a certificate for a hostname.
 func ownCertificate(t testing.TB, hostname string) string {
 	t.Helper()
 	chain, key := CertificateFor(t, time.Date(2060, 1, 1, 0, 0, 0, 0, time.UTC), hostname)
@@ -172,7 +172,7 @@ func ownCertificate(t testing.TB, hostname string) string {
 	return string(body)
 }
 
-// post sends a write request, which must be answered with success.
+// post sends a write request, which must succeed.
 func post(t testing.TB, p *Platform, path, body string) { sendWrite(t, p, "POST", path, body) }
 
 func sendWrite(t testing.TB, p *Platform, method, path, body string, headers ...string) {
@@ -213,14 +213,14 @@ func TestStateNew(t *testing.T) {
 		t.Error("a seeded file is empty")
 	}
 	if got, ok := again.FlyToml("shop-api"); !ok || len(got) == 0 {
-		t.Error("the fly.toml of a seeded app is gone")
+		t.Error("the fly.toml of a seeded app is lost")
 	}
 	if got, want := again.AppNames(), p.AppNames(); !slices.Equal(got, want) {
 		t.Errorf("apps %v, want %v", got, want)
 	}
 }
 
-// TestStateSeed holds that nothing is stored of a seed that is under way.
+// TestStateSeed checks that nothing is stored of a seed that is still in progress.
 func TestStateSeed(t *testing.T) {
 	path := stateAt(t)
 	p := opened(t, path)
@@ -231,7 +231,7 @@ func TestStateSeed(t *testing.T) {
 			p.keeper.poke()
 		}
 		if p := opened(t, copied(t, path)); !p.Empty() {
-			t.Error("a part of it is stored")
+			t.Error("a part of the seed is stored")
 		}
 		return nil
 	})
@@ -243,8 +243,8 @@ func TestStateSeed(t *testing.T) {
 	}
 }
 
-// TestStateTime holds what a crash loses of time and of others' doings is
-// settled by the stored times: a start that was under way is over.
+// TestStateTime checks that changes by time and by methods which a crash loses happen again from
+// the stored times: a start that was in progress is complete.
 func TestStateTime(t *testing.T) {
 	path := seededState(t)
 	p := opened(t, path)
@@ -265,16 +265,16 @@ func TestStateTime(t *testing.T) {
 	}
 }
 
-// TestStateUnasked holds that what others do is stored without a request or a
-// Close, and that what time did is stored once somebody saw it.
+// TestStateUnasked checks that changes by methods are stored without a request or a Close, and that
+// changes by time are stored once something looks at them.
 func TestStateUnasked(t *testing.T) {
 	path := seededState(t)
 	p := opened(t, path)
-	state := func() string { // as it is stored, not settled
+	state := func() string { // as stored, not settled
 		return opened(t, copied(t, path)).state.apps["shop-api"].machine(shopMachine).state
 	}
 	p.StopMachine("shop-api", shopMachine)
-	for state() != "stopped" { // it is under way
+	for state() != "stopped" { // the commit is in progress
 	}
 	sendWrite(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/start", "")
 	if got := state(); got != "starting" {
@@ -290,7 +290,7 @@ func TestStateUnasked(t *testing.T) {
 	}
 }
 
-// TestStateLaunch holds that a launch is stored however the Machine was found.
+// TestStateLaunch checks that a launch is stored, however the Machine was found.
 func TestStateLaunch(t *testing.T) {
 	path := seededState(t)
 	p := opened(t, path)
@@ -309,7 +309,7 @@ func TestStateClock(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		speed float64
-		want  time.Duration // that passes in an hour off
+		want  time.Duration // how much time passes in an hour without the program
 	}{
 		{"real", 1, time.Hour},
 		{"faster", 60, time.Hour},
@@ -358,7 +358,7 @@ func TestStateClock(t *testing.T) {
 	}
 }
 
-// TestStateDeleted holds that what is gone from the state is gone from the file.
+// TestStateDeleted checks that what is deleted from the state is deleted from the file.
 func TestStateDeleted(t *testing.T) {
 	path := seededState(t)
 	p := opened(t, path)
@@ -379,7 +379,7 @@ func TestStateDeleted(t *testing.T) {
 	wantSame(t, snap(t, opened(t, copied(t, path))), snap(t, p))
 }
 
-// TestStateWritesLittle holds that a change of one Machine rewrites no other.
+// TestStateWritesLittle checks that a change of one Machine rewrites no other.
 func TestStateWritesLittle(t *testing.T) {
 	path := stateAt(t)
 	p := opened(t, path)
@@ -392,7 +392,7 @@ func TestStateWritesLittle(t *testing.T) {
 	}
 	p = opened(t, path)
 	p.mu.Lock()
-	p.keeper.held++ // it stores nothing: the test looks at what it would store
+	p.keeper.held++ // stores nothing: the test looks at what would be stored
 	p.mu.Unlock()
 	id := p.MachineIDs("large")[7]
 	p.StopMachine("large", id)
@@ -404,7 +404,7 @@ func TestStateWritesLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(records.Machines) > 1 {
-		t.Errorf("%d Machines are written, want %s alone", len(records.Machines), id)
+		t.Errorf("%d Machines are written, want only %s", len(records.Machines), id)
 	}
 }
 
@@ -446,8 +446,8 @@ func (d *fullDisk) Save(r *Records) error {
 	return d.Storage.Save(r)
 }
 
-// TestStateFails holds that a write that cannot be stored is answered with an
-// error and stored by the next commit that can be.
+// TestStateFails checks that a write that cannot be stored gets an error, and is stored by the next
+// commit that succeeds.
 func TestStateFails(t *testing.T) {
 	path := seededState(t)
 	storage, err := OpenStorage(path, true)

@@ -9,7 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestScopes: what each token may do, everywhere.
+// TestScopes checks what each token may do, on every API.
 func TestScopes(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	w.AddApp("other", "personal", "")
@@ -92,7 +92,8 @@ func TestScopes(t *testing.T) {
 	wantStatus(t, ask(t, w.Platform, "GET", "/v1/apps/theirs", "", "Authorization", "Bearer "+minted), 401)
 }
 
-// TestDeployToken: a token made through the API works for its time and its app.
+// TestDeployToken checks that a token made through the API works until it expires, and only for its
+// app.
 func TestDeployToken(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	secret := w.do(`POST {app}/deploy_token {"expiry":"1h"}`).get(t, "token")
@@ -105,8 +106,8 @@ func TestDeployToken(t *testing.T) {
 	wantStatus(t, ask(t, w.Platform, "GET", w.fill("{one}"), "", bearer...), 401)
 }
 
-// TestSecretsAreNotRecorded: what passes through the platform is shown to
-// people; values of secrets are not.
+// TestSecretsAreNotRecorded checks that recorded calls, which are shown to people, do not have the
+// values of secrets.
 func TestSecretsAreNotRecorded(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	_, rest := clients(t, w.Platform)
@@ -121,7 +122,7 @@ func TestSecretsAreNotRecorded(t *testing.T) {
 	}
 	again, err := rest.SetAppSecret(t.Context(), "demo", "C", value)
 	if err != nil || again.Digest == updated.Secrets[0].Digest || again.Digest == set.Digest {
-		t.Errorf("digests tell equal values: %+v, %v", again, err)
+		t.Errorf("equal values must have different digests: %+v, %v", again, err)
 	}
 	list, err := rest.ListAppSecrets(t.Context(), "demo", &again.Version, true)
 	if err != nil || len(list) != 2 || list[0].Value != nil {
@@ -161,8 +162,8 @@ func TestRegionsThroughFlyGo(t *testing.T) {
 	}
 }
 
-// TestRateLimitOfOneMachine: reading one Machine has a limit of its own, each
-// action has its own, and the other APIs have none.
+// TestRateLimitOfOneMachine checks that reading one Machine has its own limit, that each action has
+// its own, and that the other APIs have none.
 func TestRateLimitOfOneMachine(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
 	limited := newDemoApp(t, flysim.Options{RateLimits: true})

@@ -14,7 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// exchange is one request of flyctl and the answer it got, as recorded.
+// exchange is one recorded request of flyctl and its answer.
 type exchange struct {
 	Method  string            `json:"m"`
 	Path    string            `json:"path"`
@@ -24,17 +24,17 @@ type exchange struct {
 	Result  any               `json:"res"`
 }
 
-// sameAsRecorded are the keys whose values do not depend on ids and times: they must be
-// equal, everything else only of the same JSON type.
+// sameAsRecorded are the keys whose values do not depend on ids and times. These must be equal; all
+// other values must only have the same JSON type.
 var sameAsRecorded = map[string]bool{
 	"state": true, "region": true, "config": true, "definition": true, "status": true, "strategy": true,
 	"host_status": true, "cordoned": true, "shared": true, "deployed": true, "type": true, "platformVersion": true,
 	"registry": true, "ok": true, "network": true, "handlers": true,
 }
 
-// TestTraceReplay sends what the official flyctl sent in a first deploy, a
-// second one, ips list, status and machine list, all of it and in its order, and
-// compares the answers with those that flyctl was content with.
+// TestTraceReplay sends, in order, everything that the official flyctl sent in a first deploy, a
+// second one, ips list, status and machine list, and compares the answers with those that flyctl
+// accepted.
 func TestTraceReplay(t *testing.T) {
 	p := flysim.New(flysim.Options{Token: "test"})
 	wantStatus(t, ask(t, p, "POST", "/v1/apps", `{"name":"demo","org_slug":"personal"}`), 201)
@@ -113,7 +113,7 @@ func readTrace(t *testing.T) []exchange {
 	return trace
 }
 
-// translate replaces recorded ids by ours, the longest first.
+// translate replaces recorded ids with ours, the longest first.
 func translate(ids map[string]string, text string) string {
 	known := slices.SortedFunc(maps.Keys(ids), func(a, b string) int { return len(b) - len(a) })
 	for _, id := range known {
@@ -122,7 +122,7 @@ func translate(ids map[string]string, text string) string {
 	return text
 }
 
-// learn notes ids at the same place of both answers.
+// learn records the ids at the same place in both answers.
 func learn(ids map[string]string, recorded, ours any) {
 	was, ok := recorded.(map[string]any)
 	is, ok2 := ours.(map[string]any)
@@ -149,12 +149,11 @@ type comparison struct {
 	t       *testing.T
 	where   string
 	ids     map[string]string
-	graphql bool // only what was asked for is in the answer
+	graphql bool // the answer has only the requested fields
 }
 
-// compare walks both answers. In REST every recorded key must be there, in
-// GraphQL every key of ours must have the recorded type. A recorded null says
-// nothing.
+// compare compares both answers. In REST every recorded key must exist, in GraphQL every key of
+// ours must have the recorded type. A recorded null allows any value.
 func (c comparison) compare(path, key string, recorded, ours any) {
 	if recorded == nil {
 		return

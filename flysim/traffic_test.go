@@ -14,7 +14,7 @@ func TestTraffic(t *testing.T) {
 		t.Errorf("load %d, want 2", got)
 	}
 	end()
-	end() // once is enough
+	end() // a second call does nothing
 	if got := traffic.Load("m1"); got != 1 {
 		t.Errorf("load %d, want 1", got)
 	}
@@ -26,7 +26,7 @@ func TestTraffic(t *testing.T) {
 	select {
 	case <-changed:
 	default:
-		t.Error("nobody was told")
+		t.Error("no one was notified")
 	}
 	recent := traffic.Recent(1995)
 	if len(recent) != 5 || recent[0].Number != 1996 || traffic.Count() != 2000 {

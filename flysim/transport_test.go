@@ -13,8 +13,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// TestTransport: in memory a request is served as over a socket, in the time of
-// a bubble.
+// TestTransport checks that a request is served in memory as over a socket, with the time of a
+// synctest bubble.
 func TestTransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(Options{StartDelay: 30 * time.Second})
@@ -57,7 +57,7 @@ func TestTransport(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, _, err := send(ctx, "GET", "/wait?state=started", ""); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("given up: got %v", err)
+			t.Errorf("canceled: got %v", err)
 		}
 		time.Sleep(time.Minute)
 		if state := p.Machine("shop", id).State; state != "started" {

@@ -8,7 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// TestSite follows an app through what the data plane does with it.
+// TestSite follows an app through the changes that the data plane makes.
 func TestSite(t *testing.T) {
 	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, StartDelay: 2 * time.Second, CheckDelay: time.Second})
@@ -36,10 +36,10 @@ func TestSite(t *testing.T) {
 		t.Fatalf("parked: %s", got)
 	}
 	if err := p.Park(app, id, false); err == nil {
-		t.Error("a Machine that does not run was stopped")
+		t.Error("a Machine that is not started was stopped")
 	}
 	if p.Revision() != revision {
-		t.Error("reading, or what failed, counts as a change")
+		t.Error("a read or a failed call counts as a change")
 	}
 	if err := p.Wake(app, id); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestSite(t *testing.T) {
 	select {
 	case <-changed:
 	default:
-		t.Error("nobody was told of the wake")
+		t.Error("no one was notified of the wake")
 	}
 	s = site()
 	if s.Machines[0].State != "starting" || !s.Until.Equal(clock.Now().Add(2*time.Second)) || s.Revision == revision {
@@ -81,7 +81,7 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// TestServing tells the checks that route from those that do not.
+// TestServing checks which checks affect routing.
 func TestServing(t *testing.T) {
 	clock := flysim.NewClock(func() time.Time { return startTime })
 	p := seeded(t, flysim.Options{Clock: clock, CheckDelay: time.Second})
@@ -107,7 +107,7 @@ func TestServing(t *testing.T) {
 	}
 	p.SetListen(app, id, []string{"127.0.0.1:8080"})
 	if got := serving(); got != "critical" {
-		t.Errorf("out of reach: %s", got)
+		t.Errorf("unreachable port: %s", got)
 	}
 	p.SetListen(app, id, []string{"0.0.0.0:8080"})
 	config, err := p.MachineConfig(app, id).With("checks", map[string]map[string]any{"disk": {"type": "tcp", "port": 1}})
@@ -117,7 +117,7 @@ func TestServing(t *testing.T) {
 	p.SetMachineConfig(app, id, config)
 	clock.Advance(time.Hour)
 	if got := serving(); got != "passing" || p.Machine(app, id).ChecksPassing {
-		t.Errorf("with a check of its own that fails: %s", got)
+		t.Errorf("with a failing top-level check: %s", got)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestAppOf(t *testing.T) {
 	before := p.Revision()
 	p.AddCertificate("shop-api", "*.shop.example")
 	if p.Revision() == before {
-		t.Error("a certificate is no change")
+		t.Error("a new certificate does not count as a change")
 	}
 	for host, want := range map[string]string{"a.shop.example": "shop-api", "a.b.shop.example": "",
 		"shop.example": "", "": ""} {

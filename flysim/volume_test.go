@@ -53,7 +53,7 @@ func TestVolumes(t *testing.T) {
 	got = ask(t, p, "POST", shop+"/machines", mounting(id))
 	wantStatus(t, got, 412)
 	wantBody(t, got, "error", "failed_precondition: volume "+id+" is already attached to machine "+owner)
-	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+owner, mounting(id)), 200) // its own
+	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+owner, mounting(id)), 200) // the Machine's own volume
 	wantStatus(t, ask(t, p, "DELETE", disks+"/"+id, ""), 412)
 	wantBody(t, ask(t, p, "GET", shop, ""), "volume_count", "2")
 
@@ -62,12 +62,12 @@ func TestVolumes(t *testing.T) {
 	wantBody(t, ask(t, p, "PUT", disks+"/"+id, `{"auto_backup_enabled":false}`), "auto_backup_enabled", "false")
 	wantBody(t, ask(t, p, "GET", disks+"/"+id, ""), "snapshot_retention", "9")
 
-	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+owner, `{"config":{"image":"nginx"}}`), 200) // lets it go
+	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+owner, `{"config":{"image":"nginx"}}`), 200) // detaches the volume
 	wantBody(t, ask(t, p, "GET", disks+"/"+id, ""), "attached_machine_id", "null")
 	wantStatus(t, ask(t, p, "POST", shop+"/machines/"+owner, mounting(id)), 200)
 	wantStatus(t, ask(t, p, "DELETE", shop+"/machines/"+owner+"?kill=true", ""), 200)
 	if got := p.Volumes("shop-api"); got[0].Machine != "" || got[0].SizeGB != 5 {
-		t.Errorf("after its Machine's end: %+v", got)
+		t.Errorf("after its Machine was destroyed: %+v", got)
 	}
 	wantBody(t, ask(t, p, "DELETE", disks+"/"+id, ""), "state", "pending_destroy")
 	wantStatus(t, ask(t, p, "GET", disks+"/"+id, ""), 404)

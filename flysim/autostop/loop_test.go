@@ -17,7 +17,7 @@ import (
 
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// stoppingApp is a platform with an app of its own, and the loop over it.
+// stoppingApp is a platform with one app, and the loop that stops its Machines.
 type stoppingApp struct {
 	*autostop.Loop
 	t     *testing.T
@@ -33,10 +33,11 @@ func newStoppingApp(t *testing.T, clock *flysim.Clock) *stoppingApp {
 	return &stoppingApp{Loop: &autostop.Loop{Platform: p, Traffic: new(flysim.Traffic)}, t: t, clock: clock}
 }
 
-// still is a clock that moves by Advance alone.
+// still returns a clock that moves only by Advance.
 func still(at time.Time) *flysim.Clock { return flysim.NewClock(func() time.Time { return at }) }
 
-// testPlatform is a Machine to be made, running for an hour when it is looked at.
+// testPlatform describes a Machine to create, which has been running for an hour when the loop
+// looks at it.
 type testPlatform struct {
 	region string // empty: iad
 	group  string // empty: app
@@ -103,7 +104,7 @@ func TestRule(t *testing.T) {
 		name  string
 		boxes []testPlatform
 		at    time.Time
-		want  []string // what each Machine is afterwards; started unless said
+		want  []string // state of each Machine afterwards; empty: started
 		why   map[int]string
 	}{
 		{name: "the last one, idle", boxes: []testPlatform{{}}, want: []string{"stopped"}, why: map[int]string{
@@ -243,7 +244,7 @@ func cordon(b *stoppingApp, id string) {
 	post(b.t, server.URL+"/v1/apps/"+app+"/machines/"+id+"/cordon", b.Platform.Token())
 }
 
-// TestRun lets the loop run on a clock that jumps and on one that races.
+// TestRun runs the loop on a clock that jumps and on a very fast one.
 func TestRun(t *testing.T) {
 	states := func(b *stoppingApp) string {
 		site, err := b.Platform.Site(app)
@@ -274,7 +275,7 @@ func TestRun(t *testing.T) {
 	}
 
 	t.Run("jumps", func(t *testing.T) {
-		read := make(chan struct{}, 1) // the clock was
+		read := make(chan struct{}, 1) // receives a value when the clock was read
 		clock := flysim.NewClock(func() time.Time {
 			select {
 			case read <- struct{}{}:
@@ -286,7 +287,7 @@ func TestRun(t *testing.T) {
 		b.add(testPlatform{}, testPlatform{}, testPlatform{})
 		<-read
 		stop := run(b)
-		<-read // the time of the first pass is settled
+		<-read // the time of the first pass is set
 		b.clock.Advance(time.Hour)
 		await(b, "stopped stopped stopped")
 		if err := stop(); !errors.Is(err, context.Canceled) {
@@ -296,7 +297,7 @@ func TestRun(t *testing.T) {
 	t.Run("races", func(t *testing.T) {
 		b := newStoppingApp(t, flysim.NewClock(time.Now))
 		b.add(testPlatform{}, testPlatform{})
-		b.clock.SetSpeed(100_000) // a pass each 3 ms
+		b.clock.SetSpeed(100_000) // one pass every 3 ms
 		stop := run(b)
 		await(b, "stopped stopped")
 		if err := stop(); !errors.Is(err, context.Canceled) {
@@ -305,7 +306,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestPasses follows two Machines to zero, pass by pass, around a wake.
+// TestPasses follows two Machines, pass by pass, until both are stopped, with a wake in between.
 func TestPasses(t *testing.T) {
 	b := newStoppingApp(t, still(start))
 	b.add(testPlatform{}, testPlatform{})
@@ -329,10 +330,10 @@ func TestPasses(t *testing.T) {
 	if err := b.Platform.Wake(app, b.ids[1]); err != nil {
 		t.Fatal(err)
 	}
-	pass() // it was just woken
+	pass() // no stop: it was just woken
 	b.Platform.SetMachineConfig(app, b.ids[1], parseConfig(t, `{"image": "nginx", "services": [{"autostop": false}]}`))
 	b.clock.Advance(time.Hour)
-	pass() // its setting is another one now
+	pass() // its setting has changed
 	b.Platform.DestroyMachine(app, b.ids[1])
 	pass()
 	if _, err := b.Explain("none"); !errors.Is(err, flysim.ErrGone) {
@@ -349,7 +350,7 @@ func parseConfig(t *testing.T, text string) spec.Config {
 	return c
 }
 
-// BenchmarkPass is a pass over 1,000 apps of 10 running Machines each, all busy.
+// BenchmarkPass is a pass over 1,000 apps with 10 started, busy Machines each.
 func BenchmarkPass(b *testing.B) {
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock})

@@ -19,10 +19,10 @@ const (
 	shopA = "148e21ea7d9d89"
 )
 
-// start is a time after everything in the fixture.
+// start is later than everything in the fixture.
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// seeded is a platform with the example apps, on a clock that only tests move.
+// seeded returns a platform with the example apps, on a clock that only tests move.
 func seeded(t *testing.T) *flysim.Platform {
 	t.Helper()
 	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return start })})
@@ -128,7 +128,7 @@ func controlling(t *testing.T, p *flysim.Platform) client {
 	return client{t, server.URL}
 }
 
-// send sends JSON unless the headers, as name, value pairs, say otherwise.
+// send sends JSON, unless the headers, given as name and value pairs, say otherwise.
 func (c client) send(method, path, body string, headers ...string) reply {
 	c.t.Helper()
 	r, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
@@ -188,7 +188,7 @@ func TestControlClock(t *testing.T) {
 	p.Play(script)
 	c.send("POST", "/clock", `{"advance":"1h"}`)
 	wantBody(t, c.send("GET", "/state", ""), "apps.3.machines.0.state", "stopped")
-	for range 1000 { // until dates could not be written any more
+	for range 1000 { // until dates could no longer be written
 		if got := c.send("POST", "/clock", `{"advance":"87600h"}`); got.status != 200 {
 			wantStatus(t, got, 400)
 			break
@@ -274,7 +274,7 @@ func TestControlCalls(t *testing.T) {
 	wantBody(t, got, "calls.0.operation", "app.get")
 	wantBody(t, got, "calls.1.body_cut", "true")
 	if strings.Contains(string(got.body), p.Token()) || len(got.get(t, "calls.1.body")) != 4<<10 {
-		t.Errorf("too much is told: %.300s", got.body)
+		t.Errorf("the answer shows too much: %.300s", got.body)
 	}
 	wantStatus(t, c.send("DELETE", "/calls", ""), 200)
 	ask(t, p, "GET", shop, "")
@@ -283,7 +283,7 @@ func TestControlCalls(t *testing.T) {
 	}
 }
 
-// TestControlRefuses holds that nothing which is refused has an effect.
+// TestControlRefuses checks that a refused request has no effect.
 func TestControlRefuses(t *testing.T) {
 	p := seeded(t)
 	c := controlling(t, p)
@@ -326,7 +326,7 @@ func TestControlRefuses(t *testing.T) {
 		}
 	}
 	if len(p.Faults()) != 0 || len(p.Events()) != 0 || !p.Clock().Now().Equal(start) || p.Clock().Speed() != 1 {
-		t.Error("something that was refused has an effect")
+		t.Error("a refused request has an effect")
 	}
 	for _, headers := range [][]string{
 		{"Origin", "http://127.0.0.1" + port}, {"Host", "localhost" + port, "Origin", "http://localhost" + port},

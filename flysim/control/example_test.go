@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/control"
 )
 
-// The control endpoint drives a platform from another program.
+// The control endpoint controls a platform from another program.
 func ExampleListen() {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	p := flysim.New(flysim.Options{Clock: flysim.NewClock(func() time.Time { return begin })})

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestShownBody has the documents in which values stand that nobody should read.
+// TestShownBody has the documents with values that must not be shown.
 func TestShownBody(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{``, ``},
@@ -14,7 +14,7 @@ func TestShownBody(t *testing.T) {
 		{`{"variables":{"input":{"definition":{"env":{"A":{"B":["s3cret",1,null]}}}}}}`,
 			`{"variables":{"input":{"definition":{"env":{"A":{"B":["(hidden)","(hidden)",null]}}}}}}`},
 		{`{"values":{"A":"s3cret"},"ENV":true,"name":"x"}`, `{"ENV":"(hidden)","name":"x","values":{"A":"(hidden)"}}`},
-		{`{"env":{"KEY":"s3cr`, ``}, // cut off
+		{`{"env":{"KEY":"s3cr`, ``}, // incomplete
 	}
 	for _, tt := range tests {
 		got, ok := shownBody([]byte(tt.body))
@@ -24,7 +24,7 @@ func TestShownBody(t *testing.T) {
 	}
 }
 
-// FuzzShownBody holds that what stands in an environment is never shown.
+// FuzzShownBody checks that the value of an environment variable is never shown.
 func FuzzShownBody(f *testing.F) {
 	f.Add(`{"a":1}`)
 	f.Add(`[{"env":{"a":["x"]}}]`)
@@ -51,7 +51,7 @@ func FuzzShownBody(f *testing.F) {
 			case nil:
 			default:
 				if v != hidden {
-					t.Errorf("%v is shown of %s", v, inner)
+					t.Errorf("%v of %s is shown", v, inner)
 				}
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
 )
 
-// lines are the entries of a script in the form of a command line.
+// lines returns the entries of a script in the form of a command line.
 func lines(s flysim.Script) string {
 	var out []string
 	for _, f := range s.Faults {
@@ -119,7 +119,7 @@ clock at=1m0s jump=24h0m0s speed=60`
 	if lines(got) != want || got.Seed != 7 {
 		t.Errorf("seed %d, got\n%s\nwant\n%s", got.Seed, lines(got), want)
 	}
-	for line := range strings.Lines(want) { // a command line says the same
+	for line := range strings.Lines(want) { // as a command line each has the same meaning
 		again, err := fault.Parse(line)
 		if err != nil || lines(again) != strings.TrimSuffix(line, "\n") {
 			t.Errorf("%s: %v, again %s", line, err, lines(again))
@@ -227,8 +227,8 @@ func TestParseFault(t *testing.T) {
 	}
 }
 
-// FuzzParseScript holds that what is accepted can be played, and written as
-// lines that say the same.
+// FuzzParseScript checks that an accepted script can be played, and can be written as lines with
+// the same meaning.
 func FuzzParseScript(f *testing.F) {
 	f.Add(everything)
 	f.Add("fault = [{status = 500}]\n[[event]]\nat = 1979-05-27T07:32:00Z")
@@ -238,7 +238,7 @@ func FuzzParseScript(f *testing.F) {
 		script, err := fault.ParseScript([]byte(text))
 		if err != nil {
 			if err.Error() == "" {
-				t.Error("an error that says nothing")
+				t.Error("an error without a message")
 			}
 			return
 		}
@@ -262,7 +262,7 @@ func FuzzParseFault(f *testing.F) {
 	})
 }
 
-// checkReadBack reads what a script says of itself.
+// checkReadBack formats the entries of a script and parses them again.
 func checkReadBack(t *testing.T, script flysim.Script) {
 	t.Helper()
 	var entries []string
@@ -282,7 +282,7 @@ func checkReadBack(t *testing.T, script flysim.Script) {
 	}
 }
 
-// TestDocumentedScript holds that the examples of the documentation are right.
+// TestDocumentedScript checks that the examples in the documentation are valid.
 func TestDocumentedScript(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "flysim.md"))
 	if err != nil {

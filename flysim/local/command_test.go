@@ -29,7 +29,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 )
 
-// TestMain lets this binary be the command that the tests run.
+// TestMain makes this binary serve as the command that the tests run.
 func TestMain(m *testing.M) {
 	switch {
 	case len(os.Args) > 2 && os.Args[1] == "command":
@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command serves on a host and the PORT of its environment. It ends with code 3
-// when asked for /crash and at SIGINT with code 0, unless it is a stubborn one.
+// command serves on a host and the PORT in its environment. It ends with code 3 on /crash, and with
+// code 0 on SIGINT unless it is stubborn.
 func command(host string) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt)
@@ -51,7 +51,7 @@ func command(host string) int {
 				fmt.Println("no")
 			}
 		}()
-		child := exec.Command(os.Args[0], "command", "127.0.0.1") // is to end too
+		child := exec.Command(os.Args[0], "command", "127.0.0.1") // must end too
 		child.Env = append(os.Environ(), "PORT=0")
 		if err := child.Start(); err != nil {
 			return 1
@@ -66,7 +66,7 @@ func command(host string) int {
 		dir, _ := os.Getwd()
 		_ = json.NewEncoder(w).Encode(map[string]any{"env": os.Environ(), "dir": dir, "pid": os.Getpid()})
 	})
-	network := "tcp" // of which Go makes [::] for 0.0.0.0
+	network := "tcp" // with it Go listens on [::] for 0.0.0.0
 	if !strings.Contains(host, ":") {
 		network = "tcp4"
 	}
@@ -93,7 +93,7 @@ var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 const app = "hello"
 
-// client talks to one Machine.
+// client returns an HTTP client for one Machine.
 func client(r *program.Runner, to proxy.Target) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return r.Dial(ctx, to) },
@@ -111,10 +111,10 @@ type server struct {
 	dir      string
 }
 
-// newServer starts the test's command with a host; more is further TOML of the app.
+// newServer starts the test's command on a host. more is more TOML of the app.
 func newServer(t *testing.T, host, more string) *server { return newLimited(t, host, more, 100) }
 
-// newLimited is newServer with a limit of commands that may run at once.
+// newLimited is newServer with a limit on commands that run at once.
 func newLimited(t *testing.T, host, more string, most int) *server {
 	w := &server{t: t, lines: make(chan local.Line, 100), dir: t.TempDir()}
 	w.clock = flysim.NewClock(func() time.Time { return start })
@@ -149,7 +149,7 @@ func newLimited(t *testing.T, host, more string, most int) *server {
 	return w
 }
 
-// run lets the runner follow the Machines until the test ends.
+// run makes the runner follow the Machines until the test ends.
 func (w *server) run() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
@@ -186,7 +186,7 @@ func (w *server) target(port int, direct bool) proxy.Target {
 	return proxy.Target{App: app, Machine: w.id, Port: port, Direct: direct}
 }
 
-// get asks the Machine once.
+// get sends one request to the Machine.
 func (w *server) get(path string, header ...string) (*http.Response, string) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://hello.flycast"+path, http.NoBody)
@@ -210,8 +210,8 @@ func (w *server) get(path string, header ...string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// line waits for one that contains text, and for one with each of the others,
-// in any order; it returns the first.
+// line waits for a log line that contains text, and for one with each of the others, in any order.
+// It returns the first one.
 func (w *server) line(text string, others ...string) (first local.Line) {
 	w.t.Helper()
 	late := time.After(20 * time.Second)
@@ -233,7 +233,7 @@ func (w *server) line(text string, others ...string) (first local.Line) {
 	return first
 }
 
-// bound waits until the Machine listens on something and returns that.
+// bound waits until the Machine listens on something, and returns the sockets.
 func (w *server) bound() []string {
 	w.t.Helper()
 	late := time.After(20 * time.Second)
@@ -254,7 +254,7 @@ func (w *server) bound() []string {
 	}
 }
 
-// about is what the command says about itself.
+// about is what the command reports about itself.
 type about struct {
 	Env []string
 	Dir string
@@ -274,7 +274,7 @@ func TestCommand(t *testing.T) {
 	t.Setenv("FLY_API_TOKEN", "the person's")
 	t.Setenv("SOME_SECRET", "the person's")
 	w := newServer(t, "0.0.0.0", "dir = 'www'\n")
-	w.line("cannot be run") // there is no folder www
+	w.line("cannot be run") // the folder www does not exist
 	if err := os.Mkdir(filepath.Join(w.dir, "www"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -301,10 +301,10 @@ func TestCommand(t *testing.T) {
 	}
 	if text := strings.Join(a.Env, "\n"); strings.Contains(text, "the person's") ||
 		strings.Contains(text, "HOME="+os.Getenv("HOME")+"\n") {
-		t.Errorf("the person's environment is in it:\n%s", text)
+		t.Errorf("it has the user's own environment:\n%s", text)
 	}
 
-	// What comes through the API does not get code into the command.
+	// Variables from the API cannot get code into the command.
 	changed, err := w.platform.MachineConfig(app, w.id).With("env", map[string]string{
 		"GREETING": "hello", "GORACE": "atexit_sleep_ms=0", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp",
 		"NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
@@ -351,14 +351,14 @@ func TestCommandEnds(t *testing.T) {
 	w.bound()
 	second := w.ask()
 	if second.PID == first.PID {
-		t.Error("it was not started anew")
+		t.Error("it was not started again")
 	}
 
 	if err := w.platform.Park(app, w.id, true); err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS == "linux" {
-		for stat := ""; !strings.Contains(stat, ") T "); { // it stands still
+		for stat := ""; !strings.Contains(stat, ") T "); { // until it is stopped
 			data, err := os.ReadFile("/proc/" + strconv.Itoa(second.PID) + "/stat")
 			if err != nil {
 				t.Fatal(err)
@@ -381,7 +381,7 @@ func TestCommandEnds(t *testing.T) {
 		t.Errorf("the last event is %s", got)
 	}
 	if _, err := os.Stat("/proc/" + strconv.Itoa(second.PID)); err == nil {
-		t.Error("the process is there")
+		t.Error("the process still exists")
 	}
 }
 
@@ -406,23 +406,23 @@ func TestCommandBind(t *testing.T) {
 	}
 }
 
-// patient is for a stubborn command that is given its minute.
+// patient makes a Machine give a stubborn command a minute.
 const patient = "# patient\n"
 
-// TestCommandRestarts restarts a Machine whose program does not end when it is
-// asked to: there are two of them at the most, and none when the runner has
-// ended, which waits for no kill_timeout.
+// TestCommandRestarts restarts a Machine whose program does not end on request. At most two of its
+// programs run at once. None runs after the runner has ended, which does not wait for a
+// kill_timeout.
 func TestCommandRestarts(t *testing.T) {
 	w := newServer(t, "stubborn", patient)
 	w.line("child ")
 	w.bound()
 	first := w.ask().PID
 	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
-	w.line("child ") // of the second one
+	w.line("child ") // the child of the second command
 	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
 	w.line("child ", "ended with code 137")
 	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("the first one, process %d, is there: %v", first, err)
+		t.Errorf("the first one, process %d, still exists: %v", first, err)
 	}
 	began := time.Now()
 	if err := w.Close(); err != nil {
@@ -433,7 +433,7 @@ func TestCommandRestarts(t *testing.T) {
 	}
 }
 
-// TestCommandCount makes Machines through the API without end.
+// TestCommandCount creates more Machines through the API than commands may run.
 func TestCommandCount(t *testing.T) {
 	w := newLimited(t, "0.0.0.0", "", 2)
 	w.bound()
@@ -445,7 +445,7 @@ func TestCommandCount(t *testing.T) {
 	}
 }
 
-// TestCommandStubborn kills one that does not end, and what it started.
+// TestCommandStubborn kills a command that does not end, and the processes that it started.
 func TestCommandStubborn(t *testing.T) {
 	for _, how := range []string{"stop", "end of the runner"} {
 		t.Run(how, func(t *testing.T) {
@@ -464,14 +464,14 @@ func TestCommandStubborn(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			for ctx.Err() == nil { // a process nobody waits for stays as a zombie
+			for ctx.Err() == nil { // a process that is not waited for stays as a zombie
 				stat, err := os.ReadFile("/proc/" + pid + "/stat")
 				if err != nil || strings.Contains(string(stat), ") Z ") {
 					return
 				}
 				runtime.Gosched()
 			}
-			t.Errorf("process %s, which the command started, is there", pid)
+			t.Errorf("process %s, which the command started, still exists", pid)
 		})
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// TestCommandEnvironment: who may set what.
+// TestCommandEnvironment checks which source may set which variable.
 func TestCommandEnvironment(t *testing.T) {
 	t.Setenv("PATH", "/bin")
 	t.Setenv("OWN", "x")
@@ -46,7 +46,7 @@ func TestCommandEnvironment(t *testing.T) {
 	}
 }
 
-// TestOutput splits what a command writes into lines of a limited length.
+// TestOutput splits a command's output into lines of limited length.
 func TestOutput(t *testing.T) {
 	var got []string
 	o := &output{line: func(text string) { got = append(got, text) }}

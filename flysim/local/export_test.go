@@ -2,7 +2,7 @@ package local
 
 import "github.com/flycast-mcp/flycast-mcp/flysim/program"
 
-// NewLimited is [New] with a limit of commands that may run at once.
+// NewLimited is [New] with a limit on commands that run at once.
 func NewLimited(options Options, most int) *program.Runner {
 	r := newRunner(options)
 	r.most = most

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestGuardList: the guard ends what is on its list and nothing that was on it.
+// TestGuardList checks that the guard kills the groups on its list, and no group that was removed
+// from it.
 func TestGuardList(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "homes")
 	if err := os.MkdirAll(filepath.Join(folder, "one"), 0o700); err != nil {
@@ -22,7 +23,7 @@ func TestGuardList(t *testing.T) {
 	var commands []*exec.Cmd
 	for range 3 {
 		c := exec.Command("/bin/cat")
-		in, err := c.StdinPipe() // its end is that of the command
+		in, err := c.StdinPipe() // the command ends when it is closed
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,20 +42,20 @@ func TestGuardList(t *testing.T) {
 	for i, c := range commands {
 		if i == 1 {
 			if err := c.Process.Signal(os.Interrupt); err != nil {
-				t.Errorf("the command that was taken off the list has ended: %v", err)
+				t.Errorf("the command that was removed from the list has ended: %v", err)
 			}
 		}
-		_ = c.Wait() // the state says it all
+		_ = c.Wait() // ProcessState has the result
 		if got, want := exitCode(c.ProcessState), map[bool]int{true: 130, false: 137}[i == 1]; got != want {
 			t.Errorf("command %d ended with %d, want %d", i, got, want)
 		}
 	}
 	if _, err := os.Stat(folder); err == nil {
-		t.Error("the folder is there")
+		t.Error("the folder still exists")
 	}
 }
 
-// TestGuardGone: a guard that somebody ended is told of, and waits for nothing.
+// TestGuardGone checks that a guard which was killed is reported, and that nothing waits for it.
 func TestGuardGone(t *testing.T) {
 	g, err := newGuard(t.TempDir())
 	if err != nil {

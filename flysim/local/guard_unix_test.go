@@ -27,8 +27,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 )
 
-// runAndSay runs the commands of a file until it is killed, and says what
-// becomes of them.
+// runAndSay runs the commands of a file until it is killed, and prints what happens to them.
 func runAndSay(file string) int {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -55,8 +54,8 @@ func runAndSay(file string) int {
 	return 0
 }
 
-// TestCommandOrphans: whatever ends the runner, nothing that a command started
-// goes on and no folder is left.
+// TestCommandOrphans checks that, however the runner ends, no process that a command started
+// survives, and no folder remains.
 func TestCommandOrphans(t *testing.T) {
 	binary, err := os.Executable()
 	if err != nil {
@@ -69,7 +68,7 @@ func TestCommandOrphans(t *testing.T) {
 				t.Fatal(err)
 			}
 			file := filepath.Join(dir, "apps.toml")
-			// The shell that is run has the program as a child.
+			// The shell that is started has the program as a child.
 			script := `"$0" command 127.0.0.1 "$PORT" & echo "port $PORT"; wait`
 			text := fmt.Sprintf(
 				"[[apps]]\nname = 'hello'\nhttp_service = { internal_port = 8080 }\ncommand = ['/bin/sh', '-c', %q, "+
@@ -110,13 +109,13 @@ func TestCommandOrphans(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("what the command started goes on")
+				t.Error("a process that the command started survives")
 			}
 			_, _ = io.Copy(io.Discard, out)
 			if err := cmd.Wait(); (err == nil) != (end == syscall.SIGTERM) {
 				t.Errorf("the runner ended with %v", err)
 			}
-			for late := time.Now().Add(20 * time.Second); ; runtime.Gosched() { // the guard ends after the runner
+			for late := time.Now().Add(20 * time.Second); ; runtime.Gosched() { // the guard ends later than the runner
 				left, err := os.ReadDir(temp)
 				if err != nil {
 					t.Fatal(err)

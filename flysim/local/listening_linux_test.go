@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestListeners reads tables as the kernel of a little-endian computer prints them.
+// TestListeners parses tables as the kernel of a little-endian computer prints them.
 func TestListeners(t *testing.T) {
 	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0

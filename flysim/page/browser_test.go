@@ -21,7 +21,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// tab is a page in a real browser, with what it asked for and complained about.
+// tab is a page in a real browser, with its requests and the browser's complaints.
 type tab struct {
 	*testing.T
 	ctx context.Context
@@ -29,11 +29,11 @@ type tab struct {
 	mu       sync.Mutex
 	asked    []string
 	troubles []string
-	quiet    bool // complaints are expected: the server is away
+	quiet    bool // complaints are expected, because the server is down
 }
 
-// openTab starts a headless Chromium. Without one the test is skipped; .ci/run
-// installs it, and says so if it cannot.
+// openTab starts a headless Chromium, or skips the test if there is none. .ci/run installs
+// Chromium, and reports if it cannot.
 func openTab(t *testing.T) *tab {
 	t.Helper()
 	binary, err := exec.LookPath("chromium")
@@ -43,7 +43,7 @@ func openTab(t *testing.T) *tab {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(binary), chromedp.DisableGPU,
 		chromedp.Flag("no-proxy-server", true), chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // its own one refuses to run as root
+		options = append(options, chromedp.NoSandbox) // Chromium's own sandbox refuses to run as root
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 	t.Cleanup(cancel)
@@ -79,7 +79,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// wait waits until an expression of the page is true.
+// wait waits until an expression in the page is true.
 func (b *tab) wait(condition string) {
 	b.Helper()
 	const poll = `new Promise((ok, no) => { const end = Date.now() + 20000, look = () => {
@@ -100,7 +100,7 @@ func eval[T any](b *tab, expression string) T {
 	return value
 }
 
-// media lets the page be seen by somebody who prefers a scheme, and less motion or not.
+// media emulates a user's preference for a color scheme, and for reduced motion.
 func (b *tab) media(scheme, motion string) {
 	b.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -112,7 +112,7 @@ func (b *tab) media(scheme, motion string) {
 	}
 }
 
-// picture keeps a screenshot in $SCREENSHOTS, for a person to look at.
+// picture saves a screenshot in $SCREENSHOTS, for a person to look at.
 func (b *tab) picture(name string, width, height int64) {
 	b.Helper()
 	b.do(chromedp.EmulateViewport(width, height))
@@ -135,8 +135,8 @@ func (b *tab) picture(name string, width, height int64) {
 const widest = `[...document.querySelectorAll("body *")].filter(n => n.getBoundingClientRect().right > ` +
 	`innerWidth + 1).map(n => n.tagName + "." + n.className + "#" + n.id).slice(0, 5).join(" ")`
 
-// contrast lists the texts whose WCAG 2 contrast with what is painted behind
-// them is below 4.5, and how many were looked at.
+// contrast lists the texts whose WCAG 2 contrast with their background is below 4.5, and counts the
+// texts.
 const contrast = `(() => {
 	const parse = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
 	const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
@@ -167,8 +167,7 @@ func (b *tab) checkContrast(scheme string) {
 	}
 }
 
-// witness counts what comes and goes on the wires, so that a slow machine does
-// not miss it.
+// witness counts what appears and disappears on the wires, so that a slow machine does not miss it.
 const witness = `window.witness = { dots: 0, paths: 0, lit: 0 };
 	new MutationObserver(list => {
 		for (const change of list) {
@@ -182,7 +181,7 @@ func card(id, condition string) string {
 	return fmt.Sprintf(`(n => %s)(document.querySelector('[data-machine="%s"]'))`, condition, id)
 }
 
-// TestBrowser goes through the page as somebody who leaves it open does.
+// TestBrowser uses the page as a person would who leaves it open.
 func TestBrowser(t *testing.T) {
 	b := openTab(t)
 	p, traffic, handler := newPage(t)
@@ -199,7 +198,7 @@ func TestBrowser(t *testing.T) {
 		`document.querySelector("[aria-current=true]").innerText.includes("shop-api")`)
 	b.wait(`document.querySelectorAll("#wires path").length === 5`)
 
-	// A Machine's state, with its word, an icon and an announcement.
+	// A Machine's state has a word, an icon and an announcement.
 	if err := p.Park(shop, shopA, true); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +216,7 @@ func TestBrowser(t *testing.T) {
 
 	eval[bool](b, witness)
 
-	// A request, its load, and a name that is not to be read as markup.
+	// A request and its load, and a name that must not be parsed as markup.
 	end := traffic.Begin(shopA)
 	b.wait(card(shopA, `n.querySelector("[role=meter]").getAttribute("aria-valuenow") === "1"`))
 	traffic.Add(flysim.Visit{
@@ -238,9 +237,9 @@ func TestBrowser(t *testing.T) {
 	b.wait(`document.querySelectorAll("#wires circle").length === 0`) // they arrived
 	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorInternal, App: shop, Machine: shopA,
 		Method: "GET", Path: "/past", Status: 200})
-	b.wait(`witness.dots === 3 && witness.paths === 1`) // past Fly Proxy, on a way of its own
+	b.wait(`witness.dots === 3 && witness.paths === 1`) // past Fly Proxy, on a separate path
 
-	// The public addresses go: the door is struck out.
+	// The public addresses are released: the public entrance is struck out.
 	b.wait(`!document.getElementById("outside").classList.contains("shut") && ` +
 		`document.getElementById("inside").classList.contains("shut")`)
 	p.AddAddress(shop, "private_v6", "", "")
@@ -260,7 +259,7 @@ func TestBrowser(t *testing.T) {
 	b.picture("dark", 1280, 900)
 	b.checkContrast("dark")
 
-	// Less motion: a request lights the wires up, and nothing moves.
+	// Reduced motion: a request highlights the wires, and nothing moves.
 	traffic.Add(flysim.Visit{At: p.Clock().Now(), Door: flysim.DoorFlycast, App: shop, Machine: shopA,
 		Method: "GET", Path: "/calm", Status: 200})
 	b.wait(`witness.lit === 2 && document.getElementById("rows").innerText.includes("/calm")`)
@@ -283,7 +282,7 @@ func TestBrowser(t *testing.T) {
 	b.wait(`document.getElementById("inside").innerText.includes("fdaa:2:1c4f:0:1::2") && ` +
 		`document.querySelectorAll("[data-machine]").length === 2`)
 
-	// The server goes away and comes back, with other news.
+	// The server goes down and comes back with another state.
 	b.mu.Lock()
 	b.quiet = true
 	b.mu.Unlock()
@@ -301,7 +300,7 @@ func TestBrowser(t *testing.T) {
 	b.checkRequests(server.URL)
 }
 
-// TestBrowserManyApps holds that a thousand apps are a list one can search.
+// TestBrowserManyApps checks that a list of a thousand apps can be searched.
 func TestBrowserManyApps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -327,8 +326,8 @@ func TestBrowserManyApps(t *testing.T) {
 	b.checkRequests(server.URL)
 }
 
-// checkRequests holds that nothing but the server was asked for anything, and
-// that the browser had nothing to complain about.
+// checkRequests checks that the page sent requests only to the server, and that the browser had no
+// complaints.
 func (b *tab) checkRequests(base string) {
 	b.Helper()
 	b.mu.Lock()

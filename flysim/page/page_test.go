@@ -101,7 +101,7 @@ func TestState(t *testing.T) {
 	}
 	if err := json.Unmarshal(get(t, h, "/state?app=none").Body.Bytes(), &got); err != nil || got.Site != nil ||
 		got.App != "none" {
-		t.Errorf("an app that is not there: %v, %+v", err, got.Site)
+		t.Errorf("an app that does not exist: %v, %+v", err, got.Site)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestDocument holds that the page names nothing that is elsewhere, and that no
-// text is read as markup.
+// TestDocument checks that the page refers to nothing outside of itself, and that text is never
+// parsed as markup.
 func TestDocument(t *testing.T) {
 	_, _, h := newPage(t)
 	text := get(t, h, "/").Body.String()
@@ -166,7 +166,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestEvents follows the stream: the whole state, then what changed alone.
+// TestEvents follows the stream: the whole state, then only the changes.
 func TestEvents(t *testing.T) {
 	p, traffic, h := newPage(t)
 	server := httptest.NewServer(h)
@@ -214,8 +214,8 @@ func TestEvents(t *testing.T) {
 	next("change", func(m shown) bool { return m.Speed == 60 })
 }
 
-// TestManyStreams holds that there is a limit, and that a page that is closed
-// makes room.
+// TestManyStreams checks that the number of streams is limited, and that a closed page makes room
+// for another.
 func TestManyStreams(t *testing.T) {
 	_, _, h := newPage(t)
 	server := httptest.NewServer(h)

@@ -14,7 +14,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
-// fleet is 1,000 apps of 10 Machines each.
+// fleet returns a platform with 1,000 apps of 10 Machines each, its runner, and a target on each
+// Machine.
 func fleet(b *testing.B) (*flysim.Platform, *program.Runner, []proxy.Target) {
 	clock := flysim.NewClock(time.Now)
 	p := flysim.New(flysim.Options{Clock: clock})
@@ -40,8 +41,8 @@ func heap() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// BenchmarkMemory tells what 10,000 Machines' programs cost: asked once, and
-// with a connection open to each.
+// BenchmarkMemory reports the memory of the programs of 10,000 Machines: after one request each,
+// and with an open connection to each.
 func BenchmarkMemory(b *testing.B) {
 	for b.Loop() {
 		_, r, targets := fleet(b)
@@ -73,7 +74,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkRequest is a request over a new connection, and over one that is kept.
+// BenchmarkRequest measures a request over a new connection, and over one that is reused.
 func BenchmarkRequest(b *testing.B) {
 	for _, keep := range []bool{false, true} {
 		b.Run(map[bool]string{false: "dial", true: "keep"}[keep], func(b *testing.B) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestClosedPairsAreFree holds that a connection whose server waits with a
-// deadline uses no memory after either side has closed it.
+// TestClosedPairsAreFree checks that a connection whose server waits with a deadline uses no memory
+// after either side closed it.
 func TestClosedPairsAreFree(t *testing.T) {
 	heap := func() int {
 		runtime.GC()

@@ -25,7 +25,7 @@ var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 const app = "hello"
 
-// web is a configuration with an HTTP service; more are further fields.
+// web returns a configuration with an HTTP service; more are further fields.
 func web(port int, more ...string) string {
 	fields := append([]string{
 		`"image": "registry.fly.io/hello:7"`,
@@ -45,14 +45,14 @@ func config(t testing.TB, text string) spec.Config {
 	return c
 }
 
-// client talks to one Machine.
+// client returns an HTTP client for one Machine.
 func client(r *program.Runner, to proxy.Target) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return r.Dial(ctx, to) },
 	}}
 }
 
-// runningApp is a platform with one Machine, and the runner.
+// runningApp is a platform with one Machine, and its runner.
 type runningApp struct {
 	*program.Runner
 	t        *testing.T
@@ -71,7 +71,7 @@ func newRunningApp(t *testing.T, text string) *runningApp {
 	return b
 }
 
-// run lets the runner follow the Machines until the test ends.
+// run makes the runner follow the Machines until the test ends.
 func (b *runningApp) run() {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	done := make(chan error, 1)
@@ -108,7 +108,7 @@ func (b *runningApp) target(port int, direct bool) proxy.Target {
 	return proxy.Target{App: app, Machine: b.id, Port: port, Direct: direct}
 }
 
-// get asks the Machine once.
+// get sends one request to the Machine.
 func (b *runningApp) get(path string, header ...string) (*http.Response, string) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://hello.flycast"+path, http.NoBody)
@@ -223,7 +223,7 @@ func TestAwake(t *testing.T) {
 	check("deployed", "started 0.0 s ago", "8", 1)
 }
 
-// TestPaths asks what is not the page.
+// TestPaths requests the paths other than the page.
 func TestPaths(t *testing.T) {
 	b := newRunningApp(t, web(8080))
 	tests := []struct {
@@ -295,7 +295,7 @@ func TestSleep(t *testing.T) {
 		t.Fatalf("answered at once: %s", got)
 	default:
 	}
-	for { // whenever the request came to the clock
+	for { // whenever the request reaches the clock
 		b.clock.Advance(time.Second)
 		select {
 		case got := <-answered:
@@ -309,7 +309,7 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// TestEnd ends programs by their own doing and by the platform's.
+// TestEnd ends programs, by themselves and by the platform.
 func TestEnd(t *testing.T) {
 	t.Run("exit", func(t *testing.T) {
 		b := newRunningApp(t, web(8080))
@@ -368,13 +368,13 @@ func TestEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
-				t.Errorf("the connection lives: %d, %v", n, err)
+				t.Errorf("the connection is still open: %d, %v", n, err)
 			}
 		})
 	}
 }
 
-// TestRaw talks to a port without HTTP.
+// TestRaw connects to a port without HTTP.
 func TestRaw(t *testing.T) {
 	b := newRunningApp(t, `{"image": "postgres", "services": [
 		{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 5432}]},
@@ -397,7 +397,7 @@ func TestRaw(t *testing.T) {
 		t.Errorf("sent back: %q, %v", rest, err)
 	}
 	if _, body := b.get("/healthz"); body != "ok\n" {
-		t.Errorf("HTTP beside it: %q", body)
+		t.Errorf("HTTP on another port: %q", body)
 	}
 	if _, err := b.Dial(t.Context(), b.target(53, false)); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("UDP: %v", err)

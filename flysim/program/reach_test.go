@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
-// TestReach has the rules for who reaches which socket.
+// TestReach has the rules for which socket accepts which connections.
 func TestReach(t *testing.T) {
 	tests := []struct {
 		listen        []string
@@ -44,7 +44,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// TestBind breaks and repairs the bind of a program by its environment.
+// TestBind breaks and fixes a program's bind through its environment.
 func TestBind(t *testing.T) {
 	env := func(pairs string) string { return `"env": {` + pairs + `}` }
 	tests := []struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// BenchmarkReconcile is what a change of the platform costs Run when 10,000
-// built-in programs were dialed.
+// BenchmarkReconcile measures what a change of the platform costs Run after 10,000 built-in
+// programs were dialed.
 func BenchmarkReconcile(b *testing.B) {
 	p := flysim.New(flysim.Options{Clock: flysim.NewClock(time.Now)})
 	config, err := spec.Parse([]byte(`{"image": "x", "services": [{"internal_port": 8080}]}`))

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestSpoof sends headers that only Fly Proxy may set, in the ways in which a
-// client could hope to get them past it.
+// TestSpoof sends headers that only Fly Proxy may set, in the ways in which a client might get them
+// past it.
 func TestSpoof(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
@@ -39,7 +39,7 @@ func TestSpoof(t *testing.T) {
 	}
 }
 
-// TestNoOpenProxy asks for what is none of the platform's.
+// TestNoOpenProxy requests hosts that are not on the platform.
 func TestNoOpenProxy(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
@@ -55,7 +55,7 @@ func TestNoOpenProxy(t *testing.T) {
 			for _, ask := range []string{"CONNECT " + to + " HTTP/1.1\r\nHost: " + to, "GET http://" + to +
 				"/ HTTP/1.1\r\nHost: " + to, "GET / HTTP/1.1\r\nHost: " + to} {
 				if strings.HasPrefix(ask, "GET") && strings.HasPrefix(to, "user@shop-api.flycast") {
-					continue // of a URL that is the user, who is left out
+					continue // in a URL this is the user, which is not sent
 				}
 				conn := b.dial(base)
 				fmt.Fprintf(conn, "%s\r\nConnection: close\r\n\r\n", ask)
@@ -74,8 +74,8 @@ func TestNoOpenProxy(t *testing.T) {
 	}
 }
 
-// TestSilentTunnel ends a connection through CONNECT whose client never says a
-// word: nothing of it stays.
+// TestSilentTunnel checks that nothing remains of a CONNECT connection on which the client sent
+// nothing.
 func TestSilentTunnel(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
@@ -89,7 +89,7 @@ func TestSilentTunnel(t *testing.T) {
 	if _, err := io.ReadAll(conn); err != nil && !strings.Contains(err.Error(), "reset") {
 		t.Error(err)
 	}
-	for { // the handler returns once it sees that
+	for { // the handler returns once it notices the end
 		stacks := make([]byte, 1<<20)
 		if !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "(*door).arrive(") {
 			return

@@ -13,7 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// memorySocket is where the program of every Machine listens.
+// memorySocket is the address on which the program of every Machine listens.
 type memorySocket string
 
 func (s memorySocket) Dial(ctx context.Context, _ Target) (net.Conn, error) {
@@ -21,8 +21,8 @@ func (s memorySocket) Dial(ctx context.Context, _ Target) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", string(s))
 }
 
-// BenchmarkProxy measures requests of 32 clients with connections that are
-// kept, over loopback sockets on both sides, to four Machines.
+// BenchmarkProxy measures requests from 32 clients with reused connections to four Machines, over
+// loopback sockets on both sides.
 func BenchmarkProxy(b *testing.B) {
 	platform := flysim.New(flysim.Options{})
 	platform.AddApp("shop-api", "personal", "")
@@ -45,7 +45,7 @@ func BenchmarkProxy(b *testing.B) {
 		_,
 			_ = io.WriteString(w, "hello")
 	})}
-	go func() { _ = server.Serve(app) }() // until the end
+	go func() { _ = server.Serve(app) }() // until the benchmark ends
 	defer server.Close()
 	listening, err := New(Options{Platform: platform, Programs: memorySocket(app.Addr().String())}).Listen(
 		"127.0.0.1:0", "")

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// db is a service that passes bytes on, and one that ends TLS before it does.
+// db is a service that passes bytes on, and one that terminates TLS first.
 const db = `{"protocol": "tcp",
 "internal_port": 5432, "autostart": true, "ports": [{"port": 5432, "handlers": []},
 {"start_port": 9000, "end_port": 9010, "handlers": ["proxy_proto"]},
@@ -32,7 +32,7 @@ func (b *proxyServer) dial(base string) net.Conn {
 	return conn
 }
 
-// connect asks for a connection to a name.
+// connect opens a connection to a name with CONNECT.
 func (b *proxyServer) connect(base, to string) (net.Conn, *http.Response) {
 	b.Helper()
 	conn := b.dial(base)
@@ -46,7 +46,7 @@ func (b *proxyServer) connect(base, to string) (net.Conn, *http.Response) {
 	return bufferedConn{conn, ahead}, res
 }
 
-// bufferedConn is a connection that was read ahead of.
+// bufferedConn is a connection of which bytes were already read into a buffer.
 type bufferedConn struct {
 	net.Conn
 	ahead *bufio.Reader
@@ -54,7 +54,8 @@ type bufferedConn struct {
 
 func (c bufferedConn) Read(p []byte) (int, error) { return c.ahead.Read(p) }
 
-// TestRaw passes bytes through CONNECT, wakes a Machine for them, and counts the connection.
+// TestRaw sends bytes through CONNECT, wakes a Machine for them, and checks that the connection
+// counts as load.
 func TestRaw(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("orders-db", db, "iad")[0]
@@ -90,7 +91,7 @@ func TestRaw(t *testing.T) {
 		}
 	}
 	if got := b.traffic.Load(id); got != 0 {
-		t.Errorf("load %d after all", got)
+		t.Errorf("load %d after all connections ended", got)
 	}
 	for to, code := range map[string]string{"orders-db.flycast:5433": "PORT", "nobody.flycast:5432": "DNS"} {
 		if _, res := b.connect(b.listening.Flycast, to); res.StatusCode != 502 || res.Header.Get(errorHeader) != code {
@@ -113,7 +114,7 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// TestSharedAddress routes by host name only.
+// TestSharedAddress checks that a shared address routes only by host name.
 func TestSharedAddress(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("orders-db", db, "iad")[0]
@@ -129,7 +130,7 @@ func TestSharedAddress(t *testing.T) {
 	}
 }
 
-// TestTLS follows force_https to https, over CONNECT and straight.
+// TestTLS follows force_https to https, over CONNECT and directly.
 func TestTLS(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "force_https": true,`, 1), "iad")[0]
@@ -175,8 +176,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestFlycastHasNoCertificate is the trap of force_https: the redirect leads to
-// a port that resets the connection.
+// TestFlycastHasNoCertificate shows the trap of force_https: the redirect leads to a port that
+// resets the connection.
 func TestFlycastHasNoCertificate(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "force_https": true,`, 1), "iad")
@@ -194,11 +195,11 @@ func TestFlycastHasNoCertificate(t *testing.T) {
 	b.app("own", strings.Replace(web, `"port": 443,`,
 		`"port": 443, "tls_options": {"default_self_signed": true},`, 1), "iad")
 	if res, body := b.ask(b.web, http.MethodGet, "https://own.flycast/"); res.StatusCode != 200 {
-		t.Errorf("with a certificate of its own: %d %s", res.StatusCode, body)
+		t.Errorf("with its own certificate: %d %s", res.StatusCode, body)
 	}
 }
 
-// TestTLSRaw ends TLS before a program that speaks no HTTP.
+// TestTLSRaw terminates TLS for a program that does not speak HTTP.
 func TestTLSRaw(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("broker", db, "iad")[0]
@@ -224,7 +225,7 @@ func TestTLSRaw(t *testing.T) {
 	}
 }
 
-// TestConnectHTTP is how browsers open WebSockets through a proxy.
+// TestConnectHTTP sends HTTP through CONNECT, as browsers do for WebSockets through a proxy.
 func TestConnectHTTP(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("shop-api", web, "iad")[0]
@@ -241,7 +242,7 @@ func TestConnectHTTP(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
 	}
-	if got := b.traffic.Count(); got != 1 { // the second visit may be over only now
+	if got := b.traffic.Count(); got != 1 { // the second visit may end only now
 		b.visit(2)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
 
-// A request over Flycast, from a caller who uses the listener as an HTTP proxy.
+// A request over Flycast, from a caller that uses the listener as an HTTP proxy.
 func Example() {
 	platform := flysim.New(flysim.Options{})
 	if err := platform.Seed(context.Background()); err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestHeaders compares what the app sees, and what the client gets, with Fly's.
+// TestHeaders compares the headers that the app and the client get with Fly's.
 func TestHeaders(t *testing.T) {
 	b := newProxyServer(t, Options{Region: "lhr"})
 	ids := b.app("shop-api", strings.Replace(web, `"port": 80,`,
@@ -62,7 +62,7 @@ func TestHeaders(t *testing.T) {
 	_ = ids
 }
 
-// TestRoutingHeaders chooses Machines by the request's headers.
+// TestRoutingHeaders chooses Machines through the request's headers.
 func TestRoutingHeaders(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra", "lhr")
@@ -79,7 +79,7 @@ func TestRoutingHeaders(t *testing.T) {
 		{"Fly-Prefer-Instance-Id", "none", ids[0], ""},
 		{"Fly-Force-Instance-Id", ids[1], ids[1], ""},
 		{"Fly-Force-Instance-Id", "none", "", "PR03"},
-		{"Fly-Force-Instance-Id", ids[2], ids[2], ""}, // it is started
+		{"Fly-Force-Instance-Id", ids[2], ids[2], ""}, // a stopped Machine is started
 	}
 	var unavailable string
 	b.programs.handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -99,7 +99,7 @@ func TestRoutingHeaders(t *testing.T) {
 	}
 }
 
-// TestReplay lets apps send requests on.
+// TestReplay sends requests on with fly-replay.
 func TestReplay(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("router", web, "iad", "fra")
@@ -114,7 +114,7 @@ func TestReplay(t *testing.T) {
 		replay, machine, code string
 	}{
 		{"region=fra", ids[1], ""},
-		{`region="syd,any";state=x`, ids[0], "PA02"}, // it ends where it began, and again
+		{`region="syd,any";state=x`, ids[0], "PA02"}, // it comes back to the first Machine, again and again
 		{"instance=" + ids[1], ids[1], ""},
 		{"elsewhere=true", ids[1], ""},
 		{"app=hidden", target, ""},
@@ -151,7 +151,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestHTTP2Backend reaches a program that speaks h2c.
+// TestHTTP2Backend sends requests to a program that speaks h2c.
 func TestHTTP2Backend(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("grpc", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"h2_backend": true},`, 1), "iad")
@@ -161,8 +161,8 @@ func TestHTTP2Backend(t *testing.T) {
 	}
 }
 
-// TestIdleTimeout ends requests on which nothing happens, before their answer
-// and in the middle of it.
+// TestIdleTimeout ends requests on which nothing happens, before their answer and in the middle of
+// it.
 func TestIdleTimeout(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", strings.Replace(web, `"port": 80,`, `"port": 80, "http_options": {"idle_timeout": 7},`, 1), "iad")
@@ -195,27 +195,27 @@ func TestIdleTimeout(t *testing.T) {
 	defer res.Body.Close()
 	began <- true
 	if _, err := io.ReadAll(res.Body); err == nil || res.StatusCode != http.StatusAccepted {
-		t.Errorf("%d, %v: the answer came to an end", res.StatusCode, err)
+		t.Errorf("%d, %v: the answer is complete", res.StatusCode, err)
 	}
 	if v := b.visit(2); v.Code != "PU02" || v.Took != 7*time.Second {
 		t.Errorf("the visit is %+v", v)
 	}
 }
 
-// TestConnectionsCount keeps the load while the client's connection lives, where
-// the service counts connections, and ends it with the Machine.
+// TestConnectionsCount checks that, if the service counts connections, the load lasts as long as
+// the client's connection and ends with the Machine.
 func TestConnectionsCount(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", strings.Replace(web, `"requests"`, `"connections"`, 1), "iad", "iad")
 	res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/")
 	first := res.Header.Get("X-Machine")
-	for range 4 { // the connection is kept, and its Machine with it
+	for range 4 { // the connection is reused, and stays on its Machine
 		if res, _ := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.Header.Get(
 			"X-Machine") != first || b.traffic.Load(first) != 1 {
 			t.Fatalf("%s answered, load %d", res.Header.Get("X-Machine"), b.traffic.Load(first))
 		}
 	}
-	changed := func() { // the proxy has seen it when the load is gone
+	changed := func() { // the load is 0 once the proxy has noticed
 		for b.traffic.Load(first) != 0 {
 			runtime.Gosched()
 		}
@@ -233,7 +233,7 @@ func TestConnectionsCount(t *testing.T) {
 	_ = ids
 }
 
-// TestHostile sends requests that no client means well with.
+// TestHostile sends malicious requests.
 func TestHostile(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")

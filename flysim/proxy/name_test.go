@@ -30,8 +30,8 @@ func TestParseAuthority(t *testing.T) {
 	}
 }
 
-// FuzzAuthority routes whatever stands in a Host header: it leads to a Machine
-// of the platform, or to a failure, and to nothing that was not asked for.
+// FuzzAuthority routes any Host header. It leads to a Machine of the platform or to a failure, and
+// to no other host.
 func FuzzAuthority(f *testing.F) {
 	for _, seed := range []string{
 		"shop-api.flycast", "shop-api.flycast:443", "iad.shop-api.internal:8080", "x.vm.shop-api.internal",
@@ -42,7 +42,7 @@ func FuzzAuthority(f *testing.F) {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}
-	b := newProxyServer(&testing.T{}, Options{}) // for its platform only
+	b := newProxyServer(&testing.T{}, Options{}) // only its platform is used
 	b.app("shop-api", web, "iad")
 	b.platform.AddCertificate("shop-api", "api.shop.example")
 	f.Cleanup(func() { _ = b.listening.Close() })
@@ -73,7 +73,7 @@ func FuzzReplay(f *testing.F) {
 			r.regions == nil && r.state == "" && !r.elsewhere && !strings.Contains(header, "timeout") &&
 			!strings.Contains(header, "fallback") && !strings.Contains(header, "elsewhere") &&
 			!strings.Contains(header, "state") {
-			t.Errorf("%q was read as nothing", header)
+			t.Errorf("%q was parsed as an empty replay", header)
 		}
 	})
 }

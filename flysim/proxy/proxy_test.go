@@ -19,12 +19,12 @@ import (
 
 var start = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// testPrograms are what the Machines of a test run: an HTTP server that tells its
-// Machine, unless a test says otherwise.
+// testPrograms are the programs of a test's Machines: HTTP servers that answer with their Machine,
+// unless the test sets another handler.
 type testPrograms struct {
 	mu      sync.Mutex
 	dialed  []Target
-	refuse  map[string]int            // by Machine: so many connections more; -1: all
+	refuse  map[string]int            // by Machine: how many more connections to refuse; -1: all
 	raw     map[string]func(net.Conn) // by Machine
 	handler http.Handler
 	serving map[string]*queue
@@ -70,8 +70,8 @@ func (p *testPrograms) targets() []Target {
 	return p.dialed
 }
 
-// proxyServer is a platform with a proxy before it, on a clock that stands still but
-// for the waits of the proxy: what it waits for comes at once.
+// proxyServer is a platform with a proxy. Its clock moves only when the proxy waits: what the proxy
+// waits for comes at once.
 type proxyServer struct {
 	*testing.T
 	platform  *flysim.Platform
@@ -145,7 +145,7 @@ const web = `{"protocol": "tcp",
 {"port": 443, "handlers": ["http", "tls"]}],
 	"concurrency": {"type": "requests", "soft_limit": 2, "hard_limit": 3}}`
 
-// app makes an app with Flycast and public addresses and one started Machine in each region.
+// app creates an app with Flycast and public addresses and one started Machine in each region.
 func (b *proxyServer) app(name, services string, regions ...string) (ids []string) {
 	b.Helper()
 	b.platform.AddApp(name, "personal", "")
@@ -180,7 +180,7 @@ func (b *proxyServer) ask(c *http.Client, method, url string, header ...string) 
 	return res, string(body)
 }
 
-// visit is the nth visit, once it is over.
+// visit returns the nth visit once it is over.
 func (b *proxyServer) visit(n uint64) flysim.Visit {
 	b.Helper()
 	for {
@@ -200,7 +200,7 @@ func (b *proxyServer) last() flysim.Visit { return b.visit(b.traffic.Count()) }
 
 func (b *proxyServer) state(app, id string) string { return b.platform.Machine(app, id).State }
 
-// TestNames asks for every kind of name through both listeners.
+// TestNames requests every kind of name through both listeners.
 func TestNames(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra")
@@ -211,7 +211,7 @@ func TestNames(t *testing.T) {
 		b.platform.RemoveAddress("bare", a.IP)
 	}
 	b.platform.AddApp("tenant", "personal", "tenant-7")
-	b.platform.AddAddress("tenant", "private_v6", "", "") // on the default network: of no use to its own
+	b.platform.AddAddress("tenant", "private_v6", "", "") // on the default network, not reachable from the app's own
 	b.platform.AddMachine("tenant", "iad", parseConfig(t, web))
 	tests := []struct {
 		client       *http.Client
@@ -254,7 +254,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %d %s %q from %q, want %d %s %q from %q", tt.url, res.StatusCode,
 				res.Header.Get(errorHeader), body, res.Header.Get("X-Machine"), tt.status, tt.code, tt.within, tt.machine)
 		}
-		if tt.code == codeHost { // not the platform's: no visit
+		if tt.code == codeHost { // not a name of the platform: no visit
 			continue
 		}
 		if v := b.visit(before + 1); v.Status != tt.status || v.Code != tt.code || v.Machine != tt.machine {
@@ -285,7 +285,7 @@ func TestCaller(t *testing.T) {
 		t.Errorf("with an address for the caller: %d %s", res.StatusCode, body)
 	}
 	if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.internal:8080/"); res.Header.Get(errorHeader) != "DNS" {
-		t.Errorf("straight to another network: %d %s", res.StatusCode, body)
+		t.Errorf("directly to another network: %d %s", res.StatusCode, body)
 	}
 }
 
@@ -319,8 +319,8 @@ func TestHostHeader(t *testing.T) {
 	}
 }
 
-// TestClose ends what is under way: a raw connection, a request that is held,
-// one that is answered, and a client that has said nothing.
+// TestClose closes the listener during a raw connection, a held request, a request that is being
+// answered, and a connection on which the client has sent nothing.
 func TestClose(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("orders-db", db, "iad")[0]
@@ -379,7 +379,7 @@ func TestListenRefusesOtherAddresses(t *testing.T) {
 	}
 	l, err := p.Listen("", "127.0.0.1:0")
 	if err != nil || l.Flycast != "" || l.Public == "" {
-		t.Fatalf("one of the two: %+v, %v", l, err)
+		t.Fatalf("only one listener: %+v, %v", l, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestStream reads events while the answer goes on, and goes away in the middle.
+// TestStream reads events while the answer continues, and disconnects in the middle.
 func TestStream(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	id := b.app("shop-api", web, "iad")[0]
@@ -61,7 +61,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestUpgrade speaks another protocol after 101.
+// TestUpgrade uses another protocol after 101.
 func TestUpgrade(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
@@ -94,13 +94,13 @@ func TestUpgrade(t *testing.T) {
 	if got, _ := io.ReadAll(conn); string(got) != "ping\n" {
 		t.Errorf("got %q", got)
 	}
-	conn.Close() // each side ends for itself
+	conn.Close() // each side must be closed
 	if v := b.visit(1); v.Status != 101 {
 		t.Errorf("the visit is %+v", v)
 	}
 }
 
-// TestTrailers pass both ways, and HEAD has no body.
+// TestTrailers checks that trailers pass in both directions, and that HEAD has no body.
 func TestTrailers(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.app("shop-api", web, "iad")
@@ -132,7 +132,7 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
-// zeros is a body that does not fit into what is kept of it.
+// zeros is a body that is larger than what is kept of it.
 type zeros int64
 
 func (z *zeros) Read(p []byte) (int, error) {
@@ -145,7 +145,7 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-// TestBigBody goes through, but to no second Machine.
+// TestBigBody checks that a large body passes, but to one Machine only.
 func TestBigBody(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra")
@@ -182,7 +182,7 @@ func TestBigBody(t *testing.T) {
 	}
 }
 
-// TestReplayBody reads a body twice, and half of it meanwhile.
+// TestReplayBody reads a body twice, with a partial reading in between.
 func TestReplayBody(t *testing.T) {
 	b := &replayBody{source: strings.NewReader("abcdef")}
 	first, _ := b.open()
@@ -203,6 +203,6 @@ func TestReplayBody(t *testing.T) {
 		t.Errorf("%d bytes, %d kept", n, len(big.kept))
 	}
 	if _, err := big.open(); err == nil {
-		t.Error("a body that is gone was opened again")
+		t.Error("a body that cannot be replayed was opened again")
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// TestTableOfOthers holds that an app's table is made again when the app changes,
-// and not when others do.
+// TestTableOfOthers checks that an app's table is made again when the app changes, and not when
+// other apps change.
 func TestTableOfOthers(t *testing.T) {
 	platform := flysim.New(flysim.Options{})
 	machines := make(map[string]string)
@@ -24,7 +24,7 @@ func TestTableOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !now.isCurrent(platform.Revision(), platform.Clock().Now()) {
-			t.Error("the table does not hold")
+			t.Error("the table was made again without a change")
 		}
 		return now
 	}

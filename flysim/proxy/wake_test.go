@@ -44,8 +44,8 @@ func TestWake(t *testing.T) {
 	}
 }
 
-// TestWakeWaitsForChecks holds the request until the service's checks pass, and
-// while the program does not listen yet.
+// TestWakeWaitsForChecks checks that a request is held until the service's checks pass, and while
+// the program does not listen yet.
 func TestWakeWaitsForChecks(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	service := strings.Replace(web, `"ports"`, `"checks": [{"type": "tcp"}], "ports"`, 1)
@@ -55,7 +55,7 @@ func TestWakeWaitsForChecks(t *testing.T) {
 	if res, body := b.ask(b.web, http.MethodGet, "http://shop-api.flycast/"); res.StatusCode != 200 {
 		t.Fatalf("%d %s", res.StatusCode, body)
 	}
-	// Two seconds to start, one to pass, and then some for the program to listen.
+	// Two seconds to start, one to pass, and then some time for the program to listen.
 	if v := b.last(); !v.Woke || v.Held < 3*time.Second || v.Held > 4*time.Second {
 		t.Errorf("the visit is %+v", v)
 	}
@@ -64,7 +64,7 @@ func TestWakeWaitsForChecks(t *testing.T) {
 	}
 }
 
-// TestOneWake sends many requests at once to an app that sleeps.
+// TestOneWake sends many requests at once to an app whose Machines are all stopped.
 func TestOneWake(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", strings.Replace(web, `"soft_limit": 2, "hard_limit": 3`, `"soft_limit": 100`, 1),
@@ -98,8 +98,8 @@ func TestOneWake(t *testing.T) {
 	}
 }
 
-// TestLimits fills Machines up: over the soft limit one more is started, over
-// the hard limit requests wait.
+// TestLimits loads Machines fully: above the soft limit one more is started, and at the hard limit
+// requests wait.
 func TestLimits(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "iad")
@@ -136,7 +136,7 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
-	for i, want := range []string{"stopped", "stopped", "starting"} { // the third finds two under way, the soft limit
+	for i, want := range []string{"stopped", "stopped", "starting"} { // the third finds two in progress, which is the soft limit
 		request()
 		if got := <-inside; got != ids[0] {
 			t.Errorf("request %d went to %s", i+1, got)
@@ -161,7 +161,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestNoMachine goes through the reasons for which there is none.
+// TestNoMachine has the reasons for which a request finds no Machine.
 func TestNoMachine(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -233,7 +233,7 @@ func TestNoMachine(t *testing.T) {
 	}
 }
 
-// TestTopLevelChecks do not route.
+// TestTopLevelChecks checks that top-level checks do not affect routing.
 func TestTopLevelChecks(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	b.platform.AddApp("shop-api", "personal", "")
@@ -251,7 +251,8 @@ func TestTopLevelChecks(t *testing.T) {
 	}
 }
 
-// TestAnotherMachine goes on to a second Machine when the first refuses, with the body.
+// TestAnotherMachine checks that a request is sent with its body to a second Machine if the first
+// refuses.
 func TestAnotherMachine(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "fra")
@@ -270,11 +271,11 @@ func TestAnotherMachine(t *testing.T) {
 	}
 }
 
-// TestSentOnce lets a program end by a request: no other Machine gets that.
+// TestSentOnce lets a request crash a program: no other Machine gets that request.
 func TestSentOnce(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		kept bool // the connection was used before
+		kept bool // whether the connection was used before
 	}{{"new connection", false}, {"kept connection", true}} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newProxyServer(t, Options{})
@@ -285,7 +286,7 @@ func TestSentOnce(t *testing.T) {
 			}
 			b.programs.handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 				b.programs.mu.Lock()
-				b.programs.refuse[ids[0]] = -1 // as of a process that is gone
+				b.programs.refuse[ids[0]] = -1 // as if the process had ended
 				b.programs.mu.Unlock()
 				panic(http.ErrAbortHandler)
 			})
@@ -297,8 +298,8 @@ func TestSentOnce(t *testing.T) {
 	}
 }
 
-// TestBooting waits for a program that is another process, as long as that takes
-// on this computer, and starts nothing else meanwhile.
+// TestBooting waits for a program that is another process, as long as that takes in real time, and
+// starts no other Machine meanwhile.
 func TestBooting(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -326,7 +327,7 @@ func TestBooting(t *testing.T) {
 					if !m.Booting {
 						continue
 					}
-					b.clock.Advance(time.Hour) // of a clock that runs fast
+					b.clock.Advance(time.Hour) // as on a fast clock
 					if err := b.platform.Bind("shop-api", m.ID, c.sockets); err != nil {
 						t.Error(err)
 					}
@@ -345,7 +346,7 @@ func TestBooting(t *testing.T) {
 	}
 }
 
-// TestNearest takes the nearest region, and another only when there is none else.
+// TestNearest checks that the nearest region is used, and another only if it has no Machine.
 func TestNearest(t *testing.T) {
 	b := newProxyServer(t, Options{Region: "ams"})
 	ids := b.app("shop-api", web, "syd", "iad", "fra")
@@ -358,7 +359,7 @@ func TestNearest(t *testing.T) {
 	}
 }
 
-// TestLeastLoaded spreads requests over the Machines of a region.
+// TestLeastLoaded checks that requests are spread over the Machines of a region.
 func TestLeastLoaded(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	ids := b.app("shop-api", web, "iad", "iad", "iad")
@@ -371,8 +372,7 @@ func TestLeastLoaded(t *testing.T) {
 	}
 }
 
-// TestRunningClock wakes a Machine on a clock that runs, with the waits that are
-// really made.
+// TestRunningClock wakes a Machine on a running clock, with real waits.
 func TestRunningClock(t *testing.T) {
 	b := newProxyServer(t, Options{})
 	platform := flysim.New(flysim.Options{StartDelay: 20 * time.Millisecond, CheckDelay: 10 * time.Millisecond})
@@ -390,7 +390,7 @@ func TestRunningClock(t *testing.T) {
 	defer listening.Close()
 	client := b.client(listening.Flycast)
 	var wg sync.WaitGroup
-	for range 10 { // more than the hard limit: some wait for others
+	for range 10 { // more than the hard limit, so that some wait for others
 		wg.Go(func() {
 			res, err := client.Get("http://shop-api.flycast/")
 			if err != nil {

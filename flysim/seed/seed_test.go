@@ -13,7 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// example is the file of docs/flysim.md.
+// example returns the example file in docs/flysim.md.
 func example(t testing.TB) []byte {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/flysim.md")
@@ -29,7 +29,7 @@ func example(t testing.TB) []byte {
 	return []byte(text)
 }
 
-// start is a time after everything in the file.
+// start is later than everything in the file.
 var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 const billingToml = `app = "billing"
@@ -43,7 +43,7 @@ destination = "/data"
 initial_size = "3gb"
 `
 
-// TestDocumentedExample builds the example of the documentation.
+// TestDocumentedExample builds the example in the documentation.
 func TestDocumentedExample(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "billing"), 0o755); err != nil {
@@ -58,7 +58,7 @@ func TestDocumentedExample(t *testing.T) {
 	}
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock, StartDelay: time.Second})
-	for range 2 { // the second time there is nothing to do
+	for range 2 { // the second time changes nothing
 		if err := seed.Build(t.Context(), p, apps); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,8 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// TestBuildRefuses: what only the platform knows is an error too, no panic.
+// TestBuildRefuses checks that mistakes which only the platform can find are errors too, and not a
+// panic.
 func TestBuildRefuses(t *testing.T) {
 	apps, err := seed.Read(
 		[]byte("[[apps]]\nname = 'x'\norganization = 'nobodys'\nhttp_service = { internal_port = 80 }\n"), ".")
@@ -183,7 +184,7 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
-// FuzzRead: what is read can be built.
+// FuzzRead checks that what Read accepts can be built.
 func FuzzRead(f *testing.F) {
 	f.Add(example(f))
 	f.Add([]byte(
@@ -211,7 +212,7 @@ func FuzzRead(f *testing.F) {
 		}
 		p := flysim.New(flysim.Options{})
 		if err := seed.Build(t.Context(), p, apps); err != nil && !strings.Contains(err.Error(), "Organization") {
-			t.Errorf("read, and cannot be built: %v", err)
+			t.Errorf("accepted, but cannot be built: %v", err)
 		}
 	})
 }

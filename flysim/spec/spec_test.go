@@ -8,8 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// TestConfig holds that unknown fields are kept and that a copy leaves its
-// original as it was.
+// TestConfig checks that unknown fields are kept, and that a copy does not change its original.
 func TestConfig(t *testing.T) {
 	const document = `{"env":{"A":"b"},"from_next_year":{"x":[1.50]},"image":"nginx"}`
 	config, err := spec.Parse([]byte(document))

@@ -20,16 +20,15 @@ var (
 	killsSeed = flag.Uint64("state.seed", 1, "decides when TestStateKill does so")
 )
 
-// stateChild is the environment variable that makes TestStateChild the program
-// that is killed.
+// stateChild is the environment variable that makes TestStateChild the program that is killed.
 const stateChild = "FLYSIM_STATE_CHILD"
 
-// TestStateKill holds that what was answered survives a program that is killed
-// while several requests write: kill -9 leaves it no time for anything.
+// TestStateKill checks that answered writes survive a kill -9 of the program while several requests
+// write.
 func TestStateKill(t *testing.T) {
 	path := seededState(t)
 	random := rand.New(rand.NewPCG(*killsSeed, 0))
-	answered := make(map[string]int) // the last number by Machine
+	answered := make(map[string]int) // the last answered number, by Machine
 	for range *kills {
 		child := exec.Command(os.Args[0], "-test.run=^TestStateChild$")
 		child.Env = append(os.Environ(), stateChild+"="+path)
@@ -45,10 +44,10 @@ func TestStateKill(t *testing.T) {
 			machine, text, _ := strings.Cut(lines.Text(), " ")
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				t.Fatalf("the child says %q", lines.Text())
+				t.Fatalf("the child printed %q", lines.Text())
 			}
 			answered[machine] = n
-			if left == 0 { // and what it had said by then is read too
+			if left == 0 { // what it printed until then is read too
 				_ = child.Process.Kill()
 			}
 		}
@@ -61,7 +60,7 @@ func TestStateKill(t *testing.T) {
 		}
 		for machine, want := range answered {
 			if got := counted(t, p, machine); got < want {
-				t.Errorf("Machine %s: the file has the write %d, and %d was answered", machine, got, want)
+				t.Errorf("Machine %s: the file has write %d, but %d was answered", machine, got, want)
 			}
 			host := fmt.Sprintf("%s-%d.example.com", machine, want)
 			if !strings.Contains(strings.Join(hostnames(t, p), " "), host) {
@@ -77,7 +76,7 @@ func TestStateKill(t *testing.T) {
 	}
 }
 
-// counted is the number that the child wrote last, 0 if it wrote none.
+// counted returns the last number that the child wrote, or 0 if it wrote none.
 func counted(t *testing.T, p *flysim.Platform, machine string) int {
 	t.Helper()
 	metadata, err := p.MachineConfig("shop-api", machine).Metadata()
@@ -97,7 +96,7 @@ func hostnames(t *testing.T, p *flysim.Platform) []string {
 	return site.Hostnames
 }
 
-// TestStateChild writes to a file until it is killed, and says what was answered.
+// TestStateChild writes to a file until it is killed, and prints the answered writes.
 func TestStateChild(t *testing.T) {
 	path := os.Getenv(stateChild)
 	if path == "" {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestStateRefusesPlace: what is no regular file is refused by its name, and
+// TestStateRefusesPlace checks that anything but a regular file is refused by name, and that
 // nothing is written to it.
 func TestStateRefusesPlace(t *testing.T) {
 	dir := t.TempDir()
@@ -36,8 +36,7 @@ func TestStateRefusesPlace(t *testing.T) {
 	}
 }
 
-// TestStateLink: a link is followed, and the file that it leads to is for its
-// owner alone if the state is new.
+// TestStateLink checks that a link is followed, and that the mode of a new state behind it is 0600.
 func TestStateLink(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")

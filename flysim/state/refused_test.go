@@ -19,7 +19,7 @@ func TestStateRefused(t *testing.T) {
 	}
 	flip := func(part string) []byte {
 		raw := bytes.Clone(good)
-		for i := 0; ; i++ { // all copies, those in free pages too
+		for i := 0; ; i++ { // all copies, including those in free pages
 			at := bytes.Index(raw[i:], []byte(part))
 			if at < 0 {
 				return raw
@@ -52,7 +52,7 @@ func TestStateRefused(t *testing.T) {
 				t.Errorf("error %v, want %s named and %q", err, path, test.want)
 			}
 			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, test.content) {
-				t.Errorf("the file was touched (%v)", err)
+				t.Errorf("the file was changed (%v)", err)
 			}
 		})
 	}
@@ -89,7 +89,7 @@ func TestStateRefused(t *testing.T) {
 	})
 }
 
-// usedSize is how much of a file holds something.
+// usedSize returns how much of a file is in use.
 func usedSize(t *testing.T, raw []byte) (size int64) {
 	t.Helper()
 	path := stateAt(t)
@@ -107,7 +107,7 @@ func usedSize(t *testing.T, raw []byte) (size int64) {
 	return size
 }
 
-// sealedFile is a good file with another value.
+// sealedFile returns a good file with one value replaced.
 func sealedFile(t *testing.T, bucket, key, value string) []byte {
 	t.Helper()
 	path := seededState(t)

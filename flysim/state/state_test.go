@@ -15,7 +15,7 @@ import (
 
 func stateAt(t testing.TB) string { return filepath.Join(t.TempDir(), "state") }
 
-// startTime is after everything in the fixture.
+// startTime is later than everything in the fixture.
 var startTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func storeOptions() flysim.Options {
@@ -27,7 +27,7 @@ func open(path string, options flysim.Options) (*flysim.Platform, error) {
 	return openPlatform(path, options, true)
 }
 
-// opened is the platform of a file, closed at the end of the test.
+// opened returns the platform of a file, and closes it at the end of the test.
 func opened(t testing.TB, path string) *flysim.Platform {
 	t.Helper()
 	p, err := open(path, storeOptions())
@@ -42,7 +42,7 @@ func opened(t testing.TB, path string) *flysim.Platform {
 	return p
 }
 
-// seededState is a file with the example apps.
+// seededState returns a file with the example apps.
 func seededState(t testing.TB) string {
 	t.Helper()
 	path := stateAt(t)
@@ -56,7 +56,7 @@ func seededState(t testing.TB) string {
 	return path
 }
 
-// post sends a write request, which must be answered with success.
+// post sends a write request, which must succeed.
 func post(t testing.TB, p *flysim.Platform, path, body string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://flysim"+path,
@@ -74,7 +74,7 @@ func post(t testing.TB, p *flysim.Platform, path, body string) {
 	}
 }
 
-// TestOpen holds that what was stored comes back.
+// TestOpen checks that what was stored is loaded again.
 func TestOpen(t *testing.T) {
 	path := stateAt(t)
 	p, err := Open(path, storeOptions())
@@ -91,7 +91,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestSaveFails holds that the error names the file.
+// TestSaveFails checks that the error names the file.
 func TestSaveFails(t *testing.T) {
 	path := stateAt(t)
 	file, err := OpenFile(path)

@@ -23,7 +23,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 const firstApp, shopA, shopB = "shop-api", "148e21ea7d9d89", "3d8d9e0b59e318"
 
-// busyTable is a table of a platform where a little of everything goes on.
+// busyTable returns a table of a platform on which a little of everything happens.
 func busyTable(t *testing.T) table {
 	t.Helper()
 	clock := flysim.NewClock(func() time.Time { return noon })
@@ -139,7 +139,7 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
-// TestTableKeys holds what each key does to the platform and its clock.
+// TestTableKeys checks what each key does to the platform and its clock.
 func TestTableKeys(t *testing.T) {
 	m := busyTable(t)
 	p := m.view.Source.Platform
@@ -178,7 +178,7 @@ func TestTableKeys(t *testing.T) {
 			t.Fatalf("%s: speed %g, want %g", step.key, got, step.want)
 		}
 	}
-	// What the cursor is on goes: it stays near.
+	// The Machine under the cursor is destroyed: the cursor stays near.
 	p.DestroyMachine(firstApp, shopA)
 	m = send(t, m, sceneMsg(m.view.Source.Scene(m.focus.open)))
 	if m.cursor != (row{firstApp, shopB}) {
@@ -191,8 +191,8 @@ func TestTableKeys(t *testing.T) {
 	}
 }
 
-// TestTableManyApps holds that only the app under the cursor is open
-// when all would be too many Machines.
+// TestTableManyApps checks that only the app under the cursor is open if all apps together have too
+// many Machines.
 func TestTableManyApps(t *testing.T) {
 	m := busyTable(t)
 	p := m.view.Source.Platform

@@ -76,7 +76,7 @@ func TestScene(t *testing.T) {
 		}
 	}
 	if got := s.Scene(only("none")); len(got.Sites) != 0 {
-		t.Errorf("an app that is gone: %+v", got.Sites)
+		t.Errorf("a deleted app: %+v", got.Sites)
 	}
 }
 
@@ -139,8 +139,8 @@ func TestEvents(t *testing.T) {
 	step("destroyed", "12:00:07 shop-api stopped->destroyed machine ")
 }
 
-// TestScenes holds that each kind of change brings a scene: one of the
-// platform, one of the traffic, and one that time brings.
+// TestScenes checks that each kind of change causes a scene: a change of the platform, of the
+// traffic, and by time.
 func TestScenes(t *testing.T) {
 	s := newSource(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -180,11 +180,11 @@ func TestScenes(t *testing.T) {
 		t.Errorf("%d of %d steps", done, len(steps))
 	}
 	for range s.Scenes(ctx, only(shop)) {
-		t.Fatal("a scene after the end")
+		t.Fatal("a scene after the context ended")
 	}
 }
 
-// BenchmarkScene is a look at one of 1,000 apps with 10 Machines each.
+// BenchmarkScene measures a scene of one of 1,000 apps with 10 Machines each.
 func BenchmarkScene(b *testing.B) {
 	p := flysim.New(flysim.Options{})
 	if err := p.Seed(b.Context()); err != nil {
