@@ -17,7 +17,7 @@ import (
 const toPartner = "[[rule]]\ntools = ['allocate_flycast']\ndecision = 'auto'\naccept = ['open_to_other_network']\n"
 
 // allocations counts those the platform recorded.
-func (w *workbench) allocations() (n int) {
+func (w *seededServer) allocations() (n int) {
 	for _, call := range w.Writes() {
 		if call.Operation == "graphql.allocateIpAddress" {
 			n++
@@ -26,7 +26,7 @@ func (w *workbench) allocations() (n int) {
 	return n
 }
 
-func (w *workbench) wantJournal(text string) {
+func (w *seededServer) wantJournal(text string) {
 	w.t.Helper()
 	data, err := os.ReadFile(w.journal)
 	if err != nil || !strings.Contains(string(data), text) {
@@ -35,7 +35,7 @@ func (w *workbench) wantJournal(text string) {
 }
 
 func TestAllocateComparesPublicAddresses(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	var out address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "tenant-7"}, &out)
 	if want := "Its public addresses did not change."; out.Status != plan.Applied ||
@@ -65,7 +65,7 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 
 // The platform allocates a public address where a private one was asked for.
 func TestAllocateGetsPublicAddress(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	w.RemoveAddress("inner-circle", "fdaa:2:1c4f:0:1::2")
 	w.request = func(body []byte) []byte {
 		if bytes.Contains(body, []byte("allocateIpAddress(")) {
@@ -97,7 +97,7 @@ func TestAllocateGetsPublicAddress(t *testing.T) {
 
 // The same, with the answer lost: what appeared is told.
 func TestAllocateUnseenTellsPublicChanges(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	added := ""
 	w.Inject(flysim.Fault{Operation: "graphql.allocateIpAddress", Reset: flysim.ResetBefore,
 		Before: func(p *flysim.Platform) { added = p.AddAddress("shop-api", "v4", "", "") }})
@@ -135,7 +135,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, toPartner, flysim.Options{})
+			w := newSeededServer(t, toPartner, flysim.Options{})
 			if tt.noMachines {
 				for _, id := range w.MachineIDs("shop-api") {
 					w.DestroyMachine("shop-api", id)
@@ -164,7 +164,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 
 // Beside an address of which nobody knows the network none is allocated.
 func TestAllocateUnclearNetwork(t *testing.T) {
-	w := newWorkbench(t, toPartner, flysim.Options{})
+	w := newSeededServer(t, toPartner, flysim.Options{})
 	for _, id := range w.MachineIDs("inner-circle") {
 		w.DestroyMachine("inner-circle", id)
 	}
@@ -185,7 +185,7 @@ func TestAllocateUnclearNetwork(t *testing.T) {
 // A list that lags more than is waited for: the repeated call sends nothing.
 func TestAllocateUnsettled(t *testing.T) {
 	const lag = 16 // readings: more than an allocation waits for
-	w := newWorkbench(t, toPartner, flysim.Options{ListLag: lag})
+	w := newSeededServer(t, toPartner, flysim.Options{ListLag: lag})
 	if out := w.allocate("shop-api", ""); out.Status != plan.Failed || out.Code != gate.PlatformError {
 		t.Fatalf("got %s %s: %s", out.Status, out.Code, out.Summary)
 	}
@@ -217,7 +217,7 @@ func TestAllocateUnsettled(t *testing.T) {
 
 // An allocation whose outcome is known does not stand in the way of another.
 func TestAllocateSettled(t *testing.T) {
-	w := newWorkbench(t, toPartner, flysim.Options{})
+	w := newSeededServer(t, toPartner, flysim.Options{})
 	out := w.allocate("shop-api", "")
 	w.RemoveAddress("shop-api", out.Address)
 	if out := w.allocate("shop-api", ""); out.Status != plan.Applied {
@@ -244,7 +244,7 @@ func TestAllocateSettled(t *testing.T) {
 	}
 }
 
-func (w *workbench) allocate(app, org string) (out address.AllocateResult) {
+func (w *seededServer) allocate(app, org string) (out address.AllocateResult) {
 	w.t.Helper()
 	arguments := map[string]any{"app": app}
 	if org != "" {

@@ -13,9 +13,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// allocationInputs makes the workbench keep the inputs of allocations as they
+// allocationInputs makes the server keep the inputs of allocations as they
 // are sent.
-func (w *workbench) allocationInputs() *[]map[string]string {
+func (w *seededServer) allocationInputs() *[]map[string]string {
 	sent := &[]map[string]string{}
 	w.request = func(body []byte) []byte {
 		var request struct {
@@ -61,7 +61,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, toPartner, flysim.Options{})
+			w := newSeededServer(t, toPartner, flysim.Options{})
 			if tt.machines {
 				w.Inject(graphQLDown)
 			}
@@ -112,7 +112,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 
 // A network that Fly does not tell is not the default one.
 func TestAllocateNetworkNotTold(t *testing.T) {
-	w := newWorkbench(t, toPartner, flysim.Options{OmitAppNetwork: true})
+	w := newSeededServer(t, toPartner, flysim.Options{OmitAppNetwork: true})
 	sent := w.allocationInputs()
 	var out address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "shop-api"}, &out)
@@ -123,7 +123,7 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 		t.Errorf("%d allocations were sent for a network that is not known", len(*sent))
 	}
 
-	w = newWorkbench(t, toPartner, flysim.Options{})
+	w = newSeededServer(t, toPartner, flysim.Options{})
 	sent = w.allocationInputs()
 	var first address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &first)
@@ -142,7 +142,7 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 func TestAllocateKnowsBothSlugs(t *testing.T) {
 	raw := regexp.MustCompile(`"rawSlug":"personal"`)
 	for _, slug := range []string{"personal", "ann-example-42"} {
-		w := newWorkbench(t, "", flysim.Options{})
+		w := newSeededServer(t, "", flysim.Options{})
 		w.answer = func(body []byte) []byte { return raw.ReplaceAll(body, []byte(`"rawSlug":"ann-example-42"`)) }
 		var out address.AllocateResult
 		w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": slug}, &out)
@@ -170,7 +170,7 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, accept, flysim.Options{})
+			w := newSeededServer(t, accept, flysim.Options{})
 			arguments := map[string]any{"app": tt.app}
 			for name, value := range tt.arguments {
 				arguments[name] = value

@@ -15,7 +15,7 @@ const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80
 
 // byAPI makes Machines of the app such that were made through the Machines API,
 // with these services.
-func (b *deployBench) byAPI(services string, ids ...string) {
+func (b *appServer) byAPI(services string, ids ...string) {
 	b.t.Helper()
 	for _, id := range ids {
 		config, err := b.MachineConfig(b.app, id).Without("metadata").With("services", json.RawMessage(services))
@@ -29,7 +29,7 @@ func (b *deployBench) byAPI(services string, ids ...string) {
 // Machines that fly deploy did not make: list_ips names them, and both ways that
 // it offers end with a ready app.
 func TestAdoptJourney(t *testing.T) {
-	deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
+	deploys(t, "inner-circle", flysim.Options{}, func(b *appServer) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
 		b.byAPI(redirecting, ids...)

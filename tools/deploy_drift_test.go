@@ -17,14 +17,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// driftBench plans deploys of shop-api, which never reach a Machine.
-type driftBench struct{ *workbench }
+// driftServer plans deploys of shop-api, which never reach a Machine.
+type driftServer struct{ *seededServer }
 
-func newDriftBench(t *testing.T) driftBench {
-	return driftBench{newWorkbench(t, "", flysim.Options{})}
+func newDriftServer(t *testing.T) driftServer {
+	return driftServer{newSeededServer(t, "", flysim.Options{})}
 }
 
-func (b driftBench) file(replace ...string) string {
+func (b driftServer) file(replace ...string) string {
 	b.t.Helper()
 	file, ok := b.FlyToml("shop-api")
 	if !ok {
@@ -35,7 +35,7 @@ func (b driftBench) file(replace ...string) string {
 
 // byHand merges fields into an object of a Machine's configuration, as somebody
 // with `fly machine update` would.
-func (b driftBench) byHand(id, key string, fields map[string]any) {
+func (b driftServer) byHand(id, key string, fields map[string]any) {
 	b.t.Helper()
 	config := b.MachineConfig("shop-api", id)
 	object := make(map[string]any)
@@ -53,7 +53,7 @@ func (b driftBench) byHand(id, key string, fields map[string]any) {
 }
 
 // plan is a dry run. Nothing is written by it, and no secret told.
-func (b driftBench) plan(arguments map[string]any) deploy.Result {
+func (b driftServer) plan(arguments map[string]any) deploy.Result {
 	b.t.Helper()
 	b.ResetCalls()
 	var out deploy.Result
@@ -72,7 +72,7 @@ func (b driftBench) plan(arguments map[string]any) deploy.Result {
 }
 
 // releases counts how often the last release was read.
-func (b driftBench) releases() int {
+func (b driftServer) releases() int {
 	return len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool { return !strings.Contains(string(c.Body), "FlycastRelease") }))
 }
 
@@ -94,7 +94,7 @@ func blocked(out deploy.Result) string {
 
 // TestDeployDriftLive: what somebody changed on a Machine, a deploy would undo.
 func TestDeployDriftLive(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	ids := b.MachineIDs("shop-api")
 	b.byHand(ids[0], "env", map[string]any{"DEBUG": "hunter2"})
 	out := b.plan(map[string]any{"content": b.file()})
@@ -130,7 +130,7 @@ func TestDeployDriftLive(t *testing.T) {
 // TestDeployDriftBehind: a Machine that an earlier deploy did not come to is not
 // told as changed by hand.
 func TestDeployDriftBehind(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	id := b.MachineIDs("shop-api")[0]
 	b.byHand(id, "env", map[string]any{"LOG_LEVEL": "trace"})
 	b.byHand(id, "metadata", map[string]any{"fly_release_version": "13"})
@@ -148,7 +148,7 @@ func TestDeployDriftBehind(t *testing.T) {
 
 // TestDeployDriftFile: an edit of the file since the release is told as such.
 func TestDeployDriftFile(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	out := b.plan(map[string]any{"content": b.file(`"info"`, `"debug"`, "= 512", "= 1024")})
 	if got, want := drifts(out), []string{"app env.LOG_LEVEL file 2", "app guest.memory_mb file 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -166,7 +166,7 @@ func TestDeployDriftFile(t *testing.T) {
 
 // TestDeployDriftBoth: as is that both were changed, on some Machines or on all.
 func TestDeployDriftBoth(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	b.byHand(b.MachineIDs("shop-api")[0], "guest", map[string]any{"memory_mb": 2048})
 	out := b.plan(map[string]any{"content": b.file("= 512", "= 1024")})
 	if got, want := drifts(out), []string{"app guest.memory_mb both 1", "app guest.memory_mb file 1"}; !slices.Equal(got, want) {
@@ -182,7 +182,7 @@ func TestDeployDriftBoth(t *testing.T) {
 // TestDeployDriftUnknown: without a release that can be read, the plan stands
 // and says what it does not know.
 func TestDeployDriftUnknown(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	edited := map[string]any{"content": b.file("= 512", "= 1024")}
 	b.plan(edited)
 	before := len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool { return c.Operation != "graphql.app" })) - 1
@@ -213,7 +213,7 @@ func TestDeployDriftUnknown(t *testing.T) {
 // TestDeployDriftEdit: what patch_services did is no drift, and costs no further
 // request; what else the file or a Machine brings is.
 func TestDeployDriftEdit(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	patch := func(arguments map[string]any) map[string]any {
 		t.Helper()
 		var out patch.Result
@@ -256,7 +256,7 @@ func TestDeployDriftEdit(t *testing.T) {
 
 // TestDeployDriftBounds: many Machines and many fields make no long answer.
 func TestDeployDriftBounds(t *testing.T) {
-	b := newDriftBench(t)
+	b := newDriftServer(t)
 	config := b.MachineConfig("shop-api", b.MachineIDs("shop-api")[0])
 	for range 60 {
 		b.AddMachine("shop-api", "iad", config)
@@ -275,7 +275,7 @@ func TestDeployDriftBounds(t *testing.T) {
 
 // TestDeployRefusedCall: a call for what is not possible asks nobody.
 func TestDeployRefusedCall(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	w.ForbidBlueGreen("inner-circle")
 	file, _ := w.FlyToml("inner-circle")
 	w.ResetCalls()

@@ -15,9 +15,9 @@ import (
 )
 
 // restarted is another server on the same state: it knows what the journal does.
-func (w *workshop) restarted(t *testing.T, state string) *workshop {
+func (w *testServer) restarted(t *testing.T, state string) *testServer {
 	t.Helper()
-	again := newWorkshop(t, w.clock, t.TempDir(), "")
+	again := newTestServer(t, w.clock, t.TempDir(), "")
 	book, err := journal.Open(filepath.Join(state, "journal.jsonl"), w.clock.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func (w *workshop) restarted(t *testing.T, state string) *workshop {
 // the journal tells what was under way, and what only Fly can tell.
 func TestDeployStatusAfterRestart(t *testing.T) {
 	state := t.TempDir()
-	w := newWorkshop(t, newRunClock(), state, deployByItself)
+	w := newTestServer(t, newTestClock(), state, deployByItself)
 	w.Hold = 0
 	release, applying := make(chan struct{}), make(chan struct{})
 	w.onApply = func() {
@@ -55,7 +55,7 @@ func TestDeployStatusAfterRestart(t *testing.T) {
 	started := serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI())
 	expect(t, started, plan.Running, "")
 	<-applying
-	w.clock.pass(time.Minute)
+	w.clock.Advance(time.Minute)
 
 	again := w.restarted(t, state)
 	known := []string{
@@ -103,7 +103,7 @@ func TestDeployStatusAfterRestart(t *testing.T) {
 // TestDeployStatusRecordedPartly: how a deploy ended decides what is next, and the
 // answer stays short.
 func TestDeployStatusRecordedPartly(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w := newTestServer(t, newTestClock(), t.TempDir(), "")
 	write := func(e journal.Entry) {
 		e.Tool, e.App, e.Caller = deployName, "shop-api", "local"
 		w.Record(e)

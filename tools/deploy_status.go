@@ -60,7 +60,7 @@ func (a *toolset) deployStatus() call.Tool {
 }
 
 func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput, error) {
-	at := a.Runs.Look(in.Run, call.CallerFrom(ctx).ID, deployName, in.App)
+	at := a.Runs.Find(in.Run, call.CallerFrom(ctx).ID, deployName, in.App)
 	if at == nil {
 		recorded, err := history.Find(a.Journal, call.CallerFrom(ctx).ID, in.App, in.Run)
 		switch {
@@ -82,14 +82,14 @@ func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput,
 		return a.statusDone(out, at)
 	default:
 	}
-	m := at.Now()
+	m := at.Progress()
 	out.Status, out.Phase, out.Done, out.Of = "running", cmp.Or(m.Doing, "starting"), m.Done, m.Of
 	out.Group, out.Machine = plan.Clean(m.Group), m.Machine
 	took := a.Clock.Now().Sub(at.Started)
 	out.Seconds = int(took.Seconds())
 	out.Summary = a.mark(fmt.Sprintf("deploy has been running on %s for %s: %s.",
 		at.App, took.Round(time.Second), cmp.Or(m.String(), "starting")))
-	if at.Stopping() {
+	if at.IsStopping() {
 		out.Phase += ", stopping"
 		out.Summary += " It was asked to stop: no other Machine is started."
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // status is one call of deploy_status: both halves of its answer.
-func (w *workshop) status(t *testing.T, ctx context.Context, arguments map[string]any) (statusOutput, string) {
+func (w *testServer) status(t *testing.T, ctx context.Context, arguments map[string]any) (statusOutput, string) {
 	t.Helper()
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = deployStatusName, arguments
@@ -38,8 +38,8 @@ func (w *workshop) status(t *testing.T, ctx context.Context, arguments map[strin
 // TestDeployStatus: a client that gave up finds its deploy again, at work and
 // after it; nobody else does.
 func TestDeployStatus(t *testing.T) {
-	clock := newRunClock()
-	w := newWorkshop(t, clock, t.TempDir(), deployByItself)
+	clock := newTestClock()
+	w := newTestServer(t, clock, t.TempDir(), deployByItself)
 	w.Hold = 0
 	release := make(chan struct{})
 	w.onApply = func() { <-release }
@@ -55,7 +55,7 @@ func TestDeployStatus(t *testing.T) {
 	if !strings.Contains(started.text, started.Run) {
 		t.Errorf("the text lacks the run: %s", started.text)
 	}
-	clock.pass(90 * time.Second)
+	clock.Advance(90 * time.Second)
 	named := map[string]any{"app": "shop-api", "run": started.Run}
 	for _, arguments := range []map[string]any{named, shopAPI()} {
 		out, text := w.status(t, t.Context(), arguments)
@@ -94,11 +94,11 @@ func TestDeployStatus(t *testing.T) {
 	if got := serve(t.Context(), tool, shopAPI()); got.Status != plan.Applied || w.did() != "[0]" {
 		t.Errorf("the identical call got %s %q, did %s", got.Status, got.Summary, w.did())
 	}
-	clock.pass(31 * time.Minute)
+	clock.Advance(31 * time.Minute)
 	if out, _ := w.status(t, t.Context(), named); out.Status != "done" || out.Result != nil || !strings.Contains(out.Summary, ": applied. Its result is no longer kept") || out.Next[0].Tool != "list_ips" {
 		t.Errorf("later: %+v", out)
 	}
-	clock.pass(3 * time.Hour)
+	clock.Advance(3 * time.Hour)
 	w.Record(journal.Entry{Event: journal.Started, Tool: "allocate_flycast", App: "legacy-api"}) // entries make the journal forget
 	if out, _ := w.status(t, t.Context(), named); out.Status != "not_found" {
 		t.Errorf("much later: %+v", out)
@@ -107,7 +107,7 @@ func TestDeployStatus(t *testing.T) {
 
 // TestDeployStatusOfAnotherTool: it is about deploys alone.
 func TestDeployStatusOfAnotherTool(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w := newTestServer(t, newTestClock(), t.TempDir(), "")
 	w.Hold = 0
 	release := make(chan struct{})
 	defer close(release)

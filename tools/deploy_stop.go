@@ -59,8 +59,8 @@ func (a *toolset) deployStop() call.Tool {
 }
 
 func (a *toolset) stopDeploy(ctx context.Context, in stopInput) (stopOutput, error) {
-	at := a.Runs.Busy(in.App)
-	if at == nil || at.Tool != deployName || !at.UnderWay() || in.Run != "" && in.Run != at.ID {
+	at := a.Runs.Holder(in.App)
+	if at == nil || at.Tool != deployName || !at.IsApplying() || in.Run != "" && in.Run != at.ID {
 		return stopOutput{
 			Status: "not_found", App: in.App, Run: plan.Line(in.Run),
 			Summary: a.mark(fmt.Sprintf("This server is not running such a deploy of %s. Nothing was stopped.", in.App)),
@@ -75,7 +75,7 @@ func (a *toolset) stopDeploy(ctx context.Context, in stopInput) (stopOutput, err
 	}
 	out.Summary = a.mark(fmt.Sprintf("The deploy of %s starts no other Machine and ends after the current "+
 		"ones (%s). What it has changed is then put back or kept, as its on_failure says.",
-		at.App, cmp.Or(at.Now().String(), "starting")))
+		at.App, cmp.Or(at.Progress().String(), "starting")))
 	out.Next = []plan.Next{{Who: "agent", Tool: deployStatusName, Arguments: &plan.Arguments{App: at.App, Run: at.ID},
 		Why: "shows when it has " +
 			"ended and the result for each Machine; only to the caller that started it"}}

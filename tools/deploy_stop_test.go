@@ -17,7 +17,7 @@ import (
 )
 
 // stop is one call of deploy_stop.
-func (w *workshop) stop(t *testing.T, ctx context.Context, arguments map[string]any) stopOutput {
+func (w *testServer) stop(t *testing.T, ctx context.Context, arguments map[string]any) stopOutput {
 	t.Helper()
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = deployStopName, arguments
@@ -42,7 +42,7 @@ func (w *workshop) stop(t *testing.T, ctx context.Context, arguments map[string]
 // TestDeployStopCall: whoever may name the app stops its deploy; nothing else is
 // stopped, and the journal has who it was.
 func TestDeployStopCall(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 	w.Hold = 0
 	release := make(chan struct{})
 	w.onApply = func() { <-release }
@@ -52,22 +52,22 @@ func TestDeployStopCall(t *testing.T) {
 	}
 	started := serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI())
 	expect(t, started, plan.Running, "")
-	at := w.Runs.Busy("shop-api")
+	at := w.Runs.Holder("shop-api")
 	for name, arguments := range map[string]map[string]any{
 		"another app": {"app": "legacy-api"}, "another run": {"app": "shop-api", "run": "run_0"},
 	} {
-		if got := w.stop(t, t.Context(), arguments); got.Status != "not_found" || at.Stopping() {
+		if got := w.stop(t, t.Context(), arguments); got.Status != "not_found" || at.IsStopping() {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 	for range 2 {
 		got := w.stop(t, other, map[string]any{"app": "shop-api", "run": started.Run})
-		if got.Status != "stopping" || got.Run != started.Run || !at.Stopping() {
+		if got.Status != "stopping" || got.Run != started.Run || !at.IsStopping() {
 			t.Errorf("got %+v", got)
 		}
 	}
 	select {
-	case <-w.Runs.Halted("shop-api"):
+	case <-w.Runs.StopRequested("shop-api"):
 	default:
 		t.Error("the engine is not told")
 	}
@@ -94,13 +94,13 @@ func TestDeployStopCall(t *testing.T) {
 
 // TestDeployStopLeavesOthers: what is no deploy is not stopped.
 func TestDeployStopLeavesOthers(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w := newTestServer(t, newTestClock(), t.TempDir(), "")
 	w.Hold = 0
 	release := make(chan struct{})
 	defer close(release)
 	w.onApply = func() { <-release }
 	expect(t, serve(t.Context(), w.tool("allocate_flycast", call.Additive), shopAPI()), plan.Running, "")
-	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" || w.Runs.Busy("shop-api").Stopping() {
+	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" || w.Runs.Holder("shop-api").IsStopping() {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -115,7 +115,7 @@ func TestDeployStopped(t *testing.T) {
 		rollout.PutAllBack: {plan.Failed, "0 of 2 updated, 1 put back, 1 as before."},
 		rollout.Stop:       {plan.Partial, "1 of 2 updated, 1 as before."},
 	} {
-		deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
+		deploys(t, "inner-circle", flysim.Options{}, func(b *appServer) {
 			t := b.t
 			for _, id := range b.MachineIDs(b.app) { // both run: one after the other
 				b.StartMachine(b.app, id)
@@ -143,7 +143,7 @@ func TestDeployStopped(t *testing.T) {
 // TestCutCall: a call that is ended while its run is at work gets a result that
 // says so, and no protocol error.
 func TestCutCall(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 	ctx, cancel := context.WithCancel(t.Context())
 	release := make(chan struct{})
 	w.onApply = func() {

@@ -28,7 +28,7 @@ func TestRecordedDigests(t *testing.T) {
 		want[name] = digest
 	}
 	for _, c := range digestCases() {
-		deploys(t, c.app, flysim.Options{}, func(b *deployBench) {
+		deploys(t, c.app, flysim.Options{}, func(b *appServer) {
 			if c.arrange != nil {
 				c.arrange(b)
 			}
@@ -47,16 +47,16 @@ func TestRecordedDigests(t *testing.T) {
 type digestCase struct {
 	tool, app, name string
 	arguments       map[string]any
-	arrange         func(b *deployBench)                 // may be nil
-	content         func(b *deployBench) (edited string) // of the file; nil: none is sent
+	arrange         func(b *appServer)                 // may be nil
+	content         func(b *appServer) (edited string) // of the file; nil: none is sent
 }
 
 func digestCases() []digestCase {
 	const allocate, release, patch, deploy = "allocate_flycast", "release_public_ips", "patch_services", "deploy"
-	flycast := func(b *deployBench) { b.AddAddress(b.app, "private_v6", "", "") }
-	limit := func(b *deployBench) string { return b.file("soft_limit = 200", "soft_limit = 20") }
-	file := func(b *deployBench) string { return b.file("", "") }
-	adoptable := func(b *deployBench) { b.byAPI(redirecting, b.MachineIDs(b.app)...) }
+	flycast := func(b *appServer) { b.AddAddress(b.app, "private_v6", "", "") }
+	limit := func(b *appServer) string { return b.file("soft_limit = 200", "soft_limit = 20") }
+	file := func(b *appServer) string { return b.file("", "") }
+	adoptable := func(b *appServer) { b.byAPI(redirecting, b.MachineIDs(b.app)...) }
 	cases := []digestCase{
 		{tool: allocate, app: "shop-api", name: "own network"},
 		{tool: allocate, app: "shop-api", name: "another network", arguments: map[string]any{"network": "blue"}},
@@ -69,7 +69,7 @@ func digestCases() []digestCase {
 			arguments: map[string]any{"ips": []string{"137.66.18.204"}, "allow_unreachable": true}},
 		{tool: release, app: "legacy-api", name: "dedicated IPv6",
 			arguments: map[string]any{"ips": []string{"2a09:8280:1::3a:7c20"}, "allow_unreachable": true}},
-		{tool: release, app: "legacy-api", name: "all, ready", arrange: func(b *deployBench) {
+		{tool: release, app: "legacy-api", name: "all, ready", arrange: func(b *appServer) {
 			flycast(b)
 			b.byAPI(readyServices, b.MachineIDs(b.app)...)
 		}},
@@ -84,7 +84,7 @@ func digestCases() []digestCase {
 			arguments: map[string]any{"image": "registry.fly.io/shop-api:deployment-2"}, content: file},
 		{tool: deploy, app: "shop-api", name: "without waking",
 			arguments: map[string]any{"wake": false, "max_unavailable": 2, "wait_timeout": "90s"}, content: limit},
-		{tool: deploy, app: "shop-api", name: "drift", content: limit, arrange: func(b *deployBench) {
+		{tool: deploy, app: "shop-api", name: "drift", content: limit, arrange: func(b *appServer) {
 			b.SetMachineConfig(b.app, b.MachineIDs(b.app)[0],
 				withField(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env",
 					map[string]any{"SECRET_KEY": "x"}))
@@ -92,10 +92,10 @@ func digestCases() []digestCase {
 		{tool: deploy, app: "inner-circle", name: "adopt", arrange: adoptable,
 			arguments: map[string]any{"adopt": true}, content: file},
 		{tool: deploy, app: "inner-circle", name: "more becomes public",
-			content: func(b *deployBench) string { return b.withoutChecks() }, arrange: func(b *deployBench) {
+			content: func(b *appServer) string { return b.withoutChecks() }, arrange: func(b *appServer) {
 				b.AddAddress(b.app, "shared_v4", "", "")
 			}},
-		{tool: deploy, app: "shop-api", name: "new group", content: func(b *deployBench) string {
+		{tool: deploy, app: "shop-api", name: "new group", content: func(b *appServer) string {
 			return b.file("[http_service]",
 				"[processes]\napp = \"\"\nworker = \"work\"\n\n[mounts]\nsource = \"data\"\ndestination = \"/data\"\nprocesses = [\"worker\"]\n\n[http_service]\nprocesses = [\"app\"]")
 		}},
@@ -111,7 +111,7 @@ func digestCases() []digestCase {
 }
 
 // digest is the digest of the plan that a dry run of a case shows. A patch has no dry run.
-func (b *deployBench) digest(c digestCase) string {
+func (b *appServer) digest(c digestCase) string {
 	b.t.Helper()
 	arguments := map[string]any{"app": b.app, "dry_run": true}
 	for name, value := range c.arguments {

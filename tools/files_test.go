@@ -18,7 +18,7 @@ import (
 
 // What a deployed configuration is shown as must not come back as one.
 func TestMasksAreNotDeployed(t *testing.T) {
-	w := newWorkbench(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", flysim.Options{})
+	w := newSeededServer(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", flysim.Options{})
 	shown, err := deployed.Read(t.Context(), w.toolset.fly, "shop-api", render.Masked)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestForeignFiles(t *testing.T) {
 		{".mcp.json", `{"mcpServers": {"fly": {"env": {"FLY_API_TOKEN": "S3CR3T"}}}}`, false},
 		{"fly.json", `{"mcpServers": {"fly": {"env": {"FLY_API_TOKEN": "S3CR3T"}}`, false},
 	} {
-		w := newWorkbench(t, "", flysim.Options{})
+		w := newSeededServer(t, "", flysim.Options{})
 		path := filepath.Join(w.dir, tt.name)
 		if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
 			t.Fatal(err)

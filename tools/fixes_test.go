@@ -22,7 +22,7 @@ import (
 // follower follows the fixes of blockers, as an agent does that takes them by
 // their word.
 type follower struct {
-	*site
+	*caseServer
 	draft string
 	seen  map[string]bool // blockers that were met
 	calls []string
@@ -104,7 +104,7 @@ const (
 	readyService       = "[http_service]\n  internal_port = 8080\n"
 )
 
-func stopAll(s *site) {
+func stopAll(s *caseServer) {
 	for _, id := range s.MachineIDs(s.app) {
 		s.StopMachine(s.app, id)
 	}
@@ -121,7 +121,7 @@ func TestFixesEnd(t *testing.T) {
 		toml      string
 		addresses string // [] by default public and Flycast
 		deploys   string // goal: this file is deployed; empty: the public addresses are released
-		before    func(s *site)
+		before    func(s *caseServer)
 		end       string // the blocker at which a person's turn comes; empty: the goal is reached
 		most      int    // calls
 	}{
@@ -150,24 +150,24 @@ func TestFixesEnd(t *testing.T) {
 		{name: "TLS alone twice", toml: web(serviceTOML(8080, entry(443, tlsHandlers)) + serviceTOML(1883, entry(8883, rawTLS))), most: 4},
 		{name: "UDP", toml: web(readyService + udp), end: plan.UDPService, most: 1},
 		{name: "UDP, and a file with a new port", toml: web(readyService + udp), deploys: web(readyService + udp + serviceTOML(9090, entry(9090, ""))), end: plan.UDPService, most: 2},
-		{name: "loopback", toml: web(readyService), end: plan.BindLoopback, most: 1, before: func(s *site) {
+		{name: "loopback", toml: web(readyService), end: plan.BindLoopback, most: 1, before: func(s *caseServer) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetListen(s.app, id, []string{"127.0.0.1:8080"})
 			}
 		}},
-		{name: "loopback, and a file for another program", toml: web(readyService), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), end: plan.BindLoopback, most: 2, before: func(s *site) {
+		{name: "loopback, and a file for another program", toml: web(readyService), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), end: plan.BindLoopback, most: 2, before: func(s *caseServer) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetListen(s.app, id, []string{"127.0.0.1:8080"})
 			}
 		}},
-		{name: "Flycast for another network", toml: web(readyService), addresses: `["public"]`, most: 3, before: func(s *site) {
+		{name: "Flycast for another network", toml: web(readyService), addresses: `["public"]`, most: 3, before: func(s *caseServer) {
 			s.AddApp("other", "personal", "tenant-7")
 			s.AddAddress(s.app, "private_v6", "", "tenant-7")
 		}},
-		{name: "Machines that cannot be listed", toml: web(readyService), end: plan.NoServices, most: 1, before: func(s *site) {
+		{name: "Machines that cannot be listed", toml: web(readyService), end: plan.NoServices, most: 1, before: func(s *caseServer) {
 			s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
 		}},
-		{name: "Machines that cannot be read", toml: web(readyService), end: plan.MachineUnread, most: 1, before: func(s *site) {
+		{name: "Machines that cannot be read", toml: web(readyService), end: plan.MachineUnread, most: 1, before: func(s *caseServer) {
 			s.answer = func(body []byte) []byte {
 				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
 			}
@@ -175,19 +175,19 @@ func TestFixesEnd(t *testing.T) {
 
 		{name: "stopped for good", toml: web(readyService + "  auto_start_machines = false\n"), most: 4, before: stopAll},
 		{name: "a database, stopped for good", toml: web(strings.Replace(serviceTOML(6379, entry(6379, "")), "internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
-		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.HostDown, most: 1, before: func(s *site) {
+		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.HostDown, most: 1, before: func(s *caseServer) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetHost(s.app, id, "unreachable")
 			}
 		}},
-		{name: "no Machine", toml: web(readyService), deploys: web(readyService), end: target.NoMachines, most: 1, before: func(s *site) {
+		{name: "no Machine", toml: web(readyService), deploys: web(readyService), end: target.NoMachines, most: 1, before: func(s *caseServer) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.DestroyMachine(s.app, id)
 			}
 		}},
 		{name: "a volume that is not there", toml: web(readyService), deploys: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.ReplacementNeeded, most: 1},
-		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService + "[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"), end: target.StrategyNotPossible, most: 1, before: func(s *site) { s.ForbidBlueGreen(s.app) }},
-		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService), end: target.IncompleteConfiguration, most: 1, before: func(s *site) {
+		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService + "[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"), end: target.StrategyNotPossible, most: 1, before: func(s *caseServer) { s.ForbidBlueGreen(s.app) }},
+		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService), end: target.IncompleteConfiguration, most: 1, before: func(s *caseServer) {
 			s.answer = func(body []byte) []byte {
 				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
 			}
@@ -203,11 +203,11 @@ func TestFixesEnd(t *testing.T) {
 				if addresses == "" {
 					addresses = `["public", "flycast"]`
 				}
-				onSite(t, test.toml, addresses, func(s *site) {
+				onSite(t, test.toml, addresses, func(s *caseServer) {
 					if test.before != nil {
 						test.before(s)
 					}
-					f := &follower{site: s, seen: make(map[string]bool)}
+					f := &follower{caseServer: s, seen: make(map[string]bool)}
 					tool, arguments := "release_public_ips", map[string]any{"app": s.app}
 					if test.deploys != "" {
 						tool, arguments = "deploy", map[string]any{"app": s.app, "content": test.deploys}

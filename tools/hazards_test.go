@@ -68,7 +68,7 @@ type shape struct {
 // TestNoPlanWithoutItsHazard: whatever ends access or cannot be undone says so
 // in a hazard of its own, over all tools and the plans that they make.
 func TestNoPlanWithoutItsHazard(t *testing.T) {
-	shapes := map[string]func(b *deployBench) []shape{
+	shapes := map[string]func(b *appServer) []shape{
 		"release_public_ips": releaseShapes,
 		"deploy":             deployShapes,
 		"allocate_flycast":   allocateShapes,
@@ -82,7 +82,7 @@ func TestNoPlanWithoutItsHazard(t *testing.T) {
 		if make == nil {
 			continue
 		}
-		deploys(t, "", flysim.Options{}, func(b *deployBench) {
+		deploys(t, "", flysim.Options{}, func(b *appServer) {
 			t := b.t
 			seen := make(b)
 			ends, harmless := 0, 0
@@ -129,7 +129,7 @@ const (
 
 // releaseShapes release each selection of the addresses of apps with each
 // selection of kinds, that serve one thing or another.
-func releaseShapes(b *deployBench) []shape {
+func releaseShapes(b *appServer) []shape {
 	var out []shape
 	kinds := []string{"shared_v4", "v4", "v6"}
 	carries := map[string]string{"shared_v4": "http", "v4": "http raw udp", "v6": "http raw"}
@@ -181,7 +181,7 @@ func releaseShapes(b *deployBench) []shape {
 
 // deployShapes deploy each set of ports over each other one, to one group or
 // two, on apps with each kind of audience, by each strategy.
-func deployShapes(b *deployBench) []shape {
+func deployShapes(b *appServer) []shape {
 	sets := [][]string{{}, {"80"}, {"80", "443"}, {"443"}, {"5432"}, {"80", "5432"}}
 	toml := func(group string, ports []string) string {
 		if len(ports) == 0 {
@@ -251,7 +251,7 @@ func deployShapes(b *deployBench) []shape {
 }
 
 // allocateShapes allocate for the app's own network and for others.
-func allocateShapes(b *deployBench) []shape {
+func allocateShapes(b *appServer) []shape {
 	b.AddApp("reached", "personal", "")
 	var out []shape
 	for _, network := range []string{"", "partners"} {

@@ -18,7 +18,7 @@ import (
 // TestArgumentBounds: every text and every list that a tool takes has a bound,
 // and beyond it nothing is read or sent.
 func TestArgumentBounds(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	many := make([]any, plan.MaxItems+1)
 	for i := range many {
 		many[i] = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}).String()
@@ -65,7 +65,7 @@ func TestArgumentBounds(t *testing.T) {
 // TestCorrectionsAreForTheAgent calls every tool with a near miss of an
 // argument: the agent can correct it, so it is not left to a person.
 func TestCorrectionsAreForTheAgent(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	for _, tool := range w.toolset.all() {
 		t.Run(tool.Spec().Name, func(t *testing.T) {
 			result, err := tool.Call(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.Spec().Name, Arguments: map[string]any{"ap": "shop-api"}}})

@@ -13,7 +13,7 @@ import (
 // Many list_ips of one app at once are one reading, and none waits for our own rate
 // limit; a plan beside them reads for itself.
 func TestListsShareReads(t *testing.T) {
-	s := newReleaseStage(t, flysim.Options{})
+	s := newReleaseServer(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	client := s.a.fly.(*fly.Client)
 	s.a.look = client.Shared()
@@ -55,7 +55,7 @@ func TestListsShareReads(t *testing.T) {
 
 // What this server allocated is in the next list.
 func TestListSeesOwnWrites(t *testing.T) {
-	s := newReleaseStage(t, flysim.Options{})
+	s := newReleaseServer(t, flysim.Options{})
 	s.a.look = s.a.fly.(*fly.Client).Shared()
 	before := len(s.list("tenant-7").Addresses)
 	out := callTool[address.AllocateResult](s, s.a.allocateFlycast(), map[string]any{"app": "tenant-7"})

@@ -15,7 +15,7 @@ import (
 
 // patch plans a patch_services of the deployed configuration and, if there is
 // something to do, does it.
-func (b *deployBench) patch() (planned patch.Proposal, out patch.Result) {
+func (b *appServer) patch() (planned patch.Proposal, out patch.Result) {
 	b.t.Helper()
 	planned, err := b.toolset.editor().Plan(b.t.Context(), patch.Input{App: b.app})
 	if err != nil {
@@ -36,7 +36,7 @@ func (b *deployBench) patch() (planned patch.Proposal, out patch.Result) {
 }
 
 // draft returns the text of a draft.
-func (b *deployBench) draft(handle string) string {
+func (b *appServer) draft(handle string) string {
 	b.t.Helper()
 	draft, p := b.toolset.drafts.Get(handle, call.CallerFrom(b.t.Context()).ID, b.app)
 	if p != nil {
@@ -50,19 +50,19 @@ func (b *deployBench) draft(handle string) string {
 // have does not.
 func TestPatchBehind(t *testing.T) {
 	for name, cut := range map[string]struct {
-		change func(b *deployBench, id string)
+		change func(b *appServer, id string)
 		says   string
 	}{
-		"lacking": {func(b *deployBench, id string) {
+		"lacking": {func(b *appServer, id string) {
 			b.SetMachineConfig(b.app, id, withField(b.t, b.MachineConfig(b.app, id), "services", []any{}))
 			time.Sleep(10 * time.Minute)
 		}, "1 of 2 Machines do not have its services"},
-		"not proved": {func(b *deployBench, id string) {
+		"not proved": {func(b *appServer, id string) {
 			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: id, Status: "begun"})
 		}, "1 of 2 Machines were not tested with it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			deploys(t, "inner-circle", flysim.Options{}, func(b *deployBench) {
+			deploys(t, "inner-circle", flysim.Options{}, func(b *appServer) {
 				t := b.t
 				if planned, _ := b.patch(); !planned.Plan.Empty() || len(planned.Next) != 0 {
 					t.Fatalf("all have it: %q, next %+v", planned.Summary, planned.Next)

@@ -33,7 +33,7 @@ func TestPatchRemarks(t *testing.T) {
 		{"refused, nothing to edit", head + "auto_stop_machines = \"stop\"\n" + ready + "[deploy]\nstrategy = \"x\"\n", "", plan.NothingToDo, "invalid", "unsupported deployment strategy", "flyctl refuses this file", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorkbench(t, "", flysim.Options{})
+			w := newSeededServer(t, "", flysim.Options{})
 			path := filepath.Join(w.dir, "fly.toml")
 			if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
 				t.Fatal(err)
@@ -57,7 +57,7 @@ func TestPatchRemarks(t *testing.T) {
 
 // TestPatchReadOnly: a read-only file is left as it is.
 func TestPatchReadOnly(t *testing.T) {
-	w := newWorkbench(t, "", flysim.Options{})
+	w := newSeededServer(t, "", flysim.Options{})
 	path := filepath.Join(w.dir, "fly.toml")
 	const text = "app = \"shop-api\"\n[http_service]\ninternal_port = 8080\n"
 	if err := os.WriteFile(path, []byte(text), 0o444); err != nil {

@@ -33,7 +33,7 @@ func TestPatchNothingToEdit(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onSite(t, test.toml, `["flycast"]`, func(s *site) {
+			onSite(t, test.toml, `["flycast"]`, func(s *caseServer) {
 				for _, arguments := range []map[string]any{{"app": s.app}, {"content": s.toml}} {
 					out := s.ask("patch_services", arguments)
 					if out.Status != plan.NothingToDo || strings.Contains(out.Summary, "already") != test.deploysFile {
@@ -77,7 +77,7 @@ func TestStrangers(t *testing.T) {
 		})
 	}
 	t.Run("all of them", func(t *testing.T) {
-		deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
+		deploys(t, "shop-api", flysim.Options{}, func(b *appServer) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
 			b.byAPI(redirecting, ids[0])
@@ -96,7 +96,7 @@ func TestStrangers(t *testing.T) {
 		})
 	})
 	t.Run("one of them", func(t *testing.T) {
-		deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
+		deploys(t, "shop-api", flysim.Options{}, func(b *appServer) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
 			b.byAPI(database, id)
@@ -121,7 +121,7 @@ func TestCreateAsksForWhatIsMissing(t *testing.T) {
 		{"the process group", "app = \"not-made-yet\"\n[processes]\n  db = \"postgres\"\n  web = \"serve\"\n", "the file has db, web", "process_groups"},
 	}
 	for _, test := range tests {
-		onSite(t, web(readyService), `["flycast"]`, func(s *site) {
+		onSite(t, web(readyService), `["flycast"]`, func(s *caseServer) {
 			arguments := map[string]any{"content": test.content, "create": "http"}
 			if test.name != "the port" {
 				arguments["internal_port"] = 8080

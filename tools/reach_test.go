@@ -55,7 +55,7 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{})
+			s := newReleaseServer(t, flysim.Options{})
 			s.ready("legacy-api", readyServices)
 			arguments := map[string]any{"app": "legacy-api", "ips": anys(tt.ips)}
 			arguments["dry_run"] = true
@@ -92,7 +92,7 @@ func TestReleaseSaysWhoStillGetsIn(t *testing.T) {
 
 // The question about the IPv4 alone says the same before anything is done.
 func TestReleaseQuestionSaysWhoStillGetsIn(t *testing.T) {
-	s := newReleaseStage(t, flysim.Options{})
+	s := newReleaseServer(t, flysim.Options{})
 	s.ready("legacy-api", readyServices)
 	planned, err := s.a.releaser().Plan(t.Context(),
 		address.ReleaseInput{App: "legacy-api", IPs: []string{"137.66.18.204"}})
@@ -114,32 +114,32 @@ func TestUnreachableIsSaid(t *testing.T) {
 	const asleep = `[{"protocol":"tcp","internal_port":8080,"autostart":false,"autostop":true,"ports":[{"port":80,"handlers":["http"]}]}]`
 	tests := []struct {
 		name  string
-		do    func(s *releaseStage)
+		do    func(s *releaseServer)
 		why   string
 		tools []string // of next, in order; empty: a person's
 	}{
-		{"force_https", func(s *releaseStage) { s.ready("legacy-api", redirecting) },
+		{"force_https", func(s *releaseServer) { s.ready("legacy-api", redirecting) },
 			"force_https on port 80", []string{"patch_services", "deploy"}},
-		{"no Flycast address", func(s *releaseStage) { s.services("legacy-api", readyServices) },
+		{"no Flycast address", func(s *releaseServer) { s.services("legacy-api", readyServices) },
 			"it has no address", []string{"allocate_flycast"}},
-		{"no services", func(s *releaseStage) { s.ready("legacy-api", `[]`) }, "no Machine has a service", nil},
-		{"no Machine", func(s *releaseStage) {
+		{"no services", func(s *releaseServer) { s.ready("legacy-api", `[]`) }, "no Machine has a service", nil},
+		{"no Machine", func(s *releaseServer) {
 			s.ready("legacy-api", readyServices)
 			for _, id := range s.MachineIDs("legacy-api") {
 				s.DestroyMachine("legacy-api", id)
 			}
 		}, "it has no Machine", nil},
-		{"all stopped, and nothing starts them", func(s *releaseStage) {
+		{"all stopped, and nothing starts them", func(s *releaseServer) {
 			s.ready("legacy-api", asleep)
 			for _, id := range s.MachineIDs("legacy-api") {
 				s.StopMachine("legacy-api", id)
 			}
 		}, "no request starts it (autostart is off)", []string{"patch_services", "deploy"}},
-		{"TLS only", func(s *releaseStage) {
+		{"TLS only", func(s *releaseServer) {
 			s.ready("legacy-api",
 				`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]}]`)
 		}, "only TLS on port 443", []string{"patch_services", "deploy"}},
-		{"bound to loopback", func(s *releaseStage) {
+		{"bound to loopback", func(s *releaseServer) {
 			s.ready("legacy-api", readyServices)
 			for _, id := range s.MachineIDs("legacy-api") {
 				s.SetListen("legacy-api", id, []string{"127.0.0.1:8080"})
@@ -148,7 +148,7 @@ func TestUnreachableIsSaid(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{}, "app_unreachable")
+			s := newReleaseServer(t, flysim.Options{}, "app_unreachable")
 			tt.do(s)
 			out := s.release(map[string]any{"app": "legacy-api", "allow_unreachable": true})
 			if out.Status != plan.Applied || len(out.Remaining) > 0 {
@@ -184,7 +184,7 @@ func TestUnreachableIsSaid(t *testing.T) {
 }
 
 // services gives the Machines of an app these services.
-func (s *releaseStage) services(app, services string) {
+func (s *releaseServer) services(app, services string) {
 	s.t.Helper()
 	for _, id := range s.MachineIDs(app) {
 		config, err := s.MachineConfig(app, id).With("services", json.RawMessage(services))

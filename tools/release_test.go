@@ -49,7 +49,7 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{})
+			s := newReleaseServer(t, flysim.Options{})
 			s.AddAddress(test.app, "private_v6", "", "")
 			s.edit = machines(test.edit)
 			list := s.list(test.app)
@@ -78,7 +78,7 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 		})
 	}
 	t.Run("not listed for this token", func(t *testing.T) {
-		s := newReleaseStage(t, flysim.Options{})
+		s := newReleaseServer(t, flysim.Options{})
 		s.ready("shop-api", readyServices)
 		s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
 		if list := s.list("shop-api"); len(list.Next) != 1 ||
@@ -87,7 +87,7 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 		}
 	})
 	t.Run("null", func(t *testing.T) {
-		s := newReleaseStage(t, flysim.Options{})
+		s := newReleaseServer(t, flysim.Options{})
 		s.AddAddress("shop-api", "private_v6", "", "")
 		s.edit = machines(func(string) string { return "null" })
 		if out := s.release(map[string]any{"app": "shop-api"}); out.Code != gate.PlatformError {
@@ -119,7 +119,7 @@ func TestImpactOfPartOfTheAddresses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{})
+			s := newReleaseServer(t, flysim.Options{})
 			flycast := s.ready("legacy-api", test.services)
 			if !test.flycast {
 				s.RemoveAddress("legacy-api", flycast)
@@ -176,7 +176,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{})
+			s := newReleaseServer(t, flysim.Options{})
 			flycast := s.ready("legacy-api", readyServices)
 			s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress",
 				Before: func(p *flysim.Platform) { test.act(p, flycast) }})
@@ -209,7 +209,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 			func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{})
+			s := newReleaseServer(t, flysim.Options{})
 			s.ready("legacy-api", readyServices)
 			var begun atomic.Bool
 			s.edit = func(path string, body []byte) []byte {
@@ -229,7 +229,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		})
 	}
 	t.Run("allow_unreachable without the approved hazard", func(t *testing.T) {
-		s := newReleaseStage(t, flysim.Options{})
+		s := newReleaseServer(t, flysim.Options{})
 		flycast := s.ready("legacy-api", readyServices)
 		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress",
 			Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
@@ -241,7 +241,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		}
 	})
 	t.Run("Flycast goes with the last one", func(t *testing.T) {
-		s := newReleaseStage(t, flysim.Options{})
+		s := newReleaseServer(t, flysim.Options{})
 		flycast := s.ready("legacy-api", readyServices)
 		s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", After: 1,
 			Before: func(p *flysim.Platform) { p.RemoveAddress("legacy-api", flycast) }})
@@ -252,7 +252,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 		}
 	})
 	t.Run("requests", func(t *testing.T) {
-		s := newReleaseStage(t, flysim.Options{})
+		s := newReleaseServer(t, flysim.Options{})
 		s.ready("legacy-api", readyServices)
 		if out := s.release(map[string]any{"app": "legacy-api"}); out.Status != plan.Applied {
 			t.Fatal(out.Summary)
@@ -272,7 +272,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 // TestAcceptedButStillThere: what the list still holds is not released,
 // whatever the platform said.
 func TestAcceptedButStillThere(t *testing.T) {
-	s := newReleaseStage(t, flysim.Options{})
+	s := newReleaseServer(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	s.Inject(flysim.Fault{Operation: "graphql.releaseIpAddress", Status: 200,
 		Body: `{"data":{"releaseIpAddress":{"clientMutationId":null}}}`})
@@ -322,7 +322,7 @@ func TestErrorAfterTheEffect(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := newReleaseStage(t, flysim.Options{})
+			s := newReleaseServer(t, flysim.Options{})
 			s.ready("shop-api", readyServices)
 			test.fault.Operation = "graphql.releaseIpAddress"
 			s.Inject(test.fault)
@@ -344,7 +344,7 @@ func TestErrorAfterTheEffect(t *testing.T) {
 // TestUnclearFlycastIsTold: neither the Machines nor the names tell which
 // network the Flycast address serves.
 func TestUnclearFlycastIsTold(t *testing.T) {
-	s := newReleaseStage(t, flysim.Options{OmitAppNetwork: true})
+	s := newReleaseServer(t, flysim.Options{OmitAppNetwork: true})
 	s.ready("shop-api", readyServices)
 	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`),
 		regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
@@ -369,7 +369,7 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 // TestUnrecognizedAddressIsNamed: it may be public, so "no public address"
 // would not be true.
 func TestUnrecognizedAddressIsNamed(t *testing.T) {
-	s := newReleaseStage(t, flysim.Options{})
+	s := newReleaseServer(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	s.RemoveAddress("shop-api", "66.241.124.11")
 	s.edit = func(_ string, body []byte) []byte {

@@ -14,7 +14,7 @@ import (
 // TestPortlessWorker: patching the app of the case puts the web group to sleep and
 // leaves the worker, which nothing could wake.
 func TestPortlessWorker(t *testing.T) {
-	onCase(t, "portless-worker", func(s *site) {
+	onCase(t, "portless-worker", func(s *caseServer) {
 		out := s.ask("patch_services", map[string]any{"content": s.toml})
 		if strings.Count(out.Content, `auto_stop_machines = "stop"`) != 1 || strings.Count(out.Content, "min_machines_running = 2") != 1 {
 			s.t.Errorf("got\n%s", out.Content)
@@ -42,7 +42,7 @@ func TestPortlessWorker(t *testing.T) {
 // TestNestedHTTPService: an app whose only service has no ports is not ready, and
 // the release says so in place of "none for current users".
 func TestNestedHTTPService(t *testing.T) {
-	onCase(t, "nested-http-service", func(s *site) {
+	onCase(t, "nested-http-service", func(s *caseServer) {
 		list := s.ask("list_ips", map[string]any{"app": s.app})
 		if !slices.Equal(list.blockers(), []string{plan.NoPorts}) || len(list.Next) != 2 || list.Next[0].Tool != "patch_services" || list.Next[0].Arguments.Create != plan.CreateHTTP || list.Next[0].Arguments.InternalPort != 8080 {
 			s.t.Errorf("got %v, next %+v", list.Blockers, list.Next)
@@ -102,7 +102,7 @@ func TestDeployNothingCanWake(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onSite(t, test.before, `["flycast"]`, func(s *site) {
+			onSite(t, test.before, `["flycast"]`, func(s *caseServer) {
 				out := s.ask("deploy", map[string]any{"app": s.app, "content": test.deploys, "dry_run": true})
 				if out.Plan == nil {
 					s.t.Fatalf("got %s: %s %+v", out.Status, out.Summary, out.Blockers)
@@ -118,7 +118,7 @@ func TestDeployNothingCanWake(t *testing.T) {
 // TestDeployInternalCallers: what lets a group sleep that could not before leaves
 // those without an answer who call it past Fly Proxy.
 func TestDeployInternalCallers(t *testing.T) {
-	onCase(t, "internal-callers", func(s *site) {
+	onCase(t, "internal-callers", func(s *caseServer) {
 		patched := s.ask("patch_services", map[string]any{"app": s.app})
 		if !strings.Contains(patched.says(), "queue-api.internal") || !slices.Contains(patched.Unknown, plan.InternalCallers.Sentence()) {
 			s.t.Errorf("remarks %s, unknown %q", patched.says(), patched.Unknown)
@@ -144,7 +144,7 @@ func TestDeployInternalCallers(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onSite(t, test.before, `["flycast"]`, func(s *site) {
+			onSite(t, test.before, `["flycast"]`, func(s *caseServer) {
 				out := s.ask("deploy", map[string]any{"app": s.app, "content": test.deploys, "dry_run": true})
 				if out.Plan == nil {
 					s.t.Fatalf("got %s: %s", out.Status, out.Summary)
@@ -161,7 +161,7 @@ func TestDeployInternalCallers(t *testing.T) {
 // TestTwoServicesOnePort: the app of the case is patched, deployed and released; no
 // port of it is new.
 func TestTwoServicesOnePort(t *testing.T) {
-	onCase(t, "two-services-one-port", func(s *site) {
+	onCase(t, "two-services-one-port", func(s *caseServer) {
 		patched := s.ask("patch_services", map[string]any{"app": s.app})
 		planned := s.ask("deploy", map[string]any{"app": s.app, "draft": patched.Draft, "dry_run": true})
 		if planned.Plan == nil || slices.Contains(planned.Plan.Hazards, plan.NewPublicService) || !slices.Contains(planned.Plan.Hazards, plan.PublicPlainHTTP) {
@@ -183,7 +183,7 @@ func TestCreateTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	onSite(t, web(""), `["flycast"]`, func(s *site) {
+	onSite(t, web(""), `["flycast"]`, func(s *caseServer) {
 		out := s.ask("patch_services", map[string]any{"content": string(redis), "create": "http", "internal_port": 6379})
 		if out.Status != plan.Refused || len(out.Next) != 1 || out.Next[0].Arguments == nil || out.Next[0].Arguments.Create != plan.CreateTCP || out.Next[0].Arguments.InternalPort != 6379 || !strings.Contains(out.text, `create: "tcp"`) {
 			s.t.Errorf("got %s: %s, next %+v", out.Status, out.Summary, out.Next)
@@ -222,7 +222,7 @@ func TestCreateTCP(t *testing.T) {
 // TestPatchDeployedDatabase: the file names no image, and the Machines tell that a
 // database runs there.
 func TestPatchDeployedDatabase(t *testing.T) {
-	onSite(t, web(serviceTOML(7000, entry(7000, ""))), "[\"flycast\"]\nimage = \"docker.io/library/redis:8\"", func(s *site) {
+	onSite(t, web(serviceTOML(7000, entry(7000, ""))), "[\"flycast\"]\nimage = \"docker.io/library/redis:8\"", func(s *caseServer) {
 		out := s.ask("patch_services", map[string]any{"app": s.app})
 		if out.Status != plan.NothingToDo || !strings.Contains(out.says(), "it runs Redis") {
 			s.t.Errorf("got %s: %s, %s", out.Status, out.Summary, out.says())

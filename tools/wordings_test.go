@@ -12,7 +12,7 @@ import (
 // TestWordings checks that every tool whose plans a person may be asked about has a wording,
 // and that its plans have the same one: a form and flycast-mcp approve ask the same question.
 func TestWordings(t *testing.T) {
-	deploys(t, "shop-api", flysim.Options{}, func(b *deployBench) {
+	deploys(t, "shop-api", flysim.Options{}, func(b *appServer) {
 		t := b.t
 		plans := make(map[string]plan.Plan)
 		allocation, err := address.NewAllocator(b.toolset.fly, wallClock{}, nil).Plan(t.Context(),

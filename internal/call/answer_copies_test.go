@@ -12,13 +12,13 @@ import (
 // What a run leaves behind is handed out as copies that nobody can change for
 // anybody else.
 func TestAnswersAreCopies(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 	w.Hold = 0
 	release := make(chan struct{})
 	w.onApply = func() { <-release }
 	tool := w.tool("deploy", Restarts)
 	expect(t, serve(t.Context(), tool, shopAPI()), plan.Running, "")
-	at := w.Runs.Busy("shop-api")
+	at := w.Runs.Holder("shop-api")
 	close(release)
 	if err := w.Runs.Wait(t.Context()); err != nil {
 		t.Fatal(err)

@@ -19,8 +19,8 @@ import (
 // Two servers with the same state folder: what one is at work on, the other
 // leaves alone.
 func TestOneRunAmongProcesses(t *testing.T) {
-	clock, state := newRunClock(), t.TempDir()
-	one, two := newWorkshop(t, clock, state, deployByItself), newWorkshop(t, clock, state, deployByItself)
+	clock, state := newTestClock(), t.TempDir()
+	one, two := newTestServer(t, clock, state, deployByItself), newTestServer(t, clock, state, deployByItself)
 	var during, additive, local, elsewhere served
 	one.onApply = func() {
 		during = serve(t.Context(), two.tool("deploy", Restarts), shopAPI())

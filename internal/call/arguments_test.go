@@ -28,16 +28,19 @@ func TestArguments(t *testing.T) {
 	}{
 		{"absent", nil, object{"app": "default-app"}, ""},
 		{"app given", object{"app": "a"}, object{"app": "a"}, ""},
-		{"null of every argument", object{"app": nil, "text": nil, "flag": nil, "count": nil, "share": nil, "names": nil}, object{"app": "default-app"}, ""},
+		{"null of every argument", object{"app": nil, "text": nil, "flag": nil, "count": nil, "share": nil,
+			"names": nil}, object{"app": "default-app"}, ""},
 		{"boolean as text", object{"flag": "true"}, object{"app": "default-app", "flag": true}, ""},
 		{"false as text", object{"flag": "false"}, object{"app": "default-app", "flag": false}, ""},
 		{"boolean as Python writes it", object{"flag": "True"}, object{"app": "default-app", "flag": true}, ""},
 		{"whole number as text", object{"count": "8080"}, object{"app": "default-app", "count": 8080.0}, ""},
 		{"fraction as text", object{"share": "0.5"}, object{"app": "default-app", "share": 0.5}, ""},
-		{"array as text", object{"names": `["web","worker"]`}, object{"app": "default-app", "names": []any{"web", "worker"}}, ""},
+		{"array as text", object{"names": `["web","worker"]`},
+			object{"app": "default-app", "names": []any{"web", "worker"}}, ""},
 		{"text stays text", object{"text": "true"}, object{"app": "default-app", "text": "true"}, ""},
 		{"number as text stays text", object{"text": "8080"}, object{"app": "default-app", "text": "8080"}, ""},
-		{"what hosts add", object{"app": "a", "toolCallId": "1", "sessionId": "2", "action": "sendMessage", "chatInput": object{"x": 1.0}}, object{"app": "a"}, ""},
+		{"what hosts add", object{"app": "a", "toolCallId": "1", "sessionId": "2", "action": "sendMessage",
+			"chatInput": object{"x": 1.0}}, object{"app": "a"}, ""},
 		{"number for boolean", object{"flag": 1.0}, nil, "must be true or false, not a number"},
 		{"1 as text for boolean", object{"flag": "1"}, nil, "must be true or false"},
 		{"yes for boolean", object{"flag": "yes"}, nil, "must be true or false"},
@@ -86,7 +89,8 @@ func TestHostArgumentsDeclared(t *testing.T) {
 	schema := InputSchema[struct {
 		Action string `json:"action"`
 	}](nil)
-	got, problem := (&Handler{}).arguments(schema, mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: map[string]any{"action": "stop"}}})
+	got, problem := (&Handler{}).arguments(schema,
+		mcp.CallToolRequest{Params: mcp.CallToolParams{Arguments: map[string]any{"action": "stop"}}})
 	if problem != nil || got["action"] != "stop" {
 		t.Errorf("got %v, %v, want the tool's own argument", got, problem)
 	}

@@ -17,10 +17,13 @@ func TestFormLimits(t *testing.T) {
 	forms, terminals := 0, 0
 	for changes := range 30 {
 		for _, kind := range []bool{true, false} {
-			p := plan.Plan{Tool: "deploy", App: strings.Repeat("s", 63), Impact: plan.ImpactBriefOutage, Hazards: []plan.Hazard{plan.Restart, plan.BriefOutage, plan.OtherConfigChanges}}
-			step := plan.Step{Verb: gate.UpdateMachine, Target: "148e1", Params: []plan.Param{{Name: plan.ParamMachine, Value: "148e1"}}}
+			p := plan.Plan{Tool: "deploy", App: strings.Repeat("s", 63), Impact: plan.ImpactBriefOutage,
+				Hazards: []plan.Hazard{plan.Restart, plan.BriefOutage, plan.OtherConfigChanges}}
+			step := plan.Step{Verb: gate.UpdateMachine, Target: "148e1",
+				Params: []plan.Param{{Name: plan.ParamMachine, Value: "148e1"}}}
 			for i := range changes {
-				step.Changes = append(step.Changes, plan.Change{Path: fmt.Sprintf("env.V%d", i), After: fmt.Sprintf("%q", strings.Repeat("v", 150)), FromFile: true})
+				step.Changes = append(step.Changes, plan.Change{Path: fmt.Sprintf("env.V%d", i),
+					After: fmt.Sprintf("%q", strings.Repeat("v", 150)), FromFile: true})
 			}
 			p.Steps = append(p.Steps, step)
 			if kind {
@@ -44,8 +47,10 @@ func TestFormLimits(t *testing.T) {
 				moved = append(moved, fmt.Sprintf("certificate/%s%d.example.com is new", strings.Repeat("c", 60), i))
 			}
 			for _, outcome := range []gate.Outcome{
-				{}, {Late: true}, {Code: gate.NotConfirmed, Typed: strings.Repeat("界", 500)}, {Late: true, Code: gate.NotConfirmed, Typed: strings.Repeat("\n", 500)},
-				{Late: true, Code: gate.Stale, Changed: moved}, {Late: true, Code: gate.NotConfirmed, Typed: strings.Repeat("x", 99), Changed: moved},
+				{}, {Late: true}, {Code: gate.NotConfirmed, Typed: strings.Repeat("界", 500)}, {Late: true,
+					Code: gate.NotConfirmed, Typed: strings.Repeat("\n", 500)},
+				{Late: true, Code: gate.Stale, Changed: moved}, {Late: true, Code: gate.NotConfirmed,
+					Typed: strings.Repeat("x", 99), Changed: moved},
 			} {
 				text := approvalForm(p.Question(), outcome).Message
 				if lines, n := strings.Count(text, "\n")+1, utf8.RuneCountInString(text); lines > 25 || n > 2500 {

@@ -78,7 +78,7 @@ func (c *invocation) reportCutOff(run *Run) *mcp.CallToolResult {
 		Status: plan.Failed, App: run.App, Run: run.ID, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
 		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include "+
 			"what it has changed so far.",
-			run.Tool, run.object(), cmp.Or(run.Now().String(), "starting")),
+			run.Tool, run.object(), cmp.Or(run.Progress().String(), "starting")),
 		Unknown: []string{"how the run ends: it continues or, if this server is shutting down, a deploy " +
 			"finishes the Machines it is changing and starts no others"},
 		Next: []plan.Next{{Who: "agent", Tool: run.Tool, Why: "the identical call attaches to the run or, " +
@@ -94,7 +94,7 @@ func (c *invocation) reportRunning(run *Run) *mcp.CallToolResult {
 	*r = plan.Result{
 		Status: plan.Running, App: run.App, Run: run.ID, Retry: gate.RetryNow,
 		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", run.Tool,
-			run.object(), cmp.Or(run.Now().String(), "starting")),
+			run.object(), cmp.Or(run.Progress().String(), "starting")),
 		Next: []plan.Next{{Who: "agent", Tool: run.Tool,
 			Why: "repeat the identical call: it attaches to this run and starts nothing new"}},
 	}

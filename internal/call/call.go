@@ -66,7 +66,7 @@ func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.
 	if answer.No() { // it is not the answer to anything else that runs
 		return c.answerNo(ctx, answer)
 	}
-	if run, ended := t.Runs.find(c.key); ended {
+	if run, ended := t.Runs.findIdentical(c.key); ended {
 		t.Runs.forget(run)
 		return t.earlierRun(run), nil
 	} else if run != nil {
@@ -86,7 +86,7 @@ func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.
 	}
 	if early != nil {
 		// A plan made while the identical call works shows a state in between.
-		if run, ended := t.Runs.find(c.key); run != nil && run != c.held && !ended {
+		if run, ended := t.Runs.findIdentical(c.key); run != nil && run != c.held && !ended {
 			return c.attach(ctx, run)
 		}
 		return early, nil
@@ -185,7 +185,7 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 			if problem := c.checkJournal(); problem != nil {
 				return c.refuse(problem), nil
 			}
-			if run := c.Runs.Busy(p.App); run != nil && run != c.held {
+			if run := c.Runs.Holder(p.App); run != nil && run != c.held {
 				return c.attachOrBusy(ctx, run)
 			}
 		}

@@ -38,7 +38,8 @@ type askedSession struct {
 	ended   chan struct{}
 }
 
-func (s *askedSession) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (s *askedSession) RequestElicitation(ctx context.Context,
+	request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	s.asked <- request.Params
 	select {
 	case answer := <-s.answers:
@@ -63,7 +64,8 @@ func newAskedSession() *askedSession {
 }
 
 // callHandler runs one handler as a tool, in a session, with params._meta as given.
-func callHandler(ctx context.Context, t *testing.T, session mcpserver.ClientSession, meta string, handler mcpserver.ToolHandlerFunc) {
+func callHandler(ctx context.Context, t *testing.T, session mcpserver.ClientSession, meta string,
+	handler mcpserver.ToolHandlerFunc) {
 	t.Helper()
 	s := mcpserver.NewMCPServer("test", "1")
 	s.AddTool(mcp.NewTool("probe"), handler)
@@ -99,7 +101,8 @@ func TestCanElicit(t *testing.T) {
 		{"modern, url only", capable(nil), modernMeta(`{"elicitation":{"url":{}}}`), ElicitNone},
 		{"modern, not declared", capable(nil), modernMeta(`{}`), ElicitNone},
 		{"modern, declared only in another request", capable(&mcp.ElicitationCapability{}), modernMeta(`{}`), ElicitNone},
-		{"modern, declared, a transport without questions", &plainSession{}, modernMeta(`{"elicitation":{}}`), ElicitRoundTrip},
+		{"modern, declared, a transport without questions", &plainSession{},
+			modernMeta(`{"elicitation":{}}`), ElicitRoundTrip},
 		{"handshake, declared", capable(&mcp.ElicitationCapability{}), `{}`, ElicitSession},
 		{"handshake, form", capable(&mcp.ElicitationCapability{Form: yes}), `{}`, ElicitSession},
 		{"handshake, url only", capable(&mcp.ElicitationCapability{URL: yes}), `{}`, ElicitNone},
@@ -111,10 +114,11 @@ func TestCanElicit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ElicitKind(-1)
-			callHandler(t.Context(), t, tt.session, tt.meta, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-				got = CanElicit(ctx)
-				return mcp.NewToolResultText(""), nil
-			})
+			callHandler(t.Context(), t, tt.session, tt.meta,
+				func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+					got = CanElicit(ctx)
+					return mcp.NewToolResultText(""), nil
+				})
 			if got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
@@ -122,7 +126,7 @@ func TestCanElicit(t *testing.T) {
 	}
 }
 
-var question = mcp.ElicitationParams{Message: "Release?", RequestedSchema: map[string]any{"type": "object"}}
+var releaseForm = mcp.ElicitationParams{Message: "Release?", RequestedSchema: map[string]any{"type": "object"}}
 
 func elicitationResult(action mcp.ElicitationResponseAction, content any) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: action, Content: content}}
@@ -139,13 +143,15 @@ func TestRequestElicitation(t *testing.T) {
 		wantCode int    // of the ElicitationError, if wantErr
 		wantErr  string // part of its text
 	}{
-		{"accept", elicitationResult("accept", map[string]any{"app": "shop-api"}), Answer{Action: "accept", Content: map[string]any{"app": "shop-api"}}, 0, ""},
+		{"accept", elicitationResult("accept", map[string]any{"app": "shop-api"}),
+			Answer{Action: "accept", Content: map[string]any{"app": "shop-api"}}, 0, ""},
 		{"accept without content", elicitationResult("accept", nil), Answer{Action: "accept"}, 0, ""},
 		{"accept with odd content", elicitationResult("accept", "yes"), Answer{Action: "accept"}, 0, ""},
 		{"decline", elicitationResult("decline", map[string]any{"app": "x"}), Answer{Action: "decline"}, 0, ""},
 		{"cancel", elicitationResult("cancel", nil), Answer{Action: "cancel"}, 0, ""},
 		{"no such action", elicitationResult("ok", nil), Answer{}, 0, "neither accept"},
-		{"client error", errors.New("elicitation/create error -32601: Method\nnot found"), Answer{}, -32601, "error -32601: Method not found"},
+		{"client error", errors.New("elicitation/create error -32601: Method\nnot found"), Answer{}, -32601,
+			"error -32601: Method not found"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -153,10 +159,11 @@ func TestRequestElicitation(t *testing.T) {
 			session.answers <- tt.answer
 			var got Answer
 			var err error
-			callHandler(t.Context(), t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-				got, err = RequestElicitation(ctx, question, Asking{Within: time.Minute, After: never})
-				return mcp.NewToolResultText(""), nil
-			})
+			callHandler(t.Context(), t, session, `{}`,
+				func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+					got, err = RequestElicitation(ctx, releaseForm, Asking{Within: time.Minute, After: never})
+					return mcp.NewToolResultText(""), nil
+				})
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -164,11 +171,12 @@ func TestRequestElicitation(t *testing.T) {
 			switch {
 			case tt.wantErr == "" && err != nil:
 				t.Errorf("got error %v", err)
-			case tt.wantErr != "" && (!errors.As(err, &clientErr) || clientErr.Code != tt.wantCode || !strings.Contains(err.Error(), tt.wantErr)):
+			case tt.wantErr != "" && (!errors.As(err, &clientErr) || clientErr.Code != tt.wantCode ||
+				!strings.Contains(err.Error(), tt.wantErr)):
 				t.Errorf("got error %v, want code %d and %q", err, tt.wantCode, tt.wantErr)
 			}
-			if asked := <-session.asked; asked.Message != question.Message {
-				t.Errorf("asked %q, want %q", asked.Message, question.Message)
+			if asked := <-session.asked; asked.Message != releaseForm.Message {
+				t.Errorf("asked %q, want %q", asked.Message, releaseForm.Message)
 			}
 		})
 	}
@@ -228,7 +236,8 @@ func TestLateAnswer(t *testing.T) {
 			}()
 			var err error
 			callHandler(ctx, t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-				_, err = RequestElicitation(ctx, question, Asking{Within: within, After: clock.after, Late: func(a Answer) { late <- a }})
+				_, err = RequestElicitation(ctx, releaseForm,
+					Asking{Within: within, After: clock.after, Late: func(a Answer) { late <- a }})
 				return mcp.NewToolResultText(""), nil
 			})
 			if !errors.Is(err, tt.wantErr) {
@@ -254,7 +263,7 @@ func TestLateAnswer(t *testing.T) {
 }
 
 func TestRequestElicitationOutsideACall(t *testing.T) {
-	if _, err := RequestElicitation(t.Context(), question, Asking{After: never}); err == nil {
+	if _, err := RequestElicitation(t.Context(), releaseForm, Asking{After: never}); err == nil {
 		t.Error("got no error")
 	}
 }
@@ -331,11 +340,11 @@ func askTool(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolRes
 	case ElicitRoundTrip:
 		answer := mcpserver.ElicitationResponse(request.Params.InputResponses, "name")
 		if answer == nil {
-			return mcpserver.NewInputRequestBuilder("state").Elicit("name", question).ToolResult(), nil
+			return mcpserver.NewInputRequestBuilder("state").Elicit("name", releaseForm).ToolResult(), nil
 		}
 		return mcp.NewToolResultText(fmt.Sprint(kind, " ", answer.Content.(map[string]any)["app"])), nil
 	case ElicitSession:
-		answer, err := RequestElicitation(ctx, question, Asking{Within: time.Minute, After: never})
+		answer, err := RequestElicitation(ctx, releaseForm, Asking{Within: time.Minute, After: never})
 		if err != nil {
 			return nil, err
 		}

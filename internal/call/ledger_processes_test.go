@@ -68,7 +68,8 @@ func TestNonceAmongProcesses(t *testing.T) {
 		granted := make(chan struct{}, 4)
 		for i := range 4 {
 			all.Go(func() {
-				err := ledgers[i%2].Burn(gate.Use{Nonce: fmt.Sprint(round), Expires: now().Add(time.Hour), Asked: now(), Tool: "deploy", App: "shop-api"})
+				err := ledgers[i%2].Burn(gate.Use{Nonce: fmt.Sprint(round), Expires: now().Add(time.Hour),
+					Asked: now(), Tool: "deploy", App: "shop-api"})
 				if err == nil {
 					granted <- struct{}{}
 				} else if !errors.Is(err, gate.ErrReplayed) {
@@ -90,11 +91,13 @@ func TestNoAmongProcesses(t *testing.T) {
 	now := func() time.Time { return at }
 	state := t.TempDir()
 	one, two := bookOf(t, state, now), bookOf(t, state, now)
-	if err := one.Deny(gate.Denial{Tool: "deploy", App: "shop-api", Digest: "d", Caller: "local", Reason: "not on a Friday"}); err != nil {
+	if err := one.Deny(gate.Denial{Tool: "deploy", App: "shop-api", Digest: "d", Caller: "local",
+		Reason: "not on a Friday"}); err != nil {
 		t.Fatal(err)
 	}
 	use := func(nonce, digest string, asked time.Time) gate.Use {
-		return gate.Use{Nonce: nonce, Expires: at.Add(time.Hour), Asked: asked, Tool: "deploy", App: "shop-api", Digest: digest}
+		return gate.Use{Nonce: nonce, Expires: at.Add(time.Hour), Asked: asked, Tool: "deploy",
+			App: "shop-api", Digest: digest}
 	}
 	for name, l := range map[string]Ledger{"this": one, "another": two, "a new": bookOf(t, state, now)} {
 		no, ok, err := l.Denied("deploy", "shop-api", "d")

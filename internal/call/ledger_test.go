@@ -28,7 +28,8 @@ func TestApprovalOlderThanJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	use := func(nonce string, channel gate.Channel, life time.Duration) gate.Use {
-		return gate.Use{Nonce: nonce, Expires: now.Add(life), Tool: "deploy", App: "shop", Approval: gate.Approval{Channel: channel}}
+		return gate.Use{Nonce: nonce, Expires: now.Add(life), Tool: "deploy", App: "shop",
+			Approval: gate.Approval{Channel: channel}}
 	}
 	signed := use("signed", gate.ChannelTerminal, gate.RequestLife)
 	now = now.Add(time.Minute)
@@ -64,8 +65,10 @@ func TestDiskProblems(t *testing.T) {
 	a := &Handler{Deps: Deps{Log: slog.New(slog.DiscardHandler), RecoverCommand: "flycast-mcp journal recover"}}
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EROFS} {
 		cause := fmt.Errorf("fly.toml: %w", &fs.PathError{Op: "write", Path: "fly.toml", Err: errno})
-		for what, p := range map[string]*plan.Problem{"file": a.Explain(t.Context(), cause), "state": a.journalProblem(cause), "lock": a.lockProblem("shop", cause)} {
-			if p.Code != gate.Precondition || len(p.Next) != 1 || p.Next[0].Who != "person" || strings.Contains(p.Message, "log") {
+		for what, p := range map[string]*plan.Problem{"file": a.Explain(t.Context(), cause),
+			"state": a.journalProblem(cause), "lock": a.lockProblem("shop", cause)} {
+			if p.Code != gate.Precondition || len(p.Next) != 1 || p.Next[0].Who != "person" ||
+				strings.Contains(p.Message, "log") {
 				t.Errorf("%s, %v: got %+v", what, errno, p)
 			}
 		}

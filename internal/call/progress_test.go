@@ -15,10 +15,11 @@ import (
 func reports(t *testing.T, meta string, handler func(context.Context, *Progress)) []map[string]any {
 	t.Helper()
 	session := newAskedSession()
-	callHandler(t.Context(), t, session, meta, func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		handler(ctx, NewProgress(ctx, request))
-		return mcp.NewToolResultText(""), nil
-	})
+	callHandler(t.Context(), t, session, meta,
+		func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			handler(ctx, NewProgress(ctx, request))
+			return mcp.NewToolResultText(""), nil
+		})
 	close(session.notifications)
 	var sent []map[string]any
 	for n := range session.notifications {
@@ -66,12 +67,13 @@ func TestProgressWithoutToken(t *testing.T) {
 func TestProgressEndsWithTheCall(t *testing.T) {
 	session := newAskedSession()
 	ctx, cancel := context.WithCancel(t.Context())
-	callHandler(ctx, t, session, withToken, func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		p := NewProgress(ctx, request)
-		cancel()
-		p.Step(1, 2, "cancelled")
-		return mcp.NewToolResultText(""), nil
-	})
+	callHandler(ctx, t, session, withToken,
+		func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			p := NewProgress(ctx, request)
+			cancel()
+			p.Step(1, 2, "cancelled")
+			return mcp.NewToolResultText(""), nil
+		})
 	if n := len(session.notifications); n != 0 {
 		t.Errorf("%d notifications for a cancelled call", n)
 	}

@@ -78,8 +78,8 @@ func (r *Run) Stop() (first bool) {
 	return first
 }
 
-// Stopping reports whether somebody wants the run to end early.
-func (r *Run) Stopping() bool {
+// IsStopping reports whether somebody wants the run to end early.
+func (r *Run) IsStopping() bool {
 	select {
 	case <-r.stopped:
 		return true
@@ -95,8 +95,8 @@ func (r *Run) begin() {
 	r.applying = true
 }
 
-// UnderWay reports whether the run has begun to change things.
-func (r *Run) UnderWay() bool {
+// IsApplying reports whether the run has begun to change things.
+func (r *Run) IsApplying() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.applying
@@ -112,8 +112,8 @@ func (r *Run) report(p plan.Progress) {
 	}
 }
 
-// Now returns the progress of the run.
-func (r *Run) Now() plan.Progress {
+// Progress returns the progress of the run.
+func (r *Run) Progress() plan.Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.progress

@@ -44,9 +44,9 @@ func NewSharedRuns(clock Clock, locks string) *Runs {
 	}
 }
 
-// find returns the run that an identical call attaches to, if there is one: running, or
+// findIdentical returns the run that an identical call attaches to, if there is one: running, or
 // ended without anybody having fetched its result.
-func (r *Runs) find(key string) (run *Run, ended bool) {
+func (r *Runs) findIdentical(key string) (run *Run, ended bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for k, old := range r.ended {
@@ -65,8 +65,8 @@ func (r *Runs) find(key string) (run *Run, ended bool) {
 	return nil, false
 }
 
-// Busy returns this process's run that has the app; nil if there is none.
-func (r *Runs) Busy(app string) *Run {
+// Holder returns this process's run that has the app; nil if there is none.
+func (r *Runs) Holder(app string) *Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.running[app]
@@ -74,8 +74,8 @@ func (r *Runs) Busy(app string) *Run {
 
 // Changing reports whether a run of this process has begun to change the app.
 func (r *Runs) Changing(app string) bool {
-	run := r.Busy(app)
-	return run != nil && run.UnderWay()
+	run := r.Holder(app)
+	return run != nil && run.IsApplying()
 }
 
 // Begin takes the app for a job, or for local work only the key of the call. If another run
@@ -142,9 +142,9 @@ func (r *Runs) forget(run *Run) {
 	}
 }
 
-// Look finds a caller's run of a tool on an app, running or ended: the one with this id, or
+// Find returns a caller's run of a tool on an app, running or ended: the one with this id, or
 // the newest if id is empty; nil if there is none.
-func (r *Runs) Look(id, caller, tool, app string) *Run {
+func (r *Runs) Find(id, caller, tool, app string) *Run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.past = slices.DeleteFunc(r.past, func(old *Run) bool { return r.clock.Now().Sub(old.Ended) > pastFor })
@@ -164,10 +164,10 @@ func (r *Runs) Look(id, caller, tool, app string) *Run {
 	return nil
 }
 
-// Halted returns a channel that is closed when somebody wants the app's run to end early;
+// StopRequested returns a channel that is closed when somebody wants the app's run to end early;
 // nil if the app has no run.
-func (r *Runs) Halted(app string) <-chan struct{} {
-	if run := r.Busy(app); run != nil {
+func (r *Runs) StopRequested(app string) <-chan struct{} {
+	if run := r.Holder(app); run != nil {
 		return run.stopped
 	}
 	return nil

@@ -26,7 +26,7 @@ func TestLockNamesOnlyApps(t *testing.T) {
 
 // Where no lock can be had, only what needs no approval is done.
 func TestNoLocks(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 	if err := os.WriteFile(w.Runs.locks, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestNoLocks(t *testing.T) {
 
 // What moved between the decision and the run is seen before anything is used up.
 func TestPlanHoldsWhenTheRunBegins(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 	w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
 		if nth == 1 {
 			w.set(7) // somebody's run came and went after the plan
@@ -54,7 +54,7 @@ func TestPlanHoldsWhenTheRunBegins(t *testing.T) {
 
 // A person's yes counts for what he was shown.
 func TestDriftAfterTheDecision(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w := newTestServer(t, newTestClock(), t.TempDir(), "")
 	tool := w.tool("deploy", Restarts)
 	asked := serve(t.Context(), tool, shopAPI())
 	expect(t, asked, plan.NeedsApproval, gate.Unavailable)
@@ -80,8 +80,8 @@ func TestDriftAfterTheDecision(t *testing.T) {
 	if got.Approval == nil || got.Approval.Ticket == asked.Approval.Ticket {
 		t.Errorf("want a new question, got %+v", got.Approval)
 	}
-	if w.did() != "[]" || w.Runs.Busy("shop-api") != nil {
-		t.Errorf("did %s, busy %v", w.did(), w.Runs.Busy("shop-api"))
+	if w.did() != "[]" || w.Runs.Holder("shop-api") != nil {
+		t.Errorf("did %s, busy %v", w.did(), w.Runs.Holder("shop-api"))
 	}
 }
 
@@ -130,12 +130,12 @@ func TestSecondLook(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+			w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 			w.onPlan = func(_ context.Context, nth int, p *plan.Proposal[int, workOutput]) error {
 				if nth == 1 {
 					return nil
 				}
-				if nth == 2 && w.Runs.Busy("shop-api") == nil {
+				if nth == 2 && w.Runs.Holder("shop-api") == nil {
 					t.Error("the app is not held at the second look")
 				}
 				return test.look(nth, p)
@@ -183,8 +183,8 @@ func TestEarlierResult(t *testing.T) {
 		did   string
 	}{"soon": {time.Minute, "[0]"}, "late": {3 * time.Minute, "[0 1]"}} {
 		t.Run(name, func(t *testing.T) {
-			clock := newRunClock()
-			w := newWorkshop(t, clock, t.TempDir(), deployByItself)
+			clock := newTestClock()
+			w := newTestServer(t, clock, t.TempDir(), deployByItself)
 			w.Hold = 0
 			release := make(chan struct{})
 			w.onApply = func() { <-release }
@@ -221,8 +221,8 @@ func TestIdenticalCallsAttach(t *testing.T) {
 		effect Effect
 	}{{"deploy", Restarts}, {"allocate_flycast", Additive}, {"patch_services", Local}} {
 		t.Run(test.tool, func(t *testing.T) {
-			clock := newRunClock()
-			w := newWorkshop(t, clock, t.TempDir(), deployByItself)
+			clock := newTestClock()
+			w := newTestServer(t, clock, t.TempDir(), deployByItself)
 			planning, goOn, atWork, finish := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 			release := sync.OnceFunc(func() { close(finish) })
 			defer release()
@@ -270,7 +270,7 @@ func TestIdenticalCallsAttach(t *testing.T) {
 
 // What a call was made of is no text for an answer.
 func TestRunningTellsNoArguments(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), "")
+	w := newTestServer(t, newTestClock(), t.TempDir(), "")
 	w.Hold = 0
 	release := make(chan struct{})
 	w.onApply = func() { <-release }
@@ -300,7 +300,7 @@ func TestEveryWatcherIsTold(t *testing.T) {
 }
 
 func TestDryRunTellsOfThePolicy(t *testing.T) {
-	w := newWorkshop(t, newRunClock(), t.TempDir(), deployByItself)
+	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
 	got := serve(t.Context(), w.tool("deploy", Restarts), map[string]any{"app": "shop-api", "dry_run": true})
 	expect(t, got, plan.NeedsApproval, "")
 	if len(got.Next) != 1 || !strings.Contains(got.Next[0].Why, "unless a policy approves it") {

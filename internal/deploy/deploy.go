@@ -44,8 +44,8 @@ type Runs interface {
 	Changing(app string) bool
 	// Interruptible returns a context that ends when the process is to begin nothing more.
 	Interruptible(ctx context.Context) (context.Context, context.CancelFunc)
-	// Halted is closed when somebody wants the app's run to end.
-	Halted(app string) <-chan struct{}
+	// StopRequested returns a channel that is closed when somebody wants the app's run to end.
+	StopRequested(app string) <-chan struct{}
 }
 
 // Input is what to deploy, and how. Empty options are the file's, else fly deploy's.

@@ -24,9 +24,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// deployBench plans and applies deploys of one app on an emulated platform, on
+// appServer plans and applies deploys of one app on an emulated platform, on
 // a virtual clock.
-type deployBench struct {
+type appServer struct {
 	*flysim.Platform
 	t       *testing.T
 	app     string
@@ -38,7 +38,7 @@ type deployBench struct {
 }
 
 // MachineConfig is the Machine's configuration in the product's type.
-func (b *deployBench) MachineConfig(app, id string) machine.Config {
+func (b *appServer) MachineConfig(app, id string) machine.Config {
 	b.t.Helper()
 	config, err := machine.ParseConfig([]byte(b.Platform.MachineConfig(app, id).String()))
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *deployBench) MachineConfig(app, id string) machine.Config {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (b *deployBench) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b *appServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if b.update != nil && r.Method == http.MethodPost && machinePath.MatchString(r.URL.Path) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -80,12 +80,12 @@ func (wallClock) Now() time.Time { return time.Now() }
 func (wallClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // deploys runs a test in a bubble, where waiting takes no time.
-func deploys(t *testing.T, app string, options flysim.Options, test func(b *deployBench)) {
+func deploys(t *testing.T, app string, options flysim.Options, test func(b *appServer)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newDeployBench(t, app, options)) })
+	synctest.Test(t, func(t *testing.T) { test(newAppServer(t, app, options)) })
 }
 
-func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBench {
+func newAppServer(t *testing.T, app string, options flysim.Options) *appServer {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))) // a bubble begins in 2000
 	options.Clock = flysim.NewClock(time.Now)
@@ -95,7 +95,7 @@ func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBen
 			t.Fatal(err)
 		}
 	}
-	b := &deployBench{Platform: p, t: t, app: app}
+	b := &appServer{Platform: p, t: t, app: app}
 	client, err := fly.New(fly.Options{
 		Endpoints: fly.Endpoints{API: "http://127.0.0.1:1", Flaps: "http://127.0.0.1:1", UIEX: "http://127.0.0.1:1"}, Token: fly.NewToken(p.Token()), UserAgent: "flycast-mcp/test",
 		HTTP: b, Now: time.Now,
@@ -125,7 +125,7 @@ func newDeployBench(t *testing.T, app string, options flysim.Options) *deployBen
 }
 
 // file is the app's fly.toml with one piece of it replaced.
-func (b *deployBench) file(was, is string) string {
+func (b *appServer) file(was, is string) string {
 	b.t.Helper()
 	file, ok := b.FlyToml(b.app)
 	if !ok || !strings.Contains(string(file), was) {
@@ -134,12 +134,12 @@ func (b *deployBench) file(was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-func (b *deployBench) plan(content string) plan.Proposal[deploy.Work, deploy.Result] {
+func (b *appServer) plan(content string) plan.Proposal[deploy.Work, deploy.Result] {
 	b.t.Helper()
 	return b.planOf(deployInput{Content: content})
 }
 
-func (b *deployBench) planOf(in deployInput) plan.Proposal[deploy.Work, deploy.Result] {
+func (b *appServer) planOf(in deployInput) plan.Proposal[deploy.Work, deploy.Result] {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.toolset.planDeploy(b.t.Context(), in)
@@ -154,7 +154,7 @@ func (b *deployBench) planOf(in deployInput) plan.Proposal[deploy.Work, deploy.R
 }
 
 // apply does what was planned, as if it had been approved.
-func (b *deployBench) apply(planned plan.Proposal[deploy.Work, deploy.Result]) (deploy.Result, error) {
+func (b *appServer) apply(planned plan.Proposal[deploy.Work, deploy.Result]) (deploy.Result, error) {
 	b.t.Helper()
 	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now})
 	outcome := g.Decide(gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()}, nil)
@@ -169,14 +169,14 @@ func (b *deployBench) apply(planned plan.Proposal[deploy.Work, deploy.Result]) (
 }
 
 // addUp checks that every Machine is counted once.
-func (b *deployBench) addUp(out deploy.Result) {
+func (b *appServer) addUp(out deploy.Result) {
 	b.t.Helper()
 	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
 		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
 	}
 }
 
-func (b *deployBench) deploy(content string) deploy.Result {
+func (b *appServer) deploy(content string) deploy.Result {
 	b.t.Helper()
 	out, err := b.apply(b.plan(content))
 	if err != nil {
@@ -186,7 +186,7 @@ func (b *deployBench) deploy(content string) deploy.Result {
 }
 
 // withoutChecks is inner-circle's file without its health check.
-func (b *deployBench) withoutChecks() string {
+func (b *appServer) withoutChecks() string {
 	b.t.Helper()
 	text, _, ok := strings.Cut(b.file("", ""), "[[http_service.checks]]")
 	if !ok {
@@ -210,7 +210,7 @@ func withField(t *testing.T, config machine.Config, key string, value any) machi
 }
 
 // write adds entries about the app's deploys to the journal.
-func (b *deployBench) write(entries ...journal.Entry) {
+func (b *appServer) write(entries ...journal.Entry) {
 	b.t.Helper()
 	for _, e := range entries {
 		e.Tool, e.App = deployName, b.app

@@ -29,10 +29,10 @@ const (
 	rawTCP        = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`
 )
 
-// releaseStage is an adapter on an emulated platform, whose answers can be
+// releaseServer has the tools on an emulated platform, whose answers can be
 // edited on their way. A policy approves every release of shop-api and
 // legacy-api.
-type releaseStage struct {
+type releaseServer struct {
 	*flysim.Platform
 	t       *testing.T
 	a       *toolset
@@ -41,7 +41,7 @@ type releaseStage struct {
 }
 
 // MachineConfig is the Machine's configuration in the product's type.
-func (s *releaseStage) MachineConfig(app, id string) machine.Config {
+func (s *releaseServer) MachineConfig(app, id string) machine.Config {
 	s.t.Helper()
 	config, err := machine.ParseConfig([]byte(s.Platform.MachineConfig(app, id).String()))
 	if err != nil {
@@ -62,7 +62,7 @@ func (c steppedClock) After(d time.Duration) <-chan time.Time {
 	return at
 }
 
-func (s *releaseStage) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *releaseServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil || s.edit == nil {
 		return response, err
@@ -74,11 +74,11 @@ func (s *releaseStage) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseStage {
+func newReleaseServer(t *testing.T, o flysim.Options, accept ...string) *releaseServer {
 	t.Helper()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	o.Clock = flysim.NewClock(func() time.Time { return at })
-	s := &releaseStage{Platform: flysim.New(o), t: t}
+	s := &releaseServer{Platform: flysim.New(o), t: t}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -115,7 +115,7 @@ func newReleaseStage(t *testing.T, o flysim.Options, accept ...string) *releaseS
 }
 
 // ready gives the app a Flycast address, and its Machines these services.
-func (s *releaseStage) ready(app, services string) (flycast string) {
+func (s *releaseServer) ready(app, services string) (flycast string) {
 	s.t.Helper()
 	for _, id := range s.MachineIDs(app) {
 		config, err := s.MachineConfig(app, id).With("services", json.RawMessage(services))
@@ -127,7 +127,7 @@ func (s *releaseStage) ready(app, services string) (flycast string) {
 	return s.AddAddress(app, "private_v6", "", "")
 }
 
-func callTool[T any](s *releaseStage, tool call.Tool, args map[string]any) (out T) {
+func callTool[T any](s *releaseServer, tool call.Tool, args map[string]any) (out T) {
 	s.t.Helper()
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = tool.Spec().Name, args
@@ -145,12 +145,12 @@ func callTool[T any](s *releaseStage, tool call.Tool, args map[string]any) (out 
 	return out
 }
 
-func (s *releaseStage) release(args map[string]any) address.ReleaseResult {
+func (s *releaseServer) release(args map[string]any) address.ReleaseResult {
 	s.t.Helper()
 	return callTool[address.ReleaseResult](s, s.a.releasePublicIPs(), args)
 }
 
-func (s *releaseStage) list(app string) listOutput {
+func (s *releaseServer) list(app string) listOutput {
 	s.t.Helper()
 	return callTool[listOutput](s, s.a.listIPs(), map[string]any{"app": app})
 }

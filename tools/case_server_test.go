@@ -18,38 +18,38 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// site is a server with all tools on an emulated platform that has one app, on a
+// caseServer is a server with all tools on an emulated platform that has one app, on a
 // virtual clock. Its policy approves everything.
-type site struct {
-	*deployBench
+type caseServer struct {
+	*appServer
 	tools map[string]call.Tool
 	toml  string // the app's
 }
 
-// onSite runs a test on a site whose app is that of a fly.toml.
-func onSite(t *testing.T, toml, addresses string, test func(s *site)) {
+// onSite runs a test on a server whose app is that of a fly.toml.
+func onSite(t *testing.T, toml, addresses string, test func(s *caseServer)) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "fly.toml"), []byte(toml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	deploys(t, "", flysim.Options{}, func(b *deployBench) {
-		test(newSite(b, "[[apps]]\nfly_toml = \"fly.toml\"\naddresses = "+addresses+"\n", dir))
+	deploys(t, "", flysim.Options{}, func(b *appServer) {
+		test(newCaseServer(b, "[[apps]]\nfly_toml = \"fly.toml\"\naddresses = "+addresses+"\n", dir))
 	})
 }
 
-// onCase runs a test on a site whose app was reported: a folder of testdata/cases.
-func onCase(t *testing.T, name string, test func(s *site)) {
+// onCase runs a test on a server whose app was reported: a folder of testdata/cases.
+func onCase(t *testing.T, name string, test func(s *caseServer)) {
 	t.Helper()
 	dir := filepath.Join("..", "testdata", "cases", name)
 	text, err := os.ReadFile(filepath.Join(dir, "apps.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	deploys(t, "", flysim.Options{}, func(b *deployBench) { test(newSite(b, string(text), dir)) })
+	deploys(t, "", flysim.Options{}, func(b *appServer) { test(newCaseServer(b, string(text), dir)) })
 }
 
-func newSite(b *deployBench, text, dir string) *site {
+func newCaseServer(b *appServer, text, dir string) *caseServer {
 	b.t.Helper()
 	must := func(err error) {
 		b.t.Helper()
@@ -61,7 +61,7 @@ func newSite(b *deployBench, text, dir string) *site {
 	must(err)
 	must(seed.Build(b.t.Context(), b.Platform, definitions))
 	b.app = definitions[0].Name
-	s := &site{deployBench: b, tools: make(map[string]call.Tool)}
+	s := &caseServer{appServer: b, tools: make(map[string]call.Tool)}
 	if file, err := os.ReadFile(filepath.Join(dir, "fly.toml")); err == nil {
 		s.toml = string(file)
 	}
@@ -110,7 +110,7 @@ func (r toolReply) blockers() []string {
 }
 
 // ask is one tools/call.
-func (s *site) ask(tool string, arguments map[string]any) toolReply {
+func (s *caseServer) ask(tool string, arguments map[string]any) toolReply {
 	s.t.Helper()
 	var sent map[string]any // as JSON has it
 	body, err := json.Marshal(arguments)

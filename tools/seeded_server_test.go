@@ -23,9 +23,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
-// workbench is an adapter on a seeded platform of its own, in this process. The
+// seededServer has the tools on a seeded platform of its own, in this process. The
 // policy approves what the test names; short waits pass on the platform's clock.
-type workbench struct {
+type seededServer struct {
 	*flysim.Platform
 	t       *testing.T
 	toolset *toolset
@@ -38,7 +38,7 @@ type workbench struct {
 }
 
 // MachineConfig is the Machine's configuration in the product's type.
-func (w *workbench) MachineConfig(app, id string) machine.Config {
+func (w *seededServer) MachineConfig(app, id string) machine.Config {
 	w.t.Helper()
 	config, err := machine.ParseConfig([]byte(w.Platform.MachineConfig(app, id).String()))
 	if err != nil {
@@ -47,11 +47,12 @@ func (w *workbench) MachineConfig(app, id string) machine.Config {
 	return config
 }
 
-func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
+func newSeededServer(t *testing.T, policy string, o flysim.Options) *seededServer {
 	t.Helper()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	o.Clock = flysim.NewClock(func() time.Time { return at })
-	w := &workbench{Platform: flysim.New(o), t: t, tools: map[string]call.Tool{}, dir: t.TempDir(), journal: filepath.Join(t.TempDir(), "journal")}
+	w := &seededServer{Platform: flysim.New(o), t: t, tools: map[string]call.Tool{}, dir: t.TempDir(),
+		journal: filepath.Join(t.TempDir(), "journal")}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -64,7 +65,8 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	t.Cleanup(func() { server.Close() })
 	now := w.Clock().Now
 	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL}, Token: fly.NewToken(w.Token()), UserAgent: "test/1", HTTP: w, Now: now,
+		Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL,
+			UIEX: server.URL}, Token: fly.NewToken(w.Token()), UserAgent: "test/1", HTTP: w, Now: now,
 		Sleep: func(ctx context.Context, d time.Duration) error { w.Clock().Advance(d); return ctx.Err() },
 	})
 	must(err)
@@ -78,12 +80,13 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 	folders, err := roots.Open(w.dir)
 	must(err)
 	t.Cleanup(func() { folders.Close() })
-	clock := workbenchClock{w.Clock()}
+	clock := impatientClock{w.Clock()}
 	w.toolset = newToolset(Deps{
 		Fly: client, Roots: folders,
 		Deps: call.Deps{
 			Journal: book, Runs: call.NewRuns(clock), Clock: clock, Hold: time.Minute, AnswerWithin: time.Minute,
-			Gate:           gate.New(gate.Options{Mode: gate.ModeAuto, Policy: rules, Requests: requests, Ledger: call.Ledger{Journal: book}, AnswerWithin: time.Minute, Now: now}),
+			Gate: gate.New(gate.Options{Mode: gate.ModeAuto, Policy: rules, Requests: requests,
+				Ledger: call.Ledger{Journal: book}, AnswerWithin: time.Minute, Now: now}),
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Log:            slog.New(slog.NewTextHandler(io.Discard, nil)),
 		},
@@ -95,7 +98,7 @@ func newWorkbench(t *testing.T, policy string, o flysim.Options) *workbench {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (w *workbench) RoundTrip(request *http.Request) (*http.Response, error) {
+func (w *seededServer) RoundTrip(request *http.Request) (*http.Response, error) {
 	edit := func(body io.ReadCloser, how func([]byte) []byte) (io.ReadCloser, int64, error) {
 		defer body.Close()
 		data, err := io.ReadAll(body)
@@ -118,7 +121,7 @@ func (w *workbench) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // call is one tools/call; out gets the structured half.
-func (w *workbench) call(tool string, arguments map[string]any, out any) {
+func (w *seededServer) call(tool string, arguments map[string]any, out any) {
 	w.t.Helper()
 	sent := make(map[string]any) // as JSON has it
 	body, err := json.Marshal(arguments)
@@ -128,7 +131,8 @@ func (w *workbench) call(tool string, arguments map[string]any, out any) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	result, err := w.tools[tool].Call(w.t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: sent}})
+	result, err := w.tools[tool].Call(w.t.Context(),
+		mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: sent}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -140,12 +144,12 @@ func (w *workbench) call(tool string, arguments map[string]any, out any) {
 	}
 }
 
-// workbenchClock lets short waits pass at once; long ones never end.
-type workbenchClock struct{ clock *flysim.Clock }
+// impatientClock lets short waits pass at once; long ones never end.
+type impatientClock struct{ clock *flysim.Clock }
 
-func (c workbenchClock) Now() time.Time { return c.clock.Now() }
+func (c impatientClock) Now() time.Time { return c.clock.Now() }
 
-func (c workbenchClock) After(d time.Duration) <-chan time.Time {
+func (c impatientClock) After(d time.Duration) <-chan time.Time {
 	passed := make(chan time.Time, 1)
 	if d < time.Minute {
 		c.clock.Advance(d)

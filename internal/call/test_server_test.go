@@ -1,4 +1,4 @@
-package tools
+package call
 
 import (
 	"context"
@@ -14,37 +14,24 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// runClock stands still until it is moved. Holds never end unless they are 0;
-// each wait of a call is told.
-type runClock struct {
-	mu      sync.Mutex
-	at      time.Time
+// testClock stands still until it is moved. Holds never end unless they are 0; every wait
+// of a call is sent to waiting.
+type testClock struct {
+	*flytest.Clock
 	waiting chan struct{}
 }
 
-func newRunClock() *runClock {
-	return &runClock{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), waiting: make(chan struct{}, 100)}
+func newTestClock() *testClock {
+	return &testClock{flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), make(chan struct{}, 100)}
 }
 
-func (c *runClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *runClock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-func (c *runClock) After(d time.Duration) <-chan time.Time {
+func (c *testClock) After(d time.Duration) <-chan time.Time {
 	c.waiting <- struct{}{}
 	if d > 0 {
 		return nil
@@ -55,17 +42,19 @@ func (c *runClock) After(d time.Duration) <-chan time.Time {
 }
 
 type workInput struct {
-	App     string `json:"app,omitempty"`
-	Content string `json:"content,omitempty"`
+	App      string `json:"app,omitempty"`
+	Content  string `json:"content,omitempty"`
+	Approval string `json:"approval,omitempty"`
+	DryRun   bool   `json:"dry_run,omitempty"`
 }
 
 type workOutput struct{ plan.Result }
 
-// workshop is one server with one changing tool, whose platform is a number:
+// testServer is a server with one changing tool, whose platform is a number:
 // the plan depends on it, Apply notes it.
-type workshop struct {
-	*toolset
-	clock    *runClock
+type testServer struct {
+	*Handler
+	clock    *testClock
 	requests *gate.Requests
 	key      gate.SigningKey
 
@@ -78,7 +67,7 @@ type workshop struct {
 	onApply func()
 }
 
-func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop {
+func newTestServer(t *testing.T, clock *testClock, state, policy string) *testServer {
 	t.Helper()
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		t.Fatal(err)
@@ -91,23 +80,24 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &workshop{clock: clock}
+	w := &testServer{clock: clock}
 	if w.requests, err = gate.NewRequests(filepath.Join(state, "approvals"), clock.Now); err != nil {
 		t.Fatal(err)
 	}
 	if w.key, err = gate.NewSigningKey(); err != nil {
 		t.Fatal(err)
 	}
-	w.toolset = newToolset(Deps{
-		Deps: call.Deps{
-			Journal: log, Clock: clock, Hold: time.Minute, Runs: call.NewSharedRuns(clock, filepath.Join(state, "locks")), Log: slog.New(slog.DiscardHandler), Sandbox: true,
+	w.Handler = &Handler{
+		Deps: Deps{
+			Journal: log, Clock: clock, Hold: time.Minute, Runs: NewSharedRuns(clock,
+				filepath.Join(state, "locks")), Log: slog.New(slog.DiscardHandler), Sandbox: true,
 			ApproveCommand: func(ticket string) string { return "approve " + ticket },
 			Gate: gate.New(gate.Options{
 				Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(w.key.Public()), Requests: w.requests,
-				Ledger: call.Ledger{Journal: log}, AnswerWithin: time.Minute, Now: clock.Now,
+				Ledger: Ledger{Journal: log}, AnswerWithin: time.Minute, Now: clock.Now,
 			}),
 		},
-	})
+	}
 	t.Cleanup(func() {
 		if err := errors.Join(w.Runs.Wait(context.Background()), log.Close()); err != nil {
 			t.Error(err)
@@ -118,14 +108,10 @@ func newWorkshop(t *testing.T, clock *runClock, state, policy string) *workshop 
 
 const deployByItself = "[[rule]]\ntools = ['deploy']\napps = ['shop-api']\ndecision = 'auto'\naccept = ['restart']\n"
 
-// tool is the workshop's tool under the name and with the effect of a real one.
-func (w *workshop) tool(name string, effect call.Effect) call.Tool {
-	follow := ""
-	if name == deployName {
-		follow = deployStatusName
-	}
-	return call.NewChanging(w.Handler, call.Changing[workInput, int, workOutput]{
-		Spec: call.Spec{Name: name, Effect: effect, Follow: follow},
+// tool returns the server's tool under the name and with the effect of a real one.
+func (w *testServer) tool(name string, effect Effect) Tool {
+	return NewChanging(w.Handler, Changing[workInput, int, workOutput]{
+		Spec: Spec{Name: name, Effect: effect},
 		Plan: func(ctx context.Context, in workInput) (plan.Proposal[int, workOutput], error) {
 			w.mu.Lock()
 			w.plans++
@@ -153,13 +139,13 @@ func (w *workshop) tool(name string, effect call.Effect) call.Tool {
 	}, nil)
 }
 
-func (w *workshop) did() string {
+func (w *testServer) did() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return fmt.Sprint(w.applied)
 }
 
-func (w *workshop) set(state int) {
+func (w *testServer) set(state int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state = state
@@ -171,7 +157,7 @@ type served struct {
 	err  error
 }
 
-func serve(ctx context.Context, tool call.Tool, arguments map[string]any) served {
+func serve(ctx context.Context, tool Tool, arguments map[string]any) served {
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = tool.Spec().Name, arguments
 	result, err := tool.Call(ctx, request)
