@@ -105,7 +105,7 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 	case strings.HasPrefix(source, "{"):
 		return []byte(source), nil
 	case !strings.HasSuffix(source, ".json"):
-		if secretive(source) {
+		if mayHoldSecret(source) {
 			return nil, errors.New("invalid machine config source: neither JSON in braces nor a *.json file")
 		}
 		return nil, fmt.Errorf("invalid machine config source: %q", source)
@@ -143,7 +143,7 @@ func refuseCompose(name string, local localFiles) error {
 // invalidInline is flyctl's message. It repeats the text as flyctl does, unless
 // secrets may stand in it.
 func invalidInline(source string, err error) error {
-	if secretive(source) {
+	if mayHoldSecret(source) {
 		return fmt.Errorf("invalid machine config: %w", err)
 	}
 	return fmt.Errorf("invalid machine config %q: %w", source, err)
@@ -152,15 +152,17 @@ func invalidInline(source string, err error) error {
 // The longest text of machine_config that a message repeats.
 const maxInlineQuote = 500
 
-// secretive tells that a text is long, or names something whose value may be a
-// secret.
-func secretive(text string) bool {
+// mayHoldSecret reports whether a text is long, or has a word of one whose value may be a
+// secret. It is about JSON that cannot be decoded: there are no paths for [machine.IsSecret].
+func mayHoldSecret(text string) bool {
 	if len(text) > maxInlineQuote {
 		return true
 	}
 	lower := strings.ToLower(text)
-	// A command line has its secrets behind a "=".
-	words := []string{"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", "=", `\u`}
+	words := []string{
+		"env", "header", "raw_value", "secret", "token", "pass", "key", "auth", "credential", `\u`,
+		"cmd", "command", "entrypoint", "exec", "=", // of command lines
+	}
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
 }
 

@@ -43,6 +43,7 @@ func TestErrorsKeepSecrets(t *testing.T) {
 		"[[services]]\n[[services.http_checks]]\nheaders = [{ value = 'hunter2' }]",
 		"[[services]]\nhttp_checks = [[{ headers = { A = 'hunter2' } }]]",
 		`machine_config = '{"init": {"cmd": ["run", "--code=hunter2"]'`,
+		`machine_config = '{"init": {"entrypoint": ["run", "hunter2"]'`,
 		`machine_config = '{"api_key": "hunter2"'`,
 	} {
 		f := parseFile(t, toml)

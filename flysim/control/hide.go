@@ -28,7 +28,7 @@ func hide(value any, secret bool) any {
 	switch v := value.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			v[key] = hide(inner, secret || secretKey(key))
+			v[key] = hide(inner, secret || isSecretKey(key))
 		}
 	case []any:
 		for i, inner := range v {
@@ -43,8 +43,12 @@ func hide(value any, secret bool) any {
 	return value
 }
 
-// secretKey reports whether the value of a key is secret.
-func secretKey(key string) bool {
-	return slices.Contains([]string{"env", "secrets", "values", "raw_value", "headers", "build_args", "token",
-		"cmd", "command", "stdin"}, strings.ToLower(key))
+// isSecretKey reports whether what a key holds may be a secret. It is about the bodies of
+// calls to either API, at any depth, which nobody approves: command lines are hidden too.
+// (machine.IsSecret, which flysim may not import, is about paths of a configuration.)
+func isSecretKey(key string) bool {
+	return slices.Contains([]string{
+		"env", "secrets", "values", "raw_value", "headers", "build_args", "machine_config", "token",
+		"cmd", "command", "entrypoint", "exec", "stdin",
+	}, strings.ToLower(key))
 }

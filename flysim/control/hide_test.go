@@ -14,6 +14,8 @@ func TestShownBody(t *testing.T) {
 		{`{"variables":{"input":{"definition":{"env":{"A":{"B":["s3cret",1,null]}}}}}}`,
 			`{"variables":{"input":{"definition":{"env":{"A":{"B":["(hidden)","(hidden)",null]}}}}}}`},
 		{`{"values":{"A":"s3cret"},"ENV":true,"name":"x"}`, `{"ENV":"(hidden)","name":"x","values":{"A":"(hidden)"}}`},
+		{`{"init":{"cmd":["run"],"entrypoint":["s3cret"],"exec":["s3cret"]},"machine_config":"{}"}`,
+			`{"init":{"cmd":["(hidden)"],"entrypoint":["(hidden)"],"exec":["(hidden)"]},"machine_config":"(hidden)"}`},
 		{`{"env":{"KEY":"s3cr`, ``}, // incomplete
 	}
 	for _, tt := range tests {

@@ -102,7 +102,8 @@ func (l *linter) experimental(root spot) {
 	}
 }
 
-// secretName is the names of variables that hold a secret more often than not.
+// secretName matches the names of variables that usually hold a secret. To
+// machine.IsSecret every variable is one; a finding about every variable would be noise.
 var secretName = regexp.MustCompile(`(?i)(^|_)(password|passwd|secret|token|api_?key|private_key|secret_key(_base)?|access_key|credentials)$`)
 
 func (l *linter) env(root spot) {

@@ -357,8 +357,18 @@ func maskChange(c Change) Change {
 // IsSecret reports whether the value at a path of a Machine's configuration, or
 // of a fly.toml, may hold a secret: environment values other than the two that
 // Fly sets, build arguments, the contents of files, the values of headers that
-// checks send, and JSON in machine_config. Command lines are shown: whoever
-// approves a deploy must see what will run.
+// checks send, and JSON in machine_config.
+//
+// Command lines (init, processes, containers) may hold secrets too, but are shown:
+//
+//   - A plan has one set of changes. The person who approves reads it, the model
+//     reads it, and its digest is what was approved. If command lines were secret,
+//     [DiffGiven] would mask the earlier command and every one that Fly already
+//     holds, so the person could not see what will run, and digests would change.
+//   - A masked fly.toml is what a model edits. It needs [processes] to do that, and
+//     a file with a mask cannot be deployed ([HoldsMask]).
+//
+// Errors that quote text nobody has parsed do hide command lines (flytoml).
 func IsSecret(path string) bool {
 	if path == "env.FLY_PROCESS_GROUP" || path == "env.PRIMARY_REGION" {
 		return false
