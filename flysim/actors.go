@@ -82,7 +82,7 @@ func (p *Platform) Addresses(app string) []Address {
 
 func (a *appState) rows() []Address {
 	var list []Address
-	for _, addr := range a.held() {
+	for _, addr := range a.currentAddresses() {
 		row := Address{ID: addr.id, IP: addr.ip.String(), Kind: addr.kind, Region: addr.region, Created: addr.created}
 		if addr.network != nil {
 			row.Network, row.Org = addr.network.name, addr.network.organization.slug
@@ -120,7 +120,7 @@ func (p *Platform) Machine(app, id string) Machine {
 		for _, h := range m.health(now, p.options.CheckDelay) {
 			truth.ChecksPassing = truth.ChecksPassing && h.status == "passing"
 		}
-		if l := m.held(now); l != nil {
+		if l := m.activeLease(now); l != nil {
 			truth.LeaseOwner = l.owner
 		}
 		for _, e := range m.events {
@@ -301,5 +301,5 @@ func (p *Platform) TakeName(app string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.notify()
-	p.state.taken[app] = true
+	p.state.takenNames[app] = true
 }

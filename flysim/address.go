@@ -110,8 +110,8 @@ func (a *appState) releaseEgress(ip netip.Addr) bool {
 	return i >= 0
 }
 
-// held returns the addresses that the app has, regardless of list lag.
-func (a *appState) held() []*appAddress {
+// currentAddresses returns the addresses that the app has, regardless of list lag.
+func (a *appState) currentAddresses() []*appAddress {
 	return slices.DeleteFunc(slices.Clone(a.addresses), func(addr *appAddress) bool { return addr.gone >= 0 })
 }
 

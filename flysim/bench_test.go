@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
-// crowded returns a platform with a number of apps, app-0000 and so on, each with ten Machines.
-func crowded(tb testing.TB, apps int) *flysim.Platform {
+// newCrowdedPlatform returns a platform with a number of apps, app-0000 and so on, each with ten Machines.
+func newCrowdedPlatform(tb testing.TB, apps int) *flysim.Platform {
 	tb.Helper()
 	p := flysim.New(flysim.Options{})
 	document := strings.NewReplacer(`,"mounts":[{"volume":"{v}","path":"/data"}]`, "").Replace(demoConfig)
@@ -43,29 +43,29 @@ func benchmark(b *testing.B, p *flysim.Platform, method, path, body string) {
 // Machines, and there are 1,000 such apps. A read should take less than a millisecond.
 
 func BenchmarkMachineList(b *testing.B) {
-	benchmark(b, crowded(b, 1000), "GET", "/v1/apps/app-0500/machines", "")
+	benchmark(b, newCrowdedPlatform(b, 1000), "GET", "/v1/apps/app-0500/machines", "")
 }
 
 func BenchmarkMachineGet(b *testing.B) {
-	p := crowded(b, 1000)
+	p := newCrowdedPlatform(b, 1000)
 	benchmark(b, p, "GET", "/v1/apps/app-0500/machines/"+p.MachineIDs("app-0500")[3], "")
 }
 
 func BenchmarkAppList(b *testing.B) {
-	benchmark(b, crowded(b, 1000), "GET", "/v1/apps?org_slug=personal", "")
+	benchmark(b, newCrowdedPlatform(b, 1000), "GET", "/v1/apps?org_slug=personal", "")
 }
 
 func BenchmarkAppsGraphQL(b *testing.B) {
-	benchmark(b, crowded(b, 1000), "POST", "/graphql",
+	benchmark(b, newCrowdedPlatform(b, 1000), "POST", "/graphql",
 		`{"query":"{apps(first:200,after:\"app-0399\"){nodes{id name status organization{slug}} pageInfo{endCursor}}}"}`)
 }
 
 func BenchmarkOrgMachines(b *testing.B) {
-	benchmark(b, crowded(b, 1000), "GET", "/v1/orgs/personal/machines?limit=200", "")
+	benchmark(b, newCrowdedPlatform(b, 1000), "GET", "/v1/orgs/personal/machines?limit=200", "")
 }
 
 func BenchmarkMachineUpdate(b *testing.B) {
-	p := crowded(b, 1000)
+	p := newCrowdedPlatform(b, 1000)
 	body := `{"config":` + strings.NewReplacer(`,"mounts":[{"volume":"{v}","path":"/data"}]`, "").Replace(demoConfig) + `}`
 	benchmark(b, p, "POST", "/v1/apps/app-0500/machines/"+p.MachineIDs("app-0500")[3], body)
 }
@@ -82,7 +82,7 @@ func BenchmarkMemory(b *testing.B) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		p := crowded(b, 1000)
+		p := newCrowdedPlatform(b, 1000)
 		for i := range 1000 {
 			name := fmt.Sprintf("app-%04d", i)
 			for _, id := range p.MachineIDs(name) {
@@ -106,7 +106,7 @@ func BenchmarkMemory(b *testing.B) {
 // TestReadsAreCheap limits the allocations of a read, whatever the number of other apps. It does
 // not measure time, which depends on the computer.
 func TestReadsAreCheap(t *testing.T) {
-	p := crowded(t, 50)
+	p := newCrowdedPlatform(t, 50)
 	for _, read := range []struct {
 		name, method, path, body string
 		most                     float64

@@ -39,20 +39,20 @@ func (c *Clock) Now() time.Time {
 func (c *Clock) now() time.Time {
 	passed := max(c.source().Sub(c.from), 0)
 	if c.speed == 1 {
-		return bounded(c.at.Add(passed))
+		return clampToLastMoment(c.at.Add(passed))
 	}
 	fast, at := float64(passed)*c.speed, c.at
 	const longest = float64(1 << 62) // nanoseconds: a time.Duration holds at most 292 years
 	for ; fast > longest && at.Year() <= lastYear; fast -= longest {
 		at = at.Add(1 << 62)
 	}
-	return bounded(at.Add(time.Duration(min(fast, longest))))
+	return clampToLastMoment(at.Add(time.Duration(min(fast, longest))))
 }
 
 // lastMoment returns the latest time that a clock can show.
 func lastMoment() time.Time { return time.Date(lastYear+1, 1, 1, 0, 0, 0, -1, time.UTC) }
 
-func bounded(at time.Time) time.Time {
+func clampToLastMoment(at time.Time) time.Time {
 	if at.Year() > lastYear {
 		return lastMoment()
 	}
@@ -63,7 +63,7 @@ func bounded(at time.Time) time.Time {
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at = bounded(c.at.Add(max(d, 0)))
+	c.at = clampToLastMoment(c.at.Add(max(d, 0)))
 	c.wake()
 }
 

@@ -19,7 +19,7 @@ func (p *Platform) accept(raw json.RawMessage) (spec.Config, error) {
 		return spec.Config{}, invalid("config is required")
 	}
 	if p.options.DropUnknown {
-		raw = published().prune(raw)
+		raw = publishedShape().prune(raw)
 	}
 	config, err := spec.Parse(raw)
 	if err != nil {

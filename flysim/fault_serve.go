@@ -27,20 +27,20 @@ func (p *Platform) serveFaulty(w http.ResponseWriter, rt route, req *apiRequest,
 		p.drop(req.call)
 	}
 	if fault.Trickle > 0 {
-		w = trickling{w, req, fault.Trickle}
+		w = trickleWriter{w, req, fault.Trickle}
 	}
 	if fault.Status != 0 && !fault.EffectThenStatus && fault.Reset == ResetNone {
 		p.finish(w, req.call, fault.answer(), true)
 		return
 	}
-	given := p.limited(rt, req)
+	given := p.serveLimited(rt, req)
 	switch {
 	case fault.Reset == ResetAfter:
 		p.drop(req.call)
 	case fault.Reset == ResetDuring:
 		p.recorder.settle(req.call, 0, true)
 		w.Header().Set("Content-Length", strconv.Itoa(len(given.body)))
-		p.send(cutting{w}, given)
+		p.send(halfWriter{w}, given)
 		panic(http.ErrAbortHandler)
 	case fault.EffectThenStatus:
 		given = fault.answer()
@@ -63,15 +63,15 @@ func (f *Fault) answer() apiAnswer {
 // pieces is how many parts a trickled body is sent in.
 const pieces = 10
 
-// trickling writes a body in pieces, with a pause before each.
-type trickling struct {
+// trickleWriter writes a body in pieces, with a pause before each.
+type trickleWriter struct {
 	http.ResponseWriter
 	req  *apiRequest
 	over time.Duration
 }
 
 // Write implements [io.Writer].
-func (t trickling) Write(body []byte) (written int, err error) {
+func (t trickleWriter) Write(body []byte) (written int, err error) {
 	clock := t.req.platform.clock
 	begun := clock.Now()
 	for i := range pieces {
@@ -87,11 +87,11 @@ func (t trickling) Write(body []byte) (written int, err error) {
 	return written, nil
 }
 
-// cutting writes only the first half of a body.
-type cutting struct{ http.ResponseWriter }
+// halfWriter writes only the first half of a body.
+type halfWriter struct{ http.ResponseWriter }
 
 // Write implements [io.Writer].
-func (c cutting) Write(body []byte) (int, error) {
+func (c halfWriter) Write(body []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(body[:len(body)/2])
 	_ = http.NewResponseController(c.ResponseWriter).Flush()
 	return n, err

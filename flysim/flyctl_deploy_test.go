@@ -58,7 +58,7 @@ func (f *flyctl) deploy(d deployment) {
 	f.ask("POST", "/api/v1/builds/finish", `{"build_id":`+build.get(f.t,
 		"id")+`,"app_name":"`+f.app+`","machine_id":"","status":"completed"}`)
 
-	machines := f.listed()
+	machines := f.deployedMachines()
 	first := !app.Deployed() && len(machines) == 0
 	if len(machines) == 0 {
 		active, err := f.rest.ListActive(ctx, f.app)
@@ -99,13 +99,13 @@ func (f *flyctl) deploy(d deployment) {
 		}
 		return config
 	}
-	var present []replacing
+	var present []machineUpdate
 	for _, g := range d.groups {
 		old := slices.DeleteFunc(slices.Clone(machines), func(m *fly.Machine) bool { return m.ProcessGroup() != g.name })
 		for _, m := range old {
 			changed := config(g)
 			changed.Standbys = m.Config.Standbys
-			present = append(present, replacing{machine: m, group: g, config: changed, skip: m.State != "started"})
+			present = append(present, machineUpdate{machine: m, group: g, config: changed, skip: m.State != "started"})
 		}
 		if len(old) > 0 {
 			continue
@@ -183,8 +183,8 @@ func (f *flyctl) listens(m *fly.Machine) {
 	}
 }
 
-// replacing is an update of one Machine.
-type replacing struct {
+// machineUpdate is an update of one Machine.
+type machineUpdate struct {
 	machine *fly.Machine
 	group   machineGroup
 	config  *fly.MachineConfig
@@ -193,14 +193,14 @@ type replacing struct {
 }
 
 // updateAll takes the leases of all Machines and updates them as the strategy says.
-func (f *flyctl) updateAll(d deployment, present []replacing) {
+func (f *flyctl) updateAll(d deployment, present []machineUpdate) {
 	f.t.Helper()
 	ctx := f.t.Context()
-	all := make([]*replacing, len(present))
+	all := make([]*machineUpdate, len(present))
 	for i := range present {
 		all[i] = &present[i]
 	}
-	f.must(parallel(all, func(u *replacing) error {
+	f.must(parallel(all, func(u *machineUpdate) error {
 		lease, err := f.rest.AcquireLease(ctx, f.app, u.machine.ID, new(13))
 		if err != nil {
 			return err
@@ -223,7 +223,7 @@ func (f *flyctl) updateAll(d deployment, present []replacing) {
 		f.bluegreen(all)
 		return
 	}
-	change := func(u *replacing) error {
+	change := func(u *machineUpdate) error {
 		_, err := f.rest.Update(ctx, f.app, fly.LaunchMachineInput{ID: u.machine.ID, Region: u.machine.Region,
 			Config: u.config, SkipLaunch: u.skip}, u.nonce)
 		return err
@@ -245,7 +245,7 @@ func (f *flyctl) updateAll(d deployment, present []replacing) {
 }
 
 // bluegreen creates green Machines, moves the traffic to them and destroys the blue ones.
-func (f *flyctl) bluegreen(blues []*replacing) {
+func (f *flyctl) bluegreen(blues []*machineUpdate) {
 	f.t.Helper()
 	ctx := f.t.Context()
 	can, err := f.gql.CanPerformBluegreenDeployment(ctx, f.app)
@@ -292,18 +292,18 @@ func (f *flyctl) bluegreen(blues []*replacing) {
 		}
 	}
 	f.must(parallel(greens, func(m *fly.Machine) error { return f.rest.Uncordon(ctx, f.app, m.ID, "") }))
-	f.must(parallel(blues, func(u *replacing) error {
+	f.must(parallel(blues, func(u *machineUpdate) error {
 		return f.rest.SetMetadata(ctx, f.app, u.machine.ID, "fly_bluegreen_deployment_tag", "safe_to_destroy")
 	}))
 	f.sleep(10 * time.Second)
-	f.must(parallel(blues, func(u *replacing) error { return f.rest.Cordon(ctx, f.app, u.machine.ID, u.nonce) }))
+	f.must(parallel(blues, func(u *machineUpdate) error { return f.rest.Cordon(ctx, f.app, u.machine.ID, u.nonce) }))
 	f.sleep(10 * time.Second)
-	f.must(parallel(blues, func(u *replacing) error {
+	f.must(parallel(blues, func(u *machineUpdate) error {
 		return f.rest.Stop(ctx, f.app, fly.StopMachineInput{ID: u.machine.ID}, u.nonce)
 	}))
-	f.must(parallel(blues, func(u *replacing) error { return f.wait(ctx, u.machine.ID, "stopped") }))
+	f.must(parallel(blues, func(u *machineUpdate) error { return f.wait(ctx, u.machine.ID, "stopped") }))
 	f.leases = nil
-	f.must(parallel(blues, func(u *replacing) error {
+	f.must(parallel(blues, func(u *machineUpdate) error {
 		return f.rest.Destroy(ctx, f.app, fly.RemoveMachineInput{ID: u.machine.ID, Kill: true}, u.nonce)
 	}))
 }
@@ -336,11 +336,11 @@ func TestFlyctlDeploys(t *testing.T) {
 			if d.strategy == "immediate" {
 				f.sleep(time.Second)
 			}
-			before := f.listed()
+			before := f.deployedMachines()
 			d.image = "nginx:2"
 			f.deploy(d)
 			f.sleep(time.Second)
-			after := f.listed()
+			after := f.deployedMachines()
 			if len(before) != test.machines || len(after) != test.machines {
 				t.Fatalf("%d Machines, then %d, want %d", len(before), len(after), test.machines)
 			}

@@ -174,8 +174,8 @@ func (f *flyctl) healthy(id string, want int) error {
 	return errors.New("never healthy: " + id)
 }
 
-// listed returns the app's Machines that flyctl's deploy manages.
-func (f *flyctl) listed() []*fly.Machine {
+// deployedMachines returns the app's Machines that flyctl's deploy manages.
+func (f *flyctl) deployedMachines() []*fly.Machine {
 	f.t.Helper()
 	machines, _, err := f.rest.ListFlyAppsMachines(f.t.Context(), f.app)
 	f.must(err)

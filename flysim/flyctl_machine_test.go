@@ -10,8 +10,8 @@ import (
 	fly "github.com/superfly/fly-go"
 )
 
-// leased calls do under a lease, as the commands on single Machines do.
-func (f *flyctl) leased(m *fly.Machine, do func(m *fly.Machine)) {
+// withLease calls do under a lease, as the commands on single Machines do.
+func (f *flyctl) withLease(m *fly.Machine, do func(m *fly.Machine)) {
 	f.t.Helper()
 	ctx := f.t.Context()
 	lease, err := f.rest.AcquireLease(ctx, f.app, m.ID, new(120))
@@ -24,17 +24,17 @@ func (f *flyctl) leased(m *fly.Machine, do func(m *fly.Machine)) {
 	f.must(f.rest.ReleaseLease(ctx, f.app, m.ID, m.LeaseNonce))
 }
 
-// chosen returns the Machine that a command names.
-func (f *flyctl) chosen(id string) *fly.Machine {
+// machine returns the Machine that a command names.
+func (f *flyctl) machine(id string) *fly.Machine {
 	f.t.Helper()
 	m, err := f.rest.Get(f.t.Context(), f.app, id)
 	f.must(err)
 	return m
 }
 
-// prints reads what `machine status` prints of one Machine and `machine list` of several. flyctl
+// checkPrinted reads what `machine status` prints of one Machine and `machine list` of several. flyctl
 // would panic without a guest and a time for each check.
-func (f *flyctl) prints(m *fly.Machine) {
+func (f *flyctl) checkPrinted(m *fly.Machine) {
 	f.t.Helper()
 	if m.Config == nil || m.Config.Guest == nil || m.Config.Guest.MemoryMB == 0 || m.InstanceID == "" ||
 		m.Name == "" || m.PrivateIP == "" || m.HostStatus != "ok" || m.ImageRef.Repository == "" {
@@ -64,13 +64,13 @@ func TestFlyctlMachineCommands(t *testing.T) {
 	f := newFlyctl(t, "shop-api")
 	ctx := t.Context()
 
-	f.leased(f.chosen(shopA), func(m *fly.Machine) { // stop --wait-timeout
+	f.withLease(f.machine(shopA), func(m *fly.Machine) { // stop --wait-timeout
 		f.must(f.rest.Stop(ctx, f.app, fly.StopMachineInput{ID: m.ID, Timeout: fly.Duration{
 			Duration: 5 * time.Second}}, m.LeaseNonce))
 		f.must(f.wait(ctx, m.ID, "stopped"))
 	})
-	f.prints(f.chosen(shopA))
-	f.leased(f.chosen(shopA), func(m *fly.Machine) {
+	f.checkPrinted(f.machine(shopA))
+	f.withLease(f.machine(shopA), func(m *fly.Machine) {
 		answer, err := f.rest.Start(ctx, f.app, m.ID, m.LeaseNonce)
 		f.must(err)
 		if answer.Status == "error" || answer.PreviousState != "stopped" {
@@ -78,9 +78,9 @@ func TestFlyctlMachineCommands(t *testing.T) {
 		}
 	})
 	f.must(f.wait(ctx, shopA, "started"))
-	f.prints(f.chosen(shopA))
+	f.checkPrinted(f.machine(shopA))
 
-	f.leased(f.chosen(shopA), func(m *fly.Machine) { // update --yes --image
+	f.withLease(f.machine(shopA), func(m *fly.Machine) { // update --yes --image
 		m.Config.Image = "nginx:2"
 		updated, err := f.rest.Update(ctx, f.app, fly.LaunchMachineInput{ID: m.ID, Region: m.Region, Name: m.Name,
 			Config: m.Config}, m.LeaseNonce)
@@ -91,7 +91,7 @@ func TestFlyctlMachineCommands(t *testing.T) {
 		}
 		f.must(f.healthy(m.ID, len(updated.Checks)))
 	})
-	if m := f.chosen(shopA); m.Config.Image != "nginx:2" || m.ImageRef.Tag != "2" || m.State != "started" ||
+	if m := f.machine(shopA); m.Config.Image != "nginx:2" || m.ImageRef.Tag != "2" || m.State != "started" ||
 		f.p.Machine(f.app, shopA).LeaseOwner != "" {
 		t.Errorf("after the update: %+v", m)
 	}
@@ -107,7 +107,7 @@ func TestFlyctlMachineCommands(t *testing.T) {
 		t.Errorf("run: %+v", ran)
 	}
 	f.must(f.wait(ctx, ran.ID, "started"))
-	f.prints(f.chosen(ran.ID))
+	f.checkPrinted(f.machine(ran.ID))
 
 	for range 5 { // list, and other commands that list them: status, scale show, ips private
 		machines, err := f.rest.List(ctx, f.app, "")
@@ -116,7 +116,7 @@ func TestFlyctlMachineCommands(t *testing.T) {
 			t.Fatalf("%d Machines", len(machines))
 		}
 		for _, m := range machines {
-			f.prints(m)
+			f.checkPrinted(m)
 		}
 	}
 	f.check()
@@ -129,7 +129,7 @@ func TestFlyctlScaleCount(t *testing.T) {
 	scale := func(change func(machines []*fly.Machine)) {
 		t.Helper()
 		f.query(currentConfig, map[string]any{"appName": f.app})
-		machines := f.listed()
+		machines := f.deployedMachines()
 		releases, err := f.gql.GetAppReleasesMachines(ctx, f.app, "complete", 1)
 		f.must(err)
 		if len(releases) != 1 {
@@ -159,7 +159,7 @@ func TestFlyctlScaleCount(t *testing.T) {
 		}))
 	})
 	f.sleep(2 * time.Second)
-	more := f.listed()
+	more := f.deployedMachines()
 	if len(more) != 7 || slices.ContainsFunc(more, func(m *fly.Machine) bool {
 		return m.State != "started" &&
 			m.ID != shopB
@@ -171,7 +171,7 @@ func TestFlyctlScaleCount(t *testing.T) {
 			return f.rest.Destroy(ctx, f.app, fly.RemoveMachineInput{ID: m.ID, Kill: true}, m.LeaseNonce)
 		}))
 	})
-	if got := f.listed(); len(got) != 2 {
+	if got := f.deployedMachines(); len(got) != 2 {
 		t.Errorf("%d Machines remain", len(got))
 	}
 	f.check("lease.release " + http.StatusText(http.StatusNotFound))

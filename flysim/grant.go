@@ -15,14 +15,14 @@ import (
 // caller of its methods holds the platform's lock.
 type grant struct {
 	kind  TokenKind // of the token that allows the most
-	held  []holding
+	held  []presentedToken
 	state *platformState
 	now   time.Time
 	asked []ask // what the request is about to do; never empty
 }
 
-// holding is one token that came with a request.
-type holding struct {
+// presentedToken is one token that came with a request.
+type presentedToken struct {
 	*accessToken
 	caveats *macaroon.CaveatSet // of a macaroon: the original ones and those that its holders added
 }
@@ -61,7 +61,7 @@ func (p *Platform) authenticate(r *http.Request) grant {
 		switch secret = strings.TrimSpace(secret); secret {
 		case "":
 		case p.options.Token:
-			g.add(holding{accessToken: &accessToken{id: "tok_full", scope: Scope{Kind: TokenFull}}})
+			g.add(presentedToken{accessToken: &accessToken{id: "tok_full", scope: Scope{Kind: TokenFull}}})
 		default:
 			if h, ok := p.state.present(secret); ok && h.valid(g.now) {
 				g.add(h)
@@ -71,7 +71,7 @@ func (p *Platform) authenticate(r *http.Request) grant {
 	return g
 }
 
-func (g *grant) add(h holding) {
+func (g *grant) add(h presentedToken) {
 	g.held = append(g.held, h)
 	if h.scope.Kind.width() > g.kind.width() {
 		g.kind = h.scope.Kind
@@ -88,7 +88,7 @@ func (s *platformState) owner(app string) string {
 
 func (g grant) owner(app string) string { return g.state.owner(app) }
 
-func (g grant) any(allows func(holding) bool) bool { return slices.ContainsFunc(g.held, allows) }
+func (g grant) any(allows func(presentedToken) bool) bool { return slices.ContainsFunc(g.held, allows) }
 
 // access is a request as caveats see it, with the time of the platform's clock.
 type access struct {
@@ -102,7 +102,7 @@ func (a *access) Now() time.Time { return a.now }
 // permits reports whether the caveats of a token allow all that is asked for in an organization
 // and, unless number is nil, in an app of it. An app that does not exist has the number 0. With
 // reads, only reading is checked, whatever else the request does.
-func (g grant) permits(h holding, org *organization, number *uint64, feature string, reads bool) bool {
+func (g grant) permits(h presentedToken, org *organization, number *uint64, feature string, reads bool) bool {
 	if h.caveats == nil {
 		return true
 	}
@@ -133,7 +133,7 @@ func (g grant) permits(h holding, org *organization, number *uint64, feature str
 }
 
 // permitsApp is permits for an app by name. The app need not exist.
-func (g grant) permitsApp(h holding, name string, reads bool) bool {
+func (g grant) permitsApp(h presentedToken, name string, reads bool) bool {
 	if a := g.state.apps[name]; a != nil {
 		return g.permits(h, a.organization, new(uint64(a.number)), "", reads)
 	}
@@ -141,18 +141,18 @@ func (g grant) permitsApp(h holding, name string, reads bool) bool {
 }
 
 // home returns the organization that a token was made for, or nil if there is no such organization.
-func (g grant) home(h holding) *organization {
+func (g grant) home(h presentedToken) *organization {
 	if h.scope.Org != "" {
 		return g.state.organization(h.scope.Org)
 	}
 	return g.state.organization(g.owner(h.scope.App))
 }
 
-// sees reports whether the grant covers an app. An app that does not exist is covered if the grant
+// canSee reports whether the grant covers an app. An app that does not exist is covered if the grant
 // may list apps, so that the answer is "not found".
-func (g grant) sees(app string) bool {
+func (g grant) canSee(app string) bool {
 	owner := g.owner(app)
-	return g.any(func(h holding) bool {
+	return g.any(func(h presentedToken) bool {
 		s, covers := h.scope, false
 		switch s.Kind {
 		case TokenFull:
@@ -166,17 +166,17 @@ func (g grant) sees(app string) bool {
 	})
 }
 
-// writes reports whether the grant allows any changes; see changes.
-func (g grant) writes() bool {
-	return g.any(func(h holding) bool {
+// canWrite reports whether the grant allows any changes; see canChange.
+func (g grant) canWrite() bool {
+	return g.any(func(h presentedToken) bool {
 		return h.scope.Kind == TokenFull || h.scope.Kind == TokenOrg || h.scope.Kind == TokenApp
 	})
 }
 
-// changes reports whether the grant allows the requested change of an app.
-func (g grant) changes(app string) bool {
+// canChange reports whether the grant allows the requested change of an app.
+func (g grant) canChange(app string) bool {
 	owner := g.owner(app)
-	return g.any(func(h holding) bool {
+	return g.any(func(h presentedToken) bool {
 		s := h.scope
 		covers := s.Kind == TokenFull || s.Kind == TokenOrg && (owner == "" || owner == s.Org) ||
 			s.Kind == TokenApp && s.App == app
@@ -184,25 +184,25 @@ func (g grant) changes(app string) bool {
 	})
 }
 
-// executes reports whether the grant allows the requested command to run in an app's Machines.
-func (g grant) executes(app string) bool {
-	return g.changes(app) || g.any(func(h holding) bool {
+// canExecute reports whether the grant allows the requested command to run in an app's Machines.
+func (g grant) canExecute(app string) bool {
+	return g.canChange(app) || g.any(func(h presentedToken) bool {
 		return h.scope.Kind == TokenExec && h.scope.App == app && g.permitsApp(h, app, false)
 	})
 }
 
-// manages reports whether the grant may create apps and tokens in an organization.
-func (g grant) manages(org *organization) bool {
-	return g.any(func(h holding) bool {
+// canManage reports whether the grant may create apps and tokens in an organization.
+func (g grant) canManage(org *organization) bool {
+	return g.any(func(h presentedToken) bool {
 		covers := h.scope.Kind == TokenFull || h.scope.Kind == TokenOrg && h.scope.Org == org.slug
 		return covers && g.permits(h, org, new(uint64(0)), "", false)
 	})
 }
 
-// connects reports whether the grant may add and remove WireGuard peers of an organization. Tokens
+// canConnect reports whether the grant may add and remove WireGuard peers of an organization. Tokens
 // of an app may (Fly docs, "Access tokens").
-func (g grant) connects(org *organization) bool {
-	return g.any(func(h holding) bool {
+func (g grant) canConnect(org *organization) bool {
+	return g.any(func(h presentedToken) bool {
 		s, covers := h.scope, false
 		switch s.Kind {
 		case TokenFull:
@@ -216,13 +216,13 @@ func (g grant) connects(org *organization) bool {
 	})
 }
 
-// lists reports whether the grant may list apps.
-func (g grant) lists() bool { return g.kind.width() >= TokenReadOnly.width() }
+// canList reports whether the grant may list apps.
+func (g grant) canList() bool { return g.kind.width() >= TokenReadOnly.width() }
 
-// seesOrganization reports whether the grant covers an organization. A token of an app covers the
+// canSeeOrganization reports whether the grant covers an organization. A token of an app covers the
 // app's organization.
-func (g grant) seesOrganization(slug string) bool {
-	return g.any(func(h holding) bool {
+func (g grant) canSeeOrganization(slug string) bool {
+	return g.any(func(h presentedToken) bool {
 		s, covers := h.scope, false
 		switch s.Kind {
 		case TokenFull:

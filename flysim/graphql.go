@@ -162,12 +162,12 @@ func serveGraph(req *apiRequest) apiAnswer {
 	}
 	ctx := context.WithValue(context.WithoutCancel(req.Context()), requestKey{}, req) // a query that has begun is finished
 	response := parsedSchema().Exec(ctx, req.graph.Query, req.graph.OperationName, req.graph.Variables)
-	response.Errors = essential(response.Errors)
+	response.Errors = essentialErrors(response.Errors)
 	for _, err := range response.Errors {
 		reword(err)
 	}
 	if req.platform.options.OmitTypes {
-		response.Data = req.graph.untyped(response.Data)
+		response.Data = req.graph.blankTypes(response.Data)
 	}
 	return reply(http.StatusOK, response)
 }
@@ -211,9 +211,9 @@ func textScalar(s string) scalar {
 	return scalar{raw}
 }
 
-// untyped blanks the type of every address row in an answer. The schema does not allow that, but an
+// blankTypes blanks the type of every address row in an answer. The schema does not allow that, but an
 // older platform might answer so.
-func (g graphRequest) untyped(data json.RawMessage) json.RawMessage {
+func (g graphRequest) blankTypes(data json.RawMessage) json.RawMessage {
 	op := g.operation()
 	var tree map[string]any
 	if op == nil || json.Unmarshal(data, &tree) != nil || tree == nil {

@@ -45,9 +45,9 @@ func reword(err *gqlerrors.QueryError) {
 	}
 }
 
-// essential returns the errors of a query that its client should see. If the query has fields that
+// essentialErrors returns the errors of a query that its client should see. If the query has fields that
 // are not emulated, only those are returned, because its other errors follow from them.
-func essential(errs []*gqlerrors.QueryError) []*gqlerrors.QueryError {
+func essentialErrors(errs []*gqlerrors.QueryError) []*gqlerrors.QueryError {
 	fields := slices.DeleteFunc(slices.Clone(errs),
 		func(err *gqlerrors.QueryError) bool { return err.Rule != "FieldsOnCorrectTypeRule" })
 	if len(fields) > 0 {

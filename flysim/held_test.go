@@ -80,7 +80,7 @@ func TestHeldWakes(t *testing.T) {
 // file then has the same.
 func TestHeldGone(t *testing.T) {
 	path := stateAt(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	err := p.inOneCommit(func() error {
 		p.AddApp("demo", "personal", "")
 		var stay string
@@ -133,7 +133,7 @@ func TestHeldGone(t *testing.T) {
 		}
 	}
 	check(p)
-	check(opened(t, copied(t, path)))
+	check(openForTest(t, copyFile(t, path)))
 }
 
 // TestRenew checks that a site is made again after a change of its app, and after no other change.

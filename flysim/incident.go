@@ -110,10 +110,10 @@ func (m *vm) applyIncident(p *Platform, h Incident, now time.Time) error {
 	case DoDestroy:
 		m.halt(p.state, "destroyed", now)
 	case DoCrash:
-		m.ending = &ending{at: now, exit: programExit{code: 1}}
+		m.ending = &programEnd{at: now, exit: programExit{code: 1}}
 		m.settle(p.state, now)
 	case DoOOM:
-		m.ending = &ending{at: now, exit: programExit{code: 137, signal: 9, oom: true}}
+		m.ending = &programEnd{at: now, exit: programExit{code: 137, signal: 9, oom: true}}
 		m.settle(p.state, now)
 	case DoHostDown:
 		m.host = "unreachable"

@@ -19,8 +19,8 @@ type transition struct {
 	restarts int     // of a start: how many restarts came before it
 }
 
-// ending is when and how a program will end by itself.
-type ending struct {
+// programEnd is when and how a program will end by itself.
+type programEnd struct {
 	at       time.Time
 	exit     programExit
 	next     Failure // the failure of the restart that follows
@@ -37,13 +37,13 @@ type programExit struct {
 }
 
 // launch begins a start that is complete after delay; until then the Machine is in the state
-// meanwhile. A suspended Machine resumes, which takes [Options.ResumeDelay].
-func (m *vm) launch(s *platformState, meanwhile string, now time.Time, delay time.Duration) {
+// transient. A suspended Machine resumes, which takes [Options.ResumeDelay].
+func (m *vm) launch(s *platformState, transient string, now time.Time, delay time.Duration) {
 	delay = cmp.Or(m.app.startDelay, delay)
 	if m.state == "suspended" && s.delays.resume > 0 {
 		delay = s.delays.resume
 	}
-	m.pending, m.ending, m.state = nil, nil, meanwhile
+	m.pending, m.ending, m.state = nil, nil, transient
 	m.schedule(transition{at: now.Add(delay), state: "started", failure: m.nextFailure()})
 	m.touch()
 	m.settle(s, now)
@@ -169,12 +169,12 @@ func (m *vm) start(s *platformState, launch transition) {
 			m.autoDestroy(s, launch.at)
 		}
 	case launch.failure == FailCrash:
-		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 1}, FailCrash, launch.restarts}
+		m.ending = &programEnd{launch.at.Add(s.crashAfter), programExit{code: 1}, FailCrash, launch.restarts}
 	case launch.failure == FailOOM:
-		m.ending = &ending{launch.at.Add(s.crashAfter), programExit{code: 137, signal: 9, oom: true}, FailOOM,
+		m.ending = &programEnd{launch.at.Add(s.crashAfter), programExit{code: 137, signal: 9, oom: true}, FailOOM,
 			launch.restarts}
 	case m.config.ProcessGroup() == releaseGroup:
-		m.ending = &ending{at: launch.at.Add(releaseRun)}
+		m.ending = &programEnd{at: launch.at.Add(releaseRun)}
 	}
 }
 

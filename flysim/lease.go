@@ -12,8 +12,8 @@ type machineLease struct {
 	expires                   time.Time
 }
 
-// held returns the lease in force, or nil if there is none.
-func (m *vm) held(now time.Time) *machineLease {
+// activeLease returns the lease in force, or nil if there is none.
+func (m *vm) activeLease(now time.Time) *machineLease {
 	if m.lease == nil || !now.Before(m.lease.expires) {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (m *vm) held(now time.Time) *machineLease {
 
 // permit checks the nonce of a change against the lease in force. The error is a refusal.
 func (m *vm) permit(nonce string, now time.Time) error {
-	l := m.held(now)
+	l := m.activeLease(now)
 	switch {
 	case l != nil && l.nonce != nonce:
 		return &apiError{http.StatusConflict, "conflict",

@@ -55,8 +55,8 @@ func newBucket(action string) *rate.Limiter {
 	return rate.NewLimiter(1, 3)
 }
 
-// limited reports whether calls of a path are limited.
-func limited(path string) bool { return strings.HasPrefix(path, "/v1/") }
+// isLimited reports whether calls of a path are limited.
+func isLimited(path string) bool { return strings.HasPrefix(path, "/v1/") }
 
 // maxHeld is the longest time, on the platform's clock, that a call is held.
 const maxHeld = 30 * time.Second

@@ -67,39 +67,39 @@ const maxMacaroon = 16 << 10
 
 // present finds the token that a secret is, or was derived from. It checks signatures, but not
 // caveats.
-func (s *platformState) present(secret string) (holding, bool) {
+func (s *platformState) present(secret string) (presentedToken, bool) {
 	if !strings.HasPrefix(secret, "fm2_") {
 		i := slices.IndexFunc(s.tokens, func(t *accessToken) bool { return t.key == nil && t.secret == secret })
 		if i < 0 {
-			return holding{}, false
+			return presentedToken{}, false
 		}
-		return holding{accessToken: s.tokens[i]}, true
+		return presentedToken{accessToken: s.tokens[i]}, true
 	}
 	raws, err := macaroon.Parse(secret)
-	if err != nil || len(raws[0]) > maxMacaroon || !fits(raws[0]) {
-		return holding{}, false
+	if err != nil || len(raws[0]) > maxMacaroon || !lengthsFit(raws[0]) {
+		return presentedToken{}, false
 	}
 	m, err := macaroon.Decode(raws[0])
 	if err != nil {
-		return holding{}, false
+		return presentedToken{}, false
 	}
 	i := slices.IndexFunc(s.tokens, func(t *accessToken) bool { return t.key != nil && t.id == string(m.Nonce.KID) })
 	if i < 0 {
-		return holding{}, false
+		return presentedToken{}, false
 	}
 	caveats, err := m.Verify(macaroon.SigningKey(s.tokens[i].key), nil, nil)
 	if err != nil {
-		return holding{}, false
+		return presentedToken{}, false
 	}
-	return holding{s.tokens[i], caveats}, true
+	return presentedToken{s.tokens[i], caveats}, true
 }
 
 // maxNesting is how deep the values of a macaroon may be nested.
 const maxNesting = 32
 
-// fits reports whether every length in a MessagePack document fits into the document. The decoder
+// lengthsFit reports whether every length in a MessagePack document fits into the document. The decoder
 // of macaroons allocates what a length says before it reads on.
-func fits(raw []byte) bool {
+func lengthsFit(raw []byte) bool {
 	open := []uint64{1} // how many values are still to come, for each enclosing value
 	for len(open) > 0 {
 		last := len(open) - 1

@@ -15,9 +15,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 )
 
-// minted creates a token as flyctl does: for an app, or for the organization if app is empty. It
+// mintToken creates a token as flyctl does: for an app, or for the organization if app is empty. It
 // returns the value of the Authorization header.
-func (w *demoApp) minted(t *testing.T, app, expiry string) string {
+func (w *demoApp) mintToken(t *testing.T, app, expiry string) string {
 	t.Helper()
 	variables := map[string]any{"name": "ci", "organizationId": personal(t), "profile": "deploy_organization",
 		"expiry": expiry}
@@ -28,8 +28,8 @@ func (w *demoApp) minted(t *testing.T, app, expiry string) string {
 	return got.get(t, "data.createLimitedAccessToken.limitedAccessToken.tokenHeader")
 }
 
-// narrowed adds caveats to a token, as flyctl does.
-func narrowed(t *testing.T, header string, caveats ...macaroon.Caveat) string {
+// narrowToken adds caveats to a token, as flyctl does.
+func narrowToken(t *testing.T, header string, caveats ...macaroon.Caveat) string {
 	t.Helper()
 	permission, _, err := flyio.ParsePermissionAndDischargeTokens(header)
 	if err != nil {
@@ -81,28 +81,28 @@ func TestMacaroons(t *testing.T) {
 	w.AddApp("theirs", "partner", "")
 	second := w.AddMachine("demo", "iad", w.MachineConfig("demo", w.machine))
 	disk := w.AddVolume("demo", "disk", "iad", 1)
-	deploy, org := w.minted(t, "demo", "1h"), w.minted(t, "", "175200h0m0s")
+	deploy, org := w.mintToken(t, "demo", "1h"), w.mintToken(t, "", "175200h0m0s")
 	read := new(resset.Action(resset.ActionRead))
-	ssh := narrowed(t, deploy, read) + "," +
-		strings.TrimPrefix(narrowed(t, deploy, &flyio.Mutations{Mutations: []string{"issueCertificate",
+	ssh := narrowToken(t, deploy, read) + "," +
+		strings.TrimPrefix(narrowToken(t, deploy, &flyio.Mutations{Mutations: []string{"issueCertificate",
 			"addWireGuardPeer"}}), "FlyV1 ")
 	tokens := map[string]string{
 		"deploy": deploy, "org": org, "ssh": ssh,
-		"readonly": narrowed(t, org, &flyio.Organization{ID: organizationOf(t, org), Mask: resset.ActionRead}),
-		"exec": narrowed(t, deploy, commands(flyio.Command{Args: []string{"echo", "a"}, Exact: true},
+		"readonly": narrowToken(t, org, &flyio.Organization{ID: organizationOf(t, org), Mask: resset.ActionRead}),
+		"exec": narrowToken(t, deploy, commands(flyio.Command{Args: []string{"echo", "a"}, Exact: true},
 			flyio.Command{Args: []string{"ls"}})),
-		"wireguard": narrowed(t, org,
+		"wireguard": narrowToken(t, org,
 			&resset.IfPresent{Ifs: macaroon.NewCaveatSet(&flyio.Apps{Apps: resset.ResourceSet[uint64, resset.Action]{}},
 				&flyio.FeatureSet{Features: resset.New(resset.ActionAll, flyio.FeatureWireGuard)}), Else: resset.ActionRead}),
-		"machine": narrowed(t, deploy, &flyio.Machines{Machines: resset.New(resset.ActionAll, w.machine)}),
-		"volume":  narrowed(t, deploy, &flyio.Volumes{Volumes: resset.New(resset.ActionRead, disk)}),
-		"restart": narrowed(t, deploy, new(resset.ActionRead|resset.ActionControl)),
-		"later": narrowed(t, org, &macaroon.ValidityWindow{NotBefore: startTime.Add(time.Minute).Unix(),
+		"machine": narrowToken(t, deploy, &flyio.Machines{Machines: resset.New(resset.ActionAll, w.machine)}),
+		"volume":  narrowToken(t, deploy, &flyio.Volumes{Volumes: resset.New(resset.ActionRead, disk)}),
+		"restart": narrowToken(t, deploy, new(resset.ActionRead|resset.ActionControl)),
+		"later": narrowToken(t, org, &macaroon.ValidityWindow{NotBefore: startTime.Add(time.Minute).Unix(),
 			NotAfter: startTime.Add(time.Hour).Unix()}),
 		"bearer":   "Bearer " + strings.TrimPrefix(deploy, "FlyV1 "),
 		"both":     "Bearer " + deploy,
-		"nothing":  narrowed(t, org, read, &flyio.Apps{Apps: resset.New(resset.ActionRead, uint64(1))}),
-		"tampered": tampered(t, deploy), "widened": widened(t, deploy), "forged": forged(t, deploy),
+		"nothing":  narrowToken(t, org, read, &flyio.Apps{Apps: resset.New(resset.ActionRead, uint64(1))}),
+		"tampered": tamperToken(t, deploy), "widened": widenToken(t, deploy), "forged": forgeToken(t, deploy),
 		"garbage": "FlyV1 fm2_AAAA,fm2_,fm1r_" + strings.Repeat("3f", 40),
 	}
 	const (
@@ -220,16 +220,16 @@ func changeMacaroon(t *testing.T, header string, change func(*macaroon.Macaroon)
 	return macaroon.ToAuthorizationHeader(raw)
 }
 
-func tampered(t *testing.T, header string) string {
+func tamperToken(t *testing.T, header string) string {
 	return changeMacaroon(t, header, func(m *macaroon.Macaroon) { m.Tail[0] ^= 1 })
 }
 
-func widened(t *testing.T, header string) string {
+func widenToken(t *testing.T, header string) string {
 	return changeMacaroon(t, header, func(m *macaroon.Macaroon) { m.UnsafeCaveats.Caveats = m.UnsafeCaveats.Caveats[:1] })
 }
 
-// forged returns a token with the same id that is signed with another key.
-func forged(t *testing.T, header string) string {
+// forgeToken returns a token with the same id that is signed with another key.
+func forgeToken(t *testing.T, header string) string {
 	return changeMacaroon(t, header, func(m *macaroon.Macaroon) {
 		other, err := macaroon.New(m.Nonce.KID, flyio.LocationPermission, macaroon.NewSigningKey())
 		if err != nil {
@@ -242,7 +242,7 @@ func forged(t *testing.T, header string) string {
 // TestMacaroonCaveats checks what flyctl tokens debug shows of a deploy token.
 func TestMacaroonCaveats(t *testing.T) {
 	w := newDemoApp(t, flysim.Options{})
-	deploy := w.minted(t, "demo", "1h")
+	deploy := w.mintToken(t, "demo", "1h")
 	permission, discharges, err := flyio.ParsePermissionAndDischargeTokens(deploy)
 	if err != nil || len(discharges) > 0 {
 		t.Fatal(err, discharges)
@@ -264,10 +264,10 @@ func TestMacaroonCaveats(t *testing.T) {
 			t.Errorf("app %d %s, want %s", id, action, got)
 		}
 	}
-	if two := w.minted(t, "demo", "1h"); two == deploy {
+	if two := w.mintToken(t, "demo", "1h"); two == deploy {
 		t.Error("two tokens are the same")
 	}
-	if one := newDemoApp(t, flysim.Options{}).minted(t, "demo", "1h"); one != deploy {
+	if one := newDemoApp(t, flysim.Options{}).mintToken(t, "demo", "1h"); one != deploy {
 		t.Error("two platforms with the same requests made different tokens")
 	}
 }

@@ -111,7 +111,7 @@ func (req *apiRequest) describe(m *vm) machineRecord {
 	if m.host != "ok" {
 		record.Config, record.Incomplete = nil, new(m.config.Without("services", "checks", "mounts", "env"))
 	}
-	if l := m.held(req.now); l != nil && req.URL.Query().Get("include_leases") == "true" {
+	if l := m.activeLease(req.now); l != nil && req.URL.Query().Get("include_leases") == "true" {
 		record.Lease = &strippedLease{l.owner, l.description, l.expires.Unix()}
 	}
 	for _, h := range m.health(req.now, req.platform.options.CheckDelay) {

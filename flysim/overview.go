@@ -22,7 +22,7 @@ func (p *Platform) Overview() (glances []AppOverview, until time.Time) {
 	glances = make([]AppOverview, 0, len(apps))
 	for _, a := range apps {
 		g := AppOverview{App: a.name}
-		for _, addr := range a.held() {
+		for _, addr := range a.currentAddresses() {
 			g.Addresses++
 			if addr.kind == "private_v6" {
 				g.Flycast = true

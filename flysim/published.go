@@ -57,8 +57,8 @@ spot{max_price_fraction}
 // any value.
 type shape map[string]shape
 
-// published parses publishedConfig.
-func published() shape {
+// publishedShape parses publishedConfig.
+func publishedShape() shape {
 	top := shape{}
 	stack, last := []shape{top}, ""
 	text := strings.NewReplacer("{", " { ", "}", " } ").Replace(publishedConfig)

@@ -101,15 +101,15 @@ func placement(expression string) []Region {
 			}
 		}
 	}
-	for _, word := range listed([]string{expression}) {
+	for _, word := range splitValues([]string{expression}) {
 		add(word, func(r Region) bool { return r.Code == DefaultRegion && r.In(word) })
 		add(word, func(r Region) bool { return r.In(word) })
 	}
 	return found
 }
 
-// placed returns the code of the region in which a new Machine is created.
-func placed(expression string) (string, error) {
+// placementRegion returns the code of the region in which a new Machine is created.
+func placementRegion(expression string) (string, error) {
 	if strings.TrimSpace(expression) == "" {
 		return DefaultRegion, nil
 	}

@@ -68,7 +68,7 @@ type addOnArgs struct {
 }
 
 func (args addOnArgs) none() *connection[*addOn] {
-	return paged(nil, pageArgs{args.After, args.Before, args.First, args.Last},
+	return newConnection(nil, pageArgs{args.After, args.Before, args.First, args.Last},
 		func(a *addOn) string { return string(a.ID) })
 }
 

@@ -54,7 +54,7 @@ func egressNodes(list []*egressAddress, args pageArgs) *connection[*egressNode] 
 	for _, e := range list {
 		nodes = append(nodes, &egressNode{e})
 	}
-	return paged(nodes, args, func(n *egressNode) string { return n.egress.id })
+	return newConnection(nodes, args, func(n *egressNode) string { return n.egress.id })
 }
 
 type allocateArgs struct {
@@ -71,7 +71,7 @@ type allocateArgs struct {
 
 func (*root) AllocateIpAddress(ctx context.Context, args allocateArgs) (*allocatePayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +112,13 @@ func (*root) ReleaseIpAddress(ctx context.Context, args releaseArgs) (*appPayloa
 	if in.AppId == nil {
 		return nil, errAppNotFound
 	}
-	a, err := req.mutable(string(*in.AppId))
+	a, err := req.appForChange(string(*in.AppId))
 	if err != nil {
 		return nil, err
 	}
 	ip, _ := netip.ParseAddr(deref(in.Ip)) // an invalid address is not found
 	if in.IpAddressId != nil && *in.IpAddressId != "" {
-		held := a.held()
+		held := a.currentAddresses()
 		if i := slices.IndexFunc(held, func(addr *appAddress) bool { return addr.id == string(*in.IpAddressId) }); i >= 0 {
 			ip = held[i].ip
 		}
@@ -142,7 +142,7 @@ type allocateEgressArgs struct {
 // the app in a region.
 func (*root) AllocateEgressIpAddress(ctx context.Context, args allocateEgressArgs) (*egressPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ type releaseEgressArgs struct {
 
 func (*root) ReleaseEgressIpAddress(ctx context.Context, args releaseEgressArgs) (*releaseEgressPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type appNode struct {
 func (n *appNode) addresses() []*appAddress {
 	n.once.Do(func() {
 		if n.fresh {
-			n.listed = n.app.held()
+			n.listed = n.app.currentAddresses()
 			return
 		}
 		n.listed = n.app.list(n.req.platform.options.ListLag)
@@ -84,7 +84,7 @@ func (n *appNode) IpAddresses(args pageArgs) *connection[*addressNode] {
 			nodes = append(nodes, &addressNode{n.req, a})
 		}
 	}
-	return paged(nodes, args, func(n *addressNode) string { return n.address.id })
+	return newConnection(nodes, args, func(n *addressNode) string { return n.address.id })
 }
 
 func (n *appNode) IpAddress(args struct{ Address string }) *addressNode {
@@ -123,7 +123,7 @@ func (n *appNode) CurrentReleaseUnprocessed() *releaseNode {
 func (n *appNode) CurrentRelease() *releaseNode { return n.CurrentReleaseUnprocessed() }
 
 func (n *appNode) Releases(args pageArgs) *connection[*releaseNode] {
-	return paged(n.releases(""), args, releaseCursor)
+	return newConnection(n.releases(""), args, releaseCursor)
 }
 
 func (n *appNode) ReleasesUnprocessed(args struct {
@@ -131,7 +131,7 @@ func (n *appNode) ReleasesUnprocessed(args struct {
 	First, Last   *int32
 	Status        *string
 }) *connection[*releaseNode] {
-	return paged(n.releases(deref(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
+	return newConnection(n.releases(deref(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
 }
 
 // releases returns the releases with a status (empty: all), newest first.
@@ -276,7 +276,7 @@ func (n *appNode) Certificates(args struct {
 			nodes = append(nodes, &certificateNode{n.app, c})
 		}
 	}
-	return paged(nodes, pageArgs{args.After, args.Before, args.First, args.Last}, (*certificateNode).Hostname)
+	return newConnection(nodes, pageArgs{args.After, args.Before, args.First, args.Last}, (*certificateNode).Hostname)
 }
 
 func (n *appNode) Certificate(args struct{ Hostname string }) *certificateNode {
@@ -288,7 +288,7 @@ func (n *appNode) Certificate(args struct{ Hostname string }) *certificateNode {
 
 // HostIssues is always empty: no host of the platform has issues.
 func (n *appNode) HostIssues(args pageArgs) *connection[*issue] {
-	return paged(nil, args, func(*issue) string { return "" })
+	return newConnection(nil, args, func(*issue) string { return "" })
 }
 
 // issue resolves Issue; there are none.

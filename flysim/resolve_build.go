@@ -57,7 +57,7 @@ func (*root) CreateBuild(ctx context.Context, args struct {
 	}
 }) (*buildPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppName))
+	a, err := req.appForChange(string(in.AppName))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (*root) FinishBuild(ctx context.Context, args struct {
 	}
 }) (*buildPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppName))
+	a, err := req.appForChange(string(in.AppName))
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (n *certificateNode) Issued(args struct {
 			})
 		}
 	}
-	return paged(nodes, pageArgs{args.After, args.Before, args.First, args.Last},
+	return newConnection(nodes, pageArgs{args.After, args.Before, args.First, args.Last},
 		func(n *issuedNode) string { return n.Type })
 }
 
@@ -133,7 +133,7 @@ func (*root) AddCertificate(ctx context.Context, args struct {
 	Hostname string
 }) (*certificatePayload, error) {
 	req := requestOf(ctx)
-	a, err := req.mutable(string(args.AppId))
+	a, err := req.appForChange(string(args.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (*root) CheckCertificate(ctx context.Context, args struct {
 	}
 }) (*certificatePayload, error) {
 	req := requestOf(ctx)
-	a, err := req.mutable(string(args.Input.AppId))
+	a, err := req.appForChange(string(args.Input.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (*root) DeleteCertificate(ctx context.Context, args struct {
 	Hostname string
 }) (*certificatePayload, error) {
 	req := requestOf(ctx)
-	a, err := req.mutable(string(args.AppId))
+	a, err := req.appForChange(string(args.AppId))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (n *appNode) Machines(args struct {
 	First, Last   *int32
 	Version       *int32
 }) *connection[*machineNode] {
-	return paged(n.req.machinesOf(n.app), pageArgs{args.After, args.Before, args.First, args.Last},
+	return newConnection(n.req.machinesOf(n.app), pageArgs{args.After, args.Before, args.First, args.Last},
 		func(n *machineNode) string { return n.vm.id })
 }
 
@@ -44,7 +44,7 @@ func (n *appNode) Machines(args struct {
 func (*root) Machine(ctx context.Context, args struct{ MachineId string }) (*machineNode, error) {
 	req := requestOf(ctx)
 	for _, a := range req.platform.state.appsOf(nil) {
-		if a.find(args.MachineId) == nil || !req.grant.sees(a.name) {
+		if a.find(args.MachineId) == nil || !req.grant.canSee(a.name) {
 			continue
 		}
 		for _, m := range req.machinesOf(a) {
@@ -82,7 +82,7 @@ func (n *machineNode) Ips(args pageArgs) *connection[*machineIP] {
 	private := &machineIP{
 		ID: graphql.ID("mip_" + n.vm.id), Family: "v6", Kind: "privatenet", Ip: n.vm.privateIP.String(), MaskSize: 112,
 	}
-	return paged([]*machineIP{private}, args, func(ip *machineIP) string { return ip.Ip })
+	return newConnection([]*machineIP{private}, args, func(ip *machineIP) string { return ip.Ip })
 }
 
 // machineIP resolves MachineIP.

@@ -16,7 +16,7 @@ func (*root) MoveApp(ctx context.Context, args struct {
 	}
 }) (*appPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (*root) MoveApp(ctx context.Context, args struct {
 	if err != nil {
 		return nil, err
 	}
-	if !req.grant.manages(a.organization) || !req.grant.manages(org) {
+	if !req.grant.canManage(a.organization) || !req.grant.canManage(org) {
 		return nil, errNoMutation
 	}
 	a.organization, a.network = org, org.networks[0]

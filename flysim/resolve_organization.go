@@ -7,11 +7,11 @@ import (
 	graphql "github.com/graph-gophers/graphql-go"
 )
 
-// covered returns the apps of an organization (nil: of all) that the token covers.
-func (req *apiRequest) covered(org *organization) []*appState {
+// coveredApps returns the apps of an organization (nil: of all) that the token covers.
+func (req *apiRequest) coveredApps(org *organization) []*appState {
 	var apps []*appState
 	for _, a := range req.platform.state.appsOf(org) {
-		if req.grant.sees(a.name) {
+		if req.grant.canSee(a.name) {
 			apps = append(apps, a)
 		}
 	}
@@ -22,7 +22,7 @@ func (req *apiRequest) covered(org *organization) []*appState {
 func (req *apiRequest) organizations() []*organization {
 	var list []*organization
 	for _, org := range req.platform.state.organizations {
-		if req.grant.seesOrganization(org.slug) {
+		if req.grant.canSeeOrganization(org.slug) {
 			list = append(list, org)
 		}
 	}
@@ -32,7 +32,7 @@ func (req *apiRequest) organizations() []*organization {
 // organization finds an organization by its node id, among those that the token covers.
 func (req *apiRequest) organization(id graphql.ID) (*organization, error) {
 	org := req.platform.state.organizationByID(string(id))
-	if org == nil || !req.grant.seesOrganization(org.slug) {
+	if org == nil || !req.grant.canSeeOrganization(org.slug) {
 		return nil, errNoOrganization
 	}
 	return org, nil
@@ -75,7 +75,7 @@ func (*root) Organizations(ctx context.Context, args organizationsArgs) *connect
 		}
 		nodes = append(nodes, node)
 	}
-	return paged(nodes, pageArgs{args.After, args.Before, args.First, args.Last}, (*organizationNode).Slug)
+	return newConnection(nodes, pageArgs{args.After, args.Before, args.First, args.Last}, (*organizationNode).Slug)
 }
 
 func (*root) PersonalOrganization(ctx context.Context) (*organizationNode, error) {
@@ -120,14 +120,14 @@ func (n *organizationNode) Type() string {
 }
 
 func (n *organizationNode) Apps(args pageArgs) *connection[*appNode] {
-	return n.req.appPage(n.req.covered(n.org), args)
+	return n.req.appPage(n.req.coveredApps(n.org), args)
 }
 
 // Members returns the platform's only person.
 func (n *organizationNode) Members(args pageArgs) *members {
 	admin := &membership{Cursor: userEmail, Node: &user{}, Role: "ADMIN",
 		JoinedAt: textScalar(timestamp(n.org.networks[0].created))}
-	return &members{paged([]*membership{admin}, args, func(m *membership) string { return m.Cursor })}
+	return &members{newConnection([]*membership{admin}, args, func(m *membership) string { return m.Cursor })}
 }
 
 // members resolves OrganizationMembershipsConnection, whose edges have more fields than its nodes.

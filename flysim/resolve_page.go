@@ -15,9 +15,9 @@ type connection[T any] struct {
 	previous, other bool // whether there is more before and after the page
 }
 
-// paged cuts a list to the requested page. If the node of a cursor is gone, the cursor means the
+// newConnection cuts a list to the requested page. If the node of a cursor is gone, the cursor means the
 // place that its key would have, provided that the list is sorted by key.
-func paged[T any](all []T, args pageArgs, key func(T) string) *connection[T] {
+func newConnection[T any](all []T, args pageArgs, key func(T) string) *connection[T] {
 	keys := make([]string, len(all))
 	for i, node := range all {
 		keys[i] = key(node)

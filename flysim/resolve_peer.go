@@ -26,7 +26,7 @@ func (n *organizationNode) WireGuardPeers(args pageArgs) *connection[*peerNode] 
 	for _, p := range n.org.peers {
 		nodes = append(nodes, &peerNode{n.req, p})
 	}
-	return paged(nodes, args, func(n *peerNode) string { return n.peer.name })
+	return newConnection(nodes, args, func(n *peerNode) string { return n.peer.name })
 }
 
 func (n *organizationNode) WireGuardPeer(args struct{ Name string }) (*peerNode, error) {
@@ -38,13 +38,13 @@ func (n *organizationNode) WireGuardPeer(args struct{ Name string }) (*peerNode,
 
 var errNoPeer = &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find WireGuardPeer"}
 
-// peered returns the organization of a mutation of peers.
-func (req *apiRequest) peered(id graphql.ID) (*organization, error) {
+// organizationForPeers returns the organization of a mutation of peers.
+func (req *apiRequest) organizationForPeers(id graphql.ID) (*organization, error) {
 	org, err := req.organization(id)
 	if err != nil {
 		return nil, err
 	}
-	if !req.grant.connects(org) {
+	if !req.grant.canConnect(org) {
 		return nil, errNoMutation
 	}
 	return org, nil
@@ -71,7 +71,7 @@ func (*root) AddWireGuardPeer(ctx context.Context, args struct {
 	}
 }) (*addedPeer, error) {
 	req, in := requestOf(ctx), args.Input
-	org, err := req.peered(in.OrganizationId)
+	org, err := req.organizationForPeers(in.OrganizationId)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (*root) RemoveWireGuardPeer(ctx context.Context, args struct {
 	}
 }) (*removedPeer, error) {
 	req, in := requestOf(ctx), args.Input
-	org, err := req.peered(in.OrganizationId)
+	org, err := req.organizationForPeers(in.OrganizationId)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ type createReleaseArgs struct {
 
 func (*root) CreateRelease(ctx context.Context, args createReleaseArgs) (*createReleasePayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (*root) UpdateRelease(ctx context.Context, args updateReleaseArgs) (*update
 	if r == nil {
 		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Release"}
 	}
-	if _, err := req.mutable(r.app.name); err != nil {
+	if _, err := req.appForChange(r.app.name); err != nil {
 		return nil, err
 	}
 	var metadata json.RawMessage

@@ -15,7 +15,7 @@ type root struct{}
 // find returns the app of a query. An app that the token does not cover is not found.
 func (req *apiRequest) find(name string) (*appState, error) {
 	a := req.platform.state.apps[name]
-	if a == nil || !req.grant.sees(name) {
+	if a == nil || !req.grant.canSee(name) {
 		return nil, errAppNotFound
 	}
 	req.touch(a)
@@ -24,26 +24,26 @@ func (req *apiRequest) find(name string) (*appState, error) {
 
 var errNoMutation = &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to access this mutation"}
 
-// mutable returns the app of a mutation. It fails if the token does not allow the change.
-func (req *apiRequest) mutable(name string) (*appState, error) {
-	if !req.grant.writes() {
+// appForChange returns the app of a mutation. It fails if the token does not allow the change.
+func (req *apiRequest) appForChange(name string) (*appState, error) {
+	if !req.grant.canWrite() {
 		return nil, errNoMutation
 	}
 	a, err := req.find(name)
-	if err == nil && !req.grant.changes(name) {
+	if err == nil && !req.grant.canChange(name) {
 		return nil, errNoMutation
 	}
 	return a, err
 }
 
-// managed returns the organization of a mutation that creates something in it. It fails if the
+// organizationForChange returns the organization of a mutation that creates something in it. It fails if the
 // token does not allow that.
-func (req *apiRequest) managed(id graphql.ID) (*organization, error) {
-	if !req.grant.writes() || !req.grant.lists() {
+func (req *apiRequest) organizationForChange(id graphql.ID) (*organization, error) {
+	if !req.grant.canWrite() || !req.grant.canList() {
 		return nil, errNoMutation
 	}
 	org, err := req.organization(id)
-	if err == nil && !req.grant.manages(org) {
+	if err == nil && !req.grant.canManage(org) {
 		return nil, errNoMutation
 	}
 	return org, err
@@ -78,7 +78,7 @@ type appsArgs struct {
 // Apps returns those that the token covers, sorted by name.
 func (*root) Apps(ctx context.Context, args appsArgs) (*connection[*appNode], error) {
 	req := requestOf(ctx)
-	if !req.grant.lists() {
+	if !req.grant.canList() {
 		return nil, &apiError{http.StatusForbidden, "UNAUTHORIZED", "Not authorized to list apps"}
 	}
 	var org *organization
@@ -88,7 +88,7 @@ func (*root) Apps(ctx context.Context, args appsArgs) (*connection[*appNode], er
 			return nil, err
 		}
 	}
-	apps := req.covered(org)
+	apps := req.coveredApps(org)
 	if deref(args.Role) != "" {
 		apps = nil // no app here has a role
 	}
@@ -100,7 +100,7 @@ func (req *apiRequest) appPage(apps []*appState, args pageArgs) *connection[*app
 	for _, a := range apps {
 		nodes = append(nodes, &appNode{req: req, app: a})
 	}
-	return paged(nodes, args, (*appNode).Name)
+	return newConnection(nodes, args, (*appNode).Name)
 }
 
 type createAppArgs struct {
@@ -121,7 +121,7 @@ type createAppArgs struct {
 // CreateApp creates an app, and chooses a name if none is given.
 func (*root) CreateApp(ctx context.Context, args createAppArgs) (*appPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	org, err := req.managed(in.OrganizationId)
+	org, err := req.organizationForChange(in.OrganizationId)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ type deleteAppPayload struct{ Organization *organizationNode }
 
 func (*root) DeleteApp(ctx context.Context, args struct{ AppId graphql.ID }) (*deleteAppPayload, error) {
 	req := requestOf(ctx)
-	a, err := req.mutable(string(args.AppId))
+	a, err := req.appForChange(string(args.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (*root) DeleteApp(ctx context.Context, args struct{ AppId graphql.ID }) (*d
 
 func (*root) AppNameAvailable(ctx context.Context, args struct{ Name string }) bool {
 	s := requestOf(ctx).platform.state
-	return validAppName(args.Name) && s.apps[args.Name] == nil && !s.taken[args.Name]
+	return validAppName(args.Name) && s.apps[args.Name] == nil && !s.takenNames[args.Name]
 }
 
 func (*root) CanPerformBluegreenDeployment(ctx context.Context, args struct{ Name string }) (bool, error) {

@@ -19,7 +19,7 @@ type secretNode struct {
 func (n *appNode) Secrets() []*secretNode {
 	nodes := []*secretNode{}
 	for _, name := range n.app.secrets.names() {
-		known := n.app.secrets.named[name]
+		known := n.app.secrets.byName[name]
 		nodes = append(nodes, &secretNode{
 			ID: graphql.ID(n.app.name + "/" + name), Name: name, Digest: known.digest,
 			CreatedAt: textScalar(timestamp(known.created)), User: &user{},
@@ -45,7 +45,7 @@ func (*root) SetSecrets(ctx context.Context, args struct {
 	}
 }) (*secretsPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (*root) UnsetSecrets(ctx context.Context, args struct {
 	}
 }) (*secretsPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	a, err := req.mutable(string(in.AppId))
+	a, err := req.appForChange(string(in.AppId))
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (req *apiRequest) tokensOf(org *organization, of func(Scope) bool, args pag
 			nodes = append(nodes, &tokenNode{req: req, token: t, org: org})
 		}
 	}
-	return paged(nodes, args, func(n *tokenNode) string { return n.token.id })
+	return newConnection(nodes, args, func(n *tokenNode) string { return n.token.id })
 }
 
 func (n *appNode) LimitedAccessTokens(args pageArgs) *connection[*tokenNode] {
@@ -127,7 +127,7 @@ func (req *apiRequest) scope(org *organization, profile string, params *scalar) 
 	if params != nil && json.Unmarshal(params.RawMessage, &in) != nil {
 		return Scope{}, invalid("profile parameters are invalid")
 	}
-	for _, a := range req.covered(org) {
+	for _, a := range req.coveredApps(org) {
 		if in.App == a.name || in.App == a.id {
 			return Scope{Kind: TokenApp, App: a.name}, nil
 		}
@@ -148,7 +148,7 @@ func (*root) CreateLimitedAccessToken(ctx context.Context, args struct {
 	}
 }) (*tokenPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	org, err := req.managed(in.OrganizationId)
+	org, err := req.organizationForChange(in.OrganizationId)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (*root) DeleteLimitedAccessToken(ctx context.Context, args struct {
 	}
 }) (*revokedPayload, error) {
 	req, in := requestOf(ctx), args.Input
-	if !req.grant.writes() || !req.grant.lists() {
+	if !req.grant.canWrite() || !req.grant.canList() {
 		return nil, errNoMutation
 	}
 	presented, _ := req.platform.state.present(strings.TrimPrefix(deref(in.Token), "FlyV1 "))
@@ -191,7 +191,7 @@ func (*root) DeleteLimitedAccessToken(ctx context.Context, args struct {
 		node := &organizationNode{req, org}
 		for _, t := range req.platform.state.tokens {
 			named := in.ID != nil && t.id == string(*in.ID) || in.Token != nil && t == presented.accessToken
-			if named && t.revoked.IsZero() && node.owns(t.scope) && req.grant.manages(org) {
+			if named && t.revoked.IsZero() && node.owns(t.scope) && req.grant.canManage(org) {
 				req.platform.state.revoke(t.id, req.now)
 				return &revokedPayload{&t.id, in.RevokedBy, in.ClientMutationId}, nil
 			}

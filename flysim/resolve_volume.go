@@ -19,7 +19,7 @@ type volumeNode struct {
 // finds a volume that is being destroyed, and shows its state.
 func (*root) Volume(ctx context.Context, args struct{ ID graphql.ID }) (*volumeNode, error) {
 	req := requestOf(ctx)
-	for _, a := range req.covered(nil) {
+	for _, a := range req.coveredApps(nil) {
 		for _, v := range a.volumes {
 			if v.id == string(args.ID) {
 				return &volumeNode{req, a, v}, nil
@@ -56,7 +56,7 @@ func (n *volumeNode) Snapshots(args pageArgs) *connection[*snapshotNode] {
 	for i := range n.volume.snapshots {
 		nodes = append(nodes, &snapshotNode{n, &n.volume.snapshots[i]})
 	}
-	return paged(nodes, args, func(n *snapshotNode) string { return n.snapshot.id })
+	return newConnection(nodes, args, func(n *snapshotNode) string { return n.snapshot.id })
 }
 
 // snapshotNode resolves VolumeSnapshot.

@@ -102,7 +102,7 @@ func createAssignment(req *apiRequest) apiAnswer {
 	w := addressRequest{kind: in.Type, region: in.Region, service: in.Service, network: in.Network}
 	if in.Org != "" {
 		if w.organization = req.platform.state.organization(in.Org); w.organization == nil ||
-			!req.grant.seesOrganization(in.Org) {
+			!req.grant.canSeeOrganization(in.Org) {
 			return refuse(notFound("organization"))
 		}
 	}

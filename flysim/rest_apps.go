@@ -51,10 +51,10 @@ func listApps(req *apiRequest) apiAnswer {
 	switch {
 	case slug == "":
 		return refuse(invalid("org_slug is required"))
-	case org == nil || !req.grant.seesOrganization(org.slug):
+	case org == nil || !req.grant.canSeeOrganization(org.slug):
 		return refuse(notFound("organization"))
 	}
-	apps := req.covered(org)
+	apps := req.coveredApps(org)
 	records := make([]appRecord, 0, len(apps))
 	for _, a := range apps {
 		record := req.record(a)
@@ -83,9 +83,9 @@ func createApp(req *apiRequest) apiAnswer {
 		in.Name = in.AppName
 	}
 	switch org := req.platform.state.organization(in.Org); {
-	case org == nil || !req.grant.seesOrganization(in.Org):
+	case org == nil || !req.grant.canSeeOrganization(in.Org):
 		return refuse(errNoOrganization)
-	case !req.grant.manages(org):
+	case !req.grant.canManage(org):
 		return refuse(errUnauthorized)
 	}
 	a, err := req.platform.state.createApp(in.Name, in.Org, in.Network, req.plan, req.now)
@@ -117,8 +117,8 @@ func deleteApp(req *apiRequest) apiAnswer {
 	return apiAnswer{status: http.StatusAccepted}
 }
 
-// named finds the app that the body names.
-func (req *apiRequest) named(name string) (*appState, error) {
+// appNamed finds the app that the body names.
+func (req *apiRequest) appNamed(name string) (*appState, error) {
 	a := req.platform.state.apps[name]
 	if a == nil {
 		return nil, notFound("app")

@@ -36,7 +36,7 @@ func createBuild(req *apiRequest) apiAnswer {
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
-	a, err := req.named(in.App)
+	a, err := req.appNamed(in.App)
 	if err != nil {
 		return refuse(err)
 	}
@@ -52,7 +52,7 @@ func finishBuild(req *apiRequest) apiAnswer {
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
-	a, err := req.named(in.App)
+	a, err := req.appNamed(in.App)
 	if err != nil {
 		return refuse(err)
 	}

@@ -80,7 +80,7 @@ type ownership struct {
 // configured reports whether the hostname's DNS can point at the app: its A and AAAA records need a
 // public address.
 func (a *appState) configured() bool {
-	return slices.ContainsFunc(a.held(), func(addr *appAddress) bool { return addr.kind != "private_v6" })
+	return slices.ContainsFunc(a.currentAddresses(), func(addr *appAddress) bool { return addr.kind != "private_v6" })
 }
 
 func (a *appState) certificateStatus() string {
@@ -247,7 +247,7 @@ func (a *appState) detail(c *certificate) certificateDetail {
 			Issued: []issuedRecord{{Type: "custom", ExpiresAt: timestamp(own.until)}},
 		})
 	}
-	for _, addr := range a.held() {
+	for _, addr := range a.currentAddresses() {
 		switch addr.kind {
 		case "v4", "shared_v4":
 			d.DNSRequirements.A = append(d.DNSRequirements.A, addr.ip.String())

@@ -60,7 +60,7 @@ func execMachine(req *apiRequest) apiAnswer {
 	}
 	p := req.platform
 	p.mu.Lock()
-	m, err := req.executable(in.Container)
+	m, err := req.machineForExec(in.Container)
 	if err != nil {
 		p.mu.Unlock()
 		return refuse(err)
@@ -86,9 +86,9 @@ func execMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, execRecord{ExitCode: code, StdOut: run.stdout.String(), StdErr: run.stderr.String()})
 }
 
-// executable finds the Machine of the path. It fails unless the Machine is started and has the
+// machineForExec finds the Machine of the path. It fails unless the Machine is started and has the
 // container.
-func (req *apiRequest) executable(container string) (*vm, error) {
+func (req *apiRequest) machineForExec(container string) (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func getLease(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	l := m.held(req.now)
+	l := m.activeLease(req.now)
 	if l == nil {
 		return refuse(notFound("lease"))
 	}
@@ -76,7 +76,7 @@ func releaseLease(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	if m.held(req.now) == nil {
+	if m.activeLease(req.now) == nil {
 		return refuse(notFound("lease"))
 	}
 	if err := m.permit(req.Header.Get(nonceHeader), req.now); err != nil {

@@ -10,7 +10,7 @@ import (
 // startMachine starts a Machine that is at rest. A Machine that is changing its state cannot be
 // started yet.
 func startMachine(req *apiRequest) apiAnswer {
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -46,7 +46,7 @@ func stopMachine(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -58,21 +58,21 @@ func stopMachine(req *apiRequest) apiAnswer {
 }
 
 // parseStopping parses how a program is to be ended.
-func parseStopping(signal string, timeout json.RawMessage) (stopping, error) {
-	how := stopping{signal: strings.ToUpper(signal)}
+func parseStopping(signal string, timeout json.RawMessage) (stopRequest, error) {
+	how := stopRequest{signal: strings.ToUpper(signal)}
 	if how.signal != "" && signalNumber(how.signal) == 0 {
-		return stopping{}, invalid("invalid_argument: signal %.20q is not known", signal)
+		return stopRequest{}, invalid("invalid_argument: signal %.20q is not known", signal)
 	}
 	var err error
 	if how.timeout, err = parseDuration(timeout); err != nil {
-		return stopping{}, invalid("invalid_argument: timeout: %v", err)
+		return stopRequest{}, invalid("invalid_argument: timeout: %v", err)
 	}
 	return how, nil
 }
 
 // suspendMachine suspends a started Machine.
 func suspendMachine(req *apiRequest) apiAnswer {
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -93,7 +93,7 @@ func restartMachine(req *apiRequest) apiAnswer {
 		return refuse(err)
 	}
 	how.force = query.Get("force_stop") == "true"
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -123,7 +123,7 @@ func signalMachine(req *apiRequest) apiAnswer {
 	if number < 1 || number > 31 {
 		return refuse(invalid("invalid_argument: signal is not known"))
 	}
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -132,7 +132,7 @@ func signalMachine(req *apiRequest) apiAnswer {
 	}
 	switch number {
 	case signalNumber("SIGINT"), signalNumber("SIGQUIT"), signalNumber("SIGKILL"), signalNumber("SIGTERM"):
-		m.ending = &ending{at: req.now, exit: programExit{code: 128 + number, signal: number}}
+		m.ending = &programEnd{at: req.now, exit: programExit{code: 128 + number, signal: number}}
 		m.settle(req.platform.state, req.now)
 	}
 	return reply(http.StatusOK, okRecord{true})

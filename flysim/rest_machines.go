@@ -17,7 +17,7 @@ func listMachines(req *apiRequest) apiAnswer {
 		return refuse(err)
 	}
 	query := req.URL.Query()
-	states, region, summary := listed(query["state"]), query.Get("region"), query.Get("summary") == "true"
+	states, region, summary := splitValues(query["state"]), query.Get("region"), query.Get("summary") == "true"
 	records, summaries := []machineRecord{}, []briefMachine{}
 	defer func() { a.machineReads++ }()
 	for _, m := range a.machines {
@@ -40,8 +40,8 @@ func listMachines(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, records)
 }
 
-// listed returns the values of a query parameter that may be repeated or separated by commas.
-func listed(values []string) []string {
+// splitValues returns the values of a query parameter that may be repeated or separated by commas.
+func splitValues(values []string) []string {
 	var list []string
 	for _, value := range values {
 		for item := range strings.SplitSeq(value, ",") {
@@ -90,11 +90,11 @@ func createMachine(req *apiRequest) apiAnswer {
 	if err != nil {
 		return refuse(err)
 	}
-	region, err := placed(in.Region)
+	region, err := placementRegion(in.Region)
 	if err != nil {
 		return refuse(err)
 	}
-	if err := a.nameFree(in.Name); err != nil {
+	if err := a.checkNameFree(in.Name); err != nil {
 		return refuse(err)
 	}
 	if err := a.checkMounts(config, region, nil); err != nil {
@@ -113,8 +113,8 @@ func createMachine(req *apiRequest) apiAnswer {
 	return reply(http.StatusOK, record)
 }
 
-// nameFree fails if another Machine of the app has the name.
-func (a *appState) nameFree(name string) error {
+// checkNameFree fails if another Machine of the app has the name.
+func (a *appState) checkNameFree(name string) error {
 	for _, m := range a.machines {
 		if name != "" && m.name == name && m.state != "destroyed" {
 			return &apiError{http.StatusConflict, "already_exists",
@@ -138,15 +138,15 @@ func (req *apiRequest) lend(m *vm, ttl int) (nonce string, err error) {
 }
 
 func getMachine(req *apiRequest) apiAnswer {
-	m, err := req.visible()
+	m, err := req.machineForRead()
 	if err != nil {
 		return refuse(err)
 	}
 	return reply(http.StatusOK, req.describe(m))
 }
 
-// visible finds the Machine for a read by its id, which [Options.CreateLag] hides at first.
-func (req *apiRequest) visible() (*vm, error) {
+// machineForRead finds the Machine for a read by its id, which [Options.CreateLag] hides at first.
+func (req *apiRequest) machineForRead() (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
 		return nil, err
@@ -158,8 +158,8 @@ func (req *apiRequest) visible() (*vm, error) {
 	return m, nil
 }
 
-// change finds the Machine for a change, and checks the nonce header against its lease.
-func (req *apiRequest) change() (*vm, error) {
+// machineForChange finds the Machine for a change, and checks the nonce header against its lease.
+func (req *apiRequest) machineForChange() (*vm, error) {
 	_, m, err := req.machine()
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func updateMachine(req *apiRequest) apiAnswer {
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -209,7 +209,7 @@ func updateMachine(req *apiRequest) apiAnswer {
 
 // destroyMachine requires force for a Machine that is not at rest.
 func destroyMachine(req *apiRequest) apiAnswer {
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}
@@ -231,7 +231,7 @@ func cordonMachine(req *apiRequest) apiAnswer { return setCordon(req, true) }
 func uncordonMachine(req *apiRequest) apiAnswer { return setCordon(req, false) }
 
 func setCordon(req *apiRequest, cordoned bool) apiAnswer {
-	m, err := req.change()
+	m, err := req.machineForChange()
 	if err != nil {
 		return refuse(err)
 	}

@@ -11,8 +11,8 @@ type memoryRecord struct {
 	AvailableMB int `json:"available_mb"`
 }
 
-// running finds the Machine of the path, and fails unless it is started.
-func (req *apiRequest) running() (*vm, error) {
+// startedMachine finds the Machine of the path, and fails unless it is started.
+func (req *apiRequest) startedMachine() (*vm, error) {
 	_, m, err := req.machine()
 	if err == nil && m.state != "started" {
 		err = precondition("machine not in started state")
@@ -29,7 +29,7 @@ func (m *vm) limitMB() int {
 }
 
 func getMemory(req *apiRequest) apiAnswer {
-	m, err := req.running()
+	m, err := req.startedMachine()
 	if err != nil {
 		return refuse(err)
 	}
@@ -44,7 +44,7 @@ func setMemory(req *apiRequest) apiAnswer {
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
-	m, err := req.running()
+	m, err := req.startedMachine()
 	switch {
 	case err != nil:
 		return refuse(err)
@@ -63,7 +63,7 @@ func reclaimMemory(req *apiRequest) apiAnswer {
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
-	m, err := req.running()
+	m, err := req.startedMachine()
 	switch {
 	case err != nil:
 		return refuse(err)

@@ -36,7 +36,7 @@ func listOrganizations(req *apiRequest) apiAnswer {
 
 func getOrganization(req *apiRequest) apiAnswer {
 	org := req.platform.state.organization(req.PathValue("organization"))
-	if org == nil || !req.grant.seesOrganization(org.slug) {
+	if org == nil || !req.grant.canSeeOrganization(org.slug) {
 		return refuse(notFound("organization"))
 	}
 	return reply(http.StatusOK, map[string]organizationRecord{"organization": recordOrganization(org)})

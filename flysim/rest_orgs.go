@@ -47,7 +47,7 @@ type orgFilter struct {
 func (req *apiRequest) orgFilter() (orgFilter, error) {
 	query := req.URL.Query()
 	f := orgFilter{
-		states: listed(query["state"]), region: query.Get("region"), deleted: query.Get("include_deleted") == "true",
+		states: splitValues(query["state"]), region: query.Get("region"), deleted: query.Get("include_deleted") == "true",
 		cursor: query.Get("cursor"),
 	}
 	if text := query.Get("updated_after"); text != "" {

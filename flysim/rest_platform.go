@@ -54,7 +54,7 @@ func placeMachines(req *apiRequest) apiAnswer {
 	switch {
 	case in.Org == "":
 		return refuse(invalid("invalid_argument: org_slug is required"))
-	case req.platform.state.organization(in.Org) == nil || !req.grant.seesOrganization(in.Org):
+	case req.platform.state.organization(in.Org) == nil || !req.grant.canSeeOrganization(in.Org):
 		return refuse(notFound("organization"))
 	case in.Count < 0:
 		return refuse(invalid("invalid_argument: count must not be negative"))

@@ -43,7 +43,7 @@ func createRelease(req *apiRequest) apiAnswer {
 	if err := req.decode(&in); err != nil {
 		return refuse(err)
 	}
-	a, err := req.named(in.App)
+	a, err := req.appNamed(in.App)
 	if err != nil {
 		return refuse(err)
 	}
@@ -115,7 +115,7 @@ func currentRelease(req *apiRequest) apiAnswer {
 // listCurrentReleases lists when each app that the token covers was last released.
 func listCurrentReleases(req *apiRequest) apiAnswer {
 	times := make(map[string]string)
-	for _, a := range req.covered(nil) {
+	for _, a := range req.coveredApps(nil) {
 		if r := a.completed(); r != nil {
 			times[a.name] = timestamp(r.created)
 		}

@@ -19,7 +19,7 @@ func (a *appState) secretKeyRecord(name string) secretKeyRecord {
 }
 
 func listSecretKeys(req *apiRequest) apiAnswer {
-	a, err := req.vault()
+	a, err := req.appForSecrets()
 	if err != nil {
 		return refuse(err)
 	}
@@ -31,7 +31,7 @@ func listSecretKeys(req *apiRequest) apiAnswer {
 }
 
 func getSecretKey(req *apiRequest) apiAnswer {
-	a, err := req.vault()
+	a, err := req.appForSecrets()
 	if err != nil {
 		return refuse(err)
 	}

@@ -14,7 +14,7 @@ type secretRecord struct {
 }
 
 func (a *appState) secretRecord(name string) secretRecord {
-	known := a.secrets.named[name]
+	known := a.secrets.byName[name]
 	return secretRecord{name, known.digest, timestamp(known.created), timestamp(known.updated)}
 }
 
@@ -26,9 +26,9 @@ func (a *appState) secretRecords() []secretRecord {
 	return records
 }
 
-// vault finds the app of the path for a read of its secrets. It fails if the request asks for a
+// appForSecrets finds the app of the path for a read of its secrets. It fails if the request asks for a
 // version that does not exist yet.
-func (req *apiRequest) vault() (*appState, error) {
+func (req *apiRequest) appForSecrets() (*appState, error) {
 	a, err := req.app()
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (req *apiRequest) vault() (*appState, error) {
 }
 
 func listSecrets(req *apiRequest) apiAnswer {
-	a, err := req.vault()
+	a, err := req.appForSecrets()
 	if err != nil {
 		return refuse(err)
 	}
@@ -58,12 +58,12 @@ func listSecrets(req *apiRequest) apiAnswer {
 }
 
 func getSecret(req *apiRequest) apiAnswer {
-	a, err := req.vault()
+	a, err := req.appForSecrets()
 	if err != nil {
 		return refuse(err)
 	}
 	name := req.PathValue("target")
-	if _, ok := a.secrets.named[name]; !ok {
+	if _, ok := a.secrets.byName[name]; !ok {
 		return refuse(notFound("secret"))
 	}
 	return reply(http.StatusOK, a.secretRecord(name))
@@ -135,7 +135,7 @@ func deleteSecret(req *apiRequest) apiAnswer {
 		return refuse(err)
 	}
 	name := req.PathValue("target")
-	if _, ok := a.secrets.named[name]; !ok {
+	if _, ok := a.secrets.byName[name]; !ok {
 		return refuse(notFound("secret"))
 	}
 	return reply(http.StatusOK, map[string]uint64{"version": req.platform.state.unsetSecrets(a, []string{name})})

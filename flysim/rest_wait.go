@@ -17,18 +17,18 @@ func waitable() []string {
 // maxWait is the longest timeout of a wait, in seconds.
 const maxWait = 60
 
-// waiting is a parsed wait request.
-type waiting struct {
+// waitRequest is a parsed wait request.
+type waitRequest struct {
 	states   []string
 	instance string
 	after    string // id of an event; the state must be newer
 	timeout  time.Duration
 }
 
-func (req *apiRequest) waiting() (waiting, error) {
+func (req *apiRequest) parseWait() (waitRequest, error) {
 	query := req.URL.Query()
-	w := waiting{
-		states: listed(query["state"]), timeout: inSeconds(maxWait),
+	w := waitRequest{
+		states: splitValues(query["state"]), timeout: inSeconds(maxWait),
 		instance: cmp.Or(query.Get("version"), query.Get("instance_id")), after: query.Get("from_event_id"),
 	}
 	if len(w.states) == 0 {
@@ -36,25 +36,25 @@ func (req *apiRequest) waiting() (waiting, error) {
 	}
 	for _, state := range w.states {
 		if !slices.Contains(waitable(), state) {
-			return waiting{}, invalid("invalid_argument: state %.20q cannot be waited for", state)
+			return waitRequest{}, invalid("invalid_argument: state %.20q cannot be waited for", state)
 		}
 	}
 	if text := query.Get("timeout"); text != "" {
 		n, err := strconv.Atoi(strings.TrimSuffix(text, "s"))
 		if err != nil || n < 1 || n > maxWait {
-			return waiting{}, invalid("invalid_argument: timeout must be between 1 and %d seconds", maxWait)
+			return waitRequest{}, invalid("invalid_argument: timeout must be between 1 and %d seconds", maxWait)
 		}
 		w.timeout = inSeconds(n)
 	}
 	if slices.Contains(w.states, "stopped") && w.instance == "" && req.platform.options.StrictWait {
-		return waiting{}, invalid("instance_id required when waiting for stopped machine")
+		return waitRequest{}, invalid("instance_id required when waiting for stopped machine")
 	}
 	return w, nil
 }
 
 // reached reports whether the Machine is in one of the wanted states, or was in one since the given
 // event.
-func (w waiting) reached(m *vm) bool {
+func (w waitRequest) reached(m *vm) bool {
 	if w.after != "" {
 		newer := m.events[:max(slices.IndexFunc(m.events, func(e event) bool { return e.id == w.after }), 0)]
 		if slices.ContainsFunc(newer, func(e event) bool { return slices.Contains(w.states, e.status) }) {
@@ -83,12 +83,12 @@ type waitRecord struct {
 // waitMachine holds the request until the Machine is in the state. It answers 408 when the timeout
 // has passed on the platform's clock.
 func waitMachine(req *apiRequest) apiAnswer {
-	w, err := req.waiting()
+	w, err := req.parseWait()
 	if err != nil {
 		return refuse(err)
 	}
 	p, deadline := req.platform, req.now.Add(w.timeout)
-	find := req.visible
+	find := req.machineForRead
 	for {
 		p.mu.Lock()
 		req.now = p.clock.Now()
@@ -98,7 +98,7 @@ func waitMachine(req *apiRequest) apiAnswer {
 			return refuse(err)
 		}
 		find = func() (*vm, error) { _, m, err := req.machine(); return m, err }
-		err = w.known(m)
+		err = w.checkKnown(m)
 		now := waitRecord{w.reached(m), m.events[0].id, m.state, m.instance}
 		wake, changed := deadline, p.changed
 		if at, ok := m.due(); ok && at.Before(wake) {
@@ -123,8 +123,8 @@ func waitMachine(req *apiRequest) apiAnswer {
 	}
 }
 
-// known fails for a version or an event that the Machine never had.
-func (w waiting) known(m *vm) error {
+// checkKnown fails for a version or an event that the Machine never had.
+func (w waitRequest) checkKnown(m *vm) error {
 	if w.instance != "" &&
 		!slices.ContainsFunc(m.versions, func(v machineVersion) bool { return v.instance == w.instance }) {
 		return notFound("machine version")

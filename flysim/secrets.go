@@ -13,7 +13,7 @@ import (
 // here reads one.
 type secrets struct {
 	version uint64 // of all secrets together; every change increases it
-	named   map[string]*appSecret
+	byName  map[string]*appSecret
 	keys    map[string]*appKey
 }
 
@@ -37,14 +37,14 @@ func secretDigest(app *appState, name, value string) string {
 
 // setSecrets sets secrets of the app and returns the new version of its secrets.
 func (s *platformState) setSecrets(a *appState, values map[string]string, now time.Time) uint64 {
-	if a.secrets.named == nil {
-		a.secrets.named = make(map[string]*appSecret)
+	if a.secrets.byName == nil {
+		a.secrets.byName = make(map[string]*appSecret)
 	}
 	for name, value := range values {
-		known := a.secrets.named[name]
+		known := a.secrets.byName[name]
 		if known == nil {
 			known = &appSecret{created: now}
-			a.secrets.named[name] = known
+			a.secrets.byName[name] = known
 		}
 		known.digest, known.updated = secretDigest(a, name, value), now
 	}
@@ -54,11 +54,11 @@ func (s *platformState) setSecrets(a *appState, values map[string]string, now ti
 // unsetSecrets removes those of the named secrets that the app has, and returns the version of the
 // rest.
 func (s *platformState) unsetSecrets(a *appState, names []string) uint64 {
-	before := len(a.secrets.named)
+	before := len(a.secrets.byName)
 	for _, name := range names {
-		delete(a.secrets.named, name)
+		delete(a.secrets.byName, name)
 	}
-	return a.secrets.next(len(a.secrets.named) != before)
+	return a.secrets.next(len(a.secrets.byName) != before)
 }
 
 func (s *secrets) next(changed bool) uint64 {
@@ -69,7 +69,7 @@ func (s *secrets) next(changed bool) uint64 {
 }
 
 // names returns the names of the secrets, sorted.
-func (s *secrets) names() []string { return slices.Sorted(maps.Keys(s.named)) }
+func (s *secrets) names() []string { return slices.Sorted(maps.Keys(s.byName)) }
 
 // validSecretName reports whether a secret of that name can be given to a program.
 func validSecretName(name string) bool {

@@ -114,7 +114,7 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 		operation: unknownOperation, write: r.Method != http.MethodGet && r.Method != http.MethodHead,
 		handle: func(*apiRequest) apiAnswer {
 			if len(allowed) == 0 || isManagedPostgres(r.URL.Path) {
-				return nowhere(r.Method, r.URL.Path)
+				return notEmulatedAnswer(r.Method, r.URL.Path)
 			}
 			a := reply(http.StatusMethodNotAllowed, errorBody{Error: "method not allowed"})
 			a.allow = strings.Join(allowed, ", ")
@@ -123,9 +123,9 @@ func unknown(mux *http.ServeMux, methods []string, r *http.Request) route {
 	}
 }
 
-// nowhere returns the answer for a path that does not exist, in the form of its API. From the form
+// notEmulatedAnswer returns the answer for a path that does not exist, in the form of its API. From the form
 // flyctl can tell a missing route from a missing thing.
-func nowhere(method, path string) apiAnswer {
+func notEmulatedAnswer(method, path string) apiAnswer {
 	what := fmt.Sprintf("%s %.200s is not emulated", method, path)
 	switch {
 	case strings.HasPrefix(path, "/v1/"):
@@ -189,17 +189,17 @@ func (p *Platform) serve(rt route, w http.ResponseWriter, r *http.Request) {
 	}
 	fault, hit := p.faults.take(req.call)
 	if !hit {
-		p.finish(w, req.call, p.limited(rt, req), false)
+		p.finish(w, req.call, p.serveLimited(rt, req), false)
 		return
 	}
 	p.serveFaulty(w, rt, req, fault)
 }
 
-// limited serves a call unless it comes too soon. On a clock that is stopped no call is refused,
+// serveLimited serves a call unless it comes too soon. On a clock that is stopped no call is refused,
 // because waiting would not help.
-func (p *Platform) limited(rt route, req *apiRequest) apiAnswer {
-	if p.options.RateLimits && limited(req.URL.Path) && p.clock.Speed() > 0 {
-		if wait := p.pace(rt, req); wait > 0 {
+func (p *Platform) serveLimited(rt route, req *apiRequest) apiAnswer {
+	if p.options.RateLimits && isLimited(req.URL.Path) && p.clock.Speed() > 0 {
+		if wait := p.delayForLimit(rt, req); wait > 0 {
 			a := reply(http.StatusTooManyRequests, errorBody{Error: "rate limit exceeded"})
 			a.retryAfter = wait
 			return a
@@ -208,9 +208,9 @@ func (p *Platform) limited(rt route, req *apiRequest) apiAnswer {
 	return req.run(rt)
 }
 
-// pace returns how long the caller must wait before it asks again, or 0 if the call may go ahead. A
+// delayForLimit returns how long the caller must wait before it asks again, or 0 if the call may go ahead. A
 // call of flyctl waits here instead.
-func (p *Platform) pace(rt route, req *apiRequest) time.Duration {
+func (p *Platform) delayForLimit(rt route, req *apiRequest) time.Duration {
 	key := limitOf(rt, req.call)
 	if !isFlyctl(req.UserAgent()) {
 		return p.limits.take(key, req.now)
@@ -275,15 +275,15 @@ func (req *apiRequest) allowed(rt route) error {
 	g, app, slug := req.grant, req.call.App, req.PathValue("organization")
 	switch {
 	case rt.graph, rt.operation == unknownOperation:
-	case app != "" && !g.sees(app):
+	case app != "" && !g.canSee(app):
 		return errUnauthorized
-	case rt.exec && !g.executes(app):
+	case rt.exec && !g.canExecute(app):
 		return errUnauthorized
-	case rt.write && !rt.exec && !g.changes(app):
+	case rt.write && !rt.exec && !g.canChange(app):
 		return errUnauthorized
-	case rt.wholeAccount && (!g.lists() || rt.write && !g.changes("")):
+	case rt.wholeAccount && (!g.canList() || rt.write && !g.canChange("")):
 		return errUnauthorized
-	case slug != "" && !g.seesOrganization(slug):
+	case slug != "" && !g.canSeeOrganization(slug):
 		return notFound("organization")
 	}
 	return nil
@@ -344,7 +344,7 @@ func (req *apiRequest) app() (*appState, error) {
 	case s.apps[name] != nil:
 		req.touch(s.apps[name])
 		return s.apps[name], nil
-	case s.taken[name]:
+	case s.takenNames[name]:
 		return nil, errUnauthorized
 	}
 	return nil, notFound("app")

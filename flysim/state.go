@@ -15,7 +15,7 @@ type platformState struct {
 	organizations []*organization
 	apps          map[string]*appState
 	byName        []*appState     // sorted; the slice is replaced, never changed
-	taken         map[string]bool // app names that belong to organizations the tokens do not cover
+	takenNames    map[string]bool // app names that belong to organizations the tokens do not cover
 	releases      map[string]*appRelease
 	builds        map[int]*build
 	tokens        []*accessToken
@@ -94,11 +94,11 @@ type customCertificate struct {
 
 func newState() *platformState {
 	s := &platformState{
-		ids:      idSource{count: make(map[string]int)},
-		apps:     make(map[string]*appState),
-		taken:    make(map[string]bool),
-		releases: make(map[string]*appRelease),
-		builds:   make(map[int]*build),
+		ids:        idSource{count: make(map[string]int)},
+		apps:       make(map[string]*appState),
+		takenNames: make(map[string]bool),
+		releases:   make(map[string]*appRelease),
+		builds:     make(map[int]*build),
 	}
 	created := time.Date(2025, 9, 1, 8, 0, 0, 0, time.UTC)
 	s.addOrganization("personal", "Personal", true, 0x0002_1c4f, created)
@@ -205,7 +205,7 @@ func (s *platformState) createApp(name, orgSlug, networkName string, plan preset
 	case !validAppName(name):
 		return nil, &apiError{http.StatusUnprocessableEntity, "invalid_argument",
 			"Validation failed: Name may only contain lowercase letters, numbers and hyphens"}
-	case s.apps[name] != nil || s.taken[name]:
+	case s.apps[name] != nil || s.takenNames[name]:
 		return nil, &apiError{http.StatusUnprocessableEntity, "name_taken", "Validation failed: Name has already been taken"}
 	case org == nil:
 		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Organization"}

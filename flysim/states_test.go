@@ -156,12 +156,12 @@ func TestSuspendLimits(t *testing.T) {
 		w.do(`POST {one} {"config":` + config + `}`)
 		w.do("POST {one}/suspend")
 		truth := w.Machine("demo", w.machine)
-		told := slices.ContainsFunc(truth.Events, func(e string) bool {
+		recorded := slices.ContainsFunc(truth.Events, func(e string) bool {
 			return strings.HasPrefix(e,
 				"suspend stopped instead: ")
 		})
-		if truth.State != want || told != (want == "stopped") {
-			t.Errorf("%s: %s, told %t: %v", config, truth.State, told, truth.Events)
+		if truth.State != want || recorded != (want == "stopped") {
+			t.Errorf("%s: %s, recorded %t: %v", config, truth.State, recorded, truth.Events)
 		}
 	}
 }

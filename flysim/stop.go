@@ -21,8 +21,8 @@ func signalNumber(name string) int {
 	}[name]
 }
 
-// stopping is how a program is asked to end.
-type stopping struct {
+// stopRequest is how a program is asked to end.
+type stopRequest struct {
 	signal  string        // empty: the configuration's
 	timeout time.Duration // after which it is killed; 0: the configuration's
 	force   bool          // whether it is killed at once
@@ -35,7 +35,7 @@ const (
 )
 
 // ends returns how long the program takes to end, and its exit.
-func (m *vm) ends(s *platformState, how stopping) (time.Duration, programExit) {
+func (m *vm) ends(s *platformState, how stopRequest) (time.Duration, programExit) {
 	limit := how.timeout
 	if limit <= 0 {
 		limit = m.parse().killTimeout
@@ -53,11 +53,11 @@ func (m *vm) ends(s *platformState, how stopping) (time.Duration, programExit) {
 }
 
 // halt stops, suspends or destroys a Machine in the usual way.
-func (m *vm) halt(s *platformState, to string, now time.Time) { m.stop(s, to, stopping{}, now) }
+func (m *vm) halt(s *platformState, to string, now time.Time) { m.stop(s, to, stopRequest{}, now) }
 
 // stop is halt with the given way to end the program. A Machine that cannot be suspended is stopped
 // instead, as on Fly, and an event says why.
-func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
+func (m *vm) stop(s *platformState, to string, how stopRequest, now time.Time) {
 	if m.state == to || len(m.pending) > 0 && m.pending[len(m.pending)-1].state == to {
 		return
 	}
@@ -66,13 +66,13 @@ func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
 		to = "stopped"
 	}
 	took, exit := m.ends(s, how)
-	meanwhile := "stopping"
+	transient := "stopping"
 	switch to {
 	case "suspended":
-		took, meanwhile = s.delays.suspend, "suspending"
+		took, transient = s.delays.suspend, "suspending"
 		exit.code, exit.signal = 0, 0
 	case "destroyed":
-		took, meanwhile = s.delays.destroy, "destroying"
+		took, transient = s.delays.destroy, "destroying"
 	default:
 		if m.state != "started" {
 			took = 0 // no program has to end
@@ -91,13 +91,13 @@ func (m *vm) stop(s *platformState, to string, how stopping, now time.Time) {
 		events = append(events, event{kind: "destroy", status: "destroyed", source: "user", at: at})
 	}
 	m.pending, m.ending = nil, nil
-	m.state, m.updated = meanwhile, now
+	m.state, m.updated = transient, now
 	m.schedule(transition{at: at, state: to, events: events})
 	m.settle(s, now)
 }
 
 // restart stops a started Machine and starts it again.
-func (m *vm) restart(s *platformState, how stopping, now time.Time, delay time.Duration) {
+func (m *vm) restart(s *platformState, how stopRequest, now time.Time, delay time.Duration) {
 	took, exit := m.ends(s, how)
 	at := now.Add(took)
 	m.pending, m.ending = nil, nil
@@ -114,9 +114,9 @@ func (m *vm) restart(s *platformState, how stopping, now time.Time, delay time.D
 // resume"; another page says 4 GB).
 const maxSuspendMB = 2048
 
-// suspendable returns when Fly introduced suspension. A Machine that was not updated since cannot
+// suspendIntroduced returns when Fly introduced suspension. A Machine that was not updated since cannot
 // be suspended (same page).
-func suspendable() time.Time { return time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC) }
+func suspendIntroduced() time.Time { return time.Date(2024, 6, 20, 20, 0, 0, 0, time.UTC) }
 
 // unsuspendable says why a Machine with the configuration cannot be suspended, or "" if it can.
 func unsuspendable(config spec.Config) string {
@@ -151,7 +151,7 @@ func unsuspendable(config spec.Config) string {
 // unsuspendable says why the Machine cannot be suspended, or "" if it can.
 func (m *vm) unsuspendable() string {
 	why := m.parse().unsuspendable
-	if why == "" && m.updated.Before(suspendable()) {
+	if why == "" && m.updated.Before(suspendIntroduced()) {
 		return "it was last updated before June 20, 2024"
 	}
 	return why

@@ -19,7 +19,7 @@ type storedAccount struct {
 	counts        map[string]int // of ids
 	organizations []storedOrganization
 	networks      []storedNetwork
-	taken         []string
+	takenNames    []string
 	builds        []storedBuild
 	tokens        []storedToken
 	peers         []storedPeer
@@ -31,7 +31,7 @@ func (a *storedAccount) sections() map[string]any {
 		"counts":        &a.counts,
 		"organizations": &a.organizations,
 		"networks":      &a.networks,
-		"taken":         &a.taken,
+		"taken":         &a.takenNames,
 		"builds":        &a.builds,
 		"tokens":        &a.tokens,
 		"peers":         &a.peers,
@@ -91,7 +91,7 @@ const requestBlock = 1000
 func (p *Platform) storeAccount() storedAccount {
 	s := p.state
 	stored := storedAccount{clock: p.clock.store(), counts: maps.Clone(s.ids.count),
-		taken: slices.Sorted(maps.Keys(s.taken))}
+		takenNames: slices.Sorted(maps.Keys(s.takenNames))}
 	if n := stored.counts["request"]; n > 0 {
 		stored.counts["request"] = (n/requestBlock + 1) * requestBlock
 	}
@@ -133,7 +133,7 @@ func (p *Platform) restore(stored *storedState) error {
 	s := &platformState{
 		ids:        idSource{count: make(map[string]int)},
 		apps:       make(map[string]*appState),
-		taken:      make(map[string]bool),
+		takenNames: make(map[string]bool),
 		releases:   make(map[string]*appRelease),
 		builds:     make(map[int]*build),
 		crashAfter: p.options.CrashAfter,
@@ -167,8 +167,8 @@ func (p *Platform) restore(stored *storedState) error {
 			id: record.ID, name: record.Name, pubkey: record.Pubkey, region: record.Region, ip: record.IP, network: net,
 		})
 	}
-	for _, name := range stored.account.taken {
-		s.taken[name] = true
+	for _, name := range stored.account.takenNames {
+		s.takenNames[name] = true
 	}
 	for _, b := range stored.account.builds {
 		s.builds[b.ID] = &build{id: b.ID, app: b.App, status: b.Status}

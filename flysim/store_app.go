@@ -71,12 +71,12 @@ func storeSecrets(s secrets) *storedSecrets {
 	if s.version == 0 {
 		return nil
 	}
-	stored := &storedSecrets{s.version, make(map[string]storedSecret, len(s.named)), make(map[string]storedKey,
+	stored := &storedSecrets{s.version, make(map[string]storedSecret, len(s.byName)), make(map[string]storedKey,
 		len(s.keys))}
 	for name, key := range s.keys {
 		stored.Keys[name] = storedKey{key.kind, key.public}
 	}
-	for name, one := range s.named {
+	for name, one := range s.byName {
 		stored.Named[name] = storedSecret{one.digest, one.created, one.updated}
 	}
 	return stored
@@ -86,13 +86,13 @@ func restoreSecrets(stored *storedSecrets) secrets {
 	if stored == nil {
 		return secrets{}
 	}
-	s := secrets{version: stored.Version, named: make(map[string]*appSecret, len(stored.Named)),
+	s := secrets{version: stored.Version, byName: make(map[string]*appSecret, len(stored.Named)),
 		keys: make(map[string]*appKey, len(stored.Keys))}
 	for name, key := range stored.Keys {
 		s.keys[name] = &appKey{key.Kind, key.Public}
 	}
 	for name, one := range stored.Named {
-		s.named[name] = &appSecret{one.Digest, one.Created, one.Updated}
+		s.byName[name] = &appSecret{one.Digest, one.Created, one.Updated}
 	}
 	return s
 }
@@ -178,7 +178,7 @@ func storeApp(a *appState) storedApp {
 		}
 		stored.Volumes = append(stored.Volumes, disk)
 	}
-	for _, addr := range a.held() {
+	for _, addr := range a.currentAddresses() {
 		row := storedAddress{ID: addr.id, IP: addr.ip, Kind: addr.kind, Region: addr.region,
 			Service: addr.service, Created: addr.created}
 		if addr.network != nil {

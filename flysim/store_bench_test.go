@@ -25,8 +25,8 @@ func openSynced(path string) (*Platform, error) {
 	return Open(storage, storeOptions())
 }
 
-// grown adds a number of apps, with a number of Machines each.
-func grown(b *testing.B, p *Platform, apps, machines int) {
+// addApps adds a number of apps, with a number of Machines each.
+func addApps(b *testing.B, p *Platform, apps, machines int) {
 	b.Helper()
 	config := storeConfig(b, benchConfig)
 	err := p.inOneCommit(func() error {
@@ -61,7 +61,7 @@ func BenchmarkWrite(b *testing.B) {
 							}
 							defer p.Close()
 						}
-						grown(b, p, size.apps, size.machines)
+						addApps(b, p, size.apps, size.machines)
 						ids := p.MachineIDs("app-0")
 						var n atomic.Int64
 						b.SetParallelism(max(clients/runtime.GOMAXPROCS(0), 1))
@@ -94,7 +94,7 @@ func BenchmarkOpen(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	grown(b, p, 1000, 10)
+	addApps(b, p, 1000, 10)
 	if err := p.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func BenchmarkClose(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer p.Close()
-	grown(b, p, 1000, 10)
+	addApps(b, p, 1000, 10)
 	for b.Loop() {
 		p.mu.Lock()
 		for _, a := range p.state.apps {

@@ -16,7 +16,7 @@ func TestStateDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := snap(t, opened(t, path))
+	want := snap(t, openForTest(t, path))
 	random := rand.New(rand.NewPCG(1, 2))
 	refused := 0
 	for range 80 {

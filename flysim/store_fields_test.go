@@ -24,10 +24,10 @@ const (
 // the state must be added here.
 func storedFields() map[string]string {
 	const (
-		given   = "given to Open"
-		process = "of the running program"
-		lag     = "list lag ends with the program: what a list did not show yet it shows after a restart"
-		noted   = "bookkeeping of what is to be stored"
+		given       = "given to Open"
+		process     = "of the running program"
+		lag         = "list lag ends with the program: what a list did not show yet it shows after a restart"
+		bookkeeping = "bookkeeping of what is to be stored"
 	)
 	return map[string]string{
 		"Platform.options": given, "Platform.clock": "ClockRecord, see TestStateClock",
@@ -42,8 +42,8 @@ func storedFields() map[string]string {
 		"Scope.Expires": isStored,
 
 		"platformState.ids": isStored, "platformState.organizations": isStored, "platformState.apps": isStored,
-		"platformState.taken":    isStored,
-		"platformState.releases": isStored, "platformState.builds": isStored, "platformState.crashAfter": given,
+		"platformState.takenNames": isStored,
+		"platformState.releases":   isStored, "platformState.builds": isStored, "platformState.crashAfter": given,
 		"platformState.delays": given, "platformState.tokens": isStored,
 		"idSource.count": isStored,
 
@@ -64,9 +64,9 @@ func storedFields() map[string]string {
 		"appState.volumes": isStored, "appState.addresses": isStored,
 		"appState.egress": isStored, "appState.certificates": isStored, "appState.releases": isStored,
 		"appState.noBlueGreen": isStored, "appState.startDelay": isStored,
-		"appState.reads": lag, "appState.machineReads": lag, "appState.dirty": noted, "appState.touches": noted,
+		"appState.reads": lag, "appState.machineReads": lag, "appState.dirty": bookkeeping, "appState.touches": bookkeeping,
 		"platformState.byName": "made again from the apps", "appState.listed": lag, "appState.secrets": isStored,
-		"secrets.version": isStored, "secrets.named": isStored, "secrets.keys": isStored, "appKey.kind": isStored,
+		"secrets.version": isStored, "secrets.byName": isStored, "secrets.keys": isStored, "appKey.kind": isStored,
 		"appKey.public":    isStored,
 		"appSecret.digest": isStored, "appSecret.created": isStored, "appSecret.updated": isStored,
 		"build.id": isStored, "build.app": isStored, "build.status": isStored,
@@ -88,7 +88,7 @@ func storedFields() map[string]string {
 		"appRelease.status": isStored, "appRelease.strategy": isStored,
 		"appRelease.image": isStored, "appRelease.definition": isStored, "appRelease.metadata": isStored,
 		"appRelease.created": isStored,
-		"appRelease.updated": isStored, "appRelease.dirty": noted,
+		"appRelease.updated": isStored, "appRelease.dirty": bookkeeping,
 
 		"vm.app": isStoredAsID, "vm.order": isStored, "vm.id": isStored, "vm.name": isStored,
 		"vm.region": isStored, "vm.privateIP": isStored,
@@ -97,9 +97,9 @@ func storedFields() map[string]string {
 		"vm.state":    isStored, "vm.events": isStored, "vm.started": isStored, "vm.failing": isStored,
 		"vm.checkOverrides": isStored, "vm.listed": lag,
 		"vm.listen": isStored, "vm.lease": isStored, "vm.cordoned": isStored, "vm.host": isStored, "vm.pending": isStored,
-		"vm.ending": isStored, "vm.failures": isStored, "vm.dirty": noted, "vm.hidden": lag,
+		"vm.ending": isStored, "vm.failures": isStored, "vm.dirty": bookkeeping, "vm.hidden": lag,
 		"vm.parsed": "read again from the configuration", "vm.memoryLimit": isStored, "vm.cause": "shown where it happened",
-		"vm.externalProgram": "told again by what runs its program", "vm.booting": "told again by what runs its program",
+		"vm.externalProgram": "set again by the runner of its program", "vm.booting": "set again by the runner of its program",
 		"machineVersion.instance": isStored, "machineVersion.config": isStored,
 		"event.id": isStored, "event.kind": isStored, "event.status": isStored, "event.source": isStored,
 		"event.at":   isStored,
@@ -111,7 +111,7 @@ func storedFields() map[string]string {
 		"machineLease.expires": isStored,
 		"transition.at":        isStored, "transition.state": isStored, "transition.events": isStored,
 		"transition.failure": isStored, "transition.restarts": isStored,
-		"ending.at": isStored, "ending.exit": isStored, "ending.next": isStored, "ending.restarts": isStored,
+		"programEnd.at": isStored, "programEnd.exit": isStored, "programEnd.next": isStored, "programEnd.restarts": isStored,
 	}
 }
 
@@ -164,7 +164,7 @@ func (s *stateSnapshot) walk(path string, v reflect.Value) {
 		line(v.Interface())
 		return
 	case reflect.TypeFor[[]*appAddress](): // without those that are shown only because of list lag
-		for i, addr := range (&appState{addresses: v.Interface().([]*appAddress)}).held() {
+		for i, addr := range (&appState{addresses: v.Interface().([]*appAddress)}).currentAddresses() {
 			s.walk(fmt.Sprintf("%s[%d]", path, i), reflect.ValueOf(addr))
 		}
 		return
@@ -240,7 +240,7 @@ func TestStateFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := snap(t, p)
-	wantSame(t, snap(t, opened(t, copied(t, path))), want)
+	wantSame(t, snap(t, openForTest(t, copyFile(t, path))), want)
 	for field, how := range storedFields() {
 		if (how == isStored || how == isStoredAsID) && !want.used[field] {
 			t.Errorf("no object of the test's platform has a value in %s: give it one in full", field)
@@ -249,5 +249,5 @@ func TestStateFields(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, snap(t, opened(t, path)), want)
+	wantSame(t, snap(t, openForTest(t, path)), want)
 }

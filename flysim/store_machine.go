@@ -11,29 +11,29 @@ import (
 
 // storedMachine is a Machine. Its configuration is that of its newest version.
 type storedMachine struct {
-	ID        string            `json:"id"`
-	App       string            `json:"app"`   // id
-	Order     int               `json:"order"` // among all Machines
-	Name      string            `json:"name"`
-	Region    string            `json:"region"`
-	PrivateIP netip.Addr        `json:"private_ip"`
-	Created   time.Time         `json:"created,omitzero"`
-	Updated   time.Time         `json:"updated,omitzero"`
-	Instance  string            `json:"instance"`
-	Versions  []storedVersion   `json:"versions"` // newest first
-	State     string            `json:"state"`
-	Events    []storedEvent     `json:"events,omitempty"` // newest first
-	Started   time.Time         `json:"started,omitzero"`
-	Sick      bool              `json:"sick,omitempty"`
-	Said      map[string]string `json:"said,omitempty"`
-	Listen    []storedSocket    `json:"listen,omitempty"`
-	Lease     *storedLease      `json:"lease,omitempty"`
-	Cordoned  bool              `json:"cordoned,omitempty"`
-	Host      string            `json:"host"`
-	Memory    int               `json:"memory_limit,omitempty"`
-	Steps     []storedStep      `json:"steps,omitempty"`
-	Ending    *storedEnding     `json:"ending,omitempty"`
-	Failures  []Failure         `json:"failures,omitempty"` // by number, so the numbers of failures must not change
+	ID             string            `json:"id"`
+	App            string            `json:"app"`   // id
+	Order          int               `json:"order"` // among all Machines
+	Name           string            `json:"name"`
+	Region         string            `json:"region"`
+	PrivateIP      netip.Addr        `json:"private_ip"`
+	Created        time.Time         `json:"created,omitzero"`
+	Updated        time.Time         `json:"updated,omitzero"`
+	Instance       string            `json:"instance"`
+	Versions       []storedVersion   `json:"versions"` // newest first
+	State          string            `json:"state"`
+	Events         []storedEvent     `json:"events,omitempty"` // newest first
+	Started        time.Time         `json:"started,omitzero"`
+	Failing        bool              `json:"sick,omitempty"`
+	CheckOverrides map[string]string `json:"said,omitempty"`
+	Listen         []storedSocket    `json:"listen,omitempty"`
+	Lease          *storedLease      `json:"lease,omitempty"`
+	Cordoned       bool              `json:"cordoned,omitempty"`
+	Host           string            `json:"host"`
+	Memory         int               `json:"memory_limit,omitempty"`
+	Steps          []storedStep      `json:"steps,omitempty"`
+	Ending         *storedEnding     `json:"ending,omitempty"`
+	Failures       []Failure         `json:"failures,omitempty"` // by number, so the numbers of failures must not change
 }
 
 type storedVersion struct {
@@ -90,7 +90,7 @@ func storeMachine(m *vm) storedMachine {
 	stored := storedMachine{
 		ID: m.id, App: m.app.id, Order: m.order, Name: m.name, Region: m.region, PrivateIP: m.privateIP,
 		Created: m.created, Updated: m.updated, Instance: m.instance, State: m.state, Started: m.started,
-		Sick: m.failing, Said: maps.Clone(m.checkOverrides), Cordoned: m.cordoned, Host: m.host, Memory: m.memoryLimit,
+		Failing: m.failing, CheckOverrides: maps.Clone(m.checkOverrides), Cordoned: m.cordoned, Host: m.host, Memory: m.memoryLimit,
 		Versions: make([]storedVersion, 0, len(m.versions)), Events: make([]storedEvent, 0, len(m.events)),
 	}
 	for _, v := range m.versions {
@@ -163,7 +163,7 @@ func restoreMachine(a *appState, record storedMachine) *vm {
 	m := &vm{
 		app: a, id: record.ID, order: record.Order, name: record.Name, region: record.Region, privateIP: record.PrivateIP,
 		created: record.Created, updated: record.Updated, instance: record.Instance, state: record.State,
-		started: record.Started, failing: record.Sick, checkOverrides: record.Said, cordoned: record.Cordoned,
+		started: record.Started, failing: record.Failing, checkOverrides: record.CheckOverrides, cordoned: record.Cordoned,
 		host: record.Host, memoryLimit: record.Memory,
 		config: record.Versions[0].Config, failures: record.Failures,
 	}
@@ -187,7 +187,7 @@ func restoreMachine(a *appState, record storedMachine) *vm {
 		m.pending = append(m.pending, step)
 	}
 	if e := record.Ending; e != nil {
-		m.ending = &ending{e.At, restoreExit(e.Exit), e.Next, e.Restarts}
+		m.ending = &programEnd{e.At, restoreExit(e.Exit), e.Next, e.Restarts}
 	}
 	return m
 }

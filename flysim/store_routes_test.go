@@ -181,8 +181,8 @@ func TestStateRoutes(t *testing.T) {
 			continue
 		}
 		t.Run(operation, func(t *testing.T) {
-			path := copied(t, path)
-			p := opened(t, path)
+			path := copyFile(t, path)
+			p := openForTest(t, path)
 			ids := strings.NewReplacer("{organization}", p.state.organizations[0].id, "{partner}", p.state.organizations[1].id)
 			do := func(method, path, body string) {
 				var headers []string
@@ -205,14 +205,14 @@ func TestStateRoutes(t *testing.T) {
 			}
 			before := snap(t, p)
 			do(method, request.path, request.body)
-			crashed := copied(t, path)
+			crashed := copyFile(t, path)
 			after := snap(t, p)
 			slices.Sort(before.lines)
 			slices.Sort(after.lines)
 			if slices.Equal(before.lines, after.lines) != request.same {
 				t.Errorf("that the request changes nothing: %v, want %v", !request.same, request.same)
 			}
-			wantSame(t, snap(t, opened(t, crashed)), after)
+			wantSame(t, snap(t, openForTest(t, crashed)), after)
 		})
 	}
 }

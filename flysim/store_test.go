@@ -36,8 +36,8 @@ func openFile(path string, options Options) (*Platform, error) {
 	return Open(storage, options)
 }
 
-// opened returns the platform of a file, and closes it at the end of the test.
-func opened(t testing.TB, path string) *Platform {
+// openForTest returns the platform of a file, and closes it at the end of the test.
+func openForTest(t testing.TB, path string) *Platform {
 	t.Helper()
 	p, err := openFile(path, storeOptions())
 	if err != nil {
@@ -51,8 +51,8 @@ func opened(t testing.TB, path string) *Platform {
 	return p
 }
 
-// copied returns the path of a copy of the file, as a crash at this moment would leave it.
-func copied(t testing.TB, path string) string {
+// copyFile returns the path of a copy of the file, as a crash at this moment would leave it.
+func copyFile(t testing.TB, path string) string {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -99,7 +99,7 @@ const crashing = `{"image":"a/b:1","restart":{"policy":"always"},"mounts":[{"vol
 // fullPlatform returns a platform that has a value in every stored field.
 func fullPlatform(t *testing.T, path string) *Platform {
 	t.Helper()
-	p := opened(t, path)
+	p := openForTest(t, path)
 	if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func sendWrite(t testing.TB, p *Platform, method, path, body string, headers ...
 
 func TestStateNew(t *testing.T) {
 	path := stateAt(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	if !p.Empty() {
 		t.Error("a new file is not empty")
 	}
@@ -208,7 +208,7 @@ func TestStateNew(t *testing.T) {
 	if err := p.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again := opened(t, copied(t, path))
+	again := openForTest(t, copyFile(t, path))
 	if again.Empty() {
 		t.Error("a seeded file is empty")
 	}
@@ -223,14 +223,14 @@ func TestStateNew(t *testing.T) {
 // TestStateSeed checks that nothing is stored of a seed that is still in progress.
 func TestStateSeed(t *testing.T) {
 	path := stateAt(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	err := p.inOneCommit(func() error {
 		p.AddApp("half", "personal", "")
 		p.StopMachine("half", p.AddMachine("half", "iad", storeConfig(t, `{"image":"a/b:1"}`)))
 		for range 3 {
 			p.keeper.poke()
 		}
-		if p := opened(t, copied(t, path)); !p.Empty() {
+		if p := openForTest(t, copyFile(t, path)); !p.Empty() {
 			t.Error("a part of the seed is stored")
 		}
 		return nil
@@ -238,7 +238,7 @@ func TestStateSeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := opened(t, copied(t, path)).MachineIDs("half"); len(got) != 1 {
+	if got := openForTest(t, copyFile(t, path)).MachineIDs("half"); len(got) != 1 {
 		t.Errorf("Machines %v after it, want one", got)
 	}
 }
@@ -247,9 +247,9 @@ func TestStateSeed(t *testing.T) {
 // the stored times: a start that was in progress is complete.
 func TestStateTime(t *testing.T) {
 	path := seededState(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	sendWrite(t, p, "POST", "/v1/apps/shop-api/machines/"+shopMachine+"/restart", "")
-	crashed := copied(t, path)
+	crashed := copyFile(t, path)
 	clock := NewClock(func() time.Time { return storeStart })
 	again, err := openFile(crashed, Options{Clock: clock})
 	if err != nil {
@@ -269,9 +269,9 @@ func TestStateTime(t *testing.T) {
 // changes by time are stored once something looks at them.
 func TestStateUnasked(t *testing.T) {
 	path := seededState(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	state := func() string { // as stored, not settled
-		return opened(t, copied(t, path)).state.apps["shop-api"].machine(shopMachine).state
+		return openForTest(t, copyFile(t, path)).state.apps["shop-api"].machine(shopMachine).state
 	}
 	p.StopMachine("shop-api", shopMachine)
 	for state() != "stopped" { // the commit is in progress
@@ -293,7 +293,7 @@ func TestStateUnasked(t *testing.T) {
 // TestStateLaunch checks that a launch is stored, however the Machine was found.
 func TestStateLaunch(t *testing.T) {
 	path := seededState(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	p.mu.Lock()
 	for _, m := range p.state.apps["shop-api"].machines {
 		m.launch(p.state, "starting", p.clock.Now(), time.Minute)
@@ -302,7 +302,7 @@ func TestStateLaunch(t *testing.T) {
 	if err := p.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, snap(t, opened(t, copied(t, path))), snap(t, p))
+	wantSame(t, snap(t, openForTest(t, copyFile(t, path))), snap(t, p))
 }
 
 func TestStateClock(t *testing.T) {
@@ -361,7 +361,7 @@ func TestStateClock(t *testing.T) {
 // TestStateDeleted checks that what is deleted from the state is deleted from the file.
 func TestStateDeleted(t *testing.T) {
 	path := seededState(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	p.mu.Lock()
 	a := p.state.apps["shop-api"]
 	a.machines = a.machines[1:]
@@ -376,13 +376,13 @@ func TestStateDeleted(t *testing.T) {
 	if err := p.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	wantSame(t, snap(t, opened(t, copied(t, path))), snap(t, p))
+	wantSame(t, snap(t, openForTest(t, copyFile(t, path))), snap(t, p))
 }
 
 // TestStateWritesLittle checks that a change of one Machine rewrites no other.
 func TestStateWritesLittle(t *testing.T) {
 	path := stateAt(t)
-	p := opened(t, path)
+	p := openForTest(t, path)
 	p.AddApp("large", "personal", "")
 	for range 300 {
 		p.AddMachine("large", "iad", storeConfig(t, `{"image":"a/b:1"}`))
@@ -390,7 +390,7 @@ func TestStateWritesLittle(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p = opened(t, path)
+	p = openForTest(t, path)
 	p.mu.Lock()
 	p.keeper.held++ // stores nothing: the test looks at what would be stored
 	p.mu.Unlock()
@@ -468,7 +468,7 @@ func TestStateFails(t *testing.T) {
 	}
 	full.is.Store(false)
 	post(t, p, "/v1/apps/legacy-api/certificates/acme", `{"hostname":"a.example.com"}`)
-	again := opened(t, copied(t, path))
+	again := openForTest(t, copyFile(t, path))
 	if !again.Machine("shop-api", shopMachine).Cordoned {
 		t.Error("the write that failed is not stored by the next")
 	}

@@ -82,31 +82,31 @@ func (p *Platform) Mint(scope Scope) string {
 
 // ReadOnlyToken returns a token that can read everything and change nothing.
 func (p *Platform) ReadOnlyToken() string {
-	return p.standing(p.options.Token+"-readonly", Scope{Kind: TokenReadOnly})
+	return p.fixedToken(p.options.Token+"-readonly", Scope{Kind: TokenReadOnly})
 }
 
 // AppToken returns a deploy token for one app. The app need not exist.
 func (p *Platform) AppToken(app string) string {
-	return p.standing(p.options.Token+"-app-"+app, Scope{Kind: TokenApp, App: app})
+	return p.fixedToken(p.options.Token+"-app-"+app, Scope{Kind: TokenApp, App: app})
 }
 
 // OrgToken returns a token that can do everything in the apps of one organization.
 func (p *Platform) OrgToken(slug string) string {
-	return p.standing(p.options.Token+"-org-"+slug, Scope{Kind: TokenOrg, Org: slug})
+	return p.fixedToken(p.options.Token+"-org-"+slug, Scope{Kind: TokenOrg, Org: slug})
 }
 
 // ExecToken returns a token that can read one app and run commands in its Machines.
 func (p *Platform) ExecToken(app string) string {
-	return p.standing(p.options.Token+"-exec-"+app, Scope{Kind: TokenExec, App: app})
+	return p.fixedToken(p.options.Token+"-exec-"+app, Scope{Kind: TokenExec, App: app})
 }
 
 // ExpiredToken returns a full-rights token that has expired.
 func (p *Platform) ExpiredToken() string {
-	return p.standing(p.options.Token+"-expired", Scope{Kind: TokenFull, Expires: time.Unix(1, 0)})
+	return p.fixedToken(p.options.Token+"-expired", Scope{Kind: TokenFull, Expires: time.Unix(1, 0)})
 }
 
-// standing returns a token with the given secret, and creates it on the first call.
-func (p *Platform) standing(secret string, scope Scope) string {
+// fixedToken returns a token with the given secret, and creates it on the first call.
+func (p *Platform) fixedToken(secret string, scope Scope) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !slices.ContainsFunc(p.state.tokens, func(t *accessToken) bool { return t.secret == secret }) {

@@ -32,8 +32,8 @@ type Site struct {
 	Revision uint64
 	Until    time.Time
 
-	id    string // of the app
-	notes uint64 // of the app, at that moment
+	id      string // of the app
+	touches uint64 // of the app, at that moment
 }
 
 // Backend is a Machine at a moment.
@@ -104,7 +104,7 @@ func (p *Platform) Renew(site Site) (now Site, same bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.state.apps[site.App]
-	if a != nil && a.id == site.id && a.touches == site.notes && (site.Until.IsZero() ||
+	if a != nil && a.id == site.id && a.touches == site.touches && (site.Until.IsZero() ||
 		p.clock.Now().Before(site.Until)) {
 		site.Revision = p.revision.Load()
 		return site, true, nil
@@ -144,7 +144,7 @@ func (p *Platform) site(app string) (Site, error) {
 		}
 		site.Machines = append(site.Machines, m.backend(now, p.options.CheckDelay))
 	}
-	site.notes = a.touches // read last, because settling touches the app
+	site.touches = a.touches // read last, because settling touches the app
 	return site, nil
 }
 
@@ -170,7 +170,7 @@ func (m *vm) backend(now time.Time, checkDelay time.Duration) Backend {
 		PrivateIP: m.privateIP,
 		Cordoned:  m.cordoned, HostStatus: m.host, Passing: true, Serving: "passing", Config: m.config, Cause: m.cause,
 		Booting:       m.booting && m.state == "started",
-		Leased:        m.held(now) != nil,
+		Leased:        m.activeLease(now) != nil,
 		Unsuspendable: m.unsuspendable(),
 	}
 	if m.state == "started" && m.started.After(b.Since) {
@@ -232,7 +232,7 @@ func (p *Platform) Exit(app, id, instance string, code int) error {
 	return p.with(app, id, func(m *vm, now time.Time) error {
 		if m.state == "started" && m.instance == instance {
 			m.cause = Cause{"exit", now}
-			m.ending = &ending{at: now, exit: programExit{code: code}}
+			m.ending = &programEnd{at: now, exit: programExit{code: code}}
 			m.settle(p.state, now)
 		}
 		return nil

@@ -55,7 +55,7 @@ type vm struct {
 	hidden int // how many more reads by its id do not find it
 
 	pending  []transition // sorted by time
-	ending   *ending
+	ending   *programEnd
 	failures []Failure     // of the next launches
 	parsed   *parsedConfig // of config; see [vm.parse]
 
@@ -183,7 +183,7 @@ func (m *vm) update(s *platformState, config spec.Config, skipLaunch bool, now t
 	at, delay := now.Add(s.delays.update), cmp.Or(m.app.startDelay, delay)
 	replaced := transition{state: "replacing"}
 	if m.state == "started" {
-		took, exit := m.ends(s, stopping{})
+		took, exit := m.ends(s, stopRequest{})
 		at = at.Add(took)
 		replaced.events = append(replaced.events, event{kind: "exit", status: "stopped", source: "flyd", at: at, exit: &exit})
 	}

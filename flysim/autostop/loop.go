@@ -53,11 +53,11 @@ type Loop struct {
 	Settle time.Duration
 
 	mu       sync.Mutex
-	settings map[string]known // by Machine
+	settings map[string]cachedSetting // by Machine
 }
 
-// known is the cached setting of one version of a Machine.
-type known struct {
+// cachedSetting is the cached setting of one version of a Machine.
+type cachedSetting struct {
 	instance string
 	setting  autostopSetting
 }
@@ -72,8 +72,8 @@ type Stopped struct {
 	Fallback string // why it was stopped instead of suspended; empty: it was not
 }
 
-// breath is the shortest real time between two passes.
-const breath = 10 * time.Millisecond
+// minRealInterval is the shortest real time between two passes.
+const minRealInterval = 10 * time.Millisecond
 
 // Run makes a pass after each Every until the context ends, and returns the context's error. If the
 // clock jumps over several passes, they are made one after another, all at the clock's current
@@ -81,7 +81,7 @@ const breath = 10 * time.Millisecond
 func (l *Loop) Run(ctx context.Context) error {
 	clock := l.Platform.Clock()
 	next := clock.Now().Add(l.every())
-	rest := time.NewTicker(breath)
+	rest := time.NewTicker(minRealInterval)
 	defer rest.Stop()
 	for {
 		if err := clock.Wait(ctx, next, nil); err != nil {
@@ -120,7 +120,7 @@ func (l *Loop) Pass() []Stopped {
 			seen[b.ID] = true
 		}
 		for _, region := range l.regions(site) {
-			if c := region.chosen(); c != nil {
+			if c := region.machineToStop(); c != nil {
 				if s, ok := l.stop(app, region, c); ok {
 					stopped = append(stopped, s)
 				}
@@ -167,10 +167,10 @@ func (l *Loop) setting(b flysim.Backend) autostopSetting {
 		return k.setting
 	}
 	if l.settings == nil {
-		l.settings = make(map[string]known)
+		l.settings = make(map[string]cachedSetting)
 	}
 	s := read(b.Config)
-	l.settings[b.ID] = known{b.InstanceID, s}
+	l.settings[b.ID] = cachedSetting{b.InstanceID, s}
 	return s
 }
 
@@ -191,7 +191,7 @@ func (l *Loop) Explain(app string) ([]Reason, error) {
 	}
 	verdicts := make(map[string]Reason)
 	for _, r := range l.regions(site) {
-		chosen := r.chosen()
+		chosen := r.machineToStop()
 		for i := range r.candidates {
 			c := &r.candidates[i]
 			verdicts[c.ID] = Reason{Stops: c == chosen, Why: cmp.Or(c.keep, r.verdict(c == chosen))}
@@ -201,7 +201,7 @@ func (l *Loop) Explain(app string) ([]Reason, error) {
 	for _, b := range site.Machines {
 		reason, ok := verdicts[b.ID]
 		if !ok {
-			reason.Why = l.uncounted(b)
+			reason.Why = l.whyUncounted(b)
 		}
 		reason.Machine, reason.Region, reason.Group, reason.State = b.ID, b.Region, b.Group, b.State
 		reasons = append(reasons, reason)

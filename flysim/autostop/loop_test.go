@@ -33,8 +33,8 @@ func newStoppingApp(t *testing.T, clock *flysim.Clock) *stoppingApp {
 	return &stoppingApp{Loop: &autostop.Loop{Platform: p, Traffic: new(flysim.Traffic)}, t: t, clock: clock}
 }
 
-// still returns a clock that moves only by Advance.
-func still(at time.Time) *flysim.Clock { return flysim.NewClock(func() time.Time { return at }) }
+// stoppedClock returns a clock that moves only by Advance.
+func stoppedClock(at time.Time) *flysim.Clock { return flysim.NewClock(func() time.Time { return at }) }
 
 // testPlatform describes a Machine to create, which has been running for an hour when the loop
 // looks at it.
@@ -198,7 +198,7 @@ func TestRule(t *testing.T) {
 			if at.IsZero() {
 				at = start
 			}
-			b := newStoppingApp(t, still(at))
+			b := newStoppingApp(t, stoppedClock(at))
 			b.add(tt.boxes...)
 			reasons, err := b.Explain(app)
 			if err != nil || len(reasons) != len(b.ids) {
@@ -308,7 +308,7 @@ func TestRun(t *testing.T) {
 
 // TestPasses follows two Machines, pass by pass, until both are stopped, with a wake in between.
 func TestPasses(t *testing.T) {
-	b := newStoppingApp(t, still(start))
+	b := newStoppingApp(t, stoppedClock(start))
 	b.add(testPlatform{}, testPlatform{})
 	pass := func(want ...string) {
 		t.Helper()

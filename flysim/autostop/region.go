@@ -33,7 +33,7 @@ func (l *Loop) regions(site flysim.Site) []regionLoad {
 	index := make(map[[2]string]int)
 	var regions []regionLoad
 	for _, b := range site.Machines {
-		if l.uncounted(b) != "" {
+		if l.whyUncounted(b) != "" {
 			continue
 		}
 		key := [2]string{b.Region, b.Group}
@@ -59,9 +59,9 @@ func (l *Loop) regions(site flysim.Site) []regionLoad {
 	return regions
 }
 
-// uncounted says why a Machine is not a candidate, and does not count as capacity. It is empty for
+// whyUncounted says why a Machine is not a candidate, and does not count as capacity. It is empty for
 // a candidate.
-func (l *Loop) uncounted(b flysim.Backend) string {
+func (l *Loop) whyUncounted(b flysim.Backend) string {
 	setting := l.setting(b)
 	switch {
 	case b.State != "started":
@@ -76,8 +76,8 @@ func (l *Loop) uncounted(b flysim.Backend) string {
 	return ""
 }
 
-// over returns how many Machines are over their soft limit.
-func (r regionLoad) over() int {
+// countOverLimit returns how many Machines are over their soft limit.
+func (r regionLoad) countOverLimit() int {
 	n := 0
 	for _, c := range r.candidates {
 		if c.load > c.setting.softLimit {
@@ -90,7 +90,7 @@ func (r regionLoad) over() int {
 // excess returns how many Machines the region has too many.
 func (r regionLoad) excess() int {
 	if running := len(r.candidates); running > 1 {
-		return running - (r.over() + 1)
+		return running - (r.countOverLimit() + 1)
 	}
 	if r.candidates[0].load > 0 {
 		return 0
@@ -98,8 +98,8 @@ func (r regionLoad) excess() int {
 	return 1
 }
 
-// chosen returns the Machine that this pass stops, or nil.
-func (r regionLoad) chosen() *candidate {
+// machineToStop returns the Machine that this pass stops, or nil.
+func (r regionLoad) machineToStop() *candidate {
 	if r.excess() < 1 || len(r.candidates) <= r.minimum {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (r regionLoad) why() string {
 		return fmt.Sprintf("the last one that runs in %s, and its load is 0", r.name)
 	}
 	return fmt.Sprintf("%d run in %s and %d are over the soft limit: %d too many", len(r.candidates), r.name,
-		r.over(), r.excess())
+		r.countOverLimit(), r.excess())
 }
 
 // verdict says why a Machine that may be stopped is stopped, or is not.
@@ -134,5 +134,5 @@ func (r regionLoad) verdict(chosen bool) string {
 	case len(r.candidates) == 1:
 		return fmt.Sprintf("the last one that runs in %s, and its load is %d", r.name, r.candidates[0].load)
 	}
-	return fmt.Sprintf("%d run in %s and %d are over the soft limit: none too many", len(r.candidates), r.name, r.over())
+	return fmt.Sprintf("%d run in %s and %d are over the soft limit: none too many", len(r.candidates), r.name, r.countOverLimit())
 }

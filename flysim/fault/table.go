@@ -230,7 +230,7 @@ func (t eventTable) check(e flysim.Event) error {
 	}{
 		{given != 1, "", "give one of do, listen, lease, or jump and speed"},
 		{t.Do != "" && !slices.Contains(flysim.Actions(), flysim.Action(t.Do)), "do",
-			fmt.Sprintf("%.40q is none of %s", t.Do, doings())},
+			fmt.Sprintf("%.40q is none of %s", t.Do, actionWords())},
 		{slices.ContainsFunc(t.Listen, func(s string) bool { return !flysim.CanListen(s) }), "listen",
 			`want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
 		{e.Clock == nil && t.App == "", "app", "say whose Machines"},
@@ -247,8 +247,8 @@ func (t eventTable) check(e flysim.Event) error {
 	return nil
 }
 
-// doings returns the possible values of do.
-func doings() string {
+// actionWords returns the possible values of do.
+func actionWords() string {
 	var names []string
 	for _, d := range flysim.Actions() {
 		names = append(names, string(d))

@@ -19,10 +19,10 @@ import (
 
 // How long the runner waits for commands, in real time.
 const (
-	killTimeout = 5 * time.Second        // from the stop signal to SIGKILL, unless the configuration says otherwise
-	farewell    = time.Second            // from the stop signal to SIGKILL when the runner ends
-	patience    = 250 * time.Millisecond // the longest time between two checks of what a command listens on
-	bootTimeout = 8 * time.Second        // until requests learn that it listens nowhere; as long as Fly Proxy waits
+	killTimeout     = 5 * time.Second        // from the stop signal to SIGKILL, unless the configuration says otherwise
+	closeTimeout    = time.Second            // from the stop signal to SIGKILL when the runner ends
+	maxPollInterval = 250 * time.Millisecond // the longest time between two checks of what a command listens on
+	bootTimeout     = 8 * time.Second        // until requests learn that it listens nowhere; as long as Fly Proxy waits
 )
 
 // child is a command that runs for a Machine.
@@ -31,12 +31,12 @@ type child struct {
 	instance     string
 	cmd          *exec.Cmd
 	guard        *guard
-	unguarded    error // why it has no guard
+	guardErr     error // why it has no guard
 	home         string
 	port         int // on this computer
 	internal     int // on the Machine
 	stop         stopConfig
-	leftOut      []string      // names of the Machine's variables that it does not get
+	omitted      []string      // names of the Machine's variables that it does not get
 	done         chan struct{} // closed when the command has ended
 
 	mu      sync.Mutex
@@ -50,12 +50,12 @@ type child struct {
 
 // Follow starts, pauses and ends the commands of an app according to its Machines.
 func (r *runner) Follow(app string, machines []flysim.Backend) {
-	there := make(map[string]bool)
+	present := make(map[string]bool)
 	for _, b := range machines {
 		if strings.HasPrefix(b.Group, "fly_app_") {
 			continue // a Machine for a release command or a console
 		}
-		there[b.ID] = true
+		present[b.ID] = true
 		c := r.child(b.ID)
 		same := c != nil && c.instance == b.InstanceID
 		switch {
@@ -73,7 +73,7 @@ func (r *runner) Follow(app string, machines []flysim.Backend) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, c := range r.children {
-		if c.app == app && !there[id] {
+		if c.app == app && !present[id] {
 			c.end(c.stop.timeout)
 		}
 	}
@@ -101,16 +101,16 @@ func (r *runner) start(d seed.App, b flysim.Backend) {
 		_ = r.platform.Exit(c.app, c.machine, c.instance, 127) // fails only for a deleted Machine
 		return
 	}
-	if len(c.leftOut) > 0 {
-		names := c.leftOut[:min(len(c.leftOut), 20)]
+	if len(c.omitted) > 0 {
+		names := c.omitted[:min(len(c.omitted), 20)]
 		r.say(c, "system",
 			fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: "+
 				"%.60q", names))
 	}
-	if c.unguarded != nil {
-		r.say(c, "system", fmt.Sprintf("what the command starts goes on if flysim is killed: %v", c.unguarded))
+	if c.guardErr != nil {
+		r.say(c, "system", fmt.Sprintf("what the command starts goes on if flysim is killed: %v", c.guardErr))
 	}
-	go r.tend(c)
+	go r.waitForEnd(c)
 	go r.watch(c)
 }
 
@@ -133,7 +133,7 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	if err != nil {
 		return err
 	}
-	if c.unguarded, err = r.shelter(); err != nil {
+	if c.guardErr, err = r.ensureHomes(); err != nil {
 		return err
 	}
 	c.guard = r.guard
@@ -145,14 +145,14 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 		Address: b.PrivateIP, Config: b.Config}
 	c.cmd = exec.Command(d.Command[0], d.Command[1:]...)
 	c.cmd.Dir = d.Dir
-	c.cmd.Env, c.leftOut = commandEnvironment(me, d.Env, port, c.home)
+	c.cmd.Env, c.omitted = commandEnvironment(me, d.Env, port, c.home)
 	c.cmd.Stdout, c.cmd.Stderr = r.output(c, "stdout"), r.output(c, "stderr")
 	c.cmd.SysProcAttr = attributes()
 	c.cmd.WaitDelay = time.Second // for the output of processes that it leaves behind
 	if err := c.cmd.Start(); err != nil {
 		return errors.Join(err, os.RemoveAll(c.home))
 	}
-	c.unguarded = errors.Join(c.unguarded, c.guard.add(c.cmd.Process))
+	c.guardErr = errors.Join(c.guardErr, c.guard.add(c.cmd.Process))
 	r.children[c.machine], r.alive[c] = c, struct{}{}
 	r.running.Add(2)
 	return nil
@@ -172,8 +172,8 @@ func freePort() (int, error) {
 	return at.Port, nil
 }
 
-// tend waits for the end of the command and reports it to the platform.
-func (r *runner) tend(c *child) {
+// waitForEnd waits for the end of the command and reports it to the platform.
+func (r *runner) waitForEnd(c *child) {
 	defer r.running.Done()
 	_ = c.cmd.Wait() // ProcessState has the result
 	killGroup(c.cmd.Process)
@@ -212,14 +212,14 @@ func (r *runner) tend(c *child) {
 // time, whatever the speed of the platform's clock.
 func (r *runner) watch(c *child) {
 	defer r.running.Done()
-	wait, late := 5*time.Millisecond, time.Now().Add(bootTimeout)
+	wait, deadline := 5*time.Millisecond, time.Now().Add(bootTimeout)
 	for {
 		if sockets, addr := listening(c.port, c.internal); addr != "" {
 			r.bind(c, sockets, addr)
 			return
 		}
-		if !late.IsZero() && time.Now().After(late) {
-			late = time.Time{}
+		if !deadline.IsZero() && time.Now().After(deadline) {
+			deadline = time.Time{}
 			r.bind(c, nil, "")
 		}
 		timer := time.NewTimer(wait)
@@ -229,7 +229,7 @@ func (r *runner) watch(c *child) {
 			timer.Stop()
 			return
 		}
-		wait = min(2*wait, patience)
+		wait = min(2*wait, maxPollInterval)
 	}
 }
 

@@ -254,14 +254,14 @@ func (w *server) bound() []string {
 	}
 }
 
-// about is what the command reports about itself.
-type about struct {
+// commandInfo is what the command reports about itself.
+type commandInfo struct {
 	Env []string
 	Dir string
 	PID int
 }
 
-func (w *server) ask() (a about) {
+func (w *server) ask() (a commandInfo) {
 	w.t.Helper()
 	_, body := w.get("/")
 	if err := json.Unmarshal([]byte(body), &a); err != nil {

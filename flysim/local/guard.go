@@ -2,9 +2,9 @@ package local
 
 import "os"
 
-// shelter creates the folder for the commands' homes, and starts the guard over it, unless both
+// ensureHomes creates the folder for the commands' homes, and starts the guard over it, unless both
 // exist. Without a guard commands still run; unguarded says why there is none. The caller holds mu.
-func (r *runner) shelter() (unguarded, err error) {
+func (r *runner) ensureHomes() (unguarded, err error) {
 	if r.homes == "" {
 		if r.homes, err = os.MkdirTemp("", "flycast-sandbox-"); err != nil {
 			return nil, err
@@ -16,8 +16,8 @@ func (r *runner) shelter() (unguarded, err error) {
 	return unguarded, nil
 }
 
-// leave ends the guard and removes the folder if no command runs any more.
-func (r *runner) leave() {
+// removeHomes ends the guard and removes the folder if no command runs any more.
+func (r *runner) removeHomes() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.homes == "" || len(r.alive) > 0 {

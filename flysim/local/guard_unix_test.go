@@ -142,7 +142,7 @@ func homeOf(t *testing.T, conn net.Conn) string {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var a about
+	var a commandInfo
 	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
 		t.Fatal(err)
 	}

@@ -50,10 +50,10 @@ func New(options Options) *program.Runner {
 	return program.New(program.Options{Platform: options.Platform, Commands: newRunner(options)})
 }
 
-// spare is how many commands may run in addition to two for each Machine in the operator's file;
+// spareCommands is how many commands may run in addition to two for each Machine in the operator's file;
 // the second one of a Machine is a command that is ending. Clients of the API can create Machines
 // without limit.
-const spare = 50
+const spareCommands = 50
 
 // runner runs the commands of all Machines; see [program.Commands].
 type runner struct {
@@ -75,7 +75,7 @@ type runner struct {
 func newRunner(options Options) *runner {
 	r := &runner{
 		platform: options.Platform, log: options.Log, apps: make(map[string]seed.App), ended: make(chan struct{}, 1),
-		children: make(map[string]*child), alive: make(map[*child]struct{}), most: spare,
+		children: make(map[string]*child), alive: make(map[*child]struct{}), most: spareCommands,
 	}
 	for _, d := range options.Apps {
 		if len(d.Command) > 0 {
@@ -109,11 +109,11 @@ func (r *runner) Close() {
 func (r *runner) End() {
 	r.mu.Lock()
 	for c := range r.alive {
-		c.end(min(c.stop.timeout, farewell))
+		c.end(min(c.stop.timeout, closeTimeout))
 	}
 	r.mu.Unlock()
 	r.running.Wait()
-	r.leave()
+	r.removeHomes()
 }
 
 // Dial implements [program.Commands].

@@ -44,20 +44,20 @@ func rawPorts(config spec.Config) map[int]bool {
 		return nil
 	}
 	raw := make(map[int]bool)
-	spoken := make(map[int]bool) // ports that speak HTTP
+	httpPorts := make(map[int]bool) // ports that speak HTTP
 	web := func(c spec.Check, port int) {
 		if c.Port != 0 {
 			port = c.Port
 		}
 		if c.Type == "http" {
-			spoken[port] = true
+			httpPorts[port] = true
 		}
 	}
 	for _, s := range services {
 		raw[s.InternalPort] = len(s.Ports) > 0
 		for _, p := range s.Ports {
 			if slices.Contains(p.Handlers, "http") {
-				spoken[s.InternalPort] = true
+				httpPorts[s.InternalPort] = true
 			}
 		}
 		for _, c := range s.Checks {
@@ -70,7 +70,7 @@ func rawPorts(config spec.Config) map[int]bool {
 			web(c, 0)
 		}
 	}
-	for port := range spoken {
+	for port := range httpPorts {
 		delete(raw, port)
 	}
 	return raw
@@ -138,12 +138,12 @@ func (p *program) exit(code int) {
 	_ = p.runner.platform.Exit(p.App, p.Machine, p.Instance, code) // fails only if the Machine is gone or was replaced
 }
 
-// running is the context key for the program of a connection.
-type running struct{}
+// programKey is the context key for the program of a connection.
+type programKey struct{}
 
 func withProgram(ctx context.Context, c net.Conn) context.Context {
 	if h, ok := c.(*heldConn); ok {
-		return context.WithValue(ctx, running{}, h.program)
+		return context.WithValue(ctx, programKey{}, h.program)
 	}
 	return ctx
 }

@@ -18,13 +18,13 @@ const (
 	maxSleep = time.Hour
 )
 
-// answering handles the requests for one path.
-type answering func(p *program, w http.ResponseWriter, req *http.Request)
+// pathHandler handles the requests for one path.
+type pathHandler func(p *program, w http.ResponseWriter, req *http.Request)
 
 // routes returns the handler for all Machines. The connection says which Machine is meant.
 func (r *Runner) routes() http.Handler {
 	mux := http.NewServeMux()
-	for path, answer := range map[string]answering{
+	for path, answer := range map[string]pathHandler{
 		"/":              servePage,
 		"/healthz":       serveHealth,
 		"/env":           serveEnv,
@@ -38,7 +38,7 @@ func (r *Runner) routes() http.Handler {
 		"/crash":         serveCrash,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, req *http.Request) {
-			p, ok := req.Context().Value(running{}).(*program)
+			p, ok := req.Context().Value(programKey{}).(*program)
 			if !ok {
 				http.Error(w, "no Machine", http.StatusInternalServerError)
 				return

@@ -103,7 +103,7 @@ func (p *program) environment() []field {
 
 func servePage(p *program, w http.ResponseWriter, req *http.Request) {
 	r := p.report(req)
-	switch wanted(req.Header.Values("Accept")) {
+	switch formatFor(req.Header.Values("Accept")) {
 	case "html":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
@@ -119,8 +119,8 @@ func servePage(p *program, w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// wanted returns the format of the answer: the first known one in the Accept header, or text.
-func wanted(accept []string) string {
+// formatFor returns the format of the answer: the first known one in the Accept header, or text.
+func formatFor(accept []string) string {
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		kind, _, _ := strings.Cut(part, ";")
 		switch strings.TrimSpace(strings.ToLower(kind)) {

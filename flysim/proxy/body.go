@@ -16,19 +16,19 @@ const (
 // replayBody is a request's body that can be read again from the start until more than replayLimit
 // bytes of it were read.
 type replayBody struct {
-	mu     sync.Mutex
-	source io.Reader
-	kept   []byte
-	read   int64 // from source
-	err    error // of source
-	spent  bool  // more was read than can be kept
+	mu         sync.Mutex
+	source     io.Reader
+	kept       []byte
+	read       int64 // from source
+	err        error // of source
+	overflowed bool  // more was read than can be kept
 }
 
 // open returns the body from its start. If that is no longer possible, the error is a *Failure.
 func (b *replayBody) open() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.spent {
+	if b.overflowed {
 		return nil, failTooLarge()
 	}
 	return &replayReader{body: b}, nil
@@ -58,7 +58,7 @@ func (r *replayReader) Read(p []byte) (int, error) {
 	case r.closed:
 		return 0, io.ErrClosedPipe
 	case r.offset < b.read:
-		if b.spent {
+		if b.overflowed {
 			return 0, io.ErrClosedPipe // another reading consumed the body
 		}
 		n := copy(p, b.kept[r.offset:])
@@ -72,9 +72,9 @@ func (r *replayReader) Read(p []byte) (int, error) {
 	r.offset = b.read
 	b.err = err
 	switch {
-	case b.spent:
+	case b.overflowed:
 	case b.read > replayLimit:
-		b.spent, b.kept = true, nil
+		b.overflowed, b.kept = true, nil
 	default:
 		b.kept = append(b.kept, p[:n]...)
 	}

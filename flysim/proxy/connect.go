@@ -22,7 +22,7 @@ import (
 func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	v.record.Method = ""
 	n, port, t, err := d.look(r.Host)
-	v.leads(n)
+	v.setDestination(n)
 	v.record.Path = fmt.Sprintf("tcp/%d", port)
 	if err == nil && port == 0 {
 		err = fail(codeHost, http.StatusBadRequest, "CONNECT needs a port, as in %s:80", n.host)
@@ -39,7 +39,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 		case route.http, route.tls:
 			d.lead(w, v, n, port)
 			return
-		case n.kind == kindPublic && !dedicated(t.site):
+		case n.kind == kindPublic && !hasDedicatedAddress(t.site):
 			v.fail(w, fail("PORT", http.StatusBadGateway,
 				"connection closed: raw TCP needs an address of the app's own, a shared one is routed by host name"))
 			return
@@ -61,8 +61,8 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	join(d.ctx, conn, program)
 }
 
-// dedicated reports whether the app has a public address that it does not share.
-func dedicated(site flysim.Site) bool {
+// hasDedicatedAddress reports whether the app has a public address that it does not share.
+func hasDedicatedAddress(site flysim.Site) bool {
 	return slices.ContainsFunc(site.Addresses, func(a flysim.Address) bool { return a.Kind == "v4" || a.Kind == "v6" })
 }
 
@@ -89,7 +89,7 @@ func (d *door) reach(ctx context.Context, v *visit, n hostName, port int, t *rou
 // the header.
 func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done func(), err error) {
 	s.raw = true
-	defer func() { v.record.Woke = s.woke }()
+	defer func() { v.record.Woke = s.hasStarted }()
 	for {
 		seat, route, err := s.next(ctx, v.client)
 		if err != nil {
@@ -130,7 +130,7 @@ func (d *door) lead(w http.ResponseWriter, v *visit, n hostName, port int) {
 	conn.port = port
 	stop := context.AfterFunc(d.ctx, func() { _ = conn.Close() }) // ends the wait for the client
 	defer stop()
-	d.arrive(conn)
+	d.serveConnection(conn)
 }
 
 // accept answers the client that it is connected, and takes over its connection.
@@ -171,7 +171,7 @@ func join(ctx context.Context, a, b net.Conn) {
 // pour copies until the source ends or the target accepts no more, and then closes the target for
 // writing. What the target sends can still arrive.
 func pour(to, from net.Conn) {
-	source := &noting{Reader: from}
+	source := &errorKeepingReader{Reader: from}
 	_, _ = io.Copy(to, source) // source has the error, if it was the source's
 	if source.err != nil {
 		_, _ = to.Close(), from.Close() // an answer would have nowhere to go
@@ -182,14 +182,14 @@ func pour(to, from net.Conn) {
 	}
 }
 
-// noting is a reader that keeps its last error, except io.EOF.
-type noting struct {
+// errorKeepingReader is a reader that keeps its last error, except io.EOF.
+type errorKeepingReader struct {
 	io.Reader
 	err error
 }
 
 // Read implements [io.Reader].
-func (n *noting) Read(p []byte) (int, error) {
+func (n *errorKeepingReader) Read(p []byte) (int, error) {
 	c, err := n.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		n.err = err

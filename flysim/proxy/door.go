@@ -38,7 +38,7 @@ func withClient(ctx context.Context, conn net.Conn) context.Context {
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(clientKey{}).(*callerConn)
 	v := d.proxy.visit(c, r.Method, r.URL.Path)
-	defer v.over()
+	defer v.finish()
 	if r.Method == http.MethodConnect {
 		d.connect(w, r, v)
 		return
@@ -48,7 +48,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n, port, t, err := d.destination(c, r)
-	v.leads(n)
+	v.setDestination(n)
 	switch {
 	case err != nil:
 		v.fail(w, err)
@@ -93,9 +93,9 @@ func (d *door) proxied(w http.ResponseWriter, r *http.Request, v *visit, n hostN
 	client, _, _ := net.SplitHostPort(r.RemoteAddr)
 	e := &exchange{visit: v, search: v.newSearch(n.app, port), route: route, bare: !route.http}
 	if route.http {
-		e.search.wish = wishOf(r.Header)
+		e.search.wish = parseWish(r.Header)
 	}
-	e.inbound = inbound{
+	e.inbound = requestInfo{
 		client: client, address: addressOf(t.site, n.kind), port: port, secure: c.secure,
 		region: d.proxy.options.Region, id: requestID(at, d.proxy.options.Region), at: at,
 	}
@@ -118,7 +118,7 @@ func (d *door) redirect(w http.ResponseWriter, r *http.Request, v *visit, n host
 	}
 	h := w.Header()
 	h.Set("Location", "https://"+host+r.URL.RequestURI())
-	outbound(h, spec.HTTPOptions{}, requestID(v.record.At, d.proxy.options.Region), r.ProtoMajor)
+	setResponseHeaders(h, spec.HTTPOptions{}, requestID(v.record.At, d.proxy.options.Region), r.ProtoMajor)
 	v.record.Status = http.StatusMovedPermanently
 	w.WriteHeader(http.StatusMovedPermanently)
 }
@@ -130,7 +130,7 @@ func (d *door) direct(w http.ResponseWriter, r *http.Request, v *visit, n hostNa
 		v.fail(w, err)
 		return
 	}
-	v.forward(w, r, straight{d.proxy, n.app, b, port}, func(http.Header) {}, func(*http.Response) {})
+	v.forward(w, r, directTransport{d.proxy, n.app, b, port}, func(http.Header) {}, func(*http.Response) {})
 }
 
 // pick returns a random Machine among those that a name under .internal resolves to.
@@ -145,8 +145,8 @@ func (v *visit) pick(n hostName, t *routingTable) (*flysim.Backend, error) {
 	return b, nil
 }
 
-// straight sends requests to one port of one Machine.
-type straight struct {
+// directTransport sends requests to one port of one Machine.
+type directTransport struct {
 	proxy *Proxy
 	app   string
 	to    *flysim.Backend
@@ -154,8 +154,8 @@ type straight struct {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (s straight) RoundTrip(r *http.Request) (*http.Response, error) {
-	aim(r, s.to, s.port)
+func (s directTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	directTo(r, s.to, s.port)
 	res, err := s.proxy.pools.transport(s.proxy.options.Programs, s.app, s.to, lane{direct: true}).RoundTrip(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		err = failDirect(s.to, s.port)

@@ -15,7 +15,7 @@ type exchange struct {
 	*visit
 	search  *search
 	route   *portRoute // of the requested port
-	inbound inbound
+	inbound requestInfo
 	bare    bool // the port has no http handler: the bytes pass unchanged
 	body    *replayBody
 	replays int
@@ -29,7 +29,7 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		if e.seat != nil {
 			e.seat.leave()
 		}
-		if e.search.woke {
+		if e.search.hasStarted {
 			e.record.Woke = true
 		}
 	}()
@@ -49,7 +49,7 @@ func (e *exchange) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}, func(res *http.Response) {
 		if !e.bare {
-			outbound(res.Header, e.route.options.HTTP, e.inbound.id, r.ProtoMajor)
+			setResponseHeaders(res.Header, e.route.options.HTTP, e.inbound.id, r.ProtoMajor)
 		}
 		if pause.timeout > 0 {
 			pause.answer(res)
@@ -111,7 +111,7 @@ func (e *exchange) admit(s *reservedSeat, found *search) {
 	e.record.App = s.app
 	e.record.Held += e.proxy.clock.Now().Sub(found.began)
 	found.began = e.proxy.clock.Now()
-	e.record.Woke = e.record.Woke || found.woken == s.ID
+	e.record.Woke = e.record.Woke || found.startedID == s.ID
 }
 
 // send sends the request to one Machine, and reports whether the Machine got any of it. If a kept
@@ -121,7 +121,7 @@ func (e *exchange) send(out *http.Request, s *reservedSeat, r *portRoute) (res *
 	request := out.Clone(httptrace.WithClientTrace(out.Context(), &httptrace.ClientTrace{
 		WroteHeaders: func() { wrote.Store(true) },
 	}))
-	aim(request, &s.Backend, s.internalPort)
+	directTo(request, &s.Backend, s.internalPort)
 	for key, values := range e.extra {
 		request.Header[key] = values
 	}

@@ -27,8 +27,8 @@ func via(major int) string {
 // serverHeader names the proxy in answers; Fly's own ends with its version and date.
 const serverHeader = "Fly/0000000 (sandbox)"
 
-// inbound is the information about a request that the proxy sends to the app.
-type inbound struct {
+// requestInfo is the information about a request that the proxy sends to the app.
+type requestInfo struct {
 	client  string // the address of the client
 	address string // the app's address that the client called
 	port    int
@@ -40,7 +40,7 @@ type inbound struct {
 
 // set sets the headers of Fly's http handler (Fly docs, "Request headers") and replaces those of
 // the client, except that X-Forwarded-For grows, and that X-Forwarded-Port may be the client's.
-func (in inbound) set(h http.Header, major int) {
+func (in requestInfo) set(h http.Header, major int) {
 	for key := range h {
 		if strings.HasPrefix(key, "Fly-Replay") || key == "Fly-Preferred-Instance-Unavailable" {
 			delete(h, key)
@@ -75,8 +75,8 @@ func (in inbound) set(h http.Header, major int) {
 	h.Add("Via", via(major))
 }
 
-// outbound sets the headers of an answer: Fly's own, and the changes by the port's http_options.
-func outbound(h http.Header, options spec.HTTPOptions, id string, major int) {
+// setResponseHeaders sets the headers of an answer: Fly's own, and the changes by the port's http_options.
+func setResponseHeaders(h http.Header, options spec.HTTPOptions, id string, major int) {
 	if !options.Response.Pristine {
 		h.Set("Server", serverHeader)
 		h.Add("Via", via(major))

@@ -38,7 +38,7 @@ func (i *idle) watch(r *http.Request) (watched *http.Request, stop func()) {
 		watched.Body = struct {
 			io.Reader
 			io.Closer
-		}{passing{i, r.Body}, r.Body}
+		}{activityReader{i, r.Body}, r.Body}
 	}
 	return watched, func() { cancel(nil) }
 }
@@ -52,35 +52,35 @@ func (i *idle) answer(res *http.Response) {
 			io.Reader
 			io.Writer
 			io.Closer
-		}{passing{i, both}, passed{i, both}, both}
+		}{activityReader{i, both}, activityWriter{i, both}, both}
 		return
 	}
 	res.Body = struct {
 		io.Reader
 		io.Closer
-	}{passing{i, res.Body}, res.Body}
+	}{activityReader{i, res.Body}, res.Body}
 }
 
-// passing records the time of reads, passed that of writes.
-type passing struct {
+// activityReader records the time of reads, passed that of writes.
+type activityReader struct {
 	idle *idle
 	from io.Reader
 }
 
 // Read implements [io.Reader].
-func (p passing) Read(b []byte) (int, error) {
+func (p activityReader) Read(b []byte) (int, error) {
 	n, err := p.from.Read(b)
 	p.idle.note()
 	return n, err
 }
 
-type passed struct {
+type activityWriter struct {
 	idle *idle
 	to   io.Writer
 }
 
 // Write implements [io.Writer].
-func (p passed) Write(b []byte) (int, error) {
+func (p activityWriter) Write(b []byte) (int, error) {
 	n, err := p.to.Write(b)
 	p.idle.note()
 	return n, err

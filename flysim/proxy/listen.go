@@ -68,12 +68,12 @@ func (l *Listening) open(ctx context.Context, address string, inside bool) (base
 	l.sockets = append(l.sockets, socket)
 	l.servers = append(l.servers, server)
 	l.running.Go(func() { _ = server.Serve(d.queue) }) // returns after Close; other errors cannot be handled here
-	l.running.Go(func() { l.welcome(ctx, d, socket) })
+	l.running.Go(func() { l.acceptConnections(ctx, d, socket) })
 	return "http://" + socket.Addr().String(), nil
 }
 
-// welcome accepts connections and determines the kind of each before the server gets it.
-func (l *Listening) welcome(ctx context.Context, d *door, socket net.Listener) {
+// acceptConnections accepts connections and determines the kind of each before the server gets it.
+func (l *Listening) acceptConnections(ctx context.Context, d *door, socket net.Listener) {
 	for {
 		conn, err := socket.Accept()
 		if err != nil {
@@ -91,7 +91,7 @@ func (l *Listening) welcome(ctx context.Context, d *door, socket net.Listener) {
 		l.running.Go(func() {
 			stop := context.AfterFunc(ctx, func() { _ = c.Close() }) // ends the wait for the first byte
 			defer stop()
-			d.arrive(c)
+			d.serveConnection(c)
 		})
 	}
 }

@@ -149,7 +149,7 @@ func (p *Proxy) sweep() {
 	for id, current := range p.pools.entries {
 		switch t := tables[current.app]; {
 		case t == nil || t == current.checked: // a new pool, or nothing has changed
-		case t.runs(id, current.run):
+		case t.isRunning(id, current.run):
 			current.checked = t
 		default:
 			old[id] = current
@@ -162,8 +162,8 @@ func (p *Proxy) sweep() {
 	}
 }
 
-// runs reports whether a run of a Machine continues.
-func (t *routingTable) runs(id string, of run) bool {
+// isRunning reports whether a run of a Machine continues.
+func (t *routingTable) isRunning(id string, of run) bool {
 	return slices.ContainsFunc(t.site.Machines, func(b flysim.Backend) bool {
 		return b.ID == id && b.State == "started" && runOf(&b) == of
 	})

@@ -16,8 +16,8 @@ func newAtlas(from string) atlas {
 	return a
 }
 
-// elsewhere is the distance to an unknown region.
-const elsewhere = 100_000
+// unknownDistance is the distance to an unknown region.
+const unknownDistance = 100_000
 
 // distance returns the distance in kilometers along the globe.
 func (a atlas) distance(region string) float64 {
@@ -27,7 +27,7 @@ func (a atlas) distance(region string) float64 {
 	here, known := a.regions[a.from]
 	there, too := a.regions[region]
 	if !known || !too {
-		return elsewhere
+		return unknownDistance
 	}
 	return here.Distance(there)
 }

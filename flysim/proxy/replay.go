@@ -70,7 +70,7 @@ func (e *exchange) follow(header string, from *reservedSeat) error {
 		app = r.app
 	}
 	next := e.newSearch(app, e.search.port)
-	next.wish = wish{machine: r.instance, preferMachine: r.preferInstance, regions: r.regions}
+	next.wish = machineWish{machine: r.instance, preferMachine: r.preferInstance, regions: r.regions}
 	if r.elsewhere {
 		next.wish.not = from.ID
 	}
@@ -102,8 +102,8 @@ func (e *exchange) mayReplay(from, to string) error {
 	return nil
 }
 
-// wishOf parses the routing headers of a request.
-func wishOf(h http.Header) wish {
+// parseWish parses the routing headers of a request.
+func parseWish(h http.Header) machineWish {
 	list := func(key string) []string {
 		var found []string
 		for part := range strings.SplitSeq(h.Get(key), ",") {
@@ -113,7 +113,7 @@ func wishOf(h http.Header) wish {
 		}
 		return slices.Clip(found[:min(len(found), 16)])
 	}
-	w := wish{machine: h.Get("Fly-Force-Instance-Id"), preferMachine: h.Get("Fly-Prefer-Instance-Id"),
+	w := machineWish{machine: h.Get("Fly-Force-Instance-Id"), preferMachine: h.Get("Fly-Prefer-Instance-Id"),
 		preferRegions: list("Fly-Prefer-Region")}
 	if regions := list("Fly-Force-Region"); len(regions) > 0 {
 		w.regions = regions

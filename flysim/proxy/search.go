@@ -13,8 +13,8 @@ import (
 // change: for a Machine at its limit, or a program that does not listen yet.
 const retryEvery = 100 * time.Millisecond
 
-// wish says which Machines a request wants (Fly docs, "Dynamic request routing").
-type wish struct {
+// machineWish says which Machines a request wants (Fly docs, "Dynamic request routing").
+type machineWish struct {
 	machine       string // only this one
 	preferMachine string
 	regions       []string // only these, in this order; nil: any
@@ -27,18 +27,18 @@ type search struct {
 	proxy *Proxy
 	app   string
 	port  int
-	wish  wish
+	wish  machineWish
 	raw   bool // it is a connection, not a request
 
-	began    time.Time
-	attempts int
-	woken    string          // the Machine that the search started
-	woke     bool            // whether it started one
-	tried    map[string]bool // Machines that it tried to start, once each
-	refusing map[string]bool // Machines that refused since the last pause
-	refused  time.Time       // when a Machine first refused, or did not listen yet; zero: never
-	aside    time.Duration   // how long it waited for booting programs, which does not count
-	broken   error           // the error of a failed start
+	began        time.Time
+	attempts     int
+	startedID    string          // the Machine that the search started
+	hasStarted   bool            // whether it started one
+	triedStarts  map[string]bool // Machines that it tried to start, once each
+	refusing     map[string]bool // Machines that refused since the last pause
+	firstRefusal time.Time       // when a Machine first refused, or did not listen yet; zero: never
+	bootWait     time.Duration   // how long it waited for booting programs, which does not count
+	startErr     error           // the error of a failed start
 }
 
 // next waits for a Machine and takes a place on it. The error is a *Failure or the context's error.
@@ -79,7 +79,7 @@ func (s *search) next(ctx context.Context, c *callerConn) (*reservedSeat, *portR
 			return nil, nil, err
 		}
 		if verdict.booting {
-			s.aside += s.proxy.clock.Now().Sub(now)
+			s.bootWait += s.proxy.clock.Now().Sub(now)
 		}
 		clear(s.refusing)
 		changed, visited = s.proxy.platform.Changed(), s.proxy.traffic.Changed()
@@ -89,7 +89,7 @@ func (s *search) next(ctx context.Context, c *callerConn) (*reservedSeat, *portR
 // searchVerdict is what the search found if there was no place.
 type searchVerdict struct {
 	startable string // the Machine to start
-	coming    bool   // a Machine is starting
+	starting  bool   // a Machine is starting
 	booting   bool   // its program, another process, does not listen yet
 	full      bool   // a Machine is at its hard limit
 	refusing  *member
@@ -106,7 +106,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 	defer s.proxy.seats.Unlock()
 	for i := range r.members {
 		m := &r.members[i]
-		order, wanted := s.wants(m)
+		order, wanted := s.preference(m)
 		if !wanted {
 			continue
 		}
@@ -126,7 +126,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 				continue
 			}
 			k := rank{order, m.distance, float64(load) / float64(m.soft)}
-			if held || m.ID == s.woken {
+			if held || m.ID == s.startedID {
 				k = rank{order: order, distance: -1} // before all of the same order
 			}
 			switch by := k.compare(bestRank); {
@@ -137,7 +137,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 					best = m
 				}
 			}
-		case m.canStart() && !s.tried[m.ID]:
+		case m.canStart() && !s.triedStarts[m.ID]:
 			k := rank{order, m.distance, 0}
 			if m.State == "suspended" {
 				k.load = -1 // it will be ready sooner
@@ -146,10 +146,10 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 				startable, startRank = m, k
 			}
 		case m.isChanging():
-			v.coming = true
+			v.starting = true
 		}
 	}
-	v.coming = v.coming || on
+	v.starting = v.starting || on
 	if best == nil {
 		if startable != nil && !on && v.refusing == nil {
 			v.startable = startable.ID
@@ -159,7 +159,7 @@ func (s *search) look(r *portRoute, c *callerConn) (*reservedSeat, searchVerdict
 	if startable != nil && !on && !spare {
 		_ = s.proxy.platform.Wake(s.app, startable.ID) // an extra one: the request already has a Machine
 	}
-	return s.proxy.sit(best, c), v
+	return s.proxy.takeSeat(best, c), v
 }
 
 // rank orders Machines by what the request wants, then the distance, then the load.
@@ -181,9 +181,9 @@ func (a rank) compare(b rank) int {
 	return 1
 }
 
-// wants returns the order in which the request prefers the Machine. ok is false if it must not go
+// preference returns the order in which the request prefers the Machine. ok is false if it must not go
 // there.
-func (s *search) wants(m *member) (order int, ok bool) {
+func (s *search) preference(m *member) (order int, ok bool) {
 	w := s.wish
 	if w.machine != "" && m.ID != w.machine || m.ID == w.not {
 		return 0, false
@@ -205,30 +205,30 @@ func (s *search) wants(m *member) (order int, ok bool) {
 // start starts a Machine. Requests that come meanwhile see that it is starting, so it is started
 // once.
 func (s *search) start(id string) {
-	if s.tried == nil {
-		s.tried = make(map[string]bool)
+	if s.triedStarts == nil {
+		s.triedStarts = make(map[string]bool)
 	}
-	s.tried[id] = true
+	s.triedStarts[id] = true
 	if err := s.proxy.platform.Wake(s.app, id); err != nil {
-		s.broken = err
+		s.startErr = err
 		return
 	}
-	s.woken, s.woke = id, true
+	s.startedID, s.hasStarted = id, true
 }
 
 // limit returns until when to wait before the next look, and when to give up.
 func (s *search) limit(v searchVerdict, t *routingTable, now time.Time) (until, limit time.Time) {
-	options, began := s.proxy.options, s.began.Add(s.aside)
-	if v.booting && s.refused.IsZero() {
-		s.refused = now // the wait for the boot counts as patience
+	options, began := s.proxy.options, s.began.Add(s.bootWait)
+	if v.booting && s.firstRefusal.IsZero() {
+		s.firstRefusal = now // the wait for the boot counts as patience
 	}
 	limit = began.Add(options.Patience)
 	switch {
 	case v.booting:
 		limit = now.Add(math.MaxInt64) // the program's runner always reports in the end
 	case v.refusing != nil:
-		limit = s.refused.Add(options.Patience)
-	case v.coming, v.full:
+		limit = s.firstRefusal.Add(options.Patience)
+	case v.starting, v.full:
 		limit = began.Add(options.Hold)
 	}
 	until = limit
@@ -249,8 +249,8 @@ func (s *search) refuse(m *member) {
 		s.refusing = make(map[string]bool)
 	}
 	s.refusing[m.ID] = true
-	if s.refused.IsZero() {
-		s.refused = s.proxy.clock.Now()
+	if s.firstRefusal.IsZero() {
+		s.firstRefusal = s.proxy.clock.Now()
 	}
 }
 
@@ -268,12 +268,12 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 		return f
 	}
 	switch {
-	case v.coming:
+	case v.starting:
 		return fail("PM03", http.StatusServiceUnavailable,
 			"could not wake up machine due to a timeout requesting from the machines API")
-	case s.broken != nil:
+	case s.startErr != nil:
 		return s.failStart(r)
-	case s.woke:
+	case s.hasStarted:
 		return fail("PM05", http.StatusBadGateway, "failed to connect to machine: it was started and did not stay so")
 	case s.unreachable(r):
 		return fail("PU03", http.StatusBadGateway, "unreachable worker host")
@@ -292,7 +292,7 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 func (s *search) knock(ctx context.Context, r *portRoute) *Failure {
 	for i := range r.members {
 		m := &r.members[i]
-		if _, wanted := s.wants(m); !wanted || !m.isReachable() || m.isHealthy() {
+		if _, wanted := s.preference(m); !wanted || !m.isReachable() || m.isHealthy() {
 			continue
 		}
 		conn, err := s.proxy.options.Programs.Dial(ctx, m.target())
@@ -312,11 +312,11 @@ func (s *search) unreachable(r *portRoute) bool {
 }
 
 func (s *search) failStart(r *portRoute) *Failure {
-	i := slices.IndexFunc(r.members, func(m member) bool { return s.tried[m.ID] })
+	i := slices.IndexFunc(r.members, func(m member) bool { return s.triedStarts[m.ID] })
 	if i >= 0 && r.members[i].HostStatus != "ok" {
-		return fail("PU03", http.StatusBadGateway, "unreachable worker host: %.200s", s.broken.Error())
+		return fail("PU03", http.StatusBadGateway, "unreachable worker host: %.200s", s.startErr.Error())
 	}
-	return fail("PM01", http.StatusBadGateway, "machines API returned an error: %.200s", s.broken.Error())
+	return fail("PM01", http.StatusBadGateway, "machines API returned an error: %.200s", s.startErr.Error())
 }
 
 func (m *member) target() Target {

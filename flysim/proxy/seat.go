@@ -18,9 +18,9 @@ func (s *reservedSeat) leave() {
 	}
 }
 
-// sit takes a place. If the service counts connections, the client's connection holds the place
+// takeSeat takes a place. If the service counts connections, the client's connection holds the place
 // until it ends.
-func (p *Proxy) sit(m *member, c *callerConn) *reservedSeat {
+func (p *Proxy) takeSeat(m *member, c *callerConn) *reservedSeat {
 	if m.connections && c.occupy(m, p) {
 		return &reservedSeat{member: m}
 	}

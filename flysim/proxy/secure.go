@@ -33,9 +33,9 @@ type handshake struct {
 	route *portRoute
 }
 
-// secure terminates TLS and serves the decrypted connection. If Fly Proxy has no certificate, it
+// serveTLS terminates TLS and serves the decrypted connection. If Fly Proxy has no certificate, it
 // drops the connection; names under .flycast have none.
-func (d *door) secure(c *callerConn) {
+func (d *door) serveTLS(c *callerConn) {
 	h := &handshake{door: d, visit: d.proxy.visit(c, "", ""), port: 443}
 	if c.tunnel != nil {
 		h.port = c.tunnel.port
@@ -50,7 +50,7 @@ func (d *door) secure(c *callerConn) {
 			h.visit.record.Code = "PT04" // tls handshake failed
 		}
 		c.abort()
-		h.visit.over()
+		h.visit.finish()
 	case h.route.http:
 		c.secure, c.port = true, h.port
 		d.queue.push(conn)
@@ -81,7 +81,7 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	} else {
 		h.name, _, t, err = h.door.look(hello.ServerName)
 	}
-	h.visit.leads(h.name)
+	h.visit.setDestination(h.name)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	}
 	options := h.route.options.TLS
 	switch {
-	case options.SelfSigned, certified(t.site, hello.ServerName), h.name.kind == kindPublic && hello.ServerName == "":
+	case options.SelfSigned, hasCertificate(t.site, hello.ServerName), h.name.kind == kindPublic && hello.ServerName == "":
 	case hello.ServerName == "":
 		return nil, fail("PT06", 0, "no valid tls certificate was found. aborted connection")
 	default:
@@ -110,8 +110,8 @@ func (h *handshake) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	return config, nil
 }
 
-// certified reports whether Fly has a certificate of the app for a host.
-func certified(site flysim.Site, host string) bool {
+// hasCertificate reports whether Fly has a certificate of the app for a host.
+func hasCertificate(site flysim.Site, host string) bool {
 	return host == site.App+".fly.dev" || slices.ContainsFunc(site.Hostnames,
 		func(h string) bool { return matches(h, host) })
 }
@@ -119,7 +119,7 @@ func certified(site flysim.Site, host string) bool {
 // pass joins the decrypted connection with one to a program.
 func (d *door) pass(conn *tls.Conn, c *callerConn, h *handshake) {
 	v := h.visit
-	defer v.over()
+	defer v.finish()
 	defer conn.Close()
 	program, done, err := v.dial(d.ctx, v.newSearch(h.name.app, h.port))
 	if err != nil {
@@ -134,8 +134,8 @@ func (d *door) pass(conn *tls.Conn, c *callerConn, h *handshake) {
 	join(d.ctx, conn, program)
 }
 
-// arrive handles a new connection, whose first byte shows whether it is TLS.
-func (d *door) arrive(c *callerConn) {
+// serveConnection handles a new connection, whose first byte shows whether it is TLS.
+func (d *door) serveConnection(c *callerConn) {
 	var first [1]byte
 	_ = c.SetReadDeadline(time.Now().Add(firstByteTimeout)) // if this fails, so does the read
 	n, err := c.Read(first[:])
@@ -147,7 +147,7 @@ func (d *door) arrive(c *callerConn) {
 	c.head = append(first[:], c.head...)
 	const handshakeRecord = 0x16
 	if first[0] == handshakeRecord {
-		d.secure(c)
+		d.serveTLS(c)
 		return
 	}
 	d.queue.push(c)

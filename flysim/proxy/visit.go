@@ -29,8 +29,8 @@ func (p *Proxy) visit(c *callerConn, method, path string) *visit {
 		Path: path[:min(len(path), maxPath)]}}
 }
 
-// over records the end of the visit and keeps it.
-func (v *visit) over() {
+// finish records the end of the visit and keeps it.
+func (v *visit) finish() {
 	if v.silent {
 		return
 	}
@@ -38,8 +38,8 @@ func (v *visit) over() {
 	v.proxy.traffic.Add(v.record)
 }
 
-// leads records where a name leads.
-func (v *visit) leads(n hostName) {
+// setDestination records where a name leads.
+func (v *visit) setDestination(n hostName) {
 	v.record.App = n.app
 	switch n.kind {
 	case kindFlycast:
@@ -115,8 +115,8 @@ func (v *visit) forward(w http.ResponseWriter, r *http.Request, through http.Rou
 	complete = true
 }
 
-// aim directs a request to a port of a Machine.
-func aim(r *http.Request, b *flysim.Backend, port int) {
+// directTo directs a request to a port of a Machine.
+func directTo(r *http.Request, b *flysim.Backend, port int) {
 	r.URL.Scheme, r.URL.Host = "http", b.ID+":"+strconv.Itoa(port)
 }
 

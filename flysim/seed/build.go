@@ -51,7 +51,7 @@ func (d App) create(p *flysim.Platform) error {
 		p.AddCertificate(d.Name, name)
 	}
 	for _, m := range d.Machines {
-		config, err := released(d.configs[m.Group], d.Image, release)
+		config, err := withRelease(d.configs[m.Group], d.Image, release)
 		if err != nil {
 			return err
 		}
@@ -69,8 +69,8 @@ func (d App) create(p *flysim.Platform) error {
 	return nil
 }
 
-// released returns the configuration with what a deploy adds to that of fly.toml.
-func released(config spec.Config, image string, release flysim.Release) (spec.Config, error) {
+// withRelease returns the configuration with what a deploy adds to that of fly.toml.
+func withRelease(config spec.Config, image string, release flysim.Release) (spec.Config, error) {
 	metadata, err := config.Metadata()
 	if err != nil {
 		return config, err

@@ -59,7 +59,7 @@ func TestStateKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		for machine, want := range answered {
-			if got := counted(t, p, machine); got < want {
+			if got := lastNumber(t, p, machine); got < want {
 				t.Errorf("Machine %s: the file has write %d, but %d was answered", machine, got, want)
 			}
 			host := fmt.Sprintf("%s-%d.example.com", machine, want)
@@ -76,8 +76,8 @@ func TestStateKill(t *testing.T) {
 	}
 }
 
-// counted returns the last number that the child wrote, or 0 if it wrote none.
-func counted(t *testing.T, p *flysim.Platform, machine string) int {
+// lastNumber returns the last number that the child wrote, or 0 if it wrote none.
+func lastNumber(t *testing.T, p *flysim.Platform, machine string) int {
 	t.Helper()
 	metadata, err := p.MachineConfig("shop-api", machine).Metadata()
 	if err != nil {
@@ -102,10 +102,10 @@ func TestStateChild(t *testing.T) {
 	if path == "" {
 		t.Skip("it is the child of TestStateKill")
 	}
-	p := opened(t, path)
+	p := openForTest(t, path)
 	var writers sync.WaitGroup
 	for _, machine := range p.MachineIDs("shop-api") {
-		n := counted(t, p, machine)
+		n := lastNumber(t, p, machine)
 		writers.Go(func() {
 			for {
 				n++

@@ -46,7 +46,7 @@ func TestStateLink(t *testing.T) {
 	if err := os.Symlink("target", link); err != nil {
 		t.Fatal(err)
 	}
-	opened(t, link)
+	openForTest(t, link)
 	info, err := os.Lstat(target)
 	if err != nil {
 		t.Fatal(err)

@@ -58,7 +58,7 @@ func TestStateRefused(t *testing.T) {
 	}
 	t.Run("in use", func(t *testing.T) {
 		path := stateAt(t)
-		opened(t, path)
+		openForTest(t, path)
 		if _, err := open(path, storeOptions()); err == nil || !strings.Contains(err.Error(), "in use") {
 			t.Errorf("error %v", err)
 		}

@@ -27,8 +27,8 @@ func open(path string, options flysim.Options) (*flysim.Platform, error) {
 	return openPlatform(path, options, true)
 }
 
-// opened returns the platform of a file, and closes it at the end of the test.
-func opened(t testing.TB, path string) *flysim.Platform {
+// openForTest returns the platform of a file, and closes it at the end of the test.
+func openForTest(t testing.TB, path string) *flysim.Platform {
 	t.Helper()
 	p, err := open(path, storeOptions())
 	if err != nil {
@@ -85,7 +85,7 @@ func TestOpen(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := opened(t, path)
+	again := openForTest(t, path)
 	if names := again.AppNames(); len(names) != 1 || names[0] != "kept" {
 		t.Errorf("apps %v, want kept", names)
 	}

@@ -113,7 +113,7 @@ func (f *File) edits(r *flysim.Records, sums *totals) (edits []edit, err error) 
 		}
 		prune := func(bucket, app string, ids []string) {
 			if n := bucket + "/" + app; f.children[n]+fresh[n] != len(ids) {
-				edits = append(edits, strays(tx, bucket, app, ids)...)
+				edits = append(edits, deleteMissing(tx, bucket, app, ids)...)
 			}
 		}
 		for app, owned := range r.Owned {
@@ -139,8 +139,8 @@ func (f *File) edits(r *flysim.Records, sums *totals) (edits []edit, err error) 
 	return edits, err
 }
 
-// strays returns edits that delete the app's keys in a bucket, except those of the ids.
-func strays(tx *bbolt.Tx, bucket, app string, ids []string) []edit {
+// deleteMissing returns edits that delete the app's keys in a bucket, except those of the ids.
+func deleteMissing(tx *bbolt.Tx, bucket, app string, ids []string) []edit {
 	keep := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		keep[id] = true

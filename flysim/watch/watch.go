@@ -159,15 +159,15 @@ func shortPath(path string) string {
 }
 
 const (
-	pace = 100 * time.Millisecond // the shortest time between two scenes
-	beat = time.Second            // the longest time, roughly
+	minInterval = 100 * time.Millisecond // the shortest time between two scenes
+	maxInterval = time.Second            // the longest time, roughly
 )
 
 // Scenes yields scenes until the context ends: one at once, then one whenever something in it may
 // have changed, but at most ten times a second and at least about once a second.
 func (s Source) Scenes(ctx context.Context, open func([]flysim.AppOverview) []string) iter.Seq[Scene] {
 	return func(yield func(Scene) bool) {
-		tick := time.NewTicker(pace)
+		tick := time.NewTicker(minInterval)
 		defer tick.Stop()
 		for ctx.Err() == nil {
 			// Get the channels before reading the scene, so that no change between the two is
@@ -189,7 +189,7 @@ func (s Source) Scenes(ctx context.Context, open func([]flysim.AppOverview) []st
 // await returns when the clock has reached until, when a channel is closed, after a beat, or when
 // the context ends.
 func (s Source) await(ctx context.Context, until time.Time, changed, visited <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, beat)
+	ctx, cancel := context.WithTimeout(ctx, maxInterval)
 	defer cancel()
 	due := make(chan struct{})
 	if !until.IsZero() {
